@@ -1,0 +1,68 @@
+"""A recording placed on a grid."""
+
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from telecine.core.findings import Finding
+from telecine.core.recording import Ref
+from telecine.core.time import Grid
+from telecine.core.video import Clip
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One feature of the dataset that is stored in Parquet: an entry of info.json's `features`.
+
+    dtype: LeRobot's name: float32, float64, int8..int64, uint8..uint64, bool, string.
+    shape: of one row; (1,) is stored as a scalar column, (n,) as fixed_size_list, more dims as nested lists.
+    """
+
+    key: str
+    dtype: str
+    shape: tuple[int, ...]
+    names: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How one stream served one feature: the age of the samples that rows got, and what was odd."""
+
+    key: str
+    stream: str
+    samples: int
+    """Samples the stream holds inside the episode's span."""
+    rate_hz: float
+    age_median_ns: int
+    age_p99_ns: int
+    age_max_ns: int
+    gaps: int
+    duplicates: int
+    dropped: int
+    """Samples inside the span that no row shows."""
+    repeated: int
+    """Rows that show the sample of the row before."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Episode:
+    """One episode, ready for `DatasetWriter.add`.
+
+    rows: grid.count rows; one column per `columns` entry in that order with LeRobot's Arrow type (scalar for shape
+        (1,), fixed_size_list for (n,), nested lists otherwise), then `timestamp` (float32, i / fps) and `task`
+        (string). No nulls, no NaN.
+    clips: one per camera, each with clip.frames - clip.preroll >= grid.count pictures.
+    """
+
+    ref: Ref
+    grid: Grid
+    rows: pa.Table
+    columns: tuple[Column, ...]
+    clips: tuple[Clip, ...] = ()
+    uses: tuple[Use, ...] = ()
+    findings: tuple[Finding, ...] = field(default=())
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The different task texts, in order of first use."""
+        return tuple(dict.fromkeys(self.rows.column("task").to_pylist()))

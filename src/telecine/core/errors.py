@@ -1,0 +1,35 @@
+"""The errors telecine raises on purpose.
+
+    TelecineError
+    |- SourceError    a recording cannot be read: unknown format, truncated, missing extra
+    |- PlanError      the plan is malformed or does not fit this recording; every problem with its path
+    |- AlignError     no usable sample at some ticks
+    |- VideoError     a codec is not supported, or decoding, encoding or muxing failed
+    '- DatasetError   the target exists, is not a dataset, is damaged or locked, or commit failed
+
+Each takes one positional message, so that it survives pickling between processes; add context with `add_note`.
+"""
+
+
+class TelecineError(Exception):
+    """Base of every error that telecine raises on purpose."""
+
+
+class SourceError(TelecineError):
+    """A recording cannot be read."""
+
+
+class PlanError(TelecineError, ValueError):
+    """The plan is malformed or cannot be carried out on this recording."""
+
+
+class AlignError(TelecineError, ValueError):
+    """A stream has no usable sample at some ticks."""
+
+
+class VideoError(TelecineError):
+    """Pictures cannot be decoded, encoded or stored."""
+
+
+class DatasetError(TelecineError):
+    """The dataset cannot be written or is damaged."""

@@ -1,0 +1,73 @@
+"""What was noticed, in one type for inspect, plan check, alignment, video, verify and the report."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["info", "warning", "error"]
+
+CODES: dict[str, str] = {
+    # sources
+    "source-unreadable": "A file or recording cannot be read.",
+    "source-truncated": "A file ends in the middle of its data.",
+    "source-recovered": "A damaged file was read up to its last whole message, as asked by --recover.",
+    "source-duplicate-id": "Two files carry the same recording id; both are kept, told apart by file name.",
+    "source-empty": "A recording holds no data, or nothing with time.",
+    # plan
+    "plan-mismatch": "The plan does not fit this recording.",
+    # alignment
+    "align-missing": "A stream has no usable sample at some ticks.",
+    "align-trimmed": "Ticks without a sample were cut from the start or the end.",
+    "align-gap": "A stream stops for longer than it should.",
+    "align-duplicates": "A stream holds several samples with one stamp; the last one counts.",
+    "align-backwards": "Stamps go back in time; samples were sorted by stamp.",
+    "align-nan": "A value used for a row is NaN or infinite.",
+    "align-rate": "The measured rate contradicts the rate asked for.",
+    # video
+    "video-copied": "A camera was copied without re-encoding.",
+    "video-encoded": "A camera was encoded, with the reason.",
+    "video-frames-dropped": "Source pictures that no row shows.",
+    "video-frames-repeated": "Source pictures that more than one row shows.",
+    "video-long-gop": "Keyframes are far apart, which makes random reads in training slow.",
+    "video-colour": "Colour tags that LeRobot's two decoders read differently.",
+    "video-damaged": "Pictures of the source cannot be decoded.",
+    "video-size": "The picture size differs from the dataset's.",
+    # conversion
+    "convert-failed": "A recording failed for a reason telecine did not expect.",
+    # verification
+    "verify-structure": "A file of the dataset is missing, cannot be read or has the wrong schema.",
+    "verify-counts": "Counts in the metadata and in the data disagree.",
+    "verify-index": "An index column is not what its position says.",
+    "verify-timestamps": "Timestamps are not frame_index / fps.",
+    "verify-tasks": "The task table and the rows disagree.",
+    "verify-stats": "Stored statistics differ from the data.",
+    "verify-values": "Values that break training: nulls, NaN or infinity.",
+    "verify-video": "A video does not hold exactly the frames that the rows point at.",
+    "verify-against": "A sampled row or picture differs from the recording it came from.",
+}
+"""Every stable code with its meaning; `docs/findings.md` has one section each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing noticed: `code` is stable, `where` names recording and stream, `fix` says what to do next."""
+
+    code: str
+    severity: Severity
+    where: str
+    message: str
+    fix: str = ""
+
+    def __post_init__(self) -> None:
+        if self.code not in CODES:
+            raise ValueError(f"unknown finding code {self.code!r}; add it to CODES and docs/findings.md")
+
+    def __str__(self) -> str:
+        return f"{self.severity} {self.code} {self.where}: {self.message}" + (
+            f" -> {self.fix}" if self.fix else ""
+        )
+
+
+def has_errors(findings: Iterable[Finding]) -> bool:
+    """True when any finding is an error."""
+    return any(f.severity == "error" for f in findings)

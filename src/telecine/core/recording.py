@@ -1,0 +1,235 @@
+"""What a source hands over: named streams of timed samples, read only when asked.
+
+A stream may carry several clocks (timelines). Everything is asked for on one clock: `times(clock)` is sorted,
+and the rows given to `take` are positions in exactly that array. A static stream has one sample, valid always.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Literal, Protocol, Self, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from telecine.core.time import Rows, Times
+
+Kind = Literal["vector", "text", "image", "video"]
+ClockKind = Literal["timestamp", "duration", "sequence"]
+"""timestamp: ns since the Unix epoch; duration: ns since some start; sequence: plain counts, not time."""
+Codec = Literal["h264", "hevc", "av1"]
+Buffer: TypeAlias = bytes | memoryview
+Array: TypeAlias = npt.NDArray[Any]
+
+STATIC_NS = int(np.iinfo(np.int64).min // 4)
+"""The stamp of a static sample: before every tick, far from overflow when subtracted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What one sample of a stream is.
+
+    dtype: numpy name ("float64", "uint8", "bool"), or "string".
+    shape: of one sample: (n,) or more dims for vectors, () for text, (height, width, channels) for pictures
+        (zeros where only decoding would tell).
+    names: one per element of a vector, when the source knows them.
+    encoding: "h264", "hevc", "av1" for video; "jpeg", "png", ... or a `PixelFormat` for images; else None.
+    """
+
+    dtype: str
+    shape: tuple[int, ...] = ()
+    names: tuple[str, ...] | None = None
+    unit: str | None = None
+    encoding: str | None = None
+
+
+PixelFormat = Literal[
+    "rgb24", "bgr24", "rgba", "bgra", "gray8", "gray16le", "nv12", "yuyv422", "yuv420p", "yuv422p", "yuv444p",
+    "yuvj420p", "yuvj422p", "yuvj444p",
+]  # fmt: skip
+"""Names as FFmpeg has them; yuvj* is full range."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture as the source holds it: coded bytes (JPEG, PNG) or raw planes, rows packed without padding."""
+
+    data: Buffer
+    encoding: str
+    """"jpeg", "png" or a `PixelFormat`."""
+    width: int = 0
+    height: int = 0
+    matrix: Literal["bt601", "bt709"] = "bt601"
+    """How raw YUV was made from RGB; other encodings ignore it."""
+
+
+class StreamFacts(Protocol):
+    """What all streams have. Asking one stream reads no other; every method raises only `SourceError`."""
+
+    @property
+    def name(self) -> str:
+        """Unique in the recording, e.g. `/joints:Scalars:scalars`."""
+        ...
+
+    @property
+    def schema(self) -> Schema:
+        """What one sample is."""
+        ...
+
+    @property
+    def clocks(self) -> Mapping[str, ClockKind]:
+        """Every clock on which at least one sample has a stamp; empty for a static stream."""
+        ...
+
+    @property
+    def static(self) -> bool:
+        """True when the stream is one value without time: `times` is then [STATIC_NS] on any clock."""
+        ...
+
+    def times(self, clock: str) -> Times:
+        """(n,) int64, non-decreasing; ns, or plain counts for a sequence clock. KeyError never: SourceError."""
+        ...
+
+    def backwards(self, clock: str) -> int:
+        """How many samples arrived with a stamp below that of the sample before (0: in order)."""
+        ...
+
+
+class VectorStream(StreamFacts, Protocol):
+    """Numbers."""
+
+    @property
+    def kind(self) -> Literal["vector"]: ...
+    def take(self, rows: Rows, clock: str) -> Array:
+        """(len(rows), *schema.shape) of schema.dtype. SourceError when the width changes on the way."""
+        ...
+
+
+class TextStream(StreamFacts, Protocol):
+    """Strings."""
+
+    @property
+    def kind(self) -> Literal["text"]: ...
+    def take(self, rows: Rows, clock: str) -> Sequence[str]:
+        """len(rows) strings in order."""
+        ...
+
+
+class ImageStream(StreamFacts, Protocol):
+    """Pictures that stand alone."""
+
+    @property
+    def kind(self) -> Literal["image"]: ...
+    def take(self, rows: Rows, clock: str) -> Iterator[Picture]:
+        """len(rows) pictures in order, lazily; rows must be non-decreasing, so that the file is read once."""
+        ...
+
+
+class VideoStream(StreamFacts, Protocol):
+    """Coded pictures that refer to each other; `schema.encoding` is the codec.
+
+    `times` is sorted, so times[k] is when the k-th picture *in display order* was taken, whether packets were
+    stamped with presentation or arrival time.
+    """
+
+    @property
+    def kind(self) -> Literal["video"]: ...
+    def packets(self, clock: str, start: int = 0, stop: int | None = None) -> Iterator[Buffer]:
+        """Access units [start, stop) in the order they arrived, which is decode order.
+
+        Annex B for H.264 and H.265, low-overhead OBUs for AV1. Only packets with a stamp on `clock`, so there
+        are exactly len(times(clock)).
+        """
+        ...
+
+
+Stream: TypeAlias = VectorStream | TextStream | ImageStream | VideoStream
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """Where a recording is: the unit of work. Small, picklable, sorted by (path, id)."""
+
+    format: str
+    path: str
+    id: str = ""
+    """Tells recordings of one path apart; the recording id where the format has one."""
+    size_bytes: int = 0
+    recover: bool = False
+    """Read a damaged file up to its last whole message."""
+    token: str | None = field(default=None, repr=False, compare=False)
+    """Access token of a remote catalog; never printed, never stored."""
+
+    @property
+    def label(self) -> str:
+        """What reports call it: the path, and the id where it is needed."""
+        return f"{self.path}#{self.id}" if self.id else self.path
+
+
+@dataclass(slots=True)
+class Recording:
+    """The raw material of exactly one episode. A context manager: closing it lets go of files."""
+
+    ref: Ref
+    streams: Mapping[str, Stream]
+    attrs: Mapping[str, str] = field(default_factory=dict)
+    """What the source says beyond streams: task, success, operator, robot, start time ..."""
+    notes: tuple[tuple[str, str], ...] = ()
+    """(finding code, message) met while opening, e.g. a recovered file."""
+    close: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.close is not None:
+            self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryStream:
+    """A stream held in memory, of any kind: what a recorder collects and what tests are made of.
+
+    stamps: clock -> (n,) int64 in order of arrival (sorted on demand); values: n items (array, list or tuple).
+    """
+
+    name: str
+    kind: Any
+    schema: Schema
+    stamps: Mapping[str, Times]
+    values: Any
+    clock_kind: ClockKind = "timestamp"
+
+    @property
+    def static(self) -> bool:
+        return not self.stamps
+
+    @property
+    def clocks(self) -> Mapping[str, ClockKind]:
+        return dict.fromkeys(self.stamps, self.clock_kind)
+
+    def _order(self, clock: str) -> Rows:
+        if self.static:
+            return np.zeros(1, np.int64)
+        return np.argsort(self.stamps[clock], kind="stable").astype(np.int64)
+
+    def times(self, clock: str) -> Times:
+        if self.static:
+            return np.array([STATIC_NS], np.int64)
+        return self.stamps[clock][self._order(clock)]
+
+    def backwards(self, clock: str) -> int:
+        return 0 if self.static else int(np.sum(np.diff(self.stamps[clock]) < 0))
+
+    def take(self, rows: Rows, clock: str) -> Any:
+        where = self._order(clock)[rows]
+        if self.kind == "vector":
+            return np.asarray(self.values)[where]
+        picked = (self.values[int(i)] for i in where)
+        return picked if self.kind == "image" else list(picked)
+
+    def packets(self, clock: str, start: int = 0, stop: int | None = None) -> Iterator[Buffer]:
+        del clock  # a memory stream holds the same packets on all its clocks
+        yield from self.values[start:stop]

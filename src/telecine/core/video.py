@@ -1,0 +1,126 @@
+"""Copy or encode: a decision on packet numbers. Never sees a picture."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from telecine.core.recording import Codec
+from telecine.core.time import Rows
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFormat:
+    """What the parameter sets say of every picture."""
+
+    codec: Codec | Literal["png"]
+    """"png": pictures that go into Parquet, one by one, instead of a video file (preset `images`)."""
+    width: int
+    height: int
+    pix_fmt: str
+    """As FFmpeg names it: yuv420p, yuvj420p (full range), yuv420p10le ..."""
+    matrix: str = "unspecified"
+    """"bt601", "bt709", "bt2020" or "unspecified"."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PacketIndex:
+    """What the headers of n packets, in decode order, tell without decoding.
+
+    keyframe: (n,) bool, packets where decoding can start for good (IDR; never an open GOP).
+    display: (n,) int64, the position of each packet's picture in display order, a permutation of range(n).
+    disposable: (n,) bool, pictures that no other refers to.
+    sizes: (n,) int64 bytes.
+    formats: every picture format met, in order of appearance.
+    problems: places where the stream is damaged, as (packet, what).
+    """
+
+    keyframe: Flags
+    display: Rows
+    disposable: Flags
+    sizes: Rows
+    formats: tuple[PictureFormat, ...]
+    open_gop: bool = False
+    """Keyframes exist that later pictures refer across (CRA with leading pictures, recovery points only)."""
+    intra_refresh: bool = False
+    """Recovery points without keyframes after the first."""
+    problems: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def count(self) -> int:
+        """Number of packets, one picture each."""
+        return int(self.keyframe.size)
+
+    @property
+    def reorder_delay(self) -> int:
+        """How far decode order runs ahead of display order, in pictures (0: no B-frames)."""
+        if not self.count:
+            return 0
+        return int(np.max(np.arange(self.count) - self.display, initial=0))
+
+    @property
+    def longest_gop(self) -> int:
+        """Greatest distance between keyframes, in packets, the end of the stream counting as one."""
+        starts = np.flatnonzero(self.keyframe)
+        return int(np.max(np.diff(np.append(starts, self.count)), initial=0)) if starts.size else self.count
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a camera of the dataset shall look like, every choice made."""
+
+    codec: Codec | Literal["png"]
+    copy: Literal["auto", "always", "never"]
+    crf: int
+    gop: int
+    preset: Literal["train", "lerobot", "archive", "images"]
+    size: tuple[int, int] | None = None
+    """(width, height) in px, or None to keep the source's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Take packets [first, stop) in decode order; the episode's first picture is the `preroll`-th displayed.
+
+    The pictures before it (start between keyframes) and after its last one stay in the file, unused.
+    """
+
+    first: int
+    stop: int
+    preroll: int
+    count: int
+    """Rows of the episode: pictures preroll .. preroll + count - 1 of the clip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encode:
+    """Decode and encode again, because `why`."""
+
+    why: str
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Clip:
+    """One camera of one episode, coded, in a scratch file, ready to be appended to the dataset's video."""
+
+    key: str
+    path: str
+    format: PictureFormat
+    frames: int
+    """Pictures in the file: preroll + rows + unused ones after the last row."""
+    preroll: int
+    reorder_delay: int
+    copied: bool
+    why: str
+    size_bytes: int
+    gop: int
+    """Longest distance between keyframes."""
+    histogram: npt.NDArray[np.int64]
+    """(channels, 256) counts of 8-bit RGB values over the sampled pixels, for statistics."""
+    sampled: int
+    """Pictures that went into `histogram`."""
+    encoder: dict[str, Any] = field(default_factory=dict)
+    """video.* keys of info.json: g, crf, preset ...; empty when copied."""
