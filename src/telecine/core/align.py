@@ -1,0 +1,208 @@
+"""Alignment is index arithmetic: times and ticks in, row numbers out. Values are never looked at.
+
+So joints, text, pictures and packets share the same few lines. `hold` is causal by construction: it never
+answers with a sample from after the tick. Nothing here fills, invents or extrapolates.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from telecine.core.time import SECOND, Rows, Times
+
+MISSING = -1
+How = Literal["hold", "nearest", "linear", "slerp"]
+Weights = npt.NDArray[np.float64]
+
+
+def hold(times: Times, ticks: Times, limit_ns: int | None) -> Rows:
+    """Row of the last sample at or before each tick, MISSING where there is none within `limit_ns` (None: any age).
+
+    times: (n,) int64 ns, non-decreasing; of several samples with one stamp the last counts.
+    ticks: (m,) int64 ns. Returns (m,) int64.
+    """
+    rows = np.searchsorted(times, ticks, side="right").astype(np.int64) - 1
+    if limit_ns is not None and times.size:
+        rows[(rows >= 0) & (ticks - times[np.maximum(rows, 0)] > limit_ns)] = MISSING
+    return rows
+
+
+def nearest(times: Times, ticks: Times, limit_ns: int | None) -> Rows:
+    """Row of the sample closest to each tick, the earlier on a tie; MISSING beyond `limit_ns` (None: any distance).
+
+    times: (n,) int64 ns, non-decreasing; of several samples with one stamp the last counts. Returns (m,) int64.
+    """
+    if not times.size:
+        return np.full(ticks.shape, MISSING, np.int64)
+    before = np.searchsorted(times, ticks, side="right").astype(np.int64) - 1
+    after = np.minimum(before + 1, times.size - 1)
+    after = np.searchsorted(times, times[after], side="right").astype(np.int64) - 1
+    left = np.maximum(before, 0)
+    use_left = (before >= 0) & (np.abs(ticks - times[left]) <= np.abs(times[after] - ticks))
+    rows = np.where(use_left, left, after)
+    if limit_ns is not None:
+        rows[np.abs(times[rows] - ticks) > limit_ns] = MISSING
+    return rows
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Blend:
+    """Two rows and a weight for each tick: value = (1 - weight) * before + weight * after."""
+
+    before: Rows
+    after: Rows
+    weight: Weights
+
+
+def between(times: Times, ticks: Times, limit_ns: int | None) -> Blend:
+    """The samples on both sides of each tick; MISSING unless both exist within `limit_ns` of the tick.
+
+    weight: (m,) float64 in [0, 1); 0 exactly on a sample, where `after` equals `before`.
+    """
+    before = np.searchsorted(times, ticks, side="right").astype(np.int64) - 1
+    exact = (
+        (before >= 0) & (times[np.maximum(before, 0)] == ticks) if times.size else np.zeros(ticks.shape, bool)
+    )
+    after = np.where(exact, before, before + 1)
+    bad = (before < 0) | (after >= times.size)
+    safe_before, safe_after = np.where(bad, 0, before), np.where(bad, 0, after)
+    if not times.size:
+        missing = np.full(ticks.shape, MISSING, np.int64)
+        return Blend(missing, missing.copy(), np.zeros(ticks.shape))
+    span = times[safe_after] - times[safe_before]
+    weight = np.where(span > 0, (ticks - times[safe_before]) / np.maximum(span, 1), 0.0)
+    if limit_ns is not None:
+        bad |= (ticks - times[safe_before] > limit_ns) | (times[safe_after] - ticks > limit_ns)
+    before, after = np.where(bad, MISSING, before), np.where(bad, MISSING, after)
+    return Blend(before, after, np.where(bad, 0.0, weight))
+
+
+def linear(before: Weights, after: Weights, weight: Weights) -> Weights:
+    """(m, n) float64 straight-line blend of (m, n) samples by (m,) weights."""
+    w = weight.reshape(-1, *([1] * (before.ndim - 1)))
+    return before + (after - before) * w
+
+
+def slerp(before: Weights, after: Weights, weight: Weights) -> Weights:
+    """(m, 4) spherical blend of unit quaternions along the shorter arc, in any component order.
+
+    K. Shoemake, Animating rotation with quaternion curves, SIGGRAPH 1985. q and -q are one rotation, so the
+    sign of `after` is chosen first.
+    """
+    dot = np.sum(before * after, axis=1, keepdims=True)
+    after = np.where(dot < 0, -after, after)
+    angle = np.arccos(np.clip(np.abs(dot), 0.0, 1.0))
+    w = weight[:, None]
+    sine = np.sin(angle)
+    small = sine < 1e-6
+    safe = np.where(small, 1.0, sine)
+    straight = before + (after - before) * w
+    curved = (np.sin((1 - w) * angle) * before + np.sin(w * angle) * after) / safe
+    mixed = np.where(small, straight, curved)
+    return np.asarray(mixed / np.linalg.norm(mixed, axis=1, keepdims=True), np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How regular a stream is."""
+
+    samples: int
+    hz: float
+    """(distinct stamps - 1) / span; 0 for fewer than two stamps."""
+    period_ns: int
+    """Median distance between distinct stamps; 0 for fewer than two."""
+    jitter_ns: int
+    """Median absolute deviation of that distance."""
+    gaps: int
+    """Distances above three periods."""
+    longest_ns: int
+    duplicates: int
+    """Samples whose stamp is that of the sample before."""
+
+    @property
+    def auto_limit_ns(self) -> int:
+        """Oldest sample accepted when a plan says `limit: auto`: five periods, at least 250 ms."""
+        return max(5 * self.period_ns, SECOND // 4)
+
+
+def measure(times: Times) -> Rate:
+    """The rate of (n,) int64 ns non-decreasing stamps."""
+    steps = np.diff(times)
+    moves = steps[steps > 0]
+    if not moves.size:
+        return Rate(int(times.size), 0.0, 0, 0, 0, 0, int(steps.size))
+    period = int(np.median(moves))
+    return Rate(
+        samples=int(times.size),
+        hz=float(moves.size * SECOND / int(times[-1] - times[0])),
+        period_ns=period,
+        jitter_ns=int(np.median(np.abs(moves - period))),
+        gaps=int(np.sum(moves > 3 * period)),
+        longest_ns=int(moves.max()),
+        duplicates=int(steps.size - moves.size),
+    )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Camera:
+    """What the phase choice needs of one camera."""
+
+    times: Times
+    how: How
+
+
+def choose_phase(cameras: Sequence[Camera], origin_ns: int, fps: Fraction) -> int:
+    """ns in [0, period) to add to `origin_ns` so that most cameras map one frame to one tick, with least age.
+
+    Modulo the tick period the stamps of a camera that runs at `fps` with jitter fill an arc of the circle. Any
+    phase in the rest of the circle gives every frame a tick of its own; the end of the arc (for `hold`) or its
+    middle (for `nearest`) does so with the least distance. Cameras at other rates have no say.
+    """
+    arcs = [arc for c in cameras if (arc := _arc(c, origin_ns, fps)) is not None]
+    if not arcs:
+        return 0
+    turn = SECOND * fps.denominator
+
+    def worth(phase: int) -> tuple[int, int, int]:
+        fits = sum((phase - arc.start) % turn < arc.width for arc in arcs)
+        return (fits, -sum(arc.distance(phase, turn) for arc in arcs), -phase)
+
+    best = max((arc.best for arc in arcs), key=worth)
+    return -(-best // fps.numerator) % -(-turn // fps.numerator)
+
+
+@dataclass(frozen=True, slots=True)
+class _Arc:
+    """Phases [start, start + width) that give each frame its own tick, in units of 1 / fps.numerator ns."""
+
+    start: int
+    width: int
+    best: int
+    causal: bool
+
+    def distance(self, phase: int, turn: int) -> int:
+        """Mean age of the frames at `phase`, up to a constant."""
+        after = (phase - self.best) % turn
+        return after if self.causal else min(after, turn - after)
+
+
+def _arc(camera: Camera, origin_ns: int, fps: Fraction) -> _Arc | None:
+    """The arc of a camera that runs at `fps`, to 2 %, by its typical or by its mean distance between frames."""
+    rate = measure(camera.times)
+    if rate.period_ns == 0:
+        return None
+    typical = abs(rate.period_ns * fps / SECOND - 1)
+    if min(float(typical), abs(rate.hz / float(fps) - 1)) > 0.02:
+        return None
+    turn = SECOND * fps.denominator
+    residuals = np.unique((camera.times - origin_ns) * fps.numerator % turn)
+    steps = np.diff(np.append(residuals, residuals[0] + turn))
+    widest = int(np.argmax(steps))
+    end, width = int(residuals[widest]), int(steps[widest])
+    if camera.how == "hold":
+        return _Arc(end, width, end, causal=True)
+    return _Arc((end - turn // 2) % turn, width, (end - (turn - width) // 2) % turn, causal=False)
