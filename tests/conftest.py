@@ -1,0 +1,96 @@
+"""What holds for every test: honest skips, FFmpeg for LeRobot's decoder, and no clock in a verdict.
+
+A test that needs an optional package asks for it by a fixture (`rerun`, `catalog`) and is skipped without it. With
+TELECINE_TESTS_REQUIRE=all, as `.ci/run` sets it where everything is installed, every skip is a failure, except one
+whose reason starts with OUTSIDE: something that pip cannot install.
+"""
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from hypothesis import HealthCheck, settings
+from support import torchcodec_libs
+
+OUTSIDE = "outside this repository: "
+REQUIRE_ALL = os.environ.get("TELECINE_TESTS_REQUIRE") == "all"
+
+# A busy machine is no reason to fail.
+settings.register_profile("telecine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("telecine")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start again, once, with PyAV's FFmpeg where torchcodec looks: the loader reads the variable only at start."""
+    if importlib.util.find_spec("torchcodec") is None or hasattr(config, "workerinput"):
+        return
+    folder = torchcodec_libs.link_folder(Path(__file__).parents[1] / ".pytest_cache")
+    if folder is None or torchcodec_libs.is_effective(folder):
+        return
+    capture = config.pluginmanager.getplugin("capturemanager")
+    if capture is not None:
+        capture.stop_global_capturing()  # or the new process would write into this one's temporary files
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(
+        sys.executable, [sys.executable, *sys.orig_argv[1:]], torchcodec_libs.environment_with(folder)
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs rerun-sdk, so that `-m rerun` runs just that against another version of it."""
+    for item in items:
+        if "rerun" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.rerun)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With TELECINE_TESTS_REQUIRE=all a skip is a failure."""
+    report = yield
+    if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if not reason.removeprefix("Skipped: ").startswith(OUTSIDE):
+            report.outcome = "failed"
+            report.longrepr = f"{item.nodeid} was skipped although TELECINE_TESTS_REQUIRE=all: {reason}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same for a whole file."""
+    report = yield
+    if REQUIRE_ALL and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"{collector.nodeid} was skipped although TELECINE_TESTS_REQUIRE=all"
+    return report
+
+
+def needs(module: str, extra: str) -> ModuleType:
+    """The module, or a skip that says how to get it."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError:
+        pytest.skip(f"needs {module}: pip install 'telecine[{extra}]'")
+
+
+@pytest.fixture(scope="session")
+def rerun() -> ModuleType:
+    """rerun-sdk, whose writer makes the .rrd files that the tests read."""
+    return needs("rerun", "rrd")
+
+
+@pytest.fixture(scope="session")
+def catalog(rerun: ModuleType) -> ModuleType:
+    """rerun-sdk's catalog client and server."""
+    needs("datafusion", "catalog")
+    return importlib.import_module("rerun.catalog")
