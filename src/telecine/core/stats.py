@@ -1,0 +1,179 @@
+"""Statistics of a dataset's features, as LeRobot's normalisation reads them. Pure; never sees a file.
+
+Per episode they follow LeRobot 0.6.1 (`datasets/compute_stats.py`): population std, quantiles from 5000 bins,
+n-D features reduced over all but the last axis, pictures per channel in [0, 1]. Over a dataset, min, max, mean
+and std are pooled exactly; the quantiles are those of all values together, where LeRobot 0.6 averages the
+episodes' quantiles. Strings have no statistics, and NaN has no place here: the writer refuses it before.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Parts = Callable[[], Iterable[npt.NDArray[Any]]]
+"""Gives the parts of a column, (n, *shape) each, from the start at every call."""
+
+QUANTILES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
+STATISTICS = ("min", "max", "mean", "std", "count", *QUANTILES)
+"""Names of the statistics, in LeRobot's order."""
+
+EPISODE_BINS = 5000
+DATASET_BINS = 1 << 16
+EXACT_VALUES = 1 << 22
+"""Up to this many values (32 MiB as float64) the quantiles of a dataset are exact."""
+BLOCK = 64
+"""Elements whose histograms are held at a time (64 x 65536 counts are 32 MiB)."""
+_PADDING = 1e-10
+_TARGETS = np.array(list(QUANTILES.values()))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Moments:
+    """What can be pooled exactly. All arrays float64: (width,), or (channels, 1, 1) for pictures."""
+
+    low: Floats
+    high: Floats
+    mean: Floats
+    std: Floats
+    count: int
+    """Rows, or sampled pictures; the weight when pooling."""
+
+    def pooled(self, other: "Moments") -> "Moments":
+        """The moments of both together (Chan, Golub and LeVeque 1979: no cancellation, whatever the mean)."""
+        count = self.count + other.count
+        share = other.count / count
+        step = other.mean - self.mean
+        low, high = np.minimum(self.low, other.low), np.maximum(self.high, other.high)
+        variance = (1 - share) * self.std**2 + share * other.std**2 + share * (1 - share) * step**2
+        return Moments(low, high, np.clip(self.mean + share * step, low, high), np.sqrt(variance), count)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Stats:
+    """Statistics of one feature. quantiles: (5, *shape of the moments) float64, in the order of `QUANTILES`."""
+
+    moments: Moments
+    quantiles: Floats
+
+    def lists(self) -> dict[str, list[Any]]:
+        """As stats.json and meta/episodes hold them: nested lists, in the order of `STATISTICS`."""
+        m = self.moments
+        values = [m.low, m.high, m.mean, m.std, np.array([m.count]), *self.quantiles]
+        return {name: value.tolist() for name, value in zip(STATISTICS, values, strict=True)}
+
+
+def column_stats(values: npt.NDArray[Any]) -> Stats:
+    """Statistics of one episode's column: (n, *shape) or (n,) of numbers or bool, n >= 1, all finite."""
+    flat = _flat(values)
+    moments = _moments(flat, len(values))
+    if len(flat) == 1:
+        return Stats(moments, np.repeat(moments.mean[None], len(QUANTILES), axis=0))
+    counts = _histogram(flat, moments.low, moments.high, EPISODE_BINS)
+    return Stats(moments, _quantiles(counts, moments.low, moments.high))
+
+
+def camera_stats(histogram: npt.NDArray[np.int64], sampled: int) -> Stats:
+    """Statistics of pictures from how often each 8-bit level occurs.
+
+    histogram: (channels, 256) counts, at least one in each channel; sampled: pictures that went into it.
+    """
+    levels = np.arange(histogram.shape[1], dtype=np.float64)
+    total = histogram.sum(axis=1)
+    low = np.argmax(histogram > 0, axis=1).astype(np.float64)
+    high = levels[-1] - np.argmax(histogram[:, ::-1] > 0, axis=1)
+    mean = np.clip((histogram @ levels) / total, low, high)
+    spread = levels[None] - mean[:, None]
+    std = np.sqrt(np.sum(histogram * spread**2, axis=1) / total)
+    counts = np.zeros((len(histogram), EPISODE_BINS), np.int64)
+    for channel, (of_levels, bins) in enumerate(zip(histogram, _bins(levels, low, high, EPISODE_BINS), strict=True)):
+        np.add.at(counts[channel], bins, of_levels)
+    quantiles = _quantiles(counts, low, high)
+    moments = Moments(_picture(low), _picture(high), _picture(mean), _picture(std), sampled)
+    return Stats(moments, np.stack([_picture(quantile) for quantile in quantiles]))
+
+
+def dataset_quantiles(parts: Parts, moments: Moments, *, exact_values: int = EXACT_VALUES) -> Floats:
+    """(5, width) quantiles of a column over all its parts, in bounded memory.
+
+    Exact while the column has at most `exact_values` values; beyond, off by at most 1/65536 of the range
+    `moments.low` to `moments.high` of all parts. Reads the parts once, or once more per 64 elements of width.
+    """
+    whole = _collected(parts(), exact_values)
+    if whole is not None:
+        return np.asarray(np.quantile(whole, _TARGETS, axis=0), np.float64)
+    blocks = []
+    for start in range(0, len(moments.low), BLOCK):
+        block = slice(start, start + BLOCK)
+        low, high = moments.low[block], moments.high[block]
+        counts = sum(_histogram(_flat(part)[:, block], low, high, DATASET_BINS) for part in parts())
+        blocks.append(_quantiles(np.asarray(counts), low, high))
+    return np.concatenate(blocks, axis=1)
+
+
+def _flat(values: npt.NDArray[Any]) -> Floats:
+    """(n, *shape) as (n * all but the last axis, last axis) float64."""
+    columns = values[:, None] if values.ndim == 1 else values
+    return columns.reshape(-1, columns.shape[-1]).astype(np.float64, copy=False)
+
+
+def _moments(flat: Floats, count: int) -> Moments:
+    low, high = flat.min(axis=0), flat.max(axis=0)
+    constant = low == high  # sums of equal values round; say exactly what they are
+    mean = np.where(constant, low, np.clip(flat.mean(axis=0), low, high))
+    std = np.sqrt(np.mean((flat - mean) ** 2, axis=0))
+    return Moments(low, high, mean, np.where(constant, 0.0, std), count)
+
+
+def _collected(parts: Iterable[npt.NDArray[Any]], most: int) -> Floats | None:
+    """All parts in one (n, width) array, or None when they hold more than `most` values."""
+    held: list[Floats] = []
+    size = 0
+    for part in parts:
+        size += part.size
+        if size > most:
+            return None
+        held.append(_flat(part))
+    return np.concatenate(held)
+
+
+def _bins(values: Floats, low: Floats, high: Floats, bins: int) -> Iterator[npt.NDArray[np.int64]]:
+    """The bin of each of (n,) values in `bins` equal bins of each range low - 1e-10 .. high + 1e-10."""
+    for bottom, top in zip(low - _PADDING, high + _PADDING, strict=True):
+        width = (top - bottom) / bins or 1.0
+        yield np.clip((values - bottom) / width, 0, bins - 1).astype(np.int64)
+
+
+def _histogram(flat: Floats, low: Floats, high: Floats, bins: int) -> npt.NDArray[np.int64]:
+    """(width, bins) counts of the columns of (n, width) values, each between its own low and high."""
+    bottom, top = low - _PADDING, high + _PADDING
+    width = (top - bottom) / bins
+    scaled = (flat - bottom) / np.where(width > 0, width, 1.0)
+    where = np.clip(scaled, 0, bins - 1).astype(np.int64) + bins * np.arange(flat.shape[1])
+    return np.bincount(where.ravel(), minlength=bins * flat.shape[1]).reshape(-1, bins)
+
+
+def _quantiles(counts: npt.NDArray[np.int64], low: Floats, high: Floats) -> Floats:
+    """(5, width) from (width, bins) counts: linear inside the bin that a quantile falls into.
+
+    LeRobot's rule, `RunningQuantileStats._compute_single_quantile`: in the first bin its lower edge counts.
+    """
+    bottom, top = low - _PADDING, high + _PADDING
+    width = (top - bottom) / counts.shape[1]
+    sums = counts.cumsum(axis=1)
+    found = np.empty((len(_TARGETS), len(low)))
+    for column, running in enumerate(sums):
+        targets = _TARGETS * running[-1]
+        where = np.searchsorted(running, targets)
+        before = np.where(where > 0, running[np.maximum(where - 1, 0)], 0)
+        inside = (targets - before) / (running[where] - before)
+        found[:, column] = bottom[column] + width[column] * np.where(where > 0, where + inside, 0)
+    return np.clip(found, low, high)
+
+
+def _picture(values: Floats) -> Floats:
+    """(channels,) levels as (channels, 1, 1) in [0, 1]."""
+    return values.reshape(-1, 1, 1) / 255.0
