@@ -91,9 +91,7 @@ def test_slerp_of_equal_quaternions_is_that_quaternion():
     st.randoms(use_true_random=False),
     st.floats(0, 0.4),
 )
-def test_the_chosen_phase_gives_each_frame_of_a_jittered_camera_its_own_tick(
-    fps, count, offset, random, jitter
-):
+def test_the_chosen_phase_gives_each_frame_of_a_jittered_camera_its_own_tick(fps, count, offset, random, jitter):
     grid = Grid(offset, count, Fraction(fps))
     reach = int(jitter * SECOND / fps)
     times = np.sort(grid.ticks() + np.array([random.randint(-reach, reach) for _ in range(count)], np.int64))

@@ -64,9 +64,7 @@ def between(times: Times, ticks: Times, limit_ns: int | None) -> Blend:
     weight: (m,) float64 in [0, 1); 0 exactly on a sample, where `after` equals `before`.
     """
     before = np.searchsorted(times, ticks, side="right").astype(np.int64) - 1
-    exact = (
-        (before >= 0) & (times[np.maximum(before, 0)] == ticks) if times.size else np.zeros(ticks.shape, bool)
-    )
+    exact = (before >= 0) & (times[np.maximum(before, 0)] == ticks) if times.size else np.zeros(ticks.shape, bool)
     after = np.where(exact, before, before + 1)
     bad = (before < 0) | (after >= times.size)
     safe_before, safe_after = np.where(bad, 0, before), np.where(bad, 0, after)
@@ -156,7 +154,7 @@ class Camera:
 
 
 def choose_phase(cameras: Sequence[Camera], origin_ns: int, fps: Fraction) -> int:
-    """ns in [0, period) to add to `origin_ns` so that most cameras map one frame to one tick, with least age.
+    """How many ns in [0, period) to add to `origin_ns` so that most cameras map one frame to one tick, with least age.
 
     Modulo the tick period the stamps of a camera that runs at `fps` with jitter fill an arc of the circle. Any
     phase in the rest of the circle gives every frame a tick of its own; the end of the arc (for `hold`) or its

@@ -124,3 +124,70 @@ class Clip:
     """Pictures that went into `histogram`."""
     encoder: dict[str, Any] = field(default_factory=dict)
     """video.* keys of info.json: g, crf, preset ...; empty when copied."""
+
+
+LONG_GOP = 15
+"""Above this the reader's cost is worth a warning (table in docs/video.md)."""
+LONGEST_GOP = 60
+"""Above this `copy: auto` encodes: one random read decodes half a GOP on average."""
+
+
+def decide(rows: Rows, index: PacketIndex, wish: Wish) -> Copy | Encode:
+    """Copy when that shows exactly the pictures that `rows` ask for and reads well; else why not.
+
+    rows: (count,) int64, non-decreasing positions in display order, count > 0.
+    """
+    obstacle = _wish_obstacle(index, wish) or _stream_obstacle(index) or _rows_obstacle(rows)
+    if obstacle:
+        return Encode(obstacle)
+    keys = np.flatnonzero(index.keyframe)
+    usable = keys[index.display[keys] <= rows[0]]
+    if not usable.size:
+        return Encode("no keyframe at or before the first row")
+    first = int(usable[-1])
+    preroll = int(rows[0] - index.display[first])
+    shown = index.display[first:] - index.display[first]
+    highest = np.maximum.accumulate(shown)
+    whole = np.flatnonzero(highest == np.arange(shown.size))
+    enough = whole[whole >= preroll + rows.size - 1]
+    if shown.min() < 0 or not enough.size:
+        return Encode("pictures are not stored in whole groups")
+    stop = first + int(enough[0]) + 1
+    gop = int(np.max(np.diff(np.append(keys[(keys >= first) & (keys < stop)], stop))))
+    if wish.copy == "auto" and gop > LONGEST_GOP:
+        return Encode(f"keyframes are up to {gop} pictures apart, slow to read in training (copy: always keeps them)")
+    return Copy(first, stop, preroll, int(rows.size))
+
+
+def _wish_obstacle(index: PacketIndex, wish: Wish) -> str:
+    if wish.copy == "never":
+        return "the plan says copy: never"
+    if wish.codec == "png":
+        return "pictures are stored as PNG"
+    if any(f.codec != wish.codec for f in index.formats):
+        return f"the source is {index.formats[0].codec}, the dataset {wish.codec}"
+    if wish.size is not None and any((f.width, f.height) != wish.size for f in index.formats):
+        fmt = index.formats[0]
+        return f"the source is {fmt.width}x{fmt.height}, resized to {wish.size[0]}x{wish.size[1]}"
+    return ""
+
+
+def _stream_obstacle(index: PacketIndex) -> str:
+    if len(index.formats) != 1:
+        return f"the stream changes its picture format {max(len(index.formats) - 1, 0)} time(s)"
+    (fmt,) = index.formats
+    if fmt.pix_fmt != "yuv420p" and not (fmt.pix_fmt == "yuvj420p" and fmt.codec != "av1"):
+        return f"pixel format {fmt.pix_fmt} reads wrong in LeRobot's decoders or is refused by its tools"
+    if index.open_gop:
+        return "open groups of pictures: random reads would fail"
+    if index.intra_refresh:
+        return "intra refresh without keyframes: random reads would fail"
+    return ""
+
+
+def _rows_obstacle(rows: Rows) -> str:
+    steps = np.diff(rows)
+    repeats, skips = int(np.sum(steps == 0)), int(np.sum(steps > 1))
+    if repeats or skips:
+        return f"pictures and rows are not one to one ({repeats} repeated, {skips} times some left out)"
+    return ""

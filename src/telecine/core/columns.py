@@ -1,0 +1,115 @@
+"""Samples into one column of the dataset: concatenation, exact casts, no NaN."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from telecine.core.align import Weights, linear, slerp
+from telecine.core.bind import Bound
+from telecine.core.episode import Column
+from telecine.core.errors import AlignError, PlanError
+from telecine.core.recording import Array
+from telecine.core.time import Times
+
+_KEPT = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool")
+
+
+def column_of(bound: Bound) -> Column:
+    """The column that a bound feature becomes. Raises: PlanError for a type that LeRobot does not know."""
+    feature = bound.feature
+    if bound.is_text:
+        return Column(feature.key, "string", (1,))
+    schemas = [s.stream.schema for s in bound.sources]
+    dtype = feature.dtype or _common([s.dtype for s in schemas], feature.key)
+    if feature.how in ("linear", "slerp") and dtype not in ("float32", "float64"):
+        dtype = "float32"
+    if len(bound.sources) == 1 and len(schemas[0].shape) > 1:
+        return Column(feature.key, dtype, schemas[0].shape, feature.names)
+    widths = [len(s.columns) if s.columns is not None else (s.stream.schema.shape or (1,))[0] for s in bound.sources]
+    return Column(feature.key, dtype, (sum(widths),), feature.names or _names(bound, widths))
+
+
+def _common(dtypes: Sequence[str], key: str) -> str:
+    if any(d not in _KEPT and not d.startswith("float") for d in dtypes):
+        raise PlanError(f"features.{key}: {', '.join(dtypes)} is not a number type LeRobot knows; set `dtype`")
+    return dtypes[0] if dtypes[0] in _KEPT and len(set(dtypes)) == 1 else "float32"
+
+
+def _names(bound: Bound, widths: list[int]) -> tuple[str, ...] | None:
+    """Names of the elements as the streams give them, or None unless all do and all differ."""
+    names: list[str] = []
+    for source, width in zip(bound.sources, widths, strict=True):
+        known = source.stream.schema.names
+        if known is None:
+            return None
+        picked = known if source.columns is None else [known[c] for c in source.columns]
+        names += list(picked)[:width]
+    return tuple(names) if len(set(names)) == len(names) == sum(widths) else None
+
+
+def blended(before: Array, after: Array, weight: Weights, *, how: Literal["linear", "slerp"], where: str) -> Array:
+    """(m, ...) float64 between two samples a row. Raises: AlignError for quaternions that are not unit length."""
+    a, b = before.astype(np.float64), after.astype(np.float64)
+    if how == "linear":
+        return linear(a, b, weight)
+    for q in (a, b):
+        norms = np.linalg.norm(q, axis=1)
+        if np.any(np.abs(norms - 1) > 1e-3):
+            worst = float(norms[np.argmax(np.abs(norms - 1))])
+            raise AlignError(f"{where}: slerp needs unit quaternions, found one of length {worst:.4g}; use hold")
+    return slerp(a, b, weight)
+
+
+def column_array(parts: Sequence[Array], column: Column, ticks: Times, where: str) -> pa.Array:
+    """The Arrow array of `column` from (m, ...) arrays, side by side, in LeRobot's layout.
+
+    Raises: AlignError for NaN, infinity, or values that the column's type cannot hold exactly.
+    """
+    flat = [np.reshape(p, (len(ticks), -1)) for p in parts]
+    joined = flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)
+    label = f"{where}: {column.key}"
+    if joined.shape[1] != int(np.prod(column.shape)):
+        raise AlignError(f"{label}: rows hold {joined.shape[1]} numbers, expected {column.shape}")
+    _check_finite(joined, ticks, label)
+    return nested(_cast(joined, column.dtype, ticks, label), column.shape)
+
+
+def _check_finite(values: Array, ticks: Times, label: str) -> None:
+    if not np.issubdtype(values.dtype, np.floating):
+        return
+    bad = ~np.isfinite(values)
+    if bad.any():
+        row, element = (int(i) for i in np.argwhere(bad)[0])
+        raise AlignError(
+            f"{label}: {int(bad.any(axis=1).sum())} of {len(ticks)} rows hold NaN or infinity, first at "
+            f"{(int(ticks[row]) - int(ticks[0])) / 1e9:.3f} s in element {element}; training would get NaN loss"
+        )
+
+
+def _cast(values: Array, dtype: str, ticks: Times, label: str) -> Array:
+    with np.errstate(invalid="ignore", over="ignore"):
+        made: Array = values.astype(np.dtype(dtype))
+    exact = np.isfinite(made) if dtype.startswith("float") else made.astype(values.dtype) == values
+    if not exact.all():
+        row = int(np.argwhere(~exact)[0][0])
+        raise AlignError(
+            f"{label}: {values[row][~exact[row]][0]!r} at {(int(ticks[row]) - int(ticks[0])) / 1e9:.3f} s "
+            f"does not fit {dtype}; choose another `dtype`"
+        )
+    return made
+
+
+def nested(values: npt.NDArray[Any], shape: tuple[int, ...]) -> pa.Array:
+    """(m, prod(shape)) values as Arrow: plain for shape (1,), fixed_size_list for (n,), nested lists beyond."""
+    made = pa.array(np.ascontiguousarray(values).reshape(-1))
+    if shape == (1,):
+        return made
+    if len(shape) == 1:
+        return pa.FixedSizeListArray.from_arrays(made, shape[0])
+    for size in reversed(shape):
+        offsets = np.arange(0, len(made) + 1, size, dtype=np.int32)
+        made = pa.ListArray.from_arrays(pa.array(offsets), made)
+    return made

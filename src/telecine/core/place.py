@@ -1,0 +1,345 @@
+"""A recording and a plan in, an episode's rows out: which sample and which picture each tick shows.
+
+Reads stamps of all planned streams, then only the samples that rows need; never a picture.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from telecine.core.align import MISSING, Camera, Rate, between, choose_phase, hold, measure, nearest
+from telecine.core.bind import Binding, Bound, Source, bind
+from telecine.core.columns import blended, column_array, column_of
+from telecine.core.episode import Column, Episode, Use
+from telecine.core.errors import AlignError
+from telecine.core.findings import Finding
+from telecine.core.plan import Feature, Plan, format_duration
+from telecine.core.recording import Array, Recording, Ref
+from telecine.core.time import SECOND, Grid, Rows, Times
+from telecine.core.video import Clip
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Pick:
+    """Which picture of a camera each row shows."""
+
+    feature: Feature
+    source: Source
+    rows: Rows
+    """(count,) int64, non-decreasing positions in the stream's times."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Placed:
+    """An episode whose pictures are chosen but not yet coded."""
+
+    ref: Ref
+    grid: Grid
+    rows: pa.Table
+    columns: tuple[Column, ...]
+    picks: tuple[Pick, ...]
+    uses: tuple[Use, ...]
+    findings: tuple[Finding, ...]
+
+    def with_clips(self, clips: tuple[Clip, ...], findings: tuple[Finding, ...] = ()) -> Episode:
+        """The finished episode."""
+        every = self.findings + findings
+        return Episode(self.ref, self.grid, self.rows, self.columns, clips, self.uses, every)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """From when to when a stream can answer: [start_ns, stop_ns], None where it sets no end."""
+
+    name: str
+    start_ns: int
+    stop_ns: int | None
+    must: bool
+    """The plan says `missing: error`."""
+
+
+def place(recording: Recording, plan: Plan) -> Placed:
+    """Rows of `recording` on the ticks that `plan` asks for.
+
+    Raises: PlanError when the plan does not fit, AlignError when a tick has no usable sample, SourceError.
+    """
+    binding = bind(plan, recording)
+    where = recording.ref.label
+    ticks, trims = _ticks(binding, plan, where)
+    grid = Grid(int(ticks[0]), int(ticks.size), Fraction(plan.fps))
+    uses: list[Use] = []
+    findings = [*trims, *_notes(recording, binding)]
+    columns: list[Column] = []
+    arrays: dict[str, pa.Array] = {}
+    picks: list[Pick] = []
+    for bound in binding.features:
+        if bound.is_camera:
+            picks.append(_pick(bound, ticks, where, uses))
+        else:
+            columns.append(column_of(bound))
+            arrays[bound.feature.key] = _values(bound, columns[-1], ticks, where, uses)
+    if plan.clock.keep is not None:
+        columns.append(Column(plan.clock.keep, "float64", (1,)))
+        arrays[plan.clock.keep] = pa.array((ticks - ticks[0]) / SECOND, pa.float64())
+    arrays["timestamp"] = pa.array(np.arange(grid.count) / plan.fps, pa.float32())
+    arrays["task"] = _task(binding.task, ticks, where)
+    findings += _use_findings(uses, {p.feature.key for p in picks}, where)
+    return Placed(recording.ref, grid, pa.table(arrays), tuple(columns), tuple(picks), tuple(uses), tuple(findings))
+
+
+def _ticks(binding: Binding, plan: Plan, where: str) -> tuple[Times, list[Finding]]:
+    """(n,) ticks, n > 0, and what was cut from the streams to get there."""
+    bounds = list(_bounds(binding, where))
+    start, stop = _span(bounds, where, plan.fps)
+    if binding.follow is not None:
+        times = np.unique(binding.follow.times())
+        ticks = times[(times >= start) & (times <= stop)]
+        _check_rate(measure(ticks), plan, binding.follow.stream.name, where)
+    else:
+        fps = Fraction(plan.fps)
+        cameras = [
+            Camera(times[(times >= start) & (times <= stop)], b.feature.how)
+            for b in binding.features
+            if b.is_camera
+            for times in [b.sources[0].times()]
+        ]
+        phase = choose_phase(cameras, start, fps) if plan.clock.phase == "auto" else plan.clock.phase
+        assert isinstance(phase, int)
+        ticks = Grid.between(start + phase, stop, fps).ticks()
+    if not ticks.size:
+        raise AlignError(
+            f"{where}: the streams overlap for {format_duration(max(stop - start, 0))}, too short for one row at "
+            f"{plan.fps} fps; leave out the shortest stream or reject this recording"
+        )
+    return ticks, _trims(bounds, int(ticks[0]), int(ticks[-1]), plan.fps, where)
+
+
+def _bounds(binding: Binding, where: str) -> Iterator[_Bounds]:
+    for bound in binding.features:
+        for source in bound.sources:
+            if not source.stream.static:
+                yield _bounds_of(bound.feature, source, where)
+    if isinstance(binding.task, Source) and not binding.task.stream.static:
+        times = _some(binding.task, where)
+        yield _Bounds(binding.task.stream.name, int(times[0]), None, must=False)
+
+
+def _bounds_of(feature: Feature, source: Source, where: str) -> _Bounds:
+    """A sample stands until the next one would have come, so `hold` reaches one period past the last sample."""
+    times = _some(source, where)
+    must = feature.missing == "error"
+    if feature.limit is None or source.stream.kind == "text":
+        return _Bounds(source.stream.name, int(times[0]), None, must)
+    rate = measure(times)
+    limit = rate.auto_limit_ns if feature.limit == "auto" else int(feature.limit)
+    reach = {"hold": min(max(rate.period_ns - 1, 0), limit), "nearest": min(rate.period_ns // 2, limit)}
+    return _Bounds(source.stream.name, int(times[0]), int(times[-1]) + reach.get(feature.how, 0), must)
+
+
+def _some(source: Source, where: str) -> Times:
+    times = source.times()
+    if not times.size:
+        raise AlignError(f"{where}: {source.stream.name} has no samples on {source.clock!r}; leave the feature out")
+    return times
+
+
+def _span(bounds: list[_Bounds], where: str, fps: int) -> tuple[int, int]:
+    """The span [start, stop] in which every stream can answer."""
+    if not bounds:
+        raise AlignError(f"{where}: every planned stream is static; at least one must have stamps to make rows of")
+    leading = [b for b in bounds if not b.must] or bounds
+    start = max(b.start_ns for b in leading)
+    stop = min((b.stop_ns for b in leading if b.stop_ns is not None), default=max(b.start_ns for b in bounds))
+    period = SECOND // fps
+    for b in bounds:
+        late, early = b.start_ns - start, stop - (b.stop_ns if b.stop_ns is not None else stop)
+        if b.must and max(late, early) > period:
+            side = f"starts {late / 1e9:.3f} s late" if late > period else f"ends {early / 1e9:.3f} s early"
+            raise AlignError(f"{where}: {b.name} {side}; set `missing: trim` to cut the episode to what it covers")
+    start = max(start, *(b.start_ns for b in bounds))
+    stop = min(stop, *(b.stop_ns for b in bounds if b.stop_ns is not None), stop)
+    if stop < start:
+        spans = "; ".join(f"{b.name} from {_at(b.start_ns, bounds)} to {_at(b.stop_ns, bounds)}" for b in bounds)
+        raise AlignError(f"{where}: the streams do not overlap in time: {spans}; do they use one clock?")
+    return start, stop
+
+
+def _at(time_ns: int | None, bounds: list[_Bounds]) -> str:
+    origin = min(b.start_ns for b in bounds)
+    return "the end" if time_ns is None else f"{(time_ns - origin) / 1e9:.3f} s"
+
+
+def _trims(bounds: list[_Bounds], first: int, last: int, fps: int, where: str) -> list[Finding]:
+    period = SECOND // fps
+    earliest = min(b.start_ns for b in bounds)
+    ends = [b.stop_ns for b in bounds if b.stop_ns is not None]
+    found: list[Finding] = []
+    for cut, side, culprit in (
+        (first - earliest, "start", max(bounds, key=lambda b: b.start_ns)),
+        (max(ends, default=last) - last, "end", min(bounds, key=lambda b: b.stop_ns or max(ends, default=0))),
+    ):
+        if cut > 2 * period:
+            found.append(
+                Finding(
+                    "align-trimmed",
+                    "warning" if cut > SECOND else "info",
+                    where,
+                    f"{cut / 1e9:.3f} s cut from the {side}, where {culprit.name} has no samples",
+                    "set `missing: error` on it to reject such recordings" if cut > SECOND else "",
+                )
+            )
+    return found
+
+
+def _check_rate(rate: Rate, plan: Plan, name: str, where: str) -> None:
+    off = abs(rate.hz / plan.fps - 1)
+    if off > plan.clock.tolerance:
+        raise AlignError(
+            f"{where}: {name} runs at {rate.hz:.3f} Hz, the plan says fps {plan.fps}: {off:.1%} apart, "
+            f"{plan.clock.tolerance:.1%} accepted; set fps to {max(round(rate.hz), 1)} or leave out `follow`"
+        )
+
+
+def _rows(source: Source, feature: Feature, ticks: Times, where: str, uses: list[Use]) -> Rows:
+    """(m,) rows of the samples that ticks get; every one usable."""
+    times = source.times()
+    rate = measure(times)
+    if source.stream.static:
+        return np.zeros(ticks.size, np.int64)
+    limit = _limit(feature, source, rate)
+    rows = (hold if feature.how == "hold" else nearest)(times, ticks, limit)
+    _check_missing(rows == MISSING, times, ticks, feature, source, where)
+    uses.append(_use(feature, source, rate, times, ticks, rows))
+    return rows
+
+
+def _limit(feature: Feature, source: Source, rate: Rate) -> int | None:
+    if feature.limit != "auto":
+        return feature.limit
+    return None if source.stream.kind == "text" else rate.auto_limit_ns
+
+
+def _check_missing(
+    missing: npt.NDArray[np.bool_], times: Times, ticks: Times, feature: Feature, source: Source, where: str
+) -> None:
+    if not missing.any():
+        return
+    first = int(np.flatnonzero(missing)[0])
+    lost = ticks[missing]
+    past = np.searchsorted(times, lost, side="right") - 1
+    before = lost - times[np.maximum(past, 0)]
+    after = times[np.minimum(past + 1, times.size - 1)] - lost
+    reach = {"hold": before, "nearest": np.minimum(before, after)}.get(feature.how, np.maximum(before, after))
+    need = int(reach.max())
+    raise AlignError(
+        f"{where}: {feature.key}: {source.stream.name} has no sample within its limit at {int(missing.sum())} of "
+        f"{ticks.size} rows, first at {(int(ticks[first]) - int(ticks[0])) / 1e9:.3f} s; a limit of "
+        f"{format_duration(-(-need // 1_000_000) * 1_000_000)} would accept the gap, or reject this recording"
+    )
+
+
+def _use(feature: Feature, source: Source, rate: Rate, times: Times, ticks: Times, rows: Rows) -> Use:
+    ages = np.abs(ticks - times[rows])
+    inside = measure(times[(times >= ticks[0]) & (times <= ticks[-1])])
+    return Use(
+        key=feature.key,
+        stream=source.stream.name,
+        samples=inside.samples,
+        rate_hz=rate.hz,
+        age_median_ns=int(np.median(ages)),
+        age_p99_ns=int(np.percentile(ages, 99)),
+        age_max_ns=int(ages.max()),
+        gaps=inside.gaps,
+        duplicates=inside.duplicates,
+        dropped=int(rows[-1] - rows[0] + 1 - np.unique(rows).size),
+        repeated=int(np.sum(np.diff(rows) == 0)),
+    )
+
+
+def _pick(bound: Bound, ticks: Times, where: str, uses: list[Use]) -> Pick:
+    source = bound.sources[0]
+    return Pick(bound.feature, source, _rows(source, bound.feature, ticks, where, uses))
+
+
+def _values(bound: Bound, column: Column, ticks: Times, where: str, uses: list[Use]) -> pa.Array:
+    feature = bound.feature
+    if bound.is_text:
+        source = bound.sources[0]
+        stream = source.stream
+        assert stream.kind == "text"
+        return pa.array(stream.take(_rows(source, feature, ticks, where, uses), source.clock), pa.string())
+    parts = []
+    for source in bound.sources:
+        stream = source.stream
+        assert stream.kind == "vector"
+        if feature.how in ("hold", "nearest") or stream.static:
+            values = stream.take(_rows(source, feature, ticks, where, uses), source.clock)
+        else:
+            values = _blended(source, feature, ticks, where, uses)
+        parts.append(values if source.columns is None else values[:, list(source.columns)])
+    return column_array(parts, column, ticks, where)
+
+
+def _blended(source: Source, feature: Feature, ticks: Times, where: str, uses: list[Use]) -> Array:
+    times = source.times()
+    rate = measure(times)
+    blend = between(times, ticks, _limit(feature, source, rate))
+    _check_missing(blend.before == MISSING, times, ticks, feature, source, where)
+    uses.append(_use(feature, source, rate, times, ticks, blend.before))
+    stream = source.stream
+    assert stream.kind == "vector"
+    return blended(
+        stream.take(blend.before, source.clock),
+        stream.take(blend.after, source.clock),
+        blend.weight,
+        how="slerp" if feature.how == "slerp" else "linear",
+        where=f"{where}: {feature.key}",
+    )
+
+
+def _task(task: Source | str, ticks: Times, where: str) -> pa.Array:
+    if isinstance(task, str):
+        return pa.array([task] * ticks.size, pa.string())
+    stream = task.stream
+    assert stream.kind == "text"
+    texts = list(stream.take(hold(task.times(), ticks, None), task.clock))
+    if any(not t.strip() for t in texts):
+        raise AlignError(f"{where}: {stream.name} holds an empty task text; give the task with --task-text or `task:`")
+    return pa.array(texts, pa.string())
+
+
+def _notes(recording: Recording, binding: Binding) -> Iterator[Finding]:
+    where = recording.ref.label
+    for code, message in recording.notes:
+        yield Finding(code, "warning", where, message)
+    for bound in binding.features:
+        for source in bound.sources:
+            if bound.sources[0].stream.kind != "video" and (back := source.stream.backwards(source.clock)):
+                yield Finding(
+                    "align-backwards",
+                    "warning",
+                    f"{where} {source.stream.name}",
+                    f"{back} stamps go back in time on {source.clock!r}; samples were sorted by stamp",
+                    "check the recorder's clock",
+                )
+
+
+def _use_findings(uses: list[Use], cameras: set[str], where: str) -> Iterator[Finding]:
+    for use in uses:
+        place_ = f"{where} {use.stream}"
+        if use.gaps:
+            text = (
+                f"{use.gaps} gap(s) longer than three periods; the oldest sample used is {use.age_max_ns / 1e6:.1f} ms"
+            )
+            yield Finding("align-gap", "warning", place_, text, "lower `limit` to reject such recordings")
+        if use.duplicates:
+            text = f"{use.duplicates} sample(s) with the stamp of the one before; the last of each counts"
+            yield Finding("align-duplicates", "info", place_, text)
+        if use.key in cameras and use.dropped:
+            yield Finding("video-frames-dropped", "info", place_, f"{use.dropped} of {use.samples} pictures not shown")
+        if use.key in cameras and use.repeated:
+            yield Finding("video-frames-repeated", "info", place_, f"{use.repeated} rows repeat a picture")

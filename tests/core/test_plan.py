@@ -1,0 +1,158 @@
+"""The plan: parsed once, every mistake at once, back to the same text."""
+
+import json
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telecine.core.errors import PlanError
+from telecine.core.plan import Plan, format_duration, json_schema, make_plan, parse_duration, parse_plan
+
+GOOD = """
+fps: 30
+clock: {timeline: real_time, phase: 3ms}
+features:
+  action: /action:Scalars:scalars
+  observation.state:
+    from:
+      - {stream: /joints, fields: [0, gripper], offset: -12ms}
+      - /gripper
+    limit: 40ms
+    missing: error
+  observation.images.front: {from: /camera/front, limit: none, video: {preset: lerobot, copy: never, size: [320, 240]}}
+task: {recordings: {b: fold the towel, a: pick the cube}}
+robot_type: so101
+"""
+
+
+def problems(text):
+    with pytest.raises(PlanError) as caught:
+        parse_plan(text)
+    return str(caught.value)
+
+
+def test_a_plan_survives_yaml_pickle_and_hashing():
+    plan = parse_plan(GOOD)
+    assert parse_plan(plan.to_yaml()) == plan
+    assert pickle.loads(pickle.dumps(plan)) == plan
+    assert len({plan, parse_plan(GOOD)}) == 1
+    assert plan.digest() == parse_plan(plan.to_yaml()).digest()
+
+
+def test_the_digest_changes_with_any_value():
+    plan = parse_plan(GOOD)
+    other = parse_plan(GOOD.replace("40ms", "41ms"))
+    assert plan.digest() != other.digest()
+
+
+def test_a_stream_may_be_given_by_its_name_alone():
+    plan = parse_plan(GOOD)
+    (action,) = [f for f in plan.features if f.key == "action"]
+    assert [t.stream for t in action.sources] == ["/action:Scalars:scalars"]
+
+
+def test_a_camera_uses_its_own_video_wish_before_the_plans():
+    plan = parse_plan(GOOD)
+    front = plan.features[2]
+    assert plan.video_of(front).preset == "lerobot"
+    assert plan.video_of(plan.features[0]).preset == "train"
+
+
+def test_all_mistakes_are_reported_at_once_with_paths_and_suggestions():
+    said = problems(
+        """
+fps: 30.5
+clok: {timeline: real_time}
+clock: {timelin: x, phase: 3}
+features:
+  action: {from: /a, how: hodl, limt: 3ms}
+  observation.state: {video: {preset: trian, crf: 99, size: [1]}}
+task: {from: a, constant: b}
+"""
+    )
+    for expected in (
+        "mistake(s)",
+        "fps: ",
+        "clok: unknown key 'clok'; did you mean 'clock'?",
+        "clock.timelin: unknown key 'timelin'; did you mean 'timeline'?",
+        "clock.phase: 3 is not a duration",
+        "features.action.how: 'hodl' is not one of hold, nearest, linear, slerp; did you mean 'hold'?",
+        "features.action.limt: unknown key 'limt'; did you mean 'limit'?",
+        "features.observation.state.from: is required",
+        "features.observation.state.video.preset: 'trian' is not one of",
+        "features.observation.state.video.crf",
+        "task: give exactly one of",
+    ):
+        assert expected in said
+
+
+@pytest.mark.parametrize(
+    ("features", "said"),
+    [
+        ("{index: /a}", "features.index: this column is written by telecine itself"),
+        ("{'a b': /a}", "keys hold no blanks"),
+        ("{'a/b': /a}", "no slashes"),
+        ("{observation.done: {from: /a, dtype: bool}}", "bool under observation* or action* crashes"),
+        ("{action: {from: /a, how: linear, dtype: int8}}", "linear makes fractions"),
+        ("{observation.images.top: {from: [/a, /b]}}", "a camera is one stream, got 2"),
+        ("{action: {from: /a, names: [x, x]}}", "names repeat"),
+        ("{action: {from: []}}", "no stream given"),
+        ("{}", "features: none given"),
+        ("[]", "features: none given"),
+        ("{observation.images.top: {from: /a, video: {size: [1, 20]}}}", "both at least 2"),
+    ],
+)
+def test_a_feature_that_lerobot_cannot_train_on_is_refused(features, said):
+    assert said in problems(f"{{fps: 30, clock: {{timeline: t}}, task: go, features: {features}}}")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("clock: {timeline: t, keep: index}", "clock.keep: 'index' is taken"),
+        ("clock: {timeline: t, follow: /a, phase: 1ms}", "has no meaning with `follow`"),
+        ("task: ' '", "the task text is empty"),
+        ("features: {action: {from: {stream: /a, offset: 3 minutes}}}", "'3 minutes' is not a duration"),
+    ],
+)
+def test_a_plan_that_contradicts_itself_is_refused(change, said):
+    base = {"fps": "fps: 30", "clock": "clock: {timeline: t}", "task": "task: go", "features": "features: {action: /a}"}
+    base[change.partition(":")[0]] = change
+    assert said in problems("\n".join(base.values()))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "not YAML"),
+        ("- 1", "not a mapping"),
+        ("!!python/object/apply:os.system ['true']", "not YAML"),
+        ("a: &a [1]\nb: [*a, *a]", "aliases"),
+        ("#" * 1_000_001, "larger than"),
+    ],
+)
+def test_yaml_that_is_not_plain_data_is_refused(text, said):
+    assert said in problems(text)
+
+
+@given(st.integers(-(10**12), 10**12))
+def test_durations_survive_their_text(ns):
+    assert parse_duration(format_duration(ns)) == ns
+
+
+def test_a_sequence_rate_may_be_a_ratio():
+    plan = make_plan(
+        {"fps": 10, "clock": {"timeline": "step", "rate": "30000/1001"}, "features": {"action": "/a"}, "task": "x"}
+    )
+    assert plan.clock.rate == "30000/1001"
+    assert parse_plan(plan.to_yaml()) == plan
+
+
+def test_the_json_schema_knows_every_key_and_is_plain_json():
+    schema = json.loads(json.dumps(json_schema()))
+    assert set(schema["properties"]) == set(Plan.model_fields)
+    assert schema["properties"]["features"]["type"] == "object"
+    assert "key" not in schema["$defs"]["Feature"]["properties"]
+    assert "from" in schema["$defs"]["Feature"]["required"]
