@@ -1,0 +1,118 @@
+"""Coded test streams made by real encoders, of pictures that carry their own number.
+
+A picture is a grid of 16 x 4 cells, after the FRAME_ID pattern of the conformance check: the second row of cells is
+the frame number, the third the episode number, low bit left, white for 1.
+"""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+
+SIZE = (128, 96)
+
+
+def picture(frame, episode=0, size=SIZE):
+    """(height, width, 3) uint8."""
+    width, height = size
+    cells = np.full((4, 16), 100, np.uint8)
+    cells[0] = np.arange(16) * 10 + frame % 7
+    cells[3] = 60 + (np.arange(16) * 23 + frame * 5) % 120
+    bits = np.arange(16)
+    cells[1] = 235 * ((frame >> bits) & 1)
+    cells[2] = 235 * ((episode >> bits) & 1)
+    rows, columns = np.arange(height) * 4 // height, np.arange(width) * 16 // width
+    gray = cells[rows][:, columns]
+    return np.stack([gray, gray, np.where(gray > 200, gray, gray // 2 + 60)], axis=-1).astype(np.uint8)
+
+
+def picture_id(rgb):
+    """(frame, episode) that a picture shows."""
+    gray = np.asarray(rgb).astype(np.float32).mean(-1)
+    height, width = gray.shape
+    at_x = ((np.arange(16) + 0.5) * width / 16).astype(int)
+    numbers = []
+    for row in (1, 2):
+        y = int((row + 0.5) * height / 4)
+        cells = [gray[y - 1 : y + 2, x - 1 : x + 2].mean() > 127.5 for x in at_x]
+        numbers.append(int(np.dot(cells, 1 << np.arange(16))))
+    return tuple(numbers)
+
+
+def encode(encoder, count, *, episode=0, size=SIZE, pix_fmt="yuv420p", first=0, keys=(), tags=None, **options):
+    """Access units in decode order, as bytes; `keys` are frames forced to be keyframes."""
+    context = av.CodecContext.create(encoder, "w")
+    context.width, context.height = size
+    context.pix_fmt = pix_fmt
+    context.time_base = Fraction(1, 30)
+    context.framerate = Fraction(30)
+    for name, value in (tags or {}).items():
+        setattr(context, name, value)
+    context.thread_count = 1
+    context.options = {k: str(v) for k, v in options.items()}
+    packets = []
+    for i in range(count):
+        frame = av.VideoFrame.from_ndarray(picture(first + i, episode, size), format="rgb24")
+        frame = frame.reformat(format=pix_fmt, dst_color_range=2 if pix_fmt.startswith("yuvj") else 1)
+        frame.pts = i
+        frame.time_base = Fraction(1, 30)
+        if i in keys:
+            frame.pict_type = av.video.frame.PictureType.I
+        packets += context.encode(frame)
+    packets += context.encode(None)
+    return [bytes(p) for p in packets]
+
+
+def x264(count, *, gop=10, bframes=0, params="", preset="ultrafast", crf=15, **others):
+    """H.264; `params` are x264's own (cabac=0, slices=4, open-gop=1, intra-refresh=1 ...)."""
+    own = ":".join(p for p in (f"keyint={gop}:min-keyint=1:scenecut=0:bframes={bframes}", params) if p)
+    return encode("libx264", count, preset=preset, crf=crf, **{"x264-params": own}, **others)
+
+
+def x265(count, *, gop=10, bframes=0, params="", crf=15, **others):
+    """H.265; open groups unless `params` say open-gop=0."""
+    own = f"log-level=none:pools=none:frame-threads=1:keyint={gop}:min-keyint=1:scenecut=0:bframes={bframes}"
+    own = ":".join(p for p in (own, params) if p)
+    return encode("libx265", count, preset="ultrafast", crf=crf, **{"x265-params": own}, **others)
+
+
+def svtav1(count, *, gop=10, params="", crf=20, **others):
+    """AV1; hierarchical unless `params` say pred-struct=1 (low delay)."""
+    own = ":".join(p for p in (f"keyint={gop}:lp=1", params) if p)
+    return encode("libsvtav1", count, preset=12, crf=crf, **{"svtav1-params": own}, **others)
+
+
+DECODERS = {"h264": "h264", "hevc": "hevc", "av1": "libdav1d"}
+
+
+def decode(packets, codec):
+    """The decoder's frames in display order; frame.pts is the packet that each came from, by its position."""
+    context = av.CodecContext.create(DECODERS[codec], "r")
+    context.thread_count = 1
+    frames = []
+    for i, data in enumerate(packets):
+        packet = av.Packet(data)
+        packet.pts = i
+        packet.time_base = Fraction(1, 30)
+        frames += context.decode(packet)
+    return frames + context.decode(None)
+
+
+def shown_ids(packets, codec):
+    """(frame, episode) of each picture in display order."""
+    return [picture_id(f.to_ndarray(format="rgb24")) for f in decode(packets, codec)]
+
+
+STREAMS = {
+    "h264": lambda n, **o: x264(n, **o),
+    "h264 zerolatency": lambda n, **o: x264(n, tune="zerolatency", **o),
+    "h264 main cabac": lambda n, **o: x264(n, preset="veryfast", **o),
+    "h264 baseline": lambda n, **o: x264(n, profile="baseline", **o),
+    "h264 slices": lambda n, **o: x264(n, params="slices=4", **o),
+    "h264 b-frames": lambda n, **o: x264(n, bframes=3, preset="veryfast", params="b-adapt=0:b-pyramid=normal", **o),
+    "hevc bframes=0": lambda n, **o: x265(n, **o),
+    "hevc closed": lambda n, **o: x265(n, bframes=3, params="open-gop=0:b-adapt=0", **o),
+    "av1": lambda n, **o: svtav1(n, **o),
+    "av1 low delay": lambda n, **o: svtav1(n, params="pred-struct=1", **o),
+}
+"""Streams that can be copied: name -> maker(count, gop=, episode= ...); the codec is the first word of the name."""
