@@ -33,6 +33,8 @@ CODES: dict[str, str] = {
     "video-damaged": "Pictures of the source cannot be decoded.",
     "video-size": "The picture size differs from the dataset's.",
     # conversion
+    "dataset-mismatch": "An episode does not fit the dataset it should join.",
+    "convert-nothing": "No recording was usable, so no dataset was written.",
     "convert-failed": "A recording failed for a reason telecine did not expect.",
     # verification
     "verify-structure": "A file of the dataset is missing, cannot be read or has the wrong schema.",
@@ -63,9 +65,7 @@ class Finding:
             raise ValueError(f"unknown finding code {self.code!r}; add it to CODES and docs/findings.md")
 
     def __str__(self) -> str:
-        return f"{self.severity} {self.code} {self.where}: {self.message}" + (
-            f" -> {self.fix}" if self.fix else ""
-        )
+        return f"{self.severity} {self.code} {self.where}: {self.message}" + (f" -> {self.fix}" if self.fix else "")
 
 
 def has_errors(findings: Iterable[Finding]) -> bool:

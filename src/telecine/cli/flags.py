@@ -1,0 +1,129 @@
+"""Flags into a plan: they override the plan file's keys, or make a plan when there is no file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from telecine.core.errors import PlanError
+from telecine.core.plan import IMAGES, Plan, make_plan, parse_plan
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFlags:
+    """What the command line says about the plan; None or empty where it is silent."""
+
+    fps: int | None = None
+    index: str | None = None
+    action: Sequence[str] = ()
+    state: Sequence[str] = ()
+    task: str | None = None
+    task_text: str | None = None
+    video: Sequence[str] = ()
+    feature: Sequence[str] = ()
+    action_names: str | None = None
+    state_names: str | None = None
+    follow: str | None = None
+    rate: str | None = None
+    robot_type: str | None = None
+    preset: str | None = None
+    copy: str | None = None
+    codec: str | None = None
+    crf: int | None = None
+    gop: int | None = None
+    size: str | None = None
+
+
+def plan_of(flags: PlanFlags, plan_file: Path | None) -> Plan:
+    """The plan that file and flags describe together. Raises: PlanError naming every mistake."""
+    body = _read(plan_file) if plan_file is not None else {"features": {}}
+    clock = {"timeline": flags.index, "follow": flags.follow, "rate": flags.rate}
+    body["clock"] = {**body.get("clock", {}), **_given(clock)}
+    body["features"] = {**body["features"], **_features(flags)}
+    video = {k: getattr(flags, k) for k in ("preset", "copy", "codec", "crf", "gop")}
+    video["size"] = _size(flags.size)
+    if given := _given(video):
+        body["video"] = {**body.get("video", {}), **given}
+    if flags.task is not None and flags.task_text is not None:
+        raise PlanError("--task names a stream, --task-text gives the text itself; use one of them")
+    task = {"from": flags.task} if flags.task is not None else flags.task_text
+    body |= _given({"fps": flags.fps, "task": task, "robot_type": flags.robot_type})
+    _check_complete(body)
+    return make_plan(body)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PlanError(f"{path}: the plan cannot be read: {error}") from error
+    try:
+        parse_plan(text)
+    except PlanError as error:
+        raise PlanError(f"{path}: {error}") from error
+    body: dict[str, Any] = yaml.safe_load(text)
+    return body
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _features(flags: PlanFlags) -> dict[str, Any]:
+    features: dict[str, Any] = {}
+    for key, streams, names in (
+        ("action", flags.action, flags.action_names),
+        ("observation.state", flags.state, flags.state_names),
+    ):
+        if streams:
+            features[key] = {"from": list(streams), **_given({"names": split_names(names)})}
+        elif names is not None:
+            raise PlanError(f"names for {key} given, but no stream; add --{key.rpartition('.')[2]} STREAM")
+    for item in flags.video:
+        key, stream = _pair(item, ":", "--video", "key:path, e.g. front:/camera/front")
+        features[IMAGES + key.removeprefix(IMAGES)] = {"from": stream}
+    for item in flags.feature:
+        key, stream = _pair(item, "=", "--feature", "KEY=STREAM, e.g. next.reward=/reward:Scalars:scalars")
+        features.setdefault(key, {"from": []})["from"].append(stream)
+    return features
+
+
+def split_names(text: str | None) -> list[str] | None:
+    """Names from a comma-separated list."""
+    return None if text is None else [name.strip() for name in text.split(",")]
+
+
+def _pair(text: str, separator: str, flag: str, form: str) -> tuple[str, str]:
+    key, found, stream = text.partition(separator)
+    if not (key and found and stream):
+        raise PlanError(f"{flag} {text!r} is not of the form {form}")
+    return key, stream
+
+
+def _size(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    width, _, height = text.partition("x")
+    if not (width.isdigit() and height.isdigit()):
+        raise PlanError(f"--size {text!r} is not of the form WIDTHxHEIGHT, e.g. 320x240")
+    return [int(width), int(height)]
+
+
+def _check_complete(body: dict[str, Any]) -> None:
+    missing = []
+    if "fps" not in body:
+        missing.append("--fps N (rows per second)")
+    if "timeline" not in body["clock"]:
+        missing.append("--index TIMELINE (the clock of all stamps)")
+    if not body["features"]:
+        missing.append("--action, --state or --video STREAM (what to take)")
+    if "task" not in body:
+        missing.append("--task STREAM or --task-text TEXT (policies are conditioned on it)")
+    if missing:
+        raise PlanError(
+            "the plan is not complete; give --plan FILE, or:\n  "
+            + "\n  ".join(missing)
+            + "\n`telecine inspect RECORDINGS` proposes all of it"
+        )

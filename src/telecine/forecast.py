@@ -1,0 +1,133 @@
+"""What a conversion would do: rows, copy or encode per camera with the reason, bytes and time. Writes nothing."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from telecine import sources
+from telecine.cameras import Camera, Prepared, prepare
+from telecine.convert import Options, find, rejection, with_codecs
+from telecine.core.errors import TelecineError
+from telecine.core.findings import Finding
+from telecine.core.plan import Plan
+from telecine.core.recording import Ref
+from telecine.core.video import Encode
+from telecine.report import Rejected
+
+COPY_BYTES_PER_S = 150e6
+"""Reading, re-stamping and writing packets on one core of a small server."""
+ENCODE = {
+    # preset, codec: bytes and seconds per pixel, measured at 640x480 (docs/benchmarks.md); content changes both
+    ("train", "h264"): (0.053, 1 / 75e6),
+    ("train", "hevc"): (0.040, 1 / 25e6),
+    ("train", "av1"): (0.045, 1 / 25e6),
+    ("lerobot", "av1"): (0.082, 1 / 18e6),
+    ("archive", "av1"): (0.025, 1 / 10e6),
+    ("images", "png"): (1.6, 1 / 20e6),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CameraForecast:
+    """One camera of one recording."""
+
+    key: str
+    action: str
+    """"copy" or "encode"."""
+    why: str
+    frames: int
+    size_bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingForecast:
+    """One recording that would become an episode."""
+
+    recording: str
+    rows: int
+    cameras: tuple[CameraForecast, ...]
+    findings: tuple[Finding, ...]
+    size_bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The whole dry run; sizes and times are estimates."""
+
+    plan: Plan
+    recordings: tuple[RecordingForecast, ...]
+    rejected: tuple[Rejected, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """True when nothing would be rejected."""
+        return bool(self.recordings) and not self.rejected
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "ok": self.ok,
+            "plan": self.plan.to_dict(),
+            "recordings": [asdict(r) for r in self.recordings],
+            "rejected": [asdict(r) for r in self.rejected],
+            "findings": [asdict(f) for f in self.findings],
+            "size_bytes": sum(r.size_bytes for r in self.recordings),
+            "seconds": sum(r.seconds for r in self.recordings),
+        }
+
+
+def forecast(paths: Sequence[str | Path], plan: Plan, options: Options = Options()) -> Forecast:
+    """Everything `convert` would decide. Raises: SourceError when there is nothing to read."""
+    found = find(paths, options)
+    plan = with_codecs(plan, found.refs)
+    rejected = [Rejected(f.where, f) for f in found.findings if f.severity == "error"]
+    recordings = []
+    for ref in found.refs:
+        try:
+            with sources.open(ref) as recording:
+                recordings.append(_recording(ref, prepare(recording, plan), plan))
+        except TelecineError as error:
+            rejected.append(rejection(error, ref))
+    notes = tuple(f for f in found.findings if f.severity != "error")
+    return Forecast(plan, tuple(recordings), tuple(rejected), notes)
+
+
+def _recording(ref: Ref, prepared: Prepared, plan: Plan) -> RecordingForecast:
+    cameras = tuple(_camera(c) for c in prepared.cameras)
+    placed = prepared.placed
+    size = placed.rows.nbytes + sum(c.size_bytes for c in cameras)
+    seconds = ref.size_bytes / (4 * COPY_BYTES_PER_S) + sum(c.seconds for c in cameras)
+    findings = placed.findings + prepared.findings
+    return RecordingForecast(ref.label, placed.grid.count, cameras, findings, size, seconds)
+
+
+def _camera(camera: Camera) -> CameraForecast:
+    key, rows = camera.pick.feature.key, int(camera.pick.rows.size)
+    if not isinstance(camera.decision, Encode):
+        size = camera.copied_bytes
+        return CameraForecast(key, "copy", "exact", rows, size, size / COPY_BYTES_PER_S)
+    wish = camera.wish
+    per_byte, per_second = ENCODE.get((wish.preset, wish.codec), (0.06, 1 / 15e6))
+    pixels = _pixels(camera) * rows
+    return CameraForecast(
+        key,
+        "encode",
+        camera.decision.why,
+        rows,
+        int(pixels * per_byte * (5 / max(wish.gop, 2)) ** 0.25),
+        pixels * per_second,
+    )
+
+
+def _pixels(camera: Camera) -> int:
+    if camera.wish.size is not None:
+        return camera.wish.size[0] * camera.wish.size[1]
+    if camera.index is not None and camera.index.formats:
+        return camera.index.formats[0].width * camera.index.formats[0].height
+    return int(np.prod(camera.pick.source.stream.schema.shape[:2])) or 640 * 480
