@@ -75,15 +75,17 @@ def conformance(lerobot: None, tmp_path: Path) -> Callable[..., Any]:
 
     def check(dataset_dir: Path, *flags: str) -> Any:
         report = tmp_path / "conformance.json"
+        # It makes caches of its own, in the system's temporary folder: below `tmp_path` the sockets of a DataLoader's
+        # workers would have names longer than Unix allows, and then it hangs.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
-        scratch = tmp_path / "conformance-scratch"
-        scratch.mkdir(exist_ok=True)
         ran = subprocess.run(
             [sys.executable, str(CONFORMANCE), str(dataset_dir), "--json", str(report), *flags],
-            env={**environment, "TMPDIR": str(scratch)},
+            env=environment,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
+            timeout=900,
         )
         assert ran.returncode == 0, f"{ran.stdout}\n{ran.stderr}"
         return json.loads(report.read_text(encoding="utf-8"))
