@@ -6,7 +6,7 @@ A packet is a temporal unit in the low-overhead form: it shows exactly one pictu
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from telecine.core.bits import Bits, HeaderError, at_most
+from telecine.core.bits import LONGEST, Bits, HeaderError, at_most
 from telecine.core.recording import Buffer
 from telecine.core.unit import LARGEST_PX, MATRICES, Entry, Unit, pixel_format
 from telecine.core.video import PictureFormat
@@ -153,7 +153,7 @@ class Av1:
         shown, entry = 0, "none"
         for obu in obus(packet):
             if obu.kind == _SEQUENCE:
-                self._begin(bytes(packet[obu.body : obu.end]))
+                self._begin(bytes(packet[obu.body : min(obu.end, obu.body + LONGEST)]))
             elif obu.kind in (_HEADER, _FRAME):
                 kind, visible = self._frame(packet[obu.body : obu.body + 1])
                 shown += visible

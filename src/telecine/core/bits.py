@@ -16,10 +16,9 @@ class HeaderError(ValueError):
 class Bits:
     """Reads a header from its first bit; the names `u`, `ue` and `se` are those of the H.264 standard (7.2)."""
 
-    __slots__ = ("_left", "_value")
+    __slots__ = ("_left", "_value")  # _value holds the bits that are left, without those already read
 
     def __init__(self, data: bytes) -> None:
-        data = data[:LONGEST]
         self._left = 8 * len(data)
         self._value = int.from_bytes(data, "big")
 
@@ -28,23 +27,27 @@ class Bits:
         left = self._left - n
         if left < 0:
             raise HeaderError("it ends too early")
+        value = self._value >> left
+        self._value -= value << left
         self._left = left
-        return (self._value >> left) & ((1 << n) - 1)
+        return value
 
     def flag(self) -> bool:
         """The next bit."""
         return self.u(1) == 1
 
     def ue(self) -> int:
-        """An unsigned Exp-Golomb number, below 2**32."""
-        rest = self._value & ((1 << self._left) - 1)
-        length = rest.bit_length()
-        zeros = self._left - length
-        left = length - zeros - 1
-        if left < 0 or zeros > 32:
-            raise HeaderError("it ends too early" if left < 0 else "it holds a number of more than 32 bits")
+        """An unsigned Exp-Golomb number, below 2**33."""
+        length = self._value.bit_length()
+        left = 2 * length - self._left - 1
+        if left < 0:
+            raise HeaderError("it ends too early")
+        if length - left > 33:
+            raise HeaderError("it holds a number of more than 32 bits")
+        value = self._value >> left
+        self._value -= value << left
         self._left = left
-        return (rest >> left) - 1
+        return value - 1
 
     def se(self) -> int:
         """A signed Exp-Golomb number."""

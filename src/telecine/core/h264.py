@@ -7,7 +7,7 @@ resets the order in mid-sequence (memory_management_control_operation 5; no came
 
 from dataclasses import dataclass
 
-from telecine.core.bits import Bits, HeaderError, at_most
+from telecine.core.bits import LONGEST, Bits, HeaderError, at_most
 from telecine.core.nal import ParameterSets, has_recovery_point, leading, nothing_shown, payload, vui_colour
 from telecine.core.recording import Buffer
 from telecine.core.unit import LARGEST_PX, MATRICES, Entry, Unit, pixel_format
@@ -73,7 +73,7 @@ def rank(first: int) -> int:
 
 def parameter_set(raw: bytes) -> Sps | Pps:
     """The SPS or PPS in the NAL unit `raw`. HeaderError when it cannot be read."""
-    bits = Bits(payload(raw)[1:])
+    bits = Bits(payload(raw[:LONGEST])[1:])
     if raw[0] & 31 == _SPS:
         return _sps(bits)
     return Pps(at_most(bits.ue(), 255, "pic_parameter_set_id"), at_most(bits.ue(), 31, "seq_parameter_set_id"))
@@ -104,7 +104,8 @@ def _sps(bits: Bits) -> Sps:
     bits.flag()
     width, height = _cropped(bits, mbs_wide, map_units_high, chroma, fields=not frame_mbs_only)
     full_range, matrix = vui_colour(bits) if bits.flag() else (False, 2)
-    name = pixel_format(chroma, depth, full_range=full_range, rgb=matrix == 0)
+    # FFmpeg shows pictures without colour as 4:2:0 with neutral colour.
+    name = pixel_format(chroma or 1, depth, full_range=full_range, rgb=matrix == 0)
     fmt = PictureFormat("h264", width, height, name, MATRICES.get(matrix, "other"))
     return Sps(number, fmt, frame_num_bits, poc_type, poc_lsb_bits, frame_mbs_only, gaps_allowed, separate)
 
@@ -148,8 +149,9 @@ class H264:
 
     def __init__(self) -> None:
         self._sets: ParameterSets[Sps | Pps] = ParameterSets(parameter_set)
+        self._in_use: dict[int, Sps] = {}
         self._frame_num: int | None = None
-        self._order = 0
+        self._order = self._rounds = self._last_frame_num = 0
         self._poc_msb = self._poc_lsb = 0
 
     def read(self, packet: Buffer) -> Unit:
@@ -162,11 +164,12 @@ class H264:
                 kind = data[begin] & 31
                 if kind in RANKS:
                     self._sets.add(data[begin:end])
+                    self._in_use.clear()
                 elif kind == _SEI and recovery is None:
                     recovery = _recovery_frames(payload(data[begin + 1 : end]))
             if start < 0:
                 return self._damaged(nothing_shown(packet, found))
-            return self._slice(data[start], payload(bytes(packet[start + 1 : start + _SLICE_HEADER_BYTES])), recovery)
+            return self._slice(data[start], payload(data[start + 1 : start + _SLICE_HEADER_BYTES]), recovery)
         except HeaderError as error:
             return self._damaged(f"its headers cannot be read: {error}")
 
@@ -174,12 +177,12 @@ class H264:
         return Unit(self._order, problem=why)
 
     def _slice(self, first: int, header: bytes, recovery: int | None) -> Unit:
-        kind, reference = first & 31, bool(first & 0x60)
+        kind, reference = first & 31, first & 0x60 != 0
         if kind in _PARTITIONS:
             return self._damaged("data partitioning is not supported")
         bits = Bits(header)
         first_mb, slice_type, pps_id = bits.ue(), bits.ue() % 5, bits.ue()
-        sps = self._sps_of(pps_id)
+        sps = self._in_use.get(pps_id) or self._sps_of(pps_id)
         if sps.separate_planes:
             bits.u(2)
         frame_num = bits.u(sps.frame_num_bits)
@@ -195,18 +198,21 @@ class H264:
             self._order = self._poc_msb = self._poc_lsb = 0
         if sps.poc_type == 0:
             self._order = self._poc(bits.u(sps.poc_lsb_bits), sps, reference=reference)
-        elif not idr:
+        elif sps.poc_type == 2:
+            self._order = self._counted(frame_num, sps, reference=reference, idr=idr)
+        else:
             self._order += 1
         if sps.poc_type == 1:
             problem = problem or "picture order count type 1 is not supported"
-        entry = "key" if idr else _entry(recovery, slice_type)
-        return Unit(self._order, idr, entry, reference, format=sps.format, problem=problem)
+        entry: Entry = "key" if idr else "none" if recovery is None else _recovery(recovery, slice_type)
+        return Unit(self._order, idr, entry, reference, 0, False, sps.format, problem)
 
     def _sps_of(self, pps_id: int) -> Sps:
         pps = self._sets.parsed((1, pps_id), "picture parameter set")
         assert isinstance(pps, Pps)
         sps = self._sets.parsed((0, pps.sps), "sequence parameter set")
         assert isinstance(sps, Sps)
+        self._in_use[pps_id] = sps
         return sps
 
     def _gap(self, frame_num: int, sps: Sps, *, idr: bool) -> str:
@@ -216,6 +222,15 @@ class H264:
             return ""
         expected = (before + 1) % (1 << sps.frame_num_bits)
         return "" if frame_num in (before, expected) else _lost(expected, frame_num)
+
+    def _counted(self, frame_num: int, sps: Sps, *, reference: bool, idr: bool) -> int:
+        """PicOrderCnt when display order is decode order (8.2.1.3)."""
+        if idr:
+            self._rounds = 0
+        elif frame_num < self._last_frame_num:
+            self._rounds += 1
+        self._last_frame_num = frame_num
+        return 2 * ((self._rounds << sps.frame_num_bits) + frame_num) - (not reference)
 
     def _poc(self, lsb: int, sps: Sps, *, reference: bool) -> int:
         """PicOrderCnt from its sent low bits (8.2.1.1)."""
@@ -239,7 +254,5 @@ def _recovery_frames(sei: bytes) -> int | None:
     return None if at is None else Bits(sei[at:]).ue()
 
 
-def _entry(recovery: int | None, slice_type: int) -> Entry:
-    if recovery is None:
-        return "none"
-    return "open" if recovery == 0 and slice_type == _I_SLICE else "refresh"
+def _recovery(frames: int, slice_type: int) -> Entry:
+    return "open" if frames == 0 and slice_type == _I_SLICE else "refresh"

@@ -7,7 +7,7 @@ Layers above the base layer (scalable, multiview) are passed over.
 
 from dataclasses import dataclass
 
-from telecine.core.bits import Bits, HeaderError, at_most
+from telecine.core.bits import LONGEST, Bits, HeaderError, at_most
 from telecine.core.nal import ParameterSets, has_recovery_point, leading, nothing_shown, payload, vui_colour
 from telecine.core.recording import Buffer
 from telecine.core.references import Deltas, short_term_set
@@ -93,7 +93,7 @@ def rank(first: int) -> int:
 
 def parameter_set(raw: bytes) -> Vps | Sps | Pps:
     """The VPS, SPS or PPS in the NAL unit `raw`. HeaderError when it cannot be read."""
-    bits = Bits(payload(raw)[2:])
+    bits = Bits(payload(raw[:LONGEST])[2:])
     kind = raw[0] >> 1 & 63
     if kind == _VPS:
         return Vps(bits.u(4))
@@ -180,6 +180,7 @@ class Hevc:
 
     def __init__(self) -> None:
         self._sets: ParameterSets[Vps | Sps | Pps] = ParameterSets(parameter_set)
+        self._in_use: dict[int, tuple[Pps, Sps]] = {}
         self._order = 0
         self._anchor = 0
         self._held: set[int] = set()
@@ -194,12 +195,13 @@ class Hevc:
                 kind = data[begin] >> 1 & 63
                 if kind in RANKS and _layer(data, begin) == 0:
                     self._sets.add(data[begin:end])
+                    self._in_use.clear()
                 elif kind == _SEI and refreshed is None:
                     refreshed = has_recovery_point(payload(data[begin + 2 : end]))
-            if start < 0 or start + 2 > len(packet):
+            if start < 0 or start + 2 > len(data):
                 return self._damaged(nothing_shown(packet, found))
-            header = payload(bytes(packet[start + 2 : start + _SLICE_HEADER_BYTES]))
-            return self._slice(packet[start] >> 1 & 63, (packet[start + 1] & 7) - 1, header, refreshed is not None)
+            header = payload(data[start + 2 : start + _SLICE_HEADER_BYTES])
+            return self._slice(data[start] >> 1 & 63, (data[start + 1] & 7) - 1, header, refreshed is not None)
         except HeaderError as error:
             return self._damaged(f"its headers cannot be read: {error}")
 
@@ -212,7 +214,8 @@ class Hevc:
         entry_point = 16 <= kind <= 23
         if entry_point:
             bits.flag()
-        pps, sps = self._pps_of(bits.ue())
+        pps_id = bits.ue()
+        pps, sps = self._in_use.get(pps_id) or self._pps_of(pps_id)
         if not whole:
             return self._damaged("it begins in the middle of a picture")
         bits.u(pps.extra_bits)
@@ -239,6 +242,7 @@ class Hevc:
         assert isinstance(pps, Pps)
         sps = self._sets.parsed((1, pps.sps), "sequence parameter set")
         assert isinstance(sps, Sps)
+        self._in_use[pps_id] = pps, sps
         return pps, sps
 
     def _poc(self, lsb: int, sps: Sps, *, from_zero: bool) -> int:

@@ -3,9 +3,9 @@
 Looks no further into a packet than its first slice, since everything copy-or-encode needs stands before or in it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from telecine.core.bits import Bits, HeaderError
 from telecine.core.recording import Buffer
@@ -13,25 +13,24 @@ from telecine.core.recording import Buffer
 START = b"\0\0\1"
 _GLANCE = 1024
 """Bytes looked at first: more than a slice header, with luck also the parameter sets of a keyframe."""
+_HEADER = 128
+"""Bytes from the first slice on that are always there, if the packet has them."""
 
 
-class Leading(NamedTuple):
-    """The front of a packet: `data` is (the start of) the packet.
+Leading: TypeAlias = tuple[bytes, Sequence[tuple[int, int]], int]
+"""The front of a packet: (data, units, slice). A plain tuple, because one is made for every packet.
 
-    units: (begin, end) of each NAL unit before the first slice, half-open, without start code.
-    slice: where the NAL unit of the first slice begins, -1 when the packet has none.
-    """
-
-    data: bytes
-    units: tuple[tuple[int, int], ...]
-    slice: int
+data: (the start of) the packet.
+units: (begin, end) of each NAL unit before the first slice, half-open, without start code.
+slice: where the NAL unit of the first slice begins, -1 when the packet has none.
+"""
 
 
 def leading(packet: Buffer, is_slice: bytes) -> Leading:
     """NAL units up to the first slice; `is_slice[first byte]` is 1 for the units that carry pictures."""
     data = bytes(packet[:_GLANCE])
     found = _leading(data, is_slice)
-    if found.slice < 0 and len(packet) > _GLANCE:
+    if len(packet) > _GLANCE and (found[2] < 0 or found[2] + _HEADER > _GLANCE):
         found = _leading(bytes(packet), is_slice)
     return found
 
@@ -39,16 +38,16 @@ def leading(packet: Buffer, is_slice: bytes) -> Leading:
 def _leading(data: bytes, is_slice: bytes) -> Leading:
     begin = data.find(START) + 3
     if begin == 2:
-        return Leading(data, (), -1)
+        return data, (), -1
     units: list[tuple[int, int]] = []
     while begin < len(data):
         if is_slice[data[begin]]:
-            return Leading(data, tuple(units), begin)
+            return data, units, begin
         after = data.find(START, begin)
         end = len(data) if after < 0 else after
         units.append((begin, begin + len(data[begin:end].rstrip(b"\0"))))
         begin = end + 3
-    return Leading(data, tuple(units), -1)
+    return data, units, -1
 
 
 def payload(data: bytes) -> bytes:
@@ -79,7 +78,7 @@ def nothing_shown(packet: Buffer, found: Leading) -> str:
     """What is wrong with a packet that has no slice."""
     if not len(packet):
         return "it is empty"
-    return "it holds no picture" if found.units else "it holds no start code, so it is not in Annex B form"
+    return "it holds no picture" if found[1] else "it holds no start code, so it is not in Annex B form"
 
 
 def vui_colour(bits: Bits) -> tuple[bool, int]:

@@ -14,7 +14,7 @@ from telecine.core.errors import VideoError
 from telecine.core.nal import START, Leading, ParameterSets, leading
 from telecine.core.recording import Buffer, Codec
 from telecine.core.time import Rows
-from telecine.core.unit import Unit
+from telecine.core.unit import Entry, Unit
 from telecine.core.video import Flags, PacketIndex, PictureFormat
 
 NAMES: dict[Codec, str] = {"h264": "H.264", "hevc": "H.265", "av1": "AV1"}
@@ -31,62 +31,62 @@ def index_packets(packets: Iterable[Buffer], codec: Codec) -> PacketIndex:
     read = _READERS[codec]().read
     units: list[Unit] = []
     sizes: list[int] = []
+    formats: list[PictureFormat] = []
     for packet in packets:
-        units.append(read(packet))
+        unit = read(packet)
+        units.append(unit)
         sizes.append(len(packet))
-    formats = tuple(dict.fromkeys(unit.format for unit in units if unit.format is not None))
+        if unit.format is not None and (not formats or unit.format is not formats[-1]):
+            formats.append(unit.format)
     if units and not formats:
         raise VideoError(f"none of {len(units)} packets can be read as {NAMES[codec]}: packet 0: {units[0].problem}")
-    return _index(units, sizes, formats)
+    return _index(units, sizes, tuple(dict.fromkeys(formats)))
 
 
 def _index(units: Sequence[Unit], sizes: Sequence[int], formats: tuple[PictureFormat, ...]) -> PacketIndex:
-    count = len(units)
-    period = np.cumsum(np.fromiter((u.restart for u in units), np.int64, count))
-    order = np.fromiter((u.order for u in units), np.int64, count)
+    if not units:
+        nothing, never = np.empty(0, np.int64), np.empty(0, np.bool_)
+        return PacketIndex(keyframe=never, display=nothing, disposable=never, sizes=nothing, formats=())
+    orders, restarts, entries, references, layers, leadings, _, problems = zip(*units, strict=True)
+    period, order = np.cumsum(np.array(restarts, np.int64)), np.array(orders, np.int64)
     shown = np.lexsort((order, period))
-    display = np.empty(count, np.int64)
-    display[shown] = np.arange(count)
-    keyframe, open_gop = _keyframes(units)
-    layers = np.fromiter((u.layer for u in units), np.int64, count)
-    unreferred = np.fromiter((not u.reference for u in units), np.bool_, count)
+    display = np.empty(len(units), np.int64)
+    display[shown] = np.arange(len(units))
+    keyframe, open_gop = _keyframes(entries, leadings)
+    layer = np.array(layers)
     return PacketIndex(
         keyframe=keyframe,
         display=display,
-        disposable=unreferred & (layers == np.max(layers, initial=0)),
+        disposable=~np.array(references, np.bool_) & (layer == layer.max()),
         sizes=np.array(sizes, np.int64),
         formats=formats,
         open_gop=open_gop,
-        intra_refresh=any(u.entry == "refresh" for u in units) and int(keyframe.sum()) <= 1,
-        problems=_problems(units, period, order, shown),
+        intra_refresh="refresh" in entries and int(keyframe.sum()) <= 1,
+        problems=_problems(problems, period[shown], order[shown], shown),
     )
 
 
-def _keyframes(units: Sequence[Unit]) -> tuple[Flags, bool]:
+def _keyframes(entries: Sequence[Entry], leadings: Sequence[bool]) -> tuple[Flags, bool]:
     """(where decoding can start for good, whether it seems to start elsewhere too).
 
     A clean random access picture (CRA) counts when no leading picture follows it before the next entry point:
     nothing then refers across it.
     """
-    keyframe = np.fromiter((u.entry in ("key", "cra") for u in units), np.bool_, len(units))
-    open_gop = False
-    entry = 0
-    for i, unit in enumerate(units):
-        if unit.entry in ("key", "cra"):
-            entry = i
-        elif unit.entry == "open":
-            open_gop = True
-        elif unit.leading and units[entry].entry == "cra":
-            keyframe[entry] = False
-            open_gop = True
-    return keyframe, open_gop
+    keyframe = np.array([entry in ("key", "cra") for entry in entries])
+    starts = np.flatnonzero(keyframe)
+    after = np.flatnonzero(leadings)
+    owners = starts[np.searchsorted(starts, after[after > starts[0]]) - 1] if starts.size else starts
+    crossed = [i for i in np.unique(owners).tolist() if entries[i] == "cra"]
+    keyframe[crossed] = False
+    return keyframe, bool(crossed) or "open" in entries
 
 
-def _problems(units: Sequence[Unit], period: Rows, order: Rows, shown: Rows) -> tuple[tuple[int, str], ...]:
-    found = [(i, unit.problem) for i, unit in enumerate(units) if unit.problem]
-    same = (np.diff(period[shown]) == 0) & (np.diff(order[shown]) == 0)
+def _problems(told: Sequence[str], period: Rows, order: Rows, shown: Rows) -> tuple[tuple[int, str], ...]:
+    """Those of single packets, and packets that share a place; period, order and shown are in display order."""
+    found = [(i, problem) for i, problem in enumerate(told) if problem]
+    same = (np.diff(period) == 0) & (np.diff(order) == 0)
     for before, after in zip(shown[:-1][same].tolist(), shown[1:][same].tolist(), strict=True):
-        if not units[before].problem and not units[after].problem:
+        if not told[before] and not told[after]:
             found.append((after, f"it is shown at the same time as packet {before}"))
     return tuple(sorted(found))
 
@@ -104,8 +104,8 @@ def is_self_contained(packet: Buffer, codec: Codec) -> bool:
     if codec == "av1":
         return any(obu.kind == _AV1_SEQUENCE for obu in _obus(packet))
     module, ranks = (h264, 2) if codec == "h264" else (hevc, 3)
-    found = leading(packet, module.IS_SLICE)
-    return len({module.rank(found.data[begin]) for begin, _ in found.units} - {-1}) == ranks
+    data, units, _ = leading(packet, module.IS_SLICE)
+    return len({module.rank(data[begin]) for begin, _ in units} - {-1}) == ranks
 
 
 def _nal_with_sets(packets: Iterable[Buffer], codec: ModuleType) -> Iterator[Buffer]:
@@ -113,15 +113,16 @@ def _nal_with_sets(packets: Iterable[Buffer], codec: ModuleType) -> Iterator[Buf
     last = max(codec.RANKS.values())
     for packet in packets:
         found = leading(packet, codec.IS_SLICE)
-        own = [(begin, end) for begin, end in found.units if codec.rank(found.data[begin]) >= 0]
+        data, units, start = found
+        own = [(begin, end) for begin, end in units if codec.rank(data[begin]) >= 0]
         sent = set()
         for begin, end in own:
             try:
-                sent.add(sets.add(found.data[begin:end]).key)
+                sent.add(sets.add(data[begin:end]).key)
             except HeaderError:  # the index reports it; the decoder gets it as it came
                 continue
         missing = sorted(key for key in sets.active if key not in sent)
-        if found.slice < 0 or not codec.IS_KEYFRAME[found.data[found.slice]] or not missing:
+        if start < 0 or not codec.IS_KEYFRAME[data[start]] or not missing:
             yield packet
             continue
         early = [sets.active[key].raw for key in missing if key[0] < last or not own]
@@ -133,9 +134,8 @@ def _with_units(
     packet: Buffer, found: Leading, is_delimiter: bytes, early: Sequence[bytes], late: Sequence[bytes], own_end: int
 ) -> bytes:
     """The packet with NAL units put in: `early` ones after a delimiter, `late` ones after its own parameter sets."""
-    front = 0
-    if found.units and is_delimiter[found.data[found.units[0][0]]]:
-        front = found.units[0][1]
+    data, units, _ = found
+    front = units[0][1] if units and is_delimiter[data[units[0][0]]] else 0
     middle = max(front, own_end)
     parts = [packet[:front], *(b"\0" + START + unit for unit in early), packet[front:middle]]
     return b"".join([*parts, *(b"\0" + START + unit for unit in late), packet[middle:]])
