@@ -3,9 +3,10 @@
 `prepare` reads and decides, `code` writes; a dry run does only the first.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from telecine.core.bind import find_stream
 from telecine.core.episode import Episode
@@ -15,15 +16,14 @@ from telecine.core.keyframes import FromKeyframe, from_first_keyframe
 from telecine.core.packets import index_packets
 from telecine.core.place import Pick, Placed, place
 from telecine.core.plan import IMAGES, Feature, Plan
-from telecine.core.recording import Recording, VideoStream
+from telecine.core.recording import Codec, Recording, VideoStream
 from telecine.core.video import LONG_GOP, Clip, Copy, Encode, PacketIndex, Wish, decide
 from telecine.video.copy import copy
 from telecine.video.decode import frames
 from telecine.video.encode import encode
 from telecine.video.presets import wish as preset_wish
 
-Indexes = Mapping[tuple[str, str], PacketIndex]
-"""(stream name, clock) -> its packets, from the first keyframe on."""
+CODECS: tuple[Codec, ...] = get_args(Codec)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -102,9 +102,8 @@ def _index_videos(
             continue  # place says what is wrong, together with all other problems
         if (stream.name, clock) in indexes:
             continue
-        index = index_packets(stream.packets(clock), _codec(stream))
-        skip, rest = from_first_keyframe(index)
         where = f"{recording.ref.label} {stream.name}"
+        skip, rest = from_first_keyframe(index_packets(stream.packets(clock), _codec(stream, where)))
         _check_packets(stream, clock, rest, where)
         indexes[stream.name, clock] = rest
         if skip:
@@ -114,8 +113,11 @@ def _index_videos(
     return Recording(recording.ref, streams, recording.attrs, recording.notes), indexes, findings
 
 
-def _codec(stream: VideoStream) -> str:
-    return stream.schema.encoding or "unknown"
+def _codec(stream: VideoStream, where: str) -> Codec:
+    codec = next((c for c in CODECS if c == stream.schema.encoding), None)
+    if codec is None:
+        raise VideoError(f"{where}: {stream.schema.encoding} video is not supported; supported: {', '.join(CODECS)}")
+    return codec
 
 
 def _check_packets(stream: VideoStream, clock: str, index: PacketIndex, where: str) -> None:

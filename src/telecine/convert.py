@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from glob import escape as glob_escape
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +21,7 @@ from telecine.core.findings import Finding
 from telecine.core.plan import Plan
 from telecine.core.recording import Ref
 from telecine.core.video import Copy
+from telecine.dataset.stage import workspace
 from telecine.dataset.verify import verify as verify_dataset
 from telecine.dataset.writer import DatasetWriter
 from telecine.report import EpisodeReport, Rejected, Report
@@ -110,10 +110,9 @@ def convert(
 @contextmanager
 def _scratch(root: Path) -> Iterator[Path]:
     """A folder for clips beside the target, on the same file system; what a killed run left there goes first."""
-    prefix = f".{root.name}.scratch-"
-    for leftover in root.parent.glob(f"{glob_escape(prefix)}*"):
-        shutil.rmtree(leftover, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=root.parent))
+    folder = workspace(root) / "scratch"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
     try:
         yield folder
     finally:

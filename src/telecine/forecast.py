@@ -91,14 +91,14 @@ def forecast(paths: Sequence[str | Path], plan: Plan, options: Options = Options
     for ref in found.refs:
         try:
             with sources.open(ref) as recording:
-                recordings.append(_recording(ref, prepare(recording, plan), plan))
+                recordings.append(_recording(ref, prepare(recording, plan)))
         except TelecineError as error:
             rejected.append(rejection(error, ref))
     notes = tuple(f for f in found.findings if f.severity != "error")
     return Forecast(plan, tuple(recordings), tuple(rejected), notes)
 
 
-def _recording(ref: Ref, prepared: Prepared, plan: Plan) -> RecordingForecast:
+def _recording(ref: Ref, prepared: Prepared) -> RecordingForecast:
     cameras = tuple(_camera(c) for c in prepared.cameras)
     placed = prepared.placed
     size = placed.rows.nbytes + sum(c.size_bytes for c in cameras)

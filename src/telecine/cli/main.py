@@ -1,0 +1,196 @@
+"""The `telecine` command: one function per command, flags typed here, work done in the command's own file."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+app = typer.Typer(
+    name="telecine",
+    help="Turns robot recordings into training-ready LeRobot datasets: every row with the right picture.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines instead of text for people.")]
+CatalogUrl = Annotated[str | None, typer.Option(help="A Rerun catalog server, rerun+http://HOST:PORT.")]
+DatasetName = Annotated[str | None, typer.Option(help="Dataset on the catalog server.")]
+CatalogToken = Annotated[str | None, typer.Option(help="Access token of the catalog server.")]
+Recover = Annotated[bool, typer.Option("--recover", help="Read damaged files up to their last whole message.")]
+Streams = Annotated[list[str] | None, typer.Option(metavar="STREAM", help="Repeat to concatenate several streams.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from telecine import __version__
+
+        typer.echo(f"telecine {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Argument(help="Folder for the recordings and the dataset.")] = Path("telecine-demo"),
+    episodes: Annotated[int, typer.Option(min=1, max=50)] = 3,
+    seconds: Annotated[float, typer.Option(min=1, max=600)] = 8.0,
+    seed: Annotated[int, typer.Option(help="Same seed, same recordings.")] = 0,
+    json: Json = False,
+) -> None:
+    """Make real sample recordings, convert them, verify the dataset, say what to do next."""
+    from telecine.cli.demo import run
+
+    _run(lambda: run(out, episodes=episodes, seconds=seconds, seed=seed, json=json))
+
+
+@app.command()
+def inspect(
+    paths: Annotated[list[str] | None, typer.Argument(help="Files, folders or globs of recordings.")] = None,
+    plan: Annotated[Path | None, typer.Option(help="Write the proposed plan here, commented, ready to edit.")] = None,
+    catalog_url: CatalogUrl = None,
+    dataset_name: DatasetName = None,
+    catalog_token: CatalogToken = None,
+    recover: Recover = False,
+    json: Json = False,
+) -> None:
+    """Show what recordings hold, and propose a plan and the full command to convert them."""
+    from telecine.cli.inspect import run
+
+    where = _sources(paths, catalog_url, dataset_name)
+    _run(lambda: run(where, plan_file=plan, token=catalog_token, recover=recover, json=json))
+
+
+@app.command()
+def convert(
+    paths: Annotated[list[str], typer.Argument(metavar="RECORDINGS... OUT", help="Sources, then the dataset to make.")],
+    plan: Annotated[Path | None, typer.Option(help="Plan file (YAML); other flags override its keys.")] = None,
+    fps: Annotated[int | None, typer.Option(help="Rows per second.")] = None,
+    index: Annotated[str | None, typer.Option(help="Timeline that all stamps are read from.")] = None,
+    action: Streams = None,
+    state: Streams = None,
+    task: Annotated[str | None, typer.Option(metavar="STREAM", help="Text stream with the task.")] = None,
+    task_text: Annotated[str | None, typer.Option(metavar="TEXT", help="The task itself, for all recordings.")] = None,
+    video: Annotated[list[str] | None, typer.Option(metavar="KEY:STREAM", help="A camera; repeatable.")] = None,
+    feature: Annotated[list[str] | None, typer.Option(metavar="KEY=STREAM", help="Any other feature.")] = None,
+    action_names: Annotated[str | None, typer.Option(metavar="A,B,...")] = None,
+    state_names: Annotated[str | None, typer.Option(metavar="A,B,...")] = None,
+    follow: Annotated[str | None, typer.Option(metavar="STREAM", help="Take this stream's stamps as ticks.")] = None,
+    rate: Annotated[str | None, typer.Option(help="Counts per second of a sequence timeline.")] = None,
+    robot_type: Annotated[str | None, typer.Option()] = None,
+    preset: Annotated[Literal["train", "lerobot", "archive", "images"] | None, typer.Option()] = None,
+    copy: Annotated[Literal["auto", "always", "never"] | None, typer.Option(help="When to copy video packets.")] = None,
+    codec: Annotated[Literal["h264", "hevc", "av1"] | None, typer.Option()] = None,
+    crf: Annotated[int | None, typer.Option(help="Quality of the encoder; lower is better.")] = None,
+    gop: Annotated[int | None, typer.Option(help="Pictures from keyframe to keyframe.")] = None,
+    size: Annotated[str | None, typer.Option(metavar="WxH", help="Resize pictures, e.g. 320x240.")] = None,
+    catalog_url: CatalogUrl = None,
+    dataset_name: DatasetName = None,
+    catalog_token: CatalogToken = None,
+    recover: Recover = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing dataset.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first rejected recording.")] = False,
+    verify: Annotated[bool, typer.Option(help="Read the finished dataset back.")] = True,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show decisions and a forecast; write nothing.")] = False,
+    json: Json = False,
+) -> None:
+    """Convert recordings to a LeRobot v3.0 dataset; the last argument is the folder to make."""
+    from telecine.cli.convert import run
+    from telecine.cli.flags import PlanFlags
+    from telecine.convert import Options
+
+    *given, out = paths
+    where = _sources(given, catalog_url, dataset_name)
+    flags = PlanFlags(
+        fps=fps,
+        index=index,
+        action=action or (),
+        state=state or (),
+        task=task,
+        task_text=task_text,
+        video=video or (),
+        feature=feature or (),
+        action_names=action_names,
+        state_names=state_names,
+        follow=follow,
+        rate=rate,
+        robot_type=robot_type,
+        preset=preset,
+        copy=copy,
+        codec=codec,
+        crf=crf,
+        gop=gop,
+        size=size,
+    )
+    options = Options(overwrite=overwrite, recover=recover, strict=strict, verify=verify, token=catalog_token)
+    _run(lambda: run(where, Path(out), flags, plan, options, dry_run=dry_run, json=json))
+
+
+@app.command()
+def verify(
+    dataset: Annotated[Path, typer.Argument(help="A LeRobot v3.0 dataset, whoever wrote it.")],
+    against: Annotated[list[str] | None, typer.Option(help="Also compare with the recordings it was made of.")] = None,
+    decode: Annotated[Literal["all", "sample", "none"], typer.Option(help="How many pictures to decode.")] = "sample",
+    catalog_token: CatalogToken = None,
+    json: Json = False,
+) -> None:
+    """Read a dataset as a stranger would, and say what would hurt in training."""
+    from telecine.cli.verify import run
+
+    _run(lambda: run(dataset, against=against or [], decode=decode, token=catalog_token, json=json))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of plan files."""
+    import json
+
+    from telecine.core.plan import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2))
+
+
+def _sources(paths: list[str] | None, catalog_url: str | None, dataset_name: str | None) -> list[str]:
+    where = list(paths or [])
+    if dataset_name is not None and catalog_url is None:
+        raise typer.BadParameter("--dataset-name needs --catalog-url")
+    if catalog_url is not None:
+        if dataset_name is None and "/dataset/" not in catalog_url:
+            raise typer.BadParameter("--catalog-url needs --dataset-name NAME")
+        where.append(catalog_url if dataset_name is None else f"{catalog_url.rstrip('/')}/dataset/{dataset_name}")
+    if not where:
+        raise typer.BadParameter("no recordings given; name files, folders, or --catalog-url with --dataset-name")
+    return where
+
+
+def _run(command: Callable[[], int]) -> None:
+    """Run a command; its exit code: 0 all well, 1 something was rejected, 2 the command line or plan is wrong."""
+    from telecine.core.errors import PlanError, TelecineError
+
+    try:
+        code = command()
+    except PlanError as error:
+        typer.echo(f"error: {error}", err=True)
+        code = 2
+    except TelecineError as error:
+        typer.echo("\n".join([f"error: {error}", *(f"  {n}" for n in getattr(error, "__notes__", ()))]), err=True)
+        code = 1
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """The console command."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)

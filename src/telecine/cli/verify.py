@@ -1,0 +1,30 @@
+"""`telecine verify`."""
+
+from pathlib import Path
+from typing import Literal
+
+from rich.markup import escape
+
+from telecine.against import compare
+from telecine.cli.show import console, findings_dict, print_json, show_findings
+from telecine.convert import Options
+from telecine.core.findings import has_errors
+from telecine.dataset.verify import verify
+
+
+def run(
+    dataset: Path, *, against: list[str], decode: Literal["all", "sample", "none"], token: str | None, json: bool
+) -> int:
+    """Exit code: 0 without errors, else 1."""
+    findings = verify(dataset, decode=decode)
+    if against and not has_errors(findings):
+        findings += compare(dataset, against, Options(token=token))
+    failed = has_errors(findings)
+    if json:
+        print_json({"ok": not failed, "dataset": str(dataset), "findings": findings_dict(findings)})
+    else:
+        out = console()
+        show_findings(out, findings)
+        text = "[bold red]not fit for training[/bold red]" if failed else "[bold]verified[/bold]"
+        out.print(f"{escape(str(dataset))}: {text}, {len(findings)} finding(s)")
+    return 1 if failed else 0
