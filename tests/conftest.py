@@ -15,6 +15,7 @@ from types import ModuleType
 
 import pytest
 from hypothesis import HealthCheck, settings
+
 from support import torchcodec_libs
 
 OUTSIDE = "outside this repository: "
@@ -37,9 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
         capture.stop_global_capturing()  # or the new process would write into this one's temporary files
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execve(
-        sys.executable, [sys.executable, *sys.orig_argv[1:]], torchcodec_libs.environment_with(folder)
-    )
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], torchcodec_libs.environment_with(folder))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -51,15 +51,11 @@ def test_lerobot_reads_its_own_dataset(
     assert row["task"] == "count"
 
 
-def test_conformance_passes_lerobots_own_dataset(
-    written_by_lerobot: Path, conformance: Callable[..., Any]
-) -> None:
+def test_conformance_passes_lerobots_own_dataset(written_by_lerobot: Path, conformance: Callable[..., Any]) -> None:
     assert conformance(written_by_lerobot, "--no-tools")["ok"]
 
 
-def test_conformance_fails_a_damaged_dataset(
-    written_by_lerobot: Path, conformance: Callable[..., Any]
-) -> None:
+def test_conformance_fails_a_damaged_dataset(written_by_lerobot: Path, conformance: Callable[..., Any]) -> None:
     path = written_by_lerobot / "meta" / "info.json"
     info = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps(info | {"total_frames": FRAMES - 1}), encoding="utf-8")
