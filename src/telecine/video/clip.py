@@ -1,0 +1,112 @@
+"""The scratch file of one camera of one episode: coded pictures with their place in display order.
+
+An Arrow file of small record batches: written in bounded memory, read back through a memory map without copying.
+It lives between a worker and the writer of the same run, so it carries no version.
+"""
+
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+
+from telecine.core.errors import VideoError
+from telecine.core.recording import Buffer
+
+_SCHEMA = pa.schema([("data", pa.large_binary()), ("display", pa.int64()), ("keyframe", pa.bool_())])
+_BATCH_BYTES = 1 << 20
+_BATCH_PACKETS = 256
+
+
+class ClipWriter:
+    """Writes a clip's packets in decode order. A context manager: a clip left by an error cannot be read.
+
+    frames, size_bytes: packets added so far and their bytes.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.frames = 0
+        self.size_bytes = 0
+        self._path = path
+        self._data: list[Buffer] = []
+        self._display: list[int] = []
+        self._keyframe: list[bool] = []
+        self._pending_bytes = 0
+
+    def __enter__(self) -> Self:
+        try:
+            self._sink = pa.OSFile(self._path, "wb")
+            self._writer = pa.ipc.new_file(self._sink, _SCHEMA)
+        except (OSError, pa.ArrowException) as error:
+            raise VideoError(f"{self._path}: cannot be written: {error}") from error
+        return self
+
+    def add(self, data: Buffer, display: int, keyframe: bool) -> None:
+        """Append one packet, whose picture is shown as number `display` of the clip.
+
+        Raises:
+            VideoError: the disk refuses.
+        """
+        self._data.append(data)
+        self._display.append(display)
+        self._keyframe.append(keyframe)
+        self._pending_bytes += len(data)
+        self.frames += 1
+        self.size_bytes += len(data)
+        if self._pending_bytes >= _BATCH_BYTES or len(self._data) >= _BATCH_PACKETS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._data:
+            return
+        columns = [
+            pa.array(self._data, pa.large_binary()),
+            pa.array(self._display, pa.int64()),
+            pa.array(self._keyframe, pa.bool_()),
+        ]
+        try:
+            self._writer.write_batch(pa.record_batch(columns, schema=_SCHEMA))
+        except (OSError, pa.ArrowException) as error:
+            raise VideoError(f"{self._path}: cannot be written: {error}") from error
+        self._data, self._display, self._keyframe, self._pending_bytes = [], [], [], 0
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._flush()
+                self._writer.close()
+        except (OSError, pa.ArrowException) as failed:
+            raise VideoError(f"{self._path}: cannot be written: {failed}") from failed
+        finally:
+            self._sink.close()
+
+
+def read_clip(path: str) -> Iterator[tuple[memoryview, int, bool]]:
+    """(packet, display, keyframe) in decode order, lazily; the packets are views of the mapped file.
+
+    Raises:
+        VideoError: the file is missing, truncated or not a clip. Truncation is noticed before the first packet.
+    """
+    try:
+        with pa.memory_map(path) as mapped, pa.ipc.open_file(mapped) as reader:
+            if reader.schema != _SCHEMA:
+                raise VideoError(f"{path}: not a clip of telecine's")
+            for i in range(reader.num_record_batches):
+                yield from _packets(reader.get_batch(i))
+    except (OSError, pa.ArrowException) as error:
+        raise VideoError(f"{path}: the clip cannot be read: {error}") from error
+
+
+def _packets(batch: pa.RecordBatch) -> Iterator[tuple[memoryview, int, bool]]:
+    """Rows of a batch without copying the data, which `as_py` would do."""
+    data = batch.column(0)
+    _, offsets, values = data.buffers()
+    bounds = np.frombuffer(offsets, np.int64, len(data) + 1, offset=8 * data.offset).tolist()
+    view = memoryview(values) if values is not None else memoryview(b"")
+    numbers = batch.column(1).to_pylist()
+    flags = batch.column(2).to_pylist()
+    for i, (display, keyframe) in enumerate(zip(numbers, flags, strict=True)):
+        yield view[bounds[i] : bounds[i + 1]], display, keyframe
