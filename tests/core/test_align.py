@@ -135,3 +135,7 @@ def test_measure_of_too_few_stamps_says_zero(times):
     rate = measure(np.array(times, np.int64))
     assert (rate.hz, rate.period_ns) == (0.0, 0)
     assert rate.duplicates == max(len(times) - 1, 0)
+
+
+def test_a_camera_with_a_single_frame_has_no_say_in_the_phase():
+    assert choose_phase([Camera(np.array([7], np.int64), "hold")], 0, Fraction(30)) == 0

@@ -6,8 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telecine.core.errors import AlignError, PlanError
+from telecine.core.findings import Finding
 from telecine.core.place import place
 from telecine.core.plan import make_plan
+from telecine.core.recording import Schema
 from tests.support.memory import every, pictures, ramp, recording, seconds, static, text, vector
 
 
@@ -211,8 +213,6 @@ def test_a_static_stream_cannot_be_followed():
 
 def test_a_sequence_timeline_needs_a_rate():
     times = np.arange(100)
-    rec = recording(ramp("a", times, clock="step"))
-    rec.streams["a"].clocks  # noqa: B018
     rec = recording(vector("a", times, times * 1.0, clock="step", kind="sequence"))
     with pytest.raises(PlanError, match="timeline 'step' counts steps, not time"):
         place(rec, plan({"action": "a"}, clock={"timeline": "step"}))
@@ -345,6 +345,7 @@ def test_text_features_are_held_without_a_limit():
         ({"observation.note": "/say"}, "text under observation*"),
         ({"action": {"from": "/joints", "names": ["a"]}}, "1 names for 2 numbers"),
         ({"observation.images.a": "/logo"}, "is one static picture, not a camera"),
+        ({"action": {"from": ["/joints", "/joint"]}}, "no stream '/joint'"),
     ],
 )
 def test_a_plan_that_does_not_fit_says_why(features, said):
@@ -372,3 +373,42 @@ def test_the_task_must_be_text_and_exist():
         place(rec, plan({"action": "/joints"}, task={"from": "/joints"}))
     with pytest.raises(PlanError, match="task.from: no stream '/say'; the recording has /joints"):
         place(rec, plan({"action": "/joints"}, task={"from": "/say"}))
+
+
+def test_streams_whose_rows_are_not_what_their_schema_says_are_refused():
+    stream = vector("a", every(50, 1), np.zeros((50, 3)))
+    liar = type(stream)("a", "vector", Schema("float64", (2,)), stream.stamps, stream.values)
+    with pytest.raises(AlignError, match="rows hold 3 numbers, expected"):
+        place(recording(liar), plan({"action": "a"}))
+
+
+def test_linear_makes_floats_of_integers():
+    rec = recording(vector("i", every(10, 1), np.arange(10)))
+    placed = place(rec, plan({"count": {"from": "i", "how": "linear"}}, fps=20))
+    assert placed.columns[0].dtype == "float32"
+    assert rows(placed, "count")[:3].tolist() == [0, 0.5, 1]
+
+
+def test_an_episode_is_its_placement_with_clips():
+    rec = recording(ramp("a", every(50, 2)), text("say", seconds(0, 1), ["pick", "place"]))
+    placed = place(rec, plan({"action": "a"}, task={"from": "say"}))
+    note = Finding("video-copied", "info", "x", "20 pictures")
+    episode = placed.with_clips((), (note,))
+    assert episode.tasks == ("pick", "place")
+    assert episode.findings == (*placed.findings, note)
+    assert episode.rows is placed.rows
+
+
+def test_a_camera_faster_than_the_grid_says_how_many_pictures_no_row_shows():
+    frames = [np.zeros((2, 2, 3), np.uint8)] * 100
+    placed = place(recording(pictures("cam", every(50, 2), frames)), plan({"observation.images.cam": "cam"}, fps=25))
+    assert np.unique(np.diff(placed.picks[0].rows)).tolist() == [2]
+    assert "video-frames-dropped" in codes(placed)
+
+
+def test_a_plain_number_is_a_vector_of_one():
+    stream = vector("q", every(10, 1), np.arange(10.0))
+    plain = type(stream)("q", "vector", Schema("float64", ()), stream.stamps, stream.values[:, 0])
+    assert place(recording(plain), plan({"note": "q"})).columns[0].shape == (1,)
+    with pytest.raises(PlanError, match="2 names for 1 numbers"):
+        place(recording(plain), plan({"note": {"from": "q", "names": ["a", "b"]}}))

@@ -101,6 +101,7 @@ task: {from: a, constant: b}
         ("{action: {from: []}}", "no stream given"),
         ("{}", "features: none given"),
         ("[]", "features: none given"),
+        ("[{key: action, from: /a}, {key: action, from: /b}]", "features.action: given twice"),
         ("{observation.images.top: {from: /a, video: {size: [1, 20]}}}", "both at least 2"),
     ],
 )

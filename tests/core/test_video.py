@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from telecine.core.video import Copy, Encode, PacketIndex, PictureFormat, Wish, decide
 
@@ -76,3 +78,37 @@ def test_the_index_tells_delay_and_longest_gop():
     assert index(5, 5, display=[0, 3, 1, 2, 4]).reorder_delay == 1
     empty = index(0)
     assert (empty.longest_gop, empty.reorder_delay, empty.count) == (0, 0, 0)
+
+
+@st.composite
+def streams_with_b_frames(draw):
+    """Closed groups of pictures in decode order, each shuffled the way B-frames are: references come first."""
+    display, keys, base = [], [], 0
+    for length in draw(st.lists(st.integers(1, 12), min_size=1, max_size=6)):
+        keys.append(len(display))
+        display.append(base)
+        at = 1
+        while at < length:
+            mini = min(draw(st.integers(1, 4)), length - at)
+            display += [base + at + mini - 1, *range(base + at, base + at + mini - 1)]
+            at += mini
+        base += length
+    flags = np.zeros(len(display), bool)
+    flags[keys] = True
+    first = draw(st.integers(0, base - 1))
+    return flags, np.array(display), np.arange(first, draw(st.integers(first, base - 1)) + 1)
+
+
+@given(streams_with_b_frames())
+def test_a_copy_starts_at_a_keyframe_and_holds_every_row_without_a_hole(case):
+    flags, display, rows = case
+    n = len(display)
+    made = PacketIndex(flags, display, np.zeros(n, bool), np.ones(n, np.int64), (H264,))
+    copy = decide(rows, made, wish(copy="always"))
+    assert isinstance(copy, Copy)
+    assert flags[copy.first]
+    shown = np.sort(display[copy.first : copy.stop]) - display[copy.first]
+    np.testing.assert_array_equal(shown, np.arange(copy.stop - copy.first))
+    assert display[copy.first] + copy.preroll == rows[0]
+    assert copy.preroll + copy.count <= copy.stop - copy.first
+    assert not np.any(flags[copy.first + 1 : copy.stop] & (display[copy.first + 1 : copy.stop] <= rows[0]))

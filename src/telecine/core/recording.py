@@ -99,7 +99,10 @@ class VectorStream(StreamFacts, Protocol):
     """Numbers."""
 
     @property
-    def kind(self) -> Literal["vector"]: ...
+    def kind(self) -> Literal["vector"]:
+        """Tells the four protocols apart."""
+        ...
+
     def take(self, rows: Rows, clock: str) -> Array:
         """(len(rows), *schema.shape) of schema.dtype. SourceError when the width changes on the way."""
         ...
@@ -109,7 +112,10 @@ class TextStream(StreamFacts, Protocol):
     """Strings."""
 
     @property
-    def kind(self) -> Literal["text"]: ...
+    def kind(self) -> Literal["text"]:
+        """Tells the four protocols apart."""
+        ...
+
     def take(self, rows: Rows, clock: str) -> Sequence[str]:
         """len(rows) strings in order."""
         ...
@@ -119,7 +125,10 @@ class ImageStream(StreamFacts, Protocol):
     """Pictures that stand alone."""
 
     @property
-    def kind(self) -> Literal["image"]: ...
+    def kind(self) -> Literal["image"]:
+        """Tells the four protocols apart."""
+        ...
+
     def take(self, rows: Rows, clock: str) -> Iterator[Picture]:
         """len(rows) pictures in order, lazily; rows must be non-decreasing, so that the file is read once."""
         ...
@@ -133,7 +142,10 @@ class VideoStream(StreamFacts, Protocol):
     """
 
     @property
-    def kind(self) -> Literal["video"]: ...
+    def kind(self) -> Literal["video"]:
+        """Tells the four protocols apart."""
+        ...
+
     def packets(self, clock: str, start: int = 0, stop: int | None = None) -> Iterator[Buffer]:
         """Access units [start, stop) in the order they arrived, which is decode order.
 
@@ -204,10 +216,12 @@ class MemoryStream:
 
     @property
     def static(self) -> bool:
+        """True without stamps."""
         return not self.stamps
 
     @property
     def clocks(self) -> Mapping[str, ClockKind]:
+        """One of `clock_kind` for each stamped clock."""
         return dict.fromkeys(self.stamps, self.clock_kind)
 
     def _order(self, clock: str) -> Rows:
@@ -216,14 +230,17 @@ class MemoryStream:
         return np.argsort(self.stamps[clock], kind="stable").astype(np.int64)
 
     def times(self, clock: str) -> Times:
+        """(n,) int64, sorted."""
         if self.static:
             return np.array([STATIC_NS], np.int64)
         return self.stamps[clock][self._order(clock)]
 
     def backwards(self, clock: str) -> int:
+        """How many stamps lie below that of the sample before."""
         return 0 if self.static else int(np.sum(np.diff(self.stamps[clock]) < 0))
 
     def take(self, rows: Rows, clock: str) -> Any:
+        """The values at `rows` of the sorted samples: an array, an iterator of pictures, or a list of texts."""
         where = self._order(clock)[rows]
         if self.kind == "vector":
             return np.asarray(self.values)[where]
@@ -231,5 +248,6 @@ class MemoryStream:
         return picked if self.kind == "image" else list(picked)
 
     def packets(self, clock: str, start: int = 0, stop: int | None = None) -> Iterator[Buffer]:
+        """Packets [start, stop) as they arrived."""
         del clock  # a memory stream holds the same packets on all its clocks
         yield from self.values[start:stop]

@@ -27,9 +27,7 @@ class Grid:
 
     def __post_init__(self) -> None:
         if self.fps <= 0 or self.count < 0:
-            raise ValueError(
-                f"a grid needs fps > 0 and count >= 0, got fps {self.fps} and count {self.count}"
-            )
+            raise ValueError(f"a grid needs fps > 0 and count >= 0, got fps {self.fps} and count {self.count}")
 
     def ticks(self) -> Times:
         """(count,) int64 ns, increasing."""
