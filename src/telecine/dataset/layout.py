@@ -1,0 +1,83 @@
+"""Where the files of a LeRobot v3.0 dataset are, and when a new one begins. Pure decisions; touches no file.
+
+The names are LeRobot's templates, never others: its merge and edit tools write them into their code and ignore
+`data_path` and `video_path` of info.json.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+VERSION = "v3.0"
+DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
+VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
+EPISODES_PATH = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
+INFO = "meta/info.json"
+STATS = "meta/stats.json"
+TASKS = "meta/tasks.parquet"
+PROVENANCE = "meta/telecine/provenance.parquet"
+PLAN = "meta/telecine/plan.yaml"
+CARD = "README.md"
+
+MIB = 1 << 20
+FLOAT32_SAFE_S = 1024
+"""LeRobot compares times as float32 within 1e-4 s; from here on neighbouring float32 are further apart than that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a file is full. A file never holds less than one episode, and never a part of one."""
+
+    data_bytes: int = 100 * MIB
+    video_bytes: int = 200 * MIB
+    video_s: int = FLOAT32_SAFE_S
+    files_per_chunk: int = 1000
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Place:
+    """The chunk and file number of a file."""
+
+    chunk: int = 0
+    file: int = 0
+
+    def next(self, limits: Limits) -> "Place":
+        """The place after this one; numbers are dense."""
+        return Place(self.chunk + 1, 0) if self.file + 1 >= limits.files_per_chunk else Place(self.chunk, self.file + 1)
+
+
+def data_path(place: Place) -> str:
+    """Relative path of a file of rows."""
+    return DATA_PATH.format(chunk_index=place.chunk, file_index=place.file)
+
+
+def video_path(key: str, place: Place) -> str:
+    """Relative path of a video of camera `key`."""
+    return VIDEO_PATH.format(video_key=key, chunk_index=place.chunk, file_index=place.file)
+
+
+def episodes_path(place: Place) -> str:
+    """Relative path of a file with one row per episode."""
+    return EPISODES_PATH.format(chunk_index=place.chunk, file_index=place.file)
+
+
+def data_is_full(size_bytes: int, rows: int, more_rows: int, limits: Limits) -> bool:
+    """True when an episode of `more_rows` rows belongs into a new file.
+
+    LeRobot's rule: at the size of the rows before it, it would pass the limit.
+    """
+    return rows > 0 and size_bytes + size_bytes * more_rows // rows >= limits.data_bytes
+
+
+def episodes_are_full(size_bytes: int, limits: Limits) -> bool:
+    """True when the next row of meta/episodes belongs into a new file."""
+    return size_bytes >= limits.data_bytes
+
+
+def video_is_full(size_bytes: int, frames: int, more: tuple[int, int], fps: Fraction, limits: Limits) -> bool:
+    """True when a clip of `more` = (bytes, frames) belongs into a new file.
+
+    For its size, or because the file would last longer than LeRobot's float32 times are exact.
+    """
+    more_bytes, more_frames = more
+    too_long = (frames + more_frames) / fps > limits.video_s
+    return frames > 0 and (too_long or size_bytes + more_bytes >= limits.video_bytes)

@@ -1,0 +1,39 @@
+"""Findings of a verification, collected so that one broken file does not bury the rest."""
+
+from collections import Counter
+
+from telecine.core.findings import Finding, Severity
+
+AGAIN = "convert the recordings again"
+MOST = 20
+"""Findings listed of one code; the rest are counted."""
+
+
+class Notes:
+    """What was found so far."""
+
+    def __init__(self) -> None:
+        self._findings: list[Finding] = []
+        self._counts: Counter[tuple[str, Severity]] = Counter()
+
+    def error(self, code: str, where: str, message: str, fix: str = AGAIN) -> None:
+        """Something that breaks loading or training, or makes it wrong."""
+        self._add(Finding(code, "error", where, message, fix))
+
+    def warning(self, code: str, where: str, message: str, fix: str = "") -> None:
+        """Something that works today and is still not as it should be."""
+        self._add(Finding(code, "warning", where, message, fix))
+
+    def _add(self, finding: Finding) -> None:
+        self._counts[finding.code, finding.severity] += 1
+        if self._counts[finding.code, finding.severity] <= MOST:
+            self._findings.append(finding)
+
+    def all(self) -> list[Finding]:
+        """The findings in the order they were made, and how many more there were of each code."""
+        more = [
+            Finding(code, severity, "dataset", f"{count - MOST} more findings of this kind are not listed")
+            for (code, severity), count in self._counts.items()
+            if count > MOST
+        ]
+        return [*self._findings, *more]

@@ -1,0 +1,147 @@
+"""Where a dataset grows until it is whole: a hidden folder beside the target, and one rename at the end.
+
+    parent/NAME                      the target: untouched until `publish`
+    parent/.NAME.telecine/lock       held by the one writer; the system lets go of it when that process ends
+    parent/.NAME.telecine/stage/     what will become the target (same file system, so that renaming is atomic)
+    parent/.NAME.telecine/old/       the target while it is being replaced; put back by the next writer after a crash
+
+Not promised: that others see old or new at every instant of a replacement. Between its two renames the target is
+absent, and a crash there is repaired by whoever writes to the same target next.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from telecine.core.errors import DatasetError
+from telecine.dataset.layout import INFO
+
+if sys.platform == "win32":  # pragma: no cover
+    import msvcrt
+else:
+    import fcntl
+
+
+def workspace(root: Path) -> Path:
+    """The hidden folder beside `root`, for the writer's stage and others' scratch files; never inside `root`."""
+    return root.parent / f".{root.name}.telecine"
+
+
+class Stage:
+    """The stage of one target, locked. `folder` is new and empty."""
+
+    def __init__(self, root: Path, *, overwrite: bool) -> None:
+        self.root = root
+        self._overwrite = overwrite
+        self._home = workspace(root)
+        self.folder = self._home / "stage"
+        self._old = self._home / "old"
+        self._lock = _lock(self._home, root)
+        try:
+            self._restore()
+            require_writable(root, overwrite=overwrite)
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.mkdir()
+        except BaseException:
+            self.close()
+            raise
+
+    def publish(self) -> None:
+        """Make the stage the target: everything is on disk before the one rename that shows it."""
+        require_writable(self.root, overwrite=self._overwrite)
+        for path in (*_tree(self.folder), self.folder, self._home):
+            _sync(path)
+        if self.root.exists():
+            self.root.rename(self._old)
+        try:
+            self.folder.rename(self.root)
+        except OSError:
+            self._restore()
+            raise
+        _sync(self.root.parent)
+
+    def close(self) -> None:
+        """Remove what is left of the stage and let the next writer in. May be called again."""
+        if self._lock is None:
+            return
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.root.exists():
+            shutil.rmtree(self._old, ignore_errors=True)
+        (self._home / "lock").unlink(missing_ok=True)
+        os.close(self._lock)
+        self._lock = None
+        try:
+            self._home.rmdir()
+        except OSError:
+            return  # somebody's scratch files are in it
+
+    def _restore(self) -> None:
+        """Put back the target that a crash left moved aside."""
+        if self._old.exists() and not self.root.exists():
+            self._old.rename(self.root)
+
+
+def require_writable(root: Path, *, overwrite: bool) -> None:
+    """Nothing, when a dataset may appear at `root`.
+
+    Raises:
+        DatasetError: something is there that must not be replaced.
+    """
+    if not root.exists():
+        return
+    if not root.is_dir():
+        raise DatasetError(f"{root}: a file is in the way; name a folder that does not exist yet")
+    if not any(root.iterdir()):
+        return
+    if not overwrite:
+        raise DatasetError(f"{root}: exists and is not empty; name another folder, or replace it with --overwrite")
+    if not (root / INFO).is_file():
+        raise DatasetError(f"{root}: holds no dataset ({INFO} is missing), so --overwrite leaves it alone")
+
+
+def _lock(home: Path, root: Path) -> int | None:
+    """An open, locked file that holds our process id."""
+    for _ in range(10):  # once more for each writer that removed its lock file while we opened it
+        home.mkdir(parents=True, exist_ok=True)
+        path = home / "lock"
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except FileNotFoundError:
+            continue
+        try:
+            if sys.platform == "win32":  # pragma: no cover
+                msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+            else:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            owner = os.read(handle, 32).decode(errors="replace").strip()
+            os.close(handle)
+            raise DatasetError(
+                f"{root}: locked, process {owner or 'unknown'} is writing it; wait or stop it"
+            ) from error
+        if path.exists() and path.stat().st_ino == os.fstat(handle).st_ino:
+            os.truncate(handle, 0)
+            os.write(handle, str(os.getpid()).encode())
+            return handle
+        os.close(handle)
+    raise DatasetError(f"{root}: locked again and again by other writers; try later")
+
+
+def _tree(folder: Path) -> Iterator[Path]:
+    """Everything in a folder, contents before the folders that hold them."""
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            yield from _tree(path)
+        yield path
+
+
+def _sync(path: Path) -> None:
+    if path.is_dir() and sys.platform == "win32":  # pragma: no cover
+        return  # folders cannot be opened there
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

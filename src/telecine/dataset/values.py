@@ -1,0 +1,65 @@
+"""Columns between Arrow, as Parquet holds them, and numpy, as statistics need them. Pure."""
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from telecine.core.episode import Column
+from telecine.dataset.schema import LEAVES, arrow_type
+
+Values = npt.NDArray[Any]
+
+
+def to_numpy(data: pa.ChunkedArray, column: Column) -> Values:
+    """(n, *shape) values of a numeric column, (n,) for shape (1,).
+
+    Raises:
+        ValueError: what the column holds instead, e.g. nulls, another type, lists of another length.
+    """
+    array = data.combine_chunks() if data.num_chunks != 1 else data.chunk(0)
+    if isinstance(array, pa.ExtensionArray):
+        array = array.storage
+    shape = () if column.shape == (1,) else column.shape
+    array = _without_nulls(array)
+    for size in shape:
+        array = _without_nulls(_elements(array, size))
+    if array.type != LEAVES[column.dtype]:
+        raise ValueError(f"{data.type}")
+    flat: Values = array.to_numpy(zero_copy_only=False)
+    return flat.reshape((-1, *shape))
+
+
+def to_arrow(values: Values, column: Column) -> pa.Array:
+    """The Parquet column of (n, *shape) values, or (n,) for shape (1,)."""
+    kind = arrow_type(column)
+    array = pa.array(values.reshape(-1), LEAVES[column.dtype])
+    if column.shape == (1,):
+        return array
+    if len(column.shape) == 1:
+        return pa.FixedSizeListArray.from_arrays(array, type=kind)
+    for depth in range(len(column.shape) - 1, -1, -1):
+        lists = len(values) * math.prod(column.shape[:depth])
+        offsets = np.arange(lists + 1, dtype=np.int32) * column.shape[depth]
+        array = pa.ListArray.from_arrays(pa.array(offsets), array)
+    return array.cast(kind)
+
+
+def _without_nulls(array: pa.Array) -> pa.Array:
+    if array.null_count:
+        raise ValueError(f"{array.null_count} nulls")
+    return array
+
+
+def _elements(array: pa.Array, size: int) -> pa.Array:
+    """The elements of lists that all have `size` of them."""
+    kind = array.type
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
+        raise ValueError(f"{kind} instead of a list")
+    lengths = pc.unique(pc.list_value_length(array)).to_pylist()
+    if lengths not in ([size], []):
+        raise ValueError(f"lists of {', '.join(map(str, sorted(lengths)[:3]))} values")
+    return array.flatten()
