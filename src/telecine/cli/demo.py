@@ -1,0 +1,58 @@
+"""`telecine demo`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.markup import escape
+
+from telecine.cli.progress import Bar
+from telecine.cli.show import bytes_text, console, print_json, show_report
+from telecine.convert import convert
+from telecine.core.errors import DatasetError
+from telecine.core.propose import propose
+from telecine.core.propose_text import plan_yaml
+from telecine.core.plan import make_plan
+from telecine.demo import write_demo_recordings
+from telecine.inspect import inspect_many
+
+
+def run(out: Path, *, episodes: int, seconds: float, seed: int, json: bool) -> int:
+    """Record, convert, verify. Exit code: 0 when the dataset verified clean, else 1."""
+    recordings, dataset = out / "recordings", out / "dataset"
+    if out.exists() and any(out.iterdir()):
+        raise DatasetError(f"{out} exists and is not empty; name another folder: telecine demo FOLDER")
+    recordings.mkdir(parents=True, exist_ok=True)
+    write_demo_recordings(recordings, episodes=episodes, seconds=seconds, seed=seed)
+    proposal = propose(inspect_many([recordings]).recordings)
+    (out / "plan.yaml").write_text(plan_yaml(proposal), encoding="utf-8")
+    with Bar(quiet=json) as bar:
+        report = convert([recordings], dataset, make_plan(proposal.body), progress=bar)
+    if json:
+        print_json({"recordings": str(recordings), "dataset": str(dataset), "report": report.to_dict()})
+        return 0 if report.ok else 1
+    text = console()
+    text.print(
+        f"[bold]recorded[/bold] {episodes} episodes of {seconds:g} s, as a robot would: no two streams share a stamp"
+    )
+    for line in _tree(recordings):
+        text.print(f"  {escape(line)}")
+    text.print("\n[bold]converted and verified[/bold]" if report.ok else "\n[bold red]not clean[/bold red]")
+    show_report(text, report)
+    for line in _tree(dataset):
+        text.print(f"  {escape(line)}")
+    where = escape(str(out))
+    text.print(f"""
+[bold]next[/bold]
+  telecine inspect {where}/recordings             what the recordings hold
+  telecine verify {where}/dataset --against {where}/recordings
+  telecine convert {where}/recordings OTHER --plan {where}/plan.yaml --fps 10 --dry-run
+  look at {where}/dataset/videos/*/*/*.mp4, and edit {where}/plan.yaml
+  with LeRobot installed:
+    python -c "from lerobot.datasets.lerobot_dataset import LeRobotDataset as D; print(D('demo', root='{where}/dataset')[0])"
+""")
+    return 0 if report.ok else 1
+
+
+def _tree(folder: Path) -> Iterator[str]:
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        yield f"{path.relative_to(folder.parent)}  {bytes_text(path.stat().st_size)}"

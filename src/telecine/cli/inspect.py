@@ -1,0 +1,100 @@
+"""`telecine inspect`."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from telecine.cli.show import bytes_text, console, print_json, show_findings
+from telecine.core.errors import PlanError
+from telecine.core.facts import RecordingFacts, StreamSummary, across
+from telecine.core.findings import has_errors
+from telecine.core.propose import Proposal, propose
+from telecine.core.propose_text import command_line, plan_yaml
+from telecine.inspect import Inspection, inspect_many
+
+
+def run(paths: list[str], *, plan_file: Path | None, token: str | None, recover: bool, json: bool) -> int:
+    """Exit code: 0 when every recording could be read whole, else 1."""
+    seen = inspect_many(paths, recover=recover, token=token)
+    proposal = propose(seen.recordings)
+    if plan_file is not None:
+        _write_plan(plan_file, proposal)
+    command = command_line(proposal, paths, "out")
+    if json:
+        body = {"proposed_plan": proposal.body, "missing": proposal.missing, "guesses": proposal.guesses}
+        print_json({**seen.to_dict(), **body, "command": command})
+    else:
+        _show(console(), seen, proposal, command, plan_file)
+    return 1 if has_errors(seen.findings) else 0
+
+
+def _write_plan(path: Path, proposal: Proposal) -> None:
+    if path.exists():
+        raise PlanError(f"{path} exists; inspect never overwrites a plan, remove it or choose another name")
+    try:
+        path.write_text(plan_yaml(proposal), encoding="utf-8")
+    except OSError as error:
+        raise PlanError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _show(out: Console, seen: Inspection, proposal: Proposal, command: str, plan_file: Path | None) -> None:
+    out.print(_recordings(seen.recordings))
+    out.print()
+    out.print(_streams(seen.recordings))
+    if seen.findings:
+        out.print("\n[bold]findings[/bold]")
+        show_findings(out, seen.findings)
+    if proposal.missing:
+        out.print("\n[bold]you have to add[/bold]")
+        for sentence in proposal.missing:
+            out.print(f"  {escape(sentence)}")
+    if proposal.guesses:
+        out.print("\n[bold]guesses in the proposed plan[/bold]")
+        for guess in proposal.guesses:
+            out.print(f"  {escape(guess)}")
+    out.print("\n[bold]to convert[/bold]")
+    if plan_file is not None:
+        out.print(f"  the proposed plan is in {escape(str(plan_file))}; read it, then use --plan, or as flags:")
+    out.print(f"  {escape(command)}", soft_wrap=True)
+
+
+def _recordings(recordings: Iterable[RecordingFacts]) -> Table:
+    table = Table("recording", "size", "seconds", "streams", "timelines", box=None, pad_edge=False)
+    for r in recordings:
+        streams, clocks = str(len(r.streams)), ", ".join(r.clock_names())
+        table.add_row(escape(r.label), bytes_text(r.size_bytes), f"{r.seconds:.1f}", streams, escape(clocks))
+    return table
+
+
+def _streams(recordings: tuple[RecordingFacts, ...]) -> Table:
+    """Every stream once, as the first recording that has it shows it."""
+    table = Table(
+        "stream", "what", "in", "clock", "samples", "rate", "jitter", "gaps", "more", box=None, pad_edge=False
+    )  # fmt: skip
+    for stream, count in across(recordings):
+        clock = max(stream.clocks, key=lambda c: c.samples, default=None)
+        cells = ["static", "", "", "", ""]
+        if clock is not None:
+            rate = "-" if clock.hz is None else f"{clock.hz:.2f} Hz"
+            jitter = "-" if clock.hz is None else f"{clock.jitter_ms:.2f} ms"
+            cells = [escape(clock.name), str(clock.samples), rate, jitter, str(clock.rate.gaps or "")]
+        table.add_row(escape(stream.name), stream.label, f"{count}/{len(recordings)}", *cells, escape(_more(stream)))
+    return table
+
+
+def _more(stream: StreamSummary) -> str:
+    camera = stream.camera
+    if camera is not None and stream.kind == "video":
+        frames = f", {camera.reorder_delay} B-frame delay" if camera.reorder_delay else ", no B-frames"
+        odd = ", open GOP" if camera.open_gop else ", intra refresh" if camera.intra_refresh else ""
+        return f"{camera.pix_fmt}, keyframe every {camera.gop}{frames}{odd}"
+    if camera is not None:
+        return camera.pix_fmt
+    if stream.texts:
+        return repr(stream.texts[0]) + (f" and {len(stream.texts) - 1} more" if len(stream.texts) > 1 else "")
+    if stream.names:
+        return ", ".join(stream.names[:8])
+    return stream.value
