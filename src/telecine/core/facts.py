@@ -1,0 +1,166 @@
+"""What is known of a recording without converting it: plain values to print, compare and propose a plan from."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from telecine.core.align import Rate
+from telecine.core.recording import ClockKind, Kind
+
+ADDED_BY_RERUN = ("log_time", "log_tick")
+"""Timelines that rerun-sdk adds on its own: when a value was logged, which need not be when it was measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockFacts:
+    """The stamps of one stream on one clock."""
+
+    name: str
+    kind: ClockKind
+    first: int
+    """ns, or plain counts for a sequence clock."""
+    last: int
+    rate: Rate
+    """In ns, or in counts for a sequence clock, where `hz` says nothing."""
+    backwards: int
+    """Samples that arrived with a stamp below that of the sample before."""
+
+    @property
+    def samples(self) -> int:
+        """Samples with a stamp on this clock."""
+        return self.rate.samples
+
+    @property
+    def seconds(self) -> float | None:
+        """From the first stamp to the last; None for counts."""
+        return None if self.kind == "sequence" else (self.last - self.first) / 1e9
+
+    @property
+    def hz(self) -> float | None:
+        """Mean rate; None for counts and for fewer than two stamps."""
+        return None if self.kind == "sequence" or not self.rate.hz else self.rate.hz
+
+    @property
+    def nominal_hz(self) -> float | None:
+        """Rate by the typical distance of stamps, which gaps do not change; None as for `hz`."""
+        return None if self.hz is None else 1e9 / self.rate.period_ns
+
+    @property
+    def jitter_ms(self) -> float:
+        """Median deviation from the typical distance of stamps."""
+        return self.rate.jitter_ns / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class CameraFacts:
+    """The pictures of an image or video stream."""
+
+    encoding: str
+    """Codec of a video; jpeg, png or the pixel format of single pictures."""
+    width: int
+    """In px, like `height`; 0 when no picture could be read."""
+    height: int
+    pix_fmt: str
+    matrix: str = "unspecified"
+    gop: int = 1
+    """Longest distance between keyframes, in pictures; 1: every picture stands alone."""
+    reorder_delay: int = 0
+    """How far decode order runs ahead of display order, in pictures (0: no B-frames)."""
+    open_gop: bool = False
+    intra_refresh: bool = False
+    starts_with_keyframe: bool = True
+    size_bytes: int = 0
+    """Of all packets; 0 for single pictures, which are not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSummary:
+    """What one stream holds."""
+
+    name: str
+    kind: Kind
+    dtype: str
+    shape: tuple[int, ...]
+    names: tuple[str, ...] | None = None
+    unit: str | None = None
+    static: bool = False
+    clocks: tuple[ClockFacts, ...] = ()
+    camera: CameraFacts | None = None
+    value: str = ""
+    """Of a static stream, shortened."""
+    texts: tuple[str, ...] = ()
+    """The first different texts of a text stream, shortened."""
+    problems: tuple[str, ...] = ()
+    """What could not be read, or is damaged."""
+
+    @property
+    def is_camera(self) -> bool:
+        """Pictures that change with time."""
+        return self.kind in ("image", "video") and not self.static
+
+    @property
+    def entity(self) -> str:
+        """The path before the first colon."""
+        return self.name.partition(":")[0]
+
+    def on(self, clock: str) -> ClockFacts | None:
+        """The stamps on the clock of that name."""
+        return next((c for c in self.clocks if c.name == clock), None)
+
+    @property
+    def label(self) -> str:
+        """Kind and size in a few words: "vector float64 (7)", "h264 320x240"."""
+        if self.camera is not None and self.camera.width:
+            return f"{self.camera.encoding} {self.camera.width}x{self.camera.height}"
+        if self.kind == "vector":
+            return f"vector {self.dtype} ({', '.join(map(str, self.shape))})"
+        return self.kind if self.camera is None else f"{self.kind} {self.camera.encoding}"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFacts:
+    """What one recording holds."""
+
+    label: str
+    format: str
+    path: str
+    id: str
+    size_bytes: int
+    streams: tuple[StreamSummary, ...]
+    attrs: tuple[tuple[str, str], ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
+    """(finding code, message) met while opening."""
+
+    def stream(self, name: str) -> StreamSummary | None:
+        """The stream of that name."""
+        return next((s for s in self.streams if s.name == name), None)
+
+    def clock_names(self) -> tuple[str, ...]:
+        """All clocks, those that Rerun adds on its own last."""
+        names = dict.fromkeys(c.name for s in self.streams for c in s.clocks)
+        return tuple(sorted(names, key=lambda n: n in ADDED_BY_RERUN))
+
+    @property
+    def seconds(self) -> float:
+        """The longest span of any stream on any clock that counts time."""
+        return max((c.seconds or 0.0 for s in self.streams for c in s.clocks), default=0.0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        body = asdict(self)
+        for stream, facts in zip(body["streams"], self.streams, strict=True):
+            stream["label"] = facts.label
+            for clock, known in zip(stream["clocks"], facts.clocks, strict=True):
+                clock |= {"samples": known.samples, "seconds": known.seconds, "hz": known.hz}
+        return {**body, "attrs": dict(self.attrs), "seconds": self.seconds}
+
+
+def across(recordings: Sequence[RecordingFacts]) -> Iterator[tuple[StreamSummary, int]]:
+    """Every stream of any recording, as the first that has it shows it, and how many recordings have it.
+
+    A stream that is static in one recording and not in another counts as not static.
+    """
+    for name in dict.fromkeys(s.name for r in recordings for s in r.streams):
+        found = [s for r in recordings if (s := r.stream(name)) is not None]
+        moving = [s for s in found if not s.static]
+        yield (moving or found)[0], len(found)

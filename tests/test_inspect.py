@@ -1,0 +1,303 @@
+"""Inspection: what it tells of streams, what it finds odd, and that one bad recording stops no other."""
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from support.memory import every, pictures, recording, seconds, static, text, vector
+from support.video import STREAMS, encode, x264, x265
+
+from telecine import inspect, sources
+from telecine.core.errors import SourceError
+from telecine.core.facts import CameraFacts
+from telecine.core.findings import Finding
+from telecine.core.plan import parse_plan
+from telecine.core.propose import propose
+from telecine.core.propose_text import plan_yaml
+from telecine.core.recording import MemoryStream, Picture, Recording, Ref, Schema
+
+CAMERA = "/camera:VideoStream:sample"
+
+
+def video(name, packets, times=None, codec="h264"):
+    times = every(30, len(packets) / 30) if times is None else times
+    return MemoryStream(name, "video", Schema("uint8", (96, 128, 3), encoding=codec), {"real_time": times}, packets)
+
+
+def facts_of(*streams, **others):
+    return inspect.inspect_recording(recording(*streams, **others))
+
+
+def camera_of(*streams):
+    (stream,) = facts_of(*streams).streams
+    return stream.camera
+
+
+def found(*streams):
+    return {(f.code, f.severity): f.message for f in inspect.notice(facts_of(*streams))}
+
+
+class Broken:
+    """A stream of a file that is damaged where this stream lies."""
+
+    name, kind, static = "/broken", "vector", False
+    schema = Schema("float64", (2,))
+    clocks = {"real_time": "timestamp"}  # noqa: RUF012
+
+    def times(self, clock):
+        raise SourceError("chunk 3 is damaged")
+
+
+def test_a_vector_tells_its_type_names_and_every_clock():
+    times = every(50, 2)
+    both = {"real_time": times, "step": np.arange(100)}
+    stream = replace(vector("/joints", times, np.zeros((100, 2)), names=("a", "b")), stamps=both)
+    (seen,) = facts_of(stream).streams
+    assert (seen.kind, seen.dtype, seen.shape, seen.names, seen.label) == (
+        "vector", "float64", (2,), ("a", "b"), "vector float64 (2)",
+    )  # fmt: skip
+    assert [c.name for c in seen.clocks] == ["real_time", "step"]
+    clock = seen.on("real_time")
+    assert (clock.samples, clock.first, clock.last, clock.seconds) == (100, 0, 1_980_000_000, 1.98)
+    assert (clock.hz, clock.nominal_hz, clock.jitter_ms) == (pytest.approx(50), pytest.approx(50), 0)
+
+
+def test_a_counting_clock_has_no_rate_in_hertz():
+    (seen,) = facts_of(vector("/joints", [1, 2, 3], [1.0, 2.0, 3.0], clock="step", kind="sequence")).streams
+    (clock,) = seen.clocks
+    assert (clock.samples, clock.hz, clock.nominal_hz, clock.seconds) == (3, None, None, None)
+
+
+def test_a_static_stream_tells_its_value():
+    (numbers, words) = facts_of(static("/base", [1.0, 2.5]), static("/note", "hello\nworld", kind="text")).streams
+    assert (numbers.static, numbers.value, numbers.clocks) == (True, "[1. 2.5]", ())
+    assert (words.value, words.texts) == ("hello world", ("hello world",))
+
+
+def test_a_text_stream_tells_its_first_different_texts_shortened():
+    said = ["pick", "pick", "x" * 200, "a", "b", "c", "d"]
+    (seen,) = facts_of(text("/task", every(1, 7), said)).streams
+    assert seen.texts == ("pick", "x" * 77 + "...", "a", "b", "c")
+
+
+def test_a_stream_without_samples_is_told_as_empty():
+    (seen,) = facts_of(vector("/joints", [], np.zeros((0, 2)))).streams
+    assert (seen.clocks[0].samples, seen.clocks[0].hz) == (0, None)
+
+
+def test_a_video_tells_codec_size_and_groups():
+    assert camera_of(video(CAMERA, x264(20, gop=8))) == CameraFacts(
+        "h264", 128, 96, "yuv420p", gop=8, size_bytes=sum(map(len, x264(20, gop=8)))
+    )
+
+
+def test_b_frames_and_open_groups_are_told():
+    seen = camera_of(video(CAMERA, x265(30, bframes=2, gop=8), codec="hevc"))
+    assert (seen.encoding, seen.reorder_delay > 0, seen.open_gop) == ("hevc", True, True)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_every_codec_is_read(name):
+    codec = name.split()[0]
+    stream = video(CAMERA, STREAMS[name](6), codec=codec)
+    (seen,) = facts_of(stream).streams
+    assert (seen.label, seen.problems) == (f"{codec} 128x96", ())
+
+
+def test_single_pictures_tell_encoding_and_decoded_size():
+    jpeg = encode("mjpeg", 1, pix_fmt="yuvj420p")[0]
+    coded = MemoryStream("/cam", "image", Schema("uint8", (0, 0, 3), encoding="jpeg"), {"real_time": seconds(0)}, [
+        Picture(jpeg, "jpeg")
+    ])  # fmt: skip
+    assert camera_of(coded) == CameraFacts("jpeg", 128, 96, "yuvj420p")
+    assert camera_of(pictures("/cam", seconds(0), [np.zeros((4, 6, 3), np.uint8)])) == (
+        CameraFacts("rgb24", 6, 4, "rgb24")
+    )
+
+
+def test_a_picture_that_cannot_be_decoded_is_a_finding():
+    bad = MemoryStream("/cam", "image", Schema("uint8", (0, 0, 3), encoding="jpeg"), {"real_time": seconds(0)}, [
+        Picture(b"no picture", "jpeg")
+    ])  # fmt: skip
+    assert "/cam" in found(bad)["video-damaged", "error"]
+
+
+def test_an_unknown_codec_and_unreadable_packets_are_findings():
+    assert "'vp9' is not supported" in found(video(CAMERA, [b"abc"], codec="vp9"))["video-damaged", "error"]
+    assert "none of 2 packets" in found(video(CAMERA, [b"abc", b"d"]))["video-damaged", "error"]
+
+
+def test_damaged_packets_are_counted_after_the_first_few():
+    packets = x264(20, gop=5)
+    packets[6:14] = [b"\0\0\0\1\xff"] * 8
+    (seen,) = facts_of(video(CAMERA, packets)).streams
+    assert [p.split(":")[0] for p in seen.problems] == [
+        "packet 6",
+        "packet 7",
+        "packet 8",
+        "6 more packets are damaged",
+    ]
+
+
+def test_a_video_that_begins_between_keyframes_is_a_finding():
+    packets = x264(20, gop=8, params="repeat-headers=1")
+    headed = [packets[0][: packets[0].index(b"\0\0\1\x65")] + packets[1], *packets[2:]]
+    assert "begins between keyframes" in found(video(CAMERA, headed))["video-damaged", "warning"]
+
+
+def test_a_video_without_a_keyframe_is_a_finding():
+    packets = x264(8, gop=100, params="repeat-headers=1")
+    headed = [packets[0][: packets[0].index(b"\0\0\1\x65")] + packets[1], *packets[2:]]
+    assert "no keyframe" in found(video(CAMERA, headed))["video-damaged", "error"]
+
+
+def test_a_change_of_format_within_a_video_is_a_finding():
+    packets = x264(5) + x264(5, size=(64, 48))
+    assert "128x96 yuv420p, 64x48 yuv420p" in found(video(CAMERA, packets))["video-damaged", "error"]
+
+
+def test_long_and_open_groups_are_findings():
+    assert "a keyframe every 20 pictures" in found(video(CAMERA, x264(20, gop=30)))["video-long-gop", "info"]
+    open_groups = video(CAMERA, x265(30, bframes=2, gop=8), codec="hevc")
+    assert "open groups" in found(open_groups)["video-long-gop", "info"]
+
+
+def test_gaps_duplicates_and_backward_stamps_are_findings():
+    times = seconds(0, 0.1, 0.1, 0.2, 0.3, 1.3, 1.2, 1.4)
+    seen = found(vector("/joints", times, np.zeros(8)))
+    assert seen == {
+        ("align-backwards", "warning"): "1 of 8 stamps go back in time; samples are sorted by stamp",
+        ("align-duplicates", "info"): "1 of 8 samples have the stamp of the one before; the last counts",
+        ("align-gap", "warning"): "1 gap(s) longer than three periods, the longest 0.900 s",
+    }
+
+
+def test_backward_stamps_of_reordered_video_are_in_order():
+    packets = STREAMS["h264 b-frames"](12)
+    times = every(30, 12 / 30)
+    swapped = times.copy()
+    swapped[[1, 2]] = times[[2, 1]]
+    assert ("align-backwards", "warning") not in found(video(CAMERA, packets, swapped))
+    assert ("align-backwards", "warning") in found(video(CAMERA, x264(12), swapped))
+
+
+def test_clocks_that_rerun_adds_are_judged_only_where_there_is_no_other():
+    odd = seconds(0, 0.1, 0.1)
+    both = replace(vector("/joints", odd, np.zeros(3)), stamps={"real_time": seconds(0, 1, 2), "log_time": odd})
+    assert found(both) == {}
+    assert ("align-duplicates", "info") in found(vector("/joints", odd, np.zeros(3), clock="log_time"))
+
+
+def test_a_recording_without_stamps_is_a_finding():
+    assert ("source-empty", "warning") in found(static("/base", [1.0]))
+
+
+def test_notes_of_the_source_become_findings():
+    made = recording(vector("/joints", every(10, 1), np.zeros(10)))
+    noted = Recording(made.ref, made.streams, {"task": "pick"}, (("source-recovered", "cut after 3 messages"),))
+    facts = inspect.inspect_recording(noted)
+    assert [f.code for f in inspect.notice(facts)] == ["source-recovered"]
+    assert facts.to_dict()["attrs"] == {"task": "pick"}
+
+
+def test_a_stream_that_cannot_be_read_spares_the_others():
+    facts = facts_of(Broken(), vector("/joints", every(10, 1), np.zeros(10)))
+    assert [s.problems for s in facts.streams] == [("chunk 3 is damaged",), ()]
+    assert [(f.code, f.severity, f.where) for f in inspect.notice(facts)] == [
+        ("source-unreadable", "error", "mem.rrd#rec /broken")
+    ]
+
+
+def test_facts_are_plain_values_for_json():
+    facts = facts_of(vector("/joints", every(10, 1), np.zeros(10)), video(CAMERA, x264(3)), static("/b", [1.0]))
+    body = json.loads(json.dumps(inspect.Inspection((facts,), (Finding("align-gap", "warning", "x", "y"),)).to_dict()))
+    joints = body["recordings"][0]["streams"][2]
+    assert (joints["label"], joints["clocks"][0]["samples"]) == ("vector float64 (1)", 10)
+    assert joints["clocks"][0]["hz"] == pytest.approx(10)
+    assert (body["recordings"][0]["seconds"], body["findings"][0]["code"]) == (pytest.approx(0.9), "align-gap")
+
+
+def test_clock_names_are_listed_with_reruns_own_last():
+    both = {n: seconds(0, 1, 2) for n in ("log_time", "real_time")}
+    facts = facts_of(replace(vector("/joints", seconds(0, 1, 2), np.zeros(3)), stamps=both))
+    assert facts.clock_names() == ("real_time", "log_time")
+
+
+def differences(*recordings_):
+    made = [inspect.inspect_recording(r) for r in recordings_]
+    return {(f.code, f.where): f.message for f in inspect.compare(made)}
+
+
+def joints(width=2, name="/joints"):
+    return vector(name, every(10, 1), np.zeros((10, width)))
+
+
+def test_streams_that_some_recordings_lack_are_findings():
+    made = [recording(joints(), ident=str(i), path=f"{i}.rrd") for i in range(5)]
+    seen = differences(recording(joints(), joints(name="/gripper"), ident="full"), *made)
+    assert seen == {
+        ("dataset-mismatch", "/gripper"): "in 1 of 6 recordings; missing in 0.rrd#0, 1.rrd#1, 2.rrd#2 and 2 more"
+    }
+
+
+def test_widths_sizes_and_codecs_that_differ_are_findings():
+    one = recording(joints(2), video(CAMERA, x264(3)), ident="a", path="a")
+    two = recording(joints(3), video(CAMERA, x265(3, size=(64, 48)), codec="hevc"), ident="b", path="b")
+    assert differences(one, two) == {
+        ("dataset-mismatch", "/joints"): "differs between recordings: float64 (2) in a#a; float64 (3) in b#b",
+        ("dataset-mismatch", CAMERA): "the picture size differs between recordings: 128x96 in a#a; 64x48 in b#b",
+        ("video-encoded", CAMERA): (
+            "the codec differs between recordings: h264 in a#a; hevc in b#b; those that differ are encoded"
+        ),
+    }
+
+
+def test_two_recordings_of_one_id_are_a_finding():
+    one, two = recording(joints(), path="a.rrd"), recording(joints(), path="b.rrd")
+    assert differences(one, two) == {("source-duplicate-id", "a.rrd#rec, b.rrd#rec"): "2 recordings carry the id 'rec'"}
+
+
+def test_recordings_that_agree_give_no_findings():
+    assert differences(recording(joints(), ident="a"), recording(joints(), ident="b")) == {}
+
+
+@pytest.fixture
+def shelf(monkeypatch):
+    """Recordings of memory behind the functions of `sources`."""
+    held = {}
+
+    def find(paths, *, recover, token):
+        refs = tuple(Ref("memory", p, "same") for p in paths)
+        return SimpleNamespace(refs=refs, findings=(Finding("source-duplicate-id", "warning", "a, c", "two"),))
+
+    def open_(ref):
+        if ref.path not in held:
+            raise SourceError(f"{ref.path}: not a recording")
+        return Recording(ref, held[ref.path].streams)
+
+    monkeypatch.setattr(sources, "find", find, raising=False)
+    monkeypatch.setattr(sources, "open", open_, raising=False)
+    return held
+
+
+def test_one_unreadable_recording_stops_no_other(shelf):
+    shelf |= {"a": recording(joints()), "c": recording(joints())}
+    seen = inspect.inspect_many(["a", "b", "c"])
+    assert [r.path for r in seen.recordings] == ["a", "c"]
+    assert [(f.code, f.severity) for f in seen.findings] == [
+        ("source-duplicate-id", "warning"),  # said once, by the source
+        ("source-unreadable", "error"),
+    ]
+
+
+def test_what_is_inspected_leads_to_a_plan():
+    facts = facts_of(
+        vector("/action:Scalars:scalars", every(50, 2), np.zeros((100, 3))),
+        video(CAMERA, x264(60)),
+        text("/task", [0], ["pick the cube"]),
+    )
+    proposal = propose([facts])
+    assert proposal.plan is not None
+    assert parse_plan(plan_yaml(proposal)) == proposal.plan
