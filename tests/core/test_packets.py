@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from support import video
+
 from telecine.core.errors import VideoError
 from telecine.core.packets import index_packets, is_self_contained, with_parameter_sets
 
@@ -245,25 +245,10 @@ def test_memory_views_are_read_like_bytes(name):
     assert list(map(bytes, with_parameter_sets(views, codec_of(name)))) == list(packets)
 
 
-def stripped(packets, codec):
-    """The packets with their parameter sets in the first one only."""
-    out = [packets[0]]
-    for packet in packets[1:]:
-        if codec == "av1":
-            at = packet.find(b"\x0a")
-            has = at == 2
-            out.append(packet[:2] + packet[4 + packet[3] :] if has else packet)
-            continue
-        units = [u for u in packet.replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1") if u]
-        is_set = (lambda u: u[0] & 31 in (7, 8)) if codec == "h264" else (lambda u: u[0] >> 1 in (32, 33, 34))
-        out.append(b"".join(b"\0\0\0\1" + u for u in units if not is_set(u)))
-    return out
-
-
 @pytest.mark.parametrize("name", ["h264", "h264 b-frames", "h264 slices", "hevc closed", "av1"])
 def test_keyframes_get_the_parameter_sets_that_they_lack(name):
     codec = codec_of(name)
-    packets = stripped(stream(name), codec)
+    packets = video.headers_once(stream(name), codec)
     assert [is_self_contained(p, codec) for p in packets] == [True] + [False] * 32
     filled = list(with_parameter_sets(packets, codec))
     for i, (before, after) in enumerate(zip(packets, filled, strict=True)):
@@ -276,7 +261,7 @@ def test_keyframes_get_the_parameter_sets_that_they_lack(name):
 
 
 def test_a_delimiter_stays_in_front_and_a_missing_set_goes_behind_those_it_builds_on():
-    delimiter, packets = b"\0\0\0\1\x09\xf0", stripped(stream("h264"), "h264")
+    delimiter, packets = b"\0\0\0\1\x09\xf0", video.headers_once(stream("h264"), "h264")
     sps, pps = (u for u in packets[0].replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1") if u and u[0] & 31 in (7, 8))
     four = b"\0\0\0\1"
     key = packets[10]
@@ -292,7 +277,7 @@ def test_a_delimiter_stays_in_front_and_a_missing_set_goes_behind_those_it_build
 def test_a_changed_sequence_parameter_set_takes_its_picture_parameter_sets_away():
     small, large = stream("h264"), stream("h264 odd")
     sps = large[0].replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1")[1]
-    packets = [*small[:10], b"\0\0\0\1" + sps + stripped(small, "h264")[10]]
+    packets = [*small[:10], b"\0\0\0\1" + sps + video.headers_once(small, "h264")[10]]
     ((at, what),) = index_packets(packets, "h264").problems
     assert at == 10
     assert "needs picture parameter set 0" in what

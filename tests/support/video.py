@@ -1,42 +1,27 @@
-"""Coded test streams made by real encoders, of pictures that carry their own number.
-
-A picture is a grid of 16 x 4 cells, after the FRAME_ID pattern of the conformance check: the second row of cells is
-the frame number, the third the episode number, low bit left, white for 1.
-"""
+"""Coded test streams made by real encoders, in all the ways that matter, of pictures that carry their own number."""
 
 from fractions import Fraction
 
 import av
 import numpy as np
 
+from support.pictures import draw_frame_id, read_frame_id
+from telecine.core.packets import index_packets
+from telecine.core.recording import MemoryStream, Schema
+from telecine.core.video import Copy
+from telecine.video.copy import copy
+
 SIZE = (128, 96)
 
 
 def picture(frame, episode=0, size=SIZE):
     """(height, width, 3) uint8."""
-    width, height = size
-    cells = np.full((4, 16), 100, np.uint8)
-    cells[0] = np.arange(16) * 10 + frame % 7
-    cells[3] = 60 + (np.arange(16) * 23 + frame * 5) % 120
-    bits = np.arange(16)
-    cells[1] = 235 * ((frame >> bits) & 1)
-    cells[2] = 235 * ((episode >> bits) & 1)
-    rows, columns = np.arange(height) * 4 // height, np.arange(width) * 16 // width
-    gray = cells[rows][:, columns]
-    return np.stack([gray, gray, np.where(gray > 200, gray, gray // 2 + 60)], axis=-1).astype(np.uint8)
+    return draw_frame_id(frame, episode, 0, *size)
 
 
 def picture_id(rgb):
     """(frame, episode) that a picture shows."""
-    gray = np.asarray(rgb).astype(np.float32).mean(-1)
-    height, width = gray.shape
-    at_x = ((np.arange(16) + 0.5) * width / 16).astype(int)
-    numbers = []
-    for row in (1, 2):
-        y = int((row + 0.5) * height / 4)
-        cells = [gray[y - 1 : y + 2, x - 1 : x + 2].mean() > 127.5 for x in at_x]
-        numbers.append(int(np.dot(cells, 1 << np.arange(16))))
-    return tuple(numbers)
+    return read_frame_id(np.asarray(rgb))[:2]
 
 
 def encode(encoder, count, *, episode=0, size=SIZE, pix_fmt="yuv420p", first=0, keys=(), tags=None, **options):
@@ -76,7 +61,7 @@ def x265(count, *, gop=10, bframes=0, params="", crf=15, **others):
     return encode("libx265", count, preset="ultrafast", crf=crf, **{"x265-params": own}, **others)
 
 
-def svtav1(count, *, gop=10, params="", crf=20, **others):
+def svtav1(count, *, gop=10, params="", crf=10, **others):
     """AV1; hierarchical unless `params` say pred-struct=1 (low delay)."""
     own = ":".join(p for p in (f"keyint={gop}:lp=1", params) if p)
     return encode("libsvtav1", count, preset=12, crf=crf, **{"svtav1-params": own}, **others)
@@ -116,3 +101,37 @@ STREAMS = {
     "av1 low delay": lambda n, **o: svtav1(n, params="pred-struct=1", **o),
 }
 """Streams that can be copied: name -> maker(count, gop=, episode= ...); the codec is the first word of the name."""
+
+
+def headers_once(packets, codec):
+    """The packets with their parameter sets in the first one only."""
+    out = [packets[0]]
+    for packet in packets[1:]:
+        if codec == "av1":
+            at = packet.find(b"\x0a")
+            has = at == 2
+            out.append(packet[:2] + packet[4 + packet[3] :] if has else packet)
+            continue
+        units = [u for u in packet.replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1") if u]
+        is_set = (lambda u: u[0] & 31 in (7, 8)) if codec == "h264" else (lambda u: u[0] >> 1 in (32, 33, 34))
+        out.append(b"".join(b"\0\0\0\1" + u for u in units if not is_set(u)))
+    return out
+
+
+CLOCK = "t"
+
+
+def stream(packets, codec, name="/cam"):
+    """A video stream of packets in decode order."""
+    schema = Schema("uint8", (SIZE[1], SIZE[0], 3), encoding=codec)
+    return MemoryStream(name, "video", schema, {CLOCK: np.arange(len(packets), dtype=np.int64)}, list(packets))
+
+
+def make_clip(packets, codec, path, *, first=0, stop=None, preroll=0, count=None):
+    """The packets as a clip, by default all of them and every picture a row."""
+    stop = len(packets) if stop is None else stop
+    decision = Copy(first, stop, preroll, stop - first - preroll if count is None else count)
+    index = index_packets(packets, codec)
+    return copy(
+        stream(packets, codec), CLOCK, index, decision, key="observation.images.cam", path=str(path), why="exact"
+    )

@@ -76,6 +76,8 @@ class VideoFile:
         if codec == "png":
             raise VideoError(f"{clip.path}: PNG pictures go into tables, not into a video file")
         options = {"movflags": "faststart", "fflags": "+bitexact"}
+        if not clip.reorder_delay:  # an edit list could only round the end away
+            options["use_editlist"] = "0"
         with av.open(io.BytesIO(bytes(first)), format=_RAW_FORMATS[codec]) as source:
             self._output = av.open(self._path, "w", format="mp4", options=options)
             stream = self._output.add_stream_from_template(source.streams.video[0], opaque=True)

@@ -36,8 +36,9 @@ def copy(stream: VideoStream, clock: str, index: PacketIndex, decision: Copy, *,
         SourceError: the stream cannot be read.
     """
     part = slice(decision.first, decision.stop)
-    display, keyframe = index.display[part] - index.display[part].min(initial=0), index.keyframe[part]
+    display, keyframe = index.display[part], index.keyframe[part]
     _check(display, keyframe, decision, f"{key}: {stream.name}")
+    display = display - display.min()
     if len(index.formats) != 1:
         raise VideoError(f"{key}: {stream.name} has {len(index.formats)} picture formats, one can be copied")
     codec: Codec = stream.schema.encoding  # type: ignore[assignment]
@@ -75,7 +76,7 @@ def _check(display: Rows, keyframe: Flags, decision: Copy, where: str) -> None:
         )
     if not keyframe[0]:
         raise VideoError(f"{where}: packet {decision.first} is not a keyframe, so copying cannot start there")
-    if not np.array_equal(np.sort(display), np.arange(display.size)):
+    if display.max() - display.min() != display.size - 1:
         raise VideoError(
             f"{where}: packets {decision.first} to {decision.stop - 1} do not hold a gapless run of pictures"
         )
@@ -108,12 +109,15 @@ def sampled_pictures(display: Rows, keyframe: Flags, preroll: int, count: int) -
     chosen = np.unique(np.where(near, nearest, spread))
     step = 0
     while chosen.size < number:
+        more = np.setdiff1d(keys + step, chosen)
+        more = more[more < stop]
+        take = np.linspace(0, more.size - 1, min(more.size, number - chosen.size)).astype(np.int64)
+        chosen = np.union1d(chosen, more[take])
         step += 1
-        following = keys + step
-        chosen = np.unique(np.append(chosen, following[following < stop]))
         if step > count:  # all from the first keyframe on are taken; the rest lies before it
-            return np.unique(np.append(chosen, spread))
-    return chosen
+            chosen = np.union1d(chosen, spread)
+    pictures: Rows = chosen.astype(np.int64)
+    return pictures
 
 
 class Sampler:
