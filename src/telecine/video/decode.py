@@ -1,0 +1,279 @@
+"""Pictures of a stream as frames, for the rows that an episode needs, one at a time.
+
+A row that repeats gives the same frame object again, so that whoever converts it can do so once. Nothing is
+concealed: a packet or picture that cannot be decoded whole is a `VideoError` that names it. Refuses to start
+between keyframes. Not noticed: damage inside a slice of H.265, which FFmpeg's decoder fills in and never reports.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import get_args
+
+import av
+import numpy as np
+from av.sidedata.sidedata import Type as SideDataType
+
+from telecine.core.errors import VideoError
+from telecine.core.packets import is_self_contained
+from telecine.core.recording import Buffer, Codec, ImageStream, Picture, PixelFormat, VideoStream
+from telecine.core.time import Rows
+from telecine.core.video import PacketIndex
+from telecine.video.colour import LIMITED, UNTAGGED, copy_plane, to_rgb
+
+PICTURE_DECODERS = {
+    "jpeg": "mjpeg",
+    "png": "png",
+    "webp": "webp",
+    "bmp": "bmp",
+}
+"""Encodings of `Picture` and FFmpeg's decoder for each: those in which it notices truncation."""
+VIDEO_DECODERS = {"h264": "h264", "hevc": "hevc", "av1": "libdav1d"}
+
+_RAW: frozenset[str] = frozenset(get_args(PixelFormat))
+_BYTES_PER_PIXEL = {"rgb24": 3, "bgr24": 3, "rgba": 4, "bgra": 4, "gray8": 1, "gray16le": 2}
+_CHROMA_SHIFT = {"420": (1, 1), "422": (1, 0), "444": (0, 0)}
+_BT709_TAG = 1
+
+_WAY_OUT = "repair the recording, cut it before this point, or leave the camera out"
+
+# Without `explode` a truncated JPEG comes back half gray and a broken packet is concealed, both without a word.
+_STRICT = {"err_detect": "crccheck+explode"}
+
+
+def frames(
+    stream: ImageStream | VideoStream, rows: Rows, clock: str, *, index: PacketIndex | None = None
+) -> Iterator[av.VideoFrame]:
+    """Exactly len(rows) frames, upright; frame i is the picture at position rows[i] of `stream.times(clock)`.
+
+    rows: non-decreasing, none missing. For video they are positions in display order, and `index` is needed.
+
+    Raises:
+        VideoError: a picture is damaged, of an unknown encoding, or comes before the first keyframe.
+        SourceError: the stream cannot be read.
+    """
+    if rows.size and (rows[0] < 0 or np.any(np.diff(rows) < 0)):
+        raise ValueError("rows must be non-negative and non-decreasing")
+    needed, times = np.unique(rows, return_counts=True)
+    if stream.kind == "image":
+        pictures = _pictures(stream, needed, clock)
+    else:
+        if index is None:
+            raise ValueError(f"{stream.name}: decoding video needs its packet index")
+        pictures = _video(stream, needed, clock, index)
+    for picture, count in zip(pictures, times, strict=True):
+        for _ in range(count):
+            yield picture
+
+
+def _pictures(stream: ImageStream, needed: Rows, clock: str) -> Iterator[av.VideoFrame]:
+    decoders: dict[str, av.VideoCodecContext] = {}
+    for row, picture in zip(needed, stream.take(needed, clock), strict=True):
+        where = f"{stream.name}: picture {row}"
+        yield raw_frame(picture, where) if picture.encoding in _RAW else _coded(picture, decoders, where)
+
+
+def _coded(picture: Picture, decoders: dict[str, av.VideoCodecContext], where: str) -> av.VideoFrame:
+    """The frame of a picture that was compressed by itself."""
+    name = PICTURE_DECODERS.get(picture.encoding)
+    if name is None:
+        raise VideoError(
+            f"{where}: encoding {picture.encoding!r} is not supported; "
+            f"known are {', '.join((*PICTURE_DECODERS, *sorted(_RAW)))}"
+        )
+    if name not in decoders:
+        decoders[name] = _decoder(name, {})
+    data = bytes(picture.data) if isinstance(picture.data, memoryview) else picture.data
+    packet = av.Packet(data)
+    packet.is_keyframe = True  # FFmpeg adds the picture before to a PNG whose packet does not say so
+    try:
+        out = decoders[name].decode(packet) if data else []
+    except av.FFmpegError as error:
+        raise VideoError(_damaged(where, picture.encoding, len(data), error)) from error
+    if len(out) != 1:
+        raise VideoError(f"{where} ({picture.encoding}, {len(data)} bytes) holds {len(out)} pictures, not one")
+    return upright(out[0])
+
+
+def _damaged(where: str, encoding: str, size: int, error: av.FFmpegError) -> str:
+    return f"{where} ({encoding}, {size} bytes) is damaged: {error.strerror}; {_WAY_OUT}"
+
+
+def _decoder(name: str, options: dict[str, str]) -> av.VideoCodecContext:
+    """One thread: a picture comes out for each that goes in; cameras and recordings are what runs in parallel."""
+    decoder = av.CodecContext.create(name, "r")
+    assert isinstance(decoder, av.VideoCodecContext)
+    decoder.thread_count = 1
+    decoder.options = {**_STRICT, **options}
+    return decoder
+
+
+def raw_frame(picture: Picture, where: str = "picture") -> av.VideoFrame:
+    """The frame of uncompressed planes, which are packed without padding; odd sizes round chroma up.
+
+    Raises:
+        VideoError: the number of bytes is not what format and size need.
+    """
+    layout = _layout(picture.encoding, picture.width, picture.height)
+    data = np.frombuffer(picture.data, np.uint8)
+    needed = sum(row_bytes * height for row_bytes, height in layout)
+    if picture.width <= 0 or picture.height <= 0 or data.size != needed:
+        raise VideoError(
+            f"{where}: {picture.width}x{picture.height} {picture.encoding} needs {needed} bytes, "
+            f"found {data.size}; the recording states a wrong size, or its rows are padded"
+        )
+    frame = av.VideoFrame(picture.width, picture.height, picture.encoding)
+    if picture.matrix == "bt709":
+        frame.colorspace = _BT709_TAG
+    at = 0
+    for plane, (row_bytes, height) in zip(frame.planes, layout, strict=True):
+        copy_plane(data[at : at + row_bytes * height], row_bytes, plane, row_bytes=row_bytes)
+        at += row_bytes * height
+    return frame
+
+
+def _layout(name: str, width: int, height: int) -> list[tuple[int, int]]:
+    """(bytes per row, rows) of each packed plane."""
+    if name in _BYTES_PER_PIXEL:
+        return [(width * _BYTES_PER_PIXEL[name], height)]
+    half_width, half_height = (width + 1) // 2, (height + 1) // 2
+    if name == "yuyv422":
+        return [(half_width * 4, height)]
+    if name == "nv12":
+        return [(width, height), (half_width * 2, half_height)]
+    across, down = next(shift for s, shift in _CHROMA_SHIFT.items() if s in name)
+    chroma = ((width + across) >> across, (height + down) >> down)
+    return [(width, height), chroma, chroma]
+
+
+def upright(frame: av.VideoFrame) -> av.VideoFrame:
+    """The frame turned and mirrored as its EXIF tag or display matrix says; most have none and stay as they are.
+
+    Pictures that are turned become RGB.
+    """
+    tag = frame.side_data.get(SideDataType.DISPLAYMATRIX)
+    if tag is None:
+        return frame
+    a, b, _, c, d = np.sign(np.frombuffer(tag, np.int32)[:5]).tolist()
+    if (a, b, c, d) == (1, 0, 0, 1):
+        return frame
+    rgb = to_rgb(frame)
+    # (x, y) goes to (a x + c y, b x + d y): libavutil/display.h.
+    across, down = (c, b) if a == 0 else (a, d)
+    if a == 0:
+        rgb = rgb.swapaxes(0, 1)
+    turned = rgb[:: 1 if down > 0 else -1, :: 1 if across > 0 else -1]
+    return av.VideoFrame.from_ndarray(np.ascontiguousarray(turned), format="rgb24")
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Packets [start, stop) in decode order, the first a keyframe, and the pictures they are decoded for."""
+
+    start: int
+    stop: int
+    needed: Rows
+
+
+def _runs(needed: Rows, index: PacketIndex, name: str) -> Iterator[_Run]:
+    """As few packets as give the needed pictures: groups between that nothing needs are left out."""
+    if needed.size and needed[-1] >= index.count:
+        raise ValueError(f"{name}: picture {needed[-1]} asked for, the stream has {index.count}")
+    holder = np.argsort(index.display, kind="stable")[needed]
+    keys = np.flatnonzero(index.keyframe)
+    group = np.searchsorted(keys, holder, side="right") - 1
+    if index.open_gop or index.intra_refresh:
+        # Some entry points are no keyframes: from the first packet on, what the decoder gives will show.
+        keys, group = np.concatenate([[0], keys]), group + 1
+    if needed.size and group.min() < 0:
+        first = f"the first is packet {keys[0]}" if keys.size else "there is none"
+        raise VideoError(
+            f"{name}: picture {needed[int(group.argmin())]} comes before any keyframe ({first}); "
+            "start the episode at a keyframe: trim its start"
+        )
+    stop = np.maximum.accumulate(holder) + 1
+    starts = keys[group]
+    breaks = np.flatnonzero(starts[1:] > stop[:-1]) + 1
+    for part in np.split(np.arange(needed.size), breaks) if needed.size else ():
+        yield _Run(int(starts[part[0]]), int(stop[part[-1]]), needed[part])
+
+
+def _video(stream: VideoStream, needed: Rows, clock: str, index: PacketIndex) -> Iterator[av.VideoFrame]:
+    codec = stream.schema.encoding
+    if codec not in VIDEO_DECODERS:
+        raise VideoError(f"{stream.name}: codec {codec!r} is not supported; known are {', '.join(VIDEO_DECODERS)}")
+    # Without `strict` a stream that does not state its reorder depth loses the first pictures that arrive late.
+    decoder = _decoder(VIDEO_DECODERS[codec], {"strict": "strict"} if index.reorder_delay else {})
+    for run in _runs(needed, index, stream.name):
+        _check_headers(run, index, stream.name)
+        _restart(decoder, stream, clock, run)
+        shown = _decoded(decoder, stream, clock, index, run)
+        for row in run.needed:
+            yield next(frame for position, frame in shown if position == row)
+
+
+def _check_headers(run: _Run, index: PacketIndex, name: str) -> None:
+    for packet, what in index.problems:
+        hidden = index.display[packet] < index.display[run.start]  # leading pictures, shown by no row
+        if run.start <= packet < run.stop and not hidden:
+            raise VideoError(f"{name}: packet {packet} is damaged: {what}; {_WAY_OUT}")
+
+
+def _restart(decoder: av.VideoCodecContext, stream: VideoStream, clock: str, run: _Run) -> None:
+    """Make the decoder ready for the run's keyframe, also where only the first one brings the parameter sets."""
+    if not run.start:
+        return
+    codec: Codec = stream.schema.encoding  # type: ignore[assignment]
+    (key,) = stream.packets(clock, run.start, run.start + 1)
+    if not is_self_contained(key, codec):
+        for data in stream.packets(clock, 0, 1):
+            _fed(decoder, data, 0, f"{stream.name}: packet 0")
+    decoder.flush_buffers()
+
+
+def _decoded(
+    decoder: av.VideoCodecContext, stream: VideoStream, clock: str, index: PacketIndex, run: _Run
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """(position in display order, frame) of every picture of the run from the first needed on, none left out."""
+    expected = [p for p in np.sort(index.display[run.start : run.stop]).tolist() if p >= run.needed[0]]
+    left = iter(expected)
+    for frame in _output(decoder, stream, clock, index, run):
+        if frame.pts < run.needed[0]:
+            continue  # also those that are not whole because they refer to what came before the keyframe
+        position = next(left)
+        if position != frame.pts or frame.is_corrupt:
+            packet = int(np.flatnonzero(index.display == position)[0])
+            raise VideoError(
+                f"{stream.name}: packet {packet} does not give its picture ({position} in display order) whole: "
+                f"it, or something before it, is damaged or lost; {_WAY_OUT}"
+            )
+        if frame.color_range == UNTAGGED and frame.format.name.startswith("gray"):
+            frame.color_range = LIMITED
+        yield position, upright(frame)
+    for position in left:
+        raise VideoError(
+            f"{stream.name}: picture {position} was not decoded from packets {run.start} to {run.stop - 1}; "
+            "each packet must hold exactly one picture"
+        )
+
+
+def _output(
+    decoder: av.VideoCodecContext, stream: VideoStream, clock: str, index: PacketIndex, run: _Run
+) -> Iterator[av.VideoFrame]:
+    """What the decoder gives for the packets of a run; pts is the position in display order."""
+    number = run.start
+    for data in stream.packets(clock, run.start, run.stop):
+        yield from _fed(decoder, data, int(index.display[number]), f"{stream.name}: packet {number}")
+        number += 1
+    if number != run.stop:
+        raise VideoError(f"{stream.name}: {number} packets found, {run.stop} needed; the recording ends early")
+    yield from decoder.decode(None)
+
+
+def _fed(decoder: av.VideoCodecContext, data: Buffer, pts: int, where: str) -> list[av.VideoFrame]:
+    packet = av.Packet(bytes(data) if isinstance(data, memoryview) else data)
+    packet.pts = pts
+    try:
+        out: list[av.VideoFrame] = decoder.decode(packet)
+    except av.FFmpegError as error:
+        raise VideoError(_damaged(where, decoder.name, packet.size, error)) from error
+    return out
