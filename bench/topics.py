@@ -1,0 +1,226 @@
+"""What is measured: one function per topic, each giving rows of the table."""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import peer
+import recordings
+from ffmpeg import environment_for_torchcodec
+from measure import Cost, best, run
+from report import Row
+
+BENCH = Path(__file__).parent
+CAMERAS = recordings.CAMERAS
+SHORT_S, LONG_S = 2, 10
+"""Two lengths of one recording: the difference in cost is that of the frames, whatever starting up costs."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where recordings are kept, where results go, and how often to run each command."""
+
+    inputs: Path
+    scratch: Path
+    repeat: int
+
+    def fresh(self, name: str) -> Path:
+        """A path in the scratch folder that does not exist yet."""
+        number = sum(1 for path in self.scratch.iterdir() if path.name.startswith(f"{name}."))
+        return self.scratch / f"{name}.{number}"
+
+    def copy_set(self) -> Path:
+        folder = self.inputs / "copy"
+        return folder if folder.exists() else recordings.copy_set(folder)
+
+    def jpeg_set(self) -> Path:
+        folder = self.inputs / "jpeg"
+        return folder if folder.exists() else recordings.jpeg_set(folder)
+
+    def raw_set(self, seconds: int) -> Path:
+        folder = self.inputs / f"raw-{seconds}s"
+        return folder if folder.exists() else recordings.raw_set(folder, seconds=seconds)
+
+
+def telecine() -> Path:
+    """The command of this environment."""
+    return Path(sys.executable).parent / "telecine"
+
+
+def convert(place: Place, source: Path, cameras: tuple[str, ...], *more: str) -> tuple[Cost, Path]:
+    """`telecine convert`, verification included unless `more` turns it off."""
+    out = place.fresh("telecine")
+    plan = ["--fps", "30", "--index", "real_time", "--task", "/task:TextDocument:text", *peer.COLUMNS]
+    videos = [part for name in cameras for part in ("--video", f"{name}:/camera/{name}")]
+    return run([telecine(), "convert", source, out, *plan, *videos, *more], out.with_suffix(".log")), out
+
+
+def converted(place: Place, source: Path, cameras: tuple[str, ...], *more: str) -> Cost:
+    """The cheapest of the runs."""
+    return best([convert(place, source, cameras, *more)[0] for _ in range(place.repeat)])
+
+
+def peer_converted(place: Place, source: Path, cameras: tuple[str, ...]) -> Cost:
+    """The same by the peer."""
+    return best([peer.convert(source, place.fresh("peer"), list(cameras)) for _ in range(place.repeat)])
+
+
+def copying(place: Place) -> list[Row]:
+    """Three H.264 cameras, packets copied, against the peer's copy and against bare copying."""
+    source = place.copy_set()
+    ours, theirs = converted(place, source, CAMERAS), peer_converted(place, source, CAMERAS)
+    unverified = converted(place, source, CAMERAS, "--no-verify")
+    files = sorted(source.glob("*.rrd"))
+    bare = best(
+        [
+            run([sys.executable, BENCH / "limit.py", place.fresh("limit"), *files], place.fresh("limit-log"))
+            for _ in range(place.repeat)
+        ]
+    )
+    what = "2 x 30 s, 3 H.264 cameras, whole process"
+    return [
+        ratio_row("copy", f"{what}, verified", ours, theirs, peer.versions(), at_least=5),
+        ratio_row("copy", f"{what}, `--no-verify`", unverified, theirs, peer.versions()),
+        limit_row("copy", f"{what}, `--no-verify`", unverified, bare, at_most=2),
+        memory_row("copy", what, ours, theirs),
+    ]
+
+
+def jpeg(place: Place) -> list[Row]:
+    """Two JPEG cameras, encoded by both."""
+    source, cameras = place.jpeg_set(), CAMERAS[:2]
+    ours, theirs = converted(place, source, cameras), peer_converted(place, source, cameras)
+    what = "2 x 20 s, 2 JPEG cameras, whole process, verified"
+    return [
+        ratio_row("jpeg", what, ours, theirs, peer.versions(), at_least=5),
+        memory_row("jpeg", what, ours, theirs, at_most=500e6),
+    ]
+
+
+def encoding(place: Place) -> list[Row]:
+    """Frames per CPU-second from raw pictures to a dataset, statistics included, start-up taken out."""
+    sets = [place.raw_set(seconds) for seconds in (SHORT_S, LONG_S)]
+    rates = {codec: lerobot_rate(place, sets, codec) for codec in ("h264", "av1")}
+    short, long = (converted(place, source, CAMERAS[:2], "--no-verify") for source in sets)
+    ours = frames_per_cpu_s(short, long)
+    what = "raw RGB 640x480, frames per CPU-s, statistics included"
+    names = {"h264": "LeRobot streaming, libx264 superfast crf 20 g=2", "av1": "LeRobot streaming, its default AV1"}
+    return [
+        Row(
+            "encode",
+            what,
+            f"{ours:.0f} (preset `train`)",
+            f"{rates[codec]:.0f} ({names[codec]})",
+            f"{ours / rates[codec]:.1f}x",
+            f"at least {goal}x",
+            ours / rates[codec] >= goal,
+        )
+        for codec, goal in (("h264", 2.5), ("av1", 4))
+    ]
+
+
+def lerobot_rate(place: Place, sets: list[Path], codec: str) -> float:
+    """Frames per CPU-second of LeRobot's streaming writer."""
+    short, long = (best([lerobot_written(place, source, codec)[0] for _ in range(place.repeat)]) for source in sets)
+    return frames_per_cpu_s(short, long)
+
+
+def lerobot_written(place: Place, source: Path, codec: str) -> tuple[Cost, Path]:
+    """A dataset by LeRobot's own writer from the arrays of `source`."""
+    out = place.fresh(f"lerobot-{codec}")
+    arrays = [source / f"{name}.npy" for name in CAMERAS[:2]]
+    command = [sys.executable, BENCH / "lerobot_writer.py", out, codec, *arrays]
+    return run(command, out.with_suffix(".log"), {"HF_HOME": str(place.scratch / "hf")}), out
+
+
+def frames_per_cpu_s(short: Cost, long: Cost) -> float:
+    """What the frames cost by which the long input exceeds the short one."""
+    return 2 * recordings.FPS * (LONG_S - SHORT_S) / (long.cpu_s - short.cpu_s)
+
+
+def reading(place: Place) -> list[Row]:
+    """Random rows through LeRobot's dataset and torchcodec: our encoder's output against LeRobot's default."""
+    source = place.raw_set(LONG_S)
+    theirs = read(place, source, lerobot_written(place, source, "av1")[1])
+    default = read(place, source, convert(place, source, CAMERAS[:2], "--no-verify")[1])
+    crf, equal = at_quality(place, source, theirs["psnr_db"])
+    return [
+        reads_row("preset `train`", default, theirs),
+        reads_row(f"preset `train`, crf {crf}: just as good pictures", equal, theirs, at_least=1),
+    ]
+
+
+def at_quality(place: Place, source: Path, psnr_db: float) -> tuple[int, dict[str, float]]:
+    """The highest crf of our encoder, in steps of two, whose pictures are at least that good, and its measures."""
+    found = None
+    for crf in range(14, 40, 2):
+        one = read(place, source, convert(place, source, CAMERAS[:2], "--no-verify", "--crf", str(crf))[1])
+        if one["psnr_db"] < psnr_db:
+            break
+        found = crf, one
+    if found is None:
+        sys.exit(f"no crf of the encoder reaches {psnr_db:.1f} dB")
+    return found
+
+
+def reads_row(who: str, ours: dict[str, float], theirs: dict[str, float], at_least: float | None = None) -> Row:
+    """CPU per picture of LeRobot's default over ours."""
+    told = [f"{one['cpu_ms']:.2f} ms ({one['psnr_db']:.1f} dB, {one['bytes'] / 1e3:.1f} KB)" for one in (ours, theirs)]
+    ratio = theirs["cpu_ms"] / ours["cpu_ms"]
+    goal = "" if at_least is None else f"at least {at_least:g}x"
+    return Row(
+        "reads",
+        "random rows, CPU ms per picture (PSNR, KB per picture)",
+        f"{told[0]} ({who})",
+        f"{told[1]} (LeRobot's default AV1)",
+        f"{ratio:.2f}x",
+        goal,
+        None if at_least is None else ratio >= at_least,
+    )
+
+
+def read(place: Place, source: Path, dataset: Path) -> dict[str, float]:
+    """Measured by reads.py in a process of its own, the cheapest of the runs."""
+    arrays = [source / f"{name}.npy" for name in CAMERAS[:2]]
+    environment = {"HF_HOME": str(place.scratch / "hf-read"), **environment_for_torchcodec(place.scratch)}
+    found = [
+        json.loads(
+            run(
+                [sys.executable, BENCH / "reads.py", dataset, *arrays], place.fresh("reads"), environment
+            ).output.splitlines()[-1]
+        )
+        for _ in range(place.repeat)
+    ]
+    return min(found, key=lambda one: one["cpu_ms"])
+
+
+def starting(place: Place) -> list[Row]:
+    """`telecine --help`, compiled files in place."""
+    costs = [run([telecine(), "--help"], place.fresh("help")) for _ in range(5)]
+    wall = min(cost.wall_s for cost in costs)
+    return [Row("start", "`telecine --help`, wall", f"{wall:.2f} s", "", "", "under 0.3 s", wall < 0.3)]
+
+
+def ratio_row(topic: str, what: str, ours: Cost, theirs: Cost, who: str, at_least: float | None = None) -> Row:
+    """CPU of another program over ours."""
+    ratio = theirs.cpu_s / ours.cpu_s
+    goal = "" if at_least is None else f"at least {at_least:g}x"
+    met = None if at_least is None else ratio >= at_least
+    return Row(topic, what, str(ours), f"{theirs} ({who})", f"{ratio:.1f}x less CPU", goal, met)
+
+
+def limit_row(topic: str, what: str, ours: Cost, bare: Cost, at_most: float) -> Row:
+    """Our CPU over that of bare copying."""
+    ratio = ours.cpu_s / bare.cpu_s
+    name = "reading the files and copying the packets, nothing else"
+    return Row(topic, what, str(ours), f"{bare} ({name})", f"{ratio:.1f}x", f"at most {at_most:g}x", ratio <= at_most)
+
+
+def memory_row(topic: str, what: str, ours: Cost, theirs: Cost, at_most: float | None = None) -> Row:
+    """Peak resident memory."""
+    goal = "" if at_most is None else f"under {at_most / 1e6:.0f} MB"
+    met = None if at_most is None else ours.peak_bytes < at_most
+    sizes = [f"{cost.peak_bytes / 1e6:.0f} MB" for cost in (ours, theirs)]
+    ratio = f"{theirs.peak_bytes / ours.peak_bytes:.1f}x less memory"
+    return Row(topic, f"{what}, peak memory", sizes[0], sizes[1], ratio, goal, met)
