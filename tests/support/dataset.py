@@ -7,8 +7,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pyarrow as pa
-from support.video import picture
 
+from support.video import picture
 from telecine.core.episode import Column, Episode
 from telecine.core.recording import Ref
 from telecine.core.time import Grid

@@ -97,14 +97,14 @@ def camera_stats(histogram: npt.NDArray[np.int64], sampled: int) -> Stats:
 
 
 def dataset_quantiles(parts: Parts, moments: Moments, *, exact_values: int = EXACT_VALUES) -> Floats:
-    """(5, width) quantiles of a column over all its parts, in bounded memory.
+    """(5, width) quantiles of a column over all its parts, in bounded memory: the least values with that rank.
 
     Exact while the column has at most `exact_values` values; beyond, off by at most 1/65536 of the range
     `moments.low` to `moments.high` of all parts. Reads the parts once, or once more per 64 elements of width.
     """
     whole = _collected(parts(), exact_values)
     if whole is not None:
-        return np.asarray(np.quantile(whole, _TARGETS, axis=0), np.float64)
+        return np.asarray(np.quantile(whole, _TARGETS, axis=0, method="inverted_cdf"), np.float64)
     blocks = []
     for start in range(0, len(moments.low), BLOCK):
         block = slice(start, start + BLOCK)

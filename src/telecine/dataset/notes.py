@@ -32,7 +32,13 @@ class Notes:
     def all(self) -> list[Finding]:
         """The findings in the order they were made, and how many more there were of each code."""
         more = [
-            Finding(code, severity, "dataset", f"{count - MOST} more findings of this kind are not listed")
+            Finding(
+                code,
+                severity,
+                "dataset",
+                f"{count - MOST} more findings of this kind are not listed",
+                "see those above",
+            )
             for (code, severity), count in self._counts.items()
             if count > MOST
         ]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from telecine.core.stats import STATISTICS
 from telecine.dataset.notes import Notes
@@ -185,7 +186,7 @@ def _tasks(root: Path, info: dict[str, Any], notes: Notes) -> tuple[str, ...] | 
     if numbers != list(range(len(numbers))):
         notes.error(
             "verify-tasks", TASKS,
-            f"found task_index {_few(numbers)}, expected 0 to {len(numbers) - 1} in this order: LeRobot goes by position",
+            f"found task_index {_few(numbers)}, expected 0 to {len(numbers) - 1} in order: LeRobot goes by position",
         )  # fmt: skip
     twice = sorted({task for task in tasks if tasks.count(task) > 1}) if len(set(tasks)) < len(tasks) else []
     if twice:
@@ -265,7 +266,7 @@ def _check_statistics_columns(told: Told, notes: Notes) -> None:
     expected = {f"stats/{key}/{name}" for key in told.measured for name in STATISTICS}
     for path in told.episode_files:
         name = path.relative_to(told.root).as_posix()
-        schema = pa.parquet.read_schema(path)
+        schema = pq.read_schema(path)
         missing = sorted(expected - set(schema.names))
         if missing:
             notes.error("verify-stats", name, f"found no {_few(missing)}, which merging and splitting need")

@@ -20,6 +20,7 @@ class Pool:
 
     def __init__(self) -> None:
         self.count = 0
+        self.parts = 0
         self.low: Floats = np.empty(0)
         self.high: Floats = np.empty(0)
         self.lowest: Floats | None = None
@@ -41,6 +42,7 @@ class Pool:
         self._squares = self._squares + (shifted**2).sum(axis=0)
         self.low, self.high = np.minimum(self.low, flat.min(axis=0)), np.maximum(self.high, flat.max(axis=0))
         self.count += len(values)
+        self.parts += 1
         self._values += len(flat)
         quantiles = _quantiles(stored, flat.shape[1:])
         if quantiles is not None:
@@ -91,7 +93,8 @@ def check_pooled(where: str, pool: Pool, stored: Any, notes: Notes, *, stale: bo
     if quantiles is None:
         report(_CODE, where, f"found quantiles of another shape than {pool.low.shape}")
         return
-    slack = 2 * (pool.high - pool.low) / 5000 + 1e-6 * (1 + np.abs(quantiles))
+    # Rules for quantiles differ by bins, and by the distance of neighbours where there are few values.
+    slack = 2 * (pool.high - pool.low) * (1 / 5000 + pool.parts / pool.count) + 1e-6 * (1 + np.abs(quantiles))
     inside = np.ones(quantiles.shape, bool)
     if pool.lowest is not None and pool.highest is not None:
         inside = (quantiles >= pool.lowest - slack) & (quantiles <= pool.highest + slack)

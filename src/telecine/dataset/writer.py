@@ -69,7 +69,7 @@ class DatasetWriter:
         fps: int,
         robot_type: str | None,
         overwrite: bool = False,
-        limits: Limits = Limits(),  # noqa: B008  (frozen)
+        limits: Limits = Limits(),
     ) -> "DatasetWriter":
         """A writer of a new dataset at `root`, which it locks until it is closed.
 
