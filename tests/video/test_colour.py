@@ -236,3 +236,14 @@ TURNED = {
 def test_pictures_are_turned_as_their_exif_says(orientation):
     frame = upright(decoded(flat_jpeg(MARK[..., None], orientation=orientation), "jpeg"))
     assert np.abs(to_rgb(frame)[4::8, 4::8, 0].astype(int) - TURNED[orientation]).max() <= 1
+
+
+def test_ranges_do_not_leak_from_picture_to_picture():
+    full, limited = flat("yuvj420p", 200, 128, 128), flat("yuv420p", 200, 128, 128)
+    wide = flat("yuv420p", 200, 150, 90)
+    wide.colorspace = 1
+    before = [to_rgb(frame)[5, 5].tolist() for frame in (full, limited, wide)]
+    assert len({tuple(colour) for colour in before}) == 3
+    assert [to_rgb(frame)[5, 5].tolist() for frame in (wide, full, limited)] == [before[2], *before[:2]]
+    small = [planes(to_yuv420p(frame, (32, 24)))[0][5, 5] for frame in (full, limited, full, limited)]
+    assert small == [188, 200, 188, 200]

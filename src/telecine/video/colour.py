@@ -48,14 +48,14 @@ def to_yuv420p(frame: av.VideoFrame, size: tuple[int, int] | None = None) -> av.
     frame, matrix = _plain(frame)
     if matrix != BT601:
         # swscale would go through RGB by itself, but only some versions notice that the matrices differ.
-        frame, matrix = _convert(frame, "rgb24", matrix, None, purpose="matrix"), BT601
-    return _convert(frame, "yuv420p", matrix, size, purpose="yuv420p")
+        frame, matrix = _convert(frame, "rgb24", matrix, None), BT601
+    return _convert(frame, "yuv420p", matrix, size)
 
 
 def to_rgb24(frame: av.VideoFrame, size: tuple[int, int] | None = None) -> av.VideoFrame:
     """The picture as a frame of packed RGB, scaled like `to_yuv420p`."""
     frame, matrix = _plain(frame)
-    return _convert(frame, "rgb24", matrix, size, purpose="rgb24")
+    return _convert(frame, "rgb24", matrix, size)
 
 
 def to_rgb(frame: av.VideoFrame, size: tuple[int, int] | None = None) -> Rgb:
@@ -94,7 +94,7 @@ def _planar(frame: av.VideoFrame, matrix: int) -> av.VideoFrame:
     name = f"yuv{sampling}p"
     full = frame.color_range == FULL
     out = _reformat(
-        _scaler("planar"),
+        _scaler(frame.format.name, matrix, name, full),
         frame,
         format=name,
         src_colorspace=matrix,
@@ -135,14 +135,12 @@ def copy_plane(data: object, stride: int, target: "av.video.plane.VideoPlane", r
     into[:height, :width] = rows[:, :width]
 
 
-def _convert(
-    frame: av.VideoFrame, name: str, matrix: int, size: tuple[int, int] | None, *, purpose: str
-) -> av.VideoFrame:
+def _convert(frame: av.VideoFrame, name: str, matrix: int, size: tuple[int, int] | None) -> av.VideoFrame:
     """One swscale call with every colour property stated."""
     width, height = size or (frame.width, frame.height)
     full = frame.format.name.startswith(("yuvj", "gray", "ya"))
     return _reformat(
-        _scaler(purpose),
+        _scaler(frame.format.name, matrix, name),
         frame,
         width=width,
         height=height,
@@ -172,10 +170,11 @@ def _interpolation(frame: av.VideoFrame, width: int, height: int) -> Interpolati
     return Interpolation.AREA if width < frame.width or height < frame.height else Interpolation.BICUBIC
 
 
-def _scaler(purpose: str) -> VideoReformatter:
-    """A swscale context per purpose and thread: building one costs as much as converting a small picture."""
-    scaler = getattr(_scalers, purpose, None)
-    if scaler is None:
-        scaler = VideoReformatter()
-        setattr(_scalers, purpose, scaler)
-    return scaler
+def _scaler(*what: object) -> VideoReformatter:
+    """A swscale context of its own for each kind of conversion, one per thread.
+
+    A shared one goes wrong: after full-range pictures PyAV finds the context of limited-range ones equal and does
+    not tell it the range.
+    """
+    scalers: dict[object, VideoReformatter] = vars(_scalers)
+    return scalers.setdefault(what, VideoReformatter())

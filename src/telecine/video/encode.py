@@ -1,0 +1,148 @@
+"""Frames as one coded clip, with the histogram of what went in.
+
+Streaming: one picture in flight besides what the encoder holds back. The histogram is taken from RGB before
+encoding, since the codec's own error would be the largest in it. Refuses wrong numbers of frames, sizes that
+change, and sizes the codec cannot hold; invents no pixels to make them fit.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from itertools import chain
+
+import av
+import numpy as np
+
+from telecine.core.errors import VideoError
+from telecine.core.video import Clip, PictureFormat, Wish
+from telecine.video.clip import ClipWriter
+from telecine.video.colour import to_rgb, to_rgb24, to_yuv420p
+from telecine.video.histogram import Histogram, sample_indices
+from telecine.video.presets import encoder_info, encoder_options, size_problem
+
+_ANY_TYPE = 0
+"""AV_PICTURE_TYPE_NONE. Decoded frames carry the type they had, which x264 would take for an order."""
+
+
+def encode(
+    frames: Iterable[av.VideoFrame],
+    wish: Wish,
+    fps: int,
+    *,
+    count: int,
+    key: str,
+    path: str,
+    why: str,
+    threads: int = 1,
+) -> Clip:
+    """A clip at `path` of exactly `count` pictures, in the codec that `wish` says; PNG for preset `images`.
+
+    frames: of any pixel format, all of one size unless `wish.size` is given. The same frame object again is
+        converted once. Frames that already have the encoder's format are used up: their pts is overwritten.
+    key: the camera, for messages and for the clip. why: the reason for encoding, for the report.
+
+    Raises:
+        VideoError: the number or the size of the frames is wrong, or the encoder failed.
+    """
+    if count < 1:
+        raise VideoError(f"{key}: there are no pictures to encode")
+    histogram = Histogram()
+    pictures = _pictures(frames, wish, count=count, key=key, histogram=histogram)
+    first = next(pictures)
+    displays: list[int] = []
+    keyframes: list[bool] = []
+    with ClipWriter(path) as clip:
+        for packet in _packets(chain([first], pictures), _encoder(wish, fps, first, key=key, threads=threads), key):
+            clip.add(bytes(packet), packet.pts, packet.is_keyframe)
+            displays.append(packet.pts)
+            keyframes.append(packet.is_keyframe)
+        if sorted(displays) != list(range(count)) or not keyframes[0]:
+            raise VideoError(f"{key}: {wish.codec} encoder gave {len(displays)} packets for {count} pictures")
+    return Clip(
+        key=key,
+        path=path,
+        format=PictureFormat(wish.codec, first.width, first.height, first.format.name),
+        frames=count,
+        preroll=0,
+        reorder_delay=int(np.max(np.arange(count) - np.array(displays))),
+        copied=False,
+        why=why,
+        size_bytes=clip.size_bytes,
+        gop=int(np.max(np.diff(np.append(np.flatnonzero(keyframes), count)))),
+        histogram=histogram.counts,
+        sampled=histogram.sampled,
+        encoder=encoder_info(wish),
+    )
+
+
+def _pictures(
+    frames: Iterable[av.VideoFrame], wish: Wish, *, count: int, key: str, histogram: Histogram
+) -> Iterator[av.VideoFrame]:
+    """Exactly `count` frames as the encoder takes them, numbered by pts; those to sample go into `histogram`."""
+    convert = to_rgb24 if wish.codec == "png" else to_yuv420p
+    sampled = frozenset(sample_indices(count).tolist())
+    before: av.VideoFrame | None = None
+    done = 0
+    for number, frame in enumerate(frames):
+        if number == count:
+            raise VideoError(f"{key}: more pictures than the {count} rows of the episode")
+        if frame is not before:
+            _check_size(frame, before, wish, f"{key}: picture {number}")
+            picture, rgb, before = convert(frame, wish.size), None, frame
+        if number in sampled:
+            rgb = to_rgb(frame, wish.size) if rgb is None else rgb
+            histogram.add(rgb)
+        picture.pts, picture.pict_type = number, _ANY_TYPE
+        yield picture
+        done = number + 1
+    if done != count:
+        raise VideoError(f"{key}: {done} pictures for the {count} rows of the episode")
+
+
+def _check_size(frame: av.VideoFrame, before: av.VideoFrame | None, wish: Wish, where: str) -> None:
+    """VideoError when the picture cannot be encoded, or not together with the one before."""
+    if wish.size is not None:
+        return
+    width, height = frame.width, frame.height
+    if before is not None and (width, height) != (before.width, before.height):
+        raise VideoError(
+            f"{where} is {width}x{height}, those before {before.width}x{before.height}; "
+            f"set `video.size: [{before.width}, {before.height}]` to scale all to one size"
+        )
+    problem = size_problem(wish.codec, width, height)
+    if problem:
+        raise VideoError(f"{where}: {problem}")
+
+
+def _encoder(wish: Wish, fps: int, first: av.VideoFrame, *, key: str, threads: int) -> av.VideoCodecContext:
+    """The encoder, open; parameter sets go in front of every keyframe since no global header is asked for."""
+    name, pix_fmt, options = encoder_options(wish, threads=threads)
+    if wish.codec == "av1":
+        # SVT-AV1 prints its settings to stderr, past every logger, unless told so before its first encoder.
+        os.environ.setdefault("SVT_LOG", "1")
+    encoder = av.CodecContext.create(name, "w")
+    assert isinstance(encoder, av.VideoCodecContext)
+    encoder.width, encoder.height, encoder.pix_fmt = first.width, first.height, pix_fmt
+    encoder.time_base, encoder.framerate = Fraction(1, fps), Fraction(fps)
+    encoder.thread_count = threads
+    encoder.options = options
+    try:
+        encoder.open()
+    except (av.FFmpegError, ValueError) as error:
+        raise VideoError(
+            f"{key}: {name} does not encode {first.width}x{first.height} pictures at {fps} fps with {options}: "
+            f"{error}; choose another `video.size` or `video.codec`"
+        ) from error
+    return encoder
+
+
+def _packets(pictures: Iterator[av.VideoFrame], encoder: av.VideoCodecContext, key: str) -> Iterator[av.Packet]:
+    """What the encoder makes of the pictures, in decode order."""
+    for picture in chain(pictures, [None]):
+        if picture is not None:
+            picture.time_base = encoder.time_base
+        try:
+            packets = encoder.encode(picture)
+        except av.FFmpegError as error:
+            raise VideoError(f"{key}: {encoder.name} failed: {error}") from error
+        yield from packets

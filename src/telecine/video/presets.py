@@ -1,0 +1,170 @@
+"""What a camera of the dataset shall look like: presets resolved to codec, quality, keyframes and encoder options.
+
+train    H.264 superfast, CAVLC, no B-frames, a keyframe every 5 pictures: read in training faster than LeRobot's
+         own default at the same quality, in two thirds of its bytes, and encoded five times faster.
+lerobot  AV1 exactly as LeRobot's recorder writes it, so that the two merge in any order.
+archive  AV1 with effort, high quality, a keyframe every 60 pictures: the fewest bytes, slow random reads.
+images   PNG without loss, one by one in Parquet.
+
+Every option that changes the bytes is stated, and one thread is the default, so that the same pictures give the
+same bytes on any machine.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from telecine.core.errors import PlanError
+from telecine.core.recording import Codec
+from telecine.core.video import Wish
+
+Preset: TypeAlias = Literal["train", "lerobot", "archive", "images"]
+AnyCodec: TypeAlias = Codec | Literal["png"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """Quality and effort of one codec under one preset; `effort` is the encoder's own `preset` option."""
+
+    crf: int
+    effort: str | int
+
+
+_PRESET_CODEC: dict[Preset, AnyCodec] = {"train": "h264", "lerobot": "av1", "archive": "av1", "images": "png"}
+_PRESET_GOP: dict[Preset, int] = {"train": 5, "lerobot": 2, "archive": 60, "images": 1}
+
+_SETTINGS: dict[tuple[Preset, AnyCodec], _Setting] = {
+    # crf values of one preset give about the same PSNR in each codec.
+    ("train", "h264"): _Setting(20, "superfast"),
+    ("train", "hevc"): _Setting(22, "superfast"),
+    # From effort 9 up SVT-AV1 3 leaves out changes of flat areas when keyframes are more than 2 apart: a lamp that
+    # goes on stays dark for some pictures, at any crf (a test would catch it).
+    ("train", "av1"): _Setting(32, 8),
+    # LeRobot 0.6 asks for crf 30 whatever the codec, and leaves the effort of x264 and x265 at their default.
+    ("lerobot", "av1"): _Setting(30, 12),
+    ("lerobot", "h264"): _Setting(30, "medium"),
+    ("lerobot", "hevc"): _Setting(30, "medium"),
+    # Efforts below AV1's 8 cost twice the time for some 8 % of the bytes.
+    ("archive", "av1"): _Setting(24, 8),
+    ("archive", "h264"): _Setting(16, "slow"),
+    ("archive", "hevc"): _Setting(18, "medium"),
+    ("images", "png"): _Setting(0, 1),
+}
+
+_MOST_CRF: dict[AnyCodec, int] = {"h264": 51, "hevc": 51, "av1": 63, "png": 0}
+
+# B-frames would delay pictures in the file and make it impossible to append to files without them; a keyframe
+# where the scene changes would move all that follow.
+_X264 = {"bf": "0", "x264-params": "cabac=0:scenecut=0:weightp=0"}
+_X264_ARCHIVE = {"bf": "0", "x264-params": "scenecut=0"}
+# Leading pictures of an open group cannot be decoded after a seek: 29 of 60 reads fail in torchcodec.
+_X265 = {"x265-params": "open-gop=0:bframes=0:scenecut=0"}
+_PNG = {"compression_level": "1", "pred": "sub"}
+
+
+def wish(
+    preset: Preset,
+    codec: Codec | None = None,
+    crf: int | None = None,
+    gop: int | None = None,
+    *,
+    size: tuple[int, int] | None = None,
+    copy: Literal["auto", "always", "never"] = "auto",
+) -> Wish:
+    """The preset with every choice made; what is given takes precedence.
+
+    size: (width, height) in px, even unless the codec is av1 or the preset images.
+
+    Raises:
+        PlanError: a value does not fit the codec; all that do not are named.
+    """
+    chosen: AnyCodec = codec or _PRESET_CODEC[preset]
+    setting = _SETTINGS.get((preset, chosen))
+    if setting is None:
+        raise PlanError(f"video.codec: preset images stores PNG, not {chosen}; leave one of the two out")
+    out = Wish(
+        codec=chosen,
+        copy=copy,
+        crf=setting.crf if crf is None else crf,
+        gop=_PRESET_GOP[preset] if gop is None else gop,
+        preset=preset,
+        size=size,
+    )
+    problems = [*_quality_problems(out), *_size_problems(out)]
+    if problems:
+        raise PlanError("; ".join(problems))
+    return out
+
+
+def _quality_problems(wish: Wish) -> list[str]:
+    problems = []
+    if not 0 <= wish.crf <= _MOST_CRF[wish.codec]:
+        problems.append(f"video.crf: {wish.crf} is not in 0..{_MOST_CRF[wish.codec]}, what {wish.codec} takes")
+    if wish.gop < 1:
+        problems.append(f"video.gop: {wish.gop} pictures from keyframe to keyframe; at least 1 is needed")
+    return problems
+
+
+def _size_problems(wish: Wish) -> list[str]:
+    if wish.size is None:
+        return []
+    if min(wish.size) < 1:
+        return [f"video.size: {wish.size[0]}x{wish.size[1]} is no size"]
+    problem = size_problem(wish.codec, *wish.size)
+    return [f"video.size: {problem}"] if problem else []
+
+
+def size_problem(codec: AnyCodec, width: int, height: int) -> str:
+    """Why `codec` cannot hold pictures of this size in 4:2:0, with the way out; "" when it can."""
+    if codec not in ("h264", "hevc") or (width % 2 == 0 and height % 2 == 0):
+        return ""
+    even = f"[{max(width // 2 * 2, 2)}, {max(height // 2 * 2, 2)}]"
+    return (
+        f"{codec} needs even width and height, not {width}x{height}; "
+        f"set `video.size: {even}` to scale, or `video.codec: av1` to keep every pixel"
+    )
+
+
+def encoder_options(wish: Wish, *, threads: int = 1) -> tuple[str, str, dict[str, str]]:
+    """(FFmpeg's encoder, pixel format, options): all that `encode` needs to open the encoder.
+
+    Keyframes stand at multiples of `wish.gop` exactly, and nothing refers across them.
+    """
+    common = {"g": str(wish.gop), "crf": str(wish.crf), "preset": str(_effort(wish))}
+    match wish.codec:
+        case "h264":
+            return "libx264", "yuv420p", {**common, **_extra(wish)}
+        case "hevc":
+            x265 = f"{_extra(wish)['x265-params']}:keyint={wish.gop}:min-keyint={wish.gop}:log-level=error"
+            pools = f":pools={threads}:frame-threads=1"
+            return "libx265", "yuv420p", {**common, "x265-params": x265 + pools}
+        case "av1":
+            return "libsvtav1", "yuv420p", {**common, "svtav1-params": f"fast-decode=0:lp={threads}"}
+        case "png":
+            return "png", "rgb24", dict(_PNG)
+
+
+def _effort(wish: Wish) -> str | int:
+    return _SETTINGS[wish.preset, wish.codec].effort
+
+
+def _extra(wish: Wish) -> dict[str, str]:
+    if wish.codec == "h264":
+        return _X264_ARCHIVE if wish.preset == "archive" else _X264
+    return _X265 if wish.codec == "hevc" else {}
+
+
+def encoder_info(wish: Wish) -> dict[str, Any]:
+    """The `video.*` keys of info.json from which LeRobot's tools build the same encoder again; {} for PNG.
+
+    Names and order are those of `lerobot.configs.video.VideoEncoderConfig` 0.6.
+    """
+    if wish.codec == "png":
+        return {}
+    return {
+        "video.g": wish.gop,
+        "video.crf": wish.crf,
+        "video.preset": _effort(wish),
+        "video.fast_decode": 0,
+        "video.video_backend": "pyav",
+        "video.extra_options": dict(_extra(wish)),
+    }
