@@ -1,1 +1,167 @@
-"""."""
+"""Sources: what finds recordings and opens them. One file per format, plus one line in the table below.
+
+May import `core` and, for pictures, `video`; never `dataset` or `run`. Read `format.py` first (what a format gives),
+then `rrd.py`.
+"""
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import cast
+
+from telecine.core.errors import SourceError
+from telecine.core.findings import Finding
+from telecine.core.recording import Recording, Ref
+from telecine.sources import catalog, rrd
+from telecine.sources.format import Format, Found, MissingExtra
+
+__all__ = ["Format", "Found", "MissingExtra", "find", "formats", "open"]
+
+_OURS: tuple[Format, ...] = (rrd, catalog)
+_ENTRY_POINTS = "telecine.sources"
+
+
+@cache
+def formats() -> Mapping[str, Format]:
+    """Every format by name: ours, then those that other packages publish as entry points."""
+    table = {form.NAME: form for form in _OURS}
+    for point in sorted(entry_points(group=_ENTRY_POINTS), key=lambda p: p.name):
+        try:
+            theirs = cast("Format", point.load())
+        except (ImportError, AttributeError) as error:
+            raise SourceError(f"the source {point.name!r} ({point.value}) cannot be loaded: {error}") from error
+        table.setdefault(theirs.NAME, theirs)
+    return table
+
+
+def find(paths: Sequence[str | os.PathLike[str]], *, recover: bool = False, token: str | None = None) -> Found:
+    """Every recording in files, folders (recursive), globs and catalog addresses, in an order that never changes.
+
+    Refs are sorted by file, numbers in names by value, then by recording id. A file that cannot be read is a
+    finding, never an exception. Files that no format knows are passed over.
+
+    Raises:
+        SourceError: a path does not exist, nothing readable is there, or an extra is not installed.
+    """
+    refs: list[Ref] = []
+    findings: list[Finding] = []
+    for form, place in sorted(_claimed(paths), key=lambda claim: _natural(claim[1])):
+        try:
+            found = form.index(place, recover=recover, token=token)
+        except MissingExtra:
+            raise
+        except SourceError as error:
+            findings.append(_unreadable(place, error))
+            continue
+        refs += found.refs
+        findings += found.findings
+    if not refs and not findings:
+        known = ", ".join(sorted(suffix for form in formats().values() for suffix in form.SUFFIXES))
+        asked = ", ".join(str(path) for path in paths) or "no path given"
+        raise SourceError(f"{asked}: no recording found; expected files like {known}, or a catalog address")
+    refs.sort(key=lambda ref: (_natural(ref.path), ref.id))
+    return Found(tuple(refs), (*findings, *_duplicates(refs)))
+
+
+def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
+    """The recording that `ref` names, its streams known, nothing decoded.
+
+    Raises:
+        SourceError: it cannot be read (any more), or no format has that name.
+    """
+    form = formats().get(ref.format)
+    if form is None:
+        raise SourceError(f"{ref.label}: no format {ref.format!r}; known: {', '.join(sorted(formats()))}")
+    return form.open(ref)
+
+
+def _claimed(paths: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[Format, str]]:
+    """(format, path) of every file or address that is, or by its suffix should be, a recording; each once."""
+    seen: set[str] = set()
+    for path in paths:
+        for place, asked_for in _places(os.fspath(path)):
+            same = place if _is_url(place) else os.path.realpath(place)
+            if same not in seen:
+                seen.add(same)
+                form = _format_of(place, asked_for)
+                if form is not None:
+                    yield form, place
+
+
+def _places(path: str) -> Iterator[tuple[str, bool]]:
+    """(file or address, True when it was named itself rather than met in a folder)."""
+    if _is_url(path):
+        yield path, True
+    elif Path(path).exists():
+        met_in_folder = Path(path).is_dir()
+        yield from ((place, not met_in_folder) for place in _files_below(path))
+    else:
+        # pathlib's glob takes no absolute patterns
+        matches = glob.glob(path, recursive=True) if glob.has_magic(path) else []  # noqa: PTH207
+        if not matches:
+            raise SourceError(f"{path}: does not exist; give a file, a folder, a glob or a catalog address")
+        for match in sorted(matches, key=_natural):
+            yield from ((place, False) for place in _files_below(match))
+
+
+def _files_below(folder: str) -> Iterator[str]:
+    """Files in a folder and below, hidden ones left out; a file gives itself."""
+    if not Path(folder).is_dir():
+        yield folder
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if not name.startswith("."):
+                yield str(Path(root, name))
+
+
+def _format_of(place: str, asked_for: bool) -> Format | None:
+    table = formats().values()
+    for form in table:
+        if _claims(form, place):
+            return form
+    for form in table:
+        if form.SUFFIXES and place.lower().endswith(form.SUFFIXES):
+            return form
+    if asked_for:
+        known = ", ".join(sorted(suffix for form in table for suffix in form.SUFFIXES))
+        raise SourceError(f"{place}: not a recording that telecine reads ({known}, or a catalog address)")
+    return None
+
+
+def _claims(form: Format, place: str) -> bool:
+    try:
+        return form.claims(place)
+    except OSError:
+        return False  # if the suffix is known, reading it will say what is wrong
+
+
+def _is_url(path: str) -> bool:
+    return bool(re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path))
+
+
+def _natural(path: str) -> tuple[list[tuple[int, int, str]], str]:
+    """Sorts `take_9` before `take_10`; names that differ only in case keep one order."""
+    parts = re.split(r"(\d+)", path.casefold())
+    return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts if p], path
+
+
+def _unreadable(place: str, error: SourceError) -> Finding:
+    message = str(error).removeprefix(f"{place}: ")
+    return Finding("source-unreadable", "error", place, message, "the other recordings are not affected")
+
+
+def _duplicates(refs: Sequence[Ref]) -> Iterator[Finding]:
+    """A warning for every recording id that more than one file carries."""
+    by_id: dict[str, list[str]] = {}
+    for ref in refs:
+        by_id.setdefault(ref.id, []).append(ref.path)
+    for name, places in by_id.items():
+        if name and len(places) > 1:
+            message = f"{len(places)} files hold a recording with the id {name!r}: {', '.join(places)}"
+            fix = "all are kept; remove one if it is a copy"
+            yield Finding("source-duplicate-id", "warning", places[0], message, fix)

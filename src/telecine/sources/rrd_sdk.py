@@ -1,0 +1,74 @@
+"""The one place that touches rerun-sdk, whose names move from release to release (tested: 0.33 and 0.41).
+
+Imported lazily, so that telecine starts quickly and works without it.
+"""
+
+import warnings
+from typing import Any
+
+from telecine.core.errors import SourceError
+from telecine.sources.format import MissingExtra
+
+
+def reader(path: str) -> Any:
+    """Rerun's RrdReader on a file: `recordings()`, `stream(store=)`, `store(store=)`.
+
+    Raises:
+        MissingExtra: rerun-sdk is not installed.
+        SourceError: it refuses the file.
+    """
+    try:
+        from rerun.chunk import RrdReader  # since 0.38
+    except ImportError:
+        try:
+            from rerun.experimental import RrdReader  # 0.32 .. 0.37
+        except ImportError as error:
+            raise MissingExtra("reading .rrd needs: pip install 'telecine[rrd]'") from error
+    with warnings.catch_warnings():
+        # Said by us, as a finding, for files that end without a table of contents.
+        warnings.filterwarnings("ignore", message="RRD file has no footer", category=Warning)
+        try:
+            return RrdReader(path)
+        except errors() as error:
+            raise SourceError(f"{path}: rerun-sdk cannot read it: {first_line(error)}") from error
+
+
+def client(url: str, token: str | None) -> Any:
+    """A connection to a Rerun catalog server.
+
+    Raises:
+        MissingExtra: rerun-sdk is not installed with its catalog client.
+        SourceError: no server answers there, or it refuses the token.
+    """
+    try:
+        import datafusion  # noqa: F401 - what rerun.catalog needs and says less clearly
+        from rerun.catalog import CatalogClient
+    except ImportError as error:
+        raise MissingExtra("reading a Rerun catalog needs: pip install 'telecine[catalog]'") from error
+    try:
+        return CatalogClient(url, token=token)
+    except errors() as error:
+        raise SourceError(f"{url}: {first_line(error, token)}") from without(error, token)
+
+
+def errors() -> tuple[type[Exception], ...]:
+    """What rerun-sdk raises when data or a connection is bad."""
+    import rerun_bindings
+
+    found = [RuntimeError, ValueError, OSError, LookupError, TypeError]
+    for name in ("NotFoundError", "AlreadyExistsError"):
+        error = getattr(rerun_bindings, name, None)
+        if isinstance(error, type) and issubclass(error, Exception):
+            found.append(error)
+    return tuple(found)
+
+
+def first_line(error: Exception, token: str | None = None) -> str:
+    """The message without the server's trace, and never with the token."""
+    text = (str(error).splitlines() or [""])[0] or type(error).__name__
+    return text.replace(token, "***") if token else text
+
+
+def without(error: Exception, token: str | None) -> Exception | None:
+    """The cause to chain: nothing when it would show the token in a traceback."""
+    return None if token and token in str(error) else error
