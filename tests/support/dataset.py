@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pyarrow as pa
 
-from support.video import picture
+from support.pictures import draw_frame_id
 from telecine.core.episode import Column, Episode
 from telecine.core.recording import Ref
 from telecine.core.time import Grid
@@ -33,7 +33,7 @@ PLAIN = COLUMNS[:2]
 
 def clip(folder, key, count, *, episode=0, size=(64, 48), preset="train", camera=0, **options):
     """A coded clip whose pictures carry frame number, episode and camera."""
-    pictures = (picture(i, episode + (camera << 12), size) for i in range(count))
+    pictures = (draw_frame_id(i, episode, camera, *size) for i in range(count))
     frames = (av.VideoFrame.from_ndarray(p, format="rgb24") for p in pictures)
     path = str(Path(folder) / f"{key}-{episode}-{count}-{preset}.clip")
     return encode(frames, wish(preset, **options), FPS, count=count, key=key, path=path, why="made for a test")
@@ -81,7 +81,7 @@ def two_cameras(folder, count, index, **options):
     """One clip for each of the two cameras."""
     return [
         clip(folder, TOP, count, episode=index, camera=0, **options),
-        clip(folder, WRIST, count, episode=index, camera=1, size=(48, 32), **options),
+        clip(folder, WRIST, count, episode=index, camera=1, size=(96, 64), **options),
     ]
 
 
