@@ -1,0 +1,129 @@
+"""rerun_export under its own names: `pip install telecine`, then change the import lines of a script.
+
+    from telecine.compat.rerun_export import (
+        LeRobotConversionConfig, LeRobotDataset, VideoSpec, convert_dataframe_to_episode, infer_features,
+    )
+
+and the console command `rerun_export` with the flags of its README.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from telecine.compat.config import DEFAULT_TASK, FeatureSpec, LeRobotConversionConfig, VideoSpec
+from telecine.compat.conversion import convert_dataframe_to_episode, infer_features
+from telecine.compat.lerobot_dataset import LeRobotDataset
+from telecine.convert import convert
+from telecine.core.errors import PlanError, TelecineError
+from telecine.core.plan import IMAGES, Plan, make_plan
+from telecine.report import Report
+
+__all__ = [
+    "FeatureSpec",
+    "LeRobotConversionConfig",
+    "LeRobotDataset",
+    "VideoSpec",
+    "convert_dataframe_to_episode",
+    "infer_features",
+    "main",
+]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The console command; its exit code: 0 all well, 1 something was rejected, 2 the command line is wrong."""
+    parser = _parser()
+    flags = parser.parse_args(argv)
+    if not flags.rrd_dir.is_dir():
+        parser.error(f"--rrd-dir {flags.rrd_dir} is not a folder")
+    try:
+        report = convert([flags.rrd_dir], flags.output, _plan(flags))
+    except PlanError as error:
+        parser.error(str(error))
+    except TelecineError as error:
+        _say([f"error: {error}", *(f"  {note}" for note in getattr(error, "__notes__", ()))])
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    sys.stdout.write("\n".join(_summary(flags.dataset_name, report)) + "\n")
+    return 0 if report.ok else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rerun_export",
+        description="Convert a folder of Rerun recordings to a LeRobot v3 dataset.",
+        epilog="These are the flags of Rerun's example of that name; `telecine convert` has more.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--rrd-dir", type=Path, required=True, metavar="DIR", help="folder with .rrd recordings")
+    add("--output", type=Path, required=True, metavar="DIR", help="dataset to make; must not exist")
+    add("--dataset-name", default="rrd_dataset", metavar="NAME", help="what the summary calls the dataset")
+    add("--fps", type=int, required=True, help="rows per second")
+    add("--index", default="real_time", metavar="TIMELINE", help="timeline to align on (default: real_time)")
+    add("--action", required=True, metavar="COLUMN", help="entity:Archetype:field of the action")
+    add("--state", required=True, metavar="COLUMN", help="entity:Archetype:field of the state")
+    add(
+        "--task", metavar="COLUMN", help=f"entity:Archetype:field of the task text (default: the text {DEFAULT_TASK!r})"
+    )
+    add("--video", action="append", default=[], metavar="KEY:PATH[:ARCHETYPE:FIELD]", help="a camera; repeatable")
+    add("--action-names", type=_names, metavar="A,B,...", help="names of the action's elements")
+    add("--state-names", type=_names, metavar="A,B,...", help="names of the state's elements")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--use-videos", action="store_true", default=True, help="store cameras as video (the default)")
+    kind.add_argument("--use-images", dest="use_videos", action="store_false", help="store cameras as PNG in Parquet")
+    return parser
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _plan(flags: argparse.Namespace) -> Plan:
+    """The plan that the flags mean. Raises: PlanError naming every mistake."""
+    features = {
+        "action": {"from": flags.action, "dtype": "float32", "names": flags.action_names},
+        "observation.state": {"from": flags.state, "dtype": "float32", "names": flags.state_names},
+    }
+    for text in flags.video:
+        key, _, stream = text.partition(":")
+        if not (key and stream):
+            raise PlanError(f"--video {text!r} is not of the form key:path, e.g. front:/camera/front")
+        if IMAGES + key in features:
+            raise PlanError(f"--video {key!r} is given twice")
+        features[IMAGES + key] = {"from": stream}
+    return make_plan(
+        {
+            "fps": flags.fps,
+            "clock": {"timeline": flags.index},
+            "features": features,
+            "task": {"from": flags.task} if flags.task else DEFAULT_TASK,
+            "video": {"preset": "train" if flags.use_videos else "images"},
+        }
+    )
+
+
+def _summary(name: str, report: Report) -> list[str]:
+    """What people want to know at the end, a line each."""
+    lines = [
+        f"{name}: {len(report.episodes)} episodes, {report.rows} rows at {report.fps} fps -> {report.root} "
+        f"({report.seconds:.1f} s)"
+    ]
+    cameras: dict[str, list[str]] = {}
+    for episode in report.episodes:
+        for clip in episode.clips:
+            what = "copied" if clip.copied else f"encoded ({clip.why})"
+            cameras.setdefault(clip.key.removeprefix(IMAGES), []).append(f"{clip.codec} {what}")
+    for key, done in cameras.items():
+        kinds = ", ".join(f"{done.count(kind)} {kind}" for kind in dict.fromkeys(done))
+        lines.append(f"  {key}: {kinds}")
+    found = [f for e in report.episodes for f in e.findings] + list(report.findings)
+    lines += [f"  {finding}" for finding in found if finding.severity != "info"]
+    lines += [f"rejected {item.recording}: {item.reason.message}" for item in report.rejected]
+    return lines
+
+
+def _say(lines: Sequence[str]) -> None:
+    sys.stderr.write("\n".join(lines) + "\n")
