@@ -176,5 +176,7 @@ def _scaler(*what: object) -> VideoReformatter:
     A shared one goes wrong: after full-range pictures PyAV finds the context of limited-range ones equal and does
     not tell it the range.
     """
-    scalers: dict[object, VideoReformatter] = vars(_scalers)
-    return scalers.setdefault(what, VideoReformatter())
+    scalers: dict[object, VideoReformatter] = _scalers.__dict__.setdefault("by_kind", {})
+    if what not in scalers:
+        scalers[what] = VideoReformatter()
+    return scalers[what]
