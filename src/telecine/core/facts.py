@@ -42,8 +42,11 @@ class ClockFacts:
 
     @property
     def nominal_hz(self) -> float | None:
-        """Rate by the typical distance of stamps, which gaps do not change; None as for `hz`."""
-        return None if self.hz is None else 1e9 / self.rate.period_ns
+        """The mean rate or, where lost samples pull it down by over 2 %, that of the typical distance; None as `hz`."""
+        if self.hz is None:
+            return None
+        typical = 1e9 / self.rate.period_ns
+        return self.hz if abs(self.hz / typical - 1) < 0.02 else typical
 
     @property
     def jitter_ms(self) -> float:
