@@ -18,6 +18,9 @@ Stamps are int64 in order of arrival; an array means the clock `real_time`, a ma
 kind of a clock comes from `clocks` (default: "step" and "frame" are sequences, "elapsed" a duration, others
 timestamps).
 Every entity becomes chunks of `rows_per_chunk` rows, entities interleaved by stamp like a live recording.
+
+`send_columns` sorts rows by stamp when there is only one clock. Late samples (stamps that go back) are therefore
+written with a second clock `arrival`, a sequence that counts the rows, which makes it keep their order.
 """
 
 import subprocess
@@ -33,7 +36,7 @@ import numpy as np
 Stamps = Any
 """(n,) int64 for the clock `real_time`, or a mapping of clocks to that, or None: static."""
 
-KINDS = {"step": "sequence", "frame": "sequence", "elapsed": "duration"}
+KINDS = {"step": "sequence", "frame": "sequence", "arrival": "sequence", "elapsed": "duration"}
 
 
 @dataclass(frozen=True)
@@ -308,21 +311,21 @@ def _flat(logged: Mapping[str, Logged | Sequence[Logged]]) -> Iterator[tuple[str
             yield entity, item
 
 
-def _in_order(
-    logged: Mapping[str, Logged | Sequence[Logged]], rows_per_chunk: int
-) -> list[tuple[str, Logged, slice]]:
+def _in_order(logged: Mapping[str, Logged | Sequence[Logged]], rows_per_chunk: int) -> list[tuple[str, Logged, slice]]:
     """Chunks of all entities, by the stamp of their first row, statics first."""
     chunks = []
     for entity, item in _flat(logged):
         count = _count(item.stamps)
+        key = -(2**62)
         for start in range(0, max(count, 1), rows_per_chunk):
             rows = slice(start, min(start + rows_per_chunk, max(count, 1)))
             stamps = _clocks(item.stamps)
-            first = min((int(s[start]) for s in stamps.values() if len(s) > start), default=-(2**62))
+            # never below the chunk before: an entity's chunks are logged in their own order
+            key = max(key, min((int(s[start]) for s in stamps.values() if len(s) > start), default=key))
             if count or item.stamps is None:
-                chunks.append((first, start, entity, item, rows))
-    chunks.sort(key=lambda c: (c[0], c[1]))
-    return [(entity, item, rows) for _, _, entity, item, rows in chunks]
+                chunks.append((key, entity, item, rows))
+    chunks.sort(key=lambda chunk: chunk[0])
+    return [(entity, item, rows) for _, entity, item, rows in chunks]
 
 
 def _clocks(stamps: Stamps) -> dict[str, Any]:
@@ -339,7 +342,10 @@ def _time_columns(stamps: Stamps, rows: slice, how: Options) -> list[Any]:
     import rerun as rr
 
     columns = []
-    for clock, values in _clocks(stamps).items():
+    clocks = _clocks(stamps)
+    if len(clocks) == 1 and any(np.any(np.diff(values) < 0) for values in clocks.values()):
+        clocks["arrival"] = np.arange(_count(stamps))
+    for clock, values in clocks.items():
         part = np.ascontiguousarray(values, np.int64)[rows]
         match how.clocks.get(clock, KINDS.get(clock, "timestamp")):
             case "sequence":

@@ -208,15 +208,16 @@ def _offsets(array: pa.Array) -> Offsets:
     """(len + 1,) int64 positions in the child array, which for lists of fixed size is `.values` unsliced."""
     kind = array.type
     if pa.types.is_fixed_size_list(kind):
-        return (np.arange(len(array) + 1, dtype=np.int64) + array.offset) * kind.list_size
+        first: int = array.offset
+        return np.arange(first, first + len(array) + 1, dtype=np.int64) * int(kind.list_size)
     types = pa.types
     wide = types.is_large_list(kind) or types.is_large_binary(kind) or types.is_large_string(kind)
-    dtype = np.dtype(np.int64 if wide else np.int32)
-    buffer = array.buffers()[1]
+    dtype: np.dtype[Any] = np.dtype(np.int64 if wide else np.int32)
+    buffer: Any = array.buffers()[1]
     if buffer is None or len(array) == 0:
         return np.zeros(len(array) + 1, np.int64)
-    found = np.frombuffer(buffer, dtype, len(array) + 1, array.offset * dtype.itemsize)
-    return np.asarray(found, np.int64)
+    count, start = len(array) + 1, array.offset * dtype.itemsize
+    return np.frombuffer(buffer, dtype, count, start).astype(np.int64, copy=False)
 
 
 def _validity(array: pa.Array) -> Flags:
