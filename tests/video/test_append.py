@@ -116,6 +116,18 @@ def test_a_clip_may_have_fewer_b_frames_than_the_first_but_not_deeper_ones(tmp_p
     file.close()
 
 
+def test_h265_clips_must_have_equally_deep_b_frames(tmp_path):
+    deep, flat = (
+        video.make_clip(video.STREAMS[name](14), "hevc", tmp_path / name) for name in ("hevc shallow", "hevc bframes=0")
+    )
+    for first, second in ((deep, flat), (flat, deep)):
+        file = VideoFile(tmp_path / "v.mp4", 30)
+        file.append(first)
+        assert file.accepts(first)
+        assert not file.accepts(second)
+        file.close()
+
+
 def test_clips_of_another_kind_are_refused_beforehand(tmp_path):
     (clip,) = clips_of("h264", tmp_path, (5,))
     file = VideoFile(tmp_path / "v.mp4", 30)

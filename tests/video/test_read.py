@@ -132,15 +132,16 @@ def test_what_is_no_video_is_a_video_error(tmp_path, read):
 
 
 @pytest.mark.parametrize("read", [lambda p: list(decode_all(p)), lambda p: list(decode_at(p, [3, 7]))])
-@pytest.mark.parametrize("name", ["h264 main cabac", "h264 b-frames", "av1"])
-def test_a_damaged_picture_is_a_video_error(tmp_path, name, read):
+@pytest.mark.parametrize(("name", "whole"), [("h264 main cabac", 1 / 3), ("h264 b-frames", 1 / 3), ("av1", 0)])
+def test_a_damaged_picture_is_a_video_error(tmp_path, name, whole, read):
     path = ours(tmp_path / "v.mp4", name, 20)
     read(path)
     with av.open(path) as source:
         packets = [p for p in source.demux(source.streams.video[0]) if p.size]
         at, size = packets[3].pos, packets[3].size
     data = bytearray((tmp_path / "v.mp4").read_bytes())
-    data[at + size // 3 : at + size] = b"\x55" * (size - size // 3)
+    left = int(whole * size)
+    data[at + left : at + size] = b"\xff" * (size - left)
     (tmp_path / "v.mp4").write_bytes(data)
     with pytest.raises(VideoError, match=r"v.mp4"):
         read(path)
