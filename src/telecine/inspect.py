@@ -248,7 +248,9 @@ def _differences(name: str, having: Sequence[tuple[RecordingFacts, StreamSummary
     sizes.pop("", None)
     if len(sizes) > 1:
         text = f"the picture size differs between recordings: {_told(sizes)}"
-        yield Finding("dataset-mismatch", "warning", name, text, "set `video: {size: [WIDTH, HEIGHT]}` to scale all to one")
+        yield Finding(
+            "dataset-mismatch", "warning", name, text, "set `video: {size: [WIDTH, HEIGHT]}` to scale all to one"
+        )
     codecs = _groups(having, lambda s: s.camera.encoding if s.camera is not None else "")
     if len(codecs) > 1:
         text = f"the codec differs between recordings: {_told(codecs)}; those that differ are encoded"
