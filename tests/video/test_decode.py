@@ -231,6 +231,40 @@ def without(packet, kind, kinds):
     return b"".join(b"\0\0\0\1" + unit for unit in units if kind(unit[0]) not in kinds)
 
 
+def without_vui(sps):
+    """A Main profile SPS that does not tell how far its pictures are reordered (ITU-T H.264, 7.3.2.1.1)."""
+    data = sps.replace(b"\0\0\3", b"\0\0")
+    text = "".join(f"{byte:08b}" for byte in data)
+    at = 32
+
+    def numbers(count):
+        nonlocal at
+        for _ in range(count):
+            at += 2 * (text.index("1", at) - at) + 1
+
+    numbers(4)  # id, frame number bits, order type 0, order bits
+    numbers(1)  # references
+    at += 1
+    numbers(2)  # width, height
+    at += 2  # frames only, direct inference
+    cropped = text[at] == "1"
+    at += 1
+    numbers(4 if cropped else 0)
+    bits = text[:at] + "01"
+    bits += "0" * (-len(bits) % 8)
+    return int(bits, 2).to_bytes(len(bits) // 8, "big")
+
+
+def test_reordered_video_that_does_not_say_so_is_whole():
+    packets = []
+    for packet in video.x264(24, gop=24, bframes=3, profile="main", preset="medium", params="b-adapt=0"):
+        units = [u for u in packet.replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1") if u]
+        packets.append(b"".join(b"\0\0\0\1" + (without_vui(u) if u[0] & 31 == 7 else u) for u in units))
+    index = index_packets(packets, "h264")
+    assert index.reorder_delay
+    assert shown(video_stream(packets, "h264"), range(24), index) == list(range(24))
+
+
 def test_pictures_before_the_first_keyframe_are_refused():
     packets = video.x264(24, gop=8)[3:]
     index = index_packets(packets, "h264")
