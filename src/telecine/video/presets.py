@@ -37,7 +37,7 @@ _SETTINGS: dict[tuple[Preset, AnyCodec], _Setting] = {
     ("train", "h264"): _Setting(20, "superfast"),
     ("train", "hevc"): _Setting(22, "superfast"),
     # From effort 9 up SVT-AV1 3 leaves out changes of flat areas when keyframes are more than 2 apart: a lamp that
-    # goes on stays dark for some pictures, at any crf (a test would catch it).
+    # goes on stays dark for a picture or more, at any crf.
     ("train", "av1"): _Setting(32, 8),
     # LeRobot 0.6 asks for crf 30 whatever the codec, and leaves the effort of x264 and x265 at their default.
     ("lerobot", "av1"): _Setting(30, 12),
