@@ -4,6 +4,7 @@ import pytest
 
 from telecine.core.av1 import Av1, obus, sequence
 from telecine.core.bits import HeaderError
+from telecine.core.packets import with_parameter_sets
 
 WIDTH, HEIGHT = 640, 480
 
@@ -154,3 +155,14 @@ def test_extension_bytes_are_passed_over():
 def test_units_that_do_not_fit_are_refused(packet, what):
     with pytest.raises(HeaderError, match=what):
         obus(packet)
+
+
+@pytest.mark.parametrize("padding", [0, 300])
+def test_a_sequence_header_without_size_gets_one_when_it_is_repeated(padding):
+    body = header() + bytes(padding)
+    alone, key = unit(1, body, sized=False), unit(6, KEY)
+    _, filled = with_parameter_sets([alone, unit(2, b"") + key], "av1")
+    found = obus(filled)
+    assert [o.kind for o in found] == [2, 1, 6]
+    assert filled[found[1].body : found[1].end] == body
+    assert Av1().read(filled).problem == ""

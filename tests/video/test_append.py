@@ -206,13 +206,14 @@ def test_a_folder_that_is_not_there_is_a_video_error(tmp_path):
     file.close()
 
 
-def test_a_full_disk_is_a_video_error(tmp_path):
-    clips = clips_of("h264", tmp_path, (60,))
+@pytest.mark.parametrize("count", [1, 50])
+def test_a_full_disk_is_a_video_error_at_the_latest_when_closing(tmp_path, count):
+    (clip,) = clips_of("h264", tmp_path, (60,))
     file = VideoFile("/dev/full", 30)
 
     def fill():
-        for _ in range(50):
-            file.append(clips[0])
+        for _ in range(count):
+            file.append(clip)
         file.close()
 
     with pytest.raises(VideoError, match="cannot be written"):

@@ -107,6 +107,7 @@ def test_a_folder_that_is_not_there_is_a_video_error(tmp_path):
         pass
 
 
-def test_a_full_disk_is_a_video_error():
+@pytest.mark.parametrize("count", [1, 700])
+def test_a_full_disk_is_a_video_error(count):
     with pytest.raises(VideoError, match="cannot be written"):
-        write("/dev/full", PACKETS)
+        write("/dev/full", PACKETS[:count])

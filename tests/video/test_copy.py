@@ -15,6 +15,7 @@ from telecine.video.clip import read_clip
 from telecine.video.copy import copy, sampled_pictures
 from telecine.video.histogram import Histogram
 
+DEPTHS = {"h264 b-frames": 2, "hevc closed": 2, "hevc shallow": 1}
 EITHER = ["h264", "h264 b-frames", "hevc closed", "av1"]
 
 
@@ -34,7 +35,7 @@ def test_a_clip_holds_the_packets_as_they_are(tmp_path, name):
     assert [i for i, (_, _, key) in enumerate(stored) if key] == [0, 10, 20]
     assert (clip.frames, clip.preroll, clip.gop, clip.copied, clip.why) == (25, 0, 10, True, "exact")
     assert clip.format == index.formats[0]
-    assert clip.reorder_delay == index.reorder_delay == (2 if "b-frames" in name or "closed" in name else 0)
+    assert clip.reorder_delay == index.reorder_delay == DEPTHS.get(name, 0)
     assert clip.size_bytes == sum(map(len, packets))
     assert (clip.key, clip.encoder) == ("observation.images.cam", {})
 

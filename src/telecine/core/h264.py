@@ -201,8 +201,7 @@ class H264:
         elif sps.poc_type == 2:
             self._order = self._counted(frame_num, sps, reference=reference, idr=idr)
         else:
-            self._order += 1
-        if sps.poc_type == 1:
+            self._order += not idr
             problem = problem or "picture order count type 1 is not supported"
         entry: Entry = "key" if idr else "none" if recovery is None else _recovery(recovery, slice_type)
         return Unit(self._order, idr, entry, reference, 0, False, sps.format, problem)

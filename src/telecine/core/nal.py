@@ -78,7 +78,9 @@ def nothing_shown(packet: Buffer, found: Leading) -> str:
     """What is wrong with a packet that has no slice."""
     if not len(packet):
         return "it is empty"
-    return "it holds no picture" if found[1] else "it holds no start code, so it is not in Annex B form"
+    return (
+        "it holds no picture" if found[1] or found[2] >= 0 else "it holds no start code, so it is not in Annex B form"
+    )
 
 
 def vui_colour(bits: Bits) -> tuple[bool, int]:

@@ -57,7 +57,7 @@ class VideoFile:
             VideoError: the clip does not fit this file or cannot be read, or the file cannot be written. The file
                 is of no use then.
         """
-        if not self.accepts(clip):
+        if self.format is not None and not self.accepts(clip):
             raise VideoError(
                 f"{self._path}: {clip.key} is {_words(clip.format, clip.reorder_delay)}, "
                 f"the file holds {_words(self.format, self.reorder_delay)}; start a new file"
@@ -114,8 +114,6 @@ class VideoFile:
             raise VideoError(f"{self._path}: cannot be written: {error}") from error
 
 
-def _words(fmt: PictureFormat | None, reorder_delay: int) -> str:
-    if fmt is None:
-        return "nothing"
+def _words(fmt: PictureFormat, reorder_delay: int) -> str:
     name = "PNG" if fmt.codec == "png" else NAMES[fmt.codec]
     return f"{name} {fmt.width}x{fmt.height} {fmt.pix_fmt} ({fmt.matrix}), B-frames {reorder_delay} deep"
