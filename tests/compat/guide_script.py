@@ -24,7 +24,7 @@ server = rr.server.Server(datasets={"robot_dataset": Path("robot_recordings")}, 
 dataset = server.client().get_dataset(name="robot_dataset")
 
 # Filter data for training.
-segment = sorted(dataset.segment_ids())[0]
+segment = min(dataset.segment_ids())
 training_data = dataset.filter_segments(segment).filter_contents(CONTENTS).reader(index="real_time")
 
 # Configure the export.

@@ -7,7 +7,7 @@ one of them at a time.
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -176,7 +176,7 @@ def _rgb(array: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[np.uint
     return out
 
 
-class _Pictures(Sequence[Picture]):
+class _Pictures:
     """Pictures of one size in a file, read one at a time."""
 
     def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
@@ -195,16 +195,7 @@ class _Pictures(Sequence[Picture]):
             raise DatasetError(f"{self._path}: a picture cannot be kept: {error.strerror or error}") from error
         self._count += 1
 
-    def __len__(self) -> int:
-        return self._count
-
-    @overload
-    def __getitem__(self, at: int) -> Picture: ...
-    @overload
-    def __getitem__(self, at: slice) -> "Sequence[Picture]": ...
-    def __getitem__(self, at: int | slice) -> "Picture | Sequence[Picture]":
-        if isinstance(at, slice):
-            return [self[i] for i in range(*at.indices(self._count))]
+    def __getitem__(self, at: int) -> Picture:
         with self._path.open("rb") as file:
             file.seek(at * self._size)
             return Picture(file.read(self._size), "rgb24", self._width, self._height)

@@ -51,6 +51,7 @@ class LeRobotDataset:
         self.fps = writer.fps
         self.features = dict(features)
         self.columns = parse_features(features)
+        self._frames_plan = frames_plan(self.columns, fps=self.fps)
         self.codecs: dict[str, str] = {}
         """The codec of each camera that an episode has settled, by the camera's name."""
         self._writer = writer
@@ -58,7 +59,6 @@ class LeRobotDataset:
         self._scratch = workspace(writer.root) / "scratch"
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._scratch.mkdir()
-        self._frames_plan = frames_plan(self.columns, fps=self.fps)
         self._buffer = FrameBuffer(self.columns, self.fps, self._scratch)
         self._finished: Dataset | None = None
         self._leave = weakref.finalize(self, _abandon, writer, self._scratch)
@@ -89,8 +89,7 @@ class LeRobotDataset:
         if root is None:
             raise DatasetError(f"{repo_id}: say where to write, with root=; there is no default folder")
         if not use_videos:
-            features = {k: {**f, "dtype": "image"} if f["dtype"] == "video" else f for k, f in features.items()}
-        parse_features(features)
+            features = {k: {**f, "dtype": "image"} if f.get("dtype") == "video" else f for k, f in features.items()}
         writer = DatasetWriter.create(root, fps=fps, robot_type=robot_type)
         try:
             return cls(repo_id, features, writer)
