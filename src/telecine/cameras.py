@@ -4,25 +4,29 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
 from telecine.core.bind import find_stream
 from telecine.core.episode import Episode
 from telecine.core.errors import VideoError
-from telecine.core.findings import Finding
+from telecine.core.findings import Finding, Severity
 from telecine.core.keyframes import FromKeyframe, from_first_keyframe
 from telecine.core.packets import index_packets
 from telecine.core.place import Pick, Placed, place
 from telecine.core.plan import IMAGES, Feature, Plan
 from telecine.core.recording import Codec, Recording, VideoStream
-from telecine.core.video import LONG_GOP, Clip, Copy, Encode, PacketIndex, Wish, decide
+from telecine.core.time import Rows
+from telecine.core.video import LONG_GOP, TAGGED, Clip, Copy, Encode, PacketIndex, Wish, decide
 from telecine.video.copy import copy
 from telecine.video.decode import frames
 from telecine.video.encode import encode
+from telecine.video.join import join
 from telecine.video.presets import wish as preset_wish
 
+HEAD_CRF = 16
+"""Quality of rows encoded again at the start of a copied camera: hard to tell from the copied ones."""
 CODECS: tuple[Codec, ...] = get_args(Codec)
 
 
@@ -141,8 +145,10 @@ def _decision_finding(camera: Camera, where: str) -> Finding:
     if isinstance(camera.decision, Encode):
         return Finding("video-encoded", "info", place_, camera.decision.why)
     text = f"{camera.decision.count} pictures copied"
+    if camera.decision.head:
+        text += f"; {camera.decision.head} before the first keyframe encoded again"
     if camera.decision.preroll:
-        text += f", {camera.decision.preroll} before the first row kept unused"
+        text += f"; {camera.decision.preroll} before the first row kept unused, which LeRobot's streaming reader shows"
     return Finding("video-copied", "info", place_, text)
 
 
@@ -154,34 +160,36 @@ def _format_findings(camera: Camera, where: str) -> list[Finding]:
     found = []
     gop = camera.index.longest_gop
     if gop > LONG_GOP:
-        severity = "warning" if gop > 2 * LONG_GOP else "info"
+        severity: Severity = "warning" if gop > 2 * LONG_GOP else "info"
         text = f"a keyframe every {gop} pictures: one random read decodes about {gop // 2 + 1} of them"
         found.append(
             Finding("video-long-gop", severity, place_, text, "set video copy: never to encode for fast reads")
         )
-    if camera.index.formats[0].matrix in ("bt709", "bt2020"):
+    if camera.index.formats[0].matrix in TAGGED:
         text = f"tagged {camera.index.formats[0].matrix}, which LeRobot's pyav decoder ignores (torchcodec does not)"
         found.append(Finding("video-colour", "warning", place_, text, "set video copy: never to store BT.601"))
     return found
 
 
 def _clip(camera: Camera, fps: int, path: str) -> Clip:
-    pick = camera.pick
-    stream = pick.source.stream
+    decision = camera.decision
+    if isinstance(decision, Encode):
+        return _encoded(camera, camera.pick.rows, camera.wish, fps, path, decision.why)
+    stream = camera.pick.source.stream
+    assert stream.kind == "video"
+    assert camera.index is not None
+    clock, key = camera.pick.source.clock, camera.pick.feature.key
+    if not decision.head:
+        return copy(stream, clock, camera.index, decision, key=key, path=path, why="exact")
+    why = f"{decision.head} rows before the first keyframe encoded again"
+    fine = replace(camera.wish, crf=min(camera.wish.crf, HEAD_CRF))
+    head = _encoded(camera, camera.pick.rows[: decision.head], fine, fps, f"{path}.head", why)
+    tail = copy(stream, clock, camera.index, decision, key=key, path=f"{path}.tail", why=why)
+    return join(head, tail, path)
+
+
+def _encoded(camera: Camera, rows: Rows, wish: Wish, fps: int, path: str, why: str) -> Clip:
+    stream = camera.pick.source.stream
     assert stream.kind in ("image", "video")
-    if isinstance(camera.decision, Copy):
-        assert stream.kind == "video"
-        assert camera.index is not None
-        return copy(
-            stream, pick.source.clock, camera.index, camera.decision, key=pick.feature.key, path=path, why="exact"
-        )
-    pictures = frames(stream, pick.rows, pick.source.clock, index=camera.index)
-    return encode(
-        pictures,
-        camera.wish,
-        fps,
-        count=int(pick.rows.size),
-        key=pick.feature.key,
-        path=path,
-        why=camera.decision.why,
-    )
+    pictures = frames(stream, rows, camera.pick.source.clock, index=camera.index)
+    return encode(pictures, wish, fps, count=int(rows.size), key=camera.pick.feature.key, path=path, why=why)

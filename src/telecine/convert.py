@@ -3,11 +3,12 @@
 A worker turns one reference into an episode or into the reason why not; one writer takes them in order.
 """
 
+import errno
 import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -117,6 +118,8 @@ def _scratch(root: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # a writer that gave up left the workspace to us; else it is not empty
+            workspace(root).rmdir()
 
 
 def find(paths: Sequence[str | Path], options: Options) -> sources.Found:
@@ -196,12 +199,23 @@ def build(ref: Ref, *, plan: Plan, scratch: Path, progress: Progress) -> Outcome
             folder = Path(tempfile.mkdtemp(dir=scratch))
             return code(prepared, plan, folder, coded)
     except TelecineError as error:
+        if _disk_is_full(error):
+            raise DatasetError(f"no space left: {scratch} cannot take the clips of {ref.label}") from error
         return rejection(error, ref)
     except Exception as error:  # noqa: BLE001  the border: an unknown failure costs one recording, with its name
         text = f"{type(error).__name__}: {error}"
         return Rejected(ref.label, Finding("convert-failed", "error", ref.label, text, "please report this as a bug"))
     finally:
         progress.advance(ref.size_bytes - told, ref.label)
+
+
+def _disk_is_full(error: BaseException | None) -> bool:
+    """True when a full disk or quota is behind the error: then every further recording would fail as well."""
+    while error is not None:
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__
+    return False
 
 
 _CODES = {

@@ -139,3 +139,7 @@ def test_measure_of_too_few_stamps_says_zero(times):
 
 def test_a_camera_with_a_single_frame_has_no_say_in_the_phase():
     assert choose_phase([Camera(np.array([7], np.int64), "hold")], 0, Fraction(30)) == 0
+
+
+def test_a_stream_without_a_period_runs_at_no_rate():
+    assert not measure(np.array([3], np.int64)).runs_at(Fraction(30))

@@ -10,7 +10,7 @@ from telecine.core.findings import Finding
 from telecine.core.place import place
 from telecine.core.plan import make_plan
 from telecine.core.recording import Schema
-from tests.support.memory import every, pictures, ramp, recording, seconds, static, text, vector
+from support.memory import every, pictures, ramp, recording, seconds, static, text, vector
 
 
 def plan(features, *, fps=10, task="go", **rest):

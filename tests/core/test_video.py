@@ -26,8 +26,13 @@ def test_one_to_one_from_a_keyframe_is_copied():
     assert decide(np.arange(10, 20), index(), wish()) == Copy(10, 20, 0, 10)
 
 
-def test_a_start_between_keyframes_keeps_the_pictures_before_it():
-    assert decide(np.arange(13, 20), index(), wish()) == Copy(10, 20, 3, 7)
+def test_a_start_between_keyframes_encodes_the_rows_before_the_next_keyframe_again():
+    assert decide(np.arange(13, 28), index(), wish()) == Copy(20, 28, 0, 8, head=7)
+    assert decide(np.arange(13, 21), index(), wish()) == Copy(20, 21, 0, 1, head=7)
+
+
+def test_copy_always_keeps_the_pictures_before_a_start_between_keyframes():
+    assert decide(np.arange(13, 20), index(), wish(copy="always")) == Copy(10, 20, 3, 7)
 
 
 def test_b_frames_are_copied_up_to_where_no_picture_is_missing():
@@ -56,7 +61,11 @@ def test_b_frames_are_copied_up_to_where_no_picture_is_missing():
         (np.arange(5), index(start=7), wish(), "no keyframe at or before"),
         (np.arange(90), index(200, 100), wish(), "keyframes are up to 90 pictures apart"),
         (np.arange(3), index(3, 3, display=[0, 2, 1]), wish(), None),
+        (np.arange(13, 20), index(), wish(), "lies between two keyframes"),
+        (np.arange(13, 28), index(formats=(PictureFormat("h264", 64, 48, "yuv420p", "bt709"),)), wish(), "colour tags"),
+        (np.arange(13, 28), index(formats=(PictureFormat("h264", 64, 48, "yuvj420p"),)), wish(), "colour tags"),
         (np.array([3, 4]), index(6, 3, display=[0, 2, 4, 3, 1, 5]), wish(), "whole groups"),
+        (np.array([0, 1]), index(6, 3, display=[0, 2, 4, 3, 5, 1]), wish(copy="always"), None),
     ],
 )
 def test_everything_else_is_encoded_with_its_reason(rows, made, wanted, why):
@@ -97,6 +106,21 @@ def streams_with_b_frames(draw):
     flags[keys] = True
     first = draw(st.integers(0, base - 1))
     return flags, np.array(display), np.arange(first, draw(st.integers(first, base - 1)) + 1)
+
+
+@given(streams_with_b_frames())
+def test_head_and_copy_together_show_every_row_once(case):
+    flags, display, rows = case
+    n = len(display)
+    made = PacketIndex(flags, display, np.zeros(n, bool), np.ones(n, np.int64), (H264,))
+    answer = decide(rows, made, wish())
+    if isinstance(answer, Copy):
+        assert answer.head + answer.count == len(rows)
+        assert answer.preroll == 0
+        assert flags[answer.first]
+        assert display[answer.first] == rows[answer.head]
+    else:
+        assert not np.any(flags & (display > rows[0]) & (display <= rows[-1]))
 
 
 @given(streams_with_b_frames())

@@ -126,6 +126,13 @@ class Rate:
         """Oldest sample accepted when a plan says `limit: auto`: five periods, at least 250 ms."""
         return max(5 * self.period_ns, SECOND // 4)
 
+    def runs_at(self, fps: Fraction) -> bool:
+        """True when the typical or the mean distance of samples is that of ticks at `fps`, to 2 %."""
+        if not self.period_ns:
+            return False
+        typical = float(abs(self.period_ns * fps / SECOND - 1))
+        return min(typical, abs(self.hz / float(fps) - 1)) <= 0.02
+
 
 def measure(times: Times) -> Rate:
     """The rate of (n,) int64 ns non-decreasing stamps."""
@@ -189,12 +196,8 @@ class _Arc:
 
 
 def _arc(camera: Camera, origin_ns: int, fps: Fraction) -> _Arc | None:
-    """The arc of a camera that runs at `fps`, to 2 %, by its typical or by its mean distance between frames."""
-    rate = measure(camera.times)
-    if rate.period_ns == 0:
-        return None
-    typical = abs(rate.period_ns * fps / SECOND - 1)
-    if min(float(typical), abs(rate.hz / float(fps) - 1)) > 0.02:
+    """The arc of a camera that runs at `fps`."""
+    if not measure(camera.times).runs_at(fps):
         return None
     turn = SECOND * fps.denominator
     residuals = np.unique((camera.times - origin_ns) * fps.numerator % turn)

@@ -21,8 +21,6 @@ CODES: dict[str, str] = {
     "align-gap": "A stream stops for longer than it should.",
     "align-duplicates": "A stream holds several samples with one stamp; the last one counts.",
     "align-backwards": "Stamps go back in time; samples were sorted by stamp.",
-
-
     # video
     "video-copied": "A camera was copied without re-encoding.",
     "video-encoded": "A camera was encoded, with the reason.",
@@ -31,7 +29,6 @@ CODES: dict[str, str] = {
     "video-long-gop": "Keyframes are far apart, which makes random reads in training slow.",
     "video-colour": "Colour tags that LeRobot's two decoders read differently.",
     "video-damaged": "Pictures of the source cannot be decoded.",
-
     # conversion
     "dataset-mismatch": "An episode does not fit the dataset it should join.",
     "convert-nothing": "No recording was usable, so no dataset was written.",

@@ -93,7 +93,7 @@ def place(recording: Recording, plan: Plan) -> Placed:
 
 def _ticks(binding: Binding, plan: Plan, where: str) -> tuple[Times, list[Finding]]:
     """(n,) ticks, n > 0, and what was cut from the streams to get there."""
-    bounds = list(_bounds(binding, where))
+    bounds = list(_bounds(binding, plan.fps, where))
     start, stop = _span(bounds, where, plan.fps)
     if binding.follow is not None:
         times = np.unique(binding.follow.times())
@@ -118,25 +118,29 @@ def _ticks(binding: Binding, plan: Plan, where: str) -> tuple[Times, list[Findin
     return ticks, _trims(bounds, int(ticks[0]), int(ticks[-1]), plan.fps, where)
 
 
-def _bounds(binding: Binding, where: str) -> Iterator[_Bounds]:
+def _bounds(binding: Binding, fps: int, where: str) -> Iterator[_Bounds]:
     for bound in binding.features:
         for source in bound.sources:
             if not source.stream.static:
-                yield _bounds_of(bound.feature, source, where)
+                yield _bounds_of(bound.feature, source, fps, where)
     if isinstance(binding.task, Source) and not binding.task.stream.static:
         times = _some(binding.task, where)
         yield _Bounds(binding.task.stream.name, int(times[0]), None, must=False)
 
 
-def _bounds_of(feature: Feature, source: Source, where: str) -> _Bounds:
-    """A sample stands until the next one would have come, so `hold` reaches one period past the last sample."""
+def _bounds_of(feature: Feature, source: Source, fps: int, where: str) -> _Bounds:
+    """A sample stands until the next one would have come, so `hold` reaches one period past the last sample.
+
+    For a stream that runs at `fps` that is exactly one tick: jitter must not make a row more.
+    """
     times = _some(source, where)
     must = feature.missing == "error"
     if feature.limit is None or source.stream.kind == "text":
         return _Bounds(source.stream.name, int(times[0]), None, must)
     rate = measure(times)
     limit = rate.auto_limit_ns if feature.limit == "auto" else int(feature.limit)
-    reach = {"hold": min(max(rate.period_ns - 1, 0), limit), "nearest": min(rate.period_ns // 2, limit)}
+    period = SECOND // fps if rate.runs_at(Fraction(fps)) else rate.period_ns
+    reach = {"hold": min(max(period - 1, 0), limit), "nearest": min(period // 2, limit)}
     return _Bounds(source.stream.name, int(times[0]), int(times[-1]) + reach.get(feature.how, 0), must)
 
 

@@ -83,16 +83,20 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """Take packets [first, stop) in decode order; the episode's first picture is the `preroll`-th displayed.
+    """Take packets [first, stop) in decode order.
 
-    The pictures before it (start between keyframes) and after its last one stay in the file, unused.
+    An episode that starts between keyframes either has its first rows encoded again (`head`), or keeps the pictures
+    from the keyframe on in the file, unused (`preroll`). The latter is lossless, and exact wherever `from_timestamp`
+    is honoured; LeRobot's streaming reader does not, and would show every row `preroll` pictures early.
     """
 
     first: int
     stop: int
     preroll: int
     count: int
-    """Rows of the episode: pictures preroll .. preroll + count - 1 of the clip."""
+    """Rows shown by the copied packets: pictures preroll .. preroll + count - 1 of them."""
+    head: int = 0
+    """Rows before those, from between keyframes: encoded again as a group of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,8 @@ class Clip:
     """video.* keys of info.json: g, crf, preset ...; empty when copied."""
 
 
+TAGGED = ("bt709", "bt2020")
+"""Matrices that LeRobot's two decoders read differently."""
 LONG_GOP = 15
 """Above this the reader's cost is worth a warning (table in docs/video.md)."""
 LONGEST_GOP = 60
@@ -141,22 +147,35 @@ def decide(rows: Rows, index: PacketIndex, wish: Wish) -> Copy | Encode:
     if obstacle:
         return Encode(obstacle)
     keys = np.flatnonzero(index.keyframe)
-    usable = keys[index.display[keys] <= rows[0]]
-    if not usable.size:
+    before = keys[index.display[keys] <= rows[0]]
+    if not before.size:
         return Encode("no keyframe at or before the first row")
-    first = int(usable[-1])
-    preroll = int(rows[0] - index.display[first])
-    shown = index.display[first:] - index.display[first]
-    highest = np.maximum.accumulate(shown)
-    whole = np.flatnonzero(highest == np.arange(shown.size))
-    enough = whole[whole >= preroll + rows.size - 1]
-    if shown.min() < 0 or not enough.size:
+    first, head, preroll = int(before[-1]), 0, int(rows[0] - index.display[before[-1]])
+    if preroll and wish.copy == "auto":
+        inside = keys[(index.display[keys] > rows[0]) & (index.display[keys] <= rows[-1])]
+        if not inside.size:
+            return Encode("the episode lies between two keyframes")
+        if (index.formats[0].pix_fmt, index.formats[0].matrix in TAGGED) != ("yuv420p", False):
+            return Encode("the episode starts between keyframes of a stream with colour tags of its own")
+        first, preroll = int(inside[0]), 0
+        head = int(index.display[first] - rows[0])
+    count = int(rows.size) - head
+    stop = _stop(index, first, preroll + count)
+    if stop is None:
         return Encode("pictures are not stored in whole groups")
-    stop = first + int(enough[0]) + 1
     gop = int(np.max(np.diff(np.append(keys[(keys >= first) & (keys < stop)], stop))))
     if wish.copy == "auto" and gop > LONGEST_GOP:
         return Encode(f"keyframes are up to {gop} pictures apart, slow to read in training (copy: always keeps them)")
-    return Copy(first, stop, preroll, int(rows.size))
+    return Copy(first, stop, preroll, count, head)
+
+
+def _stop(index: PacketIndex, first: int, needed: int) -> int | None:
+    """Where the fewest packets from `first` on end that show `needed` pictures or more without a hole."""
+    shown = index.display[first:] - index.display[first]
+    highest = np.maximum.accumulate(shown)
+    whole = np.flatnonzero(highest == np.arange(shown.size))
+    enough = whole[whole >= needed - 1]
+    return None if shown.min() < 0 or not enough.size else first + int(enough[0]) + 1
 
 
 def _wish_obstacle(index: PacketIndex, wish: Wish) -> str:

@@ -147,12 +147,14 @@ class EpisodeFiles:
         self._held = []
 
     def close(self) -> None:
-        """Write what is held back and close the file that is open."""
-        if self._held:
-            self._flush()
-        if self._file:
-            file, self._file = self._file, None
-            file.close()
+        """Write what is held back and close the file that is open, even when writing fails."""
+        try:
+            if self._held:
+                self._flush()
+        finally:
+            if self._file:
+                file, self._file = self._file, None
+                file.close()
 
 
 class RecordFile:
@@ -174,7 +176,9 @@ class RecordFile:
         self._held = []
 
     def close(self) -> None:
-        """Write what is held back and close the file."""
-        if self._held:
-            self._flush()
-        self._file.close()
+        """Write what is held back and close the file, even when writing fails."""
+        try:
+            if self._held:
+                self._flush()
+        finally:
+            self._file.close()
