@@ -143,6 +143,12 @@ def test_durations_survive_their_text(ns):
     assert parse_duration(format_duration(ns)) == ns
 
 
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.just("\x85"), min_size=1).filter(str.strip))
+def test_any_task_text_survives_yaml(task):
+    plan = make_plan({"fps": 10, "clock": {"timeline": "t"}, "features": {"action": "/a"}, "task": task})
+    assert parse_plan(plan.to_yaml()) == plan
+
+
 def test_a_sequence_rate_may_be_a_ratio():
     plan = make_plan(
         {"fps": 10, "clock": {"timeline": "step", "rate": "30000/1001"}, "features": {"action": "/a"}, "task": "x"}

@@ -9,9 +9,9 @@ from telecine.cli.progress import Bar
 from telecine.cli.show import bytes_text, console, print_json, show_report
 from telecine.convert import convert
 from telecine.core.errors import DatasetError
+from telecine.core.plan import make_plan
 from telecine.core.propose import propose
 from telecine.core.propose_text import plan_yaml
-from telecine.core.plan import make_plan
 from telecine.demo import write_demo_recordings
 from telecine.inspect import inspect_many
 
@@ -47,8 +47,9 @@ def run(out: Path, *, episodes: int, seconds: float, seed: int, json: bool) -> i
   telecine verify {where}/dataset --against {where}/recordings
   telecine convert {where}/recordings OTHER --plan {where}/plan.yaml --fps 10 --dry-run
   look at {where}/dataset/videos/*/*/*.mp4, and edit {where}/plan.yaml
-  with LeRobot installed:
-    python -c "from lerobot.datasets.lerobot_dataset import LeRobotDataset as D; print(D('demo', root='{where}/dataset')[0])"
+  with LeRobot installed, in Python:
+    from lerobot.datasets.lerobot_dataset import LeRobotDataset
+    print(LeRobotDataset("local/demo", root="{where}/dataset")[0])
 """)
     return 0 if report.ok else 1
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from telecine.cli.show import bytes_text, console, print_json, show_findings
+from telecine.cli.show import bytes_text, console, print_json, short, show_findings
 from telecine.core.errors import PlanError
 from telecine.core.facts import RecordingFacts, StreamSummary, across
 from telecine.core.findings import has_errors
@@ -65,7 +65,7 @@ def _recordings(recordings: Iterable[RecordingFacts]) -> Table:
     table = Table("recording", "size", "seconds", "streams", "timelines", box=None, pad_edge=False)
     for r in recordings:
         streams, clocks = str(len(r.streams)), ", ".join(r.clock_names())
-        table.add_row(escape(r.label), bytes_text(r.size_bytes), f"{r.seconds:.1f}", streams, escape(clocks))
+        table.add_row(escape(short(r.label)), bytes_text(r.size_bytes), f"{r.seconds:.1f}", streams, escape(clocks))
     return table
 
 

@@ -18,9 +18,18 @@ from telecine.report import EpisodeReport, Rejected, Report
 STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 
 
+FILE_WIDTH = 200
+"""Columns of text that does not go to a terminal, so that nothing is cut in a log."""
+
+
 def console() -> Console:
     """Where text for people goes."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    return Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
+
+
+def short(label: str) -> str:
+    """A recording's label without its folder."""
+    return label.replace("\\", "/").rpartition("/")[2]
 
 
 def print_json(value: dict[str, Any]) -> None:
@@ -60,7 +69,7 @@ def show_report(out: Console, report: Report) -> None:
             oldest = max((u.age_max_ns for u in e.uses), default=0) / 1e6
             cameras = ", ".join(_clip_text(e, i) for i in range(len(e.clips))) or "-"
             seconds = f"{e.rows / report.fps:.1f}"
-            table.add_row(str(e.index), escape(e.recording), str(e.rows), seconds, cameras, f"{oldest:.1f} ms")
+            table.add_row(str(e.index), escape(short(e.recording)), str(e.rows), seconds, cameras, f"{oldest:.1f} ms")
         out.print(table)
         if len(report.episodes) > 40:
             out.print(f"[dim]... and {len(report.episodes) - 40} more episodes[/dim]")
@@ -98,7 +107,11 @@ def show_uses(out: Console, episodes: Iterable[EpisodeReport]) -> None:
         counts = [sum(getattr(u, part) for u in uses) for part in ("gaps", "duplicates", "dropped", "repeated")]
         rate = sum(u.rate_hz for u in uses) / len(uses)
         table.add_row(
-            escape(key), escape(name), f"{rate:.2f} Hz", *(f"{a:.1f} ms" for a in ages), *(str(c) for c in counts)
+            escape(key.removeprefix("observation.")),
+            escape(name.partition(":")[0]),
+            f"{rate:.2f} Hz",
+            *(f"{a:.1f} ms" for a in ages),
+            *(str(c) for c in counts),
         )
     out.print(table)
 
@@ -117,7 +130,7 @@ def show_forecast(out: Console, made: Forecast) -> None:
     out.print(escape(made.plan.to_yaml()))
     table = Table("recording", "rows", "camera", "decision", "why", "about", box=None, pad_edge=False)
     for r in made.recordings:
-        table.add_row(escape(r.recording), str(r.rows), "", "", "", bytes_text(r.size_bytes))
+        table.add_row(escape(short(r.recording)), str(r.rows), "", "", "", bytes_text(r.size_bytes))
         for c in r.cameras:
             table.add_row("", "", escape(c.key.rpartition(".")[2]), c.action, escape(c.why), bytes_text(c.size_bytes))
     out.print(table)

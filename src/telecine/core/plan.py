@@ -218,7 +218,10 @@ class Plan(Model):
 
     def to_yaml(self) -> str:
         """Text that `parse_plan` reads back as an equal plan."""
-        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, width=100)
+        body = self.to_dict()
+        text = yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=100)
+        # PyYAML writes some characters (\x85) bare that it reads back as line breaks.
+        return text if yaml.safe_load(text) == body else yaml.safe_dump(body, sort_keys=False, width=100)
 
     def digest(self) -> str:
         """Hex SHA-256 over every value of the plan, defaults included."""

@@ -132,7 +132,7 @@ def _bytes_of(array: pa.Array) -> memoryview:
     """All bytes of a list<uint8> or binary array, as its offsets count them."""
     if _is_list(array.type):
         return _primitive(array.values).data.cast("B")
-    return memoryview(array.buffers()[2] or b"")
+    return memoryview(array.buffers()[2] or b"").cast("B")
 
 
 def present(column: pa.Array) -> Flags:

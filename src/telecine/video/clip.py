@@ -105,7 +105,7 @@ def _packets(batch: pa.RecordBatch) -> Iterator[tuple[memoryview, int, bool]]:
     data = batch.column(0)
     _, offsets, values = data.buffers()
     bounds = np.frombuffer(offsets, np.int64, len(data) + 1, offset=8 * data.offset).tolist()
-    view = memoryview(values) if values is not None else memoryview(b"")
+    view = memoryview(values).cast("B") if values is not None else memoryview(b"")
     numbers = batch.column(1).to_pylist()
     flags = batch.column(2).to_pylist()
     for i, (display, keyframe) in enumerate(zip(numbers, flags, strict=True)):
