@@ -55,6 +55,12 @@ def test_b_frames_are_copied_up_to_where_no_picture_is_missing():
         (np.arange(5), index(formats=(PictureFormat("h264", 64, 48, "yuv444p"),)), wish(), "pixel format yuv444p"),
         (np.arange(5), index(formats=(PictureFormat("av1", 64, 48, "yuvj420p"),)), wish(codec="av1"), "yuvj420p"),
         (np.arange(5), index(open_gop=True), wish(), "open groups"),
+        (
+            np.arange(5),
+            index(5, 5, display=[0, 4, 2, 1, 3], formats=(PictureFormat("hevc", 64, 48, "yuv420p"),)),
+            wish(codec="hevc"),
+            "nested B-frames",
+        ),
         (np.arange(5), index(intra_refresh=True), wish(), "intra refresh"),
         (np.array([0, 1, 1, 2]), index(), wish(), "1 repeated"),
         (np.array([0, 1, 4, 5]), index(), wish(), "1 times some left out"),
