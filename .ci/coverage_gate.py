@@ -26,9 +26,9 @@ def reached(files: dict[str, dict[str, dict[str, int]]], folder: str) -> float:
 
 
 def gaps(files: dict[str, dict[str, list[object]]], folder: str) -> list[str]:
-    """One line per file of the folder that is not reached completely."""
+    """One line per file of the folder that is not reached completely, cut to a screen's width."""
     return [
-        f"  {name}: lines {file['missing_lines']}, branches {file['missing_branches']}"
+        f"  {name}: lines {file['missing_lines']}, branches {file['missing_branches']}"[:160]
         for name, file in sorted(files.items())
         if name.startswith(folder) and (file["missing_lines"] or file["missing_branches"])
     ]

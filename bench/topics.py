@@ -199,7 +199,7 @@ def starting(place: Place) -> list[Row]:
     """`telecine --help`, compiled files in place."""
     costs = [run([telecine(), "--help"], place.fresh("help")) for _ in range(5)]
     wall = min(cost.wall_s for cost in costs)
-    return [Row("start", "`telecine --help`, wall", f"{wall:.2f} s", "", "", "under 0.3 s", wall < 0.3)]
+    return [Row("start", "`telecine --help`, wall", f"{wall:.3f} s", "", "", "under 0.3 s", wall < 0.3)]
 
 
 def ratio_row(topic: str, what: str, ours: Cost, theirs: Cost, who: str, at_least: float | None = None) -> Row:
