@@ -234,7 +234,11 @@ class FileSourceContract(SourceContract):
             damaged.write_bytes(whole[:size])
             assert _noticed(damaged), f"cut to {size} of {len(whole)} bytes and nobody says so"
 
-    @pytest.mark.parametrize("content", [b"", b"\0" * 100, b"hello, world\n" * 50, bytes(range(256)) * 8])
+    @pytest.mark.parametrize(
+        "content",
+        [b"", b"\0" * 100, b"hello, world\n" * 50, bytes(range(256)) * 8],
+        ids=["empty", "zeros", "text", "bytes"],
+    )
     def test_what_is_no_recording_is_named(self, file: Path, tmp_path: Path, content: bytes) -> None:
         wrong = tmp_path / f"wrong{file.suffix}"
         wrong.write_bytes(content)

@@ -256,6 +256,28 @@ def merge_rrd(target: Path | str, sources: Sequence[Path | str]) -> Path:
     return Path(target)
 
 
+def one_of_each(shift_ns: int = 0) -> dict[str, Any]:
+    """One stream of every kind, with late samples and several clocks."""
+    n = 12
+    t = np.arange(n, dtype=np.int64) * 33_000_000 + 1_700_000_000_000_000_000 + shift_ns
+    late = t.copy()
+    late[[3, 7]] = late[[7, 3]]
+    rng = np.random.default_rng(1)
+    blobs = [b"\xff\xd8\xff" + bytes([i]) * (i + 1) for i in range(n)]
+    return {
+        "/joints": Vectors(late, rng.random((n, 3)), names=("a", "b", "c")),
+        "/action": Vectors({"real_time": t, "step": np.arange(n), "elapsed": t - t[0]}, rng.random((n, 2))),
+        "/task": Texts(None, ["pick the cube"]),
+        "/log": Texts(late, [f"line {i}" for i in range(n)], "TextLog"),
+        "/camera/front": Video(late, [bytes([i]) * (i + 2) for i in range(n)]),
+        "/camera/wrist": Encoded(late, blobs),
+        "/camera/top": Raw(t, [rng.integers(0, 255, 24, np.uint8) for _ in range(n)], 4, 2),
+        "/arm": Custom(t, "schemas.proto.JointState", {"joint_positions": rng.random((n, 7)), "ok": t > t[5]}),
+        "/pose": Columns(t, "Transform3D", {"translation": rng.random((n, 3))}),
+        "/origin": Vectors(None, [[1.0, 2.0]]),
+    }
+
+
 def image_format(encoding: str, width: int, height: int) -> Any:
     """Rerun's ImageFormat for a PixelFormat name (or "float32" for depth in metres)."""
     import rerun as rr

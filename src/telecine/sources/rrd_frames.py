@@ -24,6 +24,8 @@ END, STORE_INFO, CHUNK = 0, 1, 2
 _LAST_PLAUSIBLE_KIND = 31
 """Kinds above 3 do not exist yet; a few are let through so that a newer file is judged by rerun-sdk, not here."""
 _FOOTER_MAGIC = b"RRF2FOOT"
+_FOOTER_LEAST_BYTES = 32
+_FOOTER_LOOK_BYTES = 256
 _COPY_BYTES = 1 << 20
 
 
@@ -117,24 +119,27 @@ def walk(file: BinaryIO, size_bytes: int, name: str) -> Walk:
 
 def _behind_end(file: BinaryIO, size_bytes: int, end: Frame, messages: int) -> Walk:
     stop = end.start + end.length
-    whole = end.start - FRAME.size
-    rest_bytes = size_bytes - stop
-    file.seek(max(stop, size_bytes - 12))
-    tail = file.read(12)
-    if rest_bytes == 0 and end.length == 0:
-        return Walk("complete", size_bytes, whole, messages)
-    count = int.from_bytes(tail[8:], "little")
-    if tail[:8] == _FOOTER_MAGIC and rest_bytes == 12 + 20 * count:
-        return Walk("complete", size_bytes, whole, messages, footer=True)
+    whole, rest_bytes = end.start - FRAME.size, size_bytes - stop
     file.seek(stop)
-    following = file.read(4)
-    if following == MAGIC:
-        problem = f"another file was appended at byte {stop}; use `rerun rrd merge` to join recordings"
+    rest = file.read(_FOOTER_LOOK_BYTES)
+    footer_bytes = _footer_bytes(rest)
+    if rest_bytes == footer_bytes and (footer_bytes or not end.length):
+        return Walk("complete", size_bytes, whole, messages, footer=bool(footer_bytes))
+    if rest[footer_bytes : footer_bytes + 4] == MAGIC:
+        at = stop + footer_bytes
+        problem = f"another file was appended at byte {at}; use `rerun rrd merge` to join recordings"
         return Walk("garbage", size_bytes, whole, messages, problem=problem)
-    if rest_bytes == 0 or (rest_bytes < 32 and any(following)):
+    if rest_bytes < _FOOTER_LEAST_BYTES and (any(rest) or not rest):
         return Walk("cut", size_bytes, whole, messages, problem="it ends inside its table of contents")
     problem = f"{rest_bytes} bytes that are no footer follow the end marker at byte {stop}"
     return Walk("garbage", size_bytes, whole, messages, problem=problem)
+
+
+def _footer_bytes(rest: bytes) -> int:
+    """Length of the footer that `rest` starts with, 0 if it starts with none."""
+    at = rest.find(_FOOTER_MAGIC)
+    entries = int.from_bytes(rest[at + 8 : at + 12], "little")
+    return at + 12 if at >= 0 and len(rest) >= at + 12 and at == 20 * entries else 0
 
 
 def _behind_messages(rest: bytes, size_bytes: int, whole: int, messages: int) -> Walk:

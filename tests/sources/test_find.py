@@ -1,0 +1,197 @@
+"""Finding recordings: order, damage, strangers and third-party formats. No format library needed."""
+
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from telecine import sources
+from telecine.core.errors import SourceError
+from telecine.core.findings import Finding
+from telecine.core.recording import Recording, Ref
+from telecine.sources.format import Found, MissingExtra
+
+
+class Plain:
+    """A format for tests: the first line says "PLAIN", the others are recording ids."""
+
+    NAME = "plain"
+    SUFFIXES = (".plain",)
+
+    def claims(self, path: str) -> bool:
+        return Path(path).read_bytes().startswith(b"PLAIN")
+
+    def index(self, path: str, *, recover: bool, token: str | None) -> Found:
+        lines = Path(path).read_text().split()
+        if lines[:1] != ["PLAIN"]:
+            raise SourceError(f"{path}: starts with {lines[:1]}, expected PLAIN")
+        if lines[1:2] == ["missing"]:
+            raise MissingExtra("reading .plain needs: pip install 'telecine[plain]'")
+        notes = (Finding("source-truncated", "warning", path, "short"),) if lines[1:] == ["short"] else ()
+        return Found(tuple(Ref("plain", path, name, 1, recover, token) for name in reversed(lines[1:])), notes)
+
+    def open(self, ref: Ref) -> Recording:
+        return Recording(ref, {})
+
+
+@pytest.fixture(autouse=True)
+def plain(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(sources, "_OURS", (*sources._OURS, Plain()))
+    sources.formats.cache_clear()
+    yield
+    sources.formats.cache_clear()
+
+
+def write(folder: Path, *files: str, content: str = "PLAIN a") -> None:
+    for name in files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
+
+
+def names(found: Found, folder: Path) -> list[str]:
+    return [f"{Path(ref.path).relative_to(folder)}#{ref.id}" for ref in found.refs]
+
+
+def test_numbers_in_names_sort_by_value_and_ids_within_a_file(tmp_path: Path) -> None:
+    write(tmp_path, "take_10.plain", "take_9.plain", "Take_2.plain", "b/take_1.plain", content="PLAIN y x")
+    assert names(sources.find([tmp_path]), tmp_path) == [
+        "b/take_1.plain#x", "b/take_1.plain#y", "Take_2.plain#x", "Take_2.plain#y",
+        "take_9.plain#x", "take_9.plain#y", "take_10.plain#x", "take_10.plain#y",
+    ]  # fmt: skip
+
+
+def test_files_folders_and_globs_give_each_file_once(tmp_path: Path) -> None:
+    write(tmp_path, "1.plain", "2.plain", "deep/er/3.plain")
+    everything = names(sources.find([tmp_path]), tmp_path)
+    assert everything == ["1.plain#a", "2.plain#a", "deep/er/3.plain#a"]
+    assert names(sources.find([tmp_path / "2.plain", str(tmp_path / "*.plain")]), tmp_path) == everything[:2]
+    assert names(sources.find([str(tmp_path / "**" / "*.plain"), tmp_path]), tmp_path) == everything
+
+
+def test_a_link_to_a_file_is_that_file(tmp_path: Path) -> None:
+    write(tmp_path, "1.plain")
+    (tmp_path / "2.plain").symlink_to(tmp_path / "1.plain")
+    assert len(sources.find([tmp_path]).refs) == 1
+
+
+def test_strangers_and_hidden_files_are_passed_over(tmp_path: Path) -> None:
+    write(tmp_path, "1.plain", ".2.plain", ".git/3.plain")
+    write(tmp_path, "README.txt", content="hello")
+    found = sources.find([tmp_path])
+    assert names(found, tmp_path) == ["1.plain#a"]
+    assert found.findings == ()
+
+
+def test_a_known_suffix_with_unknown_content_is_reported(tmp_path: Path) -> None:
+    write(tmp_path, "1.plain")
+    write(tmp_path, "2.plain", content="nonsense")
+    found = sources.find([tmp_path])
+    assert names(found, tmp_path) == ["1.plain#a"]
+    (finding,) = found.findings
+    assert (finding.code, finding.severity, finding.where) == (
+        "source-unreadable", "error", str(tmp_path / "2.plain"),
+    )  # fmt: skip
+    assert finding.message == "starts with ['nonsense'], expected PLAIN"
+
+
+def test_a_file_that_cannot_be_opened_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "gone.rrd").symlink_to(tmp_path / "nowhere")
+    (finding,) = sources.find([tmp_path]).findings
+    assert finding.code == "source-unreadable"
+    assert "No such file" in finding.message
+
+
+def test_two_files_with_one_id_are_kept_and_told_apart(tmp_path: Path) -> None:
+    write(tmp_path, "1.plain", "2.plain", content="PLAIN same")
+    found = sources.find([tmp_path])
+    assert len({ref.label for ref in found.refs}) == 2
+    (finding,) = found.findings
+    assert (finding.code, finding.severity) == ("source-duplicate-id", "warning")
+    assert "1.plain" in finding.message
+    assert "2.plain" in finding.message
+
+
+def test_findings_of_a_format_are_passed_on(tmp_path: Path) -> None:
+    write(tmp_path, "1.plain", content="PLAIN short")
+    found = sources.find([tmp_path], recover=True, token="secret")
+    assert [finding.code for finding in found.findings] == ["source-truncated"]
+    assert found.refs[0].recover
+    assert found.refs[0].token == "secret"
+    assert "secret" not in repr(found)
+
+
+def test_what_does_not_exist_is_an_error(tmp_path: Path) -> None:
+    for path in (tmp_path / "nothing.rrd", tmp_path / "*.rrd"):
+        with pytest.raises(SourceError, match="does not exist"):
+            sources.find([path])
+
+
+def test_a_folder_without_recordings_is_an_error_that_says_what_was_expected(tmp_path: Path) -> None:
+    write(tmp_path, "README.txt", content="hello")
+    with pytest.raises(SourceError, match=r"no recording found; expected files like .*\.rrd"):
+        sources.find([tmp_path])
+
+
+def test_a_file_named_by_hand_that_nobody_reads_is_an_error(tmp_path: Path) -> None:
+    write(tmp_path, "README.txt", content="hello")
+    with pytest.raises(SourceError, match="not a recording that telecine reads"):
+        sources.find([tmp_path / "README.txt"])
+
+
+def test_a_missing_extra_is_said_once_not_per_file(tmp_path: Path) -> None:
+    write(tmp_path, "1.plain", "2.plain", content="PLAIN missing")
+    with pytest.raises(MissingExtra, match=r"pip install 'telecine\[plain\]'"):
+        sources.find([tmp_path])
+
+
+def test_opening_an_unknown_format_names_the_known_ones() -> None:
+    with pytest.raises(SourceError, match="no format 'vhs'; known: catalog, plain, rrd"):
+        sources.open(Ref("vhs", "tape"))
+
+
+def test_a_format_of_another_package_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint("their", f"{__name__}:THEIRS", "telecine.sources")
+    monkeypatch.setattr(sources, "entry_points", lambda group: [point])
+    write(tmp_path, "1.their", content="THEIRS a")
+    assert [ref.format for ref in sources.find([tmp_path]).refs] == ["their"]
+
+
+def test_a_format_of_another_package_that_does_not_load_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint("their", "no_such_module_anywhere:X", "telecine.sources")
+    monkeypatch.setattr(sources, "entry_points", lambda group: [point])
+    with pytest.raises(SourceError, match="the source 'their' .* cannot be loaded"):
+        sources.formats()
+
+
+class _Theirs(Plain):
+    NAME = "their"
+    SUFFIXES = (".their",)
+
+    def claims(self, path: str) -> bool:
+        return Path(path).read_bytes().startswith(b"THEIRS")
+
+    def index(self, path: str, **_: Any) -> Found:
+        return Found((Ref("their", path, "a"),))
+
+
+THEIRS = _Theirs()
+
+
+def test_without_rerun_sdk_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    for module in ("rerun", "rerun.chunk", "rerun.experimental"):
+        monkeypatch.setitem(sys.modules, module, None)
+    (tmp_path / "a.rrd").write_bytes(b"RRF2\0\0\0\0\1\2\0\0" + b"\2" + b"\0" * 15)
+    with pytest.raises(MissingExtra, match=r"reading .rrd needs: pip install 'telecine\[rrd\]'"):
+        sources.find([tmp_path])
+
+
+def test_without_the_catalog_client_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "datafusion", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'telecine\[catalog\]'"):
+        sources.find(["rerun+http://127.0.0.1:1/dataset/x"])
