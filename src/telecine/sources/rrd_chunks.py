@@ -87,15 +87,15 @@ class StoredChunks:
 class ScannedChunks:
     """Chunks of a file without table of contents: read through once, small entities kept, large ones read again."""
 
-    def __init__(self, stream: Callable[[], Any], label: str, keep_bytes: int = KEEP_BYTES) -> None:
+    def __init__(self, stream: Callable[[], Any], label: str) -> None:
         """`stream` gives rerun's LazyChunkStream over all chunks of the recording."""
         self._stream: Callable[[], Any] | None = stream
         self._label = label
         self._kept: dict[str, list[pa.RecordBatch]] = {}
         self._dropped: set[str] = set()
-        self.columns: Sequence[Column] = self._scan(stream, keep_bytes)
+        self.columns: Sequence[Column] = self._scan(stream)
 
-    def _scan(self, stream: Callable[[], Any], keep_bytes: int) -> Sequence[Column]:
+    def _scan(self, stream: Callable[[], Any]) -> Sequence[Column]:
         sizes: dict[str, int] = {}
         fields: dict[tuple[str, str], Column] = {}
         with _wrapped(self._label, None):
@@ -107,7 +107,7 @@ class ScannedChunks:
                     continue
                 self._kept.setdefault(entity, []).append(batch)
                 sizes[entity] = sizes.get(entity, 0) + batch.nbytes
-                if sum(sizes.values()) > keep_bytes:
+                if sum(sizes.values()) > KEEP_BYTES:
                     self._drop(max(sizes, key=lambda name: sizes[name]), sizes)
         return tuple(fields[key] for key in sorted(fields))
 
