@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telecine.core.align import MISSING, Camera, between, choose_phase, hold, linear, measure, nearest, slerp
+from telecine.core.align import (
+    MISSING,
+    Camera,
+    between,
+    choose_phase,
+    hold,
+    keeps_pace,
+    linear,
+    measure,
+    nearest,
+    slerp,
+)
 from telecine.core.time import SECOND, Grid
 
 stamps = st.lists(st.integers(0, 2000), max_size=40).map(lambda v: np.sort(np.array(v, np.int64)))
@@ -141,5 +152,23 @@ def test_a_camera_with_a_single_frame_has_no_say_in_the_phase():
     assert choose_phase([Camera(np.array([7], np.int64), "hold")], 0, Fraction(30)) == 0
 
 
-def test_a_stream_without_a_period_runs_at_no_rate():
-    assert not measure(np.array([3], np.int64)).runs_at(Fraction(30))
+def test_a_stream_without_a_period_keeps_no_pace():
+    assert not keeps_pace(np.array([3], np.int64), Fraction(30))
+
+
+@given(st.integers(5, 60), st.randoms(use_true_random=False), st.floats(0, 0.24), st.data())
+def test_a_short_jittered_camera_that_lost_frames_still_keeps_pace(count, random, jitter, data):
+    reach = int(jitter * SECOND / 30)
+    times = Grid(10**9, count, Fraction(30)).ticks()
+    times = times + np.array([random.randint(-reach, reach) for _ in range(count)], np.int64)
+    lost = data.draw(st.sets(st.integers(1, count - 2), max_size=count // 4))
+    kept = np.delete(times, sorted(lost))
+    assert keeps_pace(kept, Fraction(30))
+    phase = choose_phase([Camera(kept, "hold")], int(kept[0]), Fraction(30))
+    ticks = Grid(int(kept[0]) + phase, count, Fraction(30)).ticks()
+    assert np.unique(hold(kept, ticks, None)).size == kept.size
+
+
+@pytest.mark.parametrize("fps", [10, 15, 20, 25, 40, 60])
+def test_a_camera_at_another_rate_does_not_keep_pace(fps):
+    assert not keeps_pace(Grid(0, 90, Fraction(fps)).ticks(), Fraction(30))

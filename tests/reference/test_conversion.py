@@ -96,7 +96,7 @@ def test_encoded_pictures_show_each_row_its_own_picture(tmp_path, store, lerobot
 )
 def test_every_preset_shows_each_row_its_own_picture(tmp_path, preset, codec, lerobot_dataset, conformance):
     episodes = one_to_one("jpeg")
-    video = {"preset": preset} if preset != "train" else {"preset": preset, "codec": codec}
+    video = {"preset": preset} if preset != "train" else {"preset": preset, "codec": codec, "crf": 32, "gop": 15}
     report, root = made(tmp_path, episodes, robot_plan("front", video=video))
     assert {c.codec for e in report.episodes for c in e.clips} == {codec}
     check_rows(root, episodes, lerobot_dataset)

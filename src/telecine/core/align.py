@@ -126,13 +126,6 @@ class Rate:
         """Oldest sample accepted when a plan says `limit: auto`: five periods, at least 250 ms."""
         return max(5 * self.period_ns, SECOND // 4)
 
-    def runs_at(self, fps: Fraction) -> bool:
-        """True when the typical or the mean distance of samples is that of ticks at `fps`, to 2 %."""
-        if not self.period_ns:
-            return False
-        typical = float(abs(self.period_ns * fps / SECOND - 1))
-        return min(typical, abs(self.hz / float(fps) - 1)) <= 0.02
-
 
 def measure(times: Times) -> Rate:
     """The rate of (n,) int64 ns non-decreasing stamps."""
@@ -196,14 +189,42 @@ class _Arc:
 
 
 def _arc(camera: Camera, origin_ns: int, fps: Fraction) -> _Arc | None:
-    """The arc of a camera that runs at `fps`."""
-    if not measure(camera.times).runs_at(fps):
+    """The arc of a camera that keeps pace with `fps`."""
+    if not keeps_pace(camera.times, fps):
         return None
     turn = SECOND * fps.denominator
-    residuals = np.unique((camera.times - origin_ns) * fps.numerator % turn)
-    steps = np.diff(np.append(residuals, residuals[0] + turn))
-    widest = int(np.argmax(steps))
-    end, width = int(residuals[widest]), int(steps[widest])
+    end, width = _widest_gap(camera.times, origin_ns, fps)
     if camera.how == "hold":
         return _Arc(end, width, end, causal=True)
     return _Arc((end - turn // 2) % turn, width, (end - (turn - width) // 2) % turn, causal=False)
+
+
+def _widest_gap(times: Times, origin_ns: int, fps: Fraction) -> tuple[int, int]:
+    """(start, width) of the widest part of the tick period without a stamp, in units of 1 / fps.numerator ns."""
+    turn = SECOND * fps.denominator
+    residuals = np.unique((times - origin_ns) * fps.numerator % turn)
+    steps = np.diff(np.append(residuals, residuals[0] + turn))
+    widest = int(np.argmax(steps))
+    return int(residuals[widest]), int(steps[widest])
+
+
+def keeps_pace(times: Times, fps: Fraction) -> bool:
+    """True for a stream that runs at `fps`: by its rate to 2 %, or because its stamps fit a grid of that rate.
+
+    The second way counts for short streams, whose typical and mean rates jitter and lost samples falsify: all
+    stamps lie within half a tick period of one grid, no two on one tick, and most ticks have one.
+    """
+    rate = measure(times)
+    if not rate.period_ns:
+        return False
+    if min(abs(rate.period_ns * float(fps) / SECOND - 1), abs(rate.hz / float(fps) - 1)) <= 0.02:
+        return True
+    turn = SECOND * fps.denominator
+    origin = int(times[0])
+    start, width = _widest_gap(times, origin, fps)
+    if 2 * width <= turn:
+        return False
+    stamps = np.unique(times)
+    slots = ((stamps - origin) * fps.numerator - start - width) // turn
+    spanned = int(slots[-1] - slots[0]) + 1
+    return bool(np.all(np.diff(slots) > 0)) and slots.size >= 0.7 * spanned

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from telecine.core.align import MISSING, Camera, Rate, between, choose_phase, hold, measure, nearest
+from telecine.core.align import MISSING, Camera, Rate, between, choose_phase, hold, keeps_pace, measure, nearest
 from telecine.core.bind import Binding, Bound, Source, bind
 from telecine.core.columns import blended, column_array, column_of
 from telecine.core.episode import Column, Episode, Use
@@ -139,7 +139,7 @@ def _bounds_of(feature: Feature, source: Source, fps: int, where: str) -> _Bound
         return _Bounds(source.stream.name, int(times[0]), None, must)
     rate = measure(times)
     limit = rate.auto_limit_ns if feature.limit == "auto" else int(feature.limit)
-    period = SECOND // fps if rate.runs_at(Fraction(fps)) else rate.period_ns
+    period = SECOND // fps if keeps_pace(times, Fraction(fps)) else rate.period_ns
     reach = {"hold": min(max(period - 1, 0), limit), "nearest": min(period // 2, limit)}
     return _Bounds(source.stream.name, int(times[0]), int(times[-1]) + reach.get(feature.how, 0), must)
 
