@@ -14,8 +14,8 @@ from pathlib import Path
 
 import av
 import numpy as np
-from support.pictures import scene, to_jpeg
 
+from support.pictures import scene, to_jpeg
 from telecine.core.recording import MemoryStream, Picture, Schema
 from telecine.core.video import Wish
 from telecine.video.colour import to_rgb, to_yuv420p

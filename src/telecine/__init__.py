@@ -1,5 +1,60 @@
-"""Turns robot recordings into training-ready LeRobot datasets."""
+"""Turns robot recordings into training-ready LeRobot datasets: every row with the right picture.
+
+The names below are the whole public interface of the package itself; they are loaded when first used, so that
+`import telecine` costs nothing. Rooms have their own: `telecine.testing` for authors of formats.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from telecine._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from telecine.against import compare
+    from telecine.core.errors import TelecineError
+    from telecine.core.findings import Finding
+    from telecine.core.plan import Plan, make_plan, parse_plan
+    from telecine.core.recording import Recording, Ref
+    from telecine.dataset.verify import verify
+    from telecine.inspect import inspect_many
+    from telecine.pipeline import Options, convert
+    from telecine.report import Report
+
+__all__ = [
+    "Finding",
+    "Options",
+    "Plan",
+    "Recording",
+    "Ref",
+    "Report",
+    "TelecineError",
+    "__version__",
+    "compare",
+    "convert",
+    "inspect_many",
+    "make_plan",
+    "parse_plan",
+    "verify",
+]
+
+_HOMES = {
+    "Finding": "core.findings",
+    "Options": "pipeline",
+    "Plan": "core.plan",
+    "Recording": "core.recording",
+    "Ref": "core.recording",
+    "Report": "report",
+    "TelecineError": "core.errors",
+    "compare": "against",
+    "convert": "pipeline",
+    "inspect_many": "inspect",
+    "make_plan": "core.plan",
+    "parse_plan": "core.plan",
+    "verify": "dataset.verify",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from telecine import sources
 from telecine.cameras import CODECS
-from telecine.convert import Options, find
 from telecine.core.bind import Binding, Bound, Source, bind
 from telecine.core.errors import DatasetError, TelecineError
 from telecine.core.findings import Finding
@@ -27,6 +26,7 @@ from telecine.core.recording import Recording, Ref
 from telecine.core.video import PacketIndex
 from telecine.dataset.layout import PLAN
 from telecine.dataset.reader import Dataset
+from telecine.pipeline import Options, find
 from telecine.video.colour import to_rgb
 from telecine.video.decode import frames
 from telecine.video.read import decode_at

@@ -9,12 +9,12 @@ import numpy as np
 
 from telecine import sources
 from telecine.cameras import Camera, Prepared, prepare
-from telecine.convert import Options, find, rejection, with_codecs
 from telecine.core.errors import TelecineError
 from telecine.core.findings import Finding
 from telecine.core.plan import Plan
 from telecine.core.recording import Ref
 from telecine.core.video import Encode
+from telecine.pipeline import Options, find, rejection, with_codecs
 from telecine.report import Rejected
 
 COPY_BYTES_PER_S = 150e6

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.rrd import Vectors, Video, merge_rrd, write_rrd
 
+from support.rrd import Vectors, Video, merge_rrd, write_rrd
 from telecine import sources
 from telecine.core.errors import SourceError
 from telecine.core.recording import Ref

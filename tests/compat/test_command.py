@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from support import guide, rrd
 from support.video import picture_id
-
 from telecine.compat.rerun_export import main
 from telecine.dataset.reader import Dataset
 from telecine.video.read import decode_all

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from support import guide, rrd
 from support.video import picture_id, x265
-
 from telecine.compat.rerun_export import (
     LeRobotConversionConfig,
     LeRobotDataset,

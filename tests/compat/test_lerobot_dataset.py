@@ -8,9 +8,9 @@ import sys
 
 import numpy as np
 import pytest
+
 from support.pictures import draw_frame_id
 from support.video import picture_id
-
 from telecine.compat.rerun_export import LeRobotDataset
 from telecine.core.errors import DatasetError, PlanError, TelecineError
 from telecine.dataset.reader import Dataset

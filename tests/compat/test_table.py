@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pytest
-from support.video import svtav1, x264
 
+from support.video import svtav1, x264
 from telecine.compat.config import LeRobotConversionConfig, VideoSpec
 from telecine.compat.conversion import convert_dataframe_to_episode, infer_features
 from telecine.compat.lerobot_dataset import LeRobotDataset

@@ -1,8 +1,8 @@
 """H.264 headers written by hand, for what the encoders at hand do not write."""
 
 import pytest
-from support.headers import annex_b, packed, se, u, ue
 
+from support.headers import annex_b, packed, se, u, ue
 from telecine.core.bits import HeaderError
 from telecine.core.h264 import H264, Pps, Sps, parameter_set
 

@@ -1,8 +1,8 @@
 """H.265 headers written by hand, for what the encoders at hand do not write."""
 
 import pytest
-from support.headers import annex_b, packed, se, u, ue
 
+from support.headers import annex_b, packed, se, u, ue
 from telecine.core.bits import Bits, HeaderError
 from telecine.core.hevc import Hevc, Pps, Sps, Vps, parameter_set
 from telecine.core.references import short_term_set

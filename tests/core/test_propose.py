@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.memory import every
 
+from support.memory import every
 from telecine.core.align import measure
 from telecine.core.errors import PlanError
 from telecine.core.facts import CameraFacts, ClockFacts, RecordingFacts, StreamSummary

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from support import guide
 from support.pictures import draw_frame_id, read_frame_id
-
 from telecine.compat.rerun_export import LeRobotDataset
 from telecine.dataset.reader import Dataset
 

@@ -6,8 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from support import video
 
+from support import video
 from telecine.video.append import VideoFile
 from telecine.video.read import decode_at, probe_file
 

@@ -6,9 +6,9 @@ import shutil
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+
 from support.dataset import COLUMNS, FPS, PLAIN, TOP, WRIST, clip, episode, everything, two_cameras, write
 from support.pictures import read_frame_id
-
 from telecine.dataset.layout import Limits
 from telecine.dataset.verify import verify
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from telecine.cli.flags import PlanFlags, plan_of
 from telecine.cli.progress import Bar
 from telecine.cli.show import console, print_json, show_forecast, show_report
-from telecine.convert import Options, convert
 from telecine.forecast import forecast
+from telecine.pipeline import Options, convert
 
 
 def run(

@@ -107,7 +107,7 @@ def convert(
     """Convert recordings to a LeRobot v3.0 dataset; the last argument is the folder to make."""
     from telecine.cli.convert import run
     from telecine.cli.flags import PlanFlags
-    from telecine.convert import Options
+    from telecine.pipeline import Options
 
     *given, out = paths
     where = _sources(given, catalog_url, dataset_name)

@@ -7,9 +7,9 @@ from rich.markup import escape
 
 from telecine.against import compare
 from telecine.cli.show import console, findings_dict, print_json, show_findings
-from telecine.convert import Options
 from telecine.core.findings import has_errors
 from telecine.dataset.verify import verify
+from telecine.pipeline import Options
 
 
 def run(

@@ -15,9 +15,9 @@ from pathlib import Path
 from telecine.compat.config import DEFAULT_TASK, FeatureSpec, LeRobotConversionConfig, VideoSpec
 from telecine.compat.conversion import convert_dataframe_to_episode, infer_features
 from telecine.compat.lerobot_dataset import LeRobotDataset
-from telecine.convert import convert
 from telecine.core.errors import PlanError, TelecineError
 from telecine.core.plan import IMAGES, Plan, make_plan
+from telecine.pipeline import convert
 from telecine.report import Report
 
 __all__ = [

@@ -198,7 +198,7 @@ def _stream_obstacle(index: PacketIndex) -> str:
     if fmt.pix_fmt != "yuv420p" and not (fmt.pix_fmt == "yuvj420p" and fmt.codec != "av1"):
         return f"pixel format {fmt.pix_fmt} reads wrong in LeRobot's decoders or is refused by its tools"
     if fmt.codec == "hevc" and index.reorder_delay > 1:
-        # torchcodec 0.11 answers some backward seeks with a picture from before the seek (meta-pytorch/torchcodec#1339).
+        # torchcodec 0.11 answers some backward seeks with an earlier picture (meta-pytorch/torchcodec#1339).
         return "H.265 with nested B-frames: random reads in torchcodec would show wrong pictures"
     if index.open_gop:
         return "open groups of pictures: random reads would fail"

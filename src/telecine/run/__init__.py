@@ -10,7 +10,9 @@ B = TypeVar("B")
 class Run(Protocol):
     """Maps `fn` over `items`, answers in their order, and asks for no more items than it is about to work on."""
 
-    def __call__(self, fn: Callable[[A], B], items: Iterable[A], /) -> Iterator[B]: ...
+    def __call__(self, fn: Callable[[A], B], items: Iterable[A], /) -> Iterator[B]:
+        """The answers, lazily."""
+        ...
 
 
 def serial(fn: Callable[[A], B], items: Iterable[A], /) -> Iterator[B]:
