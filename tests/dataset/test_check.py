@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.dataset import COLUMNS, FPS, PLAIN, TOP, clip, episode, with_column
 
+from support.dataset import COLUMNS, FPS, PLAIN, TOP, clip, episode, with_column
 from telecine.core.episode import Column
 from telecine.core.errors import DatasetError
 from telecine.core.time import Grid

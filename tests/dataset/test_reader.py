@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from support.dataset import FPS, TOP, WRIST, everything, write
 from support.pictures import read_frame_id
-
 from telecine.core.errors import DatasetError
 from telecine.dataset.layout import Limits, Place
 from telecine.dataset.reader import Dataset

@@ -1,13 +1,13 @@
 import json
 
 import pyarrow as pa
-from support.dataset import COLUMNS
 
+from support.dataset import COLUMNS
 from telecine.core.episode import Column
 from telecine.core.video import PictureFormat
 from telecine.dataset import schema
 from telecine.dataset.layout import MIB, Limits
-from telecine.dataset.schema import Camera, Features, Totals
+from telecine.dataset.schema import Camera, Counts, Features
 
 ENCODER = {
     "video.g": 2, "video.crf": 30, "video.preset": 12, "video.fast_decode": 0, "video.video_backend": "pyav",
@@ -20,7 +20,7 @@ FEATURES = Features(COLUMNS, (TOP, DEPTHLESS))
 
 def info(features=FEATURES, **changes):
     options = {"fps": 30, "robot_type": "arm", "limits": Limits()} | changes
-    return schema.info(features, Totals(2, 13, 1), **options)
+    return schema.info(features, Counts(2, 13, 1), **options)
 
 
 def test_info_has_lerobots_keys_in_lerobots_order():

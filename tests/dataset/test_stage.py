@@ -6,8 +6,8 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from support.dataset import FPS, episode, write
 
+from support.dataset import FPS, episode, write
 from telecine.core.errors import DatasetError
 from telecine.dataset.stage import Stage, workspace
 from telecine.dataset.writer import DatasetWriter

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from support.dataset import FPS, TOP, WRIST, everything, write
 
+from support.dataset import FPS, TOP, WRIST, everything, write
 from telecine.core.findings import has_errors
 from telecine.dataset.layout import Limits
 from telecine.dataset.verify import verify

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from support.dataset import FPS, TOP, clip, episode, two_cameras, write
 
+from support.dataset import FPS, TOP, clip, episode, two_cameras, write
 from telecine.core.stats import camera_stats
 from telecine.dataset.notes import MOST
 from telecine.dataset.verify import verify

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from support.dataset import (
     COLUMNS,
     FPS,
@@ -21,7 +22,6 @@ from support.dataset import (
     with_column,
     write,
 )
-
 from telecine.core.errors import DatasetError
 from telecine.core.stats import column_stats
 from telecine.dataset import growing
@@ -318,6 +318,20 @@ def test_a_full_disk_leaves_nothing_and_says_so(tmp_path, monkeypatch):
             writer.add(episode())
         with pytest.raises(DatasetError, match="an earlier write failed"):
             writer.commit()
+
+
+def test_a_disk_that_fills_up_later_leaves_nothing(tmp_path, monkeypatch):
+    def full(self, table):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with create(tmp_path / "out") as writer:
+        writer.add(episode(3))
+        with monkeypatch.context() as patch:
+            patch.setattr(growing.TableFile, "write", full)
+            with pytest.raises(DatasetError, match="no space left"):
+                writer.add(episode(3, 1))
+        assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_disk_that_fills_up_at_commit_leaves_the_old_dataset(tmp_path, monkeypatch):

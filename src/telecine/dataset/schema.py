@@ -109,7 +109,7 @@ class Features:
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
+class Counts:
     """The counters of info.json."""
 
     episodes: int
@@ -117,7 +117,7 @@ class Totals:
     tasks: int
 
 
-def info(features: Features, totals: Totals, *, fps: int, robot_type: str | None, limits: Limits) -> JsonObject:
+def info(features: Features, counts: Counts, *, fps: int, robot_type: str | None, limits: Limits) -> JsonObject:
     """meta/info.json, keys in LeRobot's order."""
     entries = {column.key: _column_entry(column) for column in features.columns}
     entries |= {camera.key: _camera_entry(camera, fps) for camera in features.cameras}
@@ -126,16 +126,16 @@ def info(features: Features, totals: Totals, *, fps: int, robot_type: str | None
         "codebase_version": VERSION,
         "fps": fps,
         "features": entries,
-        "total_episodes": totals.episodes,
-        "total_frames": totals.frames,
-        "total_tasks": totals.tasks,
+        "total_episodes": counts.episodes,
+        "total_frames": counts.frames,
+        "total_tasks": counts.tasks,
         "chunks_size": limits.files_per_chunk,
         "data_files_size_in_mb": _mebibytes(limits.data_bytes),
         "video_files_size_in_mb": _mebibytes(limits.video_bytes),
         "data_path": DATA_PATH,
         "video_path": VIDEO_PATH if features.videos else None,
         "robot_type": robot_type,
-        "splits": {"train": f"0:{totals.episodes}"},
+        "splits": {"train": f"0:{counts.episodes}"},
     }
 
 

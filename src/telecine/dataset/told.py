@@ -31,6 +31,9 @@ VIDEO = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
 EPISODES = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 NUMBERED = re.compile(r"chunk-(\d{3,})/file-(\d{3,})\.(?:parquet|mp4)$")
 
+UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
+"""What reading damaged Parquet raises; names and texts that are no UTF-8 among it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Feature:
@@ -138,10 +141,12 @@ def read_table(root: Path, path: str, notes: Notes, columns: list[str] | None = 
     """A Parquet table, or None with a finding."""
     try:
         with pq.ParquetFile(root / path) as file:
-            return file.read(columns)
+            table = file.read(columns, use_threads=False)
+            table.validate(full=True)
+            return table
     except FileNotFoundError:
         notes.error("verify-structure", path, "the file is missing")
-    except (OSError, pa.ArrowException) as error:
+    except UNREADABLE as error:
         notes.error("verify-structure", path, f"cannot be read as Parquet: {error}")
     return None
 
@@ -153,5 +158,5 @@ def place_of(path: str) -> Place | None:
 
 
 def positive_int(value: Any) -> bool:
-    """True for an int of at least 1; JSON's true is none."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    """True for an int of at least 1 that a counter can have; JSON's true is none."""
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 1 << 53

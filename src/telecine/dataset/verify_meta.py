@@ -131,7 +131,7 @@ def _entry_problem(entry: Any) -> str:
     if not isinstance(entry, dict):
         return f"found {entry!r}, expected an object"
     dtype, shape = entry.get("dtype"), entry.get("shape")
-    if dtype not in NUMBERS | PICTURES | {"string", LANGUAGE}:
+    if not isinstance(dtype, str) or dtype not in NUMBERS | PICTURES | {"string", LANGUAGE}:
         return f"found dtype {dtype!r}, expected a number type, bool, string, image or video"
     if not isinstance(shape, list) or not 1 <= len(shape) <= 5 or not all(map(positive_int, shape)):
         return f"found shape {shape!r}, expected 1 to 5 positive integers"
@@ -337,7 +337,8 @@ def _compare(where: str, named: set[str], found: set[str], why: str, notes: Note
 
 def _check_dense(where: str, places: Iterable[Place], told: Told, notes: Notes) -> None:
     """Files are numbered without holes, in the order of the episodes."""
-    size = told.info.get("chunks_size", 1000)
+    told_size: Any = told.info.get("chunks_size")
+    size = told_size if positive_int(told_size) else 1000
     expected, before = (0, 0), None
     for place in places:
         if place == before:

@@ -13,7 +13,8 @@ from telecine.core.errors import TelecineError
 from telecine.core.recording import MemoryStream, Picture, Schema
 from telecine.core.stats import QUANTILES, STATISTICS
 from telecine.dataset.notes import Notes
-from telecine.dataset.told import DATA, EpisodeTold, Feature, Told
+from telecine.dataset.told import DATA, UNREADABLE, EpisodeTold, Feature, Told
+from telecine.dataset.verify_stats import floats
 from telecine.dataset.verify_video import Video
 from telecine.video.colour import to_rgb
 from telecine.video.decode import frames
@@ -67,7 +68,7 @@ def check_video_pictures(video: Video, told: Told, depth: Depth, notes: Notes) -
         if depth == "all" and count + 1 != video.frames:
             message = f"found {count + 1} pictures by decoding, the file announces {video.frames}"
             notes.error("verify-video", where, message)
-    except TelecineError as error:
+    except (TelecineError, UnicodeDecodeError) as error:
         notes.error("verify-video", where, f"cannot be decoded: {error}")
     return seen
 
@@ -93,7 +94,7 @@ def check_row_pictures(told: Told, key: str, depth: Depth, notes: Notes) -> dict
                     seen.setdefault(episode.index, Seen()).add(rgb)
             except FileNotFoundError:
                 continue  # told by the check of files
-            except (OSError, pa.ArrowException, KeyError, TelecineError) as error:
+            except (*UNREADABLE, KeyError, TelecineError) as error:
                 notes.error("verify-values", where, f"a picture cannot be used: {error}")
     return seen
 
@@ -174,9 +175,10 @@ def _parsed(where: str, stored: Any, feature: Feature, notes: Notes) -> dict[str
     found: dict[str, Floats] = {}
     for name in STATISTICS:
         expected = (1,) if name == "count" else shape
-        value = np.asarray(stored[name], np.float64) if _regular(stored[name], len(expected)) else np.empty(0)
-        if value.shape != expected or not np.isfinite(value).all():
-            notes.error("verify-stats", where, f"{name}: found shape {np.shape(value)}, expected {expected}")
+        value = floats(stored[name])
+        if value is None or value.shape != expected or not np.isfinite(value).all():
+            told = "no numbers" if value is None else f"shape {value.shape}"
+            notes.error("verify-stats", where, f"{name}: found {told}, expected finite numbers of shape {expected}")
             return None
         found[name] = value.ravel()
     if not feature.is_depth and (found["min"].min() < -1e-6 or found["max"].max() > 1 + 1e-6):
@@ -188,15 +190,6 @@ def _parsed(where: str, stored: Any, feature: Feature, notes: Notes) -> dict[str
         notes.error("verify-stats", where, "min, quantiles and max do not rise, or count is 0")
         return None
     return found
-
-
-def _regular(value: Any, depth: int) -> bool:
-    """True for lists nested `depth` deep with numbers inside, each level of one length."""
-    for _ in range(depth):
-        if not isinstance(value, list) or not value or any(type(item) is not type(value[0]) for item in value):
-            return False
-        value = value[0]
-    return isinstance(value, int | float)
 
 
 def _check_seen(where: str, own: Mapping[str, Floats], seen: Seen, depth: Depth, notes: Notes) -> None:

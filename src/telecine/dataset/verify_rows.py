@@ -1,5 +1,6 @@
 """Whether the rows are what the metadata says: columns, indices, times, values, and numeric statistics of them."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from telecine.dataset.notes import Notes
-from telecine.dataset.told import DATA, LANGUAGE, NUMBERS, EpisodeTold, Feature, Place, Told
+from telecine.dataset.told import DATA, LANGUAGE, NUMBERS, UNREADABLE, EpisodeTold, Feature, Place, Told
 from telecine.dataset.verify_stats import Pool, check_column, check_pooled
 
 Values = npt.NDArray[Any]
@@ -71,7 +72,7 @@ def _episode_tables(told: Told, name: str, lengths: list[int], columns: list[str
             yield from _cut(file.iter_batches(columns=columns), lengths, file.schema_arrow, columns)
     except FileNotFoundError:
         return  # told by the check of files
-    except (OSError, pa.ArrowException) as error:
+    except UNREADABLE as error:
         notes.error("verify-structure", name, f"cannot be read as Parquet: {error}")
 
 
@@ -85,6 +86,7 @@ def _cut(
             batch = next(batches, None)
             if batch is None:
                 break
+            batch.validate(full=True)
             more = pa.Table.from_batches([batch]).select(columns)
             held = pa.concat_tables([held.replace_schema_metadata(None), more.replace_schema_metadata(None)])
         if held.num_rows:
@@ -141,7 +143,7 @@ def _numbers(told: Told, name: str, episode: EpisodeTold, table: pa.Table, notes
             continue
         values = _array(table.column(key))
         shape = (table.num_rows,) if feature.shape == (1,) else (table.num_rows, *feature.shape)
-        if values.size != np.prod(shape, dtype=np.int64):
+        if values.size != math.prod(shape):
             size = values.size / max(table.num_rows, 1)
             notes.error(
                 "verify-structure", where, f"found {size:g} values per row, expected shape {list(feature.shape)}"

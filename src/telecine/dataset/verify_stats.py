@@ -114,9 +114,10 @@ def _moments_agree(
     scale = np.maximum(np.abs(expected["min"]), np.abs(expected["max"]))
     spread = expected["max"] - expected["min"]
     for name, value in expected.items():
-        found = _floats(stored[name])
+        found = floats(stored[name])
         if found is None or found.shape != value.shape:
-            report(_CODE, where, f"{name}: found shape {np.shape(stored[name])}, expected {value.shape}")
+            told = "no numbers" if found is None else f"shape {found.shape}"
+            report(_CODE, where, f"{name}: found {told}, expected numbers of shape {value.shape}")
             return False
         # LeRobot sums in float32, for std squares of the values; min and max are exact but for their type.
         allowed = 1e-5 * scale + 1e-6
@@ -130,16 +131,18 @@ def _moments_agree(
 
 def _quantiles(stored: Mapping[str, Any], shape: tuple[int, ...]) -> Floats | None:
     """(5, *shape) stored quantiles, or None when they have another shape."""
-    found = [_floats(stored.get(name)) for name in QUANTILES]
+    found = [floats(stored.get(name)) for name in QUANTILES]
     good = [value for value in found if value is not None and value.shape == shape and np.isfinite(value).all()]
     return np.stack(good) if len(good) == len(QUANTILES) else None
 
 
-def _floats(value: Any) -> Floats | None:
+def floats(value: Any) -> Floats | None:
+    """A nested list of numbers as an array, None when it is anything else."""
     try:
-        return np.asarray(value, np.float64)
-    except (TypeError, ValueError):
+        array = np.asarray(value)
+    except ValueError:  # lists of different lengths
         return None
+    return array.astype(np.float64) if array.dtype.kind in "iuf" else None
 
 
 def _flat(values: npt.NDArray[Any]) -> Floats:

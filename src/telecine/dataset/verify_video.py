@@ -5,12 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from telecine.core.errors import VideoError
 from telecine.dataset.notes import Notes
-from telecine.dataset.told import VIDEO, EpisodeTold, Feature, Told
+from telecine.dataset.told import UNREADABLE, VIDEO, EpisodeTold, Feature, Told
 from telecine.video.read import FileFacts, probe_file
 
 PROVENANCE = "meta/telecine/provenance.parquet"
@@ -42,7 +41,7 @@ def check_video(
         return None  # told by the check of files
     try:
         facts = probe_file(str(path))
-    except VideoError as error:
+    except (VideoError, UnicodeDecodeError) as error:  # PyAV decodes the file's tags as text
         notes.error(_CODE, name, str(error))
         return None
     _check_format(name, facts, told.features[key], notes)
@@ -140,7 +139,7 @@ def read_unshown(told: Told) -> Unshown:
     """Pictures that no row shows, as telecine tells of copied cameras; nothing for datasets of others."""
     try:
         table = pq.read_table(told.root / PROVENANCE, columns=["episode_index", "ticks", "cameras"])
-    except (OSError, pa.ArrowException, KeyError):
+    except (*UNREADABLE, KeyError):
         return {}
     found: dict[tuple[int, str], tuple[int, int]] = {}
     for row in table.to_pylist():

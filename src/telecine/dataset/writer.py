@@ -151,8 +151,9 @@ class DatasetWriter:
             raise DatasetError(f"{self.root}: an earlier write failed, so nothing can be added; start again")
 
     def _give_up(self) -> None:
-        if self._files is not None:
-            self._files.abandon()
+        files, self._files = self._files, None
+        if files is not None:
+            files.abandon()
         self._stage.close()
         self._state = "failed"
 
@@ -199,8 +200,8 @@ class DatasetWriter:
     def _finish(self, files: "_Files") -> None:
         files.close()
         features, folder = files.described(), self._stage.folder
-        totals = schema.Totals(self.episodes, self.frames, len(self._tasks))
-        info = schema.info(features, totals, fps=self.fps, robot_type=self._robot_type, limits=self._limits)
+        counts = schema.Counts(self.episodes, self.frames, len(self._tasks))
+        info = schema.info(features, counts, fps=self.fps, robot_type=self._robot_type, limits=self._limits)
         _write_json(folder / layout.STATS, self._totals.stats(features, files.rows.paths()))
         with (folder / layout.TASKS).open("wb") as sink:
             pq.write_table(schema.tasks_table(list(self._tasks)), sink)
