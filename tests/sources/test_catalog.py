@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.rrd import Texts, Vectors, one_of_each, write_rrd
 
+from support.rrd import Texts, Vectors, one_of_each, write_rrd
 from telecine import sources
 from telecine.core.errors import SourceError
 from telecine.core.recording import Ref

@@ -7,8 +7,8 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from support.rrd import Vectors, one_of_each, write_rrd
 
+from support.rrd import Vectors, one_of_each, write_rrd
 from telecine import sources
 from telecine.testing import FileSourceContract, SourceContract
 

@@ -7,8 +7,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from support.rrd import Columns, Custom, Encoded, Raw, Texts, Vectors, Video, merge_rrd, write_rrd
 
+from support.rrd import (
+    Columns,
+    Custom,
+    Encoded,
+    Raw,
+    Texts,
+    Vectors,
+    Video,
+    merge_rrd,
+    one_of_each,
+    write_rrd,
+)
 from telecine import sources
 from telecine.core.errors import SourceError
 from telecine.core.recording import STATIC_NS, Recording, Schema
@@ -317,6 +328,20 @@ def test_recordings_in_one_file_are_told_apart(tmp_path: Path) -> None:
     for ref, value in zip(refs, (1.0, 2.0), strict=True):
         with sources.open(ref) as recording:
             assert all_rows(recording.streams["/j:Scalars:scalars"])[0, 0] == value
+
+
+def test_reading_imports_no_pandas(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    write_rrd(tmp_path / "a.rrd", one_of_each())
+    code = (
+        "import sys; from telecine import sources; from telecine.testing import read_all; import rerun; "
+        "before = 'pandas' in sys.modules; read_all(sources.open(sources.find([sys.argv[1]]).refs[0])); "
+        "sys.exit('pandas' in sys.modules and not before)"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code, str(tmp_path)], check=False)
+    assert done.returncode == 0
 
 
 class FakeChunks:

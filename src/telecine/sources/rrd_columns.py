@@ -1,7 +1,7 @@
 """Arrow columns of Rerun's chunks as numpy arrays and byte views, without copying payloads.
 
 Every component column is a list per row: its instances. Rows that are null or empty hold no sample. Buffers are
-viewed with `np.frombuffer`: pyarrow's own `to_numpy` imports pandas, which takes a CPU second.
+viewed with `np.frombuffer`: pyarrow's `to_numpy` and `pa.array` import pandas, which takes a CPU second.
 """
 
 from collections.abc import Sequence
@@ -165,8 +165,8 @@ def clocks(batch: pa.RecordBatch) -> dict[str, tuple[ClockKind, Times]]:
 
 def scalar_values(column: pa.Array, rows: Flags) -> Sequence[Any]:
     """The first instance of each of `rows`, as a Python value; None where there is none."""
-    found = column.filter(pa.array(rows.tolist(), pa.bool_())).to_pylist() if len(column) else []
-    return [value[0] if value else None for value in found]
+    found = zip(column.to_pylist(), rows.tolist(), strict=True)
+    return [value[0] if value else None for value, wanted in found if wanted]
 
 
 def _descend(column: pa.Array, path: Sequence[str]) -> tuple[Flags, Offsets, pa.Array]:
