@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from support.dataset import FPS, TOP, clip, episode, two_cameras, write
+from support.dataset import COLUMNS, FPS, TOP, clip, episode, two_cameras, write
 from telecine.core.stats import camera_stats
 from telecine.dataset.notes import MOST
+from telecine.dataset.reader import Dataset
 from telecine.dataset.verify import verify
 
 DATA = "data/chunk-000/file-000.parquet"
@@ -184,6 +185,40 @@ def test_a_codec_that_lerobots_tools_do_not_know_is_a_warning(dataset):
             target.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")))
         target.mux(stream.encode(None))
     assert any(f.severity == "warning" and "codec mpeg4" in f.message for f in verify(dataset))
+
+
+class Array2D(pa.ExtensionType):
+    """As Hugging Face `datasets` registers it when it is imported."""
+
+    def __init__(self, kind):
+        super().__init__(kind, "datasets.features.features.Array2DExtensionType")
+
+    def __arrow_ext_serialize__(self):
+        return b""
+
+    @classmethod
+    def __arrow_ext_deserialize__(cls, kind, told):
+        return cls(kind)
+
+
+@pytest.fixture
+def registered():
+    kind = Array2D(pa.list_(pa.list_(pa.float32())))
+    try:
+        pa.register_extension_type(kind)
+    except pa.ArrowKeyError:
+        yield  # `datasets` was imported by another test
+        return
+    yield
+    pa.unregister_extension_type(kind.extension_name)
+
+
+def test_columns_of_several_dimensions_are_plain_whoever_else_is_imported(tmp_path, registered):
+    one = episode(5, columns=COLUMNS)
+    root = write(tmp_path / "dataset", [one])
+    assert isinstance(pq.read_schema(root / DATA).field("pose").type, pa.BaseExtensionType)
+    assert verify(root) == []
+    assert Dataset(root).rows(0).column("pose").to_pylist() == one.rows.column("pose").to_pylist()
 
 
 def test_depth_is_not_judged_by_its_colours(dataset):

@@ -18,6 +18,7 @@ from telecine.core.episode import Column
 from telecine.core.errors import DatasetError
 from telecine.dataset import layout
 from telecine.dataset.layout import Place
+from telecine.dataset.values import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ class Dataset:
         try:
             with pq.ParquetFile(self._existing(path)) as file:
                 groups = [i for i in range(file.num_row_groups) if _may_hold(file.metadata.row_group(i), episode)]
-                table = file.read_row_groups(groups, columns=wanted)
+                table = plain(file.read_row_groups(groups, columns=wanted))
         except (OSError, pa.ArrowException) as error:
             raise DatasetError(f"{self.root / path}: cannot be read: {error}") from error
         table = table.filter(pc.equal(table.column("episode_index"), episode))

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from telecine.dataset.notes import Notes
 from telecine.dataset.told import DATA, LANGUAGE, NUMBERS, UNREADABLE, EpisodeTold, Feature, Place, Told
+from telecine.dataset.values import plain
 from telecine.dataset.verify_stats import Pool, check_column, check_pooled
 
 Values = npt.NDArray[Any]
@@ -69,28 +70,27 @@ def _episode_tables(told: Told, name: str, lengths: list[int], columns: list[str
                     f"found {file.metadata.num_rows} rows, expected {sum(lengths)} for its {len(lengths)} episodes"
                 )
                 notes.error("verify-counts", name, message)
-            yield from _cut(file.iter_batches(columns=columns), lengths, file.schema_arrow, columns)
+            yield from _cut(file.iter_batches(columns=columns), lengths, columns)
     except FileNotFoundError:
         return  # told by the check of files
     except UNREADABLE as error:
         notes.error("verify-structure", name, f"cannot be read as Parquet: {error}")
 
 
-def _cut(
-    batches: Iterator[pa.RecordBatch], lengths: list[int], schema: pa.Schema, columns: list[str]
-) -> Iterator[pa.Table]:
+def _cut(batches: Iterator[pa.RecordBatch], lengths: list[int], columns: list[str]) -> Iterator[pa.Table]:
     """The batches, put together and cut into tables of the given lengths; the last may be short or missing."""
-    held = pa.schema([schema.field(name) for name in columns]).empty_table()
+    held: pa.Table | None = None
     for length in lengths:
-        while held.num_rows < length:
+        while held is None or held.num_rows < length:
             batch = next(batches, None)
             if batch is None:
                 break
             batch.validate(full=True)
-            more = pa.Table.from_batches([batch]).select(columns)
-            held = pa.concat_tables([held.replace_schema_metadata(None), more.replace_schema_metadata(None)])
-        if held.num_rows:
-            yield held.slice(0, length)
+            more = plain(pa.Table.from_batches([batch]).select(columns)).replace_schema_metadata(None)
+            held = more if held is None else pa.concat_tables([held, more])
+        if held is None or not held.num_rows:
+            return
+        yield held.slice(0, length)
         held = held.slice(length)
 
 
