@@ -14,6 +14,16 @@ from telecine.dataset.schema import LEAVES, arrow_type
 Values = npt.NDArray[Any]
 
 
+def plain(table: pa.Table) -> pa.Table:
+    """The table with extension types undone, which columns of several dimensions get once `datasets` is imported."""
+    for position, field in enumerate(table.schema):
+        if isinstance(field.type, pa.BaseExtensionType):
+            chunks = [chunk.storage for chunk in table.column(position).chunks]
+            column = pa.chunked_array(chunks, field.type.storage_type)
+            table = table.set_column(position, pa.field(field.name, field.type.storage_type), column)
+    return table
+
+
 def to_numpy(data: pa.ChunkedArray, column: Column) -> Values:
     """(n, *shape) values of a numeric column, (n,) for shape (1,).
 
