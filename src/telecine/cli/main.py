@@ -167,7 +167,9 @@ def _sources(paths: list[str] | None, catalog_url: str | None, dataset_name: str
     if catalog_url is not None:
         if dataset_name is None and "/dataset/" not in catalog_url:
             raise typer.BadParameter("--catalog-url needs --dataset-name NAME")
-        where.append(catalog_url if dataset_name is None else f"{catalog_url.rstrip('/')}/dataset/{dataset_name}")
+        from telecine.sources.catalog import dataset_url
+
+        where.append(catalog_url if dataset_name is None else dataset_url(catalog_url, dataset_name))
     if not where:
         raise typer.BadParameter("no recordings given; name files, folders, or --catalog-url with --dataset-name")
     return where

@@ -355,4 +355,4 @@ def json_schema() -> dict[str, Any]:
         described = schema["$defs"][model]["properties"][name]
         schema["$defs"][model]["properties"][name] = {"description": described["description"], **duration}
     schema["$defs"]["Clock"]["properties"]["rate"] = {"type": ["number", "string", "null"]}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "telecine plan", **schema}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "telecine plan"}

@@ -1,0 +1,5 @@
+"""`python -m telecine`."""
+
+from telecine.cli.main import main
+
+main()

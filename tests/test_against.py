@@ -1,0 +1,134 @@
+"""`verify --against`: a dataset is compared with its recordings by plain search, so that a shift shows."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from support.robot import Camera, jittered, mode_signal, robot_plan, write_robot
+from telecine import compare, convert, make_plan
+from telecine.core.errors import DatasetError
+
+pytestmark = pytest.mark.usefixtures("rerun")
+
+
+def made(tmp_path, store="x264", **plan):
+    cameras = {"front": Camera(jittered(40), store)}
+    extra = mode_signal(2.2)
+    write_robot(tmp_path / "recordings" / "a.rrd", cameras, episode=0, stop_s=2.2, extra=extra)
+    features = {"phase": "/phase", **plan.pop("features", {})}
+    report = convert(
+        [tmp_path / "recordings"], tmp_path / "out", make_plan(robot_plan("front", features=features, **plan))
+    )
+    assert report.ok, report.rejected
+    return tmp_path / "out"
+
+
+def messages(root, tmp_path):
+    return [f.message for f in compare(root, [tmp_path / "recordings"]) if f.severity == "error"]
+
+
+def rewrite_rows(root, change):
+    path = root / "data" / "chunk-000" / "file-000.parquet"
+    table = pq.read_table(path)
+    pq.write_table(change(table), path)
+
+
+@pytest.mark.parametrize(
+    ("store", "plan"),
+    [
+        ("x264", {}),
+        ("x264-b", {}),
+        ("jpeg", {}),
+        ("jpeg", {"video": {"preset": "images"}}),
+        ("x264", {"fps": 13}),
+        ("x264", {"clock": {"follow": "/camera/front", "tolerance": 0.03}}),
+        (
+            "x264",
+            {
+                "features": {
+                    "action": {"from": {"stream": "/action", "fields": [1]}, "how": "nearest"},
+                    "extra": {"from": "/joints", "how": "linear"},
+                }
+            },
+        ),
+    ],
+)
+def test_a_true_conversion_has_no_findings(tmp_path, store, plan):
+    assert messages(made(tmp_path, store, **plan), tmp_path) == []
+
+
+def test_rows_shifted_by_one_tick_are_noticed(tmp_path):
+    root = made(tmp_path)
+
+    def shift(table):
+        state = table.column("observation.state").to_pylist()
+        column = pa.array([state[0], *state[:-1]], table.schema.field("observation.state").type)
+        return table.set_column(table.schema.get_field_index("observation.state"), "observation.state", column)
+
+    rewrite_rows(root, shift)
+    (message,) = messages(root, tmp_path)
+    assert "observation.state" in message
+
+
+def test_pictures_shifted_by_one_frame_are_noticed(tmp_path):
+    root = made(tmp_path)
+    path = root / "meta" / "episodes" / "chunk-000" / "file-000.parquet"
+    table = pq.read_table(path)
+    name = "videos/observation.images.front/from_timestamp"
+    shifted = pa.array(np.array(table.column(name).to_pylist()) + 1 / 30)
+    length = pa.array([table.column("length")[0].as_py()])
+    assert length[0].as_py() > 3
+    pq.write_table(table.set_column(table.schema.get_field_index(name), name, shifted), path)
+    found = messages(root, tmp_path)
+    assert any("shows another picture" in m or "cannot be compared" in m for m in found), found
+
+
+def test_another_task_is_noticed(tmp_path):
+    root = made(tmp_path)
+    path = root / "meta" / "tasks.parquet"
+    table = pq.read_table(path)
+    index = table.schema.get_field_index("task")
+    pq.write_table(
+        table.set_column(index, "task", pa.array(["another"])).replace_schema_metadata(table.schema.metadata), path
+    )
+    (message,) = messages(root, tmp_path)
+    assert "task 'another' instead of 'task 0'" in message
+
+
+def test_another_text_is_noticed(tmp_path):
+    root = made(tmp_path)
+
+    def swap(table):
+        index = table.schema.get_field_index("phase")
+        return table.set_column(index, "phase", pa.array(["x"] * table.num_rows))
+
+    rewrite_rows(root, swap)
+    assert any(m.startswith("phase: ") for m in messages(root, tmp_path))
+
+
+def test_a_recording_that_is_not_given_is_named(tmp_path):
+    root = made(tmp_path)
+    write_robot(tmp_path / "others" / "b.rrd", {"front": Camera(jittered(40), "x264")}, episode=1)
+    (finding,) = compare(root, [tmp_path / "others"])
+    assert finding.severity == "warning"
+    assert "a.rrd" in finding.message
+
+
+def test_a_dataset_that_does_not_say_where_it_came_from_is_refused(tmp_path):
+    root = made(tmp_path)
+    (root / "meta" / "telecine" / "plan.yaml").unlink()
+    with pytest.raises(DatasetError, match="was not converted by telecine"):
+        compare(root, [tmp_path / "recordings"])
+
+
+def test_a_recording_that_changed_since_is_an_error(tmp_path):
+    root = made(tmp_path)
+    (tmp_path / "recordings" / "a.rrd").unlink()
+    write_robot(tmp_path / "recordings" / "a.rrd", {}, episode=0, stop_s=2.2)
+    (message,) = messages(root, tmp_path)
+    assert "cannot be compared" in message
+    info = json.loads((root / "meta" / "info.json").read_text())
+    assert info["total_episodes"] == 1
