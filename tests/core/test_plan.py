@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from importlib.resources import files
 
 import pytest
 from hypothesis import given
@@ -163,3 +164,8 @@ def test_the_json_schema_knows_every_key_and_is_plain_json():
     assert schema["properties"]["features"]["type"] == "object"
     assert "key" not in schema["$defs"]["Feature"]["properties"]
     assert "from" in schema["$defs"]["Feature"]["required"]
+
+
+def test_the_published_schema_is_that_of_the_plan():
+    published = files("telecine").joinpath("plan.schema.json").read_text(encoding="utf-8")
+    assert json.loads(published) == json_schema(), "run: telecine schema > src/telecine/plan.schema.json"
