@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
 from support.memory import every, pictures, recording, seconds, static, text, vector
 from support.video import STREAMS, encode, x264, x265
-
 from telecine import inspect, sources
 from telecine.core.errors import SourceError
 from telecine.core.facts import CameraFacts

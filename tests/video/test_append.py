@@ -5,8 +5,8 @@ import hashlib
 from fractions import Fraction
 
 import pytest
-from support import video
 
+from support import video
 from telecine.core.errors import VideoError
 from telecine.video.append import VideoFile
 from telecine.video.read import decode_all, probe_file

@@ -5,6 +5,7 @@ from typing import get_args
 import av
 import numpy as np
 import pytest
+
 from support.pictures import (
     PATCHES,
     colour_patches,
@@ -17,7 +18,6 @@ from support.pictures import (
     to_png,
     to_yuv,
 )
-
 from telecine.core.errors import VideoError
 from telecine.core.recording import Picture, PixelFormat
 from telecine.video.colour import FULL, LIMITED, to_rgb, to_yuv420p

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import video
 
+from support import video
 from telecine.core.errors import VideoError
 from telecine.core.packets import index_packets, is_self_contained
 from telecine.core.video import Copy

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from support import video
 from support.pictures import (
     colour_patches,
@@ -16,7 +17,6 @@ from support.pictures import (
     to_jpeg,
     to_video,
 )
-
 from telecine.core.errors import VideoError
 from telecine.core.packets import index_packets
 from telecine.core.recording import MemoryStream, Picture, Schema

@@ -3,6 +3,7 @@
 import av
 import numpy as np
 import pytest
+
 from support.pictures import (
     colour_patches,
     draw_frame_id,
@@ -13,7 +14,6 @@ from support.pictures import (
     to_jpeg,
     to_video,
 )
-
 from telecine.core.errors import VideoError
 from telecine.core.packets import index_packets, is_self_contained
 from telecine.core.recording import MemoryStream, Picture, Schema

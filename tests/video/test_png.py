@@ -3,8 +3,8 @@
 import av
 import numpy as np
 import pytest
-from support.pictures import draw_frame_id, raw_picture, scene, to_video
 
+from support.pictures import draw_frame_id, raw_picture, scene, to_video
 from telecine.core.errors import VideoError
 from telecine.core.recording import MemoryStream, Schema
 from telecine.core.video import PictureFormat

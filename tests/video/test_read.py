@@ -5,8 +5,8 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from support import video
 
+from support import video
 from telecine.core.errors import VideoError
 from telecine.video.append import VideoFile
 from telecine.video.read import decode_all, decode_at, probe_file
