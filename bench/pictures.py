@@ -13,7 +13,7 @@ def scene(camera: int, count: int, seed: int = 0) -> Iterator[Rgb]:
     """`count` pictures, (480, 640, 3) uint8 RGB; the same arguments give the same pictures."""
     random = np.random.default_rng([seed, camera])
     backdrop = _texture(random, HEIGHT + 200, WIDTH + 300).astype(np.int16)
-    noise = random.normal(0, 3, (HEIGHT + 64, WIDTH + 64, 1)).round().astype(np.int16)
+    noise = random.normal(0, 2, (HEIGHT + 64, WIDTH + 64, 1)).round().astype(np.int16)
     for k in range(count):
         angle = k / (60 + 25 * camera)
         top, left = int(100 + 90 * np.sin(angle)), int(150 + 140 * np.cos(0.7 * angle))

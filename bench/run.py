@@ -33,7 +33,9 @@ def main() -> int:
         rows: list[Row] = []
         for name in given.topics or TOPICS:
             print(f"measuring {name}", file=sys.stderr)
-            rows += TOPICS[name](place)
+            found = TOPICS[name](place)
+            print(show(found), file=sys.stderr)
+            rows += found
     print(show(rows))
     if given.write:
         write(rows)
