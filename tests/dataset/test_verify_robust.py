@@ -17,6 +17,8 @@ values = st.sampled_from([None, True, -1, 0, 3, 1.5, "", "x", [], [1], [None], {
 FILES = ("meta/info.json", "meta/stats.json")
 TABLES = ("meta/tasks.parquet", "meta/episodes/chunk-000/file-000.parquet", "data/chunk-000/file-000.parquet")
 
+VIDEO = f"videos/{TOP}/chunk-000/file-000.mp4"
+
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory):
@@ -69,7 +71,7 @@ def test_any_value_in_the_metadata_is_survived(good, dataset, name, data):
 
 
 @settings(max_examples=40)
-@given(st.sampled_from((*FILES, *TABLES)), st.floats(0, 1, exclude_max=True))
+@given(st.sampled_from((*FILES, *TABLES, VIDEO)), st.floats(0, 1, exclude_max=True))
 def test_a_file_cut_off_anywhere_is_found(good, dataset, name, share):
     whole = (good / name).read_bytes()
     with spoilt(good, dataset, name, whole[: int(len(whole) * share)]):
@@ -77,7 +79,7 @@ def test_a_file_cut_off_anywhere_is_found(good, dataset, name, share):
 
 
 @settings(max_examples=60)
-@given(st.sampled_from(TABLES), st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=9))
+@given(st.sampled_from((*TABLES, VIDEO)), st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=9))
 def test_any_bytes_anywhere_are_survived(good, dataset, name, share, noise):
     whole = bytearray((good / name).read_bytes())
     at = int(len(whole) * share)

@@ -172,8 +172,12 @@ def _opened(path: str) -> Iterator[_Input]:
             if not source.streams.video:
                 raise VideoError(f"{path}: there is no video in it")
             context = source.streams.video[0].codec_context
+            if context is None:  # the file ends within its index
+                raise VideoError(f"{path}: cannot be read as video: it does not say how its pictures are coded")
             context.thread_count = 1
             context.options = {"err_detect": "crccheck+explode"}
             yield source
     except av.FFmpegError as error:
         raise VideoError(f"{path}: cannot be read as video: {error.strerror}") from error
+    except UnicodeDecodeError as error:  # PyAV decodes tags that may be any bytes
+        raise VideoError(f"{path}: cannot be read as video: a tag in it is not text ({error})") from error
