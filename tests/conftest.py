@@ -18,6 +18,8 @@ from hypothesis import HealthCheck, settings
 
 from support import torchcodec_libs
 
+pytest.register_assert_rewrite("telecine.testing")  # before anything imports it
+
 OUTSIDE = "outside this repository: "
 REQUIRE_ALL = os.environ.get("TELECINE_TESTS_REQUIRE") == "all"
 
