@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from telecine.core.align import Weights, linear, slerp
+from telecine.core.arrow import numbers
 from telecine.core.bind import Bound
 from telecine.core.episode import Column
 from telecine.core.errors import AlignError, PlanError
@@ -104,12 +105,12 @@ def _cast(values: Array, dtype: str, ticks: Times, label: str) -> Array:
 
 def nested(values: npt.NDArray[Any], shape: tuple[int, ...]) -> pa.Array:
     """(m, prod(shape)) values as Arrow: plain for shape (1,), fixed_size_list for (n,), nested lists beyond."""
-    made = pa.array(np.ascontiguousarray(values).reshape(-1))
+    made = numbers(values.reshape(-1))
     if shape == (1,):
         return made
     if len(shape) == 1:
         return pa.FixedSizeListArray.from_arrays(made, shape[0])
     for size in reversed(shape):
         offsets = np.arange(0, len(made) + 1, size, dtype=np.int32)
-        made = pa.ListArray.from_arrays(pa.array(offsets), made)
+        made = pa.ListArray.from_arrays(numbers(offsets), made)
     return made

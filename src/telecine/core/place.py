@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from telecine.core.align import MISSING, Camera, Rate, between, choose_phase, hold, keeps_pace, measure, nearest
+from telecine.core.arrow import array, numbers
 from telecine.core.bind import Binding, Bound, Source, bind
 from telecine.core.columns import blended, column_array, column_of
 from telecine.core.episode import Column, Episode, Use
@@ -84,8 +85,8 @@ def place(recording: Recording, plan: Plan) -> Placed:
             arrays[bound.feature.key] = _values(bound, columns[-1], ticks, where, uses)
     if plan.clock.keep is not None:
         columns.append(Column(plan.clock.keep, "float64", (1,)))
-        arrays[plan.clock.keep] = pa.array((ticks - ticks[0]) / SECOND, pa.float64())
-    arrays["timestamp"] = pa.array(np.arange(grid.count) / plan.fps, pa.float32())
+        arrays[plan.clock.keep] = numbers((ticks - ticks[0]) / SECOND)
+    arrays["timestamp"] = numbers((np.arange(grid.count) / plan.fps).astype(np.float32))
     arrays["task"] = _task(binding.task, ticks, where)
     findings += _use_findings(uses, {p.feature.key for p in picks}, where)
     return Placed(recording.ref, grid, pa.table(arrays), tuple(columns), tuple(picks), tuple(uses), tuple(findings))
@@ -275,7 +276,7 @@ def _values(bound: Bound, column: Column, ticks: Times, where: str, uses: list[U
         source = bound.sources[0]
         stream = source.stream
         assert stream.kind == "text"
-        return pa.array(stream.take(_rows(source, feature, ticks, where, uses), source.clock), pa.string())
+        return array(stream.take(_rows(source, feature, ticks, where, uses), source.clock), pa.string())
     parts = []
     for source in bound.sources:
         stream = source.stream
@@ -307,13 +308,13 @@ def _blended(source: Source, feature: Feature, ticks: Times, where: str, uses: l
 
 def _task(task: Source | str, ticks: Times, where: str) -> pa.Array:
     if isinstance(task, str):
-        return pa.array([task] * ticks.size, pa.string())
+        return array([task] * ticks.size, pa.string())
     stream = task.stream
     assert stream.kind == "text"
     texts = list(stream.take(hold(task.times(), ticks, None), task.clock))
     if any(not t.strip() for t in texts):
         raise AlignError(f"{where}: {stream.name} holds an empty task text; give the task with --task-text or `task:`")
-    return pa.array(texts, pa.string())
+    return array(texts, pa.string())
 
 
 def _notes(recording: Recording, binding: Binding) -> Iterator[Finding]:

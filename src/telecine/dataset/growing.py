@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from telecine.core import arrow
 from telecine.core.video import Clip
 from telecine.dataset.layout import (
     Limits,
@@ -143,7 +144,7 @@ class EpisodeFiles:
     def _flush(self) -> None:
         if self._file is None:
             self._file = TableFile(self._stage / episodes_path(self.place), self._schema)
-        self._file.write(pa.Table.from_pylist(self._held, self._schema))
+        self._file.write(arrow.table(self._held, self._schema))
         self._held = []
 
     def close(self) -> None:
@@ -172,7 +173,7 @@ class RecordFile:
             self._flush()
 
     def _flush(self) -> None:
-        self._file.write(pa.Table.from_pylist(self._held, self._schema))
+        self._file.write(arrow.table(self._held, self._schema))
         self._held = []
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from telecine.core.arrow import array
 from telecine.core.errors import VideoError
 from telecine.core.video import Clip
 from telecine.dataset.schema import IMAGE
@@ -33,7 +34,7 @@ def with_pictures(arrays: Mapping[str, Any], clips: Mapping[str, Clip], schema: 
                 held[key].append({"bytes": data, "path": f"frame-{stop:06d}.png"})
                 size += len(data)
             stop += 1
-        pictures = {key: pa.array(values, IMAGE) for key, values in held.items()}
+        pictures = {key: array(values, IMAGE) for key, values in held.items()}
         part = {key: array[start:stop] for key, array in arrays.items()} | pictures
         yield pa.table([part[name] for name in schema.names], schema=schema)
         start = stop

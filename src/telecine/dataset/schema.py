@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from telecine.core.arrow import array
 from telecine.core.episode import Column, Episode
 from telecine.core.stats import STATISTICS
 from telecine.core.video import PictureFormat
@@ -197,7 +198,7 @@ def tasks_table(tasks: list[str]) -> pa.Table:
     ]
     pandas = {"index_columns": ["task"], "column_indexes": [], "columns": columns, "pandas_version": "2.0.0"}
     schema = pa.schema([("task_index", pa.int64()), ("task", pa.string())], {"pandas": json.dumps(pandas)})
-    return pa.table([pa.array(range(len(tasks)), pa.int64()), pa.array(tasks, pa.string())], schema=schema)
+    return pa.table([array(range(len(tasks)), pa.int64()), array(tasks, pa.string())], schema=schema)
 
 
 def _mebibytes(size: int) -> int:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from telecine.core import arrow
 from telecine.core.episode import Column
 from telecine.dataset.schema import LEAVES, arrow_type
 
@@ -39,14 +40,13 @@ def to_numpy(data: pa.ChunkedArray, column: Column) -> Values:
         array = _without_nulls(_elements(array, size))
     if array.type != LEAVES[column.dtype]:
         raise ValueError(f"{data.type}")
-    flat: Values = array.to_numpy(zero_copy_only=False)
-    return flat.reshape((-1, *shape))
+    return arrow.to_numpy(array).reshape((-1, *shape))
 
 
 def to_arrow(values: Values, column: Column) -> pa.Array:
     """The Parquet column of (n, *shape) values, or (n,) for shape (1,)."""
     kind = arrow_type(column)
-    array = pa.array(values.reshape(-1), LEAVES[column.dtype])
+    array = arrow.numbers(values.reshape(-1).astype(column.dtype, copy=False))
     if column.shape == (1,):
         return array
     if len(column.shape) == 1:
@@ -54,7 +54,7 @@ def to_arrow(values: Values, column: Column) -> pa.Array:
     for depth in range(len(column.shape) - 1, -1, -1):
         lists = len(values) * math.prod(column.shape[:depth])
         offsets = np.arange(lists + 1, dtype=np.int32) * column.shape[depth]
-        array = pa.ListArray.from_arrays(pa.array(offsets), array)
+        array = pa.ListArray.from_arrays(arrow.numbers(offsets), array)
     return array.cast(kind)
 
 

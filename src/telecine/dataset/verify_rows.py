@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from telecine.core import arrow
 from telecine.dataset.notes import Notes
 from telecine.dataset.told import DATA, LANGUAGE, NUMBERS, UNREADABLE, EpisodeTold, Feature, Place, Told
 from telecine.dataset.values import plain
@@ -171,7 +172,9 @@ def _array(data: pa.ChunkedArray) -> Values:
     """All numbers of a column, flat."""
     while pa.types.is_list(data.type) or pa.types.is_large_list(data.type) or pa.types.is_fixed_size_list(data.type):
         data = pc.list_flatten(data)
-    return np.asarray(data.to_numpy())
+    if not (pa.types.is_integer(data.type) or pa.types.is_floating(data.type) or pa.types.is_boolean(data.type)):
+        return np.asarray(data.to_numpy())
+    return np.concatenate([arrow.to_numpy(chunk) for chunk in data.chunks] or [np.empty(0)])
 
 
 def _check_index_columns(

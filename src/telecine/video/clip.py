@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
+from telecine.core.arrow import array
 from telecine.core.errors import VideoError
 from telecine.core.recording import Buffer
 
@@ -61,9 +62,9 @@ class ClipWriter:
         if not self._data:
             return
         columns = [
-            pa.array(self._data, pa.large_binary()),
-            pa.array(self._display, pa.int64()),
-            pa.array(self._keyframe, pa.bool_()),
+            array(self._data, pa.large_binary()),
+            array(self._display, pa.int64()),
+            array(self._keyframe, pa.bool_()),
         ]
         try:
             self._writer.write_batch(pa.record_batch(columns, schema=_SCHEMA))

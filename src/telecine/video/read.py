@@ -63,7 +63,12 @@ def probe_file(path: str) -> FileFacts:
     with _opened(path) as source:
         stream = source.streams.video[0]
         context = stream.codec_context
-        packets = [(p.pts, p.is_keyframe) for p in source.demux(stream) if p.pts is not None and not p.is_discard]
+        packets: list[tuple[int, bool]] = []
+        for packet in source.demux(stream):
+            if packet.is_corrupt:
+                raise VideoError(f"{path}: packet {len(packets)} is cut off; the file is truncated")
+            if packet.pts is not None and not packet.is_discard:
+                packets.append((packet.pts, packet.is_keyframe))
         packets.sort()
         rate, base = stream.average_rate or Fraction(0), stream.time_base
         times = np.array([pts for pts, _ in packets], np.float64) * float(base or 0)

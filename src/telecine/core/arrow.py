@@ -1,0 +1,60 @@
+"""Arrow arrays of plain values and back, by their buffers.
+
+`pyarrow.array` and `Array.to_numpy` do the same, but import pandas wherever that is installed: half a second and
+60 MB for commands that never use it. Nulls are refused here, because nothing telecine writes has any.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from telecine.core.recording import Array
+
+
+def numbers(values: Array) -> pa.Array:
+    """(n,) numbers or bools as an Arrow array of their type; numbers are not copied."""
+    flat = np.ascontiguousarray(values)
+    data = np.packbits(flat, bitorder="little") if flat.dtype == np.bool_ else flat
+    return pa.Array.from_buffers(pa.from_numpy_dtype(flat.dtype), len(flat), [None, pa.py_buffer(data)], null_count=0)
+
+
+def to_numpy(flat: pa.Array) -> Array:
+    """The numbers or bools of an Arrow array without nulls, (n,); numbers are not copied."""
+    kind, data = flat.type, flat.buffers()[1]
+    first, last = flat.offset, flat.offset + len(flat)
+    if pa.types.is_boolean(kind):
+        bits = np.frombuffer(data or b"", np.uint8)
+        return np.unpackbits(bits, bitorder="little")[first:last].astype(np.bool_)
+    return np.frombuffer(data or b"", np.dtype(kind.to_pandas_dtype()))[first:last]
+
+
+def array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """Python values as an Arrow array of `kind`: numbers, bools, text, bytes, lists and structs of these.
+
+    Raises: TypeError, ValueError: a value is None or does not fit.
+    """
+    if pa.types.is_list(kind):
+        inner = array([item for value in values for item in value], kind.value_type)
+        return pa.Array.from_buffers(kind, len(values), [None, _offsets(map(len, values), np.int32)], children=[inner])
+    if pa.types.is_struct(kind):
+        fields = [kind.field(i) for i in range(kind.num_fields)]
+        children = [array([value[f.name] for value in values], f.type) for f in fields]
+        return pa.StructArray.from_arrays(children, fields=fields)
+    if pa.types.is_string(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        data = [value.encode() if isinstance(value, str) else value for value in values]
+        width = np.int64 if pa.types.is_large_binary(kind) else np.int32
+        buffers = [None, _offsets(map(len, data), width), pa.py_buffer(b"".join(data))]
+        return pa.Array.from_buffers(kind, len(data), buffers)
+    return numbers(np.array(values, np.dtype(kind.to_pandas_dtype())))
+
+
+def table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    """Records as a table of `schema`. Raises: KeyError, TypeError or ValueError for records that do not fit."""
+    return pa.Table.from_arrays([array([row[f.name] for row in rows], f.type) for f in schema], schema=schema)
+
+
+def _offsets(lengths: Any, width: Any) -> pa.Buffer:
+    sizes = np.fromiter(lengths, np.int64)
+    return pa.py_buffer(np.concatenate([[0], np.cumsum(sizes)]).astype(width))

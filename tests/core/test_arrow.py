@@ -1,0 +1,77 @@
+"""Arrow arrays built by their buffers are what pyarrow itself would build."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from telecine.core.arrow import array, numbers, table, to_numpy
+
+KINDS = ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64"]
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+def same(made, expected):
+    made.validate(full=True)
+    assert made.type == expected.type
+    assert made.equals(expected)
+
+
+@given(
+    st.sampled_from(KINDS).flatmap(
+        lambda kind: hnp.arrays(kind, st.integers(0, 40), elements={"allow_nan": False} if "float" in kind else None)
+    )
+)
+def test_numbers_are_what_pyarrow_makes_of_them_and_come_back(values):
+    same(numbers(values), pa.array(values))
+    for made in (numbers(values), pa.array(values)):
+        np.testing.assert_array_equal(to_numpy(made), values)
+        np.testing.assert_array_equal(to_numpy(made.slice(len(values) // 3)), values[len(values) // 3 :])
+
+
+def test_every_other_element_is_taken_as_it_stands():
+    same(numbers(np.arange(10.0)[::2]), pa.array([0.0, 2, 4, 6, 8]))
+
+
+@given(st.lists(TEXT))
+def test_texts_are_what_pyarrow_makes_of_them(values):
+    same(array(values, pa.string()), pa.array(values, pa.string()))
+
+
+@given(st.lists(st.binary()))
+def test_bytes_are_what_pyarrow_makes_of_them(values):
+    same(array([memoryview(v) for v in values], pa.large_binary()), pa.array(values, pa.large_binary()))
+
+
+RECORD = pa.schema(
+    [
+        ("name", pa.string()),
+        ("count", pa.int64()),
+        ("deep", pa.list_(pa.list_(pa.float64()))),
+        ("cameras", pa.list_(pa.struct([("key", pa.string()), ("copied", pa.bool_())]))),
+    ]
+)
+RECORDS = st.fixed_dictionaries(
+    {
+        "name": TEXT,
+        "count": st.integers(-(2**63), 2**63 - 1),
+        "deep": st.lists(st.lists(st.floats(allow_nan=False))),
+        "cameras": st.lists(st.fixed_dictionaries({"key": TEXT, "copied": st.booleans()})),
+    }
+)
+
+
+@given(st.lists(RECORDS))
+def test_records_survive_as_a_table(rows):
+    made = table(rows, RECORD)
+    made.validate(full=True)
+    assert made.schema == RECORD
+    assert made.to_pylist() == rows
+
+
+@pytest.mark.parametrize(("values", "kind"), [([1, None], pa.int64()), ([None], pa.string()), (["a"], pa.float64())])
+def test_what_does_not_fit_is_refused(values, kind):
+    with pytest.raises((TypeError, ValueError)):
+        array(values, kind)
