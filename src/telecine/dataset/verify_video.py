@@ -137,14 +137,15 @@ def _check_float32(video: Video, notes: Notes) -> None:
 
 def read_unshown(told: Told) -> Unshown:
     """Pictures that no row shows, as telecine tells of copied cameras; nothing for datasets of others."""
-    try:
-        table = pq.read_table(told.root / PROVENANCE, columns=["episode_index", "ticks", "cameras"])
-    except (*UNREADABLE, KeyError):
-        return {}
     found: dict[tuple[int, str], tuple[int, int]] = {}
-    for row in table.to_pylist():
-        for camera in row["cameras"] or ():
-            found[row["episode_index"], camera["key"]] = _unshown(camera)
+    try:
+        with pq.ParquetFile(told.root / PROVENANCE) as file:
+            rows = file.read(["episode_index", "cameras"]).to_pylist()
+        for row in rows:
+            for camera in row["cameras"] or ():
+                found[row["episode_index"], camera["key"]] = _unshown(camera)
+    except (*UNREADABLE, KeyError, TypeError):
+        return {}
     return found
 
 
