@@ -84,7 +84,7 @@ class SourceContract:
     @pytest.fixture
     def places(self, tmp_path: Path) -> Sequence[str]:
         """Paths, folders or addresses of healthy recordings, at least two."""
-        raise NotImplementedError("override the fixture `places`")
+        pytest.fail("override the fixture `places`: it says which recordings the contract is tested on")
 
     @pytest.fixture
     def refs(self, places: Sequence[str]) -> Sequence[Ref]:

@@ -344,6 +344,7 @@ def test_text_features_are_held_without_a_limit():
         ({"note": {"from": "/joints", "dtype": "string"}}, "numbers are not stored as string"),
         ({"observation.note": "/say"}, "text under observation*"),
         ({"action": {"from": "/joints", "names": ["a"]}}, "1 names for 2 numbers"),
+        ({"action": {"from": {"stream": "/joints", "fields": [0]}, "names": ["a", "b"]}}, "2 names for 1 numbers"),
         ({"observation.images.a": "/logo"}, "is one static picture, not a camera"),
         ({"action": {"from": ["/joints", "/joint"]}}, "no stream '/joint'"),
     ],

@@ -4,6 +4,7 @@ import json
 import pickle
 from importlib.resources import files
 
+import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -166,6 +167,7 @@ def test_the_json_schema_knows_every_key_and_is_plain_json():
     assert "from" in schema["$defs"]["Feature"]["required"]
 
 
+@pytest.mark.skipif(int(pydantic.VERSION.split(".")[1]) < 14, reason="older pydantic words the schema differently")
 def test_the_published_schema_is_that_of_the_plan():
     published = files("telecine").joinpath("plan.schema.json").read_text(encoding="utf-8")
     assert json.loads(published) == json_schema(), "run: telecine schema > src/telecine/plan.schema.json"

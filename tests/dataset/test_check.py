@@ -203,3 +203,12 @@ def test_values_survive_arrow(column, count, skipped):
 def test_no_path_of_the_scratch_folder_is_told(coded):
     text = refusal(episode(4, clips=[replace(coded, path=str(Path(coded.path).parent / "gone"))]))
     assert str(Path(coded.path).parent) not in text
+
+
+def test_an_episode_that_does_not_name_its_elements_joins_one_that_does():
+    named, bare = replace(COLUMNS[0], names=None), COLUMNS[0]
+    for column in (named, bare):
+        one = episode(4)
+        one = replace(one, columns=(column, *one.columns[1:]))
+        for first in (FIRST, Features.of(one)):
+            check_episode(one, first, fps=FPS, limits=Limits())

@@ -13,7 +13,8 @@ class Bar:
     def __init__(self, *, quiet: bool) -> None:
         out = Console(stderr=True)
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-        self._bar = Progress(*columns, console=out, transient=True, disable=quiet or not out.is_terminal)
+        self._bar = Progress(*columns, console=out, transient=True)
+        self._shown = out.is_terminal and not quiet
         self._task: TaskID | None = None
 
     def begin(self, total_bytes: int) -> None:
@@ -26,10 +27,12 @@ class Bar:
             self._bar.update(self._task, advance=done_bytes, description=label.rpartition("/")[2][:40])
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        if self._shown:  # a disabled bar of rich 13 still ends with an empty line
+            self._bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        if self._shown:
+            self._bar.stop()

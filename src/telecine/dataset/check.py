@@ -1,6 +1,7 @@
 """Whether an episode fits a dataset, found out before anything is written. Reads no file but the sizes of clips."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -74,16 +75,24 @@ def _column_problems(column: Column) -> Iterator[str]:
 
 def _changes(episode: Episode, features: Features) -> Iterator[str]:
     """Where an episode differs from the first one."""
-    got = {column.key: _described(column) for column in episode.columns}
+    first = {column.key: column for column in features.columns}
+    got = {column.key: _described(_named_like(column, first.get(column.key))) for column in episode.columns}
     got |= {clip.key: _picture(clip.format) for clip in episode.clips}
     expected = {column.key: _described(column) for column in features.columns}
     expected |= {camera.key: _picture(camera.format) for camera in features.cameras}
     for key in dict.fromkeys([*expected, *got]):
         if got.get(key) != expected.get(key):
-            first = f"expected {expected.get(key, 'no such feature')} as in the first episode"
-            yield f"{key}: got {got.get(key, 'nothing')}, {first}"
+            wanted = f"expected {expected.get(key, 'no such feature')} as in the first episode"
+            yield f"{key}: got {got.get(key, 'nothing')}, {wanted}"
     if len(got) != len(episode.columns) + len(episode.clips):
         yield "a feature occurs twice"
+
+
+def _named_like(column: Column, first: Column | None) -> Column:
+    """The column with the first episode's names when either does not say its own: that is no contradiction."""
+    if first is None or (column.names is not None and first.names is not None):
+        return column
+    return replace(column, names=first.names)
 
 
 def _described(column: Column) -> str:

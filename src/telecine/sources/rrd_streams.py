@@ -4,6 +4,7 @@ Numbers and texts are kept once read. Pictures and packets are kept while they t
 they are read again, chunk by chunk, each time they are asked for.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
@@ -64,7 +65,7 @@ def _is_said(column: Column) -> bool:
     return column.component in _TEXTS or not column.archetype.startswith("rerun.")
 
 
-class _Samples:
+class _Samples(ABC):
     """What all streams share: a column, and the order of its samples."""
 
     def __init__(self, chunks: Chunks, column: Column, leaf: Leaf | None = None) -> None:
@@ -74,8 +75,9 @@ class _Samples:
         self.name = ".".join([column.name, *self._leaf.path])
 
     @property
+    @abstractmethod
     def _order(self) -> Order:
-        raise NotImplementedError
+        """Which samples there are on each clock."""
 
     @property
     def clocks(self) -> Mapping[str, ClockKind]:
