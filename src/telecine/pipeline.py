@@ -88,7 +88,8 @@ def convert(
     with DatasetWriter.create(root, fps=plan.fps, robot_type=plan.robot_type, overwrite=options.overwrite) as writer:
         with _scratch(writer.root) as scratch:
             work = partial(build, plan=plan, scratch=scratch, progress=progress)
-            for outcome in _added(run(work, found.refs), writer):
+            refs = () if options.strict and rejected else found.refs
+            for outcome in _added(run(work, refs), writer):
                 if isinstance(outcome, EpisodeReport):
                     episodes.append(outcome)
                     continue

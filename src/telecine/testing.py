@@ -82,7 +82,7 @@ class SourceContract:
     """Inherit, and give the fixture `places`."""
 
     @pytest.fixture
-    def places(self, tmp_path: Path) -> Sequence[str]:
+    def places(self) -> Sequence[str]:
         """Paths, folders or addresses of healthy recordings, at least two."""
         pytest.fail("override the fixture `places`: it says which recordings the contract is tested on")
 
