@@ -27,7 +27,7 @@ def to_numpy(flat: pa.Array) -> Array:
     if pa.types.is_boolean(kind):
         bits = np.frombuffer(data or b"", np.uint8)
         return np.unpackbits(bits, bitorder="little")[first:last].astype(np.bool_)
-    return np.frombuffer(data or b"", np.dtype(kind.to_pandas_dtype()))[first:last]
+    return np.frombuffer(data or b"", _dtype(kind))[first:last]
 
 
 def array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
@@ -47,12 +47,18 @@ def array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
         width = np.int64 if pa.types.is_large_binary(kind) else np.int32
         buffers = [None, _offsets(map(len, data), width), pa.py_buffer(b"".join(data))]
         return pa.Array.from_buffers(kind, len(data), buffers)
-    return numbers(np.array(values, np.dtype(kind.to_pandas_dtype())))
+    return numbers(np.array(values, _dtype(kind)))
 
 
 def table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
     """Records as a table of `schema`. Raises: KeyError, TypeError or ValueError for records that do not fit."""
     return pa.Table.from_arrays([array([row[f.name] for row in rows], f.type) for f in schema], schema=schema)
+
+
+def _dtype(kind: pa.DataType) -> np.dtype[Any]:
+    """NumPy's type of a number, which `to_pandas_dtype` needs pandas for."""
+    names = {"halffloat": "float16", "float": "float32", "double": "float64"}
+    return np.dtype(names.get(str(kind), str(kind)))
 
 
 def _offsets(lengths: Any, width: Any) -> pa.Buffer:
