@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import peer
@@ -112,8 +113,7 @@ def encoding(place: Place) -> list[Row]:
     """Frames per CPU-second from raw pictures to a dataset, statistics included, start-up taken out."""
     sets = [place.raw_set(seconds) for seconds in (SHORT_S, LONG_S)]
     rates = {codec: lerobot_rate(place, sets, codec) for codec in ("h264", "av1")}
-    short, long = (converted(place, source, CAMERAS[:2], "--no-verify") for source in sets)
-    ours = frames_per_cpu_s(short, long)
+    ours = frames_per_cpu_s(*(repeated(place, partial(telecine_written, place, source)) for source in sets))
     what = "raw RGB 640x480, frames per CPU-s, statistics included"
     names = {"h264": "LeRobot streaming, libx264 superfast crf 20 g=2", "av1": "LeRobot streaming, its default AV1"}
     return [
@@ -128,6 +128,13 @@ def encoding(place: Place) -> list[Row]:
         )
         for codec, goal in (("h264", 2.5), ("av1", 4))
     ]
+
+
+def telecine_written(place: Place, source: Path) -> Cost:
+    """A dataset by telecine's encoder and writer from the arrays of `source`."""
+    out = place.fresh("telecine-arrays")
+    arrays = [source / f"{name}.npy" for name in CAMERAS[:2]]
+    return run([sys.executable, BENCH / "telecine_writer.py", out, *arrays], out.with_suffix(".log"))
 
 
 def lerobot_rate(place: Place, sets: list[Path], codec: str) -> float:
