@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-WIDTH, HEIGHT = 640, 480
+WIDTH, HEIGHT, FPS = 640, 480, 30
+CAMERAS = ("front", "wrist", "top")
 Rgb = npt.NDArray[np.uint8]
 
 

@@ -5,6 +5,7 @@ has no such wish; on recordings without common stamps there would be nothing to 
 """
 
 import io
+import sys
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -13,13 +14,11 @@ import av
 import numpy as np
 import numpy.typing as npt
 import rerun as rr
-from pictures import HEIGHT, WIDTH, scene
+from pictures import CAMERAS, FPS, HEIGHT, WIDTH, scene
 from PIL import Image
 
-FPS = 30
 ACTION_HZ = 50
 START_NS = 1_700_000_000_000_000_000
-CAMERAS = ("front", "wrist", "top")
 
 
 def copy_set(folder: Path, *, episodes: int = 2, seconds: int = 30) -> Path:
@@ -120,3 +119,9 @@ def _in_parts(recording: rr.RecordingStream, entity: str, rate: int, items: Sequ
     for first in range(0, len(items), 16):
         part = items[first : first + 16]
         recording.send_columns(entity, [_stamps(first, first + len(part), rate)], columns(part))
+
+
+if __name__ == "__main__":
+    kind, folder, *length = sys.argv[1:]
+    makers = {"copy": copy_set, "jpeg": jpeg_set, "raw": raw_set}
+    makers[kind](Path(folder), **({"seconds": int(length[0])} if length else {}))

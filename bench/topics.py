@@ -8,13 +8,12 @@ from functools import partial
 from pathlib import Path
 
 import peer
-import recordings
 from ffmpeg import environment_for_torchcodec
 from measure import Cost, best, run
+from pictures import CAMERAS, FPS
 from report import Row
 
 BENCH = Path(__file__).parent
-CAMERAS = recordings.CAMERAS
 SHORT_S, LONG_S = 2, 10
 """Two lengths of one recording: the difference in cost is that of the frames, whatever starting up costs."""
 LONG_RUN_S = 60
@@ -34,16 +33,23 @@ class Place:
         return self.scratch / f"{name}.{number}"
 
     def copy_set(self) -> Path:
-        folder = self.inputs / "copy"
-        return folder if folder.exists() else recordings.copy_set(folder)
+        """Two recordings with three H.264 cameras."""
+        return self._made("copy")
 
     def jpeg_set(self) -> Path:
-        folder = self.inputs / "jpeg"
-        return folder if folder.exists() else recordings.jpeg_set(folder)
+        """Two recordings with two JPEG cameras."""
+        return self._made("jpeg")
 
     def raw_set(self, seconds: int) -> Path:
-        folder = self.inputs / f"raw-{seconds}s"
-        return folder if folder.exists() else recordings.raw_set(folder, seconds=seconds)
+        """One recording with two raw cameras, and the same pictures as arrays."""
+        return self._made("raw", str(seconds))
+
+    def _made(self, kind: str, *length: str) -> Path:
+        """By a process of its own: a command started from a large process would be measured as large."""
+        folder = self.inputs / "-".join([kind, *length])
+        if not folder.exists():
+            run([sys.executable, BENCH / "recordings.py", kind, folder, *length], self.fresh(f"make-{kind}"))
+        return folder
 
 
 def telecine() -> Path:
@@ -153,7 +159,7 @@ def lerobot_written(place: Place, source: Path, codec: str) -> tuple[Cost, Path]
 
 def frames_per_cpu_s(short: Cost, long: Cost) -> float:
     """What the frames cost by which the long input exceeds the short one."""
-    return 2 * recordings.FPS * (LONG_S - SHORT_S) / (long.cpu_s - short.cpu_s)
+    return 2 * FPS * (LONG_S - SHORT_S) / (long.cpu_s - short.cpu_s)
 
 
 def reading(place: Place) -> list[Row]:

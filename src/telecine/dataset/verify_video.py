@@ -30,6 +30,7 @@ class Video:
     """Relative path."""
     episodes: tuple[tuple[EpisodeTold, int], ...]
     frames: int
+    keyframes: tuple[int, ...] = ()
 
 
 def check_video(
@@ -47,7 +48,7 @@ def check_video(
     _check_format(name, facts, told.features[key], notes)
     _check_timing(name, facts, told.fps, notes)
     placed = sorted(((e, round(e.spans[key].from_s * told.fps)) for e in episodes), key=lambda p: (p[1], p[0].index))
-    video = Video(key, name, tuple(placed), facts.frames)
+    video = Video(key, name, tuple(placed), facts.frames, tuple(facts.keyframes.tolist()))
     _check_tiling(video, told.fps, unshown, notes)
     _check_float32(video, notes)
     inside = tuple((e, first) for e, first in placed if first >= 0 and first + e.length <= facts.frames)
