@@ -72,7 +72,7 @@ def h264(pictures: Iterator[npt.NDArray[np.uint8]]) -> Iterator[bytes]:
     encoder = av.CodecContext.create("libx264", "w")
     encoder.width, encoder.height, encoder.pix_fmt = WIDTH, HEIGHT, "yuv420p"
     encoder.time_base, encoder.framerate = Fraction(1, FPS), Fraction(FPS)
-    encoder.options = {"preset": "veryfast", "tune": "zerolatency", "crf": "19", "g": str(FPS), "bf": "0"}
+    encoder.options = {"preset": "veryfast", "tune": "zerolatency", "crf": "17", "g": str(FPS), "bf": "0"}
     for k, picture in enumerate(pictures):
         frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
         frame.pts = k
