@@ -15,15 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from telecine import sources
-from telecine.cameras import CODECS
+from telecine.cameras import Indexes, index_videos
 from telecine.core.bind import Binding, Bound, Source, bind
 from telecine.core.errors import DatasetError, TelecineError
 from telecine.core.findings import Finding
-from telecine.core.keyframes import FromKeyframe, from_first_keyframe
-from telecine.core.packets import index_packets
 from telecine.core.plan import Plan, parse_plan
 from telecine.core.recording import Recording, Ref
-from telecine.core.video import PacketIndex
 from telecine.dataset.layout import PLAN
 from telecine.dataset.reader import Dataset
 from telecine.pipeline import Options, find
@@ -91,8 +88,7 @@ def _origin(refs: Sequence[Ref], origin: dict[str, Any]) -> Ref | None:
 def _compare_episode(
     dataset: Dataset, plan: Plan, recording: Recording, origin: dict[str, Any], where: str
 ) -> Iterator[Finding]:
-    indexes: dict[str, PacketIndex] = {}
-    recording = _decodable(recording, plan, indexes)
+    recording, indexes, _ = index_videos(recording, plan)
     binding = bind(plan, recording)
     count, start = int(origin["ticks"]), int(origin["start_ns"])
     if binding.follow is None:
@@ -108,18 +104,6 @@ def _compare_episode(
         else:
             yield from _compare_rows(case, bound)
     yield from _compare_task(case)
-
-
-def _decodable(recording: Recording, plan: Plan, indexes: dict[str, PacketIndex]) -> Recording:
-    """The recording with its videos from their first keyframe on, as the conversion sees them."""
-    streams = dict(recording.streams)
-    for name, stream in recording.streams.items():
-        wanted = any(t.stream == name or name.startswith(f"{t.stream}:") for f in plan.features for t in f.sources)
-        if stream.kind == "video" and wanted and plan.clock.timeline in stream.clocks:
-            codec = next(c for c in CODECS if c == stream.schema.encoding)
-            skip, indexes[name] = from_first_keyframe(index_packets(stream.packets(plan.clock.timeline), codec))
-            streams[name] = FromKeyframe(stream, skip) if skip else stream
-    return Recording(recording.ref, streams, recording.attrs, recording.notes)
 
 
 def _spread(count: int, most: int) -> list[int]:
@@ -186,7 +170,7 @@ def _compare_task(case: _Case) -> Iterator[Finding]:
             return
 
 
-def _compare_pictures(case: _Case, bound: Bound, indexes: dict[str, PacketIndex]) -> Iterator[Finding]:
+def _compare_pictures(case: _Case, bound: Bound, indexes: Indexes) -> Iterator[Finding]:
     source, key = bound.sources[0], bound.feature.key
     if not any(f.key == key and f.dtype == "video" for f in case.dataset.features):
         return  # PNG in Parquet: `verify` decodes them, and they were never resampled by a video
@@ -199,7 +183,7 @@ def _compare_pictures(case: _Case, bound: Bound, indexes: dict[str, PacketIndex]
         path, frame = case.dataset.frame(key, case.episode, row)
         ((_, shown),) = decode_at(str(path), [frame])
         size = (shown.shape[1], shown.shape[0])
-        shots = frames(stream, np.array(around, np.int64), source.clock, index=indexes.get(stream.name))
+        shots = frames(stream, np.array(around, np.int64), source.clock, index=indexes.get((stream.name, source.clock)))
         distance = {r: _distance(shown, to_rgb(f, size)) for r, f in zip(around, shots, strict=True)}
         best = min(distance, key=lambda r: distance[r])
         if distance[expected] > FAR or distance[expected] > 1.5 * distance[best] + 1.0:

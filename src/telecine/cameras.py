@@ -25,6 +25,8 @@ from telecine.video.encode import encode
 from telecine.video.join import join
 from telecine.video.presets import wish as preset_wish
 
+Indexes = dict[tuple[str, str], PacketIndex]
+"""(stream name, clock) -> its packets, from the first keyframe on."""
 HEAD_CRF = 16
 """Quality of rows encoded again at the start of a copied camera: hard to tell from the copied ones."""
 CODECS: tuple[Codec, ...] = get_args(Codec)
@@ -61,7 +63,7 @@ def prepare(recording: Recording, plan: Plan) -> Prepared:
 
     Raises: TelecineError of any kind that makes this recording unusable.
     """
-    indexed, indexes, findings = _index_videos(recording, plan)
+    indexed, indexes, findings = index_videos(recording, plan)
     placed = place(indexed, plan)
     cameras = []
     for pick in placed.picks:
@@ -92,12 +94,10 @@ def wish_of(plan: Plan, feature: Feature) -> Wish:
     return preset_wish(video.preset, video.codec, video.crf, video.gop, size=video.size, copy=video.copy_policy)
 
 
-def _index_videos(
-    recording: Recording, plan: Plan
-) -> tuple[Recording, dict[tuple[str, str], PacketIndex], list[Finding]]:
+def index_videos(recording: Recording, plan: Plan) -> tuple[Recording, Indexes, list[Finding]]:
     """The recording with undecodable beginnings of its planned videos left out."""
     streams = dict(recording.streams)
-    indexes: dict[tuple[str, str], PacketIndex] = {}
+    indexes: Indexes = {}
     findings: list[Finding] = []
     for feature in plan.features:
         stream = find_stream(feature.sources[0].stream, recording.streams)

@@ -16,11 +16,12 @@ from typing import Protocol
 
 from telecine import sources
 from telecine.cameras import code, prepare
+from telecine.core.bind import find_stream
 from telecine.core.episode import Episode
 from telecine.core.errors import DatasetError, SourceError, TelecineError
 from telecine.core.findings import Finding
 from telecine.core.plan import Plan
-from telecine.core.recording import Ref
+from telecine.core.recording import Recording, Ref
 from telecine.core.video import Copy
 from telecine.dataset.stage import workspace
 from telecine.dataset.verify import verify as verify_dataset
@@ -144,8 +145,7 @@ def with_codecs(plan: Plan, refs: Iterable[Ref]) -> Plan:
     for ref in refs:
         try:
             with sources.open(ref) as recording:
-                known = {s.name: s.schema.encoding for s in recording.streams.values() if s.kind == "video"}
-                open_plan = _with_source_codecs(plan, known)
+                open_plan = _with_source_codecs(plan, recording)
                 if open_plan == plan:
                     return plan
                 cameras = prepare(recording, open_plan).cameras
@@ -157,21 +157,15 @@ def with_codecs(plan: Plan, refs: Iterable[Ref]) -> Plan:
     return plan
 
 
-def _with_source_codecs(plan: Plan, known: dict[str, str | None]) -> Plan:
+def _with_source_codecs(plan: Plan, recording: Recording) -> Plan:
     """The plan as if every video stream could be copied: presets that name no codec of their own take the source's."""
     features = []
     for f in plan.features:
-        video = plan.video_of(f)
-        name = f.sources[0].stream
-        codec = known.get(name) or next((c for s, c in known.items() if s.startswith(f"{name}:")), None)
-        if (
-            codec
-            and codec != "h264"
-            and video.codec is None
-            and video.preset == "train"
-            and video.copy_policy != "never"
-        ):
-            f = f.model_copy(update={"video": video.model_copy(update={"codec": codec})})
+        video, stream = plan.video_of(f), find_stream(f.sources[0].stream, recording.streams)
+        is_open = video.codec is None and video.preset == "train" and video.copy_policy != "never"
+        # Only planned cameras are asked: a schema can mean reading the stream.
+        if is_open and not isinstance(stream, str) and stream.kind == "video" and stream.schema.encoding != "h264":
+            f = f.model_copy(update={"video": video.model_copy(update={"codec": stream.schema.encoding})})
         features.append(f)
     return plan.model_copy(update={"features": tuple(features)})
 

@@ -261,3 +261,12 @@ def test_a_full_disk_says_so_and_leaves_nothing(tmp_path, small_disk):
             [tmp_path / "recordings"], small_disk / "out", make_plan(robot_plan("front", video={"crf": 0, "gop": 1}))
         )
     assert list(small_disk.iterdir()) == []
+
+
+def test_an_unplanned_camera_that_cannot_be_read_changes_nothing(tmp_path):
+    times = jittered(30, seed=0)
+    unknown = {"/other": Video(ORIGIN_NS + times, x264(30), codec=None)}
+    write_robot(tmp_path / "a.rrd", {"front": Camera(times, "x265")}, extra=unknown)
+    report = convert([tmp_path / "a.rrd"], tmp_path / "out", make_plan(robot_plan("front")))
+    (clip,) = report.episodes[0].clips
+    assert (clip.codec, clip.copied) == ("hevc", True)
