@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telecine.core.errors import PlanError
-from telecine.core.plan import Plan, format_duration, json_schema, make_plan, parse_duration, parse_plan
+from telecine.core.plan import Plan, json_schema, make_plan, parse_plan
+from telecine.core.plan_parts import format_duration, parse_duration
 
 GOOD = """
 fps: 30

@@ -18,7 +18,8 @@ from telecine.core.columns import blended, column_array, column_of
 from telecine.core.episode import Column, Episode, Use
 from telecine.core.errors import AlignError
 from telecine.core.findings import Finding
-from telecine.core.plan import Feature, Plan, format_duration
+from telecine.core.plan import Feature, Plan
+from telecine.core.plan_parts import format_duration
 from telecine.core.recording import Array, Recording, Ref
 from telecine.core.time import SECOND, Grid, Rows, Times
 from telecine.core.video import Clip

@@ -13,18 +13,11 @@ from fractions import Fraction
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 import yaml
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from telecine.core.align import How
 from telecine.core.errors import PlanError
+from telecine.core.plan_parts import Duration, Limit, Model, Phase
 from telecine.core.recording import Codec
 
 MAX_YAML_BYTES = 1_000_000
@@ -33,37 +26,6 @@ RESERVED = ("timestamp", "frame_index", "episode_index", "index", "task_index", 
 Dtype = Literal[
     "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool", "string"
 ]  # fmt: skip
-
-
-def parse_duration(value: Any) -> Any:
-    """Integer ns from "40ms", "1.5s", "200us" or "7ns"; anything else is passed on to fail validation."""
-    match = re.fullmatch(r"\s*(-?\d+(?:\.\d+)?)\s*(ns|us|ms|s)\s*", value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError(f"{value!r} is not a duration; write it as 40ms, 0.5s or 200us")
-    scale = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9}[match[2]]
-    return round(Fraction(match[1]) * scale)
-
-
-def format_duration(ns: int) -> str:
-    """The shortest text that `parse_duration` reads back as `ns`."""
-    for unit, scale in (("s", 10**9), ("ms", 10**6), ("us", 10**3)):
-        if ns % scale == 0 and ns:
-            return f"{ns // scale}{unit}"
-    return f"{ns}ns"
-
-
-def _parse_limit(value: Any) -> Any:
-    if value is None or value == "none":
-        return None
-    return value if value == "auto" else parse_duration(value)
-
-
-def _format_limit(value: int | str | None) -> str:
-    return "none" if value is None else value if isinstance(value, str) else format_duration(value)
-
-
-def _parse_phase(value: Any) -> Any:
-    return value if value == "auto" else parse_duration(value)
 
 
 def _parse_sources(value: Any) -> Any:
@@ -77,19 +39,6 @@ def _parse_task(value: Any) -> Any:
 
 def _parse_rate(value: Any) -> Any:
     return value if value is None else str(Fraction(str(value)))
-
-
-Duration = Annotated[int, BeforeValidator(parse_duration), PlainSerializer(format_duration)]
-Limit = Annotated[
-    int | Literal["auto"] | None, BeforeValidator(_parse_limit), PlainSerializer(_format_limit)
-]  # None: any age
-Phase = Annotated[int | Literal["auto"], BeforeValidator(_parse_phase), PlainSerializer(_format_limit)]
-
-
-class Model(BaseModel):
-    """Frozen, and strict about unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class Take(Model):
