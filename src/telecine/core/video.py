@@ -48,6 +48,11 @@ class PacketIndex:
     intra_refresh: bool = False
     """Recovery points without keyframes after the first."""
     problems: tuple[tuple[int, str], ...] = ()
+    repeats: Rows | None = None
+    """(n,) int64: how often the picture of each packet can be shown again by skipped pictures put in behind it,
+    before the next packet; None: no picture can."""
+    no_repeats: str = ""
+    """Why some or all pictures cannot be repeated so; "" when all can."""
 
     @property
     def count(self) -> int:
