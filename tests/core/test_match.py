@@ -1,0 +1,137 @@
+"""The fewest changes between pictures and ticks: laws, and every assignment tried on small cases."""
+
+from itertools import pairwise, product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telecine.core.align import hold, nearest
+from telecine.core.match import Windows, fewest_changes, settle, windows
+
+FRAME = 33_333_333
+times = st.lists(st.integers(0, 400), min_size=1, max_size=12).map(lambda v: np.array(sorted(v), np.int64))
+ticks = st.lists(st.integers(0, 450), min_size=1, max_size=6).map(lambda v: np.array(sorted(v), np.int64))
+reaches = st.integers(0, 200)
+
+
+def changes(rows):
+    return int(np.sum(np.abs(np.diff(rows) - 1)))
+
+
+@st.composite
+def placed(draw):
+    """(times, ticks, reach, causal), every tick at or after the first picture when causal."""
+    stamps, at, causal = draw(times), draw(ticks), draw(st.booleans())
+    return stamps, np.maximum(at, stamps[0]) if causal else at, draw(reaches), causal
+
+
+@given(placed())
+def test_no_picture_is_further_than_the_reach_or_than_hold_itself(case):
+    stamps, at, reach, causal = case
+    rows = fewest_changes(windows(stamps, at, reach, causal=causal))
+    plain = (hold if causal else nearest)(stamps, at, None)
+    off = np.abs(at - stamps[rows])
+    assert np.all((off <= reach) | (rows == plain))
+    assert rows.size == at.size
+    if causal:
+        assert np.all(stamps[rows] <= at)
+
+
+@given(placed())
+def test_order_is_kept(case):
+    stamps, at, reach, causal = case
+    assert np.all(np.diff(fewest_changes(windows(stamps, at, reach, causal=causal))) >= 0)
+
+
+@given(placed())
+def test_no_other_assignment_has_fewer_changes_nor_later_pictures_with_as_many(case):
+    stamps, at, reach, causal = case
+    allowed = windows(stamps, at, reach, causal=causal)
+    rows = fewest_changes(allowed)
+    spans = [range(a, b + 1) for a, b in zip(allowed.low.tolist(), allowed.high.tolist(), strict=True)]
+    if np.prod([len(s) for s in spans]) > 20_000:
+        return
+    every = [r for r in product(*spans) if all(a <= b for a, b in pairwise(r))]
+    least = min(changes(r) for r in every)
+    assert changes(rows) == least
+    assert rows.sum() == max(sum(r) for r in every if changes(r) == least)
+
+
+@given(placed())
+def test_never_more_changes_than_hold_makes(case):
+    stamps, at, reach, causal = case
+    rows = fewest_changes(windows(stamps, at, reach, causal=causal))
+    assert changes(rows) <= changes((hold if causal else nearest)(stamps, at, None))
+
+
+def test_jitter_alone_changes_nothing():
+    grid = np.arange(300) * FRAME
+    stamps = grid + np.random.default_rng(0).integers(-12_000_000, 12_000_001, 300)
+    at = grid[1:]
+    assert changes(hold(stamps, at, None)) > 100
+    assert changes(fewest_changes(windows(stamps, at, FRAME * 3 // 2, causal=True))) == 0
+
+
+def test_drift_costs_one_repeat_for_each_period_lost():
+    stamps = (np.arange(3000) / 29.97 * 1e9).astype(np.int64)
+    stamps += np.random.default_rng(0).integers(-4_000_000, 4_000_001, 3000)
+    at = np.arange(60, 2990) * FRAME
+    rows = fewest_changes(windows(stamps, at, FRAME * 3 // 2, causal=True))
+    assert changes(hold(stamps, at, None)) > 20
+    assert changes(rows) in (2, 3)
+    assert np.all(np.diff(rows) <= 1)
+
+
+def test_a_lost_picture_costs_one_repeat():
+    stamps = np.delete(np.arange(100) * FRAME, 40)
+    rows = fewest_changes(windows(stamps, np.arange(100) * FRAME, FRAME * 3 // 2, causal=True))
+    assert changes(rows) == 1
+
+
+def test_no_ticks_give_no_rows():
+    assert fewest_changes(Windows(np.empty(0, np.int64), np.empty(0, np.int64))).size == 0
+
+
+@st.composite
+def settled(draw):
+    stamps, at, reach, causal = draw(placed())
+    keys = np.arange(0, stamps.size, draw(st.integers(1, 5)))
+    repeats = draw(st.none() | st.just(np.ones(stamps.size, np.int64)) | st.just(np.zeros(stamps.size, np.int64)))
+    return windows(stamps, at, reach, causal=causal), keys, repeats
+
+
+@given(settled())
+def test_changes_that_settle_stay_as_many_and_within_their_windows(case):
+    allowed, keys, repeats = case
+    before = fewest_changes(allowed)
+    after = settle(before.copy(), allowed, keys, repeats)
+    assert changes(after) == changes(before)
+    assert np.all((allowed.low <= after) & (after <= allowed.high))
+    assert np.all(np.diff(after) >= 0)
+
+
+def loose(rows, by):
+    """Windows of `by` pictures to either side."""
+    return Windows(rows - by, rows + by)
+
+
+@pytest.mark.parametrize(("at", "settled_at"), [(12, 10), (17, 20), (10, 10)])
+def test_a_picture_is_left_out_just_before_a_keyframe(at, settled_at):
+    rows = np.arange(30)
+    rows[at - 1 :] += 1  # leaves out picture at - 1
+    out = settle(rows, loose(rows, 1), np.arange(0, 40, 10), None)
+    assert np.setdiff1d(np.arange(30), out).tolist() == [settled_at - 1]
+
+
+def test_a_repeat_moves_before_a_keyframe_only_where_no_skipped_picture_fits():
+    rows = np.sort(np.append(np.arange(30), 12))
+    assert np.flatnonzero(np.diff(settle(rows, loose(rows, 1), np.arange(0, 40, 10), None)) == 0).tolist() == [9]
+    fits = np.ones(30, np.int64)
+    np.testing.assert_array_equal(settle(rows, loose(rows, 1), np.arange(0, 40, 10), fits), rows)
+
+
+def test_a_change_stays_where_no_window_lets_it_move():
+    rows = np.delete(np.arange(31), 14)
+    np.testing.assert_array_equal(settle(rows.copy(), loose(rows, 0), np.arange(0, 40, 10), None), rows)
