@@ -23,6 +23,7 @@ from telecine.core.plan import Plan, parse_plan
 from telecine.core.recording import Recording, Ref
 from telecine.dataset.layout import PLAN
 from telecine.dataset.reader import Dataset
+from telecine.episodes import split_refs
 from telecine.pipeline import Options, find
 from telecine.video.colour import to_rgb
 from telecine.video.decode import frames
@@ -55,7 +56,7 @@ def compare(root: str | Path, paths: Sequence[str | Path], options: Options = Op
     """
     dataset = Dataset(root)
     plan = _plan(dataset)
-    refs = find(paths, options).refs
+    refs = split_refs(find(paths, options).refs, plan).refs
     findings: list[Finding] = []
     for origin in dataset.provenance:
         where = f"episode {origin['episode_index']} ({origin['source']})"
@@ -81,8 +82,13 @@ def _plan(dataset: Dataset) -> Plan:
 
 def _origin(refs: Sequence[Ref], origin: dict[str, Any]) -> Ref | None:
     same = [r for r in refs if r.path.replace("\\", "/").rstrip("/").rpartition("/")[2] == origin["source"]]
-    exact = [r for r in same if r.id == origin["recording_id"]]
+    exact = [r for r in same if r.id == origin["recording_id"] and _holds(r, int(origin["start_ns"]))]
     return next(iter(exact), None)
+
+
+def _holds(ref: Ref, start_ns: int) -> bool:
+    """Whether an episode that starts then is this one, where a recording holds several."""
+    return ref.part is None or ref.part.start_ns <= start_ns <= ref.part.stop_ns
 
 
 def _compare_episode(

@@ -14,8 +14,9 @@ from telecine.core.findings import Finding
 from telecine.core.plan import Plan
 from telecine.core.recording import Ref
 from telecine.core.video import Encode
-from telecine.pipeline import Options, find, rejection, with_codecs
-from telecine.report import Rejected
+from telecine.episodes import split_refs
+from telecine.pipeline import Options, find, with_codecs
+from telecine.report import Rejected, rejection
 
 COPY_BYTES_PER_S = 150e6
 """Reading, re-stamping and writing packets on one core of a small server."""
@@ -85,16 +86,17 @@ class Forecast:
 def forecast(paths: Sequence[str | Path], plan: Plan, options: Options = Options()) -> Forecast:
     """Everything `convert` would decide. Raises: SourceError when there is nothing to read."""
     found = find(paths, options)
-    plan = with_codecs(plan, found.refs)
-    rejected = [Rejected(f.where, f) for f in found.findings if f.severity == "error"]
+    parted = split_refs(found.refs, plan)
+    plan = with_codecs(plan, parted.refs)
+    rejected = [*(Rejected(f.where, f) for f in found.findings if f.severity == "error"), *parted.rejected]
     recordings = []
-    for ref in found.refs:
+    for ref in parted.refs:
         try:
             with sources.open(ref) as recording:
                 recordings.append(_recording(ref, prepare(recording, plan)))
         except TelecineError as error:
             rejected.append(rejection(error, ref))
-    notes = tuple(f for f in found.findings if f.severity != "error")
+    notes = (*(f for f in found.findings if f.severity != "error"), *parted.findings)
     return Forecast(plan, tuple(recordings), tuple(rejected), notes)
 
 

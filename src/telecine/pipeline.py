@@ -26,7 +26,8 @@ from telecine.core.video import Copy
 from telecine.dataset.stage import workspace
 from telecine.dataset.verify import verify as verify_dataset
 from telecine.dataset.writer import DatasetWriter
-from telecine.report import EpisodeReport, Rejected, Report
+from telecine.episodes import split_refs
+from telecine.report import EpisodeReport, Rejected, Report, rejection
 from telecine.run import Run, serial
 
 
@@ -82,14 +83,15 @@ def convert(
     began = time.monotonic()
     progress = progress or Silent()
     found = find(paths, options)
-    plan = with_codecs(plan, found.refs)
-    rejected = [Rejected(f.where, f) for f in found.findings if f.severity == "error"]
+    parted = split_refs(found.refs, plan)
+    plan = with_codecs(plan, parted.refs)
+    rejected = [*(Rejected(f.where, f) for f in found.findings if f.severity == "error"), *parted.rejected]
     episodes: list[EpisodeReport] = []
-    progress.begin(sum(r.size_bytes for r in found.refs))
+    progress.begin(sum(r.size_bytes for r in parted.refs))
     with DatasetWriter.create(root, fps=plan.fps, robot_type=plan.robot_type, overwrite=options.overwrite) as writer:
         with _scratch(writer.root) as scratch:
             work = partial(build, plan=plan, scratch=scratch, progress=progress)
-            refs = () if options.strict and rejected else found.refs
+            refs = () if options.strict and rejected else parted.refs
             for outcome in _added(run(work, refs), writer):
                 if isinstance(outcome, EpisodeReport):
                     episodes.append(outcome)
@@ -97,7 +99,7 @@ def convert(
                 rejected.append(outcome)
                 if options.strict:
                     break
-        findings = [f for f in found.findings if f.severity != "error"]
+        findings = [*(f for f in found.findings if f.severity != "error"), *parted.findings]
         if not episodes or (options.strict and rejected):
             findings.append(_nothing_written(root, strict=options.strict))
             episodes = []
@@ -211,21 +213,6 @@ def _disk_is_full(error: BaseException | None) -> bool:
             return True
         error = error.__cause__
     return False
-
-
-_CODES = {
-    "SourceError": "source-unreadable",
-    "PlanError": "plan-mismatch",
-    "AlignError": "align-missing",
-    "VideoError": "video-damaged",
-    "DatasetError": "dataset-mismatch",
-}
-
-
-def rejection(error: TelecineError, ref: Ref) -> Rejected:
-    """The report's entry for a recording that `error` made unusable."""
-    notes = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
-    return Rejected(ref.label, Finding(_CODES[type(error).__name__], "error", ref.label, f"{error}{notes}"))
 
 
 def _added(outcomes: Iterable[Outcome], writer: DatasetWriter) -> Iterator[EpisodeReport | Rejected]:

@@ -4,7 +4,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from telecine.core.episode import Episode, Use
+from telecine.core.errors import TelecineError
 from telecine.core.findings import Finding, has_errors
+from telecine.core.recording import Ref
 from telecine.core.video import Clip
 
 
@@ -37,6 +39,8 @@ class EpisodeReport:
     recording: str
     rows: int
     tasks: tuple[str, ...]
+    success: bool | None
+    """As the recording or the span says; None where nothing is said."""
     uses: tuple[Use, ...]
     clips: tuple[ClipReport, ...]
     findings: tuple[Finding, ...]
@@ -46,7 +50,8 @@ class EpisodeReport:
         """The part of an episode that outlives its scratch files."""
         clips = tuple(ClipReport.of(c) for c in episode.clips)
         rows = episode.grid.count
-        return cls(index, episode.ref.label, rows, episode.tasks, episode.uses, clips, episode.findings)
+        label, tasks = episode.ref.label, episode.tasks
+        return cls(index, label, rows, tasks, episode.success, episode.uses, clips, episode.findings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,21 @@ class Rejected:
 
     recording: str
     reason: Finding
+
+
+_CODES = {
+    "SourceError": "source-unreadable",
+    "PlanError": "plan-mismatch",
+    "AlignError": "align-missing",
+    "VideoError": "video-damaged",
+    "DatasetError": "dataset-mismatch",
+}
+
+
+def rejection(error: TelecineError, ref: Ref) -> Rejected:
+    """The report's entry for a recording that `error` made unusable."""
+    notes = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
+    return Rejected(ref.label, Finding(_CODES[type(error).__name__], "error", ref.label, f"{error}{notes}"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from telecine.core.errors import PlanError
+from telecine.core.labels import spans_of_csv
 from telecine.core.plan import IMAGES, Plan, make_plan, parse_plan
 
 
@@ -34,6 +33,10 @@ class PlanFlags:
     crf: int | None = None
     gop: int | None = None
     size: str | None = None
+    split_gaps: str | None = None
+    split_marker: str | None = None
+    spans: Path | None = None
+    trim: float | None = None
 
 
 def plan_of(flags: PlanFlags, plan_file: Path | None) -> Plan:
@@ -49,6 +52,7 @@ def plan_of(flags: PlanFlags, plan_file: Path | None) -> Plan:
     if flags.task is not None and flags.task_text is not None:
         raise PlanError("--task names a stream, --task-text gives the text itself; use one of them")
     task = {"from": flags.task} if flags.task is not None else flags.task_text
+    body |= _given({"split": _split(flags)}) | ({} if flags.trim is None else {"trim": {"still": flags.trim}})
     body |= _given({"fps": flags.fps, "task": task, "robot_type": flags.robot_type})
     _check_complete(body)
     return make_plan(body)
@@ -60,11 +64,20 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise PlanError(f"{path}: the plan cannot be read: {error}") from error
     try:
-        parse_plan(text)
+        return parse_plan(text).to_dict()
     except PlanError as error:
         raise PlanError(f"{path}: {error}") from error
-    body: dict[str, Any] = yaml.safe_load(text)
-    return body
+
+
+def _split(flags: PlanFlags) -> dict[str, Any] | None:
+    """The rule of at most one of the three flags."""
+    rules: dict[str, Any] = _given({"gaps": flags.split_gaps, "marker": flags.split_marker})
+    if flags.spans is not None:
+        try:
+            rules["spans"] = spans_of_csv(flags.spans.read_text(encoding="utf-8"), str(flags.spans))
+        except (OSError, UnicodeDecodeError) as error:
+            raise PlanError(f"{flags.spans}: the table of spans cannot be read: {error}") from error
+    return rules or None
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:

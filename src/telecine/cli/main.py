@@ -94,6 +94,18 @@ def convert(
     crf: Annotated[int | None, typer.Option(help="Quality of the encoder; lower is better.")] = None,
     gop: Annotated[int | None, typer.Option(help="Pictures from keyframe to keyframe.")] = None,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Resize pictures, e.g. 320x240.")] = None,
+    split_gaps: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="A pause of more than this starts a new episode, e.g. 2s.")
+    ] = None,
+    split_marker: Annotated[
+        str | None, typer.Option(metavar="STREAM", help="An episode while this stream is not zero; more in the plan.")
+    ] = None,
+    spans: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Episodes as a table: recording, start, stop, task, success.")
+    ] = None,
+    trim: Annotated[
+        float | None, typer.Option(metavar="STILL", help="Leave out idle ends, where nothing moves more than this.")
+    ] = None,
     catalog_url: CatalogUrl = None,
     dataset_name: DatasetName = None,
     catalog_token: CatalogToken = None,
@@ -131,6 +143,10 @@ def convert(
         crf=crf,
         gop=gop,
         size=size,
+        split_gaps=split_gaps,
+        split_marker=split_marker,
+        spans=spans,
+        trim=trim,
     )
     options = Options(overwrite=overwrite, recover=recover, strict=strict, verify=verify, token=catalog_token)
     _run(lambda: run(where, Path(out), flags, plan, options, dry_run=dry_run, json=json))

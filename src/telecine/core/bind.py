@@ -60,6 +60,10 @@ class Binding:
     features: tuple[Bound, ...]
     task: Source | str
     follow: Source | None
+    marker: Source | None = None
+    """The stream that tells episodes apart: `split.marker`, or whose gaps do."""
+    motion: tuple[Source, ...] = ()
+    """The streams that `trim` looks at, where the plan names them."""
 
 
 def bind(plan: Plan, recording: Recording) -> Binding:
@@ -75,12 +79,14 @@ def bind(plan: Plan, recording: Recording) -> Binding:
         follow = _source(Take(stream=plan.clock.follow), plan, recording, "clock.follow", problems)
         if follow is not None and follow.stream.static:
             problems.append(f"clock.follow: {follow.stream.name} is static; it has no stamps to follow")
+    marker = _marker(plan, recording, problems)
+    motion = _motion(plan, recording, problems)
     if problems:
         raise PlanError(
             f"the plan does not fit {recording.ref.label}, {len(problems)} problem(s):\n  " + "\n  ".join(problems)
         )
     assert task is not None
-    return Binding(tuple(features), task, follow)
+    return Binding(tuple(features), task, follow, marker, motion)
 
 
 def find_stream(name: str, streams: Mapping[str, Stream]) -> Stream | str:
@@ -188,18 +194,19 @@ def _width(source: Source) -> int:
 
 
 def _task(plan: Plan, recording: Recording, problems: list[str]) -> Source | str | None:
-    task = plan.task
+    task, part = plan.task, recording.ref.part
+    if part is not None and part.task is not None:
+        return part.task
     if task.constant is not None:
         return task.constant
     if task.recordings is not None:
         texts = dict(task.recordings)
-        file_name = recording.ref.path.rstrip("/").rpartition("/")[2]
-        keys = [recording.ref.id, file_name, file_name.rpartition(".")[0]]
+        keys = recording.ref.names
         found = [texts[k] for k in keys if k in texts]
         if not found:
             problems.append(
-                f"task.recordings: no text for {recording.ref.label}{suggest(file_name, texts)}; "
-                f"looked for {', '.join(repr(k) for k in keys if k)}"
+                f"task.recordings: no text for {recording.ref.label}{suggest(keys[-1], texts)}; "
+                f"looked for {', '.join(map(repr, keys))}"
             )
             return None
         return found[0]
@@ -209,3 +216,41 @@ def _task(plan: Plan, recording: Recording, problems: list[str]) -> Source | str
         problems.append(f"task.from: {source.stream.name} is a {source.stream.kind} stream, not text")
         return None
     return source
+
+
+def _marker(plan: Plan, recording: Recording, problems: list[str]) -> Source | None:
+    """The stream that `split` asks; what it holds must be comparable."""
+    if plan.split is None:
+        return None
+    name, where = plan.split.marker or plan.split.stream, "split.marker" if plan.split.marker else "split.stream"
+    source = None if name is None else _source(Take(stream=name), plan, recording, where, problems)
+    if source is None:
+        return None
+    if source.stream.static:
+        problems.append(f"{where}: {name} is one static value; it cannot tell episodes apart")
+    if plan.split.marker is not None and source.stream.kind not in ("text", "vector"):
+        problems.append(f"split.marker: {name} is a {source.stream.kind} stream; markers are numbers or text")
+    if source.stream.kind == "text" and plan.split.needs_numbers:
+        problems.append(f"split.edges: {name} is text, which is not high or low; give `start`, or `edges: change`")
+    return source
+
+
+def _motion(plan: Plan, recording: Recording, problems: list[str]) -> tuple[Source, ...]:
+    """The streams whose motion `trim` measures: those it names, else the action and the observations."""
+    if plan.trim is None:
+        return ()
+    found = [_source(take, plan, recording, "trim.by", problems) for take in _watched(plan)]
+    odd = [s.stream.name for s in found if s is not None and (s.stream.kind != "vector" or s.stream.static)]
+    if odd and plan.trim.by:
+        problems.append(f"trim.by: no numbers that move in {', '.join(odd)}")
+    moving = tuple(s for s in found if s is not None and s.stream.kind == "vector" and not s.stream.static)
+    if not moving and not problems:
+        problems.append("trim: no planned action or observation holds numbers; name the streams in `by`")
+    return moving
+
+
+def _watched(plan: Plan) -> tuple[Take, ...]:
+    assert plan.trim is not None
+    if plan.trim.by:
+        return tuple(Take(stream=name) for name in plan.trim.by)
+    return tuple(t for f in plan.features if f.key.startswith(("action", "observation")) for t in f.sources)

@@ -61,6 +61,8 @@ class Episode:
     clips: tuple[Clip, ...] = ()
     uses: tuple[Use, ...] = ()
     findings: tuple[Finding, ...] = field(default=())
+    success: bool | None = None
+    """Whether the episode went well, where the recording or the plan says so."""
 
     @property
     def tasks(self) -> tuple[str, ...]:

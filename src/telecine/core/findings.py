@@ -15,9 +15,14 @@ CODES: dict[str, str] = {
     "source-empty": "A recording holds no data, or nothing with time.",
     # plan
     "plan-mismatch": "The plan does not fit this recording.",
+    # splitting
+    "split-parts": "A recording was split into several episodes.",
+    "split-none": "A recording holds no episode by the plan's rule for splitting.",
+    "split-short": "Episodes that are shorter than the plan asks for were left out.",
     # alignment
     "align-missing": "A stream has no usable sample at some ticks.",
     "align-trimmed": "Ticks without a sample were cut from the start or the end.",
+    "align-idle": "Time in which nothing moves was left out at the start or the end.",
     "align-gap": "A stream stops for longer than it should.",
     "align-duplicates": "A stream holds several samples with one stamp; the last one counts.",
     "align-backwards": "Stamps go back in time; samples were sorted by stamp.",

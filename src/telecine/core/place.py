@@ -11,16 +11,18 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from telecine.core.align import MISSING, Camera, Rate, between, choose_phase, hold, keeps_pace, measure, nearest
+from telecine.core.align import MISSING, Camera, Rate, between, choose_phase, hold, measure, nearest
 from telecine.core.arrow import array, numbers
 from telecine.core.bind import Binding, Bound, Source, bind
 from telecine.core.columns import blended, column_array, column_of
 from telecine.core.episode import Column, Episode, Use
 from telecine.core.errors import AlignError
 from telecine.core.findings import Finding
+from telecine.core.idle import without_idle
 from telecine.core.plan import Feature, Plan
 from telecine.core.plan_parts import format_duration
-from telecine.core.recording import Array, Recording, Ref
+from telecine.core.recording import Array, Part, Recording, Ref
+from telecine.core.span import bounds_of, span, trims
 from telecine.core.time import SECOND, Grid, Rows, Times
 from telecine.core.video import Clip
 
@@ -46,22 +48,12 @@ class Placed:
     picks: tuple[Pick, ...]
     uses: tuple[Use, ...]
     findings: tuple[Finding, ...]
+    success: bool | None = None
 
     def with_clips(self, clips: tuple[Clip, ...], findings: tuple[Finding, ...] = ()) -> Episode:
         """The finished episode."""
         every = self.findings + findings
-        return Episode(self.ref, self.grid, self.rows, self.columns, clips, self.uses, every)
-
-
-@dataclass(frozen=True, slots=True)
-class _Bounds:
-    """From when to when a stream can answer: [start_ns, stop_ns], None where it sets no end."""
-
-    name: str
-    start_ns: int
-    stop_ns: int | None
-    must: bool
-    """The plan says `missing: error`."""
+        return Episode(self.ref, self.grid, self.rows, self.columns, clips, self.uses, every, self.success)
 
 
 def place(recording: Recording, plan: Plan) -> Placed:
@@ -71,10 +63,10 @@ def place(recording: Recording, plan: Plan) -> Placed:
     """
     binding = bind(plan, recording)
     where = recording.ref.label
-    ticks, trims = _ticks(binding, plan, where)
+    ticks, cuts = _ticks(binding, plan, where, recording.ref.part)
     grid = Grid(int(ticks[0]), int(ticks.size), Fraction(plan.fps))
     uses: list[Use] = []
-    findings = [*trims, *_notes(recording, binding)]
+    findings = [*cuts, *_notes(recording, binding)]
     columns: list[Column] = []
     arrays: dict[str, pa.Array] = {}
     picks: list[Pick] = []
@@ -90,13 +82,29 @@ def place(recording: Recording, plan: Plan) -> Placed:
     arrays["timestamp"] = numbers((np.arange(grid.count) / plan.fps).astype(np.float32))
     arrays["task"] = _task(binding.task, ticks, where)
     findings += _use_findings(uses, {p.feature.key for p in picks}, where)
-    return Placed(recording.ref, grid, pa.table(arrays), tuple(columns), tuple(picks), tuple(uses), tuple(findings))
+    table, success = pa.table(arrays), _success(recording)
+    return Placed(recording.ref, grid, table, tuple(columns), tuple(picks), tuple(uses), tuple(findings), success)
 
 
-def _ticks(binding: Binding, plan: Plan, where: str) -> tuple[Times, list[Finding]]:
+def _success(recording: Recording) -> bool | None:
+    """What the part says, else the recording; other words than these stay unsaid."""
+    if recording.ref.part is not None and recording.ref.part.success is not None:
+        return recording.ref.part.success
+    word = recording.attrs.get("success", "").strip().lower()
+    return {"true": True, "1": True, "yes": True, "success": True}.get(
+        word, False if word in ("false", "0", "no", "failure", "failed") else None
+    )
+
+
+def _ticks(binding: Binding, plan: Plan, where: str, part: Part | None) -> tuple[Times, list[Finding]]:
     """(n,) ticks, n > 0, and what was cut from the streams to get there."""
-    bounds = list(_bounds(binding, plan.fps, where))
-    start, stop = _span(bounds, where, plan.fps)
+    bounds = list(bounds_of(binding, plan.fps, where, part))
+    whole = span(bounds, where, plan.fps)
+    start, stop = whole
+    findings: list[Finding] = []
+    if plan.trim is not None:
+        (start, stop), idle = without_idle(binding, plan.trim, whole, where)
+        findings.append(idle)
     if binding.follow is not None:
         times = np.unique(binding.follow.times())
         ticks = times[(times >= start) & (times <= stop)]
@@ -117,88 +125,9 @@ def _ticks(binding: Binding, plan: Plan, where: str) -> tuple[Times, list[Findin
             f"{where}: the streams overlap for {format_duration(max(stop - start, 0))}, too short for one row at "
             f"{plan.fps} fps; leave out the shortest stream or reject this recording"
         )
-    return ticks, _trims(bounds, int(ticks[0]), int(ticks[-1]), plan.fps, where)
-
-
-def _bounds(binding: Binding, fps: int, where: str) -> Iterator[_Bounds]:
-    for bound in binding.features:
-        for source in bound.sources:
-            if not source.stream.static:
-                yield _bounds_of(bound.feature, source, fps, where)
-    if isinstance(binding.task, Source) and not binding.task.stream.static:
-        times = _some(binding.task, where)
-        yield _Bounds(binding.task.stream.name, int(times[0]), None, must=False)
-
-
-def _bounds_of(feature: Feature, source: Source, fps: int, where: str) -> _Bounds:
-    """A sample stands until the next one would have come, so `hold` reaches one period past the last sample.
-
-    For a stream that runs at `fps` that is exactly one tick: jitter must not make a row more.
-    """
-    times = _some(source, where)
-    must = feature.missing == "error"
-    if feature.limit is None or source.stream.kind == "text":
-        return _Bounds(source.stream.name, int(times[0]), None, must)
-    rate = measure(times)
-    limit = rate.auto_limit_ns if feature.limit == "auto" else int(feature.limit)
-    period = SECOND // fps if keeps_pace(times, Fraction(fps)) else rate.period_ns
-    reach = {"hold": min(max(period - 1, 0), limit), "nearest": min(period // 2, limit)}
-    return _Bounds(source.stream.name, int(times[0]), int(times[-1]) + reach.get(feature.how, 0), must)
-
-
-def _some(source: Source, where: str) -> Times:
-    times = source.times()
-    if not times.size:
-        raise AlignError(f"{where}: {source.stream.name} has no samples on {source.clock!r}; leave the feature out")
-    return times
-
-
-def _span(bounds: list[_Bounds], where: str, fps: int) -> tuple[int, int]:
-    """The span [start, stop] in which every stream can answer."""
-    if not bounds:
-        raise AlignError(f"{where}: every planned stream is static; at least one must have stamps to make rows of")
-    leading = [b for b in bounds if not b.must] or bounds
-    start = max(b.start_ns for b in leading)
-    stop = min((b.stop_ns for b in leading if b.stop_ns is not None), default=max(b.start_ns for b in bounds))
-    period = SECOND // fps
-    for b in bounds:
-        late, early = b.start_ns - start, stop - (b.stop_ns if b.stop_ns is not None else stop)
-        if b.must and max(late, early) > period:
-            side = f"starts {late / 1e9:.3f} s late" if late > period else f"ends {early / 1e9:.3f} s early"
-            raise AlignError(f"{where}: {b.name} {side}; set `missing: trim` to cut the episode to what it covers")
-    start = max(start, *(b.start_ns for b in bounds))
-    stop = min(stop, *(b.stop_ns for b in bounds if b.stop_ns is not None), stop)
-    if stop < start:
-        spans = "; ".join(f"{b.name} from {_at(b.start_ns, bounds)} to {_at(b.stop_ns, bounds)}" for b in bounds)
-        raise AlignError(f"{where}: the streams do not overlap in time: {spans}; do they use one clock?")
-    return start, stop
-
-
-def _at(time_ns: int | None, bounds: list[_Bounds]) -> str:
-    origin = min(b.start_ns for b in bounds)
-    return "the end" if time_ns is None else f"{(time_ns - origin) / 1e9:.3f} s"
-
-
-def _trims(bounds: list[_Bounds], first: int, last: int, fps: int, where: str) -> list[Finding]:
-    period = SECOND // fps
-    earliest = min(b.start_ns for b in bounds)
-    ends = [b.stop_ns for b in bounds if b.stop_ns is not None]
-    found: list[Finding] = []
-    for cut, side, culprit in (
-        (first - earliest, "start", max(bounds, key=lambda b: b.start_ns)),
-        (max(ends, default=last) - last, "end", min(bounds, key=lambda b: b.stop_ns or max(ends, default=0))),
-    ):
-        if cut > 2 * period:
-            found.append(
-                Finding(
-                    "align-trimmed",
-                    "warning" if cut > SECOND else "info",
-                    where,
-                    f"{cut / 1e9:.3f} s cut from the {side}, where {culprit.name} has no samples",
-                    "set `missing: error` on it to reject such recordings" if cut > SECOND else "",
-                )
-            )
-    return found
+    if (start, stop) == whole:
+        findings += trims(bounds, int(ticks[0]), int(ticks[-1]), plan.fps, where)
+    return ticks, findings
 
 
 def _check_rate(rate: Rate, plan: Plan, name: str, where: str) -> None:

@@ -18,6 +18,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from telecine.core.align import How
 from telecine.core.errors import PlanError
 from telecine.core.plan_parts import Duration, Limit, Model, Phase
+from telecine.core.plan_split import Label, Split, Trim
 from telecine.core.recording import Codec
 
 MAX_YAML_BYTES = 1_000_000
@@ -136,6 +137,8 @@ class Plan(Model):
     clock: Clock
     features: Annotated[tuple[Feature, ...], BeforeValidator(_parse_features)]
     task: Annotated[Task, BeforeValidator(_parse_task)]
+    split: Split | None = Field(None, description="Several episodes out of one recording.")
+    trim: Trim | None = Field(None, description="Leave out idle time at the start and the end of episodes.")
     robot_type: str | None = None
     layout: Literal["v3.0"] = "v3.0"
     video: Video = Field(default_factory=lambda: Video.model_validate({}), description="How cameras are stored.")
@@ -274,7 +277,7 @@ def _sentence(item: Any) -> str:
 
 def known_keys() -> list[str]:
     """Every key that a plan file may use, at any level."""
-    models = (Plan, Clock, Feature, Take, Task, Video)
+    models = (Plan, Clock, Feature, Take, Task, Video, Split, Label, Trim)
     return sorted({field.alias or name for m in models for name, field in m.model_fields.items()} - {"key"})
 
 
@@ -300,6 +303,15 @@ def json_schema() -> dict[str, Any]:
     schema["$defs"]["Task"]["properties"]["recordings"] = texts
     duration = {"type": "string", "examples": ["40ms", "0.5s"]}
     schema["$defs"]["Take"]["properties"]["offset"] |= duration
+    for model, name in (("Split", "gaps"), ("Split", "shortest"), ("Trim", "margin")):
+        described = schema["$defs"][model]["properties"][name]
+        schema["$defs"][model]["properties"][name] = {"description": described["description"], **duration}
+    for name in ("start", "stop"):
+        moment = schema["$defs"]["Label"]["properties"][name]
+        schema["$defs"]["Label"]["properties"][name] = {
+            "description": moment["description"],
+            "type": ["number", "string"],
+        }
     for model, name in (("Feature", "limit"), ("Clock", "phase")):
         described = schema["$defs"][model]["properties"][name]
         schema["$defs"][model]["properties"][name] = {"description": described["description"], **duration}

@@ -159,6 +159,19 @@ Stream: TypeAlias = VectorStream | TextStream | ImageStream | VideoStream
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One episode of a recording that holds several: [start_ns, stop_ns] on the plan's clock."""
+
+    number: int
+    """From 0, in order of time."""
+    start_ns: int
+    stop_ns: int
+    task: str | None = None
+    """Overrides the plan's."""
+    success: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ref:
     """Where a recording is: the unit of work. Small, picklable, sorted by (path, id)."""
 
@@ -171,11 +184,20 @@ class Ref:
     """Read a damaged file up to its last whole message."""
     token: str | None = field(default=None, repr=False, compare=False)
     """Access token of a remote catalog; never printed, never stored."""
+    part: Part | None = None
+    """The episode meant, where the plan splits a recording into several."""
 
     @property
     def label(self) -> str:
-        """What reports call it: the path, and the id where it is needed."""
-        return f"{self.path}#{self.id}" if self.id else self.path
+        """What reports call it: the path, the id where it is needed, and the number of the part."""
+        name = f"{self.path}#{self.id}" if self.id else self.path
+        return name if self.part is None else f"{name}@{self.part.number}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a plan may call the recording: its id, its file name, and that without the suffix."""
+        file_name = self.path.rstrip("/").rpartition("/")[2]
+        return tuple(dict.fromkeys(n for n in (self.id, file_name, file_name.rpartition(".")[0]) if n))
 
 
 @dataclass(slots=True)

@@ -47,6 +47,7 @@ PROVENANCE_SCHEMA = pa.schema(
         ("recording_id", pa.string()),
         ("start_ns", pa.int64()),
         ("ticks", pa.int64()),
+        ("success", pa.bool_()),
         (
             "cameras",
             pa.list_(

@@ -271,6 +271,7 @@ def _provenance(episode: Episode, index: int) -> dict[str, Any]:
         "recording_id": episode.ref.id,
         "start_ns": episode.grid.start_ns,
         "ticks": episode.grid.count,
+        "success": episode.success,
         "cameras": [
             {"key": c.key, "copied": c.copied, "why": c.why, "preroll": c.preroll, "frames": c.frames}
             for c in episode.clips

@@ -1,0 +1,59 @@
+"""One long recording becomes several episodes, each with its own pictures, task and success."""
+
+import pyarrow.parquet as pq
+import pytest
+
+from support.robot import ORIGIN_NS, Camera, jittered, mode_signal, robot_plan, write_robot
+from telecine import compare, convert, make_plan
+from telecine.forecast import forecast
+
+pytestmark = pytest.mark.usefixtures("rerun")
+
+LABELS = [
+    {"recording": "long", "start": 0.4, "stop": 1.4, "task": "pick", "success": True},
+    {"recording": "long", "start": 1.5, "stop": 2.3, "success": False},
+]
+
+
+def long_recording(tmp_path, store):
+    cameras = {"front": Camera(jittered(70), store)}
+    write_robot(tmp_path / "recordings" / "long.rrd", cameras, stop_s=2.9, extra=mode_signal(2.9))
+    return tmp_path / "recordings"
+
+
+@pytest.mark.parametrize("store", ["x264", "jpeg"])
+def test_spans_become_episodes_that_hold_what_the_recording_shows_then(tmp_path, store):
+    folder, root = long_recording(tmp_path, store), tmp_path / "out"
+    report = convert([folder], root, make_plan(robot_plan("front", split={"spans": LABELS})))
+    assert report.ok, report.rejected
+    assert [(e.recording.rpartition("@")[2], e.rows) for e in report.episodes] == [("0", 30), ("1", 24)]
+    assert [e.tasks for e in report.episodes] == [("pick",), ("task 0",)]
+    assert [f.code for f in compare(root, [folder]) if f.severity != "info"] == []
+    origins = pq.read_table(root / "meta" / "telecine" / "provenance.parquet").to_pylist()
+    assert [o["success"] for o in origins] == [True, False]
+    starts = [(o["start_ns"] - ORIGIN_NS) / 1e9 for o in origins]
+    assert starts == pytest.approx([0.6, 1.7], abs=1 / 30)  # the first stamp of all is at 0.2 s
+
+
+def test_a_marker_and_idle_ends_are_found_and_told(tmp_path):
+    folder = long_recording(tmp_path, "jpeg")
+    split = {"marker": "/phase", "edges": "change", "shortest": "450ms"}
+    plan = make_plan(robot_plan("front", split=split, trim={"still": 0.05, "by": ["/action"], "margin": "0s"}))
+    report = convert([folder], tmp_path / "out", plan)
+    assert report.ok, report.rejected
+    assert [f.code for f in report.findings if f.code.startswith("split")] == ["split-parts", "split-short"]
+    assert all("align-idle" in [f.code for f in e.findings] for e in report.episodes)
+    assert [r.rows for r in forecast([folder], plan).recordings] == [e.rows for e in report.episodes]
+
+
+def test_a_recording_without_an_episode_is_rejected_by_name(tmp_path):
+    folder = long_recording(tmp_path, "jpeg")
+    labels = [{**LABELS[0], "recording": "other"}]
+    report = convert([folder], tmp_path / "out", make_plan(robot_plan("front", split={"spans": labels})))
+    assert [(r.recording.rpartition("/")[2], r.reason.code) for r in report.rejected] == [
+        ("long.rrd#episode-0", "split-none")
+    ]
+    with_misfit = make_plan(robot_plan("front", split={"marker": "/phases", "edges": "change"}))
+    report = convert([folder], tmp_path / "out", with_misfit)
+    assert [r.reason.code for r in report.rejected] == ["plan-mismatch"]
+    assert "did you mean '/phase'" in report.rejected[0].reason.message
