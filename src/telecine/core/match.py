@@ -15,63 +15,76 @@ from telecine.core.time import Rows, Times
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Windows:
-    """Pictures that each of m ticks may show: low[i] .. high[i], both included.
+    """Pictures that each of m ticks may show: low[i] .. high[i], both included, and best of all wanted[i].
 
-    low, high: (m,) int64, each non-decreasing, low <= high.
+    low, high, wanted: (m,) int64, each non-decreasing, low <= wanted <= high.
     """
 
     low: Rows
     high: Rows
+    wanted: Rows
 
 
 def windows(times: Times, ticks: Times, reach_ns: int, *, causal: bool) -> Windows:
     """Every picture within `reach_ns` of each tick, none from after it when `causal`; never fewer than one.
 
-    times: (n,) int64 ns, non-decreasing, n > 0; ticks: (m,) int64 ns, non-decreasing. Where no picture is within
-    reach, the one that `hold` (or `nearest`) chooses is alone in its window; it may be further away than any limit.
+    times: (n,) int64 ns, non-decreasing, n > 0; ticks: (m,) int64 ns, non-decreasing. Wanted is the picture that
+    `hold` (or `nearest`) chooses; where none is within reach it is alone in its window, however far away it is.
     A tick before the first picture gets that one; callers ask for such ticks only when not causal.
     """
-    chosen = np.maximum(hold(times, ticks, None) if causal else nearest(times, ticks, None), 0)
+    wanted = np.maximum(hold(times, ticks, None) if causal else nearest(times, ticks, None), 0)
     first = np.searchsorted(times, ticks - reach_ns, side="left").astype(np.int64)
     last = np.searchsorted(times, ticks + (0 if causal else reach_ns), side="right").astype(np.int64) - 1
     alone = last < first
     # Of several pictures with one stamp `nearest` takes the last, the window after it may begin with the first.
-    low = np.maximum.accumulate(np.where(alone, chosen, first))
-    return Windows(low, np.where(alone, chosen, last))
+    low = np.maximum.accumulate(np.where(alone, wanted, first))
+    return Windows(low, np.where(alone, wanted, last), wanted)
 
 
 def fewest_changes(allowed: Windows) -> Rows:
-    """(m,) int64 pictures, non-decreasing, one in each window, with the fewest changes; of such the latest pictures.
+    """(m,) int64 pictures, non-decreasing, one in each window, with the fewest changes, near the wanted ones.
 
     A change is a picture shown once more or a picture left out between the first and the last. With s = row - tick
     number their count is sum |s[i+1] - s[i]|. The least count of changes up to tick i that ends at s is, as a function
-    of s, a constant plus the distance from an interval, which is carried forward; going back, each tick takes the
-    greatest s that keeps the sum. That rows never go back follows from windows that never do.
+    of s, a constant plus the distance from an interval, which is carried forward; going back, each tick takes of the
+    s that keep the sum the one nearest to what it wants (with `hold`, the latest). That rows never go back follows
+    from windows that never do.
     """
     number = np.arange(allowed.low.size)
     low, high = (allowed.low - number).tolist(), (allowed.high - number).tolist()
-    best: list[tuple[int, int]] = []
-    for least, most in zip(low, high, strict=True):
-        start, stop = best[-1] if best else (least, most)
-        if least > stop:
-            best.append((least, least))
-        elif most < start:
-            best.append((most, most))
-        else:
-            best.append((max(start, least), min(stop, most)))
+    best, stretch = _intervals(low, high)
+    if not best:
+        return number
+    wanted = allowed.wanted - number
+    after = int(np.clip(np.median(wanted[stretch:]), *best[-1]))
     path = []
-    after = best[-1][1] if best else 0
-    for (start, stop), most in zip(reversed(best), reversed(high), strict=True):
-        after = min(after, most) if after > stop else max(after, start)
+    for (start, stop), least, most, want in zip(best[::-1], low[::-1], high[::-1], wanted[::-1].tolist(), strict=True):
+        if after > stop:
+            after = min(max(want, stop), after, most)
+        elif after < start:
+            after = max(min(want, start), after, least)
         path.append(after)
     return np.array(path[::-1], np.int64) + number
+
+
+def _intervals(low: list[int], high: list[int]) -> tuple[list[tuple[int, int]], int]:
+    """For each tick the s at which the fewest changes up to it can end, and from which tick on no change is needed."""
+    best: list[tuple[int, int]] = []
+    stretch = 0
+    for number, (least, most) in enumerate(zip(low, high, strict=True)):
+        start, stop = best[-1] if best else (least, most)
+        if least > stop or most < start:
+            start = stop = least if least > stop else most
+            stretch = number
+        best.append((max(start, least), min(stop, most)))
+    return best, stretch
 
 
 def settle(rows: Rows, allowed: Windows, keys: Rows, repeats: Rows | None) -> Rows:
     """The same changes, each moved within its windows to the nearest place where it costs nothing or least.
 
-    A picture left out costs nothing when a keyframe follows; one shown again costs nothing where a skipped picture
-    fits behind it, and least just before a keyframe.
+    A picture left out costs nothing when a keyframe follows; one shown again costs next to nothing where a skipped
+    picture fits behind it, and least just before a keyframe.
 
     rows: (m,) as `fewest_changes` gives; keys: increasing positions of keyframes in display order; repeats: (n,) how
     often each picture, in display order, can be repeated; None: never. Returns (m,) with as many changes.
