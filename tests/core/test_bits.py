@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telecine.core.bits import Bits, HeaderError, at_most
+from telecine.core.bits import Bits, BitWriter, HeaderError, at_most
 
 
 def packed(text):
@@ -64,3 +64,30 @@ def test_a_number_above_its_limit_is_a_header_error_that_names_it():
     assert at_most(3, 3, "x") == 3
     with pytest.raises(HeaderError, match="x is 4, at most 3 can be"):
         at_most(4, 3, "x")
+
+
+numbers = st.one_of(
+    st.tuples(st.just("u"), st.integers(0, 2**16 - 1), st.just(16)),
+    st.tuples(st.just("ue"), st.integers(0, 2**32 - 2)),
+    st.tuples(st.just("se"), st.integers(-(2**31) + 1, 2**31 - 1)),
+    st.tuples(st.just("flag"), st.booleans()),
+)
+
+
+@given(st.lists(numbers, max_size=20))
+def test_what_is_written_is_read_back(fields):
+    writer = BitWriter()
+    for name, value, *size in fields:
+        getattr(writer, name)(value, *size)
+    written = writer.closed()
+    bits = Bits(written)
+    assert [getattr(bits, name)(*size) for name, _, *size in fields] == [value for _, value, *_ in fields]
+    assert bits.u(1) == 1  # the stop bit, and zeros up to the end of the byte
+    left = 0
+    while True:
+        try:
+            assert bits.u(1) == 0
+        except HeaderError:
+            break
+        left += 1
+    assert left < 8

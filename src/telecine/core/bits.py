@@ -1,4 +1,4 @@
-"""Bits of a coded header, read from bytes that nobody vouches for.
+"""Bits of a coded header, read from bytes that nobody vouches for, and written.
 
 Every count and length in a header may be a lie, so whoever reads one checks it with `at_most` before using it.
 """
@@ -34,7 +34,13 @@ class Bits:
 
     def flag(self) -> bool:
         """The next bit."""
-        return self.u(1) == 1
+        left = self._left - 1  # as `u` does, which would take twice as long for the most frequent field
+        if left < 0:
+            raise HeaderError("it ends too early")
+        value = self._value >> left
+        self._value -= value << left
+        self._left = left
+        return value == 1
 
     def ue(self) -> int:
         """An unsigned Exp-Golomb number, below 2**33."""
@@ -53,6 +59,37 @@ class Bits:
         """A signed Exp-Golomb number."""
         code = self.ue()
         return (code + 1) // 2 if code & 1 else -(code // 2)
+
+
+class BitWriter:
+    """Writes a header from its first bit, in the terms in which `Bits` reads it."""
+
+    __slots__ = ("_size", "_value")
+
+    def __init__(self) -> None:
+        self._value = self._size = 0
+
+    def u(self, value: int, n: int) -> None:
+        """An unsigned number, 0 <= value < 2**n, as n bits."""
+        self._value = self._value << n | value
+        self._size += n
+
+    def flag(self, value: bool) -> None:
+        """One bit."""
+        self.u(int(value), 1)
+
+    def ue(self, value: int) -> None:
+        """An unsigned Exp-Golomb number, 0 <= value."""
+        self.u(value + 1, 2 * (value + 1).bit_length() - 1)
+
+    def se(self, value: int) -> None:
+        """A signed Exp-Golomb number."""
+        self.ue(2 * value - 1 if value > 0 else -2 * value)
+
+    def closed(self) -> bytes:
+        """All bits, a stop bit, and zeros up to the end of the byte (rbsp_trailing_bits, 7.3.2.11)."""
+        after = 7 - self._size % 8
+        return ((self._value << 1 | 1) << after).to_bytes((self._size + 1 + after) // 8, "big")
 
 
 def at_most(value: int, limit: int, what: str) -> int:

@@ -6,11 +6,13 @@ resets the order in mid-sequence (memory_management_control_operation 5; no came
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from telecine.core.bits import LONGEST, Bits, HeaderError, at_most
+from telecine.core.h264_marking import Coding, coding, obstacle
 from telecine.core.nal import ParameterSets, has_recovery_point, leading, nothing_shown, payload, vui_colour
 from telecine.core.recording import Buffer
-from telecine.core.unit import LARGEST_PX, MATRICES, Entry, Unit, pixel_format
+from telecine.core.unit import ENDLESS, LARGEST_PX, MATRICES, Entry, Unit, pixel_format
 from telecine.core.video import PictureFormat
 
 _SLICE, _PARTITIONS, _IDR, _SEI, _SPS, _PPS = 1, (2, 3, 4), 5, 6, 7, 8
@@ -37,6 +39,12 @@ class Sps:
     frame_mbs_only: bool
     gaps_allowed: bool
     separate_planes: bool
+    references: int
+    """max_num_ref_frames."""
+    macroblocks: int
+    """In a frame."""
+    chroma: int
+    """chroma_format_idc."""
 
     @property
     def key(self) -> tuple[int, int]:
@@ -95,7 +103,7 @@ def _sps(bits: Bits) -> Sps:
             bits.se()
         for _ in range(at_most(bits.ue(), 255, "num_ref_frames_in_pic_order_cnt_cycle")):
             bits.se()
-    bits.ue()
+    references = bits.ue()
     gaps_allowed = bits.flag()
     mbs_wide, map_units_high = bits.ue() + 1, bits.ue() + 1
     frame_mbs_only = bits.flag()
@@ -107,7 +115,11 @@ def _sps(bits: Bits) -> Sps:
     # FFmpeg shows pictures without colour as 4:2:0 with neutral colour.
     name = pixel_format(chroma or 1, depth, full_range=full_range, rgb=matrix == 0)
     fmt = PictureFormat("h264", width, height, name, MATRICES.get(matrix, "other"))
-    return Sps(number, fmt, frame_num_bits, poc_type, poc_lsb_bits, frame_mbs_only, gaps_allowed, separate)
+    macroblocks = mbs_wide * map_units_high * (1 if frame_mbs_only else 2)
+    return Sps(
+        number, fmt, frame_num_bits, poc_type, poc_lsb_bits, frame_mbs_only, gaps_allowed, separate, references,
+        macroblocks, chroma,
+    )  # fmt: skip
 
 
 def _sampling(bits: Bits) -> tuple[int, int, bool]:
@@ -144,15 +156,32 @@ def _cropped(bits: Bits, mbs_wide: int, map_units_high: int, chroma: int, *, fie
     return at_most(width, LARGEST_PX, "the width"), at_most(height, LARGEST_PX, "the height")
 
 
+class Slice(NamedTuple):
+    """The start of a slice header: its sequence parameter set, frame_num, and pic_order_cnt_lsb (0 when not sent)."""
+
+    sps: Sps
+    frame_num: int
+    order_lsb: int
+
+
 class H264:
-    """Reads packet after packet of one stream, in decode order."""
+    """Reads packet after packet of one stream, in decode order.
+
+    last: the first slice of the last packet that had a readable one.
+    """
 
     def __init__(self) -> None:
+        self.last: Slice | None = None
         self._sets: ParameterSets[Sps | Pps] = ParameterSets(parameter_set)
-        self._in_use: dict[int, Sps] = {}
+        self._in_use: dict[int, tuple[Sps, Coding]] = {}
         self._frame_num: int | None = None
         self._order = self._rounds = self._last_frame_num = 0
         self._poc_msb = self._poc_lsb = 0
+
+    @property
+    def picture_sets(self) -> frozenset[int]:
+        """Numbers of the picture parameter sets in force."""
+        return frozenset(number for rank, number in self._sets.active if rank == 1)
 
     def read(self, packet: Buffer) -> Unit:
         """What the packet's headers say; never raises."""
@@ -182,7 +211,7 @@ class H264:
             return self._damaged("data partitioning is not supported")
         bits = Bits(header)
         first_mb, slice_type, pps_id = bits.ue(), bits.ue() % 5, bits.ue()
-        sps = self._in_use.get(pps_id) or self._sps_of(pps_id)
+        sps, used = self._in_use.get(pps_id) or self._used_by(pps_id)
         if sps.separate_planes:
             bits.u(2)
         frame_num = bits.u(sps.frame_num_bits)
@@ -196,23 +225,27 @@ class H264:
         if idr:
             bits.ue()
             self._order = self._poc_msb = self._poc_lsb = 0
+        lsb = bits.u(sps.poc_lsb_bits)
+        self.last = Slice(sps, frame_num, lsb)
         if sps.poc_type == 0:
-            self._order = self._poc(bits.u(sps.poc_lsb_bits), sps, reference=reference)
+            self._order = self._poc(lsb, sps, reference=reference)
         elif sps.poc_type == 2:
             self._order = self._counted(frame_num, sps, reference=reference, idr=idr)
         else:
             self._order += not idr
             problem = problem or "picture order count type 1 is not supported"
         entry: Entry = "key" if idr else "none" if recovery is None else _recovery(recovery, slice_type)
-        return Unit(self._order, idr, entry, reference, 0, False, sps.format, problem)
+        fixed = _obstacle(sps, reference=reference) or obstacle(bits, slice_type, used, idr=idr)
+        repeats = 0 if fixed else ENDLESS if sps.poc_type == 2 else (1 << sps.poc_lsb_bits - 1) - 1
+        return Unit(self._order, idr, entry, reference, 0, False, sps.format, problem, repeats, fixed)
 
-    def _sps_of(self, pps_id: int) -> Sps:
+    def _used_by(self, pps_id: int) -> tuple[Sps, Coding]:
         pps = self._sets.parsed((1, pps_id), "picture parameter set")
         assert isinstance(pps, Pps)
         sps = self._sets.parsed((0, pps.sps), "sequence parameter set")
         assert isinstance(sps, Sps)
-        self._in_use[pps_id] = sps
-        return sps
+        self._in_use[pps_id] = sps, coding(self._sets.active[1, pps_id].raw)
+        return self._in_use[pps_id]
 
     def _gap(self, frame_num: int, sps: Sps, *, idr: bool) -> str:
         """A reference picture was lost when frame_num rises by more than one (7.4.3)."""
@@ -242,6 +275,19 @@ class H264:
         if reference:
             self._poc_msb, self._poc_lsb = msb, lsb
         return msb + lsb
+
+
+def _obstacle(sps: Sps, *, reference: bool) -> str:
+    """What in the sequence parameter set, or in the first byte, keeps a picture from being repeated."""
+    if not reference:
+        return "no other picture may refer to it"
+    if not sps.references:
+        return "the stream keeps no picture to refer to"
+    if not sps.frame_mbs_only:
+        return "it is coded for interlacing"
+    if sps.chroma != 1:
+        return "its sampling is not 4:2:0"
+    return "picture order count type 1 is not supported" if sps.poc_type == 1 else ""
 
 
 def _lost(expected: int, frame_num: int) -> str:

@@ -73,4 +73,6 @@ def from_first_keyframe(index: PacketIndex) -> tuple[int, PacketIndex]:
         open_gop=index.open_gop,
         intra_refresh=index.intra_refresh,
         problems=tuple((at - skip, what) for at, what in index.problems if at >= skip),
+        repeats=None if index.repeats is None else index.repeats[skip:],
+        no_repeats=index.no_repeats,
     )

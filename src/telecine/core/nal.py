@@ -3,6 +3,7 @@
 Looks no further into a packet than its first slice, since everything copy-or-encode needs stands before or in it.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeAlias, TypeVar
@@ -53,6 +54,14 @@ def _leading(data: bytes, is_slice: bytes) -> Leading:
 def payload(data: bytes) -> bytes:
     """The bytes of a NAL unit without the escapes that keep start codes out (7.4.1.1)."""
     return data.replace(b"\0\0\3", b"\0\0") if b"\0\0\3" in data else data
+
+
+_LOOKS_LIKE_START = re.compile(rb"\0\0(?=[\0-\3])")
+
+
+def escaped(payload: bytes) -> bytes:
+    """The payload with escapes wherever it looks like a start code (7.4.1.1): the counterpart of `payload`."""
+    return _LOOKS_LIKE_START.sub(b"\0\0\3", payload)
 
 
 def has_recovery_point(sei: bytes) -> int | None:

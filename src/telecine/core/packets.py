@@ -12,6 +12,7 @@ from telecine.core import av1, h264, hevc
 from telecine.core.bits import HeaderError
 from telecine.core.errors import VideoError
 from telecine.core.nal import START, Leading, ParameterSets, leading
+from telecine.core.pskip import room
 from telecine.core.recording import Buffer, Codec
 from telecine.core.time import Rows
 from telecine.core.unit import Entry, Unit
@@ -47,13 +48,14 @@ def _index(units: Sequence[Unit], sizes: Sequence[int], formats: tuple[PictureFo
     if not units:
         nothing, never = np.empty(0, np.int64), np.empty(0, np.bool_)
         return PacketIndex(keyframe=never, display=nothing, disposable=never, sizes=nothing, formats=())
-    orders, restarts, entries, references, layers, leadings, _, problems = zip(*units, strict=True)
+    orders, restarts, entries, references, layers, leadings, _, problems, repeats, fixed = zip(*units, strict=True)
     period, order = np.cumsum(np.array(restarts, np.int64)), np.array(orders, np.int64)
     shown = np.lexsort((order, period))
     display = np.empty(len(units), np.int64)
     display[shown] = np.arange(len(units))
     keyframe, open_gop = _keyframes(entries, leadings)
     layer = np.array(layers)
+    often, why_not = room(order, np.array(restarts, np.bool_), display, np.array(repeats, np.int64), fixed)
     return PacketIndex(
         keyframe=keyframe,
         display=display,
@@ -63,6 +65,8 @@ def _index(units: Sequence[Unit], sizes: Sequence[int], formats: tuple[PictureFo
         open_gop=open_gop,
         intra_refresh="refresh" in entries and int(keyframe.sum()) <= 1,
         problems=_problems(problems, period[shown], order[shown], shown),
+        repeats=often if often.any() else None,
+        no_repeats=why_not,
     )
 
 

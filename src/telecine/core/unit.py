@@ -14,6 +14,9 @@ refresh: the picture becomes whole only some pictures later. none: it cannot.
 MATRICES = {1: "bt709", 2: "unspecified", 5: "bt601", 6: "bt601", 9: "bt2020", 10: "bt2020"}
 """MatrixCoefficients of ITU-T H.273 by the names of `PictureFormat.matrix`; all others are "other"."""
 
+NOT_H264 = "only H.264 can repeat a picture without encoding it"
+ENDLESS = 1 << 30
+"""`Unit.repeats` where no picture order count is needed."""
 LARGEST_PX = 16_384
 """Width and height above this are taken for damage."""
 
@@ -25,6 +28,8 @@ class Unit(NamedTuple):
     reference: other pictures of the same or a higher temporal `layer` may refer to it.
     leading: displayed before the entry point that it follows (RASL, RADL).
     problem: why the packet is damaged; the other fields are guesses then.
+    repeats: how many skipped pictures may follow that show it again, as far as its own headers tell.
+    fixed: why none may, "" when some may.
     """
 
     order: int
@@ -35,6 +40,8 @@ class Unit(NamedTuple):
     leading: bool = False
     format: PictureFormat | None = None
     problem: str = ""
+    repeats: int = 0
+    fixed: str = NOT_H264
 
 
 def pixel_format(chroma: int, depth: int, *, full_range: bool, rgb: bool = False) -> str:
