@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from telecine.core.errors import SourceError
 from telecine.core.recording import STATIC_NS
-from telecine.sources.rrd_order import Part, order_of, pick
+from telecine.sources.order import pick
+from telecine.sources.rrd_order import Part, order_of
 
 
 def part(ids: list[int], **clocks: list[int]) -> Part:

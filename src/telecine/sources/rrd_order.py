@@ -1,29 +1,18 @@
-"""Which sample is when: pure arithmetic on stamps and row ids, shared by all streams of a chunked recording.
+"""Which sample of an RRD is when: the stamps and row ids of its chunks, put together.
 
 Samples are numbered by their place in the file. Rerun gives every row an id that grows in order of logging, which
 is the order of arrival even where chunks were written or merged in another order.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
 
 import numpy as np
 
-from telecine.core.errors import SourceError
-from telecine.core.recording import STATIC_NS, ClockKind
-from telecine.core.time import Rows, Times
-from telecine.sources.rrd_columns import Flags, RowIds
-
-T_co = TypeVar("T_co", covariant=True)
-T = TypeVar("T")
-
-
-class Items(Protocol[T_co]):
-    """What can be counted and picked from."""
-
-    def __len__(self) -> int: ...
-    def __getitem__(self, index: int, /) -> T_co: ...
+from telecine.core.recording import ClockKind
+from telecine.core.time import Times
+from telecine.sources.order import Order
+from telecine.sources.rrd_columns import RowIds
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,46 +21,6 @@ class Part:
 
     ids: RowIds
     stamps: Mapping[str, tuple[ClockKind, Times]]
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Order:
-    """The samples of one stream, by place in the file.
-
-    arrival: (n,) places in order of logging.
-    stamps: clock -> (n,) int64 by place; there: clock -> (n,) bool, places that have that clock.
-    """
-
-    static: bool
-    arrival: Rows
-    kinds: Mapping[str, ClockKind]
-    stamps: Mapping[str, Times]
-    there: Mapping[str, Flags]
-
-    def arrived(self, clock: str) -> Rows:
-        """Places with a stamp on `clock`, in order of arrival."""
-        if self.static or clock not in self.there:
-            return self.arrival if self.static else self.arrival[:0]
-        return self.arrival[self.there[clock][self.arrival]]
-
-    def by_stamp(self, clock: str) -> Rows:
-        """Places with a stamp on `clock`, by stamp; equal stamps in order of arrival."""
-        places = self.arrived(clock)
-        if self.static or not places.size:
-            return places
-        return places[np.argsort(self.stamps[clock][places], kind="stable")]
-
-    def times(self, clock: str) -> Times:
-        """(n,) int64, non-decreasing."""
-        places = self.by_stamp(clock)
-        if self.static or not places.size:
-            return np.full(places.size, STATIC_NS, np.int64)
-        return self.stamps[clock][places]
-
-    def backwards(self, clock: str) -> int:
-        """Samples that arrived with a stamp below that of the one before."""
-        places = self.arrived(clock)
-        return 0 if self.static or not places.size else int(np.sum(np.diff(self.stamps[clock][places]) < 0))
 
 
 def order_of(parts: Sequence[Part]) -> Order:
@@ -96,34 +45,3 @@ def order_of(parts: Sequence[Part]) -> Order:
                 there[clock][at : at + size] = True
         at += size
     return Order(False, arrival, {clock: kinds[clock] for clock in stamps}, stamps, there)
-
-
-def pick(wanted: Rows, parts: Iterable[Items[T]]) -> Iterator[tuple[int, T]]:
-    """(place, item) for each place of `wanted`, in that order, reading `parts` once from the front.
-
-    An item is held only from when it is met to its last use, so that reading in file order holds one at a time.
-
-    Raises:
-        SourceError: `parts` end before the last wanted place.
-    """
-    last_use = {int(place): i for i, place in enumerate(wanted)}
-    held: dict[int, T] = {}
-    met = _met(last_use, parts)
-    for i, place in enumerate(wanted.tolist()):
-        while place not in held:
-            found = next(met, None)
-            if found is None:
-                raise SourceError(f"sample {place} is gone: the file changed while it was read")
-            held[found[0]] = found[1]
-        yield place, held[place]
-        if last_use[place] == i:
-            del held[place]
-
-
-def _met(places: Mapping[int, int], parts: Iterable[Items[T]]) -> Iterator[tuple[int, T]]:
-    start = 0
-    for part in parts:
-        for i in range(len(part)):
-            if start + i in places:
-                yield start + i, part[i]
-        start += len(part)

@@ -4,8 +4,7 @@ Numbers and texts are kept once read. Pictures and packets are kept while they t
 they are read again, chunk by chunk, each time they are asked for.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
@@ -13,12 +12,13 @@ import numpy as np
 import pyarrow as pa
 
 from telecine.core.errors import SourceError
-from telecine.core.recording import Array, Buffer, ClockKind, Picture, Schema, Stream
-from telecine.core.time import Rows, Times
+from telecine.core.recording import Array, Buffer, Picture, Schema, Stream
+from telecine.core.time import Rows
 from telecine.sources import rrd_columns as arrow
+from telecine.sources.order import Order, Ordered, pick
 from telecine.sources.rrd_chunks import KEEP_BYTES, PROPERTIES, Chunks, Column
 from telecine.sources.rrd_columns import Blobs, Leaf
-from telecine.sources.rrd_order import Order, Part, order_of, pick
+from telecine.sources.rrd_order import Part, order_of
 from telecine.sources.rrd_pictures import RawFormat, codec_of, encoding_of, raw_format
 
 _NAMES = ("SeriesLines:names", "SeriesPoints:names")
@@ -65,7 +65,7 @@ def _is_said(column: Column) -> bool:
     return column.component in _TEXTS or not column.archetype.startswith("rerun.")
 
 
-class _Samples(ABC):
+class _Samples(Ordered):
     """What all streams share: a column, and the order of its samples."""
 
     def __init__(self, chunks: Chunks, column: Column, leaf: Leaf | None = None) -> None:
@@ -73,33 +73,6 @@ class _Samples(ABC):
         self._column = column
         self._leaf = leaf or Leaf("blob", "uint8")
         self.name = ".".join([column.name, *self._leaf.path])
-
-    @property
-    @abstractmethod
-    def _order(self) -> Order:
-        """Which samples there are on each clock."""
-
-    @property
-    def clocks(self) -> Mapping[str, ClockKind]:
-        return self._order.kinds
-
-    @property
-    def static(self) -> bool:
-        return self._order.static
-
-    def times(self, clock: str) -> Times:
-        return self._on(clock).times(clock)
-
-    def backwards(self, clock: str) -> int:
-        return self._on(clock).backwards(clock)
-
-    def _on(self, clock: str) -> Order:
-        """The order, once it is known that there is something on `clock`."""
-        order = self._order
-        if order.static or clock in order.kinds:
-            return order
-        known = ", ".join(order.kinds) or "none, it holds no samples"
-        raise SourceError(f"{self.name}: no stamps on the clock {clock!r}; its clocks: {known}")
 
     def _batches(self, *beside: str) -> Iterator[pa.RecordBatch]:
         return self._chunks.batches(self._column.entity, [self._column.component, *beside])

@@ -1,0 +1,55 @@
+"""Clocks of senders and of the recorder: laws for domains, hand-computed cases for faults."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.memory import seconds
+from telecine.core.clocks import SAME_NS, domains, faults, log_scale, told_offset
+
+S = 10**9
+DAY = 86400 * S
+
+
+@given(st.dictionaries(st.text("abcdef", min_size=1, max_size=3), st.integers(-20 * S, 20 * S), max_size=12))
+def test_every_topic_has_one_clock_and_neighbours_share_it(distances):
+    found = domains(distances)
+    assert sorted(t for d in found for t in d.topics) == sorted(distances)
+    ends = [[distances[t] for t in d.topics] for d in found]
+    assert all(min(b) - max(a) > SAME_NS for a, b in pairwise(ends))
+    for domain, own in zip(found, ends, strict=True):
+        agrees = any(abs(d) <= SAME_NS for d in own)
+        assert domain.offset_ns == (0 if agrees else int(np.median(own)))
+
+
+def test_cameras_stamped_by_another_computer_days_away_are_one_clock():
+    found = domains({"/cam": 6 * DAY + S // 10, "/joints": 6 * DAY, "/cmd": 40_000_000})
+    assert [(d.topics, d.offset_ns) for d in found] == [
+        (("/cmd",), 0),
+        (("/joints", "/cam"), 6 * DAY + S // 20),
+    ]
+
+
+def test_stamps_are_faulty_when_unset_going_back_or_set_anew_and_not_when_messages_are_lost():
+    logged = seconds(10, 11, 12, 20, 21)
+    assert not faults(seconds(1, 2, 3, 11, 12), logged)
+    assert str(faults(seconds(0, 2, 1, 11, 12), logged)) == "1 unset, 1 going back, 1 jumping by over 1 s"
+    assert str(faults(seconds(1, 2, 3, 90, 91), logged)) == "1 jumping by over 1 s"
+
+
+def test_a_recorder_that_counts_in_milliseconds_is_known_by_the_stamps():
+    stamps = seconds(1_700_000_000, 1_700_000_001)
+    assert log_scale(stamps // 10**6, stamps) == (10**6, "milliseconds")
+    assert log_scale(stamps // 1000, stamps) == (1000, "microseconds")
+    assert log_scale(stamps, stamps) == (1, "")
+    assert log_scale(seconds(3, 4), seconds(3, 4)) == (1, "")  # simulated time
+    assert log_scale(seconds(3, 4), stamps) == (1, "")
+    assert log_scale(seconds(), stamps) == (1, "")
+
+
+@pytest.mark.parametrize(("ns", "told"), [(6 * DAY, "+6.000 days"), (-17 * S, "-17.000 s")])
+def test_offsets_are_told_in_the_unit_people_would_use(ns, told):
+    assert told_offset(ns) == told
