@@ -72,7 +72,10 @@ def inspect_recording(recording: Recording) -> RecordingFacts:
     ref = recording.ref
     streams = tuple(_summary(recording.streams[name]) for name in sorted(recording.streams))
     attrs = tuple(sorted((str(k), str(v)) for k, v in recording.attrs.items()))
-    return RecordingFacts(ref.label, ref.format, ref.path, ref.id, ref.size_bytes, streams, attrs, recording.notes)
+    features = tuple((key, tuple(names)) for key, names in recording.features.items())
+    return RecordingFacts(
+        ref.label, ref.format, ref.path, ref.id, ref.size_bytes, streams, attrs, recording.notes, features
+    )
 
 
 def _summary(stream: Stream) -> StreamSummary:

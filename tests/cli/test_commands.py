@@ -147,7 +147,7 @@ def test_verify_says_what_is_wrong(recordings, tmp_path):
     [
         (["convert"], "Missing argument"),
         (["convert", "out"], "no recordings given"),
-        (["convert", "in", "out"], "the plan is not complete"),
+        (["convert", "in", "out", "--index", "t"], "the plan is not complete"),
         (["convert", "in", "out", "--task", "/t", "--task-text", "x"], "use one of them"),
         (["convert", "in", "out", "--video", "front"], "not of the form key:path"),
         (["convert", "in", "out", "--feature", "x"], "not of the form KEY=STREAM"),
@@ -164,6 +164,15 @@ def test_a_wrong_command_line_exits_2_and_says_why(arguments, said):
     result = CliRunner().invoke(app, arguments, catch_exceptions=False, env={"COLUMNS": "200"})
     assert result.exit_code == 2
     assert said in result.output
+
+
+def test_without_a_plan_the_recordings_say_it_and_the_report_says_so(recordings, tmp_path):
+    code, out, _ = telecine("convert", recordings, tmp_path / "out", "--size", "64x48")
+    assert code == 0
+    assert "no plan was given, so it follows from the recordings" in " ".join(out.split())
+    plan = parse_plan((tmp_path / "out" / "meta" / "telecine" / "plan.yaml").read_text())
+    assert {f.key for f in plan.features} >= {"action", "observation.state"}
+    assert plan.video.size == (64, 48)
 
 
 def test_mistakes_in_a_plan_file_are_named_with_the_file(tmp_path):

@@ -1,6 +1,7 @@
 """Proposed plans: what names, kinds and rates lead to, what is called a guess, and the way there and back."""
 
 import shlex
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -334,3 +335,54 @@ def test_a_proposed_plan_survives_its_file_whatever_streams_are_called(names, te
 def test_words_of_names_are_found_in_joined_and_camel_case():
     assert words("/robotArm/jointPos_2:Scalars:scalars") >= {"robot", "arm", "joint", "pos", "2", "jointpos_2"}
     assert words("/プロンプト") == {"プロンプト"}
+
+
+TOLD = {"action": ("/next_state",), "observation.state": ("/joints",), "outcome": ("/outcome",)}
+
+
+def told(features=TOLD, **attrs):
+    vectors = [vector(name, clock(30.0)) for name in ("/next_state", "/same_state", "/joints")]
+    outcome = StreamSummary("/outcome", "text", "string", (), static=True, value="success")
+    facts = recording(*vectors, outcome, **attrs)
+    return replace(facts, features=tuple(features.items()))
+
+
+def test_what_the_format_says_goes_before_what_names_suggest():
+    made = propose([told(task="lift it", fps="30", robot_type="arm")])
+    assert made.body["features"] == {"action": "/next_state", "observation.state": "/joints", "outcome": "/outcome"}
+    assert (made.body["fps"], made.body["robot_type"], made.body["task"]) == (30, "arm", "lift it")
+    assert made.plan is not None
+    assert "--feature outcome=/outcome" in command_line(made, ["in"], "out")
+    assert command_line(made, ["in"], "out").endswith("--robot-type arm")
+    assert parse_plan(plan_yaml(made)) == made.plan
+
+
+def test_a_stand_in_for_the_action_is_a_guess_that_can_be_chosen():
+    assert "one sample later" in " ".join(propose([told(task="x")]).guesses)
+    same = propose([told(task="x")], missing_action="same_state")
+    assert same.body["features"]["action"] == "/same_state"
+    none = propose([told(task="x")], missing_action="error")
+    assert none.plan is None
+    assert "no action was recorded" in " ".join(none.missing)
+
+
+def test_a_recorded_action_needs_no_guess():
+    features = TOLD | {"action": ("/joints",)}
+    made = propose([told(features, task="x")], missing_action="error")
+    assert made.body["features"]["action"] == "/joints"
+
+
+def test_features_that_most_recordings_name_are_taken():
+    odd = told(TOLD | {"action": ("/joints",)}, task="x")
+    made = propose([told(task="x"), told(task="x"), odd])
+    assert made.body["features"]["action"] == "/next_state"
+    assert "1 of 3 recordings have one of their own, which is not taken" in said(made)
+
+
+@pytest.mark.parametrize("fps", ["", "0", "1001", "29.97", "soon"])
+def test_a_rate_that_is_none_is_not_taken(fps):
+    assert propose([told(task="x", fps=fps)]).body["fps"] == 30
+
+
+def test_robots_that_differ_have_no_type():
+    assert "robot_type" not in propose([told(task="x", robot_type="a"), told(task="x", robot_type="b")]).body

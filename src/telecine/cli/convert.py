@@ -1,12 +1,20 @@
 """`telecine convert`."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from telecine.cli.flags import PlanFlags, plan_of
+from telecine.cli.flags import PlanFlags, check_flags, plan_of, wants_proposal
 from telecine.cli.progress import Bar
 from telecine.cli.show import console, print_json, show_forecast, show_report
+from telecine.core.errors import SourceError
+from telecine.core.findings import Finding
+from telecine.core.propose import MissingAction, Proposal, propose
+from telecine.dataset.layout import PLAN
 from telecine.forecast import forecast
+from telecine.inspect import Inspection, inspect_many
 from telecine.pipeline import Options, convert
+from telecine.report import Report
 
 
 def run(
@@ -16,11 +24,17 @@ def run(
     plan_file: Path | None,
     options: Options,
     *,
+    missing_action: MissingAction,
     dry_run: bool,
     json: bool,
 ) -> int:
     """Exit code: 0 when nothing was rejected and the dataset is clean, else 1."""
-    plan = plan_of(flags, plan_file)
+    check_flags(flags)
+    seen, proposal = None, None
+    if wants_proposal(flags, plan_file):
+        seen = _inspected(paths, options)
+        proposal = propose(seen.recordings, task_text=flags.task_text, fps=flags.fps, missing_action=missing_action)
+    plan = plan_of(flags, plan_file, proposal)
     if dry_run:
         made = forecast(paths, plan, options)
         if json:
@@ -30,8 +44,33 @@ def run(
         return 0 if made.ok else 1
     with Bar(quiet=json) as bar:
         report = convert(paths, out, plan, options, progress=bar)
+    if seen is not None and proposal is not None:
+        report = replace(report, findings=(*_told(seen, proposal, report), *report.findings))
     if json:
         print_json(report.to_dict())
     else:
         show_report(console(), report)
     return 0 if report.ok else 1
+
+
+def _inspected(paths: list[str], options: Options) -> Inspection:
+    """What the recordings hold. Raises: SourceError with every reason when not one can be read."""
+    seen = inspect_many(paths, recover=options.recover, token=options.token)
+    if not seen.recordings:
+        error = SourceError(f"no readable recording in {', '.join(paths)}")
+        for finding in seen.findings:
+            error.add_note(str(finding))
+        raise error
+    return seen
+
+
+def _told(seen: Inspection, proposal: Proposal, report: Report) -> Iterator[Finding]:
+    """What was decided without being asked for, and what that left out because it cannot be read."""
+    where = f"{report.root}/{PLAN}"
+    yield Finding("plan-proposed", "info", where, "no plan was given, so it follows from the recordings")
+    for guess in proposal.guesses:
+        yield Finding("plan-proposed", "warning", where, guess)
+    named = {r.recording for r in report.rejected}
+    for finding in seen.findings:
+        if finding.severity == "error" and not any(finding.where.startswith(label) for label in named):
+            yield finding

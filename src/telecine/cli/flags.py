@@ -8,6 +8,7 @@ from typing import Any
 from telecine.core.errors import PlanError
 from telecine.core.labels import spans_of_csv
 from telecine.core.plan import IMAGES, Plan, make_plan, parse_plan
+from telecine.core.propose import Proposal
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,9 @@ class PlanFlags:
     trim: float | None = None
 
 
-def plan_of(flags: PlanFlags, plan_file: Path | None) -> Plan:
-    """The plan that file and flags describe together. Raises: PlanError naming every mistake."""
-    body = _read(plan_file) if plan_file is not None else {"features": {}}
+def plan_of(flags: PlanFlags, plan_file: Path | None, proposal: Proposal | None = None) -> Plan:
+    """The plan that file (or proposal) and flags describe together. Raises: PlanError naming every mistake."""
+    body = _read(plan_file) if plan_file is not None else _proposed(proposal)
     clock = {"timeline": flags.index, "follow": flags.follow, "rate": flags.rate}
     body["clock"] = {**body.get("clock", {}), **_given(clock)}
     body["features"] = {**body["features"], **_features(flags)}
@@ -49,13 +50,33 @@ def plan_of(flags: PlanFlags, plan_file: Path | None) -> Plan:
     video["size"] = _size(flags.size)
     if given := _given(video):
         body["video"] = {**body.get("video", {}), **given}
+    body |= _given({"split": _split(flags)}) | ({} if flags.trim is None else {"trim": {"still": flags.trim}})
+    body |= _given({"fps": flags.fps, "task": _task(flags), "robot_type": flags.robot_type})
+    _check_complete(body, proposal)
+    return make_plan(body)
+
+
+def wants_proposal(flags: PlanFlags, plan_file: Path | None) -> bool:
+    """True when neither file nor flags say what to take, so that the recordings themselves have to."""
+    return plan_file is None and not (flags.action or flags.state or flags.video or flags.index or flags.follow)
+
+
+def check_flags(flags: PlanFlags) -> None:
+    """Nothing, when every flag can be read. Raises: PlanError, before any recording is looked at."""
+    _features(flags)
+    _size(flags.size)
+    _split(flags)
+    _task(flags)
+
+
+def _task(flags: PlanFlags) -> Any:
     if flags.task is not None and flags.task_text is not None:
         raise PlanError("--task names a stream, --task-text gives the text itself; use one of them")
-    task = {"from": flags.task} if flags.task is not None else flags.task_text
-    body |= _given({"split": _split(flags)}) | ({} if flags.trim is None else {"trim": {"still": flags.trim}})
-    body |= _given({"fps": flags.fps, "task": task, "robot_type": flags.robot_type})
-    _check_complete(body)
-    return make_plan(body)
+    return {"from": flags.task} if flags.task is not None else flags.task_text
+
+
+def _proposed(proposal: Proposal | None) -> dict[str, Any]:
+    return {"features": {}} if proposal is None else dict(proposal.body)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -124,8 +145,8 @@ def _size(text: str | None) -> list[int] | None:
     return [int(width), int(height)]
 
 
-def _check_complete(body: dict[str, Any]) -> None:
-    missing = []
+def _check_complete(body: dict[str, Any], proposal: Proposal | None) -> None:
+    missing = [m for m in proposal.missing if "--task-text" not in m] if proposal is not None else []
     if "fps" not in body:
         missing.append("--fps N (rows per second)")
     if "timeline" not in body["clock"]:

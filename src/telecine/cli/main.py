@@ -110,6 +110,10 @@ def convert(
     dataset_name: DatasetName = None,
     catalog_token: CatalogToken = None,
     recover: Recover = False,
+    missing_action: Annotated[
+        Literal["next_state", "same_state", "error"],
+        typer.Option(help="What stands in for the action when none was recorded and no plan says it."),
+    ] = "next_state",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing dataset.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first rejected recording.")] = False,
     verify: Annotated[bool, typer.Option(help="Read the finished dataset back.")] = True,
@@ -149,7 +153,7 @@ def convert(
         trim=trim,
     )
     options = Options(overwrite=overwrite, recover=recover, strict=strict, verify=verify, token=catalog_token)
-    _run(lambda: run(where, Path(out), flags, plan, options, dry_run=dry_run, json=json))
+    _run(lambda: run(where, Path(out), flags, plan, options, missing_action=missing_action, dry_run=dry_run, json=json))
 
 
 @app.command()

@@ -133,6 +133,8 @@ class RecordingFacts:
     attrs: tuple[tuple[str, str], ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
     """(finding code, message) met while opening."""
+    features: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """(feature key, streams) as the format itself names them."""
 
     def stream(self, name: str) -> StreamSummary | None:
         """The stream of that name."""
@@ -155,7 +157,7 @@ class RecordingFacts:
             stream["label"] = facts.label
             for clock, known in zip(stream["clocks"], facts.clocks, strict=True):
                 clock |= {"samples": known.samples, "seconds": known.seconds, "hz": known.hz}
-        return {**body, "attrs": dict(self.attrs), "seconds": self.seconds}
+        return {**body, "attrs": dict(self.attrs), "features": dict(self.features), "seconds": self.seconds}
 
 
 def across(recordings: Sequence[RecordingFacts]) -> Iterator[tuple[StreamSummary, int]]:

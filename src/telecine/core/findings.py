@@ -13,8 +13,11 @@ CODES: dict[str, str] = {
     "source-recovered": "A damaged file was read up to its last whole message, as asked by --recover.",
     "source-duplicate-id": "Two files carry the same recording id; both are kept, told apart by file name.",
     "source-empty": "A recording holds no data, or nothing with time.",
+    "source-metadata": "What a recording says of itself contradicts its data, or stands in the wrong place.",
     # plan
     "plan-mismatch": "The plan does not fit this recording.",
+    "plan-proposed": "The plan, or a choice in it, was proposed by telecine.",
+    "action-missing": "No action was recorded, or not at every step.",
     # splitting
     "split-parts": "A recording was split into several episodes.",
     "split-none": "A recording holds no episode by the plan's rule for splitting.",

@@ -5,9 +5,10 @@ timeline), the proposal names it in `missing` and holds no complete plan. Writin
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from telecine.core.facts import ADDED_BY_RERUN, ClockFacts, RecordingFacts, StreamSummary, across
 from telecine.core.plan import IMAGES, Plan, make_plan
@@ -32,6 +33,7 @@ PLAIN_WORDS = frozenset(
 USUAL_RATES = (5, 6, 10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 200, 240)
 NO_CAMERA_FPS = 30
 NO_TIMELINE = "none"
+_STAND_IN = "next_state"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,17 @@ class _Notes:
     comments: dict[str, list[str]] = field(default_factory=dict)
 
 
-def propose(recordings: Sequence[RecordingFacts], *, task_text: str | None = None, fps: int | None = None) -> Proposal:
+MissingAction = Literal["next_state", "same_state", "error"]
+"""What stands in for an action that nobody recorded: streams of these names, where a source offers them."""
+
+
+def propose(
+    recordings: Sequence[RecordingFacts],
+    *,
+    task_text: str | None = None,
+    fps: int | None = None,
+    missing_action: MissingAction = "next_state",
+) -> Proposal:
     """The plan that `recordings` suggest; `task_text` and `fps` are taken as given.
 
     Streams that only half of the recordings have, or fewer, are left out.
@@ -73,14 +85,16 @@ def propose(recordings: Sequence[RecordingFacts], *, task_text: str | None = Non
     common = [s for s, count in known if 2 * count > len(recordings)]
     timeline = _timeline(common, notes)
     usable = [s for s in common if (s.static or s.on(timeline) is not None) and not s.problems]
-    cameras = _cameras(usable, notes)
-    action, state = _vectors(usable, notes)
-    chosen = {"action": action, "observation.state": state, **{k: [s] for k, s in cameras.items()}}
+    told = _told(recordings, common)
+    chosen = _guessed(usable, notes) if told is None else _with_action(told, usable, missing_action, notes)
+    _notice_other_actions(recordings, chosen, notes)
     features = {key: _feature(key, streams, timeline, recordings, notes) for key, streams in chosen.items() if streams}
     if not features:
         notes.missing.append("no stream can become a feature; name one with --action, --state or --video")
+    cameras = [s for streams in chosen.values() for s in streams if s.is_camera]
+    vectors = [s for streams in chosen.values() for s in streams if s.kind == "vector"]
     body: dict[str, Any] = {
-        "fps": fps or _fps(list(cameras.values()), [*action, *state], timeline, notes),
+        "fps": fps or _told_fps(recordings, notes) or _fps(cameras, vectors, timeline, notes),
         "clock": {"timeline": timeline},
         "features": features,
     }
@@ -89,6 +103,8 @@ def propose(recordings: Sequence[RecordingFacts], *, task_text: str | None = Non
         notes.missing.append(_no_task(usable))
     else:
         body["task"] = task
+    if robot_type := _same(recordings, "robot_type"):
+        body["robot_type"] = robot_type
     used = {s.name for streams in chosen.values() for s in streams}
     if isinstance(task, Mapping) and "from" in task:
         used.add(str(task["from"]))
@@ -149,6 +165,76 @@ def _timeline(streams: Sequence[StreamSummary], notes: _Notes) -> str:
         lost = ", ".join(s.name for s in moving if s.on(best) is None)
         notes.guesses.append(f"timeline {best}: left out because they have no stamps on it: {lost}")
     return best
+
+
+def _told(
+    recordings: Sequence[RecordingFacts], common: Sequence[StreamSummary]
+) -> dict[str, list[StreamSummary]] | None:
+    """What the formats themselves say the features are, as most recordings have it; None when they do not say.
+
+    Streams with problems stay: what cannot be read is to reject its recording, not to be missing from all.
+    """
+    counts = Counter(feature for r in recordings for feature in r.features)
+    streams = {s.name: s for s in common}
+    told: dict[str, list[StreamSummary]] = {}
+    for (key, names), count in counts.items():
+        if 2 * count > len(recordings) and all(name in streams for name in names):
+            told[key] = [streams[name] for name in names]
+    return told or None
+
+
+def _with_action(
+    told: dict[str, list[StreamSummary]], usable: Sequence[StreamSummary], missing: MissingAction, notes: _Notes
+) -> dict[str, list[StreamSummary]]:
+    """The features, with the stand-in that was asked for where no action was recorded. Never silent."""
+    stands_in = [s.name for s in told.get("action", ())] == [f"/{_STAND_IN}"]
+    if not stands_in:
+        return told
+    streams = {s.name: s for s in usable}
+    if missing == "error" or f"/{missing}" not in streams:
+        notes.missing.append("no action was recorded, and nothing may stand in for it: name a stream with --action")
+        return {key: streams for key, streams in told.items() if key != "action"}
+    meaning = {"next_state": "the state one sample later", "same_state": "the state of the same sample"}[missing]
+    notes.guesses.append(
+        f"action: none was recorded, {meaning} stands in (/{missing}); choose with --missing-action next_state, "
+        "same_state or error"
+    )
+    return {**told, "action": [streams[f"/{missing}"]]}
+
+
+def _notice_other_actions(
+    recordings: Sequence[RecordingFacts], chosen: Mapping[str, Sequence[StreamSummary]], notes: _Notes
+) -> None:
+    """Recorded actions that the plan for all recordings passes over."""
+    taken = [s.name for s in chosen.get("action", ())]
+    told = [dict(r.features).get("action", ()) for r in recordings]
+    others = sum(bool(names) and list(names) not in (taken, [f"/{_STAND_IN}"]) for names in told)
+    if others:
+        notes.guesses.append(
+            f"action: {others} of {len(recordings)} recordings have one of their own, which is not taken; "
+            "convert them by themselves"
+        )
+
+
+def _guessed(usable: Sequence[StreamSummary], notes: _Notes) -> dict[str, list[StreamSummary]]:
+    cameras = _cameras(usable, notes)
+    action, state = _vectors(usable, notes)
+    return {"action": action, "observation.state": state, **{k: [s] for k, s in cameras.items()}}
+
+
+def _same(recordings: Sequence[RecordingFacts], attr: str) -> str | None:
+    """What all recordings say in `attr`; None when one is silent or differs."""
+    values = {dict(r.attrs).get(attr, "").strip() for r in recordings}
+    return (values.pop() or None) if len(values) == 1 else None
+
+
+def _told_fps(recordings: Sequence[RecordingFacts], notes: _Notes) -> int | None:
+    """The rate that the recorder was asked for, where recordings say it."""
+    told = _same(recordings, "fps")
+    if told is None or not told.isdecimal() or not 1 <= int(told) <= 1000:
+        return None
+    notes.comments["fps"] = [f"the recorder was asked for {told} frames a second"]
+    return int(told)
 
 
 def _cameras(streams: Sequence[StreamSummary], notes: _Notes) -> dict[str, StreamSummary]:

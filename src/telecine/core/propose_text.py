@@ -10,6 +10,7 @@ import yaml
 from telecine.core.plan import IMAGES
 from telecine.core.propose import NO_TIMELINE, Proposal
 
+_FLAGS = {"action": "--action", "observation.state": "--state"}
 VIDEO_HINT = (
     "How cameras are stored. The defaults are:",
     "video:",
@@ -44,6 +45,7 @@ def plan_yaml(proposal: Proposal) -> str:
         lines += [f"  {line}" for line in block]
     lines += ["", *_comments("", comments.get("task", ()))]
     lines += _yaml({"task": body["task"]}) if "task" in body else ["# task: ..."]
+    lines += ["", *_yaml({"robot_type": body["robot_type"]})] if "robot_type" in body else []
     lines += ["", *(f"# {line}" for line in VIDEO_HINT)] if any(k.startswith(IMAGES) for k in body["features"]) else []
     if "unused" in comments:
         lines += ["", "# Not used:", *_comments("  ", comments["unused"])]
@@ -83,12 +85,13 @@ def command_line(proposal: Proposal, paths: Sequence[str], out: str) -> str:
     if proposal.counting:
         parts += ["--rate", "..."]
     for key, feature in body["features"].items():
-        flag = {"action": "--action", "observation.state": "--state"}.get(key, "--video")
-        lead = f"{key.removeprefix(IMAGES)}:" if flag == "--video" else ""
+        flag = "--video" if key.startswith(IMAGES) else _FLAGS.get(key, "--feature")
+        lead = {"--video": f"{key.removeprefix(IMAGES)}:", "--feature": f"{key}="}.get(flag, "")
         for name in [feature] if isinstance(feature, str) else feature:
             parts += [flag, lead + names[name]]
     task = body.get("task")
     parts += ["--task", names[task["from"]]] if isinstance(task, dict) else ["--task-text", task or "..."]
+    parts += ["--robot-type", body["robot_type"]] if "robot_type" in body else []
     return shlex.join(parts)
 
 

@@ -211,6 +211,8 @@ class Recording:
     notes: tuple[tuple[str, str], ...] = ()
     """(finding code, message) met while opening, e.g. a recovered file."""
     close: Any = None
+    features: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Feature key -> streams, where the format itself says what its streams are; else names have to tell."""
 
     def __enter__(self) -> Self:
         return self

@@ -15,8 +15,8 @@ configs:
 TASKS_SHOWN = 50
 
 
-def card(info: dict[str, Any], tasks: list[str]) -> str:
-    """README.md for the dataset that `info` (as in info.json) describes."""
+def card(info: dict[str, Any], tasks: list[str], plan_yaml: str | None = None) -> str:
+    """README.md for the dataset that `info` (as in info.json) describes, made by the plan given."""
     seconds = info["total_frames"] / info["fps"]
     facts = {
         "Episodes": info["total_episodes"],
@@ -39,6 +39,8 @@ def card(info: dict[str, Any], tasks: list[str]) -> str:
     ]
     if len(tasks) > TASKS_SHOWN:
         parts.append(f"... and {len(tasks) - TASKS_SHOWN} more in `meta/tasks.parquet`.\n")
+    if plan_yaml is not None:
+        parts.append(f"## Plan\n\nHow it was made of recordings, see telecine:\n\n{_code_block(plan_yaml)}")
     return "\n".join(parts)
 
 
@@ -55,3 +57,8 @@ def _feature_row(item: tuple[str, dict[str, Any]]) -> str:
 def _cell(text: str) -> str:
     """Text that cannot break out of its line or table cell."""
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+def _code_block(text: str) -> str:
+    """Text that cannot break out of its block: indented, since a fence could occur in it."""
+    return "".join(f"    {line}\n" for line in text.splitlines())

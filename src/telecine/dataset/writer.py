@@ -121,7 +121,7 @@ class DatasetWriter:
         try:
             if plan_yaml is not None:
                 (self._stage.folder / layout.PLAN).write_text(plan_yaml, encoding="utf-8")
-            self._finish(self._files)
+            self._finish(self._files, plan_yaml)
             self._stage.publish()
         except _WRITE_ERRORS as error:
             self._give_up()
@@ -197,7 +197,7 @@ class DatasetWriter:
             row |= {f"stats/{key}/{name}": value for name, value in found.lists().items()}
         return row
 
-    def _finish(self, files: "_Files") -> None:
+    def _finish(self, files: "_Files", plan_yaml: str | None) -> None:
         files.close()
         features, folder = files.described(), self._stage.folder
         counts = schema.Counts(self.episodes, self.frames, len(self._tasks))
@@ -205,7 +205,7 @@ class DatasetWriter:
         _write_json(folder / layout.STATS, self._totals.stats(features, files.rows.paths()))
         with (folder / layout.TASKS).open("wb") as sink:
             pq.write_table(schema.tasks_table(list(self._tasks)), sink)
-        (folder / layout.CARD).write_text(card(info, list(self._tasks)), encoding="utf-8")
+        (folder / layout.CARD).write_text(card(info, list(self._tasks), plan_yaml), encoding="utf-8")
         _write_json(folder / layout.INFO, info)
 
 

@@ -1,0 +1,68 @@
+"""The coded pictures of a video file, as recordings hand them out: one access unit each, in decode order.
+
+Times of the file are not read: whoever owns the file says when its pictures were taken.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import av
+from av.bitstream import BitStreamFilterContext
+
+from telecine.core.errors import VideoError
+from telecine.core.recording import Codec
+
+_Input: TypeAlias = av.container.InputContainer
+_CODECS: dict[str, Codec] = {"h264": "h264", "hevc": "hevc", "av1": "av1", "libdav1d": "av1", "libaom-av1": "av1"}
+_TO_STREAM = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}
+"""MP4 keeps parameter sets beside the packets and lengths instead of start codes; this undoes both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """The first video track of a file, as its header says."""
+
+    codec: Codec
+    width: int
+    height: int
+
+
+def track(path: str) -> Track:
+    """What the header says. Raises: VideoError when it cannot be read or the codec is not one of telecine's."""
+    with _opened(path) as source:
+        context = source.streams.video[0].codec_context
+        codec = _CODECS.get(context.name)
+        if codec is None:
+            raise VideoError(f"{path}: {context.name} video is not supported; supported: h264, hevc, av1")
+        return Track(codec, context.width, context.height)
+
+
+def packets(path: str) -> Iterator[bytes]:
+    """Access units in decode order: Annex B for H.264 and H.265, low-overhead OBUs for AV1.
+
+    Raises:
+        VideoError: the file cannot be read, or ends within a packet.
+    """
+    with _opened(path) as source:
+        stream = source.streams.video[0]
+        name = _TO_STREAM.get(_CODECS.get(stream.codec_context.name, ""))
+        convert = BitStreamFilterContext(name, stream) if name else None
+        for number, packet in enumerate(source.demux(stream)):
+            if packet.is_corrupt:
+                raise VideoError(f"{path}: packet {number} is cut off; the file is truncated")
+            if packet.size:
+                for unit in [packet] if convert is None else convert.filter(packet):
+                    yield bytes(unit)
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[_Input]:
+    try:
+        with av.open(path) as source:
+            if not source.streams.video or source.streams.video[0].codec_context is None:
+                raise VideoError(f"{path}: there is no video in it")
+            yield source
+    except (av.FFmpegError, OSError) as error:
+        raise VideoError(f"{path}: cannot be read as video: {error.strerror}") from error
