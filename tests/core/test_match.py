@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telecine.core.align import hold, nearest
-from telecine.core.match import Windows, fewest_changes, settle, windows
+from telecine.core.match import ROWS_PER_CHANGE, Windows, fewest_changes, refreshed, settle, windows
 
 FRAME = 33_333_333
 times = st.lists(st.integers(0, 400), min_size=1, max_size=12).map(lambda v: np.array(sorted(v), np.int64))
@@ -102,6 +102,27 @@ def test_what_hold_and_nearest_choose_stays_where_it_needs_no_change(causal):
 def test_no_ticks_give_no_rows():
     nothing = np.empty(0, np.int64)
     assert fewest_changes(Windows(nothing, nothing, nothing)).size == 0
+
+
+@given(placed())
+def test_older_pictures_are_shown_only_where_that_saves_changes_enough(case):
+    stamps, at, reach, causal = case
+    allowed = windows(stamps, at, reach, causal=causal)
+    rows = refreshed(fewest_changes(allowed), allowed)
+
+    def price(r):
+        return ROWS_PER_CHANGE * changes(r) + np.abs(r - allowed.wanted).sum()
+
+    assert np.all((allowed.low <= rows) & (rows <= allowed.high))
+    assert np.all(np.diff(rows) >= 0)
+    assert price(rows) <= min(price(fewest_changes(allowed)), price(allowed.wanted))
+
+
+def test_one_lost_picture_does_not_make_all_before_it_older():
+    stamps = np.delete(np.arange(100) * FRAME, 60)
+    allowed = windows(stamps, np.arange(1, 100) * FRAME, FRAME * 3 // 2, causal=True)
+    assert changes(fewest_changes(allowed)) == 0
+    np.testing.assert_array_equal(refreshed(fewest_changes(allowed), allowed), allowed.wanted)
 
 
 @st.composite

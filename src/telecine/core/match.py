@@ -12,6 +12,9 @@ import numpy as np
 from telecine.core.align import hold, nearest
 from telecine.core.time import Rows, Times
 
+ROWS_PER_CHANGE = 10
+"""How many rows may show a picture one off what they want to save one change."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Windows:
@@ -78,6 +81,26 @@ def _intervals(low: list[int], high: list[int]) -> tuple[list[tuple[int, int]], 
             stretch = number
         best.append((max(start, least), min(stop, most)))
     return best, stretch
+
+
+def refreshed(rows: Rows, allowed: Windows) -> Rows:
+    """`rows`, but what is wanted wherever the changes that this adds are not worth the older pictures.
+
+    To show the picture before, all the time, saves one repeat when a picture is lost at last. Such a stretch must save
+    a change for each ten rows that it shows a picture off what they want. rows: (m,) within `allowed`.
+    """
+    out = rows.copy()
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], rows != allowed.wanted, [False]])))
+    for start, stop in edges.reshape(-1, 2).tolist():
+        around = slice(max(start - 1, 0), stop + 1)
+        saved = _changes(allowed.wanted[around]) - _changes(rows[around])
+        if saved * ROWS_PER_CHANGE < np.abs(allowed.wanted[start:stop] - rows[start:stop]).sum():
+            out[start:stop] = allowed.wanted[start:stop]
+    return out
+
+
+def _changes(rows: Rows) -> int:
+    return int(np.abs(np.diff(rows) - 1).sum())
 
 
 def settle(rows: Rows, allowed: Windows, keys: Rows, repeats: Rows | None) -> Rows:
