@@ -1,0 +1,59 @@
+"""The process that works for a pool: takes a task from standard input, answers on standard output, until that ends.
+
+It ends with its pool, whatever happened to that one: a thread reads the input, and when the input ends in the middle
+of a task, nobody wants the answer. What libraries print goes to standard error.
+"""
+
+import os
+import pickle
+import signal
+import sys
+import threading
+from queue import SimpleQueue
+from typing import IO, Any
+
+from telecine.run.frames import receive, send
+
+
+def main() -> None:
+    """Serve one pool."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the pool decides what it means
+    output = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    tasks: SimpleQueue[Any] = SimpleQueue()
+    busy = threading.Event()
+    threading.Thread(target=_read, args=(sys.stdin.buffer, tasks, busy), daemon=True).start()
+    send(output, ("ready", None))
+    while (task := tasks.get()) is not None:
+        answer = _answer(task, output)
+        busy.clear()
+        send(output, answer)
+
+
+def _read(stream: IO[bytes], tasks: "SimpleQueue[Any]", busy: threading.Event) -> None:
+    try:
+        while True:
+            task = receive(stream)
+            busy.set()
+            tasks.put(task)
+    except EOFError:
+        if busy.is_set():
+            os._exit(1)
+        tasks.put(None)
+
+
+def _answer(task: Any, output: IO[bytes]) -> tuple[str, Any]:
+    """("done", value) or ("raised", error)."""
+    fn, item = task
+    try:
+        return "done", fn(item, lambda done, label: send(output, ("told", (done, label))))
+    except Exception as error:  # noqa: BLE001  it is raised again on the other side
+        return "raised", _picklable(error)
+
+
+def _picklable(error: Exception) -> Exception:
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301  what was pickled a moment ago
+    except Exception:  # noqa: BLE001  whatever a stranger's exception does when it is pickled
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
