@@ -1,34 +1,30 @@
 """The pipeline, in one screen: find, open, place, code, write, verify.
 
-A worker turns one reference into an episode or into the reason why not; one writer takes them in order.
+A worker (work.py) turns one reference into a finished episode on disk or into the reason why not; one writer takes
+them in order. Finished episodes stay until the dataset is there, so that the next run can take up an interrupted one.
 """
 
-import errno
 import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from telecine import sources
-from telecine.cameras import code, prepare
-from telecine.core.bind import find_stream
-from telecine.core.episode import Episode
-from telecine.core.errors import DatasetError, SourceError, TelecineError
+from telecine import kept, sources
+from telecine.core.errors import DatasetError, SourceError, VideoError
 from telecine.core.findings import Finding
 from telecine.core.plan import Plan
-from telecine.core.recording import Recording, Ref
-from telecine.core.video import Copy
-from telecine.dataset.stage import workspace
+from telecine.core.recording import Ref
 from telecine.dataset.verify import verify as verify_dataset
 from telecine.dataset.writer import DatasetWriter
 from telecine.episodes import split_refs
 from telecine.report import EpisodeReport, Rejected, Report, rejection
-from telecine.run import Run, serial
+from telecine.run import Lost, Marked, Run, serial
+from telecine.run.choose import chosen
+from telecine.work import Bench, Made, build, choose_codecs
 
 
 class Progress(Protocol):
@@ -63,6 +59,14 @@ class Options:
     """Stop at the first recording that is rejected, and write nothing."""
     verify: bool = True
     token: str | None = field(default=None, repr=False)
+    workers: int | None = None
+    """Processes that read recordings; 0: none but this one; None: as many as cores and memory allow, or none if the
+    work is small (run/choose.py). The dataset is the same, byte for byte."""
+    max_memory_bytes: int | None = None
+    """What this process and its workers may take together."""
+    resume: bool = True
+    """Keep finished episodes until the dataset is there and take up those of an interrupted run; else the disk holds
+    every episode once instead of twice."""
 
 
 def convert(
@@ -71,12 +75,12 @@ def convert(
     plan: Plan,
     options: Options = Options(),
     *,
-    run: Run = serial,
+    run: Run | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Make the dataset `root` of all recordings at `paths`; recordings that cannot be used are in the report.
 
-    The dataset appears complete or not at all.
+    The dataset appears complete or not at all. `run` overrides what `options` say of workers.
 
     Raises: SourceError when there is nothing to read; DatasetError when the target exists or cannot be written.
     """
@@ -84,27 +88,31 @@ def convert(
     progress = progress or Silent()
     found = find(paths, options)
     parted = split_refs(found.refs, plan)
-    plan = with_codecs(plan, parted.refs)
     rejected = [*(Rejected(f.where, f) for f in found.findings if f.severity == "error"), *parted.rejected]
+    findings = [*(f for f in found.findings if f.severity != "error"), *parted.findings]
     episodes: list[EpisodeReport] = []
     progress.begin(sum(r.size_bytes for r in parted.refs))
     with DatasetWriter.create(root, fps=plan.fps, robot_type=plan.robot_type, overwrite=options.overwrite) as writer:
-        with _scratch(writer.root) as scratch:
-            work = partial(build, plan=plan, scratch=scratch, progress=progress)
-            refs = () if options.strict and rejected else parted.refs
-            for outcome in _added(run(work, refs), writer):
+        refs = () if options.strict and rejected else parted.refs
+        with _left_behind(writer.scratch), _run(run, options, refs, writer.scratch, findings) as mapped:
+            plan = with_codecs(plan, refs, mapped)
+            bench, leftover = _bench(writer.scratch, plan, options, sync=not isinstance(mapped, Marked))
+            work = partial(build, plan=plan, bench=bench)
+            taken_up = 0
+            for outcome, was_there in _added(mapped(work, refs, progress.advance), writer, options):
+                taken_up += was_there
                 if isinstance(outcome, EpisodeReport):
                     episodes.append(outcome)
                     continue
                 rejected.append(outcome)
                 if options.strict:
                     break
-        findings = [*(f for f in found.findings if f.severity != "error"), *parted.findings]
-        if not episodes or (options.strict and rejected):
-            findings.append(_nothing_written(root, strict=options.strict))
-            episodes = []
-        else:
-            writer.commit(plan_yaml=plan.to_yaml())
+            findings += _earlier_run(root, taken_up, leftover)
+            if not episodes or (options.strict and rejected):
+                findings.append(_nothing_written(root, strict=options.strict))
+                episodes = []
+            else:
+                writer.commit(plan_yaml=plan.to_yaml())
     if episodes and options.verify:
         findings += verify_dataset(root)
     seconds = time.monotonic() - began
@@ -113,17 +121,59 @@ def convert(
 
 
 @contextmanager
-def _scratch(root: Path) -> Iterator[Path]:
-    """A folder for clips beside the target, on the same file system; what a killed run left there goes first."""
-    folder = workspace(root) / "scratch"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
+def _run(
+    run: Run | None, options: Options, refs: Sequence[Ref], scratch: Path, findings: list[Finding]
+) -> Iterator[Run]:
+    """What maps the work; a finding when the last run died while it read something in its own process."""
+    mark = Marked(scratch / kept.READING)
+    crashed = mark.found()
+    if crashed:
+        text = "the last run died while it read this; recordings are now read in processes of their own"
+        findings.append(Finding("convert-crashed", "warning", crashed, text))
+    if run is not None:
+        yield run
+        return
+    total = sum(r.size_bytes for r in refs)
+    limits = (options.workers, options.max_memory_bytes)
+    with chosen(len(refs), total, workers=limits[0], max_bytes=limits[1], safely=bool(crashed)) as mapped:
+        yield mark if mapped is serial else mapped
+
+
+@contextmanager
+def _left_behind(scratch: Path) -> Iterator[None]:
+    """Leaves finished episodes where they are when the work is interrupted, says so, and removes the rest."""
     try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):  # a writer that gave up left the workspace to us; else it is not empty
-            workspace(root).rmdir()
+        yield
+    except BaseException as error:
+        count, size = kept.count(scratch)
+        if count:
+            error.add_note(
+                f"{count} finished episodes ({size >> 20} MiB) stay in {scratch.parent}; the same command takes them "
+                "up, and removing that folder gives up on them"
+            )
+        else:
+            shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    if not kept.count(scratch)[0]:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _bench(scratch: Path, plan: Plan, options: Options, *, sync: bool) -> tuple[Bench, int]:
+    """Where workers work, and how many finished episodes were there that are of no use."""
+    shelf = kept.shelf(scratch, plan)
+    leftover = kept.clear(scratch, shelf if options.resume else None)
+    return Bench(scratch, shelf, sync=sync and options.resume), leftover
+
+
+def _earlier_run(root: str | Path, taken_up: int, leftover: int) -> list[Finding]:
+    found = []
+    if taken_up:
+        text = f"{taken_up} finished episodes of an interrupted run were taken up"
+        found.append(Finding("convert-resumed", "info", str(root), text))
+    if leftover:
+        text = f"{leftover} finished episodes of an interrupted run with another plan or other versions were removed"
+        found.append(Finding("convert-leftover", "info", str(root), text))
+    return found
 
 
 def find(paths: Sequence[str | Path], options: Options) -> sources.Found:
@@ -137,7 +187,7 @@ def find(paths: Sequence[str | Path], options: Options) -> sources.Found:
     return found
 
 
-def with_codecs(plan: Plan, refs: Iterable[Ref]) -> Plan:
+def with_codecs(plan: Plan, refs: Iterable[Ref], run: Run = serial) -> Plan:
     """The plan with one codec per camera: the source's where the first usable recording can be copied.
 
     One dataset has one codec per camera, so it is settled before the first episode is made; all workers then agree.
@@ -145,93 +195,41 @@ def with_codecs(plan: Plan, refs: Iterable[Ref]) -> Plan:
     if all(plan.video_of(f).codec for f in plan.features):
         return plan
     for ref in refs:
-        try:
-            with sources.open(ref) as recording:
-                open_plan = _with_source_codecs(plan, recording)
-                if open_plan == plan:
-                    return plan
-                cameras = prepare(recording, open_plan).cameras
-        except TelecineError:
-            continue  # the worker meets it again and reports it
-        copied = {c.pick.feature.key for c in cameras if isinstance(c.decision, Copy)}
-        kept = {f.key: f for f in open_plan.features if f.key in copied}
-        return plan.model_copy(update={"features": tuple(kept.get(f.key, f) for f in plan.features)})
+        (found,) = run(partial(choose_codecs, plan=plan), [ref], Silent().advance)
+        if isinstance(found, Plan):
+            return found
     return plan
 
 
-def _with_source_codecs(plan: Plan, recording: Recording) -> Plan:
-    """The plan as if every video stream could be copied: presets that name no codec of their own take the source's."""
-    features = []
-    for f in plan.features:
-        video, stream = plan.video_of(f), find_stream(f.sources[0].stream, recording.streams)
-        is_open = video.codec is None and video.preset == "train" and video.copy_policy != "never"
-        # Only planned cameras are asked: a schema can mean reading the stream.
-        if is_open and not isinstance(stream, str) and stream.kind == "video" and stream.schema.encoding != "h264":
-            f = f.model_copy(update={"video": video.model_copy(update={"codec": stream.schema.encoding})})
-        features.append(f)
-    return plan.model_copy(update={"features": tuple(features)})
-
-
-Outcome = Episode | Rejected
-
-
-def build(ref: Ref, *, plan: Plan, scratch: Path, progress: Progress) -> Outcome:
-    """One recording as an episode, its clips in a folder of its own below `scratch`; or the reason why not.
-
-    The border of a worker: no exception leaves it but those that stop the whole program.
-    """
-    told = 0
-
-    def coded() -> None:
-        nonlocal told
-        part = ref.size_bytes // (cameras + 1)
-        told += part
-        progress.advance(part, ref.label)
-
-    cameras = 0
-    try:
-        with sources.open(ref) as recording:
-            prepared = prepare(recording, plan)
-            cameras = len(prepared.cameras)
-            folder = Path(tempfile.mkdtemp(dir=scratch))
-            return code(prepared, plan, folder, coded)
-    except TelecineError as error:
-        if _disk_is_full(error):
-            raise DatasetError(f"no space left: {scratch} cannot take the clips of {ref.label}") from error
-        return rejection(error, ref)
-    except Exception as error:  # noqa: BLE001  the border: an unknown failure costs one recording, with its name
-        text = f"{type(error).__name__}: {error}"
-        return Rejected(ref.label, Finding("convert-failed", "error", ref.label, text, "please report this as a bug"))
-    finally:
-        progress.advance(ref.size_bytes - told, ref.label)
-
-
-def _disk_is_full(error: BaseException | None) -> bool:
-    """True when a full disk or quota is behind the error: then every further recording would fail as well."""
-    while error is not None:
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-            return True
-        error = error.__cause__
-    return False
-
-
-def _added(outcomes: Iterable[Outcome], writer: DatasetWriter) -> Iterator[EpisodeReport | Rejected]:
-    """Each outcome after the writer took it; its clips are gone then."""
+def _added(
+    outcomes: Iterable[Made | Rejected | Lost], writer: DatasetWriter, options: Options
+) -> Iterator[tuple[EpisodeReport | Rejected, bool]]:
+    """Each outcome after the writer took it, and whether an earlier run had made it."""
     for outcome in outcomes:
         if isinstance(outcome, Rejected):
-            yield outcome
-            continue
-        try:
-            index = writer.add(outcome)
-        except DatasetError as error:
-            if writer.broken:
-                raise
-            yield rejection(error, outcome.ref)
-            continue
-        finally:
-            for clip in outcome.clips:
-                Path(clip.path).unlink(missing_ok=True)
-        yield EpisodeReport.of(index, outcome)
+            yield outcome, False
+        elif isinstance(outcome, Lost):
+            label = outcome.item.label
+            fix = "check the file; if other programs read it, please report this as a bug"
+            yield Rejected(label, Finding("convert-crashed", "error", label, outcome.why, fix)), False
+        else:
+            yield _add(outcome, writer, options), outcome.taken_up
+
+
+def _add(made: Made, writer: DatasetWriter, options: Options) -> EpisodeReport | Rejected:
+    try:
+        episode = kept.take(made.place, made.ref)
+        index = writer.add(episode)
+    except (DatasetError, VideoError) as error:
+        if isinstance(error, DatasetError) and not writer.broken:
+            return rejection(error, made.ref)
+        if made.taken_up:  # in case it is the one that is damaged: the next run makes it again
+            shutil.rmtree(made.place, ignore_errors=True)
+        raise
+    finally:
+        if not options.resume:
+            shutil.rmtree(made.place, ignore_errors=True)
+    return EpisodeReport.of(index, episode)
 
 
 def _nothing_written(root: str | Path, *, strict: bool) -> Finding:

@@ -249,18 +249,23 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_a_full_disk_says_so_and_leaves_nothing(tmp_path, small_disk):
+def test_a_full_disk_says_so_and_the_next_run_goes_on(tmp_path, small_disk):
     for number in range(3):
         write_robot(
             tmp_path / "recordings" / f"r{number}.rrd",
             {"front": Camera(jittered(90, seed=number), "png")},
             episode=number,
         )
-    with pytest.raises(DatasetError, match="no space left"):
-        convert(
-            [tmp_path / "recordings"], small_disk / "out", make_plan(robot_plan("front", video={"crf": 0, "gop": 1}))
-        )
-    assert list(small_disk.iterdir()) == []
+    plan = make_plan(robot_plan("front", video={"crf": 0, "gop": 1}))
+    with pytest.raises(DatasetError, match="no space left") as error:
+        convert([tmp_path / "recordings"], small_disk / "out", plan)
+    assert "1 finished episodes" in error.value.__notes__[0]
+    assert [p.name for p in small_disk.iterdir()] == [".out.telecine"]
+    subprocess.run(["mount", "-o", "remount,size=4m", str(small_disk)], check=True)
+    report = convert([tmp_path / "recordings"], small_disk / "out", plan)
+    assert report.ok
+    assert [f.message for f in report.findings] == ["1 finished episodes of an interrupted run were taken up"]
+    assert [p.name for p in small_disk.iterdir()] == ["out"]
 
 
 def test_an_unplanned_camera_that_cannot_be_read_changes_nothing(tmp_path):

@@ -71,7 +71,26 @@ def test_records_survive_as_a_table(rows):
     assert made.to_pylist() == rows
 
 
-@pytest.mark.parametrize(("values", "kind"), [([1, None], pa.int64()), ([None], pa.string()), (["a"], pa.float64())])
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (pa.string(), st.text(st.characters(exclude_categories=["Cs"]))),
+        (pa.binary(), st.binary()),
+        (pa.bool_(), st.booleans()),
+        (pa.int64(), st.integers(-(2**63), 2**63 - 1)),
+        (pa.float64(), st.floats(allow_nan=False)),
+    ],
+)
+@given(data=st.data())
+def test_none_is_null(kind, values, data):
+    made = data.draw(st.lists(st.none() | values))
+    same(array(made, kind), pa.array(made, kind))
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [([[1], None], pa.list_(pa.int64())), ([None], RECORD.field("cameras").type), (["a"], pa.float64())],
+)
 def test_what_does_not_fit_is_refused(values, kind):
     with pytest.raises((TypeError, ValueError)):
         array(values, kind)

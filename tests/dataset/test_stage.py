@@ -120,12 +120,15 @@ def test_closing_twice_does_not_let_go_of_another_writers_lock(tmp_path):
     second.close()
 
 
-def test_scratch_files_of_others_survive_in_the_workspace(tmp_path):
+def test_scratch_files_stay_until_a_writer_commits(tmp_path):
     with create(tmp_path / "out") as writer:
-        (workspace(tmp_path / "out") / "scratch").mkdir()
+        (writer.scratch / "work").write_text("of hours")
+    assert [p.name for p in workspace(tmp_path / "out").iterdir()] == ["scratch"]
+    with create(tmp_path / "out") as writer:
+        assert (writer.scratch / "work").read_text() == "of hours"
         writer.add(episode(3))
         writer.commit()
-    assert [p.name for p in workspace(tmp_path / "out").iterdir()] == ["scratch"]
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
 def killed_writer(root, *, after):

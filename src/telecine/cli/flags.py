@@ -1,5 +1,6 @@
 """Flags into a plan: they override the plan file's keys, or make a plan when there is no file."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,6 +135,15 @@ def _pair(text: str, separator: str, flag: str, form: str) -> tuple[str, str]:
     if not (key and found and stream):
         raise PlanError(f"{flag} {text!r} is not of the form {form}")
     return key, stream
+
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
+
+
+def size_bytes(text: str) -> int | None:
+    """The bytes that "8GB", "500 MiB" or "2g" mean; None when it means nothing."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?I?)B?", text.strip().upper())
+    return round(float(found[1]) * _UNITS[found[2]]) if found and found[2] in _UNITS else None
 
 
 def _size(text: str | None) -> list[int] | None:

@@ -23,6 +23,15 @@ Recover = Annotated[bool, typer.Option("--recover", help="Read damaged files up 
 Streams = Annotated[list[str] | None, typer.Option(metavar="STREAM", help="Repeat to concatenate several streams.")]
 
 
+def _size_bytes(text: str) -> int:
+    from telecine.cli.flags import size_bytes
+
+    found = size_bytes(text)
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is not a size like 8GB or 500MB")
+    return found
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         from telecine import __version__
@@ -117,6 +126,15 @@ def convert(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing dataset.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first rejected recording.")] = False,
     verify: Annotated[bool, typer.Option(help="Read the finished dataset back.")] = True,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes that read recordings; 0: only this one. [default: by cores]")
+    ] = None,
+    max_memory: Annotated[
+        int | None, typer.Option(metavar="SIZE", parser=_size_bytes, help="For all processes, e.g. 8GB.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option(help="Keep finished episodes until the end, to take up an interrupted run.")
+    ] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show decisions and a forecast; write nothing.")] = False,
     json: Json = False,
 ) -> None:
@@ -152,7 +170,16 @@ def convert(
         spans=spans,
         trim=trim,
     )
-    options = Options(overwrite=overwrite, recover=recover, strict=strict, verify=verify, token=catalog_token)
+    options = Options(
+        overwrite=overwrite,
+        recover=recover,
+        strict=strict,
+        verify=verify,
+        token=catalog_token,
+        workers=workers,
+        max_memory_bytes=max_memory,
+        resume=resume,
+    )
     _run(lambda: run(where, Path(out), flags, plan, options, missing_action=missing_action, dry_run=dry_run, json=json))
 
 

@@ -33,8 +33,12 @@ def to_numpy(flat: pa.Array) -> Array:
 def array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     """Python values as an Arrow array of `kind`: numbers, bools, text, bytes, lists and structs of these.
 
-    Raises: TypeError, ValueError: a value is None or does not fit.
+    None makes a null of a number, bool, text or bytes.
+
+    Raises: TypeError, ValueError: a value does not fit, or a list or struct is None.
     """
+    if any(value is None for value in values) and not pa.types.is_nested(kind):
+        return _with_nulls(values, kind)
     if pa.types.is_list(kind):
         inner = array([item for value in values for item in value], kind.value_type)
         return pa.Array.from_buffers(kind, len(values), [None, _offsets(map(len, values), np.int32)], children=[inner])
@@ -48,6 +52,14 @@ def array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
         buffers = [None, _offsets(map(len, data), width), pa.py_buffer(b"".join(data))]
         return pa.Array.from_buffers(kind, len(data), buffers)
     return numbers(np.array(values, _dtype(kind)))
+
+
+def _with_nulls(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    filler: Any = "" if pa.types.is_string(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind) else 0
+    filled = array([filler if value is None else value for value in values], kind)
+    valid = np.packbits([value is not None for value in values], bitorder="little")
+    buffers = [pa.py_buffer(valid), *filled.buffers()[1:]]
+    return pa.Array.from_buffers(kind, len(values), buffers)
 
 
 def table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:

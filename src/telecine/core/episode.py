@@ -63,6 +63,9 @@ class Episode:
     findings: tuple[Finding, ...] = field(default=())
     success: bool | None = None
     """Whether the episode went well, where the recording or the plan says so."""
+    source_digest: str | None = None
+    """Hex SHA-256 of the recording's files; None when it has none, as on a server, or was not asked for."""
+    plan_digest: str | None = None
 
     @property
     def tasks(self) -> tuple[str, ...]:

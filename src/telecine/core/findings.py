@@ -12,6 +12,7 @@ CODES: dict[str, str] = {
     "source-truncated": "A file ends in the middle of its data.",
     "source-recovered": "A damaged file was read up to its last whole message, as asked by --recover.",
     "source-duplicate-id": "Two files carry the same recording id; both are kept, told apart by file name.",
+    "source-changed": "A file changed while it was read.",
     "source-empty": "A recording holds no data, or nothing with time.",
     "source-metadata": "What a recording says of itself contradicts its data, or stands in the wrong place.",
     # plan
@@ -41,6 +42,9 @@ CODES: dict[str, str] = {
     "dataset-mismatch": "An episode does not fit the dataset it should join.",
     "convert-nothing": "No recording was usable, so no dataset was written.",
     "convert-failed": "A recording failed for a reason telecine did not expect.",
+    "convert-crashed": "A process died while it read a recording.",
+    "convert-resumed": "Finished episodes of an interrupted run were taken up.",
+    "convert-leftover": "What interrupted runs left beside the dataset could not be used and was removed.",
     # verification
     "verify-structure": "A file of the dataset is missing, cannot be read or has the wrong schema.",
     "verify-counts": "Counts in the metadata and in the data disagree.",

@@ -1,6 +1,6 @@
 """Ticks of an episode in exact integer nanoseconds. Refuses floating-point time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -34,6 +34,11 @@ class Grid:
         i = np.arange(self.count, dtype=np.int64)
         whole, rest = divmod(SECOND * self.fps.denominator, self.fps.numerator)
         return self.start_ns + i * whole + (2 * i * rest + self.fps.numerator) // (2 * self.fps.numerator)
+
+    @property
+    def stop_ns(self) -> int:
+        """Where the tick after the last would be: the episode's rows stand for [start_ns, stop_ns)."""
+        return int(replace(self, count=self.count + 1).ticks()[-1])
 
     @classmethod
     def between(cls, start_ns: int, stop_ns: int, fps: Fraction) -> "Grid":

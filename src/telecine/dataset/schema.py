@@ -45,9 +45,13 @@ PROVENANCE_SCHEMA = pa.schema(
         ("episode_index", pa.int64()),
         ("source", pa.string()),
         ("recording_id", pa.string()),
+        ("source_sha256", pa.string()),
         ("start_ns", pa.int64()),
+        ("stop_ns", pa.int64()),
         ("ticks", pa.int64()),
         ("success", pa.bool_()),
+        ("plan_digest", pa.string()),
+        ("tool", pa.string()),
         (
             "cameras",
             pa.list_(
@@ -64,7 +68,8 @@ PROVENANCE_SCHEMA = pa.schema(
         ),
     ]
 )
-"""Where each episode came from. `preroll` and `frames` tell which pictures of a video no row shows."""
+"""Where each episode came from: its file and what that held, its span [start_ns, stop_ns) on the recording's clock,
+the plan and the version of telecine. `preroll` and `frames` tell which pictures of a video no row shows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@
     parent/.NAME.telecine/lock       held by the one writer; the system lets go of it when that process ends
     parent/.NAME.telecine/stage/     what will become the target (same file system, so that renaming is atomic)
     parent/.NAME.telecine/old/       the target while it is being replaced; put back by the next writer after a crash
+    parent/.NAME.telecine/scratch/   for others who hold the lock; goes when the target was published, else it stays
 
 Not promised: that others see old or new at every instant of a replacement. Between its two renames the target is
 absent, and a crash there is repaired by whoever writes to the same target next.
@@ -13,6 +14,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from telecine.core.errors import DatasetError
@@ -37,6 +39,8 @@ class Stage:
         self._overwrite = overwrite
         self._home = workspace(root)
         self.folder = self._home / "stage"
+        self.scratch = self._home / "scratch"
+        self._published = False
         self._old = self._home / "old"
         self._lock = _lock(self._home, root)
         try:
@@ -44,6 +48,7 @@ class Stage:
             require_writable(root, overwrite=overwrite)
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir()
+            self.scratch.mkdir(exist_ok=True)
         except BaseException:
             self.close()
             raise
@@ -60,6 +65,7 @@ class Stage:
         except OSError:
             self._restore()
             raise
+        self._published = True
         _sync(self.root.parent)
 
     def close(self) -> None:
@@ -69,13 +75,16 @@ class Stage:
         shutil.rmtree(self.folder, ignore_errors=True)
         if self.root.exists():
             shutil.rmtree(self._old, ignore_errors=True)
+        if self._published:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+        else:
+            with suppress(OSError):  # somebody's files are in it
+                self.scratch.rmdir()
         (self._home / "lock").unlink(missing_ok=True)
         os.close(self._lock)
         self._lock = None
-        try:
+        with suppress(OSError):  # scratch files are in it
             self._home.rmdir()
-        except OSError:
-            return  # somebody's scratch files are in it
 
     def _restore(self) -> None:
         """Put back the target that a crash left moved aside."""

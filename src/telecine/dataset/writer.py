@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from telecine._version import __version__
 from telecine.core.episode import Episode
 from telecine.core.errors import DatasetError, VideoError
 from telecine.core.stats import Stats
@@ -55,6 +56,11 @@ class DatasetWriter:
         self._totals = Totals()
         self._files: _Files | None = None
         self._state: Literal["open", "writing", "failed", "closed"] = "open"
+
+    @property
+    def scratch(self) -> Path:
+        """A folder beside the target for whoever holds the writer: goes with `commit`, stays after a crash."""
+        return self._stage.scratch
 
     @property
     def broken(self) -> bool:
@@ -269,9 +275,13 @@ def _provenance(episode: Episode, index: int) -> dict[str, Any]:
         "episode_index": index,
         "source": PurePosixPath(episode.ref.path.replace("\\", "/")).name,
         "recording_id": episode.ref.id,
+        "source_sha256": episode.source_digest,
         "start_ns": episode.grid.start_ns,
+        "stop_ns": episode.grid.stop_ns,
         "ticks": episode.grid.count,
         "success": episode.success,
+        "plan_digest": episode.plan_digest,
+        "tool": f"telecine {__version__}",
         "cameras": [
             {"key": c.key, "copied": c.copied, "why": c.why, "preroll": c.preroll, "frames": c.frames}
             for c in episode.clips

@@ -1,0 +1,69 @@
+"""What a recording's files hold, as one digest: by it a recording is known again, never by its name."""
+
+import hashlib
+import os
+import stat
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from telecine.core.errors import SourceError
+
+State = tuple[str, int, int, int, int]
+"""(path, inode, bytes, ns of the last writing, ns of the last change of any kind) of a file.
+
+Differs after every change: the last of them cannot be set by hand, as tools that copy files set the one before.
+"""
+Stamp = tuple[State, ...]
+
+
+def stamp(path: str) -> Stamp | None:
+    """The state of a file, or of all files below a folder; None for what is no file, like a server's address.
+
+    Raises: SourceError when it is gone or cannot be read.
+    """
+    if "://" in path:
+        return None
+    try:
+        return tuple(sorted(_state(file) for file in _files(path)))
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def digest(state: Stamp) -> str:
+    """Hex SHA-256 of everything in the files of `state`: of a single file as `sha256sum` prints it.
+
+    Raises: SourceError when a file cannot be read.
+    """
+    if len(state) == 1:
+        return _file_digest(*state[0])
+    whole = hashlib.sha256()
+    top = os.path.commonpath([entry[0] for entry in state]) if state else ""
+    for entry in state:
+        whole.update(f"{os.path.relpath(entry[0], top)}\0{_file_digest(*entry)}\0".encode(errors="surrogateescape"))
+    return whole.hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _file_digest(*state: Any) -> str:
+    """Kept for the other recordings of the same file, as long as that does not change."""
+    path: str = state[0]
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _files(path: str) -> list[str]:
+    """A file itself, or the regular files below a folder, without following links to other folders."""
+    if not Path(path).is_dir():
+        return [path]
+    return [name for root, _, files in os.walk(path) for file in files if Path(name := str(Path(root, file))).is_file()]
+
+
+def _state(path: str) -> State:
+    found = Path(path).stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise SourceError(f"{path}: is not a regular file")
+    return path, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -1,0 +1,201 @@
+"""An interrupted conversion is taken up by content, and ends in the same bytes; however many processes work."""
+
+import hashlib
+import os
+import shutil
+
+import pyarrow.parquet as pq
+import pytest
+
+from support.robot import Camera, jittered, robot_plan, write_robot
+from telecine import work
+from telecine.core.plan import make_plan
+from telecine.dataset.stage import workspace
+from telecine.pipeline import Options, convert
+from telecine.run import serial
+
+pytestmark = pytest.mark.usefixtures("rerun")
+COUNT = 4
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory, rerun):
+    folder = tmp_path_factory.mktemp("resume") / "recordings"
+    for number in range(COUNT):
+        store = "jpeg" if number % 2 else "x264"
+        write_robot(
+            folder / f"r{number}.rrd", {"front": Camera(jittered(20 + number, seed=number), store)}, episode=number
+        )
+    return folder
+
+
+PLAN = make_plan(robot_plan("front"))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(recordings, tmp_path_factory):
+    root = tmp_path_factory.mktemp("undisturbed") / "out"
+    assert convert([recordings], root, PLAN).ok
+    return contents(root)
+
+
+def contents(root):
+    return {p.relative_to(root).as_posix(): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
+
+
+def interrupted(after):
+    """A run that is stopped in the middle of item `after`, by what Ctrl-C raises."""
+
+    def run(fn, items, tell):
+        for number, item in enumerate(items):
+            if number == after and fn.func is work.build:
+                raise KeyboardInterrupt
+            yield fn(item, tell)
+
+    return run
+
+
+def counted(calls):
+    """A run that notes the recordings it really works on."""
+
+    def run(fn, items, tell):
+        for item in items:
+            answer = fn(item, tell)
+            if fn.func is work.build and not getattr(answer, "taken_up", False):
+                calls.append(item.label.rpartition("/")[2].partition("#")[0])
+            yield answer
+
+    return run
+
+
+def interrupt(recordings, root, plan=PLAN, after=2, options=Options()):
+    with pytest.raises(KeyboardInterrupt) as error:
+        convert([recordings], root, plan, options, run=interrupted(after))
+    return error.value
+
+
+def messages(report, code):
+    return [f.message for f in report.findings if f.code == code]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_any_number_of_processes_gives_the_same_bytes(recordings, tmp_path, undisturbed, workers):
+    heard = []
+
+    class Heard:
+        def begin(self, total_bytes):
+            heard.append(-total_bytes)
+
+        def advance(self, done_bytes, label):
+            heard.append(done_bytes)
+
+    report = convert([recordings], tmp_path / "out", PLAN, Options(workers=workers), progress=Heard())
+    assert report.ok
+    assert contents(tmp_path / "out") == undisturbed
+    assert sum(heard) == 0
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_an_interrupted_run_is_taken_up_to_the_same_bytes(recordings, tmp_path, undisturbed):
+    error = interrupt(recordings, tmp_path / "out")
+    assert "2 finished episodes" in error.__notes__[0]
+    assert not (tmp_path / "out").exists()
+    calls = []
+    report = convert([recordings], tmp_path / "out", PLAN, run=counted(calls))
+    assert calls == ["r2.rrd", "r3.rrd"]
+    assert messages(report, "convert-resumed") == ["2 finished episodes of an interrupted run were taken up"]
+    assert contents(tmp_path / "out") == undisturbed
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_another_plan_reuses_nothing(recordings, tmp_path):
+    interrupt(recordings, tmp_path / "out")
+    calls = []
+    report = convert([recordings], tmp_path / "out", make_plan(robot_plan("front", fps=15)), run=counted(calls))
+    assert len(calls) == COUNT
+    assert "2 finished episodes" in messages(report, "convert-leftover")[0]
+
+
+def test_another_version_reuses_nothing(recordings, tmp_path, monkeypatch):
+    interrupt(recordings, tmp_path / "out")
+    monkeypatch.setattr("telecine.kept._versions", lambda: ("telecine 99",))
+    calls = []
+    convert([recordings], tmp_path / "out", PLAN, run=counted(calls))
+    assert len(calls) == COUNT
+
+
+def test_a_changed_recording_of_the_same_name_and_size_is_read_again(recordings, tmp_path):
+    mine = tmp_path / "recordings"
+    shutil.copytree(recordings, mine)
+    interrupt(mine, tmp_path / "out")
+    before, content = (mine / "r0.rrd").stat(), bytearray((mine / "r0.rrd").read_bytes())
+    content[len(content) // 2] ^= 1
+    (mine / "r0.rrd").write_bytes(content)
+    os.utime(mine / "r0.rrd", ns=(before.st_atime_ns, before.st_mtime_ns))
+    calls = []
+    convert([mine], tmp_path / "out", PLAN, run=counted(calls))
+    assert calls == ["r0.rrd", "r2.rrd", "r3.rrd"]
+
+
+def test_without_resume_nothing_is_kept_or_taken_up(recordings, tmp_path, undisturbed):
+    interrupt(recordings, tmp_path / "out")
+    error = interrupt(recordings, tmp_path / "out", options=Options(resume=False), after=3)
+    assert not hasattr(error, "__notes__")
+    assert not workspace(tmp_path / "out").exists()
+    convert([recordings], tmp_path / "out", PLAN, Options(resume=False))
+    assert contents(tmp_path / "out") == undisturbed
+
+
+def test_an_episode_that_was_damaged_on_disk_is_made_again(recordings, tmp_path, undisturbed):
+    interrupt(recordings, tmp_path / "out")
+    scratch = workspace(tmp_path / "out") / "scratch"
+    clip = next(scratch.glob("*/*/*.clip"))
+    clip.write_bytes(clip.read_bytes()[:100])
+    with pytest.raises(Exception, match="cannot be read"):
+        convert([recordings], tmp_path / "out", PLAN, run=serial)
+    convert([recordings], tmp_path / "out", PLAN, run=serial)
+    assert contents(tmp_path / "out") == undisturbed
+
+
+def test_an_episode_from_before_the_machine_went_down_must_have_been_synced(recordings, tmp_path, monkeypatch):
+    with pytest.raises(KeyboardInterrupt):
+        convert([recordings], tmp_path / "out", PLAN, progress=Interrupting(3))
+    monkeypatch.setattr("telecine.kept._boot", lambda: "another start")
+    calls = []
+    convert([recordings], tmp_path / "out", PLAN, run=counted(calls))
+    assert len(calls) == COUNT
+
+
+class Interrupting:
+    """Ctrl-C at the n-th sign of progress."""
+
+    def __init__(self, left):
+        self.left = left
+
+    def begin(self, total_bytes):
+        pass
+
+    def advance(self, done_bytes, label):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+def test_a_run_that_died_reading_makes_the_next_one_careful(recordings, tmp_path, undisturbed):
+    interrupt(recordings, tmp_path / "out")
+    (workspace(tmp_path / "out") / "scratch" / "reading").write_text("r2.rrd")
+    report = convert([recordings], tmp_path / "out", PLAN)
+    (warning,) = [f for f in report.findings if f.code == "convert-crashed"]
+    assert warning.where == "r2.rrd"
+    assert contents(tmp_path / "out") == undisturbed
+
+
+def test_provenance_names_source_span_plan_and_tool(recordings, tmp_path):
+    report = convert([recordings], tmp_path / "out", PLAN)
+    rows = pq.read_table(tmp_path / "out/meta/telecine/provenance.parquet").to_pylist()
+    for row, episode in zip(rows, report.episodes, strict=True):
+        assert row["source_sha256"] == hashlib.sha256((recordings / row["source"]).read_bytes()).hexdigest()
+        assert row["plan_digest"] == report.plan_digest
+        assert row["tool"].startswith("telecine ")
+        assert row["stop_ns"] - row["start_ns"] == pytest.approx(episode.rows * 1e9 / report.fps, abs=1)
+        assert row["success"] is None
