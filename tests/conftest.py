@@ -91,6 +91,16 @@ def rerun() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def mcap() -> ModuleType:
+    """The mcap package, whose writers make the .mcap files that the tests read, and what reading them needs."""
+    needs("rosbags", "mcap")
+    needs("zstandard", "mcap")
+    needs("mcap_protobuf", "reference")
+    needs("mcap_ros2", "reference")
+    return needs("mcap", "reference")
+
+
+@pytest.fixture(scope="session")
 def catalog(rerun: ModuleType) -> ModuleType:
     """rerun-sdk's catalog client and server."""
     needs("datafusion", "catalog")

@@ -106,7 +106,8 @@ def test_every_third_party_import_is_a_declared_dependency() -> None:
         if extra not in {"lint", "reference"}
     ]
     declared = {re.split(r"[^\w-]", requirement)[0].lower().replace("-", "_") for requirement in runtime}
-    other_names = {"yaml": "pyyaml", "rerun": "rerun_sdk", "rerun_bindings": "rerun_sdk", "datafusion": "rerun_sdk"}
+    other_names = {"yaml": "pyyaml", "rerun": "rerun_sdk", "rerun_bindings": "rerun_sdk", "datafusion": "rerun_sdk",
+                   "google": "protobuf"}  # fmt: skip
     assert [
         f"{where(path)} imports {name}"
         for path in SOURCES

@@ -16,12 +16,12 @@ from typing import cast
 from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
 from telecine.core.recording import Recording, Ref
-from telecine.sources import catalog, robosandbox, rrd
+from telecine.sources import catalog, mcap, robosandbox, rrd
 from telecine.sources.format import Format, Found, MissingExtra
 
 __all__ = ["Format", "Found", "MissingExtra", "find", "formats", "open"]
 
-_OURS: tuple[Format, ...] = (rrd, catalog, robosandbox)
+_OURS: tuple[Format, ...] = (rrd, catalog, mcap, robosandbox)
 _ENTRY_POINTS = "telecine.sources"
 
 

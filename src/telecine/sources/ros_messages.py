@@ -11,16 +11,16 @@ protobuf's Timestamp and Duration `seconds` and `nanos`; JSON has whatever its w
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import numpy as np
 
 from telecine.core.recording import Array
 from telecine.core.time import SECOND, Rows, Times
 
-LOG_TIME = "log_time"
+LOG_TIME: Final = "log_time"
 """When the recorder took the message; every message has it."""
-PUBLISH_TIME = "publish_time"
+PUBLISH_TIME: Final = "publish_time"
 """When it was sent, as far as the recorder knew; equals the log time in ROS 1 bags and most .db3 files."""
 MessageClock = Literal["log_time", "publish_time"]
 

@@ -1,0 +1,141 @@
+"""MCAP files (.mcap), whatever wrote them: with or without chunks, index, summary or end, and files that were cut.
+
+Reads the container itself; what the messages mean is `ros_streams.py`'s. Recordings of several files with a
+metadata.yaml are `rosbag2.py`'s.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from telecine.core.errors import SourceError
+from telecine.core.findings import Finding
+from telecine.core.recording import Recording, Ref
+from telecine.sources.compressed import first_bytes, open_expanded
+from telecine.sources.format import Found
+from telecine.sources.mcap_records import MAGIC, AttachmentRecord, Layout, walk
+from telecine.sources.mcap_store import CUT_FIX, McapStore
+from telecine.sources.ros_messages import Attachment, Contents
+from telecine.sources.ros_store import contents_of
+from telecine.sources.ros_streams import recording_of
+
+NAME = "mcap"
+SUFFIXES = (".mcap", ".mcap.zstd")
+_NEWLINES_CHANGED = (b"\x89MCAP0\n", b"\x89MCAP0\r\r\n")
+
+
+def claims(path: str) -> bool:
+    """True for a file that begins like an MCAP, also below zstd or with newlines that a tool has changed."""
+    return first_bytes(path, len(MAGIC)).startswith((MAGIC, *_NEWLINES_CHANGED))
+
+
+def index(path: str, *, recover: bool, token: str | None = None) -> Found:
+    """One Ref, and what is wrong with the end of the file; see `Format.index`."""
+    del token
+    file, size_bytes, problem = open_expanded(path)
+    with file:
+        layout = _walked(file, size_bytes, path)
+    findings = tuple(_findings(path, layout, recover, problem))
+    if any(finding.severity == "error" for finding in findings):
+        return Found(findings=findings)
+    return Found((Ref(NAME, path, "", Path(path).stat().st_size, recover),), findings)
+
+
+def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
+    """The recording `ref` names; see `Format.open`."""
+    return recording_of(ref, contents(ref.path, ref.recover))
+
+
+def contents(path: str, recover: bool) -> Contents:
+    """Topics, attachments and metadata of one file.
+
+    Raises:
+        SourceError: it cannot be read, or is damaged and `recover` was not asked for.
+    """
+    part = part_of(path, recover)
+    return contents_of([part.store], attachments=part.attachments, metadata=part.metadata, notes=part.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class McapPart:
+    """One file of a recording."""
+
+    store: McapStore
+    attachments: tuple[Attachment, ...]
+    metadata: tuple[tuple[str, Mapping[str, str]], ...]
+    notes: tuple[tuple[str, str], ...]
+
+
+def part_of(path: str, recover: bool) -> McapPart:
+    """One file; see `contents`."""
+    file, size_bytes, problem = open_expanded(path)
+    try:
+        layout = _walked(file, size_bytes, path)
+        damage = _damage(layout, problem)
+        if damage and not recover:
+            raise SourceError(f"{path}: {damage}; {CUT_FIX}")
+        store = McapStore(file, layout, path, recover)
+    except BaseException:
+        file.close()
+        raise
+    attachments = tuple(_attachment(store, record) for record in layout.attachments)
+    metadata = tuple((name, values) for name, values in layout.metadata)
+    lost = "; ".join([*([damage] if damage else []), *(f"lost: {what}" for what in store.lost)])
+    code = "source-recovered" if recover else "source-truncated"
+    return McapPart(store, attachments, metadata, ((code, lost),) if lost else ())
+
+
+def _walked(file: IO[bytes], size_bytes: int, path: str) -> Layout:
+    try:
+        file.seek(0)
+        start = file.read(len(MAGIC))
+        if start.startswith(_NEWLINES_CHANGED):
+            raise SourceError(
+                f"{path}: a tool has changed its newlines (git with autocrlf, or a transfer as text): its content is "
+                "lost; copy the original again as binary"
+            )
+        if start != MAGIC:
+            raise SourceError(f"{path}: not an MCAP file: it begins with {start!r} instead of {MAGIC!r}")
+        return walk(file, size_bytes)
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _findings(path: str, layout: Layout, recover: bool, problem: str) -> Iterator[Finding]:
+    damage = _damage(layout, problem)
+    if damage and not layout.blocks:
+        yield Finding("source-truncated", "error", path, damage, "record it again or remove it")
+    elif damage and not recover:
+        yield Finding("source-truncated", "error", path, damage, CUT_FIX)
+    elif layout.state == "open" and not damage:
+        message = (
+            f"it has no end marker after {layout.records} whole records: still being written, or its recorder was "
+            "stopped; read up to the last record"
+        )
+        yield Finding("source-truncated", "warning", path, message, "convert it again once it is finished")
+
+
+def _damage(layout: Layout, problem: str) -> str:
+    """What is wrong with the file, "" when every record in it is whole."""
+    if problem and layout.state == "complete":
+        return f"the file is damaged: {problem}"
+    if layout.state == "open" and not problem and layout.blocks:
+        return ""
+    if layout.state == "complete" and not layout.problem:
+        return ""
+    kind = "damaged" if layout.state in ("garbage", "complete") else "truncated"
+    return (
+        f"the file is {kind}: {layout.problem}; {layout.records} records, {layout.whole_bytes} of "
+        f"{layout.size_bytes} bytes, are whole"
+    )
+
+
+def _attachment(store: McapStore, record: AttachmentRecord) -> Attachment:
+    return Attachment(
+        record.name,
+        record.media_type,
+        record.log_time_ns,
+        record.size_bytes,
+        lambda: store.bytes_at(record.at, record.size_bytes),
+    )

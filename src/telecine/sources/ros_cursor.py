@@ -1,0 +1,132 @@
+"""Positions in many serialised messages at once.
+
+A cursor stands in the same field of k messages. As long as all of them have it at the same offset, that is one integer;
+when strings or arrays of different length come in between it becomes (k,) integers. Either way reading a field
+costs a few array operations, not k steps. A message whose bytes cannot be right (a length beyond its end) is marked
+in `bad` with the reason, is read as zeros from there on, and never reads beyond the buffer.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from telecine.core.recording import Array
+from telecine.core.time import Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How a serialisation lays out fields.
+
+    aligned: numbers stand at multiples of their width (CDR); order: "<" or ">"; ended: strings count a final
+        NUL (CDR); empty_aligned: an empty array of numbers is followed by the padding its items would have needed,
+        which some CDR writers do; empty_bytes: what a message without fields takes (one in CDR, none in ROS 1).
+    """
+
+    aligned: bool
+    order: str = "<"
+    ended: bool = True
+    empty_aligned: bool = False
+    empty_bytes: int = 1
+
+
+class Cursor:
+    """Where the next field is. base, stop: (k,) first byte and end of each message in `data`, headers left out."""
+
+    def __init__(self, data: Array, base: Rows, stop: Rows, rules: Rules) -> None:
+        self.data, self.base, self.stop, self.rules = data, base, stop, rules
+        self.at: int | Rows = 0
+        self.bad: Array = np.zeros(len(base), bool)
+        self.reason = ""
+        self._room = int((stop - base).min()) if len(base) else 0
+
+    def part(self, which: Rows) -> "Cursor":
+        """The same place in some of the messages."""
+        part = Cursor(self.data, self.base[which], self.stop[which], self.rules)
+        part.at = self._places()[which]
+        part.bad = self.bad[which]
+        return part
+
+    def join(self, part: "Cursor", which: Rows) -> None:
+        """Go on where `part` has come to."""
+        places = self._places().copy()
+        places[which] = part.at
+        self.at = places
+        self.bad[which] |= part.bad
+        self.reason = self.reason or part.reason
+
+    def skip(self, size: int, width: int) -> int | Rows:
+        """Step over `size` bytes behind the padding of `width`; returns where they start."""
+        if isinstance(self.at, int):
+            start = (self.at + width - 1) & -width if self.rules.aligned else self.at
+            if start + size <= self._room:
+                self.at = start + size
+                return start
+        return self.skip_each(np.full(len(self.base), size, np.int64), width, np.ones(len(self.base), bool))
+
+    def skip_each(self, sizes: Rows, width: int, padded: Array) -> Rows:
+        """The same with (k,) sizes; padding only where `padded`. Messages that end before are bad."""
+        starts: Rows = self._places()
+        if self.rules.aligned and width > 1:
+            starts = np.where(padded, (starts + width - 1) & -width, starts)
+        self.mark((sizes < 0) | (starts + sizes > self.stop - self.base), "it ends within a field")
+        self.at = np.where(self.bad, 0, starts + sizes)
+        return np.where(self.bad, 0, starts)
+
+    def skipped_beyond(self, end: int) -> bool:
+        """True when the offset `end` is behind the end of any message."""
+        return end > self._room
+
+    def mark(self, wrong: Array, reason: str) -> None:
+        """These (k,) flags are messages that cannot be read."""
+        if wrong.any():
+            self.reason = self.reason or reason
+            self.bad = self.bad | wrong
+
+    def _places(self) -> Rows:
+        return np.full(len(self.base), self.at, np.int64) if isinstance(self.at, int) else self.at
+
+    def fetch(self, start: int | Rows, dtype: str, count: int = 1) -> Array:
+        """(k,) native numbers that stand at `start` in each message; (k, count) for other counts than 1."""
+        return at_each(self.data, self.base + start, self.rules.order, dtype, count)
+
+    def counts(self) -> int | Rows:
+        """The u32 in front of a string or an array: one integer when all messages have the same."""
+        counts = self.fetch(self.skip(4, 4), "uint32").astype(np.int64)
+        if self.bad.any():
+            counts = np.where(self.bad, 0, counts)
+        if len(counts) and isinstance(self.at, int) and (counts == counts[0]).all():
+            return int(counts[0])
+        return counts
+
+    def limit(self, counts: int | Rows, least: int) -> int | Rows:
+        """Counts of items of at least `least` bytes; those that cannot fit mark their message and become 0."""
+        if isinstance(counts, int) and isinstance(self.at, int) and self.at + counts * least <= self._room:
+            return counts
+        each = np.broadcast_to(np.asarray(counts, np.int64), self.base.shape)
+        self.mark(each * least > self.stop - self.base - self._places(), "it has more items than bytes")
+        return np.where(self.bad, 0, each)
+
+
+def at_each(data: Array, places: Rows, order: str, dtype: str, count: int = 1) -> Array:
+    """Native numbers at any byte positions: (k,) for count 1, else (k, count). Positions are moved into `data`."""
+    kind: Any = np.dtype("uint8" if dtype == "bool" else dtype).newbyteorder(order)  # type: ignore[arg-type]
+    last = len(data) - kind.itemsize * count
+    if len(places) and (int(places.max()) > last):
+        places = np.minimum(places, max(last, 0))
+    if last < 0:
+        return np.zeros(len(places) if count == 1 else (len(places), count), dtype)
+    found: Array
+    if count == 1:
+        found = np.ndarray((last + 1,), kind, data, 0, (1,))[places]
+    else:
+        found = np.ndarray((last + 1, count), kind, data, 0, (1, kind.itemsize))[places]
+    return found != 0 if dtype == "bool" else found.astype(kind.newbyteorder("="), copy=False)
+
+
+def spread(starts: Rows, counts: Rows, step: int) -> Rows:
+    """Positions starts[i] + j * step for j < counts[i], message after message."""
+    ends = np.cumsum(counts)
+    first: Rows = np.repeat(starts - (ends - counts) * step, counts)
+    return first + np.arange(int(ends[-1]) if len(ends) else 0) * step
