@@ -105,3 +105,9 @@ def catalog(rerun: ModuleType) -> ModuleType:
     """rerun-sdk's catalog client and server."""
     needs("datafusion", "catalog")
     return importlib.import_module("rerun.catalog")
+
+
+@pytest.fixture(scope="session")
+def matplotlib() -> ModuleType:
+    """Draws the curves of `inspect DATASET --png`."""
+    return needs("matplotlib", "plot")

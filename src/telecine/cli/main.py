@@ -65,17 +65,25 @@ def demo(
 
 @app.command()
 def inspect(
-    paths: Annotated[list[str] | None, typer.Argument(help="Files, folders or globs of recordings.")] = None,
+    paths: Annotated[list[str] | None, typer.Argument(help="Recordings (files, folders, globs), or a dataset.")] = None,
     plan: Annotated[Path | None, typer.Option(help="Write the proposed plan here, commented, ready to edit.")] = None,
     catalog_url: CatalogUrl = None,
     dataset_name: DatasetName = None,
     catalog_token: CatalogToken = None,
+    png: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Of a dataset: draw each episode's pictures and curves here.")
+    ] = None,
     recover: Recover = False,
     json: Json = False,
 ) -> None:
-    """Show what recordings hold, and propose a plan and the full command to convert them."""
+    """Show what recordings or a dataset hold; for recordings propose a plan and the full command to convert them."""
+    from telecine.cli import look
     from telecine.cli.inspect import run
 
+    if paths is not None and len(paths) == 1 and look.is_dataset(paths[0]) and plan is None:
+        _run(lambda: look.run(paths[0], png=png, json=json))
+    if png is not None:
+        raise typer.BadParameter("--png draws one finished dataset; give its folder")
     where = _sources(paths, catalog_url, dataset_name)
     _run(lambda: run(where, plan_file=plan, token=catalog_token, recover=recover, json=json))
 

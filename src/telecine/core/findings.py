@@ -55,6 +55,17 @@ CODES: dict[str, str] = {
     "verify-values": "Values that break training: nulls, NaN or infinity.",
     "verify-video": "A video does not hold exactly the frames that the rows point at.",
     "verify-against": "A sampled row or picture differs from the recording it came from.",
+    # looking at a dataset
+    "look-counts": "Rows, episodes, tasks or pictures are not as many as the metadata says.",
+    "look-width": "Action and state differ in width, or a column is not as wide as declared.",
+    "look-values": "NaN or infinity in what a policy is trained on.",
+    "look-timestamps": "Timestamps are not row / fps.",
+    "look-action-state": "The action is a copy of the state.",
+    "look-clipped": "An element stands at its end in many rows.",
+    "look-idle": "Nothing moves at the start, at the end, or at all.",
+    "look-dark": "A camera shows next to nothing.",
+    "look-frozen": "A camera shows one picture throughout.",
+    "look-short": "An episode is very short.",
 }
 """Every stable code with its meaning; `docs/findings.md` has one section each."""
 

@@ -1,0 +1,57 @@
+"""Single pictures as PNG files, and many pictures on one sheet."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from telecine.core.errors import VideoError
+from telecine.video.colour import Rgb
+
+_BORDER_PX = 2
+
+
+def write_png(path: Path, rgb: Rgb) -> None:
+    """(height, width, 3) uint8 as a PNG file. Raises: VideoError when the disk refuses."""
+    encoder = av.CodecContext.create("png", "w")
+    assert isinstance(encoder, av.VideoCodecContext)
+    encoder.height, encoder.width, encoder.pix_fmt = rgb.shape[0], rgb.shape[1], "rgb24"
+    encoder.time_base = Fraction(1)
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
+    try:
+        path.write_bytes(b"".join(bytes(p) for part in (frame, None) for p in encoder.encode(part)))
+    except OSError as error:
+        raise VideoError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def read_png(data: bytes) -> Rgb:
+    """(height, width, 3) uint8 of a PNG or JPEG file's bytes. Raises: VideoError."""
+    name = "png" if data.startswith(b"\x89PNG") else "mjpeg"
+    try:
+        (frame,) = av.CodecContext.create(name, "r").decode(av.Packet(data))
+        rgb: Rgb = frame.to_ndarray(format="rgb24")
+    except (av.FFmpegError, ValueError) as error:
+        raise VideoError(f"a stored picture cannot be decoded: {error}") from error
+    return rgb
+
+
+def sheet(rows: Sequence[Sequence[Rgb]], *, width_px: int = 160) -> Rgb:
+    """Pictures side by side, one line for each of `rows`, all `width_px` wide; white where a line is shorter."""
+    lines = [np.concatenate([_framed(_scaled(p, width_px)) for p in row], axis=1) for row in rows if row]
+    widest = max((line.shape[1] for line in lines), default=0)
+    filled = [np.pad(a, ((0, 0), (0, widest - a.shape[1]), (0, 0)), constant_values=255) for a in lines]
+    made: Rgb = np.concatenate(filled, axis=0) if filled else np.full((1, 1, 3), 255, np.uint8)
+    return made
+
+
+def _scaled(rgb: Rgb, width_px: int) -> Rgb:
+    height_px = max(round(rgb.shape[0] * width_px / rgb.shape[1]), 1)
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
+    small: Rgb = frame.reformat(width_px, height_px).to_ndarray(format="rgb24")
+    return small
+
+
+def _framed(rgb: Rgb) -> Rgb:
+    return np.pad(rgb, ((_BORDER_PX, _BORDER_PX), (_BORDER_PX, _BORDER_PX), (0, 0)), constant_values=255)

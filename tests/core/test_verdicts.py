@@ -1,0 +1,78 @@
+"""What an eye would stop at, on arrays made by hand."""
+
+import numpy as np
+import pytest
+
+from telecine.core.verdicts import (
+    action_findings,
+    idle_findings,
+    length_findings,
+    moving,
+    picture_findings,
+    time_findings,
+    value_findings,
+)
+
+WAVE = np.sin(np.arange(90) / 7)[:, None] * [1.0, 2.0]
+
+
+def codes(findings):
+    return [(f.code, f.severity) for f in findings]
+
+
+def test_an_action_that_is_the_state_is_named():
+    assert codes(action_findings(WAVE, WAVE, "e")) == [("look-action-state", "warning")]
+    assert codes(action_findings(WAVE, np.roll(WAVE, -1, axis=0), "e")) == []
+    assert codes(action_findings(WAVE, WAVE[:, :1], "e")) == [("look-width", "info")]
+    assert codes(action_findings(WAVE[:0], WAVE[:0], "e")) == []
+
+
+def test_nan_is_an_error_with_its_row():
+    broken = WAVE.copy()
+    broken[7, 1] = np.nan
+    (finding,) = value_findings(broken, ["a", "b"], "e")
+    assert (finding.code, finding.severity) == ("look-values", "error")
+    assert "first in row 7" in finding.message
+
+
+def test_an_element_cut_off_at_its_end_is_named_and_others_are_not():
+    values = np.column_stack([np.minimum(WAVE[:, 0], 0.5), WAVE[:, 1]])
+    (finding,) = value_findings(values, ["cut", "free"], "e")
+    assert finding.code == "look-clipped"
+    assert "cut" in finding.message
+    assert "free" not in finding.message
+
+
+def test_standing_still_at_the_end_of_an_episode_is_not_clipping():
+    ramp = np.concatenate([np.zeros(60), np.linspace(0, 1, 60), np.ones(60)])[:, None]
+    assert codes(value_findings(ramp, ["a"], "e")) == []
+    assert codes(value_findings(np.ones((20, 1)), ["a"], "e")) == []
+    assert codes(value_findings(np.ones((0, 1)), ["a"], "e")) == []
+
+
+def test_still_ends_are_measured():
+    ramp = np.concatenate([np.zeros(60), np.linspace(0, 1, 60), np.ones(15)])[:, None]
+    assert moving(ramp) == (60, 120)
+    (finding,) = idle_findings(ramp, 30, "e")
+    assert finding.message == "nothing moves for 2.0 s at the start"
+    assert codes(idle_findings(WAVE, 30, "e")) == []
+    assert codes(idle_findings(np.ones((9, 2)), 30, "e")) == [("look-idle", "warning")]
+
+
+@pytest.mark.parametrize(("shift", "found"), [(0.0, 0), (0.00005, 0), (0.001, 1), (np.nan, 1)])
+def test_timestamps_off_the_grid_are_an_error(shift, found):
+    stamps = np.arange(20) / 30
+    stamps[5] += shift
+    assert codes(time_findings(stamps, 30, "e")) == [("look-timestamps", "error")] * found
+
+
+def test_dark_and_frozen_pictures_are_named():
+    assert codes(picture_findings(np.array([3.0, 4.0]), np.array([2.0]), "e")) == [("look-dark", "warning")]
+    assert codes(picture_findings(np.array([90.0, 90.0]), np.array([0.1]), "e")) == [("look-frozen", "warning")]
+    assert codes(picture_findings(np.array([90.0, 91.0]), np.array([3.0]), "e")) == []
+    assert codes(picture_findings(np.array([]), np.array([]), "e")) == []
+
+
+def test_short_episodes_are_named_by_seconds_and_by_comparison():
+    assert [f.where for f in length_findings([300, 20, 45, 310, 305], 30)] == ["episode 1", "episode 2"]
+    assert codes(length_findings([], 30)) == []
