@@ -206,6 +206,20 @@ def verify(
 
 
 @app.command()
+def repair(
+    dataset: Annotated[Path, typer.Argument(help="A broken LeRobot dataset, whoever wrote it. It is never changed.")],
+    apply: Annotated[Path | None, typer.Option(metavar="OUT", help="Write a repaired copy to this new folder.")] = None,
+    task: Annotated[str | None, typer.Option(metavar="TEXT", help="Task of rows whose own is lost.")] = None,
+    without: Annotated[list[str] | None, typer.Option(metavar="FEATURE", help="Leave out; repeatable.")] = None,
+    json: Json = False,
+) -> None:
+    """Say what is wrong with a broken dataset and what can be saved; with --apply, save it into a copy."""
+    from telecine.cli.repair import run
+
+    _run(lambda: run(dataset, out=apply, task=task, without=without or [], json=json))
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of plan files."""
     import json

@@ -45,6 +45,10 @@ CODES: dict[str, str] = {
     "convert-crashed": "A process died while it read a recording.",
     "convert-resumed": "Finished episodes of an interrupted run were taken up.",
     "convert-leftover": "What interrupted runs left beside the dataset could not be used and was removed.",
+    # repair
+    "repair-recovered": "Something that could not be read was recovered.",
+    "repair-changed": "Something is different in the repaired copy; no data is lost by it.",
+    "repair-lost": "Something could not be recovered and is not in the repaired copy.",
     # verification
     "verify-structure": "A file of the dataset is missing, cannot be read or has the wrong schema.",
     "verify-counts": "Counts in the metadata and in the data disagree.",

@@ -4,7 +4,7 @@ from collections import Counter
 
 from telecine.core.findings import Finding, Severity
 
-AGAIN = "convert the recordings again"
+AGAIN = "convert the recordings again; `telecine repair` shows what can be saved without them"
 MOST = 20
 """Findings listed of one code; the rest are counted."""
 

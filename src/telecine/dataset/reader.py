@@ -164,7 +164,7 @@ def _read_info(root: Path) -> dict[str, Any]:
         info = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise DatasetError(f"{root}: not a LeRobot dataset ({layout.INFO} is missing)") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"{path}: cannot be read: {error}") from error
     version = info.get("codebase_version") if isinstance(info, dict) else None
     if version != layout.VERSION:

@@ -124,7 +124,7 @@ def read_json(root: Path, path: str, notes: Notes) -> dict[str, Any] | None:
     except FileNotFoundError:
         notes.error("verify-structure", path, "the file is missing")
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         notes.error("verify-structure", path, f"cannot be read as JSON: {error}")
         return None
     if not isinstance(content, dict):

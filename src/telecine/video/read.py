@@ -60,7 +60,7 @@ def probe_file(path: str) -> FileFacts:
     Raises:
         VideoError: the file is missing, truncated, or has no video.
     """
-    with _opened(path) as source:
+    with opened(path) as source:
         stream = source.streams.video[0]
         context = stream.codec_context
         packets: list[tuple[int, bool]] = []
@@ -96,7 +96,7 @@ def _off_grid(times: np.typing.NDArray[np.float64], rate: Fraction) -> tuple[int
 
 def _rotation(path: str) -> int:
     """The matrix belongs to the track, but PyAV 15 hands it out only with a decoded picture."""
-    with _opened(path) as source:
+    with opened(path) as source:
         for frame in source.decode(source.streams.video[0]):
             return int(frame.rotation)
     return 0
@@ -108,7 +108,7 @@ def decode_all(path: str) -> Iterator[Rgb]:
     Raises:
         VideoError: the file cannot be read, or a picture is damaged.
     """
-    with _opened(path) as source:
+    with opened(path) as source:
         for frame in source.decode(source.streams.video[0]):
             yield _rgb(frame, path)
 
@@ -121,7 +121,7 @@ def decode_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, Rgb]]:
     Raises:
         VideoError: the file cannot be read, a picture is damaged, or it is not at number / average rate.
     """
-    with _opened(path) as source, _opened(path) as scout:
+    with opened(path) as source, opened(path) as scout:
         stream = source.streams.video[0]
         rate, base = stream.average_rate, stream.time_base
         if not rate or not base:
@@ -170,7 +170,7 @@ def _rgb(frame: av.VideoFrame, path: str) -> Rgb:
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[_Input]:
+def opened(path: str) -> Iterator[_Input]:
     """The file, decoding strictly in one thread; whatever FFmpeg says becomes a VideoError that names it."""
     try:
         with av.open(path) as source:

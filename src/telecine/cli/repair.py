@@ -1,0 +1,43 @@
+"""`telecine repair`."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from telecine.cli.show import console, findings_dict, print_json, show_findings
+from telecine.core.findings import has_errors
+from telecine.repair.repair import Repair, repair
+
+
+def run(dataset: Path, *, out: Path | None, task: str | None, without: list[str], json: bool) -> int:
+    """Exit code: 0 when nothing is wrong, or the copy lacks nothing and verifies clean; else 1."""
+    done = repair(dataset, out, task=task, without=without)
+    if json:
+        print_json(_values(done))
+    else:
+        _show(console(), done)
+    return 0 if done.ok else 1
+
+
+def _values(done: Repair) -> dict[str, object]:
+    told = {name: findings_dict(getattr(done, name)) for name in ("wrong", "found", "after")}
+    facts = {"ok": done.ok, "dataset": done.root, "out": done.out, "episodes": done.episodes, "rows": done.rows}
+    return {**facts, **told}
+
+
+def _show(out: Console, done: Repair) -> None:
+    out.print(f"[bold]wrong with {escape(done.root)}[/bold]" + ("" if done.wrong else ": nothing"))
+    show_findings(out, done.wrong)
+    out.print("[bold]what a repaired copy holds[/bold]" if done.out is None else "[bold]what was repaired[/bold]")
+    show_findings(out, done.found, most=len(done.found))
+    lost = f", {len(done.lost)} losses named above" if done.lost else ", nothing lost"
+    told = f"{done.episodes} episodes, {done.rows} rows{lost}"
+    if done.out is None:
+        out.print(f"{told}; nothing was written")
+        if has_errors(done.wrong) or done.lost:
+            out.print(f"write the copy: [bold]telecine repair {escape(done.root)} --apply OUT[/bold]")
+        return
+    show_findings(out, done.after)
+    state = "[bold red]not fit for training[/bold red]" if has_errors(done.after) else "[bold]verified[/bold]"
+    out.print(f"{told} -> {escape(done.out)}: {state}")

@@ -1,0 +1,158 @@
+"""Thrift's compact protocol, as far as Parquet uses it: values from bytes and back. Pure.
+
+    struct  {field number: Value}      list  Value with `kind` LIST and (kind of the elements, [...])
+
+Source: thrift-compact-protocol.md of Apache Thrift. Whatever the bytes say, nothing bigger than they are is made.
+"""
+
+from typing import Any, NamedTuple
+
+TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET, MAP, STRUCT = range(1, 13)
+_DEEPEST = 16
+_SHORT_LIST = 15
+
+
+class Value(NamedTuple):
+    """A value and its wire type: int, bytes, dict (struct), or (element type, list)."""
+
+    kind: int
+    value: Any
+
+
+Struct = dict[int, Value]
+
+
+class ThriftError(ValueError):
+    """The bytes are no struct."""
+
+
+def read_struct(data: memoryview, at: int) -> tuple[Struct, int]:
+    """(the struct that starts at `at`, where it ends). Raises: ThriftError."""
+    try:
+        return _struct(data, at, 0)
+    except (IndexError, RecursionError) as error:
+        raise ThriftError("it does not end") from error
+
+
+def write_struct(struct: Struct) -> bytes:
+    """The struct as bytes, fields in increasing order."""
+    out = bytearray()
+    last = 0
+    for number in sorted(struct):
+        kind, value = struct[number]
+        step = number - last
+        out += bytes([step << 4 | kind]) if 0 < step < 16 else bytes([kind]) + _zigzag_bytes(number)
+        out += b"" if kind in (TRUE, FALSE) else _value_bytes(kind, value)
+        last = number
+    return bytes(out) + b"\0"
+
+
+def _struct(data: memoryview, at: int, depth: int) -> tuple[Struct, int]:
+    if depth > _DEEPEST:
+        raise ThriftError("it is nested too deeply")
+    found: Struct = {}
+    number = 0
+    while True:
+        head = data[at]
+        at += 1
+        if not head:
+            return found, at
+        kind, step = head & 15, head >> 4
+        if step:
+            number += step
+        else:
+            number, at = _zigzag(data, at)
+        value, at = _value(data, at, kind, depth)
+        found[number] = Value(kind, value)
+
+
+def _value(data: memoryview, at: int, kind: int, depth: int) -> tuple[Any, int]:
+    match kind:
+        case 1 | 2:
+            return kind == TRUE, at
+        case 3:
+            return data[at], at + 1
+        case 4 | 5 | 6:
+            return _zigzag(data, at)
+        case 7:
+            return _bytes(data, at, 8)
+        case 8:
+            size, at = _varint(data, at)
+            return _bytes(data, at, size)
+        case 9 | 10:
+            return _list(data, at, depth)
+        case 12:
+            return _struct(data, at, depth + 1)
+    raise ThriftError(f"type {kind} is not used by Parquet")
+
+
+def _list(data: memoryview, at: int, depth: int) -> tuple[tuple[int, list[Any]], int]:
+    head = data[at]
+    at += 1
+    kind, size = head & 15, head >> 4
+    if size == _SHORT_LIST:
+        size, at = _varint(data, at)
+    if size > len(data) - at:  # every element takes a byte or more
+        raise ThriftError(f"a list of {size} in {len(data) - at} bytes")
+    items = []
+    for _ in range(size):
+        # Booleans take a byte of their own in lists.
+        item, at = (data[at] == TRUE, at + 1) if kind in (TRUE, FALSE) else _value(data, at, kind, depth + 1)
+        items.append(item)
+    return (kind, items), at
+
+
+def _bytes(data: memoryview, at: int, size: int) -> tuple[bytes, int]:
+    if size > len(data) - at:
+        raise ThriftError(f"{size} bytes where {len(data) - at} are left")
+    return bytes(data[at : at + size]), at + size
+
+
+def _varint(data: memoryview, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = data[at]
+        at += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, at
+    raise ThriftError("a number does not end")
+
+
+def _zigzag(data: memoryview, at: int) -> tuple[int, int]:
+    value, at = _varint(data, at)
+    return value >> 1 ^ -(value & 1), at
+
+
+def _value_bytes(kind: int, value: Any) -> bytes:
+    match kind:
+        case 3:
+            return bytes([value])
+        case 4 | 5 | 6:
+            return _zigzag_bytes(value)
+        case 7:
+            return bytes(value)
+        case 8:
+            return _varint_bytes(len(value)) + bytes(value)
+        case 9 | 10:
+            inner, items = value
+            size = len(items)
+            head = bytes([size << 4 | inner]) if size < _SHORT_LIST else bytes([0xF0 | inner]) + _varint_bytes(size)
+            if inner in (TRUE, FALSE):
+                return head + bytes(TRUE if item else FALSE for item in items)
+            return head + b"".join(_value_bytes(inner, item) for item in items)
+        case _:
+            return write_struct(value)
+
+
+def _zigzag_bytes(value: int) -> bytes:
+    return _varint_bytes(value << 1 if value >= 0 else (-value << 1) - 1)
+
+
+def _varint_bytes(value: int) -> bytes:
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    out.append(value)
+    return bytes(out)

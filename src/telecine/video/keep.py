@@ -1,0 +1,51 @@
+"""Pictures that are already coded one by one, as a clip, byte for byte; some are decoded for statistics."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from telecine.core.errors import VideoError
+from telecine.core.recording import MemoryStream, Picture, Schema
+from telecine.core.video import Clip, PictureFormat
+from telecine.video.clip import ClipWriter
+from telecine.video.colour import to_rgb
+from telecine.video.decode import frames
+from telecine.video.histogram import Histogram, sample_indices
+
+CLOCK = "row"
+
+
+def keep_pictures(pictures: Sequence[bytes], *, key: str, path: str, why: str) -> Clip:
+    """The clip at `path` of PNG pictures for the rows of an episode, at least one; their bytes stay as they are.
+
+    Raises:
+        VideoError: a picture is no PNG or is damaged, or they differ in size.
+    """
+    coded = [Picture(data, "png") for data in pictures]
+    stamps = {CLOCK: np.arange(len(coded), dtype=np.int64)}
+    stream = MemoryStream(key, "image", Schema("uint8", (0, 0, 3), encoding="png"), stamps, coded)
+    histogram = Histogram()
+    sizes: set[tuple[int, int]] = set()
+    for frame in frames(stream, sample_indices(len(coded)), CLOCK):
+        histogram.add(to_rgb(frame))
+        sizes.add((frame.width, frame.height))
+    if len(sizes) != 1:
+        raise VideoError(f"{key}: pictures of {len(sizes)} sizes in one episode")
+    with ClipWriter(path) as clip:
+        for number, data in enumerate(pictures):
+            clip.add(data, number, True)
+    (size,) = sizes
+    return Clip(
+        key=key,
+        path=path,
+        format=PictureFormat("png", *size, "rgb24"),
+        frames=len(coded),
+        preroll=0,
+        reorder_delay=0,
+        copied=True,
+        why=why,
+        size_bytes=clip.size_bytes,
+        gop=1,
+        histogram=histogram.counts,
+        sampled=histogram.sampled,
+    )

@@ -1,0 +1,64 @@
+"""`telecine repair` as a user meets it."""
+
+import json
+import shutil
+
+import pytest
+from typer.testing import CliRunner
+
+from support.dataset import episode, two_cameras, write
+from telecine.cli.main import app
+
+
+@pytest.fixture
+def broken(tmp_path):
+    root = write(tmp_path / "dataset", [episode(6, i, clips=two_cameras(tmp_path, 6, i)) for i in range(2)])
+    shutil.rmtree(root / "meta" / "episodes")
+    return root
+
+
+def telecine(*arguments):
+    done = CliRunner().invoke(app, [str(a) for a in arguments])
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+    return done
+
+
+def test_without_apply_it_proposes_and_writes_nothing(broken):
+    before = sorted(broken.parent.rglob("*"))
+    done = telecine("repair", broken)
+    assert done.exit_code == 1
+    assert "2 episodes, 12 rows, nothing lost; nothing was written" in done.output
+    assert f"telecine repair {broken} --apply OUT" in done.output
+    assert sorted(broken.parent.rglob("*")) == before
+
+
+def test_with_apply_it_writes_a_copy_that_verifies(broken):
+    done = telecine("repair", broken, "--apply", broken.parent / "out")
+    assert done.exit_code == 0, done.output
+    assert "verified" in done.output
+    assert telecine("verify", broken.parent / "out").exit_code == 0
+    assert telecine("repair", broken.parent / "out").exit_code == 0
+
+
+def test_losses_make_it_fail_and_are_all_in_the_json(broken):
+    shutil.rmtree(broken / "videos" / "observation.images.wrist")
+    done = telecine("repair", broken, "--apply", broken.parent / "out", "--json")
+    assert done.exit_code == 1
+    told = json.loads(done.output)
+    assert (told["ok"], told["episodes"], told["after"]) == (False, 2, [])
+    assert [f["where"] for f in told["found"] if f["code"] == "repair-lost"] == ["observation.images.wrist"]
+
+
+def test_an_existing_folder_is_left_alone(broken):
+    (broken.parent / "out").mkdir()
+    (broken.parent / "out" / "thesis.txt").write_text("precious")
+    done = telecine("repair", broken, "--apply", broken.parent / "out")
+    assert done.exit_code == 1
+    assert "error:" in done.output
+    assert (broken.parent / "out" / "thesis.txt").read_text() == "precious"
+
+
+def test_a_feature_that_is_not_there_is_named(broken):
+    done = telecine("repair", broken, "--without", "observation.images.wirst")
+    assert done.exit_code == 1
+    assert "no such feature" in done.output
