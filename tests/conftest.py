@@ -111,3 +111,15 @@ def catalog(rerun: ModuleType) -> ModuleType:
 def matplotlib() -> ModuleType:
     """Draws the curves of `inspect DATASET --png`."""
     return needs("matplotlib", "plot")
+
+
+@pytest.fixture(scope="session")
+def h5py() -> ModuleType:
+    """h5py, with which the HDF5 files of the tests are written."""
+    return needs("h5py", "hdf5")
+
+
+@pytest.fixture(scope="session")
+def zarr() -> ModuleType:
+    """zarr, with which the replay buffers of the tests are written."""
+    return needs("zarr", "zarr")

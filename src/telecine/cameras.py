@@ -3,7 +3,7 @@
 `prepare` reads and decides, `code` writes; a dry run does only the first.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
@@ -14,9 +14,10 @@ from telecine.core.errors import VideoError
 from telecine.core.findings import Finding, Severity
 from telecine.core.keyframes import FromKeyframe, from_first_keyframe
 from telecine.core.packets import index_packets
+from telecine.core.pictures import Adjusted, told
 from telecine.core.place import Pick, Placed, place
 from telecine.core.plan import IMAGES, Feature, Plan
-from telecine.core.recording import Codec, Recording, VideoStream
+from telecine.core.recording import Codec, Recording, Stream, VideoStream
 from telecine.core.time import Rows
 from telecine.core.video import LONG_GOP, TAGGED, Clip, Copy, Encode, PacketIndex, Wish, decide
 from telecine.video.copy import copy
@@ -69,11 +70,17 @@ def prepare(recording: Recording, plan: Plan) -> Prepared:
     for pick in placed.picks:
         index = indexes.get((pick.source.stream.name, pick.source.clock))
         wish = wish_of(plan, pick.feature)
-        decision = Encode("the source is single pictures") if index is None else decide(pick.rows, index, wish)
+        decision = Encode(_single(pick)) if index is None else decide(pick.rows, index, wish)
         cameras.append(Camera(pick, wish, index, decision))
         findings.append(_decision_finding(cameras[-1], recording.ref.label))
         findings += _format_findings(cameras[-1], recording.ref.label)
     return Prepared(placed, tuple(cameras), tuple(findings))
+
+
+def _single(pick: Pick) -> str:
+    """Why a camera without packets is encoded, and what is done to its pictures."""
+    done = told(pick.source.stream.schema)
+    return "the source is single pictures" + (f", {done}" if done else "")
 
 
 def code(prepared: Prepared, plan: Plan, scratch: Path, coded: Callable[[], None]) -> Episode:
@@ -96,11 +103,11 @@ def wish_of(plan: Plan, feature: Feature) -> Wish:
 
 def index_videos(recording: Recording, plan: Plan) -> tuple[Recording, Indexes, list[Finding]]:
     """The recording with undecodable beginnings of its planned videos left out."""
-    streams = dict(recording.streams)
+    streams = dict(with_wishes(recording, plan))
     indexes: Indexes = {}
     findings: list[Finding] = []
     for feature in plan.features:
-        stream = find_stream(feature.sources[0].stream, recording.streams)
+        stream = find_stream(feature.sources[0].stream, streams)
         clock = feature.sources[0].timeline or plan.clock.timeline
         if isinstance(stream, str) or stream.kind != "video" or clock not in stream.clocks:
             continue  # place says what is wrong, together with all other problems
@@ -114,7 +121,17 @@ def index_videos(recording: Recording, plan: Plan) -> tuple[Recording, Indexes, 
             streams[stream.name] = FromKeyframe(stream, skip)
             text = f"{skip} packets before the first keyframe cannot be decoded; rows start after them"
             findings.append(Finding("video-damaged", "warning", where, text, "start recording with a keyframe"))
-    return Recording(recording.ref, streams, recording.attrs, recording.notes), indexes, findings
+    return replace(recording, streams=streams), indexes, findings
+
+
+def with_wishes(recording: Recording, plan: Plan) -> Iterator[tuple[str, Stream]]:
+    """Every stream by name, pictures with the colour order and the turn that the plan states instead of the format."""
+    wishes = {}
+    for feature in plan.features:
+        stream, video = find_stream(feature.sources[0].stream, recording.streams), plan.video_of(feature)
+        if not isinstance(stream, str) and stream.kind == "image" and (video.jpeg_color or video.turn):
+            wishes[stream.name] = Adjusted(stream, video.jpeg_color, video.turn)
+    yield from {**recording.streams, **wishes}.items()
 
 
 def _codec(stream: VideoStream, where: str) -> Codec:

@@ -227,7 +227,7 @@ def _clock_findings(stream: StreamSummary, where: str) -> Iterator[Finding]:
 
 def compare(recordings: Sequence[RecordingFacts]) -> Iterator[Finding]:
     """What differs between recordings that are to become one dataset."""
-    for ident, count in Counter(r.id for r in recordings if r.id).items():
+    for ident, count in Counter(r.id for r in recordings if r.id and not r.id.startswith("/")).items():
         if count > 1:
             labels = ", ".join(r.label for r in recordings if r.id == ident)
             yield Finding("source-duplicate-id", "warning", labels, f"{count} recordings carry the id {ident!r}")

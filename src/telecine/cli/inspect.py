@@ -14,20 +14,29 @@ from telecine.core.findings import has_errors
 from telecine.core.propose import Proposal, propose
 from telecine.core.propose_text import command_line, plan_yaml
 from telecine.inspect import Inspection, inspect_many
+from telecine.pipeline import Options, find
+from telecine.sheet import contact_sheet
+from telecine.video.picture import write_png
 
 
-def run(paths: list[str], *, plan_file: Path | None, token: str | None, recover: bool, json: bool) -> int:
+def run(
+    paths: list[str], *, plan_file: Path | None, sheet: Path | None, token: str | None, recover: bool, json: bool
+) -> int:
     """Exit code: 0 when every recording could be read whole, else 1."""
     seen = inspect_many(paths, recover=recover, token=token)
     proposal = propose(seen.recordings)
     if plan_file is not None:
         _write_plan(plan_file, proposal)
     command = command_line(proposal, paths, "out")
+    shown = _write_sheet(sheet, paths, Options(recover=recover, token=token)) if sheet is not None else ()
     if json:
         body = {"proposed_plan": proposal.body, "missing": proposal.missing, "guesses": proposal.guesses}
+        body |= {"contact_sheet": shown}
         print_json({**seen.to_dict(), **body, "command": command})
     else:
         _show(console(), seen, proposal, command, plan_file)
+        for number, text in enumerate(shown, 1):
+            console().print(f"row {number} of {escape(str(sheet))}: {escape(text)}")
     return 1 if has_errors(seen.findings) else 0
 
 
@@ -38,6 +47,13 @@ def _write_plan(path: Path, proposal: Proposal) -> None:
         path.write_text(plan_yaml(proposal), encoding="utf-8")
     except OSError as error:
         raise PlanError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _write_sheet(path: Path, paths: list[str], options: Options) -> tuple[str, ...]:
+    """What each row of the contact sheet, now at `path`, shows."""
+    made = contact_sheet(find(paths, options).refs)
+    write_png(path, made.rgb)
+    return made.rows
 
 
 def _show(out: Console, seen: Inspection, proposal: Proposal, command: str, plan_file: Path | None) -> None:

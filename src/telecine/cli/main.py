@@ -74,6 +74,9 @@ def inspect(
         Path | None, typer.Option(metavar="DIR", help="Of a dataset: draw each episode's pictures and curves here.")
     ] = None,
     recover: Recover = False,
+    contact_sheet: Annotated[
+        Path | None, typer.Option(help="Write a PNG: every camera, red and blue both ways.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show what recordings or a dataset hold; for recordings propose a plan and the full command to convert them."""
@@ -85,7 +88,7 @@ def inspect(
     if png is not None:
         raise typer.BadParameter("--png draws one finished dataset; give its folder")
     where = _sources(paths, catalog_url, dataset_name)
-    _run(lambda: run(where, plan_file=plan, token=catalog_token, recover=recover, json=json))
+    _run(lambda: run(where, plan_file=plan, sheet=contact_sheet, token=catalog_token, recover=recover, json=json))
 
 
 @app.command()
@@ -123,6 +126,8 @@ def convert(
     trim: Annotated[
         float | None, typer.Option(metavar="STILL", help="Leave out idle ends, where nothing moves more than this.")
     ] = None,
+    jpeg_color: Annotated[Literal["rgb", "bgr"] | None, typer.Option(help="bgr: exchange red and blue.")] = None,
+    turn: Annotated[Literal["none", "rotate180", "flip"] | None, typer.Option(help="Make pictures upright.")] = None,
     catalog_url: CatalogUrl = None,
     dataset_name: DatasetName = None,
     catalog_token: CatalogToken = None,
@@ -177,6 +182,8 @@ def convert(
         split_marker=split_marker,
         spans=spans,
         trim=trim,
+        jpeg_color=jpeg_color,
+        turn=turn,
     )
     options = Options(
         overwrite=overwrite,

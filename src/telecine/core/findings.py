@@ -15,6 +15,8 @@ CODES: dict[str, str] = {
     "source-changed": "A file changed while it was read.",
     "source-empty": "A recording holds no data, or nothing with time.",
     "source-metadata": "What a recording says of itself contradicts its data, or stands in the wrong place.",
+    "source-incomplete": "Parts of one recording have different lengths, are missing, or are marked as not to be used.",
+    "source-assumed": "A recording does not say something, so what its format usually has was taken.",
     # plan
     "plan-mismatch": "The plan does not fit this recording.",
     "plan-proposed": "The plan, or a choice in it, was proposed by telecine.",

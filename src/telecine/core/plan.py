@@ -19,7 +19,7 @@ from telecine.core.align import How
 from telecine.core.errors import PlanError
 from telecine.core.plan_parts import Duration, Limit, Model, Phase
 from telecine.core.plan_split import Label, Split, Trim
-from telecine.core.recording import Codec
+from telecine.core.recording import Codec, ColourOrder, Turn
 
 MAX_YAML_BYTES = 1_000_000
 IMAGES = "observation.images."
@@ -67,6 +67,10 @@ class Video(Model):
     crf: int | None = Field(None, ge=0, le=63, description="Constant rate factor of the encoder.")
     gop: int | None = Field(None, ge=1, le=1000, description="Frames from keyframe to keyframe.")
     size: tuple[int, int] | None = Field(None, description="[width, height] in px; pictures are resized to it.")
+    jpeg_color: ColourOrder | None = Field(
+        None, description="bgr: exchange red and blue of compressed pictures; default: as the format usually has them."
+    )
+    turn: Turn | None = Field(None, description="How to make pictures upright; default: as the format has them.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:

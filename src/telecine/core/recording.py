@@ -18,6 +18,9 @@ Kind = Literal["vector", "text", "image", "video"]
 ClockKind = Literal["timestamp", "duration", "sequence"]
 """timestamp: ns since the Unix epoch; duration: ns since some start; sequence: plain counts, not time."""
 Codec = Literal["h264", "hevc", "av1"]
+ColourOrder = Literal["rgb", "bgr"]
+Turn = Literal["none", "rotate180", "flip"]
+"""flip: the first row becomes the last."""
 Buffer: TypeAlias = bytes | memoryview
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -41,6 +44,9 @@ class Schema:
     names: tuple[str, ...] | None = None
     unit: str | None = None
     encoding: str | None = None
+    order: ColourOrder = "rgb"
+    turn: Turn = "none"
+    """What `Picture` says of every picture, as far as it is known beforehand."""
 
 
 PixelFormat = Literal[
@@ -61,6 +67,10 @@ class Picture:
     height: int = 0
     matrix: Literal["bt601", "bt709"] = "bt601"
     """How raw YUV was made from RGB; other encodings ignore it."""
+    order: ColourOrder = "rgb"
+    """"bgr": its decoder gives red and blue exchanged, because they were when it was compressed."""
+    turn: Turn = "none"
+    """What makes it upright."""
 
 
 class StreamFacts(Protocol):
@@ -178,7 +188,8 @@ class Ref:
     format: str
     path: str
     id: str = ""
-    """Tells recordings of one path apart; the recording id where the format has one."""
+    """Tells recordings of one path apart; the recording id where the format has one, which no two files should share.
+    One that starts with "/" is a place inside the file, such as /data/demo_3, and says nothing about other files."""
     size_bytes: int = 0
     recover: bool = False
     """Read a damaged file up to its last whole message."""

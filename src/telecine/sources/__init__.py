@@ -16,12 +16,12 @@ from typing import cast
 from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
 from telecine.core.recording import Recording, Ref
-from telecine.sources import catalog, mcap, robosandbox, rrd
+from telecine.sources import catalog, hdf5, mcap, robosandbox, rrd, zarr
 from telecine.sources.format import Format, Found, MissingExtra
 
 __all__ = ["Format", "Found", "MissingExtra", "find", "formats", "open"]
 
-_OURS: tuple[Format, ...] = (rrd, catalog, mcap, robosandbox)
+_OURS: tuple[Format, ...] = (rrd, catalog, mcap, robosandbox, hdf5, zarr)
 _ENTRY_POINTS = "telecine.sources"
 
 
@@ -41,7 +41,7 @@ def formats() -> Mapping[str, Format]:
 def find(paths: Sequence[str | os.PathLike[str]], *, recover: bool = False, token: str | None = None) -> Found:
     """Every recording in files, folders (recursive), globs and catalog addresses, in an order that never changes.
 
-    Refs are sorted by file, numbers in names by value, then by recording id. A file that cannot be read is a
+    Refs are sorted by file, then by recording id, numbers in names by value. A file that cannot be read is a
     finding, never an exception. Files that no format knows are passed over.
 
     Raises:
@@ -63,7 +63,7 @@ def find(paths: Sequence[str | os.PathLike[str]], *, recover: bool = False, toke
         known = ", ".join(sorted(suffix for form in formats().values() for suffix in form.SUFFIXES))
         asked = ", ".join(str(path) for path in paths) or "no path given"
         raise SourceError(f"{asked}: no recording found; expected files like {known}, or a catalog address")
-    refs.sort(key=lambda ref: (_natural(ref.path), ref.id))
+    refs.sort(key=lambda ref: (_natural(ref.path), _natural(ref.id)))
     return Found(tuple(refs), (*findings, *_duplicates(refs)))
 
 
@@ -97,7 +97,7 @@ def _places(path: str) -> Iterator[tuple[str, bool]]:
     if _is_url(path):
         yield path, True
     elif Path(path).exists():
-        met_in_folder = Path(path).is_dir()
+        met_in_folder = Path(path).is_dir() and not _is_one_recording(path)
         yield from ((place, not met_in_folder) for place in _files_below(path))
     else:
         # pathlib's glob takes no absolute patterns
@@ -109,14 +109,23 @@ def _places(path: str) -> Iterator[tuple[str, bool]]:
 
 
 def _files_below(folder: str) -> Iterator[str]:
-    """Files in a folder and below, hidden ones left out; a file gives itself."""
-    if not Path(folder).is_dir():
+    """Files in a folder and below, hidden ones left out; a file, or a folder that a format claims, gives itself."""
+    if not Path(folder).is_dir() or _is_one_recording(folder):
         yield folder
-    for root, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if not name.startswith("."):
-                yield str(Path(root, name))
+        return
+    with os.scandir(folder) as entries:
+        visible = sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: (e.is_dir(), e.name))
+        places = [(e.path, e.is_dir(follow_symlinks=False), e.is_dir()) for e in visible]
+    for place, is_folder, leads_to_folder in places:
+        if is_folder:
+            yield from _files_below(place)
+        elif not leads_to_folder:
+            yield place
+
+
+def _is_one_recording(folder: str) -> bool:
+    """True for a folder that is a recording, or a set of them, as a whole."""
+    return any(_claims(form, folder) for form in formats().values())
 
 
 def _format_of(place: str, asked_for: bool) -> Format | None:
@@ -156,12 +165,12 @@ def _unreadable(place: str, error: SourceError) -> Finding:
 
 
 def _duplicates(refs: Sequence[Ref]) -> Iterator[Finding]:
-    """A warning for every recording id that more than one file carries."""
+    """A warning for every recording id that more than one file carries; places inside a file are no ids."""
     by_id: dict[str, list[str]] = {}
     for ref in refs:
         by_id.setdefault(ref.id, []).append(ref.path)
     for name, places in by_id.items():
-        if name and len(places) > 1:
+        if name and not name.startswith("/") and len(places) > 1:
             message = f"{len(places)} files hold a recording with the id {name!r}: {', '.join(places)}"
             fix = "all are kept; remove one if it is a copy"
             yield Finding("source-duplicate-id", "warning", places[0], message, fix)

@@ -44,7 +44,10 @@ class Format(Protocol):
         ...
 
     def claims(self, path: str) -> bool:
-        """True when the content (or the scheme of a URL) is this format's. Quick: reads a few bytes at most."""
+        """True when the content (or the scheme of a URL) is this format's. Quick: reads a few bytes at most.
+
+        Also asked of every folder; one that is claimed is indexed as a whole, and the files in it are not looked at.
+        """
         ...
 
     def index(self, path: str, *, recover: bool, token: str | None) -> Found:

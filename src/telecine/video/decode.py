@@ -69,7 +69,18 @@ def _pictures(stream: ImageStream, needed: Rows, clock: str) -> Iterator[av.Vide
     decoders: dict[str, av.VideoCodecContext] = {}
     for row, picture in zip(needed, stream.take(needed, clock), strict=True):
         where = f"{stream.name}: picture {row}"
-        yield raw_frame(picture, where) if picture.encoding in _RAW else _coded(picture, decoders, where)
+        frame = raw_frame(picture, where) if picture.encoding in _RAW else _coded(picture, decoders, where)
+        yield frame if (picture.order, picture.turn) == ("rgb", "none") else _adjusted(frame, picture)
+
+
+def _adjusted(frame: av.VideoFrame, picture: Picture) -> av.VideoFrame:
+    """The frame as RGB, with the colours and the way up that the source says its pictures have to get."""
+    rgb = to_rgb(frame)
+    if picture.order == "bgr":
+        rgb = rgb[..., ::-1]
+    if picture.turn != "none":
+        rgb = rgb[::-1, ::-1] if picture.turn == "rotate180" else rgb[::-1]
+    return av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
 
 
 def _coded(picture: Picture, decoders: dict[str, av.VideoCodecContext], where: str) -> av.VideoFrame:

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import av
+import numpy as np
 from av.bitstream import BitStreamFilterContext
 
 from telecine.core.errors import VideoError
 from telecine.core.recording import Codec
+from telecine.core.time import Rows
+from telecine.core.video import Flags
 
 _Input: TypeAlias = av.container.InputContainer
 _CODECS: dict[str, Codec] = {"h264": "h264", "hevc": "hevc", "av1": "av1", "libdav1d": "av1", "libaom-av1": "av1"}
@@ -37,6 +40,47 @@ def track(path: str) -> Track:
         if codec is None:
             raise VideoError(f"{path}: {context.name} video is not supported; supported: h264, hevc, av1")
         return Track(codec, context.width, context.height)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class FilmFacts:
+    """What all packets of a file tell of its first video track.
+
+    codec_name: as FFmpeg names it, also where it is none of telecine's.
+    display: (n,) int64, the place of each packet's picture in display order; a permutation of range(n).
+    keyframe: (n,) bool, packets that the file marks as entry points.
+    """
+
+    codec: Codec | None
+    codec_name: str
+    width: int
+    height: int
+    display: Rows
+    keyframe: Flags
+
+    @property
+    def count(self) -> int:
+        """Pictures."""
+        return int(self.display.size)
+
+
+def film_facts(path: str) -> FilmFacts:
+    """Reads all packets, decodes nothing. Raises: VideoError for a file that is no video, is empty or cut off."""
+    with _opened(path) as source:
+        stream = source.streams.video[0]
+        context = stream.codec_context
+        marks: list[tuple[int, bool]] = []
+        for packet in source.demux(stream):
+            if packet.is_corrupt:
+                raise VideoError(f"{path}: packet {len(marks)} is cut off; the file is truncated")
+            if packet.pts is not None and packet.size:
+                marks.append((int(packet.pts), bool(packet.is_keyframe)))
+        name, width, height = context.name, context.width, context.height
+    if not marks:
+        raise VideoError(f"{path}: holds no pictures")
+    display = np.empty(len(marks), np.int64)
+    display[np.argsort([pts for pts, _ in marks], kind="stable")] = np.arange(len(marks))
+    return FilmFacts(_CODECS.get(name), name, width, height, display, np.array([key for _, key in marks]))
 
 
 def packets(path: str) -> Iterator[bytes]:

@@ -1,0 +1,40 @@
+"""Names as LeRobot's users know them, from the names that simulators and recorders give."""
+
+import re
+
+CAMERA_SUFFIXES = ("_rgb", "_camera", "_cam", "_image", "_color", "_img")
+
+
+def camera_name(name: str) -> str:
+    """The part of a camera's name that tells it from others.
+
+    >>> camera_name("wrist_cam"), camera_name("camera_rgb"), camera_name("agentview_image"), camera_name("cam_high")
+    ('wrist', 'camera', 'agentview', 'cam_high')
+    """
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_")
+    for suffix in CAMERA_SUFFIXES:
+        if plain.lower().endswith(suffix) and len(plain) > len(suffix):
+            return plain[: -len(suffix)]
+    return plain
+
+
+def element_names(name: str, shape: tuple[int, ...], quaternion: str = "") -> tuple[str, ...] | None:
+    """One name per element of a vector: axes for positions and, in the order `quaternion` tells, for rotations.
+
+    >>> element_names("eef_pos", (3,)), element_names("eef_quat", (4,), "wxyz")
+    (('eef_pos_x', 'eef_pos_y', 'eef_pos_z'), ('eef_quat_w', 'eef_quat_x', 'eef_quat_y', 'eef_quat_z'))
+    >>> element_names("joint_pos", (2,)), element_names("gripper", ())
+    (('joint_pos_0', 'joint_pos_1'), ('gripper',))
+    """
+    if len(shape) > 1:
+        return None
+    if not shape:
+        return (name,)
+    low, width = name.lower(), shape[0]
+    if width == 3 and re.search(r"pos(ition)?$", low) and "joint" not in low:
+        return tuple(f"{name}_{axis}" for axis in "xyz")
+    if width == 4 and quaternion and re.search(r"(quat|rot|orientation)$", low):
+        return tuple(f"{name}_{axis}" for axis in quaternion)
+    if width == 7 and quaternion and low.endswith("pose"):
+        return tuple(f"{name}_{part}" for part in (*"xyz", *(f"q{axis}" for axis in quaternion)))
+    return tuple(f"{name}_{i}" for i in range(width))
