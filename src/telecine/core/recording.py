@@ -35,6 +35,7 @@ class Schema:
     dtype: numpy name ("float64", "uint8", "bool"), or "string".
     shape: of one sample: (n,) or more dims for vectors, () for text, (height, width, channels) for pictures
         (zeros where only decoding would tell).
+    unit: of the values; "mm" or "m" make pictures depth.
     names: one per element of a vector, when the source knows them.
     encoding: "h264", "hevc", "av1" for video; "jpeg", "png", ... or a `PixelFormat` for images; else None.
     """
@@ -51,9 +52,11 @@ class Schema:
 
 PixelFormat = Literal[
     "rgb24", "bgr24", "rgba", "bgra", "gray8", "gray16le", "nv12", "yuyv422", "yuv420p", "yuv422p", "yuv444p",
-    "yuvj420p", "yuvj422p", "yuvj444p",
+    "yuvj420p", "yuvj422p", "yuvj444p", "uyvy422", "nv21", "nv24", "rgb48le", "bgr48le", "grayf32le",
+    "bayer_rggb8", "bayer_bggr8", "bayer_gbrg8", "bayer_grbg8",
+    "bayer_rggb16le", "bayer_bggr16le", "bayer_gbrg16le", "bayer_grbg16le",
 ]  # fmt: skip
-"""Names as FFmpeg has them; yuvj* is full range."""
+"""Names as FFmpeg has them; yuvj* is full range, grayf32le depth in m."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,10 @@ from typing import Any, Literal
 
 from telecine.core.errors import SourceError
 from telecine.core.recording import Codec, PixelFormat
+from telecine.sources.pictures import MAGIC
 
 _CODECS: dict[int, Codec] = {0x61766331: "h264", 0x68657631: "hevc", 0x61763031: "av1"}
 """Rerun's VideoCodec: the four characters avc1, hev1, av01."""
-
-_MAGIC = (
-    (b"\xff\xd8\xff", "jpeg"), (b"\x89PNG", "png"), (b"RIFF", "webp"), (b"GIF8", "gif"),
-    (b"BM", "bmp"), (b"II*\0", "tiff"), (b"MM\0*", "tiff"),
-)  # fmt: skip
 
 Matrix = Literal["bt601", "bt709"]
 
@@ -70,7 +66,7 @@ def encoding_of(head: bytes, media_type: str | None, name: str) -> str:
     Raises:
         SourceError: neither says anything.
     """
-    for magic, encoding in _MAGIC:
+    for magic, encoding in MAGIC:
         if head.startswith(magic):
             return encoding
     if not head and not media_type:

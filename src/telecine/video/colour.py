@@ -31,7 +31,7 @@ _MATRICES = {1: 1, 2: BT601, 4: 4, 5: BT601, 6: BT601, 7: 7, 9: 9, 10: 9}
 """AVColorSpace (ITU-T H.273, MatrixCoefficients) -> swscale's number: 1 BT.709, 9 BT.2020; 2 is untagged."""
 _RGB_MATRIX = 0
 _PLANAR = ("yuv420p", "yuv422p", "yuv444p")
-_SAMPLING = {"nv12": "420", "nv21": "420", "p010le": "420"}
+_SAMPLING = {"nv12": "420", "nv21": "420", "p010le": "420", "nv24": "444"}
 
 _scalers = threading.local()
 

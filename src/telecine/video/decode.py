@@ -18,7 +18,7 @@ from telecine.core.packets import is_self_contained
 from telecine.core.recording import Buffer, Codec, ImageStream, Picture, PixelFormat, VideoStream
 from telecine.core.time import Rows
 from telecine.core.video import PacketIndex
-from telecine.video.colour import LIMITED, UNTAGGED, copy_plane, to_rgb
+from telecine.video.colour import LIMITED, UNTAGGED, copy_plane, to_rgb, to_rgb24
 
 PICTURE_DECODERS = {
     "jpeg": "mjpeg",
@@ -30,7 +30,11 @@ PICTURE_DECODERS = {
 VIDEO_DECODERS = {"h264": "h264", "hevc": "hevc", "av1": "libdav1d"}
 
 _RAW: frozenset[str] = frozenset(get_args(PixelFormat))
-_BYTES_PER_PIXEL = {"rgb24": 3, "bgr24": 3, "rgba": 4, "bgra": 4, "gray8": 1, "gray16le": 2}
+_BYTES_PER_PIXEL = {
+    "rgb24": 3, "bgr24": 3, "rgba": 4, "bgra": 4, "gray8": 1, "gray16le": 2, "grayf32le": 4, "rgb48le": 6, "bgr48le": 6,
+    **dict.fromkeys((f"bayer_{tiles}8" for tiles in ("rggb", "bggr", "gbrg", "grbg")), 1),
+    **dict.fromkeys((f"bayer_{tiles}16le" for tiles in ("rggb", "bggr", "gbrg", "grbg")), 2),
+}  # fmt: skip
 _CHROMA_SHIFT = {"420": (1, 1), "422": (1, 0), "444": (0, 0)}
 _BT709_TAG = 1
 
@@ -105,6 +109,11 @@ def _coded(picture: Picture, decoders: dict[str, av.VideoCodecContext], where: s
     return upright(out[0])
 
 
+def coded_frame(picture: Picture, where: str) -> av.VideoFrame:
+    """The frame of one picture that was compressed by itself. Raises: VideoError."""
+    return _coded(picture, {}, where)
+
+
 def _damaged(where: str, encoding: str, size: int, error: av.FFmpegError) -> str:
     return f"{where} ({encoding}, {size} bytes) is damaged: {error.strerror}; {_WAY_OUT}"
 
@@ -139,7 +148,8 @@ def raw_frame(picture: Picture, where: str = "picture") -> av.VideoFrame:
     for plane, (row_bytes, height) in zip(frame.planes, layout, strict=True):
         copy_plane(data[at : at + row_bytes * height], row_bytes, plane, row_bytes=row_bytes)
         at += row_bytes * height
-    return frame
+    # swscale fills in the colours of a mosaic only on the way to RGB, and at the same size.
+    return to_rgb24(frame) if picture.encoding.startswith("bayer_") else frame
 
 
 def _layout(name: str, width: int, height: int) -> list[tuple[int, int]]:
@@ -147,10 +157,12 @@ def _layout(name: str, width: int, height: int) -> list[tuple[int, int]]:
     if name in _BYTES_PER_PIXEL:
         return [(width * _BYTES_PER_PIXEL[name], height)]
     half_width, half_height = (width + 1) // 2, (height + 1) // 2
-    if name == "yuyv422":
+    if name in ("yuyv422", "uyvy422"):
         return [(half_width * 4, height)]
-    if name == "nv12":
+    if name in ("nv12", "nv21"):
         return [(width, height), (half_width * 2, half_height)]
+    if name == "nv24":
+        return [(width, height), (width * 2, height)]
     across, down = next(shift for s, shift in _CHROMA_SHIFT.items() if s in name)
     chroma = ((width + across) >> across, (height + down) >> down)
     return [(width, height), chroma, chroma]
