@@ -15,10 +15,10 @@ import numpy as np
 from telecine import sources
 from telecine.core.align import measure
 from telecine.core.errors import SourceError, VideoError
-from telecine.core.facts import ADDED_BY_RERUN, CameraFacts, ClockFacts, RecordingFacts, StreamSummary
-from telecine.core.findings import Finding
+from telecine.core.facts import SECOND_CHOICE, CameraFacts, ClockFacts, RecordingFacts, StreamSummary
+from telecine.core.findings import REMARKS, Finding
 from telecine.core.packets import NAMES, index_packets
-from telecine.core.recording import ImageStream, Recording, Ref, Stream, TextStream, VideoStream
+from telecine.core.recording import ImageStream, Recording, Ref, Stream, TextStream, VideoStream, remarks_of
 from telecine.core.video import LONG_GOP, PacketIndex
 from telecine.video.decode import frames
 
@@ -85,7 +85,10 @@ def _summary(stream: Stream) -> StreamSummary:
     )
     try:
         clocks = tuple(_clock(stream, name) for name in stream.clocks)
-        return _with_content(replace(bare, clocks=clocks), stream)
+        known = replace(bare, clocks=clocks, remarks=remarks_of(stream))
+        if not clocks and not stream.static:
+            return replace(known, problems=("it holds no sample that can be used",))
+        return _with_content(known, stream)
     except (SourceError, VideoError) as error:
         return replace(bare, problems=(str(error),))
 
@@ -188,6 +191,8 @@ def notice(facts: RecordingFacts) -> Iterator[Finding]:
         code = "video-damaged" if stream.is_camera else "source-unreadable"
         for problem in stream.problems:
             yield Finding(code, "error", where, problem, "leave the stream out of the plan, or repair the recording")
+        for code, message in stream.remarks:
+            yield Finding(code, REMARKS[code], where, message)
         yield from _camera_findings(stream, where)
         yield from _clock_findings(stream, where)
 
@@ -209,7 +214,7 @@ def _camera_findings(stream: StreamSummary, where: str) -> Iterator[Finding]:
 
 def _clock_findings(stream: StreamSummary, where: str) -> Iterator[Finding]:
     """On the clocks that somebody chose; on Rerun's own only where there is no other."""
-    chosen = [c for c in stream.clocks if c.name not in ADDED_BY_RERUN]
+    chosen = [c for c in stream.clocks if c.name not in SECOND_CHOICE]
     for clock in chosen or stream.clocks:
         place = f"{where} on {clock.name}"
         rate = clock.rate

@@ -107,6 +107,15 @@ def to_jpeg(rgb: Rgb, *, sampling: str = "420", quality: int = 2) -> bytes:
     return _one_packet("mjpeg", rgb, f"yuvj{sampling}p", options)
 
 
+def to_png16(depth: npt.NDArray[np.uint16]) -> bytes:
+    """One PNG file of 16-bit gray, such as depth in mm."""
+    encoder = av.CodecContext.create("png", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = depth.shape[1], depth.shape[0], "gray16be"
+    encoder.time_base = Fraction(1, 30)
+    frame = av.VideoFrame.from_ndarray(depth, format="gray16le").reformat(format="gray16be")
+    return b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
+
+
 def to_png(rgb: Rgb, pix_fmt: str = "rgb24") -> bytes:
     """PNG by FFmpeg, e.g. in rgb24, rgba, gray, rgb48be or pal8."""
     return _one_packet("png", rgb, pix_fmt, {})

@@ -7,8 +7,9 @@ from typing import Any
 from telecine.core.align import Rate
 from telecine.core.recording import ClockKind, Kind
 
-ADDED_BY_RERUN = ("log_time", "log_tick")
-"""Timelines that rerun-sdk adds on its own: when a value was logged, which need not be when it was measured."""
+SECOND_CHOICE = ("log_time", "log_tick", "publish_time", "header_stamp")
+"""Timelines that recorders add on their own: when a value was logged need not be when it was measured. Messages have
+`capture_time` as well, which is made of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,8 @@ class StreamSummary:
     """The first different texts of a text stream, shortened."""
     problems: tuple[str, ...] = ()
     """What could not be read, or is damaged."""
+    remarks: tuple[tuple[str, str], ...] = ()
+    """(finding code, message) of what was odd but is dealt with."""
 
     @property
     def is_camera(self) -> bool:
@@ -141,9 +144,9 @@ class RecordingFacts:
         return next((s for s in self.streams if s.name == name), None)
 
     def clock_names(self) -> tuple[str, ...]:
-        """All clocks, those that Rerun adds on its own last."""
+        """All clocks, those that nobody chose last."""
         names = dict.fromkeys(c.name for s in self.streams for c in s.clocks)
-        return tuple(sorted(names, key=lambda n: n in ADDED_BY_RERUN))
+        return tuple(sorted(names, key=lambda n: n in SECOND_CHOICE))
 
     @property
     def seconds(self) -> float:

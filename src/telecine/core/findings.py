@@ -17,6 +17,12 @@ CODES: dict[str, str] = {
     "source-metadata": "What a recording says of itself contradicts its data, or stands in the wrong place.",
     "source-incomplete": "Parts of one recording have different lengths, are missing, or are marked as not to be used.",
     "source-assumed": "A recording does not say something, so what its format usually has was taken.",
+    "source-topic": "A topic of messages cannot be read; the others can.",
+    "source-messages": "Messages of a topic cannot be used and were left out.",
+    # clocks
+    "clock-stamps": "Stamps in messages cannot be used; the recorder's time is taken instead.",
+    "clock-offset": "Messages are stamped by another clock than the recorder's; their stamps were moved onto it.",
+    "clock-unit": "The recorder did not count nanoseconds, as its format asks for.",
     # plan
     "plan-mismatch": "The plan does not fit this recording.",
     "plan-proposed": "The plan, or a choice in it, was proposed by telecine.",
@@ -74,6 +80,15 @@ CODES: dict[str, str] = {
     "look-short": "An episode is very short.",
 }
 """Every stable code with its meaning; `docs/findings.md` has one section each."""
+
+
+REMARKS: dict[str, Severity] = {
+    "source-messages": "warning",
+    "clock-stamps": "warning",
+    "clock-offset": "info",
+    "clock-unit": "warning",
+}
+"""What streams say about their own samples, and how bad it is."""
 
 
 @dataclass(frozen=True, slots=True)

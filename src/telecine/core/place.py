@@ -17,11 +17,11 @@ from telecine.core.bind import Binding, Bound, Source, bind
 from telecine.core.columns import blended, column_array, column_of
 from telecine.core.episode import Column, Episode, Use
 from telecine.core.errors import AlignError
-from telecine.core.findings import Finding
+from telecine.core.findings import REMARKS, Finding
 from telecine.core.idle import without_idle
 from telecine.core.plan import Feature, Plan
 from telecine.core.plan_parts import format_duration
-from telecine.core.recording import Array, Part, Recording, Ref
+from telecine.core.recording import Array, Part, Recording, Ref, remarks_of
 from telecine.core.span import bounds_of, span, trims
 from telecine.core.time import SECOND, Grid, Rows, Times
 from telecine.core.video import Clip
@@ -251,6 +251,12 @@ def _notes(recording: Recording, binding: Binding) -> Iterator[Finding]:
     where = recording.ref.label
     for code, message in recording.notes:
         yield Finding(code, "warning", where, message)
+    asked = [s for b in binding.features for s in b.sources] + (
+        [binding.task] if isinstance(binding.task, Source) else []
+    )
+    for name, remarks in {s.stream.name: remarks_of(s.stream) for s in asked}.items():
+        for code, message in remarks:
+            yield Finding(code, REMARKS[code], f"{where} {name}", message)
     for bound in binding.features:
         for source in bound.sources:
             if bound.sources[0].stream.kind != "video" and (back := source.stream.backwards(source.clock)):

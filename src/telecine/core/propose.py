@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from telecine.core.facts import ADDED_BY_RERUN, ClockFacts, RecordingFacts, StreamSummary, across
+from telecine.core.facts import SECOND_CHOICE, ClockFacts, RecordingFacts, StreamSummary, across
 from telecine.core.plan import IMAGES, Plan, make_plan
 
 ACTION_WORDS = ("action", "actions", "command", "commands", "commanded", "cmd", "target", "goal", "setpoint", "leader")
@@ -146,7 +146,7 @@ def _timeline(streams: Sequence[StreamSummary], notes: _Notes) -> str:
         return NO_TIMELINE
 
     def worth(name: str) -> tuple[bool, bool, int, bool]:
-        chosen = name not in ADDED_BY_RERUN and 2 * len(clocks[name]) > len(moving)
+        chosen = name not in SECOND_CHOICE and 2 * len(clocks[name]) > len(moving)
         kind = clocks[name][0].kind
         return (kind != "sequence", chosen, len(clocks[name]), kind == "timestamp")
 
@@ -157,8 +157,8 @@ def _timeline(streams: Sequence[StreamSummary], notes: _Notes) -> str:
         notes.missing.append(
             f"timeline {best!r} counts steps: say how many a second with --rate, or `rate:` in `clock:`"
         )
-    elif best in ADDED_BY_RERUN:
-        counts = [name for name in others if name not in ADDED_BY_RERUN]
+    elif best in SECOND_CHOICE:
+        counts = [name for name in others if name not in SECOND_CHOICE]
         hint = f"; {', '.join(counts)} counts steps and needs `rate`" if counts else ""
         notes.guesses.append(f"timeline {best} is when values were logged, not when they were measured{hint}")
     if len(clocks[best]) < len(moving):

@@ -7,7 +7,7 @@ and the rows given to `take` are positions in exactly that array. A static strea
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self, TypeAlias
+from typing import Any, Literal, Protocol, Self, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -168,7 +168,21 @@ class VideoStream(StreamFacts, Protocol):
         ...
 
 
+@runtime_checkable
+class Remarking(Protocol):
+    """A stream that noticed something odd in its samples and dealt with it."""
+
+    def remarks(self) -> tuple[tuple[str, str], ...]:
+        """(finding code, message), such as messages that cannot be read or stamps that cannot be used."""
+        ...
+
+
 Stream: TypeAlias = VectorStream | TextStream | ImageStream | VideoStream
+
+
+def remarks_of(stream: Stream) -> tuple[tuple[str, str], ...]:
+    """What the stream has to say about its samples; () for streams that have no such word."""
+    return stream.remarks() if isinstance(stream, Remarking) else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,23 @@ def camera_kind(leaves: tuple[Leaf, ...]) -> Literal["raw", "coded", "packet"] |
     return "packet" if paths >= _PACKET else None
 
 
+def picture_files(topic: Topic) -> str | None:
+    """The field that holds picture files in messages of a type of its own: bytes that begin like a JPEG or PNG."""
+    paths = [
+        leaf.path for leaf in topic.leaves if leaf.path.endswith("[]") and leaf.dtype == "uint8" and leaf.size is None
+    ]
+    if len(paths) != 1 or paths[0].count("[]") != 1:
+        return None
+    (head,) = (bytes(data[:16]) for data in topic.blobs(paths[0], np.zeros(1, np.int64)))
+    return paths[0] if head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n")) else None
+
+
+def file_stream(name: str, times: TopicTimes, path: str) -> "CodedStream":
+    """The stream of picture files in a field of messages of a type of their own."""
+    (head,) = (bytes(data[:64]) for data in times.topic.blobs(path, np.zeros(1, np.int64)))
+    return CodedStream(name, times, coded("", head, times.topic.name), path)
+
+
 def camera_stream(name: str, times: TopicTimes) -> MessageStream:
     """The stream of a camera's topic. Looks at its first messages. Raises: SourceError when none can be read."""
     topic = times.topic
@@ -61,11 +78,13 @@ def camera_stream(name: str, times: TopicTimes) -> MessageStream:
 class _Pictures(MessageStream):
     """Messages with one picture each; all that can be decoded are samples."""
 
-    field = "format"
+    fields: tuple[str, ...] = ("format",)
+    """Read to know which messages can be decoded."""
+    data = "data[]"
 
     @cached_property
     def _ordered(self) -> tuple[Order, Remarks]:
-        seen = self._topic.read([self.field])
+        seen = self._topic.read(self.fields)
         order, remarks = self._times.order(seen.rows)
         self._rows = seen.rows
         return order, unreadable(seen, self._topic) + remarks
@@ -78,17 +97,17 @@ class _Pictures(MessageStream):
     def _blobs(self, messages: Rows) -> Iterator[memoryview]:
         """The bytes of these messages in this order; out of order only where stamps go back."""
         if np.all(np.diff(messages) >= 0):
-            yield from self._topic.blobs("data[]", messages)
+            yield from self._topic.blobs(self.data, messages)
             return
         for message in messages:
-            yield from self._topic.blobs("data[]", np.array([message]))
+            yield from self._topic.blobs(self.data, np.array([message]))
 
 
 class RawStream(_Pictures):
     """Pictures as pixels."""
 
     kind: Literal["image"] = "image"
-    field = "encoding"
+    fields = ("encoding",)
 
     @cached_property
     def _headers(self) -> dict[int, RawHeader]:
@@ -129,9 +148,11 @@ class CodedStream(_Pictures):
 
     kind: Literal["image"] = "image"
 
-    def __init__(self, name: str, times: TopicTimes, what: Coded) -> None:
+    def __init__(self, name: str, times: TopicTimes, what: Coded, path: str | None = None) -> None:
         super().__init__(name, times)
         self._what = what
+        if path is not None:
+            self.fields, self.data = (), path
 
     @cached_property
     def schema(self) -> Schema:
@@ -182,7 +203,7 @@ class PacketStream(_Pictures):
         super().__init__(name, times)
         self._what = what
         if camera_kind(times.topic.leaves) == "packet":
-            self.field = "encoding"
+            self.fields = ("encoding",)
 
     @property
     def schema(self) -> Schema:
@@ -192,7 +213,7 @@ class PacketStream(_Pictures):
     def packets(self, clock: str, start: int = 0, stop: int | None = None) -> Iterator[Buffer]:
         """Packets [start, stop) in order of arrival."""
         messages = self._rows_on(clock)[start:stop]
-        return self._topic.blobs("data[]", messages)
+        return self._topic.blobs(self.data, messages)
 
     def _rows_on(self, clock: str) -> Rows:
         order = self._on(clock)

@@ -1,62 +1,143 @@
-"""What messages mean: the streams that the topics of a recording become."""
+"""What messages mean: the streams that the topics of a recording become.
 
-from collections.abc import Mapping
-from functools import cached_property
-from typing import Literal
+Decides by the fields that messages have, not by the names of their types, which carriers spell in several ways and some
+recorders get wrong. Decodes a few messages of those topics whose fields leave something open (cameras, joints,
+transforms); everything else only when asked.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import cast
 
 import numpy as np
 
 from telecine.core.errors import SourceError
-from telecine.core.recording import Array, ClockKind, Recording, Ref, Schema, Stream
-from telecine.core.time import Rows, Times
-from telecine.sources.ros_messages import LOG_TIME, Column, Contents, Leaf, Topic
+from telecine.core.recording import Recording, Ref, Stream
+from telecine.sources.ros_cameras import camera_stream, file_stream, is_camera, picture_files
+from telecine.sources.ros_clocks import Clocks, TopicTimes
+from telecine.sources.ros_groups import groups, text_paths
+from telecine.sources.ros_joints import joint_lists, joint_streams
+from telecine.sources.ros_messages import Attachment, Contents, Topic
+from telecine.sources.ros_poses import absent_groups, pose_array_streams
+from telecine.sources.ros_tf import layout_of, transform_streams
+from telecine.sources.ros_vectors import GroupStream, MessageStream, TextStream
+
+_CALIBRATION = ("CameraInfo", "CameraCalibration")
+_URDF = re.compile(r"robot_?description|urdf", re.IGNORECASE)
+_JOINT = re.compile(r"<joint\s[^>]*?name\s*=\s*[\"']([^\"']+)[\"'][^>]*?type\s*=\s*[\"'](?!fixed)")
+MOST_URDF_BYTES = 10 << 20
 
 
 def recording_of(ref: Ref, contents: Contents) -> Recording:
-    """The recording that these contents are: streams by name, nothing decoded."""
+    """The recording that these contents are: streams by name, samples undecoded."""
+    clocks = Clocks(contents.topics)
+    seen = Counter(topic.name for topic in contents.topics)
     streams: dict[str, Stream] = {}
+    notes = list(contents.notes)
+    attrs = dict(_attrs(contents))
     for topic in contents.topics:
-        for leaf in topic.leaves:
-            if leaf.dtype != "string" and topic.count:
-                streams[f"{topic.name}:{leaf.path}"] = _Vectors(topic, leaf)
-    notes = contents.notes if streams else (*contents.notes, ("source-empty", "the recording holds no numbers"))
-    return Recording(ref, streams, {}, notes, contents.close)
+        if topic.unreadable:
+            notes.append(("source-topic", f"{topic.name} ({topic.type}, {topic.encoding}): {topic.unreadable}"))
+            continue
+        if not topic.count:
+            continue
+        lead = topic.name if seen[topic.name] == 1 else f"{topic.name}({topic.type})"
+        try:
+            attrs |= _told_by(topic)
+            for stream in _streams(lead, topic, clocks):
+                streams.setdefault(stream.name, cast("Stream", stream))
+        except SourceError as error:
+            notes.append(("source-topic", f"{topic.name} ({topic.type}, {topic.encoding}): {error}"))
+    return Recording(ref, streams, attrs, tuple(notes), contents.close)
 
 
-class _Vectors:
-    """The numbers of one leaf, on the recorder's clock."""
+def _streams(lead: str, topic: Topic, clocks: Clocks) -> Iterator[MessageStream]:
+    """The streams of one topic."""
+    times = TopicTimes(topic, clocks)
+    if topic.type.endswith(_CALIBRATION) or _is_urdf(topic):
+        return
+    if is_camera(topic):
+        yield camera_stream(lead, times)
+        return
+    files = picture_files(topic)
+    if files is not None:
+        yield file_stream(lead, times, files)
+    layout = layout_of(topic)
+    if layout is not None:
+        yield from transform_streams(lead, times, layout)
+        return
+    lists = list(joint_lists(topic.leaves))
+    yield from joint_streams(lead, times, lists)
+    yield from pose_array_streams(lead, times)
+    yield from _plain(lead, times, {joints.values for joints in lists})
 
-    kind: Literal["vector"] = "vector"
-    static = False
 
-    def __init__(self, topic: Topic, leaf: Leaf) -> None:
-        self.name = f"{topic.name}:{leaf.path}"
-        self.clocks: Mapping[str, ClockKind] = {LOG_TIME: "timestamp"}
-        self._topic, self._leaf = topic, leaf
+def _plain(lead: str, times: TopicTimes, taken: set[str]) -> Iterator[MessageStream]:
+    """What needs no knowledge of a type: groups of numbers, lists, texts."""
+    topic = times.topic
+    dtypes = {leaf.path: leaf.dtype for leaf in topic.leaves}
+    absent = absent_groups(topic)
+    for group in groups(topic.leaves):
+        if group.name in absent or taken.intersection(group.paths):
+            continue
+        name = f"{lead}:{group.name}" if group.name else lead
+        dtype = dtypes[group.paths[0]] if len(group.paths) == 1 else "float64"
+        yield GroupStream(name, times, group, dtype)
+    for path in text_paths(topic.leaves):
+        yield TextStream(f"{lead}:{path}", times, path)
 
-    @cached_property
-    def _read(self) -> tuple[Times, Column]:
-        seen = self._topic.read([self._leaf.path])
-        times = self._topic.times(LOG_TIME)[seen.rows]
-        return times, seen.columns[self._leaf.path]
 
-    @cached_property
-    def schema(self) -> Schema:
-        lengths = self._read[1].lengths()
-        return Schema(self._leaf.dtype, (int(lengths[0]) if len(lengths) else 0,))
+def _is_urdf(topic: Topic) -> bool:
+    return bool(_URDF.search(topic.name)) and [leaf.path for leaf in topic.leaves] == ["data"]
 
-    def times(self, clock: str) -> Times:
-        if clock != LOG_TIME:
-            raise SourceError(f"{self.name}: no stamps on the clock {clock!r}; its clocks: {LOG_TIME}")
-        return np.sort(self._read[0], kind="stable")
 
-    def backwards(self, clock: str) -> int:
-        self.times(clock)
-        return int((np.diff(self._read[0]) < 0).sum())
+def _told_by(topic: Topic) -> Mapping[str, str]:
+    """What a topic says about the recording as a whole: a camera's calibration, the robot's joints."""
+    if topic.type.endswith(_CALIBRATION):
+        return _calibration(topic)
+    if not _is_urdf(topic):
+        return {}
+    seen = topic.read(["data"], np.zeros(1, np.int64))
+    texts = seen.columns["data"].strings()
+    return {"urdf_joints": ", ".join(_joints(texts[0]))} if texts else {}
 
-    def take(self, rows: Rows, clock: str) -> Array:
-        self.times(clock)
-        table = self._read[1].take(np.argsort(self._read[0], kind="stable")[rows]).table()
-        if table is None or (len(rows) and table.shape[1] != self.schema.shape[0]):
-            raise SourceError(f"{self.name}: its messages do not all have {self.schema.shape[0]} values")
-        return table.reshape(len(rows), self.schema.shape[0])
+
+def _joints(urdf: str) -> list[str]:
+    """Names of the joints that move, in the order of the URDF."""
+    return _JOINT.findall(urdf[:MOST_URDF_BYTES])
+
+
+def _calibration(topic: Topic) -> Mapping[str, str]:
+    """Size and matrix of a camera, and a word when the last message says something else than the first."""
+    paths = [leaf.path for leaf in topic.leaves if leaf.path.lower() in ("width", "height", "k[]")]
+    seen = topic.read(paths, np.unique([0, topic.count - 1]))
+    told = []
+    for place in range(len(seen.rows)):
+        columns = (seen.columns[path].take(np.array([place])).values.tolist() for path in paths)
+        told.append(
+            "; ".join(f"{path} {' '.join(f'{v:g}' for v in c)}" for path, c in zip(paths, columns, strict=True))
+        )
+    changes = " (changes within the recording)" if len(set(told)) > 1 else ""
+    return {f"calibration {topic.name}": told[0] + changes} if told else {}
+
+
+MOST_ATTRIBUTE = 2000
+
+
+def _attrs(contents: Contents) -> Iterator[tuple[str, str]]:
+    """Metadata records, by key where that is clear, and attachments by name."""
+    keys = Counter(key for _, values in contents.metadata for key in values)
+    for name, values in contents.metadata:
+        for key, value in values.items():
+            yield (key if keys[key] == 1 else f"{name}.{key}"), value[:MOST_ATTRIBUTE]
+    for attachment in contents.attachments:
+        yield f"attachment {attachment.name}", _attached(attachment)
+
+
+def _attached(attachment: Attachment) -> str:
+    told = f"{attachment.media_type or 'no type'}, {attachment.size_bytes} bytes"
+    if not _URDF.search(attachment.name) or attachment.size_bytes > MOST_URDF_BYTES:
+        return told
+    joints = _joints(attachment.read().decode("utf-8", "replace"))
+    return f"{told}; joints {', '.join(joints)}" if joints else told
