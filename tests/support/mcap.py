@@ -85,3 +85,37 @@ def write_mcap(path: Path, said: Iterable[Said], **options: Any) -> Path:
             writer.add_message(channels[one.topic], one.log_ns, data, one.publish_ns)
         writer.finish()
     return path
+
+
+def write_bag(path: Path, said: Iterable[Said], compression: str = "") -> Path:
+    """A ROS 1 bag of rosbags' writer; compression "", "bz2" or "lz4". Messages are those of ROS 1."""
+    from rosbags.rosbag1 import Writer
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    store, connections = typestore(ros1=True), {}
+    writer = Writer(path)
+    if compression:
+        writer.set_compression(Writer.CompressionFormat[compression.upper()])
+    with writer:
+        for one in said:
+            if one.topic not in connections:
+                connections[one.topic] = writer.add_connection(one.topic, one.type, typestore=store)
+            data = store.serialize_ros1(one.value, one.type)
+            writer.write(connections[one.topic], one.log_ns, data)
+    return path
+
+
+def write_rosbag2(folder: Path, said: Iterable[Said], storage: str = "sqlite3", compression: str = "") -> Path:
+    """A folder with metadata.yaml of rosbags' writer; storage "sqlite3" or "mcap", compression "file" or "message"."""
+    from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+
+    store, connections = typestore(), {}
+    writer = Writer(folder, version=9, storage_plugin=StoragePlugin[storage.upper()])
+    if compression:
+        writer.set_compression(CompressionMode[compression.upper()], CompressionFormat.ZSTD)
+    with writer:
+        for one in said:
+            if one.topic not in connections:
+                connections[one.topic] = writer.add_connection(one.topic, one.type, typestore=store)
+            writer.write(connections[one.topic], one.log_ns, bytes(store.serialize_cdr(one.value, one.type)))
+    return folder

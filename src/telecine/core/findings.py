@@ -11,6 +11,7 @@ CODES: dict[str, str] = {
     "source-unreadable": "A file or recording cannot be read.",
     "source-truncated": "A file ends in the middle of its data.",
     "source-recovered": "A damaged file was read up to its last whole message, as asked by --recover.",
+    "source-part-missing": "A recording of several files lacks some of them.",
     "source-duplicate-id": "Two files carry the same recording id; both are kept, told apart by file name.",
     "source-changed": "A file changed while it was read.",
     "source-empty": "A recording holds no data, or nothing with time.",

@@ -4,18 +4,18 @@ Reads the container itself; what the messages mean is `ros_streams.py`'s. Record
 metadata.yaml are `rosbag2.py`'s.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from telecine.core.errors import SourceError
-from telecine.core.findings import Finding
 from telecine.core.recording import Recording, Ref
 from telecine.sources.compressed import first_bytes, open_expanded
+from telecine.sources.ends import End, findings_of, notes_of, refuse
 from telecine.sources.format import Found
 from telecine.sources.mcap_records import MAGIC, AttachmentRecord, Layout, walk
-from telecine.sources.mcap_store import CUT_FIX, McapStore
+from telecine.sources.mcap_store import McapStore
 from telecine.sources.ros_messages import Attachment, Contents
 from telecine.sources.ros_store import contents_of
 from telecine.sources.ros_streams import recording_of
@@ -35,8 +35,8 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
     del token
     file, size_bytes, problem = open_expanded(path)
     with file:
-        layout = _walked(file, size_bytes, path)
-    findings = tuple(_findings(path, layout, recover, problem))
+        end = _end(_walked(file, size_bytes, path), problem)
+    findings = findings_of(path, end, recover)
     if any(finding.severity == "error" for finding in findings):
         return Found(findings=findings)
     return Found((Ref(NAME, path, "", Path(path).stat().st_size, recover),), findings)
@@ -72,18 +72,14 @@ def part_of(path: str, recover: bool) -> McapPart:
     file, size_bytes, problem = open_expanded(path)
     try:
         layout = _walked(file, size_bytes, path)
-        damage = _damage(layout, problem)
-        if damage and not recover:
-            raise SourceError(f"{path}: {damage}; {CUT_FIX}")
+        damage = refuse(path, _end(layout, problem), recover)
         store = McapStore(file, layout, path, recover)
     except BaseException:
         file.close()
         raise
     attachments = tuple(_attachment(store, record) for record in layout.attachments)
     metadata = tuple((name, values) for name, values in layout.metadata)
-    lost = "; ".join([*([damage] if damage else []), *(f"lost: {what}" for what in store.lost)])
-    code = "source-recovered" if recover else "source-truncated"
-    return McapPart(store, attachments, metadata, ((code, lost),) if lost else ())
+    return McapPart(store, attachments, metadata, notes_of(damage, store.lost, recover))
 
 
 def _walked(file: IO[bytes], size_bytes: int, path: str) -> Layout:
@@ -102,33 +98,9 @@ def _walked(file: IO[bytes], size_bytes: int, path: str) -> Layout:
         raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def _findings(path: str, layout: Layout, recover: bool, problem: str) -> Iterator[Finding]:
-    damage = _damage(layout, problem)
-    if damage and not layout.blocks:
-        yield Finding("source-truncated", "error", path, damage, "record it again or remove it")
-    elif damage and not recover:
-        yield Finding("source-truncated", "error", path, damage, CUT_FIX)
-    elif layout.state == "open" and not damage:
-        message = (
-            f"it has no end marker after {layout.records} whole records: still being written, or its recorder was "
-            "stopped; read up to the last record"
-        )
-        yield Finding("source-truncated", "warning", path, message, "convert it again once it is finished")
-
-
-def _damage(layout: Layout, problem: str) -> str:
-    """What is wrong with the file, "" when every record in it is whole."""
-    if problem and layout.state == "complete":
-        return f"the file is damaged: {problem}"
-    if layout.state == "open" and not problem and layout.blocks:
-        return ""
-    if layout.state == "complete" and not layout.problem:
-        return ""
-    kind = "damaged" if layout.state in ("garbage", "complete") else "truncated"
-    return (
-        f"the file is {kind}: {layout.problem}; {layout.records} records, {layout.whole_bytes} of "
-        f"{layout.size_bytes} bytes, are whole"
-    )
+def _end(layout: Layout, problem: str) -> End:
+    whole = (layout.records, layout.whole_bytes, layout.size_bytes)
+    return End(layout.state, layout.problem, whole, bool(layout.blocks), problem)
 
 
 def _attachment(store: McapStore, record: AttachmentRecord) -> Attachment:

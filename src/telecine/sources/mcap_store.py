@@ -12,6 +12,7 @@ from telecine.core.errors import SourceError
 from telecine.core.recording import Array
 from telecine.core.time import Rows, Times
 from telecine.sources.compressed import expand
+from telecine.sources.ends import CUT_FIX
 from telecine.sources.format import MissingExtra
 from telecine.sources.mcap_records import (
     CHANNEL,
@@ -28,10 +29,8 @@ from telecine.sources.mcap_records import (
 from telecine.sources.ros_cursor import at_each
 from telecine.sources.ros_decoders import Definition
 from telecine.sources.ros_messages import LOG_TIME, MessageClock
-from telecine.sources.ros_store import Batch, Channel
+from telecine.sources.ros_store import KEEP_BYTES, Batch, Channel
 
-KEEP_BYTES = 64 << 20
-"""Expanded chunks are kept while they total at most this; beyond that they are expanded each time."""
 _RECORD = struct.Struct("<BQ")
 _MESSAGE = struct.Struct("<BQHIQ")
 _LATCHED = re.compile(r"durability:\s*(1\b|transient_local)")
@@ -189,9 +188,6 @@ class McapStore:
             if not self._recover:
                 raise SourceError(f"{self.label}: {problem}; {CUT_FIX}")
             self.lost.append(f"what follows where {problem}")
-
-
-CUT_FIX = "use --recover to take what is whole"
 
 
 def _is_complete(layout: Layout) -> bool:

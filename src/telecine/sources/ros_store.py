@@ -31,6 +31,9 @@ from telecine.sources.ros_messages import (
 )
 from telecine.sources.ros_types import type_name
 
+KEEP_BYTES = 64 << 20
+"""Expanded chunks are kept while those of a file total at most this; beyond that they are expanded each time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Channel:

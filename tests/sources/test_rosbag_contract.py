@@ -1,0 +1,101 @@
+"""ROS 1 bags, .db3 files and rosbag2 folders keep the contract of sources, and hold the same as an MCAP file."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from support.mcap import START_NS, some_messages, write_bag, write_mcap, write_rosbag2
+from telecine import sources
+from telecine.testing import FileSourceContract, SourceContract, read_all
+
+
+class TestBag(FileSourceContract):
+    @pytest.fixture
+    def places(self, tmp_path: Path, mcap: ModuleType) -> Sequence[str]:
+        write_bag(tmp_path / "in" / "take_10.bag", some_messages(20, ros1=True), "bz2")
+        write_bag(tmp_path / "in" / "take_9.bag", some_messages(3, ros1=True, start_ns=START_NS + 7))
+        return [str(tmp_path / "in")]
+
+
+class TestDb3(FileSourceContract):
+    @pytest.fixture
+    def places(self, tmp_path: Path, mcap: ModuleType) -> Sequence[str]:
+        (tmp_path / "in").mkdir()
+        for name, count in (("take_10", 20), ("take_9", 3)):
+            folder = write_rosbag2(tmp_path / name, some_messages(count))
+            shutil.move(folder / f"{name}.db3", tmp_path / "in")
+        return [str(tmp_path / "in")]
+
+
+class TestRosbag2Folder(SourceContract):
+    @pytest.fixture
+    def places(self, tmp_path: Path, mcap: ModuleType) -> Sequence[str]:
+        write_rosbag2(tmp_path / "in" / "take_10", some_messages(20), "mcap")
+        write_rosbag2(tmp_path / "in" / "take_9", some_messages(3), compression="file")
+        return [str(tmp_path / "in")]
+
+
+def read(path: Path) -> dict[str, Any]:
+    (ref,) = sources.find([path]).refs
+    with sources.open(ref) as recording:
+        return read_all(recording)
+
+
+def test_all_containers_hold_the_same(tmp_path: Path, mcap: ModuleType) -> None:
+    expected = read(write_mcap(tmp_path / "a.mcap", some_messages()))
+    for storage in ("sqlite3", "mcap"):
+        for compression in ("", "file", "message") if storage == "sqlite3" else ("", "file"):
+            folder = tmp_path / f"{storage}-{compression}"
+            assert read(write_rosbag2(folder, some_messages(), storage, compression)) == expected
+    for compression in ("", "bz2", "lz4"):
+        bag = read(write_bag(tmp_path / f"{compression}.bag", some_messages(ros1=True), compression))
+        assert {name: bag[name] for name in expected} == expected
+
+
+def test_parts_of_a_split_recording_are_one(tmp_path: Path, mcap: ModuleType) -> None:
+    said = list(some_messages(40))
+    whole = read(write_mcap(tmp_path / "whole.mcap", said))
+    folder = tmp_path / "split"
+    write_mcap(folder / "split_0.mcap", said[:20])
+    write_mcap(folder / "split_1.mcap", said[20:])
+    (folder / "metadata.yaml").write_text(_METADATA, encoding="utf-8")
+    assert read(folder) == whole
+
+
+def test_a_missing_part_is_named(tmp_path: Path, mcap: ModuleType) -> None:
+    folder = tmp_path / "split"
+    write_mcap(folder / "split_1.mcap", some_messages())
+    (folder / "metadata.yaml").write_text(_METADATA, encoding="utf-8")
+    found = sources.find([folder])
+    assert [(f.code, f.severity) for f in found.findings] == [("source-part-missing", "warning")]
+    assert "split_0.mcap" in found.findings[0].message
+    assert len(found.refs) == 1
+
+
+def test_a_file_that_the_metadata_does_not_name_is_a_recording_too(tmp_path: Path, mcap: ModuleType) -> None:
+    folder = tmp_path / "split"
+    for name in ("split_0", "split_1", "extra"):
+        write_mcap(folder / f"{name}.mcap", some_messages())
+    (folder / "metadata.yaml").write_text(_METADATA, encoding="utf-8")
+    assert [Path(ref.path).name for ref in sources.find([tmp_path]).refs] == ["split", "extra.mcap"]
+
+
+def test_a_part_named_by_itself_is_read_by_itself(tmp_path: Path, mcap: ModuleType) -> None:
+    folder = tmp_path / "split"
+    part = write_mcap(folder / "split_1.mcap", some_messages())
+    (folder / "metadata.yaml").write_text(_METADATA, encoding="utf-8")
+    (ref,) = sources.find([part]).refs
+    assert ref.format == "mcap"
+
+
+_METADATA = """rosbag2_bagfile_information:
+  version: 9
+  storage_identifier: mcap
+  relative_file_paths:
+    - split/split_0.mcap
+    - split/split_1.mcap
+"""
