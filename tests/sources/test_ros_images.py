@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from support.pictures import PATCHES, colour_patches, patch_means, to_png16
+from support.pictures import PATCHES, colour_patches, mosaic, patch_means, to_png16
 from support.pictures import raw_picture as drawn
 from telecine.core.errors import SourceError
 from telecine.sources.ros_images import Coded, RawHeader, coded, depth_picture, inverse_depth, raw_picture
@@ -17,16 +17,7 @@ from telecine.video.colour import to_rgb
 from telecine.video.decode import raw_frame
 
 SIZE = (64, 48)
-PATTERNS = {"rggb": ((0, 1), (1, 2)), "bggr": ((2, 1), (1, 0)), "gbrg": ((1, 2), (0, 1)), "grbg": ((1, 0), (2, 1))}
-
-
-def mosaic(rgb, tiles):
-    """(height, width) uint8: what a sensor with this pattern of filters sees."""
-    out = np.empty(rgb.shape[:2], np.uint8)
-    for y in range(2):
-        for x in range(2):
-            out[y::2, x::2] = rgb[y::2, x::2, PATTERNS[tiles][y][x]]
-    return out
+PATTERNS = ("rggb", "bggr", "gbrg", "grbg")
 
 
 def planes(encoding, rgb):

@@ -222,6 +222,11 @@ def _raw_planes(rgb: Rgb, encoding: str, matrix: str) -> Sequence[npt.NDArray[np
     }
     if encoding in packed:
         return [np.ascontiguousarray(packed[encoding])]
+    if encoding in ("rgb48le", "bgr48le"):
+        return [packed[f"{encoding[:3]}24"].astype("<u2") * 257]
+    if encoding.startswith("bayer_"):
+        seen = mosaic(rgb, encoding[6:10])
+        return [seen if encoding.endswith("8") else seen.astype("<u2") * 257]
     luma = to_yuv(rgb, "bt601", full=True)[..., 0]
     if encoding == "gray8":
         return [_rounded(luma)]
@@ -233,16 +238,34 @@ def _raw_planes(rgb: Rgb, encoding: str, matrix: str) -> Sequence[npt.NDArray[np
     rows, columns = yuv.shape[0] // down, yuv.shape[1] // across
     chroma = _rounded(yuv[..., 1:].reshape(rows, down, columns, across, 2).mean(axis=(1, 3)))
     y = _rounded(yuv[: rgb.shape[0], : rgb.shape[1], 0])
-    if encoding == "nv12":
+    if encoding in ("nv12", "nv24"):
         return [y, chroma]
+    if encoding == "nv21":
+        return [y, chroma[..., ::-1]]
     if encoding == "yuyv422":
         wide = _rounded(yuv[..., 0])
         return [np.stack([wide[:, ::2], chroma[..., 0], wide[:, 1::2], chroma[..., 1]], axis=-1)]
+    if encoding == "uyvy422":
+        wide = _rounded(yuv[..., 0])
+        return [np.stack([chroma[..., 0], wide[:, ::2], chroma[..., 1], wide[:, 1::2]], axis=-1)]
     return [y, np.ascontiguousarray(chroma[..., 0]), np.ascontiguousarray(chroma[..., 1])]
 
 
 def _sampling(encoding: str) -> str:
-    return {"nv12": "420", "yuyv422": "422"}.get(encoding, encoding[-4:-1])
+    known = {"nv12": "420", "nv21": "420", "nv24": "444", "yuyv422": "422", "uyvy422": "422"}
+    return known.get(encoding, encoding[-4:-1])
+
+
+_MOSAICS = {"rggb": ((0, 1), (1, 2)), "bggr": ((2, 1), (1, 0)), "gbrg": ((1, 2), (0, 1)), "grbg": ((1, 0), (2, 1))}
+
+
+def mosaic(rgb: Rgb, tiles: str) -> npt.NDArray[np.uint8]:
+    """(height, width) uint8: what a sensor behind this pattern of filters sees."""
+    out = np.empty(rgb.shape[:2], np.uint8)
+    for y in range(2):
+        for x in range(2):
+            out[y::2, x::2] = rgb[y::2, x::2, _MOSAICS[tiles][y][x]]
+    return out
 
 
 def _rounded(values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:

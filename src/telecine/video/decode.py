@@ -148,8 +148,14 @@ def raw_frame(picture: Picture, where: str = "picture") -> av.VideoFrame:
     for plane, (row_bytes, height) in zip(frame.planes, layout, strict=True):
         copy_plane(data[at : at + row_bytes * height], row_bytes, plane, row_bytes=row_bytes)
         at += row_bytes * height
-    # swscale fills in the colours of a mosaic only on the way to RGB, and at the same size.
-    return to_rgb24(frame) if picture.encoding.startswith("bayer_") else frame
+    return _demosaiced(frame, where) if picture.encoding.startswith("bayer_") else frame
+
+
+def _demosaiced(frame: av.VideoFrame, where: str) -> av.VideoFrame:
+    """RGB of a mosaic: swscale fills in colours only on the way there, at the same size, and in whole 2x2 tiles."""
+    if frame.width % 2 or frame.height % 2:
+        raise VideoError(f"{where}: {frame.format.name} of {frame.width}x{frame.height}; mosaics have even sizes")
+    return to_rgb24(frame)
 
 
 def _layout(name: str, width: int, height: int) -> list[tuple[int, int]]:
