@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from support.headers import annex_b, packed, se, u, ue
 from telecine.core.h264 import H264, parameter_set
 from telecine.core.nal import payload
-from telecine.core.packets import index_packets
-from telecine.core.pskip import Repeater, picture_set, room, skipped_picture
+from telecine.core.packets import index_packets, with_unit
+from telecine.core.pskip import Repeater, picture_set, room, skipped_picture, unused_number
 from telecine.core.unit import ENDLESS, NOT_H264
 
 PLAIN_SPS = {
@@ -128,6 +128,18 @@ def test_the_parameter_set_of_repeats_has_a_number_that_the_stream_does_not_use(
     taken = [pps(ids=ue(number) + ue(0)) for number in (255, 254, 252)]
     repeater.read(annex_b(sps(), pps(), *taken, idr()))
     assert repeater.own_set() == picture_set(253, 0)
+
+
+def test_a_number_is_found_that_no_parameter_set_has():
+    assert unused_number(annex_b(sps(), pps(), idr())) == 31
+    taken = [pps(ids=ue(number) + ue(0)) for number in (31, 30, 40)]
+    assert unused_number(annex_b(sps(), sps(head=u(66, 8) + u(0, 16) + ue(29)), pps(), *taken, idr())) == 28
+    assert unused_number(annex_b(sps(), *(pps(ids=ue(number) + ue(0)) for number in range(32)), idr())) == 0
+
+
+def test_the_parameter_set_of_repeats_stands_behind_the_keyframes_own():
+    before, after = annex_b(b"\x09\x10", sps(), pps()), annex_b(b"\x06\x05\x01\xaa\x80", idr())
+    assert with_unit(before + after, b"\x68\xff") == before + annex_b(b"\x68\xff") + after
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from telecine.core.splice import Copied, Encoded, Repeated, Splice, shown, splice_obstacle
+from telecine.core.splice import Copied, Encoded, Repeated, Splice, shown, splice_obstacle, stored
 from telecine.core.video import PacketIndex, PictureFormat
 
 H264 = PictureFormat("h264", 64, 48, "yuv420p")
@@ -59,14 +59,22 @@ def test_a_copied_run_with_a_hole_is_refused():
         shown(Splice((Copied(0, 2),)), np.arange(2), index(5, 5, display=[0, 2, 1, 4, 3]))
 
 
+def test_packets_of_runs_have_their_places_one_run_after_the_other():
+    splice = Splice((Copied(0, 3), Repeated(2, 2), Encoded(5, 10), Copied(5, 7)))
+    display, keyframe = stored(splice, index(10, 5, display=[0, 2, 1, 4, 3, 5, 6, 7, 8, 9]), 3)
+    assert display.tolist() == [0, 2, 1, *range(3, 12)]
+    assert np.flatnonzero(keyframe).tolist() == [0, 5, 8, 10]
+    assert [part.size for part in stored(Splice(()), index(), 3)] == [0, 0]
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
         ({}, ""),
         ({"formats": (PictureFormat("hevc", 64, 48, "yuv420p"),)}, ""),
         ({"formats": (PictureFormat("hevc", 64, 48, "yuv420p"),), "display": np.array([0, 2, 1])}, "B-frames"),
-        ({"formats": (PictureFormat("h264", 64, 48, "yuvj420p"),)}, "colour tags"),
-        ({"formats": (PictureFormat("h264", 64, 48, "yuv420p", "bt709"),)}, "colour tags"),
+        ({"formats": (PictureFormat("h264", 64, 48, "yuvj420p", "bt709"),)}, ""),
+        ({"display": np.array([0, 2, 1])}, ""),
     ],
 )
 def test_pictures_encoded_again_are_refused_where_they_would_not_fit(changes, why):

@@ -8,8 +8,8 @@ import numpy as np
 from support.pictures import draw_frame_id, read_frame_id
 from telecine.core.packets import index_packets
 from telecine.core.recording import MemoryStream, Schema
-from telecine.core.video import Copy
-from telecine.video.copy import copy
+from telecine.core.splice import Copied, Splice
+from telecine.video.splice import splice
 
 SIZE = (128, 96)
 
@@ -24,8 +24,8 @@ def picture_id(rgb):
     return read_frame_id(np.asarray(rgb))[:2]
 
 
-def encode(encoder, count, *, episode=0, size=SIZE, pix_fmt="yuv420p", first=0, keys=(), tags=None, **options):
-    """Access units in decode order, as bytes; `keys` are frames forced to be keyframes."""
+def encode(encoder, count, *, episode=0, size=SIZE, pix_fmt="yuv420p", first=0, keys=(), ps=(), tags=None, **options):
+    """Access units in decode order, as bytes; `keys` are frames forced to be keyframes, `ps` to be P pictures."""
     context = av.CodecContext.create(encoder, "w")
     context.width, context.height = size
     context.pix_fmt = pix_fmt
@@ -41,8 +41,8 @@ def encode(encoder, count, *, episode=0, size=SIZE, pix_fmt="yuv420p", first=0, 
         frame = frame.reformat(format=pix_fmt, dst_color_range=2 if pix_fmt.startswith("yuvj") else 1)
         frame.pts = i
         frame.time_base = Fraction(1, 30)
-        if i in keys:
-            frame.pict_type = av.video.frame.PictureType.I
+        if i in keys or i in ps:
+            frame.pict_type = av.video.frame.PictureType.I if i in keys else av.video.frame.PictureType.P
         packets += context.encode(frame)
     packets += context.encode(None)
     return [bytes(p) for p in packets]
@@ -52,6 +52,16 @@ def x264(count, *, gop=10, bframes=0, params="", preset="ultrafast", crf=15, **o
     """H.264; `params` are x264's own (cabac=0, slices=4, open-gop=1, intra-refresh=1 ...)."""
     own = ":".join(p for p in (f"keyint={gop}:min-keyint=1:scenecut=0:bframes={bframes}", params) if p)
     return encode("libx264", count, preset=preset, crf=crf, **{"x264-params": own}, **others)
+
+
+def x264_counted(count, **others):
+    """H.264 whose headers hold picture order counts (type 0) though nothing is reordered."""
+    return x264(count, bframes=1, ps=range(count), preset="veryfast", **others)
+
+
+def openh264(count, *, gop=10, **others):
+    """H.264 by another encoder: baseline, two references, no VUI."""
+    return encode("libopenh264", count, g=gop, **others)
 
 
 def x265(count, *, gop=10, bframes=0, params="", crf=15, **others):
@@ -131,8 +141,16 @@ def stream(packets, codec, name="/cam"):
 def make_clip(packets, codec, path, *, first=0, stop=None, preroll=0, count=None):
     """The packets as a clip, by default all of them and every picture a row."""
     stop = len(packets) if stop is None else stop
-    decision = Copy(first, stop, preroll, stop - first - preroll if count is None else count)
+    count = stop - first - preroll if count is None else count
     index = index_packets(packets, codec)
-    return copy(
-        stream(packets, codec), CLOCK, index, decision, key="observation.images.cam", path=str(path), why="exact"
-    )
+    pictures = np.sort(index.display[first:stop])
+    decision = Splice((Copied(first, stop),), preroll, pictures.size - preroll - count)
+    return make_splice(packets, codec, path, decision, pictures[preroll : preroll + count], index)
+
+
+def make_splice(packets, codec, path, decision, rows, index=None):
+    """The clip of these runs."""
+    index = index_packets(packets, codec) if index is None else index
+    rows = np.asarray(rows, np.int64)
+    source = stream(packets, codec)
+    return splice(source, CLOCK, index, decision, rows, 30, key="observation.images.cam", path=str(path), why="exact")

@@ -183,6 +183,11 @@ class H264:
         """Numbers of the picture parameter sets in force."""
         return frozenset(number for rank, number in self._sets.active if rank == 1)
 
+    @property
+    def sequence_sets(self) -> frozenset[int]:
+        """Numbers of the sequence parameter sets in force."""
+        return frozenset(number for rank, number in self._sets.active if rank == 0)
+
     def read(self, packet: Buffer) -> Unit:
         """What the packet's headers say; never raises."""
         found = leading(packet, IS_SLICE)

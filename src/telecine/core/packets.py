@@ -103,6 +103,13 @@ def with_parameter_sets(packets: Iterable[Buffer], codec: Codec) -> Iterator[Buf
     return _av1_with_sequence(packets) if codec == "av1" else _nal_with_sets(packets, h264 if codec == "h264" else hevc)
 
 
+def with_unit(packet: Buffer, unit: bytes) -> bytes:
+    """A packet of H.264 with one more NAL unit behind its own parameter sets, of which it has some."""
+    found = leading(packet, h264.IS_SLICE)
+    own_end = max(end for begin, end in found[1] if h264.rank(found[0][begin]) >= 0)
+    return _with_units(packet, found, h264.IS_DELIMITER, (), (unit,), own_end)
+
+
 def is_self_contained(packet: Buffer, codec: Codec) -> bool:
     """Whether the packet brings a parameter set of every kind."""
     if codec == "av1":

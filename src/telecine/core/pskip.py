@@ -25,6 +25,7 @@ from telecine.core.video import Flags
 _ALL_P = 5
 _PPS, _NON_REFERENCE_SLICE = b"\x68", b"\x01"
 _MOST_REASONS = 3
+_SEQUENCE_SETS = 32
 
 
 def room(orders: Rows, restarts: Flags, display: Rows, repeats: Rows, fixed: Sequence[str]) -> tuple[Rows, str]:
@@ -79,6 +80,13 @@ def skipped_picture(sps: Sps, picture_set: int, frame_num: int, order_lsb: int) 
     bits.se(0)  # slice_qp_delta
     bits.ue(sps.macroblocks)  # mb_skip_run
     return b"\0" + START + _NON_REFERENCE_SLICE + escaped(bits.closed())
+
+
+def unused_number(keyframe: Buffer) -> int:
+    """The greatest number that neither sequence nor picture parameter sets of the keyframe have, both below 32."""
+    reader = H264()
+    reader.read(keyframe)
+    return max(set(range(_SEQUENCE_SETS)) - reader.picture_sets - reader.sequence_sets, default=0)
 
 
 class Repeater:

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 from telecine.core.time import Rows
-from telecine.core.video import TAGGED, PacketIndex
+from telecine.core.video import Flags, PacketIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +101,31 @@ def shown(splice: Splice, rows: Rows, index: PacketIndex) -> Rows:
     return np.concatenate(places).astype(np.int64) if places else np.empty(0, np.int64)
 
 
+def stored(splice: Splice, index: PacketIndex, gop: int) -> tuple[Rows, Flags]:
+    """(display, keyframe) of the clip's packets in decode order: positions in the clip (k,) int64, and (k,) bool.
+
+    gop: encoded runs have a keyframe every so many pictures, the first included, and none is stored out of order.
+    """
+    display: list[Rows] = [np.empty(0, np.int64)]
+    keyframe: list[Flags] = [np.empty(0, np.bool_)]
+    base = 0
+    for run in splice.runs:
+        if isinstance(run, Copied):
+            places = index.display[run.first : run.stop]
+            places, keys = places - places.min(), index.keyframe[run.first : run.stop]
+        elif isinstance(run, Repeated):
+            places, keys = np.arange(run.times), np.zeros(run.times, np.bool_)
+        else:
+            places = np.arange(run.stop - run.start)
+            keys = places % gop == 0
+        display.append(base + places)
+        keyframe.append(keys)
+        base += places.size
+    return np.concatenate(display), np.concatenate(keyframe)
+
+
 def splice_obstacle(index: PacketIndex) -> str:
     """Why pictures encoded again cannot stand beside copied ones of this stream; "" when they can."""
-    fmt = index.formats[0]
-    if fmt.codec != "h264" and index.reorder_delay:
+    if index.formats[0].codec != "h264" and index.reorder_delay:
         return "its B-frames do not mix with pictures encoded again"
-    if (fmt.pix_fmt, fmt.matrix in TAGGED) != ("yuv420p", False):
-        return "its colour tags differ from those of pictures encoded again"
     return ""

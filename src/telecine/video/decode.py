@@ -5,7 +5,7 @@ concealed: a packet or picture that cannot be decoded whole is a `VideoError` th
 between keyframes. Not noticed: damage inside a slice of H.265, which FFmpeg's decoder fills in and never reports.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import get_args
 
@@ -195,7 +195,7 @@ def upright(frame: av.VideoFrame) -> av.VideoFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class Span:
     """Packets [start, stop) in decode order, the first a keyframe, and the pictures they are decoded for."""
 
     start: int
@@ -203,8 +203,13 @@ class _Run:
     needed: Rows
 
 
-def _runs(needed: Rows, index: PacketIndex, name: str) -> Iterator[_Run]:
-    """As few packets as give the needed pictures: groups between that nothing needs are left out."""
+def spans(needed: Rows, index: PacketIndex, name: str) -> Iterator[Span]:
+    """As few packets as give the needed pictures: groups between that nothing needs are left out.
+
+    needed: (n,) int64 positions in display order, increasing.
+
+    Raises: VideoError when a picture comes before any keyframe.
+    """
     if needed.size and needed[-1] >= index.count:
         raise ValueError(f"{name}: picture {needed[-1]} asked for, the stream has {index.count}")
     holder = np.argsort(index.display, kind="stable")[needed]
@@ -223,36 +228,53 @@ def _runs(needed: Rows, index: PacketIndex, name: str) -> Iterator[_Run]:
     starts = keys[group]
     breaks = np.flatnonzero(starts[1:] > stop[:-1]) + 1
     for part in np.split(np.arange(needed.size), breaks) if needed.size else ():
-        yield _Run(int(starts[part[0]]), int(stop[part[-1]]), needed[part])
+        yield Span(int(starts[part[0]]), int(stop[part[-1]]), needed[part])
 
 
 def _video(stream: VideoStream, needed: Rows, clock: str, index: PacketIndex) -> Iterator[av.VideoFrame]:
     codec = stream.schema.encoding
     if codec not in VIDEO_DECODERS:
         raise VideoError(f"{stream.name}: codec {codec!r} is not supported; known are {', '.join(VIDEO_DECODERS)}")
+    decoder = video_decoder(codec, index)
+    for span in spans(needed, index, stream.name):
+        _restart(decoder, stream, clock, span)
+        packets = stream.packets(clock, span.start, span.stop)
+        yield from map(upright, decoded(packets, decoder, index, span, stream.name))
+
+
+def video_decoder(codec: str, index: PacketIndex) -> av.VideoCodecContext:
+    """A decoder for streams like that of `index`, which conceals nothing."""
     # Without `strict` a stream that does not state its reorder depth loses the first pictures that arrive late.
-    decoder = _decoder(VIDEO_DECODERS[codec], {"strict": "strict"} if index.reorder_delay else {})
-    for run in _runs(needed, index, stream.name):
-        _check_headers(run, index, stream.name)
-        _restart(decoder, stream, clock, run)
-        shown = _decoded(decoder, stream, clock, index, run)
-        for row in run.needed:
-            yield next(frame for position, frame in shown if position == row)
+    return _decoder(VIDEO_DECODERS[codec], {"strict": "strict"} if index.reorder_delay else {})
 
 
-def _check_headers(run: _Run, index: PacketIndex, name: str) -> None:
+def decoded(
+    packets: Iterable[Buffer], decoder: av.VideoCodecContext, index: PacketIndex, span: Span, name: str
+) -> Iterator[av.VideoFrame]:
+    """The needed pictures of a span, from its packets; as they are stored, not turned.
+
+    Raises: VideoError when a packet or picture is damaged or missing. The decoder can be used for another span after
+    `flush_buffers`.
+    """
+    _check_headers(span, index, name)
+    shown = _decoded(packets, decoder, index, span, name)
+    for row in span.needed:
+        yield next(frame for position, frame in shown if position == row)
+
+
+def _check_headers(span: Span, index: PacketIndex, name: str) -> None:
     for packet, what in index.problems:
-        hidden = index.display[packet] < index.display[run.start]  # leading pictures, shown by no row
-        if run.start <= packet < run.stop and not hidden:
+        hidden = index.display[packet] < index.display[span.start]  # leading pictures, shown by no row
+        if span.start <= packet < span.stop and not hidden:
             raise VideoError(f"{name}: packet {packet} is damaged: {what}; {_WAY_OUT}")
 
 
-def _restart(decoder: av.VideoCodecContext, stream: VideoStream, clock: str, run: _Run) -> None:
-    """Make the decoder ready for the run's keyframe, also where only the first one brings the parameter sets."""
-    if not run.start:
+def _restart(decoder: av.VideoCodecContext, stream: VideoStream, clock: str, span: Span) -> None:
+    """Make the decoder ready for the span's keyframe, also where only the first one brings the parameter sets."""
+    if not span.start:
         return
     codec: Codec = stream.schema.encoding  # type: ignore[assignment]
-    (key,) = stream.packets(clock, run.start, run.start + 1)
+    (key,) = stream.packets(clock, span.start, span.start + 1)
     if not is_self_contained(key, codec):
         for data in stream.packets(clock, 0, 1):
             _fed(decoder, data, 0, f"{stream.name}: packet 0")
@@ -260,41 +282,41 @@ def _restart(decoder: av.VideoCodecContext, stream: VideoStream, clock: str, run
 
 
 def _decoded(
-    decoder: av.VideoCodecContext, stream: VideoStream, clock: str, index: PacketIndex, run: _Run
+    packets: Iterable[Buffer], decoder: av.VideoCodecContext, index: PacketIndex, span: Span, name: str
 ) -> Iterator[tuple[int, av.VideoFrame]]:
-    """(position in display order, frame) of every picture of the run from the first needed on, none left out."""
-    expected = [p for p in np.sort(index.display[run.start : run.stop]).tolist() if p >= run.needed[0]]
+    """(position in display order, frame) of every picture of the span from the first needed on, none left out."""
+    expected = [p for p in np.sort(index.display[span.start : span.stop]).tolist() if p >= span.needed[0]]
     left = iter(expected)
-    for frame in _output(decoder, stream, clock, index, run):
-        if frame.pts < run.needed[0]:
+    for frame in _output(packets, decoder, index, span, name):
+        if frame.pts < span.needed[0]:
             continue  # also those that are not whole because they refer to what came before the keyframe
         position = next(left)
         if position != frame.pts or frame.is_corrupt:
             packet = int(np.flatnonzero(index.display == position)[0])
             raise VideoError(
-                f"{stream.name}: packet {packet} does not give its picture ({position} in display order) whole: "
+                f"{name}: packet {packet} does not give its picture ({position} in display order) whole: "
                 f"it, or something before it, is damaged or lost; {_WAY_OUT}"
             )
         if frame.color_range == UNTAGGED and frame.format.name.startswith("gray"):
             frame.color_range = LIMITED
-        yield position, upright(frame)
+        yield position, frame
     for position in left:
         raise VideoError(
-            f"{stream.name}: picture {position} was not decoded from packets {run.start} to {run.stop - 1}; "
+            f"{name}: picture {position} was not decoded from packets {span.start} to {span.stop - 1}; "
             "each packet must hold exactly one picture"
         )
 
 
 def _output(
-    decoder: av.VideoCodecContext, stream: VideoStream, clock: str, index: PacketIndex, run: _Run
+    packets: Iterable[Buffer], decoder: av.VideoCodecContext, index: PacketIndex, span: Span, name: str
 ) -> Iterator[av.VideoFrame]:
-    """What the decoder gives for the packets of a run; pts is the position in display order."""
-    number = run.start
-    for data in stream.packets(clock, run.start, run.stop):
-        yield from _fed(decoder, data, int(index.display[number]), f"{stream.name}: packet {number}")
+    """What the decoder gives for the packets of a span; pts is the position in display order."""
+    number = span.start
+    for data in packets:
+        yield from _fed(decoder, data, int(index.display[number]), f"{name}: packet {number}")
         number += 1
-    if number != run.stop:
-        raise VideoError(f"{stream.name}: {number} packets found, {run.stop} needed; the recording ends early")
+    if number != span.stop:
+        raise VideoError(f"{name}: {number} packets found, {span.stop} needed; the recording ends early")
     yield from decoder.decode(None)
 
 

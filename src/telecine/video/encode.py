@@ -5,9 +5,7 @@ encoding, since the codec's own error would be the largest in it. Refuses wrong 
 change, and sizes the codec cannot hold; invents no pixels to make them fit.
 """
 
-import os
 from collections.abc import Iterable, Iterator
-from fractions import Fraction
 from itertools import chain
 
 import av
@@ -17,11 +15,9 @@ from telecine.core.errors import VideoError
 from telecine.core.video import Clip, PictureFormat, Wish
 from telecine.video.clip import ClipWriter
 from telecine.video.colour import to_rgb, to_rgb24, to_yuv420p
+from telecine.video.encoder import coded, open_encoder
 from telecine.video.histogram import Histogram, sample_indices
 from telecine.video.presets import encoder_info, encoder_options, size_problem
-
-_ANY_TYPE = 0
-"""AV_PICTURE_TYPE_NONE. Decoded frames carry the type they had, which x264 would take for an order."""
 
 
 def encode(
@@ -49,10 +45,12 @@ def encode(
     histogram = Histogram()
     pictures = _pictures(frames, wish, count=count, key=key, histogram=histogram)
     first = next(pictures)
+    setup = encoder_options(wish, threads=threads)
+    encoder = open_encoder(setup, (first.width, first.height), fps, key=key, threads=threads)
     displays: list[int] = []
     keyframes: list[bool] = []
     with ClipWriter(path) as clip:
-        for packet in _packets(chain([first], pictures), _encoder(wish, fps, first, key=key, threads=threads), key):
+        for packet in coded(chain([first], pictures), encoder, key):
             clip.add(bytes(packet), packet.pts, packet.is_keyframe)
             displays.append(packet.pts)
             keyframes.append(packet.is_keyframe)
@@ -78,7 +76,7 @@ def encode(
 def _pictures(
     frames: Iterable[av.VideoFrame], wish: Wish, *, count: int, key: str, histogram: Histogram
 ) -> Iterator[av.VideoFrame]:
-    """Exactly `count` frames as the encoder takes them, numbered by pts; those to sample go into `histogram`."""
+    """Exactly `count` frames as the encoder takes them; those to sample go into `histogram`."""
     convert = to_rgb24 if wish.codec == "png" else to_yuv420p
     sampled = frozenset(sample_indices(count).tolist())
     before: av.VideoFrame | None = None
@@ -92,7 +90,6 @@ def _pictures(
         if number in sampled:
             rgb = to_rgb(frame, wish.size) if rgb is None else rgb
             histogram.add(rgb)
-        picture.pts, picture.pict_type = number, _ANY_TYPE
         yield picture
         done = number + 1
     if done != count:
@@ -112,37 +109,3 @@ def _check_size(frame: av.VideoFrame, before: av.VideoFrame | None, wish: Wish, 
     problem = size_problem(wish.codec, width, height)
     if problem:
         raise VideoError(f"{where}: {problem}")
-
-
-def _encoder(wish: Wish, fps: int, first: av.VideoFrame, *, key: str, threads: int) -> av.VideoCodecContext:
-    """The encoder, open; parameter sets go in front of every keyframe since no global header is asked for."""
-    name, pix_fmt, options = encoder_options(wish, threads=threads)
-    if wish.codec == "av1":
-        # SVT-AV1 prints its settings to stderr, past every logger, unless told so before its first encoder.
-        os.environ.setdefault("SVT_LOG", "1")
-    encoder = av.CodecContext.create(name, "w")
-    assert isinstance(encoder, av.VideoCodecContext)
-    encoder.width, encoder.height, encoder.pix_fmt = first.width, first.height, pix_fmt
-    encoder.time_base, encoder.framerate = Fraction(1, fps), Fraction(fps)
-    encoder.thread_count = threads
-    encoder.options = options
-    try:
-        encoder.open()
-    except (av.FFmpegError, ValueError) as error:
-        raise VideoError(
-            f"{key}: {name} does not encode {first.width}x{first.height} pictures at {fps} fps with {options}: "
-            f"{error}; choose another `video.size` or `video.codec`"
-        ) from error
-    return encoder
-
-
-def _packets(pictures: Iterator[av.VideoFrame], encoder: av.VideoCodecContext, key: str) -> Iterator[av.Packet]:
-    """What the encoder makes of the pictures, in decode order."""
-    for picture in chain(pictures, [None]):
-        if picture is not None:
-            picture.time_base = encoder.time_base
-        try:
-            packets = encoder.encode(picture)
-        except av.FFmpegError as error:
-            raise VideoError(f"{key}: {encoder.name} failed: {error}") from error
-        yield from packets

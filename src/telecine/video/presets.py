@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeAlias
 from telecine.core.errors import PlanError
 from telecine.core.recording import Codec
 from telecine.core.video import Wish
+from telecine.video.encoder import Setup
 
 Preset: TypeAlias = Literal["train", "lerobot", "archive", "images"]
 AnyCodec: TypeAlias = Codec | Literal["png"]
@@ -125,23 +126,23 @@ def size_problem(codec: AnyCodec, width: int, height: int) -> str:
     )
 
 
-def encoder_options(wish: Wish, *, threads: int = 1) -> tuple[str, str, dict[str, str]]:
-    """(FFmpeg's encoder, pixel format, options): all that `encode` needs to open the encoder.
+def encoder_options(wish: Wish, *, threads: int = 1) -> Setup:
+    """What `encode` opens the encoder with.
 
     Keyframes stand at multiples of `wish.gop` exactly, and nothing refers across them.
     """
     common = {"g": str(wish.gop), "crf": str(wish.crf), "preset": str(_effort(wish))}
     match wish.codec:
         case "h264":
-            return "libx264", "yuv420p", {**common, **_extra(wish)}
+            return Setup("libx264", "yuv420p", {**common, **_extra(wish)})
         case "hevc":
             x265 = f"{_extra(wish)['x265-params']}:keyint={wish.gop}:min-keyint={wish.gop}:log-level=error"
             pools = f":pools={threads}:frame-threads=1"
-            return "libx265", "yuv420p", {**common, "x265-params": x265 + pools}
+            return Setup("libx265", "yuv420p", {**common, "x265-params": x265 + pools})
         case "av1":
-            return "libsvtav1", "yuv420p", {**common, "svtav1-params": f"fast-decode=0:lp={threads}"}
+            return Setup("libsvtav1", "yuv420p", {**common, "svtav1-params": f"fast-decode=0:lp={threads}"})
         case "png":
-            return "png", "rgb24", dict(_PNG)
+            return Setup("png", "rgb24", dict(_PNG))
 
 
 def _effort(wish: Wish) -> str | int:
