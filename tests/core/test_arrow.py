@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from telecine.core.arrow import array, numbers, table, to_numpy
+from telecine.core.arrow import array, elements, numbers, table, to_numpy
 
 KINDS = ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64"]
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -94,3 +94,10 @@ def test_none_is_null(kind, values, data):
 def test_what_does_not_fit_is_refused(values, kind):
     with pytest.raises((TypeError, ValueError)):
         array(values, kind)
+
+
+@given(st.lists(st.lists(st.integers(0, 9), min_size=2, max_size=2)), st.integers(0, 5))
+def test_elements_are_what_the_lists_hold_wherever_a_slice_begins(values, first):
+    for kind in (pa.list_(pa.int64()), pa.large_list(pa.int64()), pa.list_(pa.int64(), 2)):
+        lists = pa.array(values, kind).slice(first)
+        same(elements(lists), lists.flatten())

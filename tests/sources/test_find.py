@@ -182,7 +182,7 @@ THEIRS = _Theirs()
 def test_without_rerun_sdk_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    for module in ("rerun", "rerun.chunk", "rerun.experimental"):
+    for module in ("rerun", "rerun.chunk", "rerun.experimental", "rerun_bindings"):
         monkeypatch.setitem(sys.modules, module, None)
     (tmp_path / "a.rrd").write_bytes(b"RRF2\0\0\0\0\1\2\0\0" + b"\2" + b"\0" * 15)
     with pytest.raises(MissingExtra, match=r"reading .rrd needs: pip install 'telecine\[rrd\]'"):

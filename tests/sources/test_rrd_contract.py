@@ -25,6 +25,16 @@ class TestRrd(FileSourceContract):
         return [str(tmp_path / "in")]
 
 
+class TestRrdByThePublicReader(TestRrd):
+    """What is used with a rerun-sdk whose compiled reader is not as we know it."""
+
+    @pytest.fixture(autouse=True)
+    def no_compiled_reader(self, monkeypatch: pytest.MonkeyPatch, rerun: ModuleType) -> None:
+        import rerun_bindings
+
+        monkeypatch.delattr(rerun_bindings, "RrdReaderInternal")
+
+
 class TestRrdWithoutFooter(SourceContract):
     @pytest.fixture
     def places(self, tmp_path: Path, rerun: ModuleType) -> Sequence[str]:
@@ -57,3 +67,13 @@ def test_find_does_not_load_rerun_for_nothing() -> None:
 
     code = "import sys; from telecine import sources; sources.formats(); sys.exit('rerun' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_reading_does_not_load_what_rerun_writes_with(tmp_path: Path, rerun: ModuleType) -> None:
+    """Its archetypes take longer to import than a recording of a minute takes to read."""
+    import subprocess
+
+    write_rrd(tmp_path / "a.rrd", one_of_each(), recording_id="a")
+    read = "[stream.schema for stream in sources.open(sources.find([sys.argv[1]]).refs[0]).streams.values()]"
+    code = f"import sys; from telecine import sources; {read}; sys.exit('rerun' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False).returncode == 0

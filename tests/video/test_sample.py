@@ -14,7 +14,7 @@ def test_only_keyframes_are_decoded_of_long_episodes_with_short_groups(tmp_path)
     clip = video.make_clip(packets, "h264", tmp_path / "clip")
     index = index_packets(packets, "h264")
     wanted = sampled_pictures(index.display, index.keyframe, 0, 600)
-    assert clip.sampled == wanted.size >= 20
+    assert clip.sampled == wanted.size >= 12
     assert np.isin(wanted, np.flatnonzero(index.keyframe)).all()
 
 
@@ -35,14 +35,14 @@ def episodes(draw):
 
 
 @given(episodes())
-def test_sampled_pictures_are_shown_ones_and_at_least_twenty(episode):
+def test_sampled_pictures_are_shown_ones_and_at_least_twelve(episode):
     display, keyframe, preroll, count = episode
     wanted = sampled_pictures(display, keyframe, preroll, count)
-    assert wanted.size >= min(20, count)
+    assert wanted.size >= min(12, count)
     assert np.all(np.diff(wanted) > 0)
     assert preroll <= wanted[0]
     assert wanted[-1] < preroll + count
-    assert wanted.size <= max(60, 2 * min(20, count))
+    assert wanted.size <= max(60, 2 * min(12, count))
 
 
 @given(episodes())
@@ -50,4 +50,4 @@ def test_sampled_pictures_leave_no_long_stretch_out(episode):
     display, keyframe, preroll, count = episode
     wanted = sampled_pictures(display, keyframe, preroll, count)
     longest = np.max(np.diff(np.concatenate([[preroll], wanted, [preroll + count - 1]])))
-    assert longest <= 2 * max(15, count // 20) + count // 19 + 1
+    assert longest <= 2 * max(15, count // 20) + count // 11 + 1

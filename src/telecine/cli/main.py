@@ -1,11 +1,15 @@
 """The `telecine` command: one function per command, flags typed here, work done in the command's own file."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+
+# numpy's BLAS starts a thread per core when it is loaded, here and in every worker; telecine multiplies no matrices.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 app = typer.Typer(
     name="telecine",

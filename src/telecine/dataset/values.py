@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from telecine.core import arrow
 from telecine.core.episode import Column
@@ -69,7 +68,10 @@ def _elements(array: pa.Array, size: int) -> pa.Array:
     kind = array.type
     if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
         raise ValueError(f"{kind} instead of a list")
-    lengths = pc.unique(pc.list_value_length(array)).to_pylist()
-    if lengths not in ([size], []):
+    if pa.types.is_fixed_size_list(kind):
+        lengths = {kind.list_size}
+    else:
+        lengths = set(np.diff(arrow.to_numpy(_without_nulls(array).offsets)).tolist())
+    if lengths - {size}:
         raise ValueError(f"lists of {', '.join(map(str, sorted(lengths)[:3]))} values")
-    return array.flatten()
+    return arrow.elements(_without_nulls(array))

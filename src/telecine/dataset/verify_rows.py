@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from telecine.core import arrow
@@ -163,15 +162,20 @@ def _nulls(data: pa.ChunkedArray) -> int:
     """Nulls at any level of lists."""
     count = int(data.null_count)
     while pa.types.is_list(data.type) or pa.types.is_large_list(data.type) or pa.types.is_fixed_size_list(data.type):
-        data = pc.list_flatten(data)
+        data = _flat(data)
         count += data.null_count
     return count
+
+
+def _flat(data: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The elements of lists, one level down."""
+    return pa.chunked_array([arrow.elements(chunk) for chunk in data.chunks], type=data.type.value_type)
 
 
 def _array(data: pa.ChunkedArray) -> Values:
     """All numbers of a column, flat."""
     while pa.types.is_list(data.type) or pa.types.is_large_list(data.type) or pa.types.is_fixed_size_list(data.type):
-        data = pc.list_flatten(data)
+        data = _flat(data)
     if not (pa.types.is_integer(data.type) or pa.types.is_floating(data.type) or pa.types.is_boolean(data.type)):
         return np.asarray(data.to_numpy())
     return np.concatenate([arrow.to_numpy(chunk) for chunk in data.chunks] or [np.empty(0)])

@@ -75,7 +75,7 @@ class StoredChunks:
             self._check()
             self._check = None
         with _wrapped(f"{self._label}: {entity}", self._token):
-            for chunk in self._store.stream().filter(content=entity, components=list(components)):
+            for chunk in self._store.stream().filter(content=[entity], components=list(components)):
                 if chunk.entity_path == entity:
                     yield chunk.to_record_batch()
 
@@ -124,7 +124,7 @@ class ScannedChunks:
             yield from (b for b in self._kept.get(entity, []) if wanted.intersection(b.schema.names))
             return
         with _wrapped(f"{self._label}: {entity}", None):
-            for chunk in self._stream().filter(content=entity, components=list(components)):
+            for chunk in self._stream().filter(content=[entity], components=list(components)):
                 if chunk.entity_path == entity:
                     yield chunk.to_record_batch()
 

@@ -4,6 +4,8 @@ Imported lazily, so that telecine starts quickly and works without it.
 """
 
 import warnings
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from telecine.core.errors import SourceError
@@ -17,6 +19,29 @@ def reader(path: str) -> Any:
         MissingExtra: rerun-sdk is not installed.
         SourceError: it refuses the file.
     """
+    opened = _reader_class()
+    with warnings.catch_warnings():
+        # Said by us, as a finding, for files that end without a table of contents.
+        warnings.filterwarnings("ignore", message="RRD file has no footer", category=Warning)
+        try:
+            return opened(path)
+        except errors() as error:
+            raise SourceError(f"{path}: rerun-sdk cannot read it: {first_line(error)}") from error
+
+
+def _reader_class() -> Callable[[str], Any]:
+    """The compiled reader where it is as we know it, else the public class around it.
+
+    Importing the package `rerun`, with all its archetypes, takes longer than reading a recording of a minute; the
+    compiled half of rerun-sdk, which holds the reader, loads at once. Both have the same methods.
+    """
+    try:
+        from rerun_bindings import RrdReaderInternal
+
+        if hasattr(RrdReaderInternal, "store_entries"):
+            return partial(_CompiledReader, RrdReaderInternal)
+    except ImportError:
+        pass  # the public names decide
     try:
         from rerun.chunk import RrdReader  # since 0.38
     except ImportError:
@@ -24,13 +49,27 @@ def reader(path: str) -> Any:
             from rerun.experimental import RrdReader  # 0.32 .. 0.37
         except ImportError as error:
             raise MissingExtra("reading .rrd needs: pip install 'telecine[rrd]'") from error
-    with warnings.catch_warnings():
-        # Said by us, as a finding, for files that end without a table of contents.
-        warnings.filterwarnings("ignore", message="RRD file has no footer", category=Warning)
-        try:
-            return RrdReader(path)
-        except errors() as error:
-            raise SourceError(f"{path}: rerun-sdk cannot read it: {first_line(error)}") from error
+    found: Callable[[str], Any] = RrdReader
+    return found
+
+
+class _CompiledReader:
+    """The compiled reader with the two methods that the public class adds."""
+
+    def __init__(self, compiled: Callable[[str], Any], path: str) -> None:
+        self._file = compiled(path)
+        self.stream, self.store = self._file.stream, self._file.store
+
+    def recordings(self) -> list[Any]:
+        """Entries of recordings: `recording_id`, `application_id`."""
+        return self._of_kind("recording")
+
+    def blueprints(self) -> list[Any]:
+        """Entries of the viewer's layouts."""
+        return self._of_kind("blueprint")
+
+    def _of_kind(self, kind: str) -> list[Any]:
+        return [entry for entry in self._file.store_entries() if entry.kind == kind]
 
 
 def client(url: str, token: str | None) -> Any:

@@ -248,7 +248,13 @@ class _VideoPackets(_Payloads):
 
     @cached_property
     def schema(self) -> Schema:
-        return Schema("uint8", (0, 0, 0), encoding=codec_of(self._read[1], self.name))
+        """Read from the companion alone, so that asking for the codec does not load the pictures."""
+        said: list[Any] = []
+        for batch in self._chunks.batches(self._column.entity, [self._companion]):
+            if self._companion in batch.schema.names:
+                beside = batch.column(self._companion)
+                said += arrow.scalar_values(beside, arrow.present(beside))
+        return Schema("uint8", (0, 0, 0), encoding=codec_of(said, self.name))
 
     def packets(self, clock: str, start: int = 0, stop: int | None = None) -> Iterator[Buffer]:
         wanted = self._on(clock).arrived(clock)[start:stop]

@@ -23,6 +23,8 @@ _Input: TypeAlias = av.container.InputContainer
 TOLERANCE_S = 1e-4
 """How far a picture may lie from k / rate: LeRobot's `tolerance_s`."""
 _CODECS = {"libdav1d": "av1", "libaom-av1": "av1"}
+_NO_PROBE = {"analyzeduration": "0", "probesize": "32"}
+"""FFmpeg decodes no picture on opening; an MP4's index says all that seeking and decoding need."""
 _BACK = (0, 2, 8, 32)
 """How many pictures before the wanted one a seek aims, until it does not land behind it (B-frames)."""
 
@@ -70,6 +72,7 @@ def probe_file(path: str) -> FileFacts:
             if packet.pts is not None and not packet.is_discard:
                 packets.append((packet.pts, packet.is_keyframe))
         packets.sort()
+        rotation = _rotation(source)
         rate, base = stream.average_rate or Fraction(0), stream.time_base
         times = np.array([pts for pts, _ in packets], np.float64) * float(base or 0)
         return FileFacts(
@@ -83,7 +86,7 @@ def probe_file(path: str) -> FileFacts:
             off_grid=_off_grid(times, rate),
             tracks=len(source.streams),
             has_audio=bool(source.streams.audio),
-            rotation=_rotation(path),
+            rotation=rotation,
             duration=(stream.duration or 0) * (base or Fraction(0)),
         )
 
@@ -94,11 +97,11 @@ def _off_grid(times: np.typing.NDArray[np.float64], rate: Fraction) -> tuple[int
     return (int(off[0]), float(times[off[0]])) if off.size else None
 
 
-def _rotation(path: str) -> int:
+def _rotation(source: _Input) -> int:
     """The matrix belongs to the track, but PyAV 15 hands it out only with a decoded picture."""
-    with opened(path) as source:
-        for frame in source.decode(source.streams.video[0]):
-            return int(frame.rotation)
+    source.seek(0)
+    for frame in source.decode(source.streams.video[0]):
+        return int(frame.rotation)
     return 0
 
 
@@ -121,7 +124,7 @@ def decode_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, Rgb]]:
     Raises:
         VideoError: the file cannot be read, a picture is damaged, or it is not at number / average rate.
     """
-    with opened(path) as source, opened(path) as scout:
+    with opened(path, probe=False) as source, opened(path, probe=False) as scout:
         stream = source.streams.video[0]
         rate, base = stream.average_rate, stream.time_base
         if not rate or not base:
@@ -170,10 +173,13 @@ def _rgb(frame: av.VideoFrame, path: str) -> Rgb:
 
 
 @contextmanager
-def opened(path: str) -> Iterator[_Input]:
-    """The file, decoding strictly in one thread; whatever FFmpeg says becomes a VideoError that names it."""
+def opened(path: str, *, probe: bool = True) -> Iterator[_Input]:
+    """The file, decoding strictly in one thread; whatever FFmpeg says becomes a VideoError that names it.
+
+    probe: let FFmpeg decode the beginning to learn what the index does not say, such as the pixel format.
+    """
     try:
-        with av.open(path) as source:
+        with av.open(path, options={} if probe else _NO_PROBE) as source:
             if not source.streams.video:
                 raise VideoError(f"{path}: there is no video in it")
             context = source.streams.video[0].codec_context
