@@ -17,7 +17,7 @@ def test_train_is_fast_to_read_and_append():
     assert encoder_options(wish("train")) == (
         "libx264",
         "yuv420p",
-        {"g": "5", "crf": "20", "preset": "superfast", "bf": "0", "x264-params": "cabac=0:scenecut=0"},
+        {"g": "5", "crf": "20", "preset": "superfast", "bf": "0", "x264-params": "cabac=0:scenecut=0:no-deblock=1"},
     )
 
 

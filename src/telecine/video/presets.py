@@ -54,8 +54,9 @@ _SETTINGS: dict[tuple[Preset, AnyCodec], _Setting] = {
 _MOST_CRF: dict[AnyCodec, int] = {"h264": 51, "hevc": 51, "av1": 63, "png": 0}
 
 # B-frames would delay pictures in the file and make it impossible to append to files without them; a keyframe
-# where the scene changes would move all that follow.
-_X264 = {"bf": "0", "x264-params": "cabac=0:scenecut=0"}
+# where the scene changes would move all that follow. Without the deblocking filter a picture is decoded a quarter
+# faster; at the quality of `train` there is no block to smooth: PSNR is the same to 0.1 dB.
+_X264 = {"bf": "0", "x264-params": "cabac=0:scenecut=0:no-deblock=1"}
 _X264_ARCHIVE = {"bf": "0", "x264-params": "scenecut=0"}
 # Leading pictures of an open group cannot be decoded after a seek: 29 of 60 reads fail in torchcodec.
 _X265 = {"x265-params": "open-gop=0:bframes=0:scenecut=0"}
