@@ -44,6 +44,7 @@ def main() -> int:
 
 TOPICS: dict[str, Callable[[topics.Place], list[Row]]] = {
     "copy": topics.copying,
+    "splice": topics.splicing,
     "jpeg": topics.jpeg,
     "encode": topics.encoding,
     "reads": topics.reading,

@@ -224,6 +224,36 @@ def read(place: Place, source: Path, dataset: Path) -> dict[str, float]:
     return min(found, key=lambda one: one["cpu_ms"])
 
 
+SPLICE_GOALS = {"drop 1000": 15, "drop 300": 8, "drop 100": 4, "drop 30": 1.5}
+
+
+def splicing(place: Place) -> list[Row]:
+    """One H.264 camera with pictures left out or repeated, against encoding it and against copying it as it is."""
+    output = run([sys.executable, BENCH / "splices.py", "--repeat", str(place.repeat)], place.fresh("splices")).output
+    found = json.loads(output.splitlines()[-1])
+    took, bare, full = found["took"], found["took"]["bare"]["cpu_s"], found["took"]["full"]["cpu_s"]
+    rows = []
+    for name, made in took.items():
+        if name in ("bare", "full"):
+            continue
+        kind, one_in = name.split()
+        what = {"drop": "left out", "repeat": "repeated"}[kind]
+        told = f"{made['cpu_s']:.2f} CPU-s ({made['encoded'] / found['pictures']:.1%} encoded again)"
+        goal, ratio = SPLICE_GOALS.get(name), full / made["cpu_s"]
+        rows.append(
+            Row(
+                "splice",
+                f"{found['pictures']} pictures 640x480, one in {one_in} {what}",
+                told,
+                f"{full:.2f} CPU-s (encoding all), {bare:.2f} CPU-s (copying all)",
+                f"{ratio:.1f}x less than encoding, {made['cpu_s'] / bare:.1f}x of copying",
+                "" if goal is None else f"at least {goal:g}x",
+                None if goal is None else ratio >= goal,
+            )
+        )
+    return rows
+
+
 def starting(place: Place) -> list[Row]:
     """`telecine --help`, compiled files in place."""
     costs = [run([telecine(), "--help"], place.fresh("help")) for _ in range(5)]

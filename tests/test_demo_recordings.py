@@ -11,7 +11,7 @@ from telecine.cameras import prepare
 from telecine.core.errors import SourceError
 from telecine.core.packets import index_packets
 from telecine.core.propose import propose
-from telecine.core.video import Copy
+from telecine.core.splice import Splice
 from telecine.demo import write_demo_recordings
 from telecine.demo.arm import CUBE_M, JOINTS, LAG_S, commanded, cube_at, pose, random_task, reached
 from telecine.demo.draw import fill_polygon, fill_rod, write
@@ -126,7 +126,7 @@ def test_both_cameras_can_be_copied(written):
     plan = propose(inspect_many(written[:1]).recordings).plan
     with sources.open(sources.find([str(written[0])]).refs[0]) as recording:
         prepared = prepare(recording, plan)
-    assert [type(c.decision) for c in prepared.cameras] == [Copy, Copy]
+    assert [type(c.decision) for c in prepared.cameras] == [Splice, Splice]
     assert prepared.placed.grid.count >= SECONDS * 30 - 3
 
 

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from telecine import sources
-from telecine.cameras import Indexes, index_videos
 from telecine.core.bind import Binding, Bound, Source, bind
+from telecine.core.damage import pictures_of
 from telecine.core.errors import DatasetError, TelecineError
 from telecine.core.findings import Finding
 from telecine.core.plan import Plan, parse_plan
@@ -28,6 +28,7 @@ from telecine.pipeline import Options, find
 from telecine.video.colour import to_rgb
 from telecine.video.decode import frames
 from telecine.video.read import decode_at
+from telecine.videos import Indexes, index_videos
 
 ROWS = 25
 """Rows compared per episode, spread from the first to the last."""
@@ -43,9 +44,11 @@ class _Case:
 
     dataset: Dataset
     episode: int
-    recording: Recording
+    plan: Plan
     binding: Binding
     ticks: npt.NDArray[np.int64]
+    copied: dict[str, bool]
+    """Camera: whether its packets were copied."""
     where: str
 
 
@@ -103,7 +106,8 @@ def _compare_episode(
     else:
         stamps = np.array(sorted(set(binding.follow.times().tolist())), np.int64)
         ticks = stamps[stamps >= start][:count]
-    case = _Case(dataset, int(origin["episode_index"]), recording, binding, ticks, where)
+    copied = {str(c["key"]): bool(c["copied"]) for c in origin["cameras"]}
+    case = _Case(dataset, int(origin["episode_index"]), plan, binding, ticks, copied, where)
     for bound in binding.features:
         if bound.is_camera:
             yield from _compare_pictures(case, bound, indexes)
@@ -184,20 +188,40 @@ def _compare_pictures(case: _Case, bound: Bound, indexes: Indexes) -> Iterator[F
     assert stream.kind in ("image", "video")
     times = source.times().tolist()
     for row in _spread(len(case.ticks), PICTURES):
-        expected = _expected_row(source, bound.feature.how, int(case.ticks[row]), times)
-        around = [r for r in (expected - 1, expected, expected + 1) if 0 <= r < len(times)]
+        allowed, others = _allowed_pictures(case, bound, times, int(case.ticks[row]))
+        around = sorted({*allowed, *others})
         path, frame = case.dataset.frame(key, case.episode, row)
         ((_, shown),) = decode_at(str(path), [frame])
         size = (shown.shape[1], shown.shape[0])
-        shots = frames(stream, np.array(around, np.int64), source.clock, index=indexes.get((stream.name, source.clock)))
+        pictures = np.array(around, np.int64)
+        pictures = pictures if stream.kind == "image" else pictures_of(stream, pictures)
+        shots = frames(stream, pictures, source.clock, index=indexes.get((stream.name, source.clock)))
         distance = {r: _distance(shown, to_rgb(f, size)) for r, f in zip(around, shots, strict=True)}
         best = min(distance, key=lambda r: distance[r])
-        if distance[expected] > FAR or distance[expected] > 1.5 * distance[best] + 1.0:
-            text = f"{key}: row {row} shows another picture than number {expected} of {stream.name}"
-            if best != expected:
+        nearest = min(distance[r] for r in allowed)
+        if nearest > FAR or nearest > 1.5 * distance[best] + 1.0:
+            text = f"{key}: row {row} shows another picture than number {allowed[-1]} of {stream.name}"
+            if best not in allowed:
                 text += f"; number {best} is nearer"
             yield Finding("verify-against", "error", case.where, text, "convert again")
             return
+
+
+def _allowed_pictures(case: _Case, bound: Bound, times: list[int], tick: int) -> tuple[list[int], list[int]]:
+    """(pictures that a row may show, pictures beside them), in order.
+
+    One, as for any sample; where packets were copied also those that the plan's slack allows.
+    """
+    feature = bound.feature
+    expected = _expected_row(bound.sources[0], feature.how, tick, times)
+    allowed = {expected}
+    if case.copied.get(feature.key):
+        causal, period, slack = feature.how == "hold", 10**9 // case.plan.fps, case.plan.video_of(feature).slack
+        reach = (period if causal else period // 2) + (period // 2 if slack == "auto" else slack)
+        first, last = bisect_left(times, tick - reach), bisect_right(times, tick if causal else tick + reach)
+        allowed |= set(range(first, last))
+    beside = {min(allowed) - 1, max(allowed) + 1}
+    return sorted(allowed), sorted(r for r in beside if 0 <= r < len(times))
 
 
 def _distance(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> float:

@@ -1,36 +1,35 @@
-"""The cameras of one recording: their packets indexed, the decision per camera, and the clips made of it.
+"""The cameras of one recording: the decision per camera, and the clips made of it.
 
 `prepare` reads and decides, `code` writes; a dry run does only the first.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import get_args
 
-from telecine.core.bind import find_stream
+import numpy as np
+
+from telecine.core.bind import Bound
+from telecine.core.damage import damage_shown, pictures_of
+from telecine.core.decide import decide
 from telecine.core.episode import Episode
 from telecine.core.errors import VideoError
 from telecine.core.findings import Finding, Severity
-from telecine.core.keyframes import FromKeyframe, from_first_keyframe
-from telecine.core.packets import index_packets
-from telecine.core.pictures import Adjusted, told
+from telecine.core.match import windows
+from telecine.core.pictures import told
 from telecine.core.place import Pick, Placed, place
 from telecine.core.plan import IMAGES, Feature, Plan
-from telecine.core.recording import Codec, Recording, Stream, VideoStream
-from telecine.core.time import Rows
-from telecine.core.video import LONG_GOP, TAGGED, Clip, Copy, Encode, PacketIndex, Wish, decide
-from telecine.video.copy import copy
+from telecine.core.recording import Recording
+from telecine.core.splice import Copied, Splice
+from telecine.core.steady import steady_rows
+from telecine.core.time import SECOND, Rows, Times
+from telecine.core.video import LONG_GOP, TAGGED, Clip, Encode, PacketIndex, Wish
 from telecine.video.decode import frames
 from telecine.video.encode import encode
-from telecine.video.join import join
 from telecine.video.presets import wish as preset_wish
-
-Indexes = dict[tuple[str, str], PacketIndex]
-"""(stream name, clock) -> its packets, from the first keyframe on."""
-HEAD_CRF = 16
-"""Quality of rows encoded again at the start of a copied camera: hard to tell from the copied ones."""
-CODECS: tuple[Codec, ...] = get_args(Codec)
+from telecine.video.splice import splice
+from telecine.videos import Indexes, damage_text, index_videos
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -38,16 +37,44 @@ class Camera:
     """What will be done for one camera of an episode."""
 
     pick: Pick
+    rows: Rows
+    """(count,) int64: the picture of each row, by its position in display order."""
     wish: Wish
     index: PacketIndex | None
-    decision: Copy | Encode
+    decision: Splice | Encode
 
     @property
     def copied_bytes(self) -> int:
-        """Bytes a copy takes over; 0 when encoding."""
+        """Bytes that are copied; 0 when encoding."""
         if self.index is None or isinstance(self.decision, Encode):
             return 0
-        return int(self.index.sizes[self.decision.first : self.decision.stop].sum())
+        taken = [r for r in self.decision.runs if isinstance(r, Copied)]
+        return sum(int(self.index.sizes[r.first : r.stop].sum()) for r in taken)
+
+    @property
+    def encoded(self) -> int:
+        """Pictures that are encoded, for the first time or again."""
+        return self.decision.encoded if isinstance(self.decision, Splice) else int(self.rows.size)
+
+    @property
+    def why(self) -> str:
+        """The reason for the decision, or what was not copied plainly."""
+        if isinstance(self.decision, Encode):
+            return self.decision.why
+        made = self.decision
+        left_out = int(np.sum(np.maximum(np.diff(self.rows) - 1, 0)))
+        parts = [
+            f"{count} {what}"
+            for count, what in (
+                (left_out, "left out"),
+                (made.repeated, "shown again by skipped pictures"),
+                (made.encoded, "encoded again between keyframes"),
+                (made.preroll, "before the first row kept unused"),
+                (made.unused, "after the last row kept unused"),
+            )
+            if count
+        ]
+        return "; ".join(parts) or "exact"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -65,13 +92,22 @@ def prepare(recording: Recording, plan: Plan) -> Prepared:
     Raises: TelecineError of any kind that makes this recording unusable.
     """
     indexed, indexes, findings = index_videos(recording, plan)
-    placed = place(indexed, plan)
+    placed = place(indexed, plan, partial(_steady, plan, indexes))
     cameras = []
     for pick in placed.picks:
-        index = indexes.get((pick.source.stream.name, pick.source.clock))
+        stream = pick.source.stream
+        index = indexes.get((stream.name, pick.source.clock))
         wish = wish_of(plan, pick.feature)
-        decision = Encode(_single(pick)) if index is None else decide(pick.rows, index, wish)
-        cameras.append(Camera(pick, wish, index, decision))
+        rows = pick.rows
+        decision: Splice | Encode
+        if index is None:
+            decision = Encode(_single(pick))
+        else:
+            assert stream.kind == "video"
+            rows = pictures_of(stream, pick.rows)
+            _check_damage(pick, rows, index, recording.ref.label)
+            decision = decide(rows, index, wish)
+        cameras.append(Camera(pick, rows, wish, index, decision))
         findings.append(_decision_finding(cameras[-1], recording.ref.label))
         findings += _format_findings(cameras[-1], recording.ref.label)
     return Prepared(placed, tuple(cameras), tuple(findings))
@@ -81,6 +117,34 @@ def _single(pick: Pick) -> str:
     """Why a camera without packets is encoded, and what is done to its pictures."""
     done = told(pick.source.stream.schema)
     return "the source is single pictures" + (f", {done}" if done else "")
+
+
+def _steady(plan: Plan, indexes: Indexes, bound: Bound, ticks: Times, rows: Rows, limit_ns: int | None) -> Rows:
+    """The rows with fewer pictures repeated or left out, where that lets the camera be copied."""
+    source, feature = bound.sources[0], bound.feature
+    index = indexes.get((source.stream.name, source.clock))
+    if index is None:
+        return rows
+    assert source.stream.kind == "video"
+    times, tick, slack = source.times(), SECOND // plan.fps, plan.video_of(feature).slack
+    causal = feature.how == "hold"
+    reach = (tick if causal else tick // 2) + (tick // 2 if slack == "auto" else slack)
+    allowed = windows(times, ticks, reach if limit_ns is None else min(reach, limit_ns), causal=causal)
+    pictures = pictures_of(source.stream, np.arange(times.size))
+    return steady_rows(allowed, pictures, index, wish_of(plan, feature))
+
+
+def _check_damage(pick: Pick, rows: Rows, index: PacketIndex, where: str) -> None:
+    """VideoError when damage spoils a picture of the episode. Policies other than `reject` left those out before."""
+    found = damage_shown(index, rows)
+    stream = pick.source.stream
+    assert stream.kind == "video"
+    if found is not None:
+        text = damage_text(stream, pick.source.clock, index, found)
+        raise VideoError(
+            f"{where} {stream.name}: {text}; the pictures from there to the next keyframe would be wrong; set video "
+            "damage: cut or damage: encode to use the others"
+        )
 
 
 def code(prepared: Prepared, plan: Plan, scratch: Path, coded: Callable[[], None]) -> Episode:
@@ -101,71 +165,13 @@ def wish_of(plan: Plan, feature: Feature) -> Wish:
     return preset_wish(video.preset, video.codec, video.crf, video.gop, size=video.size, copy=video.copy_policy)
 
 
-def index_videos(recording: Recording, plan: Plan) -> tuple[Recording, Indexes, list[Finding]]:
-    """The recording with undecodable beginnings of its planned videos left out."""
-    streams = dict(with_wishes(recording, plan))
-    indexes: Indexes = {}
-    findings: list[Finding] = []
-    for feature in plan.features:
-        stream = find_stream(feature.sources[0].stream, streams)
-        clock = feature.sources[0].timeline or plan.clock.timeline
-        if isinstance(stream, str) or stream.kind != "video" or clock not in stream.clocks:
-            continue  # place says what is wrong, together with all other problems
-        if (stream.name, clock) in indexes:
-            continue
-        where = f"{recording.ref.label} {stream.name}"
-        skip, rest = from_first_keyframe(index_packets(stream.packets(clock), _codec(stream, where)))
-        _check_packets(stream, clock, rest, where)
-        indexes[stream.name, clock] = rest
-        if skip:
-            streams[stream.name] = FromKeyframe(stream, skip)
-            text = f"{skip} packets before the first keyframe cannot be decoded; rows start after them"
-            findings.append(Finding("video-damaged", "warning", where, text, "start recording with a keyframe"))
-    return replace(recording, streams=streams), indexes, findings
-
-
-def with_wishes(recording: Recording, plan: Plan) -> Iterator[tuple[str, Stream]]:
-    """Every stream by name, pictures with the colour order and the turn that the plan states instead of the format."""
-    wishes = {}
-    for feature in plan.features:
-        stream, video = find_stream(feature.sources[0].stream, recording.streams), plan.video_of(feature)
-        if not isinstance(stream, str) and stream.kind == "image" and (video.jpeg_color or video.turn):
-            wishes[stream.name] = Adjusted(stream, video.jpeg_color, video.turn)
-    yield from {**recording.streams, **wishes}.items()
-
-
-def _codec(stream: VideoStream, where: str) -> Codec:
-    codec = next((c for c in CODECS if c == stream.schema.encoding), None)
-    if codec is None:
-        raise VideoError(f"{where}: {stream.schema.encoding} video is not supported; supported: {', '.join(CODECS)}")
-    return codec
-
-
-def _check_packets(stream: VideoStream, clock: str, index: PacketIndex, where: str) -> None:
-    """Refuse streams whose pictures cannot all be shown at the right time."""
-    if index.problems:
-        at, what = index.problems[0]
-        more = f" and {len(index.problems) - 1} more" if len(index.problems) > 1 else ""
-        raise VideoError(f"{where}: packet {at}: {what}{more}; the pictures after it would be wrong")
-    if index.count and not index.keyframe.any():
-        raise VideoError(f"{where}: {index.count} packets and no keyframe; nothing can be decoded")
-    back = stream.backwards(clock)
-    if back and not index.reorder_delay:
-        raise VideoError(
-            f"{where}: {back} stamps go back in time on {clock!r} although pictures do not; "
-            "their times cannot be trusted, check the recorder's clock"
-        )
-
-
 def _decision_finding(camera: Camera, where: str) -> Finding:
     place_ = f"{where} {camera.pick.feature.key.removeprefix(IMAGES)}"
     if isinstance(camera.decision, Encode):
-        return Finding("video-encoded", "info", place_, camera.decision.why)
-    text = f"{camera.decision.count} pictures copied"
-    if camera.decision.head:
-        text += f"; {camera.decision.head} before the first keyframe encoded again"
+        return Finding("video-encoded", "info", place_, camera.why)
+    text = f"{camera.decision.copied} pictures copied" + ("" if camera.why == "exact" else f"; {camera.why}")
     if camera.decision.preroll:
-        text += f"; {camera.decision.preroll} before the first row kept unused, which LeRobot's streaming reader shows"
+        text += ", which LeRobot's streaming reader shows"
     return Finding("video-copied", "info", place_, text)
 
 
@@ -189,24 +195,13 @@ def _format_findings(camera: Camera, where: str) -> list[Finding]:
 
 
 def _clip(camera: Camera, fps: int, path: str) -> Clip:
-    decision = camera.decision
+    decision, stream = camera.decision, camera.pick.source.stream
+    clock, key = camera.pick.source.clock, camera.pick.feature.key
+    assert stream.kind in ("image", "video")
     if isinstance(decision, Encode):
-        return _encoded(camera, camera.pick.rows, camera.wish, fps, path, decision.why)
-    stream = camera.pick.source.stream
+        pictures = frames(stream, camera.rows, clock, index=camera.index)
+        return encode(pictures, camera.wish, fps, count=int(camera.rows.size), key=key, path=path, why=camera.why)
     assert stream.kind == "video"
     assert camera.index is not None
-    clock, key = camera.pick.source.clock, camera.pick.feature.key
-    if not decision.head:
-        return copy(stream, clock, camera.index, decision, key=key, path=path, why="exact")
-    why = f"{decision.head} rows before the first keyframe encoded again"
-    fine = replace(camera.wish, crf=min(camera.wish.crf, HEAD_CRF))
-    head = _encoded(camera, camera.pick.rows[: decision.head], fine, fps, f"{path}.head", why)
-    tail = copy(stream, clock, camera.index, decision, key=key, path=f"{path}.tail", why=why)
-    return join(head, tail, path)
-
-
-def _encoded(camera: Camera, rows: Rows, wish: Wish, fps: int, path: str, why: str) -> Clip:
-    stream = camera.pick.source.stream
-    assert stream.kind in ("image", "video")
-    pictures = frames(stream, rows, camera.pick.source.clock, index=camera.index)
-    return encode(pictures, wish, fps, count=int(rows.size), key=camera.pick.feature.key, path=path, why=why)
+    clip = splice(stream, clock, camera.index, decision, camera.rows, fps, key=key, path=path, why=camera.why)
+    return replace(clip, encoded=decision.encoded, repeats=decision.repeated)

@@ -40,6 +40,8 @@ class CameraForecast:
     """"copy" or "encode"."""
     why: str
     frames: int
+    encoded: int
+    """Pictures that are encoded, for the first time or again."""
     size_bytes: int
     seconds: float
 
@@ -111,20 +113,14 @@ def _recording(ref: Ref, prepared: Prepared) -> RecordingForecast:
 
 def _camera(camera: Camera) -> CameraForecast:
     key, rows = camera.pick.feature.key, int(camera.pick.rows.size)
-    if not isinstance(camera.decision, Encode):
-        size = camera.copied_bytes
-        return CameraForecast(key, "copy", "exact", rows, size, size / COPY_BYTES_PER_S)
     wish = camera.wish
     per_byte, per_second = ENCODE.get((wish.preset, wish.codec), (0.06, 1 / 15e6))
-    pixels = _pixels(camera) * rows
-    return CameraForecast(
-        key,
-        "encode",
-        camera.decision.why,
-        rows,
-        int(pixels * per_byte * (5 / max(wish.gop, 2)) ** 0.25),
-        pixels * per_second,
-    )
+    pixels = _pixels(camera) * camera.encoded
+    encoded_bytes = int(pixels * per_byte * (5 / max(wish.gop, 2)) ** 0.25)
+    copied = camera.copied_bytes
+    seconds = copied / COPY_BYTES_PER_S + pixels * per_second
+    action = "encode" if isinstance(camera.decision, Encode) else "copy"
+    return CameraForecast(key, action, camera.why, rows, camera.encoded, copied + encoded_bytes, seconds)
 
 
 def _pixels(camera: Camera) -> int:

@@ -11,23 +11,45 @@ from telecine.core.video import Clip
 
 
 @dataclass(frozen=True, slots=True)
+class Pictures:
+    """Where the pictures of a clip come from, and how old they are when rows show them."""
+
+    copied: int
+    repeated: int
+    """Rows that show the picture of the row before."""
+    left_out: int
+    """Pictures of the source, between the first and the last shown, that no row shows."""
+    encoded: int
+    """For the first time, or again."""
+    age_median_ns: int
+    age_max_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class ClipReport:
     """One camera of one episode."""
 
     key: str
     codec: str
     copied: bool
+    """Whether packets were copied, all of them or most; `pictures` counts."""
     why: str
     frames: int
     preroll: int
     gop: int
     size_bytes: int
+    pictures: Pictures
 
     @classmethod
-    def of(cls, clip: Clip) -> "ClipReport":
-        """The part of a clip that people ask about."""
+    def of(cls, clip: Clip, use: Use | None) -> "ClipReport":
+        """The part of a clip that people ask about. `use`: of its stream; None for a picture without time."""
+        copied = clip.frames - clip.encoded - clip.repeats
+        pictures = Pictures(copied, clip.frames - 1, 0, clip.encoded, 0, 0)
+        if use is not None:
+            pictures = Pictures(copied, use.repeated, use.dropped, clip.encoded, use.age_median_ns, use.age_max_ns)
+        codec = clip.format.codec
         return cls(
-            clip.key, clip.format.codec, clip.copied, clip.why, clip.frames, clip.preroll, clip.gop, clip.size_bytes
+            clip.key, codec, clip.copied, clip.why, clip.frames, clip.preroll, clip.gop, clip.size_bytes, pictures
         )
 
 
@@ -48,7 +70,8 @@ class EpisodeReport:
     @classmethod
     def of(cls, index: int, episode: Episode) -> "EpisodeReport":
         """The part of an episode that outlives its scratch files."""
-        clips = tuple(ClipReport.of(c) for c in episode.clips)
+        uses = {use.key: use for use in episode.uses}
+        clips = tuple(ClipReport.of(c, uses.get(c.key)) for c in episode.clips)
         rows = episode.grid.count
         label, tasks = episode.ref.label, episode.tasks
         return cls(index, label, rows, tasks, episode.success, episode.uses, clips, episode.findings)

@@ -16,7 +16,7 @@ from telecine.core.errors import DatasetError, TelecineError
 from telecine.core.findings import Finding
 from telecine.core.plan import Plan
 from telecine.core.recording import Recording, Ref
-from telecine.core.video import Copy
+from telecine.core.splice import Splice
 from telecine.report import Rejected, rejection
 from telecine.run import Tell
 from telecine.sources import content
@@ -112,7 +112,7 @@ def choose_codecs(ref: Ref, tell: Tell, *, plan: Plan) -> Plan | None:
             cameras = prepare(recording, open_plan).cameras
     except TelecineError:
         return None  # `build` meets it again and reports it
-    copied = {c.pick.feature.key for c in cameras if isinstance(c.decision, Copy)}
+    copied = {c.pick.feature.key for c in cameras if isinstance(c.decision, Splice)}
     found = {f.key: f for f in open_plan.features if f.key in copied}
     return plan.model_copy(update={"features": tuple(found.get(f.key, f) for f in plan.features)})
 

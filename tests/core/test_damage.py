@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telecine.core.damage import Sound, kept, pictures_of, spoilt
+from telecine.core.damage import Sound, damage_shown, kept, pictures_of, spoilt
 from telecine.core.recording import MemoryStream, Schema
 from telecine.core.video import PacketIndex
 
@@ -78,3 +78,13 @@ def test_a_sound_stream_has_the_stamps_of_its_pictures_and_all_packets():
 @pytest.mark.parametrize("policy", ["cut", "encode"])
 def test_nothing_is_left_of_a_stream_that_is_all_spoilt(policy):
     assert kept(np.ones(5, bool), policy).size == 0
+
+
+def test_damage_is_told_where_it_spoils_a_picture_that_is_asked_for():
+    made = index(problems=(14, 24))
+    assert damage_shown(made, np.arange(14)) is None
+    assert damage_shown(made, np.arange(15)) == (14, "lost")
+    assert damage_shown(made, np.arange(18, 30)) == (14, "lost")
+    assert damage_shown(made, np.arange(20, 30)) == (24, "lost")
+    assert damage_shown(made, np.array([3, 13, 20, 23])) is None
+    assert damage_shown(index(9, start=9, problems=(2,)), np.array([1])) == (2, "lost")

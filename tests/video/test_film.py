@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 
 from support.pictures import draw_frame_id, read_frame_id
+from telecine.core.decide import decide
 from telecine.core.errors import VideoError
-from telecine.core.video import Copy, decide
+from telecine.core.splice import Splice
 from telecine.video.append import VideoFile
-from telecine.video.copy import copy
 from telecine.video.film import CLOCK, open_film
 from telecine.video.presets import wish
 from telecine.video.read import decode_all
+from telecine.video.splice import splice
 
 CODERS = {
     "h264": ("libx264", {"bf": "0", "g": "10"}),
@@ -39,8 +40,8 @@ def test_a_part_of_a_file_is_copied_picture_by_picture(tmp_path, name, monkeypat
     assert (opened.schema.shape, opened.static, opened.backwards(CLOCK)) == ((48, 64, 3), False, 0)
     rows = np.arange(10, 24)
     decision = decide(rows, opened.index, wish("train", opened.codec, copy="always"))
-    assert isinstance(decision, Copy)
-    clip = copy(opened, CLOCK, opened.index, decision, key="k", path=str(tmp_path / "part.clip"), why="")
+    assert isinstance(decision, Splice)
+    clip = splice(opened, CLOCK, opened.index, decision, rows, 30, key="k", path=str(tmp_path / "part.clip"), why="")
     target = VideoFile(tmp_path / "part.mp4", 30)
     first = target.append(clip)
     target.close()

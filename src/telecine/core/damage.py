@@ -104,3 +104,14 @@ def pictures_of(stream: VideoStream, rows: Rows) -> Rows:
         return rows
     pictures: Rows = stream.pictures[rows]
     return pictures
+
+
+def damage_shown(index: PacketIndex, rows: Rows) -> tuple[int, str] | None:
+    """The problem, as (packet, what), behind the first of `rows` (display positions) that is not whole, if any."""
+    hit = rows[spoilt(index)[rows]]
+    if not hit.size:
+        return None
+    packet = int(np.flatnonzero(index.display == hit[0])[0])
+    starts = np.flatnonzero(index.keyframe[: packet + 1])
+    group = int(starts[-1]) if starts.size else 0
+    return next((at, what) for at, what in sorted(index.problems) if at >= group)

@@ -6,6 +6,7 @@ Reads stamps of all planned streams, then only the samples that rows need; never
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -56,8 +57,16 @@ class Placed:
         return Episode(self.ref, self.grid, self.rows, self.columns, clips, self.uses, every, self.success)
 
 
-def place(recording: Recording, plan: Plan) -> Placed:
-    """Rows of `recording` on the ticks that `plan` asks for.
+class Choose(Protocol):
+    """What may give the ticks of a camera other pictures than its alignment did."""
+
+    def __call__(self, bound: Bound, ticks: Times, rows: Rows, limit_ns: int | None) -> Rows:
+        """(m,) rows, non-decreasing, none further from its tick than `limit_ns`, or after it when `rows` are held."""
+        ...
+
+
+def place(recording: Recording, plan: Plan, choose: Choose | None = None) -> Placed:
+    """Rows of `recording` on the ticks that `plan` asks for. `choose` is asked for each camera.
 
     Raises: PlanError when the plan does not fit, AlignError when a tick has no usable sample, SourceError.
     """
@@ -72,7 +81,7 @@ def place(recording: Recording, plan: Plan) -> Placed:
     picks: list[Pick] = []
     for bound in binding.features:
         if bound.is_camera:
-            picks.append(_pick(bound, ticks, where, uses))
+            picks.append(_pick(bound, ticks, where, uses, choose))
         else:
             columns.append(column_of(bound))
             arrays[bound.feature.key] = _values(bound, columns[-1], ticks, where, uses)
@@ -139,15 +148,19 @@ def _check_rate(rate: Rate, plan: Plan, name: str, where: str) -> None:
         )
 
 
-def _rows(source: Source, feature: Feature, ticks: Times, where: str, uses: list[Use]) -> Rows:
+def _rows(
+    bound: Bound, source: Source, ticks: Times, where: str, uses: list[Use], choose: Choose | None = None
+) -> Rows:
     """(m,) rows of the samples that ticks get; every one usable."""
-    times = source.times()
+    times, feature = source.times(), bound.feature
     rate = measure(times)
     if source.stream.static:
         return np.zeros(ticks.size, np.int64)
     limit = _limit(feature, source, rate)
     rows = (hold if feature.how == "hold" else nearest)(times, ticks, limit)
     _check_missing(rows == MISSING, times, ticks, feature, source, where)
+    if choose is not None:
+        rows = choose(bound, ticks, rows, limit)
     uses.append(_use(feature, source, rate, times, ticks, rows))
     return rows
 
@@ -195,9 +208,9 @@ def _use(feature: Feature, source: Source, rate: Rate, times: Times, ticks: Time
     )
 
 
-def _pick(bound: Bound, ticks: Times, where: str, uses: list[Use]) -> Pick:
+def _pick(bound: Bound, ticks: Times, where: str, uses: list[Use], choose: Choose | None) -> Pick:
     source = bound.sources[0]
-    return Pick(bound.feature, source, _rows(source, bound.feature, ticks, where, uses))
+    return Pick(bound.feature, source, _rows(bound, source, ticks, where, uses, choose))
 
 
 def _values(bound: Bound, column: Column, ticks: Times, where: str, uses: list[Use]) -> pa.Array:
@@ -206,13 +219,13 @@ def _values(bound: Bound, column: Column, ticks: Times, where: str, uses: list[U
         source = bound.sources[0]
         stream = source.stream
         assert stream.kind == "text"
-        return array(stream.take(_rows(source, feature, ticks, where, uses), source.clock), pa.string())
+        return array(stream.take(_rows(bound, source, ticks, where, uses), source.clock), pa.string())
     parts = []
     for source in bound.sources:
         stream = source.stream
         assert stream.kind == "vector"
         if feature.how in ("hold", "nearest") or stream.static:
-            values = stream.take(_rows(source, feature, ticks, where, uses), source.clock)
+            values = stream.take(_rows(bound, source, ticks, where, uses), source.clock)
         else:
             values = _blended(source, feature, ticks, where, uses)
         parts.append(values if source.columns is None else values[:, list(source.columns)])

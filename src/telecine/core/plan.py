@@ -16,8 +16,9 @@ import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from telecine.core.align import How
+from telecine.core.damage import Policy
 from telecine.core.errors import PlanError
-from telecine.core.plan_parts import Duration, Limit, Model, Phase
+from telecine.core.plan_parts import Duration, Limit, Model, Phase, format_duration
 from telecine.core.plan_split import Label, Split, Trim
 from telecine.core.recording import Codec, ColourOrder, Turn
 
@@ -71,11 +72,26 @@ class Video(Model):
         None, description="bgr: exchange red and blue of compressed pictures; default: as the format usually has them."
     )
     turn: Turn | None = Field(None, description="How to make pictures upright; default: as the format has them.")
+    slack: Phase = Field(
+        "auto",
+        description="How much more than one tick a picture may be off where that lets it be copied; auto: half a tick.",
+    )
+    damage: Policy = Field(
+        "reject",
+        description="What damage costs: reject: the recording; cut: the rest of the episode; encode: nothing, rows "
+        "during it show the last whole picture, as far as `limit` lets them.",
+    )
+    check: Literal["headers", "pictures"] = Field(
+        "headers",
+        description="How damage is looked for before anything is written; pictures: by decoding each of them once.",
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.size is not None and min(self.size) < 2:
             raise ValueError(f"size {list(self.size)} is [width, height] in px, both at least 2")
+        if self.slack != "auto" and self.slack < 0:
+            raise ValueError(f"slack is {format_duration(self.slack)}; it cannot be negative")
         return self
 
 
@@ -316,7 +332,7 @@ def json_schema() -> dict[str, Any]:
             "description": moment["description"],
             "type": ["number", "string"],
         }
-    for model, name in (("Feature", "limit"), ("Clock", "phase")):
+    for model, name in (("Feature", "limit"), ("Clock", "phase"), ("Video", "slack")):
         described = schema["$defs"][model]["properties"][name]
         schema["$defs"][model]["properties"][name] = {"description": described["description"], **duration}
     schema["$defs"]["Clock"]["properties"]["rate"] = {"type": ["number", "string", "null"]}

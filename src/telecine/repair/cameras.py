@@ -10,21 +10,22 @@ from typing import Any, get_args
 import numpy as np
 import pyarrow as pa
 
+from telecine.core.decide import decide
 from telecine.core.errors import VideoError
 from telecine.core.recording import Codec, Picture
 from telecine.core.tiling import Found, Lost, Told, place_pictures
 from telecine.core.time import Rows
-from telecine.core.video import Clip, Encode, decide
+from telecine.core.video import Clip, Encode
 from telecine.repair.notes import Repairs
 from telecine.repair.rows import Run
 from telecine.repair.told import Says
-from telecine.video.copy import copy
 from telecine.video.decode import frames, raw_frame
 from telecine.video.encode import encode
 from telecine.video.film import CLOCK, Film, open_film
 from telecine.video.keep import keep_pictures
 from telecine.video.presets import wish
 from telecine.video.read import decode_all, probe_file
+from telecine.video.splice import splice
 
 _V3 = re.compile(r"chunk-(\d{3,9})/file-(\d{3,9})\.mp4$")
 _V2 = re.compile(r"episode_(\d{6,9})\.mp4$")
@@ -130,7 +131,7 @@ class Darkroom:
             shown = frames(film, rows, CLOCK, index=film.index)
             return encode(shown, choice, self._fps, count=count, key=camera.key, path=self._target(), why=decision.why)
         target = self._target()
-        clip = copy(film, CLOCK, film.index, decision, key=camera.key, path=target, why="repaired")
+        clip = splice(film, CLOCK, film.index, decision, rows, self._fps, key=camera.key, path=target, why="repaired")
         return replace(clip, encoder=dict(camera.encoder))
 
     def _film(self, key: str, path: Path) -> Film:

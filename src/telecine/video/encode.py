@@ -69,6 +69,7 @@ def encode(
         gop=int(np.max(np.diff(np.append(np.flatnonzero(keyframes), count)))),
         histogram=histogram.counts,
         sampled=histogram.sampled,
+        encoded=count,
         encoder=encoder_info(wish),
     )
 
