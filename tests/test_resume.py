@@ -9,6 +9,8 @@ import pytest
 
 from support.robot import Camera, jittered, robot_plan, write_robot
 from telecine import work
+from telecine.against import compare
+from telecine.core.errors import DatasetError
 from telecine.core.plan import make_plan
 from telecine.dataset.stage import workspace
 from telecine.pipeline import Options, convert
@@ -61,7 +63,7 @@ def counted(calls):
     def run(fn, items, tell):
         for item in items:
             answer = fn(item, tell)
-            if fn.func is work.build and not getattr(answer, "taken_up", False):
+            if fn.func is work.build and not isinstance(answer, work.Known) and not getattr(answer, "taken_up", False):
                 calls.append(item.label.rpartition("/")[2].partition("#")[0])
             yield answer
 
@@ -199,3 +201,57 @@ def test_provenance_names_source_span_plan_and_tool(recordings, tmp_path):
         assert row["tool"].startswith("telecine ")
         assert row["stop_ns"] - row["start_ns"] == pytest.approx(episode.rows * 1e9 / report.fps, abs=1)
         assert row["success"] is None
+
+
+def only(recordings, folder, *numbers):
+    folder.mkdir(exist_ok=True)
+    for number in numbers:
+        shutil.copy(recordings / f"r{number}.rrd", folder)
+    return folder
+
+
+def test_new_recordings_are_appended_and_known_ones_left_out(recordings, tmp_path):
+    mine = only(recordings, tmp_path / "recordings", 0, 1)
+    convert([mine], tmp_path / "out", PLAN)
+    before = contents(tmp_path / "out")
+    report = convert([only(recordings, mine, 2, 3)], tmp_path / "out", PLAN, Options(append=True, workers=1))
+    assert report.ok
+    assert [e.index for e in report.episodes] == [2, 3]
+    assert len(report.known) == 2
+    after = contents(tmp_path / "out")
+    assert {n: after[n] for n in before if n.startswith(("data/", "videos/"))} == {
+        n: before[n] for n in before if n.startswith(("data/", "videos/"))
+    }
+    again = convert([mine], tmp_path / "out", PLAN, Options(append=True))
+    assert again.ok
+    assert (len(again.known), again.episodes) == (4, ())
+    assert contents(tmp_path / "out") == after
+    assert compare(tmp_path / "out", [mine]) == []
+
+
+def test_each_episode_is_compared_by_the_plan_it_was_made_with(recordings, tmp_path):
+    first, second = only(recordings, tmp_path / "a", 0), only(recordings, tmp_path / "b", 1)
+    convert([first], tmp_path / "out", PLAN)
+    other = make_plan(robot_plan("front") | {"task": "another"})
+    assert convert([second], tmp_path / "out", other, Options(append=True)).ok
+    assert compare(tmp_path / "out", [first, second]) == []
+
+
+def test_an_interrupted_append_leaves_the_dataset_and_is_taken_up(recordings, tmp_path):
+    mine = only(recordings, tmp_path / "recordings", 0)
+    convert([mine], tmp_path / "out", PLAN)
+    before = contents(tmp_path / "out")
+    interrupt(recordings, tmp_path / "out", after=3, options=Options(append=True))
+    assert contents(tmp_path / "out") == before
+    calls = []
+    report = convert([recordings], tmp_path / "out", PLAN, Options(append=True), run=counted(calls))
+    assert (calls, len(report.episodes)) == (["r3.rrd"], 3)
+
+
+def test_a_dataset_that_is_not_sound_is_not_appended_to(recordings, tmp_path):
+    convert([only(recordings, tmp_path / "recordings", 0)], tmp_path / "out", PLAN)
+    with pytest.raises(DatasetError, match="not both"):
+        convert([recordings], tmp_path / "out", PLAN, Options(append=True, overwrite=True))
+    (tmp_path / "out/meta/stats.json").unlink()
+    with pytest.raises(DatasetError, match="not a sound dataset"):
+        convert([recordings], tmp_path / "out", PLAN, Options(append=True))

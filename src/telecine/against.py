@@ -21,7 +21,7 @@ from telecine.core.errors import DatasetError, TelecineError
 from telecine.core.findings import Finding
 from telecine.core.plan import Plan, parse_plan
 from telecine.core.recording import Recording, Ref
-from telecine.dataset.layout import PLAN
+from telecine.dataset.layout import PLAN, PLANS
 from telecine.dataset.reader import Dataset
 from telecine.episodes import split_refs
 from telecine.pipeline import Options, find
@@ -58,12 +58,15 @@ def compare(root: str | Path, paths: Sequence[str | Path], options: Options = Op
     Raises: DatasetError when the dataset does not say what it was made of; SourceError without any recording.
     """
     dataset = Dataset(root)
-    plan = _plan(dataset)
-    refs = split_refs(find(paths, options).refs, plan).refs
+    plans = _plans(dataset)
+    found = find(paths, options).refs
+    refs = {digest: split_refs(found, plan).refs for digest, plan in plans.items()}
     findings: list[Finding] = []
     for origin in dataset.provenance:
         where = f"episode {origin['episode_index']} ({origin['source']})"
-        ref = _origin(refs, origin)
+        told = str(origin.get("plan_digest"))
+        digest = told if told in plans else ""
+        plan, ref = plans[digest], _origin(refs[digest], origin)
         if ref is None:
             text = f"recording {origin['source']} {origin['recording_id']} is not among the given ones"
             findings.append(Finding("verify-against", "warning", where, text, "give the folder it lies in"))
@@ -76,11 +79,14 @@ def compare(root: str | Path, paths: Sequence[str | Path], options: Options = Op
     return findings
 
 
-def _plan(dataset: Dataset) -> Plan:
+def _plans(dataset: Dataset) -> dict[str, Plan]:
+    """The plans that episodes were made with, by digest; "" is the last one."""
     path = dataset.root / PLAN
     if not path.is_file() or not dataset.provenance:
         raise DatasetError(f"{dataset.root}: holds no plan and provenance, so it was not converted by telecine")
-    return parse_plan(path.read_text(encoding="utf-8"))
+    earlier = (dataset.root / PLANS).glob("*.yaml")
+    plans = {path.stem: parse_plan(path.read_text(encoding="utf-8")) for path in sorted(earlier)}
+    return plans | {"": parse_plan(path.read_text(encoding="utf-8"))}
 
 
 def _origin(refs: Sequence[Ref], origin: dict[str, Any]) -> Ref | None:

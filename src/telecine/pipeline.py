@@ -18,13 +18,14 @@ from telecine.core.errors import DatasetError, SourceError, VideoError
 from telecine.core.findings import Finding
 from telecine.core.plan import Plan
 from telecine.core.recording import Ref
+from telecine.dataset.published import Published
 from telecine.dataset.verify import verify as verify_dataset
 from telecine.dataset.writer import DatasetWriter
 from telecine.episodes import split_refs
 from telecine.report import EpisodeReport, Rejected, Report, rejection
 from telecine.run import Lost, Marked, Run, serial
 from telecine.run.choose import chosen
-from telecine.work import Bench, Made, build, choose_codecs
+from telecine.work import Bench, Known, Made, Outcome, build, choose_codecs
 
 
 class Progress(Protocol):
@@ -54,6 +55,8 @@ class Options:
     """How to convert, as far as it does not change what comes out."""
 
     overwrite: bool = False
+    append: bool = False
+    """Add the recordings to the dataset that is there; those it holds already are left out."""
     recover: bool = False
     strict: bool = False
     """Stop at the first recording that is rejected, and write nothing."""
@@ -92,24 +95,27 @@ def convert(
     findings = [*(f for f in found.findings if f.severity != "error"), *parted.findings]
     episodes: list[EpisodeReport] = []
     progress.begin(sum(r.size_bytes for r in parted.refs))
-    with DatasetWriter.create(root, fps=plan.fps, robot_type=plan.robot_type, overwrite=options.overwrite) as writer:
+    known: list[str] = []
+    with _writer(root, plan, options) as writer:
         refs = () if options.strict and rejected else parted.refs
         with _left_behind(writer.scratch), _run(run, options, refs, writer.scratch, findings) as mapped:
-            plan = with_codecs(plan, refs, mapped)
-            bench, leftover = _bench(writer.scratch, plan, options, sync=not isinstance(mapped, Marked))
+            plan = with_codecs(_with_codecs_there(plan, writer.published), refs, mapped)
+            bench, leftover = _bench(writer, plan, options, sync=not isinstance(mapped, Marked))
             work = partial(build, plan=plan, bench=bench)
             taken_up = 0
             for outcome, was_there in _added(mapped(work, refs, progress.advance), writer, options):
                 taken_up += was_there
                 if isinstance(outcome, EpisodeReport):
                     episodes.append(outcome)
-                    continue
-                rejected.append(outcome)
-                if options.strict:
-                    break
-            findings += _earlier_run(root, taken_up, leftover)
+                elif isinstance(outcome, Known):
+                    known.append(outcome.ref.label)
+                else:
+                    rejected.append(outcome)
+                    if options.strict:
+                        break
+            findings += _earlier_runs(root, taken_up, leftover, known)
             if not episodes or (options.strict and rejected):
-                findings.append(_nothing_written(root, strict=options.strict))
+                findings += _nothing_written(root, rejected, strict=options.strict)
                 episodes = []
             else:
                 writer.commit(plan_yaml=plan.to_yaml())
@@ -117,7 +123,7 @@ def convert(
         findings += verify_dataset(root)
     seconds = time.monotonic() - began
     digest = plan.digest()
-    return Report(str(root), plan.fps, digest, tuple(episodes), tuple(rejected), tuple(findings), seconds)
+    return Report(str(root), plan.fps, digest, tuple(episodes), tuple(rejected), tuple(findings), seconds, tuple(known))
 
 
 @contextmanager
@@ -158,15 +164,47 @@ def _left_behind(scratch: Path) -> Iterator[None]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _bench(scratch: Path, plan: Plan, options: Options, *, sync: bool) -> tuple[Bench, int]:
+def _writer(root: str | Path, plan: Plan, options: Options) -> DatasetWriter:
+    if not options.append:
+        return DatasetWriter.create(root, fps=plan.fps, robot_type=plan.robot_type, overwrite=options.overwrite)
+    if options.overwrite:
+        raise DatasetError(f"{root}: it can be appended to or overwritten, not both")
+    errors = [finding for finding in verify_dataset(root, decode="none") if finding.severity == "error"]
+    if errors:
+        error = DatasetError(f"{root}: not a sound dataset, so nothing is appended: {errors[0].message}")
+        for finding in errors:
+            error.add_note(str(finding))
+        raise error
+    return DatasetWriter.append(root, fps=plan.fps, robot_type=plan.robot_type)
+
+
+def _with_codecs_there(plan: Plan, published: Published | None) -> Plan:
+    """The plan with the codecs of the dataset's cameras where it names none."""
+    if published is None:
+        return plan
+    codecs = {camera.key: camera.format.codec for camera in published.features.videos}
+    features = []
+    for feature in plan.features:
+        video = plan.video_of(feature)
+        if video.codec is None and feature.key in codecs and video.preset != "images":
+            feature = feature.model_copy(update={"video": video.model_copy(update={"codec": codecs[feature.key]})})
+        features.append(feature)
+    return plan.model_copy(update={"features": tuple(features)})
+
+
+def _bench(writer: DatasetWriter, plan: Plan, options: Options, *, sync: bool) -> tuple[Bench, int]:
     """Where workers work, and how many finished episodes were there that are of no use."""
-    shelf = kept.shelf(scratch, plan)
-    leftover = kept.clear(scratch, shelf if options.resume else None)
-    return Bench(scratch, shelf, sync=sync and options.resume), leftover
+    shelf = kept.shelf(writer.scratch, plan)
+    leftover = kept.clear(writer.scratch, shelf if options.resume else None)
+    known = writer.published.origins() if writer.published else frozenset()
+    return Bench(writer.scratch, shelf, sync=sync and options.resume, known=known), leftover
 
 
-def _earlier_run(root: str | Path, taken_up: int, leftover: int) -> list[Finding]:
+def _earlier_runs(root: str | Path, taken_up: int, leftover: int, known: Sequence[str]) -> list[Finding]:
     found = []
+    if known:
+        text = f"{len(known)} recordings are in the dataset already and were not appended again: {', '.join(known[:5])}"
+        found.append(Finding("convert-known", "info", str(root), text + (" ..." if len(known) > 5 else "")))
     if taken_up:
         text = f"{taken_up} finished episodes of an interrupted run were taken up"
         found.append(Finding("convert-resumed", "info", str(root), text))
@@ -202,18 +240,18 @@ def with_codecs(plan: Plan, refs: Iterable[Ref], run: Run = serial) -> Plan:
 
 
 def _added(
-    outcomes: Iterable[Made | Rejected | Lost], writer: DatasetWriter, options: Options
-) -> Iterator[tuple[EpisodeReport | Rejected, bool]]:
+    outcomes: Iterable[Outcome | Lost], writer: DatasetWriter, options: Options
+) -> Iterator[tuple[EpisodeReport | Known | Rejected, bool]]:
     """Each outcome after the writer took it, and whether an earlier run had made it."""
     for outcome in outcomes:
-        if isinstance(outcome, Rejected):
-            yield outcome, False
+        if isinstance(outcome, Made):
+            yield _add(outcome, writer, options), outcome.taken_up
         elif isinstance(outcome, Lost):
             label = outcome.item.label
             fix = "check the file; if other programs read it, please report this as a bug"
             yield Rejected(label, Finding("convert-crashed", "error", label, outcome.why, fix)), False
         else:
-            yield _add(outcome, writer, options), outcome.taken_up
+            yield outcome, False
 
 
 def _add(made: Made, writer: DatasetWriter, options: Options) -> EpisodeReport | Rejected:
@@ -232,8 +270,10 @@ def _add(made: Made, writer: DatasetWriter, options: Options) -> EpisodeReport |
     return EpisodeReport.of(index, episode)
 
 
-def _nothing_written(root: str | Path, *, strict: bool) -> Finding:
+def _nothing_written(root: str | Path, rejected: Sequence[Rejected], *, strict: bool) -> list[Finding]:
+    """Why there is nothing new; no finding when all recordings were there before."""
+    if not rejected:
+        return []
     why = "--strict stops at the first rejected recording" if strict else "no recording was usable"
-    return Finding(
-        "convert-nothing", "error", str(root), f"no dataset was written: {why}", "see the rejected recordings"
-    )
+    text = f"no dataset was written: {why}"
+    return [Finding("convert-nothing", "error", str(root), text, "see the rejected recordings")]

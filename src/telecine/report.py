@@ -112,11 +112,13 @@ class Report:
     findings: tuple[Finding, ...]
     """About the input as a whole and about the finished dataset."""
     seconds: float
+    known: tuple[str, ...] = ()
+    """Recordings that were in the dataset already, when appending."""
 
     @property
     def ok(self) -> bool:
-        """True when every recording became an episode and the dataset verified clean."""
-        return bool(self.episodes) and not self.rejected and not has_errors(self.findings)
+        """True when every recording became an episode or was one already, and the dataset verified clean."""
+        return bool(self.episodes or self.known) and not self.rejected and not has_errors(self.findings)
 
     @property
     def rows(self) -> int:

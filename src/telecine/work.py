@@ -32,6 +32,18 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """A recording that is in the dataset already."""
+
+    ref: Ref
+
+
+Outcome = Made | Known | Rejected
+Origin = tuple[str, str, int]
+"""(digest of the files, recording id, first tick in ns): where an episode came from."""
+
+
+@dataclass(frozen=True, slots=True)
 class Bench:
     """Where a worker works: unfinished episodes in `scratch`, finished ones on `shelf` (see kept.py)."""
 
@@ -39,9 +51,11 @@ class Bench:
     shelf: Path
     sync: bool = True
     """Wait for the disk after each episode, so that it survives a power cut."""
+    known: frozenset[Origin] = frozenset()
+    """The episodes of the dataset that others are added to."""
 
 
-def build(ref: Ref, tell: Tell, *, plan: Plan, bench: Bench) -> Made | Rejected:
+def build(ref: Ref, tell: Tell, *, plan: Plan, bench: Bench) -> Outcome:
     """One recording as a finished episode, made now or by an earlier run; or the reason why not.
 
     The border of a worker: no exception leaves it but those that stop the whole program.
@@ -66,15 +80,20 @@ def build(ref: Ref, tell: Tell, *, plan: Plan, bench: Bench) -> Made | Rejected:
         tell(ref.size_bytes - told, ref.label)
 
 
-def _made(ref: Ref, plan: Plan, bench: Bench, coded: Callable[[int], None]) -> Made:
+def _made(ref: Ref, plan: Plan, bench: Bench, coded: Callable[[int], None]) -> Made | Known:
     before = content.stamp(ref.path)
     digest = None if before is None else content.digest(before)
+    if ref.part is None and (digest, ref.id) in {origin[:2] for origin in bench.known}:
+        return Known(ref)
     place = None if digest is None else kept.place_of(ref, digest, bench.shelf)
     if place is not None and kept.is_there(place):
         return Made(ref, place, taken_up=True)
     with kept.unfinished(bench.scratch) as folder:
         with sources.open(ref) as recording:
             prepared = prepare(recording, plan)
+            if (digest, ref.id, prepared.placed.grid.start_ns) in bench.known:
+                folder.rmdir()
+                return Known(ref)
             part = ref.size_bytes // (len(prepared.cameras) + 1)
             episode = code(prepared, plan, folder, lambda: coded(part))
         episode = replace(episode, plan_digest=plan.digest())

@@ -9,6 +9,8 @@ import pytest
 
 from support.dataset import FPS, episode, write
 from telecine.core.errors import DatasetError
+from telecine.dataset import stage as stage_module
+from telecine.dataset.exchange import exchange
 from telecine.dataset.stage import Stage, workspace
 from telecine.dataset.writer import DatasetWriter
 
@@ -75,6 +77,7 @@ def test_the_old_dataset_comes_back_when_the_new_one_cannot_be_shown(tmp_path, m
 
     with create(root, overwrite=True) as writer:
         writer.add(episode(5))
+        monkeypatch.setattr(stage_module, "exchange", lambda one, other: False)
         monkeypatch.setattr(Path, "rename", failing)
         with pytest.raises(DatasetError, match="writing failed"):
             writer.commit()
@@ -162,13 +165,36 @@ def test_a_killed_writer_leaves_the_target_and_no_lock(tmp_path):
 def test_a_writer_killed_between_the_two_renames_is_repaired_by_the_next(tmp_path):
     root = write(tmp_path / "out", [episode(3)])
     die_at_second_rename = (
-        "rename = Path.rename; Path.rename = lambda s, t: die() if s.name == 'stage' else rename(s, t); writer.commit()"
+        "rename = Path.rename; Path.rename = lambda s, t: die() if s.name == 'stage' else rename(s, t); "
+        "import telecine.dataset.stage as stage; stage.exchange = lambda a, b: False; writer.commit()"
     )
     killed_writer(root, after=die_at_second_rename)
     assert not root.exists()
     with pytest.raises(DatasetError, match="--overwrite"):
         create(root)
     assert "| Frames | 3 |" in (root / "README.md").read_text()
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_two_folders_change_their_names_in_one_step(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+    swapped = exchange(tmp_path / "a", tmp_path / "b")
+    assert [p.name for p in (tmp_path / "a").iterdir()] == ["b" if swapped else "a"]
+    assert not exchange(tmp_path / "a", tmp_path / "gone")
+    assert (tmp_path / "a").is_dir()
+
+
+def test_a_writer_killed_right_after_the_exchange_leaves_the_new_dataset(tmp_path):
+    root = write(tmp_path / "out", [episode(3)])
+    killed_writer(
+        root,
+        after="import telecine.dataset.stage as stage; change = stage.exchange; "
+        "stage.exchange = lambda a, b: die() if change(a, b) else die(); writer.commit()",
+    )
+    assert "| Frames | 5 |" in (root / "README.md").read_text()
+    write(root, [episode(7)], overwrite=True)
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 

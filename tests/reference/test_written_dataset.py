@@ -11,6 +11,7 @@ from support.dataset import COLUMNS, FPS, PLAIN, TOP, WRIST, clip, episode, ever
 from support.pictures import read_frame_id
 from telecine.dataset.layout import Limits
 from telecine.dataset.verify import verify
+from telecine.dataset.writer import DatasetWriter
 
 LENGTHS = (20, 1, 33, 8)
 
@@ -158,3 +159,39 @@ def test_all_columns_survive_lerobots_loader_in_one_file(tmp_path, lerobot_datas
 def test_a_dataset_moved_elsewhere_still_opens(written, tmp_path, lerobot_dataset):
     moved = shutil.copytree(written[0], tmp_path / "moved")
     assert len(lerobot_dataset(moved)) == sum(LENGTHS)
+
+
+def appended(root, folder, count, index):
+    """One episode with one camera more, by `DatasetWriter.append`."""
+    folder.mkdir()
+    more = episode(count, index, clips=[clip(folder, TOP, count, episode=index, preset="lerobot")])
+    with DatasetWriter.append(root, fps=FPS, robot_type="arm") as writer:
+        writer.add(more)
+        writer.commit()
+
+
+def test_lerobot_reads_every_row_and_frame_of_an_appended_dataset(written, tmp_path, lerobot_dataset, conformance):
+    root = tmp_path / "dataset"
+    shutil.copytree(written[0], root)
+    more = episode(7, 4, columns=COLUMNS, clips=two_cameras(tmp_path, 7, 4), task="another")
+    with DatasetWriter.append(root, fps=FPS, robot_type="arm") as writer:
+        writer.add(more)
+        writer.commit()
+    assert_every_row_and_frame(lerobot_dataset(root), [*written[1], more])
+    conformance(root, "--frame-id", "--decode", "all", "--expect-frames", str(sum(LENGTHS) + 7))
+
+
+def test_episodes_are_appended_to_what_lerobot_recorded(recorded, tmp_path, lerobot_dataset):
+    videos = {p: p.read_bytes() for p in recorded.rglob("*.mp4")}
+    appended(recorded, tmp_path / "more", 6, 2)
+    assert {p: p.read_bytes() for p in videos} == videos
+    dataset = lerobot_dataset(recorded)
+    assert [shown(dataset[i][TOP]) for i in (0, 14, 15, 24, 29)] == [
+        (0, 0, 0),
+        (14, 0, 0),
+        (0, 1, 0),
+        (0, 2, 0),
+        (5, 2, 0),
+    ]
+    assert [dataset[i]["episode_index"].item() for i in (14, 15, 23, 24)] == [0, 1, 1, 2]
+    assert [f for f in verify(recorded, decode="all") if f.severity == "error"] == []

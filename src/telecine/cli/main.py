@@ -141,6 +141,7 @@ def convert(
         typer.Option(help="What stands in for the action when none was recorded and no plan says it."),
     ] = "next_state",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing dataset.")] = False,
+    append: Annotated[bool, typer.Option("--append", help="Add the recordings to the dataset that is there.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first rejected recording.")] = False,
     verify: Annotated[bool, typer.Option(help="Read the finished dataset back.")] = True,
     workers: Annotated[
@@ -191,6 +192,7 @@ def convert(
     )
     options = Options(
         overwrite=overwrite,
+        append=append,
         recover=recover,
         strict=strict,
         verify=verify,

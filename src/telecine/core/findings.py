@@ -52,6 +52,7 @@ CODES: dict[str, str] = {
     "convert-nothing": "No recording was usable, so no dataset was written.",
     "convert-failed": "A recording failed for a reason telecine did not expect.",
     "convert-crashed": "A process died while it read a recording.",
+    "convert-known": "A recording is in the dataset already, so it was not appended again.",
     "convert-resumed": "Finished episodes of an interrupted run were taken up.",
     "convert-leftover": "What interrupted runs left beside the dataset could not be used and was removed.",
     # repair

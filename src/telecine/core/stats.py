@@ -96,6 +96,16 @@ def camera_stats(histogram: npt.NDArray[np.int64], sampled: int) -> Stats:
     return Stats(moments, np.stack([_picture(quantile) for quantile in quantiles]))
 
 
+def pooled_pictures(one: Stats, other: Stats) -> Stats:
+    """Statistics of the pictures of both, where histograms are not at hand.
+
+    Moments are exact; quantiles are the mean of both weighted by their counts, as LeRobot merges datasets.
+    """
+    moments = one.moments.pooled(other.moments)
+    share = other.moments.count / moments.count
+    return Stats(moments, (1 - share) * one.quantiles + share * other.quantiles)
+
+
 def dataset_quantiles(parts: Parts, moments: Moments, *, exact_values: int = EXACT_VALUES) -> Floats:
     """(5, width) quantiles of a column over all its parts, in bounded memory: the least values with that rank.
 

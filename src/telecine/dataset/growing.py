@@ -57,11 +57,11 @@ class TableFile:
 class RowFiles:
     """data/*: the rows of every episode, each in one file."""
 
-    def __init__(self, stage: Path, schema: pa.Schema, limits: Limits) -> None:
+    def __init__(self, stage: Path, schema: pa.Schema, limits: Limits, first: Place = Place()) -> None:
         self._stage, self._schema, self._limits = stage, schema, limits
         self._file: TableFile | None = None
         self._rows = 0
-        self.place = Place()
+        self._first = self.place = first
 
     def append(self, tables: Iterator[pa.Table], rows: int) -> Place:
         """Add an episode of `rows` rows, each table of it a row group; says in which file it is."""
@@ -78,7 +78,7 @@ class RowFiles:
 
     def paths(self) -> list[Path]:
         """All files so far, in order."""
-        places, place = [Place()], Place()
+        places, place = [self._first], self._first
         while place < self.place:
             place = place.next(self._limits)
             places.append(place)
@@ -94,10 +94,10 @@ class RowFiles:
 class VideoFiles:
     """videos/KEY/*: the pictures of one camera."""
 
-    def __init__(self, stage: Path, key: str, fps: int, limits: Limits) -> None:
+    def __init__(self, stage: Path, key: str, fps: int, limits: Limits, *, first: Place = Place()) -> None:
         self._stage, self._key, self._fps, self._limits = stage, key, Fraction(fps), limits
         self._file: VideoFile | None = None
-        self.place = Place()
+        self.place = first
 
     def append(self, clip: Clip) -> tuple[Place, int]:
         """Add a clip; says in which file it is and the number there of the picture of the episode's first row."""
@@ -124,11 +124,11 @@ class VideoFiles:
 class EpisodeFiles:
     """meta/episodes/*: one row per episode, held back until a row group is full."""
 
-    def __init__(self, stage: Path, schema: pa.Schema, limits: Limits) -> None:
+    def __init__(self, stage: Path, schema: pa.Schema, limits: Limits, first: Place = Place()) -> None:
         self._stage, self._schema, self._limits = stage, schema, limits
         self._file: TableFile | None = None
         self._held: list[dict[str, Any]] = []
-        self.place = Place()
+        self.place = first
 
     def append(self, row: dict[str, Any]) -> None:
         """Add one row; its own place is filled in here."""

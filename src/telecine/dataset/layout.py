@@ -16,6 +16,11 @@ STATS = "meta/stats.json"
 TASKS = "meta/tasks.parquet"
 PROVENANCE = "meta/telecine/provenance.parquet"
 PLAN = "meta/telecine/plan.yaml"
+PLANS = "meta/telecine/plans"
+"""Folder of the plans of earlier runs, by digest, where episodes were added with others."""
+PICTURES = "meta/telecine/pictures.json"
+"""Histograms of the cameras, so that the statistics stay exact when episodes are added."""
+REPORT = "meta/telecine/report.json"
 CARD = "README.md"
 
 MIB = 1 << 20

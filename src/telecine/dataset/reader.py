@@ -52,7 +52,7 @@ class Dataset:
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
-        info = _read_info(self.root)
+        info = read_info(self.root)
         try:
             self.fps = int(info["fps"])
             self.robot_type: str | None = info.get("robot_type")
@@ -127,6 +127,16 @@ class Dataset:
         span = facts.videos[key]
         return self._existing(layout.video_path(key, span.place)), round(span.from_s * self.fps) + row
 
+    def json(self, path: str) -> dict[str, Any]:
+        """One of its JSON files. Raises: DatasetError."""
+        try:
+            content = json.loads(self._existing(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise DatasetError(f"{self.root / path}: cannot be read: {error}") from error
+        if not isinstance(content, dict):
+            raise DatasetError(f"{self.root / path}: holds {type(content).__name__}, expected an object")
+        return content
+
     def _episode(self, episode: int) -> EpisodeFacts:
         if not 0 <= episode < len(self.episodes):
             raise DatasetError(f"{self.root}: has {len(self.episodes)} episodes, no episode {episode}")
@@ -159,7 +169,8 @@ class Dataset:
             raise DatasetError(f"{self.root / path}: cannot be read: {error}") from error
 
 
-def _read_info(root: Path) -> dict[str, Any]:
+def read_info(root: Path) -> dict[str, Any]:
+    """info.json. Raises: DatasetError: it is missing, damaged or of another version."""
     path = root / layout.INFO
     try:
         info = json.loads(path.read_text(encoding="utf-8"))

@@ -6,8 +6,9 @@
     parent/.NAME.telecine/old/       the target while it is being replaced; put back by the next writer after a crash
     parent/.NAME.telecine/scratch/   for others who hold the lock; goes when the target was published, else it stays
 
-Not promised: that others see old or new at every instant of a replacement. Between its two renames the target is
-absent, and a crash there is repaired by whoever writes to the same target next.
+Where the system can exchange two folders in one step (Linux and macOS on local file systems), others see old or new
+at every instant of a replacement. Elsewhere the target is absent between two renames, and a crash just there is
+repaired by whoever writes to the same target next.
 """
 
 import os
@@ -18,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from telecine.core.errors import DatasetError
+from telecine.dataset.exchange import exchange
 from telecine.dataset.layout import INFO
 
 if sys.platform == "win32":  # pragma: no cover
@@ -58,13 +60,14 @@ class Stage:
         require_writable(self.root, overwrite=self._overwrite)
         for path in (*_tree(self.folder), self.folder, self._home):
             _sync(path)
-        if self.root.exists():
-            self.root.rename(self._old)
-        try:
-            self.folder.rename(self.root)
-        except OSError:
-            self._restore()
-            raise
+        if not (self.root.exists() and exchange(self.folder, self.root)):
+            if self.root.exists():
+                self.root.rename(self._old)
+            try:
+                self.folder.rename(self.root)
+            except OSError:
+                self._restore()
+                raise
         self._published = True
         _sync(self.root.parent)
 
@@ -149,7 +152,7 @@ def _tree(folder: Path) -> Iterator[Path]:
 def _sync(path: Path) -> None:
     if path.is_dir() and sys.platform == "win32":  # pragma: no cover
         return  # folders cannot be opened there
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    handle = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

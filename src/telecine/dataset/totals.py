@@ -1,6 +1,7 @@
 """What the statistics of a dataset need from its episodes: small sums, however many episodes there are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from telecine.core.episode import Column
-from telecine.core.stats import Moments, Stats, camera_stats, column_stats, dataset_quantiles
+from telecine.core.stats import Moments, Stats, camera_stats, column_stats, dataset_quantiles, pooled_pictures
 from telecine.core.video import Clip
 from telecine.dataset.schema import Features
 from telecine.dataset.values import Values, to_numpy
@@ -18,12 +19,27 @@ from telecine.dataset.values import Values, to_numpy
 BATCH_ROWS = 1 << 16
 
 
-class Totals:
-    """Pooled moments per column, summed histograms per camera."""
+@dataclass(frozen=True, eq=False, slots=True)
+class Pictures:
+    """What is known of a camera's pictures: statistics of those that a dataset held before, and a histogram.
 
-    def __init__(self) -> None:
-        self._moments: dict[str, Moments] = {}
-        self._histograms: dict[str, tuple[npt.NDArray[np.int64], int]] = {}
+    before: None when the histogram holds all. histogram: (3, 256) counts, None when nobody kept it.
+    """
+
+    before: Stats | None
+    histogram: npt.NDArray[np.int64] | None
+    sampled: int = 0
+    """Pictures in `histogram` that are not in `before`."""
+
+
+class Totals:
+    """Pooled moments per column, summed histograms per camera; starts with those of a published dataset, if given."""
+
+    def __init__(
+        self, moments: Mapping[str, Moments] | None = None, pictures: Mapping[str, Pictures] | None = None
+    ) -> None:
+        self._moments = dict(moments or {})
+        self._pictures = dict(pictures or {})
 
     def add(self, values: dict[str, Values], clips: Sequence[Clip]) -> dict[str, Stats]:
         """Count an episode in; its own statistics, by feature."""
@@ -34,8 +50,7 @@ class Totals:
             self._moments[key] = self._moments[key].pooled(moments) if key in self._moments else moments
         for clip in clips:
             found[clip.key] = camera_stats(clip.histogram, clip.sampled)
-            histogram, sampled = self._histograms.get(clip.key, (np.zeros_like(clip.histogram), 0))
-            self._histograms[clip.key] = (histogram + clip.histogram, sampled + clip.sampled)
+            self._pictures[clip.key] = _counted(self._pictures.get(clip.key), clip)
         return found
 
     def stats(self, features: Features, files: Sequence[Path]) -> dict[str, dict[str, list[Any]]]:
@@ -46,8 +61,33 @@ class Totals:
             quantiles = dataset_quantiles(lambda c=column: _parts(files, c), moments)  # type: ignore[misc]
             found[column.key] = Stats(moments, quantiles).lists()
         for camera in features.cameras:
-            found[camera.key] = camera_stats(*self._histograms[camera.key]).lists()
+            found[camera.key] = _camera_stats(self._pictures[camera.key]).lists()
         return found
+
+    def histograms(self) -> dict[str, Any]:
+        """meta/telecine/pictures.json, of the cameras whose pictures were all counted."""
+        return {
+            key: {"histogram": seen.histogram.tolist()}
+            for key, seen in self._pictures.items()
+            if seen.histogram is not None
+        }
+
+
+def _counted(seen: Pictures | None, clip: Clip) -> Pictures:
+    if seen is None:
+        return Pictures(None, clip.histogram, clip.sampled)
+    if seen.histogram is not None:
+        return replace(seen, histogram=seen.histogram + clip.histogram, sampled=seen.sampled + clip.sampled)
+    assert seen.before is not None
+    return replace(seen, before=pooled_pictures(seen.before, camera_stats(clip.histogram, clip.sampled)))
+
+
+def _camera_stats(seen: Pictures) -> Stats:
+    before = 0 if seen.before is None else seen.before.moments.count
+    if seen.histogram is not None:
+        return camera_stats(seen.histogram, before + seen.sampled)
+    assert seen.before is not None
+    return seen.before
 
 
 def _parts(files: Sequence[Path], column: Column) -> Iterator[Values]:

@@ -8,33 +8,28 @@ Refuses what LeRobot could not read back exactly; never changes a value.
 import errno
 import json
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import replace
 from itertools import chain
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from telecine._version import __version__
 from telecine.core.episode import Episode
-from telecine.core.errors import DatasetError, VideoError
+from telecine.core.errors import DatasetError
 from telecine.core.stats import Stats
 from telecine.dataset import layout, schema
 from telecine.dataset.card import card
 from telecine.dataset.check import check_episode
-from telecine.dataset.growing import EpisodeFiles, RecordFile, RowFiles, VideoFiles
-from telecine.dataset.images import with_pictures
+from telecine.dataset.files import WRITE_ERRORS, OpenFiles, provenance, tables
 from telecine.dataset.layout import Limits, Place
+from telecine.dataset.published import Published, read_published
+from telecine.dataset.reader import read_info
 from telecine.dataset.schema import Features
 from telecine.dataset.stage import Stage
 from telecine.dataset.totals import Totals
-from telecine.dataset.values import Values, to_arrow
-
-_WRITE_ERRORS = (OSError, pa.ArrowException, VideoError)
+from telecine.dataset.values import Values
 
 
 class DatasetWriter:
@@ -44,17 +39,20 @@ class DatasetWriter:
     written, and the next one can be added.
     """
 
-    def __init__(self, stage: Stage, *, fps: int, robot_type: str | None, limits: Limits) -> None:
+    def __init__(
+        self, stage: Stage, *, fps: int, robot_type: str | None, limits: Limits, published: Published | None = None
+    ) -> None:
         self.root = stage.root
         self.fps = fps
-        self.episodes = 0
-        self.frames = 0
+        self.episodes = published.episodes if published else 0
+        self.frames = published.frames if published else 0
         self._stage = stage
         self._robot_type = robot_type
         self._limits = limits
-        self._tasks: dict[str, int] = {}
-        self._totals = Totals()
-        self._files: _Files | None = None
+        self._published = published
+        self._tasks = {task: index for index, task in enumerate(published.tasks)} if published else {}
+        self._totals = published.totals if published else Totals()
+        self._files: OpenFiles | None = None
         self._state: Literal["open", "writing", "failed", "closed"] = "open"
 
     @property
@@ -91,6 +89,35 @@ class DatasetWriter:
             raise DatasetError(f"{target}: cannot be written: {error.strerror or error}") from error
         return cls(stage, fps=fps, robot_type=robot_type, limits=limits)
 
+    @classmethod
+    def append(cls, root: str | Path, *, fps: int, robot_type: str | None) -> "DatasetWriter":
+        """A writer that adds episodes to the dataset at `root`, whoever wrote it, and locks it until it is closed.
+
+        Its data and video files stay as they are; `commit` replaces the dataset by one that links to them.
+
+        Raises:
+            DatasetError: there is no dataset, it has another fps or robot type, or it is being written.
+        """
+        target = Path(root).resolve()
+        read_info(target)  # before a lock makes a folder beside what may be a typing mistake
+        try:
+            stage = Stage(target, overwrite=True)
+        except OSError as error:
+            raise DatasetError(f"{target}: cannot be written: {error.strerror or error}") from error
+        try:
+            published = read_published(target)
+            _require_same(target, "fps", fps, published.info["fps"])
+            _require_same(target, "robot_type", robot_type, published.info.get("robot_type"))
+        except BaseException:
+            stage.close()
+            raise
+        return cls(stage, fps=fps, robot_type=robot_type, limits=published.limits, published=published)
+
+    @property
+    def published(self) -> Published | None:
+        """The dataset that episodes are added to, as it was; None when a new one is made."""
+        return self._published
+
     def add(self, episode: Episode) -> int:
         """Write one episode; its index.
 
@@ -99,13 +126,14 @@ class DatasetWriter:
         """
         self._require_open()
         files = self._files
-        values = check_episode(episode, files.features if files else None, fps=self.fps, limits=self._limits)
+        features = self._published.features if self._published else files.features if files else None
+        values = check_episode(episode, features, fps=self.fps, limits=self._limits)
         self._state = "writing"
         try:
             if files is None:
-                files = self._files = _Files(self._stage.folder, Features.of(episode), self.fps, self._limits)
+                files = self._files = self._opened(episode)
             self._write(episode, values, files)
-        except _WRITE_ERRORS as error:
+        except WRITE_ERRORS as error:
             self._give_up()
             raise _write_error(self.root, error) from error
         self._state = "open"
@@ -129,7 +157,7 @@ class DatasetWriter:
                 (self._stage.folder / layout.PLAN).write_text(plan_yaml, encoding="utf-8")
             self._finish(self._files, plan_yaml)
             self._stage.publish()
-        except _WRITE_ERRORS as error:
+        except WRITE_ERRORS as error:
             self._give_up()
             raise _write_error(self.root, error) from error
         finally:
@@ -163,7 +191,11 @@ class DatasetWriter:
         self._stage.close()
         self._state = "failed"
 
-    def _write(self, episode: Episode, values: dict[str, Values], files: "_Files") -> None:
+    def _opened(self, episode: Episode) -> OpenFiles:
+        features = self._published.features if self._published else Features.of(episode)
+        return OpenFiles(self._stage.folder, features, self.fps, self._limits, published=self._published)
+
+    def _write(self, episode: Episode, values: dict[str, Values], files: OpenFiles) -> None:
         count = episode.grid.count
         tasks = episode.rows.column("task").to_pylist()
         for task in tasks:
@@ -175,11 +207,11 @@ class DatasetWriter:
             "task_index": np.array([self._tasks[task] for task in tasks], np.int64),
         }
         shown = {clip.key: files.videos[clip.key].append(clip) for clip in episode.clips if clip.key in files.videos}
-        place = files.rows.append(_tables(episode, values, files), count)
+        place = files.rows.append(tables(episode, values, files), count)
         stats = self._totals.add(values, episode.clips)
         files.note_encoders(episode)
         files.episodes.append(self._episode_row(episode, place, shown, stats))
-        files.provenance.append(_provenance(episode, self.episodes))
+        files.provenance.append(provenance(episode, self.episodes))
 
     def _episode_row(
         self, episode: Episode, place: Place, shown: dict[str, tuple[Place, int]], stats: dict[str, Stats]
@@ -203,90 +235,32 @@ class DatasetWriter:
             row |= {f"stats/{key}/{name}": value for name, value in found.lists().items()}
         return row
 
-    def _finish(self, files: "_Files", plan_yaml: str | None) -> None:
+    def _finish(self, files: OpenFiles, plan_yaml: str | None) -> None:
         files.close()
-        features, folder = files.described(), self._stage.folder
-        counts = schema.Counts(self.episodes, self.frames, len(self._tasks))
-        info = schema.info(features, counts, fps=self.fps, robot_type=self._robot_type, limits=self._limits)
-        _write_json(folder / layout.STATS, self._totals.stats(features, files.rows.paths()))
+        features, folder, published = files.described(), self._stage.folder, self._published
+        counts, tasks = schema.Counts(self.episodes, self.frames, len(self._tasks)), list(self._tasks)
+        rows = files.rows.paths()
+        if published is None:
+            info = schema.info(features, counts, fps=self.fps, robot_type=self._robot_type, limits=self._limits)
+        else:
+            info, rows = published.described(features, counts), [*published.data_files(), *rows]
+        _write_json(folder / layout.STATS, self._totals.stats(features, rows))
+        _write_json(folder / layout.PICTURES, self._totals.histograms())
         with (folder / layout.TASKS).open("wb") as sink:
-            pq.write_table(schema.tasks_table(list(self._tasks)), sink)
-        (folder / layout.CARD).write_text(card(info, list(self._tasks), plan_yaml), encoding="utf-8")
+            pq.write_table(schema.tasks_table(tasks), sink)
+        if published is None or published.has_our_card():
+            (folder / layout.CARD).write_text(card(info, tasks, plan_yaml), encoding="utf-8")
         _write_json(folder / layout.INFO, info)
+        if published is not None:
+            published.link_into(folder, plan_yaml)
 
 
-class _Files:
-    """The files that are open while episodes are added."""
-
-    def __init__(self, folder: Path, features: Features, fps: int, limits: Limits) -> None:
-        self.features = features
-        self.schema = schema.data_schema(features)
-        self.rows = RowFiles(folder, self.schema, limits)
-        self.videos = {camera.key: VideoFiles(folder, camera.key, fps, limits) for camera in features.videos}
-        self.episodes = EpisodeFiles(folder, schema.episodes_schema(features), limits)
-        self.provenance = RecordFile(folder / layout.PROVENANCE, schema.PROVENANCE_SCHEMA)
-        self._encoders = {camera.key: camera.encoder for camera in features.cameras}
-
-    def note_encoders(self, episode: Episode) -> None:
-        """Forget the encoder of a camera whose episodes were not all encoded alike."""
-        for clip in episode.clips:
-            if clip.encoder != self._encoders[clip.key]:
-                self._encoders[clip.key] = {}
-
-    def described(self) -> Features:
-        """The features with the encoder settings that hold for every episode."""
-        cameras = tuple(replace(camera, encoder=self._encoders[camera.key]) for camera in self.features.cameras)
-        return replace(self.features, cameras=cameras)
-
-    def close(self) -> None:
-        """Finish every file."""
-        for file in self._all():
-            file.close()
-
-    def _all(self) -> "list[RowFiles | VideoFiles | EpisodeFiles | RecordFile]":
-        return [self.rows, *self.videos.values(), self.episodes, self.provenance]
-
-    def abandon(self) -> None:
-        """Let go of every file, whatever state it is in."""
-        for file in self._all():
-            with suppress(*_WRITE_ERRORS):
-                file.close()
-
-
-def _tables(episode: Episode, values: dict[str, Values], files: _Files) -> Iterator[pa.Table]:
-    """The episode's rows in the columns of data/*, in one table unless pictures make that too big."""
-    features = files.features
-    known = {column.key: column for column in (*features.columns, *schema.INDEX_COLUMNS)}
-    images = {camera.key for camera in features.images}
-    arrays = {
-        key: to_arrow(values[key], column) if key in values else episode.rows.column(key)
-        for key, column in known.items()
-    }
-    if not images:
-        yield pa.table([arrays[name] for name in files.schema.names], schema=files.schema)
-        return
-    clips = {clip.key: clip for clip in episode.clips if clip.key in images}
-    yield from with_pictures(arrays, clips, files.schema)
-
-
-def _provenance(episode: Episode, index: int) -> dict[str, Any]:
-    """Where an episode came from, without a path of this machine."""
-    return {
-        "episode_index": index,
-        "source": PurePosixPath(episode.ref.path.replace("\\", "/")).name,
-        "recording_id": episode.ref.id,
-        "source_sha256": episode.source_digest,
-        "start_ns": episode.grid.start_ns,
-        "stop_ns": episode.grid.stop_ns,
-        "ticks": episode.grid.count,
-        "success": episode.success,
-        "plan_digest": episode.plan_digest,
-        "tool": f"telecine {__version__}",
-        "cameras": [
-            {"key": c.key, "copied": c.copied, "why": c.why, "preroll": c.preroll, "frames": c.frames}
-            for c in episode.clips
-        ],
-    }
+def _require_same(root: Path, what: str, given: Any, there: Any) -> None:
+    if given != there:
+        raise DatasetError(
+            f"{root}: has {what} {there!r}, the plan says {given!r}; append with the plan of the dataset, or make a "
+            "new one"
+        )
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
