@@ -12,8 +12,12 @@ from typing import Any, Literal
 
 from telecine.core.facts import SECOND_CHOICE, ClockFacts, RecordingFacts, StreamSummary, across
 from telecine.core.plan import IMAGES, Plan, make_plan
+from telecine.core.propose_messages import worthwhile
 
-ACTION_WORDS = ("action", "actions", "command", "commands", "commanded", "cmd", "target", "goal", "setpoint", "leader")
+ACTION_WORDS = (
+    *("action", "actions", "command", "commands", "commanded", "cmd", "target", "goal", "setpoint", "leader"),
+    *("reference", "desired", "trajectory"),
+)
 """From the surest to the least sure: all streams with the surest word that occurs are the action."""
 STATE_WORDS = frozenset(
     {
@@ -276,6 +280,8 @@ def _camera_names(entities: Sequence[str]) -> list[str]:
 def _vectors(streams: Sequence[StreamSummary], notes: _Notes) -> tuple[list[StreamSummary], list[StreamSummary]]:
     """(action, state): plain vectors by the words in their names, sorted, grippers last."""
     plain = [s for s in streams if s.kind == "vector" and not s.static and len(s.shape) == 1 and s.dtype != "bool"]
+    plain, told = worthwhile(plain)
+    notes.guesses.extend(told)
     plain.sort(key=lambda s: (bool({"gripper", "grippers"} & words(s.name)), s.name))
     word = next((w for w in ACTION_WORDS if any(w in words(s.name) for s in plain)), None)
     action = [s for s in plain if word in words(s.name)]

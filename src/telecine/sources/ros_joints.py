@@ -66,13 +66,13 @@ def joint_lists(leaves: Sequence[Leaf]) -> Iterator[Joints]:
 def joint_streams(lead: str, times: TopicTimes, lists: Sequence[Joints]) -> Iterator["JointStream"]:
     """The streams of a topic: one for each list, and for each set of joints where several senders share the topic.
 
-    Lists that are empty in all messages looked at are no streams.
+    Lists that are empty, absent or NaN in all messages looked at are no streams.
     """
     topic = times.topic
     rows = np.unique(np.linspace(0, topic.count - 1, LOOKED_AT).astype(np.int64))
     for joints in lists:
         found = _read(topic, joints, rows)
-        sets = _sets(found)
+        sets = _sets(found) if not np.isnan(found.values).all() else []
         for number, names in enumerate(sets):
             suffix = f"({names[0]})" if len(sets) > 1 and number else ""
             yield JointStream(f"{lead}:{joints.name}{suffix}", times, joints, names)
