@@ -43,11 +43,14 @@ def pytest_configure(config: pytest.Config) -> None:
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], torchcodec_libs.environment_with(folder))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs rerun-sdk, so that `-m rerun` runs just that against another version of it."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what needs rerun-sdk, so that `-m rerun` runs just that; leave long tests out unless `-m` names them."""
     for item in items:
         if "rerun" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.rerun)
+    if "long" not in config.option.markexpr:
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("long")])
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
 
 
 @pytest.hookimpl(wrapper=True)
