@@ -8,17 +8,15 @@ and the console command `rerun_export` with the flags of its README.
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from telecine.compat.command import converted
 from telecine.compat.config import DEFAULT_TASK, FeatureSpec, LeRobotConversionConfig, VideoSpec
 from telecine.compat.conversion import convert_dataframe_to_episode, infer_features
 from telecine.compat.lerobot_dataset import LeRobotDataset
-from telecine.core.errors import PlanError, TelecineError
+from telecine.core.errors import PlanError
 from telecine.core.plan import IMAGES, Plan, make_plan
-from telecine.pipeline import convert
-from telecine.report import Report
 
 __all__ = [
     "FeatureSpec",
@@ -35,19 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The console command; its exit code: 0 all well, 1 something was rejected, 2 the command line is wrong."""
     parser = _parser()
     flags = parser.parse_args(argv)
-    if not flags.rrd_dir.is_dir():
-        parser.error(f"--rrd-dir {flags.rrd_dir} is not a folder")
-    try:
-        report = convert([flags.rrd_dir], flags.output, _plan(flags))
-    except PlanError as error:
-        parser.error(str(error))
-    except TelecineError as error:
-        _say([f"error: {error}", *(f"  {note}" for note in getattr(error, "__notes__", ()))])
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    sys.stdout.write("\n".join(_summary(flags.dataset_name, report)) + "\n")
-    return 0 if report.ok else 1
+    return converted(parser, flags, _plan)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -103,27 +89,3 @@ def _plan(flags: argparse.Namespace) -> Plan:
             "video": {"preset": "train" if flags.use_videos else "images"},
         }
     )
-
-
-def _summary(name: str, report: Report) -> list[str]:
-    """What people want to know at the end, a line each."""
-    lines = [
-        f"{name}: {len(report.episodes)} episodes, {report.rows} rows at {report.fps} fps -> {report.root} "
-        f"({report.seconds:.1f} s)"
-    ]
-    cameras: dict[str, list[str]] = {}
-    for episode in report.episodes:
-        for clip in episode.clips:
-            what = "copied" if clip.copied else f"encoded ({clip.why})"
-            cameras.setdefault(clip.key.removeprefix(IMAGES), []).append(f"{clip.codec} {what}")
-    for key, done in cameras.items():
-        kinds = ", ".join(f"{done.count(kind)} {kind}" for kind in dict.fromkeys(done))
-        lines.append(f"  {key}: {kinds}")
-    found = [f for e in report.episodes for f in e.findings] + list(report.findings)
-    lines += [f"  {finding}" for finding in found if finding.severity != "info"]
-    lines += [f"rejected {item.recording}: {item.reason.message}" for item in report.rejected]
-    return lines
-
-
-def _say(lines: Sequence[str]) -> None:
-    sys.stderr.write("\n".join(lines) + "\n")

@@ -1,0 +1,146 @@
+"""The command of Rerun's example `oss_server_lerobot`, for folders of .rrd files and of MCAP and ROS recordings.
+
+Paths are entities or topics. Which stream is meant there is looked up in the first recording that can be opened.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from telecine import sources
+from telecine.compat.command import converted
+from telecine.compat.config import DEFAULT_TASK
+from telecine.core.errors import PlanError, TelecineError
+from telecine.core.plan import IMAGES, Plan, make_plan
+
+DEFAULT_INDEX = "real_time"
+_CLOCKS = {
+    DEFAULT_INDEX: "capture_time",
+    "timestamp": "header_stamp", "ros2_timestamp": "header_stamp", "ros1_timestamp": "header_stamp",
+    "message_log_time": "log_time", "message_publish_time": "publish_time",
+}  # fmt: skip
+"""Timelines that Rerun's server gives MCAP recordings -> the clocks that telecine gives them."""
+_USUAL = {"vector": "Scalars:scalars", "text": "TextDocument:text"}
+_KINDS = {"raw": ("Image:buffer", "image"), "compressed": ("EncodedImage:blob", "image"),
+          "video": ("VideoStream:sample", "video")}  # fmt: skip
+"""Kind on the command line -> (column of that kind in an .rrd, kind of the stream)."""
+_FORMATS = {"h264": "h264", "avc1": "h264", "h265": "hevc", "hevc": "hevc", "hev1": "hevc", "av1": "av1", "av01": "av1"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The console command; its exit code: 0 all well, 1 something was rejected, 2 the command line is wrong."""
+    parser = _parser()
+    return converted(parser, parser.parse_args(argv), _plan)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="oss_server_lerobot",
+        description="Convert a folder of Rerun, MCAP or ROS recordings to a LeRobot v3 dataset.",
+        epilog="The flags of Rerun's example of that name; no server is started. `telecine convert` has more.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--rrd-dir", type=Path, required=True, metavar="DIR", help="folder with .rrd, .mcap, .db3 or .bag recordings")
+    add("--output", type=Path, required=True, metavar="DIR", help="dataset to make; must not exist")
+    add("--dataset-name", default="rrd_dataset", metavar="NAME", help="what the summary calls the dataset")
+    add("--fps", type=int, required=True, help="rows per second")
+    add("--index", default=DEFAULT_INDEX, metavar="TIMELINE", help="timeline to align on (default: real_time)")
+    for name, what, required in (("action", "action", True), ("state", "state", True), ("task", "task text", False)):
+        add(f"--{name}-path", required=required, metavar="PATH", help=f"entity or topic of the {what}")
+        add(f"--{name}-column", metavar="COLUMN", help=f"column of the {what} there, e.g. Archetype:field")
+    add("--image", action="append", default=[], metavar="KEY:PATH:KIND", help="a camera: raw, compressed or video")
+    add("--video-format", choices=sorted(_FORMATS), help="codec of the video streams (default: as recorded)")
+    return parser
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a recording has: stream -> kind, video stream -> codec, and the clocks of all that move."""
+
+    kinds: Mapping[str, str]
+    codecs: Mapping[str, str]
+    clocks: frozenset[str]
+
+
+def _known(folder: Path, *, codecs: bool) -> _Known:
+    """Of the first recording that can be opened. Raises: SourceError without any recording."""
+    for ref in sources.find([folder]).refs:
+        try:
+            with sources.open(ref) as recording:
+                streams = recording.streams
+                videos = {n: str(s.schema.encoding) for n, s in streams.items() if codecs and s.kind == "video"}
+                clocks = frozenset(clock for s in streams.values() for clock in s.clocks)
+                return _Known({name: s.kind for name, s in streams.items()}, videos, clocks)
+        except TelecineError:
+            continue  # the conversion reports it
+    return _Known({}, {}, frozenset())
+
+
+def _plan(flags: argparse.Namespace) -> Plan:
+    """The plan that the flags mean. Raises: PlanError naming every mistake; SourceError without any recording."""
+    known = _known(flags.rrd_dir, codecs=flags.video_format is not None)
+    problems: list[str] = []
+    features: dict[str, Any] = {}
+    for key, path, column in (
+        ("action", flags.action_path, flags.action_column),
+        ("observation.state", flags.state_path, flags.state_column),
+    ):
+        features[key] = {"from": _column(known.kinds, path, column, "vector"), "dtype": "float32"}
+    for text in flags.image:
+        key, stream = _image(known, text, flags.video_format, problems)
+        if IMAGES + key in features:
+            problems.append(f"--image {key!r} is given twice")
+        features[IMAGES + key] = {"from": stream}
+    if problems:
+        raise PlanError("; ".join(problems))
+    task: Any = DEFAULT_TASK
+    if flags.task_path:
+        task = {"from": _column(known.kinds, flags.task_path, flags.task_column, "text")}
+    index = _CLOCKS.get(flags.index, flags.index) if flags.index not in known.clocks else flags.index
+    return make_plan({"fps": flags.fps, "clock": {"timeline": index}, "features": features, "task": task})
+
+
+def _column(kinds: Mapping[str, str], path: str, column: str | None, kind: str) -> str:
+    """The stream that a path and perhaps a column mean; the path itself where the recordings do not tell.
+
+    A column is `Archetype:field` or the full name. Messages have no archetypes: their streams are called
+    `topic:field`, so that of `topic:schemas.proto.JointState:field` is meant as well.
+    """
+    wanted = path
+    if column is not None:
+        wanted = column if column.startswith(f"{path}:") else f"{path}:{column}"
+    if wanted in kinds:
+        return wanted
+    topic, _, rest = wanted.partition(":")
+    if rest:
+        short = f"{topic}:{rest.rpartition(':')[2]}"
+        return short if short in kinds else wanted
+    usual = f"{path}:{_USUAL[kind]}"
+    if usual in kinds:
+        return usual
+    inside = sorted(name for name in kinds if name.startswith(f"{path}:") and kinds[name] == kind)
+    positions = [name for name in inside if name.endswith((":position", ".positions"))]
+    return inside[0] if len(inside) == 1 else positions[0] if len(positions) == 1 else path
+
+
+def _image(known: _Known, text: str, video_format: str | None, problems: list[str]) -> tuple[str, str]:
+    """(key, stream) of a camera; what is wrong with it goes to `problems`."""
+    key, _, rest = text.partition(":")
+    path, _, kind = rest.rpartition(":")
+    if not (key and path and kind in _KINDS):
+        problems.append(f"--image {text!r} is not of the form key:path:kind, kind one of {', '.join(_KINDS)}")
+        return key, path or rest
+    column, expected = _KINDS[kind]
+    stream = f"{path}:{column}" if f"{path}:{column}" in known.kinds else path
+    found = known.kinds.get(stream)
+    if found is not None and found != expected:
+        problems.append(f"--image {text!r}: {stream} holds {found}, not what {kind!r} means")
+    codec = known.codecs.get(stream)
+    if video_format is not None and kind == "video" and codec is not None and codec != _FORMATS[video_format]:
+        problems.append(
+            f"--video-format {video_format}: {stream} is {codec}; leave the flag out, the recording says it"
+        )
+    return key, stream
