@@ -26,13 +26,14 @@ from telecine.sources.mcap_records import (
     channel_record,
     schema_record,
 )
-from telecine.sources.ros_cursor import at_each
 from telecine.sources.ros_decoders import Definition
 from telecine.sources.ros_messages import LOG_TIME, MessageClock
 from telecine.sources.ros_store import KEEP_BYTES, Batch, Channel
 
 _RECORD = struct.Struct("<BQ")
 _MESSAGE = struct.Struct("<BQHIQ")
+_HEADERS = np.dtype([("opcode", "u1"), ("length", "<u8"), ("channel", "<u2"), ("sequence", "<u4"),
+                     ("log_time", "<u8"), ("publish_time", "<u8")])  # fmt: skip
 _LATCHED = re.compile(r"durability:\s*(1\b|transient_local)")
 
 
@@ -86,7 +87,7 @@ class McapStore:
             for number, block in enumerate(self._blocks):
                 offsets, _ = _in_order(block.entries or {}, keys)
                 if len(offsets):
-                    found.append(at_each(self._expanded(number), offsets + 23, "<", "uint64").astype(np.int64))
+                    found.append(_headers(self._expanded(number), offsets)["publish_time"].astype(np.int64))
             self._published[keys] = np.concatenate(found)
         return self._published[keys]
 
@@ -106,14 +107,13 @@ class McapStore:
     def _batch(self, number: int, which: tuple[Sequence[int], Rows, Array], rows: Rows) -> Batch:
         keys, offsets, times = which
         data = self._expanded(number)
-        sizes = at_each(data, offsets + 1, "<", "uint64").astype(np.int64) - MESSAGE_BYTES
+        records = _headers(data, offsets)
+        sizes = records["length"].astype(np.int64) - MESSAGE_BYTES
         starts = offsets + RECORD_BYTES + MESSAGE_BYTES
         if number not in self._checked:  # scanned blocks are right by themselves
-            fits = (offsets >= 0) & (starts + sizes <= len(data)) & (starts <= len(data)) & (sizes >= 0)
-            fits &= (at_each(data, offsets, "<", "uint8") == MESSAGE) & np.isin(
-                at_each(data, offsets + 9, "<", "uint16"), keys
-            )
-            if not (fits & (at_each(data, offsets + 15, "<", "uint64") == times)).all():
+            fits = (starts + sizes <= len(data)) & (sizes >= 0) & (records["opcode"] == MESSAGE)
+            fits &= (records["log_time"] == times) & _among(records["channel"], keys)
+            if not fits.all():
                 raise SourceError(
                     f"{self.label}: the message index of the chunk at byte {self._blocks[number].at} does not fit its "
                     "messages; use --recover to read without the index"
@@ -188,6 +188,20 @@ class McapStore:
             if not self._recover:
                 raise SourceError(f"{self.label}: {problem}; {CUT_FIX}")
             self.lost.append(f"what follows where {problem}")
+
+
+def _among(channels: Array, keys: Sequence[int]) -> Array:
+    return channels == keys[0] if len(keys) == 1 else np.isin(channels, keys)
+
+
+def _headers(data: Array, offsets: Rows) -> Array:
+    """(n,) the headers of message records, those beyond `data` moved into it."""
+    last = len(data) - _HEADERS.itemsize
+    if last < 0:
+        return np.zeros(len(offsets), _HEADERS)
+    inside: Rows = np.clip(offsets, 0, last)
+    found: Array = np.ndarray((last + 1,), f"V{_HEADERS.itemsize}", data, 0, (1,))[inside]  # as bytes: 20 times faster
+    return found.view(_HEADERS)
 
 
 def _is_complete(layout: Layout) -> bool:
