@@ -4,6 +4,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import IO
 
 import numpy as np
@@ -26,6 +27,7 @@ from telecine.sources.mcap_records import (
     channel_record,
     schema_record,
 )
+from telecine.sources.mcap_small import SmallMessages
 from telecine.sources.ros_decoders import Definition
 from telecine.sources.ros_messages import LOG_TIME, MessageClock
 from telecine.sources.ros_store import KEEP_BYTES, Batch, Channel
@@ -92,7 +94,11 @@ class McapStore:
         return self._published[keys]
 
     def batches(self, keys: Sequence[int], rows: Rows | None) -> Iterator[Batch]:
-        """See `Store.batches`: one batch for each chunk."""
+        """See `Store.batches`: one batch for each chunk, or small messages of several."""
+        if len(keys) == 1 and self._small.wants(keys[0]):
+            for batch in self._small.batches(keys[0], rows):
+                yield Batch(*batch)
+            return
         first = 0
         for number, block in enumerate(self._blocks):
             offsets, times = _in_order(block.entries or {}, keys)
@@ -101,12 +107,35 @@ class McapStore:
                 low, high = np.searchsorted(rows, [first, first + len(offsets)])
                 mine = rows[low:high] - first
             if len(mine):
-                yield self._batch(number, (keys, offsets[mine], times[mine]), mine + first)
+                data = self._expanded(number)
+                starts, sizes, _ = self._places(number, data, (keys, offsets[mine], times[mine]))
+                yield Batch(mine + first, data, starts, sizes)
             first += len(offsets)
 
-    def _batch(self, number: int, which: tuple[Sequence[int], Rows, Array], rows: Rows) -> Batch:
+    @cached_property
+    def _small(self) -> SmallMessages:
+        """Filled in one pass, which also gives all publish times."""
+        counts: dict[int, int] = {}
+        for block in self._blocks:
+            for key, (times, _) in (block.entries or {}).items():
+                counts[key] = counts.get(key, 0) + len(times)
+        small = SmallMessages(counts, KEEP_BYTES)
+        published: dict[int, list[Times]] = {key: [] for key in counts}
+        for number, block in enumerate(self._blocks):
+            data = self._expanded(number) if block.entries else None
+            for key, (times, offsets) in (block.entries or {}).items():
+                if data is not None and len(times):
+                    which = ([key], offsets.astype(np.int64), times)
+                    starts, sizes, sent = self._places(number, data, which)
+                    published[key].append(sent)
+                    if small.wants(key):
+                        small.add(key, data, starts, sizes)
+        self._published = {(key,): np.concatenate(sent) for key, sent in published.items() if sent}
+        return small
+
+    def _places(self, number: int, data: Array, which: tuple[Sequence[int], Rows, Array]) -> tuple[Rows, Rows, Times]:
+        """Where serialised messages begin, their sizes, and when they were sent; the message index is checked."""
         keys, offsets, times = which
-        data = self._expanded(number)
         records = _headers(data, offsets)
         sizes = records["length"].astype(np.int64) - MESSAGE_BYTES
         starts = offsets + RECORD_BYTES + MESSAGE_BYTES
@@ -118,7 +147,7 @@ class McapStore:
                     f"{self.label}: the message index of the chunk at byte {self._blocks[number].at} does not fit its "
                     "messages; use --recover to read without the index"
                 )
-        return Batch(rows, data, starts, sizes)
+        return starts, sizes, records["publish_time"].astype(np.int64)
 
     def _expanded(self, number: int) -> Array:
         """(n,) uint8 records of a block, checked; at least 8 bytes long."""

@@ -114,10 +114,7 @@ class Cursor:
     def _from_block(self, start: int, dtype: str, count: int) -> Array:
         """Small messages are copied once, one below the other: their fields are then columns of a table."""
         if self._block is None:
-            rows: Array = np.ndarray((len(self.data) - self._room + 1,), f"V{self._room}", self.data, 0, (1,))[
-                self.base
-            ]
-            self._block = rows.view("uint8").reshape(len(self.base), self._room)
+            self._block = _table(self.data, self.base, self._room)
         kind: Any = _kind(dtype, self.rules.order)
         found: Array = np.ascontiguousarray(self._block[:, start : start + kind.itemsize * count]).view(kind)
         found = found.reshape(-1) if count == 1 else found.reshape(len(self.base), count)
@@ -139,6 +136,15 @@ class Cursor:
         each = np.broadcast_to(np.asarray(counts, np.int64), self.base.shape)
         self.mark(each * least > self.stop - self.base - self._places(), "it has more items than bytes")
         return np.where(self.bad, 0, each)
+
+
+def _table(data: Array, base: Rows, width: int) -> Array:
+    """(k, width) uint8 from the k places `base`; a view where they stand at equal distances."""
+    step = int(base[1] - base[0])
+    if step >= 0 and int(base[-1]) == int(base[0]) + step * (len(base) - 1) and (np.diff(base) == step).all():
+        return np.ndarray((len(base), width), np.uint8, data, int(base[0]), (step, 1))
+    rows: Array = np.ndarray((len(data) - width + 1,), f"V{width}", data, 0, (1,))[base]
+    return rows.view(np.uint8).reshape(len(base), width)
 
 
 def at_each(data: Array, places: Rows, order: str, dtype: str, count: int = 1) -> Array:
