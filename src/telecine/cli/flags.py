@@ -41,6 +41,7 @@ class PlanFlags:
     trim: float | None = None
     jpeg_color: str | None = None
     turn: str | None = None
+    damage: str | None = None
 
 
 def plan_of(flags: PlanFlags, plan_file: Path | None, proposal: Proposal | None = None) -> Plan:
@@ -49,7 +50,7 @@ def plan_of(flags: PlanFlags, plan_file: Path | None, proposal: Proposal | None 
     clock = {"timeline": flags.index, "follow": flags.follow, "rate": flags.rate}
     body["clock"] = {**body.get("clock", {}), **_given(clock)}
     body["features"] = {**body["features"], **_features(flags)}
-    video = {k: getattr(flags, k) for k in ("preset", "copy", "codec", "crf", "gop", "jpeg_color", "turn")}
+    video = {k: getattr(flags, k) for k in ("preset", "copy", "codec", "crf", "gop", "jpeg_color", "turn", "damage")}
     video["size"] = _size(flags.size)
     if given := _given(video):
         body["video"] = {**body.get("video", {}), **given}

@@ -114,6 +114,9 @@ def convert(
     robot_type: Annotated[str | None, typer.Option()] = None,
     preset: Annotated[Literal["train", "lerobot", "archive", "images"] | None, typer.Option()] = None,
     copy: Annotated[Literal["auto", "always", "never"] | None, typer.Option(help="When to copy video packets.")] = None,
+    damage: Annotated[
+        Literal["reject", "cut", "encode"] | None, typer.Option(help="What damage in a video costs.")
+    ] = None,
     codec: Annotated[Literal["h264", "hevc", "av1"] | None, typer.Option()] = None,
     crf: Annotated[int | None, typer.Option(help="Quality of the encoder; lower is better.")] = None,
     gop: Annotated[int | None, typer.Option(help="Pictures from keyframe to keyframe.")] = None,
@@ -179,6 +182,7 @@ def convert(
         robot_type=robot_type,
         preset=preset,
         copy=copy,
+        damage=damage,
         codec=codec,
         crf=crf,
         gop=gop,

@@ -87,7 +87,8 @@ def show_report(out: Console, report: Report) -> None:
 def _clip_text(episode: EpisodeReport, number: int) -> str:
     clip = episode.clips[number]
     name = clip.key.rpartition(".")[2]
-    return f"{name} {'copied' if clip.copied else 'encoded'} ({clip.codec})"
+    again = f", {clip.pictures.encoded} encoded again" if clip.copied and clip.pictures.encoded else ""
+    return f"{name} {'copied' if clip.copied else 'encoded'} ({clip.codec}{again})"
 
 
 def show_uses(out: Console, episodes: Iterable[EpisodeReport]) -> None:
