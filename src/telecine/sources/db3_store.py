@@ -26,6 +26,8 @@ MAGIC = b"SQLite format 3\0"
 _BATCH_BYTES = 4 << 20
 _IDS = 500
 """Rows asked for at once; SQLite allows some 1000 parameters."""
+_DAMAGE = (sqlite3.Error, ValueError, TypeError)
+"""What a damaged file may raise: sqlite3 does not wrap texts that are no UTF-8, nor do values say their type."""
 _LATCHED = re.compile(r"durability:\s*(1\b|transient_local)")
 
 
@@ -40,7 +42,7 @@ class Db3Store:
             self._known = self._definitions()
             self.channels: Sequence[Channel] = [self._channel(row) for row in self._rows(self._topics())]
             self._ids, self._times, self._topic_ids = self._index()
-        except sqlite3.Error as error:
+        except _DAMAGE as error:
             self.close()
             raise SourceError(f"{path}: cannot be read: {error}") from error
         except BaseException:
@@ -102,7 +104,7 @@ class Db3Store:
         try:
             for row in self._rows("SELECT rowid, timestamp, topic_id FROM messages ORDER BY rowid"):
                 found.append((int(row[0]), int(row[1]), int(row[2])))  # noqa: PERF401 - kept when it fails on the way
-        except (sqlite3.DatabaseError, TypeError, ValueError) as error:
+        except _DAMAGE as error:
             if not self._recover:
                 raise SourceError(f"{self.label}: the file is damaged: {error}; {CUT_FIX}") from error
             self.lost.append(f"all behind the first {len(found)} messages ({error})")
@@ -136,7 +138,7 @@ class Db3Store:
                 marks = ",".join("?" * len(part))
                 query = f"SELECT rowid, data FROM messages WHERE rowid IN ({marks}) ORDER BY rowid"  # noqa: S608
                 yield from self._in_step(part, self._rows(query, *part))
-        except sqlite3.Error as error:
+        except _DAMAGE as error:
             raise SourceError(f"{self.label}: the file is damaged: {error}; {CUT_FIX}") from error
 
     def _in_step(self, ids: list[int], rows: Iterator[tuple[Any, ...]]) -> Iterator[bytes]:
