@@ -126,3 +126,9 @@ def h5py() -> ModuleType:
 def zarr() -> ModuleType:
     """zarr, with which the replay buffers of the tests are written."""
     return needs("zarr", "zarr")
+
+
+@pytest.fixture(scope="session")
+def mujoco() -> ModuleType:
+    """Simulates the robot of `record sim`."""
+    return needs("mujoco", "sim")

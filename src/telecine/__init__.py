@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from telecine.dataset.verify import verify
     from telecine.inspect import inspect_many
     from telecine.pipeline import Options, convert
+    from telecine.record.recorder import Recorder
     from telecine.report import Report
 
 __all__ = [
     "Finding",
     "Options",
     "Plan",
+    "Recorder",
     "Recording",
     "Ref",
     "Report",
@@ -41,6 +43,7 @@ _HOMES = {
     "Finding": "core.findings",
     "Options": "pipeline",
     "Plan": "core.plan",
+    "Recorder": "record.recorder",
     "Recording": "core.recording",
     "Ref": "core.recording",
     "Report": "report",

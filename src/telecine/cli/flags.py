@@ -51,7 +51,7 @@ def plan_of(flags: PlanFlags, plan_file: Path | None, proposal: Proposal | None 
     body["clock"] = {**body.get("clock", {}), **_given(clock)}
     body["features"] = {**body["features"], **_features(flags)}
     video = {k: getattr(flags, k) for k in ("preset", "copy", "codec", "crf", "gop", "jpeg_color", "turn", "damage")}
-    video["size"] = _size(flags.size)
+    video["size"] = None if flags.size is None else size_of(flags.size)
     if given := _given(video):
         body["video"] = {**body.get("video", {}), **given}
     body |= _given({"split": _split(flags)}) | ({} if flags.trim is None else {"trim": {"still": flags.trim}})
@@ -68,7 +68,8 @@ def wants_proposal(flags: PlanFlags, plan_file: Path | None) -> bool:
 def check_flags(flags: PlanFlags) -> None:
     """Nothing, when every flag can be read. Raises: PlanError, before any recording is looked at."""
     _features(flags)
-    _size(flags.size)
+    if flags.size is not None:
+        size_of(flags.size)
     _split(flags)
     _task(flags)
 
@@ -149,9 +150,8 @@ def size_bytes(text: str) -> int | None:
     return round(float(found[1]) * _UNITS[found[2]]) if found and found[2] in _UNITS else None
 
 
-def _size(text: str | None) -> list[int] | None:
-    if text is None:
-        return None
+def size_of(text: str) -> list[int]:
+    """[width, height] in px of a text like 320x240. Raises: PlanError."""
     width, _, height = text.partition("x")
     if not (width.isdigit() and height.isdigit()):
         raise PlanError(f"--size {text!r} is not of the form WIDTHxHEIGHT, e.g. 320x240")

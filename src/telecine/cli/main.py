@@ -246,6 +246,37 @@ def schema() -> None:
     typer.echo(json.dumps(json_schema(), indent=2))
 
 
+record_app = typer.Typer(help="Record episodes.", no_args_is_help=True)
+app.add_typer(record_app, name="record")
+
+
+@record_app.command()
+def sim(
+    out: Annotated[Path, typer.Argument(help="The dataset to make, or the folder for recordings (with --as).")],
+    to: Annotated[
+        Literal["dataset", "run", "rrd", "mcap"],
+        typer.Option("--as", help="A LeRobot dataset; or recordings to convert: RoboSandbox run folders, .rrd, .mcap."),
+    ] = "dataset",
+    task: Annotated[
+        Literal["pick", "handover"], typer.Option(help="One arm picks a cube; two hand over a bar.")
+    ] = "pick",
+    episodes: Annotated[int, typer.Option(min=1, max=10_000)] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first episode; the same seed, the same episodes.")] = 0,
+    seconds: Annotated[float, typer.Option(min=2, max=600, help="Length of an episode.")] = 6.0,
+    size: Annotated[str, typer.Option(metavar="WxH", help="Pictures of both cameras, in px.")] = "320x240",
+    fps: Annotated[int, typer.Option(min=5, max=240, help="Control steps and pictures a second.")] = 30,
+    render: Annotated[
+        Literal["auto", "rays", "gl"],
+        typer.Option(help="rays need no graphics library; auto: gl where MUJOCO_GL names one."),
+    ] = "auto",
+    json: Json = False,
+) -> None:
+    """Record a scripted robot in simulation: no hardware, no display, no GPU. Failures are kept and labelled."""
+    from telecine.cli.record import run
+
+    _run(lambda: run(out, to, task, (episodes, seed, seconds), size, fps=fps, render=render, json=json))
+
+
 def _sources(paths: list[str] | None, catalog_url: str | None, dataset_name: str | None) -> list[str]:
     where = list(paths or [])
     if dataset_name is not None and catalog_url is None:

@@ -27,7 +27,7 @@ NAME = "robosandbox"
 SUFFIXES = ("events.jsonl",)
 CLOCK = "sim"
 CAMERA = "scene"
-"""The camera of video.mp4, as RoboSandbox's own exporter names it."""
+"""The camera of video.mp4, as RoboSandbox's own exporter names it, unless episode.json has another `camera`."""
 _FILES = ("events.jsonl", "episode.json", "result.json")
 """What a run folder is recognised by; the first that exists stands for all."""
 _HEAD_BYTES = 4096
@@ -85,7 +85,7 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     episode, bad_episode = _json(folder / "episode.json")
     result, bad_result = _json(folder / "result.json")
     told = episode or {}
-    streams = {s.name: s for s in (*_vectors(events, told), *_texts(told, result), *_cameras(folder, events))}
+    streams = {s.name: s for s in (*_vectors(events, told), *_texts(told, result), *_cameras(folder, events, told))}
     notes = [*bad_episode, *bad_result, *_notes(folder, events, told, result)]
     attrs = _attrs(told, result, events)
     return Recording(ref, streams, attrs, tuple(notes), features=_features(streams))
@@ -186,8 +186,11 @@ class _Stamped(MemoryStream):
         return super().times(clock)
 
 
-def _cameras(folder: Path, events: Events) -> Iterator[Stream]:
+def _cameras(folder: Path, events: Events, told: Mapping[str, Any]) -> Iterator[Stream]:
+    first = told.get("camera")
     for name, path in _videos(folder).items():
+        if name == CAMERA and isinstance(first, str) and first.isidentifier():
+            name = first
         try:
             yield RunVideo(f"/{name}", path, demux.track(str(path)), events.times)
         except VideoError as error:

@@ -86,7 +86,7 @@ def _pictures(
         if number == count:
             raise VideoError(f"{key}: more pictures than the {count} rows of the episode")
         if frame is not before:
-            _check_size(frame, before, wish, f"{key}: picture {number}")
+            check_size(frame, before, wish, f"{key}: picture {number}")
             picture, rgb, before = convert(frame, wish.size), None, frame
         if number in sampled:
             rgb = to_rgb(frame, wish.size) if rgb is None else rgb
@@ -97,7 +97,7 @@ def _pictures(
         raise VideoError(f"{key}: {done} pictures for the {count} rows of the episode")
 
 
-def _check_size(frame: av.VideoFrame, before: av.VideoFrame | None, wish: Wish, where: str) -> None:
+def check_size(frame: av.VideoFrame, before: av.VideoFrame | None, wish: Wish, where: str) -> None:
     """VideoError when the picture cannot be encoded, or not together with the one before."""
     if wish.size is not None:
         return

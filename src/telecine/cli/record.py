@@ -1,0 +1,63 @@
+"""`telecine record sim`."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from telecine.cli.flags import size_of
+from telecine.cli.show import console, print_json
+from telecine.record.sim import Kind, Played, Render, record
+
+
+def run(
+    out: Path,
+    kind: Kind,
+    task: str,
+    episodes: tuple[int, int, float],
+    size: str,
+    *,
+    fps: int,
+    render: Render,
+    json: bool,
+) -> int:
+    """Exit code 0: episodes in which the robot failed are recordings too. episodes: (count, first seed, seconds)."""
+    screen = console()
+    width, height = size_of(size)
+    count, seed, seconds = episodes
+    played = record(
+        out,
+        kind=kind,
+        task=task,
+        episodes=count,
+        seed=seed,
+        seconds=seconds,
+        fps=fps,
+        size=(width, height),
+        render=render,
+        told=lambda one: None if json else _tell(screen, one),
+    )
+    if json:
+        print_json({"out": str(out), "episodes": [{**vars_of(p), "path": str(p.path)} for p in played]})
+    else:
+        good = sum(p.success for p in played)
+        screen.print(f"[bold]{len(played)} episodes, {good} successful[/bold] -> {escape(str(out))}", soft_wrap=True)
+        screen.print(f"next: {escape(_next(out, kind))}", soft_wrap=True)
+    return 0
+
+
+def vars_of(played: Played) -> dict[str, object]:
+    """Plain values for JSON."""
+    names = ("task", "seed", "steps", "success", "reason")
+    return {name: getattr(played, name) for name in names}
+
+
+def _tell(screen: Console, played: Played) -> None:
+    mark = "success" if played.success else "[yellow]failed[/yellow]"
+    screen.print(f"seed {played.seed}: {mark}, {escape(played.task)}: {escape(played.reason)}, {played.steps} steps")
+
+
+def _next(out: Path, kind: Kind) -> str:
+    if kind == "dataset":
+        return f"telecine inspect {out} --png {out}-pictures"
+    return f"telecine convert {out} {out}-dataset"

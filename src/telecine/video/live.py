@@ -1,0 +1,123 @@
+"""Pictures coded while they are taken: one thread a camera, a short queue in front of it.
+
+Whoever takes the pictures waits only when the encoder has fallen behind by the whole queue; nothing is dropped.
+"""
+
+import queue
+import threading
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import av
+import numpy as np
+
+from telecine.core.errors import VideoError
+from telecine.core.recording import Buffer
+from telecine.core.video import Clip, PictureFormat, Wish
+from telecine.video.append import VideoFile
+from telecine.video.clip import ClipWriter, read_clip
+from telecine.video.colour import Rgb, to_rgb24, to_yuv420p
+from telecine.video.encode import check_size
+from telecine.video.encoder import coded, open_encoder
+from telecine.video.presets import encoder_options
+
+QUEUED = 16
+"""Pictures that wait for their encoder: half a second at 30 fps."""
+
+
+class LiveClip:
+    """One camera of one episode, being coded into the clip at `path`.
+
+    frames: pictures taken so far. size: (width, height) in px of them.
+    """
+
+    def __init__(self, key: str, wish: Wish, fps: int, path: str, *, queued: int = QUEUED) -> None:
+        self.key, self.path, self.wish, self.fps = key, path, wish, fps
+        self.frames = 0
+        self.size = (0, 0)
+        self._queue: queue.Queue[Rgb | None] = queue.Queue(queued)
+        self._error: VideoError | None = None
+        self._thread = threading.Thread(target=self._run, name=f"telecine {key}", daemon=True)
+        self._thread.start()
+
+    def add(self, rgb: Rgb) -> None:
+        """Take a picture, (height, width, 3) uint8, which is copied. Waits while the queue is full.
+
+        Raises: VideoError when an earlier picture could not be coded.
+        """
+        if self._error is not None:
+            raise self._error
+        self._queue.put(np.array(rgb, np.uint8, order="C"))
+        self.size = (rgb.shape[1], rgb.shape[0])
+        self.frames += 1
+
+    def close(self) -> None:
+        """Code what waits, and end the clip. Raises: VideoError when a picture could not be coded."""
+        self._queue.put(None)
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            self._code()
+        except VideoError as error:
+            self._error = error
+            while self._queue.get() is not None:  # so that nobody waits for room
+                pass
+
+    def _code(self) -> None:
+        pictures = self._pictures()
+        first = next(pictures, None)
+        if first is None:
+            return
+        setup = encoder_options(self.wish)
+        encoder = open_encoder(setup, (first.width, first.height), self.fps, key=self.key)
+        with ClipWriter(self.path) as clip:
+            for packet in coded(chain([first], pictures), encoder, self.key):
+                clip.add(bytes(packet), packet.pts, packet.is_keyframe)
+
+    def _pictures(self) -> Iterator[av.VideoFrame]:
+        convert = to_rgb24 if self.wish.codec == "png" else to_yuv420p
+        before: av.VideoFrame | None = None
+        number = 0
+        while (rgb := self._queue.get()) is not None:
+            frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
+            check_size(frame, before, self.wish, f"{self.key}: picture {number}")
+            before = frame
+            number += 1
+            yield convert(frame, self.wish.size)
+
+
+def clip_packets(path: str, start: int = 0, stop: int | None = None) -> Iterator[Buffer]:
+    """Packets [start, stop) of a clip in decode order. Raises: VideoError when it cannot be read."""
+    for number, (data, _, _) in enumerate(read_clip(path)):
+        if stop is not None and number >= stop:
+            return
+        if number >= start:
+            yield bytes(data)
+
+
+def write_mp4(path: Path, clip: LiveClip) -> None:
+    """The pictures of a finished clip as an MP4 file at their rate. Raises: VideoError."""
+    packets = [(display, key) for _, display, key in read_clip(clip.path)]
+    delay = max((number - display for number, (display, _) in enumerate(packets)), default=0)
+    width, height = clip.size
+    finished = Clip(
+        key=clip.key,
+        path=clip.path,
+        format=PictureFormat(clip.wish.codec, width, height, "yuv420p"),
+        frames=clip.frames,
+        preroll=0,
+        reorder_delay=max(delay, 0),
+        copied=False,
+        why="recorded",
+        size_bytes=0,
+        gop=clip.wish.gop,
+        histogram=np.zeros((3, 256), np.int64),
+        sampled=0,
+    )
+    file = VideoFile(path, clip.fps)
+    file.append(finished)
+    file.close()

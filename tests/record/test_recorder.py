@@ -1,0 +1,234 @@
+"""The recorder: what is added is in the dataset, whole after every episode, whatever happens to the process."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+
+import numpy as np
+import pytest
+
+from support.pictures import draw_frame_id, read_frame_id
+from telecine import Recorder
+from telecine.core.errors import AlignError, DatasetError, PlanError, VideoError
+from telecine.core.findings import has_errors
+from telecine.dataset.reader import Dataset
+from telecine.dataset.verify import verify
+from telecine.look import pictures
+from telecine.video.live import LiveClip, clip_packets
+from telecine.video.presets import wish
+
+FRONT = "observation.images.front"
+
+
+def values(number, episode=0):
+    state = np.array([number, np.sin(number / 9)], np.float64)
+    return {
+        "observation.state": state,
+        "action": state + 1,
+        FRONT: draw_frame_id(number, episode, 0, 96, 64),
+    }
+
+
+def record(recorder, count=20, episode=0, success=None, task="lift"):
+    recorder.start_episode(task)
+    for number in range(count):
+        recorder.add(number * 10**9 // recorder.fps, values(number, episode))
+    return recorder.end_episode(success)
+
+
+def test_the_dataset_is_whole_after_every_episode(tmp_path):
+    with Recorder(tmp_path / "set", fps=20, robot_type="arm", names={"action": ["a", "b"]}) as recorder:
+        for number, success in enumerate((True, False, None)):
+            report = record(recorder, 20 + number, number, success, task=f"task {number % 2}")
+            assert (report.index, report.rows) == (number, 20 + number)
+            dataset = Dataset(tmp_path / "set")
+            assert [e.length for e in dataset.episodes] == [20, 21, 22][: number + 1]
+            assert [f for f in verify(tmp_path / "set") if f.severity == "error"] == []
+    assert dataset.tasks == ("task 0", "task 1")
+    assert dataset.robot_type == "arm"
+    assert [dataset.rows(i).column("outcome")[0].as_py() for i in range(3)] == ["success", "failed", "unknown"]
+    assert next(c.names for c in dataset.features if c.key == "action") == ("a", "b")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["set"]
+
+
+def test_every_row_has_the_values_and_the_picture_of_its_step(tmp_path):
+    with Recorder(tmp_path / "set", fps=20) as recorder:
+        record(recorder, 25, 3)
+    dataset = Dataset(tmp_path / "set")
+    states = np.array(dataset.rows(0).column("observation.state").to_pylist())
+    assert states[:, 0].tolist() == list(range(25))
+    assert [read_frame_id(p)[:2] for p in pictures(dataset, FRONT, 0, 25)] == [(i, 3) for i in range(25)]
+
+
+def test_streams_at_rates_of_their_own_are_held_never_looked_ahead(tmp_path):
+    rng = np.random.default_rng(1)
+    taken = {"slow": [], "fast": []}
+    with Recorder(tmp_path / "set", fps=30) as recorder:
+        recorder.start_episode("lift")
+        for time_ns in range(0, 2 * 10**9, 5_000_000):
+            recorder.add(time_ns, {"observation.state": [time_ns / 1e9]})
+            taken["fast"].append(time_ns / 1e9)
+            if time_ns % 50_000_000 == 0:
+                at = time_ns + int(rng.integers(0, 4_000_000))
+                recorder.add(at, {"action": [at / 1e9]})
+                taken["slow"].append(at / 1e9)
+        recorder.end_episode()
+    dataset = Dataset(tmp_path / "set")
+    start = dataset.provenance[0]["start_ns"] / 1e9
+    rows = dataset.rows(0)
+    for key, stream in (("observation.state", "fast"), ("action", "slow")):
+        for row, value in enumerate(rows.column(key).to_pylist()):
+            tick = start + row / 30 + 1e-9
+            assert value == pytest.approx(max(t for t in taken[stream] if t <= tick), abs=1e-6)
+
+
+def test_lerobots_way_of_adding_frames(tmp_path):
+    with Recorder(tmp_path / "set", fps=7) as recorder:
+        for number in range(15):
+            recorder.add_frame({**values(number), "task": "stack"})
+        assert recorder.end_episode().rows == 15
+    assert Dataset(tmp_path / "set").tasks == ("stack",)
+
+
+def test_pictures_can_be_kept_without_loss(tmp_path):
+    with Recorder(tmp_path / "set", fps=20, preset="images") as recorder:
+        record(recorder, 6)
+    shown = pictures(Dataset(tmp_path / "set"), FRONT, 0, 6)
+    np.testing.assert_array_equal(shown[4], draw_frame_id(4, 0, 0, 96, 64))
+
+
+def test_discarding_leaves_nothing(tmp_path):
+    with Recorder(tmp_path / "set", fps=20) as recorder:
+        recorder.start_episode("lift")
+        recorder.add(0, values(0))
+        recorder.discard_episode()
+        recorder.discard_episode()
+        assert not (tmp_path / "set").exists()
+        record(recorder)
+        recorder.start_episode("lift")
+        recorder.add(0, values(0))
+    assert len(Dataset(tmp_path / "set")) == 1
+
+
+def test_an_episode_that_cannot_be_written_costs_only_itself(tmp_path):
+    with Recorder(tmp_path / "set", fps=20) as recorder:
+        record(recorder)
+        recorder.start_episode("lift")
+        with pytest.raises(AlignError, match="static"):
+            recorder.end_episode()
+        recorder.start_episode("lift")
+        for number in range(20):
+            recorder.add(number * 50_000_000, {**values(number), "action": [1.0, 2.0, 3.0]})
+        with pytest.raises(DatasetError, match=r"action: got float32 \(3,\)"):
+            recorder.end_episode()
+        recorder.start_episode("lift")
+        recorder.add(0, {FRONT: np.zeros((47, 63, 3), np.uint8)})
+        with pytest.raises(VideoError, match="odd|even"):
+            recorder.end_episode()
+        record(recorder, 22)
+    assert [e.length for e in Dataset(tmp_path / "set").episodes] == [20, 22]
+
+
+@pytest.mark.parametrize(
+    ("sample", "said"),
+    [
+        ({FRONT: np.zeros((4, 4), np.uint8)}, "expected uint8"),
+        ({FRONT: np.zeros((4, 4, 3))}, "expected uint8"),
+        ({"note": object()}, "expected numbers"),
+        ({"action": [1.0, 2.0, 3.0]}, r"got float64 \(3,\), in the samples before float64 \(2,\)"),
+        ({"action": "left"}, "got text"),
+    ],
+)
+def test_what_is_no_sample_is_refused_at_once(tmp_path, sample, said):
+    with Recorder(tmp_path / "set", fps=20) as recorder:
+        recorder.start_episode("lift")
+        recorder.add(0, values(0))
+        with pytest.raises(PlanError, match=said):
+            recorder.add(1, sample)
+
+
+def test_calls_out_of_order_say_what_is_missing(tmp_path):
+    recorder = Recorder(tmp_path / "set", fps=20)
+    for call in (lambda: recorder.add(0, {}), recorder.end_episode, lambda: recorder.add_frame({})):
+        with pytest.raises(DatasetError, match="call start_episode first"):
+            call()
+    with pytest.raises(DatasetError, match="task is empty"):
+        recorder.start_episode(" ")
+    recorder.start_episode("lift")
+    with pytest.raises(DatasetError, match="end or discard it first"):
+        recorder.start_episode("lift")
+    recorder.close()
+    recorder.close()
+    with pytest.raises(DatasetError, match="closed"):
+        recorder.start_episode("lift")
+
+
+def test_an_existing_dataset_is_appended_to_or_replaced_only_when_asked(tmp_path):
+    with Recorder(tmp_path / "set", fps=20) as recorder:
+        record(recorder)
+    with pytest.raises(DatasetError, match="exists"):
+        Recorder(tmp_path / "set", fps=20)
+    with Recorder(tmp_path / "set", fps=20, mode="append") as recorder:
+        record(recorder, 25)
+    assert [e.length for e in Dataset(tmp_path / "set").episodes] == [20, 25]
+    with Recorder(tmp_path / "set", fps=20, mode="overwrite") as recorder:
+        assert len(Dataset(tmp_path / "set")) == 2
+        record(recorder, 30)
+        record(recorder, 31)
+    assert [e.length for e in Dataset(tmp_path / "set").episodes] == [30, 31]
+    with pytest.raises(DatasetError, match="no dataset to append to"):
+        Recorder(tmp_path / "other", fps=20, mode="append")
+
+
+KILLED = """
+    import sys
+    import numpy as np
+    from telecine import Recorder
+
+    recorder = Recorder(sys.argv[1], fps=20)
+    for episode in range(3):
+        recorder.start_episode("lift")
+        for number in range(20):
+            picture = np.full((48, 64, 3), number, np.uint8)
+            recorder.add(number * 50_000_000, {"action": [1.0 * number], "observation.images.front": picture})
+        if episode == 2:
+            print("in the third", flush=True)
+            sys.stdin.read()
+        recorder.end_episode()
+"""
+
+
+def test_a_killed_process_loses_the_unfinished_episode_and_no_other(tmp_path):
+    root = tmp_path / "set"
+    child = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(KILLED), str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert child.stdout.readline() == b"in the third\n"
+    os.kill(child.pid, signal.SIGKILL)
+    child.communicate()
+    assert [e.length for e in Dataset(root).episodes] == [20, 20]
+    assert not has_errors(verify(root, decode="all"))
+    assert any(p.name.startswith(".set.recording-") for p in tmp_path.iterdir())
+    with Recorder(root, fps=20, mode="append") as recorder:
+        recorder.start_episode("lift")
+        for number in range(20):
+            recorder.add(number * 50_000_000, {"action": [0.5], FRONT: np.full((48, 64, 3), number, np.uint8)})
+        recorder.end_episode()
+    assert len(Dataset(root)) == 3
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["set"]
+
+
+def test_a_full_queue_makes_the_caller_wait_and_drops_nothing(tmp_path):
+    clip = LiveClip(FRONT, wish("train"), 30, str(tmp_path / "a.clip"), queued=1)
+    for number in range(50):
+        clip.add(draw_frame_id(number, 0, 0, 96, 64))
+    clip.close()
+    assert clip.frames == len(list(clip_packets(clip.path))) == 50
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("telecine")]
+
+
+def test_a_clip_without_pictures_ends_quietly(tmp_path):
+    LiveClip(FRONT, wish("train"), 30, str(tmp_path / "a.clip")).close()
