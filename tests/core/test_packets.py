@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from support import video
 from telecine.core.errors import VideoError
+from telecine.core.keyframes import from_first_keyframe
 from telecine.core.packets import index_packets, is_self_contained, with_parameter_sets
 
 OPEN = {
@@ -93,6 +94,9 @@ def test_a_clean_random_access_picture_without_leading_pictures_is_a_keyframe():
     assert packets[10][packets[10].rindex(b"\0\0\1") + 3] >> 1 == 21
     index = index_packets(packets, "hevc")
     assert np.flatnonzero(index.keyframe).tolist() == [0, 10, 20]
+    assert np.flatnonzero(index.counts_on).tolist() == [10, 20]
+    _, later = from_first_keyframe(index_packets(packets[1:], "hevc"))
+    assert np.flatnonzero(later.counts_on).tolist() == [0, 10]
     assert not index.open_gop
 
 

@@ -74,6 +74,8 @@ def test_packets_of_runs_have_their_places_one_run_after_the_other():
         ({"formats": (PictureFormat("hevc", 64, 48, "yuv420p"),)}, ""),
         ({"formats": (PictureFormat("hevc", 64, 48, "yuv420p"),), "display": np.array([0, 2, 1])}, "B-frames"),
         ({"formats": (PictureFormat("h264", 64, 48, "yuvj420p", "bt709"),)}, ""),
+        ({"counts_on": np.array([False, False, False])}, ""),
+        ({"counts_on": np.array([False, False, True])}, "CRA"),
         ({"display": np.array([0, 2, 1])}, ""),
     ],
 )

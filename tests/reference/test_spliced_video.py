@@ -35,8 +35,8 @@ CASES = {
     "h264 headers once": lambda n, **o: video.headers_once(video.x264(n, **o), "h264"),
     "h264 full range": lambda n, **o: video.x264(n, pix_fmt="yuvj420p", **o),
     "h264 b-frames": video.STREAMS["h264 b-frames"],
-    "hevc": video.STREAMS["hevc bframes=0"],
-    "hevc headers once": lambda n, **o: video.headers_once(video.STREAMS["hevc bframes=0"](n, **o), "hevc"),
+    "hevc": video.STREAMS["hevc idr"],
+    "hevc headers once": lambda n, **o: video.headers_once(video.STREAMS["hevc idr"](n, **o), "hevc"),
     "av1": video.STREAMS["av1"],
     "av1 low delay": video.STREAMS["av1 low delay"],
 }

@@ -106,6 +106,7 @@ STREAMS = {
     "h264 slices": lambda n, **o: x264(n, params="slices=4", **o),
     "h264 b-frames": lambda n, **o: x264(n, bframes=3, preset="veryfast", params="b-adapt=0:b-pyramid=normal", **o),
     "hevc bframes=0": lambda n, **o: x265(n, **o),
+    "hevc idr": lambda n, **o: x265(n, params="open-gop=0", **o),
     "hevc shallow": lambda n, **o: x265(n, bframes=3, params="open-gop=0:b-adapt=0:b-pyramid=0", **o),
     "hevc closed": lambda n, **o: x265(n, bframes=3, params="open-gop=0:b-adapt=0", **o),
     "av1": lambda n, **o: svtav1(n, **o),

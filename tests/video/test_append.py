@@ -128,6 +128,21 @@ def test_h265_clips_must_have_equally_deep_b_frames(tmp_path):
         file.close()
 
 
+def test_a_clip_that_starts_with_a_clean_random_access_picture_starts_a_file(tmp_path):
+    # Its order is 10, as is that of the last picture of the first clip: FFmpeg 7.1 would lose it.
+    first = video.make_clip(video.x265(11), "hevc", tmp_path / "first")
+    second = video.make_clip(video.x265(30, episode=1), "hevc", tmp_path / "second", first=10)
+    file, _ = write(tmp_path / "v.mp4", [first])
+    assert not file.accepts(second)
+    with pytest.raises(VideoError, match="start a new file"):
+        write(tmp_path / "w.mp4", [first, second])
+    write(tmp_path / "v.mp4", [second, first])
+    assert [video.picture_id(p) for p in decode_all(str(tmp_path / "v.mp4"))] == [
+        *((i, 1) for i in range(10, 30)),
+        *((i, 0) for i in range(11)),
+    ]
+
+
 def test_clips_of_another_kind_are_refused_beforehand(tmp_path):
     (clip,) = clips_of("h264", tmp_path, (5,))
     file = VideoFile(tmp_path / "v.mp4", 30)

@@ -14,7 +14,7 @@ from telecine.core.errors import VideoError
 from telecine.core.h264 import H264
 from telecine.core.packets import index_packets, is_self_contained
 from telecine.core.splice import Copied, Encoded, Repeated, Splice, shown
-from telecine.core.video import Wish
+from telecine.core.video import Encode, Wish
 from telecine.video.clip import read_clip
 from telecine.video.histogram import Histogram
 from telecine.video.splice import splice
@@ -132,8 +132,10 @@ def full_range(count):
 
 
 BT709 = {"color_range": 1, "colorspace": 1, "color_primaries": 1, "color_trc": 1}
+NOT_SPLICED = ["hevc shallow", "hevc closed", "hevc bframes=0"]
+"""B-frames, and keyframes that count on."""
 SPLICED = {
-    **{name: make for name, make in video.STREAMS.items() if name not in ("hevc shallow", "hevc closed")},
+    **{name: make for name, make in video.STREAMS.items() if name not in NOT_SPLICED},
     "h264 counted": video.x264_counted,
     "h264 cavlc": lambda n: video.x264(n, preset="veryfast", params="cabac=0:ref=3:weightp=2"),
     "h264 openh264": video.openh264,
@@ -249,10 +251,17 @@ def patterns(draw):
     return rows[rows < COUNT]
 
 
+@pytest.mark.parametrize("name", NOT_SPLICED)
+def test_streams_that_other_pictures_would_confuse_are_encoded_as_a_whole(name):
+    index = index_packets(video.STREAMS[name](COUNT), "hevc")
+    decision = decide(np.array(TWICE_AND_NOT), index, Wish("hevc", "always", 20, 5, "train"))
+    assert isinstance(decision, Encode)
+
+
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(rows=patterns(), name=st.sampled_from(["h264 main cabac", "h264 counted", "h264 b-frames", "h264 openh264"]))
+@given(rows=patterns(), name=st.sampled_from(["h264 main cabac", "h264 counted", "h264 b-frames", "hevc idr"]))
 def test_any_pattern_of_drops_and_repeats_shows_its_rows(tmp_path, rows, name):
-    decision = decide(rows, source(name)[1], Wish("h264", "always", 20, 5, "train"))
+    decision = decide(rows, source(name)[1], Wish(name.split()[0], "always", 20, 5, "train"))
     assume(isinstance(decision, Splice))
     check(name, rows, tmp_path / "clip")
 

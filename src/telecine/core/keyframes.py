@@ -75,4 +75,5 @@ def from_first_keyframe(index: PacketIndex) -> tuple[int, PacketIndex]:
         problems=tuple((at - skip, what) for at, what in index.problems if at >= skip),
         repeats=None if index.repeats is None else index.repeats[skip:],
         no_repeats=index.no_repeats,
+        counts_on=None if index.counts_on is None else index.counts_on[skip:],
     )

@@ -67,6 +67,7 @@ def _index(units: Sequence[Unit], sizes: Sequence[int], formats: tuple[PictureFo
         problems=_problems(problems, period[shown], order[shown], shown),
         repeats=often if often.any() else None,
         no_repeats=why_not,
+        counts_on=_counts_on(entries),
     )
 
 
@@ -83,6 +84,10 @@ def _keyframes(entries: Sequence[Entry], leadings: Sequence[bool]) -> tuple[Flag
     crossed = [i for i in np.unique(owners).tolist() if entries[i] == "cra"]
     keyframe[crossed] = False
     return keyframe, bool(crossed) or "open" in entries
+
+
+def _counts_on(entries: Sequence[Entry]) -> Flags | None:
+    return np.array([entry == "cra" for entry in entries]) if "cra" in entries else None
 
 
 def _problems(told: Sequence[str], period: Rows, order: Rows, shown: Rows) -> tuple[tuple[int, str], ...]:

@@ -128,4 +128,6 @@ def splice_obstacle(index: PacketIndex) -> str:
     """Why pictures encoded again cannot stand beside copied ones of this stream; "" when they can."""
     if index.formats[0].codec != "h264" and index.reorder_delay:
         return "its B-frames do not mix with pictures encoded again"
+    if index.counts_on is not None and index.counts_on.any():
+        return "its keyframes (CRA) count on from the pictures before, which must not be others"
     return ""

@@ -53,6 +53,11 @@ class PacketIndex:
     before the next packet; None: no picture can."""
     no_repeats: str = ""
     """Why some or all pictures cannot be repeated so; "" when all can."""
+    counts_on: Flags | None = None
+    """(n,) bool: keyframes whose order is counted on from the pictures before (H.265's CRA); None: no keyframe's is.
+
+    FFmpeg loses such a picture when one of another stream before it happens to have the same order.
+    """
 
     @property
     def count(self) -> int:
@@ -117,6 +122,8 @@ class Clip:
     """Pictures that were encoded, for the first time or again."""
     repeats: int = 0
     """Pictures that are skipped ones, put in to show the one before again."""
+    starts_file: bool = False
+    """Nothing may come before it in a video file (see `PacketIndex.counts_on`)."""
     encoder: dict[str, Any] = field(default_factory=dict)
     """video.* keys of info.json: g, crf, preset ...; empty when copied."""
 

@@ -39,13 +39,15 @@ class VideoFile:
         self._output: av.container.OutputContainer | None = None
 
     def accepts(self, clip: Clip) -> bool:
-        """Whether `append` will take the clip: same format, and B-frames no deeper than the first clip's.
+        """Whether `append` will take the clip: free to follow, same format, B-frames no deeper than the first clip's.
 
         H.265 must be exactly as deep: where the depth falls its decoder gives two pictures at once, and torchcodec
         up to 0.11 shows the second one after the next seek (meta-pytorch/torchcodec#1339).
         """
         if self.format is None:
             return True
+        if clip.starts_file:
+            return False
         if clip.format.codec == "hevc" and clip.reorder_delay != self.reorder_delay:
             return False
         return clip.format == self.format and clip.reorder_delay <= self.reorder_delay
