@@ -4,6 +4,7 @@ Imports no writer and no verification, so that a worker process is soon ready.
 """
 
 import errno
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -83,9 +84,11 @@ def build(ref: Ref, tell: Tell, *, plan: Plan, bench: Bench) -> Outcome:
 def _made(ref: Ref, plan: Plan, bench: Bench, coded: Callable[[int], None]) -> Made | Known:
     before = content.stamp(ref.path)
     digest = None if before is None else content.digest(before)
-    if ref.part is None and (digest, ref.id) in {origin[:2] for origin in bench.known}:
-        return Known(ref)
     place = None if digest is None else kept.place_of(ref, digest, bench.shelf)
+    if ref.part is None and (digest, ref.id) in {origin[:2] for origin in bench.known}:
+        if place is not None:  # of a run that was killed just after it had published it
+            shutil.rmtree(place, ignore_errors=True)
+        return Known(ref)
     if place is not None and kept.is_there(place):
         return Made(ref, place, taken_up=True)
     with kept.unfinished(bench.scratch) as folder:

@@ -294,10 +294,15 @@ def _sources(paths: list[str] | None, catalog_url: str | None, dataset_name: str
 
 def _run(command: Callable[[], int]) -> None:
     """Run a command; its exit code: 0 all well, 1 something was rejected, 2 the command line or plan is wrong."""
+    from telecine.cli.stop import Stopped, stoppable
     from telecine.core.errors import PlanError, TelecineError
 
     try:
-        code = command()
+        with stoppable():
+            code = command()
+    except Stopped as stopped:
+        typer.echo("\n".join([f"stopped: {stopped}", *(f"  {n}" for n in stopped.notes)]), err=True)
+        code = stopped.code
     except PlanError as error:
         typer.echo(f"error: {error}", err=True)
         code = 2

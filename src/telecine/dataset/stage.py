@@ -11,11 +11,14 @@ at every instant of a replacement. Elsewhere the target is absent between two re
 repaired by whoever writes to the same target next.
 """
 
+import errno
 import os
+import platform
 import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from telecine.core.errors import DatasetError
@@ -47,6 +50,7 @@ class Stage:
         self._lock = _lock(self._home, root)
         try:
             self._restore()
+            self._forget_published()
             require_writable(root, overwrite=overwrite)
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir()
@@ -60,6 +64,7 @@ class Stage:
         require_writable(self.root, overwrite=self._overwrite)
         for path in (*_tree(self.folder), self.folder, self._home):
             _sync(path)
+        self._mark().write_text(str(self.folder.stat().st_ino))
         if not (self.root.exists() and exchange(self.folder, self.root)):
             if self.root.exists():
                 self.root.rename(self._old)
@@ -81,6 +86,7 @@ class Stage:
         if self._published:
             shutil.rmtree(self.scratch, ignore_errors=True)
         else:
+            self._mark().unlink(missing_ok=True)
             with suppress(OSError):  # somebody's files are in it
                 self.scratch.rmdir()
         (self._home / "lock").unlink(missing_ok=True)
@@ -88,6 +94,20 @@ class Stage:
         self._lock = None
         with suppress(OSError):  # scratch files are in it
             self._home.rmdir()
+
+    def _mark(self) -> Path:
+        """Names the stage by its inode while it is being published, which a rename does not change."""
+        return self.scratch / "publishing"
+
+    def _forget_published(self) -> None:
+        """Remove what a writer left that was killed when its dataset was there already."""
+        try:
+            published = self.root.stat().st_ino == int(self._mark().read_text())
+        except (OSError, ValueError):
+            return
+        self._mark().unlink()
+        if published:
+            shutil.rmtree(self.scratch, ignore_errors=True)
 
     def _restore(self) -> None:
         """Put back the target that a crash left moved aside."""
@@ -128,17 +148,26 @@ def _lock(home: Path, root: Path) -> int | None:
             else:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            owner = os.read(handle, 32).decode(errors="replace").strip()
+            owner = os.read(handle, 200).decode(errors="replace").strip()
             os.close(handle)
-            raise DatasetError(
-                f"{root}: locked, process {owner or 'unknown'} is writing it; wait or stop it"
-            ) from error
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise DatasetError(
+                    f"{root}: its file system cannot lock files ({error.strerror}); write elsewhere and move it there"
+                ) from error
+            who = owner or "another process"
+            raise DatasetError(f"{root}: locked, {who} is writing it; wait or stop it") from error
         if path.exists() and path.stat().st_ino == os.fstat(handle).st_ino:
             os.truncate(handle, 0)
-            os.write(handle, str(os.getpid()).encode())
+            os.write(handle, _owner().encode())
             return handle
         os.close(handle)
     raise DatasetError(f"{root}: locked again and again by other writers; try later")
+
+
+def _owner() -> str:
+    """Who we are, for whoever finds the lock taken; a lock without its process is no lock, so this is never asked."""
+    began = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
+    return f"process {os.getpid()} on {platform.node() or 'an unnamed machine'}, since {began},"
 
 
 def _tree(folder: Path) -> Iterator[Path]:

@@ -23,11 +23,18 @@ def main() -> None:
     tasks: SimpleQueue[Any] = SimpleQueue()
     busy = threading.Event()
     threading.Thread(target=_read, args=(sys.stdin.buffer, tasks, busy), daemon=True).start()
-    send(output, ("ready", None))
+    _say(output, ("ready", None))
     while (task := tasks.get()) is not None:
         answer = _answer(task, output)
         busy.clear()
-        send(output, answer)
+        _say(output, answer)
+
+
+def _say(output: IO[bytes], message: tuple[str, Any]) -> None:
+    try:
+        send(output, message)
+    except OSError:
+        os._exit(1)  # the pool is gone
 
 
 def _read(stream: IO[bytes], tasks: "SimpleQueue[Any]", busy: threading.Event) -> None:
@@ -46,7 +53,7 @@ def _answer(task: Any, output: IO[bytes]) -> tuple[str, Any]:
     """("done", value) or ("raised", error)."""
     fn, item = task
     try:
-        return "done", fn(item, lambda done, label: send(output, ("told", (done, label))))
+        return "done", fn(item, lambda done, label: _say(output, ("told", (done, label))))
     except Exception as error:  # noqa: BLE001  it is raised again on the other side
         return "raised", _picklable(error)
 
