@@ -1,6 +1,7 @@
 """An interrupted conversion is taken up by content, and ends in the same bytes; however many processes work."""
 
 import hashlib
+import json
 import os
 import shutil
 
@@ -255,3 +256,20 @@ def test_a_dataset_that_is_not_sound_is_not_appended_to(recordings, tmp_path):
     (tmp_path / "out/meta/stats.json").unlink()
     with pytest.raises(DatasetError, match="not a sound dataset"):
         convert([recordings], tmp_path / "out", PLAN, Options(append=True))
+
+
+def test_the_report_in_the_dataset_says_what_became_of_each_recording(recordings, tmp_path):
+    mine = only(recordings, tmp_path / "recordings", 0, 1)
+    (mine / "bad.rrd").write_bytes(b"RRF2 and nothing else")
+    report = convert([mine], tmp_path / "out", PLAN)
+    text = (tmp_path / "out/meta/telecine/report.json").read_text()
+    told = json.loads(text)
+    assert [e["recording"].partition("#")[0] for e in told["episodes"]] == ["r0.rrd", "r1.rrd"]
+    assert [e["rows"] for e in told["episodes"]] == [e.rows for e in report.episodes]
+    assert [r["recording"] for r in told["rejected"]] == ["bad.rrd"]
+    assert told["rejected"][0]["reason"]["message"] == report.rejected[0].reason.message
+    assert str(tmp_path) not in text
+    moved = tmp_path / "elsewhere" / "recordings"
+    shutil.move(mine, moved)
+    convert([moved], tmp_path / "again", PLAN, Options(workers=1))
+    assert contents(tmp_path / "again") == contents(tmp_path / "out")

@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -22,7 +22,7 @@ from telecine.dataset.published import Published
 from telecine.dataset.verify import verify as verify_dataset
 from telecine.dataset.writer import DatasetWriter
 from telecine.episodes import split_refs
-from telecine.report import EpisodeReport, Rejected, Report, rejection
+from telecine.report import EpisodeReport, Rejected, Report, lasting, rejection
 from telecine.run import Lost, Marked, Run, serial
 from telecine.run.choose import chosen
 from telecine.work import Bench, Known, Made, Outcome, build, choose_codecs
@@ -117,13 +117,21 @@ def convert(
             if not episodes or (options.strict and rejected):
                 findings += _nothing_written(root, rejected, strict=options.strict)
                 episodes = []
-            else:
-                writer.commit(plan_yaml=plan.to_yaml())
-    if episodes and options.verify:
-        findings += verify_dataset(root)
-    seconds = time.monotonic() - began
-    digest = plan.digest()
-    return Report(str(root), plan.fps, digest, tuple(episodes), tuple(rejected), tuple(findings), seconds, tuple(known))
+            report = Report(
+                str(root), plan.fps, plan.digest(), tuple(episodes), tuple(rejected), tuple(findings), 0, tuple(known)
+            )
+            if episodes:
+                folders = (*_folders(found), str(writer.scratch))
+                writer.commit(plan_yaml=plan.to_yaml(), report=lasting(report, folders))
+    checked = verify_dataset(root) if episodes and options.verify else []
+    return replace(report, findings=(*findings, *checked), seconds=time.monotonic() - began)
+
+
+def _folders(found: sources.Found) -> Iterator[str]:
+    """The folders that recordings lie in."""
+    for path in (*(ref.path for ref in found.refs), *(finding.where for finding in found.findings)):
+        if "://" not in path:
+            yield str(Path(path).parent)
 
 
 @contextmanager

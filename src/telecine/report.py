@@ -1,8 +1,12 @@
 """What a conversion did: one value for the table people read and the JSON machines read."""
 
+import json
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from telecine._version import __version__
 from telecine.core.episode import Episode, Use
 from telecine.core.errors import TelecineError
 from telecine.core.findings import Finding, has_errors
@@ -128,3 +132,49 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {"ok": self.ok, "rows": self.rows, **asdict(self)}
+
+
+_OF_ONE_RUN = {"convert-resumed", "convert-leftover", "convert-crashed"}
+"""Findings about how a run went, not about what came out of it."""
+
+
+def lasting(report: Report, folders: Iterable[str]) -> Iterator[str]:
+    """meta/telecine/report.json in pieces: the same for every run that makes the same dataset, on every machine.
+
+    So it names neither the time it took nor what was resumed, and files without `folders`, the ones they lie in.
+    """
+    parts = [
+        rf"{re.escape(folder.rstrip('/'))}/(?:new-[^/\s]+/)?"  # and a folder whose name is random
+        for folder in sorted(set(folders), key=len, reverse=True)
+        if len(folder) > 1
+    ]
+    prefix = re.compile("|".join(parts) or r"(?!)")
+
+    def line(value: Any) -> str:
+        return json.dumps(_without(prefix, asdict(value)), ensure_ascii=False)
+
+    kept = [f for f in report.findings if f.code not in _OF_ONE_RUN]
+    head = {
+        "tool": f"telecine {__version__}",
+        "fps": report.fps,
+        "rows": report.rows,
+        "plan_digest": report.plan_digest,
+    }
+    yield json.dumps(head)[:-1]
+    for name, values in (("episodes", report.episodes), ("rejected", report.rejected), ("findings", kept)):
+        yield f',\n"{name}": ['
+        for number, value in enumerate(values):
+            yield (",\n " if number else "\n ") + line(value)
+        yield "]"
+    yield ',\n"known": ' + json.dumps(_without(prefix, list(report.known)), ensure_ascii=False) + "}\n"
+
+
+def _without(prefix: re.Pattern[str], value: Any) -> Any:
+    """A plain value with `prefix` taken out of every text in it."""
+    if isinstance(value, str):
+        return prefix.sub("", value)
+    if isinstance(value, dict):
+        return {key: _without(prefix, entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without(prefix, entry) for entry in value]
+    return value

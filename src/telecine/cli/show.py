@@ -76,6 +76,8 @@ def show_report(out: Console, report: Report) -> None:
         show_uses(out, report.episodes)
     show_findings(out, [f for e in report.episodes for f in e.findings if f.severity != "info"] + list(report.findings))
     show_rejected(out, report.rejected)
+    if report.rejected:
+        out.print(f"[bold red]{len(report.rejected)} rejected[/bold red], as listed above")
     if report.episodes:
         size = sum(c.size_bytes for e in report.episodes for c in e.clips)
         out.print(

@@ -7,7 +7,7 @@ Refuses what LeRobot could not read back exactly; never changes a value.
 
 import errno
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -141,8 +141,10 @@ class DatasetWriter:
         self.frames += episode.grid.count
         return self.episodes - 1
 
-    def commit(self, *, plan_yaml: str | None = None) -> Path:
-        """Finish the dataset and show it at `root`; `plan_yaml` is kept in it as meta/telecine/plan.yaml.
+    def commit(self, *, plan_yaml: str | None = None, report: Iterable[str] = ()) -> Path:
+        """Finish the dataset and show it at `root`.
+
+        `plan_yaml` is kept in it as meta/telecine/plan.yaml, and the pieces of `report` as meta/telecine/report.json.
 
         Raises:
             DatasetError: no episode was added, the target has appeared meanwhile, or writing failed.
@@ -155,6 +157,9 @@ class DatasetWriter:
         try:
             if plan_yaml is not None:
                 (self._stage.folder / layout.PLAN).write_text(plan_yaml, encoding="utf-8")
+            if report:
+                with (self._stage.folder / layout.REPORT).open("w", encoding="utf-8") as sink:
+                    sink.writelines(report)
             self._finish(self._files, plan_yaml)
             self._stage.publish()
         except WRITE_ERRORS as error:
