@@ -135,6 +135,10 @@ def test_a_plan_that_contradicts_itself_is_refused(change, said):
         ("!!python/object/apply:os.system ['true']", "not YAML"),
         ("a: &a [1]\nb: [*a, *a]", "aliases"),
         ("#" * 1_000_001, "larger than"),
+        ("\n".join(" " * depth + "a:" for depth in range(1000)), "not YAML"),
+        ("fps: " + "9" * 5000, "not YAML"),
+        ("fps: 2001-13-45", "not YAML"),
+        ("fps: \ud800", "not YAML"),
     ],
 )
 def test_yaml_that_is_not_plain_data_is_refused(text, said):

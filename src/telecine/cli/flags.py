@@ -8,7 +8,7 @@ from typing import Any
 
 from telecine.core.errors import PlanError
 from telecine.core.labels import spans_of_csv
-from telecine.core.plan import IMAGES, Plan, make_plan, parse_plan
+from telecine.core.plan import IMAGES, MAX_YAML_BYTES, Plan, make_plan, parse_plan
 from telecine.core.propose import Proposal
 
 
@@ -86,7 +86,8 @@ def _proposed(proposal: Proposal | None) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:
+            text = file.read(MAX_YAML_BYTES + 1)  # the parser refuses more, so no more is read
     except (OSError, UnicodeDecodeError) as error:
         raise PlanError(f"{path}: the plan cannot be read: {error}") from error
     try:

@@ -249,12 +249,12 @@ def make_plan(body: PlanBody) -> Plan:
 
 def parse_plan(text: str) -> Plan:
     """The plan in YAML `text` (at most 1 MB; plain data only, no tags). Raises: PlanError."""
-    if len(text.encode()) > MAX_YAML_BYTES:
+    if len(text.encode(errors="replace")) > MAX_YAML_BYTES:
         raise PlanError(f"the plan is larger than {MAX_YAML_BYTES} bytes; is this the right file?")
     try:
         aliases = any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader))
         body = None if aliases else yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # numbers and dates too great, lists too deep
         raise PlanError(f"the plan is not YAML: {error}") from error
     if aliases:
         raise PlanError("the plan uses YAML aliases (*name), which can expand without bound; write the values out")

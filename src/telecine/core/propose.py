@@ -255,6 +255,10 @@ def _cameras(streams: Sequence[StreamSummary], notes: _Notes) -> dict[str, Strea
     return {f"{IMAGES}{n}": s for n, s in zip(_camera_names([c.entity for c in cameras]), cameras, strict=True)}
 
 
+LONGEST_NAME = 80
+"""Of a proposed camera: it becomes a folder, and a column of every table."""
+
+
 def _camera_names(entities: Sequence[str]) -> list[str]:
     """One name each, all different: the last telling part of the path, or as many parts as it takes."""
     paths = []
@@ -267,7 +271,7 @@ def _camera_names(entities: Sequence[str]) -> list[str]:
     names: list[str] = []
     for path in paths:
         alone = sum(p[-1] == path[-1] for p in paths) == 1
-        name = path[-1] if alone else "_".join(path[-depth:])
+        name = (path[-1] if alone else "_".join(path[-depth:]))[:LONGEST_NAME]
         number = 1
         unique = name
         while unique in names:

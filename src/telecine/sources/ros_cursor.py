@@ -113,8 +113,8 @@ def at_each(data: Array, places: Rows, order: str, dtype: str, count: int = 1) -
     """Native numbers at any byte positions: (k,) for count 1, else (k, count). Positions are moved into `data`."""
     kind: Any = np.dtype("uint8" if dtype == "bool" else dtype).newbyteorder(order)  # type: ignore[arg-type]
     last = len(data) - kind.itemsize * count
-    if len(places) and (int(places.max()) > last):
-        places = np.minimum(places, max(last, 0))
+    if len(places) and (int(places.max()) > last or int(places.min()) < 0):
+        places = np.clip(places, 0, max(last, 0))
     if last < 0:
         return np.zeros(len(places) if count == 1 else (len(places), count), dtype)
     found: Array

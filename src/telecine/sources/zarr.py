@@ -25,6 +25,10 @@ NAME = "zarr"
 SUFFIXES = (".zarr", ".zarr.zip")
 _GROUPS = (".zgroup", "zarr.json")
 _ENDS = "meta/episode_ends"
+_ERRORS = (
+    OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, NotImplementedError, zipfile.BadZipFile,
+)  # fmt: skip
+"""What zarr and its codecs raise on metadata that makes no sense to them."""
 _UMI_POSE = ("eef_pos", "eef_rot_axis_angle", "gripper_width")
 
 
@@ -81,7 +85,7 @@ def _opened(path: str) -> tuple[Any, Any]:
     try:
         store = LocalStore(path, read_only=True) if Path(path).is_dir() else ZipStore(path, mode="r")
         return zarr.open_group(store, mode="r"), store.close
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except _ERRORS as error:
         raise SourceError(f"{path}: cannot be read as zarr: {error}") from error
 
 
@@ -96,7 +100,7 @@ def _know_picture_codecs() -> None:
 def _ends(root: Any, path: str) -> list[int]:
     try:
         ends = [int(end) for end in root[_ENDS][:]]
-    except (OSError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
+    except _ERRORS as error:
         raise SourceError(f"{path}: {_ENDS} cannot be read: {error}") from error
     if any(b <= a for a, b in zip([0, *ends], ends, strict=False)):
         raise SourceError(f"{path}: {_ENDS} does not go up: {ends[:10]}")
@@ -119,7 +123,7 @@ def _recording(ref: Ref, root: Any, close: Any) -> Recording:
 def _arrays(root: Any, path: str, stop: int) -> Iterator[tuple[str, Stored]]:
     try:
         arrays = sorted(root["data"].arrays())
-    except (OSError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
+    except _ERRORS as error:
         if "codec" in str(error) or "imagecodecs" in str(error):
             raise MissingExtra(f"{path}: its pictures need: pip install 'telecine[zarr]' ({error})") from error
         raise SourceError(f"{path}: its arrays cannot be read: {error}") from error

@@ -40,8 +40,10 @@ _BT709_TAG = 1
 
 _WAY_OUT = "repair the recording, cut it before this point, or leave the camera out"
 
-# Without `explode` a truncated JPEG comes back half gray and a broken packet is concealed, both without a word.
-_STRICT = {"err_detect": "crccheck+explode"}
+# Without `explode` a truncated JPEG comes back half gray and a broken packet is concealed, both without a word. A
+# picture of 30,000 x 30,000 takes 100 bytes to announce and 3 GB to decode.
+STRICT = {"err_detect": "crccheck+explode", "max_pixels": str(1 << 26)}
+"""Options of every decoder: damage is an error, and so are pictures above 64 million pixels."""
 
 
 def frames(
@@ -123,7 +125,7 @@ def _decoder(name: str, options: dict[str, str]) -> av.VideoCodecContext:
     decoder = av.CodecContext.create(name, "r")
     assert isinstance(decoder, av.VideoCodecContext)
     decoder.thread_count = 1
-    decoder.options = {**_STRICT, **options}
+    decoder.options = {**STRICT, **options}
     return decoder
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from av.bitstream import BitStreamFilterContext
 
 from telecine.core.errors import VideoError
+from telecine.core.packets import is_self_contained
 from telecine.core.recording import Codec
 from telecine.core.time import Rows
 from telecine.core.video import Flags
@@ -21,6 +22,10 @@ _Input: TypeAlias = av.container.InputContainer
 _CODECS: dict[str, Codec] = {"h264": "h264", "hevc": "hevc", "av1": "av1", "libdav1d": "av1", "libaom-av1": "av1"}
 _TO_STREAM = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}
 """MP4 keeps parameter sets beside the packets and lengths instead of start codes; this undoes both."""
+DELIMITER = b"\x12\x00"
+"""An AV1 temporal delimiter: packets of a low-overhead stream begin with it, those in MP4 do not."""
+_AV1C_BYTES = 4
+"""Before the headers in an MP4's AV1 configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,7 @@ class FilmFacts:
     codec_name: as FFmpeg names it, also where it is none of telecine's.
     display: (n,) int64, the place of each packet's picture in display order; a permutation of range(n).
     keyframe: (n,) bool, packets that the file marks as entry points.
+    hidden: pictures at the start that players do not show (edit list).
     """
 
     codec: Codec | None
@@ -57,6 +63,7 @@ class FilmFacts:
     height: int
     display: Rows
     keyframe: Flags
+    hidden: int = 0
 
     @property
     def count(self) -> int:
@@ -70,17 +77,23 @@ def film_facts(path: str) -> FilmFacts:
         stream = source.streams.video[0]
         context = stream.codec_context
         marks: list[tuple[int, bool]] = []
+        discarded: list[tuple[int, bool]] = []
         for packet in source.demux(stream):
             if packet.is_corrupt:
                 raise VideoError(f"{path}: packet {len(marks)} is cut off; the file is truncated")
             if packet.pts is not None and packet.size:
                 marks.append((int(packet.pts), bool(packet.is_keyframe)))
+                discarded.append((int(packet.pts), bool(packet.is_discard)))
         name, width, height = context.name, context.width, context.height
     if not marks:
         raise VideoError(f"{path}: holds no pictures")
     display = np.empty(len(marks), np.int64)
     display[np.argsort([pts for pts, _ in marks], kind="stable")] = np.arange(len(marks))
-    return FilmFacts(_CODECS.get(name), name, width, height, display, np.array([key for _, key in marks]))
+    hidden = [flag for _, flag in sorted(discarded)]
+    if any(hidden[sum(hidden) :]):
+        raise VideoError(f"{path}: pictures that are not shown lie between others that are")
+    keyframe = np.array([key for _, key in marks])
+    return FilmFacts(_CODECS.get(name), name, width, height, display, keyframe, sum(hidden))
 
 
 def packets(path: str) -> Iterator[bytes]:
@@ -93,12 +106,22 @@ def packets(path: str) -> Iterator[bytes]:
         stream = source.streams.video[0]
         name = _TO_STREAM.get(_CODECS.get(stream.codec_context.name, ""))
         convert = BitStreamFilterContext(name, stream) if name else None
+        lead = b"" if name else _av1_lead(bytes(stream.codec_context.extradata or b""))
         for number, packet in enumerate(source.demux(stream)):
             if packet.is_corrupt:
                 raise VideoError(f"{path}: packet {number} is cut off; the file is truncated")
             if packet.size:
                 for unit in [packet] if convert is None else convert.filter(packet):
-                    yield bytes(unit)
+                    data = bytes(unit)
+                    if not name:
+                        data = (DELIMITER if is_self_contained(data, "av1") else lead) + data
+                        lead = DELIMITER
+                    yield data
+
+
+def _av1_lead(extradata: bytes) -> bytes:
+    """What goes before the first packet when it has no headers of its own: those that the file keeps beside it."""
+    return DELIMITER + extradata[_AV1C_BYTES:]
 
 
 @contextmanager
@@ -110,3 +133,5 @@ def _opened(path: str) -> Iterator[_Input]:
             yield source
     except (av.FFmpegError, OSError) as error:
         raise VideoError(f"{path}: cannot be read as video: {error.strerror}") from error
+    except UnicodeDecodeError as error:  # PyAV decodes tags that may be any bytes
+        raise VideoError(f"{path}: cannot be read as video: a tag in it is not text ({error})") from error

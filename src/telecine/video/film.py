@@ -9,25 +9,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-import av
 import numpy as np
-from av.bitstream import BitStreamFilterContext
 
 from telecine.core.errors import VideoError
-from telecine.core.packets import index_packets, is_self_contained
+from telecine.core.packets import index_packets
 from telecine.core.recording import Buffer, ClockKind, Codec, Schema
 from telecine.core.time import Times
 from telecine.core.video import PacketIndex
 from telecine.video.clip import ClipWriter, read_clip
-from telecine.video.read import opened
+from telecine.video.demux import film_facts, packets
 
 CLOCK = "frame"
-_FILTERS = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}
-_CODECS = {"libdav1d": "av1", "libaom-av1": "av1"}
-_DELIMITER = b"\x12\x00"
-"""An AV1 temporal delimiter, which MP4 leaves out and low-overhead streams begin every packet with."""
-_AV1C_BYTES = 4
-"""Before the headers in an MP4's AV1 configuration."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -86,42 +78,17 @@ def open_film(path: str, scratch: str) -> Film:
     Raises:
         VideoError: the file cannot be read, is damaged, or its codec cannot be copied.
     """
-    with opened(path) as source:
-        stream = source.streams.video[0]
-        name = _CODECS.get(stream.codec_context.name, stream.codec_context.name)
-        codec = next((c for c in get_args(Codec) if c == name), None)
-        if codec is None:
-            raise VideoError(f"{path}: codec {name} cannot be copied; only {', '.join(get_args(Codec))} can")
-        hidden = _spool(source, stream, codec, path, scratch)
-    packets = tuple(data for data, _, _ in read_clip(scratch))
-    if not packets:
-        raise VideoError(f"{path}: there is no picture in it")
-    index = index_packets(packets, codec)
+    facts = film_facts(path)
+    if facts.codec is None:
+        raise VideoError(f"{path}: codec {facts.codec_name} cannot be copied; only {', '.join(get_args(Codec))} can")
+    with ClipWriter(scratch) as clip:
+        for data in packets(path):
+            clip.add(data, clip.frames, False)
+    if clip.frames != facts.count:
+        raise VideoError(f"{path}: {clip.frames} packets for {facts.count} pictures")
+    held = tuple(data for data, _, _ in read_clip(scratch))
+    index = index_packets(held, facts.codec)
     if index.problems:
         at, what = index.problems[0]
         raise VideoError(f"{path}: packet {at} is damaged: {what}")
-    return Film(path, codec, index, hidden, packets)
-
-
-def _spool(source: av.container.InputContainer, stream: av.VideoStream, codec: Codec, path: str, scratch: str) -> int:
-    """Write all packets to `scratch`; how many pictures at the start are not shown."""
-    bits = BitStreamFilterContext(_FILTERS[codec], stream) if codec in _FILTERS else None
-    config = bytes(stream.codec_context.extradata or b"")[_AV1C_BYTES:] if codec == "av1" else b""
-    shown: list[tuple[int, bool]] = []
-    with ClipWriter(scratch) as clip:
-        for packet in source.demux(stream):
-            if packet.is_corrupt:
-                raise VideoError(f"{path}: packet {clip.frames} is cut off; the file is truncated")
-            if packet.pts is None:
-                continue
-            shown.append((packet.pts, packet.is_discard))
-            for part in [packet] if bits is None else bits.filter(packet):
-                data = bytes(part)
-                if codec == "av1":  # headers that are nowhere but in the file's own
-                    lacking = not clip.frames and not is_self_contained(data, codec)
-                    data = _DELIMITER + (config if lacking else b"") + data
-                clip.add(data, clip.frames, False)
-    hidden = [discarded for _, discarded in sorted(shown)]
-    if clip.frames != len(shown) or any(hidden[sum(hidden) :]):
-        raise VideoError(f"{path}: {clip.frames} packets for {len(shown)} pictures, or hidden ones between others")
-    return sum(hidden)
+    return Film(path, facts.codec, index, facts.hidden, held)

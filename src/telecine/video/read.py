@@ -17,6 +17,7 @@ import numpy as np
 from telecine.core.errors import VideoError
 from telecine.core.time import Rows
 from telecine.video.colour import Rgb, to_rgb
+from telecine.video.decode import STRICT
 
 _Input: TypeAlias = av.container.InputContainer
 
@@ -62,7 +63,7 @@ def probe_file(path: str) -> FileFacts:
     Raises:
         VideoError: the file is missing, truncated, or has no video.
     """
-    with opened(path) as source:
+    with _opened(path) as source:
         stream = source.streams.video[0]
         context = stream.codec_context
         packets: list[tuple[int, bool]] = []
@@ -111,7 +112,7 @@ def decode_all(path: str) -> Iterator[Rgb]:
     Raises:
         VideoError: the file cannot be read, or a picture is damaged.
     """
-    with opened(path) as source:
+    with _opened(path) as source:
         for frame in source.decode(source.streams.video[0]):
             yield _rgb(frame, path)
 
@@ -124,7 +125,7 @@ def decode_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, Rgb]]:
     Raises:
         VideoError: the file cannot be read, a picture is damaged, or it is not at number / average rate.
     """
-    with opened(path, probe=False) as source, opened(path, probe=False) as scout:
+    with _opened(path, probe=False) as source, _opened(path, probe=False) as scout:
         stream = source.streams.video[0]
         rate, base = stream.average_rate, stream.time_base
         if not rate or not base:
@@ -173,7 +174,7 @@ def _rgb(frame: av.VideoFrame, path: str) -> Rgb:
 
 
 @contextmanager
-def opened(path: str, *, probe: bool = True) -> Iterator[_Input]:
+def _opened(path: str, *, probe: bool = True) -> Iterator[_Input]:
     """The file, decoding strictly in one thread; whatever FFmpeg says becomes a VideoError that names it.
 
     probe: let FFmpeg decode the beginning to learn what the index does not say, such as the pixel format.
@@ -186,7 +187,7 @@ def opened(path: str, *, probe: bool = True) -> Iterator[_Input]:
             if context is None:  # the file ends within its index
                 raise VideoError(f"{path}: cannot be read as video: it does not say how its pictures are coded")
             context.thread_count = 1
-            context.options = {"err_detect": "crccheck+explode"}
+            context.options = STRICT
             yield source
     except av.FFmpegError as error:
         raise VideoError(f"{path}: cannot be read as video: {error.strerror}") from error

@@ -12,7 +12,7 @@ from telecine.core.recording import Buffer, Codec
 from telecine.core.time import Rows
 from telecine.core.video import Flags
 from telecine.video.colour import to_rgb
-from telecine.video.decode import VIDEO_DECODERS
+from telecine.video.decode import STRICT, VIDEO_DECODERS
 from telecine.video.histogram import Histogram
 
 _FEWEST, _MOST, _ONE_IN = 12, 60, 75
@@ -74,7 +74,7 @@ class Sampler:
         assert isinstance(decoder, av.VideoCodecContext)
         decoder.thread_count = 1
         # Without `explode` damage is concealed; without `strict` pictures that come late are lost (see decode.py).
-        decoder.options = {"err_detect": "crccheck+explode"}
+        decoder.options = STRICT
         if np.any(np.arange(display.size) != display):
             decoder.options = {**decoder.options, "strict": "strict"}
         self._decoder = decoder

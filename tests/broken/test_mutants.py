@@ -1,0 +1,30 @@
+"""A few hundred damaged inputs of each kind; the long form and its figures are in docs/reliability.md."""
+
+from pathlib import Path
+
+import pytest
+
+from support.mutants import INPUTS, read, try_mutants
+
+COUNTS = {"rrd": 300, "mcap": 200, "robosandbox": 40, "dataset": 6, "plan": 100}
+NEEDS = {"rrd": "rerun", "mcap": "mcap", "rosbag": "mcap", "rosbag2": "mcap", "hdf5": "h5py", "zarr": "zarr"}
+
+
+@pytest.fixture(params=INPUTS)
+def kind(request: pytest.FixtureRequest) -> str:
+    if request.param in NEEDS:
+        request.getfixturevalue(NEEDS[request.param])
+    return str(request.param)
+
+
+def test_undamaged_inputs_are_read_to_their_end(kind: str, tmp_path: Path) -> None:
+    INPUTS[kind](tmp_path)
+    for path in list(tmp_path.iterdir()):
+        read(kind, path)
+
+
+def test_damaged_inputs_end_in_data_or_in_an_error_with_a_name(kind: str) -> None:
+    tally = try_mutants(kind, range(COUNTS.get(kind, 100)))
+    assert tally.bad == []
+    assert tally.outcomes.total() == COUNTS.get(kind, 100)
+    assert tally.outcomes["named"] > 0

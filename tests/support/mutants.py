@@ -1,0 +1,416 @@
+"""Damaged inputs by the thousand: each read whole in another process; a crash or a hang there is counted, not met.
+
+    PYTHONPATH=tests python -m support.mutants --count 10000              # every input of the table
+    PYTHONPATH=tests python -m support.mutants --count 10000 rrd mcap     # some
+    PYTHONPATH=tests python -m support.mutants rrd --only 1234            # one again, its error shown
+
+A mutant is a function of its input and number, so that every figure can be had again. A source joins with one line in
+`INPUTS`. Outcomes: `complete` (read to the end), `named` (an error of telecine's that names the file), `unexpected`
+(any other exception), `crash` (the process died), `hang` (no answer for a minute).
+"""
+
+import argparse
+import json
+import random
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+HANG_S = 60
+BATCH = 200
+"""Mutants per process: one that grows is seen in the peak, and does not fill the machine."""
+
+
+def rrd(folder: Path) -> None:
+    from support.pictures import draw_frame_id, to_jpeg, to_png
+    from support.rrd import Encoded, Texts, Vectors, Video, one_of_each, write_rrd
+    from support.video import x264
+
+    times = np.arange(20, dtype=np.int64) * 33_333_333
+    shots = [draw_frame_id(i, 0, 0, 64, 48) for i in range(4)]
+    logged = {
+        "/joints": Vectors(times, np.arange(40.0).reshape(20, 2), names=("a", "b")),
+        "/task": Texts(times[:1], ["pick"]),
+        "/cam": Video(times, x264(20, gop=10), codec="h264"),
+        "/jpeg": Encoded(times[:4], [to_jpeg(shot) for shot in shots]),
+        "/png": Encoded(times[:4], [to_png(shot) for shot in shots], media_type="image/png"),
+    }
+    write_rrd(folder / "footer.rrd", logged, recording_id="r", rows_per_chunk=10)
+    write_rrd(folder / "open.rrd", logged, recording_id="r", rows_per_chunk=10, write_footer=False)
+    each = {name: said for name, said in one_of_each().items() if not isinstance(said, Video | Encoded)}
+    write_rrd(folder / "each.rrd", each, recording_id="r", rows_per_chunk=5)
+    (folder / "unpacked.rrd").write_bytes(_unpacked((folder / "open.rrd").read_bytes()))
+
+
+def _unpacked(data: bytes) -> bytes:
+    """A file without footer whose messages are not compressed, so that damage reaches what is in them."""
+    import io
+
+    from telecine.sources import rrd_messages
+    from telecine.sources.rrd_frames import CHUNK, FRAME, HEADER_BYTES, frames
+
+    out = bytearray(data[:HEADER_BYTES])
+    for frame in frames(io.BytesIO(data), len(data)):
+        body = data[frame.start : frame.start + frame.length]
+        if frame.kind == CHUNK:
+            parts = dict(rrd_messages._fields(memoryview(body)))
+            plain = bytes(rrd_messages._unpacked(parts[5], parts))
+            fields = {**parts, 2: 1, 3: len(plain), 5: plain}
+            body = b"".join(_field(number, value) for number, value in fields.items())
+        out += FRAME.pack(frame.kind, len(body)) + body
+    return bytes(out)
+
+
+def _field(number: int, value: int | bytes | memoryview) -> bytes:
+    """A field of a protobuf message."""
+
+    def varint(left: int) -> bytes:
+        return bytes([left]) if left < 128 else bytes([left & 127 | 128]) + varint(left >> 7)
+
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    return varint(number << 3 | 2) + varint(len(value)) + bytes(value)
+
+
+def mcap(folder: Path) -> None:
+    """With and without compression and checksums, which hide damage from all that comes after them."""
+    from mcap.writer import CompressionType
+
+    from support.mcap import START_NS, Said, coded_picture, some_messages, write_mcap
+    from support.pictures import draw_frame_id, to_jpeg
+
+    picture = coded_picture(START_NS, to_jpeg(draw_frame_id(0, 0, 0, 64, 48)))
+    said = [*some_messages(20), Said("/cam", "sensor_msgs/msg/CompressedImage", picture, START_NS + 9, START_NS)]
+    said.sort(key=lambda one: one.log_ns)
+    bare = {"compression": CompressionType.NONE, "enable_crcs": False}
+    write_mcap(folder / "packed.mcap", said, chunk_size=1500)
+    write_mcap(folder / "bare.mcap", said, chunk_size=1500, **bare)
+    write_mcap(folder / "unchunked.mcap", said, use_chunking=False, **bare)
+
+
+def rosbag(folder: Path) -> None:
+    from support.mcap import some_messages, write_bag
+
+    for compression in ("", "bz2", "lz4"):
+        write_bag(folder / f"{compression or 'plain'}.bag", some_messages(20, ros1=True), compression)
+
+
+def rosbag2(folder: Path) -> None:
+    from support.mcap import some_messages, write_rosbag2
+
+    write_rosbag2(folder / "run", some_messages(20))
+    shutil.copyfile(folder / "run" / "run.db3", folder / "alone.db3")
+    write_rosbag2(folder / "packed", some_messages(20), compression="message")
+
+
+def hdf5(folder: Path) -> None:
+    import h5py
+
+    from support import hdf5 as made
+
+    made.isaaclab(h5py, folder / "isaaclab.hdf5", demos=(0,), steps=6)
+    made.robomimic(h5py, folder / "robomimic.hdf5", steps=5)
+    made.aloha(h5py, folder / "aloha.hdf5", steps=5)
+    made.droid(h5py, folder / "droid" / "trajectory.h5", steps=6, skipped=())
+
+
+def zarr(folder: Path) -> None:
+    import zarr as package
+
+    from support.hdf5 import replay_buffer
+
+    replay_buffer(package, folder / "buffer.zarr", timestamps=True)
+    replay_buffer(package, folder / "umi.zarr", umi=True)
+
+
+def robosandbox(folder: Path) -> None:
+    from support.robosandbox import write_run
+
+    write_run(folder / "run", 8, actions=True)
+
+
+def dataset(folder: Path) -> None:
+    """Read by `verify` and `repair`."""
+    from support.dataset import everything, write
+
+    scratch = folder / "clips"
+    scratch.mkdir()
+    write(folder / "dataset", everything(scratch, (6, 1, 4)))
+    shutil.rmtree(scratch)
+
+
+def plan(folder: Path) -> None:
+    from support.robot import robot_plan
+    from telecine.core.plan import make_plan
+
+    (folder / "plan.yaml").write_text(make_plan(robot_plan("front", "wrist")).to_yaml())
+
+
+INPUTS: dict[str, Callable[[Path], None]] = {
+    "rrd": rrd,
+    "mcap": mcap,
+    "rosbag": rosbag,
+    "rosbag2": rosbag2,
+    "hdf5": hdf5,
+    "zarr": zarr,
+    "robosandbox": robosandbox,
+    "dataset": dataset,
+    "plan": plan,
+}
+"""What makes a folder of sound inputs, each entry of the folder one input, by the name of its format."""
+
+
+def mutated(data: bytes, rng: random.Random) -> bytes:
+    """The bytes with one kind of damage, somewhere."""
+    at = rng.randrange(len(data)) if data else 0
+    size = min(rng.choice((1, 2, 4, 8, 16, 64, 512)), len(data))
+    fill = rng.choice((bytes(size), b"\xff" * size, rng.randbytes(size)))
+    absurd = rng.choice((0xFFFFFFFF, 0x7FFFFFFF, 0x80000000, (1 << 63) - 1, (1 << 64) - 1, 1 << 40))
+    number = absurd.to_bytes(8, "little")[: rng.choice((4, 8))]
+    text = rng.choice((b"../../../../../etc/", b"\n\r\n", b"\xff\xfe\x00", b"/", b"\xc3\x28", b"a" * 4096, b"-1e999"))
+    other = rng.randrange(len(data)) if data else 0
+    match rng.randrange(10):
+        case 0:
+            return data[:at]
+        case 1 | 2:
+            return data[:at] + bytes([(data[at] if data else 0) ^ (1 << rng.randrange(8))]) + data[at + 1 :]
+        case 3:
+            return data[:at] + fill + data[at + size :]
+        case 4 | 5:
+            return data[:at] + number + data[at + len(number) :]
+        case 6:
+            return data[:at] + text + data[at + rng.choice((0, len(text))) :]
+        case 7:
+            return data[:at] + data[at + size :]
+        case 8:
+            return data[:at] + data[other : other + size] + data[at:]
+        case _:
+            return data[:at] + data[other : other + size] + data[at + size :]
+
+
+def make_mutant(kind: str, sound: Path, number: int, target: Path) -> Path:
+    """Mutant `number` of the inputs in `sound`, below `target`."""
+    rng = random.Random(f"{kind} {number}")
+    chosen = rng.choice(sorted(sound.iterdir()))
+    place = target / f"{number:06d}{chosen.suffix}"
+    if chosen.is_file():
+        place.write_bytes(mutated(chosen.read_bytes(), rng))
+        return place
+    shutil.copytree(chosen, place)
+    victim = rng.choice(sorted(path for path in place.rglob("*") if path.is_file()))
+    if rng.randrange(20):
+        victim.write_bytes(mutated(victim.read_bytes(), rng))
+    else:
+        victim.unlink()
+    return place
+
+
+def read(kind: str, path: Path) -> None:
+    """Read everything of an input. Raises: TelecineError, when all is well with us."""
+    match kind:
+        case "plan":
+            from telecine.cli.flags import PlanFlags, plan_of
+
+            plan_of(PlanFlags(), path)
+        case "dataset":
+            _read_dataset(path)
+        case _:
+            for recover in (False, True):
+                _read_recordings(path, recover)
+
+
+def _read_dataset(root: Path) -> None:
+    from telecine.dataset.verify import verify
+    from telecine.repair.repair import repair
+
+    verify(root, decode="all")
+    out = root.with_name(f"{root.name}-out")
+    try:
+        done = repair(root, out)
+        assert done.after == (), [str(f) for f in done.after]
+    finally:
+        shutil.rmtree(out, ignore_errors=True)
+
+
+def _read_recordings(path: Path, recover: bool) -> None:
+    """All streams; an error in one does not end the others, and the first is raised at the end."""
+    from telecine import sources
+    from telecine.core.errors import SourceError, TelecineError
+
+    found = sources.find([path], recover=recover)
+    problems: list[TelecineError] = [SourceError(str(f)) for f in found.findings if f.severity == "error"]
+    for ref in found.refs:
+        try:
+            with sources.open(ref) as recording:
+                for name in recording.streams:
+                    try:
+                        _read_stream(recording.streams[name])
+                    except TelecineError as error:
+                        problems.append(error)
+                dict(recording.attrs)
+        except TelecineError as error:
+            problems.append(error)
+    if problems:
+        raise problems[0]
+
+
+def _read_stream(stream) -> None:  # type: ignore[no-untyped-def]
+    from telecine.core.packets import index_packets
+    from telecine.video.decode import frames
+
+    for clock in ["any"] if stream.static else stream.clocks:
+        count = len(stream.times(clock))
+        rows = np.arange(count)
+        match stream.kind:
+            case "image":
+                for _ in frames(stream, rows, clock):
+                    pass
+            case "video":
+                index = index_packets(stream.packets(clock), stream.schema.encoding)
+                for _ in frames(stream, rows[int(np.argmax(index.keyframe)) :], clock, index=index):
+                    pass
+            case _:
+                stream.take(rows, clock)
+
+
+@dataclass
+class Tally:
+    """What became of mutants."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    bad: list[tuple[int, str]] = field(default_factory=list)
+    """Numbers of those that crashed, hung or raised something else, and what was seen."""
+    peak_mb: int = 0
+
+    def count(self, number: int, outcome: str, detail: str = "") -> None:
+        self.outcomes[outcome] += 1
+        if outcome not in ("complete", "named"):
+            self.bad.append((number, f"{outcome}: {detail}"))
+
+
+def try_mutants(kind: str, numbers: Sequence[int]) -> Tally:
+    """Make and read mutants in processes of their own, a batch in each while nothing goes wrong."""
+    tally = Tally()
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        sound = Path(folder, "sound")
+        sound.mkdir()
+        INPUTS[kind](sound)
+        left = list(numbers)
+        while left:
+            batch, left = left[:BATCH], left[BATCH:]
+            left = _try_batch(kind, sound, batch, tally) + left
+    return tally
+
+
+def _try_batch(kind: str, sound: Path, numbers: Sequence[int], tally: Tally) -> list[int]:
+    """Those that were not tried because the process ended before them."""
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        command = [sys.executable, "-W", "ignore", "-m", "support.mutants", "--child", kind, str(sound), folder]
+        log = Path(folder, "log")
+        with (
+            log.open("wb") as errors,
+            subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, cwd=Path(__file__).parents[1]
+            ) as child,
+        ):
+            assert child.stdin is not None
+            assert child.stdout is not None
+            for position, number in enumerate(numbers):
+                answer = _asked(child, number)
+                if answer is None:
+                    hung = child.poll() is None
+                    child.kill()
+                    child.wait()
+                    tail = log.read_bytes()[-400:].decode(errors="replace").replace("\n", " ")
+                    tally.count(number, "hang" if hung else "crash", f"{child.returncode} {tail}")
+                    return list(numbers[position + 1 :])
+                tally.count(number, answer["outcome"], answer["detail"])
+                tally.peak_mb = max(tally.peak_mb, answer["peak_mb"])
+            child.stdin.close()
+    return []
+
+
+def _asked(child, number):  # type: ignore[no-untyped-def]
+    """The child's answer; None when it died or says nothing for too long."""
+    import select
+
+    try:
+        child.stdin.write(f"{number}\n".encode())
+        child.stdin.flush()
+    except OSError:
+        child.wait()
+        return None
+    ready, _, _ = select.select([child.stdout], [], [], HANG_S)
+    line = child.stdout.readline() if ready else b""
+    if ready and not line:
+        child.wait()
+    return json.loads(line) if line else None
+
+
+def answers(kind: str, sound: Path, folder: Path) -> Iterator[str]:
+    """In the child: a line for each number that comes in."""
+    from telecine.core.errors import TelecineError
+
+    for line in sys.stdin:
+        path = make_mutant(kind, sound, int(line), folder)
+        try:
+            read(kind, path)
+            outcome, detail = "complete", ""
+        except TelecineError as error:
+            outcome, detail = "named", str(error)
+        except Exception:
+            outcome, detail = "unexpected", "".join(traceback.format_exc().splitlines(keepends=True)[-3:])
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        yield json.dumps({"outcome": outcome, "detail": detail[:600], "peak_mb": peak})
+
+
+def _show_one(kind: str, number: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        sound = Path(folder, "sound")
+        sound.mkdir()
+        INPUTS[kind](sound)
+        path = make_mutant(kind, sound, number, Path(folder))
+        print(path.name, flush=True)
+        read(kind, path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kinds", nargs="*", default=list(INPUTS), help="default: all")
+    parser.add_argument("--count", type=int, default=300)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--only", type=int, help="one mutant, in this process, its error as it comes")
+    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.child:
+        kind, sound, folder = given.child
+        for answer in answers(kind, Path(sound), Path(folder)):
+            print(answer, flush=True)
+        return
+    if given.only is not None:
+        _show_one(given.kinds[0], given.only)
+        return
+    print("| input | tried | complete | named error | unexpected | crash | hang | peak memory |", flush=True)
+    for kind in given.kinds:
+        tally = try_mutants(kind, range(given.first, given.first + given.count))
+        told = [tally.outcomes[name] for name in ("complete", "named", "unexpected", "crash", "hang")]
+        print(f"| {kind} | {given.count} | {' | '.join(map(str, told))} | {tally.peak_mb} MB |", flush=True)
+        for number, detail in tally.bad:
+            print(f"  {kind} {number}: {detail}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
