@@ -246,6 +246,51 @@ def test_no_picture_of_a_stream_with_b_frames_is_repeated():
     assert (index.repeats, index.no_repeats) == (None, "B-frames are about")
 
 
+def repeating(times, **changes):
+    """The index of a keyframe, a picture that is repeated, and another."""
+    sets = (sps(**changes), pps())
+    lsb = 2 if changes else None
+    packets_before = packets(idr(lsb=0 if changes else None), slice_(1, PLAIN_P, lsb=lsb), sets=sets)
+    repeater = Repeater()
+    for packet in packets_before:
+        repeater.read(packet)
+    first = with_unit(packets_before[0], repeater.own_set())
+    repeats = [repeater.repeat() for _ in range(times)]
+    after = annex_b(slice_(2, PLAIN_P, lsb=None if lsb is None else 20))
+    return index_packets([first, packets_before[1], *repeats, after], "h264")
+
+
+@pytest.mark.parametrize("changes", [{}, COUNTED])
+def test_repeats_that_share_a_place_are_no_damage(changes):
+    index = repeating(4, **changes)
+    assert index.problems == ()
+    assert index.display.tolist() == list(range(7))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        LIST + se(1) + ue(48),
+        LIST + se(0) + ue(47),
+        LIST + se(0) + ue(48) + "1",
+        "1" + ue(0) + "0" + se(0) + ue(48),
+        LIST,
+    ],
+)
+def test_other_pictures_that_share_a_place_are_damage(body):
+    kind = bytes([1]) + packed(ue(0) + ue(5) + ue(0) + u(2, 4), body)
+    same = [annex_b(kind), annex_b(kind)]
+    index = index_packets([*packets(idr(), slice_(1, PLAIN_P)), *same], "h264")
+    assert index.problems == ((3, "it is shown at the same time as packet 2"),)
+
+
+def test_pictures_of_another_coding_that_share_a_place_are_damage():
+    kind = bytes([1]) + packed(ue(0) + ue(5) + ue(0) + u(2, 4), LIST, se(0), ue(48))
+    for sets in ((sps(), pps(coding="1")), (sps(), pps(filter="10"))):
+        index = index_packets([*packets(idr(), slice_(1, PLAIN_P), sets=sets), annex_b(kind), annex_b(kind)], "h264")
+        assert index.problems == ((3, "it is shown at the same time as packet 2"),)
+
+
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 4), st.sampled_from([0, 1, 3, ENDLESS])), min_size=1))
 def test_room_never_reaches_the_next_picture(pictures):
     restarts = np.array([i == 0 or key for i, (key, _, _) in enumerate(pictures)])

@@ -172,6 +172,9 @@ def spliced(name, rows, path, copy="always"):
     stored = list(read_clip(clip.path))
     assert clip.frames == len(stored)
     assert clip.gop == max(np.diff([*(i for i, (_, _, key) in enumerate(stored) if key), len(stored)]))
+    read = index_packets([data for data, _, _ in stored], name.split()[0])
+    assert (read.problems, read.formats) == ((), index.formats)
+    assert read.display.tolist() == [display for _, display, _ in stored]
     frames = video.decode([bytes(data) for data, _, _ in stored], name.split()[0])
     assert [stored[frame.pts][1] for frame in frames] == list(range(len(stored)))
     assert {(f.format.name, int(f.colorspace), int(f.color_range)) for f in frames} == tags(name)

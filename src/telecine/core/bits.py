@@ -60,6 +60,10 @@ class Bits:
         code = self.ue()
         return (code + 1) // 2 if code & 1 else -(code // 2)
 
+    def at_end(self) -> bool:
+        """Whether nothing but the stop bit and the zeros behind it are left."""
+        return self._left > 0 and self._value == 1 << (self._left - 1)
+
 
 class BitWriter:
     """Writes a header from its first bit, in the terms in which `Bits` reads it."""

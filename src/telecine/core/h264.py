@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from telecine.core.bits import LONGEST, Bits, HeaderError, at_most
-from telecine.core.h264_marking import Coding, coding, obstacle
+from telecine.core.h264_marking import Coding, coding, obstacle, shows_again
 from telecine.core.nal import ParameterSets, has_recovery_point, leading, nothing_shown, payload, vui_colour
 from telecine.core.recording import Buffer
 from telecine.core.unit import ENDLESS, LARGEST_PX, MATRICES, Entry, Unit, pixel_format
@@ -242,7 +242,8 @@ class H264:
         entry: Entry = "key" if idr else "none" if recovery is None else _recovery(recovery, slice_type)
         fixed = _obstacle(sps, reference=reference) or obstacle(bits, slice_type, used, idr=idr)
         repeats = 0 if fixed else ENDLESS if sps.poc_type == 2 else (1 << sps.poc_lsb_bits - 1) - 1
-        return Unit(self._order, idr, entry, reference, 0, False, sps.format, problem, repeats, fixed)
+        again = not reference and shows_again(bits, slice_type, used, sps.macroblocks)
+        return Unit(self._order, idr, entry, reference, 0, False, sps.format, problem, repeats, fixed, again)
 
     def _used_by(self, pps_id: int) -> tuple[Sps, Coding]:
         pps = self._sets.parsed((1, pps_id), "picture parameter set")

@@ -27,8 +27,9 @@ class Coding:
     references: tuple[int, int] = (1, 1)
     """num_ref_idx_default_active of list 0 and list 1."""
     weighted_p: bool = False
-    weighted_b: bool = False
     redundant: bool = False
+    plain: bool = False
+    """CAVLC and none of the options: what `core/pskip.py` writes."""
 
 
 def coding(raw: bytes) -> Coding:
@@ -37,16 +38,16 @@ def coding(raw: bytes) -> Coding:
     try:
         bits.ue()
         bits.ue()
-        bits.flag()
-        bottom_field_order = bits.flag()
+        cabac, bottom_field_order = bits.flag(), bits.flag()
         if bits.ue():
             return Coding("macroblocks are in slice groups (FMO)")
         references = (1 + at_most(bits.ue(), 31, "references"), 1 + at_most(bits.ue(), 31, "references"))
-        weighted_p, weighted_b = bits.flag(), bits.u(2) == 1
+        weighted_p, _ = bits.flag(), bits.u(2)
         for _ in range(3):
             bits.se()
-        bits.u(2)
-        return Coding("", bottom_field_order, references, weighted_p, weighted_b, bits.flag())
+        optional, redundant = bits.u(2), bits.flag()
+        plain = not (cabac or bottom_field_order or weighted_p or optional or redundant) and references == (1, 1)
+        return Coding("", bottom_field_order, references, weighted_p, redundant, plain)
     except HeaderError as error:
         return Coding(f"its picture parameter set cannot be read: {error}")
 
@@ -62,6 +63,17 @@ def obstacle(bits: Bits, slice_type: int, used: Coding, *, idr: bool) -> str:
         return _obstacle(bits, slice_type, used, idr=idr)
     except HeaderError as error:
         return f"its slice header cannot be read to the end: {error}"
+
+
+def shows_again(bits: Bits, slice_type: int, used: Coding, macroblocks: int) -> bool:
+    """Whether the picture that nothing refers to, whose slice header goes on with `bits`, skips all `macroblocks`."""
+    if slice_type != _P or not used.plain:
+        return False
+    try:
+        default = bits.u(2) == 0 and bits.se() == 0  # the list of references; slice_qp_delta
+        return default and bits.ue() == macroblocks and bits.at_end()
+    except HeaderError:
+        return False
 
 
 def _obstacle(bits: Bits, slice_type: int, used: Coding, *, idr: bool) -> str:

@@ -48,7 +48,9 @@ def _index(units: Sequence[Unit], sizes: Sequence[int], formats: tuple[PictureFo
     if not units:
         nothing, never = np.empty(0, np.int64), np.empty(0, np.bool_)
         return PacketIndex(keyframe=never, display=nothing, disposable=never, sizes=nothing, formats=())
-    orders, restarts, entries, references, layers, leadings, _, problems, repeats, fixed = zip(*units, strict=True)
+    orders, restarts, entries, references, layers, leadings, _, problems, repeats, fixed, again = zip(
+        *units, strict=True
+    )
     period, order = np.cumsum(np.array(restarts, np.int64)), np.array(orders, np.int64)
     shown = np.lexsort((order, period))
     display = np.empty(len(units), np.int64)
@@ -64,7 +66,7 @@ def _index(units: Sequence[Unit], sizes: Sequence[int], formats: tuple[PictureFo
         formats=formats,
         open_gop=open_gop,
         intra_refresh="refresh" in entries and int(keyframe.sum()) <= 1,
-        problems=_problems(problems, period[shown], order[shown], shown),
+        problems=_problems(problems, again, period[shown], order[shown], shown),
         repeats=often if often.any() else None,
         no_repeats=why_not,
         counts_on=_counts_on(entries),
@@ -90,12 +92,17 @@ def _counts_on(entries: Sequence[Entry]) -> Flags | None:
     return np.array([entry == "cra" for entry in entries]) if "cra" in entries else None
 
 
-def _problems(told: Sequence[str], period: Rows, order: Rows, shown: Rows) -> tuple[tuple[int, str], ...]:
-    """Those of single packets, and packets that share a place; period, order and shown are in display order."""
+def _problems(
+    told: Sequence[str], again: Sequence[bool], period: Rows, order: Rows, shown: Rows
+) -> tuple[tuple[int, str], ...]:
+    """Those of single packets, and packets that share a place; period, order and shown are in display order.
+
+    Pictures that only repeat the one before may share theirs: which of them comes first cannot be seen.
+    """
     found = [(i, problem) for i, problem in enumerate(told) if problem]
     same = (np.diff(period) == 0) & (np.diff(order) == 0)
     for before, after in zip(shown[:-1][same].tolist(), shown[1:][same].tolist(), strict=True):
-        if not told[before] and not told[after]:
+        if not told[before] and not told[after] and not again[after]:
             found.append((after, f"it is shown at the same time as packet {before}"))
     return tuple(sorted(found))
 

@@ -30,6 +30,7 @@ class Unit(NamedTuple):
     problem: why the packet is damaged; the other fields are guesses then.
     repeats: how many skipped pictures may follow that show it again, as far as its own headers tell.
     fixed: why none may, "" when some may.
+    again: it shows the picture before once more (`core/pskip.py`).
     """
 
     order: int
@@ -42,6 +43,7 @@ class Unit(NamedTuple):
     problem: str = ""
     repeats: int = 0
     fixed: str = NOT_H264
+    again: bool = False
 
 
 def pixel_format(chroma: int, depth: int, *, full_range: bool, rgb: bool = False) -> str:
