@@ -71,8 +71,9 @@ def build(ref: Ref, tell: Tell, *, plan: Plan, bench: Bench) -> Outcome:
     try:
         return _made(ref, plan, bench, coded)
     except TelecineError as error:
-        if _disk_is_full(error):
-            raise DatasetError(f"no space left: {bench.scratch} cannot take the clips of {ref.label}") from error
+        problem = _disk_problem(error, bench.scratch)
+        if problem:
+            raise DatasetError(f"{problem}: {bench.scratch} cannot take the episode of {ref.label}: {error}") from error
         return rejection(error, ref)
     except Exception as error:  # noqa: BLE001  the border: an unknown failure costs one recording, with its name
         text = f"{type(error).__name__}: {error}"
@@ -114,13 +115,18 @@ def _of_a_moving_source(episode: Episode) -> Episode:
     return replace(episode, findings=(*episode.findings, note))
 
 
-def _disk_is_full(error: BaseException | None) -> bool:
-    """True when a full disk or quota is behind the error: then every further recording would fail as well."""
-    while error is not None:
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-            return True
-        error = error.__cause__
-    return False
+def _disk_problem(error: BaseException, scratch: Path) -> str:
+    """What is wrong with the disk below `scratch`, if that is behind the error: every further recording would fail."""
+    ours = str(scratch) in str(error)  # a disk can fail under a recording as well, and that costs one recording
+    cause: BaseException | None = error
+    while cause is not None:
+        number = getattr(cause, "errno", None)
+        if number in (errno.ENOSPC, errno.EDQUOT):
+            return "no space left"
+        if ours and isinstance(cause, OSError):
+            return "writing failed"
+        cause = cause.__cause__
+    return ""
 
 
 def choose_codecs(ref: Ref, tell: Tell, *, plan: Plan) -> Plan | None:

@@ -74,7 +74,8 @@ class Stage:
                 self._restore()
                 raise
         self._published = True
-        _sync(self.root.parent)
+        with suppress(OSError):  # it is there; a power cut in the next seconds could at most bring the old one back
+            _sync(self.root.parent)
 
     def close(self) -> None:
         """Remove what is left of the stage and let the next writer in. May be called again."""
