@@ -222,7 +222,7 @@ def test_interrupting_ends_with_exit_code_130(here, monkeypatch):
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("telecine.compat.rerun_export.convert", interrupted)
+    monkeypatch.setattr("telecine.compat.command.convert", interrupted)
     assert run(README_EXAMPLE) == 130
 
 

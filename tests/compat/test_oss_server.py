@@ -14,7 +14,7 @@ from telecine.dataset.reader import Dataset
 SEED = r"""
 oss_server_lerobot \
   --rrd-dir /path/to/rrds \
-  --output /tmp/lerobot_dataset \
+  --output /path/to/lerobot_dataset \
   --dataset-name robot_runs \
   --fps 10 \
   --index real_time \
