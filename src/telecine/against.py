@@ -27,7 +27,8 @@ from telecine.episodes import split_refs
 from telecine.pipeline import Options, find
 from telecine.video.colour import to_rgb
 from telecine.video.decode import frames
-from telecine.video.read import decode_at
+from telecine.video.depth import to_codes
+from telecine.video.read import decode_at, depth_at
 from telecine.videos import Indexes, index_videos
 
 ROWS = 25
@@ -197,12 +198,14 @@ def _compare_pictures(case: _Case, bound: Bound, indexes: Indexes) -> Iterator[F
         allowed, others = _allowed_pictures(case, bound, times, int(case.ticks[row]))
         around = sorted({*allowed, *others})
         path, frame = case.dataset.frame(key, case.episode, row)
-        ((_, shown),) = decode_at(str(path), [frame])
+        depth = stream.kind == "image" and stream.schema.unit is not None
+        ((_, shown),) = (depth_at if depth else decode_at)(str(path), [frame])
         size = (shown.shape[1], shown.shape[0])
         pictures = np.array(around, np.int64)
         pictures = pictures if stream.kind == "image" else pictures_of(stream, pictures)
         shots = frames(stream, pictures, source.clock, index=indexes.get((stream.name, source.clock)))
-        distance = {r: _distance(shown, to_rgb(f, size)) for r, f in zip(around, shots, strict=True)}
+        plain = (to_codes(f, key) if depth else to_rgb(f, size) for f in shots)
+        distance = {r: _distance(shown, picture) for r, picture in zip(around, plain, strict=True)}
         best = min(distance, key=lambda r: distance[r])
         nearest = min(distance[r] for r in allowed)
         if nearest > FAR or nearest > 1.5 * distance[best] + 1.0:
@@ -230,5 +233,5 @@ def _allowed_pictures(case: _Case, bound: Bound, times: list[int], tick: int) ->
     return sorted(allowed), sorted(r for r in beside if 0 <= r < len(times))
 
 
-def _distance(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> float:
+def _distance(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
     return float(np.mean(np.abs(a.astype(np.int16) - b.astype(np.int16))))

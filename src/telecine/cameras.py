@@ -20,13 +20,14 @@ from telecine.core.match import windows
 from telecine.core.pictures import told
 from telecine.core.place import Pick, Placed, place
 from telecine.core.plan import IMAGES, Feature, Plan
-from telecine.core.recording import Recording
+from telecine.core.recording import Recording, Stream
 from telecine.core.splice import Copied, Splice
 from telecine.core.steady import steady_rows
 from telecine.core.time import SECOND, Rows, Times
 from telecine.core.video import LONG_GOP, TAGGED, Clip, Encode, PacketIndex, Wish
 from telecine.video.decode import frames
 from telecine.video.encode import encode
+from telecine.video.presets import depth_wish
 from telecine.video.presets import wish as preset_wish
 from telecine.video.splice import splice
 from telecine.videos import Indexes, damage_text, index_videos
@@ -97,7 +98,7 @@ def prepare(recording: Recording, plan: Plan) -> Prepared:
     for pick in placed.picks:
         stream = pick.source.stream
         index = indexes.get((stream.name, pick.source.clock))
-        wish = wish_of(plan, pick.feature)
+        wish = wish_of(plan, pick.feature, stream)
         rows = pick.rows
         decision: Splice | Encode
         if index is None:
@@ -131,7 +132,7 @@ def _steady(plan: Plan, indexes: Indexes, bound: Bound, ticks: Times, rows: Rows
     reach = (tick if causal else tick // 2) + (tick // 2 if slack == "auto" else slack)
     allowed = windows(times, ticks, reach if limit_ns is None else min(reach, limit_ns), causal=causal)
     pictures = pictures_of(source.stream, np.arange(times.size))
-    return steady_rows(allowed, pictures, index, wish_of(plan, feature))
+    return steady_rows(allowed, pictures, index, wish_of(plan, feature, source.stream))
 
 
 def _check_damage(pick: Pick, rows: Rows, index: PacketIndex, where: str) -> None:
@@ -159,9 +160,11 @@ def code(prepared: Prepared, plan: Plan, scratch: Path, coded: Callable[[], None
     return prepared.placed.with_clips(tuple(clips), prepared.findings)
 
 
-def wish_of(plan: Plan, feature: Feature) -> Wish:
+def wish_of(plan: Plan, feature: Feature, stream: Stream) -> Wish:
     """The plan's video wish for a camera, with the preset's choices filled in. Raises: PlanError."""
     video = plan.video_of(feature)
+    if stream.kind == "image" and stream.schema.unit in ("mm", "m"):
+        return depth_wish(video)
     return preset_wish(video.preset, video.codec, video.crf, video.gop, size=video.size, copy=video.copy_policy)
 
 

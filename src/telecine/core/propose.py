@@ -248,7 +248,12 @@ def _cameras(streams: Sequence[StreamSummary], notes: _Notes) -> dict[str, Strea
         if not stream.is_camera:
             continue
         deep = stream.camera is not None and stream.camera.pix_fmt.startswith("gray16")
-        if deep or DEPTH_WORDS & words(stream.name):
+        if stream.unit in ("mm", "m"):
+            notes.guesses.append(
+                f"{stream.name} is depth: left out, because policies for colour fail on it; add it as "
+                "`observation.images.NAME` to store it as 12-bit depth"
+            )
+        elif deep or DEPTH_WORDS & words(stream.name):
             notes.guesses.append(f"{stream.name} seems to be depth, which video would cut to 8 bits: left out")
         else:
             cameras.append(stream)

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from telecine.core.depth import LEVELS, depth_levels
+
 Floats = npt.NDArray[np.float64]
 Parts = Callable[[], Iterable[npt.NDArray[Any]]]
 """Gives the parts of a column, (n, *shape) each, from the start at every call."""
@@ -79,12 +81,15 @@ def column_stats(values: npt.NDArray[Any]) -> Stats:
 def camera_stats(histogram: npt.NDArray[np.int64], sampled: int) -> Stats:
     """Statistics of pictures from how often each 8-bit level occurs.
 
-    histogram: (channels, 256) counts, at least one in each channel; sampled: pictures that went into it.
+    histogram: (3, 256) counts of colours or (1, 4096) of depth codes, at least one in each channel; sampled: pictures
+        that went into it. Statistics are in [0, 1] for colours, in mm for depth.
     """
-    levels = np.arange(histogram.shape[1], dtype=np.float64)
+    depth = histogram.shape == (1, LEVELS)
+    levels = depth_levels() if depth else np.arange(histogram.shape[1], dtype=np.float64)
+    scale = 1.0 if depth else 255.0
     total = histogram.sum(axis=1)
-    low = np.argmax(histogram > 0, axis=1).astype(np.float64)
-    high = levels[-1] - np.argmax(histogram[:, ::-1] > 0, axis=1)
+    low = levels[np.argmax(histogram > 0, axis=1)]
+    high = levels[::-1][np.argmax(histogram[:, ::-1] > 0, axis=1)]
     mean = np.clip((histogram @ levels) / total, low, high)
     spread = levels[None] - mean[:, None]
     std = np.sqrt(np.sum(histogram * spread**2, axis=1) / total)
@@ -92,8 +97,9 @@ def camera_stats(histogram: npt.NDArray[np.int64], sampled: int) -> Stats:
     for channel, (of_levels, bins) in enumerate(zip(histogram, _bins(levels, low, high, EPISODE_BINS), strict=True)):
         np.add.at(counts[channel], bins, of_levels)
     quantiles = _quantiles(counts, low, high)
-    moments = Moments(_picture(low), _picture(high), _picture(mean), _picture(std), sampled)
-    return Stats(moments, np.stack([_picture(quantile) for quantile in quantiles]))
+    low, high, mean, std = (_picture(values, scale) for values in (low, high, mean, std))
+    moments = Moments(low, high, mean, std, sampled)
+    return Stats(moments, np.stack([_picture(quantile, scale) for quantile in quantiles]))
 
 
 def pooled_pictures(one: Stats, other: Stats) -> Stats:
@@ -184,6 +190,6 @@ def _quantiles(counts: npt.NDArray[np.int64], low: Floats, high: Floats) -> Floa
     return np.clip(found, low, high)
 
 
-def _picture(values: Floats) -> Floats:
-    """(channels,) levels as (channels, 1, 1) in [0, 1]."""
-    return values.reshape(-1, 1, 1) / 255.0
+def _picture(values: Floats, scale: float) -> Floats:
+    """(channels,) levels as (channels, 1, 1), divided by `scale`."""
+    return values.reshape(-1, 1, 1) / scale

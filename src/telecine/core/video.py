@@ -89,6 +89,8 @@ class Wish:
     preset: Literal["train", "lerobot", "archive", "images"]
     size: tuple[int, int] | None = None
     """(width, height) in px, or None to keep the source's."""
+    depth: bool = False
+    """Distances instead of colours: always encoded, without loss, from the pictures' full depth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ class Clip:
     gop: int
     """Longest distance between keyframes."""
     histogram: npt.NDArray[np.int64]
-    """(channels, 256) counts of 8-bit RGB values over the sampled pixels, for statistics."""
+    """(3, 256) counts of 8-bit RGB values, or (1, 4096) of depth codes, over the sampled pixels, for statistics."""
     sampled: int
     """Pictures that went into `histogram`."""
     encoded: int = 0

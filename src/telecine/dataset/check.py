@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from telecine.core.depth import LEVELS, is_depth
 from telecine.core.episode import Column, Episode
 from telecine.core.errors import DatasetError
 from telecine.core.video import Clip, PictureFormat
@@ -165,8 +166,9 @@ def _clip_problems(clip: Clip, count: int, fps: int, limits: Limits) -> Iterator
         )
     if not Path(clip.path).is_file():
         yield f"the clip {Path(clip.path).name} is gone"
-    if clip.histogram.shape != (3, 256) or clip.sampled < 1 or not np.all(np.sum(clip.histogram, axis=1)):
+    shape = (1, LEVELS) if is_depth(clip.format.pix_fmt) else (3, 256)
+    if clip.histogram.shape != shape or clip.sampled < 1 or not np.all(np.sum(clip.histogram, axis=1)):
         yield (
-            f"got a histogram of shape {clip.histogram.shape} from {clip.sampled} pictures, expected (3, 256) "
+            f"got a histogram of shape {clip.histogram.shape} from {clip.sampled} pictures, expected {shape} "
             "with counts in every channel"
         )

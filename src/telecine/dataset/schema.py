@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from telecine.core.arrow import array
+from telecine.core.depth import ENCODER, UNIT, is_depth
 from telecine.core.episode import Column, Episode
 from telecine.core.stats import STATISTICS
 from telecine.core.video import PictureFormat
@@ -220,11 +221,13 @@ def _camera_entry(camera: Camera, fps: int) -> JsonObject:
     picture = camera.format
     entry: JsonObject = {
         "dtype": "image" if camera.in_rows else "video",
-        "shape": [picture.height, picture.width, 3],
+        "shape": [picture.height, picture.width, 1 if is_depth(picture.pix_fmt) else 3],
         "names": PICTURE_NAMES,
     }
     if not camera.in_rows:
+        depth = is_depth(picture.pix_fmt)
         entry["info"] = {
+            **({"depth_unit": UNIT, **ENCODER} if depth else {}),
             "video.height": picture.height,
             "video.width": picture.width,
             "video.codec": picture.codec,
@@ -233,7 +236,7 @@ def _camera_entry(camera: Camera, fps: int) -> JsonObject:
             "video.channels": 1 if picture.pix_fmt.startswith("gray") else 3,
             "has_audio": False,
             **camera.encoder,
-            "is_depth_map": False,
+            "is_depth_map": depth,
         }
     return entry
 

@@ -19,7 +19,7 @@ from telecine.dataset.verify_stats import floats
 from telecine.dataset.verify_video import Video
 from telecine.video.colour import to_rgb
 from telecine.video.decode import frames
-from telecine.video.read import decode_all, decode_at
+from telecine.video.read import decode_all, decode_at, depth_at
 
 Depth = Literal["all", "sample", "none"]
 Floats = npt.NDArray[np.float64]
@@ -49,6 +49,7 @@ class Seen:
 def check_video_pictures(video: Video, told: Told, depth: Depth, notes: Notes) -> dict[int, Seen]:
     """Decode pictures of a video: what was seen of each episode that was looked at."""
     if told.features[video.key].is_depth:
+        _check_depth(video, told, depth, notes)
         return {}
     wanted = {
         _cheap(first + row, first, video, depth): episode.index
@@ -74,6 +75,19 @@ def check_video_pictures(video: Video, told: Told, depth: Depth, notes: Notes) -
     except (TelecineError, UnicodeDecodeError) as error:
         notes.error("verify-video", where, f"cannot be decoded: {error}")
     return seen
+
+
+def _check_depth(video: Video, told: Told, depth: Depth, notes: Notes) -> None:
+    """Decode pictures of depth: whether that works, and whether they have the size that is declared."""
+    wanted = sorted({first + row for episode, first in _chosen(video.episodes, depth) for row in _rows(episode, depth)})
+    try:
+        for number, codes in depth_at(str(told.root / video.name), wanted if depth != "none" else []):
+            if codes.shape != told.features[video.key].shape[:2]:
+                found = f"found picture {number} of shape {codes.shape}"
+                notes.error("verify-video", video.name, f"{found}, declared is {told.features[video.key].shape[:2]}")
+                return
+    except (TelecineError, UnicodeDecodeError) as error:
+        notes.error("verify-video", video.name, f"cannot be decoded: {error}")
 
 
 def check_row_pictures(told: Told, key: str, depth: Depth, notes: Notes) -> dict[int, Seen]:

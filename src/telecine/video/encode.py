@@ -15,6 +15,7 @@ from telecine.core.errors import VideoError
 from telecine.core.video import Clip, PictureFormat, Wish
 from telecine.video.clip import ClipWriter
 from telecine.video.colour import to_rgb, to_rgb24, to_yuv420p
+from telecine.video.depth import DepthHistogram, depth_pictures
 from telecine.video.encoder import coded, open_encoder
 from telecine.video.histogram import Histogram, sample_indices
 from telecine.video.presets import encoder_info, encoder_options, size_problem
@@ -33,6 +34,8 @@ def encode(
 ) -> Clip:
     """A clip at `path` of exactly `count` pictures, in the codec that `wish` says; PNG for preset `images`.
 
+    Depth (`wish.depth`) is stored in 12 bits, as `core/depth.py` says.
+
     frames: of any pixel format, all of one size unless `wish.size` is given. The same frame object again is
         converted once. Frames that already have the encoder's format are used up: their pts is overwritten.
     key: the camera, for messages and for the clip. why: the reason for encoding, for the report.
@@ -42,8 +45,13 @@ def encode(
     """
     if count < 1:
         raise VideoError(f"{key}: there are no pictures to encode")
-    histogram = Histogram()
-    pictures = _pictures(frames, wish, count=count, key=key, histogram=histogram)
+    histogram: Histogram | DepthHistogram
+    if wish.depth:
+        histogram = DepthHistogram()
+        pictures = depth_pictures(frames, count=count, key=key, histogram=histogram)
+    else:
+        histogram = Histogram()
+        pictures = _pictures(frames, wish, count=count, key=key, histogram=histogram)
     first = next(pictures)
     setup = encoder_options(wish, threads=threads)
     encoder = open_encoder(setup, (first.width, first.height), fps, key=key, threads=threads)

@@ -13,7 +13,9 @@ same bytes on any machine.
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from telecine.core.depth import ENCODER, PIX_FMT
 from telecine.core.errors import PlanError
+from telecine.core.plan import Video
 from telecine.core.recording import Codec
 from telecine.core.video import Wish
 from telecine.video.encoder import Setup
@@ -61,6 +63,7 @@ _X264_ARCHIVE = {"bf": "0", "x264-params": "scenecut=0"}
 # Leading pictures of an open group cannot be decoded after a seek: 29 of 60 reads fail in torchcodec.
 _X265 = {"x265-params": "open-gop=0:bframes=0:scenecut=0"}
 # Higher levels cost 1.5 to 4 times the time for 5 to 12 % of the bytes; other filters give up to 40 % more bytes.
+_DEPTH = {"x265-params": "lossless=1:open-gop=0:bframes=0:scenecut=0"}
 _PNG = {"compression_level": "1", "pred": "paeth"}
 
 
@@ -98,6 +101,27 @@ def wish(
     return out
 
 
+def depth_wish(video: Video) -> Wish:
+    """How depth is stored: LeRobot's one way, H.265 without loss, whatever the preset of other cameras is.
+
+    Raises:
+        PlanError: the feature's own video settings ask for what that way cannot give; all of it is named.
+    """
+    asked = {
+        "preset": video.preset if video.preset == "images" else None,
+        "codec": video.codec if video.codec != "hevc" else None,
+        "crf": video.crf, "gop": video.gop, "size": video.size,
+        "copy": video.copy_policy if video.copy_policy == "always" else None,
+    }  # fmt: skip
+    wrong = [f"{name}: {value}" for name, value in asked.items() if value is not None]
+    if wrong:
+        raise PlanError(
+            f"video.{', '.join(wrong)}: depth is stored as lossless 12-bit H.265, LeRobot's one way; give the feature "
+            "`video: {}` of its own to leave such settings to the other cameras"
+        )
+    return Wish(codec="hevc", copy="never", crf=30, gop=2, preset="lerobot", depth=True)
+
+
 def _quality_problems(wish: Wish) -> list[str]:
     problems = []
     if not 0 <= wish.crf <= _MOST_CRF[wish.codec]:
@@ -132,6 +156,10 @@ def encoder_options(wish: Wish, *, threads: int = 1) -> Setup:
 
     Keyframes stand at multiples of `wish.gop` exactly, and nothing refers across them.
     """
+    if wish.depth:
+        x265 = f"{_DEPTH['x265-params']}:keyint={wish.gop}:min-keyint={wish.gop}:log-level=error:pools={threads}"
+        own = {"g": str(wish.gop), "crf": str(wish.crf), "x265-params": f"{x265}:frame-threads=1"}
+        return Setup("libx265", PIX_FMT, own)
     common = {"g": str(wish.gop), "crf": str(wish.crf), "preset": str(_effort(wish))}
     match wish.codec:
         case "h264":
@@ -163,6 +191,16 @@ def encoder_info(wish: Wish) -> dict[str, Any]:
     """
     if wish.codec == "png":
         return {}
+    if wish.depth:
+        return {
+            "video.g": wish.gop,
+            "video.crf": wish.crf,
+            "video.preset": None,
+            "video.fast_decode": 0,
+            "video.video_backend": "pyav",
+            "video.extra_options": dict(_DEPTH),
+            **ENCODER,
+        }
     return {
         "video.g": wish.gop,
         "video.crf": wish.crf,

@@ -13,7 +13,9 @@ from typing import TypeAlias
 
 import av
 import numpy as np
+import numpy.typing as npt
 
+from telecine.core.depth import is_depth
 from telecine.core.errors import VideoError
 from telecine.core.time import Rows
 from telecine.video.colour import Rgb, to_rgb
@@ -120,6 +122,30 @@ def decode_all(path: str) -> Iterator[Rgb]:
 def decode_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, Rgb]]:
     """(number, picture) of the wanted pictures, each once, in increasing order; a picture is (height, width, 3) uint8.
 
+    Raises:
+        VideoError: see `frames_at`.
+    """
+    for number, frame in frames_at(path, frames):
+        yield number, _rgb(frame, path)
+
+
+def depth_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, npt.NDArray[np.uint16]]]:
+    """(number, codes) of the wanted pictures of a depth video, like `decode_at`; codes are (height, width) uint16.
+
+    Raises:
+        VideoError: the video holds no depth; see `frames_at`.
+    """
+    for number, frame in frames_at(path, frames):
+        if not is_depth(frame.format.name):
+            raise VideoError(f"{path}: picture {number} is {frame.format.name}, not depth in 12 bits")
+        plane = frame.planes[0]
+        rows = np.frombuffer(plane, "<u2").reshape(-1, plane.line_size // 2)
+        yield number, rows[: frame.height, : frame.width].copy()
+
+
+def frames_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, av.VideoFrame]]:
+    """(number, frame) of the wanted pictures, each once, in increasing order.
+
     Decodes from the keyframe before each, and on from the last one when that is nearer.
 
     Raises:
@@ -142,7 +168,7 @@ def decode_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, Rgb]]:
             if abs(frame.pts - number * ticks) * base >= TOLERANCE_S:
                 raise VideoError(f"{path}: picture {number} lies at {float(frame.pts * base):.6f} s, not on the grid")
             last = number
-            yield number, _rgb(frame, path)
+            yield number, frame
 
 
 def _keyframe_before(scout: _Input, number: int, ticks: Fraction) -> tuple[int, int]:

@@ -1,0 +1,77 @@
+"""Depth pictures as 12-bit frames, with the histogram that their statistics need."""
+
+from collections.abc import Iterable, Iterator
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from telecine.core.depth import LEVELS, PIX_FMT, Unit, depth_codes
+from telecine.core.errors import VideoError
+from telecine.video.colour import copy_plane
+from telecine.video.histogram import pixel_stride, sample_indices
+
+_UNITS: dict[str, Unit] = {"gray16le": "mm", "gray16be": "mm", "grayf32le": "m"}
+
+
+class DepthHistogram:
+    """How often each code occurs in the pictures added so far. counts: (1, 4096) int64; sampled: pictures."""
+
+    __slots__ = ("counts", "sampled")
+
+    def __init__(self) -> None:
+        self.counts: npt.NDArray[np.int64] = np.zeros((1, LEVELS), np.int64)
+        self.sampled = 0
+
+    def add(self, codes: npt.NDArray[np.uint16]) -> None:
+        """Count one picture, (height, width), every `pixel_stride`-th pixel of it."""
+        stride = pixel_stride(*codes.shape)
+        self.counts[0] += np.bincount(codes[::stride, ::stride].ravel(), minlength=LEVELS)
+        self.sampled += 1
+
+
+def depth_pictures(
+    frames: Iterable[av.VideoFrame], *, count: int, key: str, histogram: DepthHistogram
+) -> Iterator[av.VideoFrame]:
+    """Exactly `count` frames of 12-bit codes; those to sample go into `histogram`.
+
+    Raises:
+        VideoError: a frame is no depth, the sizes or the number of frames are wrong.
+    """
+    sampled = frozenset(sample_indices(count).tolist())
+    before: av.VideoFrame | None = None
+    shape: tuple[int, ...] | None = None
+    done = 0
+    for number, frame in enumerate(frames):
+        if number == count:
+            raise VideoError(f"{key}: more pictures than the {count} rows of the episode")
+        if frame is not before:
+            codes, before = to_codes(frame, f"{key}: picture {number}"), frame
+            if shape is not None and codes.shape != shape:
+                raise VideoError(f"{key}: picture {number} is {codes.shape[1]}x{codes.shape[0]}, others are not")
+            shape = codes.shape
+        if number in sampled:
+            histogram.add(codes)
+        yield _frame(codes)
+        done = number + 1
+    if done != count:
+        raise VideoError(f"{key}: {done} pictures for the {count} rows of the episode")
+
+
+def to_codes(frame: av.VideoFrame, where: str) -> npt.NDArray[np.uint16]:
+    """(height, width) codes of a picture of 16-bit mm or float m. Raises: VideoError for anything else."""
+    unit = _UNITS.get(frame.format.name)
+    if unit is None:
+        raise VideoError(f"{where} is {frame.format.name}, not depth: 16-bit gray in mm or 32-bit float in m")
+    plane, item = frame.planes[0], 2 if unit == "mm" else 4
+    dtype = {"gray16le": "<u2", "gray16be": ">u2"}.get(frame.format.name, "<f4")
+    rows = np.frombuffer(plane, np.uint8)[: frame.height * plane.line_size].reshape(frame.height, plane.line_size)
+    values = np.ascontiguousarray(rows[:, : frame.width * item]).view(dtype)
+    return depth_codes(values, unit)
+
+
+def _frame(codes: npt.NDArray[np.uint16]) -> av.VideoFrame:
+    height, width = codes.shape
+    frame = av.VideoFrame(width, height, PIX_FMT)
+    copy_plane(np.ascontiguousarray(codes.astype("<u2")).view(np.uint8), width * 2, frame.planes[0])
+    return frame
