@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from telecine.core.facts import SECOND_CHOICE, ClockFacts, RecordingFacts, StreamSummary, across
 from telecine.core.plan import IMAGES, Plan, make_plan
+from telecine.core.propose_cameras import camera_names
 from telecine.core.propose_messages import worthwhile
 
 ACTION_WORDS = (
@@ -27,13 +28,6 @@ STATE_WORDS = frozenset(
 )
 TASK_WORDS = ("language_instruction", "instruction", "task", "prompt", "language")
 DEPTH_WORDS = frozenset({"depth", "disparity"})
-PLAIN_WORDS = frozenset(
-    {
-        *("camera", "cameras", "cam", "image", "images", "img", "image_raw", "rgb", "color", "colour", "video"),
-        *("compressed", "raw", "stream", "data", "sensor", "sensors", "observation", "observations", "robot"),
-    }
-)
-"""Parts of a path that do not tell one camera from another."""
 USUAL_RATES = (5, 6, 10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 200, 240)
 NO_CAMERA_FPS = 30
 NO_TIMELINE = "none"
@@ -257,33 +251,11 @@ def _cameras(streams: Sequence[StreamSummary], notes: _Notes) -> dict[str, Strea
             notes.guesses.append(f"{stream.name} seems to be depth, which video would cut to 8 bits: left out")
         else:
             cameras.append(stream)
-    return {f"{IMAGES}{n}": s for n, s in zip(_camera_names([c.entity for c in cameras]), cameras, strict=True)}
+    return {f"{IMAGES}{n}": s for n, s in zip(camera_names([c.entity for c in cameras]), cameras, strict=True)}
 
 
 LONGEST_NAME = 80
 """Of a proposed camera: it becomes a folder, and a column of every table."""
-
-
-def _camera_names(entities: Sequence[str]) -> list[str]:
-    """One name each, all different: the last telling part of the path, or as many parts as it takes."""
-    paths = []
-    for entity in entities:
-        parts = [p for part in entity.split("/") if (p := re.sub(r"[^A-Za-z0-9_-]+", "_", part).strip("_"))]
-        paths.append([p for p in parts if p.lower() not in PLAIN_WORDS] or parts[-1:] or ["camera"])
-    depth = 1
-    while depth < max(map(len, paths), default=1) and len({tuple(p[-depth:]) for p in paths}) < len(paths):
-        depth += 1
-    names: list[str] = []
-    for path in paths:
-        alone = sum(p[-1] == path[-1] for p in paths) == 1
-        name = (path[-1] if alone else "_".join(path[-depth:]))[:LONGEST_NAME]
-        number = 1
-        unique = name
-        while unique in names:
-            number += 1
-            unique = f"{name}_{number}"
-        names.append(unique)
-    return names
 
 
 def _vectors(streams: Sequence[StreamSummary], notes: _Notes) -> tuple[list[StreamSummary], list[StreamSummary]]:
