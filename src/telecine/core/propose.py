@@ -254,10 +254,6 @@ def _cameras(streams: Sequence[StreamSummary], notes: _Notes) -> dict[str, Strea
     return {f"{IMAGES}{n}": s for n, s in zip(camera_names([c.entity for c in cameras]), cameras, strict=True)}
 
 
-LONGEST_NAME = 80
-"""Of a proposed camera: it becomes a folder, and a column of every table."""
-
-
 def _vectors(streams: Sequence[StreamSummary], notes: _Notes) -> tuple[list[StreamSummary], list[StreamSummary]]:
     """(action, state): plain vectors by the words in their names, sorted, grippers last."""
     plain = [s for s in streams if s.kind == "vector" and not s.static and len(s.shape) == 1 and s.dtype != "bool"]

@@ -10,6 +10,8 @@ PLAIN_WORDS = frozenset(
     }
 )
 """Parts of a path that do not tell one camera from another."""
+LONGEST_NAME = 80
+"""Of a proposed camera: it becomes a folder, and a column of every table."""
 
 
 def camera_names(entities: Sequence[str]) -> list[str]:
