@@ -81,6 +81,15 @@ def test_a_jittered_camera_of_the_nominal_rate_gives_one_row_a_frame():
     assert not [c for c in codes(placed) if c.startswith("video-")]
 
 
+def test_a_single_sample_stands_as_long_as_its_limit():
+    frame = [np.full((4, 4, 3), 1, np.uint8)]
+    rec = recording(pictures("cam", seconds(1.0), frame), ramp("a", seconds(1.1)))
+    placed = place(rec, plan({"observation.images.cam": "cam", "action": {"from": "a", "limit": "none"}}))
+    assert (placed.grid.start_ns, placed.grid.count) == (1_100_000_000, 2)
+    with pytest.raises(AlignError, match="do not overlap"):
+        place(rec, plan({"observation.images.cam": {"from": "cam", "limit": "90ms"}, "action": "a"}))
+
+
 def test_a_camera_of_2997_against_30_repeats_about_one_frame_in_a_thousand():
     times = np.round(np.arange(3000) * 1e9 * 1001 / 30000).astype(np.int64)
     frames = [np.full((4, 4, 3), 1, np.uint8)] * 3000
@@ -291,7 +300,7 @@ def test_a_stream_without_samples_is_refused():
 def test_an_overlap_without_a_tick_is_refused():
     rec = recording(ramp("a", every(50, 1)), ramp("b", seconds(0.5)))
     with pytest.raises(AlignError, match="too short for one row"):
-        place(rec, plan({"action": "a", "observation.state": "b"}, clock={"phase": "99ms"}))
+        place(rec, plan({"action": "a", "observation.state": {"from": "b", "limit": "50ms"}}, clock={"phase": "99ms"}))
 
 
 def test_stamps_that_go_back_are_sorted_and_reported():

@@ -53,6 +53,8 @@ def _feature_bounds(feature: Feature, source: Source, fps: int, where: str, part
     if source.stream.kind == "text" and feature.limit == "auto":
         limit = None
     period = SECOND // fps if keeps_pace(times, Fraction(fps)) else rate.period_ns
+    if times.size == 1 and limit is not None:
+        period = limit + 1  # nobody knows when the next one would have come
     reach = {"hold": max(period - 1, 0), "nearest": period // 2}.get(feature.how, 0)
     if part is not None:
         return _within(part, times, Bounds(name, 0, 0, must), limit, reach, where)
