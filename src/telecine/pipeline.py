@@ -7,7 +7,7 @@ them in order. Finished episodes stay until the dataset is there, so that the ne
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -15,10 +15,13 @@ from typing import Protocol
 
 from telecine import kept, sources
 from telecine.core.errors import DatasetError, SourceError, VideoError
-from telecine.core.findings import Finding
+from telecine.core.findings import Finding, has_errors
 from telecine.core.plan import Plan
 from telecine.core.recording import Ref
+from telecine.dataset.layout import PLAN
+from telecine.dataset.old_writer import write_old
 from telecine.dataset.published import Published
+from telecine.dataset.stage import Stage, workspace
 from telecine.dataset.verify import verify as verify_dataset
 from telecine.dataset.writer import DatasetWriter
 from telecine.episodes import split_refs
@@ -87,6 +90,8 @@ def convert(
 
     Raises: SourceError when there is nothing to read; DatasetError when the target exists or cannot be written.
     """
+    if plan.layout != "v3.0":
+        return _by_way_of_v3(paths, root, plan, options, run, progress)
     began = time.monotonic()
     progress = progress or Silent()
     found = find(paths, options)
@@ -132,6 +137,34 @@ def _folders(found: sources.Found) -> Iterator[str]:
     for path in (*(ref.path for ref in found.refs), *(finding.where for finding in found.findings)):
         if "://" not in path:
             yield str(Path(path).parent)
+
+
+def _by_way_of_v3(
+    paths: Sequence[str | Path],
+    root: str | Path,
+    plan: Plan,
+    options: Options,
+    run: Run | None,
+    progress: Progress | None,
+) -> Report:
+    """A dataset of an older layout: of the v3.0 dataset that is made and verified beside the target, then goes."""
+    if options.append:
+        raise DatasetError(f"{root}: episodes are added to v3.0 datasets only; convert all to {plan.layout} again")
+    assert plan.layout != "v3.0"
+    target = Path(root).resolve()
+    with closing(Stage(target, overwrite=options.overwrite)) as stage:
+        between = workspace(target) / "v3.0"
+        inner = replace(options, overwrite=True)
+        report = convert(paths, between, plan.model_copy(update={"layout": "v3.0"}), inner, run=run, progress=progress)
+        if report.episodes and not has_errors(report.findings):
+            try:
+                write_old(between, stage.folder, plan.layout, scratch=stage.scratch)
+                (stage.folder / PLAN).write_text(plan.to_yaml(), encoding="utf-8")
+                stage.publish()
+            except OSError as error:
+                raise DatasetError(f"{target}: cannot be written: {error}") from error
+        shutil.rmtree(between, ignore_errors=True)
+    return replace(report, root=str(root), plan_digest=plan.digest())
 
 
 @contextmanager

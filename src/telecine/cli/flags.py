@@ -29,6 +29,7 @@ class PlanFlags:
     follow: str | None = None
     rate: str | None = None
     robot_type: str | None = None
+    layout: str | None = None
     preset: str | None = None
     copy: str | None = None
     codec: str | None = None
@@ -55,7 +56,7 @@ def plan_of(flags: PlanFlags, plan_file: Path | None, proposal: Proposal | None 
     if given := _given(video):
         body["video"] = {**body.get("video", {}), **given}
     body |= _given({"split": _split(flags)}) | ({} if flags.trim is None else {"trim": {"still": flags.trim}})
-    body |= _given({"fps": flags.fps, "task": _task(flags), "robot_type": flags.robot_type})
+    body |= _given({"fps": flags.fps, "task": _task(flags), "robot_type": flags.robot_type, "layout": flags.layout})
     _check_complete(body, proposal)
     return make_plan(body)
 

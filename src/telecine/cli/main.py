@@ -112,6 +112,9 @@ def convert(
     follow: Annotated[str | None, typer.Option(metavar="STREAM", help="Take this stream's stamps as ticks.")] = None,
     rate: Annotated[str | None, typer.Option(help="Counts per second of a sequence timeline.")] = None,
     robot_type: Annotated[str | None, typer.Option()] = None,
+    layout: Annotated[
+        Literal["v3.0", "v2.1", "gr00t"] | None, typer.Option(help="For trainers that want LeRobot's last layout.")
+    ] = None,
     preset: Annotated[Literal["train", "lerobot", "archive", "images"] | None, typer.Option()] = None,
     copy: Annotated[Literal["auto", "always", "never"] | None, typer.Option(help="When to copy video packets.")] = None,
     damage: Annotated[
@@ -180,6 +183,7 @@ def convert(
         follow=follow,
         rate=rate,
         robot_type=robot_type,
+        layout=layout,
         preset=preset,
         copy=copy,
         damage=damage,

@@ -160,7 +160,9 @@ class Plan(Model):
     split: Split | None = Field(None, description="Several episodes out of one recording.")
     trim: Trim | None = Field(None, description="Leave out idle time at the start and the end of episodes.")
     robot_type: str | None = None
-    layout: Literal["v3.0"] = "v3.0"
+    layout: Literal["v3.0", "v2.1", "gr00t"] = Field(
+        "v3.0", description="Of the dataset: LeRobot's current one, its last one, or that with GR00T's modality.json."
+    )
     video: Video = Field(default_factory=lambda: Video.model_validate({}), description="How cameras are stored.")
 
     @model_validator(mode="after")

@@ -1,0 +1,76 @@
+"""The episodes of one video file as clips of their own: packets as they are, where an episode's are a run."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import av
+import numpy as np
+
+from telecine.core.errors import VideoError
+from telecine.core.packets import index_packets
+from telecine.core.video import Clip, PacketIndex, Wish
+from telecine.video.clip import ClipWriter
+from telecine.video.demux import packets, track
+from telecine.video.encode import encode
+from telecine.video.read import decode_at
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Pictures [first, first + count) of a file, in display order, and where their clip goes."""
+
+    first: int
+    count: int
+    path: str
+
+
+def cut(path: str, cuts: Sequence[Cut], *, key: str, fps: int, wish: Wish) -> Iterator[Clip]:
+    """A clip for each of `cuts`, in order, each when it is written: copied, or encoded as `wish` says where it must be.
+
+    cuts: in the order of `first`, without overlaps.
+
+    Raises: VideoError when the file cannot be read or holds fewer pictures.
+    """
+    index = index_packets(packets(path), track(path).codec)
+    stream = enumerate(packets(path))
+    for one in cuts:
+        numbers = np.flatnonzero((index.display >= one.first) & (index.display < one.first + one.count))
+        if numbers.size != one.count:
+            raise VideoError(f"{path}: holds {numbers.size} of the pictures {one.first} to {one.first + one.count - 1}")
+        start, stop = int(numbers[0]), int(numbers[-1]) + 1
+        if stop - start != one.count or not index.keyframe[start] or len(index.formats) != 1:
+            yield _encoded(path, one, key=key, fps=fps, wish=wish)
+            continue
+        with ClipWriter(one.path) as clip:
+            for number, data in stream:
+                if number >= start:
+                    clip.add(data, int(index.display[number]) - one.first, bool(index.keyframe[number]))
+                if number == stop - 1:
+                    break
+        yield _clip(one, index, slice(start, stop), key)
+
+
+def _clip(one: Cut, index: PacketIndex, part: slice, key: str) -> Clip:
+    display = index.display[part] - one.first
+    keys = np.flatnonzero(index.keyframe[part])
+    return Clip(
+        key=key,
+        path=one.path,
+        format=index.formats[0],
+        frames=one.count,
+        preroll=0,
+        reorder_delay=int(np.max(np.arange(display.size) - display)),
+        copied=True,
+        why="exact",
+        size_bytes=int(index.sizes[part].sum()),
+        gop=int(np.max(np.diff(np.append(keys, one.count)))),
+        histogram=np.zeros((3, 256), np.int64),
+        sampled=0,
+    )
+
+
+def _encoded(path: str, one: Cut, *, key: str, fps: int, wish: Wish) -> Clip:
+    shown = decode_at(path, range(one.first, one.first + one.count))
+    frames = (av.VideoFrame.from_ndarray(rgb, format="rgb24") for _, rgb in shown)
+    why = "the episode's packets are not a run of their own"
+    return encode(frames, wish, fps, count=one.count, key=key, path=one.path, why=why)

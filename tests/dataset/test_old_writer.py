@@ -1,0 +1,151 @@
+"""LeRobot's last layout and GR00T's: a file an episode, packets as they were, every number the same."""
+
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from support.dataset import PLAIN, TOP, WRIST, clip, episode, everything, two_cameras, write
+from support.pictures import read_frame_id
+from support.robosandbox import write_run
+from telecine.core.episode import Column
+from telecine.core.errors import DatasetError, PlanError, VideoError
+from telecine.core.plan import make_plan
+from telecine.dataset.modality import modality, parts
+from telecine.dataset.old import open_dataset
+from telecine.dataset.old_writer import write_old
+from telecine.dataset.reader import Dataset
+from telecine.look import look, pictures
+from telecine.pipeline import Options, convert
+from telecine.video.cut import Cut, cut
+from telecine.video.demux import packets
+from telecine.video.presets import wish
+from telecine.video.read import probe_file
+
+BODY = {
+    "fps": 30,
+    "clock": {"timeline": "sim"},
+    "features": {
+        "observation.state": {"from": ["/robot_joints", "/gripper_width"]},
+        "action": {"from": "/action"},
+        "observation.images.scene": {"from": "/scene"},
+    },
+    "task": {"from": "/task"},
+}
+
+
+def old(source, folder, kind="v2.1"):
+    scratch = folder.parent / "scratch"
+    scratch.mkdir()
+    folder.mkdir()
+    write_old(source, folder, kind, scratch=scratch)
+    assert list(scratch.iterdir()) == []
+    return folder
+
+
+def test_every_episode_has_its_own_files_with_all_that_it_had(tmp_path):
+    source = write(tmp_path / "new", everything(tmp_path))
+    folder = old(source, tmp_path / "old")
+    before, after = Dataset(source), open_dataset(folder)
+    assert (after.version, after.fps, after.robot_type, after.tasks) == ("v2.1", 30, "arm", before.tasks)
+    for number in range(3):
+        assert after.rows(number).equals(before.rows(number))
+        for camera, key in enumerate((TOP, WRIST)):
+            shown = [read_frame_id(p) for p in pictures(after, key, number, 50)]
+            assert shown == [(i, number, camera) for i in range(before.episodes[number].length)]
+            path, _ = after.frame(key, number, 0)
+            assert probe_file(str(path)).frames == before.episodes[number].length
+    assert not [f for f in look(folder).findings if f.severity == "error"]
+
+
+def test_the_metadata_are_those_of_the_layout(tmp_path):
+    source = write(tmp_path / "new", everything(tmp_path))
+    folder = old(source, tmp_path / "old")
+    info = json.loads((folder / "meta" / "info.json").read_text())
+    assert (info["total_videos"], info["total_chunks"], info["total_episodes"]) == (6, 1, 3)
+    assert info["video_path"].startswith("videos/chunk-{episode_chunk:03d}/{video_key}/")
+    for name in ("tasks", "episodes", "episodes_stats"):
+        lines = (folder / "meta" / f"{name}.jsonl").read_text().split("\n")
+        assert lines.pop() == ""
+        assert all(isinstance(json.loads(line), dict) for line in lines)
+    told = json.loads(lines[2])
+    stats = pq.read_table(source / "meta" / "episodes" / "chunk-000" / "file-000.parquet").to_pylist()[2]
+    assert told["stats"]["action"]["mean"] == stats["stats/action/mean"]
+    assert np.shape(told["stats"][TOP]["mean"]) == (3, 1, 1)
+
+
+def test_pictures_in_rows_need_no_video(tmp_path):
+    source = write(tmp_path / "new", [episode(6, clips=[clip(tmp_path, TOP, 6, preset="images")])])
+    folder = old(source, tmp_path / "old")
+    assert json.loads((folder / "meta" / "info.json").read_text())["video_path"] is None
+    assert read_frame_id(pictures(open_dataset(folder), TOP, 0, 6)[5])[0] == 5
+
+
+def test_packets_are_taken_as_they_are(tmp_path):
+    source = write(tmp_path / "new", [episode(n, i, clips=two_cameras(tmp_path, n, i)) for i, n in enumerate((9, 12))])
+    folder = old(source, tmp_path / "old")
+    whole = list(packets(str(next((source / "videos" / TOP).rglob("*.mp4")))))
+    each = [list(packets(str(p))) for p in sorted((folder / "videos").rglob(f"{TOP}/*.mp4"))]
+    assert [*each[0], *each[1]] == whole
+
+
+def test_pictures_that_are_no_run_of_packets_are_encoded(tmp_path):
+    source = write(tmp_path / "new", [episode(20, clips=[clip(tmp_path, TOP, 20, gop=10)])])
+    (path,) = (source / "videos").rglob("*.mp4")
+    one = Cut(3, 5, str(tmp_path / "a.clip"))
+    (made,) = cut(str(path), [one], key=TOP, fps=30, wish=wish("train"))
+    assert (made.copied, made.frames) == (False, 5)
+    with pytest.raises(VideoError, match="holds 2 of the pictures 18 to 22"):
+        list(cut(str(path), [Cut(18, 5, str(tmp_path / "b.clip"))], key=TOP, fps=30, wish=wish("train")))
+
+
+@pytest.mark.parametrize("layout", ["v2.1", "gr00t"])
+def test_a_conversion_goes_there_in_one_command(tmp_path, layout):
+    for number in range(2):
+        write_run(tmp_path / "runs" / f"run_{number}", 20, actions=True)
+    plan = make_plan(BODY | {"layout": layout})
+    report = convert([tmp_path / "runs"], tmp_path / "out", plan, Options(workers=0))
+    assert report.ok, report.findings
+    assert report.root == str(tmp_path / "out")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "runs"]
+    assert len(open_dataset(tmp_path / "out").episodes) == 2
+    assert f"layout: {layout}" in (tmp_path / "out" / "meta" / "telecine" / "plan.yaml").read_text()
+    assert (tmp_path / "out" / "meta" / "modality.json").exists() == (layout == "gr00t")
+    with pytest.raises(DatasetError, match="exists"):
+        convert([tmp_path / "runs"], tmp_path / "out", plan, Options(workers=0))
+    with pytest.raises(DatasetError, match=r"v3\.0 datasets only"):
+        convert([tmp_path / "runs"], tmp_path / "out", plan, Options(workers=0, append=True))
+    assert convert([tmp_path / "runs"], tmp_path / "out", plan, Options(workers=0, overwrite=True)).ok
+
+
+def test_nothing_usable_leaves_nothing(tmp_path):
+    write_run(tmp_path / "runs" / "run", 20)
+    report = convert([tmp_path / "runs"], tmp_path / "out", make_plan(BODY | {"layout": "v2.1"}), Options(workers=0))
+    assert not report.ok
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["runs"]
+
+
+def test_gr00ts_file_names_the_parts_of_the_robot(tmp_path):
+    names = ("left_shoulder", "left_gripper", "right_shoulder", "right_elbow", "right_gripper", "left_extra")
+    assert parts(names, 6, "state") == [
+        ("left_arm", 0, 1),
+        ("left_gripper", 1, 2),
+        ("right_arm", 2, 4),
+        ("right_gripper", 4, 5),
+        ("left_arm_2", 5, 6),
+    ]
+    made = modality([Column("observation.state", "float32", (6,), names), PLAIN[0]], [TOP])
+    assert made["state"]["right_arm"] == {"start": 2, "end": 4, "original_key": "observation.state"}
+    assert made["action"] == {
+        "single_arm": {"start": 0, "end": 2, "original_key": "action"},
+        "gripper": {"start": 2, "end": 3, "original_key": "action"},
+    }
+    assert made["video"] == {"top": {"original_key": TOP}}
+    assert parts((), 3, "action") == [("action", 0, 3)]
+    assert modality([], [])["state"] == {}
+
+
+def test_layouts_that_do_not_exist_are_named():
+    with pytest.raises(PlanError, match=r"did you mean 'v2\.1'"):
+        make_plan(BODY | {"layout": "v2.2"})
