@@ -141,6 +141,15 @@ def test_where_copying_does_not_pay_rows_are_those_of_hold(tmp_path):
     np.testing.assert_array_equal(chosen.rows, np.searchsorted(stamps, episode.grid.ticks(), side="right") - 1)
 
 
+def test_of_two_pictures_with_one_stamp_the_first_is_never_shown(tmp_path):
+    stamps = steady()
+    stamps[20] = stamps[21]
+    chosen, episode = made(camera(stamps), plan(), tmp_path)
+    assert 20 not in chosen.rows
+    assert 21 in chosen.rows
+    assert report_of(episode).pictures.left_out == 1
+
+
 def test_no_slack_keeps_nearer_to_hold_and_may_repeat_more(tmp_path):
     rng = np.random.default_rng(1)
     stamps = np.sort(steady(fps=29.97) + rng.integers(-9_000_000, 9_000_000, COUNT))

@@ -130,9 +130,11 @@ def _steady(plan: Plan, indexes: Indexes, bound: Bound, ticks: Times, rows: Rows
     times, tick, slack = source.times(), SECOND // plan.fps, plan.video_of(feature).slack
     causal = feature.how == "hold"
     reach = (tick if causal else tick // 2) + (tick // 2 if slack == "auto" else slack)
-    allowed = windows(times, ticks, reach if limit_ns is None else min(reach, limit_ns), causal=causal)
-    pictures = pictures_of(source.stream, np.arange(times.size))
-    return steady_rows(allowed, pictures, index, wish_of(plan, feature, source.stream))
+    last = np.flatnonzero(np.append(np.diff(times) > 0, True))  # of several pictures with one stamp
+    allowed = windows(times[last], ticks, reach if limit_ns is None else min(reach, limit_ns), causal=causal)
+    wish = wish_of(plan, feature, source.stream)
+    chosen: Rows = last[steady_rows(allowed, pictures_of(source.stream, last), index, wish)]
+    return chosen
 
 
 def _check_damage(pick: Pick, rows: Rows, index: PacketIndex, where: str) -> None:

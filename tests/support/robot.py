@@ -62,9 +62,8 @@ def logged_camera(camera, episode):
 
 def coded(camera, episode, count):
     """Packets in decode order and their codec."""
-    first = 0 if camera.numbers is None else int(camera.numbers[0])
     # Small files: processes that LeRobot's DataLoader forks share an open decoder, and read nonsense past its buffer.
-    common = {"episode": episode, "first": first, "gop": camera.gop, "crf": 38}
+    common = {"episode": episode, "numbers": camera.numbers, "gop": camera.gop, "crf": 38}
     match camera.store:
         case "x264":
             return x264(count, **common), "h264"

@@ -24,8 +24,13 @@ def picture_id(rgb):
     return read_frame_id(np.asarray(rgb))[:2]
 
 
-def encode(encoder, count, *, episode=0, size=SIZE, pix_fmt="yuv420p", first=0, keys=(), ps=(), tags=None, **options):
-    """Access units in decode order, as bytes; `keys` are frames forced to be keyframes, `ps` to be P pictures."""
+def encode(
+    encoder, count, *, episode=0, size=SIZE, pix_fmt="yuv420p", numbers=None, keys=(), ps=(), tags=None, **options
+):
+    """Access units in decode order, as bytes; `keys` are frames forced to be keyframes, `ps` to be P pictures.
+
+    numbers: what the pictures show, 0, 1, ... unless given.
+    """
     context = av.CodecContext.create(encoder, "w")
     context.width, context.height = size
     context.pix_fmt = pix_fmt
@@ -37,7 +42,9 @@ def encode(encoder, count, *, episode=0, size=SIZE, pix_fmt="yuv420p", first=0, 
     context.options = {k: str(v) for k, v in options.items()}
     packets = []
     for i in range(count):
-        frame = av.VideoFrame.from_ndarray(picture(first + i, episode, size), format="rgb24")
+        frame = av.VideoFrame.from_ndarray(
+            picture(i if numbers is None else int(numbers[i]), episode, size), format="rgb24"
+        )
         frame = frame.reformat(format=pix_fmt, dst_color_range=2 if pix_fmt.startswith("yuvj") else 1)
         frame.pts = i
         frame.time_base = Fraction(1, 30)
