@@ -16,12 +16,12 @@ from typing import cast
 from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
 from telecine.core.recording import Recording, Ref
-from telecine.sources import catalog, hdf5, mcap, robosandbox, rosbag, rosbag2, rrd, zarr
+from telecine.sources import catalog, hdf5, lerobot, mcap, robosandbox, rosbag, rosbag2, rrd, zarr
 from telecine.sources.format import Format, Found, MissingExtra
 
 __all__ = ["Format", "Found", "MissingExtra", "find", "formats", "open"]
 
-_OURS: tuple[Format, ...] = (rrd, catalog, mcap, rosbag, rosbag2, robosandbox, hdf5, zarr)
+_OURS: tuple[Format, ...] = (rrd, catalog, mcap, rosbag, rosbag2, robosandbox, hdf5, zarr, lerobot)
 _ENTRY_POINTS = "telecine.sources"
 
 

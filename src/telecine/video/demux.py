@@ -54,6 +54,7 @@ class FilmFacts:
     codec_name: as FFmpeg names it, also where it is none of telecine's.
     display: (n,) int64, the place of each packet's picture in display order; a permutation of range(n).
     keyframe: (n,) bool, packets that the file marks as entry points.
+    pts: (n,) int64, their stamps in the file's own unit.
     hidden: pictures at the start that players do not show (edit list).
     """
 
@@ -63,6 +64,7 @@ class FilmFacts:
     height: int
     display: Rows
     keyframe: Flags
+    pts: Rows
     hidden: int = 0
 
     @property
@@ -87,17 +89,19 @@ def film_facts(path: str) -> FilmFacts:
         name, width, height = context.name, context.width, context.height
     if not marks:
         raise VideoError(f"{path}: holds no pictures")
-    display = np.empty(len(marks), np.int64)
-    display[np.argsort([pts for pts, _ in marks], kind="stable")] = np.arange(len(marks))
+    display, stamps = np.empty(len(marks), np.int64), np.array([pts for pts, _ in marks], np.int64)
+    display[np.argsort(stamps, kind="stable")] = np.arange(len(marks))
     hidden = [flag for _, flag in sorted(discarded)]
     if any(hidden[sum(hidden) :]):
         raise VideoError(f"{path}: pictures that are not shown lie between others that are")
     keyframe = np.array([key for _, key in marks])
-    return FilmFacts(_CODECS.get(name), name, width, height, display, keyframe, sum(hidden))
+    return FilmFacts(_CODECS.get(name), name, width, height, display, keyframe, stamps, sum(hidden))
 
 
-def packets(path: str) -> Iterator[bytes]:
-    """Access units in decode order: Annex B for H.264 and H.265, low-overhead OBUs for AV1.
+def packets(path: str, start: int = 0, stop: int | None = None, facts: FilmFacts | None = None) -> Iterator[bytes]:
+    """Access units [start, stop) in decode order: Annex B for H.264 and H.265, low-overhead OBUs for AV1.
+
+    facts: of the file; with them packets before `start` are not read.
 
     Raises:
         VideoError: the file cannot be read, or ends within a packet.
@@ -106,17 +110,29 @@ def packets(path: str) -> Iterator[bytes]:
         stream = source.streams.video[0]
         name = _TO_STREAM.get(_CODECS.get(stream.codec_context.name, ""))
         convert = BitStreamFilterContext(name, stream) if name else None
-        lead = b"" if name else _av1_lead(bytes(stream.codec_context.extradata or b""))
-        for number, packet in enumerate(source.demux(stream)):
+        lead = b"" if name else DELIMITER if start else _av1_lead(bytes(stream.codec_context.extradata or b""))
+        number = 0
+        if facts is not None and start and facts.keyframe[start]:
+            # Lands on this keyframe or one before it: the stamp tells which.
+            source.seek(int(facts.pts[start]), stream=stream)
+            number = -1
+        for packet in source.demux(stream):
             if packet.is_corrupt:
                 raise VideoError(f"{path}: packet {number} is cut off; the file is truncated")
-            if packet.size:
+            if number < 0 and facts is not None:
+                number = int(np.flatnonzero(facts.pts == packet.pts)[0]) if packet.pts in facts.pts else -1
+            if not packet.size or number < 0:
+                continue
+            if stop is not None and number >= stop:
+                return
+            if number >= start:
                 for unit in [packet] if convert is None else convert.filter(packet):
                     data = bytes(unit)
                     if not name:
                         data = (DELIMITER if is_self_contained(data, "av1") else lead) + data
                         lead = DELIMITER
                     yield data
+            number += 1
 
 
 def _av1_lead(extradata: bytes) -> bytes:

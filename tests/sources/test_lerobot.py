@@ -1,0 +1,217 @@
+"""LeRobot datasets of every version as recordings: rows, tasks, pictures, and packets that can be copied."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from support import hdf5 as make
+from telecine import convert, sources
+from telecine.cli.main import app
+from telecine.core.errors import SourceError
+from telecine.core.findings import has_errors
+from telecine.core.plan import make_plan
+from telecine.core.propose import propose
+from telecine.dataset.reader import Dataset
+from telecine.dataset.verify import verify
+from telecine.inspect import inspect_many
+from telecine.testing import SourceContract
+from telecine.video.read import decode_at
+
+FPS = 10
+LENGTHS = (23, 12, 31)
+
+
+def v2(root, version="v2.1", lengths=LENGTHS):
+    """A dataset as lerobot 0.3 laid it out, file by file; nothing of ours takes part but the pictures."""
+    features = {
+        "observation.state": {"dtype": "float32", "shape": [3], "names": {"motors": ["a", "b", "c"]}},
+        "action": {"dtype": "float32", "shape": [2], "names": ["x", "y"]},
+        "next.reward": {"dtype": "float32", "shape": [1], "names": None},
+        "observation.images.top": {"dtype": "video", "shape": [48, 64, 3], "names": ["height", "width", "channels"]},
+    }
+    for key in ("timestamp", "frame_index", "episode_index", "index", "task_index"):
+        features[key] = {"dtype": "float32" if key == "timestamp" else "int64", "shape": [1], "names": None}
+    info = {
+        "codebase_version": version, "robot_type": "so100", "fps": FPS, "chunks_size": 2, "features": features,
+        "data_path": "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet",
+        "video_path": "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4",
+    }  # fmt: skip
+    (root / "meta").mkdir(parents=True)
+    (root / "meta" / "info.json").write_text(json.dumps(info))
+    tasks = [{"task_index": i, "task": f"task {i}"} for i in (0, 1)]
+    (root / "meta" / "tasks.jsonl").write_text("\n".join(map(json.dumps, tasks)))
+    told = [{"episode_index": i, "tasks": [f"task {i % 2}"], "length": n} for i, n in enumerate(lengths)]
+    (root / "meta" / "episodes.jsonl").write_text("\n".join(map(json.dumps, told)))
+    for number, count in enumerate(lengths):
+        at = {"episode_chunk": number // 2, "episode_index": number, "video_key": "observation.images.top"}
+        path = root / info["data_path"].format(**at)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        columns = {
+            "observation.state": pa.array(make.ramp(count, 3, number).tolist(), pa.list_(pa.float32())),
+            "action": pa.array(make.ramp(count, 2, number).tolist(), pa.list_(pa.float32())),
+            "next.reward": pa.array(np.arange(count, dtype=np.float32)),
+            "timestamp": pa.array((np.arange(count) / FPS).astype(np.float32)),
+            "frame_index": pa.array(np.arange(count)),
+            "episode_index": pa.array(np.full(count, number)),
+            "index": pa.array(np.arange(count)),
+            "task_index": pa.array(np.full(count, number % 2)),
+        }
+        pq.write_table(pa.table(columns), path)
+        make.mp4(root / info["video_path"].format(**at), make.film(count), FPS)
+    return root
+
+
+def converted(paths, out, **more):
+    proposal = propose(inspect_many(paths).recordings)
+    report = convert(paths, out, make_plan({**proposal.body, **more}))
+    assert report.ok, [str(r.reason) for r in report.rejected] + [str(f) for f in report.findings]
+    return Dataset(out), report
+
+
+def bars(dataset, episode, rows):
+    """The column of the white bar that moves a column a step, as each row's picture shows it."""
+    found = []
+    for row in rows:
+        path, frame = dataset.frame("observation.images.top", episode, row)
+        ((_, rgb),) = decode_at(str(path), [frame])
+        found.append(int(rgb[2].min(axis=1).argmax()))
+    return found
+
+
+@pytest.fixture(scope="module")
+def v3(tmp_path_factory):
+    """A v3.0 dataset of three episodes in one file each, of the v2.1 one."""
+    root = tmp_path_factory.mktemp("v3")
+    v2(root / "old")
+    converted([root / "old"], root / "new", video={"copy": "never", "gop": 4})
+    return root / "new"
+
+
+@pytest.mark.parametrize("version", ["v2.0", "v2.1"])
+def test_an_older_dataset_becomes_a_v3_one_with_its_video_copied(tmp_path, version):
+    old = v2(tmp_path / "old", version)
+    dataset, _ = converted([old], tmp_path / "new")
+    assert not has_errors(verify(dataset.root))
+    assert [e.length for e in dataset.episodes] == list(LENGTHS)
+    assert (dataset.fps, dataset.robot_type, list(dataset.tasks)) == (FPS, "so100", ["task 0", "task 1"])
+    assert [e.tasks for e in dataset.episodes] == [("task 0",), ("task 1",), ("task 0",)]
+    features = {f.key: f for f in dataset.features}
+    assert features["observation.state"].names == ("a", "b", "c")
+    for episode, count in enumerate(LENGTHS):
+        rows = dataset.rows(episode, ["observation.state", "next.reward"])
+        assert np.array_equal(np.array(rows.column(0).to_pylist(), "f4"), make.ramp(count, 3, episode))
+        assert rows.column(1).to_pylist() == list(range(count))
+        assert bars(dataset, episode, (0, 7, count - 1)) == [0, 7, count - 1]
+    assert all(camera["copied"] for origin in dataset.provenance for camera in origin["cameras"])
+
+
+def test_episodes_out_of_one_file_are_copied_one_by_one(v3, tmp_path):
+    source = Dataset(v3)
+    files = {source.frame("observation.images.top", i, 0)[0] for i in range(3)}
+    assert len(files) == 1  # or this shows nothing
+    dataset, _ = converted([v3], tmp_path / "again")
+    assert all(camera["copied"] for origin in dataset.provenance for camera in origin["cameras"])
+    for episode, count in enumerate(LENGTHS):
+        assert bars(dataset, episode, (0, count - 1)) == [0, count - 1]
+        assert dataset.rows(episode, ["action"]).equals(source.rows(episode, ["action"]))
+
+
+def test_half_the_rate_takes_every_second_row_and_its_picture(v3, tmp_path):
+    dataset, _ = converted([v3], tmp_path / "slow", fps=FPS // 2)
+    assert dataset.episodes[0].length == 12
+    assert bars(dataset, 0, (0, 3, 8)) == [0, 6, 16]
+
+
+def test_several_datasets_become_one(v3, tmp_path):
+    other = v2(tmp_path / "other", lengths=(9,))
+    dataset, _ = converted([v3, other], tmp_path / "all")
+    assert sorted(e.length for e in dataset.episodes) == sorted((*LENGTHS, 9))
+    assert not has_errors(verify(dataset.root))
+
+
+def test_features_can_be_left_out_and_renamed(v3, tmp_path):
+    features = {"action": "/action", "observation.images.front": "/observation.images.top"}
+    dataset, _ = converted([v3], tmp_path / "few", features=features)
+    assert {"action", "observation.images.front"} <= {f.key for f in dataset.features}
+    assert "observation.state" not in {f.key for f in dataset.features}
+
+
+def test_pictures_in_the_rows_are_read(v3, tmp_path):
+    images, _ = converted([v3], tmp_path / "png", video={"preset": "images"})
+    assert {f.key: f.dtype for f in images.features}["observation.images.top"] == "image"
+    dataset, _ = converted([images.root], tmp_path / "video")
+    assert bars(dataset, 2, (0, 30)) == [0, 30]
+
+
+def test_the_command_needs_no_plan(v3, tmp_path):
+    inspected = CliRunner().invoke(app, ["inspect", str(v3), "--plan", str(tmp_path / "plan.yaml")])
+    assert inspected.exit_code == 0, inspected.output
+    arguments = ["convert", str(v3), str(tmp_path / "out"), "--plan", str(tmp_path / "plan.yaml")]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+
+
+def test_another_version_is_named(tmp_path):
+    old = v2(tmp_path / "old")
+    info = json.loads((old / "meta/info.json").read_text())
+    (old / "meta/info.json").write_text(json.dumps({**info, "codebase_version": "v1.6"}))
+    found = sources.find([old])
+    assert "v1.6" in found.findings[0].message
+
+
+@pytest.mark.parametrize("name", ["meta/info.json", "meta/tasks.jsonl", "meta/episodes.jsonl"])
+def test_damaged_metadata_is_a_finding(tmp_path, name):
+    old = v2(tmp_path / "old")
+    (old / name).write_text('{"codebase_version": ')
+    found = sources.find([old])
+    assert found.refs == ()
+    assert [f.severity for f in found.findings] == ["error"]
+
+
+def test_rows_that_are_fewer_than_the_metadata_says_are_refused(tmp_path):
+    old = v2(tmp_path / "old")
+    path = old / "data/chunk-000/episode_000001.parquet"
+    pq.write_table(pq.read_table(path).slice(1), path)
+    with (
+        sources.open(sources.find([old]).refs[1]) as recording,
+        pytest.raises(SourceError, match="11 rows, the metadata says 12"),
+    ):
+        recording.streams["/action"].take(np.arange(2), "time")
+
+
+def test_a_video_with_other_pictures_than_rows_is_refused(tmp_path):
+    old = v2(tmp_path / "old")
+    make.mp4(old / "videos/chunk-000/observation.images.top/episode_000001.mp4", make.film(11), FPS)
+    with (
+        sources.open(sources.find([old]).refs[1]) as recording,
+        pytest.raises(SourceError, match="11 pictures and the recording 12"),
+    ):
+        recording.streams["/observation.images.top"].times("time")
+
+
+def test_depth_videos_are_left_out_and_named(v3, tmp_path):
+    old = v2(tmp_path / "old")
+    info = json.loads((old / "meta/info.json").read_text())
+    info["features"]["observation.images.top"]["info"] = {"video.is_depth_map": True}
+    (old / "meta/info.json").write_text(json.dumps(info))
+    with sources.open(sources.find([old]).refs[0]) as recording:
+        assert "/observation.images.top" not in recording.streams
+        assert any("depth" in text for _, text in recording.notes)
+
+
+class TestLeRobot(SourceContract):
+    """The contract, on the old layout and the new one."""
+
+    @pytest.fixture
+    def places(self, v3, tmp_path):
+        return [str(v3), str(v2(tmp_path / "old", lengths=(5,)))]
+
+
+def test_a_dataset_is_one_place_although_it_holds_many_files(v3):
+    found = sources.find([Path(v3).parent])
+    assert {r.path for r in found.refs} == {str(v3), str(v3.parent / "old")}
