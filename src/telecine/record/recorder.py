@@ -72,7 +72,6 @@ class Recorder:
         if not self._append:
             require_writable(self.root, overwrite=self._overwrite)
         self._episode: LiveEpisode | None = None
-        self._started = 0
         parent = self.root.absolute().parent
         parent.mkdir(parents=True, exist_ok=True)
         _remove_left_behind(parent, self.root.name)
@@ -81,14 +80,12 @@ class Recorder:
 
     def start_episode(self, task: str) -> None:
         """Begin an episode. Raises: DatasetError when one is being recorded, or after `close`."""
-        if self._folder is None:
-            raise DatasetError(f"{self.root}: the recorder is closed")
+        folder = self._open_folder()
         if self._episode is not None:
             raise DatasetError(f"{self.root}: an episode is being recorded; end or discard it first")
         if not task.strip():
             raise DatasetError(f"{self.root}: the task is empty; policies are conditioned on it")
-        self._started += 1
-        self._episode = LiveEpisode(task, self._folder, self._wish, self.fps, self._names)
+        self._episode = LiveEpisode(task, folder, self._wish, self.fps, self._names)
 
     def add(self, time_ns: int, values: Mapping[str, Any]) -> None:
         """Take samples of one instant: numbers (copied), texts, and pictures named observation.images.*.
@@ -116,19 +113,28 @@ class Recorder:
             then, and the next one can be recorded.
         """
         live, self._episode = self._recording(), None
-        assert self._folder is not None
+        return self.write(live, success)
+
+    def apart(self, task: str, names: Mapping[str, Sequence[str]] | None = None) -> LiveEpisode:
+        """An episode of this recorder that is filled apart from it and then given to `write`. Raises: DatasetError."""
+        return LiveEpisode(task, self._open_folder(), self._wish, self.fps, self._names if names is None else names)
+
+    def write(self, live: LiveEpisode, success: bool | None = None) -> EpisodeReport:
+        """Write an episode that was filled apart, for those who record several at once; otherwise as `end_episode`."""
+        folder = self._open_folder()
         outcome = {True: "success", False: "failed", None: "unknown"}[success]
         try:
-            ref = Ref(FORMAT, f"{self.root.name}/{self._started - 1}", f"{self._started - 1}")
+            number = len(self.episodes)
+            ref = Ref(FORMAT, f"{self.root.name}/{number}", f"{number}")
             recording = live.finish(ref, outcome)
             plan = self._plan(live)
-            episode = code(prepare(recording, plan), plan, self._folder, lambda: None)
+            episode = code(prepare(recording, plan), plan, folder, lambda: None)
             with self._writer() as writer:
                 index = writer.add(episode)
                 writer.commit(plan_yaml=plan.to_yaml())
         finally:
             live.abandon()
-            for path in self._folder.iterdir():
+            for path in folder.iterdir():
                 path.unlink()
         self._append = True
         self.episodes.append(EpisodeReport.of(index, episode))
@@ -154,6 +160,11 @@ class Recorder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _open_folder(self) -> Path:
+        if self._folder is None:
+            raise DatasetError(f"{self.root}: the recorder is closed")
+        return self._folder
 
     def _recording(self) -> LiveEpisode:
         if self._episode is None:

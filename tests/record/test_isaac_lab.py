@@ -1,0 +1,241 @@
+"""Isaac Lab's own recorder manager, its terms and its HDF5 handler, beside ours in one run."""
+
+import importlib
+import importlib.util
+import sys
+import textwrap
+import warnings
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from support.isaac import Env
+from telecine.core.findings import has_errors
+from telecine.dataset.reader import Dataset
+from telecine.dataset.verify import verify
+from telecine.record import isaac_install
+from telecine.record.isaaclab import LeRobotDatasetFileHandler
+from telecine.video.read import decode_at
+
+MODES = ("EXPORT_ALL", "EXPORT_SUCCEEDED_FAILED_IN_SEPARATE_FILES", "EXPORT_SUCCEEDED_ONLY")
+
+
+@pytest.fixture(scope="module")
+def lab(h5py):
+    """Isaac Lab's recorder modules, as the wheel has them."""
+    for name in ("torch", "isaaclab", "warp", "prettytable"):
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"outside this repository: {name}; see docs/isaaclab.md, Test it")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's and warp's own
+        manager = importlib.import_module("isaaclab.managers.recorder_manager")
+        configs = importlib.import_module("isaaclab.envs.mdp.recorders.recorders_cfg")
+        datasets = importlib.import_module("isaaclab.utils.datasets")
+        datasets.HDF5DatasetFileHandler  # noqa: B018 - loaded when it is asked for
+        terms = importlib.import_module("telecine.record.isaac_terms")
+    return SimpleNamespace(
+        torch=importlib.import_module("torch"), manager=manager, datasets=datasets, terms=terms,
+        Cfg=configs.ActionStateRecorderManagerCfg, Manager=manager.RecorderManager, Mode=manager.DatasetExportMode,
+    )  # fmt: skip
+
+
+def configuration(lab, folder, name, mode="EXPORT_ALL", handler=None, **more):
+    cfg = lab.Cfg()
+    cfg.dataset_export_dir_path, cfg.dataset_filename = str(folder), name
+    cfg.dataset_export_mode = lab.Mode[mode]
+    if handler is not None:
+        cfg.dataset_file_handler_class_type = handler
+    for key, value in more.items():
+        setattr(cfg, key, value)
+    return cfg
+
+
+def column(dataset, key, episode):
+    return np.array(dataset.rows(episode, [key]).column(key).to_pylist())
+
+
+def assert_same(dataset, twin, *, flat):
+    """Every row of the dataset is that of Isaac Lab's own file."""
+    names = sorted(twin, key=lambda name: int(name.rpartition("_")[2]))
+    assert len(dataset.episodes) == len(names)
+    for episode, name in enumerate(names):
+        demo = twin[name]
+        obs = demo["obs"][()] if flat else np.concatenate([demo["obs/gripper_pos"], demo["obs/joint_pos"]], 1)
+        state = column(dataset, "observation.state", episode).astype("f4")
+        if not flat:  # the observations' own order is that of the environment
+            state = np.concatenate([state[:, 9:], state[:, :9]], 1)
+        assert np.array_equal(state, obs)
+        assert np.array_equal(column(dataset, "action", episode).astype("f4"), demo["actions"])
+        assert column(dataset, "next.success", episode)[-1] == demo.attrs["success"]
+        for camera in () if flat else ("table", "wrist"):
+            for row in (0, len(state) - 1):
+                path, frame = dataset.frame(f"observation.images.{camera}", episode, row)
+                ((_, shown),) = decode_at(str(path), [frame])
+                assert abs(float(shown.mean()) - float(demo[f"obs/{camera}_cam"][row].mean())) < 3
+
+
+@pytest.mark.parametrize("flat", [False, True], ids=["grouped", "flat"])
+@pytest.mark.parametrize("mode", MODES)
+def test_every_row_is_that_of_isaac_labs_own_file(lab, h5py, tmp_path, mode, flat):
+    ours = configuration(lab, tmp_path, "ours", mode, LeRobotDatasetFileHandler)
+    theirs = configuration(lab, tmp_path, "theirs", mode)
+    env = Env(lab.torch, [(lab.Manager, ours), (lab.Manager, theirs)], flat=flat)
+    env.run(26)
+    suffixes = ["", "_failed"] if "SEPARATE" in mode else [""]
+    for suffix in suffixes:
+        root = tmp_path / f"ours{suffix}.lerobot"
+        assert not has_errors(verify(root))
+        with h5py.File(tmp_path / f"theirs{suffix}.hdf5") as file:
+            assert len(file["data"]) >= 1
+            assert_same(Dataset(root), file["data"], flat=flat)
+
+
+def test_nothing_is_exported_when_isaac_lab_exports_nothing(lab, tmp_path):
+    cfg = configuration(lab, tmp_path / "out", "ours", "EXPORT_NONE", LeRobotDatasetFileHandler)
+    Env(lab.torch, [(lab.Manager, cfg)]).run(14)
+    assert not (tmp_path / "out").exists()
+
+
+def test_streamed_cameras_leave_the_episode_and_come_out_the_same(lab, h5py, tmp_path):
+    ours = configuration(lab, tmp_path, "ours")
+    ours.lerobot = lab.terms.LeRobotTermCfg(stream_cameras=True, task="Stack the cubes")
+    theirs = configuration(lab, tmp_path, "theirs")
+    env = Env(lab.torch, [(lab.Manager, ours), (lab.Manager, theirs)])
+    held = []
+
+    def look(manager):
+        if manager is env.managers[0]:
+            obs = manager.get_episode(0).data.get("obs", {})
+            held.append(any(name.endswith("_cam") for name in obs))
+
+    real = env.step
+    env.step = lambda at: (real(at), env.each(look))
+    env.run(26)
+    assert not any(held)
+    dataset = Dataset(tmp_path / "ours.lerobot")
+    assert not has_errors(verify(dataset.root))
+    assert list(dataset.tasks) == ["Stack the cubes"]
+    with h5py.File(tmp_path / "theirs.hdf5") as file:
+        assert_same(dataset, file["data"], flat=False)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["ours.lerobot", "theirs.hdf5"]
+
+
+@pytest.fixture
+def installed(lab, monkeypatch):
+    """As after `install()`, undone after the test."""
+    monkeypatch.setattr(lab.Manager, "__init__", lab.Manager.__init__)
+    monkeypatch.setattr(lab.Manager, isaac_install._MARK, False, raising=False)
+    monkeypatch.setitem(vars(lab.datasets), "LeRobotDatasetFileHandler", None)
+    isaac_install.install()
+    isaac_install.install()
+
+
+def test_the_guides_own_words_configure_the_handler(lab, installed, tmp_path):
+    from isaaclab.utils.datasets import LeRobotDatasetFileHandler as FromIsaacLab
+
+    assert FromIsaacLab is LeRobotDatasetFileHandler
+    cfg = configuration(lab, tmp_path, "my_lerobot_dataset", handler=FromIsaacLab)
+    cfg.observation_keys_to_record = ["policy/table_cam", "policy/gripper_pos"]
+    cfg.state_observation_keys = ["policy/joint_pos"]
+    cfg.task_description = "Stack the red cube on top of the blue cube"
+    Env(lab.torch, [(lab.Manager, cfg)]).run(14)
+    dataset = Dataset(tmp_path / "my_lerobot_dataset.lerobot")
+    keys = {f.key: f.shape for f in dataset.features}
+    assert keys["observation.state"] == (9,)
+    assert keys["observation.gripper_pos"] == (2,)
+    assert "observation.images.table" in keys
+    assert "observation.images.wrist" not in keys
+    assert list(dataset.tasks) == ["Stack the red cube on top of the blue cube"]
+    assert cfg.task_description == "Stack the red cube on top of the blue cube"
+    assert cfg.dataset_file_handler_class_type is FromIsaacLab
+
+
+def test_both_lists_empty_is_the_guides_error(lab, installed, tmp_path):
+    cfg = configuration(lab, tmp_path, "x", handler=LeRobotDatasetFileHandler)
+    cfg.observation_keys_to_record, cfg.state_observation_keys = [], []
+    with pytest.raises(ValueError, match="must have at least one observation configured"):
+        Env(lab.torch, [(lab.Manager, cfg)])
+
+
+def test_an_episode_filled_by_hand_is_written_and_replayed(lab, tmp_path):
+    torch, episode = lab.torch, lab.datasets.EpisodeData()
+    for step in range(4):
+        episode.add("actions", torch.tensor([step, 2, 3]))
+        episode.add("obs/policy/joint_pos", torch.ones(5) * step)
+    episode.add("initial_state", torch.tensor([1, 2, 3]))
+    episode.seed, episode.success = 5, True
+    handler = LeRobotDatasetFileHandler.configured(fps=20)()
+    handler.create(str(tmp_path / "my_dataset.lerobot"), env_name="Isaac-Stack-Cube-Franka-IK-Rel-v0")
+    handler.write_episode(episode)
+    handler.flush()
+    handler.close()
+    handler.open(str(tmp_path / "my_dataset.lerobot"))
+    loaded = handler.load_episode("demo_0", "cpu")
+    assert (loaded.seed, loaded.success, loaded.env_id) == (5, True, "Isaac-Stack-Cube-Franka-IK-Rel-v0")
+    assert torch.equal(loaded.get_initial_state(), torch.tensor([[1, 2, 3]]))
+    assert [loaded.get_next_action().tolist() for _ in range(4)] == [[s, 2, 3] for s in range(4)]
+    handler.close()
+
+
+UPSTREAM = ("test/utils/test_hdf5_dataset_file_handler.py", "test/managers/test_recorder_manager.py")
+
+
+def upstream(config, monkeypatch, name):
+    """A test file of Isaac Lab's own."""
+    config.addinivalue_line("markers", "unit: Isaac Lab's")
+    root = Path(importlib.util.find_spec("isaaclab").origin).parent / "source" / "isaaclab"
+    path = root / name
+    spec = importlib.util.spec_from_file_location(f"upstream_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        spec.loader.exec_module(module)
+    return module
+
+
+def test_isaac_labs_own_test_of_writing_and_loading_passes_with_our_class(lab, tmp_path, monkeypatch, pytestconfig):
+    module = upstream(pytestconfig, monkeypatch, UPSTREAM[0])
+    module.HDF5DatasetFileHandler = LeRobotDatasetFileHandler.configured(fps=20)
+    module.test_write_and_load_episode(str(tmp_path), "cpu")
+
+
+def test_isaac_labs_own_test_of_the_manager_passes_with_our_class(lab, tmp_path, monkeypatch, pytestconfig):
+    module = upstream(pytestconfig, monkeypatch, UPSTREAM[1])
+    monkeypatch.setattr(
+        module.DummyRecorderManagerCfg, "dataset_file_handler_class_type", LeRobotDatasetFileHandler, raising=False
+    )
+    module.test_record(str(tmp_path))
+
+
+def test_a_script_runs_with_the_handler_and_its_own_flags(lab, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(lab.Manager, "__init__", lab.Manager.__init__)
+    monkeypatch.setattr(lab.Manager, isaac_install._MARK, False, raising=False)
+    monkeypatch.setattr(sys, "argv", ["pytest"])
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    script = tmp_path / "record_demos.py"
+    script.write_text(
+        textwrap.dedent("""
+            import argparse, os, sys
+            parser = argparse.ArgumentParser()
+            for flag in ("--task", "--teleop_device", "--dataset_file", "--num_demos"):
+                parser.add_argument(flag)
+            args = parser.parse_args()
+            import torch
+            from isaaclab.managers.recorder_manager import RecorderManager
+            from isaaclab.envs.mdp.recorders.recorders_cfg import ActionStateRecorderManagerCfg
+            from support.isaac import Env
+            cfg = ActionStateRecorderManagerCfg()
+            cfg.dataset_export_dir_path = os.path.dirname(args.dataset_file)
+            cfg.dataset_filename = os.path.splitext(os.path.basename(args.dataset_file))[0]
+            Env(torch, [(RecorderManager, cfg)], cameras=False).run(14)
+            print("recorded", args.task, args.num_demos)
+        """)
+    )
+    arguments = ["--task", "Isaac-Stack-v0", "--teleop_device", "keyboard", "--lerobot_format", "--num_demos", "2"]
+    code = isaac_install.main([str(script), *arguments, "--dataset_file", str(tmp_path / "demos.lerobot")])
+    assert code == 0
+    assert "recorded Isaac-Stack-v0 2" in capsys.readouterr().out
+    assert len(Dataset(tmp_path / "demos.lerobot").episodes) == 2
