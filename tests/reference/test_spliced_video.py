@@ -74,9 +74,12 @@ def write(maker, codec, patterns, folder):
     return str(folder / "video.mp4"), episodes, kinds
 
 
-@pytest.fixture(
-    scope="module", params=[pytest.param(name, marks=pytest.mark.long) if name in SELDOM else name for name in CASES]
-)
+def marked(name):
+    marks = [pytest.mark.long] if name in SELDOM else []
+    return pytest.param(name, marks=[*marks, video.OPENH264] if "openh264" in name else marks)
+
+
+@pytest.fixture(scope="module", params=[marked(name) for name in CASES])
 def written(request, tmp_path_factory):
     codec = request.param.split()[0]
     path, episodes, kinds = write(CASES[request.param], codec, PATTERNS, tmp_path_factory.mktemp("spliced"))
@@ -136,7 +139,7 @@ def test_the_file_is_on_the_grid(written):
     assert (metadata.average_fps, metadata.num_frames) == (FPS, facts.frames)
 
 
-@pytest.mark.parametrize("name", ["h264 cabac", "h264 openh264"])
+@pytest.mark.parametrize("name", [marked("h264 cabac"), marked("h264 openh264")])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_several_repeats_in_a_row_show_their_picture(tmp_path, name, backend):
     path, episodes, kinds = write(CASES[name], "h264", [RUNS_OF_REPEATS] * 2, tmp_path)

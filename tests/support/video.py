@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import av
 import numpy as np
+import pytest
 
 from support.pictures import draw_frame_id, read_frame_id
 from telecine.core.packets import index_packets
@@ -64,6 +65,11 @@ def x264(count, *, gop=10, bframes=0, params="", preset="ultrafast", crf=15, **o
 def x264_counted(count, **others):
     """H.264 whose headers hold picture order counts (type 0) though nothing is reordered."""
     return x264(count, bframes=1, ps=range(count), preset="veryfast", **others)
+
+
+OPENH264 = pytest.mark.skipif(
+    "libopenh264" not in av.codecs_available, reason="needs libopenh264, which PyAV has up to version 15"
+)
 
 
 def openh264(count, *, gop=10, **others):
