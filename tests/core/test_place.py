@@ -422,3 +422,11 @@ def test_a_plain_number_is_a_vector_of_one():
     assert place(recording(plain), plan({"note": "q"})).columns[0].shape == (1,)
     with pytest.raises(PlanError, match="2 names for 1 numbers"):
         place(recording(plain), plan({"note": {"from": "q", "names": ["a", "b"]}}))
+
+
+@pytest.mark.parametrize("far_s", [100_000, 10**9])
+def test_one_stamp_far_from_the_others_is_refused_before_rows_are_made_for_the_time_between(far_s):
+    times = every(50, 1)
+    times[-1] += far_s * 10**9
+    with pytest.raises(AlignError, match=r"the streams span .* days, more than an episode can have"):
+        place(recording(ramp("a", times)), plan({"action": "a"}))

@@ -2,10 +2,11 @@
 
     PYTHONPATH=tests python -m support.mutants --count 10000              # every input of the table
     PYTHONPATH=tests python -m support.mutants --count 10000 rrd mcap     # some
+    PYTHONPATH=tests python -m support.mutants --count 1000 rrd+convert   # converted instead of read
     PYTHONPATH=tests python -m support.mutants rrd --only 1234            # one again, its error shown
 
-A mutant is a function of its input and number, so that every figure can be had again. A source joins with one line in
-`INPUTS`. Outcomes: `complete` (read to the end), `named` (an error of telecine's that names the file), `unexpected`
+A mutant is a function of its sound input and its number. (Writers that put random ids into their files, such as
+Rerun's, make another input each time.) A source joins with one line in `INPUTS`. Outcomes: `complete` (read to the end), `named` (an error of telecine's that names the file), `unexpected`
 (any other exception), `crash` (the process died), `hang` (no answer for a minute).
 """
 
@@ -169,6 +170,16 @@ INPUTS: dict[str, Callable[[Path], None]] = {
 """What makes a folder of sound inputs, each entry of the folder one input, by the name of its format."""
 
 
+CONVERT = "+convert"
+"""Behind the name of a source: convert its mutants with the plan that `inspect` proposes, instead of reading all."""
+
+
+def make_inputs(kind: str, folder: Path) -> None:
+    """The sound inputs of a kind, into a new folder."""
+    folder.mkdir()
+    INPUTS[kind.removesuffix(CONVERT)](folder)
+
+
 def mutated(data: bytes, rng: random.Random) -> bytes:
     """The bytes with one kind of damage, somewhere."""
     at = rng.randrange(len(data)) if data else 0
@@ -223,6 +234,8 @@ def read(kind: str, path: Path) -> None:
             plan_of(PlanFlags(), path)
         case "dataset":
             _read_dataset(path)
+        case _ if kind.endswith(CONVERT):
+            _convert(path)
         case _:
             for recover in (False, True):
                 _read_recordings(path, recover)
@@ -261,6 +274,26 @@ def _read_recordings(path: Path, recover: bool) -> None:
             problems.append(error)
     if problems:
         raise problems[0]
+
+
+def _convert(path: Path) -> None:
+    """With a proposed plan, in this process: as `telecine convert PATH OUT` does."""
+    from telecine.core.errors import SourceError
+    from telecine.core.propose import propose
+    from telecine.inspect import inspect_many
+    from telecine.pipeline import Options, convert
+
+    out = path.with_name(f"{path.name}-out")
+    try:
+        plan = propose(inspect_many([path]).recordings, fps=30, task_text="go", missing_action="same_state").plan
+        if plan is None:
+            raise SourceError(f"{path}: no plan can be proposed")
+        report = convert([path], out, plan, Options(verify=False, workers=0))
+        for rejected in report.rejected:
+            assert rejected.reason.code != "convert-failed", rejected.reason.message
+            raise SourceError(rejected.reason.message)
+    finally:
+        shutil.rmtree(out, ignore_errors=True)
 
 
 def _read_stream(stream) -> None:  # type: ignore[no-untyped-def]
@@ -302,8 +335,7 @@ def try_mutants(kind: str, numbers: Sequence[int]) -> Tally:
     tally = Tally()
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         sound = Path(folder, "sound")
-        sound.mkdir()
-        INPUTS[kind](sound)
+        make_inputs(kind, sound)
         left = list(numbers)
         while left:
             batch, left = left[:BATCH], left[BATCH:]
@@ -380,8 +412,7 @@ def answers(kind: str, sound: Path, folder: Path) -> Iterator[str]:
 def _show_one(kind: str, number: int) -> None:
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         sound = Path(folder, "sound")
-        sound.mkdir()
-        INPUTS[kind](sound)
+        make_inputs(kind, sound)
         path = make_mutant(kind, sound, number, Path(folder))
         print(path.name, flush=True)
         read(kind, path)

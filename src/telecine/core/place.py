@@ -23,7 +23,7 @@ from telecine.core.idle import without_idle
 from telecine.core.plan import Feature, Plan
 from telecine.core.plan_parts import format_duration
 from telecine.core.recording import Array, Part, Recording, Ref, remarks_of
-from telecine.core.span import bounds_of, span, trims
+from telecine.core.span import bounds_of, check_length, span, trims
 from telecine.core.time import SECOND, Grid, Rows, Times
 from telecine.core.video import Clip
 
@@ -114,6 +114,7 @@ def _ticks(binding: Binding, plan: Plan, where: str, part: Part | None) -> tuple
     if plan.trim is not None:
         (start, stop), idle = without_idle(binding, plan.trim, whole, where)
         findings.append(idle)
+    check_length(start, stop, where)
     if binding.follow is not None:
         times = np.unique(binding.follow.times())
         ticks = times[(times >= start) & (times <= stop)]

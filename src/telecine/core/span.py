@@ -87,6 +87,20 @@ def _some(source: Source, where: str) -> Times:
     return times
 
 
+LONGEST_NS = 24 * 3600 * SECOND
+"""An episode this long is one wrong stamp rather than a demonstration, and its rows would fill the memory."""
+
+
+def check_length(start_ns: int, stop_ns: int, where: str) -> None:
+    """Nothing, when an episode can be as long as that. Raises: AlignError."""
+    if stop_ns - start_ns > LONGEST_NS:
+        days = (stop_ns - start_ns) / (24 * 3600 * SECOND)
+        raise AlignError(
+            f"{where}: the streams span {days:.1f} days, more than an episode can have: a stamp must be far from the "
+            "others; take another timeline, repair the recording, or cut it with `split`"
+        )
+
+
 def span(bounds: list[Bounds], where: str, fps: int) -> tuple[int, int]:
     """The span [start, stop] in which every stream can answer."""
     if not bounds:

@@ -117,7 +117,16 @@ class Part:
         """Rows [start, stop), counted from `first`. Raises: SourceError."""
         try:
             return self.array[self.first + start : self.first + stop]
-        except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+        except (
+            OSError,
+            RuntimeError,
+            KeyError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            SystemError,
+            MemoryError,
+        ) as error:
             raise SourceError(f"{self.name}: rows {start} to {stop} cannot be read: {error}") from error
 
     def rows(self, rows: Rows) -> Iterator[Any]:

@@ -18,7 +18,7 @@ from telecine.sources import rrd_sdk
 from telecine.sources.format import Found
 from telecine.sources.rrd_chunks import Chunks, ScannedChunks, StoredChunks
 from telecine.sources.rrd_frames import MAGIC, Walk, copy_store_infos, trim, walk
-from telecine.sources.rrd_messages import first_damaged
+from telecine.sources.rrd_messages import damaged_contents, first_damaged
 from telecine.sources.rrd_properties import Properties
 from telecine.sources.rrd_streams import streams_of
 
@@ -63,6 +63,7 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
                 return _open_recovered(ref, file, (whole_bytes, messages), damage)
         elif seen.state in ("cut", "garbage"):
             raise SourceError(f"{ref.label}: {_cut_message(seen)}; {_CUT_FIX}")
+        _check_contents(ref.label, file, seen)
     return _recording(ref, ref.path, seen.footer, lambda: _check_messages(ref))
 
 
@@ -105,6 +106,7 @@ def _recording_ids(path: str, file: BinaryIO, seen: Walk, recover: bool) -> tupl
 def _store_infos(path: str, file: BinaryIO, seen: Walk, recover: bool) -> Iterator[str]:
     """The file itself when its table of contents names the recordings, else a small one that does."""
     if seen.footer and not recover:
+        _check_contents(path, file, seen)
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="telecine-") as folder:
@@ -122,10 +124,18 @@ def _whole(ref: Ref, file: BinaryIO, seen: Walk) -> tuple[int, int, str]:
     damage = seen.problem
     if seen.state == "complete":
         try:
+            _check_contents(ref.label, file, seen)
             _entry(rrd_sdk.reader(ref.path), ref)
         except SourceError as error:  # its table of contents is damaged, which only rerun-sdk can tell
             damage = str(error)
     return seen.whole_bytes, seen.messages, damage
+
+
+def _check_contents(label: str, file: BinaryIO, seen: Walk) -> None:
+    """SourceError when rerun-sdk would not survive reading the table of contents."""
+    problem = damaged_contents(file, seen.size_bytes) if seen.state == "complete" else ""
+    if problem:
+        raise SourceError(f"{label}: the file is damaged: its table of contents: {problem}; {_CUT_FIX}")
 
 
 def _check_messages(ref: Ref) -> None:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from telecine.sources.rrd_frames import CHUNK, frames
+from telecine.sources.rrd_frames import CHUNK, END, frames
 
 _LZ4 = 2
 _ARROW_IPC = 1
@@ -35,6 +35,37 @@ def first_damaged(file: BinaryIO, size_bytes: int) -> tuple[int, int, str] | Non
         if problem:
             return count, frame.start - 16, problem
     return None
+
+
+def damaged_contents(file: BinaryIO, size_bytes: int) -> str:
+    """What is wrong with the table of contents, or "".
+
+    Arrow schemas and data in protobuf: 1 manifest { 2 schema { 1 IPC }, 4 data { 2 IPC, 3 compression, 4 size } }.
+    """
+    for frame in frames(file, size_bytes):
+        if frame.kind != END:
+            continue
+        file.seek(frame.start)
+        try:
+            for manifest in _messages(memoryview(file.read(frame.length)), 1):
+                for told in _messages(manifest, 2):
+                    for schema in _messages(told, 1):
+                        _check_stream(pa.py_buffer(schema))
+                for told in _messages(manifest, 4):
+                    parts = dict(_fields(told))
+                    packed = {2: parts.get(3, 0), 3: parts.get(4, 0)}
+                    for payload in _messages(told, 2):
+                        _check_stream(_unpacked(payload, packed))
+        except (ValueError, OSError, pa.ArrowException) as error:
+            return str(error).splitlines()[0][:200] or type(error).__name__
+    return ""
+
+
+def _messages(data: memoryview, number: int) -> Iterator[memoryview]:
+    """Every field `number` that holds bytes."""
+    for found, value in _fields(data):
+        if found == number and isinstance(value, memoryview):
+            yield value
 
 
 def problem_of(message: bytes) -> str:

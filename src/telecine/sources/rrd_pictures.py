@@ -84,6 +84,8 @@ def raw_format(said: Mapping[str, Any] | None, name: str) -> RawFormat:
     """
     if said is None:
         raise SourceError(f"{name}: no image format was logged beside the pixels")
+    if not {"width", "height"} <= set(said):
+        raise SourceError(f"{name}: an image format without width and height: {', '.join(map(str, said))}")
     width, height = int(said["width"]), int(said["height"])
     pixel, model, datatype = said.get("pixel_format"), said.get("color_model"), said.get("channel_datatype")
     matrix: Matrix = "bt601"

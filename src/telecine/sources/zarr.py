@@ -26,9 +26,12 @@ SUFFIXES = (".zarr", ".zarr.zip")
 _GROUPS = (".zgroup", "zarr.json")
 _ENDS = "meta/episode_ends"
 _ERRORS = (
-    OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, NotImplementedError, zipfile.BadZipFile,
+    OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, SystemError, MemoryError,
+    zipfile.BadZipFile,
 )  # fmt: skip
 """What zarr and its codecs raise on metadata that makes no sense to them."""
+_LATEST_S = 1 << 33
+"""Stamps beyond the year 2242 are damage, and nanoseconds since 1970 would not hold them much longer."""
 _UMI_POSE = ("eef_pos", "eef_rot_axis_angle", "gripper_width")
 
 
@@ -139,7 +142,12 @@ def _timing(arrays: dict[str, Stored], first: int, stop: int) -> Timing:
     stamps = arrays.get("timestamp")
     if stamps is None or len(stamps.shape) != 1:
         return Timing()
-    seconds = np.asarray(stamps[first:stop], np.float64)
+    try:
+        seconds = np.asarray(stamps[first:stop], np.float64)
+    except _ERRORS as error:
+        raise SourceError(f"data/timestamp cannot be read: {error}") from error
+    if not np.isfinite(seconds).all() or np.abs(seconds).max(initial=0) > _LATEST_S:
+        return Timing()
     times: Times = np.round((seconds - seconds[0]) * SECOND).astype(np.int64)
     return Timing(stamps=times) if times.size and (np.diff(times) > 0).all() else Timing()
 
