@@ -10,7 +10,18 @@ from pathlib import Path
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
-PACKAGES = ("telecine", "rerun-sdk", "lerobot", "torchcodec", "av", "pyarrow", "numpy")
+PACKAGES = (
+    "telecine",
+    "rerun-sdk",
+    "lerobot",
+    "torchcodec",
+    "av",
+    "pyarrow",
+    "numpy",
+    "mcap",
+    "mcap-ros2-support",
+    "rosbags",
+)
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ TOPICS: dict[str, Callable[[topics.Place], list[Row]]] = {
     "jpeg": topics.jpeg,
     "encode": topics.encoding,
     "reads": topics.reading,
+    "messages": topics.messages,
     "start": topics.starting,
 }
 

@@ -254,6 +254,57 @@ def splicing(place: Place) -> list[Row]:
     return rows
 
 
+def messages(place: Place) -> list[Row]:
+    """MCAP files of ROS 2 messages, everything in them decoded, imports left out."""
+    state, camera, large = (place.inputs / f"{name}.mcap" for name in ("state", "camera", "large"))
+    for kind, path, seconds in (("state", state, 100), ("camera", camera, 48), ("camera", large, 310)):
+        if not path.exists():
+            run([sys.executable, BENCH / "messages.py", "make", kind, path, str(seconds)], place.fresh("make-mcap"))
+    rows = []
+    for what, path, goal in (
+        ("400,000 messages on 4 topics (70 MB, zstd)", state, 4.0),
+        ("3 JPEG cameras and joints (310 MB, zstd), topic by topic", camera, 2.0),
+    ):
+        took = {
+            name: messages_read(place, name, path) for name in ("bare", "checked", "telecine", "mcap_ros2", "rosbags")
+        }
+        ours, limit = took["telecine"]["cpu_s"], took["bare"]["cpu_s"]
+        limits = f"{limit:.3f} CPU-s (read, decompress), {took['checked']['cpu_s']:.3f} (and checksums, as we do)"
+        rows.append(
+            Row(
+                "messages",
+                what,
+                f"{ours:.3f} CPU-s",
+                limits,
+                f"{ours / limit:.1f}x",
+                f"at most {goal:g}x",
+                ours / limit <= goal,
+            )
+        )
+        for name, who in (("mcap_ros2", "mcap, mcap-ros2-support"), ("rosbags", "rosbags")):
+            theirs = took[name]["cpu_s"]
+            told = f"{theirs / ours:.1f}x less CPU"
+            rows.append(Row("messages", what, f"{ours:.3f} CPU-s", f"{theirs:.2f} CPU-s ({who})", told))
+    one, limit = (messages_read(place, name, camera)["cpu_s"] for name in ("one_camera", "bare"))
+    told = f"{limit:.3f} CPU-s (read, decompress all)"
+    rows.append(Row("messages", "one camera of the three", f"{one:.3f} CPU-s", told, f"{one / limit:.1f}x"))
+    big, small = (messages_read(place, "telecine", path) for path in (large, camera))
+    peaks = [f"{one['peak_bytes'] / 1e6:.0f} MB ({one['heap_bytes'] / 1e6:.0f} MB heap left)" for one in (big, small)]
+    what = f"peak memory, {large.stat().st_size / 1e9:.1f} GB file, nothing mapped"
+    met = big["peak_bytes"] < 700e6
+    rows.append(Row("messages", what, peaks[0], f"{peaks[1]} (the 310 MB file)", "", "under 700 MB", met))
+    return rows
+
+
+def messages_read(place: Place, reader: str, path: Path) -> dict[str, float]:
+    """By messages.py in a process of its own, the cheapest of the runs."""
+    command = [sys.executable, BENCH / "messages.py", "read", reader, path]
+    found = [
+        json.loads(run(command, place.fresh("messages")).output.splitlines()[-1]) for _ in range(max(place.repeat, 3))
+    ]
+    return min(found, key=lambda one: one["cpu_s"])
+
+
 def starting(place: Place) -> list[Row]:
     """`telecine --help`, compiled files in place."""
     costs = [run([telecine(), "--help"], place.fresh("help")) for _ in range(5)]

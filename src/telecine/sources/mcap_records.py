@@ -20,7 +20,7 @@ _MESSAGE = struct.Struct("<HIQQ")
 _CHUNK = struct.Struct("<QQQI")
 RECORD_BYTES = _HEADER.size
 MESSAGE_BYTES = _MESSAGE.size
-_WINDOW_BYTES = 1 << 16
+_LEAST_BYTES, _MOST_BYTES = 1 << 12, 1 << 18
 _RAW_BYTES = 1 << 22
 """Messages outside chunks are read in blocks of this size."""
 
@@ -109,19 +109,38 @@ def walk(file: IO[bytes], size_bytes: int) -> Layout:
     """What the file holds. Never raises for damage: `state` and `problem` tell it. The file must begin with MAGIC."""
     layout = Layout(size_bytes, whole_bytes=len(MAGIC))
     raw: _Raw | None = None
-    for opcode, at, length, start in _records(file, size_bytes, layout):
+    window = _Window(file)
+    for opcode, at, length in _records(window, size_bytes, layout):
         if opcode in (SCHEMA, CHANNEL, MESSAGE):
             raw = raw or _Raw(at - RECORD_BYTES)
             if opcode == MESSAGE and length >= MESSAGE_BYTES:
-                raw.add(at, start)
+                raw.add(at, window.read(at, MESSAGE_BYTES))
             raw.end = at + length
         if raw and (opcode not in (SCHEMA, CHANNEL, MESSAGE) or raw.end - raw.at > _RAW_BYTES):
             layout.blocks += raw.block()
             raw = None
-        _keep(file, layout, (opcode, at, length, start))
+        if opcode != MESSAGE:
+            _keep(window, layout, (opcode, at, length))
     if raw:
         layout.blocks += raw.block()
     return layout
+
+
+class _Window:
+    """Reads small pieces of a file in order; more at a time while they follow each other closely."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._held, self._at, self._step = file, b"", 0, _LEAST_BYTES
+
+    def read(self, at: int, count: int) -> bytes:
+        """`count` bytes from `at`, fewer at the end of the file."""
+        start = at - self._at
+        if start < 0 or start + count > len(self._held):
+            near = 0 <= start <= len(self._held)
+            self._step = min(self._step * 2, _MOST_BYTES) if near else _LEAST_BYTES
+            self._file.seek(at)
+            self._held, self._at, start = self._file.read(max(count, self._step)), at, 0
+        return self._held[start : start + count]
 
 
 class _Raw:
@@ -144,35 +163,33 @@ class _Raw:
         return [Block(self.at, size, size, entries=entries)]
 
 
-def _records(file: IO[bytes], size_bytes: int, layout: Layout) -> Iterator[tuple[int, int, int, bytes]]:
-    """(opcode, where its content begins, length, the first bytes of it) of every record; sets how it ends.
+def _records(window: _Window, size_bytes: int, layout: Layout) -> Iterator[tuple[int, int, int]]:
+    """(opcode, where its content begins, length) of every record; sets how the file ends.
 
     All are whole but the last, when the file ends within a chunk.
     """
-    at, window, base = len(MAGIC), b"", 0
+    at = len(MAGIC)
     while True:
-        if at + RECORD_BYTES + MESSAGE_BYTES > base + len(window):
-            file.seek(at)
-            window, base = file.read(_WINDOW_BYTES), at
-        rest = window[at - base : at - base + RECORD_BYTES + 64]
-        if not rest:
+        head = window.read(at, RECORD_BYTES)
+        if not head:
             layout.state, layout.problem = "open", "it has no end marker"
             return
-        if rest.startswith(MAGIC) and layout.state == "complete":
+        if head.startswith(MAGIC) and layout.state == "complete":
             return
-        if len(rest) < RECORD_BYTES:
-            layout.state, layout.problem = "cut", f"it ends within the record at byte {at}"
+        if len(head) < RECORD_BYTES:
+            cut = layout.state != "complete"
+            layout.state, layout.problem = "cut" if cut else "garbage", f"it ends within the record at byte {at}"
             return
-        opcode, length = _HEADER.unpack_from(rest)
+        opcode, length = _HEADER.unpack(head)
         if opcode == 0 or layout.state == "complete":
             layout.state, layout.problem = "garbage", f"there is no record at byte {at}"
             return
         if at + RECORD_BYTES + length > size_bytes:
             layout.state, layout.problem = "cut", f"it ends within the record at byte {at}"
             if opcode == CHUNK:  # what it holds may still be saved
-                yield opcode, at + RECORD_BYTES, length, rest[RECORD_BYTES:]
+                yield opcode, at + RECORD_BYTES, length
             return
-        yield opcode, at + RECORD_BYTES, length, rest[RECORD_BYTES:]
+        yield opcode, at + RECORD_BYTES, length
         if opcode == FOOTER:
             layout.state = "complete"
         at += RECORD_BYTES + length
@@ -180,19 +197,17 @@ def _records(file: IO[bytes], size_bytes: int, layout: Layout) -> Iterator[tuple
         layout.whole_bytes = at
 
 
-def _keep(file: IO[bytes], layout: Layout, record: tuple[int, int, int, bytes]) -> None:
+def _keep(window: _Window, layout: Layout, record: tuple[int, int, int]) -> None:
     """Take from a record outside chunks what matters later. One that cannot be read makes the file damaged."""
-    opcode, at, length, start = record
+    opcode, at, length = record
     try:
         match opcode:
             case 3 | 4 | 11 | 12 | 7:
-                file.seek(at)
-                _keep_small(layout, opcode, file.read(length))
+                _keep_small(layout, opcode, window.read(at, length))
             case 6:
-                layout.blocks.append(_chunk(start, at, length, layout.size_bytes))
+                layout.blocks.append(_chunk(window.read(at, 64), at, length, layout.size_bytes))
             case 9:
-                file.seek(at)
-                layout.attachments.append(_attachment(file.read(min(length, _WINDOW_BYTES)), at, length))
+                layout.attachments.append(_attachment(window.read(at, min(length, _MOST_BYTES)), at, length))
     except (ValueError, struct.error, IndexError, UnicodeDecodeError):
         layout.problem = layout.problem or f"the record at byte {at - RECORD_BYTES} is damaged"
 

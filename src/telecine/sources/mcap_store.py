@@ -4,6 +4,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import IO
 
 import numpy as np
@@ -26,13 +27,15 @@ from telecine.sources.mcap_records import (
     channel_record,
     schema_record,
 )
-from telecine.sources.ros_cursor import at_each
+from telecine.sources.mcap_small import SMALL_BYTES, SmallMessages
 from telecine.sources.ros_decoders import Definition
 from telecine.sources.ros_messages import LOG_TIME, MessageClock
 from telecine.sources.ros_store import KEEP_BYTES, Batch, Channel
 
 _RECORD = struct.Struct("<BQ")
 _MESSAGE = struct.Struct("<BQHIQ")
+_HEADERS = np.dtype([("opcode", "u1"), ("length", "<u8"), ("channel", "<u2"), ("sequence", "<u4"),
+                     ("log_time", "<u8"), ("publish_time", "<u8")])  # fmt: skip
 _LATCHED = re.compile(r"durability:\s*(1\b|transient_local)")
 
 
@@ -46,6 +49,7 @@ class McapStore:
         self._kept: dict[int, Array] = {}
         self._kept_bytes = 0
         self._checked: set[int] = set()
+        self._intact: set[int] = set()
         self._published: dict[tuple[int, ...], Times] = {}
         self._blocks = self._indexed()
 
@@ -86,12 +90,16 @@ class McapStore:
             for number, block in enumerate(self._blocks):
                 offsets, _ = _in_order(block.entries or {}, keys)
                 if len(offsets):
-                    found.append(at_each(self._expanded(number), offsets + 23, "<", "uint64").astype(np.int64))
+                    found.append(_headers(self._expanded(number), offsets)["publish_time"].astype(np.int64))
             self._published[keys] = np.concatenate(found)
         return self._published[keys]
 
     def batches(self, keys: Sequence[int], rows: Rows | None) -> Iterator[Batch]:
-        """See `Store.batches`: one batch for each chunk."""
+        """See `Store.batches`: one batch for each chunk, or small messages of several."""
+        if len(keys) == 1 and self._starts_small(keys[0]) and self._small.wants(keys[0]):
+            for batch in self._small.batches(keys[0], rows):
+                yield Batch(*batch)
+            return
         first = 0
         for number, block in enumerate(self._blocks):
             offsets, times = _in_order(block.entries or {}, keys)
@@ -100,25 +108,56 @@ class McapStore:
                 low, high = np.searchsorted(rows, [first, first + len(offsets)])
                 mine = rows[low:high] - first
             if len(mine):
-                yield self._batch(number, (keys, offsets[mine], times[mine]), mine + first)
+                data = self._expanded(number)
+                starts, sizes, _ = self._places(number, data, (keys, offsets[mine], times[mine]))
+                yield Batch(mine + first, data, starts, sizes)
             first += len(offsets)
 
-    def _batch(self, number: int, which: tuple[Sequence[int], Rows, Array], rows: Rows) -> Batch:
+    def _starts_small(self, key: int) -> bool:
+        """False when the first message is that of a camera, for which the pass of `_small` is not worth it."""
+        for number, block in enumerate(self._blocks):
+            times, offsets = (block.entries or {}).get(key, ((), ()))
+            if len(times):
+                first = _headers(self._expanded(number), np.asarray(offsets[:1], np.int64))
+                return int(first["length"][0]) <= SMALL_BYTES
+        return False
+
+    @cached_property
+    def _small(self) -> SmallMessages:
+        """Filled in one pass, which also gives all publish times."""
+        counts: dict[int, int] = {}
+        for block in self._blocks:
+            for key, (times, _) in (block.entries or {}).items():
+                counts[key] = counts.get(key, 0) + len(times)
+        small = SmallMessages(counts, KEEP_BYTES)
+        published: dict[int, list[Times]] = {key: [] for key in counts}
+        for number, block in enumerate(self._blocks):
+            data = self._expanded(number) if block.entries else None
+            for key, (times, offsets) in (block.entries or {}).items():
+                if data is not None and len(times):
+                    which = ([key], offsets.astype(np.int64), times)
+                    starts, sizes, sent = self._places(number, data, which)
+                    published[key].append(sent)
+                    if small.wants(key):
+                        small.add(key, data, starts, sizes)
+        self._published = {(key,): np.concatenate(sent) for key, sent in published.items() if sent}
+        return small
+
+    def _places(self, number: int, data: Array, which: tuple[Sequence[int], Rows, Array]) -> tuple[Rows, Rows, Times]:
+        """Where serialised messages begin, their sizes, and when they were sent; the message index is checked."""
         keys, offsets, times = which
-        data = self._expanded(number)
-        sizes = at_each(data, offsets + 1, "<", "uint64").astype(np.int64) - MESSAGE_BYTES
+        records = _headers(data, offsets)
+        sizes = records["length"].astype(np.int64) - MESSAGE_BYTES
         starts = offsets + RECORD_BYTES + MESSAGE_BYTES
         if number not in self._checked:  # scanned blocks are right by themselves
-            fits = (offsets >= 0) & (starts + sizes <= len(data)) & (starts <= len(data)) & (sizes >= 0)
-            fits &= (at_each(data, offsets, "<", "uint8") == MESSAGE) & np.isin(
-                at_each(data, offsets + 9, "<", "uint16"), keys
-            )
-            if not (fits & (at_each(data, offsets + 15, "<", "uint64") == times)).all():
+            fits = (offsets >= 0) & (starts + sizes <= len(data)) & (sizes >= 0) & (records["opcode"] == MESSAGE)
+            fits &= (records["log_time"] == times) & _among(records["channel"], keys)
+            if not fits.all():
                 raise SourceError(
                     f"{self.label}: the message index of the chunk at byte {self._blocks[number].at} does not fit its "
                     "messages; use --recover to read without the index"
                 )
-        return Batch(rows, data, starts, sizes)
+        return starts, sizes, records["publish_time"].astype(np.int64)
 
     def _expanded(self, number: int) -> Array:
         """(n,) uint8 records of a block, checked; at least 8 bytes long."""
@@ -140,10 +179,11 @@ class McapStore:
             raise
         except SourceError as error:
             raise SourceError(f"{self.label}: the chunk at byte {block.at} is damaged: {error}; {CUT_FIX}") from error
-        if block.crc and block.whole and zlib.crc32(found) != block.crc:
-            raise SourceError(
-                f"{self.label}: the chunk at byte {block.at} is damaged: its checksum does not fit its bytes; {CUT_FIX}"
-            )
+        if block.crc and block.whole and block.at not in self._intact:
+            if zlib.crc32(found) != block.crc:
+                why = "its checksum does not fit its bytes"
+                raise SourceError(f"{self.label}: the chunk at byte {block.at} is damaged: {why}; {CUT_FIX}")
+            self._intact.add(block.at)
         return found
 
     def bytes_at(self, at: int, count: int) -> bytes:
@@ -188,6 +228,20 @@ class McapStore:
             if not self._recover:
                 raise SourceError(f"{self.label}: {problem}; {CUT_FIX}")
             self.lost.append(f"what follows where {problem}")
+
+
+def _among(channels: Array, keys: Sequence[int]) -> Array:
+    return channels == keys[0] if len(keys) == 1 else np.isin(channels, keys)
+
+
+def _headers(data: Array, offsets: Rows) -> Array:
+    """(n,) the headers of message records, those beyond `data` moved into it."""
+    last = len(data) - _HEADERS.itemsize
+    if last < 0:
+        return np.zeros(len(offsets), _HEADERS)
+    inside: Rows = np.clip(offsets, 0, last)
+    found: Array = np.ndarray((last + 1,), f"V{_HEADERS.itemsize}", data, 0, (1,))[inside]  # as bytes: 20 times faster
+    return found.view(_HEADERS)
 
 
 def _is_complete(layout: Layout) -> bool:

@@ -49,7 +49,8 @@ def _present(columns: Sequence[Column]) -> Array | None:
 
 def nested(items: Column, counts: Rows) -> Column:
     """Items of all messages, message after message, as arrays of counts[i] items."""
-    bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])
+    bounds = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(counts, out=bounds[1:])
     return Column(items.values, (bounds, *items.bounds), items.texts, items.present)
 
 

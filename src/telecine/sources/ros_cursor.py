@@ -7,12 +7,16 @@ in `bad` with the reason, is read as zeros from there on, and never reads beyond
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from telecine.core.recording import Array
 from telecine.core.time import Rows
+
+SMALL_BYTES = 4096
+"""Messages up to this size are copied into a table before their fields are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +42,19 @@ class Cursor:
         self.data, self.base, self.stop, self.rules = data, base, stop, rules
         self.at: int | Rows = 0
         self.bad: Array = np.zeros(len(base), bool)
+        self.spoilt = False
+        """True when any is bad."""
         self.reason = ""
-        self._room = int((stop - base).min()) if len(base) else 0
+        room = stop - base
+        self._room, self._most = (int(room.min()), int(room.max())) if len(base) else (0, 0)
+        self._block: Array | None = None
 
     def part(self, which: Rows) -> "Cursor":
         """The same place in some of the messages."""
         part = Cursor(self.data, self.base[which], self.stop[which], self.rules)
         part.at = self._places()[which]
         part.bad = self.bad[which]
+        part.spoilt = self.spoilt and bool(part.bad.any())
         return part
 
     def join(self, part: "Cursor", which: Rows) -> None:
@@ -54,6 +63,7 @@ class Cursor:
         places[which] = part.at
         self.at = places
         self.bad[which] |= part.bad
+        self.spoilt = self.spoilt or part.spoilt
         self.reason = self.reason or part.reason
 
     def skip(self, size: int, width: int) -> int | Rows:
@@ -78,9 +88,17 @@ class Cursor:
         """True when the offset `end` is behind the end of any message."""
         return end > self._room
 
+    def left_over(self, most: int) -> Array | None:
+        """(k,) flags of messages that are bad, or have more than `most` bytes behind this place; None: no message."""
+        if not self.spoilt and isinstance(self.at, int) and self._most - self.at <= most:
+            return None
+        flags: Array = self.bad | (self.stop - self.base - self.at > most)
+        return flags if flags.any() else None
+
     def mark(self, wrong: Array, reason: str) -> None:
         """These (k,) flags are messages that cannot be read."""
         if wrong.any():
+            self.spoilt = True
             self.reason = self.reason or reason
             self.bad = self.bad | wrong
 
@@ -89,12 +107,23 @@ class Cursor:
 
     def fetch(self, start: int | Rows, dtype: str, count: int = 1) -> Array:
         """(k,) native numbers that stand at `start` in each message; (k, count) for other counts than 1."""
+        if isinstance(start, int) and self._room <= SMALL_BYTES and len(self.base) > 1:
+            return self._from_block(start, dtype, count)
         return at_each(self.data, self.base + start, self.rules.order, dtype, count)
+
+    def _from_block(self, start: int, dtype: str, count: int) -> Array:
+        """Small messages are copied once, one below the other: their fields are then columns of a table."""
+        if self._block is None:
+            self._block = _table(self.data, self.base, self._room)
+        kind: Any = _kind(dtype, self.rules.order)
+        found: Array = np.ascontiguousarray(self._block[:, start : start + kind.itemsize * count]).view(kind)
+        found = found.reshape(-1) if count == 1 else found.reshape(len(self.base), count)
+        return found != 0 if dtype == "bool" else found.astype(kind.newbyteorder("="), copy=False)
 
     def counts(self) -> int | Rows:
         """The u32 in front of a string or an array: one integer when all messages have the same."""
         counts = self.fetch(self.skip(4, 4), "uint32").astype(np.int64)
-        if self.bad.any():
+        if self.spoilt:
             counts = np.where(self.bad, 0, counts)
         if len(counts) and isinstance(self.at, int) and (counts == counts[0]).all():
             return int(counts[0])
@@ -109,9 +138,18 @@ class Cursor:
         return np.where(self.bad, 0, each)
 
 
+def _table(data: Array, base: Rows, width: int) -> Array:
+    """(k, width) uint8 from the k places `base`; a view where they stand at equal distances."""
+    step = int(base[1] - base[0])
+    if step >= 0 and int(base[-1]) == int(base[0]) + step * (len(base) - 1) and (np.diff(base) == step).all():
+        return np.ndarray((len(base), width), np.uint8, data, int(base[0]), (step, 1))
+    rows: Array = np.ndarray((len(data) - width + 1,), f"V{width}", data, 0, (1,))[base]
+    return rows.view(np.uint8).reshape(len(base), width)
+
+
 def at_each(data: Array, places: Rows, order: str, dtype: str, count: int = 1) -> Array:
     """Native numbers at any byte positions: (k,) for count 1, else (k, count). Positions are moved into `data`."""
-    kind: Any = np.dtype("uint8" if dtype == "bool" else dtype).newbyteorder(order)  # type: ignore[arg-type]
+    kind: Any = _kind(dtype, order)
     last = len(data) - kind.itemsize * count
     if len(places) and (int(places.max()) > last or int(places.min()) < 0):
         places = np.clip(places, 0, max(last, 0))
@@ -123,6 +161,11 @@ def at_each(data: Array, places: Rows, order: str, dtype: str, count: int = 1) -
     else:
         found = np.ndarray((last + 1, count), kind, data, 0, (1, kind.itemsize))[places]
     return found != 0 if dtype == "bool" else found.astype(kind.newbyteorder("="), copy=False)
+
+
+@cache
+def _kind(dtype: str, order: str) -> Any:
+    return np.dtype("uint8" if dtype == "bool" else dtype).newbyteorder(order)  # type: ignore[arg-type]
 
 
 def spread(starts: Rows, counts: Rows, step: int) -> Rows:

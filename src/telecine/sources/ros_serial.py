@@ -18,6 +18,7 @@ from telecine.sources.ros_messages import Column
 from telecine.sources.ros_types import Array, Node, Number, Struct, Text, leaves
 
 CDR = Rules(aligned=True)
+CDR_BIG = Rules(aligned=True, order=">")
 ROS1 = Rules(aligned=False, ended=False, empty_bytes=0)
 HEADER_BYTES = 4
 TAIL_BYTES = 8
@@ -69,10 +70,11 @@ def decode_cdr(root: Struct, data: Numbers, starts: Rows, sizes: Rows, asked: As
     kinds = at_each(data, starts, ">", "uint16")
     kinds = np.where(sizes < HEADER_BYTES, 0xFFFF, kinds)
     answers = []
-    for kind in np.unique(kinds).tolist():
-        which = np.flatnonzero(kinds == kind)
+    alike = len(kinds) > 0 and bool((kinds == kinds[0]).all())
+    for kind in [int(kinds[0])] if alike else np.unique(kinds).tolist():
+        which: Rows = np.arange(len(kinds)) if alike else np.flatnonzero(kinds == kind)
         if kind in (0, 1):
-            rules = replace(CDR, order="<" if kind else ">")
+            rules = CDR if kind else CDR_BIG
             answers += _decode_plain(root, data, (starts, sizes, which), rules, asked)
         else:
             why = "it has no CDR header" if kind == 0xFFFF else f"its CDR kind is {kind:#06x}, not plain CDR"
@@ -100,24 +102,24 @@ def _decode_plain(root: Struct, data: Numbers, where: Where, rules: Rules, asked
 def _ending(root: Struct, data: Numbers, where: Where, rules: Rules, asked: Asked) -> tuple[Answer, Rows]:
     """(the messages that end where they should, which ones do not)."""
     cursor = _run(root, data, where, rules, mine := asked.again())
-    room = cursor.stop - cursor.base
-    off: Numbers = cursor.bad | (room - cursor.at > TAIL_BYTES)
-    which = where[2]
-    if not off.any():
+    off, which = cursor.left_over(TAIL_BYTES), where[2]
+    if off is None:
         return _answer(cursor, mine, which), which[:0]
-    cursor.bad = off
+    cursor.bad, cursor.spoilt = off, True
     return replace(_answer(cursor, mine, which), bad={}), which[off]
 
 
 def _run(root: Struct, data: Numbers, where: Where, rules: Rules, asked: Asked) -> Cursor:
     starts, sizes, which = where
-    cursor = Cursor(data, starts[which] + HEADER_BYTES, starts[which] + sizes[which], rules)
+    if len(which) < len(starts):
+        starts, sizes = starts[which], sizes[which]
+    cursor = Cursor(data, starts + HEADER_BYTES, starts + sizes, rules)
     _read(cursor, root, "", asked)
     return cursor
 
 
 def _answer(cursor: Cursor, asked: Asked, which: Rows) -> Answer:
-    if not cursor.bad.any():
+    if not cursor.spoilt:
         return Answer(which, asked.found, asked.places, {})
     good = np.flatnonzero(~cursor.bad)
     bad = dict.fromkeys(which[cursor.bad].tolist(), cursor.reason or "it does not fit its type")
@@ -169,12 +171,14 @@ def _read_numbers(cursor: Cursor, item: Number, size: int | None, path: str, ask
         start = cursor.skip(counts * item.width, item.width if counts or cursor.rules.empty_aligned else 1)
     else:
         start = cursor.skip_each(counts * item.width, item.width, (counts > 0) | cursor.rules.empty_aligned)
-    each = np.where(cursor.bad, 0, counts) if cursor.bad.any() else np.broadcast_to(counts, cursor.base.shape)
+    if path not in asked.columns and path not in asked.spans:
+        return
+    each = np.where(cursor.bad, 0, counts) if cursor.spoilt else np.broadcast_to(counts, cursor.base.shape)
     if path in asked.spans:
         asked.places[path] = (cursor.base + start, each * item.width)
     if path not in asked.columns:
         return
-    if isinstance(counts, int) and not cursor.bad.any():
+    if isinstance(counts, int) and not cursor.spoilt:
         values: Numbers = cursor.fetch(start, item.dtype, counts).reshape(-1)
     else:
         places = spread(cursor.base + start, each, item.width)
@@ -186,8 +190,10 @@ def _read_text(cursor: Cursor, path: str, asked: Asked) -> None:
     sizes = cursor.limit(cursor.counts(), 1)
     start = cursor.skip(sizes, 1) if isinstance(sizes, int) else cursor.skip_each(sizes, 1, sizes > 0)
     if path in asked.columns:
-        each = np.where(cursor.bad, 0, sizes)
-        asked.found[path] = _texts(cursor, cursor.base + start, each)
+        if isinstance(sizes, int) and isinstance(start, int):
+            asked.found[path] = _texts_of_one_size(cursor.fetch(start, "uint8", sizes), sizes, cursor.rules)
+        else:
+            asked.found[path] = _texts(cursor, cursor.base + start, np.where(cursor.bad, 0, sizes))
 
 
 def _texts(cursor: Cursor, places: Rows, sizes: Rows) -> Column:
@@ -196,16 +202,23 @@ def _texts(cursor: Cursor, places: Rows, sizes: Rows) -> Column:
     codes = np.zeros(len(places), np.int64)
     for size in np.unique(sizes).tolist():
         which = np.flatnonzero(sizes == size)
-        rows = at_each(cursor.data, places[which], "<", "uint8", size).reshape(len(which), size)
-        if not size or (rows == rows[0]).all():
-            different, where = rows[:1], np.zeros(len(which), np.int64)
-        else:
-            flat = np.ascontiguousarray(rows).view(f"V{size}").reshape(-1)
-            _, firsts, where = np.unique(flat, return_index=True, return_inverse=True)
-            different = rows[firsts]
-        mine = [known.setdefault(_text(row.tobytes(), cursor.rules), len(known)) for row in different]
-        codes[which] = np.array(mine, np.int64)[where]
+        part = _texts_of_one_size(at_each(cursor.data, places[which], "<", "uint8", size), size, cursor.rules)
+        mine = [known.setdefault(text, len(known)) for text in part.texts or ()]
+        codes[which] = np.array(mine, np.int64)[part.values]
     return Column(codes, (), tuple(known))
+
+
+def _texts_of_one_size(raw: Numbers, size: int, rules: Rules) -> Column:
+    """Texts of `size` bytes each."""
+    if not size:
+        return Column(np.zeros(len(raw), np.int64), (), ("",))
+    rows = raw.reshape(-1, size)
+    if (rows == rows[0]).all():
+        return Column(np.zeros(len(rows), np.int64), (), (_text(rows[0].tobytes(), rules),))
+    flat = np.ascontiguousarray(rows).view(f"V{size}").reshape(-1)
+    _, firsts, where = np.unique(flat, return_index=True, return_inverse=True)
+    different = encoded([_text(row.tobytes(), rules) for row in rows[firsts]])
+    return Column(different.values[where], (), different.texts)
 
 
 def _text(raw: bytes, rules: Rules) -> str:
@@ -257,7 +270,7 @@ def _gather(cursor: Cursor, parts: list[dict[str, Column]], owners: list[Rows], 
 
 def _same_texts(cursor: Cursor, count: int, path: str, asked: Asked) -> bool:
     """Reads texts that are the same in all messages, such as joint names, at once; False: nothing was read."""
-    if not isinstance(cursor.at, int) or not count or cursor.bad.any():
+    if not isinstance(cursor.at, int) or not count or cursor.spoilt:
         return False
     end, texts = _texts_of_first(cursor, cursor.at, count)
     size = end - cursor.at
