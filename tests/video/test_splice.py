@@ -14,8 +14,10 @@ from telecine.core.errors import VideoError
 from telecine.core.h264 import H264
 from telecine.core.packets import index_packets, is_self_contained
 from telecine.core.splice import Copied, Encoded, Repeated, Splice, shown
-from telecine.core.video import Encode, Wish
+from telecine.core.video import Encode, PictureFormat, Wish
+from telecine.video.again import encode_again
 from telecine.video.clip import read_clip
+from telecine.video.encoder import Colour
 from telecine.video.histogram import Histogram
 from telecine.video.splice import splice
 
@@ -320,6 +322,21 @@ def test_a_damaged_packet_before_pictures_encoded_again_is_a_video_error(tmp_pat
     runs = (Copied(0, 7), Encoded(7, 9), Copied(10, 20))
     with pytest.raises(VideoError, match="damaged"):
         video.make_splice(packets, "h264", tmp_path / "clip", Splice(runs), [*range(7), 8, 9, *range(10, 20)], index)
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"count": 4}, "libx264 gave 3 packets for 4 pictures"),
+        ({"fmt": PictureFormat("h264", 128, 96, "yuv420p", "bt709")}, "pictures encoded again are"),
+    ],
+)
+def test_pictures_encoded_again_that_do_not_fit_are_a_video_error(change, what):
+    frames = video.decode(video.x264(3), "h264")
+    fmt = change.pop("fmt", PictureFormat("h264", 128, 96, "yuv420p"))
+    options = {"count": 3, "gop": 30, "number": 31, "colour": Colour(), "key": "k", **change}
+    with pytest.raises(VideoError, match=what):
+        list(encode_again(iter(frames), fmt, 30, **options))
 
 
 class Once:

@@ -192,6 +192,7 @@ class _Splicer:
             chain([first], pictures),
             fmt,
             self._fps,
+            count=run.stop - run.start,
             gop=LONGEST_GOP,
             number=number,
             colour=colour_of(self._decoder),
