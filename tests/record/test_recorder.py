@@ -230,5 +230,20 @@ def test_a_full_queue_makes_the_caller_wait_and_drops_nothing(tmp_path):
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("telecine")]
 
 
+def test_an_encoder_that_dies_of_anything_lets_nobody_wait(tmp_path, monkeypatch):
+    from telecine.video import live
+
+    def dies(*args, **kwargs):
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(live, "open_encoder", dies)
+    clip = LiveClip(FRONT, wish("train"), 30, str(tmp_path / "a.clip"), queued=1)
+    clip.add(draw_frame_id(0, 0, 0, 96, 64))
+    with pytest.raises(VideoError, match="MemoryError: no room"):
+        clip.close()
+    with pytest.raises(VideoError, match="no room"):
+        clip.add(draw_frame_id(1, 0, 0, 96, 64))
+
+
 def test_a_clip_without_pictures_ends_quietly(tmp_path):
     LiveClip(FRONT, wish("train"), 30, str(tmp_path / "a.clip")).close()

@@ -64,6 +64,9 @@ class LiveClip:
             self._code()
         except VideoError as error:
             self._error = error
+        except Exception as error:  # noqa: BLE001  the border of the thread: nobody may wait for it for ever
+            self._error = VideoError(f"{self.key}: {type(error).__name__}: {error}")
+        if self._error is not None:
             while self._queue.get() is not None:  # so that nobody waits for room
                 pass
 
