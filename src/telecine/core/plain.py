@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
+import numpy.typing as npt
 
 T = TypeVar("T")
 
@@ -51,7 +52,7 @@ def _of(hint: Any, value: Any) -> Any:
     if hint is Fraction:
         return Fraction(value)
     origin, args = get_origin(hint), get_args(hint)
-    if origin is np.ndarray:
+    if origin is np.ndarray or origin is npt.NDArray:  # an alias of its own from numpy 2.5 on
         return np.array(value["values"], value["dtype"])
     if origin is tuple:
         kinds = [args[0]] * len(value) if args[1:] == (...,) else args
