@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from telecine.core.errors import SourceError
+from telecine.core.errors import SourceError, VideoError
 from telecine.core.recording import Buffer, Picture, Schema
 from telecine.core.time import Rows
 from telecine.sources.order import Order
@@ -183,8 +183,7 @@ class CodedStream(_Pictures):
 
 def _float_depth(data: memoryview, where: str) -> Picture:
     """Depth in m out of compressedDepth's header and a PNG of inverse depth."""
-    from telecine.core.errors import VideoError
-    from telecine.video.decode import coded_frame
+    from telecine.video.decode import coded_frame  # FFmpeg is loaded only for this
 
     a, b = depth_parameters(data)
     try:

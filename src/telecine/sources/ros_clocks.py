@@ -15,9 +15,9 @@ import numpy as np
 
 from telecine.core.clocks import Domain, domains, faults, log_scale, told_offset
 from telecine.core.errors import SourceError
-from telecine.core.recording import STATIC_NS, ClockKind
+from telecine.core.recording import ClockKind
 from telecine.core.time import SECOND, Rows, Times
-from telecine.sources.order import Order
+from telecine.sources.order import Flags, Order
 from telecine.sources.ros_messages import (
     LOG_TIME,
     NO_STAMP,
@@ -121,9 +121,7 @@ class TopicTimes:
                                        if c in known and there[c].any()}  # fmt: skip
         return Order(False, np.arange(rows.size), kinds, known, there), remarks
 
-    def _captured(
-        self, stamps: Times, stamped: "np.ndarray[tuple[int], np.dtype[np.bool_]]", logged: Times, *, now: bool
-    ) -> tuple[Times, Remarks]:
+    def _captured(self, stamps: Times, stamped: Flags, logged: Times, *, now: bool) -> tuple[Times, Remarks]:
         """The sender's stamps on the recorder's clock, or the recorder's own times where they cannot be used."""
         usable = stamped if now else np.ones(stamps.size, np.bool_)
         wrong = faults(np.where(stamps == NO_STAMP, 0, stamps)[usable], logged[usable])
@@ -161,5 +159,4 @@ def held_from_start(order: Order, start_ns: int) -> Order:
 
 def static_order(place: int) -> Order:
     """The order of one value without time, at this place."""
-    assert STATIC_NS < 0
     return Order(True, np.array([place]), {}, {}, {})
