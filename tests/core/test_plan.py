@@ -106,6 +106,7 @@ task: {from: a, constant: b}
         ("[]", "features: none given"),
         ("[{key: action, from: /a}, {key: action, from: /b}]", "features.action: given twice"),
         ("{observation.images.top: {from: /a, video: {size: [1, 20]}}}", "both at least 2"),
+        ("{observation.images.top: {from: /a, video: {slack: -5ms}}}", "slack is -5ms; it cannot be negative"),
     ],
 )
 def test_a_feature_that_lerobot_cannot_train_on_is_refused(features, said):
