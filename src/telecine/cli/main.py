@@ -241,6 +241,20 @@ def repair(
 
 
 @app.command()
+def push(
+    dataset: Annotated[Path, typer.Argument(help="A LeRobot v3.0 dataset.")],
+    repo_id: Annotated[str, typer.Argument(metavar="USER/NAME", help="Where on the Hub.")],
+    private: Annotated[bool | None, typer.Option("--private/--public", help="Of a repository that is new.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, and say what would be uploaded.")] = False,
+    json: Json = False,
+) -> None:
+    """Upload a dataset to the Hugging Face Hub, tagged so that LeRobot finds it, and print the training command."""
+    from telecine.cli.push import run
+
+    _run(lambda: run(dataset, repo_id, private=private, dry_run=dry_run, json=json))
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of plan files."""
     import json

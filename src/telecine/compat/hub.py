@@ -57,4 +57,4 @@ def _hub() -> Any:
         importlib.import_module("huggingface_hub.errors")
         return importlib.import_module("huggingface_hub")
     except ImportError as error:
-        raise DatasetError("pushing to the Hub needs: pip install huggingface_hub") from error
+        raise DatasetError("pushing to the Hub needs: pip install huggingface_hub, or 'telecine[hub]'") from error

@@ -64,6 +64,7 @@ class Stage:
         require_writable(self.root, overwrite=self._overwrite)
         for path in (*_tree(self.folder), self.folder, self._home):
             _sync(path)
+        self.scratch.mkdir(exist_ok=True)  # whoever had files in it may have cleared it away
         self._mark().write_text(str(self.folder.stat().st_ino))
         if not (self.root.exists() and exchange(self.folder, self.root)):
             if self.root.exists():

@@ -1,0 +1,67 @@
+"""`telecine push`: a finished dataset onto the Hugging Face Hub."""
+
+import shlex
+from pathlib import Path
+
+from rich.markup import escape
+
+from telecine.cli.show import bytes_text, console, print_json, show_findings
+from telecine.compat.hub import push
+from telecine.core.errors import DatasetError
+from telecine.core.findings import has_errors
+from telecine.dataset.layout import CARD, VERSION
+from telecine.dataset.reader import Dataset
+from telecine.dataset.verify import verify
+
+LARGE_BYTES = 1 << 30
+"""From here on files are uploaded one by one, so that a push that was interrupted goes on where it was."""
+
+
+def run(root: Path, repo_id: str, *, private: bool | None, dry_run: bool, json: bool) -> int:
+    """Exit code: 0 when the dataset is on the Hub (or would be), 1 when it is not fit to be."""
+    dataset = Dataset(root)
+    if not (root / CARD).is_file():
+        raise DatasetError(f"{root}: has no {CARD}, which the Hub shows as its card; `telecine repair` writes one")
+    findings = verify(root, decode="none")
+    files = [path for path in sorted(root.rglob("*")) if path.is_file()]
+    size = sum(path.stat().st_size for path in files)
+    if not has_errors(findings) and not dry_run:
+        push(
+            root,
+            repo_id,
+            private=private,
+            branch=None,
+            tag_version=True,
+            push_videos=True,
+            allow_patterns=None,
+            upload_large_folder=size >= LARGE_BYTES,
+        )
+    ok, command = not has_errors(findings), train_command(dataset, repo_id)
+    if json:
+        told = {"files": len(files), "size_bytes": size, "tag": VERSION, "private": private, "dry_run": dry_run}
+        print_json({"ok": ok, "dataset": str(root), "repo_id": repo_id, **told, "train": command})
+        return 0 if ok else 1
+    out = console()
+    show_findings(out, findings)
+    seen = {None: "visible as the Hub's default", True: "private", False: "public"}[private]
+    done = "not pushed: not fit for training" if not ok else "would be pushed" if dry_run else "pushed"
+    about = f"{len(files)} files, {bytes_text(size)}, tag {VERSION}, {seen}"
+    out.print(f"[bold]{escape(str(root))}: {done}[/bold] to {escape(repo_id)}: {about}")
+    if ok:
+        out.print("\nto train:")
+        out.print(f"  {escape(command)}", soft_wrap=True)
+    return 0 if ok else 1
+
+
+def train_command(dataset: Dataset, repo_id: str) -> str:
+    """The `lerobot-train` command for it: ACT, which needs a camera; without one a person has to choose the policy."""
+    policy = "act" if dataset.cameras else "POLICY"
+    parts = [
+        "lerobot-train",
+        f"--dataset.repo_id={repo_id}",
+        f"--policy.type={policy}",
+        f"--policy.repo_id={repo_id}-{policy.lower()}",
+        f"--output_dir=outputs/train/{repo_id.rpartition('/')[2]}",
+        "--steps=100000",
+    ]
+    return shlex.join(parts)
