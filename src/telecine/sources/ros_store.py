@@ -15,6 +15,7 @@ from telecine.core.errors import SourceError
 from telecine.core.recording import Array
 from telecine.core.time import Rows, Times
 from telecine.sources.compressed import ZSTD_MAGIC, expand
+from telecine.sources.format import MissingExtra
 from telecine.sources.ros_columns import concatenated, empty
 from telecine.sources.ros_cursor import at_each
 from telecine.sources.ros_decoders import Decoder, Definition, decoder_of
@@ -136,6 +137,8 @@ class StoredTopic:
     def _decoder(self) -> "Decoder | str":
         try:
             return decoder_of(self._definition, self._samples)
+        except MissingExtra:
+            raise
         except SourceError as error:
             return str(error)
 

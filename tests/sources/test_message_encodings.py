@@ -1,0 +1,169 @@
+"""Messages in every encoding, written by others' writers; what cannot be read is named and hides nothing else."""
+
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from support.mcap import NAMES, START_NS, joints, make, typestore
+from telecine.core.errors import SourceError
+from telecine.sources import mcap as mcap_format
+from telecine.sources.format import MissingExtra
+from telecine.sources.ros_messages import Contents, Topic, header_stamps
+
+JOINTS = "sensor_msgs/msg/JointState"
+
+
+def write(path: Path, messages: list[tuple[str, str, str, bytes, bytes]], schema_encoding: str = "ros2msg") -> Contents:
+    """(topic, message encoding, type, definition, payload) each, by the mcap package."""
+    from mcap.writer import Writer
+
+    channels: dict[str, int] = {}
+    with path.open("wb") as file:
+        writer = Writer(file)
+        writer.start()
+        for i, (topic, encoding, name, definition, payload) in enumerate(messages):
+            if topic not in channels:
+                schema = writer.register_schema(name, schema_encoding, definition)
+                channels[topic] = writer.register_channel(topic, encoding, schema)
+            writer.add_message(channels[topic], START_NS + i, payload, START_NS + i)
+        writer.finish()
+    return mcap_format.contents(str(path), False)
+
+
+def definition(name: str = JOINTS) -> bytes:
+    return str(typestore().generate_msgdef(name, ros_version=2)[0]).encode()
+
+
+def one(contents: Contents) -> Topic:
+    (topic,) = contents.topics
+    return topic
+
+
+def test_both_byte_orders_give_the_same(tmp_path: Path, mcap: ModuleType) -> None:
+    value = joints(3, START_NS)
+    payloads = [bytes(typestore().serialize_cdr(value, JOINTS, little_endian=little)) for little in (True, False)]
+    contents = write(tmp_path / "a.mcap", [("/j", "cdr", JOINTS, definition(), payload) for payload in payloads])
+    seen = one(contents).read(["position[]", "name[]", "header.stamp.sec"])
+    assert seen.rows.tolist() == [0, 1]
+    assert seen.columns["position[]"].values.tolist() == [0.3, 1.3, 2.3] * 2
+    assert seen.columns["name[]"].strings() == [*NAMES, *NAMES]
+    assert (header_stamps(one(contents)) == START_NS).all()
+    contents.close()
+
+
+def test_unused_bytes_behind_a_message_are_harmless(tmp_path: Path, mcap: ModuleType) -> None:
+    payload = bytes(typestore().serialize_cdr(joints(1, START_NS), JOINTS)) + b"_index\0s"
+    contents = write(tmp_path / "a.mcap", [("/j", "cdr", JOINTS, definition(), payload)])
+    assert one(contents).read(["position[]"]).columns["position[]"].values.tolist() == [0.1, 1.1, 2.1]
+    contents.close()
+
+
+def test_empty_arrays_are_read_with_and_without_padding(tmp_path: Path, mcap: ModuleType) -> None:
+    value = make(JOINTS, joints(0, START_NS).header, ["ab"], np.array([1.5]), np.zeros(0), np.array([2.5]))
+    plain = bytes(typestore().serialize_cdr(value, JOINTS))
+    at = plain.index(np.float64(1.5).tobytes()) + 8 + 4  # behind the count of velocity
+    assert (at - 4) % 8 == 4
+    padded = plain[:at] + b"\0\0\0\0" + plain[at : at + 4] + b"\0\0\0\0" + plain[at + 4 :]
+    contents = write(tmp_path / "a.mcap", [("/j", "cdr", JOINTS, definition(), one) for one in (plain, padded)])
+    seen = one(contents).read(["effort[]"])
+    assert [seen.rows.tolist(), seen.columns["effort[]"].values.tolist()] == [[0, 1], [2.5, 2.5]]
+    contents.close()
+
+
+def test_messages_of_different_lengths_are_told_apart(tmp_path: Path, mcap: ModuleType) -> None:
+    names = [NAMES, NAMES[:1], (), ("a", "longer name", "c", "d")]
+    payloads = [bytes(typestore().serialize_cdr(joints(i, START_NS, names=n), JOINTS)) for i, n in enumerate(names)]
+    contents = write(tmp_path / "a.mcap", [("/j", "cdr", JOINTS, definition(), payload) for payload in payloads])
+    seen = one(contents).read(["name[]", "position[]"])
+    assert seen.columns["name[]"].lengths().tolist() == [3, 1, 0, 4]
+    assert seen.columns["name[]"].strings() == [name for some in names for name in some]
+    contents.close()
+
+
+def test_arrays_of_messages_keep_their_levels(tmp_path: Path, mcap: ModuleType) -> None:
+    name, point = "geometry_msgs/msg/Polygon", "geometry_msgs/msg/Point32"
+    sizes = [2, 0, 3, 1]
+    values = [make(name, [make(point, i, k, i + k) for k in range(size)]) for i, size in enumerate(sizes)]
+    payloads = [bytes(typestore().serialize_cdr(value, name)) for value in values]
+    contents = write(tmp_path / "a.mcap", [("/p", "cdr", name, definition(name), payload) for payload in payloads])
+    column = one(contents).read(["points[].y"]).columns["points[].y"]
+    assert column.lengths().tolist() == sizes
+    assert column.values.tolist() == [0.0, 1.0, 0.0, 1.0, 2.0, 0.0]
+    contents.close()
+
+
+def test_protobuf_fields_that_are_absent_are_told(tmp_path: Path, mcap: ModuleType) -> None:
+    from google.protobuf import struct_pb2, timestamp_pb2
+    from mcap_protobuf.writer import Writer
+
+    with (tmp_path / "a.mcap").open("wb") as file, Writer(file) as writer:
+        stamp = timestamp_pb2.Timestamp(seconds=7, nanos=9)
+        writer.write_message("/time", stamp, log_time=1, publish_time=2)
+        for value in (struct_pb2.Value(number_value=1.5), struct_pb2.Value(string_value="x")):
+            writer.write_message("/value", value, log_time=3, publish_time=4)
+    contents = mcap_format.contents(str(tmp_path / "a.mcap"), False)
+    time, value = contents.topics
+    assert (time.encoding, time.type) == ("protobuf", "google.protobuf.Timestamp")
+    assert time.read(["seconds", "nanos"]).columns["nanos"].values.tolist() == [9]
+    numbers = value.read(["number_value"]).columns["number_value"]
+    assert numbers.values.tolist() == [1.5, 0.0]
+    assert numbers.present is not None
+    assert numbers.present.tolist() == [True, False]
+    contents.close()
+
+
+def test_json_is_read_by_what_it_shows_and_base64_by_its_schema(tmp_path: Path, mcap: ModuleType) -> None:
+    schema = {"type": "object", "properties": {"data": {"type": "string", "contentEncoding": "base64"}}}
+    said: list[Any] = [{"q": [1, 2.5], "s": "a", "data": "AAEC"}, {"q": [], "data": "/w=="}, "no object", {"q": "x"}]
+    messages = [("/j", "json", "robot", json.dumps(schema).encode(), json.dumps(one).encode()) for one in said]
+    contents = write(tmp_path / "a.mcap", messages, "jsonschema")
+    topic = one(contents)
+    assert {leaf.path: leaf.dtype for leaf in topic.leaves}["q[]"] == "float64"
+    seen = topic.read(["q[]"], np.array([0, 1]))
+    assert [seen.columns["q[]"].values.tolist(), seen.columns["q[]"].lengths().tolist()] == [[1.0, 2.5], [2, 0]]
+    assert [bytes(blob) for blob in topic.blobs("data[]", np.array([0, 0, 1]))] == [b"\0\1\2", b"\0\1\2", b"\xff"]
+    contents.close()
+
+
+def test_a_topic_that_cannot_be_read_is_named_and_hides_no_other(tmp_path: Path, mcap: ModuleType) -> None:
+    good = bytes(typestore().serialize_cdr(joints(1, START_NS), JOINTS))
+    contents = write(
+        tmp_path / "a.mcap",
+        [
+            ("/flat", "flatbuffer", "foxglove.Log", b"bfbs", b"1234"),
+            ("/broken", "cdr", "a/msg/B", b"This is { no definition", b"\0\1\0\0"),
+            ("/joints", "cdr", JOINTS, definition(), good),
+            ("/joints", "cdr", JOINTS, definition(), good[:-20]),
+        ],
+    )
+    broken, flat, working = contents.topics
+    assert "'flatbuffer' cannot be read" in flat.unreadable
+    assert "the definition does not say what a/msg/This is" in broken.unreadable
+    assert (flat.count, broken.count, working.count) == (1, 1, 2)
+    seen = working.read(["position[]"])
+    assert seen.rows.tolist() == [0]
+    assert [(failure.row, failure.reason) for failure in seen.failures] == [(1, "it ends within a field")]
+    with pytest.raises(SourceError, match="flatbuffer"):
+        flat.read([])
+    contents.close()
+
+
+@pytest.mark.parametrize("package", ["rosbags", "zstandard"])
+def test_a_missing_extra_says_what_to_install(
+    tmp_path: Path, mcap: ModuleType, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    from telecine.sources import ros_types
+
+    payload = bytes(typestore().serialize_cdr(joints(1, START_NS), JOINTS))
+    write(tmp_path / "a.mcap", [("/j", "cdr", JOINTS, definition(), payload)]).close()
+    ros_types.parse.cache_clear()
+    monkeypatch.setitem(sys.modules, package, None)
+    contents = mcap_format.contents(str(tmp_path / "a.mcap"), False)
+    with pytest.raises(MissingExtra, match=r"pip install 'telecine\[(mcap|ros)\]'"):
+        one(contents).read(["position[]"])
+    contents.close()
