@@ -147,7 +147,7 @@ def test_a_topic_that_cannot_be_read_is_named_and_hides_no_other(tmp_path: Path,
     assert (flat.count, broken.count, working.count) == (1, 1, 2)
     seen = working.read(["position[]"])
     assert seen.rows.tolist() == [0]
-    assert [(failure.row, failure.reason) for failure in seen.failures] == [(1, "it ends within a field")]
+    assert [(failure.row, failure.reason) for failure in seen.failures] == [(1, "it has more items than bytes")]
     with pytest.raises(SourceError, match="flatbuffer"):
         flat.read([])
     contents.close()
