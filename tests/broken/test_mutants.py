@@ -6,7 +6,7 @@ import pytest
 
 from support.mutants import INPUTS, read, try_mutants
 
-COUNTS = {"rrd": 300, "mcap": 200, "robosandbox": 40, "dataset": 6, "plan": 100}
+COUNTS = {"rrd": 300, "mcap": 120, "robosandbox": 40, "dataset": 6, "plan": 100}
 NEEDS = {"rrd": "rerun", "mcap": "mcap", "rosbag": "mcap", "rosbag2": "mcap", "hdf5": "h5py", "zarr": "zarr"}
 
 
@@ -24,7 +24,7 @@ def test_undamaged_inputs_are_read_to_their_end(kind: str, tmp_path: Path) -> No
 
 
 def test_damaged_inputs_end_in_data_or_in_an_error_with_a_name(kind: str) -> None:
-    tally = try_mutants(kind, range(COUNTS.get(kind, 100)))
+    tally = try_mutants(kind, range(COUNTS.get(kind, 50)))
     assert tally.bad == []
-    assert tally.outcomes.total() == COUNTS.get(kind, 100)
+    assert tally.outcomes.total() == COUNTS.get(kind, 50)
     assert tally.outcomes["named"] > 0

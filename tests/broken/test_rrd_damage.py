@@ -279,3 +279,21 @@ def test_flipped_bytes_end_in_an_error_or_in_data_never_in_a_crash(whole: bytes,
     )  # fmt: skip
     assert done.stdout.split() == [name.name for name in names], done.stderr[-2000:]
     assert done.returncode == 0
+
+
+def test_a_table_of_contents_that_would_end_the_process_is_refused_before(whole: bytes, tmp_path: Path) -> None:
+    """rerun-sdk aborts on column names with a zero byte; so this is only asked of our check, never of it."""
+    from telecine.sources.rrd_messages import damaged_contents
+
+    path = tmp_path / "names.rrd"
+    end = next(start for kind, start, _ in frames_of(whole) if kind == END)
+    at = whole.index(b"VideoStream:sample", end)
+    path.write_bytes(whole[:at] + b"\0" + whole[at + 1 :])
+    with path.open("rb") as file:
+        assert damaged_contents(file, len(whole)) == "a column name holds a zero byte"
+    (finding,) = sources.find([path]).findings
+    assert "table of contents: a column name holds a zero byte" in finding.message
+    assert recovered(path) == (40, 40)
+    path.write_bytes(whole)
+    with path.open("rb") as file:
+        assert damaged_contents(file, len(whole)) == ""

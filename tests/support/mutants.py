@@ -6,8 +6,9 @@
     PYTHONPATH=tests python -m support.mutants rrd --only 1234            # one again, its error shown
 
 A mutant is a function of its sound input and its number. (Writers that put random ids into their files, such as
-Rerun's, make another input each time.) A source joins with one line in `INPUTS`. Outcomes: `complete` (read to the end), `named` (an error of telecine's that names the file), `unexpected`
-(any other exception), `crash` (the process died), `hang` (no answer for a minute).
+Rerun's, make another input each time.) A source joins with one line in `INPUTS`. Outcomes: `complete` (read to the
+end), `named` (an error of telecine's that names the file), `unexpected` (any other exception), `crash` (the process
+died), `hang` (no answer for a minute).
 """
 
 import argparse
