@@ -57,3 +57,14 @@ def test_a_recording_without_an_episode_is_rejected_by_name(tmp_path):
     report = convert([folder], tmp_path / "out", with_misfit)
     assert [r.reason.code for r in report.rejected] == ["plan-mismatch"]
     assert "did you mean '/phase'" in report.rejected[0].reason.message
+
+
+def test_the_kept_span_is_shown(tmp_path, capsys):
+    from rich.console import Console
+
+    from telecine.cli.show import show_report
+
+    folder = long_recording(tmp_path, "jpeg")
+    plan = make_plan(robot_plan("front", trim={"still": 0.05, "by": ["/action"], "margin": "0s"}))
+    show_report(Console(width=300), convert([folder], tmp_path / "out", plan))
+    assert "idle at the start" in capsys.readouterr().out

@@ -15,6 +15,8 @@ from telecine.core.findings import Finding
 from telecine.forecast import Forecast
 from telecine.report import EpisodeReport, Rejected, Report
 
+TOLD = ("align-idle", "clock-offset")
+"""Information about single episodes that is shown all the same: what was left out, and whose clock was moved."""
 STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 
 
@@ -46,6 +48,10 @@ def bytes_text(size: float) -> str:
     raise AssertionError(unit)
 
 
+def _is_told(finding: Finding) -> bool:
+    return finding.severity != "info" or finding.code in TOLD
+
+
 def show_findings(out: Console, findings: Iterable[Finding], *, most: int = 30) -> None:
     """A line a finding, errors first; equal messages of several places once, with their number."""
     groups: dict[tuple[str, str, str, str], list[str]] = {}
@@ -74,7 +80,7 @@ def show_report(out: Console, report: Report) -> None:
         if len(report.episodes) > 40:
             out.print(f"[dim]... and {len(report.episodes) - 40} more episodes[/dim]")
         show_uses(out, report.episodes)
-    show_findings(out, [f for e in report.episodes for f in e.findings if f.severity != "info"] + list(report.findings))
+    show_findings(out, [f for e in report.episodes for f in e.findings if _is_told(f)] + list(report.findings))
     show_rejected(out, report.rejected)
     if report.rejected:
         out.print(f"[bold red]{len(report.rejected)} rejected[/bold red], as listed above")
