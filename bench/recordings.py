@@ -32,6 +32,16 @@ def copy_set(folder: Path, *, episodes: int = 2, seconds: int = 30) -> Path:
     return folder
 
 
+def long_set(folder: Path, *, seconds: int) -> Path:
+    """One H.264 camera for as long as wanted: the same ten seconds of packets, a keyframe a second, over and over."""
+    packets = list(h264(scene(0, 10 * FPS)))
+    with Recorded(folder, 0, seconds) as recording:
+        recording.log("/camera/front", rr.VideoStream(codec=rr.VideoCodec.H264), static=True)
+        endless = [packets[k % len(packets)] for k in range(seconds * FPS)]
+        _in_parts(recording, "/camera/front", FPS, endless, lambda part: rr.VideoStream.columns(sample=part))
+    return folder
+
+
 def jpeg_set(folder: Path, *, episodes: int = 2, seconds: int = 20) -> Path:
     """Two cameras that send JPEG."""
     streams = [[jpeg(picture) for picture in scene(camera, seconds * FPS)] for camera in range(2)]
