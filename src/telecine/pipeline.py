@@ -98,29 +98,18 @@ def convert(
     parted = split_refs(found.refs, plan)
     rejected = [*(Rejected(f.where, f) for f in found.findings if f.severity == "error"), *parted.rejected]
     findings = [*(f for f in found.findings if f.severity != "error"), *parted.findings]
-    episodes: list[EpisodeReport] = []
     progress.begin(sum(r.size_bytes for r in parted.refs))
-    known: list[str] = []
     with _writer(root, plan, options) as writer:
         refs = () if options.strict and rejected else parted.refs
         with _left_behind(writer.scratch), _run(run, options, refs, writer.scratch, findings) as mapped:
             plan = with_codecs(_with_codecs_there(plan, writer.published), refs, mapped)
             bench, leftover = _bench(writer, plan, options, sync=not isinstance(mapped, Marked))
             work = partial(build, plan=plan, bench=bench)
-            taken_up = 0
-            for outcome, was_there in _added(mapped(work, refs, progress.advance), writer, options):
-                taken_up += was_there
-                if isinstance(outcome, EpisodeReport):
-                    episodes.append(outcome)
-                elif isinstance(outcome, Known):
-                    known.append(outcome.ref.label)
-                else:
-                    rejected.append(outcome)
-                    if options.strict:
-                        break
+            outcomes = _added(mapped(work, refs, progress.advance), writer, options)
+            episodes, known, taken_up = _collected(outcomes, rejected, strict=options.strict)
             findings += _earlier_runs(root, taken_up, leftover, known)
             if not episodes or (options.strict and rejected):
-                findings += _nothing_written(root, rejected, strict=options.strict)
+                findings += _nothing_written(root, rejected, len(episodes), strict=options.strict)
                 episodes = []
             report = Report(
                 str(root), plan.fps, plan.digest(), tuple(episodes), tuple(rejected), tuple(findings), 0, tuple(known)
@@ -130,6 +119,26 @@ def convert(
                 writer.commit(plan_yaml=plan.to_yaml(), report=lasting(report, folders))
     checked = verify_dataset(root) if episodes and options.verify else []
     return replace(report, findings=(*findings, *checked), seconds=time.monotonic() - began)
+
+
+def _collected(
+    outcomes: Iterable[tuple[EpisodeReport | Known | Rejected, bool]], rejected: list[Rejected], *, strict: bool
+) -> tuple[list[EpisodeReport], list[str], int]:
+    """(episodes, labels of those that were there before, how many an earlier run had made); adds to `rejected`."""
+    episodes: list[EpisodeReport] = []
+    known: list[str] = []
+    taken_up = 0
+    for outcome, was_there in outcomes:
+        taken_up += was_there
+        if isinstance(outcome, EpisodeReport):
+            episodes.append(outcome)
+        elif isinstance(outcome, Known):
+            known.append(outcome.ref.label)
+        else:
+            rejected.append(outcome)
+            if strict:
+                break
+    return episodes, known, taken_up
 
 
 def _folders(found: sources.Found) -> Iterator[str]:
@@ -311,10 +320,11 @@ def _add(made: Made, writer: DatasetWriter, options: Options) -> EpisodeReport |
     return EpisodeReport.of(index, episode)
 
 
-def _nothing_written(root: str | Path, rejected: Sequence[Rejected], *, strict: bool) -> list[Finding]:
-    """Why there is nothing new; no finding when all recordings were there before."""
+def _nothing_written(root: str | Path, rejected: Sequence[Rejected], made: int, *, strict: bool) -> list[Finding]:
+    """Why there is nothing new; no finding when all recordings were there before. made: episodes that are kept."""
     if not rejected:
         return []
     why = "--strict stops at the first rejected recording" if strict else "no recording was usable"
-    text = f"no dataset was written: {why}"
+    later = f"; the {made} finished episodes are kept, and the next run takes them up" if made else ""
+    text = f"no dataset was written: {why}{later}"
     return [Finding("convert-nothing", "error", str(root), text, "see the rejected recordings")]
