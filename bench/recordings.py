@@ -133,5 +133,5 @@ def _in_parts(recording: rr.RecordingStream, entity: str, rate: int, items: Sequ
 
 if __name__ == "__main__":
     kind, folder, *length = sys.argv[1:]
-    makers = {"copy": copy_set, "jpeg": jpeg_set, "raw": raw_set}
+    makers = {"copy": copy_set, "jpeg": jpeg_set, "raw": raw_set, "long": long_set}
     makers[kind](Path(folder), **({"seconds": int(length[0])} if length else {}))

@@ -1,6 +1,6 @@
 """The scratch file of one camera of one episode: coded pictures with their place in display order.
 
-An Arrow file of small record batches: written in bounded memory, read back through a memory map without copying.
+An Arrow file of small record batches: written and read back in bounded memory (a mapped file would count as memory).
 It lives between a worker and the writer of the same run, so it carries no version.
 """
 
@@ -86,13 +86,13 @@ class ClipWriter:
 
 
 def read_clip(path: str) -> Iterator[tuple[memoryview, int, bool]]:
-    """(packet, display, keyframe) in decode order, lazily; the packets are views of the mapped file.
+    """(packet, display, keyframe) in decode order, lazily; the packets are views of a batch in memory.
 
     Raises:
         VideoError: the file is missing, truncated or not a clip. Truncation is noticed before the first packet.
     """
     try:
-        with pa.memory_map(path) as mapped, pa.ipc.open_file(mapped) as reader:
+        with pa.OSFile(path) as file, pa.ipc.open_file(file) as reader:
             if reader.schema != _SCHEMA:
                 raise VideoError(f"{path}: not a clip of telecine's")
             for i in range(reader.num_record_batches):
