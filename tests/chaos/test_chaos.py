@@ -129,7 +129,7 @@ def kill(pids):
             continue
 
 
-def torment(bench, wanted, seed):
+def torment(bench, wanted, seed, say=lambda hits: None):
     """At least so many kills and stops, over runs that make, replace and extend a dataset; what happened, how often."""
     rng, hits = random.Random(seed), Counter()
     kinds = ["new", "overwrite", "append"]
@@ -150,6 +150,7 @@ def torment(bench, wanted, seed):
             assert not (root.parent / ".target.telecine").exists()
             assert state(root) == new
         hits["finished"] += 1
+        say(hits)
     return hits
 
 
@@ -159,5 +160,5 @@ def test_killed_runs_end_in_the_same_bytes(bench):
 
 @pytest.mark.long
 def test_two_hundred_kills(bench):
-    hits = torment(bench, int(os.environ.get("TELECINE_CHAOS_KILLS", "200")), seed=time.time_ns())
-    print(dict(hits))
+    wanted = int(os.environ.get("TELECINE_CHAOS_KILLS", "200"))
+    torment(bench, wanted, seed=time.time_ns(), say=lambda hits: print(dict(hits), flush=True))
