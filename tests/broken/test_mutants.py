@@ -1,4 +1,4 @@
-"""A few hundred damaged inputs of each kind; the long form and its figures are in docs/reliability.md."""
+"""A few hundred damaged inputs of each kind; the long form and its figures are in docs/damaged_input.md."""
 
 from pathlib import Path
 

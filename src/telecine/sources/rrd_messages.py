@@ -100,11 +100,17 @@ def _check_stream(stream: pa.Buffer) -> None:
     for message in pa.ipc.MessageReader.open_stream(stream):
         if schema is None:
             schema = pa.ipc.read_schema(message)
-            if "\0" in schema.to_string(show_field_metadata=False, show_schema_metadata=False):
+            if "\0" in schema.to_string(show_field_metadata=False, show_schema_metadata=False) or _has_zero(schema):
                 raise ValueError("a column name holds a zero byte")
         elif message.type == "record batch":
             _check_buffers(memoryview(message.metadata), 0 if message.body is None else message.body.size)
             pa.ipc.read_record_batch(message, schema).validate()
+
+
+def _has_zero(schema: pa.Schema) -> bool:
+    """Whether Rerun's own names of a column, from which it makes the column's, hold a zero byte."""
+    told = (pair for field in schema for pair in (field.metadata or {}).items())
+    return any(key.startswith(b"rerun:") and b"\0" in value for key, value in told)
 
 
 def _check_buffers(metadata: memoryview, body_bytes: int) -> None:
