@@ -134,7 +134,7 @@ class Report:
         return {"ok": self.ok, "rows": self.rows, **asdict(self)}
 
 
-_OF_ONE_RUN = {"convert-resumed", "convert-leftover", "convert-crashed"}
+_OF_ONE_RUN = {"convert-resumed", "convert-leftover", "convert-crashed", "convert-known"}
 """Findings about how a run went, not about what came out of it."""
 
 
