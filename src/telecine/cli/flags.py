@@ -8,7 +8,7 @@ from typing import Any
 
 from telecine.core.errors import PlanError
 from telecine.core.labels import spans_of_csv
-from telecine.core.plan import IMAGES, MAX_YAML_BYTES, Plan, make_plan, parse_plan
+from telecine.core.plan import IMAGES, MAX_YAML_BYTES, Plan, make_plan, read_plan
 from telecine.core.propose import Proposal
 
 
@@ -49,16 +49,27 @@ def plan_of(flags: PlanFlags, plan_file: Path | None, proposal: Proposal | None 
     """The plan that file (or proposal) and flags describe together. Raises: PlanError naming every mistake."""
     body = _read(plan_file) if plan_file is not None else _proposed(proposal)
     clock = {"timeline": flags.index, "follow": flags.follow, "rate": flags.rate}
-    body["clock"] = {**body.get("clock", {}), **_given(clock)}
-    body["features"] = {**body["features"], **_features(flags)}
+    _add(body, "clock", _given(clock))
+    _add(body, "features", _features(flags))
     video = {k: getattr(flags, k) for k in ("preset", "copy", "codec", "crf", "gop", "jpeg_color", "turn", "damage")}
     video["size"] = None if flags.size is None else size_of(flags.size)
-    if given := _given(video):
-        body["video"] = {**body.get("video", {}), **given}
+    _add(body, "video", _given(video))
     body |= _given({"split": _split(flags)}) | ({} if flags.trim is None else {"trim": {"still": flags.trim}})
     body |= _given({"fps": flags.fps, "task": _task(flags), "robot_type": flags.robot_type, "layout": flags.layout})
-    _check_complete(body, proposal)
-    return make_plan(body)
+    if plan_file is None:
+        _check_complete(body, proposal)
+        return make_plan(body)
+    try:
+        return make_plan(body)
+    except PlanError as error:
+        raise PlanError(f"{plan_file}: {error}") from error
+
+
+def _add(body: dict[str, Any], key: str, given: dict[str, Any]) -> None:
+    """Put `given` over the mapping at `key`; what is no mapping stays, for the plan's own check to name it."""
+    there = body.get(key, {})
+    if given and isinstance(there, dict):
+        body[key] = {**there, **given}
 
 
 def wants_proposal(flags: PlanFlags, plan_file: Path | None) -> bool:
@@ -92,7 +103,7 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise PlanError(f"{path}: the plan cannot be read: {error}") from error
     try:
-        return parse_plan(text).to_dict()
+        return read_plan(text)
     except PlanError as error:
         raise PlanError(f"{path}: {error}") from error
 
@@ -164,7 +175,7 @@ def _check_complete(body: dict[str, Any], proposal: Proposal | None) -> None:
     missing = [m for m in proposal.missing if "--task-text" not in m] if proposal is not None else []
     if "fps" not in body:
         missing.append("--fps N (rows per second)")
-    if "timeline" not in body["clock"]:
+    if "timeline" not in body.get("clock", {}):
         missing.append("--index TIMELINE (the clock of all stamps)")
     if not body["features"]:
         missing.append("--action, --state or --video STREAM (what to take)")

@@ -251,6 +251,11 @@ def make_plan(body: PlanBody) -> Plan:
 
 def parse_plan(text: str) -> Plan:
     """The plan in YAML `text` (at most 1 MB; plain data only, no tags). Raises: PlanError."""
+    return make_plan(read_plan(text))
+
+
+def read_plan(text: str) -> dict[str, Any]:
+    """The plain values of a plan in YAML `text`, not yet checked. Raises: PlanError when it is no mapping."""
     if len(text.encode(errors="replace")) > MAX_YAML_BYTES:
         raise PlanError(f"the plan is larger than {MAX_YAML_BYTES} bytes; is this the right file?")
     try:
@@ -262,7 +267,7 @@ def parse_plan(text: str) -> Plan:
         raise PlanError("the plan uses YAML aliases (*name), which can expand without bound; write the values out")
     if not isinstance(body, dict):
         raise PlanError("the plan is not a mapping; start from `telecine inspect RECORDINGS --plan plan.yaml`")
-    return make_plan(body)
+    return body
 
 
 def _describe(error: ValidationError, body: PlanBody) -> list[str]:
