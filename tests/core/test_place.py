@@ -81,11 +81,13 @@ def test_a_jittered_camera_of_the_nominal_rate_gives_one_row_a_frame():
     assert not [c for c in codes(placed) if c.startswith("video-")]
 
 
-def test_a_single_sample_stands_as_long_as_its_limit():
+def test_a_single_sample_stands_within_its_limit_as_long_as_others_go_on():
     frame = [np.full((4, 4, 3), 1, np.uint8)]
     rec = recording(pictures("cam", seconds(1.0), frame), ramp("a", seconds(1.1)))
     placed = place(rec, plan({"observation.images.cam": "cam", "action": {"from": "a", "limit": "none"}}))
-    assert (placed.grid.start_ns, placed.grid.count) == (1_100_000_000, 2)
+    assert (placed.grid.start_ns, placed.grid.count) == (1_100_000_000, 1)
+    long = recording(pictures("cam", seconds(1.0), frame), ramp("a", every(50, 2)))
+    assert place(long, plan({"observation.images.cam": "cam", "action": "a"})).grid.count == 3
     with pytest.raises(AlignError, match="do not overlap"):
         place(rec, plan({"observation.images.cam": {"from": "cam", "limit": "90ms"}, "action": "a"}))
 

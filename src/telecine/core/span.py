@@ -31,20 +31,21 @@ def bounds_of(binding: Binding, fps: int, where: str, part: Part | None = None) 
 
     Raises: AlignError when a stream holds nothing there.
     """
-    for bound in binding.features:
-        for source in bound.sources:
-            if not source.stream.static:
-                yield _feature_bounds(bound.feature, source, fps, where, part)
+    stamped = [(b.feature, s) for b in binding.features for s in b.sources if not s.stream.static]
+    last = max((int(_some(source, where)[-1]) for _, source in stamped), default=0)
+    for feature, source in stamped:
+        yield _feature_bounds(feature, source, fps, last, where, part)
     if isinstance(binding.task, Source) and not binding.task.stream.static:
         times = _some(binding.task, where)
         start = int(times[0]) if part is None else max(int(times[0]), part.start_ns)
         yield Bounds(binding.task.stream.name, start, None if part is None else part.stop_ns, must=False)
 
 
-def _feature_bounds(feature: Feature, source: Source, fps: int, where: str, part: Part | None) -> Bounds:
+def _feature_bounds(feature: Feature, source: Source, fps: int, last: int, where: str, part: Part | None) -> Bounds:
     """A sample stands until the next one would have come, so `hold` reaches one period past the last sample.
 
-    For a stream that runs at `fps` that is exactly one tick: jitter must not make a row more.
+    For a stream that runs at `fps` that is exactly one tick: jitter must not make a row more. When the one after a
+    single sample would have come, nobody knows: it stands within its limit, as long as others go on (until `last`).
     """
     times = _some(source, where)
     name, must = source.stream.name, feature.missing == "error"
@@ -54,7 +55,7 @@ def _feature_bounds(feature: Feature, source: Source, fps: int, where: str, part
         limit = None
     period = SECOND // fps if keeps_pace(times, Fraction(fps)) else rate.period_ns
     if times.size == 1 and limit is not None:
-        period = limit + 1  # nobody knows when the next one would have come
+        period = min(limit, last - int(times[0])) + 1
     reach = {"hold": max(period - 1, 0), "nearest": period // 2}.get(feature.how, 0)
     if part is not None:
         return _within(part, times, Bounds(name, 0, 0, must), limit, reach, where)
