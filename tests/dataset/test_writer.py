@@ -165,7 +165,8 @@ def test_chunks_hold_as_many_files_as_the_limit_says(tmp_path):
     assert json.loads((root / "meta/info.json").read_text())["chunks_size"] == 2
 
 
-def test_episode_records_roll_over_and_know_their_file(tmp_path):
+def test_episode_records_roll_over_and_know_their_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(growing, "ROW_GROUP", 10)
     root = write(tmp_path / "out", [episode(1, i) for i in range(25)], limits=replace(SMALL, data_bytes=1))
     files = sorted((root / "meta/episodes").rglob("*.parquet"))
     assert [pq.read_metadata(p).num_rows for p in files] == [10, 10, 5]

@@ -17,7 +17,10 @@ from telecine.sources import rosbag, rosbag2
 from telecine.sources.ros_messages import Contents
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "mcap"
-pytestmark = pytest.mark.skipif(not SAMPLES.is_dir(), reason="outside this repository: recordings of other projects")
+pytestmark = [
+    pytest.mark.skipif(not SAMPLES.is_dir(), reason="outside this repository: recordings of other projects"),
+    pytest.mark.usefixtures("mcap"),
+]
 
 MOST_COMPARED = 40
 """Messages of a topic whose leaves are compared one by one."""

@@ -22,8 +22,9 @@ from telecine.dataset.layout import (
 )
 from telecine.video.append import VideoFile
 
-ROW_GROUP = 10
-"""Episodes per row group of meta/episodes, as LeRobot has it."""
+ROW_GROUP = 100
+"""Episodes per row group of meta/episodes. LeRobot has 10; a footer keeps a kilobyte and more of every group's columns in
+memory until the file is closed, which thousands of episodes would make hundreds of megabytes."""
 
 
 class TableFile:
