@@ -23,8 +23,8 @@ from telecine.dataset.layout import (
 from telecine.video.append import VideoFile
 
 ROW_GROUP = 100
-"""Episodes per row group of meta/episodes. LeRobot has 10; a footer keeps a kilobyte and more of every group's columns in
-memory until the file is closed, which thousands of episodes would make hundreds of megabytes."""
+"""Episodes per row group of meta/episodes. LeRobot has 10; but what the footer will say of every column of every group
+stays in memory until the file is closed: 12 kB per episode with groups of ten, a tenth of that with these."""
 
 
 class TableFile:
