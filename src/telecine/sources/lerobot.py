@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from telecine.core.errors import SourceError
@@ -224,7 +223,7 @@ class _Column:
     def _read(self) -> Any:
         episode, where = self._episode, f"{self._label}: {self.key}"
         try:
-            mine = pc.field("episode_index") == episode.index
+            mine = [("episode_index", "==", episode.index)]
             column = pq.read_table(episode.rows, columns=[self.key], filters=mine).column(self.key)
             if len(column) != episode.length:
                 raise SourceError(f"{where} has {len(column)} rows, the metadata says {episode.length}")

@@ -17,8 +17,6 @@ from telecine.sources.format import Found
 from telecine.sources.mcap_records import MAGIC, AttachmentRecord, Layout, walk
 from telecine.sources.mcap_store import McapStore
 from telecine.sources.ros_messages import Attachment, Contents
-from telecine.sources.ros_store import contents_of
-from telecine.sources.ros_streams import recording_of
 
 NAME = "mcap"
 SUFFIXES = (".mcap", ".mcap.zstd")
@@ -44,6 +42,8 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
 
 def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     """The recording `ref` names; see `Format.open`."""
+    from telecine.sources.ros_streams import recording_of  # what messages mean is loaded when one is read
+
     return recording_of(ref, contents(ref.path, ref.recover))
 
 
@@ -53,6 +53,8 @@ def contents(path: str, recover: bool) -> Contents:
     Raises:
         SourceError: it cannot be read, or is damaged and `recover` was not asked for.
     """
+    from telecine.sources.ros_store import contents_of
+
     part = part_of(path, recover)
     return contents_of([part.store], attachments=part.attachments, metadata=part.metadata, notes=part.notes)
 

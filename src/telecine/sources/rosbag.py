@@ -9,8 +9,6 @@ from telecine.sources.compressed import first_bytes, open_expanded
 from telecine.sources.ends import End, findings_of, notes_of, refuse
 from telecine.sources.format import Found
 from telecine.sources.ros_messages import Contents
-from telecine.sources.ros_store import contents_of
-from telecine.sources.ros_streams import recording_of
 from telecine.sources.rosbag_records import MAGIC, Layout, walk
 from telecine.sources.rosbag_store import BagStore
 
@@ -38,6 +36,8 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
 
 def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     """The recording `ref` names; see `Format.open`."""
+    from telecine.sources.ros_streams import recording_of  # what messages mean is loaded when one is read
+
     return recording_of(ref, contents(ref.path, ref.recover))
 
 
@@ -47,6 +47,8 @@ def contents(path: str, recover: bool) -> Contents:
     Raises:
         SourceError: it cannot be read, or is damaged and `recover` was not asked for.
     """
+    from telecine.sources.ros_store import contents_of
+
     file, size_bytes, problem = open_expanded(path)
     try:
         layout = _walked(file, size_bytes, path)

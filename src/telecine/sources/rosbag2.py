@@ -7,7 +7,7 @@ the two are known to disagree.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -20,8 +20,9 @@ from telecine.sources.db3_store import MAGIC, Db3Store, size_problem
 from telecine.sources.ends import CUT_FIX, notes_of
 from telecine.sources.format import Found
 from telecine.sources.ros_messages import Attachment, Contents
-from telecine.sources.ros_store import Store, contents_of
-from telecine.sources.ros_streams import recording_of
+
+if TYPE_CHECKING:
+    from telecine.sources.ros_store import Store
 
 NAME = "rosbag2"
 SUFFIXES = (".db3", ".db3.zstd")
@@ -61,6 +62,8 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
 
 def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     """The recording `ref` names; see `Format.open`."""
+    from telecine.sources.ros_streams import recording_of  # what messages mean is loaded when one is read
+
     return recording_of(ref, contents(ref.path, ref.recover))
 
 
@@ -70,6 +73,8 @@ def contents(path: str, recover: bool) -> Contents:
     Raises:
         SourceError: it cannot be read, or is damaged and `recover` was not asked for.
     """
+    from telecine.sources.ros_store import contents_of
+
     is_folder = Path(path).is_dir()
     folder = _folder(path) if is_folder else _Folder((path,))
     stores: list[Store] = []
