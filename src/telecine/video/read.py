@@ -26,8 +26,8 @@ _Input: TypeAlias = av.container.InputContainer
 TOLERANCE_S = 1e-4
 """How far a picture may lie from k / rate: LeRobot's `tolerance_s`."""
 _CODECS = {"libdav1d": "av1", "libaom-av1": "av1"}
-_NO_PROBE = {"analyzeduration": "0", "probesize": "32"}
-"""FFmpeg decodes no picture on opening; an MP4's index says all that seeking and decoding need."""
+_NO_PROBE = [{"skip_frame": "all"}]
+"""For the decoder that FFmpeg tries on opening, not for ours: an MP4's index says all that seeking needs."""
 _BACK = (0, 2, 8, 32)
 """How many pictures before the wanted one a seek aims, until it does not land behind it (B-frames)."""
 
@@ -206,7 +206,7 @@ def _opened(path: str, *, probe: bool = True) -> Iterator[_Input]:
     probe: let FFmpeg decode the beginning to learn what the index does not say, such as the pixel format.
     """
     try:
-        with av.open(path, options={} if probe else _NO_PROBE) as source:
+        with av.open(path, stream_options=[] if probe else _NO_PROBE) as source:
             if not source.streams.video:
                 raise VideoError(f"{path}: there is no video in it")
             context = source.streams.video[0].codec_context
