@@ -111,6 +111,16 @@ def test_a_plan_file_and_flags_that_override_it(recordings, tmp_path):
     assert stored.fps == 15
 
 
+def test_a_flag_gives_what_a_plan_file_leaves_open(recordings, tmp_path):
+    plan = tmp_path / "plan.yaml"
+    body = make_plan(robot_plan("front", fps=30)).to_dict()
+    plan.write_text(json.dumps({key: value for key, value in body.items() if key != "task"}))
+    command = ("convert", recordings, tmp_path / "out", "--plan", plan, "--dry-run")
+    assert telecine(*command)[0] == 2
+    code, out, _ = telecine(*command, "--task-text", "wave", "--json")
+    assert (code, json.loads(out)["plan"]["task"]) == (0, {"constant": "wave"})
+
+
 def test_the_plan_that_inspect_proposes_converts_unedited(recordings, tmp_path):
     plan = tmp_path / "plan.yaml"
     code, out, _ = telecine("inspect", recordings, "--plan", plan)
