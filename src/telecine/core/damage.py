@@ -4,14 +4,15 @@ A packet that is damaged, or before which one is missing, spoils its picture and
 the next keyframe, which brings what it needs itself.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 
-from telecine.core.recording import Buffer, ClockKind, Schema, VideoStream
+from telecine.core.over import Over
+from telecine.core.recording import Buffer, VideoStream
 from telecine.core.time import Rows, Times
 from telecine.core.video import Flags, PacketIndex
 
@@ -51,47 +52,22 @@ def kept(bad: Flags, policy: Literal["cut", "encode"], span: slice = slice(None)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Sound:
+class Sound(Over[VideoStream]):
     """`stream` with the stamps of some of its pictures only; its packets are all there, for decoding.
 
     pictures: (m,) int64, increasing: the display position of the picture that each stamp is of.
     """
 
-    stream: VideoStream
     pictures: Rows
-
-    @property
-    def name(self) -> str:
-        """The stream's own name."""
-        return self.stream.name
 
     @property
     def kind(self) -> Literal["video"]:
         """Coded pictures that refer to each other."""
         return "video"
 
-    @property
-    def schema(self) -> Schema:
-        """The stream's own."""
-        return self.stream.schema
-
-    @property
-    def clocks(self) -> Mapping[str, ClockKind]:
-        """The stream's own."""
-        return self.stream.clocks
-
-    @property
-    def static(self) -> bool:
-        """The stream's own."""
-        return self.stream.static
-
     def times(self, clock: str) -> Times:
         """(m,) int64."""
         return self.stream.times(clock)[self.pictures]
-
-    def backwards(self, clock: str) -> int:
-        """The stream's own."""
-        return self.stream.backwards(clock)
 
     def packets(self, clock: str, start: int = 0, stop: int | None = None) -> Iterator[Buffer]:
         """Packets [start, stop) of the stream."""

@@ -1,55 +1,31 @@
 """A video stream from its first keyframe on: what lies before cannot be decoded, so no row may ask for it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from telecine.core.recording import Buffer, ClockKind, Schema, VideoStream
+from telecine.core.over import Over
+from telecine.core.recording import Buffer, VideoStream
 from telecine.core.time import Times
 from telecine.core.video import PacketIndex
 
 
 @dataclass(frozen=True, slots=True)
-class FromKeyframe:
+class FromKeyframe(Over[VideoStream]):
     """`stream` without its first `skip` packets, and the pictures they would have shown."""
 
-    stream: VideoStream
     skip: int
-
-    @property
-    def name(self) -> str:
-        """The stream's own name."""
-        return self.stream.name
 
     @property
     def kind(self) -> Literal["video"]:
         """Coded pictures that refer to each other."""
         return "video"
 
-    @property
-    def schema(self) -> Schema:
-        """The stream's own."""
-        return self.stream.schema
-
-    @property
-    def clocks(self) -> Mapping[str, ClockKind]:
-        """The stream's own."""
-        return self.stream.clocks
-
-    @property
-    def static(self) -> bool:
-        """The stream's own."""
-        return self.stream.static
-
     def times(self, clock: str) -> Times:
         """(n - skip,) int64."""
         return self.stream.times(clock)[self.skip :]
-
-    def backwards(self, clock: str) -> int:
-        """The stream's own."""
-        return self.stream.backwards(clock)
 
     def packets(self, clock: str, start: int = 0, stop: int | None = None) -> Iterator[Buffer]:
         """Packets [start, stop), counted from the first keyframe."""

@@ -1,11 +1,12 @@
 """A stream of single pictures whose colours or way up the plan states, whatever the source believes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from telecine.core.recording import ClockKind, ColourOrder, ImageStream, Picture, PixelFormat, Schema, Turn
-from telecine.core.time import Rows, Times
+from telecine.core.over import Over
+from telecine.core.recording import ColourOrder, ImageStream, Picture, PixelFormat, Schema, Turn
+from telecine.core.time import Rows
 
 _RAW: frozenset[str] = frozenset(get_args(PixelFormat))
 
@@ -21,10 +22,9 @@ def told(schema: Schema) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Adjusted:
+class Adjusted(Over[ImageStream]):
     """`stream` with another colour order of its compressed pictures and another turn of all; None changes nothing."""
 
-    stream: ImageStream
     order: ColourOrder | None
     turn: Turn | None
 
@@ -34,34 +34,11 @@ class Adjusted:
         return "image"
 
     @property
-    def name(self) -> str:
-        """As before."""
-        return self.stream.name
-
-    @property
     def schema(self) -> Schema:
         """With what the plan says of the pictures."""
         schema = self.stream.schema
         order = schema.order if self.order is None or schema.encoding in _RAW else self.order
         return replace(schema, order=order, turn=self.turn if self.turn is not None else schema.turn)
-
-    @property
-    def clocks(self) -> Mapping[str, ClockKind]:
-        """As before."""
-        return self.stream.clocks
-
-    @property
-    def static(self) -> bool:
-        """As before."""
-        return self.stream.static
-
-    def times(self, clock: str) -> Times:
-        """As before."""
-        return self.stream.times(clock)
-
-    def backwards(self, clock: str) -> int:
-        """As before."""
-        return self.stream.backwards(clock)
 
     def take(self, rows: Rows, clock: str) -> Iterator[Picture]:
         """The pictures with what the plan says of them. Raw ones have the colour order that their format names."""
