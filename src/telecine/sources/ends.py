@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Literal, Protocol
 
 from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
+from telecine.core.recording import Ref
+from telecine.sources.format import Found
 
+State = Literal["complete", "open", "cut", "garbage"]
 CUT_FIX = "use --recover to take what is whole"
 
 
@@ -18,7 +22,7 @@ class End:
     outer: what is wrong with the compression of the whole file.
     """
 
-    state: Literal["complete", "open", "cut", "garbage"]
+    state: State
     problem: str
     whole: tuple[int, int, int]
     holds_messages: bool
@@ -34,6 +38,35 @@ class End:
         kind = "damaged" if self.state in ("garbage", "complete") else "truncated"
         records, whole_bytes, size_bytes = self.whole
         return f"the file is {kind}: {problem}; {records} records, {whole_bytes} of {size_bytes} bytes, are whole"
+
+
+class Walked(Protocol):
+    """What walking over a file of records told, as far as its end is concerned."""
+
+    state: State
+    problem: str
+    records: int
+    whole_bytes: int
+    size_bytes: int
+
+    @property
+    def blocks(self) -> Sequence[object]:
+        """What holds messages."""
+        ...
+
+
+def end_of(layout: Walked, outer: str) -> End:
+    """How the file ends."""
+    whole = (layout.records, layout.whole_bytes, layout.size_bytes)
+    return End(layout.state, layout.problem, whole, bool(layout.blocks), outer)
+
+
+def found_of(name: str, path: str, end: End, recover: bool) -> Found:
+    """One Ref for a file of the format `name`, and what is wrong with its end; no Ref when that is an error."""
+    findings = findings_of(path, end, recover)
+    if any(finding.severity == "error" for finding in findings):
+        return Found(findings=findings)
+    return Found((Ref(name, path, "", Path(path).stat().st_size, recover),), findings)
 
 
 def findings_of(path: str, end: End, recover: bool) -> tuple[Finding, ...]:

@@ -8,11 +8,12 @@ Source: https://mcap.dev/spec.
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import IO, Literal
+from typing import IO
 
 import numpy as np
 
 from telecine.core.recording import Array
+from telecine.sources.ends import State
 
 MAGIC = b"\x89MCAP0\r\n"
 _HEADER = struct.Struct("<BQ")
@@ -26,8 +27,6 @@ _RAW_BYTES = 1 << 22
 
 FOOTER, SCHEMA, CHANNEL, MESSAGE, CHUNK, MESSAGE_INDEX = 2, 3, 4, 5, 6, 7
 ATTACHMENT, STATISTICS, METADATA = 9, 11, 12
-
-State = Literal["complete", "open", "cut", "garbage"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import numpy as np
 from telecine.core.errors import SourceError
 from telecine.core.recording import Array
 from telecine.core.time import Rows, Times
-from telecine.sources.compressed import expand
+from telecine.sources.chunk_file import ChunkFile
 from telecine.sources.ends import CUT_FIX
 from telecine.sources.format import MissingExtra
 from telecine.sources.mcap_records import (
@@ -45,9 +45,7 @@ class McapStore:
     def __init__(self, file: IO[bytes], layout: Layout, label: str, recover: bool) -> None:
         self.label = label
         self.lost: list[str] = []
-        self._file, self._layout, self._recover = file, layout, recover
-        self._kept: dict[int, Array] = {}
-        self._kept_bytes = 0
+        self._file, self._layout, self._recover = ChunkFile(file, label), layout, recover
         self._checked: set[int] = set()
         self._intact: set[int] = set()
         self._published: dict[tuple[int, ...], Times] = {}
@@ -74,7 +72,6 @@ class McapStore:
 
     def close(self) -> None:
         """Close the file; what was read stays."""
-        self._kept = {}
         self._file.close()
 
     def times(self, keys: Sequence[int], clock: MessageClock) -> Times:
@@ -161,42 +158,19 @@ class McapStore:
 
     def _expanded(self, number: int) -> Array:
         """(n,) uint8 records of a block, checked; at least 8 bytes long."""
-        if number in self._kept:
-            return self._kept[number]
-        block = self._blocks[number]
-        data = np.frombuffer(self._load(block), np.uint8)
-        if self._kept_bytes + len(data) <= KEEP_BYTES:
-            self._kept[number] = data
-            self._kept_bytes += len(data)
-        return data
+        return self._file.expanded(self._blocks[number], self._damage_of)
 
-    def _load(self, block: Block) -> bytes:
-        raw = self.bytes_at(block.at, block.stored_bytes)
-        size = None if not block.whole else block.size_bytes
-        try:
-            found = expand(block.compression, raw, size, partly=not block.whole)
-        except MissingExtra:
-            raise
-        except SourceError as error:
-            raise SourceError(f"{self.label}: the chunk at byte {block.at} is damaged: {error}; {CUT_FIX}") from error
+    def _damage_of(self, block: Block, data: bytes) -> str:
+        """What its checksum says of a block, once."""
         if block.crc and block.whole and block.at not in self._intact:
-            if zlib.crc32(found) != block.crc:
-                why = "its checksum does not fit its bytes"
-                raise SourceError(f"{self.label}: the chunk at byte {block.at} is damaged: {why}; {CUT_FIX}")
+            if zlib.crc32(data) != block.crc:
+                return "its checksum does not fit its bytes"
             self._intact.add(block.at)
-        return found
+        return ""
 
     def bytes_at(self, at: int, count: int) -> bytes:
-        """Bytes of the file.
-
-        Raises:
-            SourceError: it cannot be read (any more).
-        """
-        try:
-            self._file.seek(at)
-            return self._file.read(count)
-        except (OSError, ValueError) as error:  # ValueError: closed
-            raise SourceError(f"{self.label}: cannot be read: {error}") from error
+        """Bytes of the file; see `ChunkFile.bytes_at`."""
+        return self._file.bytes_at(at, count)
 
     def _indexed(self) -> list[Block]:
         """All blocks with entries: the file's own message indexes where they are complete, else by reading on."""

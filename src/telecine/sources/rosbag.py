@@ -1,12 +1,11 @@
 """ROS 1 bags (.bag), version 2.0: any compression, with or without an index, and bags that were cut."""
 
-from pathlib import Path
 from typing import IO
 
 from telecine.core.errors import SourceError
 from telecine.core.recording import Recording, Ref
 from telecine.sources.compressed import first_bytes, open_expanded
-from telecine.sources.ends import End, findings_of, notes_of, refuse
+from telecine.sources.ends import end_of, found_of, notes_of, refuse
 from telecine.sources.format import Found
 from telecine.sources.ros_messages import Contents
 from telecine.sources.rosbag_records import MAGIC, Layout, walk
@@ -27,11 +26,8 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
     del token
     file, size_bytes, problem = open_expanded(path)
     with file:
-        end = _end(_walked(file, size_bytes, path), problem)
-    findings = findings_of(path, end, recover)
-    if any(finding.severity == "error" for finding in findings):
-        return Found(findings=findings)
-    return Found((Ref(NAME, path, "", Path(path).stat().st_size, recover),), findings)
+        end = end_of(_walked(file, size_bytes, path), problem)
+    return found_of(NAME, path, end, recover)
 
 
 def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
@@ -52,7 +48,7 @@ def contents(path: str, recover: bool) -> Contents:
     file, size_bytes, problem = open_expanded(path)
     try:
         layout = _walked(file, size_bytes, path)
-        damage = refuse(path, _end(layout, problem), recover)
+        damage = refuse(path, end_of(layout, problem), recover)
         store = BagStore(file, layout, path, recover)
     except BaseException:
         file.close()
@@ -73,8 +69,3 @@ def _walked(file: IO[bytes], size_bytes: int, path: str) -> Layout:
         return walk(file, size_bytes)
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
-
-
-def _end(layout: Layout, problem: str) -> End:
-    whole = (layout.records, layout.whole_bytes, layout.size_bytes)
-    return End(layout.state, layout.problem, whole, bool(layout.blocks), problem)

@@ -8,11 +8,12 @@ Source: https://wiki.ros.org/Bags/Format/2.0.
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import IO, Literal
+from typing import IO
 
 import numpy as np
 
 from telecine.core.recording import Array
+from telecine.sources.ends import State
 
 MAGIC = b"#ROSBAG V2.0\n"
 MESSAGE, BAG, INDEX, CHUNK, CHUNK_INFO, CONNECTION = 2, 3, 4, 5, 6, 7
@@ -20,8 +21,6 @@ _U32 = struct.Struct("<I")
 _TIME = struct.Struct("<II")
 LONGEST_HEADER = 1 << 20
 SECOND = 10**9
-
-State = Literal["complete", "open", "cut", "garbage"]
 
 
 @dataclass(frozen=True, slots=True)

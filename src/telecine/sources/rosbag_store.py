@@ -8,12 +8,12 @@ import numpy as np
 from telecine.core.errors import SourceError
 from telecine.core.recording import Array
 from telecine.core.time import Rows, Times
-from telecine.sources.compressed import expand
+from telecine.sources.chunk_file import ChunkFile
 from telecine.sources.ends import CUT_FIX
 from telecine.sources.format import MissingExtra
 from telecine.sources.ros_decoders import Definition
 from telecine.sources.ros_messages import MessageClock
-from telecine.sources.ros_store import KEEP_BYTES, Batch, Channel
+from telecine.sources.ros_store import Batch, Channel
 from telecine.sources.rosbag_records import Block, Layout, scan
 
 
@@ -23,11 +23,9 @@ class BagStore:
     def __init__(self, file: IO[bytes], layout: Layout, label: str, recover: bool) -> None:
         self.label = label
         self.lost: list[str] = []
-        self._file, self._layout, self._recover = file, layout, recover
-        self._kept: dict[int, Array] = {}
-        self._kept_bytes = 0
-        for number, block in enumerate(layout.blocks):
-            self._scan(number, block)
+        self._file, self._layout, self._recover = ChunkFile(file, label), layout, recover
+        for block in layout.blocks:
+            self._scan(block)
         unknown = {key for block in layout.blocks for key in block.entries} - layout.connections.keys()
         self.lost += [f"messages of the connection {key}, which the bag does not define" for key in sorted(unknown)]
 
@@ -48,47 +46,23 @@ class BagStore:
     def batches(self, keys: Sequence[int], rows: Rows | None) -> Iterator[Batch]:
         """See `Store.batches`: one batch for each chunk."""
         first = 0
-        for number, block in enumerate(self._layout.blocks):
+        for block in self._layout.blocks:
             table = _in_order(block, keys)
             mine: Rows = np.arange(len(table))
             if rows is not None:
                 low, high = np.searchsorted(rows, [first, first + len(table)])
                 mine = rows[low:high] - first
             if len(mine):
-                yield Batch(mine + first, self._expanded(number), table[mine, 1], table[mine, 2])
+                yield Batch(mine + first, self._file.expanded(block), table[mine, 1], table[mine, 2])
             first += len(table)
 
     def close(self) -> None:
         """Close the file; what was read stays."""
-        self._kept = {}
         self._file.close()
 
-    def _expanded(self, number: int) -> Array:
-        if number in self._kept:
-            return self._kept[number]
-        data = np.frombuffer(self._load(self._layout.blocks[number]), np.uint8)
-        if self._kept_bytes + len(data) <= KEEP_BYTES:
-            self._kept[number] = data
-            self._kept_bytes += len(data)
-        return data
-
-    def _load(self, block: Block) -> bytes:
+    def _scan(self, block: Block) -> None:
         try:
-            self._file.seek(block.at)
-            raw = self._file.read(block.stored_bytes)
-        except (OSError, ValueError) as error:  # ValueError: closed
-            raise SourceError(f"{self.label}: cannot be read: {error}") from error
-        try:
-            size = block.size_bytes if block.whole else None
-            return expand(block.compression, raw, size, partly=not block.whole)
-        except MissingExtra:
-            raise
-        except SourceError as error:
-            raise SourceError(f"{self.label}: the chunk at byte {block.at} is damaged: {error}; {CUT_FIX}") from error
-
-    def _scan(self, number: int, block: Block) -> None:
-        try:
-            data = self._expanded(number)
+            data = self._file.expanded(block)
         except SourceError as error:
             if not self._recover or isinstance(error, MissingExtra):
                 raise
