@@ -26,8 +26,9 @@ _Input: TypeAlias = av.container.InputContainer
 TOLERANCE_S = 1e-4
 """How far a picture may lie from k / rate: LeRobot's `tolerance_s`."""
 _CODECS = {"libdav1d": "av1", "libaom-av1": "av1"}
-_NO_PROBE = [{"skip_frame": "all"}]
-"""For the decoder that FFmpeg tries on opening, not for ours: an MP4's index says all that seeking needs."""
+_NO_PROBE = {"skip_frame": "all"}
+"""For the decoder that FFmpeg tries on opening, not for ours: an MP4's index says all that seeking needs. Without it
+the pixel format stays unknown; PyAV 17 ends the process when asked for that."""
 _BACK = (0, 2, 8, 32)
 """How many pictures before the wanted one a seek aims, until it does not land behind it (B-frames)."""
 
@@ -76,8 +77,8 @@ def probe_file(path: str) -> FileFacts:
                 packets.append((packet.pts, packet.is_keyframe))
         packets.sort()
         rotation = _rotation(source)
-        rate, base = stream.average_rate or Fraction(0), stream.time_base
-        times = np.array([pts for pts, _ in packets], np.float64) * float(base or 0)
+        rate, base = _timing(stream)
+        times = np.array([pts for pts, _ in packets], np.float64) * float(base)
         return FileFacts(
             codec=_CODECS.get(context.name, context.name),
             width=context.width,
@@ -90,8 +91,13 @@ def probe_file(path: str) -> FileFacts:
             tracks=len(source.streams),
             has_audio=bool(source.streams.audio),
             rotation=rotation,
-            duration=(stream.duration or 0) * (base or Fraction(0)),
+            duration=(stream.duration or 0) * base,
         )
+
+
+def _timing(stream: av.VideoStream) -> tuple[Fraction, Fraction]:
+    """(pictures per second, seconds per tick), 0 where the file does not tell; PyAV 19 has a rational of its own."""
+    return Fraction(stream.average_rate or 0), Fraction(stream.time_base or 0)
 
 
 def _off_grid(times: np.typing.NDArray[np.float64], rate: Fraction) -> tuple[int, float] | None:
@@ -153,7 +159,7 @@ def frames_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, av.VideoF
     """
     with _opened(path, probe=False) as source, _opened(path, probe=False) as scout:
         stream = source.streams.video[0]
-        rate, base = stream.average_rate, stream.time_base
+        rate, base = _timing(stream)
         if not rate or not base:
             raise VideoError(f"{path}: the file does not tell how many pictures it shows per second")
         ticks = 1 / (rate * base)
@@ -206,7 +212,7 @@ def _opened(path: str, *, probe: bool = True) -> Iterator[_Input]:
     probe: let FFmpeg decode the beginning to learn what the index does not say, such as the pixel format.
     """
     try:
-        with av.open(path, stream_options=[] if probe else _NO_PROBE) as source:
+        with av.open(path, options={} if probe else _NO_PROBE) as source:
             if not source.streams.video:
                 raise VideoError(f"{path}: there is no video in it")
             context = source.streams.video[0].codec_context
