@@ -175,7 +175,7 @@ def reading(place: Place) -> list[Row]:
 
 
 def at_quality(place: Place, source: Path, psnr_db: float) -> tuple[int, dict[str, float]]:
-    """The highest crf of our encoder, in steps of two, whose pictures are at least that good, and its measures."""
+    """The highest crf of our encoder whose pictures are at least that good, and its measures."""
     crf, measured = 20, {}
 
     def good(crf: int) -> bool:
@@ -184,10 +184,10 @@ def at_quality(place: Place, source: Path, psnr_db: float) -> tuple[int, dict[st
         return measured[crf]["psnr_db"] >= psnr_db
 
     if good(crf):
-        while good(crf + 2):
-            crf += 2
+        while good(crf + 1):
+            crf += 1
     else:
-        while not good(crf := crf - 2):
+        while not good(crf := crf - 1):
             if crf <= 8:
                 sys.exit(f"no crf of the encoder reaches {psnr_db:.1f} dB")
     return crf, measured[crf]

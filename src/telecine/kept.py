@@ -145,16 +145,22 @@ def _digest(*parts: str) -> str:
 def _versions() -> tuple[str, ...]:
     """Telecine and every library it may work with, as installed: another encoder or reader may give other bytes."""
     try:
-        required = metadata.requires("telecine") or []
+        required = _told(metadata.distribution("telecine"), "Requires-Dist")
     except metadata.PackageNotFoundError:
         required = []
     found = {f"telecine {__version__}"}
     for name in {re.split(r"[^\w.-]", requirement)[0] for requirement in required}:
         try:
-            found.add(f"{name} {metadata.version(name)}")
+            found.add(f"{name} {' '.join(_told(metadata.distribution(name), 'Version'))}")
         except metadata.PackageNotFoundError:
             continue
     return tuple(sorted(found))
+
+
+def _told(package: metadata.Distribution, field: str) -> list[str]:
+    """What a package's metadata says under a field; its long description, all of which `metadata` parses, left out."""
+    text = package.read_text("METADATA") or package.read_text("PKG-INFO") or ""
+    return re.findall(rf"^{field}: (.+)$", text.partition("\n\n")[0], re.MULTILINE)
 
 
 @cache

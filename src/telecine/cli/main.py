@@ -10,6 +10,8 @@ import typer
 
 # numpy's BLAS starts a thread per core when it is loaded, here and in every worker; telecine multiplies no matrices.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Looking for plugins of pydantic reads the metadata of every installed package; a plan has no use for any.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 app = typer.Typer(
     name="telecine",

@@ -35,7 +35,7 @@ class VideoFile:
         self.format: PictureFormat | None = None
         self.reorder_delay = 0
         self._path = str(path)
-        self._fps = Fraction(fps)
+        self._period = 1 / Fraction(fps)
         self._output: av.container.OutputContainer | None = None
 
     def accepts(self, clip: Clip) -> bool:
@@ -89,14 +89,14 @@ class VideoFile:
         with av.open(io.BytesIO(bytes(first)), format=_RAW_FORMATS[codec]) as source:
             self._output = av.open(self._path, "w", format="mp4", options=options)
             stream = self._output.add_stream_from_template(source.streams.video[0], opaque=True)
-            stream.time_base = 1 / self._fps
+            stream.time_base = self._period
         self._stream = stream
         self.format, self.reorder_delay = clip.format, clip.reorder_delay
 
     def _mux(self, data: Buffer, shown: int, stored: int, keyframe: bool) -> None:
         packet = av.Packet(data)
         packet.stream = self._stream
-        packet.time_base = 1 / self._fps
+        packet.time_base = self._period
         packet.pts = shown
         packet.dts = stored - self.reorder_delay
         packet.duration = 1

@@ -27,8 +27,8 @@ TOLERANCE_S = 1e-4
 """How far a picture may lie from k / rate: LeRobot's `tolerance_s`."""
 _CODECS = {"libdav1d": "av1", "libaom-av1": "av1"}
 _NO_PROBE = {"skip_frame": "all"}
-"""For the decoder that FFmpeg tries on opening, not for ours: an MP4's index says all that seeking needs. Without it
-the pixel format stays unknown; PyAV 17 ends the process when asked for that."""
+"""For the decoder that FFmpeg tries on opening, not for ours: an MP4's index says all but the pixel format, which is
+unknown until a picture is decoded (PyAV 17 ends the process when asked for it before)."""
 _BACK = (0, 2, 8, 32)
 """How many pictures before the wanted one a seek aims, until it does not land behind it (B-frames)."""
 
@@ -76,14 +76,14 @@ def probe_file(path: str) -> FileFacts:
             if packet.pts is not None and not packet.is_discard:
                 packets.append((packet.pts, packet.is_keyframe))
         packets.sort()
-        rotation = _rotation(source)
+        pix_fmt, rotation = _first_picture(source)
         rate, base = _timing(stream)
         times = np.array([pts for pts, _ in packets], np.float64) * float(base)
         return FileFacts(
             codec=_CODECS.get(context.name, context.name),
             width=context.width,
             height=context.height,
-            pix_fmt=context.pix_fmt or "",
+            pix_fmt=pix_fmt,
             frames=len(packets),
             average_rate=rate,
             keyframes=np.flatnonzero([key for _, key in packets]),
@@ -106,12 +106,12 @@ def _off_grid(times: np.typing.NDArray[np.float64], rate: Fraction) -> tuple[int
     return (int(off[0]), float(times[off[0]])) if off.size else None
 
 
-def _rotation(source: _Input) -> int:
-    """The matrix belongs to the track, but PyAV 15 hands it out only with a decoded picture."""
+def _first_picture(source: _Input) -> tuple[str, int]:
+    """(pixel format, rotation in degrees), which PyAV 15 hands out only with a decoded picture."""
     source.seek(0)
     for frame in source.decode(source.streams.video[0]):
-        return int(frame.rotation)
-    return 0
+        return frame.format.name, int(frame.rotation)
+    return "", 0
 
 
 def decode_all(path: str) -> Iterator[Rgb]:
@@ -157,7 +157,7 @@ def frames_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, av.VideoF
     Raises:
         VideoError: the file cannot be read, a picture is damaged, or it is not at number / average rate.
     """
-    with _opened(path, probe=False) as source, _opened(path, probe=False) as scout:
+    with _opened(path) as source, _opened(path) as scout:
         stream = source.streams.video[0]
         rate, base = _timing(stream)
         if not rate or not base:
@@ -206,13 +206,10 @@ def _rgb(frame: av.VideoFrame, path: str) -> Rgb:
 
 
 @contextmanager
-def _opened(path: str, *, probe: bool = True) -> Iterator[_Input]:
-    """The file, decoding strictly in one thread; whatever FFmpeg says becomes a VideoError that names it.
-
-    probe: let FFmpeg decode the beginning to learn what the index does not say, such as the pixel format.
-    """
+def _opened(path: str) -> Iterator[_Input]:
+    """The file, decoding strictly in one thread; whatever FFmpeg says becomes a VideoError that names it."""
     try:
-        with av.open(path, options={} if probe else _NO_PROBE) as source:
+        with av.open(path, options=_NO_PROBE) as source:
             if not source.streams.video:
                 raise VideoError(f"{path}: there is no video in it")
             context = source.streams.video[0].codec_context
