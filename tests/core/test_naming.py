@@ -2,7 +2,7 @@
 
 import pytest
 
-from telecine.core.naming import camera_name, element_names
+from telecine.core.naming import camera_name, element_names, file_below
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,28 @@ def test_a_camera_is_called_by_what_tells_it_from_others(given, name):
 )
 def test_elements_are_named_by_axis_where_the_name_tells(name, shape, quaternion, names):
     assert element_names(name, shape, quaternion) == names
+
+
+def test_a_template_gives_a_path_in_the_folder():
+    assert file_below("videos/{key}/file-{file:03d}.mp4", key="top", file=7) == "videos/top/file-007.mp4"
+    assert file_below("data/..a/b..c", key=1) == "data/..a/b..c"
+
+
+@pytest.mark.parametrize("key", ["../x", "a/../../x", "/x", "\\x", "a\\..\\x", "C:x", ""])
+def test_no_template_leads_out_of_its_folder(key):
+    with pytest.raises(ValueError, match="leads out"):
+        file_below("{key}/file.mp4", key=key)
+
+
+@pytest.mark.parametrize(
+    "template", ["{a:999999999999d}", "{a.__class__}", "{a[0]}", "{a!r}", "{}", "{a:{a}}", "{{", "{a:>99999999}"]
+)
+def test_a_template_that_asks_for_more_than_fields_is_not_filled_in(template):
+    with pytest.raises(ValueError, match="is no template"):
+        file_below(template, a=1)
+
+
+@pytest.mark.parametrize("template", ["{b}", "{0}"])
+def test_a_field_that_is_not_known_is_named(template):
+    with pytest.raises(ValueError, match="field that is not known"):
+        file_below(template, a=1)

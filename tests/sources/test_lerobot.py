@@ -1,6 +1,7 @@
 """LeRobot datasets of every version as recordings: rows, tasks, pictures, and packets that can be copied."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -171,6 +172,49 @@ def test_damaged_metadata_is_a_finding(tmp_path, name):
     found = sources.find([old])
     assert found.refs == ()
     assert [f.severity for f in found.findings] == ["error"]
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"data_path": "../{episode_index}.parquet"}, "leads out of the dataset's folder"),
+        ({"video_path": "/etc/{video_key}.mp4"}, "leads out of the dataset's folder"),
+        ({"data_path": "{episode_index:999999999999d}"}, "is no template"),
+        ({"fps": 1 << 40}, "fps is 1099511627776"),
+        ({"fps": 0}, "fps is 0"),
+    ],
+)
+def test_metadata_that_would_read_elsewhere_or_fill_the_memory_is_refused(tmp_path, told, said):
+    old = v2(tmp_path / "old")
+    info = json.loads((old / "meta/info.json").read_text())
+    (old / "meta/info.json").write_text(json.dumps(info | told))
+    found = sources.find([old])
+    assert found.refs == ()
+    assert said in found.findings[0].message
+
+
+@pytest.mark.parametrize("length", [-1, 0, 1 << 40])
+def test_episodes_of_absurd_lengths_are_refused(tmp_path, length):
+    old = v2(tmp_path / "old")
+    (old / "meta/episodes.jsonl").write_text(json.dumps({"episode_index": 0, "tasks": [], "length": length}))
+    found = sources.find([old])
+    assert found.refs == ()
+    assert f"has {length} rows" in found.findings[0].message
+
+
+def test_a_picture_outside_of_the_dataset_is_not_read(v3, tmp_path):
+    (tmp_path / "private.png").write_bytes(b"private")
+    root = tmp_path / "pictures"
+    shutil.copytree(v3, root)
+    path = root / "data/chunk-000/file-000.parquet"
+    table = pq.read_table(path)
+    told = [{"bytes": None, "path": "../private.png"}] * len(table)
+    pq.write_table(table.append_column("shot", pa.array(told)), path)
+    info = json.loads((root / "meta/info.json").read_text())
+    info["features"]["shot"] = {"dtype": "image", "shape": [48, 64, 3], "names": ["height", "width", "channels"]}
+    (root / "meta/info.json").write_text(json.dumps(info))
+    with sources.open(sources.find([root]).refs[0]) as recording, pytest.raises(SourceError, match="leads out"):
+        list(recording.streams["/shot"].take(np.arange(1), "step"))
 
 
 def test_rows_that_are_fewer_than_the_metadata_says_are_refused(tmp_path):

@@ -150,6 +150,20 @@ def dataset(folder: Path) -> None:
     shutil.rmtree(scratch)
 
 
+def lerobot(folder: Path) -> None:
+    """Datasets as recordings: one of ours, and one as LeRobot 0.3 laid it out."""
+    from support.dataset import COLUMNS, TOP, clip, episode, write
+    from support.old_dataset import write_old
+
+    scratch = folder / "clips"
+    scratch.mkdir()
+    clips = [[clip(scratch, TOP, count, episode=i)] for i, count in enumerate((4, 2))]
+    parts = [episode(count, i, columns=COLUMNS[1:3], clips=clips[i]) for i, count in enumerate((4, 2))]
+    write(folder / "v3", parts)
+    shutil.rmtree(scratch)
+    write_old(folder / "v2", (3, 2))
+
+
 def plan(folder: Path) -> None:
     from support.robot import robot_plan
     from telecine.core.plan import make_plan
@@ -165,6 +179,7 @@ INPUTS: dict[str, Callable[[Path], None]] = {
     "hdf5": hdf5,
     "zarr": zarr,
     "robosandbox": robosandbox,
+    "lerobot": lerobot,
     "dataset": dataset,
     "plan": plan,
 }
@@ -238,7 +253,7 @@ def read(kind: str, path: Path) -> None:
         case _ if kind.endswith(CONVERT):
             _convert(path)
         case _:
-            for recover in (False, True):
+            for recover in (False,) if kind == "lerobot" else (False, True):  # which knows no other way to read
                 _read_recordings(path, recover)
 
 

@@ -2,6 +2,7 @@
 
 import re
 
+_FIELD = re.compile(r"\{\w+(:0?\d{1,2}d)?\}")
 CAMERA_SUFFIXES = ("_rgb", "_camera", "_cam", "_image", "_color", "_img")
 
 
@@ -38,3 +39,24 @@ def element_names(name: str, shape: tuple[int, ...], quaternion: str = "") -> tu
     if width == 7 and quaternion and low.endswith("pose"):
         return tuple(f"{name}_{part}" for part in (*"xyz", *(f"q{axis}" for axis in quaternion)))
     return tuple(f"{name}_{i}" for i in range(width))
+
+
+def file_below(template: str, **fields: int | str) -> str:
+    """The relative path that a dataset's template for its files gives, as long as it stays in the dataset's folder.
+
+    >>> file_below("data/chunk-{chunk:03d}/file-{file:03d}.parquet", chunk=0, file=12)
+    'data/chunk-000/file-012.parquet'
+
+    Raises: ValueError for a path that leads elsewhere, and for a template that asks `str.format` for anything but fields
+        (it would fill the memory with zeros, or read attributes, for whoever wrote the file that the template is from).
+    """
+    if set("{}") & set(_FIELD.sub("", template)):
+        raise ValueError(f"{template[:100]!r} is no template for names of files")
+    try:
+        path = template.format(**fields)
+    except (KeyError, IndexError) as error:
+        raise ValueError(f"{template[:100]!r} has a field that is not known: {error}") from error
+    parts = path.replace("\\", "/").split("/")
+    if ".." in parts or parts[0] == "" or ":" in parts[0]:
+        raise ValueError(f"{path[:100]!r} leads out of the dataset's folder")
+    return path

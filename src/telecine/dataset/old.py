@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from telecine.core.episode import Column
 from telecine.core.errors import DatasetError
+from telecine.core.naming import file_below
 from telecine.dataset import layout
 from telecine.dataset.reader import Dataset
 from telecine.dataset.values import plain
@@ -83,9 +84,9 @@ class OldDataset:
     def _path(self, template: str, episode: int, **more: str) -> str:
         chunk = self.episodes[episode].index // self._chunk
         try:
-            return template.format(episode_chunk=chunk, episode_index=self.episodes[episode].index, **more)
-        except (KeyError, ValueError, IndexError) as error:
-            raise DatasetError(f"{self.root}: the path {template!r} of info.json cannot be filled in") from error
+            return file_below(template, episode_chunk=chunk, episode_index=self.episodes[episode].index, **more)
+        except ValueError as error:
+            raise DatasetError(f"{self.root / layout.INFO}: {error}") from error
 
     def _lines(self, path: str) -> Iterator[dict[str, Any]]:
         try:

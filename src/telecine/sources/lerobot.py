@@ -2,8 +2,8 @@
 
 Frame i of an episode was at i / fps. Streams are called /FEATURE; the task is the text stream /task. Cameras are the
 packets of their video files, so that they can be copied. Depth videos are left out, with a note, since a dataset of
-telecine could not hold them. Trusts the metadata; `telecine verify` and `telecine repair` are for what does not deserve
-it.
+telecine could not hold them. Trusts the metadata, but for names of files, which must stay below the dataset, and numbers
+that ask for memory; `telecine verify` and `telecine repair` are for what does not deserve it.
 Format: lerobot 0.6 `lerobot/datasets`, and its script `convert_dataset_v21_to_v30`.
 """
 
@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from telecine.core.errors import SourceError
+from telecine.core.naming import file_below
 from telecine.core.recording import Array, Recording, Ref, Stream
 from telecine.sources.arrays import Coded, Numbers, Part, Texts, Timing
 from telecine.sources.film import Film
@@ -31,6 +32,8 @@ _INFO = "meta/info.json"
 _VERSIONS = ("v2.0", "v2.1", "v3.0")
 _OWN = ("timestamp", "frame_index", "episode_index", "index", "task_index")
 """Columns that every dataset has and every writer makes anew."""
+_FASTEST_FPS, _LONGEST_S = 10_000, 86_400
+"""What a dataset may say of itself: beyond, it is damaged, and its rows would not fit into memory."""
 _READ_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException)
 
 
@@ -69,6 +72,7 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
 
 @dataclass(frozen=True, slots=True)
 class _Episode:
+    root: Path
     index: int
     length: int
     rows: Path
@@ -107,9 +111,17 @@ def _read(path: str, changed_ns: int) -> _Dataset:
     if version not in _VERSIONS:
         raise SourceError(f"{path}: is a LeRobot dataset {version}; telecine reads {', '.join(_VERSIONS)}")
     reader = _v3 if version == "v3.0" else _v2
-    tasks, episodes = reader(root, info)
-    robot = info.get("robot_type")
-    return _Dataset(root, version, int(info["fps"]), robot, info["features"], tasks, tuple(episodes))
+    fps = int(info["fps"])
+    if not 0 < fps <= _FASTEST_FPS:
+        raise SourceError(f"{path}: fps is {fps}, expected 1 to {_FASTEST_FPS}")
+    tasks, told = reader(root, info)
+    episodes = tuple(told)
+    for episode in episodes:
+        if not 0 < episode.length <= _LONGEST_S * fps:
+            raise SourceError(
+                f"{path}: episode {episode.index} has {episode.length} rows, expected 1 to 24 hours of them"
+            )
+    return _Dataset(root, version, fps, info.get("robot_type"), info["features"], tasks, episodes)
 
 
 def _videos(info: Mapping[str, Any]) -> list[str]:
@@ -134,9 +146,9 @@ def _episodes_v3(root: Path, info: Mapping[str, Any]) -> Iterator[_Episode]:
             for key in _videos(info):
                 at = {part: row[f"videos/{key}/{part}"] for part in ("chunk_index", "file_index")}
                 first = round(row[f"videos/{key}/from_timestamp"] * int(info["fps"]))
-                films[key] = (root / info["video_path"].format(video_key=key, **at), first)
-            rows = root / info["data_path"].format(**place)
-            yield _Episode(row["episode_index"], row["length"], rows, films)
+                films[key] = (root / file_below(info["video_path"], video_key=key, **at), first)
+            rows = root / file_below(info["data_path"], **place)
+            yield _Episode(root, row["episode_index"], row["length"], rows, films)
 
 
 def _v2(root: Path, info: Mapping[str, Any]) -> tuple[dict[int, str], Iterator[_Episode]]:
@@ -148,8 +160,8 @@ def _episodes_v2(root: Path, info: Mapping[str, Any]) -> Iterator[_Episode]:
     for told in _lines(root / "meta" / "episodes.jsonl"):
         number = int(told["episode_index"])
         at = {"episode_chunk": number // int(info["chunks_size"]), "episode_index": number}
-        films = {key: (root / info["video_path"].format(video_key=key, **at), 0) for key in _videos(info)}
-        yield _Episode(number, int(told["length"]), root / info["data_path"].format(**at), films)
+        films = {key: (root / file_below(info["video_path"], video_key=key, **at), 0) for key in _videos(info)}
+        yield _Episode(root, number, int(told["length"]), root / file_below(info["data_path"], **at), films)
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
@@ -238,7 +250,7 @@ class _Column:
             case "string":
                 return column.to_pylist()
             case "image":
-                return [_picture(value, self._episode.rows.parents[2]) for value in column.to_pylist()]
+                return [_picture(value, self._episode.root) for value in column.to_pylist()]
             case _:
                 return _numbers(column).astype(self.dtype).reshape(self.shape)
 
@@ -253,5 +265,5 @@ def _numbers(column: Any) -> Array:
 
 
 def _picture(value: Mapping[str, Any], root: Path) -> bytes:
-    data = value.get("bytes") or (root / value["path"]).read_bytes()
+    data = value.get("bytes") or (root / file_below("{path}", path=value["path"])).read_bytes()
     return bytes(data)
