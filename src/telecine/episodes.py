@@ -1,11 +1,13 @@
-"""Which recordings hold several episodes: the plan's `split` applied before work is handed out.
+"""Which recordings there are, and which of them hold several episodes: what is known before work is handed out.
 
-Every part is a reference of its own, so that parts of one long recording are worked on, resumed and rejected like
-recordings of their own.
+Files are looked into where a `Run` works, so that one on which a library ends its process is a finding. Every part of
+a recording is a reference of its own, so that parts are worked on, resumed and rejected like recordings.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 
 from telecine import sources
 from telecine.core.errors import AlignError, TelecineError
@@ -14,6 +16,8 @@ from telecine.core.plan import Plan
 from telecine.core.recording import Part, Ref
 from telecine.core.split import Cut, split
 from telecine.report import Rejected, rejection
+from telecine.run import Lost, Run, Tell, serial, silent
+from telecine.sources import Claim, Found
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,27 +29,56 @@ class Episodes:
     rejected: tuple[Rejected, ...] = ()
 
 
-def split_refs(refs: Sequence[Ref], plan: Plan) -> Episodes:
+def find_all(paths: Sequence[str | Path], *, recover: bool, token: str | None, run: Run = serial) -> Found:
+    """`sources.find`, each file indexed where `run` works."""
+    work = partial(_indexed, recover=recover, token=token)
+    return sources.joined(paths, map(_found, run(work, sources.claimed(paths), silent)))
+
+
+def _indexed(claim: Claim, tell: Tell, *, recover: bool, token: str | None) -> Found:
+    del tell
+    return sources.index(claim, recover=recover, token=token)
+
+
+def _found(answer: Found | Lost) -> Found:
+    return Found((), (sources.unreadable(answer.item.path, answer.why),)) if isinstance(answer, Lost) else answer
+
+
+def crashed(lost: Lost) -> Rejected:
+    """A recording on which a process died, twice."""
+    label = lost.item.label
+    fix = "check the file; if other programs read it, please report this as a bug"
+    return Rejected(label, Finding("convert-crashed", "error", label, lost.why, fix))
+
+
+def split_refs(refs: Iterable[Ref], plan: Plan, run: Run = serial) -> Episodes:
     """`refs` with those that `plan.split` divides replaced by their parts; all of them as they are without it."""
     if plan.split is None:
         return Episodes(tuple(refs))
-    parts: list[Ref] = []
-    findings: list[Finding] = []
-    rejected: list[Rejected] = []
-    for ref in refs:
-        try:
-            with sources.open(ref) as recording:
-                cut = split(recording, plan)
-        except AlignError as error:
-            text = str(error).removeprefix(f"{ref.label}: ")
-            rejected.append(Rejected(ref.label, Finding("split-none", "error", ref.label, text)))
-        except TelecineError as error:
-            rejected.append(rejection(error, ref))
-        else:
-            size = ref.size_bytes // max(len(cut.parts), 1)
-            parts += [replace(ref, part=part, size_bytes=size) for part in cut.parts]
-            findings += _told(cut, ref)
-    return Episodes(tuple(parts), tuple(findings), tuple(rejected))
+    answers = [
+        Episodes((), rejected=(crashed(answer),)) if isinstance(answer, Lost) else answer
+        for answer in run(partial(_split, plan=plan), refs, silent)
+    ]
+    return Episodes(
+        tuple(ref for a in answers for ref in a.refs),
+        tuple(finding for a in answers for finding in a.findings),
+        tuple(rejected for a in answers for rejected in a.rejected),
+    )
+
+
+def _split(ref: Ref, tell: Tell, *, plan: Plan) -> Episodes:
+    del tell
+    try:
+        with sources.open(ref) as recording:
+            cut = split(recording, plan)
+    except AlignError as error:
+        text = str(error).removeprefix(f"{ref.label}: ")
+        return Episodes((), rejected=(Rejected(ref.label, Finding("split-none", "error", ref.label, text)),))
+    except TelecineError as error:
+        return Episodes((), rejected=(rejection(error, ref),))
+    size = ref.size_bytes // max(len(cut.parts), 1)
+    parts = tuple(replace(ref, part=part, size_bytes=size) for part in cut.parts)
+    return Episodes(parts, tuple(_told(cut, ref)))
 
 
 def _told(cut: Cut, ref: Ref) -> list[Finding]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from telecine.core.findings import Finding
 from telecine.core.plan import Plan
 from telecine.core.recording import Ref
 from telecine.core.video import Encode
-from telecine.episodes import split_refs
+from telecine.episodes import crashed, split_refs
 from telecine.pipeline import Options, find, with_codecs
 from telecine.report import Rejected, rejection
+from telecine.run import Lost, Run, Tell, serial, silent
 
 COPY_BYTES_PER_S = 150e6
 """Reading, re-stamping and writing packets on one core of a small server."""
@@ -85,21 +87,32 @@ class Forecast:
         }
 
 
-def forecast(paths: Sequence[str | Path], plan: Plan, options: Options = Options()) -> Forecast:
+def forecast(paths: Sequence[str | Path], plan: Plan, options: Options = Options(), run: Run = serial) -> Forecast:
     """Everything `convert` would decide. Raises: SourceError when there is nothing to read."""
-    found = find(paths, options)
-    parted = split_refs(found.refs, plan)
-    plan = with_codecs(plan, parted.refs)
+    found = find(paths, options, run)
+    parted = split_refs(found.refs, plan, run)
+    plan = with_codecs(plan, parted.refs, run)
     rejected = [*(Rejected(f.where, f) for f in found.findings if f.severity == "error"), *parted.rejected]
     recordings = []
-    for ref in parted.refs:
-        try:
-            with sources.open(ref) as recording:
-                recordings.append(_recording(ref, prepare(recording, plan)))
-        except TelecineError as error:
-            rejected.append(rejection(error, ref))
+    for answer in run(partial(_forecast, plan=plan), parted.refs, silent):
+        match answer:
+            case Lost():
+                rejected.append(crashed(answer))
+            case Rejected():
+                rejected.append(answer)
+            case RecordingForecast():
+                recordings.append(answer)
     notes = (*(f for f in found.findings if f.severity != "error"), *parted.findings)
     return Forecast(plan, tuple(recordings), tuple(rejected), notes)
+
+
+def _forecast(ref: Ref, tell: Tell, *, plan: Plan) -> RecordingForecast | Rejected:
+    del tell
+    try:
+        with sources.open(ref) as recording:
+            return _recording(ref, prepare(recording, plan))
+    except TelecineError as error:
+        return rejection(error, ref)
 
 
 def _recording(ref: Ref, prepared: Prepared) -> RecordingForecast:

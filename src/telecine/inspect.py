@@ -20,6 +20,8 @@ from telecine.core.findings import REMARKS, Finding
 from telecine.core.packets import NAMES, index_packets
 from telecine.core.recording import ImageStream, Recording, Ref, Stream, TextStream, VideoStream, remarks_of
 from telecine.core.video import LONG_GOP, PacketIndex
+from telecine.episodes import find_all
+from telecine.run import Lost, Run, Tell, serial, silent
 from telecine.video.decode import frames
 
 MOST_TEXTS = 5
@@ -43,28 +45,40 @@ class Inspection:
         return {"recordings": [r.to_dict() for r in self.recordings], "findings": findings}
 
 
-def inspect_many(paths: Sequence[str | Path], *, recover: bool = False, token: str | None = None) -> Inspection:
+def inspect_many(
+    paths: Sequence[str | Path], *, recover: bool = False, token: str | None = None, run: Run = serial
+) -> Inspection:
     """Every recording at `paths`; those that cannot be read are among the findings, with severity error."""
-    found = sources.find([str(p) for p in paths], recover=recover, token=token)
-    seen = inspect_refs(found.refs)
+    found = find_all(paths, recover=recover, token=token, run=run)
+    seen = inspect_refs(found.refs, run)
     known = {f.code for f in found.findings}
     own = tuple(f for f in seen.findings if f.code != "source-duplicate-id" or f.code not in known)
     return Inspection(seen.recordings, (*found.findings, *own))
 
 
-def inspect_refs(refs: Sequence[Ref]) -> Inspection:
-    """The recordings that `refs` point at, one after the other."""
+def inspect_refs(refs: Sequence[Ref], run: Run = serial) -> Inspection:
+    """The recordings that `refs` point at, one after the other, where `run` works."""
     recordings: list[RecordingFacts] = []
     findings: list[Finding] = []
-    for ref in refs:
-        try:
-            with sources.open(ref) as recording:
-                recordings.append(inspect_recording(recording))
-        except SourceError as error:
-            findings.append(Finding("source-unreadable", "error", ref.label, str(error)))
-            continue
-        findings += notice(recordings[-1])
+    for answer in run(_inspected, refs, silent):
+        match answer:
+            case Lost(ref, why):
+                findings.append(Finding("source-unreadable", "error", ref.label, why))
+            case Finding():
+                findings.append(answer)
+            case RecordingFacts():
+                recordings.append(answer)
+                findings += notice(answer)
     return Inspection(tuple(recordings), (*findings, *compare(recordings)))
+
+
+def _inspected(ref: Ref, tell: Tell) -> RecordingFacts | Finding:
+    del tell
+    try:
+        with sources.open(ref) as recording:
+            return inspect_recording(recording)
+    except SourceError as error:
+        return Finding("source-unreadable", "error", ref.label, str(error))
 
 
 def inspect_recording(recording: Recording) -> RecordingFacts:

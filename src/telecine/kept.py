@@ -2,7 +2,7 @@
 
     SCRATCH/<plan and versions>/<recording>/rows.arrow, camera-000.clip ..., episode.json
     SCRATCH/new-*/                           episodes that are not finished
-    SCRATCH/reading                          what this process reads right now, if it reads anything itself
+    SCRATCH/reading                          what the main process reads right now, if it reads anything itself
 
 A folder gets its name, the digest of everything its content depends on, by one rename when all of it is there. So
 one that has its name is whole, unless the machine went down: only episodes that were synced, or made since the last

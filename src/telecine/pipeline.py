@@ -7,7 +7,7 @@ them in order. Finished episodes stay until the dataset is there, so that the ne
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -24,11 +24,14 @@ from telecine.dataset.published import Published
 from telecine.dataset.stage import Stage, workspace
 from telecine.dataset.verify import verify as verify_dataset
 from telecine.dataset.writer import DatasetWriter
-from telecine.episodes import split_refs
+from telecine.episodes import crashed, find_all, split_refs
 from telecine.report import EpisodeReport, Rejected, Report, lasting, rejection
-from telecine.run import Lost, Marked, Run, serial
-from telecine.run.choose import chosen
+from telecine.run import Lost, Marked, Run, serial, silent
+from telecine.run.choose import chosen, is_small, reading
 from telecine.work import Bench, Known, Made, Outcome, build, choose_codecs
+
+Runs = tuple[Run, Run | None]
+"""What looks into files first, and what the caller wants to have the work done by."""
 
 
 class Progress(Protocol):
@@ -66,8 +69,8 @@ class Options:
     verify: bool = True
     token: str | None = field(default=None, repr=False)
     workers: int | None = None
-    """Processes that read recordings; 0: none but this one; None: as many as cores and memory allow, or none if the
-    work is small (run/choose.py). The dataset is the same, byte for byte."""
+    """Processes that read recordings; 0: none but this one; None: as many as cores and memory allow, or none that has to
+    be started if the work is small (run/choose.py). The dataset is the same, byte for byte."""
     max_memory_bytes: int | None = None
     """What this process and its workers may take together."""
     resume: bool = True
@@ -83,27 +86,39 @@ def convert(
     *,
     run: Run | None = None,
     progress: Progress | None = None,
+    reader: Run | None = None,
 ) -> Report:
     """Make the dataset `root` of all recordings at `paths`; recordings that cannot be used are in the report.
 
-    The dataset appears complete or not at all. `run` overrides what `options` say of workers.
+    The dataset appears complete or not at all. `run` overrides what `options` say of workers. `reader`: of
+    `run.choose.reading`, for who has used it before; it goes on with the work.
 
     Raises: SourceError when there is nothing to read; DatasetError when the target exists or cannot be written.
     """
-    if plan.layout != "v3.0":
-        return _by_way_of_v3(paths, root, plan, options, run, progress)
+    given = reader or (serial if run else None)
+    with nullcontext(given) if given else reading(options.workers, options.max_memory_bytes) as reader:
+        if plan.layout == "v3.0":
+            return _convert(paths, root, plan, options, (reader, run), progress or Silent())
+        return _by_way_of_v3(paths, root, plan, options, (reader, run), progress or Silent())
+
+
+def _convert(
+    paths: Sequence[str | Path], root: str | Path, plan: Plan, options: Options, runs: Runs, progress: Progress
+) -> Report:
     began = time.monotonic()
-    progress = progress or Silent()
-    found = find(paths, options)
-    parted = split_refs(found.refs, plan)
+    reader = runs[0]
+    found = find(paths, options, reader)
+    parted = split_refs(found.refs, plan, reader)
     rejected = [*(Rejected(f.where, f) for f in found.findings if f.severity == "error"), *parted.rejected]
     findings = [*(f for f in found.findings if f.severity != "error"), *parted.findings]
     progress.begin(sum(r.size_bytes for r in parted.refs))
     with _writer(root, plan, options) as writer:
         refs = () if options.strict and rejected else parted.refs
-        with _left_behind(writer.scratch), _run(run, options, refs, writer.scratch, findings) as mapped:
+        with _left_behind(writer.scratch), _run(runs, options, refs, writer.scratch, findings) as mapped:
             plan = with_codecs(_with_codecs_there(plan, writer.published), refs, mapped)
-            bench, leftover = _bench(writer, plan, options, sync=not isinstance(mapped, Marked))
+            bench, leftover = _bench(
+                writer, plan, options, sync=not is_small(len(refs), sum(r.size_bytes for r in refs))
+            )
             work = partial(build, plan=plan, bench=bench)
             outcomes = _added(mapped(work, refs, progress.advance), writer, options)
             episodes, known, taken_up = _collected(outcomes, rejected, strict=options.strict)
@@ -149,12 +164,7 @@ def _folders(found: sources.Found) -> Iterator[str]:
 
 
 def _by_way_of_v3(
-    paths: Sequence[str | Path],
-    root: str | Path,
-    plan: Plan,
-    options: Options,
-    run: Run | None,
-    progress: Progress | None,
+    paths: Sequence[str | Path], root: str | Path, plan: Plan, options: Options, runs: Runs, progress: Progress
 ) -> Report:
     """A dataset of an older layout: of the v3.0 dataset that is made and verified beside the target, then goes."""
     if options.append:
@@ -164,7 +174,7 @@ def _by_way_of_v3(
     with closing(Stage(target, overwrite=options.overwrite)) as stage:
         between = workspace(target) / "v3.0"
         inner = replace(options, overwrite=True)
-        report = convert(paths, between, plan.model_copy(update={"layout": "v3.0"}), inner, run=run, progress=progress)
+        report = _convert(paths, between, plan.model_copy(update={"layout": "v3.0"}), inner, runs, progress)
         if report.episodes and not has_errors(report.findings):
             try:
                 write_old(between, stage.folder, plan.layout, scratch=stage.scratch)
@@ -177,21 +187,20 @@ def _by_way_of_v3(
 
 
 @contextmanager
-def _run(
-    run: Run | None, options: Options, refs: Sequence[Ref], scratch: Path, findings: list[Finding]
-) -> Iterator[Run]:
+def _run(runs: Runs, options: Options, refs: Sequence[Ref], scratch: Path, findings: list[Finding]) -> Iterator[Run]:
     """What maps the work; a finding when the last run died while it read something in its own process."""
     mark = Marked(scratch / kept.READING)
     crashed = mark.found()
     if crashed:
         text = "the last run died while it read this; recordings are now read in processes of their own"
         findings.append(Finding("convert-crashed", "warning", crashed, text))
+    reader, run = runs
     if run is not None:
         yield run
         return
-    total = sum(r.size_bytes for r in refs)
+    total, safely = sum(r.size_bytes for r in refs), bool(crashed)
     limits = (options.workers, options.max_memory_bytes)
-    with chosen(len(refs), total, workers=limits[0], max_bytes=limits[1], safely=bool(crashed)) as mapped:
+    with chosen(reader, len(refs), total, workers=limits[0], max_bytes=limits[1], safely=safely) as mapped:
         yield mark if mapped is serial else mapped
 
 
@@ -264,9 +273,9 @@ def _earlier_runs(root: str | Path, taken_up: int, leftover: int, known: Sequenc
     return found
 
 
-def find(paths: Sequence[str | Path], options: Options) -> sources.Found:
+def find(paths: Sequence[str | Path], options: Options, run: Run = serial) -> sources.Found:
     """Every recording at `paths`. Raises: SourceError when there is none, with each file's reason as a note."""
-    found = sources.find([str(p) for p in paths], recover=options.recover, token=options.token)
+    found = find_all([str(p) for p in paths], recover=options.recover, token=options.token, run=run)
     if not found.refs:
         error = SourceError(f"no readable recording in {', '.join(map(str, paths))}")
         for finding in found.findings:
@@ -283,7 +292,7 @@ def with_codecs(plan: Plan, refs: Iterable[Ref], run: Run = serial) -> Plan:
     if all(plan.video_of(f).codec for f in plan.features):
         return plan
     for ref in refs:
-        (found,) = run(partial(choose_codecs, plan=plan), [ref], Silent().advance)
+        (found,) = run(partial(choose_codecs, plan=plan), [ref], silent)
         if isinstance(found, Plan):
             return found
     return plan
@@ -297,9 +306,7 @@ def _added(
         if isinstance(outcome, Made):
             yield _add(outcome, writer, options), outcome.taken_up
         elif isinstance(outcome, Lost):
-            label = outcome.item.label
-            fix = "check the file; if other programs read it, please report this as a bug"
-            yield Rejected(label, Finding("convert-crashed", "error", label, outcome.why, fix)), False
+            yield crashed(outcome), False
         else:
             yield outcome, False
 

@@ -1,5 +1,6 @@
-from telecine.run import serial
-from telecine.run.choose import OWN_BYTES, SMALL_BYTES, WORKER_BYTES, chosen, decide
+from support import jobs
+from telecine.run import serial, silent
+from telecine.run.choose import OWN_BYTES, SMALL_BYTES, WORKER_BYTES, chosen, decide, reading
 from telecine.run.memory import available_bytes, resident_bytes
 from telecine.run.pool import Pool
 
@@ -23,7 +24,7 @@ def test_no_more_workers_than_memory_holds():
     assert decided(max_bytes=1) == 1
 
 
-def test_small_work_and_single_recordings_need_no_second_process():
+def test_for_small_work_and_single_recordings_no_process_is_started():
     assert decided(total_bytes=SMALL_BYTES) == 0
     assert decided(recordings=1) == 0
 
@@ -34,11 +35,25 @@ def test_after_a_crash_nothing_is_read_in_this_process():
 
 
 def test_what_is_asked_for_is_taken():
-    with chosen(100, BIG, workers=0, max_bytes=None, safely=True) as run:
+    with chosen(serial, 100, BIG, workers=0, max_bytes=None, safely=True) as run:
         assert run is serial
-    with chosen(1, 1, workers=3, max_bytes=None, safely=False) as run:
+    with chosen(serial, 1, 1, workers=3, max_bytes=None, safely=False) as run:
         assert isinstance(run, Pool)
-    with chosen(1, 1, workers=None, max_bytes=None, safely=False) as run:
+    with chosen(serial, 1, 1, workers=None, max_bytes=None, safely=False) as run:
+        assert run is serial
+
+
+def test_a_pool_that_reads_goes_on_with_the_work():
+    with Pool(1) as reader:
+        with chosen(reader, 1, 1, workers=None, max_bytes=None, safely=False) as run:
+            assert run is reader
+        with chosen(reader, 3, BIG, workers=3, max_bytes=None, safely=False) as run:
+            assert run is reader
+            assert list(run(jobs.double, range(4), silent)) == [0, 2, 4, 6]
+
+
+def test_asked_to_work_in_this_process_nothing_else_reads():
+    with reading(0, None) as run:
         assert run is serial
 
 

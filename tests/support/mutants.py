@@ -130,8 +130,8 @@ def zarr(folder: Path) -> None:
 
     from support.hdf5 import replay_buffer
 
-    replay_buffer(package, folder / "buffer.zarr", timestamps=True)
-    replay_buffer(package, folder / "umi.zarr", umi=True)
+    replay_buffer(package, folder / "buffer.zarr", ends=(2, 4), timestamps=True)
+    replay_buffer(package, folder / "umi.zarr", ends=(2, 4), umi=True)
 
 
 def robosandbox(folder: Path) -> None:
@@ -186,6 +186,8 @@ INPUTS: dict[str, Callable[[Path], None]] = {
 """What makes a folder of sound inputs, each entry of the folder one input, by the name of its format."""
 
 
+READ_ONE_WAY = ("hdf5", "zarr", "lerobot")
+"""Sources to which `--recover` makes no difference."""
 CONVERT = "+convert"
 """Behind the name of a source: convert its mutants with the plan that `inspect` proposes, instead of reading all."""
 
@@ -253,7 +255,7 @@ def read(kind: str, path: Path) -> None:
         case _ if kind.endswith(CONVERT):
             _convert(path)
         case _:
-            for recover in (False,) if kind == "lerobot" else (False, True):  # which knows no other way to read
+            for recover in (False,) if kind in READ_ONE_WAY else (False, True):
                 _read_recordings(path, recover)
 
 

@@ -9,12 +9,15 @@ from telecine.cli.progress import Bar
 from telecine.cli.show import console, print_json, show_forecast, show_report
 from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
+from telecine.core.plan import Plan
 from telecine.core.propose import MissingAction, Proposal, propose
 from telecine.dataset.layout import PLAN
 from telecine.forecast import forecast
 from telecine.inspect import Inspection, inspect_many
 from telecine.pipeline import Options, convert
 from telecine.report import Report
+from telecine.run import Run
+from telecine.run.choose import reading
 
 
 def run(
@@ -31,19 +34,15 @@ def run(
     """Exit code: 0 when nothing was rejected and the dataset is clean, else 1."""
     check_flags(flags)
     seen, proposal = None, None
-    if wants_proposal(flags, plan_file):
-        seen = _inspected(paths, options)
-        proposal = propose(seen.recordings, task_text=flags.task_text, fps=flags.fps, missing_action=missing_action)
-    plan = plan_of(flags, plan_file, proposal)
-    if dry_run:
-        made = forecast(paths, plan, options)
-        if json:
-            print_json(made.to_dict())
-        else:
-            show_forecast(console(), made)
-        return 0 if made.ok else 1
-    with Bar(quiet=json) as bar:
-        report = convert(paths, out, plan, options, progress=bar)
+    with reading(options.workers, options.max_memory_bytes) as reader:  # before the bar starts a thread
+        if wants_proposal(flags, plan_file):
+            seen = _inspected(paths, options, reader)
+            proposal = propose(seen.recordings, task_text=flags.task_text, fps=flags.fps, missing_action=missing_action)
+        plan = plan_of(flags, plan_file, proposal)
+        if dry_run:
+            return _forecast(paths, plan, options, reader, json=json)
+        with Bar(quiet=json) as bar:
+            report = convert(paths, out, plan, options, progress=bar, reader=reader)
     if seen is not None and proposal is not None:
         report = replace(report, findings=(*_told(seen, proposal, report), *report.findings))
     if json:
@@ -53,9 +52,18 @@ def run(
     return 0 if report.ok else 1
 
 
-def _inspected(paths: list[str], options: Options) -> Inspection:
+def _forecast(paths: list[str], plan: Plan, options: Options, reader: Run, *, json: bool) -> int:
+    made = forecast(paths, plan, options, reader)
+    if json:
+        print_json(made.to_dict())
+    else:
+        show_forecast(console(), made)
+    return 0 if made.ok else 1
+
+
+def _inspected(paths: list[str], options: Options, reader: Run) -> Inspection:
     """What the recordings hold. Raises: SourceError with every reason when not one can be read."""
-    seen = inspect_many(paths, recover=options.recover, token=options.token)
+    seen = inspect_many(paths, recover=options.recover, token=options.token, run=reader)
     if not seen.recordings:
         error = SourceError(f"no readable recording in {', '.join(paths)}")
         for finding in seen.findings:

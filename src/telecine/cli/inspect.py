@@ -15,6 +15,7 @@ from telecine.core.propose import Proposal, propose
 from telecine.core.propose_text import command_line, plan_yaml
 from telecine.inspect import Inspection, inspect_many
 from telecine.pipeline import Options, find
+from telecine.run.choose import reading
 from telecine.sheet import contact_sheet
 from telecine.video.picture import write_png
 
@@ -23,7 +24,8 @@ def run(
     paths: list[str], *, plan_file: Path | None, sheet: Path | None, token: str | None, recover: bool, json: bool
 ) -> int:
     """Exit code: 0 when every recording could be read whole, else 1."""
-    seen = inspect_many(paths, recover=recover, token=token)
+    with reading(None, None) as reader:
+        seen = inspect_many(paths, recover=recover, token=token, run=reader)
     proposal = propose(seen.recordings)
     if plan_file is not None:
         _write_plan(plan_file, proposal)

@@ -47,8 +47,8 @@ def file_below(template: str, **fields: int | str) -> str:
     >>> file_below("data/chunk-{chunk:03d}/file-{file:03d}.parquet", chunk=0, file=12)
     'data/chunk-000/file-012.parquet'
 
-    Raises: ValueError for a path that leads elsewhere, and for a template that asks `str.format` for anything but fields
-        (it would fill the memory with zeros, or read attributes, for whoever wrote the file that the template is from).
+    Raises: ValueError for a path that leads elsewhere, and for a template that asks `str.format` for more than fields
+        (it would fill the memory with zeros, or read attributes, for whoever wrote the file that it is from).
     """
     if set("{}") & set(_FIELD.sub("", template)):
         raise ValueError(f"{template[:100]!r} is no template for names of files")

@@ -15,6 +15,10 @@ Tell = Callable[[int, str], None]
 """Hears how far an item is: (bytes done since the last time, what is being done)."""
 
 
+def silent(done_bytes: int, label: str) -> None:
+    """A `Tell` that tells nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lost:
     """Takes the place of an answer that will never come: the process that worked on the item died, twice."""

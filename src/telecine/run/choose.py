@@ -1,9 +1,11 @@
-"""How many processes: as many as there are cores, as far as memory reaches, none where starting them costs more."""
+"""How many processes: as many as there are cores, as far as memory reaches, none started where that costs more."""
 
 import os
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from telecine.run import Run, serial
+from telecine.run.fork import is_safe
 from telecine.run.memory import available_bytes
 from telecine.run.pool import Pool
 
@@ -17,11 +19,25 @@ _SHARE = 0.8
 """How much of the memory that is free now is used without being asked for."""
 
 
+@contextmanager
+def reading(workers: int | None, max_bytes: int | None) -> Iterator[Run]:
+    """What reads while nobody knows how much there is: a copy of this process where that is safe, else this one.
+
+    workers, max_bytes: see `chosen`. Enter it before anything starts a thread, and leave it last: processes end then.
+    """
+    if workers == 0 or not is_safe():
+        yield serial
+        return
+    with Pool(1, max_bytes=max_bytes, forked=True) as pool:
+        yield pool
+
+
 def chosen(
-    recordings: int, total_bytes: int, *, workers: int | None, max_bytes: int | None, safely: bool
+    reader: Run, recordings: int, total_bytes: int, *, workers: int | None, max_bytes: int | None, safely: bool
 ) -> AbstractContextManager[Run]:
     """The run for so many recordings; leave the context to end its processes.
 
+    reader: from `reading`; a pool grows, this process does small work itself, or stands back for a pool.
     workers: asked for; 0 is this process, None lets it be decided. max_bytes: memory allowed, None: 80 % of what is
     free. safely: not in this process unless asked for, because an earlier run died.
     """
@@ -29,15 +45,23 @@ def chosen(
         free = available_bytes()
         limit = max_bytes if max_bytes is not None or free is None else int(free * _SHARE)
         workers = decide(recordings, total_bytes, cores=_cores(), max_bytes=limit, safely=safely)
-    return Pool(workers, max_bytes=max_bytes) if workers else nullcontext(serial)
+    if isinstance(reader, Pool):
+        reader.grow(workers)
+        return nullcontext(reader)
+    return Pool(workers, max_bytes=max_bytes) if workers else nullcontext(reader)
 
 
 def decide(recordings: int, total_bytes: int, *, cores: int, max_bytes: int | None, safely: bool) -> int:
-    """How many worker processes; 0: work in this one."""
-    if not safely and (recordings == 1 or total_bytes <= SMALL_BYTES):
+    """How many worker processes to start; 0: none but what is there."""
+    if not safely and is_small(recordings, total_bytes):
         return 0
     fit = cores if max_bytes is None else (max_bytes - OWN_BYTES) // WORKER_BYTES
     return max(1, min(cores, fit, recordings))
+
+
+def is_small(recordings: int, total_bytes: int) -> bool:
+    """True for work that is done, or nearly, before a started process would be ready."""
+    return recordings == 1 or total_bytes <= SMALL_BYTES
 
 
 def _cores() -> int:

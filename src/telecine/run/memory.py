@@ -12,7 +12,12 @@ _LIMITS = (
 
 
 def resident_bytes(pid: int) -> int:
-    """Resident memory of a process; 0 when that cannot be known."""
+    """Resident memory of a process, its share of what several have; 0 when that cannot be known."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    except (OSError, ValueError, StopIteration):
+        pass  # an old kernel; then shared memory counts more than once
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     except (OSError, ValueError, IndexError):

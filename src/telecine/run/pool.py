@@ -1,7 +1,8 @@
-"""Work in spawned processes: in order, with bounded look-ahead, and a dying process costs one item at most.
+"""Work in other processes: in order, with bounded look-ahead, and a dying process costs one item at most.
 
-Processes are started as `python -c`, not by `multiprocessing`, whose children import the caller's main module again:
-a script without a main guard could then not call `convert`.
+The first can be a copy of this process (fork.py), which costs next to nothing. All others are started as `python -c`,
+not by `multiprocessing`, whose children import the caller's main module again: a script without a main guard could
+then not call `convert`.
 
 An item whose process dies is tried once more, alone: no other item is being worked on meanwhile, so that memory
 which was short is not, and a second death is its own. Then it is answered by `Lost` and the rest goes on.
@@ -22,6 +23,7 @@ from typing import Any, Self, TypeVar
 
 from telecine.core.errors import TelecineError
 from telecine.run import Lost, Tell
+from telecine.run.fork import Forked
 from telecine.run.frames import receive, send
 from telecine.run.memory import resident_bytes
 from telecine.run.work import Work
@@ -43,12 +45,11 @@ _Event = tuple["_Worker", str, Any]
 class _Worker:
     """One process and the item it works on (its position, or None)."""
 
-    def __init__(self, events: "SimpleQueue[_Event]") -> None:
+    def __init__(self, events: "SimpleQueue[_Event]", process: "subprocess.Popen[bytes] | Forked") -> None:
         self.position: int | None = None
         self.ready = False
         self.why = ""
-        command = [sys.executable, "-c", _START, json.dumps(sys.path)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
+        self.process = process
         self._reader = threading.Thread(target=self._read, args=(events,), daemon=True)
         self._reader.start()
 
@@ -79,7 +80,7 @@ class _Worker:
 
     def died_of(self) -> str:
         """In words, why it is no more."""
-        code = self.process.returncode
+        code = self.process.wait()
         if self.why or code >= 0:
             return self.why or f"its process ended with exit code {code}"
         name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
@@ -101,20 +102,26 @@ class _Worker:
         self._reader.join()
 
 
+def _started() -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-c", _START, json.dumps(sys.path)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
+
+
 class Pool:
     """A `Run` on `workers` processes, started when first needed and again when they die. A context manager.
 
+    forked: the first is a copy of this process, made now; only where `fork.is_safe()`.
     max_bytes: resident memory of this process and all workers together. Above it the largest worker is ended and its
         item tried again alone; alone and still above, the item is lost.
     """
 
-    def __init__(self, workers: int, *, max_bytes: int | None = None) -> None:
+    def __init__(self, workers: int, *, max_bytes: int | None = None, forked: bool = False) -> None:
         if workers < 1:
             raise ValueError(f"a pool needs a worker or more, got {workers}")
         self._most = workers
         self._max_bytes = max_bytes
         self._events: SimpleQueue[_Event] = SimpleQueue()
-        self._workers: list[_Worker] = []
+        self._workers = [_Worker(self._events, Forked())] if forked else []
         self._looked = 0.0
 
     def __enter__(self) -> Self:
@@ -124,6 +131,10 @@ class Pool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def grow(self, workers: int) -> None:
+        """Have so many processes from now on, if that is more than now."""
+        self._most = max(self._most, workers)
 
     def close(self) -> None:
         """End all processes, also in the middle of their work."""
@@ -163,7 +174,7 @@ class Pool:
             if position is None:
                 return
             if not idle:
-                idle = [_Worker(self._events)]
+                idle = [_Worker(self._events, _started())]
                 self._workers += idle
             idle[0].give(position, (fn, work.item(position)))
 

@@ -1,4 +1,4 @@
-"""The process that works for a pool: takes a task from standard input, answers on standard output, until that ends.
+"""The process that works for a pool: takes a task from its input, answers on its output, until the input ends.
 
 It ends with its pool, whatever happened to that one: a thread reads the input, and when the input ends in the middle
 of a task, nobody wants the answer. What libraries print goes to standard error.
@@ -16,13 +16,18 @@ from telecine.run.frames import receive, send
 
 
 def main() -> None:
-    """Serve one pool."""
+    """Serve the pool at the other ends of standard input and output."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the pool decides what it means
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    serve(sys.stdin.buffer, output)
+
+
+def serve(source: IO[bytes], output: IO[bytes]) -> None:
+    """Serve one pool, until `source` ends."""
     tasks: SimpleQueue[Any] = SimpleQueue()
     busy = threading.Event()
-    threading.Thread(target=_read, args=(sys.stdin.buffer, tasks, busy), daemon=True).start()
+    threading.Thread(target=_read, args=(source, tasks, busy), daemon=True).start()
     _say(output, ("ready", None))
     while (task := tasks.get()) is not None:
         answer = _answer(task, output)

@@ -8,6 +8,7 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -19,7 +20,19 @@ from telecine.core.recording import Recording, Ref
 from telecine.sources import catalog, hdf5, lerobot, mcap, robosandbox, rosbag, rosbag2, rrd, zarr
 from telecine.sources.format import Format, Found, MissingExtra
 
-__all__ = ["Format", "Found", "MissingExtra", "find", "formats", "open"]
+__all__ = [
+    "Claim",
+    "Format",
+    "Found",
+    "MissingExtra",
+    "claimed",
+    "find",
+    "formats",
+    "index",
+    "joined",
+    "open",
+    "unreadable",
+]
 
 _OURS: tuple[Format, ...] = (rrd, catalog, mcap, rosbag, rosbag2, robosandbox, hdf5, zarr, lerobot)
 _ENTRY_POINTS = "telecine.sources"
@@ -47,18 +60,45 @@ def find(paths: Sequence[str | os.PathLike[str]], *, recover: bool = False, toke
     Raises:
         SourceError: a path does not exist, nothing readable is there, or an extra is not installed.
     """
+    return joined(paths, (index(claim, recover=recover, token=token) for claim in claimed(paths)))
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A file, folder or address, and the name of the format that reads it."""
+
+    format: str
+    path: str
+
+
+def claimed(paths: Iterable[str | os.PathLike[str]]) -> list[Claim]:
+    """What there is to index, in an order that never changes. Reads first bytes, by no library. Raises: see `find`."""
+    return sorted(_claimed(paths), key=lambda claim: _natural(claim.path))
+
+
+def index(claim: Claim, *, recover: bool = False, token: str | None = None) -> Found:
+    """What is in one file. Raises: MissingExtra."""
+    try:
+        return formats()[claim.format].index(claim.path, recover=recover, token=token)
+    except MissingExtra:
+        raise
+    except SourceError as error:
+        message = str(error).removeprefix(f"{claim.path}: ")
+        return Found((), (unreadable(claim.path, message),))
+
+
+def unreadable(place: str, why: str) -> Finding:
+    """The finding for a file that cannot be read."""
+    return Finding("source-unreadable", "error", place, why, "the other recordings are not affected")
+
+
+def joined(paths: Iterable[str | os.PathLike[str]], found: Iterable[Found]) -> Found:
+    """All that was found at `paths`, in order. Raises: SourceError when that is nothing."""
     refs: list[Ref] = []
     findings: list[Finding] = []
-    for form, place in sorted(_claimed(paths), key=lambda claim: _natural(claim[1])):
-        try:
-            found = form.index(place, recover=recover, token=token)
-        except MissingExtra:
-            raise
-        except SourceError as error:
-            findings.append(_unreadable(place, error))
-            continue
-        refs += found.refs
-        findings += found.findings
+    for part in found:
+        refs += part.refs
+        findings += part.findings
     if not refs and not findings:
         known = ", ".join(sorted(suffix for form in formats().values() for suffix in form.SUFFIXES))
         asked = ", ".join(str(path) for path in paths) or "no path given"
@@ -79,8 +119,8 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     return form.open(ref)
 
 
-def _claimed(paths: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[Format, str]]:
-    """(format, path) of every file or address that is, or by its suffix should be, a recording; each once."""
+def _claimed(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Claim]:
+    """Every file or address that is, or by its suffix should be, a recording; each once."""
     seen: set[str] = set()
     for path in paths:
         for place, asked_for in _places(os.fspath(path)):
@@ -89,7 +129,7 @@ def _claimed(paths: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[Format, 
                 seen.add(same)
                 form = _format_of(place, asked_for)
                 if form is not None:
-                    yield form, place
+                    yield Claim(form.NAME, place)
 
 
 def _places(path: str) -> Iterator[tuple[str, bool]]:
@@ -157,11 +197,6 @@ def _natural(path: str) -> tuple[list[tuple[int, int, str]], str]:
     """Sorts `take_9` before `take_10`; names that differ only in case keep one order."""
     parts = re.split(r"(\d+)", path.casefold())
     return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts if p], path
-
-
-def _unreadable(place: str, error: SourceError) -> Finding:
-    message = str(error).removeprefix(f"{place}: ")
-    return Finding("source-unreadable", "error", place, message, "the other recordings are not affected")
 
 
 def _duplicates(refs: Sequence[Ref]) -> Iterator[Finding]:

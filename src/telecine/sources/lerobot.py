@@ -2,8 +2,8 @@
 
 Frame i of an episode was at i / fps. Streams are called /FEATURE; the task is the text stream /task. Cameras are the
 packets of their video files, so that they can be copied. Depth videos are left out, with a note, since a dataset of
-telecine could not hold them. Trusts the metadata, but for names of files, which must stay below the dataset, and numbers
-that ask for memory; `telecine verify` and `telecine repair` are for what does not deserve it.
+telecine could not hold them. Trusts the metadata, but for names of files, which must stay in the dataset's folder, and
+numbers that ask for memory; `telecine verify` and `telecine repair` are for what does not deserve it.
 Format: lerobot 0.6 `lerobot/datasets`, and its script `convert_dataset_v21_to_v30`.
 """
 
