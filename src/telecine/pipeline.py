@@ -69,8 +69,8 @@ class Options:
     verify: bool = True
     token: str | None = field(default=None, repr=False)
     workers: int | None = None
-    """Processes that read recordings; 0: none but this one; None: as many as cores and memory allow, or none that has to
-    be started if the work is small (run/choose.py). The dataset is the same, byte for byte."""
+    """Processes that read recordings; 0: none but this one; None: as many as cores and memory allow, or none that has
+    to be started if the work is small (run/choose.py). The dataset is the same, byte for byte."""
     max_memory_bytes: int | None = None
     """What this process and its workers may take together."""
     resume: bool = True

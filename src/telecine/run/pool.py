@@ -195,7 +195,7 @@ class Pool:
             case "died":
                 self._workers.remove(worker)
                 worker.end()
-                if not worker.ready and not worker.why:
+                if not worker.ready and not worker.why and isinstance(worker.process, subprocess.Popen):
                     raise TelecineError(f"a worker process could not be started ({worker.died_of()}); see its output")
                 if position is not None:
                     work.died(position, worker.died_of())
