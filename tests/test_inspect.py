@@ -268,7 +268,7 @@ def shelf(monkeypatch):
     """Recordings of memory behind the functions of `sources`."""
     held = {}
 
-    def find(paths, *, recover, token):
+    def find(paths, *, recover, token, run):
         refs = tuple(Ref("memory", p, "same") for p in paths)
         return SimpleNamespace(refs=refs, findings=(Finding("source-duplicate-id", "warning", "a, c", "two"),))
 
@@ -277,7 +277,7 @@ def shelf(monkeypatch):
             raise SourceError(f"{ref.path}: not a recording")
         return Recording(ref, held[ref.path].streams)
 
-    monkeypatch.setattr(sources, "find", find, raising=False)
+    monkeypatch.setattr(inspect, "find_all", find)
     monkeypatch.setattr(sources, "open", open_, raising=False)
     return held
 
