@@ -31,7 +31,8 @@ def test_a_small_policy_trains_on_what_the_simulation_recorded(tmp_path, mujoco)
     given = ["--dataset.repo_id=local/set", f"--dataset.root={tmp_path / 'set'}", f"--output_dir={tmp_path / 'run'}"]
     ran = subprocess.run(
         [sys.executable, "-m", "lerobot.scripts.lerobot_train", *given, *ACT],
-        env={**os.environ, "WANDB_MODE": "disabled"},
+        # One thread: on a machine that is busy otherwise, several wait for each other most of the time.
+        env={**os.environ, "WANDB_MODE": "disabled", "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=False,
@@ -39,5 +40,5 @@ def test_a_small_policy_trains_on_what_the_simulation_recorded(tmp_path, mujoco)
     )
     told = ran.stdout + ran.stderr
     assert ran.returncode == 0, told[-3000:]
-    assert len(re.findall(r"loss:[\d.]+", told)) == 4, told[-3000:]  # a number, not nan, each time it is told
+    assert re.findall(r"step:(\d+) .* loss:\d", told) == ["5", "10", "15", "20"], told[-3000:]  # numbers, not nan
     assert list((tmp_path / "run" / "checkpoints").rglob("model.safetensors"))

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from telecine.record.sim.expert import TASKS
-from telecine.record.sim.play import Play, Render
+from telecine.record.sim.opengl import Render
+from telecine.record.sim.play import Play
 from telecine.record.sim.recordings import About, Kind, target
 
 __all__ = ["TASKS", "Kind", "Played", "Render", "record"]

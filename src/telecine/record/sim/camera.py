@@ -1,132 +1,155 @@
 """Pictures of a MuJoCo scene without OpenGL: a ray for each pixel on MuJoCo's own geometry.
 
 Runs wherever MuJoCo does, with no display, no graphics library and no GPU, and gives the same picture everywhere.
-Where the camera stands still, only pixels around things that can move are cast again.
+Each shape is asked only about the pixels around it; what stands still before a camera that does is asked once.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from telecine.record.sim.scene import Vector
+from telecine.record.sim.scene import AMBIENT, DIFFUSE, HEAD, LIGHT, SKY, Vector
+from telecine.record.sim.shapes import NEVER, SHAPES, Floats, Hits, Meet, Shade, turned
 
 Rgb = npt.NDArray[np.uint8]
-FAR_M = 20.0
-SKY = (0.80, 0.87, 0.95)
-_LIGHT = np.array([0.25, -0.45, 0.86], np.float32)
-_AMBIENT, _DIFFUSE, _HEAD = np.float32(0.42), np.float32(0.43), np.float32(0.2)
-_MARGIN_PX = 3
+_SKY = np.array([int(255 * part) for part in SKY], np.uint8)
+_LIGHT = np.array(LIGHT, np.float32)
+_NEAR_M = 1e-3
+_SIDES = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])
+_EDGES = np.array([[i, j] for i in range(8) for j in range(i) if np.sum(_SIDES[i] != _SIDES[j]) == 1])
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Shape:
+    """One geom of the model."""
+
+    geom: int
+    meet: Meet
+    shade: Shade
+    size: Floats
+    colour: Floats
+    corners: Vector | None
+    """(8, 3) of the box around it, in its own frame; None where it has no end."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Seen:
+    """What the camera sees of one shape in one picture."""
+
+    shape: _Shape
+    origin: Floats
+    """The camera in the shape's frame."""
+    turn: Floats
+    """(3, 3) from the camera's frame to the shape's."""
+    rotation: Floats
+    """(3, 3) from the shape's frame to the world's."""
 
 
 class RayCamera:
     """One camera of a model: `begin`, then `render`, which may run beside other cameras' in another thread."""
 
     def __init__(self, mujoco: Any, model: Any, name: str, size: tuple[int, int]) -> None:
-        self._mujoco, self._model = mujoco, model
         self._camera = model.camera(name).id
         self._width, self._height = size
-        self._moves = model.body_weldid[model.cam_bodyid[self._camera]] != 0
-        self._rays = _rays(float(model.cam_fovy[self._camera]), size)
-        self._colours = np.vstack([model.geom_rgba[:, :3], SKY]).astype(np.float32)
-        self._movable = np.flatnonzero(model.body_weldid[model.geom_bodyid] != 0)
-        self._groups = np.ones(6, np.uint8)
-        self._world: npt.NDArray[np.float64] | None = None
-        self._still: Rgb | None = None
+        moves = model.body_weldid[model.cam_bodyid[self._camera]] != 0
+        focal = self._height / 2 / np.tan(np.deg2rad(float(model.cam_fovy[self._camera])) / 2)
+        self._focal = float(focal)
+        across = ((np.arange(self._width) + 0.5 - self._width / 2) / focal).astype(np.float32)
+        down = ((self._height / 2 - np.arange(self._height) - 0.5) / focal).astype(np.float32)
+        self._across, self._down = across, down
+        self._x, self._y = np.tile(across, self._height), np.repeat(down, self._width)
+        shapes = [_shape(mujoco, model, geom) for geom in range(model.ngeom)]
+        still = model.body_weldid[model.geom_bodyid] == 0
+        self._still = [] if moves else [s for s in shapes if still[s.geom]]
+        self._rest = shapes if moves else [s for s in shapes if not still[s.geom]]
+        self._depth = np.full((self._height, self._width), NEVER)
+        self._picture = np.full((self._height, self._width, 3), _SKY, np.uint8)
 
     def begin(self, data: Any) -> None:
-        """Look at what never moves, once, before anything else uses the model."""
-        if not self._moves:
-            self._world = _turned(self._rays, data.cam_xmat[self._camera].reshape(3, 3))
-            self._still = self._without_movable(data)
+        """Look at what never moves, once."""
+        self._draw(data, self._still, self._depth, self._picture)
 
     def render(self, data: Any) -> Rgb:
         """(height, width, 3) uint8 of the scene as `data` has it."""
-        rotation = data.cam_xmat[self._camera].reshape(3, 3)
-        if self._moves:
-            return self._cast(data, _turned(self._rays, rotation)).reshape(self._height, self._width, 3)
-        assert self._world is not None, "begin comes first"
-        assert self._still is not None
-        picture = self._still.copy()
-        for top, bottom, left, right in self._boxes(data, rotation):
-            rays = self._world.reshape(self._height, self._width, 3)[top:bottom, left:right]
-            part = self._cast(data, np.ascontiguousarray(rays).reshape(-1, 3))
-            picture[top:bottom, left:right] = part.reshape(bottom - top, right - left, 3)
+        picture = self._picture.copy()
+        self._draw(data, self._rest, self._depth.copy(), picture)
         return picture
 
-    def _cast(self, data: Any, rays: npt.NDArray[np.float64]) -> Rgb:
-        """(n, 3) uint8, a colour a ray."""
-        count = len(rays)
-        geoms, distances, normals = np.empty(count, np.int32), np.empty(count), np.zeros((count, 3))
-        origin = data.cam_xpos[self._camera].copy()
-        self._mujoco.mj_multiRay(
-            self._model, data, origin, rays.reshape(-1), self._groups, 1, -1, geoms, distances, normals.reshape(-1),
-            count, FAR_M,
-        )  # fmt: skip
-        facing, toward = normals.astype(np.float32), rays.astype(np.float32)
-        head = np.abs(np.einsum("ij,ij->i", facing, toward))
-        shade = _AMBIENT + _DIFFUSE * np.maximum(facing @ _LIGHT, 0) + _HEAD * head
-        shade[geoms < 0] = 1
-        coloured = self._colours[geoms] * (shade * 255)[:, None]
-        made: Rgb = np.minimum(coloured, 255).astype(np.uint8)
-        return made
+    def _draw(self, data: Any, shapes: list[_Shape], depth: Floats, picture: Rgb) -> None:
+        """Draw shapes over what depth (height, width) and picture hold already."""
+        nearest = np.full(depth.shape, -1, np.int8)
+        seen = [self._seen(data, shape) for shape in shapes]
+        with np.errstate(divide="ignore", invalid="ignore"):  # rays along a face meet it nowhere
+            for number, one in enumerate(seen):
+                self._measure(one, number, depth, nearest)
+        for number, one in enumerate(seen):
+            pixels = np.flatnonzero(nearest == number)
+            if pixels.size:
+                shade = self._shaded(one, pixels, depth.reshape(-1)[pixels])
+                for plane, colour in enumerate(one.shape.colour):
+                    picture.reshape(-1, 3)[:, plane][pixels] = np.minimum(shade * colour, 255)
 
-    def _without_movable(self, data: Any) -> Rgb:
-        """The picture of what never moves: rays pass through the rest, whose alpha is zero meanwhile."""
-        alpha = self._model.geom_rgba[self._movable, 3].copy()
-        self._model.geom_rgba[self._movable, 3] = 0
-        try:
-            assert self._world is not None
-            return self._cast(data, self._world).reshape(self._height, self._width, 3)
-        finally:
-            self._model.geom_rgba[self._movable, 3] = alpha
+    def _seen(self, data: Any, shape: _Shape) -> _Seen:
+        rotation = data.geom_xmat[shape.geom].reshape(3, 3)
+        origin = rotation.T @ (data.cam_xpos[self._camera] - data.geom_xpos[shape.geom])
+        turn = rotation.T @ data.cam_xmat[self._camera].reshape(3, 3)
+        return _Seen(shape, origin.astype(np.float32), turn.astype(np.float32), rotation.astype(np.float32))
 
-    def _boxes(self, data: Any, rotation: Vector) -> list[tuple[int, int, int, int]]:
-        """(top, bottom, left, right) in px around each thing that can move, overlapping ones merged."""
-        model = self._model
-        centres = (data.geom_xpos[self._movable] - data.cam_xpos[self._camera]) @ rotation
-        radii = model.geom_rbound[self._movable]
-        depth = np.maximum(-centres[:, 2] - radii, 1e-3)
-        focal = self._height / 2 / np.tan(np.deg2rad(model.cam_fovy[self._camera]) / 2)
-        reach = focal * radii / depth + _MARGIN_PX
-        across = self._width / 2 + focal * centres[:, 0] / -centres[:, 2]
-        down = self._height / 2 - focal * centres[:, 1] / -centres[:, 2]
-        top, bottom = np.clip([down - reach, down + reach + 1], 0, self._height).astype(int)
-        left, right = np.clip([across - reach, across + reach + 1], 0, self._width).astype(int)
-        boxes = list(zip(top.tolist(), bottom.tolist(), left.tolist(), right.tolist(), strict=True))
-        return _merged([b for b in boxes if b[0] < b[1] and b[2] < b[3]])
+    def _measure(self, one: _Seen, number: int, depth: Floats, nearest: npt.NDArray[np.int8]) -> None:
+        """Note where the shape is nearer than all before it."""
+        top, bottom, left, right = self._box(one)
+        if top >= bottom or left >= right:
+            return
+        x, y = self._across[None, left:right], self._down[top:bottom, None]
+        rays = (turned(one.turn, 0, x, y), turned(one.turn, 1, x, y), turned(one.turn, 2, x, y))
+        found = one.shape.meet(one.origin, rays, one.shape.size)
+        part = depth[top:bottom, left:right]
+        nearer = found < part
+        np.copyto(part, found, where=nearer)
+        nearest[top:bottom, left:right][nearer] = number
 
+    def _shaded(self, one: _Seen, pixels: npt.NDArray[np.intp], distance: Floats) -> Floats:
+        """(n,) or () brightness of pixels that show the shape at distances along their rays."""
+        light, view = _LIGHT @ one.rotation, one.turn[:, 2]
 
-def _merged(boxes: list[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
-    """Boxes of which no two overlap: those that do become the box around them."""
-    done: list[tuple[int, int, int, int]] = []
-    for box in boxes:
-        again = True
-        while again:
-            again = False
-            for other in done:
-                if box[0] < other[1] and other[0] < box[1] and box[2] < other[3] and other[2] < box[3]:
-                    done.remove(other)
-                    box = (min(box[0], other[0]), max(box[1], other[1]), min(box[2], other[2]), max(box[3], other[3]))
-                    again = True
-                    break
-        done.append(box)
-    return done
+        def bright(x: Any, y: Any, z: Any) -> Floats:
+            lit = np.maximum(x * light[0] + y * light[1] + z * light[2], 0)
+            made: Floats = AMBIENT + DIFFUSE * lit + HEAD * np.abs(x * view[0] + y * view[1] + z * view[2])
+            return made
 
+        hits = Hits(one.origin, one.turn, self._x[pixels], self._y[pixels], distance)
+        return one.shape.shade(hits, one.shape.size, bright)
 
-def _rays(fovy_deg: float, size: tuple[int, int]) -> npt.NDArray[np.float64]:
-    """(height * width, 3) unit directions in the camera's frame, which looks along -z with y up."""
-    width, height = size
-    focal = height / 2 / np.tan(np.deg2rad(fovy_deg) / 2)
-    across, down = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
-    rays = np.stack([(across - width / 2) / focal, (height / 2 - down) / focal, -np.ones_like(down)], axis=-1)
-    rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
-    return rays.reshape(-1, 3)
+    def _box(self, one: _Seen) -> tuple[int, int, int, int]:
+        """(top, bottom, left, right) in px around the shape, half-open."""
+        if one.shape.corners is None:
+            return 0, self._height, 0, self._width
+        corners = (one.shape.corners - one.origin) @ one.turn
+        ahead = -corners[:, 2] - _NEAR_M
+        from_, to = corners[_EDGES[:, 0]], corners[_EDGES[:, 1]]
+        a, b = ahead[_EDGES[:, 0]], ahead[_EDGES[:, 1]]
+        cut = a * b < 0  # edges that pass the eye end where they do
+        share = (a[cut] / (a[cut] - b[cut]))[:, None]
+        corners = np.concatenate([corners[ahead >= 0], from_[cut] + share * (to[cut] - from_[cut])])
+        if not len(corners):
+            return 0, 0, 0, 0
+        across = self._width / 2 - self._focal * corners[:, 0] / corners[:, 2]
+        down = self._height / 2 + self._focal * corners[:, 1] / corners[:, 2]
+        top, bottom = np.clip([down.min() - 1, down.max() + 2], 0, self._height).astype(int).tolist()
+        left, right = np.clip([across.min() - 1, across.max() + 2], 0, self._width).astype(int).tolist()
+        return top, bottom, left, right
 
 
-def _turned(rays: npt.NDArray[np.float64], rotation: Vector) -> npt.NDArray[np.float64]:
-    """Rays in the world's frame. Column by column: a product with a 3 x 3 matrix takes longer than the casting."""
-    made = rays[:, :1] * rotation[:, 0]
-    made += rays[:, 1:2] * rotation[:, 1]
-    made += rays[:, 2:] * rotation[:, 2]
-    return np.ascontiguousarray(made)
+def _shape(mujoco: Any, model: Any, geom: int) -> _Shape:
+    meet, shade = SHAPES[mujoco.mjtGeom(model.geom_type[geom]).name.removeprefix("mjGEOM_").lower()]
+    middle, reach = model.geom_aabb[geom, :3], model.geom_aabb[geom, 3:]
+    return _Shape(
+        geom=geom,
+        meet=meet,
+        shade=shade,
+        size=model.geom_size[geom].astype(np.float32),
+        colour=(255 * model.geom_rgba[geom, :3]).astype(np.float32),
+        corners=None if model.geom_rbound[geom] == 0 else middle + _SIDES * reach,
+    )

@@ -1,20 +1,18 @@
 """An attempt played in MuJoCo: physics between control steps, the commanded targets, and pictures of each step."""
 
-import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from telecine.core.errors import SourceError
 from telecine.core.time import SECOND
 from telecine.record.sim.camera import RayCamera, Rgb
 from telecine.record.sim.expert import Attempt
+from telecine.record.sim.opengl import GlCamera, Render, load_mujoco
 from telecine.record.sim.scene import CAMERAS, JOINTS, Vector, mjcf
 
-Render = Literal["auto", "rays", "gl"]
 LONGEST_STEP_S = 0.002
 
 
@@ -51,7 +49,8 @@ class Play:
 
     def __init__(self, attempt: Attempt, *, fps: int, size: tuple[int, int], render: Render = "auto") -> None:
         """size: (width, height) in px. Raises: SourceError when MuJoCo, or the OpenGL asked for, is not there."""
-        self._mujoco = mujoco = _mujoco()
+        self._mujoco, self._gl = load_mujoco(render)
+        mujoco = self._mujoco
         self._attempt, self._fps = attempt, fps
         self._substeps = max(round(np.ceil(1 / fps / LONGEST_STEP_S)), 1)
         text = mjcf(attempt.arms, thing=attempt.thing, timestep_s=1 / fps / self._substeps)
@@ -59,7 +58,6 @@ class Play:
         self._data = mujoco.MjData(self._model)
         self._joints = [self._model.joint(f"{a.prefix}{j}").qposadr[0] for a in attempt.arms for j in JOINTS]
         self._fingers = [self._model.joint(f"{a.prefix}finger_1").qposadr[0] for a in attempt.arms]
-        self._gl = render == "gl" or (render == "auto" and bool(os.environ.get("MUJOCO_GL")))
         self._cameras = {name: self._camera(name, size) for name in CAMERAS}
         self.success = False
         self.reason = "not played"
@@ -166,39 +164,3 @@ def _per_finger(command: Vector) -> Vector:
     targets = command.copy()
     targets[len(JOINTS) :: len(JOINTS) + 1] /= 2
     return targets
-
-
-class GlCamera:
-    """MuJoCo's own renderer, without shadows, which cost software rendering 20 times the rest."""
-
-    def __init__(self, mujoco: Any, model: Any, name: str, size: tuple[int, int]) -> None:
-        self._name = name
-        try:
-            self._renderer = mujoco.Renderer(model, height=size[1], width=size[0])
-        except (RuntimeError, AttributeError, ImportError, mujoco.FatalError) as error:
-            wanted = os.environ.get("MUJOCO_GL", "")
-            raise SourceError(
-                f"no OpenGL to draw with (MUJOCO_GL={wanted!r}): {error}; draw with rays instead: --render rays"
-            ) from error
-        self._renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = 0
-
-    def begin(self, data: Any) -> None:
-        """Nothing to prepare."""
-
-    def render(self, data: Any) -> Rgb:
-        """(height, width, 3) uint8."""
-        self._renderer.update_scene(data, camera=self._name)
-        picture: Rgb = self._renderer.render().copy()
-        return picture
-
-    def close(self) -> None:
-        """Let go of the context."""
-        self._renderer.close()
-
-
-def _mujoco() -> Any:
-    try:
-        import mujoco
-    except ImportError as error:
-        raise SourceError("the simulated robot needs: pip install 'telecine[sim]'") from error
-    return mujoco

@@ -18,8 +18,15 @@ SHOULDER_M, UPPER_M, FORE_M, TOOL_M = 0.16, 0.22, 0.22, 0.17
 OPEN_M = 0.08
 """Width of the open gripper."""
 CUBE_M = 0.04
+HIDDEN = 4
+"""A group that MuJoCo's renderer leaves out."""
 BAR_M = (0.13, 0.03, 0.03)
 CAMERAS = ("front", "wrist")
+SKY = (0.80, 0.87, 0.95)
+LIGHT = (0.25, -0.45, 0.86)
+"""Where the light comes from, a unit vector."""
+AMBIENT, DIFFUSE, HEAD = 0.42, 0.43, 0.2
+"""Brightness of everything, of what faces the light, and of what faces the camera."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +73,16 @@ def mjcf(arms: tuple[Arm, ...], *, thing: str, timestep_s: float) -> str:
     """The whole scene; `thing` is the element of the object to move, with a free joint named `thing`."""
     middle = sum(arm.x_m for arm in arms) / len(arms) + (0.25 if len(arms) == 1 else 0.0)
     far = 0.8 if len(arms) == 1 else 1.0
+    sky = " ".join(map(str, SKY))
     return f"""
 <mujoco model="telecine">
   <compiler angle="radian" autolimits="true"/>
   <option timestep="{timestep_s!r}" integrator="implicitfast" cone="elliptic" impratio="10"/>
-  <visual><global offwidth="1280" offheight="960"/><quality shadowsize="0"/></visual>
+  <visual>
+    <quality shadowsize="0"/>
+    <headlight ambient="{grey(AMBIENT)}" diffuse="{grey(HEAD)}" specular="0 0 0"/>
+  </visual>
+  <asset><texture type="skybox" builtin="flat" rgb1="{sky}" rgb2="{sky}" width="16" height="16"/></asset>
   <default>
     <joint damping="2" armature="0.05"/>
     <geom condim="4" friction="1.5 0.05 0.001" solref="0.005 1"/>
@@ -78,7 +90,8 @@ def mjcf(arms: tuple[Arm, ...], *, thing: str, timestep_s: float) -> str:
     <position kp="120" kv="12" forcerange="-40 40"/>
   </default>
   <worldbody>
-    <light pos="0.3 -0.4 1.5" dir="-0.1 0.2 -1"/>
+    <light type="directional" dir="{" ".join(str(-part) for part in LIGHT)}" diffuse="{grey(DIFFUSE)}" specular="0 0 0"
+      castshadow="false"/>
     <geom name="floor" type="plane" size="2 2 0.1" pos="0 0 -0.3" rgba="0.55 0.6 0.62 1"/>
     <geom name="table" type="box" size="0.55 0.4 0.02" pos="{middle} 0 -0.02" rgba="0.75 0.62 0.45 1"/>
     <geom name="mat" type="box" size="0.16 0.2 0.001" pos="{middle} 0 0.0005" rgba="0.3 0.42 0.38 1" class="bone"/>
@@ -89,6 +102,11 @@ def mjcf(arms: tuple[Arm, ...], *, thing: str, timestep_s: float) -> str:
   <equality>{"".join(f'<joint joint1="{a.prefix}finger_1" joint2="{a.prefix}finger_2"/>' for a in arms)}</equality>
   <actuator>{"".join(map(_actuators, arms))}</actuator>
 </mujoco>"""
+
+
+def grey(level: float) -> str:
+    """A colour of MJCF."""
+    return f"{level} {level} {level}"
 
 
 def _arm(arm: Arm, *, with_camera: bool) -> str:
@@ -112,7 +130,7 @@ def _arm(arm: Arm, *, with_camera: bool) -> str:
               <body name="{p}hand" gravcomp="1">
                 <joint name="{p}wrist_roll" axis="1 0 0" range="-3.2 3.2"/>
                 <geom type="box" size="0.02 0.05 0.02" pos="0.09 0 0" rgba="0.25 0.27 0.3 1"/>
-                <site name="{p}tip" pos="{TOOL_M} 0 0"/>
+                <site name="{p}tip" pos="{TOOL_M} 0 0" group="{HIDDEN}"/>
                 {camera}
                 {_finger(f"{p}finger_1", 1)}
                 {_finger(f"{p}finger_2", -1)}
