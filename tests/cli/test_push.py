@@ -1,76 +1,27 @@
 """Pushing with the Hub's own client to a server on loopback that answers as the Hub does."""
 
-import base64
 import json
-import os
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from support.dataset import episode, write
+from support.hub import fake_hub
 from telecine.cli.main import app
 from telecine.cli.push import train_command
 from telecine.compat.rerun_export import LeRobotDataset
+from telecine.dataset.layout import Limits
 from telecine.dataset.reader import Dataset
-
-
-class Hub(BaseHTTPRequestHandler):
-    """Takes small files in a commit, and keeps what it was told in `server.told` and `server.files`."""
-
-    def log_message(self, *_):
-        pass
-
-    def answer(self, body, status=200):
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        if status == 404:
-            self.send_header("X-Error-Code", "RevisionNotFound")
-        self.end_headers()
-        self.wfile.write(data)
-
-    def repository(self):
-        return f"http://127.0.0.1:{self.server.server_address[1]}/datasets/me/mine"
-
-    def do_DELETE(self):
-        self.server.told.append(("DELETE", self.path, None))
-        self.answer({"error": "no such tag"}, 404)
-
-    def do_GET(self):
-        self.answer({"id": "me/mine", "sha": "0" * 40, "private": True})
-
-    def do_POST(self):
-        data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if self.path.endswith("/commit/main"):
-            for line in map(json.loads, data.splitlines()):
-                if line["key"] == "file":
-                    self.server.files[line["value"]["path"]] = base64.b64decode(line["value"]["content"])
-            self.answer({"commitUrl": f"{self.repository()}/commit/{'0' * 40}", "commitOid": "0" * 40, "success": True})
-            return
-        body = json.loads(data)
-        self.server.told.append(("POST", self.path, body))
-        if self.path.endswith("/preupload/main"):
-            modes = [{"path": f["path"], "uploadMode": "regular", "shouldIgnore": False} for f in body["files"]]
-            self.answer({"files": modes})
-        else:
-            self.answer({"url": self.repository(), "warnings": [], "errors": []})
 
 
 @pytest.fixture
 def hub():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    server.told, server.files = [], {}
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    pytest.importorskip("huggingface_hub", reason="needs huggingface_hub: pip install 'telecine[hub]'")
+    with fake_hub() as server:
+        yield server
 
 
 @pytest.fixture
@@ -84,15 +35,21 @@ def dataset(tmp_path):
     return tmp_path / "out"
 
 
+def content(root):
+    return {p.relative_to(root).as_posix(): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+
+
+def pushed(hub):
+    """What the Hub has, but for the file with which the client makes a repository."""
+    return {name: data for name, data in hub.files.items() if name != ".gitattributes"}
+
+
 def test_every_file_arrives_with_the_card_and_the_versions_tag(hub, dataset, tmp_path):
-    pytest.importorskip("huggingface_hub", reason="needs huggingface_hub: pip install 'telecine[hub]'")
-    where = f"http://127.0.0.1:{hub.server_address[1]}"
-    env = {**os.environ, "HF_ENDPOINT": where, "HF_TOKEN": "hf_x", "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_XET": "1"}
     arguments = [sys.executable, "-m", "telecine", "push", str(dataset), "me/mine", "--private"]
-    done = subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(arguments, env=hub.environment(tmp_path), capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
-    sent = {str(p.relative_to(dataset)): p.read_bytes() for p in dataset.rglob("*") if p.is_file()}
-    assert {name: data for name, data in hub.files.items() if name != ".gitattributes"} == sent
+    assert pushed(hub) == content(dataset)
+    assert len(hub.commits) == 1
     assert b"- LeRobot" in hub.files["README.md"]
     asked = [(path, body) for _, path, body in hub.told]
     created = next(body for path, body in asked if path == "/api/repos/create")
@@ -100,6 +57,62 @@ def test_every_file_arrives_with_the_card_and_the_versions_tag(hub, dataset, tmp
     assert created.get("private") or created.get("visibility") == "private"  # clients before 1.0 and since
     assert any(path.endswith("/tag/main") and body["tag"] == "v3.0" for path, body in asked)
     assert "lerobot-train --dataset.repo_id=me/mine" in done.stdout
+
+
+PUSH_LARGE = """
+from telecine.cli import main, push
+from telecine.compat import hub
+push.LARGE_BYTES, hub.PART_FILES = 1, 4
+main.app()
+"""
+
+
+def test_an_interrupted_push_of_a_large_dataset_goes_on_where_it_was(hub, tmp_path):
+    root = write(tmp_path / "out", [episode(20, i) for i in range(12)], limits=Limits(data_bytes=1))
+    arguments = [sys.executable, "-c", PUSH_LARGE, "push", str(root), "me/mine"]
+    hub.hold_after = 6
+    with (tmp_path / "log").open("w") as log:
+        first = subprocess.Popen(arguments, env=hub.environment(tmp_path), stdout=log, stderr=log)
+        assert hub.holding.wait(100), (tmp_path / "log").read_text()
+        first.kill()
+        first.wait()
+    assert len(hub.commits) == 1, "the first part was committed before the interruption"
+    assert not any(name.startswith("meta/") for name in hub.files), "no metadata of files that are not there yet"
+    whole, begun, hub.hold_after = set(hub.stored), len(hub.sent), None
+    assert 4 <= len(whole) < 12
+    hub.released.set()
+
+    done = subprocess.run(arguments, env=hub.environment(tmp_path), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert pushed(hub) == content(root)
+    again = hub.sent[begun:]
+    assert not whole & set(again), "what had arrived was not sent again"
+    assert len(again) == len(set(again)) == len(hub.stored) - len(whole)
+    assert sum("data/chunk-000/file-000.parquet" in names for names in hub.commits) == 1
+    assert hub.commits[-1][-1].startswith("meta/")
+
+
+def test_a_push_that_does_not_reach_the_hub_says_so_in_one_sentence(hub, dataset, tmp_path):
+    arguments = [sys.executable, "-m", "telecine", "push", str(dataset), "me/mine"]
+    for more, reason in (({"HF_ENDPOINT": "http://127.0.0.1:9"}, "refused"), ({"HF_HUB_OFFLINE": "1"}, "offline")):
+        env = hub.environment(tmp_path, **more)
+        done = subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        assert f"{dataset} was not pushed to me/mine: " in done.stderr.replace("\n", "")
+        assert reason in done.stderr.lower()
+    assert hub.told == []
+
+
+def test_bookkeeping_of_git_and_of_the_client_is_neither_counted_nor_pushed(hub, dataset, tmp_path):
+    held = content(dataset)
+    for name in (".git/config", ".cache/huggingface/download/data.metadata"):
+        (dataset / name).parent.mkdir(parents=True)
+        (dataset / name).write_text("x")
+    arguments = [sys.executable, "-m", "telecine", "push", str(dataset), "me/mine", "--json"]
+    done = subprocess.run(arguments, env=hub.environment(tmp_path), capture_output=True, text=True, timeout=120)
+    assert json.loads(done.stdout)["files"] == len(held)
+    assert pushed(hub) == held
 
 
 def test_a_dry_run_uploads_nothing_and_says_what_would_be(dataset, monkeypatch):

@@ -1,6 +1,7 @@
 """Pushing, against a Hub that only writes down what it is asked."""
 
 import sys
+from fnmatch import fnmatchcase
 from types import SimpleNamespace
 
 import numpy as np
@@ -61,26 +62,49 @@ def test_the_folder_is_uploaded_under_the_given_name_and_tagged(dataset, hub, tm
     assert all(a["repo_type"] == "dataset" for _, a in calls)
     asked = dict(calls)
     assert asked["upload_folder"]["folder_path"] == str(tmp_path / "out")
-    assert asked["upload_folder"]["ignore_patterns"] is None
+    assert asked["upload_folder"]["allow_patterns"] is None
+    assert asked["upload_folder"]["ignore_patterns"] == []
     assert asked["create_tag"]["tag"] == "v3.0"
 
 
 def test_branch_privacy_and_videos_are_passed_on(dataset, hub):
     calls, _ = hub
     dataset.push_to_hub(
-        branch="b", private=True, tag_version=False, push_videos=False, allow_patterns="*.json",
-        upload_large_folder=True,
+        branch="b", private=True, tag_version=False, push_videos=False, allow_patterns="*.json"
     )  # fmt: skip
     asked = dict(calls)
-    assert list(asked) == ["create_repo", "create_branch", "upload_large_folder"]
+    assert list(asked) == ["create_repo", "create_branch", "upload_folder"]
     assert asked["create_repo"]["repo_id"] == "me/mine"
     assert asked["create_repo"]["private"] is True
-    assert asked["create_branch"]["branch"] == asked["upload_large_folder"]["revision"] == "b"
-    assert asked["upload_large_folder"]["ignore_patterns"] == ["videos/*"]
-    assert asked["upload_large_folder"]["allow_patterns"] == "*.json"
+    assert asked["create_branch"]["branch"] == asked["upload_folder"]["revision"] == "b"
+    assert asked["upload_folder"]["ignore_patterns"] == ["videos/*"]
+    assert asked["upload_folder"]["allow_patterns"] == "*.json"
 
 
-@pytest.mark.parametrize("error", [HubError("403 Forbidden"), Invalid("403 is no name"), OSError("403")])
+def test_a_large_folder_is_uploaded_in_parts_with_the_metadata_last(dataset, hub, tmp_path, monkeypatch):
+    calls, _ = hub
+    monkeypatch.setattr("telecine.compat.hub.PART_FILES", 2)
+    (tmp_path / "out/videos/observation.images.[top]").mkdir(parents=True)
+    (tmp_path / "out/videos/observation.images.[top]/a.mp4").write_bytes(b"x" * 50)
+    dataset.push_to_hub(upload_large_folder=True)
+    parts = [a["allow_patterns"] for name, a in calls if name == "upload_folder"]
+    names = sorted(p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*") if p.is_file())
+    # By the rule of the client, every file is in exactly one part.
+    assert [sum(fnmatchcase(name, one) for part in parts for one in part) for name in names] == [1] * len(names)
+    assert [len(part) for part in parts] == [2] * (len(names) // 2) + [1] * (len(names) % 2)
+    assert parts[0] == ["data/chunk-000/file-000.parquet", "videos/observation.images.[[]top]/a.mp4"]
+    monkeypatch.setattr("telecine.compat.hub.PART_BYTES", 0)
+    calls.clear()
+    dataset.push_to_hub(
+        upload_large_folder=True, push_videos=False, allow_patterns=["data/", "meta/*s.json", "videos/"]
+    )
+    alone = [a["allow_patterns"] for name, a in calls if name == "upload_folder"]
+    assert alone == [["data/chunk-000/file-000.parquet"], ["meta/stats.json"], ["meta/telecine/pictures.json"]]
+
+
+@pytest.mark.parametrize(
+    "error", [HubError("403 Forbidden"), Invalid("403 is no name"), OSError("403"), RuntimeError("403")]
+)
 def test_a_hub_that_refuses_is_told_in_one_sentence(dataset, hub, error):
     hub[1]["create_repo"] = error
     with pytest.raises(DatasetError, match="was not pushed to me/mine: .*403"):
@@ -110,7 +134,6 @@ def test_the_installed_hub_has_every_call_that_is_made():
         "create_repo": {"repo_id", "repo_type", "private", "exist_ok"},
         "create_branch": {"repo_id", "repo_type", "branch", "exist_ok"},
         "upload_folder": {"repo_id", "repo_type", "folder_path", "revision", "allow_patterns", "ignore_patterns"},
-        "upload_large_folder": {"repo_id", "repo_type", "folder_path", "revision", "allow_patterns", "ignore_patterns"},
         "delete_tag": {"repo_id", "repo_type", "tag"},
         "create_tag": {"repo_id", "repo_type", "tag", "revision"},
     }.items():
@@ -119,3 +142,4 @@ def test_the_installed_hub_has_every_call_that_is_made():
 
     assert issubclass(errors.RevisionNotFoundError, errors.HfHubHTTPError)
     assert issubclass(errors.HFValidationError, ValueError)
+    assert Exception not in errors.HfHubHTTPError.__bases__

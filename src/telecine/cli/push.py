@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from telecine.cli.show import bytes_text, console, print_json, show_findings
-from telecine.compat.hub import push
+from telecine.compat.hub import files, push
 from telecine.core.errors import DatasetError
 from telecine.core.findings import has_errors
 from telecine.dataset.layout import CARD, VERSION
@@ -14,7 +14,7 @@ from telecine.dataset.reader import Dataset
 from telecine.dataset.verify import verify
 
 LARGE_BYTES = 1 << 30
-"""From here on files are uploaded one by one, so that a push that was interrupted goes on where it was."""
+"""From here on a dataset is uploaded in several commits, so that an interrupted push leaves what it committed."""
 
 
 def run(root: Path, repo_id: str, *, private: bool | None, dry_run: bool, json: bool) -> int:
@@ -23,8 +23,8 @@ def run(root: Path, repo_id: str, *, private: bool | None, dry_run: bool, json: 
     if not (root / CARD).is_file():
         raise DatasetError(f"{root}: has no {CARD}, which the Hub shows as its card; `telecine repair` writes one")
     findings = verify(root, decode="none")
-    files = [path for path in sorted(root.rglob("*")) if path.is_file()]
-    size = sum(path.stat().st_size for path in files)
+    names = files(root)
+    size = sum((root / name).stat().st_size for name in names)
     if not has_errors(findings) and not dry_run:
         push(
             root,
@@ -38,14 +38,14 @@ def run(root: Path, repo_id: str, *, private: bool | None, dry_run: bool, json: 
         )
     ok, command = not has_errors(findings), train_command(dataset, repo_id)
     if json:
-        told = {"files": len(files), "size_bytes": size, "tag": VERSION, "private": private, "dry_run": dry_run}
+        told = {"files": len(names), "size_bytes": size, "tag": VERSION, "private": private, "dry_run": dry_run}
         print_json({"ok": ok, "dataset": str(root), "repo_id": repo_id, **told, "train": command})
         return 0 if ok else 1
     out = console()
     show_findings(out, findings)
     seen = {None: "visible as the Hub's default", True: "private", False: "public"}[private]
     done = "not pushed: not fit for training" if not ok else "would be pushed" if dry_run else "pushed"
-    about = f"{len(files)} files, {bytes_text(size)}, tag {VERSION}, {seen}"
+    about = f"{len(names)} files, {bytes_text(size)}, tag {VERSION}, {seen}"
     out.print(f"[bold]{escape(str(root))}: {done}[/bold] to {escape(repo_id)}: {about}")
     if ok:
         out.print("\nto train:")
