@@ -54,10 +54,9 @@ def test_one_list_alone_means_that_the_other_is_empty():
 def test_what_was_asked_for_is_done_after_the_import(monkeypatch, tmp_path):
     (tmp_path / "late_module.py").write_text("value = 1\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(isaac_install, "_MANAGER", "late_module")
     done = []
-    isaac_install._when_imported(lambda: done.append(sys.modules["late_module"].value))
+    isaac_install._when_imported("late_module", lambda: done.append(sys.modules["late_module"].value))
     assert done == []
     importlib.import_module("late_module")
-    isaac_install._when_imported(lambda: done.append(2))
+    isaac_install._when_imported("late_module", lambda: done.append(2))
     assert done == [1, 2]

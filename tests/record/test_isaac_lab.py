@@ -5,12 +5,12 @@ import importlib.util
 import sys
 import textwrap
 import warnings
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from support import isaac_lab
 from support.isaac import Env
 from telecine.core.findings import has_errors
 from telecine.dataset.reader import Dataset
@@ -25,18 +25,14 @@ MODES = ("EXPORT_ALL", "EXPORT_SUCCEEDED_FAILED_IN_SEPARATE_FILES", "EXPORT_SUCC
 @pytest.fixture(scope="module")
 def lab(h5py):
     """Isaac Lab's recorder modules, as the wheel has them."""
-    for name in ("torch", "isaaclab", "warp", "prettytable"):
-        if importlib.util.find_spec(name) is None:
-            pytest.skip(f"outside this repository: {name}; see docs/isaaclab.md, Test it")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's and warp's own
-        manager = importlib.import_module("isaaclab.managers.recorder_manager")
-        configs = importlib.import_module("isaaclab.envs.mdp.recorders.recorders_cfg")
-        datasets = importlib.import_module("isaaclab.utils.datasets")
-        datasets.HDF5DatasetFileHandler  # noqa: B018 - loaded when it is asked for
-        terms = importlib.import_module("telecine.record.isaac_terms")
+    version = isaac_lab.version()
+    if not version or (without := isaac_lab.missing(version)):
+        absent = ", ".join(without) if version else "isaaclab"
+        pytest.skip(f"outside this repository: {absent}; see docs/isaaclab.md, Test it")
+    manager, configs, datasets, terms = isaac_lab.load()
+    datasets.HDF5DatasetFileHandler  # noqa: B018 - loaded when it is asked for
     return SimpleNamespace(
-        torch=importlib.import_module("torch"), manager=manager, datasets=datasets, terms=terms,
+        torch=importlib.import_module("torch"), manager=manager, datasets=datasets, terms=terms, version=version,
         Cfg=configs.ActionStateRecorderManagerCfg, Manager=manager.RecorderManager, Mode=manager.DatasetExportMode,
     )  # fmt: skip
 
@@ -185,8 +181,7 @@ UPSTREAM = ("test/utils/test_hdf5_dataset_file_handler.py", "test/managers/test_
 def upstream(config, monkeypatch, name):
     """A test file of Isaac Lab's own."""
     config.addinivalue_line("markers", "unit: Isaac Lab's")
-    root = Path(importlib.util.find_spec("isaaclab").origin).parent / "source" / "isaaclab"
-    path = root / name
+    path = isaac_lab.source() / name
     spec = importlib.util.spec_from_file_location(f"upstream_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, spec.name, module)
@@ -207,7 +202,7 @@ def test_isaac_labs_own_test_of_the_manager_passes_with_our_class(lab, tmp_path,
     monkeypatch.setattr(
         module.DummyRecorderManagerCfg, "dataset_file_handler_class_type", LeRobotDatasetFileHandler, raising=False
     )
-    module.test_record(str(tmp_path))
+    module.test_record(**({"device": "cpu"} if lab.version == 2 else {}), dataset_dir=str(tmp_path))
 
 
 def test_a_script_runs_with_the_handler_and_its_own_flags(lab, tmp_path, monkeypatch, capsys):
@@ -215,6 +210,7 @@ def test_a_script_runs_with_the_handler_and_its_own_flags(lab, tmp_path, monkeyp
     monkeypatch.setattr(lab.Manager, isaac_install._MARK, False, raising=False)
     monkeypatch.setattr(sys, "argv", ["pytest"])
     monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delattr(lab.datasets, "LeRobotDatasetFileHandler", raising=False)
     script = tmp_path / "record_demos.py"
     script.write_text(
         textwrap.dedent("""
@@ -224,6 +220,8 @@ def test_a_script_runs_with_the_handler_and_its_own_flags(lab, tmp_path, monkeyp
                 parser.add_argument(flag)
             args = parser.parse_args()
             import torch
+            from isaaclab.utils.datasets import LeRobotDatasetFileHandler, EpisodeData
+            assert LeRobotDatasetFileHandler.__module__ == "telecine.record.isaaclab"
             from isaaclab.managers.recorder_manager import RecorderManager
             from isaaclab.envs.mdp.recorders.recorders_cfg import ActionStateRecorderManagerCfg
             from support.isaac import Env

@@ -32,6 +32,7 @@ FLAG = "--lerobot_format"
 _DATASET = "--dataset_file"
 _MARK = "_telecine_installed"
 _MANAGER = "isaaclab.managers.recorder_manager"
+_DATASETS = "isaaclab.utils.datasets"
 
 
 def install() -> None:
@@ -39,12 +40,17 @@ def install() -> None:
 
     Raises: ModuleNotFoundError when Isaac Lab is not there.
     """
-    datasets = importlib.import_module("isaaclab.utils.datasets")
-    datasets.LeRobotDatasetFileHandler = LeRobotDatasetFileHandler  # type: ignore[attr-defined]
+    _name_handler()
     manager = importlib.import_module(_MANAGER).RecorderManager
     if not getattr(manager, _MARK, False):
         manager.__init__ = _taking_our_keys(manager.__init__)
         setattr(manager, _MARK, True)
+
+
+def _name_handler() -> None:
+    """Put the handler where the guide imports it from."""
+    datasets = importlib.import_module(_DATASETS)
+    datasets.LeRobotDatasetFileHandler = LeRobotDatasetFileHandler  # type: ignore[attr-defined]
 
 
 def _taking_our_keys(original: Any) -> Any:
@@ -88,7 +94,8 @@ def main(arguments: Sequence[str]) -> int:
     script, *rest = arguments
     sys.argv = [script, *script_arguments(rest)]
     sys.path.insert(0, str(Path(script).resolve().parent))
-    _when_imported(_take_over if FLAG in rest else install)
+    _when_imported(_DATASETS, _name_handler)
+    _when_imported(_MANAGER, _take_over if FLAG in rest else install)
     runpy.run_path(script, run_name="__main__")
     return 0
 
@@ -124,12 +131,12 @@ def missing_packages() -> list[str]:
     return problems
 
 
-def _when_imported(then: Callable[[], None]) -> None:
-    """Do it once the script imports the recorder manager: its modules load only after the app has started."""
-    if _MANAGER in sys.modules:
+def _when_imported(name: str, then: Callable[[], None]) -> None:
+    """Do it once the script imports the module: those of Isaac Lab load only after the app has started."""
+    if name in sys.modules:
         then()
     else:
-        sys.meta_path.insert(0, _AfterImport(_MANAGER, then))
+        sys.meta_path.insert(0, _AfterImport(name, then))
 
 
 def _take_over() -> None:
