@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from telecine.core.errors import SourceError
@@ -129,7 +130,8 @@ def _videos(info: Mapping[str, Any]) -> list[str]:
 
 
 def _v3(root: Path, info: Mapping[str, Any]) -> tuple[dict[int, str], Iterator[_Episode]]:
-    table = pq.read_table(root / "meta" / "tasks.parquet")
+    with pq.ParquetFile(root / "meta" / "tasks.parquet") as file:
+        table = file.read()
     (text,) = (name for name in table.column_names if name != "task_index")
     tasks = dict(zip(table.column("task_index").to_pylist(), table.column(text).to_pylist(), strict=True))
     return tasks, _episodes_v3(root, info)
@@ -140,7 +142,9 @@ def _episodes_v3(root: Path, info: Mapping[str, Any]) -> Iterator[_Episode]:
     for key in _videos(info):
         names += [f"videos/{key}/{part}" for part in ("chunk_index", "file_index", "from_timestamp")]
     for path in sorted((root / "meta" / "episodes").glob("*/*.parquet")):
-        for row in pq.read_table(path, columns=names).to_pylist():
+        with pq.ParquetFile(path) as file:
+            told = file.read(columns=names)
+        for row in told.to_pylist():
             place = {"chunk_index": row["data/chunk_index"], "file_index": row["data/file_index"]}
             films = {}
             for key in _videos(info):
@@ -235,8 +239,7 @@ class _Column:
     def _read(self) -> Any:
         episode, where = self._episode, f"{self._label}: {self.key}"
         try:
-            mine = [("episode_index", "==", episode.index)]
-            column = pq.read_table(episode.rows, columns=[self.key], filters=mine).column(self.key)
+            column = _rows(episode.rows, self.key, episode.index)
             if len(column) != episode.length:
                 raise SourceError(f"{where} has {len(column)} rows, the metadata says {episode.length}")
             return self._plain(column.combine_chunks())
@@ -253,6 +256,25 @@ class _Column:
                 return [_picture(value, self._episode.root) for value in column.to_pylist()]
             case _:
                 return _numbers(column).astype(self.dtype).reshape(self.shape)
+
+
+def _rows(path: Path, key: str, episode: int) -> Any:
+    """One column of an episode, of the groups of rows that have some of it.
+
+    Not by `pq.read_table` with a filter, which waits for ever on some damaged files (pyarrow 26), nor by statistics,
+    which end the process on the same.
+    """
+    with pq.ParquetFile(path) as file:
+        mine = pc.equal(file.read(columns=["episode_index"]).column(0), episode).combine_chunks()
+        start, groups, parts = 0, [], []
+        for group in range(file.num_row_groups):
+            part = mine.slice(start, file.metadata.row_group(group).num_rows)
+            start += len(part)
+            if part.true_count:
+                groups.append(group)
+                parts.append(part)
+        column = file.read_row_groups(groups, columns=[key]).column(key)
+    return column.filter(pa.chunked_array(parts, pa.bool_()))
 
 
 def _numbers(column: Any) -> Array:
