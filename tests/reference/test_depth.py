@@ -1,7 +1,9 @@
 """Depth cameras of messages: LeRobot reads back what its own formula makes of the source, row for row."""
 
+import io
 import json
 import struct
+from functools import partial
 
 import numpy as np
 import pytest
@@ -43,11 +45,49 @@ def message(kind, stamp, number):
     return "sensor_msgs/msg/Image", make("sensor_msgs/msg/Image", *fields)
 
 
+QUANTIZATION, FARTHEST_M = 100.0, 10.0
+"""Parameters of compressed_depth_image_transport (png codec) as it has them when nobody changes them."""
+QUANT_A = np.float32(QUANTIZATION * (QUANTIZATION + 1))
+QUANT_B = np.float32(1 - QUANT_A / FARTHEST_M)
+
+
+def depth_m(number):
+    """(height, width) float32 m: a ramp that moves away, with a hole and what is too far to be coded."""
+    metres = (depth_mm(number) / 1000).astype(np.float32)
+    metres[metres == 0] = np.nan
+    metres[30:34, 50:60] = FARTHEST_M + 2
+    return metres
+
+
+def inverse_coded(number):
+    """A 32FC1 compressedDepth: ConfigHeader (INV_DEPTH, a, b) and a PNG of uint16(a / depth + b), 0 for unknown.
+
+    Source: https://github.com/ros-perception/image_transport_plugins, compressed_depth_image_transport/src/codec.cpp.
+    The PNG is Pillow's.
+    """
+    from PIL import Image
+
+    metres = depth_m(number)
+    known = np.isfinite(metres) & (metres < FARTHEST_M)
+    codes = np.zeros(metres.shape, np.uint16)
+    codes[known] = (QUANT_A / metres[known] + QUANT_B).astype(np.uint16)
+    file = io.BytesIO()
+    Image.fromarray(codes).save(file, "png")
+    return struct.pack("<iff", 1, QUANT_A, QUANT_B) + file.getvalue(), codes
+
+
+def inverse_message(stamp, number):
+    """(type, message) of float depth, coded."""
+    data, _ = inverse_coded(number)
+    return "sensor_msgs/msg/CompressedImage", coded_picture(stamp, data, "32FC1; compressedDepth png")
+
+
 def write(path, kind):
     frames, said = jittered(COUNT), []
+    told = inverse_message if kind == "inverse" else partial(message, kind)
     for number, time in enumerate(frames.tolist()):
         stamp = START_NS + time
-        said.append(Said("/camera/depth", *message(kind, stamp, number), stamp, stamp))
+        said.append(Said("/camera/depth", *told(stamp, number), stamp, stamp))
         shot = coded_picture(stamp, to_jpeg(draw_frame_id(number, 0, 0, *SIZE)))
         said.append(Said("/camera/color", "sensor_msgs/msg/CompressedImage", shot, stamp, stamp))
     for i, time in enumerate(every(50, 2, 0.4).tolist()):
@@ -88,6 +128,46 @@ def test_lerobot_reads_the_depth_that_its_own_formula_gives(tmp_path, kind, lero
     assert stats["max"][0][0][0] == pytest.approx(depth_mm(COUNT - 1).max(), abs=3)
     assert [f.code for f in compare(tmp_path / "out", [tmp_path / "in"]) if f.severity != "info"] == []
     assert [f for f in verify(tmp_path / "out", decode="all") if f.severity == "error"] == []
+
+
+def test_coded_float_depth_is_what_was_measured_within_its_quantization(tmp_path):
+    from telecine import sources
+
+    write(tmp_path / "a.mcap", "inverse")
+    (ref,) = sources.find([tmp_path / "a.mcap"]).refs
+    with sources.open(ref) as recording:
+        stream = recording.streams["/camera/depth"]
+        assert (stream.schema.dtype, stream.schema.unit) == ("float32", "m")
+        pictures = list(stream.take(np.arange(COUNT), "capture_time"))
+    assert len(pictures) == COUNT
+    for number, picture in enumerate(pictures):
+        assert (picture.encoding, picture.width, picture.height) == ("grayf32le", *SIZE)
+        got, metres = np.frombuffer(picture.data, "<f4").reshape(SIZE[::-1]), depth_m(number)
+        known = np.isfinite(metres) & (metres < FARTHEST_M)
+        assert not got[~known].any()
+        assert known.sum() > 5000
+        off = got[known] - metres[known]  # codes are cut, not rounded: depth never becomes less
+        step = metres[known].astype(np.float64) ** 2 / QUANT_A  # one code, d/dv of a / (v - b)
+        assert off.min() > -1e-5
+        assert (off <= 1.02 * step + 1e-5).all()
+
+
+def test_coded_float_depth_goes_through_lerobots_reader(tmp_path, lerobot_dataset):
+    import torch
+    from lerobot.datasets.depth_utils import dequantize_depth, quantize_depth
+
+    write(tmp_path / "in" / "a.mcap", "inverse")
+    report = convert([tmp_path / "in"], tmp_path / "out", plan())
+    assert report.ok, [str(r.reason) for r in report.rejected] + [str(f) for f in report.findings]
+    dataset = lerobot_dataset(tmp_path / "out")
+    assert len(dataset) == COUNT
+    for row in range(COUNT):
+        codes = inverse_coded(row)[1].astype(np.float64)
+        metres = np.where(codes > 0, QUANT_A / np.where(codes > 0, codes - float(QUANT_B), 1), 0).astype(np.float32)
+        stored = torch.from_numpy(quantize_depth(metres, video_backend=None).astype(np.int32))
+        np.testing.assert_array_equal(
+            dataset[row]["observation.images.depth"].numpy(), dequantize_depth(stored[None]).numpy()
+        )
 
 
 def test_the_entry_of_depth_is_the_one_lerobot_writes(tmp_path):
