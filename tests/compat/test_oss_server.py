@@ -47,7 +47,7 @@ def test_the_command_of_the_seed_makes_a_dataset(tmp_path, capsys, store, kind):
 
 @pytest.mark.usefixtures("mcap")
 def test_a_folder_of_messages_is_taken_by_the_same_flags(tmp_path):
-    write_mcap(tmp_path / "in" / "a.mcap", said(teleop(40), video=True))
+    write_mcap(tmp_path / "in" / "a.mcap", said(teleop(40), coding="h264"))
     paths = {"action_path": "/leader/joint_states", "task_path": "/task", "image": "front:/camera/front:video"}
     for number, state in enumerate(("/joint_states", "/joint_states:sensor_msgs.msg.JointState:position")):
         out = tmp_path / f"out-{number}"

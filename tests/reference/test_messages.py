@@ -24,8 +24,24 @@ WRITERS = {
     "rosbag2": lambda path, done: write_rosbag2(path, said(done)),
     "bag": lambda path, done: write_bag(path.with_suffix(".bag"), said(done, ros1=True), "lz4"),
     "foxglove": lambda path, done: write_foxglove(path.with_suffix(".mcap"), done),
-    "foxglove-video": lambda path, done: write_foxglove(path.with_suffix(".mcap"), done, video=True),
-    "video-in-image": lambda path, done: write_mcap(path.with_suffix(".mcap"), said(done, video=True)),
+    **{
+        f"foxglove-video-{coding}": lambda path, done, coding=coding: write_foxglove(
+            path.with_suffix(".mcap"), done, coding
+        )
+        for coding in ("h264", "h265", "av1")
+    },
+    **{
+        f"video-in-image-{coding}": lambda path, done, coding=coding: write_mcap(
+            path.with_suffix(".mcap"), said(done, coding=coding)
+        )
+        for coding in ("h264", "h265", "av1")
+    },
+    "video-packets": lambda path, done: write_mcap(
+        path.with_suffix(".mcap"), said(done, coding="h265", packets="hevc;yuv420p;bgr8;bgr8")
+    ),
+    "video-packets-bag": lambda path, done: write_bag(
+        path.with_suffix(".bag"), said(done, ros1=True, coding="h264", packets="libx264"), "bz2"
+    ),
     "json": lambda path, done: write_json(path.with_suffix(".mcap"), done),
 }
 
@@ -84,5 +100,5 @@ def contents(root):
 
 
 def test_the_conformance_check_passes(tmp_path, conformance):
-    _, report = made(tmp_path / "in", "foxglove-video")
+    _, report = made(tmp_path / "in", "foxglove-video-h264")
     conformance(report.root, "--frame-id", "--no-tools")

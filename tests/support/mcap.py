@@ -23,11 +23,35 @@ class Said:
     publish_ns: int
 
 
+FFMPEG_PACKET = "ffmpeg_image_transport_msgs/msg/FFMPEGPacket"
+_FFMPEG_ROS1 = """
+std_msgs/Header header
+int32 img_width
+int32 img_height
+string encoding
+uint64 pts
+uint8 flags
+uint8[] data
+"""
+_FFMPEG_ROS2 = """
+std_msgs/Header header
+int32 width
+int32 height
+string encoding
+uint64 pts
+uint8 flags
+bool is_bigendian
+uint8[] data
+"""
+
+
 @cache
 def typestore(ros1: bool = False) -> Any:
-    from rosbags.typesys import Stores, get_typestore
+    from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-    return get_typestore(Stores.ROS1_NOETIC if ros1 else Stores.ROS2_HUMBLE)
+    store = get_typestore(Stores.ROS1_NOETIC if ros1 else Stores.ROS2_HUMBLE)
+    store.register(get_types_from_msg(_FFMPEG_ROS1 if ros1 else _FFMPEG_ROS2, FFMPEG_PACKET))
+    return store
 
 
 def make(name: str, *values: Any, ros1: bool = False) -> Any:
@@ -51,6 +75,15 @@ def joints(i: int, stamp_ns: int, ros1: bool = False, names: Iterable[str] = NAM
 def coded_picture(stamp_ns: int, data: bytes, coding: str = "jpeg", ros1: bool = False) -> Any:
     parts = (header(stamp_ns, ros1=ros1), coding, np.frombuffer(data, np.uint8))
     return make("sensor_msgs/msg/CompressedImage", *parts, ros1=ros1)
+
+
+def ffmpeg_packet(
+    stamp_ns: int, data: bytes, encoding: str, pts: int, *, size: tuple[int, int], ros1: bool = False
+) -> Any:
+    """A packet as ffmpeg_image_transport sends it, a keyframe every ten."""
+    order = () if ros1 else (False,)
+    parts = (header(stamp_ns, ros1=ros1), *size, encoding, pts, int(pts % 10 == 0), *order)
+    return make(FFMPEG_PACKET, *parts, np.frombuffer(data, np.uint8), ros1=ros1)
 
 
 def text(value: str, ros1: bool = False) -> Any:

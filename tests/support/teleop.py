@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from support.mcap import START_NS, Said, coded_picture, header, make, text, typestore
+from support.mcap import FFMPEG_PACKET, START_NS, Said, coded_picture, ffmpeg_packet, header, make, text, typestore
 from support.memory import every
 from support.pictures import draw_frame_id, to_jpeg
 from support.robot import jittered
-from support.video import x264
+from support.video import svtav1, x264, x265
 
 SIZE = (96, 64)
 LATENCY = {"/camera/front": 35_000_000, "/joint_states": 1_500_000, "/leader/joint_states": 900_000, "/task": 0}
@@ -56,8 +56,16 @@ def _ordered(i: int, time_ns: int) -> tuple[list[str], list[float]]:
     return list(NAMES)[::step], list(_values(time_ns))[::step]
 
 
-def said(done: Teleop, ros1: bool = False, video: bool = False) -> list[Said]:
-    """The messages in the order they were recorded."""
+CODERS = {
+    "h264": lambda done: x264(len(done.frames), episode=done.episode, size=SIZE),
+    "h265": lambda done: x265(len(done.frames), episode=done.episode, size=SIZE),
+    "av1": lambda done: svtav1(len(done.frames), params="pred-struct=1", episode=done.episode, size=SIZE),
+    "jpeg": lambda done: map(to_jpeg, done.pictures),
+}
+
+
+def said(done: Teleop, ros1: bool = False, coding: str = "jpeg", packets: str = "") -> list[Said]:
+    """The messages in the order they were recorded; packets: FFMPEGPackets, what they say of their encoding."""
     out: list[Said] = []
 
     def add(topic: str, kind: str, value: Any, time_ns: int) -> None:
@@ -71,10 +79,14 @@ def said(done: Teleop, ros1: bool = False, video: bool = False) -> list[Said]:
             stamp = header(done.start_ns + time, ros1=ros1)
             message = make("sensor_msgs/msg/JointState", stamp, *numbers, ros1=ros1)
             add(topic, "sensor_msgs/msg/JointState", message, time)
-    coded = x264(len(done.frames), episode=done.episode, size=SIZE) if video else map(to_jpeg, done.pictures)
-    for time, data in zip(done.frames.tolist(), coded, strict=True):
-        message = coded_picture(done.start_ns + time, bytes(data), "h264" if video else "jpeg", ros1)
-        add("/camera/front", "sensor_msgs/msg/CompressedImage", message, time)
+    for number, (time, data) in enumerate(zip(done.frames.tolist(), CODERS[coding](done), strict=True)):
+        stamp = done.start_ns + time
+        if packets:
+            message = ffmpeg_packet(stamp, bytes(data), packets, number, size=SIZE, ros1=ros1)
+            add("/camera/front", FFMPEG_PACKET, message, time)
+        else:
+            message = coded_picture(stamp, bytes(data), coding, ros1)
+            add("/camera/front", "sensor_msgs/msg/CompressedImage", message, time)
     add("/task", "std_msgs/msg/String", text(f"task {done.episode}", ros1), int(done.states[0]))
     return sorted(out, key=lambda one: one.log_ns)
 
@@ -104,7 +116,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def write_foxglove(path: Path, done: Teleop, video: bool = False) -> Path:
+def write_foxglove(path: Path, done: Teleop, coding: str = "jpeg") -> Path:
     """Protobuf of Foxglove's own types, by foxglove-sdk."""
     import foxglove
     from foxglove import channels, messages
@@ -114,6 +126,7 @@ def write_foxglove(path: Path, done: Teleop, video: bool = False) -> Path:
 
     context = foxglove.Context()
     with foxglove.open_mcap(str(path), context=context):
+        video = coding != "jpeg"
         camera = (channels.CompressedVideoChannel if video else channels.CompressedImageChannel)(
             "/camera/front", context=context
         )
@@ -126,9 +139,8 @@ def write_foxglove(path: Path, done: Teleop, video: bool = False) -> Path:
                 message = messages.JointStates(timestamp=stamp(time), joints=parts)
                 joints.log(message, log_time=done.start_ns + time + LATENCY[topic])
         kind = messages.CompressedVideo if video else messages.CompressedImage
-        coded = x264(len(done.frames), episode=done.episode, size=SIZE) if video else map(to_jpeg, done.pictures)
-        for time, data in zip(done.frames.tolist(), coded, strict=True):
-            message = kind(timestamp=stamp(time), data=bytes(data), format="h264" if video else "jpeg")
+        for time, data in zip(done.frames.tolist(), CODERS[coding](done), strict=True):
+            message = kind(timestamp=stamp(time), data=bytes(data), format=coding)
             camera.log(message, log_time=done.start_ns + time + LATENCY["/camera/front"])
     return path
 
