@@ -76,7 +76,7 @@ def state(store: Any, seconds: int) -> Any:
 
 
 def cameras(store: Any, seconds: int) -> Any:
-    """Pictures are random bytes, which compress as little as JPEGs do."""
+    """Pictures begin like JPEGs and are random bytes, which compress as little."""
     chance = np.random.default_rng(0)
     name = "sensor_msgs/msg/CompressedImage"
     for i in range(seconds * 500):
@@ -85,6 +85,7 @@ def cameras(store: Any, seconds: int) -> Any:
         if i * 30 // 500 != (i + 1) * 30 // 500:
             for camera in ("front", "left", "right"):
                 data = chance.integers(0, 256, PICTURE_BYTES, np.uint8)
+                data[:4] = 0xFF, 0xD8, 0xFF, 0xE0
                 yield f"/{camera}/compressed", name, store.types[name](header(store, stamp), "jpeg", data), stamp
 
 
@@ -108,15 +109,19 @@ def checked(path: str) -> int:
 
 
 def telecine(path: str) -> int:
-    """Every leaf of every small message as a column, every picture as bytes."""
+    """Every leaf of every message that is no picture as a column, then every picture as bytes, camera by camera.
+
+    That is the order in which `convert` reads: stamps decide what is needed before any picture is coded.
+    """
     from telecine.sources import mcap
 
-    contents, total = mcap.contents(path, False), 0
+    contents, cameras, total = mcap.contents(path, False), [], 0
     for topic in contents.topics:
-        pictures = topic.type.endswith("CompressedImage")
-        total += len(topic.read([leaf.path for leaf in topic.leaves if not pictures]).rows) if not pictures else 0
-        if pictures:
-            total += sum(1 for blob in topic.blobs("data[]", np.arange(topic.count)) if len(blob))
+        plain = [leaf.path for leaf in topic.leaves if leaf.path != "data[]" or leaf.dtype != "uint8"]
+        total += len(topic.read(plain).rows)
+        cameras += [topic] if len(plain) < len(topic.leaves) else []
+    for topic in cameras:
+        total -= sum(1 for blob in topic.blobs("data[]", np.arange(topic.count)) if not len(blob))
     contents.close()
     return total
 

@@ -16,7 +16,10 @@ _PIECE_BYTES = 1 << 22
 _AT_ONCE_BYTES = 1 << 26
 
 
-def expand(kind: str, raw: bytes, size_bytes: int | None, *, partly: bool = False) -> bytes:
+Raw = bytes | memoryview
+
+
+def expand(kind: str, raw: Raw, size_bytes: int | None, *, partly: bool = False) -> bytes:
     """`raw`, compressed as `kind` ("", "none", "zstd", "lz4", "bz2"), back to `size_bytes` bytes.
 
     size_bytes: what it has to be; None: anything up to LARGEST_BYTES. partly: raw may be cut, give what there is.
@@ -29,7 +32,7 @@ def expand(kind: str, raw: bytes, size_bytes: int | None, *, partly: bool = Fals
     if most > LARGEST_BYTES:
         raise SourceError(f"it says to hold {most} bytes, which is not plausible")
     if kind in ("", "none"):
-        found = raw
+        found = bytes(raw)
     elif kind == "zstd" and size_bytes is not None and size_bytes <= _AT_ONCE_BYTES and not partly:
         found = _zstd_at_once(raw, size_bytes)
     elif kind in _KINDS:
@@ -41,11 +44,11 @@ def expand(kind: str, raw: bytes, size_bytes: int | None, *, partly: bool = Fals
     return found
 
 
-Step = Callable[[bytes, int], tuple[bytes, bool]]
+Step = Callable[[Raw, int], tuple[bytes, bool]]
 """(input, most bytes of output) -> (output, True when nothing more comes)."""
 
 
-def _pieces(step: Step, raw: bytes, most: int, partly: bool) -> bytes:
+def _pieces(step: Step, raw: Raw, most: int, partly: bool) -> bytes:
     found, left = [], most + 1
     try:
         while left > 0:
@@ -61,7 +64,7 @@ def _pieces(step: Step, raw: bytes, most: int, partly: bool) -> bytes:
     return found[0] if len(found) == 1 else b"".join(found)
 
 
-def _zstd_at_once(raw: bytes, size_bytes: int) -> bytes:
+def _zstd_at_once(raw: Raw, size_bytes: int) -> bytes:
     """The fast way for chunks of usual size; what the frame says of its size is not believed either."""
     package = zstandard()
     try:
@@ -76,7 +79,7 @@ def _zstd_at_once(raw: bytes, size_bytes: int) -> bytes:
 def _zstd() -> Step:
     reader: Any = None
 
-    def step(raw: bytes, most: int) -> tuple[bytes, bool]:
+    def step(raw: Raw, most: int) -> tuple[bytes, bool]:
         nonlocal reader
         if reader is None:
             reader = zstandard().ZstdDecompressor().stream_reader(raw)
@@ -100,7 +103,7 @@ def _lz4() -> Step:
 def _steps(decompressor: Any) -> Step:
     """Of lz4 and bz2, which have the interface of the standard library."""
 
-    def step(raw: bytes, most: int) -> tuple[bytes, bool]:
+    def step(raw: Raw, most: int) -> tuple[bytes, bool]:
         piece = decompressor.decompress(raw, most)
         return piece, decompressor.eof or (decompressor.needs_input and not piece)
 

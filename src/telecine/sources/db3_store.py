@@ -18,9 +18,9 @@ from telecine.core.errors import SourceError
 from telecine.core.time import Rows, Times
 from telecine.sources.compressed import ZSTD_MAGIC, expand_file
 from telecine.sources.ends import CUT_FIX
-from telecine.sources.ros_decoders import Definition
+from telecine.sources.ros_decoders import Batch, Definition
 from telecine.sources.ros_messages import MessageClock
-from telecine.sources.ros_store import Batch, Channel
+from telecine.sources.ros_store import Channel
 
 MAGIC = b"SQLite format 3\0"
 _BATCH_BYTES = 4 << 20
@@ -147,6 +147,10 @@ class Db3Store:
             if number != expected:
                 raise SourceError(f"{self.label}: the file is damaged: message {expected} is gone; {CUT_FIX}")
             yield data if isinstance(data, bytes) else b""  # no type fits an empty message, so it is counted
+
+    def heads(self, keys: Sequence[int]) -> Iterator[Batch]:
+        """See `Store.heads`."""
+        return self.batches(keys, None)
 
     def close(self) -> None:
         """Let go of the file."""

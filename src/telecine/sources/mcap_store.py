@@ -15,6 +15,7 @@ from telecine.core.time import Rows, Times
 from telecine.sources.chunk_file import ChunkFile
 from telecine.sources.ends import CUT_FIX
 from telecine.sources.format import MissingExtra
+from telecine.sources.mcap_heads import HEAD_BYTES, HEADER_BYTES, Heads, channels, fits, gathered, lengths, sent, within
 from telecine.sources.mcap_records import (
     CHANNEL,
     MESSAGE,
@@ -27,16 +28,17 @@ from telecine.sources.mcap_records import (
     channel_record,
     schema_record,
 )
-from telecine.sources.mcap_small import SMALL_BYTES, SmallMessages
-from telecine.sources.ros_decoders import Definition
+from telecine.sources.ros_decoders import Batch, Definition
 from telecine.sources.ros_messages import LOG_TIME, MessageClock
-from telecine.sources.ros_store import KEEP_BYTES, Batch, Channel
+from telecine.sources.ros_store import Channel
 
 _RECORD = struct.Struct("<BQ")
 _MESSAGE = struct.Struct("<BQHIQ")
-_HEADERS = np.dtype([("opcode", "u1"), ("length", "<u8"), ("channel", "<u2"), ("sequence", "<u4"),
-                     ("log_time", "<u8"), ("publish_time", "<u8")])  # fmt: skip
 _LATCHED = re.compile(r"durability:\s*(1\b|transient_local)")
+HEADS_BYTES = 128 << 20
+"""Beginnings of messages are held while those of a file total at most this; channels beyond are read chunk by chunk."""
+_FEW, _FIRST = 8, 128
+"""So many messages, and any of the first ones, are looked at without a pass over the file."""
 
 
 class McapStore:
@@ -45,10 +47,9 @@ class McapStore:
     def __init__(self, file: IO[bytes], layout: Layout, label: str, recover: bool) -> None:
         self.label = label
         self.lost: list[str] = []
-        self._file, self._layout, self._recover = ChunkFile(file, label), layout, recover
-        self._checked: set[int] = set()
+        self._file, self._layout, self._recover = ChunkFile(file, label, layout.blocks), layout, recover
         self._intact: set[int] = set()
-        self._published: dict[tuple[int, ...], Times] = {}
+        self._known: dict[tuple[MessageClock | int, ...], Times] = {}
         self._blocks = self._indexed()
 
     @property
@@ -76,25 +77,31 @@ class McapStore:
 
     def times(self, keys: Sequence[int], clock: MessageClock) -> Times:
         """See `Store.times`. Publish times stand in the messages: they take one pass over the file."""
-        if clock != LOG_TIME:
-            return self._publish_times(tuple(keys))
-        parts = [_in_order(block.entries or {}, keys)[1] for block in self._blocks]
-        return np.concatenate([np.zeros(0, np.int64), *(times.astype(np.int64) for times in parts)])
+        asked = (clock, *keys)
+        if asked not in self._known:
+            self._known[asked] = self._logged(keys) if clock == LOG_TIME else self._published(keys)
+        return self._known[asked]
 
-    def _publish_times(self, keys: tuple[int, ...]) -> Times:
-        if keys not in self._published:
-            found: list[Times] = [np.zeros(0, np.int64)]
-            for number, block in enumerate(self._blocks):
-                offsets, _ = _in_order(block.entries or {}, keys)
-                if len(offsets):
-                    found.append(_headers(self._expanded(number), offsets)["publish_time"].astype(np.int64))
-            self._published[keys] = np.concatenate(found)
-        return self._published[keys]
+    def _logged(self, keys: Sequence[int]) -> Times:
+        parts = [_in_order(block.entries or {}, keys)[1] for block in self._blocks]
+        times: Times = np.concatenate([np.zeros(0, np.uint64), *parts]).astype(np.int64)
+        return times
+
+    def _published(self, keys: Sequence[int]) -> Times:
+        if len(keys) == 1:
+            return self._heads.sent(keys[0]) if keys[0] in self._counts else np.zeros(0, np.int64)
+        found: list[Times] = [np.zeros(0, np.int64)]
+        for number, block in enumerate(self._blocks):
+            offsets, times = _in_order(block.entries or {}, keys)
+            if len(offsets):
+                found.append(sent(self._records(number, self._expanded(number), (keys, offsets, times))))
+        return np.concatenate(found)
 
     def batches(self, keys: Sequence[int], rows: Rows | None) -> Iterator[Batch]:
         """See `Store.batches`: one batch for each chunk, or small messages of several."""
-        if len(keys) == 1 and self._starts_small(keys[0]) and self._small.wants(keys[0]):
-            for batch in self._small.batches(keys[0], rows):
+        heads = self._heads_of(keys, rows)
+        if heads is not None and heads.holds_whole(keys[0]):
+            for batch in heads.batches(keys[0], rows):
                 yield Batch(*batch)
             return
         first = 0
@@ -105,56 +112,65 @@ class McapStore:
                 low, high = np.searchsorted(rows, [first, first + len(offsets)])
                 mine = rows[low:high] - first
             if len(mine):
-                data = self._expanded(number)
-                starts, sizes, _ = self._places(number, data, (keys, offsets[mine], times[mine]))
-                yield Batch(mine + first, data, starts, sizes)
+                data, places = self._expanded(number), mine + first
+                if heads is not None:  # which has checked all of them
+                    sizes = heads.sizes(keys[0])[places]
+                else:
+                    sizes = lengths(self._records(number, data, (keys, offsets[mine], times[mine])))
+                yield Batch(places, data, offsets[mine] + HEADER_BYTES, sizes)
             first += len(offsets)
 
-    def _starts_small(self, key: int) -> bool:
-        """False when the first message is that of a camera, for which the pass of `_small` is not worth it."""
-        for number, block in enumerate(self._blocks):
-            times, offsets = (block.entries or {}).get(key, ((), ()))
-            if len(times):
-                first = _headers(self._expanded(number), np.asarray(offsets[:1], np.int64))
-                return int(first["length"][0]) <= SMALL_BYTES
-        return False
+    def heads(self, keys: Sequence[int]) -> Iterator[Batch]:
+        """See `Store.heads`."""
+        heads = self._heads_of(keys, None)
+        if heads is None or not heads.holds(keys[0]):
+            yield from self.batches(keys, None)
+            return
+        for batch in heads.batches(keys[0], None):
+            yield Batch(*batch, None if heads.holds_whole(keys[0]) else HEAD_BYTES)
+
+    def _heads_of(self, keys: Sequence[int], rows: Rows | None) -> Heads | None:
+        """The beginnings of the messages of a channel; they take one pass, which few `rows` are not worth."""
+        if len(keys) != 1 or keys[0] not in self._counts:
+            return None
+        few = rows is not None and (len(rows) <= _FEW or int(rows[-1]) < _FIRST)
+        if few and "_heads" not in self.__dict__:
+            return None
+        return self._heads
 
     @cached_property
-    def _small(self) -> SmallMessages:
-        """Filled in one pass, which also gives all publish times."""
+    def _counts(self) -> dict[int, int]:
+        """Messages of each channel that has any."""
         counts: dict[int, int] = {}
         for block in self._blocks:
             for key, (times, _) in (block.entries or {}).items():
                 counts[key] = counts.get(key, 0) + len(times)
-        small = SmallMessages(counts, KEEP_BYTES)
-        published: dict[int, list[Times]] = {key: [] for key in counts}
-        for number, block in enumerate(self._blocks):
-            data = self._expanded(number) if block.entries else None
-            for key, (times, offsets) in (block.entries or {}).items():
-                if data is not None and len(times):
-                    which = ([key], offsets.astype(np.int64), times)
-                    starts, sizes, sent = self._places(number, data, which)
-                    published[key].append(sent)
-                    if small.wants(key):
-                        small.add(key, data, starts, sizes)
-        self._published = {(key,): np.concatenate(sent) for key, sent in published.items() if sent}
-        return small
+        return {key: count for key, count in counts.items() if count}
 
-    def _places(self, number: int, data: Array, which: tuple[Sequence[int], Rows, Array]) -> tuple[Rows, Rows, Times]:
-        """Where serialised messages begin, their sizes, and when they were sent; the message index is checked."""
+    @cached_property
+    def _heads(self) -> Heads:
+        heads = Heads(self._counts, HEADS_BYTES)
+        for number, block in enumerate(self._blocks):
+            entries = {key: pair for key, pair in (block.entries or {}).items() if len(pair[0])}
+            if entries and not heads.add(self._expanded(number), entries):
+                raise self._misfit(number)
+        return heads
+
+    def _records(self, number: int, data: Array, which: tuple[Sequence[int], Rows, Array]) -> Array:
+        """(n, 31) the beginnings of message records; checks that the message index is right about them."""
         keys, offsets, times = which
-        records = _headers(data, offsets)
-        sizes = records["length"].astype(np.int64) - MESSAGE_BYTES
-        starts = offsets + RECORD_BYTES + MESSAGE_BYTES
-        if number not in self._checked:  # scanned blocks are right by themselves
-            fits = (offsets >= 0) & (starts + sizes <= len(data)) & (sizes >= 0) & (records["opcode"] == MESSAGE)
-            fits &= (records["log_time"] == times) & _among(records["channel"], keys)
-            if not fits.all():
-                raise SourceError(
-                    f"{self.label}: the message index of the chunk at byte {self._blocks[number].at} does not fit its "
-                    "messages; use --recover to read without the index"
-                )
-        return starts, sizes, records["publish_time"].astype(np.int64)
+        records = gathered(data, offsets, HEADER_BYTES)
+        if records is None or not np.isin(channels(records), keys).all() or not fits(records, times):
+            raise self._misfit(number)
+        if not within(data, offsets, lengths(records)):
+            raise self._misfit(number)
+        return records
+
+    def _misfit(self, number: int) -> SourceError:
+        return SourceError(
+            f"{self.label}: the message index of the chunk at byte {self._blocks[number].at} does not fit its "
+            "messages; use --recover to read without the index"
+        )
 
     def _expanded(self, number: int) -> Array:
         """(n,) uint8 records of a block, checked; at least 8 bytes long."""
@@ -196,26 +212,11 @@ class McapStore:
             block.entries = {}
             return
         block.entries, end = scan(data, self._layout)
-        self._checked.add(number)
         if end < len(data) and block.whole:
             problem = f"the chunk at byte {block.at} holds no record at its byte {end}"
             if not self._recover:
                 raise SourceError(f"{self.label}: {problem}; {CUT_FIX}")
             self.lost.append(f"what follows where {problem}")
-
-
-def _among(channels: Array, keys: Sequence[int]) -> Array:
-    return channels == keys[0] if len(keys) == 1 else np.isin(channels, keys)
-
-
-def _headers(data: Array, offsets: Rows) -> Array:
-    """(n,) the headers of message records, those beyond `data` moved into it."""
-    last = len(data) - _HEADERS.itemsize
-    if last < 0:
-        return np.zeros(len(offsets), _HEADERS)
-    inside: Rows = np.clip(offsets, 0, last)
-    found: Array = np.ndarray((last + 1,), f"V{_HEADERS.itemsize}", data, 0, (1,))[inside]  # as bytes: 20 times faster
-    return found.view(_HEADERS)
 
 
 def _is_complete(layout: Layout) -> bool:

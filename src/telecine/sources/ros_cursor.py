@@ -35,11 +35,18 @@ class Rules:
     empty_bytes: int = 1
 
 
-class Cursor:
-    """Where the next field is. base, stop: (k,) first byte and end of each message in `data`, headers left out."""
+class BeyondHead(Exception):
+    """A field is asked for that is not among the bytes at hand."""
 
-    def __init__(self, data: Array, base: Rows, stop: Rows, rules: Rules) -> None:
-        self.data, self.base, self.stop, self.rules = data, base, stop, rules
+
+class Cursor:
+    """Where the next field is. base, stop: (k,) first byte and end of each message in `data`, headers left out.
+
+    held: how many bytes of each are in `data`, when it may be less than up to its end.
+    """
+
+    def __init__(self, data: Array, base: Rows, stop: Rows, rules: Rules, held: int | None = None) -> None:
+        self.data, self.base, self.stop, self.rules, self.held = data, base, stop, rules, held
         self.at: int | Rows = 0
         self.bad: Array = np.zeros(len(base), bool)
         self.spoilt = False
@@ -47,11 +54,12 @@ class Cursor:
         self.reason = ""
         room = stop - base
         self._room, self._most = (int(room.min()), int(room.max())) if len(base) else (0, 0)
+        self._at_hand = self._room if held is None else min(self._room, held)
         self._block: Array | None = None
 
     def part(self, which: Rows) -> "Cursor":
         """The same place in some of the messages."""
-        part = Cursor(self.data, self.base[which], self.stop[which], self.rules)
+        part = Cursor(self.data, self.base[which], self.stop[which], self.rules, self.held)
         part.at = self._places()[which]
         part.bad = self.bad[which]
         part.spoilt = self.spoilt and bool(part.bad.any())
@@ -106,18 +114,27 @@ class Cursor:
         return np.full(len(self.base), self.at, np.int64) if isinstance(self.at, int) else self.at
 
     def fetch(self, start: int | Rows, dtype: str, count: int = 1) -> Array:
-        """(k,) native numbers that stand at `start` in each message; (k, count) for other counts than 1."""
-        if isinstance(start, int) and self._room <= SMALL_BYTES and len(self.base) > 1:
+        """(k,) native numbers that stand at `start` in each message; (k, count) for other counts than 1.
+
+        Perhaps a view, of which the numbers do not lie side by side.
+        """
+        self.reach(start, np.dtype("uint8" if dtype == "bool" else dtype).itemsize * count)
+        if isinstance(start, int) and self._at_hand <= SMALL_BYTES and len(self.base) > 1:
             return self._from_block(start, dtype, count)
         return at_each(self.data, self.base + start, self.rules.order, dtype, count)
+
+    def reach(self, start: int | Rows, size: int | Rows) -> None:
+        """Raises: BeyondHead when `size` bytes from `start` are not at hand in every message."""
+        if self.held is not None and np.max(start + size, initial=0) > self.held:
+            raise BeyondHead
 
     def _from_block(self, start: int, dtype: str, count: int) -> Array:
         """Small messages are copied once, one below the other: their fields are then columns of a table."""
         if self._block is None:
-            self._block = _table(self.data, self.base, self._room)
+            self._block = _table(self.data, self.base, self._at_hand)
         kind: Any = _kind(dtype, self.rules.order)
-        found: Array = np.ascontiguousarray(self._block[:, start : start + kind.itemsize * count]).view(kind)
-        found = found.reshape(-1) if count == 1 else found.reshape(len(self.base), count)
+        found: Array = self._block[:, start : start + kind.itemsize * count].view(kind)
+        found = found[:, 0] if count == 1 else found
         return found != 0 if dtype == "bool" else found.astype(kind.newbyteorder("="), copy=False)
 
     def counts(self) -> int | Rows:

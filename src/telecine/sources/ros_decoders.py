@@ -27,9 +27,23 @@ class Definition:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Serialised messages: rows (k,) increasing, message i in the sizes[i] bytes of `data` (uint8) from starts[i].
+
+    held: when not None, `data` has only so many bytes of longer messages; `sizes` are the true ones.
+    """
+
+    rows: Rows
+    data: Array
+    starts: Rows
+    sizes: Rows
+    held: int | None = None
+
+
 @runtime_checkable
 class Decoder(Protocol):
-    """Reads messages of one type; message i is in the sizes[i] bytes of `data` (uint8) from starts[i]."""
+    """Reads messages of one type."""
 
     @property
     def encoding(self) -> str:
@@ -41,11 +55,15 @@ class Decoder(Protocol):
         """See `Topic.leaves`."""
         ...
 
-    def decode(self, data: Array, starts: Rows, sizes: Rows, paths: Sequence[str]) -> Answer:
-        """Columns at `paths` (all of them leaves); never raises for bad messages."""
+    def decode(self, batch: Batch, paths: Sequence[str], spans: Sequence[str] = ()) -> Answer:
+        """Columns at `paths` (all of them leaves), and where `spans` are as far as it can tell; bad messages are named.
+
+        Raises:
+            BeyondHead: it needs more than is held.
+        """
         ...
 
-    def blobs(self, data: Array, starts: Rows, sizes: Rows, path: str) -> Iterator[memoryview | str]:
+    def blobs(self, batch: Batch, path: str) -> Iterator[memoryview | str]:
         """For each message the bytes at `path`, or why they cannot be read."""
         ...
 
@@ -79,10 +97,10 @@ def _serial(definition: Definition, samples: Samples) -> Decoder:
     root = _root(definition, kinds[0], samples)
     decoders = [SerialDecoder(root, kind) for kind in kinds]
     if len(decoders) > 1 and (first := samples(1)):
-        whole = np.array([len(first[0])])
-        data = np.frombuffer(first[0], np.uint8)
+        none: Rows = np.zeros(1, np.int64)
+        batch = Batch(none, np.frombuffer(first[0], np.uint8), none, none + len(first[0]))
         for decoder in decoders:
-            if len(decoder.decode(data, np.zeros(1, np.int64), whole, ()).rows):
+            if len(decoder.decode(batch, ()).rows):
                 return decoder
     return decoders[0]
 
@@ -117,18 +135,19 @@ class SerialDecoder:
         self._root = root
         self._decode = ros_serial.decode_cdr if encoding == "cdr" else ros_serial.decode_ros1
 
-    def decode(self, data: Array, starts: Rows, sizes: Rows, paths: Sequence[str]) -> Answer:
+    def decode(self, batch: Batch, paths: Sequence[str], spans: Sequence[str] = ()) -> Answer:
         """See `Decoder.decode`."""
-        return self._decode(self._root, data, starts, sizes, Asked(frozenset(paths)))
+        asked = Asked(frozenset(paths), spans, batch.held)
+        return self._decode(self._root, batch.data, batch.starts, batch.sizes, asked)
 
-    def blobs(self, data: Array, starts: Rows, sizes: Rows, path: str) -> Iterator[memoryview | str]:
-        """See `Decoder.blobs`. Views of `data`: nothing is copied."""
-        answer = self._decode(self._root, data, starts, sizes, Asked((), (path,)))
-        raw = memoryview(np.ascontiguousarray(data).data).toreadonly()
-        first, length = answer.places[path] if len(answer.rows) else (starts, sizes)
+    def blobs(self, batch: Batch, path: str) -> Iterator[memoryview | str]:
+        """See `Decoder.blobs`. Views of the data: nothing is copied."""
+        answer = self.decode(batch, (), (path,))
+        raw = memoryview(np.ascontiguousarray(batch.data).data).toreadonly()
+        first, length = answer.places[path] if len(answer.rows) else (batch.starts, batch.sizes)
         found = {
             row: raw[a : a + n]
             for row, a, n in zip(answer.rows.tolist(), first.tolist(), length.tolist(), strict=False)
         }
-        for row in range(len(starts)):
+        for row in range(len(batch.starts)):
             yield found[row] if row in found else answer.bad[row]

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from telecine.core.recording import Array
-from telecine.core.time import Rows
+from telecine.sources.ros_decoders import Batch
 from telecine.sources.ros_messages import Column, Leaf
 from telecine.sources.ros_serial import Answer
 from telecine.sources.ros_trees import Builder, Step
@@ -46,12 +45,13 @@ class JsonDecoder:
                 leaves.append(Leaf(path, dtype, None if None in steps else 1))
         self.leaves = tuple(leaves)
 
-    def decode(self, data: Array, starts: Rows, sizes: Rows, paths: Sequence[str]) -> Answer:
+    def decode(self, batch: Batch, paths: Sequence[str], spans: Sequence[str] = ()) -> Answer:
         """See `Decoder.decode`."""
+        del spans
         asked = set(paths)
         kinds = {leaf.path: leaf for leaf in self.leaves if leaf.path in asked}
         messages, rows, bad = [], [], {}
-        for row, raw in enumerate(_raw(data, starts, sizes)):
+        for row, raw in enumerate(_raw(batch)):
             try:
                 message = json.loads(raw)
                 self._columns(kinds, [message])
@@ -71,9 +71,9 @@ class JsonDecoder:
             found[path] = builder.column()
         return found
 
-    def blobs(self, data: Array, starts: Rows, sizes: Rows, path: str) -> Iterator[memoryview | str]:
+    def blobs(self, batch: Batch, path: str) -> Iterator[memoryview | str]:
         """See `Decoder.blobs`; the base64 text is decoded."""
-        for raw in _raw(data, starts, sizes):
+        for raw in _raw(batch):
             try:
                 value = json.loads(raw)
                 for step in self._steps[path][:-1]:
@@ -84,9 +84,9 @@ class JsonDecoder:
                 yield f"not the JSON it should be: {error}"
 
 
-def _raw(data: Array, starts: Rows, sizes: Rows) -> Iterator[bytes]:
-    for start, size in zip(starts.tolist(), sizes.tolist(), strict=True):
-        yield data[start : start + size].tobytes()
+def _raw(batch: Batch) -> Iterator[bytes]:
+    for start, size in zip(batch.starts.tolist(), batch.sizes.tolist(), strict=True):
+        yield batch.data[start : start + size].tobytes()
 
 
 def _get(value: Any, name: str) -> Any:

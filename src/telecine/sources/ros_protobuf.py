@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from telecine.core.errors import SourceError
-from telecine.core.recording import Array
-from telecine.core.time import Rows
 from telecine.sources.format import MissingExtra
+from telecine.sources.ros_decoders import Batch
 from telecine.sources.ros_messages import Column, Leaf
 from telecine.sources.ros_serial import Answer
 from telecine.sources.ros_trees import Builder, Step
@@ -34,13 +33,14 @@ class ProtobufDecoder:
             leaves.append(Leaf(path, dtype, None if None in steps else 1))
         self.leaves = tuple(leaves)
 
-    def decode(self, data: Array, starts: Rows, sizes: Rows, paths: Sequence[str]) -> Answer:
+    def decode(self, batch: Batch, paths: Sequence[str], spans: Sequence[str] = ()) -> Answer:
         """See `Decoder.decode`."""
+        del spans
         builders = {
             leaf.path: Builder(leaf, self._steps[leaf.path], _get) for leaf in self.leaves if leaf.path in paths
         }
         rows, bad = [], {}
-        for row, message in enumerate(self._messages(data, starts, sizes)):
+        for row, message in enumerate(self._messages(batch)):
             if isinstance(message, str):
                 bad[row] = message
                 continue
@@ -50,9 +50,9 @@ class ProtobufDecoder:
         columns: dict[str, Column] = {path: builder.column() for path, builder in builders.items()}
         return Answer(np.array(rows, np.int64), columns if rows else {}, {}, bad)
 
-    def blobs(self, data: Array, starts: Rows, sizes: Rows, path: str) -> Iterator[memoryview | str]:
+    def blobs(self, batch: Batch, path: str) -> Iterator[memoryview | str]:
         """See `Decoder.blobs`."""
-        for message in self._messages(data, starts, sizes):
+        for message in self._messages(batch):
             value = message
             if not isinstance(value, str):
                 for step in self._steps[path][:-1]:
@@ -60,10 +60,10 @@ class ProtobufDecoder:
                 value = memoryview(bytes(value))
             yield value
 
-    def _messages(self, data: Array, starts: Rows, sizes: Rows) -> Iterator[Any]:
-        for start, size in zip(starts.tolist(), sizes.tolist(), strict=True):
+    def _messages(self, batch: Batch) -> Iterator[Any]:
+        for start, size in zip(batch.starts.tolist(), batch.sizes.tolist(), strict=True):
             try:
-                yield self._message.FromString(data[start : start + size].tobytes())
+                yield self._message.FromString(batch.data[start : start + size].tobytes())
             except self._error as error:
                 yield f"not a whole {self._message.DESCRIPTOR.full_name}: {error}"
 

@@ -33,16 +33,20 @@ Span = tuple[Rows, Rows]
 
 @dataclass(slots=True)
 class Asked:
-    """Which leaves to give as columns, which bytes fields as places in the buffer, and what was found."""
+    """Which leaves to give as columns, which bytes fields as places in the buffer, and what was found.
+
+    held: how many bytes of each message are in the buffer, where that may be less than all.
+    """
 
     columns: Collection[str]
     spans: Collection[str] = ()
+    held: int | None = None
     found: dict[str, Column] = field(default_factory=dict)
     places: dict[str, Span] = field(default_factory=dict)
 
     def again(self) -> "Asked":
         """The same question, nothing found yet."""
-        return Asked(self.columns, self.spans)
+        return Asked(self.columns, self.spans, self.held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ def decode_ros1(root: Struct, data: Numbers, starts: Rows, sizes: Rows, asked: A
     """Messages of ROS 1, message i in the sizes[i] bytes of `data` (uint8) from starts[i]."""
     if not len(starts):
         return _answer(Cursor(data, starts, starts, ROS1), asked, starts)
-    cursor = Cursor(data, starts, starts + sizes, ROS1)
+    cursor = Cursor(data, starts, starts + sizes, ROS1, asked.held)
     _read(cursor, root, "", asked)
     cursor.mark(cursor.at < sizes, "it is longer than its type")
     return _answer(cursor, asked, np.arange(len(starts)))
@@ -113,7 +117,8 @@ def _run(root: Struct, data: Numbers, where: Where, rules: Rules, asked: Asked) 
     starts, sizes, which = where
     if len(which) < len(starts):
         starts, sizes = starts[which], sizes[which]
-    cursor = Cursor(data, starts + HEADER_BYTES, starts + sizes, rules)
+    held = None if asked.held is None else asked.held - HEADER_BYTES
+    cursor = Cursor(data, starts + HEADER_BYTES, starts + sizes, rules, held)
     _read(cursor, root, "", asked)
     return cursor
 
@@ -181,6 +186,7 @@ def _read_numbers(cursor: Cursor, item: Number, size: int | None, path: str, ask
     if isinstance(counts, int) and not cursor.spoilt:
         values: Numbers = cursor.fetch(start, item.dtype, counts).reshape(-1)
     else:
+        cursor.reach(start, each * item.width)
         places = spread(cursor.base + start, each, item.width)
         values = at_each(cursor.data, places, cursor.rules.order, item.dtype)
     asked.found[path] = nested(Column(values), each)
@@ -193,7 +199,9 @@ def _read_text(cursor: Cursor, path: str, asked: Asked) -> None:
         if isinstance(sizes, int) and isinstance(start, int):
             asked.found[path] = _texts_of_one_size(cursor.fetch(start, "uint8", sizes), sizes, cursor.rules)
         else:
-            asked.found[path] = _texts(cursor, cursor.base + start, np.where(cursor.bad, 0, sizes))
+            sizes = np.where(cursor.bad, 0, sizes)
+            cursor.reach(start, sizes)
+            asked.found[path] = _texts(cursor, cursor.base + start, sizes)
 
 
 def _texts(cursor: Cursor, places: Rows, sizes: Rows) -> Column:
@@ -255,8 +263,9 @@ def _read_items(cursor: Cursor, node: Array, path: str, asked: Asked) -> None:
         return
     for leaf in leaves(node.item, path):
         if leaf.path in asked.columns:
-            none = empty(leaf)
-            asked.found[leaf.path] = replace(none, bounds=(np.zeros(len(each) + 1, np.int64), *none.bounds[1:]))
+            none, inner = empty(leaf), leaf.path.removeprefix(path).count("[]")
+            within = none.bounds[len(none.bounds) - inner :]
+            asked.found[leaf.path] = replace(none, bounds=(np.zeros(len(each) + 1, np.int64), *within))
 
 
 def _gather(cursor: Cursor, parts: list[dict[str, Column]], owners: list[Rows], asked: Asked) -> None:
@@ -290,7 +299,8 @@ def _same_texts(cursor: Cursor, count: int, path: str, asked: Asked) -> bool:
 def _texts_of_first(cursor: Cursor, at: int, count: int) -> tuple[int, list[str]]:
     """(offset behind, texts) of the texts of the first message, as far as they are within it."""
     rules, texts = cursor.rules, []
-    raw = memoryview(cursor.data.data)[int(cursor.base[0]) : int(cursor.stop[0])]
+    stop = int(cursor.stop[0]) if cursor.held is None else min(int(cursor.stop[0]), int(cursor.base[0]) + cursor.held)
+    raw = memoryview(cursor.data.data)[int(cursor.base[0]) : stop]
     length = struct.Struct(f"{rules.order}I")
     for _ in range(count):
         at = (at + 3) & -4 if rules.aligned else at
@@ -318,6 +328,7 @@ def _alike(cursor: Cursor, node: Array, counts: Rows, wanted: tuple[str, Asked])
     found = {}
     for leaf, number, offset, count in layout:
         if leaf in asked.columns:
+            cursor.reach(start - cursor.base, counts * size)
             places = spread(start + offset - phase, counts, size)
             values = Column(at_each(cursor.data, places, cursor.rules.order, number.dtype, count).reshape(-1))
             found[leaf] = (

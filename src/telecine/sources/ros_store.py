@@ -12,28 +12,26 @@ from typing import Protocol
 import numpy as np
 
 from telecine.core.errors import SourceError
-from telecine.core.recording import Array
 from telecine.core.time import Rows, Times
 from telecine.sources.compressed import ZSTD_MAGIC, expand
 from telecine.sources.format import MissingExtra
-from telecine.sources.ros_columns import concatenated, empty
-from telecine.sources.ros_cursor import at_each
-from telecine.sources.ros_decoders import Decoder, Definition, decoder_of
+from telecine.sources.ros_columns import Joined
+from telecine.sources.ros_cursor import BeyondHead, at_each
+from telecine.sources.ros_decoders import Batch, Decoder, Definition, decoder_of
 from telecine.sources.ros_messages import (
     LOG_TIME,
     Attachment,
-    Column,
     Contents,
     Decoded,
-    Failure,
     Leaf,
     MessageClock,
     Topic,
 )
+from telecine.sources.ros_survey import Survey, byte_fields, plain_fields, survey_of
 from telecine.sources.ros_types import type_name
 
 KEEP_BYTES = 64 << 20
-"""Expanded chunks are kept while those of a file total at most this; beyond that they are expanded each time."""
+"""Chunks that are read a second time are kept where those of a file total at most this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +42,6 @@ class Channel:
     topic: str
     definition: Definition
     latched: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Serialised messages: rows (k,) increasing, message i in the sizes[i] bytes of `data` (uint8) from starts[i]."""
-
-    rows: Rows
-    data: Array
-    starts: Rows
-    sizes: Rows
-
-    def part(self, which: Rows) -> "Batch":
-        """Some of the messages."""
-        return Batch(self.rows[which], self.data, self.starts[which], self.sizes[which])
 
 
 class Store(Protocol):
@@ -85,6 +69,10 @@ class Store(Protocol):
         """
         ...
 
+    def heads(self, keys: Sequence[int]) -> Iterator[Batch]:
+        """All messages, the large ones perhaps only up to `Batch.held`, where that is cheaper than `batches`."""
+        ...
+
     def close(self) -> None:
         """Let go of the file."""
         ...
@@ -104,6 +92,7 @@ class StoredTopic:
         self.type = type_name(channel.definition.name)
         self._definition = channel.definition
         self._parts = parts
+        self._surveyed: Survey | None = None
 
     @property
     def encoding(self) -> str:
@@ -153,20 +142,21 @@ class StoredTopic:
     def read(self, paths: Sequence[str], rows: Rows | None = None) -> Decoded:
         """See `Topic.read`."""
         decoder = self._checked(paths)
-        found: list[Mapping[str, Column]] = []
-        good: list[Rows] = [np.zeros(0, np.int64)]
-        failures: list[Failure] = []
+        if byte_fields(decoder.leaves) and set(paths).issubset(plain_fields(decoder.leaves)):
+            if self._surveyed is None and rows is None:
+                self._surveyed = survey_of(decoder, self._all, self.count)
+            if self._surveyed is not None:
+                return self._surveyed.part(paths, rows)
+        joined = Joined(
+            [leaf for leaf in decoder.leaves if leaf.path in paths], self.count if rows is None else len(rows)
+        )
         for batch in self._batches(rows):
-            answer = decoder.decode(batch.data, batch.starts, batch.sizes, paths)
-            if len(answer.rows):
-                found.append(answer.columns)
-                good.append(batch.rows[answer.rows])
-            failures += [Failure(int(batch.rows[place]), why) for place, why in answer.bad.items()]
-        columns = {leaf.path: empty(leaf) for leaf in decoder.leaves if leaf.path in paths}
-        if found:
-            columns = {path: concatenated([one[path] for one in found]) for path in columns}
-        failures.sort(key=lambda failure: failure.row)
-        return Decoded(np.concatenate(good), columns, tuple(failures))
+            answer = decoder.decode(batch, paths)
+            joined.add(batch.rows, answer.columns, answer.rows, answer.bad)
+        return joined.decoded()
+
+    def _all(self, heads: bool) -> Iterator[Batch]:
+        return self._batches(None, heads=heads)
 
     def blobs(self, path: str, rows: Rows) -> Iterator[memoryview]:
         """See `Topic.blobs`."""
@@ -174,8 +164,10 @@ class StoredTopic:
         asked = np.asarray(rows, np.int64)
         different, repeats = np.unique(asked, return_counts=True)
         repeated = iter(repeats.tolist())
+        survey = self._surveyed
+        known = survey is not None and path in survey.spans
         for batch in self._batches(different):
-            blobs = decoder.blobs(batch.data, batch.starts, batch.sizes, path)
+            blobs = survey.blobs(batch, path) if survey is not None and known else decoder.blobs(batch, path)
             for row, blob in zip(batch.rows.tolist(), blobs, strict=True):
                 if isinstance(blob, str):
                     raise SourceError(f"{self.name}: message {row} cannot be read: {blob}")
@@ -191,13 +183,14 @@ class StoredTopic:
                 raise SourceError(f"{self.name}: its messages ({self.type}) have no field {path!r}")
         return self._decoder
 
-    def _batches(self, rows: Rows | None) -> Iterator[Batch]:
+    def _batches(self, rows: Rows | None, heads: bool = False) -> Iterator[Batch]:
         """Batches of all parts, with rows of the whole topic."""
         first = 0
         for part, count in zip(self._parts, self._counts, strict=True):
             mine = None if rows is None else rows[(rows >= first) & (rows < first + count)] - first
             if mine is None or len(mine):
-                for batch in part.store.batches(part.keys, mine):
+                store = part.store
+                for batch in store.heads(part.keys) if heads else store.batches(part.keys, mine):
                     yield _unpacked(replace(batch, rows=batch.rows + first), self._definition.encoding)
             first += count
 
@@ -209,6 +202,8 @@ def _unpacked(batch: Batch, encoding: str) -> Batch:
     packed = (batch.sizes > 4) & (at_each(batch.data, batch.starts, ">", "uint32") == int.from_bytes(ZSTD_MAGIC))
     if not packed.any():
         return batch
+    if batch.held is not None:
+        raise BeyondHead
     found = []
     for start, size, one in zip(batch.starts.tolist(), batch.sizes.tolist(), packed.tolist(), strict=True):
         raw = batch.data[start : start + size].tobytes()

@@ -11,9 +11,9 @@ from telecine.core.time import Rows, Times
 from telecine.sources.chunk_file import ChunkFile
 from telecine.sources.ends import CUT_FIX
 from telecine.sources.format import MissingExtra
-from telecine.sources.ros_decoders import Definition
+from telecine.sources.ros_decoders import Batch, Definition
 from telecine.sources.ros_messages import MessageClock
-from telecine.sources.ros_store import Batch, Channel
+from telecine.sources.ros_store import Channel
 from telecine.sources.rosbag_records import Block, Layout, scan
 
 
@@ -23,7 +23,7 @@ class BagStore:
     def __init__(self, file: IO[bytes], layout: Layout, label: str, recover: bool) -> None:
         self.label = label
         self.lost: list[str] = []
-        self._file, self._layout, self._recover = ChunkFile(file, label), layout, recover
+        self._file, self._layout, self._recover = ChunkFile(file, label, layout.blocks), layout, recover
         for block in layout.blocks:
             self._scan(block)
         unknown = {key for block in layout.blocks for key in block.entries} - layout.connections.keys()
@@ -55,6 +55,10 @@ class BagStore:
             if len(mine):
                 yield Batch(mine + first, self._file.expanded(block), table[mine, 1], table[mine, 2])
             first += len(table)
+
+    def heads(self, keys: Sequence[int]) -> Iterator[Batch]:
+        """See `Store.heads`."""
+        return self.batches(keys, None)
 
     def close(self) -> None:
         """Close the file; what was read stays."""

@@ -1,0 +1,106 @@
+"""Cameras and joints out of one pass over a file: the beginnings of messages say the same as the messages."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from support.mcap import START_NS, Said, coded_picture, header, joints, make, text, write_mcap
+from telecine import sources
+from telecine.sources import chunk_file, mcap, mcap_store
+from telecine.sources.mcap_records import walk
+
+pytestmark = pytest.mark.usefixtures("mcap")
+COUNT = 200
+
+
+def cloud(i: int, stamp_ns: int) -> Any:
+    """PointCloud2: what its `is_dense` says stands behind the bytes."""
+    fields = [make("sensor_msgs/msg/PointField", name, 4 * k, 7, 1) for k, name in enumerate("xyz")]
+    points = np.full(12 * 500, i, np.uint8)
+    return make("sensor_msgs/msg/PointCloud2", header(stamp_ns), 1, 500, fields, False, 12, 6000, points, i % 3 == 0)
+
+
+def write(path: Path, **options: Any) -> Path:
+    said = []
+    for i in range(COUNT):
+        stamp = START_NS + i * 10_000_000
+
+        def add(topic: str, kind: str, value: Any, stamp: int = stamp) -> None:
+            said.append(Said(topic, kind, value, stamp + 1000, stamp))
+
+        add("/joints", "sensor_msgs/msg/JointState", joints(i, stamp))
+        add("/cloud", "sensor_msgs/msg/PointCloud2", cloud(i, stamp))
+        add("/words", "std_msgs/msg/String", text("long " * (i % 3) * 1000 + str(i)))
+        for name in ("left", "right"):
+            data = b"\xff\xd8\xff\xe0" + i.to_bytes(4, "little") * (50 if i % 20 else 2000)
+            add(f"/{name}", "sensor_msgs/msg/CompressedImage", coded_picture(stamp, data, "jpeg"))
+    return write_mcap(path, said, **options)
+
+
+def check(path: Path) -> None:
+    """Everything is what was written, asked for in the order in which a conversion asks."""
+    contents = mcap.contents(str(path), False)
+    topics = {topic.name: topic for topic in contents.topics}
+    stamps = START_NS + np.arange(COUNT) * 10_000_000
+    for topic in (topics[name] for name in ("/left", "/right", "/cloud", "/joints")):
+        seen = topic.read(["header.stamp.sec", "header.stamp.nanosec"])
+        assert (seen.rows.tolist(), seen.failures) == (list(range(COUNT)), ())
+        sec, nanosec = (column.values.astype(np.int64) for column in seen.columns.values())
+        assert (sec * 10**9 + nanosec == stamps).all()
+        assert (topic.times("publish_time") == stamps).all()
+        assert (topic.times("log_time") == stamps + 1000).all()
+    assert topics["/cloud"].read(["is_dense"]).columns["is_dense"].values.tolist() == [i % 3 == 0 for i in range(COUNT)]
+    some = np.array([3, 40, 41, 199])
+    assert topics["/cloud"].read(["is_dense"], some).rows.tolist() == some.tolist()
+    assert topics["/cloud"].read(["fields[].name"]).columns["fields[].name"].strings() == list("xyz") * COUNT
+    positions = topics["/joints"].read(["position[]"]).columns["position[]"].table()
+    assert positions is not None
+    np.testing.assert_allclose(positions[:, 1], 1 + np.arange(COUNT) / 10)
+    said = topics["/words"].read(["data"]).columns["data"].strings()
+    assert said == ["long " * (i % 3) * 1000 + str(i) for i in range(COUNT)]
+    for name in ("/left", "/right"):
+        blobs = [bytes(blob) for blob in topics[name].blobs("data[]", np.arange(COUNT))]
+        assert [int.from_bytes(blob[4:8], "little") for blob in blobs] == list(range(COUNT))
+        assert {len(blob) for blob in blobs} == {204, 8004}
+    assert [bytes(b)[0] for b in topics["/cloud"].blobs("data[]", some)] == some.tolist()
+    contents.close()
+
+
+@pytest.mark.parametrize("room", [128 << 20, 20_000, 0])
+@pytest.mark.parametrize("chunked", [True, False])
+def test_beginnings_say_what_the_messages_say_however_much_is_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int, chunked: bool
+) -> None:
+    monkeypatch.setattr(mcap_store, "HEADS_BYTES", room)
+    check(write(tmp_path / "a.mcap", use_chunking=chunked, chunk_size=50_000))
+
+
+def test_stamps_of_all_streams_take_one_pass_and_each_camera_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunk_file, "KEEP_BYTES", 0)
+    expanded = []
+    expand = chunk_file.expand
+
+    def counted(kind: str, raw: Any, size: int | None, **more: Any) -> bytes:
+        expanded.append(size)
+        return expand(kind, raw, size, **more)
+
+    monkeypatch.setattr(chunk_file, "expand", counted)
+    path = write(tmp_path / "a.mcap", chunk_size=50_000)
+    with path.open("rb") as file:
+        chunks = len(walk(file, path.stat().st_size).blocks)
+    assert chunks > 20
+    (ref,) = sources.find([str(path)]).refs
+    with sources.open(ref) as recording:
+        at_opening = len(expanded)
+        cameras = [recording.streams[name] for name in ("/left", "/right")]
+        for stream in (*cameras, recording.streams["/joints:position"]):
+            assert len(stream.times("capture_time")) == COUNT
+        assert len(expanded) - at_opening <= chunks
+        for done, camera in enumerate(cameras, 1):
+            assert camera.kind == "image"
+            assert sum(1 for _ in camera.take(np.arange(COUNT), "capture_time")) == COUNT
+            assert len(expanded) - at_opening <= chunks * (1 + done)
