@@ -263,7 +263,7 @@ def messages(place: Place) -> list[Row]:
     rows = []
     for what, path, goal in (
         ("400,000 messages on 4 topics (70 MB, zstd)", state, 4.0),
-        ("3 JPEG cameras and joints (310 MB, zstd), topic by topic", camera, 2.0),
+        ("3 JPEG cameras and joints (310 MB, zstd), stamps, then camera by camera", camera, 2.0),
     ):
         took = {
             name: messages_read(place, name, path) for name in ("bare", "checked", "telecine", "mcap_ros2", "rosbags")
