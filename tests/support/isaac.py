@@ -28,9 +28,9 @@ def episode(steps=6, *, camera=True, start=0.0, **more):
 class Env:
     """`envs` environments; every recorder manager of `make` records the same steps."""
 
-    def __init__(self, torch, managers, *, envs=2, flat=False, cameras=True):
+    def __init__(self, torch, managers, *, envs=2, flat=False, cameras=True, length=12):
         self.torch, self.num_envs, self.device, self.step_dt = torch, envs, "cpu", 0.05
-        self.flat, self.cameras = flat, cameras
+        self.flat, self.cameras, self.length = flat, cameras, length
         self.generator = torch.Generator().manual_seed(7)
         self.termination_manager = Namespace(active_terms=["success"], get_term=lambda _: self.success)
         self.action_manager = Namespace(action=torch.zeros(envs, 7), active_terms=["arm"], get_term=lambda _: self._arm)
@@ -77,7 +77,7 @@ class Env:
         self.obs_buf = self.observe()
 
     def step(self, succeed_at):
-        """`succeed_at`: (envs,) step at which each succeeds; all end after 12 steps."""
+        """`succeed_at`: (envs,) step at which each succeeds; all end after `length` steps."""
         torch = self.torch
         self.action_manager.action = torch.rand(self.num_envs, 7, generator=self.generator)
         self.each(lambda m: m.record_pre_step())
@@ -87,7 +87,7 @@ class Env:
         self.success = self.step_count >= succeed_at
         self.obs_buf = self.observe()
         self.each(lambda m: m.record_post_step())
-        done = (self.success | (self.step_count >= 12)).nonzero().squeeze(-1)
+        done = (self.success | (self.step_count >= self.length)).nonzero().squeeze(-1)
         if len(done):
             self.reset(done)
 

@@ -1,13 +1,12 @@
 """The cameras of one episode that leave Isaac Lab's memory while it runs."""
 
 import shutil
-from fractions import Fraction
 from pathlib import Path
 
 from telecine.core.naming import camera_name
 from telecine.core.plan import IMAGES
 from telecine.core.recording import Array
-from telecine.core.time import Grid
+from telecine.core.time import SECOND
 from telecine.record.episode import LiveEpisode
 from telecine.record.isaac_episode import Settings, rgb_of
 from telecine.video.presets import wish
@@ -23,15 +22,14 @@ class Streamed:
         self.names: dict[str, tuple[str, ...]] = {}
         self.live = LiveEpisode(task, folder, wish(settings.preset), fps, self.names)  # type: ignore[arg-type]
         self.paths: set[str] = set()
-        self._folder, self._settings, self._fps = folder, settings, Fraction(fps)
+        self._folder, self._settings, self._fps = folder, settings, fps
         self._taken: dict[str, int] = {}
 
     def add(self, path: str, picture: Array) -> None:
         """Take the next picture of a camera; waits while its encoder is behind. Raises: VideoError."""
         key = IMAGES + self._settings.cameras.get(path, camera_name(path.rpartition("/")[2]))
         number = self._taken.get(key, 0)
-        time_ns = int(Grid(0, number + 1, self._fps).ticks()[-1])
-        self.live.add(time_ns, {key: rgb_of(picture)})
+        self.live.add((2 * number * SECOND + self._fps) // (2 * self._fps), {key: rgb_of(picture)})
         self._taken[key] = number + 1
         self.paths.add(path)
 
