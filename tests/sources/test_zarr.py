@@ -1,5 +1,7 @@
 """Replay buffers of Diffusion Policy and UMI."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,9 +9,13 @@ from support import hdf5 as make
 from support.hdf5 import patch_colours
 from telecine import sources
 from telecine.core.errors import SourceError
+from telecine.core.plan import make_plan
 from telecine.core.propose import propose
+from telecine.dataset.reader import Dataset
 from telecine.inspect import inspect_many
+from telecine.pipeline import convert
 from telecine.testing import SourceContract
+from telecine.video.read import decode_at
 
 
 @pytest.fixture
@@ -94,6 +100,29 @@ def test_without_zarr_the_extra_is_named(umi, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "zarr", None)
     with pytest.raises(SourceError, match=r"telecine\[zarr\]"):
         sources.find([umi])
+
+
+SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "hdf5"
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="outside this repository: recordings of other projects")
+@pytest.mark.parametrize("name", ["diffusion_policy_ReplayBuffer/pusht_style.zarr",
+                                  "diffusion_policy_ReplayBuffer/real_style_jpeg2k.zarr",
+                                  "umi_ReplayBuffer/dataset.zarr.zip"])  # fmt: skip
+def test_every_sample_is_named_once_converts_and_keeps_its_colours(zarr, tmp_path, name):
+    assert {ref.format for ref in sources.find([SAMPLES / name]).refs} == {"zarr"}
+    proposal = propose(inspect_many([SAMPLES / name]).recordings)
+    body = {"task": "lift it", **proposal.body}
+    if body["clock"]["timeline"] == "step":
+        body |= {"clock": {"timeline": "step", "rate": "10"}, "fps": 10}
+    report = convert([SAMPLES / name], tmp_path / "out", make_plan(body))
+    assert report.ok, [str(r.reason) for r in report.rejected] + [str(f) for f in report.findings]
+    dataset = Dataset(tmp_path / "out")
+    assert dataset.cameras
+    for key in dataset.cameras:
+        path, frame = dataset.frame(key, 0, 3)
+        ((_, rgb),) = decode_at(str(path), [frame])
+        assert patch_colours(rgb) == [0, 1, 2], key
 
 
 class TestZarr(SourceContract):
