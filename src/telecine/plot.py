@@ -58,7 +58,7 @@ def _draw(dataset: Dataset | OldDataset, number: int, path: Path) -> bool:
         axis.tick_params(labelsize=6)
         if element == 0:
             axis.legend(fontsize=6)
-    figure.suptitle(f"episode {number}: {', '.join(dataset.episodes[number].tasks)}", fontsize=10)
+    figure.suptitle(f"episode {number}: {', '.join(dataset.episodes[number].tasks)}; over seconds", fontsize=10)
     figure.savefig(path, dpi=100)
     return True
 
@@ -69,4 +69,8 @@ def _figure(width: int) -> Any:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise DatasetError("drawing curves needs: pip install 'telecine[plot]'") from error
-    return Figure(figsize=(10, 1 + 1.6 * -(-width // 2)), layout="constrained")
+    rows = -(-width // 2)
+    height = 1 + 1.6 * rows  # inches; margins are in inches too. Matplotlib's own layout takes as long as the drawing.
+    figure = Figure(figsize=(10, height))
+    figure.subplots_adjust(0.06, 0.3 / height, 0.98, 1 - 0.6 / height, wspace=0.12, hspace=0.4)
+    return figure
