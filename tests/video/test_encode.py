@@ -1,5 +1,9 @@
 """What is encoded is every picture, in order, in its colours, with a keyframe where a clip begins."""
 
+import os
+import subprocess
+import sys
+
 import av
 import numpy as np
 import pytest
@@ -273,7 +277,21 @@ def test_errors_of_the_source_pass_through(tmp_path):
         encode(source(), wish("train"), FPS, count=5, key="front", path=str(tmp_path / "clip"), why="a test")
 
 
-def test_svt_prints_nothing(tmp_path, capfd):
-    encoded(numbered(3), wish("lerobot"), tmp_path / "clip")
-    encoded(numbered(3), wish("train", "hevc"), tmp_path / "clip2")
-    assert capfd.readouterr() == ("", "")
+def test_encoders_print_nothing(tmp_path):
+    # In a process of its own: SVT-AV1 looks at its variable once, and another test may have used it before.
+    code = f"""
+import sys
+from telecine.video.decode import raw_frame
+from telecine.core.recording import Picture
+from telecine.video.encode import encode
+from telecine.video.presets import wish
+black = Picture(bytes({SIZE[0] * SIZE[1] * 3}), "rgb24", *{SIZE})
+for name, want in (("av1", wish("lerobot")), ("hevc", wish("train", "hevc"))):
+    clip = encode([raw_frame(black)] * 3, want, 30, path=sys.argv[1] + name, count=3, key="k", why="")
+    assert clip.frames == 3
+"""
+    quiet = {name: value for name, value in os.environ.items() if name != "SVT_LOG"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "clip")], capture_output=True, text=True, env=quiet
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
