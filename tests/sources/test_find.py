@@ -1,5 +1,7 @@
 """Finding recordings: order, damage, strangers and third-party formats. No format library needed."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -36,12 +38,33 @@ class Plain:
         return Recording(ref, {})
 
 
+PLAIN = Plain()
+
+
 @pytest.fixture(autouse=True)
 def plain(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(sources, "_OURS", (*sources._OURS, Plain()))
-    sources.formats.cache_clear()
+    point = EntryPoint("plain", f"{__name__}:PLAIN", "telecine.sources")
+    monkeypatch.setattr(sources, "entry_points", lambda group: [point])
+    sources._theirs.cache_clear()
     yield
-    sources.formats.cache_clear()
+    sources._theirs.cache_clear()
+
+
+def test_the_table_says_what_each_format_says_of_itself() -> None:
+    ours = {name: sources.formats()[name] for name in sources._SUFFIXES}
+    assert {name: (form.NAME, form.SUFFIXES) for name, form in ours.items()} == {
+        name: (name, suffixes) for name, suffixes in sources._SUFFIXES.items()
+    }
+
+
+def test_a_recording_is_found_and_opened_without_importing_other_formats(tmp_path: Path) -> None:
+    (tmp_path / "1.rrd").write_bytes(b"RRF2" + bytes(4))
+    code = (
+        "import sys; from telecine import sources; claims = sources.claimed([sys.argv[1]]); "
+        "print([c.format for c in claims], [n for n in sources._SUFFIXES if f'telecine.sources.{n}' in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout == "['rrd'] ['rrd']\n"
 
 
 def write(folder: Path, *files: str, content: str = "PLAIN a") -> None:
@@ -158,6 +181,12 @@ def test_a_format_of_another_package_is_found(tmp_path: Path, monkeypatch: pytes
     assert [ref.format for ref in sources.find([tmp_path]).refs] == ["their"]
 
 
+def test_a_format_of_another_package_takes_no_name_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint("mine", f"{__name__}:USURPER", "telecine.sources")
+    monkeypatch.setattr(sources, "entry_points", lambda group: [point])
+    assert sources.formats()["rrd"].SUFFIXES == (".rrd",)
+
+
 def test_a_format_of_another_package_that_does_not_load_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     point = EntryPoint("their", "no_such_module_anywhere:X", "telecine.sources")
     monkeypatch.setattr(sources, "entry_points", lambda group: [point])
@@ -179,9 +208,14 @@ class _Theirs(Plain):
 THEIRS = _Theirs()
 
 
-def test_without_rerun_sdk_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
+class _Usurper(Plain):
+    NAME = "rrd"
 
+
+USURPER = _Usurper()
+
+
+def test_without_rerun_sdk_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("rerun", "rerun.chunk", "rerun.experimental", "rerun_bindings"):
         monkeypatch.setitem(sys.modules, module, None)
     (tmp_path / "a.rrd").write_bytes(b"RRF2\0\0\0\0\1\2\0\0" + b"\2" + b"\0" * 15)
@@ -190,8 +224,6 @@ def test_without_rerun_sdk_the_extra_is_named(tmp_path: Path, monkeypatch: pytes
 
 
 def test_without_the_catalog_client_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
     monkeypatch.setitem(sys.modules, "datafusion", None)
     with pytest.raises(MissingExtra, match=r"pip install 'telecine\[catalog\]'"):
         sources.find(["rerun+http://127.0.0.1:1/dataset/x"])

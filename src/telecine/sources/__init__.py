@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import cast
@@ -17,7 +18,6 @@ from typing import cast
 from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
 from telecine.core.recording import Recording, Ref
-from telecine.sources import catalog, hdf5, lerobot, mcap, robosandbox, rosbag, rosbag2, rrd, zarr
 from telecine.sources.format import Format, Found, MissingExtra
 
 __all__ = [
@@ -34,21 +34,49 @@ __all__ = [
     "unreadable",
 ]
 
-_OURS: tuple[Format, ...] = (rrd, catalog, mcap, rosbag, rosbag2, robosandbox, hdf5, zarr, lerobot)
+_SUFFIXES: Mapping[str, tuple[str, ...]] = {
+    "rrd": (".rrd",),
+    "catalog": (),
+    "mcap": (".mcap", ".mcap.zstd"),
+    "rosbag": (".bag",),
+    "rosbag2": (".db3", ".db3.zstd"),
+    "robosandbox": ("events.jsonl",),
+    "hdf5": (".hdf5", ".h5"),
+    "zarr": (".zarr", ".zarr.zip"),
+    "lerobot": (),
+}
+"""Our formats, each the name of its module here, and the suffixes that it states: those that a file's name speaks
+for are asked first, and the modules of the others are not even imported when they are right."""
+_FOLDERS = {"rosbag2": ("metadata.yaml",), "zarr": (".zgroup", "zarr.json"), "lerobot": ("meta",)}
+"""Which of our formats claim folders, and what must be in such a folder for them to be asked."""
 _ENTRY_POINTS = "telecine.sources"
 
 
-@cache
 def formats() -> Mapping[str, Format]:
     """Every format by name: ours, then those that other packages publish as entry points."""
-    table = {form.NAME: form for form in _OURS}
+    return {**{name: _ours(name) for name in _SUFFIXES}, **_theirs()}
+
+
+@cache
+def _ours(name: str) -> Format:
+    return cast("Format", import_module(f"{__name__}.{name}"))
+
+
+@cache
+def _theirs() -> Mapping[str, Format]:
+    table: dict[str, Format] = {}
     for point in sorted(entry_points(group=_ENTRY_POINTS), key=lambda p: p.name):
         try:
             theirs = cast("Format", point.load())
         except (ImportError, AttributeError) as error:
             raise SourceError(f"the source {point.name!r} ({point.value}) cannot be loaded: {error}") from error
-        table.setdefault(theirs.NAME, theirs)
+        if theirs.NAME not in _SUFFIXES:
+            table.setdefault(theirs.NAME, theirs)
     return table
+
+
+def _named(name: str) -> Format | None:
+    return _ours(name) if name in _SUFFIXES else _theirs().get(name)
 
 
 def find(paths: Sequence[str | os.PathLike[str]], *, recover: bool = False, token: str | None = None) -> Found:
@@ -78,8 +106,10 @@ def claimed(paths: Iterable[str | os.PathLike[str]]) -> list[Claim]:
 
 def index(claim: Claim, *, recover: bool = False, token: str | None = None) -> Found:
     """What is in one file. Raises: MissingExtra."""
+    form = _named(claim.format)
+    assert form is not None
     try:
-        return formats()[claim.format].index(claim.path, recover=recover, token=token)
+        return form.index(claim.path, recover=recover, token=token)
     except MissingExtra:
         raise
     except SourceError as error:
@@ -113,7 +143,7 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     Raises:
         SourceError: it cannot be read (any more), or no format has that name.
     """
-    form = formats().get(ref.format)
+    form = _named(ref.format)
     if form is None:
         raise SourceError(f"{ref.label}: no format {ref.format!r}; known: {', '.join(sorted(formats()))}")
     return form.open(ref)
@@ -165,10 +195,15 @@ def _files_below(folder: str) -> Iterator[str]:
 
 def _is_one_recording(folder: str) -> bool:
     """True for a folder that is a recording, or a set of them, as a whole."""
-    return any(_claims(form, folder) for form in formats().values())
+    likely = [name for name, inside in _FOLDERS.items() if any(os.path.lexists(f"{folder}/{part}") for part in inside)]
+    return any(_claims(form, folder) for form in (*map(_ours, likely), *_theirs().values()))
 
 
 def _format_of(place: str, asked_for: bool) -> Format | None:
+    likely = [name for name, suffixes in _SUFFIXES.items() if place.lower().endswith(suffixes)]
+    for name in likely:
+        if _claims(_ours(name), place):
+            return _ours(name)
     table = formats().values()
     for form in table:
         if _claims(form, place):
