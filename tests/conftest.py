@@ -8,6 +8,7 @@ whose reason starts with OUTSIDE: something that pip cannot install.
 import importlib
 import importlib.util
 import os
+import signal
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -26,6 +27,10 @@ REQUIRE_ALL = os.environ.get("TELECINE_TESTS_REQUIRE") == "all"
 # A busy machine is no reason to fail.
 settings.register_profile("telecine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("telecine")
+
+# Shells start background jobs deaf to Ctrl-C, and all that those start; tests of stopping send just that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_configure(config: pytest.Config) -> None:
