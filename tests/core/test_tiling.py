@@ -107,6 +107,11 @@ def test_episodes_the_metadata_forgot_follow_the_last_one_it_knows():
     assert spans(place_pictures([10, 5, 7, 3], [15, 10], told)) == [(0, 0, 10), (0, 10, 5), (1, 0, 7), (1, 7, 3)]
 
 
+def test_pictures_that_the_metadata_counted_wrongly_are_not_given_again():
+    placed = place_pictures([1, 1], [1, 1], [None, Told(0, 0, 0)])
+    assert spans(placed) == [(1, 0, 1), (0, 0, 1)]
+
+
 def test_rows_written_before_their_video_have_no_pictures():
     placed = place_pictures([10, 5, 7], [15], [None] * 3)
     assert spans(placed) == [(0, 0, 10), (0, 10, 5), None]

@@ -50,8 +50,8 @@ def place_pictures(lengths: Sequence[int], frames: Sequence[int], told: Sequence
         group.sort(key=lambda pair: (pair[0].first, pair[1]))
         placed |= _in_file([lengths[i] for _, i in group], [t for t, _ in group], frames[file], [i for _, i in group])
     silent = [i for i, told_ in enumerate(told) if told_ is None]
-    ends = [(t.file, t.first + t.count) for t in told if t is not None and 0 <= t.file < len(frames)]
-    start = max(ends, default=(0, 0))
+    taken = [t for t in [*told, *placed.values()] if isinstance(t, Told | Found) and 0 <= t.file < len(frames)]
+    start = max(((t.file, max(0, t.first + t.count)) for t in taken), default=(0, 0))
     rest = [max(0, n - start[1]) if f == start[0] else n for f, n in enumerate(frames) if f >= start[0]]
     for i, found in zip(silent, _tiled([lengths[i] for i in silent], rest), strict=True):
         if isinstance(found, Found):
