@@ -26,6 +26,7 @@ REQUIRE_ALL = os.environ.get("TELECINE_TESTS_REQUIRE") == "all"
 
 # A busy machine is no reason to fail.
 settings.register_profile("telecine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("gate", settings.get_profile("telecine"), derandomize=True)
 settings.load_profile("telecine")
 
 # Shells start background jobs deaf to Ctrl-C, and all that those start; tests of stopping send just that.

@@ -114,6 +114,14 @@ def test_the_chosen_phase_gives_each_frame_of_a_jittered_camera_its_own_tick(fps
     assert np.all(np.diff(rows) == 1)
 
 
+def test_a_camera_that_is_early_or_late_but_never_in_time_gets_each_frame_its_own_tick():
+    ticks = Grid(0, 60, Fraction(100)).ticks()
+    times = ticks + 3_750_000 * np.where(np.arange(60) % 3 == 0, 1, -1)
+    phase = choose_phase([Camera(times, "hold")], int(times[0]), Fraction(100))
+    rows = hold(times, Grid(int(times[0]) + phase, 60, Fraction(100)).ticks(), None)
+    assert np.all(np.diff(rows) == 1)
+
+
 def test_the_chosen_phase_serves_two_cameras_at_once_with_the_least_age():
     first = Grid(0, 100, Fraction(30)).ticks()
     second = first + 4_000_000

@@ -200,12 +200,22 @@ def _arc(camera: Camera, origin_ns: int, fps: Fraction) -> _Arc | None:
 
 
 def _widest_gap(times: Times, origin_ns: int, fps: Fraction) -> tuple[int, int]:
-    """(start, width) of the widest part of the tick period without a stamp, in units of 1 / fps.numerator ns."""
+    """(start, width) of the part of the tick period without a stamp that ticks best lie in, in 1 / fps.numerator ns.
+
+    It is the one that gives most stamps a tick of their own, among those the widest: stamps that come early or late
+    but never in time leave a gap in the middle that may be wider than the one between two frames. Only gaps of at
+    least an eighth of the period are sure to be looked at.
+    """
     turn = SECOND * fps.denominator
-    residuals = np.unique((times - origin_ns) * fps.numerator % turn)
+    scaled = np.unique(times - origin_ns) * fps.numerator
+    residuals = np.unique(scaled % turn)
     steps = np.diff(np.append(residuals, residuals[0] + turn))
-    widest = int(np.argmax(steps))
-    return int(residuals[widest]), int(steps[widest])
+
+    def own_ticks(gap: np.intp) -> int:
+        return int(np.count_nonzero(np.diff((scaled - residuals[gap] - steps[gap]) // turn)))
+
+    best = max(np.argsort(-steps, kind="stable")[:8], key=own_ticks)
+    return int(residuals[best]), int(steps[best])
 
 
 def keeps_pace(times: Times, fps: Fraction) -> bool:
