@@ -19,6 +19,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # importing what draws boxes takes longer than all the rest of `--help`
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines instead of text for people.")]
@@ -63,7 +64,10 @@ def demo(
     seed: Annotated[int, typer.Option(help="Same seed, same recordings.")] = 0,
     json: Json = False,
 ) -> None:
-    """Make real sample recordings, convert them, verify the dataset, say what to do next."""
+    """Make sample recordings, convert them, verify the dataset.
+
+    Says what to do next.
+    """
     from telecine.cli.demo import run
 
     _run(lambda: run(out, episodes=episodes, seconds=seconds, seed=seed, json=json))
@@ -85,7 +89,10 @@ def inspect(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Show what recordings or a dataset hold; for recordings propose a plan and the full command to convert them."""
+    """Show what recordings or a dataset hold.
+
+    For recordings it proposes a plan and prints the full command to convert them.
+    """
     from telecine.cli import look
     from telecine.cli.inspect import run
 
@@ -164,7 +171,10 @@ def convert(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show decisions and a forecast; write nothing.")] = False,
     json: Json = False,
 ) -> None:
-    """Convert recordings to a LeRobot v3.0 dataset; the last argument is the folder to make."""
+    """Convert recordings to a LeRobot v3.0 dataset.
+
+    The last argument is the folder to make.
+    """
     from telecine.cli.convert import run
     from telecine.cli.flags import PlanFlags
     from telecine.pipeline import Options
@@ -222,7 +232,7 @@ def verify(
     catalog_token: CatalogToken = None,
     json: Json = False,
 ) -> None:
-    """Read a dataset as a stranger would, and say what would hurt in training."""
+    """Read a dataset and say what would hurt in training."""
     from telecine.cli.verify import run
 
     _run(lambda: run(dataset, against=against or [], decode=decode, token=catalog_token, json=json))
@@ -236,7 +246,10 @@ def repair(
     without: Annotated[list[str] | None, typer.Option(metavar="FEATURE", help="Leave out; repeatable.")] = None,
     json: Json = False,
 ) -> None:
-    """Say what is wrong with a broken dataset and what can be saved; with --apply, save it into a copy."""
+    """Say what of a broken dataset can be saved, or save it.
+
+    With --apply it saves what can be saved into a copy.
+    """
     from telecine.cli.repair import run
 
     _run(lambda: run(dataset, out=apply, task=task, without=without or [], json=json))
@@ -250,7 +263,10 @@ def push(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, and say what would be uploaded.")] = False,
     json: Json = False,
 ) -> None:
-    """Upload a dataset to the Hugging Face Hub, tagged so that LeRobot finds it, and print the training command."""
+    """Upload a verified dataset to the Hugging Face Hub.
+
+    It is tagged so that LeRobot finds it; the training command is printed.
+    """
     from telecine.cli.push import run
 
     _run(lambda: run(dataset, repo_id, private=private, dry_run=dry_run, json=json))
