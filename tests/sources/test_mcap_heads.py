@@ -1,5 +1,6 @@
 """Cameras and joints out of one pass over a file: the beginnings of messages say the same as the messages."""
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,10 @@ import pytest
 
 from support.mcap import START_NS, Said, coded_picture, header, joints, make, text, write_mcap
 from telecine import sources
+from telecine.core.recording import Array
 from telecine.sources import chunk_file, mcap, mcap_store
 from telecine.sources.mcap_records import walk
+from telecine.sources.rooms import Allowance, Rooms
 
 pytestmark = pytest.mark.usefixtures("mcap")
 COUNT = 200
@@ -68,27 +71,30 @@ def check(path: Path) -> None:
     contents.close()
 
 
+@pytest.mark.parametrize("kept", [320 << 20, 300_000, 0])
 @pytest.mark.parametrize("room", [128 << 20, 20_000, 0])
 @pytest.mark.parametrize("chunked", [True, False])
 def test_beginnings_say_what_the_messages_say_however_much_is_held(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int, chunked: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int, room: int, chunked: bool
 ) -> None:
+    monkeypatch.setattr(chunk_file, "KEPT", Allowance(kept))
     monkeypatch.setattr(mcap_store, "HEADS_BYTES", room)
     check(write(tmp_path / "a.mcap", use_chunking=chunked, chunk_size=50_000))
 
 
-def test_stamps_of_all_streams_take_one_pass_and_each_camera_another(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("kept", "more_per_camera"), [(0, 1), (320 << 20, 0)])
+def test_stamps_of_all_streams_take_one_pass_and_cameras_none_but_where_there_is_no_room_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int, more_per_camera: int
 ) -> None:
-    monkeypatch.setattr(chunk_file, "KEEP_BYTES", 0)
+    monkeypatch.setattr(chunk_file, "KEPT", Allowance(kept))
     expanded = []
-    expand = chunk_file.expand
+    expand = chunk_file.expand_into
 
-    def counted(kind: str, raw: Any, size: int | None, **more: Any) -> bytes:
+    def counted(rooms: Rooms, kind: str, raw: Any, size: int, **more: Any) -> Array:
         expanded.append(size)
-        return expand(kind, raw, size, **more)
+        return expand(rooms, kind, raw, size, **more)
 
-    monkeypatch.setattr(chunk_file, "expand", counted)
+    monkeypatch.setattr(chunk_file, "expand_into", counted)
     path = write(tmp_path / "a.mcap", chunk_size=50_000)
     with path.open("rb") as file:
         chunks = len(walk(file, path.stat().st_size).blocks)
@@ -103,4 +109,29 @@ def test_stamps_of_all_streams_take_one_pass_and_each_camera_another(
         for done, camera in enumerate(cameras, 1):
             assert camera.kind == "image"
             assert sum(1 for _ in camera.take(np.arange(COUNT), "capture_time")) == COUNT
-            assert len(expanded) - at_opening <= chunks * (1 + done)
+            assert len(expanded) - at_opening <= chunks * (1 + done * more_per_camera)
+
+
+def test_what_is_kept_is_bounded_over_all_files_and_ends_with_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allowance = Allowance(1000)
+    first, second = Rooms(), Rooms()
+    assert allowance.take(first, 600)
+    assert not allowance.take(second, 600)
+    assert allowance.take(second, 400)
+    allowance.give_back(first)
+    assert allowance.take(second, 600)
+    assert not allowance.take(first, 1)
+    del second
+    gc.collect()
+    assert allowance.taken_bytes == 0
+
+    monkeypatch.setattr(chunk_file, "KEPT", kept := Allowance(320 << 20))
+    for number in range(3):
+        contents = mcap.contents(str(write(tmp_path / f"{number}.mcap")), False)
+        assert all(topic.count == COUNT for topic in contents.topics)
+        assert list(contents.topics[0].times("publish_time"))
+        assert kept.taken_bytes > 0
+        contents.close()
+        assert kept.taken_bytes == 0

@@ -1,19 +1,23 @@
-"""A file whose messages lie in chunks, read, expanded, and kept while they are few: MCAP files and ROS bags."""
+"""A file whose messages lie in chunks, read, expanded, and kept while there is room: MCAP files and ROS bags.
+
+Each camera of a recording is read by itself, behind its stamps: without room for them, chunks are expanded again.
+"""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader
 from typing import IO, Protocol, TypeVar, cast
 
-import numpy as np
-
 from telecine.core.errors import SourceError
 from telecine.core.recording import Array
-from telecine.sources.compressed import expand
+from telecine.sources.compressed import Raw, expand_into
 from telecine.sources.ends import CUT_FIX
 from telecine.sources.format import MissingExtra
-from telecine.sources.ros_store import KEEP_BYTES
+from telecine.sources.rooms import Allowance, Rooms
+
+KEPT = Allowance(320 << 20)
+"""For chunks of all files."""
 
 
 class Stored(Protocol):
@@ -30,24 +34,24 @@ B = TypeVar("B", bound=Stored)
 
 
 class ChunkFile:
-    """An open file; `label` is what errors call it. blocks: all that will be asked for, kept when they are small."""
+    """An open file; `label` is what errors call it."""
 
-    def __init__(self, file: IO[bytes], label: str, blocks: Iterable[Stored]) -> None:
+    def __init__(self, file: IO[bytes], label: str) -> None:
         self._file, self._label = cast("BufferedReader", file), label
-        self._keeps = sum(block.size_bytes for block in blocks) <= KEEP_BYTES
         self._kept: dict[int, Array] = {}
-        self._met: set[int] = set()
+        self._places: dict[int, tuple[Array, int]] = {}
         self._compressed = bytearray()
-        # Freed before the next is there, memory goes back to the system, and taking it again costs more than expanding.
+        self._rooms = Rooms()
         self._latest: deque[tuple[int, Array]] = deque(maxlen=2)
 
     def close(self) -> None:
         """Close the file; what was read stays."""
-        self._kept = {}
+        KEPT.give_back(self)
+        self._kept, self._places = {}, {}
         self._latest.clear()
         self._file.close()
 
-    def expanded(self, block: B, damage_of: Callable[[B, bytes], str] | None = None) -> Array:
+    def expanded(self, block: B, damage_of: Callable[[B, Array], str] | None = None) -> Array:
         """(n,) uint8 of a chunk.
 
         damage_of: what is wrong with the expanded bytes, "" when nothing is; asked whenever they are read.
@@ -62,24 +66,26 @@ class ChunkFile:
                 return data
         raw = self._raw(block)
         try:
-            found = expand(block.compression, raw, block.size_bytes if block.whole else None, partly=not block.whole)
+            data = expand_into(self._rooms, block.compression, raw, block.size_bytes, partly=not block.whole)
         except MissingExtra:
             raise
         except SourceError as error:
             raise SourceError(f"{self._label}: the chunk at byte {block.at} is damaged: {error}; {CUT_FIX}") from error
-        if why := damage_of(block, found) if damage_of else "":
+        if why := damage_of(block, data) if damage_of else "":
             raise SourceError(f"{self._label}: the chunk at byte {block.at} is damaged: {why}; {CUT_FIX}")
-        data = np.frombuffer(found, np.uint8)
-        self._latest.append((block.at, data))
-        if block.at in self._met and self._keeps:
+        if KEPT.take(self, len(data)):
             self._kept[block.at] = data
-        self._met.add(block.at)
+            self._places[block.at] = self._rooms.buffer, self._rooms.used - len(data)
+        else:
+            self._latest.append((block.at, data))
         return data
 
-    def _raw(self, block: Stored) -> bytes | memoryview:
-        """What is in the file; valid until the next call where it is compressed."""
-        if block.compression in ("", "none"):
-            return self.bytes_at(block.at, block.stored_bytes)
+    def place(self, block: Stored) -> tuple[Array, int] | None:
+        """(buffer, first byte) of an expanded chunk that stays until the file is closed; None of one that does not."""
+        return self._places.get(block.at)
+
+    def _raw(self, block: Stored) -> Raw:
+        """What is in the file; valid until the next call."""
         if len(self._compressed) < block.stored_bytes:
             self._compressed = bytearray(block.stored_bytes)
         room = memoryview(self._compressed)[: block.stored_bytes]

@@ -6,8 +6,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import IO, Any, BinaryIO
 
+import numpy as np
+
 from telecine.core.errors import SourceError
+from telecine.core.recording import Array
 from telecine.sources.format import MissingExtra
+from telecine.sources.rooms import Rooms
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 LARGEST_BYTES = 1 << 32
@@ -33,8 +37,6 @@ def expand(kind: str, raw: Raw, size_bytes: int | None, *, partly: bool = False)
         raise SourceError(f"it says to hold {most} bytes, which is not plausible")
     if kind in ("", "none"):
         found = bytes(raw)
-    elif kind == "zstd" and size_bytes is not None and size_bytes <= _AT_ONCE_BYTES and not partly:
-        found = _zstd_at_once(raw, size_bytes)
     elif kind in _KINDS:
         found = _pieces(_KINDS[kind](), raw, most, partly)
     else:
@@ -42,6 +44,17 @@ def expand(kind: str, raw: Raw, size_bytes: int | None, *, partly: bool = False)
     if size_bytes is not None and not partly and len(found) != size_bytes:
         raise SourceError(f"it holds {len(found)} bytes instead of {size_bytes}")
     return found
+
+
+def expand_into(rooms: Rooms, kind: str, raw: Raw, size_bytes: int, *, partly: bool = False) -> Array:
+    """(size_bytes,) uint8, the same out of `rooms`; shorter when raw is cut and may be (`partly`). Raises: the same."""
+    if kind == "zstd" and size_bytes <= _AT_ONCE_BYTES and not partly:
+        return _zstd_into(rooms, raw, size_bytes)
+    plain = kind in ("", "none") and (partly or len(raw) == size_bytes)
+    found = raw if plain else expand(kind, raw, None if partly else size_bytes, partly=partly)
+    room = rooms.take(len(found))
+    room[:] = np.frombuffer(found, np.uint8)
+    return room
 
 
 Step = Callable[[Raw, int], tuple[bytes, bool]]
@@ -64,14 +77,21 @@ def _pieces(step: Step, raw: Raw, most: int, partly: bool) -> bytes:
     return found[0] if len(found) == 1 else b"".join(found)
 
 
-def _zstd_at_once(raw: Raw, size_bytes: int) -> bytes:
+def _zstd_into(rooms: Rooms, raw: Raw, size_bytes: int) -> Array:
     """The fast way for chunks of usual size; what the frame says of its size is not believed either."""
     package = zstandard()
     try:
         told = package.frame_content_size(raw)
         if told not in (-1, size_bytes):
             raise SourceError(f"it holds {told} bytes instead of {size_bytes}")
-        return bytes(package.ZstdDecompressor().decompress(raw, max_output_size=size_bytes))
+        room = rooms.take(size_bytes)
+        reader = package.ZstdDecompressor().stream_reader(raw)
+        count, more = 0, size_bytes
+        while more and (step := reader.readinto(room.data[count:])):
+            count, more = count + step, more - step
+        if more or reader.read(1):
+            raise SourceError(f"it holds {count if more else f'more than {count}'} bytes instead of {size_bytes}")
+        return room
     except package.ZstdError as error:
         raise SourceError(f"its compressed bytes are damaged: {error}") from error
 

@@ -14,6 +14,7 @@ import numpy as np
 from telecine.core.recording import Array
 from telecine.core.time import Rows, Times
 from telecine.sources.mcap_records import MESSAGE, MESSAGE_BYTES, RECORD_BYTES, Entries
+from telecine.sources.rooms import Rooms
 
 HEADER_BYTES = RECORD_BYTES + MESSAGE_BYTES
 """In front of every serialised message."""
@@ -21,8 +22,6 @@ SMALL_BYTES = 4096
 """Messages up to this size are held whole."""
 HEAD_BYTES = 512
 """So much is held of larger ones."""
-_BUFFER_BYTES = 16 << 20
-"""At once: of such sizes the system gives memory in large pages, which costs a tenth of small ones."""
 _BATCH = 4096
 _LENGTH, _CHANNEL, _LOGGED, _SENT = (1, "<u8"), (9, "<u2"), (15, "<u8"), (23, "<u8")
 """Where the numbers of a message record are, and their types."""
@@ -50,8 +49,7 @@ class Heads:
         self._held = {
             key: _Held(np.empty(count, np.int64), np.empty(count, np.int64), []) for key, count in counts.items()
         }
-        self._buffer = np.zeros(0, np.uint8)
-        self._used = 0
+        self._rooms = Rooms()
 
     def holds(self, key: int) -> bool:
         """True when the beginnings of all messages of a channel are there."""
@@ -69,8 +67,11 @@ class Heads:
         """(n,) publish times."""
         return self._held[key].sent
 
-    def add(self, data: Array, entries: Entries) -> bool:
-        """The messages of a chunk with the records `data`; False: they are not where its `entries` say."""
+    def add(self, data: Array, entries: Entries, place: tuple[Array, int] | None) -> bool:
+        """The messages of a chunk with the records `data`; False: they are not where its `entries` say.
+
+        place: (buffer, first byte) of data, when it stays in memory anyway.
+        """
         keys = list(entries)
         counts = [len(times) for times, _ in entries.values()]
         offsets: Rows = np.concatenate([offsets for _, offsets in entries.values()]).astype(np.int64)
@@ -88,9 +89,14 @@ class Heads:
             here, held = slice(stop, stop := stop + count), self._held[key]
             now = slice(held.count, held.count + count)
             held.sizes[now], held.sent[now], held.count = sizes[here], sent_at[here], now.stop
-            if held.pieces is not None:
-                held.cut = held.cut or int(sizes[here].max()) > SMALL_BYTES
-                found[key] = offsets[here] + HEADER_BYTES, sizes[here]
+            if held.pieces is None:
+                continue
+            starts = offsets[here] + HEADER_BYTES
+            if place is not None:
+                held.pieces.append((place[0], starts + place[1]))
+                continue
+            held.cut = held.cut or int(sizes[here].max()) > SMALL_BYTES
+            found[key] = starts, sizes[here]
         self._hold(data, found)
         return True
 
@@ -101,7 +107,7 @@ class Heads:
         if whole and (room := self._room(len(data))) is not None:
             room[:] = data
             for key, (starts, _) in found.items():
-                self._put(key, starts + (self._used - len(data)))
+                self._put(key, starts + (self._rooms.used - len(data)))
             return
         for key, (starts, sizes) in found.items():
             room = self._room(needed[key])
@@ -110,22 +116,19 @@ class Heads:
                 continue
             there = _kept(sizes)
             room[:] = _together(data, starts, there)
-            self._put(key, np.cumsum(there) - there + (self._used - len(room)))
+            self._put(key, np.cumsum(there) - there + (self._rooms.used - len(room)))
 
     def _room(self, size: int) -> Array | None:
-        """The next `size` bytes of the buffer, or of a new one; None when there are no more."""
+        """Memory for `size` bytes; None when there is no more."""
         if size > self._left_bytes:
             return None
-        if self._used + size > len(self._buffer):
-            self._buffer, self._used = np.empty(max(size, _BUFFER_BYTES), np.uint8), 0
         self._left_bytes -= size
-        self._used += size
-        return self._buffer[self._used - size : self._used]
+        return self._rooms.take(size)
 
     def _put(self, key: int, starts: Rows) -> None:
         pieces = self._held[key].pieces
         assert pieces is not None
-        pieces.append((self._buffer, starts))
+        pieces.append((self._rooms.buffer, starts))
 
     def batches(self, key: int, rows: Rows | None) -> Iterator[tuple[Rows, Array, Rows, Rows]]:
         """(rows, bytes, starts, true sizes) of the messages at `rows` (increasing), or of all, a few MB at a time."""

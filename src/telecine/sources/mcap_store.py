@@ -47,7 +47,7 @@ class McapStore:
     def __init__(self, file: IO[bytes], layout: Layout, label: str, recover: bool) -> None:
         self.label = label
         self.lost: list[str] = []
-        self._file, self._layout, self._recover = ChunkFile(file, label, layout.blocks), layout, recover
+        self._file, self._layout, self._recover = ChunkFile(file, label), layout, recover
         self._intact: set[int] = set()
         self._known: dict[tuple[MessageClock | int, ...], Times] = {}
         self._blocks = self._indexed()
@@ -152,7 +152,7 @@ class McapStore:
         heads = Heads(self._counts, HEADS_BYTES)
         for number, block in enumerate(self._blocks):
             entries = {key: pair for key, pair in (block.entries or {}).items() if len(pair[0])}
-            if entries and not heads.add(self._expanded(number), entries):
+            if entries and not heads.add(self._expanded(number), entries, self._file.place(block)):
                 raise self._misfit(number)
         return heads
 
@@ -176,10 +176,10 @@ class McapStore:
         """(n,) uint8 records of a block, checked; at least 8 bytes long."""
         return self._file.expanded(self._blocks[number], self._damage_of)
 
-    def _damage_of(self, block: Block, data: bytes) -> str:
+    def _damage_of(self, block: Block, data: Array) -> str:
         """What its checksum says of a block, once."""
         if block.crc and block.whole and block.at not in self._intact:
-            if zlib.crc32(data) != block.crc:
+            if zlib.crc32(data.data) != block.crc:
                 return "its checksum does not fit its bytes"
             self._intact.add(block.at)
         return ""

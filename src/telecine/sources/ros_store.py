@@ -30,9 +30,6 @@ from telecine.sources.ros_messages import (
 from telecine.sources.ros_survey import Survey, byte_fields, plain_fields, survey_of
 from telecine.sources.ros_types import type_name
 
-KEEP_BYTES = 64 << 20
-"""Chunks that are read a second time are kept where those of a file total at most this."""
-
 
 @dataclass(frozen=True, slots=True)
 class Channel:

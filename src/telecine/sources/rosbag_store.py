@@ -23,7 +23,7 @@ class BagStore:
     def __init__(self, file: IO[bytes], layout: Layout, label: str, recover: bool) -> None:
         self.label = label
         self.lost: list[str] = []
-        self._file, self._layout, self._recover = ChunkFile(file, label, layout.blocks), layout, recover
+        self._file, self._layout, self._recover = ChunkFile(file, label), layout, recover
         for block in layout.blocks:
             self._scan(block)
         unknown = {key for block in layout.blocks for key in block.entries} - layout.connections.keys()
