@@ -65,17 +65,19 @@ class ChunkFile:
             if at == block.at:
                 return data
         raw = self._raw(block)
+        keeps = block.whole and KEPT.take(self, block.size_bytes)
+        rooms = self._rooms if keeps else Rooms(0)
         try:
-            data = expand_into(self._rooms, block.compression, raw, block.size_bytes, partly=not block.whole)
+            data = expand_into(rooms, block.compression, raw, block.size_bytes, partly=not block.whole)
         except MissingExtra:
             raise
         except SourceError as error:
             raise SourceError(f"{self._label}: the chunk at byte {block.at} is damaged: {error}; {CUT_FIX}") from error
         if why := damage_of(block, data) if damage_of else "":
             raise SourceError(f"{self._label}: the chunk at byte {block.at} is damaged: {why}; {CUT_FIX}")
-        if KEPT.take(self, len(data)):
+        if keeps:
             self._kept[block.at] = data
-            self._places[block.at] = self._rooms.buffer, self._rooms.used - len(data)
+            self._places[block.at] = rooms.buffer, rooms.used - len(data)
         else:
             self._latest.append((block.at, data))
         return data

@@ -11,14 +11,15 @@ import numpy as np
 
 from telecine.core.recording import Array
 
-_PIECE_BYTES = 16 << 20
-"""From 4 MB on numpy asks for large pages."""
+PIECE_BYTES = 32 << 20
+"""From 4 MB on numpy asks for large pages; the two ends of a piece have small ones."""
 
 
 class Rooms:
-    """Parts of large buffers, one after the other."""
+    """Parts of large buffers, one after the other. piece_bytes: of a buffer, 0: each part has one of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, piece_bytes: int = PIECE_BYTES) -> None:
+        self._piece_bytes = piece_bytes
         self.buffer: Array = np.zeros(0, np.uint8)
         """The one that the latest part is of."""
         self.used = 0
@@ -27,7 +28,7 @@ class Rooms:
     def take(self, size: int) -> Array:
         """(size,) uint8 of any content."""
         if self.used + size > len(self.buffer):
-            self.buffer, self.used = np.empty(max(size, _PIECE_BYTES), np.uint8), 0
+            self.buffer, self.used = np.empty(max(size, self._piece_bytes), np.uint8), 0
         self.used += size
         return self.buffer[self.used - size : self.used]
 
