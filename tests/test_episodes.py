@@ -1,11 +1,17 @@
 """One long recording becomes several episodes, each with its own pictures, task and success."""
 
+import os
+from dataclasses import replace
+
 import pyarrow.parquet as pq
 import pytest
 
 from support.robot import ORIGIN_NS, Camera, jittered, mode_signal, robot_plan, write_robot
-from telecine import compare, convert, make_plan
+from telecine import compare, convert, make_plan, sources
+from telecine.core.recording import Part
 from telecine.forecast import forecast
+from telecine.pipeline import Options
+from telecine.sources import shared
 
 pytestmark = pytest.mark.usefixtures("rerun")
 
@@ -57,6 +63,49 @@ def test_a_recording_without_an_episode_is_rejected_by_name(tmp_path):
     report = convert([folder], tmp_path / "out", with_misfit)
     assert [r.reason.code for r in report.rejected] == ["plan-mismatch"]
     assert "did you mean '/phase'" in report.rejected[0].reason.message
+
+
+def test_a_recording_is_opened_once_for_all_its_episodes_and_closed(tmp_path, monkeypatch):
+    folder, root = long_recording(tmp_path, "jpeg"), tmp_path / "out"
+    plan = make_plan(robot_plan("front", split={"spans": LABELS}))
+    opened, closed = [], []
+    open_ = sources.open
+
+    def counted(ref):
+        recording = open_(ref)
+        opened.append(ref.label)
+        close = recording.close
+        return replace(recording, close=lambda: (closed.append(ref.label), close and close()))
+
+    monkeypatch.setattr(sources, "open", counted)
+    for work in (
+        lambda: convert([folder], root, plan, Options(workers=0, verify=False)),
+        lambda: forecast([folder], plan),
+        lambda: compare(root, [folder]),
+    ):
+        work()
+        assert opened == closed
+        assert [label.rpartition("/")[2] for label in opened] == ["long.rrd#episode-0"]
+        opened.clear(), closed.clear()
+
+
+def test_a_recording_that_changes_between_its_episodes_is_opened_again(tmp_path, monkeypatch):
+    (ref,) = sources.find([long_recording(tmp_path, "jpeg")]).refs
+    parts = [replace(ref, part=Part(number, 0, 1)) for number in range(3)]
+    opened = []
+    open_ = sources.open
+    monkeypatch.setattr(sources, "open", lambda ref: (opened.append(ref), open_(ref))[1])
+    with shared.none_left_open():
+        for number, part in enumerate(parts):
+            with shared.opened(part) as recording:
+                assert recording.ref == part
+            assert len(opened) == 1 + number // 2
+            if number == 1:
+                os.utime(ref.path, ns=(1, 1))
+        with pytest.raises(ZeroDivisionError), shared.opened(parts[0]):
+            raise ZeroDivisionError
+        with shared.opened(parts[0]):
+            assert len(opened) == 3  # after a failure nothing is taken for sound
 
 
 def test_the_kept_span_is_shown(tmp_path, capsys):

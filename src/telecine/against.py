@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from telecine import sources
 from telecine.core.bind import Binding, Bound, Source, bind
 from telecine.core.damage import pictures_of
 from telecine.core.errors import DatasetError, TelecineError
@@ -25,6 +24,7 @@ from telecine.dataset.layout import PLAN, PLANS
 from telecine.dataset.reader import Dataset
 from telecine.episodes import split_refs
 from telecine.pipeline import Options, find
+from telecine.sources.shared import none_left_open, opened
 from telecine.video.colour import to_rgb
 from telecine.video.decode import frames
 from telecine.video.depth import to_codes
@@ -53,6 +53,7 @@ class _Case:
     where: str
 
 
+@none_left_open()
 def compare(root: str | Path, paths: Sequence[str | Path], options: Options = Options()) -> list[Finding]:
     """What differs between the dataset at `root` and the recordings at `paths`.
 
@@ -73,7 +74,7 @@ def compare(root: str | Path, paths: Sequence[str | Path], options: Options = Op
             findings.append(Finding("verify-against", "warning", where, text, "give the folder it lies in"))
             continue
         try:
-            with sources.open(ref) as recording:
+            with opened(ref) as recording:
                 findings += _compare_episode(dataset, plan, recording, origin, where)
         except TelecineError as error:
             findings.append(Finding("verify-against", "error", where, f"cannot be compared: {error}"))

@@ -18,6 +18,7 @@ from telecine.core.split import Cut, split
 from telecine.report import Rejected, rejection
 from telecine.run import Lost, Run, Tell, serial, silent
 from telecine.sources import Claim, Found
+from telecine.sources.shared import opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def split_refs(refs: Iterable[Ref], plan: Plan, run: Run = serial) -> Episodes:
 def _split(ref: Ref, tell: Tell, *, plan: Plan) -> Episodes:
     del tell
     try:
-        with sources.open(ref) as recording:
+        with opened(ref, parts=True) as recording:
             cut = split(recording, plan)
     except AlignError as error:
         text = str(error).removeprefix(f"{ref.label}: ")

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from telecine import sources
 from telecine.cameras import Camera, Prepared, prepare
 from telecine.core.errors import TelecineError
 from telecine.core.findings import Finding
@@ -19,6 +18,7 @@ from telecine.episodes import crashed, split_refs
 from telecine.pipeline import Options, find, with_codecs
 from telecine.report import Rejected, rejection
 from telecine.run import Lost, Run, Tell, serial, silent
+from telecine.sources.shared import none_left_open, opened
 
 COPY_BYTES_PER_S = 150e6
 """Reading, re-stamping and writing packets on one core of a small server."""
@@ -87,6 +87,7 @@ class Forecast:
         }
 
 
+@none_left_open()
 def forecast(paths: Sequence[str | Path], plan: Plan, options: Options = Options(), run: Run = serial) -> Forecast:
     """Everything `convert` would decide. Raises: SourceError when there is nothing to read."""
     found = find(paths, options, run)
@@ -109,7 +110,7 @@ def forecast(paths: Sequence[str | Path], plan: Plan, options: Options = Options
 def _forecast(ref: Ref, tell: Tell, *, plan: Plan) -> RecordingForecast | Rejected:
     del tell
     try:
-        with sources.open(ref) as recording:
+        with opened(ref) as recording:
             return _recording(ref, prepare(recording, plan))
     except TelecineError as error:
         return rejection(error, ref)

@@ -28,6 +28,7 @@ from telecine.episodes import crashed, find_all, split_refs
 from telecine.report import EpisodeReport, Rejected, Report, lasting, rejection
 from telecine.run import Lost, Marked, Run, serial, silent
 from telecine.run.choose import chosen, is_small, reading
+from telecine.sources.shared import none_left_open
 from telecine.work import Bench, Known, Made, Outcome, build, choose_codecs
 
 Runs = tuple[Run, Run | None]
@@ -102,6 +103,7 @@ def convert(
         return _by_way_of_v3(paths, root, plan, options, (reader, run), progress or Silent())
 
 
+@none_left_open()
 def _convert(
     paths: Sequence[str | Path], root: str | Path, plan: Plan, options: Options, runs: Runs, progress: Progress
 ) -> Report:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from telecine import kept, sources
+from telecine import kept
 from telecine.cameras import code, prepare
 from telecine.core.bind import find_stream
 from telecine.core.episode import Episode
@@ -21,6 +21,7 @@ from telecine.core.splice import Splice
 from telecine.report import Rejected, rejection
 from telecine.run import Tell
 from telecine.sources import content
+from telecine.sources.shared import opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def _made(ref: Ref, plan: Plan, bench: Bench, coded: Callable[[int], None]) -> M
     if place is not None and kept.is_there(place):
         return Made(ref, place, taken_up=True)
     with kept.unfinished(bench.scratch) as folder:
-        with sources.open(ref) as recording:
+        with opened(ref) as recording:
             prepared = prepare(recording, plan)
             if (digest, ref.id, prepared.placed.grid.start_ns) in bench.known:
                 folder.rmdir()
@@ -133,7 +134,7 @@ def choose_codecs(ref: Ref, tell: Tell, *, plan: Plan) -> Plan | None:
     """The plan with the codecs of this recording's cameras where they can be copied; None when it is not usable."""
     del tell
     try:
-        with sources.open(ref) as recording:
+        with opened(ref) as recording:
             open_plan = _with_source_codecs(plan, recording)
             if open_plan == plan:
                 return plan
