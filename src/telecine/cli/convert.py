@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from telecine.cli.flags import PlanFlags, check_flags, plan_of, wants_proposal
 from telecine.cli.progress import Bar
@@ -10,14 +11,15 @@ from telecine.cli.show import console, print_json, show_forecast, show_report
 from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
 from telecine.core.plan import Plan
-from telecine.core.propose import MissingAction, Proposal, propose
 from telecine.dataset.layout import PLAN
-from telecine.forecast import forecast
-from telecine.inspect import Inspection, inspect_many
 from telecine.pipeline import Options, convert
 from telecine.report import Report
 from telecine.run import Run
 from telecine.run.choose import reading
+
+if TYPE_CHECKING:  # loaded where they are used, since most conversions need neither
+    from telecine.core.propose import MissingAction, Proposal
+    from telecine.inspect import Inspection
 
 
 def run(
@@ -27,7 +29,7 @@ def run(
     plan_file: Path | None,
     options: Options,
     *,
-    missing_action: MissingAction,
+    missing_action: "MissingAction",
     dry_run: bool,
     json: bool,
 ) -> int:
@@ -36,6 +38,8 @@ def run(
     seen, proposal = None, None
     with reading(options.workers, options.max_memory_bytes) as reader:  # before the bar starts a thread
         if wants_proposal(flags, plan_file):
+            from telecine.core.propose import propose
+
             seen = _inspected(paths, options, reader)
             proposal = propose(seen.recordings, task_text=flags.task_text, fps=flags.fps, missing_action=missing_action)
         plan = plan_of(flags, plan_file, proposal)
@@ -53,6 +57,8 @@ def run(
 
 
 def _forecast(paths: list[str], plan: Plan, options: Options, reader: Run, *, json: bool) -> int:
+    from telecine.forecast import forecast
+
     made = forecast(paths, plan, options, reader)
     if json:
         print_json(made.to_dict())
@@ -61,8 +67,10 @@ def _forecast(paths: list[str], plan: Plan, options: Options, reader: Run, *, js
     return 0 if made.ok else 1
 
 
-def _inspected(paths: list[str], options: Options, reader: Run) -> Inspection:
+def _inspected(paths: list[str], options: Options, reader: Run) -> "Inspection":
     """What the recordings hold. Raises: SourceError with every reason when not one can be read."""
+    from telecine.inspect import inspect_many
+
     seen = inspect_many(paths, recover=options.recover, token=options.token, run=reader)
     if not seen.recordings:
         error = SourceError(f"no readable recording in {', '.join(paths)}")
@@ -72,7 +80,7 @@ def _inspected(paths: list[str], options: Options, reader: Run) -> Inspection:
     return seen
 
 
-def _told(seen: Inspection, proposal: Proposal, report: Report) -> Iterator[Finding]:
+def _told(seen: "Inspection", proposal: "Proposal", report: Report) -> Iterator[Finding]:
     """What was decided without being asked for, and what that left out because it cannot be read."""
     where = f"{report.root}/{PLAN}"
     yield Finding("plan-proposed", "info", where, "no plan was given, so it follows from the recordings")

@@ -4,12 +4,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from telecine.core.errors import PlanError
 from telecine.core.labels import spans_of_csv
 from telecine.core.plan import IMAGES, MAX_YAML_BYTES, Plan, make_plan, read_plan
-from telecine.core.propose import Proposal
+
+if TYPE_CHECKING:
+    from telecine.core.propose import Proposal
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class PlanFlags:
     damage: str | None = None
 
 
-def plan_of(flags: PlanFlags, plan_file: Path | None, proposal: Proposal | None = None) -> Plan:
+def plan_of(flags: PlanFlags, plan_file: Path | None, proposal: "Proposal | None" = None) -> Plan:
     """The plan that file (or proposal) and flags describe together. Raises: PlanError naming every mistake."""
     body = _read(plan_file) if plan_file is not None else _proposed(proposal)
     clock = {"timeline": flags.index, "follow": flags.follow, "rate": flags.rate}
@@ -92,7 +94,7 @@ def _task(flags: PlanFlags) -> Any:
     return {"from": flags.task} if flags.task is not None else flags.task_text
 
 
-def _proposed(proposal: Proposal | None) -> dict[str, Any]:
+def _proposed(proposal: "Proposal | None") -> dict[str, Any]:
     return {"features": {}} if proposal is None else dict(proposal.body)
 
 
@@ -171,7 +173,7 @@ def size_of(text: str) -> list[int]:
     return [int(width), int(height)]
 
 
-def _check_complete(body: dict[str, Any], proposal: Proposal | None) -> None:
+def _check_complete(body: dict[str, Any], proposal: "Proposal | None") -> None:
     missing = [m for m in proposal.missing if "--task-text" not in m] if proposal is not None else []
     if "fps" not in body:
         missing.append("--fps N (rows per second)")

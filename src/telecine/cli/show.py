@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,8 +12,10 @@ from rich.table import Table
 
 from telecine.core.episode import Use
 from telecine.core.findings import Finding
-from telecine.forecast import Forecast
 from telecine.report import EpisodeReport, Rejected, Report
+
+if TYPE_CHECKING:
+    from telecine.forecast import Forecast
 
 TOLD = ("align-idle", "clock-offset")
 """Information about single episodes that is shown all the same: what was left out, and whose clock was moved."""
@@ -133,7 +135,7 @@ def show_rejected(out: Console, rejected: Iterable[Rejected]) -> None:
             out.print(f"  [dim]-> {escape(item.reason.fix)}[/dim]")
 
 
-def show_forecast(out: Console, made: Forecast) -> None:
+def show_forecast(out: Console, made: "Forecast") -> None:
     """The dry run: the plan, the decision per camera with its reason, sizes and times."""
     out.print("[bold]plan[/bold]")
     out.print(escape(made.plan.to_yaml()))
