@@ -88,15 +88,15 @@ def peer_converted(place: Place, source: Path, cameras: tuple[str, ...]) -> Cost
 def copying(place: Place) -> list[Row]:
     """Three H.264 cameras, packets copied, against the peer's copy and against bare copying."""
     source = place.copy_set()
-    ours, theirs = converted(place, source, CAMERAS), peer_converted(place, source, CAMERAS)
-    unverified = converted(place, source, CAMERAS, "--no-verify")
     files = sorted(source.glob("*.rrd"))
-    bare = best(
-        [
-            run([sys.executable, BENCH / "limit.py", place.fresh("limit"), *files], place.fresh("limit-log"))
-            for _ in range(place.repeat)
-        ]
-    )
+    ways: list[Callable[[], Cost]] = [
+        lambda: convert(place, source, CAMERAS)[0],
+        lambda: convert(place, source, CAMERAS, "--no-verify")[0],
+        lambda: run([sys.executable, BENCH / "limit.py", place.fresh("limit"), *files], place.fresh("limit-log")),
+        lambda: peer.convert(source, place.fresh("peer"), list(CAMERAS)),
+    ]
+    turns = [[way() for way in ways] for _ in range(2 * place.repeat)]
+    ours, unverified, bare, theirs = map(best, zip(*turns, strict=True))
     what = "2 x 30 s, 3 H.264 cameras, whole process"
     return [
         ratio_row("copy", f"{what}, verified", ours, theirs, peer.versions(), at_least=5),
