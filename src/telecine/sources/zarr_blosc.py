@@ -45,7 +45,7 @@ class CheckedBloscCodec(BloscCodec):  # type: ignore[misc]
 
 _NAME = f"{CheckedBloscCodec.__module__}.{CheckedBloscCodec.__qualname__}"
 register_for_format_2(CheckedBlosc)
-register_for_format_3("blosc", CheckedBloscCodec, qualname=_NAME)
+register_for_format_3("blosc", CheckedBloscCodec)
 
 
 @contextmanager
