@@ -13,6 +13,7 @@ died), `hang` (no answer for a minute).
 
 import argparse
 import json
+import os
 import random
 import resource
 import shutil
@@ -369,7 +370,12 @@ def _try_batch(kind: str, sound: Path, numbers: Sequence[int], tally: Tally) -> 
         with (
             log.open("wb") as errors,
             subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, cwd=Path(__file__).parents[1]
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                cwd=Path(__file__).parents[1],
+                env=os.environ | {"PYTHONPATH": _same_code()},
             ) as child,
         ):
             assert child.stdin is not None
@@ -387,6 +393,11 @@ def _try_batch(kind: str, sound: Path, numbers: Sequence[int], tally: Tally) -> 
                 tally.peak_mb = max(tally.peak_mb, answer["peak_mb"])
             child.stdin.close()
     return []
+
+
+def _same_code() -> str:
+    """Where this process has its modules from, absolute: a relative PYTHONPATH means other folders in the child's."""
+    return os.pathsep.join(str(Path(place).resolve()) for place in sys.path)
 
 
 def _asked(child, number):  # type: ignore[no-untyped-def]

@@ -17,6 +17,7 @@ from telecine.core.recording import Recording, Ref, Stream
 from telecine.sources.arrays import Look, Part, Timing, static, stream_of
 from telecine.sources.film import Film
 from telecine.sources.format import Found, MissingExtra
+from telecine.sources.hdf5_bounds import check_arrays, check_attributes
 from telecine.sources.hdf5_layouts import Episode, episode_of, episodes_of
 
 NAME = "hdf5"
@@ -38,6 +39,7 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
     """One Ref per episode, named by its place in the file; see `Format.index`."""
     del recover, token
     with _opened(path) as file:
+        _asked(path, lambda: _check_shared(file, path))
         places = _asked(path, lambda: episodes_of(file))
     size = Path(path).stat().st_size // max(len(places), 1)
     return Found(tuple(Ref(NAME, path, place, size) for place in places))
@@ -73,9 +75,19 @@ def _asked(where: str, question: Callable[[], Answer]) -> Answer:
         raise SourceError(f"{where}: damaged, or not of the layout it seems to have: {error}") from error
 
 
+def _check_shared(file: Any, path: str) -> None:
+    """The attributes that tell the layout."""
+    check_attributes(file, path)
+    if "data" in file:
+        check_attributes(file["data"], path)
+
+
 def _recording(ref: Ref, file: Any) -> Recording:
     if ref.id and ref.id not in file:
         raise SourceError(f"{ref.path}: holds no episode {ref.id!r}")
+    _check_shared(file, ref.path)
+    check_attributes(file[ref.id or "/"], ref.path)
+    check_arrays(file[ref.id or "/"], ref.path)
     episode = episode_of(file, ref.id, ref.path)
     reader = _Reader(file[ref.id or "/"], episode)
     streams = {s.name: s for s in reader.streams()}

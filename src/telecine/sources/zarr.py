@@ -19,6 +19,7 @@ from telecine.core.plan import IMAGES
 from telecine.core.recording import Recording, Ref, Stream
 from telecine.core.time import SECOND, Times
 from telecine.sources.arrays import Look, Part, Stored, Timing, stream_of
+from telecine.sources.blosc import MOST_BYTES
 from telecine.sources.format import Found, MissingExtra
 
 NAME = "zarr"
@@ -101,8 +102,11 @@ def _know_picture_codecs() -> None:
 
 
 def _ends(root: Any, path: str) -> list[int]:
+    from telecine.sources.zarr_blosc import checked
+
     try:
-        ends = [int(end) for end in root[_ENDS][:]]
+        with checked():
+            ends = [int(end) for end in root[_ENDS][:]]
     except _ERRORS as error:
         raise SourceError(f"{path}: {_ENDS} cannot be read: {error}") from error
     if any(b <= a for a, b in zip([0, *ends], ends, strict=False)):
@@ -124,8 +128,11 @@ def _recording(ref: Ref, root: Any, close: Any) -> Recording:
 
 
 def _arrays(root: Any, path: str, stop: int) -> Iterator[tuple[str, Stored]]:
+    from telecine.sources.zarr_blosc import checked
+
     try:
-        arrays = sorted(root["data"].arrays())
+        with checked():
+            arrays = sorted(root["data"].arrays())
     except _ERRORS as error:
         if "codec" in str(error) or "imagecodecs" in str(error):
             raise MissingExtra(f"{path}: its pictures need: pip install 'telecine[zarr]' ({error})") from error
@@ -133,6 +140,10 @@ def _arrays(root: Any, path: str, stop: int) -> Iterator[tuple[str, Stored]]:
     for name, array in arrays:
         if array.ndim and array.shape[0] < stop:
             raise SourceError(f"{path}: data/{name} has {array.shape[0]} rows, an episode ends at {stop}")
+        together = int(np.prod(array.chunks, dtype=object)) * array.dtype.itemsize
+        if together > MOST_BYTES:
+            said = f"has chunks of {together} bytes; more than {MOST_BYTES} are taken for damage"
+            raise SourceError(f"{path}: data/{name} {said}")
         if array.ndim:
             yield name, array
 

@@ -1,0 +1,168 @@
+"""Numbers in an HDF5 file that its library takes as orders for memory, compared with the bytes that are there.
+
+HDF5 allocates, and clears, what a variable-length value says of its length before it looks whether the file has that
+much, and serves rows that were never stored as zeros. So both are looked at first, in the bytes of the file. Layouts
+of bytes: "HDF5 File Format Specification 3.0", IV.A (object headers), IV.A.2.m (attributes), VIII.B (references).
+
+What this refuses to do: check what has a checksum that HDF5 checks itself: object headers of version 2 ("latest"), and
+arrays that are compressed.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from struct import Struct
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from telecine.core.errors import SourceError
+
+SPARSE_BYTES = 64 << 20
+"""Arrays up to this size may lack what they say they have; it is zeros then."""
+CHUNK_BYTES = 1 << 30
+"""What is compressed together, and so unpacked together."""
+_CONTINUATION, _ATTRIBUTE, _VARIABLE = 0x10, 0x0C, 9
+_BLOCKS, _BLOCK_BYTES, _FAR = 256, 1 << 24, 1 << 62
+"""Of one object header: how many parts, how long each, how far away: where sound ones end."""
+_ADDRESS = Struct("<QQ")
+_REFERENCE = np.dtype([("count", "<u4"), ("collection", "<u8"), ("number", "<u4")])
+
+
+def check_attributes(holder: Any, path: str) -> None:
+    """Compare the lengths that attributes of a file or group say with the file's. Raises: SourceError."""
+    import h5py
+
+    file = holder.file
+    if file.id.get_create_plist().get_sizes() != (8, 8):
+        return  # Nobody writes those; HDF5 itself can be asked for them.
+    start = h5py.h5o.get_info(holder.id).addr
+    size = Path(path).stat().st_size
+    with Path(path).open("rb") as raw:
+        for body in _attribute_messages(raw, int(file.userblock_size), start):
+            name, most = _longest(body)
+            if most > size:
+                where = f"{path}: attribute {name!r} of {holder.name}"
+                raise SourceError(f"{where} says it has {most} bytes, more than the file's {size}")
+
+
+def _attribute_messages(raw: BinaryIO, base: int, start: int) -> Iterator[bytes]:
+    """The bodies of attribute messages in an object header of version 1, as far as it can be read."""
+    raw.seek(base + start)
+    head = raw.read(16)
+    if head[:4] == b"OHDR":
+        return
+    blocks = [(start + len(head), int.from_bytes(head[8:12], "little"))]
+    for where, length in _taken(blocks):
+        raw.seek(base + where)
+        for kind, body in _messages(raw.read(min(length, _BLOCK_BYTES))):
+            if kind == _ATTRIBUTE:
+                yield body
+            elif kind == _CONTINUATION and len(body) >= _ADDRESS.size:
+                blocks.append(_ADDRESS.unpack_from(body))
+
+
+def _taken(blocks: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Blocks, those added meanwhile too; no more than a sound header has."""
+    for number in range(_BLOCKS):
+        if number >= len(blocks) or blocks[number][0] >= _FAR:
+            return
+        yield blocks[number]
+
+
+def _messages(block: bytes) -> Iterator[tuple[int, bytes]]:
+    at = 0
+    while at + 8 <= len(block):
+        kind, size = (int.from_bytes(block[at + i : at + i + 2], "little") for i in (0, 2))
+        yield kind, block[at + 8 : at + 8 + size]
+        at += 8 + size
+
+
+def _longest(body: bytes) -> tuple[str, int]:
+    """(name, bytes of its longest value) of an attribute with values of varying length; 0 bytes for others."""
+    if len(body) < 8 or (body[0] > 1 and body[1] & 1):
+        return "", 0  # The type is shared, that is kept elsewhere.
+    sizes = [int.from_bytes(body[i : i + 2], "little") for i in (2, 4, 6)]
+    padded = [-(-size // 8) * 8 if body[0] == 1 else size for size in sizes]
+    at = 9 if body[0] == 3 else 8
+    name = body[at : at + sizes[0]].rstrip(b"\0").decode("utf-8", "replace")
+    told = body[at + padded[0] : at + padded[0] + sizes[1]]
+    if len(told) < 16 or told[0] & 15 != _VARIABLE:
+        return name, 0
+    return name, _most(body[at + sum(padded) :]) * max(int.from_bytes(told[12:16], "little"), 1)
+
+
+def _most(references: bytes) -> int:
+    """The largest count in references to values of varying length."""
+    whole = len(references) // _REFERENCE.itemsize * _REFERENCE.itemsize
+    return int(np.frombuffer(references[:whole], _REFERENCE)["count"].max(initial=0))
+
+
+def check_arrays(group: Any, path: str) -> None:
+    """Compare what the arrays of a group say they hold with what is stored of them. Raises: SourceError."""
+    import h5py
+
+    size = Path(path).stat().st_size
+    with Path(path).open("rb") as raw:
+
+        def visit(name: str, item: Any) -> None:
+            if isinstance(item, h5py.Dataset) and not (item.is_virtual or item.external):
+                where = f"{path}: {group.name.rstrip('/')}/{name}"
+                _check_size(item, where)
+                unit = _unit(item.dtype)
+                for references in _references(item, raw) if unit else ():
+                    if (most := _most(references) * unit) > size:
+                        raise SourceError(f"{where} says a value has {most} bytes, more than the file's {size}")
+
+        group.visititems(visit)
+
+
+def _unit(dtype: Any) -> int:
+    """Bytes of one element of values of varying length; 0 for other types."""
+    import h5py
+
+    text = h5py.check_string_dtype(dtype)
+    if text is not None:
+        return int(text.length is None)
+    inner = h5py.check_vlen_dtype(dtype)
+    return 0 if inner is None else max(int(np.dtype(inner).itemsize), 1)
+
+
+def _check_size(array: Any, where: str) -> None:
+    """That an array does not say it has far more than what is stored."""
+    width = int(array.dtype.itemsize)
+    told = int(array.size or 0) * width
+    if told <= SPARSE_BYTES:
+        return
+    if array.chunks is None:
+        stored = int(array.id.get_storage_size())
+    else:
+        chunk = int(np.prod(array.chunks, dtype=object)) * width
+        if chunk > CHUNK_BYTES:
+            raise SourceError(f"{where} has chunks of {chunk} bytes; more than {CHUNK_BYTES} are taken for damage")
+        # Twice, since chunks at the edges may be mostly empty, and those without data are not stored.
+        stored = 2 * int(array.id.get_num_chunks()) * chunk
+    if told > stored + SPARSE_BYTES:
+        raise SourceError(f"{where} says it has {array.shape} values, {told} bytes; what is stored is {stored} at most")
+
+
+def _references(array: Any, raw: BinaryIO) -> Iterator[bytes]:
+    """The references of an array of values of varying length, where they are stored as they are."""
+    for offset, length in _stretches(array):
+        raw.seek(offset)
+        yield raw.read(length)
+
+
+def _stretches(array: Any) -> list[tuple[int, int]]:
+    """(offset in the file, length) of an array's data that is not compressed."""
+    if array.chunks is None:
+        offset = array.id.get_offset()
+        return [] if offset is None else [(offset, int(array.id.get_storage_size()))]
+    if array.id.get_create_plist().get_nfilters():
+        return []
+    places: list[tuple[int, int]] = []
+    if hasattr(array.id, "chunk_iter"):
+        array.id.chunk_iter(lambda chunk: places.append((chunk.byte_offset, chunk.size)))
+    else:  # h5py on an HDF5 before 1.12.3
+        chunks = (array.id.get_chunk_info(number) for number in range(array.id.get_num_chunks()))
+        places.extend((chunk.byte_offset, chunk.size) for chunk in chunks)
+    return places

@@ -1,0 +1,42 @@
+"""Damaged LeRobot datasets as recordings; read in another process, since pyarrow may wait for ever or end it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from support.old_dataset import write_old
+
+READ = """
+import sys
+from pathlib import Path
+from support.mutants import read
+from telecine.core.errors import TelecineError
+try:
+    read("lerobot", Path(sys.argv[1]))
+    print("complete")
+except TelecineError as error:
+    print("named:", error)
+"""
+
+
+def outcome(path, most_s=120):
+    """What became of reading all of a dataset; an error when that takes two minutes, usually it is two seconds."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", READ, path],
+        capture_output=True, text=True, timeout=most_s, check=False, cwd=Path(__file__).parents[1],
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def test_a_column_that_is_said_to_have_no_gaps_but_is_stored_with_them_ends_in_a_name(tmp_path):
+    """One bit, of mutant 7840: pyarrow 26 waits for ever in a filtered read, and ends the process by statistics."""
+    root = write_old(tmp_path / "old", (3, 2))
+    assert outcome(root) == "complete\n"
+    rows = root / "data/chunk-000/episode_000000.parquet"
+    # SchemaElement in the compact protocol: repetition_type OPTIONAL (zigzag 1) or REQUIRED, then the name.
+    name = b"\x18\x0depisode_index"
+    data = rows.read_bytes()
+    assert data.count(b"\x25\x02" + name) == 1
+    rows.write_bytes(data.replace(b"\x25\x02" + name, b"\x25\x00" + name))
+    assert outcome(root).startswith(f"named: {root}")
