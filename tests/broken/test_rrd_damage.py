@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from support.rrd import Vectors, Video, merge_rrd, write_rrd
@@ -297,3 +298,37 @@ def test_a_table_of_contents_that_would_end_the_process_is_refused_before(whole:
     path.write_bytes(whole)
     with path.open("rb") as file:
         assert damaged_contents(file, len(whole)) == ""
+
+
+PAIRS = {
+    "timestamp": (pa.timestamp("us"), pa.timestamp("ns")),
+    "in a list": (pa.list_(pa.timestamp("us")), pa.list_(pa.timestamp("ns"))),
+    "in a struct": (pa.struct({"a": pa.duration("us")}), pa.struct({"a": pa.duration("ns")})),
+    "duration": (pa.duration("us"), pa.duration("ns")),
+    "float": (pa.float32(), pa.float64()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+@pytest.mark.parametrize("value", [4, 20, 0x80])
+def test_a_unit_that_does_not_exist_is_refused_before(kind: str, value: int) -> None:
+    """Mutants 771 and 9586 of the long form: pyarrow reads over it, rerun-sdk ends the process."""
+    from telecine.sources.rrd_messages import problem_of
+
+    one, two = (_message(pa.schema([("x", pa.int32()), ("t", unit)])) for unit in PAIRS[kind])
+    assert problem_of(one) == problem_of(two) == ""
+    (at,) = (i for i, (a, b) in enumerate(zip(one, two, strict=True)) if a != b)
+    assert problem_of(one[:at] + bytes([value]) + one[at + 1 :]) == (
+        f"a column of a type with unit {value}, which does not exist"
+    )
+
+
+def _message(schema: pa.Schema) -> bytes:
+    """As an .rrd file holds it, without compression: fields 2, 4 and 5 of ArrowMsg."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, schema):
+        pass
+    payload = sink.getvalue().to_pybytes()
+    size = len(payload)
+    assert 128 <= size < 1 << 14
+    return bytes([0x10, 1, 0x20, 1, 0x2A, size & 127 | 128, size >> 7]) + payload

@@ -2,7 +2,7 @@
 
 rerun-sdk is built to abort the process when Arrow data contradicts itself, so one flipped bit on a disk could end a
 conversion of a thousand recordings (seen with 0.33 and 0.41). Here a message is unpacked and its Arrow structure
-checked with pyarrow, which raises, plus the two things that pyarrow tolerates and Arrow's Rust code does not.
+checked with pyarrow, which raises, plus the three things that pyarrow tolerates and Arrow's Rust code does not.
 
 A message with data is a protobuf `ArrowMsg`: 2 compression (1 none, 2 LZ4 block), 3 uncompressed size, 4 encoding,
 5 payload (an Arrow IPC stream). Unknown encodings pass: rerun-sdk judges them.
@@ -100,6 +100,7 @@ def _check_stream(stream: pa.Buffer) -> None:
     for message in pa.ipc.MessageReader.open_stream(stream):
         if schema is None:
             schema = pa.ipc.read_schema(message)
+            _check_types(memoryview(message.metadata))
             if "\0" in schema.to_string(show_field_metadata=False, show_schema_metadata=False) or _has_zero(schema):
                 raise ValueError("a column name holds a zero byte")
         elif message.type == "record batch":
@@ -126,18 +127,55 @@ def _check_buffers(metadata: memoryview, body_bytes: int) -> None:
             raise ValueError("a column points outside its message")
 
 
+_MOST = {3: 2, 8: 1, 10: 3, 11: 2, 14: 1, 18: 3}
+"""Type (Schema.fbs: FloatingPoint, Date, Timestamp, Interval, Union, Duration) -> its last precision or unit."""
+
+
+def _check_types(metadata: memoryview) -> None:
+    """ValueError for a precision, unit or mode that does not exist, which pyarrow reads over and arrow-rs aborts on."""
+    schema = _indirect(metadata, _field(metadata, _indirect(metadata, 0), 2))
+    left = list(_tables(metadata, schema, 1))
+    while left:
+        field = left.pop()
+        left += _tables(metadata, field, 5)
+        kind, told = _slot(metadata, field, 2), _slot(metadata, field, 3)
+        if not kind or not told or metadata[kind] not in _MOST:
+            continue
+        unit = _slot(metadata, _indirect(metadata, told), 0)
+        value = int.from_bytes(metadata[unit : unit + 2], "little") if unit else 0
+        if value > _MOST[metadata[kind]]:
+            raise ValueError(f"a column of a type with unit {value}, which does not exist")
+
+
+def _tables(data: memoryview, table: int, index: int) -> Iterator[int]:
+    """Where each table of a field that is a list of tables is."""
+    at = _slot(data, table, index)
+    if at:
+        vector = _indirect(data, at)
+        for number in range(int.from_bytes(data[vector : vector + 4], "little")):
+            yield _indirect(data, vector + 4 + 4 * number)
+
+
 def _indirect(data: memoryview, at: int) -> int:
     return at + int.from_bytes(data[at : at + 4], "little")
 
 
 def _field(data: memoryview, table: int, index: int) -> int:
-    """Where a field of a flatbuffer table is."""
+    """Where a field of a flatbuffer table is, which has to be there."""
+    at = _slot(data, table, index)
+    if not at:
+        raise ValueError("a record batch without columns")
+    return at
+
+
+def _slot(data: memoryview, table: int, index: int) -> int:
+    """Where a field of a flatbuffer table is; 0 for one that is not told."""
     vtable = table - int.from_bytes(data[table : table + 4], "little", signed=True)
+    if vtable < 0 or 4 + 2 * index >= int.from_bytes(data[vtable : vtable + 2], "little"):
+        return 0
     slot = vtable + 4 + 2 * index
     offset = int.from_bytes(data[slot : slot + 2], "little")
-    if vtable < 0 or offset == 0:
-        raise ValueError("a record batch without columns")
-    return table + offset
+    return table + offset if offset else 0
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
