@@ -26,7 +26,7 @@ def test_undamaged_inputs_are_read_to_their_end(kind: str, tmp_path: Path) -> No
 
 
 def test_damaged_inputs_end_in_data_or_in_an_error_with_a_name(kind: str) -> None:
-    """Of .rrd about one in a thousand makes rerun-sdk abort; test_crashing_library shows what that costs."""
+    """Of .rrd a few in ten thousand make rerun-sdk abort; test_crashing_library shows what that costs."""
     tally = try_mutants(kind, range(COUNTS.get(kind, 50)))
     bad = [(number, seen) for number, seen in tally.bad if not (kind == "rrd" and seen.startswith("crash: -6"))]
     assert bad == []
