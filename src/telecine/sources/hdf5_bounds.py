@@ -4,7 +4,7 @@ HDF5 allocates, and clears, what a variable-length value says of its length befo
 much, and serves rows that were never stored as zeros. So both are looked at first, in the bytes of the file. Layouts
 of bytes: "HDF5 File Format Specification 3.0", IV.A (object headers), IV.A.2.m (attributes), VIII.B (references).
 
-What this refuses to do: check what has a checksum that HDF5 checks itself: object headers of version 2 ("latest"), and
+What this refuses to do: check object headers of version 2 ("latest"), which have checksums that HDF5 checks itself, and
 arrays that are compressed.
 """
 
