@@ -85,6 +85,15 @@ def pytest_make_collect_report(
     return report
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_threads_of_closed_recordings() -> Generator[None, None, None]:
+    """rerun-sdk keeps two busy threads for each recording that was written, until it is asked to end them."""
+    yield
+    clean_up = getattr(sys.modules.get("rerun_bindings"), "flush_and_cleanup_orphaned_recordings", None)
+    if clean_up is not None:
+        clean_up()
+
+
 def needs(module: str, extra: str) -> ModuleType:
     """The module, or a skip that says how to get it."""
     try:
