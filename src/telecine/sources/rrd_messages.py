@@ -127,23 +127,25 @@ def _check_buffers(metadata: memoryview, body_bytes: int) -> None:
             raise ValueError("a column points outside its message")
 
 
-_MOST = {3: 2, 8: 1, 10: 3, 11: 2, 14: 1, 18: 3}
+_MOST = {bytes([kind]): most for kind, most in ((3, 2), (8, 1), (10, 3), (11, 2), (14, 1), (18, 3))}
 """Type (Schema.fbs: FloatingPoint, Date, Timestamp, Interval, Union, Duration) -> its last precision or unit."""
 
 
 def _check_types(metadata: memoryview) -> None:
     """ValueError for a precision, unit or mode that does not exist, which pyarrow reads over and arrow-rs aborts on."""
     schema = _indirect(metadata, _field(metadata, _indirect(metadata, 0), 2))
-    left = list(_tables(metadata, schema, 1))
+    left, seen = list(_tables(metadata, schema, 1)), 0
     while left:
-        field = left.pop()
+        field, seen = left.pop(), seen + 1
+        if field >= len(metadata) or seen > len(metadata):
+            raise ValueError("a schema whose columns lie outside of it, or in each other")
         left += _tables(metadata, field, 5)
         kind, told = _slot(metadata, field, 2), _slot(metadata, field, 3)
-        if not kind or not told or metadata[kind] not in _MOST:
+        if not kind or not told or metadata[kind : kind + 1].tobytes() not in _MOST:
             continue
         unit = _slot(metadata, _indirect(metadata, told), 0)
         value = int.from_bytes(metadata[unit : unit + 2], "little") if unit else 0
-        if value > _MOST[metadata[kind]]:
+        if value > _MOST[metadata[kind : kind + 1].tobytes()]:
             raise ValueError(f"a column of a type with unit {value}, which does not exist")
 
 
@@ -152,7 +154,10 @@ def _tables(data: memoryview, table: int, index: int) -> Iterator[int]:
     at = _slot(data, table, index)
     if at:
         vector = _indirect(data, at)
-        for number in range(int.from_bytes(data[vector : vector + 4], "little")):
+        count = int.from_bytes(data[vector : vector + 4], "little")
+        if vector + 4 + 4 * count > len(data):
+            raise ValueError("a message that says it has more columns than it holds")
+        for number in range(count):
             yield _indirect(data, vector + 4 + 4 * number)
 
 
