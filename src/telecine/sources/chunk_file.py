@@ -42,6 +42,7 @@ class ChunkFile:
         self._places: dict[int, tuple[Array, int]] = {}
         self._compressed = bytearray()
         self._rooms = Rooms()
+        # Freed before the next is there, memory goes back to the system, and taking it again costs more than expanding.
         self._latest: deque[tuple[int, Array]] = deque(maxlen=2)
 
     def close(self) -> None:

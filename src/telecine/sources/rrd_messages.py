@@ -141,11 +141,12 @@ def _check_types(metadata: memoryview) -> None:
             raise ValueError("a schema whose columns lie outside of it, or in each other")
         left += _tables(metadata, field, 5)
         kind, told = _slot(metadata, field, 2), _slot(metadata, field, 3)
-        if not kind or not told or metadata[kind : kind + 1].tobytes() not in _MOST:
+        most = _MOST.get(metadata[kind : kind + 1].tobytes()) if kind and told else None
+        if most is None:
             continue
         unit = _slot(metadata, _indirect(metadata, told), 0)
         value = int.from_bytes(metadata[unit : unit + 2], "little") if unit else 0
-        if value > _MOST[metadata[kind : kind + 1].tobytes()]:
+        if value > most:
             raise ValueError(f"a column of a type with unit {value}, which does not exist")
 
 
