@@ -177,6 +177,29 @@ def test_flipped_bytes_never_escape_as_another_error(data: st.DataObject) -> Non
     assert isinstance(problem_of(bytes(broken)), str)
 
 
+def changed(data: bytes, at: int, value: int) -> bytes:
+    return data[:at] + bytes([value]) + data[at + 1 :]
+
+
+def _kind(stream: bytes) -> str:
+    try:
+        return str(next(iter(pa.ipc.MessageReader.open_stream(stream))).type)
+    except (pa.ArrowException, OSError):
+        return ""
+
+
+def test_no_changed_byte_of_a_schema_ends_the_process() -> None:
+    """pyarrow takes a message of any type for a schema when asked to, and crashes on what is in it."""
+    stream = ipc()
+    schema = int.from_bytes(stream[4:8], "little") + 8
+    kind = next(at for at in range(8, schema) if _kind(changed(stream, at, 100)) == "unknown")
+    for first in (stream, changed(stream, kind, 100)):
+        for at in range(8, schema):
+            for value in (0, 2, 53, 255):
+                assert isinstance(problem_of(message(changed(first, at, value), packed=False)), str)
+    assert "not with their schema" in problem_of(message(stream[schema:], packed=False))
+
+
 def test_a_column_that_points_outside_its_message_is_found() -> None:
     stream = bytearray(ipc(pa.table({"x": pa.array(range(4096), pa.int64())})))
     at = stream.rindex((4096 * 8).to_bytes(8, "little"), 0, len(stream) - 4096 * 8)

@@ -99,6 +99,8 @@ def _check_stream(stream: pa.Buffer) -> None:
     schema = None
     for message in pa.ipc.MessageReader.open_stream(stream):
         if schema is None:
+            if message.type != "schema":  # pyarrow would take any other for one, and end the process
+                raise ValueError(f"its columns start with a message of type {message.type}, not with their schema")
             schema = pa.ipc.read_schema(message)
             _check_types(memoryview(message.metadata))
             if "\0" in schema.to_string(show_field_metadata=False, show_schema_metadata=False) or _has_zero(schema):
