@@ -5,10 +5,10 @@
     PYTHONPATH=tests python -m support.mutants --count 1000 rrd+convert   # converted instead of read
     PYTHONPATH=tests python -m support.mutants rrd --only 1234            # one again, its error shown
 
-A mutant is a function of its sound input and its number. (Writers that put random ids into their files, such as
-Rerun's, make another input each time.) A source joins with one line in `INPUTS`. Outcomes: `complete` (read to the
-end), `named` (an error of telecine's that names the file), `unexpected` (any other exception), `crash` (the process
-died), `hang` (no answer for a minute).
+A mutant is a function of its sound input and its number. Writers that put random ids into their files, such as
+Rerun's, make another input each time: `--keep FOLDER` keeps those that end badly, with what their process printed. A
+source joins with one line in `INPUTS`. Outcomes: `complete` (read to the end), `named` (an error of telecine's that
+names the file), `unexpected` (any other exception), `crash` (the process died), `hang` (no answer for a minute).
 """
 
 import argparse
@@ -349,7 +349,7 @@ class Tally:
             self.bad.append((number, f"{outcome}: {detail}"))
 
 
-def try_mutants(kind: str, numbers: Sequence[int]) -> Tally:
+def try_mutants(kind: str, numbers: Sequence[int], keep: Path | None = None) -> Tally:
     """Make and read mutants in processes of their own, a batch in each while nothing goes wrong."""
     tally = Tally()
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
@@ -358,14 +358,24 @@ def try_mutants(kind: str, numbers: Sequence[int]) -> Tally:
         left = list(numbers)
         while left:
             batch, left = left[:BATCH], left[BATCH:]
-            left = _try_batch(kind, sound, batch, tally) + left
+            left = _try_batch(kind, sound, batch, tally, keep) + left
     return tally
 
 
-def _try_batch(kind: str, sound: Path, numbers: Sequence[int], tally: Tally) -> list[int]:
+def _try_batch(kind: str, sound: Path, numbers: Sequence[int], tally: Tally, keep: Path | None) -> list[int]:
     """Those that were not tried because the process ended before them."""
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        command = [sys.executable, "-W", "ignore", "-m", "support.mutants", "--child", kind, str(sound), folder]
+        command = [
+            sys.executable,
+            "-Xfaulthandler",
+            "-Wignore",
+            "-m",
+            "support.mutants",
+            "--child",
+            kind,
+            str(sound),
+            folder,
+        ]
         log = Path(folder, "log")
         with (
             log.open("wb") as errors,
@@ -388,8 +398,12 @@ def _try_batch(kind: str, sound: Path, numbers: Sequence[int], tally: Tally) -> 
                     child.wait()
                     tail = log.read_bytes()[-400:].decode(errors="replace").replace("\n", " ")
                     tally.count(number, "hang" if hung else "crash", f"{child.returncode} {tail}")
+                    if keep:
+                        shutil.copyfile(log, make_mutant(kind, sound, number, keep).with_suffix(".log"))
                     return list(numbers[position + 1 :])
                 tally.count(number, answer["outcome"], answer["detail"])
+                if keep and answer["outcome"] == "unexpected":
+                    make_mutant(kind, sound, number, keep)
                 tally.peak_mb = max(tally.peak_mb, answer["peak_mb"])
             child.stdin.close()
     return []
@@ -453,6 +467,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--only", type=int, help="one mutant, in this process, its error as it comes")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="an existing folder for those that end badly")
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
@@ -465,7 +480,7 @@ def main() -> None:
         return
     print("| input | tried | complete | named error | unexpected | crash | hang | peak memory |", flush=True)
     for kind in given.kinds:
-        tally = try_mutants(kind, range(given.first, given.first + given.count))
+        tally = try_mutants(kind, range(given.first, given.first + given.count), given.keep)
         told = [tally.outcomes[name] for name in ("complete", "named", "unexpected", "crash", "hang")]
         print(f"| {kind} | {given.count} | {' | '.join(map(str, told))} | {tally.peak_mb} MB |", flush=True)
         for number, detail in tally.bad:
