@@ -43,13 +43,18 @@ def test_places_sort_like_their_paths():
 
 
 def test_a_new_file_takes_any_episode():
-    assert not data_is_full(4, 0, 10**9, LIMITS)
+    assert not data_is_full(4, (0, 0), 10**9, LIMITS)
     assert not video_is_full(0, 0, (10**12, 10**9), FPS, LIMITS)
 
 
 def test_rows_that_would_pass_the_limit_begin_a_new_file():
-    assert not data_is_full(50 * MIB, 500, 499, LIMITS)
-    assert data_is_full(50 * MIB, 500, 500, LIMITS)
+    assert not data_is_full(50 * MIB, (500, 10), 499, LIMITS)
+    assert data_is_full(50 * MIB, (500, 10), 500, LIMITS)
+
+
+def test_a_footer_that_would_fill_memory_begins_a_new_file():
+    assert not data_is_full(MIB, (500, 999), 1, LIMITS)
+    assert data_is_full(MIB, (500, 1000), 1, LIMITS)
 
 
 def test_a_clip_that_would_pass_the_size_limit_begins_a_new_file():

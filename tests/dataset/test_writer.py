@@ -165,6 +165,13 @@ def test_chunks_hold_as_many_files_as_the_limit_says(tmp_path):
     assert json.loads((root / "meta/info.json").read_text())["chunks_size"] == 2
 
 
+def test_a_file_of_many_short_episodes_is_closed_before_its_footer_is_big(tmp_path):
+    root = write(tmp_path / "out", [episode(3, i) for i in range(5)], limits=Limits(row_groups=2))
+    files = sorted((root / "data").rglob("*.parquet"))
+    assert [pq.read_metadata(p).num_row_groups for p in files] == [2, 2, 1]
+    assert records(root).column("data/file_index").to_pylist() == [0, 0, 1, 1, 2]
+
+
 def test_episode_records_roll_over_and_know_their_file(tmp_path, monkeypatch):
     monkeypatch.setattr(growing, "ROW_GROUP", 10)
     root = write(tmp_path / "out", [episode(1, i) for i in range(25)], limits=replace(SMALL, data_bytes=1))

@@ -61,19 +61,21 @@ class RowFiles:
     def __init__(self, stage: Path, schema: pa.Schema, limits: Limits, first: Place = Place()) -> None:
         self._stage, self._schema, self._limits = stage, schema, limits
         self._file: TableFile | None = None
-        self._rows = 0
+        self._rows = self._groups = 0
         self._first = self.place = first
 
     def append(self, tables: Iterator[pa.Table], rows: int) -> Place:
         """Add an episode of `rows` rows, each table of it a row group; says in which file it is."""
-        if self._file and data_is_full(self._file.size_bytes, self._rows, rows, self._limits):
+        held = (self._rows, self._groups)
+        if self._file and data_is_full(self._file.size_bytes, held, rows, self._limits):
             self.close()
             self.place = self.place.next(self._limits)
         if self._file is None:
             self._file = TableFile(self._stage / data_path(self.place), self._schema)
-            self._rows = 0
+            self._rows = self._groups = 0
         for table in tables:
             self._file.write(table)
+            self._groups += 1
         self._rows += rows
         return self.place
 

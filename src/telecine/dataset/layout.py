@@ -33,6 +33,8 @@ class Limits:
     """When a file is full. A file never holds less than one episode, and never a part of one."""
 
     data_bytes: int = 100 * MIB
+    row_groups: int = 1000
+    """Of a file of rows. What its footer will say of each stays in memory until it is closed: about 5 kB."""
     video_bytes: int = 200 * MIB
     video_s: int = FLOAT32_SAFE_S
     files_per_chunk: int = 1000
@@ -65,12 +67,14 @@ def episodes_path(place: Place) -> str:
     return EPISODES_PATH.format(chunk_index=place.chunk, file_index=place.file)
 
 
-def data_is_full(size_bytes: int, rows: int, more_rows: int, limits: Limits) -> bool:
-    """True when an episode of `more_rows` rows belongs into a new file.
+def data_is_full(size_bytes: int, held: tuple[int, int], more_rows: int, limits: Limits) -> bool:
+    """True when an episode of `more_rows` rows belongs into a new file than that which holds (rows, row groups).
 
     LeRobot's rule: at the size of the rows before it, it would pass the limit.
     """
-    return rows > 0 and size_bytes + size_bytes * more_rows // rows >= limits.data_bytes
+    rows, groups = held
+    too_big = rows > 0 and size_bytes + size_bytes * more_rows // rows >= limits.data_bytes
+    return too_big or groups >= limits.row_groups
 
 
 def episodes_are_full(size_bytes: int, limits: Limits) -> bool:
