@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,30 +64,36 @@ def lerobot_dataset(lerobot: None, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     return open_dataset
 
 
+@pytest.fixture(scope="session")
+def judge(lerobot: None) -> Iterator[subprocess.Popen[str]]:
+    """The process that judges: see judge.py. Offline, with the caches of these tests."""
+    if not CONFORMANCE.is_file():
+        pytest.skip("outside this repository: the conformance check is not beside this checkout")
+    # In the system's temporary folder: below `tmp_path` the sockets of a DataLoader's workers would have names longer
+    # than Unix allows, and then it hangs.
+    command = [sys.executable, str(Path(__file__).with_name("judge.py")), str(CONFORMANCE)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=1) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+
+
 @pytest.fixture
-def conformance(lerobot: None, tmp_path: Path) -> Callable[..., Any]:
+def conformance(judge: subprocess.Popen[str], tmp_path: Path) -> Callable[..., Any]:
     """`conformance(dataset_dir, *flags)`: what the format's conformance check reports, all of it passed.
 
     The check is a program of its own beside this repository; it opens the dataset with LeRobot, offline.
     """
-    if not CONFORMANCE.is_file():
-        pytest.skip("outside this repository: the conformance check is not beside this checkout")
 
     def check(dataset_dir: Path, *flags: str) -> Any:
-        report = tmp_path / "conformance.json"
-        # It makes caches of its own, in the system's temporary folder: below `tmp_path` the sockets of a DataLoader's
-        # workers would have names longer than Unix allows, and then it hangs.
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
-        ran = subprocess.run(
-            [sys.executable, str(CONFORMANCE), str(dataset_dir), "--json", str(report), *flags],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=900,
-        )
-        assert ran.returncode == 0, f"{ran.stdout}\n{ran.stderr}"
+        assert judge.stdin is not None
+        assert judge.stdout is not None
+        report, log = tmp_path / "conformance.json", tmp_path / "conformance.log"
+        asked = {"flags": [str(dataset_dir), "--json", str(report), *flags], "log": str(log)}
+        judge.stdin.write(json.dumps(asked) + "\n")
+        code = judge.stdout.readline().strip()
+        assert code == "0", f"exit code {code}\n{log.read_text(encoding='utf-8') if log.exists() else ''}"
         return json.loads(report.read_text(encoding="utf-8"))
 
     return check

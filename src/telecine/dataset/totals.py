@@ -16,7 +16,7 @@ from telecine.core.video import Clip
 from telecine.dataset.schema import Features
 from telecine.dataset.values import Values, to_numpy
 
-BATCH_ROWS = 1 << 16
+BATCH_ROWS = 1 << 14
 
 
 @dataclass(frozen=True, eq=False, slots=True)
