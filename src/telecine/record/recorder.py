@@ -26,6 +26,7 @@ from telecine.core.plan import Plan, make_plan
 from telecine.core.recording import Ref
 from telecine.core.time import SECOND
 from telecine.dataset.layout import INFO
+from telecine.dataset.published import Published
 from telecine.dataset.stage import require_writable
 from telecine.dataset.writer import DatasetWriter
 from telecine.record.episode import CLOCK, FORMAT, LiveEpisode
@@ -72,6 +73,7 @@ class Recorder:
         if not self._append:
             require_writable(self.root, overwrite=self._overwrite)
         self._episode: LiveEpisode | None = None
+        self._last: Published | None = None
         parent = self.root.absolute().parent
         parent.mkdir(parents=True, exist_ok=True)
         _remove_left_behind(parent, self.root.name)
@@ -132,6 +134,7 @@ class Recorder:
             with self._writer() as writer:
                 index = writer.add(episode)
                 writer.commit(plan_yaml=plan.to_yaml())
+            self._last = writer.written()
         finally:
             live.abandon()
             for path in folder.iterdir():
@@ -179,8 +182,9 @@ class Recorder:
         return make_plan(body | ({} if self._robot_type is None else {"robot_type": self._robot_type}))
 
     def _writer(self) -> DatasetWriter:
+        last, self._last = self._last, None  # of no use after a failure
         if self._append:
-            return DatasetWriter.append(self.root, fps=self.fps, robot_type=self._robot_type)
+            return DatasetWriter.append(self.root, fps=self.fps, robot_type=self._robot_type, last=last)
         return DatasetWriter.create(self.root, fps=self.fps, robot_type=self._robot_type, overwrite=self._overwrite)
 
 
