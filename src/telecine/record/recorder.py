@@ -87,7 +87,7 @@ class Recorder:
             raise DatasetError(f"{self.root}: an episode is being recorded; end or discard it first")
         if not task.strip():
             raise DatasetError(f"{self.root}: the task is empty; policies are conditioned on it")
-        self._episode = LiveEpisode(task, folder, self._wish, self.fps, self._names)
+        self._episode = self._begun(task, folder, self._names)
 
     def add(self, time_ns: int, values: Mapping[str, Any]) -> None:
         """Take samples of one instant: numbers (copied), texts, and pictures named observation.images.*.
@@ -119,26 +119,24 @@ class Recorder:
 
     def apart(self, task: str, names: Mapping[str, Sequence[str]] | None = None) -> LiveEpisode:
         """An episode of this recorder that is filled apart from it and then given to `write`. Raises: DatasetError."""
-        return LiveEpisode(task, self._open_folder(), self._wish, self.fps, self._names if names is None else names)
+        return self._begun(task, self._open_folder(), self._names if names is None else names)
 
     def write(self, live: LiveEpisode, success: bool | None = None) -> EpisodeReport:
         """Write an episode that was filled apart, for those who record several at once; otherwise as `end_episode`."""
-        folder = self._open_folder()
+        self._open_folder()
         outcome = {True: "success", False: "failed", None: "unknown"}[success]
         try:
             number = len(self.episodes)
             ref = Ref(FORMAT, f"{self.root.name}/{number}", f"{number}")
             recording = live.finish(ref, outcome)
             plan = self._plan(live)
-            episode = code(prepare(recording, plan), plan, folder, lambda: None)
+            episode = code(prepare(recording, plan), plan, live.folder, lambda: None)
             with self._writer() as writer:
                 index = writer.add(episode)
                 writer.commit(plan_yaml=plan.to_yaml())
             self._last = writer.written()
         finally:
-            live.abandon()
-            for path in folder.iterdir():
-                path.unlink()
+            _forget(live)
         self._append = True
         self.episodes.append(EpisodeReport.of(index, episode))
         return self.episodes[-1]
@@ -147,7 +145,7 @@ class Recorder:
         """Forget the episode that is being recorded, if any."""
         live, self._episode = self._episode, None
         if live is not None:
-            live.abandon()
+            _forget(live)
 
     def close(self) -> None:
         """Discard an unfinished episode and let go of everything. May be called again."""
@@ -163,6 +161,9 @@ class Recorder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _begun(self, task: str, folder: Path, names: Mapping[str, Sequence[str]]) -> LiveEpisode:
+        return LiveEpisode(task, Path(tempfile.mkdtemp(dir=folder)), self._wish, self.fps, names)
 
     def _open_folder(self) -> Path:
         if self._folder is None:
@@ -186,6 +187,11 @@ class Recorder:
         if self._append:
             return DatasetWriter.append(self.root, fps=self.fps, robot_type=self._robot_type, last=last)
         return DatasetWriter.create(self.root, fps=self.fps, robot_type=self._robot_type, overwrite=self._overwrite)
+
+
+def _forget(live: LiveEpisode) -> None:
+    live.abandon()
+    shutil.rmtree(live.folder, ignore_errors=True)
 
 
 def _remove_left_behind(parent: Path, name: str) -> None:
