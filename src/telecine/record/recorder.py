@@ -74,6 +74,7 @@ class Recorder:
             require_writable(self.root, overwrite=self._overwrite)
         self._episode: LiveEpisode | None = None
         self._last: Published | None = None
+        self._planned: tuple[tuple[str, ...], Plan, str] | None = None
         parent = self.root.absolute().parent
         parent.mkdir(parents=True, exist_ok=True)
         _remove_left_behind(parent, self.root.name)
@@ -129,11 +130,11 @@ class Recorder:
             number = len(self.episodes)
             ref = Ref(FORMAT, f"{self.root.name}/{number}", f"{number}")
             recording = live.finish(ref, outcome)
-            plan = self._plan(live)
+            plan, plan_yaml = self._plan(live)
             episode = code(prepare(recording, plan), plan, live.folder, lambda: None)
             with self._writer() as writer:
                 index = writer.add(episode)
-                writer.commit(plan_yaml=plan.to_yaml())
+                writer.commit(plan_yaml=plan_yaml)
             self._last = writer.written()
         finally:
             _forget(live)
@@ -175,12 +176,16 @@ class Recorder:
             raise DatasetError(f"{self.root}: no episode is being recorded; call start_episode first")
         return self._episode
 
-    def _plan(self, live: LiveEpisode) -> Plan:
-        """Every stream as the feature of its name; samples that come seldom stand until the next."""
-        features = {key: {"from": key, "how": "hold"} for key in (*live.keys, "outcome")}
-        body = {"fps": self.fps, "clock": {"timeline": CLOCK}, "features": features, "task": {"from": "task"}}
-        body |= {"video": {"preset": self._preset}}
-        return make_plan(body | ({} if self._robot_type is None else {"robot_type": self._robot_type}))
+    def _plan(self, live: LiveEpisode) -> tuple[Plan, str]:
+        """Every stream as the feature of its name; samples that come seldom stand until the next. With its YAML."""
+        keys = (*live.keys, "outcome")
+        if self._planned is None or self._planned[0] != keys:
+            features = {key: {"from": key, "how": "hold"} for key in keys}
+            body = {"fps": self.fps, "clock": {"timeline": CLOCK}, "features": features, "task": {"from": "task"}}
+            body |= {"video": {"preset": self._preset}}
+            plan = make_plan(body | ({} if self._robot_type is None else {"robot_type": self._robot_type}))
+            self._planned = keys, plan, plan.to_yaml()
+        return self._planned[1:]
 
     def _writer(self) -> DatasetWriter:
         last, self._last = self._last, None  # of no use after a failure
