@@ -8,11 +8,18 @@ in the dataset, which loads from then on, also when the simulator ends hard. Nee
 Isaac Lab 2.3 and 3.0. `python -m telecine.record.isaaclab SCRIPT` runs a script with it.
 """
 
+import sys
+
+# What is missing is told before its import fails.
+if __name__ == "__main__" and not {"-h", "--help"} & set(sys.argv):
+    from telecine.record.isaac_needs import stop_if_missing
+
+    stop_if_missing()
+
 import io
 import json
 import logging
 import re
-import sys
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
