@@ -5,6 +5,7 @@ import importlib.util
 import subprocess
 import sys
 import textwrap
+import threading
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
@@ -108,9 +109,10 @@ def test_streamed_cameras_leave_the_episode_and_come_out_the_same(lab, h5py, tmp
             obs = manager.get_episode(0).data.get("obs", {})
             held.append(any(name.endswith("_cam") for name in obs))
 
-    real = env.step
+    real, before = env.step, set(threading.enumerate())
     env.step = lambda at: (real(at), env.each(look))
     env.run(26)
+    assert set(threading.enumerate()) <= before  # those of the episodes that had not ended too
     assert not any(held)
     dataset = Dataset(tmp_path / "ours.lerobot")
     assert not has_errors(verify(dataset.root))

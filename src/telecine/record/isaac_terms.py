@@ -34,6 +34,7 @@ class LeRobotTerm(RecorderTerm):  # type: ignore[misc]  # Isaac Lab has no types
         env.cfg.recorders.dataset_file_handler_class_type = ours.configured(**self._settings)
         self._spool: Path | None = None
         self._heap = Heap()
+        self._running: weakref.WeakSet[Streamed] = weakref.WeakSet()
         if cfg.stream_cameras:
             folder = Path(env.cfg.recorders.dataset_export_dir_path)
             folder.mkdir(parents=True, exist_ok=True)
@@ -53,8 +54,10 @@ class LeRobotTerm(RecorderTerm):  # type: ignore[misc]  # Isaac Lab has no types
         return None, None
 
     def close(self, file_path: str) -> None:
-        """Remove what was not exported."""
+        """Stop the encoders of what was not exported, and remove it."""
         del file_path
+        for streamed in list(self._running):
+            streamed.abandon()
         if self._spool is not None:
             shutil.rmtree(self._spool, ignore_errors=True)
 
@@ -83,6 +86,7 @@ class LeRobotTerm(RecorderTerm):  # type: ignore[misc]  # Isaac Lab has no types
         made = Streamed(Path(tempfile.mkdtemp(dir=self._spool)), task, about, fps)
         episode._telecine = made  # goes with the episode: to the handler, or nowhere when it is discarded
         weakref.finalize(episode, made.abandon)
+        self._running.add(made)
         return made
 
 
