@@ -46,7 +46,7 @@ def state(root):
     return {p.relative_to(root).as_posix(): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
 
 
-@pytest.mark.parametrize(("kilobytes", "workers"), [(60, 0), (150, 1), (230, 0)])
+@pytest.mark.parametrize(("kilobytes", "workers"), [(60, 0), (150, 1), (220, 0)])
 def test_a_disk_that_fills_up_leaves_the_old_dataset_until_there_is_room(mounted, recordings, workers, kilobytes):
     disk = mounted("size=10m")
     write(disk / "out", [episode(30)])

@@ -149,7 +149,7 @@ def test_a_missing_task_is_asked_for_and_never_invented():
     assert "--task-text" in proposal.missing[0]
     assert "/notes" in proposal.missing[0]
     assert command_line(proposal, ["in"], "out").endswith("--task-text ...")
-    with pytest.raises(PlanError, match="task: is required"):
+    with pytest.raises(PlanError, match="task: is required; give --task-text"):
         parse_plan(plan_yaml(proposal))
 
 

@@ -9,7 +9,9 @@ import pytest
 from support.dataset import COLUMNS, FPS, TOP, WRIST, clip, episode, everything, two_cameras, write
 from telecine.core.errors import DatasetError
 from telecine.core.findings import has_errors
+from telecine.dataset import totals
 from telecine.dataset.layout import Limits
+from telecine.dataset.published import read_published
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify import verify
 from telecine.dataset.writer import DatasetWriter
@@ -115,6 +117,68 @@ def test_other_features_or_cameras_are_refused(tmp_path):
         with pytest.raises(DatasetError, match="no episode was added"):
             writer.commit()
     assert media(root) == before
+
+
+def facts(published):
+    """All that a writer uses of it, as plain values."""
+    so_far = published.totals
+    numbers = {key: [m.low.tolist(), m.mean.tolist(), m.std.tolist(), m.count] for key, m in so_far._moments.items()}
+    pictures = {key: p.histogram.tolist() for key, p in so_far._pictures.items()}
+    plain = [getattr(published, name) for name in published.__slots__ if name != "totals"]
+    return [*plain, numbers, pictures]
+
+
+def test_what_a_writer_knows_of_its_dataset_is_what_reading_it_says(tmp_path):
+    root, last = write(tmp_path / "out", everything(tmp_path)), None
+    for index in (3, 4):
+        with DatasetWriter.append(root, fps=FPS, robot_type="arm", last=last) as writer:
+            writer.add(new(tmp_path / f"n{index}", index))
+            with pytest.raises(DatasetError, match="nothing was committed"):
+                writer.written()
+            writer.commit()
+        last = writer.written()
+        assert facts(last) == facts(read_published(root))
+        assert read_published(root, last) is last
+    append(root, [new(tmp_path / "others", 5)])
+    assert read_published(root, last).episodes == 6
+    with DatasetWriter.append(root, fps=FPS, robot_type="arm", last=last) as writer:
+        assert writer.add(new(tmp_path / "n6", 6)) == 6
+        writer.commit()
+    assert not has_errors(verify(root, decode="all"))
+
+
+def test_rows_of_earlier_episodes_are_read_once(tmp_path, monkeypatch):
+    root, last, read = tmp_path / "out", None, []
+    real = pq.ParquetFile
+
+    class Counted(real):
+        def __init__(self, source, **more):
+            read.append(source)
+            super().__init__(source, **more)
+
+    monkeypatch.setattr(pq, "ParquetFile", Counted)
+    counts = []
+    for index in range(5):
+        way = {"fps": FPS, "robot_type": "arm"}
+        with DatasetWriter.append(root, **way, last=last) if index else DatasetWriter.create(root, **way) as writer:
+            writer.add(episode(5, index))
+            writer.commit()
+        last = writer.written()
+        counts.append(len(read))
+        read.clear()
+    assert len(set(counts)) == 1
+    stats = json.loads((root / "meta/stats.json").read_text())
+    at_once = write(tmp_path / "once", [episode(5, index) for index in range(5)])
+    for key, found in json.loads((at_once / "meta/stats.json").read_text()).items():
+        for name, value in found.items():
+            np.testing.assert_allclose(stats[key][name], value, rtol=1e-12, atol=1e-12)
+
+
+def test_large_files_are_read_again_instead_of_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(totals, "KEPT_FILE_BYTES", 100)
+    root = write(tmp_path / "out", [episode(5, index) for index in range(2)])
+    append(root, [episode(5, 2)])
+    assert not has_errors(verify(root))
 
 
 def test_no_dataset_no_append(tmp_path):

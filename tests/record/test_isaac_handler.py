@@ -3,17 +3,21 @@
 import json
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from support.isaac import Episode, episode
-from telecine.core.errors import DatasetError
+from telecine.core.errors import DatasetError, VideoError
 from telecine.core.findings import has_errors
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify import verify
 from telecine.record.isaaclab import LeRobotDatasetFileHandler, quaternion_order, words_of
+from telecine.record.later import WAITING
+from telecine.record.recorder import Recorder
 from telecine.video.read import decode_at
 
 SIM = {"sim_args": {"dt": 0.01, "decimation": 5}}
@@ -59,6 +63,107 @@ def test_the_dataset_loads_after_every_episode_and_is_checked_whole(tmp_path):
         assert not has_errors(verify(tmp_path / "x.lerobot"))
         assert len(Dataset(tmp_path / "x.lerobot").episodes) == number + 1
     writing.close()
+    assert [p.name for p in tmp_path.iterdir()] == ["x.lerobot"]
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """Recorders that write when told: `held.set()`; `held.fails` are the numbers of writes that fail."""
+    told, real = threading.Event(), Recorder.write
+    told.fails, told.calls = set(), 0
+
+    def write(self, live, success=None):
+        assert told.wait(60)
+        told.calls += 1
+        if told.calls in told.fails:
+            live.abandon()
+            raise VideoError("the encoder failed")
+        return real(self, live, success)
+
+    monkeypatch.setattr(Recorder, "write", write)
+    yield told
+    told.set()
+
+
+def test_writing_does_not_keep_the_simulation_waiting(tmp_path, held):
+    before = set(threading.enumerate())
+    writing = handler(tmp_path / "x")
+    for number in range(3):
+        mine = episode(start=number)
+        writing.write_episode(mine)
+        for values in (mine.data["actions"], *mine.data["obs"].values()):
+            values[:] = 0  # as a simulation may, whose buffers these are
+    assert not (tmp_path / "x.lerobot").exists()
+    assert writing.get_num_episodes() == 3
+    held.set()
+    writing.flush()
+    dataset = Dataset(tmp_path / "x.lerobot")
+    for number in range(3):
+        actions = column(dataset, "action", number).astype("f4")
+        assert np.array_equal(actions, episode(start=number).data["actions"])
+    assert not has_errors(verify(dataset.root))
+    writing.close()
+    assert set(threading.enumerate()) <= before
+
+
+def test_a_flush_tells_which_episodes_were_not_written(tmp_path, held):
+    held.fails = {2, 3}
+    writing = handler(tmp_path / "x")
+    for number in range(4):
+        writing.write_episode(episode(start=number), number + 10)
+    held.set()
+    with pytest.raises(DatasetError, match=r"demo_11 was not written: the encoder failed") as failed:
+        writing.flush()
+    assert "demo_12" in failed.value.__notes__[0]
+    assert list(writing.get_episode_names()) == ["demo_10", "demo_13"]
+    writing.flush()
+    writing.write_episode(episode(start=8), 11)
+    writing.close()
+    assert len(Dataset(tmp_path / "x.lerobot").episodes) == 3
+    assert [p.name for p in tmp_path.iterdir()] == ["x.lerobot"]
+
+
+def test_an_episode_is_not_taken_after_one_that_failed_until_that_was_told(tmp_path, held):
+    held.fails = {1}
+    held.set()
+    writing = handler(tmp_path / "x")
+    writing.write_episode(episode())
+    while not writing._later._jobs[0].done():
+        time.sleep(0.01)
+    with pytest.raises(DatasetError, match="demo_0 was not written"):
+        writing.write_episode(episode(start=5))
+    writing.write_episode(episode(start=6))
+    writing.close()
+    dataset = Dataset(tmp_path / "x.lerobot")
+    assert len(dataset.episodes) == 1
+    assert np.array_equal(column(dataset, "action").astype("f4"), episode(start=6).data["actions"])
+
+
+def test_few_episodes_wait_in_memory(tmp_path, held):
+    writing = handler(tmp_path / "x")
+    taken = []
+
+    def record():
+        for number in range(WAITING + 3):
+            writing.write_episode(episode(camera=False, start=number))
+            taken.append(number)
+
+    thread = threading.Thread(target=record)
+    thread.start()
+    thread.join(1)
+    assert thread.is_alive()
+    assert len(taken) == WAITING + 1  # one is being written
+    held.set()
+    thread.join(60)
+    writing.close()
+    assert len(Dataset(tmp_path / "x.lerobot").episodes) == WAITING + 3
+
+
+def test_a_script_that_ends_without_closing_loses_nothing(tmp_path):
+    tests = Path(__file__).parents[1]
+    script = SCRIPT.partition("while True")[0].replace("    handler.flush()\n", "")
+    subprocess.run([sys.executable, "-c", script, str(tmp_path / "x"), str(tests)], check=True, capture_output=True)
+    assert len(Dataset(tmp_path / "x.lerobot").episodes) == 2
     assert [p.name for p in tmp_path.iterdir()] == ["x.lerobot"]
 
 

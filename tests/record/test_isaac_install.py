@@ -1,12 +1,16 @@
 """The runner's own decisions, without Isaac Lab."""
 
-import importlib.util
+import contextlib
+import importlib
+import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
 
 import pytest
 
-from telecine.record import isaac_install
-from telecine.record.isaac_install import main, missing_packages, script_arguments, settings_of
+from telecine.record import isaac_install, isaac_needs
+from telecine.record.isaac_install import main, script_arguments, settings_of
 
 
 @pytest.mark.parametrize(
@@ -23,18 +27,66 @@ def test_the_script_gets_its_own_flags_and_a_name_it_can_take_apart(given, left)
     assert script_arguments(given) == left
 
 
-def test_missing_packages_come_with_the_command_that_mends_them(monkeypatch, tmp_path, capsys):
-    real = importlib.util.find_spec
-    monkeypatch.setattr(isaac_install, "find_spec", lambda name: None if name in ("av", "isaaclab") else real(name))
-    assert missing_packages()[0] == "av is not installed: pip install 'av>=15.0'"
-    assert main([str(tmp_path / "script.py")]) == 1
-    assert "isaaclab.sh -p" in capsys.readouterr().err
+def fixes(monkeypatch, capsys, *, versions=None, broken=()):
+    """What a process says in which packages have other versions (None: not installed) or cannot be imported."""
+    real, changed = isaac_needs.version, versions or {}
+
+    def version(name):
+        if name in changed:
+            if changed[name] is None:
+                raise PackageNotFoundError(name)
+            return changed[name]
+        return real(name)
+
+    monkeypatch.setattr(isaac_needs, "version", version)
+    monkeypatch.setattr(isaac_needs, "requires", lambda _: ["av>=15.0", "numpy>=1.26", "h5py>=3.11; extra == 'hdf5'"])
+    monkeypatch.setattr(isaac_needs, "find_spec", lambda _: True)
+    for name in broken:
+        monkeypatch.setitem(sys.modules, name, None)
+    with contextlib.suppress(SystemExit):
+        isaac_needs.stop_if_missing()
+    return capsys.readouterr().err.splitlines()
 
 
-def test_a_pyarrow_that_refuses_numpy_is_named_with_its_version(monkeypatch):
-    monkeypatch.setattr(isaac_install, "find_spec", lambda name: name)
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    assert any("'pyarrow>=18,<=25.0.1'" in problem for problem in missing_packages())
+def test_missing_and_old_packages_come_with_the_command_that_mends_them(monkeypatch, capsys):
+    pip = f'"{sys.executable}" -m pip install'
+    assert fixes(monkeypatch, capsys, versions={"av": None, "numpy": "1.25.9"}) == [
+        f'error: av is not installed: {pip} "av>=15.0"',
+        f'error: numpy 1.25.9 is too old: {pip} "numpy>=1.26"',
+    ]
+
+
+@pytest.mark.parametrize("there", ["15", "15.0.0", "15.1rc1", "16.0+local"])
+def test_packages_that_are_new_enough_are_no_problem(monkeypatch, capsys, there):
+    assert fixes(monkeypatch, capsys, versions={"av": there}) == []
+
+
+def test_a_pyarrow_that_refuses_numpy_is_named_with_one_that_does_not(monkeypatch, capsys):
+    (told,) = fixes(monkeypatch, capsys, broken=["pyarrow"])
+    assert told.startswith("error: pyarrow cannot be imported (")
+    assert told.endswith('-m pip install "pyarrow>=18,<=25.0.1"')
+
+
+def test_what_is_missing_is_told_before_it_is_imported(tmp_path):
+    """In a process that has nothing but telecine: `-m` imports the module, which imports numpy."""
+    source = Path(isaac_needs.__file__).parents[2]
+    (tmp_path / "telecine.dist-info").mkdir()
+    (tmp_path / "telecine.dist-info/METADATA").write_text("Name: telecine\nVersion: 1\nRequires-Dist: numpy>=1.26\n")
+    code = (
+        f"import runpy, sys; sys.path[:0] = [{str(source)!r}, {str(tmp_path)!r}]; sys.argv = ['-m', 'script.py']; "
+        + ("runpy.run_module('telecine.record.isaaclab', run_name='__main__', alter_sys=False)")
+    )
+    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "error: numpy is not installed: " in done.stderr
+    assert "isaaclab.sh -p -m telecine.record.isaaclab" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_script_that_is_not_there_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(isaac_needs, "missing_packages", list)
+    assert main(["nowhere.py", "--lerobot_format"]) == 2
+    assert "nowhere.py: there is no such script" in capsys.readouterr().err
 
 
 def test_without_a_script_the_usage_is_told(capsys):

@@ -2,9 +2,12 @@
 
 import importlib
 import importlib.util
+import subprocess
 import sys
 import textwrap
+import threading
 import warnings
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -106,9 +109,10 @@ def test_streamed_cameras_leave_the_episode_and_come_out_the_same(lab, h5py, tmp
             obs = manager.get_episode(0).data.get("obs", {})
             held.append(any(name.endswith("_cam") for name in obs))
 
-    real = env.step
+    real, before = env.step, set(threading.enumerate())
     env.step = lambda at: (real(at), env.each(look))
     env.run(26)
+    assert set(threading.enumerate()) <= before  # those of the episodes that had not ended too
     assert not any(held)
     dataset = Dataset(tmp_path / "ours.lerobot")
     assert not has_errors(verify(dataset.root))
@@ -116,6 +120,51 @@ def test_streamed_cameras_leave_the_episode_and_come_out_the_same(lab, h5py, tmp
     with h5py.File(tmp_path / "theirs.hdf5") as file:
         assert_same(dataset, file["data"], flat=False)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["ours.lerobot", "theirs.hdf5"]
+
+
+MEMORY = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from support import isaac, isaac_lab
+manager, configs, datasets, terms = isaac_lab.load()
+import torch
+from telecine.record import heap
+from telecine.record.isaaclab import LeRobotDatasetFileHandler
+
+heap.EVERY_BYTES, heap.GROWN_BYTES = 16 << 20, 8 << 20
+
+class Env(isaac.Env):
+    def observe(self):
+        policy = {"joint_pos": self.joints.clone(), "gripper_pos": self.joints[:, -2:].clone()}
+        shade = (self.step_count % 200).to(torch.uint8)[:, None, None, None].expand(-1, 240, 320, 3)
+        return {"policy": policy | {f"c{number}_cam": shade.clone() for number in range(6)}}
+
+cfg = configs.ActionStateRecorderManagerCfg()
+cfg.dataset_export_dir_path, cfg.dataset_filename = sys.argv[1], "set"
+cfg.dataset_file_handler_class_type = LeRobotDatasetFileHandler
+cfg.lerobot = terms.LeRobotTermCfg(stream_cameras=True, task="t")
+torch.set_num_threads(1)
+env = Env(torch, [(manager.RecorderManager, cfg)], envs=1, length=1000)
+with torch.inference_mode():
+    env.reset(torch.arange(1))
+    for step in range(301):
+        env.step(torch.tensor([1000]))
+        if step in (100, 300):
+            (line,) = [t for t in Path("/proc/self/status").read_text().splitlines() if t.startswith("RssAnon")]
+            print("MIB", int(line.split()[1]) / 1024)
+env.each(lambda m: m.close())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is looked up where Linux says it")
+def test_memory_does_not_grow_with_the_steps_of_a_streamed_episode(lab, tmp_path):
+    tests = Path(__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY, tmp_path, tests], capture_output=True, text=True, check=True
+    ).stdout
+    early, late = (float(line.split()[1]) for line in done.splitlines() if line.startswith("MIB"))
+    assert late - early < 30  # pictures of 260 MiB went by
 
 
 @pytest.fixture

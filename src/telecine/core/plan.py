@@ -296,6 +296,8 @@ def _sentence(item: Any) -> str:
         case "literal_error":
             expected = str(item["ctx"]["expected"]).replace("'", "").replace(" or ", ", ")
             return f"{given!r} is not one of {expected}" + suggest(str(given), expected.split(", "))
+        case "missing" if item["loc"] == ("task",):
+            return 'is required; give --task-text "what the robot does", or `task:` in the plan'
         case "missing":
             return "is required"
         case _:

@@ -36,6 +36,7 @@ class OpenFiles:
             data, episodes = published.data_schema, published.episodes_schema
             first, videos = (published.next_data, published.next_episodes), dict(published.next_videos)
         self.schema = data
+        self._limits = limits
         self.rows = RowFiles(folder, data, limits, first[0])
         self.videos = {key: VideoFiles(folder, key, fps, limits, first=place) for key, place in videos.items()}
         self.episodes = EpisodeFiles(folder, episodes, limits, first[1])
@@ -54,6 +55,11 @@ class OpenFiles:
         """The features with the encoder settings that hold for every episode."""
         cameras = tuple(replace(camera, encoder=self._encoders[camera.key]) for camera in self.features.cameras)
         return replace(self.features, cameras=cameras)
+
+    def next_places(self) -> tuple[Place, Place, dict[str, Place]]:
+        """The first free place of rows, of facts of episodes, and of each camera's videos."""
+        videos = {key: file.place.next(self._limits) for key, file in self.videos.items()}
+        return self.rows.place.next(self._limits), self.episodes.place.next(self._limits), videos
 
     def close(self) -> None:
         """Finish every file."""

@@ -128,7 +128,7 @@ class EpisodeFiles:
     """meta/episodes/*: one row per episode, held back until a row group is full."""
 
     def __init__(self, stage: Path, schema: pa.Schema, limits: Limits, first: Place = Place()) -> None:
-        self._stage, self._schema, self._limits = stage, schema, limits
+        self._stage, self.schema, self._limits = stage, schema, limits
         self._file: TableFile | None = None
         self._held: list[dict[str, Any]] = []
         self.place = first
@@ -146,8 +146,8 @@ class EpisodeFiles:
 
     def _flush(self) -> None:
         if self._file is None:
-            self._file = TableFile(self._stage / episodes_path(self.place), self._schema)
-        self._file.write(arrow.table(self._held, self._schema))
+            self._file = TableFile(self._stage / episodes_path(self.place), self.schema)
+        self._file.write(arrow.table(self._held, self.schema))
         self._held = []
 
     def close(self) -> None:

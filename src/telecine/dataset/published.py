@@ -48,6 +48,8 @@ class Published:
     data_schema: pa.Schema
     episodes_schema: pa.Schema
     provenance: tuple[dict[str, Any], ...]
+    state: tuple[int, int, int]
+    """Which info.json it has: every change of a dataset makes a new one."""
 
     def origins(self) -> frozenset[tuple[str, str, int]]:
         """(digest of the files, recording id, first tick in ns) of every episode whose provenance says it."""
@@ -91,6 +93,7 @@ class Published:
 
         Raises: OSError.
         """
+        made: set[Path] = set()
         for path in _files(self.root):
             name = path.relative_to(self.root).as_posix()
             if name == layout.PLAN and path.read_text(encoding="utf-8") != plan_yaml:
@@ -100,13 +103,16 @@ class Published:
                 name = f"{layout.REPORT.removesuffix('.json')}-until-{self.episodes}.json"
             elif name in _REPLACED:
                 continue
-            _link(path, stage / name)
+            target = stage / name
+            if target.parent not in made:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                made.add(target.parent)
+            _link(path, target)
 
 
 def _link(path: Path, target: Path) -> None:
     if target.exists():
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(path, target)
     except OSError:  # a file system without links
@@ -119,14 +125,17 @@ _OF_ALL_VIDEOS = (
 )  # fmt: skip
 
 
-def read_published(root: Path) -> Published:
-    """The dataset at `root`.
+def read_published(root: Path, last: Published | None = None) -> Published:
+    """The dataset at `root`; read again unless it is still what `last` says.
 
     Raises:
         DatasetError: there is none, or episodes cannot be added to it.
     """
+    state = state_of(root)
+    if last is not None and (last.root, last.state) == (root, state):
+        return last
     dataset, info = Dataset(root), read_info(root)
-    features = Features(tuple(_columns(dataset)), tuple(_cameras(dataset, info)))
+    features = features_of(dataset, info)
     limits = Limits(
         data_bytes=_positive(info, "data_files_size_in_mb", 100) * layout.MIB,
         video_bytes=_positive(info, "video_files_size_in_mb", 200) * layout.MIB,
@@ -149,7 +158,22 @@ def read_published(root: Path) -> Published:
         _schema(next(iter(sorted((root / "data").glob("*/*.parquet")))), schema.data_schema(features)),
         _schema(_episode_files(root)[0], schema.episodes_schema(features)),
         dataset.provenance,
+        state,
     )
+
+
+def state_of(root: Path) -> tuple[int, int, int]:
+    """What tells the info.json that is at `root` from those before it. Raises: DatasetError when there is none."""
+    try:
+        found = (root / layout.INFO).stat()
+    except OSError as error:
+        raise DatasetError(f"{root}: not a LeRobot dataset ({layout.INFO} is missing)") from error
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def features_of(dataset: Dataset, info: Mapping[str, Any]) -> Features:
+    """What its info.json says of every row. Raises: DatasetError for video to which nothing can be added."""
+    return Features(tuple(_columns(dataset)), tuple(_cameras(dataset, info)))
 
 
 def _columns(dataset: Dataset) -> Iterator[Column]:

@@ -180,7 +180,8 @@ def read_info(root: Path) -> dict[str, Any]:
         raise DatasetError(f"{path}: cannot be read: {error}") from error
     version = info.get("codebase_version") if isinstance(info, dict) else None
     if version != layout.VERSION:
-        raise DatasetError(f"{path}: version {version!r}, expected {layout.VERSION!r}; convert it with LeRobot first")
+        first = f"telecine convert {root} NEW" if version in ("v2.0", "v2.1") else "convert it with LeRobot"
+        raise DatasetError(f"{path}: version {version!r}, expected {layout.VERSION!r}; first {first}")
     return dict(info)
 
 

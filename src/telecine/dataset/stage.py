@@ -63,7 +63,8 @@ class Stage:
         """Make the stage the target: everything is on disk before the one rename that shows it."""
         require_writable(self.root, overwrite=self._overwrite)
         for path in (*_tree(self.folder), self.folder, self._home):
-            _sync(path)
+            if path.is_dir() or path.stat().st_nlink == 1:  # others are links to what was published before
+                _sync(path)
         self.scratch.mkdir(exist_ok=True)  # whoever had files in it may have cleared it away
         self._mark().write_text(str(self.folder.stat().st_ino))
         if not (self.root.exists() and exchange(self.folder, self.root)):

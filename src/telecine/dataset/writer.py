@@ -24,8 +24,8 @@ from telecine.dataset.card import card
 from telecine.dataset.check import check_episode
 from telecine.dataset.files import WRITE_ERRORS, OpenFiles, provenance, tables
 from telecine.dataset.layout import Limits, Place
-from telecine.dataset.published import Published, read_published
-from telecine.dataset.reader import read_info
+from telecine.dataset.published import Published, features_of, read_published, state_of
+from telecine.dataset.reader import Dataset, read_info
 from telecine.dataset.schema import Features
 from telecine.dataset.stage import Stage
 from telecine.dataset.totals import Totals
@@ -53,6 +53,7 @@ class DatasetWriter:
         self._tasks = {task: index for index, task in enumerate(published.tasks)} if published else {}
         self._totals = published.totals if published else Totals()
         self._files: OpenFiles | None = None
+        self._committed: OpenFiles | None = None
         self._state: Literal["open", "writing", "failed", "closed"] = "open"
 
     @property
@@ -90,10 +91,14 @@ class DatasetWriter:
         return cls(stage, fps=fps, robot_type=robot_type, limits=limits)
 
     @classmethod
-    def append(cls, root: str | Path, *, fps: int, robot_type: str | None) -> "DatasetWriter":
+    def append(
+        cls, root: str | Path, *, fps: int, robot_type: str | None, last: Published | None = None
+    ) -> "DatasetWriter":
         """A writer that adds episodes to the dataset at `root`, whoever wrote it, and locks it until it is closed.
 
         Its data and video files stay as they are; `commit` replaces the dataset by one that links to them.
+
+        last: what `written` of the writer before said, which saves reading it; of no use when others wrote meanwhile.
 
         Raises:
             DatasetError: there is no dataset, it has another fps or robot type, or it is being written.
@@ -105,7 +110,7 @@ class DatasetWriter:
         except OSError as error:
             raise DatasetError(f"{target}: cannot be written: {error.strerror or error}") from error
         try:
-            published = read_published(target)
+            published = read_published(target, last)
             _require_same(target, "fps", fps, published.info["fps"])
             _require_same(target, "robot_type", robot_type, published.info.get("robot_type"))
         except BaseException:
@@ -117,6 +122,17 @@ class DatasetWriter:
     def published(self) -> Published | None:
         """The dataset that episodes are added to, as it was; None when a new one is made."""
         return self._published
+
+    def written(self) -> Published:
+        """The dataset as it is after `commit`, for the next writer of this process. To be used once."""
+        files, root = self._committed, self.root
+        if files is None:
+            raise DatasetError(f"{root}: nothing was committed")
+        dataset, info = Dataset(root), read_info(root)
+        return Published(
+            root, info, features_of(dataset, info), self._limits, tuple(self._tasks), self.episodes, self.frames,
+            self._totals, *files.next_places(), files.schema, files.episodes.schema, dataset.provenance, state_of(root),
+        )  # fmt: skip
 
     def add(self, episode: Episode) -> int:
         """Write one episode; its index.
@@ -162,6 +178,7 @@ class DatasetWriter:
                     sink.writelines(report)
             self._finish(self._files, plan_yaml)
             self._stage.publish()
+            self._committed = self._files
         except WRITE_ERRORS as error:
             self._give_up()
             raise _write_error(self.root, error) from error
@@ -250,7 +267,7 @@ class DatasetWriter:
         else:
             info, rows = published.described(features, counts), [*published.data_files(), *rows]
         _write_json(folder / layout.STATS, self._totals.stats(features, rows))
-        _write_json(folder / layout.PICTURES, self._totals.histograms())
+        (folder / layout.PICTURES).write_text(json.dumps(self._totals.histograms()), encoding="utf-8")
         with (folder / layout.TASKS).open("wb") as sink:
             pq.write_table(schema.tasks_table(tasks), sink)
         if published is None or published.has_our_card():

@@ -35,11 +35,14 @@ class _Samples:
 
 
 class LiveEpisode:
-    """What was added since `start_episode`. Cameras are features named observation.images.*."""
+    """What was added since `start_episode`. Cameras are features named observation.images.*.
+
+    folder: of its own, where the pictures are; goes when the episode was written.
+    """
 
     def __init__(self, task: str, folder: Path, wish: Wish, fps: int, names: Mapping[str, Sequence[str]]) -> None:
         self.task = task
-        self._folder, self._wish, self._fps, self._names = folder, wish, fps, names
+        self.folder, self._wish, self._fps, self._names = folder, wish, fps, names
         self._samples: dict[str, _Samples] = {}
         self._cameras: dict[str, tuple[LiveClip, list[int]]] = {}
         self.steps = 0
@@ -58,12 +61,24 @@ class LiveEpisode:
                 self._sample(key, time_ns, value)
         self.steps += 1
 
+    def add_rows(self, times_ns: Sequence[int], values: Mapping[str, Array]) -> None:
+        """Take the numbers of many instants, (len(times_ns), ...) of each feature, which are copied.
+
+        Raises: PlanError, as `add`.
+        """
+        for key, array in values.items():
+            held = np.array(array).reshape(len(times_ns), *(array.shape[1:] or (1,)))
+            samples = self._samples.setdefault(key, _Samples())
+            self._check(key, samples, held[0])
+            samples.stamps.extend(times_ns)
+            samples.values.extend(held)
+
     def _picture(self, key: str, time_ns: int, value: Any) -> None:
         rgb = np.asarray(value)
         if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
             raise PlanError(f"{key}: got {rgb.dtype} {rgb.shape}, expected uint8 (height, width, 3), red first")
         if key not in self._cameras:
-            path = str(self._folder / f"live-{len(self._cameras):03d}.clip")
+            path = str(self.folder / f"live-{len(self._cameras):03d}.clip")
             self._cameras[key] = (LiveClip(key, self._wish, self._fps, path), [])
         clip, stamps = self._cameras[key]
         clip.add(rgb)
@@ -73,12 +88,16 @@ class LiveEpisode:
         samples = self._samples.setdefault(key, _Samples())
         if not isinstance(value, str):
             value = np.atleast_1d(np.array(value))  # a copy: the caller may use its array again
-            if value.dtype.kind not in "fiub":
-                raise PlanError(f"{key}: got {value.dtype}, expected numbers, a text, or a picture named {IMAGES}*")
-        if samples.values and _kind(samples.values[0]) != _kind(value):
-            raise PlanError(f"{key}: got {_kind(value)}, in the samples before {_kind(samples.values[0])}")
+        self._check(key, samples, value)
         samples.stamps.append(time_ns)
         samples.values.append(value)
+
+    @staticmethod
+    def _check(key: str, samples: _Samples, value: Any) -> None:
+        if not isinstance(value, str) and value.dtype.kind not in "fiub":
+            raise PlanError(f"{key}: got {value.dtype}, expected numbers, a text, or a picture named {IMAGES}*")
+        if samples.values and not _alike(samples.values[0], value):
+            raise PlanError(f"{key}: got {_kind(value)}, in the samples before {_kind(samples.values[0])}")
 
     def finish(self, ref: Ref, outcome: str) -> Recording:
         """The recording of all that was added. Raises: VideoError when pictures could not be coded."""
@@ -113,6 +132,12 @@ class LiveEpisode:
                 clip.close()
             except VideoError:
                 continue
+
+
+def _alike(one: Any, other: Any) -> bool:
+    if isinstance(one, str) or isinstance(other, str):
+        return isinstance(one, str) and isinstance(other, str)
+    return bool(one.dtype == other.dtype and one.shape == other.shape)
 
 
 def _kind(value: Any) -> str:

@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from telecine.record.isaac_needs import stop_if_missing
 from telecine.record.isaaclab import LeRobotDatasetFileHandler
 
 KEYS = {
@@ -84,14 +85,17 @@ def main(arguments: Sequence[str]) -> int:
 
     With --lerobot_format every recorder manager writes with our handler, and --dataset_file NAME.lerobot means a folder
     of that name. The exit code is the script's.
+
+    Raises: SystemExit with code 1 when something is not installed.
     """
     if not arguments or arguments[0] in ("-h", "--help"):
         sys.stdout.write("usage: python -m telecine.record.isaaclab SCRIPT.py [--lerobot_format] [flags of SCRIPT]\n")
         return 0 if arguments else 2
-    if problems := missing_packages():
-        sys.stderr.write("".join(f"error: {problem}\n" for problem in problems))
-        return 1
+    stop_if_missing()
     script, *rest = arguments
+    if not Path(script).is_file():
+        sys.stderr.write(f"error: {script}: there is no such script\n")
+        return 2
     sys.argv = [script, *script_arguments(rest)]
     sys.path.insert(0, str(Path(script).resolve().parent))
     _when_imported(_DATASETS, _name_handler)
@@ -112,23 +116,6 @@ def script_arguments(rest: Sequence[str]) -> list[str]:
         left += [_DATASET, "./datasets/dataset.lerobot"]
     # Scripts cut the ending off and hand the rest to the handler, which puts .lerobot behind it.
     return [a.removesuffix(".lerobot") + ".hdf5" if a.endswith(".lerobot") else a for a in left]
-
-
-def missing_packages() -> list[str]:
-    """What keeps the handler from working here, each with the command that mends it."""
-    problems = []
-    for module, package in (("av", "av>=15.0"), ("numpy", "numpy"), ("pyarrow", "pyarrow")):
-        if find_spec(module) is None:
-            problems.append(f"{module} is not installed: pip install '{package}'")
-    if not problems:
-        try:
-            importlib.import_module("pyarrow")
-        except ImportError as error:
-            # pyarrow 26 refuses numpy 1.26, which Isaac Lab 2.3 pins, when it is imported and not when it is installed.
-            problems.append(f"pyarrow cannot be imported ({error}): pip install 'pyarrow>=18,<=25.0.1'")
-    if find_spec("isaaclab") is None:
-        problems.append("isaaclab is not installed here: run this with Isaac Lab's own Python, ./isaaclab.sh -p -m ...")
-    return problems
 
 
 def _when_imported(name: str, then: Callable[[], None]) -> None:

@@ -24,6 +24,7 @@ class Streamed:
         self.paths: set[str] = set()
         self._folder, self._settings, self._fps = folder, settings, fps
         self._taken: dict[str, int] = {}
+        self._given = False
 
     def add(self, path: str, picture: Array) -> None:
         """Take the next picture of a camera; waits while its encoder is behind. Raises: VideoError."""
@@ -38,7 +39,14 @@ class Streamed:
         """Feature key -> pictures so far."""
         return dict(self._taken)
 
+    def given(self) -> LiveEpisode:
+        """The episode, for whoever writes it and removes what the encoders wrote."""
+        self._given = True
+        return self.live
+
     def abandon(self) -> None:
-        """Stop the encoders and remove what they wrote."""
+        """Stop the encoders and remove what they wrote, unless that was given away."""
+        if self._given:
+            return
         self.live.abandon()
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -17,6 +17,7 @@ from typing import Any
 from isaaclab.managers import RecorderTerm, RecorderTermCfg
 from isaaclab.utils import configclass
 
+from telecine.record.heap import Heap
 from telecine.record.isaac_episode import array_of, is_picture, leaves
 from telecine.record.isaac_stream import Streamed
 from telecine.record.isaaclab import LeRobotDatasetFileHandler, words_of
@@ -32,6 +33,8 @@ class LeRobotTerm(RecorderTerm):  # type: ignore[misc]  # Isaac Lab has no types
         ours = handler if issubclass(handler, LeRobotDatasetFileHandler) else LeRobotDatasetFileHandler
         env.cfg.recorders.dataset_file_handler_class_type = ours.configured(**self._settings)
         self._spool: Path | None = None
+        self._heap = Heap()
+        self._running: weakref.WeakSet[Streamed] = weakref.WeakSet()
         if cfg.stream_cameras:
             folder = Path(env.cfg.recorders.dataset_export_dir_path)
             folder.mkdir(parents=True, exist_ok=True)
@@ -51,8 +54,10 @@ class LeRobotTerm(RecorderTerm):  # type: ignore[misc]  # Isaac Lab has no types
         return None, None
 
     def close(self, file_path: str) -> None:
-        """Remove what was not exported."""
+        """Stop the encoders of what was not exported, and remove it."""
         del file_path
+        for streamed in list(self._running):
+            streamed.abandon()
         if self._spool is not None:
             shutil.rmtree(self._spool, ignore_errors=True)
 
@@ -64,8 +69,9 @@ class LeRobotTerm(RecorderTerm):  # type: ignore[misc]  # Isaac Lab has no types
             if not isinstance(held, list) or not held or not is_picture(array_of(held[0])) or not self._wanted(path):
                 continue
             streamed = getattr(episode, "_telecine", None) or self._begin(episode)
-            for picture in held:
-                streamed.add(path, array_of(picture))
+            for picture in map(array_of, held):
+                streamed.add(path, picture)
+                self._heap.passed(picture.nbytes)
             _drop(obs, path.split("/"))
 
     def _wanted(self, path: str) -> bool:
@@ -80,6 +86,7 @@ class LeRobotTerm(RecorderTerm):  # type: ignore[misc]  # Isaac Lab has no types
         made = Streamed(Path(tempfile.mkdtemp(dir=self._spool)), task, about, fps)
         episode._telecine = made  # goes with the episode: to the handler, or nowhere when it is discarded
         weakref.finalize(episode, made.abandon)
+        self._running.add(made)
         return made
 
 

@@ -3,37 +3,50 @@
     env_cfg.recorders.dataset_file_handler_class_type = LeRobotDatasetFileHandler
 
 It is called with no arguments, `create` before there is an observation, and `write_episode` once for each episode.
-Every written episode is in the dataset, which loads from then on, also when the simulator ends hard. Needs neither
-lerobot nor torch; works with Isaac Lab 2.3 and 3.0. `python -m telecine.record.isaaclab SCRIPT` runs a script with it.
+Episodes are written on a thread of their own; `flush`, which Isaac Lab calls after every export, returns when they are
+in the dataset, which loads from then on, also when the simulator ends hard. Needs neither lerobot nor torch; works with
+Isaac Lab 2.3 and 3.0. `python -m telecine.record.isaaclab SCRIPT` runs a script with it.
 """
+
+import sys
+
+# What is missing is told before its import fails.
+if __name__ == "__main__" and not {"-h", "--help"} & set(sys.argv):
+    from telecine.record.isaac_needs import stop_if_missing
+
+    stop_if_missing()
 
 import io
 import json
 import logging
 import re
-import sys
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from telecine.core.errors import DatasetError
+from telecine.core.errors import DatasetError, TelecineError
+from telecine.core.recording import Array
 from telecine.core.time import Grid
 from telecine.dataset.stage import require_writable
 from telecine.record.episode import LiveEpisode
 from telecine.record.isaac_episode import Rows, Settings, array_of, leaves, rows_of
 from telecine.record.isaac_stream import Streamed
+from telecine.record.later import Later
 from telecine.record.recorder import Recorder
 
 SUFFIX = ".lerobot"
 NOTES = "meta/isaaclab"
 """Below the dataset: env.json, and NAME.npz of each episode for `load_episode`."""
 USUAL_FPS = 30
+Replay = tuple[dict[str, Array], dict[str, Any]]
+"""What `load_episode` gives back: arrays by path, seed and success."""
 log = logging.getLogger("telecine.isaaclab")
 
 
@@ -48,6 +61,7 @@ class LeRobotDatasetFileHandler:
     def __init__(self) -> None:
         self._root: Path | None = None
         self._recorder: Recorder | None = None
+        self._later = Later("telecine episodes")
         self._env_args: dict[str, Any] = {}
         self._names: list[str] = []
         self._mode = "new"
@@ -85,10 +99,11 @@ class LeRobotDatasetFileHandler:
         self._names = sorted((p.stem for p in notes.glob("*.npz")), key=_number)
 
     def add_env_args(self, env_args: dict[str, Any]) -> None:
-        """Facts about the environment; dt and decimation among `sim_args` give the rate."""
+        """Facts about the environment; dt and decimation among `sim_args` give the rate. Raises: as `flush`."""
+        self._later.wait()
         self._env_args.update(env_args)
         if self._recorder is not None and self._recorder.episodes:
-            self._keep_env()
+            self._keep_env(self._place)
 
     def set_env_name(self, env_name: str) -> None:
         """Name the environment."""
@@ -99,13 +114,15 @@ class LeRobotDatasetFileHandler:
         return self._env_args.get("env_name") or None
 
     def write_episode(self, episode: Any, demo_id: int | None = None, *_: Any) -> None:
-        """Add an episode; it is in the dataset when this returns. One without steps is left out, and counted.
+        """Add an episode, which is in the dataset after `flush`. One without steps is left out, and counted.
 
         demo_id: names it demo_ID instead of the next number. Further arguments, such as compression, mean nothing here.
 
-        Raises: ValueError for a name that is taken, TelecineError when the episode cannot be written; nothing of it is.
+        Raises: ValueError for a name that is taken, TelecineError for an episode that cannot be written, nothing of
+            which is, or DatasetError for one before, of which this is the first to tell; this one is not taken then.
         """
         self._require_open(writing=True)
+        self._later.make_room()
         name = f"demo_{len(self._names) if demo_id is None else demo_id}"
         if name in self._names:
             raise ValueError(f"Episode '{name}' already exists in the dataset")
@@ -118,22 +135,38 @@ class LeRobotDatasetFileHandler:
         recorder = self._opened(rows)
         live = recorder.apart(self.task, rows.names) if streamed is None else _with_pictures(streamed, rows)
         _fill(live, rows, Fraction(recorder.fps), success=bool(episode.success))
-        recorder.write(live, success=None if episode.success is None else bool(episode.success))
+        success = None if episode.success is None else bool(episode.success)
+        replay = _replay(episode) if self.settings.replay else None
         self._names.append(name)
-        if self.settings.replay:
-            self._keep(f"{name}.npz", _replay(episode))
-        if len(recorder.episodes) == 1:
-            self._keep_env()
+        self._later.do(partial(self._write, recorder, name, live, success, replay))
+
+    def _write(
+        self, recorder: Recorder, name: str, live: LiveEpisode, success: bool | None, replay: Replay | None
+    ) -> None:
+        """On the thread. Raises: DatasetError."""
+        try:
+            recorder.write(live, success)
+            if replay is not None:
+                _keep(recorder.root, f"{name}.npz", _npz(replay))
+            if len(recorder.episodes) == 1:
+                self._keep_env(recorder.root)
+        except (TelecineError, OSError) as error:
+            self._names.remove(name)
+            raise DatasetError(f"{recorder.root}: {name} was not written: {error}") from error
 
     def flush(self) -> None:
-        """Nothing is left to do: every episode is in the dataset once `write_episode` returned."""
+        """Wait until every episode is in the dataset. Raises: DatasetError for one that could not be written."""
         self._require_open()
+        self._later.wait()
 
     def close(self) -> None:
-        """Let go of the dataset. May be called again, also when `create` failed."""
+        """Wait as `flush` does, and let go of the dataset. May be called again, also when `create` failed."""
         recorder, self._recorder, self._root = getattr(self, "_recorder", None), None, None
         if recorder is not None:
-            recorder.close()
+            try:
+                self._later.close()
+            finally:
+                recorder.close()
 
     def __del__(self) -> None:
         self.close()
@@ -156,7 +189,7 @@ class LeRobotDatasetFileHandler:
 
     def load_episode(self, episode_name: str, device: str = "cpu", *_: Any) -> Any:
         """The episode as Isaac Lab's `EpisodeData`, to be replayed; pictures are not in it. None when there is none."""
-        self._require_open()
+        self.flush()
         path = self._place / NOTES / f"{episode_name}.npz"
         if episode_name not in self._names or not path.is_file():
             return None
@@ -237,16 +270,17 @@ class LeRobotDatasetFileHandler:
         left = tuple(k for k in self.settings.observation_keys if _path(k) not in gone)
         return replace(self.settings, observation_keys=left, state_keys=self.settings.state_keys or ())
 
-    def _keep_env(self) -> None:
-        self._keep("env.json", json.dumps(self._env_args, default=str).encode())
+    def _keep_env(self, root: Path) -> None:
+        _keep(root, "env.json", json.dumps(self._env_args, default=str).encode())
 
-    def _keep(self, name: str, data: bytes) -> None:
-        """Put a file beside the dataset's own, whole or not at all."""
-        path = self._place / NOTES / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_suffix(".new")
-        fresh.write_bytes(data)
-        fresh.replace(path)
+
+def _keep(root: Path, name: str, data: bytes) -> None:
+    """Put a file beside the dataset's own, whole or not at all."""
+    path = root / NOTES / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_bytes(data)
+    fresh.replace(path)
 
 
 def words_of(name: str) -> str:
@@ -275,27 +309,31 @@ def _with_pictures(streamed: Streamed, rows: Rows) -> LiveEpisode:
         if count != rows.steps:
             raise DatasetError(f"{key}: {count} pictures were streamed in an episode of {rows.steps} steps")
     streamed.names.update(rows.names)
-    return streamed.live
+    return streamed.given()
 
 
 def _fill(live: LiveEpisode, rows: Rows, fps: Fraction, *, success: bool) -> None:
     """Put every step of the episode into `live`, stamped at exactly its rate."""
-    count = rows.steps
-    times = Grid(0, count, fps).ticks().tolist()
-    for step, time_ns in enumerate(times):
-        values = {key: array[step] for key, array in {**rows.numbers, **rows.pictures}.items()}
-        last = step == count - 1
-        live.add(time_ns, {**values, "next.done": np.bool_(last), "next.success": np.bool_(last and success)})
+    times = Grid(0, rows.steps, fps).ticks().tolist()
+    last = np.arange(rows.steps) == rows.steps - 1
+    live.add_rows(times, {**rows.numbers, "next.done": last, "next.success": last & success})
+    if rows.pictures:
+        for step, time_ns in enumerate(times):
+            live.add(time_ns, {key: array[step] for key, array in rows.pictures.items()})
 
 
-def _replay(episode: Any) -> bytes:
-    """All that is no picture, as an .npz file."""
+def _replay(episode: Any) -> Replay:
+    """All that is no picture, copied."""
     arrays = {}
     for path, leaf in leaves(episode.data):
         values = array_of(leaf)
         if values.dtype.kind in "fiub" and not (values.dtype == np.uint8 and values.ndim == 4):
-            arrays[path] = values
-    told = {"seed": _plain(episode.seed), "success": _plain(episode.success)}
+            arrays[path] = values.copy()
+    return arrays, {"seed": _plain(episode.seed), "success": _plain(episode.success)}
+
+
+def _npz(replay: Replay) -> bytes:
+    arrays, told = replay
     buffer = io.BytesIO()
     np.savez(buffer, about=np.array(json.dumps(told)), **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()

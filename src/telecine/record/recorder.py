@@ -26,6 +26,7 @@ from telecine.core.plan import Plan, make_plan
 from telecine.core.recording import Ref
 from telecine.core.time import SECOND
 from telecine.dataset.layout import INFO
+from telecine.dataset.published import Published
 from telecine.dataset.stage import require_writable
 from telecine.dataset.writer import DatasetWriter
 from telecine.record.episode import CLOCK, FORMAT, LiveEpisode
@@ -72,6 +73,8 @@ class Recorder:
         if not self._append:
             require_writable(self.root, overwrite=self._overwrite)
         self._episode: LiveEpisode | None = None
+        self._last: Published | None = None
+        self._planned: tuple[tuple[str, ...], Plan, str] | None = None
         parent = self.root.absolute().parent
         parent.mkdir(parents=True, exist_ok=True)
         _remove_left_behind(parent, self.root.name)
@@ -85,7 +88,7 @@ class Recorder:
             raise DatasetError(f"{self.root}: an episode is being recorded; end or discard it first")
         if not task.strip():
             raise DatasetError(f"{self.root}: the task is empty; policies are conditioned on it")
-        self._episode = LiveEpisode(task, folder, self._wish, self.fps, self._names)
+        self._episode = self._begun(task, folder, self._names)
 
     def add(self, time_ns: int, values: Mapping[str, Any]) -> None:
         """Take samples of one instant: numbers (copied), texts, and pictures named observation.images.*.
@@ -117,25 +120,24 @@ class Recorder:
 
     def apart(self, task: str, names: Mapping[str, Sequence[str]] | None = None) -> LiveEpisode:
         """An episode of this recorder that is filled apart from it and then given to `write`. Raises: DatasetError."""
-        return LiveEpisode(task, self._open_folder(), self._wish, self.fps, self._names if names is None else names)
+        return self._begun(task, self._open_folder(), self._names if names is None else names)
 
     def write(self, live: LiveEpisode, success: bool | None = None) -> EpisodeReport:
         """Write an episode that was filled apart, for those who record several at once; otherwise as `end_episode`."""
-        folder = self._open_folder()
+        self._open_folder()
         outcome = {True: "success", False: "failed", None: "unknown"}[success]
         try:
             number = len(self.episodes)
             ref = Ref(FORMAT, f"{self.root.name}/{number}", f"{number}")
             recording = live.finish(ref, outcome)
-            plan = self._plan(live)
-            episode = code(prepare(recording, plan), plan, folder, lambda: None)
+            plan, plan_yaml = self._plan(live)
+            episode = code(prepare(recording, plan), plan, live.folder, lambda: None)
             with self._writer() as writer:
                 index = writer.add(episode)
-                writer.commit(plan_yaml=plan.to_yaml())
+                writer.commit(plan_yaml=plan_yaml)
+            self._last = writer.written()
         finally:
-            live.abandon()
-            for path in folder.iterdir():
-                path.unlink()
+            _forget(live)
         self._append = True
         self.episodes.append(EpisodeReport.of(index, episode))
         return self.episodes[-1]
@@ -144,7 +146,7 @@ class Recorder:
         """Forget the episode that is being recorded, if any."""
         live, self._episode = self._episode, None
         if live is not None:
-            live.abandon()
+            _forget(live)
 
     def close(self) -> None:
         """Discard an unfinished episode and let go of everything. May be called again."""
@@ -161,6 +163,9 @@ class Recorder:
     ) -> None:
         self.close()
 
+    def _begun(self, task: str, folder: Path, names: Mapping[str, Sequence[str]]) -> LiveEpisode:
+        return LiveEpisode(task, Path(tempfile.mkdtemp(dir=folder)), self._wish, self.fps, names)
+
     def _open_folder(self) -> Path:
         if self._folder is None:
             raise DatasetError(f"{self.root}: the recorder is closed")
@@ -171,17 +176,27 @@ class Recorder:
             raise DatasetError(f"{self.root}: no episode is being recorded; call start_episode first")
         return self._episode
 
-    def _plan(self, live: LiveEpisode) -> Plan:
-        """Every stream as the feature of its name; samples that come seldom stand until the next."""
-        features = {key: {"from": key, "how": "hold"} for key in (*live.keys, "outcome")}
-        body = {"fps": self.fps, "clock": {"timeline": CLOCK}, "features": features, "task": {"from": "task"}}
-        body |= {"video": {"preset": self._preset}}
-        return make_plan(body | ({} if self._robot_type is None else {"robot_type": self._robot_type}))
+    def _plan(self, live: LiveEpisode) -> tuple[Plan, str]:
+        """Every stream as the feature of its name; samples that come seldom stand until the next. With its YAML."""
+        keys = (*live.keys, "outcome")
+        if self._planned is None or self._planned[0] != keys:
+            features = {key: {"from": key, "how": "hold"} for key in keys}
+            body = {"fps": self.fps, "clock": {"timeline": CLOCK}, "features": features, "task": {"from": "task"}}
+            body |= {"video": {"preset": self._preset}}
+            plan = make_plan(body | ({} if self._robot_type is None else {"robot_type": self._robot_type}))
+            self._planned = keys, plan, plan.to_yaml()
+        return self._planned[1:]
 
     def _writer(self) -> DatasetWriter:
+        last, self._last = self._last, None  # of no use after a failure
         if self._append:
-            return DatasetWriter.append(self.root, fps=self.fps, robot_type=self._robot_type)
+            return DatasetWriter.append(self.root, fps=self.fps, robot_type=self._robot_type, last=last)
         return DatasetWriter.create(self.root, fps=self.fps, robot_type=self._robot_type, overwrite=self._overwrite)
+
+
+def _forget(live: LiveEpisode) -> None:
+    live.abandon()
+    shutil.rmtree(live.folder, ignore_errors=True)
 
 
 def _remove_left_behind(parent: Path, name: str) -> None:

@@ -5,6 +5,7 @@ Whoever takes the pictures waits only when the encoder has fallen behind by the 
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -37,6 +38,7 @@ class LiveClip:
         self.frames = 0
         self.size = (0, 0)
         self._queue: queue.Queue[Rgb | None] = queue.Queue(queued)
+        self._spare: deque[Rgb] = deque()
         self._error: VideoError | None = None
         self._thread = threading.Thread(target=self._run, name=f"telecine {key}", daemon=True)
         self._thread.start()
@@ -48,9 +50,17 @@ class LiveClip:
         """
         if self._error is not None:
             raise self._error
-        self._queue.put(np.array(rgb, np.uint8, order="C"))
+        self._queue.put(self._copied(rgb))
         self.size = (rgb.shape[1], rgb.shape[0])
         self.frames += 1
+
+    def _copied(self, rgb: Rgb) -> Rgb:
+        """In memory that an earlier picture had."""
+        held = self._spare.popleft() if self._spare else None
+        if held is None or held.shape != rgb.shape:
+            held = np.empty(rgb.shape, np.uint8)
+        np.copyto(held, rgb, casting="unsafe")
+        return held
 
     def close(self) -> None:
         """Code what waits, and end the clip. Raises: VideoError when a picture could not be coded."""
@@ -86,7 +96,8 @@ class LiveClip:
         before: av.VideoFrame | None = None
         number = 0
         while (rgb := self._queue.get()) is not None:
-            frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
+            frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")  # a copy
+            self._spare.append(rgb)
             check_size(frame, before, self.wish, f"{self.key}: picture {number}")
             before = frame
             number += 1
