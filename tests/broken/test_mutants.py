@@ -26,10 +26,10 @@ def test_undamaged_inputs_are_read_to_their_end(kind: str, tmp_path: Path) -> No
 
 
 def test_damaged_inputs_end_in_data_or_in_an_error_with_a_name(kind: str) -> None:
-    """Of .rrd a few in ten thousand end rerun-sdk's process; test_crashing_library shows what that costs."""
-    theirs = ("crash: -6", "crash: -11") if kind == "rrd" else ()
+    """Rerun's writers put new ids into their files each time: one crash of rerun-sdk may be chance, two are not."""
     tally = try_mutants(kind, range(COUNTS.get(kind, 50)))
-    bad = [(number, seen) for number, seen in tally.bad if not seen.startswith(theirs)]
-    assert bad == []
+    theirs = [seen for _, seen in tally.bad if kind == "rrd" and seen.startswith(("crash: -6", "crash: -11"))]
+    assert len(theirs) < 2
+    assert [seen for seen in tally.bad if seen[1] not in theirs] == []
     assert tally.outcomes.total() == COUNTS.get(kind, 50)
     assert tally.outcomes["named"] > 0 or COUNTS.get(kind, 50) < MANY
