@@ -123,6 +123,21 @@ def test_a_flush_tells_which_episodes_were_not_written(tmp_path, held):
     assert [p.name for p in tmp_path.iterdir()] == ["x.lerobot"]
 
 
+def test_the_name_of_an_episode_that_failed_does_not_stand_in_the_way_of_later_ones(tmp_path, held):
+    held.fails = {1}
+    writing = handler(tmp_path / "x")
+    for number in range(2):
+        writing.write_episode(episode(start=number))
+    held.set()
+    with pytest.raises(DatasetError, match="demo_0 was not written"):
+        writing.flush()
+    for number in range(2):
+        writing.write_episode(episode(start=number))
+    writing.close()
+    assert list(writing._names) == ["demo_1", "demo_2", "demo_3"]
+    assert len(Dataset(tmp_path / "x.lerobot").episodes) == 3
+
+
 def test_an_episode_is_not_taken_after_one_that_failed_until_that_was_told(tmp_path, held):
     held.fails = {1}
     held.set()

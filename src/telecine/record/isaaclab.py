@@ -17,6 +17,7 @@ if __name__ == "__main__" and not {"-h", "--help"} & set(sys.argv):
     stop_if_missing()
 
 import io
+import itertools
 import json
 import logging
 import re
@@ -116,14 +117,14 @@ class LeRobotDatasetFileHandler:
     def write_episode(self, episode: Any, demo_id: int | None = None, *_: Any) -> None:
         """Add an episode, which is in the dataset after `flush`. One without steps is left out, and counted.
 
-        demo_id: names it demo_ID instead of the next number. Further arguments, such as compression, mean nothing here.
+        demo_id: names it demo_ID instead of the next free number. Further arguments (compression) mean nothing here.
 
         Raises: ValueError for a name that is taken, TelecineError for an episode that cannot be written, nothing of
             which is, or DatasetError for one before, of which this is the first to tell; this one is not taken then.
         """
         self._require_open(writing=True)
         self._later.make_room()
-        name = f"demo_{len(self._names) if demo_id is None else demo_id}"
+        name = f"demo_{self._free_number() if demo_id is None else demo_id}"
         if name in self._names:
             raise ValueError(f"Episode '{name}' already exists in the dataset")
         streamed: Streamed | None = getattr(episode, "_telecine", None)
@@ -139,6 +140,10 @@ class LeRobotDatasetFileHandler:
         replay = _replay(episode) if self.settings.replay else None
         self._names.append(name)
         self._later.do(partial(self._write, recorder, name, live, success, replay))
+
+    def _free_number(self) -> int:
+        """The number of episodes, or the next that no name has: one may have failed, others may have been given."""
+        return next(number for number in itertools.count(len(self._names)) if f"demo_{number}" not in self._names)
 
     def _write(
         self, recorder: Recorder, name: str, live: LiveEpisode, success: bool | None, replay: Replay | None
