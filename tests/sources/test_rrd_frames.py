@@ -207,6 +207,33 @@ def test_a_column_that_points_outside_its_message_is_found() -> None:
     assert problem_of(message(bytes(stream), packed=False))
 
 
+WORDS = pa.array(["abc"] * 11)
+DENSE = pa.UnionArray.from_dense(pa.array([0] * 12, pa.int8()), pa.array(range(12), pa.int32()), [pa.array(range(12))])
+
+
+@pytest.mark.parametrize(
+    ("array", "size"),
+    [
+        (WORDS, 48),
+        (WORDS.cast(pa.large_string()), 96),
+        (WORDS.cast(pa.binary()), 48),
+        (pa.array([[1.0]] * 11), 48),
+        (pa.array([[1.0]] * 8, pa.large_list(pa.float64())), 72),
+        (pa.array([[("k", 1)]] * 11, pa.map_(pa.string(), pa.int8())), 48),
+        (pa.StructArray.from_arrays([WORDS], ["w"]), 48),
+        (pa.FixedSizeListArray.from_arrays(WORDS, 1), 48),
+        (pa.array([["abc"] * 11]), 48),
+        (DENSE, 48),
+    ],
+    ids=lambda value: str(getattr(value, "type", value)),
+)
+def test_offsets_that_end_within_a_number_are_found(array: pa.Array, size: int) -> None:
+    stream = ipc(pa.table({"x": array}))
+    assert not problem_of(message(stream, packed=False))
+    at = stream.index(size.to_bytes(8, "little"))
+    assert "end within a number" in problem_of(message(changed(stream, at, size + 1), packed=False))
+
+
 def test_the_first_damaged_message_is_counted() -> None:
     good = frame(CHUNK, message(ipc()))
     data = HEADER + good + good + frame(CHUNK, b"\xff" * 12) + good

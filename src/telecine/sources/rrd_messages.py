@@ -107,7 +107,10 @@ def _check_stream(stream: pa.Buffer) -> None:
                 raise ValueError("a column name holds a zero byte")
         elif message.type == "record batch":
             _check_buffers(memoryview(message.metadata), 0 if message.body is None else message.body.size)
-            pa.ipc.read_record_batch(message, schema).validate()
+            batch = pa.ipc.read_record_batch(message, schema)
+            batch.validate()
+            for column in batch.columns:
+                _check_offsets(column)
 
 
 def _has_zero(schema: pa.Schema) -> bool:
@@ -127,6 +130,23 @@ def _check_buffers(metadata: memoryview, body_bytes: int) -> None:
     for offset, length in _SPAN.iter_unpack(metadata[vector + 4 : stop]):
         if offset < 0 or length < 0 or offset + length > body_bytes or offset % 8:
             raise ValueError("a column points outside its message")
+
+
+def _check_offsets(array: pa.Array) -> None:
+    """ValueError for offsets that end within a number, which pyarrow ignores and arrow-rs aborts on."""
+    types, kind = pa.types, array.type
+    wide = types.is_large_list(kind) or types.is_large_string(kind) or types.is_large_binary(kind)
+    listed = types.is_list(kind) or types.is_large_list(kind) or types.is_map(kind)
+    dense = types.is_union(kind) and kind.mode == "dense"
+    if wide or listed or dense or types.is_string(kind) or types.is_binary(kind):
+        offsets = array.buffers()[2 if dense else 1]
+        if offsets is not None and offsets.size % (8 if wide else 4):
+            raise ValueError(f"a column whose {offsets.size} bytes of offsets end within a number")
+    if types.is_struct(kind) or types.is_union(kind):
+        for index in range(kind.num_fields):
+            _check_offsets(array.field(index))
+    elif listed or types.is_fixed_size_list(kind):
+        _check_offsets(array.values)
 
 
 _MOST = {bytes([kind]): most for kind, most in ((3, 2), (8, 1), (10, 3), (11, 2), (14, 1), (18, 3))}
