@@ -7,6 +7,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+from support.hdf5 import robomimic
 from support.robot import Camera, jittered, robot_plan, write_robot
 from telecine.cli.main import app
 from telecine.core.plan import make_plan, parse_plan
@@ -136,6 +137,13 @@ def test_the_command_that_inspect_proposes_runs(recordings, tmp_path):
     assert command[:2] == ["telecine", "convert"]
     command[command.index("out")] = str(tmp_path / "made")
     assert telecine(*command[1:])[0] == 0
+
+
+def test_inspect_shows_the_rate_where_steps_are_numbered_too(h5py, tmp_path):
+    robomimic(h5py, tmp_path / "demo.hdf5", control_freq=20)
+    out = telecine("inspect", tmp_path / "demo.hdf5")[1]
+    (row,) = (line.split() for line in out.splitlines() if line.startswith("/actions "))
+    assert row[row.index("time") + 1 :][:4] == ["9", "20.00", "Hz", "0.00"]
 
 
 def test_inspect_exits_1_for_a_file_it_cannot_read(with_a_bad_one):

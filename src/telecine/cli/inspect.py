@@ -93,7 +93,7 @@ def _streams(recordings: tuple[RecordingFacts, ...]) -> Table:
         "stream", "what", "in", "clock", "samples", "rate", "jitter", "gaps", "more", box=None, pad_edge=False
     )  # fmt: skip
     for stream, count in across(recordings):
-        clock = max(stream.clocks, key=lambda c: c.samples, default=None)
+        clock = max(stream.clocks, key=lambda c: (c.samples, c.hz is not None), default=None)  # numbers say no rate
         cells = ["static", "", "", "", ""]
         if clock is not None:
             rate = "-" if clock.hz is None else f"{clock.hz:.2f} Hz"
