@@ -21,6 +21,7 @@ import pytest
 # Read once, when huggingface_hub is imported: so before anything here imports it.
 CACHE = tempfile.TemporaryDirectory(prefix="telecine-reference-")
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "SVT_LOG": "1"}
+OFFLINE |= {"OMP_NUM_THREADS": "1"}  # PyTorch's threads would wait for each other by spinning
 os.environ.update(OFFLINE, HF_HOME=CACHE.name, HF_LEROBOT_HOME=f"{CACHE.name}/lerobot")
 
 REPOSITORY = Path(__file__).parents[2]
@@ -73,7 +74,9 @@ def judge(lerobot: None) -> Iterator[subprocess.Popen[str]]:
     # than Unix allows, and then it hangs.
     command = [sys.executable, str(Path(__file__).with_name("judge.py")), str(CONFORMANCE)]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=1) as process:
+    # None of our code runs there, so that tracing it for coverage would only make LeRobot slow.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=1, env=environment) as process:
         yield process
         assert process.stdin is not None
         process.stdin.close()
