@@ -2,7 +2,7 @@
 
 rerun-sdk is built to abort the process when Arrow data contradicts itself, so one flipped bit on a disk could end a
 conversion of a thousand recordings (seen with 0.33 and 0.41). Here a message is unpacked and its Arrow structure
-checked with pyarrow, which raises, plus the three things that pyarrow tolerates and Arrow's Rust code does not.
+checked with pyarrow, which raises, plus what pyarrow tolerates and Arrow's Rust code does not.
 
 A message with data is a protobuf `ArrowMsg`: 2 compression (1 none, 2 LZ4 block), 3 uncompressed size, 4 encoding,
 5 payload (an Arrow IPC stream). Unknown encodings pass: rerun-sdk judges them.
