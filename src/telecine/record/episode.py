@@ -1,5 +1,6 @@
 """One episode while it is recorded: samples in memory, pictures coded as they come; a recording at its end."""
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +38,7 @@ class _Samples:
 class LiveEpisode:
     """What was added since `start_episode`. Cameras are features named observation.images.*.
 
-    folder: of its own, where the pictures are; goes when the episode was written.
+    folder: of its own, where the pictures are; goes with `abandon`.
     """
 
     def __init__(self, task: str, folder: Path, wish: Wish, fps: int, names: Mapping[str, Sequence[str]]) -> None:
@@ -126,12 +127,13 @@ class LiveEpisode:
         return MemoryStream(key, "vector", schema, stamps, values, "duration")
 
     def abandon(self) -> None:
-        """Stop the encoders; their errors no longer matter."""
+        """Stop the encoders, whose errors no longer matter, and remove what they wrote."""
         for clip, _ in self._cameras.values():
             try:
                 clip.close()
             except VideoError:
                 continue
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _alike(one: Any, other: Any) -> bool:

@@ -1,6 +1,5 @@
 """The cameras of one episode that leave Isaac Lab's memory while it runs."""
 
-import shutil
 from pathlib import Path
 
 from telecine.core.naming import camera_name
@@ -22,7 +21,7 @@ class Streamed:
         self.names: dict[str, tuple[str, ...]] = {}
         self.live = LiveEpisode(task, folder, wish(settings.preset), fps, self.names)  # type: ignore[arg-type]
         self.paths: set[str] = set()
-        self._folder, self._settings, self._fps = folder, settings, fps
+        self._settings, self._fps = settings, fps
         self._taken: dict[str, int] = {}
         self._given = False
 
@@ -46,7 +45,5 @@ class Streamed:
 
     def abandon(self) -> None:
         """Stop the encoders and remove what they wrote, unless that was given away."""
-        if self._given:
-            return
-        self.live.abandon()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if not self._given:
+            self.live.abandon()

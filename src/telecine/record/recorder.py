@@ -135,18 +135,18 @@ class Recorder:
             with self._writer() as writer:
                 index = writer.add(episode)
                 writer.commit(plan_yaml=plan_yaml)
-            self._last = writer.written()
         finally:
-            _forget(live)
+            live.abandon()
         self._append = True
         self.episodes.append(EpisodeReport.of(index, episode))
+        self._last = writer.written()
         return self.episodes[-1]
 
     def discard_episode(self) -> None:
         """Forget the episode that is being recorded, if any."""
         live, self._episode = self._episode, None
         if live is not None:
-            _forget(live)
+            live.abandon()
 
     def close(self) -> None:
         """Discard an unfinished episode and let go of everything. May be called again."""
@@ -192,11 +192,6 @@ class Recorder:
         if self._append:
             return DatasetWriter.append(self.root, fps=self.fps, robot_type=self._robot_type, last=last)
         return DatasetWriter.create(self.root, fps=self.fps, robot_type=self._robot_type, overwrite=self._overwrite)
-
-
-def _forget(live: LiveEpisode) -> None:
-    live.abandon()
-    shutil.rmtree(live.folder, ignore_errors=True)
 
 
 def _remove_left_behind(parent: Path, name: str) -> None:
