@@ -23,12 +23,12 @@ import numpy as np
 import pyarrow as pa
 from measure import run
 
-from telecine import kept
+from telecine.conversion import checkpoint
+from telecine.conversion.report import EpisodeReport, Report, lasting
 from telecine.core.episode import Column, Episode
+from telecine.core.grid import Grid
 from telecine.core.recording import Ref
-from telecine.core.time import Grid
 from telecine.dataset.writer import DatasetWriter
-from telecine.report import EpisodeReport, Report, lasting
 from telecine.video.encode import encode
 from telecine.video.presets import wish
 
@@ -101,7 +101,7 @@ def added(out: Path, count: int) -> dict[str, float]:
         for number in range(count):
             before = time.process_time()
             ref = Ref("rrd", f"/recordings/take-{number:05d}.rrd", f"take-{number}")
-            episode = kept.take(place, ref)
+            episode = checkpoint.take(place, ref)
             reports.append(EpisodeReport.of(writer.add(episode), episode))
             spent[number] = time.process_time() - before
         before = time.process_time()
@@ -127,7 +127,7 @@ def finished_episode(out: Path) -> Path:
     arrays |= {"timestamp": pa.array((np.arange(FPS) / FPS).astype(np.float32)), "task": pa.array(["bench"] * FPS)}
     schema_fixed = {name: _element(array) for name, array in arrays.items()}
     episode = Episode(Ref("rrd", "x"), Grid(0, FPS, Fraction(FPS)), pa.table(schema_fixed), columns, (clip,))
-    return kept.keep(replace(episode, plan_digest="bench"), folder, None, sync=False)
+    return checkpoint.keep(replace(episode, plan_digest="bench"), folder, None, sync=False)
 
 
 def _element(array: pa.Array) -> pa.Array:

@@ -13,7 +13,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from telecine import sources
+from telecine.sources import registry
 
 COUNT, HEIGHT, WIDTH = 200, 240, 320
 
@@ -34,7 +34,7 @@ def _cpu_s(way, path: Path) -> float:
 
 
 def _source(path: Path) -> int:
-    with sources.open(sources.find([path]).refs[0]) as recording:
+    with registry.open(registry.find([path]).refs[0]) as recording:
         return sum(1 for _ in recording.streams["/obs/table_cam"].take(np.arange(COUNT), "step"))
 
 

@@ -40,7 +40,7 @@ def main() -> int:
     steps = parser.parse_args().steps
     manager, configs, datasets, terms = isaac_lab.load()
     _one_thread()
-    from telecine.record.isaaclab import LeRobotDatasetFileHandler
+    from telecine.recorder.isaac.handler import LeRobotDatasetFileHandler
 
     def recorded(handler: type, streaming: bool = False, mode: str = "EXPORT_ALL") -> Callable[[Path], list[Cost]]:
         def record(folder: Path) -> list[Cost]:

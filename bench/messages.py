@@ -92,7 +92,7 @@ def cameras(store: Any, seconds: int) -> Any:
 def bare(path: str, check: bool = False) -> int:
     import zstandard
 
-    from telecine.sources.mcap_records import walk
+    from telecine.sources.mcap.records import walk
 
     decompressor = zstandard.ZstdDecompressor()
     with open(path, "rb") as file:  # noqa: PTH123
@@ -113,7 +113,7 @@ def telecine(path: str) -> int:
 
     That is the order in which `convert` reads: stamps decide what is needed before any picture is coded.
     """
-    from telecine.sources import mcap
+    from telecine.sources.mcap import source as mcap
 
     contents, cameras, total = mcap.contents(path, False), [], 0
     for topic in contents.topics:
@@ -128,7 +128,7 @@ def telecine(path: str) -> int:
 
 def one_camera(path: str) -> int:
     """One of the cameras, and nothing else."""
-    from telecine.sources import mcap
+    from telecine.sources.mcap import source as mcap
 
     contents = mcap.contents(path, False)
     topic = next(topic for topic in contents.topics if topic.type.endswith("CompressedImage"))
@@ -169,7 +169,7 @@ def import_all() -> None:
     import rosbags.highlevel
     import zstandard
 
-    import telecine.sources.mcap
+    import telecine.sources.mcap.source
 
     del lz4, mcap, mcap_ros2, rosbags, zstandard, telecine
 

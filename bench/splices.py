@@ -17,13 +17,13 @@ import numpy as np
 from pictures import FPS, HEIGHT, WIDTH, scene
 from recordings import h264
 
-from telecine.core.decide import decide
-from telecine.core.packets import index_packets
+from telecine.core.bitstream.packets import index_packets
+from telecine.core.copying.decide import decide
+from telecine.core.copying.splice import Splice
+from telecine.core.grid import Rows
 from telecine.core.recording import MemoryStream, Schema
-from telecine.core.splice import Splice
-from telecine.core.time import Rows
-from telecine.video.check import damaged_packets
 from telecine.video.decode import frames
+from telecine.video.decode_check import damaged_packets
 from telecine.video.encode import encode
 from telecine.video.presets import wish
 from telecine.video.splice import splice

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from telecine.cameras import code, prepare
-from telecine.core.plan import make_plan
+from telecine.conversion.cameras import code, prepare
+from telecine.core.plan.model import make_plan
 from telecine.core.recording import MemoryStream, Picture, Recording, Ref, Schema
 from telecine.dataset.writer import DatasetWriter
 

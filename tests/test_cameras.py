@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support import memory, video
-from telecine.cameras import code, prepare
-from telecine.core.damage import spoilt
+from telecine.conversion.cameras import code, prepare
+from telecine.conversion.report import EpisodeReport
+from telecine.core.bitstream.packets import index_packets
+from telecine.core.copying.damage import spoilt
+from telecine.core.copying.splice import Splice
 from telecine.core.errors import AlignError, VideoError
-from telecine.core.packets import index_packets
-from telecine.core.plan import make_plan
+from telecine.core.plan.model import make_plan
 from telecine.core.recording import MemoryStream, Part, Schema
-from telecine.core.splice import Splice
-from telecine.report import EpisodeReport
 from telecine.video.clip import read_clip
 
 FRAME = 33_333_333

@@ -6,18 +6,17 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from telecine import sources
-from telecine.cameras import prepare
+from telecine.conversion.cameras import prepare
+from telecine.core.bitstream.packets import index_packets
+from telecine.core.copying.splice import Splice
 from telecine.core.errors import SourceError
-from telecine.core.packets import index_packets
-from telecine.core.propose import propose
-from telecine.core.splice import Splice
-from telecine.demo import write_demo_recordings
-from telecine.demo.arm import CUBE_M, JOINTS, LAG_S, commanded, cube_at, pose, random_task, reached
-from telecine.demo.draw import fill_polygon, fill_rod, write
-from telecine.demo.recordings import FRONT, JOINT_STATE, WRIST
-from telecine.demo.scene import COLOURS, front_picture, wrist_picture
-from telecine.inspect import inspect_many
+from telecine.core.proposal.propose import propose
+from telecine.inspection.recordings import inspect_many
+from telecine.samples.arm import CUBE_M, JOINTS, LAG_S, commanded, cube_at, pose, random_task, reached
+from telecine.samples.draw import fill_polygon, fill_rod, write
+from telecine.samples.recordings import FRONT, JOINT_STATE, WRIST, write_demo_recordings
+from telecine.samples.scene import COLOURS, front_picture, wrist_picture
+from telecine.sources import registry
 from telecine.video.colour import to_rgb
 from telecine.video.decode import frames
 from telecine.video.demo_camera import h264_packets
@@ -35,7 +34,7 @@ def written(rerun, tmp_path_factory):
 
 def content(path):
     """Stream name -> (stamps, values or packets)."""
-    with sources.open(sources.find([str(path)]).refs[0]) as recording:
+    with registry.open(registry.find([str(path)]).refs[0]) as recording:
         held = {}
         for name, stream in recording.streams.items():
             times = stream.times(CLOCK)
@@ -104,7 +103,7 @@ def test_every_episode_has_its_own_task_and_id(written, contents):
         ["Pick up the red cube and put it on the tray."],
         ["Pick up the green cube and put it on the tray."],
     ]
-    found = sources.find([str(written[0].parent)])
+    found = registry.find([str(written[0].parent)])
     assert [(r.id, r.path) for r in found.refs] == [(f"demo-0-{i}", str(p)) for i, p in enumerate(written)]
     assert found.findings == ()
 
@@ -124,7 +123,7 @@ def test_nothing_is_odd_and_the_proposal_is_a_whole_plan(written):
 
 def test_both_cameras_can_be_copied(written):
     plan = propose(inspect_many(written[:1]).recordings).plan
-    with sources.open(sources.find([str(written[0])]).refs[0]) as recording:
+    with registry.open(registry.find([str(written[0])]).refs[0]) as recording:
         prepared = prepare(recording, plan)
     assert [type(c.decision) for c in prepared.cameras] == [Splice, Splice]
     assert prepared.placed.grid.count >= SECONDS * 30 - 3
@@ -133,7 +132,7 @@ def test_both_cameras_can_be_copied(written):
 def test_the_video_shows_the_drawn_scene(written):
     """Decoded pictures are those that were drawn for the times they are stamped with."""
     task = random_task(SECONDS, np.random.default_rng([0, 0]))
-    with sources.open(sources.find([str(written[0])]).refs[0]) as recording:
+    with registry.open(registry.find([str(written[0])]).refs[0]) as recording:
         for name, draw in zip(CAMERAS, (front_picture, wrist_picture), strict=True):
             stream = recording.streams[name]
             index = index_packets(stream.packets(CLOCK), "h264")

@@ -7,11 +7,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from support.robot import ORIGIN_NS, Camera, jittered, mode_signal, robot_plan, write_robot
-from telecine import compare, convert, make_plan, sources
+from telecine import compare, convert, make_plan
+from telecine.conversion.dry_run import forecast
+from telecine.conversion.pipeline import Options
 from telecine.core.recording import Part
-from telecine.forecast import forecast
-from telecine.pipeline import Options
-from telecine.sources import shared
+from telecine.sources import registry
+from telecine.sources.shared import part_cache
 
 pytestmark = pytest.mark.usefixtures("rerun")
 
@@ -69,7 +70,7 @@ def test_a_recording_is_opened_once_for_all_its_episodes_and_closed(tmp_path, mo
     folder, root = long_recording(tmp_path, "jpeg"), tmp_path / "out"
     plan = make_plan(robot_plan("front", split={"spans": LABELS}))
     opened, closed = [], []
-    open_ = sources.open
+    open_ = registry.open
 
     def counted(ref):
         recording = open_(ref)
@@ -77,7 +78,7 @@ def test_a_recording_is_opened_once_for_all_its_episodes_and_closed(tmp_path, mo
         close = recording.close
         return replace(recording, close=lambda: (closed.append(ref.label), close and close()))
 
-    monkeypatch.setattr(sources, "open", counted)
+    monkeypatch.setattr(registry, "open", counted)
     for work in (
         lambda: convert([folder], root, plan, Options(workers=0, verify=False)),
         lambda: forecast([folder], plan),
@@ -90,28 +91,28 @@ def test_a_recording_is_opened_once_for_all_its_episodes_and_closed(tmp_path, mo
 
 
 def test_a_recording_that_changes_between_its_episodes_is_opened_again(tmp_path, monkeypatch):
-    (ref,) = sources.find([long_recording(tmp_path, "jpeg")]).refs
+    (ref,) = registry.find([long_recording(tmp_path, "jpeg")]).refs
     parts = [replace(ref, part=Part(number, 0, 1)) for number in range(3)]
     opened = []
-    open_ = sources.open
-    monkeypatch.setattr(sources, "open", lambda ref: (opened.append(ref), open_(ref))[1])
-    with shared.none_left_open():
+    open_ = registry.open
+    monkeypatch.setattr(registry, "open", lambda ref: (opened.append(ref), open_(ref))[1])
+    with part_cache.none_left_open():
         for number, part in enumerate(parts):
-            with shared.opened(part) as recording:
+            with part_cache.opened(part) as recording:
                 assert recording.ref == part
             assert len(opened) == 1 + number // 2
             if number == 1:
                 os.utime(ref.path, ns=(1, 1))
-        with pytest.raises(ZeroDivisionError), shared.opened(parts[0]):
+        with pytest.raises(ZeroDivisionError), part_cache.opened(parts[0]):
             raise ZeroDivisionError
-        with shared.opened(parts[0]):
+        with part_cache.opened(parts[0]):
             assert len(opened) == 3  # after a failure nothing is taken for sound
 
 
 def test_the_kept_span_is_shown(tmp_path, capsys):
     from rich.console import Console
 
-    from telecine.cli.show import show_report
+    from telecine.cli.tables import show_report
 
     folder = long_recording(tmp_path, "jpeg")
     plan = make_plan(robot_plan("front", trim={"still": 0.05, "by": ["/action"], "margin": "0s"}))

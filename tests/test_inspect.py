@@ -9,14 +9,15 @@ import pytest
 
 from support.memory import every, pictures, recording, seconds, static, text, vector
 from support.video import STREAMS, encode, x264, x265
-from telecine import inspect, sources
 from telecine.core.errors import SourceError
-from telecine.core.facts import CameraFacts
 from telecine.core.findings import Finding
-from telecine.core.plan import parse_plan
-from telecine.core.propose import propose
-from telecine.core.propose_text import plan_yaml
+from telecine.core.plan.model import parse_plan
+from telecine.core.proposal.propose import propose
+from telecine.core.proposal.text import plan_yaml
 from telecine.core.recording import MemoryStream, Picture, Recording, Ref, Schema
+from telecine.core.recording_summary import CameraFacts
+from telecine.inspection import recordings
+from telecine.sources import registry
 
 CAMERA = "/camera:VideoStream:sample"
 
@@ -27,7 +28,7 @@ def video(name, packets, times=None, codec="h264"):
 
 
 def facts_of(*streams, **others):
-    return inspect.inspect_recording(recording(*streams, **others))
+    return recordings.inspect_recording(recording(*streams, **others))
 
 
 def camera_of(*streams):
@@ -36,7 +37,7 @@ def camera_of(*streams):
 
 
 def found(*streams):
-    return {(f.code, f.severity): f.message for f in inspect.notice(facts_of(*streams))}
+    return {(f.code, f.severity): f.message for f in recordings.notice(facts_of(*streams))}
 
 
 class Broken:
@@ -197,22 +198,24 @@ def test_a_recording_without_stamps_is_a_finding():
 def test_notes_of_the_source_become_findings():
     made = recording(vector("/joints", every(10, 1), np.zeros(10)))
     noted = Recording(made.ref, made.streams, {"task": "pick"}, (("source-recovered", "cut after 3 messages"),))
-    facts = inspect.inspect_recording(noted)
-    assert [f.code for f in inspect.notice(facts)] == ["source-recovered"]
+    facts = recordings.inspect_recording(noted)
+    assert [f.code for f in recordings.notice(facts)] == ["source-recovered"]
     assert facts.to_dict()["attrs"] == {"task": "pick"}
 
 
 def test_a_stream_that_cannot_be_read_spares_the_others():
     facts = facts_of(Broken(), vector("/joints", every(10, 1), np.zeros(10)))
     assert [s.problems for s in facts.streams] == [("chunk 3 is damaged",), ()]
-    assert [(f.code, f.severity, f.where) for f in inspect.notice(facts)] == [
+    assert [(f.code, f.severity, f.where) for f in recordings.notice(facts)] == [
         ("source-unreadable", "error", "mem.rrd#rec /broken")
     ]
 
 
 def test_facts_are_plain_values_for_json():
     facts = facts_of(vector("/joints", every(10, 1), np.zeros(10)), video(CAMERA, x264(3)), static("/b", [1.0]))
-    body = json.loads(json.dumps(inspect.Inspection((facts,), (Finding("align-gap", "warning", "x", "y"),)).to_dict()))
+    body = json.loads(
+        json.dumps(recordings.Inspection((facts,), (Finding("align-gap", "warning", "x", "y"),)).to_dict())
+    )
     joints = body["recordings"][0]["streams"][2]
     assert (joints["label"], joints["clocks"][0]["samples"]) == ("vector float64 (1)", 10)
     assert joints["clocks"][0]["hz"] == pytest.approx(10)
@@ -226,8 +229,8 @@ def test_clock_names_are_listed_with_reruns_own_last():
 
 
 def differences(*recordings_):
-    made = [inspect.inspect_recording(r) for r in recordings_]
-    return {(f.code, f.where): f.message for f in inspect.compare(made)}
+    made = [recordings.inspect_recording(r) for r in recordings_]
+    return {(f.code, f.where): f.message for f in recordings.compare(made)}
 
 
 def joints(width=2, name="/joints"):
@@ -277,14 +280,14 @@ def shelf(monkeypatch):
             raise SourceError(f"{ref.path}: not a recording")
         return Recording(ref, held[ref.path].streams)
 
-    monkeypatch.setattr(inspect, "find_all", find)
-    monkeypatch.setattr(sources, "open", open_, raising=False)
+    monkeypatch.setattr(recordings, "find_all", find)
+    monkeypatch.setattr(registry, "open", open_, raising=False)
     return held
 
 
 def test_one_unreadable_recording_stops_no_other(shelf):
     shelf |= {"a": recording(joints()), "c": recording(joints())}
-    seen = inspect.inspect_many(["a", "b", "c"])
+    seen = recordings.inspect_many(["a", "b", "c"])
     assert [r.path for r in seen.recordings] == ["a", "c"]
     assert [(f.code, f.severity) for f in seen.findings] == [
         ("source-duplicate-id", "warning"),  # said once, by the source

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from telecine.core.propose import propose
-from telecine.inspect import inspect_many
-from telecine.pipeline import convert
+from telecine.conversion.pipeline import convert
+from telecine.core.proposal.propose import propose
+from telecine.inspection.recordings import inspect_many
 
 SAMPLES = Path(__file__).parents[2] / "shared" / "samples" / "mcap"
 pytestmark = [

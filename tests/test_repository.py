@@ -106,7 +106,7 @@ def test_every_third_party_import_is_a_declared_dependency() -> None:
         if extra not in {"lint", "reference", "training"}
     ]
     declared = {re.split(r"[^\w-]", requirement)[0].lower().replace("-", "_") for requirement in runtime}
-    declared.add("isaaclab")  # not needed, but there: `record/isaac_terms.py` is imported by programs of Isaac Lab
+    declared.add("isaaclab")  # not needed, but there: `recorder/isaac/terms.py` is imported by programs of Isaac Lab
     other_names = {"yaml": "pyyaml", "rerun": "rerun_sdk", "rerun_bindings": "rerun_sdk", "datafusion": "rerun_sdk",
                    "google": "protobuf"}  # fmt: skip
     assert [

@@ -9,13 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from support.robot import Camera, jittered, robot_plan, write_robot
-from telecine import work
-from telecine.against import compare
+from telecine.conversion import worker
+from telecine.conversion.pipeline import Options, convert
 from telecine.core.errors import DatasetError
-from telecine.core.plan import make_plan
-from telecine.dataset.stage import workspace
-from telecine.pipeline import Options, convert
-from telecine.run import serial
+from telecine.core.plan.model import make_plan
+from telecine.dataset.staging import workspace
+from telecine.inspection.compare import compare
+from telecine.run.executor import serial
 
 pytestmark = pytest.mark.usefixtures("rerun")
 COUNT = 4
@@ -51,7 +51,7 @@ def interrupted(after):
 
     def run(fn, items, tell):
         for number, item in enumerate(items):
-            if number == after and fn.func is work.build:
+            if number == after and fn.func is worker.build:
                 raise KeyboardInterrupt
             yield fn(item, tell)
 
@@ -64,7 +64,11 @@ def counted(calls):
     def run(fn, items, tell):
         for item in items:
             answer = fn(item, tell)
-            if fn.func is work.build and not isinstance(answer, work.Known) and not getattr(answer, "taken_up", False):
+            if (
+                fn.func is worker.build
+                and not isinstance(answer, worker.Known)
+                and not getattr(answer, "taken_up", False)
+            ):
                 calls.append(item.label.rpartition("/")[2].partition("#")[0])
             yield answer
 
@@ -121,7 +125,7 @@ def test_another_plan_reuses_nothing(recordings, tmp_path):
 
 def test_another_version_reuses_nothing(recordings, tmp_path, monkeypatch):
     interrupt(recordings, tmp_path / "out")
-    monkeypatch.setattr("telecine.kept._versions", lambda: ("telecine 99",))
+    monkeypatch.setattr("telecine.conversion.checkpoint._versions", lambda: ("telecine 99",))
     calls = []
     convert([recordings], tmp_path / "out", PLAN, run=counted(calls))
     assert len(calls) == COUNT
@@ -163,7 +167,7 @@ def test_an_episode_that_was_damaged_on_disk_is_made_again(recordings, tmp_path,
 def test_an_episode_from_before_the_machine_went_down_must_have_been_synced(recordings, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         convert([recordings], tmp_path / "out", PLAN, progress=Interrupting(3))
-    monkeypatch.setattr("telecine.kept._boot", lambda: "another start")
+    monkeypatch.setattr("telecine.conversion.checkpoint._boot", lambda: "another start")
     calls = []
     convert([recordings], tmp_path / "out", PLAN, run=counted(calls))
     assert len(calls) == COUNT

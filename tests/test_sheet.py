@@ -5,17 +5,17 @@ import pytest
 from typer.testing import CliRunner
 
 from support import hdf5 as make
-from telecine import sources
 from telecine.cli.main import app
 from telecine.core.errors import SourceError
-from telecine.sheet import HEIGHT_PX, contact_sheet
-from telecine.video.picture import read_png
+from telecine.inspection.contact_sheet import HEIGHT_PX, contact_sheet
+from telecine.sources import registry
+from telecine.video.png import read_png
 
 
 def test_left_is_true_and_framed_in_green_right_is_exchanged(h5py, tmp_path):
     make.aloha(h5py, tmp_path / "a.hdf5")
     make.droid(h5py, tmp_path / "d" / "trajectory.h5")
-    sheet = contact_sheet(sources.find([tmp_path]).refs)
+    sheet = contact_sheet(registry.find([tmp_path]).refs)
     rgb = sheet.rgb
     assert rgb.shape == (2 * (HEIGHT_PX + 12), 2 * (240 + 12), 3)
     for top in (0, HEIGHT_PX + 12):
@@ -30,7 +30,7 @@ def test_left_is_true_and_framed_in_green_right_is_exchanged(h5py, tmp_path):
 def test_without_a_camera_there_is_nothing_to_show(h5py, tmp_path):
     make.robosuite(h5py, tmp_path / "x.hdf5")
     with pytest.raises(SourceError, match="no recording has a camera"):
-        contact_sheet(sources.find([tmp_path]).refs)
+        contact_sheet(registry.find([tmp_path]).refs)
 
 
 def test_inspect_writes_the_sheet_and_says_what_it_shows(h5py, tmp_path):

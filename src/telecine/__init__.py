@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 from telecine._version import __version__
 
 if TYPE_CHECKING:
-    from telecine.against import compare
+    from telecine.conversion.pipeline import Options, convert
+    from telecine.conversion.report import Report
     from telecine.core.errors import TelecineError
     from telecine.core.findings import Finding
-    from telecine.core.plan import Plan, make_plan, parse_plan
+    from telecine.core.plan.model import Plan, make_plan, parse_plan
     from telecine.core.recording import Recording, Ref
-    from telecine.dataset.verify import verify
-    from telecine.inspect import inspect_many
-    from telecine.pipeline import Options, convert
-    from telecine.record.recorder import Recorder
-    from telecine.report import Report
+    from telecine.dataset.verify.verify import verify
+    from telecine.inspection.compare import compare
+    from telecine.inspection.recordings import inspect_many
+    from telecine.recorder.recorder import Recorder
 
 __all__ = [
     "Finding",
@@ -41,19 +41,19 @@ __all__ = [
 
 _HOMES = {
     "Finding": "core.findings",
-    "Options": "pipeline",
-    "Plan": "core.plan",
-    "Recorder": "record.recorder",
+    "Options": "conversion.pipeline",
+    "Plan": "core.plan.model",
+    "Recorder": "recorder.recorder",
     "Recording": "core.recording",
     "Ref": "core.recording",
-    "Report": "report",
+    "Report": "conversion.report",
     "TelecineError": "core.errors",
-    "compare": "against",
-    "convert": "pipeline",
-    "inspect_many": "inspect",
-    "make_plan": "core.plan",
-    "parse_plan": "core.plan",
-    "verify": "dataset.verify",
+    "compare": "inspection.compare",
+    "convert": "conversion.pipeline",
+    "inspect_many": "inspection.recordings",
+    "make_plan": "core.plan.model",
+    "parse_plan": "core.plan.model",
+    "verify": "dataset.verify.verify",
 }
 
 

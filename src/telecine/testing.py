@@ -31,10 +31,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from telecine import sources
 from telecine.core.errors import SourceError
+from telecine.core.grid import Rows
 from telecine.core.recording import STATIC_NS, Picture, Recording, Ref, Stream
-from telecine.core.time import Rows
+from telecine.sources import registry
 
 __all__ = ["FileSourceContract", "SourceContract", "read_all"]
 
@@ -89,14 +89,14 @@ class SourceContract:
     @pytest.fixture
     def refs(self, places: Sequence[str]) -> Sequence[Ref]:
         """The recordings at `places`."""
-        found = sources.find(places)
+        found = registry.find(places)
         assert not [f for f in found.findings if f.severity == "error"], "give healthy recordings"
         assert len(found.refs) >= 2, "give at least two recordings"
         return found.refs
 
     def test_the_order_of_recordings_never_changes(self, places: Sequence[str], refs: Sequence[Ref]) -> None:
-        assert list(sources.find(list(reversed(places))).refs) == list(refs)
-        assert list(sources.find([*places, *places]).refs) == list(refs)
+        assert list(registry.find(list(reversed(places))).refs) == list(refs)
+        assert list(registry.find([*places, *places]).refs) == list(refs)
 
     def test_every_recording_has_a_label_of_its_own(self, refs: Sequence[Ref]) -> None:
         assert len({ref.label for ref in refs}) == len(refs)
@@ -109,7 +109,7 @@ class SourceContract:
 
     def test_reading_twice_gives_the_same(self, refs: Sequence[Ref]) -> None:
         for ref in refs:
-            with sources.open(ref) as first, sources.open(ref) as second:
+            with registry.open(ref) as first, registry.open(ref) as second:
                 assert read_all(first) == read_all(second)
                 assert read_all(first) == read_all(second)  # and again from the same streams
 
@@ -189,13 +189,13 @@ class SourceContract:
                 assert [bytes(p) for p in held] == [bytes(p) for p in stream.packets(clock)], name
 
     def test_closing_twice_is_harmless(self, refs: Sequence[Ref]) -> None:
-        with sources.open(refs[0]) as recording:
+        with registry.open(refs[0]) as recording:
             pass
         if recording.close is not None:
             recording.close()
 
     def test_a_closed_recording_answers_or_says_so(self, refs: Sequence[Ref]) -> None:
-        with sources.open(refs[0]) as recording:
+        with registry.open(refs[0]) as recording:
             pass
         for stream in recording.streams.values():
             try:
@@ -207,7 +207,7 @@ class SourceContract:
     def test_a_recording_that_is_not_there_is_a_source_error(self, refs: Sequence[Ref]) -> None:
         gone = Ref(refs[0].format, refs[0].path + "-gone", "nobody")
         with pytest.raises(SourceError):
-            sources.open(gone)
+            registry.open(gone)
 
 
 class FileSourceContract(SourceContract):
@@ -225,7 +225,7 @@ class FileSourceContract(SourceContract):
     def test_a_file_is_claimed_by_its_content_under_any_name(self, file: Path, tmp_path: Path) -> None:
         renamed = tmp_path / "renamed.bin"
         renamed.write_bytes(file.read_bytes())
-        assert len(sources.find([renamed]).refs) >= 1
+        assert len(registry.find([renamed]).refs) >= 1
 
     def test_a_cut_file_is_noticed_wherever_it_is_cut(self, file: Path, tmp_path: Path) -> None:
         whole = file.read_bytes()
@@ -242,23 +242,23 @@ class FileSourceContract(SourceContract):
     def test_what_is_no_recording_is_named(self, file: Path, tmp_path: Path, content: bytes) -> None:
         wrong = tmp_path / f"wrong{file.suffix}"
         wrong.write_bytes(content)
-        found = sources.find([wrong])
+        found = registry.find([wrong])
         assert found.refs == ()
         assert [finding.severity for finding in found.findings] == ["error"]
         assert found.findings[0].where == str(wrong)
 
     def test_one_bad_file_does_not_hide_the_others(self, file: Path, places: Sequence[str]) -> None:
-        before = sources.find(places)
+        before = registry.find(places)
         bad = file.parent / f"bad{file.suffix}"
         bad.write_bytes(b"")
-        found = sources.find([*places, str(bad)])
+        found = registry.find([*places, str(bad)])
         assert found.refs == before.refs
         assert [f.where for f in found.findings if f.severity == "error"] == [str(bad)]
 
 
 def _each(refs: Sequence[Ref]) -> Iterator[tuple[Ref, str, Stream]]:
     for ref in refs:
-        with sources.open(ref) as recording:
+        with registry.open(ref) as recording:
             for name, stream in recording.streams.items():
                 yield ref, name, stream
 
@@ -275,12 +275,12 @@ def _choices(count: int) -> Iterator[Rows]:
 
 def _noticed(path: Path) -> bool:
     """True when finding, opening or reading says that something is wrong."""
-    found = sources.find([path])
+    found = registry.find([path])
     if found.findings:
         return True
     try:
         for ref in found.refs:
-            with sources.open(ref) as recording:
+            with registry.open(ref) as recording:
                 read_all(recording)
                 if recording.notes:
                     return True

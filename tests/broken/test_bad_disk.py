@@ -11,9 +11,9 @@ import pytest
 
 from support.dataset import episode, everything, write
 from support.robot import Camera, jittered, robot_plan, write_robot
+from telecine.conversion.pipeline import Options, convert
 from telecine.core.errors import DatasetError
-from telecine.core.plan import make_plan
-from telecine.pipeline import Options, convert
+from telecine.core.plan.model import make_plan
 
 PLAN = make_plan(robot_plan("front"))
 

@@ -10,9 +10,9 @@ import pytest
 from support.robot import ORIGIN_NS, Camera, jittered, joints, logged_camera, robot_plan, write_robot
 from support.rrd import Texts, Vectors, Video, write_rrd
 from support.video import x264
+from telecine.conversion.pipeline import Options, convert
 from telecine.core.errors import DatasetError, SourceError
-from telecine.core.plan import make_plan
-from telecine.pipeline import Options, convert
+from telecine.core.plan.model import make_plan
 
 pytestmark = pytest.mark.usefixtures("rerun")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.robot import Camera, jittered, robot_plan, write_robot
-from telecine.core.plan import make_plan
+from telecine.core.plan.model import make_plan
 
 READER = """
 import os

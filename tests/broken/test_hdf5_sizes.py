@@ -15,7 +15,7 @@ ABSURD = 0x78000A0D
 READ = f"""
 import resource, sys
 import h5py, numpy
-from telecine import sources
+from telecine.sources import registry
 resource.setrlimit(resource.RLIMIT_AS, ({MOST}, {MOST}))
 from telecine.core.errors import SourceError
 found = sources.find([sys.argv[1]])

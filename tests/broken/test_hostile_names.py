@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 from support.hdf5 import replay_buffer
 from support.robot import ORIGIN_NS, Camera, jittered, joints, logged_camera, robot_plan, write_robot
 from support.rrd import Texts, Vectors, write_rrd
-from telecine import sources
 from telecine.cli.main import app
+from telecine.conversion.pipeline import convert
 from telecine.core.errors import PlanError, VideoError
-from telecine.core.plan import make_plan, parse_plan
+from telecine.core.plan.model import make_plan, parse_plan
 from telecine.core.recording import MemoryStream, Picture, Schema
 from telecine.dataset.reader import Dataset
-from telecine.pipeline import convert
+from telecine.sources import registry
 from telecine.video.decode import frames
 
 NAMES = ["..", "../../../../outside", "a/../b", "two\nlines", "back\\slash", "%00", "x" * 4000, "CON", "~", "$HOME"]
@@ -46,8 +46,8 @@ def named(path, names):
 @pytest.mark.usefixtures("rerun")
 def test_names_of_streams_and_recordings_never_become_paths(tmp_path):
     named(tmp_path / "in" / "a.rrd", NAMES)
-    (ref,) = sources.find([tmp_path / "in"]).refs
-    with sources.open(ref) as recording:
+    (ref,) = registry.find([tmp_path / "in"]).refs
+    with registry.open(ref) as recording:
         cameras = sorted(name for name, stream in recording.streams.items() if stream.kind == "image")
         vectors = sorted(name for name, stream in recording.streams.items() if stream.kind == "vector")
     assert len(cameras) == len(vectors) == len(NAMES)
@@ -85,7 +85,7 @@ def test_links_are_followed_once_and_loops_end(tmp_path):
     (folder / "again.rrd").symlink_to(folder / "a.rrd")
     (folder / "loop").symlink_to(folder, target_is_directory=True)
     (folder / "nowhere.rrd").symlink_to(tmp_path / "gone.rrd")
-    found = sources.find([folder])
+    found = registry.find([folder])
     assert len(found.refs) == 1
     assert [f.where for f in found.findings if f.severity == "error"] == [str(folder / "nowhere.rrd")]
 
@@ -138,7 +138,7 @@ def test_a_zarr_array_that_is_pickled_is_refused_unread(tmp_path, zarr, coding, 
         for chunk in array.parent.iterdir():
             if chunk != array and chunk.is_file():
                 chunk.write_bytes(pickle.dumps(Harm(tmp_path / "harmed")))
-    found = sources.find([tmp_path / "a.zarr"])
+    found = registry.find([tmp_path / "a.zarr"])
     assert found.refs == ()
     assert found.findings[0].severity == "error"
     assert not (tmp_path / "harmed").exists()
@@ -147,7 +147,7 @@ def test_a_zarr_array_that_is_pickled_is_refused_unread(tmp_path, zarr, coding, 
 def test_no_source_file_loads_what_can_run_code():
     """Pickle only goes between our own processes; arrays and YAML are never loaded in a form that can hold code."""
     root = Path(__file__).parents[2] / "src" / "telecine"
-    allowed = {"run/frames.py", "run/worker.py", "testing.py"}
+    allowed = {"run/ipc.py", "run/worker.py", "testing.py"}
     for path in root.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         name = path.relative_to(root).as_posix()

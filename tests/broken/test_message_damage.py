@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 
 from support.mcap import START_NS, joints, some_messages, typestore, write_bag, write_mcap, write_rosbag2
 from telecine.core.errors import SourceError
-from telecine.sources import mcap as mcap_format
-from telecine.sources import ros_types, rosbag, rosbag2
-from telecine.sources.ros_messages import Contents
-from telecine.sources.ros_serial import Asked, decode_cdr, decode_ros1
+from telecine.sources.mcap import source as mcap_format
+from telecine.sources.messages import types
+from telecine.sources.messages.cdr import Asked, decode_cdr, decode_ros1
+from telecine.sources.messages.model import Contents
+from telecine.sources.rosbag import source as rosbag
+from telecine.sources.rosbag2 import source as rosbag2
 
 MUTATIONS = 120
 MOST_BYTES = 64 << 20
@@ -117,7 +119,7 @@ def test_thousands_of_changed_files(tmp_path: Path, mcap: ModuleType, how: str) 
 
 
 def test_a_flipped_bit_in_a_chunk_with_a_checksum_is_noticed_wherever_it_is(tmp_path: Path, mcap: ModuleType) -> None:
-    from telecine.sources.mcap_records import walk
+    from telecine.sources.mcap.records import walk
 
     path = write_mcap(tmp_path / "a.mcap", some_messages(30), chunk_size=1500)
     whole, good = path.read_bytes(), attempt(mcap_format, path, False)
@@ -151,7 +153,7 @@ def test_recover_gives_every_message_before_the_cut(tmp_path: Path, mcap: Module
 
 def serialised(ros1: bool = False) -> tuple[Any, bytes]:
     store, name = typestore(ros1), "sensor_msgs/msg/JointState"
-    root = ros_types.tree(store.fielddefs, name)
+    root = types.tree(store.fielddefs, name)
     value = joints(3, START_NS, ros1)
     return root, bytes(store.serialize_ros1(value, name) if ros1 else store.serialize_cdr(value, name))
 
@@ -167,7 +169,7 @@ def test_no_message_of_any_bytes_breaks_the_decoder(changes: list[tuple[int, int
     messages = [good, bytes(bad[: max(len(bad) - cut, 0)]), good]
     sizes = np.array([len(one) for one in messages])
     data = np.frombuffer(b"".join(messages), np.uint8)
-    asked = Asked([leaf.path for leaf in ros_types.leaves(root)])
+    asked = Asked([leaf.path for leaf in types.leaves(root)])
     answer = (decode_ros1 if ros1 else decode_cdr)(root, data, np.cumsum(sizes) - sizes, sizes, asked)
     assert {0, 2} <= set(answer.rows.tolist())
     assert set(answer.rows.tolist()) | set(answer.bad) == {0, 1, 2}

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pytest
 
 from support.rrd import Vectors, Video, merge_rrd, write_rrd
-from telecine import sources
 from telecine.core.errors import SourceError
 from telecine.core.recording import Ref
-from telecine.sources.rrd_frames import CHUNK, END, STORE_INFO, frames
+from telecine.sources import registry
+from telecine.sources.rrd.framing import CHUNK, END, STORE_INFO, frames
 from telecine.testing import read_all
 
 T = np.arange(40, dtype=np.int64) * 10**7
@@ -50,7 +50,7 @@ def test_a_cut_anywhere_is_named(whole: bytes, tmp_path: Path) -> None:
     # at a border whole messages without an end are left: see the recording in progress below
     for size in sorted(sizes & set(range(len(whole))) - boundaries):
         path.write_bytes(whole[:size])
-        (finding,) = sources.find([path]).findings
+        (finding,) = registry.find([path]).findings
         assert finding.severity == "error", size
         assert finding.code == ("source-truncated" if size > 2 else "source-unreadable"), size
 
@@ -59,14 +59,14 @@ def test_a_cut_says_what_is_whole_and_how_to_get_it(whole: bytes, tmp_path: Path
     path = tmp_path / "cut.rrd"
     third = [span for span in frames_of(whole) if span[0] == CHUNK][2]
     path.write_bytes(whole[: third[1] + 20])
-    found = sources.find([path])
+    found = registry.find([path])
     assert found.refs == ()
     (finding,) = found.findings
     assert "2 messages" in finding.message
     assert f"{third[1]} of {third[1] + 20} bytes, are whole" in finding.message
     assert "--recover" in finding.fix
     with pytest.raises(SourceError, match="--recover"):
-        sources.open(Ref("rrd", str(path), "r"))
+        registry.open(Ref("rrd", str(path), "r"))
 
 
 def test_recover_reads_exactly_the_whole_messages(whole: bytes, tmp_path: Path) -> None:
@@ -85,10 +85,10 @@ def test_recover_reads_exactly_the_whole_messages(whole: bytes, tmp_path: Path) 
 
 def recovered(path: Path) -> tuple[int, int]:
     """(joint samples, packets) with --recover; the note is there when the recording opens."""
-    found = sources.find([path], recover=True)
+    found = registry.find([path], recover=True)
     if not found.refs:
         return 0, 0
-    with sources.open(found.refs[0]) as recording:
+    with registry.open(found.refs[0]) as recording:
         assert [code for code, _ in recording.notes][:1] == ["source-recovered"]
         counts = []
         for name in (JOINTS, "/cam:VideoStream:sample"):
@@ -103,7 +103,7 @@ def _rows(data: bytes, spans: Sequence[tuple[int, int, int]]) -> list[int]:
     """Rows of data in each message: 10, or 0 for the static codec."""
     import pyarrow as pa
 
-    from telecine.sources.rrd_messages import _fields, _unpacked
+    from telecine.sources.rrd.messages import _fields, _unpacked
 
     counts = []
     for _, start, end in spans:
@@ -124,7 +124,7 @@ def test_the_temporary_copy_goes_when_the_recording_is_closed(
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     path = tmp_path / "cut.rrd"
     path.write_bytes(whole[:-40])
-    with sources.open(sources.find([path], recover=True).refs[0]) as recording:
+    with registry.open(registry.find([path], recover=True).refs[0]) as recording:
         assert len(list(scratch.iterdir())) == 1
         assert len(recording.streams[JOINTS].times(CLOCK)) == 40
     assert list(scratch.iterdir()) == []
@@ -133,8 +133,8 @@ def test_the_temporary_copy_goes_when_the_recording_is_closed(
 def test_a_healthy_file_is_read_the_same_with_recover(whole: bytes, tmp_path: Path) -> None:
     path = tmp_path / "fine.rrd"
     path.write_bytes(whole)
-    (plain,), (careful,) = sources.find([path]).refs, sources.find([path], recover=True).refs
-    with sources.open(plain) as a, sources.open(careful) as b:
+    (plain,), (careful,) = registry.find([path]).refs, registry.find([path], recover=True).refs
+    with registry.open(plain) as a, registry.open(careful) as b:
         assert b.notes == ()
         assert read_all(a) == read_all(b)
 
@@ -143,9 +143,9 @@ def test_a_recording_in_progress_is_read_with_a_warning(whole: bytes, tmp_path: 
     path = tmp_path / "running.rrd"
     end = next(start for kind, start, _ in frames_of(whole) if kind == END)
     path.write_bytes(whole[:end])
-    found = sources.find([path])
+    found = registry.find([path])
     assert [(f.code, f.severity) for f in found.findings] == [("source-truncated", "warning")]
-    with sources.open(found.refs[0]) as recording:
+    with registry.open(found.refs[0]) as recording:
         assert len(recording.streams[JOINTS].times(CLOCK)) == 40
 
 
@@ -156,7 +156,7 @@ def test_a_sector_of_garbage_in_the_middle_is_named_and_recovered_up_to_it(whole
     path.write_bytes(whole[: start + 60] + b"\xaa" * (end - start - 60) + whole[end:])
     said = rf"message 4 at byte {start}: .*--recover"
     # the framing is whole, so it is found when data is first read
-    with sources.open(sources.find([path]).refs[0]) as recording, pytest.raises(SourceError, match=said):
+    with registry.open(registry.find([path]).refs[0]) as recording, pytest.raises(SourceError, match=said):
         recording.streams[JOINTS].times(CLOCK)
     assert sum(recovered(path)) == sum(_rows(whole, chunks[:4]))
 
@@ -165,7 +165,7 @@ def test_zeros_after_a_power_loss_are_named_and_recovered(whole: bytes, tmp_path
     chunks = [span for span in frames_of(whole) if span[0] == CHUNK]
     path = tmp_path / "zeros.rrd"
     path.write_bytes(whole[: chunks[5][1]] + bytes(4096))
-    (finding,) = sources.find([path]).findings
+    (finding,) = registry.find([path]).findings
     assert "4080 bytes that are no footer" in finding.message
     assert sum(recovered(path)) == sum(_rows(whole, chunks[:5]))
 
@@ -174,7 +174,7 @@ def test_a_damaged_table_of_contents_is_named_and_recovered(whole: bytes, tmp_pa
     end = next(start for kind, start, _ in frames_of(whole) if kind == END)
     path = tmp_path / "toc.rrd"
     path.write_bytes(whole[: end + 40] + b"\xaa" * 30 + whole[end + 70 :])
-    (finding,) = sources.find([path]).findings
+    (finding,) = registry.find([path]).findings
     assert finding.severity == "error"
     assert recovered(path) == (40, 40)
 
@@ -182,24 +182,24 @@ def test_a_damaged_table_of_contents_is_named_and_recovered(whole: bytes, tmp_pa
 def test_glued_files_are_named_with_the_right_tool(whole: bytes, tmp_path: Path) -> None:
     path = tmp_path / "glued.rrd"
     path.write_bytes(whole + whole)
-    (finding,) = sources.find([path]).findings
+    (finding,) = registry.find([path]).findings
     assert "rerun rrd merge" in finding.message
 
 
 def test_a_file_that_vanishes_after_it_was_found_is_a_source_error(whole: bytes, tmp_path: Path) -> None:
     path = tmp_path / "soon_gone.rrd"
     path.write_bytes(whole)
-    ref = sources.find([path]).refs[0]
+    ref = registry.find([path]).refs[0]
     path.unlink()
     with pytest.raises(SourceError, match="No such file"):
-        sources.open(ref)
+        registry.open(ref)
 
 
 def test_a_file_that_was_replaced_names_what_it_holds_now(whole: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.rrd"
     path.write_bytes(whole)
     with pytest.raises(SourceError, match="no recording 'other' in this file; it holds: r"):
-        sources.open(Ref("rrd", str(path), "other"))
+        registry.open(Ref("rrd", str(path), "other"))
 
 
 def test_a_blueprint_alone_is_no_error(tmp_path: Path) -> None:
@@ -208,9 +208,9 @@ def test_a_blueprint_alone_is_no_error(tmp_path: Path) -> None:
     layout = rrb.Blueprint(rrb.TimeSeriesView())
     layout.save("test", str(tmp_path / "layout.rbl"))
     write_rrd(tmp_path / "a.rrd", {"/j": Vectors(T, np.zeros((40, 1)))})
-    assert sources.find([tmp_path]).findings == ()
+    assert registry.find([tmp_path]).findings == ()
     (tmp_path / "layout.rbl").rename(tmp_path / "layout.rrd")
-    (finding,) = sources.find([tmp_path / "layout.rrd"]).findings
+    (finding,) = registry.find([tmp_path / "layout.rrd"]).findings
     assert (finding.code, finding.severity) == ("source-empty", "warning")
 
 
@@ -220,12 +220,12 @@ def test_a_blueprint_beside_the_data_is_skipped(tmp_path: Path) -> None:
     rrb.Blueprint(rrb.TimeSeriesView()).save("telecine-tests", str(tmp_path / "layout.rrd"))
     write_rrd(tmp_path / "a.rrd", {"/j": Vectors(T, np.zeros((40, 1)))}, recording_id="r")
     merged = merge_rrd(tmp_path / "both.rrd", [tmp_path / "layout.rrd", tmp_path / "a.rrd"])
-    assert [ref.id for ref in sources.find([merged]).refs] == ["r"]
+    assert [ref.id for ref in registry.find([merged]).refs] == ["r"]
 
 
 def test_a_recording_without_data_says_so(tmp_path: Path) -> None:
     path = write_rrd(tmp_path / "empty.rrd", {}, name="nothing in it", recording_id="r")
-    with sources.open(sources.find([path]).refs[0]) as recording:
+    with registry.open(registry.find([path]).refs[0]) as recording:
         assert dict(recording.streams) == {}
         assert recording.notes[0][0] == "source-empty"
 
@@ -233,7 +233,7 @@ def test_a_recording_without_data_says_so(tmp_path: Path) -> None:
 FLIPS = """
 import random, sys
 from pathlib import Path
-from telecine import sources
+from telecine.sources import registry
 from telecine.core.errors import SourceError
 from telecine.testing import read_all
 
@@ -284,7 +284,7 @@ def test_flipped_bytes_end_in_an_error_or_in_data_never_in_a_crash(whole: bytes,
 
 def test_a_table_of_contents_that_would_end_the_process_is_refused_before(whole: bytes, tmp_path: Path) -> None:
     """rerun-sdk aborts on column names with a zero byte; so this is only asked of our check, never of it."""
-    from telecine.sources.rrd_messages import damaged_contents
+    from telecine.sources.rrd.messages import damaged_contents
 
     path = tmp_path / "names.rrd"
     end = next(start for kind, start, _ in frames_of(whole) if kind == END)
@@ -292,7 +292,7 @@ def test_a_table_of_contents_that_would_end_the_process_is_refused_before(whole:
     path.write_bytes(whole[:at] + b"\0" + whole[at + 1 :])
     with path.open("rb") as file:
         assert damaged_contents(file, len(whole)) == "a column name holds a zero byte"
-    (finding,) = sources.find([path]).findings
+    (finding,) = registry.find([path]).findings
     assert "table of contents: a column name holds a zero byte" in finding.message
     assert recovered(path) == (40, 40)
     path.write_bytes(whole)
@@ -313,7 +313,7 @@ PAIRS = {
 @pytest.mark.parametrize("value", [4, 20, 0x80])
 def test_a_unit_that_does_not_exist_is_refused_before(kind: str, value: int) -> None:
     """Mutants 771 and 9586 of the long form: pyarrow reads over it, rerun-sdk ends the process."""
-    from telecine.sources.rrd_messages import problem_of
+    from telecine.sources.rrd.messages import problem_of
 
     one, two = (_message(pa.schema([("x", pa.int32()), ("t", unit)])) for unit in PAIRS[kind])
     assert problem_of(one) == problem_of(two) == ""

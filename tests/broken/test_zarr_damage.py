@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from support import hdf5 as make
-from telecine import sources
 from telecine.core.errors import SourceError
+from telecine.sources import registry
 
 # What mutants 1711 and 9056 of the long form had: bytes of the frame again before its length, and a path over it.
 DAMAGE = {
@@ -18,11 +18,11 @@ DAMAGE = {
 
 def everything(path):
     """Read all of it. Raises: SourceError."""
-    found = sources.find([path])
+    found = registry.find([path])
     if found.findings:
         raise SourceError(str(found.findings[0]))
     for ref in found.refs:
-        with sources.open(ref) as recording:
+        with registry.open(ref) as recording:
             for stream in recording.streams.values():
                 taken = stream.take(np.arange(len(stream.times("step"))), "step")
                 if stream.kind == "image":

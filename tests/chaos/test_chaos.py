@@ -21,8 +21,8 @@ import pytest
 import yaml
 
 from support.robot import Camera, jittered, robot_plan, write_robot
-from telecine.core.plan import parse_plan
-from telecine.pipeline import Options, convert
+from telecine.conversion.pipeline import Options, convert
+from telecine.core.plan.model import parse_plan
 
 pytestmark = [
     pytest.mark.usefixtures("rerun"),

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from support.hdf5 import robomimic
 from support.robot import Camera, jittered, robot_plan, write_robot
 from telecine.cli.main import app
-from telecine.core.plan import make_plan, parse_plan
+from telecine.core.plan.model import make_plan, parse_plan
 
 FLAGS = ["--fps", "30", "--index", "real_time", "--action", "/action:Scalars:scalars", "--state", "/joints"]
 FLAGS += ["--task", "/task:TextDocument:text", "--video", "front:/camera/front"]

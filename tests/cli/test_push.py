@@ -13,8 +13,8 @@ from support.hub import fake_hub
 from telecine.cli.main import app
 from telecine.cli.push import train_command
 from telecine.compat.rerun_export import LeRobotDataset
-from telecine.dataset.layout import Limits
 from telecine.dataset.reader import Dataset
+from telecine.lerobot_format.paths import Limits
 
 
 @pytest.fixture

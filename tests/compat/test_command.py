@@ -13,7 +13,7 @@ from support import guide, rrd
 from support.video import picture_id
 from telecine.compat.rerun_export import main
 from telecine.dataset.reader import Dataset
-from telecine.video.read import decode_all
+from telecine.video.mp4_reader import decode_all
 
 README_BASIC = r"""
 rerun_export \

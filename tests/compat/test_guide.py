@@ -17,8 +17,8 @@ from telecine.compat.rerun_export import (
 )
 from telecine.core.errors import PlanError
 from telecine.dataset.reader import Dataset
-from telecine.dataset.verify import verify
-from telecine.video.read import decode_all
+from telecine.dataset.verify.verify import verify
+from telecine.video.mp4_reader import decode_all
 
 SCRIPT = Path(__file__).with_name("guide_script.py")
 CONFIG = LeRobotConversionConfig(

@@ -14,8 +14,8 @@ from support.video import picture_id
 from telecine.compat.rerun_export import LeRobotDataset
 from telecine.core.errors import DatasetError, PlanError, TelecineError
 from telecine.dataset.reader import Dataset
-from telecine.dataset.verify import verify
-from telecine.video.read import decode_all
+from telecine.dataset.verify.verify import verify
+from telecine.video.mp4_reader import decode_all
 
 CAM = "observation.images.cam"
 FEATURES = {

@@ -19,7 +19,7 @@ from telecine.core.align import (
     nearest,
     slerp,
 )
-from telecine.core.time import SECOND, Grid
+from telecine.core.grid import SECOND, Grid
 
 stamps = st.lists(st.integers(0, 2000), max_size=40).map(lambda v: np.sort(np.array(v, np.int64)))
 ticks = st.lists(st.integers(-100, 2100), max_size=40).map(lambda v: np.array(v, np.int64))

@@ -2,9 +2,9 @@
 
 import pytest
 
-from telecine.core.av1 import Av1, obus, sequence
-from telecine.core.bits import HeaderError
-from telecine.core.packets import with_parameter_sets
+from telecine.core.bitstream.av1 import Av1, obus, sequence
+from telecine.core.bitstream.bits import HeaderError
+from telecine.core.bitstream.packets import with_parameter_sets
 
 WIDTH, HEIGHT = 640, 480
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telecine.core.bits import Bits, BitWriter, HeaderError, at_most
+from telecine.core.bitstream.bits import Bits, BitWriter, HeaderError, at_most
 
 
 def packed(text):

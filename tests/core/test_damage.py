@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telecine.core.damage import Sound, damage_shown, kept, pictures_of, spoilt
+from telecine.core.copying.damage import Sound, damage_shown, kept, pictures_of, spoilt
 from telecine.core.recording import MemoryStream, Schema
 from telecine.core.video import PacketIndex
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telecine.core.decide import decide, encoding_cost
-from telecine.core.splice import Copied, Encoded, Repeated, Splice, shown
+from telecine.core.copying.decide import decide, encoding_cost
+from telecine.core.copying.splice import Copied, Encoded, Repeated, Splice, shown
 from telecine.core.video import Encode, PacketIndex, PictureFormat, Wish
 
 H264 = PictureFormat("h264", 64, 48, "yuv420p")

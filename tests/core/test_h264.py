@@ -3,8 +3,8 @@
 import pytest
 
 from support.headers import annex_b, packed, se, u, ue
-from telecine.core.bits import HeaderError
-from telecine.core.h264 import H264, Pps, Sps, parameter_set
+from telecine.core.bitstream.bits import HeaderError
+from telecine.core.bitstream.h264 import H264, Pps, Sps, parameter_set
 
 BASELINE, HIGH = u(66, 8) + u(0, 16), u(100, 8) + u(0, 16)
 FRAMES, NO_CROP, NO_VUI = "1" + "1", "0", "0"

@@ -3,9 +3,9 @@
 import pytest
 
 from support.headers import annex_b, packed, se, u, ue
-from telecine.core.bits import Bits, HeaderError
-from telecine.core.hevc import Hevc, Pps, Sps, Vps, parameter_set
-from telecine.core.references import short_term_set
+from telecine.core.bitstream.bits import Bits, HeaderError
+from telecine.core.bitstream.hevc import Hevc, Pps, Sps, Vps, parameter_set
+from telecine.core.bitstream.hevc_rps import short_term_set
 
 VPS_UNIT = b"\x40\x01" + packed(u(0, 4), u(0, 20))
 PROFILE = u(0, 96)

@@ -8,9 +8,9 @@ from hypothesis.extra import numpy as hnp
 
 from support.memory import every, pictures, ramp, recording, static, text, vector
 from telecine.core.errors import PlanError
-from telecine.core.idle import moving
-from telecine.core.place import place
-from telecine.core.plan import make_plan
+from telecine.core.plan.model import make_plan
+from telecine.core.resample.resample import place
+from telecine.core.resample.trim_idle import moving
 
 S = 10**9
 walks = hnp.arrays(np.float64, st.tuples(st.integers(0, 30), st.integers(1, 3)), elements=st.floats(-1, 1, width=16))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telecine.core.align import hold, nearest
-from telecine.core.match import ROWS_PER_CHANGE, Windows, fewest_changes, refreshed, settle, windows
+from telecine.core.copying.match import ROWS_PER_CHANGE, Windows, fewest_changes, refreshed, settle, windows
 
 FRAME = 33_333_333
 times = st.lists(st.integers(0, 400), min_size=1, max_size=12).map(lambda v: np.array(sorted(v), np.int64))

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support import headers
-from telecine.core.nal import START, escaped, payload
+from telecine.core.bitstream.nal import START, escaped, payload
 
 few_values = st.lists(st.sampled_from([0, 0, 0, 1, 2, 3, 4, 255]), max_size=40).map(lambda v: bytes([*v, 128]))
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support import video
+from telecine.core.bitstream.packets import index_packets, is_self_contained, with_parameter_sets
 from telecine.core.errors import VideoError
-from telecine.core.keyframes import from_first_keyframe
-from telecine.core.packets import index_packets, is_self_contained, with_parameter_sets
+from telecine.core.streams.from_keyframe import from_first_keyframe
 
 OPEN = {
     "h264 open": lambda n: video.x264(n, bframes=3, preset="veryfast", params="open-gop=1:b-adapt=0"),

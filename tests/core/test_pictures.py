@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from telecine.core.pictures import Adjusted, told
 from telecine.core.recording import MemoryStream, Picture, Schema
+from telecine.core.streams.orientation import Adjusted, told
 
 
 def camera(encoding, **kw):

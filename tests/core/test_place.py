@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from support.memory import every, pictures, ramp, recording, seconds, static, text, vector
 from telecine.core.errors import AlignError, PlanError
 from telecine.core.findings import Finding
-from telecine.core.place import place
-from telecine.core.plan import make_plan
+from telecine.core.plan.model import make_plan
 from telecine.core.recording import Schema
+from telecine.core.resample.resample import place
 
 
 def plan(features, *, fps=10, task="go", **rest):

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telecine.core.errors import PlanError
-from telecine.core.plan import Plan, json_schema, make_plan, parse_plan
-from telecine.core.plan_parts import format_duration, parse_duration
+from telecine.core.plan.fields import format_duration, parse_duration
+from telecine.core.plan.model import Plan, json_schema, make_plan, parse_plan
 
 GOOD = """
 fps: 30

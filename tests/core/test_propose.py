@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from support.memory import every
 from telecine.core.align import measure
 from telecine.core.errors import PlanError
-from telecine.core.facts import CameraFacts, ClockFacts, RecordingFacts, StreamSummary
-from telecine.core.plan import make_plan, parse_plan
-from telecine.core.propose import propose, words
-from telecine.core.propose_text import command_line, plan_yaml
+from telecine.core.plan.model import make_plan, parse_plan
+from telecine.core.proposal.propose import propose, words
+from telecine.core.proposal.text import command_line, plan_yaml
+from telecine.core.recording_summary import CameraFacts, ClockFacts, RecordingFacts, StreamSummary
 
 
 def clock(hz=50.0, name="real_time", kind="timestamp", seconds=4.0, times=None):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from telecine.core.facts import StreamSummary
-from telecine.core.propose_messages import worthwhile
+from telecine.core.proposal.messages import worthwhile
+from telecine.core.recording_summary import StreamSummary
 
 
 def kept(*names):

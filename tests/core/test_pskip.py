@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.headers import annex_b, packed, se, u, ue
-from telecine.core.h264 import H264, parameter_set
-from telecine.core.nal import payload
-from telecine.core.packets import index_packets, with_unit
-from telecine.core.pskip import Repeater, picture_set, room, skipped_picture, unused_number
-from telecine.core.unit import ENDLESS, NOT_H264
+from telecine.core.bitstream.access_unit import ENDLESS, NOT_H264
+from telecine.core.bitstream.h264 import H264, parameter_set
+from telecine.core.bitstream.nal import payload
+from telecine.core.bitstream.packets import index_packets, with_unit
+from telecine.core.bitstream.pskip import Repeater, picture_set, room, skipped_picture, unused_number
 
 PLAIN_SPS = {
     "head": u(66, 8) + u(0, 16) + ue(0),

@@ -4,8 +4,8 @@ import pickle
 
 import numpy as np
 
-from telecine.core.keyframes import FromKeyframe, from_first_keyframe
 from telecine.core.recording import STATIC_NS, MemoryStream, Recording, Ref, Schema
+from telecine.core.streams.from_keyframe import FromKeyframe, from_first_keyframe
 from telecine.core.video import PacketIndex
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from telecine.core.splice import Copied, Encoded, Repeated, Splice, shown, splice_obstacle, stored
+from telecine.core.copying.splice import Copied, Encoded, Repeated, Splice, shown, splice_obstacle, stored
 from telecine.core.video import PacketIndex, PictureFormat
 
 H264 = PictureFormat("h264", 64, 48, "yuv420p")

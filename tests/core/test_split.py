@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from support.memory import every, pictures, ramp, recording, seconds, static, text, vector
 from telecine.core.errors import AlignError, PlanError
-from telecine.core.labels import spans_of_csv
-from telecine.core.place import place
-from telecine.core.plan import make_plan, parse_plan
+from telecine.core.plan.model import make_plan, parse_plan
+from telecine.core.plan.spans_csv import spans_of_csv
 from telecine.core.recording import Part
-from telecine.core.split import at_changes, at_gaps, between_values, split, while_high
+from telecine.core.resample.resample import place
+from telecine.core.resample.split import at_changes, at_gaps, between_values, split, while_high
 
 S = 10**9
 stamps = st.lists(st.integers(0, 60), max_size=40).map(lambda v: np.sort(np.array(v, np.int64)) * S)

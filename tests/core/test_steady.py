@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from telecine.core.decide import decide
-from telecine.core.match import windows
-from telecine.core.splice import Splice
-from telecine.core.steady import steady_rows
+from telecine.core.copying.decide import decide
+from telecine.core.copying.match import windows
+from telecine.core.copying.splice import Splice
+from telecine.core.copying.steady_rows import steady_rows
 from telecine.core.video import PacketIndex, PictureFormat, Wish
 
 FRAME = 33_333_333

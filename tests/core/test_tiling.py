@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telecine.core.tiling import Found, Lost, Told, place_pictures
+from telecine.core.frame_ranges import Found, Lost, Told, place_pictures
 
 LENGTHS = st.lists(st.integers(1, 30), min_size=1, max_size=12)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telecine.core.time import SECOND, Grid
+from telecine.core.grid import SECOND, Grid
 
 rates = st.fractions(min_value=Fraction(1, 10), max_value=1000, max_denominator=1001)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from telecine.core.verdicts import (
+from telecine.core.quality_checks import (
     action_findings,
     idle_findings,
     length_findings,

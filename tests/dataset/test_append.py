@@ -9,12 +9,12 @@ import pytest
 from support.dataset import COLUMNS, FPS, TOP, WRIST, clip, episode, everything, two_cameras, write
 from telecine.core.errors import DatasetError
 from telecine.core.findings import has_errors
-from telecine.dataset import totals
-from telecine.dataset.layout import Limits
-from telecine.dataset.published import read_published
+from telecine.dataset import running_stats
+from telecine.dataset.existing import read_published
 from telecine.dataset.reader import Dataset
-from telecine.dataset.verify import verify
+from telecine.dataset.verify.verify import verify
 from telecine.dataset.writer import DatasetWriter
+from telecine.lerobot_format.paths import Limits
 
 
 def append(root, episodes, *, fps=FPS, robot_type="arm", plan_yaml=None):
@@ -175,7 +175,7 @@ def test_rows_of_earlier_episodes_are_read_once(tmp_path, monkeypatch):
 
 
 def test_large_files_are_read_again_instead_of_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(totals, "KEPT_FILE_BYTES", 100)
+    monkeypatch.setattr(running_stats, "KEPT_FILE_BYTES", 100)
     root = write(tmp_path / "out", [episode(5, index) for index in range(2)])
     append(root, [episode(5, 2)])
     assert not has_errors(verify(root))

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from support.dataset import COLUMNS, FPS, PLAIN, TOP, clip, episode, with_column
 from telecine.core.episode import Column
 from telecine.core.errors import DatasetError
-from telecine.core.time import Grid
+from telecine.core.grid import Grid
 from telecine.core.video import Clip, PictureFormat
-from telecine.dataset.check import check_episode
-from telecine.dataset.layout import Limits
-from telecine.dataset.schema import Features
+from telecine.dataset.episode_check import check_episode
 from telecine.dataset.values import to_arrow, to_numpy
+from telecine.lerobot_format.paths import Limits
+from telecine.lerobot_format.schema import Features
 
 FIRST = Features.of(episode(4))
 

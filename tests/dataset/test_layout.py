@@ -3,7 +3,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telecine.dataset.layout import (
+from telecine.lerobot_format.paths import (
     MIB,
     Limits,
     Place,

@@ -9,19 +9,19 @@ import pytest
 from support.dataset import PLAIN, TOP, WRIST, clip, episode, everything, two_cameras, write
 from support.pictures import read_frame_id
 from support.robosandbox import write_run
+from telecine.conversion.pipeline import Options, convert
 from telecine.core.episode import Column
 from telecine.core.errors import DatasetError, PlanError, VideoError
-from telecine.core.plan import make_plan
-from telecine.dataset.modality import modality, parts
-from telecine.dataset.old import open_dataset
-from telecine.dataset.old_writer import write_old
+from telecine.core.plan.model import make_plan
 from telecine.dataset.reader import Dataset
-from telecine.look import look, pictures
-from telecine.pipeline import Options, convert
+from telecine.dataset.v2_reader import open_dataset
+from telecine.dataset.v2_writer import write_old
+from telecine.inspection.dataset_summary import look, pictures
+from telecine.lerobot_format.modality import modality, parts
 from telecine.video.cut import Cut, cut
 from telecine.video.demux import packets
+from telecine.video.mp4_reader import probe_file
 from telecine.video.presets import wish
-from telecine.video.read import probe_file
 
 BODY = {
     "fps": 30,

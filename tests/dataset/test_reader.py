@@ -8,9 +8,9 @@ import pytest
 from support.dataset import FPS, TOP, WRIST, everything, write
 from support.pictures import read_frame_id
 from telecine.core.errors import DatasetError
-from telecine.dataset.layout import Limits, Place
 from telecine.dataset.reader import Dataset
-from telecine.video.read import decode_at
+from telecine.lerobot_format.paths import Limits, Place
+from telecine.video.mp4_reader import decode_at
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ import pyarrow as pa
 from support.dataset import COLUMNS
 from telecine.core.episode import Column
 from telecine.core.video import PictureFormat
-from telecine.dataset import schema
-from telecine.dataset.layout import MIB, Limits
-from telecine.dataset.schema import Camera, Counts, Features
+from telecine.lerobot_format import schema
+from telecine.lerobot_format.paths import MIB, Limits
+from telecine.lerobot_format.schema import Camera, Counts, Features
 
 ENCODER = {
     "video.g": 2, "video.crf": 30, "video.preset": 12, "video.fast_decode": 0, "video.video_backend": "pyav",

@@ -10,8 +10,8 @@ import pytest
 from support.dataset import FPS, episode, write
 from telecine.core.errors import DatasetError
 from telecine.dataset import stage as stage_module
-from telecine.dataset.exchange import exchange
-from telecine.dataset.stage import Stage, workspace
+from telecine.dataset.atomic_swap import exchange
+from telecine.dataset.staging import Stage, workspace
 from telecine.dataset.writer import DatasetWriter
 
 
@@ -166,7 +166,7 @@ def test_a_writer_killed_between_the_two_renames_is_repaired_by_the_next(tmp_pat
     root = write(tmp_path / "out", [episode(3)])
     die_at_second_rename = (
         "rename = Path.rename; Path.rename = lambda s, t: die() if s.name == 'stage' else rename(s, t); "
-        "import telecine.dataset.stage as stage; stage.exchange = lambda a, b: False; writer.commit()"
+        "import telecine.dataset.staging as stage; stage.exchange = lambda a, b: False; writer.commit()"
     )
     killed_writer(root, after=die_at_second_rename)
     assert not root.exists()
@@ -190,7 +190,7 @@ def test_a_writer_killed_right_after_the_exchange_leaves_the_new_dataset(tmp_pat
     root = write(tmp_path / "out", [episode(3)])
     killed_writer(
         root,
-        after="import telecine.dataset.stage as stage; change = stage.exchange; "
+        after="import telecine.dataset.staging as stage; change = stage.exchange; "
         "stage.exchange = lambda a, b: die() if change(a, b) else die(); writer.commit()",
     )
     assert "| Frames | 5 |" in (root / "README.md").read_text()

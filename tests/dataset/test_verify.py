@@ -12,8 +12,8 @@ import pytest
 
 from support.dataset import FPS, TOP, WRIST, everything, write
 from telecine.core.findings import has_errors
-from telecine.dataset.layout import Limits
-from telecine.dataset.verify import verify
+from telecine.dataset.verify.verify import verify
+from telecine.lerobot_format.paths import Limits
 
 DATA = "data/chunk-000/file-000.parquet"
 EPISODES = "meta/episodes/chunk-000/file-000.parquet"

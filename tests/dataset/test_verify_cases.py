@@ -13,9 +13,9 @@ import pytest
 
 from support.dataset import COLUMNS, FPS, TOP, clip, episode, two_cameras, write
 from telecine.core.stats import camera_stats
-from telecine.dataset.notes import MOST
 from telecine.dataset.reader import Dataset
-from telecine.dataset.verify import verify
+from telecine.dataset.verify.notes import MOST
+from telecine.dataset.verify.verify import verify
 
 DATA = "data/chunk-000/file-000.parquet"
 EPISODES = "meta/episodes/chunk-000/file-000.parquet"

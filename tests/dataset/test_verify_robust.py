@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from support.dataset import TOP, clip, episode, write
 from telecine.core.findings import has_errors
-from telecine.dataset.verify import verify
+from telecine.dataset.verify.verify import verify
 
 values = st.sampled_from([None, True, -1, 0, 3, 1.5, "", "x", [], [1], [None], {}, {"a": 1}, [[0.5]], 10**30])
 FILES = ("meta/info.json", "meta/stats.json")

@@ -24,9 +24,9 @@ from support.dataset import (
 )
 from telecine.core.errors import DatasetError
 from telecine.core.stats import column_stats
-from telecine.dataset import growing
-from telecine.dataset.layout import Limits
+from telecine.dataset import rolling_files
 from telecine.dataset.writer import DatasetWriter
+from telecine.lerobot_format.paths import Limits
 
 SMALL = Limits(data_bytes=4000, video_bytes=4000)
 
@@ -173,7 +173,7 @@ def test_a_file_of_many_short_episodes_is_closed_before_its_footer_is_big(tmp_pa
 
 
 def test_episode_records_roll_over_and_know_their_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(growing, "ROW_GROUP", 10)
+    monkeypatch.setattr(rolling_files, "ROW_GROUP", 10)
     root = write(tmp_path / "out", [episode(1, i) for i in range(25)], limits=replace(SMALL, data_bytes=1))
     files = sorted((root / "meta/episodes").rglob("*.parquet"))
     assert [pq.read_metadata(p).num_rows for p in files] == [10, 10, 5]
@@ -317,7 +317,7 @@ def test_a_full_disk_leaves_nothing_and_says_so(tmp_path, monkeypatch):
             raise OSError(errno.ENOSPC, "No space left on device")
 
     with create(tmp_path / "out") as writer:
-        monkeypatch.setattr(growing, "TableFile", Full)
+        monkeypatch.setattr(rolling_files, "TableFile", Full)
         with pytest.raises(DatasetError, match="no space left"):
             writer.add(episode())
         assert writer.broken
@@ -335,7 +335,7 @@ def test_a_disk_that_fills_up_later_leaves_nothing(tmp_path, monkeypatch):
     with create(tmp_path / "out") as writer:
         writer.add(episode(3))
         with monkeypatch.context() as patch:
-            patch.setattr(growing.TableFile, "write", full)
+            patch.setattr(rolling_files.TableFile, "write", full)
             with pytest.raises(DatasetError, match="no space left"):
                 writer.add(episode(3, 1))
         assert list(tmp_path.iterdir()) == []
@@ -379,7 +379,7 @@ def test_memory_and_open_files_do_not_grow_with_the_episodes(tmp_path):
         for i in range(60):
             writer.add(episode(2, i))
         held = writer._files.episodes._held
-        assert len(held) < growing.ROW_GROUP
+        assert len(held) < rolling_files.ROW_GROUP
         assert writer.commit().is_dir()
 
 

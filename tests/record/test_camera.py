@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from telecine.record.sim import TASKS
-from telecine.record.sim.camera import RayCamera
-from telecine.record.sim.play import Play
-from telecine.record.sim.scene import AMBIENT, CAMERAS, DIFFUSE, HEAD, LIGHT, SKY
+from telecine.recorder.sim.camera import RayCamera
+from telecine.recorder.sim.play import Play
+from telecine.recorder.sim.record import TASKS
+from telecine.recorder.sim.scene import AMBIENT, CAMERAS, DIFFUSE, HEAD, LIGHT, SKY
 
 SIZE = (96, 64)
 

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from telecine.record import heap
+from telecine.recorder import malloc_trim
 
 MIB = 1 << 20
 
@@ -19,8 +19,8 @@ def process(monkeypatch):
         now["mib"] = min(now["mib"], 100)
         return 1
 
-    monkeypatch.setattr(heap, "_resident", lambda: now["mib"] * MIB)
-    monkeypatch.setattr(heap, "_trim", lambda: trim)
+    monkeypatch.setattr(malloc_trim, "_resident", lambda: now["mib"] * MIB)
+    monkeypatch.setattr(malloc_trim, "_trim", lambda: trim)
     return now
 
 
@@ -29,7 +29,7 @@ def passes(memory, mib):
 
 
 def test_memory_is_given_back_when_the_process_has_grown(process):
-    memory = heap.Heap()
+    memory = malloc_trim.Heap()
     assert passes(memory, 63) == 0
     assert passes(memory, 1) == 1
     assert passes(memory, 640) == 0  # it has not grown
@@ -41,14 +41,14 @@ def test_memory_is_given_back_when_the_process_has_grown(process):
 
 
 def test_other_c_libraries_are_left_alone(process, monkeypatch):
-    monkeypatch.setattr(heap, "_trim", lambda: None)
-    assert passes(heap.Heap(), 640) == 0
+    monkeypatch.setattr(malloc_trim, "_trim", lambda: None)
+    assert passes(malloc_trim.Heap(), 640) == 0
     assert process["trims"] == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc is what this is about")
 def test_the_c_librarys_own_function_is_found():
-    if heap._trim() is None:
+    if malloc_trim._trim() is None:
         pytest.skip("outside this repository: a C library without malloc_trim")
-    assert heap._trim()(0) in (0, 1)
-    assert heap._resident() > 10 * MIB
+    assert malloc_trim._trim()(0) in (0, 1)
+    assert malloc_trim._resident() > 10 * MIB

@@ -14,11 +14,11 @@ from support.isaac import Episode, episode
 from telecine.core.errors import DatasetError, VideoError
 from telecine.core.findings import has_errors
 from telecine.dataset.reader import Dataset
-from telecine.dataset.verify import verify
-from telecine.record.isaaclab import LeRobotDatasetFileHandler, quaternion_order, words_of
-from telecine.record.later import WAITING
-from telecine.record.recorder import Recorder
-from telecine.video.read import decode_at
+from telecine.dataset.verify.verify import verify
+from telecine.recorder.background_queue import WAITING
+from telecine.recorder.isaac.handler import LeRobotDatasetFileHandler, quaternion_order, words_of
+from telecine.recorder.recorder import Recorder
+from telecine.video.mp4_reader import decode_at
 
 SIM = {"sim_args": {"dt": 0.01, "decimation": 5}}
 
@@ -186,7 +186,7 @@ SCRIPT = """
 import sys, time
 sys.path.insert(0, sys.argv[2])
 from support.isaac import episode
-from telecine.record.isaaclab import LeRobotDatasetFileHandler
+from telecine.recorder.isaac.handler import LeRobotDatasetFileHandler
 handler = LeRobotDatasetFileHandler.configured(fps=20, task="t")()
 handler.create(sys.argv[1])
 for number in range(2):

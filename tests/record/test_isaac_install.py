@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from telecine.record import isaac_install, isaac_needs
-from telecine.record.isaac_install import main, script_arguments, settings_of
+from telecine.recorder.isaac import install, needs
+from telecine.recorder.isaac.install import main, script_arguments, settings_of
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_the_script_gets_its_own_flags_and_a_name_it_can_take_apart(given, left)
 
 def fixes(monkeypatch, capsys, *, versions=None, broken=()):
     """What a process says in which packages have other versions (None: not installed) or cannot be imported."""
-    real, changed = isaac_needs.version, versions or {}
+    real, changed = needs.version, versions or {}
 
     def version(name):
         if name in changed:
@@ -38,13 +38,13 @@ def fixes(monkeypatch, capsys, *, versions=None, broken=()):
             return changed[name]
         return real(name)
 
-    monkeypatch.setattr(isaac_needs, "version", version)
-    monkeypatch.setattr(isaac_needs, "requires", lambda _: ["av>=15.0", "numpy>=1.26", "h5py>=3.11; extra == 'hdf5'"])
-    monkeypatch.setattr(isaac_needs, "find_spec", lambda _: True)
+    monkeypatch.setattr(needs, "version", version)
+    monkeypatch.setattr(needs, "requires", lambda _: ["av>=15.0", "numpy>=1.26", "h5py>=3.11; extra == 'hdf5'"])
+    monkeypatch.setattr(needs, "find_spec", lambda _: True)
     for name in broken:
         monkeypatch.setitem(sys.modules, name, None)
     with contextlib.suppress(SystemExit):
-        isaac_needs.stop_if_missing()
+        needs.stop_if_missing()
     return capsys.readouterr().err.splitlines()
 
 
@@ -69,7 +69,7 @@ def test_a_pyarrow_that_refuses_numpy_is_named_with_one_that_does_not(monkeypatc
 
 def test_what_is_missing_is_told_before_it_is_imported(tmp_path):
     """In a process that has nothing but telecine: `-m` imports the module, which imports numpy."""
-    source = Path(isaac_needs.__file__).parents[2]
+    source = Path(needs.__file__).parents[2]
     (tmp_path / "telecine.dist-info").mkdir()
     (tmp_path / "telecine.dist-info/METADATA").write_text("Name: telecine\nVersion: 1\nRequires-Dist: numpy>=1.26\n")
     code = (
@@ -84,7 +84,7 @@ def test_what_is_missing_is_told_before_it_is_imported(tmp_path):
 
 
 def test_a_script_that_is_not_there_is_named(monkeypatch, capsys):
-    monkeypatch.setattr(isaac_needs, "missing_packages", list)
+    monkeypatch.setattr(needs, "missing_packages", list)
     assert main(["nowhere.py", "--lerobot_format"]) == 2
     assert "nowhere.py: there is no such script" in capsys.readouterr().err
 
@@ -107,8 +107,8 @@ def test_what_was_asked_for_is_done_after_the_import(monkeypatch, tmp_path):
     (tmp_path / "late_module.py").write_text("value = 1\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     done = []
-    isaac_install._when_imported("late_module", lambda: done.append(sys.modules["late_module"].value))
+    install._when_imported("late_module", lambda: done.append(sys.modules["late_module"].value))
     assert done == []
     importlib.import_module("late_module")
-    isaac_install._when_imported("late_module", lambda: done.append(2))
+    install._when_imported("late_module", lambda: done.append(2))
     assert done == [1, 2]

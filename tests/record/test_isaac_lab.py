@@ -17,10 +17,10 @@ from support import isaac_lab
 from support.isaac import Env
 from telecine.core.findings import has_errors
 from telecine.dataset.reader import Dataset
-from telecine.dataset.verify import verify
-from telecine.record import isaac_install
-from telecine.record.isaaclab import LeRobotDatasetFileHandler
-from telecine.video.read import decode_at
+from telecine.dataset.verify.verify import verify
+from telecine.recorder.isaac import install
+from telecine.recorder.isaac.handler import LeRobotDatasetFileHandler
+from telecine.video.mp4_reader import decode_at
 
 MODES = ("EXPORT_ALL", "EXPORT_SUCCEEDED_FAILED_IN_SEPARATE_FILES", "EXPORT_SUCCEEDED_ONLY")
 
@@ -129,8 +129,8 @@ sys.path.insert(0, sys.argv[2])
 from support import isaac, isaac_lab
 manager, configs, datasets, terms = isaac_lab.load()
 import torch
-from telecine.record import heap
-from telecine.record.isaaclab import LeRobotDatasetFileHandler
+from telecine.recorder import malloc_trim
+from telecine.recorder.isaac.handler import LeRobotDatasetFileHandler
 
 heap.EVERY_BYTES, heap.GROWN_BYTES = 16 << 20, 8 << 20
 
@@ -171,10 +171,10 @@ def test_memory_does_not_grow_with_the_steps_of_a_streamed_episode(lab, tmp_path
 def installed(lab, monkeypatch):
     """As after `install()`, undone after the test."""
     monkeypatch.setattr(lab.Manager, "__init__", lab.Manager.__init__)
-    monkeypatch.setattr(lab.Manager, isaac_install._MARK, False, raising=False)
+    monkeypatch.setattr(lab.Manager, install._MARK, False, raising=False)
     monkeypatch.setitem(vars(lab.datasets), "LeRobotDatasetFileHandler", None)
-    isaac_install.install()
-    isaac_install.install()
+    install.install()
+    install.install()
 
 
 def test_the_guides_own_words_configure_the_handler(lab, installed, tmp_path):
@@ -256,7 +256,7 @@ def test_isaac_labs_own_test_of_the_manager_passes_with_our_class(lab, tmp_path,
 
 def test_a_script_runs_with_the_handler_and_its_own_flags(lab, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(lab.Manager, "__init__", lab.Manager.__init__)
-    monkeypatch.setattr(lab.Manager, isaac_install._MARK, False, raising=False)
+    monkeypatch.setattr(lab.Manager, install._MARK, False, raising=False)
     monkeypatch.setattr(sys, "argv", ["pytest"])
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.delattr(lab.datasets, "LeRobotDatasetFileHandler", raising=False)
@@ -282,7 +282,7 @@ def test_a_script_runs_with_the_handler_and_its_own_flags(lab, tmp_path, monkeyp
         """)
     )
     arguments = ["--task", "Isaac-Stack-v0", "--teleop_device", "keyboard", "--lerobot_format", "--num_demos", "2"]
-    code = isaac_install.main([str(script), *arguments, "--dataset_file", str(tmp_path / "demos.lerobot")])
+    code = install.main([str(script), *arguments, "--dataset_file", str(tmp_path / "demos.lerobot")])
     assert code == 0
     assert "recorded Isaac-Stack-v0 2" in capsys.readouterr().out
     assert len(Dataset(tmp_path / "demos.lerobot").episodes) == 2

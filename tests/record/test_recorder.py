@@ -15,8 +15,8 @@ from telecine import Recorder
 from telecine.core.errors import AlignError, DatasetError, PlanError, VideoError
 from telecine.core.findings import has_errors
 from telecine.dataset.reader import Dataset
-from telecine.dataset.verify import verify
-from telecine.look import pictures
+from telecine.dataset.verify.verify import verify
+from telecine.inspection.dataset_summary import pictures
 from telecine.video.live import LiveClip, clip_packets
 from telecine.video.presets import wish
 

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from telecine.cli.main import app
 from telecine.core.errors import SourceError
 from telecine.dataset.reader import Dataset
-from telecine.record.sim import TASKS, record
-from telecine.record.sim.play import Play
-from telecine.record.sim.scene import CAMERAS, ONE_ARM, TWO_ARMS
+from telecine.recorder.sim.play import Play
+from telecine.recorder.sim.record import TASKS, record
+from telecine.recorder.sim.scene import CAMERAS, ONE_ARM, TWO_ARMS
 
 pytestmark = pytest.mark.usefixtures("mujoco")
 SMALL = {"fps": 10, "seconds": 4.0, "size": (96, 64)}
@@ -178,8 +178,8 @@ def test_an_opengl_that_mujoco_cannot_load_costs_only_those_who_want_it(tmp_path
 COMPARE = """
 import sys
 import numpy as np
-from telecine.record.sim import TASKS
-from telecine.record.sim.play import Play
+from telecine.recorder.sim.record import TASKS
+from telecine.recorder.sim.play import Play
 pictures = []
 for render in ("gl", "rays"):
     play = Play(TASKS["pick"](0, 4.0), fps=10, size=(320, 240), render=render)

@@ -11,8 +11,8 @@ import pytest
 
 from support.pictures import read_frame_id
 from support.robot import ORIGIN_NS, Camera, jittered, mode_signal, robot_plan, write_robot
-from telecine.core.plan import make_plan
-from telecine.pipeline import convert
+from telecine.conversion.pipeline import convert
+from telecine.core.plan.model import make_plan
 
 pytestmark = pytest.mark.usefixtures("rerun")
 LENGTHS = (40, 55, 31)

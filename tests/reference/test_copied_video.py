@@ -9,7 +9,7 @@ import pytest
 
 from support import video
 from telecine.video.append import VideoFile
-from telecine.video.read import decode_at, probe_file
+from telecine.video.mp4_reader import decode_at, probe_file
 
 CABAC = "h264 main cabac"
 BACKENDS = ["torchcodec", "pyav"]

@@ -131,11 +131,11 @@ def test_lerobot_reads_the_depth_that_its_own_formula_gives(tmp_path, kind, lero
 
 
 def test_coded_float_depth_is_what_was_measured_within_its_quantization(tmp_path):
-    from telecine import sources
+    from telecine.sources import registry
 
     write(tmp_path / "a.mcap", "inverse")
-    (ref,) = sources.find([tmp_path / "a.mcap"]).refs
-    with sources.open(ref) as recording:
+    (ref,) = registry.find([tmp_path / "a.mcap"]).refs
+    with registry.open(ref) as recording:
         stream = recording.streams["/camera/depth"]
         assert (stream.schema.dtype, stream.schema.unit) == ("float32", "m")
         pictures = list(stream.take(np.arange(COUNT), "capture_time"))

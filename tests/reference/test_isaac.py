@@ -5,7 +5,7 @@ import pytest
 
 from support import isaac_lab
 from support.isaac import HEIGHT, WIDTH, Env
-from telecine.record.isaaclab import LeRobotDatasetFileHandler
+from telecine.recorder.isaac.handler import LeRobotDatasetFileHandler
 
 
 @pytest.mark.parametrize("suffix", ["", "_failed"])

@@ -11,9 +11,9 @@ import pytest
 from support.mcap import START_NS, write_bag, write_mcap, write_rosbag2
 from support.pictures import read_frame_id
 from support.teleop import said, teleop, write_by_ros2_support, write_foxglove, write_json
-from telecine.core.propose import propose
-from telecine.inspect import inspect_many
-from telecine.pipeline import convert
+from telecine.conversion.pipeline import convert
+from telecine.core.proposal.propose import propose
+from telecine.inspection.recordings import inspect_many
 
 pytestmark = pytest.mark.usefixtures("mcap")
 LENGTHS = (33, 40)

@@ -6,8 +6,8 @@ import sys
 import numpy as np
 
 from support.dataset import everything, write
-from telecine.dataset.old_writer import write_old
 from telecine.dataset.reader import Dataset
+from telecine.dataset.v2_writer import write_old
 
 
 def test_lerobots_converter_makes_of_it_what_we_write_ourselves(tmp_path, lerobot_dataset):

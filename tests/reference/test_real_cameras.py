@@ -9,11 +9,11 @@ import pytest
 
 from support.pictures import read_frame_id
 from support.robot import ORIGIN_NS, Camera, jittered, robot_plan, write_robot
-from telecine.cameras import prepare
-from telecine.core.plan import make_plan
-from telecine.pipeline import convert
-from telecine.sources import find
-from telecine.sources import open as open_recording
+from telecine.conversion.cameras import prepare
+from telecine.conversion.pipeline import convert
+from telecine.core.plan.model import make_plan
+from telecine.sources.registry import find
+from telecine.sources.registry import open as open_recording
 
 pytestmark = pytest.mark.usefixtures("rerun")
 FRAME_S = 1 / 30

@@ -8,8 +8,8 @@ import pytest
 
 from support.dataset import FPS, TOP
 from support.pictures import draw_frame_id, read_frame_id
-from telecine.dataset.verify import verify
-from telecine.repair.repair import repair
+from telecine.dataset.verify.verify import verify
+from telecine.recovery.repair import repair
 
 FEATURES = {
     "action": {"dtype": "float32", "shape": (3,), "names": ["a", "b", "c"]},

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from telecine.core.plan import make_plan
-from telecine.pipeline import Options, convert
-from telecine.record.sim import record
+from telecine.conversion.pipeline import Options, convert
+from telecine.core.plan.model import make_plan
+from telecine.recorder.sim.record import record
 
 SETTINGS = {"episodes": 2, "seed": 3, "seconds": 3.0, "fps": 10, "size": (96, 64)}
 CAMERAS = ("observation.images.front", "observation.images.wrist")

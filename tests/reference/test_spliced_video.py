@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from support import video
-from telecine.core.decide import decide
-from telecine.core.packets import index_packets
-from telecine.core.splice import Encoded, Repeated, Splice
+from telecine.core.bitstream.packets import index_packets
+from telecine.core.copying.decide import decide
+from telecine.core.copying.splice import Encoded, Repeated, Splice
 from telecine.core.video import Wish
 from telecine.video.append import VideoFile
-from telecine.video.read import probe_file
+from telecine.video.mp4_reader import probe_file
 
 BACKENDS = ["torchcodec", "pyav"]
 ORDERS = {"forward": lambda rows: rows, "backward": lambda rows: rows[::-1], "random": lambda rows: shuffled(rows)}

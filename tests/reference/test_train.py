@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from telecine.record.sim import record
+from telecine.recorder.sim.record import record
 
 ACT = [
     *("--policy.type=act", "--policy.device=cpu", "--policy.push_to_hub=false"),

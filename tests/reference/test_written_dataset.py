@@ -9,9 +9,9 @@ import pytest
 
 from support.dataset import COLUMNS, FPS, PLAIN, TOP, WRIST, clip, episode, everything, two_cameras, write
 from support.pictures import read_frame_id
-from telecine.dataset.layout import Limits
-from telecine.dataset.verify import verify
+from telecine.dataset.verify.verify import verify
 from telecine.dataset.writer import DatasetWriter
+from telecine.lerobot_format.paths import Limits
 
 LENGTHS = (20, 1, 33, 8)
 

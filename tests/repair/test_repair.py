@@ -14,11 +14,11 @@ from support.dataset import FPS, TOP, WRIST, episode, everything, two_cameras, w
 from support.pictures import read_frame_id
 from telecine.core.errors import DatasetError
 from telecine.core.findings import has_errors
-from telecine.dataset.layout import Limits
 from telecine.dataset.reader import Dataset
-from telecine.dataset.verify import verify
-from telecine.repair.repair import repair
-from telecine.video.read import decode_at
+from telecine.dataset.verify.verify import verify
+from telecine.lerobot_format.paths import Limits
+from telecine.recovery.repair import repair
+from telecine.video.mp4_reader import decode_at
 
 DATA = "data/chunk-000/file-000.parquet"
 EPISODES = "meta/episodes/chunk-000/file-000.parquet"

@@ -1,8 +1,8 @@
 from support import jobs
-from telecine.run import serial, silent
-from telecine.run.choose import OWN_BYTES, SMALL_BYTES, WORKER_BYTES, chosen, decide, reading
+from telecine.run.executor import serial, silent
 from telecine.run.memory import available_bytes, resident_bytes
 from telecine.run.pool import Pool
+from telecine.run.worker_count import OWN_BYTES, SMALL_BYTES, WORKER_BYTES, chosen, decide, reading
 
 BIG = 10 * SMALL_BYTES
 

@@ -19,7 +19,8 @@ import contextlib, os, signal, sys, threading, time
 from pathlib import Path
 sys.path.insert(0, {str(TESTS)!r})
 from support import jobs
-from telecine.run import Lost, fork, silent
+from telecine.run.executor import Lost, silent
+from telecine.run import fork
 from telecine.run.pool import Pool
 """
 

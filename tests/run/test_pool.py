@@ -9,7 +9,8 @@ import pytest
 
 from support import jobs
 from telecine.core.errors import TelecineError
-from telecine.run import Lost, pool, serial
+from telecine.run import pool
+from telecine.run.executor import Lost, serial
 from telecine.run.memory import resident_bytes
 from telecine.run.pool import Pool
 

@@ -15,7 +15,7 @@ def catalog_url(catalog: ModuleType) -> Iterator[Callable[[Mapping[str, Sequence
     """Start a server with datasets (name -> files); gives the address of the dataset asked for."""
     from rerun.server import Server
 
-    from telecine.sources.catalog import dataset_url
+    from telecine.sources.rrd.catalog import dataset_url
 
     running: list[Any] = []
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telecine.sources.blosc import MOST_BYTES, blosc_fault
+from telecine.sources.zarr.blosc import MOST_BYTES, blosc_fault
 
 CODECS = ("lz4", "lz4hc", "blosclz", "zlib", "zstd")
 settings = st.fixed_dictionaries(
@@ -97,7 +97,7 @@ TRY = """
 import random, sys
 import numpy as np
 from support.mutants import mutated
-from telecine.sources.zarr_blosc import CheckedBlosc
+from telecine.sources.zarr.blosc_codecs import CheckedBlosc
 
 rng, seen = random.Random(int(sys.argv[1])), {"data": 0, "error": 0}
 for _ in range(300):

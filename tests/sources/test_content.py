@@ -4,7 +4,7 @@ import os
 import pytest
 
 from telecine.core.errors import SourceError
-from telecine.sources.content import digest, stamp
+from telecine.sources.shared.fingerprint import digest, stamp
 
 
 def test_a_file_has_the_digest_that_sha256sum_prints(tmp_path):

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from telecine import sources
 from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
 from telecine.core.recording import Recording, Ref
+from telecine.sources import registry
 from telecine.sources.format import Found, MissingExtra
 
 
@@ -44,23 +44,23 @@ PLAIN = Plain()
 @pytest.fixture(autouse=True)
 def plain(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     point = EntryPoint("plain", f"{__name__}:PLAIN", "telecine.sources")
-    monkeypatch.setattr(sources, "entry_points", lambda group: [point])
-    sources._theirs.cache_clear()
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
+    registry._theirs.cache_clear()
     yield
-    sources._theirs.cache_clear()
+    registry._theirs.cache_clear()
 
 
 def test_the_table_says_what_each_format_says_of_itself() -> None:
-    ours = {name: sources.formats()[name] for name in sources._SUFFIXES}
+    ours = {name: registry.formats()[name] for name in registry._SUFFIXES}
     assert {name: (form.NAME, form.SUFFIXES) for name, form in ours.items()} == {
-        name: (name, suffixes) for name, suffixes in sources._SUFFIXES.items()
+        name: (name, suffixes) for name, suffixes in registry._SUFFIXES.items()
     }
 
 
 def test_a_recording_is_found_and_opened_without_importing_other_formats(tmp_path: Path) -> None:
     (tmp_path / "1.rrd").write_bytes(b"RRF2" + bytes(4))
     code = (
-        "import sys; from telecine import sources; claims = sources.claimed([sys.argv[1]]); "
+        "import sys; from telecine.sources import registry as sources; claims = sources.claimed([sys.argv[1]]); "
         "print([c.format for c in claims], [n for n in sources._SUFFIXES if f'telecine.sources.{n}' in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
@@ -79,7 +79,7 @@ def names(found: Found, folder: Path) -> list[str]:
 
 def test_numbers_in_names_sort_by_value_and_ids_within_a_file(tmp_path: Path) -> None:
     write(tmp_path, "take_10.plain", "take_9.plain", "Take_2.plain", "b/take_1.plain", content="PLAIN y x")
-    assert names(sources.find([tmp_path]), tmp_path) == [
+    assert names(registry.find([tmp_path]), tmp_path) == [
         "b/take_1.plain#x", "b/take_1.plain#y", "Take_2.plain#x", "Take_2.plain#y",
         "take_9.plain#x", "take_9.plain#y", "take_10.plain#x", "take_10.plain#y",
     ]  # fmt: skip
@@ -87,22 +87,22 @@ def test_numbers_in_names_sort_by_value_and_ids_within_a_file(tmp_path: Path) ->
 
 def test_files_folders_and_globs_give_each_file_once(tmp_path: Path) -> None:
     write(tmp_path, "1.plain", "2.plain", "deep/er/3.plain")
-    everything = names(sources.find([tmp_path]), tmp_path)
+    everything = names(registry.find([tmp_path]), tmp_path)
     assert everything == ["1.plain#a", "2.plain#a", "deep/er/3.plain#a"]
-    assert names(sources.find([tmp_path / "2.plain", str(tmp_path / "*.plain")]), tmp_path) == everything[:2]
-    assert names(sources.find([str(tmp_path / "**" / "*.plain"), tmp_path]), tmp_path) == everything
+    assert names(registry.find([tmp_path / "2.plain", str(tmp_path / "*.plain")]), tmp_path) == everything[:2]
+    assert names(registry.find([str(tmp_path / "**" / "*.plain"), tmp_path]), tmp_path) == everything
 
 
 def test_a_link_to_a_file_is_that_file(tmp_path: Path) -> None:
     write(tmp_path, "1.plain")
     (tmp_path / "2.plain").symlink_to(tmp_path / "1.plain")
-    assert len(sources.find([tmp_path]).refs) == 1
+    assert len(registry.find([tmp_path]).refs) == 1
 
 
 def test_strangers_and_hidden_files_are_passed_over(tmp_path: Path) -> None:
     write(tmp_path, "1.plain", ".2.plain", ".git/3.plain")
     write(tmp_path, "README.txt", content="hello")
-    found = sources.find([tmp_path])
+    found = registry.find([tmp_path])
     assert names(found, tmp_path) == ["1.plain#a"]
     assert found.findings == ()
 
@@ -110,7 +110,7 @@ def test_strangers_and_hidden_files_are_passed_over(tmp_path: Path) -> None:
 def test_a_known_suffix_with_unknown_content_is_reported(tmp_path: Path) -> None:
     write(tmp_path, "1.plain")
     write(tmp_path, "2.plain", content="nonsense")
-    found = sources.find([tmp_path])
+    found = registry.find([tmp_path])
     assert names(found, tmp_path) == ["1.plain#a"]
     (finding,) = found.findings
     assert (finding.code, finding.severity, finding.where) == (
@@ -121,14 +121,14 @@ def test_a_known_suffix_with_unknown_content_is_reported(tmp_path: Path) -> None
 
 def test_a_file_that_cannot_be_opened_is_reported(tmp_path: Path) -> None:
     (tmp_path / "gone.rrd").symlink_to(tmp_path / "nowhere")
-    (finding,) = sources.find([tmp_path]).findings
+    (finding,) = registry.find([tmp_path]).findings
     assert finding.code == "source-unreadable"
     assert "No such file" in finding.message
 
 
 def test_two_files_with_one_id_are_kept_and_told_apart(tmp_path: Path) -> None:
     write(tmp_path, "1.plain", "2.plain", content="PLAIN same")
-    found = sources.find([tmp_path])
+    found = registry.find([tmp_path])
     assert len({ref.label for ref in found.refs}) == 2
     (finding,) = found.findings
     assert (finding.code, finding.severity) == ("source-duplicate-id", "warning")
@@ -138,7 +138,7 @@ def test_two_files_with_one_id_are_kept_and_told_apart(tmp_path: Path) -> None:
 
 def test_findings_of_a_format_are_passed_on(tmp_path: Path) -> None:
     write(tmp_path, "1.plain", content="PLAIN short")
-    found = sources.find([tmp_path], recover=True, token="secret")
+    found = registry.find([tmp_path], recover=True, token="secret")
     assert [finding.code for finding in found.findings] == ["source-truncated"]
     assert found.refs[0].recover
     assert found.refs[0].token == "secret"
@@ -148,50 +148,50 @@ def test_findings_of_a_format_are_passed_on(tmp_path: Path) -> None:
 def test_what_does_not_exist_is_an_error(tmp_path: Path) -> None:
     for path in (tmp_path / "nothing.rrd", tmp_path / "*.rrd"):
         with pytest.raises(SourceError, match="does not exist"):
-            sources.find([path])
+            registry.find([path])
 
 
 def test_a_folder_without_recordings_is_an_error_that_says_what_was_expected(tmp_path: Path) -> None:
     write(tmp_path, "README.txt", content="hello")
     with pytest.raises(SourceError, match=r"no recording found; expected files like .*\.rrd"):
-        sources.find([tmp_path])
+        registry.find([tmp_path])
 
 
 def test_a_file_named_by_hand_that_nobody_reads_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, "README.txt", content="hello")
     with pytest.raises(SourceError, match="not a recording that telecine reads"):
-        sources.find([tmp_path / "README.txt"])
+        registry.find([tmp_path / "README.txt"])
 
 
 def test_a_missing_extra_is_said_once_not_per_file(tmp_path: Path) -> None:
     write(tmp_path, "1.plain", "2.plain", content="PLAIN missing")
     with pytest.raises(MissingExtra, match=r"pip install 'telecine\[plain\]'"):
-        sources.find([tmp_path])
+        registry.find([tmp_path])
 
 
 def test_opening_an_unknown_format_names_the_known_ones() -> None:
     with pytest.raises(SourceError, match="no format 'vhs'; known: catalog, .*plain.*, rrd"):
-        sources.open(Ref("vhs", "tape"))
+        registry.open(Ref("vhs", "tape"))
 
 
 def test_a_format_of_another_package_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     point = EntryPoint("their", f"{__name__}:THEIRS", "telecine.sources")
-    monkeypatch.setattr(sources, "entry_points", lambda group: [point])
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
     write(tmp_path, "1.their", content="THEIRS a")
-    assert [ref.format for ref in sources.find([tmp_path]).refs] == ["their"]
+    assert [ref.format for ref in registry.find([tmp_path]).refs] == ["their"]
 
 
 def test_a_format_of_another_package_takes_no_name_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     point = EntryPoint("mine", f"{__name__}:USURPER", "telecine.sources")
-    monkeypatch.setattr(sources, "entry_points", lambda group: [point])
-    assert sources.formats()["rrd"].SUFFIXES == (".rrd",)
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
+    assert registry.formats()["rrd"].SUFFIXES == (".rrd",)
 
 
 def test_a_format_of_another_package_that_does_not_load_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     point = EntryPoint("their", "no_such_module_anywhere:X", "telecine.sources")
-    monkeypatch.setattr(sources, "entry_points", lambda group: [point])
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
     with pytest.raises(SourceError, match="the source 'their' .* cannot be loaded"):
-        sources.formats()
+        registry.formats()
 
 
 class _Theirs(Plain):
@@ -220,10 +220,10 @@ def test_without_rerun_sdk_the_extra_is_named(tmp_path: Path, monkeypatch: pytes
         monkeypatch.setitem(sys.modules, module, None)
     (tmp_path / "a.rrd").write_bytes(b"RRF2\0\0\0\0\1\2\0\0" + b"\2" + b"\0" * 15)
     with pytest.raises(MissingExtra, match=r"reading .rrd needs: pip install 'telecine\[rrd\]'"):
-        sources.find([tmp_path])
+        registry.find([tmp_path])
 
 
 def test_without_the_catalog_client_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "datafusion", None)
     with pytest.raises(MissingExtra, match=r"pip install 'telecine\[catalog\]'"):
-        sources.find(["rerun+http://127.0.0.1:1/dataset/x"])
+        registry.find(["rerun+http://127.0.0.1:1/dataset/x"])

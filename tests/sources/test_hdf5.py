@@ -8,17 +8,18 @@ import pytest
 
 from support import hdf5 as make
 from support.hdf5 import patch_colours
-from telecine import convert, sources
+from telecine import convert
 from telecine.core.errors import SourceError
-from telecine.core.plan import make_plan
-from telecine.core.propose import propose
+from telecine.core.plan.model import make_plan
+from telecine.core.proposal.propose import propose
 from telecine.dataset.reader import Dataset
-from telecine.inspect import inspect_many
-from telecine.sources.hdf5_layouts import names_of
+from telecine.inspection.recordings import inspect_many
+from telecine.sources import registry
+from telecine.sources.hdf5.layouts import names_of
 from telecine.testing import FileSourceContract
 from telecine.video.colour import to_rgb
 from telecine.video.decode import frames
-from telecine.video.read import decode_at
+from telecine.video.mp4_reader import decode_at
 
 LAYOUTS = {
     "isaaclab": lambda h5, at: make.isaaclab(h5, at / "x.hdf5", demos=(0,)),
@@ -66,8 +67,8 @@ def test_every_layout_is_named_by_exactly_one_test(layout, h5py):
     name, path = layout
     with h5py.File(path) as file:
         assert names_of(file) == [name]
-    (ref, *_) = sources.find([path]).refs
-    with sources.open(ref) as recording:
+    (ref, *_) = registry.find([path]).refs
+    with registry.open(ref) as recording:
         assert recording.attrs["layout"] == name
 
 
@@ -84,14 +85,14 @@ def test_every_layout_converts_as_proposed_with_true_colours(layout, tmp_path):
 
 
 def test_demo_10_comes_after_demo_2(h5py, tmp_path):
-    found = sources.find([make.isaaclab(h5py, tmp_path / "x.hdf5", demos=(10, 2, 0, 1))])
+    found = registry.find([make.isaaclab(h5py, tmp_path / "x.hdf5", demos=(10, 2, 0, 1))])
     assert [r.id for r in found.refs] == ["/data/demo_0", "/data/demo_1", "/data/demo_2", "/data/demo_10"]
 
 
 def test_demos_of_one_name_in_two_files_are_no_duplicates(h5py, tmp_path):
     make.isaaclab(h5py, tmp_path / "a.hdf5")
     make.isaaclab(h5py, tmp_path / "b.hdf5")
-    assert sources.find([tmp_path]).findings == ()
+    assert registry.find([tmp_path]).findings == ()
     assert not [f for f in inspect_many([tmp_path]).findings if f.code == "source-duplicate-id"]
 
 
@@ -101,7 +102,7 @@ def test_demos_of_one_name_in_two_files_are_no_duplicates(h5py, tmp_path):
 )
 def test_isaac_labs_rate_is_that_of_its_control_step(h5py, tmp_path, dt, decimation, fps):
     path = make.isaaclab(h5py, tmp_path / "x.hdf5", demos=(0,), dt=dt, decimation=decimation)
-    with sources.open(sources.find([path]).refs[0]) as recording:
+    with registry.open(registry.find([path]).refs[0]) as recording:
         times = recording.streams["/actions"].times("time")
     assert times[3] == round(3 * 10**9 / fps)
 
@@ -109,7 +110,7 @@ def test_isaac_labs_rate_is_that_of_its_control_step(h5py, tmp_path, dt, decimat
 @pytest.mark.parametrize(("version", "order"), [(None, "wxyz"), (0, "wxyz"), (1, "xyzw")])
 def test_quaternions_are_named_in_the_order_of_the_files_version(h5py, tmp_path, version, order):
     path = make.isaaclab(h5py, tmp_path / "x.hdf5", demos=(0,), version=version)
-    with sources.open(sources.find([path]).refs[0]) as recording:
+    with registry.open(registry.find([path]).refs[0]) as recording:
         names = recording.streams["/obs/eef_quat"].schema.names
     assert names == tuple(f"eef_quat_{axis}" for axis in order)
 
@@ -144,12 +145,12 @@ def test_one_observation_more_than_actions_gives_a_row_for_each_action(h5py, tmp
 
 def test_facts_beside_the_file_are_used(h5py, tmp_path):
     path = make.maniskill(h5py, tmp_path / "x.h5")
-    second = sources.find([path]).refs[1]
-    with sources.open(second) as recording:
+    second = registry.find([path]).refs[1]
+    with registry.open(second) as recording:
         assert recording.attrs["success"] == "true"
         assert recording.attrs["env_name"] == "PickCube-v1"
     path.with_suffix(".json").unlink()
-    with sources.open(second) as recording:
+    with registry.open(second) as recording:
         assert "success" not in recording.attrs
 
 
@@ -209,14 +210,14 @@ def test_droids_skipped_ends_are_left_out_and_cameras_stay_in_step(h5py, tmp_pat
 
 def test_steps_skipped_in_the_middle_are_told(h5py, tmp_path):
     path = make.droid(h5py, tmp_path / "x" / "trajectory.h5", skipped=(5, 6))
-    with sources.open(sources.find([path]).refs[0]) as recording:
+    with registry.open(registry.find([path]).refs[0]) as recording:
         assert any("2 steps in the middle" in text for code, text in recording.notes if code == "source-incomplete")
 
 
 def test_a_film_with_other_pictures_than_rows_is_refused(h5py, tmp_path):
     path = make.droid(h5py, tmp_path / "x" / "trajectory.h5", steps=12, pictures=11)
     with (
-        sources.open(sources.find([path]).refs[0]) as recording,
+        registry.open(registry.find([path]).refs[0]) as recording,
         pytest.raises(SourceError, match="11 pictures and the recording 12 rows"),
     ):
         recording.streams["/recordings/wrist"].times("time")
@@ -224,7 +225,7 @@ def test_a_film_with_other_pictures_than_rows_is_refused(h5py, tmp_path):
 
 def test_a_missing_film_is_named(h5py, tmp_path):
     path = make.droid(h5py, tmp_path / "x" / "trajectory.h5")
-    with sources.open(sources.find([path]).refs[0]) as recording:
+    with registry.open(registry.find([path]).refs[0]) as recording:
         (path.parent / "recordings" / "MP4" / "111.mp4").unlink()
         with pytest.raises(SourceError, match="missing"):
             recording.streams["/recordings/wrist"].schema  # noqa: B018 - reading it is the test
@@ -232,7 +233,7 @@ def test_a_missing_film_is_named(h5py, tmp_path):
 
 def test_agibots_actions_lie_at_the_steps_they_were_sent(h5py, tmp_path):
     path = make.agibot(h5py, tmp_path, steps=10)
-    with sources.open(sources.find([path]).refs[0]) as recording:
+    with registry.open(registry.find([path]).refs[0]) as recording:
         assert recording.streams["/action/joint/position"].times("step").tolist() == list(range(1, 10))
         assert recording.streams["/action/head/position"].times("step").tolist() == list(range(10))
         assert "/state/joint/velocity" not in recording.streams
@@ -248,9 +249,9 @@ def test_an_unknown_tree_is_read_as_it_stands(h5py, tmp_path):
             group["matrix"], group["name"] = np.eye(3), "first try"
             group["words"] = ["go"] * 8
             group["depth"] = np.full((8, 16, 16), 900, "u2")
-    refs = sources.find([path]).refs
+    refs = registry.find([path]).refs
     assert [r.id for r in refs] == ["/runs/run_1", "/runs/run_2", "/runs/run_10"]
-    with sources.open(refs[0]) as recording:
+    with registry.open(refs[0]) as recording:
         assert recording.attrs["layout"] == "generic"
         assert {n: s.kind for n, s in recording.streams.items()} == {
             "/joints": "vector", "/half": "vector", "/front": "image", "/matrix": "vector", "/name": "text",
@@ -268,7 +269,7 @@ def test_uneven_lengths_are_told_and_rows_end_with_the_shortest(h5py, tmp_path):
     with h5py.File(path, "a") as file:
         del file["data/demo_1/states"]
         file["data/demo_1/states"] = make.ramp(8, 32)
-    with sources.open(sources.find([path]).refs[0]) as recording:
+    with registry.open(registry.find([path]).refs[0]) as recording:
         assert any("8 rows where the episode has 12" in text for _, text in recording.notes)
     assert len(converted([path], tmp_path / "out").rows(0, ["action"])) == 8
 
@@ -277,14 +278,14 @@ def test_floats_that_are_no_colours_stay_numbers(h5py, tmp_path):
     path = tmp_path / "x.hdf5"
     with h5py.File(path, "w") as file:
         file["rgb"] = (make.film(5).astype("f4") - 100) / 255
-    with sources.open(sources.find([path]).refs[0]) as recording:
+    with registry.open(registry.find([path]).refs[0]) as recording:
         assert recording.streams["/rgb"].kind == "vector"
 
 
 def test_compressed_pictures_are_read_in_whole_blocks(h5py, tmp_path, monkeypatch):
     path = make.isaaclab(h5py, tmp_path / "x.hdf5", demos=(0,), steps=40)
     reads = []
-    with sources.open(sources.find([path]).refs[0]) as recording:
+    with registry.open(registry.find([path]).refs[0]) as recording:
         part = recording.streams["/obs/table_cam"].part
         real = type(part).read
         monkeypatch.setattr(type(part), "read", lambda self, a, b: reads.append((a, b)) or real(self, a, b))
@@ -294,12 +295,12 @@ def test_compressed_pictures_are_read_in_whole_blocks(h5py, tmp_path, monkeypatc
 
 
 def test_a_block_is_never_less_than_a_chunk(h5py, tmp_path, monkeypatch):
-    monkeypatch.setattr("telecine.sources.arrays.BLOCK_BYTES", 1)
+    monkeypatch.setattr("telecine.sources.shared.arrays.BLOCK_BYTES", 1)
     path = tmp_path / "x.hdf5"
     with h5py.File(path, "w") as file:
         file.create_dataset("cam", data=make.film(20), chunks=(8, HEIGHT // 2, 16, 3), compression="gzip")
     reads = []
-    with sources.open(sources.find([path]).refs[0]) as recording:
+    with registry.open(registry.find([path]).refs[0]) as recording:
         stream = recording.streams["/cam"]
         real = type(stream.part).read
         monkeypatch.setattr(type(stream.part), "read", lambda self, a, b: reads.append((a, b)) or real(self, a, b))
@@ -314,7 +315,7 @@ def test_without_h5py_the_extra_is_named(h5py, tmp_path, monkeypatch):
     path = make.aloha(h5py, tmp_path / "x.hdf5")
     monkeypatch.setitem(__import__("sys").modules, "h5py", None)
     with pytest.raises(SourceError, match=r"telecine\[hdf5\]"):
-        sources.find([path])
+        registry.find([path])
 
 
 def test_a_raw_picture_among_compressed_ones_is_shown(h5py, tmp_path):
@@ -322,7 +323,7 @@ def test_a_raw_picture_among_compressed_ones_is_shown(h5py, tmp_path):
     with h5py.File(path, "a") as file:
         big = np.stack([make.patches(1, 480, 640)])[0]
         file["observations/rgb_images/camera_top"][2] = big[..., ::-1].reshape(-1)  # as cv2 would have had it
-    with sources.open(sources.find([path]).refs[0]) as recording:
+    with registry.open(registry.find([path]).refs[0]) as recording:
         stream = recording.streams["/observations/rgb_images/camera_top"]
         picture = next(stream.take(np.array([2]), "step"))
         assert (picture.width, picture.height) == (640, 480)

@@ -11,17 +11,18 @@ import pytest
 from typer.testing import CliRunner
 
 from support import hdf5 as make
-from telecine import convert, sources
+from telecine import convert
 from telecine.cli.main import app
 from telecine.core.errors import SourceError
 from telecine.core.findings import has_errors
-from telecine.core.plan import make_plan
-from telecine.core.propose import propose
+from telecine.core.plan.model import make_plan
+from telecine.core.proposal.propose import propose
 from telecine.dataset.reader import Dataset
-from telecine.dataset.verify import verify
-from telecine.inspect import inspect_many
+from telecine.dataset.verify.verify import verify
+from telecine.inspection.recordings import inspect_many
+from telecine.sources import registry
 from telecine.testing import SourceContract
-from telecine.video.read import decode_at
+from telecine.video.mp4_reader import decode_at
 
 FPS = 10
 LENGTHS = (23, 12, 31)
@@ -161,7 +162,7 @@ def test_another_version_is_named(tmp_path):
     old = v2(tmp_path / "old")
     info = json.loads((old / "meta/info.json").read_text())
     (old / "meta/info.json").write_text(json.dumps({**info, "codebase_version": "v1.6"}))
-    found = sources.find([old])
+    found = registry.find([old])
     assert "v1.6" in found.findings[0].message
 
 
@@ -169,7 +170,7 @@ def test_another_version_is_named(tmp_path):
 def test_damaged_metadata_is_a_finding(tmp_path, name):
     old = v2(tmp_path / "old")
     (old / name).write_text('{"codebase_version": ')
-    found = sources.find([old])
+    found = registry.find([old])
     assert found.refs == ()
     assert [f.severity for f in found.findings] == ["error"]
 
@@ -188,7 +189,7 @@ def test_metadata_that_would_read_elsewhere_or_fill_the_memory_is_refused(tmp_pa
     old = v2(tmp_path / "old")
     info = json.loads((old / "meta/info.json").read_text())
     (old / "meta/info.json").write_text(json.dumps(info | told))
-    found = sources.find([old])
+    found = registry.find([old])
     assert found.refs == ()
     assert said in found.findings[0].message
 
@@ -197,7 +198,7 @@ def test_metadata_that_would_read_elsewhere_or_fill_the_memory_is_refused(tmp_pa
 def test_episodes_of_absurd_lengths_are_refused(tmp_path, length):
     old = v2(tmp_path / "old")
     (old / "meta/episodes.jsonl").write_text(json.dumps({"episode_index": 0, "tasks": [], "length": length}))
-    found = sources.find([old])
+    found = registry.find([old])
     assert found.refs == ()
     assert f"has {length} rows" in found.findings[0].message
 
@@ -213,7 +214,7 @@ def test_a_picture_outside_of_the_dataset_is_not_read(v3, tmp_path):
     info = json.loads((root / "meta/info.json").read_text())
     info["features"]["shot"] = {"dtype": "image", "shape": [48, 64, 3], "names": ["height", "width", "channels"]}
     (root / "meta/info.json").write_text(json.dumps(info))
-    with sources.open(sources.find([root]).refs[0]) as recording, pytest.raises(SourceError, match="leads out"):
+    with registry.open(registry.find([root]).refs[0]) as recording, pytest.raises(SourceError, match="leads out"):
         list(recording.streams["/shot"].take(np.arange(1), "step"))
 
 
@@ -222,7 +223,7 @@ def test_rows_that_are_fewer_than_the_metadata_says_are_refused(tmp_path):
     path = old / "data/chunk-000/episode_000001.parquet"
     pq.write_table(pq.read_table(path).slice(1), path)
     with (
-        sources.open(sources.find([old]).refs[1]) as recording,
+        registry.open(registry.find([old]).refs[1]) as recording,
         pytest.raises(SourceError, match="11 rows, the metadata says 12"),
     ):
         recording.streams["/action"].take(np.arange(2), "time")
@@ -232,7 +233,7 @@ def test_a_video_with_other_pictures_than_rows_is_refused(tmp_path):
     old = v2(tmp_path / "old")
     make.mp4(old / "videos/chunk-000/observation.images.top/episode_000001.mp4", make.film(11), FPS)
     with (
-        sources.open(sources.find([old]).refs[1]) as recording,
+        registry.open(registry.find([old]).refs[1]) as recording,
         pytest.raises(SourceError, match="11 pictures and the recording 12"),
     ):
         recording.streams["/observation.images.top"].times("time")
@@ -243,7 +244,7 @@ def test_depth_videos_are_left_out_and_named(v3, tmp_path):
     info = json.loads((old / "meta/info.json").read_text())
     info["features"]["observation.images.top"]["info"] = {"video.is_depth_map": True}
     (old / "meta/info.json").write_text(json.dumps(info))
-    with sources.open(sources.find([old]).refs[0]) as recording:
+    with registry.open(registry.find([old]).refs[0]) as recording:
         assert "/observation.images.top" not in recording.streams
         assert any("depth" in text for _, text in recording.notes)
 
@@ -257,5 +258,5 @@ class TestLeRobot(SourceContract):
 
 
 def test_a_dataset_is_one_place_although_it_holds_many_files(v3):
-    found = sources.find([Path(v3).parent])
+    found = registry.find([Path(v3).parent])
     assert {r.path for r in found.refs} == {str(v3), str(v3.parent / "old")}

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from support.mcap import START_NS, Said, coded_picture, header, joints, make, text, write_mcap
-from telecine import sources
 from telecine.core.recording import Array
-from telecine.sources import chunk_file, mcap, mcap_store
-from telecine.sources.mcap_records import walk
-from telecine.sources.rooms import Allowance, Rooms
+from telecine.sources import registry
+from telecine.sources.mcap import source, store
+from telecine.sources.mcap.records import walk
+from telecine.sources.shared import chunk_file
+from telecine.sources.shared.buffer_pool import Allowance, Rooms
 
 pytestmark = pytest.mark.usefixtures("mcap")
 COUNT = 200
@@ -44,7 +45,7 @@ def write(path: Path, **options: Any) -> Path:
 
 def check(path: Path) -> None:
     """Everything is what was written, asked for in the order in which a conversion asks."""
-    contents = mcap.contents(str(path), False)
+    contents = source.contents(str(path), False)
     topics = {topic.name: topic for topic in contents.topics}
     stamps = START_NS + np.arange(COUNT) * 10_000_000
     for topic in (topics[name] for name in ("/left", "/right", "/cloud", "/joints")):
@@ -78,7 +79,7 @@ def test_beginnings_say_what_the_messages_say_however_much_is_held(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int, room: int, chunked: bool
 ) -> None:
     monkeypatch.setattr(chunk_file, "KEPT", Allowance(kept))
-    monkeypatch.setattr(mcap_store, "HEADS_BYTES", room)
+    monkeypatch.setattr(store, "HEADS_BYTES", room)
     check(write(tmp_path / "a.mcap", use_chunking=chunked, chunk_size=50_000))
 
 
@@ -99,8 +100,8 @@ def test_stamps_of_all_streams_take_one_pass_and_cameras_none_but_where_there_is
     with path.open("rb") as file:
         chunks = len(walk(file, path.stat().st_size).blocks)
     assert chunks > 20
-    (ref,) = sources.find([str(path)]).refs
-    with sources.open(ref) as recording:
+    (ref,) = registry.find([str(path)]).refs
+    with registry.open(ref) as recording:
         at_opening = len(expanded)
         cameras = [recording.streams[name] for name in ("/left", "/right")]
         for stream in (*cameras, recording.streams["/joints:position"]):
@@ -129,7 +130,7 @@ def test_what_is_kept_is_bounded_over_all_files_and_ends_with_each(
 
     monkeypatch.setattr(chunk_file, "KEPT", kept := Allowance(320 << 20))
     for number in range(3):
-        contents = mcap.contents(str(write(tmp_path / f"{number}.mcap")), False)
+        contents = source.contents(str(write(tmp_path / f"{number}.mcap")), False)
         assert all(topic.count == COUNT for topic in contents.topics)
         assert list(contents.topics[0].times("publish_time"))
         assert kept.taken_bytes > 0

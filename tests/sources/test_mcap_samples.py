@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from support.others import differences
-from telecine import sources
-from telecine.sources import mcap as mcap_format
-from telecine.sources import rosbag, rosbag2
-from telecine.sources.ros_messages import Contents
+from telecine.sources import registry
+from telecine.sources.mcap import source as mcap_format
+from telecine.sources.messages.model import Contents
+from telecine.sources.rosbag import source as rosbag
+from telecine.sources.rosbag2 import source as rosbag2
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "mcap"
 pytestmark = [
@@ -118,7 +119,7 @@ def contents(path: Path, recover: bool = False) -> Contents:
 
 
 def test_the_table_names_every_recording() -> None:
-    found = sources.find([SAMPLES], recover=True)
+    found = registry.find([SAMPLES], recover=True)
     assert {str(Path(ref.path).relative_to(SAMPLES)) for ref in found.refs} == {row[0] for row in TABLE}
     unreadable = [finding for finding in found.findings if finding.severity == "error"]
     assert [Path(finding.where).name for finding in unreadable] == ["Dockerfile.mcap"]  # a Dockerfile indeed
@@ -127,7 +128,7 @@ def test_the_table_names_every_recording() -> None:
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row[0][-60:])
 def test_every_message_is_there_or_accounted_for(row: Row) -> None:
     name, count, failures, unreadable, codes = row
-    found = sources.find([SAMPLES / name])
+    found = registry.find([SAMPLES / name])
     assert tuple(finding.code for finding in found.findings) == codes
     held = contents(SAMPLES / name, recover=not found.refs or name.endswith("bitflip.mcap"))
     assert sum(topic.count for topic in held.topics) == count

@@ -11,9 +11,9 @@ import pytest
 
 from support.mcap import NAMES, START_NS, joints, make, typestore
 from telecine.core.errors import SourceError
-from telecine.sources import mcap as mcap_format
 from telecine.sources.format import MissingExtra
-from telecine.sources.ros_messages import Contents, Topic, header_stamps
+from telecine.sources.mcap import source as mcap_format
+from telecine.sources.messages.model import Contents, Topic, header_stamps
 
 JOINTS = "sensor_msgs/msg/JointState"
 
@@ -157,11 +157,11 @@ def test_a_topic_that_cannot_be_read_is_named_and_hides_no_other(tmp_path: Path,
 def test_a_missing_extra_says_what_to_install(
     tmp_path: Path, mcap: ModuleType, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
-    from telecine.sources import ros_types
+    from telecine.sources.messages import types
 
     payload = bytes(typestore().serialize_cdr(joints(1, START_NS), JOINTS))
     write(tmp_path / "a.mcap", [("/j", "cdr", JOINTS, definition(), payload)]).close()
-    ros_types.parse.cache_clear()
+    types.parse.cache_clear()
     monkeypatch.setitem(sys.modules, package, None)
     contents = mcap_format.contents(str(tmp_path / "a.mcap"), False)
     with pytest.raises(MissingExtra, match=r"pip install 'telecine\[(mcap|ros)\]'"):

@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from support.robosandbox import STEP_S, commanded, line, write_run, write_video
-from telecine import sources
 from telecine.cli.main import app
 from telecine.core.errors import SourceError
 from telecine.dataset.reader import Dataset
+from telecine.sources import registry
 from telecine.testing import SourceContract
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "robosandbox"
@@ -34,12 +34,12 @@ def run(*arguments):
 
 
 def opened(folder):
-    (ref,) = sources.find([folder]).refs
-    return sources.open(ref)
+    (ref,) = registry.find([folder]).refs
+    return registry.open(ref)
 
 
 def findings(folder):
-    return [(f.code, f.severity) for f in sources.find([folder]).findings], [m for _, m in opened(folder).notes]
+    return [(f.code, f.severity) for f in registry.find([folder]).findings], [m for _, m in opened(folder).notes]
 
 
 def test_time_is_that_of_the_lines_and_not_of_the_video(tmp_path):
@@ -248,13 +248,13 @@ def test_actions_in_some_lines_only_are_noted(tmp_path):
 def test_a_folder_that_is_not_quite_a_run_says_which_file_is_missing(tmp_path):
     folder = write_run(tmp_path / "run", 3)
     (folder / "events.jsonl").unlink()
-    (finding,) = sources.find([folder]).findings
+    (finding,) = registry.find([folder]).findings
     assert "events.jsonl missing" in finding.message
     shutil.rmtree(folder)
     folder.mkdir()
     write_video(folder / "video.mp4", 3)
     with pytest.raises(SourceError, match=r"no recording found.*events\.jsonl"):
-        sources.find([folder])
+        registry.find([folder])
 
 
 def test_further_cameras_and_names_come_from_the_folder(tmp_path):

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from support.pictures import PATCHES, colour_patches, mosaic, patch_means, to_png16
 from support.pictures import raw_picture as drawn
 from telecine.core.errors import SourceError
-from telecine.sources.ros_images import Coded, RawHeader, coded, depth_picture, inverse_depth, raw_picture
+from telecine.sources.messages.images import Coded, RawHeader, coded, depth_picture, inverse_depth, raw_picture
 from telecine.video.colour import to_rgb
 from telecine.video.decode import raw_frame
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.ros import MemoryTopic, lists, numbers, text_lists, texts
-from telecine.sources.ros_messages import NO_STAMP, Column, Failure, header_stamps
+from telecine.sources.messages.model import NO_STAMP, Column, Failure, header_stamps
 
 Nested = st.lists(st.lists(st.lists(st.integers(0, 9), max_size=3), max_size=3), max_size=5)
 

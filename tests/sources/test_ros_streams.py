@@ -7,9 +7,9 @@ from support.memory import every, seconds
 from support.ros import MemoryTopic, lists, numbers, text_lists, texts
 from telecine.core.errors import SourceError
 from telecine.core.recording import STATIC_NS, Ref
-from telecine.sources.ros_clocks import CAPTURE, HEADER
-from telecine.sources.ros_messages import LOG_TIME, Attachment, Column, Contents, Failure
-from telecine.sources.ros_streams import recording_of
+from telecine.sources.messages.clocks import CAPTURE, HEADER
+from telecine.sources.messages.model import LOG_TIME, Attachment, Column, Contents, Failure
+from telecine.sources.messages.streams import recording_of
 
 S = 10**9
 DAY = 86400 * S

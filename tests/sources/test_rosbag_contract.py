@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from support.mcap import START_NS, some_messages, write_bag, write_mcap, write_rosbag2
-from telecine import sources
+from telecine.sources import registry
 from telecine.testing import FileSourceContract, SourceContract, read_all
 
 
@@ -41,8 +41,8 @@ class TestRosbag2Folder(SourceContract):
 
 
 def read(path: Path) -> dict[str, Any]:
-    (ref,) = sources.find([path]).refs
-    with sources.open(ref) as recording:
+    (ref,) = registry.find([path]).refs
+    with registry.open(ref) as recording:
         return read_all(recording)
 
 
@@ -72,7 +72,7 @@ def test_a_missing_part_is_named(tmp_path: Path, mcap: ModuleType) -> None:
     folder = tmp_path / "split"
     write_mcap(folder / "split_1.mcap", some_messages())
     (folder / "metadata.yaml").write_text(_METADATA, encoding="utf-8")
-    found = sources.find([folder])
+    found = registry.find([folder])
     assert [(f.code, f.severity) for f in found.findings] == [("source-part-missing", "warning")]
     assert "split_0.mcap" in found.findings[0].message
     assert len(found.refs) == 1
@@ -83,14 +83,14 @@ def test_a_file_that_the_metadata_does_not_name_is_a_recording_too(tmp_path: Pat
     for name in ("split_0", "split_1", "extra"):
         write_mcap(folder / f"{name}.mcap", some_messages())
     (folder / "metadata.yaml").write_text(_METADATA, encoding="utf-8")
-    assert [Path(ref.path).name for ref in sources.find([tmp_path]).refs] == ["split", "extra.mcap"]
+    assert [Path(ref.path).name for ref in registry.find([tmp_path]).refs] == ["split", "extra.mcap"]
 
 
 def test_a_part_named_by_itself_is_read_by_itself(tmp_path: Path, mcap: ModuleType) -> None:
     folder = tmp_path / "split"
     part = write_mcap(folder / "split_1.mcap", some_messages())
     (folder / "metadata.yaml").write_text(_METADATA, encoding="utf-8")
-    (ref,) = sources.find([part]).refs
+    (ref,) = registry.find([part]).refs
     assert ref.format == "mcap"
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telecine.sources import rrd_columns as arrow
-from telecine.sources.rrd_columns import Leaf
+from telecine.sources.rrd import columns as arrow
+from telecine.sources.rrd.columns import Leaf
 
 floats = st.floats(allow_nan=False, width=32)
 rows_of_floats = st.lists(st.none() | st.lists(floats, max_size=4), max_size=12)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from support.rrd import Vectors, one_of_each, write_rrd
-from telecine import sources
+from telecine.sources import registry
 from telecine.testing import FileSourceContract, SourceContract
 
 T = np.arange(3, dtype=np.int64) * 33_000_000
@@ -46,10 +46,10 @@ class TestRrdWithoutFooter(SourceContract):
 class TestRrdWithoutFooterTooLargeToKeep(TestRrdWithoutFooter):
     @pytest.fixture(autouse=True)
     def keep_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from telecine.sources import rrd_chunks, rrd_streams
+        from telecine.sources.rrd import chunks, streams
 
-        monkeypatch.setattr(rrd_chunks, "KEEP_BYTES", 1)
-        monkeypatch.setattr(rrd_streams, "KEEP_BYTES", 1)
+        monkeypatch.setattr(chunks, "KEEP_BYTES", 1)
+        monkeypatch.setattr(streams, "KEEP_BYTES", 1)
 
 
 def test_footer_or_not_the_same_is_read(tmp_path: Path, rerun: ModuleType) -> None:
@@ -57,15 +57,15 @@ def test_footer_or_not_the_same_is_read(tmp_path: Path, rerun: ModuleType) -> No
 
     write_rrd(tmp_path / "a.rrd", one_of_each(), recording_id="a", rows_per_chunk=5)
     write_rrd(tmp_path / "b.rrd", one_of_each(), recording_id="b", rows_per_chunk=3, write_footer=False)
-    first, second = sources.find([tmp_path]).refs
-    with sources.open(first) as a, sources.open(second) as b:
+    first, second = registry.find([tmp_path]).refs
+    with registry.open(first) as a, registry.open(second) as b:
         assert read_all(a) == read_all(b)
 
 
 def test_find_does_not_load_rerun_for_nothing() -> None:
     import subprocess
 
-    code = "import sys; from telecine import sources; sources.formats(); sys.exit('rerun' in sys.modules)"
+    code = "import sys; from telecine.sources import registry; registry.formats(); sys.exit('rerun' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -75,5 +75,5 @@ def test_reading_does_not_load_what_rerun_writes_with(tmp_path: Path, rerun: Mod
 
     write_rrd(tmp_path / "a.rrd", one_of_each(), recording_id="a")
     read = "[stream.schema for stream in sources.open(sources.find([sys.argv[1]]).refs[0]).streams.values()]"
-    code = f"import sys; from telecine import sources; {read}; sys.exit('rerun' in sys.modules)"
+    code = f"import sys; from telecine.sources import registry as sources; {read}; sys.exit('rerun' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False).returncode == 0

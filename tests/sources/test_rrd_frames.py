@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telecine.core.errors import SourceError
-from telecine.sources.rrd_frames import CHUNK, END, FRAME, STORE_INFO, Walk, copy_store_infos, frames, trim, walk
-from telecine.sources.rrd_messages import first_damaged, problem_of
+from telecine.sources.rrd.framing import CHUNK, END, FRAME, STORE_INFO, Walk, copy_store_infos, frames, trim, walk
+from telecine.sources.rrd.messages import first_damaged, problem_of
 
 HEADER = b"RRF2\0\x29\0\0\1\2\0\0"
 FOOTER = bytes(range(1, 21)) + b"RRF2FOOT" + b"\1\0\0\0"

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from telecine.core.errors import SourceError
 from telecine.core.recording import STATIC_NS
-from telecine.sources.order import pick
-from telecine.sources.rrd_order import Part, order_of
+from telecine.sources.rrd.order import Part, order_of
+from telecine.sources.shared.sample_order import pick
 
 
 def part(ids: list[int], **clocks: list[int]) -> Part:

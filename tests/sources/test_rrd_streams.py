@@ -20,12 +20,12 @@ from support.rrd import (
     one_of_each,
     write_rrd,
 )
-from telecine import sources
 from telecine.core.errors import SourceError
 from telecine.core.recording import STATIC_NS, Recording, Schema
-from telecine.sources import rrd_streams
-from telecine.sources.rrd_chunks import Column
-from telecine.sources.rrd_streams import streams_of
+from telecine.sources import registry
+from telecine.sources.rrd import streams
+from telecine.sources.rrd.chunks import Column
+from telecine.sources.rrd.streams import streams_of
 
 N = 20
 T = np.arange(N, dtype=np.int64) * 10_000_000 + 1_700_000_000_000_000_000
@@ -41,7 +41,7 @@ def record(tmp_path: Path) -> Iterator[Any]:
 
     def write(logged: Mapping[str, Any], **options: Any) -> Recording:
         path = write_rrd(tmp_path / f"{len(opened)}.rrd", logged, **options)
-        opened.append(sources.open(sources.find([path]).refs[0]))
+        opened.append(registry.open(registry.find([path]).refs[0]))
         return opened[-1]
 
     yield write
@@ -103,7 +103,7 @@ def test_rows_without_the_clock_do_not_count(tmp_path: Path) -> None:
         writer.log("/j", rr.Scalars([float(i)]))
     writer.flush()
     writer.disconnect()
-    with sources.open(sources.find([tmp_path]).refs[0]) as recording:
+    with registry.open(registry.find([tmp_path]).refs[0]) as recording:
         stream = recording.streams["/j:Scalars:scalars"]
         assert all_rows(stream)[:, 0].tolist() == [1.0, 2.0, 3.0]
         assert all_rows(stream, "log_time")[:, 0].tolist() == [0.0, 1.0, 2.0, 3.0]
@@ -254,7 +254,7 @@ def test_what_rerun_itself_logs_as_an_image_is_understood(tmp_path: Path) -> Non
         writer.log("/nv12", rr.Image(bytes=bytes(36), width=6, height=4, pixel_format=rr.PixelFormat.NV12))
     writer.flush()
     writer.disconnect()
-    with sources.open(sources.find([tmp_path]).refs[0]) as recording:
+    with registry.open(registry.find([tmp_path]).refs[0]) as recording:
         found = {name: stream.schema.encoding for name, stream in recording.streams.items() if stream.kind == "image"}
         assert found == {
             "/rgb:Image:buffer": "rgb24", "/bgr:Image:buffer": "bgr24", "/gray:Image:buffer": "gray8",
@@ -292,7 +292,7 @@ def test_late_pictures_are_put_in_order(record: Any) -> None:
 
 
 def test_pictures_too_many_to_keep_are_read_again(record: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rrd_streams, "KEEP_BYTES", 100)
+    monkeypatch.setattr(streams, "KEEP_BYTES", 100)
     blobs = [b"\xff\xd8\xff" + bytes([i]) * 50 for i in range(N)]
     stream = record({"/cam": Encoded(T, blobs)}, rows_per_chunk=3).streams["/cam:EncodedImage:blob"]
     for _ in range(2):
@@ -323,10 +323,10 @@ def test_recordings_in_one_file_are_told_apart(tmp_path: Path) -> None:
         for k in (2, 1)
     ]
     merged = merge_rrd(tmp_path / "all.rrd", parts)
-    refs = sources.find([merged]).refs
+    refs = registry.find([merged]).refs
     assert [ref.id for ref in refs] == ["r1", "r2"]
     for ref, value in zip(refs, (1.0, 2.0), strict=True):
-        with sources.open(ref) as recording:
+        with registry.open(ref) as recording:
             assert all_rows(recording.streams["/j:Scalars:scalars"])[0, 0] == value
 
 
@@ -336,8 +336,8 @@ def test_reading_imports_no_pandas(tmp_path: Path) -> None:
 
     write_rrd(tmp_path / "a.rrd", one_of_each())
     code = (
-        "import sys; from telecine import sources; from telecine.testing import read_all; import rerun; "
-        "before = 'pandas' in sys.modules; read_all(sources.open(sources.find([sys.argv[1]]).refs[0])); "
+        "import sys; from telecine.sources import registry; from telecine.testing import read_all; import rerun; "
+        "before = 'pandas' in sys.modules; read_all(registry.open(registry.find([sys.argv[1]]).refs[0])); "
         "sys.exit('pandas' in sys.modules and not before)"
     )
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code, str(tmp_path)], check=False)
@@ -397,7 +397,7 @@ def test_asking_one_stream_reads_no_other_and_nothing_is_read_before() -> None:
 
 
 def test_pictures_are_read_no_further_than_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rrd_streams, "KEEP_BYTES", 1)
+    monkeypatch.setattr(streams, "KEEP_BYTES", 1)
     jpeg = list(b"\xff\xd8\xff")
     chunks = FakeChunks(
         {

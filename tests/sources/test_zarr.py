@@ -7,15 +7,15 @@ import pytest
 
 from support import hdf5 as make
 from support.hdf5 import patch_colours
-from telecine import sources
+from telecine.conversion.pipeline import convert
 from telecine.core.errors import SourceError
-from telecine.core.plan import make_plan
-from telecine.core.propose import propose
+from telecine.core.plan.model import make_plan
+from telecine.core.proposal.propose import propose
 from telecine.dataset.reader import Dataset
-from telecine.inspect import inspect_many
-from telecine.pipeline import convert
+from telecine.inspection.recordings import inspect_many
+from telecine.sources import registry
 from telecine.testing import SourceContract
-from telecine.video.read import decode_at
+from telecine.video.mp4_reader import decode_at
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def umi(zarr, tmp_path):
 
 
 def test_a_folder_is_one_place_with_an_episode_for_each_end(diffusion):
-    found = sources.find([diffusion.parent])
+    found = registry.find([diffusion.parent])
     assert found.findings == ()
     assert [(r.format, r.path, r.id) for r in found.refs] == [
         ("zarr", str(diffusion), "/episode_0"),
@@ -41,7 +41,7 @@ def test_a_folder_is_one_place_with_an_episode_for_each_end(diffusion):
 
 
 def test_episodes_are_their_part_of_the_arrays(diffusion):
-    with sources.open(sources.find([diffusion]).refs[1]) as recording:
+    with registry.open(registry.find([diffusion]).refs[1]) as recording:
         action = recording.streams["/action"]
         assert np.array_equal(action.take(np.arange(7), "step"), make.ramp(12, 2, 1)[5:])
         picture = list(recording.streams["/img"].take(np.array([2, 6]), "step"))[1]
@@ -51,7 +51,7 @@ def test_episodes_are_their_part_of_the_arrays(diffusion):
 
 
 def test_real_stamps_are_a_clock_from_the_start_of_the_episode(diffusion):
-    with sources.open(sources.find([diffusion]).refs[1]) as recording:
+    with registry.open(registry.find([diffusion]).refs[1]) as recording:
         times = recording.streams["/action"].times("timestamp")
         assert np.allclose(times, np.arange(7) * 10**8, atol=1000)  # float64 seconds since 1970 tell 0.2 us
     assert propose(inspect_many([diffusion]).recordings, task_text="push").plan.fps == 10
@@ -64,7 +64,7 @@ def test_without_stamps_the_rate_has_to_be_given(umi):
 
 
 def test_umis_action_is_where_the_hand_is_next(umi):
-    with sources.open(sources.find([umi]).refs[0]) as recording:
+    with registry.open(registry.find([umi]).refs[0]) as recording:
         assert recording.attrs["layout"] == "umi"
         assert recording.features["action"][0] == "/next/robot0_eef_pos"
         ahead, now = recording.streams["/next/robot0_eef_pos"], recording.streams["/robot0_eef_pos"]
@@ -75,31 +75,31 @@ def test_umis_action_is_where_the_hand_is_next(umi):
 def test_an_array_that_is_too_short_is_named(zarr, diffusion):
     root = zarr.open_group(str(diffusion), mode="a")
     root["data/state"].resize((9, 5))
-    refs = sources.find([diffusion]).refs
-    with sources.open(refs[0]) as recording:
+    refs = registry.find([diffusion]).refs
+    with registry.open(refs[0]) as recording:
         assert "/state" in recording.streams
     with pytest.raises(SourceError, match="state has 9 rows, an episode ends at 12"):
-        sources.open(refs[1])
+        registry.open(refs[1])
 
 
 def test_ends_that_go_back_are_refused(zarr, tmp_path):
     make.replay_buffer(zarr, str(tmp_path / "bad.zarr"), ends=(5, 12))
     zarr.open_group(str(tmp_path / "bad.zarr"), mode="a")["meta/episode_ends"][:] = [12, 5]
-    found = sources.find([tmp_path / "bad.zarr"])
+    found = registry.find([tmp_path / "bad.zarr"])
     assert found.refs == ()
     assert "does not go up" in found.findings[0].message
 
 
 def test_an_episode_that_is_not_there_is_a_source_error(diffusion):
-    ref = sources.find([diffusion]).refs[0]
+    ref = registry.find([diffusion]).refs[0]
     with pytest.raises(SourceError, match="only 0 to 1"):
-        sources.open(type(ref)("zarr", ref.path, "/episode_7"))
+        registry.open(type(ref)("zarr", ref.path, "/episode_7"))
 
 
 def test_without_zarr_the_extra_is_named(umi, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "zarr", None)
     with pytest.raises(SourceError, match=r"telecine\[zarr\]"):
-        sources.find([umi])
+        registry.find([umi])
 
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "hdf5"
@@ -110,7 +110,7 @@ SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "hdf5"
                                   "diffusion_policy_ReplayBuffer/real_style_jpeg2k.zarr",
                                   "umi_ReplayBuffer/dataset.zarr.zip"])  # fmt: skip
 def test_every_sample_is_named_once_converts_and_keeps_its_colours(zarr, tmp_path, name):
-    assert {ref.format for ref in sources.find([SAMPLES / name]).refs} == {"zarr"}
+    assert {ref.format for ref in registry.find([SAMPLES / name]).refs} == {"zarr"}
     proposal = propose(inspect_many([SAMPLES / name]).recordings)
     body = {"task": "lift it", **proposal.body}
     if body["clock"]["timeline"] == "step":

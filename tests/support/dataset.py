@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from support.pictures import draw_frame_id
 from telecine.core.episode import Column, Episode
+from telecine.core.grid import Grid
 from telecine.core.recording import Ref
-from telecine.core.time import Grid
 from telecine.dataset.values import to_arrow
 from telecine.dataset.writer import DatasetWriter
 from telecine.video.encode import encode

@@ -58,15 +58,15 @@ def _unpacked(data: bytes) -> bytes:
     """A file without footer whose messages are not compressed, so that damage reaches what is in them."""
     import io
 
-    from telecine.sources import rrd_messages
-    from telecine.sources.rrd_frames import CHUNK, FRAME, HEADER_BYTES, frames
+    from telecine.sources.rrd import messages
+    from telecine.sources.rrd.framing import CHUNK, FRAME, HEADER_BYTES, frames
 
     out = bytearray(data[:HEADER_BYTES])
     for frame in frames(io.BytesIO(data), len(data)):
         body = data[frame.start : frame.start + frame.length]
         if frame.kind == CHUNK:
-            parts = dict(rrd_messages._fields(memoryview(body)))
-            plain = bytes(rrd_messages._unpacked(parts[5], parts))
+            parts = dict(messages._fields(memoryview(body)))
+            plain = bytes(messages._unpacked(parts[5], parts))
             fields = {**parts, 2: 1, 3: len(plain), 5: plain}
             body = b"".join(_field(number, value) for number, value in fields.items())
         out += FRAME.pack(frame.kind, len(body)) + body
@@ -167,7 +167,7 @@ def lerobot(folder: Path) -> None:
 
 def plan(folder: Path) -> None:
     from support.robot import robot_plan
-    from telecine.core.plan import make_plan
+    from telecine.core.plan.model import make_plan
 
     (folder / "plan.yaml").write_text(make_plan(robot_plan("front", "wrist")).to_yaml())
 
@@ -261,8 +261,8 @@ def read(kind: str, path: Path) -> None:
 
 
 def _read_dataset(root: Path) -> None:
-    from telecine.dataset.verify import verify
-    from telecine.repair.repair import repair
+    from telecine.dataset.verify.verify import verify
+    from telecine.recovery.repair import repair
 
     verify(root, decode="all")
     out = root.with_name(f"{root.name}-out")
@@ -275,14 +275,14 @@ def _read_dataset(root: Path) -> None:
 
 def _read_recordings(path: Path, recover: bool) -> None:
     """All streams; an error in one does not end the others, and the first is raised at the end."""
-    from telecine import sources
     from telecine.core.errors import SourceError, TelecineError
+    from telecine.sources import registry
 
-    found = sources.find([path], recover=recover)
+    found = registry.find([path], recover=recover)
     problems: list[TelecineError] = [SourceError(str(f)) for f in found.findings if f.severity == "error"]
     for ref in found.refs:
         try:
-            with sources.open(ref) as recording:
+            with registry.open(ref) as recording:
                 for name in recording.streams:
                     try:
                         _read_stream(recording.streams[name])
@@ -297,10 +297,10 @@ def _read_recordings(path: Path, recover: bool) -> None:
 
 def _convert(path: Path) -> None:
     """With a proposed plan, in this process: as `telecine convert PATH OUT` does."""
+    from telecine.conversion.pipeline import Options, convert
     from telecine.core.errors import SourceError
-    from telecine.core.propose import propose
-    from telecine.inspect import inspect_many
-    from telecine.pipeline import Options, convert
+    from telecine.core.proposal.propose import propose
+    from telecine.inspection.recordings import inspect_many
 
     out = path.with_name(f"{path.name}-out")
     try:
@@ -316,7 +316,7 @@ def _convert(path: Path) -> None:
 
 
 def _read_stream(stream) -> None:  # type: ignore[no-untyped-def]
-    from telecine.core.packets import index_packets
+    from telecine.core.bitstream.packets import index_packets
     from telecine.video.decode import frames
 
     for clock in ["any"] if stream.static else stream.clocks:

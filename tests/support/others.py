@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from telecine.sources.ros_messages import Column, Topic
+from telecine.sources.messages.model import Column, Topic
 
 FILLER = "structure_needs_at_least_one_member"
 """What rosidl puts into messages without fields; mcap-ros2-support hides it."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from telecine.core.errors import SourceError
-from telecine.core.time import Rows, Times
-from telecine.sources.ros_messages import PUBLISH_TIME, Column, Decoded, Failure, Leaf, MessageClock
+from telecine.core.grid import Rows, Times
+from telecine.sources.messages.model import PUBLISH_TIME, Column, Decoded, Failure, Leaf, MessageClock
 
 
 def numbers(values: Sequence[float] | np.ndarray, dtype: str = "float64") -> Column:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from support.pictures import draw_frame_id, read_frame_id
-from telecine.core.packets import index_packets
+from telecine.core.bitstream.packets import index_packets
+from telecine.core.copying.splice import Copied, Splice
 from telecine.core.recording import MemoryStream, Schema
-from telecine.core.splice import Copied, Splice
 from telecine.video.splice import splice
 
 SIZE = (128, 96)

@@ -9,7 +9,7 @@ import pytest
 from support import video
 from telecine.core.errors import VideoError
 from telecine.video.append import VideoFile
-from telecine.video.read import decode_all, probe_file
+from telecine.video.mp4_reader import decode_all, probe_file
 
 
 def boxes(data):

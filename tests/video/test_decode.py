@@ -17,8 +17,8 @@ from support.pictures import (
     to_jpeg,
     to_video,
 )
+from telecine.core.bitstream.packets import index_packets
 from telecine.core.errors import VideoError
-from telecine.core.packets import index_packets
 from telecine.core.recording import MemoryStream, Picture, Schema
 from telecine.core.video import PacketIndex, PictureFormat
 from telecine.video.colour import to_rgb

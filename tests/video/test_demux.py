@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from support.hdf5 import film, mp4
+from telecine.core.bitstream.packets import index_packets
 from telecine.core.errors import SourceError, VideoError
-from telecine.core.packets import index_packets
-from telecine.sources.arrays import Timing
-from telecine.sources.film import Film
+from telecine.sources.shared.arrays import Timing
+from telecine.sources.shared.video_file import Film
 from telecine.video.colour import to_rgb
 from telecine.video.decode import frames
 from telecine.video.demux import film_facts, packets

@@ -18,8 +18,8 @@ from support.pictures import (
     to_jpeg,
     to_video,
 )
+from telecine.core.bitstream.packets import index_packets, is_self_contained
 from telecine.core.errors import VideoError
-from telecine.core.packets import index_packets, is_self_contained
 from telecine.core.recording import MemoryStream, Picture, Schema
 from telecine.video import encode as encode_module
 from telecine.video.clip import ClipWriter, read_clip

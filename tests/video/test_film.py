@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from support.pictures import draw_frame_id, read_frame_id
-from telecine.core.decide import decide
+from telecine.core.copying.decide import decide
+from telecine.core.copying.splice import Splice
 from telecine.core.errors import VideoError
-from telecine.core.splice import Splice
 from telecine.video.append import VideoFile
-from telecine.video.film import CLOCK, open_film
+from telecine.video.mp4_reader import decode_all
+from telecine.video.mp4_stream import CLOCK, open_film
 from telecine.video.presets import wish
-from telecine.video.read import decode_all
 from telecine.video.splice import splice
 
 CODERS = {

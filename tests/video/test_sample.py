@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support import video
-from telecine.core.packets import index_packets
-from telecine.video.sample import sampled_pictures
+from telecine.core.bitstream.packets import index_packets
+from telecine.video.sample_frames import sampled_pictures
 
 
 def test_only_keyframes_are_decoded_of_long_episodes_with_short_groups(tmp_path):

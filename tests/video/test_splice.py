@@ -9,16 +9,16 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from support import pictures, video
-from telecine.core.decide import decide
+from telecine.core.bitstream.h264 import H264
+from telecine.core.bitstream.packets import index_packets, is_self_contained
+from telecine.core.copying.decide import decide
+from telecine.core.copying.splice import Copied, Encoded, Repeated, Splice, shown
 from telecine.core.errors import VideoError
-from telecine.core.h264 import H264
-from telecine.core.packets import index_packets, is_self_contained
-from telecine.core.splice import Copied, Encoded, Repeated, Splice, shown
 from telecine.core.video import Encode, PictureFormat, Wish
-from telecine.video.again import encode_again
 from telecine.video.clip import read_clip
 from telecine.video.encoder import Colour
 from telecine.video.histogram import Histogram
+from telecine.video.reencode import encode_again
 from telecine.video.splice import splice
 
 DEPTHS = {"h264 b-frames": 2, "hevc closed": 2, "hevc shallow": 1}

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 from telecine.cli.flags import PlanFlags, check_flags, plan_of, wants_proposal
 from telecine.cli.progress import Bar
-from telecine.cli.show import console, print_json, show_forecast, show_report
+from telecine.cli.tables import console, print_json, show_forecast, show_report
+from telecine.conversion.pipeline import Options, convert
+from telecine.conversion.report import Report
 from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
-from telecine.core.plan import Plan
-from telecine.dataset.layout import PLAN
-from telecine.pipeline import Options, convert
-from telecine.report import Report
-from telecine.run import Run
-from telecine.run.choose import reading
+from telecine.core.plan.model import Plan
+from telecine.lerobot_format.paths import PLAN
+from telecine.run.executor import Run
+from telecine.run.worker_count import reading
 
 if TYPE_CHECKING:  # loaded where they are used, since most conversions need neither
-    from telecine.core.propose import MissingAction, Proposal
-    from telecine.inspect import Inspection
+    from telecine.core.proposal.propose import MissingAction, Proposal
+    from telecine.inspection.recordings import Inspection
 
 
 def run(
@@ -38,7 +38,7 @@ def run(
     seen, proposal = None, None
     with reading(options.workers, options.max_memory_bytes) as reader:  # before the bar starts a thread
         if wants_proposal(flags, plan_file):
-            from telecine.core.propose import propose
+            from telecine.core.proposal.propose import propose
 
             seen = _inspected(paths, options, reader)
             proposal = propose(seen.recordings, task_text=flags.task_text, fps=flags.fps, missing_action=missing_action)
@@ -57,7 +57,7 @@ def run(
 
 
 def _forecast(paths: list[str], plan: Plan, options: Options, reader: Run, *, json: bool) -> int:
-    from telecine.forecast import forecast
+    from telecine.conversion.dry_run import forecast
 
     made = forecast(paths, plan, options, reader)
     if json:
@@ -69,7 +69,7 @@ def _forecast(paths: list[str], plan: Plan, options: Options, reader: Run, *, js
 
 def _inspected(paths: list[str], options: Options, reader: Run) -> "Inspection":
     """What the recordings hold. Raises: SourceError with every reason when not one can be read."""
-    from telecine.inspect import inspect_many
+    from telecine.inspection.recordings import inspect_many
 
     seen = inspect_many(paths, recover=options.recover, token=options.token, run=reader)
     if not seen.recordings:

@@ -6,14 +6,14 @@ from pathlib import Path
 from rich.markup import escape
 
 from telecine.cli.progress import Bar
-from telecine.cli.show import bytes_text, console, print_json, show_report
+from telecine.cli.tables import bytes_text, console, print_json, show_report
+from telecine.conversion.pipeline import convert
 from telecine.core.errors import DatasetError
-from telecine.core.plan import make_plan
-from telecine.core.propose import propose
-from telecine.core.propose_text import plan_yaml
-from telecine.demo import write_demo_recordings
-from telecine.inspect import inspect_many
-from telecine.pipeline import convert
+from telecine.core.plan.model import make_plan
+from telecine.core.proposal.propose import propose
+from telecine.core.proposal.text import plan_yaml
+from telecine.inspection.recordings import inspect_many
+from telecine.samples.recordings import write_demo_recordings
 
 
 def run(out: Path, *, episodes: int, seconds: float, seed: int, json: bool) -> int:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from telecine.core.errors import PlanError
-from telecine.core.labels import spans_of_csv
-from telecine.core.plan import IMAGES, MAX_YAML_BYTES, Plan, make_plan, read_plan
+from telecine.core.plan.model import IMAGES, MAX_YAML_BYTES, Plan, make_plan, read_plan
+from telecine.core.plan.spans_csv import spans_of_csv
 
 if TYPE_CHECKING:
-    from telecine.core.propose import Proposal
+    from telecine.core.proposal.propose import Proposal
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from telecine.cli.show import bytes_text, console, print_json, short, show_findings
+from telecine.cli.tables import bytes_text, console, print_json, short, show_findings
+from telecine.conversion.pipeline import Options, find
 from telecine.core.errors import PlanError
-from telecine.core.facts import RecordingFacts, StreamSummary, across
 from telecine.core.findings import has_errors
-from telecine.core.propose import Proposal, propose
-from telecine.core.propose_text import command_line, plan_yaml
-from telecine.inspect import Inspection, inspect_many
-from telecine.pipeline import Options, find
-from telecine.run.choose import reading
-from telecine.sheet import contact_sheet
-from telecine.video.picture import write_png
+from telecine.core.proposal.propose import Proposal, propose
+from telecine.core.proposal.text import command_line, plan_yaml
+from telecine.core.recording_summary import RecordingFacts, StreamSummary, across
+from telecine.inspection.contact_sheet import contact_sheet
+from telecine.inspection.recordings import Inspection, inspect_many
+from telecine.run.worker_count import reading
+from telecine.video.png import write_png
 
 
 def run(

@@ -93,11 +93,11 @@ def inspect(
 
     For recordings it proposes a plan and prints the full command to convert them.
     """
-    from telecine.cli import look
+    from telecine.cli import dataset_summary
     from telecine.cli.inspect import run
 
-    if paths is not None and len(paths) == 1 and look.is_dataset(paths[0]) and plan is None:
-        _run(lambda: look.run(paths[0], png=png, json=json))
+    if paths is not None and len(paths) == 1 and dataset_summary.is_dataset(paths[0]) and plan is None:
+        _run(lambda: dataset_summary.run(paths[0], png=png, json=json))
     if png is not None:
         raise typer.BadParameter("--png draws one finished dataset; give its folder")
     where = _sources(paths, catalog_url, dataset_name)
@@ -177,7 +177,7 @@ def convert(
     """
     from telecine.cli.convert import run
     from telecine.cli.flags import PlanFlags
-    from telecine.pipeline import Options
+    from telecine.conversion.pipeline import Options
 
     *given, out = paths
     where = _sources(given, catalog_url, dataset_name)
@@ -277,7 +277,7 @@ def schema() -> None:
     """Print the JSON Schema of plan files."""
     import json
 
-    from telecine.core.plan import json_schema
+    from telecine.core.plan.model import json_schema
 
     typer.echo(json.dumps(json_schema(), indent=2))
 
@@ -320,7 +320,7 @@ def _sources(paths: list[str] | None, catalog_url: str | None, dataset_name: str
     if catalog_url is not None:
         if dataset_name is None and "/dataset/" not in catalog_url:
             raise typer.BadParameter("--catalog-url needs --dataset-name NAME")
-        from telecine.sources.catalog import dataset_url
+        from telecine.sources.rrd.catalog import dataset_url
 
         where.append(catalog_url if dataset_name is None else dataset_url(catalog_url, dataset_name))
     if not where:

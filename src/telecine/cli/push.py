@@ -5,13 +5,13 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from telecine.cli.show import bytes_text, console, print_json, show_findings
+from telecine.cli.tables import bytes_text, console, print_json, show_findings
 from telecine.compat.hub import files, push
 from telecine.core.errors import DatasetError
 from telecine.core.findings import has_errors
-from telecine.dataset.layout import CARD, VERSION
 from telecine.dataset.reader import Dataset
-from telecine.dataset.verify import verify
+from telecine.dataset.verify.verify import verify
+from telecine.lerobot_format.paths import CARD, VERSION
 
 LARGE_BYTES = 1 << 30
 """From here on a dataset is uploaded in several commits, so that an interrupted push leaves what it committed."""

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from telecine.cli.flags import size_of
-from telecine.cli.show import console, print_json
-from telecine.record.sim import Kind, Played, Render, record
+from telecine.cli.tables import console, print_json
+from telecine.recorder.sim.record import Kind, Played, Render, record
 
 
 def run(

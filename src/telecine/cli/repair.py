@@ -5,9 +5,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from telecine.cli.show import console, findings_dict, print_json, show_findings
+from telecine.cli.tables import console, findings_dict, print_json, show_findings
 from telecine.core.findings import has_errors
-from telecine.repair.repair import Repair, repair
+from telecine.recovery.repair import Repair, repair
 
 
 def run(dataset: Path, *, out: Path | None, task: str | None, without: list[str], json: bool) -> int:

@@ -5,11 +5,11 @@ from typing import Literal
 
 from rich.markup import escape
 
-from telecine.against import compare
-from telecine.cli.show import console, findings_dict, print_json, show_findings
+from telecine.cli.tables import console, findings_dict, print_json, show_findings
+from telecine.conversion.pipeline import Options
 from telecine.core.findings import has_errors
-from telecine.dataset.verify import verify
-from telecine.pipeline import Options
+from telecine.dataset.verify.verify import verify
+from telecine.inspection.compare import compare
 
 
 def run(

@@ -4,10 +4,10 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
+from telecine.conversion.pipeline import convert
+from telecine.conversion.report import Report
 from telecine.core.errors import PlanError, TelecineError
-from telecine.core.plan import IMAGES, Plan
-from telecine.pipeline import convert
-from telecine.report import Report
+from telecine.core.plan.model import IMAGES, Plan
 
 
 def converted(

@@ -6,7 +6,7 @@ from typing import Any, NotRequired, TypedDict
 
 from telecine.core.episode import Column
 from telecine.core.errors import PlanError
-from telecine.core.plan import IMAGES, Plan, make_plan
+from telecine.core.plan.model import IMAGES, Plan, make_plan
 
 DEFAULT_TASK = "task"
 """What rerun_export writes as task where there is no text."""

@@ -10,12 +10,12 @@ from telecine.compat.config import FeatureSpec, LeRobotConversionConfig, columns
 from telecine.compat.frames import parse_features
 from telecine.compat.lerobot_dataset import LeRobotDataset
 from telecine.compat.table import DataFrame, read, recording_of
+from telecine.conversion.report import EpisodeReport
+from telecine.core.bitstream.packets import index_packets
 from telecine.core.errors import PlanError
-from telecine.core.keyframes import FromKeyframe, from_first_keyframe
-from telecine.core.packets import index_packets
-from telecine.core.plan import IMAGES
+from telecine.core.plan.model import IMAGES
 from telecine.core.recording import Codec, MemoryStream
-from telecine.report import EpisodeReport
+from telecine.core.streams.from_keyframe import FromKeyframe, from_first_keyframe
 from telecine.video.decode import frames
 
 

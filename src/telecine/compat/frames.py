@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from telecine.core.episode import Column
 from telecine.core.errors import DatasetError, PlanError
-from telecine.core.plan import IMAGES, Plan, make_plan
+from telecine.core.grid import Grid
+from telecine.core.plan.model import IMAGES, Plan, make_plan
 from telecine.core.recording import MemoryStream, Picture, Recording, Ref, Schema
-from telecine.core.time import Grid
 
 CLOCK = "frame_time"
 OWN = ("timestamp", "frame_index", "episode_index", "index", "task_index")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from telecine.core.errors import DatasetError
-from telecine.dataset.layout import VERSION
+from telecine.lerobot_format.paths import VERSION
 
 PART_FILES = 100
 """Files in one commit of a large folder: what the Hub's guide for large repositories recommends."""

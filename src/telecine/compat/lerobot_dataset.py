@@ -14,20 +14,20 @@ from typing import Any, Self
 
 import numpy as np
 
-from telecine.cameras import code, prepare
 from telecine.compat.frames import FrameBuffer, frames_plan, parse_features
 from telecine.compat.hub import push
+from telecine.conversion.cameras import code, prepare
+from telecine.conversion.report import EpisodeReport
 from telecine.core.episode import Column, Episode
 from telecine.core.errors import DatasetError
-from telecine.core.plan import Plan
+from telecine.core.plan.model import Plan
 from telecine.core.recording import MemoryStream, Picture, Recording, Schema
 from telecine.dataset.reader import Dataset
-from telecine.dataset.stage import workspace
+from telecine.dataset.staging import workspace
 from telecine.dataset.writer import DatasetWriter
-from telecine.report import EpisodeReport
 from telecine.video.colour import to_rgb
 from telecine.video.decode import frames
-from telecine.video.read import decode_at
+from telecine.video.mp4_reader import decode_at
 
 _LOG = logging.getLogger("telecine.compat")
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from telecine import sources
 from telecine.compat.command import converted
 from telecine.compat.config import DEFAULT_TASK
 from telecine.core.errors import PlanError, TelecineError
-from telecine.core.plan import IMAGES, Plan, make_plan
+from telecine.core.plan.model import IMAGES, Plan, make_plan
+from telecine.sources import registry
 
 DEFAULT_INDEX = "real_time"
 _CLOCKS = {
@@ -67,9 +67,9 @@ class _Known:
 
 def _known(folder: Path, *, codecs: bool) -> _Known:
     """Of the first recording that can be opened. Raises: SourceError without any recording."""
-    for ref in sources.find([folder]).refs:
+    for ref in registry.find([folder]).refs:
         try:
-            with sources.open(ref) as recording:
+            with registry.open(ref) as recording:
                 streams = recording.streams
                 videos = {n: str(s.schema.encoding) for n, s in streams.items() if codecs and s.kind == "video"}
                 clocks = frozenset(clock for s in streams.values() for clock in s.clocks)

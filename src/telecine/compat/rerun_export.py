@@ -16,7 +16,7 @@ from telecine.compat.config import DEFAULT_TASK, FeatureSpec, LeRobotConversionC
 from telecine.compat.conversion import convert_dataframe_to_episode, infer_features
 from telecine.compat.lerobot_dataset import LeRobotDataset
 from telecine.core.errors import PlanError
-from telecine.core.plan import IMAGES, Plan, make_plan
+from telecine.core.plan.model import IMAGES, Plan, make_plan
 
 __all__ = [
     "FeatureSpec",

@@ -14,12 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from telecine.compat.config import LeRobotConversionConfig, VideoSpec, columns_of, sample_column
+from telecine.core.bitstream.packets import index_packets
 from telecine.core.errors import PlanError, SourceError
-from telecine.core.packets import index_packets
-from telecine.core.plan import suggest
+from telecine.core.grid import Times
+from telecine.core.plan.model import suggest
 from telecine.core.recording import Buffer, ClockKind, Codec, MemoryStream, Recording, Ref, Schema
-from telecine.core.time import Times
-from telecine.sources.rrd_columns import Leaf, blobs, leaves, numbers, texts
+from telecine.sources.rrd.columns import Leaf, blobs, leaves, numbers, texts
 
 SEGMENT = "rerun_segment_id"
 _FOURCC: dict[int, Codec] = {0x61766331: "h264", 0x68657631: "hevc", 0x61763031: "av1"}

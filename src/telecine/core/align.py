@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from telecine.core.time import SECOND, Rows, Times
+from telecine.core.grid import SECOND, Rows, Times
 
 MISSING = -1
 How = Literal["hold", "nearest", "linear", "slerp"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from telecine.core.time import SECOND, Times
+from telecine.core.grid import SECOND, Times
 
 SAME_NS = SECOND
 """Topics whose distances from the recorder's clock lie within this of each other share a clock."""

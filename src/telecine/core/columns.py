@@ -9,11 +9,11 @@ import pyarrow as pa
 
 from telecine.core.align import Weights, linear, slerp
 from telecine.core.arrow import numbers
-from telecine.core.bind import Bound
 from telecine.core.episode import Column
 from telecine.core.errors import AlignError, PlanError
+from telecine.core.grid import Times
+from telecine.core.plan.bind import Bound
 from telecine.core.recording import Array
-from telecine.core.time import Times
 
 _KEPT = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool")
 

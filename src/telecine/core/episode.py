@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from telecine.core.findings import Finding
+from telecine.core.grid import Grid
 from telecine.core.recording import Ref
-from telecine.core.time import Grid
 from telecine.core.video import Clip
 
 

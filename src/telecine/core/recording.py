@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol, Self, TypeAlias, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from telecine.core.time import Rows, Times
+from telecine.core.grid import Rows, Times
 
 Kind = Literal["vector", "text", "image", "video"]
 ClockKind = Literal["timestamp", "duration", "sequence"]

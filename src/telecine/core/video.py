@@ -6,8 +6,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from telecine.core.grid import Rows
 from telecine.core.recording import Codec
-from telecine.core.time import Rows
 
 Flags = npt.NDArray[np.bool_]
 

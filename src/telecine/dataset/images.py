@@ -9,7 +9,7 @@ import pyarrow as pa
 from telecine.core.arrow import array
 from telecine.core.errors import VideoError
 from telecine.core.video import Clip
-from telecine.dataset.schema import IMAGE
+from telecine.lerobot_format.schema import IMAGE
 from telecine.video.clip import read_clip
 
 ROW_GROUP_BYTES = 32 << 20

@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 
 from telecine.core.episode import Column
 from telecine.core.errors import DatasetError
-from telecine.dataset import layout
-from telecine.dataset.layout import Place
 from telecine.dataset.values import plain
+from telecine.lerobot_format import paths
+from telecine.lerobot_format.paths import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Dataset:
             self.features = tuple(_column(key, entry) for key, entry in info["features"].items())
             self.frames = int(info["total_frames"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DatasetError(f"{self.root / layout.INFO}: not the info.json of a dataset ({error!r})") from error
+            raise DatasetError(f"{self.root / paths.INFO}: not the info.json of a dataset ({error!r})") from error
         self.cameras = tuple(column.key for column in self.features if column.dtype in ("video", "image"))
         self._videos = tuple(column.key for column in self.features if column.dtype == "video")
 
@@ -69,7 +69,7 @@ class Dataset:
     @cached_property
     def tasks(self) -> tuple[str, ...]:
         """The task texts; position is task_index."""
-        table = self._table(layout.TASKS, ["task_index", "task"]).sort_by("task_index")
+        table = self._table(paths.TASKS, ["task_index", "task"]).sort_by("task_index")
         return tuple(table.column("task").to_pylist())
 
     @cached_property
@@ -89,9 +89,9 @@ class Dataset:
     @cached_property
     def provenance(self) -> tuple[dict[str, Any], ...]:
         """Where each episode came from, empty when the dataset does not say."""
-        if not (self.root / layout.PROVENANCE).is_file():
+        if not (self.root / paths.PROVENANCE).is_file():
             return ()
-        return tuple(self._table(layout.PROVENANCE, None).to_pylist())
+        return tuple(self._table(paths.PROVENANCE, None).to_pylist())
 
     def rows(self, episode: int, columns: list[str] | None = None) -> pa.Table:
         """The rows of one episode, all columns or those named; videos are no columns.
@@ -102,7 +102,7 @@ class Dataset:
         import pyarrow.compute as pc  # a tenth of a second, which commands that read no rows need not wait
 
         facts = self._episode(episode)
-        path = layout.data_path(facts.data)
+        path = paths.data_path(facts.data)
         wanted = None if columns is None else list(dict.fromkeys([*columns, "episode_index"]))
         try:
             with pq.ParquetFile(self._existing(path)) as file:
@@ -125,7 +125,7 @@ class Dataset:
         if not 0 <= row < facts.length:
             raise DatasetError(f"{self.root}: episode {episode} has {facts.length} rows, no row {row}")
         span = facts.videos[key]
-        return self._existing(layout.video_path(key, span.place)), round(span.from_s * self.fps) + row
+        return self._existing(paths.video_path(key, span.place)), round(span.from_s * self.fps) + row
 
     def json(self, path: str) -> dict[str, Any]:
         """One of its JSON files. Raises: DatasetError."""
@@ -171,17 +171,17 @@ class Dataset:
 
 def read_info(root: Path) -> dict[str, Any]:
     """info.json. Raises: DatasetError: it is missing, damaged or of another version."""
-    path = root / layout.INFO
+    path = root / paths.INFO
     try:
         info = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise DatasetError(f"{root}: not a LeRobot dataset ({layout.INFO} is missing)") from error
+        raise DatasetError(f"{root}: not a LeRobot dataset ({paths.INFO} is missing)") from error
     except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"{path}: cannot be read: {error}") from error
     version = info.get("codebase_version") if isinstance(info, dict) else None
-    if version != layout.VERSION:
+    if version != paths.VERSION:
         first = f"telecine convert {root} NEW" if version in ("v2.0", "v2.1") else "convert it with LeRobot"
-        raise DatasetError(f"{path}: version {version!r}, expected {layout.VERSION!r}; first {first}")
+        raise DatasetError(f"{path}: version {version!r}, expected {paths.VERSION!r}; first {first}")
     return dict(info)
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from telecine.core import arrow
 from telecine.core.episode import Column
-from telecine.dataset.schema import LEAVES, arrow_type
+from telecine.lerobot_format.schema import LEAVES, arrow_type
 
 Values = npt.NDArray[Any]
 

@@ -19,17 +19,17 @@ import pyarrow.parquet as pq
 from telecine.core.episode import Episode
 from telecine.core.errors import DatasetError
 from telecine.core.stats import Stats
-from telecine.dataset import layout, schema
 from telecine.dataset.card import card
-from telecine.dataset.check import check_episode
-from telecine.dataset.files import WRITE_ERRORS, OpenFiles, provenance, tables
-from telecine.dataset.layout import Limits, Place
-from telecine.dataset.published import Published, features_of, read_published, state_of
+from telecine.dataset.episode_check import check_episode
+from telecine.dataset.existing import Published, features_of, read_published, state_of
+from telecine.dataset.open_files import WRITE_ERRORS, OpenFiles, provenance, tables
 from telecine.dataset.reader import Dataset, read_info
-from telecine.dataset.schema import Features
-from telecine.dataset.stage import Stage
-from telecine.dataset.totals import Totals
+from telecine.dataset.running_stats import Totals
+from telecine.dataset.staging import Stage
 from telecine.dataset.values import Values
+from telecine.lerobot_format import paths, schema
+from telecine.lerobot_format.paths import Limits, Place
+from telecine.lerobot_format.schema import Features
 
 
 class DatasetWriter:
@@ -172,9 +172,9 @@ class DatasetWriter:
         self._state = "writing"
         try:
             if plan_yaml is not None:
-                (self._stage.folder / layout.PLAN).write_text(plan_yaml, encoding="utf-8")
+                (self._stage.folder / paths.PLAN).write_text(plan_yaml, encoding="utf-8")
             if report:
-                with (self._stage.folder / layout.REPORT).open("w", encoding="utf-8") as sink:
+                with (self._stage.folder / paths.REPORT).open("w", encoding="utf-8") as sink:
                     sink.writelines(report)
             self._finish(self._files, plan_yaml)
             self._stage.publish()
@@ -266,13 +266,13 @@ class DatasetWriter:
             info = schema.info(features, counts, fps=self.fps, robot_type=self._robot_type, limits=self._limits)
         else:
             info, rows = published.described(features, counts), [*published.data_files(), *rows]
-        _write_json(folder / layout.STATS, self._totals.stats(features, rows))
-        (folder / layout.PICTURES).write_text(json.dumps(self._totals.histograms()), encoding="utf-8")
-        with (folder / layout.TASKS).open("wb") as sink:
+        _write_json(folder / paths.STATS, self._totals.stats(features, rows))
+        (folder / paths.PICTURES).write_text(json.dumps(self._totals.histograms()), encoding="utf-8")
+        with (folder / paths.TASKS).open("wb") as sink:
             pq.write_table(schema.tasks_table(tasks), sink)
         if published is None or published.has_our_card():
-            (folder / layout.CARD).write_text(card(info, tasks, plan_yaml), encoding="utf-8")
-        _write_json(folder / layout.INFO, info)
+            (folder / paths.CARD).write_text(card(info, tasks, plan_yaml), encoding="utf-8")
+        _write_json(folder / paths.INFO, info)
         if published is not None:
             published.link_into(folder, plan_yaml)
 

@@ -22,11 +22,11 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from telecine.core.errors import TelecineError
-from telecine.run import Lost, Tell
+from telecine.run.executor import Lost, Tell
 from telecine.run.fork import Forked
-from telecine.run.frames import receive, send
+from telecine.run.ipc import receive, send
 from telecine.run.memory import resident_bytes
-from telecine.run.work import Work
+from telecine.run.task_queue import Work
 
 A = TypeVar("A")
 B = TypeVar("B")

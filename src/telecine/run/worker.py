@@ -12,7 +12,7 @@ import threading
 from queue import SimpleQueue
 from typing import IO, Any
 
-from telecine.run.frames import receive, send
+from telecine.run.ipc import receive, send
 
 
 def main() -> None:

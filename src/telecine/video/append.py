@@ -11,8 +11,8 @@ from pathlib import Path
 
 import av
 
+from telecine.core.bitstream.packets import NAMES
 from telecine.core.errors import VideoError
-from telecine.core.packets import NAMES
 from telecine.core.recording import Buffer, Codec
 from telecine.core.video import Clip, PictureFormat
 from telecine.video.clip import read_clip

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import av
 import numpy as np
 
+from telecine.core.bitstream.packets import index_packets
 from telecine.core.errors import VideoError
-from telecine.core.packets import index_packets
 from telecine.core.video import Clip, PacketIndex, Wish
 from telecine.video.clip import ClipWriter
 from telecine.video.demux import packets, track
 from telecine.video.encode import encode
-from telecine.video.read import decode_at
+from telecine.video.mp4_reader import decode_at
 
 
 @dataclass(frozen=True, slots=True)

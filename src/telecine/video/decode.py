@@ -13,10 +13,10 @@ import av
 import numpy as np
 from av.sidedata.sidedata import Type as SideDataType
 
+from telecine.core.bitstream.packets import is_self_contained
 from telecine.core.errors import VideoError
-from telecine.core.packets import is_self_contained
+from telecine.core.grid import Rows
 from telecine.core.recording import Buffer, Codec, ImageStream, Picture, PixelFormat, VideoStream
-from telecine.core.time import Rows
 from telecine.core.video import PacketIndex
 from telecine.video.colour import LIMITED, UNTAGGED, copy_plane, to_rgb, to_rgb24
 

@@ -12,10 +12,10 @@ import av
 import numpy as np
 from av.bitstream import BitStreamFilterContext
 
+from telecine.core.bitstream.packets import is_self_contained
 from telecine.core.errors import VideoError
-from telecine.core.packets import is_self_contained
+from telecine.core.grid import Rows
 from telecine.core.recording import Codec
-from telecine.core.time import Rows
 from telecine.core.video import Flags
 
 _Input: TypeAlias = av.container.InputContainer

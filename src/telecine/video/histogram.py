@@ -7,7 +7,7 @@ without loss, and cost a tenth of keeping the pixels.
 import numpy as np
 import numpy.typing as npt
 
-from telecine.core.time import Rows
+from telecine.core.grid import Rows
 
 _SMALL = 100
 _MOST = 10_000

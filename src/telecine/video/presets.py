@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 
 from telecine.core.depth import ENCODER, PIX_FMT
 from telecine.core.errors import PlanError
-from telecine.core.plan import Video
+from telecine.core.plan.model import Video
 from telecine.core.recording import Codec
 from telecine.core.video import Wish
 from telecine.video.encoder import Setup

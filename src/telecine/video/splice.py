@@ -10,18 +10,18 @@ from itertools import chain
 import av
 import numpy as np
 
+from telecine.core.bitstream.packets import is_self_contained, with_parameter_sets, with_unit
+from telecine.core.bitstream.pskip import Repeater, unused_number
+from telecine.core.copying.splice import Copied, Encoded, Repeated, Splice, shown, stored
 from telecine.core.errors import VideoError
-from telecine.core.packets import is_self_contained, with_parameter_sets, with_unit
-from telecine.core.pskip import Repeater, unused_number
+from telecine.core.grid import Rows
 from telecine.core.recording import Buffer, Codec, VideoStream
-from telecine.core.splice import Copied, Encoded, Repeated, Splice, shown, stored
-from telecine.core.time import Rows
 from telecine.core.video import Clip, PacketIndex
-from telecine.video.again import encode_again
 from telecine.video.clip import ClipWriter
 from telecine.video.decode import Span, decoded, spans, video_decoder
 from telecine.video.encoder import colour_of
-from telecine.video.sample import Sampler, sampled_pictures
+from telecine.video.reencode import encode_again
+from telecine.video.sample_frames import Sampler, sampled_pictures
 
 LONGEST_GOP = 30
 """Keyframes of pictures encoded again are no further apart."""

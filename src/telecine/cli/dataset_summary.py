@@ -1,0 +1,65 @@
+"""`telecine inspect DATASET`: one page about a finished dataset."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from telecine.cli.tables import console, print_json, show_findings
+from telecine.core.findings import has_errors
+from telecine.inspection.dataset_summary import Page, look
+from telecine.inspection.plots import write_pngs
+from telecine.lerobot_format.paths import INFO
+
+MOST_SHOWN = 40
+
+
+def is_dataset(path: str) -> bool:
+    """True for the folder of a LeRobot dataset, whatever its version."""
+    return (Path(path) / INFO).is_file()
+
+
+def run(root: str, *, png: Path | None, json: bool) -> int:
+    """Exit code: 0 without errors, else 1."""
+    page = look(root)
+    if json:
+        print_json(page.to_dict())
+    else:
+        _show(console(), page)
+    if png is not None:
+        for path in write_pngs(root, png):
+            if not json:
+                console().print(f"wrote {escape(str(path))}", soft_wrap=True)
+    return 1 if has_errors(page.findings) else 0
+
+
+def _show(out: Console, page: Page) -> None:
+    facts = Table(show_header=False, box=None, pad_edge=False)
+    rows = [
+        ("Dataset", page.root),
+        ("LeRobot", page.version),
+        ("Robot", page.robot_type or "not given"),
+        ("Episodes", str(len(page.episodes))),
+        ("Frames", f"{page.frames} ({page.frames / page.fps:.1f} s at {page.fps} fps)"),
+    ]
+    for column in page.columns:
+        if column.dtype not in ("video", "image"):
+            names = f": {', '.join(column.names)}" if column.names else ""
+            rows.append((column.key, f"{column.dtype} {list(column.shape)}{names}"))
+    rows += [(c.key, f"{c.codec} {c.width}x{c.height}, {c.fps:g} fps") for c in page.cameras]
+    rows += [(f"Task {index}", task) for index, task in enumerate(page.tasks[:MOST_SHOWN])]
+    for name, value in rows:
+        facts.add_row(escape(name), escape(value))
+    out.print(facts)
+    table = Table("episode", "rows", "seconds", "task", "noticed", box=None, pad_edge=False)
+    for e in page.episodes[:MOST_SHOWN]:
+        noticed = ", ".join(code.removeprefix("look-") for code in e.verdicts) or "-"
+        table.add_row(str(e.index), str(e.length), f"{e.seconds:.1f}", escape("; ".join(e.tasks)), noticed)
+    out.print(table)
+    if len(page.episodes) > MOST_SHOWN:
+        out.print(f"[dim]... and {len(page.episodes) - MOST_SHOWN} more episodes; --json has all[/dim]")
+    show_findings(out, page.findings)
+    verdict = "[bold red]needs repair[/bold red]" if has_errors(page.findings) else "[bold]nothing broken[/bold]"
+    worth = sum(f.severity != "info" for f in page.findings)
+    out.print(f"{verdict}; {worth} thing(s) to look at" if worth else f"{verdict}, nothing to look at")

@@ -1,0 +1,160 @@
+"""Values into tables for people, with rich; and into one JSON object for machines."""
+
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from telecine.conversion.report import EpisodeReport, Rejected, Report
+from telecine.core.episode import Use
+from telecine.core.findings import Finding
+
+if TYPE_CHECKING:
+    from telecine.conversion.dry_run import Forecast
+
+TOLD = ("align-idle", "clock-offset")
+"""Information about single episodes that is shown all the same: what was left out, and whose clock was moved."""
+STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
+
+
+FILE_WIDTH = 200
+"""Columns of text that does not go to a terminal, so that nothing is cut in a log."""
+
+
+def console() -> Console:
+    """Where text for people goes."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
+
+
+def short(label: str) -> str:
+    """A recording's label without its folder."""
+    return label.replace("\\", "/").rpartition("/")[2]
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """One JSON object on standard output."""
+    sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+
+
+def bytes_text(size: float) -> str:
+    """12.3 MB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    raise AssertionError(unit)
+
+
+def _is_told(finding: Finding) -> bool:
+    return finding.severity != "info" or finding.code in TOLD
+
+
+def show_findings(out: Console, findings: Iterable[Finding], *, most: int = 30) -> None:
+    """A line a finding, errors first; equal messages of several places once, with their number."""
+    groups: dict[tuple[str, str, str, str], list[str]] = {}
+    order = {"error": 0, "warning": 1, "info": 2}
+    for f in sorted(findings, key=lambda f: order[f.severity]):
+        groups.setdefault((f.severity, f.code, f.message, f.fix), []).append(f.where)
+    for (severity, code, message, fix), places in list(groups.items())[:most]:
+        where = places[0] + (f" and {len(places) - 1} more" if len(places) > 1 else "")
+        tail = f" [dim]-> {escape(fix)}[/dim]" if fix else ""
+        style = STYLES[severity]
+        out.print(f"  [{style}]{severity}[/{style}] {code} {escape(where)}: {escape(message)}{tail}")
+    if len(groups) > most:
+        out.print(f"  [dim]... and {len(groups) - most} more; --json has all[/dim]")
+
+
+def show_report(out: Console, report: Report) -> None:
+    """The table at the end of a conversion."""
+    if report.episodes:
+        table = Table("episode", "recording", "rows", "seconds", "cameras", "oldest sample", box=None, pad_edge=False)
+        for e in report.episodes[:40]:
+            oldest = max((u.age_max_ns for u in e.uses), default=0) / 1e6
+            cameras = ", ".join(_clip_text(e, i) for i in range(len(e.clips))) or "-"
+            seconds = f"{e.rows / report.fps:.1f}"
+            table.add_row(str(e.index), escape(short(e.recording)), str(e.rows), seconds, cameras, f"{oldest:.1f} ms")
+        out.print(table)
+        if len(report.episodes) > 40:
+            out.print(f"[dim]... and {len(report.episodes) - 40} more episodes[/dim]")
+        show_uses(out, report.episodes)
+    show_findings(out, [f for e in report.episodes for f in e.findings if _is_told(f)] + list(report.findings))
+    show_rejected(out, report.rejected)
+    if report.rejected:
+        out.print(f"[bold red]{len(report.rejected)} rejected[/bold red], as listed above")
+    if report.episodes:
+        size = sum(c.size_bytes for e in report.episodes for c in e.clips)
+        out.print(
+            f"[bold]{len(report.episodes)} episodes, {report.rows} rows, {bytes_text(size)} of video in "
+            f"{report.seconds:.1f} s[/bold] -> {escape(report.root)}"
+        )
+
+
+def _clip_text(episode: EpisodeReport, number: int) -> str:
+    clip = episode.clips[number]
+    name = clip.key.rpartition(".")[2]
+    again = f", {clip.pictures.encoded} encoded again" if clip.copied and clip.pictures.encoded else ""
+    return f"{name} {'copied' if clip.copied else 'encoded'} ({clip.codec}{again})"
+
+
+def show_uses(out: Console, episodes: Iterable[EpisodeReport]) -> None:
+    """The age of the samples that rows got, per stream, the worst of all episodes."""
+    streams: dict[tuple[str, str], list[Use]] = {}
+    for e in episodes:
+        for use in e.uses:
+            streams.setdefault((use.key, use.stream), []).append(use)
+    if not streams:
+        return
+    table = Table(
+        "feature", "stream", "rate", "age median", "p99", "max", "gaps", "same stamp", "not shown", "repeated",
+        box=None, pad_edge=False,
+    )  # fmt: skip
+    for (key, name), uses in streams.items():
+        ages = [max(getattr(u, f"age_{part}_ns") for u in uses) / 1e6 for part in ("median", "p99", "max")]
+        counts = [sum(getattr(u, part) for u in uses) for part in ("gaps", "duplicates", "dropped", "repeated")]
+        rate = sum(u.rate_hz for u in uses) / len(uses)
+        table.add_row(
+            escape(key.removeprefix("observation.")),
+            escape(name.partition(":")[0]),
+            f"{rate:.2f} Hz",
+            *(f"{a:.1f} ms" for a in ages),
+            *(str(c) for c in counts),
+        )
+    out.print(table)
+
+
+def show_rejected(out: Console, rejected: Iterable[Rejected]) -> None:
+    """Every rejected recording with its reason."""
+    for item in rejected:
+        out.print(f"[bold red]rejected[/bold red] {escape(item.recording)}: {escape(item.reason.message)}")
+        if item.reason.fix:
+            out.print(f"  [dim]-> {escape(item.reason.fix)}[/dim]")
+
+
+def show_forecast(out: Console, made: "Forecast") -> None:
+    """The dry run: the plan, the decision per camera with its reason, sizes and times."""
+    out.print("[bold]plan[/bold]")
+    out.print(escape(made.plan.to_yaml()))
+    table = Table("recording", "rows", "camera", "decision", "why", "about", box=None, pad_edge=False)
+    for r in made.recordings:
+        table.add_row(escape(short(r.recording)), str(r.rows), "", "", "", bytes_text(r.size_bytes))
+        for c in r.cameras:
+            table.add_row("", "", escape(c.key.rpartition(".")[2]), c.action, escape(c.why), bytes_text(c.size_bytes))
+    out.print(table)
+    findings = [f for r in made.recordings for f in r.findings if not f.code.startswith(("video-copied", "video-enc"))]
+    show_findings(out, [*made.findings, *findings])
+    show_rejected(out, made.rejected)
+    total = made.to_dict()
+    out.print(
+        f"[bold]about {bytes_text(total['size_bytes'])} in about {total['seconds']:.0f} s on one core[/bold]; "
+        "nothing was written"
+    )
+
+
+def findings_dict(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """Plain values for JSON."""
+    return [asdict(f) for f in findings]

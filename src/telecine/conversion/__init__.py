@@ -1,0 +1,1 @@
+"""Recordings into a dataset: found, opened, resampled, coded, written. Read `pipeline.py` first."""

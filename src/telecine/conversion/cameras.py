@@ -1,0 +1,212 @@
+"""The cameras of one recording: the decision per camera, and the clips made of it.
+
+`prepare` reads and decides, `code` writes; a dry run does only the first.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from telecine.conversion.video_index import Indexes, damage_text, index_videos
+from telecine.core.copying.damage import damage_shown, pictures_of
+from telecine.core.copying.decide import decide
+from telecine.core.copying.match import windows
+from telecine.core.copying.splice import Copied, Splice
+from telecine.core.copying.steady_rows import steady_rows
+from telecine.core.episode import Episode
+from telecine.core.errors import VideoError
+from telecine.core.findings import Finding, Severity
+from telecine.core.grid import SECOND, Rows, Times
+from telecine.core.plan.bind import Bound
+from telecine.core.plan.model import IMAGES, Feature, Plan
+from telecine.core.recording import Recording, Stream
+from telecine.core.resample.resample import Pick, Placed, place
+from telecine.core.streams.orientation import told
+from telecine.core.video import LONG_GOP, TAGGED, Clip, Encode, PacketIndex, Wish
+from telecine.video.decode import frames
+from telecine.video.encode import encode
+from telecine.video.presets import depth_wish
+from telecine.video.presets import wish as preset_wish
+from telecine.video.splice import splice
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Camera:
+    """What will be done for one camera of an episode."""
+
+    pick: Pick
+    rows: Rows
+    """(count,) int64: the picture of each row, by its position in display order."""
+    wish: Wish
+    index: PacketIndex | None
+    decision: Splice | Encode
+
+    @property
+    def copied_bytes(self) -> int:
+        """Bytes that are copied; 0 when encoding."""
+        if self.index is None or isinstance(self.decision, Encode):
+            return 0
+        taken = [r for r in self.decision.runs if isinstance(r, Copied)]
+        return sum(int(self.index.sizes[r.first : r.stop].sum()) for r in taken)
+
+    @property
+    def encoded(self) -> int:
+        """Pictures that are encoded, for the first time or again."""
+        return self.decision.encoded if isinstance(self.decision, Splice) else int(self.rows.size)
+
+    @property
+    def why(self) -> str:
+        """The reason for the decision, or what was not copied plainly."""
+        if isinstance(self.decision, Encode):
+            return self.decision.why
+        made = self.decision
+        left_out = int(np.sum(np.maximum(np.diff(self.rows) - 1, 0)))
+        parts = [
+            f"{count} {what}"
+            for count, what in (
+                (left_out, "left out"),
+                (made.repeated, "shown again by skipped pictures"),
+                (made.encoded, "encoded again between keyframes"),
+                (made.preroll, "before the first row kept unused"),
+                (made.unused, "after the last row kept unused"),
+            )
+            if count
+        ]
+        return "; ".join(parts) or "exact"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Prepared:
+    """An episode with every decision made and nothing written."""
+
+    placed: Placed
+    cameras: tuple[Camera, ...]
+    findings: tuple[Finding, ...]
+
+
+def prepare(recording: Recording, plan: Plan) -> Prepared:
+    """Index the planned video streams, place the recording, decide copy or encode for each camera.
+
+    Raises: TelecineError of any kind that makes this recording unusable.
+    """
+    indexed, indexes, findings = index_videos(recording, plan)
+    placed = place(indexed, plan, partial(_steady, plan, indexes))
+    cameras = []
+    for pick in placed.picks:
+        stream = pick.source.stream
+        index = indexes.get((stream.name, pick.source.clock))
+        wish = wish_of(plan, pick.feature, stream)
+        rows = pick.rows
+        decision: Splice | Encode
+        if index is None:
+            decision = Encode(_single(pick))
+        else:
+            assert stream.kind == "video"
+            rows = pictures_of(stream, pick.rows)
+            _check_damage(pick, rows, index, recording.ref.label)
+            decision = decide(rows, index, wish)
+        cameras.append(Camera(pick, rows, wish, index, decision))
+        findings.append(_decision_finding(cameras[-1], recording.ref.label))
+        findings += _format_findings(cameras[-1], recording.ref.label)
+    return Prepared(placed, tuple(cameras), tuple(findings))
+
+
+def _single(pick: Pick) -> str:
+    """Why a camera without packets is encoded, and what is done to its pictures."""
+    done = told(pick.source.stream.schema)
+    return "the source is single pictures" + (f", {done}" if done else "")
+
+
+def _steady(plan: Plan, indexes: Indexes, bound: Bound, ticks: Times, rows: Rows, limit_ns: int | None) -> Rows:
+    """The rows with fewer pictures repeated or left out, where that lets the camera be copied."""
+    source, feature = bound.sources[0], bound.feature
+    index = indexes.get((source.stream.name, source.clock))
+    if index is None:
+        return rows
+    assert source.stream.kind == "video"
+    times, tick, slack = source.times(), SECOND // plan.fps, plan.video_of(feature).slack
+    causal = feature.how == "hold"
+    reach = (tick if causal else tick // 2) + (tick // 2 if slack == "auto" else slack)
+    last = np.flatnonzero(np.append(np.diff(times) > 0, True))  # of several pictures with one stamp
+    allowed = windows(times[last], ticks, reach if limit_ns is None else min(reach, limit_ns), causal=causal)
+    wish = wish_of(plan, feature, source.stream)
+    chosen: Rows = last[steady_rows(allowed, pictures_of(source.stream, last), index, wish)]
+    return chosen
+
+
+def _check_damage(pick: Pick, rows: Rows, index: PacketIndex, where: str) -> None:
+    """VideoError when damage spoils a picture of the episode. Policies other than `reject` left those out before."""
+    found = damage_shown(index, rows)
+    stream = pick.source.stream
+    assert stream.kind == "video"
+    if found is not None:
+        text = damage_text(stream, pick.source.clock, index, found)
+        raise VideoError(
+            f"{where} {stream.name}: {text}; the pictures from there to the next keyframe would be wrong; set video "
+            "damage: cut or damage: encode to use the others"
+        )
+
+
+def code(prepared: Prepared, plan: Plan, scratch: Path, coded: Callable[[], None]) -> Episode:
+    """The episode with its clips written below `scratch`; calls `coded` after each camera.
+
+    Raises: VideoError for pictures that cannot be decoded or stored.
+    """
+    clips = []
+    for number, camera in enumerate(prepared.cameras):
+        clips.append(_clip(camera, plan.fps, str(scratch / f"camera-{number:03d}.clip")))
+        coded()
+    return prepared.placed.with_clips(tuple(clips), prepared.findings)
+
+
+def wish_of(plan: Plan, feature: Feature, stream: Stream) -> Wish:
+    """The plan's video wish for a camera, with the preset's choices filled in. Raises: PlanError."""
+    video = plan.video_of(feature)
+    if stream.kind == "image" and stream.schema.unit in ("mm", "m"):
+        return depth_wish(video)
+    return preset_wish(video.preset, video.codec, video.crf, video.gop, size=video.size, copy=video.copy_policy)
+
+
+def _decision_finding(camera: Camera, where: str) -> Finding:
+    place_ = f"{where} {camera.pick.feature.key.removeprefix(IMAGES)}"
+    if isinstance(camera.decision, Encode):
+        return Finding("video-encoded", "info", place_, camera.why)
+    text = f"{camera.decision.copied} pictures copied" + ("" if camera.why == "exact" else f"; {camera.why}")
+    if camera.decision.preroll:
+        text += ", which LeRobot's streaming reader shows"
+    return Finding("video-copied", "info", place_, text)
+
+
+def _format_findings(camera: Camera, where: str) -> list[Finding]:
+    """What a reader pays for a copied stream."""
+    if camera.index is None or isinstance(camera.decision, Encode):
+        return []
+    place_ = f"{where} {camera.pick.feature.key.removeprefix(IMAGES)}"
+    found = []
+    gop = camera.index.longest_gop
+    if gop > LONG_GOP:
+        severity: Severity = "warning" if gop > 2 * LONG_GOP else "info"
+        text = f"a keyframe every {gop} pictures: one random read decodes about {gop // 2 + 1} of them"
+        found.append(
+            Finding("video-long-gop", severity, place_, text, "set video copy: never to encode for fast reads")
+        )
+    if camera.index.formats[0].matrix in TAGGED:
+        text = f"tagged {camera.index.formats[0].matrix}, which LeRobot's pyav decoder ignores (torchcodec does not)"
+        found.append(Finding("video-colour", "warning", place_, text, "set video copy: never to store BT.601"))
+    return found
+
+
+def _clip(camera: Camera, fps: int, path: str) -> Clip:
+    decision, stream = camera.decision, camera.pick.source.stream
+    clock, key = camera.pick.source.clock, camera.pick.feature.key
+    assert stream.kind in ("image", "video")
+    if isinstance(decision, Encode):
+        pictures = frames(stream, camera.rows, clock, index=camera.index)
+        return encode(pictures, camera.wish, fps, count=int(camera.rows.size), key=key, path=path, why=camera.why)
+    assert stream.kind == "video"
+    assert camera.index is not None
+    clip = splice(stream, clock, camera.index, decision, camera.rows, fps, key=key, path=path, why=camera.why)
+    return replace(clip, encoded=decision.encoded, repeats=decision.repeated)

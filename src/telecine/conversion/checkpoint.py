@@ -1,0 +1,180 @@
+"""Finished episodes on disk, between the worker that made them and the commit: what an interrupted run leaves.
+
+    SCRATCH/<plan and versions>/<recording>/rows.arrow, camera-000.clip ..., episode.json
+    SCRATCH/new-*/                           episodes that are not finished
+    SCRATCH/reading                          what the main process reads right now, if it reads anything itself
+
+A folder gets its name, the digest of everything its content depends on, by one rename when all of it is there. So
+one that has its name is whole, unless the machine went down: only episodes that were synced, or made since the last
+start of the machine, are taken.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+import pyarrow as pa
+
+from telecine._version import __version__
+from telecine.core.episode import Episode
+from telecine.core.errors import VideoError
+from telecine.core.plan.model import Plan
+from telecine.core.recording import Ref
+from telecine.core.serialize import from_plain, to_plain
+
+_HEADER = "episode.json"
+_ROWS = "rows.arrow"
+READING = "reading"
+_NEW = "new-"
+_APART = {"ref", "rows"}
+"""What the header does not hold: a reference may have a token, and rows have a file."""
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+
+def shelf(scratch: Path, plan: Plan) -> Path:
+    """The folder in `scratch` for episodes of this plan, made by these versions of telecine and its libraries."""
+    return scratch / _digest(plan.digest(), *_versions())
+
+
+def place_of(ref: Ref, content: str, shelf: Path) -> Path:
+    """Where on the shelf the episode of a recording belongs.
+
+    content: digest of what its files hold. Its path counts as well, because reports and provenance tell it.
+    """
+    return shelf / _digest(content, json.dumps(to_plain(replace(ref, token=None, size_bytes=0))))
+
+
+@contextmanager
+def unfinished(scratch: Path) -> Iterator[Path]:
+    """A new folder in `scratch` to make an episode in; gone when that fails."""
+    folder = Path(tempfile.mkdtemp(prefix=_NEW, dir=scratch))
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def keep(episode: Episode, folder: Path, place: Path | None, *, sync: bool) -> Path:
+    """Write what `folder`, which holds the clips, lacks of the episode, and give it its place; where it is then.
+
+    place: None for an episode that must not be known again: it stays in `folder`. sync: wait until it is on disk.
+
+    Raises: VideoError when the disk refuses.
+    """
+    try:
+        with pa.OSFile(str(folder / _ROWS), "wb") as sink, pa.ipc.new_file(sink, episode.rows.schema) as writer:
+            writer.write_table(episode.rows)
+        clips = tuple(replace(clip, path=Path(clip.path).name) for clip in episode.clips)
+        header = {f.name: to_plain(getattr(episode, f.name)) for f in fields(episode) if f.name not in _APART}
+        header |= {"clips": to_plain(clips), "boot": None if sync else _boot()}
+        (folder / _HEADER).write_text(json.dumps(header), encoding="utf-8")
+        if sync:
+            for path in (*folder.iterdir(), folder):
+                _sync(path)
+        if place is None:
+            return folder
+        place.parent.mkdir(exist_ok=True)
+        if is_there(place):  # a worker of a run that was killed meanwhile finished the same
+            shutil.rmtree(folder)
+            return place
+        shutil.rmtree(place, ignore_errors=True)
+        folder.rename(place)
+        if sync:
+            _sync(place.parent)
+    except (OSError, pa.ArrowException) as error:
+        raise VideoError(f"{folder}: cannot be written: {error}") from error
+    return place
+
+
+def is_there(place: Path) -> bool:
+    """True when a finished episode is at `place` that can be trusted to be whole."""
+    try:
+        boot = json.loads((place / _HEADER).read_text(encoding="utf-8"))["boot"]
+    except (OSError, ValueError, KeyError):
+        return False
+    return boot is None or boot == _boot()
+
+
+def take(place: Path, ref: Ref) -> Episode:
+    """The episode at `place`, its rows mapped, not read.
+
+    Raises: VideoError when it is not whole.
+    """
+    try:
+        header = json.loads((place / _HEADER).read_text(encoding="utf-8"))
+        with pa.memory_map(str(place / _ROWS)) as source, pa.ipc.open_file(source) as reader:
+            rows = reader.read_all()
+        del header["boot"]
+        episode = from_plain(Episode, {**header, "ref": ref, "rows": rows})
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        raise VideoError(f"{place}: the finished episode cannot be read: {error}") from error
+    return replace(episode, clips=tuple(replace(clip, path=str(place / clip.path)) for clip in episode.clips))
+
+
+def clear(scratch: Path, shelf: Path | None = None) -> int:
+    """Remove what a run that ended left unfinished, and episodes that are not on `shelf`; how many of those."""
+    removed = 0
+    for folder in scratch.iterdir():
+        if folder.is_dir() and folder != shelf:
+            removed += 0 if folder.name.startswith(_NEW) else sum(1 for _ in folder.iterdir())
+            shutil.rmtree(folder, ignore_errors=True)
+    return removed
+
+
+def count(scratch: Path) -> tuple[int, int]:
+    """(finished episodes, bytes of everything) in `scratch`."""
+    sizes = [path.stat().st_size for path in scratch.rglob("*") if path.is_file()]
+    return len(list(scratch.glob(f"[!n]*/*/{_HEADER}"))), sum(sizes)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+@cache
+def _versions() -> tuple[str, ...]:
+    """Telecine and every library it may work with, as installed: another encoder or reader may give other bytes."""
+    try:
+        required = _told(metadata.distribution("telecine"), "Requires-Dist")
+    except metadata.PackageNotFoundError:
+        required = []
+    found = {f"telecine {__version__}"}
+    for name in {re.split(r"[^\w.-]", requirement)[0] for requirement in required}:
+        try:
+            found.add(f"{name} {' '.join(_told(metadata.distribution(name), 'Version'))}")
+        except metadata.PackageNotFoundError:
+            continue
+    return tuple(sorted(found))
+
+
+def _told(package: metadata.Distribution, field: str) -> list[str]:
+    """What a package's metadata says under a field; its long description, all of which `metadata` parses, left out."""
+    text = package.read_text("METADATA") or package.read_text("PKG-INFO") or ""
+    return re.findall(rf"^{field}: (.+)$", text.partition("\n\n")[0], re.MULTILINE)
+
+
+@cache
+def _boot() -> str:
+    """Names the time since the machine was started; never the same where that cannot be known."""
+    try:
+        return _BOOT.read_text().strip()
+    except OSError:
+        return f"process {os.getpid()}"
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

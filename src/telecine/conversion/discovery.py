@@ -1,0 +1,101 @@
+"""Which recordings there are, and which of them hold several episodes: what is known before work is handed out.
+
+Files are looked into where a `Run` works, so that one on which a library ends its process is a finding. Every part of
+a recording is a reference of its own, so that parts are worked on, resumed and rejected like recordings.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from telecine.conversion.report import Rejected, rejection
+from telecine.core.errors import AlignError, TelecineError
+from telecine.core.findings import Finding
+from telecine.core.plan.model import Plan
+from telecine.core.recording import Part, Ref
+from telecine.core.resample.split import Cut, split
+from telecine.run.executor import Lost, Run, Tell, serial, silent
+from telecine.sources import registry
+from telecine.sources.registry import Claim, Found
+from telecine.sources.shared.part_cache import opened
+
+
+@dataclass(frozen=True, slots=True)
+class Episodes:
+    """The units of work: one reference per episode, and what was said on the way."""
+
+    refs: tuple[Ref, ...]
+    findings: tuple[Finding, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+
+
+def find_all(paths: Sequence[str | Path], *, recover: bool, token: str | None, run: Run = serial) -> Found:
+    """`sources.find`, each file indexed where `run` works."""
+    work = partial(_indexed, recover=recover, token=token)
+    return registry.joined(paths, map(_found, run(work, registry.claimed(paths), silent)))
+
+
+def _indexed(claim: Claim, tell: Tell, *, recover: bool, token: str | None) -> Found:
+    del tell
+    return registry.index(claim, recover=recover, token=token)
+
+
+def _found(answer: Found | Lost) -> Found:
+    return Found((), (registry.unreadable(answer.item.path, answer.why),)) if isinstance(answer, Lost) else answer
+
+
+def crashed(lost: Lost) -> Rejected:
+    """A recording on which a process died, twice."""
+    label = lost.item.label
+    fix = "check the file; if other programs read it, please report this as a bug"
+    return Rejected(label, Finding("convert-crashed", "error", label, lost.why, fix))
+
+
+def split_refs(refs: Iterable[Ref], plan: Plan, run: Run = serial) -> Episodes:
+    """`refs` with those that `plan.split` divides replaced by their parts; all of them as they are without it."""
+    if plan.split is None:
+        return Episodes(tuple(refs))
+    answers = [
+        Episodes((), rejected=(crashed(answer),)) if isinstance(answer, Lost) else answer
+        for answer in run(partial(_split, plan=plan), refs, silent)
+    ]
+    return Episodes(
+        tuple(ref for a in answers for ref in a.refs),
+        tuple(finding for a in answers for finding in a.findings),
+        tuple(rejected for a in answers for rejected in a.rejected),
+    )
+
+
+def _split(ref: Ref, tell: Tell, *, plan: Plan) -> Episodes:
+    del tell
+    try:
+        with opened(ref, parts=True) as recording:
+            cut = split(recording, plan)
+    except AlignError as error:
+        text = str(error).removeprefix(f"{ref.label}: ")
+        return Episodes((), rejected=(Rejected(ref.label, Finding("split-none", "error", ref.label, text)),))
+    except TelecineError as error:
+        return Episodes((), rejected=(rejection(error, ref),))
+    size = ref.size_bytes // max(len(cut.parts), 1)
+    parts = tuple(replace(ref, part=part, size_bytes=size) for part in cut.parts)
+    return Episodes(parts, tuple(_told(cut, ref)))
+
+
+def _told(cut: Cut, ref: Ref) -> list[Finding]:
+    origin = min(p.start_ns for p in (*cut.parts, *cut.short))
+    kept = f"{len(cut.parts)} episodes" + (f": {_listed(cut.parts, origin)}" if cut.parts else "")
+    found = [Finding("split-parts", "info", ref.label, kept)]
+    if cut.short:
+        text = f"{len(cut.short)} spans are shorter than `split.shortest` and left out: {_listed(cut.short, origin)}"
+        found.append(Finding("split-short", "warning", ref.label, text, "lower `shortest` to keep them"))
+    return found
+
+
+_LISTED = 8
+
+
+def _listed(parts: Sequence[Part], origin: int) -> str:
+    """Spans in seconds from the start of the first."""
+    told = [f"{(p.start_ns - origin) / 1e9:.3f} to {(p.stop_ns - origin) / 1e9:.3f} s" for p in parts[:_LISTED]]
+    return ", ".join(told) + (f" and {len(parts) - _LISTED} more" if len(parts) > _LISTED else "")

@@ -1,0 +1,145 @@
+"""What a conversion would do: rows, copy or encode per camera with the reason, bytes and time. Writes nothing."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from telecine.conversion.cameras import Camera, Prepared, prepare
+from telecine.conversion.discovery import crashed, split_refs
+from telecine.conversion.pipeline import Options, find, with_codecs
+from telecine.conversion.report import Rejected, rejection
+from telecine.core.errors import TelecineError
+from telecine.core.findings import Finding
+from telecine.core.plan.model import Plan
+from telecine.core.recording import Ref
+from telecine.core.video import Encode
+from telecine.run.executor import Lost, Run, Tell, serial, silent
+from telecine.sources.shared.part_cache import none_left_open, opened
+
+COPY_BYTES_PER_S = 150e6
+"""Reading, re-stamping and writing packets on one core of a small server."""
+ENCODE = {
+    # preset, codec: bytes and seconds per pixel, measured at 640x480 (docs/benchmarks.md); content changes both
+    ("train", "h264"): (0.053, 1 / 75e6),
+    ("train", "hevc"): (0.040, 1 / 25e6),
+    ("train", "av1"): (0.045, 1 / 25e6),
+    ("lerobot", "av1"): (0.082, 1 / 18e6),
+    ("archive", "av1"): (0.025, 1 / 10e6),
+    ("images", "png"): (1.6, 1 / 20e6),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CameraForecast:
+    """One camera of one recording."""
+
+    key: str
+    action: str
+    """"copy" or "encode"."""
+    why: str
+    frames: int
+    encoded: int
+    """Pictures that are encoded, for the first time or again."""
+    size_bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingForecast:
+    """One recording that would become an episode."""
+
+    recording: str
+    rows: int
+    cameras: tuple[CameraForecast, ...]
+    findings: tuple[Finding, ...]
+    size_bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The whole dry run; sizes and times are estimates."""
+
+    plan: Plan
+    recordings: tuple[RecordingForecast, ...]
+    rejected: tuple[Rejected, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """True when nothing would be rejected."""
+        return bool(self.recordings) and not self.rejected
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "ok": self.ok,
+            "plan": self.plan.to_dict(),
+            "recordings": [asdict(r) for r in self.recordings],
+            "rejected": [asdict(r) for r in self.rejected],
+            "findings": [asdict(f) for f in self.findings],
+            "size_bytes": sum(r.size_bytes for r in self.recordings),
+            "seconds": sum(r.seconds for r in self.recordings),
+        }
+
+
+@none_left_open()
+def forecast(paths: Sequence[str | Path], plan: Plan, options: Options = Options(), run: Run = serial) -> Forecast:
+    """Everything `convert` would decide. Raises: SourceError when there is nothing to read."""
+    found = find(paths, options, run)
+    parted = split_refs(found.refs, plan, run)
+    plan = with_codecs(plan, parted.refs, run)
+    rejected = [*(Rejected(f.where, f) for f in found.findings if f.severity == "error"), *parted.rejected]
+    recordings = []
+    for answer in run(partial(_forecast, plan=plan), parted.refs, silent):
+        match answer:
+            case Lost():
+                rejected.append(crashed(answer))
+            case Rejected():
+                rejected.append(answer)
+            case RecordingForecast():
+                recordings.append(answer)
+    notes = (*(f for f in found.findings if f.severity != "error"), *parted.findings)
+    return Forecast(plan, tuple(recordings), tuple(rejected), notes)
+
+
+def _forecast(ref: Ref, tell: Tell, *, plan: Plan) -> RecordingForecast | Rejected:
+    del tell
+    try:
+        with opened(ref) as recording:
+            return _recording(ref, prepare(recording, plan))
+    except TelecineError as error:
+        return rejection(error, ref)
+
+
+def _recording(ref: Ref, prepared: Prepared) -> RecordingForecast:
+    cameras = tuple(_camera(c) for c in prepared.cameras)
+    placed = prepared.placed
+    size = placed.rows.nbytes + sum(c.size_bytes for c in cameras)
+    seconds = ref.size_bytes / (4 * COPY_BYTES_PER_S) + sum(c.seconds for c in cameras)
+    findings = placed.findings + prepared.findings
+    return RecordingForecast(ref.label, placed.grid.count, cameras, findings, size, seconds)
+
+
+def _camera(camera: Camera) -> CameraForecast:
+    key, rows = camera.pick.feature.key, int(camera.pick.rows.size)
+    wish = camera.wish
+    per_byte, per_second = ENCODE.get((wish.preset, wish.codec), (0.06, 1 / 15e6))
+    pixels = _pixels(camera) * camera.encoded
+    encoded_bytes = int(pixels * per_byte * (5 / max(wish.gop, 2)) ** 0.25)
+    copied = camera.copied_bytes
+    seconds = copied / COPY_BYTES_PER_S + pixels * per_second
+    action = "encode" if isinstance(camera.decision, Encode) else "copy"
+    return CameraForecast(key, action, camera.why, rows, camera.encoded, copied + encoded_bytes, seconds)
+
+
+def _pixels(camera: Camera) -> int:
+    if camera.wish.size is not None:
+        return camera.wish.size[0] * camera.wish.size[1]
+    if camera.index is not None and camera.index.formats:
+        return camera.index.formats[0].width * camera.index.formats[0].height
+    return int(np.prod(camera.pick.source.stream.schema.shape[:2])) or 640 * 480

@@ -1,0 +1,203 @@
+"""Copy or encode: a decision on packet numbers. Never sees a picture."""
+
+import numpy as np
+
+from telecine.core.copying.splice import Copied, Encoded, Repeated, Run, Splice, splice_obstacle
+from telecine.core.grid import Rows
+from telecine.core.video import Encode, Flags, PacketIndex, Wish
+
+LONGEST_GOP = 60
+"""Above this `copy: auto` encodes: one random read decodes half a GOP on average."""
+DECODING = 0.25
+"""What decoding a picture costs, encoding one being 1 (docs/benchmarks.md)."""
+PAYS = 0.7
+"""`copy: auto` encodes everything when encoding parts would cost more than this share of it: at keyframes 30 pictures
+apart from about one picture in 22 left out."""
+
+
+def decide(rows: Rows, index: PacketIndex, wish: Wish) -> Splice | Encode:
+    """Copy as much as shows exactly the pictures that `rows` ask for, reads well and pays; else why not.
+
+    rows: (count,) int64, non-decreasing positions in display order, count > 0.
+    """
+    obstacle = copy_obstacle(index, wish)
+    if obstacle:
+        return Encode(obstacle)
+    always = wish.copy == "always"
+    starts = np.flatnonzero(index.keyframe)
+    if not starts.size or index.display[starts[0]] > rows[0]:
+        return Encode("no keyframe at or before the first row")
+    if not _whole_groups(index, starts):
+        return Encode("pictures are not stored in whole groups")
+    splice = _runs(rows, index, starts, keep=always)
+    obstacle = splice_obstacle(index) if splice.encoded else ""
+    if not splice.copied:
+        return Encode("the episode lies between two keyframes" if one_to_one(rows) else not_one_to_one(rows))
+    if obstacle:
+        return Encode(f"{_why_parts(rows)}, and {obstacle}")
+    share = _share(splice, rows, index, starts)
+    if not always and share > PAYS:
+        return Encode(f"{_why_parts(rows)}; encoding the rest of each group of pictures would cost {share:.0%} of all")
+    gop = _longest_copied(splice, index, starts)
+    if not always and gop > LONGEST_GOP:
+        return Encode(f"keyframes are up to {gop} pictures apart, slow to read in training (copy: always keeps them)")
+    return splice
+
+
+def one_to_one(rows: Rows) -> bool:
+    """Whether each row shows the picture after that of the row before."""
+    return bool(np.all(np.diff(rows) == 1))
+
+
+def not_one_to_one(rows: Rows) -> str:
+    """How often pictures and rows are not one to one."""
+    steps = np.diff(rows)
+    repeats, skips = int(np.sum(steps == 0)), int(np.sum(steps > 1))
+    return f"pictures and rows are not one to one ({repeats} repeated, {skips} times some left out)"
+
+
+def _why_parts(rows: Rows) -> str:
+    return "the episode starts between keyframes" if one_to_one(rows) else not_one_to_one(rows)
+
+
+def copy_obstacle(index: PacketIndex, wish: Wish) -> str:
+    """Why nothing of this stream can be copied, whatever rows ask for; "" when something may be."""
+    return _wish_obstacle(index, wish) or _stream_obstacle(index)
+
+
+def _wish_obstacle(index: PacketIndex, wish: Wish) -> str:
+    if wish.copy == "never":
+        return "the plan says copy: never"
+    if wish.codec == "png":
+        return "pictures are stored as PNG"
+    if any(f.codec != wish.codec for f in index.formats):
+        return f"the source is {index.formats[0].codec}, the dataset {wish.codec}"
+    if wish.size is not None and any((f.width, f.height) != wish.size for f in index.formats):
+        fmt = index.formats[0]
+        return f"the source is {fmt.width}x{fmt.height}, resized to {wish.size[0]}x{wish.size[1]}"
+    return ""
+
+
+def _stream_obstacle(index: PacketIndex) -> str:
+    if len(index.formats) != 1:
+        return f"the stream changes its picture format {max(len(index.formats) - 1, 0)} time(s)"
+    (fmt,) = index.formats
+    if fmt.pix_fmt != "yuv420p" and not (fmt.pix_fmt == "yuvj420p" and fmt.codec != "av1"):
+        return f"pixel format {fmt.pix_fmt} reads wrong in LeRobot's decoders or is refused by its tools"
+    if fmt.codec == "hevc" and index.reorder_delay > 1:
+        # torchcodec 0.11 answers some backward seeks with an earlier picture (meta-pytorch/torchcodec#1339).
+        return "H.265 with nested B-frames: random reads in torchcodec would show wrong pictures"
+    if index.open_gop:
+        return "open groups of pictures: random reads would fail"
+    if index.intra_refresh:
+        return "intra refresh without keyframes: random reads would fail"
+    return ""
+
+
+def _whole_groups(index: PacketIndex, starts: Rows) -> bool:
+    """Whether the packets from each keyframe to the next hold a gapless run of pictures that it begins."""
+    lengths = np.diff(np.append(starts, index.count))
+    lowest, highest = (f.reduceat(index.display, starts) for f in (np.minimum, np.maximum))
+    return bool(np.all(lowest == index.display[starts]) and np.all(highest - lowest == lengths - 1))
+
+
+def _runs(rows: Rows, index: PacketIndex, starts: Rows, *, keep: bool) -> Splice:
+    """Each group of pictures copied as far as it goes, the rows after that encoded again.
+
+    keep: rather keep pictures before the first and after the last row than encode rows again.
+    """
+    ends = np.append(starts[1:], index.count)
+    bounds = np.searchsorted(rows, np.append(index.display[starts], index.count))
+    runs: list[Run] = []
+    preroll = unused = 0
+    for group in np.flatnonzero(np.diff(bounds)).tolist():
+        first, stop, at, end = int(starts[group]), int(ends[group]), int(bounds[group]), int(bounds[group + 1])
+        wanted = rows[at:end] - index.display[first]
+        before = int(wanted[0]) if keep and at == 0 else 0
+        copied, done, left = _group(
+            np.append(np.arange(before), wanted), index, (first, stop), keep and end == rows.size
+        )
+        if done > before:
+            runs += copied
+            at, preroll, unused = at + done - before, preroll + before, left
+        if at < end:
+            runs.append(Encoded(at, end))
+    return Splice(_merged(runs), preroll, unused)
+
+
+def _group(wanted: Rows, index: PacketIndex, packets: tuple[int, int], last: bool) -> tuple[list[Run], int, int]:
+    """(runs, how many of the wanted pictures they show, how many more than those) of one group of pictures.
+
+    wanted: non-decreasing positions within the group. last: pictures after the last wanted one may be shown as well.
+    """
+    first, stop = packets
+    pictures, times = np.unique(wanted, return_counts=True)
+    gapless = int(np.argmin(np.append(pictures == np.arange(pictures.size), False)))
+    display = index.display[first:stop] - index.display[first]
+    if np.any(display != np.arange(display.size)):
+        once = _until(times[:gapless] > 1)
+        whole = np.flatnonzero(np.maximum.accumulate(display) == np.arange(display.size)) + 1
+        enough = int(whole[whole >= once][0])
+        shown = enough if last and once == wanted.size else int(np.max(whole[whole <= once], initial=0))
+        return [Copied(first, first + shown)], min(shown, wanted.size), max(shown - wanted.size, 0)
+    room = np.zeros(gapless, np.int64) if index.repeats is None else index.repeats[first : first + gapless]
+    tight = times[:gapless] - 1 > room
+    return _repeating(first, times[: _until(tight)], tight)
+
+
+def _until(flags: Flags) -> int:
+    """How many pictures there are up to the first flagged one, that one included."""
+    return int(np.argmax(flags)) + 1 if flags.any() else flags.size
+
+
+def _repeating(first: int, times: Rows, tight: Flags) -> tuple[list[Run], int, int]:
+    """Runs that show packet `first` + i `times[i]` times, but once where it is `tight`; the rest as `_group` has it."""
+    runs: list[Run] = []
+    at, done = first, 0
+    for picture in np.flatnonzero((times > 1) & ~tight[: times.size]).tolist():
+        more = int(times[picture]) - 1
+        runs += [Copied(at, first + picture + 1), Repeated(first + picture, more)]
+        at, done = first + picture + 1, done + more
+    if at < first + times.size:
+        runs.append(Copied(at, first + times.size))
+    return runs, done + times.size, 0
+
+
+def _merged(runs: list[Run]) -> tuple[Run, ...]:
+    """The same runs with neighbours of one kind that continue each other made one."""
+    out: list[Run] = []
+    for run in runs:
+        match (out[-1] if out else None), run:
+            case Copied(first, middle), Copied(start, stop) if start == middle:
+                out[-1] = Copied(first, stop)
+            case Encoded(first, middle), Encoded(start, stop) if start == middle:
+                out[-1] = Encoded(first, stop)
+            case _:
+                out.append(run)
+    return tuple(out)
+
+
+def _share(splice: Splice, rows: Rows, index: PacketIndex, starts: Rows) -> float:
+    """What encoding the parts costs, relative to encoding all rows; decoding from the keyframe before is counted."""
+    every = encoding_cost(rows, index, starts)
+    parts = [rows[r.start : r.stop] for r in splice.runs if isinstance(r, Encoded)]
+    return sum(encoding_cost(part, index, starts) for part in parts) / every
+
+
+def encoding_cost(rows: Rows, index: PacketIndex, starts: Rows) -> float:
+    """Of encoding the rows again, in pictures encoded: each row once, and what has to be decoded for it."""
+    begins = index.display[starts]
+    group = np.searchsorted(begins, rows, side="right") - 1
+    last = np.append(np.flatnonzero(np.diff(group)), rows.size - 1)
+    return rows.size + DECODING * int(np.sum(rows[last] + 1 - begins[group[last]]))
+
+
+def _longest_copied(splice: Splice, index: PacketIndex, starts: Rows) -> int:
+    """Greatest number of pictures from keyframe to keyframe where packets are copied."""
+    taken = np.zeros(index.count, np.int64)
+    for run in splice.runs:
+        if isinstance(run, Copied):
+            taken[run.first : run.stop] += 1
+        elif isinstance(run, Repeated):
+            taken[run.packet] += run.times
+    return int(np.add.reduceat(taken, starts).max())

@@ -1,0 +1,256 @@
+"""Does a plan fit a recording? Answers with the streams it means, or with every problem at once."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from telecine.core.errors import PlanError
+from telecine.core.grid import SECOND, Times
+from telecine.core.plan.model import IMAGES, Feature, Plan, Take, suggest
+from telecine.core.recording import Recording, Stream
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One stream on one clock, with stamps in ns whatever the clock counts."""
+
+    stream: Stream
+    clock: str
+    offset_ns: int = 0
+    rate: Fraction | None = None
+    """Counts per second of a sequence clock."""
+    columns: tuple[int, ...] | None = None
+    """Elements to keep, or None for all."""
+
+    def times(self) -> Times:
+        """(n,) int64 ns, non-decreasing; [STATIC_NS] for a static stream."""
+        times = self.stream.times(self.clock)
+        if self.stream.static:
+            return times
+        if self.rate is not None:
+            scale = SECOND * self.rate.denominator
+            times = (times * (2 * scale) + self.rate.numerator) // (2 * self.rate.numerator)
+        return np.asarray(times + self.offset_ns, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A feature with the streams it means in one recording."""
+
+    feature: Feature
+    sources: tuple[Source, ...]
+
+    @property
+    def is_camera(self) -> bool:
+        """Pictures, stored as video or images."""
+        return self.sources[0].stream.kind in ("image", "video")
+
+    @property
+    def is_text(self) -> bool:
+        """Strings."""
+        return self.sources[0].stream.kind == "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A plan bound to one recording."""
+
+    features: tuple[Bound, ...]
+    task: Source | str
+    follow: Source | None
+    marker: Source | None = None
+    """The stream that tells episodes apart: `split.marker`, or whose gaps do."""
+    motion: tuple[Source, ...] = ()
+    """The streams that `trim` looks at, where the plan names them."""
+
+
+def bind(plan: Plan, recording: Recording) -> Binding:
+    """The streams that `plan` means in `recording`. Reads schemas and clocks, no samples.
+
+    Raises: PlanError naming every problem with its path.
+    """
+    problems: list[str] = []
+    features = [b for f in plan.features if (b := _feature(f, plan, recording, problems)) is not None]
+    task = _task(plan, recording, problems)
+    follow = None
+    if plan.clock.follow is not None:
+        follow = _source(Take(stream=plan.clock.follow), plan, recording, "clock.follow", problems)
+        if follow is not None and follow.stream.static:
+            problems.append(f"clock.follow: {follow.stream.name} is static; it has no stamps to follow")
+    marker = _marker(plan, recording, problems)
+    motion = _motion(plan, recording, problems)
+    if problems:
+        raise PlanError(
+            f"the plan does not fit {recording.ref.label}, {len(problems)} problem(s):\n  " + "\n  ".join(problems)
+        )
+    assert task is not None
+    return Binding(tuple(features), task, follow, marker, motion)
+
+
+def find_stream(name: str, streams: Mapping[str, Stream]) -> Stream | str:
+    """The stream of that name or, when only one stream lies there, at that entity path; else what is wrong."""
+    if name in streams:
+        return streams[name]
+    inside = sorted(s for s in streams if s.startswith(f"{name}:"))
+    if len(inside) == 1:
+        return streams[inside[0]]
+    if inside:
+        return f"{name!r} holds {len(inside)} streams; name one of {', '.join(inside)}"
+    listed = f"; the recording has {', '.join(sorted(streams)) or 'no streams'}" if len(streams) <= 12 else ""
+    return f"no stream {name!r}" + (suggest(name, [*streams, *{s.partition(":")[0] for s in streams}]) or listed)
+
+
+def _source(take: Take, plan: Plan, recording: Recording, where: str, problems: list[str]) -> Source | None:
+    stream = find_stream(take.stream, recording.streams)
+    if isinstance(stream, str):
+        problems.append(f"{where}: {stream}")
+        return None
+    clock = take.timeline or plan.clock.timeline
+    if stream.static:
+        return Source(stream, clock, columns=_columns(take, stream, where, problems))
+    kind = stream.clocks.get(clock)
+    if kind is None:
+        has = ", ".join(stream.clocks)
+        hint = suggest(clock, stream.clocks) or f"; it has {has}"
+        problems.append(f"{where}: {stream.name} has no stamps on timeline {clock!r}{hint}")
+        return None
+    rate = Fraction(plan.clock.rate) if plan.clock.rate is not None and kind == "sequence" else None
+    if kind == "sequence" and rate is None:
+        problems.append(
+            f"{where}: timeline {clock!r} counts steps, not time; say how many a second with `clock.rate` (--rate)"
+        )
+        return None
+    return Source(stream, clock, take.offset, rate, _columns(take, stream, where, problems))
+
+
+def _columns(take: Take, stream: Stream, where: str, problems: list[str]) -> tuple[int, ...] | None:
+    if take.fields is None:
+        return None
+    if stream.kind != "vector" or len(stream.schema.shape) != 1:
+        problems.append(f"{where}.fields: {stream.name} is not a plain vector; leave `fields` out")
+        return None
+    width, names = stream.schema.shape[0], stream.schema.names or ()
+    columns: list[int] = []
+    for item in take.fields:
+        if isinstance(item, int) and 0 <= item < width:
+            columns.append(item)
+        elif isinstance(item, str) and item in names:
+            columns.append(names.index(item))
+        else:
+            known = f"names {list(names)}" if names else "no names"
+            hint = suggest(str(item), names) if isinstance(item, str) else ""
+            problems.append(f"{where}.fields: {item!r} is not in {stream.name} (width {width}, {known}){hint}")
+    return tuple(columns)
+
+
+def _feature(feature: Feature, plan: Plan, recording: Recording, problems: list[str]) -> Bound | None:
+    before = len(problems)
+    where = f"features.{feature.key}"
+    sources = [s for t in feature.sources if (s := _source(t, plan, recording, f"{where}.from", problems)) is not None]
+    if len(sources) != len(feature.sources):
+        return None
+    problems += _kind_problems(feature, sources, where)
+    return Bound(feature, tuple(sources)) if len(problems) == before else None
+
+
+def _kind_problems(feature: Feature, sources: list[Source], where: str) -> Iterator[str]:
+    kinds = {s.stream.kind for s in sources}
+    if len(sources) > 1 and kinds != {"vector"}:
+        yield f"{where}.from: only vectors can be concatenated, got {', '.join(sorted(kinds))}"
+    if len(sources) > 1 and any(len(s.stream.schema.shape) != 1 for s in sources):
+        yield f"{where}.from: only one-dimensional vectors can be concatenated"
+    if feature.how in ("linear", "slerp") and kinds != {"vector"}:
+        yield f"{where}.how: {feature.how} needs numbers, {sources[0].stream.name} is {sources[0].stream.kind}"
+    if feature.how == "slerp" and any(_width(s) != 4 for s in sources):
+        yield f"{where}.how: slerp blends quaternions, 4 numbers a stream; got {[_width(s) for s in sources]}"
+    if kinds & {"image", "video"}:
+        if not feature.key.startswith(IMAGES):
+            yield f"{where}: cameras are named {IMAGES}NAME in LeRobot; rename the feature"
+        if any(s.stream.static for s in sources):
+            yield f"{where}.from: {sources[0].stream.name} is one static picture, not a camera"
+        if feature.dtype is not None or feature.names is not None:
+            yield f"{where}: `dtype` and `names` have no meaning for a camera; remove them"
+    elif feature.key.startswith(IMAGES):
+        yield f"{where}.from: {sources[0].stream.name} is a {sources[0].stream.kind} stream, not a camera"
+    elif feature.video is not None:
+        yield f"{where}.video: {sources[0].stream.name} is a {sources[0].stream.kind} stream, not a camera"
+    if kinds == {"text"} and feature.dtype not in (None, "string"):
+        yield f"{where}.dtype: text is stored as string, not {feature.dtype}"
+    if "vector" in kinds and feature.dtype == "string":
+        yield f"{where}.dtype: numbers are not stored as string; choose a number type"
+    if kinds == {"text"} and feature.key.startswith(("observation", "action")):
+        yield f"{where}: text under observation* or action* crashes LeRobot's training; use another key"
+    if feature.names is not None and kinds == {"vector"} and (width := sum(map(_width, sources))) != len(feature.names):
+        yield f"{where}.names: {len(feature.names)} names for {width} numbers"
+
+
+def _width(source: Source) -> int:
+    if source.columns is not None:
+        return len(source.columns)
+    shape = source.stream.schema.shape
+    return shape[-1] if shape else 1
+
+
+def _task(plan: Plan, recording: Recording, problems: list[str]) -> Source | str | None:
+    task, part = plan.task, recording.ref.part
+    if part is not None and part.task is not None:
+        return part.task
+    if task.constant is not None:
+        return task.constant
+    if task.recordings is not None:
+        texts = dict(task.recordings)
+        keys = recording.ref.names
+        found = [texts[k] for k in keys if k in texts]
+        if not found:
+            problems.append(
+                f"task.recordings: no text for {recording.ref.label}{suggest(keys[-1], texts)}; "
+                f"looked for {', '.join(map(repr, keys))}"
+            )
+            return None
+        return found[0]
+    assert task.stream is not None
+    source = _source(Take(stream=task.stream), plan, recording, "task.from", problems)
+    if source is not None and source.stream.kind != "text":
+        problems.append(f"task.from: {source.stream.name} is a {source.stream.kind} stream, not text")
+        return None
+    return source
+
+
+def _marker(plan: Plan, recording: Recording, problems: list[str]) -> Source | None:
+    """The stream that `split` asks; what it holds must be comparable."""
+    if plan.split is None:
+        return None
+    name, where = plan.split.marker or plan.split.stream, "split.marker" if plan.split.marker else "split.stream"
+    source = None if name is None else _source(Take(stream=name), plan, recording, where, problems)
+    if source is None:
+        return None
+    if source.stream.static:
+        problems.append(f"{where}: {name} is one static value; it cannot tell episodes apart")
+    if plan.split.marker is not None and source.stream.kind not in ("text", "vector"):
+        problems.append(f"split.marker: {name} is a {source.stream.kind} stream; markers are numbers or text")
+    if source.stream.kind == "text" and plan.split.needs_numbers:
+        problems.append(f"split.edges: {name} is text, which is not high or low; give `start`, or `edges: change`")
+    return source
+
+
+def _motion(plan: Plan, recording: Recording, problems: list[str]) -> tuple[Source, ...]:
+    """The streams whose motion `trim` measures: those it names, else the action and the observations."""
+    if plan.trim is None:
+        return ()
+    found = [_source(take, plan, recording, "trim.by", problems) for take in _watched(plan)]
+    odd = [s.stream.name for s in found if s is not None and (s.stream.kind != "vector" or s.stream.static)]
+    if odd and plan.trim.by:
+        problems.append(f"trim.by: no numbers that move in {', '.join(odd)}")
+    moving = tuple(s for s in found if s is not None and s.stream.kind == "vector" and not s.stream.static)
+    if not moving and not problems:
+        problems.append("trim: no planned action or observation holds numbers; name the streams in `by`")
+    return moving
+
+
+def _watched(plan: Plan) -> tuple[Take, ...]:
+    assert plan.trim is not None
+    if plan.trim.by:
+        return tuple(Take(stream=name) for name in plan.trim.by)
+    return tuple(t for f in plan.features if f.key.startswith(("action", "observation")) for t in f.sources)

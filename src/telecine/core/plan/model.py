@@ -1,0 +1,348 @@
+"""What to take from a recording and how to place it. A plan is data: it compares, hashes, pickles and prints.
+
+Parsed once, from YAML or from flags; every mistake is reported together with its path. Nothing here opens a
+recording: whether a plan fits one is `bind.py`'s question.
+"""
+
+import difflib
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from typing import Annotated, Any, Literal, Self, TypeAlias
+
+import yaml
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+
+from telecine.core.align import How
+from telecine.core.copying.damage import Policy
+from telecine.core.errors import PlanError
+from telecine.core.plan.episodes import Label, Split, Trim
+from telecine.core.plan.fields import Duration, Limit, Model, Phase, format_duration
+from telecine.core.recording import Codec, ColourOrder, Turn
+
+MAX_YAML_BYTES = 1_000_000
+IMAGES = "observation.images."
+RESERVED = ("timestamp", "frame_index", "episode_index", "index", "task_index", "task")
+Dtype = Literal[
+    "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool", "string"
+]  # fmt: skip
+
+
+def _parse_sources(value: Any) -> Any:
+    items = value if isinstance(value, list | tuple) else [value]
+    return [{"stream": item} if isinstance(item, str) else item for item in items]
+
+
+def _parse_task(value: Any) -> Any:
+    return {"constant": value} if isinstance(value, str) else value
+
+
+def _parse_rate(value: Any) -> Any:
+    return value if value is None else str(Fraction(str(value)))
+
+
+class Take(Model):
+    """What a feature takes from one stream."""
+
+    stream: str = Field(description="Name of the stream, or its entity path when that is unambiguous.")
+    fields: tuple[int | str, ...] | None = Field(None, description="Elements by index or name; all if absent.")
+    timeline: str | None = Field(None, description="Timeline of this stream when not the plan's.")
+    offset: Duration = Field(0, description="Added to every stamp of this stream, e.g. -12ms of camera latency.")
+
+
+class Video(Model):
+    """How a camera is stored."""
+
+    preset: Literal["train", "lerobot", "archive", "images"] = Field(
+        "train",
+        description="train: H.264 for fast random reads; lerobot: AV1 as LeRobot records; images: PNG.",
+    )
+    copy_policy: Literal["auto", "always", "never"] = Field(
+        "auto",
+        alias="copy",
+        description="auto: copy packets when that is exact and reads fast enough; always: whenever exact.",
+    )
+    codec: Codec | None = Field(None, description="Codec of the dataset; default: the source's when copying.")
+    crf: int | None = Field(None, ge=0, le=63, description="Constant rate factor of the encoder.")
+    gop: int | None = Field(None, ge=1, le=1000, description="Frames from keyframe to keyframe.")
+    size: tuple[int, int] | None = Field(None, description="[width, height] in px; pictures are resized to it.")
+    jpeg_color: ColourOrder | None = Field(
+        None, description="bgr: exchange red and blue of compressed pictures; default: as the format usually has them."
+    )
+    turn: Turn | None = Field(None, description="How to make pictures upright; default: as the format has them.")
+    slack: Phase = Field(
+        "auto",
+        description="How much more than one tick a picture may be off where that lets it be copied; auto: half a tick.",
+    )
+    damage: Policy = Field(
+        "reject",
+        description="What damage costs: reject: the recording; cut: the rest of the episode; encode: nothing, rows "
+        "during it show the last whole picture, as far as `limit` lets them.",
+    )
+    check: Literal["headers", "pictures"] = Field(
+        "headers",
+        description="How damage is looked for before anything is written; pictures: by decoding each of them once.",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.size is not None and min(self.size) < 2:
+            raise ValueError(f"size {list(self.size)} is [width, height] in px, both at least 2")
+        if self.slack != "auto" and self.slack < 0:
+            raise ValueError(f"slack is {format_duration(self.slack)}; it cannot be negative")
+        return self
+
+
+class Feature(Model):
+    """One feature of the dataset, made of one or several streams, concatenated in the order given."""
+
+    key: str
+    sources: Annotated[tuple[Take, ...], BeforeValidator(_parse_sources)] = Field(alias="from")
+    how: How = Field("hold", description="hold: last sample at or before the tick (causal).")
+    limit: Limit = Field("auto", description="Oldest sample accepted: a duration, auto or none.")
+    missing: Literal["trim", "error"] = Field("trim", description="What to do when a stream starts late or ends early.")
+    dtype: Dtype | None = Field(None, description="Default: float32 for floats, else that of the stream.")
+    names: tuple[str, ...] | None = Field(None, description="One name per element; default: the stream's.")
+    video: Video | None = Field(None, description="Overrides the plan's `video` for this camera.")
+
+
+class Clock(Model):
+    """Where the ticks of an episode lie."""
+
+    timeline: str = Field(description="Name of the timeline all stamps are read from.")
+    rate: Annotated[str | None, BeforeValidator(_parse_rate)] = Field(
+        None, description="Counts per second of a sequence timeline, which has no unit of its own."
+    )
+    follow: str | None = Field(None, description="Take the stamps of this stream as ticks instead of a grid.")
+    tolerance: float = Field(0.01, gt=0, le=0.5, description="Accepted relative difference of measured rate and fps.")
+    phase: Phase = Field("auto", description="First tick: this long after the start; auto: fitted to the cameras.")
+    keep: str | None = Field(None, description="Name of an extra float64 column: seconds from the first tick.")
+
+
+class Task(Model):
+    """Where the task text comes from: exactly one of the three."""
+
+    constant: str | None = None
+    stream: str | None = Field(None, alias="from", description="A text stream, held from when it was logged.")
+    recordings: tuple[tuple[str, str], ...] | None = Field(None, description="Recording id or file name: text.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _pairs(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and isinstance(value.get("recordings"), Mapping):
+            return {**value, "recordings": sorted(value["recordings"].items())}
+        return value
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if sum(v is not None for v in (self.constant, self.stream, self.recordings)) != 1:
+            raise ValueError("give exactly one of: a text, {from: STREAM} or {recordings: {ID: TEXT}}")
+        if self.constant is not None and not self.constant.strip():
+            raise ValueError("the task text is empty; policies are conditioned on it")
+        return self
+
+
+def _parse_features(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return [{"key": key, **(body if isinstance(body, Mapping) else {"from": body})} for key, body in value.items()]
+
+
+class Plan(Model):
+    """The whole of what a conversion does to a recording."""
+
+    fps: int = Field(ge=1, le=1000, description="Rows per second; LeRobot stores it as an integer.")
+    clock: Clock
+    features: Annotated[tuple[Feature, ...], BeforeValidator(_parse_features)]
+    task: Annotated[Task, BeforeValidator(_parse_task)]
+    split: Split | None = Field(None, description="Several episodes out of one recording.")
+    trim: Trim | None = Field(None, description="Leave out idle time at the start and the end of episodes.")
+    robot_type: str | None = None
+    layout: Literal["v3.0", "v2.1", "gr00t"] = Field(
+        "v3.0", description="Of the dataset: LeRobot's current one, its last one, or that with GR00T's modality.json."
+    )
+    video: Video = Field(default_factory=lambda: Video.model_validate({}), description="How cameras are stored.")
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        problems = [*_key_problems(self.features), *_feature_problems(self.features)]
+        if not self.features:
+            problems.append("features: none given; a dataset needs at least one")
+        if self.clock.keep is not None and self.clock.keep in {*RESERVED, *(f.key for f in self.features)}:
+            problems.append(f"clock.keep: {self.clock.keep!r} is taken; choose another column name")
+        if self.clock.follow is not None and self.clock.phase != "auto":
+            problems.append("clock.phase: has no meaning with `follow`, whose stream gives the ticks; remove one")
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def video_of(self, feature: Feature) -> Video:
+        """The feature's own `video`, else the plan's."""
+        return feature.video if feature.video is not None else self.video
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, in the shape of the YAML file; defaults left out."""
+        body = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        body["features"] = {f.pop("key"): f for f in body["features"]}
+        if "recordings" in body["task"]:
+            body["task"]["recordings"] = dict(body["task"]["recordings"])
+        return body
+
+    def to_yaml(self) -> str:
+        """Text that `parse_plan` reads back as an equal plan."""
+        body = self.to_dict()
+        text = yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=100)
+        # PyYAML writes some characters (\x85) bare that it reads back as line breaks.
+        return text if yaml.safe_load(text) == body else yaml.safe_dump(body, sort_keys=False, width=100)
+
+    def digest(self) -> str:
+        """Hex SHA-256 over every value of the plan, defaults included."""
+        body = self.model_dump_json(by_alias=True)
+        return hashlib.sha256(json.dumps(json.loads(body), sort_keys=True).encode()).hexdigest()
+
+
+def _key_problems(features: Iterable[Feature]) -> Iterable[str]:
+    seen: set[str] = set()
+    for f in features:
+        where = f"features.{f.key}"
+        if f.key in seen:
+            yield f"{where}: given twice"
+        seen.add(f.key)
+        if f.key in RESERVED:
+            yield f"{where}: this column is written by telecine itself; choose another key"
+        if not re.fullmatch(r"[^\s/\\]{1,200}", f.key) or f.key.startswith("."):
+            yield f"{where}: keys hold no blanks and no slashes (LeRobot makes statistics paths of them)"
+
+
+def _feature_problems(features: Iterable[Feature]) -> Iterable[str]:
+    for f in features:
+        where = f"features.{f.key}"
+        if f.dtype in ("bool", "string") and f.key.startswith(("observation", "action")):
+            yield (
+                f"{where}: {f.dtype} under observation* or action* crashes LeRobot's training; "
+                f"use another key, e.g. 'info.{f.key.rpartition('.')[2]}'"
+            )
+        if not f.sources:
+            yield f"{where}.from: no stream given"
+        if f.how in ("linear", "slerp") and f.dtype not in (None, "float32", "float64"):
+            yield f"{where}.how: {f.how} makes fractions, which {f.dtype} cannot hold; use hold or nearest"
+        if f.key.startswith(IMAGES) and len(f.sources) > 1:
+            yield f"{where}.from: a camera is one stream, got {len(f.sources)}"
+        if f.names is not None and len(set(f.names)) != len(f.names):
+            yield f"{where}.names: names repeat"
+
+
+PlanBody: TypeAlias = Mapping[str, Any]
+
+
+def make_plan(body: PlanBody) -> Plan:
+    """The plan that plain values in the shape of the YAML file describe.
+
+    Raises: PlanError naming every mistake with its path and, for a misspelt word, the nearest known one.
+    """
+    try:
+        return Plan.model_validate(body)
+    except ValidationError as error:
+        problems = _describe(error, body)
+    raise PlanError(f"the plan has {len(problems)} mistake(s):\n  " + "\n  ".join(problems))
+
+
+def parse_plan(text: str) -> Plan:
+    """The plan in YAML `text` (at most 1 MB; plain data only, no tags). Raises: PlanError."""
+    return make_plan(read_plan(text))
+
+
+def read_plan(text: str) -> dict[str, Any]:
+    """The plain values of a plan in YAML `text`, not yet checked. Raises: PlanError when it is no mapping."""
+    if len(text.encode(errors="replace")) > MAX_YAML_BYTES:
+        raise PlanError(f"the plan is larger than {MAX_YAML_BYTES} bytes; is this the right file?")
+    try:
+        aliases = any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader))
+        body = None if aliases else yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # numbers and dates too great, lists too deep
+        raise PlanError(f"the plan is not YAML: {error}") from error
+    if aliases:
+        raise PlanError("the plan uses YAML aliases (*name), which can expand without bound; write the values out")
+    if not isinstance(body, dict):
+        raise PlanError("the plan is not a mapping; start from `telecine inspect RECORDINGS --plan plan.yaml`")
+    return body
+
+
+def _describe(error: ValidationError, body: PlanBody) -> list[str]:
+    features = body.get("features")
+    keys = list(features) if isinstance(features, Mapping) else []
+    problems: list[str] = []
+    for item in error.errors(include_url=False):
+        path = [str(p) for p in item["loc"] if not str(p).startswith(("function-", "tagged-", "literal["))]
+        if len(item["loc"]) > 1 and item["loc"][0] == "features" and isinstance(item["loc"][1], int) and keys:
+            path[1] = str(keys[item["loc"][1]])
+        where = ".".join(path)
+        if item["type"] == "value_error":
+            text = str(item["ctx"]["error"]) if "ctx" in item else item["msg"]
+            problems += [f"{where}: {line}" if where else line for line in text.split("\n")]
+        else:
+            problems.append(f"{where}: {_sentence(item)}")
+    return list(dict.fromkeys(problems))
+
+
+def _sentence(item: Any) -> str:
+    given = item.get("input")
+    match item["type"]:
+        case "extra_forbidden":
+            name = str(item["loc"][-1])
+            return f"unknown key {name!r}" + suggest(name, known_keys())
+        case "literal_error":
+            expected = str(item["ctx"]["expected"]).replace("'", "").replace(" or ", ", ")
+            return f"{given!r} is not one of {expected}" + suggest(str(given), expected.split(", "))
+        case "missing" if item["loc"] == ("task",):
+            return 'is required; give --task-text "what the robot does", or `task:` in the plan'
+        case "missing":
+            return "is required"
+        case _:
+            return f"{item['msg'][:1].lower()}{item['msg'][1:]}, got {given!r}"
+
+
+def known_keys() -> list[str]:
+    """Every key that a plan file may use, at any level."""
+    models = (Plan, Clock, Feature, Take, Task, Video, Split, Label, Trim)
+    return sorted({field.alias or name for m in models for name, field in m.model_fields.items()} - {"key"})
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """A "did you mean" for the nearest of `known`, or nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of the plan file, so that editors complete and check it."""
+    schema = Plan.model_json_schema(by_alias=True, mode="validation")
+    take = {"$ref": "#/$defs/Take"}
+    one = {"anyOf": [{"type": "string"}, take]}
+    feature = schema["$defs"]["Feature"]
+    feature["properties"].pop("key")
+    feature["required"].remove("key")
+    feature["properties"]["from"] = {"anyOf": [*one["anyOf"], {"type": "array", "items": one}]}
+    body = {"anyOf": [{"$ref": "#/$defs/Feature"}, {"type": "string"}]}
+    schema["properties"]["features"] = {"type": "object", "minProperties": 1, "additionalProperties": body}
+    schema["properties"]["task"] = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/Task"}]}
+    texts = {"type": "object", "additionalProperties": {"type": "string"}}
+    schema["$defs"]["Task"]["properties"]["recordings"] = texts
+    duration = {"type": "string", "examples": ["40ms", "0.5s"]}
+    schema["$defs"]["Take"]["properties"]["offset"] |= duration
+    for model, name in (("Split", "gaps"), ("Split", "shortest"), ("Trim", "margin")):
+        described = schema["$defs"][model]["properties"][name]
+        schema["$defs"][model]["properties"][name] = {"description": described["description"], **duration}
+    for name in ("start", "stop"):
+        moment = schema["$defs"]["Label"]["properties"][name]
+        schema["$defs"]["Label"]["properties"][name] = {
+            "description": moment["description"],
+            "type": ["number", "string"],
+        }
+    for model, name in (("Feature", "limit"), ("Clock", "phase"), ("Video", "slack")):
+        described = schema["$defs"][model]["properties"][name]
+        schema["$defs"][model]["properties"][name] = {"description": described["description"], **duration}
+    schema["$defs"]["Clock"]["properties"]["rate"] = {"type": ["number", "string", "null"]}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "telecine plan"}

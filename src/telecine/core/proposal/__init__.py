@@ -1,0 +1,1 @@
+"""A plan to start from, proposed from what recordings hold."""

@@ -1,0 +1,300 @@
+"""A recording and a plan in, an episode's rows out: which sample and which picture each tick shows.
+
+Reads stamps of all planned streams, then only the samples that rows need; never a picture.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from telecine.core.align import MISSING, Camera, Rate, between, choose_phase, hold, measure, nearest
+from telecine.core.arrow import array, numbers
+from telecine.core.columns import blended, column_array, column_of
+from telecine.core.episode import Column, Episode, Use
+from telecine.core.errors import AlignError
+from telecine.core.findings import REMARKS, Finding
+from telecine.core.grid import SECOND, Grid, Rows, Times
+from telecine.core.plan.bind import Binding, Bound, Source, bind
+from telecine.core.plan.fields import format_duration
+from telecine.core.plan.model import Feature, Plan
+from telecine.core.recording import Array, Part, Recording, Ref, remarks_of
+from telecine.core.resample.overlap import bounds_of, check_length, span, trims
+from telecine.core.resample.trim_idle import without_idle
+from telecine.core.video import Clip
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Pick:
+    """Which picture of a camera each row shows."""
+
+    feature: Feature
+    source: Source
+    rows: Rows
+    """(count,) int64, non-decreasing positions in the stream's times."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Placed:
+    """An episode whose pictures are chosen but not yet coded."""
+
+    ref: Ref
+    grid: Grid
+    rows: pa.Table
+    columns: tuple[Column, ...]
+    picks: tuple[Pick, ...]
+    uses: tuple[Use, ...]
+    findings: tuple[Finding, ...]
+    success: bool | None = None
+
+    def with_clips(self, clips: tuple[Clip, ...], findings: tuple[Finding, ...] = ()) -> Episode:
+        """The finished episode."""
+        every = self.findings + findings
+        return Episode(self.ref, self.grid, self.rows, self.columns, clips, self.uses, every, self.success)
+
+
+class Choose(Protocol):
+    """What may give the ticks of a camera other pictures than its alignment did."""
+
+    def __call__(self, bound: Bound, ticks: Times, rows: Rows, limit_ns: int | None) -> Rows:
+        """(m,) rows, non-decreasing, none further from its tick than `limit_ns`, or after it when `rows` are held."""
+        ...
+
+
+def place(recording: Recording, plan: Plan, choose: Choose | None = None) -> Placed:
+    """Rows of `recording` on the ticks that `plan` asks for. `choose` is asked for each camera.
+
+    Raises: PlanError when the plan does not fit, AlignError when a tick has no usable sample, SourceError.
+    """
+    binding = bind(plan, recording)
+    where = recording.ref.label
+    ticks, cuts = _ticks(binding, plan, where, recording.ref.part)
+    grid = Grid(int(ticks[0]), int(ticks.size), Fraction(plan.fps))
+    uses: list[Use] = []
+    findings = [*cuts, *_notes(recording, binding)]
+    columns: list[Column] = []
+    arrays: dict[str, pa.Array] = {}
+    picks: list[Pick] = []
+    for bound in binding.features:
+        if bound.is_camera:
+            picks.append(_pick(bound, ticks, where, uses, choose))
+        else:
+            columns.append(column_of(bound))
+            arrays[bound.feature.key] = _values(bound, columns[-1], ticks, where, uses)
+    if plan.clock.keep is not None:
+        columns.append(Column(plan.clock.keep, "float64", (1,)))
+        arrays[plan.clock.keep] = numbers((ticks - ticks[0]) / SECOND)
+    arrays["timestamp"] = numbers((np.arange(grid.count) / plan.fps).astype(np.float32))
+    arrays["task"] = _task(binding.task, ticks, where)
+    findings += _use_findings(uses, {p.feature.key for p in picks}, where)
+    table, success = pa.table(arrays), _success(recording)
+    return Placed(recording.ref, grid, table, tuple(columns), tuple(picks), tuple(uses), tuple(findings), success)
+
+
+def _success(recording: Recording) -> bool | None:
+    """What the part says, else the recording; other words than these stay unsaid."""
+    if recording.ref.part is not None and recording.ref.part.success is not None:
+        return recording.ref.part.success
+    word = recording.attrs.get("success", "").strip().lower()
+    return {"true": True, "1": True, "yes": True, "success": True}.get(
+        word, False if word in ("false", "0", "no", "failure", "failed") else None
+    )
+
+
+def _ticks(binding: Binding, plan: Plan, where: str, part: Part | None) -> tuple[Times, list[Finding]]:
+    """(n,) ticks, n > 0, and what was cut from the streams to get there."""
+    bounds = list(bounds_of(binding, plan.fps, where, part))
+    whole = span(bounds, where, plan.fps)
+    start, stop = whole
+    findings: list[Finding] = []
+    if plan.trim is not None:
+        (start, stop), idle = without_idle(binding, plan.trim, whole, where)
+        findings.append(idle)
+    check_length(start, stop, where)
+    if binding.follow is not None:
+        times = np.unique(binding.follow.times())
+        ticks = times[(times >= start) & (times <= stop)]
+        _check_rate(measure(ticks), plan, binding.follow.stream.name, where)
+    else:
+        fps = Fraction(plan.fps)
+        cameras = [
+            Camera(times[(times >= start) & (times <= stop)], b.feature.how)
+            for b in binding.features
+            if b.is_camera
+            for times in [b.sources[0].times()]
+        ]
+        phase = choose_phase(cameras, start, fps) if plan.clock.phase == "auto" else plan.clock.phase
+        assert isinstance(phase, int)
+        ticks = Grid.between(start + phase, stop, fps).ticks()
+    if not ticks.size:
+        raise AlignError(
+            f"{where}: the streams overlap for {format_duration(max(stop - start, 0))}, too short for one row at "
+            f"{plan.fps} fps; leave out the shortest stream or reject this recording"
+        )
+    if (start, stop) == whole:
+        findings += trims(bounds, int(ticks[0]), int(ticks[-1]), plan.fps, where)
+    return ticks, findings
+
+
+def _check_rate(rate: Rate, plan: Plan, name: str, where: str) -> None:
+    off = abs(rate.hz / plan.fps - 1)
+    if off > plan.clock.tolerance:
+        raise AlignError(
+            f"{where}: {name} runs at {rate.hz:.3f} Hz, the plan says fps {plan.fps}: {off:.1%} apart, "
+            f"{plan.clock.tolerance:.1%} accepted; set fps to {max(round(rate.hz), 1)} or leave out `follow`"
+        )
+
+
+def _rows(
+    bound: Bound, source: Source, ticks: Times, where: str, uses: list[Use], choose: Choose | None = None
+) -> Rows:
+    """(m,) rows of the samples that ticks get; every one usable."""
+    times, feature = source.times(), bound.feature
+    rate = measure(times)
+    if source.stream.static:
+        return np.zeros(ticks.size, np.int64)
+    limit = _limit(feature, source, rate)
+    rows = (hold if feature.how == "hold" else nearest)(times, ticks, limit)
+    _check_missing(rows == MISSING, times, ticks, feature, source, where)
+    if choose is not None:
+        rows = choose(bound, ticks, rows, limit)
+    uses.append(_use(feature, source, rate, times, ticks, rows))
+    return rows
+
+
+def _limit(feature: Feature, source: Source, rate: Rate) -> int | None:
+    if feature.limit != "auto":
+        return feature.limit
+    return None if source.stream.kind == "text" else rate.auto_limit_ns
+
+
+def _check_missing(
+    missing: npt.NDArray[np.bool_], times: Times, ticks: Times, feature: Feature, source: Source, where: str
+) -> None:
+    if not missing.any():
+        return
+    first = int(np.flatnonzero(missing)[0])
+    lost = ticks[missing]
+    past = np.searchsorted(times, lost, side="right") - 1
+    before = lost - times[np.maximum(past, 0)]
+    after = times[np.minimum(past + 1, times.size - 1)] - lost
+    reach = {"hold": before, "nearest": np.minimum(before, after)}.get(feature.how, np.maximum(before, after))
+    need = int(reach.max())
+    raise AlignError(
+        f"{where}: {feature.key}: {source.stream.name} has no sample within its limit at {int(missing.sum())} of "
+        f"{ticks.size} rows, first at {(int(ticks[first]) - int(ticks[0])) / 1e9:.3f} s; a limit of "
+        f"{format_duration(-(-need // 1_000_000) * 1_000_000)} would accept the gap, or reject this recording"
+    )
+
+
+def _use(feature: Feature, source: Source, rate: Rate, times: Times, ticks: Times, rows: Rows) -> Use:
+    ages = np.abs(ticks - times[rows])
+    inside = measure(times[(times >= ticks[0]) & (times <= ticks[-1])])
+    return Use(
+        key=feature.key,
+        stream=source.stream.name,
+        samples=inside.samples,
+        rate_hz=rate.hz,
+        age_median_ns=int(np.median(ages)),
+        age_p99_ns=int(np.percentile(ages, 99)),
+        age_max_ns=int(ages.max()),
+        gaps=inside.gaps,
+        duplicates=inside.duplicates,
+        dropped=int(rows[-1] - rows[0] + 1 - np.unique(rows).size),
+        repeated=int(np.sum(np.diff(rows) == 0)),
+    )
+
+
+def _pick(bound: Bound, ticks: Times, where: str, uses: list[Use], choose: Choose | None) -> Pick:
+    source = bound.sources[0]
+    return Pick(bound.feature, source, _rows(bound, source, ticks, where, uses, choose))
+
+
+def _values(bound: Bound, column: Column, ticks: Times, where: str, uses: list[Use]) -> pa.Array:
+    feature = bound.feature
+    if bound.is_text:
+        source = bound.sources[0]
+        stream = source.stream
+        assert stream.kind == "text"
+        return array(stream.take(_rows(bound, source, ticks, where, uses), source.clock), pa.string())
+    parts = []
+    for source in bound.sources:
+        stream = source.stream
+        assert stream.kind == "vector"
+        if feature.how in ("hold", "nearest") or stream.static:
+            values = stream.take(_rows(bound, source, ticks, where, uses), source.clock)
+        else:
+            values = _blended(source, feature, ticks, where, uses)
+        parts.append(values if source.columns is None else values[:, list(source.columns)])
+    return column_array(parts, column, ticks, where)
+
+
+def _blended(source: Source, feature: Feature, ticks: Times, where: str, uses: list[Use]) -> Array:
+    times = source.times()
+    rate = measure(times)
+    blend = between(times, ticks, _limit(feature, source, rate))
+    _check_missing(blend.before == MISSING, times, ticks, feature, source, where)
+    uses.append(_use(feature, source, rate, times, ticks, blend.before))
+    stream = source.stream
+    assert stream.kind == "vector"
+    return blended(
+        stream.take(blend.before, source.clock),
+        stream.take(blend.after, source.clock),
+        blend.weight,
+        how="slerp" if feature.how == "slerp" else "linear",
+        where=f"{where}: {feature.key}",
+    )
+
+
+def _task(task: Source | str, ticks: Times, where: str) -> pa.Array:
+    if isinstance(task, str):
+        return array([task] * ticks.size, pa.string())
+    stream = task.stream
+    assert stream.kind == "text"
+    texts = list(stream.take(hold(task.times(), ticks, None), task.clock))
+    if any(not t.strip() for t in texts):
+        raise AlignError(f"{where}: {stream.name} holds an empty task text; give the task with --task-text or `task:`")
+    return array(texts, pa.string())
+
+
+def _notes(recording: Recording, binding: Binding) -> Iterator[Finding]:
+    where = recording.ref.label
+    for code, message in recording.notes:
+        yield Finding(code, "warning", where, message)
+    asked = [s for b in binding.features for s in b.sources] + (
+        [binding.task] if isinstance(binding.task, Source) else []
+    )
+    for name, remarks in {s.stream.name: remarks_of(s.stream) for s in asked}.items():
+        for code, message in remarks:
+            yield Finding(code, REMARKS[code], f"{where} {name}", message)
+    for bound in binding.features:
+        for source in bound.sources:
+            if bound.sources[0].stream.kind != "video" and (back := source.stream.backwards(source.clock)):
+                yield Finding(
+                    "align-backwards",
+                    "warning",
+                    f"{where} {source.stream.name}",
+                    f"{back} stamps go back in time on {source.clock!r}; samples were sorted by stamp",
+                    "check the recorder's clock",
+                )
+
+
+def _use_findings(uses: list[Use], cameras: set[str], where: str) -> Iterator[Finding]:
+    for use in uses:
+        place_ = f"{where} {use.stream}"
+        if use.gaps:
+            text = (
+                f"{use.gaps} gap(s) longer than three periods; the oldest sample used is {use.age_max_ns / 1e6:.1f} ms"
+            )
+            yield Finding("align-gap", "warning", place_, text, "lower `limit` to reject such recordings")
+        if use.duplicates:
+            text = f"{use.duplicates} sample(s) with the stamp of the one before; the last of each counts"
+            yield Finding("align-duplicates", "info", place_, text)
+        if use.key in cameras and use.dropped:
+            yield Finding("video-frames-dropped", "info", place_, f"{use.dropped} of {use.samples} pictures not shown")
+        if use.key in cameras and use.repeated:
+            yield Finding("video-frames-repeated", "info", place_, f"{use.repeated} rows repeat a picture")

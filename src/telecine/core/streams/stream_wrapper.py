@@ -1,0 +1,45 @@
+"""What streams that stand before another one share: whatever they do not change, that one answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from telecine.core.grid import Times
+from telecine.core.recording import ClockKind, ImageStream, Schema, VideoStream
+
+S = TypeVar("S", ImageStream, VideoStream)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Over(Generic[S]):
+    """Everything as `stream` has it; kind, and pictures or packets, are the subclass's."""
+
+    stream: S
+
+    @property
+    def name(self) -> str:
+        """The stream's own name."""
+        return self.stream.name
+
+    @property
+    def schema(self) -> Schema:
+        """The stream's own."""
+        return self.stream.schema
+
+    @property
+    def clocks(self) -> Mapping[str, ClockKind]:
+        """The stream's own."""
+        return self.stream.clocks
+
+    @property
+    def static(self) -> bool:
+        """The stream's own."""
+        return self.stream.static
+
+    def times(self, clock: str) -> Times:
+        """The stream's own, (n,) int64."""
+        return self.stream.times(clock)
+
+    def backwards(self, clock: str) -> int:
+        """The stream's own."""
+        return self.stream.backwards(clock)

@@ -1,0 +1,174 @@
+"""Whether an episode fits a dataset, found out before anything is written. Reads no file but the sizes of clips."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from telecine.core.depth import LEVELS, is_depth
+from telecine.core.episode import Column, Episode
+from telecine.core.errors import DatasetError
+from telecine.core.video import Clip, PictureFormat
+from telecine.dataset.values import Values, to_numpy
+from telecine.lerobot_format.paths import Limits
+from telecine.lerobot_format.schema import INDEX_COLUMNS, LEAVES, Features
+
+RESERVED = {*(column.key for column in INDEX_COLUMNS), "task"}
+_TIMESTAMP = INDEX_COLUMNS[0]
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+def check_episode(episode: Episode, features: Features | None, *, fps: int, limits: Limits) -> dict[str, Values]:
+    """The values of the episode's numeric columns, by key, when the episode can be added.
+
+    features: what the first episode set, None for the first itself.
+
+    Raises:
+        DatasetError: every reason why not, with the feature, what was got and what was expected.
+    """
+    problems = list(_feature_problems(Features.of(episode)) if features is None else _changes(episode, features))
+    problems += _row_problems(episode, fps)
+    values: dict[str, Values] = {}
+    if not problems:
+        problems += _value_problems(episode, values, fps)
+    for clip in episode.clips:
+        problems += (f"{clip.key}: {problem}" for problem in _clip_problems(clip, episode.grid.count, fps, limits))
+    if problems:
+        raise DatasetError(f"{episode.ref.label} cannot be added: " + "; ".join(problems))
+    return values
+
+
+def _feature_problems(features: Features) -> Iterator[str]:
+    """What is wrong with the features themselves."""
+    keys = [column.key for column in features.columns] + [camera.key for camera in features.cameras]
+    for key in dict.fromkeys(keys):
+        if keys.count(key) > 1:
+            yield f"{key}: named {keys.count(key)} times, expected once"
+        if not key or "/" in key:
+            yield f"{key!r}: expected a feature name without '/', which LeRobot uses as a separator"
+        if key in RESERVED:
+            yield f"{key}: LeRobot's own column; expected another name"
+    for camera in features.cameras:
+        if not camera.key.startswith("observation."):
+            yield f"{camera.key}: policies find cameras by the name observation.images.<camera>; rename it"
+    for column in features.columns:
+        yield from (f"{column.key}: {problem}" for problem in _column_problems(column))
+
+
+def _column_problems(column: Column) -> Iterator[str]:
+    if column.dtype not in LEAVES:
+        yield f"got dtype {column.dtype}, expected one of {', '.join(LEAVES)}"
+    if not 1 <= len(column.shape) <= 5 or any(size < 1 for size in column.shape):
+        yield f"got shape {column.shape}, expected 1 to 5 dimensions of at least 1"
+    if column.dtype == "string" and column.shape != (1,):
+        yield f"got strings of shape {column.shape}, expected (1,)"
+    if column.names is not None and len(column.shape) == 1 and len(column.names) != column.shape[0]:
+        yield f"got {len(column.names)} names, expected {column.shape[0]}"
+    if column.dtype in ("bool", "string") and column.key.startswith(("observation", "action")):
+        yield (
+            f"got {column.dtype}, but every feature named observation* or action* is an input of the policy and "
+            "must be a number; store it as float32 or under another name"
+        )
+
+
+def _changes(episode: Episode, features: Features) -> Iterator[str]:
+    """Where an episode differs from the first one."""
+    first = {column.key: column for column in features.columns}
+    got = {column.key: _described(_named_like(column, first.get(column.key))) for column in episode.columns}
+    got |= {clip.key: _picture(clip.format) for clip in episode.clips}
+    expected = {column.key: _described(column) for column in features.columns}
+    expected |= {camera.key: _picture(camera.format) for camera in features.cameras}
+    for key in dict.fromkeys([*expected, *got]):
+        if got.get(key) != expected.get(key):
+            wanted = f"expected {expected.get(key, 'no such feature')} as in the first episode"
+            yield f"{key}: got {got.get(key, 'nothing')}, {wanted}"
+    if len(got) != len(episode.columns) + len(episode.clips):
+        yield "a feature occurs twice"
+
+
+def _named_like(column: Column, first: Column | None) -> Column:
+    """The column with the first episode's names when either does not say its own: that is no contradiction."""
+    if first is None or (column.names is not None and first.names is not None):
+        return column
+    return replace(column, names=first.names)
+
+
+def _described(column: Column) -> str:
+    names = "" if column.names is None else f" named {', '.join(column.names)}"
+    return f"{column.dtype} {column.shape}{names}"
+
+
+def _picture(picture: PictureFormat) -> str:
+    return f"{picture.codec} {picture.width}x{picture.height} {picture.pix_fmt}"
+
+
+def _row_problems(episode: Episode, fps: int) -> Iterator[str]:
+    count, grid = episode.rows.num_rows, episode.grid
+    if grid.fps != Fraction(fps):
+        yield f"got {grid.fps} fps, expected {fps}"
+    if count < 1 or count != grid.count:
+        yield f"got {count} rows, expected {max(grid.count, 1)}, one per tick"
+    got = episode.rows.column_names
+    expected = [*(column.key for column in episode.columns), "timestamp", "task"]
+    if sorted(got) != sorted(expected):
+        yield f"got columns {', '.join(got)}, expected {', '.join(expected)}"
+
+
+def _value_problems(episode: Episode, values: dict[str, Values], fps: int) -> Iterator[str]:
+    """What is wrong with the values; fills `values` on the way."""
+    for column in (*episode.columns, _TIMESTAMP):
+        data = episode.rows.column(column.key)
+        if column.dtype == "string":
+            yield from _text_problems(column.key, data)
+            continue
+        try:
+            values[column.key] = to_numpy(data, column)
+        except ValueError as error:
+            yield f"{column.key}: got {error}, expected {column.dtype} {column.shape}"
+            continue
+        bad = _not_finite(values[column.key])
+        if bad.size:
+            yield f"{column.key}: NaN, infinity or a value beyond float32 in {bad.size} rows, first in row {bad[0]}"
+    yield from _text_problems("task", episode.rows.column("task"))
+    expected = (np.arange(episode.rows.num_rows) / fps).astype(np.float32)
+    if _TIMESTAMP.key in values and not np.array_equal(values[_TIMESTAMP.key], expected):
+        row = int(np.flatnonzero(values[_TIMESTAMP.key] != expected)[0])
+        got = float(values[_TIMESTAMP.key][row])
+        yield f"timestamp: got {got} s in row {row}, expected {float(expected[row])} s (row / fps)"
+
+
+def _text_problems(key: str, data: pa.ChunkedArray) -> Iterator[str]:
+    if data.type != pa.string():
+        yield f"{key}: got {data.type}, expected string"
+    elif data.null_count:
+        yield f"{key}: got {data.null_count} nulls, expected none"
+
+
+def _not_finite(values: Values) -> Values:
+    """(k,) rows that hold NaN or infinity, also after LeRobot's conversion to float32."""
+    if not np.issubdtype(values.dtype, np.floating):
+        return np.empty(0, np.int64)
+    good = np.abs(values) <= _LARGEST  # false for NaN
+    return np.flatnonzero(~good.reshape(len(values), -1).all(axis=1))
+
+
+def _clip_problems(clip: Clip, count: int, fps: int, limits: Limits) -> Iterator[str]:
+    shown = clip.frames - clip.preroll
+    if clip.preroll < 0 or shown < count:
+        yield f"got {shown} pictures from the episode's first on, expected at least {count}, one per row"
+    if clip.preroll and (clip.preroll + count) / fps > limits.video_s:
+        yield (
+            f"got {clip.preroll} pictures before the first row of an episode over {limits.video_s} s, which LeRobot "
+            "then looks up inexactly; encode this camera instead of copying it"
+        )
+    if not Path(clip.path).is_file():
+        yield f"the clip {Path(clip.path).name} is gone"
+    shape = (1, LEVELS) if is_depth(clip.format.pix_fmt) else (3, 256)
+    if clip.histogram.shape != shape or clip.sampled < 1 or not np.all(np.sum(clip.histogram, axis=1)):
+        yield (
+            f"got a histogram of shape {clip.histogram.shape} from {clip.sampled} pictures, expected {shape} "
+            "with counts in every channel"
+        )

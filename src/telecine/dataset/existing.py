@@ -1,0 +1,260 @@
+"""A dataset that is there already, as far as adding episodes to it needs: what it says, and where it ends.
+
+Whoever wrote it. Nothing of it is changed here; `DatasetWriter.append` makes the next state of it from links to its
+data and video files, new files behind them, and new metadata.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from telecine.core.episode import Column
+from telecine.core.errors import DatasetError
+from telecine.core.stats import QUANTILES, Moments, Stats
+from telecine.core.video import PictureFormat
+from telecine.dataset.card import card
+from telecine.dataset.reader import Dataset, read_info
+from telecine.dataset.running_stats import Pictures, Totals
+from telecine.lerobot_format import paths, schema
+from telecine.lerobot_format.paths import Limits, Place
+from telecine.lerobot_format.schema import Camera, Features
+
+_REPLACED = (paths.INFO, paths.STATS, paths.TASKS, paths.PROVENANCE, paths.PLAN, paths.PICTURES, paths.REPORT)
+"""Files that are written anew when episodes are added; all others are linked."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Published:
+    """A dataset at `root`, and the first free place of each kind of file."""
+
+    root: Path
+    info: dict[str, Any]
+    features: Features
+    limits: Limits
+    tasks: tuple[str, ...]
+    episodes: int
+    frames: int
+    totals: Totals
+    next_data: Place
+    next_episodes: Place
+    next_videos: Mapping[str, Place]
+    data_schema: pa.Schema
+    episodes_schema: pa.Schema
+    provenance: tuple[dict[str, Any], ...]
+    state: tuple[int, int, int]
+    """Which info.json it has: every change of a dataset makes a new one."""
+
+    def origins(self) -> frozenset[tuple[str, str, int]]:
+        """(digest of the files, recording id, first tick in ns) of every episode whose provenance says it."""
+        rows = (row for row in self.provenance if row.get("source_sha256"))
+        return frozenset((row["source_sha256"], row["recording_id"], row["start_ns"]) for row in rows)
+
+    def data_files(self) -> list[Path]:
+        """Its files of rows, in order."""
+        return sorted((self.root / "data").glob("*/*.parquet"))
+
+    def described(self, features: Features, counts: schema.Counts) -> dict[str, Any]:
+        """info.json with the episodes added; what others wrote into it stays."""
+        info = dict(self.info)
+        whole = {"train": f"0:{self.episodes}"}
+        splits = {"train": f"0:{counts.episodes}"} if info.get("splits") in (None, whole) else info["splits"]
+        entries = {key: dict(entry) for key, entry in info["features"].items()}
+        for camera in features.videos:
+            told = dict(entries[camera.key].get("info") or {})
+            if not camera.encoder:  # episodes were not all encoded alike
+                told = {key: value for key, value in told.items() if key in _OF_ALL_VIDEOS}
+            entries[camera.key]["info"] = told
+        totals = {"total_episodes": counts.episodes, "total_frames": counts.frames, "total_tasks": counts.tasks}
+        return info | {"features": entries, "splits": splits} | totals
+
+    def has_our_card(self) -> bool:
+        """True when its README.md is as telecine wrote it, so that a new one loses nothing."""
+        try:
+            text = (self.root / paths.CARD).read_text(encoding="utf-8")
+            plan = (self.root / paths.PLAN).read_text(encoding="utf-8") if self._has(paths.PLAN) else None
+        except (OSError, ValueError):
+            return not self._has(paths.CARD)
+        return text == card(self.info, list(self.tasks), plan)
+
+    def _has(self, name: str) -> bool:
+        return (self.root / name).is_file()
+
+    def link_into(self, stage: Path, plan_yaml: str | None) -> None:
+        """Put every file that stays into `stage`: as links, so that nothing is copied; as copies where there are none.
+
+        A plan other than `plan_yaml` and the last report stay under names of their own.
+
+        Raises: OSError.
+        """
+        made: set[Path] = set()
+        for path in _files(self.root):
+            name = path.relative_to(self.root).as_posix()
+            if name == paths.PLAN and path.read_text(encoding="utf-8") != plan_yaml:
+                digest = self.provenance[-1].get("plan_digest") if self.provenance else None
+                name = f"{paths.PLANS}/{digest or 'unknown'}.yaml"
+            elif name == paths.REPORT:
+                name = f"{paths.REPORT.removesuffix('.json')}-until-{self.episodes}.json"
+            elif name in _REPLACED:
+                continue
+            target = stage / name
+            if target.parent not in made:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                made.add(target.parent)
+            _link(path, target)
+
+
+def _link(path: Path, target: Path) -> None:
+    if target.exists():
+        return
+    try:
+        os.link(path, target)
+    except OSError:  # a file system without links
+        shutil.copy2(path, target)
+
+
+_OF_ALL_VIDEOS = (
+    "video.height", "video.width", "video.codec", "video.pix_fmt", "video.fps", "video.channels", "has_audio",
+    "is_depth_map", "video.is_depth_map",
+)  # fmt: skip
+
+
+def read_published(root: Path, last: Published | None = None) -> Published:
+    """The dataset at `root`; read again unless it is still what `last` says.
+
+    Raises:
+        DatasetError: there is none, or episodes cannot be added to it.
+    """
+    state = state_of(root)
+    if last is not None and (last.root, last.state) == (root, state):
+        return last
+    dataset, info = Dataset(root), read_info(root)
+    features = features_of(dataset, info)
+    limits = Limits(
+        data_bytes=_positive(info, "data_files_size_in_mb", 100) * paths.MIB,
+        video_bytes=_positive(info, "video_files_size_in_mb", 200) * paths.MIB,
+        files_per_chunk=_positive(info, "chunks_size", 1000),
+    )
+    told = dataset.episodes
+    next_videos = {c.key: _after([e.videos[c.key].place for e in told], limits) for c in features.videos}
+    return Published(
+        root,
+        info,
+        features,
+        limits,
+        dataset.tasks,
+        len(told),
+        dataset.frames,
+        _totals(dataset, features),
+        _after([e.data for e in told], limits),
+        _after([Place(*map(int, _numbers(path))) for path in _episode_files(root)], limits),
+        next_videos,
+        _schema(next(iter(sorted((root / "data").glob("*/*.parquet")))), schema.data_schema(features)),
+        _schema(_episode_files(root)[0], schema.episodes_schema(features)),
+        dataset.provenance,
+        state,
+    )
+
+
+def state_of(root: Path) -> tuple[int, int, int]:
+    """What tells the info.json that is at `root` from those before it. Raises: DatasetError when there is none."""
+    try:
+        found = (root / paths.INFO).stat()
+    except OSError as error:
+        raise DatasetError(f"{root}: not a LeRobot dataset ({paths.INFO} is missing)") from error
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def features_of(dataset: Dataset, info: Mapping[str, Any]) -> Features:
+    """What its info.json says of every row. Raises: DatasetError for video to which nothing can be added."""
+    return Features(tuple(_columns(dataset)), tuple(_cameras(dataset, info)))
+
+
+def _columns(dataset: Dataset) -> Iterator[Column]:
+    own = {column.key for column in schema.INDEX_COLUMNS}
+    yield from (c for c in dataset.features if c.key not in own and c.dtype not in ("video", "image"))
+
+
+def _cameras(dataset: Dataset, info: Mapping[str, Any]) -> Iterator[Camera]:
+    for column in dataset.features:
+        if column.dtype not in ("video", "image"):
+            continue
+        height, width = column.shape[:2]
+        told = info["features"][column.key].get("info") or {}
+        if column.dtype == "image":
+            yield Camera(column.key, PictureFormat("png", width, height, "rgb24"))
+            continue
+        if told.get("is_depth_map") or told.get("video.is_depth_map"):
+            raise DatasetError(f"{dataset.root}: {column.key} is a depth video, to which telecine cannot add")
+        encoder = {key: value for key, value in told.items() if key not in _OF_ALL_VIDEOS}
+        codec, pix_fmt = told.get("video.codec"), told.get("video.pix_fmt")
+        if codec not in ("h264", "hevc", "av1") or not isinstance(pix_fmt, str):
+            raise DatasetError(f"{dataset.root}: {column.key} is {codec} {pix_fmt}, to which telecine cannot add")
+        yield Camera(column.key, PictureFormat(codec, width, height, pix_fmt), encoder)
+
+
+def _totals(dataset: Dataset, features: Features) -> Totals:
+    """The statistics so far. Histograms of pictures are there when telecine wrote the dataset."""
+    stats = dataset.json(paths.STATS)
+    histograms = dataset.json(paths.PICTURES) if (dataset.root / paths.PICTURES).is_file() else {}
+    try:
+        moments = {c.key: _stats(stats[c.key]).moments for c in features.numbers}
+        pictures = {}
+        for camera in features.cameras:
+            told = histograms.get(camera.key)
+            histogram = None if told is None else np.array(told["histogram"], np.int64)
+            pictures[camera.key] = Pictures(_stats(stats[camera.key]), histogram)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DatasetError(
+            f"{dataset.root}: its statistics are not complete ({error!r}); `telecine repair` adds what is missing"
+        ) from error
+    return Totals(moments, pictures)
+
+
+def _stats(told: Mapping[str, Any]) -> Stats:
+    low, high, mean, std = (np.asarray(told[name], np.float64) for name in ("min", "max", "mean", "std"))
+    moments = Moments(low, high, mean, std, int(np.asarray(told["count"]).reshape(-1)[0]))
+    return Stats(moments, np.stack([np.asarray(told[name], np.float64) for name in QUANTILES]))
+
+
+def _after(places: list[Place], limits: Limits) -> Place:
+    return max(places).next(limits)
+
+
+def _numbers(path: Path) -> tuple[str, str]:
+    return path.parent.name.rpartition("-")[2], path.stem.rpartition("-")[2]
+
+
+def _episode_files(root: Path) -> list[Path]:
+    return sorted((root / "meta" / "episodes").glob("*/*.parquet"))
+
+
+def _schema(path: Path, ours: pa.Schema) -> pa.Schema:
+    """Our schema in the order of a published file, when both hold the same columns.
+
+    Raises: DatasetError when it holds others: all files of a kind are read as one table.
+    """
+    theirs = pq.read_schema(path)
+    kinds = {field.name: getattr(field.type, "storage_type", field.type) for field in theirs}
+    mine = {field.name: field.type for field in ours}
+    different = sorted(name for name in kinds.keys() | mine.keys() if kinds.get(name) != mine.get(name))
+    if different:
+        listed = ", ".join(f"{name} ({kinds.get(name)}, telecine writes {mine.get(name)})" for name in different[:5])
+        raise DatasetError(f"{path}: its columns are not those that telecine writes: {listed}")
+    return pa.schema([ours.field(name) for name in theirs.names], theirs.metadata)
+
+
+def _positive(info: Mapping[str, Any], key: str, default: int) -> int:
+    value = info.get(key, default)
+    return value if isinstance(value, int) and value > 0 else default
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for root, _, names in os.walk(folder):
+        yield from (Path(root, name) for name in sorted(names))

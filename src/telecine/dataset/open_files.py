@@ -1,0 +1,112 @@
+"""The files of a dataset that are open while episodes are added, and what an episode puts into them."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+
+from telecine._version import __version__
+from telecine.core.episode import Episode
+from telecine.core.errors import VideoError
+from telecine.dataset.existing import Published
+from telecine.dataset.images import with_pictures
+from telecine.dataset.rolling_files import EpisodeFiles, RecordFile, RowFiles, VideoFiles
+from telecine.dataset.values import Values, to_arrow
+from telecine.lerobot_format import paths, schema
+from telecine.lerobot_format.paths import Limits, Place
+from telecine.lerobot_format.schema import Features
+
+WRITE_ERRORS = (OSError, pa.ArrowException, VideoError)
+
+
+class OpenFiles:
+    """The files that are open while episodes are added: the first of their kind, or those after a published one's."""
+
+    def __init__(
+        self, folder: Path, features: Features, fps: int, limits: Limits, *, published: Published | None = None
+    ) -> None:
+        self.features = features
+        if published is None:
+            data, episodes = schema.data_schema(features), schema.episodes_schema(features)
+            first, videos = (Place(), Place()), {camera.key: Place() for camera in features.videos}
+        else:
+            data, episodes = published.data_schema, published.episodes_schema
+            first, videos = (published.next_data, published.next_episodes), dict(published.next_videos)
+        self.schema = data
+        self._limits = limits
+        self.rows = RowFiles(folder, data, limits, first[0])
+        self.videos = {key: VideoFiles(folder, key, fps, limits, first=place) for key, place in videos.items()}
+        self.episodes = EpisodeFiles(folder, episodes, limits, first[1])
+        self.provenance = RecordFile(folder / paths.PROVENANCE, schema.PROVENANCE_SCHEMA)
+        for row in published.provenance if published else ():
+            self.provenance.append({name: row.get(name) for name in schema.PROVENANCE_SCHEMA.names})
+        self._encoders = {camera.key: camera.encoder for camera in features.cameras}
+
+    def note_encoders(self, episode: Episode) -> None:
+        """Forget the encoder of a camera whose episodes were not all encoded alike."""
+        for clip in episode.clips:
+            if clip.encoder != self._encoders[clip.key]:
+                self._encoders[clip.key] = {}
+
+    def described(self) -> Features:
+        """The features with the encoder settings that hold for every episode."""
+        cameras = tuple(replace(camera, encoder=self._encoders[camera.key]) for camera in self.features.cameras)
+        return replace(self.features, cameras=cameras)
+
+    def next_places(self) -> tuple[Place, Place, dict[str, Place]]:
+        """The first free place of rows, of facts of episodes, and of each camera's videos."""
+        videos = {key: file.place.next(self._limits) for key, file in self.videos.items()}
+        return self.rows.place.next(self._limits), self.episodes.place.next(self._limits), videos
+
+    def close(self) -> None:
+        """Finish every file."""
+        for file in self._all():
+            file.close()
+
+    def _all(self) -> "list[RowFiles | VideoFiles | EpisodeFiles | RecordFile]":
+        return [self.rows, *self.videos.values(), self.episodes, self.provenance]
+
+    def abandon(self) -> None:
+        """Let go of every file, whatever state it is in."""
+        for file in self._all():
+            with suppress(*WRITE_ERRORS):
+                file.close()
+
+
+def tables(episode: Episode, values: dict[str, Values], files: OpenFiles) -> Iterator[pa.Table]:
+    """The episode's rows in the columns of data/*, in one table unless pictures make that too big."""
+    features = files.features
+    known = {column.key: column for column in (*features.columns, *schema.INDEX_COLUMNS)}
+    images = {camera.key for camera in features.images}
+    arrays = {
+        key: to_arrow(values[key], column) if key in values else episode.rows.column(key)
+        for key, column in known.items()
+    }
+    if not images:
+        yield pa.table([arrays[name] for name in files.schema.names], schema=files.schema)
+        return
+    clips = {clip.key: clip for clip in episode.clips if clip.key in images}
+    yield from with_pictures(arrays, clips, files.schema)
+
+
+def provenance(episode: Episode, index: int) -> dict[str, Any]:
+    """Where an episode came from, without a path of this machine."""
+    return {
+        "episode_index": index,
+        "source": PurePosixPath(episode.ref.path.replace("\\", "/")).name,
+        "recording_id": episode.ref.id,
+        "source_sha256": episode.source_digest,
+        "start_ns": episode.grid.start_ns,
+        "stop_ns": episode.grid.stop_ns,
+        "ticks": episode.grid.count,
+        "success": episode.success,
+        "plan_digest": episode.plan_digest,
+        "tool": f"telecine {__version__}",
+        "cameras": [
+            {"key": c.key, "copied": c.copied, "why": c.why, "preroll": c.preroll, "frames": c.frames}
+            for c in episode.clips
+        ],
+    }

@@ -1,0 +1,129 @@
+"""Writes LeRobot v2.1 (GR00T's layout, with modality.json) from a v3.0 dataset: a file an episode, nothing coded again.
+
+For trainers that have not moved on. What v2.1 has no place for (where episodes lie in shared files) is left out.
+Layout: LeRobot 0.3, `lerobot/datasets/v2`, as its converter to v3.0 reads it.
+"""
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow.parquet as pq
+
+from telecine.core.stats import STATISTICS
+from telecine.dataset.card import card
+from telecine.dataset.reader import Dataset, read_info
+from telecine.lerobot_format import paths
+from telecine.lerobot_format.modality import modality
+from telecine.video.append import VideoFile
+from telecine.video.cut import Cut, cut
+from telecine.video.presets import wish
+
+Layout = Literal["v2.1", "gr00t"]
+DATA_PATH = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet"
+VIDEO_PATH = "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4"
+_OURS = (paths.PLAN, paths.PROVENANCE, paths.REPORT)
+
+
+def write_old(source: Path, folder: Path, kind: Layout, *, scratch: Path) -> None:
+    """Write the dataset at `source`, of version 3.0, into the empty `folder`; clips pass through `scratch`.
+
+    Raises: DatasetError or VideoError when it cannot be read, OSError when the disk refuses.
+    """
+    dataset, info = Dataset(source), read_info(source)
+    told = _info(dataset, info)
+    for number in range(len(dataset)):
+        path = folder / _path(told, DATA_PATH, number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as sink:
+            pq.write_table(dataset.rows(number), sink, compression="snappy")
+    for key in _video_keys(info):
+        _videos(dataset, key, folder, told, scratch)
+    _meta(dataset, told, folder)
+    if kind == "gr00t":
+        _write_json(folder / "meta" / "modality.json", modality(dataset.features, dataset.cameras))
+        shutil.copyfile(source / paths.STATS, folder / paths.STATS)
+    for name in _OURS:
+        if (source / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / name, folder / name)
+
+
+def _info(dataset: Dataset, info: Mapping[str, Any]) -> dict[str, Any]:
+    videos, chunk = _video_keys(info), int(info.get("chunks_size", 1000))
+    return {
+        "codebase_version": "v2.1",
+        "robot_type": info.get("robot_type"),
+        "total_episodes": len(dataset),
+        "total_frames": dataset.frames,
+        "total_tasks": len(dataset.tasks),
+        "total_videos": len(dataset) * len(videos),
+        "total_chunks": -(-len(dataset) // chunk),
+        "chunks_size": chunk,
+        "fps": dataset.fps,
+        "splits": {"train": f"0:{len(dataset)}"},
+        "data_path": DATA_PATH,
+        "video_path": VIDEO_PATH if videos else None,
+        "features": info["features"],
+    }
+
+
+def _video_keys(info: Mapping[str, Any]) -> list[str]:
+    return [key for key, entry in info["features"].items() if entry["dtype"] == "video"]
+
+
+def _path(told: Mapping[str, Any], template: str, episode: int, **more: str) -> str:
+    return template.format(episode_chunk=episode // told["chunks_size"], episode_index=episode, **more)
+
+
+def _videos(dataset: Dataset, key: str, folder: Path, told: Mapping[str, Any], scratch: Path) -> None:
+    """One MP4 an episode, file by file of the dataset."""
+    files: dict[Path, list[tuple[int, Cut]]] = {}
+    for facts in dataset.episodes:
+        path, first = dataset.frame(key, facts.index, 0)
+        one = Cut(first, facts.length, str(scratch / f"cut-{facts.index:06d}.clip"))
+        files.setdefault(path, []).append((facts.index, one))
+    for path, wanted in files.items():
+        clips = cut(str(path), [one for _, one in wanted], key=key, fps=dataset.fps, wish=wish("train"))
+        for (episode, _), clip in zip(wanted, clips, strict=True):
+            target = folder / _path(told, VIDEO_PATH, episode, video_key=key)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file = VideoFile(target, dataset.fps)
+            file.append(clip)
+            file.close()
+            Path(clip.path).unlink()
+
+
+def _meta(dataset: Dataset, told: Mapping[str, Any], folder: Path) -> None:
+    meta = folder / "meta"
+    meta.mkdir(exist_ok=True)
+    _write_lines(meta / "tasks.jsonl", ({"task_index": i, "task": task} for i, task in enumerate(dataset.tasks)))
+    lines = ({"episode_index": e.index, "tasks": list(e.tasks), "length": e.length} for e in dataset.episodes)
+    _write_lines(meta / "episodes.jsonl", lines)
+    stats = ({"episode_index": i, "stats": found} for i, found in enumerate(_statistics(dataset)))
+    _write_lines(meta / "episodes_stats.jsonl", stats)
+    _write_json(meta / "info.json", told)
+    text = card(dict(told), list(dataset.tasks))
+    (folder / paths.CARD).write_text(text, encoding="utf-8")
+
+
+def _statistics(dataset: Dataset) -> Iterable[dict[str, dict[str, Any]]]:
+    for path in sorted((dataset.root / "meta" / "episodes").glob("*/*.parquet")):
+        for row in pq.read_table(path).to_pylist():
+            found: dict[str, dict[str, Any]] = {}
+            for name, value in row.items():
+                key, _, statistic = name.removeprefix("stats/").rpartition("/")
+                if name.startswith("stats/") and statistic in STATISTICS:
+                    found.setdefault(key, {})[statistic] = value
+            yield found
+
+
+def _write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
+    """One JSON object a line and no line more: GR00T parses every line."""
+    path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=4, ensure_ascii=False), encoding="utf-8")

@@ -1,0 +1,228 @@
+"""Whether the rows are what the metadata says: columns, indices, times, values, and numeric statistics of them."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from telecine.core import arrow
+from telecine.dataset.values import plain
+from telecine.dataset.verify.notes import Notes
+from telecine.dataset.verify.raw_metadata import DATA, LANGUAGE, NUMBERS, UNREADABLE, EpisodeTold, Feature, Place, Told
+from telecine.dataset.verify.statistics import Pool, check_column, check_pooled
+
+Values = npt.NDArray[Any]
+_STALE = {"index", "episode_index", "task_index"}
+"""Nothing reads their statistics, and LeRobot's own tools leave them as they were."""
+
+
+def check_rows(told: Told, stored: dict[str, Any] | None, notes: Notes) -> None:
+    """Read all rows once, an episode at a time, pictures left out."""
+    columns = [key for key, feature in told.features.items() if feature.dtype in NUMBERS | {"string"}]
+    pools = {key: Pool() for key in columns if told.features[key].dtype in NUMBERS}
+    statistics = told.statistics()
+    position = 0
+    for place, episodes in _by_file(told.episodes):
+        name = DATA.format(chunk_index=place[0], file_index=place[1])
+        tables = _episode_tables(told, name, [episode.length for episode in episodes], columns, notes)
+        for episode in episodes:
+            own, table = next(statistics, {}), next(tables, None)
+            numbers = {} if table is None else _numbers(told, name, episode, table, notes)
+            _check_index_columns(told, episode, numbers, position, notes)
+            _check_tasks(told, episode, numbers, notes)
+            for key in [key for key in pools if key not in numbers]:
+                del pools[key]  # already told; without these rows it cannot be judged
+            for key, values in numbers.items():
+                where = f"meta/episodes episode {episode.index} {key}"
+                check_column(where, values, own.get(key, {}), notes.warning if key in _STALE else notes.error)
+                if key in pools:
+                    pools[key].add(values, own.get(key, {}))
+            position += episode.length
+    for key, pool in pools.items():
+        if stored is not None:
+            check_pooled(f"meta/stats.json {key}", pool, stored.get(key), notes, stale=key in _STALE)
+
+
+def _by_file(episodes: Sequence[EpisodeTold]) -> Iterator[tuple[Place, list[EpisodeTold]]]:
+    """Runs of episodes with one data file."""
+    run: list[EpisodeTold] = []
+    for episode in episodes:
+        if run and run[-1].data != episode.data:
+            yield run[-1].data, run
+            run = []
+        run.append(episode)
+    if run:
+        yield run[-1].data, run
+
+
+def _episode_tables(told: Told, name: str, lengths: list[int], columns: list[str], notes: Notes) -> Iterator[pa.Table]:
+    """The rows of each episode of a file, as far as they are there."""
+    try:
+        with pq.ParquetFile(told.root / name) as file:
+            if not _columns_fit(told, name, file.schema_arrow, notes):
+                return
+            if file.metadata.num_rows != sum(lengths):
+                message = (
+                    f"found {file.metadata.num_rows} rows, expected {sum(lengths)} for its {len(lengths)} episodes"
+                )
+                notes.error("verify-counts", name, message)
+            yield from _cut(file.iter_batches(columns=columns), lengths, columns)
+    except FileNotFoundError:
+        return  # told by the check of files
+    except UNREADABLE as error:
+        notes.error("verify-structure", name, f"cannot be read as Parquet: {error}")
+
+
+def _cut(batches: Iterator[pa.RecordBatch], lengths: list[int], columns: list[str]) -> Iterator[pa.Table]:
+    """The batches, put together and cut into tables of the given lengths; the last may be short or missing."""
+    held: pa.Table | None = None
+    for length in lengths:
+        while held is None or held.num_rows < length:
+            batch = next(batches, None)
+            if batch is None:
+                break
+            batch.validate(full=True)
+            more = plain(pa.Table.from_batches([batch]).select(columns)).replace_schema_metadata(None)
+            held = more if held is None else pa.concat_tables([held, more])
+        if held is None or not held.num_rows:
+            return
+        yield held.slice(0, length)
+        held = held.slice(length)
+
+
+def _columns_fit(told: Told, name: str, schema: pa.Schema, notes: Notes) -> bool:
+    expected = [key for key, feature in told.features.items() if feature.dtype != "video"]
+    extra, missing = sorted(set(schema.names) - set(expected)), sorted(set(expected) - set(schema.names))
+    if extra:
+        notes.error("verify-structure", name, f"found column {', '.join(extra)}, which info.json does not declare")
+    if missing:
+        notes.error("verify-structure", name, f"found no column {', '.join(missing)}, expected by info.json")
+    for key in set(expected) & set(schema.names):
+        problem = _type_problem(told.features[key], schema.field(key).type)
+        if problem:
+            notes.error("verify-structure", f"{name} {key}", problem)
+    if b"huggingface" not in (schema.metadata or {}):
+        notes.warning("verify-structure", name, "found no huggingface schema metadata, which the Hub's viewer needs")
+    return not missing
+
+
+def _type_problem(feature: Feature, kind: pa.DataType) -> str:
+    """Why a column's type does not fit, "" when it does."""
+    if feature.dtype == LANGUAGE:
+        return ""
+    if isinstance(kind, pa.BaseExtensionType):
+        kind = kind.storage_type
+    if feature.dtype == "image":
+        names = {kind.field(i).name for i in range(kind.num_fields)} if pa.types.is_struct(kind) else set()
+        return "" if names == {"bytes", "path"} else f"found {kind}, expected struct<bytes: binary, path: string>"
+    leaf, depth = kind, 0
+    while pa.types.is_list(leaf) or pa.types.is_large_list(leaf) or pa.types.is_fixed_size_list(leaf):
+        leaf, depth = leaf.value_type, depth + 1
+    wanted = 0 if feature.shape == (1,) else len(feature.shape)
+    known = {"float": "float32", "double": "float64", "halffloat": "float16", "large_string": "string"}
+    dtype = known.get(str(leaf), str(leaf))
+    if (dtype, depth) == (feature.dtype, wanted):
+        return ""
+    return f"found {kind}, expected {feature.dtype} in {wanted} levels of lists for shape {list(feature.shape)}"
+
+
+def _numbers(told: Told, name: str, episode: EpisodeTold, table: pa.Table, notes: Notes) -> dict[str, Values]:
+    """The episode's numeric columns as (n, *shape) arrays, those that can be."""
+    found: dict[str, Values] = {}
+    for key in table.column_names:
+        feature, where = told.features[key], f"{name} {key} episode {episode.index}"
+        nulls = _nulls(table.column(key))
+        if nulls:
+            notes.error("verify-values", where, f"found {nulls} nulls, expected a value in every row")
+            continue
+        if feature.dtype == "string":
+            continue
+        values = _array(table.column(key))
+        shape = (table.num_rows,) if feature.shape == (1,) else (table.num_rows, *feature.shape)
+        if values.size != math.prod(shape):
+            size = values.size / max(table.num_rows, 1)
+            notes.error(
+                "verify-structure", where, f"found {size:g} values per row, expected shape {list(feature.shape)}"
+            )
+            continue
+        found[key] = values.reshape(shape)
+        if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+            bad = np.flatnonzero(~np.isfinite(found[key]).reshape(len(found[key]), -1).all(axis=1))
+            message = f"found NaN or infinity in {bad.size} rows, first in row {bad[0]}: the loss becomes NaN"
+            notes.error("verify-values", where, message, "repair the recording, or leave these rows out")
+            del found[key]
+    return found
+
+
+def _nulls(data: pa.ChunkedArray) -> int:
+    """Nulls at any level of lists."""
+    count = int(data.null_count)
+    while pa.types.is_list(data.type) or pa.types.is_large_list(data.type) or pa.types.is_fixed_size_list(data.type):
+        data = _flat(data)
+        count += data.null_count
+    return count
+
+
+def _flat(data: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The elements of lists, one level down."""
+    return pa.chunked_array([arrow.elements(chunk) for chunk in data.chunks], type=data.type.value_type)
+
+
+def _array(data: pa.ChunkedArray) -> Values:
+    """All numbers of a column, flat."""
+    while pa.types.is_list(data.type) or pa.types.is_large_list(data.type) or pa.types.is_fixed_size_list(data.type):
+        data = _flat(data)
+    if not (pa.types.is_integer(data.type) or pa.types.is_floating(data.type) or pa.types.is_boolean(data.type)):
+        return np.asarray(data.to_numpy())
+    return np.concatenate([arrow.to_numpy(chunk) for chunk in data.chunks] or [np.empty(0)])
+
+
+def _check_index_columns(
+    told: Told, episode: EpisodeTold, numbers: dict[str, Values], position: int, notes: Notes
+) -> None:
+    where = f"episode {episode.index}"
+    count = episode.length
+    expected = {
+        "index": position + np.arange(count),
+        "episode_index": np.full(count, episode.index),
+        "frame_index": np.arange(count),
+    }
+    for key, values in expected.items():
+        found = numbers.get(key)
+        if found is not None and not np.array_equal(found, values):
+            message = f"found {len(found)} rows, expected {count}"
+            if len(found) == count:
+                row = int(np.flatnonzero(found != values)[0])
+                message = f"found {found[row]} in row {row}, expected {values[row]}"
+            notes.error("verify-index", f"{where} {key}", message)
+    times = numbers.get("timestamp")
+    if times is None or len(times) != count:
+        return
+    exact = np.arange(count) / told.fps
+    error = np.abs(times.astype(np.float64) - exact)
+    row = int(error.argmax())
+    message = f"found {times[row]:.6f} s in row {row}, expected {exact[row]:.6f} s (row / fps, from 0 in each episode)"
+    if error[row] >= 1e-4:
+        notes.error("verify-timestamps", where, message)
+    elif not np.array_equal(times.astype(np.float32), exact.astype(np.float32)):
+        notes.warning("verify-timestamps", where, f"{message}; within LeRobot's tolerance")
+
+
+def _check_tasks(told: Told, episode: EpisodeTold, numbers: dict[str, Values], notes: Notes) -> None:
+    if "task_index" not in numbers or told.tasks is None or not len(numbers["task_index"]):
+        return
+    used = np.unique(numbers["task_index"])
+    where = f"episode {episode.index} task_index"
+    if used[0] < 0 or used[-1] >= len(told.tasks):
+        message = f"found {used[0]} to {used[-1]}, expected 0 to {len(told.tasks) - 1}, rows of meta/tasks.parquet"
+        notes.error("verify-tasks", where, message)
+        return
+    texts = {told.tasks[int(task)] for task in used}
+    if texts != set(episode.tasks):
+        told_tasks = ", ".join(map(repr, sorted(episode.tasks)))
+        message = f"found rows of {', '.join(map(repr, sorted(texts)))}, expected {told_tasks} as in meta/episodes"
+        notes.error("verify-tasks", where, message)

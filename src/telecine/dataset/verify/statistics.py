@@ -1,0 +1,155 @@
+"""Whether stored statistics are those of the data. Computed here with plain numpy, not with what wrote them."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from telecine.core.stats import QUANTILES, STATISTICS
+from telecine.dataset.verify.notes import Notes
+
+Floats = npt.NDArray[np.float64]
+Report = Callable[[str, str, str], None]
+"""Takes code, where and message of a finding."""
+_CODE = "verify-stats"
+
+
+class Pool:
+    """Sums over episodes that a dataset's statistics are compared with."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.parts = 0
+        self.low: Floats = np.empty(0)
+        self.high: Floats = np.empty(0)
+        self.lowest: Floats | None = None
+        """(5, width): the least of the episodes' stored quantiles; those of the dataset lie between."""
+        self.highest: Floats | None = None
+        self._values = 0
+        self._sum: Floats = np.empty(0)
+        self._squares: Floats = np.empty(0)
+        self._origin: Floats = np.empty(0)
+
+    def add(self, values: npt.NDArray[Any], stored: Mapping[str, Any]) -> None:
+        """Count in (n, *shape) values of an episode, and the quantiles it has in store."""
+        flat = _flat(values)
+        if not self.count:
+            self._origin, self.low, self.high = flat[0], flat[0], flat[0]
+            self._sum, self._squares = np.zeros_like(flat[0]), np.zeros_like(flat[0])
+        shifted = flat - self._origin  # keeps a small spread far from zero exact
+        self._sum = self._sum + shifted.sum(axis=0)
+        self._squares = self._squares + (shifted**2).sum(axis=0)
+        self.low, self.high = np.minimum(self.low, flat.min(axis=0)), np.maximum(self.high, flat.max(axis=0))
+        self.count += len(values)
+        self.parts += 1
+        self._values += len(flat)
+        quantiles = _quantiles(stored, flat.shape[1:])
+        if quantiles is not None:
+            self.lowest = quantiles if self.lowest is None else np.minimum(self.lowest, quantiles)
+            self.highest = quantiles if self.highest is None else np.maximum(self.highest, quantiles)
+
+    @property
+    def moments(self) -> dict[str, Floats]:
+        """min, max, mean and std of everything."""
+        mean = self._sum / self._values
+        std = np.sqrt(np.maximum(self._squares / self._values - mean**2, 0))
+        return {"min": self.low, "max": self.high, "mean": mean + self._origin, "std": std}
+
+
+def check_column(where: str, values: npt.NDArray[Any], stored: Mapping[str, Any], report: Report) -> None:
+    """Compare the stored statistics of an episode's column with its (n, *shape) values."""
+    if any(name not in stored for name in STATISTICS):
+        return  # told once per file, by the check of the columns
+    flat = _flat(values)
+    moments = {"min": flat.min(axis=0), "max": flat.max(axis=0), "mean": flat.mean(axis=0), "std": flat.std(axis=0)}
+    if not _moments_agree(where, moments, len(values), stored, report):
+        return
+    quantiles = _quantiles(stored, flat.shape[1:])
+    if quantiles is None:
+        report(_CODE, where, f"found quantiles of another shape than {flat.shape[1:]}")
+        return
+    spread = moments["max"] - moments["min"]
+    for (name, share), found in zip(QUANTILES.items(), quantiles, strict=True):
+        # Any rule for quantiles is allowed: at least, and at most, that share of the values is up to there.
+        slack = 2 * spread / 5000 + 1e-6 * (1 + np.abs(found))
+        below = np.mean(flat < found - slack, axis=0) - 1.5 / len(flat)
+        up_to = np.mean(flat <= found + slack, axis=0) + 1.5 / len(flat)
+        single = (len(values) == 1) & (np.abs(found - moments["mean"]) <= slack)  # LeRobot: the mean of one row
+        if not np.all(((below <= share) & (share <= up_to)) | single):
+            report(_CODE, where, f"{name}: found {_short(found)}, expected the {share:.0%} quantile of the rows")
+
+
+def check_pooled(where: str, pool: Pool, stored: Any, notes: Notes, *, stale: bool) -> None:
+    """Compare a column's statistics of the whole dataset with the sum over all rows."""
+    report: Report = notes.warning if stale else notes.error
+    if not isinstance(stored, dict) or any(name not in stored for name in STATISTICS):
+        missing = list(STATISTICS) if not isinstance(stored, dict) else sorted(set(STATISTICS) - set(stored))
+        notes.error(_CODE, where, f"found no {', '.join(missing)}: training would not normalise, or stop")
+        return
+    if not _moments_agree(where, pool.moments, pool.count, stored, report):
+        return
+    quantiles = _quantiles(stored, pool.low.shape)
+    if quantiles is None:
+        report(_CODE, where, f"found quantiles of another shape than {pool.low.shape}")
+        return
+    # Rules for quantiles differ by bins, and by the distance of neighbours where there are few values.
+    slack = 2 * (pool.high - pool.low) * (1 / 5000 + pool.parts / pool.count) + 1e-6 * (1 + np.abs(quantiles))
+    inside = np.ones(quantiles.shape, bool)
+    if pool.lowest is not None and pool.highest is not None:
+        inside = (quantiles >= pool.lowest - slack) & (quantiles <= pool.highest + slack)
+    if not np.all(inside) or np.any(np.diff(quantiles, axis=0) < -slack[1:]):
+        name = list(QUANTILES)[int(np.argmin(inside.all(axis=1)))]
+        found = _short(quantiles[list(QUANTILES).index(name)])
+        report(_CODE, where, f"{name}: found {found}, expected a value between those of the episodes")
+
+
+def _moments_agree(
+    where: str, expected: Mapping[str, Floats], count: int, stored: Mapping[str, Any], report: Report
+) -> bool:
+    """Report the first of count, min, max, mean and std that is wrong."""
+    if stored["count"] != [count]:
+        report(_CODE, where, f"count: found {stored['count']}, expected [{count}]")
+        return False
+    scale = np.maximum(np.abs(expected["min"]), np.abs(expected["max"]))
+    spread = expected["max"] - expected["min"]
+    for name, value in expected.items():
+        found = floats(stored[name])
+        if found is None or found.shape != value.shape:
+            told = "no numbers" if found is None else f"shape {found.shape}"
+            report(_CODE, where, f"{name}: found {told}, expected numbers of shape {value.shape}")
+            return False
+        # LeRobot sums in float32, for std squares of the values; min and max are exact but for their type.
+        allowed = 1e-5 * scale + 1e-6
+        if name != "min" and name != "max":
+            allowed = allowed + 1e-3 * (spread if name == "mean" else scale)
+        if not np.all(np.abs(found - value) <= allowed):
+            report(_CODE, where, f"{name}: found {_short(found)}, expected {_short(value)} as in the rows")
+            return False
+    return True
+
+
+def _quantiles(stored: Mapping[str, Any], shape: tuple[int, ...]) -> Floats | None:
+    """(5, *shape) stored quantiles, or None when they have another shape."""
+    found = [floats(stored.get(name)) for name in QUANTILES]
+    good = [value for value in found if value is not None and value.shape == shape and np.isfinite(value).all()]
+    return np.stack(good) if len(good) == len(QUANTILES) else None
+
+
+def floats(value: Any) -> Floats | None:
+    """A nested list of numbers as an array, None when it is anything else."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of different lengths
+        return None
+    return array.astype(np.float64) if array.dtype.kind in "iuf" else None
+
+
+def _flat(values: npt.NDArray[Any]) -> Floats:
+    columns = values[:, None] if values.ndim == 1 else values
+    return columns.reshape(-1, columns.shape[-1]).astype(np.float64)
+
+
+def _short(values: Floats) -> str:
+    shown = ", ".join(f"{value:.6g}" for value in values.ravel()[:4])
+    return f"[{shown}{', ...' if values.size > 4 else ''}]"

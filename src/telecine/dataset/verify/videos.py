@@ -1,0 +1,154 @@
+"""Whether every video holds exactly the pictures that the rows point at, where LeRobot looks for them."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from telecine.core.errors import VideoError
+from telecine.dataset.verify.notes import Notes
+from telecine.dataset.verify.raw_metadata import UNREADABLE, VIDEO, EpisodeTold, Feature, Told
+from telecine.video.mp4_reader import FileFacts, probe_file
+
+PROVENANCE = "meta/telecine/provenance.parquet"
+FLOAT32_SAFE_S = 1024.0
+TOLERANCE_S = 1e-4
+_CODE = "verify-video"
+
+Unshown = Mapping[tuple[int, str], tuple[int, int]]
+"""(episode, camera): pictures before the first row's, and all pictures of the clip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """One video file and the episodes whose pictures it holds, in order, with each one's first picture."""
+
+    key: str
+    name: str
+    """Relative path."""
+    episodes: tuple[tuple[EpisodeTold, int], ...]
+    frames: int
+    keyframes: tuple[int, ...] = ()
+
+
+def check_video(
+    told: Told, key: str, name: str, episodes: Sequence[EpisodeTold], unshown: Unshown, notes: Notes
+) -> Video | None:
+    """Check one file of camera `key` without decoding; None when it cannot be read."""
+    path = told.root / name
+    if not path.is_file():
+        return None  # told by the check of files
+    try:
+        facts = probe_file(str(path))
+    except (VideoError, UnicodeDecodeError) as error:  # PyAV decodes the file's tags as text
+        notes.error(_CODE, name, str(error))
+        return None
+    _check_format(name, facts, told.features[key], notes)
+    _check_timing(name, facts, told.fps, notes)
+    placed = sorted(((e, round(e.spans[key].from_s * told.fps)) for e in episodes), key=lambda p: (p[1], p[0].index))
+    video = Video(key, name, tuple(placed), facts.frames, tuple(facts.keyframes.tolist()))
+    _check_tiling(video, told.fps, unshown, notes)
+    _check_float32(video, notes)
+    inside = tuple((e, first) for e, first in placed if first >= 0 and first + e.length <= facts.frames)
+    return replace(video, episodes=inside)
+
+
+def by_file(told: Told, key: str) -> dict[str, list[EpisodeTold]]:
+    """The episodes in each file of a camera, by the file's relative path."""
+    groups: dict[str, list[EpisodeTold]] = defaultdict(list)
+    for episode in told.episodes:
+        chunk, file = episode.spans[key].place
+        groups[VIDEO.format(video_key=key, chunk_index=chunk, file_index=file)].append(episode)
+    return dict(groups)
+
+
+def _check_format(name: str, facts: FileFacts, feature: Feature, notes: Notes) -> None:
+    """The declared size, codec and pixel format are the real ones, and LeRobot's tools know the codec."""
+    found = {
+        "video.height": facts.height,
+        "video.width": facts.width,
+        "video.codec": facts.codec,
+        "video.pix_fmt": facts.pix_fmt,
+        "has_audio": facts.has_audio,
+    }
+    where = f"{name} ({feature.key} in meta/info.json)"
+    for key, value in found.items():
+        if feature.info.get(key) != value:
+            notes.error(_CODE, where, f"found {key} {value!r} in the file, declared is {feature.info.get(key)!r}")
+    if (facts.height, facts.width) != feature.shape[:2]:
+        message = f"found pictures of {facts.height} x {facts.width}, declared shape is {list(feature.shape)}"
+        notes.error(_CODE, where, f"{message} (height, width, channels)")
+    if facts.codec not in ("h264", "hevc", "av1"):
+        notes.warning(_CODE, name, f"found codec {facts.codec}; LeRobot's tools edit only av1, h264 and hevc")
+    if facts.tracks != 1:
+        notes.error(_CODE, name, f"found {facts.tracks} tracks, expected one: decoders choose differently")
+    if facts.rotation:
+        notes.error(_CODE, name, f"found a rotation by {facts.rotation} degrees, which only one decoder applies")
+
+
+def _check_timing(name: str, facts: FileFacts, fps: int, notes: Notes) -> None:
+    """Picture k is shown at k / fps, the first is a keyframe, and the file says how long it is."""
+    if abs(facts.average_rate - fps) > 1e-3 * fps:
+        message = f"found {float(facts.average_rate):.4f} pictures per second, expected {fps}"
+        notes.error(_CODE, name, f"{message}: LeRobot turns times into picture numbers with it")
+    elif facts.off_grid:
+        number, time = facts.off_grid
+        notes.error(_CODE, name, f"found picture {number} at {time:.6f} s, expected at {number / fps:.6f} s (k / fps)")
+    elif abs(float(facts.duration) - facts.frames / fps) >= TOLERANCE_S:
+        message = f"found a duration of {float(facts.duration):.6f} s, expected {facts.frames / fps:.6f} s"
+        notes.error(_CODE, name, f"{message}: merging takes it for the start of what follows")
+    if not facts.keyframes.size or facts.keyframes[0] != 0:
+        notes.error(_CODE, name, "found no keyframe at the start, expected the first picture to be one")
+
+
+def _check_tiling(video: Video, fps: int, unshown: Unshown, notes: Notes) -> None:
+    """Episodes lie in the file one after the other, without overlap, and fill it."""
+    end = 0
+    for episode, first in video.episodes:
+        start = episode.spans[video.key].from_s
+        before, held = unshown.get((episode.index, video.key), (0, episode.length))
+        where = f"{video.name} episode {episode.index}"
+        if first != end + before or abs(start - first / fps) > 1e-6:
+            notes.error(
+                _CODE, where,
+                f"found from_timestamp {start:.6f} s (picture {first}), expected {(end + before) / fps:.6f} s "
+                f"(picture {end + before}), where the pictures before it end",
+            )  # fmt: skip
+        if first + episode.length > video.frames:
+            last = first + episode.length - 1
+            notes.error(_CODE, where, f"found {video.frames} pictures in the file, its last row needs picture {last}")
+        end += max(held, before + episode.length)
+    if end != video.frames:
+        message = f"found {video.frames} pictures, expected {end} for its {len(video.episodes)} episodes"
+        notes.error(_CODE, video.name, message)
+
+
+def _check_float32(video: Video, notes: Notes) -> None:
+    for episode, _ in video.episodes:
+        span = episode.spans[video.key]
+        if span.to_s > FLOAT32_SAFE_S and span.from_s > 0:
+            notes.error(
+                _CODE, f"{video.name} episode {episode.index}",
+                f"found pictures from {span.from_s:.1f} s to {span.to_s:.1f} s, expected all before 1024 s: LeRobot "
+                "compares times as float32, too coarse beyond, unless the episode starts the file",
+            )  # fmt: skip
+
+
+def read_unshown(told: Told) -> Unshown:
+    """Pictures that no row shows, as telecine tells of copied cameras; nothing for datasets of others."""
+    found: dict[tuple[int, str], tuple[int, int]] = {}
+    try:
+        with pq.ParquetFile(told.root / PROVENANCE) as file:
+            rows = file.read(["episode_index", "cameras"]).to_pylist()
+        for row in rows:
+            for camera in row["cameras"] or ():
+                found[row["episode_index"], camera["key"]] = _unshown(camera)
+    except (*UNREADABLE, KeyError, TypeError):
+        return {}
+    return found
+
+
+def _unshown(camera: dict[str, Any]) -> tuple[int, int]:
+    return int(camera["preroll"]), int(camera["frames"])

@@ -1,0 +1,1 @@
+"""Recordings and datasets looked at without changing them."""

@@ -1,0 +1,238 @@
+"""A dataset against the recordings it was made of: sampled rows and pictures, looked up again the slow way.
+
+Deliberately shares no alignment code with the conversion: samples are found by plain search over plain lists, so
+that a mistake in one of the two shows. Pictures are compared with the source's, and with its neighbours.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from telecine.conversion.discovery import split_refs
+from telecine.conversion.pipeline import Options, find
+from telecine.conversion.video_index import Indexes, index_videos
+from telecine.core.copying.damage import pictures_of
+from telecine.core.errors import DatasetError, TelecineError
+from telecine.core.findings import Finding
+from telecine.core.plan.bind import Binding, Bound, Source, bind
+from telecine.core.plan.model import Plan, parse_plan
+from telecine.core.recording import Recording, Ref
+from telecine.dataset.reader import Dataset
+from telecine.lerobot_format.paths import PLAN, PLANS
+from telecine.sources.shared.part_cache import none_left_open, opened
+from telecine.video.colour import to_rgb
+from telecine.video.decode import frames
+from telecine.video.depth import to_codes
+from telecine.video.mp4_reader import decode_at, depth_at
+
+ROWS = 25
+"""Rows compared per episode, spread from the first to the last."""
+PICTURES = 4
+"""Pictures compared per camera and episode."""
+FAR = 24.0
+"""Mean absolute difference (0 to 255) above which a coded picture cannot be the source's."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Case:
+    """One episode and the recording it came from."""
+
+    dataset: Dataset
+    episode: int
+    plan: Plan
+    binding: Binding
+    ticks: npt.NDArray[np.int64]
+    copied: dict[str, bool]
+    """Camera: whether its packets were copied."""
+    where: str
+
+
+@none_left_open()
+def compare(root: str | Path, paths: Sequence[str | Path], options: Options = Options()) -> list[Finding]:
+    """What differs between the dataset at `root` and the recordings at `paths`.
+
+    Raises: DatasetError when the dataset does not say what it was made of; SourceError without any recording.
+    """
+    dataset = Dataset(root)
+    plans = _plans(dataset)
+    found = find(paths, options).refs
+    refs = {digest: split_refs(found, plan).refs for digest, plan in plans.items()}
+    findings: list[Finding] = []
+    for origin in dataset.provenance:
+        where = f"episode {origin['episode_index']} ({origin['source']})"
+        told = str(origin.get("plan_digest"))
+        digest = told if told in plans else ""
+        plan, ref = plans[digest], _origin(refs[digest], origin)
+        if ref is None:
+            text = f"recording {origin['source']} {origin['recording_id']} is not among the given ones"
+            findings.append(Finding("verify-against", "warning", where, text, "give the folder it lies in"))
+            continue
+        try:
+            with opened(ref) as recording:
+                findings += _compare_episode(dataset, plan, recording, origin, where)
+        except TelecineError as error:
+            findings.append(Finding("verify-against", "error", where, f"cannot be compared: {error}"))
+    return findings
+
+
+def _plans(dataset: Dataset) -> dict[str, Plan]:
+    """The plans that episodes were made with, by digest; "" is the last one."""
+    path = dataset.root / PLAN
+    if not path.is_file() or not dataset.provenance:
+        raise DatasetError(f"{dataset.root}: holds no plan and provenance, so it was not converted by telecine")
+    earlier = (dataset.root / PLANS).glob("*.yaml")
+    plans = {path.stem: parse_plan(path.read_text(encoding="utf-8")) for path in sorted(earlier)}
+    return plans | {"": parse_plan(path.read_text(encoding="utf-8"))}
+
+
+def _origin(refs: Sequence[Ref], origin: dict[str, Any]) -> Ref | None:
+    same = [r for r in refs if r.path.replace("\\", "/").rstrip("/").rpartition("/")[2] == origin["source"]]
+    exact = [r for r in same if r.id == origin["recording_id"] and _holds(r, int(origin["start_ns"]))]
+    return next(iter(exact), None)
+
+
+def _holds(ref: Ref, start_ns: int) -> bool:
+    """Whether an episode that starts then is this one, where a recording holds several."""
+    return ref.part is None or ref.part.start_ns <= start_ns <= ref.part.stop_ns
+
+
+def _compare_episode(
+    dataset: Dataset, plan: Plan, recording: Recording, origin: dict[str, Any], where: str
+) -> Iterator[Finding]:
+    recording, indexes, _ = index_videos(recording, plan)
+    binding = bind(plan, recording)
+    count, start = int(origin["ticks"]), int(origin["start_ns"])
+    if binding.follow is None:
+        step = Fraction(10**9, plan.fps)
+        ticks = np.array([start + int(i * step + Fraction(1, 2)) for i in range(count)], np.int64)
+    else:
+        stamps = np.array(sorted(set(binding.follow.times().tolist())), np.int64)
+        ticks = stamps[stamps >= start][:count]
+    copied = {str(c["key"]): bool(c["copied"]) for c in origin["cameras"]}
+    case = _Case(dataset, int(origin["episode_index"]), plan, binding, ticks, copied, where)
+    for bound in binding.features:
+        if bound.is_camera:
+            yield from _compare_pictures(case, bound, indexes)
+        else:
+            yield from _compare_rows(case, bound)
+    yield from _compare_task(case)
+
+
+def _spread(count: int, most: int) -> list[int]:
+    return sorted({round(i * (count - 1) / max(most - 1, 1)) for i in range(min(count, most))})
+
+
+def _expected_row(source: Source, how: str, tick: int, times: list[int]) -> int:
+    """By plain search: the last stamp at or before the tick, or the nearest one."""
+    if source.stream.static:
+        return 0
+    row = bisect_right(times, tick) - 1
+    if how != "nearest":
+        return row
+    after = bisect_left(times, tick)
+    if after < len(times) and (row < 0 or times[after] - tick < tick - times[row]):
+        row = bisect_right(times, times[after]) - 1
+    return row
+
+
+def _compare_rows(case: _Case, bound: Bound) -> Iterator[Finding]:
+    key, how = bound.feature.key, bound.feature.how
+    if how in ("linear", "slerp"):
+        return  # a blend has no one sample to be equal to; the laws of `between` cover it
+    stored = case.dataset.rows(case.episode, [key]).column(key).to_pylist()
+    wrong: list[tuple[int, Any, Any]] = []
+    picked = _spread(len(stored), ROWS)
+    values = [_sample(source, how, case.ticks[picked]) for source in bound.sources]
+    for number, row in enumerate(picked):
+        expected = values[0][number] if bound.is_text else np.concatenate([np.ravel(v[number]) for v in values])
+        got = stored[row]
+        same = got == expected if bound.is_text else _close(np.ravel(np.array(got)), expected)
+        if not same:
+            wrong.append((row, got, expected))
+    if wrong:
+        row, got, expected = wrong[0]
+        text = f"{key}: {len(wrong)} of {len(picked)} sampled rows differ, first row {row}: {got} instead of {expected}"
+        yield Finding("verify-against", "error", case.where, text, "convert again")
+
+
+def _close(got: npt.NDArray[Any], expected: npt.NDArray[Any]) -> bool:
+    return got.shape == expected.shape and bool(np.allclose(got.astype(float), expected.astype(float), rtol=1e-6))
+
+
+def _sample(source: Source, how: str, ticks: npt.NDArray[np.int64]) -> list[Any]:
+    times = source.times().tolist()
+    rows = np.array([_expected_row(source, how, int(t), times) for t in ticks], np.int64)
+    stream = source.stream
+    assert stream.kind in ("vector", "text")
+    taken = stream.take(rows, source.clock)
+    if source.columns is None:
+        return list(taken)
+    return [np.asarray(value)[list(source.columns)] for value in taken]
+
+
+def _compare_task(case: _Case) -> Iterator[Finding]:
+    indices = case.dataset.rows(case.episode, ["task_index"]).column("task_index").to_pylist()
+    picked = _spread(len(indices), ROWS)
+    task = case.binding.task
+    expected = [task] * len(picked) if isinstance(task, str) else _sample(task, "hold", case.ticks[picked])
+    for row, text in zip(picked, expected, strict=True):
+        if case.dataset.tasks[indices[row]] != text:
+            got = case.dataset.tasks[indices[row]]
+            yield Finding("verify-against", "error", case.where, f"row {row}: task {got!r} instead of {text!r}")
+            return
+
+
+def _compare_pictures(case: _Case, bound: Bound, indexes: Indexes) -> Iterator[Finding]:
+    source, key = bound.sources[0], bound.feature.key
+    if not any(f.key == key and f.dtype == "video" for f in case.dataset.features):
+        return  # PNG in Parquet: `verify` decodes them, and they were never resampled by a video
+    stream = source.stream
+    assert stream.kind in ("image", "video")
+    times = source.times().tolist()
+    for row in _spread(len(case.ticks), PICTURES):
+        allowed, others = _allowed_pictures(case, bound, times, int(case.ticks[row]))
+        around = sorted({*allowed, *others})
+        path, frame = case.dataset.frame(key, case.episode, row)
+        depth = stream.kind == "image" and stream.schema.unit is not None
+        ((_, shown),) = (depth_at if depth else decode_at)(str(path), [frame])
+        size = (shown.shape[1], shown.shape[0])
+        pictures = np.array(around, np.int64)
+        pictures = pictures if stream.kind == "image" else pictures_of(stream, pictures)
+        shots = frames(stream, pictures, source.clock, index=indexes.get((stream.name, source.clock)))
+        plain = (to_codes(f, key) if depth else to_rgb(f, size) for f in shots)
+        distance = {r: _distance(shown, picture) for r, picture in zip(around, plain, strict=True)}
+        best = min(distance, key=lambda r: distance[r])
+        nearest = min(distance[r] for r in allowed)
+        if nearest > FAR or nearest > 1.5 * distance[best] + 1.0:
+            text = f"{key}: row {row} shows another picture than number {allowed[-1]} of {stream.name}"
+            if best not in allowed:
+                text += f"; number {best} is nearer"
+            yield Finding("verify-against", "error", case.where, text, "convert again")
+            return
+
+
+def _allowed_pictures(case: _Case, bound: Bound, times: list[int], tick: int) -> tuple[list[int], list[int]]:
+    """(pictures that a row may show, pictures beside them), in order.
+
+    One, as for any sample; where packets were copied also those that the plan's slack allows.
+    """
+    feature = bound.feature
+    expected = _expected_row(bound.sources[0], feature.how, tick, times)
+    allowed = {expected}
+    if case.copied.get(feature.key):
+        causal, period, slack = feature.how == "hold", 10**9 // case.plan.fps, case.plan.video_of(feature).slack
+        reach = (period if causal else period // 2) + (period // 2 if slack == "auto" else slack)
+        first, last = bisect_left(times, tick - reach), bisect_right(times, tick if causal else tick + reach)
+        allowed |= set(range(first, last))
+    beside = {min(allowed) - 1, max(allowed) + 1}
+    return sorted(allowed), sorted(r for r in beside if 0 <= r < len(times))
+
+
+def _distance(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
+    return float(np.mean(np.abs(a.astype(np.int16) - b.astype(np.int16))))

@@ -1,0 +1,205 @@
+"""A finished dataset looked at: the facts of one page, and what an eye would stop at.
+
+`verify` says whether a dataset is sound; this says whether it is any good. Reads every number, and a few pictures
+of each camera.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from telecine.core import quality_checks
+from telecine.core.episode import Column
+from telecine.core.errors import DatasetError, VideoError
+from telecine.core.findings import Finding
+from telecine.dataset.reader import Dataset
+from telecine.dataset.v2_reader import OldDataset, open_dataset
+from telecine.dataset.values import to_numpy
+from telecine.lerobot_format.paths import VERSION
+from telecine.video.colour import Rgb
+from telecine.video.mp4_reader import decode_at, probe_file
+from telecine.video.png import read_png
+
+PICTURES = 8
+"""Looked at for each camera and episode."""
+MOST_EPISODES = 50
+"""Of a larger dataset this many, spread over it, have their pictures looked at."""
+STATE, ACTION = "observation.state", "action"
+Numbers = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class CameraPage:
+    """One camera, as the first episode's file shows it."""
+
+    key: str
+    codec: str
+    width: int
+    height: int
+    fps: float
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodePage:
+    """One line of the table of episodes."""
+
+    index: int
+    length: int
+    seconds: float
+    tasks: tuple[str, ...]
+    verdicts: tuple[str, ...]
+    """Codes of what was noticed in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What `telecine inspect DATASET` shows."""
+
+    root: str
+    version: str
+    robot_type: str | None
+    fps: int
+    frames: int
+    columns: tuple[Column, ...]
+    cameras: tuple[CameraPage, ...]
+    tasks: tuple[str, ...]
+    episodes: tuple[EpisodePage, ...]
+    findings: tuple[Finding, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+def look(root: str | Path) -> Page:
+    """The page of the dataset at `root`, version 2.0, 2.1 or 3.0. Raises: DatasetError when it cannot be read."""
+    dataset = open_dataset(root)
+    findings: list[Finding] = list(quality_checks.length_findings([e.length for e in dataset.episodes], dataset.fps))
+    cameras = tuple(_cameras(dataset, findings))
+    seen = set(np.linspace(0, max(len(dataset.episodes) - 1, 0), MOST_EPISODES).round().astype(int).tolist())
+    for number in range(len(dataset.episodes)):
+        findings += _rows(dataset, number)
+        if number in seen:
+            findings += _pictures(dataset, number)
+    findings += _counts(dataset)
+    return Page(
+        root=str(root),
+        version=dataset.version if isinstance(dataset, OldDataset) else VERSION,
+        robot_type=dataset.robot_type,
+        fps=dataset.fps,
+        frames=dataset.frames,
+        columns=dataset.features,
+        cameras=cameras,
+        tasks=dataset.tasks,
+        episodes=tuple(_episode(dataset, number, findings) for number in range(len(dataset.episodes))),
+        findings=tuple(findings),
+    )
+
+
+def _episode(dataset: Dataset | OldDataset, number: int, findings: list[Finding]) -> EpisodePage:
+    facts = dataset.episodes[number]
+    where = f"episode {number}"
+    codes = [f.code for f in findings if f.where == where or f.where.startswith(f"{where} ")]
+    seconds = facts.length / dataset.fps
+    return EpisodePage(facts.index, facts.length, seconds, facts.tasks, tuple(dict.fromkeys(codes)))
+
+
+def _counts(dataset: Dataset | OldDataset) -> Iterator[Finding]:
+    total = sum(e.length for e in dataset.episodes)
+    if total != dataset.frames:
+        text = f"info.json tells of {dataset.frames} frames, the episodes have {total}"
+        yield Finding("look-counts", "error", "meta/info.json", text, "telecine verify says more")
+    task_indices = {t for e in dataset.episodes for t in e.tasks} - set(dataset.tasks)
+    if task_indices:
+        text = f"episodes name {len(task_indices)} task(s) that the table of tasks does not have"
+        yield Finding("look-counts", "error", "meta", text, "telecine verify says more")
+
+
+def _rows(dataset: Dataset | OldDataset, number: int) -> Iterator[Finding]:
+    """What the numbers of one episode tell."""
+    where = f"episode {number}"
+    try:
+        table = dataset.rows(number)
+    except DatasetError as error:
+        yield Finding("look-counts", "error", where, str(error), "telecine verify says more")
+        return
+    if table.num_rows != dataset.episodes[number].length:
+        text = f"{table.num_rows} rows, the metadata says {dataset.episodes[number].length}"
+        yield Finding("look-counts", "error", where, text, "telecine verify says more")
+    known: dict[str, Numbers] = {}
+    for column in dataset.features:
+        if column.dtype in ("video", "image", "string", "bool", "language") or len(column.shape) != 1:
+            continue
+        try:
+            values = to_numpy(table.column(column.key), column).astype(np.float64).reshape(table.num_rows, -1)
+        except (KeyError, ValueError) as error:
+            text = f"{column.key}: info.json says {column.dtype} {column.shape}, the rows hold {error}"
+            yield Finding("look-width", "error", where, text, "telecine verify says more")
+            continue
+        known[column.key] = values
+        if column.key.startswith(("observation", "action")):
+            names = column.names or tuple(f"element {i}" for i in range(values.shape[1]))
+            yield from quality_checks.value_findings(values, names, f"{where} {column.key}")
+    yield from _together(known, dataset.fps, where)
+
+
+def _together(known: dict[str, Numbers], fps: int, where: str) -> Iterator[Finding]:
+    if "timestamp" in known:
+        yield from quality_checks.time_findings(known["timestamp"][:, 0], fps, where)
+    moves = [known[key] for key in (STATE, ACTION) if key in known and np.isfinite(known[key]).all()]
+    if moves:
+        yield from quality_checks.idle_findings(np.concatenate(moves, axis=1), fps, where)
+    if len(moves) == 2:
+        yield from quality_checks.action_findings(moves[0], moves[1], where)
+
+
+def _cameras(dataset: Dataset | OldDataset, findings: list[Finding]) -> Iterator[CameraPage]:
+    shapes = {c.key: c for c in dataset.features}
+    for key in dataset.cameras if dataset.episodes else ():
+        height, width, *_ = shapes[key].shape
+        if shapes[key].dtype == "image":
+            yield CameraPage(key, "png", width, height, float(dataset.fps))
+            continue
+        try:
+            path, _ = dataset.frame(key, 0, 0)
+            facts = probe_file(str(path))
+        except (DatasetError, VideoError) as error:
+            findings.append(Finding("look-counts", "error", key, str(error), "telecine verify says more"))
+            continue
+        if (facts.width, facts.height) != (width, height):
+            text = f"info.json says {width}x{height}, the video is {facts.width}x{facts.height}"
+            findings.append(Finding("look-width", "error", key, text, "telecine verify says more"))
+        yield CameraPage(key, facts.codec, facts.width, facts.height, float(facts.average_rate))
+
+
+def _pictures(dataset: Dataset | OldDataset, number: int) -> Iterator[Finding]:
+    for key in dataset.cameras:
+        where = f"episode {number} {key}"
+        try:
+            shown = pictures(dataset, key, number)
+        except (DatasetError, VideoError) as error:
+            yield Finding("look-counts", "error", where, str(error), "telecine verify says more")
+            continue
+        small = [p[::4, ::4].astype(np.float64) for p in shown]
+        brightness = np.array([p.mean() for p in small])
+        steps = [np.abs(b - a).mean() for a, b in pairwise(small)]
+        yield from quality_checks.picture_findings(brightness, np.array(steps), where)
+
+
+def pictures(dataset: Dataset | OldDataset, key: str, number: int, count: int = PICTURES) -> list[Rgb]:
+    """At most `count` pictures of a camera, spread over an episode from its first row to its last.
+
+    Raises: DatasetError, VideoError when a picture is missing or cannot be decoded.
+    """
+    length = dataset.episodes[number].length
+    rows = np.unique(np.linspace(0, length - 1, min(count, length)).round().astype(int)).tolist()
+    if next(c.dtype for c in dataset.features if c.key == key) == "image":
+        stored = dataset.rows(number, [key]).column(key)
+        return [read_png(stored[row].as_py()["bytes"]) for row in rows]
+    path, first = dataset.frame(key, number, 0)
+    return [picture for _, picture in decode_at(str(path), [first + row for row in rows])]

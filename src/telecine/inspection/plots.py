@@ -1,0 +1,76 @@
+"""Pictures of a dataset for people: a contact sheet and the curves of state and action for each episode.
+
+The sheet needs nothing; curves need matplotlib (extra `plot`).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from telecine.core.errors import DatasetError
+from telecine.dataset.reader import Dataset
+from telecine.dataset.v2_reader import OldDataset, open_dataset
+from telecine.dataset.values import to_numpy
+from telecine.inspection.dataset_summary import ACTION, STATE, pictures
+from telecine.video.png import sheet, write_png
+
+MOST_ELEMENTS = 16
+"""Elements drawn; more cannot be told apart on a page."""
+
+
+def write_pngs(root: str | Path, folder: Path) -> Iterator[Path]:
+    """Write `episode_N_pictures.png` and `episode_N_curves.png` of each episode into `folder`; each when it is there.
+
+    Raises: DatasetError when matplotlib is not installed; the sheets are all written before that.
+    """
+    dataset = open_dataset(root)
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(len(dataset.episodes)):
+        if dataset.cameras:
+            path = folder / f"episode_{number:06d}_pictures.png"
+            write_png(path, sheet([pictures(dataset, key, number) for key in dataset.cameras]))
+            yield path
+    for number in range(len(dataset.episodes)):
+        path = folder / f"episode_{number:06d}_curves.png"
+        if _draw(dataset, number, path):
+            yield path
+
+
+def _draw(dataset: Dataset | OldDataset, number: int, path: Path) -> bool:
+    """One axis an element, state and action together; False when there is neither."""
+    columns = [c for c in dataset.features if c.key in (STATE, ACTION) and len(c.shape) == 1]
+    if not columns:
+        return False
+    table = dataset.rows(number, [c.key for c in columns])
+    curves = {c.key: to_numpy(table.column(c.key), c).reshape(table.num_rows, -1) for c in columns}
+    names = max((c.names or () for c in columns), key=len)
+    width = min(max(v.shape[1] for v in curves.values()), MOST_ELEMENTS)
+    figure = _figure(width)
+    time = np.arange(table.num_rows) / dataset.fps
+    for element in range(width):
+        axis = figure.add_subplot(-(-width // 2), 2, element + 1)
+        for key, values in curves.items():
+            if element < values.shape[1]:
+                axis.plot(time, values[:, element], label=key, linewidth=1)
+        axis.set_title(names[element] if element < len(names) else f"element {element}", fontsize=8)
+        axis.tick_params(labelsize=6)
+        if element == 0:
+            axis.legend(fontsize=6)
+    figure.suptitle(f"episode {number}: {', '.join(dataset.episodes[number].tasks)}; over seconds", fontsize=10)
+    figure.savefig(path, dpi=100)
+    return True
+
+
+def _figure(width: int) -> Any:
+    """A figure that needs no display and no global state."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise DatasetError("drawing curves needs: pip install 'telecine[plot]'") from error
+    rows = -(-width // 2)
+    height = 1 + 1.6 * rows  # inches; margins are in inches too. Matplotlib's own layout takes as long as the drawing.
+    figure = Figure(figsize=(10, height))
+    figure.subplots_adjust(0.06, 0.3 / height, 0.98, 1 - 0.6 / height, wspace=0.12, hspace=0.4)
+    return figure

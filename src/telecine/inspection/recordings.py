@@ -1,0 +1,296 @@
+"""Recordings looked at without converting them: what each stream holds, and what will make trouble.
+
+Reads all stamps and the headers of all video packets; of vectors, texts and pictures only the first few. The plan
+that follows from it is `core/proposal/propose.py`'s.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from telecine.conversion.discovery import find_all
+from telecine.core.align import measure
+from telecine.core.bitstream.packets import NAMES, index_packets
+from telecine.core.errors import SourceError, VideoError
+from telecine.core.findings import REMARKS, Finding
+from telecine.core.recording import ImageStream, Recording, Ref, Stream, TextStream, VideoStream, remarks_of
+from telecine.core.recording_summary import SECOND_CHOICE, CameraFacts, ClockFacts, RecordingFacts, StreamSummary
+from telecine.core.video import LONG_GOP, PacketIndex
+from telecine.run.executor import Lost, Run, Tell, serial, silent
+from telecine.sources import registry
+from telecine.video.decode import frames
+
+MOST_TEXTS = 5
+TEXTS_READ = 1000
+"""Samples of a text stream that are looked at for different texts."""
+LONGEST_TEXT = 80
+MOST_PROBLEMS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """All recordings that could be read, and what was noticed in them and between them."""
+
+    recordings: tuple[RecordingFacts, ...]
+    findings: tuple[Finding, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        findings = [{"code": f.code, "severity": f.severity, "where": f.where, "message": f.message, "fix": f.fix}
+                    for f in self.findings]  # fmt: skip
+        return {"recordings": [r.to_dict() for r in self.recordings], "findings": findings}
+
+
+def inspect_many(
+    paths: Sequence[str | Path], *, recover: bool = False, token: str | None = None, run: Run = serial
+) -> Inspection:
+    """Every recording at `paths`; those that cannot be read are among the findings, with severity error."""
+    found = find_all(paths, recover=recover, token=token, run=run)
+    seen = inspect_refs(found.refs, run)
+    known = {f.code for f in found.findings}
+    own = tuple(f for f in seen.findings if f.code != "source-duplicate-id" or f.code not in known)
+    return Inspection(seen.recordings, (*found.findings, *own))
+
+
+def inspect_refs(refs: Sequence[Ref], run: Run = serial) -> Inspection:
+    """The recordings that `refs` point at, one after the other, where `run` works."""
+    recordings: list[RecordingFacts] = []
+    findings: list[Finding] = []
+    for answer in run(_inspected, refs, silent):
+        match answer:
+            case Lost(ref, why):
+                findings.append(Finding("source-unreadable", "error", ref.label, why))
+            case Finding():
+                findings.append(answer)
+            case RecordingFacts():
+                recordings.append(answer)
+                findings += notice(answer)
+    return Inspection(tuple(recordings), (*findings, *compare(recordings)))
+
+
+def _inspected(ref: Ref, tell: Tell) -> RecordingFacts | Finding:
+    del tell
+    try:
+        with registry.open(ref) as recording:
+            return inspect_recording(recording)
+    except SourceError as error:
+        return Finding("source-unreadable", "error", ref.label, str(error))
+
+
+def inspect_recording(recording: Recording) -> RecordingFacts:
+    """What `recording` holds. A stream that cannot be read says so in its `problems`."""
+    ref = recording.ref
+    streams = tuple(_summary(recording.streams[name]) for name in sorted(recording.streams))
+    attrs = tuple(sorted((str(k), str(v)) for k, v in recording.attrs.items()))
+    features = tuple((key, tuple(names)) for key, names in recording.features.items())
+    return RecordingFacts(
+        ref.label, ref.format, ref.path, ref.id, ref.size_bytes, streams, attrs, recording.notes, features
+    )
+
+
+def _summary(stream: Stream) -> StreamSummary:
+    schema = stream.schema
+    bare = StreamSummary(
+        stream.name, stream.kind, schema.dtype, schema.shape, schema.names, schema.unit, static=stream.static
+    )
+    try:
+        clocks = tuple(_clock(stream, name) for name in stream.clocks)
+        known = replace(bare, clocks=clocks, remarks=remarks_of(stream))
+        if not clocks and not stream.static:
+            return replace(known, problems=("it holds no sample that can be used",))
+        return _with_content(known, stream)
+    except (SourceError, VideoError) as error:
+        return replace(bare, problems=(str(error),))
+
+
+def _clock(stream: Stream, name: str) -> ClockFacts:
+    times = stream.times(name)
+    first, last = (int(times[0]), int(times[-1])) if times.size else (0, 0)
+    return ClockFacts(name, stream.clocks[name], first, last, measure(times), stream.backwards(name))
+
+
+def _with_content(known: StreamSummary, stream: Stream) -> StreamSummary:
+    """The summary with what only samples tell, read on the clock that has most of them."""
+    clock = max(known.clocks, key=lambda c: c.samples).name if known.clocks else ""
+    samples = int(stream.times(clock).size)
+    if not samples:
+        return known
+    match stream.kind:
+        case "vector":
+            value = _short(np.array2string(stream.take(np.zeros(1, np.int64), clock)[0], threshold=8, precision=6))
+            return replace(known, value=value) if known.static else known
+        case "text":
+            texts = _texts(stream, clock, samples)
+            return replace(known, value=texts[0] if known.static else "", texts=texts)
+        case "image":
+            return _with_picture(known, stream, clock)
+        case "video":
+            return _with_video(known, stream, clock)
+
+
+def _texts(stream: TextStream, clock: str, samples: int) -> tuple[str, ...]:
+    texts = stream.take(np.arange(min(samples, TEXTS_READ)), clock)
+    return tuple(_short(t) for t in list(dict.fromkeys(texts))[:MOST_TEXTS])
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_TEXT else f"{line[: LONGEST_TEXT - 3]}..."
+
+
+def _with_picture(known: StreamSummary, stream: ImageStream, clock: str) -> StreamSummary:
+    """The first picture, decoded: what a header says need not be what comes out."""
+    encoding = next(iter(stream.take(np.zeros(1, np.int64), clock))).encoding
+    try:
+        frame = next(frames(stream, np.zeros(1, np.int64), clock))
+    except VideoError as error:
+        return replace(known, camera=CameraFacts(encoding, 0, 0, ""), problems=(str(error),))
+    return replace(known, camera=CameraFacts(encoding, frame.width, frame.height, frame.format.name))
+
+
+def _with_video(known: StreamSummary, stream: VideoStream, clock: str) -> StreamSummary:
+    encoding = stream.schema.encoding or "unknown"
+    codec = next((c for c in NAMES if c == encoding), None)
+    if codec is None:
+        problem = f"codec {encoding!r} is not supported; supported are {', '.join(NAMES)}"
+        return replace(known, camera=CameraFacts(encoding, 0, 0, ""), problems=(problem,))
+    try:
+        index = index_packets(stream.packets(clock), codec)
+    except VideoError as error:
+        return replace(known, camera=CameraFacts(codec, 0, 0, ""), problems=(str(error),))
+    return replace(known, camera=_camera(index), problems=tuple(_video_problems(index)))
+
+
+def _camera(index: PacketIndex) -> CameraFacts:
+    seen = index.formats[0]
+    return CameraFacts(
+        encoding=seen.codec,
+        width=seen.width,
+        height=seen.height,
+        pix_fmt=seen.pix_fmt,
+        matrix=seen.matrix,
+        gop=index.longest_gop,
+        reorder_delay=index.reorder_delay,
+        open_gop=index.open_gop,
+        intra_refresh=index.intra_refresh,
+        starts_with_keyframe=bool(index.keyframe[0]),
+        size_bytes=int(index.sizes.sum()),
+    )
+
+
+def _video_problems(index: PacketIndex) -> Iterator[str]:
+    if len(index.formats) > 1:
+        sizes = ", ".join(f"{f.width}x{f.height} {f.pix_fmt}" for f in index.formats)
+        yield f"the picture format changes within the recording: {sizes}"
+    if not index.keyframe.any():
+        yield "no keyframe: nothing can be decoded"
+    for packet, what in index.problems[:MOST_PROBLEMS]:
+        yield f"packet {packet}: {what}"
+    if len(index.problems) > MOST_PROBLEMS:
+        yield f"{len(index.problems) - MOST_PROBLEMS} more packets are damaged"
+
+
+def notice(facts: RecordingFacts) -> Iterator[Finding]:
+    """What is odd within one recording."""
+    for code, message in facts.notes:
+        yield Finding(code, "warning", facts.label, message)
+    if not any(c.samples for s in facts.streams for c in s.clocks):
+        yield Finding("source-empty", "warning", facts.label, "nothing in it has a stamp, so no row can be made")
+    for stream in facts.streams:
+        where = f"{facts.label} {stream.name}"
+        code = "video-damaged" if stream.is_camera else "source-unreadable"
+        for problem in stream.problems:
+            yield Finding(code, "error", where, problem, "leave the stream out of the plan, or repair the recording")
+        for code, message in stream.remarks:
+            yield Finding(code, REMARKS[code], where, message)
+        yield from _camera_findings(stream, where)
+        yield from _clock_findings(stream, where)
+
+
+def _camera_findings(stream: StreamSummary, where: str) -> Iterator[Finding]:
+    camera = stream.camera
+    if camera is None or not camera.width:
+        return
+    if not camera.starts_with_keyframe:
+        text = "begins between keyframes; rows start at the first keyframe"
+        yield Finding("video-damaged", "warning", where, text, "start recording with a keyframe")
+    if camera.open_gop or camera.intra_refresh:
+        what = "open groups of pictures" if camera.open_gop else "intra refresh without keyframes"
+        yield Finding("video-long-gop", "info", where, f"{what}: cannot be copied, will be encoded")
+    elif camera.gop > LONG_GOP:
+        text = f"a keyframe every {camera.gop} pictures: one random read decodes about {camera.gop // 2 + 1} of them"
+        yield Finding("video-long-gop", "info", where, text, "set video copy: never to encode for fast reads")
+
+
+def _clock_findings(stream: StreamSummary, where: str) -> Iterator[Finding]:
+    """On the clocks that somebody chose; on Rerun's own only where there is no other."""
+    chosen = [c for c in stream.clocks if c.name not in SECOND_CHOICE]
+    for clock in chosen or stream.clocks:
+        place = f"{where} on {clock.name}"
+        rate = clock.rate
+        reordered = stream.camera is not None and stream.camera.reorder_delay > 0
+        if clock.backwards and not reordered:
+            text = f"{clock.backwards} of {clock.samples} stamps go back in time; samples are sorted by stamp"
+            yield Finding("align-backwards", "warning", place, text, "check the recorder's clock")
+        if rate.duplicates:
+            text = f"{rate.duplicates} of {clock.samples} samples have the stamp of the one before; the last counts"
+            yield Finding("align-duplicates", "info", place, text)
+        if rate.gaps and stream.kind != "text" and clock.kind != "sequence":
+            text = f"{rate.gaps} gap(s) longer than three periods, the longest {rate.longest_ns / 1e9:.3f} s"
+            yield Finding("align-gap", "warning", place, text, "see `limit` in the plan: how old a sample may be")
+
+
+def compare(recordings: Sequence[RecordingFacts]) -> Iterator[Finding]:
+    """What differs between recordings that are to become one dataset."""
+    for ident, count in Counter(r.id for r in recordings if r.id and not r.id.startswith("/")).items():
+        if count > 1:
+            labels = ", ".join(r.label for r in recordings if r.id == ident)
+            yield Finding("source-duplicate-id", "warning", labels, f"{count} recordings carry the id {ident!r}")
+    for name in dict.fromkeys(s.name for r in recordings for s in r.streams):
+        having = [(r, s) for r in recordings if (s := r.stream(name)) is not None]
+        lacking = [r.label for r in recordings if r.stream(name) is None]
+        if lacking:
+            text = f"in {len(having)} of {len(recordings)} recordings; missing in {_few(lacking)}"
+            fix = "leave it out of the plan, or those recordings will be rejected"
+            yield Finding("dataset-mismatch", "warning", name, text, fix)
+        yield from _differences(name, having)
+
+
+def _differences(name: str, having: Sequence[tuple[RecordingFacts, StreamSummary]]) -> Iterator[Finding]:
+    fix = "one dataset needs one shape; leave the stream or the odd recordings out"
+    shapes = _groups(having, lambda s: f"{s.dtype} ({', '.join(map(str, s.shape))})" if s.kind == "vector" else s.kind)
+    if len(shapes) > 1:
+        yield Finding("dataset-mismatch", "warning", name, f"differs between recordings: {_told(shapes)}", fix)
+        return
+    sizes = _groups(having, lambda s: f"{s.camera.width}x{s.camera.height}" if s.camera and s.camera.width else "")
+    sizes.pop("", None)
+    if len(sizes) > 1:
+        text = f"the picture size differs between recordings: {_told(sizes)}"
+        yield Finding(
+            "dataset-mismatch", "warning", name, text, "set `video: {size: [WIDTH, HEIGHT]}` to scale all to one"
+        )
+    codecs = _groups(having, lambda s: s.camera.encoding if s.camera is not None else "")
+    if len(codecs) > 1:
+        text = f"the codec differs between recordings: {_told(codecs)}; those that differ are encoded"
+        yield Finding("video-encoded", "info", name, text)
+
+
+def _groups(having: Sequence[tuple[RecordingFacts, StreamSummary]], trait: Any) -> dict[str, list[str]]:
+    """Trait -> labels of the recordings that have it."""
+    groups: dict[str, list[str]] = {}
+    for recording, stream in having:
+        groups.setdefault(trait(stream), []).append(recording.label)
+    return groups
+
+
+def _told(groups: dict[str, list[str]]) -> str:
+    return "; ".join(f"{trait} in {_few(labels)}" for trait, labels in groups.items())
+
+
+def _few(labels: Sequence[str]) -> str:
+    more = f" and {len(labels) - 3} more" if len(labels) > 3 else ""
+    return ", ".join(labels[:3]) + more

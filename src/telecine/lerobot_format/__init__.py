@@ -1,0 +1,1 @@
+"""What LeRobot's metadata is: versions, paths and schemas, for writers and readers alike."""

@@ -1,0 +1,260 @@
+"""What the files of a LeRobot v3.0 dataset hold: info.json and the Arrow schemas. Pure; touches no file.
+
+Written as LeRobot 0.6.1 writes them, key by key and in its order, so that its tools (merge above all, which
+compares them) take our datasets for its own.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from telecine.core.arrow import array
+from telecine.core.depth import ENCODER, UNIT, is_depth
+from telecine.core.episode import Column, Episode
+from telecine.core.stats import STATISTICS
+from telecine.core.video import PictureFormat
+from telecine.lerobot_format.paths import DATA_PATH, MIB, VERSION, VIDEO_PATH, Limits
+
+JsonObject = dict[str, Any]
+
+LEAVES: dict[str, pa.DataType] = {
+    "bool": pa.bool_(),
+    "int8": pa.int8(), "int16": pa.int16(), "int32": pa.int32(), "int64": pa.int64(),
+    "uint8": pa.uint8(), "uint16": pa.uint16(), "uint32": pa.uint32(), "uint64": pa.uint64(),
+    "float32": pa.float32(), "float64": pa.float64(),
+    "string": pa.string(),
+}  # fmt: skip
+"""LeRobot's dtypes that are stored in Parquet, except pictures."""
+
+INDEX_COLUMNS = (
+    Column("timestamp", "float32", (1,)),
+    Column("frame_index", "int64", (1,)),
+    Column("episode_index", "int64", (1,)),
+    Column("index", "int64", (1,)),
+    Column("task_index", "int64", (1,)),
+)
+"""The last five features of every dataset."""
+
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+PICTURE_NAMES = ["height", "width", "channels"]
+
+PROVENANCE_SCHEMA = pa.schema(
+    [
+        ("episode_index", pa.int64()),
+        ("source", pa.string()),
+        ("recording_id", pa.string()),
+        ("source_sha256", pa.string()),
+        ("start_ns", pa.int64()),
+        ("stop_ns", pa.int64()),
+        ("ticks", pa.int64()),
+        ("success", pa.bool_()),
+        ("plan_digest", pa.string()),
+        ("tool", pa.string()),
+        (
+            "cameras",
+            pa.list_(
+                pa.struct(
+                    [
+                        ("key", pa.string()),
+                        ("copied", pa.bool_()),
+                        ("why", pa.string()),
+                        ("preroll", pa.int64()),
+                        ("frames", pa.int64()),
+                    ]
+                )
+            ),
+        ),
+    ]
+)
+"""Where each episode came from: its file and what that held, its span [start_ns, stop_ns) on the recording's clock,
+the plan and the version of telecine. `preroll` and `frames` tell which pictures of a video no row shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """A camera of the dataset; every episode has it in this format."""
+
+    key: str
+    format: PictureFormat
+    encoder: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def in_rows(self) -> bool:
+        """True when its pictures are stored in Parquet, one by one, instead of in a video."""
+        return self.format.codec == "png"
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What every row of the dataset has, in the order of info.json (the index columns follow)."""
+
+    columns: tuple[Column, ...]
+    cameras: tuple[Camera, ...]
+
+    @property
+    def videos(self) -> tuple[Camera, ...]:
+        """Cameras stored as video files."""
+        return tuple(camera for camera in self.cameras if not camera.in_rows)
+
+    @property
+    def images(self) -> tuple[Camera, ...]:
+        """Cameras stored in the rows."""
+        return tuple(camera for camera in self.cameras if camera.in_rows)
+
+    @property
+    def numbers(self) -> tuple[Column, ...]:
+        """Columns that have statistics, in order, the index columns last."""
+        return tuple(column for column in self.columns if column.dtype != "string") + INDEX_COLUMNS
+
+    @classmethod
+    def of(cls, episode: Episode) -> "Features":
+        """What the first episode sets for all that follow."""
+        cameras = tuple(Camera(clip.key, clip.format, dict(clip.encoder)) for clip in episode.clips)
+        return cls(episode.columns, cameras)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The counters of info.json."""
+
+    episodes: int
+    frames: int
+    tasks: int
+
+
+def info(features: Features, counts: Counts, *, fps: int, robot_type: str | None, limits: Limits) -> JsonObject:
+    """meta/info.json, keys in LeRobot's order."""
+    entries = {column.key: _column_entry(column) for column in features.columns}
+    entries |= {camera.key: _camera_entry(camera, fps) for camera in features.cameras}
+    entries |= {column.key: _column_entry(column) for column in INDEX_COLUMNS}
+    return {
+        "codebase_version": VERSION,
+        "fps": fps,
+        "features": entries,
+        "total_episodes": counts.episodes,
+        "total_frames": counts.frames,
+        "total_tasks": counts.tasks,
+        "chunks_size": limits.files_per_chunk,
+        "data_files_size_in_mb": _mebibytes(limits.data_bytes),
+        "video_files_size_in_mb": _mebibytes(limits.video_bytes),
+        "data_path": DATA_PATH,
+        "video_path": VIDEO_PATH if features.videos else None,
+        "robot_type": robot_type,
+        "splits": {"train": f"0:{counts.episodes}"},
+    }
+
+
+def arrow_type(column: Column) -> pa.DataType:
+    """Scalar for shape (1,), fixed_size_list for (n,), nested lists for more dimensions."""
+    leaf = LEAVES[column.dtype]
+    if column.shape == (1,):
+        return leaf
+    if len(column.shape) == 1:
+        return pa.list_(pa.field("element", leaf), column.shape[0])
+    for _ in column.shape:
+        leaf = pa.list_(pa.field("element", leaf))
+    return leaf
+
+
+def data_schema(features: Features) -> pa.Schema:
+    """Schema of data/*: every feature but videos, with the types that Hugging Face `datasets` reads."""
+    fields = [_arrow_field(column) for column in features.columns]
+    fields += [pa.field(camera.key, IMAGE) for camera in features.images]
+    fields += [_arrow_field(column) for column in INDEX_COLUMNS]
+    hugging: JsonObject = {column.key: _hugging_face_type(column) for column in features.columns}
+    hugging |= {camera.key: {"_type": "Image"} for camera in features.images}
+    hugging |= {column.key: _hugging_face_type(column) for column in INDEX_COLUMNS}
+    return pa.schema(fields, {"huggingface": json.dumps({"info": {"features": hugging}})})
+
+
+def episodes_schema(features: Features) -> pa.Schema:
+    """Schema of meta/episodes/*: one row per episode, its statistics included."""
+    fields = [
+        ("episode_index", pa.int64()),
+        ("tasks", pa.list_(pa.string())),
+        ("length", pa.int64()),
+        ("data/chunk_index", pa.int64()),
+        ("data/file_index", pa.int64()),
+        ("dataset_from_index", pa.int64()),
+        ("dataset_to_index", pa.int64()),
+    ]
+    for camera in features.videos:
+        fields += [(f"videos/{camera.key}/{name}", pa.int64()) for name in ("chunk_index", "file_index")]
+        fields += [(f"videos/{camera.key}/{name}", pa.float64()) for name in ("from_timestamp", "to_timestamp")]
+    pictures = {camera.key for camera in features.cameras}
+    numbers = [column.key for column in features.numbers]
+    own = len(numbers) - len(INDEX_COLUMNS)
+    for key in [*numbers[:own], *(camera.key for camera in features.cameras), *numbers[own:]]:
+        value = pa.list_(pa.float64())
+        if key in pictures:
+            value = pa.list_(pa.list_(value))
+        for name in STATISTICS:
+            fields.append((f"stats/{key}/{name}", pa.list_(pa.int64()) if name == "count" else value))
+    fields += [("meta/episodes/chunk_index", pa.int64()), ("meta/episodes/file_index", pa.int64())]
+    return pa.schema(fields)
+
+
+def tasks_table(tasks: list[str]) -> pa.Table:
+    """meta/tasks.parquet: LeRobot reads it with pandas and needs the task as index, in the order of task_index."""
+    columns = [
+        {"name": name, "field_name": name, "pandas_type": kind, "numpy_type": numpy, "metadata": None}
+        for name, kind, numpy in (("task_index", "int64", "int64"), ("task", "unicode", "object"))
+    ]
+    pandas = {"index_columns": ["task"], "column_indexes": [], "columns": columns, "pandas_version": "2.0.0"}
+    schema = pa.schema([("task_index", pa.int64()), ("task", pa.string())], {"pandas": json.dumps(pandas)})
+    return pa.table([array(range(len(tasks)), pa.int64()), array(tasks, pa.string())], schema=schema)
+
+
+def _mebibytes(size: int) -> int:
+    return max(1, -(-size // MIB))
+
+
+def _column_entry(column: Column) -> JsonObject:
+    names = None if column.names is None else list(column.names)
+    return {"dtype": column.dtype, "shape": list(column.shape), "names": names}
+
+
+def _camera_entry(camera: Camera, fps: int) -> JsonObject:
+    picture = camera.format
+    entry: JsonObject = {
+        "dtype": "image" if camera.in_rows else "video",
+        "shape": [picture.height, picture.width, 1 if is_depth(picture.pix_fmt) else 3],
+        "names": PICTURE_NAMES,
+    }
+    if not camera.in_rows:
+        depth = is_depth(picture.pix_fmt)
+        entry["info"] = {
+            **({"depth_unit": UNIT, **ENCODER} if depth else {}),
+            "video.height": picture.height,
+            "video.width": picture.width,
+            "video.codec": picture.codec,
+            "video.pix_fmt": picture.pix_fmt,
+            "video.fps": fps,
+            "video.channels": 1 if picture.pix_fmt.startswith("gray") else 3,
+            "has_audio": False,
+            **camera.encoder,
+            "is_depth_map": depth,
+        }
+    return entry
+
+
+def _arrow_field(column: Column) -> pa.Field:
+    if len(column.shape) == 1:
+        return pa.field(column.key, arrow_type(column))
+    extension = {
+        "ARROW:extension:name": f"datasets.features.features.Array{len(column.shape)}DExtensionType",
+        "ARROW:extension:metadata": json.dumps([list(column.shape), column.dtype]),
+    }
+    return pa.field(column.key, arrow_type(column), metadata=extension)
+
+
+def _hugging_face_type(column: Column) -> JsonObject:
+    if column.shape == (1,):
+        return {"dtype": column.dtype, "_type": "Value"}
+    if len(column.shape) == 1:
+        element = {"dtype": column.dtype, "_type": "Value"}
+        return {"feature": element, "length": column.shape[0], "_type": "List"}
+    return {"shape": list(column.shape), "dtype": column.dtype, "_type": f"Array{len(column.shape)}D"}

@@ -1,0 +1,125 @@
+"""The handler's settings as a recorder term of Isaac Lab: its own extension point. Imports Isaac Lab.
+
+    env_cfg.recorders.lerobot = LeRobotTermCfg(
+        state_keys=["policy/joint_pos"], observation_keys=["policy/table_cam"], task="Stack the cubes"
+    )
+
+With `stream_cameras` pictures go to one encoder thread per camera and environment at every step and leave the episode
+at once, so that memory does not grow with the length of an episode.
+"""
+
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
+from typing import Any
+
+from isaaclab.managers import RecorderTerm, RecorderTermCfg
+from isaaclab.utils import configclass
+
+from telecine.recorder.isaac.episode import array_of, is_picture, leaves
+from telecine.recorder.isaac.handler import LeRobotDatasetFileHandler, words_of
+from telecine.recorder.isaac.stream import Streamed
+from telecine.recorder.malloc_trim import Heap
+
+
+class LeRobotTerm(RecorderTerm):  # type: ignore[misc]  # Isaac Lab has no types
+    """Configures the handler, and takes pictures out of episodes while they grow; records nothing itself."""
+
+    def __init__(self, cfg: Any, env: Any) -> None:
+        super().__init__(cfg, env)
+        self._settings = settings_of(cfg)
+        handler = env.cfg.recorders.dataset_file_handler_class_type
+        ours = handler if issubclass(handler, LeRobotDatasetFileHandler) else LeRobotDatasetFileHandler
+        env.cfg.recorders.dataset_file_handler_class_type = ours.configured(**self._settings)
+        self._spool: Path | None = None
+        self._heap = Heap()
+        self._running: weakref.WeakSet[Streamed] = weakref.WeakSet()
+        if cfg.stream_cameras:
+            folder = Path(env.cfg.recorders.dataset_export_dir_path)
+            folder.mkdir(parents=True, exist_ok=True)
+            self._spool = Path(tempfile.mkdtemp(prefix=".telecine-cameras-", dir=folder))
+
+    def record_pre_step(self) -> tuple[None, None]:
+        """Move the pictures that other terms recorded in this step, or the one before, to their encoders."""
+        if self._spool is not None:
+            for number in range(self._env.num_envs):
+                self._move_pictures(self._env.recorder_manager.get_episode(number))
+        return None, None
+
+    def record_pre_reset(self, env_ids: Any) -> tuple[None, None]:
+        """The same for what is left before an export."""
+        del env_ids
+        self.record_pre_step()
+        return None, None
+
+    def close(self, file_path: str) -> None:
+        """Stop the encoders of what was not exported, and remove it."""
+        del file_path
+        for streamed in list(self._running):
+            streamed.abandon()
+        if self._spool is not None:
+            shutil.rmtree(self._spool, ignore_errors=True)
+
+    def _move_pictures(self, episode: Any) -> None:
+        obs = episode.data.get("obs")
+        if not isinstance(obs, dict):
+            return
+        for path, held in list(leaves(obs)):
+            if not isinstance(held, list) or not held or not is_picture(array_of(held[0])) or not self._wanted(path):
+                continue
+            streamed = getattr(episode, "_telecine", None) or self._begin(episode)
+            for picture in map(array_of, held):
+                streamed.add(path, picture)
+                self._heap.passed(picture.nbytes)
+            _drop(obs, path.split("/"))
+
+    def _wanted(self, path: str) -> bool:
+        keys = self._settings.get("observation_keys")
+        return keys is None or any(k in (path, f"policy/{path}") for k in keys)
+
+    def _begin(self, episode: Any) -> Streamed:
+        assert self._spool is not None
+        about = LeRobotDatasetFileHandler.configured(**self._settings).settings
+        fps = about.fps or round(1 / self._env.step_dt)
+        task = about.task or words_of(getattr(self._env.cfg, "env_name", None) or "")
+        made = Streamed(Path(tempfile.mkdtemp(dir=self._spool)), task, about, fps)
+        episode._telecine = made  # goes with the episode: to the handler, or nowhere when it is discarded
+        weakref.finalize(episode, made.abandon)
+        self._running.add(made)
+        return made
+
+
+def _drop(obs: dict[str, Any], path: list[str]) -> None:
+    for part in path[:-1]:
+        obs = obs[part]
+    del obs[path[-1]]
+
+
+def settings_of(cfg: Any) -> dict[str, Any]:
+    """The handler's settings in a term's configuration, those that were given."""
+    made: dict[str, Any] = {}
+    for name in ("observation_keys", "state_keys", "task", "action", "fps", "robot_type", "cameras", "preset",
+                 "existing", "replay"):  # fmt: skip
+        value = getattr(cfg, name)
+        if value is not None:
+            made[name] = tuple(value) if isinstance(value, list) else value
+    return made
+
+
+@configclass
+class LeRobotTermCfg(RecorderTermCfg):  # type: ignore[misc]
+    """Settings of the handler (see `telecine.recorder.isaac.episode.Settings`), None for its own choice."""
+
+    class_type: type = LeRobotTerm
+    observation_keys: list[str] | None = None
+    state_keys: list[str] | None = None
+    task: str | None = None
+    action: str | None = None
+    fps: int | None = None
+    robot_type: str | None = None
+    cameras: dict[str, str] | None = None
+    preset: str | None = None
+    existing: str | None = None
+    replay: bool | None = None
+    stream_cameras: bool = False

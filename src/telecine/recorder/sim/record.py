@@ -1,0 +1,78 @@
+"""A simulated robot to record from: no hardware, no display, no GPU (extra `sim`: MuJoCo).
+
+Read `expert.py` (what is done), then `play.py` (how), then `recordings.py` (what comes out).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from telecine.recorder.sim.expert import TASKS
+from telecine.recorder.sim.opengl import Render
+from telecine.recorder.sim.play import Play
+from telecine.recorder.sim.recordings import About, Kind, target
+
+__all__ = ["TASKS", "Kind", "Played", "Render", "record"]
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """One episode that was recorded."""
+
+    path: Path
+    task: str
+    seed: int
+    steps: int
+    success: bool
+    reason: str
+
+
+def record(
+    out: Path,
+    *,
+    kind: Kind = "dataset",
+    task: str = "pick",
+    episodes: int = 3,
+    seed: int = 0,
+    seconds: float = 6.0,
+    fps: int = 30,
+    size: tuple[int, int] = (320, 240),
+    render: Render = "auto",
+    told: Callable[[Played], None] = lambda _: None,
+) -> list[Played]:
+    """Record episodes of a scripted task; failed ones are kept and labelled. The same seed gives the same recordings.
+
+    size: (width, height) in px, even. told: is given each episode as it is finished.
+
+    Raises: SourceError when MuJoCo or a writer's library is missing or `out` is in use; DatasetError likewise.
+    """
+    return list(_record(out, kind, (task, episodes, seed, seconds), fps, size, render, told))
+
+
+def _record(
+    out: Path,
+    kind: Kind,
+    wanted: tuple[str, int, int, float],
+    fps: int,
+    size: tuple[int, int],
+    render: Render,
+    told: Callable[[Played], None],
+) -> Iterator[Played]:
+    task, episodes, seed, seconds = wanted
+    place = None
+    try:
+        for number in range(episodes):
+            attempt = TASKS[task](seed + number, seconds)
+            play = Play(attempt, fps=fps, size=size, render=render)
+            try:
+                place = place or target(kind, out, fps, play.names)
+                count = max(round(seconds * fps), 1)
+                path = place.write(play, play.steps(count), About(number, attempt.task, seed + number, fps))
+            finally:
+                play.close()
+            played = Played(path, attempt.task, seed + number, count, play.success, play.reason)
+            told(played)
+            yield played
+    finally:
+        if place is not None:
+            place.close()

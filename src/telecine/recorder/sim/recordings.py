@@ -1,0 +1,283 @@
+"""What a simulated episode is written to: a dataset, a run folder, an .rrd or an .mcap file.
+
+All take the same packets of the same encoder, so that the roads from each of them can be compared picture by picture.
+"""
+
+import base64
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from telecine.core.errors import SourceError
+from telecine.core.grid import SECOND, Times
+from telecine.core.recording import Array
+from telecine.recorder.recorder import Recorder
+from telecine.recorder.sim.play import Play, Step
+from telecine.video.live import LiveClip, clip_packets, write_mp4
+from telecine.video.presets import wish
+
+Kind = Literal["dataset", "run", "rrd", "mcap"]
+ROBOT_TYPE = "telecine_sim"
+START_NS = 1_768_471_200 * SECOND
+"""2026-01-15 10:00:00 UTC: where recordings on a clock of the day begin; the same seed gives the same file."""
+STATE, ACTION, IMAGES = "observation.state", "action", "observation.images."
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is said of an episode beside its samples."""
+
+    number: int
+    task: str
+    seed: int
+    fps: int
+
+
+class Target(Protocol):
+    """Where episodes go; one call an episode."""
+
+    def write(self, play: Play, steps: Iterator[Step], about: About) -> Path:
+        """Play all steps and keep them; where."""
+        ...
+
+    def close(self) -> None:
+        """After the last episode."""
+        ...
+
+
+class DatasetTarget:
+    """Straight into a LeRobot dataset, as a robot's own program would with the recorder."""
+
+    def __init__(self, root: Path, fps: int, names: Sequence[str]) -> None:
+        self._names = {STATE: names, ACTION: names}
+        self._recorder = Recorder(root, fps=fps, robot_type=ROBOT_TYPE, names=self._names)
+
+    def write(self, play: Play, steps: Iterator[Step], about: About) -> Path:
+        """One more episode of the dataset."""
+        self._recorder.start_episode(about.task)
+        for step in steps:
+            cameras = {f"{IMAGES}{name}": rgb for name, rgb in step.pictures.items()}
+            self._recorder.add(step.time_ns, {STATE: step.state, ACTION: step.action, **cameras})
+        self._recorder.end_episode(success=play.success)
+        return self._recorder.root
+
+    def close(self) -> None:
+        """Let go of the recorder."""
+        self._recorder.close()
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Taken:
+    """A whole episode: numbers in memory, pictures coded on disk."""
+
+    times: Times
+    state: Array
+    action: Array
+    tips: Array
+    """(n, arms, 7)."""
+    thing: Array
+    clips: dict[str, LiveClip]
+    names: tuple[str, ...]
+    success: bool
+    reason: str
+    about: About
+
+    @property
+    def outcome(self) -> str:
+        """As the recorder has it."""
+        return "success" if self.success else "failed"
+
+
+Write = Callable[[Path, Taken], Path]
+
+
+class FileTarget:
+    """A folder of recordings, one file or folder an episode, written by `write` when it is over."""
+
+    def __init__(self, folder: Path, write: Write) -> None:
+        self._folder, self._write = folder, write
+        if folder.exists() and any(folder.iterdir()):
+            raise SourceError(f"{folder}: exists and is not empty; name another folder")
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def write(self, play: Play, steps: Iterator[Step], about: About) -> Path:
+        """One more recording in the folder."""
+        clips: dict[str, LiveClip] = {}
+        kept: list[Step] = []
+        try:
+            for step in steps:
+                for name, rgb in step.pictures.items():
+                    if name not in clips:
+                        path = str(self._folder / f".{about.number:03d}-{name}.clip")
+                        clips[name] = LiveClip(name, wish("train"), about.fps, path)
+                    clips[name].add(rgb)
+                kept.append(Step(step.time_ns, step.state, step.action, step.tips, step.thing, {}))
+            for clip in clips.values():
+                clip.close()
+            return self._write(self._folder, _taken(play, kept, clips, about))
+        finally:
+            for clip in clips.values():
+                Path(clip.path).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Every episode is there already."""
+
+
+def _taken(play: Play, kept: Sequence[Step], clips: dict[str, LiveClip], about: About) -> Taken:
+    times = np.array([step.time_ns for step in kept], np.int64)
+    state, action = np.array([s.state for s in kept]), np.array([s.action for s in kept])
+    tips, thing = np.array([s.tips for s in kept]), np.array([s.thing for s in kept])
+    return Taken(times, state, action, tips, thing, clips, play.names, play.success, play.reason, about)
+
+
+def write_run(folder: Path, taken: Taken) -> Path:
+    """A run folder as RoboSandbox's recorder leaves it; result.json, which says that it is whole, comes last.
+
+    Beyond its layout: names of joints, grippers and camera, further cameras as video.NAME.mp4, several grippers as a
+    list.
+    """
+    about = taken.about
+    run = folder / f"run_{about.number:03d}"
+    run.mkdir()
+    ident = f"{about.seed:04x}{about.number:04x}"
+    grippers = [i for i, name in enumerate(taken.names) if name.endswith("gripper")]
+    joints = [i for i in range(len(taken.names)) if i not in grippers]
+    told = {
+        "episode_id": ident,
+        "task": about.task,
+        "robot_type": ROBOT_TYPE,
+        "joint_names": [taken.names[i] for i in joints],
+        "gripper_names": [taken.names[i] for i in grippers],
+        "camera": next(iter(taken.clips)),
+        "seed": about.seed,
+        "source": "telecine record sim",
+    }
+    (run / "episode.json").write_text(json.dumps(told, indent=2), encoding="utf-8")
+    with (run / "events.jsonl").open("w", encoding="utf-8") as file:
+        for number in range(len(taken.times)):
+            file.write(json.dumps(_line(taken, number, joints, grippers)) + "\n")
+    for camera, (name, clip) in enumerate(taken.clips.items()):
+        write_mp4(run / ("video.mp4" if not camera else f"video.{name}.mp4"), clip)
+    result = {"episode_id": ident, "success": taken.success, "frames": len(taken.times), "reason": taken.reason}
+    (run / "result.json").write_text(json.dumps(result, indent=2), encoding="utf-8")
+    return run
+
+
+def _line(taken: Taken, number: int, joints: list[int], grippers: list[int]) -> dict[str, Any]:
+    state, action, tip = taken.state[number], taken.action[number], taken.tips[number][-1]
+    widths = state[grippers].tolist()
+    command = action[grippers].tolist()
+    return {
+        "t": int(taken.times[number]) / SECOND,
+        "frame_idx": number,
+        "robot_joints": state[joints].tolist(),
+        "ee_pose": _pose(tip),
+        "gripper_width": widths if len(widths) > 1 else widths[0],
+        "objects": {"thing": _pose(taken.thing[number])},
+        "action": {"joints": action[joints].tolist(), "gripper": command if len(command) > 1 else command[0]},
+    }
+
+
+def _pose(pose: Array) -> dict[str, list[float]]:
+    return {"xyz": pose[:3].tolist(), "quat_xyzw": pose[3:].tolist()}
+
+
+def write_rrd(folder: Path, taken: Taken) -> Path:
+    """A Rerun recording. Raises: SourceError when rerun-sdk, which writes it, is not installed."""
+    try:
+        import rerun as rr
+    except ImportError as error:
+        raise SourceError("writing .rrd needs: pip install 'telecine[rrd]'") from error
+    path = folder / f"episode_{taken.about.number:03d}.rrd"
+    ident = f"sim-{taken.about.seed}-{taken.about.number}"
+    stream = rr.RecordingStream("telecine_sim", recording_id=ident, send_properties=False)
+    stream.save(str(path))
+    time = rr.TimeColumn("sim_time", duration=taken.times.astype("timedelta64[ns]"))
+    for text, entity in ((taken.about.task, "/task"), (taken.outcome, "/outcome"), (taken.reason, "/reason")):
+        stream.log(entity, rr.TextDocument(text), static=True)
+    for values, entity in ((taken.state, "/joint_states"), (taken.action, "/action")):
+        stream.log(entity, rr.SeriesLines(names=list(taken.names)), static=True)
+        columns = rr.Scalars.columns(scalars=values.ravel()).partition([values.shape[1]] * len(values))
+        stream.send_columns(entity, [time], columns)
+    for name, clip in taken.clips.items():
+        stream.log(f"/camera/{name}", rr.VideoStream.from_fields(codec=rr.VideoCodec.H264), static=True)
+        packets = list(clip_packets(clip.path))
+        stream.send_columns(f"/camera/{name}", [time], rr.VideoStream.columns(sample=packets))
+    stream.flush()
+    stream.disconnect()
+    return path
+
+
+_VIDEO = {
+    "title": "foxglove.CompressedVideo",
+    "type": "object",
+    "properties": {
+        "timestamp": {"type": "object", "properties": {"sec": {"type": "integer"}, "nsec": {"type": "integer"}}},
+        "frame_id": {"type": "string"},
+        "data": {"type": "string", "contentEncoding": "base64"},
+        "format": {"type": "string"},
+    },
+}
+_NUMBERS = {
+    "title": "telecine.Joints",
+    "type": "object",
+    "properties": {
+        "names": {"type": "array", "items": {"type": "string"}},
+        "values": {"type": "array", "items": {"type": "number"}},
+    },
+}
+_TEXT = {"title": "telecine.Text", "type": "object", "properties": {"text": {"type": "string"}}}
+
+
+def write_mcap(folder: Path, taken: Taken) -> Path:
+    """An MCAP file of JSON messages. Raises: SourceError when the mcap library, which writes it, is not installed."""
+    try:
+        from mcap.writer import Writer
+    except ImportError as error:
+        raise SourceError("writing .mcap needs: pip install 'telecine[sim]'") from error
+    path = folder / f"episode_{taken.about.number:03d}.mcap"
+    with path.open("wb") as file:
+        writer = Writer(file)
+        writer.start()
+        channels = {}
+        for topic, schema in _topics(taken):
+            ident = writer.register_schema(schema["title"], "jsonschema", json.dumps(schema).encode())
+            channels[topic] = writer.register_channel(topic, "json", ident)
+        for topic, time_ns, message in sorted(_messages(taken), key=lambda m: m[1]):
+            data = json.dumps(message).encode()
+            writer.add_message(channels[topic], log_time=time_ns, publish_time=time_ns, data=data)
+        writer.finish()
+    return path
+
+
+def _topics(taken: Taken) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield from (("/task", _TEXT), ("/outcome", _TEXT), ("/joint_states", _NUMBERS), ("/action", _NUMBERS))
+    yield from ((f"/camera/{name}", _VIDEO) for name in taken.clips)
+
+
+def _messages(taken: Taken) -> Iterator[tuple[str, int, dict[str, Any]]]:
+    times = (taken.times + START_NS).tolist()
+    first = times[0]
+    yield "/task", first, {"text": taken.about.task}
+    yield "/outcome", first, {"text": taken.outcome}
+    names = list(taken.names)
+    for number, time_ns in enumerate(times):
+        yield "/joint_states", time_ns, {"names": names, "values": taken.state[number].tolist()}
+        yield "/action", time_ns, {"names": names, "values": taken.action[number].tolist()}
+    for name, clip in taken.clips.items():
+        for time_ns, packet in zip(times, clip_packets(clip.path), strict=True):
+            stamp = {"sec": time_ns // SECOND, "nsec": time_ns % SECOND}
+            data = base64.b64encode(packet).decode()
+            yield f"/camera/{name}", time_ns, {"timestamp": stamp, "frame_id": name, "data": data, "format": "h264"}
+
+
+WRITERS: dict[Kind, Write] = {"run": write_run, "rrd": write_rrd, "mcap": write_mcap}
+
+
+def target(kind: Kind, out: Path, fps: int, names: Sequence[str]) -> Target:
+    """Where episodes of this kind go. Raises: DatasetError or SourceError when `out` is in use."""
+    return DatasetTarget(out, fps, names) if kind == "dataset" else FileTarget(out, WRITERS[kind])

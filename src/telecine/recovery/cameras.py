@@ -1,0 +1,172 @@
+"""The pictures of each episode: where they are, and clips of them, copied packet by packet wherever that is exact."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pyarrow as pa
+
+from telecine.core.copying.decide import decide
+from telecine.core.errors import VideoError
+from telecine.core.frame_ranges import Found, Lost, Told, place_pictures
+from telecine.core.grid import Rows
+from telecine.core.recording import Codec, Picture
+from telecine.core.video import Clip, Encode
+from telecine.recovery.lenient_metadata import Says
+from telecine.recovery.notes import Repairs
+from telecine.recovery.rows import Run
+from telecine.video.decode import frames, raw_frame
+from telecine.video.encode import encode
+from telecine.video.mp4_reader import decode_all, probe_file
+from telecine.video.mp4_stream import CLOCK, Film, open_film
+from telecine.video.png_clip import keep_pictures
+from telecine.video.presets import wish
+from telecine.video.splice import splice
+
+_V3 = re.compile(r"chunk-(\d{3,9})/file-(\d{3,9})\.mp4$")
+_V2 = re.compile(r"episode_(\d{6,9})\.mp4$")
+CODECS: tuple[Codec, ...] = get_args(Codec)
+_ENCODER = ("video.g", "video.crf", "video.preset", "video.fast_decode", "video.video_backend", "video.extra_options")
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """A camera whose pictures are in videos.
+
+    files: (path, codec) in order. places: by episode, where its pictures are or why that is unknown.
+    """
+
+    key: str
+    files: tuple[tuple[Path, str], ...]
+    places: Mapping[int, Found | Lost]
+    encoder: Mapping[str, Any] = field(default_factory=dict)
+
+
+def find_camera(root: Path, key: str, says: Says, runs: Sequence[Run], notes: Repairs) -> Camera | None:
+    """Where each episode's pictures of one camera are; None when there is no readable video of it at all."""
+    files = _files(root, key)
+    counts, codecs = [], []
+    for path, _ in files:
+        count, codec = _probed(path, root, notes)
+        counts.append(count)
+        codecs.append(codec)
+    if not any(counts):
+        return None
+    places = {name: number for number, (_, name) in enumerate(files)}
+    told = [_told(says, key, run, places, counts) for run in runs]
+    placed = place_pictures([run.count for run in runs], counts, told)
+    for run, found in zip(runs, placed, strict=True):
+        if isinstance(found, Found) and found.note:
+            notes.changed(f"episode {run.episode} {key}", found.note)
+    info = says.features[key].get("info")
+    encoder = {name: info[name] for name in _ENCODER if name in info} if isinstance(info, dict) else {}
+    by_episode = {run.episode: found for run, found in zip(runs, placed, strict=True)}
+    paths = (path for path, _ in files)
+    return Camera(key, tuple(zip(paths, codecs, strict=True)), by_episode, encoder)
+
+
+def _probed(path: Path, root: Path, notes: Repairs) -> tuple[int, str]:
+    """(pictures, codec) of a video; none when it cannot be read."""
+    try:
+        facts = probe_file(str(path))
+    except (VideoError, UnicodeDecodeError) as error:
+        notes.lost(path.relative_to(root).as_posix(), str(error).removeprefix(f"{path}: "))
+        return 0, ""
+    return facts.frames, facts.codec
+
+
+Name = tuple[int, int]
+"""(chunk, file) in v3.0; (-1, episode) in v2.x."""
+
+
+def _files(root: Path, key: str) -> list[tuple[Path, Name]]:
+    """The videos of a camera, where v3.0 or v2.x have them, in order; symbolic links are not followed outside."""
+    found: list[tuple[Path, Name]] = []
+    for path in (root / "videos").glob("*/*/*.mp4"):
+        relative = path.relative_to(root / "videos")
+        v3, v2 = _V3.search(relative.as_posix()), _V2.search(relative.name)
+        if v3 and relative.parts[0] == key:
+            found.append((path, (int(v3[1]), int(v3[2]))))
+        elif v2 and relative.parts[1] == key:
+            found.append((path, (-1, int(v2[1]))))
+    return sorted(found, key=lambda pair: pair[1])
+
+
+def _told(says: Says, key: str, run: Run, places: Mapping[Name, int], counts: Sequence[int]) -> Told | None:
+    span = says.episodes[run.episode].spans.get(key) if run.episode in says.episodes else None
+    if span is not None:
+        place, start, stop = span
+        first = round(start * says.fps)
+        return Told(places.get(place, -1), first, max(0, round(stop * says.fps) - first))
+    own = places.get((-1, run.episode))  # v2.x: a file per episode
+    return None if own is None else Told(own, 0, counts[own])
+
+
+class Darkroom:
+    """Makes clips from the videos of a damaged dataset; the film opened last of each camera is kept."""
+
+    def __init__(self, scratch: Path, fps: int, notes: Repairs) -> None:
+        self._scratch, self._fps, self._notes = scratch, fps, notes
+        self._films: dict[str, tuple[Path, Film, Path]] = {}
+        self._made = 0
+        self._clips: list[Path] = []
+
+    def clip(self, camera: Camera, found: Found, count: int) -> Clip:
+        """The first `count` pictures of an episode. Raises: VideoError."""
+        path, codec = camera.files[found.file]
+        rows = np.arange(found.first, found.first + count, dtype=np.int64)
+        known = next((c for c in CODECS if c == codec), None)
+        if known is None:
+            return self._decoded(camera, path, rows, f"{codec} video cannot be copied")
+        film = self._film(camera.key, path)
+        rows += film.hidden
+        choice = wish("train", known, copy="always")
+        decision = decide(rows, film.index, choice)
+        if isinstance(decision, Encode):
+            self._notes.changed(f"{camera.key} {path.name}", f"encoded again: {decision.why}")
+            shown = frames(film, rows, CLOCK, index=film.index)
+            return encode(shown, choice, self._fps, count=count, key=camera.key, path=self._target(), why=decision.why)
+        target = self._target()
+        clip = splice(film, CLOCK, film.index, decision, rows, self._fps, key=camera.key, path=target, why="repaired")
+        return replace(clip, encoder=dict(camera.encoder))
+
+    def _film(self, key: str, path: Path) -> Film:
+        if key not in self._films or self._films[key][0] != path:
+            scratch = self._scratch / f"film-{len(self._films)}.arrow"
+            if key in self._films:  # reuse its file
+                scratch = self._films.pop(key)[2]
+                scratch.unlink()
+            self._films[key] = (path, open_film(str(path), str(scratch)), scratch)
+        return self._films[key][1]
+
+    def _decoded(self, camera: Camera, path: Path, rows: Rows, why: str) -> Clip:
+        self._notes.changed(f"{camera.key} {path.name}", f"encoded again: {why}")
+        shown = islice(decode_all(str(path)), int(rows[0]), int(rows[-1]) + 1)
+        pictures = (raw_frame(Picture(rgb.tobytes(), "rgb24", rgb.shape[1], rgb.shape[0])) for rgb in shown)
+        choice, count = wish("train", copy="never"), len(rows)
+        return encode(pictures, choice, self._fps, count=count, key=camera.key, path=self._target(), why=why)
+
+    def kept(self, key: str, column: pa.ChunkedArray) -> Clip:
+        """Pictures stored in rows. Raises: VideoError."""
+        pictures = [None if value is None else value["bytes"] for value in column.to_pylist()]
+        missing = sum(data is None for data in pictures)
+        if missing:
+            raise VideoError(f"{key}: {missing} of {len(pictures)} rows hold no picture")
+        whole = [data for data in pictures if data is not None]
+        return keep_pictures(whole, key=key, path=self._target(), why="repaired")
+
+    def clear(self) -> None:
+        """Remove the clips made since the last time; nobody reads them any more."""
+        for path in self._clips:
+            path.unlink(missing_ok=True)
+        self._clips.clear()
+
+    def _target(self) -> str:
+        """A new file for a clip."""
+        self._made += 1
+        self._clips.append(self._scratch / f"clip-{self._made:06d}.arrow")
+        return str(self._clips[-1])

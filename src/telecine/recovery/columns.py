@@ -1,0 +1,112 @@
+"""The columns of a dataset as features: what the files hold decides, info.json adds names. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from telecine.core.episode import Column
+from telecine.dataset.values import plain, to_arrow, to_numpy
+from telecine.lerobot_format.schema import INDEX_COLUMNS, LEAVES, arrow_type
+
+INDEX_KEYS = frozenset(column.key for column in INDEX_COLUMNS)
+_NAMES = {"float": "float32", "double": "float64", "halffloat": "float32", "large_string": "string"}
+"""Arrow's names by LeRobot's; half floats are stored as float32, which holds them exactly."""
+
+
+def declared_columns(features: Mapping[str, Mapping[str, Any]]) -> tuple[Column, ...]:
+    """The columns in Parquet, but indices and pictures, as info.json declares them; dtypes may be unknown ones."""
+    found = []
+    for key, entry in features.items():
+        if key not in INDEX_KEYS and entry.get("dtype") not in ("image", "video"):
+            shape = entry.get("shape")
+            sizes = tuple(n for n in shape if isinstance(n, int)) if isinstance(shape, list) else ()
+            found.append(Column(key, str(entry.get("dtype")), sizes or (1,), _names(entry, sizes)))
+    return tuple(found)
+
+
+def is_picture(kind: pa.DataType) -> bool:
+    """Whether a column holds pictures: struct<bytes, path>."""
+    return pa.types.is_struct(kind) and {kind.field(i).name for i in range(kind.num_fields)} == {"bytes", "path"}
+
+
+def column_of(key: str, kind: pa.DataType, first: Any, entry: Mapping[str, Any]) -> Column | None:
+    """The feature of a column of this Arrow type whose first value is `first`; None when it cannot be one.
+
+    entry: what info.json says of it; its shape counts only where the type leaves it open.
+    """
+    if isinstance(kind, pa.BaseExtensionType):
+        kind = kind.storage_type
+    leaf, depth = kind, 0
+    while pa.types.is_list(leaf) or pa.types.is_large_list(leaf) or pa.types.is_fixed_size_list(leaf):
+        leaf, depth = leaf.value_type, depth + 1
+    if pa.types.is_dictionary(leaf):
+        leaf = leaf.value_type
+    dtype = _NAMES.get(str(leaf), str(leaf))
+    shape = _shape(first, depth)
+    if dtype not in LEAVES or shape is None or (dtype == "string" and depth):
+        return None
+    return Column(key, dtype, shape, _names(entry, shape))
+
+
+def _shape(first: Any, depth: int) -> tuple[int, ...] | None:
+    """The shape of a value that is nested `depth` deep; one value alone is (1,)."""
+    shape: list[int] = []
+    for _ in range(depth):
+        if not isinstance(first, list) or not first:
+            return None
+        shape.append(len(first))
+        first = first[0]
+    return tuple(shape) or (1,)
+
+
+def _names(entry: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[str, ...] | None:
+    """The elements' names, when there is one for each; v2 datasets have them in an object."""
+    names = entry.get("names")
+    if isinstance(names, dict) and len(names) == 1:
+        (names,) = names.values()
+    if isinstance(names, list) and len(shape) == 1 and len(names) == shape[0]:
+        return tuple(map(str, names))
+    return None
+
+
+def as_stored(table: pa.Table, columns: tuple[Column, ...]) -> pa.Table:
+    """The columns with the Arrow types that LeRobot v3.0 stores them in.
+
+    Raises: ValueError naming the column and what is in it instead, e.g. nulls or lists of different lengths.
+    """
+    arrays = {}
+    bare = plain(table)
+    for column in columns:
+        data = bare.column(column.key)
+        try:
+            arrays[column.key] = _stored(data, column)
+        except (ValueError, pa.ArrowException) as error:
+            raise ValueError(f"{column.key}: {error}, expected {column.dtype} {list(column.shape)}") from error
+    return pa.table(arrays)
+
+
+def _stored(data: pa.ChunkedArray, column: Column) -> Any:
+    if column.dtype == "string":
+        if data.null_count:
+            raise ValueError(f"{data.null_count} nulls")
+        return data if data.type == pa.string() else data.cast(pa.string())
+    if column.shape == (1,) and not _is_number(data.type):
+        data = _single(data)
+    if "halffloat" in str(data.type):
+        data = data.cast(arrow_type(column))
+    return to_arrow(np.ascontiguousarray(to_numpy(data, column)), column)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
+
+
+def _single(data: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Lists of one value as values: what some tools store for shape [1], and LeRobot cannot load."""
+    lengths = set(pc.unique(pc.list_value_length(data)).to_pylist())
+    if lengths != {1}:
+        raise ValueError(f"lists of {sorted(map(str, lengths))} values")
+    return pc.list_flatten(data)

@@ -1,0 +1,170 @@
+"""What a dataset that may be damaged says of itself, as far as anything can be read of it; nothing is required.
+
+Reads the metadata of LeRobot v3.0 and of v2.x, which some tools write under the label v3.0.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from telecine.core.errors import DatasetError
+from telecine.dataset.verify.raw_metadata import UNREADABLE, Place
+from telecine.lerobot_format import paths
+from telecine.recovery.notes import Repairs
+
+LARGEST_JSON_BYTES = 64 << 20
+LARGEST_FPS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeSays:
+    """What the metadata says of one episode."""
+
+    tasks: tuple[str, ...] = ()
+    length: int | None = None
+    spans: Mapping[str, tuple[Place, float, float]] = field(default_factory=dict)
+    """Camera -> (chunk and file, from and to in seconds)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """What the metadata says."""
+
+    fps: int
+    robot_type: str | None
+    features: Mapping[str, Mapping[str, Any]]
+    tasks: Mapping[int, str]
+    episodes: Mapping[int, EpisodeSays]
+    provenance: Mapping[int, Mapping[str, Any]]
+
+
+def read_metadata(root: Path, notes: Repairs) -> Says:
+    """The metadata of `root`. Raises: DatasetError without an info.json that names fps and features."""
+    info = _info(root)
+    fps, features = info.get("fps"), info.get("features")
+    if not isinstance(fps, int | float) or isinstance(fps, bool) or fps != int(fps) or not 0 < fps <= LARGEST_FPS:
+        raise DatasetError(f"{root / paths.INFO}: fps is {fps!r}, expected a positive integer; write it in and go on")
+    if not isinstance(features, dict) or not features:
+        raise DatasetError(f"{root / paths.INFO}: names no features; {_COPY_INFO}")
+    known = {str(key): entry for key, entry in features.items() if isinstance(entry, dict)}
+    robot = info.get("robot_type")
+    episodes = {**dict(_episode_lines(root)), **dict(_episode_tables(root, known, notes))}
+    robot_type = robot if isinstance(robot, str) else None
+    return Says(int(fps), robot_type, known, _tasks(root, notes), episodes, _provenance(root))
+
+
+_COPY_INFO = "copy meta/info.json from another dataset that was recorded with the same features, and repair again"
+
+
+def _info(root: Path) -> dict[str, Any]:
+    path = root / paths.INFO
+    if not root.is_dir():
+        raise DatasetError(f"{root}: there is no such folder; name the folder of a dataset")
+    try:
+        if path.stat().st_size > LARGEST_JSON_BYTES:
+            raise DatasetError(f"{path}: larger than {LARGEST_JSON_BYTES} bytes; is this a dataset?")
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DatasetError(f"{path}: the file is missing; {_COPY_INFO}") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise DatasetError(f"{path}: cannot be read: {error}; {_COPY_INFO}") from error
+    if not isinstance(content, dict):
+        raise DatasetError(f"{path}: holds {type(content).__name__}, expected an object; {_COPY_INFO}")
+    return content
+
+
+def _records(path: Path) -> list[dict[str, Any]]:
+    """Rows of a small Parquet file, or lines of a JSON Lines file; what cannot be read is left out."""
+    if path.suffix == ".parquet":
+        with pq.ParquetFile(path) as file:
+            names = [name for name in file.schema_arrow.names if not name.startswith("stats/")]
+            rows: list[dict[str, Any]] = file.read(names, use_threads=False).to_pylist()
+            return rows
+    found = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(record, dict):
+            found.append(record)
+    return found
+
+
+def _read(root: Path, name: str, notes: Repairs) -> list[dict[str, Any]]:
+    path = root / name
+    if not path.is_file():
+        return []
+    try:
+        return _records(path)
+    except (*UNREADABLE, ValueError) as error:
+        notes.changed(name, f"cannot be read ({str(error).splitlines()[0]}); its contents are derived from the rows")
+        return []
+
+
+def _tasks(root: Path, notes: Repairs) -> dict[int, str]:
+    """Text by task_index; pandas may have called the column of texts otherwise."""
+    found: dict[int, str] = {}
+    for record in _read(root, "meta/tasks.jsonl", notes) + _read(root, paths.TASKS, notes):
+        number = record.get("task_index")
+        texts = [record.get(name) for name in ("task", "__index_level_0__")]
+        text = next((text for text in texts if isinstance(text, str)), None)
+        if isinstance(number, int) and text is not None:
+            found[number] = text
+    return found
+
+
+def _episode_lines(root: Path) -> Iterator[tuple[int, EpisodeSays]]:
+    """v2.x: meta/episodes.jsonl."""
+    path = root / "meta" / "episodes.jsonl"
+    try:
+        records = _records(path) if path.is_file() else []
+    except (OSError, UnicodeDecodeError):
+        return
+    for record in records:
+        if isinstance(record.get("episode_index"), int):
+            yield record["episode_index"], EpisodeSays(_texts(record.get("tasks")), _count(record.get("length")))
+
+
+def _episode_tables(
+    root: Path, features: Mapping[str, Mapping[str, Any]], notes: Repairs
+) -> Iterator[tuple[int, EpisodeSays]]:
+    """v3.0: meta/episodes."""
+    videos = [key for key, entry in features.items() if entry.get("dtype") == "video"]
+    for path in sorted((root / "meta" / "episodes").glob("*/*.parquet")):
+        for row in _read(root, path.relative_to(root).as_posix(), notes):
+            number = row.get("episode_index")
+            if isinstance(number, int):
+                spans = {key: span for key in videos if (span := _span(row, key)) is not None}
+                yield number, EpisodeSays(_texts(row.get("tasks")), _count(row.get("length")), spans)
+
+
+def _span(row: Mapping[str, Any], key: str) -> tuple[Place, float, float] | None:
+    names = ("chunk_index", "file_index", "from_timestamp", "to_timestamp")
+    chunk, file, start, stop = (row.get(f"videos/{key}/{name}") for name in names)
+    if not isinstance(chunk, int) or not isinstance(file, int):
+        return None
+    if not isinstance(start, float) or not isinstance(stop, float) or not (abs(start) < 1e9 and abs(stop) < 1e9):
+        return None
+    return (chunk, file), start, stop
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(text for text in value if isinstance(text, str)) if isinstance(value, list) else ()
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _provenance(root: Path) -> dict[int, dict[str, Any]]:
+    """Where telecine said that the episodes came from; nothing for datasets of others."""
+    try:
+        records = _records(root / paths.PROVENANCE)
+    except (*UNREADABLE, ValueError):
+        return {}
+    return {r["episode_index"]: r for r in records if isinstance(r.get("episode_index"), int)}

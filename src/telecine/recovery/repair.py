@@ -1,0 +1,131 @@
+"""Repair: what can be read of a broken dataset, written again by the same writer as any conversion.
+
+Everything that can be derived is derived anew: indices, timestamps, offsets, statistics, metadata, file sizes. Rows and
+pictures are taken as they are. Nothing is guessed: an episode whose pictures cannot be told is left out and named.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from telecine.core.arrow import array, numbers
+from telecine.core.episode import Episode
+from telecine.core.errors import DatasetError, VideoError
+from telecine.core.findings import Finding, has_errors
+from telecine.core.grid import Grid
+from telecine.dataset.staging import workspace
+from telecine.dataset.verify.verify import verify
+from telecine.dataset.writer import DatasetWriter
+from telecine.recovery.cameras import Darkroom
+from telecine.recovery.columns import as_stored
+from telecine.recovery.lenient_metadata import read_metadata
+from telecine.recovery.notes import Repairs
+from telecine.recovery.survey import Content, Piece, survey
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What is wrong with a dataset, and what a repaired copy holds, or would hold.
+
+    wrong: what verification says of the original. found: what was recovered, changed and lost on the way.
+    after: what verification says of the copy; empty when none was written.
+    """
+
+    root: str
+    out: str | None
+    episodes: int
+    rows: int
+    wrong: tuple[Finding, ...]
+    found: tuple[Finding, ...]
+    after: tuple[Finding, ...]
+
+    @property
+    def lost(self) -> tuple[Finding, ...]:
+        """What is not in the copy."""
+        return tuple(f for f in self.found if f.code == "repair-lost")
+
+    @property
+    def ok(self) -> bool:
+        """True when there was nothing to repair, or a copy was written that lacks nothing and verifies clean."""
+        if self.out is None:
+            return not has_errors(self.wrong)
+        return not self.lost and not has_errors(self.after)
+
+
+def repair(
+    root: str | Path, out: str | Path | None = None, *, task: str | None = None, without: Sequence[str] = ()
+) -> Repair:
+    """Say what is wrong with the dataset at `root`; with `out`, write a repaired copy there. `root` stays as it is.
+
+    task: the text for rows whose own cannot be found any more. without: features to leave out, e.g. a lost camera.
+
+    Raises: DatasetError when nothing can be recovered, or `out` exists or cannot be written.
+    """
+    folder, notes = Path(root), Repairs()
+    wrong = tuple(verify(folder))
+    if out is None:
+        with tempfile.TemporaryDirectory(prefix="telecine-repair-") as scratch:
+            content = survey(folder, Path(scratch), notes, without)
+            pieces = tuple(content.pieces(notes, task))
+        rows = sum(piece.count for piece in pieces)
+        return Repair(str(root), None, len(pieces), rows, wrong, tuple(notes.all()), ())
+    target = Path(out).resolve()
+    if target == folder.resolve() or folder.resolve() in target.parents:
+        raise DatasetError(f"{out}: the copy cannot be inside the dataset; name another folder")
+    says = read_metadata(folder, Repairs())
+    with DatasetWriter.create(target, fps=says.fps, robot_type=says.robot_type) as writer, _scratch(target) as scratch:
+        content = survey(folder, scratch, notes, without)
+        _write(content, writer, Darkroom(scratch, says.fps, notes), notes, task)
+        counts = (writer.episodes, writer.frames)
+        if not writer.episodes:
+            error = DatasetError(f"{root}: no episode can be recovered, so nothing was written")
+            for finding in notes.all():
+                error.add_note(str(finding))
+            raise error
+        writer.commit()
+    return Repair(str(root), str(out), *counts, wrong, tuple(notes.all()), tuple(verify(target)))
+
+
+@contextmanager
+def _scratch(root: Path) -> Iterator[Path]:
+    """A folder for clips beside the target, on the same file system."""
+    folder = workspace(root) / "repair"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write(content: Content, writer: DatasetWriter, darkroom: Darkroom, notes: Repairs, task: str | None) -> None:
+    for piece in content.pieces(notes, task):
+        try:
+            writer.add(_episode(content, piece, darkroom))
+        except (DatasetError, VideoError, ValueError) as error:
+            if writer.broken:
+                raise
+            notes.lost(f"episode {piece.run.episode}", f"{piece.count} rows: {error}")
+        finally:
+            darkroom.clear()
+
+
+def _episode(content: Content, piece: Piece, darkroom: Darkroom) -> Episode:
+    """The episode as the writer takes it. Raises: DatasetError, VideoError, ValueError naming what is damaged."""
+    count, says = piece.count, content.says
+    table = content.reader.table(piece.run, [*(c.key for c in content.columns), *content.images]).slice(0, count)
+    clips = [darkroom.clip(camera, piece.places[camera.key], count) for camera in content.videos]
+    clips += [darkroom.kept(key, table.column(key)) for key in content.images]
+    rows = as_stored(table, content.columns) if content.columns else None
+    arrays = {column.key: rows.column(column.key) for column in content.columns} if rows is not None else {}
+    arrays["timestamp"] = numbers((np.arange(count) / says.fps).astype(np.float32))
+    arrays["task"] = array(piece.tasks, pa.string())
+    grid = Grid(content.start_ns(piece.run.episode), count, Fraction(says.fps))
+    return Episode(content.ref(piece.run.episode), grid, pa.table(arrays), content.columns, tuple(clips))

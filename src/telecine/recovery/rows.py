@@ -1,0 +1,230 @@
+"""The rows that can still be read, episode by episode, whatever their files and indices look like.
+
+A file without footer is recovered first (`pages.py`). Rows are taken for an episode's by `episode_index`, and are its
+first rows, its second and so on by `frame_index`: those after a hole are lost, because nothing could stand there.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from telecine.core import arrow
+from telecine.core.errors import DatasetError
+from telecine.core.video import PictureFormat
+from telecine.dataset.verify.raw_metadata import UNREADABLE
+from telecine.lerobot_format.schema import INDEX_COLUMNS, LEAVES, Camera, Features, data_schema
+from telecine.recovery.columns import declared_columns
+from telecine.recovery.lenient_metadata import Says
+from telecine.recovery.notes import Repairs
+from telecine.recovery.parquet_pages import recover
+
+Ints = npt.NDArray[np.int64]
+_INDICES = ("episode_index", "frame_index", "task_index", "timestamp")
+
+
+@dataclass(frozen=True, slots=True)
+class RowFile:
+    """A Parquet file that can be read: `path` is a recovered copy where `name`, in the dataset, could not be."""
+
+    name: str
+    path: Path
+    schema: pa.Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows [start, stop) of a row group of a file."""
+
+    file: int
+    group: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Run:
+    """The rows of one episode.
+
+    count: rows that can be used. tasks: (count,) task_index. seconds: (count,) timestamps as stored.
+    """
+
+    episode: int
+    parts: tuple[Part, ...]
+    count: int
+    tasks: Ints
+    seconds: npt.NDArray[np.float64]
+
+
+def open_files(root: Path, says: Says, scratch: Path, notes: Repairs) -> list[RowFile]:
+    """All files of rows that can be read, in order; recovered copies are in `scratch`."""
+    names = sorted(path.relative_to(root).as_posix() for path in (root / "data").rglob("*.parquet"))
+    opened: dict[str, RowFile] = {}
+    broken: dict[str, str] = {}
+    for name in names:
+        try:
+            with pq.ParquetFile(root / name) as file:
+                opened[name] = RowFile(name, root / name, file.schema_arrow)
+        except UNREADABLE as error:
+            broken[name] = str(error).splitlines()[0]
+    sound = next(iter(opened.values())).schema if opened else None
+    for number, (name, problem) in enumerate(broken.items()):
+        target = scratch / f"rows-{number:06d}.parquet"
+        try:
+            found = _recover(root / name, says, sound, target)
+            with pq.ParquetFile(target) as file:
+                opened[name] = RowFile(name, target, file.schema_arrow)
+        except (DatasetError, *UNREADABLE) as error:
+            notes.lost(name, f"cannot be read ({problem}) and not be recovered: {error}")
+            continue
+        message = f"has no footer: its writer was never closed. {found.rows} rows in {found.groups} whole row groups"
+        notes.recovered(name, f"{message}; {found.lost_bytes} bytes after them could not be used")
+    return [opened[name] for name in names if name in opened]
+
+
+def _recover(path: Path, says: Says, sound: pa.Schema | None, target: Path) -> Any:
+    """Recover with the schema of a sound file of the dataset, else with the one LeRobot gives such features."""
+    columns = declared_columns(says.features)
+    per_row = {column.key: math.prod(column.shape) for column in (*columns, *INDEX_COLUMNS)}
+    images = [key for key, entry in says.features.items() if entry.get("dtype") == "image"]
+    per_row |= dict.fromkeys(images, 1)
+    if sound is not None and set(sound.names) <= set(per_row):
+        return recover(path, sound, per_row, target)
+    if any(column.dtype not in LEAVES for column in columns):
+        odd = next(column for column in columns if column.dtype not in LEAVES)
+        raise DatasetError(f"{path}: rows of {odd.key} ({odd.dtype}) have no fixed number of values")
+    cameras = tuple(Camera(key, PictureFormat("png", 0, 0, "rgb24")) for key in images)
+    schema = data_schema(Features(columns, cameras))
+    order = [key for key in says.features if key in schema.names]
+    return recover(path, pa.schema([schema.field(key) for key in order], schema.metadata), per_row, target)
+
+
+def find_runs(files: Sequence[RowFile], notes: Repairs) -> list[Run]:
+    """The episodes, by index; each index once."""
+    runs: dict[int, Run] = {}
+    for file_number, file in enumerate(files):
+        for episode, parts, indices in _runs_of(file_number, file, notes):
+            if episode in runs:
+                where = f"{file.name} episode {episode}"
+                notes.lost(where, f"{len(indices['frame_index'])} rows repeat an episode that is there already")
+                continue
+            run = _usable(episode, parts, indices, file.name, notes)
+            if run is not None:
+                runs[episode] = run
+    return [runs[episode] for episode in sorted(runs)]
+
+
+def _runs_of(number: int, file: RowFile, notes: Repairs) -> Iterator[tuple[int, list[Part], dict[str, Any]]]:
+    """Consecutive rows with one episode_index: (index, where they are, their index columns)."""
+    missing = [name for name in _INDICES[:2] if name not in file.schema.names]
+    if missing:
+        notes.lost(file.name, f"has no column {', '.join(missing)}, so nothing tells which rows belong together")
+        return
+    current: tuple[int, list[Part], list[dict[str, Any]]] | None = None
+    for group, indices in _groups(file, notes):
+        episodes = indices["episode_index"]
+        cuts = [0, *(np.flatnonzero(np.diff(episodes)) + 1).tolist(), len(episodes)]
+        for start, stop in pairwise(cuts):
+            if start == stop:
+                continue
+            own = {key: values[start:stop] for key, values in indices.items()}
+            part = Part(number, group, start, stop)
+            if current is not None and current[0] == episodes[start]:
+                current[1].append(part)
+                current[2].append(own)
+                continue
+            if current is not None:
+                yield current[0], current[1], _joined(current[2])
+            current = int(episodes[start]), [part], [own]
+    if current is not None:
+        yield current[0], current[1], _joined(current[2])
+
+
+def _joined(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+
+def _groups(file: RowFile, notes: Repairs) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(number, index columns) of every row group that can be read."""
+    names = [name for name in _INDICES if name in file.schema.names]
+    with pq.ParquetFile(file.path) as opened:
+        for group in range(opened.num_row_groups):
+            try:
+                table = opened.read_row_group(group, names, use_threads=False)
+                table.validate(full=True)
+                indices = {name: _plain(table.column(name)) for name in names}
+            except (*UNREADABLE, ValueError) as error:
+                rows = opened.metadata.row_group(group).num_rows
+                notes.lost(f"{file.name} row group {group}", f"{rows} rows: {str(error).splitlines()[0]}")
+                continue
+            count = table.num_rows
+            indices.setdefault("task_index", np.zeros(count, np.int64))
+            indices.setdefault("timestamp", np.zeros(count))
+            yield group, indices
+
+
+def _plain(column: pa.ChunkedArray) -> Any:
+    """Numbers of an index column. Raises: ValueError for anything else."""
+    if column.null_count or not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        raise ValueError(f"an index column of {column.type} with {column.null_count} nulls")
+    parts = [arrow.to_numpy(chunk) for chunk in column.chunks]
+    values = np.concatenate(parts) if parts else np.empty(0)
+    return values.astype(np.float64 if pa.types.is_floating(column.type) else np.int64)
+
+
+def _usable(episode: int, parts: list[Part], indices: Mapping[str, Any], name: str, notes: Repairs) -> Run | None:
+    """The rows up to the first hole."""
+    frames = indices["frame_index"]
+    right = frames == np.arange(len(frames))
+    count = len(frames) if right.all() else int(np.argmin(right))
+    where = f"{name} episode {episode}"
+    if episode < 0:
+        notes.lost(where, f"{len(frames)} rows: {episode} is no episode")
+        return None
+    if count < len(frames):
+        found = f"row {count} says it is row {frames[count]}"
+        notes.lost(where, f"{len(frames) - count} of {len(frames)} rows: {found}, so rows before it are missing")
+    if not count:
+        return None
+    return Run(episode, tuple(parts), count, indices["task_index"][:count], indices["timestamp"][:count])
+
+
+class RowReader:
+    """Reads the rows of runs; the last row group is kept, since several episodes may share one."""
+
+    def __init__(self, files: Sequence[RowFile]) -> None:
+        self._files = files
+        self._held: tuple[tuple[int, int, tuple[str, ...]], pa.Table] | None = None
+
+    def table(self, run: Run, columns: Sequence[str]) -> pa.Table:
+        """(count rows) of the columns, with their types as stored.
+
+        Raises: DatasetError when they are damaged.
+        """
+        parts = []
+        for part in run.parts:
+            table = self._group(part.file, part.group, tuple(columns))
+            parts.append(table.slice(part.start, part.stop - part.start))
+        try:
+            return pa.concat_tables(parts, promote_options="permissive").slice(0, run.count)
+        except pa.ArrowException as error:
+            raise DatasetError(f"episode {run.episode}: its rows have different types: {error}") from error
+
+    def _group(self, file: int, group: int, columns: tuple[str, ...]) -> pa.Table:
+        if self._held is None or self._held[0] != (file, group, columns):
+            told = self._files[file]
+            try:
+                with pq.ParquetFile(told.path) as opened:
+                    table = opened.read_row_group(group, list(columns), use_threads=False)
+                    table.validate(full=True)
+            except UNREADABLE as error:
+                raise DatasetError(f"{told.name} row group {group}: {str(error).splitlines()[0]}") from error
+            self._held = ((file, group, columns), table.replace_schema_metadata(None))
+        return self._held[1]

@@ -1,0 +1,1 @@
+"""Demonstrations in HDF5: one reader, and a layout per recorder."""

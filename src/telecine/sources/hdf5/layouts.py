@@ -1,0 +1,141 @@
+"""Which layout an HDF5 file has, told by its content, and what a layout says: rate, task, features, colours, way up.
+
+Each test looks at names and attributes only and excludes the others, so that a file has exactly one name. What the
+layouts are was read in the writers of the projects named.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from telecine.core.grid import Rows, Times
+from telecine.sources.shared.arrays import Look, text_of
+
+Features = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """What a layout says about one episode, beyond its arrays. Names are those of streams: "/" and the path."""
+
+    layout: str
+    fps: Fraction | None = None
+    """Steps per second, or None where neither the file nor the layout tells."""
+    stamps: Times | None = None
+    anchor: str = ""
+    """The array whose length is that of the episode."""
+    attrs: Mapping[str, str] = field(default_factory=dict)
+    features: Features = field(default_factory=dict)
+    notes: tuple[tuple[str, str], ...] = ()
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """Name -> a value without time, such as the task."""
+    quaternion: str = ""
+    """Order of the components: "wxyz" or "xyzw"."""
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    looks: Mapping[str, Look] = field(default_factory=dict)
+    """Beginning of a stream's name -> how its pictures are stored."""
+    films: Mapping[str, str] = field(default_factory=dict)
+    """Name -> a video file with one picture per step."""
+    followed: tuple[str, ...] = ()
+    """Arrays that also serve one step ahead, as the action."""
+    at: Mapping[str, Rows] = field(default_factory=dict)
+    """Name -> the step of each row, where rows are not steps."""
+    span: tuple[int, int] | None = None
+    """Rows [first, stop) to use, where the rest is marked as not to be used."""
+    outside: tuple[str, ...] = ()
+    """Beginnings of paths that are not this episode's data."""
+
+    def leaves_out(self, path: str) -> bool:
+        """True for what is not data of the episode."""
+        return path.startswith(self.outside)
+
+    def look(self, name: str) -> Look:
+        """How the pictures under that name are stored."""
+        return next((look for start, look in self.looks.items() if name.startswith(start)), Look())
+
+
+def facts_of(attrs: Any, name: str) -> dict[str, Any]:
+    """The JSON object in an attribute, or an empty one."""
+    try:
+        found = json.loads(text_of(attrs[name]))
+    except (KeyError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def attribute(attrs: Any, name: str) -> str:
+    """An attribute as text, or nothing."""
+    return text_of(attrs[name]) if name in attrs else ""
+
+
+def assumed_rate(fps: int, why: str) -> tuple[str, str]:
+    """The note that a rate is the layout's usual one."""
+    return ("source-assumed", f"{fps} steps a second: {why}; if not, use --index step and --rate")
+
+
+def natural(name: str) -> tuple[Any, ...]:
+    """Sorts demo_9 before demo_10."""
+    return tuple(int(p) if p.isdecimal() else p for p in re.split(r"(\d+)", name))
+
+
+def demos(file: Any, start: str = "demo_") -> list[str]:
+    """Names of the episode groups in /data, in order."""
+    data = file.get("data")
+    return sorted((k for k in data if k.startswith(start)), key=natural) if hasattr(data, "keys") else []
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One layout: is a file of it, where its episodes are, what it says about one."""
+
+    name: str
+    test: Callable[[Any], bool]
+    episodes: Callable[[Any], list[str]]
+    describe: Callable[[Any, str, str], Episode]
+    """(file, place, path of the file) -> what the layout says."""
+
+
+def layouts() -> tuple[Layout, ...]:
+    """All layouts but the last resort."""
+    from telecine.sources.hdf5 import robots, sims
+
+    return (*sims.LAYOUTS, *robots.LAYOUTS)
+
+
+def names_of(file: Any) -> list[str]:
+    """Names of all layouts that claim an open file; one, or none for an unknown tree."""
+    return [layout.name for layout in layouts() if layout.test(file)]
+
+
+def _layout(file: Any) -> Layout:
+    return next((layout for layout in layouts() if layout.test(file)), GENERIC)
+
+
+def episodes_of(file: Any) -> list[str]:
+    """Places of the episodes in the file, in order; "" for a file that is one."""
+    return _layout(file).episodes(file)
+
+
+def episode_of(file: Any, place: str, path: str) -> Episode:
+    """What the file's layout says about the episode at `place`."""
+    return _layout(file).describe(file, place, path)
+
+
+def _numbered(file: Any) -> list[str]:
+    """Groups that differ only in a number, at the top or below a single group; else the file is one episode."""
+    group = file
+    while len(group) == 1 and hasattr(only := group[next(iter(group))], "keys"):
+        if re.search(r"\d+$", only.name):
+            break
+        group = only
+    names = sorted(group, key=natural)
+    stems = {re.sub(r"\d+$", "", name) for name in names}
+    alike = len(stems) == 1 and all(re.search(r"\d$", n) and hasattr(group[n], "keys") for n in names)
+    return [group[n].name for n in names] if names and alike else [""]
+
+
+GENERIC = Layout("generic", lambda _: True, _numbered, lambda *_: Episode("generic"))
+"""Any other tree: nothing is known but what the arrays are; the plan says what is what."""

@@ -1,0 +1,332 @@
+"""HDF5 layouts of robots: ALOHA and ACT, RoboMIND, RoboTwin, DROID, AgiBot World.
+
+Sources: mobile-aloha `record_episodes.py`, act-plus-plus `compress_data.py`; RoboMIND's data card and issue 3; RoboTwin
+`pkl2hdf5.py`; DROID `trajectory_writer.py`; AgiBot World's data card. The colour orders were found by decoding.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from telecine.core.naming import camera_name
+from telecine.core.plan.model import IMAGES
+from telecine.sources.hdf5.layouts import Episode, Features, Layout, assumed_rate, attribute
+from telecine.sources.shared.arrays import Look, text_of
+
+_RED_AND_BLUE = Look(order="bgr")
+"""cv2.imencode was given RGB: every decoder but its own counterpart shows red as blue."""
+
+
+def _whole(file: Any) -> list[str]:
+    """The file is one episode."""
+    del file
+    return [""]
+
+
+def _role(key: str, file: Any, *paths: str) -> Features:
+    """Feature key -> streams, when the file has them all and they have rows."""
+    found = [file.get(p) for p in paths]
+    whole = all(a is not None and getattr(a, "size", 0) for a in found)
+    return {key: tuple(f"/{p}" for p in paths)} if paths and whole else {}
+
+
+def _cameras(parent: Any, path: str, leaf: str = "") -> dict[str, tuple[str, ...]]:
+    if not hasattr(parent, "keys"):
+        return {}
+    names = [n for n in sorted(parent) if not leaf or leaf in parent[n]]
+    return {IMAGES + camera_name(n): (f"{path}/{n}{'/' if leaf else ''}{leaf}",) for n in names}
+
+
+# --- ALOHA and ACT ---------------------------------------------------------------------------------------------------
+
+
+def _is_aloha(file: Any) -> bool:
+    return "action" in file and "observations/qpos" in file
+
+
+def _aloha(file: Any, place: str, path: str) -> Episode:
+    del place, path
+    width = file["observations/qpos"].shape[-1]
+    arms = tuple(
+        f"{side}_{part}" for side in ("left", "right") for part in (*(f"joint_{i}" for i in range(6)), "gripper")
+    )
+    names = {f"/{p}": arms for p in ("action", "observations/qpos", "observations/qvel", "observations/effort")}
+    # compress_len is written by the projects that give RGB to cv2.imencode; others store ordinary JPEG.
+    return Episode(
+        "aloha",
+        fps=Fraction(50),
+        anchor="action",
+        attrs={"sim": attribute(file.attrs, "sim")} if "sim" in file.attrs else {},
+        features={
+            **_role("observation.state", file, "observations/qpos"),
+            **_role("action", file, *("action", "base_action")[: 2 if "base_action" in file else 1]),
+            **_cameras(file.get("observations/images"), "/observations/images"),
+        },
+        notes=(assumed_rate(50, "ALOHA's recorders step by 20 ms"),),
+        names=names if width == len(arms) else {},
+        looks={"/observations/images": _RED_AND_BLUE} if "compress_len" in file else {},
+        outside=("compress_len",),
+    )
+
+
+# --- RoboMIND --------------------------------------------------------------------------------------------------------
+
+_SWAPPED = ("agilex", "tienkung")
+_RAW_SIZES = {720 * 1280 * 3: (1280, 720), 480 * 640 * 3: (640, 480)}
+"""A few pictures of RoboMIND were left uncompressed."""
+
+
+def _is_robomind(file: Any) -> bool:
+    return "puppet" in file and "observations/rgb_images" in file
+
+
+def _embodiment(file: Any, path: str) -> str:
+    """From the folder h5_NAME, else from what only AgileX has."""
+    found = re.search(r"h5_([a-z0-9_]+)", path.lower())
+    return found[1] if found else "agilex" if "puppet/joint_position_left" in file else ""
+
+
+def _robomind(file: Any, place: str, path: str) -> Episode:
+    del place
+    robot = _embodiment(file, path)
+    sides = [s for s in ("_left", "_right") if f"puppet/joint_position{s}" in file] or [""]
+    joints = [f"joint_position{s}" for s in sides]
+    lead = robot.startswith("agilex")
+    states = [f"puppet/{j}" for j in joints]
+    # Maintainers: AgileX is led by a master arm; of the others the next state is the action.
+    action = _role("action", file, *(f"master/{j}" for j in joints)) if lead else {}
+    task = text_of(file["language_raw"][0]) if "language_raw" in file else ""
+    return Episode(
+        "robomind",
+        fps=Fraction(30),
+        anchor=states[0],
+        attrs={"robot": robot} if robot else {},
+        features={
+            **_role("observation.state", file, *states),
+            **(action or {"action": tuple(f"/next/{s}" for s in states)}),
+            **_cameras(file["observations/rgb_images"], "/observations/rgb_images"),
+        },
+        notes=(assumed_rate(30, "what RoboMIND's data card says"),),
+        values={"/task": task} if task else {},
+        looks={"/observations/rgb_images": Look("bgr" if robot.startswith(_SWAPPED) else "rgb", raw_sizes=_RAW_SIZES)},
+        followed=() if action else tuple(f"/{s}" for s in states),
+    )
+
+
+# --- RoboTwin --------------------------------------------------------------------------------------------------------
+
+
+def _is_robotwin(file: Any) -> bool:
+    return "vision" in file and "data_format_version" in file and "state" in file
+
+
+def _robotwin(file: Any, place: str, path: str) -> Episode:
+    del place, path
+    parts = ("left_arm_joint_states", "left_ee_joint_states", "right_arm_joint_states", "right_ee_joint_states")
+    there = [p for p in parts if f"state/{p}" in file and f"action/{p}" in file]
+    rate = file.get("additional_info/frequency")
+    texts = _texts(file["instructions"][()]) if "instructions" in file else []
+    return Episode(
+        "robotwin",
+        fps=Fraction(int(rate[()])) if rate is not None and rate[()] > 0 else None,
+        anchor=f"action/{there[0]}" if there else "",
+        attrs={"instructions": str(len(texts))} if texts else {},
+        features={
+            **_role("observation.state", file, *(f"state/{p}" for p in there)),
+            **_role("action", file, *(f"action/{p}" for p in there)),
+            **_cameras(file["vision"], "/vision", "colors"),
+        },
+        values={"/task": texts[0]} if texts else {},
+        looks={"/vision": _RED_AND_BLUE},
+        outside=("additional_info", "data_format_version", "instructions"),
+    )
+
+
+def _texts(value: Any) -> list[str]:
+    """A JSON list of strings, or one string."""
+    text = text_of(value)
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return [text] if text.strip() else []
+    return [str(t) for t in found if str(t).strip()] if isinstance(found, list) else [str(found)]
+
+
+def _is_robotwin_older(file: Any) -> bool:
+    return "joint_action" in file and "observation" in file
+
+
+def _robotwin_older(file: Any, place: str, path: str) -> Episode:
+    del place
+    if "joint_action/vector" in file:
+        states = ["joint_action/vector"]
+    else:
+        states = [f"joint_action/{p}" for p in ("left_arm", "left_gripper", "right_arm", "right_gripper")]
+    texts = _instructions_beside(path)
+    return Episode(
+        "robotwin-older",
+        anchor=states[0],
+        features={
+            **_role("observation.state", file, *states),
+            "action": tuple(f"/next/{s}" for s in states),
+            **_cameras(file["observation"], "/observation", "rgb"),
+        },
+        values={"/task": texts[0]} if texts else {},
+        looks={"/observation": _RED_AND_BLUE},
+        followed=tuple(f"/{s}" for s in states),
+    )
+
+
+def _instructions_beside(path: str) -> list[str]:
+    """../instructions/NAME.json holds {"seen": [...], "unseen": [...]}; the seen ones are for training."""
+    file = Path(path)
+    try:
+        found = json.loads((file.parent.parent / "instructions" / f"{file.stem}.json").read_text(encoding="utf-8"))
+        return [str(t) for t in found["seen"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+# --- DROID -----------------------------------------------------------------------------------------------------------
+
+_DROID_HZ = 15
+_SKIP = "observation/timestamp/skip_action"
+
+
+def _is_droid(file: Any) -> bool:
+    return "observation/robot_state" in file and "action" in file and "joint_action" not in file
+
+
+def _droid(file: Any, place: str, path: str) -> Episode:
+    del place
+    metadata = _metadata_beside(path)
+    task = str(metadata.get("current_task") or attribute(file.attrs, "current_task")).strip()
+    films = dict(_droid_films(path, metadata))
+    used, inside = _used(file)
+    notes = [assumed_rate(_DROID_HZ, "DROID's control rate")]
+    if inside:
+        text = f"{inside} steps in the middle are marked skip_action; they are kept, since cutting them would jump"
+        notes.append(("source-incomplete", text))
+    success = metadata.get("success", file.attrs.get("success"))
+    return Episode(
+        "droid",
+        fps=Fraction(_DROID_HZ),
+        anchor="action/joint_position",
+        attrs={} if success is None else {"success": str(bool(success)).lower()},
+        features={
+            **_role(
+                "observation.state",
+                file,
+                *(f"observation/robot_state/{p}" for p in ("joint_positions", "gripper_position")),
+            ),
+            **_role("action", file, "action/joint_position", "action/gripper_position"),
+            **{IMAGES + name.rpartition("/")[2]: (name,) for name in films},
+        },
+        notes=tuple(notes),
+        values={"/task": task} if task else {},
+        films=films,
+        span=used,
+    )
+
+
+def _metadata_beside(path: str) -> dict[str, Any]:
+    for file in sorted(Path(path).parent.glob("metadata_*.json")):
+        try:
+            found = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(found, dict):
+            return found
+    return {}
+
+
+def _droid_films(path: str, metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Stream name -> file of each camera, by its part in the scene where the metadata tells it."""
+    parts = {str(metadata.get(f"{part}_cam_serial")): part for part in ("wrist", "ext1", "ext2")}
+    for file in sorted((Path(path).parent / "recordings" / "MP4").glob("*.mp4")):
+        if not file.stem.endswith("-stereo"):
+            yield f"/recordings/{parts.get(file.stem, file.stem)}", str(file)
+
+
+def _used(file: Any) -> tuple[tuple[int, int] | None, int]:
+    """(rows that are not skipped at the start and the end, skipped ones between); DROID's own loader drops them."""
+    if _SKIP not in file:
+        return None, 0
+    kept = np.flatnonzero(~np.asarray(file[_SKIP][()], bool))
+    if not kept.size:
+        return None, 0
+    first, stop = int(kept[0]), int(kept[-1]) + 1
+    return (first, stop), stop - first - int(kept.size)
+
+
+# --- AgiBot World ----------------------------------------------------------------------------------------------------
+
+
+def _is_agibot(file: Any) -> bool:
+    return {"state", "action", "timestamp"} <= set(file) and "state/joint" in file
+
+
+def _agibot(file: Any, place: str, path: str) -> Episode:
+    del place
+    steps = int(file["timestamp"].shape[0])
+    task, films = _agibot_beside(path)
+    parts = ("joint/position", "effector/position", "head/position", "waist/position")
+    there = [
+        p for p in parts if getattr(file.get(f"state/{p}"), "size", 0) and getattr(file.get(f"action/{p}"), "size", 0)
+    ]
+    return Episode(
+        "agibot",
+        fps=Fraction(30),
+        anchor="timestamp",
+        features={
+            **_role("observation.state", file, *(f"state/{p}" for p in there)),
+            **_role("action", file, *(f"action/{p}" for p in there)),
+            **{IMAGES + camera_name(name.rpartition("/")[2]): (name,) for name in films},
+        },
+        notes=(assumed_rate(30, "what AgiBot World's data card says"),),
+        values={"/task": task} if task else {},
+        quaternion="xyzw",
+        films=films,
+        at=dict(_scattered(file["action"], steps)),
+    )
+
+
+def _scattered(action: Any, steps: int) -> Iterator[tuple[str, Any]]:
+    """Stream name -> the step of each row, for actions that were not sent at every step."""
+    for part in sorted(action):
+        index = action[part].get("index")
+        if index is None or not index.size:
+            index = action.get("joint/index")  # the data card: `end` shares the index of the joints
+        for leaf in sorted(action[part]):
+            rows = action[part][leaf].shape[0] if action[part][leaf].ndim else 0
+            if leaf != "index" and index is not None and rows and rows != steps and index.shape[0] == rows:
+                yield f"/action/{part}/{leaf}", np.asarray(index[()], np.int64)
+
+
+def _agibot_beside(path: str) -> tuple[str, dict[str, str]]:
+    """(task, stream name -> film) from the folders beside proprio_stats/TASK/EPISODE."""
+    episode, task = Path(path).parent, Path(path).parent.parent
+    root = task.parent.parent
+    videos = root / "observations" / task.name / episode.name / "videos"
+    films = {f"/videos/{f.stem}": str(f) for f in sorted(videos.glob("*_color.mp4"))}
+    try:
+        told = json.loads((root / "task_info" / f"task_{task.name}.json").read_text(encoding="utf-8"))
+        mine = next(e for e in told if str(e["episode_id"]) == episode.name)
+        return str(mine.get("task_name", "")), films
+    except (OSError, ValueError, KeyError, TypeError, StopIteration):
+        return "", films
+
+
+LAYOUTS = (
+    Layout("aloha", _is_aloha, _whole, _aloha),
+    Layout("robomind", _is_robomind, _whole, _robomind),
+    Layout("robotwin", _is_robotwin, _whole, _robotwin),
+    Layout("robotwin-older", _is_robotwin_older, _whole, _robotwin_older),
+    Layout("droid", _is_droid, _whole, _droid),
+    Layout("agibot", _is_agibot, _whole, _agibot),
+)

@@ -1,0 +1,306 @@
+"""HDF5 layouts of simulators: Isaac Lab, LIBERO, robomimic and its kin, raw robosuite, ManiSkill.
+
+Sources: isaaclab `HDF5DatasetFileHandler`; robomimic `dataset_states_to_obs.py`; robosuite
+`collect_human_demonstrations.py`; LIBERO `create_dataset.py`; ManiSkill `RecordEpisode`.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from telecine.core.naming import camera_name
+from telecine.core.plan.model import IMAGES
+from telecine.sources.hdf5.layouts import (
+    Episode,
+    Features,
+    Layout,
+    assumed_rate,
+    attribute,
+    demos,
+    facts_of,
+    natural,
+)  # fmt: skip
+from telecine.sources.shared.arrays import Look
+
+_ROBOSUITE_HZ = 20
+_PRIVILEGED = ("object", "cube_")
+
+
+def _env(file: Any) -> dict[str, Any]:
+    return facts_of(file["data"].attrs, "env_args") if "data" in file else {}
+
+
+def _first(file: Any) -> Any:
+    """The first demo, or an empty mapping."""
+    names = demos(file)
+    return file["data"][names[0]] if names else {}
+
+
+def _places(file: Any) -> list[str]:
+    return [f"/data/{name}" for name in demos(file)]
+
+
+def cameras(parent: str, wanted: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Feature key -> stream of every camera in `wanted`, below `parent`."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name in wanted:
+        key = IMAGES + camera_name(name)
+        found[key if key not in found else IMAGES + name] = (f"{parent}/{name}",)
+    return found
+
+
+def _pictures(group: Any) -> list[str]:
+    """Names of arrays (rows, height, width, colours) of bytes."""
+    if not hasattr(group, "keys"):
+        return []
+    return [k for k in sorted(group) if getattr(group[k], "ndim", 0) == 4 and group[k].dtype == "uint8"]
+
+
+def _present(group: Any, *choices: tuple[str, ...]) -> tuple[str, ...]:
+    """The first choice of paths that are all there, as stream names; a "?" marks those that may be missing."""
+    for choice in choices:
+        if all(p in group for p in choice if not p.endswith("?")):
+            return tuple(f"/{p.rstrip('?')}" for p in choice if p.rstrip("?") in group)
+    return ()
+
+
+def _features(**known: tuple[str, ...]) -> Features:
+    """Feature key (with _ for .) -> streams, those without a stream left out."""
+    return {key.replace("__", "."): names for key, names in known.items() if names}
+
+
+# --- Isaac Lab -------------------------------------------------------------------------------------------------------
+
+
+def _is_isaaclab(file: Any) -> bool:
+    env, demo = _env(file), _first(file)
+    told = "format_version" in file.attrs or "sim_args" in env
+    return env.get("type") == 2 and (
+        told or "initial_state" in demo or "processed_actions" in demo or "states/articulation" in demo
+    )
+
+
+def rate_of(sim_args: Mapping[str, Any]) -> Fraction | None:
+    """Steps per second of Isaac Lab's `sim_args`: 1 / (dt * decimation), whole where it nearly is."""
+    try:
+        step = float(sim_args["dt"]) * float(sim_args["decimation"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    if step <= 0:
+        return None
+    near = round(1 / step)
+    return Fraction(near) if near and abs(1 / near - step) < 1e-4 else Fraction(1 / step).limit_denominator(10**6)
+
+
+def _isaaclab(file: Any, place: str, path: str) -> Episode:
+    del path
+    demo, env = file[place], _env(file)
+    obs = demo.get("obs")
+    shown = {f"{IMAGES}{camera_name(n)}": (f"/camera_obs/{n}",) for n in _pictures(demo.get("camera_obs"))}
+    flat = ("obs",) if obs is not None and not hasattr(obs, "keys") else ()
+    state = (flat and ("/obs",)) or _present(
+        demo, ("obs/joint_pos", "obs/gripper_pos?"), ("obs/eef_pos", "obs/eef_quat", "obs/gripper_pos?")
+    )
+    signals = "obs/datagen_info/subtask_term_signals"
+    features = {
+        **_features(observation__state=state, action=_present(demo, ("actions",))),
+        **shown,
+        **cameras("/obs", _pictures(obs)),
+        **{f"annotation.{s}": (f"/{signals}/{s}",) for s in (sorted(demo[signals]) if signals in demo else ())},
+    }
+    attrs = {"env_name": str(env.get("env_name", "")), **_success(demo)}
+    return Episode(
+        "isaaclab",
+        fps=rate_of(env.get("sim_args", {})),
+        anchor="actions",
+        attrs=attrs,
+        features=features,
+        values=_success_value(demo),
+        # Isaac Lab 3 writes format_version 1 with its change from wxyz to xyzw.
+        quaternion="xyzw" if int(file.attrs.get("format_version", 0)) >= 1 else "wxyz",
+    )
+
+
+def _success(demo: Any) -> dict[str, str]:
+    return {"success": str(bool(demo.attrs["success"])).lower()} if "success" in demo.attrs else {}
+
+
+def _success_value(demo: Any) -> dict[str, Any]:
+    return {"/success": bool(demo.attrs["success"])} if "success" in demo.attrs else {}
+
+
+# --- robosuite and what is built on it -------------------------------------------------------------------------------
+
+
+def _is_libero(file: Any) -> bool:
+    return "data" in file and {"problem_info", "bddl_file_name"} <= set(file["data"].attrs)
+
+
+def _libero(file: Any, place: str, path: str) -> Episode:
+    data, demo = file["data"], file[place]
+    task = facts_of(data.attrs, "problem_info").get("language_instruction", "")
+    task = "".join(task) if isinstance(task, list | str) else ""
+    if not task.strip('" '):
+        words = [w for w in Path(path).stem.removesuffix("_demo").split("_") if not w.isupper() and not w[:5].isupper()]
+        task = " ".join(words)
+    # "opengl": stored upside down; models and environments trained on LIBERO turn them by half a turn.
+    upside_down = attribute(data.attrs, "macros_image_convention") == "opengl"
+    fps = _env(file).get("env_kwargs", {}).get("control_freq")
+    return Episode(
+        "libero",
+        fps=Fraction(fps or _ROBOSUITE_HZ),
+        anchor="actions",
+        attrs={"env_name": attribute(data.attrs, "env_name")},
+        features={
+            **_features(
+                observation__state=_present(demo, ("obs/ee_states", "obs/gripper_states?"), ("obs/joint_states",)),
+                action=_present(demo, ("actions",)),
+            ),
+            **cameras("/obs", _pictures(demo.get("obs"))),
+            **_ends(demo),
+        },
+        notes=() if fps else (assumed_rate(_ROBOSUITE_HZ, "robosuite's usual control rate"),),
+        values={"/task": task.strip('" ')},
+        looks={"/obs": Look(turn="rotate180")} if upside_down else {},
+    )
+
+
+def _ends(demo: Any) -> Features:
+    return _features(next__reward=_present(demo, ("rewards",)), next__done=_present(demo, ("dones",)))
+
+
+def _is_robomimic(file: Any) -> bool:
+    env = _env(file)
+    return not _is_libero(file) and not _is_isaaclab(file) and "env_name" in env and "obs" in _first(file)
+
+
+def _robomimic_name(demo: Any) -> str:
+    if "datagen_info" in demo:
+        return "mimicgen"
+    return "robocasa" if "lang" in facts_of(demo.attrs, "ep_meta") else "robomimic"
+
+
+def _robomimic(file: Any, place: str, path: str) -> Episode:
+    del path
+    demo, env = file[place], _env(file)
+    fps = env.get("env_kwargs", {}).get("control_freq")
+    state = _present(
+        demo,
+        ("obs/robot0_base_to_eef_pos", "obs/robot0_base_to_eef_quat", "obs/robot0_gripper_qpos?"),
+        ("obs/robot0_eef_pos", "obs/robot0_eef_quat", "obs/robot0_gripper_qpos?"),
+    )
+    task = facts_of(demo.attrs, "ep_meta").get("lang", "")
+    return Episode(
+        _robomimic_name(demo),
+        fps=Fraction(fps or _ROBOSUITE_HZ),
+        anchor="actions",
+        attrs={"env_name": str(env.get("env_name", "")), **_masks(file, place)},
+        features={
+            **_features(observation__state=state, action=_present(demo, ("actions",))),
+            **cameras("/obs", [n for n in _pictures(demo.get("obs")) if "depth" not in n]),
+            **_ends(demo),
+        },
+        notes=() if fps else (assumed_rate(_ROBOSUITE_HZ, "robosuite's usual control rate"),),
+        values={"/task": task} if task else {},
+        quaternion="xyzw",
+    )
+
+
+def _masks(file: Any, place: str) -> dict[str, str]:
+    """Which of the file's filters (train, valid ...) name this demo."""
+    name = place.rpartition("/")[2].encode()
+    mask = file.get("mask")
+    found = [k for k in mask if name in set(mask[k][()].tolist())] if mask is not None else []
+    return {"mask": ", ".join(sorted(found))} if found else {}
+
+
+def _is_robosuite(file: Any) -> bool:
+    if not demos(file) or _is_libero(file) or _is_isaaclab(file):
+        return False
+    attrs = set(file["data"].attrs)
+    return bool(attrs & {"env_info", "env", "env_args"}) and "obs" not in _first(file) and "actions" in _first(file)
+
+
+def _robosuite(file: Any, place: str, path: str) -> Episode:
+    del path
+    demo, data = file[place], file["data"]
+    env = facts_of(data.attrs, "env_info") or _env(file).get("env_kwargs", {})
+    fps = env.get("control_freq")
+    hint = "holds no observations: render them with robomimic's dataset_states_to_obs.py, or convert states and actions"
+    rate = () if fps else (assumed_rate(_ROBOSUITE_HZ, "robosuite's usual control rate"),)
+    return Episode(
+        "robosuite",
+        fps=Fraction(fps or _ROBOSUITE_HZ),
+        anchor="actions",
+        attrs={"env_name": attribute(data.attrs, "env") or str(env.get("env_name", ""))},
+        features=_features(observation__state=_present(demo, ("states",)), action=_present(demo, ("actions",))),
+        notes=(("source-incomplete", hint), *rate),
+    )
+
+
+# --- ManiSkill -------------------------------------------------------------------------------------------------------
+
+
+def _trajectories(file: Any) -> list[str]:
+    return sorted((k for k in file if k.startswith("traj_") and "actions" in file[k]), key=natural)
+
+
+def _is_maniskill(file: Any) -> bool:
+    return bool(_trajectories(file)) and "data" not in file
+
+
+def _maniskill(file: Any, place: str, path: str) -> Episode:
+    demo = file[place]
+    beside = _json_beside(path)
+    env = beside.get("env_info", {})
+    number = int(place.rpartition("_")[2])
+    told: dict[str, Any] = next((e for e in beside.get("episodes", ()) if e.get("episode_id") == number), {})
+    shown: dict[str, tuple[str, ...]] = {}
+    for root in ("obs/sensor_data", "obs/image"):
+        if root in demo:
+            shown |= {
+                IMAGES + camera_name(c): (f"/{root}/{c}/rgb",) for c in sorted(demo[root]) if "rgb" in demo[root][c]
+            }
+    fps = env.get("env_kwargs", {}).get("control_freq")
+    return Episode(
+        "maniskill",
+        fps=Fraction(fps or 20),
+        anchor="actions",
+        attrs={
+            "env_name": str(env.get("env_id", "")),
+            **({"success": str(bool(told["success"])).lower()} if "success" in told else {}),
+            **({"control_mode": str(told["control_mode"])} if "control_mode" in told else {}),
+        },
+        features={
+            **_features(
+                observation__state=_present(demo, ("obs/agent/qpos",)),
+                action=_present(demo, ("actions",)),
+                next__reward=_present(demo, ("rewards",)),
+                next__success=_present(demo, ("success",)),
+                next__done=_present(demo, ("terminated",)),
+            ),
+            **shown,
+        },
+        notes=() if fps else (assumed_rate(20, "ManiSkill's usual control rate"),),
+        quaternion="wxyz",
+    )
+
+
+def _json_beside(path: str) -> dict[str, Any]:
+    """ManiSkill keeps what it knows of the environment in a JSON file of the same name."""
+    try:
+        found = json.loads(Path(path).with_suffix(".json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+LAYOUTS = (
+    Layout("isaaclab", _is_isaaclab, _places, _isaaclab),
+    Layout("libero", _is_libero, _places, _libero),
+    Layout("robomimic", _is_robomimic, _places, _robomimic),
+    Layout("robosuite", _is_robosuite, _places, _robosuite),
+    Layout("maniskill", _is_maniskill, lambda file: [f"/{name}" for name in _trajectories(file)], _maniskill),
+)

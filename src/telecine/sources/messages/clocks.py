@@ -1,0 +1,162 @@
+"""The clocks of messages: what the recorder noted, what the sender stamped, and both put together.
+
+    capture_time    the sender's stamp on the recorder's clock, the recorder's time where stamps cannot be used
+    header_stamp    the sender's stamp as it is
+    log_time        when the recorder took the message
+    publish_time    when it was sent, as far as the recorder knew
+
+Which sender's clock lies where is found from a few messages of each topic; what it means is `core/clocks.py`'s.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from telecine.core.clocks import Domain, domains, faults, log_scale, told_offset
+from telecine.core.errors import SourceError
+from telecine.core.grid import SECOND, Rows, Times
+from telecine.core.recording import ClockKind
+from telecine.sources.messages.model import (
+    LOG_TIME,
+    NO_STAMP,
+    PUBLISH_TIME,
+    MessageClock,
+    Topic,
+    header_stamps,
+    stamp_paths,
+)
+from telecine.sources.shared.sample_order import Flags, Order
+
+CAPTURE = "capture_time"
+HEADER = "header_stamp"
+SAMPLES = 24
+"""Messages of each topic that are looked at to tell the senders' clocks apart."""
+Remarks = tuple[tuple[str, str], ...]
+"""(finding code, message): what was odd in the samples."""
+
+
+class Clocks:
+    """What the topics of one recording tell about each other's clocks."""
+
+    def __init__(self, topics: Sequence[Topic]) -> None:
+        self._topics = [t for t in topics if t.count and not t.unreadable]
+
+    def recorded(self, topic: Topic, clock: MessageClock) -> Times:
+        """(count,) int64 ns as the recorder noted, in order of arrival."""
+        return np.asarray(topic.times(clock) * self.scale[0], np.int64)
+
+    @cached_property
+    def start_ns(self) -> int:
+        """When the recorder took the first message of all."""
+        return min((int(self.recorded(t, LOG_TIME).min()) for t in self._topics), default=0)
+
+    @cached_property
+    def scale(self) -> tuple[int, str]:
+        """What the recorder's times have to be multiplied with to be ns, and what they count instead ("": ns)."""
+        logged = [log for log, _ in self._sampled.values()]
+        stamps = [stamp for _, stamp in self._sampled.values()]
+        nothing = np.zeros(0, np.int64)
+        return log_scale(np.concatenate([nothing, *logged]), np.concatenate([nothing, *stamps]))
+
+    @cached_property
+    def _sampled(self) -> Mapping[str, tuple[Times, Times]]:
+        """Topic -> (recorder's times, the sender's stamps) of a few messages, unset ones left out."""
+        found = {}
+        for topic in self._topics:
+            paths = stamp_paths(topic)
+            if paths is None:
+                continue
+            rows = np.unique(np.linspace(0, topic.count - 1, SAMPLES).astype(np.int64))
+            try:
+                seen = topic.read(paths, rows)
+            except SourceError:
+                continue  # who asks for the topic will meet it again
+            seconds, nanos = (seen.columns[path].values.astype(np.int64) for path in paths)
+            stamps = seconds * SECOND + nanos
+            there = stamps > 0
+            if there.any():
+                found[topic.name] = topic.times(LOG_TIME)[seen.rows][there], stamps[there]
+        return found
+
+    @cached_property
+    def domains(self) -> Mapping[str, Domain]:
+        """Topic -> the clock that stamps it."""
+        factor, _ = self.scale
+        distances = {n: int(np.median(logged * factor - stamps)) for n, (logged, stamps) in self._sampled.items()}
+        return {topic: domain for domain in domains(distances) for topic in domain.topics}
+
+
+class TopicTimes:
+    """When the messages of one topic were taken, on every clock."""
+
+    def __init__(self, topic: Topic, clocks: Clocks) -> None:
+        self.topic = topic
+        self.clocks = clocks
+
+    @cached_property
+    def _stamps(self) -> Times | None:
+        return header_stamps(self.topic)
+
+    def order(self, rows: Rows, stamps: Times | None = None, *, now: bool = False) -> tuple[Order, Remarks]:
+        """The order of the samples in messages `rows`, and what was odd about their stamps.
+
+        rows: (n,) int64, non-decreasing. stamps: (n,) ns, instead of those in the messages' headers. now: a stamp of
+        zero means the time of the message (trajectories) rather than that it was forgotten.
+        """
+        logged = self.clocks.recorded(self.topic, LOG_TIME)[rows]
+        published = self.clocks.recorded(self.topic, PUBLISH_TIME)[rows]
+        if stamps is None and self._stamps is not None:
+            stamps = self._stamps[rows]
+        known = {LOG_TIME: logged, PUBLISH_TIME: published}
+        there = {clock: np.ones(rows.size, np.bool_) for clock in known}
+        remarks: Remarks = self._scale_remark()
+        known[CAPTURE], there[CAPTURE] = logged, there[LOG_TIME]
+        if stamps is not None:
+            stamped = (stamps != NO_STAMP) & (stamps != 0)
+            known[HEADER], there[HEADER] = stamps, stamped
+            known[CAPTURE], more = self._captured(stamps, stamped, logged, now=now)
+            remarks += more
+        kinds: dict[str, ClockKind] = {c: "timestamp" for c in (CAPTURE, HEADER, LOG_TIME, PUBLISH_TIME)
+                                       if c in known and there[c].any()}  # fmt: skip
+        return Order(False, np.arange(rows.size), kinds, known, there), remarks
+
+    def _captured(self, stamps: Times, stamped: Flags, logged: Times, *, now: bool) -> tuple[Times, Remarks]:
+        """The sender's stamps on the recorder's clock, or the recorder's own times where they cannot be used."""
+        usable = stamped if now else np.ones(stamps.size, np.bool_)
+        wrong = faults(np.where(stamps == NO_STAMP, 0, stamps)[usable], logged[usable])
+        if wrong or not usable.any():
+            if now and not wrong:
+                return logged, ()
+            return logged, (("clock-stamps", f"{wrong} of {stamps.size} stamps; the recorder's time is used instead"),)
+        domain = self.clocks.domains.get(self.topic.name)
+        offset = domain.offset_ns if domain is not None else 0
+        captured = np.where(usable, stamps + offset, logged)
+        if not offset or domain is None:
+            return captured, ()
+        others = [name for name in domain.topics if name != self.topic.name]
+        shared = f", with {', '.join(others[:4])}{' ...' if len(others) > 4 else ''}" if others else ""
+        text = f"stamped by a clock of its own{shared}: moved by {told_offset(offset)} onto the recorder's"
+        return captured, (("clock-offset", text),)
+
+    def _scale_remark(self) -> Remarks:
+        factor, unit = self.clocks.scale
+        return (("clock-unit", f"the recorder's times count {unit}, not ns; taken as such"),) if factor != 1 else ()
+
+
+def held_from_start(order: Order, start_ns: int) -> Order:
+    """The order with the first sample moved to the start of the recording: what a late listener was given, too."""
+    if not order.arrival.size:
+        return order
+    stamps = dict(order.stamps)
+    for clock in (CAPTURE, LOG_TIME):
+        first = order.by_stamp(clock)[:1]
+        moved = stamps[clock].copy()
+        moved[first] = np.minimum(moved[first], start_ns)
+        stamps[clock] = moved
+    return Order(False, order.arrival, order.kinds, stamps, order.there)
+
+
+def static_order(place: int) -> Order:
+    """The order of one value without time, at this place."""
+    return Order(True, np.array([place]), {}, {}, {})

@@ -1,0 +1,231 @@
+"""Joints: numbers that are matched by name, message by message, since senders reorder, leave out and omit names.
+
+Knows JointState, controller states, trajectories (of which the first or the last point is taken), DynamicJointState and
+foxglove.JointStates by their shape: a list of names beside lists of numbers.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from telecine.core.errors import SourceError
+from telecine.core.grid import Rows
+from telecine.core.recording import Array
+from telecine.sources.messages.clocks import Remarks, TopicTimes
+from telecine.sources.messages.model import Column, Leaf, Topic
+from telecine.sources.messages.vectors import NumberStream, Samples, unreadable
+
+LOOKED_AT = 64
+"""Messages that tell which sets of joints share a topic."""
+_NAMES = ("name[]", "joint_names[]", "names[]", "joints[].name")
+_DYNAMIC = ("joint_names[]", "interface_values[].interface_names[]", "interface_values[].values[]")
+_POINTS = "points[]."
+Point = Literal["first", "last"]
+
+
+@dataclass(frozen=True, slots=True)
+class Joints:
+    """One list of numbers and the list of names that goes with it.
+
+    name: what stands behind the topic's name. inner: a second list of names, one for each of the first's (then values
+    are called "joint/interface"). point: which point of a trajectory.
+    """
+
+    name: str
+    names: str
+    values: str
+    inner: str | None = None
+    point: Point | None = None
+
+
+def joint_lists(leaves: Sequence[Leaf]) -> Iterator[Joints]:
+    """Every list of numbers in a message that goes with a list of names."""
+    known = {leaf.path: leaf for leaf in leaves}
+    if set(_DYNAMIC) <= set(known):
+        yield Joints("values", _DYNAMIC[0], _DYNAMIC[2], inner=_DYNAMIC[1])
+        return
+    names = next((n for n in _NAMES if n in known and known[n].dtype == "string"), None)
+    if names is None:
+        return
+    for path, leaf in known.items():
+        if leaf.dtype == "string" or leaf.dtype == "bool":
+            continue
+        if names == "joints[].name":
+            if path.startswith("joints[].") and path.count("[]") == 1:
+                yield Joints(path.removeprefix("joints[]."), names, path)
+        elif path.startswith(_POINTS) and path.endswith("[]") and path.count("[]") == 2:
+            field = path.removeprefix(_POINTS).removesuffix("[]")
+            yield Joints(f"first.{field}", names, path, point="first")
+            yield Joints(f"last.{field}", names, path, point="last")
+        elif path.endswith("[]") and path.count("[]") == 1:
+            yield Joints(path.removesuffix("[]"), names, path)
+
+
+def joint_streams(lead: str, times: TopicTimes, lists: Sequence[Joints]) -> Iterator["JointStream"]:
+    """The streams of a topic: one for each list, and for each set of joints where several senders share the topic.
+
+    Lists that are empty, absent or NaN in all messages looked at are no streams.
+    """
+    topic = times.topic
+    rows = np.unique(np.linspace(0, topic.count - 1, LOOKED_AT).astype(np.int64))
+    for joints in lists:
+        found = _read(topic, joints, rows)
+        sets = _sets(found) if not np.isnan(found.values).all() else []
+        for number, names in enumerate(sets):
+            suffix = f"({names[0]})" if len(sets) > 1 and number else ""
+            yield JointStream(f"{lead}:{joints.name}{suffix}", times, joints, names)
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """k messages: names as codes in `texts` and values, each with (k + 1,) bounds."""
+
+    rows: Rows
+    texts: tuple[str, ...]
+    codes: Rows
+    name_bounds: Rows
+    values: Array
+    bounds: Rows
+    remarks: Remarks
+
+
+def _read(topic: Topic, joints: Joints, rows: Rows | None = None) -> _Named:
+    paths = [joints.names, joints.values, *([joints.inner] if joints.inner else [])]
+    seen = topic.read(paths, rows)
+    names, values = seen.columns[joints.names], seen.columns[joints.values]
+    numbers = np.asarray(values.values, np.float64)
+    if values.present is not None:
+        numbers = np.where(values.present, numbers, np.nan)
+    remarks = unreadable(seen, topic)
+    if joints.inner:
+        texts, codes = _joined(names, seen.columns[joints.inner])
+        bounds = values.bounds[1][values.bounds[0]]
+        return _Named(seen.rows, texts, codes, bounds, numbers, bounds, remarks)
+    bounds = values.bounds[0]
+    if joints.point is not None:
+        return _at_point(joints.point, seen.rows, names, values, remarks)
+    return _Named(seen.rows, names.texts or (), names.values, names.bounds[0], numbers, bounds, remarks)
+
+
+def _joined(outer: Column, inner: Column) -> tuple[tuple[str, ...], Rows]:
+    """Codes of "joint/interface" for each inner name."""
+    joints, interfaces = outer.texts or (), inner.texts or ()
+    owners = np.repeat(outer.values, np.diff(inner.bounds[1])) if len(outer.values) else outer.values
+    if len(owners) != len(inner.values):
+        raise SourceError("joints and interface lists are not of one length")
+    pairs = owners * max(len(interfaces), 1) + inner.values
+    used, codes = np.unique(pairs, return_inverse=True)
+    texts = tuple(f"{joints[p // len(interfaces)]}/{interfaces[p % len(interfaces)]}" for p in used.tolist())
+    return texts, codes
+
+
+def _at_point(point: Point, rows: Rows, names: Column, values: Column, remarks: Remarks) -> _Named:
+    """The first or last point of each trajectory; one without points cancels, and says nothing."""
+    points, bounds = values.bounds
+    some = np.flatnonzero(np.diff(points) > 0)
+    chosen = points[some] if point == "first" else points[some + 1] - 1
+    starts, lengths = bounds[chosen], bounds[chosen + 1] - bounds[chosen]
+    ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+    picked = np.repeat(starts - ends[:-1], lengths) + np.arange(ends[-1])
+    kept = names.take(some)
+    numbers = np.asarray(values.values[picked], np.float64)
+    return _Named(rows[some], kept.texts or (), kept.values, kept.bounds[0], numbers, ends, remarks)
+
+
+def _sets(found: _Named) -> list[tuple[str, ...]]:
+    """The names of each set of joints that shares no joint with another, in order of appearance; () for nameless.
+
+    Sets that overlap are one: the largest, to which messages with fewer joints are incomplete.
+    """
+    sets: list[tuple[str, ...]] = []
+    for i in np.flatnonzero(np.diff(found.bounds) > 0).tolist():
+        codes = found.codes[found.name_bounds[i] : found.name_bounds[i + 1]].tolist()
+        names = tuple(found.texts[c] for c in codes)
+        place = next((n for n, known in enumerate(sets) if set(known) & set(names) or known == names), None)
+        if place is None:
+            sets.append(names)
+        elif len(names) > len(sets[place]):
+            sets[place] = names
+    return sets if any(sets) else sets[:1]
+
+
+class JointStream(NumberStream):
+    """The values of one set of joints, in the order of the first complete message.
+
+    names: of the set; () for messages without names, whose elements are then called after the topic.
+    """
+
+    def __init__(self, name: str, times: TopicTimes, joints: Joints, names: tuple[str, ...]) -> None:
+        super().__init__(name, times)
+        self._joints, self._names = joints, names
+        self.now = joints.point is not None
+
+    def _read(self) -> Samples:
+        found = _read(self._topic, self._joints)
+        if not self._names:
+            return self._nameless(found)
+        place = {name: i for i, name in enumerate(self._names)}
+        wanted = np.array([place.get(text, -1) for text in found.texts], np.int64)
+        width = len(self._names)
+        order = _one_order(found, wanted, width)
+        if order is not None:
+            values = found.values.reshape(-1, width)[:, order].reshape(-1)
+            return Samples(found.rows, values, found.bounds, self._names, remarks=found.remarks)
+        rows, picks, lacking = _by_message(found, wanted, width)
+        values = found.values[np.concatenate([np.zeros(0, np.int64), *picks])]
+        bounds = np.arange(len(picks) + 1, dtype=np.int64) * width
+        remarks = found.remarks + self._lacking(lacking)
+        return Samples(found.rows[rows], values, bounds, self._names, remarks=remarks)
+
+    def _lacking(self, count: int) -> Remarks:
+        if not count:
+            return ()
+        told = f"{count} of {self._topic.count} messages do not have a value for each of {', '.join(self._names[:4])}"
+        return (("source-messages", f"{told}{' ...' if len(self._names) > 4 else ''}; they are left out"),)
+
+    def _nameless(self, found: _Named) -> Samples:
+        lengths = np.diff(found.bounds)
+        rows, kept = found.rows[lengths > 0], lengths[lengths > 0]
+        bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept)])
+        topic = self._topic.name.strip("/").replace("/", "_")
+        names = tuple(f"{topic}_{i}" for i in range(int(kept[0]) if kept.size else 0))
+        return Samples(rows, found.values, bounds, names, remarks=found.remarks)
+
+
+def _one_order(found: _Named, wanted: Rows, width: int) -> Rows | None:
+    """The order of the names where all messages have the same, each with a value; else None."""
+    if not len(found.rows) or np.any(np.diff(found.bounds) != width) or np.any(np.diff(found.name_bounds) != width):
+        return None
+    codes = found.codes.reshape(-1, width)
+    return _order_of(wanted[codes[0]], width) if (codes == codes[0]).all() else None
+
+
+def _by_message(found: _Named, wanted: Rows, width: int) -> tuple[list[int], list[Rows], int]:
+    """(messages that have all joints, where their values stand, how many have some of them only)."""
+    kept: list[int] = []
+    picks: list[Rows] = []
+    orders: dict[bytes, Rows | None] = {}
+    lacking = 0
+    for i in np.flatnonzero(np.diff(found.bounds)).tolist():
+        start, stop = int(found.bounds[i]), int(found.bounds[i + 1])
+        codes = found.codes[found.name_bounds[i] : found.name_bounds[i + 1]]
+        key = codes.tobytes()
+        if key not in orders:
+            orders[key] = _order_of(wanted[codes], width)
+        order = orders[key]
+        if order is None or stop - start != codes.size:
+            lacking += bool(np.any(wanted[codes] >= 0)) or not codes.size
+            continue
+        kept.append(i)
+        picks.append(start + order)
+    return kept, picks, lacking
+
+
+def _order_of(places: Rows, width: int) -> Rows | None:
+    """Where in a message each wanted joint stands; None unless each is there exactly once."""
+    there = np.flatnonzero(places >= 0)
+    if there.size != width or np.unique(places[there]).size != width:
+        return None
+    return there[np.argsort(places[there])]

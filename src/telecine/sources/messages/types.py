@@ -1,0 +1,197 @@
+"""Message types as trees, read from the definitions that recordings carry (.msg text or IDL), by rosbags' parsers.
+
+Refuses types that refer to something undefined, and wide strings, of which no two writers agree on the bytes.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeAlias
+
+from telecine.core.errors import SourceError
+from telecine.sources.format import MissingExtra
+from telecine.sources.messages.model import Leaf
+
+DEEPEST = 40
+"""Levels of nested types; a definition that goes deeper refers to itself."""
+
+_SEPARATOR = re.compile(r"^={3,}[ \t]*$", re.MULTILINE)
+"""Between the types of one definition; not all writers give it the 80 characters of rosbag2."""
+
+_DTYPES = {
+    "bool": "bool", "byte": "uint8", "octet": "uint8", "char": "uint8", "int8": "int8", "uint8": "uint8",
+    "int16": "int16", "uint16": "uint16", "int32": "int32", "uint32": "uint32", "int64": "int64", "uint64": "uint64",
+    "float32": "float32", "float64": "float64",
+}  # fmt: skip
+_WIDTHS = {"bool": 1, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "int64": 8, "uint64": 8,
+           "float32": 4, "float64": 8}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number of `width` bytes; dtype is numpy's name."""
+
+    dtype: str
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A string of bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Struct:
+    """A message: named fields in order."""
+
+    fields: "tuple[tuple[str, Node], ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """`size` items, or as many as a count in front says when None.
+
+    least: bytes that an item has at least; alike: items hold numbers only, so that all have one layout.
+    """
+
+    item: "Number | Text | Struct"
+    size: int | None
+    least: int
+    alike: bool
+
+
+Node: TypeAlias = Number | Text | Struct | Array
+Definitions: TypeAlias = Mapping[str, tuple[Any, Any]]
+"""rosbags' Typesdict: type name -> (constants, fields)."""
+
+
+def leaves(node: Node, path: str = "", size: int | None = 1) -> Iterator[Leaf]:
+    """Every leaf below `node`, in order of definition, named as `ros_messages` says."""
+    match node:
+        case Number(dtype=dtype):
+            yield Leaf(path, dtype, size)
+        case Text():
+            yield Leaf(path, "string", size)
+        case Array(item=item, size=count):
+            yield from leaves(item, f"{path}[]", None if size is None or count is None else size * count)
+        case Struct(fields=fields):
+            for name, inner in fields:
+                yield from leaves(inner, f"{path}.{name}" if path else name, size)
+
+
+def type_name(name: str) -> str:
+    """`sensor_msgs/Image`, `sensor_msgs::msg::dds_::Image_` and `sensor_msgs/msg/Image` as the last of them."""
+    if "::" in name:
+        parts = [part.removesuffix("_") for part in name.split("::")]
+        name = "/".join(part for part in parts if part != "dds")
+    parts = name.split("/")
+    return f"{parts[0]}/msg/{parts[1]}" if len(parts) == 2 and all(parts) else name
+
+
+@cache
+def parse(name: str, text: str, idl: bool = False) -> Struct:
+    """The type `name`, defined in `text` together with the types it uses.
+
+    Raises:
+        SourceError: the definition cannot be read or is not complete.
+    """
+    return tree(_typesdict(type_name(name), text, idl), type_name(name))
+
+
+def _typesdict(name: str, text: str, idl: bool) -> Definitions:
+    typesys = _typesys()
+    text = text.replace("\r\n", "\n")
+    if not idl:
+        text = _SEPARATOR.sub("=" * 80, text)
+    try:
+        known: Definitions = typesys.get_types_from_idl(text) if idl else typesys.get_types_from_msg(text, name)
+    except (typesys.TypesysError, ValueError, RecursionError, KeyError, AttributeError, IndexError) as error:
+        first = str(error).strip().splitlines()[:1]
+        raise SourceError(f"the definition of {name} cannot be read: {first[0][:200] if first else error!r}") from error
+    return known
+
+
+def standard(name: str, ros1: bool = False) -> Struct:
+    """A type of the standard packages of ROS 2 (or ROS 1), for recordings that carry no definitions.
+
+    Raises:
+        SourceError: not one of them.
+    """
+    typesys = _typesys()
+    store = typesys.Stores.ROS1_NOETIC if ros1 else typesys.Stores.LATEST
+    known: Definitions = typesys.get_typestore(store).fielddefs
+    if type_name(name) not in known:
+        raise SourceError(f"the recording does not define {name}, and it is no standard type")
+    return tree(known, type_name(name))
+
+
+def tree(known: Definitions, name: str) -> Struct:
+    """The type `name` with all that it is made of."""
+    return _struct(known, name, 0)
+
+
+_TIMES = {
+    "builtin_interfaces/msg/Time": Struct((("sec", Number("int32", 4)), ("nanosec", Number("uint32", 4)))),
+    "builtin_interfaces/msg/Duration": Struct((("sec", Number("int32", 4)), ("nanosec", Number("uint32", 4)))),
+}
+
+
+def _struct(known: Definitions, name: str, depth: int) -> Struct:
+    if name in _TIMES:
+        return _TIMES[name]
+    if depth > DEEPEST:
+        raise SourceError(f"the definition of {name} refers to itself")
+    if name not in known:
+        raise SourceError(f"the definition does not say what {name} is")
+    return Struct(tuple((field, _node(known, desc, depth)) for field, desc in known[name][1]))
+
+
+def _node(known: Definitions, desc: Any, depth: int) -> Node:
+    kind, what = int(desc[0]), desc[1]
+    if kind >= 3:  # 3: fixed array, 4: sequence; rosbags.interfaces.Nodetype
+        item = _node(known, what[0], depth)
+        assert not isinstance(item, Array)
+        return Array(item, int(what[1]) if kind == 3 else None, max(_least(item), 1), _alike(item))
+    if kind == 2:
+        return _struct(known, what, depth + 1)
+    if what[0] == "string":
+        return Text()
+    if what[0] not in _DTYPES:
+        raise SourceError(f"fields of type {what[0]} cannot be read")
+    dtype = _DTYPES[what[0]]
+    return Number(dtype, _WIDTHS[dtype])
+
+
+def _least(node: Node) -> int:
+    """Bytes that any value takes at least, padding left out."""
+    match node:
+        case Number(width=width):
+            return width
+        case Text():
+            return 4
+        case Array(size=size, least=least):
+            return 4 if size is None else size * least
+        case Struct(fields=fields):
+            return sum(_least(inner) for _, inner in fields)
+
+
+def _alike(node: Node) -> bool:
+    """True for numbers, fixed arrays of numbers, and messages of nothing else."""
+    match node:
+        case Number():
+            return True
+        case Text():
+            return False
+        case Array(item=item, size=size):
+            return isinstance(item, Number) and size is not None
+        case Struct(fields=fields):
+            return bool(fields) and all(_alike(inner) for _, inner in fields)
+
+
+def _typesys() -> Any:
+    try:
+        from rosbags import typesys
+    except ModuleNotFoundError as error:
+        raise MissingExtra("reading ROS messages needs: pip install 'telecine[ros]'") from error
+    return typesys

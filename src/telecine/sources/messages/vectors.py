@@ -1,0 +1,179 @@
+"""Numbers and texts of messages as streams: what all of them share, and those that need no knowledge of a type."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from telecine.core.errors import SourceError
+from telecine.core.grid import Rows, Times
+from telecine.core.recording import Array, Schema
+from telecine.sources.messages.clocks import Remarks, TopicTimes, held_from_start, static_order
+from telecine.sources.messages.groups import Group
+from telecine.sources.messages.model import Column, Decoded, Topic
+from telecine.sources.shared.sample_order import Order, Ordered
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Samples:
+    """What messages give, in order of arrival.
+
+    rows: (n,) the message of each sample; bounds: (n + 1,) its values in `values`, (m,); names: of its elements.
+    stamps: (n,) ns where samples have stamps of their own, not the message's.
+    """
+
+    rows: Rows
+    values: Array
+    bounds: Rows
+    names: tuple[str, ...] | None = None
+    stamps: Times | None = None
+    remarks: Remarks = ()
+
+
+class MessageStream(Ordered):
+    """A stream of samples that come in messages of one topic."""
+
+    def __init__(self, name: str, times: TopicTimes) -> None:
+        self.name = name
+        self._times = times
+
+    @property
+    def _topic(self) -> Topic:
+        return self._times.topic
+
+    @property
+    @abstractmethod
+    def _ordered(self) -> tuple[Order, Remarks]:
+        """The order of the samples and what was odd about them."""
+
+    @property
+    def _order(self) -> Order:
+        return self._ordered[0]
+
+    def remarks(self) -> Remarks:
+        """(finding code, message) of what was odd in the samples: unreadable messages, clocks that cannot be used."""
+        return self._ordered[1]
+
+
+def unreadable(seen: Decoded, topic: Topic) -> Remarks:
+    """The remark about messages that could not be decoded."""
+    if not seen.failures:
+        return ()
+    first = seen.failures[0]
+    text = f"{len(seen.failures)} of {topic.count} messages cannot be read; message {first.row}: {first.reason}"
+    return (("source-messages", text),)
+
+
+class NumberStream(MessageStream):
+    """Numbers, of the same width in every message."""
+
+    kind: Literal["vector"] = "vector"
+    dtype = "float64"
+    now = False
+    """A stamp of zero means the time of the message."""
+
+    @abstractmethod
+    def _read(self) -> Samples:
+        """All samples."""
+
+    @cached_property
+    def _samples(self) -> Samples:
+        return self._read()
+
+    @cached_property
+    def _ordered(self) -> tuple[Order, Remarks]:
+        found = self._samples
+        if self._topic.latched and found.rows.size == 1:
+            return static_order(0), found.remarks
+        order, remarks = self._times.order(found.rows, found.stamps, now=self.now)
+        return order, found.remarks + remarks
+
+    @cached_property
+    def schema(self) -> Schema:
+        """The width is that of the first sample."""
+        found = self._samples
+        width = int(found.bounds[1]) if found.rows.size else 0
+        return Schema(self.dtype, (width,), found.names if found.names and len(found.names) == width else None)
+
+    def take(self, rows: Rows, clock: str) -> Array:
+        """(len(rows), width); SourceError when a sample asked for has another width."""
+        order, found = self._on(clock), self._samples
+        places = order.by_stamp(clock)[rows]
+        (width,) = self.schema.shape
+        starts = found.bounds[places]
+        widths = found.bounds[places + 1] - starts
+        odd = np.flatnonzero(widths != width)
+        if odd.size:
+            raise SourceError(
+                f"{self.name}: {odd.size} of {len(rows)} samples do not have {width} values like the first (message "
+                f"{found.rows[places[odd[0]]]} has {widths[odd[0]]}); pick a span where the width is constant"
+            )
+        return np.asarray(found.values[starts[:, None] + np.arange(width)], self.dtype)
+
+
+class GroupStream(NumberStream):
+    """One vector out of leaves that belong together."""
+
+    def __init__(self, name: str, times: TopicTimes, group: Group, dtype: str) -> None:
+        super().__init__(name, times)
+        self._group = group
+        self.dtype = dtype
+
+    def _read(self) -> Samples:
+        seen = self._topic.read(self._group.paths)
+        remarks = unreadable(seen, self._topic)
+        columns = [seen.columns[path] for path in self._group.paths]
+        if self._group.is_array:
+            return _without_empty(seen.rows, columns[0], remarks)
+        width = len(columns)
+        values = np.stack([_with_nan(c) for c in columns], axis=1) if width > 1 else _with_nan(columns[0])
+        bounds = np.arange(len(seen.rows) + 1, dtype=np.int64) * width
+        return Samples(seen.rows, values.reshape(-1), bounds, self._group.names or None, remarks=remarks)
+
+
+def _with_nan(column: Column) -> Array:
+    """The values; floats that are absent become NaN, other absent numbers stay as they are."""
+    if column.present is None or column.values.dtype.kind != "f":
+        return column.values
+    return np.where(column.present, column.values, np.nan)
+
+
+def _without_empty(rows: Rows, column: Column, remarks: Remarks) -> Samples:
+    """The samples of an array leaf; messages with an empty array say nothing."""
+    lengths = column.lengths()
+    bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths[lengths > 0])])
+    return Samples(rows[lengths > 0], _with_nan(column), bounds, remarks=remarks)
+
+
+class TextStream(MessageStream):
+    """Texts; those of a latched topic hold from the start of the recording."""
+
+    kind: Literal["text"] = "text"
+    schema = Schema("string")
+
+    def __init__(self, name: str, times: TopicTimes, path: str) -> None:
+        super().__init__(name, times)
+        self._path = path
+
+    @cached_property
+    def _read(self) -> tuple[Rows, list[str], Remarks]:
+        seen = self._topic.read([self._path])
+        return seen.rows, seen.columns[self._path].strings(), unreadable(seen, self._topic)
+
+    @cached_property
+    def _ordered(self) -> tuple[Order, Remarks]:
+        rows, texts, remarks = self._read
+        if self._topic.latched and len(texts) == 1:
+            return static_order(0), remarks
+        order, more = self._times.order(rows)
+        if self._topic.latched:
+            order = held_from_start(order, self._times.clocks.start_ns)
+        return order, remarks + more
+
+    def take(self, rows: Rows, clock: str) -> Sequence[str]:
+        """len(rows) texts."""
+        texts = self._read[1]
+        return [texts[place] for place in self._on(clock).by_stamp(clock)[rows].tolist()]

@@ -1,0 +1,1 @@
+"""RoboSandbox's run folders."""

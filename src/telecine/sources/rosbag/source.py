@@ -1,0 +1,71 @@
+"""ROS 1 bags (.bag), version 2.0: any compression, with or without an index, and bags that were cut."""
+
+from typing import IO
+
+from telecine.core.errors import SourceError
+from telecine.core.recording import Recording, Ref
+from telecine.sources.format import Found
+from telecine.sources.messages.model import Contents
+from telecine.sources.rosbag.records import MAGIC, Layout, walk
+from telecine.sources.rosbag.store import BagStore
+from telecine.sources.shared.compressed import first_bytes, open_expanded
+from telecine.sources.shared.truncation import end_of, found_of, notes_of, refuse
+
+NAME = "rosbag"
+SUFFIXES = (".bag",)
+_ANY_VERSION = b"#ROSBAG V"
+
+
+def claims(path: str) -> bool:
+    """True for a file that begins like a bag of any version."""
+    return first_bytes(path, len(_ANY_VERSION)) == _ANY_VERSION
+
+
+def index(path: str, *, recover: bool, token: str | None = None) -> Found:
+    """One Ref, and what is wrong with the end of the file; see `Format.index`."""
+    del token
+    file, size_bytes, problem = open_expanded(path)
+    with file:
+        end = end_of(_walked(file, size_bytes, path), problem)
+    return found_of(NAME, path, end, recover)
+
+
+def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
+    """The recording `ref` names; see `Format.open`."""
+    from telecine.sources.messages.streams import recording_of
+
+    return recording_of(ref, contents(ref.path, ref.recover))
+
+
+def contents(path: str, recover: bool) -> Contents:
+    """The topics of one bag.
+
+    Raises:
+        SourceError: it cannot be read, or is damaged and `recover` was not asked for.
+    """
+    from telecine.sources.messages.store import contents_of
+
+    file, size_bytes, problem = open_expanded(path)
+    try:
+        layout = _walked(file, size_bytes, path)
+        damage = refuse(path, end_of(layout, problem), recover)
+        store = BagStore(file, layout, path, recover)
+    except BaseException:
+        file.close()
+        raise
+    return contents_of([store], notes=notes_of(damage, store.lost, recover))
+
+
+def _walked(file: IO[bytes], size_bytes: int, path: str) -> Layout:
+    try:
+        file.seek(0)
+        start = file.read(len(MAGIC))
+        if start != MAGIC:
+            if start.startswith(_ANY_VERSION):
+                raise SourceError(
+                    f"{path}: a bag of version {start[9:12]!r}; telecine reads 2.0, which `rosbag fix` makes"
+                )
+            raise SourceError(f"{path}: not a ROS bag: it begins with {start!r} instead of {MAGIC!r}")
+        return walk(file, size_bytes)
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error

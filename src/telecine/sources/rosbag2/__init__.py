@@ -1,0 +1,1 @@
+"""ROS 2 bags: SQLite files, and folders with a metadata.yaml."""

@@ -1,0 +1,1 @@
+"""Rerun recordings: files, and datasets of a catalog server."""

@@ -1,0 +1,157 @@
+"""Where the chunks of one recording come from: a table of contents (file or catalog), or a scan of the whole file.
+
+A chunk is rows of one entity that were logged together; here it is a `pyarrow.RecordBatch`. Only chunks of the
+entity and components asked for are loaded, as far as the file allows.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from telecine.core.errors import SourceError
+from telecine.sources.rrd import sdk
+
+PROPERTIES = "/__properties"
+KEEP_BYTES = 64 << 20
+"""Data kept in memory, so that small recordings are read once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One component of one entity."""
+
+    entity: str
+    component: str
+    type: pa.DataType
+    archetype: str = ""
+
+    @property
+    def name(self) -> str:
+        """As Rerun names it, e.g. `/joints:Scalars:scalars`."""
+        return f"{self.entity}:{self.component}"
+
+
+class Chunks(Protocol):
+    """The chunks of one recording."""
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """Every component column, by entity and component."""
+        ...
+
+    def batches(self, entity: str, components: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Chunks of `entity` that hold at least one of `components`, in file order, lazily.
+
+        Raises:
+            SourceError: the data is damaged, the connection is lost, or the recording was closed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of file or connection."""
+        ...
+
+
+class StoredChunks:
+    """Chunks found by a table of contents: rerun's LazyStore, of a file with a footer or of a catalog segment."""
+
+    def __init__(self, store: Any, label: str, check: Callable[[], None], token: str | None = None) -> None:
+        """`check` runs before the first chunk is loaded and raises SourceError for a damaged file."""
+        self._store = store
+        self._label = label
+        self._check: Callable[[], None] | None = check
+        self._token = token
+        with _wrapped(label, token):
+            self.columns: Sequence[Column] = _columns(pa.schema(store.schema()))
+
+    def batches(self, entity: str, components: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """See `Chunks.batches`."""
+        if self._store is None:
+            raise SourceError(f"{self._label}: the recording was closed")
+        if self._check is not None:
+            self._check()
+            self._check = None
+        with _wrapped(f"{self._label}: {entity}", self._token):
+            for chunk in self._store.stream().filter(content=[entity], components=list(components)):
+                if chunk.entity_path == entity:
+                    yield chunk.to_record_batch()
+
+    def close(self) -> None:
+        """Let go of the file or connection."""
+        self._store = None
+
+
+class ScannedChunks:
+    """Chunks of a file without table of contents: read through once, small entities kept, large ones read again."""
+
+    def __init__(self, stream: Callable[[], Any], label: str) -> None:
+        """`stream` gives rerun's LazyChunkStream over all chunks of the recording."""
+        self._stream: Callable[[], Any] | None = stream
+        self._label = label
+        self._kept: dict[str, list[pa.RecordBatch]] = {}
+        self._dropped: set[str] = set()
+        self.columns: Sequence[Column] = self._scan(stream)
+
+    def _scan(self, stream: Callable[[], Any]) -> Sequence[Column]:
+        sizes: dict[str, int] = {}
+        fields: dict[tuple[str, str], Column] = {}
+        with _wrapped(self._label, None):
+            for chunk in stream():
+                entity, batch = chunk.entity_path, chunk.to_record_batch()
+                for column in _columns(batch.schema, entity):
+                    fields.setdefault((entity, column.component), column)
+                if entity in self._dropped:
+                    continue
+                self._kept.setdefault(entity, []).append(batch)
+                sizes[entity] = sizes.get(entity, 0) + batch.nbytes
+                if sum(sizes.values()) > KEEP_BYTES:
+                    self._drop(max(sizes, key=lambda name: sizes[name]), sizes)
+        return tuple(fields[key] for key in sorted(fields))
+
+    def _drop(self, entity: str, sizes: dict[str, int]) -> None:
+        del self._kept[entity], sizes[entity]
+        self._dropped.add(entity)
+
+    def batches(self, entity: str, components: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """See `Chunks.batches`."""
+        if self._stream is None:
+            raise SourceError(f"{self._label}: the recording was closed")
+        if entity not in self._dropped:
+            wanted = set(components)
+            yield from (b for b in self._kept.get(entity, []) if wanted.intersection(b.schema.names))
+            return
+        with _wrapped(f"{self._label}: {entity}", None):
+            for chunk in self._stream().filter(content=[entity], components=list(components)):
+                if chunk.entity_path == entity:
+                    yield chunk.to_record_batch()
+
+    def close(self) -> None:
+        """Let go of the file and of what was kept."""
+        self._stream = None
+        self._kept = {}
+
+
+def _columns(schema: pa.Schema, entity: str = "") -> Sequence[Column]:
+    """The component columns of a chunk of `entity`, or of a whole store, which names the entities itself."""
+    found = []
+    for part in schema:
+        said = {key.decode(): value.decode() for key, value in (part.metadata or {}).items()}
+        if said.get("rerun:kind") == "data":
+            where = entity or said.get("rerun:entity_path", "")
+            what = said.get("rerun:component", part.name)
+            found.append(Column(where, what, part.type, said.get("rerun:archetype", "")))
+    return tuple(sorted(found, key=lambda column: (column.entity, column.component)))
+
+
+@contextmanager
+def _wrapped(label: str, token: str | None) -> Iterator[None]:
+    """Turn what rerun-sdk raises into SourceError, once, without the token."""
+    try:
+        yield
+    except SourceError:
+        raise
+    except sdk.errors() as error:
+        raise SourceError(f"{label}: cannot be read: {sdk.first_line(error, token)}") from sdk.without(error, token)

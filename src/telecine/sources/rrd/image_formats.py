@@ -1,0 +1,127 @@
+"""What Rerun says about pictures, in our words: codecs, media types, pixel formats. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from telecine.core.errors import SourceError
+from telecine.core.recording import Codec, PixelFormat
+from telecine.sources.shared.image_headers import MAGIC
+
+_CODECS: dict[int, Codec] = {0x61766331: "h264", 0x68657631: "hevc", 0x61763031: "av1"}
+"""Rerun's VideoCodec: the four characters avc1, hev1, av01."""
+
+Matrix = Literal["bt601", "bt709"]
+
+
+@dataclass(frozen=True, slots=True)
+class RawFormat:
+    """How the bytes of a raw picture are laid out, rows packed."""
+
+    encoding: PixelFormat
+    width: int
+    height: int
+    channels: int
+    dtype: str
+    matrix: Matrix
+    size_bytes: int
+
+
+_PLANAR: dict[int, tuple[PixelFormat, Matrix]] = {
+    20: ("yuv420p", "bt709"), 44: ("yuvj420p", "bt709"),  # Y_U_V12_LimitedRange, _FullRange
+    49: ("yuv422p", "bt709"), 50: ("yuvj422p", "bt709"),  # Y_U_V16
+    39: ("yuv444p", "bt709"), 40: ("yuvj444p", "bt709"),  # Y_U_V24
+    26: ("nv12", "bt601"), 27: ("yuyv422", "bt601"),  # NV12, YUY2
+    30: ("gray8", "bt601"),  # Y8_FullRange
+}  # fmt: skip
+"""Rerun's PixelFormat. The matrices are the viewer's own (`PixelFormat::yuv_matrix_coefficients`)."""
+
+_PACKED: dict[tuple[int, int], PixelFormat] = {
+    (1, 6): "gray8", (1, 8): "gray16le", (2, 6): "rgb24", (3, 6): "rgba", (4, 6): "bgr24", (5, 6): "bgra",
+}  # fmt: skip
+"""(ColorModel, ChannelDatatype): L, RGB, RGBA, BGR, BGRA = 1 .. 5; U8 = 6, U16 = 8."""
+
+_CHANNELS: dict[str, int] = {"gray8": 1, "gray16le": 1, "rgba": 4, "bgra": 4}
+
+
+def codec_of(said: Sequence[int | None], name: str) -> Codec:
+    """The one codec of a video stream.
+
+    Raises:
+        SourceError: none is said, it is none of ours, or it changes.
+    """
+    codecs = sorted({code for code in said if code is not None})
+    if not codecs:
+        raise SourceError(f"{name}: no VideoStream:codec was logged, so the packets cannot be read; log it static")
+    known = [_CODECS.get(code) for code in codecs]
+    if len(codecs) > 1 or known[0] is None:
+        called = " and ".join(code.to_bytes(4, "big").decode("ascii", "replace") for code in codecs)
+        raise SourceError(f"{name}: codec {called}; expected one of h264 (avc1), hevc (hev1), av1 (av01)")
+    return known[0]
+
+
+def encoding_of(head: bytes, media_type: str | None, name: str) -> str:
+    """The coding, such as "jpeg" or "png": what the first bytes say, else what the media type says.
+
+    Raises:
+        SourceError: neither says anything.
+    """
+    for magic, encoding in MAGIC:
+        if head.startswith(magic):
+            return encoding
+    if not head and not media_type:
+        return "jpeg"  # a stream without samples: nobody will ask
+    if media_type and media_type.startswith("image/"):
+        return media_type.removeprefix("image/").lower()
+    raise SourceError(f"{name}: a picture that starts with {head[:8]!r} and has no media type; log it as image/jpeg")
+
+
+def raw_format(said: Mapping[str, Any] | None, name: str) -> RawFormat:
+    """The layout that an ImageFormat means.
+
+    Raises:
+        SourceError: none was logged, or telecine cannot read it.
+    """
+    if said is None:
+        raise SourceError(f"{name}: no image format was logged beside the pixels")
+    if not {"width", "height"} <= set(said):
+        raise SourceError(f"{name}: an image format without width and height: {', '.join(map(str, said))}")
+    width, height = int(said["width"]), int(said["height"])
+    pixel, model, datatype = said.get("pixel_format"), said.get("color_model"), said.get("channel_datatype")
+    matrix: Matrix = "bt601"
+    if pixel is not None:
+        encoding, matrix = _PLANAR.get(pixel, (None, matrix))
+    else:
+        encoding = _PACKED.get((1 if model is None else model, 6 if datatype is None else datatype))
+    if encoding is None:
+        what = f"pixel format {pixel}" if pixel is not None else f"color model {model} with datatype {datatype}"
+        raise SourceError(
+            f"{name}: Rerun's {what} is not supported; expected 8-bit L, RGB, RGBA, BGR, BGRA, 16-bit L, NV12, "
+            "YUY2, or planar YUV (Y_U_V12, Y_U_V16, Y_U_V24)"
+        )
+    return RawFormat(
+        encoding, width, height,
+        channels=_CHANNELS.get(encoding, 3),
+        dtype="uint16" if encoding == "gray16le" else "uint8",
+        matrix=matrix,
+        size_bytes=_size_bytes(encoding, width, height),
+    )  # fmt: skip
+
+
+def _size_bytes(encoding: PixelFormat, width: int, height: int) -> int:
+    half_width, half_height = (width + 1) // 2, (height + 1) // 2
+    match encoding:
+        case "nv12" | "yuv420p" | "yuvj420p":
+            return width * height + 2 * half_width * half_height
+        case "yuv422p" | "yuvj422p":
+            return width * height + 2 * half_width * height
+        case "yuv444p" | "yuvj444p" | "rgb24" | "bgr24":
+            return 3 * width * height
+        case "yuyv422":
+            return 4 * half_width * height
+        case "rgba" | "bgra":
+            return 4 * width * height
+        case "gray16le":
+            return 2 * width * height
+        case _:
+            return width * height

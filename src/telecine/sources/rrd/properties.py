@@ -1,0 +1,67 @@
+"""What a Rerun recording says about itself, as `Recording.attrs`."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from telecine.sources.rrd import columns as arrow
+from telecine.sources.rrd.chunks import PROPERTIES, Chunks
+
+
+class Properties(Mapping[str, str]):
+    """Recording properties by name, read when first asked.
+
+    `name` and `start_time` (UTC) are Rerun's own; a property `episode` with a field `task` is `episode.task`, and
+    also `task` unless two properties have such a field. `application_id` is always there for files.
+    """
+
+    def __init__(self, chunks: Chunks, application_id: str) -> None:
+        self._chunks = chunks
+        self._fixed = {"application_id": application_id} if application_id else {}
+        self._read: dict[str, str] | None = None
+
+    def _values(self) -> dict[str, str]:
+        if self._read is None:
+            self._read = {**_short(_read(self._chunks)), **self._fixed}
+        return self._read
+
+    def __getitem__(self, key: str) -> str:
+        return self._values()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values())
+
+    def __len__(self) -> int:
+        return len(self._values())
+
+
+def _read(chunks: Chunks) -> dict[tuple[str, str], str]:
+    """(property, field) -> text; the property is "" for Rerun's own."""
+    found: dict[tuple[str, str], str] = {}
+    for column in chunks.columns:
+        if not column.entity.startswith(PROPERTIES):
+            continue
+        for batch in chunks.batches(column.entity, [column.component]):
+            if column.component not in batch.schema.names:
+                continue
+            values = batch.column(column.component)
+            for value in arrow.scalar_values(values, arrow.present(values)):
+                prop = column.entity.removeprefix(PROPERTIES).strip("/").replace("/", ".")
+                found[prop, column.component.rpartition(":")[2]] = _text(column.component, value)
+    return found
+
+
+def _text(component: str, value: Any) -> str:
+    if component == "RecordingInfo:start_time" and isinstance(value, int):
+        return f"{np.datetime64(value, 'ns')}Z"
+    return str(value)
+
+
+def _short(found: dict[tuple[str, str], str]) -> dict[str, str]:
+    fields = [field for _, field in found]
+    named = {".".join(filter(None, key)): value for key, value in sorted(found.items())}
+    for (_, field), value in sorted(found.items()):
+        if fields.count(field) == 1:
+            named.setdefault(field, value)
+    return named

@@ -1,0 +1,1 @@
+"""What several formats use: arrays as streams, decompression within bounds, sample order, fingerprints."""

@@ -1,0 +1,375 @@
+"""Arrays with one row per step (of HDF5, zarr ...) as streams: numbers, pictures and texts, read in whole blocks.
+
+Knows no file format: an array is anything with `shape`, `dtype`, `chunks` and slices. Rows are read in blocks of whole
+chunks, since a compressed chunk is decoded whole whoever asks for one row of it.
+"""
+
+# ruff: noqa: D102 - the methods of streams are described by their protocols
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from telecine.core.errors import SourceError
+from telecine.core.grid import Grid, Rows, Times
+from telecine.core.recording import (
+    Array,
+    ClockKind,
+    ColourOrder,
+    MemoryStream,
+    Picture,
+    PixelFormat,
+    Schema,
+    Stream,
+    Turn,
+)  # fmt: skip
+
+BLOCK_BYTES = 8 << 20
+"""Read at a time, at least one chunk."""
+KEPT_BYTES = 64 << 20
+"""Numbers up to this size are read once and kept."""
+STEP = "step"
+TIME = "time"
+MAGIC = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png"}
+
+
+class Stored(Protocol):
+    """An array on disk; zarr's and h5py's have all of it."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows first."""
+        ...
+
+    @property
+    def dtype(self) -> Any:
+        """NumPy's type of one element."""
+        ...
+
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """Shape of what is compressed together; None when rows lie one after the other."""
+        ...
+
+    def __getitem__(self, rows: Any) -> Any:
+        """The rows of a slice."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """When each step was: always on the clock `step`, which counts; on `time` where the rate is known."""
+
+    fps: Fraction | None = None
+    stamps: Times | None = None
+    """(steps,) int64 ns on the clock `timestamp`, where the recorder kept them."""
+
+    def clocks(self) -> Mapping[str, ClockKind]:
+        """What `times` knows."""
+        known: dict[str, ClockKind] = {STEP: "sequence"}
+        if self.fps is not None:
+            known[TIME] = "duration"
+        if self.stamps is not None:
+            known["timestamp"] = "timestamp"
+        return known
+
+    def times(self, clock: str, steps: Rows) -> Times | None:
+        """(n,) int64 for steps, non-decreasing like them; None for a clock it does not have."""
+        if clock == STEP:
+            return steps
+        if clock == TIME and self.fps is not None:
+            return Grid(0, int(steps[-1]) + 1 if steps.size else 0, self.fps).ticks()[steps]
+        if clock == "timestamp" and self.stamps is not None:
+            return self.stamps[steps]
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows [first, stop) of an array, under a name, at their steps."""
+
+    name: str
+    array: Stored
+    first: int
+    stop: int
+    timing: Timing
+    steps: Rows | None = field(default=None, compare=False)
+    """(stop - first,) the step of each row, non-decreasing, where that is not its number."""
+
+    def __len__(self) -> int:
+        return self.stop - self.first
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """Of one row."""
+        return tuple(int(n) for n in self.array.shape[1:])
+
+    @property
+    def row_bytes(self) -> int:
+        """Of one row as NumPy has it; that of the reference for texts and byte strings of varying length."""
+        return int(np.prod(self.row_shape, dtype=np.int64)) * int(self.array.dtype.itemsize)
+
+    def read(self, start: int, stop: int) -> Any:
+        """Rows [start, stop), counted from `first`. Raises: SourceError."""
+        try:
+            return self.array[self.first + start : self.first + stop]
+        except (
+            OSError,
+            RuntimeError,
+            KeyError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            SystemError,
+            MemoryError,
+        ) as error:
+            raise SourceError(f"{self.name}: rows {start} to {stop} cannot be read: {error}") from error
+
+    def rows(self, rows: Rows) -> Iterator[Any]:
+        """The rows asked for, non-decreasing, each block read once."""
+        chunk = self.array.chunks[0] if self.array.chunks else 1
+        size = chunk * max(1, BLOCK_BYTES // max(self.row_bytes * chunk, 1)) if self.row_bytes else 1
+        start = stop = 0
+        block: Any = None
+        for row in rows.tolist():
+            if not start <= row < stop:
+                edge = (self.first + row) // size * size - self.first
+                start, stop = max(edge, 0), min(edge + size, len(self))
+                block = self.read(start, stop)
+            yield block[row - start]
+
+
+@dataclass(frozen=True, eq=False)
+class _OfPart:
+    """What all streams over a part share."""
+
+    part: Part
+
+    @property
+    def name(self) -> str:
+        return self.part.name
+
+    @property
+    def static(self) -> bool:
+        return False
+
+    @property
+    def clocks(self) -> Mapping[str, ClockKind]:
+        return self.part.timing.clocks() if len(self.part) else {}
+
+    def times(self, clock: str) -> Times:
+        steps = np.arange(len(self.part), dtype=np.int64) if self.part.steps is None else self.part.steps
+        times = self.part.timing.times(clock, steps)
+        if times is None:
+            raise SourceError(f"{self.name}: no clock {clock!r}; it has {', '.join(self.clocks)}")
+        return times
+
+    def backwards(self, clock: str) -> int:
+        return int(np.sum(np.diff(self.times(clock)) < 0))
+
+
+@dataclass(frozen=True, eq=False)
+class Numbers(_OfPart):
+    """Numbers, as they are stored; half floats become float32."""
+
+    names: tuple[str, ...] | None = None
+    kind: Literal["vector"] = "vector"
+
+    @cached_property
+    def schema(self) -> Schema:
+        return Schema(_dtype(self.part.array.dtype), self.part.row_shape or (1,), self.names)
+
+    @cached_property
+    def _all(self) -> Array:
+        return np.asarray(self.part.read(0, len(self.part)))
+
+    def take(self, rows: Rows, clock: str) -> Array:
+        self.times(clock)
+        if len(self.part) * self.part.row_bytes <= KEPT_BYTES:
+            taken = self._all[rows]
+        else:
+            taken = np.array(list(self.part.rows(rows)), self.part.array.dtype)
+        return taken.reshape(len(rows), *self.schema.shape).astype(self.schema.dtype, copy=False)
+
+
+def _dtype(dtype: Any) -> str:
+    name = np.dtype(dtype).newbyteorder("=").name
+    return "float32" if name == "float16" else name
+
+
+@dataclass(frozen=True, eq=False)
+class Pixels(_OfPart):
+    """Pictures as arrays: (height, width), (height, width, channels) or (channels, height, width)."""
+
+    encoding: PixelFormat = "rgb24"
+    channels_first: bool = False
+    turn: Turn = "none"
+    kind: Literal["image"] = "image"
+
+    @cached_property
+    def schema(self) -> Schema:
+        return Schema(
+            "uint16" if self.encoding == "gray16le" else "uint8", self._size, encoding=self.encoding, turn=self.turn
+        )
+
+    @cached_property
+    def _size(self) -> tuple[int, int, int]:
+        shape = self.part.row_shape
+        if len(shape) == 2:
+            return (*shape, 1)
+        return (shape[1], shape[2], shape[0]) if self.channels_first else (shape[0], shape[1], shape[2])
+
+    def take(self, rows: Rows, clock: str) -> Iterator[Picture]:
+        self.times(clock)
+        height, width, _ = self._size
+        for row in self.part.rows(rows):
+            pixels = np.moveaxis(row, 0, -1) if self.channels_first else row
+            if pixels.dtype.kind == "f":
+                pixels = self._whole(pixels)
+            data: Any = np.ascontiguousarray(pixels).astype(f"<{pixels.dtype.str[1:]}", copy=False)
+            yield Picture(memoryview(data).cast("B"), self.encoding, width, height, turn=self.turn)
+
+    def _whole(self, pixels: Array) -> Array:
+        made = pixels.astype(np.uint8)
+        if not np.array_equal(made, pixels):
+            raise SourceError(f"{self.name}: pictures are floats that are no whole numbers of 0 to 255")
+        return made
+
+
+@dataclass(frozen=True, eq=False)
+class Coded(_OfPart):
+    """Compressed pictures: byte strings of fixed or varying length, or rows of bytes padded with zeros."""
+
+    order: ColourOrder = "rgb"
+    turn: Turn = "none"
+    raw_sizes: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    """Bytes -> (width, height) of pictures that a recorder left uncompressed among the others."""
+    kind: Literal["image"] = "image"
+
+    @cached_property
+    def schema(self) -> Schema:
+        found = coding(self._bytes(self.part.read(0, 1)[0]))
+        return Schema("uint8", (0, 0, 0), encoding=found, order=self.order, turn=self.turn)
+
+    def _bytes(self, row: Any) -> bytes:
+        return bytes(row) if isinstance(row, bytes) else np.asarray(row).tobytes()
+
+    def take(self, rows: Rows, clock: str) -> Iterator[Picture]:
+        self.times(clock)
+        for number, row in zip(rows.tolist(), self.part.rows(rows), strict=True):
+            data = self._bytes(row)
+            found = coding(data)
+            if found is not None:
+                yield Picture(data, found, order=self.order, turn=self.turn)
+            elif len(data) in self.raw_sizes:
+                width, height = self.raw_sizes[len(data)]
+                yield Picture(data, "bgr24" if self.order == "bgr" else "rgb24", width, height, turn=self.turn)
+            else:
+                raise SourceError(f"{self.name}: row {number} ({len(data)} bytes) is neither JPEG nor PNG")
+
+
+@dataclass(frozen=True, eq=False)
+class Texts(_OfPart):
+    """Strings."""
+
+    kind: Literal["text"] = "text"
+
+    @property
+    def schema(self) -> Schema:
+        return Schema("string")
+
+    def take(self, rows: Rows, clock: str) -> list[str]:
+        self.times(clock)
+        return [text_of(row) for row in self.part.rows(rows)]
+
+
+def coding(data: bytes) -> str | None:
+    """What the first bytes say: "jpeg", "png" or None."""
+    return next((name for magic, name in MAGIC.items() if data.startswith(magic)), None)
+
+
+def text_of(value: Any) -> str:
+    """A string from what h5py or zarr gives for one."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def static(name: str, value: Any) -> Stream:
+    """A stream of one value without time: a text for a string, else numbers."""
+    if isinstance(value, str | bytes):
+        return MemoryStream(name, "text", Schema("string"), {}, [text_of(value)])
+    numbers = np.asarray(value)
+    numbers = numbers.astype(_dtype(numbers.dtype))
+    return MemoryStream(name, "vector", Schema(numbers.dtype.name, numbers.shape or (1,)), {},
+                        numbers.reshape(1, *(numbers.shape or (1,))))  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the pictures of a layout are stored."""
+
+    order: ColourOrder = "rgb"
+    turn: Turn = "none"
+    raw_sizes: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+
+
+def stream_of(part: Part, look: Look, names: Callable[[str, tuple[int, ...]], tuple[str, ...] | None]) -> Stream | None:
+    """The stream that an array's type and shape say it is; None for what is no data. `names` by name and row shape."""
+    dtype, shape = part.array.dtype, part.row_shape
+    if 0 in shape or not len(part):
+        return None
+    if dtype.kind in "OSUT" or _is_padded(part):
+        if dtype.kind != "U" and coding(_first_bytes(part)) is not None:
+            return Coded(part, look.order, look.turn, look.raw_sizes)
+        return None if shape else Texts(part)
+    encoding = _pixel_format(part)
+    if encoding is not None:
+        return Pixels(part, encoding, _channels_first(shape), look.turn)
+    return Numbers(part, names(part.name, shape)) if dtype.kind in "fiub" and dtype.itemsize <= 8 else None
+
+
+def _is_padded(part: Part) -> bool:
+    """Rows of bytes that begin like a picture."""
+    if part.array.dtype != np.uint8 or len(part.row_shape) != 1 or part.row_shape[0] < 64:
+        return False
+    return coding(np.asarray(part.read(0, 1)[0][:16]).tobytes()) is not None
+
+
+def _first_bytes(part: Part) -> bytes:
+    row = part.read(0, 1)[0]
+    return row if isinstance(row, bytes) else row.encode() if isinstance(row, str) else np.asarray(row).tobytes()
+
+
+_CHANNELS: dict[int, PixelFormat] = {1: "gray8", 3: "rgb24", 4: "rgba"}
+SMALLEST_PX = 8
+
+
+def _channels_first(shape: tuple[int, ...]) -> bool:
+    return len(shape) == 3 and shape[0] in _CHANNELS and min(shape[1:]) >= SMALLEST_PX and shape[2] not in _CHANNELS
+
+
+def _pixel_format(part: Part) -> PixelFormat | None:
+    """What the rows are as pictures; None for numbers."""
+    shape, dtype = part.row_shape, part.array.dtype
+    plain = len(shape) == 2 and dtype.kind == "u" and min(shape) >= SMALLEST_PX
+    if plain or (len(shape) == 3 and dtype == np.uint16 and shape[2] == 1):
+        return {1: "gray8", 2: "gray16le"}.get(dtype.itemsize)  # type: ignore[return-value]
+    if len(shape) != 3:
+        return None
+    channels = shape[0] if _channels_first(shape) else shape[2]
+    size = shape[1:] if _channels_first(shape) else shape[:2]
+    if min(size) < SMALLEST_PX or channels not in _CHANNELS:
+        return None
+    return _CHANNELS[channels] if dtype == np.uint8 or _is_float_of_bytes(part, channels) else None
+
+
+def _is_float_of_bytes(part: Part, channels: int) -> bool:
+    """Colours of 0 to 255 that were stored as floats, by the first picture."""
+    if part.array.dtype.kind != "f" or channels == 1:
+        return False
+    first = np.asarray(part.read(0, 1)[0])
+    whole = bool(np.all((first >= 0) & (first <= 255) & (first == np.round(first))))
+    return whole and bool(first.max() > 1)

@@ -1,0 +1,72 @@
+"""Recordings of which several episodes are made, opened once for all of them.
+
+Opening a long recording can mean a pass over it, and so can finding the stamps of its messages: without this, a
+recording of fifty episodes would be read fifty times.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from telecine.core.recording import Recording, Ref
+from telecine.sources import registry
+from telecine.sources.shared import fingerprint
+
+
+@dataclass(slots=True)
+class _Open:
+    """A recording without its part, and the state that its files had."""
+
+    ref: Ref
+    state: fingerprint.Stamp
+    recording: Recording
+
+
+class _Latest(threading.local):
+    """What the last episode of this thread was a part of."""
+
+    open: _Open | None = None
+
+
+_latest = _Latest()
+
+
+@contextmanager
+def opened(ref: Ref, *, parts: bool = False) -> Iterator[Recording]:
+    """What `sources.open` gives. That of a part stays open for the next one, until its files change or reading fails.
+
+    parts: the parts of `ref` come next. Whoever opens parts sees to it that none is left (`none_left_open`), or ends.
+
+    Raises: see `sources.open`.
+    """
+    state = fingerprint.stamp(ref.path) if parts or ref.part is not None else None
+    if state is None:
+        _let_go()
+        with registry.open(ref) as recording:
+            yield recording
+        return
+    whole, latest = replace(ref, part=None, size_bytes=0), _latest.open
+    if latest is None or (latest.ref, latest.state) != (whole, state):
+        _let_go()
+        latest = _latest.open = _Open(whole, state, registry.open(whole))
+    try:
+        yield replace(latest.recording, ref=ref)
+    except BaseException:
+        _let_go()
+        raise
+
+
+@contextmanager
+def none_left_open() -> Iterator[None]:
+    """Close, at the end, what is open for further parts. Also a decorator."""
+    try:
+        yield
+    finally:
+        _let_go()
+
+
+def _let_go() -> None:
+    latest, _latest.open = _latest.open, None
+    if latest is not None:
+        latest.recording.__exit__(None, None, None)

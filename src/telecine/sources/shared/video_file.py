@@ -1,0 +1,115 @@
+"""A video file beside a recording, one picture per step, as a stream."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from telecine.core.errors import SourceError, VideoError
+from telecine.core.grid import Times
+from telecine.core.recording import Buffer, ClockKind, Schema
+from telecine.sources.shared.arrays import Timing
+from telecine.video.demux import FilmFacts, film_facts, packets
+
+
+@lru_cache(maxsize=32)
+def _facts_of(path: str, changed_ns: int) -> FilmFacts:
+    """What a file's packets tell, kept for the other recordings in it."""
+    del changed_ns
+    return film_facts(path)
+
+
+@dataclass(frozen=True, eq=False)
+class Film:
+    """The pictures of the file at `path`; that of step 0 is number `first`.
+
+    All packets are there, so that it can be copied: those before the first step have stamps before it, those after the
+    last step stamps after it. A file whose pictures are not as many as the recording's rows is refused: nobody could
+    tell which picture belongs to which row.
+    """
+
+    name: str
+    path: str
+    timing: Timing
+    first: int = 0
+    rows: int | None = None
+    """Rows of the recording, or None where the pictures need not be as many."""
+    window: tuple[int, int] | None = None
+    """Pictures [first, stop) that the recording is about, of a file that holds several recordings: then only their
+    groups of pictures are there, from the keyframe at or before the first to that at or after the last."""
+    kind: Literal["video"] = "video"
+
+    @cached_property
+    def _facts(self) -> FilmFacts:
+        if not Path(self.path).is_file():
+            raise SourceError(f"{self.name}: the video file {self.path} is missing")
+        try:
+            facts = _facts_of(self.path, Path(self.path).stat().st_mtime_ns)
+        except VideoError as error:
+            raise SourceError(f"{self.name}: {error}") from error
+        shown = facts.count - facts.hidden
+        if self.rows is not None and shown != self.rows:
+            raise SourceError(
+                f"{self.name}: {self.path} has {shown} pictures and the recording {self.rows} rows, so nobody "
+                "can tell which belong together; leave the camera out"
+            )
+        return facts
+
+    @property
+    def static(self) -> bool:
+        """Never."""
+        return False
+
+    @cached_property
+    def schema(self) -> Schema:
+        """The codec under FFmpeg's name where it is none that datasets can hold."""
+        facts = self._facts
+        return Schema("uint8", (facts.height, facts.width, 3), encoding=facts.codec or facts.codec_name)
+
+    @property
+    def clocks(self) -> Mapping[str, ClockKind]:
+        """Those of the recording, as far as they reach beyond its steps."""
+        return {name: kind for name, kind in self.timing.clocks().items() if name != "timestamp"}
+
+    def times(self, clock: str) -> Times:
+        """(n,) int64, a stamp per picture in display order."""
+        start, stop = self._part
+        after = np.sort(self._facts.display[start:stop]) - self.first - self._facts.hidden
+        times = self.timing.times(clock, np.abs(after)) if clock in self.clocks else None
+        if times is None:
+            raise SourceError(f"{self.name}: no clock {clock!r}; it has {', '.join(self.clocks)}")
+        return np.asarray(np.where(after < 0, -times, times), np.int64)
+
+    @cached_property
+    def _part(self) -> tuple[int, int]:
+        """Packets [start, stop) that the recording needs."""
+        facts = self._facts
+        if self.window is None:
+            return 0, facts.count
+        window = (self.window[0] + facts.hidden, self.window[1] + facts.hidden)
+        if not 0 <= window[0] < window[1] <= facts.count:
+            raise SourceError(
+                f"{self.name}: {self.path} has {facts.count} pictures, the recording wants {window[0]} to {window[1]}"
+            )
+        keys = np.flatnonzero(facts.keyframe)
+        before, behind = keys[facts.display[keys] <= window[0]], keys[facts.display[keys] >= window[1]]
+        return int(before[-1]) if before.size else 0, int(behind[0]) if behind.size else facts.count
+
+    def backwards(self, clock: str) -> int:
+        """How far packets come before pictures shown earlier, as any stream counts it."""
+        self.times(clock)
+        start, stop = self._part
+        return int(np.sum(np.diff(self._facts.display[start:stop]) < 0))
+
+    def packets(self, clock: str, start: int = 0, stop: int | None = None) -> Iterator[Buffer]:
+        """Packets [start, stop) in decode order."""
+        self.times(clock)
+        try:
+            first, end = self._part
+            last = end if stop is None else min(first + stop, end)
+            yield from packets(self.path, first + start, last, self._facts)
+        except VideoError as error:
+            raise SourceError(f"{self.name}: {error}") from error

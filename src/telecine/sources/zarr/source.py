@@ -1,0 +1,188 @@
+"""Replay buffers in zarr: those of Diffusion Policy and of UMI, as folders or zip files.
+
+All episodes lie one after the other in arrays below `data`; `meta/episode_ends` says where each ends. Sources:
+diffusion_policy `replay_buffer.py`; UMI `umi_image_dataset.py`. UMI stores no action: where the hand was one step
+later is offered as `/next/...`, and the last step of an episode has none.
+"""
+
+import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from telecine.core.errors import SourceError
+from telecine.core.grid import SECOND, Times
+from telecine.core.naming import camera_name, element_names
+from telecine.core.plan.model import IMAGES
+from telecine.core.recording import Recording, Ref, Stream
+from telecine.sources.format import Found, MissingExtra
+from telecine.sources.shared.arrays import Look, Part, Stored, Timing, stream_of
+from telecine.sources.zarr.blosc import MOST_BYTES
+
+NAME = "zarr"
+SUFFIXES = (".zarr", ".zarr.zip")
+_GROUPS = (".zgroup", "zarr.json")
+_ENDS = "meta/episode_ends"
+_ERRORS = (
+    OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, SystemError, MemoryError,
+    zipfile.BadZipFile,
+)  # fmt: skip
+"""What zarr and its codecs raise on metadata that makes no sense to them."""
+_LATEST_S = 1 << 33
+"""Stamps beyond the year 2242 are damage, and nanoseconds since 1970 would not hold them much longer."""
+_UMI_POSE = ("eef_pos", "eef_rot_axis_angle", "gripper_width")
+
+
+def claims(path: str) -> bool:
+    """True for a folder or a zip file that holds a zarr group with ends of episodes."""
+    place = Path(path)
+    if place.is_dir():
+        return any((place / g).is_file() for g in _GROUPS) and (place / _ENDS).is_dir()
+    with place.open("rb") as file:
+        if file.read(4) != b"PK\x03\x04":
+            return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.startswith(f"{_ENDS}/") for name in archive.namelist())
+    except zipfile.BadZipFile:
+        return False
+
+
+def index(path: str, *, recover: bool, token: str | None = None) -> Found:
+    """One Ref per episode; see `Format.index`."""
+    del recover, token
+    root, close = _opened(path)
+    try:
+        count = len(_ends(root, path))
+    finally:
+        close()
+    size = _size(Path(path)) // max(count, 1)
+    return Found(tuple(Ref(NAME, path, f"/episode_{i}", size) for i in range(count)))
+
+
+def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
+    """The episode that `ref` names; see `Format.open`."""
+    root, close = _opened(ref.path)
+    try:
+        return _recording(ref, root, close)
+    except BaseException:
+        close()
+        raise
+
+
+def _size(place: Path) -> int:
+    files = place.rglob("*") if place.is_dir() else [place]
+    return sum(f.stat().st_size for f in files if f.is_file())
+
+
+def _opened(path: str) -> tuple[Any, Any]:
+    """(root group, what closes it)."""
+    try:
+        import zarr
+        from zarr.storage import LocalStore, ZipStore
+    except ImportError as error:
+        raise MissingExtra(f"reading zarr needs: pip install 'telecine[zarr]' ({path})") from error
+    _know_picture_codecs()
+    try:
+        store = LocalStore(path, read_only=True) if Path(path).is_dir() else ZipStore(path, mode="r")
+        return zarr.open_group(store, mode="r"), store.close
+    except _ERRORS as error:
+        raise SourceError(f"{path}: cannot be read as zarr: {error}") from error
+
+
+def _know_picture_codecs() -> None:
+    """JPEG XL and JPEG 2000, in which replay buffers keep pictures; without the package those arrays say so."""
+    with suppress(ImportError):
+        from imagecodecs.numcodecs import register_codecs
+
+        register_codecs(verbose=False)
+
+
+def _ends(root: Any, path: str) -> list[int]:
+    from telecine.sources.zarr.blosc_codecs import checked
+
+    try:
+        with checked():
+            ends = [int(end) for end in root[_ENDS][:]]
+    except _ERRORS as error:
+        raise SourceError(f"{path}: {_ENDS} cannot be read: {error}") from error
+    if any(b <= a for a, b in zip([0, *ends], ends, strict=False)):
+        raise SourceError(f"{path}: {_ENDS} does not go up: {ends[:10]}")
+    return ends
+
+
+def _recording(ref: Ref, root: Any, close: Any) -> Recording:
+    ends = _ends(root, ref.path)
+    number = ref.id.removeprefix("/episode_")
+    if not number.isdecimal() or int(number) >= len(ends):
+        raise SourceError(f"{ref.path}: holds no episode {ref.id!r}, only 0 to {len(ends) - 1}")
+    first, stop = ([0, *ends])[int(number)], ends[int(number)]
+    arrays = dict(_arrays(root, ref.path, stop))
+    streams = {s.name: s for s in _streams(arrays, first, stop, _timing(arrays, first, stop))}
+    is_umi = "robot0_eef_pos" in arrays
+    features = {k: n for k, n in _features(arrays, is_umi=is_umi).items() if all(name in streams for name in n)}
+    return Recording(ref, streams, {"layout": "umi" if is_umi else "diffusion-policy"}, (), close, features)
+
+
+def _arrays(root: Any, path: str, stop: int) -> Iterator[tuple[str, Stored]]:
+    from telecine.sources.zarr.blosc_codecs import checked
+
+    try:
+        with checked():
+            arrays = sorted(root["data"].arrays())
+    except _ERRORS as error:
+        if "codec" in str(error) or "imagecodecs" in str(error):
+            raise MissingExtra(f"{path}: its pictures need: pip install 'telecine[zarr]' ({error})") from error
+        raise SourceError(f"{path}: its arrays cannot be read: {error}") from error
+    for name, array in arrays:
+        if array.ndim and array.shape[0] < stop:
+            raise SourceError(f"{path}: data/{name} has {array.shape[0]} rows, an episode ends at {stop}")
+        together = int(np.prod(array.chunks, dtype=object)) * array.dtype.itemsize
+        if together > MOST_BYTES:
+            said = f"has chunks of {together} bytes; more than {MOST_BYTES} are taken for damage"
+            raise SourceError(f"{path}: data/{name} {said}")
+        if array.ndim:
+            yield name, array
+
+
+def _timing(arrays: dict[str, Stored], first: int, stop: int) -> Timing:
+    """Real stamps where the recorder kept them; nothing here tells a rate."""
+    stamps = arrays.get("timestamp")
+    if stamps is None or len(stamps.shape) != 1:
+        return Timing()
+    try:
+        seconds = np.asarray(stamps[first:stop], np.float64)
+    except _ERRORS as error:
+        raise SourceError(f"data/timestamp cannot be read: {error}") from error
+    if not np.isfinite(seconds).all() or np.abs(seconds).max(initial=0) > _LATEST_S:
+        return Timing()
+    times: Times = np.round((seconds - seconds[0]) * SECOND).astype(np.int64)
+    return Timing(stamps=times) if times.size and (np.diff(times) > 0).all() else Timing()
+
+
+def _streams(arrays: dict[str, Stored], first: int, stop: int, timing: Timing) -> Iterator[Stream]:
+    for name, array in arrays.items():
+        made = stream_of(Part(f"/{name}", array, first, stop, timing), Look(), _names)
+        if made is not None:
+            yield made
+        if name.endswith(_UMI_POSE) and stop - first > 1:
+            ahead = stream_of(Part(f"/next/{name}", array, first + 1, stop, timing), Look(), _names)
+            if ahead is not None:
+                yield ahead
+
+
+def _names(name: str, shape: tuple[int, ...]) -> tuple[str, ...] | None:
+    return element_names(name.rpartition("/")[2], shape)
+
+
+def _features(arrays: dict[str, Stored], *, is_umi: bool) -> dict[str, tuple[str, ...]]:
+    shown = {IMAGES + camera_name(n): (f"/{n}",) for n, a in arrays.items() if len(a.shape) == 4}
+    if not is_umi:
+        state = next((s for s in ("state", "robot_eef_pose") if s in arrays), None)
+        return {**({"observation.state": (f"/{state}",)} if state else {}), "action": ("/action",), **shown}
+    hands = sorted({n.partition("_")[0] for n in arrays if n.endswith("_eef_pos")})
+    poses = [f"{hand}_{part}" for hand in hands for part in _UMI_POSE]
+    return {"observation.state": tuple(f"/{p}" for p in poses), "action": tuple(f"/next/{p}" for p in poses), **shown}

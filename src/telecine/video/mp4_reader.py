@@ -1,0 +1,224 @@
+"""Any MP4 as a stranger sees it: what its index says, and its pictures as LeRobot's decoders show them.
+
+For verification: damage that decoders conceal is an error here, and nothing is assumed about who wrote the file.
+Not noticed: damage inside H.265 pictures that still parses (its decoder checks less), and flipped bits that make
+another valid picture in any codec.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeAlias
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from telecine.core.depth import is_depth
+from telecine.core.errors import VideoError
+from telecine.core.grid import Rows
+from telecine.video.colour import Rgb, to_rgb
+from telecine.video.decode import STRICT
+
+_Input: TypeAlias = av.container.InputContainer
+
+TOLERANCE_S = 1e-4
+"""How far a picture may lie from k / rate: LeRobot's `tolerance_s`."""
+_CODECS = {"libdav1d": "av1", "libaom-av1": "av1"}
+_NO_PROBE = {"skip_frame": "all"}
+"""For the decoder that FFmpeg tries on opening, not for ours: an MP4's index says all but the pixel format, which is
+unknown until a picture is decoded (PyAV 17 ends the process when asked for it before)."""
+_BACK = (0, 2, 8, 32)
+"""How many pictures before the wanted one a seek aims, until it does not land behind it (B-frames)."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class FileFacts:
+    """What the index of a video file says, of its first video track.
+
+    codec, pix_fmt: as FFmpeg names them. frames: pictures that are played.
+    average_rate: pictures per second, as LeRobot's decoder computes it; 0 when the file does not tell.
+    keyframes: (k,) int64, pictures in display order that the file marks as entry points.
+    off_grid: the first picture that is not within TOLERANCE_S of its place number / average_rate, and its time in
+        seconds; None when there is none.
+    rotation: degrees that players turn the pictures by.
+    duration: seconds.
+    """
+
+    codec: str
+    width: int
+    height: int
+    pix_fmt: str
+    frames: int
+    average_rate: Fraction
+    keyframes: Rows
+    off_grid: tuple[int, float] | None
+    tracks: int
+    has_audio: bool
+    rotation: int
+    duration: Fraction
+
+
+def probe_file(path: str) -> FileFacts:
+    """What the file says of itself; all packets are read, only the first picture is decoded.
+
+    Raises:
+        VideoError: the file is missing, truncated, or has no video.
+    """
+    with _opened(path) as source:
+        stream = source.streams.video[0]
+        context = stream.codec_context
+        packets: list[tuple[int, bool]] = []
+        for packet in source.demux(stream):
+            if packet.is_corrupt:
+                raise VideoError(f"{path}: packet {len(packets)} is cut off; the file is truncated")
+            if packet.pts is not None and not packet.is_discard:
+                packets.append((packet.pts, packet.is_keyframe))
+        packets.sort()
+        pix_fmt, rotation = _first_picture(source)
+        rate, base = _timing(stream)
+        times = np.array([pts for pts, _ in packets], np.float64) * float(base)
+        return FileFacts(
+            codec=_CODECS.get(context.name, context.name),
+            width=context.width,
+            height=context.height,
+            pix_fmt=pix_fmt,
+            frames=len(packets),
+            average_rate=rate,
+            keyframes=np.flatnonzero([key for _, key in packets]),
+            off_grid=_off_grid(times, rate),
+            tracks=len(source.streams),
+            has_audio=bool(source.streams.audio),
+            rotation=rotation,
+            duration=(stream.duration or 0) * base,
+        )
+
+
+def _timing(stream: av.VideoStream) -> tuple[Fraction, Fraction]:
+    """(pictures per second, seconds per tick), 0 where the file does not tell; PyAV 19 has a rational of its own."""
+    return Fraction(stream.average_rate or 0), Fraction(stream.time_base or 0)
+
+
+def _off_grid(times: np.typing.NDArray[np.float64], rate: Fraction) -> tuple[int, float] | None:
+    places = np.arange(times.size) / float(rate) if rate else np.full(times.size, np.inf)
+    off = np.flatnonzero(~(np.abs(times - places) < TOLERANCE_S))
+    return (int(off[0]), float(times[off[0]])) if off.size else None
+
+
+def _first_picture(source: _Input) -> tuple[str, int]:
+    """(pixel format, rotation in degrees), which PyAV 15 hands out only with a decoded picture."""
+    source.seek(0)
+    for frame in source.decode(source.streams.video[0]):
+        return frame.format.name, int(frame.rotation)
+    return "", 0
+
+
+def decode_all(path: str) -> Iterator[Rgb]:
+    """Every picture in display order, (height, width, 3) uint8.
+
+    Raises:
+        VideoError: the file cannot be read, or a picture is damaged.
+    """
+    with _opened(path) as source:
+        for frame in source.decode(source.streams.video[0]):
+            yield _rgb(frame, path)
+
+
+def decode_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, Rgb]]:
+    """(number, picture) of the wanted pictures, each once, in increasing order; a picture is (height, width, 3) uint8.
+
+    Raises:
+        VideoError: see `frames_at`.
+    """
+    for number, frame in frames_at(path, frames):
+        yield number, _rgb(frame, path)
+
+
+def depth_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, npt.NDArray[np.uint16]]]:
+    """(number, codes) of the wanted pictures of a depth video, like `decode_at`; codes are (height, width) uint16.
+
+    Raises:
+        VideoError: the video holds no depth; see `frames_at`.
+    """
+    for number, frame in frames_at(path, frames):
+        if not is_depth(frame.format.name):
+            raise VideoError(f"{path}: picture {number} is {frame.format.name}, not depth in 12 bits")
+        plane = frame.planes[0]
+        rows = np.frombuffer(plane, "<u2").reshape(-1, plane.line_size // 2)
+        yield number, rows[: frame.height, : frame.width].copy()
+
+
+def frames_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, av.VideoFrame]]:
+    """(number, frame) of the wanted pictures, each once, in increasing order.
+
+    Decodes from the keyframe before each, and on from the last one when that is nearer.
+
+    Raises:
+        VideoError: the file cannot be read, a picture is damaged, or it is not at number / average rate.
+    """
+    with _opened(path) as source, _opened(path) as scout:
+        stream = source.streams.video[0]
+        rate, base = _timing(stream)
+        if not rate or not base:
+            raise VideoError(f"{path}: the file does not tell how many pictures it shows per second")
+        ticks = 1 / (rate * base)
+        shown: Iterator[av.VideoFrame] = iter(())
+        last = -1
+        for number in sorted({int(f) for f in frames}):
+            target, key = _keyframe_before(scout, number, ticks)
+            if last < 0 or key > last:
+                source.seek(target, stream=stream)
+                shown = source.decode(stream)
+            frame = _until(shown, number, ticks, path)
+            if abs(frame.pts - number * ticks) * base >= TOLERANCE_S:
+                raise VideoError(f"{path}: picture {number} lies at {float(frame.pts * base):.6f} s, not on the grid")
+            last = number
+            yield number, frame
+
+
+def _keyframe_before(scout: _Input, number: int, ticks: Fraction) -> tuple[int, int]:
+    """(where to seek to for a picture, in ticks; the number of the keyframe where that lands)."""
+    target, key = 0, 0
+    stream = scout.streams.video[0]
+    for back in (*_BACK, number):
+        target = max(0, round((number - back) * ticks))
+        scout.seek(target, stream=stream)
+        packet = next(scout.demux(stream))
+        key = 0 if packet.pts is None else round(packet.pts / ticks)
+        if key <= number:
+            break
+    return target, key
+
+
+def _until(shown: Iterator[av.VideoFrame], number: int, ticks: Fraction, path: str) -> av.VideoFrame:
+    """The picture `number` among those that come next."""
+    for frame in shown:
+        if frame.pts is not None and round(frame.pts / ticks) >= number:
+            return frame
+    raise VideoError(f"{path}: there is no picture {number}")
+
+
+def _rgb(frame: av.VideoFrame, path: str) -> Rgb:
+    if frame.is_corrupt:
+        raise VideoError(f"{path}: the picture at {frame.time:.3f} s is damaged")
+    return to_rgb(frame)
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[_Input]:
+    """The file, decoding strictly in one thread; whatever FFmpeg says becomes a VideoError that names it."""
+    try:
+        with av.open(path, options=_NO_PROBE) as source:
+            if not source.streams.video:
+                raise VideoError(f"{path}: there is no video in it")
+            context = source.streams.video[0].codec_context
+            if context is None:  # the file ends within its index
+                raise VideoError(f"{path}: cannot be read as video: it does not say how its pictures are coded")
+            context.thread_count = 1
+            context.options = STRICT
+            yield source
+    except av.FFmpegError as error:
+        raise VideoError(f"{path}: cannot be read as video: {error.strerror}") from error
+    except UnicodeDecodeError as error:  # PyAV decodes tags that may be any bytes
+        raise VideoError(f"{path}: cannot be read as video: a tag in it is not text ({error})") from error
