@@ -16,8 +16,8 @@ import av
 import numpy as np
 
 from support.pictures import scene, to_jpeg
-from telecine.core.recording import MemoryStream, Picture, Schema
-from telecine.core.video import Wish
+from telecine.core.recording import Image, MemoryStream, Schema
+from telecine.core.video import VideoSettings
 from telecine.video.colour import to_rgb, to_yuv420p
 from telecine.video.decode import frames
 from telecine.video.encode import encode
@@ -30,7 +30,7 @@ DIFFERENT = 30
 """Pictures made; longer runs show them again, forwards and backwards."""
 
 
-def stream_of(pictures: list[Picture], count: int) -> MemoryStream:
+def stream_of(pictures: list[Image], count: int) -> MemoryStream:
     """`count` pictures that go back and forth through `pictures`."""
     there_and_back = [*pictures, *pictures[-2:0:-1]]
     values = [there_and_back[i % len(there_and_back)] for i in range(count)]
@@ -80,7 +80,7 @@ def stages(name: str, stream: MemoryStream) -> None:
         print(f"{'-> ' + preset:>28}: {rate:6.0f} fps  {sizes[-1] / count / 1000:6.1f} KB per picture")
 
 
-def whole(stream: MemoryStream, want: Wish, path: str, sizes: list[int]) -> int:
+def whole(stream: MemoryStream, want: VideoSettings, path: str, sizes: list[int]) -> int:
     """Decode, convert, count and encode every picture."""
     count = len(stream.values)
     clip = encode(decoded(stream), want, FPS, count=count, key="camera", path=path, why="")
@@ -97,8 +97,8 @@ def main() -> None:
     given = parser.parse_args()
     width, height = map(int, given.size.split("x"))
     scenes = [scene(i, width, height) for i in range(DIFFERENT)]
-    raw = [Picture(rgb.tobytes(), "rgb24", width, height) for rgb in scenes]
-    jpeg = [Picture(to_jpeg(rgb, quality=given.jpeg_quality), "jpeg") for rgb in scenes]
+    raw = [Image(rgb.tobytes(), "rgb24", width, height) for rgb in scenes]
+    jpeg = [Image(to_jpeg(rgb, quality=given.jpeg_quality), "jpeg") for rgb in scenes]
     print(f"frames per CPU-second, {given.size}, PyAV {av.__version__}")
     stages("RGB", stream_of(raw, given.count))
     stages(f"JPEG {len(jpeg[0].data) / 1000:.0f} KB", stream_of(jpeg, given.count))

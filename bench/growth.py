@@ -25,7 +25,7 @@ from measure import run
 
 from telecine.conversion import checkpoint
 from telecine.conversion.report import EpisodeReport, Report, lasting
-from telecine.core.episode import Column, Episode
+from telecine.core.episode import Episode, FeatureColumn
 from telecine.core.grid import Grid
 from telecine.core.recording import Ref
 from telecine.dataset.writer import DatasetWriter
@@ -101,7 +101,7 @@ def added(out: Path, count: int) -> dict[str, float]:
         for number in range(count):
             before = time.process_time()
             ref = Ref("rrd", f"/recordings/take-{number:05d}.rrd", f"take-{number}")
-            episode = checkpoint.take(place, ref)
+            episode = checkpoint.load(place, ref)
             reports.append(EpisodeReport.of(writer.add(episode), episode))
             spent[number] = time.process_time() - before
         before = time.process_time()
@@ -121,13 +121,13 @@ def finished_episode(out: Path) -> Path:
     frames = (av.VideoFrame.from_ndarray(picture, format="rgb24") for picture in pictures)
     key, path = "observation.images.front", str(folder / "camera-000.clip")
     clip = encode(frames, wish("train"), FPS, count=FPS, key=key, path=path, why="bench")
-    columns = tuple(Column(name, "float32", (7,)) for name in ("action", "observation.state"))
+    columns = tuple(FeatureColumn(name, "float32", (7,)) for name in ("action", "observation.state"))
     values = pa.FixedSizeListArray.from_arrays(pa.array(np.arange(7 * FPS, dtype=np.float32)), 7)
     arrays = {"action": values, "observation.state": values}
     arrays |= {"timestamp": pa.array((np.arange(FPS) / FPS).astype(np.float32)), "task": pa.array(["bench"] * FPS)}
     schema_fixed = {name: _element(array) for name, array in arrays.items()}
     episode = Episode(Ref("rrd", "x"), Grid(0, FPS, Fraction(FPS)), pa.table(schema_fixed), columns, (clip,))
-    return checkpoint.keep(replace(episode, plan_digest="bench"), folder, None, sync=False)
+    return checkpoint.save(replace(episode, plan_digest="bench"), folder, None, sync=False)
 
 
 def _element(array: pa.Array) -> pa.Array:

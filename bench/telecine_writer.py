@@ -12,13 +12,13 @@ import numpy as np
 
 from telecine.conversion.cameras import code, prepare
 from telecine.core.plan.model import make_plan
-from telecine.core.recording import MemoryStream, Picture, Recording, Ref, Schema
+from telecine.core.recording import Image, MemoryStream, Recording, Ref, Schema
 from telecine.dataset.writer import DatasetWriter
 
 FPS = 30
 
 
-class Pictures(Sequence[Picture]):
+class Pictures(Sequence[Image]):
     """An array on disk as raw pictures, each read when its turn comes."""
 
     def __init__(self, array: np.ndarray) -> None:
@@ -27,9 +27,9 @@ class Pictures(Sequence[Picture]):
     def __len__(self) -> int:
         return len(self.array)
 
-    def __getitem__(self, number: int) -> Picture:  # type: ignore[override]
+    def __getitem__(self, number: int) -> Image:  # type: ignore[override]
         _, height, width, _ = self.array.shape
-        return Picture(np.ascontiguousarray(self.array[number]).data.cast("B"), "rgb24", width, height)
+        return Image(np.ascontiguousarray(self.array[number]).data.cast("B"), "rgb24", width, height)
 
 
 def main(out: Path, arrays: list[Path]) -> None:

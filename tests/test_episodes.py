@@ -8,7 +8,7 @@ import pytest
 
 from support.robot import ORIGIN_NS, Camera, jittered, mode_signal, robot_plan, write_robot
 from telecine import compare, convert, make_plan
-from telecine.conversion.dry_run import forecast
+from telecine.conversion.dry_run import dry_run
 from telecine.conversion.pipeline import Options
 from telecine.core.recording import Part
 from telecine.sources import registry
@@ -50,7 +50,7 @@ def test_a_marker_and_idle_ends_are_found_and_told(tmp_path):
     assert report.ok, report.rejected
     assert [f.code for f in report.findings if f.code.startswith("split")] == ["split-parts", "split-short"]
     assert all("align-idle" in [f.code for f in e.findings] for e in report.episodes)
-    assert [r.rows for r in forecast([folder], plan).recordings] == [e.rows for e in report.episodes]
+    assert [r.rows for r in dry_run([folder], plan).recordings] == [e.rows for e in report.episodes]
 
 
 def test_a_recording_without_an_episode_is_rejected_by_name(tmp_path):
@@ -81,7 +81,7 @@ def test_a_recording_is_opened_once_for_all_its_episodes_and_closed(tmp_path, mo
     monkeypatch.setattr(registry, "open", counted)
     for work in (
         lambda: convert([folder], root, plan, Options(workers=0, verify=False)),
-        lambda: forecast([folder], plan),
+        lambda: dry_run([folder], plan),
         lambda: compare(root, [folder]),
     ):
         work()

@@ -14,7 +14,7 @@ from telecine.core.findings import Finding
 from telecine.core.plan.model import parse_plan
 from telecine.core.proposal.propose import propose
 from telecine.core.proposal.text import plan_yaml
-from telecine.core.recording import MemoryStream, Picture, Recording, Ref, Schema
+from telecine.core.recording import Image, MemoryStream, Recording, Ref, Schema
 from telecine.core.recording_summary import CameraFacts
 from telecine.inspection import recordings
 from telecine.sources import registry
@@ -110,7 +110,7 @@ def test_every_codec_is_read(name):
 def test_single_pictures_tell_encoding_and_decoded_size():
     jpeg = encode("mjpeg", 1, pix_fmt="yuvj420p")[0]
     coded = MemoryStream("/cam", "image", Schema("uint8", (0, 0, 3), encoding="jpeg"), {"real_time": seconds(0)}, [
-        Picture(jpeg, "jpeg")
+        Image(jpeg, "jpeg")
     ])  # fmt: skip
     assert camera_of(coded) == CameraFacts("jpeg", 128, 96, "yuvj420p")
     assert camera_of(pictures("/cam", seconds(0), [np.zeros((4, 6, 3), np.uint8)])) == (
@@ -120,7 +120,7 @@ def test_single_pictures_tell_encoding_and_decoded_size():
 
 def test_a_picture_that_cannot_be_decoded_is_a_finding():
     bad = MemoryStream("/cam", "image", Schema("uint8", (0, 0, 3), encoding="jpeg"), {"real_time": seconds(0)}, [
-        Picture(b"no picture", "jpeg")
+        Image(b"no picture", "jpeg")
     ])  # fmt: skip
     assert "/cam" in found(bad)["video-damaged", "error"]
 

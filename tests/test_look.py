@@ -17,7 +17,7 @@ from telecine.cli.main import app
 from telecine.core.errors import DatasetError, VideoError
 from telecine.dataset.v2_reader import open_dataset
 from telecine.dataset.values import to_arrow
-from telecine.inspection.dataset_summary import look, pictures
+from telecine.inspection.dataset_summary import pictures, summarize
 from telecine.video.png import read_png, sheet, write_png
 
 
@@ -44,7 +44,7 @@ def test_the_page_has_what_a_person_asks_first(dataset):
 
 def test_the_same_page_for_version_2(tmp_path):
     root = write_old(tmp_path / "old")
-    page = look(root)
+    page = summarize(root)
     assert (page.version, page.robot_type, page.fps, page.frames, page.tasks) == ("v2.1", "arm", 30, 70, ("lift",))
     assert [(e.length, e.verdicts) for e in page.episodes] == [(30, ()), (40, ())]
     assert page.cameras[0].codec == "h264"
@@ -62,7 +62,7 @@ def test_a_copied_state_and_nan_and_idle_rows_are_verdicts(tmp_path):
     same = with_column(same, "action", same.rows.column("observation.state"))
     still = with_column(episode(60, 1), "observation.state", to_arrow(np.ones((60, 3), np.float32), PLAIN[1]))
     still = with_column(still, "action", to_arrow(np.ones((60, 3), np.float32), PLAIN[0]))
-    page = look(write(tmp_path / "set", [same, still, episode(6, 2)]))
+    page = summarize(write(tmp_path / "set", [same, still, episode(6, 2)]))
     assert "look-action-state" in page.episodes[0].verdicts
     assert "look-idle" in page.episodes[1].verdicts
     assert "look-short" in page.episodes[2].verdicts
@@ -78,7 +78,7 @@ def test_dark_and_frozen_cameras_are_verdicts(tmp_path):
         return encode([frame] * 30, wish("train"), 30, count=30, key=TOP, path=path, why="flat")
 
     root = write(tmp_path / "set", [episode(30, i, clips=[flat(level, i)]) for i, level in enumerate((3, 120))])
-    page = look(root)
+    page = summarize(root)
     assert {"look-dark", "look-frozen"} <= set(page.episodes[0].verdicts)
     assert "look-dark" not in page.episodes[1].verdicts
 
@@ -99,7 +99,7 @@ def test_broken_datasets_are_errors_and_exit_code_1(dataset, tmp_path):
     info["features"][TOP]["shape"] = [480, 640, 3]
     info["features"]["observation.state"]["shape"] = [4]
     (dataset / "meta" / "info.json").write_text(json.dumps(info))
-    page = look(dataset)
+    page = summarize(dataset)
     assert {"look-timestamps", "look-values", "look-counts", "look-width"} <= found(page)
     assert inspect(dataset)[0] == 1
 
@@ -116,25 +116,25 @@ def test_a_damaged_version_2_is_named(tmp_path, name):
     root = write_old(tmp_path / "old")
     (root / name).write_text("{")
     with pytest.raises(DatasetError, match=name):
-        look(root)
+        summarize(root)
 
 
 def test_version_2_with_a_missing_file_says_which(tmp_path):
     root = write_old(tmp_path / "old")
     for path in root.rglob("episode_000001.*"):
         path.unlink()
-    page = look(root)
+    page = summarize(root)
     assert [f.severity for f in page.findings if f.where.startswith("episode 1")] == ["error", "error"]
     assert "episode_000001" in " ".join(f.message for f in page.findings)
 
 
 def test_what_is_no_dataset_is_said(tmp_path):
     with pytest.raises(DatasetError, match="not a LeRobot dataset"):
-        look(tmp_path)
+        summarize(tmp_path)
     root = write_old(tmp_path / "old")
     (root / "meta" / "info.json").write_text('{"codebase_version": "v2.1"}')
     with pytest.raises(DatasetError, match=r"not the info\.json"):
-        look(root)
+        summarize(root)
 
 
 def test_drawing_needs_a_dataset(tmp_path):
@@ -165,7 +165,7 @@ def test_curves_of_state_and_action_are_drawn(dataset, tmp_path, matplotlib):
 def test_pictures_in_rows_are_looked_at_too(tmp_path):
     root = write(tmp_path / "set", [episode(12, clips=[clip(tmp_path, TOP, 12, preset="images")])])
     assert read_frame_id(pictures(open_dataset(root), TOP, 0, 2)[1])[0] == 11
-    assert look(root).cameras[0].codec == "png"
+    assert summarize(root).cameras[0].codec == "png"
 
 
 def test_a_png_is_what_was_written(tmp_path):

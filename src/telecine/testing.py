@@ -33,7 +33,7 @@ import pytest
 
 from telecine.core.errors import SourceError
 from telecine.core.grid import Rows
-from telecine.core.recording import STATIC_NS, Picture, Recording, Ref, Stream
+from telecine.core.recording import STATIC_NS, Image, Recording, Ref, Stream
 from telecine.sources import registry
 
 __all__ = ["FileSourceContract", "SourceContract", "read_all"]
@@ -74,7 +74,7 @@ def _samples(stream: Stream, clock: str, rows: Rows) -> list[Any]:
             return [packets[row] for row in rows]
 
 
-def _plain(picture: Picture) -> tuple[Any, ...]:
+def _plain(picture: Image) -> tuple[Any, ...]:
     return bytes(picture.data), picture.encoding, picture.width, picture.height, picture.matrix
 
 

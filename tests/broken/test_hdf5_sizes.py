@@ -18,11 +18,11 @@ import h5py, numpy
 from telecine.sources import registry
 resource.setrlimit(resource.RLIMIT_AS, ({MOST}, {MOST}))
 from telecine.core.errors import SourceError
-found = sources.find([sys.argv[1]])
+found = registry.find([sys.argv[1]])
 print(*found.findings)
 for ref in found.refs:
     try:
-        with sources.open(ref) as recording:
+        with registry.open(ref) as recording:
             for stream in recording.streams.values():
                 if stream.clocks:
                     stream.take(numpy.arange(len(stream.times("step"))), "step")

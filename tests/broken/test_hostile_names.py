@@ -17,7 +17,7 @@ from telecine.cli.main import app
 from telecine.conversion.pipeline import convert
 from telecine.core.errors import PlanError, VideoError
 from telecine.core.plan.model import make_plan, parse_plan
-from telecine.core.recording import MemoryStream, Picture, Schema
+from telecine.core.recording import Image, MemoryStream, Schema
 from telecine.dataset.reader import Dataset
 from telecine.sources import registry
 from telecine.video.decode import frames
@@ -102,7 +102,7 @@ def huge_png(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize("size", [(30_000, 30_000), (0x7FFFFFFF, 0x7FFFFFFF), (1, 0x7FFFFFFF)])
 def test_a_picture_of_absurd_size_is_refused_before_it_is_made(size):
-    pictures = [Picture(huge_png(*size), "png")]
+    pictures = [Image(huge_png(*size), "png")]
     stream = MemoryStream(
         "/cam", "image", Schema("uint8", (0, 0, 3), encoding="png"), {"t": np.zeros(1, np.int64)}, pictures
     )

@@ -239,10 +239,10 @@ from telecine.testing import read_all
 
 for path in map(Path, sys.stdin.read().split()):
     for recover in (False, True):
-        found = sources.find([path], recover=recover)
+        found = registry.find([path], recover=recover)
         for ref in found.refs:
             try:
-                with sources.open(ref) as recording:
+                with registry.open(ref) as recording:
                     for stream in recording.streams.values():
                         try:
                             for clock in stream.clocks:

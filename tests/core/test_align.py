@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from telecine.core.align import (
     MISSING,
-    Camera,
+    CameraTimes,
     between,
     choose_phase,
     hold,
@@ -107,7 +107,7 @@ def test_the_chosen_phase_gives_each_frame_of_a_jittered_camera_its_own_tick(fps
     reach = int(jitter * SECOND / fps)
     times = np.sort(grid.ticks() + np.array([random.randint(-reach, reach) for _ in range(count)], np.int64))
     origin = int(times[0])
-    phase = choose_phase([Camera(times, "hold")], origin, Fraction(fps))
+    phase = choose_phase([CameraTimes(times, "hold")], origin, Fraction(fps))
     assert 0 <= phase <= SECOND // fps
     ticks = Grid(origin + phase, count, Fraction(fps)).ticks()
     rows = hold(times, ticks, None)
@@ -117,7 +117,7 @@ def test_the_chosen_phase_gives_each_frame_of_a_jittered_camera_its_own_tick(fps
 def test_a_camera_that_is_early_or_late_but_never_in_time_gets_each_frame_its_own_tick():
     ticks = Grid(0, 60, Fraction(100)).ticks()
     times = ticks + 3_750_000 * np.where(np.arange(60) % 3 == 0, 1, -1)
-    phase = choose_phase([Camera(times, "hold")], int(times[0]), Fraction(100))
+    phase = choose_phase([CameraTimes(times, "hold")], int(times[0]), Fraction(100))
     rows = hold(times, Grid(int(times[0]) + phase, 60, Fraction(100)).ticks(), None)
     assert np.all(np.diff(rows) == 1)
 
@@ -125,19 +125,19 @@ def test_a_camera_that_is_early_or_late_but_never_in_time_gets_each_frame_its_ow
 def test_the_chosen_phase_serves_two_cameras_at_once_with_the_least_age():
     first = Grid(0, 100, Fraction(30)).ticks()
     second = first + 4_000_000
-    phase = choose_phase([Camera(first, "hold"), Camera(second, "hold")], 0, Fraction(30))
+    phase = choose_phase([CameraTimes(first, "hold"), CameraTimes(second, "hold")], 0, Fraction(30))
     assert phase in (4_000_000, 4_000_001)  # ticks are rounded to whole nanoseconds
 
 
 def test_cameras_at_other_rates_have_no_say_in_the_phase():
     slow = Grid(5_000_000, 100, Fraction(15)).ticks()
-    assert choose_phase([Camera(slow, "hold")], 0, Fraction(30)) == 0
+    assert choose_phase([CameraTimes(slow, "hold")], 0, Fraction(30)) == 0
 
 
 def test_nearest_cameras_get_a_tick_in_the_middle_of_their_jitter():
     ticks = Grid(10_000_000, 100, Fraction(25)).ticks()
     times = ticks + np.tile(np.array([-2_000_000, 2_000_000], np.int64), 50)
-    assert choose_phase([Camera(times, "nearest")], 0, Fraction(25)) == 10_000_000
+    assert choose_phase([CameraTimes(times, "nearest")], 0, Fraction(25)) == 10_000_000
 
 
 def test_measure_counts_gaps_and_duplicates_and_ignores_both_for_the_period():
@@ -157,7 +157,7 @@ def test_measure_of_too_few_stamps_says_zero(times):
 
 
 def test_a_camera_with_a_single_frame_has_no_say_in_the_phase():
-    assert choose_phase([Camera(np.array([7], np.int64), "hold")], 0, Fraction(30)) == 0
+    assert choose_phase([CameraTimes(np.array([7], np.int64), "hold")], 0, Fraction(30)) == 0
 
 
 def test_a_stream_without_a_period_keeps_no_pace():
@@ -172,7 +172,7 @@ def test_a_short_jittered_camera_that_lost_frames_still_keeps_pace(count, random
     lost = data.draw(st.sets(st.integers(1, count - 2), max_size=count // 4))
     kept = np.delete(times, sorted(lost))
     assert keeps_pace(kept, Fraction(30))
-    phase = choose_phase([Camera(kept, "hold")], int(kept[0]), Fraction(30))
+    phase = choose_phase([CameraTimes(kept, "hold")], int(kept[0]), Fraction(30))
     ticks = Grid(int(kept[0]) + phase, count, Fraction(30)).ticks()
     assert np.unique(hold(kept, ticks, None)).size == kept.size
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from telecine.core.copying.decide import decide, encoding_cost
 from telecine.core.copying.splice import Copied, Encoded, Repeated, Splice, shown
-from telecine.core.video import Encode, PacketIndex, PictureFormat, Wish
+from telecine.core.video import Encode, FrameFormat, PacketIndex, VideoSettings
 
-H264 = PictureFormat("h264", 64, 48, "yuv420p")
+H264 = FrameFormat("h264", 64, 48, "yuv420p")
 
 
 def index(count=30, gop=10, *, display=None, start=0, formats=(H264,), **more):
@@ -27,7 +27,7 @@ def repeatable(count=30, gop=10, times=9):
 
 def wish(**changes):
     base = {"codec": "h264", "copy": "auto", "crf": 20, "gop": 5, "preset": "train", "size": None}
-    return Wish(**{**base, **changes})
+    return VideoSettings(**{**base, **changes})
 
 
 def decided(rows, made, **changes):
@@ -127,12 +127,12 @@ def test_the_cost_counts_each_row_once_and_what_is_decoded_for_it():
         (np.arange(5), index(), wish(size=(32, 32)), "64x48, resized to 32x32"),
         (np.arange(5), index(formats=()), wish(), "changes its picture format"),
         (np.arange(5), index(formats=(H264, H264)), wish(), "changes its picture format 1"),
-        (np.arange(5), index(formats=(PictureFormat("h264", 64, 48, "yuv444p"),)), wish(), "pixel format yuv444p"),
-        (np.arange(5), index(formats=(PictureFormat("av1", 64, 48, "yuvj420p"),)), wish(codec="av1"), "yuvj420p"),
+        (np.arange(5), index(formats=(FrameFormat("h264", 64, 48, "yuv444p"),)), wish(), "pixel format yuv444p"),
+        (np.arange(5), index(formats=(FrameFormat("av1", 64, 48, "yuvj420p"),)), wish(codec="av1"), "yuvj420p"),
         (np.arange(5), index(open_gop=True), wish(), "open groups"),
         (
             np.arange(5),
-            index(5, 5, display=[0, 4, 2, 1, 3], formats=(PictureFormat("hevc", 64, 48, "yuv420p"),)),
+            index(5, 5, display=[0, 4, 2, 1, 3], formats=(FrameFormat("hevc", 64, 48, "yuv420p"),)),
             wish(codec="hevc"),
             "nested B-frames",
         ),
@@ -145,7 +145,7 @@ def test_the_cost_counts_each_row_once_and_what_is_decoded_for_it():
         (np.arange(13, 20), index(), wish(), "lies between two keyframes"),
         (
             np.arange(3, 10),
-            index(10, 5, display=[0, 2, 1, 4, 3, 5, 7, 6, 9, 8], formats=(PictureFormat("hevc", 64, 48, "yuv420p"),)),
+            index(10, 5, display=[0, 2, 1, 4, 3, 5, 7, 6, 9, 8], formats=(FrameFormat("hevc", 64, 48, "yuv420p"),)),
             wish(codec="hevc"),
             "B-frames do not mix",
         ),

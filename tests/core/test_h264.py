@@ -4,7 +4,7 @@ import pytest
 
 from support.headers import annex_b, packed, se, u, ue
 from telecine.core.bitstream.bits import HeaderError
-from telecine.core.bitstream.h264 import H264, Pps, Sps, parameter_set
+from telecine.core.bitstream.h264 import H264, H264Pps, H264Sps, parameter_set
 
 BASELINE, HIGH = u(66, 8) + u(0, 16), u(100, 8) + u(0, 16)
 FRAMES, NO_CROP, NO_VUI = "1" + "1", "0", "0"
@@ -82,7 +82,7 @@ def test_what_the_standard_forbids_is_a_header_error(broken, what):
 
 
 def test_ids_of_picture_parameter_sets_have_limits():
-    assert parameter_set(b"\x68" + packed(ue(255), ue(31))) == Pps(255, 31)
+    assert parameter_set(b"\x68" + packed(ue(255), ue(31))) == H264Pps(255, 31)
     with pytest.raises(HeaderError, match="pic_parameter_set_id is 256"):
         parameter_set(b"\x68" + packed(ue(256), ue(0)))
 
@@ -104,9 +104,9 @@ def test_an_extended_aspect_ratio_and_overscan_are_passed_over():
 
 def test_parameter_sets_know_what_they_build_on():
     found = parameter_set(sps(head=BASELINE + ue(3)))
-    assert isinstance(found, Sps)
+    assert isinstance(found, H264Sps)
     assert (found.key, found.parent) == ((0, 3), None)
-    assert (Pps(2, 3).key, Pps(2, 3).parent) == ((1, 2), (0, 3))
+    assert (H264Pps(2, 3).key, H264Pps(2, 3).parent) == ((1, 2), (0, 3))
 
 
 def test_order_counts_frames_where_nothing_is_reordered():

@@ -4,7 +4,7 @@ import pytest
 
 from support.headers import annex_b, packed, se, u, ue
 from telecine.core.bitstream.bits import Bits, HeaderError
-from telecine.core.bitstream.hevc import Hevc, Pps, Sps, Vps, parameter_set
+from telecine.core.bitstream.hevc import Hevc, HevcPps, HevcSps, HevcVps, parameter_set
 from telecine.core.bitstream.hevc_rps import short_term_set
 
 VPS_UNIT = b"\x40\x01" + packed(u(0, 4), u(0, 20))
@@ -103,15 +103,15 @@ def test_sub_layers_lists_and_pcm_are_passed_over():
             vui="1" + "1" + u(255, 8) + u(4, 16) + u(3, 16) + "1" + "0" + "1" + u(5, 3) + "1" + "1" + u(9, 24),
         )
     )
-    assert isinstance(found, Sps)
+    assert isinstance(found, HevcSps)
     assert (found.id, found.long_term, len(found.reference_sets)) == (5, True, 2)
     assert (found.format.pix_fmt, found.format.matrix) == ("yuvj420p", "bt2020")
     assert parameter_set(sps(vui="1" + "0" + "0" + "0")).format.pix_fmt == "yuv420p"
 
 
 def test_parameter_sets_know_what_they_build_on():
-    assert (Vps(1).key, Vps(1).parent) == ((0, 1), None)
-    assert (Pps(2, 3, False, 0).key, Pps(2, 3, False, 0).parent) == ((2, 2), (1, 3))
+    assert (HevcVps(1).key, HevcVps(1).parent) == ((0, 1), None)
+    assert (HevcPps(2, 3, False, 0).key, HevcPps(2, 3, False, 0).parent) == ((2, 2), (1, 3))
     found = parameter_set(sps(head=u(4, 4) + u(0, 3) + "1" + PROFILE + ue(3)))
     assert (found.key, found.parent) == ((1, 3), (0, 4))
 

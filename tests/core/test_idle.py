@@ -1,4 +1,4 @@
-"""Idle time at the ends of episodes: laws over random motions, then through `place`."""
+"""Idle time at the ends of episodes: laws over random motions, then through `resample`."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from support.memory import every, pictures, ramp, recording, static, text, vector
 from telecine.core.errors import PlanError
 from telecine.core.plan.model import make_plan
-from telecine.core.resample.resample import place
+from telecine.core.resample.resample import resample
 from telecine.core.resample.trim_idle import moving
 
 S = 10**9
@@ -50,7 +50,7 @@ def arm(clock_s=10.0):
 def placed(rec, trim, features=None):
     features = features or {"action": "arm"}
     body = {"fps": 10, "clock": {"timeline": "real_time"}, "features": features, "task": "go", "trim": trim}
-    return place(rec, make_plan(body))
+    return resample(rec, make_plan(body))
 
 
 def test_idle_ends_are_left_out_up_to_the_margin_and_the_report_says_what_was_kept():

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from telecine.core.recording import MemoryStream, Picture, Schema
-from telecine.core.streams.orientation import Adjusted, told
+from telecine.core.recording import Image, MemoryStream, Schema
+from telecine.core.streams.orientation import Oriented, told
 
 
 def camera(encoding, **kw):
     stamps = {"time": np.array([0, 10, 5], np.int64)}
-    pictures = [Picture(bytes([i]), encoding, **kw) for i in range(3)]
+    pictures = [Image(bytes([i]), encoding, **kw) for i in range(3)]
     return MemoryStream("cam", "image", Schema("uint8", (0, 0, 0), encoding=encoding), stamps, pictures)
 
 
@@ -17,21 +17,21 @@ def camera(encoding, **kw):
     ("encoding", "order", "expected"), [("jpeg", "bgr", "bgr"), ("jpeg", None, "rgb"), ("rgb24", "bgr", "rgb")]
 )
 def test_only_compressed_pictures_get_another_colour_order(encoding, order, expected):
-    seen = Adjusted(camera(encoding), order, None)
+    seen = Oriented(camera(encoding), order, None)
     assert {p.order for p in seen.take(np.arange(3), "time")} == {expected}
     assert seen.schema.order == expected
 
 
 def test_the_plan_can_take_a_turn_back():
-    seen = Adjusted(camera("rgb24", turn="rotate180"), None, "none")
+    seen = Oriented(camera("rgb24", turn="rotate180"), None, "none")
     assert {p.turn for p in seen.take(np.arange(3), "time")} == {"none"}
-    assert Adjusted(camera("rgb24"), "bgr", None).schema.turn == "none"
-    assert Adjusted(camera("rgb24"), None, "flip").schema.turn == "flip"
+    assert Oriented(camera("rgb24"), "bgr", None).schema.turn == "none"
+    assert Oriented(camera("rgb24"), None, "flip").schema.turn == "flip"
 
 
 def test_everything_else_is_the_streams_own():
     stream = camera("jpeg")
-    seen = Adjusted(stream, "bgr", "flip")
+    seen = Oriented(stream, "bgr", "flip")
     assert (seen.name, seen.kind, seen.static) == (stream.name, "image", False)
     assert (dict(seen.clocks), seen.backwards("time")) == (dict(stream.clocks), 1)
     assert seen.times("time").tolist() == [0, 5, 10]

@@ -10,7 +10,7 @@ from telecine.core.errors import AlignError, PlanError
 from telecine.core.findings import Finding
 from telecine.core.plan.model import make_plan
 from telecine.core.recording import Schema
-from telecine.core.resample.resample import place
+from telecine.core.resample.resample import resample
 
 
 def plan(features, *, fps=10, task="go", **rest):
@@ -36,7 +36,7 @@ def codes(placed):
 )
 def test_the_row_count_follows_from_the_time_span_and_values_are_never_from_the_future(fps, hz_a, hz_b, start, length):
     rec = recording(ramp("a", every(hz_a, length)), ramp("b", every(hz_b, length, start)))
-    placed = place(rec, plan({"action": "a", "observation.state": {"from": "b", "limit": "auto"}}, fps=fps))
+    placed = resample(rec, plan({"action": "a", "observation.state": {"from": "b", "limit": "auto"}}, fps=fps))
     ticks = placed.grid.ticks() / 1e9
     last = min(every(hz_a, length)[-1] / 1e9 + 1 / hz_a, every(hz_b, length, start)[-1] / 1e9 + 1 / hz_b)
     first = max(0, every(hz_b, length, start)[0] / 1e9)
@@ -52,7 +52,7 @@ def test_streams_are_concatenated_in_the_order_given_with_chosen_fields():
     times = every(50, 1)
     rec = recording(ramp("joints", times, 3, names=("x", "y", "z")), ramp("grip", times, 1), ramp("more", times, 2))
     features = {"action": {"from": [{"stream": "grip"}, {"stream": "joints", "fields": ["z", 0]}, "more"]}}
-    placed = place(rec, plan(features))
+    placed = resample(rec, plan(features))
     np.testing.assert_allclose(rows(placed, "action")[0], [0, 200, 0, 0, 100])
     assert placed.columns[0].shape == (5,)
     assert placed.columns[0].names is None
@@ -61,13 +61,13 @@ def test_streams_are_concatenated_in_the_order_given_with_chosen_fields():
 def test_names_come_from_the_streams_when_all_have_them():
     times = every(50, 1)
     rec = recording(ramp("a", times, 2, names=("x", "y")), ramp("b", times, 1, names=("z",)))
-    placed = place(rec, plan({"action": {"from": ["a", {"stream": "b"}]}}))
+    placed = resample(rec, plan({"action": {"from": ["a", {"stream": "b"}]}}))
     assert placed.columns[0].names == ("x", "y", "z")
 
 
 def test_an_entity_path_is_enough_when_one_stream_lies_there():
     rec = recording(ramp("/action:Scalars:scalars", every(50, 1)))
-    assert place(rec, plan({"action": "/action"})).grid.count == 10
+    assert resample(rec, plan({"action": "/action"})).grid.count == 10
 
 
 def test_a_jittered_camera_of_the_nominal_rate_gives_one_row_a_frame():
@@ -75,7 +75,7 @@ def test_a_jittered_camera_of_the_nominal_rate_gives_one_row_a_frame():
     times = every(30, 10) + 123_000_000 + rng.integers(-4_000_000, 4_000_000, 300)
     frames = [np.full((4, 4, 3), 1, np.uint8)] * 300
     rec = recording(ramp("a", every(200, 11)), pictures("cam", times, frames))
-    placed = place(rec, plan({"action": "a", "observation.images.cam": "cam"}, fps=30))
+    placed = resample(rec, plan({"action": "a", "observation.images.cam": "cam"}, fps=30))
     assert placed.grid.count == 300
     np.testing.assert_array_equal(placed.picks[0].rows, np.arange(300))
     assert not [c for c in codes(placed) if c.startswith("video-")]
@@ -84,18 +84,18 @@ def test_a_jittered_camera_of_the_nominal_rate_gives_one_row_a_frame():
 def test_a_single_sample_stands_within_its_limit_as_long_as_others_go_on():
     frame = [np.full((4, 4, 3), 1, np.uint8)]
     rec = recording(pictures("cam", seconds(1.0), frame), ramp("a", seconds(1.1)))
-    placed = place(rec, plan({"observation.images.cam": "cam", "action": {"from": "a", "limit": "none"}}))
+    placed = resample(rec, plan({"observation.images.cam": "cam", "action": {"from": "a", "limit": "none"}}))
     assert (placed.grid.start_ns, placed.grid.count) == (1_100_000_000, 1)
     long = recording(pictures("cam", seconds(1.0), frame), ramp("a", every(50, 2)))
-    assert place(long, plan({"observation.images.cam": "cam", "action": "a"})).grid.count == 3
+    assert resample(long, plan({"observation.images.cam": "cam", "action": "a"})).grid.count == 3
     with pytest.raises(AlignError, match="do not overlap"):
-        place(rec, plan({"observation.images.cam": {"from": "cam", "limit": "90ms"}, "action": "a"}))
+        resample(rec, plan({"observation.images.cam": {"from": "cam", "limit": "90ms"}, "action": "a"}))
 
 
 def test_a_camera_of_2997_against_30_repeats_about_one_frame_in_a_thousand():
     times = np.round(np.arange(3000) * 1e9 * 1001 / 30000).astype(np.int64)
     frames = [np.full((4, 4, 3), 1, np.uint8)] * 3000
-    placed = place(recording(pictures("cam", times, frames)), plan({"observation.images.cam": "cam"}, fps=30))
+    placed = resample(recording(pictures("cam", times, frames)), plan({"observation.images.cam": "cam"}, fps=30))
     steps = np.diff(placed.picks[0].rows)
     assert 2 <= int(np.sum(steps == 0)) <= 4
     assert set(steps) == {0, 1}
@@ -104,7 +104,7 @@ def test_a_camera_of_2997_against_30_repeats_about_one_frame_in_a_thousand():
 
 def test_a_late_stream_trims_the_start_and_says_so():
     rec = recording(ramp("a", every(50, 4)), ramp("b", every(50, 4, 1.5)))
-    placed = place(rec, plan({"action": "a", "observation.state": "b"}))
+    placed = resample(rec, plan({"action": "a", "observation.state": "b"}))
     assert placed.grid.start_ns == 1_500_000_000
     (note,) = [f for f in placed.findings if f.code == "align-trimmed"]
     assert note.severity == "warning"
@@ -114,13 +114,13 @@ def test_a_late_stream_trims_the_start_and_says_so():
 def test_a_late_stream_that_must_be_whole_is_an_error():
     rec = recording(ramp("a", every(50, 4)), ramp("b", every(50, 4, 1.5)))
     with pytest.raises(AlignError, match=r"b starts 1\.500 s late"):
-        place(rec, plan({"action": "a", "observation.state": {"from": "b", "missing": "error"}}))
+        resample(rec, plan({"action": "a", "observation.state": {"from": "b", "missing": "error"}}))
 
 
 def test_an_early_end_of_a_stream_that_must_be_whole_is_an_error():
     rec = recording(ramp("a", every(50, 4)), ramp("b", every(50, 2)))
     with pytest.raises(AlignError, match=r"b ends 2\.000 s early"):
-        place(rec, plan({"action": "a", "observation.state": {"from": "b", "missing": "error"}}))
+        resample(rec, plan({"action": "a", "observation.state": {"from": "b", "missing": "error"}}))
 
 
 def test_a_gap_is_an_error_that_names_the_limit_which_would_accept_it():
@@ -129,9 +129,9 @@ def test_a_gap_is_an_error_that_names_the_limit_which_would_accept_it():
     with pytest.raises(
         AlignError, match=r"observation.state: b has no sample within its limit at 1[78] of 40 rows"
     ) as said:
-        place(rec, plan({"action": "a", "observation.state": "b"}))
+        resample(rec, plan({"action": "a", "observation.state": "b"}))
     assert "a limit of 1920ms would accept" in str(said.value)
-    placed = place(rec, plan({"action": "a", "observation.state": {"from": "b", "limit": "1920ms"}}))
+    placed = resample(rec, plan({"action": "a", "observation.state": {"from": "b", "limit": "1920ms"}}))
     assert placed.uses[1].age_max_ns == 1_920_000_000
     assert "align-gap" in codes(placed)
 
@@ -142,10 +142,10 @@ def test_the_suggested_limit_is_accepted(how):
     rec = recording(ramp("a", every(50, 3.9)), ramp("b", times))
     features = {"action": "a", "observation.state": {"from": "b", "how": how}}
     with pytest.raises(AlignError) as said:
-        place(rec, plan(features))
+        resample(rec, plan(features))
     limit = str(said.value).partition("a limit of ")[2].partition(" ")[0]
     features["observation.state"]["limit"] = limit
-    assert place(rec, plan(features)).grid.count >= 39
+    assert resample(rec, plan(features)).grid.count >= 39
 
 
 def test_linear_and_slerp_blend_between_samples():
@@ -153,7 +153,7 @@ def test_linear_and_slerp_blend_between_samples():
     quaternions = np.stack([0 * angle, 0 * angle, np.sin(angle / 2), np.cos(angle / 2)], axis=1)
     rec = recording(ramp("a", every(1, 2)), vector("q", every(1, 2), quaternions))
     features = {"action": {"from": "a", "how": "linear"}, "observation.pose": {"from": "q", "how": "slerp"}}
-    placed = place(rec, plan({k: {**v, "limit": "1s"} for k, v in features.items()}, fps=4))
+    placed = resample(rec, plan({k: {**v, "limit": "1s"} for k, v in features.items()}, fps=4))
     np.testing.assert_allclose(rows(placed, "action")[:, 0], [0, 0.25, 0.5, 0.75, 1.0], atol=1e-6)
     np.testing.assert_allclose(rows(placed, "observation.pose")[2], [0, 0, np.sin(0.25), np.cos(0.25)], atol=1e-6)
 
@@ -161,50 +161,50 @@ def test_linear_and_slerp_blend_between_samples():
 def test_slerp_refuses_quaternions_that_are_not_unit():
     rec = recording(vector("q", every(1, 3), np.full((3, 4), 2.0)))
     with pytest.raises(AlignError, match="slerp needs unit quaternions, found one of length 4"):
-        place(rec, plan({"observation.pose": {"from": "q", "how": "slerp", "limit": "1s"}}))
+        resample(rec, plan({"observation.pose": {"from": "q", "how": "slerp", "limit": "1s"}}))
 
 
 def test_a_task_text_holds_from_when_it_was_logged():
     rec = recording(ramp("a", every(50, 2)), text("say", seconds(0, 1), ["pick", "place"]))
-    placed = place(rec, plan({"action": "a"}, task={"from": "say"}))
+    placed = resample(rec, plan({"action": "a"}, task={"from": "say"}))
     assert placed.rows.column("task").to_pylist() == ["pick"] * 10 + ["place"] * 10
 
 
 @pytest.mark.parametrize(("ident", "path"), [("one", "x.rrd"), ("", "folder/one.rrd"), ("", "folder/one")])
 def test_a_task_is_found_by_recording_id_or_file_name(ident, path):
     rec = recording(ramp("a", every(50, 1)), ident=ident, path=path)
-    placed = place(rec, plan({"action": "a"}, task={"recordings": {"one": "pick", "two": "place"}}))
+    placed = resample(rec, plan({"action": "a"}, task={"recordings": {"one": "pick", "two": "place"}}))
     assert set(placed.rows.column("task").to_pylist()) == {"pick"}
 
 
 def test_a_recording_without_its_task_is_refused():
     with pytest.raises(PlanError, match="task.recordings: no text for mem.rrd#rec"):
-        place(recording(ramp("a", every(50, 1))), plan({"action": "a"}, task={"recordings": {"one": "pick"}}))
+        resample(recording(ramp("a", every(50, 1))), plan({"action": "a"}, task={"recordings": {"one": "pick"}}))
 
 
 def test_an_empty_task_text_is_refused():
     rec = recording(ramp("a", every(50, 1)), text("say", seconds(0), [" "]))
     with pytest.raises(AlignError, match="empty task text"):
-        place(rec, plan({"action": "a"}, task={"from": "say"}))
+        resample(rec, plan({"action": "a"}, task={"from": "say"}))
 
 
 def test_a_static_value_is_valid_for_the_whole_episode():
     rec = recording(ramp("a", every(50, 1)), static("gain", [1.5, 2.5]), static("say", "pick", kind="text"))
-    placed = place(rec, plan({"action": "a", "gain": "gain"}, task={"from": "say"}))
+    placed = resample(rec, plan({"action": "a", "gain": "gain"}, task={"from": "say"}))
     assert placed.rows.column("gain").to_pylist() == [[1.5, 2.5]] * 10
     assert placed.rows.column("task").to_pylist() == ["pick"] * 10
 
 
 def test_a_plan_of_static_streams_alone_has_no_rows():
     with pytest.raises(AlignError, match="every planned stream is static"):
-        place(recording(static("gain", [1.5])), plan({"gain": "gain"}))
+        resample(recording(static("gain", [1.5])), plan({"gain": "gain"}))
 
 
 def test_follow_takes_the_stamps_of_its_stream_and_can_keep_them():
     rng = np.random.default_rng(5)
     times = every(10, 5) + rng.integers(-9_000_000, 9_000_000, 50)
     rec = recording(ramp("a", every(200, 6)), ramp("b", times))
-    placed = place(rec, plan({"action": "a", "observation.state": "b"}, clock={"follow": "b", "keep": "measured"}))
+    placed = resample(rec, plan({"action": "a", "observation.state": "b"}, clock={"follow": "b", "keep": "measured"}))
     kept = placed.grid.start_ns / 1e9 + rows(placed, "measured")
     np.testing.assert_allclose(kept, times[times >= 0][: len(kept)] / 1e9)
     np.testing.assert_allclose(rows(placed, "observation.state")[:, 0], kept, atol=1e-6)
@@ -214,26 +214,26 @@ def test_follow_takes_the_stamps_of_its_stream_and_can_keep_them():
 def test_follow_refuses_a_rate_that_contradicts_fps_with_both_numbers():
     rec = recording(ramp("a", every(24, 5)))
     with pytest.raises(AlignError, match=r"a runs at 24\.000 Hz, the plan says fps 30: 20\.0% apart"):
-        place(rec, plan({"action": "a"}, fps=30, clock={"follow": "a"}))
+        resample(rec, plan({"action": "a"}, fps=30, clock={"follow": "a"}))
 
 
 def test_a_static_stream_cannot_be_followed():
     with pytest.raises(PlanError, match="static; it has no stamps to follow"):
-        place(recording(ramp("a", every(24, 5)), static("s", [1.0])), plan({"action": "a"}, clock={"follow": "s"}))
+        resample(recording(ramp("a", every(24, 5)), static("s", [1.0])), plan({"action": "a"}, clock={"follow": "s"}))
 
 
 def test_a_sequence_timeline_needs_a_rate():
     times = np.arange(100)
     rec = recording(vector("a", times, times * 1.0, clock="step", kind="sequence"))
     with pytest.raises(PlanError, match="timeline 'step' counts steps, not time"):
-        place(rec, plan({"action": "a"}, clock={"timeline": "step"}))
-    placed = place(rec, plan({"action": "a"}, clock={"timeline": "step", "rate": 50}))
+        resample(rec, plan({"action": "a"}, clock={"timeline": "step"}))
+    placed = resample(rec, plan({"action": "a"}, clock={"timeline": "step", "rate": 50}))
     np.testing.assert_array_equal(rows(placed, "action")[:4], [0, 5, 10, 15])
 
 
 def test_an_offset_moves_a_stream_against_the_others():
     rec = recording(ramp("a", every(100, 2)), ramp("b", every(100, 2)))
-    placed = place(rec, plan({"action": "a", "observation.state": {"from": {"stream": "b", "offset": "-100ms"}}}))
+    placed = resample(rec, plan({"action": "a", "observation.state": {"from": {"stream": "b", "offset": "-100ms"}}}))
     np.testing.assert_allclose(rows(placed, "observation.state")[:, 0] - rows(placed, "action")[:, 0], 0.1, atol=1e-6)
 
 
@@ -242,7 +242,7 @@ def test_an_offset_moves_a_stream_against_the_others():
 )
 def test_values_become_the_type_asked_for(dtype, values):
     rec = recording(vector("a", every(10, 0.3), np.array(values, np.float64)))
-    placed = place(rec, plan({"note": {"from": "a", "dtype": dtype}}))
+    placed = resample(rec, plan({"note": {"from": "a", "dtype": dtype}}))
     assert placed.columns[0].dtype == dtype
     assert str(placed.rows.column("note").type) == dtype.replace("float64", "double")
     assert placed.rows.column("note").to_pylist() == values
@@ -252,18 +252,18 @@ def test_values_become_the_type_asked_for(dtype, values):
 def test_values_that_the_type_cannot_hold_are_refused(dtype, value):
     rec = recording(vector("a", every(10, 0.2), [1.0, value]))
     with pytest.raises(AlignError, match=f"at 0.100 s does not fit {dtype}"):
-        place(rec, plan({"note": {"from": "a", "dtype": dtype}}))
+        resample(rec, plan({"note": {"from": "a", "dtype": dtype}}))
 
 
 def test_integer_and_bool_streams_keep_their_type():
     rec = recording(vector("i", every(10, 1), np.arange(10)), vector("b", every(10, 1), np.arange(10) > 4))
-    placed = place(rec, plan({"count": "i", "flag": "b"}))
+    placed = resample(rec, plan({"count": "i", "flag": "b"}))
     assert [c.dtype for c in placed.columns] == ["int64", "bool"]
 
 
 def test_several_dimensions_are_kept():
     rec = recording(vector("m", every(10, 1), np.arange(60.0).reshape(10, 2, 3)))
-    placed = place(rec, plan({"matrix": "m"}))
+    placed = resample(rec, plan({"matrix": "m"}))
     assert placed.columns[0].shape == (2, 3)
     assert placed.rows.column("matrix").to_pylist()[1] == [[6, 7, 8], [9, 10, 11]]
 
@@ -271,7 +271,7 @@ def test_several_dimensions_are_kept():
 def test_a_number_type_that_lerobot_does_not_know_is_refused():
     rec = recording(vector("c", every(10, 1), np.zeros(10, np.complex64)))
     with pytest.raises(PlanError, match="complex64 is not a number type"):
-        place(rec, plan({"action": "c"}))
+        resample(rec, plan({"action": "c"}))
 
 
 def test_nan_in_a_used_row_is_refused_with_its_place():
@@ -279,43 +279,45 @@ def test_nan_in_a_used_row_is_refused_with_its_place():
     values[50:60, 1] = np.nan
     rec = recording(vector("a", every(100, 1), values))
     with pytest.raises(AlignError, match=r"1 of 10 rows hold NaN or infinity, first at 0\.500 s in element 1"):
-        place(rec, plan({"action": "a"}))
+        resample(rec, plan({"action": "a"}))
 
 
 def test_nan_that_no_row_uses_does_no_harm():
     values = np.zeros(100)
     values[55] = np.nan
-    assert place(recording(vector("a", every(100, 1), values)), plan({"action": "a"})).grid.count == 10
+    assert resample(recording(vector("a", every(100, 1), values)), plan({"action": "a"})).grid.count == 10
 
 
 def test_streams_that_never_overlap_are_refused_with_their_spans():
     rec = recording(ramp("a", every(50, 1)), ramp("b", every(50, 7, 5)))
     with pytest.raises(AlignError, match=r"do not overlap in time: a from 0\.000 s to 1\.000 s; b from 5\.000 s"):
-        place(rec, plan({"action": "a", "observation.state": "b"}))
+        resample(rec, plan({"action": "a", "observation.state": "b"}))
 
 
 def test_a_stream_without_samples_is_refused():
     with pytest.raises(AlignError, match="b has no samples on 'real_time'"):
-        place(recording(ramp("a", every(50, 1)), ramp("b", [])), plan({"action": "a", "observation.state": "b"}))
+        resample(recording(ramp("a", every(50, 1)), ramp("b", [])), plan({"action": "a", "observation.state": "b"}))
 
 
 def test_an_overlap_without_a_tick_is_refused():
     rec = recording(ramp("a", every(50, 1)), ramp("b", seconds(0.5)))
     with pytest.raises(AlignError, match="too short for one row"):
-        place(rec, plan({"action": "a", "observation.state": {"from": "b", "limit": "50ms"}}, clock={"phase": "99ms"}))
+        resample(
+            rec, plan({"action": "a", "observation.state": {"from": "b", "limit": "50ms"}}, clock={"phase": "99ms"})
+        )
 
 
 def test_stamps_that_go_back_are_sorted_and_reported():
     times = np.array([0, 10, 30, 20, 40], np.int64) * 10_000_000
     rec = recording(vector("a", times, np.array([0.0, 1, 3, 2, 4])))
-    placed = place(rec, plan({"action": "a"}))
+    placed = resample(rec, plan({"action": "a"}))
     assert rows(placed, "action").tolist() == [0, 1, 2, 3, 4]
     assert "align-backwards" in codes(placed)
 
 
 def test_of_two_samples_with_one_stamp_the_last_counts_and_it_is_reported():
     times = np.array([0, 10, 10, 20], np.int64) * 10_000_000
-    placed = place(recording(vector("a", times, np.array([0.0, 1, 2, 3]))), plan({"action": "a"}))
+    placed = resample(recording(vector("a", times, np.array([0.0, 1, 2, 3]))), plan({"action": "a"}))
     assert rows(placed, "action").tolist() == [0, 2, 3]
     assert "align-duplicates" in codes(placed)
 
@@ -323,12 +325,12 @@ def test_of_two_samples_with_one_stamp_the_last_counts_and_it_is_reported():
 def test_notes_of_the_source_become_findings():
     rec = recording(ramp("a", every(50, 1)))
     rec.notes = (("source-recovered", "read up to byte 100"),)
-    assert "source-recovered" in codes(place(rec, plan({"action": "a"})))
+    assert "source-recovered" in codes(resample(rec, plan({"action": "a"})))
 
 
 def test_text_features_are_held_without_a_limit():
     rec = recording(ramp("a", every(50, 4)), text("phase", seconds(0, 2), ["reach", "grasp"]))
-    placed = place(rec, plan({"action": "a", "subtask": "phase"}))
+    placed = resample(rec, plan({"action": "a", "subtask": "phase"}))
     assert placed.columns[1].dtype == "string"
     assert placed.rows.column("subtask").to_pylist() == ["reach"] * 20 + ["grasp"] * 20
 
@@ -375,35 +377,35 @@ def test_a_plan_that_does_not_fit_says_why(features, said):
         logo,
     )
     with pytest.raises(PlanError) as caught:
-        place(rec, plan(features))
+        resample(rec, plan(features))
     assert said in str(caught.value)
 
 
 def test_the_task_must_be_text_and_exist():
     rec = recording(ramp("/joints", every(50, 1)))
     with pytest.raises(PlanError, match="task.from: /joints is a vector stream, not text"):
-        place(rec, plan({"action": "/joints"}, task={"from": "/joints"}))
+        resample(rec, plan({"action": "/joints"}, task={"from": "/joints"}))
     with pytest.raises(PlanError, match="task.from: no stream '/say'; the recording has /joints"):
-        place(rec, plan({"action": "/joints"}, task={"from": "/say"}))
+        resample(rec, plan({"action": "/joints"}, task={"from": "/say"}))
 
 
 def test_streams_whose_rows_are_not_what_their_schema_says_are_refused():
     stream = vector("a", every(50, 1), np.zeros((50, 3)))
     liar = type(stream)("a", "vector", Schema("float64", (2,)), stream.stamps, stream.values)
     with pytest.raises(AlignError, match="rows hold 3 numbers, expected"):
-        place(recording(liar), plan({"action": "a"}))
+        resample(recording(liar), plan({"action": "a"}))
 
 
 def test_linear_makes_floats_of_integers():
     rec = recording(vector("i", every(10, 1), np.arange(10)))
-    placed = place(rec, plan({"count": {"from": "i", "how": "linear"}}, fps=20))
+    placed = resample(rec, plan({"count": {"from": "i", "how": "linear"}}, fps=20))
     assert placed.columns[0].dtype == "float32"
     assert rows(placed, "count")[:3].tolist() == [0, 0.5, 1]
 
 
 def test_an_episode_is_its_placement_with_clips():
     rec = recording(ramp("a", every(50, 2)), text("say", seconds(0, 1), ["pick", "place"]))
-    placed = place(rec, plan({"action": "a"}, task={"from": "say"}))
+    placed = resample(rec, plan({"action": "a"}, task={"from": "say"}))
     note = Finding("video-copied", "info", "x", "20 pictures")
     episode = placed.with_clips((), (note,))
     assert episode.tasks == ("pick", "place")
@@ -413,7 +415,7 @@ def test_an_episode_is_its_placement_with_clips():
 
 def test_a_camera_faster_than_the_grid_says_how_many_pictures_no_row_shows():
     frames = [np.zeros((2, 2, 3), np.uint8)] * 100
-    placed = place(recording(pictures("cam", every(50, 2), frames)), plan({"observation.images.cam": "cam"}, fps=25))
+    placed = resample(recording(pictures("cam", every(50, 2), frames)), plan({"observation.images.cam": "cam"}, fps=25))
     assert np.unique(np.diff(placed.picks[0].rows)).tolist() == [2]
     assert "video-frames-dropped" in codes(placed)
 
@@ -421,9 +423,9 @@ def test_a_camera_faster_than_the_grid_says_how_many_pictures_no_row_shows():
 def test_a_plain_number_is_a_vector_of_one():
     stream = vector("q", every(10, 1), np.arange(10.0))
     plain = type(stream)("q", "vector", Schema("float64", ()), stream.stamps, stream.values[:, 0])
-    assert place(recording(plain), plan({"note": "q"})).columns[0].shape == (1,)
+    assert resample(recording(plain), plan({"note": "q"})).columns[0].shape == (1,)
     with pytest.raises(PlanError, match="2 names for 1 numbers"):
-        place(recording(plain), plan({"note": {"from": "q", "names": ["a", "b"]}}))
+        resample(recording(plain), plan({"note": {"from": "q", "names": ["a", "b"]}}))
 
 
 @pytest.mark.parametrize("far_s", [100_000, 10**9])
@@ -431,4 +433,4 @@ def test_one_stamp_far_from_the_others_is_refused_before_rows_are_made_for_the_t
     times = every(50, 1)
     times[-1] += far_s * 10**9
     with pytest.raises(AlignError, match=r"the streams span .* days, more than an episode can have"):
-        place(recording(ramp("a", times)), plan({"action": "a"}))
+        resample(recording(ramp("a", times)), plan({"action": "a"}))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from telecine.core.copying.splice import Copied, Encoded, Repeated, Splice, shown, splice_obstacle, stored
-from telecine.core.video import PacketIndex, PictureFormat
+from telecine.core.video import FrameFormat, PacketIndex
 
-H264 = PictureFormat("h264", 64, 48, "yuv420p")
+H264 = FrameFormat("h264", 64, 48, "yuv420p")
 
 
 def index(count=30, gop=10, *, display=None):
@@ -71,9 +71,9 @@ def test_packets_of_runs_have_their_places_one_run_after_the_other():
     ("changes", "why"),
     [
         ({}, ""),
-        ({"formats": (PictureFormat("hevc", 64, 48, "yuv420p"),)}, ""),
-        ({"formats": (PictureFormat("hevc", 64, 48, "yuv420p"),), "display": np.array([0, 2, 1])}, "B-frames"),
-        ({"formats": (PictureFormat("h264", 64, 48, "yuvj420p", "bt709"),)}, ""),
+        ({"formats": (FrameFormat("hevc", 64, 48, "yuv420p"),)}, ""),
+        ({"formats": (FrameFormat("hevc", 64, 48, "yuv420p"),), "display": np.array([0, 2, 1])}, "B-frames"),
+        ({"formats": (FrameFormat("h264", 64, 48, "yuvj420p", "bt709"),)}, ""),
         ({"counts_on": np.array([False, False, False])}, ""),
         ({"counts_on": np.array([False, False, True])}, "CRA"),
         ({"display": np.array([0, 2, 1])}, ""),

@@ -12,7 +12,7 @@ from telecine.core.errors import AlignError, PlanError
 from telecine.core.plan.model import make_plan, parse_plan
 from telecine.core.plan.spans_csv import spans_of_csv
 from telecine.core.recording import Part
-from telecine.core.resample.resample import place
+from telecine.core.resample.resample import resample
 from telecine.core.resample.split import at_changes, at_gaps, between_values, split, while_high
 
 S = 10**9
@@ -171,7 +171,7 @@ def test_a_plan_with_split_and_trim_reads_back_equal():
 
 def placed_part(rec, part, features=None, **rest):
     rec.ref = type(rec.ref)(rec.ref.format, rec.ref.path, rec.ref.id, part=part)
-    return place(rec, plan(None, features, **rest))
+    return resample(rec, plan(None, features, **rest))
 
 
 def test_a_part_takes_rows_from_its_span_only_and_a_sample_from_just_before():
@@ -208,7 +208,7 @@ def test_a_part_in_which_a_stream_is_silent_is_refused():
 def test_success_is_taken_from_the_recording_where_it_says_so(said, meant):
     rec = recording(ramp("a", every(20, 1)))
     rec.attrs = {"success": said} if said else {}
-    assert place(rec, plan(None)).success is meant
+    assert resample(rec, plan(None)).success is meant
 
 
 def test_a_table_of_spans_becomes_part_of_the_plan():

@@ -6,17 +6,17 @@ from telecine.core.copying.decide import decide
 from telecine.core.copying.match import windows
 from telecine.core.copying.splice import Splice
 from telecine.core.copying.steady_rows import steady_rows
-from telecine.core.video import PacketIndex, PictureFormat, Wish
+from telecine.core.video import FrameFormat, PacketIndex, VideoSettings
 
 FRAME = 33_333_333
-WISH = Wish("h264", "auto", 20, 5, "train")
+WISH = VideoSettings("h264", "auto", 20, 5, "train")
 
 
 def index(count, gop=30, repeats=None):
     key = np.zeros(count, bool)
     key[::gop] = True
     room = None if repeats is None else np.full(count, repeats)
-    formats = (PictureFormat("h264", 64, 48, "yuv420p"),)
+    formats = (FrameFormat("h264", 64, 48, "yuv420p"),)
     return PacketIndex(key, np.arange(count), np.zeros(count, bool), np.ones(count, np.int64), formats, repeats=room)
 
 
@@ -47,7 +47,7 @@ def test_a_camera_that_runs_slow_repeats_by_skipped_pictures():
 
 def test_what_cannot_be_copied_keeps_the_rows_that_hold_chose():
     allowed = drifting(3000, 29.97)
-    never = Wish("h264", "never", 20, 5, "train")
+    never = VideoSettings("h264", "never", 20, 5, "train")
     np.testing.assert_array_equal(steady_rows(allowed, np.arange(3000), index(3000), never), allowed.wanted)
     fast = windows(np.arange(900) * FRAME // 2, np.arange(1, 440) * FRAME, FRAME, causal=True)
     np.testing.assert_array_equal(steady_rows(fast, np.arange(900), index(900), WISH), fast.wanted)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from telecine.core.video import PacketIndex, PictureFormat
+from telecine.core.video import FrameFormat, PacketIndex
 
-H264 = PictureFormat("h264", 64, 48, "yuv420p")
+H264 = FrameFormat("h264", 64, 48, "yuv420p")
 
 
 def index(count=30, gop=10, *, display=None, start=0):

@@ -10,7 +10,7 @@ from support.dataset import COLUMNS, FPS, TOP, WRIST, clip, episode, everything,
 from telecine.core.errors import DatasetError
 from telecine.core.findings import has_errors
 from telecine.dataset import running_stats
-from telecine.dataset.existing import read_published
+from telecine.dataset.existing import read_existing
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.verify import verify
 from telecine.dataset.writer import DatasetWriter
@@ -137,10 +137,10 @@ def test_what_a_writer_knows_of_its_dataset_is_what_reading_it_says(tmp_path):
                 writer.written()
             writer.commit()
         last = writer.written()
-        assert facts(last) == facts(read_published(root))
-        assert read_published(root, last) is last
+        assert facts(last) == facts(read_existing(root))
+        assert read_existing(root, last) is last
     append(root, [new(tmp_path / "others", 5)])
-    assert read_published(root, last).episodes == 6
+    assert read_existing(root, last).episodes == 6
     with DatasetWriter.append(root, fps=FPS, robot_type="arm", last=last) as writer:
         assert writer.add(new(tmp_path / "n6", 6)) == 6
         writer.commit()

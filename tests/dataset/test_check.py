@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.dataset import COLUMNS, FPS, PLAIN, TOP, clip, episode, with_column
-from telecine.core.episode import Column
+from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError
 from telecine.core.grid import Grid
-from telecine.core.video import Clip, PictureFormat
+from telecine.core.video import Clip, FrameFormat
 from telecine.dataset.episode_check import check_episode
 from telecine.dataset.values import to_arrow, to_numpy
 from telecine.lerobot_format.paths import Limits
@@ -55,7 +55,7 @@ def test_the_message_names_recording_feature_got_and_expected():
 
 
 def test_all_problems_are_told_together():
-    one = replace(episode(4), columns=(Column("a/b", "float16", (0,)), Column("index", "float32", (1,))))
+    one = replace(episode(4), columns=(FeatureColumn("a/b", "float16", (0,)), FeatureColumn("index", "float32", (1,))))
     text = refusal(one)
     for words in ("'a/b'", "float16", "shape (0,)", "index: LeRobot's own column", "got columns"):
         assert words in text
@@ -64,16 +64,16 @@ def test_all_problems_are_told_together():
 @pytest.mark.parametrize(
     ("column", "words"),
     [
-        (Column("", "float32", (1,)), "expected a feature name"),
-        (Column("task", "float32", (1,)), "LeRobot's own column"),
-        (Column("action", "float32", (3,)), "named 2 times"),
-        (Column("a", "complex64", (1,)), "got dtype complex64"),
-        (Column("a", "float32", (1,) * 6), "1 to 5 dimensions"),
-        (Column("a", "float32", ()), "1 to 5 dimensions"),
-        (Column("a", "string", (2,)), "expected (1,)"),
-        (Column("a", "float32", (2,), ("x",)), "got 1 names, expected 2"),
-        (Column("observation.ok", "bool", (1,)), "must be a number"),
-        (Column("action.name", "string", (1,)), "must be a number"),
+        (FeatureColumn("", "float32", (1,)), "expected a feature name"),
+        (FeatureColumn("task", "float32", (1,)), "LeRobot's own column"),
+        (FeatureColumn("action", "float32", (3,)), "named 2 times"),
+        (FeatureColumn("a", "complex64", (1,)), "got dtype complex64"),
+        (FeatureColumn("a", "float32", (1,) * 6), "1 to 5 dimensions"),
+        (FeatureColumn("a", "float32", ()), "1 to 5 dimensions"),
+        (FeatureColumn("a", "string", (2,)), "expected (1,)"),
+        (FeatureColumn("a", "float32", (2,), ("x",)), "got 1 names, expected 2"),
+        (FeatureColumn("observation.ok", "bool", (1,)), "must be a number"),
+        (FeatureColumn("action.name", "string", (1,)), "must be a number"),
     ],
 )
 def test_features_that_lerobot_cannot_use_are_refused(column, words):
@@ -135,18 +135,18 @@ def test_columns_must_be_those_announced():
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e39])
 def test_values_that_break_training_are_refused(bad):
-    values = to_arrow(np.array([0.0, 1.0, bad, 3.0]), Column("x", "float64", (1,)))
+    values = to_arrow(np.array([0.0, 1.0, bad, 3.0]), FeatureColumn("x", "float64", (1,)))
     assert "x: NaN, infinity or a value beyond float32 in 1 rows, first in row 2" in refusal(
-        made(Column("x", "float64", (1,)), values)
+        made(FeatureColumn("x", "float64", (1,)), values)
     )
 
 
 def test_nulls_and_other_types_are_refused():
-    column = Column("x", "float32", (1,))
+    column = FeatureColumn("x", "float32", (1,))
     assert "x: got 1 nulls" in refusal(made(column, pa.array([1.0, None], pa.float32())))
     assert "x: got double, expected float32" in refusal(made(column, pa.array([1.0])))
     assert "x: got float instead of a list" in refusal(made(replace(column, shape=(2,)), pa.array([1.0], pa.float32())))
-    text = Column("t", "string", (1,))
+    text = FeatureColumn("t", "string", (1,))
     assert "t: got 1 nulls" in refusal(made(text, pa.array(["a", None])))
     assert "t: got int64, expected string" in refusal(made(text, pa.array([1])))
     assert "task: got int64" in refusal(with_column(episode(2), "task", pa.array([1, 2])))
@@ -182,7 +182,7 @@ def test_preroll_before_a_very_long_episode_is_refused(tmp_path):
     path.write_bytes(b"")
     count = 1024 * 2
     histogram = np.ones((3, 256), np.int64)
-    picture = PictureFormat("h264", 64, 48, "yuv420p")
+    picture = FrameFormat("h264", 64, 48, "yuv420p")
     long = Clip(TOP, str(path), picture, count + 3, 3, 0, True, "", 1, 1, histogram, 1)
     one = replace(episode(count, fps=2), clips=(long,))
     assert "encode this camera instead of copying it" in refusal(one, fps=2)

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from telecine.lerobot_format.paths import (
     MIB,
+    FileIndex,
     Limits,
-    Place,
     data_is_full,
     data_path,
     episodes_are_full,
@@ -20,7 +20,7 @@ FPS = Fraction(30)
 
 
 def test_paths_are_lerobots_templates():
-    place = Place(1, 12)
+    place = FileIndex(1, 12)
     assert data_path(place) == "data/chunk-001/file-012.parquet"
     assert episodes_path(place) == "meta/episodes/chunk-001/file-012.parquet"
     key = "observation.images.top"
@@ -29,7 +29,7 @@ def test_paths_are_lerobots_templates():
 
 def test_places_are_numbered_without_holes():
     limits = Limits(files_per_chunk=3)
-    place, seen = Place(), []
+    place, seen = FileIndex(), []
     for _ in range(7):
         seen.append((place.chunk, place.file))
         place = place.next(limits)
@@ -37,7 +37,7 @@ def test_places_are_numbered_without_holes():
 
 
 def test_places_sort_like_their_paths():
-    places = [Place(0, 9), Place(0, 10), Place(1, 0), Place(10, 2)]
+    places = [FileIndex(0, 9), FileIndex(0, 10), FileIndex(1, 0), FileIndex(10, 2)]
     assert sorted(places) == places
     assert sorted(map(data_path, places)) == list(map(data_path, places))
 

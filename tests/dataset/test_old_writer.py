@@ -10,15 +10,15 @@ from support.dataset import PLAIN, TOP, WRIST, clip, episode, everything, two_ca
 from support.pictures import read_frame_id
 from support.robosandbox import write_run
 from telecine.conversion.pipeline import Options, convert
-from telecine.core.episode import Column
+from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError, PlanError, VideoError
 from telecine.core.plan.model import make_plan
 from telecine.dataset.reader import Dataset
 from telecine.dataset.v2_reader import open_dataset
-from telecine.dataset.v2_writer import write_old
-from telecine.inspection.dataset_summary import look, pictures
+from telecine.dataset.v2_writer import write_v2
+from telecine.inspection.dataset_summary import pictures, summarize
 from telecine.lerobot_format.modality import modality, parts
-from telecine.video.cut import Cut, cut
+from telecine.video.cut import ClipRange, cut
 from telecine.video.demux import packets
 from telecine.video.mp4_reader import probe_file
 from telecine.video.presets import wish
@@ -39,7 +39,7 @@ def old(source, folder, kind="v2.1"):
     scratch = folder.parent / "scratch"
     scratch.mkdir()
     folder.mkdir()
-    write_old(source, folder, kind, scratch=scratch)
+    write_v2(source, folder, kind, scratch=scratch)
     assert list(scratch.iterdir()) == []
     return folder
 
@@ -56,7 +56,7 @@ def test_every_episode_has_its_own_files_with_all_that_it_had(tmp_path):
             assert shown == [(i, number, camera) for i in range(before.episodes[number].length)]
             path, _ = after.frame(key, number, 0)
             assert probe_file(str(path)).frames == before.episodes[number].length
-    assert not [f for f in look(folder).findings if f.severity == "error"]
+    assert not [f for f in summarize(folder).findings if f.severity == "error"]
 
 
 def test_the_metadata_are_those_of_the_layout(tmp_path):
@@ -93,11 +93,11 @@ def test_packets_are_taken_as_they_are(tmp_path):
 def test_pictures_that_are_no_run_of_packets_are_encoded(tmp_path):
     source = write(tmp_path / "new", [episode(20, clips=[clip(tmp_path, TOP, 20, gop=10)])])
     (path,) = (source / "videos").rglob("*.mp4")
-    one = Cut(3, 5, str(tmp_path / "a.clip"))
+    one = ClipRange(3, 5, str(tmp_path / "a.clip"))
     (made,) = cut(str(path), [one], key=TOP, fps=30, wish=wish("train"))
     assert (made.copied, made.frames) == (False, 5)
     with pytest.raises(VideoError, match="holds 2 of the pictures 18 to 22"):
-        list(cut(str(path), [Cut(18, 5, str(tmp_path / "b.clip"))], key=TOP, fps=30, wish=wish("train")))
+        list(cut(str(path), [ClipRange(18, 5, str(tmp_path / "b.clip"))], key=TOP, fps=30, wish=wish("train")))
 
 
 @pytest.mark.parametrize("layout", ["v2.1", "gr00t"])
@@ -135,7 +135,7 @@ def test_gr00ts_file_names_the_parts_of_the_robot(tmp_path):
         ("right_gripper", 4, 5),
         ("left_arm_2", 5, 6),
     ]
-    made = modality([Column("observation.state", "float32", (6,), names), PLAIN[0]], [TOP])
+    made = modality([FeatureColumn("observation.state", "float32", (6,), names), PLAIN[0]], [TOP])
     assert made["state"]["right_arm"] == {"start": 2, "end": 4, "original_key": "observation.state"}
     assert made["action"] == {
         "single_arm": {"start": 0, "end": 2, "original_key": "action"},

@@ -9,7 +9,7 @@ from support.dataset import FPS, TOP, WRIST, everything, write
 from support.pictures import read_frame_id
 from telecine.core.errors import DatasetError
 from telecine.dataset.reader import Dataset
-from telecine.lerobot_format.paths import Limits, Place
+from telecine.lerobot_format.paths import FileIndex, Limits
 from telecine.video.mp4_reader import decode_at
 
 
@@ -41,7 +41,7 @@ def test_the_facts_of_a_dataset_are_read(written):
     assert dataset.features[0].names == ("shoulder", "elbow", "gripper")
     facts = dataset.episodes[2]
     assert (facts.index, facts.length, facts.tasks, facts.first_row) == (2, 33, ("pick up the cube",), 21)
-    assert facts.data == Place(0, 1)
+    assert facts.data == FileIndex(0, 1)
     assert dataset.provenance[1]["source"] == "recording-1.rrd"
 
 

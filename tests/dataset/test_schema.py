@@ -3,18 +3,18 @@ import json
 import pyarrow as pa
 
 from support.dataset import COLUMNS
-from telecine.core.episode import Column
-from telecine.core.video import PictureFormat
+from telecine.core.episode import FeatureColumn
+from telecine.core.video import FrameFormat
 from telecine.lerobot_format import schema
 from telecine.lerobot_format.paths import MIB, Limits
-from telecine.lerobot_format.schema import Camera, Counts, Features
+from telecine.lerobot_format.schema import CameraSpec, Counts, Features
 
 ENCODER = {
     "video.g": 2, "video.crf": 30, "video.preset": 12, "video.fast_decode": 0, "video.video_backend": "pyav",
     "video.extra_options": {},
 }  # fmt: skip
-TOP = Camera("observation.images.top", PictureFormat("av1", 64, 48, "yuv420p"), ENCODER)
-DEPTHLESS = Camera("observation.images.side", PictureFormat("png", 32, 16, "rgb24"))
+TOP = CameraSpec("observation.images.top", FrameFormat("av1", 64, 48, "yuv420p"), ENCODER)
+DEPTHLESS = CameraSpec("observation.images.side", FrameFormat("png", 32, 16, "rgb24"))
 FEATURES = Features(COLUMNS, (TOP, DEPTHLESS))
 
 
@@ -66,9 +66,9 @@ def test_a_camera_in_the_rows_is_an_image_without_codec():
 
 
 def test_shape_one_is_a_scalar_column_and_more_are_lists():
-    assert schema.arrow_type(Column("a", "float32", (1,))) == pa.float32()
-    assert schema.arrow_type(Column("a", "int8", (4,))) == pa.list_(pa.int8(), 4)
-    assert schema.arrow_type(Column("a", "bool", (2, 3))) == pa.list_(pa.list_(pa.bool_()))
+    assert schema.arrow_type(FeatureColumn("a", "float32", (1,))) == pa.float32()
+    assert schema.arrow_type(FeatureColumn("a", "int8", (4,))) == pa.list_(pa.int8(), 4)
+    assert schema.arrow_type(FeatureColumn("a", "bool", (2, 3))) == pa.list_(pa.list_(pa.bool_()))
 
 
 def test_data_columns_are_the_features_without_videos_in_order():

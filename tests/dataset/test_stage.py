@@ -9,9 +9,9 @@ import pytest
 
 from support.dataset import FPS, episode, write
 from telecine.core.errors import DatasetError
-from telecine.dataset import stage as stage_module
+from telecine.dataset import staging as stage_module
 from telecine.dataset.atomic_swap import exchange
-from telecine.dataset.staging import Stage, workspace
+from telecine.dataset.staging import Staging, workspace
 from telecine.dataset.writer import DatasetWriter
 
 
@@ -114,12 +114,12 @@ def test_links_to_one_folder_are_one_target(tmp_path):
 
 
 def test_closing_twice_does_not_let_go_of_another_writers_lock(tmp_path):
-    first = Stage(tmp_path / "out", overwrite=False)
+    first = Staging(tmp_path / "out", overwrite=False)
     first.close()
-    second = Stage(tmp_path / "out", overwrite=False)
+    second = Staging(tmp_path / "out", overwrite=False)
     first.close()
     with pytest.raises(DatasetError, match="locked"):
-        Stage(tmp_path / "out", overwrite=False)
+        Staging(tmp_path / "out", overwrite=False)
     second.close()
 
 
@@ -211,7 +211,7 @@ def test_a_lock_file_that_vanishes_while_it_is_opened_is_tried_again(tmp_path, m
         return handle
 
     monkeypatch.setattr(os, "open", vanishing)
-    stage = Stage(tmp_path / "out", overwrite=False)
+    stage = Staging(tmp_path / "out", overwrite=False)
     assert len(calls) == 3
     stage.close()
 
@@ -222,4 +222,4 @@ def test_a_lock_file_that_always_vanishes_is_given_up(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "open", vanished)
     with pytest.raises(DatasetError, match="locked again and again"):
-        Stage(tmp_path / "out", overwrite=False)
+        Staging(tmp_path / "out", overwrite=False)

@@ -29,7 +29,7 @@ def passes(memory, mib):
 
 
 def test_memory_is_given_back_when_the_process_has_grown(process):
-    memory = malloc_trim.Heap()
+    memory = malloc_trim.HeapTrimmer()
     assert passes(memory, 63) == 0
     assert passes(memory, 1) == 1
     assert passes(memory, 640) == 0  # it has not grown
@@ -42,7 +42,7 @@ def test_memory_is_given_back_when_the_process_has_grown(process):
 
 def test_other_c_libraries_are_left_alone(process, monkeypatch):
     monkeypatch.setattr(malloc_trim, "_trim", lambda: None)
-    assert passes(malloc_trim.Heap(), 640) == 0
+    assert passes(malloc_trim.HeapTrimmer(), 640) == 0
     assert process["trims"] == 0
 
 

@@ -69,7 +69,7 @@ def test_a_pyarrow_that_refuses_numpy_is_named_with_one_that_does_not(monkeypatc
 
 def test_what_is_missing_is_told_before_it_is_imported(tmp_path):
     """In a process that has nothing but telecine: `-m` imports the module, which imports numpy."""
-    source = Path(needs.__file__).parents[2]
+    source = Path(needs.__file__).parents[3]
     (tmp_path / "telecine.dist-info").mkdir()
     (tmp_path / "telecine.dist-info/METADATA").write_text("Name: telecine\nVersion: 1\nRequires-Dist: numpy>=1.26\n")
     code = (

@@ -132,7 +132,7 @@ import torch
 from telecine.recorder import malloc_trim
 from telecine.recorder.isaac.handler import LeRobotDatasetFileHandler
 
-heap.EVERY_BYTES, heap.GROWN_BYTES = 16 << 20, 8 << 20
+malloc_trim.EVERY_BYTES, malloc_trim.GROWN_BYTES = 16 << 20, 8 << 20
 
 class Env(isaac.Env):
     def observe(self):

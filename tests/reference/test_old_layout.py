@@ -7,7 +7,7 @@ import numpy as np
 
 from support.dataset import everything, write
 from telecine.dataset.reader import Dataset
-from telecine.dataset.v2_writer import write_old
+from telecine.dataset.v2_writer import write_v2
 
 
 def test_lerobots_converter_makes_of_it_what_we_write_ourselves(tmp_path, lerobot_dataset):
@@ -15,7 +15,7 @@ def test_lerobots_converter_makes_of_it_what_we_write_ourselves(tmp_path, lerobo
     theirs, scratch = tmp_path / "theirs", tmp_path / "scratch"
     theirs.mkdir()
     scratch.mkdir()
-    write_old(ours, theirs, "v2.1", scratch=scratch)
+    write_v2(ours, theirs, "v2.1", scratch=scratch)
     command = ["lerobot.scripts.convert_dataset_v21_to_v30", "--repo-id=local/x", f"--root={theirs}"]
     ran = subprocess.run(
         [sys.executable, "-m", *command, "--push-to-hub=false"], capture_output=True, text=True, check=False

@@ -10,7 +10,7 @@ from support import video
 from telecine.core.bitstream.packets import index_packets
 from telecine.core.copying.decide import decide
 from telecine.core.copying.splice import Encoded, Repeated, Splice
-from telecine.core.video import Wish
+from telecine.core.video import VideoSettings
 from telecine.video.append import VideoFile
 from telecine.video.mp4_reader import probe_file
 
@@ -65,7 +65,7 @@ def write(maker, codec, patterns, folder):
     for number, rows in enumerate(patterns):
         packets = maker(COUNT, episode=number)
         index = index_packets(packets, codec)
-        decision = decide(np.array(rows), index, Wish(codec, "always", 20, 5, "train"))
+        decision = decide(np.array(rows), index, VideoSettings(codec, "always", 20, 5, "train"))
         assert isinstance(decision, Splice)
         kinds |= {type(run) for run in decision.runs}
         clip = video.make_splice(packets, codec, folder / f"{number}.clip", decision, rows, index)

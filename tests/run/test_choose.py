@@ -2,7 +2,7 @@ from support import jobs
 from telecine.run.executor import serial, silent
 from telecine.run.memory import available_bytes, resident_bytes
 from telecine.run.pool import Pool
-from telecine.run.worker_count import OWN_BYTES, SMALL_BYTES, WORKER_BYTES, chosen, decide, reading
+from telecine.run.worker_count import OWN_BYTES, SMALL_BYTES, WORKER_BYTES, decide, reader_pool, work_pool
 
 BIG = 10 * SMALL_BYTES
 
@@ -35,25 +35,25 @@ def test_after_a_crash_nothing_is_read_in_this_process():
 
 
 def test_what_is_asked_for_is_taken():
-    with chosen(serial, 100, BIG, workers=0, max_bytes=None, safely=True) as run:
+    with work_pool(serial, 100, BIG, workers=0, max_bytes=None, safely=True) as run:
         assert run is serial
-    with chosen(serial, 1, 1, workers=3, max_bytes=None, safely=False) as run:
+    with work_pool(serial, 1, 1, workers=3, max_bytes=None, safely=False) as run:
         assert isinstance(run, Pool)
-    with chosen(serial, 1, 1, workers=None, max_bytes=None, safely=False) as run:
+    with work_pool(serial, 1, 1, workers=None, max_bytes=None, safely=False) as run:
         assert run is serial
 
 
 def test_a_pool_that_reads_goes_on_with_the_work():
     with Pool(1) as reader:
-        with chosen(reader, 1, 1, workers=None, max_bytes=None, safely=False) as run:
+        with work_pool(reader, 1, 1, workers=None, max_bytes=None, safely=False) as run:
             assert run is reader
-        with chosen(reader, 3, BIG, workers=3, max_bytes=None, safely=False) as run:
+        with work_pool(reader, 3, BIG, workers=3, max_bytes=None, safely=False) as run:
             assert run is reader
             assert list(run(jobs.double, range(4), silent)) == [0, 2, 4, 6]
 
 
 def test_asked_to_work_in_this_process_nothing_else_reads():
-    with reading(0, None) as run:
+    with reader_pool(0, None) as run:
         assert run is serial
 
 

@@ -60,8 +60,9 @@ def test_the_table_says_what_each_format_says_of_itself() -> None:
 def test_a_recording_is_found_and_opened_without_importing_other_formats(tmp_path: Path) -> None:
     (tmp_path / "1.rrd").write_bytes(b"RRF2" + bytes(4))
     code = (
-        "import sys; from telecine.sources import registry as sources; claims = sources.claimed([sys.argv[1]]); "
-        "print([c.format for c in claims], [n for n in sources._SUFFIXES if f'telecine.sources.{n}' in sys.modules])"
+        "import sys; from telecine.sources import registry; claims = registry.claimed([sys.argv[1]]); "
+        "print([c.format for c in claims], "
+        "[n for n in registry._SUFFIXES if f'telecine.sources.{n}.source' in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
     assert done.stdout == "['rrd'] ['rrd']\n"

@@ -15,7 +15,7 @@ from telecine.core.proposal.propose import propose
 from telecine.dataset.reader import Dataset
 from telecine.inspection.recordings import inspect_many
 from telecine.sources import registry
-from telecine.sources.hdf5.layouts import names_of
+from telecine.sources.hdf5.layout_table import names_of
 from telecine.testing import FileSourceContract
 from telecine.video.colour import to_rgb
 from telecine.video.decode import frames

@@ -61,7 +61,7 @@ def test_find_loads_no_library_of_messages_for_nothing() -> None:
     import subprocess
 
     code = (
-        "import sys; from telecine.sources import registry as sources; sources.formats();"
+        "import sys; from telecine.sources import registry; registry.formats();"
         "sys.exit(any(m in sys.modules for m in ('rosbags', 'zstandard', 'lz4', 'google.protobuf')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

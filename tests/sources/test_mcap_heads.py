@@ -13,7 +13,7 @@ from telecine.sources import registry
 from telecine.sources.mcap import source, store
 from telecine.sources.mcap.records import walk
 from telecine.sources.shared import chunk_file
-from telecine.sources.shared.buffer_pool import Allowance, Rooms
+from telecine.sources.shared.buffer_pool import Allowance, BufferPool
 
 pytestmark = pytest.mark.usefixtures("mcap")
 COUNT = 200
@@ -91,7 +91,7 @@ def test_stamps_of_all_streams_take_one_pass_and_cameras_none_but_where_there_is
     expanded = []
     expand = chunk_file.expand_into
 
-    def counted(rooms: Rooms, kind: str, raw: Any, size: int, **more: Any) -> Array:
+    def counted(rooms: BufferPool, kind: str, raw: Any, size: int, **more: Any) -> Array:
         expanded.append(size)
         return expand(rooms, kind, raw, size, **more)
 
@@ -117,7 +117,7 @@ def test_what_is_kept_is_bounded_over_all_files_and_ends_with_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     allowance = Allowance(1000)
-    first, second = Rooms(), Rooms()
+    first, second = BufferPool(), BufferPool()
     assert allowance.take(first, 600)
     assert not allowance.take(second, 600)
     assert allowance.take(second, 400)

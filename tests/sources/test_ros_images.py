@@ -12,7 +12,14 @@ from hypothesis.extra import numpy as hnp
 from support.pictures import PATCHES, colour_patches, mosaic, patch_means, to_png16
 from support.pictures import raw_picture as drawn
 from telecine.core.errors import SourceError
-from telecine.sources.messages.images import Coded, RawHeader, coded, depth_picture, inverse_depth, raw_picture
+from telecine.sources.messages.images import (
+    CompressedFormat,
+    RawHeader,
+    coded,
+    depth_picture,
+    inverse_depth,
+    raw_picture,
+)
 from telecine.video.colour import to_rgb
 from telecine.video.decode import raw_frame
 
@@ -113,23 +120,23 @@ PNG16 = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x04\0\0\0\x04\x10\x00"
 @pytest.mark.parametrize(
     ("form", "head", "expected"),
     [
-        ("jpeg", b"\xff\xd8\xff\xe0", Coded("picture", "jpeg")),
-        ("jpg", b"\xff\xd8\xff\xe0", Coded("picture", "jpeg")),
-        ("png", b"\xff\xd8\xff\xe0", Coded("picture", "jpeg")),
-        ("", b"\x89PNG\r\n\x1a\n", Coded("picture", "png")),
-        ("rgb8; jpeg compressed bgr8", b"\xff\xd8\xff\xe0", Coded("picture", "jpeg")),
-        ("rgb8; jpeg compressed rgb8", b"\xff\xd8\xff\xe0", Coded("picture", "jpeg", swapped=True)),
-        ("16UC1; png compressed ", PNG16, Coded("picture", "png", unit="mm")),
-        ("16UC1; compressedDepth png", b"\0" * 16, Coded("depth", "png", unit="mm")),
-        ("16UC1; compressedDepth", b"\0" * 16, Coded("depth", "png", unit="mm")),
-        ("32FC1; compressedDepth rvl", b"\0" * 16, Coded("depth", "rvl", unit="m")),
-        ("h264", b"\0\0\0\1\x67", Coded("video", "h264")),
-        ("hevc;yuv420p;bgr8;bgr8", b"\0\0\1\x40", Coded("video", "hevc")),
-        ("libx265", b"\0\0\1\x40", Coded("video", "hevc")),
-        ("av1", b"\x12\0", Coded("video", "av1")),
-        ("vp9", b"\x82\x49", Coded("video", "vp9")),
-        ("", b"\0\0\0\1\x67\x42", Coded("video", "h264")),
-        ("video", b"\0\0\1\x40\x01", Coded("video", "hevc")),
+        ("jpeg", b"\xff\xd8\xff\xe0", CompressedFormat("picture", "jpeg")),
+        ("jpg", b"\xff\xd8\xff\xe0", CompressedFormat("picture", "jpeg")),
+        ("png", b"\xff\xd8\xff\xe0", CompressedFormat("picture", "jpeg")),
+        ("", b"\x89PNG\r\n\x1a\n", CompressedFormat("picture", "png")),
+        ("rgb8; jpeg compressed bgr8", b"\xff\xd8\xff\xe0", CompressedFormat("picture", "jpeg")),
+        ("rgb8; jpeg compressed rgb8", b"\xff\xd8\xff\xe0", CompressedFormat("picture", "jpeg", swapped=True)),
+        ("16UC1; png compressed ", PNG16, CompressedFormat("picture", "png", unit="mm")),
+        ("16UC1; compressedDepth png", b"\0" * 16, CompressedFormat("depth", "png", unit="mm")),
+        ("16UC1; compressedDepth", b"\0" * 16, CompressedFormat("depth", "png", unit="mm")),
+        ("32FC1; compressedDepth rvl", b"\0" * 16, CompressedFormat("depth", "rvl", unit="m")),
+        ("h264", b"\0\0\0\1\x67", CompressedFormat("video", "h264")),
+        ("hevc;yuv420p;bgr8;bgr8", b"\0\0\1\x40", CompressedFormat("video", "hevc")),
+        ("libx265", b"\0\0\1\x40", CompressedFormat("video", "hevc")),
+        ("av1", b"\x12\0", CompressedFormat("video", "av1")),
+        ("vp9", b"\x82\x49", CompressedFormat("video", "vp9")),
+        ("", b"\0\0\0\1\x67\x42", CompressedFormat("video", "h264")),
+        ("video", b"\0\0\1\x40\x01", CompressedFormat("video", "hevc")),
     ],
 )
 def test_the_bytes_say_what_is_in_a_message_and_its_format_only_where_they_do_not(form, head, expected):
@@ -182,7 +189,7 @@ depths = hnp.arrays(
 @given(depths)
 def test_rvl_depth_comes_back_exactly(depth):
     data = struct.pack("<iff", 0, 0, 0) + rvl(depth)
-    picture = depth_picture(Coded("depth", "rvl", unit="mm"), data, "depth")
+    picture = depth_picture(CompressedFormat("depth", "rvl", unit="mm"), data, "depth")
     assert (picture.width, picture.height) == depth.shape[::-1]
     np.testing.assert_array_equal(np.frombuffer(picture.data, "<u2").reshape(depth.shape), depth)
 
@@ -197,7 +204,7 @@ def test_damaged_rvl_is_an_error_or_a_picture_never_anything_else(depth, data):
         )
     cut = data.draw(st.integers(0, len(coded_bytes)))
     with suppress(SourceError):
-        depth_picture(Coded("depth", "rvl", unit="mm"), bytes(12) + bytes(coded_bytes[:cut]), "depth")
+        depth_picture(CompressedFormat("depth", "rvl", unit="mm"), bytes(12) + bytes(coded_bytes[:cut]), "depth")
 
 
 def test_inverse_depth_is_metres_and_unknown_is_zero():
@@ -209,9 +216,9 @@ def test_inverse_depth_is_metres_and_unknown_is_zero():
 
 def test_png_depth_stands_behind_twelve_bytes_and_nothing_else_is_taken_for_it():
     data = to_png16(np.arange(16, dtype=np.uint16).reshape(4, 4))
-    picture = depth_picture(Coded("depth", "png", unit="mm"), bytes(12) + data, "depth")
+    picture = depth_picture(CompressedFormat("depth", "png", unit="mm"), bytes(12) + data, "depth")
     assert (picture.encoding, bytes(picture.data)) == ("png", data)
     with pytest.raises(SourceError, match="without PNG behind its header"):
-        depth_picture(Coded("depth", "png", unit="mm"), bytes(40), "depth")
+        depth_picture(CompressedFormat("depth", "png", unit="mm"), bytes(40), "depth")
     with pytest.raises(SourceError, match="too few"):
-        depth_picture(Coded("depth", "png", unit="mm"), bytes(9), "depth")
+        depth_picture(CompressedFormat("depth", "png", unit="mm"), bytes(9), "depth")

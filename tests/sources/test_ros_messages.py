@@ -5,16 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.ros import MemoryTopic, lists, numbers, text_lists, texts
-from telecine.sources.messages.model import NO_STAMP, Column, Failure, header_stamps
+from telecine.sources.messages.model import NO_STAMP, Failure, LeafColumn, header_stamps
 
 Nested = st.lists(st.lists(st.lists(st.integers(0, 9), max_size=3), max_size=3), max_size=5)
 
 
-def nested_column(messages: list[list[list[int]]]) -> Column:
+def nested_column(messages: list[list[list[int]]]) -> LeafColumn:
     outer = np.cumsum([0, *(len(m) for m in messages)])
     inner = np.cumsum([0, *(len(e) for m in messages for e in m)])
     flat = np.array([x for m in messages for e in m for x in e], np.int64)
-    return Column(flat, (outer, inner))
+    return LeafColumn(flat, (outer, inner))
 
 
 @given(Nested, st.data())

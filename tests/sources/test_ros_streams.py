@@ -8,7 +8,7 @@ from support.ros import MemoryTopic, lists, numbers, text_lists, texts
 from telecine.core.errors import SourceError
 from telecine.core.recording import STATIC_NS, Ref
 from telecine.sources.messages.clocks import CAPTURE, HEADER
-from telecine.sources.messages.model import LOG_TIME, Attachment, Column, Contents, Failure
+from telecine.sources.messages.model import LOG_TIME, Attachment, Contents, Failure, LeafColumn
 from telecine.sources.messages.streams import recording_of
 
 S = 10**9
@@ -90,7 +90,7 @@ def test_a_width_that_changes_without_names_is_refused_only_where_it_is_asked_fo
 
 
 def test_absent_values_of_foxglove_joints_are_unknown_and_not_zero():
-    position = Column(np.array([1.0, 0, 3, 4]), (np.array([0, 2, 4]),), present=np.array([True, False, True, True]))
+    position = LeafColumn(np.array([1.0, 0, 3, 4]), (np.array([0, 2, 4]),), present=np.array([True, False, True, True]))
     columns = {"joints[].name": text_lists([["a", "b"], ["b", "a"]]), "joints[].position": position}
     topic = MemoryTopic("/j", "foxglove.JointStates", seconds(1, 2), columns)
     np.testing.assert_array_equal(values(stream(topic, name="/j:position")), [[1, np.nan], [4, 3]])
@@ -101,8 +101,8 @@ def test_dynamic_joints_are_flattened_to_joint_and_interface():
     interfaces = texts(["position", "velocity", "effort", "velocity", "position", "effort"])
     columns = {
         "joint_names[]": text_lists([["a", "b"], ["a", "b"]]),
-        "interface_values[].interface_names[]": Column(interfaces.values, (outer, starts), interfaces.texts),
-        "interface_values[].values[]": Column(np.array([1.0, 2, 3, 5, 4, 6]), (outer, starts)),
+        "interface_values[].interface_names[]": LeafColumn(interfaces.values, (outer, starts), interfaces.texts),
+        "interface_values[].values[]": LeafColumn(np.array([1.0, 2, 3, 5, 4, 6]), (outer, starts)),
     }
     topic = MemoryTopic("/d", "control_msgs/msg/DynamicJointState", seconds(1, 2), columns)
     found = stream(topic, name="/d:values")
@@ -112,7 +112,7 @@ def test_dynamic_joints_are_flattened_to_joint_and_interface():
 
 def test_of_a_trajectory_the_first_or_the_last_point_is_taken_and_zero_means_now():
     points, inner = np.array([0, 2, 2, 3]), np.array([0, 2, 4, 6])
-    positions = Column(np.array([1.0, 2, 3, 4, 6, 5]), (points, inner))
+    positions = LeafColumn(np.array([1.0, 2, 3, 4, 6, 5]), (points, inner))
     logged = EPOCH + seconds(1, 2, 3)
     stamps = np.array([0, 0, EPOCH + 3 * S - 5])
     names = text_lists([["a", "b"], [], ["b", "a"]])
@@ -207,15 +207,15 @@ def transforms(pairs, stamps, **more):
     flat = [p for message in pairs for p in message]
     bounds = (np.cumsum([0, *(len(m) for m in pairs)]),)
     parents, children = texts([p for p, _, _ in flat]), texts([c for _, c, _ in flat])
-    zero = Column(np.zeros(len(flat)), bounds)
+    zero = LeafColumn(np.zeros(len(flat)), bounds)
     columns = {
-        "transforms[].header.stamp.sec": Column(np.array(stamps) // S, bounds),
-        "transforms[].header.stamp.nanosec": Column(np.array(stamps) % S, bounds),
-        "transforms[].header.frame_id": Column(parents.values, bounds, parents.texts),
-        "transforms[].child_frame_id": Column(children.values, bounds, children.texts),
+        "transforms[].header.stamp.sec": LeafColumn(np.array(stamps) // S, bounds),
+        "transforms[].header.stamp.nanosec": LeafColumn(np.array(stamps) % S, bounds),
+        "transforms[].header.frame_id": LeafColumn(parents.values, bounds, parents.texts),
+        "transforms[].child_frame_id": LeafColumn(children.values, bounds, children.texts),
         **{f"transforms[].transform.translation.{a}": zero for a in "yz"},
         **{f"transforms[].transform.rotation.{a}": zero for a in "xyzw"},
-        "transforms[].transform.translation.x": Column(np.array([x for _, _, x in flat], float), bounds),
+        "transforms[].transform.translation.x": LeafColumn(np.array([x for _, _, x in flat], float), bounds),
     }
     logged = EPOCH + np.arange(len(pairs)) * S
     return MemoryTopic(more.pop("name", "/tf"), "tf2_msgs/msg/TFMessage", logged, columns, **more)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telecine.sources.rrd import columns as arrow
-from telecine.sources.rrd.columns import Leaf
+from telecine.sources.rrd.columns import ArrowLeaf
 
 floats = st.floats(allow_nan=False, width=32)
 rows_of_floats = st.lists(st.none() | st.lists(floats, max_size=4), max_size=12)
@@ -24,7 +24,7 @@ def slices(column: pa.Array, data: st.DataObject) -> pa.Array:
 @given(rows_of_floats, st.data(), st.sampled_from([pa.list_, pa.large_list]))
 def test_numbers_of_any_slice(rows: list[Any], data: st.DataObject, kind: Any) -> None:
     column = slices(pa.array(rows, kind(pa.float64())), data)
-    there, bounds, flat = arrow.numbers(column, Leaf("number", "float64"))
+    there, bounds, flat = arrow.numbers(column, ArrowLeaf("number", "float64"))
     expected = [row for row in column.to_pylist() if row]
     assert there.tolist() == [bool(row) for row in column.to_pylist()]
     assert [flat[a:b].tolist() for a, b in itertools.pairwise(bounds)] == expected
@@ -33,7 +33,7 @@ def test_numbers_of_any_slice(rows: list[Any], data: st.DataObject, kind: Any) -
 @given(st.lists(st.none() | st.lists(st.tuples(floats, floats, floats), max_size=3), max_size=10), st.data())
 def test_fixed_size_instances_are_flattened(rows: list[Any], data: st.DataObject) -> None:
     column = slices(pa.array(rows, pa.list_(pa.list_(pa.float32(), 3))), data)
-    _, bounds, flat = arrow.numbers(column, Leaf("number", "float32"))
+    _, bounds, flat = arrow.numbers(column, ArrowLeaf("number", "float32"))
     expected = [[value for item in row for value in item] for row in column.to_pylist() if row]
     assert [flat[a:b].tolist() for a, b in itertools.pairwise(bounds)] == expected
 
@@ -41,7 +41,7 @@ def test_fixed_size_instances_are_flattened(rows: list[Any], data: st.DataObject
 @given(st.lists(st.none() | st.lists(st.booleans(), max_size=3), max_size=20), st.data())
 def test_bools_are_unpacked_from_bits(rows: list[Any], data: st.DataObject) -> None:
     column = slices(pa.array(rows, pa.list_(pa.bool_())), data)
-    _, bounds, flat = arrow.numbers(column, Leaf("number", "bool"))
+    _, bounds, flat = arrow.numbers(column, ArrowLeaf("number", "bool"))
     assert flat.dtype == np.bool_
     assert [flat[a:b].tolist() for a, b in itertools.pairwise(bounds)] == [row for row in column.to_pylist() if row]
 
@@ -49,14 +49,14 @@ def test_bools_are_unpacked_from_bits(rows: list[Any], data: st.DataObject) -> N
 @given(st.lists(st.none() | st.lists(st.none() | st.integers(-5, 5), max_size=3), max_size=12), st.data())
 def test_a_row_with_a_null_integer_holds_no_sample(rows: list[Any], data: st.DataObject) -> None:
     column = slices(pa.array(rows, pa.list_(pa.int32())), data)
-    there, _, flat = arrow.numbers(column, Leaf("number", "int32"))
+    there, _, flat = arrow.numbers(column, ArrowLeaf("number", "int32"))
     whole = [row for row in column.to_pylist() if row and None not in row]
     assert there.sum() == len(whole)
     assert flat.tolist() == [value for row in whole for value in row]
 
 
 def test_a_null_float_becomes_nan() -> None:
-    there, _, flat = arrow.numbers(pa.array([[1.0, None]]), Leaf("number", "float64"))
+    there, _, flat = arrow.numbers(pa.array([[1.0, None]]), ArrowLeaf("number", "float64"))
     assert there.tolist() == [True]
     np.testing.assert_array_equal(flat, [1.0, np.nan])
 
@@ -66,19 +66,19 @@ def test_structs_are_followed_to_their_numbers() -> None:
         [("stamp", pa.struct([("sec", pa.int32())])), ("position", pa.list_(pa.float64())), ("id", pa.string())]
     )
     assert arrow.leaves(pa.list_(kind)) == [
-        Leaf("number", "int32", ("stamp", "sec")),
-        Leaf("number", "float64", ("position",)),
-        Leaf("text", "string", ("id",)),
+        ArrowLeaf("number", "int32", ("stamp", "sec")),
+        ArrowLeaf("number", "float64", ("position",)),
+        ArrowLeaf("text", "string", ("id",)),
     ]
     rows = [[{"stamp": {"sec": i}, "position": [float(i), 2.0], "id": f"n{i}"}] for i in range(6)]
     column = pa.array([*rows, None, [{"stamp": None, "position": [9.0], "id": None}]], pa.list_(kind)).slice(2)
-    there, _, seconds = arrow.numbers(column, Leaf("number", "int32", ("stamp", "sec")))
+    there, _, seconds = arrow.numbers(column, ArrowLeaf("number", "int32", ("stamp", "sec")))
     assert seconds.tolist() == [2, 3, 4, 5]
     assert there.tolist() == [True] * 4 + [False] * 2
-    _, bounds, flat = arrow.numbers(column, Leaf("number", "float64", ("position",)))
+    _, bounds, flat = arrow.numbers(column, ArrowLeaf("number", "float64", ("position",)))
     assert flat.tolist() == [2.0, 2.0, 3.0, 2.0, 4.0, 2.0, 5.0, 2.0, 9.0]
     assert bounds.tolist() == [0, 2, 4, 6, 8, 9]
-    assert arrow.texts(column, Leaf("text", "string", ("id",)))[1][:4] == ["n2", "n3", "n4", "n5"]
+    assert arrow.texts(column, ArrowLeaf("text", "string", ("id",)))[1][:4] == ["n2", "n3", "n4", "n5"]
 
 
 @given(st.lists(st.none() | st.lists(st.binary(max_size=5), max_size=2), max_size=12), st.data())
@@ -99,20 +99,20 @@ def _as_lists(rows: list[Any]) -> list[Any]:
 @given(st.lists(st.none() | st.lists(st.text(max_size=4), max_size=3), max_size=10), st.data())
 def test_texts_of_one_row_are_joined_by_line_ends(rows: list[Any], data: st.DataObject) -> None:
     column = slices(pa.array(rows, pa.list_(pa.string())), data)
-    assert arrow.texts(column, Leaf("text", "string"))[1] == ["\n".join(row) for row in column.to_pylist() if row]
+    assert arrow.texts(column, ArrowLeaf("text", "string"))[1] == ["\n".join(row) for row in column.to_pylist() if row]
 
 
 @pytest.mark.parametrize(
     ("kind", "found"),
     [
         (pa.float64(), []),
-        (pa.list_(pa.float16()), [Leaf("number", "float16")]),
-        (pa.list_(pa.list_(pa.float64())), [Leaf("number", "float64")]),
-        (pa.list_(pa.uint8()), [Leaf("number", "uint8")]),
-        (pa.list_(pa.list_(pa.uint8())), [Leaf("blob", "uint8")]),
-        (pa.list_(pa.large_binary()), [Leaf("blob", "uint8")]),
+        (pa.list_(pa.float16()), [ArrowLeaf("number", "float16")]),
+        (pa.list_(pa.list_(pa.float64())), [ArrowLeaf("number", "float64")]),
+        (pa.list_(pa.uint8()), [ArrowLeaf("number", "uint8")]),
+        (pa.list_(pa.list_(pa.uint8())), [ArrowLeaf("blob", "uint8")]),
+        (pa.list_(pa.large_binary()), [ArrowLeaf("blob", "uint8")]),
         (pa.list_(pa.timestamp("ns")), []),
     ],
 )
-def test_what_lies_at_the_bottom_of_a_type(kind: pa.DataType, found: list[Leaf]) -> None:
+def test_what_lies_at_the_bottom_of_a_type(kind: pa.DataType, found: list[ArrowLeaf]) -> None:
     assert arrow.leaves(kind) == found

@@ -74,6 +74,6 @@ def test_reading_does_not_load_what_rerun_writes_with(tmp_path: Path, rerun: Mod
     import subprocess
 
     write_rrd(tmp_path / "a.rrd", one_of_each(), recording_id="a")
-    read = "[stream.schema for stream in sources.open(sources.find([sys.argv[1]]).refs[0]).streams.values()]"
-    code = f"import sys; from telecine.sources import registry as sources; {read}; sys.exit('rerun' in sys.modules)"
+    read = "[stream.schema for stream in registry.open(registry.find([sys.argv[1]]).refs[0]).streams.values()]"
+    code = f"import sys; from telecine.sources import registry; {read}; sys.exit('rerun' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False).returncode == 0

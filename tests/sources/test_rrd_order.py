@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from telecine.core.errors import SourceError
 from telecine.core.recording import STATIC_NS
-from telecine.sources.rrd.order import Part, order_of
+from telecine.sources.rrd.order import ChunkSamples, order_of
 from telecine.sources.shared.sample_order import pick
 
 
-def part(ids: list[int], **clocks: list[int]) -> Part:
+def part(ids: list[int], **clocks: list[int]) -> ChunkSamples:
     rows = np.array([[0, i] for i in ids], np.uint64).reshape(-1, 2)
-    return Part(rows, {name: ("sequence", np.array(values, np.int64)) for name, values in clocks.items()})
+    return ChunkSamples(rows, {name: ("sequence", np.array(values, np.int64)) for name, values in clocks.items()})
 
 
 @given(st.lists(st.lists(st.integers(0, 9), max_size=5), max_size=5), st.randoms())

@@ -24,7 +24,7 @@ from telecine.core.errors import SourceError
 from telecine.core.recording import STATIC_NS, Recording, Schema
 from telecine.sources import registry
 from telecine.sources.rrd import streams
-from telecine.sources.rrd.chunks import Column
+from telecine.sources.rrd.chunks import ComponentColumn
 from telecine.sources.rrd.streams import streams_of
 
 N = 20
@@ -354,7 +354,7 @@ class FakeChunks:
             entity: [_batch(i, **chunk) for i, chunk in enumerate(found)] for entity, found in chunks.items()
         }
         self.columns = [
-            Column(entity, name, batch.schema.field(name).type)
+            ComponentColumn(entity, name, batch.schema.field(name).type)
             for entity, batches in self._chunks.items()
             for batch in batches[:1]
             for name in batch.schema.names

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from support.pictures import draw_frame_id
-from telecine.core.episode import Column, Episode
+from telecine.core.episode import Episode, FeatureColumn
 from telecine.core.grid import Grid
 from telecine.core.recording import Ref
 from telecine.dataset.values import to_arrow
@@ -20,13 +20,13 @@ from telecine.video.presets import wish
 FPS = 30
 TOP, WRIST = "observation.images.top", "observation.images.wrist"
 COLUMNS = (
-    Column("action", "float32", (3,), ("shoulder", "elbow", "gripper")),
-    Column("observation.state", "float32", (3,), ("shoulder", "elbow", "gripper")),
-    Column("note", "string", (1,)),
-    Column("next.done", "bool", (1,)),
-    Column("contacts", "int64", (1,)),
-    Column("wrench", "float64", (6,)),
-    Column("pose", "float32", (2, 3)),
+    FeatureColumn("action", "float32", (3,), ("shoulder", "elbow", "gripper")),
+    FeatureColumn("observation.state", "float32", (3,), ("shoulder", "elbow", "gripper")),
+    FeatureColumn("note", "string", (1,)),
+    FeatureColumn("next.done", "bool", (1,)),
+    FeatureColumn("contacts", "int64", (1,)),
+    FeatureColumn("wrench", "float64", (6,)),
+    FeatureColumn("pose", "float32", (2, 3)),
 )
 PLAIN = COLUMNS[:2]
 

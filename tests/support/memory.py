@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from telecine.core.recording import MemoryStream, Picture, Recording, Ref, Schema
+from telecine.core.recording import Image, MemoryStream, Recording, Ref, Schema
 
 CLOCK = "real_time"
 
@@ -43,7 +43,7 @@ def static(name, values, *, kind="vector", names=None):
 
 def pictures(name, times, arrays, clock=CLOCK):
     """Raw RGB pictures, (h, w, 3) uint8 each."""
-    values = [Picture(a.tobytes(), "rgb24", a.shape[1], a.shape[0]) for a in arrays]
+    values = [Image(a.tobytes(), "rgb24", a.shape[1], a.shape[0]) for a in arrays]
     schema = Schema("uint8", arrays[0].shape, encoding="rgb24")
     return MemoryStream(name, "image", schema, {clock: np.asarray(times, np.int64)}, values)
 

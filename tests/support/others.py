@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from telecine.sources.messages.model import Column, Topic
+from telecine.sources.messages.model import LeafColumn, Topic
 
 FILLER = "structure_needs_at_least_one_member"
 """What rosidl puts into messages without fields; mcap-ros2-support hides it."""
@@ -34,7 +34,7 @@ def _field(value: Any, name: str) -> Any:
     raise AttributeError(f"{type(value).__name__} has no {name}")
 
 
-def ours(column: Column, row: int) -> list[Any]:
+def ours(column: LeafColumn, row: int) -> list[Any]:
     """All values of one message."""
     one = column.take(np.array([row]))
     return one.strings() if one.texts is not None else one.values.tolist()

@@ -12,8 +12,8 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from telecine.core.recording import Picture
-from telecine.core.video import PacketIndex, PictureFormat
+from telecine.core.recording import Image
+from telecine.core.video import FrameFormat, PacketIndex
 
 Rgb = npt.NDArray[np.uint8]
 
@@ -205,11 +205,11 @@ def to_yuv(rgb: npt.NDArray[np.generic], matrix: str, *, full: bool) -> npt.NDAr
     return np.stack([16 + 219 * luma, 128 + 224 * cb, 128 + 224 * cr], axis=-1)
 
 
-def raw_picture(rgb: Rgb, encoding: str, matrix: str = "bt601") -> Picture:
+def raw_picture(rgb: Rgb, encoding: str, matrix: str = "bt601") -> Image:
     """The picture as packed planes in the `PixelFormat` `encoding`; odd sizes repeat the last column and row."""
     height, width = rgb.shape[:2]
     data = b"".join(plane.tobytes() for plane in _raw_planes(rgb, encoding, matrix))
-    return Picture(data, encoding, width, height, "bt709" if matrix == "bt709" else "bt601")
+    return Image(data, encoding, width, height, "bt709" if matrix == "bt709" else "bt601")
 
 
 def _raw_planes(rgb: Rgb, encoding: str, matrix: str) -> Sequence[npt.NDArray[np.generic]]:
@@ -308,7 +308,7 @@ def to_video(
         display=np.array([packet.pts for packet in packets], np.int64),
         disposable=np.zeros(len(packets), np.bool_),
         sizes=np.array([len(d) for d in data], np.int64),
-        formats=(PictureFormat(codec, context.width, context.height, context.pix_fmt),),  # type: ignore[arg-type]
+        formats=(FrameFormat(codec, context.width, context.height, context.pix_fmt),),  # type: ignore[arg-type]
     )
     return data, index
 

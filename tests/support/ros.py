@@ -7,31 +7,31 @@ import numpy as np
 
 from telecine.core.errors import SourceError
 from telecine.core.grid import Rows, Times
-from telecine.sources.messages.model import PUBLISH_TIME, Column, Decoded, Failure, Leaf, MessageClock
+from telecine.sources.messages.model import PUBLISH_TIME, Decoded, Failure, Leaf, LeafColumn, MessageClock
 
 
-def numbers(values: Sequence[float] | np.ndarray, dtype: str = "float64") -> Column:
+def numbers(values: Sequence[float] | np.ndarray, dtype: str = "float64") -> LeafColumn:
     """A plain number for each message."""
-    return Column(np.asarray(values, dtype))
+    return LeafColumn(np.asarray(values, dtype))
 
 
-def lists(values: Sequence[Sequence[float]], dtype: str = "float64") -> Column:
+def lists(values: Sequence[Sequence[float]], dtype: str = "float64") -> LeafColumn:
     """An array of numbers for each message."""
     bounds = np.cumsum([0, *(len(v) for v in values)]).astype(np.int64)
-    return Column(np.array([x for v in values for x in v], dtype), (bounds,))
+    return LeafColumn(np.array([x for v in values for x in v], dtype), (bounds,))
 
 
-def texts(values: Sequence[str]) -> Column:
+def texts(values: Sequence[str]) -> LeafColumn:
     """A text for each message."""
     known = tuple(dict.fromkeys(values))
-    return Column(np.array([known.index(v) for v in values], np.int64), (), known)
+    return LeafColumn(np.array([known.index(v) for v in values], np.int64), (), known)
 
 
-def text_lists(values: Sequence[Sequence[str]]) -> Column:
+def text_lists(values: Sequence[Sequence[str]]) -> LeafColumn:
     """An array of texts for each message."""
     flat = texts([x for v in values for x in v])
     bounds = np.cumsum([0, *(len(v) for v in values)]).astype(np.int64)
-    return Column(flat.values, (bounds,), flat.texts)
+    return LeafColumn(flat.values, (bounds,), flat.texts)
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class MemoryTopic:
     name: str
     type: str
     log_times: Times
-    columns: Mapping[str, Column]
+    columns: Mapping[str, LeafColumn]
     encoding: str = "cdr"
     latched: bool = False
     unreadable: str = ""

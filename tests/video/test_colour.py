@@ -19,7 +19,7 @@ from support.pictures import (
     to_yuv,
 )
 from telecine.core.errors import VideoError
-from telecine.core.recording import Picture, PixelFormat
+from telecine.core.recording import Image, PixelFormat
 from telecine.video.colour import FULL, LIMITED, to_rgb, to_yuv420p
 from telecine.video.decode import raw_frame, upright
 
@@ -184,7 +184,7 @@ def test_pictures_in_the_final_form_are_not_copied():
 
 def test_shrinking_averages_and_keeps_the_mean():
     checkers = (np.indices((120, 160)).sum(axis=0) % 2 * 255).astype(np.uint8)
-    frame = raw_frame(Picture(np.repeat(checkers[..., None], 3, axis=2).tobytes(), "rgb24", 160, 120))
+    frame = raw_frame(Image(np.repeat(checkers[..., None], 3, axis=2).tobytes(), "rgb24", 160, 120))
     small = to_rgb(frame, (40, 30))
     assert small.shape == (30, 40, 3)
     assert np.abs(small.astype(int) - 127).max() <= 3
@@ -207,14 +207,14 @@ def test_odd_sizes_keep_every_pixel(name, width, height):
 
 def test_a_mosaic_has_whole_tiles():
     with pytest.raises(VideoError, match="bayer_rggb8 of 3x2; mosaics have even sizes"):
-        raw_frame(Picture(bytes(6), "bayer_rggb8", 3, 2))
+        raw_frame(Image(bytes(6), "bayer_rggb8", 3, 2))
 
 
 def test_wrong_byte_counts_are_refused_with_both_numbers():
     with pytest.raises(VideoError, match=r"4x4 rgb24 needs 48 bytes, found 47"):
-        raw_frame(Picture(bytes(47), "rgb24", 4, 4))
+        raw_frame(Image(bytes(47), "rgb24", 4, 4))
     with pytest.raises(VideoError, match="0x0"):
-        raw_frame(Picture(b"", "rgb24", 0, 0))
+        raw_frame(Image(b"", "rgb24", 0, 0))
 
 
 def test_rows_of_a_scene_survive_the_way_through_rgb():

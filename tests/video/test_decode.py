@@ -19,8 +19,8 @@ from support.pictures import (
 )
 from telecine.core.bitstream.packets import index_packets
 from telecine.core.errors import VideoError
-from telecine.core.recording import MemoryStream, Picture, Schema
-from telecine.core.video import PacketIndex, PictureFormat
+from telecine.core.recording import Image, MemoryStream, Schema
+from telecine.core.video import FrameFormat, PacketIndex
 from telecine.video.colour import to_rgb
 from telecine.video.decode import PICTURE_DECODERS, frames
 
@@ -46,7 +46,7 @@ def shown(stream, rows, index=None):
 
 def coded(encoding, count=6, first=0):
     """Pictures that carry their number."""
-    return [Picture(to_coded(draw_frame_id(first + i, 1, 2, 160, 64), encoding), encoding) for i in range(count)]
+    return [Image(to_coded(draw_frame_id(first + i, 1, 2, 160, 64), encoding), encoding) for i in range(count)]
 
 
 class Opened:
@@ -115,7 +115,7 @@ def test_missing_or_falling_rows_are_a_mistake_of_the_caller(rows):
 
 
 def test_memoryviews_are_decoded():
-    pictures = [Picture(memoryview(p.data), p.encoding) for p in coded("jpeg")]
+    pictures = [Image(memoryview(p.data), p.encoding) for p in coded("jpeg")]
     assert shown(image_stream(pictures), [4]) == [4]
 
 
@@ -123,18 +123,18 @@ def test_memoryviews_are_decoded():
 @pytest.mark.parametrize("encoding", PICTURE_DECODERS)
 def test_truncated_pictures_are_refused_by_number(encoding, share):
     pictures = coded(encoding)
-    pictures[3] = Picture(pictures[3].data[: int(len(pictures[3].data) * share)], encoding)
+    pictures[3] = Image(pictures[3].data[: int(len(pictures[3].data) * share)], encoding)
     with pytest.raises(VideoError, match=r"/camera: picture 3 "):
         shown(image_stream(pictures), range(6))
 
 
 def test_a_jpeg_without_its_end_marker_is_whole():
-    pictures = [Picture(p.data[:-2], p.encoding) for p in coded("jpeg")]
+    pictures = [Image(p.data[:-2], p.encoding) for p in coded("jpeg")]
     assert shown(image_stream(pictures), [5]) == [5]
 
 
 def test_padding_after_a_jpeg_is_ignored():
-    pictures = [Picture(p.data + bytes(100), p.encoding) for p in coded("jpeg")]
+    pictures = [Image(p.data + bytes(100), p.encoding) for p in coded("jpeg")]
     assert shown(image_stream(pictures), [5]) == [5]
 
 
@@ -142,19 +142,19 @@ def test_flipped_bits_in_a_png_are_found_by_its_checksum():
     data = bytearray(coded("png")[0].data)
     data[len(data) // 2] ^= 4
     with pytest.raises(VideoError, match="picture 0"):
-        shown(image_stream([Picture(bytes(data), "png")]), [0])
+        shown(image_stream([Image(bytes(data), "png")]), [0])
 
 
 def test_unknown_encodings_are_refused_with_those_known():
     with pytest.raises(VideoError, match=r"'jpeg2000' is not supported; known are jpeg, png"):
-        shown(image_stream([Picture(b"x", "jpeg2000")]), [0])
+        shown(image_stream([Image(b"x", "jpeg2000")]), [0])
     with pytest.raises(VideoError, match="'vp9' is not supported; known are h264"):
         shown(video_stream([b"x"], "vp9"), [0], index_packets(video.x264(1), "h264"))
 
 
 def test_turned_pictures_come_upright():
     blocks = np.array([[10, 80, 160], [40, 200, 250]], np.uint8)[..., None]
-    (frame,) = frames(image_stream([Picture(flat_jpeg(blocks, orientation=6), "jpeg")]), np.array([0]), CLOCK)
+    (frame,) = frames(image_stream([Image(flat_jpeg(blocks, orientation=6), "jpeg")]), np.array([0]), CLOCK)
     assert (frame.width, frame.height) == (16, 24)
 
 
@@ -278,7 +278,7 @@ def test_a_stream_without_keyframe_is_refused():
     packets = video.x264(8)[1:]
     index = PacketIndex(
         np.zeros(7, np.bool_), np.arange(7), np.zeros(7, np.bool_), np.ones(7, np.int64),
-        (PictureFormat("h264", 128, 96, "yuv420p"),),
+        (FrameFormat("h264", 128, 96, "yuv420p"),),
     )  # fmt: skip
     with pytest.raises(VideoError, match="there is none"):
         shown(video_stream(packets, "h264"), [2], index)
@@ -363,7 +363,7 @@ def test_gray_video_is_limited_range():
 
 def test_a_bad_marker_in_a_jpeg_stream_does_not_spoil_the_next():
     good = to_jpeg(colour_patches(64, 48))
-    stream = image_stream([Picture(b"no picture", "jpeg"), Picture(good, "jpeg")])
+    stream = image_stream([Image(b"no picture", "jpeg"), Image(good, "jpeg")])
     with pytest.raises(VideoError, match="picture 0"):
         list(frames(stream, np.array([0, 1]), CLOCK))
     (frame,) = frames(stream, np.array([1]), CLOCK)

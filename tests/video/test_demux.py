@@ -8,7 +8,7 @@ from support.hdf5 import film, mp4
 from telecine.core.bitstream.packets import index_packets
 from telecine.core.errors import SourceError, VideoError
 from telecine.sources.shared.arrays import Timing
-from telecine.sources.shared.video_file import Film
+from telecine.sources.shared.video_file import VideoFileStream
 from telecine.video.colour import to_rgb
 from telecine.video.decode import frames
 from telecine.video.demux import film_facts, packets
@@ -17,7 +17,7 @@ from telecine.video.demux import film_facts, packets
 @pytest.mark.parametrize("codec", ["libx264", "libx265", "libsvtav1"])
 def test_every_picture_of_a_file_comes_out_of_its_packets(tmp_path, codec):
     mp4(tmp_path / "f.mp4", np.repeat(np.repeat(film(24), 2, 1), 2, 2), 30, codec)
-    stream = Film("cam", str(tmp_path / "f.mp4"), Timing(fps=None))
+    stream = VideoFileStream("cam", str(tmp_path / "f.mp4"), Timing(fps=None))
     index = index_packets(stream.packets("step"), stream.schema.encoding)
     assert not index.problems
     assert np.array_equal(index.display, film_facts(stream.path).display)
@@ -32,13 +32,13 @@ def test_every_picture_of_a_file_comes_out_of_its_packets(tmp_path, codec):
 def test_a_part_of_the_packets_is_that_part(tmp_path):
     mp4(tmp_path / "f.mp4", film(12), 30)
     path = str(tmp_path / "f.mp4")
-    stream = Film("cam", path, Timing())
+    stream = VideoFileStream("cam", path, Timing())
     assert list(stream.packets("step", 3, 7)) == list(packets(path))[3:7]
 
 
 def test_a_film_that_starts_before_the_recording_has_stamps_before_it(tmp_path):
     mp4(tmp_path / "f.mp4", film(12), 30)
-    stream = Film("cam", str(tmp_path / "f.mp4"), Timing(), first=4, rows=12)
+    stream = VideoFileStream("cam", str(tmp_path / "f.mp4"), Timing(), first=4, rows=12)
     assert stream.times("step").tolist() == list(range(-4, 8))
     with pytest.raises(SourceError, match="no clock 'time'"):
         stream.times("time")
@@ -47,7 +47,7 @@ def test_a_film_that_starts_before_the_recording_has_stamps_before_it(tmp_path):
 def test_a_codec_that_no_dataset_holds_is_named(tmp_path):
     mp4(tmp_path / "f.mp4", film(4), 30, "mpeg4")
     assert film_facts(str(tmp_path / "f.mp4")).codec is None
-    assert Film("cam", str(tmp_path / "f.mp4"), Timing()).schema.encoding == "mpeg4"
+    assert VideoFileStream("cam", str(tmp_path / "f.mp4"), Timing()).schema.encoding == "mpeg4"
 
 
 @pytest.mark.parametrize("share", [0.2, 0.6, 0.95])

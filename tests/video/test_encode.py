@@ -20,7 +20,7 @@ from support.pictures import (
 )
 from telecine.core.bitstream.packets import index_packets, is_self_contained
 from telecine.core.errors import VideoError
-from telecine.core.recording import MemoryStream, Picture, Schema
+from telecine.core.recording import Image, MemoryStream, Schema
 from telecine.video import encode as encode_module
 from telecine.video.clip import ClipWriter, read_clip
 from telecine.video.colour import to_rgb
@@ -122,7 +122,7 @@ def test_the_same_pictures_give_the_same_bytes(tmp_path, preset, codec):
 def test_colours_survive_encoding(tmp_path, source, preset, codec):
     picture = colour_patches(*SIZE)
     if source.startswith("jpeg"):
-        pictures = [Picture(to_jpeg(picture, sampling=source[5:]), "jpeg")] * 3
+        pictures = [Image(to_jpeg(picture, sampling=source[5:]), "jpeg")] * 3
     else:
         pictures = [raw_picture(picture, source)] * 3
     stream = MemoryStream("c", "image", Schema("uint8"), {"t": np.arange(3, dtype=np.int64)}, pictures)

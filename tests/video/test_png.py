@@ -7,7 +7,7 @@ import pytest
 from support.pictures import draw_frame_id, raw_picture, scene, to_video
 from telecine.core.errors import VideoError
 from telecine.core.recording import MemoryStream, Schema
-from telecine.core.video import PictureFormat
+from telecine.core.video import FrameFormat
 from telecine.video.clip import read_clip
 from telecine.video.decode import frames, raw_frame
 from telecine.video.encode import encode
@@ -33,7 +33,7 @@ def test_pictures_are_stored_without_loss(tmp_path, size):
     pictures = [scene(i, *size) for i in range(5)]
     clip = images((raw_frame(raw_picture(p, "rgb24")) for p in pictures), tmp_path / "clip", 5)
     assert np.array_equal(stored(clip), pictures)
-    assert clip.format == PictureFormat("png", *size, "rgb24")
+    assert clip.format == FrameFormat("png", *size, "rgb24")
     assert (clip.frames, clip.gop, clip.reorder_delay, clip.copied, clip.encoder) == (5, 1, 0, False, {})
     assert clip.size_bytes == sum(len(data) for data, _, _ in read_clip(clip.path))
 

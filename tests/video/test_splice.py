@@ -14,11 +14,11 @@ from telecine.core.bitstream.packets import index_packets, is_self_contained
 from telecine.core.copying.decide import decide
 from telecine.core.copying.splice import Copied, Encoded, Repeated, Splice, shown
 from telecine.core.errors import VideoError
-from telecine.core.video import Encode, PictureFormat, Wish
+from telecine.core.video import Encode, FrameFormat, VideoSettings
 from telecine.video.clip import read_clip
-from telecine.video.encoder import Colour
+from telecine.video.encoder import ColourTags
 from telecine.video.histogram import Histogram
-from telecine.video.reencode import encode_again
+from telecine.video.reencode import reencode
 from telecine.video.splice import splice
 
 DEPTHS = {"h264 b-frames": 2, "hevc closed": 2, "hevc shallow": 1}
@@ -173,7 +173,7 @@ def spliced(name, rows, path, copy="always"):
     """(runs, picture of each place, whether it was encoded again, planes) of the clip of these rows."""
     packets, index, _ = source(name)
     rows = np.asarray(rows, np.int64)
-    decision = decide(rows, index, Wish(name.split()[0], copy, 20, 5, "train"))
+    decision = decide(rows, index, VideoSettings(name.split()[0], copy, 20, 5, "train"))
     assert isinstance(decision, Splice), decision
     clip = video.make_splice(packets, name.split()[0], path, decision, rows, index)
     stored = list(read_clip(clip.path))
@@ -264,14 +264,14 @@ def patterns(draw):
 @pytest.mark.parametrize("name", NOT_SPLICED)
 def test_streams_that_other_pictures_would_confuse_are_encoded_as_a_whole(name):
     index = index_packets(video.STREAMS[name](COUNT), "hevc")
-    decision = decide(np.array(TWICE_AND_NOT), index, Wish("hevc", "always", 20, 5, "train"))
+    decision = decide(np.array(TWICE_AND_NOT), index, VideoSettings("hevc", "always", 20, 5, "train"))
     assert isinstance(decision, Encode)
 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(rows=patterns(), name=st.sampled_from(["h264 main cabac", "h264 counted", "h264 b-frames", "hevc idr"]))
 def test_any_pattern_of_drops_and_repeats_shows_its_rows(tmp_path, rows, name):
-    decision = decide(rows, source(name)[1], Wish(name.split()[0], "always", 20, 5, "train"))
+    decision = decide(rows, source(name)[1], VideoSettings(name.split()[0], "always", 20, 5, "train"))
     assume(isinstance(decision, Splice))
     check(name, rows, tmp_path / "clip")
 
@@ -328,15 +328,15 @@ def test_a_damaged_packet_before_pictures_encoded_again_is_a_video_error(tmp_pat
     ("change", "what"),
     [
         ({"count": 4}, "libx264 gave 3 packets for 4 pictures"),
-        ({"fmt": PictureFormat("h264", 128, 96, "yuv420p", "bt709")}, "pictures encoded again are"),
+        ({"fmt": FrameFormat("h264", 128, 96, "yuv420p", "bt709")}, "pictures encoded again are"),
     ],
 )
 def test_pictures_encoded_again_that_do_not_fit_are_a_video_error(change, what):
     frames = video.decode(video.x264(3), "h264")
-    fmt = change.pop("fmt", PictureFormat("h264", 128, 96, "yuv420p"))
-    options = {"count": 3, "gop": 30, "number": 31, "colour": Colour(), "key": "k", **change}
+    fmt = change.pop("fmt", FrameFormat("h264", 128, 96, "yuv420p"))
+    options = {"count": 3, "gop": 30, "number": 31, "colour": ColourTags(), "key": "k", **change}
     with pytest.raises(VideoError, match=what):
-        list(encode_again(iter(frames), fmt, 30, **options))
+        list(reencode(iter(frames), fmt, 30, **options))
 
 
 class Once:
@@ -377,7 +377,7 @@ def test_packets_of_one_group_are_held_however_long_the_stream(tmp_path):
     packets = video.x264(40) * 40
     index = index_packets(packets, "h264")
     rows = np.array([row for row in range(len(packets)) if row % 100 != 15])
-    decision = decide(rows, index, Wish("h264", "auto", 20, 5, "train"))
+    decision = decide(rows, index, VideoSettings("h264", "auto", 20, 5, "train"))
     stream = Fleeting(video.stream(packets, "h264"))
     Data.most = Data.alive
     splice(stream, video.CLOCK, index, decision, rows, 30, key="k", path=str(tmp_path / "clip"), why="")
@@ -389,7 +389,7 @@ def test_packets_of_one_group_are_held_however_long_the_stream(tmp_path):
 def test_packets_are_read_in_one_pass_whatever_is_encoded_again(tmp_path, name):
     packets, index, _ = source(name)
     codec, rows = name.split()[0], np.array([row for row in range(COUNT) if row not in (5, 16, 24)])
-    decision = decide(rows, index, Wish(codec, "always", 20, 5, "train"))
+    decision = decide(rows, index, VideoSettings(codec, "always", 20, 5, "train"))
     stream = Once(video.stream(packets, codec))
     splice(stream, video.CLOCK, index, decision, rows, 30, key="k", path=str(tmp_path / "clip"), why="")
     assert sum(isinstance(run, Encoded) for run in decision.runs) == 3

@@ -14,8 +14,8 @@ from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan
 from telecine.lerobot_format.paths import PLAN
-from telecine.run.executor import Run
-from telecine.run.worker_count import reading
+from telecine.run.executor import Executor
+from telecine.run.worker_count import reader_pool
 
 if TYPE_CHECKING:  # loaded where they are used, since most conversions need neither
     from telecine.core.proposal.propose import MissingAction, Proposal
@@ -36,7 +36,7 @@ def run(
     """Exit code: 0 when nothing was rejected and the dataset is clean, else 1."""
     check_flags(flags)
     seen, proposal = None, None
-    with reading(options.workers, options.max_memory_bytes) as reader:  # before the bar starts a thread
+    with reader_pool(options.workers, options.max_memory_bytes) as reader:  # before the bar starts a thread
         if wants_proposal(flags, plan_file):
             from telecine.core.proposal.propose import propose
 
@@ -56,10 +56,10 @@ def run(
     return 0 if report.ok else 1
 
 
-def _forecast(paths: list[str], plan: Plan, options: Options, reader: Run, *, json: bool) -> int:
-    from telecine.conversion.dry_run import forecast
+def _forecast(paths: list[str], plan: Plan, options: Options, reader: Executor, *, json: bool) -> int:
+    from telecine.conversion.dry_run import dry_run
 
-    made = forecast(paths, plan, options, reader)
+    made = dry_run(paths, plan, options, reader)
     if json:
         print_json(made.to_dict())
     else:
@@ -67,7 +67,7 @@ def _forecast(paths: list[str], plan: Plan, options: Options, reader: Run, *, js
     return 0 if made.ok else 1
 
 
-def _inspected(paths: list[str], options: Options, reader: Run) -> "Inspection":
+def _inspected(paths: list[str], options: Options, reader: Executor) -> "Inspection":
     """What the recordings hold. Raises: SourceError with every reason when not one can be read."""
     from telecine.inspection.recordings import inspect_many
 

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from telecine.cli.tables import console, print_json, show_findings
 from telecine.core.findings import has_errors
-from telecine.inspection.dataset_summary import Page, look
+from telecine.inspection.dataset_summary import DatasetSummary, summarize
 from telecine.inspection.plots import write_pngs
 from telecine.lerobot_format.paths import INFO
 
@@ -22,7 +22,7 @@ def is_dataset(path: str) -> bool:
 
 def run(root: str, *, png: Path | None, json: bool) -> int:
     """Exit code: 0 without errors, else 1."""
-    page = look(root)
+    page = summarize(root)
     if json:
         print_json(page.to_dict())
     else:
@@ -34,7 +34,7 @@ def run(root: str, *, png: Path | None, json: bool) -> int:
     return 1 if has_errors(page.findings) else 0
 
 
-def _show(out: Console, page: Page) -> None:
+def _show(out: Console, page: DatasetSummary) -> None:
     facts = Table(show_header=False, box=None, pad_edge=False)
     rows = [
         ("Dataset", page.root),

@@ -16,7 +16,7 @@ from telecine.core.proposal.text import command_line, plan_yaml
 from telecine.core.recording_summary import RecordingFacts, StreamSummary, across
 from telecine.inspection.contact_sheet import contact_sheet
 from telecine.inspection.recordings import Inspection, inspect_many
-from telecine.run.worker_count import reading
+from telecine.run.worker_count import reader_pool
 from telecine.video.png import write_png
 
 
@@ -24,7 +24,7 @@ def run(
     paths: list[str], *, plan_file: Path | None, sheet: Path | None, token: str | None, recover: bool, json: bool
 ) -> int:
     """Exit code: 0 when every recording could be read whole, else 1."""
-    with reading(None, None) as reader:
+    with reader_pool(None, None) as reader:
         seen = inspect_many(paths, recover=recover, token=token, run=reader)
     proposal = propose(seen.recordings)
     if plan_file is not None:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 class Bar:
-    """`convert.Progress` for people. A context manager."""
+    """`core.progress.Progress` for people. A context manager."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._bar = None if quiet else _bar()

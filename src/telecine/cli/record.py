@@ -7,12 +7,12 @@ from rich.markup import escape
 
 from telecine.cli.flags import size_of
 from telecine.cli.tables import console, print_json
-from telecine.recorder.sim.record import Kind, Played, Render, record
+from telecine.recorder.sim.record import Played, Render, SimFormat, record
 
 
 def run(
     out: Path,
-    kind: Kind,
+    kind: SimFormat,
     task: str,
     episodes: tuple[int, int, float],
     size: str,
@@ -57,7 +57,7 @@ def _tell(screen: Console, played: Played) -> None:
     screen.print(f"seed {played.seed}: {mark}, {escape(played.task)}: {escape(played.reason)}, {played.steps} steps")
 
 
-def _next(out: Path, kind: Kind) -> str:
+def _next(out: Path, kind: SimFormat) -> str:
     if kind == "dataset":
         return f"telecine inspect {out} --png {out}-pictures"
     return f"telecine convert {out} {out}-dataset"

@@ -15,7 +15,7 @@ from telecine.core.episode import Use
 from telecine.core.findings import Finding
 
 if TYPE_CHECKING:
-    from telecine.conversion.dry_run import Forecast
+    from telecine.conversion.dry_run import DryRun
 
 TOLD = ("align-idle", "clock-offset")
 """Information about single episodes that is shown all the same: what was left out, and whose clock was moved."""
@@ -135,7 +135,7 @@ def show_rejected(out: Console, rejected: Iterable[Rejected]) -> None:
             out.print(f"  [dim]-> {escape(item.reason.fix)}[/dim]")
 
 
-def show_forecast(out: Console, made: "Forecast") -> None:
+def show_forecast(out: Console, made: "DryRun") -> None:
     """The dry run: the plan, the decision per camera with its reason, sizes and times."""
     out.print("[bold]plan[/bold]")
     out.print(escape(made.plan.to_yaml()))

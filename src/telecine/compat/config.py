@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict
 
-from telecine.core.episode import Column
+from telecine.core.episode import FeatureColumn
 from telecine.core.errors import PlanError
 from telecine.core.plan.model import IMAGES, Plan, make_plan
 
@@ -67,7 +67,7 @@ def sample_column(spec: VideoSpec) -> str:
 
 
 def plan_of(
-    config: LeRobotConversionConfig, columns: Mapping[str, Column], codecs: Mapping[str, str], *, has_task: bool
+    config: LeRobotConversionConfig, columns: Mapping[str, FeatureColumn], codecs: Mapping[str, str], *, has_task: bool
 ) -> Plan:
     """The plan that a configuration means for a dataset with these features.
 

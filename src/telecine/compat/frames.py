@@ -12,25 +12,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from telecine.core.episode import Column
+from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError, PlanError
 from telecine.core.grid import Grid
 from telecine.core.plan.model import IMAGES, Plan, make_plan
-from telecine.core.recording import MemoryStream, Picture, Recording, Ref, Schema
+from telecine.core.recording import Image, MemoryStream, Recording, Ref, Schema
 
 CLOCK = "frame_time"
 OWN = ("timestamp", "frame_index", "episode_index", "index", "task_index")
 """LeRobot's own columns, which it and telecine fill in."""
 
 
-def parse_features(features: Mapping[str, Mapping[str, Any]]) -> tuple[Column, ...]:
+def parse_features(features: Mapping[str, Mapping[str, Any]]) -> tuple[FeatureColumn, ...]:
     """LeRobot's features, its own columns left out; cameras as (height, width, 3), dtype "video" or "image".
 
     Raises:
         PlanError: naming every feature that cannot be written.
     """
     problems: list[str] = []
-    columns: list[Column] = []
+    columns: list[FeatureColumn] = []
     for key, spec in features.items():
         if key in OWN:
             continue
@@ -46,16 +46,16 @@ def parse_features(features: Mapping[str, Mapping[str, Any]]) -> tuple[Column, .
     return tuple(columns)
 
 
-def _parsed(key: str, dtype: str, shape: tuple[int, ...], names: tuple[str, ...] | None) -> Column:
+def _parsed(key: str, dtype: str, shape: tuple[int, ...], names: tuple[str, ...] | None) -> FeatureColumn:
     if dtype not in ("video", "image"):
-        return Column(key, dtype, shape, names)
+        return FeatureColumn(key, dtype, shape, names)
     if not key.startswith(IMAGES):
         raise PlanError(f"cameras are named {IMAGES}NAME; rename it")
     if len(shape) == 3 and (names or ("",))[0].startswith("channel"):
         shape = (*shape[1:], shape[0])
     if len(shape) != 3 or shape[2] != 3:
         raise PlanError(f"shape {shape} is not (height, width, 3); only colour pictures can be stored")
-    return Column(key, dtype, shape, ("height", "width", "channels"))
+    return FeatureColumn(key, dtype, shape, ("height", "width", "channels"))
 
 
 def _flat(names: Any) -> tuple[str, ...] | None:
@@ -65,7 +65,7 @@ def _flat(names: Any) -> tuple[str, ...] | None:
     return None if names is None else tuple(str(name) for name in names)
 
 
-def frames_plan(columns: Sequence[Column], *, fps: int) -> Plan:
+def frames_plan(columns: Sequence[FeatureColumn], *, fps: int) -> Plan:
     """The plan for rows that are on the grid already: every feature is the stream of its own name.
 
     Raises:
@@ -91,7 +91,7 @@ def frames_plan(columns: Sequence[Column], *, fps: int) -> Plan:
 class FrameBuffer:
     """The frames of one episode so far, all checked."""
 
-    def __init__(self, columns: Sequence[Column], fps: int, folder: Path) -> None:
+    def __init__(self, columns: Sequence[FeatureColumn], fps: int, folder: Path) -> None:
         self.count = 0
         self._columns = columns
         self._fps = fps
@@ -142,11 +142,11 @@ class FrameBuffer:
         return Recording(Ref("frames", name), {s.name: s for s in streams})
 
 
-def _picture_schema(column: Column) -> Schema:
+def _picture_schema(column: FeatureColumn) -> Schema:
     return Schema("uint8", column.shape, encoding="rgb24")
 
 
-def _checked(value: Any, column: Column) -> Any:
+def _checked(value: Any, column: FeatureColumn) -> Any:
     """The value as it is kept. Raises: ValueError saying what was got and what expected."""
     if column.dtype == "string":
         if not isinstance(value, str):
@@ -195,7 +195,7 @@ class _Pictures:
             raise DatasetError(f"{self._path}: a picture cannot be kept: {error.strerror or error}") from error
         self._count += 1
 
-    def __getitem__(self, at: int) -> Picture:
+    def __getitem__(self, at: int) -> Image:
         with self._path.open("rb") as file:
             file.seek(at * self._size)
-            return Picture(file.read(self._size), "rgb24", self._width, self._height)
+            return Image(file.read(self._size), "rgb24", self._width, self._height)

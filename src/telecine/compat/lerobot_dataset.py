@@ -18,10 +18,10 @@ from telecine.compat.frames import FrameBuffer, frames_plan, parse_features
 from telecine.compat.hub import push
 from telecine.conversion.cameras import code, prepare
 from telecine.conversion.report import EpisodeReport
-from telecine.core.episode import Column, Episode
+from telecine.core.episode import Episode, FeatureColumn
 from telecine.core.errors import DatasetError
 from telecine.core.plan.model import Plan
-from telecine.core.recording import MemoryStream, Picture, Recording, Schema
+from telecine.core.recording import Image, MemoryStream, Recording, Schema
 from telecine.dataset.reader import Dataset
 from telecine.dataset.staging import workspace
 from telecine.dataset.writer import DatasetWriter
@@ -254,7 +254,7 @@ class LeRobotDataset:
         return self._finished
 
 
-def _value(dataset: Dataset, column: Column, episode: int, at: int, values: Mapping[str, Any]) -> Any:
+def _value(dataset: Dataset, column: FeatureColumn, episode: int, at: int, values: Mapping[str, Any]) -> Any:
     if column.dtype == "video":
         path, number = dataset.frame(column.key, episode, at)
         ((_, rgb),) = decode_at(str(path), [number])
@@ -270,7 +270,7 @@ def _value(dataset: Dataset, column: Column, episode: int, at: int, values: Mapp
 
 def _png(data: bytes) -> Any:
     stamps = {"": np.zeros(1, np.int64)}
-    stream = MemoryStream("picture", "image", Schema("uint8", encoding="png"), stamps, [Picture(data, "png")])
+    stream = MemoryStream("picture", "image", Schema("uint8", encoding="png"), stamps, [Image(data, "png")])
     (frame,) = frames(stream, np.zeros(1, np.int64), "")
     return to_rgb(frame)
 

@@ -19,7 +19,7 @@ from telecine.core.errors import PlanError, SourceError
 from telecine.core.grid import Times
 from telecine.core.plan.model import suggest
 from telecine.core.recording import Buffer, ClockKind, Codec, MemoryStream, Recording, Ref, Schema
-from telecine.sources.rrd.columns import Leaf, blobs, leaves, numbers, texts
+from telecine.sources.rrd.columns import ArrowLeaf, blobs, leaves, numbers, texts
 
 SEGMENT = "rerun_segment_id"
 _FOURCC: dict[int, Codec] = {0x61766331: "h264", 0x68657631: "hevc", 0x61763031: "av1"}
@@ -244,7 +244,7 @@ def _chunks(column: pa.ChunkedArray) -> Iterator[tuple[int, pa.Array]]:
         start += len(chunk)
 
 
-def _leaf(kind: pa.DataType, name: str, wanted: str, what: str) -> Leaf:
+def _leaf(kind: pa.DataType, name: str, wanted: str, what: str) -> ArrowLeaf:
     """What the rows of a column hold at the bottom. Raises: PlanError when that is something else."""
     found = leaves(kind)
     if len(found) != 1 or found[0].kind != wanted:

@@ -20,12 +20,12 @@ from telecine.core.episode import Episode
 from telecine.core.errors import VideoError
 from telecine.core.findings import Finding, Severity
 from telecine.core.grid import SECOND, Rows, Times
-from telecine.core.plan.bind import Bound
+from telecine.core.plan.bind import BoundFeature
 from telecine.core.plan.model import IMAGES, Feature, Plan
 from telecine.core.recording import Recording, Stream
-from telecine.core.resample.resample import Pick, Placed, place
+from telecine.core.resample.resample import Pick, Resampled, resample
 from telecine.core.streams.orientation import told
-from telecine.core.video import LONG_GOP, TAGGED, Clip, Encode, PacketIndex, Wish
+from telecine.core.video import LONG_GOP, TAGGED, Clip, Encode, PacketIndex, VideoSettings
 from telecine.video.decode import frames
 from telecine.video.encode import encode
 from telecine.video.presets import depth_wish
@@ -34,13 +34,13 @@ from telecine.video.splice import splice
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Camera:
+class CameraDecision:
     """What will be done for one camera of an episode."""
 
     pick: Pick
     rows: Rows
     """(count,) int64: the picture of each row, by its position in display order."""
-    wish: Wish
+    wish: VideoSettings
     index: PacketIndex | None
     decision: Splice | Encode
 
@@ -82,8 +82,8 @@ class Camera:
 class Prepared:
     """An episode with every decision made and nothing written."""
 
-    placed: Placed
-    cameras: tuple[Camera, ...]
+    placed: Resampled
+    cameras: tuple[CameraDecision, ...]
     findings: tuple[Finding, ...]
 
 
@@ -93,7 +93,7 @@ def prepare(recording: Recording, plan: Plan) -> Prepared:
     Raises: TelecineError of any kind that makes this recording unusable.
     """
     indexed, indexes, findings = index_videos(recording, plan)
-    placed = place(indexed, plan, partial(_steady, plan, indexes))
+    placed = resample(indexed, plan, partial(_steady, plan, indexes))
     cameras = []
     for pick in placed.picks:
         stream = pick.source.stream
@@ -108,7 +108,7 @@ def prepare(recording: Recording, plan: Plan) -> Prepared:
             rows = pictures_of(stream, pick.rows)
             _check_damage(pick, rows, index, recording.ref.label)
             decision = decide(rows, index, wish)
-        cameras.append(Camera(pick, rows, wish, index, decision))
+        cameras.append(CameraDecision(pick, rows, wish, index, decision))
         findings.append(_decision_finding(cameras[-1], recording.ref.label))
         findings += _format_findings(cameras[-1], recording.ref.label)
     return Prepared(placed, tuple(cameras), tuple(findings))
@@ -120,7 +120,7 @@ def _single(pick: Pick) -> str:
     return "the source is single pictures" + (f", {done}" if done else "")
 
 
-def _steady(plan: Plan, indexes: Indexes, bound: Bound, ticks: Times, rows: Rows, limit_ns: int | None) -> Rows:
+def _steady(plan: Plan, indexes: Indexes, bound: BoundFeature, ticks: Times, rows: Rows, limit_ns: int | None) -> Rows:
     """The rows with fewer pictures repeated or left out, where that lets the camera be copied."""
     source, feature = bound.sources[0], bound.feature
     index = indexes.get((source.stream.name, source.clock))
@@ -162,7 +162,7 @@ def code(prepared: Prepared, plan: Plan, scratch: Path, coded: Callable[[], None
     return prepared.placed.with_clips(tuple(clips), prepared.findings)
 
 
-def wish_of(plan: Plan, feature: Feature, stream: Stream) -> Wish:
+def wish_of(plan: Plan, feature: Feature, stream: Stream) -> VideoSettings:
     """The plan's video wish for a camera, with the preset's choices filled in. Raises: PlanError."""
     video = plan.video_of(feature)
     if stream.kind == "image" and stream.schema.unit in ("mm", "m"):
@@ -170,7 +170,7 @@ def wish_of(plan: Plan, feature: Feature, stream: Stream) -> Wish:
     return preset_wish(video.preset, video.codec, video.crf, video.gop, size=video.size, copy=video.copy_policy)
 
 
-def _decision_finding(camera: Camera, where: str) -> Finding:
+def _decision_finding(camera: CameraDecision, where: str) -> Finding:
     place_ = f"{where} {camera.pick.feature.key.removeprefix(IMAGES)}"
     if isinstance(camera.decision, Encode):
         return Finding("video-encoded", "info", place_, camera.why)
@@ -180,7 +180,7 @@ def _decision_finding(camera: Camera, where: str) -> Finding:
     return Finding("video-copied", "info", place_, text)
 
 
-def _format_findings(camera: Camera, where: str) -> list[Finding]:
+def _format_findings(camera: CameraDecision, where: str) -> list[Finding]:
     """What a reader pays for a copied stream."""
     if camera.index is None or isinstance(camera.decision, Encode):
         return []
@@ -199,7 +199,7 @@ def _format_findings(camera: Camera, where: str) -> list[Finding]:
     return found
 
 
-def _clip(camera: Camera, fps: int, path: str) -> Clip:
+def _clip(camera: CameraDecision, fps: int, path: str) -> Clip:
     decision, stream = camera.decision, camera.pick.source.stream
     clock, key = camera.pick.source.clock, camera.pick.feature.key
     assert stream.kind in ("image", "video")

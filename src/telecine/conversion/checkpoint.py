@@ -40,17 +40,17 @@ _APART = {"ref", "rows"}
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
-def shelf(scratch: Path, plan: Plan) -> Path:
+def cache_dir(scratch: Path, plan: Plan) -> Path:
     """The folder in `scratch` for episodes of this plan, made by these versions of telecine and its libraries."""
     return scratch / _digest(plan.digest(), *_versions())
 
 
-def place_of(ref: Ref, content: str, shelf: Path) -> Path:
+def path_of(ref: Ref, content: str, cache_dir: Path) -> Path:
     """Where on the shelf the episode of a recording belongs.
 
     content: digest of what its files hold. Its path counts as well, because reports and provenance tell it.
     """
-    return shelf / _digest(content, json.dumps(to_plain(replace(ref, token=None, size_bytes=0))))
+    return cache_dir / _digest(content, json.dumps(to_plain(replace(ref, token=None, size_bytes=0))))
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def unfinished(scratch: Path) -> Iterator[Path]:
         raise
 
 
-def keep(episode: Episode, folder: Path, place: Path | None, *, sync: bool) -> Path:
+def save(episode: Episode, folder: Path, place: Path | None, *, sync: bool) -> Path:
     """Write what `folder`, which holds the clips, lacks of the episode, and give it its place; where it is then.
 
     place: None for an episode that must not be known again: it stays in `folder`. sync: wait until it is on disk.
@@ -105,7 +105,7 @@ def is_there(place: Path) -> bool:
     return boot is None or boot == _boot()
 
 
-def take(place: Path, ref: Ref) -> Episode:
+def load(place: Path, ref: Ref) -> Episode:
     """The episode at `place`, its rows mapped, not read.
 
     Raises: VideoError when it is not whole.
@@ -121,11 +121,11 @@ def take(place: Path, ref: Ref) -> Episode:
     return replace(episode, clips=tuple(replace(clip, path=str(place / clip.path)) for clip in episode.clips))
 
 
-def clear(scratch: Path, shelf: Path | None = None) -> int:
-    """Remove what a run that ended left unfinished, and episodes that are not on `shelf`; how many of those."""
+def clear(scratch: Path, cache_dir: Path | None = None) -> int:
+    """Remove what a run that ended left unfinished, and episodes that are not on `cache_dir`; how many of those."""
     removed = 0
     for folder in scratch.iterdir():
-        if folder.is_dir() and folder != shelf:
+        if folder.is_dir() and folder != cache_dir:
             removed += 0 if folder.name.startswith(_NEW) else sum(1 for _ in folder.iterdir())
             shutil.rmtree(folder, ignore_errors=True)
     return removed

@@ -1,7 +1,7 @@
 """Which recordings there are, and which of them hold several episodes: what is known before work is handed out.
 
-Files are looked into where a `Run` works, so that one on which a library ends its process is a finding. Every part of
-a recording is a reference of its own, so that parts are worked on, resumed and rejected like recordings.
+Files are looked into where an `Executor` works, so that one on which a library ends its process is a finding. Every
+part of a recording is a reference of its own, so that parts are worked on, resumed and rejected like recordings.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,8 +14,8 @@ from telecine.core.errors import AlignError, TelecineError
 from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan
 from telecine.core.recording import Part, Ref
-from telecine.core.resample.split import Cut, split
-from telecine.run.executor import Lost, Run, Tell, serial, silent
+from telecine.core.resample.split import EpisodeSplit, split
+from telecine.run.executor import Executor, Lost, Tell, serial, silent
 from telecine.sources import registry
 from telecine.sources.registry import Claim, Found
 from telecine.sources.shared.part_cache import opened
@@ -30,8 +30,8 @@ class Episodes:
     rejected: tuple[Rejected, ...] = ()
 
 
-def find_all(paths: Sequence[str | Path], *, recover: bool, token: str | None, run: Run = serial) -> Found:
-    """`sources.find`, each file indexed where `run` works."""
+def find_all(paths: Sequence[str | Path], *, recover: bool, token: str | None, run: Executor = serial) -> Found:
+    """`registry.find`, each file indexed where `run` works."""
     work = partial(_indexed, recover=recover, token=token)
     return registry.joined(paths, map(_found, run(work, registry.claimed(paths), silent)))
 
@@ -52,7 +52,7 @@ def crashed(lost: Lost) -> Rejected:
     return Rejected(label, Finding("convert-crashed", "error", label, lost.why, fix))
 
 
-def split_refs(refs: Iterable[Ref], plan: Plan, run: Run = serial) -> Episodes:
+def split_refs(refs: Iterable[Ref], plan: Plan, run: Executor = serial) -> Episodes:
     """`refs` with those that `plan.split` divides replaced by their parts; all of them as they are without it."""
     if plan.split is None:
         return Episodes(tuple(refs))
@@ -82,7 +82,7 @@ def _split(ref: Ref, tell: Tell, *, plan: Plan) -> Episodes:
     return Episodes(parts, tuple(_told(cut, ref)))
 
 
-def _told(cut: Cut, ref: Ref) -> list[Finding]:
+def _told(cut: EpisodeSplit, ref: Ref) -> list[Finding]:
     origin = min(p.start_ns for p in (*cut.parts, *cut.short))
     kept = f"{len(cut.parts)} episodes" + (f": {_listed(cut.parts, origin)}" if cut.parts else "")
     found = [Finding("split-parts", "info", ref.label, kept)]

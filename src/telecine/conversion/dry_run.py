@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from telecine.conversion.cameras import Camera, Prepared, prepare
+from telecine.conversion.cameras import CameraDecision, Prepared, prepare
 from telecine.conversion.discovery import crashed, split_refs
 from telecine.conversion.pipeline import Options, find, with_codecs
 from telecine.conversion.report import Rejected, rejection
@@ -17,7 +17,7 @@ from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan
 from telecine.core.recording import Ref
 from telecine.core.video import Encode
-from telecine.run.executor import Lost, Run, Tell, serial, silent
+from telecine.run.executor import Executor, Lost, Tell, serial, silent
 from telecine.sources.shared.part_cache import none_left_open, opened
 
 COPY_BYTES_PER_S = 150e6
@@ -34,7 +34,7 @@ ENCODE = {
 
 
 @dataclass(frozen=True, slots=True)
-class CameraForecast:
+class CameraDryRun:
     """One camera of one recording."""
 
     key: str
@@ -49,23 +49,23 @@ class CameraForecast:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordingForecast:
+class RecordingDryRun:
     """One recording that would become an episode."""
 
     recording: str
     rows: int
-    cameras: tuple[CameraForecast, ...]
+    cameras: tuple[CameraDryRun, ...]
     findings: tuple[Finding, ...]
     size_bytes: int
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class DryRun:
     """The whole dry run; sizes and times are estimates."""
 
     plan: Plan
-    recordings: tuple[RecordingForecast, ...]
+    recordings: tuple[RecordingDryRun, ...]
     rejected: tuple[Rejected, ...]
     findings: tuple[Finding, ...]
 
@@ -88,7 +88,7 @@ class Forecast:
 
 
 @none_left_open()
-def forecast(paths: Sequence[str | Path], plan: Plan, options: Options = Options(), run: Run = serial) -> Forecast:
+def dry_run(paths: Sequence[str | Path], plan: Plan, options: Options = Options(), run: Executor = serial) -> DryRun:
     """Everything `convert` would decide. Raises: SourceError when there is nothing to read."""
     found = find(paths, options, run)
     parted = split_refs(found.refs, plan, run)
@@ -101,13 +101,13 @@ def forecast(paths: Sequence[str | Path], plan: Plan, options: Options = Options
                 rejected.append(crashed(answer))
             case Rejected():
                 rejected.append(answer)
-            case RecordingForecast():
+            case RecordingDryRun():
                 recordings.append(answer)
     notes = (*(f for f in found.findings if f.severity != "error"), *parted.findings)
-    return Forecast(plan, tuple(recordings), tuple(rejected), notes)
+    return DryRun(plan, tuple(recordings), tuple(rejected), notes)
 
 
-def _forecast(ref: Ref, tell: Tell, *, plan: Plan) -> RecordingForecast | Rejected:
+def _forecast(ref: Ref, tell: Tell, *, plan: Plan) -> RecordingDryRun | Rejected:
     del tell
     try:
         with opened(ref) as recording:
@@ -116,16 +116,16 @@ def _forecast(ref: Ref, tell: Tell, *, plan: Plan) -> RecordingForecast | Reject
         return rejection(error, ref)
 
 
-def _recording(ref: Ref, prepared: Prepared) -> RecordingForecast:
+def _recording(ref: Ref, prepared: Prepared) -> RecordingDryRun:
     cameras = tuple(_camera(c) for c in prepared.cameras)
     placed = prepared.placed
     size = placed.rows.nbytes + sum(c.size_bytes for c in cameras)
     seconds = ref.size_bytes / (4 * COPY_BYTES_PER_S) + sum(c.seconds for c in cameras)
     findings = placed.findings + prepared.findings
-    return RecordingForecast(ref.label, placed.grid.count, cameras, findings, size, seconds)
+    return RecordingDryRun(ref.label, placed.grid.count, cameras, findings, size, seconds)
 
 
-def _camera(camera: Camera) -> CameraForecast:
+def _camera(camera: CameraDecision) -> CameraDryRun:
     key, rows = camera.pick.feature.key, int(camera.pick.rows.size)
     wish = camera.wish
     per_byte, per_second = ENCODE.get((wish.preset, wish.codec), (0.06, 1 / 15e6))
@@ -134,10 +134,10 @@ def _camera(camera: Camera) -> CameraForecast:
     copied = camera.copied_bytes
     seconds = copied / COPY_BYTES_PER_S + pixels * per_second
     action = "encode" if isinstance(camera.decision, Encode) else "copy"
-    return CameraForecast(key, action, camera.why, rows, camera.encoded, copied + encoded_bytes, seconds)
+    return CameraDryRun(key, action, camera.why, rows, camera.encoded, copied + encoded_bytes, seconds)
 
 
-def _pixels(camera: Camera) -> int:
+def _pixels(camera: CameraDecision) -> int:
     if camera.wish.size is not None:
         return camera.wish.size[0] * camera.wish.size[1]
     if camera.index is not None and camera.index.formats:

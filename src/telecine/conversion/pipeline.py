@@ -11,51 +11,29 @@ from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from telecine.conversion import checkpoint
 from telecine.conversion.discovery import crashed, find_all, split_refs
 from telecine.conversion.report import EpisodeReport, Rejected, Report, lasting, rejection
-from telecine.conversion.worker import Bench, Known, Made, Outcome, build, choose_codecs
+from telecine.conversion.worker import Known, Made, Outcome, WorkerContext, build, choose_codecs
 from telecine.core.errors import DatasetError, SourceError, VideoError
 from telecine.core.findings import Finding, has_errors
 from telecine.core.plan.model import Plan
+from telecine.core.progress import Progress, Silent
 from telecine.core.recording import Ref
-from telecine.dataset.existing import Published
-from telecine.dataset.staging import Stage, workspace
-from telecine.dataset.v2_writer import write_old
+from telecine.dataset.existing import ExistingDataset
+from telecine.dataset.staging import Staging, workspace
+from telecine.dataset.v2_writer import write_v2
 from telecine.dataset.verify.verify import verify as verify_dataset
 from telecine.dataset.writer import DatasetWriter
 from telecine.lerobot_format.paths import PLAN
-from telecine.run.executor import Lost, Marked, Run, serial, silent
-from telecine.run.worker_count import chosen, is_small, reading
+from telecine.run.executor import Executor, Lost, Marked, serial, silent
+from telecine.run.worker_count import is_small, reader_pool, work_pool
 from telecine.sources import registry
 from telecine.sources.shared.part_cache import none_left_open
 
-Runs = tuple[Run, Run | None]
+Runs = tuple[Executor, Executor | None]
 """What looks into files first, and what the caller wants to have the work done by."""
-
-
-class Progress(Protocol):
-    """What a progress display is told; bytes are those of the sources."""
-
-    def begin(self, total_bytes: int) -> None:
-        """Before the first recording."""
-        ...
-
-    def advance(self, done_bytes: int, label: str) -> None:
-        """After a part of a recording; parts of one recording add up to its size."""
-        ...
-
-
-class Silent:
-    """Tells nobody."""
-
-    def begin(self, total_bytes: int) -> None:
-        """Ignored."""
-
-    def advance(self, done_bytes: int, label: str) -> None:
-        """Ignored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +64,9 @@ def convert(
     plan: Plan,
     options: Options = Options(),
     *,
-    run: Run | None = None,
+    run: Executor | None = None,
     progress: Progress | None = None,
-    reader: Run | None = None,
+    reader: Executor | None = None,
 ) -> Report:
     """Make the dataset `root` of all recordings at `paths`; recordings that cannot be used are in the report.
 
@@ -98,7 +76,7 @@ def convert(
     Raises: SourceError when there is nothing to read; DatasetError when the target exists or cannot be written.
     """
     given = reader or (serial if run else None)
-    with nullcontext(given) if given else reading(options.workers, options.max_memory_bytes) as reader:
+    with nullcontext(given) if given else reader_pool(options.workers, options.max_memory_bytes) as reader:
         if plan.layout == "v3.0":
             return _convert(paths, root, plan, options, (reader, run), progress or Silent())
         return _by_way_of_v3(paths, root, plan, options, (reader, run), progress or Silent())
@@ -174,13 +152,13 @@ def _by_way_of_v3(
         raise DatasetError(f"{root}: episodes are added to v3.0 datasets only; convert all to {plan.layout} again")
     assert plan.layout != "v3.0"
     target = Path(root).resolve()
-    with closing(Stage(target, overwrite=options.overwrite)) as stage:
+    with closing(Staging(target, overwrite=options.overwrite)) as stage:
         between = workspace(target) / "v3.0"
         inner = replace(options, overwrite=True)
         report = _convert(paths, between, plan.model_copy(update={"layout": "v3.0"}), inner, runs, progress)
         if report.episodes and not has_errors(report.findings):
             try:
-                write_old(between, stage.folder, plan.layout, scratch=stage.scratch)
+                write_v2(between, stage.folder, plan.layout, scratch=stage.scratch)
                 (stage.folder / PLAN).write_text(plan.to_yaml(), encoding="utf-8")
                 stage.publish()
             except OSError as error:
@@ -190,7 +168,9 @@ def _by_way_of_v3(
 
 
 @contextmanager
-def _run(runs: Runs, options: Options, refs: Sequence[Ref], scratch: Path, findings: list[Finding]) -> Iterator[Run]:
+def _run(
+    runs: Runs, options: Options, refs: Sequence[Ref], scratch: Path, findings: list[Finding]
+) -> Iterator[Executor]:
     """What maps the work; a finding when the last run died while it read something in its own process."""
     mark = Marked(scratch / checkpoint.READING)
     crashed = mark.found()
@@ -203,7 +183,7 @@ def _run(runs: Runs, options: Options, refs: Sequence[Ref], scratch: Path, findi
         return
     total, safely = sum(r.size_bytes for r in refs), bool(crashed)
     limits = (options.workers, options.max_memory_bytes)
-    with chosen(reader, len(refs), total, workers=limits[0], max_bytes=limits[1], safely=safely) as mapped:
+    with work_pool(reader, len(refs), total, workers=limits[0], max_bytes=limits[1], safely=safely) as mapped:
         yield mark if mapped is serial else mapped
 
 
@@ -240,7 +220,7 @@ def _writer(root: str | Path, plan: Plan, options: Options) -> DatasetWriter:
     return DatasetWriter.append(root, fps=plan.fps, robot_type=plan.robot_type)
 
 
-def _with_codecs_there(plan: Plan, published: Published | None) -> Plan:
+def _with_codecs_there(plan: Plan, published: ExistingDataset | None) -> Plan:
     """The plan with the codecs of the dataset's cameras where it names none."""
     if published is None:
         return plan
@@ -254,12 +234,12 @@ def _with_codecs_there(plan: Plan, published: Published | None) -> Plan:
     return plan.model_copy(update={"features": tuple(features)})
 
 
-def _bench(writer: DatasetWriter, plan: Plan, options: Options, *, sync: bool) -> tuple[Bench, int]:
+def _bench(writer: DatasetWriter, plan: Plan, options: Options, *, sync: bool) -> tuple[WorkerContext, int]:
     """Where workers work, and how many finished episodes were there that are of no use."""
-    shelf = checkpoint.shelf(writer.scratch, plan)
+    shelf = checkpoint.cache_dir(writer.scratch, plan)
     leftover = checkpoint.clear(writer.scratch, shelf if options.resume else None)
     known = writer.published.origins() if writer.published else frozenset()
-    return Bench(writer.scratch, shelf, sync=sync and options.resume, known=known), leftover
+    return WorkerContext(writer.scratch, shelf, sync=sync and options.resume, known=known), leftover
 
 
 def _earlier_runs(root: str | Path, taken_up: int, leftover: int, known: Sequence[str]) -> list[Finding]:
@@ -276,7 +256,7 @@ def _earlier_runs(root: str | Path, taken_up: int, leftover: int, known: Sequenc
     return found
 
 
-def find(paths: Sequence[str | Path], options: Options, run: Run = serial) -> registry.Found:
+def find(paths: Sequence[str | Path], options: Options, run: Executor = serial) -> registry.Found:
     """Every recording at `paths`. Raises: SourceError when there is none, with each file's reason as a note."""
     found = find_all([str(p) for p in paths], recover=options.recover, token=options.token, run=run)
     if not found.refs:
@@ -287,7 +267,7 @@ def find(paths: Sequence[str | Path], options: Options, run: Run = serial) -> re
     return found
 
 
-def with_codecs(plan: Plan, refs: Iterable[Ref], run: Run = serial) -> Plan:
+def with_codecs(plan: Plan, refs: Iterable[Ref], run: Executor = serial) -> Plan:
     """The plan with one codec per camera: the source's where the first usable recording can be copied.
 
     One dataset has one codec per camera, so it is settled before the first episode is made; all workers then agree.
@@ -316,7 +296,7 @@ def _added(
 
 def _add(made: Made, writer: DatasetWriter, options: Options) -> EpisodeReport | Rejected:
     try:
-        episode = checkpoint.take(made.place, made.ref)
+        episode = checkpoint.load(made.place, made.ref)
         index = writer.add(episode)
     except (DatasetError, VideoError) as error:
         if isinstance(error, DatasetError) and not writer.broken:

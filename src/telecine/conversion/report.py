@@ -15,7 +15,7 @@ from telecine.core.video import Clip
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
+class FrameCounts:
     """Where the pictures of a clip come from, and how old they are when rows show them."""
 
     copied: int
@@ -42,15 +42,15 @@ class ClipReport:
     preroll: int
     gop: int
     size_bytes: int
-    pictures: Pictures
+    pictures: FrameCounts
 
     @classmethod
     def of(cls, clip: Clip, use: Use | None) -> "ClipReport":
         """The part of a clip that people ask about. `use`: of its stream; None for a picture without time."""
         copied = clip.frames - clip.encoded - clip.repeats
-        pictures = Pictures(copied, clip.frames - 1, 0, clip.encoded, 0, 0)
+        pictures = FrameCounts(copied, clip.frames - 1, 0, clip.encoded, 0, 0)
         if use is not None:
-            pictures = Pictures(copied, use.repeated, use.dropped, clip.encoded, use.age_median_ns, use.age_max_ns)
+            pictures = FrameCounts(copied, use.repeated, use.dropped, clip.encoded, use.age_median_ns, use.age_max_ns)
         codec = clip.format.codec
         return cls(
             clip.key, codec, clip.copied, clip.why, clip.frames, clip.preroll, clip.gop, clip.size_bytes, pictures

@@ -15,7 +15,7 @@ from telecine.core.plan.bind import Source, find_stream
 from telecine.core.plan.model import Feature, Plan
 from telecine.core.recording import Codec, Part, Recording, Stream, VideoStream
 from telecine.core.streams.from_keyframe import FromKeyframe, from_first_keyframe
-from telecine.core.streams.orientation import Adjusted
+from telecine.core.streams.orientation import Oriented
 from telecine.core.video import PacketIndex
 from telecine.video.decode_check import damaged_packets
 
@@ -64,7 +64,7 @@ def with_wishes(recording: Recording, plan: Plan) -> Iterator[tuple[str, Stream]
     for feature in plan.features:
         stream, video = find_stream(feature.sources[0].stream, recording.streams), plan.video_of(feature)
         if not isinstance(stream, str) and stream.kind == "image" and (video.jpeg_color or video.turn):
-            wishes[stream.name] = Adjusted(stream, video.jpeg_color, video.turn)
+            wishes[stream.name] = Oriented(stream, video.jpeg_color, video.turn)
     yield from {**recording.streams, **wishes}.items()
 
 

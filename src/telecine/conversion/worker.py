@@ -46,7 +46,7 @@ Origin = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class WorkerContext:
     """Where a worker works: unfinished episodes in `scratch`, finished ones on `shelf` (see kept.py)."""
 
     scratch: Path
@@ -57,7 +57,7 @@ class Bench:
     """The episodes of the dataset that others are added to."""
 
 
-def build(ref: Ref, tell: Tell, *, plan: Plan, bench: Bench) -> Outcome:
+def build(ref: Ref, tell: Tell, *, plan: Plan, bench: WorkerContext) -> Outcome:
     """One recording as a finished episode, made now or by an earlier run; or the reason why not.
 
     The border of a worker: no exception leaves it but those that stop the whole program.
@@ -83,10 +83,10 @@ def build(ref: Ref, tell: Tell, *, plan: Plan, bench: Bench) -> Outcome:
         tell(ref.size_bytes - told, ref.label)
 
 
-def _made(ref: Ref, plan: Plan, bench: Bench, coded: Callable[[int], None]) -> Made | Known:
+def _made(ref: Ref, plan: Plan, bench: WorkerContext, coded: Callable[[int], None]) -> Made | Known:
     before = fingerprint.stamp(ref.path)
     digest = None if before is None else fingerprint.digest(before)
-    place = None if digest is None else checkpoint.place_of(ref, digest, bench.shelf)
+    place = None if digest is None else checkpoint.path_of(ref, digest, bench.shelf)
     if ref.part is None and (digest, ref.id) in {origin[:2] for origin in bench.known}:
         if place is not None:  # of a run that was killed just after it had published it
             shutil.rmtree(place, ignore_errors=True)
@@ -106,7 +106,7 @@ def _made(ref: Ref, plan: Plan, bench: Bench, coded: Callable[[int], None]) -> M
             episode = replace(episode, source_digest=digest)
         else:
             episode, place = _of_a_moving_source(episode), None
-        return Made(ref, checkpoint.keep(episode, folder, place, sync=bench.sync))
+        return Made(ref, checkpoint.save(episode, folder, place, sync=bench.sync))
 
 
 def _of_a_moving_source(episode: Episode) -> Episode:

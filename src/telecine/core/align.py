@@ -146,14 +146,14 @@ def measure(times: Times) -> Rate:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Camera:
+class CameraTimes:
     """What the phase choice needs of one camera."""
 
     times: Times
     how: How
 
 
-def choose_phase(cameras: Sequence[Camera], origin_ns: int, fps: Fraction) -> int:
+def choose_phase(cameras: Sequence[CameraTimes], origin_ns: int, fps: Fraction) -> int:
     """How many ns in [0, period) to add to `origin_ns` so that most cameras map one frame to one tick, with least age.
 
     Modulo the tick period the stamps of a camera that runs at `fps` with jitter fill an arc of the circle. Any
@@ -188,7 +188,7 @@ class _Arc:
         return after if self.causal else min(after, turn - after)
 
 
-def _arc(camera: Camera, origin_ns: int, fps: Fraction) -> _Arc | None:
+def _arc(camera: CameraTimes, origin_ns: int, fps: Fraction) -> _Arc | None:
     """The arc of a camera that keeps pace with `fps`."""
     if not keeps_pace(camera.times, fps):
         return None

@@ -9,28 +9,28 @@ import pyarrow as pa
 
 from telecine.core.align import Weights, linear, slerp
 from telecine.core.arrow import numbers
-from telecine.core.episode import Column
+from telecine.core.episode import FeatureColumn
 from telecine.core.errors import AlignError, PlanError
 from telecine.core.grid import Times
-from telecine.core.plan.bind import Bound
+from telecine.core.plan.bind import BoundFeature
 from telecine.core.recording import Array
 
 _KEPT = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool")
 
 
-def column_of(bound: Bound) -> Column:
+def column_of(bound: BoundFeature) -> FeatureColumn:
     """The column that a bound feature becomes. Raises: PlanError for a type that LeRobot does not know."""
     feature = bound.feature
     if bound.is_text:
-        return Column(feature.key, "string", (1,))
+        return FeatureColumn(feature.key, "string", (1,))
     schemas = [s.stream.schema for s in bound.sources]
     dtype = feature.dtype or _common([s.dtype for s in schemas], feature.key)
     if feature.how in ("linear", "slerp") and dtype not in ("float32", "float64"):
         dtype = "float32"
     if len(bound.sources) == 1 and len(schemas[0].shape) > 1:
-        return Column(feature.key, dtype, schemas[0].shape, feature.names)
+        return FeatureColumn(feature.key, dtype, schemas[0].shape, feature.names)
     widths = [len(s.columns) if s.columns is not None else (s.stream.schema.shape or (1,))[0] for s in bound.sources]
-    return Column(feature.key, dtype, (sum(widths),), feature.names or _names(bound, widths))
+    return FeatureColumn(feature.key, dtype, (sum(widths),), feature.names or _names(bound, widths))
 
 
 def _common(dtypes: Sequence[str], key: str) -> str:
@@ -39,7 +39,7 @@ def _common(dtypes: Sequence[str], key: str) -> str:
     return dtypes[0] if dtypes[0] in _KEPT and len(set(dtypes)) == 1 else "float32"
 
 
-def _names(bound: Bound, widths: list[int]) -> tuple[str, ...] | None:
+def _names(bound: BoundFeature, widths: list[int]) -> tuple[str, ...] | None:
     """Names of the elements as the streams give them, or None unless all do and all differ."""
     names: list[str] = []
     for source, width in zip(bound.sources, widths, strict=True):
@@ -64,7 +64,7 @@ def blended(before: Array, after: Array, weight: Weights, *, how: Literal["linea
     return slerp(a, b, weight)
 
 
-def column_array(parts: Sequence[Array], column: Column, ticks: Times, where: str) -> pa.Array:
+def column_array(parts: Sequence[Array], column: FeatureColumn, ticks: Times, where: str) -> pa.Array:
     """The Arrow array of `column` from (m, ...) arrays, side by side, in LeRobot's layout.
 
     Raises: AlignError for NaN, infinity, or values that the column's type cannot hold exactly.

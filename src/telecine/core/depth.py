@@ -22,10 +22,10 @@ ENCODER: dict[str, Any] = {
 }  # fmt: skip
 """The keys of info.json that LeRobot decodes by."""
 
-Unit = Literal["mm", "m"]
+DepthUnit = Literal["mm", "m"]
 
 
-def depth_codes(depth: npt.NDArray[Any], unit: Unit) -> npt.NDArray[np.uint16]:
+def depth_codes(depth: npt.NDArray[Any], unit: DepthUnit) -> npt.NDArray[np.uint16]:
     """Codes, in the shape of `depth`; NaN and negative values count as unknown."""
     scale = np.float32(1000 if unit == "mm" else 1)
     known = np.maximum(np.nan_to_num(depth.astype(np.float32), nan=0.0), np.float32(0))

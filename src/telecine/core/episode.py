@@ -11,7 +11,7 @@ from telecine.core.video import Clip
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class FeatureColumn:
     """One feature of the dataset that is stored in Parquet: an entry of info.json's `features`.
 
     dtype: LeRobot's name: float32, float64, int8..int64, uint8..uint64, bool, string.
@@ -57,7 +57,7 @@ class Episode:
     ref: Ref
     grid: Grid
     rows: pa.Table
-    columns: tuple[Column, ...]
+    columns: tuple[FeatureColumn, ...]
     clips: tuple[Clip, ...] = ()
     uses: tuple[Use, ...] = ()
     findings: tuple[Finding, ...] = field(default=())

@@ -6,12 +6,10 @@ None of it makes a dataset invalid; all of it makes a policy worse, or a person 
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from telecine.core.findings import Finding, Severity
-
-Numbers = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
+from telecine.core.stats import Floats
+from telecine.core.video import Flags
 
 SAME_SHARE = 0.95
 """Rows in which action equals state, above which nothing was commanded."""
@@ -27,7 +25,7 @@ SHORT_S = 1.0
 SHORT_SHARE = 0.2
 
 
-def action_findings(state: Numbers, action: Numbers, where: str) -> Iterator[Finding]:
+def action_findings(state: Floats, action: Floats, where: str) -> Iterator[Finding]:
     """state: (n, w), action: (n, v) of the same rows."""
     if state.shape[1] != action.shape[1]:
         text = f"the action has {action.shape[1]} elements, the state {state.shape[1]}"
@@ -40,7 +38,7 @@ def action_findings(state: Numbers, action: Numbers, where: str) -> Iterator[Fin
         yield Finding("look-action-state", "warning", where, text, fix)
 
 
-def value_findings(values: Numbers, names: Sequence[str], where: str) -> Iterator[Finding]:
+def value_findings(values: Floats, names: Sequence[str], where: str) -> Iterator[Finding]:
     """NaN, infinity, and elements that stand at their end. values: (n, w), names: w of them."""
     bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
     if bad.size:
@@ -53,7 +51,7 @@ def value_findings(values: Numbers, names: Sequence[str], where: str) -> Iterato
         yield Finding("look-clipped", "info", where, text, "grippers do that; joints that do were clipped")
 
 
-def _clipped(values: Numbers) -> Flags:
+def _clipped(values: Floats) -> Flags:
     """(w,) true for elements that take many values, but one of their two ends in many rows.
 
     The ends of the episode do not count: who stands still there stands at an end without being clipped.
@@ -69,7 +67,7 @@ def _clipped(values: Numbers) -> Flags:
     return clipped
 
 
-def moving(values: Numbers) -> tuple[int, int]:
+def moving(values: Floats) -> tuple[int, int]:
     """Rows [first, last) between the still ones at either end; (0, 0) when nothing moves at all."""
     span = np.ptp(values, axis=0)
     steps = (np.abs(np.diff(values, axis=0)) > STILL * span).any(axis=1)
@@ -77,7 +75,7 @@ def moving(values: Numbers) -> tuple[int, int]:
     return (int(at[0]), int(at[-1]) + 2) if at.size else (0, 0)
 
 
-def idle_findings(values: Numbers, fps: int, where: str) -> Iterator[Finding]:
+def idle_findings(values: Floats, fps: int, where: str) -> Iterator[Finding]:
     """values: (n, w), finite, of everything that ought to move."""
     first, last = moving(values)
     if last == 0:
@@ -89,7 +87,7 @@ def idle_findings(values: Numbers, fps: int, where: str) -> Iterator[Finding]:
         yield Finding("look-idle", "info", where, f"nothing moves for {' and '.join(told)}", "see `trim` in the plan")
 
 
-def time_findings(timestamps: Numbers, fps: int, where: str) -> Iterator[Finding]:
+def time_findings(timestamps: Floats, fps: int, where: str) -> Iterator[Finding]:
     """timestamps: (n,) s, which LeRobot takes for row / fps within 0.1 ms."""
     off = np.abs(timestamps - np.arange(timestamps.size) / fps)
     wrong = np.flatnonzero(~(off < 1e-4))
@@ -101,7 +99,7 @@ def time_findings(timestamps: Numbers, fps: int, where: str) -> Iterator[Finding
         yield Finding("look-timestamps", "error", where, text, "LeRobot cannot find the pictures of these rows")
 
 
-def picture_findings(brightness: Numbers, differences: Numbers, where: str) -> Iterator[Finding]:
+def picture_findings(brightness: Floats, differences: Floats, where: str) -> Iterator[Finding]:
     """brightness: (k,) means of sampled pictures; differences: (k - 1,) mean absolute, from one to the next."""
     if brightness.size and float(brightness.max()) < DARK:
         text = f"dark: mean brightness {float(brightness.mean()):.0f} of 255 at most {float(brightness.max()):.0f}"

@@ -14,12 +14,12 @@ import numpy.typing as npt
 
 from telecine.core.grid import Rows, Times
 
-Kind = Literal["vector", "text", "image", "video"]
+StreamKind = Literal["vector", "text", "image", "video"]
 ClockKind = Literal["timestamp", "duration", "sequence"]
 """timestamp: ns since the Unix epoch; duration: ns since some start; sequence: plain counts, not time."""
 Codec = Literal["h264", "hevc", "av1"]
 ColourOrder = Literal["rgb", "bgr"]
-Turn = Literal["none", "rotate180", "flip"]
+Rotation = Literal["none", "rotate180", "flip"]
 """flip: the first row becomes the last."""
 Buffer: TypeAlias = bytes | memoryview
 Array: TypeAlias = npt.NDArray[Any]
@@ -46,8 +46,8 @@ class Schema:
     unit: str | None = None
     encoding: str | None = None
     order: ColourOrder = "rgb"
-    turn: Turn = "none"
-    """What `Picture` says of every picture, as far as it is known beforehand."""
+    turn: Rotation = "none"
+    """What `Image` says of every picture, as far as it is known beforehand."""
 
 
 PixelFormat = Literal[
@@ -60,7 +60,7 @@ PixelFormat = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class Image:
     """One picture as the source holds it: coded bytes (JPEG, PNG) or raw planes, rows packed without padding."""
 
     data: Buffer
@@ -72,7 +72,7 @@ class Picture:
     """How raw YUV was made from RGB; other encodings ignore it."""
     order: ColourOrder = "rgb"
     """"bgr": its decoder gives red and blue exchanged, because they were when it was compressed."""
-    turn: Turn = "none"
+    turn: Rotation = "none"
     """What makes it upright."""
 
 
@@ -142,7 +142,7 @@ class ImageStream(StreamFacts, Protocol):
         """Tells the four protocols apart."""
         ...
 
-    def take(self, rows: Rows, clock: str) -> Iterator[Picture]:
+    def take(self, rows: Rows, clock: str) -> Iterator[Image]:
         """len(rows) pictures in order, lazily; rows must be non-decreasing, so that the file is read once."""
         ...
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from telecine.core.align import Rate
-from telecine.core.recording import ClockKind, Kind
+from telecine.core.recording import ClockKind, StreamKind
 
 SECOND_CHOICE = ("log_time", "log_tick", "publish_time", "header_stamp")
 """Timelines that recorders add on their own: when a value was logged need not be when it was measured. Messages have
@@ -82,7 +82,7 @@ class StreamSummary:
     """What one stream holds."""
 
     name: str
-    kind: Kind
+    kind: StreamKind
     dtype: str
     shape: tuple[int, ...]
     names: tuple[str, ...] | None = None

@@ -13,7 +13,7 @@ Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class PictureFormat:
+class FrameFormat:
     """What the parameter sets say of every picture."""
 
     codec: Codec | Literal["png"]
@@ -42,7 +42,7 @@ class PacketIndex:
     display: Rows
     disposable: Flags
     sizes: Rows
-    formats: tuple[PictureFormat, ...]
+    formats: tuple[FrameFormat, ...]
     open_gop: bool = False
     """Keyframes exist that later pictures refer across (CRA with leading pictures, recovery points only)."""
     intra_refresh: bool = False
@@ -79,7 +79,7 @@ class PacketIndex:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class VideoSettings:
     """What a camera of the dataset shall look like, every choice made."""
 
     codec: Codec | Literal["png"]
@@ -106,7 +106,7 @@ class Clip:
 
     key: str
     path: str
-    format: PictureFormat
+    format: FrameFormat
     frames: int
     """Pictures in the file: preroll + rows + unused ones after the last row."""
     preroll: int

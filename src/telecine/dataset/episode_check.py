@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from telecine.core.depth import LEVELS, is_depth
-from telecine.core.episode import Column, Episode
+from telecine.core.episode import Episode, FeatureColumn
 from telecine.core.errors import DatasetError
-from telecine.core.video import Clip, PictureFormat
+from telecine.core.video import Clip, FrameFormat
 from telecine.dataset.values import Values, to_numpy
 from telecine.lerobot_format.paths import Limits
 from telecine.lerobot_format.schema import INDEX_COLUMNS, LEAVES, Features
@@ -58,7 +58,7 @@ def _feature_problems(features: Features) -> Iterator[str]:
         yield from (f"{column.key}: {problem}" for problem in _column_problems(column))
 
 
-def _column_problems(column: Column) -> Iterator[str]:
+def _column_problems(column: FeatureColumn) -> Iterator[str]:
     if column.dtype not in LEAVES:
         yield f"got dtype {column.dtype}, expected one of {', '.join(LEAVES)}"
     if not 1 <= len(column.shape) <= 5 or any(size < 1 for size in column.shape):
@@ -89,19 +89,19 @@ def _changes(episode: Episode, features: Features) -> Iterator[str]:
         yield "a feature occurs twice"
 
 
-def _named_like(column: Column, first: Column | None) -> Column:
+def _named_like(column: FeatureColumn, first: FeatureColumn | None) -> FeatureColumn:
     """The column with the first episode's names when either does not say its own: that is no contradiction."""
     if first is None or (column.names is not None and first.names is not None):
         return column
     return replace(column, names=first.names)
 
 
-def _described(column: Column) -> str:
+def _described(column: FeatureColumn) -> str:
     names = "" if column.names is None else f" named {', '.join(column.names)}"
     return f"{column.dtype} {column.shape}{names}"
 
 
-def _picture(picture: PictureFormat) -> str:
+def _picture(picture: FrameFormat) -> str:
     return f"{picture.codec} {picture.width}x{picture.height} {picture.pix_fmt}"
 
 

@@ -15,23 +15,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from telecine.core.episode import Column
+from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError
 from telecine.core.stats import QUANTILES, Moments, Stats
-from telecine.core.video import PictureFormat
+from telecine.core.video import FrameFormat
 from telecine.dataset.card import card
 from telecine.dataset.reader import Dataset, read_info
-from telecine.dataset.running_stats import Pictures, Totals
+from telecine.dataset.running_stats import ImageStats, RunningStats
 from telecine.lerobot_format import paths, schema
-from telecine.lerobot_format.paths import Limits, Place
-from telecine.lerobot_format.schema import Camera, Features
+from telecine.lerobot_format.paths import FileIndex, Limits
+from telecine.lerobot_format.schema import CameraSpec, Features
 
 _REPLACED = (paths.INFO, paths.STATS, paths.TASKS, paths.PROVENANCE, paths.PLAN, paths.PICTURES, paths.REPORT)
 """Files that are written anew when episodes are added; all others are linked."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Published:
+class ExistingDataset:
     """A dataset at `root`, and the first free place of each kind of file."""
 
     root: Path
@@ -41,10 +41,10 @@ class Published:
     tasks: tuple[str, ...]
     episodes: int
     frames: int
-    totals: Totals
-    next_data: Place
-    next_episodes: Place
-    next_videos: Mapping[str, Place]
+    totals: RunningStats
+    next_data: FileIndex
+    next_episodes: FileIndex
+    next_videos: Mapping[str, FileIndex]
     data_schema: pa.Schema
     episodes_schema: pa.Schema
     provenance: tuple[dict[str, Any], ...]
@@ -125,7 +125,7 @@ _OF_ALL_VIDEOS = (
 )  # fmt: skip
 
 
-def read_published(root: Path, last: Published | None = None) -> Published:
+def read_existing(root: Path, last: ExistingDataset | None = None) -> ExistingDataset:
     """The dataset at `root`; read again unless it is still what `last` says.
 
     Raises:
@@ -143,7 +143,7 @@ def read_published(root: Path, last: Published | None = None) -> Published:
     )
     told = dataset.episodes
     next_videos = {c.key: _after([e.videos[c.key].place for e in told], limits) for c in features.videos}
-    return Published(
+    return ExistingDataset(
         root,
         info,
         features,
@@ -153,7 +153,7 @@ def read_published(root: Path, last: Published | None = None) -> Published:
         dataset.frames,
         _totals(dataset, features),
         _after([e.data for e in told], limits),
-        _after([Place(*map(int, _numbers(path))) for path in _episode_files(root)], limits),
+        _after([FileIndex(*map(int, _numbers(path))) for path in _episode_files(root)], limits),
         next_videos,
         _schema(next(iter(sorted((root / "data").glob("*/*.parquet")))), schema.data_schema(features)),
         _schema(_episode_files(root)[0], schema.episodes_schema(features)),
@@ -176,19 +176,19 @@ def features_of(dataset: Dataset, info: Mapping[str, Any]) -> Features:
     return Features(tuple(_columns(dataset)), tuple(_cameras(dataset, info)))
 
 
-def _columns(dataset: Dataset) -> Iterator[Column]:
+def _columns(dataset: Dataset) -> Iterator[FeatureColumn]:
     own = {column.key for column in schema.INDEX_COLUMNS}
     yield from (c for c in dataset.features if c.key not in own and c.dtype not in ("video", "image"))
 
 
-def _cameras(dataset: Dataset, info: Mapping[str, Any]) -> Iterator[Camera]:
+def _cameras(dataset: Dataset, info: Mapping[str, Any]) -> Iterator[CameraSpec]:
     for column in dataset.features:
         if column.dtype not in ("video", "image"):
             continue
         height, width = column.shape[:2]
         told = info["features"][column.key].get("info") or {}
         if column.dtype == "image":
-            yield Camera(column.key, PictureFormat("png", width, height, "rgb24"))
+            yield CameraSpec(column.key, FrameFormat("png", width, height, "rgb24"))
             continue
         if told.get("is_depth_map") or told.get("video.is_depth_map"):
             raise DatasetError(f"{dataset.root}: {column.key} is a depth video, to which telecine cannot add")
@@ -196,10 +196,10 @@ def _cameras(dataset: Dataset, info: Mapping[str, Any]) -> Iterator[Camera]:
         codec, pix_fmt = told.get("video.codec"), told.get("video.pix_fmt")
         if codec not in ("h264", "hevc", "av1") or not isinstance(pix_fmt, str):
             raise DatasetError(f"{dataset.root}: {column.key} is {codec} {pix_fmt}, to which telecine cannot add")
-        yield Camera(column.key, PictureFormat(codec, width, height, pix_fmt), encoder)
+        yield CameraSpec(column.key, FrameFormat(codec, width, height, pix_fmt), encoder)
 
 
-def _totals(dataset: Dataset, features: Features) -> Totals:
+def _totals(dataset: Dataset, features: Features) -> RunningStats:
     """The statistics so far. Histograms of pictures are there when telecine wrote the dataset."""
     stats = dataset.json(paths.STATS)
     histograms = dataset.json(paths.PICTURES) if (dataset.root / paths.PICTURES).is_file() else {}
@@ -209,12 +209,12 @@ def _totals(dataset: Dataset, features: Features) -> Totals:
         for camera in features.cameras:
             told = histograms.get(camera.key)
             histogram = None if told is None else np.array(told["histogram"], np.int64)
-            pictures[camera.key] = Pictures(_stats(stats[camera.key]), histogram)
+            pictures[camera.key] = ImageStats(_stats(stats[camera.key]), histogram)
     except (KeyError, TypeError, ValueError) as error:
         raise DatasetError(
             f"{dataset.root}: its statistics are not complete ({error!r}); `telecine repair` adds what is missing"
         ) from error
-    return Totals(moments, pictures)
+    return RunningStats(moments, pictures)
 
 
 def _stats(told: Mapping[str, Any]) -> Stats:
@@ -223,7 +223,7 @@ def _stats(told: Mapping[str, Any]) -> Stats:
     return Stats(moments, np.stack([np.asarray(told[name], np.float64) for name in QUANTILES]))
 
 
-def _after(places: list[Place], limits: Limits) -> Place:
+def _after(places: list[FileIndex], limits: Limits) -> FileIndex:
     return max(places).next(limits)
 
 

@@ -11,12 +11,12 @@ import pyarrow as pa
 from telecine._version import __version__
 from telecine.core.episode import Episode
 from telecine.core.errors import VideoError
-from telecine.dataset.existing import Published
+from telecine.dataset.existing import ExistingDataset
 from telecine.dataset.images import with_pictures
 from telecine.dataset.rolling_files import EpisodeFiles, RecordFile, RowFiles, VideoFiles
 from telecine.dataset.values import Values, to_arrow
 from telecine.lerobot_format import paths, schema
-from telecine.lerobot_format.paths import Limits, Place
+from telecine.lerobot_format.paths import FileIndex, Limits
 from telecine.lerobot_format.schema import Features
 
 WRITE_ERRORS = (OSError, pa.ArrowException, VideoError)
@@ -26,12 +26,12 @@ class OpenFiles:
     """The files that are open while episodes are added: the first of their kind, or those after a published one's."""
 
     def __init__(
-        self, folder: Path, features: Features, fps: int, limits: Limits, *, published: Published | None = None
+        self, folder: Path, features: Features, fps: int, limits: Limits, *, published: ExistingDataset | None = None
     ) -> None:
         self.features = features
         if published is None:
             data, episodes = schema.data_schema(features), schema.episodes_schema(features)
-            first, videos = (Place(), Place()), {camera.key: Place() for camera in features.videos}
+            first, videos = (FileIndex(), FileIndex()), {camera.key: FileIndex() for camera in features.videos}
         else:
             data, episodes = published.data_schema, published.episodes_schema
             first, videos = (published.next_data, published.next_episodes), dict(published.next_videos)
@@ -56,7 +56,7 @@ class OpenFiles:
         cameras = tuple(replace(camera, encoder=self._encoders[camera.key]) for camera in self.features.cameras)
         return replace(self.features, cameras=cameras)
 
-    def next_places(self) -> tuple[Place, Place, dict[str, Place]]:
+    def next_places(self) -> tuple[FileIndex, FileIndex, dict[str, FileIndex]]:
         """The first free place of rows, of facts of episodes, and of each camera's videos."""
         videos = {key: file.place.next(self._limits) for key, file in self.videos.items()}
         return self.rows.place.next(self._limits), self.episodes.place.next(self._limits), videos

@@ -13,18 +13,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from telecine.core.episode import Column
+from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError
 from telecine.dataset.values import plain
 from telecine.lerobot_format import paths
-from telecine.lerobot_format.paths import Place
+from telecine.lerobot_format.paths import FileIndex
 
 
 @dataclass(frozen=True, slots=True)
 class VideoSpan:
     """Where one episode is in a camera's videos; times in seconds from the start of that file."""
 
-    place: Place
+    place: FileIndex
     from_s: float
     to_s: float
 
@@ -36,7 +36,7 @@ class EpisodeFacts:
     index: int
     length: int
     tasks: tuple[str, ...]
-    data: Place
+    data: FileIndex
     first_row: int
     videos: Mapping[str, VideoSpan]
 
@@ -148,8 +148,8 @@ class Dataset:
             chunk, file, start, stop = (
                 row[f"videos/{key}/{name}"] for name in ("chunk_index", "file_index", "from_timestamp", "to_timestamp")
             )
-            videos[key] = VideoSpan(Place(chunk, file), start, stop)
-        data = Place(row["data/chunk_index"], row["data/file_index"])
+            videos[key] = VideoSpan(FileIndex(chunk, file), start, stop)
+        data = FileIndex(row["data/chunk_index"], row["data/file_index"])
         tasks = tuple(row["tasks"])
         return EpisodeFacts(row["episode_index"], row["length"], tasks, data, row["dataset_from_index"], videos)
 
@@ -185,10 +185,10 @@ def read_info(root: Path) -> dict[str, Any]:
     return dict(info)
 
 
-def _column(key: str, entry: dict[str, Any]) -> Column:
+def _column(key: str, entry: dict[str, Any]) -> FeatureColumn:
     names = entry.get("names")
     flat = tuple(map(str, names)) if isinstance(names, list) else None
-    return Column(key, str(entry["dtype"]), tuple(map(int, entry["shape"])), flat)
+    return FeatureColumn(key, str(entry["dtype"]), tuple(map(int, entry["shape"])), flat)
 
 
 def _may_hold(group: Any, episode: int) -> bool:

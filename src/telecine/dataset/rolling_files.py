@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from telecine.core import arrow
 from telecine.core.video import Clip
 from telecine.lerobot_format.paths import (
+    FileIndex,
     Limits,
-    Place,
     data_is_full,
     data_path,
     episodes_are_full,
@@ -58,13 +58,13 @@ class TableFile:
 class RowFiles:
     """data/*: the rows of every episode, each in one file."""
 
-    def __init__(self, stage: Path, schema: pa.Schema, limits: Limits, first: Place = Place()) -> None:
+    def __init__(self, stage: Path, schema: pa.Schema, limits: Limits, first: FileIndex = FileIndex()) -> None:
         self._stage, self._schema, self._limits = stage, schema, limits
         self._file: TableFile | None = None
         self._rows = self._groups = 0
         self._first = self.place = first
 
-    def append(self, tables: Iterator[pa.Table], rows: int) -> Place:
+    def append(self, tables: Iterator[pa.Table], rows: int) -> FileIndex:
         """Add an episode of `rows` rows, each table of it a row group; says in which file it is."""
         held = (self._rows, self._groups)
         if self._file and data_is_full(self._file.size_bytes, held, rows, self._limits):
@@ -97,12 +97,12 @@ class RowFiles:
 class VideoFiles:
     """videos/KEY/*: the pictures of one camera."""
 
-    def __init__(self, stage: Path, key: str, fps: int, limits: Limits, *, first: Place = Place()) -> None:
+    def __init__(self, stage: Path, key: str, fps: int, limits: Limits, *, first: FileIndex = FileIndex()) -> None:
         self._stage, self._key, self._fps, self._limits = stage, key, Fraction(fps), limits
         self._file: VideoFile | None = None
         self.place = first
 
-    def append(self, clip: Clip) -> tuple[Place, int]:
+    def append(self, clip: Clip) -> tuple[FileIndex, int]:
         """Add a clip; says in which file it is and the number there of the picture of the episode's first row."""
         if self._file and self._full(self._file, clip):
             self.close()
@@ -127,7 +127,7 @@ class VideoFiles:
 class EpisodeFiles:
     """meta/episodes/*: one row per episode, held back until a row group is full."""
 
-    def __init__(self, stage: Path, schema: pa.Schema, limits: Limits, first: Place = Place()) -> None:
+    def __init__(self, stage: Path, schema: pa.Schema, limits: Limits, first: FileIndex = FileIndex()) -> None:
         self._stage, self.schema, self._limits = stage, schema, limits
         self._file: TableFile | None = None
         self._held: list[dict[str, Any]] = []

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from telecine.core.episode import Column
+from telecine.core.episode import FeatureColumn
 from telecine.core.stats import Moments, Stats, camera_stats, column_stats, dataset_quantiles, pooled_pictures
 from telecine.core.video import Clip
 from telecine.dataset.values import Values, to_numpy
@@ -21,11 +21,11 @@ BATCH_ROWS = 1 << 14
 KEPT_FILE_BYTES = 1 << 20
 """A file of rows beyond this, on disk or in memory, is read again whenever it is needed."""
 KEPT_BYTES = 32 << 20
-"""Of columns that `Totals` keeps in memory: 3,000 episodes of 100 rows with 20 numbers each."""
+"""Of columns that `RunningStats` keeps in memory: 3,000 episodes of 100 rows with 20 numbers each."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Pictures:
+class ImageStats:
     """What is known of a camera's pictures: statistics of those that a dataset held before, and a histogram.
 
     before: None when the histogram holds all. histogram: (3, 256) counts, None when nobody kept it.
@@ -37,11 +37,11 @@ class Pictures:
     """Pictures in `histogram` that are not in `before`."""
 
 
-class Totals:
+class RunningStats:
     """Pooled moments per column, summed histograms per camera; starts with those of a published dataset, if given."""
 
     def __init__(
-        self, moments: Mapping[str, Moments] | None = None, pictures: Mapping[str, Pictures] | None = None
+        self, moments: Mapping[str, Moments] | None = None, pictures: Mapping[str, ImageStats] | None = None
     ) -> None:
         self._moments = dict(moments or {})
         self._pictures = dict(pictures or {})
@@ -75,7 +75,7 @@ class Totals:
             found[camera.key] = _camera_stats(self._pictures[camera.key]).lists()
         return found
 
-    def _keep(self, columns: Sequence[Column], files: Sequence[Path]) -> None:
+    def _keep(self, columns: Sequence[FeatureColumn], files: Sequence[Path]) -> None:
         """Read the columns of files that are new and small, while there is room."""
         width = sum(math.prod(column.shape) for column in columns)
         for path in files:
@@ -90,7 +90,7 @@ class Totals:
             self._kept[_name(path)] = held
             self._kept_bytes += sum(values.nbytes for values in held.values())
 
-    def _parts(self, files: Sequence[Path], column: Column) -> Iterator[Values]:
+    def _parts(self, files: Sequence[Path], column: FeatureColumn) -> Iterator[Values]:
         """The values of a column over Parquet files, some rows at a time."""
         for path in files:
             if _name(path) in self._kept:
@@ -109,16 +109,16 @@ class Totals:
         }
 
 
-def _counted(seen: Pictures | None, clip: Clip) -> Pictures:
+def _counted(seen: ImageStats | None, clip: Clip) -> ImageStats:
     if seen is None:
-        return Pictures(None, clip.histogram, clip.sampled)
+        return ImageStats(None, clip.histogram, clip.sampled)
     if seen.histogram is not None:
         return replace(seen, histogram=seen.histogram + clip.histogram, sampled=seen.sampled + clip.sampled)
     assert seen.before is not None
     return replace(seen, before=pooled_pictures(seen.before, camera_stats(clip.histogram, clip.sampled)))
 
 
-def _camera_stats(seen: Pictures) -> Stats:
+def _camera_stats(seen: ImageStats) -> Stats:
     before = 0 if seen.before is None else seen.before.moments.count
     if seen.histogram is not None:
         return camera_stats(seen.histogram, before + seen.sampled)

@@ -36,7 +36,7 @@ def workspace(root: Path) -> Path:
     return root.parent / f".{root.name}.telecine"
 
 
-class Stage:
+class Staging:
     """The stage of one target, locked. `folder` is new and empty."""
 
     def __init__(self, root: Path, *, overwrite: bool) -> None:

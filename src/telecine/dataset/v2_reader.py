@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from telecine.core.episode import Column
+from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError
 from telecine.core.naming import file_below
 from telecine.dataset.reader import Dataset
@@ -24,7 +24,7 @@ VERSIONS = ("v2.0", "v2.1")
 
 
 @dataclass(frozen=True, slots=True)
-class OldEpisode:
+class V2Episode:
     """A line of episodes.jsonl."""
 
     index: int
@@ -32,7 +32,7 @@ class OldEpisode:
     tasks: tuple[str, ...]
 
 
-class OldDataset:
+class V2Dataset:
     """A dataset of version 2.0 or 2.1 on disk; nothing but its metadata is held.
 
     Raises:
@@ -60,10 +60,10 @@ class OldDataset:
         return tuple(str(line["task"]) for line in lines)
 
     @cached_property
-    def episodes(self) -> tuple[OldEpisode, ...]:
+    def episodes(self) -> tuple[V2Episode, ...]:
         """All episodes, in order."""
         lines = sorted(self._lines("meta/episodes.jsonl"), key=lambda line: int(line["episode_index"]))
-        return tuple(OldEpisode(int(e["episode_index"]), int(e["length"]), tuple(e.get("tasks", ()))) for e in lines)
+        return tuple(V2Episode(int(e["episode_index"]), int(e["length"]), tuple(e.get("tasks", ()))) for e in lines)
 
     def rows(self, episode: int, columns: list[str] | None = None) -> pa.Table:
         """The rows of one episode. Raises: DatasetError when its file is missing or damaged."""
@@ -96,15 +96,15 @@ class OldDataset:
             raise DatasetError(f"{self.root / path}: cannot be read: {error}") from error
 
 
-def _column(key: str, entry: dict[str, Any]) -> Column:
+def _column(key: str, entry: dict[str, Any]) -> FeatureColumn:
     names = entry.get("names")
     if isinstance(names, dict):  # v2.0 groups them: {"motors": [...]}
         names = next(iter(names.values()), None)
     flat = tuple(map(str, names)) if isinstance(names, list) else None
-    return Column(key, str(entry["dtype"]), tuple(map(int, entry["shape"])), flat)
+    return FeatureColumn(key, str(entry["dtype"]), tuple(map(int, entry["shape"])), flat)
 
 
-def open_dataset(root: str | Path) -> Dataset | OldDataset:
+def open_dataset(root: str | Path) -> Dataset | V2Dataset:
     """The dataset at `root`, of version 2.0, 2.1 or 3.0. Raises: DatasetError."""
     path = Path(root)
     try:
@@ -112,5 +112,5 @@ def open_dataset(root: str | Path) -> Dataset | OldDataset:
     except (OSError, ValueError):
         return Dataset(path)  # says what is wrong
     if isinstance(info, dict) and info.get("codebase_version") in VERSIONS:
-        return OldDataset(path, info)
+        return V2Dataset(path, info)
     return Dataset(path)

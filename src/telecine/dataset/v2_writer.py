@@ -18,16 +18,16 @@ from telecine.dataset.reader import Dataset, read_info
 from telecine.lerobot_format import paths
 from telecine.lerobot_format.modality import modality
 from telecine.video.append import VideoFile
-from telecine.video.cut import Cut, cut
+from telecine.video.cut import ClipRange, cut
 from telecine.video.presets import wish
 
-Layout = Literal["v2.1", "gr00t"]
+V2Layout = Literal["v2.1", "gr00t"]
 DATA_PATH = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet"
 VIDEO_PATH = "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4"
 _OURS = (paths.PLAN, paths.PROVENANCE, paths.REPORT)
 
 
-def write_old(source: Path, folder: Path, kind: Layout, *, scratch: Path) -> None:
+def write_v2(source: Path, folder: Path, kind: V2Layout, *, scratch: Path) -> None:
     """Write the dataset at `source`, of version 3.0, into the empty `folder`; clips pass through `scratch`.
 
     Raises: DatasetError or VideoError when it cannot be read, OSError when the disk refuses.
@@ -80,10 +80,10 @@ def _path(told: Mapping[str, Any], template: str, episode: int, **more: str) -> 
 
 def _videos(dataset: Dataset, key: str, folder: Path, told: Mapping[str, Any], scratch: Path) -> None:
     """One MP4 an episode, file by file of the dataset."""
-    files: dict[Path, list[tuple[int, Cut]]] = {}
+    files: dict[Path, list[tuple[int, ClipRange]]] = {}
     for facts in dataset.episodes:
         path, first = dataset.frame(key, facts.index, 0)
-        one = Cut(first, facts.length, str(scratch / f"cut-{facts.index:06d}.clip"))
+        one = ClipRange(first, facts.length, str(scratch / f"cut-{facts.index:06d}.clip"))
         files.setdefault(path, []).append((facts.index, one))
     for path, wanted in files.items():
         clips = cut(str(path), [one for _, one in wanted], key=key, fps=dataset.fps, wish=wish("train"))

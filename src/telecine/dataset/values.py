@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from telecine.core import arrow
-from telecine.core.episode import Column
+from telecine.core.episode import FeatureColumn
 from telecine.lerobot_format.schema import LEAVES, arrow_type
 
 Values = npt.NDArray[Any]
@@ -24,7 +24,7 @@ def plain(table: pa.Table) -> pa.Table:
     return table
 
 
-def to_numpy(data: pa.ChunkedArray, column: Column) -> Values:
+def to_numpy(data: pa.ChunkedArray, column: FeatureColumn) -> Values:
     """(n, *shape) values of a numeric column, (n,) for shape (1,).
 
     Raises:
@@ -42,7 +42,7 @@ def to_numpy(data: pa.ChunkedArray, column: Column) -> Values:
     return arrow.to_numpy(array).reshape((-1, *shape))
 
 
-def to_arrow(values: Values, column: Column) -> pa.Array:
+def to_arrow(values: Values, column: FeatureColumn) -> pa.Array:
     """The Parquet column of (n, *shape) values, or (n,) for shape (1,)."""
     kind = arrow_type(column)
     array = arrow.numbers(values.reshape(-1).astype(column.dtype, copy=False))

@@ -21,14 +21,14 @@ from telecine.core.errors import DatasetError
 from telecine.core.stats import Stats
 from telecine.dataset.card import card
 from telecine.dataset.episode_check import check_episode
-from telecine.dataset.existing import Published, features_of, read_published, state_of
+from telecine.dataset.existing import ExistingDataset, features_of, read_existing, state_of
 from telecine.dataset.open_files import WRITE_ERRORS, OpenFiles, provenance, tables
 from telecine.dataset.reader import Dataset, read_info
-from telecine.dataset.running_stats import Totals
-from telecine.dataset.staging import Stage
+from telecine.dataset.running_stats import RunningStats
+from telecine.dataset.staging import Staging
 from telecine.dataset.values import Values
 from telecine.lerobot_format import paths, schema
-from telecine.lerobot_format.paths import Limits, Place
+from telecine.lerobot_format.paths import FileIndex, Limits
 from telecine.lerobot_format.schema import Features
 
 
@@ -40,7 +40,13 @@ class DatasetWriter:
     """
 
     def __init__(
-        self, stage: Stage, *, fps: int, robot_type: str | None, limits: Limits, published: Published | None = None
+        self,
+        stage: Staging,
+        *,
+        fps: int,
+        robot_type: str | None,
+        limits: Limits,
+        published: ExistingDataset | None = None,
     ) -> None:
         self.root = stage.root
         self.fps = fps
@@ -51,7 +57,7 @@ class DatasetWriter:
         self._limits = limits
         self._published = published
         self._tasks = {task: index for index, task in enumerate(published.tasks)} if published else {}
-        self._totals = published.totals if published else Totals()
+        self._totals = published.totals if published else RunningStats()
         self._files: OpenFiles | None = None
         self._committed: OpenFiles | None = None
         self._state: Literal["open", "writing", "failed", "closed"] = "open"
@@ -85,14 +91,14 @@ class DatasetWriter:
             raise DatasetError(f"fps must be a positive integer, got {fps}")
         target = Path(root).resolve()
         try:
-            stage = Stage(target, overwrite=overwrite)
+            stage = Staging(target, overwrite=overwrite)
         except OSError as error:
             raise DatasetError(f"{target}: cannot be written: {error.strerror or error}") from error
         return cls(stage, fps=fps, robot_type=robot_type, limits=limits)
 
     @classmethod
     def append(
-        cls, root: str | Path, *, fps: int, robot_type: str | None, last: Published | None = None
+        cls, root: str | Path, *, fps: int, robot_type: str | None, last: ExistingDataset | None = None
     ) -> "DatasetWriter":
         """A writer that adds episodes to the dataset at `root`, whoever wrote it, and locks it until it is closed.
 
@@ -106,11 +112,11 @@ class DatasetWriter:
         target = Path(root).resolve()
         read_info(target)  # before a lock makes a folder beside what may be a typing mistake
         try:
-            stage = Stage(target, overwrite=True)
+            stage = Staging(target, overwrite=True)
         except OSError as error:
             raise DatasetError(f"{target}: cannot be written: {error.strerror or error}") from error
         try:
-            published = read_published(target, last)
+            published = read_existing(target, last)
             _require_same(target, "fps", fps, published.info["fps"])
             _require_same(target, "robot_type", robot_type, published.info.get("robot_type"))
         except BaseException:
@@ -119,17 +125,17 @@ class DatasetWriter:
         return cls(stage, fps=fps, robot_type=robot_type, limits=published.limits, published=published)
 
     @property
-    def published(self) -> Published | None:
+    def published(self) -> ExistingDataset | None:
         """The dataset that episodes are added to, as it was; None when a new one is made."""
         return self._published
 
-    def written(self) -> Published:
+    def written(self) -> ExistingDataset:
         """The dataset as it is after `commit`, for the next writer of this process. To be used once."""
         files, root = self._committed, self.root
         if files is None:
             raise DatasetError(f"{root}: nothing was committed")
         dataset, info = Dataset(root), read_info(root)
-        return Published(
+        return ExistingDataset(
             root, info, features_of(dataset, info), self._limits, tuple(self._tasks), self.episodes, self.frames,
             self._totals, *files.next_places(), files.schema, files.episodes.schema, dataset.provenance, state_of(root),
         )  # fmt: skip
@@ -236,7 +242,7 @@ class DatasetWriter:
         files.provenance.append(provenance(episode, self.episodes))
 
     def _episode_row(
-        self, episode: Episode, place: Place, shown: dict[str, tuple[Place, int]], stats: dict[str, Stats]
+        self, episode: Episode, place: FileIndex, shown: dict[str, tuple[FileIndex, int]], stats: dict[str, Stats]
     ) -> dict[str, Any]:
         count = episode.grid.count
         row: dict[str, Any] = {

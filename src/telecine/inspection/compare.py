@@ -20,7 +20,7 @@ from telecine.conversion.video_index import Indexes, index_videos
 from telecine.core.copying.damage import pictures_of
 from telecine.core.errors import DatasetError, TelecineError
 from telecine.core.findings import Finding
-from telecine.core.plan.bind import Binding, Bound, Source, bind
+from telecine.core.plan.bind import Binding, BoundFeature, Source, bind
 from telecine.core.plan.model import Plan, parse_plan
 from telecine.core.recording import Recording, Ref
 from telecine.dataset.reader import Dataset
@@ -141,7 +141,7 @@ def _expected_row(source: Source, how: str, tick: int, times: list[int]) -> int:
     return row
 
 
-def _compare_rows(case: _Case, bound: Bound) -> Iterator[Finding]:
+def _compare_rows(case: _Case, bound: BoundFeature) -> Iterator[Finding]:
     key, how = bound.feature.key, bound.feature.how
     if how in ("linear", "slerp"):
         return  # a blend has no one sample to be equal to; the laws of `between` cover it
@@ -188,7 +188,7 @@ def _compare_task(case: _Case) -> Iterator[Finding]:
             return
 
 
-def _compare_pictures(case: _Case, bound: Bound, indexes: Indexes) -> Iterator[Finding]:
+def _compare_pictures(case: _Case, bound: BoundFeature, indexes: Indexes) -> Iterator[Finding]:
     source, key = bound.sources[0], bound.feature.key
     if not any(f.key == key and f.dtype == "video" for f in case.dataset.features):
         return  # PNG in Parquet: `verify` decodes them, and they were never resampled by a video
@@ -217,7 +217,7 @@ def _compare_pictures(case: _Case, bound: Bound, indexes: Indexes) -> Iterator[F
             return
 
 
-def _allowed_pictures(case: _Case, bound: Bound, times: list[int], tick: int) -> tuple[list[int], list[int]]:
+def _allowed_pictures(case: _Case, bound: BoundFeature, times: list[int], tick: int) -> tuple[list[int], list[int]]:
     """(pictures that a row may show, pictures beside them), in order.
 
     One, as for any sample; where packets were copied also those that the plan's slack allows.

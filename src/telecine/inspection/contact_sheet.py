@@ -24,14 +24,14 @@ _GREY = (90, 90, 90)
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class ContactSheet:
     """The picture, and what each of its rows shows."""
 
     rgb: Rgb
     rows: tuple[str, ...]
 
 
-def contact_sheet(refs: Sequence[Ref]) -> Sheet:
+def contact_sheet(refs: Sequence[Ref]) -> ContactSheet:
     """The cameras of all recordings, each name once. Raises: SourceError when no camera can be shown."""
     rows: list[tuple[str, Rgb]] = []
     seen: set[str] = set()
@@ -47,7 +47,7 @@ def contact_sheet(refs: Sequence[Ref]) -> Sheet:
     strips = [_strip(rgb) for _, rgb in rows]
     width = max(strip.shape[1] for strip in strips)
     sheet = np.concatenate([np.pad(s, ((0, 0), (0, width - s.shape[1]), (0, 0))) for s in strips])
-    return Sheet(sheet, tuple(text for text, _ in rows))
+    return ContactSheet(sheet, tuple(text for text, _ in rows))
 
 
 def _first(stream: ImageStream | VideoStream, ref: Ref) -> Rgb:

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from telecine.core import quality_checks
-from telecine.core.episode import Column
+from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError, VideoError
 from telecine.core.findings import Finding
+from telecine.core.stats import Floats
 from telecine.dataset.reader import Dataset
-from telecine.dataset.v2_reader import OldDataset, open_dataset
+from telecine.dataset.v2_reader import V2Dataset, open_dataset
 from telecine.dataset.values import to_numpy
 from telecine.lerobot_format.paths import VERSION
 from telecine.video.colour import Rgb
@@ -30,11 +30,10 @@ PICTURES = 8
 MOST_EPISODES = 50
 """Of a larger dataset this many, spread over it, have their pictures looked at."""
 STATE, ACTION = "observation.state", "action"
-Numbers = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class CameraPage:
+class CameraSummary:
     """One camera, as the first episode's file shows it."""
 
     key: str
@@ -45,7 +44,7 @@ class CameraPage:
 
 
 @dataclass(frozen=True, slots=True)
-class EpisodePage:
+class EpisodeSummary:
     """One line of the table of episodes."""
 
     index: int
@@ -57,7 +56,7 @@ class EpisodePage:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class DatasetSummary:
     """What `telecine inspect DATASET` shows."""
 
     root: str
@@ -65,10 +64,10 @@ class Page:
     robot_type: str | None
     fps: int
     frames: int
-    columns: tuple[Column, ...]
-    cameras: tuple[CameraPage, ...]
+    columns: tuple[FeatureColumn, ...]
+    cameras: tuple[CameraSummary, ...]
     tasks: tuple[str, ...]
-    episodes: tuple[EpisodePage, ...]
+    episodes: tuple[EpisodeSummary, ...]
     findings: tuple[Finding, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -76,7 +75,7 @@ class Page:
         return asdict(self)
 
 
-def look(root: str | Path) -> Page:
+def summarize(root: str | Path) -> DatasetSummary:
     """The page of the dataset at `root`, version 2.0, 2.1 or 3.0. Raises: DatasetError when it cannot be read."""
     dataset = open_dataset(root)
     findings: list[Finding] = list(quality_checks.length_findings([e.length for e in dataset.episodes], dataset.fps))
@@ -87,9 +86,9 @@ def look(root: str | Path) -> Page:
         if number in seen:
             findings += _pictures(dataset, number)
     findings += _counts(dataset)
-    return Page(
+    return DatasetSummary(
         root=str(root),
-        version=dataset.version if isinstance(dataset, OldDataset) else VERSION,
+        version=dataset.version if isinstance(dataset, V2Dataset) else VERSION,
         robot_type=dataset.robot_type,
         fps=dataset.fps,
         frames=dataset.frames,
@@ -101,15 +100,15 @@ def look(root: str | Path) -> Page:
     )
 
 
-def _episode(dataset: Dataset | OldDataset, number: int, findings: list[Finding]) -> EpisodePage:
+def _episode(dataset: Dataset | V2Dataset, number: int, findings: list[Finding]) -> EpisodeSummary:
     facts = dataset.episodes[number]
     where = f"episode {number}"
     codes = [f.code for f in findings if f.where == where or f.where.startswith(f"{where} ")]
     seconds = facts.length / dataset.fps
-    return EpisodePage(facts.index, facts.length, seconds, facts.tasks, tuple(dict.fromkeys(codes)))
+    return EpisodeSummary(facts.index, facts.length, seconds, facts.tasks, tuple(dict.fromkeys(codes)))
 
 
-def _counts(dataset: Dataset | OldDataset) -> Iterator[Finding]:
+def _counts(dataset: Dataset | V2Dataset) -> Iterator[Finding]:
     total = sum(e.length for e in dataset.episodes)
     if total != dataset.frames:
         text = f"info.json tells of {dataset.frames} frames, the episodes have {total}"
@@ -120,7 +119,7 @@ def _counts(dataset: Dataset | OldDataset) -> Iterator[Finding]:
         yield Finding("look-counts", "error", "meta", text, "telecine verify says more")
 
 
-def _rows(dataset: Dataset | OldDataset, number: int) -> Iterator[Finding]:
+def _rows(dataset: Dataset | V2Dataset, number: int) -> Iterator[Finding]:
     """What the numbers of one episode tell."""
     where = f"episode {number}"
     try:
@@ -131,7 +130,7 @@ def _rows(dataset: Dataset | OldDataset, number: int) -> Iterator[Finding]:
     if table.num_rows != dataset.episodes[number].length:
         text = f"{table.num_rows} rows, the metadata says {dataset.episodes[number].length}"
         yield Finding("look-counts", "error", where, text, "telecine verify says more")
-    known: dict[str, Numbers] = {}
+    known: dict[str, Floats] = {}
     for column in dataset.features:
         if column.dtype in ("video", "image", "string", "bool", "language") or len(column.shape) != 1:
             continue
@@ -148,7 +147,7 @@ def _rows(dataset: Dataset | OldDataset, number: int) -> Iterator[Finding]:
     yield from _together(known, dataset.fps, where)
 
 
-def _together(known: dict[str, Numbers], fps: int, where: str) -> Iterator[Finding]:
+def _together(known: dict[str, Floats], fps: int, where: str) -> Iterator[Finding]:
     if "timestamp" in known:
         yield from quality_checks.time_findings(known["timestamp"][:, 0], fps, where)
     moves = [known[key] for key in (STATE, ACTION) if key in known and np.isfinite(known[key]).all()]
@@ -158,12 +157,12 @@ def _together(known: dict[str, Numbers], fps: int, where: str) -> Iterator[Findi
         yield from quality_checks.action_findings(moves[0], moves[1], where)
 
 
-def _cameras(dataset: Dataset | OldDataset, findings: list[Finding]) -> Iterator[CameraPage]:
+def _cameras(dataset: Dataset | V2Dataset, findings: list[Finding]) -> Iterator[CameraSummary]:
     shapes = {c.key: c for c in dataset.features}
     for key in dataset.cameras if dataset.episodes else ():
         height, width, *_ = shapes[key].shape
         if shapes[key].dtype == "image":
-            yield CameraPage(key, "png", width, height, float(dataset.fps))
+            yield CameraSummary(key, "png", width, height, float(dataset.fps))
             continue
         try:
             path, _ = dataset.frame(key, 0, 0)
@@ -174,10 +173,10 @@ def _cameras(dataset: Dataset | OldDataset, findings: list[Finding]) -> Iterator
         if (facts.width, facts.height) != (width, height):
             text = f"info.json says {width}x{height}, the video is {facts.width}x{facts.height}"
             findings.append(Finding("look-width", "error", key, text, "telecine verify says more"))
-        yield CameraPage(key, facts.codec, facts.width, facts.height, float(facts.average_rate))
+        yield CameraSummary(key, facts.codec, facts.width, facts.height, float(facts.average_rate))
 
 
-def _pictures(dataset: Dataset | OldDataset, number: int) -> Iterator[Finding]:
+def _pictures(dataset: Dataset | V2Dataset, number: int) -> Iterator[Finding]:
     for key in dataset.cameras:
         where = f"episode {number} {key}"
         try:
@@ -191,7 +190,7 @@ def _pictures(dataset: Dataset | OldDataset, number: int) -> Iterator[Finding]:
         yield from quality_checks.picture_findings(brightness, np.array(steps), where)
 
 
-def pictures(dataset: Dataset | OldDataset, key: str, number: int, count: int = PICTURES) -> list[Rgb]:
+def pictures(dataset: Dataset | V2Dataset, key: str, number: int, count: int = PICTURES) -> list[Rgb]:
     """At most `count` pictures of a camera, spread over an episode from its first row to its last.
 
     Raises: DatasetError, VideoError when a picture is missing or cannot be decoded.

@@ -20,7 +20,7 @@ from telecine.core.findings import REMARKS, Finding
 from telecine.core.recording import ImageStream, Recording, Ref, Stream, TextStream, VideoStream, remarks_of
 from telecine.core.recording_summary import SECOND_CHOICE, CameraFacts, ClockFacts, RecordingFacts, StreamSummary
 from telecine.core.video import LONG_GOP, PacketIndex
-from telecine.run.executor import Lost, Run, Tell, serial, silent
+from telecine.run.executor import Executor, Lost, Tell, serial, silent
 from telecine.sources import registry
 from telecine.video.decode import frames
 
@@ -46,7 +46,7 @@ class Inspection:
 
 
 def inspect_many(
-    paths: Sequence[str | Path], *, recover: bool = False, token: str | None = None, run: Run = serial
+    paths: Sequence[str | Path], *, recover: bool = False, token: str | None = None, run: Executor = serial
 ) -> Inspection:
     """Every recording at `paths`; those that cannot be read are among the findings, with severity error."""
     found = find_all(paths, recover=recover, token=token, run=run)
@@ -56,7 +56,7 @@ def inspect_many(
     return Inspection(seen.recordings, (*found.findings, *own))
 
 
-def inspect_refs(refs: Sequence[Ref], run: Run = serial) -> Inspection:
+def inspect_refs(refs: Sequence[Ref], run: Executor = serial) -> Inspection:
     """The recordings that `refs` point at, one after the other, where `run` works."""
     recordings: list[RecordingFacts] = []
     findings: list[Finding] = []

@@ -7,13 +7,13 @@ half-open and do not overlap.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from telecine.core.episode import Column
+from telecine.core.episode import FeatureColumn
 
 STATE, ACTION, IMAGES = "observation.state", "action", "observation.images."
 SIDES = ("left", "right")
 
 
-def modality(columns: Iterable[Column], cameras: Iterable[str]) -> dict[str, Any]:
+def modality(columns: Iterable[FeatureColumn], cameras: Iterable[str]) -> dict[str, Any]:
     """The file's content, for a dataset with these columns and these cameras' keys."""
     known = {column.key: column for column in columns}
     made: dict[str, Any] = {"state": {}, "action": {}}

@@ -41,28 +41,32 @@ class Limits:
 
 
 @dataclass(frozen=True, order=True, slots=True)
-class Place:
+class FileIndex:
     """The chunk and file number of a file."""
 
     chunk: int = 0
     file: int = 0
 
-    def next(self, limits: Limits) -> "Place":
+    def next(self, limits: Limits) -> "FileIndex":
         """The place after this one; numbers are dense."""
-        return Place(self.chunk + 1, 0) if self.file + 1 >= limits.files_per_chunk else Place(self.chunk, self.file + 1)
+        return (
+            FileIndex(self.chunk + 1, 0)
+            if self.file + 1 >= limits.files_per_chunk
+            else FileIndex(self.chunk, self.file + 1)
+        )
 
 
-def data_path(place: Place) -> str:
+def data_path(place: FileIndex) -> str:
     """Relative path of a file of rows."""
     return DATA_PATH.format(chunk_index=place.chunk, file_index=place.file)
 
 
-def video_path(key: str, place: Place) -> str:
+def video_path(key: str, place: FileIndex) -> str:
     """Relative path of a video of camera `key`."""
     return VIDEO_PATH.format(video_key=key, chunk_index=place.chunk, file_index=place.file)
 
 
-def episodes_path(place: Place) -> str:
+def episodes_path(place: FileIndex) -> str:
     """Relative path of a file with one row per episode."""
     return EPISODES_PATH.format(chunk_index=place.chunk, file_index=place.file)
 

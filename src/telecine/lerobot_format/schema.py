@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from telecine.core.arrow import array
 from telecine.core.depth import ENCODER, UNIT, is_depth
-from telecine.core.episode import Column, Episode
+from telecine.core.episode import Episode, FeatureColumn
 from telecine.core.stats import STATISTICS
-from telecine.core.video import PictureFormat
+from telecine.core.video import FrameFormat
 from telecine.lerobot_format.paths import DATA_PATH, MIB, VERSION, VIDEO_PATH, Limits
 
 JsonObject = dict[str, Any]
@@ -30,11 +30,11 @@ LEAVES: dict[str, pa.DataType] = {
 """LeRobot's dtypes that are stored in Parquet, except pictures."""
 
 INDEX_COLUMNS = (
-    Column("timestamp", "float32", (1,)),
-    Column("frame_index", "int64", (1,)),
-    Column("episode_index", "int64", (1,)),
-    Column("index", "int64", (1,)),
-    Column("task_index", "int64", (1,)),
+    FeatureColumn("timestamp", "float32", (1,)),
+    FeatureColumn("frame_index", "int64", (1,)),
+    FeatureColumn("episode_index", "int64", (1,)),
+    FeatureColumn("index", "int64", (1,)),
+    FeatureColumn("task_index", "int64", (1,)),
 )
 """The last five features of every dataset."""
 
@@ -74,11 +74,11 @@ the plan and the version of telecine. `preroll` and `frames` tell which pictures
 
 
 @dataclass(frozen=True, slots=True)
-class Camera:
+class CameraSpec:
     """A camera of the dataset; every episode has it in this format."""
 
     key: str
-    format: PictureFormat
+    format: FrameFormat
     encoder: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -91,28 +91,28 @@ class Camera:
 class Features:
     """What every row of the dataset has, in the order of info.json (the index columns follow)."""
 
-    columns: tuple[Column, ...]
-    cameras: tuple[Camera, ...]
+    columns: tuple[FeatureColumn, ...]
+    cameras: tuple[CameraSpec, ...]
 
     @property
-    def videos(self) -> tuple[Camera, ...]:
+    def videos(self) -> tuple[CameraSpec, ...]:
         """Cameras stored as video files."""
         return tuple(camera for camera in self.cameras if not camera.in_rows)
 
     @property
-    def images(self) -> tuple[Camera, ...]:
+    def images(self) -> tuple[CameraSpec, ...]:
         """Cameras stored in the rows."""
         return tuple(camera for camera in self.cameras if camera.in_rows)
 
     @property
-    def numbers(self) -> tuple[Column, ...]:
+    def numbers(self) -> tuple[FeatureColumn, ...]:
         """Columns that have statistics, in order, the index columns last."""
         return tuple(column for column in self.columns if column.dtype != "string") + INDEX_COLUMNS
 
     @classmethod
     def of(cls, episode: Episode) -> "Features":
         """What the first episode sets for all that follow."""
-        cameras = tuple(Camera(clip.key, clip.format, dict(clip.encoder)) for clip in episode.clips)
+        cameras = tuple(CameraSpec(clip.key, clip.format, dict(clip.encoder)) for clip in episode.clips)
         return cls(episode.columns, cameras)
 
 
@@ -147,7 +147,7 @@ def info(features: Features, counts: Counts, *, fps: int, robot_type: str | None
     }
 
 
-def arrow_type(column: Column) -> pa.DataType:
+def arrow_type(column: FeatureColumn) -> pa.DataType:
     """Scalar for shape (1,), fixed_size_list for (n,), nested lists for more dimensions."""
     leaf = LEAVES[column.dtype]
     if column.shape == (1,):
@@ -212,12 +212,12 @@ def _mebibytes(size: int) -> int:
     return max(1, -(-size // MIB))
 
 
-def _column_entry(column: Column) -> JsonObject:
+def _column_entry(column: FeatureColumn) -> JsonObject:
     names = None if column.names is None else list(column.names)
     return {"dtype": column.dtype, "shape": list(column.shape), "names": names}
 
 
-def _camera_entry(camera: Camera, fps: int) -> JsonObject:
+def _camera_entry(camera: CameraSpec, fps: int) -> JsonObject:
     picture = camera.format
     entry: JsonObject = {
         "dtype": "image" if camera.in_rows else "video",
@@ -241,7 +241,7 @@ def _camera_entry(camera: Camera, fps: int) -> JsonObject:
     return entry
 
 
-def _arrow_field(column: Column) -> pa.Field:
+def _arrow_field(column: FeatureColumn) -> pa.Field:
     if len(column.shape) == 1:
         return pa.field(column.key, arrow_type(column))
     extension = {
@@ -251,7 +251,7 @@ def _arrow_field(column: Column) -> pa.Field:
     return pa.field(column.key, arrow_type(column), metadata=extension)
 
 
-def _hugging_face_type(column: Column) -> JsonObject:
+def _hugging_face_type(column: FeatureColumn) -> JsonObject:
     if column.shape == (1,):
         return {"dtype": column.dtype, "_type": "Value"}
     if len(column.shape) == 1:

@@ -8,7 +8,7 @@ WAITING = 4
 """Jobs that may wait: each is an episode whose numbers are in memory."""
 
 
-class Later:
+class BackgroundQueue:
     """One thread for all jobs, as long as there are some. An interpreter that ends finishes them before."""
 
     def __init__(self, name: str) -> None:

@@ -15,14 +15,14 @@ from telecine.core.recording import (
     Array,
     Buffer,
     ClockKind,
+    Image,
     MemoryStream,
-    Picture,
     Recording,
     Ref,
     Schema,
     Stream,
 )
-from telecine.core.video import Wish
+from telecine.core.video import VideoSettings
 from telecine.video.live import LiveClip, clip_packets
 
 CLOCK = "time"
@@ -41,7 +41,9 @@ class LiveEpisode:
     folder: of its own, where the pictures are; goes with `abandon`.
     """
 
-    def __init__(self, task: str, folder: Path, wish: Wish, fps: int, names: Mapping[str, Sequence[str]]) -> None:
+    def __init__(
+        self, task: str, folder: Path, wish: VideoSettings, fps: int, names: Mapping[str, Sequence[str]]
+    ) -> None:
         self.task = task
         self.folder, self._wish, self._fps, self._names = folder, wish, fps, names
         self._samples: dict[str, _Samples] = {}
@@ -190,7 +192,7 @@ class _SpooledVideo(_Spooled):
 class _SpooledImages(_Spooled):
     kind: Literal["image"] = "image"
 
-    def take(self, rows: Rows, clock: str) -> Iterator[Picture]:
+    def take(self, rows: Rows, clock: str) -> Iterator[Image]:
         """len(rows) pictures; `rows` must be non-decreasing."""
         del clock
         order: Array = np.argsort(self.stamps, kind="stable")[rows]
@@ -202,4 +204,4 @@ class _SpooledImages(_Spooled):
             while number < wanted:
                 number, packet = next(packets)
                 data = bytes(packet)
-            yield Picture(data, "png", self.schema.shape[1], self.schema.shape[0])
+            yield Image(data, "png", self.schema.shape[1], self.schema.shape[0])

@@ -17,7 +17,7 @@ EVERY_BYTES = 64 << 20
 GROWN_BYTES = 32 << 20
 
 
-class Heap:
+class HeapTrimmer:
     """Gives freed memory back to the system when the process has grown while pictures came and went."""
 
     def __init__(self) -> None:

@@ -26,14 +26,12 @@ from telecine.core.errors import DatasetError
 from telecine.core.grid import SECOND
 from telecine.core.plan.model import Plan, make_plan
 from telecine.core.recording import Ref
-from telecine.dataset.existing import Published
+from telecine.dataset.existing import ExistingDataset
 from telecine.dataset.staging import require_writable
 from telecine.dataset.writer import DatasetWriter
 from telecine.lerobot_format.paths import INFO
 from telecine.recorder.episode import CLOCK, FORMAT, LiveEpisode
-from telecine.video.presets import wish
-
-Preset = Literal["train", "lerobot", "archive", "images"]
+from telecine.video.presets import Preset, wish
 
 
 class Recorder:
@@ -73,7 +71,7 @@ class Recorder:
         if not self._append:
             require_writable(self.root, overwrite=self._overwrite)
         self._episode: LiveEpisode | None = None
-        self._last: Published | None = None
+        self._last: ExistingDataset | None = None
         self._planned: tuple[tuple[str, ...], Plan, str] | None = None
         parent = self.root.absolute().parent
         parent.mkdir(parents=True, exist_ok=True)

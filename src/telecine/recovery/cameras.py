@@ -12,17 +12,17 @@ import pyarrow as pa
 
 from telecine.core.copying.decide import decide
 from telecine.core.errors import VideoError
-from telecine.core.frame_ranges import Found, Lost, Told, place_pictures
+from telecine.core.frame_ranges import ClaimedFrames, FrameRange, UnknownFrames, place_pictures
 from telecine.core.grid import Rows
-from telecine.core.recording import Codec, Picture
+from telecine.core.recording import Codec, Image
 from telecine.core.video import Clip, Encode
-from telecine.recovery.lenient_metadata import Says
+from telecine.recovery.lenient_metadata import LenientMetadata
 from telecine.recovery.notes import Repairs
-from telecine.recovery.rows import Run
+from telecine.recovery.rows import EpisodeRows
 from telecine.video.decode import frames, raw_frame
 from telecine.video.encode import encode
 from telecine.video.mp4_reader import decode_all, probe_file
-from telecine.video.mp4_stream import CLOCK, Film, open_film
+from telecine.video.mp4_stream import CLOCK, Mp4Stream, open_film
 from telecine.video.png_clip import keep_pictures
 from telecine.video.presets import wish
 from telecine.video.splice import splice
@@ -34,7 +34,7 @@ _ENCODER = ("video.g", "video.crf", "video.preset", "video.fast_decode", "video.
 
 
 @dataclass(frozen=True, slots=True)
-class Camera:
+class StoredCamera:
     """A camera whose pictures are in videos.
 
     files: (path, codec) in order. places: by episode, where its pictures are or why that is unknown.
@@ -42,11 +42,13 @@ class Camera:
 
     key: str
     files: tuple[tuple[Path, str], ...]
-    places: Mapping[int, Found | Lost]
+    places: Mapping[int, FrameRange | UnknownFrames]
     encoder: Mapping[str, Any] = field(default_factory=dict)
 
 
-def find_camera(root: Path, key: str, says: Says, runs: Sequence[Run], notes: Repairs) -> Camera | None:
+def find_camera(
+    root: Path, key: str, says: LenientMetadata, runs: Sequence[EpisodeRows], notes: Repairs
+) -> StoredCamera | None:
     """Where each episode's pictures of one camera are; None when there is no readable video of it at all."""
     files = _files(root, key)
     counts, codecs = [], []
@@ -60,13 +62,13 @@ def find_camera(root: Path, key: str, says: Says, runs: Sequence[Run], notes: Re
     told = [_told(says, key, run, places, counts) for run in runs]
     placed = place_pictures([run.count for run in runs], counts, told)
     for run, found in zip(runs, placed, strict=True):
-        if isinstance(found, Found) and found.note:
+        if isinstance(found, FrameRange) and found.note:
             notes.changed(f"episode {run.episode} {key}", found.note)
     info = says.features[key].get("info")
     encoder = {name: info[name] for name in _ENCODER if name in info} if isinstance(info, dict) else {}
     by_episode = {run.episode: found for run, found in zip(runs, placed, strict=True)}
     paths = (path for path, _ in files)
-    return Camera(key, tuple(zip(paths, codecs, strict=True)), by_episode, encoder)
+    return StoredCamera(key, tuple(zip(paths, codecs, strict=True)), by_episode, encoder)
 
 
 def _probed(path: Path, root: Path, notes: Repairs) -> tuple[int, str]:
@@ -96,26 +98,28 @@ def _files(root: Path, key: str) -> list[tuple[Path, Name]]:
     return sorted(found, key=lambda pair: pair[1])
 
 
-def _told(says: Says, key: str, run: Run, places: Mapping[Name, int], counts: Sequence[int]) -> Told | None:
+def _told(
+    says: LenientMetadata, key: str, run: EpisodeRows, places: Mapping[Name, int], counts: Sequence[int]
+) -> ClaimedFrames | None:
     span = says.episodes[run.episode].spans.get(key) if run.episode in says.episodes else None
     if span is not None:
         place, start, stop = span
         first = round(start * says.fps)
-        return Told(places.get(place, -1), first, max(0, round(stop * says.fps) - first))
+        return ClaimedFrames(places.get(place, -1), first, max(0, round(stop * says.fps) - first))
     own = places.get((-1, run.episode))  # v2.x: a file per episode
-    return None if own is None else Told(own, 0, counts[own])
+    return None if own is None else ClaimedFrames(own, 0, counts[own])
 
 
-class Darkroom:
+class ClipCutter:
     """Makes clips from the videos of a damaged dataset; the film opened last of each camera is kept."""
 
     def __init__(self, scratch: Path, fps: int, notes: Repairs) -> None:
         self._scratch, self._fps, self._notes = scratch, fps, notes
-        self._films: dict[str, tuple[Path, Film, Path]] = {}
+        self._films: dict[str, tuple[Path, Mp4Stream, Path]] = {}
         self._made = 0
         self._clips: list[Path] = []
 
-    def clip(self, camera: Camera, found: Found, count: int) -> Clip:
+    def clip(self, camera: StoredCamera, found: FrameRange, count: int) -> Clip:
         """The first `count` pictures of an episode. Raises: VideoError."""
         path, codec = camera.files[found.file]
         rows = np.arange(found.first, found.first + count, dtype=np.int64)
@@ -134,7 +138,7 @@ class Darkroom:
         clip = splice(film, CLOCK, film.index, decision, rows, self._fps, key=camera.key, path=target, why="repaired")
         return replace(clip, encoder=dict(camera.encoder))
 
-    def _film(self, key: str, path: Path) -> Film:
+    def _film(self, key: str, path: Path) -> Mp4Stream:
         if key not in self._films or self._films[key][0] != path:
             scratch = self._scratch / f"film-{len(self._films)}.arrow"
             if key in self._films:  # reuse its file
@@ -143,10 +147,10 @@ class Darkroom:
             self._films[key] = (path, open_film(str(path), str(scratch)), scratch)
         return self._films[key][1]
 
-    def _decoded(self, camera: Camera, path: Path, rows: Rows, why: str) -> Clip:
+    def _decoded(self, camera: StoredCamera, path: Path, rows: Rows, why: str) -> Clip:
         self._notes.changed(f"{camera.key} {path.name}", f"encoded again: {why}")
         shown = islice(decode_all(str(path)), int(rows[0]), int(rows[-1]) + 1)
-        pictures = (raw_frame(Picture(rgb.tobytes(), "rgb24", rgb.shape[1], rgb.shape[0])) for rgb in shown)
+        pictures = (raw_frame(Image(rgb.tobytes(), "rgb24", rgb.shape[1], rgb.shape[0])) for rgb in shown)
         choice, count = wish("train", copy="never"), len(rows)
         return encode(pictures, choice, self._fps, count=count, key=camera.key, path=self._target(), why=why)
 

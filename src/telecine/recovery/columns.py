@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from telecine.core.episode import Column
+from telecine.core.episode import FeatureColumn
 from telecine.dataset.values import plain, to_arrow, to_numpy
 from telecine.lerobot_format.schema import INDEX_COLUMNS, LEAVES, arrow_type
 
@@ -16,14 +16,14 @@ _NAMES = {"float": "float32", "double": "float64", "halffloat": "float32", "larg
 """Arrow's names by LeRobot's; half floats are stored as float32, which holds them exactly."""
 
 
-def declared_columns(features: Mapping[str, Mapping[str, Any]]) -> tuple[Column, ...]:
+def declared_columns(features: Mapping[str, Mapping[str, Any]]) -> tuple[FeatureColumn, ...]:
     """The columns in Parquet, but indices and pictures, as info.json declares them; dtypes may be unknown ones."""
     found = []
     for key, entry in features.items():
         if key not in INDEX_KEYS and entry.get("dtype") not in ("image", "video"):
             shape = entry.get("shape")
             sizes = tuple(n for n in shape if isinstance(n, int)) if isinstance(shape, list) else ()
-            found.append(Column(key, str(entry.get("dtype")), sizes or (1,), _names(entry, sizes)))
+            found.append(FeatureColumn(key, str(entry.get("dtype")), sizes or (1,), _names(entry, sizes)))
     return tuple(found)
 
 
@@ -32,7 +32,7 @@ def is_picture(kind: pa.DataType) -> bool:
     return pa.types.is_struct(kind) and {kind.field(i).name for i in range(kind.num_fields)} == {"bytes", "path"}
 
 
-def column_of(key: str, kind: pa.DataType, first: Any, entry: Mapping[str, Any]) -> Column | None:
+def column_of(key: str, kind: pa.DataType, first: Any, entry: Mapping[str, Any]) -> FeatureColumn | None:
     """The feature of a column of this Arrow type whose first value is `first`; None when it cannot be one.
 
     entry: what info.json says of it; its shape counts only where the type leaves it open.
@@ -48,7 +48,7 @@ def column_of(key: str, kind: pa.DataType, first: Any, entry: Mapping[str, Any])
     shape = _shape(first, depth)
     if dtype not in LEAVES or shape is None or (dtype == "string" and depth):
         return None
-    return Column(key, dtype, shape, _names(entry, shape))
+    return FeatureColumn(key, dtype, shape, _names(entry, shape))
 
 
 def _shape(first: Any, depth: int) -> tuple[int, ...] | None:
@@ -72,7 +72,7 @@ def _names(entry: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[str, ...] 
     return None
 
 
-def as_stored(table: pa.Table, columns: tuple[Column, ...]) -> pa.Table:
+def as_stored(table: pa.Table, columns: tuple[FeatureColumn, ...]) -> pa.Table:
     """The columns with the Arrow types that LeRobot v3.0 stores them in.
 
     Raises: ValueError naming the column and what is in it instead, e.g. nulls or lists of different lengths.
@@ -88,7 +88,7 @@ def as_stored(table: pa.Table, columns: tuple[Column, ...]) -> pa.Table:
     return pa.table(arrays)
 
 
-def _stored(data: pa.ChunkedArray, column: Column) -> Any:
+def _stored(data: pa.ChunkedArray, column: FeatureColumn) -> Any:
     if column.dtype == "string":
         if data.null_count:
             raise ValueError(f"{data.null_count} nulls")

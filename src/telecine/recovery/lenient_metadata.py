@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from telecine.core.errors import DatasetError
-from telecine.dataset.verify.raw_metadata import UNREADABLE, Place
+from telecine.dataset.verify.raw_metadata import UNREADABLE, RawFileIndex
 from telecine.lerobot_format import paths
 from telecine.recovery.notes import Repairs
 
@@ -21,28 +21,28 @@ LARGEST_FPS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class EpisodeSays:
+class LenientEpisode:
     """What the metadata says of one episode."""
 
     tasks: tuple[str, ...] = ()
     length: int | None = None
-    spans: Mapping[str, tuple[Place, float, float]] = field(default_factory=dict)
+    spans: Mapping[str, tuple[RawFileIndex, float, float]] = field(default_factory=dict)
     """Camera -> (chunk and file, from and to in seconds)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Says:
+class LenientMetadata:
     """What the metadata says."""
 
     fps: int
     robot_type: str | None
     features: Mapping[str, Mapping[str, Any]]
     tasks: Mapping[int, str]
-    episodes: Mapping[int, EpisodeSays]
+    episodes: Mapping[int, LenientEpisode]
     provenance: Mapping[int, Mapping[str, Any]]
 
 
-def read_metadata(root: Path, notes: Repairs) -> Says:
+def read_metadata(root: Path, notes: Repairs) -> LenientMetadata:
     """The metadata of `root`. Raises: DatasetError without an info.json that names fps and features."""
     info = _info(root)
     fps, features = info.get("fps"), info.get("features")
@@ -54,7 +54,7 @@ def read_metadata(root: Path, notes: Repairs) -> Says:
     robot = info.get("robot_type")
     episodes = {**dict(_episode_lines(root)), **dict(_episode_tables(root, known, notes))}
     robot_type = robot if isinstance(robot, str) else None
-    return Says(int(fps), robot_type, known, _tasks(root, notes), episodes, _provenance(root))
+    return LenientMetadata(int(fps), robot_type, known, _tasks(root, notes), episodes, _provenance(root))
 
 
 _COPY_INFO = "copy meta/info.json from another dataset that was recorded with the same features, and repair again"
@@ -118,7 +118,7 @@ def _tasks(root: Path, notes: Repairs) -> dict[int, str]:
     return found
 
 
-def _episode_lines(root: Path) -> Iterator[tuple[int, EpisodeSays]]:
+def _episode_lines(root: Path) -> Iterator[tuple[int, LenientEpisode]]:
     """v2.x: meta/episodes.jsonl."""
     path = root / "meta" / "episodes.jsonl"
     try:
@@ -127,12 +127,12 @@ def _episode_lines(root: Path) -> Iterator[tuple[int, EpisodeSays]]:
         return
     for record in records:
         if isinstance(record.get("episode_index"), int):
-            yield record["episode_index"], EpisodeSays(_texts(record.get("tasks")), _count(record.get("length")))
+            yield record["episode_index"], LenientEpisode(_texts(record.get("tasks")), _count(record.get("length")))
 
 
 def _episode_tables(
     root: Path, features: Mapping[str, Mapping[str, Any]], notes: Repairs
-) -> Iterator[tuple[int, EpisodeSays]]:
+) -> Iterator[tuple[int, LenientEpisode]]:
     """v3.0: meta/episodes."""
     videos = [key for key, entry in features.items() if entry.get("dtype") == "video"]
     for path in sorted((root / "meta" / "episodes").glob("*/*.parquet")):
@@ -140,10 +140,10 @@ def _episode_tables(
             number = row.get("episode_index")
             if isinstance(number, int):
                 spans = {key: span for key in videos if (span := _span(row, key)) is not None}
-                yield number, EpisodeSays(_texts(row.get("tasks")), _count(row.get("length")), spans)
+                yield number, LenientEpisode(_texts(row.get("tasks")), _count(row.get("length")), spans)
 
 
-def _span(row: Mapping[str, Any], key: str) -> tuple[Place, float, float] | None:
+def _span(row: Mapping[str, Any], key: str) -> tuple[RawFileIndex, float, float] | None:
     names = ("chunk_index", "file_index", "from_timestamp", "to_timestamp")
     chunk, file, start, stop = (row.get(f"videos/{key}/{name}") for name in names)
     if not isinstance(chunk, int) or not isinstance(file, int):

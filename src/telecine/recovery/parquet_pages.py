@@ -26,8 +26,8 @@ from telecine.recovery.thrift_compact import (
     I64,
     LIST,
     STRUCT,
-    Struct,
     ThriftError,
+    ThriftStruct,
     Value,
     read_struct,
     write_struct,
@@ -48,7 +48,7 @@ _PHYSICAL = {
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ParquetPage:
     """One page: bytes [start, stop) of the file, header included."""
 
     start: int
@@ -63,7 +63,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
+class ParquetLeaf:
     """A column of the file as Parquet counts them, and how many values each row has in it."""
 
     path: tuple[str, ...]
@@ -119,13 +119,13 @@ def _template(schema: pa.Schema) -> bytes:
     return sink.getvalue()
 
 
-def _leaves(template: bytes, per_row: Mapping[str, int]) -> list[Leaf]:
+def _leaves(template: bytes, per_row: Mapping[str, int]) -> list[ParquetLeaf]:
     stored = pq.ParquetFile(io.BytesIO(template)).schema
     columns = [stored.column(i) for i in range(len(stored))]
     paths = [tuple(column.path.split(".")) for column in columns]
     names = _first_names(stored.to_arrow_schema(), [column.path for column in columns])
     return [
-        Leaf(path, column.physical_type, per_row[name])
+        ParquetLeaf(path, column.physical_type, per_row[name])
         for path, column, name in zip(paths, columns, names, strict=True)
     ]
 
@@ -135,7 +135,7 @@ def _first_names(schema: pa.Schema, paths: Sequence[str]) -> list[str]:
     return [max((n for n in schema.names if p == n or p.startswith(f"{n}.")), key=len) for p in paths]
 
 
-def _pages(data: memoryview) -> Iterator[Page]:
+def _pages(data: memoryview) -> Iterator[ParquetPage]:
     """The pages from the start on, up to the first that is not whole."""
     at = len(MAGIC)
     while at < len(data):
@@ -149,7 +149,7 @@ def _pages(data: memoryview) -> Iterator[Page]:
         at = page.stop
 
 
-def _page(data: memoryview, at: int) -> Page | None:
+def _page(data: memoryview, at: int) -> ParquetPage | None:
     head, body = read_struct(data, at)
     kind, unpacked, packed = (_int(head, number) for number in (1, 2, 3))
     own = head.get({_DATA: 5, _DATA_V2: 8, _DICTIONARY: 7}.get(kind, -1))
@@ -157,20 +157,20 @@ def _page(data: memoryview, at: int) -> Page | None:
         return None
     values = 0 if kind == _DICTIONARY else _int(own.value, 1)
     encoding = _int(own.value, 4 if kind == _DATA_V2 else 2)
-    return Page(at, body, body + packed, kind, values, unpacked, encoding) if values >= 0 else None
+    return ParquetPage(at, body, body + packed, kind, values, unpacked, encoding) if values >= 0 else None
 
 
-def _int(struct: Struct, number: int) -> int:
+def _int(struct: ThriftStruct, number: int) -> int:
     found = struct.get(number)
     return found.value if found is not None and isinstance(found.value, int) else -1
 
 
-Group = tuple[int, list[list[Page]]]
+RowGroup = tuple[int, list[list[ParquetPage]]]
 """Rows, and the pages of each leaf."""
 
 
-def _row_groups(pages: Sequence[Page], leaves: Sequence[Leaf]) -> list[Group]:
-    groups: list[Group] = []
+def _row_groups(pages: Sequence[ParquetPage], leaves: Sequence[ParquetLeaf]) -> list[RowGroup]:
+    groups: list[RowGroup] = []
     at = 0
     while at < len(pages):
         found = _row_group(pages, at, leaves)
@@ -181,7 +181,7 @@ def _row_groups(pages: Sequence[Page], leaves: Sequence[Leaf]) -> list[Group]:
     return groups
 
 
-def _row_group(pages: Sequence[Page], at: int, leaves: Sequence[Leaf]) -> Group | None:
+def _row_group(pages: Sequence[ParquetPage], at: int, leaves: Sequence[ParquetLeaf]) -> RowGroup | None:
     """The row group that starts with page `at`: the fewest rows with which every column has all its values."""
     values, stop = 0, at + (pages[at].kind == _DICTIONARY)
     while stop < len(pages) and pages[stop].kind != _DICTIONARY:
@@ -194,7 +194,9 @@ def _row_group(pages: Sequence[Page], at: int, leaves: Sequence[Leaf]) -> Group 
     return None
 
 
-def _columns(pages: Sequence[Page], at: int, leaves: Sequence[Leaf], rows: int) -> list[list[Page]] | None:
+def _columns(
+    pages: Sequence[ParquetPage], at: int, leaves: Sequence[ParquetLeaf], rows: int
+) -> list[list[ParquetPage]] | None:
     columns = []
     for leaf in leaves:
         wanted, values, stop = rows * leaf.per_row, 0, at
@@ -210,7 +212,7 @@ def _columns(pages: Sequence[Page], at: int, leaves: Sequence[Leaf], rows: int) 
     return columns
 
 
-def _is_column(pages: Sequence[Page], leaf: Leaf) -> bool:
+def _is_column(pages: Sequence[ParquetPage], leaf: ParquetLeaf) -> bool:
     """Whether the pages can be one column of this type: what keeps neighbours apart that have as many values."""
     has_dictionary = pages[0].kind == _DICTIONARY
     data = pages[has_dictionary:]
@@ -221,7 +223,7 @@ def _is_column(pages: Sequence[Page], leaf: Leaf) -> bool:
     return size is None or all(0 <= p.unpacked_bytes - size * p.values <= 64 + p.values // 2 for p in plain)
 
 
-def _codec(data: memoryview, columns: Sequence[Sequence[Page]]) -> int:
+def _codec(data: memoryview, columns: Sequence[Sequence[ParquetPage]]) -> int:
     """Parquet's number of the compression, found by trying, since only the footer tells."""
     pages = [page for column in columns for page in column if page.kind != _DATA_V2]
     odd = [page for page in pages if page.stop - page.body != page.unpacked_bytes]
@@ -236,7 +238,7 @@ def _codec(data: memoryview, columns: Sequence[Sequence[Page]]) -> int:
     return 0
 
 
-def _footer(template: bytes, leaves: Sequence[Leaf], groups: Sequence[Group], codec: int) -> bytes:
+def _footer(template: bytes, leaves: Sequence[ParquetLeaf], groups: Sequence[RowGroup], codec: int) -> bytes:
     """The template's footer with other row groups."""
     size = int.from_bytes(template[-8:-4], "little")
     meta, _ = read_struct(memoryview(template), len(template) - 8 - size)
@@ -246,15 +248,17 @@ def _footer(template: bytes, leaves: Sequence[Leaf], groups: Sequence[Group], co
     return write_struct(meta)
 
 
-def _group(leaves: Sequence[Leaf], rows: int, columns: Sequence[Sequence[Page]], codec: int) -> Struct:
+def _group(
+    leaves: Sequence[ParquetLeaf], rows: int, columns: Sequence[Sequence[ParquetPage]], codec: int
+) -> ThriftStruct:
     chunks = [_chunk(leaf, pages, codec) for leaf, pages in zip(leaves, columns, strict=True)]
     total = sum(page.body - page.start + page.unpacked_bytes for pages in columns for page in pages)
     return {1: Value(LIST, (STRUCT, chunks)), 2: Value(I64, total), 3: Value(I64, rows)}
 
 
-def _chunk(leaf: Leaf, pages: Sequence[Page], codec: int) -> Struct:
+def _chunk(leaf: ParquetLeaf, pages: Sequence[ParquetPage], codec: int) -> ThriftStruct:
     data = next(page for page in pages if page.kind != _DICTIONARY)
-    meta: Struct = {
+    meta: ThriftStruct = {
         1: Value(I32, _PHYSICAL[leaf.physical]),
         2: Value(LIST, (I32, sorted({page.encoding for page in pages}))),
         3: Value(LIST, (BINARY, [part.encode() for part in leaf.path])),

@@ -23,7 +23,7 @@ from telecine.core.grid import Grid
 from telecine.dataset.staging import workspace
 from telecine.dataset.verify.verify import verify
 from telecine.dataset.writer import DatasetWriter
-from telecine.recovery.cameras import Darkroom
+from telecine.recovery.cameras import ClipCutter
 from telecine.recovery.columns import as_stored
 from telecine.recovery.lenient_metadata import read_metadata
 from telecine.recovery.notes import Repairs
@@ -82,7 +82,7 @@ def repair(
     says = read_metadata(folder, Repairs())
     with DatasetWriter.create(target, fps=says.fps, robot_type=says.robot_type) as writer, _scratch(target) as scratch:
         content = survey(folder, scratch, notes, without)
-        _write(content, writer, Darkroom(scratch, says.fps, notes), notes, task)
+        _write(content, writer, ClipCutter(scratch, says.fps, notes), notes, task)
         counts = (writer.episodes, writer.frames)
         if not writer.episodes:
             error = DatasetError(f"{root}: no episode can be recovered, so nothing was written")
@@ -105,7 +105,7 @@ def _scratch(root: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write(content: Content, writer: DatasetWriter, darkroom: Darkroom, notes: Repairs, task: str | None) -> None:
+def _write(content: Content, writer: DatasetWriter, darkroom: ClipCutter, notes: Repairs, task: str | None) -> None:
     for piece in content.pieces(notes, task):
         try:
             writer.add(_episode(content, piece, darkroom))
@@ -117,7 +117,7 @@ def _write(content: Content, writer: DatasetWriter, darkroom: Darkroom, notes: R
             darkroom.clear()
 
 
-def _episode(content: Content, piece: Piece, darkroom: Darkroom) -> Episode:
+def _episode(content: Content, piece: Piece, darkroom: ClipCutter) -> Episode:
     """The episode as the writer takes it. Raises: DatasetError, VideoError, ValueError naming what is damaged."""
     count, says = piece.count, content.says
     table = content.reader.table(piece.run, [*(c.key for c in content.columns), *content.images]).slice(0, count)

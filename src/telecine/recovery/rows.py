@@ -18,11 +18,11 @@ import pyarrow.parquet as pq
 
 from telecine.core import arrow
 from telecine.core.errors import DatasetError
-from telecine.core.video import PictureFormat
+from telecine.core.video import FrameFormat
 from telecine.dataset.verify.raw_metadata import UNREADABLE
-from telecine.lerobot_format.schema import INDEX_COLUMNS, LEAVES, Camera, Features, data_schema
+from telecine.lerobot_format.schema import INDEX_COLUMNS, LEAVES, CameraSpec, Features, data_schema
 from telecine.recovery.columns import declared_columns
-from telecine.recovery.lenient_metadata import Says
+from telecine.recovery.lenient_metadata import LenientMetadata
 from telecine.recovery.notes import Repairs
 from telecine.recovery.parquet_pages import recover
 
@@ -40,7 +40,7 @@ class RowFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RowRange:
     """Rows [start, stop) of a row group of a file."""
 
     file: int
@@ -50,20 +50,20 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Run:
+class EpisodeRows:
     """The rows of one episode.
 
     count: rows that can be used. tasks: (count,) task_index. seconds: (count,) timestamps as stored.
     """
 
     episode: int
-    parts: tuple[Part, ...]
+    parts: tuple[RowRange, ...]
     count: int
     tasks: Ints
     seconds: npt.NDArray[np.float64]
 
 
-def open_files(root: Path, says: Says, scratch: Path, notes: Repairs) -> list[RowFile]:
+def open_files(root: Path, says: LenientMetadata, scratch: Path, notes: Repairs) -> list[RowFile]:
     """All files of rows that can be read, in order; recovered copies are in `scratch`."""
     names = sorted(path.relative_to(root).as_posix() for path in (root / "data").rglob("*.parquet"))
     opened: dict[str, RowFile] = {}
@@ -89,7 +89,7 @@ def open_files(root: Path, says: Says, scratch: Path, notes: Repairs) -> list[Ro
     return [opened[name] for name in names if name in opened]
 
 
-def _recover(path: Path, says: Says, sound: pa.Schema | None, target: Path) -> Any:
+def _recover(path: Path, says: LenientMetadata, sound: pa.Schema | None, target: Path) -> Any:
     """Recover with the schema of a sound file of the dataset, else with the one LeRobot gives such features."""
     columns = declared_columns(says.features)
     per_row = {column.key: math.prod(column.shape) for column in (*columns, *INDEX_COLUMNS)}
@@ -100,15 +100,15 @@ def _recover(path: Path, says: Says, sound: pa.Schema | None, target: Path) -> A
     if any(column.dtype not in LEAVES for column in columns):
         odd = next(column for column in columns if column.dtype not in LEAVES)
         raise DatasetError(f"{path}: rows of {odd.key} ({odd.dtype}) have no fixed number of values")
-    cameras = tuple(Camera(key, PictureFormat("png", 0, 0, "rgb24")) for key in images)
+    cameras = tuple(CameraSpec(key, FrameFormat("png", 0, 0, "rgb24")) for key in images)
     schema = data_schema(Features(columns, cameras))
     order = [key for key in says.features if key in schema.names]
     return recover(path, pa.schema([schema.field(key) for key in order], schema.metadata), per_row, target)
 
 
-def find_runs(files: Sequence[RowFile], notes: Repairs) -> list[Run]:
+def find_runs(files: Sequence[RowFile], notes: Repairs) -> list[EpisodeRows]:
     """The episodes, by index; each index once."""
-    runs: dict[int, Run] = {}
+    runs: dict[int, EpisodeRows] = {}
     for file_number, file in enumerate(files):
         for episode, parts, indices in _runs_of(file_number, file, notes):
             if episode in runs:
@@ -121,13 +121,13 @@ def find_runs(files: Sequence[RowFile], notes: Repairs) -> list[Run]:
     return [runs[episode] for episode in sorted(runs)]
 
 
-def _runs_of(number: int, file: RowFile, notes: Repairs) -> Iterator[tuple[int, list[Part], dict[str, Any]]]:
+def _runs_of(number: int, file: RowFile, notes: Repairs) -> Iterator[tuple[int, list[RowRange], dict[str, Any]]]:
     """Consecutive rows with one episode_index: (index, where they are, their index columns)."""
     missing = [name for name in _INDICES[:2] if name not in file.schema.names]
     if missing:
         notes.lost(file.name, f"has no column {', '.join(missing)}, so nothing tells which rows belong together")
         return
-    current: tuple[int, list[Part], list[dict[str, Any]]] | None = None
+    current: tuple[int, list[RowRange], list[dict[str, Any]]] | None = None
     for group, indices in _groups(file, notes):
         episodes = indices["episode_index"]
         cuts = [0, *(np.flatnonzero(np.diff(episodes)) + 1).tolist(), len(episodes)]
@@ -135,7 +135,7 @@ def _runs_of(number: int, file: RowFile, notes: Repairs) -> Iterator[tuple[int, 
             if start == stop:
                 continue
             own = {key: values[start:stop] for key, values in indices.items()}
-            part = Part(number, group, start, stop)
+            part = RowRange(number, group, start, stop)
             if current is not None and current[0] == episodes[start]:
                 current[1].append(part)
                 current[2].append(own)
@@ -179,7 +179,9 @@ def _plain(column: pa.ChunkedArray) -> Any:
     return values.astype(np.float64 if pa.types.is_floating(column.type) else np.int64)
 
 
-def _usable(episode: int, parts: list[Part], indices: Mapping[str, Any], name: str, notes: Repairs) -> Run | None:
+def _usable(
+    episode: int, parts: list[RowRange], indices: Mapping[str, Any], name: str, notes: Repairs
+) -> EpisodeRows | None:
     """The rows up to the first hole."""
     frames = indices["frame_index"]
     right = frames == np.arange(len(frames))
@@ -193,7 +195,7 @@ def _usable(episode: int, parts: list[Part], indices: Mapping[str, Any], name: s
         notes.lost(where, f"{len(frames) - count} of {len(frames)} rows: {found}, so rows before it are missing")
     if not count:
         return None
-    return Run(episode, tuple(parts), count, indices["task_index"][:count], indices["timestamp"][:count])
+    return EpisodeRows(episode, tuple(parts), count, indices["task_index"][:count], indices["timestamp"][:count])
 
 
 class RowReader:
@@ -203,7 +205,7 @@ class RowReader:
         self._files = files
         self._held: tuple[tuple[int, int, tuple[str, ...]], pa.Table] | None = None
 
-    def table(self, run: Run, columns: Sequence[str]) -> pa.Table:
+    def table(self, run: EpisodeRows, columns: Sequence[str]) -> pa.Table:
         """(count rows) of the columns, with their types as stored.
 
         Raises: DatasetError when they are damaged.

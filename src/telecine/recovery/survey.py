@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from telecine.core.episode import Column
+from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError
-from telecine.core.frame_ranges import Found, Lost
+from telecine.core.frame_ranges import FrameRange, UnknownFrames
 from telecine.core.recording import Ref
 from telecine.dataset.verify.raw_metadata import PICTURES
-from telecine.recovery.cameras import Camera, find_camera
+from telecine.recovery.cameras import StoredCamera, find_camera
 from telecine.recovery.columns import INDEX_KEYS, column_of, is_picture
-from telecine.recovery.lenient_metadata import Says, read_metadata
+from telecine.recovery.lenient_metadata import LenientMetadata, read_metadata
 from telecine.recovery.notes import Repairs
-from telecine.recovery.rows import RowFile, RowReader, Run, find_runs, open_files
+from telecine.recovery.rows import EpisodeRows, RowFile, RowReader, find_runs, open_files
 
 _TOLERANCE_S = 1e-4
 
@@ -25,10 +25,10 @@ _TOLERANCE_S = 1e-4
 class Piece:
     """One episode as it can be recovered: its first `count` rows, their tasks, and where its pictures are."""
 
-    run: Run
+    run: EpisodeRows
     count: int
     tasks: list[str]
-    places: Mapping[str, Found]
+    places: Mapping[str, FrameRange]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +39,23 @@ class Content:
     """
 
     root: Path
-    says: Says
+    says: LenientMetadata
     reader: RowReader
-    runs: tuple[Run, ...]
-    columns: tuple[Column, ...]
+    runs: tuple[EpisodeRows, ...]
+    columns: tuple[FeatureColumn, ...]
     images: tuple[str, ...]
-    videos: tuple[Camera, ...]
+    videos: tuple[StoredCamera, ...]
 
     def pieces(self, notes: Repairs, task: str | None) -> Iterator[Piece]:
         """The episodes that can be recovered; what cannot is named in `notes`."""
         for run in self.runs:
             where = f"episode {run.episode}"
             places = {camera.key: camera.places[run.episode] for camera in self.videos}
-            lost = [f"{key}: {place.why}" for key, place in places.items() if isinstance(place, Lost)]
+            lost = [f"{key}: {place.why}" for key, place in places.items() if isinstance(place, UnknownFrames)]
             if lost:
                 notes.lost(where, f"{run.count} rows: {'; '.join(lost)}", "leave that camera out with --without")
                 continue
-            found = {key: place for key, place in places.items() if isinstance(place, Found)}
+            found = {key: place for key, place in places.items() if isinstance(place, FrameRange)}
             count = min([run.count, *(place.count for place in found.values())])
             if count < run.count:
                 notes.lost(where, f"rows {count} to {run.count - 1}: the videos hold no picture for them")
@@ -67,7 +67,7 @@ class Content:
             _note_times(run, self.says.fps, notes)
             yield Piece(run, count, tasks[:count], found)
 
-    def _tasks(self, run: Run, given: str | None) -> list[str] | None:
+    def _tasks(self, run: EpisodeRows, given: str | None) -> list[str] | None:
         """The task of each row: by the table, else the only one of the episode, else the one given."""
         told = self.says.episodes[run.episode].tasks if run.episode in self.says.episodes else ()
         other = told[0] if len(told) == 1 else given
@@ -117,8 +117,8 @@ def survey(root: Path, scratch: Path, notes: Repairs, without: Sequence[str]) ->
 
 
 def _columns(
-    file: RowFile, reader: RowReader, run: Run, says: Says, without: Sequence[str], notes: Repairs
-) -> tuple[tuple[Column, ...], tuple[str, ...]]:
+    file: RowFile, reader: RowReader, run: EpisodeRows, says: LenientMetadata, without: Sequence[str], notes: Repairs
+) -> tuple[tuple[FeatureColumn, ...], tuple[str, ...]]:
     """(features in columns, cameras in columns), in the order of info.json."""
     columns, images = [], []
     order = [key for key in says.features if key in file.schema.names]
@@ -157,7 +157,7 @@ def _is_storable(key: str, entry: Mapping[str, Any], notes: Repairs) -> bool:
     return True
 
 
-def _note_counts(runs: Sequence[Run], says: Says, notes: Repairs) -> None:
+def _note_counts(runs: Sequence[EpisodeRows], says: LenientMetadata, notes: Repairs) -> None:
     """Where the metadata counts other rows than there are, and episodes it knows that have no rows."""
     known = {run.episode: run.count for run in runs}
     for number, told in sorted(says.episodes.items()):
@@ -173,7 +173,7 @@ def _note_counts(runs: Sequence[Run], says: Says, notes: Repairs) -> None:
         notes.changed("episode_index", f"episodes are numbered anew, 0 to {len(runs) - 1}")
 
 
-def _note_times(run: Run, fps: int, notes: Repairs) -> None:
+def _note_times(run: EpisodeRows, fps: int, notes: Repairs) -> None:
     """Timestamps that are no multiples of 1 / fps, as measured ones are."""
     exact = np.arange(run.count) / fps
     if np.all(np.abs(run.seconds - exact) < _TOLERANCE_S):

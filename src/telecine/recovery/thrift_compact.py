@@ -19,14 +19,14 @@ class Value(NamedTuple):
     value: Any
 
 
-Struct = dict[int, Value]
+ThriftStruct = dict[int, Value]
 
 
 class ThriftError(ValueError):
     """The bytes are no struct."""
 
 
-def read_struct(data: memoryview, at: int) -> tuple[Struct, int]:
+def read_struct(data: memoryview, at: int) -> tuple[ThriftStruct, int]:
     """(the struct that starts at `at`, where it ends). Raises: ThriftError."""
     try:
         return _struct(data, at, 0)
@@ -34,7 +34,7 @@ def read_struct(data: memoryview, at: int) -> tuple[Struct, int]:
         raise ThriftError("it does not end") from error
 
 
-def write_struct(struct: Struct) -> bytes:
+def write_struct(struct: ThriftStruct) -> bytes:
     """The struct as bytes, fields in increasing order."""
     out = bytearray()
     last = 0
@@ -47,10 +47,10 @@ def write_struct(struct: Struct) -> bytes:
     return bytes(out) + b"\0"
 
 
-def _struct(data: memoryview, at: int, depth: int) -> tuple[Struct, int]:
+def _struct(data: memoryview, at: int, depth: int) -> tuple[ThriftStruct, int]:
     if depth > _DEEPEST:
         raise ThriftError("it is nested too deeply")
-    found: Struct = {}
+    found: ThriftStruct = {}
     number = 0
     while True:
         head = data[at]

@@ -1,4 +1,4 @@
-"""Where the work is done: a `Run` maps a function over items, in order. May import only `core`.
+"""Where the work is done: a `Executor` maps a function over items, in order. May import only `core`.
 
 `serial` works in this process; `pool.Pool` in spawned ones, where a crash costs one item. `choose.py` says which.
 """
@@ -27,7 +27,7 @@ class Lost:
     why: str
 
 
-class Run(Protocol):
+class Executor(Protocol):
     """Maps `fn` over `items`, answers in their order, and asks for no more items than it is about to work on."""
 
     def __call__(self, fn: Callable[[A, Tell], B], items: Iterable[A], tell: Tell, /) -> Iterator[B | Lost]:
@@ -47,7 +47,7 @@ class Marked:
     path: Path
 
     def __call__(self, fn: Callable[[A, Tell], B], items: Iterable[A], tell: Tell, /) -> Iterator[B]:
-        """See `Run`."""
+        """See `Executor`."""
         for item in items:
             self.path.write_text(str(getattr(item, "label", item)), encoding="utf-8")
             try:

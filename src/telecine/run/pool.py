@@ -26,7 +26,7 @@ from telecine.run.executor import Lost, Tell
 from telecine.run.fork import Forked
 from telecine.run.ipc import receive, send
 from telecine.run.memory import resident_bytes
-from telecine.run.task_queue import Work
+from telecine.run.task_queue import TaskQueue
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -147,7 +147,7 @@ class Pool:
 
     def __call__(self, fn: Callable[[A, Tell], B], items: Iterable[A], tell: Tell, /) -> Iterator[B | Lost]:
         """See `Run`. One call at a time."""
-        work: Work[A, B] = Work(items, self._most * AHEAD)
+        work: TaskQueue[A, B] = TaskQueue(items, self._most * AHEAD)
         try:
             while True:
                 self._feed(fn, work)
@@ -165,7 +165,7 @@ class Pool:
                 self._workers.remove(worker)  # the caller left before the end
                 worker.end()
 
-    def _feed(self, fn: Callable[[A, Tell], B], work: Work[A, B]) -> None:
+    def _feed(self, fn: Callable[[A, Tell], B], work: TaskQueue[A, B]) -> None:
         """Give every idle process something to do."""
         while True:
             idle = [w for w in self._workers if w.position is None]
@@ -178,7 +178,7 @@ class Pool:
                 self._workers += idle
             idle[0].give(position, (fn, work.item(position)))
 
-    def _handle(self, work: Work[A, B], tell: Tell, *, wait_s: float) -> bool:
+    def _handle(self, work: TaskQueue[A, B], tell: Tell, *, wait_s: float) -> bool:
         """Take in one event; False when there was none."""
         try:
             worker, kind, value = self._events.get(block=wait_s > 0, timeout=wait_s)

@@ -10,7 +10,7 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 
-class Work(Generic[A, B]):
+class TaskQueue(Generic[A, B]):
     """Items by position, from asked for to answered, in order.
 
     ahead: how many items may be begun or answered before the one whose turn it is.

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-from telecine.run.executor import Run, serial
+from telecine.run.executor import Executor, serial
 from telecine.run.fork import is_safe
 from telecine.run.memory import available_bytes
 from telecine.run.pool import Pool
@@ -20,10 +20,11 @@ _SHARE = 0.8
 
 
 @contextmanager
-def reading(workers: int | None, max_bytes: int | None) -> Iterator[Run]:
+def reader_pool(workers: int | None, max_bytes: int | None) -> Iterator[Executor]:
     """What reads while nobody knows how much there is: a copy of this process where that is safe, else this one.
 
-    workers, max_bytes: see `chosen`. Enter it before anything starts a thread, and leave it last: processes end then.
+    workers, max_bytes: see `work_pool`. Enter it before anything starts a thread, and leave it last: its processes
+    end then.
     """
     if workers == 0 or not is_safe():
         yield serial
@@ -32,12 +33,12 @@ def reading(workers: int | None, max_bytes: int | None) -> Iterator[Run]:
         yield pool
 
 
-def chosen(
-    reader: Run, recordings: int, total_bytes: int, *, workers: int | None, max_bytes: int | None, safely: bool
-) -> AbstractContextManager[Run]:
+def work_pool(
+    reader: Executor, recordings: int, total_bytes: int, *, workers: int | None, max_bytes: int | None, safely: bool
+) -> AbstractContextManager[Executor]:
     """The run for so many recordings; leave the context to end its processes.
 
-    reader: from `reading`; a pool grows, this process does small work itself, or stands back for a pool.
+    reader: from `reader_pool`; a pool grows, this process does small work itself, or stands back for a pool.
     workers: asked for; 0 is this process, None lets it be decided. max_bytes: memory allowed, None: 80 % of what is
     free. safely: not in this process unless asked for, because an earlier run died.
     """

@@ -5,12 +5,10 @@ the origin. Gripper: 0 closed, 1 open.
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-Floats: TypeAlias = npt.NDArray[np.float64]
+from telecine.core.stats import Floats
 
 JOINTS = (
     "shoulder_yaw", "shoulder_pitch", "upper_arm_roll", "elbow_pitch", "forearm_roll", "wrist_pitch", "wrist_roll"
@@ -30,7 +28,7 @@ _CLOSED, _OPEN = 3, 7
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class PickTask:
     """One episode: where the cube lies and where it shall go."""
 
     seconds: float
@@ -41,32 +39,32 @@ class Task:
     tray: tuple[float, float]
 
 
-def random_task(seconds: float, rng: np.random.Generator) -> Task:
+def random_task(seconds: float, rng: np.random.Generator) -> PickTask:
     """A cube on one side of the arm, within reach, and the tray on the other."""
     reach, side = rng.uniform(0.34, 0.42), rng.uniform(0.25, 0.6)
     cube = (float(reach * np.cos(side)), float(reach * np.sin(side)))
-    return Task(seconds, cube, float(rng.uniform(-0.5, 0.5)), (0.34, float(rng.uniform(-0.24, -0.16))))
+    return PickTask(seconds, cube, float(rng.uniform(-0.5, 0.5)), (0.34, float(rng.uniform(-0.24, -0.16))))
 
 
-def commanded(task: Task, times: Floats) -> Floats:
+def commanded(task: PickTask, times: Floats) -> Floats:
     """(n, 8) joint angles and gripper that the controller asks for at (n,) times."""
     tip, opening, turn = _path(task, times)
     return np.concatenate([_joints_for(tip, turn), opening[:, None]], axis=1)
 
 
-def reached(task: Task, times: Floats) -> Floats:
+def reached(task: PickTask, times: Floats) -> Floats:
     """(n, 8) as `commanded`, where the arm really is."""
     return commanded(task, times - LAG_S)
 
 
-def cube_at(task: Task, time: float) -> tuple[Floats, float]:
+def cube_at(task: PickTask, time: float) -> tuple[Floats, float]:
     """((3,) middle of the cube, its turn about z)."""
     held = np.clip((time - LAG_S) / task.seconds, _PHASES[_CLOSED], _PHASES[_OPEN]) * task.seconds
     tip, _, turn = _path(task, np.array([held]))
     return tip[0], float(turn[0])
 
 
-def _path(task: Task, times: Floats) -> tuple[Floats, Floats, Floats]:
+def _path(task: PickTask, times: Floats) -> tuple[Floats, Floats, Floats]:
     """((n, 3) tip, (n,) opening, (n,) turn of the hand about z), moving smoothly from one phase to the next."""
     low = CUBE_M / 2
     home = (0.30, 0.0, 0.30)

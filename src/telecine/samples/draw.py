@@ -9,9 +9,9 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-Picture = npt.NDArray[np.uint8]
+Canvas = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float64]
-Colour = tuple[int, int, int]
+FillColour = tuple[int, int, int]
 Plane = npt.NDArray[np.float32]
 """(h, w) float32, a value for each pixel of a box."""
 
@@ -28,7 +28,7 @@ _GLYPHS = {
 """Letter -> seven rows of five pixels, the highest bit left."""
 
 
-def fill_polygon(picture: Picture, corners: Points, colour: Colour, opacity: float = 1.0) -> None:
+def fill_polygon(picture: Canvas, corners: Points, colour: FillColour, opacity: float = 1.0) -> None:
     """A convex polygon; corners: (k, 2), either way round."""
     box = _box(picture, corners, 1.0)
     if box is None:
@@ -45,7 +45,7 @@ def fill_polygon(picture: Picture, corners: Points, colour: Colour, opacity: flo
     _blend(picture, box, colour, np.maximum(inside, 0) * np.float32(opacity))
 
 
-def fill_rod(picture: Picture, ends: Points, radii: tuple[float, float], colour: Colour) -> None:
+def fill_rod(picture: Canvas, ends: Points, radii: tuple[float, float], colour: FillColour) -> None:
     """A round rod between two (2, 2) ends, lighter along its middle; equal ends make a ball."""
     box = _box(picture, ends, max(radii) + 1)
     if box is None:
@@ -62,7 +62,7 @@ def fill_rod(picture: Picture, ends: Points, radii: tuple[float, float], colour:
     _blend(picture, box, colour, cover, 0.55 + 0.45 * round_)
 
 
-def write(picture: Picture, text: str, corner: tuple[int, int], scale: int = 2) -> None:
+def write(picture: Canvas, text: str, corner: tuple[int, int], scale: int = 2) -> None:
     """White letters on a dark strip whose upper left corner is `corner`; letters without a glyph are blank."""
     mask = np.concatenate([_letter(c, scale) for c in text], axis=1)
     x, y = corner
@@ -82,7 +82,7 @@ Box = tuple[int, int, int, int]
 """(left, top, right, bottom), half-open."""
 
 
-def _box(picture: Picture, points: Points, margin: float) -> Box | None:
+def _box(picture: Canvas, points: Points, margin: float) -> Box | None:
     """The part of the picture around the points, or None when it is outside."""
     height, width = picture.shape[:2]
     low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
@@ -97,7 +97,7 @@ def _grid(box: Box) -> tuple[Plane, Plane]:
     return np.arange(left, right, dtype=np.float32)[None, :], np.arange(top, bottom, dtype=np.float32)[:, None]
 
 
-def _blend(picture: Picture, box: Box, colour: Colour, cover: Plane, shade: Plane | float = 1.0) -> None:
+def _blend(picture: Canvas, box: Box, colour: FillColour, cover: Plane, shade: Plane | float = 1.0) -> None:
     """The colour, lit by `shade`, over as much of each pixel as `cover` says."""
     left, top, right, bottom = box
     area = picture[top:bottom, left:right]

@@ -15,7 +15,8 @@ import numpy as np
 
 from telecine.core.errors import SourceError
 from telecine.core.grid import SECOND, Times
-from telecine.samples.arm import JOINTS, Floats, Task, commanded, random_task, reached
+from telecine.core.stats import Floats
+from telecine.samples.arm import JOINTS, PickTask, commanded, random_task, reached
 from telecine.samples.scene import COLOURS, front_picture, wrist_picture
 from telecine.video.demo_camera import h264_packets
 
@@ -87,7 +88,7 @@ def _write_episode(folder: Path, episode: int, seconds: float, seed: int) -> Pat
     return path
 
 
-def _logs(task: Task, colour: str, episode: int, start_ns: int, rng: np.random.Generator) -> dict[str, Log]:
+def _logs(task: PickTask, colour: str, episode: int, start_ns: int, rng: np.random.Generator) -> dict[str, Log]:
     """Entity path -> what is logged there."""
     rr = _rerun()
 

@@ -11,11 +11,12 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from telecine.samples.arm import CUBE_M, Floats, Pose, Task, cube_at, pose, reached
-from telecine.samples.draw import Colour, Picture, fill_polygon, fill_rod, write
+from telecine.core.stats import Floats
+from telecine.samples.arm import CUBE_M, PickTask, Pose, cube_at, pose, reached
+from telecine.samples.draw import Canvas, FillColour, fill_polygon, fill_rod, write
 
 WIDTH, HEIGHT = 320, 240
-COLOURS: dict[str, Colour] = {
+COLOURS: dict[str, FillColour] = {
     "red": (222, 52, 44), "green": (52, 176, 72), "blue": (52, 104, 226), "yellow": (238, 196, 40)
 }  # fmt: skip
 _WHITE, _ORANGE, _STEEL, _DARK = (232, 232, 236), (240, 130, 36), (150, 158, 170), (58, 62, 72)
@@ -53,7 +54,7 @@ def view_towards(at: Floats, target: Floats, up: Floats, focal_px: float) -> Vie
 FRONT = view_towards(np.array([1.10, -0.46, 0.72]), np.array([0.17, 0.01, 0.225]), np.array([0.0, 0, 1]), 296.0)
 
 
-def front_picture(task: Task, time: float, colour: str, label: str) -> Picture:
+def front_picture(task: PickTask, time: float, colour: str, label: str) -> Canvas:
     """(240, 320, 3) uint8 of the camera that stands before the table."""
     state = reached(task, np.array([time]))[0]
     picture = _front_background().copy()
@@ -64,7 +65,7 @@ def front_picture(task: Task, time: float, colour: str, label: str) -> Picture:
     return picture
 
 
-def wrist_picture(task: Task, time: float, colour: str, label: str) -> Picture:
+def wrist_picture(task: PickTask, time: float, colour: str, label: str) -> Canvas:
     """(240, 320, 3) uint8 of the camera at the hand, which looks along the fingers."""
     state = reached(task, np.array([time]))[0]
     arm = pose(state[:7])
@@ -81,14 +82,14 @@ class _Thing:
     """A flat polygon (radius_m 0) or a rod between two points."""
 
     points: Floats
-    colour: Colour
+    colour: FillColour
     radius_m: float = 0.0
     opacity: float = 1.0
     layer: int = 1
     """0: lies on the table, under everything else."""
 
 
-def _paint(picture: Picture, view: View, things: list[_Thing]) -> None:
+def _paint(picture: Canvas, view: View, things: list[_Thing]) -> None:
     """Draw all that is before the camera, from far to near."""
     seen = [(thing, *view.project(thing.points)) for thing in things]
     seen.sort(key=lambda s: (s[0].layer, -float(np.mean(s[2]))))
@@ -109,12 +110,12 @@ def _square(middle: npt.ArrayLike, side_m: float, turn: float = 0.0) -> Floats:
     return np.asarray(np.asarray(middle, np.float64) + ring)
 
 
-def _tray(task: Task) -> Iterator[_Thing]:
+def _tray(task: PickTask) -> Iterator[_Thing]:
     yield _Thing(_square((*task.tray, 0.0), _TRAY_M), _DARK, layer=-2)
     yield _Thing(_square((*task.tray, 0.0), 0.88 * _TRAY_M), (214, 218, 224), layer=-1)
 
 
-def _shadows(task: Task, time: float, arm: Pose) -> Iterator[_Thing]:
+def _shadows(task: PickTask, time: float, arm: Pose) -> Iterator[_Thing]:
     """On the table, larger and fainter the higher the thing is."""
     middle, turn = cube_at(task, time)
     for at, size in ((middle, CUBE_M), (arm.wrist, 0.07), (arm.elbow, 0.08)):
@@ -122,7 +123,7 @@ def _shadows(task: Task, time: float, arm: Pose) -> Iterator[_Thing]:
         yield _Thing(shadow, (20, 18, 16), opacity=0.4 * min(max(1 - 1.5 * float(at[2]), 0.15), 1), layer=0)
 
 
-def _cube(task: Task, time: float, colour: str, view: View) -> Iterator[_Thing]:
+def _cube(task: PickTask, time: float, colour: str, view: View) -> Iterator[_Thing]:
     """The top and the sides that face the camera, each lit by its own direction."""
     middle, turn = cube_at(task, time)
     top = _square(middle + np.array([0, 0, CUBE_M / 2]), CUBE_M, turn)
@@ -137,7 +138,7 @@ def _cube(task: Task, time: float, colour: str, view: View) -> Iterator[_Thing]:
     yield _Thing(top, _lit(base, 1.0))
 
 
-def _lit(base: npt.NDArray[np.int64], light: float) -> Colour:
+def _lit(base: npt.NDArray[np.int64], light: float) -> FillColour:
     r, g, b = np.clip(base * light, 0, 255).astype(int).tolist()
     return (r, g, b)
 
@@ -164,11 +165,11 @@ def _hand(arm: Pose, opening: float) -> Iterator[_Thing]:
 
 
 @lru_cache(maxsize=1)
-def _front_background() -> Picture:
+def _front_background() -> Canvas:
     return _table(FRONT)
 
 
-def _table(view: View) -> Picture:
+def _table(view: View) -> Canvas:
     """The table where rays meet z = 0, and the room behind it."""
     right, down, forward = view.axes
     u = ((np.arange(WIDTH) - WIDTH / 2) / view.focal_px)[None, :]

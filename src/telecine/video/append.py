@@ -14,7 +14,7 @@ import av
 from telecine.core.bitstream.packets import NAMES
 from telecine.core.errors import VideoError
 from telecine.core.recording import Buffer, Codec
-from telecine.core.video import Clip, PictureFormat
+from telecine.core.video import Clip, FrameFormat
 from telecine.video.clip import read_clip
 
 _RAW_FORMATS: dict[Codec, str] = {"h264": "h264", "hevc": "hevc", "av1": "obu"}
@@ -32,7 +32,7 @@ class VideoFile:
     def __init__(self, path: str | Path, fps: int | Fraction) -> None:
         self.frames = 0
         self.size_bytes = 0
-        self.format: PictureFormat | None = None
+        self.format: FrameFormat | None = None
         self.reorder_delay = 0
         self._path = str(path)
         self._period = 1 / Fraction(fps)
@@ -116,6 +116,6 @@ class VideoFile:
             raise VideoError(f"{self._path}: cannot be written: {error}") from error
 
 
-def _words(fmt: PictureFormat, reorder_delay: int) -> str:
+def _words(fmt: FrameFormat, reorder_delay: int) -> str:
     name = "PNG" if fmt.codec == "png" else NAMES[fmt.codec]
     return f"{name} {fmt.width}x{fmt.height} {fmt.pix_fmt} ({fmt.matrix}), B-frames {reorder_delay} deep"

@@ -8,7 +8,7 @@ import numpy as np
 
 from telecine.core.bitstream.packets import index_packets
 from telecine.core.errors import VideoError
-from telecine.core.video import Clip, PacketIndex, Wish
+from telecine.core.video import Clip, PacketIndex, VideoSettings
 from telecine.video.clip import ClipWriter
 from telecine.video.demux import packets, track
 from telecine.video.encode import encode
@@ -16,7 +16,7 @@ from telecine.video.mp4_reader import decode_at
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class ClipRange:
     """Pictures [first, first + count) of a file, in display order, and where their clip goes."""
 
     first: int
@@ -24,7 +24,7 @@ class Cut:
     path: str
 
 
-def cut(path: str, cuts: Sequence[Cut], *, key: str, fps: int, wish: Wish) -> Iterator[Clip]:
+def cut(path: str, cuts: Sequence[ClipRange], *, key: str, fps: int, wish: VideoSettings) -> Iterator[Clip]:
     """A clip for each of `cuts`, in order, each when it is written: copied, or encoded as `wish` says where it must be.
 
     cuts: in the order of `first`, without overlaps.
@@ -50,7 +50,7 @@ def cut(path: str, cuts: Sequence[Cut], *, key: str, fps: int, wish: Wish) -> It
         yield _clip(one, index, slice(start, stop), key)
 
 
-def _clip(one: Cut, index: PacketIndex, part: slice, key: str) -> Clip:
+def _clip(one: ClipRange, index: PacketIndex, part: slice, key: str) -> Clip:
     display = index.display[part] - one.first
     keys = np.flatnonzero(index.keyframe[part])
     return Clip(
@@ -69,7 +69,7 @@ def _clip(one: Cut, index: PacketIndex, part: slice, key: str) -> Clip:
     )
 
 
-def _encoded(path: str, one: Cut, *, key: str, fps: int, wish: Wish) -> Clip:
+def _encoded(path: str, one: ClipRange, *, key: str, fps: int, wish: VideoSettings) -> Clip:
     shown = decode_at(path, range(one.first, one.first + one.count))
     frames = (av.VideoFrame.from_ndarray(rgb, format="rgb24") for _, rgb in shown)
     why = "the episode's packets are not a run of their own"

@@ -16,7 +16,7 @@ from av.sidedata.sidedata import Type as SideDataType
 from telecine.core.bitstream.packets import is_self_contained
 from telecine.core.errors import VideoError
 from telecine.core.grid import Rows
-from telecine.core.recording import Buffer, Codec, ImageStream, Picture, PixelFormat, VideoStream
+from telecine.core.recording import Buffer, Codec, Image, ImageStream, PixelFormat, VideoStream
 from telecine.core.video import PacketIndex
 from telecine.video.colour import LIMITED, UNTAGGED, copy_plane, to_rgb, to_rgb24
 
@@ -26,7 +26,7 @@ PICTURE_DECODERS = {
     "webp": "webp",
     "bmp": "bmp",
 }
-"""Encodings of `Picture` and FFmpeg's decoder for each: those in which it notices truncation."""
+"""Encodings of `Image` and FFmpeg's decoder for each: those in which it notices truncation."""
 VIDEO_DECODERS = {"h264": "h264", "hevc": "hevc", "av1": "libdav1d"}
 
 _RAW: frozenset[str] = frozenset(get_args(PixelFormat))
@@ -79,7 +79,7 @@ def _pictures(stream: ImageStream, needed: Rows, clock: str) -> Iterator[av.Vide
         yield frame if (picture.order, picture.turn) == ("rgb", "none") else _adjusted(frame, picture)
 
 
-def _adjusted(frame: av.VideoFrame, picture: Picture) -> av.VideoFrame:
+def _adjusted(frame: av.VideoFrame, picture: Image) -> av.VideoFrame:
     """The frame as RGB, with the colours and the way up that the source says its pictures have to get."""
     rgb = to_rgb(frame)
     if picture.order == "bgr":
@@ -89,7 +89,7 @@ def _adjusted(frame: av.VideoFrame, picture: Picture) -> av.VideoFrame:
     return av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
 
 
-def _coded(picture: Picture, decoders: dict[str, av.VideoCodecContext], where: str) -> av.VideoFrame:
+def _coded(picture: Image, decoders: dict[str, av.VideoCodecContext], where: str) -> av.VideoFrame:
     """The frame of a picture that was compressed by itself."""
     name = PICTURE_DECODERS.get(picture.encoding)
     if name is None:
@@ -111,7 +111,7 @@ def _coded(picture: Picture, decoders: dict[str, av.VideoCodecContext], where: s
     return upright(out[0])
 
 
-def coded_frame(picture: Picture, where: str) -> av.VideoFrame:
+def coded_frame(picture: Image, where: str) -> av.VideoFrame:
     """The frame of one picture that was compressed by itself. Raises: VideoError."""
     return _coded(picture, {}, where)
 
@@ -129,7 +129,7 @@ def _decoder(name: str, options: dict[str, str]) -> av.VideoCodecContext:
     return decoder
 
 
-def raw_frame(picture: Picture, where: str = "picture") -> av.VideoFrame:
+def raw_frame(picture: Image, where: str = "picture") -> av.VideoFrame:
     """The frame of uncompressed planes, which are packed without padding; odd sizes round chroma up.
 
     Raises:
@@ -197,7 +197,7 @@ def upright(frame: av.VideoFrame) -> av.VideoFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class DecodeSpan:
     """Packets [start, stop) in decode order, the first a keyframe, and the pictures they are decoded for."""
 
     start: int
@@ -205,7 +205,7 @@ class Span:
     needed: Rows
 
 
-def spans(needed: Rows, index: PacketIndex, name: str) -> Iterator[Span]:
+def spans(needed: Rows, index: PacketIndex, name: str) -> Iterator[DecodeSpan]:
     """As few packets as give the needed pictures: groups between that nothing needs are left out.
 
     needed: (n,) int64 positions in display order, increasing.
@@ -230,7 +230,7 @@ def spans(needed: Rows, index: PacketIndex, name: str) -> Iterator[Span]:
     starts = keys[group]
     breaks = np.flatnonzero(starts[1:] > stop[:-1]) + 1
     for part in np.split(np.arange(needed.size), breaks) if needed.size else ():
-        yield Span(int(starts[part[0]]), int(stop[part[-1]]), needed[part])
+        yield DecodeSpan(int(starts[part[0]]), int(stop[part[-1]]), needed[part])
 
 
 def _video(stream: VideoStream, needed: Rows, clock: str, index: PacketIndex) -> Iterator[av.VideoFrame]:
@@ -251,7 +251,7 @@ def video_decoder(codec: str, index: PacketIndex) -> av.VideoCodecContext:
 
 
 def decoded(
-    packets: Iterable[Buffer], decoder: av.VideoCodecContext, index: PacketIndex, span: Span, name: str
+    packets: Iterable[Buffer], decoder: av.VideoCodecContext, index: PacketIndex, span: DecodeSpan, name: str
 ) -> Iterator[av.VideoFrame]:
     """The needed pictures of a span, from its packets; as they are stored, not turned.
 
@@ -264,14 +264,14 @@ def decoded(
         yield next(frame for position, frame in shown if position == row)
 
 
-def _check_headers(span: Span, index: PacketIndex, name: str) -> None:
+def _check_headers(span: DecodeSpan, index: PacketIndex, name: str) -> None:
     for packet, what in index.problems:
         hidden = index.display[packet] < index.display[span.start]  # leading pictures, shown by no row
         if span.start <= packet < span.stop and not hidden:
             raise VideoError(f"{name}: packet {packet} is damaged: {what}; {_WAY_OUT}")
 
 
-def _restart(decoder: av.VideoCodecContext, stream: VideoStream, clock: str, span: Span) -> None:
+def _restart(decoder: av.VideoCodecContext, stream: VideoStream, clock: str, span: DecodeSpan) -> None:
     """Make the decoder ready for the span's keyframe, also where only the first one brings the parameter sets."""
     if not span.start:
         return
@@ -284,7 +284,7 @@ def _restart(decoder: av.VideoCodecContext, stream: VideoStream, clock: str, spa
 
 
 def _decoded(
-    packets: Iterable[Buffer], decoder: av.VideoCodecContext, index: PacketIndex, span: Span, name: str
+    packets: Iterable[Buffer], decoder: av.VideoCodecContext, index: PacketIndex, span: DecodeSpan, name: str
 ) -> Iterator[tuple[int, av.VideoFrame]]:
     """(position in display order, frame) of every picture of the span from the first needed on, none left out."""
     expected = [p for p in np.sort(index.display[span.start : span.stop]).tolist() if p >= span.needed[0]]
@@ -310,7 +310,7 @@ def _decoded(
 
 
 def _output(
-    packets: Iterable[Buffer], decoder: av.VideoCodecContext, index: PacketIndex, span: Span, name: str
+    packets: Iterable[Buffer], decoder: av.VideoCodecContext, index: PacketIndex, span: DecodeSpan, name: str
 ) -> Iterator[av.VideoFrame]:
     """What the decoder gives for the packets of a span; pts is the position in display order."""
     number = span.start

@@ -48,7 +48,7 @@ def track(path: str) -> Track:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class FilmFacts:
+class Mp4Facts:
     """What all packets of a file tell of its first video track.
 
     codec_name: as FFmpeg names it, also where it is none of telecine's.
@@ -73,7 +73,7 @@ class FilmFacts:
         return int(self.display.size)
 
 
-def film_facts(path: str) -> FilmFacts:
+def film_facts(path: str) -> Mp4Facts:
     """Reads all packets, decodes nothing. Raises: VideoError for a file that is no video, is empty or cut off."""
     with _opened(path) as source:
         stream = source.streams.video[0]
@@ -95,10 +95,10 @@ def film_facts(path: str) -> FilmFacts:
     if any(hidden[sum(hidden) :]):
         raise VideoError(f"{path}: pictures that are not shown lie between others that are")
     keyframe = np.array([key for _, key in marks])
-    return FilmFacts(_CODECS.get(name), name, width, height, display, keyframe, stamps, sum(hidden))
+    return Mp4Facts(_CODECS.get(name), name, width, height, display, keyframe, stamps, sum(hidden))
 
 
-def packets(path: str, start: int = 0, stop: int | None = None, facts: FilmFacts | None = None) -> Iterator[bytes]:
+def packets(path: str, start: int = 0, stop: int | None = None, facts: Mp4Facts | None = None) -> Iterator[bytes]:
     """Access units [start, stop) in decode order: Annex B for H.264 and H.265, low-overhead OBUs for AV1.
 
     facts: of the file; with them packets before `start` are not read.

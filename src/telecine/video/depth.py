@@ -6,12 +6,12 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from telecine.core.depth import LEVELS, PIX_FMT, Unit, depth_codes
+from telecine.core.depth import LEVELS, PIX_FMT, DepthUnit, depth_codes
 from telecine.core.errors import VideoError
 from telecine.video.colour import copy_plane
 from telecine.video.histogram import pixel_stride, sample_indices
 
-_UNITS: dict[str, Unit] = {"gray16le": "mm", "gray16be": "mm", "grayf32le": "m"}
+_UNITS: dict[str, DepthUnit] = {"gray16le": "mm", "gray16be": "mm", "grayf32le": "m"}
 
 
 class DepthHistogram:

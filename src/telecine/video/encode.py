@@ -12,7 +12,7 @@ import av
 import numpy as np
 
 from telecine.core.errors import VideoError
-from telecine.core.video import Clip, PictureFormat, Wish
+from telecine.core.video import Clip, FrameFormat, VideoSettings
 from telecine.video.clip import ClipWriter
 from telecine.video.colour import to_rgb, to_rgb24, to_yuv420p
 from telecine.video.depth import DepthHistogram, depth_pictures
@@ -23,7 +23,7 @@ from telecine.video.presets import encoder_info, encoder_options, size_problem
 
 def encode(
     frames: Iterable[av.VideoFrame],
-    wish: Wish,
+    wish: VideoSettings,
     fps: int,
     *,
     count: int,
@@ -67,7 +67,7 @@ def encode(
     return Clip(
         key=key,
         path=path,
-        format=PictureFormat(wish.codec, first.width, first.height, first.format.name),
+        format=FrameFormat(wish.codec, first.width, first.height, first.format.name),
         frames=count,
         preroll=0,
         reorder_delay=int(np.max(np.arange(count) - np.array(displays))),
@@ -83,7 +83,7 @@ def encode(
 
 
 def _pictures(
-    frames: Iterable[av.VideoFrame], wish: Wish, *, count: int, key: str, histogram: Histogram
+    frames: Iterable[av.VideoFrame], wish: VideoSettings, *, count: int, key: str, histogram: Histogram
 ) -> Iterator[av.VideoFrame]:
     """Exactly `count` frames as the encoder takes them; those to sample go into `histogram`."""
     convert = to_rgb24 if wish.codec == "png" else to_yuv420p
@@ -105,7 +105,7 @@ def _pictures(
         raise VideoError(f"{key}: {done} pictures for the {count} rows of the episode")
 
 
-def check_size(frame: av.VideoFrame, before: av.VideoFrame | None, wish: Wish, where: str) -> None:
+def check_size(frame: av.VideoFrame, before: av.VideoFrame | None, wish: VideoSettings, where: str) -> None:
     """VideoError when the picture cannot be encoded, or not together with the one before."""
     if wish.size is not None:
         return

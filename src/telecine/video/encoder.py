@@ -22,7 +22,7 @@ class Setup(NamedTuple):
     options: dict[str, str]
 
 
-class Colour(NamedTuple):
+class ColourTags(NamedTuple):
     """Colour tags as numbers of ITU-T H.273, and FFmpeg's range (1 limited, 2 full); 2 and 0 are "not said"."""
 
     primaries: int = 2
@@ -31,15 +31,15 @@ class Colour(NamedTuple):
     range: int = 0
 
 
-def colour_of(context: av.VideoCodecContext) -> Colour:
+def colour_of(context: av.VideoCodecContext) -> ColourTags:
     """The tags that a decoder found in the parameter sets, once it has given a picture."""
-    return Colour(
+    return ColourTags(
         int(context.color_primaries), int(context.color_trc), int(context.colorspace), int(context.color_range)
     )
 
 
 def open_encoder(
-    setup: Setup, size: tuple[int, int], fps: int, *, key: str, threads: int = 1, colour: Colour | None = None
+    setup: Setup, size: tuple[int, int], fps: int, *, key: str, threads: int = 1, colour: ColourTags | None = None
 ) -> av.VideoCodecContext:
     """The encoder, open; parameter sets go in front of every keyframe since no global header is asked for.
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from telecine.core.errors import VideoError
 from telecine.core.recording import Buffer
-from telecine.core.video import Clip, PictureFormat, Wish
+from telecine.core.video import Clip, FrameFormat, VideoSettings
 from telecine.video.append import VideoFile
 from telecine.video.clip import ClipWriter, read_clip
 from telecine.video.colour import Rgb, to_rgb24, to_yuv420p
@@ -33,7 +33,7 @@ class LiveClip:
     frames: pictures taken so far. size: (width, height) in px of them.
     """
 
-    def __init__(self, key: str, wish: Wish, fps: int, path: str, *, queued: int = QUEUED) -> None:
+    def __init__(self, key: str, wish: VideoSettings, fps: int, path: str, *, queued: int = QUEUED) -> None:
         self.key, self.path, self.wish, self.fps = key, path, wish, fps
         self.frames = 0
         self.size = (0, 0)
@@ -121,7 +121,7 @@ def write_mp4(path: Path, clip: LiveClip) -> None:
     finished = Clip(
         key=clip.key,
         path=clip.path,
-        format=PictureFormat(clip.wish.codec, width, height, "yuv420p"),
+        format=FrameFormat(clip.wish.codec, width, height, "yuv420p"),
         frames=clip.frames,
         preroll=0,
         reorder_delay=max(delay, 0),

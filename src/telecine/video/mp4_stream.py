@@ -23,7 +23,7 @@ CLOCK = "frame"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Film:
+class Mp4Stream:
     """The video track of a file; a `VideoStream`.
 
     index: of its packets. hidden: pictures at the start that players do not show (edit list).
@@ -72,7 +72,7 @@ class Film:
         return iter(self._packets[start:stop])
 
 
-def open_film(path: str, scratch: str) -> Film:
+def open_film(path: str, scratch: str) -> Mp4Stream:
     """The video of the file at `path`; its packets stay in the file `scratch` as long as they are in use.
 
     Raises:
@@ -91,4 +91,4 @@ def open_film(path: str, scratch: str) -> Film:
     if index.problems:
         at, what = index.problems[0]
         raise VideoError(f"{path}: packet {at} is damaged: {what}")
-    return Film(path, facts.codec, index, facts.hidden, held)
+    return Mp4Stream(path, facts.codec, index, facts.hidden, held)

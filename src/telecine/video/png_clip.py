@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from telecine.core.errors import VideoError
-from telecine.core.recording import MemoryStream, Picture, Schema
-from telecine.core.video import Clip, PictureFormat
+from telecine.core.recording import Image, MemoryStream, Schema
+from telecine.core.video import Clip, FrameFormat
 from telecine.video.clip import ClipWriter
 from telecine.video.colour import to_rgb
 from telecine.video.decode import frames
@@ -21,7 +21,7 @@ def keep_pictures(pictures: Sequence[bytes], *, key: str, path: str, why: str) -
     Raises:
         VideoError: a picture is no PNG or is damaged, or they differ in size.
     """
-    coded = [Picture(data, "png") for data in pictures]
+    coded = [Image(data, "png") for data in pictures]
     stamps = {CLOCK: np.arange(len(coded), dtype=np.int64)}
     stream = MemoryStream(key, "image", Schema("uint8", (0, 0, 3), encoding="png"), stamps, coded)
     histogram = Histogram()
@@ -38,7 +38,7 @@ def keep_pictures(pictures: Sequence[bytes], *, key: str, path: str, why: str) -
     return Clip(
         key=key,
         path=path,
-        format=PictureFormat("png", *size, "rgb24"),
+        format=FrameFormat("png", *size, "rgb24"),
         frames=len(coded),
         preroll=0,
         reorder_delay=0,

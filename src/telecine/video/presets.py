@@ -17,7 +17,7 @@ from telecine.core.depth import ENCODER, PIX_FMT
 from telecine.core.errors import PlanError
 from telecine.core.plan.model import Video
 from telecine.core.recording import Codec
-from telecine.core.video import Wish
+from telecine.core.video import VideoSettings
 from telecine.video.encoder import Setup
 
 Preset: TypeAlias = Literal["train", "lerobot", "archive", "images"]
@@ -75,7 +75,7 @@ def wish(
     *,
     size: tuple[int, int] | None = None,
     copy: Literal["auto", "always", "never"] = "auto",
-) -> Wish:
+) -> VideoSettings:
     """The preset with every choice made; what is given takes precedence.
 
     size: (width, height) in px, even unless the codec is av1 or the preset images.
@@ -87,7 +87,7 @@ def wish(
     setting = _SETTINGS.get((preset, chosen))
     if setting is None:
         raise PlanError(f"video.codec: preset images stores PNG, not {chosen}; leave one of the two out")
-    out = Wish(
+    out = VideoSettings(
         codec=chosen,
         copy=copy,
         crf=setting.crf if crf is None else crf,
@@ -101,7 +101,7 @@ def wish(
     return out
 
 
-def depth_wish(video: Video) -> Wish:
+def depth_wish(video: Video) -> VideoSettings:
     """How depth is stored: LeRobot's one way, H.265 without loss, whatever the preset of other cameras is.
 
     Raises:
@@ -119,10 +119,10 @@ def depth_wish(video: Video) -> Wish:
             f"video.{', '.join(wrong)}: depth is stored as lossless 12-bit H.265, LeRobot's one way; give the feature "
             "`video: {}` of its own to leave such settings to the other cameras"
         )
-    return Wish(codec="hevc", copy="never", crf=30, gop=2, preset="lerobot", depth=True)
+    return VideoSettings(codec="hevc", copy="never", crf=30, gop=2, preset="lerobot", depth=True)
 
 
-def _quality_problems(wish: Wish) -> list[str]:
+def _quality_problems(wish: VideoSettings) -> list[str]:
     problems = []
     if not 0 <= wish.crf <= _MOST_CRF[wish.codec]:
         problems.append(f"video.crf: {wish.crf} is not in 0..{_MOST_CRF[wish.codec]}, what {wish.codec} takes")
@@ -131,7 +131,7 @@ def _quality_problems(wish: Wish) -> list[str]:
     return problems
 
 
-def _size_problems(wish: Wish) -> list[str]:
+def _size_problems(wish: VideoSettings) -> list[str]:
     if wish.size is None:
         return []
     if min(wish.size) < 1:
@@ -151,7 +151,7 @@ def size_problem(codec: AnyCodec, width: int, height: int) -> str:
     )
 
 
-def encoder_options(wish: Wish, *, threads: int = 1) -> Setup:
+def encoder_options(wish: VideoSettings, *, threads: int = 1) -> Setup:
     """What `encode` opens the encoder with.
 
     Keyframes stand at multiples of `wish.gop` exactly, and nothing refers across them.
@@ -174,17 +174,17 @@ def encoder_options(wish: Wish, *, threads: int = 1) -> Setup:
             return Setup("png", "rgb24", dict(_PNG))
 
 
-def _effort(wish: Wish) -> str | int:
+def _effort(wish: VideoSettings) -> str | int:
     return _SETTINGS[wish.preset, wish.codec].effort
 
 
-def _extra(wish: Wish) -> dict[str, str]:
+def _extra(wish: VideoSettings) -> dict[str, str]:
     if wish.codec == "h264":
         return _X264_ARCHIVE if wish.preset == "archive" else _X264
     return _X265 if wish.codec == "hevc" else {}
 
 
-def encoder_info(wish: Wish) -> dict[str, Any]:
+def encoder_info(wish: VideoSettings) -> dict[str, Any]:
     """The `video.*` keys of info.json from which LeRobot's tools build the same encoder again; {} for PNG.
 
     Names and order are those of `lerobot.configs.video.VideoEncoderConfig` 0.6.

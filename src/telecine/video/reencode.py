@@ -12,8 +12,8 @@ import av
 from telecine.core.bitstream.packets import index_packets
 from telecine.core.errors import VideoError
 from telecine.core.recording import Codec
-from telecine.core.video import PictureFormat
-from telecine.video.encoder import Colour, Setup, coded, open_encoder
+from telecine.core.video import FrameFormat
+from telecine.video.encoder import ColourTags, Setup, coded, open_encoder
 
 
 def setup(codec: Codec, pix_fmt: str, gop: int, number: int) -> Setup:
@@ -43,15 +43,15 @@ def setup(codec: Codec, pix_fmt: str, gop: int, number: int) -> Setup:
             )
 
 
-def encode_again(
+def reencode(
     pictures: Iterator[av.VideoFrame],
-    fmt: PictureFormat,
+    fmt: FrameFormat,
     fps: int,
     *,
     count: int,
     gop: int,
     number: int,
-    colour: Colour,
+    colour: ColourTags,
     key: str,
 ) -> Iterator[bytes]:
     """One packet for each of `count` pictures, in order, each keyframe with its parameter sets.

@@ -18,9 +18,9 @@ from telecine.core.grid import Rows
 from telecine.core.recording import Buffer, Codec, VideoStream
 from telecine.core.video import Clip, PacketIndex
 from telecine.video.clip import ClipWriter
-from telecine.video.decode import Span, decoded, spans, video_decoder
+from telecine.video.decode import DecodeSpan, decoded, spans, video_decoder
 from telecine.video.encoder import colour_of
-from telecine.video.reencode import encode_again
+from telecine.video.reencode import reencode
 from telecine.video.sample_frames import Sampler, sampled_pictures
 
 LONGEST_GOP = 30
@@ -160,7 +160,7 @@ class _Splicer:
         first, stop = min(first for first, _ in taken), max(stop for _, stop in taken)
         self._source = _Pass(stream, clock, index, first, stop, kept)
 
-    def _spans_of(self, run: Encoded) -> Iterator[Span]:
+    def _spans_of(self, run: Encoded) -> Iterator[DecodeSpan]:
         return spans(np.unique(self._rows[run.start : run.stop]), self._index, self._name)
 
     def packets(self) -> Iterator[Buffer]:
@@ -188,7 +188,7 @@ class _Splicer:
         pictures = self._pictures(run)
         first = next(pictures)
         number = unused_number(self._source.keyframe) if fmt.codec == "h264" else 0
-        return encode_again(
+        return reencode(
             chain([first], pictures),
             fmt,
             self._fps,
@@ -207,6 +207,6 @@ class _Splicer:
             for _ in range(count):
                 yield frame
 
-    def _decoded(self, span: Span) -> Iterator[av.VideoFrame]:
+    def _decoded(self, span: DecodeSpan) -> Iterator[av.VideoFrame]:
         self._decoder.flush_buffers()
         return decoded(self._source.packets(span.start, span.stop), self._decoder, self._index, span, self._name)

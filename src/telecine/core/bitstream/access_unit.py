@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-from telecine.core.video import PictureFormat
+from telecine.core.video import FrameFormat
 
 Entry = Literal["none", "key", "cra", "open", "refresh"]
 """Whether decoding can start at a picture.
@@ -12,16 +12,16 @@ refresh: the picture becomes whole only some pictures later. none: it cannot.
 """
 
 MATRICES = {1: "bt709", 2: "unspecified", 5: "bt601", 6: "bt601", 9: "bt2020", 10: "bt2020"}
-"""MatrixCoefficients of ITU-T H.273 by the names of `PictureFormat.matrix`; all others are "other"."""
+"""MatrixCoefficients of ITU-T H.273 by the names of `FrameFormat.matrix`; all others are "other"."""
 
 NOT_H264 = "only H.264 can repeat a picture without encoding it"
 ENDLESS = 1 << 30
-"""`Unit.repeats` where no picture order count is needed."""
+"""`AccessUnit.repeats` where no picture order count is needed."""
 LARGEST_PX = 16_384
 """Width and height above this are taken for damage."""
 
 
-class Unit(NamedTuple):
+class AccessUnit(NamedTuple):
     """One packet.
 
     order: rises with display time among the packets since the last `restart`.
@@ -39,7 +39,7 @@ class Unit(NamedTuple):
     reference: bool = True
     layer: int = 0
     leading: bool = False
-    format: PictureFormat | None = None
+    format: FrameFormat | None = None
     problem: str = ""
     repeats: int = 0
     fixed: str = NOT_H264

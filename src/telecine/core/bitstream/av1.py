@@ -6,10 +6,10 @@ A packet is a temporal unit in the low-overhead form: it shows exactly one pictu
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from telecine.core.bitstream.access_unit import LARGEST_PX, MATRICES, Entry, Unit, pixel_format
+from telecine.core.bitstream.access_unit import LARGEST_PX, MATRICES, AccessUnit, Entry, pixel_format
 from telecine.core.bitstream.bits import LONGEST, Bits, HeaderError, at_most
 from telecine.core.recording import Buffer
-from telecine.core.video import PictureFormat
+from telecine.core.video import FrameFormat
 
 _SEQUENCE, _DELIMITER, _HEADER, _FRAME = 1, 2, 3, 6
 _KEY = 0
@@ -28,7 +28,7 @@ class Obu(NamedTuple):
 class Sequence:
     """A sequence header, as far as it matters here."""
 
-    format: PictureFormat
+    format: FrameFormat
     reduced: bool
     """A still picture with shortened headers."""
 
@@ -76,7 +76,7 @@ def sequence(body: bytes) -> Sequence:
     _skip_tools(bits, reduced=reduced)
     name, matrix = _colour(bits, profile)
     at_most(max(width, height), LARGEST_PX, "the picture size")
-    return Sequence(PictureFormat("av1", width, height, name, MATRICES.get(matrix, "other")), reduced)
+    return Sequence(FrameFormat("av1", width, height, name, MATRICES.get(matrix, "other")), reduced)
 
 
 def _skip_operating_points(bits: Bits) -> None:
@@ -141,15 +141,15 @@ class Av1:
         self._sequence: Sequence | None = None
         self._count = -1
 
-    def read(self, packet: Buffer) -> Unit:
+    def read(self, packet: Buffer) -> AccessUnit:
         """What the packet's headers say; never raises."""
         self._count += 1
         try:
             return self._unit(packet)
         except HeaderError as error:
-            return Unit(self._count, problem=f"its headers cannot be read: {error}")
+            return AccessUnit(self._count, problem=f"its headers cannot be read: {error}")
 
-    def _unit(self, packet: Buffer) -> Unit:
+    def _unit(self, packet: Buffer) -> AccessUnit:
         shown, entry = 0, "none"
         for obu in obus(packet):
             if obu.kind == _SEQUENCE:
@@ -162,7 +162,7 @@ class Av1:
         problem = "" if shown == 1 else f"it shows {shown} pictures instead of one" if len(packet) else "it is empty"
         assert self._sequence is not None or shown == 0
         fmt = None if self._sequence is None else self._sequence.format
-        return Unit(self._count, entry == "key", _known(entry), format=fmt, problem=problem)
+        return AccessUnit(self._count, entry == "key", _known(entry), format=fmt, problem=problem)
 
     def _begin(self, body: bytes) -> None:
         if body != self._raw:

@@ -8,12 +8,12 @@ resets the order in mid-sequence (memory_management_control_operation 5; no came
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from telecine.core.bitstream.access_unit import ENDLESS, LARGEST_PX, MATRICES, Entry, Unit, pixel_format
+from telecine.core.bitstream.access_unit import ENDLESS, LARGEST_PX, MATRICES, AccessUnit, Entry, pixel_format
 from telecine.core.bitstream.bits import LONGEST, Bits, HeaderError, at_most
 from telecine.core.bitstream.h264_marking import Coding, coding, obstacle, shows_again
 from telecine.core.bitstream.nal import ParameterSets, has_recovery_point, leading, nothing_shown, payload, vui_colour
 from telecine.core.recording import Buffer
-from telecine.core.video import PictureFormat
+from telecine.core.video import FrameFormat
 
 _SLICE, _PARTITIONS, _IDR, _SEI, _SPS, _PPS = 1, (2, 3, 4), 5, 6, 7, 8
 RANKS = {_SPS: 0, _PPS: 1}
@@ -28,11 +28,11 @@ IS_DELIMITER = bytes(1 if (first & 31) == 9 else 0 for first in range(256))
 
 
 @dataclass(frozen=True, slots=True)
-class Sps:
+class H264Sps:
     """A sequence parameter set, as far as it matters here; named as in 7.3.2.1.1."""
 
     id: int
-    format: PictureFormat
+    format: FrameFormat
     frame_num_bits: int
     poc_type: int
     poc_lsb_bits: int
@@ -57,7 +57,7 @@ class Sps:
 
 
 @dataclass(frozen=True, slots=True)
-class Pps:
+class H264Pps:
     """A picture parameter set: only which sequence parameter set it builds on."""
 
     id: int
@@ -79,15 +79,15 @@ def rank(first: int) -> int:
     return RANKS.get(first & 31, -1)
 
 
-def parameter_set(raw: bytes) -> Sps | Pps:
+def parameter_set(raw: bytes) -> H264Sps | H264Pps:
     """The SPS or PPS in the NAL unit `raw`. HeaderError when it cannot be read."""
     bits = Bits(payload(raw[:LONGEST])[1:])
     if raw[0] & 31 == _SPS:
         return _sps(bits)
-    return Pps(at_most(bits.ue(), 255, "pic_parameter_set_id"), at_most(bits.ue(), 31, "seq_parameter_set_id"))
+    return H264Pps(at_most(bits.ue(), 255, "pic_parameter_set_id"), at_most(bits.ue(), 31, "seq_parameter_set_id"))
 
 
-def _sps(bits: Bits) -> Sps:
+def _sps(bits: Bits) -> H264Sps:
     profile = bits.u(8)
     bits.u(16)
     number = at_most(bits.ue(), 31, "seq_parameter_set_id")
@@ -114,9 +114,9 @@ def _sps(bits: Bits) -> Sps:
     full_range, matrix = vui_colour(bits) if bits.flag() else (False, 2)
     # FFmpeg shows pictures without colour as 4:2:0 with neutral colour.
     name = pixel_format(chroma or 1, depth, full_range=full_range, rgb=matrix == 0)
-    fmt = PictureFormat("h264", width, height, name, MATRICES.get(matrix, "other"))
+    fmt = FrameFormat("h264", width, height, name, MATRICES.get(matrix, "other"))
     macroblocks = mbs_wide * map_units_high * (1 if frame_mbs_only else 2)
-    return Sps(
+    return H264Sps(
         number, fmt, frame_num_bits, poc_type, poc_lsb_bits, frame_mbs_only, gaps_allowed, separate, references,
         macroblocks, chroma,
     )  # fmt: skip
@@ -159,7 +159,7 @@ def _cropped(bits: Bits, mbs_wide: int, map_units_high: int, chroma: int, *, fie
 class Slice(NamedTuple):
     """The start of a slice header: its sequence parameter set, frame_num, and pic_order_cnt_lsb (0 when not sent)."""
 
-    sps: Sps
+    sps: H264Sps
     frame_num: int
     order_lsb: int
 
@@ -172,8 +172,8 @@ class H264:
 
     def __init__(self) -> None:
         self.last: Slice | None = None
-        self._sets: ParameterSets[Sps | Pps] = ParameterSets(parameter_set)
-        self._in_use: dict[int, tuple[Sps, Coding]] = {}
+        self._sets: ParameterSets[H264Sps | H264Pps] = ParameterSets(parameter_set)
+        self._in_use: dict[int, tuple[H264Sps, Coding]] = {}
         self._frame_num: int | None = None
         self._order = self._rounds = self._last_frame_num = 0
         self._poc_msb = self._poc_lsb = 0
@@ -188,7 +188,7 @@ class H264:
         """Numbers of the sequence parameter sets in force."""
         return frozenset(number for rank, number in self._sets.active if rank == 0)
 
-    def read(self, packet: Buffer) -> Unit:
+    def read(self, packet: Buffer) -> AccessUnit:
         """What the packet's headers say; never raises."""
         found = leading(packet, IS_SLICE)
         data, units, start = found
@@ -207,10 +207,10 @@ class H264:
         except HeaderError as error:
             return self._damaged(f"its headers cannot be read: {error}")
 
-    def _damaged(self, why: str) -> Unit:
-        return Unit(self._order, problem=why)
+    def _damaged(self, why: str) -> AccessUnit:
+        return AccessUnit(self._order, problem=why)
 
-    def _slice(self, first: int, header: bytes, recovery: int | None) -> Unit:
+    def _slice(self, first: int, header: bytes, recovery: int | None) -> AccessUnit:
         kind, reference = first & 31, first & 0x60 != 0
         if kind in _PARTITIONS:
             return self._damaged("data partitioning is not supported")
@@ -243,17 +243,17 @@ class H264:
         fixed = _obstacle(sps, reference=reference) or obstacle(bits, slice_type, used, idr=idr)
         repeats = 0 if fixed else ENDLESS if sps.poc_type == 2 else (1 << sps.poc_lsb_bits - 1) - 1
         again = not reference and shows_again(bits, slice_type, used, sps.macroblocks)
-        return Unit(self._order, idr, entry, reference, 0, False, sps.format, problem, repeats, fixed, again)
+        return AccessUnit(self._order, idr, entry, reference, 0, False, sps.format, problem, repeats, fixed, again)
 
-    def _used_by(self, pps_id: int) -> tuple[Sps, Coding]:
+    def _used_by(self, pps_id: int) -> tuple[H264Sps, Coding]:
         pps = self._sets.parsed((1, pps_id), "picture parameter set")
-        assert isinstance(pps, Pps)
+        assert isinstance(pps, H264Pps)
         sps = self._sets.parsed((0, pps.sps), "sequence parameter set")
-        assert isinstance(sps, Sps)
+        assert isinstance(sps, H264Sps)
         self._in_use[pps_id] = sps, coding(self._sets.active[1, pps_id].raw)
         return self._in_use[pps_id]
 
-    def _gap(self, frame_num: int, sps: Sps, *, idr: bool) -> str:
+    def _gap(self, frame_num: int, sps: H264Sps, *, idr: bool) -> str:
         """A reference picture was lost when frame_num rises by more than one (7.4.3)."""
         before = self._frame_num
         if idr or before is None or sps.gaps_allowed:
@@ -261,7 +261,7 @@ class H264:
         expected = (before + 1) % (1 << sps.frame_num_bits)
         return "" if frame_num in (before, expected) else _lost(expected, frame_num)
 
-    def _counted(self, frame_num: int, sps: Sps, *, reference: bool, idr: bool) -> int:
+    def _counted(self, frame_num: int, sps: H264Sps, *, reference: bool, idr: bool) -> int:
         """PicOrderCnt when display order is decode order (8.2.1.3)."""
         if idr:
             self._rounds = 0
@@ -270,7 +270,7 @@ class H264:
         self._last_frame_num = frame_num
         return 2 * ((self._rounds << sps.frame_num_bits) + frame_num) - (not reference)
 
-    def _poc(self, lsb: int, sps: Sps, *, reference: bool) -> int:
+    def _poc(self, lsb: int, sps: H264Sps, *, reference: bool) -> int:
         """PicOrderCnt from its sent low bits (8.2.1.1)."""
         size = 1 << sps.poc_lsb_bits
         msb = self._poc_msb
@@ -283,7 +283,7 @@ class H264:
         return msb + lsb
 
 
-def _obstacle(sps: Sps, *, reference: bool) -> str:
+def _obstacle(sps: H264Sps, *, reference: bool) -> str:
     """What in the sequence parameter set, or in the first byte, keeps a picture from being repeated."""
     if not reference:
         return "no other picture may refer to it"

@@ -7,12 +7,12 @@ Layers above the base layer (scalable, multiview) are passed over.
 
 from dataclasses import dataclass
 
-from telecine.core.bitstream.access_unit import LARGEST_PX, MATRICES, Entry, Unit, pixel_format
+from telecine.core.bitstream.access_unit import LARGEST_PX, MATRICES, AccessUnit, Entry, pixel_format
 from telecine.core.bitstream.bits import LONGEST, Bits, HeaderError, at_most
 from telecine.core.bitstream.hevc_rps import Deltas, short_term_set
 from telecine.core.bitstream.nal import ParameterSets, has_recovery_point, leading, nothing_shown, payload, vui_colour
 from telecine.core.recording import Buffer
-from telecine.core.video import PictureFormat
+from telecine.core.video import FrameFormat
 
 _RADL, _RASL = (6, 7), (8, 9)
 _BLA, _IDR, _CRA = (16, 17, 18), (19, 20), 21
@@ -28,7 +28,7 @@ IS_DELIMITER = bytes(1 if (first >> 1 & 63) == 35 else 0 for first in range(256)
 
 
 @dataclass(frozen=True, slots=True)
-class Vps:
+class HevcVps:
     """A video parameter set: only its id."""
 
     id: int
@@ -44,12 +44,12 @@ class Vps:
 
 
 @dataclass(frozen=True, slots=True)
-class Sps:
+class HevcSps:
     """A sequence parameter set, as far as it matters here; named as in 7.3.2.2."""
 
     id: int
     vps: int
-    format: PictureFormat
+    format: FrameFormat
     separate_planes: bool
     poc_lsb_bits: int
     reference_sets: tuple[Deltas, ...]
@@ -67,7 +67,7 @@ class Sps:
 
 
 @dataclass(frozen=True, slots=True)
-class Pps:
+class HevcPps:
     """A picture parameter set, as far as slice headers need it."""
 
     id: int
@@ -91,20 +91,20 @@ def rank(first: int) -> int:
     return RANKS.get(first >> 1 & 63, -1)
 
 
-def parameter_set(raw: bytes) -> Vps | Sps | Pps:
+def parameter_set(raw: bytes) -> HevcVps | HevcSps | HevcPps:
     """The VPS, SPS or PPS in the NAL unit `raw`. HeaderError when it cannot be read."""
     bits = Bits(payload(raw[:LONGEST])[2:])
     kind = raw[0] >> 1 & 63
     if kind == _VPS:
-        return Vps(bits.u(4))
+        return HevcVps(bits.u(4))
     if kind == _SPS:
         return _sps(bits)
     number, sps = at_most(bits.ue(), 63, "pps_pic_parameter_set_id"), at_most(bits.ue(), 15, "pps_seq_parameter_set_id")
     bits.flag()
-    return Pps(number, sps, bits.flag(), bits.u(3))
+    return HevcPps(number, sps, bits.flag(), bits.u(3))
 
 
-def _sps(bits: Bits) -> Sps:
+def _sps(bits: Bits) -> HevcSps:
     vps, sub_layers = bits.u(4), at_most(bits.u(3), 6, "sps_max_sub_layers_minus1")
     bits.flag()
     _skip_profile(bits, sub_layers)
@@ -135,8 +135,8 @@ def _sps(bits: Bits) -> Sps:
     bits.u(2)
     full_range, matrix = vui_colour(bits) if bits.flag() else (False, 2)
     name = pixel_format(chroma, depth, full_range=full_range, rgb=matrix == 0)
-    fmt = PictureFormat("hevc", width, height, name, MATRICES.get(matrix, "other"))
-    return Sps(number, vps, fmt, separate, poc_lsb_bits, tuple(sets), long_term)
+    fmt = FrameFormat("hevc", width, height, name, MATRICES.get(matrix, "other"))
+    return HevcSps(number, vps, fmt, separate, poc_lsb_bits, tuple(sets), long_term)
 
 
 def _skip(bits: Bits, numbers: int) -> None:
@@ -179,13 +179,13 @@ class Hevc:
     """Reads packet after packet of one stream, in decode order."""
 
     def __init__(self) -> None:
-        self._sets: ParameterSets[Vps | Sps | Pps] = ParameterSets(parameter_set)
-        self._in_use: dict[int, tuple[Pps, Sps]] = {}
+        self._sets: ParameterSets[HevcVps | HevcSps | HevcPps] = ParameterSets(parameter_set)
+        self._in_use: dict[int, tuple[HevcPps, HevcSps]] = {}
         self._order = 0
         self._anchor = 0
         self._held: set[int] = set()
 
-    def read(self, packet: Buffer) -> Unit:
+    def read(self, packet: Buffer) -> AccessUnit:
         """What the packet's headers say; never raises."""
         found = leading(packet, IS_SLICE)
         data, units, start = found
@@ -205,10 +205,10 @@ class Hevc:
         except HeaderError as error:
             return self._damaged(f"its headers cannot be read: {error}")
 
-    def _damaged(self, why: str) -> Unit:
-        return Unit(self._order, problem=why)
+    def _damaged(self, why: str) -> AccessUnit:
+        return AccessUnit(self._order, problem=why)
 
-    def _slice(self, kind: int, layer: int, header: bytes, refreshed: bool) -> Unit:
+    def _slice(self, kind: int, layer: int, header: bytes, refreshed: bool) -> AccessUnit:
         bits = Bits(header)
         whole = bits.flag()
         entry_point = 16 <= kind <= 23
@@ -235,17 +235,17 @@ class Hevc:
         if layer == 0 and reference and kind not in _RADL + _RASL:
             self._anchor = self._order
         entry = _entry(kind, refreshed=refreshed)
-        return Unit(self._order, restart, entry, reference, layer, kind in _RADL + _RASL, sps.format, problem)
+        return AccessUnit(self._order, restart, entry, reference, layer, kind in _RADL + _RASL, sps.format, problem)
 
-    def _pps_of(self, pps_id: int) -> tuple[Pps, Sps]:
+    def _pps_of(self, pps_id: int) -> tuple[HevcPps, HevcSps]:
         pps = self._sets.parsed((2, pps_id), "picture parameter set")
-        assert isinstance(pps, Pps)
+        assert isinstance(pps, HevcPps)
         sps = self._sets.parsed((1, pps.sps), "sequence parameter set")
-        assert isinstance(sps, Sps)
+        assert isinstance(sps, HevcSps)
         self._in_use[pps_id] = pps, sps
         return pps, sps
 
-    def _poc(self, lsb: int, sps: Sps, *, from_zero: bool) -> int:
+    def _poc(self, lsb: int, sps: HevcSps, *, from_zero: bool) -> int:
         """PicOrderCntVal from its sent low bits (8.3.1)."""
         if from_zero:
             return lsb
@@ -258,7 +258,7 @@ class Hevc:
             msb -= size
         return msb + lsb
 
-    def _references(self, bits: Bits, sps: Sps, *, entry_point: bool) -> str:
+    def _references(self, bits: Bits, sps: HevcSps, *, entry_point: bool) -> str:
         """Keep the pictures that may still be used; what is used now and not there was lost (8.3.2)."""
         deltas = self._reference_set(bits, sps)
         if sps.long_term:  # pictures are then kept by other means too
@@ -271,7 +271,7 @@ class Hevc:
             return ""
         return f"a picture that it refers to is missing (order {lost[0]} for order {self._order})"
 
-    def _reference_set(self, bits: Bits, sps: Sps) -> Deltas:
+    def _reference_set(self, bits: Bits, sps: HevcSps) -> Deltas:
         if not bits.flag():
             return short_term_set(bits, sps.reference_sets, in_slice=True)
         count = len(sps.reference_sets)

@@ -9,14 +9,14 @@ from types import ModuleType
 import numpy as np
 
 from telecine.core.bitstream import av1, h264, hevc
-from telecine.core.bitstream.access_unit import Entry, Unit
+from telecine.core.bitstream.access_unit import AccessUnit, Entry
 from telecine.core.bitstream.bits import HeaderError
 from telecine.core.bitstream.nal import START, Leading, ParameterSets, leading
 from telecine.core.bitstream.pskip import room
 from telecine.core.errors import VideoError
 from telecine.core.grid import Rows
 from telecine.core.recording import Buffer, Codec
-from telecine.core.video import Flags, PacketIndex, PictureFormat
+from telecine.core.video import Flags, FrameFormat, PacketIndex
 
 NAMES: dict[Codec, str] = {"h264": "H.264", "hevc": "H.265", "av1": "AV1"}
 _READERS: dict[Codec, type[h264.H264 | hevc.Hevc | av1.Av1]] = {"h264": h264.H264, "hevc": hevc.Hevc, "av1": av1.Av1}
@@ -30,9 +30,9 @@ def index_packets(packets: Iterable[Buffer], codec: Codec) -> PacketIndex:
         VideoError: there are packets, but not one of them can be read.
     """
     read = _READERS[codec]().read
-    units: list[Unit] = []
+    units: list[AccessUnit] = []
     sizes: list[int] = []
-    formats: list[PictureFormat] = []
+    formats: list[FrameFormat] = []
     for packet in packets:
         unit = read(packet)
         units.append(unit)
@@ -44,7 +44,7 @@ def index_packets(packets: Iterable[Buffer], codec: Codec) -> PacketIndex:
     return _index(units, sizes, tuple(dict.fromkeys(formats)))
 
 
-def _index(units: Sequence[Unit], sizes: Sequence[int], formats: tuple[PictureFormat, ...]) -> PacketIndex:
+def _index(units: Sequence[AccessUnit], sizes: Sequence[int], formats: tuple[FrameFormat, ...]) -> PacketIndex:
     if not units:
         nothing, never = np.empty(0, np.int64), np.empty(0, np.bool_)
         return PacketIndex(keyframe=never, display=nothing, disposable=never, sizes=nothing, formats=())
@@ -132,7 +132,9 @@ def is_self_contained(packet: Buffer, codec: Codec) -> bool:
 
 
 def _nal_with_sets(packets: Iterable[Buffer], codec: ModuleType) -> Iterator[Buffer]:
-    sets: ParameterSets[h264.Sps | h264.Pps | hevc.Vps | hevc.Sps | hevc.Pps] = ParameterSets(codec.parameter_set)
+    sets: ParameterSets[h264.H264Sps | h264.H264Pps | hevc.HevcVps | hevc.HevcSps | hevc.HevcPps] = ParameterSets(
+        codec.parameter_set
+    )
     last = max(codec.RANKS.values())
     for packet in packets:
         found = leading(packet, codec.IS_SLICE)

@@ -16,7 +16,7 @@ import numpy as np
 
 from telecine.core.bitstream.access_unit import ENDLESS
 from telecine.core.bitstream.bits import BitWriter
-from telecine.core.bitstream.h264 import H264, Sps
+from telecine.core.bitstream.h264 import H264, H264Sps
 from telecine.core.bitstream.nal import START, escaped
 from telecine.core.grid import Rows
 from telecine.core.recording import Buffer
@@ -65,7 +65,7 @@ def picture_set(number: int, sps: int) -> bytes:
     return _PPS + escaped(bits.closed())
 
 
-def skipped_picture(sps: Sps, picture_set: int, frame_num: int, order_lsb: int) -> bytes:
+def skipped_picture(sps: H264Sps, picture_set: int, frame_num: int, order_lsb: int) -> bytes:
     """The packet of a non-reference picture of skipped macroblocks, in one slice (7.3.3, 7.3.4).
 
     frame_num, order_lsb: modulo what `sps` has bits for.

@@ -13,7 +13,7 @@ import numpy as np
 
 from telecine.core.grid import Rows, Times
 from telecine.core.recording import Buffer, VideoStream
-from telecine.core.streams.stream_wrapper import Over
+from telecine.core.streams.stream_wrapper import StreamWrapper
 from telecine.core.video import Flags, PacketIndex
 
 Policy = Literal["reject", "cut", "encode"]
@@ -52,7 +52,7 @@ def kept(bad: Flags, policy: Literal["cut", "encode"], span: slice = slice(None)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Sound(Over[VideoStream]):
+class Sound(StreamWrapper[VideoStream]):
     """`stream` with the stamps of some of its pictures only; its packets are all there, for decoding.
 
     pictures: (m,) int64, increasing: the display position of the picture that each stamp is of.

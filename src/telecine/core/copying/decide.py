@@ -4,7 +4,7 @@ import numpy as np
 
 from telecine.core.copying.splice import Copied, Encoded, Repeated, Run, Splice, splice_obstacle
 from telecine.core.grid import Rows
-from telecine.core.video import Encode, Flags, PacketIndex, Wish
+from telecine.core.video import Encode, Flags, PacketIndex, VideoSettings
 
 LONGEST_GOP = 60
 """Above this `copy: auto` encodes: one random read decodes half a GOP on average."""
@@ -15,7 +15,7 @@ PAYS = 0.7
 apart from about one picture in 22 left out."""
 
 
-def decide(rows: Rows, index: PacketIndex, wish: Wish) -> Splice | Encode:
+def decide(rows: Rows, index: PacketIndex, wish: VideoSettings) -> Splice | Encode:
     """Copy as much as shows exactly the pictures that `rows` ask for, reads well and pays; else why not.
 
     rows: (count,) int64, non-decreasing positions in display order, count > 0.
@@ -60,12 +60,12 @@ def _why_parts(rows: Rows) -> str:
     return "the episode starts between keyframes" if one_to_one(rows) else not_one_to_one(rows)
 
 
-def copy_obstacle(index: PacketIndex, wish: Wish) -> str:
+def copy_obstacle(index: PacketIndex, wish: VideoSettings) -> str:
     """Why nothing of this stream can be copied, whatever rows ask for; "" when something may be."""
     return _wish_obstacle(index, wish) or _stream_obstacle(index)
 
 
-def _wish_obstacle(index: PacketIndex, wish: Wish) -> str:
+def _wish_obstacle(index: PacketIndex, wish: VideoSettings) -> str:
     if wish.copy == "never":
         return "the plan says copy: never"
     if wish.codec == "png":

@@ -6,10 +6,10 @@ from telecine.core.copying.decide import copy_obstacle, decide
 from telecine.core.copying.match import Windows, fewest_changes, refreshed, settle
 from telecine.core.copying.splice import Splice
 from telecine.core.grid import Rows
-from telecine.core.video import PacketIndex, Wish
+from telecine.core.video import PacketIndex, VideoSettings
 
 
-def steady_rows(allowed: Windows, pictures: Rows, index: PacketIndex, wish: Wish) -> Rows:
+def steady_rows(allowed: Windows, pictures: Rows, index: PacketIndex, wish: VideoSettings) -> Rows:
     """(m,) int64 rows within `allowed` that let most be copied; what each tick wants where nothing can be.
 
     allowed: windows of positions in a stream's times; pictures: (n,) int64, increasing, the display position of the

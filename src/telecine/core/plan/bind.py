@@ -36,7 +36,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class BoundFeature:
     """A feature with the streams it means in one recording."""
 
     feature: Feature
@@ -57,7 +57,7 @@ class Bound:
 class Binding:
     """A plan bound to one recording."""
 
-    features: tuple[Bound, ...]
+    features: tuple[BoundFeature, ...]
     task: Source | str
     follow: Source | None
     marker: Source | None = None
@@ -145,14 +145,14 @@ def _columns(take: Take, stream: Stream, where: str, problems: list[str]) -> tup
     return tuple(columns)
 
 
-def _feature(feature: Feature, plan: Plan, recording: Recording, problems: list[str]) -> Bound | None:
+def _feature(feature: Feature, plan: Plan, recording: Recording, problems: list[str]) -> BoundFeature | None:
     before = len(problems)
     where = f"features.{feature.key}"
     sources = [s for t in feature.sources if (s := _source(t, plan, recording, f"{where}.from", problems)) is not None]
     if len(sources) != len(feature.sources):
         return None
     problems += _kind_problems(feature, sources, where)
-    return Bound(feature, tuple(sources)) if len(problems) == before else None
+    return BoundFeature(feature, tuple(sources)) if len(problems) == before else None
 
 
 def _kind_problems(feature: Feature, sources: list[Source], where: str) -> Iterator[str]:

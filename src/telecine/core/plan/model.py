@@ -20,7 +20,7 @@ from telecine.core.copying.damage import Policy
 from telecine.core.errors import PlanError
 from telecine.core.plan.episodes import Label, Split, Trim
 from telecine.core.plan.fields import Duration, Limit, Model, Phase, format_duration
-from telecine.core.recording import Codec, ColourOrder, Turn
+from telecine.core.recording import Codec, ColourOrder, Rotation
 
 MAX_YAML_BYTES = 1_000_000
 IMAGES = "observation.images."
@@ -71,7 +71,7 @@ class Video(Model):
     jpeg_color: ColourOrder | None = Field(
         None, description="bgr: exchange red and blue of compressed pictures; default: as the format usually has them."
     )
-    turn: Turn | None = Field(None, description="How to make pictures upright; default: as the format has them.")
+    turn: Rotation | None = Field(None, description="How to make pictures upright; default: as the format has them.")
     slack: Phase = Field(
         "auto",
         description="How much more than one tick a picture may be off where that lets it be copied; auto: half a tick.",

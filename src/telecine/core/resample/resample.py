@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from telecine.core.align import MISSING, Camera, Rate, between, choose_phase, hold, measure, nearest
+from telecine.core.align import MISSING, CameraTimes, Rate, between, choose_phase, hold, measure, nearest
 from telecine.core.arrow import array, numbers
 from telecine.core.columns import blended, column_array, column_of
-from telecine.core.episode import Column, Episode, Use
+from telecine.core.episode import Episode, FeatureColumn, Use
 from telecine.core.errors import AlignError
 from telecine.core.findings import REMARKS, Finding
 from telecine.core.grid import SECOND, Grid, Rows, Times
-from telecine.core.plan.bind import Binding, Bound, Source, bind
+from telecine.core.plan.bind import Binding, BoundFeature, Source, bind
 from telecine.core.plan.fields import format_duration
 from telecine.core.plan.model import Feature, Plan
 from telecine.core.recording import Array, Part, Recording, Ref, remarks_of
@@ -39,13 +39,13 @@ class Pick:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Placed:
+class Resampled:
     """An episode whose pictures are chosen but not yet coded."""
 
     ref: Ref
     grid: Grid
     rows: pa.Table
-    columns: tuple[Column, ...]
+    columns: tuple[FeatureColumn, ...]
     picks: tuple[Pick, ...]
     uses: tuple[Use, ...]
     findings: tuple[Finding, ...]
@@ -60,12 +60,12 @@ class Placed:
 class Choose(Protocol):
     """What may give the ticks of a camera other pictures than its alignment did."""
 
-    def __call__(self, bound: Bound, ticks: Times, rows: Rows, limit_ns: int | None) -> Rows:
+    def __call__(self, bound: BoundFeature, ticks: Times, rows: Rows, limit_ns: int | None) -> Rows:
         """(m,) rows, non-decreasing, none further from its tick than `limit_ns`, or after it when `rows` are held."""
         ...
 
 
-def place(recording: Recording, plan: Plan, choose: Choose | None = None) -> Placed:
+def resample(recording: Recording, plan: Plan, choose: Choose | None = None) -> Resampled:
     """Rows of `recording` on the ticks that `plan` asks for. `choose` is asked for each camera.
 
     Raises: PlanError when the plan does not fit, AlignError when a tick has no usable sample, SourceError.
@@ -76,7 +76,7 @@ def place(recording: Recording, plan: Plan, choose: Choose | None = None) -> Pla
     grid = Grid(int(ticks[0]), int(ticks.size), Fraction(plan.fps))
     uses: list[Use] = []
     findings = [*cuts, *_notes(recording, binding)]
-    columns: list[Column] = []
+    columns: list[FeatureColumn] = []
     arrays: dict[str, pa.Array] = {}
     picks: list[Pick] = []
     for bound in binding.features:
@@ -86,13 +86,13 @@ def place(recording: Recording, plan: Plan, choose: Choose | None = None) -> Pla
             columns.append(column_of(bound))
             arrays[bound.feature.key] = _values(bound, columns[-1], ticks, where, uses)
     if plan.clock.keep is not None:
-        columns.append(Column(plan.clock.keep, "float64", (1,)))
+        columns.append(FeatureColumn(plan.clock.keep, "float64", (1,)))
         arrays[plan.clock.keep] = numbers((ticks - ticks[0]) / SECOND)
     arrays["timestamp"] = numbers((np.arange(grid.count) / plan.fps).astype(np.float32))
     arrays["task"] = _task(binding.task, ticks, where)
     findings += _use_findings(uses, {p.feature.key for p in picks}, where)
     table, success = pa.table(arrays), _success(recording)
-    return Placed(recording.ref, grid, table, tuple(columns), tuple(picks), tuple(uses), tuple(findings), success)
+    return Resampled(recording.ref, grid, table, tuple(columns), tuple(picks), tuple(uses), tuple(findings), success)
 
 
 def _success(recording: Recording) -> bool | None:
@@ -122,7 +122,7 @@ def _ticks(binding: Binding, plan: Plan, where: str, part: Part | None) -> tuple
     else:
         fps = Fraction(plan.fps)
         cameras = [
-            Camera(times[(times >= start) & (times <= stop)], b.feature.how)
+            CameraTimes(times[(times >= start) & (times <= stop)], b.feature.how)
             for b in binding.features
             if b.is_camera
             for times in [b.sources[0].times()]
@@ -150,7 +150,7 @@ def _check_rate(rate: Rate, plan: Plan, name: str, where: str) -> None:
 
 
 def _rows(
-    bound: Bound, source: Source, ticks: Times, where: str, uses: list[Use], choose: Choose | None = None
+    bound: BoundFeature, source: Source, ticks: Times, where: str, uses: list[Use], choose: Choose | None = None
 ) -> Rows:
     """(m,) rows of the samples that ticks get; every one usable."""
     times, feature = source.times(), bound.feature
@@ -209,12 +209,12 @@ def _use(feature: Feature, source: Source, rate: Rate, times: Times, ticks: Time
     )
 
 
-def _pick(bound: Bound, ticks: Times, where: str, uses: list[Use], choose: Choose | None) -> Pick:
+def _pick(bound: BoundFeature, ticks: Times, where: str, uses: list[Use], choose: Choose | None) -> Pick:
     source = bound.sources[0]
     return Pick(bound.feature, source, _rows(bound, source, ticks, where, uses, choose))
 
 
-def _values(bound: Bound, column: Column, ticks: Times, where: str, uses: list[Use]) -> pa.Array:
+def _values(bound: BoundFeature, column: FeatureColumn, ticks: Times, where: str, uses: list[Use]) -> pa.Array:
     feature = bound.feature
     if bound.is_text:
         source = bound.sources[0]

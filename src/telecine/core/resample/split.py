@@ -22,14 +22,14 @@ Spans = list[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class EpisodeSplit:
     """The episodes of one recording, and those that are too short to be kept."""
 
     parts: tuple[Part, ...]
     short: tuple[Part, ...]
 
 
-def split(recording: Recording, plan: Plan) -> Cut:
+def split(recording: Recording, plan: Plan) -> EpisodeSplit:
     """The parts that `plan.split` makes of `recording`, numbered in order of time, short ones included.
 
     Raises: PlanError when the plan does not fit; AlignError when there is no part at all; SourceError.
@@ -43,7 +43,7 @@ def split(recording: Recording, plan: Plan) -> Cut:
     if not parts:
         raise AlignError(f"{recording.ref.label}: {_why_none(plan.split, recording.ref)}")
     kept = tuple(p for p in parts if p.stop_ns - p.start_ns >= plan.split.shortest)
-    return Cut(kept, tuple(p for p in parts if p not in kept))
+    return EpisodeSplit(kept, tuple(p for p in parts if p not in kept))
 
 
 def _spans(rule: Split, binding: Binding, ref: Ref) -> Iterator[tuple[int, int, str | None, bool | None]]:

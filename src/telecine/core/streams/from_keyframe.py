@@ -8,12 +8,12 @@ import numpy as np
 
 from telecine.core.grid import Times
 from telecine.core.recording import Buffer, VideoStream
-from telecine.core.streams.stream_wrapper import Over
+from telecine.core.streams.stream_wrapper import StreamWrapper
 from telecine.core.video import PacketIndex
 
 
 @dataclass(frozen=True, slots=True)
-class FromKeyframe(Over[VideoStream]):
+class FromKeyframe(StreamWrapper[VideoStream]):
     """`stream` without its first `skip` packets, and the pictures they would have shown."""
 
     skip: int

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from telecine.core.grid import Rows
-from telecine.core.recording import ColourOrder, ImageStream, Picture, PixelFormat, Schema, Turn
-from telecine.core.streams.stream_wrapper import Over
+from telecine.core.recording import ColourOrder, Image, ImageStream, PixelFormat, Rotation, Schema
+from telecine.core.streams.stream_wrapper import StreamWrapper
 
 _RAW: frozenset[str] = frozenset(get_args(PixelFormat))
 
@@ -22,11 +22,11 @@ def told(schema: Schema) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Adjusted(Over[ImageStream]):
+class Oriented(StreamWrapper[ImageStream]):
     """`stream` with another colour order of its compressed pictures and another turn of all; None changes nothing."""
 
     order: ColourOrder | None
-    turn: Turn | None
+    turn: Rotation | None
 
     @property
     def kind(self) -> Literal["image"]:
@@ -40,7 +40,7 @@ class Adjusted(Over[ImageStream]):
         order = schema.order if self.order is None or schema.encoding in _RAW else self.order
         return replace(schema, order=order, turn=self.turn if self.turn is not None else schema.turn)
 
-    def take(self, rows: Rows, clock: str) -> Iterator[Picture]:
+    def take(self, rows: Rows, clock: str) -> Iterator[Image]:
         """The pictures with what the plan says of them. Raw ones have the colour order that their format names."""
         for picture in self.stream.take(rows, clock):
             order = self.order if self.order is not None and picture.encoding not in _RAW else picture.order

@@ -11,7 +11,7 @@ S = TypeVar("S", ImageStream, VideoStream)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Over(Generic[S]):
+class StreamWrapper(Generic[S]):
     """Everything as `stream` has it; kind, and pictures or packets, are the subclass's."""
 
     stream: S

@@ -11,18 +11,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from telecine.core.errors import TelecineError
-from telecine.core.recording import MemoryStream, Picture, Schema
-from telecine.core.stats import QUANTILES, STATISTICS
+from telecine.core.recording import Image, MemoryStream, Schema
+from telecine.core.stats import QUANTILES, STATISTICS, Floats
 from telecine.dataset.verify.notes import Notes
-from telecine.dataset.verify.raw_metadata import DATA, UNREADABLE, EpisodeTold, Feature, Told
+from telecine.dataset.verify.raw_metadata import DATA, UNREADABLE, RawEpisode, RawFeature, RawMetadata
 from telecine.dataset.verify.statistics import floats
-from telecine.dataset.verify.videos import Video
+from telecine.dataset.verify.videos import CheckedVideo
 from telecine.video.colour import to_rgb
 from telecine.video.decode import frames
 from telecine.video.mp4_reader import decode_all, decode_at, depth_at
 
 Depth = Literal["all", "sample", "none"]
-Floats = npt.NDArray[np.float64]
 
 EPISODES_PER_FILE = 5
 _CODING_ERROR = 0.06
@@ -46,7 +45,7 @@ class Seen:
         self.squares.append((pixels**2).mean(axis=0))
 
 
-def check_video_pictures(video: Video, told: Told, depth: Depth, notes: Notes) -> dict[int, Seen]:
+def check_video_pictures(video: CheckedVideo, told: RawMetadata, depth: Depth, notes: Notes) -> dict[int, Seen]:
     """Decode pictures of a video: what was seen of each episode that was looked at."""
     if told.features[video.key].is_depth:
         _check_depth(video, told, depth, notes)
@@ -77,7 +76,7 @@ def check_video_pictures(video: Video, told: Told, depth: Depth, notes: Notes) -
     return seen
 
 
-def _check_depth(video: Video, told: Told, depth: Depth, notes: Notes) -> None:
+def _check_depth(video: CheckedVideo, told: RawMetadata, depth: Depth, notes: Notes) -> None:
     """Decode pictures of depth: whether that works, and whether they have the size that is declared."""
     wanted = sorted({first + row for episode, first in _chosen(video.episodes, depth) for row in _rows(episode, depth)})
     try:
@@ -90,12 +89,12 @@ def _check_depth(video: Video, told: Told, depth: Depth, notes: Notes) -> None:
         notes.error("verify-video", video.name, f"cannot be decoded: {error}")
 
 
-def check_row_pictures(told: Told, key: str, depth: Depth, notes: Notes) -> dict[int, Seen]:
+def check_row_pictures(told: RawMetadata, key: str, depth: Depth, notes: Notes) -> dict[int, Seen]:
     """Decode pictures that are stored in the rows: what was seen of each episode that was looked at."""
     feature = told.features[key]
     seen: dict[int, Seen] = {}
     starts: dict[Any, int] = {}
-    files: dict[Any, list[tuple[EpisodeTold, int]]] = {}
+    files: dict[Any, list[tuple[RawEpisode, int]]] = {}
     for episode in told.episodes:
         start = starts.setdefault(episode.data, episode.first)
         files.setdefault(episode.data, []).append((episode, episode.first - start))
@@ -116,7 +115,7 @@ def check_row_pictures(told: Told, key: str, depth: Depth, notes: Notes) -> dict
     return seen
 
 
-def _chosen(episodes: Sequence[tuple[EpisodeTold, int]], depth: Depth) -> Iterator[tuple[EpisodeTold, int]]:
+def _chosen(episodes: Sequence[tuple[RawEpisode, int]], depth: Depth) -> Iterator[tuple[RawEpisode, int]]:
     """All episodes, or a few spread over the file, its first and last among them."""
     if depth == "all" or len(episodes) <= EPISODES_PER_FILE:
         yield from episodes
@@ -125,7 +124,7 @@ def _chosen(episodes: Sequence[tuple[EpisodeTold, int]], depth: Depth) -> Iterat
         yield episodes[number]
 
 
-def _cheap(picture: int, first: int, video: Video, depth: Depth) -> int:
+def _cheap(picture: int, first: int, video: CheckedVideo, depth: Depth) -> int:
     """For a sample, the picture behind the nearest keyframe before: as good a witness, without decoding a whole group.
 
     That no picture is missing at the end, or cut off, is seen by reading the packets.
@@ -137,14 +136,14 @@ def _cheap(picture: int, first: int, video: Video, depth: Depth) -> int:
     return max(first, min(key + 1, picture))
 
 
-def _rows(episode: EpisodeTold, depth: Depth) -> Sequence[int]:
+def _rows(episode: RawEpisode, depth: Depth) -> Sequence[int]:
     """The rows whose pictures are looked at; the first and the last show every shift."""
     if depth == "all":
         return range(episode.length)
     return sorted({0, episode.length // 2, episode.length - 1})
 
 
-def _cells(told: Told, name: str, key: str, rows: Sequence[int]) -> Iterator[bytes]:
+def _cells(told: RawMetadata, name: str, key: str, rows: Sequence[int]) -> Iterator[bytes]:
     """The coded pictures at these rows of a data file."""
     with pq.ParquetFile(told.root / name) as file:
         start = 0
@@ -160,17 +159,21 @@ def _cells(told: Told, name: str, key: str, rows: Sequence[int]) -> Iterator[byt
             start = stop
 
 
-def _decoded(cells: Iterator[bytes], key: str, feature: Feature) -> Iterator[npt.NDArray[np.uint8]]:
+def _decoded(cells: Iterator[bytes], key: str, feature: RawFeature) -> Iterator[npt.NDArray[np.uint8]]:
     for data in cells if not feature.is_depth else ():
         encoding = "png" if data.startswith(b"\x89PNG") else "jpeg"
         stamps = {"row": np.zeros(1, np.int64)}
-        stream = MemoryStream(key, "image", Schema("uint8"), stamps, [Picture(data, encoding)])
+        stream = MemoryStream(key, "image", Schema("uint8"), stamps, [Image(data, encoding)])
         for frame in frames(stream, np.zeros(1, np.int64), "row"):
             yield to_rgb(frame)
 
 
 def check_camera_statistics(
-    told: Told, stored: Mapping[str, Any] | None, seen: Mapping[str, Mapping[int, Seen]], depth: Depth, notes: Notes
+    told: RawMetadata,
+    stored: Mapping[str, Any] | None,
+    seen: Mapping[str, Mapping[int, Seen]],
+    depth: Depth,
+    notes: Notes,
 ) -> None:
     """Statistics of cameras: their shape, the pictures they were made of, and their sum over the episodes."""
     pools: dict[str, list[dict[str, Floats]]] = {key: [] for key in told.cameras}
@@ -193,7 +196,7 @@ def check_camera_statistics(
             _check_sum(where, own, parts, notes)
 
 
-def _parsed(where: str, stored: Any, feature: Feature, notes: Notes) -> dict[str, Floats] | None:
+def _parsed(where: str, stored: Any, feature: RawFeature, notes: Notes) -> dict[str, Floats] | None:
     """Statistics as (channels,) arrays, count as (1,), when they are well formed."""
     missing = sorted(set(STATISTICS) - set(stored)) if isinstance(stored, dict) else list(STATISTICS)
     if missing:

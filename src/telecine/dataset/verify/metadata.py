@@ -18,11 +18,11 @@ from telecine.dataset.verify.raw_metadata import (
     NUMBERS,
     PICTURES,
     VIDEO,
-    EpisodeTold,
-    Feature,
-    Place,
-    Span,
-    Told,
+    RawEpisode,
+    RawFeature,
+    RawFileIndex,
+    RawMetadata,
+    RawVideoSpan,
     place_of,
     positive_int,
     read_json,
@@ -50,7 +50,7 @@ _VIDEO_COLUMNS = {
 }
 
 
-def check_meta(root: Path, notes: Notes) -> Told | None:
+def check_meta(root: Path, notes: Notes) -> RawMetadata | None:
     """What the metadata says; None when too little of it can be understood to look further."""
     info = read_json(root, INFO, notes)
     if info is None or not _info_is_usable(info, notes):
@@ -61,7 +61,7 @@ def check_meta(root: Path, notes: Notes) -> Told | None:
     episodes = _episodes(root, files, [key for key, f in features.items() if f.dtype == "video"], notes)
     if episodes is None:
         return None
-    told = Told(root, info, info["fps"], features, tasks, episodes, files)
+    told = RawMetadata(root, info, info["fps"], features, tasks, episodes, files)
     _check_statistics_columns(told, notes)
     _check_counts(told, notes)
     _check_episodes(told, notes)
@@ -100,7 +100,7 @@ def _info_is_usable(info: dict[str, Any], notes: Notes) -> bool:
     return usable
 
 
-def _features(entries: dict[str, Any], notes: Notes) -> dict[str, Feature]:
+def _features(entries: dict[str, Any], notes: Notes) -> dict[str, RawFeature]:
     features = {}
     for key, entry in entries.items():
         problem = _entry_problem(entry)
@@ -108,7 +108,7 @@ def _features(entries: dict[str, Any], notes: Notes) -> dict[str, Feature]:
             notes.error("verify-structure", f"{INFO} features {key}", problem)
             continue
         info = entry.get("info")
-        feature = Feature(
+        feature = RawFeature(
             key, entry["dtype"], tuple(entry["shape"]), entry.get("names"), info if isinstance(info, dict) else {}
         )
         _check_feature(feature, entry, notes)
@@ -138,7 +138,7 @@ def _entry_problem(entry: Any) -> str:
     return ""
 
 
-def _check_feature(feature: Feature, entry: dict[str, Any], notes: Notes) -> None:
+def _check_feature(feature: RawFeature, entry: dict[str, Any], notes: Notes) -> None:
     where, names, shape = f"{INFO} features {feature.key}", feature.names, feature.shape
     rename = "name it differently in the plan"
     if "/" in feature.key:
@@ -207,14 +207,14 @@ def _pandas_index(table: pa.Table) -> str | None:
     return index if isinstance(index, str) and index in described & set(table.column_names) else None
 
 
-def _episodes(root: Path, files: tuple[Path, ...], videos: list[str], notes: Notes) -> tuple[EpisodeTold, ...] | None:
+def _episodes(root: Path, files: tuple[Path, ...], videos: list[str], notes: Notes) -> tuple[RawEpisode, ...] | None:
     expected = _EPISODE_COLUMNS | {
         f"videos/{key}/{name}": kind for key in videos for name, kind in _VIDEO_COLUMNS.items()
     }
     if not files:
         notes.error("verify-structure", "meta/episodes", "found no */*.parquet, expected a row per episode")
         return None
-    episodes: list[EpisodeTold] = []
+    episodes: list[RawEpisode] = []
     for path in files:
         name = path.relative_to(root).as_posix()
         table = read_table(root, name, notes)
@@ -246,12 +246,12 @@ def _episode_columns_fit(name: str, schema: pa.Schema, expected: dict[str, pa.Da
     return usable
 
 
-def _episode(row: dict[str, Any], videos: list[str]) -> EpisodeTold:
+def _episode(row: dict[str, Any], videos: list[str]) -> RawEpisode:
     spans = {}
     for key in videos:
         chunk, file, start, stop = (row[f"videos/{key}/{name}"] for name in _VIDEO_COLUMNS)
-        spans[key] = Span((chunk, file), start, stop)
-    return EpisodeTold(
+        spans[key] = RawVideoSpan((chunk, file), start, stop)
+    return RawEpisode(
         row["episode_index"],
         row["length"],
         tuple(row["tasks"]),
@@ -262,7 +262,7 @@ def _episode(row: dict[str, Any], videos: list[str]) -> EpisodeTold:
     )
 
 
-def _check_statistics_columns(told: Told, notes: Notes) -> None:
+def _check_statistics_columns(told: RawMetadata, notes: Notes) -> None:
     expected = {f"stats/{key}/{name}" for key in told.measured for name in STATISTICS}
     for path in told.episode_files:
         name = path.relative_to(told.root).as_posix()
@@ -272,7 +272,7 @@ def _check_statistics_columns(told: Told, notes: Notes) -> None:
             notes.error("verify-stats", name, f"found no {_few(missing)}, which merging and splitting need")
 
 
-def _check_counts(told: Told, notes: Notes) -> None:
+def _check_counts(told: RawMetadata, notes: Notes) -> None:
     frames = sum(episode.length for episode in told.episodes)
     for key, found in (("total_episodes", len(told.episodes)), ("total_frames", frames)):
         if told.info.get(key) != found:
@@ -281,7 +281,7 @@ def _check_counts(told: Told, notes: Notes) -> None:
             )
 
 
-def _check_episodes(told: Told, notes: Notes) -> None:
+def _check_episodes(told: RawMetadata, notes: Notes) -> None:
     first = 0
     for position, episode in enumerate(told.episodes):
         where = f"meta/episodes episode {episode.index}"
@@ -307,7 +307,7 @@ def _check_episodes(told: Told, notes: Notes) -> None:
                 )  # fmt: skip
 
 
-def _check_files(told: Told, notes: Notes) -> None:
+def _check_files(told: RawMetadata, notes: Notes) -> None:
     """Missing and stray files, and numbers with holes: LeRobot loads whatever it finds under data/."""
     data = [episode.data for episode in told.episodes]
     named = {DATA.format(chunk_index=chunk, file_index=file) for chunk, file in data}
@@ -335,7 +335,7 @@ def _compare(where: str, named: set[str], found: set[str], why: str, notes: Note
         notes.error("verify-structure", path, f"stray file in {where}/: {why}", "remove it")
 
 
-def _check_dense(where: str, places: Iterable[Place], told: Told, notes: Notes) -> None:
+def _check_dense(where: str, places: Iterable[RawFileIndex], told: RawMetadata, notes: Notes) -> None:
     """Files are numbered without holes, in the order of the episodes."""
     told_size: Any = told.info.get("chunks_size")
     size = told_size if positive_int(told_size) else 1000
@@ -350,7 +350,7 @@ def _check_dense(where: str, places: Iterable[Place], told: Told, notes: Notes) 
         expected = (place[0] + 1, 0) if place[1] + 1 >= size else (place[0], place[1] + 1)
 
 
-def _name(place: Place) -> str:
+def _name(place: RawFileIndex) -> str:
     return f"chunk-{place[0]:03d}/file-{place[1]:03d}"
 
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from telecine.dataset.verify.notes import Notes
 
-Place = tuple[int, int]
+RawFileIndex = tuple[int, int]
 """(chunk, file)."""
 NUMBERS = {
     "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64",
@@ -36,7 +36,7 @@ UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
 
 
 @dataclass(frozen=True, slots=True)
-class Feature:
+class RawFeature:
     """One entry of info.json's features."""
 
     key: str
@@ -52,37 +52,37 @@ class Feature:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class RawVideoSpan:
     """Where meta/episodes says that an episode's pictures are."""
 
-    place: Place
+    place: RawFileIndex
     from_s: float
     to_s: float
 
 
 @dataclass(frozen=True, slots=True)
-class EpisodeTold:
+class RawEpisode:
     """One row of meta/episodes, without its statistics."""
 
     index: int
     length: int
     tasks: tuple[str, ...]
-    data: Place
+    data: RawFileIndex
     first: int
     stop: int
-    spans: Mapping[str, Span]
+    spans: Mapping[str, RawVideoSpan]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RawMetadata:
     """All that the checks of rows and videos go by."""
 
     root: Path
     info: Mapping[str, Any]
     fps: int
-    features: Mapping[str, Feature]
+    features: Mapping[str, RawFeature]
     tasks: tuple[str, ...] | None
-    episodes: tuple[EpisodeTold, ...]
+    episodes: tuple[RawEpisode, ...]
     episode_files: tuple[Path, ...]
 
     @property
@@ -151,7 +151,7 @@ def read_table(root: Path, path: str, notes: Notes, columns: list[str] | None = 
     return None
 
 
-def place_of(path: str) -> Place | None:
+def place_of(path: str) -> RawFileIndex | None:
     """The (chunk, file) that a path names, or None when it does not follow the template."""
     match = NUMBERED.search(path)
     return (int(match[1]), int(match[2])) if match else None

@@ -5,25 +5,32 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from telecine.core import arrow
-from telecine.dataset.values import plain
+from telecine.dataset.values import Values, plain
 from telecine.dataset.verify.notes import Notes
-from telecine.dataset.verify.raw_metadata import DATA, LANGUAGE, NUMBERS, UNREADABLE, EpisodeTold, Feature, Place, Told
-from telecine.dataset.verify.statistics import Pool, check_column, check_pooled
+from telecine.dataset.verify.raw_metadata import (
+    DATA,
+    LANGUAGE,
+    NUMBERS,
+    UNREADABLE,
+    RawEpisode,
+    RawFeature,
+    RawFileIndex,
+    RawMetadata,
+)
+from telecine.dataset.verify.statistics import PooledStats, check_column, check_pooled
 
-Values = npt.NDArray[Any]
 _STALE = {"index", "episode_index", "task_index"}
 """Nothing reads their statistics, and LeRobot's own tools leave them as they were."""
 
 
-def check_rows(told: Told, stored: dict[str, Any] | None, notes: Notes) -> None:
+def check_rows(told: RawMetadata, stored: dict[str, Any] | None, notes: Notes) -> None:
     """Read all rows once, an episode at a time, pictures left out."""
     columns = [key for key, feature in told.features.items() if feature.dtype in NUMBERS | {"string"}]
-    pools = {key: Pool() for key in columns if told.features[key].dtype in NUMBERS}
+    pools = {key: PooledStats() for key in columns if told.features[key].dtype in NUMBERS}
     statistics = told.statistics()
     position = 0
     for place, episodes in _by_file(told.episodes):
@@ -47,9 +54,9 @@ def check_rows(told: Told, stored: dict[str, Any] | None, notes: Notes) -> None:
             check_pooled(f"meta/stats.json {key}", pool, stored.get(key), notes, stale=key in _STALE)
 
 
-def _by_file(episodes: Sequence[EpisodeTold]) -> Iterator[tuple[Place, list[EpisodeTold]]]:
+def _by_file(episodes: Sequence[RawEpisode]) -> Iterator[tuple[RawFileIndex, list[RawEpisode]]]:
     """Runs of episodes with one data file."""
-    run: list[EpisodeTold] = []
+    run: list[RawEpisode] = []
     for episode in episodes:
         if run and run[-1].data != episode.data:
             yield run[-1].data, run
@@ -59,7 +66,9 @@ def _by_file(episodes: Sequence[EpisodeTold]) -> Iterator[tuple[Place, list[Epis
         yield run[-1].data, run
 
 
-def _episode_tables(told: Told, name: str, lengths: list[int], columns: list[str], notes: Notes) -> Iterator[pa.Table]:
+def _episode_tables(
+    told: RawMetadata, name: str, lengths: list[int], columns: list[str], notes: Notes
+) -> Iterator[pa.Table]:
     """The rows of each episode of a file, as far as they are there."""
     try:
         with pq.ParquetFile(told.root / name) as file:
@@ -94,7 +103,7 @@ def _cut(batches: Iterator[pa.RecordBatch], lengths: list[int], columns: list[st
         held = held.slice(length)
 
 
-def _columns_fit(told: Told, name: str, schema: pa.Schema, notes: Notes) -> bool:
+def _columns_fit(told: RawMetadata, name: str, schema: pa.Schema, notes: Notes) -> bool:
     expected = [key for key, feature in told.features.items() if feature.dtype != "video"]
     extra, missing = sorted(set(schema.names) - set(expected)), sorted(set(expected) - set(schema.names))
     if extra:
@@ -110,7 +119,7 @@ def _columns_fit(told: Told, name: str, schema: pa.Schema, notes: Notes) -> bool
     return not missing
 
 
-def _type_problem(feature: Feature, kind: pa.DataType) -> str:
+def _type_problem(feature: RawFeature, kind: pa.DataType) -> str:
     """Why a column's type does not fit, "" when it does."""
     if feature.dtype == LANGUAGE:
         return ""
@@ -130,7 +139,7 @@ def _type_problem(feature: Feature, kind: pa.DataType) -> str:
     return f"found {kind}, expected {feature.dtype} in {wanted} levels of lists for shape {list(feature.shape)}"
 
 
-def _numbers(told: Told, name: str, episode: EpisodeTold, table: pa.Table, notes: Notes) -> dict[str, Values]:
+def _numbers(told: RawMetadata, name: str, episode: RawEpisode, table: pa.Table, notes: Notes) -> dict[str, Values]:
     """The episode's numeric columns as (n, *shape) arrays, those that can be."""
     found: dict[str, Values] = {}
     for key in table.column_names:
@@ -182,7 +191,7 @@ def _array(data: pa.ChunkedArray) -> Values:
 
 
 def _check_index_columns(
-    told: Told, episode: EpisodeTold, numbers: dict[str, Values], position: int, notes: Notes
+    told: RawMetadata, episode: RawEpisode, numbers: dict[str, Values], position: int, notes: Notes
 ) -> None:
     where = f"episode {episode.index}"
     count = episode.length
@@ -212,7 +221,7 @@ def _check_index_columns(
         notes.warning("verify-timestamps", where, f"{message}; within LeRobot's tolerance")
 
 
-def _check_tasks(told: Told, episode: EpisodeTold, numbers: dict[str, Values], notes: Notes) -> None:
+def _check_tasks(told: RawMetadata, episode: RawEpisode, numbers: dict[str, Values], notes: Notes) -> None:
     if "task_index" not in numbers or told.tasks is None or not len(numbers["task_index"]):
         return
     used = np.unique(numbers["task_index"])

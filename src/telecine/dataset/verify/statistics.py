@@ -6,16 +6,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from telecine.core.stats import QUANTILES, STATISTICS
+from telecine.core.stats import QUANTILES, STATISTICS, Floats
 from telecine.dataset.verify.notes import Notes
 
-Floats = npt.NDArray[np.float64]
-Report = Callable[[str, str, str], None]
+ReportProblem = Callable[[str, str, str], None]
 """Takes code, where and message of a finding."""
 _CODE = "verify-stats"
 
 
-class Pool:
+class PooledStats:
     """Sums over episodes that a dataset's statistics are compared with."""
 
     def __init__(self) -> None:
@@ -57,7 +56,7 @@ class Pool:
         return {"min": self.low, "max": self.high, "mean": mean + self._origin, "std": std}
 
 
-def check_column(where: str, values: npt.NDArray[Any], stored: Mapping[str, Any], report: Report) -> None:
+def check_column(where: str, values: npt.NDArray[Any], stored: Mapping[str, Any], report: ReportProblem) -> None:
     """Compare the stored statistics of an episode's column with its (n, *shape) values."""
     if any(name not in stored for name in STATISTICS):
         return  # told once per file, by the check of the columns
@@ -80,9 +79,9 @@ def check_column(where: str, values: npt.NDArray[Any], stored: Mapping[str, Any]
             report(_CODE, where, f"{name}: found {_short(found)}, expected the {share:.0%} quantile of the rows")
 
 
-def check_pooled(where: str, pool: Pool, stored: Any, notes: Notes, *, stale: bool) -> None:
+def check_pooled(where: str, pool: PooledStats, stored: Any, notes: Notes, *, stale: bool) -> None:
     """Compare a column's statistics of the whole dataset with the sum over all rows."""
-    report: Report = notes.warning if stale else notes.error
+    report: ReportProblem = notes.warning if stale else notes.error
     if not isinstance(stored, dict) or any(name not in stored for name in STATISTICS):
         missing = list(STATISTICS) if not isinstance(stored, dict) else sorted(set(STATISTICS) - set(stored))
         notes.error(_CODE, where, f"found no {', '.join(missing)}: training would not normalise, or stop")
@@ -105,7 +104,7 @@ def check_pooled(where: str, pool: Pool, stored: Any, notes: Notes, *, stale: bo
 
 
 def _moments_agree(
-    where: str, expected: Mapping[str, Floats], count: int, stored: Mapping[str, Any], report: Report
+    where: str, expected: Mapping[str, Floats], count: int, stored: Mapping[str, Any], report: ReportProblem
 ) -> bool:
     """Report the first of count, min, max, mean and std that is wrong."""
     if stored["count"] != [count]:

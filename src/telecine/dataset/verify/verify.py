@@ -9,9 +9,9 @@ the same colours. Comparing with the recordings is what finds those.
 """
 
 from pathlib import Path
-from typing import Protocol
 
 from telecine.core.findings import Finding
+from telecine.core.progress import Progress, Silent
 from telecine.dataset.verify.frames import (
     Depth,
     Seen,
@@ -21,21 +21,9 @@ from telecine.dataset.verify.frames import (
 )
 from telecine.dataset.verify.metadata import check_meta
 from telecine.dataset.verify.notes import Notes
-from telecine.dataset.verify.raw_metadata import Told, read_json
+from telecine.dataset.verify.raw_metadata import RawMetadata, read_json
 from telecine.dataset.verify.rows import check_rows
 from telecine.dataset.verify.videos import by_file, check_video, read_unshown
-
-
-class Progress(Protocol):
-    """What a progress display is told; bytes are those of the dataset's rows and videos."""
-
-    def begin(self, total_bytes: int) -> None:
-        """Before the first file."""
-        ...
-
-    def advance(self, done_bytes: int, label: str) -> None:
-        """After a file."""
-        ...
 
 
 def verify(root: str | Path, *, decode: Depth = "sample", progress: Progress | None = None) -> list[Finding]:
@@ -50,26 +38,21 @@ def verify(root: str | Path, *, decode: Depth = "sample", progress: Progress | N
         return notes.all()
     told = check_meta(folder, notes)
     if told is not None:
-        _check_content(told, decode, progress, notes)
+        _check_content(told, decode, progress or Silent(), notes)
     return notes.all()
 
 
-def _check_content(told: Told, decode: Depth, progress: Progress | None, notes: Notes) -> None:
-    def done(size: int, label: str) -> None:
-        if progress is not None:
-            progress.advance(size, label)
-
+def _check_content(told: RawMetadata, decode: Depth, progress: Progress, notes: Notes) -> None:
     data = sum(path.stat().st_size for path in told.root.glob("data/*/*.parquet"))
-    if progress is not None:
-        videos = (path.stat().st_size for path in told.root.glob("videos/*/*/*.mp4"))
-        progress.begin(data + sum(videos))
+    videos = (path.stat().st_size for path in told.root.glob("videos/*/*/*.mp4"))
+    progress.begin(data + sum(videos))
     stored = read_json(told.root, "meta/stats.json", notes)
     check_rows(told, stored, notes)
     seen: dict[str, dict[int, Seen]] = {}
     for key in told.cameras:
         if told.features[key].dtype == "image":
             seen[key] = check_row_pictures(told, key, decode, notes) if decode != "none" else {}
-    done(data, "rows")
+    progress.advance(data, "rows")
     unshown = read_unshown(told)
     for key in told.videos:
         seen[key] = {}
@@ -78,5 +61,5 @@ def _check_content(told: Told, decode: Depth, progress: Progress | None, notes: 
             if video is not None and decode != "none":
                 seen[key] |= check_video_pictures(video, told, decode, notes)
             path = told.root / name
-            done(path.stat().st_size if path.is_file() else 0, name)
+            progress.advance(path.stat().st_size if path.is_file() else 0, name)
     check_camera_statistics(told, stored, seen, decode, notes)

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from telecine.core.errors import VideoError
 from telecine.dataset.verify.notes import Notes
-from telecine.dataset.verify.raw_metadata import UNREADABLE, VIDEO, EpisodeTold, Feature, Told
+from telecine.dataset.verify.raw_metadata import UNREADABLE, VIDEO, RawEpisode, RawFeature, RawMetadata
 from telecine.video.mp4_reader import FileFacts, probe_file
 
 PROVENANCE = "meta/telecine/provenance.parquet"
@@ -22,20 +22,20 @@ Unshown = Mapping[tuple[int, str], tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Video:
+class CheckedVideo:
     """One video file and the episodes whose pictures it holds, in order, with each one's first picture."""
 
     key: str
     name: str
     """Relative path."""
-    episodes: tuple[tuple[EpisodeTold, int], ...]
+    episodes: tuple[tuple[RawEpisode, int], ...]
     frames: int
     keyframes: tuple[int, ...] = ()
 
 
 def check_video(
-    told: Told, key: str, name: str, episodes: Sequence[EpisodeTold], unshown: Unshown, notes: Notes
-) -> Video | None:
+    told: RawMetadata, key: str, name: str, episodes: Sequence[RawEpisode], unshown: Unshown, notes: Notes
+) -> CheckedVideo | None:
     """Check one file of camera `key` without decoding; None when it cannot be read."""
     path = told.root / name
     if not path.is_file():
@@ -48,23 +48,23 @@ def check_video(
     _check_format(name, facts, told.features[key], notes)
     _check_timing(name, facts, told.fps, notes)
     placed = sorted(((e, round(e.spans[key].from_s * told.fps)) for e in episodes), key=lambda p: (p[1], p[0].index))
-    video = Video(key, name, tuple(placed), facts.frames, tuple(facts.keyframes.tolist()))
+    video = CheckedVideo(key, name, tuple(placed), facts.frames, tuple(facts.keyframes.tolist()))
     _check_tiling(video, told.fps, unshown, notes)
     _check_float32(video, notes)
     inside = tuple((e, first) for e, first in placed if first >= 0 and first + e.length <= facts.frames)
     return replace(video, episodes=inside)
 
 
-def by_file(told: Told, key: str) -> dict[str, list[EpisodeTold]]:
+def by_file(told: RawMetadata, key: str) -> dict[str, list[RawEpisode]]:
     """The episodes in each file of a camera, by the file's relative path."""
-    groups: dict[str, list[EpisodeTold]] = defaultdict(list)
+    groups: dict[str, list[RawEpisode]] = defaultdict(list)
     for episode in told.episodes:
         chunk, file = episode.spans[key].place
         groups[VIDEO.format(video_key=key, chunk_index=chunk, file_index=file)].append(episode)
     return dict(groups)
 
 
-def _check_format(name: str, facts: FileFacts, feature: Feature, notes: Notes) -> None:
+def _check_format(name: str, facts: FileFacts, feature: RawFeature, notes: Notes) -> None:
     """The declared size, codec and pixel format are the real ones, and LeRobot's tools know the codec."""
     found = {
         "video.height": facts.height,
@@ -103,7 +103,7 @@ def _check_timing(name: str, facts: FileFacts, fps: int, notes: Notes) -> None:
         notes.error(_CODE, name, "found no keyframe at the start, expected the first picture to be one")
 
 
-def _check_tiling(video: Video, fps: int, unshown: Unshown, notes: Notes) -> None:
+def _check_tiling(video: CheckedVideo, fps: int, unshown: Unshown, notes: Notes) -> None:
     """Episodes lie in the file one after the other, without overlap, and fill it."""
     end = 0
     for episode, first in video.episodes:
@@ -125,7 +125,7 @@ def _check_tiling(video: Video, fps: int, unshown: Unshown, notes: Notes) -> Non
         notes.error(_CODE, video.name, message)
 
 
-def _check_float32(video: Video, notes: Notes) -> None:
+def _check_float32(video: CheckedVideo, notes: Notes) -> None:
     for episode, _ in video.episodes:
         span = episode.spans[video.key]
         if span.to_s > FLOAT32_SAFE_S and span.from_s > 0:
@@ -136,7 +136,7 @@ def _check_float32(video: Video, notes: Notes) -> None:
             )  # fmt: skip
 
 
-def read_unshown(told: Told) -> Unshown:
+def read_unshown(told: RawMetadata) -> Unshown:
     """Pictures that no row shows, as telecine tells of copied cameras; nothing for datasets of others."""
     found: dict[tuple[int, str], tuple[int, int]] = {}
     try:

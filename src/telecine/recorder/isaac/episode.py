@@ -55,7 +55,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class EpisodeArrays:
     """One episode, ready to be recorded: feature -> (steps, ...) array; cameras are (steps, height, width, 3) uint8."""
 
     numbers: Mapping[str, Array]
@@ -105,7 +105,7 @@ def find(obs: Any, key: Key) -> tuple[str, Any]:
     raise DatasetError(f"the episode has no observation {'/'.join(parts)!r}; it has: {known or 'none'}")
 
 
-def rows_of(data: Mapping[str, Any], settings: Settings, quaternion: str) -> Rows:
+def rows_of(data: Mapping[str, Any], settings: Settings, quaternion: str) -> EpisodeArrays:
     """The features of an episode's data.
 
     quaternion: order of components, for names.
@@ -132,7 +132,7 @@ def rows_of(data: Mapping[str, Any], settings: Settings, quaternion: str) -> Row
     action = dict(leaves(data)).get(settings.action)
     if action is not None:
         numbers["action"] = _flat(array_of(action), settings.action)
-    rows = Rows(numbers, pictures, names)
+    rows = EpisodeArrays(numbers, pictures, names)
     _check_lengths(rows)
     return rows
 
@@ -193,7 +193,7 @@ def _names(key: str, parts: Sequence[tuple[str, Array]], quaternion: str) -> dic
     return {key: tuple(found)} if len(set(found)) == len(found) else {}
 
 
-def _check_lengths(rows: Rows) -> None:
+def _check_lengths(rows: EpisodeArrays) -> None:
     lengths = {key: len(a) for key, a in {**rows.numbers, **rows.pictures}.items()}
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{key} {length}" for key, length in lengths.items())

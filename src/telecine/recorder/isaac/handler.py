@@ -29,9 +29,9 @@ from telecine.core.errors import DatasetError, TelecineError
 from telecine.core.grid import Grid
 from telecine.core.recording import Array
 from telecine.dataset.staging import require_writable
-from telecine.recorder.background_queue import Later
+from telecine.recorder.background_queue import BackgroundQueue
 from telecine.recorder.episode import LiveEpisode
-from telecine.recorder.isaac.episode import Rows, Settings, array_of, leaves, rows_of
+from telecine.recorder.isaac.episode import EpisodeArrays, Settings, array_of, leaves, rows_of
 from telecine.recorder.isaac.stream import Streamed
 from telecine.recorder.recorder import Recorder
 
@@ -58,7 +58,7 @@ class LeRobotDatasetFileHandler:
     def __init__(self) -> None:
         self._root: Path | None = None
         self._recorder: Recorder | None = None
-        self._later = Later("telecine episodes")
+        self._later = BackgroundQueue("telecine episodes")
         self._env_args: dict[str, Any] = {}
         self._names: list[str] = []
         self._mode = "new"
@@ -255,7 +255,7 @@ class LeRobotDatasetFileHandler:
         if writing and self._mode == "read":
             raise RuntimeError(f'{self._root} is open for reading; open it with mode "r+" to add episodes')
 
-    def _opened(self, rows: Rows) -> Recorder:
+    def _opened(self, rows: EpisodeArrays) -> Recorder:
         if self._recorder is None:
             if not self.settings.task:
                 log.warning("%s: no task_description is set; %r was taken", self._place, self.task)
@@ -304,7 +304,7 @@ def _path(key: Any) -> str:
     return key if isinstance(key, str) else "/".join(key)
 
 
-def _with_pictures(streamed: Streamed, rows: Rows) -> LiveEpisode:
+def _with_pictures(streamed: Streamed, rows: EpisodeArrays) -> LiveEpisode:
     """The episode whose pictures are coded already. Raises: DatasetError when they are not as many as its steps."""
     for key, count in streamed.counts.items():
         if count != rows.steps:
@@ -313,7 +313,7 @@ def _with_pictures(streamed: Streamed, rows: Rows) -> LiveEpisode:
     return streamed.given()
 
 
-def _fill(live: LiveEpisode, rows: Rows, fps: Fraction, *, success: bool) -> None:
+def _fill(live: LiveEpisode, rows: EpisodeArrays, fps: Fraction, *, success: bool) -> None:
     """Put every step of the episode into `live`, stamped at exactly its rate."""
     times = Grid(0, rows.steps, fps).ticks().tolist()
     last = np.arange(rows.steps) == rows.steps - 1

@@ -20,7 +20,7 @@ from isaaclab.utils import configclass
 from telecine.recorder.isaac.episode import array_of, is_picture, leaves
 from telecine.recorder.isaac.handler import LeRobotDatasetFileHandler, words_of
 from telecine.recorder.isaac.stream import Streamed
-from telecine.recorder.malloc_trim import Heap
+from telecine.recorder.malloc_trim import HeapTrimmer
 
 
 class LeRobotTerm(RecorderTerm):  # type: ignore[misc]  # Isaac Lab has no types
@@ -33,7 +33,7 @@ class LeRobotTerm(RecorderTerm):  # type: ignore[misc]  # Isaac Lab has no types
         ours = handler if issubclass(handler, LeRobotDatasetFileHandler) else LeRobotDatasetFileHandler
         env.cfg.recorders.dataset_file_handler_class_type = ours.configured(**self._settings)
         self._spool: Path | None = None
-        self._heap = Heap()
+        self._heap = HeapTrimmer()
         self._running: weakref.WeakSet[Streamed] = weakref.WeakSet()
         if cfg.stream_cameras:
             folder = Path(env.cfg.recorders.dataset_export_dir_path)

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from telecine.recorder.sim.scene import AMBIENT, DIFFUSE, HEAD, LIGHT, SKY, Vector
-from telecine.recorder.sim.shapes import NEVER, SHAPES, Floats, Hits, Meet, Shade, turned
+from telecine.recorder.sim.shapes import NEVER, SHAPES, Float32s, Hits, Meet, Shade, turned
+from telecine.video.colour import Rgb
 
-Rgb = npt.NDArray[np.uint8]
 _SKY = np.array([int(255 * part) for part in SKY], np.uint8)
 _LIGHT = np.array(LIGHT, np.float32)
 _NEAR_M = 1e-3
@@ -28,8 +28,8 @@ class _Shape:
     geom: int
     meet: Meet
     shade: Shade
-    size: Floats
-    colour: Floats
+    size: Float32s
+    colour: Float32s
     corners: Vector | None
     """(8, 3) of the box around it, in its own frame; None where it has no end."""
 
@@ -39,11 +39,11 @@ class _Seen:
     """What the camera sees of one shape in one picture."""
 
     shape: _Shape
-    origin: Floats
+    origin: Float32s
     """The camera in the shape's frame."""
-    turn: Floats
+    turn: Float32s
     """(3, 3) from the camera's frame to the shape's."""
-    rotation: Floats
+    rotation: Float32s
     """(3, 3) from the shape's frame to the world's."""
 
 
@@ -77,7 +77,7 @@ class RayCamera:
         self._draw(data, self._rest, self._depth.copy(), picture)
         return picture
 
-    def _draw(self, data: Any, shapes: list[_Shape], depth: Floats, picture: Rgb) -> None:
+    def _draw(self, data: Any, shapes: list[_Shape], depth: Float32s, picture: Rgb) -> None:
         """Draw shapes over what depth (height, width) and picture hold already."""
         nearest = np.full(depth.shape, -1, np.int8)
         seen = [self._seen(data, shape) for shape in shapes]
@@ -97,7 +97,7 @@ class RayCamera:
         turn = rotation.T @ data.cam_xmat[self._camera].reshape(3, 3)
         return _Seen(shape, origin.astype(np.float32), turn.astype(np.float32), rotation.astype(np.float32))
 
-    def _measure(self, one: _Seen, number: int, depth: Floats, nearest: npt.NDArray[np.int8]) -> None:
+    def _measure(self, one: _Seen, number: int, depth: Float32s, nearest: npt.NDArray[np.int8]) -> None:
         """Note where the shape is nearer than all before it."""
         top, bottom, left, right = self._box(one)
         if top >= bottom or left >= right:
@@ -110,13 +110,13 @@ class RayCamera:
         np.copyto(part, found, where=nearer)
         nearest[top:bottom, left:right][nearer] = number
 
-    def _shaded(self, one: _Seen, pixels: npt.NDArray[np.intp], distance: Floats) -> Floats:
+    def _shaded(self, one: _Seen, pixels: npt.NDArray[np.intp], distance: Float32s) -> Float32s:
         """(n,) or () brightness of pixels that show the shape at distances along their rays."""
         light, view = _LIGHT @ one.rotation, one.turn[:, 2]
 
-        def bright(x: Any, y: Any, z: Any) -> Floats:
+        def bright(x: Any, y: Any, z: Any) -> Float32s:
             lit = np.maximum(x * light[0] + y * light[1] + z * light[2], 0)
-            made: Floats = AMBIENT + DIFFUSE * lit + HEAD * np.abs(x * view[0] + y * view[1] + z * view[2])
+            made: Float32s = AMBIENT + DIFFUSE * lit + HEAD * np.abs(x * view[0] + y * view[1] + z * view[2])
             return made
 
         hits = Hits(one.origin, one.turn, self._x[pixels], self._y[pixels], distance)

@@ -21,7 +21,7 @@ SHUT_M = 0.0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Point:
+class Waypoint:
     """Where a gripper is to be at a time, and how wide open."""
 
     at_s: float
@@ -40,7 +40,7 @@ class Attempt:
     """MJCF of the object."""
     position: Vector
     yaw_rad: float
-    scripts: tuple[Sequence[Point], ...]
+    scripts: tuple[Sequence[Waypoint], ...]
     lifted_m: float
     """Height of the object's centre that counts as success."""
     holder: str | None = None
@@ -55,13 +55,13 @@ class Attempt:
         return np.array(parts)
 
 
-def _between(script: Sequence[Point], at_s: float) -> Point:
+def _between(script: Sequence[Waypoint], at_s: float) -> Waypoint:
     """The point at a time, moving smoothly from each to the next."""
     for before, after in pairwise(script):
         if at_s < after.at_s:
             share = (at_s - before.at_s) / (after.at_s - before.at_s)
             share = share * share * (3 - 2 * share)
-            return Point(
+            return Waypoint(
                 at_s,
                 before.xyz + (after.xyz - before.xyz) * share,
                 before.yaw_rad + (after.yaw_rad - before.yaw_rad) * share,
@@ -140,9 +140,9 @@ def _xyz(x: float, y: float, z: float) -> Vector:
     return np.array([x, y, z], np.float64)
 
 
-def _timed(steps: Sequence[tuple[float, Vector, float, float]], seconds: float) -> list[Point]:
+def _timed(steps: Sequence[tuple[float, Vector, float, float]], seconds: float) -> list[Waypoint]:
     """Shares of `seconds` as points in time."""
-    return [Point(share * seconds, xyz, yaw, width) for share, xyz, yaw, width in steps]
+    return [Waypoint(share * seconds, xyz, yaw, width) for share, xyz, yaw, width in steps]
 
 
 TASKS = {"pick": pick, "handover": hand_over}

@@ -8,15 +8,16 @@ from typing import Any, Protocol
 import numpy as np
 
 from telecine.core.grid import SECOND
-from telecine.recorder.sim.camera import RayCamera, Rgb
+from telecine.recorder.sim.camera import RayCamera
 from telecine.recorder.sim.expert import Attempt
 from telecine.recorder.sim.opengl import GlCamera, Render, load_mujoco
 from telecine.recorder.sim.scene import CAMERAS, JOINTS, Vector, mjcf
+from telecine.video.colour import Rgb
 
 LONGEST_STEP_S = 0.002
 
 
-class Camera(Protocol):
+class SimCamera(Protocol):
     """One camera of the scene."""
 
     def begin(self, data: Any) -> None:
@@ -29,7 +30,7 @@ class Camera(Protocol):
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Step:
+class SimStep:
     """What is known at one control step, before its command acts."""
 
     time_ns: int
@@ -68,14 +69,14 @@ class Play:
         """Of the elements of state and action."""
         return tuple(name for arm in self._attempt.arms for name in arm.names)
 
-    def steps(self, count: int) -> Iterator[Step]:
+    def steps(self, count: int) -> Iterator[SimStep]:
         """`count` control steps, 1 / fps apart."""
         with ThreadPoolExecutor(len(self._cameras)) as pool:
             for number in range(count):
                 at_s = number / self._fps
                 command = self._attempt.commands(at_s)
                 self._data.ctrl[:] = _per_finger(command)
-                yield Step(
+                yield SimStep(
                     time_ns=(2 * number * SECOND + self._fps) // (2 * self._fps),
                     state=self._state(),
                     action=command,
@@ -93,7 +94,7 @@ class Play:
             if isinstance(camera, GlCamera):
                 camera.close()
 
-    def _camera(self, name: str, size: tuple[int, int]) -> Camera:
+    def _camera(self, name: str, size: tuple[int, int]) -> SimCamera:
         if self._gl:
             return GlCamera(self._mujoco, self._model, name, size)
         return RayCamera(self._mujoco, self._model, name, size)

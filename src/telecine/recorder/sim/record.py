@@ -10,9 +10,9 @@ from pathlib import Path
 from telecine.recorder.sim.expert import TASKS
 from telecine.recorder.sim.opengl import Render
 from telecine.recorder.sim.play import Play
-from telecine.recorder.sim.recordings import About, Kind, target
+from telecine.recorder.sim.recordings import About, SimFormat, target
 
-__all__ = ["TASKS", "Kind", "Played", "Render", "record"]
+__all__ = ["TASKS", "Played", "Render", "SimFormat", "record"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Played:
 def record(
     out: Path,
     *,
-    kind: Kind = "dataset",
+    kind: SimFormat = "dataset",
     task: str = "pick",
     episodes: int = 3,
     seed: int = 0,
@@ -51,7 +51,7 @@ def record(
 
 def _record(
     out: Path,
-    kind: Kind,
+    kind: SimFormat,
     wanted: tuple[str, int, int, float],
     fps: int,
     size: tuple[int, int],

@@ -16,11 +16,11 @@ from telecine.core.errors import SourceError
 from telecine.core.grid import SECOND, Times
 from telecine.core.recording import Array
 from telecine.recorder.recorder import Recorder
-from telecine.recorder.sim.play import Play, Step
+from telecine.recorder.sim.play import Play, SimStep
 from telecine.video.live import LiveClip, clip_packets, write_mp4
 from telecine.video.presets import wish
 
-Kind = Literal["dataset", "run", "rrd", "mcap"]
+SimFormat = Literal["dataset", "run", "rrd", "mcap"]
 ROBOT_TYPE = "telecine_sim"
 START_NS = 1_768_471_200 * SECOND
 """2026-01-15 10:00:00 UTC: where recordings on a clock of the day begin; the same seed gives the same file."""
@@ -40,7 +40,7 @@ class About:
 class Target(Protocol):
     """Where episodes go; one call an episode."""
 
-    def write(self, play: Play, steps: Iterator[Step], about: About) -> Path:
+    def write(self, play: Play, steps: Iterator[SimStep], about: About) -> Path:
         """Play all steps and keep them; where."""
         ...
 
@@ -56,7 +56,7 @@ class DatasetTarget:
         self._names = {STATE: names, ACTION: names}
         self._recorder = Recorder(root, fps=fps, robot_type=ROBOT_TYPE, names=self._names)
 
-    def write(self, play: Play, steps: Iterator[Step], about: About) -> Path:
+    def write(self, play: Play, steps: Iterator[SimStep], about: About) -> Path:
         """One more episode of the dataset."""
         self._recorder.start_episode(about.task)
         for step in steps:
@@ -104,10 +104,10 @@ class FileTarget:
             raise SourceError(f"{folder}: exists and is not empty; name another folder")
         folder.mkdir(parents=True, exist_ok=True)
 
-    def write(self, play: Play, steps: Iterator[Step], about: About) -> Path:
+    def write(self, play: Play, steps: Iterator[SimStep], about: About) -> Path:
         """One more recording in the folder."""
         clips: dict[str, LiveClip] = {}
-        kept: list[Step] = []
+        kept: list[SimStep] = []
         try:
             for step in steps:
                 for name, rgb in step.pictures.items():
@@ -115,7 +115,7 @@ class FileTarget:
                         path = str(self._folder / f".{about.number:03d}-{name}.clip")
                         clips[name] = LiveClip(name, wish("train"), about.fps, path)
                     clips[name].add(rgb)
-                kept.append(Step(step.time_ns, step.state, step.action, step.tips, step.thing, {}))
+                kept.append(SimStep(step.time_ns, step.state, step.action, step.tips, step.thing, {}))
             for clip in clips.values():
                 clip.close()
             return self._write(self._folder, _taken(play, kept, clips, about))
@@ -127,7 +127,7 @@ class FileTarget:
         """Every episode is there already."""
 
 
-def _taken(play: Play, kept: Sequence[Step], clips: dict[str, LiveClip], about: About) -> Taken:
+def _taken(play: Play, kept: Sequence[SimStep], clips: dict[str, LiveClip], about: About) -> Taken:
     times = np.array([step.time_ns for step in kept], np.int64)
     state, action = np.array([s.state for s in kept]), np.array([s.action for s in kept])
     tips, thing = np.array([s.tips for s in kept]), np.array([s.thing for s in kept])
@@ -275,9 +275,9 @@ def _messages(taken: Taken) -> Iterator[tuple[str, int, dict[str, Any]]]:
             yield f"/camera/{name}", time_ns, {"timestamp": stamp, "frame_id": name, "data": data, "format": "h264"}
 
 
-WRITERS: dict[Kind, Write] = {"run": write_run, "rrd": write_rrd, "mcap": write_mcap}
+WRITERS: dict[SimFormat, Write] = {"run": write_run, "rrd": write_rrd, "mcap": write_mcap}
 
 
-def target(kind: Kind, out: Path, fps: int, names: Sequence[str]) -> Target:
+def target(kind: SimFormat, out: Path, fps: int, names: Sequence[str]) -> Target:
     """Where episodes of this kind go. Raises: DatasetError or SourceError when `out` is in use."""
     return DatasetTarget(out, fps, names) if kind == "dataset" else FileTarget(out, WRITERS[kind])

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
-Rays = tuple[Floats, Floats, Floats]
-Meet = Callable[[Floats, Rays, Floats], Floats]
+Float32s = npt.NDArray[np.float32]
+Rays = tuple[Float32s, Float32s, Float32s]
+Meet = Callable[[Float32s, Rays, Float32s], Float32s]
 """(origin (3,), rays x, y, z (h, w) each, size (3,)) -> distances (h, w), NEVER where nothing is met."""
 
 
@@ -23,31 +23,31 @@ Meet = Callable[[Floats, Rays, Floats], Floats]
 class Hits:
     """Where rays of a camera met a shape."""
 
-    origin: Floats
+    origin: Float32s
     """(3,)."""
-    turn: Floats
+    turn: Float32s
     """(3, 3) from the camera's frame to the shape's."""
-    x: Floats
-    y: Floats
+    x: Float32s
+    y: Float32s
     """(n,) each: rays are (x, y, -1) in the camera's frame."""
-    distance: Floats
+    distance: Float32s
     """(n,)."""
 
-    def along(self, axis: int) -> Floats:
+    def along(self, axis: int) -> Float32s:
         """(n,) one coordinate of the points."""
-        found: Floats = self.origin[axis] + turned(self.turn, axis, self.x, self.y) * self.distance
+        found: Float32s = self.origin[axis] + turned(self.turn, axis, self.x, self.y) * self.distance
         return found
 
 
-def turned(turn: Floats, axis: int, x: Floats, y: Floats) -> Floats:
+def turned(turn: Float32s, axis: int, x: Float32s, y: Float32s) -> Float32s:
     """One coordinate of rays (x, y, -1) in another frame."""
-    found: Floats = turn[axis, 0] * x + (turn[axis, 1] * y - turn[axis, 2])
+    found: Float32s = turn[axis, 0] * x + (turn[axis, 1] * y - turn[axis, 2])
     return found
 
 
-Bright = Callable[[Any, Any, Any], Floats]
+Bright = Callable[[Any, Any, Any], Float32s]
 """Brightness of a surface with a unit normal of these x, y, z: numbers or (n,)."""
-Shade = Callable[[Hits, Floats, Bright], Floats]
+Shade = Callable[[Hits, Float32s, Bright], Float32s]
 """(hits, size (3,), bright) -> brightness there, (n,) or () where it is the same all over."""
 NEVER = np.float32(1e9)
 """Farther than anything; finite, so that sums with it are numbers."""
@@ -56,7 +56,7 @@ _SEAM_M = np.float32(1e-6)
 """By so much faces reach over their edges, so that no ray slips through between two."""
 
 
-def _plane(origin: Floats, rays: Rays, size: Floats) -> Floats:
+def _plane(origin: Float32s, rays: Rays, size: Float32s) -> Float32s:
     """Seen from above only; without end where its size is zero."""
     found = -origin[2] / np.minimum(rays[2], -_TINY)
     found[rays[2] >= 0] = NEVER
@@ -66,12 +66,12 @@ def _plane(origin: Floats, rays: Rays, size: Floats) -> Floats:
     return found if origin[2] > 0 else np.full_like(found, NEVER)
 
 
-def _plane_shade(hits: Hits, size: Floats, bright: Bright) -> Floats:
+def _plane_shade(hits: Hits, size: Float32s, bright: Bright) -> Float32s:
     del hits, size
     return bright(0, 0, 1)
 
 
-def _box(origin: Floats, rays: Rays, size: Floats) -> Floats:
+def _box(origin: Float32s, rays: Rays, size: Float32s) -> Float32s:
     """Through one of the faces, three at most, that the start of the rays is in front of."""
     found = np.full(np.broadcast_shapes(*(ray.shape for ray in rays)), NEVER)
     for axis in _in_front(origin, size):
@@ -83,12 +83,12 @@ def _box(origin: Floats, rays: Rays, size: Floats) -> Floats:
     return found
 
 
-def _in_front(origin: Floats, size: Floats) -> list[int]:
+def _in_front(origin: Float32s, size: Float32s) -> list[int]:
     """Axes along which the start of the rays is outside the box."""
     return [axis for axis in range(3) if abs(origin[axis]) > size[axis]]
 
 
-def _box_shade(hits: Hits, size: Floats, bright: Bright) -> Floats:
+def _box_shade(hits: Hits, size: Float32s, bright: Bright) -> Float32s:
     """A point is on the face, of those in front, along whose axis it is farthest out."""
     first, *others = _in_front(hits.origin, size)
     faces = np.eye(3, dtype=np.float32) * np.sign(hits.origin)
@@ -102,7 +102,7 @@ def _box_shade(hits: Hits, size: Floats, bright: Bright) -> Floats:
     return shade
 
 
-def _cylinder(origin: Floats, rays: Rays, size: Floats) -> Floats:
+def _cylinder(origin: Float32s, rays: Rays, size: Float32s) -> Float32s:
     """The lid on the side where rays start, or the round side between the lids."""
     found, height = _round(origin, rays, size[0])
     found[np.abs(height) > size[1]] = NEVER
@@ -113,13 +113,13 @@ def _cylinder(origin: Floats, rays: Rays, size: Floats) -> Floats:
     return found
 
 
-def _cylinder_shade(hits: Hits, size: Floats, bright: Bright) -> Floats:
+def _cylinder_shade(hits: Hits, size: Float32s, bright: Bright) -> Float32s:
     x, y = hits.along(0) / size[0], hits.along(1) / size[0]
     lid = np.hypot(x, y) < np.abs(hits.along(2)) / size[1]
     return np.where(lid, bright(0, 0, np.sign(hits.origin[2])), bright(x, y, 0))
 
 
-def _capsule(origin: Floats, rays: Rays, size: Floats) -> Floats:
+def _capsule(origin: Float32s, rays: Rays, size: Float32s) -> Float32s:
     found, height = _round(origin, rays, size[0])
     height[found == NEVER] = origin[2]  # within the endless cylinder from the start: towards the nearer ball
     z = origin[2] - np.copysign(size[1], height)  # from the centre of the ball at that end
@@ -129,13 +129,13 @@ def _capsule(origin: Floats, rays: Rays, size: Floats) -> Floats:
     return np.where(np.abs(height) > size[1], _first_root(a, b, c), found)
 
 
-def _capsule_shade(hits: Hits, size: Floats, bright: Bright) -> Floats:
+def _capsule_shade(hits: Hits, size: Float32s, bright: Bright) -> Float32s:
     z = hits.along(2)
     beyond = z - np.clip(z, -size[1], size[1])
     return bright(hits.along(0) / size[0], hits.along(1) / size[0], beyond / size[0])
 
 
-def _round(origin: Floats, rays: Rays, radius: np.float32) -> tuple[Floats, Floats]:
+def _round(origin: Float32s, rays: Rays, radius: np.float32) -> tuple[Float32s, Float32s]:
     """Where rays enter an endless cylinder, and how high that is; NEVER where they do not."""
     a = rays[0] ** 2 + rays[1] ** 2
     b = origin[0] * rays[0] + origin[1] * rays[1]
@@ -144,10 +144,10 @@ def _round(origin: Floats, rays: Rays, radius: np.float32) -> tuple[Floats, Floa
     return found, origin[2] + found * rays[2]
 
 
-def _first_root(a: Floats, b: Floats, c: Floats | np.float32) -> Floats:
+def _first_root(a: Float32s, b: Float32s, c: Float32s | np.float32) -> Float32s:
     """The smaller solution of a t^2 + 2 b t + c = 0 where it is positive, else NEVER."""
     under = b * b - a * c
-    found: Floats = (-b - np.sqrt(np.maximum(under, 0))) / a
+    found: Float32s = (-b - np.sqrt(np.maximum(under, 0))) / a
     found[(under < 0) | (found < 0)] = NEVER
     return found
 

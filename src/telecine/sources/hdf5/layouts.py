@@ -12,13 +12,13 @@ from fractions import Fraction
 from typing import Any
 
 from telecine.core.grid import Rows, Times
-from telecine.sources.shared.arrays import Look, text_of
+from telecine.sources.shared.arrays import PixelLayout, text_of
 
-Features = Mapping[str, tuple[str, ...]]
+LayoutFeatures = Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Episode:
+class LayoutEpisode:
     """What a layout says about one episode, beyond its arrays. Names are those of streams: "/" and the path."""
 
     layout: str
@@ -28,14 +28,14 @@ class Episode:
     anchor: str = ""
     """The array whose length is that of the episode."""
     attrs: Mapping[str, str] = field(default_factory=dict)
-    features: Features = field(default_factory=dict)
+    features: LayoutFeatures = field(default_factory=dict)
     notes: tuple[tuple[str, str], ...] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
     """Name -> a value without time, such as the task."""
     quaternion: str = ""
     """Order of the components: "wxyz" or "xyzw"."""
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    looks: Mapping[str, Look] = field(default_factory=dict)
+    looks: Mapping[str, PixelLayout] = field(default_factory=dict)
     """Beginning of a stream's name -> how its pictures are stored."""
     films: Mapping[str, str] = field(default_factory=dict)
     """Name -> a video file with one picture per step."""
@@ -52,9 +52,9 @@ class Episode:
         """True for what is not data of the episode."""
         return path.startswith(self.outside)
 
-    def look(self, name: str) -> Look:
+    def look(self, name: str) -> PixelLayout:
         """How the pictures under that name are stored."""
-        return next((look for start, look in self.looks.items() if name.startswith(start)), Look())
+        return next((look for start, look in self.looks.items() if name.startswith(start)), PixelLayout())
 
 
 def facts_of(attrs: Any, name: str) -> dict[str, Any]:
@@ -88,54 +88,11 @@ def demos(file: Any, start: str = "demo_") -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class Hdf5Layout:
     """One layout: is a file of it, where its episodes are, what it says about one."""
 
     name: str
     test: Callable[[Any], bool]
     episodes: Callable[[Any], list[str]]
-    describe: Callable[[Any, str, str], Episode]
+    describe: Callable[[Any, str, str], LayoutEpisode]
     """(file, place, path of the file) -> what the layout says."""
-
-
-def layouts() -> tuple[Layout, ...]:
-    """All layouts but the last resort."""
-    from telecine.sources.hdf5 import robots, sims
-
-    return (*sims.LAYOUTS, *robots.LAYOUTS)
-
-
-def names_of(file: Any) -> list[str]:
-    """Names of all layouts that claim an open file; one, or none for an unknown tree."""
-    return [layout.name for layout in layouts() if layout.test(file)]
-
-
-def _layout(file: Any) -> Layout:
-    return next((layout for layout in layouts() if layout.test(file)), GENERIC)
-
-
-def episodes_of(file: Any) -> list[str]:
-    """Places of the episodes in the file, in order; "" for a file that is one."""
-    return _layout(file).episodes(file)
-
-
-def episode_of(file: Any, place: str, path: str) -> Episode:
-    """What the file's layout says about the episode at `place`."""
-    return _layout(file).describe(file, place, path)
-
-
-def _numbered(file: Any) -> list[str]:
-    """Groups that differ only in a number, at the top or below a single group; else the file is one episode."""
-    group = file
-    while len(group) == 1 and hasattr(only := group[next(iter(group))], "keys"):
-        if re.search(r"\d+$", only.name):
-            break
-        group = only
-    names = sorted(group, key=natural)
-    stems = {re.sub(r"\d+$", "", name) for name in names}
-    alike = len(stems) == 1 and all(re.search(r"\d$", n) and hasattr(group[n], "keys") for n in names)
-    return [group[n].name for n in names] if names and alike else [""]
-
-
-GENERIC = Layout("generic", lambda _: True, _numbered, lambda *_: Episode("generic"))
-"""Any other tree: nothing is known but what the arrays are; the plan says what is what."""

@@ -15,10 +15,10 @@ import numpy as np
 
 from telecine.core.naming import camera_name
 from telecine.core.plan.model import IMAGES
-from telecine.sources.hdf5.layouts import Episode, Features, Layout, assumed_rate, attribute
-from telecine.sources.shared.arrays import Look, text_of
+from telecine.sources.hdf5.layouts import Hdf5Layout, LayoutEpisode, LayoutFeatures, assumed_rate, attribute
+from telecine.sources.shared.arrays import PixelLayout, text_of
 
-_RED_AND_BLUE = Look(order="bgr")
+_RED_AND_BLUE = PixelLayout(order="bgr")
 """cv2.imencode was given RGB: every decoder but its own counterpart shows red as blue."""
 
 
@@ -28,7 +28,7 @@ def _whole(file: Any) -> list[str]:
     return [""]
 
 
-def _role(key: str, file: Any, *paths: str) -> Features:
+def _role(key: str, file: Any, *paths: str) -> LayoutFeatures:
     """Feature key -> streams, when the file has them all and they have rows."""
     found = [file.get(p) for p in paths]
     whole = all(a is not None and getattr(a, "size", 0) for a in found)
@@ -49,7 +49,7 @@ def _is_aloha(file: Any) -> bool:
     return "action" in file and "observations/qpos" in file
 
 
-def _aloha(file: Any, place: str, path: str) -> Episode:
+def _aloha(file: Any, place: str, path: str) -> LayoutEpisode:
     del place, path
     width = file["observations/qpos"].shape[-1]
     arms = tuple(
@@ -57,7 +57,7 @@ def _aloha(file: Any, place: str, path: str) -> Episode:
     )
     names = {f"/{p}": arms for p in ("action", "observations/qpos", "observations/qvel", "observations/effort")}
     # compress_len is written by the projects that give RGB to cv2.imencode; others store ordinary JPEG.
-    return Episode(
+    return LayoutEpisode(
         "aloha",
         fps=Fraction(50),
         anchor="action",
@@ -91,7 +91,7 @@ def _embodiment(file: Any, path: str) -> str:
     return found[1] if found else "agilex" if "puppet/joint_position_left" in file else ""
 
 
-def _robomind(file: Any, place: str, path: str) -> Episode:
+def _robomind(file: Any, place: str, path: str) -> LayoutEpisode:
     del place
     robot = _embodiment(file, path)
     sides = [s for s in ("_left", "_right") if f"puppet/joint_position{s}" in file] or [""]
@@ -101,7 +101,7 @@ def _robomind(file: Any, place: str, path: str) -> Episode:
     # Maintainers: AgileX is led by a master arm; of the others the next state is the action.
     action = _role("action", file, *(f"master/{j}" for j in joints)) if lead else {}
     task = text_of(file["language_raw"][0]) if "language_raw" in file else ""
-    return Episode(
+    return LayoutEpisode(
         "robomind",
         fps=Fraction(30),
         anchor=states[0],
@@ -113,7 +113,11 @@ def _robomind(file: Any, place: str, path: str) -> Episode:
         },
         notes=(assumed_rate(30, "what RoboMIND's data card says"),),
         values={"/task": task} if task else {},
-        looks={"/observations/rgb_images": Look("bgr" if robot.startswith(_SWAPPED) else "rgb", raw_sizes=_RAW_SIZES)},
+        looks={
+            "/observations/rgb_images": PixelLayout(
+                "bgr" if robot.startswith(_SWAPPED) else "rgb", raw_sizes=_RAW_SIZES
+            )
+        },
         followed=() if action else tuple(f"/{s}" for s in states),
     )
 
@@ -125,13 +129,13 @@ def _is_robotwin(file: Any) -> bool:
     return "vision" in file and "data_format_version" in file and "state" in file
 
 
-def _robotwin(file: Any, place: str, path: str) -> Episode:
+def _robotwin(file: Any, place: str, path: str) -> LayoutEpisode:
     del place, path
     parts = ("left_arm_joint_states", "left_ee_joint_states", "right_arm_joint_states", "right_ee_joint_states")
     there = [p for p in parts if f"state/{p}" in file and f"action/{p}" in file]
     rate = file.get("additional_info/frequency")
     texts = _texts(file["instructions"][()]) if "instructions" in file else []
-    return Episode(
+    return LayoutEpisode(
         "robotwin",
         fps=Fraction(int(rate[()])) if rate is not None and rate[()] > 0 else None,
         anchor=f"action/{there[0]}" if there else "",
@@ -161,14 +165,14 @@ def _is_robotwin_older(file: Any) -> bool:
     return "joint_action" in file and "observation" in file
 
 
-def _robotwin_older(file: Any, place: str, path: str) -> Episode:
+def _robotwin_older(file: Any, place: str, path: str) -> LayoutEpisode:
     del place
     if "joint_action/vector" in file:
         states = ["joint_action/vector"]
     else:
         states = [f"joint_action/{p}" for p in ("left_arm", "left_gripper", "right_arm", "right_gripper")]
     texts = _instructions_beside(path)
-    return Episode(
+    return LayoutEpisode(
         "robotwin-older",
         anchor=states[0],
         features={
@@ -202,7 +206,7 @@ def _is_droid(file: Any) -> bool:
     return "observation/robot_state" in file and "action" in file and "joint_action" not in file
 
 
-def _droid(file: Any, place: str, path: str) -> Episode:
+def _droid(file: Any, place: str, path: str) -> LayoutEpisode:
     del place
     metadata = _metadata_beside(path)
     task = str(metadata.get("current_task") or attribute(file.attrs, "current_task")).strip()
@@ -213,7 +217,7 @@ def _droid(file: Any, place: str, path: str) -> Episode:
         text = f"{inside} steps in the middle are marked skip_action; they are kept, since cutting them would jump"
         notes.append(("source-incomplete", text))
     success = metadata.get("success", file.attrs.get("success"))
-    return Episode(
+    return LayoutEpisode(
         "droid",
         fps=Fraction(_DROID_HZ),
         anchor="action/joint_position",
@@ -271,7 +275,7 @@ def _is_agibot(file: Any) -> bool:
     return {"state", "action", "timestamp"} <= set(file) and "state/joint" in file
 
 
-def _agibot(file: Any, place: str, path: str) -> Episode:
+def _agibot(file: Any, place: str, path: str) -> LayoutEpisode:
     del place
     steps = int(file["timestamp"].shape[0])
     task, films = _agibot_beside(path)
@@ -279,7 +283,7 @@ def _agibot(file: Any, place: str, path: str) -> Episode:
     there = [
         p for p in parts if getattr(file.get(f"state/{p}"), "size", 0) and getattr(file.get(f"action/{p}"), "size", 0)
     ]
-    return Episode(
+    return LayoutEpisode(
         "agibot",
         fps=Fraction(30),
         anchor="timestamp",
@@ -323,10 +327,10 @@ def _agibot_beside(path: str) -> tuple[str, dict[str, str]]:
 
 
 LAYOUTS = (
-    Layout("aloha", _is_aloha, _whole, _aloha),
-    Layout("robomind", _is_robomind, _whole, _robomind),
-    Layout("robotwin", _is_robotwin, _whole, _robotwin),
-    Layout("robotwin-older", _is_robotwin_older, _whole, _robotwin_older),
-    Layout("droid", _is_droid, _whole, _droid),
-    Layout("agibot", _is_agibot, _whole, _agibot),
+    Hdf5Layout("aloha", _is_aloha, _whole, _aloha),
+    Hdf5Layout("robomind", _is_robomind, _whole, _robomind),
+    Hdf5Layout("robotwin", _is_robotwin, _whole, _robotwin),
+    Hdf5Layout("robotwin-older", _is_robotwin_older, _whole, _robotwin_older),
+    Hdf5Layout("droid", _is_droid, _whole, _droid),
+    Hdf5Layout("agibot", _is_agibot, _whole, _agibot),
 )

@@ -13,16 +13,16 @@ from typing import Any
 from telecine.core.naming import camera_name
 from telecine.core.plan.model import IMAGES
 from telecine.sources.hdf5.layouts import (
-    Episode,
-    Features,
-    Layout,
+    Hdf5Layout,
+    LayoutEpisode,
+    LayoutFeatures,
     assumed_rate,
     attribute,
     demos,
     facts_of,
     natural,
 )  # fmt: skip
-from telecine.sources.shared.arrays import Look
+from telecine.sources.shared.arrays import PixelLayout
 
 _ROBOSUITE_HZ = 20
 _PRIVILEGED = ("object", "cube_")
@@ -66,7 +66,7 @@ def _present(group: Any, *choices: tuple[str, ...]) -> tuple[str, ...]:
     return ()
 
 
-def _features(**known: tuple[str, ...]) -> Features:
+def _features(**known: tuple[str, ...]) -> LayoutFeatures:
     """Feature key (with _ for .) -> streams, those without a stream left out."""
     return {key.replace("__", "."): names for key, names in known.items() if names}
 
@@ -94,7 +94,7 @@ def rate_of(sim_args: Mapping[str, Any]) -> Fraction | None:
     return Fraction(near) if near and abs(1 / near - step) < 1e-4 else Fraction(1 / step).limit_denominator(10**6)
 
 
-def _isaaclab(file: Any, place: str, path: str) -> Episode:
+def _isaaclab(file: Any, place: str, path: str) -> LayoutEpisode:
     del path
     demo, env = file[place], _env(file)
     obs = demo.get("obs")
@@ -111,7 +111,7 @@ def _isaaclab(file: Any, place: str, path: str) -> Episode:
         **{f"annotation.{s}": (f"/{signals}/{s}",) for s in (sorted(demo[signals]) if signals in demo else ())},
     }
     attrs = {"env_name": str(env.get("env_name", "")), **_success(demo)}
-    return Episode(
+    return LayoutEpisode(
         "isaaclab",
         fps=rate_of(env.get("sim_args", {})),
         anchor="actions",
@@ -138,7 +138,7 @@ def _is_libero(file: Any) -> bool:
     return "data" in file and {"problem_info", "bddl_file_name"} <= set(file["data"].attrs)
 
 
-def _libero(file: Any, place: str, path: str) -> Episode:
+def _libero(file: Any, place: str, path: str) -> LayoutEpisode:
     data, demo = file["data"], file[place]
     task = facts_of(data.attrs, "problem_info").get("language_instruction", "")
     task = "".join(task) if isinstance(task, list | str) else ""
@@ -148,7 +148,7 @@ def _libero(file: Any, place: str, path: str) -> Episode:
     # "opengl": stored upside down; models and environments trained on LIBERO turn them by half a turn.
     upside_down = attribute(data.attrs, "macros_image_convention") == "opengl"
     fps = _env(file).get("env_kwargs", {}).get("control_freq")
-    return Episode(
+    return LayoutEpisode(
         "libero",
         fps=Fraction(fps or _ROBOSUITE_HZ),
         anchor="actions",
@@ -163,11 +163,11 @@ def _libero(file: Any, place: str, path: str) -> Episode:
         },
         notes=() if fps else (assumed_rate(_ROBOSUITE_HZ, "robosuite's usual control rate"),),
         values={"/task": task.strip('" ')},
-        looks={"/obs": Look(turn="rotate180")} if upside_down else {},
+        looks={"/obs": PixelLayout(turn="rotate180")} if upside_down else {},
     )
 
 
-def _ends(demo: Any) -> Features:
+def _ends(demo: Any) -> LayoutFeatures:
     return _features(next__reward=_present(demo, ("rewards",)), next__done=_present(demo, ("dones",)))
 
 
@@ -182,7 +182,7 @@ def _robomimic_name(demo: Any) -> str:
     return "robocasa" if "lang" in facts_of(demo.attrs, "ep_meta") else "robomimic"
 
 
-def _robomimic(file: Any, place: str, path: str) -> Episode:
+def _robomimic(file: Any, place: str, path: str) -> LayoutEpisode:
     del path
     demo, env = file[place], _env(file)
     fps = env.get("env_kwargs", {}).get("control_freq")
@@ -192,7 +192,7 @@ def _robomimic(file: Any, place: str, path: str) -> Episode:
         ("obs/robot0_eef_pos", "obs/robot0_eef_quat", "obs/robot0_gripper_qpos?"),
     )
     task = facts_of(demo.attrs, "ep_meta").get("lang", "")
-    return Episode(
+    return LayoutEpisode(
         _robomimic_name(demo),
         fps=Fraction(fps or _ROBOSUITE_HZ),
         anchor="actions",
@@ -223,14 +223,14 @@ def _is_robosuite(file: Any) -> bool:
     return bool(attrs & {"env_info", "env", "env_args"}) and "obs" not in _first(file) and "actions" in _first(file)
 
 
-def _robosuite(file: Any, place: str, path: str) -> Episode:
+def _robosuite(file: Any, place: str, path: str) -> LayoutEpisode:
     del path
     demo, data = file[place], file["data"]
     env = facts_of(data.attrs, "env_info") or _env(file).get("env_kwargs", {})
     fps = env.get("control_freq")
     hint = "holds no observations: render them with robomimic's dataset_states_to_obs.py, or convert states and actions"
     rate = () if fps else (assumed_rate(_ROBOSUITE_HZ, "robosuite's usual control rate"),)
-    return Episode(
+    return LayoutEpisode(
         "robosuite",
         fps=Fraction(fps or _ROBOSUITE_HZ),
         anchor="actions",
@@ -251,7 +251,7 @@ def _is_maniskill(file: Any) -> bool:
     return bool(_trajectories(file)) and "data" not in file
 
 
-def _maniskill(file: Any, place: str, path: str) -> Episode:
+def _maniskill(file: Any, place: str, path: str) -> LayoutEpisode:
     demo = file[place]
     beside = _json_beside(path)
     env = beside.get("env_info", {})
@@ -264,7 +264,7 @@ def _maniskill(file: Any, place: str, path: str) -> Episode:
                 IMAGES + camera_name(c): (f"/{root}/{c}/rgb",) for c in sorted(demo[root]) if "rgb" in demo[root][c]
             }
     fps = env.get("env_kwargs", {}).get("control_freq")
-    return Episode(
+    return LayoutEpisode(
         "maniskill",
         fps=Fraction(fps or 20),
         anchor="actions",
@@ -298,9 +298,9 @@ def _json_beside(path: str) -> dict[str, Any]:
 
 
 LAYOUTS = (
-    Layout("isaaclab", _is_isaaclab, _places, _isaaclab),
-    Layout("libero", _is_libero, _places, _libero),
-    Layout("robomimic", _is_robomimic, _places, _robomimic),
-    Layout("robosuite", _is_robosuite, _places, _robosuite),
-    Layout("maniskill", _is_maniskill, lambda file: [f"/{name}" for name in _trajectories(file)], _maniskill),
+    Hdf5Layout("isaaclab", _is_isaaclab, _places, _isaaclab),
+    Hdf5Layout("libero", _is_libero, _places, _libero),
+    Hdf5Layout("robomimic", _is_robomimic, _places, _robomimic),
+    Hdf5Layout("robosuite", _is_robosuite, _places, _robosuite),
+    Hdf5Layout("maniskill", _is_maniskill, lambda file: [f"/{name}" for name in _trajectories(file)], _maniskill),
 )

@@ -16,15 +16,16 @@ from telecine.core.naming import element_names
 from telecine.core.recording import Recording, Ref, Stream
 from telecine.sources.format import Found, MissingExtra
 from telecine.sources.hdf5.bounds import check_arrays, check_attributes
-from telecine.sources.hdf5.layouts import Episode, episode_of, episodes_of
-from telecine.sources.shared.arrays import Look, Part, Timing, static, stream_of
-from telecine.sources.shared.video_file import Film
+from telecine.sources.hdf5.layout_table import episode_of, episodes_of
+from telecine.sources.hdf5.layouts import LayoutEpisode
+from telecine.sources.shared.arrays import ArrayPart, PixelLayout, Timing, static, stream_of
+from telecine.sources.shared.video_file import VideoFileStream
 
 NAME = "hdf5"
 SUFFIXES = (".hdf5", ".h5")
 _MAGIC = b"\x89HDF\r\n\x1a\n"
 _CACHE_BYTES = 64 << 20
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 SMALL = 64
 """Arrays of up to this many numbers whose length is not that of the episode are one value, like a camera matrix."""
 
@@ -67,7 +68,7 @@ def _opened(path: str) -> Any:
         raise SourceError(f"{path}: cannot be read as HDF5, it may be cut off or still open: {error}") from error
 
 
-def _asked(where: str, question: Callable[[], Answer]) -> Answer:
+def _asked(where: str, question: Callable[[], Result]) -> Result:
     """What h5py answers, its errors as ours."""
     try:
         return question()
@@ -102,7 +103,7 @@ def _recording(ref: Ref, file: Any) -> Recording:
 class _Reader:
     """Makes the streams of one episode and notes what is odd about their lengths."""
 
-    def __init__(self, group: Any, episode: Episode) -> None:
+    def __init__(self, group: Any, episode: LayoutEpisode) -> None:
         self.group = group
         self.episode = episode
         self.timing = Timing(episode.fps, episode.stamps)
@@ -116,7 +117,7 @@ class _Reader:
         for path in self.episode.followed:
             yield from self._next(path)
         for name, place in self.episode.films.items():
-            yield Film(name, place, self.timing, self._first, steps)
+            yield VideoFileStream(name, place, self.timing, self._first, steps)
         for name, value in self.episode.values.items():
             yield static(name, value)
 
@@ -155,23 +156,23 @@ class _Reader:
         if made is not None:
             yield made
 
-    def _part(self, name: str, array: Any, rows: int, steps: int) -> Part:
+    def _part(self, name: str, array: Any, rows: int, steps: int) -> ArrayPart:
         scattered = self.episode.at.get(name)
         if scattered is not None:
-            return Part(name, array, 0, rows, self.timing, scattered)
+            return ArrayPart(name, array, 0, rows, self.timing, scattered)
         if rows not in (steps, steps + 1) and rows:
             text = f"{name} has {rows} rows where the episode has {steps}; rows are matched from the start"
             self.notes.append(("source-incomplete", text))
         first, stop = self.episode.span or (0, rows)
-        return Part(name, array, first, min(stop, rows), self.timing)
+        return ArrayPart(name, array, first, min(stop, rows), self.timing)
 
     def _next(self, path: str) -> Iterator[Stream]:
         """`/next/...`: at each step what the array holds one step later; the last step has none."""
         array = self.group.get(path.removeprefix("/"))
         if array is not None and array.shape[0] > 1:
             first, stop = self.episode.span or (0, int(array.shape[0]))
-            part = Part(f"/next{path}", array, first + 1, stop, self.timing)
-            made = stream_of(part, Look(), self._names)
+            part = ArrayPart(f"/next{path}", array, first + 1, stop, self.timing)
+            made = stream_of(part, PixelLayout(), self._names)
             if made is not None:
                 yield made
 

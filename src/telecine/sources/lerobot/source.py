@@ -24,8 +24,8 @@ from telecine.core.errors import SourceError
 from telecine.core.naming import file_below
 from telecine.core.recording import Array, Recording, Ref, Stream
 from telecine.sources.format import Found
-from telecine.sources.shared.arrays import Coded, Numbers, Part, Texts, Timing
-from telecine.sources.shared.video_file import Film
+from telecine.sources.shared.arrays import ArrayPart, CompressedArray, NumberArray, TextArray, Timing
+from telecine.sources.shared.video_file import VideoFileStream
 
 NAME = "lerobot"
 SUFFIXES: tuple[str, ...] = ()
@@ -184,9 +184,11 @@ def _streams(dataset: _Dataset, episode: _Episode, label: str) -> tuple[dict[str
         elif key not in _OWN:
             path, first = episode.films[key]
             count = None if dataset.version == "v3.0" else episode.length
-            streams.append(Film(f"/{key}", str(path), timing, first, count, (first, first + episode.length)))
+            streams.append(VideoFileStream(f"/{key}", str(path), timing, first, count, (first, first + episode.length)))
     told = {"dtype": "task", "shape": (1,), "tasks": dataset.tasks}
-    streams.append(Texts(Part("/task", _Column(episode, "task_index", told, label), 0, episode.length, timing)))
+    streams.append(
+        TextArray(ArrayPart("/task", _Column(episode, "task_index", told, label), 0, episode.length, timing))
+    )
     return {s.name: s for s in streams}, tuple(notes)
 
 
@@ -196,14 +198,14 @@ def _is_depth(entry: Mapping[str, Any]) -> bool:
 
 
 def _column_stream(column: "_Column", entry: Mapping[str, Any], timing: Timing) -> Stream:
-    part = Part(f"/{column.key}", column, 0, column.shape[0], timing)
+    part = ArrayPart(f"/{column.key}", column, 0, column.shape[0], timing)
     match str(entry["dtype"]):
         case "string":
-            return Texts(part)
+            return TextArray(part)
         case "image":
-            return Coded(part)
+            return CompressedArray(part)
         case _:
-            return Numbers(part, _names(entry))
+            return NumberArray(part, _names(entry))
 
 
 def _names(entry: Mapping[str, Any]) -> tuple[str, ...] | None:

@@ -13,8 +13,8 @@ import numpy as np
 
 from telecine.core.grid import Rows, Times
 from telecine.core.recording import Array
-from telecine.sources.mcap.records import MESSAGE, MESSAGE_BYTES, RECORD_BYTES, Entries
-from telecine.sources.shared.buffer_pool import Rooms
+from telecine.sources.mcap.records import MESSAGE, MESSAGE_BYTES, RECORD_BYTES, McapChunkIndex
+from telecine.sources.shared.buffer_pool import BufferPool
 
 HEADER_BYTES = RECORD_BYTES + MESSAGE_BYTES
 """In front of every serialised message."""
@@ -41,7 +41,7 @@ class _Held:
     cut: bool = False
 
 
-class Heads:
+class PrefixScan:
     """Collects chunk by chunk, up to `most_bytes` in all. counts: how many messages each channel has."""
 
     def __init__(self, counts: Mapping[int, int], most_bytes: int) -> None:
@@ -49,7 +49,7 @@ class Heads:
         self._held = {
             key: _Held(np.empty(count, np.int64), np.empty(count, np.int64), []) for key, count in counts.items()
         }
-        self._rooms = Rooms()
+        self._rooms = BufferPool()
 
     def holds(self, key: int) -> bool:
         """True when the beginnings of all messages of a channel are there."""
@@ -67,7 +67,7 @@ class Heads:
         """(n,) publish times."""
         return self._held[key].sent
 
-    def add(self, data: Array, entries: Entries, place: tuple[Array, int] | None) -> bool:
+    def add(self, data: Array, entries: McapChunkIndex, place: tuple[Array, int] | None) -> bool:
         """The messages of a chunk with the records `data`; False: they are not where its `entries` say.
 
         place: (buffer, first byte) of data, when it stays in memory anyway.

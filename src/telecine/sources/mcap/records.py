@@ -13,7 +13,7 @@ from typing import IO
 import numpy as np
 
 from telecine.core.recording import Array
-from telecine.sources.shared.truncation import State
+from telecine.sources.shared.truncation import EndState
 
 MAGIC = b"\x89MCAP0\r\n"
 _HEADER = struct.Struct("<BQ")
@@ -61,12 +61,12 @@ class AttachmentRecord:
     size_bytes: int
 
 
-Entries = dict[int, tuple[Array, Array]]
+McapChunkIndex = dict[int, tuple[Array, Array]]
 """Channel id -> log times (n,) uint64, offsets of the message records in the block (n,) uint64."""
 
 
 @dataclass(slots=True)
-class Block:
+class McapBlock:
     """Messages that are read together: the records of a chunk, or of a stretch of the file outside chunks.
 
     at, stored_bytes: where the (compressed) records are in the file; size_bytes: expanded. entries: what the
@@ -79,12 +79,12 @@ class Block:
     size_bytes: int
     compression: str = ""
     crc: int = 0
-    entries: Entries | None = None
+    entries: McapChunkIndex | None = None
     whole: bool = True
 
 
 @dataclass(slots=True)
-class Layout:
+class McapLayout:
     """Everything outside chunks, and how the file ends.
 
     whole_bytes: up to the last whole record. problem: what is wrong behind it ("": nothing). counts: messages by
@@ -92,21 +92,21 @@ class Layout:
     """
 
     size_bytes: int
-    blocks: list[Block] = field(default_factory=list)
+    blocks: list[McapBlock] = field(default_factory=list)
     schemas: dict[int, SchemaRecord] = field(default_factory=dict)
     channels: dict[int, ChannelRecord] = field(default_factory=dict)
     attachments: list[AttachmentRecord] = field(default_factory=list)
     metadata: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     counts: dict[int, int] | None = None
-    state: State = "open"
+    state: EndState = "open"
     whole_bytes: int = 0
     records: int = 0
     problem: str = ""
 
 
-def walk(file: IO[bytes], size_bytes: int) -> Layout:
+def walk(file: IO[bytes], size_bytes: int) -> McapLayout:
     """What the file holds. Never raises for damage: `state` and `problem` tell it. The file must begin with MAGIC."""
-    layout = Layout(size_bytes, whole_bytes=len(MAGIC))
+    layout = McapLayout(size_bytes, whole_bytes=len(MAGIC))
     raw: _Raw | None = None
     window = _Window(file)
     for opcode, at, length in _records(window, size_bytes, layout):
@@ -153,16 +153,16 @@ class _Raw:
         channel, _, log_time, _ = _MESSAGE.unpack_from(start)
         self._seen.setdefault(channel, []).append((log_time, at - RECORD_BYTES - self.at))
 
-    def block(self) -> list[Block]:
+    def block(self) -> list[McapBlock]:
         if not self._seen:
             return []
         tables = {channel: np.array(pairs, np.uint64) for channel, pairs in self._seen.items()}
         entries = {channel: (table[:, 0], table[:, 1]) for channel, table in tables.items()}
         size = self.end - self.at
-        return [Block(self.at, size, size, entries=entries)]
+        return [McapBlock(self.at, size, size, entries=entries)]
 
 
-def _records(window: _Window, size_bytes: int, layout: Layout) -> Iterator[tuple[int, int, int]]:
+def _records(window: _Window, size_bytes: int, layout: McapLayout) -> Iterator[tuple[int, int, int]]:
     """(opcode, where its content begins, length) of every record; sets how the file ends.
 
     All are whole but the last, when the file ends within a chunk.
@@ -196,7 +196,7 @@ def _records(window: _Window, size_bytes: int, layout: Layout) -> Iterator[tuple
         layout.whole_bytes = at
 
 
-def _keep(window: _Window, layout: Layout, record: tuple[int, int, int]) -> None:
+def _keep(window: _Window, layout: McapLayout, record: tuple[int, int, int]) -> None:
     """Take from a record outside chunks what matters later. One that cannot be read makes the file damaged."""
     opcode, at, length = record
     try:
@@ -211,7 +211,7 @@ def _keep(window: _Window, layout: Layout, record: tuple[int, int, int]) -> None
         layout.problem = layout.problem or f"the record at byte {at - RECORD_BYTES} is damaged"
 
 
-def _keep_small(layout: Layout, opcode: int, content: bytes) -> None:
+def _keep_small(layout: McapLayout, opcode: int, content: bytes) -> None:
     fields = Fields(content)
     match opcode:
         case 3:
@@ -230,7 +230,7 @@ def _keep_small(layout: Layout, opcode: int, content: bytes) -> None:
             layout.metadata.append((fields.text(), fields.texts()))
 
 
-def _keep_index(layout: Layout, content: bytes) -> None:
+def _keep_index(layout: McapLayout, content: bytes) -> None:
     """A message index belongs to the chunk before it."""
     if not layout.blocks:
         return
@@ -247,7 +247,7 @@ def _keep_index(layout: Layout, content: bytes) -> None:
         block.entries[channel] = (pairs[:, 0], pairs[:, 1])
 
 
-def _chunk(start: bytes, at: int, length: int, file_bytes: int) -> Block:
+def _chunk(start: bytes, at: int, length: int, file_bytes: int) -> McapBlock:
     _, _, size, crc = _CHUNK.unpack_from(start)
     fields = Fields(start, _CHUNK.size)
     compression = fields.text()
@@ -256,7 +256,7 @@ def _chunk(start: bytes, at: int, length: int, file_bytes: int) -> Block:
     if content + stored != at + length:
         raise ValueError("a chunk of another size than its record")
     whole = at + length <= file_bytes
-    return Block(content, min(stored, file_bytes - content), size, compression, crc, whole=whole)
+    return McapBlock(content, min(stored, file_bytes - content), size, compression, crc, whole=whole)
 
 
 def _attachment(start: bytes, at: int, length: int) -> AttachmentRecord:

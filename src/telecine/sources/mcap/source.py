@@ -11,7 +11,7 @@ from typing import IO
 from telecine.core.errors import SourceError
 from telecine.core.recording import Recording, Ref
 from telecine.sources.format import Found
-from telecine.sources.mcap.records import MAGIC, AttachmentRecord, Layout, walk
+from telecine.sources.mcap.records import MAGIC, AttachmentRecord, McapLayout, walk
 from telecine.sources.mcap.store import McapStore
 from telecine.sources.messages.model import Attachment, Contents
 from telecine.sources.shared.compressed import first_bytes, open_expanded
@@ -80,7 +80,7 @@ def part_of(path: str, recover: bool) -> McapPart:
     return McapPart(store, attachments, metadata, notes_of(damage, store.lost, recover))
 
 
-def _walked(file: IO[bytes], size_bytes: int, path: str) -> Layout:
+def _walked(file: IO[bytes], size_bytes: int, path: str) -> McapLayout:
     try:
         file.seek(0)
         start = file.read(len(MAGIC))

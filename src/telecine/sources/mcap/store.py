@@ -16,7 +16,7 @@ from telecine.sources.format import MissingExtra
 from telecine.sources.mcap.prefix_scan import (
     HEAD_BYTES,
     HEADER_BYTES,
-    Heads,
+    PrefixScan,
     channels,
     fits,
     gathered,
@@ -30,14 +30,14 @@ from telecine.sources.mcap.records import (
     MESSAGE_BYTES,
     RECORD_BYTES,
     SCHEMA,
-    Block,
-    Entries,
-    Layout,
+    McapBlock,
+    McapChunkIndex,
+    McapLayout,
     channel_record,
     schema_record,
 )
-from telecine.sources.messages.decoders import Batch, Definition
 from telecine.sources.messages.model import LOG_TIME, MessageClock
+from telecine.sources.messages.protocol import Batch, Definition
 from telecine.sources.messages.store import Channel
 from telecine.sources.shared.chunk_file import ChunkFile
 from telecine.sources.shared.truncation import CUT_FIX
@@ -54,7 +54,7 @@ _FEW, _FIRST = 8, 128
 class McapStore:
     """A `Store` over an open MCAP file. recover: chunks that are damaged are left out and told in `lost`."""
 
-    def __init__(self, file: IO[bytes], layout: Layout, label: str, recover: bool) -> None:
+    def __init__(self, file: IO[bytes], layout: McapLayout, label: str, recover: bool) -> None:
         self.label = label
         self.lost: list[str] = []
         self._file, self._layout, self._recover = ChunkFile(file, label), layout, recover
@@ -139,7 +139,7 @@ class McapStore:
         for batch in heads.batches(keys[0], None):
             yield Batch(*batch, None if heads.holds_whole(keys[0]) else HEAD_BYTES)
 
-    def _heads_of(self, keys: Sequence[int], rows: Rows | None) -> Heads | None:
+    def _heads_of(self, keys: Sequence[int], rows: Rows | None) -> PrefixScan | None:
         """The beginnings of the messages of a channel; they take one pass, which few `rows` are not worth."""
         if len(keys) != 1 or keys[0] not in self._counts:
             return None
@@ -158,8 +158,8 @@ class McapStore:
         return {key: count for key, count in counts.items() if count}
 
     @cached_property
-    def _heads(self) -> Heads:
-        heads = Heads(self._counts, HEADS_BYTES)
+    def _heads(self) -> PrefixScan:
+        heads = PrefixScan(self._counts, HEADS_BYTES)
         for number, block in enumerate(self._blocks):
             entries = {key: pair for key, pair in (block.entries or {}).items() if len(pair[0])}
             if entries and not heads.add(self._expanded(number), entries, self._file.place(block)):
@@ -186,7 +186,7 @@ class McapStore:
         """(n,) uint8 records of a block, checked; at least 8 bytes long."""
         return self._file.expanded(self._blocks[number], self._damage_of)
 
-    def _damage_of(self, block: Block, data: Array) -> str:
+    def _damage_of(self, block: McapBlock, data: Array) -> str:
         """What its checksum says of a block, once."""
         if block.crc and block.whole and block.at not in self._intact:
             if zlib.crc32(data.data) != block.crc:
@@ -198,7 +198,7 @@ class McapStore:
         """Bytes of the file; see `ChunkFile.bytes_at`."""
         return self._file.bytes_at(at, count)
 
-    def _indexed(self) -> list[Block]:
+    def _indexed(self) -> list[McapBlock]:
         """All blocks with entries: the file's own message indexes where they are complete, else by reading on."""
         self._blocks = blocks = self._layout.blocks
         if self._recover or not _is_complete(self._layout):
@@ -209,7 +209,7 @@ class McapStore:
             self.lost.append(f"messages of the channel {key}, which the file does not define")
         return blocks
 
-    def _scan(self, number: int, block: Block) -> None:
+    def _scan(self, number: int, block: McapBlock) -> None:
         """Find the messages of a block by stepping through its records."""
         try:
             data = self._expanded(number)
@@ -229,7 +229,7 @@ class McapStore:
             self.lost.append(f"what follows where {problem}")
 
 
-def _is_complete(layout: Layout) -> bool:
+def _is_complete(layout: McapLayout) -> bool:
     """True when the message indexes hold exactly the messages that the statistics count, all of known channels."""
     if layout.counts is None or any(block.entries is None for block in layout.blocks):
         return False
@@ -241,7 +241,7 @@ def _is_complete(layout: Layout) -> bool:
     return found == told and found.keys() <= layout.channels.keys()
 
 
-def scan(data: Array, layout: Layout) -> tuple[Entries, int]:
+def scan(data: Array, layout: McapLayout) -> tuple[McapChunkIndex, int]:
     """The messages among the records in `data` and where whole records end; channels met are added to `layout`."""
     raw, size = memoryview(data.data), len(data)
     found: dict[int, list[tuple[int, int]]] = {}
@@ -263,7 +263,7 @@ def scan(data: Array, layout: Layout) -> tuple[Entries, int]:
     return {channel: (table[:, 0], table[:, 1]) for channel, table in tables.items()}, at
 
 
-def _learn(opcode: int, content: bytes, layout: Layout) -> None:
+def _learn(opcode: int, content: bytes, layout: McapLayout) -> None:
     try:
         if opcode == SCHEMA:
             schema = schema_record(content)
@@ -275,7 +275,7 @@ def _learn(opcode: int, content: bytes, layout: Layout) -> None:
         return  # its messages will be named as those of an unknown channel
 
 
-def _in_order(entries: Entries, keys: Sequence[int]) -> tuple[Rows, Array]:
+def _in_order(entries: McapChunkIndex, keys: Sequence[int]) -> tuple[Rows, Array]:
     """(offsets int64, log times uint64) of the messages of these channels in a block, in the order of the file."""
     there = [entries[key] for key in keys if key in entries]
     if not there:

@@ -8,10 +8,10 @@ import numpy as np
 
 from telecine.core.errors import SourceError, VideoError
 from telecine.core.grid import Rows
-from telecine.core.recording import Buffer, Picture, Schema
+from telecine.core.recording import Buffer, Image, Schema
 from telecine.sources.messages.clocks import Remarks, TopicTimes
 from telecine.sources.messages.images import (
-    Coded,
+    CompressedFormat,
     RawHeader,
     coded,
     depth_parameters,
@@ -136,7 +136,7 @@ class RawStream(_Pictures):
         shape = (first.height, first.width, layout.channels)
         return Schema(dtype, shape, unit=layout.unit, encoding=layout.encoding)
 
-    def take(self, rows: Rows, clock: str) -> Iterator[Picture]:
+    def take(self, rows: Rows, clock: str) -> Iterator[Image]:
         """The pictures at `rows`, lazily."""
         messages = self._messages(rows, clock)
         for message, data in zip(messages.tolist(), self._blobs(messages), strict=True):
@@ -148,7 +148,7 @@ class CodedStream(_Pictures):
 
     kind: Literal["image"] = "image"
 
-    def __init__(self, name: str, times: TopicTimes, what: Coded, path: str | None = None) -> None:
+    def __init__(self, name: str, times: TopicTimes, what: CompressedFormat, path: str | None = None) -> None:
         super().__init__(name, times)
         self._what = what
         if path is not None:
@@ -164,13 +164,13 @@ class CodedStream(_Pictures):
         dtype = {"m": "float32", "mm": "uint16", None: "uint8"}[unit]
         return Schema(dtype, (0, 0, 1 if unit else 0), unit=unit, encoding=encoding)
 
-    def take(self, rows: Rows, clock: str) -> Iterator[Picture]:
+    def take(self, rows: Rows, clock: str) -> Iterator[Image]:
         """The pictures at `rows`, lazily."""
         messages = self._messages(rows, clock)
         for message, data in zip(messages.tolist(), self._blobs(messages), strict=True):
             yield self._picture(data, f"{self.name}: message {message}")
 
-    def _picture(self, data: memoryview, where: str) -> Picture:
+    def _picture(self, data: memoryview, where: str) -> Image:
         if self._what.kind == "depth":
             if self._what.unit == "m" and self._what.coding == "png":
                 return _float_depth(data, where)
@@ -178,16 +178,16 @@ class CodedStream(_Pictures):
         found = coded(self._what.coding, bytes(data[:64]), where)
         if found.kind != "picture" or found.unit != self._what.unit:
             raise SourceError(f"{where}: {found.coding} among pictures of another kind ({self._what.coding})")
-        return Picture(data, found.coding, order="bgr" if self._what.swapped else "rgb")
+        return Image(data, found.coding, order="bgr" if self._what.swapped else "rgb")
 
 
-def _float_depth(data: memoryview, where: str) -> Picture:
+def _float_depth(data: memoryview, where: str) -> Image:
     """Depth in m out of compressedDepth's header and a PNG of inverse depth."""
     from telecine.video.decode import coded_frame  # FFmpeg is loaded only for this
 
     a, b = depth_parameters(data)
     try:
-        frame = coded_frame(Picture(data[12:], "png"), where)
+        frame = coded_frame(Image(data[12:], "png"), where)
     except VideoError as error:
         raise SourceError(f"{where}: {error}") from error
     return inverse_depth(frame.to_ndarray(format="gray16le"), a, b)
@@ -198,7 +198,7 @@ class PacketStream(_Pictures):
 
     kind: Literal["video"] = "video"
 
-    def __init__(self, name: str, times: TopicTimes, what: Coded) -> None:
+    def __init__(self, name: str, times: TopicTimes, what: CompressedFormat) -> None:
         super().__init__(name, times)
         self._what = what
         if camera_kind(times.topic.leaves) == "packet":

@@ -14,8 +14,8 @@ from telecine.core.grid import Rows
 from telecine.core.recording import Array as Numbers
 from telecine.sources.messages.columns import concatenated, empty, encoded, nested, taken
 from telecine.sources.messages.cursor import Cursor, Rules, at_each, spread
-from telecine.sources.messages.model import Column
-from telecine.sources.messages.types import Array, Node, Number, Struct, Text, leaves
+from telecine.sources.messages.model import LeafColumn
+from telecine.sources.messages.types import ArrayType, Node, NumberType, StructType, TextType, leaves
 
 CDR = Rules(aligned=True)
 CDR_BIG = Rules(aligned=True, order=">")
@@ -27,7 +27,7 @@ MOST_ITEMS = 65536
 """Items of an array whose items differ in size are read one after the other; no real message has more."""
 MOST_COMPARED_BYTES = 1 << 23
 
-Span = tuple[Rows, Rows]
+ByteSpans = tuple[Rows, Rows]
 """Where a bytes field is in the buffer: (k,) first bytes, (k,) lengths."""
 
 
@@ -41,8 +41,8 @@ class Asked:
     columns: Collection[str]
     spans: Collection[str] = ()
     held: int | None = None
-    found: dict[str, Column] = field(default_factory=dict)
-    places: dict[str, Span] = field(default_factory=dict)
+    found: dict[str, LeafColumn] = field(default_factory=dict)
+    places: dict[str, ByteSpans] = field(default_factory=dict)
 
     def again(self) -> "Asked":
         """The same question, nothing found yet."""
@@ -50,16 +50,16 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DecodedBatch:
     """Columns and places for the messages at `rows`; `bad` ones with the reason."""
 
     rows: Rows
-    columns: Mapping[str, Column]
-    places: Mapping[str, Span]
+    columns: Mapping[str, LeafColumn]
+    places: Mapping[str, ByteSpans]
     bad: Mapping[int, str]
 
 
-def decode_ros1(root: Struct, data: Numbers, starts: Rows, sizes: Rows, asked: Asked) -> Answer:
+def decode_ros1(root: StructType, data: Numbers, starts: Rows, sizes: Rows, asked: Asked) -> DecodedBatch:
     """Messages of ROS 1, message i in the sizes[i] bytes of `data` (uint8) from starts[i]."""
     if not len(starts):
         return _answer(Cursor(data, starts, starts, ROS1), asked, starts)
@@ -69,7 +69,7 @@ def decode_ros1(root: Struct, data: Numbers, starts: Rows, sizes: Rows, asked: A
     return _answer(cursor, asked, np.arange(len(starts)))
 
 
-def decode_cdr(root: Struct, data: Numbers, starts: Rows, sizes: Rows, asked: Asked) -> Answer:
+def decode_cdr(root: StructType, data: Numbers, starts: Rows, sizes: Rows, asked: Asked) -> DecodedBatch:
     """The same for CDR; each message begins with its encapsulation header."""
     kinds = at_each(data, starts, ">", "uint16")
     kinds = np.where(sizes < HEADER_BYTES, 0xFFFF, kinds)
@@ -82,7 +82,7 @@ def decode_cdr(root: Struct, data: Numbers, starts: Rows, sizes: Rows, asked: As
             answers += _decode_plain(root, data, (starts, sizes, which), rules, asked)
         else:
             why = "it has no CDR header" if kind == 0xFFFF else f"its CDR kind is {kind:#06x}, not plain CDR"
-            answers.append(Answer(which[:0], {}, {}, dict.fromkeys(which.tolist(), why)))
+            answers.append(DecodedBatch(which[:0], {}, {}, dict.fromkeys(which.tolist(), why)))
     return _merged(answers)
 
 
@@ -90,7 +90,7 @@ Where = tuple[Rows, Rows, Rows]
 """Starts, sizes, and which of them."""
 
 
-def _decode_plain(root: Struct, data: Numbers, where: Where, rules: Rules, asked: Asked) -> list[Answer]:
+def _decode_plain(root: StructType, data: Numbers, where: Where, rules: Rules, asked: Asked) -> list[DecodedBatch]:
     """With both ways to pad an empty array: what does not end where the message ends is tried in the other way."""
     starts, sizes, _ = where
     first, rest = _ending(root, data, where, rules, asked)
@@ -103,7 +103,7 @@ def _decode_plain(root: Struct, data: Numbers, where: Where, rules: Rules, asked
     return [first, other, _answer(cursor, last, hopeless)]
 
 
-def _ending(root: Struct, data: Numbers, where: Where, rules: Rules, asked: Asked) -> tuple[Answer, Rows]:
+def _ending(root: StructType, data: Numbers, where: Where, rules: Rules, asked: Asked) -> tuple[DecodedBatch, Rows]:
     """(the messages that end where they should, which ones do not)."""
     cursor = _run(root, data, where, rules, mine := asked.again())
     off, which = cursor.left_over(TAIL_BYTES), where[2]
@@ -113,7 +113,7 @@ def _ending(root: Struct, data: Numbers, where: Where, rules: Rules, asked: Aske
     return replace(_answer(cursor, mine, which), bad={}), which[off]
 
 
-def _run(root: Struct, data: Numbers, where: Where, rules: Rules, asked: Asked) -> Cursor:
+def _run(root: StructType, data: Numbers, where: Where, rules: Rules, asked: Asked) -> Cursor:
     starts, sizes, which = where
     if len(which) < len(starts):
         starts, sizes = starts[which], sizes[which]
@@ -123,21 +123,21 @@ def _run(root: Struct, data: Numbers, where: Where, rules: Rules, asked: Asked) 
     return cursor
 
 
-def _answer(cursor: Cursor, asked: Asked, which: Rows) -> Answer:
+def _answer(cursor: Cursor, asked: Asked, which: Rows) -> DecodedBatch:
     if not cursor.spoilt:
-        return Answer(which, asked.found, asked.places, {})
+        return DecodedBatch(which, asked.found, asked.places, {})
     good = np.flatnonzero(~cursor.bad)
     bad = dict.fromkeys(which[cursor.bad].tolist(), cursor.reason or "it does not fit its type")
     places = {path: (starts[good], sizes[good]) for path, (starts, sizes) in asked.places.items()}
-    return Answer(which[good], taken(asked.found, good), places, bad)
+    return DecodedBatch(which[good], taken(asked.found, good), places, bad)
 
 
-def _merged(answers: list[Answer]) -> Answer:
+def _merged(answers: list[DecodedBatch]) -> DecodedBatch:
     """All answers as one, in order of the messages."""
     some = [answer for answer in answers if len(answer.rows)]
     if len(answers) == 1 or not some:
         bad = {row: why for answer in answers for row, why in answer.bad.items()}
-        return replace(answers[0], bad=bad) if answers else Answer(np.zeros(0, np.int64), {}, {}, {})
+        return replace(answers[0], bad=bad) if answers else DecodedBatch(np.zeros(0, np.int64), {}, {}, {})
     rows = np.concatenate([answer.rows for answer in some])
     order = np.argsort(rows, kind="stable")
     columns = {path: concatenated([a.columns[path] for a in some]).take(order) for path in some[0].columns}
@@ -148,29 +148,29 @@ def _merged(answers: list[Answer]) -> Answer:
         )
         for path in some[0].places
     }
-    return Answer(rows[order], columns, places, {row: why for a in answers for row, why in a.bad.items()})
+    return DecodedBatch(rows[order], columns, places, {row: why for a in answers for row, why in a.bad.items()})
 
 
 def _read(cursor: Cursor, node: Node, path: str, asked: Asked) -> None:
     match node:
-        case Number(dtype=dtype, width=width):
+        case NumberType(dtype=dtype, width=width):
             start = cursor.skip(width, width)
             if path in asked.columns:
-                asked.found[path] = Column(cursor.fetch(start, dtype))
-        case Text():
+                asked.found[path] = LeafColumn(cursor.fetch(start, dtype))
+        case TextType():
             _read_text(cursor, path, asked)
-        case Struct(fields=fields):
+        case StructType(fields=fields):
             if not fields:
                 cursor.skip(cursor.rules.empty_bytes, 1)
             for name, inner in fields:
                 _read(cursor, inner, f"{path}.{name}" if path else name, asked)
-        case Array(item=Number() as item, size=size):
+        case ArrayType(item=NumberType() as item, size=size):
             _read_numbers(cursor, item, size, f"{path}[]", asked)
-        case Array():
+        case ArrayType():
             _read_items(cursor, node, f"{path}[]", asked)
 
 
-def _read_numbers(cursor: Cursor, item: Number, size: int | None, path: str, asked: Asked) -> None:
+def _read_numbers(cursor: Cursor, item: NumberType, size: int | None, path: str, asked: Asked) -> None:
     counts = cursor.limit(cursor.counts() if size is None else size, item.width)
     if isinstance(counts, int):
         start = cursor.skip(counts * item.width, item.width if counts or cursor.rules.empty_aligned else 1)
@@ -189,7 +189,7 @@ def _read_numbers(cursor: Cursor, item: Number, size: int | None, path: str, ask
         cursor.reach(start, each * item.width)
         places = spread(cursor.base + start, each, item.width)
         values = at_each(cursor.data, places, cursor.rules.order, item.dtype)
-    asked.found[path] = nested(Column(values), each)
+    asked.found[path] = nested(LeafColumn(values), each)
 
 
 def _read_text(cursor: Cursor, path: str, asked: Asked) -> None:
@@ -204,7 +204,7 @@ def _read_text(cursor: Cursor, path: str, asked: Asked) -> None:
             asked.found[path] = _texts(cursor, cursor.base + start, sizes)
 
 
-def _texts(cursor: Cursor, places: Rows, sizes: Rows) -> Column:
+def _texts(cursor: Cursor, places: Rows, sizes: Rows) -> LeafColumn:
     """The texts at `places`: different texts of one length are told apart as bytes."""
     known: dict[str, int] = {}
     codes = np.zeros(len(places), np.int64)
@@ -213,20 +213,20 @@ def _texts(cursor: Cursor, places: Rows, sizes: Rows) -> Column:
         part = _texts_of_one_size(at_each(cursor.data, places[which], "<", "uint8", size), size, cursor.rules)
         mine = [known.setdefault(text, len(known)) for text in part.texts or ()]
         codes[which] = np.array(mine, np.int64)[part.values]
-    return Column(codes, (), tuple(known))
+    return LeafColumn(codes, (), tuple(known))
 
 
-def _texts_of_one_size(raw: Numbers, size: int, rules: Rules) -> Column:
+def _texts_of_one_size(raw: Numbers, size: int, rules: Rules) -> LeafColumn:
     """Texts of `size` bytes each."""
     if not size:
-        return Column(np.zeros(len(raw), np.int64), (), ("",))
+        return LeafColumn(np.zeros(len(raw), np.int64), (), ("",))
     rows = raw.reshape(-1, size)
     if (rows == rows[0]).all():
-        return Column(np.zeros(len(rows), np.int64), (), (_text(rows[0].tobytes(), rules),))
+        return LeafColumn(np.zeros(len(rows), np.int64), (), (_text(rows[0].tobytes(), rules),))
     flat = np.ascontiguousarray(rows).view(f"V{size}").reshape(-1)
     _, firsts, where = np.unique(flat, return_index=True, return_inverse=True)
     different = encoded([_text(row.tobytes(), rules) for row in rows[firsts]])
-    return Column(different.values[where], (), different.texts)
+    return LeafColumn(different.values[where], (), different.texts)
 
 
 def _text(raw: bytes, rules: Rules) -> str:
@@ -235,10 +235,10 @@ def _text(raw: bytes, rules: Rules) -> str:
     return raw.decode("utf-8", "replace")
 
 
-def _read_items(cursor: Cursor, node: Array, path: str, asked: Asked) -> None:
+def _read_items(cursor: Cursor, node: ArrayType, path: str, asked: Asked) -> None:
     """Items that are no numbers: texts, and messages in messages."""
     counts = cursor.limit(cursor.counts() if node.size is None else node.size, node.least)
-    if isinstance(node.item, Text) and isinstance(counts, int) and _same_texts(cursor, counts, path, asked):
+    if isinstance(node.item, TextType) and isinstance(counts, int) and _same_texts(cursor, counts, path, asked):
         return
     each = np.broadcast_to(np.asarray(counts, np.int64), cursor.base.shape)
     if not node.alike:
@@ -268,7 +268,7 @@ def _read_items(cursor: Cursor, node: Array, path: str, asked: Asked) -> None:
             asked.found[leaf.path] = replace(none, bounds=(np.zeros(len(each) + 1, np.int64), *within))
 
 
-def _gather(cursor: Cursor, parts: list[dict[str, Column]], owners: list[Rows], asked: Asked) -> None:
+def _gather(cursor: Cursor, parts: list[dict[str, LeafColumn]], owners: list[Rows], asked: Asked) -> None:
     """Items read turn by turn, as arrays message by message."""
     owner = np.concatenate(owners)
     order = np.argsort(owner, kind="stable")
@@ -312,7 +312,9 @@ def _texts_of_first(cursor: Cursor, at: int, count: int) -> tuple[int, list[str]
     return at, texts
 
 
-def _alike(cursor: Cursor, node: Array, counts: Rows, wanted: tuple[str, Asked]) -> tuple[dict[str, Column], Rows]:
+def _alike(
+    cursor: Cursor, node: ArrayType, counts: Rows, wanted: tuple[str, Asked]
+) -> tuple[dict[str, LeafColumn], Rows]:
     """Items behind the first, which all have one layout: their fields stand at equal distances.
 
     Behind the widest field of the first item the padding is the same in every message, so one layout does for all.
@@ -321,7 +323,7 @@ def _alike(cursor: Cursor, node: Array, counts: Rows, wanted: tuple[str, Asked])
     path, asked = wanted
     at = cursor.at if isinstance(cursor.at, int) else int(cursor.at[np.argmax(counts > 0)])
     phase = at % 8
-    layout: list[tuple[str, Number, int, int]] = []
+    layout: list[tuple[str, NumberType, int, int]] = []
     size = _lay_out(node.item, path, phase, cursor.rules, layout) - phase
     start = cursor.base + cursor.skip_each(counts * size, 1, np.zeros(len(counts), bool))
     counts = np.where(cursor.bad, 0, counts)
@@ -330,25 +332,25 @@ def _alike(cursor: Cursor, node: Array, counts: Rows, wanted: tuple[str, Asked])
         if leaf in asked.columns:
             cursor.reach(start - cursor.base, counts * size)
             places = spread(start + offset - phase, counts, size)
-            values = Column(at_each(cursor.data, places, cursor.rules.order, number.dtype, count).reshape(-1))
+            values = LeafColumn(at_each(cursor.data, places, cursor.rules.order, number.dtype, count).reshape(-1))
             found[leaf] = (
                 nested(values, np.full(len(places), count)) if leaf.removeprefix(path).endswith("[]") else values
             )
     return found, counts
 
 
-def _lay_out(node: Node, path: str, at: int, rules: Rules, layout: list[tuple[str, Number, int, int]]) -> int:
+def _lay_out(node: Node, path: str, at: int, rules: Rules, layout: list[tuple[str, NumberType, int, int]]) -> int:
     """Where the numbers of a value at `at` stand, as (path, number, offset, count); returns its end."""
     match node:
-        case Number(width=width):
+        case NumberType(width=width):
             start = (at + width - 1) & -width if rules.aligned else at
             layout.append((path, node, start, 1))
             return start + width
-        case Array(item=Number(width=width) as item, size=int(size)):
+        case ArrayType(item=NumberType(width=width) as item, size=int(size)):
             start = (at + width - 1) & -width if rules.aligned and size else at
             layout.append((f"{path}[]", item, start, size))
             return start + width * size
-        case Struct(fields=fields):
+        case StructType(fields=fields):
             for name, inner in fields:
                 at = _lay_out(inner, f"{path}.{name}", at, rules, layout)
     return at

@@ -17,6 +17,7 @@ from telecine.core.clocks import Domain, domains, faults, log_scale, told_offset
 from telecine.core.errors import SourceError
 from telecine.core.grid import SECOND, Rows, Times
 from telecine.core.recording import ClockKind
+from telecine.core.video import Flags
 from telecine.sources.messages.model import (
     LOG_TIME,
     NO_STAMP,
@@ -26,7 +27,7 @@ from telecine.sources.messages.model import (
     header_stamps,
     stamp_paths,
 )
-from telecine.sources.shared.sample_order import Flags, Order
+from telecine.sources.shared.sample_order import Order
 
 CAPTURE = "capture_time"
 HEADER = "header_stamp"

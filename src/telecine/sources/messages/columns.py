@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from telecine.core.grid import Rows
 from telecine.core.recording import Array
-from telecine.sources.messages.model import Column, Decoded, Failure, Leaf
+from telecine.sources.messages.model import Decoded, Failure, Leaf, LeafColumn
 
 T = TypeVar("T", bound=np.generic)
 
@@ -49,7 +49,7 @@ class _Joining:
         self._texts: dict[str, int] = {}
         self._present: list[tuple[Array | None, int]] = []
 
-    def add(self, column: Column, share: float) -> None:
+    def add(self, column: LeafColumn, share: float) -> None:
         values = column.values
         if column.texts is not None:
             codes = [self._texts.setdefault(text, len(self._texts)) for text in column.texts]
@@ -61,7 +61,7 @@ class _Joining:
             self._lasts[level] += int(bounds[-1])
         self._present.append((column.present, len(values)))
 
-    def column(self) -> Column:
+    def column(self) -> LeafColumn:
         none, values = empty(self._leaf), self._values.array()
         if values is None:
             return none
@@ -69,7 +69,7 @@ class _Joining:
         present = None
         if any(flags is not None for flags, _ in self._present):
             present = np.concatenate([np.ones(n, bool) if flags is None else flags for flags, n in self._present])
-        return Column(values, tuple(bounds), tuple(self._texts) if none.texts is not None else None, present)
+        return LeafColumn(values, tuple(bounds), tuple(self._texts) if none.texts is not None else None, present)
 
 
 class Joined:
@@ -81,7 +81,7 @@ class Joined:
         self._rows: Growing[np.int64] = Growing()
         self._failures: list[Failure] = []
 
-    def add(self, rows: Rows, found: Mapping[str, Column], good: Rows, bad: Mapping[int, str]) -> None:
+    def add(self, rows: Rows, found: Mapping[str, LeafColumn], good: Rows, bad: Mapping[int, str]) -> None:
         """Of the messages `rows`: columns of those at places `good`, and why others are `bad`."""
         if len(good):
             share = len(good) / self._count
@@ -98,7 +98,7 @@ class Joined:
         return Decoded(np.zeros(0, np.int64) if rows is None else rows, columns, failures)
 
 
-def concatenated(columns: Sequence[Column]) -> Column:
+def concatenated(columns: Sequence[LeafColumn]) -> LeafColumn:
     """The messages of all columns, one column after the other; at least one column, of one leaf."""
     if len(columns) == 1:
         return columns[0]
@@ -107,10 +107,10 @@ def concatenated(columns: Sequence[Column]) -> Column:
         for i in range(len(columns[0].bounds))
     ]
     values, texts = _with_texts(columns) if columns[0].texts is not None else (_values(columns), None)
-    return Column(values, tuple(levels), texts, _present(columns))
+    return LeafColumn(values, tuple(levels), texts, _present(columns))
 
 
-def _values(columns: Sequence[Column]) -> Array:
+def _values(columns: Sequence[LeafColumn]) -> Array:
     return np.concatenate([column.values for column in columns])
 
 
@@ -120,7 +120,7 @@ def _shifted(bounds: Sequence[Rows]) -> list[Rows]:
     return [b[1:] + shift for b, shift in zip(bounds, shifts, strict=False)]
 
 
-def _with_texts(columns: Sequence[Column]) -> tuple[Array, tuple[str, ...]]:
+def _with_texts(columns: Sequence[LeafColumn]) -> tuple[Array, tuple[str, ...]]:
     """(m,) positions in the texts of all columns together."""
     places: dict[str, int] = {}
     parts = []
@@ -130,33 +130,33 @@ def _with_texts(columns: Sequence[Column]) -> tuple[Array, tuple[str, ...]]:
     return np.concatenate(parts), tuple(places)
 
 
-def _present(columns: Sequence[Column]) -> Array | None:
+def _present(columns: Sequence[LeafColumn]) -> Array | None:
     if all(column.present is None for column in columns):
         return None
     return np.concatenate([np.ones(len(c.values), bool) if c.present is None else c.present for c in columns])
 
 
-def nested(items: Column, counts: Rows) -> Column:
+def nested(items: LeafColumn, counts: Rows) -> LeafColumn:
     """Items of all messages, message after message, as arrays of counts[i] items."""
     bounds = np.zeros(len(counts) + 1, np.int64)
     np.cumsum(counts, out=bounds[1:])
-    return Column(items.values, (bounds, *items.bounds), items.texts, items.present)
+    return LeafColumn(items.values, (bounds, *items.bounds), items.texts, items.present)
 
 
-def empty(leaf: Leaf) -> Column:
+def empty(leaf: Leaf) -> LeafColumn:
     """The column of no messages."""
     text = leaf.dtype == "string"
     bounds = tuple(np.zeros(1, np.int64) for _ in range(leaf.path.count("[]")))
-    return Column(np.zeros(0, np.int64 if text else leaf.dtype), bounds, () if text else None)
+    return LeafColumn(np.zeros(0, np.int64 if text else leaf.dtype), bounds, () if text else None)
 
 
-def encoded(values: Sequence[str]) -> Column:
+def encoded(values: Sequence[str]) -> LeafColumn:
     """A plain column of texts."""
     places: dict[str, int] = {}
     codes = [places.setdefault(value, len(places)) for value in values]
-    return Column(np.array(codes, np.int64), (), tuple(places))
+    return LeafColumn(np.array(codes, np.int64), (), tuple(places))
 
 
-def taken(columns: Mapping[str, Column], rows: Rows) -> dict[str, Column]:
+def taken(columns: Mapping[str, LeafColumn], rows: Rows) -> dict[str, LeafColumn]:
     """`rows` of every column."""
     return {path: column.take(rows) for path, column in columns.items()}

@@ -1,74 +1,17 @@
 """Which decoder reads the messages of a topic: by the labels of the recording, and by the bytes where those lie."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from telecine.core.errors import SourceError
 from telecine.core.grid import Rows
-from telecine.core.recording import Array
 from telecine.sources.messages import cdr, types
-from telecine.sources.messages.cdr import Answer, Asked
-from telecine.sources.messages.model import Leaf
-
-Samples = Callable[[int], list[bytes]]
-"""The first messages, at most so many."""
+from telecine.sources.messages.cdr import Asked, DecodedBatch
+from telecine.sources.messages.protocol import Batch, Decoder, Definition, FirstMessages
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """What a recording says about messages: name of the type, message encoding, how `data` defines the type."""
-
-    name: str
-    encoding: str
-    written_as: str
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Serialised messages: rows (k,) increasing, message i in the sizes[i] bytes of `data` (uint8) from starts[i].
-
-    held: when not None, `data` has only so many bytes of longer messages; `sizes` are the true ones.
-    """
-
-    rows: Rows
-    data: Array
-    starts: Rows
-    sizes: Rows
-    held: int | None = None
-
-
-@runtime_checkable
-class Decoder(Protocol):
-    """Reads messages of one type."""
-
-    @property
-    def encoding(self) -> str:
-        """See `Topic.encoding`."""
-        ...
-
-    @property
-    def leaves(self) -> tuple[Leaf, ...]:
-        """See `Topic.leaves`."""
-        ...
-
-    def decode(self, batch: Batch, paths: Sequence[str], spans: Sequence[str] = ()) -> Answer:
-        """Columns at `paths` (all of them leaves), and where `spans` are as far as it can tell; bad messages are named.
-
-        Raises:
-            BeyondHead: it needs more than is held.
-        """
-        ...
-
-    def blobs(self, batch: Batch, path: str) -> Iterator[memoryview | str]:
-        """For each message the bytes at `path`, or why they cannot be read."""
-        ...
-
-
-def decoder_of(definition: Definition, samples: Samples) -> Decoder:
+def decoder_of(definition: Definition, samples: FirstMessages) -> Decoder:
     """The decoder for messages so defined.
 
     Raises:
@@ -89,7 +32,7 @@ def decoder_of(definition: Definition, samples: Samples) -> Decoder:
     raise SourceError(f"messages encoded as {definition.encoding!r} cannot be read; telecine reads {known}")
 
 
-def _serial(definition: Definition, samples: Samples) -> Decoder:
+def _serial(definition: Definition, samples: FirstMessages) -> Decoder:
     """CDR or ROS 1. Recorders have labelled ROS 1 messages `cdr`: where labels differ, the first message decides."""
     kinds = ["cdr"] if definition.encoding == "cdr" else ["ros1"]
     if kinds == ["cdr"] and definition.written_as == "ros1msg":
@@ -105,17 +48,17 @@ def _serial(definition: Definition, samples: Samples) -> Decoder:
     return decoders[0]
 
 
-def _undefined(definition: Definition, kind: str, samples: Samples) -> types.Struct:
+def _undefined(definition: Definition, kind: str, samples: FirstMessages) -> types.StructType:
     """A standard type, or one without fields: both have no definition."""
     try:
         return types.standard(definition.name, ros1=kind == "ros1")
     except SourceError:
         if all(len(sample) <= cdr.HEADER_BYTES + cdr.TAIL_BYTES for sample in samples(1)):
-            return types.Struct(())
+            return types.StructType(())
         raise
 
 
-def _root(definition: Definition, kind: str, samples: Samples) -> types.Struct:
+def _root(definition: Definition, kind: str, samples: FirstMessages) -> types.StructType:
     text = definition.data.decode("utf-8", "replace")
     if definition.written_as in ("ros2idl", "omgidl", "idl"):
         return types.parse(definition.name, text, idl=True)
@@ -129,13 +72,13 @@ def _root(definition: Definition, kind: str, samples: Samples) -> types.Struct:
 class SerialDecoder:
     """CDR and ROS 1."""
 
-    def __init__(self, root: types.Struct, encoding: str) -> None:
+    def __init__(self, root: types.StructType, encoding: str) -> None:
         self.encoding = encoding
         self.leaves = tuple(types.leaves(root))
         self._root = root
         self._decode = cdr.decode_cdr if encoding == "cdr" else cdr.decode_ros1
 
-    def decode(self, batch: Batch, paths: Sequence[str], spans: Sequence[str] = ()) -> Answer:
+    def decode(self, batch: Batch, paths: Sequence[str], spans: Sequence[str] = ()) -> DecodedBatch:
         """See `Decoder.decode`."""
         asked = Asked(frozenset(paths), spans, batch.held)
         return self._decode(self._root, batch.data, batch.starts, batch.sizes, asked)

@@ -20,7 +20,7 @@ _STAMP_ENDS = (".sec", ".nanosec", ".nsec", ".seconds", ".nanos", ".secs", ".nse
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class LeafGroup:
     """One vector out of several leaves, one element each, or out of one array leaf.
 
     name: what stands behind the topic's name; "" for the whole message.
@@ -54,7 +54,7 @@ def transform_paths(prefix: str) -> tuple[str, ...]:
     return (*(f"{lead}translation.{x}" for x in XYZ), *(f"{lead}rotation.{x}" for x in XYZW))
 
 
-def groups(leaves: Sequence[Leaf]) -> Iterator[Group]:
+def groups(leaves: Sequence[Leaf]) -> Iterator[LeafGroup]:
     """The vectors that the numbers of a message make, each leaf in one of them, in order of definition.
 
     Left out: headers, stamps, covariances, arrays of structures, and arrays of bytes, which are no numbers.
@@ -86,9 +86,9 @@ def _is_content(leaf: Leaf) -> bool:
     return not is_bytes and not (path.endswith(_STAMP_ENDS) and "stamp" in path)
 
 
-def _group_at(path: str, numbers: dict[str, Leaf]) -> Group:
+def _group_at(path: str, numbers: dict[str, Leaf]) -> LeafGroup:
     if path.endswith("[]"):
-        return Group(path.removesuffix("[]"), (path,))
+        return LeafGroup(path.removesuffix("[]"), (path,))
     inner = prefix_of(path)
     outer, own = prefix_of(inner), inner.rpartition(".")[2]
     for first, first_axes, second, second_axes, names in _PAIRS:
@@ -96,11 +96,11 @@ def _group_at(path: str, numbers: dict[str, Leaf]) -> Group:
             lead = f"{outer}." if outer else ""
             paths = (*(f"{lead}{first}.{a}" for a in first_axes), *(f"{lead}{second}.{a}" for a in second_axes))
             if all(p in numbers for p in paths):
-                return Group(outer, paths, names)
+                return LeafGroup(outer, paths, names)
     lead = f"{inner}." if inner else ""
     beside = {p for p in numbers if prefix_of(p) == inner and not p.endswith("[]")}
     for axes in (XYZW, XYZ, ("x", "y")):
         paths = tuple(f"{lead}{a}" for a in axes)
         if beside == set(paths):
-            return Group(inner, paths, QUATERNION_NAMES if axes == XYZW else axes)
-    return Group(path, (path,))
+            return LeafGroup(inner, paths, QUATERNION_NAMES if axes == XYZW else axes)
+    return LeafGroup(path, (path,))

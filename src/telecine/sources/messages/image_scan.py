@@ -12,15 +12,16 @@ import numpy as np
 from telecine.core.grid import Rows
 from telecine.sources.messages.columns import Joined
 from telecine.sources.messages.cursor import BeyondHead
-from telecine.sources.messages.decoders import Batch, Decoder, SerialDecoder
+from telecine.sources.messages.decoders import SerialDecoder
 from telecine.sources.messages.model import Decoded, Leaf
+from telecine.sources.messages.protocol import Batch, Decoder
 
 Batches = Callable[[bool], Iterator[Batch]]
 """All messages: whole, or (True) no more than their beginnings, where a container has those at hand."""
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class ImageScan:
     """The plain fields of all messages of a topic.
 
     spans: path of bytes -> (offsets, lengths) of them within the messages `seen.rows`; none where decoders do not tell.
@@ -64,7 +65,7 @@ def plain_fields(leaves: Sequence[Leaf]) -> tuple[str, ...]:
     return tuple(x.path for x in leaves if "[]" not in x.path)
 
 
-def survey_of(decoder: Decoder, batches: Batches, count: int) -> Survey:
+def survey_of(decoder: Decoder, batches: Batches, count: int) -> ImageScan:
     """Of all `count` messages of a topic; their beginnings do where nothing plain stands behind the bytes."""
     if isinstance(decoder, SerialDecoder):
         try:
@@ -74,7 +75,7 @@ def survey_of(decoder: Decoder, batches: Batches, count: int) -> Survey:
     return _survey(decoder, batches(False), count)
 
 
-def _survey(decoder: Decoder, batches: Iterator[Batch], count: int) -> Survey:
+def _survey(decoder: Decoder, batches: Iterator[Batch], count: int) -> ImageScan:
     paths, spans = plain_fields(decoder.leaves), byte_fields(decoder.leaves)
     joined = Joined([leaf for leaf in decoder.leaves if leaf.path in paths], count)
     found: dict[str, list[tuple[Rows, Rows]]] = {path: [] for path in spans}
@@ -85,7 +86,7 @@ def _survey(decoder: Decoder, batches: Iterator[Batch], count: int) -> Survey:
             found[path].append((starts - batch.starts[answer.rows], lengths))
     none = np.zeros(0, np.int64)
     told = isinstance(decoder, SerialDecoder)
-    return Survey(
+    return ImageScan(
         joined.decoded(),
         {
             path: (np.concatenate([none, *(a for a, _ in parts)]), np.concatenate([none, *(b for _, b in parts)]))

@@ -11,19 +11,19 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from telecine.core.depth import DepthUnit
 from telecine.core.errors import SourceError
-from telecine.core.recording import Buffer, Codec, Picture, PixelFormat
+from telecine.core.recording import Buffer, Codec, Image, PixelFormat
 from telecine.sources.shared.image_headers import MAGIC
 
 Bytes = npt.NDArray[np.uint8]
-Unit = Literal["mm", "m"]
 
 
 @dataclass(frozen=True, slots=True)
 class RawLayout:
     """How a picture's bytes lie in a message: rows of `step` bytes with `width` pixels in front.
 
-    encoding: as `Picture` calls it. item: bytes per number, 2 and 4 have an order of their own. pixel: bytes per pixel
+    encoding: as `Image` calls it. item: bytes per number, 2 and 4 have an order of their own. pixel: bytes per pixel
     in the first plane. channels: 3 for anything coloured. unit: of depth pictures.
     """
 
@@ -31,7 +31,7 @@ class RawLayout:
     pixel: int
     channels: int = 3
     item: int = 1
-    unit: Unit | None = None
+    unit: DepthUnit | None = None
     half_rows: bool = False
     """A second plane of half as many rows follows (NV12, NV21)."""
     full_rows: bool = False
@@ -76,7 +76,7 @@ def raw_layout(encoding: str, where: str) -> RawLayout:
     return found
 
 
-def raw_picture(header: RawHeader, data: Buffer, where: str) -> Picture:
+def raw_picture(header: RawHeader, data: Buffer, where: str) -> Image:
     """The picture, its rows packed and its numbers little-endian.
 
     Raises: SourceError when the bytes are fewer than the header needs, or rows shorter than their pixels.
@@ -100,11 +100,11 @@ def raw_picture(header: RawHeader, data: Buffer, where: str) -> Picture:
         packed = padded.reshape(rows, step)[:, :row_bytes].reshape(-1)
     if header.big_endian and layout.item > 1:
         packed = np.ascontiguousarray(packed).view(f">u{layout.item}").astype(f"<u{layout.item}").view(np.uint8)
-    return Picture(_view(packed), layout.encoding, width, height)
+    return Image(_view(packed), layout.encoding, width, height)
 
 
 @dataclass(frozen=True, slots=True)
-class Coded:
+class CompressedFormat:
     """What a compressed message holds.
 
     kind: a picture by itself, a packet of video, or depth behind a header of compressed_depth_image_transport.
@@ -116,10 +116,10 @@ class Coded:
     kind: Literal["picture", "video", "depth"]
     coding: str
     swapped: bool = False
-    unit: Unit | None = None
+    unit: DepthUnit | None = None
 
 
-def coded(form: str, head: bytes, where: str) -> Coded:
+def coded(form: str, head: bytes, where: str) -> CompressedFormat:
     """What the first bytes say, with the format string as a hint where they say nothing.
 
     form: such as "jpeg", "rgb8; jpeg compressed bgr8", "16UC1; compressedDepth png", "h264".
@@ -127,17 +127,17 @@ def coded(form: str, head: bytes, where: str) -> Coded:
     """
     said = form.lower()
     if "compresseddepth" in said:
-        unit: Unit = "m" if said.startswith("32fc1") else "mm"
-        return Coded("depth", "rvl" if "rvl" in said else "png", unit=unit)
+        unit: DepthUnit = "m" if said.startswith("32fc1") else "mm"
+        return CompressedFormat("depth", "rvl" if "rvl" in said else "png", unit=unit)
     coding = next((name for magic, name in MAGIC if head.startswith(magic)), None)
     if coding == "png" and head[24:26] == b"\x10\x00":  # IHDR: 16 bit, gray
-        return Coded("picture", "png", unit="mm")
+        return CompressedFormat("picture", "png", unit="mm")
     if coding is not None:
         # The plugin hands the encoder what it takes for BGR; "compressed rgb8" says that it was not.
-        return Coded("picture", coding, swapped=said.endswith("compressed rgb8"))
+        return CompressedFormat("picture", coding, swapped=said.endswith("compressed rgb8"))
     codec = _codec(said, head)
     if codec is not None:
-        return Coded("video", codec)
+        return CompressedFormat("video", codec)
     raise SourceError(
         f"{where}: a picture of format {form!r} that begins with {head[:8]!r}; known are JPEG, PNG, WebP, BMP, "
         "compressedDepth, H.264, H.265 and AV1"
@@ -168,7 +168,7 @@ _DEPTH_HEADER = struct.Struct("<iff")
 """compressed_depth_image_transport: ConfigHeader, an enum and the two parameters of inverse depth."""
 
 
-def depth_picture(what: Coded, data: Buffer, where: str) -> Picture:
+def depth_picture(what: CompressedFormat, data: Buffer, where: str) -> Image:
     """The depth picture behind compressedDepth's header: PNG bytes as they are, RVL and float depth as raw planes.
 
     Float depth is coded as inverse depth v: a / (v - b) m, with v = 0 for unknown, which becomes 0 here.
@@ -181,7 +181,7 @@ def depth_picture(what: Coded, data: Buffer, where: str) -> Picture:
     body = raw[_DEPTH_HEADER.size :]
     is_png = body.startswith(b"\x89PNG")
     if what.unit == "mm" and is_png:
-        return Picture(body, "png")
+        return Image(body, "png")
     if what.coding == "png" and not is_png:
         raise SourceError(f"{where}: a compressed depth picture without PNG behind its header: {body[:8]!r}")
     if is_png:
@@ -189,7 +189,7 @@ def depth_picture(what: Coded, data: Buffer, where: str) -> Picture:
     values = _rvl(body, where)
     if what.unit == "mm":
         height, width = values.shape
-        return Picture(_view(values.astype("<u2")), "gray16le", width, height)
+        return Image(_view(values.astype("<u2")), "gray16le", width, height)
     return inverse_depth(values, a, b)
 
 
@@ -199,12 +199,12 @@ def depth_parameters(data: Buffer) -> tuple[float, float]:
     return a, b
 
 
-def inverse_depth(values: npt.NDArray[np.uint16], a: float, b: float) -> Picture:
+def inverse_depth(values: npt.NDArray[np.uint16], a: float, b: float) -> Image:
     """Depth in m from (height, width) coded inverse depth; unknown becomes 0."""
     known = (values > 0) & (values != b)
     depth = np.zeros(values.shape, "<f4")
     depth[known] = a / (values[known].astype(np.float64) - b)
-    return Picture(_view(depth), "grayf32le", values.shape[1], values.shape[0])
+    return Image(_view(depth), "grayf32le", values.shape[1], values.shape[0])
 
 
 def _view(array: npt.NDArray[Any]) -> memoryview:

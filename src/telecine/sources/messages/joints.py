@@ -14,15 +14,15 @@ from telecine.core.errors import SourceError
 from telecine.core.grid import Rows
 from telecine.core.recording import Array
 from telecine.sources.messages.clocks import Remarks, TopicTimes
-from telecine.sources.messages.model import Column, Leaf, Topic
-from telecine.sources.messages.vectors import NumberStream, Samples, unreadable
+from telecine.sources.messages.model import Leaf, LeafColumn, Topic
+from telecine.sources.messages.vectors import NumberStream, TopicSamples, unreadable
 
 LOOKED_AT = 64
 """Messages that tell which sets of joints share a topic."""
 _NAMES = ("name[]", "joint_names[]", "names[]", "joints[].name")
 _DYNAMIC = ("joint_names[]", "interface_values[].interface_names[]", "interface_values[].values[]")
 _POINTS = "points[]."
-Point = Literal["first", "last"]
+TrajectoryPoint = Literal["first", "last"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Joints:
     names: str
     values: str
     inner: str | None = None
-    point: Point | None = None
+    point: TrajectoryPoint | None = None
 
 
 def joint_lists(leaves: Sequence[Leaf]) -> Iterator[Joints]:
@@ -109,7 +109,7 @@ def _read(topic: Topic, joints: Joints, rows: Rows | None = None) -> _Named:
     return _Named(seen.rows, names.texts or (), names.values, names.bounds[0], numbers, bounds, remarks)
 
 
-def _joined(outer: Column, inner: Column) -> tuple[tuple[str, ...], Rows]:
+def _joined(outer: LeafColumn, inner: LeafColumn) -> tuple[tuple[str, ...], Rows]:
     """Codes of "joint/interface" for each inner name."""
     joints, interfaces = outer.texts or (), inner.texts or ()
     owners = np.repeat(outer.values, np.diff(inner.bounds[1])) if len(outer.values) else outer.values
@@ -121,7 +121,7 @@ def _joined(outer: Column, inner: Column) -> tuple[tuple[str, ...], Rows]:
     return texts, codes
 
 
-def _at_point(point: Point, rows: Rows, names: Column, values: Column, remarks: Remarks) -> _Named:
+def _at_point(point: TrajectoryPoint, rows: Rows, names: LeafColumn, values: LeafColumn, remarks: Remarks) -> _Named:
     """The first or last point of each trajectory; one without points cancels, and says nothing."""
     points, bounds = values.bounds
     some = np.flatnonzero(np.diff(points) > 0)
@@ -162,7 +162,7 @@ class JointStream(NumberStream):
         self._joints, self._names = joints, names
         self.now = joints.point is not None
 
-    def _read(self) -> Samples:
+    def _read(self) -> TopicSamples:
         found = _read(self._topic, self._joints)
         if not self._names:
             return self._nameless(found)
@@ -172,12 +172,12 @@ class JointStream(NumberStream):
         order = _one_order(found, wanted, width)
         if order is not None:
             values = found.values.reshape(-1, width)[:, order].reshape(-1)
-            return Samples(found.rows, values, found.bounds, self._names, remarks=found.remarks)
+            return TopicSamples(found.rows, values, found.bounds, self._names, remarks=found.remarks)
         rows, picks, lacking = _by_message(found, wanted, width)
         values = found.values[np.concatenate([np.zeros(0, np.int64), *picks])]
         bounds = np.arange(len(picks) + 1, dtype=np.int64) * width
         remarks = found.remarks + self._lacking(lacking)
-        return Samples(found.rows[rows], values, bounds, self._names, remarks=remarks)
+        return TopicSamples(found.rows[rows], values, bounds, self._names, remarks=remarks)
 
     def _lacking(self, count: int) -> Remarks:
         if not count:
@@ -185,13 +185,13 @@ class JointStream(NumberStream):
         told = f"{count} of {self._topic.count} messages do not have a value for each of {', '.join(self._names[:4])}"
         return (("source-messages", f"{told}{' ...' if len(self._names) > 4 else ''}; they are left out"),)
 
-    def _nameless(self, found: _Named) -> Samples:
+    def _nameless(self, found: _Named) -> TopicSamples:
         lengths = np.diff(found.bounds)
         rows, kept = found.rows[lengths > 0], lengths[lengths > 0]
         bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept)])
         topic = self._topic.name.strip("/").replace("/", "_")
         names = tuple(f"{topic}_{i}" for i in range(int(kept[0]) if kept.size else 0))
-        return Samples(rows, found.values, bounds, names, remarks=found.remarks)
+        return TopicSamples(rows, found.values, bounds, names, remarks=found.remarks)
 
 
 def _one_order(found: _Named, wanted: Rows, width: int) -> Rows | None:

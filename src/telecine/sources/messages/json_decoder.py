@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from telecine.sources.messages.cdr import Answer
-from telecine.sources.messages.decoders import Batch
-from telecine.sources.messages.model import Column, Leaf
+from telecine.sources.messages.cdr import DecodedBatch
+from telecine.sources.messages.model import Leaf, LeafColumn
 from telecine.sources.messages.nested_columns import Builder, Step
+from telecine.sources.messages.protocol import Batch
 
 _Found = dict[tuple[Step, ...], str]
 
@@ -45,7 +45,7 @@ class JsonDecoder:
                 leaves.append(Leaf(path, dtype, None if None in steps else 1))
         self.leaves = tuple(leaves)
 
-    def decode(self, batch: Batch, paths: Sequence[str], spans: Sequence[str] = ()) -> Answer:
+    def decode(self, batch: Batch, paths: Sequence[str], spans: Sequence[str] = ()) -> DecodedBatch:
         """See `Decoder.decode`."""
         del spans
         asked = set(paths)
@@ -60,9 +60,9 @@ class JsonDecoder:
             except (ValueError, TypeError, OverflowError, RecursionError) as error:
                 bad[row] = f"not the JSON it should be: {error}"
         columns = self._columns(kinds, messages) if messages else {}
-        return Answer(np.array(rows, np.int64), columns, {}, bad)
+        return DecodedBatch(np.array(rows, np.int64), columns, {}, bad)
 
-    def _columns(self, kinds: dict[str, Leaf], messages: list[Any]) -> dict[str, Column]:
+    def _columns(self, kinds: dict[str, Leaf], messages: list[Any]) -> dict[str, LeafColumn]:
         found = {}
         for path, leaf in kinds.items():
             builder = Builder(leaf, self._steps[path], _get_bytes if path in self._coded else _get)

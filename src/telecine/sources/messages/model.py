@@ -42,7 +42,7 @@ class Leaf:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class LeafColumn:
     """The values of one leaf in k messages, those of arrays one after the other, as Arrow lists have them.
 
     values: (m,) of the leaf's dtype, native byte order; int64 positions in `texts` for text, so that equal texts
@@ -82,7 +82,7 @@ class Column:
         texts = self.texts or ()
         return [texts[code] for code in self.values.tolist()]
 
-    def take(self, rows: Rows) -> "Column":
+    def take(self, rows: Rows) -> "LeafColumn":
         """The messages at `rows`, in that order; rows may repeat."""
         picked, bounds = np.asarray(rows, np.int64), []
         for level in self.bounds:
@@ -90,7 +90,7 @@ class Column:
             bounds.append(np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]))
             picked = np.repeat(starts - bounds[-1][:-1], lengths) + np.arange(bounds[-1][-1])
         present = None if self.present is None else self.present[picked]
-        return Column(self.values[picked], tuple(bounds), self.texts, present)
+        return LeafColumn(self.values[picked], tuple(bounds), self.texts, present)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Decoded:
     """
 
     rows: Rows
-    columns: Mapping[str, Column]
+    columns: Mapping[str, LeafColumn]
     failures: tuple[Failure, ...] = ()
 
 

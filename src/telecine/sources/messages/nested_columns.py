@@ -8,7 +8,7 @@ import numpy as np
 
 from telecine.core.grid import Rows
 from telecine.sources.messages.columns import encoded
-from telecine.sources.messages.model import Column, Leaf
+from telecine.sources.messages.model import Leaf, LeafColumn
 
 Step: TypeAlias = "str | None"
 """A field by name; None: every item of an array."""
@@ -56,15 +56,15 @@ class Builder:
         self.present.append(value is not None)
         self.values.append(_PLAIN.get(self.leaf.dtype, 0) if value is None else value)
 
-    def column(self) -> Column:
+    def column(self) -> LeafColumn:
         """All messages; ValueError, TypeError or OverflowError when values are not of the leaf's type."""
         bounds = tuple(_bounds(counts) for counts in self.counts)
         if self.leaf.dtype == "string":
             texts = encoded([str(value) for value in self.values])
-            return Column(texts.values, bounds, texts.texts, self._present())
+            return LeafColumn(texts.values, bounds, texts.texts, self._present())
         if self.values and isinstance(self.values[0], np.ndarray):
-            return Column(np.concatenate(self.values), bounds)
-        return Column(np.array(self.values, self.leaf.dtype), bounds, None, self._present())
+            return LeafColumn(np.concatenate(self.values), bounds)
+        return LeafColumn(np.array(self.values, self.leaf.dtype), bounds, None, self._present())
 
     def _present(self) -> Any:
         return None if all(self.present) else np.array(self.present, bool)

@@ -8,7 +8,7 @@ from telecine.core.errors import SourceError
 from telecine.sources.messages.clocks import TopicTimes
 from telecine.sources.messages.groups import QUATERNION_NAMES, XYZ, pose_paths
 from telecine.sources.messages.model import Topic
-from telecine.sources.messages.vectors import NumberStream, Samples, unreadable
+from telecine.sources.messages.vectors import NumberStream, TopicSamples, unreadable
 
 
 def pose_array_streams(lead: str, times: TopicTimes) -> Iterator["PoseArrayStream"]:
@@ -21,7 +21,7 @@ def pose_array_streams(lead: str, times: TopicTimes) -> Iterator["PoseArrayStrea
 class PoseArrayStream(NumberStream):
     """n poses as 7 n numbers, named by their place in the list; n has to stay the same."""
 
-    def _read(self) -> Samples:
+    def _read(self) -> TopicSamples:
         paths = pose_paths("poses[]")
         seen = self._topic.read(paths)
         lengths = seen.columns[paths[0]].lengths()
@@ -31,7 +31,7 @@ class PoseArrayStream(NumberStream):
         count = int(lengths[kept][0]) if kept.any() else 0
         names = tuple(f"{i}.{axis}" for i in range(count) for axis in (*XYZ, *QUATERNION_NAMES))
         remarks = unreadable(seen, self._topic)
-        return Samples(seen.rows[kept], values.reshape(-1), bounds, names, remarks=remarks)
+        return TopicSamples(seen.rows[kept], values.reshape(-1), bounds, names, remarks=remarks)
 
 
 def absent_groups(topic: Topic) -> frozenset[str]:

@@ -7,10 +7,10 @@ import numpy as np
 
 from telecine.core.errors import SourceError
 from telecine.sources.format import MissingExtra
-from telecine.sources.messages.cdr import Answer
-from telecine.sources.messages.decoders import Batch
-from telecine.sources.messages.model import Column, Leaf
+from telecine.sources.messages.cdr import DecodedBatch
+from telecine.sources.messages.model import Leaf, LeafColumn
 from telecine.sources.messages.nested_columns import Builder, Step
+from telecine.sources.messages.protocol import Batch
 
 _DTYPES = ("", "float64", "float32", "int64", "uint64", "int32", "uint64", "uint32", "bool", "string", "", "", "bytes",
            "uint32", "int32", "int32", "int64", "int32", "int64")  # fmt: skip
@@ -33,7 +33,7 @@ class ProtobufDecoder:
             leaves.append(Leaf(path, dtype, None if None in steps else 1))
         self.leaves = tuple(leaves)
 
-    def decode(self, batch: Batch, paths: Sequence[str], spans: Sequence[str] = ()) -> Answer:
+    def decode(self, batch: Batch, paths: Sequence[str], spans: Sequence[str] = ()) -> DecodedBatch:
         """See `Decoder.decode`."""
         del spans
         builders = {
@@ -47,8 +47,8 @@ class ProtobufDecoder:
             rows.append(row)
             for builder in builders.values():
                 builder.add(message)
-        columns: dict[str, Column] = {path: builder.column() for path, builder in builders.items()}
-        return Answer(np.array(rows, np.int64), columns if rows else {}, {}, bad)
+        columns: dict[str, LeafColumn] = {path: builder.column() for path, builder in builders.items()}
+        return DecodedBatch(np.array(rows, np.int64), columns if rows else {}, {}, bad)
 
     def blobs(self, batch: Batch, path: str) -> Iterator[memoryview | str]:
         """See `Decoder.blobs`."""

@@ -16,9 +16,10 @@ from telecine.core.grid import Rows, Times
 from telecine.sources.format import MissingExtra
 from telecine.sources.messages.columns import Joined
 from telecine.sources.messages.cursor import BeyondHead, at_each
-from telecine.sources.messages.decoders import Batch, Decoder, Definition, decoder_of
-from telecine.sources.messages.image_scan import Survey, byte_fields, plain_fields, survey_of
+from telecine.sources.messages.decoders import decoder_of
+from telecine.sources.messages.image_scan import ImageScan, byte_fields, plain_fields, survey_of
 from telecine.sources.messages.model import LOG_TIME, Attachment, Contents, Decoded, Leaf, MessageClock, Topic
+from telecine.sources.messages.protocol import Batch, Decoder, Definition
 from telecine.sources.messages.types import type_name
 from telecine.sources.shared.compressed import ZSTD_MAGIC, expand
 
@@ -81,7 +82,7 @@ class StoredTopic:
         self.type = type_name(channel.definition.name)
         self._definition = channel.definition
         self._parts = parts
-        self._surveyed: Survey | None = None
+        self._surveyed: ImageScan | None = None
 
     @property
     def encoding(self) -> str:

@@ -21,7 +21,7 @@ from telecine.sources.messages.joints import joint_lists, joint_streams
 from telecine.sources.messages.model import Attachment, Contents, Topic
 from telecine.sources.messages.poses import absent_groups, pose_array_streams
 from telecine.sources.messages.transforms import layout_of, transform_streams
-from telecine.sources.messages.vectors import GroupStream, MessageStream, TextStream
+from telecine.sources.messages.vectors import GroupStream, MessageStream, MessageTextStream
 
 _CALIBRATION = ("CameraInfo", "CameraCalibration")
 _URDF = re.compile(r"robot_?description|urdf", re.IGNORECASE)
@@ -85,7 +85,7 @@ def _plain(lead: str, times: TopicTimes, taken: set[str]) -> Iterator[MessageStr
         dtype = dtypes[group.paths[0]] if len(group.paths) == 1 else "float64"
         yield GroupStream(name, times, group, dtype)
     for path in text_paths(topic.leaves):
-        yield TextStream(f"{lead}:{path}", times, path)
+        yield MessageTextStream(f"{lead}:{path}", times, path)
 
 
 def _is_urdf(topic: Topic) -> bool:

@@ -10,8 +10,8 @@ from telecine.core.grid import SECOND, Rows, Times
 from telecine.core.recording import Array
 from telecine.sources.messages.clocks import Remarks, TopicTimes, static_order
 from telecine.sources.messages.groups import QUATERNION_NAMES, XYZ, transform_paths
-from telecine.sources.messages.model import Column, Topic
-from telecine.sources.messages.vectors import NumberStream, Samples, unreadable
+from telecine.sources.messages.model import LeafColumn, Topic
+from telecine.sources.messages.vectors import NumberStream, TopicSamples, unreadable
 from telecine.sources.shared.sample_order import Order
 
 LOOKED_AT = 400
@@ -19,7 +19,7 @@ LOOKED_AT = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class TransformLayout:
     """Where the leaves of transforms are: arrays of them (`lead` ends with "[].") or one a message."""
 
     parent: str
@@ -43,18 +43,18 @@ _STAMPS = (("header.stamp.sec", "header.stamp.nanosec"), ("timestamp.seconds", "
            ("timestamp.sec", "timestamp.nsec"))  # fmt: skip
 
 
-def layout_of(topic: Topic) -> Layout | None:
+def layout_of(topic: Topic) -> TransformLayout | None:
     """Where a topic holds transforms; None when it holds none."""
     known = {leaf.path for leaf in topic.leaves}
     for parent, child, prefix, lead in _CANDIDATES:
         numbers = transform_paths(prefix)
         if {parent, child, *numbers} <= known:
             pair = next(((lead + s, lead + n) for s, n in _STAMPS if {lead + s, lead + n} <= known), None)
-            return Layout(parent, child, numbers, pair)
+            return TransformLayout(parent, child, numbers, pair)
     return None
 
 
-def transform_streams(lead: str, times: TopicTimes, layout: Layout) -> Iterator["TransformStream"]:
+def transform_streams(lead: str, times: TopicTimes, layout: TransformLayout) -> Iterator["TransformStream"]:
     """A stream for each pair, by name."""
     shared = _Transforms(times.topic, layout)
     for parent, child in shared.pairs():
@@ -64,7 +64,7 @@ def transform_streams(lead: str, times: TopicTimes, layout: Layout) -> Iterator[
 class _Transforms:
     """All transforms of a topic, read once for all its pairs."""
 
-    def __init__(self, topic: Topic, layout: Layout) -> None:
+    def __init__(self, topic: Topic, layout: TransformLayout) -> None:
         self.topic, self.layout = topic, layout
 
     def pairs(self) -> list[tuple[str, str]]:
@@ -78,7 +78,7 @@ class _Transforms:
         return sorted(set(zip(parents, children, strict=True)))
 
     @cached_property
-    def all(self) -> tuple[Rows, dict[str, Column], Remarks]:
+    def all(self) -> tuple[Rows, dict[str, LeafColumn], Remarks]:
         """(message of each transform, its leaves, remarks)."""
         seen = self.topic.read(self.layout.paths)
         lengths = seen.columns[self.layout.child].lengths()
@@ -92,7 +92,7 @@ class TransformStream(NumberStream):
         super().__init__(name, times)
         self._shared, self._pair = shared, pair
 
-    def _read(self) -> Samples:
+    def _read(self) -> TopicSamples:
         messages, columns, remarks = self._shared.all
         layout = self._shared.layout
         mine = _is(columns[layout.parent], self._pair[0]) & _is(columns[layout.child], self._pair[1])
@@ -103,7 +103,7 @@ class TransformStream(NumberStream):
             seconds, nanos = (columns[path].values[mine].astype(np.int64) for path in layout.stamp)
             stamps = seconds * SECOND + nanos
         names = (*XYZ, *QUATERNION_NAMES)
-        return Samples(messages[mine], values.reshape(-1), bounds, names, stamps, remarks)
+        return TopicSamples(messages[mine], values.reshape(-1), bounds, names, stamps, remarks)
 
     @cached_property
     def _ordered(self) -> tuple[Order, Remarks]:
@@ -116,7 +116,7 @@ class TransformStream(NumberStream):
         return order, found.remarks + remarks
 
 
-def _is(column: Column, text: str) -> Array:
+def _is(column: LeafColumn, text: str) -> Array:
     """(m,) bool: which texts are this one."""
     texts = column.texts or ()
     return np.asarray(column.values == (texts.index(text) if text in texts else -1), np.bool_)

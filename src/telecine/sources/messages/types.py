@@ -29,7 +29,7 @@ _WIDTHS = {"bool": 1, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class NumberType:
     """A number of `width` bytes; dtype is numpy's name."""
 
     dtype: str
@@ -37,31 +37,31 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class TextType:
     """A string of bytes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Struct:
+class StructType:
     """A message: named fields in order."""
 
     fields: "tuple[tuple[str, Node], ...]"
 
 
 @dataclass(frozen=True, slots=True)
-class Array:
+class ArrayType:
     """`size` items, or as many as a count in front says when None.
 
     least: bytes that an item has at least; alike: items hold numbers only, so that all have one layout.
     """
 
-    item: "Number | Text | Struct"
+    item: "NumberType | TextType | StructType"
     size: int | None
     least: int
     alike: bool
 
 
-Node: TypeAlias = Number | Text | Struct | Array
+Node: TypeAlias = NumberType | TextType | StructType | ArrayType
 Definitions: TypeAlias = Mapping[str, tuple[Any, Any]]
 """rosbags' Typesdict: type name -> (constants, fields)."""
 
@@ -69,13 +69,13 @@ Definitions: TypeAlias = Mapping[str, tuple[Any, Any]]
 def leaves(node: Node, path: str = "", size: int | None = 1) -> Iterator[Leaf]:
     """Every leaf below `node`, in order of definition, named as `ros_messages` says."""
     match node:
-        case Number(dtype=dtype):
+        case NumberType(dtype=dtype):
             yield Leaf(path, dtype, size)
-        case Text():
+        case TextType():
             yield Leaf(path, "string", size)
-        case Array(item=item, size=count):
+        case ArrayType(item=item, size=count):
             yield from leaves(item, f"{path}[]", None if size is None or count is None else size * count)
-        case Struct(fields=fields):
+        case StructType(fields=fields):
             for name, inner in fields:
                 yield from leaves(inner, f"{path}.{name}" if path else name, size)
 
@@ -90,7 +90,7 @@ def type_name(name: str) -> str:
 
 
 @cache
-def parse(name: str, text: str, idl: bool = False) -> Struct:
+def parse(name: str, text: str, idl: bool = False) -> StructType:
     """The type `name`, defined in `text` together with the types it uses.
 
     Raises:
@@ -112,7 +112,7 @@ def _typesdict(name: str, text: str, idl: bool) -> Definitions:
     return known
 
 
-def standard(name: str, ros1: bool = False) -> Struct:
+def standard(name: str, ros1: bool = False) -> StructType:
     """A type of the standard packages of ROS 2 (or ROS 1), for recordings that carry no definitions.
 
     Raises:
@@ -126,66 +126,68 @@ def standard(name: str, ros1: bool = False) -> Struct:
     return tree(known, type_name(name))
 
 
-def tree(known: Definitions, name: str) -> Struct:
+def tree(known: Definitions, name: str) -> StructType:
     """The type `name` with all that it is made of."""
     return _struct(known, name, 0)
 
 
 _TIMES = {
-    "builtin_interfaces/msg/Time": Struct((("sec", Number("int32", 4)), ("nanosec", Number("uint32", 4)))),
-    "builtin_interfaces/msg/Duration": Struct((("sec", Number("int32", 4)), ("nanosec", Number("uint32", 4)))),
+    "builtin_interfaces/msg/Time": StructType((("sec", NumberType("int32", 4)), ("nanosec", NumberType("uint32", 4)))),
+    "builtin_interfaces/msg/Duration": StructType(
+        (("sec", NumberType("int32", 4)), ("nanosec", NumberType("uint32", 4)))
+    ),
 }
 
 
-def _struct(known: Definitions, name: str, depth: int) -> Struct:
+def _struct(known: Definitions, name: str, depth: int) -> StructType:
     if name in _TIMES:
         return _TIMES[name]
     if depth > DEEPEST:
         raise SourceError(f"the definition of {name} refers to itself")
     if name not in known:
         raise SourceError(f"the definition does not say what {name} is")
-    return Struct(tuple((field, _node(known, desc, depth)) for field, desc in known[name][1]))
+    return StructType(tuple((field, _node(known, desc, depth)) for field, desc in known[name][1]))
 
 
 def _node(known: Definitions, desc: Any, depth: int) -> Node:
     kind, what = int(desc[0]), desc[1]
     if kind >= 3:  # 3: fixed array, 4: sequence; rosbags.interfaces.Nodetype
         item = _node(known, what[0], depth)
-        assert not isinstance(item, Array)
-        return Array(item, int(what[1]) if kind == 3 else None, max(_least(item), 1), _alike(item))
+        assert not isinstance(item, ArrayType)
+        return ArrayType(item, int(what[1]) if kind == 3 else None, max(_least(item), 1), _alike(item))
     if kind == 2:
         return _struct(known, what, depth + 1)
     if what[0] == "string":
-        return Text()
+        return TextType()
     if what[0] not in _DTYPES:
         raise SourceError(f"fields of type {what[0]} cannot be read")
     dtype = _DTYPES[what[0]]
-    return Number(dtype, _WIDTHS[dtype])
+    return NumberType(dtype, _WIDTHS[dtype])
 
 
 def _least(node: Node) -> int:
     """Bytes that any value takes at least, padding left out."""
     match node:
-        case Number(width=width):
+        case NumberType(width=width):
             return width
-        case Text():
+        case TextType():
             return 4
-        case Array(size=size, least=least):
+        case ArrayType(size=size, least=least):
             return 4 if size is None else size * least
-        case Struct(fields=fields):
+        case StructType(fields=fields):
             return sum(_least(inner) for _, inner in fields)
 
 
 def _alike(node: Node) -> bool:
     """True for numbers, fixed arrays of numbers, and messages of nothing else."""
     match node:
-        case Number():
+        case NumberType():
             return True
-        case Text():
+        case TextType():
             return False
-        case Array(item=item, size=size):
-            return isinstance(item, Number) and size is not None
-        case Struct(fields=fields):
+        case ArrayType(item=item, size=size):
+            return isinstance(item, NumberType) and size is not None
+        case StructType(fields=fields):
             return bool(fields) and all(_alike(inner) for _, inner in fields)
 
 

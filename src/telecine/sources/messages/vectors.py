@@ -12,13 +12,13 @@ from telecine.core.errors import SourceError
 from telecine.core.grid import Rows, Times
 from telecine.core.recording import Array, Schema
 from telecine.sources.messages.clocks import Remarks, TopicTimes, held_from_start, static_order
-from telecine.sources.messages.groups import Group
-from telecine.sources.messages.model import Column, Decoded, Topic
+from telecine.sources.messages.groups import LeafGroup
+from telecine.sources.messages.model import Decoded, LeafColumn, Topic
 from telecine.sources.shared.sample_order import Order, Ordered
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Samples:
+class TopicSamples:
     """What messages give, in order of arrival.
 
     rows: (n,) the message of each sample; bounds: (n + 1,) its values in `values`, (m,); names: of its elements.
@@ -76,11 +76,11 @@ class NumberStream(MessageStream):
     """A stamp of zero means the time of the message."""
 
     @abstractmethod
-    def _read(self) -> Samples:
+    def _read(self) -> TopicSamples:
         """All samples."""
 
     @cached_property
-    def _samples(self) -> Samples:
+    def _samples(self) -> TopicSamples:
         return self._read()
 
     @cached_property
@@ -117,12 +117,12 @@ class NumberStream(MessageStream):
 class GroupStream(NumberStream):
     """One vector out of leaves that belong together."""
 
-    def __init__(self, name: str, times: TopicTimes, group: Group, dtype: str) -> None:
+    def __init__(self, name: str, times: TopicTimes, group: LeafGroup, dtype: str) -> None:
         super().__init__(name, times)
         self._group = group
         self.dtype = dtype
 
-    def _read(self) -> Samples:
+    def _read(self) -> TopicSamples:
         seen = self._topic.read(self._group.paths)
         remarks = unreadable(seen, self._topic)
         columns = [seen.columns[path] for path in self._group.paths]
@@ -131,24 +131,24 @@ class GroupStream(NumberStream):
         width = len(columns)
         values = np.stack([_with_nan(c) for c in columns], axis=1) if width > 1 else _with_nan(columns[0])
         bounds = np.arange(len(seen.rows) + 1, dtype=np.int64) * width
-        return Samples(seen.rows, values.reshape(-1), bounds, self._group.names or None, remarks=remarks)
+        return TopicSamples(seen.rows, values.reshape(-1), bounds, self._group.names or None, remarks=remarks)
 
 
-def _with_nan(column: Column) -> Array:
+def _with_nan(column: LeafColumn) -> Array:
     """The values; floats that are absent become NaN, other absent numbers stay as they are."""
     if column.present is None or column.values.dtype.kind != "f":
         return column.values
     return np.where(column.present, column.values, np.nan)
 
 
-def _without_empty(rows: Rows, column: Column, remarks: Remarks) -> Samples:
+def _without_empty(rows: Rows, column: LeafColumn, remarks: Remarks) -> TopicSamples:
     """The samples of an array leaf; messages with an empty array say nothing."""
     lengths = column.lengths()
     bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths[lengths > 0])])
-    return Samples(rows[lengths > 0], _with_nan(column), bounds, remarks=remarks)
+    return TopicSamples(rows[lengths > 0], _with_nan(column), bounds, remarks=remarks)
 
 
-class TextStream(MessageStream):
+class MessageTextStream(MessageStream):
     """Texts; those of a latched topic hold from the start of the recording."""
 
     kind: Literal["text"] = "text"

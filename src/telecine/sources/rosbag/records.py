@@ -13,7 +13,7 @@ from typing import IO
 import numpy as np
 
 from telecine.core.recording import Array
-from telecine.sources.shared.truncation import State
+from telecine.sources.shared.truncation import EndState
 
 MAGIC = b"#ROSBAG V2.0\n"
 MESSAGE, BAG, INDEX, CHUNK, CHUNK_INFO, CONNECTION = 2, 3, 4, 5, 6, 7
@@ -34,12 +34,12 @@ class Connection:
     latching: bool
 
 
-Entries = dict[int, Array]
+BagChunkIndex = dict[int, Array]
 """Connection id -> (n, 3) int64: time in ns, first byte and size of each message in the block, in order."""
 
 
 @dataclass(slots=True)
-class Block:
+class BagBlock:
     """The records of a chunk, or one stretch of records outside chunks. whole: False when the file ends within."""
 
     at: int
@@ -47,25 +47,25 @@ class Block:
     size_bytes: int
     compression: str
     whole: bool = True
-    entries: Entries = field(default_factory=dict)
+    entries: BagChunkIndex = field(default_factory=dict)
 
 
 @dataclass(slots=True)
-class Layout:
+class BagLayout:
     """Everything outside chunks, and how the file ends; see mcap_records.Layout."""
 
     size_bytes: int
-    blocks: list[Block] = field(default_factory=list)
+    blocks: list[BagBlock] = field(default_factory=list)
     connections: dict[int, Connection] = field(default_factory=dict)
-    state: State = "open"
+    state: EndState = "open"
     whole_bytes: int = 0
     records: int = 0
     problem: str = ""
 
 
-def walk(file: IO[bytes], size_bytes: int) -> Layout:
+def walk(file: IO[bytes], size_bytes: int) -> BagLayout:
     """What the file holds. Never raises for damage: `state` and `problem` tell it. The file must begin with MAGIC."""
-    layout = Layout(size_bytes, whole_bytes=len(MAGIC))
+    layout = BagLayout(size_bytes, whole_bytes=len(MAGIC))
     promised: dict[bytes, int] = {}
     found = {CHUNK_INFO: 0, CONNECTION: 0}
     for start, header, at, size in _records(file, layout):
@@ -74,7 +74,7 @@ def walk(file: IO[bytes], size_bytes: int) -> Layout:
         if opcode == CHUNK:
             compression = header.get(b"compression", b"none").decode("latin-1")
             expanded = _number(header, b"size")
-            layout.blocks.append(Block(at, min(size, size_bytes - at), expanded, compression, whole))
+            layout.blocks.append(BagBlock(at, min(size, size_bytes - at), expanded, compression, whole))
         elif opcode == MESSAGE and whole:
             _outside(layout, start, at + size)
         elif opcode == CONNECTION and whole:
@@ -89,7 +89,7 @@ def walk(file: IO[bytes], size_bytes: int) -> Layout:
     return layout
 
 
-def _judge(layout: Layout, promised: dict[bytes, int], found: dict[int, int]) -> None:
+def _judge(layout: BagLayout, promised: dict[bytes, int], found: dict[int, int]) -> None:
     """A bag was closed when its first record says where the index is, and the index is there."""
     if layout.state == "open" and promised.get(b"index_pos"):
         if (found[CONNECTION], found[CHUNK_INFO]) == (promised.get(b"conn_count"), promised.get(b"chunk_count")):
@@ -98,16 +98,16 @@ def _judge(layout: Layout, promised: dict[bytes, int], found: dict[int, int]) ->
             layout.state, layout.problem = "cut", "it ends before the end of its index"
 
 
-def _outside(layout: Layout, start: int, end: int) -> None:
+def _outside(layout: BagLayout, start: int, end: int) -> None:
     """A message outside chunks; neighbours are read together."""
     last = layout.blocks[-1] if layout.blocks else None
     if last and last.compression == "none" and last.at + last.stored_bytes == start and last.size_bytes < 1 << 22:
         last.stored_bytes = last.size_bytes = end - last.at
     else:
-        layout.blocks.append(Block(start, end - start, end - start, "none"))
+        layout.blocks.append(BagBlock(start, end - start, end - start, "none"))
 
 
-def _records(file: IO[bytes], layout: Layout) -> Iterator[tuple[int, dict[bytes, bytes], int, int]]:
+def _records(file: IO[bytes], layout: BagLayout) -> Iterator[tuple[int, dict[bytes, bytes], int, int]]:
     """(where it begins, header fields, where its data begins, size of the data); the last may be a cut chunk."""
     at = len(MAGIC)
     while at < layout.size_bytes:
@@ -179,7 +179,7 @@ def _number(header: dict[bytes, bytes], name: bytes) -> int:
     return int.from_bytes(header.get(name, b"")[:8], "little")
 
 
-def learn(layout: Layout, header: dict[bytes, bytes], data: bytes) -> None:
+def learn(layout: BagLayout, header: dict[bytes, bytes], data: bytes) -> None:
     """Remember a connection; one that cannot be read is left out, and its messages are named as lost."""
     try:
         told = fields(data, len(data))
@@ -198,7 +198,7 @@ def learn(layout: Layout, header: dict[bytes, bytes], data: bytes) -> None:
     )
 
 
-def scan(data: Array, layout: Layout) -> tuple[Entries, int]:
+def scan(data: Array, layout: BagLayout) -> tuple[BagChunkIndex, int]:
     """The messages among the records in `data` and where whole records end; connections are added to `layout`."""
     raw, at = memoryview(data.data), 0
     found: dict[int, list[tuple[int, int, int]]] = {}

@@ -6,7 +6,7 @@ from telecine.core.errors import SourceError
 from telecine.core.recording import Recording, Ref
 from telecine.sources.format import Found
 from telecine.sources.messages.model import Contents
-from telecine.sources.rosbag.records import MAGIC, Layout, walk
+from telecine.sources.rosbag.records import MAGIC, BagLayout, walk
 from telecine.sources.rosbag.store import BagStore
 from telecine.sources.shared.compressed import first_bytes, open_expanded
 from telecine.sources.shared.truncation import end_of, found_of, notes_of, refuse
@@ -56,7 +56,7 @@ def contents(path: str, recover: bool) -> Contents:
     return contents_of([store], notes=notes_of(damage, store.lost, recover))
 
 
-def _walked(file: IO[bytes], size_bytes: int, path: str) -> Layout:
+def _walked(file: IO[bytes], size_bytes: int, path: str) -> BagLayout:
     try:
         file.seek(0)
         start = file.read(len(MAGIC))

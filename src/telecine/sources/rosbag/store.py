@@ -9,10 +9,10 @@ from telecine.core.errors import SourceError
 from telecine.core.grid import Rows, Times
 from telecine.core.recording import Array
 from telecine.sources.format import MissingExtra
-from telecine.sources.messages.decoders import Batch, Definition
 from telecine.sources.messages.model import MessageClock
+from telecine.sources.messages.protocol import Batch, Definition
 from telecine.sources.messages.store import Channel
-from telecine.sources.rosbag.records import Block, Layout, scan
+from telecine.sources.rosbag.records import BagBlock, BagLayout, scan
 from telecine.sources.shared.chunk_file import ChunkFile
 from telecine.sources.shared.truncation import CUT_FIX
 
@@ -20,7 +20,7 @@ from telecine.sources.shared.truncation import CUT_FIX
 class BagStore:
     """A `Store` over an open bag. recover: chunks that are damaged are left out and told in `lost`."""
 
-    def __init__(self, file: IO[bytes], layout: Layout, label: str, recover: bool) -> None:
+    def __init__(self, file: IO[bytes], layout: BagLayout, label: str, recover: bool) -> None:
         self.label = label
         self.lost: list[str] = []
         self._file, self._layout, self._recover = ChunkFile(file, label), layout, recover
@@ -64,7 +64,7 @@ class BagStore:
         """Close the file; what was read stays."""
         self._file.close()
 
-    def _scan(self, block: Block) -> None:
+    def _scan(self, block: BagBlock) -> None:
         try:
             data = self._file.expanded(block)
         except SourceError as error:
@@ -80,7 +80,7 @@ class BagStore:
             self.lost.append(f"what follows where {problem}")
 
 
-def _in_order(block: Block, keys: Sequence[int]) -> Array:
+def _in_order(block: BagBlock, keys: Sequence[int]) -> Array:
     """(n, 3) time, first byte, size of the messages of these connections, in the order of the file."""
     tables = [block.entries[key] for key in keys if key in block.entries]
     if not tables:

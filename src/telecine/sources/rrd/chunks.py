@@ -20,7 +20,7 @@ KEEP_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ComponentColumn:
     """One component of one entity."""
 
     entity: str
@@ -38,7 +38,7 @@ class Chunks(Protocol):
     """The chunks of one recording."""
 
     @property
-    def columns(self) -> Sequence[Column]:
+    def columns(self) -> Sequence[ComponentColumn]:
         """Every component column, by entity and component."""
         ...
 
@@ -65,7 +65,7 @@ class StoredChunks:
         self._check: Callable[[], None] | None = check
         self._token = token
         with _wrapped(label, token):
-            self.columns: Sequence[Column] = _columns(pa.schema(store.schema()))
+            self.columns: Sequence[ComponentColumn] = _columns(pa.schema(store.schema()))
 
     def batches(self, entity: str, components: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """See `Chunks.batches`."""
@@ -93,11 +93,11 @@ class ScannedChunks:
         self._label = label
         self._kept: dict[str, list[pa.RecordBatch]] = {}
         self._dropped: set[str] = set()
-        self.columns: Sequence[Column] = self._scan(stream)
+        self.columns: Sequence[ComponentColumn] = self._scan(stream)
 
-    def _scan(self, stream: Callable[[], Any]) -> Sequence[Column]:
+    def _scan(self, stream: Callable[[], Any]) -> Sequence[ComponentColumn]:
         sizes: dict[str, int] = {}
-        fields: dict[tuple[str, str], Column] = {}
+        fields: dict[tuple[str, str], ComponentColumn] = {}
         with _wrapped(self._label, None):
             for chunk in stream():
                 entity, batch = chunk.entity_path, chunk.to_record_batch()
@@ -134,7 +134,7 @@ class ScannedChunks:
         self._kept = {}
 
 
-def _columns(schema: pa.Schema, entity: str = "") -> Sequence[Column]:
+def _columns(schema: pa.Schema, entity: str = "") -> Sequence[ComponentColumn]:
     """The component columns of a chunk of `entity`, or of a whole store, which names the entities itself."""
     found = []
     for part in schema:
@@ -142,7 +142,7 @@ def _columns(schema: pa.Schema, entity: str = "") -> Sequence[Column]:
         if said.get("rerun:kind") == "data":
             where = entity or said.get("rerun:entity_path", "")
             what = said.get("rerun:component", part.name)
-            found.append(Column(where, what, part.type, said.get("rerun:archetype", "")))
+            found.append(ComponentColumn(where, what, part.type, said.get("rerun:archetype", "")))
     return tuple(sorted(found, key=lambda column: (column.entity, column.component)))
 
 

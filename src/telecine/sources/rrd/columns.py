@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from telecine.core.grid import Times
 from telecine.core.recording import ClockKind
+from telecine.core.video import Flags
 
-Flags: TypeAlias = npt.NDArray[np.bool_]
 Offsets: TypeAlias = npt.NDArray[np.int64]
 RowIds: TypeAlias = npt.NDArray[np.uint64]
 """(n, 2): Rerun's 128-bit row ids, which grow in order of logging, high half first."""
@@ -24,7 +24,7 @@ ROW_ID = "rerun.controls.RowId"
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
+class ArrowLeaf:
     """What lies at the bottom of a component's type."""
 
     kind: Literal["number", "text", "blob"]
@@ -34,32 +34,32 @@ class Leaf:
     """Fields to follow through structs."""
 
 
-def leaves(kind: pa.DataType) -> list[Leaf]:
+def leaves(kind: pa.DataType) -> list[ArrowLeaf]:
     """All leaves of the type of a component column: several when it holds structs, none when it is no list."""
     if not _is_list(kind):
         return []
     return _leaves(kind.value_type, (), 1)
 
 
-def _leaves(kind: pa.DataType, path: tuple[str, ...], depth: int) -> list[Leaf]:
+def _leaves(kind: pa.DataType, path: tuple[str, ...], depth: int) -> list[ArrowLeaf]:
     types = pa.types
     if types.is_struct(kind):
         return [leaf for part in kind for leaf in _leaves(part.type, (*path, part.name), depth)]
     if _is_list(kind):
         deeper = depth + (not types.is_fixed_size_list(kind))
         if deeper > depth and kind.value_type == pa.uint8():
-            return [Leaf("blob", "uint8", path)]
+            return [ArrowLeaf("blob", "uint8", path)]
         return _leaves(kind.value_type, path, deeper)
     if types.is_binary(kind) or types.is_large_binary(kind):
-        return [Leaf("blob", "uint8", path)]
+        return [ArrowLeaf("blob", "uint8", path)]
     if types.is_string(kind) or types.is_large_string(kind):
-        return [Leaf("text", "string", path)]
+        return [ArrowLeaf("text", "string", path)]
     if types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind):
-        return [Leaf("number", _dtype(kind), path)]
+        return [ArrowLeaf("number", _dtype(kind), path)]
     return []
 
 
-def numbers(column: pa.Array, leaf: Leaf) -> tuple[Flags, Offsets, npt.NDArray[Any]]:
+def numbers(column: pa.Array, leaf: ArrowLeaf) -> tuple[Flags, Offsets, npt.NDArray[Any]]:
     """(rows that hold a sample, (k + 1,) offsets, flat values of those k rows in leaf.dtype).
 
     Null numbers inside a row become NaN; a row with a null integer or bool holds no sample.
@@ -81,7 +81,7 @@ def numbers(column: pa.Array, leaf: Leaf) -> tuple[Flags, Offsets, npt.NDArray[A
     return there, bounds, flat.astype(leaf.dtype, copy=True)
 
 
-def texts(column: pa.Array, leaf: Leaf) -> tuple[Flags, list[str]]:
+def texts(column: pa.Array, leaf: ArrowLeaf) -> tuple[Flags, list[str]]:
     """(rows that hold a sample, their strings); several strings in one row are joined by line ends."""
     there, offsets, array = _descend(column, leaf.path)
     found = [

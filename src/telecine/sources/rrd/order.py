@@ -16,14 +16,14 @@ from telecine.sources.shared.sample_order import Order
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ChunkSamples:
     """The samples of one chunk: row ids and the stamps of each clock, both (k, ...); no clocks: static."""
 
     ids: RowIds
     stamps: Mapping[str, tuple[ClockKind, Times]]
 
 
-def order_of(parts: Sequence[Part]) -> Order:
+def order_of(parts: Sequence[ChunkSamples]) -> Order:
     """The order of all samples of `parts`, given in file order.
 
     Like in Rerun a static value hides every timed one, and the last static value counts.

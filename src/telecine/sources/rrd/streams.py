@@ -13,12 +13,13 @@ import pyarrow as pa
 
 from telecine.core.errors import SourceError
 from telecine.core.grid import Rows
-from telecine.core.recording import Array, Buffer, Picture, Schema, Stream
+from telecine.core.recording import Array, Buffer, Image, Schema, Stream
+from telecine.core.video import Flags
 from telecine.sources.rrd import columns as arrow
-from telecine.sources.rrd.chunks import KEEP_BYTES, PROPERTIES, Chunks, Column
-from telecine.sources.rrd.columns import Blobs, Leaf
+from telecine.sources.rrd.chunks import KEEP_BYTES, PROPERTIES, Chunks, ComponentColumn
+from telecine.sources.rrd.columns import ArrowLeaf, Blobs
 from telecine.sources.rrd.image_formats import RawFormat, codec_of, encoding_of, raw_format
-from telecine.sources.rrd.order import Part, order_of
+from telecine.sources.rrd.order import ChunkSamples, order_of
 from telecine.sources.shared.sample_order import Order, Ordered, pick
 
 _NAMES = ("SeriesLines:names", "SeriesPoints:names")
@@ -41,7 +42,7 @@ def streams_of(chunks: Chunks) -> dict[str, Stream]:
     return found
 
 
-def _streams_of(chunks: Chunks, column: Column, beside: set[str]) -> Iterator[Stream]:
+def _streams_of(chunks: Chunks, column: ComponentColumn, beside: set[str]) -> Iterator[Stream]:
     archetype, _, field = column.component.rpartition(":")
     if column.component == "VideoStream:sample":
         yield _VideoPackets(chunks, column, "VideoStream:codec")
@@ -60,7 +61,7 @@ def _streams_of(chunks: Chunks, column: Column, beside: set[str]) -> Iterator[St
                 yield _Texts(chunks, column, leaf)
 
 
-def _is_said(column: Column) -> bool:
+def _is_said(column: ComponentColumn) -> bool:
     """_Texts that somebody logged, not labels and media types of Rerun's own archetypes."""
     return column.component in _TEXTS or not column.archetype.startswith("rerun.")
 
@@ -68,10 +69,10 @@ def _is_said(column: Column) -> bool:
 class _Samples(Ordered):
     """What all streams share: a column, and the order of its samples."""
 
-    def __init__(self, chunks: Chunks, column: Column, leaf: Leaf | None = None) -> None:
+    def __init__(self, chunks: Chunks, column: ComponentColumn, leaf: ArrowLeaf | None = None) -> None:
         self._chunks = chunks
         self._column = column
-        self._leaf = leaf or Leaf("blob", "uint8")
+        self._leaf = leaf or ArrowLeaf("blob", "uint8")
         self.name = ".".join([column.name, *self._leaf.path])
 
     def _batches(self, *beside: str) -> Iterator[pa.RecordBatch]:
@@ -95,10 +96,10 @@ class _Samples(Ordered):
         raise SourceError(f"{self.name}: its type changes from {self._column.type} to {kind} on the way")
 
 
-def _part(batch: pa.RecordBatch, there: arrow.Flags) -> Part:
+def _part(batch: pa.RecordBatch, there: Flags) -> ChunkSamples:
     """Row ids and stamps of the rows that hold a sample."""
     stamps = {clock: (kind, values[there]) for clock, (kind, values) in arrow.clocks(batch).items()}
-    return Part(arrow.row_ids(batch)[there], stamps)
+    return ChunkSamples(arrow.row_ids(batch)[there], stamps)
 
 
 class _Vectors(_Samples):
@@ -106,14 +107,14 @@ class _Vectors(_Samples):
 
     kind: Literal["vector"] = "vector"
 
-    def __init__(self, chunks: Chunks, column: Column, leaf: Leaf, names: str | None) -> None:
+    def __init__(self, chunks: Chunks, column: ComponentColumn, leaf: ArrowLeaf, names: str | None) -> None:
         super().__init__(chunks, column, leaf)
         self._names = names
 
     @cached_property
     def _read(self) -> tuple[Order, Rows, Array]:
         """Order, (n + 1,) offsets by place, flat values."""
-        parts: list[Part] = []
+        parts: list[ChunkSamples] = []
         widths: list[Rows] = [np.zeros(1, np.int64)]
         flats: list[Array] = [np.zeros(0, self._leaf.dtype)]
         for batch, values in self._values():
@@ -169,7 +170,7 @@ class _Texts(_Samples):
 
     @cached_property
     def _read(self) -> tuple[Order, list[str]]:
-        parts: list[Part] = []
+        parts: list[ChunkSamples] = []
         found: list[str] = []
         for batch, values in self._values():
             there, strings = arrow.texts(values, self._leaf)
@@ -190,14 +191,14 @@ class _Texts(_Samples):
 class _Payloads(_Samples):
     """Byte strings with a companion component that says what they are, per row or static."""
 
-    def __init__(self, chunks: Chunks, column: Column, companion: str) -> None:
+    def __init__(self, chunks: Chunks, column: ComponentColumn, companion: str) -> None:
         super().__init__(chunks, column)
         self._companion = companion
 
     @cached_property
     def _read(self) -> tuple[Order, list[Any], list[Blobs] | None, bytes]:
         """Order, companion by place, the data if small, and the first bytes of the first sample."""
-        parts: list[Part] = []
+        parts: list[ChunkSamples] = []
         said: list[Any] = []
         static: Any = None
         kept: list[Blobs] | None = []
@@ -271,10 +272,10 @@ class _CodedPictures(_Payloads):
         _, said, _, head = self._read
         return Schema("uint8", (0, 0, 0), encoding=encoding_of(head, said[0] if said else None, self.name))
 
-    def take(self, rows: Rows, clock: str) -> Iterator[Picture]:
+    def take(self, rows: Rows, clock: str) -> Iterator[Image]:
         said = self._read[1]
         for place, data in pick(self._on(clock).by_stamp(clock)[rows], self._parts()):
-            yield Picture(data, encoding_of(bytes(data[:64]), said[place], self.name))
+            yield Image(data, encoding_of(bytes(data[:64]), said[place], self.name))
 
 
 class _RawPictures(_Payloads):
@@ -290,7 +291,7 @@ class _RawPictures(_Payloads):
         form = raw_format(said[0], self.name)
         return Schema(form.dtype, (form.height, form.width, form.channels), encoding=form.encoding)
 
-    def take(self, rows: Rows, clock: str) -> Iterator[Picture]:
+    def take(self, rows: Rows, clock: str) -> Iterator[Image]:
         said = self._read[1]
         known: dict[int, RawFormat] = {}
         for place, data in pick(self._on(clock).by_stamp(clock)[rows], self._parts()):
@@ -301,4 +302,4 @@ class _RawPictures(_Payloads):
                     f"{self.name}: a picture of {form.width} x {form.height} in {form.encoding} has "
                     f"{len(data)} bytes, expected {form.size_bytes}"
                 )
-            yield Picture(data, form.encoding, form.width, form.height, form.matrix)
+            yield Image(data, form.encoding, form.width, form.height, form.matrix)

@@ -20,12 +20,12 @@ from telecine.core.recording import (
     Array,
     ClockKind,
     ColourOrder,
+    Image,
     MemoryStream,
-    Picture,
     PixelFormat,
+    Rotation,
     Schema,
     Stream,
-    Turn,
 )  # fmt: skip
 
 BLOCK_BYTES = 8 << 20
@@ -37,7 +37,7 @@ TIME = "time"
 MAGIC = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png"}
 
 
-class Stored(Protocol):
+class StoredArray(Protocol):
     """An array on disk; zarr's and h5py's have all of it."""
 
     @property
@@ -89,11 +89,11 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ArrayPart:
     """Rows [first, stop) of an array, under a name, at their steps."""
 
     name: str
-    array: Stored
+    array: StoredArray
     first: int
     stop: int
     timing: Timing
@@ -147,7 +147,7 @@ class Part:
 class _OfPart:
     """What all streams over a part share."""
 
-    part: Part
+    part: ArrayPart
 
     @property
     def name(self) -> str:
@@ -173,7 +173,7 @@ class _OfPart:
 
 
 @dataclass(frozen=True, eq=False)
-class Numbers(_OfPart):
+class NumberArray(_OfPart):
     """Numbers, as they are stored; half floats become float32."""
 
     names: tuple[str, ...] | None = None
@@ -202,12 +202,12 @@ def _dtype(dtype: Any) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Pixels(_OfPart):
+class PixelArray(_OfPart):
     """Pictures as arrays: (height, width), (height, width, channels) or (channels, height, width)."""
 
     encoding: PixelFormat = "rgb24"
     channels_first: bool = False
-    turn: Turn = "none"
+    turn: Rotation = "none"
     kind: Literal["image"] = "image"
 
     @cached_property
@@ -223,7 +223,7 @@ class Pixels(_OfPart):
             return (*shape, 1)
         return (shape[1], shape[2], shape[0]) if self.channels_first else (shape[0], shape[1], shape[2])
 
-    def take(self, rows: Rows, clock: str) -> Iterator[Picture]:
+    def take(self, rows: Rows, clock: str) -> Iterator[Image]:
         self.times(clock)
         height, width, _ = self._size
         for row in self.part.rows(rows):
@@ -231,7 +231,7 @@ class Pixels(_OfPart):
             if pixels.dtype.kind == "f":
                 pixels = self._whole(pixels)
             data: Any = np.ascontiguousarray(pixels).astype(f"<{pixels.dtype.str[1:]}", copy=False)
-            yield Picture(memoryview(data).cast("B"), self.encoding, width, height, turn=self.turn)
+            yield Image(memoryview(data).cast("B"), self.encoding, width, height, turn=self.turn)
 
     def _whole(self, pixels: Array) -> Array:
         made = pixels.astype(np.uint8)
@@ -241,11 +241,11 @@ class Pixels(_OfPart):
 
 
 @dataclass(frozen=True, eq=False)
-class Coded(_OfPart):
+class CompressedArray(_OfPart):
     """Compressed pictures: byte strings of fixed or varying length, or rows of bytes padded with zeros."""
 
     order: ColourOrder = "rgb"
-    turn: Turn = "none"
+    turn: Rotation = "none"
     raw_sizes: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     """Bytes -> (width, height) of pictures that a recorder left uncompressed among the others."""
     kind: Literal["image"] = "image"
@@ -258,22 +258,22 @@ class Coded(_OfPart):
     def _bytes(self, row: Any) -> bytes:
         return bytes(row) if isinstance(row, bytes) else np.asarray(row).tobytes()
 
-    def take(self, rows: Rows, clock: str) -> Iterator[Picture]:
+    def take(self, rows: Rows, clock: str) -> Iterator[Image]:
         self.times(clock)
         for number, row in zip(rows.tolist(), self.part.rows(rows), strict=True):
             data = self._bytes(row)
             found = coding(data)
             if found is not None:
-                yield Picture(data, found, order=self.order, turn=self.turn)
+                yield Image(data, found, order=self.order, turn=self.turn)
             elif len(data) in self.raw_sizes:
                 width, height = self.raw_sizes[len(data)]
-                yield Picture(data, "bgr24" if self.order == "bgr" else "rgb24", width, height, turn=self.turn)
+                yield Image(data, "bgr24" if self.order == "bgr" else "rgb24", width, height, turn=self.turn)
             else:
                 raise SourceError(f"{self.name}: row {number} ({len(data)} bytes) is neither JPEG nor PNG")
 
 
 @dataclass(frozen=True, eq=False)
-class Texts(_OfPart):
+class TextArray(_OfPart):
     """Strings."""
 
     kind: Literal["text"] = "text"
@@ -308,37 +308,39 @@ def static(name: str, value: Any) -> Stream:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class PixelLayout:
     """How the pictures of a layout are stored."""
 
     order: ColourOrder = "rgb"
-    turn: Turn = "none"
+    turn: Rotation = "none"
     raw_sizes: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
 
-def stream_of(part: Part, look: Look, names: Callable[[str, tuple[int, ...]], tuple[str, ...] | None]) -> Stream | None:
+def stream_of(
+    part: ArrayPart, look: PixelLayout, names: Callable[[str, tuple[int, ...]], tuple[str, ...] | None]
+) -> Stream | None:
     """The stream that an array's type and shape say it is; None for what is no data. `names` by name and row shape."""
     dtype, shape = part.array.dtype, part.row_shape
     if 0 in shape or not len(part):
         return None
     if dtype.kind in "OSUT" or _is_padded(part):
         if dtype.kind != "U" and coding(_first_bytes(part)) is not None:
-            return Coded(part, look.order, look.turn, look.raw_sizes)
-        return None if shape else Texts(part)
+            return CompressedArray(part, look.order, look.turn, look.raw_sizes)
+        return None if shape else TextArray(part)
     encoding = _pixel_format(part)
     if encoding is not None:
-        return Pixels(part, encoding, _channels_first(shape), look.turn)
-    return Numbers(part, names(part.name, shape)) if dtype.kind in "fiub" and dtype.itemsize <= 8 else None
+        return PixelArray(part, encoding, _channels_first(shape), look.turn)
+    return NumberArray(part, names(part.name, shape)) if dtype.kind in "fiub" and dtype.itemsize <= 8 else None
 
 
-def _is_padded(part: Part) -> bool:
+def _is_padded(part: ArrayPart) -> bool:
     """Rows of bytes that begin like a picture."""
     if part.array.dtype != np.uint8 or len(part.row_shape) != 1 or part.row_shape[0] < 64:
         return False
     return coding(np.asarray(part.read(0, 1)[0][:16]).tobytes()) is not None
 
 
-def _first_bytes(part: Part) -> bytes:
+def _first_bytes(part: ArrayPart) -> bytes:
     row = part.read(0, 1)[0]
     return row if isinstance(row, bytes) else row.encode() if isinstance(row, str) else np.asarray(row).tobytes()
 
@@ -351,7 +353,7 @@ def _channels_first(shape: tuple[int, ...]) -> bool:
     return len(shape) == 3 and shape[0] in _CHANNELS and min(shape[1:]) >= SMALLEST_PX and shape[2] not in _CHANNELS
 
 
-def _pixel_format(part: Part) -> PixelFormat | None:
+def _pixel_format(part: ArrayPart) -> PixelFormat | None:
     """What the rows are as pictures; None for numbers."""
     shape, dtype = part.row_shape, part.array.dtype
     plain = len(shape) == 2 and dtype.kind == "u" and min(shape) >= SMALLEST_PX
@@ -366,7 +368,7 @@ def _pixel_format(part: Part) -> PixelFormat | None:
     return _CHANNELS[channels] if dtype == np.uint8 or _is_float_of_bytes(part, channels) else None
 
 
-def _is_float_of_bytes(part: Part, channels: int) -> bool:
+def _is_float_of_bytes(part: ArrayPart, channels: int) -> bool:
     """Colours of 0 to 255 that were stored as floats, by the first picture."""
     if part.array.dtype.kind != "f" or channels == 1:
         return False

@@ -15,7 +15,7 @@ PIECE_BYTES = 32 << 20
 """From 4 MB on numpy asks for large pages; the two ends of a piece have small ones."""
 
 
-class Rooms:
+class BufferPool:
     """Parts of large buffers, one after the other. piece_bytes: of a buffer, 0: each part has one of its own."""
 
     def __init__(self, piece_bytes: int = PIECE_BYTES) -> None:

@@ -12,7 +12,7 @@ from typing import IO, Protocol, TypeVar, cast
 from telecine.core.errors import SourceError
 from telecine.core.recording import Array
 from telecine.sources.format import MissingExtra
-from telecine.sources.shared.buffer_pool import Allowance, Rooms
+from telecine.sources.shared.buffer_pool import Allowance, BufferPool
 from telecine.sources.shared.compressed import Raw, expand_into
 from telecine.sources.shared.truncation import CUT_FIX
 
@@ -20,7 +20,7 @@ KEPT = Allowance(320 << 20)
 """For chunks of all files."""
 
 
-class Stored(Protocol):
+class StoredChunk(Protocol):
     """Where a chunk is in the file, and what it expands to. whole: False when the file ends within."""
 
     at: int
@@ -30,7 +30,7 @@ class Stored(Protocol):
     whole: bool
 
 
-B = TypeVar("B", bound=Stored)
+B = TypeVar("B", bound=StoredChunk)
 
 
 class ChunkFile:
@@ -41,7 +41,7 @@ class ChunkFile:
         self._kept: dict[int, Array] = {}
         self._places: dict[int, tuple[Array, int]] = {}
         self._compressed = bytearray()
-        self._rooms = Rooms()
+        self._rooms = BufferPool()
         # Freed before the next is there, memory goes back to the system, and taking it again costs more than expanding.
         self._latest: deque[tuple[int, Array]] = deque(maxlen=2)
 
@@ -67,7 +67,7 @@ class ChunkFile:
                 return data
         raw = self._raw(block)
         keeps = block.whole and KEPT.take(self, block.size_bytes)
-        rooms = self._rooms if keeps else Rooms(0)
+        rooms = self._rooms if keeps else BufferPool(0)
         try:
             data = expand_into(rooms, block.compression, raw, block.size_bytes, partly=not block.whole)
         except MissingExtra:
@@ -83,11 +83,11 @@ class ChunkFile:
             self._latest.append((block.at, data))
         return data
 
-    def place(self, block: Stored) -> tuple[Array, int] | None:
+    def place(self, block: StoredChunk) -> tuple[Array, int] | None:
         """(buffer, first byte) of an expanded chunk that stays until the file is closed; None of one that does not."""
         return self._places.get(block.at)
 
-    def _raw(self, block: Stored) -> Raw:
+    def _raw(self, block: StoredChunk) -> Raw:
         """What is in the file; valid until the next call."""
         if len(self._compressed) < block.stored_bytes:
             self._compressed = bytearray(block.stored_bytes)

@@ -11,7 +11,7 @@ import numpy as np
 from telecine.core.errors import SourceError
 from telecine.core.recording import Array
 from telecine.sources.format import MissingExtra
-from telecine.sources.shared.buffer_pool import Rooms
+from telecine.sources.shared.buffer_pool import BufferPool
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 LARGEST_BYTES = 1 << 32
@@ -46,7 +46,7 @@ def expand(kind: str, raw: Raw, size_bytes: int | None, *, partly: bool = False)
     return found
 
 
-def expand_into(rooms: Rooms, kind: str, raw: Raw, size_bytes: int, *, partly: bool = False) -> Array:
+def expand_into(rooms: BufferPool, kind: str, raw: Raw, size_bytes: int, *, partly: bool = False) -> Array:
     """(size_bytes,) uint8, the same out of `rooms`; shorter when raw is cut and may be (`partly`). Raises: the same."""
     if kind == "zstd" and size_bytes <= _AT_ONCE_BYTES and not partly:
         return _zstd_into(rooms, raw, size_bytes)
@@ -57,11 +57,11 @@ def expand_into(rooms: Rooms, kind: str, raw: Raw, size_bytes: int, *, partly: b
     return room
 
 
-Step = Callable[[Raw, int], tuple[bytes, bool]]
+ExpandStep = Callable[[Raw, int], tuple[bytes, bool]]
 """(input, most bytes of output) -> (output, True when nothing more comes)."""
 
 
-def _pieces(step: Step, raw: Raw, most: int, partly: bool) -> bytes:
+def _pieces(step: ExpandStep, raw: Raw, most: int, partly: bool) -> bytes:
     found, left = [], most + 1
     try:
         while left > 0:
@@ -77,7 +77,7 @@ def _pieces(step: Step, raw: Raw, most: int, partly: bool) -> bytes:
     return found[0] if len(found) == 1 else b"".join(found)
 
 
-def _zstd_into(rooms: Rooms, raw: Raw, size_bytes: int) -> Array:
+def _zstd_into(rooms: BufferPool, raw: Raw, size_bytes: int) -> Array:
     """The fast way for chunks of usual size; what the frame says of its size is not believed either."""
     package = zstandard()
     try:
@@ -96,7 +96,7 @@ def _zstd_into(rooms: Rooms, raw: Raw, size_bytes: int) -> Array:
         raise SourceError(f"its compressed bytes are damaged: {error}") from error
 
 
-def _zstd() -> Step:
+def _zstd() -> ExpandStep:
     reader: Any = None
 
     def step(raw: Raw, most: int) -> tuple[bytes, bool]:
@@ -112,7 +112,7 @@ def _zstd() -> Step:
     return step
 
 
-def _lz4() -> Step:
+def _lz4() -> ExpandStep:
     try:
         from lz4 import frame
     except ModuleNotFoundError as error:
@@ -120,7 +120,7 @@ def _lz4() -> Step:
     return _steps(frame.LZ4FrameDecompressor())
 
 
-def _steps(decompressor: Any) -> Step:
+def _steps(decompressor: Any) -> ExpandStep:
     """Of lz4 and bz2, which have the interface of the standard library."""
 
     def step(raw: Raw, most: int) -> tuple[bytes, bool]:
@@ -130,7 +130,7 @@ def _steps(decompressor: Any) -> Step:
     return step
 
 
-_KINDS: dict[str, Callable[[], Step]] = {"zstd": _zstd, "lz4": _lz4, "bz2": lambda: _steps(bz2.BZ2Decompressor())}
+_KINDS: dict[str, Callable[[], ExpandStep]] = {"zstd": _zstd, "lz4": _lz4, "bz2": lambda: _steps(bz2.BZ2Decompressor())}
 
 
 def zstandard() -> Any:

@@ -9,12 +9,12 @@ from typing import Any
 
 from telecine.core.errors import SourceError
 
-State = tuple[str, int, int, int, int]
+FileState = tuple[str, int, int, int, int]
 """(path, inode, bytes, ns of the last writing, ns of the last change of any kind) of a file.
 
 Differs after every change: the last of them cannot be set by hand, as tools that copy files set the one before.
 """
-Stamp = tuple[State, ...]
+Stamp = tuple[FileState, ...]
 
 
 def stamp(path: str) -> Stamp | None:
@@ -62,7 +62,7 @@ def _files(path: str) -> list[str]:
     return [name for root, _, files in os.walk(path) for file in files if Path(name := str(Path(root, file))).is_file()]
 
 
-def _state(path: str) -> State:
+def _state(path: str) -> FileState:
     found = Path(path).stat()
     if not stat.S_ISREG(found.st_mode):
         raise SourceError(f"{path}: is not a regular file")

@@ -34,11 +34,11 @@ _latest = _Latest()
 
 @contextmanager
 def opened(ref: Ref, *, parts: bool = False) -> Iterator[Recording]:
-    """What `sources.open` gives. That of a part stays open for the next one, until its files change or reading fails.
+    """What `registry.open` gives. That of a part stays open for the next one, until its files change or reading fails.
 
     parts: the parts of `ref` come next. Whoever opens parts sees to it that none is left (`none_left_open`), or ends.
 
-    Raises: see `sources.open`.
+    Raises: see `registry.open`.
     """
     state = fingerprint.stamp(ref.path) if parts or ref.part is not None else None
     if state is None:

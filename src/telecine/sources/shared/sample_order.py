@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from telecine.core.errors import SourceError
 from telecine.core.grid import Rows, Times
 from telecine.core.recording import STATIC_NS, ClockKind
+from telecine.core.video import Flags
 
-Flags = npt.NDArray[np.bool_]
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from telecine.core.findings import Finding
 from telecine.core.recording import Ref
 from telecine.sources.format import Found
 
-State = Literal["complete", "open", "cut", "garbage"]
+EndState = Literal["complete", "open", "cut", "garbage"]
 CUT_FIX = "use --recover to take what is whole"
 
 
@@ -22,7 +22,7 @@ class End:
     outer: what is wrong with the compression of the whole file.
     """
 
-    state: State
+    state: EndState
     problem: str
     whole: tuple[int, int, int]
     holds_messages: bool
@@ -43,7 +43,7 @@ class End:
 class Walked(Protocol):
     """What walking over a file of records told, as far as its end is concerned."""
 
-    state: State
+    state: EndState
     problem: str
     records: int
     whole_bytes: int

@@ -12,18 +12,18 @@ from telecine.core.errors import SourceError, VideoError
 from telecine.core.grid import Times
 from telecine.core.recording import Buffer, ClockKind, Schema
 from telecine.sources.shared.arrays import Timing
-from telecine.video.demux import FilmFacts, film_facts, packets
+from telecine.video.demux import Mp4Facts, film_facts, packets
 
 
 @lru_cache(maxsize=32)
-def _facts_of(path: str, changed_ns: int) -> FilmFacts:
+def _facts_of(path: str, changed_ns: int) -> Mp4Facts:
     """What a file's packets tell, kept for the other recordings in it."""
     del changed_ns
     return film_facts(path)
 
 
 @dataclass(frozen=True, eq=False)
-class Film:
+class VideoFileStream:
     """The pictures of the file at `path`; that of step 0 is number `first`.
 
     All packets are there, so that it can be copied: those before the first step have stamps before it, those after the
@@ -43,7 +43,7 @@ class Film:
     kind: Literal["video"] = "video"
 
     @cached_property
-    def _facts(self) -> FilmFacts:
+    def _facts(self) -> Mp4Facts:
         if not Path(self.path).is_file():
             raise SourceError(f"{self.name}: the video file {self.path} is missing")
         try:

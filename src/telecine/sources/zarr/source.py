@@ -19,7 +19,7 @@ from telecine.core.naming import camera_name, element_names
 from telecine.core.plan.model import IMAGES
 from telecine.core.recording import Recording, Ref, Stream
 from telecine.sources.format import Found, MissingExtra
-from telecine.sources.shared.arrays import Look, Part, Stored, Timing, stream_of
+from telecine.sources.shared.arrays import ArrayPart, PixelLayout, StoredArray, Timing, stream_of
 from telecine.sources.zarr.blosc import MOST_BYTES
 
 NAME = "zarr"
@@ -127,7 +127,7 @@ def _recording(ref: Ref, root: Any, close: Any) -> Recording:
     return Recording(ref, streams, {"layout": "umi" if is_umi else "diffusion-policy"}, (), close, features)
 
 
-def _arrays(root: Any, path: str, stop: int) -> Iterator[tuple[str, Stored]]:
+def _arrays(root: Any, path: str, stop: int) -> Iterator[tuple[str, StoredArray]]:
     from telecine.sources.zarr.blosc_codecs import checked
 
     try:
@@ -148,7 +148,7 @@ def _arrays(root: Any, path: str, stop: int) -> Iterator[tuple[str, Stored]]:
             yield name, array
 
 
-def _timing(arrays: dict[str, Stored], first: int, stop: int) -> Timing:
+def _timing(arrays: dict[str, StoredArray], first: int, stop: int) -> Timing:
     """Real stamps where the recorder kept them; nothing here tells a rate."""
     stamps = arrays.get("timestamp")
     if stamps is None or len(stamps.shape) != 1:
@@ -163,13 +163,13 @@ def _timing(arrays: dict[str, Stored], first: int, stop: int) -> Timing:
     return Timing(stamps=times) if times.size and (np.diff(times) > 0).all() else Timing()
 
 
-def _streams(arrays: dict[str, Stored], first: int, stop: int, timing: Timing) -> Iterator[Stream]:
+def _streams(arrays: dict[str, StoredArray], first: int, stop: int, timing: Timing) -> Iterator[Stream]:
     for name, array in arrays.items():
-        made = stream_of(Part(f"/{name}", array, first, stop, timing), Look(), _names)
+        made = stream_of(ArrayPart(f"/{name}", array, first, stop, timing), PixelLayout(), _names)
         if made is not None:
             yield made
         if name.endswith(_UMI_POSE) and stop - first > 1:
-            ahead = stream_of(Part(f"/next/{name}", array, first + 1, stop, timing), Look(), _names)
+            ahead = stream_of(ArrayPart(f"/next/{name}", array, first + 1, stop, timing), PixelLayout(), _names)
             if ahead is not None:
                 yield ahead
 
@@ -178,7 +178,7 @@ def _names(name: str, shape: tuple[int, ...]) -> tuple[str, ...] | None:
     return element_names(name.rpartition("/")[2], shape)
 
 
-def _features(arrays: dict[str, Stored], *, is_umi: bool) -> dict[str, tuple[str, ...]]:
+def _features(arrays: dict[str, StoredArray], *, is_umi: bool) -> dict[str, tuple[str, ...]]:
     shown = {IMAGES + camera_name(n): (f"/{n}",) for n, a in arrays.items() if len(a.shape) == 4}
     if not is_umi:
         state = next((s for s in ("state", "robot_eef_pose") if s in arrays), None)
