@@ -37,7 +37,7 @@ def camera_of(*streams):
 
 
 def found(*streams):
-    return {(f.code, f.severity): f.message for f in recordings.notice(facts_of(*streams))}
+    return {(f.code, f.severity): f.message for f in recordings.recording_findings(facts_of(*streams))}
 
 
 class Broken:
@@ -160,7 +160,7 @@ def test_a_change_of_format_within_a_video_is_a_finding():
 
 
 def test_long_and_open_groups_are_findings():
-    assert "a keyframe every 20 pictures" in found(video(CAMERA, x264(20, gop=30)))["video-long-gop", "info"]
+    assert "a keyframe every 20 frames" in found(video(CAMERA, x264(20, gop=30)))["video-long-gop", "info"]
     open_groups = video(CAMERA, x265(30, bframes=2, gop=8), codec="hevc")
     assert "open groups" in found(open_groups)["video-long-gop", "info"]
 
@@ -199,14 +199,14 @@ def test_notes_of_the_source_become_findings():
     made = recording(vector("/joints", every(10, 1), np.zeros(10)))
     noted = Recording(made.ref, made.streams, {"task": "pick"}, (("source-recovered", "cut after 3 messages"),))
     facts = recordings.inspect_recording(noted)
-    assert [f.code for f in recordings.notice(facts)] == ["source-recovered"]
+    assert [f.code for f in recordings.recording_findings(facts)] == ["source-recovered"]
     assert facts.to_dict()["attrs"] == {"task": "pick"}
 
 
 def test_a_stream_that_cannot_be_read_spares_the_others():
     facts = facts_of(Broken(), vector("/joints", every(10, 1), np.zeros(10)))
     assert [s.problems for s in facts.streams] == [("chunk 3 is damaged",), ()]
-    assert [(f.code, f.severity, f.where) for f in recordings.notice(facts)] == [
+    assert [(f.code, f.severity, f.where) for f in recordings.recording_findings(facts)] == [
         ("source-unreadable", "error", "mem.rrd#rec /broken")
     ]
 
@@ -250,7 +250,7 @@ def test_widths_sizes_and_codecs_that_differ_are_findings():
     two = recording(joints(3), video(CAMERA, x265(3, size=(64, 48)), codec="hevc"), ident="b", path="b")
     assert differences(one, two) == {
         ("dataset-mismatch", "/joints"): "differs between recordings: float64 (2) in a#a; float64 (3) in b#b",
-        ("dataset-mismatch", CAMERA): "the picture size differs between recordings: 128x96 in a#a; 64x48 in b#b",
+        ("dataset-mismatch", CAMERA): "the frame size differs between recordings: 128x96 in a#a; 64x48 in b#b",
         ("video-encoded", CAMERA): (
             "the codec differs between recordings: h264 in a#a; hevc in b#b; those that differ are encoded"
         ),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.memory import seconds
-from telecine.core.clocks import SAME_NS, domains, faults, log_scale, told_offset
+from telecine.core.clocks import SAME_NS, domains, faults, format_offset, log_scale
 
 S = 10**9
 DAY = 86400 * S
@@ -52,4 +52,4 @@ def test_a_recorder_that_counts_in_milliseconds_is_known_by_the_stamps():
 
 @pytest.mark.parametrize(("ns", "told"), [(6 * DAY, "+6.000 days"), (-17 * S, "-17.000 s")])
 def test_offsets_are_told_in_the_unit_people_would_use(ns, told):
-    assert told_offset(ns) == told
+    assert format_offset(ns) == told

@@ -1,6 +1,6 @@
 """Which recordings there are, and which of them hold several episodes: what is known before work is handed out.
 
-Files are looked into where an `Executor` works, so that one on which a library ends its process is a finding. Every
+Files are read where an `Executor` works, so that one on which a library ends its process is a finding. Every
 part of a recording is a reference of its own, so that parts are worked on, resumed and rejected like recordings.
 """
 
@@ -23,7 +23,7 @@ from telecine.sources.shared.part_cache import opened
 
 @dataclass(frozen=True, slots=True)
 class Episodes:
-    """The units of work: one reference per episode, and what was said on the way."""
+    """The units of work: one reference per episode, and the findings on the way."""
 
     refs: tuple[Ref, ...]
     findings: tuple[Finding, ...] = ()
@@ -79,16 +79,16 @@ def _split(ref: Ref, tell: Tell, *, plan: Plan) -> Episodes:
         return Episodes((), rejected=(rejection(error, ref),))
     size = ref.size_bytes // max(len(cut.parts), 1)
     parts = tuple(replace(ref, part=part, size_bytes=size) for part in cut.parts)
-    return Episodes(parts, tuple(_told(cut, ref)))
+    return Episodes(parts, tuple(_split_findings(cut, ref)))
 
 
-def _told(cut: EpisodeSplit, ref: Ref) -> list[Finding]:
+def _split_findings(cut: EpisodeSplit, ref: Ref) -> list[Finding]:
     origin = min(p.start_ns for p in (*cut.parts, *cut.short))
-    kept = f"{len(cut.parts)} episodes" + (f": {_listed(cut.parts, origin)}" if cut.parts else "")
-    found = [Finding("split-parts", "info", ref.label, kept)]
+    made = f"{len(cut.parts)} episodes" + (f": {_listed(cut.parts, origin)}" if cut.parts else "")
+    found = [Finding("split-parts", "info", ref.label, made)]
     if cut.short:
         text = f"{len(cut.short)} spans are shorter than `split.shortest` and left out: {_listed(cut.short, origin)}"
-        found.append(Finding("split-short", "warning", ref.label, text, "lower `shortest` to keep them"))
+        found.append(Finding("split-short", "warning", ref.label, text, "lower `shortest` to include them"))
     return found
 
 
@@ -97,5 +97,5 @@ _LISTED = 8
 
 def _listed(parts: Sequence[Part], origin: int) -> str:
     """Spans in seconds from the start of the first."""
-    told = [f"{(p.start_ns - origin) / 1e9:.3f} to {(p.stop_ns - origin) / 1e9:.3f} s" for p in parts[:_LISTED]]
-    return ", ".join(told) + (f" and {len(parts) - _LISTED} more" if len(parts) > _LISTED else "")
+    spans = [f"{(p.start_ns - origin) / 1e9:.3f} to {(p.stop_ns - origin) / 1e9:.3f} s" for p in parts[:_LISTED]]
+    return ", ".join(spans) + (f" and {len(parts) - _LISTED} more" if len(parts) > _LISTED else "")

@@ -27,8 +27,8 @@ class Faults:
     jumps: int
 
     def __str__(self) -> str:
-        told = ((self.unset, "unset"), (self.backwards, "going back"), (self.jumps, "jumping by over 1 s"))
-        return ", ".join(f"{count} {what}" for count, what in told if count)
+        named = ((self.unset, "unset"), (self.backwards, "going back"), (self.jumps, "jumping by over 1 s"))
+        return ", ".join(f"{count} {what}" for count, what in named if count)
 
     def __bool__(self) -> bool:
         return bool(self.unset or self.backwards or self.jumps)
@@ -51,7 +51,7 @@ class Domain:
 
     topics: tuple[str, ...]
     offset_ns: int
-    """0 for clocks that agree with the recorder's: then the distance is latency, which stamps are there to tell."""
+    """0 for clocks that agree with the recorder's: then the distance is latency, which stamps are there to show."""
 
 
 def domains(distances: Mapping[str, int]) -> tuple[Domain, ...]:
@@ -80,7 +80,7 @@ _YEAR_NS = 366 * 86400 * SECOND
 def log_scale(logged: Times, stamps: Times) -> tuple[int, str]:
     """(factor, unit) that makes ns of the recorder's times, (1, "") where they are ns already.
 
-    Some writers count in ms or us. Only told where the senders' stamps are in ns since 1970 and one factor alone puts
+    Some writers count in ms or us. Decided only where senders' stamps are in ns since 1970 and one factor alone puts
     both within a year of each other.
     """
     if not logged.size or not stamps.size or np.median(stamps) < 10**17 or np.median(logged) >= 10**17:
@@ -90,7 +90,7 @@ def log_scale(logged: Times, stamps: Times) -> tuple[int, str]:
     return fits[0] if len(fits) == 1 else (1, "")
 
 
-def told_offset(ns: int) -> str:
+def format_offset(ns: int) -> str:
     """An offset for people: "+6.402 days", "-17.0 s"."""
     if abs(ns) >= 2 * 86400 * SECOND:
         return f"{ns / (86400 * SECOND):+.3f} days"

@@ -33,9 +33,9 @@ class Schema:
     """What one sample of a stream is.
 
     dtype: numpy name ("float64", "uint8", "bool"), or "string".
-    shape: of one sample: (n,) or more dims for vectors, () for text, (height, width, channels) for pictures
-        (zeros where only decoding would tell).
-    unit: of the values; "mm" or "m" make pictures depth.
+    shape: of one sample: (n,) or more dims for vectors, () for text, (height, width, channels) for frames
+        (zeros where only decoding would show it).
+    unit: of the values; "mm" or "m" make frames depth.
     names: one per element of a vector, when the source knows them.
     encoding: "h264", "hevc", "av1" for video; "jpeg", "png", ... or a `PixelFormat` for images; else None.
     """
@@ -47,7 +47,7 @@ class Schema:
     encoding: str | None = None
     order: ColourOrder = "rgb"
     turn: Rotation = "none"
-    """What `Image` says of every picture, as far as it is known beforehand."""
+    """As in `Image`, as far as it is known beforehand."""
 
 
 PixelFormat = Literal[
@@ -61,7 +61,7 @@ PixelFormat = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One picture as the source holds it: coded bytes (JPEG, PNG) or raw planes, rows packed without padding."""
+    """One frame as the source holds it: coded bytes (JPEG, PNG) or raw planes, rows packed without padding."""
 
     data: Buffer
     encoding: str
@@ -113,7 +113,7 @@ class VectorStream(StreamFacts, Protocol):
 
     @property
     def kind(self) -> Literal["vector"]:
-        """Tells the four protocols apart."""
+        """Distinguishes the four protocols."""
         ...
 
     def take(self, rows: Rows, clock: str) -> Array:
@@ -126,7 +126,7 @@ class TextStream(StreamFacts, Protocol):
 
     @property
     def kind(self) -> Literal["text"]:
-        """Tells the four protocols apart."""
+        """Distinguishes the four protocols."""
         ...
 
     def take(self, rows: Rows, clock: str) -> Sequence[str]:
@@ -135,28 +135,28 @@ class TextStream(StreamFacts, Protocol):
 
 
 class ImageStream(StreamFacts, Protocol):
-    """Pictures that stand alone."""
+    """Frames that stand alone."""
 
     @property
     def kind(self) -> Literal["image"]:
-        """Tells the four protocols apart."""
+        """Distinguishes the four protocols."""
         ...
 
     def take(self, rows: Rows, clock: str) -> Iterator[Image]:
-        """len(rows) pictures in order, lazily; rows must be non-decreasing, so that the file is read once."""
+        """len(rows) frames in order, lazily; rows must be non-decreasing, so that the file is read once."""
         ...
 
 
 class VideoStream(StreamFacts, Protocol):
-    """Coded pictures that refer to each other; `schema.encoding` is the codec.
+    """Coded frames that refer to each other; `schema.encoding` is the codec.
 
-    `times` is sorted, so times[k] is when the k-th picture *in display order* was taken, whether packets were
+    `times` is sorted, so times[k] is when the k-th frame *in display order* was taken, whether packets were
     stamped with presentation or arrival time.
     """
 
     @property
     def kind(self) -> Literal["video"]:
-        """Tells the four protocols apart."""
+        """Distinguishes the four protocols."""
         ...
 
     def packets(self, clock: str, start: int = 0, stop: int | None = None) -> Iterator[Buffer]:
@@ -170,7 +170,7 @@ class VideoStream(StreamFacts, Protocol):
 
 @runtime_checkable
 class Remarking(Protocol):
-    """A stream that noticed something odd in its samples and dealt with it."""
+    """A stream that found something odd in its samples and handled it."""
 
     def remarks(self) -> tuple[tuple[str, str], ...]:
         """(finding code, message), such as messages that cannot be read or stamps that cannot be used."""
@@ -181,7 +181,7 @@ Stream: TypeAlias = VectorStream | TextStream | ImageStream | VideoStream
 
 
 def remarks_of(stream: Stream) -> tuple[tuple[str, str], ...]:
-    """What the stream has to say about its samples; () for streams that have no such word."""
+    """The stream's remarks about its samples; () for streams that make none."""
     return stream.remarks() if isinstance(stream, Remarking) else ()
 
 
@@ -205,8 +205,8 @@ class Ref:
     format: str
     path: str
     id: str = ""
-    """Tells recordings of one path apart; the recording id where the format has one, which no two files should share.
-    One that starts with "/" is a place inside the file, such as /data/demo_3, and says nothing about other files."""
+    """Distinguishes recordings of one path; the recording id where the format has one, which no two files should share.
+    One that starts with "/" is a path inside the file, such as /data/demo_3, and may occur in other files."""
     size_bytes: int = 0
     recover: bool = False
     """Read a damaged file up to its last whole message."""
@@ -235,12 +235,12 @@ class Recording:
     ref: Ref
     streams: Mapping[str, Stream]
     attrs: Mapping[str, str] = field(default_factory=dict)
-    """What the source says beyond streams: task, success, operator, robot, start time ..."""
+    """What the source knows beyond streams: task, success, operator, robot, start time ..."""
     notes: tuple[tuple[str, str], ...] = ()
     """(finding code, message) met while opening, e.g. a recovered file."""
     close: Any = None
     features: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Feature key -> streams, where the format itself says what its streams are; else names have to tell."""
+    """Feature key -> streams, where the format itself declares what its streams are; else names decide."""
 
     def __enter__(self) -> Self:
         return self
@@ -292,7 +292,7 @@ class MemoryStream:
         return 0 if self.static else int(np.sum(np.diff(self.stamps[clock]) < 0))
 
     def take(self, rows: Rows, clock: str) -> Any:
-        """The values at `rows` of the sorted samples: an array, an iterator of pictures, or a list of texts."""
+        """The values at `rows` of the sorted samples: an array, an iterator of frames, or a list of texts."""
         where = self._order(clock)[rows]
         if self.kind == "vector":
             return np.asarray(self.values)[where]

@@ -22,7 +22,7 @@ class ClockFacts:
     """ns, or plain counts for a sequence clock."""
     last: int
     rate: Rate
-    """In ns, or in counts for a sequence clock, where `hz` says nothing."""
+    """In ns, or in counts for a sequence clock, where `hz` is None."""
     backwards: int
     """Samples that arrived with a stamp below that of the sample before."""
 
@@ -57,24 +57,24 @@ class ClockFacts:
 
 @dataclass(frozen=True, slots=True)
 class CameraFacts:
-    """The pictures of an image or video stream."""
+    """The frames of an image or video stream."""
 
     encoding: str
-    """Codec of a video; jpeg, png or the pixel format of single pictures."""
+    """Codec of a video; jpeg, png or the pixel format of single frames."""
     width: int
-    """In px, like `height`; 0 when no picture could be read."""
+    """In px, like `height`; 0 when no frame could be read."""
     height: int
     pix_fmt: str
     matrix: str = "unspecified"
     gop: int = 1
-    """Longest distance between keyframes, in pictures; 1: every picture stands alone."""
+    """Longest distance between keyframes, in frames; 1: every frame stands alone."""
     reorder_delay: int = 0
-    """How far decode order runs ahead of display order, in pictures (0: no B-frames)."""
+    """How far decode order runs ahead of display order, in frames (0: no B-frames)."""
     open_gop: bool = False
     intra_refresh: bool = False
     starts_with_keyframe: bool = True
     size_bytes: int = 0
-    """Of all packets; 0 for single pictures, which are not read."""
+    """Of all packets; 0 for single frames, which are not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class StreamSummary:
 
     @property
     def is_camera(self) -> bool:
-        """Pictures that change with time."""
+        """Frames that change with time."""
         return self.kind in ("image", "video") and not self.static
 
     @property

@@ -1,7 +1,7 @@
-"""A contact sheet: every camera's first picture as it would be stored and with red and blue exchanged.
+"""A contact sheet: every camera's first frame as it would be stored and with red and blue exchanged.
 
-Whether a JPEG's colours are swapped cannot be read from the file, only seen. The left picture of a row, in a green
-frame, is what a conversion stores; if the right one looks real, `--jpeg-color` has to be the other one.
+Whether a JPEG's colours are swapped cannot be read from the file, only seen. The left image of a row, with a green
+border, is what a conversion stores; if the right one looks real, `--jpeg-color` has to be the other one.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ _GREY = (90, 90, 90)
 
 @dataclass(frozen=True, slots=True)
 class ContactSheet:
-    """The picture, and what each of its rows shows."""
+    """The sheet, and what each of its rows shows."""
 
     rgb: Rgb
     rows: tuple[str, ...]
@@ -51,7 +51,7 @@ def contact_sheet(refs: Sequence[Ref]) -> ContactSheet:
 
 
 def _first(stream: ImageStream | VideoStream, ref: Ref) -> Rgb:
-    """The first picture that can be decoded, scaled to the sheet's height."""
+    """The first frame that can be decoded, scaled to the sheet's height."""
     clock = next(iter(stream.clocks))
     try:
         index = None
@@ -61,18 +61,18 @@ def _first(stream: ImageStream | VideoStream, ref: Ref) -> Rgb:
             row = int(index.display[index.keyframe][0])
         frame = next(frames(stream, np.array([row]), clock, index=index))
     except (VideoError, IndexError) as error:
-        raise SourceError(f"{ref.label} {stream.name}: no picture to show: {error}") from error
+        raise SourceError(f"{ref.label} {stream.name}: no frame to show: {error}") from error
     return to_rgb(frame, (max(round(frame.width * HEIGHT_PX / frame.height), 2), HEIGHT_PX))
 
 
 def _strip(rgb: Rgb) -> Rgb:
-    """The picture twice: framed as it is, and with red and blue exchanged."""
-    return np.concatenate([_framed(rgb, _GREEN), _framed(rgb[..., ::-1], _GREY)], axis=1)
+    """The frame twice: with a border as it is, and with red and blue exchanged."""
+    return np.concatenate([_bordered(rgb, _GREEN), _bordered(rgb[..., ::-1], _GREY)], axis=1)
 
 
-def _framed(rgb: Rgb, colour: tuple[int, int, int]) -> Rgb:
+def _bordered(rgb: Rgb, colour: tuple[int, int, int]) -> Rgb:
     height, width, _ = rgb.shape
-    framed = np.empty((height + 2 * _GAP_PX, width + 2 * _GAP_PX, 3), np.uint8)
-    framed[:] = colour
-    framed[_GAP_PX:-_GAP_PX, _GAP_PX:-_GAP_PX] = rgb
-    return framed
+    bordered = np.empty((height + 2 * _GAP_PX, width + 2 * _GAP_PX, 3), np.uint8)
+    bordered[:] = colour
+    bordered[_GAP_PX:-_GAP_PX, _GAP_PX:-_GAP_PX] = rgb
+    return bordered

@@ -1,7 +1,7 @@
-"""Recordings looked at without converting them: what each stream holds, and what will make trouble.
+"""Recordings inspected without converting them: what each stream holds, and what will make trouble.
 
-Reads all stamps and the headers of all video packets; of vectors, texts and pictures only the first few. The plan
-that follows from it is `core/proposal/propose.py`'s.
+Reads all stamps and the headers of all video packets; of vectors, texts and frames only the first few. The plan
+that follows from it is made in `core/proposal/propose.py`.
 """
 
 from collections import Counter
@@ -26,14 +26,14 @@ from telecine.video.decode import frames
 
 MOST_TEXTS = 5
 TEXTS_READ = 1000
-"""Samples of a text stream that are looked at for different texts."""
+"""Samples of a text stream that are searched for different texts."""
 LONGEST_TEXT = 80
 MOST_PROBLEMS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """All recordings that could be read, and what was noticed in them and between them."""
+    """All recordings that could be read, and the findings in them and between them."""
 
     recordings: tuple[RecordingFacts, ...]
     findings: tuple[Finding, ...]
@@ -68,7 +68,7 @@ def inspect_refs(refs: Sequence[Ref], run: Executor = serial) -> Inspection:
                 findings.append(answer)
             case RecordingFacts():
                 recordings.append(answer)
-                findings += notice(answer)
+                findings += recording_findings(answer)
     return Inspection(tuple(recordings), (*findings, *compare(recordings)))
 
 
@@ -82,7 +82,7 @@ def _inspected(ref: Ref, tell: Tell) -> RecordingFacts | Finding:
 
 
 def inspect_recording(recording: Recording) -> RecordingFacts:
-    """What `recording` holds. A stream that cannot be read says so in its `problems`."""
+    """What `recording` holds. A stream that cannot be read has its reason in `problems`."""
     ref = recording.ref
     streams = tuple(_summary(recording.streams[name]) for name in sorted(recording.streams))
     attrs = tuple(sorted((str(k), str(v)) for k, v in recording.attrs.items()))
@@ -114,7 +114,7 @@ def _clock(stream: Stream, name: str) -> ClockFacts:
 
 
 def _with_content(known: StreamSummary, stream: Stream) -> StreamSummary:
-    """The summary with what only samples tell, read on the clock that has most of them."""
+    """The summary with what only samples show, read on the clock that has most of them."""
     clock = max(known.clocks, key=lambda c: c.samples).name if known.clocks else ""
     samples = int(stream.times(clock).size)
     if not samples:
@@ -127,7 +127,7 @@ def _with_content(known: StreamSummary, stream: Stream) -> StreamSummary:
             texts = _texts(stream, clock, samples)
             return replace(known, value=texts[0] if known.static else "", texts=texts)
         case "image":
-            return _with_picture(known, stream, clock)
+            return _with_image(known, stream, clock)
         case "video":
             return _with_video(known, stream, clock)
 
@@ -142,8 +142,8 @@ def _short(text: str) -> str:
     return line if len(line) <= LONGEST_TEXT else f"{line[: LONGEST_TEXT - 3]}..."
 
 
-def _with_picture(known: StreamSummary, stream: ImageStream, clock: str) -> StreamSummary:
-    """The first picture, decoded: what a header says need not be what comes out."""
+def _with_image(known: StreamSummary, stream: ImageStream, clock: str) -> StreamSummary:
+    """The first frame, decoded: a header need not be right."""
     encoding = next(iter(stream.take(np.zeros(1, np.int64), clock))).encoding
     try:
         frame = next(frames(stream, np.zeros(1, np.int64), clock))
@@ -185,7 +185,7 @@ def _camera(index: PacketIndex) -> CameraFacts:
 def _video_problems(index: PacketIndex) -> Iterator[str]:
     if len(index.formats) > 1:
         sizes = ", ".join(f"{f.width}x{f.height} {f.pix_fmt}" for f in index.formats)
-        yield f"the picture format changes within the recording: {sizes}"
+        yield f"the frame format changes within the recording: {sizes}"
     if not index.keyframe.any():
         yield "no keyframe: nothing can be decoded"
     for packet, what in index.problems[:MOST_PROBLEMS]:
@@ -194,7 +194,7 @@ def _video_problems(index: PacketIndex) -> Iterator[str]:
         yield f"{len(index.problems) - MOST_PROBLEMS} more packets are damaged"
 
 
-def notice(facts: RecordingFacts) -> Iterator[Finding]:
+def recording_findings(facts: RecordingFacts) -> Iterator[Finding]:
     """What is odd within one recording."""
     for code, message in facts.notes:
         yield Finding(code, "warning", facts.label, message)
@@ -222,7 +222,7 @@ def _camera_findings(stream: StreamSummary, where: str) -> Iterator[Finding]:
         what = "open groups of pictures" if camera.open_gop else "intra refresh without keyframes"
         yield Finding("video-long-gop", "info", where, f"{what}: cannot be copied, will be encoded")
     elif camera.gop > LONG_GOP:
-        text = f"a keyframe every {camera.gop} pictures: one random read decodes about {camera.gop // 2 + 1} of them"
+        text = f"a keyframe every {camera.gop} frames: one random read decodes about {camera.gop // 2 + 1} of them"
         yield Finding("video-long-gop", "info", where, text, "set video copy: never to encode for fast reads")
 
 
@@ -230,18 +230,18 @@ def _clock_findings(stream: StreamSummary, where: str) -> Iterator[Finding]:
     """On the clocks that somebody chose; on Rerun's own only where there is no other."""
     chosen = [c for c in stream.clocks if c.name not in SECOND_CHOICE]
     for clock in chosen or stream.clocks:
-        place = f"{where} on {clock.name}"
+        at = f"{where} on {clock.name}"
         rate = clock.rate
         reordered = stream.camera is not None and stream.camera.reorder_delay > 0
         if clock.backwards and not reordered:
             text = f"{clock.backwards} of {clock.samples} stamps go back in time; samples are sorted by stamp"
-            yield Finding("align-backwards", "warning", place, text, "check the recorder's clock")
+            yield Finding("align-backwards", "warning", at, text, "check the recorder's clock")
         if rate.duplicates:
             text = f"{rate.duplicates} of {clock.samples} samples have the stamp of the one before; the last counts"
-            yield Finding("align-duplicates", "info", place, text)
+            yield Finding("align-duplicates", "info", at, text)
         if rate.gaps and stream.kind != "text" and clock.kind != "sequence":
             text = f"{rate.gaps} gap(s) longer than three periods, the longest {rate.longest_ns / 1e9:.3f} s"
-            yield Finding("align-gap", "warning", place, text, "see `limit` in the plan: how old a sample may be")
+            yield Finding("align-gap", "warning", at, text, "see `limit` in the plan: how old a sample may be")
 
 
 def compare(recordings: Sequence[RecordingFacts]) -> Iterator[Finding]:
@@ -264,18 +264,18 @@ def _differences(name: str, having: Sequence[tuple[RecordingFacts, StreamSummary
     fix = "one dataset needs one shape; leave the stream or the odd recordings out"
     shapes = _groups(having, lambda s: f"{s.dtype} ({', '.join(map(str, s.shape))})" if s.kind == "vector" else s.kind)
     if len(shapes) > 1:
-        yield Finding("dataset-mismatch", "warning", name, f"differs between recordings: {_told(shapes)}", fix)
+        yield Finding("dataset-mismatch", "warning", name, f"differs between recordings: {_describe(shapes)}", fix)
         return
     sizes = _groups(having, lambda s: f"{s.camera.width}x{s.camera.height}" if s.camera and s.camera.width else "")
     sizes.pop("", None)
     if len(sizes) > 1:
-        text = f"the picture size differs between recordings: {_told(sizes)}"
+        text = f"the frame size differs between recordings: {_describe(sizes)}"
         yield Finding(
             "dataset-mismatch", "warning", name, text, "set `video: {size: [WIDTH, HEIGHT]}` to scale all to one"
         )
     codecs = _groups(having, lambda s: s.camera.encoding if s.camera is not None else "")
     if len(codecs) > 1:
-        text = f"the codec differs between recordings: {_told(codecs)}; those that differ are encoded"
+        text = f"the codec differs between recordings: {_describe(codecs)}; those that differ are encoded"
         yield Finding("video-encoded", "info", name, text)
 
 
@@ -287,7 +287,7 @@ def _groups(having: Sequence[tuple[RecordingFacts, StreamSummary]], trait: Any) 
     return groups
 
 
-def _told(groups: dict[str, list[str]]) -> str:
+def _describe(groups: dict[str, list[str]]) -> str:
     return "; ".join(f"{trait} in {_few(labels)}" for trait, labels in groups.items())
 
 

@@ -22,7 +22,7 @@ class Source:
     rate: Fraction | None = None
     """Counts per second of a sequence clock."""
     columns: tuple[int, ...] | None = None
-    """Elements to keep, or None for all."""
+    """Elements to take, or None for all."""
 
     def times(self) -> Times:
         """(n,) int64 ns, non-decreasing; [STATIC_NS] for a static stream."""
@@ -44,7 +44,7 @@ class BoundFeature:
 
     @property
     def is_camera(self) -> bool:
-        """Pictures, stored as video or images."""
+        """Frames, stored as video or images."""
         return self.sources[0].stream.kind in ("image", "video")
 
     @property
@@ -61,9 +61,9 @@ class Binding:
     task: Source | str
     follow: Source | None
     marker: Source | None = None
-    """The stream that tells episodes apart: `split.marker`, or whose gaps do."""
+    """The stream that separates episodes: `split.marker`, or whose gaps do."""
     motion: tuple[Source, ...] = ()
-    """The streams that `trim` looks at, where the plan names them."""
+    """The streams whose motion `trim` measures, where the plan names them."""
 
 
 def bind(plan: Plan, recording: Recording) -> Binding:
@@ -169,7 +169,7 @@ def _kind_problems(feature: Feature, sources: list[Source], where: str) -> Itera
         if not feature.key.startswith(IMAGES):
             yield f"{where}: cameras are named {IMAGES}NAME in LeRobot; rename the feature"
         if any(s.stream.static for s in sources):
-            yield f"{where}.from: {sources[0].stream.name} is one static picture, not a camera"
+            yield f"{where}.from: {sources[0].stream.name} is one static frame, not a camera"
         if feature.dtype is not None or feature.names is not None:
             yield f"{where}: `dtype` and `names` have no meaning for a camera; remove them"
     elif feature.key.startswith(IMAGES):
@@ -227,7 +227,7 @@ def _marker(plan: Plan, recording: Recording, problems: list[str]) -> Source | N
     if source is None:
         return None
     if source.stream.static:
-        problems.append(f"{where}: {name} is one static value; it cannot tell episodes apart")
+        problems.append(f"{where}: {name} is one static value; it cannot separate episodes")
     if plan.split.marker is not None and source.stream.kind not in ("text", "vector"):
         problems.append(f"split.marker: {name} is a {source.stream.kind} stream; markers are numbers or text")
     if source.stream.kind == "text" and plan.split.needs_numbers:

@@ -37,7 +37,7 @@ class Label(Model):
     start: Moment = Field(description="Seconds from the start of the recording, or a stamp in s or ns since 1970.")
     stop: Moment = Field(description="Like `start`.")
     task: str | None = Field(None, description="Task of this episode; default: the plan's.")
-    success: bool | None = Field(None, description="Whether it went well; kept with the episode.")
+    success: bool | None = Field(None, description="Whether it went well; stored with the episode.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -55,7 +55,7 @@ class Split(Model):
 
     gaps: Duration | None = Field(None, description="A pause of more than this ends an episode.")
     stream: str | None = Field(None, description="With gaps: whose pauses count; default: when no stream has samples.")
-    marker: str | None = Field(None, description="A stream of numbers or text that tells episodes apart.")
+    marker: str | None = Field(None, description="A stream of numbers or text that separates episodes.")
     edges: Literal["high", "change"] = Field(
         "high", description="With marker: an episode while it is not zero, or a new one at every change."
     )
@@ -105,5 +105,7 @@ class Trim(Model):
     """Idle time at the start and the end of episodes left out."""
 
     still: float = Field(gt=0, description="What moves less than this, in units of its stream, counts as still.")
-    margin: Duration = Field(500_000_000, ge=0, description="Kept before the first and after the last motion.")
+    margin: Duration = Field(
+        500_000_000, ge=0, description="Time that stays before the first and after the last motion."
+    )
     by: tuple[str, ...] = Field((), description="Streams whose motion counts; default: action and observations.")

@@ -1,7 +1,7 @@
-"""What to take from a recording and how to place it. A plan is data: it compares, hashes, pickles and prints.
+"""What to take from a recording and how to resample it. A plan is data: it compares, hashes, pickles and prints.
 
 Parsed once, from YAML or from flags; every mistake is reported together with its path. Nothing here opens a
-recording: whether a plan fits one is `bind.py`'s question.
+recording: `bind.py` decides whether a plan fits one.
 """
 
 import difflib
@@ -67,23 +67,23 @@ class Video(Model):
     codec: Codec | None = Field(None, description="Codec of the dataset; default: the source's when copying.")
     crf: int | None = Field(None, ge=0, le=63, description="Constant rate factor of the encoder.")
     gop: int | None = Field(None, ge=1, le=1000, description="Frames from keyframe to keyframe.")
-    size: tuple[int, int] | None = Field(None, description="[width, height] in px; pictures are resized to it.")
+    size: tuple[int, int] | None = Field(None, description="[width, height] in px; frames are resized to it.")
     jpeg_color: ColourOrder | None = Field(
-        None, description="bgr: exchange red and blue of compressed pictures; default: as the format usually has them."
+        None, description="bgr: exchange red and blue of compressed frames; default: as the format usually has them."
     )
-    turn: Rotation | None = Field(None, description="How to make pictures upright; default: as the format has them.")
+    turn: Rotation | None = Field(None, description="How to make frames upright; default: as the format has them.")
     slack: Phase = Field(
         "auto",
-        description="How much more than one tick a picture may be off where that lets it be copied; auto: half a tick.",
+        description="How much more than one tick a frame may be off where that lets it be copied; auto: half a tick.",
     )
     damage: Policy = Field(
         "reject",
         description="What damage costs: reject: the recording; cut: the rest of the episode; encode: nothing, rows "
-        "during it show the last whole picture, as far as `limit` lets them.",
+        "during it show the last whole frame, as far as `limit` lets them.",
     )
     check: Literal["headers", "pictures"] = Field(
         "headers",
-        description="How damage is looked for before anything is written; pictures: by decoding each of them once.",
+        description="How damage is looked for before anything is written; pictures: by decoding each frame once.",
     )
 
     @model_validator(mode="after")

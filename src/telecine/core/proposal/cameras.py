@@ -9,13 +9,13 @@ PLAIN_WORDS = frozenset(
         *("compressed", "raw", "stream", "data", "sensor", "sensors", "observation", "observations", "robot"),
     }
 )
-"""Parts of a path that do not tell one camera from another."""
+"""Parts of a path that do not distinguish cameras."""
 LONGEST_NAME = 80
 """Of a proposed camera: it becomes a folder, and a column of every table."""
 
 
 def camera_names(entities: Sequence[str]) -> list[str]:
-    """One name each, all different: the last telling part of the path, or as many parts as it takes."""
+    """One name each, all different: the last distinctive part of the path, or as many parts as it takes."""
     paths = []
     for entity in entities:
         parts = [p for part in entity.split("/") if (p := re.sub(r"[^A-Za-z0-9_-]+", "_", part).strip("_"))]

@@ -1,11 +1,13 @@
-"""Which numbers of messages are worth proposing: messages carry much beside what a policy sees or does."""
+"""Which numbers of messages are worth proposing: messages carry much that a policy neither sees nor does."""
 
 import re
 from collections.abc import Sequence
 
 from telecine.core.recording_summary import StreamSummary
 
-_BESIDE = frozenset({"velocity", "velocities", "effort", "efforts", "acceleration", "accelerations", "error", "output"})
+_SECONDARY = frozenset(
+    {"velocity", "velocities", "effort", "efforts", "acceleration", "accelerations", "error", "output"}
+)
 """Fields that come with positions and are left out where those are there."""
 _POSITION = frozenset({"position", "positions"})
 _TRANSFORM = "->"
@@ -18,13 +20,13 @@ def worthwhile(streams: Sequence[StreamSummary]) -> tuple[list[StreamSummary], l
     """
     guesses: list[str] = []
     positioned = {_owner(s.name) for s in streams if _field(s.name) in _POSITION and ":" in s.name}
-    kept = [s for s in streams if not (_field(s.name) in _BESIDE and _owner(s.name) in positioned)]
-    if len(kept) < len(streams):
-        lost = ", ".join(sorted({_field(s.name) for s in streams if s not in kept}))
+    remaining = [s for s in streams if not (_field(s.name) in _SECONDARY and _owner(s.name) in positioned)]
+    if len(remaining) < len(streams):
+        lost = ", ".join(sorted({_field(s.name) for s in streams if s not in remaining}))
         guesses.append(f"of joints their positions are taken; there are also {lost}")
-    firsts = {_owner(s.name) for s in kept if ":first." in s.name}
-    without_last = [s for s in kept if not (":last." in s.name and _owner(s.name) in firsts)]
-    if len(without_last) < len(kept):
+    firsts = {_owner(s.name) for s in remaining if ":first." in s.name}
+    without_last = [s for s in remaining if not (":last." in s.name and _owner(s.name) in firsts)]
+    if len(without_last) < len(remaining):
         guesses.append("of trajectories the first point is taken; the last is there as well, as `last.positions`")
     plain = [s for s in without_last if _TRANSFORM not in s.name]
     if plain and len(plain) < len(without_last):
@@ -33,7 +35,7 @@ def worthwhile(streams: Sequence[StreamSummary]) -> tuple[list[StreamSummary], l
 
 
 def _field(name: str) -> str:
-    """The last word of what stands behind the topic, without the name that tells sets of joints apart."""
+    """The last word after the topic, without the name that distinguishes sets of joints."""
     return re.sub(r"\(.*\)$", "", name).rpartition(":")[2].rpartition(".")[2]
 
 

@@ -1,7 +1,7 @@
-"""A plan to start from: what the names, kinds and rates of streams suggest, and which of it is a guess.
+"""A plan to start from: what the names, kinds and rates of streams suggest, and which parts are guesses.
 
-Nothing is made up: where recordings do not say something that a plan needs (the task text, the unit of a counting
-timeline), the proposal names it in `missing` and holds no complete plan. Writing it down is `propose_text.py`'s.
+Nothing is made up: where recordings lack something that a plan needs (the task text, the unit of a counting
+timeline), the proposal names it in `missing` and holds no complete plan. `text.py` writes it down.
 """
 
 import re
@@ -36,7 +36,7 @@ _STAND_IN = "next_state"
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A plan as far as the recordings tell it."""
+    """A plan as far as the recordings determine it."""
 
     body: Mapping[str, Any]
     """Plain values in the shape of the plan file, without what is missing."""
@@ -56,7 +56,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class _Notes:
-    """What is to be said about a proposal, collected while it is made."""
+    """Sentences about a proposal, collected while it is made."""
 
     missing: list[str] = field(default_factory=list)
     guesses: list[str] = field(default_factory=list)
@@ -83,16 +83,16 @@ def propose(
     common = [s for s, count in known if 2 * count > len(recordings)]
     timeline = _timeline(common, notes)
     usable = [s for s in common if (s.static or s.on(timeline) is not None) and not s.problems]
-    told = _told(recordings, common)
-    chosen = _guessed(usable, notes) if told is None else _with_action(told, usable, missing_action, notes)
-    _notice_other_actions(recordings, chosen, notes)
+    declared = _declared(recordings, common)
+    chosen = _guessed(usable, notes) if declared is None else _with_action(declared, usable, missing_action, notes)
+    _note_other_actions(recordings, chosen, notes)
     features = {key: _feature(key, streams, timeline, recordings, notes) for key, streams in chosen.items() if streams}
     if not features:
         notes.missing.append("no stream can become a feature; name one with --action, --state or --video")
     cameras = [s for streams in chosen.values() for s in streams if s.is_camera]
     vectors = [s for streams in chosen.values() for s in streams if s.kind == "vector"]
     body: dict[str, Any] = {
-        "fps": fps or _told_fps(recordings, notes) or _fps(cameras, vectors, timeline, notes),
+        "fps": fps or _declared_fps(recordings, notes) or _fps(cameras, vectors, timeline, notes),
         "clock": {"timeline": timeline},
         "features": features,
     }
@@ -149,8 +149,10 @@ def _timeline(streams: Sequence[StreamSummary], notes: _Notes) -> str:
         return (kind != "sequence", chosen, len(clocks[name]), kind == "timestamp")
 
     best, *others = sorted(sorted(clocks), key=worth, reverse=True)
-    told = {name: f"{name} ({found[0].kind}, {len(found)} of {len(moving)} streams)" for name, found in clocks.items()}
-    notes.comments["clock"] = [told[best], *(f"or {told[other]}" for other in others)]
+    described = {
+        name: f"{name} ({found[0].kind}, {len(found)} of {len(moving)} streams)" for name, found in clocks.items()
+    }
+    notes.comments["clock"] = [described[best], *(f"or {described[other]}" for other in others)]
     if clocks[best][0].kind == "sequence":
         notes.missing.append(
             f"timeline {best!r} counts steps: say how many a second with --rate, or `rate:` in `clock:`"
@@ -165,48 +167,48 @@ def _timeline(streams: Sequence[StreamSummary], notes: _Notes) -> str:
     return best
 
 
-def _told(
+def _declared(
     recordings: Sequence[RecordingFacts], common: Sequence[StreamSummary]
 ) -> dict[str, list[StreamSummary]] | None:
-    """What the formats themselves say the features are, as most recordings have it; None when they do not say.
+    """The features that the formats themselves declare, as most recordings have them; None when they declare none.
 
     Streams with problems stay: what cannot be read is to reject its recording, not to be missing from all.
     """
     counts = Counter(feature for r in recordings for feature in r.features)
     streams = {s.name: s for s in common}
-    told: dict[str, list[StreamSummary]] = {}
+    declared: dict[str, list[StreamSummary]] = {}
     for (key, names), count in counts.items():
         if 2 * count > len(recordings) and all(name in streams for name in names):
-            told[key] = [streams[name] for name in names]
-    return told or None
+            declared[key] = [streams[name] for name in names]
+    return declared or None
 
 
 def _with_action(
-    told: dict[str, list[StreamSummary]], usable: Sequence[StreamSummary], missing: MissingAction, notes: _Notes
+    declared: dict[str, list[StreamSummary]], usable: Sequence[StreamSummary], missing: MissingAction, notes: _Notes
 ) -> dict[str, list[StreamSummary]]:
     """The features, with the stand-in that was asked for where no action was recorded. Never silent."""
-    stands_in = [s.name for s in told.get("action", ())] == [f"/{_STAND_IN}"]
+    stands_in = [s.name for s in declared.get("action", ())] == [f"/{_STAND_IN}"]
     if not stands_in:
-        return told
+        return declared
     streams = {s.name: s for s in usable}
     if missing == "error" or f"/{missing}" not in streams:
         notes.missing.append("no action was recorded, and nothing may stand in for it: name a stream with --action")
-        return {key: streams for key, streams in told.items() if key != "action"}
+        return {key: streams for key, streams in declared.items() if key != "action"}
     meaning = {"next_state": "the state one sample later", "same_state": "the state of the same sample"}[missing]
     notes.guesses.append(
         f"action: none was recorded, {meaning} stands in (/{missing}); choose with --missing-action next_state, "
         "same_state or error"
     )
-    return {**told, "action": [streams[f"/{missing}"]]}
+    return {**declared, "action": [streams[f"/{missing}"]]}
 
 
-def _notice_other_actions(
+def _note_other_actions(
     recordings: Sequence[RecordingFacts], chosen: Mapping[str, Sequence[StreamSummary]], notes: _Notes
 ) -> None:
     """Recorded actions that the plan for all recordings passes over."""
     taken = [s.name for s in chosen.get("action", ())]
-    told = [dict(r.features).get("action", ()) for r in recordings]
-    others = sum(bool(names) and list(names) not in (taken, [f"/{_STAND_IN}"]) for names in told)
+    actions = [dict(r.features).get("action", ()) for r in recordings]
+    others = sum(bool(names) and list(names) not in (taken, [f"/{_STAND_IN}"]) for names in actions)
     if others:
         notes.guesses.append(
             f"action: {others} of {len(recordings)} recordings have one of their own, which is not taken; "
@@ -221,18 +223,18 @@ def _guessed(usable: Sequence[StreamSummary], notes: _Notes) -> dict[str, list[S
 
 
 def _same(recordings: Sequence[RecordingFacts], attr: str) -> str | None:
-    """What all recordings say in `attr`; None when one is silent or differs."""
+    """The value of `attr` in all recordings; None when it is absent in one or differs."""
     values = {dict(r.attrs).get(attr, "").strip() for r in recordings}
     return (values.pop() or None) if len(values) == 1 else None
 
 
-def _told_fps(recordings: Sequence[RecordingFacts], notes: _Notes) -> int | None:
-    """The rate that the recorder was asked for, where recordings say it."""
-    told = _same(recordings, "fps")
-    if told is None or not told.isdecimal() or not 1 <= int(told) <= 1000:
+def _declared_fps(recordings: Sequence[RecordingFacts], notes: _Notes) -> int | None:
+    """The rate that the recorder was asked for, where recordings state it."""
+    asked = _same(recordings, "fps")
+    if asked is None or not asked.isdecimal() or not 1 <= int(asked) <= 1000:
         return None
-    notes.comments["fps"] = [f"the recorder was asked for {told} frames a second"]
-    return int(told)
+    notes.comments["fps"] = [f"the recorder was asked for {asked} frames a second"]
+    return int(asked)
 
 
 def _cameras(streams: Sequence[StreamSummary], notes: _Notes) -> dict[str, StreamSummary]:
@@ -257,8 +259,8 @@ def _cameras(streams: Sequence[StreamSummary], notes: _Notes) -> dict[str, Strea
 def _vectors(streams: Sequence[StreamSummary], notes: _Notes) -> tuple[list[StreamSummary], list[StreamSummary]]:
     """(action, state): plain vectors by the words in their names, sorted, grippers last."""
     plain = [s for s in streams if s.kind == "vector" and not s.static and len(s.shape) == 1 and s.dtype != "bool"]
-    plain, told = worthwhile(plain)
-    notes.guesses.extend(told)
+    plain, guesses = worthwhile(plain)
+    notes.guesses.extend(guesses)
     plain.sort(key=lambda s: (bool({"gripper", "grippers"} & words(s.name)), s.name))
     word = next((w for w in ACTION_WORDS if any(w in words(s.name) for s in plain)), None)
     action = [s for s in plain if word in words(s.name)]
@@ -292,8 +294,8 @@ def _fps(cameras: Sequence[StreamSummary], vectors: Sequence[StreamSummary], tim
     if abs(fps / slowest - 1) > 0.005:
         notes.guesses.append(f"fps {fps}: {name} runs at {slowest:.2f} Hz")
     if max(rates.values()) > 1.1 * slowest:
-        told = ", ".join(f"{camera} {hz:.1f} Hz" for camera, hz in rates.items())
-        notes.guesses.append(f"fps {fps}: the slowest of cameras at different rates ({told}); the others lose pictures")
+        listed = ", ".join(f"{camera} {hz:.1f} Hz" for camera, hz in rates.items())
+        notes.guesses.append(f"fps {fps}: the slowest of cameras at different rates ({listed}); the others lose frames")
     notes.comments["fps"] = [f"{camera} runs at {hz:.2f} Hz" for camera, hz in rates.items()]
     return fps
 
@@ -323,7 +325,7 @@ def _is_seldom(name: str, timeline: str, recordings: Sequence[RecordingFacts]) -
 
 
 def _task_stream(streams: Sequence[StreamSummary], notes: _Notes) -> dict[str, str] | None:
-    """The text stream whose name tells that it holds the task, as the plan names it."""
+    """The text stream whose name says that it holds the task, as the plan names it."""
     texts = [s for s in streams if s.kind == "text" and any(s.texts)]
     for word in TASK_WORDS:
         for stream in texts:
@@ -334,7 +336,7 @@ def _task_stream(streams: Sequence[StreamSummary], notes: _Notes) -> dict[str, s
 
 
 def _task_of_attrs(recordings: Sequence[RecordingFacts]) -> str | dict[str, dict[str, str]] | None:
-    """The task as the recordings' own properties tell it: one text, or one for each recording."""
+    """The task as the recordings' own properties give it: one text, or one for each recording."""
     texts = [dict(r.attrs).get("task", "").strip() for r in recordings]
     if not texts or not all(texts):
         return None

@@ -16,7 +16,7 @@ VIDEO_HINT = (
     "video:",
     "  preset: train    # or lerobot (AV1 as LeRobot records), archive (fewest bytes), images (PNG)",
     "  copy: auto       # or always (whenever exact), never",
-    "To scale pictures add `size: [width, height]`.",
+    "To scale frames add `size: [width, height]`.",
 )
 
 

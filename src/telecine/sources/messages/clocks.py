@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from telecine.core.clocks import Domain, domains, faults, log_scale, told_offset
+from telecine.core.clocks import Domain, domains, faults, format_offset, log_scale
 from telecine.core.errors import SourceError
 from telecine.core.grid import SECOND, Rows, Times
 from telecine.core.recording import ClockKind
@@ -137,7 +137,7 @@ class TopicTimes:
             return captured, ()
         others = [name for name in domain.topics if name != self.topic.name]
         shared = f", with {', '.join(others[:4])}{' ...' if len(others) > 4 else ''}" if others else ""
-        text = f"stamped by a clock of its own{shared}: moved by {told_offset(offset)} onto the recorder's"
+        text = f"stamped by a clock of its own{shared}: moved by {format_offset(offset)} onto the recorder's"
         return captured, (("clock-offset", text),)
 
     def _scale_remark(self) -> Remarks:
