@@ -13,7 +13,7 @@ from telecine.sources import registry
 from telecine.sources.mcap import source, store
 from telecine.sources.mcap.records import walk
 from telecine.sources.shared import chunk_file
-from telecine.sources.shared.buffer_pool import Allowance, BufferPool
+from telecine.sources.shared.buffer_pool import BufferPool, MemoryBudget
 
 pytestmark = pytest.mark.usefixtures("mcap")
 COUNT = 200
@@ -73,13 +73,13 @@ def check(path: Path) -> None:
 
 
 @pytest.mark.parametrize("kept", [320 << 20, 300_000, 0])
-@pytest.mark.parametrize("room", [128 << 20, 20_000, 0])
+@pytest.mark.parametrize("buffer", [128 << 20, 20_000, 0])
 @pytest.mark.parametrize("chunked", [True, False])
 def test_beginnings_say_what_the_messages_say_however_much_is_held(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int, room: int, chunked: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int, buffer: int, chunked: bool
 ) -> None:
-    monkeypatch.setattr(chunk_file, "KEPT", Allowance(kept))
-    monkeypatch.setattr(store, "HEADS_BYTES", room)
+    monkeypatch.setattr(chunk_file, "CHUNK_BUDGET", MemoryBudget(kept))
+    monkeypatch.setattr(store, "HEADS_BYTES", buffer)
     check(write(tmp_path / "a.mcap", use_chunking=chunked, chunk_size=50_000))
 
 
@@ -87,13 +87,13 @@ def test_beginnings_say_what_the_messages_say_however_much_is_held(
 def test_stamps_of_all_streams_take_one_pass_and_cameras_none_but_where_there_is_no_room_for_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int, more_per_camera: int
 ) -> None:
-    monkeypatch.setattr(chunk_file, "KEPT", Allowance(kept))
+    monkeypatch.setattr(chunk_file, "CHUNK_BUDGET", MemoryBudget(kept))
     expanded = []
     expand = chunk_file.expand_into
 
-    def counted(rooms: BufferPool, kind: str, raw: Any, size: int, **more: Any) -> Array:
+    def counted(pool: BufferPool, kind: str, raw: Any, size: int, **more: Any) -> Array:
         expanded.append(size)
-        return expand(rooms, kind, raw, size, **more)
+        return expand(pool, kind, raw, size, **more)
 
     monkeypatch.setattr(chunk_file, "expand_into", counted)
     path = write(tmp_path / "a.mcap", chunk_size=50_000)
@@ -116,23 +116,23 @@ def test_stamps_of_all_streams_take_one_pass_and_cameras_none_but_where_there_is
 def test_what_is_kept_is_bounded_over_all_files_and_ends_with_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    allowance = Allowance(1000)
+    budget = MemoryBudget(1000)
     first, second = BufferPool(), BufferPool()
-    assert allowance.take(first, 600)
-    assert not allowance.take(second, 600)
-    assert allowance.take(second, 400)
-    allowance.give_back(first)
-    assert allowance.take(second, 600)
-    assert not allowance.take(first, 1)
+    assert budget.reserve(first, 600)
+    assert not budget.reserve(second, 600)
+    assert budget.reserve(second, 400)
+    budget.release(first)
+    assert budget.reserve(second, 600)
+    assert not budget.reserve(first, 1)
     del second
     gc.collect()
-    assert allowance.taken_bytes == 0
+    assert budget.reserved_bytes == 0
 
-    monkeypatch.setattr(chunk_file, "KEPT", kept := Allowance(320 << 20))
+    monkeypatch.setattr(chunk_file, "CHUNK_BUDGET", kept := MemoryBudget(320 << 20))
     for number in range(3):
         contents = source.contents(str(write(tmp_path / f"{number}.mcap")), False)
         assert all(topic.count == COUNT for topic in contents.topics)
         assert list(contents.topics[0].times("publish_time"))
-        assert kept.taken_bytes > 0
+        assert kept.reserved_bytes > 0
         contents.close()
-        assert kept.taken_bytes == 0
+        assert kept.reserved_bytes == 0

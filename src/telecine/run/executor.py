@@ -1,6 +1,6 @@
 """Where the work is done: a `Executor` maps a function over items, in order. May import only `core`.
 
-`serial` works in this process; `pool.Pool` in spawned ones, where a crash costs one item. `choose.py` says which.
+`serial` works in this process; `pool.Pool` in spawned ones, where a crash costs one item. `worker_count.py` says which.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +16,7 @@ Tell = Callable[[int, str], None]
 
 
 def silent(done_bytes: int, label: str) -> None:
-    """A `Tell` that tells nobody."""
+    """A `Tell` that drops what it hears."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def serial(fn: Callable[[A, Tell], B], items: Iterable[A], tell: Tell, /) -> Ite
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """`serial`, with a file that names the item in work: it stays when the process dies, and tells what it died of."""
+    """`serial`, with a file that names the item in work, which stays when the process dies."""
 
     path: Path
 

@@ -2,7 +2,7 @@
 
 A copy has only the thread that made it. Had others held a lock just then, it would wait for ever, so there is none
 unless this process has no thread that could: a program that converts from a thread, and every system but Linux, works
-without (see choose.py).
+without (see worker_count.py).
 """
 
 import gc
@@ -23,8 +23,8 @@ from telecine.run.worker import serve
 
 _HARMLESS = ("jemalloc_bg_thd",)
 """Threads whose library prepares itself for being copied: jemalloc's, which importing pyarrow starts."""
-_LOOKS_S = (0, 0.002, 0.02)
-"""Pauses before looks at the threads: one that has just been started has no name of its own yet."""
+_THREAD_CHECKS_S = (0, 0.002, 0.02)
+"""Pauses before the checks of threads: one that has just been started has no name of its own yet."""
 _LONGEST_NAP_S = 0.02
 _ASKS = {signal.SIGINT, signal.SIGTERM, *({signal.SIGHUP} if hasattr(signal, "SIGHUP") else ())}
 
@@ -33,7 +33,7 @@ def is_safe() -> bool:
     """True when a copy of this process can work: Linux, and no thread that could hold a lock."""
     if sys.platform != "linux" or threading.active_count() > 1:
         return False
-    return any(_all_harmless(after_s) for after_s in _LOOKS_S)
+    return any(_all_harmless(after_s) for after_s in _THREAD_CHECKS_S)
 
 
 def _all_harmless(after_s: float) -> bool:
@@ -50,7 +50,7 @@ class Forked:
 
     def __init__(self) -> None:
         for stream in (sys.stdout, sys.stderr):
-            with suppress(AttributeError, OSError, ValueError):  # none, or closed: nothing that could be told twice
+            with suppress(AttributeError, OSError, ValueError):  # none, or closed: nothing that could be printed twice
                 stream.flush()
         tasks, own_tasks, own_answers, answers = _pipes()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _ASKS)  # until the copy knows what they mean
@@ -122,10 +122,10 @@ def _work(tasks: int, answers: int, foreign: Iterable[int], mask: "set[signal.Si
         sys.stdout = sys.stderr
         with suppress(OSError):  # where standard error is closed, there is nowhere to print to
             os.dup2(2, 1)
-        gc.freeze()  # what was made before is shared memory as long as nobody looks at it
+        gc.freeze()  # what was made before is shared memory as long as nobody touches it
         serve(os.fdopen(tasks, "rb"), os.fdopen(answers, "wb"))
         code = 0
-    except BaseException:  # noqa: BLE001  the end of this process, told as Python tells it
+    except BaseException:  # noqa: BLE001  the end of this process, printed as Python does
         traceback.print_exc()
     finally:
         os._exit(code)

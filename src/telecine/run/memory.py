@@ -1,4 +1,4 @@
-"""How much memory there is, and how much a process takes. Linux tells; elsewhere it stays unknown."""
+"""How much memory there is, and how much a process takes. Known on Linux; elsewhere it stays unknown."""
 
 import os
 from pathlib import Path

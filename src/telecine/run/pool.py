@@ -1,6 +1,6 @@
 """Work in other processes: in order, with bounded look-ahead, and a dying process costs one item at most.
 
-The first can be a copy of this process (fork.py), which costs next to nothing. All others are started as `python -c`,
+The first can be a copy of this process (run/fork.py) at next to no cost. All others are started as `python -c`,
 not by `multiprocessing`, whose children import the caller's main module again: a script without a main guard could
 then not call `convert`.
 
@@ -34,8 +34,8 @@ B = TypeVar("B")
 _START = "import json, sys; sys.path[:] = json.loads(sys.argv.pop()); from telecine.run.worker import main; main()"
 AHEAD = 2
 """Items per process that may be begun or answered before the one whose turn it is."""
-_LOOK_S = 0.25
-"""How often memory is looked at."""
+_CHECK_EVERY_S = 0.25
+"""How often memory is checked."""
 _PATIENCE_S = 5.0
 """How long a process that was asked to end may take."""
 
@@ -74,7 +74,7 @@ class _Worker:
             return  # it just died, which its reading thread reports
 
     def kill(self, why: str) -> None:
-        """End it now; the reason is told with its item."""
+        """End it now; the reason goes with its item."""
         self.why = why
         self.process.kill()
 
@@ -122,7 +122,7 @@ class Pool:
         self._max_bytes = max_bytes
         self._events: SimpleQueue[_Event] = SimpleQueue()
         self._workers = [_Worker(self._events, Forked())] if forked else []
-        self._looked = 0.0
+        self._checked_s = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -158,7 +158,7 @@ class Pool:
                 elif work.is_done():
                     return
                 else:
-                    self._handle(work, tell, wait_s=_LOOK_S)
+                    self._handle(work, tell, wait_s=_CHECK_EVERY_S)
                     self._keep_within_memory()
         finally:
             for worker in [w for w in self._workers if w.position is not None]:
@@ -188,7 +188,7 @@ class Pool:
             return True  # of an earlier call that was left
         position = worker.position
         match kind:
-            case "told":
+            case "progress":
                 tell(*value)
             case "ready":
                 worker.ready = True
@@ -210,9 +210,9 @@ class Pool:
     def _keep_within_memory(self) -> None:
         """End the largest process, an idle one if there is one, when all together take more than they may."""
         now = time.monotonic()
-        if self._max_bytes is None or now - self._looked < _LOOK_S:
+        if self._max_bytes is None or now - self._checked_s < _CHECK_EVERY_S:
             return
-        self._looked = now
+        self._checked_s = now
         sizes = [(w.position is None, resident_bytes(w.process.pid), w) for w in self._workers]
         taken = resident_bytes(os.getpid()) + sum(size for _, size, _ in sizes)
         if sizes and taken > self._max_bytes:

@@ -25,17 +25,17 @@ class TaskQueue(Generic[A, B]):
         self._answered = 0
         self._exhausted = False
         self._died: set[int] = set()
-        self._again: deque[int] = deque()
+        self._retries: deque[int] = deque()
         self._alone: int | None = None
 
     def take(self, busy: int) -> int | None:
         """The position to begin now, while `busy` others are being worked on; None: nothing, for now."""
         if self._alone is not None:
             return None
-        if self._again:
+        if self._retries:
             if busy:
                 return None
-            self._alone = self._again.popleft()
+            self._alone = self._retries.popleft()
             return self._alone
         if self._exhausted or self._begun >= self._answered + self._ahead:
             return None
@@ -63,7 +63,7 @@ class TaskQueue(Generic[A, B]):
             self.answer(position, Lost(self._items[position], why))
             return
         self._died.add(position)
-        self._again.append(position)
+        self._retries.append(position)
 
     def has_next(self) -> bool:
         """True when the answer whose turn it is has come."""

@@ -28,14 +28,14 @@ def serve(source: IO[bytes], output: IO[bytes]) -> None:
     tasks: SimpleQueue[Any] = SimpleQueue()
     busy = threading.Event()
     threading.Thread(target=_read, args=(source, tasks, busy), daemon=True).start()
-    _say(output, ("ready", None))
+    _send(output, ("ready", None))
     while (task := tasks.get()) is not None:
         answer = _answer(task, output)
         busy.clear()
-        _say(output, answer)
+        _send(output, answer)
 
 
-def _say(output: IO[bytes], message: tuple[str, Any]) -> None:
+def _send(output: IO[bytes], message: tuple[str, Any]) -> None:
     try:
         send(output, message)
     except OSError:
@@ -58,7 +58,7 @@ def _answer(task: Any, output: IO[bytes]) -> tuple[str, Any]:
     """("done", value) or ("raised", error)."""
     fn, item = task
     try:
-        return "done", fn(item, lambda done, label: _say(output, ("told", (done, label))))
+        return "done", fn(item, lambda done, label: _send(output, ("progress", (done, label))))
     except Exception as error:  # noqa: BLE001  it is raised again on the other side
         return "raised", _picklable(error)
 

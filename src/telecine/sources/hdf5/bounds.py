@@ -1,7 +1,7 @@
 """Numbers in an HDF5 file that its library takes as orders for memory, compared with the bytes that are there.
 
-HDF5 allocates, and clears, what a variable-length value says of its length before it looks whether the file has that
-much, and serves rows that were never stored as zeros. So both are looked at first, in the bytes of the file. Layouts
+HDF5 allocates, and clears, what a variable-length value declares as its length before it compares that with the file,
+and reads rows that were never stored as zeros. So both are checked first, in the bytes of the file. Layouts
 of bytes: "HDF5 File Format Specification 3.0", IV.A (object headers), IV.A.2.m (attributes), VIII.B (references).
 
 What this refuses to do: check object headers of version 2 ("latest"), which have checksums that HDF5 checks itself, and
@@ -85,10 +85,10 @@ def _longest(body: bytes) -> tuple[str, int]:
     padded = [-(-size // 8) * 8 if body[0] == 1 else size for size in sizes]
     at = 9 if body[0] == 3 else 8
     name = body[at : at + sizes[0]].rstrip(b"\0").decode("utf-8", "replace")
-    told = body[at + padded[0] : at + padded[0] + sizes[1]]
-    if len(told) < 16 or told[0] & 15 != _VARIABLE:
+    declared = body[at + padded[0] : at + padded[0] + sizes[1]]
+    if len(declared) < 16 or declared[0] & 15 != _VARIABLE:
         return name, 0
-    return name, _most(body[at + sum(padded) :]) * max(int.from_bytes(told[12:16], "little"), 1)
+    return name, _most(body[at + sum(padded) :]) * max(int.from_bytes(declared[12:16], "little"), 1)
 
 
 def _most(references: bytes) -> int:
@@ -130,8 +130,8 @@ def _unit(dtype: Any) -> int:
 def _check_size(array: Any, where: str) -> None:
     """That an array does not say it has far more than what is stored."""
     width = int(array.dtype.itemsize)
-    told = int(array.size or 0) * width
-    if told <= SPARSE_BYTES:
+    declared = int(array.size or 0) * width
+    if declared <= SPARSE_BYTES:
         return
     if array.chunks is None:
         stored = int(array.id.get_storage_size())
@@ -141,8 +141,10 @@ def _check_size(array: Any, where: str) -> None:
             raise SourceError(f"{where} has chunks of {chunk} bytes; more than {CHUNK_BYTES} are taken for damage")
         # Twice, since chunks at the edges may be mostly empty, and those without data are not stored.
         stored = 2 * int(array.id.get_num_chunks()) * chunk
-    if told > stored + SPARSE_BYTES:
-        raise SourceError(f"{where} says it has {array.shape} values, {told} bytes; what is stored is {stored} at most")
+    if declared > stored + SPARSE_BYTES:
+        raise SourceError(
+            f"{where} says it has {array.shape} values, {declared} bytes; what is stored is {stored} at most"
+        )
 
 
 def _references(array: Any, raw: BinaryIO) -> Iterator[bytes]:

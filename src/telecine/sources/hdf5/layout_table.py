@@ -1,4 +1,4 @@
-"""All layouts of HDF5 files, and which of them a file has, told by its content."""
+"""All layouts of HDF5 files, and which of them a file has, by its content."""
 
 import re
 from typing import Any

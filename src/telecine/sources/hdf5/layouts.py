@@ -1,4 +1,4 @@
-"""Which layout an HDF5 file has, told by its content, and what a layout says: rate, task, features, colours, way up.
+"""What a layout of an HDF5 file is: a test of its content, its episodes, and rate, task, features, colours of one.
 
 Each test looks at names and attributes only and excludes the others, so that a file has exactly one name. What the
 layouts are was read in the writers of the projects named.
@@ -23,7 +23,7 @@ class LayoutEpisode:
 
     layout: str
     fps: Fraction | None = None
-    """Steps per second, or None where neither the file nor the layout tells."""
+    """Steps per second, or None where neither the file nor the layout states it."""
     stamps: Times | None = None
     anchor: str = ""
     """The array whose length is that of the episode."""
@@ -35,9 +35,9 @@ class LayoutEpisode:
     quaternion: str = ""
     """Order of the components: "wxyz" or "xyzw"."""
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    looks: Mapping[str, PixelLayout] = field(default_factory=dict)
-    """Beginning of a stream's name -> how its pictures are stored."""
-    films: Mapping[str, str] = field(default_factory=dict)
+    pixel_layouts: Mapping[str, PixelLayout] = field(default_factory=dict)
+    """Beginning of a stream's name -> how its images are stored."""
+    video_files: Mapping[str, str] = field(default_factory=dict)
     """Name -> a video file with one picture per step."""
     followed: tuple[str, ...] = ()
     """Arrays that also serve one step ahead, as the action."""
@@ -52,9 +52,9 @@ class LayoutEpisode:
         """True for what is not data of the episode."""
         return path.startswith(self.outside)
 
-    def look(self, name: str) -> PixelLayout:
+    def pixel_layout(self, name: str) -> PixelLayout:
         """How the pictures under that name are stored."""
-        return next((look for start, look in self.looks.items() if name.startswith(start)), PixelLayout())
+        return next((layout for start, layout in self.pixel_layouts.items() if name.startswith(start)), PixelLayout())
 
 
 def facts_of(attrs: Any, name: str) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def _aloha(file: Any, place: str, path: str) -> LayoutEpisode:
         },
         notes=(assumed_rate(50, "ALOHA's recorders step by 20 ms"),),
         names=names if width == len(arms) else {},
-        looks={"/observations/images": _RED_AND_BLUE} if "compress_len" in file else {},
+        pixel_layouts={"/observations/images": _RED_AND_BLUE} if "compress_len" in file else {},
         outside=("compress_len",),
     )
 
@@ -78,7 +78,7 @@ def _aloha(file: Any, place: str, path: str) -> LayoutEpisode:
 
 _SWAPPED = ("agilex", "tienkung")
 _RAW_SIZES = {720 * 1280 * 3: (1280, 720), 480 * 640 * 3: (640, 480)}
-"""A few pictures of RoboMIND were left uncompressed."""
+"""A few images of RoboMIND were left uncompressed."""
 
 
 def _is_robomind(file: Any) -> bool:
@@ -113,7 +113,7 @@ def _robomind(file: Any, place: str, path: str) -> LayoutEpisode:
         },
         notes=(assumed_rate(30, "what RoboMIND's data card says"),),
         values={"/task": task} if task else {},
-        looks={
+        pixel_layouts={
             "/observations/rgb_images": PixelLayout(
                 "bgr" if robot.startswith(_SWAPPED) else "rgb", raw_sizes=_RAW_SIZES
             )
@@ -146,7 +146,7 @@ def _robotwin(file: Any, place: str, path: str) -> LayoutEpisode:
             **_cameras(file["vision"], "/vision", "colors"),
         },
         values={"/task": texts[0]} if texts else {},
-        looks={"/vision": _RED_AND_BLUE},
+        pixel_layouts={"/vision": _RED_AND_BLUE},
         outside=("additional_info", "data_format_version", "instructions"),
     )
 
@@ -181,7 +181,7 @@ def _robotwin_older(file: Any, place: str, path: str) -> LayoutEpisode:
             **_cameras(file["observation"], "/observation", "rgb"),
         },
         values={"/task": texts[0]} if texts else {},
-        looks={"/observation": _RED_AND_BLUE},
+        pixel_layouts={"/observation": _RED_AND_BLUE},
         followed=tuple(f"/{s}" for s in states),
     )
 
@@ -210,7 +210,7 @@ def _droid(file: Any, place: str, path: str) -> LayoutEpisode:
     del place
     metadata = _metadata_beside(path)
     task = str(metadata.get("current_task") or attribute(file.attrs, "current_task")).strip()
-    films = dict(_droid_films(path, metadata))
+    video_files = dict(_droid_video_files(path, metadata))
     used, inside = _used(file)
     notes = [assumed_rate(_DROID_HZ, "DROID's control rate")]
     if inside:
@@ -229,11 +229,11 @@ def _droid(file: Any, place: str, path: str) -> LayoutEpisode:
                 *(f"observation/robot_state/{p}" for p in ("joint_positions", "gripper_position")),
             ),
             **_role("action", file, "action/joint_position", "action/gripper_position"),
-            **{IMAGES + name.rpartition("/")[2]: (name,) for name in films},
+            **{IMAGES + name.rpartition("/")[2]: (name,) for name in video_files},
         },
         notes=tuple(notes),
         values={"/task": task} if task else {},
-        films=films,
+        video_files=video_files,
         span=used,
     )
 
@@ -249,7 +249,7 @@ def _metadata_beside(path: str) -> dict[str, Any]:
     return {}
 
 
-def _droid_films(path: str, metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _droid_video_files(path: str, metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Stream name -> file of each camera, by its part in the scene where the metadata tells it."""
     parts = {str(metadata.get(f"{part}_cam_serial")): part for part in ("wrist", "ext1", "ext2")}
     for file in sorted((Path(path).parent / "recordings" / "MP4").glob("*.mp4")):
@@ -278,7 +278,7 @@ def _is_agibot(file: Any) -> bool:
 def _agibot(file: Any, place: str, path: str) -> LayoutEpisode:
     del place
     steps = int(file["timestamp"].shape[0])
-    task, films = _agibot_beside(path)
+    task, video_files = _agibot_beside(path)
     parts = ("joint/position", "effector/position", "head/position", "waist/position")
     there = [
         p for p in parts if getattr(file.get(f"state/{p}"), "size", 0) and getattr(file.get(f"action/{p}"), "size", 0)
@@ -290,12 +290,12 @@ def _agibot(file: Any, place: str, path: str) -> LayoutEpisode:
         features={
             **_role("observation.state", file, *(f"state/{p}" for p in there)),
             **_role("action", file, *(f"action/{p}" for p in there)),
-            **{IMAGES + camera_name(name.rpartition("/")[2]): (name,) for name in films},
+            **{IMAGES + camera_name(name.rpartition("/")[2]): (name,) for name in video_files},
         },
         notes=(assumed_rate(30, "what AgiBot World's data card says"),),
         values={"/task": task} if task else {},
         quaternion="xyzw",
-        films=films,
+        video_files=video_files,
         at=dict(_scattered(file["action"], steps)),
     )
 
@@ -313,17 +313,17 @@ def _scattered(action: Any, steps: int) -> Iterator[tuple[str, Any]]:
 
 
 def _agibot_beside(path: str) -> tuple[str, dict[str, str]]:
-    """(task, stream name -> film) from the folders beside proprio_stats/TASK/EPISODE."""
+    """(task, stream name -> video file) from the folders beside proprio_stats/TASK/EPISODE."""
     episode, task = Path(path).parent, Path(path).parent.parent
     root = task.parent.parent
     videos = root / "observations" / task.name / episode.name / "videos"
-    films = {f"/videos/{f.stem}": str(f) for f in sorted(videos.glob("*_color.mp4"))}
+    video_files = {f"/videos/{f.stem}": str(f) for f in sorted(videos.glob("*_color.mp4"))}
     try:
-        told = json.loads((root / "task_info" / f"task_{task.name}.json").read_text(encoding="utf-8"))
-        mine = next(e for e in told if str(e["episode_id"]) == episode.name)
-        return str(mine.get("task_name", "")), films
+        entries = json.loads((root / "task_info" / f"task_{task.name}.json").read_text(encoding="utf-8"))
+        mine = next(e for e in entries if str(e["episode_id"]) == episode.name)
+        return str(mine.get("task_name", "")), video_files
     except (OSError, ValueError, KeyError, TypeError, StopIteration):
-        return "", films
+        return "", video_files
 
 
 LAYOUTS = (

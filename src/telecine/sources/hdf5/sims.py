@@ -51,7 +51,7 @@ def cameras(parent: str, wanted: Iterable[str]) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _pictures(group: Any) -> list[str]:
+def _image_arrays(group: Any) -> list[str]:
     """Names of arrays (rows, height, width, colours) of bytes."""
     if not hasattr(group, "keys"):
         return []
@@ -76,9 +76,9 @@ def _features(**known: tuple[str, ...]) -> LayoutFeatures:
 
 def _is_isaaclab(file: Any) -> bool:
     env, demo = _env(file), _first(file)
-    told = "format_version" in file.attrs or "sim_args" in env
+    is_new = "format_version" in file.attrs or "sim_args" in env
     return env.get("type") == 2 and (
-        told or "initial_state" in demo or "processed_actions" in demo or "states/articulation" in demo
+        is_new or "initial_state" in demo or "processed_actions" in demo or "states/articulation" in demo
     )
 
 
@@ -98,7 +98,7 @@ def _isaaclab(file: Any, place: str, path: str) -> LayoutEpisode:
     del path
     demo, env = file[place], _env(file)
     obs = demo.get("obs")
-    shown = {f"{IMAGES}{camera_name(n)}": (f"/camera_obs/{n}",) for n in _pictures(demo.get("camera_obs"))}
+    shown = {f"{IMAGES}{camera_name(n)}": (f"/camera_obs/{n}",) for n in _image_arrays(demo.get("camera_obs"))}
     flat = ("obs",) if obs is not None and not hasattr(obs, "keys") else ()
     state = (flat and ("/obs",)) or _present(
         demo, ("obs/joint_pos", "obs/gripper_pos?"), ("obs/eef_pos", "obs/eef_quat", "obs/gripper_pos?")
@@ -107,7 +107,7 @@ def _isaaclab(file: Any, place: str, path: str) -> LayoutEpisode:
     features = {
         **_features(observation__state=state, action=_present(demo, ("actions",))),
         **shown,
-        **cameras("/obs", _pictures(obs)),
+        **cameras("/obs", _image_arrays(obs)),
         **{f"annotation.{s}": (f"/{signals}/{s}",) for s in (sorted(demo[signals]) if signals in demo else ())},
     }
     attrs = {"env_name": str(env.get("env_name", "")), **_success(demo)}
@@ -158,12 +158,12 @@ def _libero(file: Any, place: str, path: str) -> LayoutEpisode:
                 observation__state=_present(demo, ("obs/ee_states", "obs/gripper_states?"), ("obs/joint_states",)),
                 action=_present(demo, ("actions",)),
             ),
-            **cameras("/obs", _pictures(demo.get("obs"))),
+            **cameras("/obs", _image_arrays(demo.get("obs"))),
             **_ends(demo),
         },
         notes=() if fps else (assumed_rate(_ROBOSUITE_HZ, "robosuite's usual control rate"),),
         values={"/task": task.strip('" ')},
-        looks={"/obs": PixelLayout(turn="rotate180")} if upside_down else {},
+        pixel_layouts={"/obs": PixelLayout(turn="rotate180")} if upside_down else {},
     )
 
 
@@ -199,7 +199,7 @@ def _robomimic(file: Any, place: str, path: str) -> LayoutEpisode:
         attrs={"env_name": str(env.get("env_name", "")), **_masks(file, place)},
         features={
             **_features(observation__state=state, action=_present(demo, ("actions",))),
-            **cameras("/obs", [n for n in _pictures(demo.get("obs")) if "depth" not in n]),
+            **cameras("/obs", [n for n in _image_arrays(demo.get("obs")) if "depth" not in n]),
             **_ends(demo),
         },
         notes=() if fps else (assumed_rate(_ROBOSUITE_HZ, "robosuite's usual control rate"),),
@@ -256,7 +256,7 @@ def _maniskill(file: Any, place: str, path: str) -> LayoutEpisode:
     beside = _json_beside(path)
     env = beside.get("env_info", {})
     number = int(place.rpartition("_")[2])
-    told: dict[str, Any] = next((e for e in beside.get("episodes", ()) if e.get("episode_id") == number), {})
+    entry: dict[str, Any] = next((e for e in beside.get("episodes", ()) if e.get("episode_id") == number), {})
     shown: dict[str, tuple[str, ...]] = {}
     for root in ("obs/sensor_data", "obs/image"):
         if root in demo:
@@ -270,8 +270,8 @@ def _maniskill(file: Any, place: str, path: str) -> LayoutEpisode:
         anchor="actions",
         attrs={
             "env_name": str(env.get("env_id", "")),
-            **({"success": str(bool(told["success"])).lower()} if "success" in told else {}),
-            **({"control_mode": str(told["control_mode"])} if "control_mode" in told else {}),
+            **({"success": str(bool(entry["success"])).lower()} if "success" in entry else {}),
+            **({"control_mode": str(entry["control_mode"])} if "control_mode" in entry else {}),
         },
         features={
             **_features(

@@ -1,8 +1,8 @@
 """Demonstrations in HDF5: Isaac Lab, robomimic, robosuite, LIBERO, ALOHA, RoboMIND, RoboTwin, ManiSkill, DROID, AgiBot.
 
-One file format, many layouts. `layouts.py` knows them by their content and says what is what; any other tree is
+One file format, many layouts. `layouts.py` recognises them by their content and names their parts; any other tree is
 read as it stands. Streams are named by their path within the episode. Every stream has the clock `step`; where the
-layout tells the rate it has `time` as well. Values are never changed.
+layout states the rate it has `time` as well. Values are never changed.
 """
 
 from collections.abc import Callable, Iterator
@@ -69,7 +69,7 @@ def _opened(path: str) -> Any:
 
 
 def _asked(where: str, question: Callable[[], Result]) -> Result:
-    """What h5py answers, its errors as ours."""
+    """The answer of h5py, with its errors as ours."""
     try:
         return question()
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
@@ -110,13 +110,13 @@ class _Reader:
         self.notes: list[tuple[str, str]] = []
 
     def streams(self) -> Iterator[Stream]:
-        """Every stream: arrays, what follows from them, films beside the file, values that the layout tells."""
+        """Every stream: arrays, what follows from them, video_files beside the file, values that the layout tells."""
         steps = self._steps()
         for path, array in self._arrays():
             yield from self._of_array(path, array, steps)
         for path in self.episode.followed:
             yield from self._next(path)
-        for name, place in self.episode.films.items():
+        for name, place in self.episode.video_files.items():
             yield VideoFileStream(name, place, self.timing, self._first, steps)
         for name, value in self.episode.values.items():
             yield static(name, value)
@@ -152,7 +152,7 @@ class _Reader:
             if array.size and array.dtype.kind in "fiubOS":
                 yield from _value(name, array)
             return
-        made = stream_of(self._part(name, array, rows, steps), self.episode.look(name), self._names)
+        made = stream_of(self._part(name, array, rows, steps), self.episode.pixel_layout(name), self._names)
         if made is not None:
             yield made
 

@@ -82,12 +82,14 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     events = read_events(folder / "events.jsonl")
     if not events.times.size:
         raise SourceError(f"{ref.label}: events.jsonl holds no whole line")
-    episode, bad_episode = _json(folder / "episode.json")
+    stored, bad_episode = _json(folder / "episode.json")
     result, bad_result = _json(folder / "result.json")
-    told = episode or {}
-    streams = {s.name: s for s in (*_vectors(events, told), *_texts(told, result), *_cameras(folder, events, told))}
-    notes = [*bad_episode, *bad_result, *_notes(folder, events, told, result)]
-    attrs = _attrs(told, result, events)
+    episode = stored or {}
+    streams = {
+        s.name: s for s in (*_vectors(events, episode), *_texts(episode, result), *_cameras(folder, events, episode))
+    }
+    notes = [*bad_episode, *bad_result, *_notes(folder, events, episode, result)]
+    attrs = _attrs(episode, result, events)
     return Recording(ref, streams, attrs, tuple(notes), features=_features(streams))
 
 
@@ -126,12 +128,12 @@ def _reason(result: Mapping[str, Any]) -> str:
     return ": ".join(p.strip() for p in parts if isinstance(p, str) and p.strip())
 
 
-def _vectors(events: Events, told: Mapping[str, Any]) -> Iterator[Stream]:
-    joints = _names(told, "joint_names", events.joints, _JOINTS.get(str(told.get("robot_type"))), "joint")
+def _vectors(events: Events, episode: Mapping[str, Any]) -> Iterator[Stream]:
+    joints = _names(episode, "joint_names", events.joints, _JOINTS.get(str(episode.get("robot_type"))), "joint")
     grippers: tuple[str, ...] = ()
     yield _vector("/robot_joints", events.joints, joints, "rad")
     if events.gripper is not None:
-        grippers = _names(told, "gripper_names", events.gripper, None, "gripper")
+        grippers = _names(episode, "gripper_names", events.gripper, None, "gripper")
         yield _vector("/gripper_width", events.gripper, grippers)
     names = (*joints, *grippers)
     if events.action is not None:
@@ -148,10 +150,10 @@ def _vectors(events: Events, told: Mapping[str, Any]) -> Iterator[Stream]:
 
 
 def _names(
-    told: Mapping[str, Any], key: str, series: Series, known: tuple[str, ...] | None, stem: str
+    episode: Mapping[str, Any], key: str, series: Series, known: tuple[str, ...] | None, stem: str
 ) -> tuple[str, ...]:
     """One name an element: from episode.json, else from the robot's type, else numbered."""
-    width, given = series.values.shape[1], told.get(key)
+    width, given = series.values.shape[1], episode.get(key)
     if isinstance(given, list) and len(given) == width and len({str(n) for n in given}) == width:
         return tuple(str(n) for n in given)
     if known is not None and len(known) == width:
@@ -164,9 +166,9 @@ def _vector(name: str, series: Series, names: tuple[str, ...] | None, unit: str 
     return _Stamped(name, "vector", schema, {CLOCK: series.times}, series.values, "duration")
 
 
-def _texts(told: Mapping[str, Any], result: Mapping[str, Any] | None) -> Iterator[Stream]:
+def _texts(episode: Mapping[str, Any], result: Mapping[str, Any] | None) -> Iterator[Stream]:
     yield _text("/outcome", _outcome(result))
-    if isinstance(task := told.get("task"), str) and task.strip():
+    if isinstance(task := episode.get("task"), str) and task.strip():
         yield _text("/task", task.strip())
     if result is not None and _reason(result):
         yield _text("/reason", _reason(result))
@@ -186,8 +188,8 @@ class _Stamped(MemoryStream):
         return super().times(clock)
 
 
-def _cameras(folder: Path, events: Events, told: Mapping[str, Any]) -> Iterator[Stream]:
-    first = told.get("camera")
+def _cameras(folder: Path, events: Events, episode: Mapping[str, Any]) -> Iterator[Stream]:
+    first = episode.get("camera")
     for name, path in _videos(folder).items():
         if name == CAMERA and isinstance(first, str) and first.isidentifier():
             name = first
@@ -261,13 +263,13 @@ def _features(streams: Mapping[str, Stream]) -> dict[str, tuple[str, ...]]:
     return {**features, "outcome": ("/outcome",)}
 
 
-def _attrs(told: Mapping[str, Any], result: Mapping[str, Any] | None, events: Events) -> dict[str, str]:
+def _attrs(episode: Mapping[str, Any], result: Mapping[str, Any] | None, events: Events) -> dict[str, str]:
     keys = ("task", "robot_type", "started_at", "source", "example", "seed", "task_name", "episode_id")
-    attrs = {key: str(told[key]) for key in keys if isinstance(told.get(key), str | int)}
+    attrs = {key: str(episode[key]) for key in keys if isinstance(episode.get(key), str | int)}
     attrs["outcome"] = _outcome(result)
     if result is not None and _reason(result):
         attrs["reason"] = _reason(result)
-    if _asked_for_30(told.get("sim_dt"), events.times):
+    if _asked_for_30(episode.get("sim_dt"), events.times):
         attrs["fps"] = str(_RECORDER_HZ)
     return attrs
 
@@ -285,7 +287,7 @@ def _asked_for_30(sim_dt: Any, times: Times) -> bool:
 
 
 def _notes(
-    folder: Path, events: Events, told: Mapping[str, Any], result: Mapping[str, Any] | None
+    folder: Path, events: Events, episode: Mapping[str, Any], result: Mapping[str, Any] | None
 ) -> Iterator[tuple[str, str]]:
     count = events.times.size
     if events.torn:
@@ -298,12 +300,12 @@ def _notes(
         yield "source-truncated", "no video.mp4: the run has no camera"
     if not (folder / "episode.json").is_file():
         yield "source-truncated", "no episode.json: task, robot and start are unknown"
-    if result is not None and told and result.get("episode_id") != told.get("episode_id"):
+    if result is not None and episode and result.get("episode_id") != episode.get("episode_id"):
         yield "source-metadata", "episode.json and result.json carry different episode ids: files of two runs?"
-    if told.get("source") == "viewer":
+    if episode.get("source") == "viewer":
         yield (
             "source-metadata",
-            f"recorded in the viewer, which stores the task's name for its text: {told.get('task')!r}",
+            f"recorded in the viewer, which stores the task's name for its text: {episode.get('task')!r}",
         )
     if events.action is None:
         yield (

@@ -79,7 +79,7 @@ def contents(path: str, recover: bool) -> Contents:
     folder = _folder(path) if is_folder else _Folder((path,))
     stores: list[Store] = []
     attachments: tuple[Attachment, ...] = ()
-    metadata = [("rosbag2", folder.custom)] if folder.custom else []
+    extra = [("rosbag2", folder.custom)] if folder.custom else []
     notes: list[tuple[str, str]] = []
     try:
         for part in folder.parts:
@@ -87,7 +87,7 @@ def contents(path: str, recover: bool) -> Contents:
                 opened = source.part_of(part, recover)
                 stores.append(opened.store)
                 attachments += opened.attachments
-                metadata += opened.metadata
+                extra += opened.metadata
                 notes += opened.notes
             else:
                 store = _db3(part, recover)
@@ -97,7 +97,7 @@ def contents(path: str, recover: bool) -> Contents:
         for one in stores:
             one.close()
         raise
-    return contents_of(stores, attachments=attachments, metadata=tuple(metadata), notes=tuple(notes))
+    return contents_of(stores, attachments=attachments, metadata=tuple(extra), notes=tuple(notes))
 
 
 def _db3(path: str, recover: bool) -> Db3Store:
@@ -147,14 +147,14 @@ class _Folder:
 
 
 def _folder(path: str) -> _Folder:
-    told = _told(path)
-    names = [str(name) for name in told.get("relative_file_paths") or ()]
+    metadata = _metadata(path)
+    names = [str(name) for name in metadata.get("relative_file_paths") or ()]
     there = {name: _part(path, name) for name in names}
     parts = tuple(dict.fromkeys(part for part in there.values() if part))
     if not parts:
         named = ", ".join(names) or "it names none"
         raise SourceError(f"{path}: none of the files that {METADATA} names is there: {named}")
-    custom = told.get("custom_data")
+    custom = metadata.get("custom_data")
     return _Folder(
         parts,
         tuple(name for name, part in there.items() if not part),
@@ -163,14 +163,14 @@ def _folder(path: str) -> _Folder:
     )
 
 
-def _told(path: str) -> dict[str, Any]:
+def _metadata(path: str) -> dict[str, Any]:
     file = Path(path) / METADATA
     try:
         if file.stat().st_size > _LARGEST_BYTES:
             raise SourceError(f"{file}: {file.stat().st_size} bytes are too many for it")
-        told = yaml.safe_load(file.read_text(encoding="utf-8", errors="replace"))
-        if isinstance(told, dict) and isinstance(told.get(_ROOT), dict):
-            return dict(told[_ROOT])
+        metadata = yaml.safe_load(file.read_text(encoding="utf-8", errors="replace"))
+        if isinstance(metadata, dict) and isinstance(metadata.get(_ROOT), dict):
+            return dict(metadata[_ROOT])
     except OSError as error:
         raise SourceError(f"{file}: cannot be read: {error.strerror or error}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:

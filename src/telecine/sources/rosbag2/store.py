@@ -32,7 +32,7 @@ _LATCHED = re.compile(r"durability:\s*(1\b|transient_local)")
 
 
 class Db3Store:
-    """A `Store` over one file. recover: what cannot be read is told in `lost`."""
+    """A `Store` over one file. recover: what cannot be read is named in `lost`."""
 
     def __init__(self, path: str, recover: bool) -> None:
         self.label, self.lost, self._recover = path, list[str](), recover

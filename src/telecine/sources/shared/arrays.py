@@ -1,4 +1,4 @@
-"""Arrays with one row per step (of HDF5, zarr ...) as streams: numbers, pictures and texts, read in whole blocks.
+"""Arrays with one row per step (of HDF5, zarr ...) as streams: numbers, images and texts, read in whole blocks.
 
 Knows no file format: an array is anything with `shape`, `dtype`, `chunks` and slices. Rows are read in blocks of whole
 chunks, since a compressed chunk is decoded whole whoever asks for one row of it.
@@ -30,8 +30,8 @@ from telecine.core.recording import (
 
 BLOCK_BYTES = 8 << 20
 """Read at a time, at least one chunk."""
-KEPT_BYTES = 64 << 20
-"""Numbers up to this size are read once and kept."""
+CACHE_BYTES = 64 << 20
+"""Numbers up to this size are read once and cached."""
 STEP = "step"
 TIME = "time"
 MAGIC = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png"}
@@ -189,7 +189,7 @@ class NumberArray(_OfPart):
 
     def take(self, rows: Rows, clock: str) -> Array:
         self.times(clock)
-        if len(self.part) * self.part.row_bytes <= KEPT_BYTES:
+        if len(self.part) * self.part.row_bytes <= CACHE_BYTES:
             taken = self._all[rows]
         else:
             taken = np.array(list(self.part.rows(rows)), self.part.array.dtype)
@@ -236,7 +236,7 @@ class PixelArray(_OfPart):
     def _whole(self, pixels: Array) -> Array:
         made = pixels.astype(np.uint8)
         if not np.array_equal(made, pixels):
-            raise SourceError(f"{self.name}: pictures are floats that are no whole numbers of 0 to 255")
+            raise SourceError(f"{self.name}: images are floats that are no whole numbers of 0 to 255")
         return made
 
 
@@ -247,7 +247,7 @@ class CompressedArray(_OfPart):
     order: ColourOrder = "rgb"
     turn: Rotation = "none"
     raw_sizes: Mapping[int, tuple[int, int]] = field(default_factory=dict)
-    """Bytes -> (width, height) of pictures that a recorder left uncompressed among the others."""
+    """Bytes -> (width, height) of images that a recorder left uncompressed among the others."""
     kind: Literal["image"] = "image"
 
     @cached_property
@@ -309,7 +309,7 @@ def static(name: str, value: Any) -> Stream:
 
 @dataclass(frozen=True, slots=True)
 class PixelLayout:
-    """How the pictures of a layout are stored."""
+    """How the images of a layout are stored."""
 
     order: ColourOrder = "rgb"
     turn: Rotation = "none"
@@ -317,7 +317,7 @@ class PixelLayout:
 
 
 def stream_of(
-    part: ArrayPart, look: PixelLayout, names: Callable[[str, tuple[int, ...]], tuple[str, ...] | None]
+    part: ArrayPart, layout: PixelLayout, names: Callable[[str, tuple[int, ...]], tuple[str, ...] | None]
 ) -> Stream | None:
     """The stream that an array's type and shape say it is; None for what is no data. `names` by name and row shape."""
     dtype, shape = part.array.dtype, part.row_shape
@@ -325,11 +325,11 @@ def stream_of(
         return None
     if dtype.kind in "OSUT" or _is_padded(part):
         if dtype.kind != "U" and coding(_first_bytes(part)) is not None:
-            return CompressedArray(part, look.order, look.turn, look.raw_sizes)
+            return CompressedArray(part, layout.order, layout.turn, layout.raw_sizes)
         return None if shape else TextArray(part)
     encoding = _pixel_format(part)
     if encoding is not None:
-        return PixelArray(part, encoding, _channels_first(shape), look.turn)
+        return PixelArray(part, encoding, _channels_first(shape), layout.turn)
     return NumberArray(part, names(part.name, shape)) if dtype.kind in "fiub" and dtype.itemsize <= 8 else None
 
 

@@ -1,7 +1,7 @@
 """Memory that chunks are expanded into, taken from the system in large pieces.
 
 A chunk of a megabyte in memory of its own costs the system more to give than a codec to fill: it comes in pages of
-4 KB. What is given out here is never given out again; views of it stay valid as long as anyone holds them.
+4 KB. A part is given out once and never reused; views of it stay valid as long as anyone holds them.
 """
 
 import threading
@@ -16,14 +16,14 @@ PIECE_BYTES = 32 << 20
 
 
 class BufferPool:
-    """Parts of large buffers, one after the other. piece_bytes: of a buffer, 0: each part has one of its own."""
+    """Parts of large buffers, one after the other. piece_bytes: of a buffer; 0: each part has its own."""
 
     def __init__(self, piece_bytes: int = PIECE_BYTES) -> None:
         self._piece_bytes = piece_bytes
         self.buffer: Array = np.zeros(0, np.uint8)
-        """The one that the latest part is of."""
+        """The buffer of the latest part."""
         self.used = 0
-        """So much of it is given out."""
+        """How many of its bytes are given out."""
 
     def take(self, size: int) -> Array:
         """(size,) uint8 of any content."""
@@ -33,28 +33,28 @@ class BufferPool:
         return self.buffer[self.used - size : self.used]
 
 
-class Allowance:
-    """So many bytes may be kept, by all that this process has open together. What owners took ends with them."""
+class MemoryBudget:
+    """A limit on the bytes that all owners in this process cache together. What an owner reserved ends with it."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
-        self._taken: WeakKeyDictionary[object, int] = WeakKeyDictionary()
+        self._reserved: WeakKeyDictionary[object, int] = WeakKeyDictionary()
         self._one_at_a_time = threading.Lock()
 
-    def take(self, owner: object, size: int) -> bool:
-        """True when `owner` may keep `size` more bytes."""
+    def reserve(self, owner: object, size: int) -> bool:
+        """True when `owner` may cache `size` more bytes."""
         with self._one_at_a_time:
-            if self.taken_bytes + size > self._most_bytes:
+            if self.reserved_bytes + size > self._most_bytes:
                 return False
-            self._taken[owner] = self._taken.get(owner, 0) + size
+            self._reserved[owner] = self._reserved.get(owner, 0) + size
             return True
 
     @property
-    def taken_bytes(self) -> int:
-        """By all owners that there are."""
-        return sum(self._taken.values())
+    def reserved_bytes(self) -> int:
+        """By all owners together."""
+        return sum(self._reserved.values())
 
-    def give_back(self, owner: object) -> None:
-        """It keeps nothing any more."""
+    def release(self, owner: object) -> None:
+        """Forget what `owner` reserved."""
         with self._one_at_a_time:
-            self._taken.pop(owner, None)
+            self._reserved.pop(owner, None)

@@ -46,15 +46,15 @@ def expand(kind: str, raw: Raw, size_bytes: int | None, *, partly: bool = False)
     return found
 
 
-def expand_into(rooms: BufferPool, kind: str, raw: Raw, size_bytes: int, *, partly: bool = False) -> Array:
-    """(size_bytes,) uint8, the same out of `rooms`; shorter when raw is cut and may be (`partly`). Raises: the same."""
+def expand_into(pool: BufferPool, kind: str, raw: Raw, size_bytes: int, *, partly: bool = False) -> Array:
+    """(size_bytes,) uint8, `expand` into `pool`; shorter when raw is cut and `partly`. Raises: as `expand`."""
     if kind == "zstd" and size_bytes <= _AT_ONCE_BYTES and not partly:
-        return _zstd_into(rooms, raw, size_bytes)
+        return _zstd_into(pool, raw, size_bytes)
     plain = kind in ("", "none") and (partly or len(raw) == size_bytes)
     found = raw if plain else expand(kind, raw, None if partly else size_bytes, partly=partly)
-    room = rooms.take(len(found))
-    room[:] = np.frombuffer(found, np.uint8)
-    return room
+    buffer = pool.take(len(found))
+    buffer[:] = np.frombuffer(found, np.uint8)
+    return buffer
 
 
 ExpandStep = Callable[[Raw, int], tuple[bytes, bool]]
@@ -77,21 +77,21 @@ def _pieces(step: ExpandStep, raw: Raw, most: int, partly: bool) -> bytes:
     return found[0] if len(found) == 1 else b"".join(found)
 
 
-def _zstd_into(rooms: BufferPool, raw: Raw, size_bytes: int) -> Array:
-    """The fast way for chunks of usual size; what the frame says of its size is not believed either."""
+def _zstd_into(pool: BufferPool, raw: Raw, size_bytes: int) -> Array:
+    """The fast way for chunks of usual size; the size that the frame declares is checked, too."""
     package = zstandard()
     try:
-        told = package.frame_content_size(raw)
-        if told not in (-1, size_bytes):
-            raise SourceError(f"it holds {told} bytes instead of {size_bytes}")
-        room = rooms.take(size_bytes)
+        declared = package.frame_content_size(raw)
+        if declared not in (-1, size_bytes):
+            raise SourceError(f"it holds {declared} bytes instead of {size_bytes}")
+        buffer = pool.take(size_bytes)
         reader = package.ZstdDecompressor().stream_reader(raw)
         count, more = 0, size_bytes
-        while more and (step := reader.readinto(room.data[count:])):
+        while more and (step := reader.readinto(buffer.data[count:])):
             count, more = count + step, more - step
         if more or reader.read(1):
             raise SourceError(f"it holds {count if more else f'more than {count}'} bytes instead of {size_bytes}")
-        return room
+        return buffer
     except package.ZstdError as error:
         raise SourceError(f"its compressed bytes are damaged: {error}") from error
 

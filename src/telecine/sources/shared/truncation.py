@@ -40,8 +40,8 @@ class End:
         return f"the file is {kind}: {problem}; {records} records, {whole_bytes} of {size_bytes} bytes, are whole"
 
 
-class Walked(Protocol):
-    """What walking over a file of records told, as far as its end is concerned."""
+class RecordScan(Protocol):
+    """What a scan over a file of records found, as far as its end is concerned."""
 
     state: EndState
     problem: str
@@ -55,10 +55,10 @@ class Walked(Protocol):
         ...
 
 
-def end_of(layout: Walked, outer: str) -> End:
+def end_of(scan: RecordScan, outer: str) -> End:
     """How the file ends."""
-    whole = (layout.records, layout.whole_bytes, layout.size_bytes)
-    return End(layout.state, layout.problem, whole, bool(layout.blocks), outer)
+    whole = (scan.records, scan.whole_bytes, scan.size_bytes)
+    return End(scan.state, scan.problem, whole, bool(scan.blocks), outer)
 
 
 def found_of(name: str, path: str, end: End, recover: bool) -> Found:
@@ -97,5 +97,5 @@ def refuse(path: str, end: End, recover: bool) -> str:
 
 def notes_of(damage: str, lost: Sequence[str], recover: bool) -> tuple[tuple[str, str], ...]:
     """One note on everything that was left out of a file."""
-    told = "; ".join([*([damage] if damage else []), *(f"lost: {what}" for what in lost)])
-    return (("source-recovered" if recover else "source-truncated", told),) if told else ()
+    text = "; ".join([*([damage] if damage else []), *(f"lost: {what}" for what in lost)])
+    return (("source-recovered" if recover else "source-truncated", text),) if text else ()
