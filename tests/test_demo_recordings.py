@@ -15,7 +15,7 @@ from telecine.inspection.recordings import inspect_many
 from telecine.samples.arm import CUBE_M, JOINTS, LAG_S, commanded, cube_at, pose, random_task, reached
 from telecine.samples.draw import fill_polygon, fill_rod, write
 from telecine.samples.recordings import FRONT, JOINT_STATE, WRIST, write_demo_recordings
-from telecine.samples.scene import COLOURS, front_picture, wrist_picture
+from telecine.samples.scene import COLOURS, front_frame, wrist_frame
 from telecine.sources import registry
 from telecine.video.colour import to_rgb
 from telecine.video.decode import frames
@@ -133,7 +133,7 @@ def test_the_video_shows_the_drawn_scene(written):
     """Decoded pictures are those that were drawn for the times they are stamped with."""
     task = random_task(SECONDS, np.random.default_rng([0, 0]))
     with registry.open(registry.find([str(written[0])]).refs[0]) as recording:
-        for name, draw in zip(CAMERAS, (front_picture, wrist_picture), strict=True):
+        for name, draw in zip(CAMERAS, (front_frame, wrist_frame), strict=True):
             stream = recording.streams[name]
             index = index_packets(stream.packets(CLOCK), "h264")
             assert index.reorder_delay == 0
@@ -191,7 +191,7 @@ def test_the_cube_is_carried_by_the_hand_from_its_place_to_the_tray():
 @pytest.mark.parametrize("colour", COLOURS)
 def test_the_front_camera_sees_the_cube_move_to_the_other_side(colour):
     task = any_task()
-    before, after = (coloured(front_picture(task, t, colour, " "), colour) for t in (0.0, 8.0))
+    before, after = (coloured(front_frame(task, t, colour, " "), colour) for t in (0.0, 8.0))
     assert len(before) > 60
     assert len(after) > 60
     assert np.abs(before.mean(axis=0) - after.mean(axis=0)).max() > 40
@@ -199,12 +199,12 @@ def test_the_front_camera_sees_the_cube_move_to_the_other_side(colour):
 
 def test_the_wrist_camera_sees_the_cube_grow():
     task = any_task()
-    sizes = [len(coloured(wrist_picture(task, t, "red", " "), "red")) for t in (0.2, 2.0, 3.0)]
+    sizes = [len(coloured(wrist_frame(task, t, "red", " "), "red")) for t in (0.2, 2.0, 3.0)]
     assert 100 < sizes[0] < sizes[1] < sizes[2]
 
 
 def test_the_time_counter_changes_with_time():
-    one, two = (front_picture(any_task(), 1.0, "red", f"FRONT  {t} S") for t in ("01.00", "01.03"))
+    one, two = (front_frame(any_task(), 1.0, "red", f"FRONT  {t} S") for t in ("01.00", "01.03"))
     changed = np.argwhere((one != two).any(axis=-1))
     assert changed.size
     assert changed[:, 0].max() < 24

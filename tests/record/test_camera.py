@@ -32,9 +32,9 @@ def by_mujoco(mujoco, model, data, name, size):
     return colours.reshape(height, width, 3), geoms.reshape(height, width)
 
 
-def differing(picture, expected):
+def differing(frame, expected):
     """The share of pixels that are not the same but for rounding; those on an edge may fall to either side of it."""
-    return np.mean(np.abs(picture - expected).max(axis=2) > 1.5)
+    return np.mean(np.abs(frame - expected).max(axis=2) > 1.5)
 
 
 @pytest.mark.parametrize("task", sorted(TASKS))
@@ -44,7 +44,7 @@ def test_the_robots_cameras_see_what_mujocos_rays_meet(task, mujoco):
         if number % 8 == 0:
             for name in CAMERAS:
                 expected, _ = by_mujoco(mujoco, play._model, play._data, name, SIZE)
-                assert differing(step.pictures[name], expected) < 0.001
+                assert differing(step.frames[name], expected) < 0.001
 
 
 def scattered(seed):
@@ -63,8 +63,8 @@ def scattered(seed):
             f'<geom type="{kind}" size="{size}" rgba="{colour} 1"/></body>'
         )
     floor = '<geom type="plane" size="{0} {0} 1" pos="0 0 -1.2" rgba="0.5 0.6 0.4 1"/>'.format(rng.choice([0, 2]))
-    look = " ".join(map(str, rng.uniform(-180, 180, 3)))
-    camera = f'<camera name="eye" euler="{look}" fovy="{rng.uniform(60, 110)}"/>'
+    angles = " ".join(map(str, rng.uniform(-180, 180, 3)))
+    camera = f'<camera name="eye" euler="{angles}" fovy="{rng.uniform(60, 110)}"/>'
     return f"<mujoco><worldbody>{camera}{floor}{''.join(parts)}</worldbody></mujoco>"
 
 
@@ -91,8 +91,8 @@ def test_rays_along_a_face_and_down_an_axis_meet_what_is_there(mujoco):
     mujoco.mj_forward(model, data)
     camera = RayCamera(mujoco, model, "eye", (65, 49))  # odd: the middle ray is (0, 0, -1) exactly
     camera.begin(data)
-    picture = camera.render(data)
+    frame = camera.render(data)
     expected, _ = by_mujoco(mujoco, model, data, "eye", (65, 49))
-    assert differing(picture, expected) < 0.005
-    assert picture[24, 32].tolist()[:2] == [0, 0]  # the blue capsule, from its end
-    assert picture[24, 32, 2] > 100
+    assert differing(frame, expected) < 0.005
+    assert frame[24, 32].tolist()[:2] == [0, 0]  # the blue capsule, from its end
+    assert frame[24, 32, 2] > 100

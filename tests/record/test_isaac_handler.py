@@ -68,21 +68,21 @@ def test_the_dataset_loads_after_every_episode_and_is_checked_whole(tmp_path):
 
 @pytest.fixture
 def held(monkeypatch):
-    """Recorders that write when told: `held.set()`; `held.fails` are the numbers of writes that fail."""
-    told, real = threading.Event(), Recorder.write
-    told.fails, told.calls = set(), 0
+    """Recorders that write once released: `held.set()`; `held.fails` are the numbers of writes that fail."""
+    release, real = threading.Event(), Recorder.write
+    release.fails, release.calls = set(), 0
 
     def write(self, live, success=None):
-        assert told.wait(60)
-        told.calls += 1
-        if told.calls in told.fails:
+        assert release.wait(60)
+        release.calls += 1
+        if release.calls in release.fails:
             live.abandon()
             raise VideoError("the encoder failed")
         return real(self, live, success)
 
     monkeypatch.setattr(Recorder, "write", write)
-    yield told
-    told.set()
+    yield release
+    release.set()
 
 
 def test_writing_does_not_keep_the_simulation_waiting(tmp_path, held):
@@ -143,7 +143,7 @@ def test_an_episode_is_not_taken_after_one_that_failed_until_that_was_told(tmp_p
     held.set()
     writing = handler(tmp_path / "x")
     writing.write_episode(episode())
-    while not writing._later._jobs[0].done():
+    while not writing._queue._jobs[0].done():
         time.sleep(0.01)
     with pytest.raises(DatasetError, match="demo_0 was not written"):
         writing.write_episode(episode(start=5))
@@ -386,8 +386,8 @@ def test_env_args_are_kept_with_the_dataset(tmp_path):
     writing.write_episode(episode(camera=False))
     writing.set_env_name("Other-v1")
     writing.close()
-    told = json.loads((tmp_path / "x.lerobot/meta/isaaclab/env.json").read_text())
-    assert told == {"env_name": "Other-v1", "type": 2, **SIM}
+    env = json.loads((tmp_path / "x.lerobot/meta/isaaclab/env.json").read_text())
+    assert env == {"env_name": "Other-v1", "type": 2, **SIM}
 
 
 def test_classes_made_by_configured_can_be_found_again_by_name():

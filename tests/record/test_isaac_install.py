@@ -62,9 +62,9 @@ def test_packages_that_are_new_enough_are_no_problem(monkeypatch, capsys, there)
 
 
 def test_a_pyarrow_that_refuses_numpy_is_named_with_one_that_does_not(monkeypatch, capsys):
-    (told,) = fixes(monkeypatch, capsys, broken=["pyarrow"])
-    assert told.startswith("error: pyarrow cannot be imported (")
-    assert told.endswith('-m pip install "pyarrow>=18,<=25.0.1"')
+    (printed,) = fixes(monkeypatch, capsys, broken=["pyarrow"])
+    assert printed.startswith("error: pyarrow cannot be imported (")
+    assert printed.endswith('-m pip install "pyarrow>=18,<=25.0.1"')
 
 
 def test_what_is_missing_is_told_before_it_is_imported(tmp_path):

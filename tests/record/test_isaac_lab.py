@@ -104,13 +104,13 @@ def test_streamed_cameras_leave_the_episode_and_come_out_the_same(lab, h5py, tmp
     env = Env(lab.torch, [(lab.Manager, ours), (lab.Manager, theirs)])
     held = []
 
-    def look(manager):
+    def check(manager):
         if manager is env.managers[0]:
             obs = manager.get_episode(0).data.get("obs", {})
             held.append(any(name.endswith("_cam") for name in obs))
 
     real, before = env.step, set(threading.enumerate())
-    env.step = lambda at: (real(at), env.each(look))
+    env.step = lambda at: (real(at), env.each(check))
     env.run(26)
     assert set(threading.enumerate()) <= before  # those of the episodes that had not ended too
     assert not any(held)
@@ -157,14 +157,14 @@ env.each(lambda m: m.close())
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="memory is looked up where Linux says it")
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from Linux")
 def test_memory_does_not_grow_with_the_steps_of_a_streamed_episode(lab, tmp_path):
     tests = Path(__file__).parents[1]
     done = subprocess.run(
         [sys.executable, "-c", MEMORY, tmp_path, tests], capture_output=True, text=True, check=True
     ).stdout
     early, late = (float(line.split()[1]) for line in done.splitlines() if line.startswith("MIB"))
-    assert late - early < 30  # pictures of 260 MiB went by
+    assert late - early < 30  # frames of 260 MiB went by
 
 
 @pytest.fixture

@@ -192,8 +192,8 @@ KILLED = """
     for episode in range(3):
         recorder.start_episode("lift")
         for number in range(20):
-            picture = np.full((48, 64, 3), number, np.uint8)
-            recorder.add(number * 50_000_000, {"action": [1.0 * number], "observation.images.front": picture})
+            frame = np.full((48, 64, 3), number, np.uint8)
+            recorder.add(number * 50_000_000, {"action": [1.0 * number], "observation.images.front": frame})
         if episode == 2:
             print("in the third", flush=True)
             sys.stdin.read()

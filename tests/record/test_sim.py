@@ -1,4 +1,4 @@
-"""The simulated robot: the same seed gives the same episode, the script works, failures are kept and labelled."""
+"""The simulated robot: the same seed gives the same episode, the script works, failures are labelled."""
 
 import json
 import os
@@ -52,7 +52,7 @@ def test_the_commanded_targets_lead_the_state_and_reach_it(mujoco):
     state, action = (np.array([getattr(s, name) for s in steps]) for name in ("state", "action"))
     assert state.shape == action.shape == (120, len(play.names)) == (120, 6)
     assert not np.allclose(state, action)
-    assert np.abs(state[-1, :5] - action[-1, :5]).max() < 0.03  # at rest the arm is where it was told to be
+    assert np.abs(state[-1, :5] - action[-1, :5]).max() < 0.03  # at rest the arm is where it was commanded to be
     assert state[-1, 5] == pytest.approx(0.04, abs=0.004)  # the gripper is shut on a cube of 40 mm
 
 
@@ -83,8 +83,8 @@ def test_the_gripper_is_where_the_angles_say(arm, mujoco):
 def test_pictures_show_the_scene_and_do_not_change_from_run_to_run(mujoco):
     first, second = (next(Play(TASKS["pick"](3, 4.0), fps=10, size=(96, 64), render="rays").steps(1)) for _ in range(2))
     for name in CAMERAS:
-        np.testing.assert_array_equal(first.pictures[name], second.pictures[name])
-        assert first.pictures[name].std() > 20
+        np.testing.assert_array_equal(first.frames[name], second.frames[name])
+        assert first.frames[name].std() > 20
 
 
 def test_a_dataset_comes_straight_out_of_the_simulation(tmp_path):
@@ -94,8 +94,8 @@ def test_a_dataset_comes_straight_out_of_the_simulation(tmp_path):
          str(FAILING["pick"] - 1), "--size", "96x64", "--json"],
     )  # fmt: skip
     assert code.exit_code == 0, code.output
-    told = json.loads(code.stdout)["episodes"]
-    assert [e["success"] for e in told] == [True, False]
+    printed = json.loads(code.stdout)["episodes"]
+    assert [e["success"] for e in printed] == [True, False]
     dataset = Dataset(tmp_path / "set")
     assert [e.length for e in dataset.episodes] == [40, 40]
     assert [dataset.rows(i).column("outcome")[0].as_py() for i in range(2)] == ["success", "failed"]
@@ -180,13 +180,13 @@ import sys
 import numpy as np
 from telecine.recorder.sim.record import TASKS
 from telecine.recorder.sim.play import Play
-pictures = []
+frames = []
 for render in ("gl", "rays"):
     play = Play(TASKS["pick"](0, 4.0), fps=10, size=(320, 240), render=render)
-    pictures.append([step.pictures for step in play.steps(30)][-1])
+    frames.append([step.frames for step in play.steps(30)][-1])
     play.close()
-for name in pictures[0]:
-    off = np.abs(pictures[0][name].astype(int) - pictures[1][name]).max(axis=2)
+for name in frames[0]:
+    off = np.abs(frames[0][name].astype(int) - frames[1][name]).max(axis=2)
     print(name, np.mean(off), np.mean(off > 8))
 """
 

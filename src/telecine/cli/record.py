@@ -35,7 +35,7 @@ def run(
         fps=fps,
         size=(width, height),
         render=render,
-        told=lambda one: None if json else _tell(screen, one),
+        on_episode=lambda one: None if json else _tell(screen, one),
     )
     if json:
         print_json({"out": str(out), "episodes": [{**vars_of(p), "path": str(p.path)} for p in played]})

@@ -1,4 +1,4 @@
-"""Work that is done in order on a thread of its own, while whoever gave it goes on."""
+"""Work that is done in order on a thread of its own, while the caller goes on."""
 
 from collections import deque
 from collections.abc import Callable
@@ -16,7 +16,7 @@ class BackgroundQueue:
         self._pool: ThreadPoolExecutor | None = None
         self._jobs: deque[Future[None]] = deque()
 
-    def make_room(self) -> None:
+    def limit_backlog(self) -> None:
         """Wait while there are many jobs. Raises: the error of one that failed meanwhile."""
         while self._jobs and (self._jobs[0].done() or len(self._jobs) > WAITING):
             self._jobs.popleft().result()

@@ -1,4 +1,4 @@
-"""One episode while it is recorded: samples in memory, pictures coded as they come; a recording at its end."""
+"""One episode while it is recorded: samples in memory, frames coded as they come; a recording at its end."""
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,14 +38,14 @@ class _Samples:
 class LiveEpisode:
     """What was added since `start_episode`. Cameras are features named observation.images.*.
 
-    folder: of its own, where the pictures are; goes with `abandon`.
+    folder: of its own, where the frames are; goes with `abandon`.
     """
 
     def __init__(
-        self, task: str, folder: Path, wish: VideoSettings, fps: int, names: Mapping[str, Sequence[str]]
+        self, task: str, folder: Path, settings: VideoSettings, fps: int, names: Mapping[str, Sequence[str]]
     ) -> None:
         self.task = task
-        self.folder, self._wish, self._fps, self._names = folder, wish, fps, names
+        self.folder, self._settings, self._fps, self._names = folder, settings, fps, names
         self._samples: dict[str, _Samples] = {}
         self._cameras: dict[str, tuple[LiveClip, list[int]]] = {}
         self.steps = 0
@@ -59,7 +59,7 @@ class LiveEpisode:
         """Take samples of one instant. Raises: PlanError for a value that is none, VideoError from the encoder."""
         for key, value in values.items():
             if key.startswith(IMAGES):
-                self._picture(key, time_ns, value)
+                self._frame(key, time_ns, value)
             else:
                 self._sample(key, time_ns, value)
         self.steps += 1
@@ -76,13 +76,13 @@ class LiveEpisode:
             samples.stamps.extend(times_ns)
             samples.values.extend(held)
 
-    def _picture(self, key: str, time_ns: int, value: Any) -> None:
+    def _frame(self, key: str, time_ns: int, value: Any) -> None:
         rgb = np.asarray(value)
         if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
             raise PlanError(f"{key}: got {rgb.dtype} {rgb.shape}, expected uint8 (height, width, 3), red first")
         if key not in self._cameras:
             path = str(self.folder / f"live-{len(self._cameras):03d}.clip")
-            self._cameras[key] = (LiveClip(key, self._wish, self._fps, path), [])
+            self._cameras[key] = (LiveClip(key, self._settings, self._fps, path), [])
         clip, stamps = self._cameras[key]
         clip.add(rgb)
         stamps.append(time_ns)
@@ -90,7 +90,7 @@ class LiveEpisode:
     def _sample(self, key: str, time_ns: int, value: Any) -> None:
         samples = self._samples.setdefault(key, _Samples())
         if not isinstance(value, str):
-            value = np.atleast_1d(np.array(value))  # a copy: the caller may use its array again
+            value = np.atleast_1d(np.array(value))  # a copy: the caller may reuse its array
         self._check(key, samples, value)
         samples.stamps.append(time_ns)
         samples.values.append(value)
@@ -98,12 +98,12 @@ class LiveEpisode:
     @staticmethod
     def _check(key: str, samples: _Samples, value: Any) -> None:
         if not isinstance(value, str) and value.dtype.kind not in "fiub":
-            raise PlanError(f"{key}: got {value.dtype}, expected numbers, a text, or a picture named {IMAGES}*")
+            raise PlanError(f"{key}: got {value.dtype}, expected numbers, a text, or a frame named {IMAGES}*")
         if samples.values and not _alike(samples.values[0], value):
             raise PlanError(f"{key}: got {_kind(value)}, in the samples before {_kind(samples.values[0])}")
 
     def finish(self, ref: Ref, outcome: str) -> Recording:
-        """The recording of all that was added. Raises: VideoError when pictures could not be coded."""
+        """The recording of all that was added. Raises: VideoError when frames could not be coded."""
         for clip, _ in self._cameras.values():
             clip.close()
         streams: dict[str, Stream] = {key: self._stream(key, samples) for key, samples in self._samples.items()}
@@ -150,7 +150,7 @@ def _kind(value: Any) -> str:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Spooled:
-    """Pictures of a live clip with the stamps they were added with."""
+    """Frames of a live clip with the stamps they were added with."""
 
     name: str
     path: str
@@ -170,7 +170,7 @@ class _Spooled:
         return np.sort(self.stamps)
 
     def backwards(self, clock: str) -> int:
-        """How many stamps lie below that of the picture before."""
+        """How many stamps lie below that of the frame before."""
         del clock
         return int(np.sum(np.diff(self.stamps) < 0))
 
@@ -193,11 +193,11 @@ class _SpooledImages(_Spooled):
     kind: Literal["image"] = "image"
 
     def take(self, rows: Rows, clock: str) -> Iterator[Image]:
-        """len(rows) pictures; `rows` must be non-decreasing."""
+        """len(rows) frames; `rows` must be non-decreasing."""
         del clock
         order: Array = np.argsort(self.stamps, kind="stable")[rows]
         if np.any(np.diff(order) < 0):
-            raise SourceError(f"{self.name}: pictures were added with stamps that go back in time")
+            raise SourceError(f"{self.name}: frames were added with stamps that go back in time")
         packets = enumerate(clip_packets(self.path))
         number, data = -1, b""
         for wanted in order.tolist():

@@ -1,7 +1,7 @@
-"""Memory that was freed and that the C library keeps.
+"""Memory that was freed and that the C library holds.
 
-With a few numbers kept at every step between pictures that go, a process grows by up to the size of the pictures: seen
-with glibc 2.36, whose heap then holds thousands of free pieces of a picture's size. PyTorch asks for pictures with an
+With a few numbers held at every step between frames that are freed, a process grows by up to their size: seen
+with glibc 2.36, whose heap then holds thousands of free pieces of a frame's size. PyTorch asks for frames with an
 alignment, and what was freed of such is hardly found again before 2.38 (bug 14581, the likely cause).
 """
 
@@ -13,19 +13,19 @@ from mmap import PAGESIZE
 from pathlib import Path
 
 EVERY_BYTES = 64 << 20
-"""Of pictures, between two looks at how much memory there is; a look costs 20 us, giving back about 1 ms."""
+"""Of frames, between two measurements of the process's memory; measuring costs 20 us, giving back about 1 ms."""
 GROWN_BYTES = 32 << 20
 
 
 class HeapTrimmer:
-    """Gives freed memory back to the system when the process has grown while pictures came and went."""
+    """Gives freed memory back to the system when the process has grown while frames were allocated and freed."""
 
     def __init__(self) -> None:
         self._seen = 0
         self._least: int | None = None
 
     def passed(self, size_bytes: int) -> bool:
-        """Count pictures that were freed; True when memory was given back."""
+        """Count frames that were freed; True when memory was given back."""
         self._seen += size_bytes
         if self._seen < EVERY_BYTES:
             return False

@@ -7,7 +7,7 @@
                                                "observation.images.front": rgb})
         recorder.end_episode(success=True)
 
-What is added is a recording like any other: samples are placed on the grid of `fps` by their stamps, so streams may
+What is added is a recording like any other: samples are resampled to `fps` by their stamps, so streams may
 come at rates of their own. A process that is killed loses the episode it was recording, and nothing else.
 """
 
@@ -62,7 +62,7 @@ class Recorder:
         self.episodes: list[EpisodeReport] = []
         self._robot_type = robot_type
         self._names = dict(names or {})
-        self._wish = wish(preset)
+        self._video = wish(preset)
         self._preset = preset
         self._append = mode == "append"
         self._overwrite = mode == "overwrite"
@@ -89,9 +89,9 @@ class Recorder:
         self._episode = self._begun(task, folder, self._names)
 
     def add(self, time_ns: int, values: Mapping[str, Any]) -> None:
-        """Take samples of one instant: numbers (copied), texts, and pictures named observation.images.*.
+        """Take samples of one instant: numbers (copied), texts, and frames named observation.images.*.
 
-        time_ns: on any clock that does not jump, the same for all streams. Pictures are uint8 (height, width, 3).
+        time_ns: on any clock that does not jump, the same for all streams. Frames are uint8 (height, width, 3).
 
         Raises: PlanError for what is no sample, VideoError when a camera's encoder failed.
         """
@@ -108,7 +108,7 @@ class Recorder:
     def end_episode(self, success: bool | None = None) -> EpisodeReport:
         """Write the episode; the dataset holds it when this returns.
 
-        success: kept in the column `outcome` as "success", "failed", or "unknown".
+        success: stored in the column `outcome` as "success", "failed", or "unknown".
 
         Raises: AlignError, PlanError, VideoError or DatasetError when the episode cannot be written; it is gone
             then, and the next one can be recorded.
@@ -162,7 +162,7 @@ class Recorder:
         self.close()
 
     def _begun(self, task: str, folder: Path, names: Mapping[str, Sequence[str]]) -> LiveEpisode:
-        return LiveEpisode(task, Path(tempfile.mkdtemp(dir=folder)), self._wish, self.fps, names)
+        return LiveEpisode(task, Path(tempfile.mkdtemp(dir=folder)), self._video, self.fps, names)
 
     def _open_folder(self) -> Path:
         if self._folder is None:

@@ -1,6 +1,6 @@
-"""Shapes, shading and letters on a picture, with soft edges; just what the demo's scene needs.
+"""Shapes, shading and letters on a frame, with soft edges; just what the demo's scene needs.
 
-Pictures are (height, width, 3) uint8 and are changed in place; points are (x, y) in px.
+Frames are (height, width, 3) uint8 and are changed where they are; points are (x, y) in px.
 """
 
 import math
@@ -28,9 +28,9 @@ _GLYPHS = {
 """Letter -> seven rows of five pixels, the highest bit left."""
 
 
-def fill_polygon(picture: Canvas, corners: Points, colour: FillColour, opacity: float = 1.0) -> None:
+def fill_polygon(frame: Canvas, corners: Points, colour: FillColour, opacity: float = 1.0) -> None:
     """A convex polygon; corners: (k, 2), either way round."""
-    box = _box(picture, corners, 1.0)
+    box = _box(frame, corners, 1.0)
     if box is None:
         return
     x, y = _grid(box)
@@ -42,12 +42,12 @@ def fill_polygon(picture: Canvas, corners: Points, colour: FillColour, opacity: 
         scale = side / max(math.hypot(bx - ax, by - ay), 1e-9)
         nx, ny = -(by - ay) * scale, (bx - ax) * scale
         np.minimum(inside, x * nx + (y * ny + (0.5 - nx * ax - ny * ay)), out=inside)
-    _blend(picture, box, colour, np.maximum(inside, 0) * np.float32(opacity))
+    _blend(frame, box, colour, np.maximum(inside, 0) * np.float32(opacity))
 
 
-def fill_rod(picture: Canvas, ends: Points, radii: tuple[float, float], colour: FillColour) -> None:
+def fill_rod(frame: Canvas, ends: Points, radii: tuple[float, float], colour: FillColour) -> None:
     """A round rod between two (2, 2) ends, lighter along its middle; equal ends make a ball."""
-    box = _box(picture, ends, max(radii) + 1)
+    box = _box(frame, ends, max(radii) + 1)
     if box is None:
         return
     x, y = _grid(box)
@@ -59,14 +59,14 @@ def fill_rod(picture: Canvas, ends: Points, radii: tuple[float, float], colour: 
     off = (x - ax - along * dx) ** 2 + (y - ay - along * dy) ** 2
     round_ = np.sqrt(np.maximum(1 - off / (radius * radius), 0))
     cover = np.minimum(np.maximum(radius - np.sqrt(off) + 0.5, 0), 1)
-    _blend(picture, box, colour, cover, 0.55 + 0.45 * round_)
+    _blend(frame, box, colour, cover, 0.55 + 0.45 * round_)
 
 
-def write(picture: Canvas, text: str, corner: tuple[int, int], scale: int = 2) -> None:
+def write(frame: Canvas, text: str, corner: tuple[int, int], scale: int = 2) -> None:
     """White letters on a dark strip whose upper left corner is `corner`; letters without a glyph are blank."""
     mask = np.concatenate([_letter(c, scale) for c in text], axis=1)
     x, y = corner
-    area = picture[y : y + mask.shape[0], x : x + mask.shape[1]]
+    area = frame[y : y + mask.shape[0], x : x + mask.shape[1]]
     area //= 3
     area[mask[: area.shape[0], : area.shape[1]]] = 245
 
@@ -82,9 +82,9 @@ Box = tuple[int, int, int, int]
 """(left, top, right, bottom), half-open."""
 
 
-def _box(picture: Canvas, points: Points, margin: float) -> Box | None:
-    """The part of the picture around the points, or None when it is outside."""
-    height, width = picture.shape[:2]
+def _box(frame: Canvas, points: Points, margin: float) -> Box | None:
+    """The part of the frame around the points, or None when it is outside."""
+    height, width = frame.shape[:2]
     low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
     left, top = max(int(np.floor(low[0])), 0), max(int(np.floor(low[1])), 0)
     right, bottom = min(int(np.ceil(high[0])) + 1, width), min(int(np.ceil(high[1])) + 1, height)
@@ -97,10 +97,10 @@ def _grid(box: Box) -> tuple[Plane, Plane]:
     return np.arange(left, right, dtype=np.float32)[None, :], np.arange(top, bottom, dtype=np.float32)[:, None]
 
 
-def _blend(picture: Canvas, box: Box, colour: FillColour, cover: Plane, shade: Plane | float = 1.0) -> None:
+def _blend(frame: Canvas, box: Box, colour: FillColour, cover: Plane, shade: Plane | float = 1.0) -> None:
     """The colour, lit by `shade`, over as much of each pixel as `cover` says."""
     left, top, right, bottom = box
-    area = picture[top:bottom, left:right]
+    area = frame[top:bottom, left:right]
     lit = cover * shade
     rest = 1 - cover
     for channel, value in enumerate(colour):

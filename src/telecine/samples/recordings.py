@@ -17,7 +17,7 @@ from telecine.core.errors import SourceError
 from telecine.core.grid import SECOND, Times
 from telecine.core.stats import Floats
 from telecine.samples.arm import JOINTS, PickTask, commanded, random_task, reached
-from telecine.samples.scene import COLOURS, front_picture, wrist_picture
+from telecine.samples.scene import COLOURS, front_frame, wrist_frame
 from telecine.video.demo_camera import h264_packets
 
 TIMELINE = "real_time"
@@ -107,10 +107,10 @@ def _logs(task: PickTask, colour: str, episode: int, start_ns: int, rng: np.rand
         "/observation/joint_positions": vectors(JOINT_STATE, lambda t: reached(task, t)[:, :7], 2e-4, JOINTS),
         "/observation/gripper": vectors(GRIPPER, lambda t: reached(task, t)[:, 7:], 1e-3, ("gripper",)),
     }
-    cameras = [("front", FRONT, front_picture), ("wrist", WRIST, wrist_picture)]
+    cameras = [("front", FRONT, front_frame), ("wrist", WRIST, wrist_frame)]
     times = [sensor.times(task.seconds, rng) for _, sensor, _ in cameras]
 
-    def film(number: int) -> Log:
+    def camera_log(number: int) -> Log:
         name, _, draw = cameras[number]
         label = f"{name.upper()} EPISODE {episode}"
         drawn = (draw(task, t, colour, f"{label}  {t:05.2f} S") for t in times[number].tolist())
@@ -120,9 +120,9 @@ def _logs(task: PickTask, colour: str, episode: int, start_ns: int, rng: np.rand
         return Log(stamps, lambda rows: rr.VideoStream.columns(sample=packets[rows]), codec)
 
     with ThreadPoolExecutor(len(cameras)) as pool:
-        films = list(pool.map(film, range(len(cameras))))
-    pictures = {f"/camera/{name}": log for (name, _, _), log in zip(cameras, films, strict=True)}
-    return {"/language_instruction": texts, **numbers, **pictures}
+        logs = list(pool.map(camera_log, range(len(cameras))))
+    frames = {f"/camera/{name}": log for (name, _, _), log in zip(cameras, logs, strict=True)}
+    return {"/language_instruction": texts, **numbers, **frames}
 
 
 def _stamps(times: Floats, start_ns: int) -> Times:

@@ -44,7 +44,7 @@ class View:
 
 
 def view_towards(at: Floats, target: Floats, up: Floats, focal_px: float) -> View:
-    """A camera at `at` that looks at `target`, with `up` above in the picture."""
+    """A camera at `at` that looks at `target`, with `up` above in the frame."""
     forward = (target - at) / np.linalg.norm(target - at)
     right = np.cross(forward, up)
     right /= np.linalg.norm(right)
@@ -54,27 +54,27 @@ def view_towards(at: Floats, target: Floats, up: Floats, focal_px: float) -> Vie
 FRONT = view_towards(np.array([1.10, -0.46, 0.72]), np.array([0.17, 0.01, 0.225]), np.array([0.0, 0, 1]), 296.0)
 
 
-def front_picture(task: PickTask, time: float, colour: str, label: str) -> Canvas:
+def front_frame(task: PickTask, time: float, colour: str, label: str) -> Canvas:
     """(240, 320, 3) uint8 of the camera that stands before the table."""
     state = reached(task, np.array([time]))[0]
-    picture = _front_background().copy()
+    frame = _front_background().copy()
     arm = pose(state[:7])
     things = [*_tray(task), *_shadows(task, time, arm), *_cube(task, time, colour, FRONT), *_arm(arm, state[7])]
-    _paint(picture, FRONT, things)
-    write(picture, label, (4, 4))
-    return picture
+    _paint(frame, FRONT, things)
+    write(frame, label, (4, 4))
+    return frame
 
 
-def wrist_picture(task: PickTask, time: float, colour: str, label: str) -> Canvas:
+def wrist_frame(task: PickTask, time: float, colour: str, label: str) -> Canvas:
     """(240, 320, 3) uint8 of the camera at the hand, which looks along the fingers."""
     state = reached(task, np.array([time]))[0]
     arm = pose(state[:7])
     across, points = arm.axes[:, 1], arm.axes[:, 2]
     view = view_towards(arm.tip - 0.13 * points + 0.075 * across, arm.tip + 0.02 * points, across, 210.0)
-    picture = _table(view)
-    _paint(picture, view, [*_tray(task), *_cube(task, time, colour, view), *_hand(arm, state[7])])
-    write(picture, label, (4, 4))
-    return picture
+    frame = _table(view)
+    _paint(frame, view, [*_tray(task), *_cube(task, time, colour, view), *_hand(arm, state[7])])
+    write(frame, label, (4, 4))
+    return frame
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -89,7 +89,7 @@ class _Thing:
     """0: lies on the table, under everything else."""
 
 
-def _paint(picture: Canvas, view: View, things: list[_Thing]) -> None:
+def _paint(frame: Canvas, view: View, things: list[_Thing]) -> None:
     """Draw all that is before the camera, from far to near."""
     seen = [(thing, *view.project(thing.points)) for thing in things]
     seen.sort(key=lambda s: (s[0].layer, -float(np.mean(s[2]))))
@@ -97,10 +97,10 @@ def _paint(picture: Canvas, view: View, things: list[_Thing]) -> None:
         if float(depth.min()) < _NEAR_M:
             continue
         if not thing.radius_m:
-            fill_polygon(picture, pixels, thing.colour, thing.opacity)
+            fill_polygon(frame, pixels, thing.colour, thing.opacity)
             continue
         radii = thing.radius_m * view.focal_px / depth
-        fill_rod(picture, pixels, (float(radii[0]), float(radii[1])), thing.colour)
+        fill_rod(frame, pixels, (float(radii[0]), float(radii[1])), thing.colour)
 
 
 def _square(middle: npt.ArrayLike, side_m: float, turn: float = 0.0) -> Floats:
@@ -170,7 +170,7 @@ def _front_background() -> Canvas:
 
 
 def _table(view: View) -> Canvas:
-    """The table where rays meet z = 0, and the room behind it."""
+    """The table where rays meet z = 0, and the backdrop behind it."""
     right, down, forward = view.axes
     u = ((np.arange(WIDTH) - WIDTH / 2) / view.focal_px)[None, :]
     v = ((np.arange(HEIGHT) - HEIGHT / 2) / view.focal_px)[:, None]
@@ -192,20 +192,20 @@ def _table(view: View) -> Canvas:
         square = (plane(weights) / hit).astype(np.int16) - np.int16(_FAR_SQUARES)
         on_table &= (square >= 0) & (square < _TABLE_SQUARES[axis])
         odd ^= square
-    # 0 and 1: the squares; 2 and beyond: the room, darker towards the floor.
-    room = ((np.minimum(np.maximum(1 - fall, 0), 1.9) * 24) + 2).astype(np.int16)
-    # Products, words of four bytes and one channel at a time: each is several times faster than its plain form.
-    words = _palette().take((odd & 1) * on_table + room * ~on_table, mode="clip")
-    channels = words.view(np.uint8).reshape(HEIGHT, WIDTH, 4)
-    picture = np.empty((HEIGHT, WIDTH, 3), np.uint8)
+    # 0 and 1: the squares; 2 and beyond: the backdrop, darker towards the floor.
+    backdrop = ((np.minimum(np.maximum(1 - fall, 0), 1.9) * 24) + 2).astype(np.int16)
+    # Products, pixels of four bytes and one channel at a time: each is several times faster than its plain form.
+    pixels = _palette().take((odd & 1) * on_table + backdrop * ~on_table, mode="clip")
+    channels = pixels.view(np.uint8).reshape(HEIGHT, WIDTH, 4)
+    frame = np.empty((HEIGHT, WIDTH, 3), np.uint8)
     for channel in range(3):
-        picture[..., channel] = channels[..., channel]
-    return picture
+        frame[..., channel] = channels[..., channel]
+    return frame
 
 
 @lru_cache(maxsize=1)
 def _palette() -> npt.NDArray[np.uint32]:
     """Four bytes a colour, the last unused."""
-    room = np.linspace((84, 92, 106, 0), (148, 160, 178, 0), 48)
-    colours = np.concatenate([[(190, 160, 122, 0), (168, 138, 102, 0)], room])
+    backdrop = np.linspace((84, 92, 106, 0), (148, 160, 178, 0), 48)
+    colours = np.concatenate([[(190, 160, 122, 0), (168, 138, 102, 0)], backdrop])
     return colours.astype(np.uint8).view(np.uint32)[:, 0]

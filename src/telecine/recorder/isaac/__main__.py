@@ -4,7 +4,7 @@ import sys
 
 
 def main() -> int:
-    """Run the script that the command line names; its exit code. What is missing is told before its import fails."""
+    """Run the script that the command line names; its exit code. What is not installed is reported first."""
     if not {"-h", "--help"} & set(sys.argv):
         from telecine.recorder.isaac.needs import stop_if_missing
 

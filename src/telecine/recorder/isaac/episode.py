@@ -24,7 +24,7 @@ class Settings:
     """What to take of an episode, and how to write it.
 
     observation_keys, state_keys: observations by "group/term"; state ones are joined into observation.state. None and
-        None takes all: pictures as cameras, other observations as the state.
+        None takes all: frames as cameras, other observations as the state.
     task: the text that policies are conditioned on; without it the environment's name, with a warning.
     action: "actions", "processed_actions" or any path in the episode.
     fps: steps per second; None: 1 / (dt * decimation) of the environment.
@@ -42,12 +42,12 @@ class Settings:
     preset: str = "train"
     existing: str = "error"
     replay: bool = True
-    """Keep states, actions and observations beside the dataset's rows, so that `load_episode` gives them back."""
+    """Store states, actions and observations beside the dataset's rows, so that `load_episode` gives them back."""
 
     def check(self) -> None:
         """Raises: ValueError when nothing at all is to be recorded."""
-        told = (self.observation_keys, self.state_keys)
-        if any(keys is not None for keys in told) and not any(told):
+        asked = (self.observation_keys, self.state_keys)
+        if any(keys is not None for keys in asked) and not any(asked):
             raise ValueError(
                 "observation_keys_to_record and state_observation_keys are both empty: "
                 "must have at least one observation configured"
@@ -59,13 +59,13 @@ class EpisodeArrays:
     """One episode, ready to be recorded: feature -> (steps, ...) array; cameras are (steps, height, width, 3) uint8."""
 
     numbers: Mapping[str, Array]
-    pictures: Mapping[str, Array]
+    frames: Mapping[str, Array]
     names: Mapping[str, tuple[str, ...]]
 
     @property
     def steps(self) -> int:
         """Rows."""
-        return min((len(a) for a in (*self.numbers.values(), *self.pictures.values())), default=0)
+        return min((len(a) for a in (*self.numbers.values(), *self.frames.values())), default=0)
 
 
 def array_of(leaf: Any) -> Array:
@@ -114,13 +114,13 @@ def rows_of(data: Mapping[str, Any], settings: Settings, quaternion: str) -> Epi
     """
     settings.check()
     obs = data.get("obs", {})
-    pictures: dict[str, Array] = {}
+    frames: dict[str, Array] = {}
     numbers: dict[str, Array] = {}
     states: list[tuple[str, Array]] = []
     for path, leaf, as_state in _chosen(obs, settings):
         values = array_of(leaf)
-        if is_picture(values[0] if len(values) else values):
-            pictures[_unique(IMAGES + settings.cameras.get(path, camera_name(_last(path))), pictures)] = rgb_of(values)
+        if is_frame(values[0] if len(values) else values):
+            frames[_unique(IMAGES + settings.cameras.get(path, camera_name(_last(path))), frames)] = rgb_of(values)
         elif as_state:
             states.append((path, values))
         else:
@@ -132,7 +132,7 @@ def rows_of(data: Mapping[str, Any], settings: Settings, quaternion: str) -> Epi
     action = dict(leaves(data)).get(settings.action)
     if action is not None:
         numbers["action"] = _flat(array_of(action), settings.action)
-    rows = EpisodeArrays(numbers, pictures, names)
+    rows = EpisodeArrays(numbers, frames, names)
     _check_lengths(rows)
     return rows
 
@@ -148,7 +148,7 @@ def _chosen(obs: Any, settings: Settings) -> Iterator[tuple[str, Any, bool]]:
             yield (*find(obs, key), as_state)
 
 
-def is_picture(value: Array) -> bool:
+def is_frame(value: Array) -> bool:
     """One step's (height, width, 1|3|4) bytes."""
     return value.dtype == np.uint8 and value.ndim == 3 and value.shape[2] in (1, 3, 4) and min(value.shape[:2]) >= 8
 
@@ -173,7 +173,7 @@ def _plain(values: Array, path: str) -> Array:
     """Numbers that a feature under observation. can hold: bools become 0 and 1, since LeRobot's training needs it."""
     if values.dtype.kind == "f" and values.ndim == 4 and values.shape[3] == 3:
         raise DatasetError(
-            f"observation {path!r} holds pictures as floats, from which the colours cannot be had back; "
+            f"observation {path!r} holds frames as floats, from which the colours cannot be had back; "
             "set normalize=False in the image term's params"
         )
     if values.dtype.kind not in "fiub":
@@ -194,7 +194,7 @@ def _names(key: str, parts: Sequence[tuple[str, Array]], quaternion: str) -> dic
 
 
 def _check_lengths(rows: EpisodeArrays) -> None:
-    lengths = {key: len(a) for key, a in {**rows.numbers, **rows.pictures}.items()}
+    lengths = {key: len(a) for key, a in {**rows.numbers, **rows.frames}.items()}
     if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{key} {length}" for key, length in lengths.items())
-        raise DatasetError(f"the episode's parts have different numbers of steps: {told}")
+        listed = ", ".join(f"{key} {length}" for key, length in lengths.items())
+        raise DatasetError(f"the episode's parts have different numbers of steps: {listed}")

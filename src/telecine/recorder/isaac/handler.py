@@ -58,7 +58,7 @@ class LeRobotDatasetFileHandler:
     def __init__(self) -> None:
         self._root: Path | None = None
         self._recorder: Recorder | None = None
-        self._later = BackgroundQueue("telecine episodes")
+        self._queue = BackgroundQueue("telecine episodes")
         self._env_args: dict[str, Any] = {}
         self._names: list[str] = []
         self._mode = "new"
@@ -80,27 +80,27 @@ class LeRobotDatasetFileHandler:
         """Begin a dataset at `file_path`, with .lerobot behind it. Raises: DatasetError when it exists."""
         self._begin(file_path, {"new": "new", "error": "new"}.get(self.settings.existing, self.settings.existing))
         if self._mode == "new":
-            require_writable(self._place, overwrite=False)
-        if self._mode == "append" and not self._place.exists():
+            require_writable(self._target, overwrite=False)
+        if self._mode == "append" and not self._target.exists():
             self._mode = "new"
         self._env_args = {"env_name": env_name or "", "type": 2}
 
     def open(self, file_path: str, mode: str = "r") -> None:
         """Read a dataset that is there; with a mode of "r+" or "a" add to it. Raises: DatasetError without one."""
         self._begin(file_path, "read" if mode == "r" else "append")
-        if not (self._place / "meta" / "info.json").is_file():
-            raise DatasetError(f"{self._place}: holds no LeRobot dataset")
-        notes = self._place / NOTES
+        if not (self._target / "meta" / "info.json").is_file():
+            raise DatasetError(f"{self._target}: holds no LeRobot dataset")
+        notes = self._target / NOTES
         if (notes / "env.json").is_file():
             self._env_args = json.loads((notes / "env.json").read_text(encoding="utf-8"))
         self._names = sorted((p.stem for p in notes.glob("*.npz")), key=_number)
 
     def add_env_args(self, env_args: dict[str, Any]) -> None:
         """Facts about the environment; dt and decimation among `sim_args` give the rate. Raises: as `flush`."""
-        self._later.wait()
+        self._queue.wait()
         self._env_args.update(env_args)
         if self._recorder is not None and self._recorder.episodes:
-            self._keep_env(self._place)
+            self._write_env(self._target)
 
     def set_env_name(self, env_name: str) -> None:
         """Name the environment."""
@@ -119,7 +119,7 @@ class LeRobotDatasetFileHandler:
             which is, or DatasetError for one before, of which this is the first to tell; this one is not taken then.
         """
         self._require_open(writing=True)
-        self._later.make_room()
+        self._queue.limit_backlog()
         name = f"demo_{self._free_number() if demo_id is None else demo_id}"
         if name in self._names:
             raise ValueError(f"Episode '{name}' already exists in the dataset")
@@ -127,15 +127,15 @@ class LeRobotDatasetFileHandler:
         rows = rows_of(episode.data, self._without(streamed), quaternion_order())
         if not rows.steps:
             self._empty += 1
-            log.warning("%s: an episode without steps was left out (%d so far)", self._place, self._empty)
+            log.warning("%s: an episode without steps was left out (%d so far)", self._target, self._empty)
             return
         recorder = self._opened(rows)
-        live = recorder.apart(self.task, rows.names) if streamed is None else _with_pictures(streamed, rows)
+        live = recorder.apart(self.task, rows.names) if streamed is None else _with_frames(streamed, rows)
         _fill(live, rows, Fraction(recorder.fps), success=bool(episode.success))
         success = None if episode.success is None else bool(episode.success)
         replay = _replay(episode) if self.settings.replay else None
         self._names.append(name)
-        self._later.do(partial(self._write, recorder, name, live, success, replay))
+        self._queue.do(partial(self._write, recorder, name, live, success, replay))
 
     def _free_number(self) -> int:
         """The number of episodes, or the next that no name has: one may have failed, others may have been given."""
@@ -148,9 +148,9 @@ class LeRobotDatasetFileHandler:
         try:
             recorder.write(live, success)
             if replay is not None:
-                _keep(recorder.root, f"{name}.npz", _npz(replay))
+                _write_note(recorder.root, f"{name}.npz", _npz(replay))
             if len(recorder.episodes) == 1:
-                self._keep_env(recorder.root)
+                self._write_env(recorder.root)
         except (TelecineError, OSError) as error:
             self._names.remove(name)
             raise DatasetError(f"{recorder.root}: {name} was not written: {error}") from error
@@ -158,14 +158,14 @@ class LeRobotDatasetFileHandler:
     def flush(self) -> None:
         """Wait until every episode is in the dataset. Raises: DatasetError for one that could not be written."""
         self._require_open()
-        self._later.wait()
+        self._queue.wait()
 
     def close(self) -> None:
         """Wait as `flush` does, and let go of the dataset. May be called again, also when `create` failed."""
         recorder, self._recorder, self._root = getattr(self, "_recorder", None), None, None
         if recorder is not None:
             try:
-                self._later.close()
+                self._queue.close()
             finally:
                 recorder.close()
 
@@ -189,19 +189,19 @@ class LeRobotDatasetFileHandler:
         return list(self._names)
 
     def load_episode(self, episode_name: str, device: str = "cpu", *_: Any) -> Any:
-        """The episode as Isaac Lab's `EpisodeData`, to be replayed; pictures are not in it. None when there is none."""
+        """The episode as Isaac Lab's `EpisodeData`, to be replayed; frames are not in it. None when there is none."""
         self.flush()
-        path = self._place / NOTES / f"{episode_name}.npz"
+        path = self._target / NOTES / f"{episode_name}.npz"
         if episode_name not in self._names or not path.is_file():
             return None
         torch, datasets = import_module("torch"), import_module("isaaclab.utils.datasets")
         episode = datasets.EpisodeData()
         with np.load(path) as stored:
-            told = json.loads(str(stored["about"]))
+            about = json.loads(str(stored["about"]))
             for key in stored.files:
                 if key != "about":
                     _put(episode.data, key.split("/"), torch.as_tensor(stored[key], device=device))
-        episode.seed, episode.success = told["seed"], told["success"]
+        episode.seed, episode.success = about["seed"], about["success"]
         episode.env_id = self.get_env_name()
         return episode
 
@@ -209,20 +209,20 @@ class LeRobotDatasetFileHandler:
 
     @property
     def task(self) -> str:
-        """What the settings say, else the environment's name in words."""
+        """The settings' task, else the environment's name in words."""
         if self.settings.task:
             return self.settings.task
-        return words_of(self._env_args.get("env_name") or self._place.stem)
+        return words_of(self._env_args.get("env_name") or self._target.stem)
 
     @property
     def fps(self) -> int:
-        """What the settings say, else 1 / (dt * decimation). Raises: DatasetError when that is no whole number."""
+        """The settings' fps, else 1 / (dt * decimation). Raises: DatasetError when that is no whole number."""
         if self.settings.fps is not None:
             return self.settings.fps
         sim = self._env_args.get("sim_args") or {}
         if "dt" not in sim or "decimation" not in sim:
             warnings.warn(
-                f"{self._place}: nobody said how many steps a second there are, so {USUAL_FPS} was taken; use "
+                f"{self._target}: nobody said how many steps a second there are, so {USUAL_FPS} was taken; use "
                 "LeRobotDatasetFileHandler.configured(fps=...)",
                 stacklevel=2,
             )
@@ -237,7 +237,7 @@ class LeRobotDatasetFileHandler:
         return near
 
     @property
-    def _place(self) -> Path:
+    def _target(self) -> Path:
         self._require_open()
         assert self._root is not None
         return self._root
@@ -258,9 +258,9 @@ class LeRobotDatasetFileHandler:
     def _opened(self, rows: EpisodeArrays) -> Recorder:
         if self._recorder is None:
             if not self.settings.task:
-                log.warning("%s: no task_description is set; %r was taken", self._place, self.task)
+                log.warning("%s: no task_description is set; %r was taken", self._target, self.task)
             about = {"fps": self.fps, "robot_type": self.settings.robot_type, "names": rows.names}
-            self._recorder = Recorder(self._place, preset=self.settings.preset, mode=self._mode, **about)  # type: ignore[arg-type]
+            self._recorder = Recorder(self._target, preset=self.settings.preset, mode=self._mode, **about)  # type: ignore[arg-type]
         return self._recorder
 
     def _without(self, streamed: Streamed | None) -> Settings:
@@ -271,11 +271,11 @@ class LeRobotDatasetFileHandler:
         left = tuple(k for k in self.settings.observation_keys if _path(k) not in gone)
         return replace(self.settings, observation_keys=left, state_keys=self.settings.state_keys or ())
 
-    def _keep_env(self, root: Path) -> None:
-        _keep(root, "env.json", json.dumps(self._env_args, default=str).encode())
+    def _write_env(self, root: Path) -> None:
+        _write_note(root, "env.json", json.dumps(self._env_args, default=str).encode())
 
 
-def _keep(root: Path, name: str, data: bytes) -> None:
+def _write_note(root: Path, name: str, data: bytes) -> None:
     """Put a file beside the dataset's own, whole or not at all."""
     path = root / NOTES / name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -304,11 +304,11 @@ def _path(key: Any) -> str:
     return key if isinstance(key, str) else "/".join(key)
 
 
-def _with_pictures(streamed: Streamed, rows: EpisodeArrays) -> LiveEpisode:
-    """The episode whose pictures are coded already. Raises: DatasetError when they are not as many as its steps."""
+def _with_frames(streamed: Streamed, rows: EpisodeArrays) -> LiveEpisode:
+    """The episode whose frames are coded already. Raises: DatasetError when they are not as many as its steps."""
     for key, count in streamed.counts.items():
         if count != rows.steps:
-            raise DatasetError(f"{key}: {count} pictures were streamed in an episode of {rows.steps} steps")
+            raise DatasetError(f"{key}: {count} frames were streamed in an episode of {rows.steps} steps")
     streamed.names.update(rows.names)
     return streamed.given()
 
@@ -318,13 +318,13 @@ def _fill(live: LiveEpisode, rows: EpisodeArrays, fps: Fraction, *, success: boo
     times = Grid(0, rows.steps, fps).ticks().tolist()
     last = np.arange(rows.steps) == rows.steps - 1
     live.add_rows(times, {**rows.numbers, "next.done": last, "next.success": last & success})
-    if rows.pictures:
+    if rows.frames:
         for step, time_ns in enumerate(times):
-            live.add(time_ns, {key: array[step] for key, array in rows.pictures.items()})
+            live.add(time_ns, {key: array[step] for key, array in rows.frames.items()})
 
 
 def _replay(episode: Any) -> Replay:
-    """All that is no picture, copied."""
+    """All that is no frame, copied."""
     arrays = {}
     for path, leaf in leaves(episode.data):
         values = array_of(leaf)
@@ -334,9 +334,9 @@ def _replay(episode: Any) -> Replay:
 
 
 def _npz(replay: Replay) -> bytes:
-    arrays, told = replay
+    arrays, about = replay
     buffer = io.BytesIO()
-    np.savez(buffer, about=np.array(json.dumps(told)), **arrays)  # type: ignore[arg-type]
+    np.savez(buffer, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()
 
 

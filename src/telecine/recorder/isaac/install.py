@@ -57,24 +57,24 @@ def _name_handler() -> None:
 def _taking_our_keys(original: Any) -> Any:
     @functools.wraps(original)
     def init(self: Any, cfg: Any, env: Any) -> None:
-        told = {key: vars(cfg).pop(key) for key in KEYS if hasattr(cfg, "__dict__") and key in vars(cfg)}
+        our_keys = {key: vars(cfg).pop(key) for key in KEYS if hasattr(cfg, "__dict__") and key in vars(cfg)}
         given = getattr(cfg, "dataset_file_handler_class_type", None)
         self._term_names = []  # Isaac Lab's destructor asks for it, also when what follows fails
         try:
-            if told and isinstance(given, type) and issubclass(given, LeRobotDatasetFileHandler):
-                cfg.dataset_file_handler_class_type = given.configured(**settings_of(told))
+            if our_keys and isinstance(given, type) and issubclass(given, LeRobotDatasetFileHandler):
+                cfg.dataset_file_handler_class_type = given.configured(**settings_of(our_keys))
             original(self, cfg, env)
         finally:
-            if told:
+            if our_keys:
                 cfg.dataset_file_handler_class_type = given
-                vars(cfg).update(told)
+                vars(cfg).update(our_keys)
 
     return init
 
 
-def settings_of(told: dict[str, Any]) -> dict[str, Any]:
+def settings_of(our_keys: dict[str, Any]) -> dict[str, Any]:
     """The handler's settings from attributes of the recorder manager's configuration; lists become tuples."""
-    made = {KEYS[key]: tuple(v) if isinstance(v, list) else v for key, v in told.items() if v is not None}
+    made = {KEYS[key]: tuple(v) if isinstance(v, list) else v for key, v in our_keys.items() if v is not None}
     if "observation_keys" in made or "state_keys" in made:
         made = {"observation_keys": (), "state_keys": (), **made}
     return made

@@ -15,7 +15,7 @@ pins, when it is imported and not when it is installed."""
 
 def missing_packages() -> list[str]:
     """What keeps the handler from working here, each with the command that mends it."""
-    problems = [_told(what, requirement) for what, requirement in _unmet()] or _broken()
+    problems = [_instruction(what, requirement) for what, requirement in _unmet()] or _broken()
     if find_spec("isaaclab") is None:
         problems.append(
             "isaaclab is not installed here: run this with Isaac Lab's own Python, "
@@ -31,7 +31,7 @@ def stop_if_missing() -> None:
         raise SystemExit(1)
 
 
-def _told(what: str, requirement: str) -> str:
+def _instruction(what: str, requirement: str) -> str:
     return f'{what}: "{sys.executable}" -m pip install "{requirement}"'
 
 
@@ -68,5 +68,5 @@ def _broken() -> list[str]:
         try:
             importlib.import_module(module)
         except ImportError as error:
-            problems.append(_told(f"{module} cannot be imported ({error})", FITTING.get(module, module)))
+            problems.append(_instruction(f"{module} cannot be imported ({error})", FITTING.get(module, module)))
     return problems

@@ -25,17 +25,17 @@ class Streamed:
         self._taken: dict[str, int] = {}
         self._given = False
 
-    def add(self, path: str, picture: Array) -> None:
-        """Take the next picture of a camera; waits while its encoder is behind. Raises: VideoError."""
+    def add(self, path: str, frame: Array) -> None:
+        """Take the next frame of a camera; waits while its encoder is behind. Raises: VideoError."""
         key = IMAGES + self._settings.cameras.get(path, camera_name(path.rpartition("/")[2]))
         number = self._taken.get(key, 0)
-        self.live.add((2 * number * SECOND + self._fps) // (2 * self._fps), {key: rgb_of(picture)})
+        self.live.add((2 * number * SECOND + self._fps) // (2 * self._fps), {key: rgb_of(frame)})
         self._taken[key] = number + 1
         self.paths.add(path)
 
     @property
     def counts(self) -> dict[str, int]:
-        """Feature key -> pictures so far."""
+        """Feature key -> frames so far."""
         return dict(self._taken)
 
     def given(self) -> LiveEpisode:

@@ -4,7 +4,7 @@
         state_keys=["policy/joint_pos"], observation_keys=["policy/table_cam"], task="Stack the cubes"
     )
 
-With `stream_cameras` pictures go to one encoder thread per camera and environment at every step and leave the episode
+With `stream_cameras` frames go to one encoder thread per camera and environment at every step and leave the episode
 at once, so that memory does not grow with the length of an episode.
 """
 
@@ -17,14 +17,14 @@ from typing import Any
 from isaaclab.managers import RecorderTerm, RecorderTermCfg
 from isaaclab.utils import configclass
 
-from telecine.recorder.isaac.episode import array_of, is_picture, leaves
+from telecine.recorder.isaac.episode import array_of, is_frame, leaves
 from telecine.recorder.isaac.handler import LeRobotDatasetFileHandler, words_of
 from telecine.recorder.isaac.stream import Streamed
 from telecine.recorder.malloc_trim import HeapTrimmer
 
 
 class LeRobotTerm(RecorderTerm):  # type: ignore[misc]  # Isaac Lab has no types
-    """Configures the handler, and takes pictures out of episodes while they grow; records nothing itself."""
+    """Configures the handler, and takes frames out of episodes while they grow; records nothing itself."""
 
     def __init__(self, cfg: Any, env: Any) -> None:
         super().__init__(cfg, env)
@@ -41,10 +41,10 @@ class LeRobotTerm(RecorderTerm):  # type: ignore[misc]  # Isaac Lab has no types
             self._spool = Path(tempfile.mkdtemp(prefix=".telecine-cameras-", dir=folder))
 
     def record_pre_step(self) -> tuple[None, None]:
-        """Move the pictures that other terms recorded in this step, or the one before, to their encoders."""
+        """Move the frames that other terms recorded in this step, or the one before, to their encoders."""
         if self._spool is not None:
             for number in range(self._env.num_envs):
-                self._move_pictures(self._env.recorder_manager.get_episode(number))
+                self._move_frames(self._env.recorder_manager.get_episode(number))
         return None, None
 
     def record_pre_reset(self, env_ids: Any) -> tuple[None, None]:
@@ -61,17 +61,17 @@ class LeRobotTerm(RecorderTerm):  # type: ignore[misc]  # Isaac Lab has no types
         if self._spool is not None:
             shutil.rmtree(self._spool, ignore_errors=True)
 
-    def _move_pictures(self, episode: Any) -> None:
+    def _move_frames(self, episode: Any) -> None:
         obs = episode.data.get("obs")
         if not isinstance(obs, dict):
             return
         for path, held in list(leaves(obs)):
-            if not isinstance(held, list) or not held or not is_picture(array_of(held[0])) or not self._wanted(path):
+            if not isinstance(held, list) or not held or not is_frame(array_of(held[0])) or not self._wanted(path):
                 continue
             streamed = getattr(episode, "_telecine", None) or self._begin(episode)
-            for picture in map(array_of, held):
-                streamed.add(path, picture)
-                self._heap.passed(picture.nbytes)
+            for frame in map(array_of, held):
+                streamed.add(path, frame)
+                self._heap.passed(frame.nbytes)
             _drop(obs, path.split("/"))
 
     def _wanted(self, path: str) -> bool:

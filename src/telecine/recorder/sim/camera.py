@@ -1,6 +1,6 @@
-"""Pictures of a MuJoCo scene without OpenGL: a ray for each pixel on MuJoCo's own geometry.
+"""Frames of a MuJoCo scene without OpenGL: a ray for each pixel on MuJoCo's own geometry.
 
-Runs wherever MuJoCo does, with no display, no graphics library and no GPU, and gives the same picture everywhere.
+Runs wherever MuJoCo does, with no display, no graphics library and no GPU, and gives the same frame everywhere.
 Each shape is asked only about the pixels around it; what stands still before a camera that does is asked once.
 """
 
@@ -36,7 +36,7 @@ class _Shape:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Seen:
-    """What the camera sees of one shape in one picture."""
+    """What the camera sees of one shape in one frame."""
 
     shape: _Shape
     origin: Float32s
@@ -65,20 +65,20 @@ class RayCamera:
         self._still = [] if moves else [s for s in shapes if still[s.geom]]
         self._rest = shapes if moves else [s for s in shapes if not still[s.geom]]
         self._depth = np.full((self._height, self._width), NEVER)
-        self._picture = np.full((self._height, self._width, 3), _SKY, np.uint8)
+        self._frame = np.full((self._height, self._width, 3), _SKY, np.uint8)
 
     def begin(self, data: Any) -> None:
-        """Look at what never moves, once."""
-        self._draw(data, self._still, self._depth, self._picture)
+        """Draw what never moves, once."""
+        self._draw(data, self._still, self._depth, self._frame)
 
     def render(self, data: Any) -> Rgb:
         """(height, width, 3) uint8 of the scene as `data` has it."""
-        picture = self._picture.copy()
-        self._draw(data, self._rest, self._depth.copy(), picture)
-        return picture
+        frame = self._frame.copy()
+        self._draw(data, self._rest, self._depth.copy(), frame)
+        return frame
 
-    def _draw(self, data: Any, shapes: list[_Shape], depth: Float32s, picture: Rgb) -> None:
-        """Draw shapes over what depth (height, width) and picture hold already."""
+    def _draw(self, data: Any, shapes: list[_Shape], depth: Float32s, frame: Rgb) -> None:
+        """Draw shapes over what depth (height, width) and frame hold already."""
         nearest = np.full(depth.shape, -1, np.int8)
         seen = [self._seen(data, shape) for shape in shapes]
         with np.errstate(divide="ignore", invalid="ignore"):  # rays along a face meet it nowhere
@@ -89,7 +89,7 @@ class RayCamera:
             if pixels.size:
                 shade = self._shaded(one, pixels, depth.reshape(-1)[pixels])
                 for plane, colour in enumerate(one.shape.colour):
-                    picture.reshape(-1, 3)[:, plane][pixels] = np.minimum(shade * colour, 255)
+                    frame.reshape(-1, 3)[:, plane][pixels] = np.minimum(shade * colour, 255)
 
     def _seen(self, data: Any, shape: _Shape) -> _Seen:
         rotation = data.geom_xmat[shape.geom].reshape(3, 3)

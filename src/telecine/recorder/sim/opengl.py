@@ -63,8 +63,8 @@ class GlCamera:
     def render(self, data: Any) -> Rgb:
         """(height, width, 3) uint8."""
         self._renderer.update_scene(data, camera=self._name)
-        picture: Rgb = self._renderer.render().copy()
-        return picture
+        frame: Rgb = self._renderer.render().copy()
+        return frame
 
     def close(self) -> None:
         """Let go of the context."""

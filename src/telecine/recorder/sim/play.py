@@ -1,4 +1,4 @@
-"""An attempt played in MuJoCo: physics between control steps, the commanded targets, and pictures of each step."""
+"""An attempt played in MuJoCo: physics between control steps, the commanded targets, and frames of each step."""
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +21,7 @@ class SimCamera(Protocol):
     """One camera of the scene."""
 
     def begin(self, data: Any) -> None:
-        """Before the first picture."""
+        """Before the first frame."""
         ...
 
     def render(self, data: Any) -> Rgb:
@@ -42,7 +42,7 @@ class SimStep:
     """(7,) x, y, z in m and qx, qy, qz, qw of each gripper's tip."""
     thing: Vector
     """(7,) likewise of the object."""
-    pictures: Mapping[str, Rgb]
+    frames: Mapping[str, Rgb]
 
 
 class Play:
@@ -82,7 +82,7 @@ class Play:
                     action=command,
                     tips=tuple(self._tip(arm.prefix) for arm in self._attempt.arms),
                     thing=self._thing(),
-                    pictures=self._pictures(pool),
+                    frames=self._frames(pool),
                 )
                 for _ in range(self._substeps):
                     self._mujoco.mj_step(self._model, self._data)
@@ -99,7 +99,7 @@ class Play:
             return GlCamera(self._mujoco, self._model, name, size)
         return RayCamera(self._mujoco, self._model, name, size)
 
-    def _pictures(self, pool: ThreadPoolExecutor) -> dict[str, Rgb]:
+    def _frames(self, pool: ThreadPoolExecutor) -> dict[str, Rgb]:
         if self._gl:  # a context belongs to the thread that made it
             return {name: camera.render(self._data) for name, camera in self._cameras.items()}
         made = pool.map(lambda camera: camera.render(self._data), self._cameras.values())

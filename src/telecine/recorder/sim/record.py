@@ -38,15 +38,15 @@ def record(
     fps: int = 30,
     size: tuple[int, int] = (320, 240),
     render: Render = "auto",
-    told: Callable[[Played], None] = lambda _: None,
+    on_episode: Callable[[Played], None] = lambda _: None,
 ) -> list[Played]:
-    """Record episodes of a scripted task; failed ones are kept and labelled. The same seed gives the same recordings.
+    """Record episodes of a scripted task; failed ones are labelled. The same seed gives the same recordings.
 
-    size: (width, height) in px, even. told: is given each episode as it is finished.
+    size: (width, height) in px, even. on_episode: is called with each episode as it is finished.
 
     Raises: SourceError when MuJoCo or a writer's library is missing or `out` is in use; DatasetError likewise.
     """
-    return list(_record(out, kind, (task, episodes, seed, seconds), fps, size, render, told))
+    return list(_record(out, kind, (task, episodes, seed, seconds), fps, size, render, on_episode))
 
 
 def _record(
@@ -56,23 +56,23 @@ def _record(
     fps: int,
     size: tuple[int, int],
     render: Render,
-    told: Callable[[Played], None],
+    on_episode: Callable[[Played], None],
 ) -> Iterator[Played]:
     task, episodes, seed, seconds = wanted
-    place = None
+    writer = None
     try:
         for number in range(episodes):
             attempt = TASKS[task](seed + number, seconds)
             play = Play(attempt, fps=fps, size=size, render=render)
             try:
-                place = place or target(kind, out, fps, play.names)
+                writer = writer or target(kind, out, fps, play.names)
                 count = max(round(seconds * fps), 1)
-                path = place.write(play, play.steps(count), About(number, attempt.task, seed + number, fps))
+                path = writer.write(play, play.steps(count), About(number, attempt.task, seed + number, fps))
             finally:
                 play.close()
             played = Played(path, attempt.task, seed + number, count, play.success, play.reason)
-            told(played)
+            on_episode(played)
             yield played
     finally:
-        if place is not None:
-            place.close()
+        if writer is not None:
+            writer.close()

@@ -1,6 +1,6 @@
 """What a simulated episode is written to: a dataset, a run folder, an .rrd or an .mcap file.
 
-All take the same packets of the same encoder, so that the roads from each of them can be compared picture by picture.
+All take the same packets of the same encoder, so that what each of them gives can be compared frame by frame.
 """
 
 import base64
@@ -41,7 +41,7 @@ class Target(Protocol):
     """Where episodes go; one call an episode."""
 
     def write(self, play: Play, steps: Iterator[SimStep], about: About) -> Path:
-        """Play all steps and keep them; where."""
+        """Play all steps and write them; the path of the recording."""
         ...
 
     def close(self) -> None:
@@ -60,7 +60,7 @@ class DatasetTarget:
         """One more episode of the dataset."""
         self._recorder.start_episode(about.task)
         for step in steps:
-            cameras = {f"{IMAGES}{name}": rgb for name, rgb in step.pictures.items()}
+            cameras = {f"{IMAGES}{name}": rgb for name, rgb in step.frames.items()}
             self._recorder.add(step.time_ns, {STATE: step.state, ACTION: step.action, **cameras})
         self._recorder.end_episode(success=play.success)
         return self._recorder.root
@@ -72,7 +72,7 @@ class DatasetTarget:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Taken:
-    """A whole episode: numbers in memory, pictures coded on disk."""
+    """A whole episode: numbers in memory, frames coded on disk."""
 
     times: Times
     state: Array
@@ -107,18 +107,18 @@ class FileTarget:
     def write(self, play: Play, steps: Iterator[SimStep], about: About) -> Path:
         """One more recording in the folder."""
         clips: dict[str, LiveClip] = {}
-        kept: list[SimStep] = []
+        steps_without_frames: list[SimStep] = []
         try:
             for step in steps:
-                for name, rgb in step.pictures.items():
+                for name, rgb in step.frames.items():
                     if name not in clips:
                         path = str(self._folder / f".{about.number:03d}-{name}.clip")
                         clips[name] = LiveClip(name, wish("train"), about.fps, path)
                     clips[name].add(rgb)
-                kept.append(SimStep(step.time_ns, step.state, step.action, step.tips, step.thing, {}))
+                steps_without_frames.append(SimStep(step.time_ns, step.state, step.action, step.tips, step.thing, {}))
             for clip in clips.values():
                 clip.close()
-            return self._write(self._folder, _taken(play, kept, clips, about))
+            return self._write(self._folder, _taken(play, steps_without_frames, clips, about))
         finally:
             for clip in clips.values():
                 Path(clip.path).unlink(missing_ok=True)
@@ -127,10 +127,10 @@ class FileTarget:
         """Every episode is there already."""
 
 
-def _taken(play: Play, kept: Sequence[SimStep], clips: dict[str, LiveClip], about: About) -> Taken:
-    times = np.array([step.time_ns for step in kept], np.int64)
-    state, action = np.array([s.state for s in kept]), np.array([s.action for s in kept])
-    tips, thing = np.array([s.tips for s in kept]), np.array([s.thing for s in kept])
+def _taken(play: Play, steps: Sequence[SimStep], clips: dict[str, LiveClip], about: About) -> Taken:
+    times = np.array([step.time_ns for step in steps], np.int64)
+    state, action = np.array([s.state for s in steps]), np.array([s.action for s in steps])
+    tips, thing = np.array([s.tips for s in steps]), np.array([s.thing for s in steps])
     return Taken(times, state, action, tips, thing, clips, play.names, play.success, play.reason, about)
 
 
@@ -146,7 +146,7 @@ def write_run(folder: Path, taken: Taken) -> Path:
     ident = f"{about.seed:04x}{about.number:04x}"
     grippers = [i for i, name in enumerate(taken.names) if name.endswith("gripper")]
     joints = [i for i in range(len(taken.names)) if i not in grippers]
-    told = {
+    header = {
         "episode_id": ident,
         "task": about.task,
         "robot_type": ROBOT_TYPE,
@@ -156,7 +156,7 @@ def write_run(folder: Path, taken: Taken) -> Path:
         "seed": about.seed,
         "source": "telecine record sim",
     }
-    (run / "episode.json").write_text(json.dumps(told, indent=2), encoding="utf-8")
+    (run / "episode.json").write_text(json.dumps(header, indent=2), encoding="utf-8")
     with (run / "events.jsonl").open("w", encoding="utf-8") as file:
         for number in range(len(taken.times)):
             file.write(json.dumps(_line(taken, number, joints, grippers)) + "\n")

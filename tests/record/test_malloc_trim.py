@@ -1,4 +1,4 @@
-"""When freed memory is given back: after many pictures, and only when the process has grown."""
+"""When freed memory is given back: after many frames, and only when the process has grown."""
 
 import sys
 
