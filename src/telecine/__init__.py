@@ -1,7 +1,7 @@
-"""Turns robot recordings into training-ready LeRobot datasets: every row with the right picture.
+"""Turns robot recordings into training-ready LeRobot datasets: every row with the right frame.
 
 The names below are the whole public interface of the package itself; they are loaded when first used, so that
-`import telecine` costs nothing. Rooms have their own: `telecine.testing` for authors of formats.
+`import telecine` costs nothing. Authors of formats also use `telecine.testing`.
 """
 
 from importlib import import_module

@@ -16,9 +16,9 @@ A format of your own is right when this passes:
             write_my_recording(tmp_path / "take_10.my")
             return [str(tmp_path)]
 
-`places` is what a user would give to `telecine convert`. Give at least two recordings, with every kind of stream
-that the format can hold: what is not there is not tested. `SourceContract` is for sources that are no files, such
-as servers; `FileSourceContract` adds damaged files.
+`places` holds the paths that a user would give to `telecine convert`. Give at least two recordings, with every
+kind of stream that the format can hold: what is not there is not tested. `SourceContract` is for sources that are no
+files, such as servers; `FileSourceContract` adds damaged files.
 """
 
 # ruff: noqa: D102 - the names of the tests are sentences
@@ -68,14 +68,14 @@ def _samples(stream: Stream, clock: str, rows: Rows) -> list[Any]:
         case "text":
             return list(stream.take(rows, clock))
         case "image":
-            return [_plain(picture) for picture in stream.take(rows, clock)]
+            return [_plain(image) for image in stream.take(rows, clock)]
         case _:
             packets = [bytes(packet) for packet in stream.packets(clock)]
             return [packets[row] for row in rows]
 
 
-def _plain(picture: Image) -> tuple[Any, ...]:
-    return bytes(picture.data), picture.encoding, picture.width, picture.height, picture.matrix
+def _plain(image: Image) -> tuple[Any, ...]:
+    return bytes(image.data), image.encoding, image.width, image.height, image.matrix
 
 
 class SourceContract:
@@ -159,14 +159,14 @@ class SourceContract:
                 names = stream.schema.names
                 assert names is None or len(names) == int(np.prod(stream.schema.shape)), name
 
-    def test_pictures_come_lazily_and_say_what_they_are(self, refs: Sequence[Ref]) -> None:
+    def test_images_come_lazily_and_name_their_encoding(self, refs: Sequence[Ref]) -> None:
         for _, name, stream in _each(refs):
             if stream.kind != "image":
                 continue
             for clock in _clocks(stream):
-                pictures = stream.take(np.arange(len(stream.times(clock))), clock)
-                assert isinstance(pictures, Iterator), name
-                assert all(picture.encoding for picture in pictures), name
+                images = stream.take(np.arange(len(stream.times(clock))), clock)
+                assert isinstance(images, Iterator), name
+                assert all(image.encoding for image in images), name
 
     def test_video_has_one_packet_for_each_time(self, refs: Sequence[Ref]) -> None:
         for _, name, stream in _each(refs):
@@ -232,7 +232,7 @@ class FileSourceContract(SourceContract):
         damaged = tmp_path / f"cut{file.suffix}"
         for size in self.cuts(len(whole)):
             damaged.write_bytes(whole[:size])
-            assert _noticed(damaged), f"cut to {size} of {len(whole)} bytes and nobody says so"
+            assert _noticed(damaged), f"cut to {size} of {len(whole)} bytes and nothing reports it"
 
     @pytest.mark.parametrize(
         "content",
@@ -274,7 +274,7 @@ def _choices(count: int) -> Iterator[Rows]:
 
 
 def _noticed(path: Path) -> bool:
-    """True when finding, opening or reading says that something is wrong."""
+    """True when finding, opening or reading reports a problem."""
     found = registry.find([path])
     if found.findings:
         return True

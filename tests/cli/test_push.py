@@ -85,9 +85,9 @@ def test_an_interrupted_push_of_a_large_dataset_goes_on_where_it_was(hub, tmp_pa
     done = subprocess.run(arguments, env=hub.environment(tmp_path), capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     assert pushed(hub) == content(root)
-    again = hub.sent[begun:]
-    assert not whole & set(again), "what had arrived was not sent again"
-    assert len(again) == len(set(again)) == len(hub.stored) - len(whole)
+    later = hub.sent[begun:]
+    assert not whole & set(later), "what had arrived was not sent again"
+    assert len(later) == len(set(later)) == len(hub.stored) - len(whole)
     assert sum("data/chunk-000/file-000.parquet" in names for names in hub.commits) == 1
     assert hub.commits[-1][-1].startswith("meta/")
 
@@ -119,8 +119,12 @@ def test_a_dry_run_uploads_nothing_and_says_what_would_be(dataset, monkeypatch):
     monkeypatch.setattr("telecine.cli.push.push", lambda *a, **k: pytest.fail("a dry run uploaded"))
     result = CliRunner().invoke(app, ["push", str(dataset), "me/mine", "--dry-run", "--json"])
     assert result.exit_code == 0, result.output
-    told = json.loads(result.output)
-    assert (told["ok"], told["tag"], told["files"]) == (True, "v3.0", sum(p.is_file() for p in dataset.rglob("*")))
+    report = json.loads(result.output)
+    assert (report["ok"], report["tag"], report["files"]) == (
+        True,
+        "v3.0",
+        sum(p.is_file() for p in dataset.rglob("*")),
+    )
     shown = CliRunner().invoke(app, ["push", str(dataset), "me/mine", "--dry-run"])
     assert "would be pushed" in " ".join(shown.output.split())
 

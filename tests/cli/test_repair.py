@@ -44,9 +44,9 @@ def test_losses_make_it_fail_and_are_all_in_the_json(broken):
     shutil.rmtree(broken / "videos" / "observation.images.wrist")
     done = telecine("repair", broken, "--apply", broken.parent / "out", "--json")
     assert done.exit_code == 1
-    told = json.loads(done.output)
-    assert (told["ok"], told["episodes"], told["after"]) == (False, 2, [])
-    assert [f["where"] for f in told["found"] if f["code"] == "repair-lost"] == ["observation.images.wrist"]
+    report = json.loads(done.output)
+    assert (report["ok"], report["episodes"], report["after"]) == (False, 2, [])
+    assert [f["where"] for f in report["found"] if f["code"] == "repair-lost"] == ["observation.images.wrist"]
 
 
 def test_an_existing_folder_is_left_alone(broken):

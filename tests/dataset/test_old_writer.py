@@ -16,7 +16,7 @@ from telecine.core.plan.model import make_plan
 from telecine.dataset.reader import Dataset
 from telecine.dataset.v2_reader import open_dataset
 from telecine.dataset.v2_writer import write_v2
-from telecine.inspection.dataset_summary import pictures, summarize
+from telecine.inspection.dataset_summary import episode_frames, summarize
 from telecine.lerobot_format.modality import modality, parts
 from telecine.video.cut import ClipRange, cut
 from telecine.video.demux import packets
@@ -52,7 +52,7 @@ def test_every_episode_has_its_own_files_with_all_that_it_had(tmp_path):
     for number in range(3):
         assert after.rows(number).equals(before.rows(number))
         for camera, key in enumerate((TOP, WRIST)):
-            shown = [read_frame_id(p) for p in pictures(after, key, number, 50)]
+            shown = [read_frame_id(p) for p in episode_frames(after, key, number, 50)]
             assert shown == [(i, number, camera) for i in range(before.episodes[number].length)]
             path, _ = after.frame(key, number, 0)
             assert probe_file(str(path)).frames == before.episodes[number].length
@@ -79,7 +79,7 @@ def test_pictures_in_rows_need_no_video(tmp_path):
     source = write(tmp_path / "new", [episode(6, clips=[clip(tmp_path, TOP, 6, preset="images")])])
     folder = old(source, tmp_path / "old")
     assert json.loads((folder / "meta" / "info.json").read_text())["video_path"] is None
-    assert read_frame_id(pictures(open_dataset(folder), TOP, 0, 6)[5])[0] == 5
+    assert read_frame_id(episode_frames(open_dataset(folder), TOP, 0, 6)[5])[0] == 5
 
 
 def test_packets_are_taken_as_they_are(tmp_path):

@@ -16,7 +16,7 @@ from telecine.core.errors import AlignError, DatasetError, PlanError, VideoError
 from telecine.core.findings import has_errors
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.verify import verify
-from telecine.inspection.dataset_summary import pictures
+from telecine.inspection.dataset_summary import episode_frames
 from telecine.video.live import LiveClip, clip_packets
 from telecine.video.presets import wish
 
@@ -60,7 +60,7 @@ def test_every_row_has_the_values_and_the_picture_of_its_step(tmp_path):
     dataset = Dataset(tmp_path / "set")
     states = np.array(dataset.rows(0).column("observation.state").to_pylist())
     assert states[:, 0].tolist() == list(range(25))
-    assert [read_frame_id(p)[:2] for p in pictures(dataset, FRONT, 0, 25)] == [(i, 3) for i in range(25)]
+    assert [read_frame_id(p)[:2] for p in episode_frames(dataset, FRONT, 0, 25)] == [(i, 3) for i in range(25)]
 
 
 def test_streams_at_rates_of_their_own_are_held_never_looked_ahead(tmp_path):
@@ -96,7 +96,7 @@ def test_lerobots_way_of_adding_frames(tmp_path):
 def test_pictures_can_be_kept_without_loss(tmp_path):
     with Recorder(tmp_path / "set", fps=20, preset="images") as recorder:
         record(recorder, 6)
-    shown = pictures(Dataset(tmp_path / "set"), FRONT, 0, 6)
+    shown = episode_frames(Dataset(tmp_path / "set"), FRONT, 0, 6)
     np.testing.assert_array_equal(shown[4], draw_frame_id(4, 0, 0, 96, 64))
 
 

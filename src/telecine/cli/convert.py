@@ -48,7 +48,7 @@ def run(
         with Bar(quiet=json) as bar:
             report = convert(paths, out, plan, options, progress=bar, reader=reader)
     if seen is not None and proposal is not None:
-        report = replace(report, findings=(*_told(seen, proposal, report), *report.findings))
+        report = replace(report, findings=(*_proposal_findings(seen, proposal, report), *report.findings))
     if json:
         print_json(report.to_dict())
     else:
@@ -80,7 +80,7 @@ def _inspected(paths: list[str], options: Options, reader: Executor) -> "Inspect
     return seen
 
 
-def _told(seen: "Inspection", proposal: "Proposal", report: Report) -> Iterator[Finding]:
+def _proposal_findings(seen: "Inspection", proposal: "Proposal", report: Report) -> Iterator[Finding]:
     """What was decided without being asked for, and what that left out because it cannot be read."""
     where = f"{report.root}/{PLAN}"
     yield Finding("plan-proposed", "info", where, "no plan was given, so it follows from the recordings")

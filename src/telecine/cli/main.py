@@ -15,7 +15,7 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 app = typer.Typer(
     name="telecine",
-    help="Turns robot recordings into training-ready LeRobot datasets: every row with the right picture.",
+    help="Turns robot recordings into training-ready LeRobot datasets: every row with the right frame.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -81,7 +81,7 @@ def inspect(
     dataset_name: DatasetName = None,
     catalog_token: CatalogToken = None,
     png: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Of a dataset: draw each episode's pictures and curves here.")
+        Path | None, typer.Option(metavar="DIR", help="Of a dataset: draw each episode's frames and curves here.")
     ] = None,
     recover: Recover = False,
     contact_sheet: Annotated[
@@ -131,8 +131,8 @@ def convert(
     ] = None,
     codec: Annotated[Literal["h264", "hevc", "av1"] | None, typer.Option()] = None,
     crf: Annotated[int | None, typer.Option(help="Quality of the encoder; lower is better.")] = None,
-    gop: Annotated[int | None, typer.Option(help="Pictures from keyframe to keyframe.")] = None,
-    size: Annotated[str | None, typer.Option(metavar="WxH", help="Resize pictures, e.g. 320x240.")] = None,
+    gop: Annotated[int | None, typer.Option(help="Frames from keyframe to keyframe.")] = None,
+    size: Annotated[str | None, typer.Option(metavar="WxH", help="Resize frames, e.g. 320x240.")] = None,
     split_gaps: Annotated[
         str | None, typer.Option(metavar="DURATION", help="A pause of more than this starts a new episode, e.g. 2s.")
     ] = None,
@@ -146,7 +146,7 @@ def convert(
         float | None, typer.Option(metavar="STILL", help="Leave out idle ends, where nothing moves more than this.")
     ] = None,
     jpeg_color: Annotated[Literal["rgb", "bgr"] | None, typer.Option(help="bgr: exchange red and blue.")] = None,
-    turn: Annotated[Literal["none", "rotate180", "flip"] | None, typer.Option(help="Make pictures upright.")] = None,
+    turn: Annotated[Literal["none", "rotate180", "flip"] | None, typer.Option(help="Turn frames upright.")] = None,
     catalog_url: CatalogUrl = None,
     dataset_name: DatasetName = None,
     catalog_token: CatalogToken = None,
@@ -228,7 +228,7 @@ def convert(
 def verify(
     dataset: Annotated[Path, typer.Argument(help="A LeRobot v3.0 dataset, whoever wrote it.")],
     against: Annotated[list[str] | None, typer.Option(help="Also compare with the recordings it was made of.")] = None,
-    decode: Annotated[Literal["all", "sample", "none"], typer.Option(help="How many pictures to decode.")] = "sample",
+    decode: Annotated[Literal["all", "sample", "none"], typer.Option(help="How many frames to decode.")] = "sample",
     catalog_token: CatalogToken = None,
     json: Json = False,
 ) -> None:
@@ -299,8 +299,8 @@ def sim(
     episodes: Annotated[int, typer.Option(min=1, max=10_000)] = 3,
     seed: Annotated[int, typer.Option(min=0, help="Of the first episode; the same seed, the same episodes.")] = 0,
     seconds: Annotated[float, typer.Option(min=2, max=600, help="Length of an episode.")] = 6.0,
-    size: Annotated[str, typer.Option(metavar="WxH", help="Pictures of both cameras, in px.")] = "320x240",
-    fps: Annotated[int, typer.Option(min=5, max=240, help="Control steps and pictures a second.")] = 30,
+    size: Annotated[str, typer.Option(metavar="WxH", help="Frames of both cameras, in px.")] = "320x240",
+    fps: Annotated[int, typer.Option(min=5, max=240, help="Control steps and frames a second.")] = 30,
     render: Annotated[
         Literal["auto", "rays", "gl"],
         typer.Option(help="rays need no graphics library; auto: gl where MUJOCO_GL names one."),

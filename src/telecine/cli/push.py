@@ -38,8 +38,8 @@ def run(root: Path, repo_id: str, *, private: bool | None, dry_run: bool, json: 
         )
     ok, command = not has_errors(findings), train_command(dataset, repo_id)
     if json:
-        told = {"files": len(names), "size_bytes": size, "tag": VERSION, "private": private, "dry_run": dry_run}
-        print_json({"ok": ok, "dataset": str(root), "repo_id": repo_id, **told, "train": command})
+        facts = {"files": len(names), "size_bytes": size, "tag": VERSION, "private": private, "dry_run": dry_run}
+        print_json({"ok": ok, "dataset": str(root), "repo_id": repo_id, **facts, "train": command})
         return 0 if ok else 1
     out = console()
     show_findings(out, findings)

@@ -21,9 +21,9 @@ def run(dataset: Path, *, out: Path | None, task: str | None, without: list[str]
 
 
 def _values(done: Repair) -> dict[str, object]:
-    told = {name: findings_dict(getattr(done, name)) for name in ("wrong", "found", "after")}
+    findings = {name: findings_dict(getattr(done, name)) for name in ("wrong", "found", "after")}
     facts = {"ok": done.ok, "dataset": done.root, "out": done.out, "episodes": done.episodes, "rows": done.rows}
-    return {**facts, **told}
+    return {**facts, **findings}
 
 
 def _show(out: Console, done: Repair) -> None:
@@ -32,12 +32,12 @@ def _show(out: Console, done: Repair) -> None:
     out.print("[bold]what a repaired copy holds[/bold]" if done.out is None else "[bold]what was repaired[/bold]")
     show_findings(out, done.found, most=len(done.found))
     lost = f", {len(done.lost)} losses named above" if done.lost else ", nothing lost"
-    told = f"{done.episodes} episodes, {done.rows} rows{lost}"
+    summary = f"{done.episodes} episodes, {done.rows} rows{lost}"
     if done.out is None:
-        out.print(f"{told}; nothing was written")
+        out.print(f"{summary}; nothing was written")
         if has_errors(done.wrong) or done.lost:
             out.print(f"write the copy: [bold]telecine repair {escape(done.root)} --apply OUT[/bold]")
         return
     show_findings(out, done.after)
     state = "[bold red]not fit for training[/bold red]" if has_errors(done.after) else "[bold]verified[/bold]"
-    out.print(f"{told} -> {escape(done.out)}: {state}")
+    out.print(f"{summary} -> {escape(done.out)}: {state}")

@@ -17,8 +17,8 @@ from telecine.core.findings import Finding
 if TYPE_CHECKING:
     from telecine.conversion.dry_run import DryRun
 
-TOLD = ("align-idle", "clock-offset")
-"""Information about single episodes that is shown all the same: what was left out, and whose clock was moved."""
+SHOWN_INFOS = ("align-idle", "clock-offset")
+"""Information about single episodes that is shown all the same: idle time that was left out, clocks that were moved."""
 STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 
 
@@ -50,8 +50,8 @@ def bytes_text(size: float) -> str:
     raise AssertionError(unit)
 
 
-def _is_told(finding: Finding) -> bool:
-    return finding.severity != "info" or finding.code in TOLD
+def _is_shown(finding: Finding) -> bool:
+    return finding.severity != "info" or finding.code in SHOWN_INFOS
 
 
 def show_findings(out: Console, findings: Iterable[Finding], *, most: int = 30) -> None:
@@ -82,7 +82,7 @@ def show_report(out: Console, report: Report) -> None:
         if len(report.episodes) > 40:
             out.print(f"[dim]... and {len(report.episodes) - 40} more episodes[/dim]")
         show_uses(out, report.episodes)
-    show_findings(out, [f for e in report.episodes for f in e.findings if _is_told(f)] + list(report.findings))
+    show_findings(out, [f for e in report.episodes for f in e.findings if _is_shown(f)] + list(report.findings))
     show_rejected(out, report.rejected)
     if report.rejected:
         out.print(f"[bold red]{len(report.rejected)} rejected[/bold red], as listed above")
@@ -97,8 +97,8 @@ def show_report(out: Console, report: Report) -> None:
 def _clip_text(episode: EpisodeReport, number: int) -> str:
     clip = episode.clips[number]
     name = clip.key.rpartition(".")[2]
-    again = f", {clip.pictures.encoded} encoded again" if clip.copied and clip.pictures.encoded else ""
-    return f"{name} {'copied' if clip.copied else 'encoded'} ({clip.codec}{again})"
+    reencoded = f", {clip.pictures.encoded} re-encoded" if clip.copied and clip.pictures.encoded else ""
+    return f"{name} {'copied' if clip.copied else 'encoded'} ({clip.codec}{reencoded})"
 
 
 def show_uses(out: Console, episodes: Iterable[EpisodeReport]) -> None:

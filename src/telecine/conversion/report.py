@@ -16,15 +16,15 @@ from telecine.core.video import Clip
 
 @dataclass(frozen=True, slots=True)
 class FrameCounts:
-    """Where the pictures of a clip come from, and how old they are when rows show them."""
+    """Where the frames of a clip come from, and how old they are when rows show them."""
 
     copied: int
     repeated: int
-    """Rows that show the picture of the row before."""
+    """Rows that show the frame of the row before."""
     left_out: int
-    """Pictures of the source, between the first and the last shown, that no row shows."""
+    """Frames of the source, between the first and the last shown, that no row shows."""
     encoded: int
-    """For the first time, or again."""
+    """Encoded for the first time, or re-encoded."""
     age_median_ns: int
     age_max_ns: int
 
@@ -46,15 +46,13 @@ class ClipReport:
 
     @classmethod
     def of(cls, clip: Clip, use: Use | None) -> "ClipReport":
-        """The part of a clip that people ask about. `use`: of its stream; None for a picture without time."""
+        """The part of a clip that people ask about. `use`: of its stream; None for an image without time."""
         copied = clip.frames - clip.encoded - clip.repeats
-        pictures = FrameCounts(copied, clip.frames - 1, 0, clip.encoded, 0, 0)
+        counts = FrameCounts(copied, clip.frames - 1, 0, clip.encoded, 0, 0)
         if use is not None:
-            pictures = FrameCounts(copied, use.repeated, use.dropped, clip.encoded, use.age_median_ns, use.age_max_ns)
+            counts = FrameCounts(copied, use.repeated, use.dropped, clip.encoded, use.age_median_ns, use.age_max_ns)
         codec = clip.format.codec
-        return cls(
-            clip.key, codec, clip.copied, clip.why, clip.frames, clip.preroll, clip.gop, clip.size_bytes, pictures
-        )
+        return cls(clip.key, codec, clip.copied, clip.why, clip.frames, clip.preroll, clip.gop, clip.size_bytes, counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ class EpisodeReport:
     rows: int
     tasks: tuple[str, ...]
     success: bool | None
-    """As the recording or the span says; None where nothing is said."""
+    """From the recording or the span; None where neither has it."""
     uses: tuple[Use, ...]
     clips: tuple[ClipReport, ...]
     findings: tuple[Finding, ...]
@@ -153,7 +151,7 @@ def lasting(report: Report, folders: Iterable[str]) -> Iterator[str]:
     def line(value: Any) -> str:
         return json.dumps(_without(prefix, asdict(value)), ensure_ascii=False)
 
-    kept = [f for f in report.findings if f.code not in _OF_ONE_RUN]
+    lasting_findings = [f for f in report.findings if f.code not in _OF_ONE_RUN]
     head = {
         "tool": f"telecine {__version__}",
         "fps": report.fps,
@@ -161,7 +159,7 @@ def lasting(report: Report, folders: Iterable[str]) -> Iterator[str]:
         "plan_digest": report.plan_digest,
     }
     yield json.dumps(head)[:-1]
-    for name, values in (("episodes", report.episodes), ("rejected", report.rejected), ("findings", kept)):
+    for name, values in (("episodes", report.episodes), ("rejected", report.rejected), ("findings", lasting_findings)):
         yield f',\n"{name}": ['
         for number, value in enumerate(values):
             yield (",\n " if number else "\n ") + line(value)

@@ -28,7 +28,7 @@ class AlignError(TelecineError, ValueError):
 
 
 class VideoError(TelecineError):
-    """Pictures cannot be decoded, encoded or stored."""
+    """Frames cannot be decoded, encoded or stored."""
 
 
 class DatasetError(TelecineError):

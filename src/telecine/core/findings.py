@@ -12,10 +12,10 @@ CODES: dict[str, str] = {
     "source-truncated": "A file ends in the middle of its data.",
     "source-recovered": "A damaged file was read up to its last whole message, as asked by --recover.",
     "source-part-missing": "A recording of several files lacks some of them.",
-    "source-duplicate-id": "Two files carry the same recording id; both are kept, told apart by file name.",
+    "source-duplicate-id": "Two files carry the same recording id; both are used and named by file.",
     "source-changed": "A file changed while it was read.",
     "source-empty": "A recording holds no data, or nothing with time.",
-    "source-metadata": "What a recording says of itself contradicts its data, or stands in the wrong place.",
+    "source-metadata": "The metadata of a recording contradicts its data, or stands in the wrong place.",
     "source-incomplete": "Parts of one recording have different lengths, are missing, or are marked as not to be used.",
     "source-assumed": "A recording does not say something, so what its format usually has was taken.",
     "source-topic": "A topic of messages cannot be read; the others can.",
@@ -42,17 +42,17 @@ CODES: dict[str, str] = {
     # video
     "video-copied": "A camera was copied without re-encoding.",
     "video-encoded": "A camera was encoded, with the reason.",
-    "video-frames-dropped": "Source pictures that no row shows.",
-    "video-frames-repeated": "Source pictures that more than one row shows.",
+    "video-frames-dropped": "Source frames that no row shows.",
+    "video-frames-repeated": "Source frames that more than one row shows.",
     "video-long-gop": "Keyframes are far apart, which makes random reads in training slow.",
     "video-colour": "Colour tags that LeRobot's two decoders read differently.",
-    "video-damaged": "Pictures of the source cannot be decoded.",
+    "video-damaged": "Frames of the source cannot be decoded.",
     # conversion
     "dataset-mismatch": "An episode does not fit the dataset it should join.",
     "convert-nothing": "No recording was usable, so no dataset was written.",
     "convert-failed": "A recording failed for a reason telecine did not expect.",
     "convert-crashed": "A process died while it read a recording.",
-    "convert-known": "A recording is in the dataset already, so it was not appended again.",
+    "convert-known": "A recording is in the dataset already, so it was not appended.",
     "convert-resumed": "Finished episodes of an interrupted run were taken up.",
     "convert-leftover": "What interrupted runs left beside the dataset could not be used and was removed.",
     # repair
@@ -62,15 +62,15 @@ CODES: dict[str, str] = {
     # verification
     "verify-structure": "A file of the dataset is missing, cannot be read or has the wrong schema.",
     "verify-counts": "Counts in the metadata and in the data disagree.",
-    "verify-index": "An index column is not what its position says.",
+    "verify-index": "An index column does not follow from its position.",
     "verify-timestamps": "Timestamps are not frame_index / fps.",
     "verify-tasks": "The task table and the rows disagree.",
     "verify-stats": "Stored statistics differ from the data.",
     "verify-values": "Values that break training: nulls, NaN or infinity.",
     "verify-video": "A video does not hold exactly the frames that the rows point at.",
-    "verify-against": "A sampled row or picture differs from the recording it came from.",
-    # looking at a dataset
-    "look-counts": "Rows, episodes, tasks or pictures are not as many as the metadata says.",
+    "verify-against": "A sampled row or frame differs from the recording it came from.",
+    # quality of a dataset
+    "look-counts": "Rows, episodes, tasks or frames are not as many as the metadata says.",
     "look-width": "Action and state differ in width, or a column is not as wide as declared.",
     "look-values": "NaN or infinity in what a policy is trained on.",
     "look-timestamps": "Timestamps are not row / fps.",
@@ -78,7 +78,7 @@ CODES: dict[str, str] = {
     "look-clipped": "An element stands at its end in many rows.",
     "look-idle": "Nothing moves at the start, at the end, or at all.",
     "look-dark": "A camera shows next to nothing.",
-    "look-frozen": "A camera shows one picture throughout.",
+    "look-frozen": "A camera shows one frame throughout.",
     "look-short": "An episode is very short.",
 }
 """Every stable code with its meaning; `docs/findings.md` has one section each."""
@@ -90,7 +90,7 @@ REMARKS: dict[str, Severity] = {
     "clock-offset": "info",
     "clock-unit": "warning",
 }
-"""What streams say about their own samples, and how bad it is."""
+"""Remarks of streams about their own samples, with the severity of each."""
 
 
 @dataclass(frozen=True, slots=True)

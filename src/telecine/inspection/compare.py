@@ -1,7 +1,7 @@
-"""A dataset against the recordings it was made of: sampled rows and pictures, looked up again the slow way.
+"""A dataset against the recordings it was made of: sampled rows and frames, found a second time by plain search.
 
 Deliberately shares no alignment code with the conversion: samples are found by plain search over plain lists, so
-that a mistake in one of the two shows. Pictures are compared with the source's, and with its neighbours.
+that a mistake in one of the two shows. Frames are compared with the source's, and with its neighbours.
 """
 
 from bisect import bisect_left, bisect_right
@@ -33,10 +33,10 @@ from telecine.video.mp4_reader import decode_at, depth_at
 
 ROWS = 25
 """Rows compared per episode, spread from the first to the last."""
-PICTURES = 4
-"""Pictures compared per camera and episode."""
+FRAMES = 4
+"""Frames compared per camera and episode."""
 FAR = 24.0
-"""Mean absolute difference (0 to 255) above which a coded picture cannot be the source's."""
+"""Mean absolute difference (0 to 255) above which a coded frame cannot be the source's."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -66,8 +66,8 @@ def compare(root: str | Path, paths: Sequence[str | Path], options: Options = Op
     findings: list[Finding] = []
     for origin in dataset.provenance:
         where = f"episode {origin['episode_index']} ({origin['source']})"
-        told = str(origin.get("plan_digest"))
-        digest = told if told in plans else ""
+        digest = str(origin.get("plan_digest"))
+        digest = digest if digest in plans else ""
         plan, ref = plans[digest], _origin(refs[digest], origin)
         if ref is None:
             text = f"recording {origin['source']} {origin['recording_id']} is not among the given ones"
@@ -118,7 +118,7 @@ def _compare_episode(
     case = _Case(dataset, int(origin["episode_index"]), plan, binding, ticks, copied, where)
     for bound in binding.features:
         if bound.is_camera:
-            yield from _compare_pictures(case, bound, indexes)
+            yield from _compare_frames(case, bound, indexes)
         else:
             yield from _compare_rows(case, bound)
     yield from _compare_task(case)
@@ -188,37 +188,37 @@ def _compare_task(case: _Case) -> Iterator[Finding]:
             return
 
 
-def _compare_pictures(case: _Case, bound: BoundFeature, indexes: Indexes) -> Iterator[Finding]:
+def _compare_frames(case: _Case, bound: BoundFeature, indexes: Indexes) -> Iterator[Finding]:
     source, key = bound.sources[0], bound.feature.key
     if not any(f.key == key and f.dtype == "video" for f in case.dataset.features):
-        return  # PNG in Parquet: `verify` decodes them, and they were never resampled by a video
+        return  # PNG in Parquet: `verify` decodes them, and no video resampled them
     stream = source.stream
     assert stream.kind in ("image", "video")
     times = source.times().tolist()
-    for row in _spread(len(case.ticks), PICTURES):
-        allowed, others = _allowed_pictures(case, bound, times, int(case.ticks[row]))
+    for row in _spread(len(case.ticks), FRAMES):
+        allowed, others = _allowed_frames(case, bound, times, int(case.ticks[row]))
         around = sorted({*allowed, *others})
         path, frame = case.dataset.frame(key, case.episode, row)
         depth = stream.kind == "image" and stream.schema.unit is not None
         ((_, shown),) = (depth_at if depth else decode_at)(str(path), [frame])
         size = (shown.shape[1], shown.shape[0])
-        pictures = np.array(around, np.int64)
-        pictures = pictures if stream.kind == "image" else pictures_of(stream, pictures)
-        shots = frames(stream, pictures, source.clock, index=indexes.get((stream.name, source.clock)))
+        numbers = np.array(around, np.int64)
+        numbers = numbers if stream.kind == "image" else pictures_of(stream, numbers)
+        shots = frames(stream, numbers, source.clock, index=indexes.get((stream.name, source.clock)))
         plain = (to_codes(f, key) if depth else to_rgb(f, size) for f in shots)
-        distance = {r: _distance(shown, picture) for r, picture in zip(around, plain, strict=True)}
+        distance = {r: _distance(shown, frame) for r, frame in zip(around, plain, strict=True)}
         best = min(distance, key=lambda r: distance[r])
         nearest = min(distance[r] for r in allowed)
         if nearest > FAR or nearest > 1.5 * distance[best] + 1.0:
-            text = f"{key}: row {row} shows another picture than number {allowed[-1]} of {stream.name}"
+            text = f"{key}: row {row} shows another frame than number {allowed[-1]} of {stream.name}"
             if best not in allowed:
                 text += f"; number {best} is nearer"
             yield Finding("verify-against", "error", case.where, text, "convert again")
             return
 
 
-def _allowed_pictures(case: _Case, bound: BoundFeature, times: list[int], tick: int) -> tuple[list[int], list[int]]:
-    """(pictures that a row may show, pictures beside them), in order.
+def _allowed_frames(case: _Case, bound: BoundFeature, times: list[int], tick: int) -> tuple[list[int], list[int]]:
+    """(frames that a row may show, frames beside them), in order.
 
     One, as for any sample; where packets were copied also those that the plan's slack allows.
     """

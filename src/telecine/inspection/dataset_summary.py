@@ -1,6 +1,6 @@
 """A finished dataset looked at: the facts of one page, and what an eye would stop at.
 
-`verify` says whether a dataset is sound; this says whether it is any good. Reads every number, and a few pictures
+`verify` says whether a dataset is sound; this checks its quality. Reads every number, and a few frames
 of each camera.
 """
 
@@ -25,16 +25,16 @@ from telecine.video.colour import Rgb
 from telecine.video.mp4_reader import decode_at, probe_file
 from telecine.video.png import read_png
 
-PICTURES = 8
-"""Looked at for each camera and episode."""
+FRAMES_CHECKED = 8
+"""Frames checked for each camera and episode."""
 MOST_EPISODES = 50
-"""Of a larger dataset this many, spread over it, have their pictures looked at."""
+"""Of a larger dataset this many, spread over it, have their frames checked."""
 STATE, ACTION = "observation.state", "action"
 
 
 @dataclass(frozen=True, slots=True)
 class CameraSummary:
-    """One camera, as the first episode's file shows it."""
+    """One camera, as the first episode's file holds it."""
 
     key: str
     codec: str
@@ -84,7 +84,7 @@ def summarize(root: str | Path) -> DatasetSummary:
     for number in range(len(dataset.episodes)):
         findings += _rows(dataset, number)
         if number in seen:
-            findings += _pictures(dataset, number)
+            findings += _frames(dataset, number)
     findings += _counts(dataset)
     return DatasetSummary(
         root=str(root),
@@ -111,7 +111,7 @@ def _episode(dataset: Dataset | V2Dataset, number: int, findings: list[Finding])
 def _counts(dataset: Dataset | V2Dataset) -> Iterator[Finding]:
     total = sum(e.length for e in dataset.episodes)
     if total != dataset.frames:
-        text = f"info.json tells of {dataset.frames} frames, the episodes have {total}"
+        text = f"info.json counts {dataset.frames} frames, the episodes have {total}"
         yield Finding("look-counts", "error", "meta/info.json", text, "telecine verify says more")
     task_indices = {t for e in dataset.episodes for t in e.tasks} - set(dataset.tasks)
     if task_indices:
@@ -120,7 +120,7 @@ def _counts(dataset: Dataset | V2Dataset) -> Iterator[Finding]:
 
 
 def _rows(dataset: Dataset | V2Dataset, number: int) -> Iterator[Finding]:
-    """What the numbers of one episode tell."""
+    """Findings on the numbers of one episode."""
     where = f"episode {number}"
     try:
         table = dataset.rows(number)
@@ -176,11 +176,11 @@ def _cameras(dataset: Dataset | V2Dataset, findings: list[Finding]) -> Iterator[
         yield CameraSummary(key, facts.codec, facts.width, facts.height, float(facts.average_rate))
 
 
-def _pictures(dataset: Dataset | V2Dataset, number: int) -> Iterator[Finding]:
+def _frames(dataset: Dataset | V2Dataset, number: int) -> Iterator[Finding]:
     for key in dataset.cameras:
         where = f"episode {number} {key}"
         try:
-            shown = pictures(dataset, key, number)
+            shown = episode_frames(dataset, key, number)
         except (DatasetError, VideoError) as error:
             yield Finding("look-counts", "error", where, str(error), "telecine verify says more")
             continue
@@ -190,10 +190,10 @@ def _pictures(dataset: Dataset | V2Dataset, number: int) -> Iterator[Finding]:
         yield from quality_checks.picture_findings(brightness, np.array(steps), where)
 
 
-def pictures(dataset: Dataset | V2Dataset, key: str, number: int, count: int = PICTURES) -> list[Rgb]:
-    """At most `count` pictures of a camera, spread over an episode from its first row to its last.
+def episode_frames(dataset: Dataset | V2Dataset, key: str, number: int, count: int = FRAMES_CHECKED) -> list[Rgb]:
+    """At most `count` frames of a camera, spread over an episode from its first row to its last.
 
-    Raises: DatasetError, VideoError when a picture is missing or cannot be decoded.
+    Raises: DatasetError, VideoError when a frame is missing or cannot be decoded.
     """
     length = dataset.episodes[number].length
     rows = np.unique(np.linspace(0, length - 1, min(count, length)).round().astype(int)).tolist()
@@ -201,4 +201,4 @@ def pictures(dataset: Dataset | V2Dataset, key: str, number: int, count: int = P
         stored = dataset.rows(number, [key]).column(key)
         return [read_png(stored[row].as_py()["bytes"]) for row in rows]
     path, first = dataset.frame(key, number, 0)
-    return [picture for _, picture in decode_at(str(path), [first + row for row in rows])]
+    return [frame for _, frame in decode_at(str(path), [first + row for row in rows])]

@@ -1,4 +1,4 @@
-"""Pictures of a dataset for people: a contact sheet and the curves of state and action for each episode.
+"""PNG files of a dataset for people: a contact sheet and the curves of state and action for each episode.
 
 The sheet needs nothing; curves need matplotlib (extra `plot`).
 """
@@ -13,7 +13,7 @@ from telecine.core.errors import DatasetError
 from telecine.dataset.reader import Dataset
 from telecine.dataset.v2_reader import V2Dataset, open_dataset
 from telecine.dataset.values import to_numpy
-from telecine.inspection.dataset_summary import ACTION, STATE, pictures
+from telecine.inspection.dataset_summary import ACTION, STATE, episode_frames
 from telecine.video.png import sheet, write_png
 
 MOST_ELEMENTS = 16
@@ -30,7 +30,7 @@ def write_pngs(root: str | Path, folder: Path) -> Iterator[Path]:
     for number in range(len(dataset.episodes)):
         if dataset.cameras:
             path = folder / f"episode_{number:06d}_pictures.png"
-            write_png(path, sheet([pictures(dataset, key, number) for key in dataset.cameras]))
+            write_png(path, sheet([episode_frames(dataset, key, number) for key in dataset.cameras]))
             yield path
     for number in range(len(dataset.episodes)):
         path = folder / f"episode_{number:06d}_curves.png"

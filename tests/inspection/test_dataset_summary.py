@@ -17,7 +17,7 @@ from telecine.cli.main import app
 from telecine.core.errors import DatasetError, VideoError
 from telecine.dataset.v2_reader import open_dataset
 from telecine.dataset.values import to_arrow
-from telecine.inspection.dataset_summary import pictures, summarize
+from telecine.inspection.dataset_summary import episode_frames, summarize
 from telecine.video.png import read_png, sheet, write_png
 
 
@@ -53,7 +53,7 @@ def test_the_same_page_for_version_2(tmp_path):
 
 def test_pictures_are_those_of_their_rows(tmp_path, dataset):
     for root, key, last in ((write_old(tmp_path / "old"), CAMERA, 39), (dataset, TOP, 34)):
-        shown = [read_frame_id(p)[:2] for p in pictures(open_dataset(root), key, 1, 3)]
+        shown = [read_frame_id(p)[:2] for p in episode_frames(open_dataset(root), key, 1, 3)]
         assert shown == [(0, 1), (round(last / 2), 1), (last, 1)]
 
 
@@ -164,7 +164,7 @@ def test_curves_of_state_and_action_are_drawn(dataset, tmp_path, matplotlib):
 
 def test_pictures_in_rows_are_looked_at_too(tmp_path):
     root = write(tmp_path / "set", [episode(12, clips=[clip(tmp_path, TOP, 12, preset="images")])])
-    assert read_frame_id(pictures(open_dataset(root), TOP, 0, 2)[1])[0] == 11
+    assert read_frame_id(episode_frames(open_dataset(root), TOP, 0, 2)[1])[0] == 11
     assert summarize(root).cameras[0].codec == "png"
 
 

@@ -83,7 +83,7 @@ def test_pictures_shifted_by_one_frame_are_noticed(tmp_path):
     assert length[0].as_py() > 3
     pq.write_table(table.set_column(table.schema.get_field_index(name), name, shifted), path)
     found = messages(root, tmp_path)
-    assert any("shows another picture" in m or "cannot be compared" in m for m in found), found
+    assert any("shows another frame" in m or "cannot be compared" in m for m in found), found
 
 
 def test_another_task_is_noticed(tmp_path):
