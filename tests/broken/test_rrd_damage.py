@@ -42,7 +42,7 @@ def frames_of(data: bytes) -> list[tuple[int, int, int]]:
 
 
 def test_a_cut_anywhere_is_named(whole: bytes, tmp_path: Path) -> None:
-    """Around every message border and at 300 other places; every byte is in tests/sources/test_rrd_frames.py."""
+    """Around every message border and at 300 other places; every byte is in tests/sources/test_rrd_framing.py."""
     boundaries = {end for kind, _, end in frames_of(whole) if kind != END} | {12}
     near = {end + step for end in boundaries | {len(whole)} for step in (-17, -16, -2, -1, 1, 15, 16, 17)}
     sizes = near | set(random.Random(0).sample(range(len(whole)), 300)) | set(range(40))
@@ -259,7 +259,7 @@ def test_flipped_bytes_end_in_an_error_or_in_data_never_in_a_crash(whole: bytes,
     """In another process, because rerun-sdk aborts on Arrow data that contradicts itself.
 
     Every byte of the framing, and sectors of payload: what disks do. Single bits inside Arrow's own tables are in
-    tests/sources/test_rrd_frames.py, against our check alone.
+    tests/sources/test_rrd_framing.py, against our check alone.
     """
     spans = frames_of(whole)
     rng = random.Random(1)

@@ -189,7 +189,7 @@ def test_a_folder_without_recordings_says_so(here, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"action": None}, "--action"),
         ({"fps": "0"}, "fps"),
@@ -199,9 +199,9 @@ def test_a_folder_without_recordings_says_so(here, tmp_path, capsys):
         ({"rrd_dir": "./nowhere"}, "not a folder"),
     ],
 )
-def test_a_wrong_command_line_ends_with_exit_code_2(here, capsys, changes, said):
+def test_a_wrong_command_line_ends_with_exit_code_2(here, capsys, changes, message):
     assert run(README_EXAMPLE, **changes) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not (here / "lerobot_dataset").exists()
 
 
@@ -213,8 +213,8 @@ def test_without_task_every_row_says_task(here):
 def test_use_videos_is_accepted_and_use_images_stores_pictures_in_the_rows(here):
     assert run(GUIDE + " --use-videos") == 0
     assert {c.dtype for c in Dataset(here / "lerobot_dataset").features if "images" in c.key} == {"video"}
-    assert run(GUIDE + " --use-images", output="./pictures") == 0
-    dataset = Dataset(here / "pictures")
+    assert run(GUIDE + " --use-images", output="./images") == 0
+    dataset = Dataset(here / "images")
     assert {c.dtype for c in dataset.features if "images" in c.key} == {"image"}
 
 

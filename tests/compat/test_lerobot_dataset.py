@@ -189,7 +189,7 @@ def test_the_buffer_can_be_forgotten(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"action": np.zeros(2)}, r"action: got float64 \(2,\), expected float32 \(2,\)"),
         ({"action": np.zeros(3, np.float32)}, r"action: got float32 \(3,\)"),
@@ -202,16 +202,16 @@ def test_the_buffer_can_be_forgotten(tmp_path):
         ({CAM: np.full((96, 128, 3), np.nan)}, "got floats from nan"),
     ],
 )
-def test_a_frame_that_does_not_fit_is_refused_and_the_others_kept(tmp_path, changes, said):
+def test_a_frame_that_does_not_fit_is_refused_and_the_others_stay(tmp_path, changes, message):
     dataset = create(tmp_path)
     dataset.add_frame(frame(0))
-    with pytest.raises(DatasetError, match=said):
+    with pytest.raises(DatasetError, match=message):
         dataset.add_frame(frame(1, **changes))
     dataset.add_frame(frame(1))
     assert dataset.save_episode().rows == 2
 
 
-def test_all_that_is_wrong_with_a_frame_is_said_at_once(tmp_path):
+def test_all_that_is_wrong_with_a_frame_is_reported_at_once(tmp_path):
     given = frame(0, x=1, count=np.zeros(2))
     del given["action"], given["task"]
     dataset = create(tmp_path)
@@ -219,10 +219,10 @@ def test_all_that_is_wrong_with_a_frame_is_said_at_once(tmp_path):
         dataset.add_frame(given)
 
 
-def test_a_picture_that_cannot_be_kept_is_said(tmp_path):
+def test_an_image_that_cannot_be_stored_is_an_error(tmp_path):
     dataset = create(tmp_path)
     shutil.rmtree(tmp_path / ".out.telecine" / "scratch")
-    with pytest.raises(DatasetError, match="a picture cannot be kept: No such file"):
+    with pytest.raises(DatasetError, match="an image cannot be stored: No such file"):
         dataset.add_frame(frame(0))
 
 
@@ -251,11 +251,11 @@ def feature(key, dtype, shape, names=None):
 
 
 @pytest.mark.parametrize(
-    ("features", "said"),
+    ("features", "message"),
     [
         (feature("observation.image", "video", (96, 128, 3)), "cameras are named observation.images.NAME"),
-        (feature(CAM, "video", (96, 128, 1)), "only colour pictures"),
-        (feature(CAM, "image", (96, 128)), "only colour pictures"),
+        (feature(CAM, "video", (96, 128, 1)), "only colour images"),
+        (feature(CAM, "image", (96, 128)), "only colour images"),
         ({"action": {"shape": (1,), "names": None}}, "features.action: needs dtype, shape and names"),
         ({"action": {"dtype": "float32", "shape": 3}}, "features.action: needs dtype, shape and names"),
         (feature("a/b", "float32", (1,)), "features.a/b"),
@@ -264,8 +264,8 @@ def feature(key, dtype, shape, names=None):
         ({}, "none given"),
     ],
 )
-def test_features_that_cannot_be_written_are_refused_at_once(tmp_path, features, said):
-    with pytest.raises(PlanError, match=said):
+def test_features_that_cannot_be_written_are_refused_at_once(tmp_path, features, message):
+    with pytest.raises(PlanError, match=message):
         create(tmp_path, features)
     assert everything_in(tmp_path) == []
 

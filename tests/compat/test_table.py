@@ -174,7 +174,7 @@ def unstated(made):
 
 
 @pytest.mark.parametrize(
-    ("given", "changes", "said"),
+    ("given", "changes", "message"),
     [
         (lambda: table(), {"action": "/b:Scalars:scalars"}, r"no column '/b:Scalars:scalars'; did you mean '/[as]:"),
         (lambda: table(), {"index_column": "u"}, "no column 'u'"),
@@ -205,8 +205,8 @@ def unstated(made):
         (lambda: table(), {"action_names": ["one"]}, "action: 1 names for 2 numbers"),
     ],
 )
-def test_what_cannot_be_used_is_named(given, changes, said):
-    with pytest.raises(PlanError, match=said):
+def test_what_cannot_be_used_is_named(given, changes, message):
+    with pytest.raises(PlanError, match=message):
         infer_features(table=given(), config=replace(CONFIG, **changes))
 
 

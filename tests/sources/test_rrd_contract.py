@@ -48,8 +48,8 @@ class TestRrdWithoutFooterTooLargeToKeep(TestRrdWithoutFooter):
     def keep_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         from telecine.sources.rrd import chunks, streams
 
-        monkeypatch.setattr(chunks, "KEEP_BYTES", 1)
-        monkeypatch.setattr(streams, "KEEP_BYTES", 1)
+        monkeypatch.setattr(chunks, "CACHE_BYTES", 1)
+        monkeypatch.setattr(streams, "CACHE_BYTES", 1)
 
 
 def test_footer_or_not_the_same_is_read(tmp_path: Path, rerun: ModuleType) -> None:

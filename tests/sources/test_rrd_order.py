@@ -27,8 +27,8 @@ def test_times_are_sorted_and_equal_stamps_keep_order_of_arrival(stamps: list[li
     flat = [stamp for row in stamps for stamp in row]
     expected = sorted(zip(flat, ids, strict=True))
     assert order.times("t").tolist() == [stamp for stamp, _ in expected]
-    assert [ids[place] for place in order.by_stamp("t")] == [i for _, i in expected]
-    assert [ids[place] for place in order.arrived("t")] == sorted(ids)
+    assert [ids[position] for position in order.by_stamp("t")] == [i for _, i in expected]
+    assert [ids[position] for position in order.arrived("t")] == sorted(ids)
 
 
 def test_backwards_counts_steps_back_in_order_of_arrival() -> None:

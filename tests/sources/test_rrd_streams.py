@@ -164,10 +164,10 @@ def test_static_values_have_one_sample_before_all_time(record: Any) -> None:
 
 @pytest.mark.parametrize("archetype", ["TextDocument", "TextLog"])
 def test_texts_in_order(record: Any, archetype: str) -> None:
-    said = [f"grüße {i} 手" for i in range(N)]
-    stream = record({"/say": Texts(T, said, archetype)}, rows_per_chunk=6).streams[f"/say:{archetype}:text"]
+    texts = [f"grüße {i} 手" for i in range(N)]
+    stream = record({"/say": Texts(T, texts, archetype)}, rows_per_chunk=6).streams[f"/say:{archetype}:text"]
     assert stream.schema == Schema("string")
-    assert list(all_rows(stream)) == said
+    assert list(all_rows(stream)) == texts
 
 
 @pytest.mark.parametrize("static_codec", [True, False])
@@ -206,9 +206,9 @@ def test_coded_pictures_say_what_they_are(record: Any, head: bytes, media_type: 
     blobs = [head + bytes([i]) * i for i in range(N)]
     stream = record({"/cam": Encoded(T, blobs, media_type)}, rows_per_chunk=6).streams["/cam:EncodedImage:blob"]
     assert stream.schema.encoding == encoding
-    pictures = list(stream.take(np.array([0, 3, 3, 19]), CLOCK))
-    assert [bytes(p.data) for p in pictures] == [blobs[0], blobs[3], blobs[3], blobs[19]]
-    assert {p.encoding for p in pictures} == {encoding}
+    images = list(stream.take(np.array([0, 3, 3, 19]), CLOCK))
+    assert [bytes(p.data) for p in images] == [blobs[0], blobs[3], blobs[3], blobs[19]]
+    assert {p.encoding for p in images} == {encoding}
 
 
 def test_bytes_that_are_no_picture_are_named(record: Any) -> None:
@@ -234,9 +234,9 @@ def test_raw_pictures_of_every_format(record: Any, encoding: str, channels: int,
     stream = record({"/cam": Raw(T, planes, 6, 4, encoding)}, rows_per_chunk=8).streams["/cam:Image:buffer"]
     dtype = "uint16" if encoding == "gray16le" else "uint8"
     assert stream.schema == Schema(dtype, (4, 6, channels), encoding=encoding)
-    pictures = list(all_rows(stream))
-    assert [bytes(p.data) for p in pictures] == planes
-    assert {(p.encoding, p.width, p.height, p.matrix) for p in pictures} == {(encoding, 6, 4, matrix)}
+    images = list(all_rows(stream))
+    assert [bytes(p.data) for p in images] == planes
+    assert {(p.encoding, p.width, p.height, p.matrix) for p in images} == {(encoding, 6, 4, matrix)}
 
 
 def test_what_rerun_itself_logs_as_an_image_is_understood(tmp_path: Path) -> None:
@@ -292,7 +292,7 @@ def test_late_pictures_are_put_in_order(record: Any) -> None:
 
 
 def test_pictures_too_many_to_keep_are_read_again(record: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "KEEP_BYTES", 100)
+    monkeypatch.setattr(streams, "CACHE_BYTES", 100)
     blobs = [b"\xff\xd8\xff" + bytes([i]) * 50 for i in range(N)]
     stream = record({"/cam": Encoded(T, blobs)}, rows_per_chunk=3).streams["/cam:EncodedImage:blob"]
     for _ in range(2):
@@ -300,8 +300,10 @@ def test_pictures_too_many_to_keep_are_read_again(record: Any, monkeypatch: pyte
 
 
 def test_properties_become_attributes(record: Any) -> None:
-    said = {"episode": {"task": "stack", "success": True}, "robot": {"operator": "kim"}}
-    recording = record({"/j": Vectors(T, np.zeros((N, 1)))}, name="take one", properties=said, start_time_ns=10**18)
+    properties = {"episode": {"task": "stack", "success": True}, "robot": {"operator": "kim"}}
+    recording = record(
+        {"/j": Vectors(T, np.zeros((N, 1)))}, name="take one", properties=properties, start_time_ns=10**18
+    )
     assert dict(recording.attrs) == {
         "name": "take one", "start_time": "2001-09-09T01:46:40.000000000Z", "application_id": "telecine-tests",
         "episode.task": "stack", "episode.success": "True", "robot.operator": "kim",
@@ -397,7 +399,7 @@ def test_asking_one_stream_reads_no_other_and_nothing_is_read_before() -> None:
 
 
 def test_pictures_are_read_no_further_than_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "KEEP_BYTES", 1)
+    monkeypatch.setattr(streams, "CACHE_BYTES", 1)
     jpeg = list(b"\xff\xd8\xff")
     chunks = FakeChunks(
         {

@@ -13,7 +13,7 @@ DEFAULT_TASK = "task"
 
 
 class VideoSpec(TypedDict):
-    """A camera: `path` is its entity, `video_format` h264, hevc (h265) or av1, by default what the recording says."""
+    """A camera: `path` is its entity, `video_format` h264, hevc (h265) or av1, by default the recording's own."""
 
     key: str
     path: str
@@ -32,7 +32,7 @@ class FeatureSpec(TypedDict):
 class LeRobotConversionConfig:
     """What to take from a recording; columns are `entity:Archetype:field`, several are concatenated.
 
-    use_videos: False stores PNG pictures in Parquet. task_default: the text where `task` is empty or holds none.
+    use_videos: False stores PNG images in Parquet. task_default: the text where `task` is empty or holds none.
     dataset, segment_id: taken for scripts written when rerun_export needed them; not used.
     """
 

@@ -20,11 +20,11 @@ from telecine.video.decode import frames
 
 
 def infer_features(*, table: pa.Table, config: LeRobotConversionConfig) -> dict[str, FeatureSpec]:
-    """LeRobot's features for what the configuration takes from the table; a camera's size by decoding a picture.
+    """LeRobot's features for what the configuration takes from the table; a camera's size by decoding a frame.
 
     Raises:
         PlanError: (a ValueError) columns are missing or of the wrong kind, or names do not fit.
-        SourceError: the rows of a column differ in width. VideoError: a camera's first picture cannot be decoded.
+        SourceError: the rows of a column differ in width. VideoError: a camera's first frame cannot be decoded.
     """
     streams = recording_of(table, config, "table").streams
     features: dict[str, FeatureSpec] = {}
@@ -46,7 +46,7 @@ def infer_features(*, table: pa.Table, config: LeRobotConversionConfig) -> dict[
 
 
 def _shape(stream: MemoryStream, clock: str) -> tuple[int, int, int]:
-    """(height, width, 3) of the first picture that can be decoded."""
+    """(height, width, 3) of the first frame that can be decoded."""
     codec = next(c for c in get_args(Codec) if c == stream.schema.encoding)
     skip, index = from_first_keyframe(index_packets(stream.packets(clock), codec))
     (frame,) = frames(FromKeyframe(stream, skip), np.zeros(1, np.int64), clock, index=index)
@@ -75,7 +75,7 @@ def convert_dataframe_to_episode(
     if declared != given:
         raise PlanError(f"features are not those the dataset was created with: {given}, not {declared}")
     if config.fps != lerobot_dataset.fps:
-        raise PlanError(f"the configuration says {config.fps} fps, the dataset {lerobot_dataset.fps}")
+        raise PlanError(f"the configuration has {config.fps} fps, the dataset {lerobot_dataset.fps}")
     recorded = recording_of(read(df, config, segment_id), config, segment_id)
     codecs = lerobot_dataset.codecs
     if not lerobot_dataset.num_episodes:

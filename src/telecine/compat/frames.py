@@ -1,6 +1,6 @@
-"""Frames given one by one, as LeRobot's `add_frame` takes them: checked, kept, and handed over as a recording.
+"""Frames given one by one, as LeRobot's `add_frame` takes them: checked, buffered, and handed over as a recording.
 
-Pictures go to one uncompressed file per camera beside the dataset until the episode is saved, so that memory holds
+Images go to one uncompressed file per camera beside the dataset until the episode is saved, so that memory holds
 one of them at a time.
 """
 
@@ -54,7 +54,7 @@ def _parsed(key: str, dtype: str, shape: tuple[int, ...], names: tuple[str, ...]
     if len(shape) == 3 and (names or ("",))[0].startswith("channel"):
         shape = (*shape[1:], shape[0])
     if len(shape) != 3 or shape[2] != 3:
-        raise PlanError(f"shape {shape} is not (height, width, 3); only colour pictures can be stored")
+        raise PlanError(f"shape {shape} is not (height, width, 3); only colour images can be stored")
     return FeatureColumn(key, dtype, shape, ("height", "width", "channels"))
 
 
@@ -98,13 +98,13 @@ class FrameBuffer:
         self._tasks: list[str] = []
         self._values: dict[str, list[Any]] = {c.key: [] for c in columns if c.dtype not in ("video", "image")}
         cameras = [c for c in columns if c.dtype in ("video", "image")]
-        self._pictures = {c.key: _Pictures(folder / f"{i}.rgb", c.shape) for i, c in enumerate(cameras)}
+        self._images = {c.key: _Images(folder / f"{i}.rgb", c.shape) for i, c in enumerate(cameras)}
 
     def add(self, frame: Mapping[str, Any]) -> None:
         """Take a frame: a value per feature, and `task`.
 
         Raises:
-            DatasetError: naming every value that does not fit the features; nothing is kept then.
+            DatasetError: naming every value that does not fit the features; nothing of it is added then.
         """
         expected, given = {c.key for c in self._columns} | {"task"}, set(frame)
         problems = [f"{key}: missing" for key in sorted(expected - given)]
@@ -121,18 +121,18 @@ class FrameBuffer:
         if problems:
             raise DatasetError("the frame does not fit the features: " + "; ".join(problems))
         for key, value in checked.items():
-            (self._values[key] if key in self._values else self._pictures[key]).append(value)
+            (self._values[key] if key in self._values else self._images[key]).append(value)
         self._tasks.append(frame["task"])
         self.count += 1
 
     def recording(self, name: str) -> Recording:
-        """The frames as streams with a sample at every tick, named like the features; closing it keeps the files."""
+        """The frames as streams with a sample at every tick, named like the features; closing it leaves the files."""
         ticks = Grid(0, self.count, Fraction(self._fps)).ticks()
         streams = [MemoryStream("task", "text", Schema("string"), {CLOCK: ticks}, self._tasks, "duration")]
         for column in self._columns:
             values: Any
-            if column.key in self._pictures:
-                values, kind, schema = self._pictures[column.key], "image", _picture_schema(column)
+            if column.key in self._images:
+                values, kind, schema = self._images[column.key], "image", _image_schema(column)
             elif column.dtype == "string":
                 values, kind, schema = self._values[column.key], "text", Schema("string")
             else:
@@ -142,12 +142,12 @@ class FrameBuffer:
         return Recording(Ref("frames", name), {s.name: s for s in streams})
 
 
-def _picture_schema(column: FeatureColumn) -> Schema:
+def _image_schema(column: FeatureColumn) -> Schema:
     return Schema("uint8", column.shape, encoding="rgb24")
 
 
 def _checked(value: Any, column: FeatureColumn) -> Any:
-    """The value as it is kept. Raises: ValueError saying what was got and what expected."""
+    """The value as it is buffered. Raises: ValueError saying what was got and what expected."""
     if column.dtype == "string":
         if not isinstance(value, str):
             raise ValueError(f"got {type(value).__name__}, expected a text")
@@ -161,7 +161,7 @@ def _checked(value: Any, column: FeatureColumn) -> Any:
 
 
 def _rgb(array: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-    """(height, width, 3) uint8 of a picture with channels last or first, 0..255 or floats in [0, 1]."""
+    """(height, width, 3) uint8 of an image with channels last or first, 0..255 or floats in [0, 1]."""
     if array.shape == (shape[2], *shape[:2]) and array.shape != shape:
         array = np.moveaxis(array, 0, -1)
     if array.shape != shape:
@@ -176,8 +176,8 @@ def _rgb(array: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[np.uint
     return out
 
 
-class _Pictures:
-    """Pictures of one size in a file, read one at a time."""
+class _Images:
+    """Images of one size in a file, read one at a time."""
 
     def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
         self._path = path
@@ -186,13 +186,13 @@ class _Pictures:
         self._count = 0
 
     def append(self, rgb: npt.NDArray[np.uint8]) -> None:
-        """Write a picture behind the last. Raises: DatasetError when there is no room."""
+        """Write an image behind the last. Raises: DatasetError when the disk is full."""
         try:
             with self._path.open("r+b" if self._count else "wb") as file:
                 file.seek(self._count * self._size)
                 file.write(rgb.data)
         except OSError as error:
-            raise DatasetError(f"{self._path}: a picture cannot be kept: {error.strerror or error}") from error
+            raise DatasetError(f"{self._path}: an image cannot be stored: {error.strerror or error}") from error
         self._count += 1
 
     def __getitem__(self, at: int) -> Image:

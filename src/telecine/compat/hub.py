@@ -61,7 +61,7 @@ def push(
         if tag_version:
             _tag(hub, api, where, branch)
     except refusals as error:
-        raise DatasetError(f"{root} was not pushed to {repo_id}: {_told(error)}") from error
+        raise DatasetError(f"{root} was not pushed to {repo_id}: {_reason(error)}") from error
 
 
 def files(root: Path) -> list[str]:
@@ -70,8 +70,8 @@ def files(root: Path) -> list[str]:
     Data and videos come first and the metadata last, so that no commit tells of files which are not there yet.
     """
     names = (path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
-    kept = [name for name in names if not {".git", ".cache"} & set(name.split("/")[:-1])]
-    return sorted(kept, key=lambda name: (not name.startswith(("data/", "videos/", "images/")), name))
+    pushed = [name for name in names if not {".git", ".cache"} & set(name.split("/")[:-1])]
+    return sorted(pushed, key=lambda name: (not name.startswith(("data/", "videos/", "images/")), name))
 
 
 def _passes(name: str, allow: Sequence[str] | str | None, ignore: Sequence[str]) -> bool:
@@ -105,14 +105,14 @@ def _tag(hub: Any, api: Any, where: dict[str, str], branch: str | None) -> None:
     api.create_tag(**where, tag=VERSION, revision=branch)
 
 
-def _told(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     """The error with its cause, since the upload threads' own names the file and its cause the reason."""
-    said = str(error) or type(error).__name__
+    text = str(error) or type(error).__name__
     cause = error.__cause__
     return (
-        f"{said} {str(cause) or type(cause).__name__}"
+        f"{text} {str(cause) or type(cause).__name__}"
         if cause is not None and isinstance(error, RuntimeError)
-        else said
+        else text
     )
 
 

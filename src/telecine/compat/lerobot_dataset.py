@@ -40,7 +40,7 @@ _NO_MEANING = {
 
 
 class LeRobotDataset:
-    """A dataset being written; use `create`. After `finalize` it can be looked at: `len(dataset)`, `dataset[0]`.
+    """A dataset being written; use `create`. After `finalize` it can be read: `len(dataset)`, `dataset[0]`.
 
     To train, open the folder with LeRobot's own class.
     """
@@ -139,7 +139,7 @@ class LeRobotDataset:
         self._buffer = FrameBuffer(self.columns, self.fps, self._scratch)
 
     def add(self, recording: Recording, plan: Plan) -> EpisodeReport:
-        """Place a recording as the next episode, code its cameras and write it.
+        """Resample a recording into the next episode, code its cameras and write it.
 
         Raises:
             TelecineError: it cannot be used; the next one can be added.
@@ -175,7 +175,7 @@ class LeRobotDataset:
             raise DatasetError(f"{episode.ref.label} does not have the dataset's features: " + "; ".join(lines))
 
     def finalize(self) -> None:
-        """Finish the dataset and show it at `root`. May be called again.
+        """Finish the dataset and show it at `root`. A second call does nothing.
 
         Raises:
             DatasetError: there is no episode, or writing failed; nothing is at `root` then.
@@ -225,7 +225,7 @@ class LeRobotDataset:
         return self.num_frames
 
     def __getitem__(self, row: int) -> dict[str, Any]:
-        """One row by LeRobot's keys: numpy arrays, texts, pictures as (3, height, width) float32 in [0, 1].
+        """One row by LeRobot's keys: numpy arrays, texts, images as (3, height, width) float32 in [0, 1].
 
         Raises:
             DatasetError: the dataset is not finished. IndexError: there is no such row.
@@ -246,7 +246,7 @@ class LeRobotDataset:
         if self._finished is not None:
             raise DatasetError(f"{self.root}: {verb} after finalize(); the dataset is complete")
         if self._writer.broken:
-            raise DatasetError(f"{self.root}: {verb} after writing failed; create the dataset again")
+            raise DatasetError(f"{self.root}: {verb} after writing failed; create a new dataset")
 
     def _require_finished(self, verb: str) -> Dataset:
         if self._finished is None:
@@ -270,7 +270,7 @@ def _value(dataset: Dataset, column: FeatureColumn, episode: int, at: int, value
 
 def _png(data: bytes) -> Any:
     stamps = {"": np.zeros(1, np.int64)}
-    stream = MemoryStream("picture", "image", Schema("uint8", encoding="png"), stamps, [Image(data, "png")])
+    stream = MemoryStream("image", "image", Schema("uint8", encoding="png"), stamps, [Image(data, "png")])
     (frame,) = frames(stream, np.zeros(1, np.int64), "")
     return to_rgb(frame)
 

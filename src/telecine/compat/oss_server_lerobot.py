@@ -1,6 +1,6 @@
 """The command of Rerun's example `oss_server_lerobot`, for folders of .rrd files and of MCAP and ROS recordings.
 
-Paths are entities or topics. Which stream is meant there is looked up in the first recording that can be opened.
+Paths are entities or topics. Which stream is meant there is read from the first recording that can be opened.
 """
 
 import argparse
@@ -141,6 +141,6 @@ def _image(known: _Known, text: str, video_format: str | None, problems: list[st
     codec = known.codecs.get(stream)
     if video_format is not None and kind == "video" and codec is not None and codec != _FORMATS[video_format]:
         problems.append(
-            f"--video-format {video_format}: {stream} is {codec}; leave the flag out, the recording says it"
+            f"--video-format {video_format}: {stream} is {codec}; leave the flag out, the recording states it"
         )
     return key, stream

@@ -80,7 +80,7 @@ class Recorded:
     streams: Mapping[str, MemoryStream]
 
     def recording(self) -> Recording:
-        """The segment as `place` takes it."""
+        """The segment as `resample` takes it."""
         return Recording(Ref("dataframe", "dataframe", self.segment_id), dict(self.streams))
 
 
@@ -190,7 +190,7 @@ def _codec_column(spec: VideoSpec) -> str:
 
 
 def _codec(table: pa.Table, spec: VideoSpec) -> Codec:
-    """What the recording says, else what the configuration says, else H.264, as in rerun_export."""
+    """The recording's own, else the configuration's, else H.264, as in rerun_export."""
     given = spec.get("video_format")
     wanted = None if given is None else _FORMATS.get(given.lower())
     if given is not None and wanted is None:
@@ -231,8 +231,8 @@ def _task(table: pa.Table, config: LeRobotConversionConfig, kind: ClockKind, tim
         return MemoryStream(config.task, "text", Schema("string"), {}, values[:1], kind)
     where = np.concatenate(rows)
     new = np.array([True, *(a != b for a, b in pairwise(values))])
-    kept = [text for text, changed in zip(values, new, strict=True) if changed]
-    return MemoryStream(config.task, "text", Schema("string"), {config.index_column: times[where[new]]}, kept, kind)
+    distinct = [text for text, changed in zip(values, new, strict=True) if changed]
+    return MemoryStream(config.task, "text", Schema("string"), {config.index_column: times[where[new]]}, distinct, kind)
 
 
 def _chunks(column: pa.ChunkedArray) -> Iterator[tuple[int, pa.Array]]:

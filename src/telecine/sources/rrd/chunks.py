@@ -15,8 +15,8 @@ from telecine.core.errors import SourceError
 from telecine.sources.rrd import sdk
 
 PROPERTIES = "/__properties"
-KEEP_BYTES = 64 << 20
-"""Data kept in memory, so that small recordings are read once."""
+CACHE_BYTES = 64 << 20
+"""Data held in memory, so that small recordings are read once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +85,13 @@ class StoredChunks:
 
 
 class ScannedChunks:
-    """Chunks of a file without table of contents: read through once, small entities kept, large ones read again."""
+    """Chunks of a file without table of contents: read once; small entities are cached, large ones reread."""
 
     def __init__(self, stream: Callable[[], Any], label: str) -> None:
         """`stream` gives rerun's LazyChunkStream over all chunks of the recording."""
         self._stream: Callable[[], Any] | None = stream
         self._label = label
-        self._kept: dict[str, list[pa.RecordBatch]] = {}
+        self._cached: dict[str, list[pa.RecordBatch]] = {}
         self._dropped: set[str] = set()
         self.columns: Sequence[ComponentColumn] = self._scan(stream)
 
@@ -105,14 +105,14 @@ class ScannedChunks:
                     fields.setdefault((entity, column.component), column)
                 if entity in self._dropped:
                     continue
-                self._kept.setdefault(entity, []).append(batch)
+                self._cached.setdefault(entity, []).append(batch)
                 sizes[entity] = sizes.get(entity, 0) + batch.nbytes
-                if sum(sizes.values()) > KEEP_BYTES:
+                if sum(sizes.values()) > CACHE_BYTES:
                     self._drop(max(sizes, key=lambda name: sizes[name]), sizes)
         return tuple(fields[key] for key in sorted(fields))
 
     def _drop(self, entity: str, sizes: dict[str, int]) -> None:
-        del self._kept[entity], sizes[entity]
+        del self._cached[entity], sizes[entity]
         self._dropped.add(entity)
 
     def batches(self, entity: str, components: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -121,7 +121,7 @@ class ScannedChunks:
             raise SourceError(f"{self._label}: the recording was closed")
         if entity not in self._dropped:
             wanted = set(components)
-            yield from (b for b in self._kept.get(entity, []) if wanted.intersection(b.schema.names))
+            yield from (b for b in self._cached.get(entity, []) if wanted.intersection(b.schema.names))
             return
         with _wrapped(f"{self._label}: {entity}", None):
             for chunk in self._stream().filter(content=[entity], components=list(components)):
@@ -129,20 +129,20 @@ class ScannedChunks:
                     yield chunk.to_record_batch()
 
     def close(self) -> None:
-        """Let go of the file and of what was kept."""
+        """Let go of the file and of the cache."""
         self._stream = None
-        self._kept = {}
+        self._cached = {}
 
 
 def _columns(schema: pa.Schema, entity: str = "") -> Sequence[ComponentColumn]:
     """The component columns of a chunk of `entity`, or of a whole store, which names the entities itself."""
     found = []
     for part in schema:
-        said = {key.decode(): value.decode() for key, value in (part.metadata or {}).items()}
-        if said.get("rerun:kind") == "data":
-            where = entity or said.get("rerun:entity_path", "")
-            what = said.get("rerun:component", part.name)
-            found.append(ComponentColumn(where, what, part.type, said.get("rerun:archetype", "")))
+        metadata = {key.decode(): value.decode() for key, value in (part.metadata or {}).items()}
+        if metadata.get("rerun:kind") == "data":
+            where = entity or metadata.get("rerun:entity_path", "")
+            what = metadata.get("rerun:component", part.name)
+            found.append(ComponentColumn(where, what, part.type, metadata.get("rerun:archetype", "")))
     return tuple(sorted(found, key=lambda column: (column.entity, column.component)))
 
 

@@ -1,4 +1,4 @@
-"""What Rerun says about pictures, in our words: codecs, media types, pixel formats. Pure."""
+"""Rerun's codecs, media types and pixel formats as the core names them. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Matrix = Literal["bt601", "bt709"]
 
 @dataclass(frozen=True, slots=True)
 class RawFormat:
-    """How the bytes of a raw picture are laid out, rows packed."""
+    """How the bytes of a raw image are laid out, rows packed."""
 
     encoding: PixelFormat
     width: int
@@ -44,13 +44,13 @@ _PACKED: dict[tuple[int, int], PixelFormat] = {
 _CHANNELS: dict[str, int] = {"gray8": 1, "gray16le": 1, "rgba": 4, "bgra": 4}
 
 
-def codec_of(said: Sequence[int | None], name: str) -> Codec:
+def codec_of(logged: Sequence[int | None], name: str) -> Codec:
     """The one codec of a video stream.
 
     Raises:
-        SourceError: none is said, it is none of ours, or it changes.
+        SourceError: none was logged, it is none of ours, or it changes.
     """
-    codecs = sorted({code for code in said if code is not None})
+    codecs = sorted({code for code in logged if code is not None})
     if not codecs:
         raise SourceError(f"{name}: no VideoStream:codec was logged, so the packets cannot be read; log it static")
     known = [_CODECS.get(code) for code in codecs]
@@ -61,10 +61,10 @@ def codec_of(said: Sequence[int | None], name: str) -> Codec:
 
 
 def encoding_of(head: bytes, media_type: str | None, name: str) -> str:
-    """The coding, such as "jpeg" or "png": what the first bytes say, else what the media type says.
+    """The coding, such as "jpeg" or "png": by the first bytes, else by the media type.
 
     Raises:
-        SourceError: neither says anything.
+        SourceError: neither tells.
     """
     for magic, encoding in MAGIC:
         if head.startswith(magic):
@@ -73,21 +73,21 @@ def encoding_of(head: bytes, media_type: str | None, name: str) -> str:
         return "jpeg"  # a stream without samples: nobody will ask
     if media_type and media_type.startswith("image/"):
         return media_type.removeprefix("image/").lower()
-    raise SourceError(f"{name}: a picture that starts with {head[:8]!r} and has no media type; log it as image/jpeg")
+    raise SourceError(f"{name}: an image that starts with {head[:8]!r} and has no media type; log it as image/jpeg")
 
 
-def raw_format(said: Mapping[str, Any] | None, name: str) -> RawFormat:
+def raw_format(logged: Mapping[str, Any] | None, name: str) -> RawFormat:
     """The layout that an ImageFormat means.
 
     Raises:
         SourceError: none was logged, or telecine cannot read it.
     """
-    if said is None:
+    if logged is None:
         raise SourceError(f"{name}: no image format was logged beside the pixels")
-    if not {"width", "height"} <= set(said):
-        raise SourceError(f"{name}: an image format without width and height: {', '.join(map(str, said))}")
-    width, height = int(said["width"]), int(said["height"])
-    pixel, model, datatype = said.get("pixel_format"), said.get("color_model"), said.get("channel_datatype")
+    if not {"width", "height"} <= set(logged):
+        raise SourceError(f"{name}: an image format without width and height: {', '.join(map(str, logged))}")
+    width, height = int(logged["width"]), int(logged["height"])
+    pixel, model, datatype = logged.get("pixel_format"), logged.get("color_model"), logged.get("channel_datatype")
     matrix: Matrix = "bt601"
     if pixel is not None:
         encoding, matrix = _PLANAR.get(pixel, (None, matrix))

@@ -48,13 +48,13 @@ def damaged_contents(file: BinaryIO, size_bytes: int) -> str:
         file.seek(frame.start)
         try:
             for manifest in _messages(memoryview(file.read(frame.length)), 1):
-                for told in _messages(manifest, 2):
-                    for schema in _messages(told, 1):
+                for part in _messages(manifest, 2):
+                    for schema in _messages(part, 1):
                         _check_stream(pa.py_buffer(schema))
-                for told in _messages(manifest, 4):
-                    parts = dict(_fields(told))
+                for part in _messages(manifest, 4):
+                    parts = dict(_fields(part))
                     packed = {2: parts.get(3, 0), 3: parts.get(4, 0)}
-                    for payload in _messages(told, 2):
+                    for payload in _messages(part, 2):
                         _check_stream(_unpacked(payload, packed))
         except (ValueError, OSError, pa.ArrowException) as error:
             return str(error).splitlines()[0][:200] or type(error).__name__
@@ -115,8 +115,8 @@ def _check_stream(stream: pa.Buffer) -> None:
 
 def _has_zero(schema: pa.Schema) -> bool:
     """Whether Rerun's own names of a column, from which it makes the column's, hold a zero byte."""
-    told = (pair for field in schema for pair in (field.metadata or {}).items())
-    return any(key.startswith(b"rerun:") and b"\0" in value for key, value in told)
+    metadata = (pair for field in schema for pair in (field.metadata or {}).items())
+    return any(key.startswith(b"rerun:") and b"\0" in value for key, value in metadata)
 
 
 def _check_buffers(metadata: memoryview, body_bytes: int) -> None:
@@ -126,7 +126,7 @@ def _check_buffers(metadata: memoryview, body_bytes: int) -> None:
     count = int.from_bytes(metadata[vector : vector + 4], "little")
     stop = vector + 4 + 16 * count
     if stop > len(metadata):
-        raise ValueError("a message that says it has more columns than it holds")
+        raise ValueError("a message that states more columns than it holds")
     for offset, length in _SPAN.iter_unpack(metadata[vector + 4 : stop]):
         if offset < 0 or length < 0 or offset + length > body_bytes or offset % 8:
             raise ValueError("a column points outside its message")
@@ -162,11 +162,11 @@ def _check_types(metadata: memoryview) -> None:
         if field >= len(metadata) or seen > len(metadata):
             raise ValueError("a schema whose columns lie outside of it, or in each other")
         left += _tables(metadata, field, 5)
-        kind, told = _slot(metadata, field, 2), _slot(metadata, field, 3)
-        most = _MOST.get(metadata[kind : kind + 1].tobytes()) if kind and told else None
+        kind, details = _slot(metadata, field, 2), _slot(metadata, field, 3)
+        most = _MOST.get(metadata[kind : kind + 1].tobytes()) if kind and details else None
         if most is None:
             continue
-        unit = _slot(metadata, _indirect(metadata, told), 0)
+        unit = _slot(metadata, _indirect(metadata, details), 0)
         value = int.from_bytes(metadata[unit : unit + 2], "little") if unit else 0
         if value > most:
             raise ValueError(f"a column of a type with unit {value}, which does not exist")
@@ -179,7 +179,7 @@ def _tables(data: memoryview, table: int, index: int) -> Iterator[int]:
         vector = _indirect(data, at)
         count = int.from_bytes(data[vector : vector + 4], "little")
         if vector + 4 + 4 * count > len(data):
-            raise ValueError("a message that says it has more columns than it holds")
+            raise ValueError("a message that states more columns than it holds")
         for number in range(count):
             yield _indirect(data, vector + 4 + 4 * number)
 
@@ -197,7 +197,7 @@ def _field(data: memoryview, table: int, index: int) -> int:
 
 
 def _slot(data: memoryview, table: int, index: int) -> int:
-    """Where a field of a flatbuffer table is; 0 for one that is not told."""
+    """Where a field of a flatbuffer table is; 0 for one that is not there."""
     vtable = table - int.from_bytes(data[table : table + 4], "little", signed=True)
     if vtable < 0 or 4 + 2 * index >= int.from_bytes(data[vtable : vtable + 2], "little"):
         return 0

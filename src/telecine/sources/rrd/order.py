@@ -1,6 +1,6 @@
 """Which sample of an RRD is when: the stamps and row ids of its chunks, put together.
 
-Samples are numbered by their place in the file. Rerun gives every row an id that grows in order of logging, which
+Samples are numbered by their position in the file. Rerun gives every row an id that grows in order of logging, which
 is the order of arrival even where chunks were written or merged in another order.
 """
 

@@ -1,4 +1,4 @@
-"""What a Rerun recording says about itself, as `Recording.attrs`."""
+"""The properties of a Rerun recording, as `Recording.attrs`."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The one place that touches rerun-sdk, whose names move from release to release (tested: 0.33 and 0.41).
+"""The one module that touches rerun-sdk, whose names move from release to release (tested: 0.33 and 0.41).
 
 Imported lazily, so that telecine starts quickly and works without it.
 """
@@ -21,7 +21,7 @@ def reader(path: str) -> Any:
     """
     opened = _reader_class()
     with warnings.catch_warnings():
-        # Said by us, as a finding, for files that end without a table of contents.
+        # A finding of ours for files that end without a table of contents.
         warnings.filterwarnings("ignore", message="RRD file has no footer", category=Warning)
         try:
             return opened(path)

@@ -1,7 +1,7 @@
 """Streams of a Rerun recording. Each reads the chunks of its own entity and component, when first asked.
 
-Numbers and texts are kept once read. Pictures and packets are kept while they total at most 64 MiB; beyond that
-they are read again, chunk by chunk, each time they are asked for.
+Numbers and texts stay in memory once read. Images and packets do while they total at most 64 MiB; beyond that
+they are read from the file, chunk by chunk, each time they are asked for.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +16,7 @@ from telecine.core.grid import Rows
 from telecine.core.recording import Array, Buffer, Image, Schema, Stream
 from telecine.core.video import Flags
 from telecine.sources.rrd import columns as arrow
-from telecine.sources.rrd.chunks import KEEP_BYTES, PROPERTIES, Chunks, ComponentColumn
+from telecine.sources.rrd.chunks import CACHE_BYTES, PROPERTIES, Chunks, ComponentColumn
 from telecine.sources.rrd.columns import ArrowLeaf, Blobs
 from telecine.sources.rrd.image_formats import RawFormat, codec_of, encoding_of, raw_format
 from telecine.sources.rrd.order import ChunkSamples, order_of
@@ -47,9 +47,9 @@ def _streams_of(chunks: Chunks, column: ComponentColumn, beside: set[str]) -> It
     if column.component == "VideoStream:sample":
         yield _VideoPackets(chunks, column, "VideoStream:codec")
     elif column.component == "EncodedImage:blob":
-        yield _CodedPictures(chunks, column, "EncodedImage:media_type")
+        yield _CodedImages(chunks, column, "EncodedImage:media_type")
     elif archetype in _IMAGES and field == "buffer":
-        yield _RawPictures(chunks, column, f"{archetype}:format")
+        yield _RawImages(chunks, column, f"{archetype}:format")
     elif archetype in _IMAGES and field == "format":
         return
     else:
@@ -57,12 +57,12 @@ def _streams_of(chunks: Chunks, column: ComponentColumn, beside: set[str]) -> It
             if leaf.kind == "number":
                 names = next((n for n in _NAMES if n in beside), None)
                 yield _Vectors(chunks, column, leaf, names if column.component == "Scalars:scalars" else None)
-            elif leaf.kind == "text" and _is_said(column):
+            elif leaf.kind == "text" and _is_logged_text(column):
                 yield _Texts(chunks, column, leaf)
 
 
-def _is_said(column: ComponentColumn) -> bool:
-    """_Texts that somebody logged, not labels and media types of Rerun's own archetypes."""
+def _is_logged_text(column: ComponentColumn) -> bool:
+    """Texts that somebody logged, not labels and media types of Rerun's own archetypes."""
     return column.component in _TEXTS or not column.archetype.startswith("rerun.")
 
 
@@ -93,7 +93,7 @@ class _Samples(Ordered):
             same = (leaf.path, leaf.kind) == (self._leaf.path, self._leaf.kind)
             if same and (leaf.kind != "number" or np.can_cast(leaf.dtype, self._leaf.dtype, "same_kind")):
                 return
-        raise SourceError(f"{self.name}: its type changes from {self._column.type} to {kind} on the way")
+        raise SourceError(f"{self.name}: its type changes from {self._column.type} to {kind} within the recording")
 
 
 def _part(batch: pa.RecordBatch, there: Flags) -> ChunkSamples:
@@ -113,7 +113,7 @@ class _Vectors(_Samples):
 
     @cached_property
     def _read(self) -> tuple[Order, Rows, Array]:
-        """Order, (n + 1,) offsets by place, flat values."""
+        """Order, (n + 1,) offsets by position in the file, flat values."""
         parts: list[ChunkSamples] = []
         widths: list[Rows] = [np.zeros(1, np.int64)]
         flats: list[Array] = [np.zeros(0, self._leaf.dtype)]
@@ -149,12 +149,12 @@ class _Vectors(_Samples):
     def take(self, rows: Rows, clock: str) -> Array:
         order = self._on(clock)
         _, bounds, flat = self._read
-        places = order.by_stamp(clock)[rows]
+        positions = order.by_stamp(clock)[rows]
         (width,) = self.schema.shape
-        starts = bounds[places]
-        odd = np.flatnonzero(bounds[places + 1] - starts != width)
+        starts = bounds[positions]
+        odd = np.flatnonzero(bounds[positions + 1] - starts != width)
         if odd.size:
-            at, other = int(order.times(clock)[rows[odd[0]]]), int((bounds[places + 1] - starts)[odd[0]])
+            at, other = int(order.times(clock)[rows[odd[0]]]), int((bounds[positions + 1] - starts)[odd[0]])
             raise SourceError(
                 f"{self.name}: {odd.size} of {len(rows)} samples do not have {width} values like the first "
                 f"(one at {clock} {at} has {other}); log one entity per width, or pick a span where it is constant"
@@ -183,13 +183,13 @@ class _Texts(_Samples):
         return self._read[0]
 
     def take(self, rows: Rows, clock: str) -> Sequence[str]:
-        places = self._on(clock).by_stamp(clock)[rows]
+        positions = self._on(clock).by_stamp(clock)[rows]
         found = self._read[1]
-        return [found[place] for place in places.tolist()]
+        return [found[position] for position in positions.tolist()]
 
 
 class _Payloads(_Samples):
-    """Byte strings with a companion component that says what they are, per row or static."""
+    """Byte strings with a companion component that describes them, per row or static."""
 
     def __init__(self, chunks: Chunks, column: ComponentColumn, companion: str) -> None:
         super().__init__(chunks, column)
@@ -197,11 +197,11 @@ class _Payloads(_Samples):
 
     @cached_property
     def _read(self) -> tuple[Order, list[Any], list[Blobs] | None, bytes]:
-        """Order, companion by place, the data if small, and the first bytes of the first sample."""
+        """Order, companion by position in the file, the data if small, and the first bytes of the first sample."""
         parts: list[ChunkSamples] = []
-        said: list[Any] = []
+        companions: list[Any] = []
         static: Any = None
-        kept: list[Blobs] | None = []
+        cached: list[Blobs] | None = []
         head, total = b"", 0
         for batch in self._batches(self._companion):
             beside = batch.column(self._companion) if self._companion in batch.schema.names else None
@@ -211,32 +211,32 @@ class _Payloads(_Samples):
                 continue
             there, data = arrow.blobs(batch.column(self._column.component))
             parts.append(_part(batch, there))
-            said += [None] * len(data) if beside is None else arrow.scalar_values(beside, there)
+            companions += [None] * len(data) if beside is None else arrow.scalar_values(beside, there)
             head = head or (bytes(data[0][:64]) if len(data) else b"")
             total += batch.nbytes
-            if kept is not None:
-                kept.append(data)
-            if total > KEEP_BYTES:
-                kept = None
-        return order_of(parts), _filled(said, static), kept, head
+            if cached is not None:
+                cached.append(data)
+            if total > CACHE_BYTES:
+                cached = None
+        return order_of(parts), _filled(companions, static), cached, head
 
     @property
     def _order(self) -> Order:
         return self._read[0]
 
     def _parts(self) -> Iterable[Blobs]:
-        kept = self._read[2]
-        if kept is not None:
-            return kept
+        cached = self._read[2]
+        if cached is not None:
+            return cached
         name = self._column.component
         return (arrow.blobs(batch.column(name))[1] for batch in self._batches() if name in batch.schema.names)
 
 
-def _filled(said: list[Any], static: Any) -> list[Any]:
-    """Gaps filled with the value before, else the static one, else the first that is said at all."""
-    last = static if static is not None else next((value for value in said if value is not None), None)
+def _filled(companions: list[Any], static: Any) -> list[Any]:
+    """Gaps filled with the value before, else the static one, else the first there is."""
+    last = static if static is not None else next((value for value in companions if value is not None), None)
     filled = []
-    for value in said:
+    for value in companions:
         last = last if value is None else value
         filled.append(last)
     return filled
@@ -249,57 +249,57 @@ class _VideoPackets(_Payloads):
 
     @cached_property
     def schema(self) -> Schema:
-        """Read from the companion alone, so that asking for the codec does not load the pictures."""
-        said: list[Any] = []
+        """Read from the companion alone, so that asking for the codec does not load the packets."""
+        companions: list[Any] = []
         for batch in self._chunks.batches(self._column.entity, [self._companion]):
             if self._companion in batch.schema.names:
                 beside = batch.column(self._companion)
-                said += arrow.scalar_values(beside, arrow.present(beside))
-        return Schema("uint8", (0, 0, 0), encoding=codec_of(said, self.name))
+                companions += arrow.scalar_values(beside, arrow.present(beside))
+        return Schema("uint8", (0, 0, 0), encoding=codec_of(companions, self.name))
 
     def packets(self, clock: str, start: int = 0, stop: int | None = None) -> Iterator[Buffer]:
         wanted = self._on(clock).arrived(clock)[start:stop]
         return (data for _, data in pick(wanted, self._parts()))
 
 
-class _CodedPictures(_Payloads):
-    """Pictures as files: JPEG, PNG ..."""
+class _CodedImages(_Payloads):
+    """Images as files: JPEG, PNG ..."""
 
     kind: Literal["image"] = "image"
 
     @cached_property
     def schema(self) -> Schema:
-        _, said, _, head = self._read
-        return Schema("uint8", (0, 0, 0), encoding=encoding_of(head, said[0] if said else None, self.name))
+        _, companions, _, head = self._read
+        return Schema("uint8", (0, 0, 0), encoding=encoding_of(head, companions[0] if companions else None, self.name))
 
     def take(self, rows: Rows, clock: str) -> Iterator[Image]:
-        said = self._read[1]
-        for place, data in pick(self._on(clock).by_stamp(clock)[rows], self._parts()):
-            yield Image(data, encoding_of(bytes(data[:64]), said[place], self.name))
+        companions = self._read[1]
+        for position, data in pick(self._on(clock).by_stamp(clock)[rows], self._parts()):
+            yield Image(data, encoding_of(bytes(data[:64]), companions[position], self.name))
 
 
-class _RawPictures(_Payloads):
-    """Pictures as pixels."""
+class _RawImages(_Payloads):
+    """Images as pixels."""
 
     kind: Literal["image"] = "image"
 
     @cached_property
     def schema(self) -> Schema:
-        said = self._read[1]
-        if not said:
+        companions = self._read[1]
+        if not companions:
             return Schema("uint8", (0, 0, 0))
-        form = raw_format(said[0], self.name)
+        form = raw_format(companions[0], self.name)
         return Schema(form.dtype, (form.height, form.width, form.channels), encoding=form.encoding)
 
     def take(self, rows: Rows, clock: str) -> Iterator[Image]:
-        said = self._read[1]
+        companions = self._read[1]
         known: dict[int, RawFormat] = {}
-        for place, data in pick(self._on(clock).by_stamp(clock)[rows], self._parts()):
-            value = said[place]
+        for position, data in pick(self._on(clock).by_stamp(clock)[rows], self._parts()):
+            value = companions[position]
             form = known.get(id(value)) or known.setdefault(id(value), raw_format(value, self.name))
             if len(data) != form.size_bytes:
                 raise SourceError(
-                    f"{self.name}: a picture of {form.width} x {form.height} in {form.encoding} has "
+                    f"{self.name}: an image of {form.width} x {form.height} in {form.encoding} has "
                     f"{len(data)} bytes, expected {form.size_bytes}"
                 )
             yield Image(data, form.encoding, form.width, form.height, form.matrix)

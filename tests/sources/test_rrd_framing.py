@@ -152,7 +152,7 @@ def test_an_encoding_of_a_newer_rerun_passes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (message(ipc(), size=2**40), "cannot unpack to"),
         (message(ipc(), size=10), "Corrupt|corrupt"),
@@ -163,10 +163,10 @@ def test_an_encoding_of_a_newer_rerun_passes() -> None:
         (message(ipc(pa.table({"a\0b": [1]}))), "zero byte"),
     ],
 )
-def test_a_damaged_message_is_described(data: bytes, said: str) -> None:
+def test_a_damaged_message_is_described(data: bytes, message: str) -> None:
     import re
 
-    assert re.search(said, problem_of(data))
+    assert re.search(message, problem_of(data))
 
 
 @given(st.data())
