@@ -22,7 +22,7 @@ from telecine.video.colour import to_rgb, to_yuv420p
 from telecine.video.decode import frames
 from telecine.video.encode import encode
 from telecine.video.histogram import Histogram, sample_indices
-from telecine.video.presets import wish
+from telecine.video.presets import video_settings
 
 FPS = 30
 CLOCK = "time"
@@ -73,7 +73,7 @@ def stages(name: str, stream: MemoryStream) -> None:
 
     print(f"{name:>28}: decode {best(decode):6.0f}  colour {best(colour):6.0f}  statistics {best(statistics):6.0f}")
     for preset in ("train", "lerobot", "archive", "images"):
-        want, sizes = wish(preset), []
+        want, sizes = video_settings(preset), []
         with tempfile.TemporaryDirectory() as folder:
             path = str(Path(folder) / "clip")
             rate = best(functools.partial(whole, stream, want, path, sizes))

@@ -30,7 +30,7 @@ from telecine.core.grid import Grid
 from telecine.core.recording import Ref
 from telecine.dataset.writer import DatasetWriter
 from telecine.video.encode import encode
-from telecine.video.presets import wish
+from telecine.video.presets import video_settings
 
 FPS = 30
 LENGTHS_S = (10, 60, 300, 1800)
@@ -120,7 +120,7 @@ def finished_episode(out: Path) -> Path:
     pictures = (np.full((96, 128, 3), 8 * k, np.uint8) for k in range(FPS))
     frames = (av.VideoFrame.from_ndarray(picture, format="rgb24") for picture in pictures)
     key, path = "observation.images.front", str(folder / "camera-000.clip")
-    clip = encode(frames, wish("train"), FPS, count=FPS, key=key, path=path, why="bench")
+    clip = encode(frames, video_settings("train"), FPS, count=FPS, key=key, path=path, why="bench")
     columns = tuple(FeatureColumn(name, "float32", (7,)) for name in ("action", "observation.state"))
     values = pa.FixedSizeListArray.from_arrays(pa.array(np.arange(7 * FPS, dtype=np.float32)), 7)
     arrays = {"action": values, "observation.state": values}

@@ -25,7 +25,7 @@ from telecine.core.recording import MemoryStream, Schema
 from telecine.video.decode import frames
 from telecine.video.decode_check import damaged_packets
 from telecine.video.encode import encode
-from telecine.video.presets import wish
+from telecine.video.presets import video_settings
 from telecine.video.splice import splice
 
 CLOCK, CAMERA = "time", "camera"
@@ -56,7 +56,7 @@ def timed(stream: MemoryStream, rows: Rows, repeat: int) -> dict[str, object]:
     for _ in range(repeat):
         began = time.process_time()
         index = index_packets(stream.values, "h264")
-        decision = decide(rows, index, wish("train"))
+        decision = decide(rows, index, video_settings("train"))
         if not isinstance(decision, Splice):
             sys.exit(f"not copied: {decision.why}")
         with tempfile.TemporaryDirectory() as folder:
@@ -88,7 +88,7 @@ def fully(stream: MemoryStream, rows: Rows) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         pictures = frames(stream, rows, CLOCK, index=index)
         path = str(Path(folder) / "clip")
-        clip = encode(pictures, wish("train"), FPS, count=rows.size, key=CAMERA, path=path, why="")
+        clip = encode(pictures, video_settings("train"), FPS, count=rows.size, key=CAMERA, path=path, why="")
     return {"cpu_s": time.process_time() - began, "encoded": int(rows.size), "bytes": clip.size_bytes}
 
 

@@ -126,7 +126,7 @@ def test_both_cameras_can_be_copied(written):
     with registry.open(registry.find([str(written[0])]).refs[0]) as recording:
         prepared = prepare(recording, plan)
     assert [type(c.decision) for c in prepared.cameras] == [Splice, Splice]
-    assert prepared.placed.grid.count >= SECONDS * 30 - 3
+    assert prepared.resampled.grid.count >= SECONDS * 30 - 3
 
 
 def test_the_video_shows_the_drawn_scene(written):

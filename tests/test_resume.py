@@ -77,7 +77,7 @@ def counted(calls):
 
 def interrupt(recordings, root, plan=PLAN, after=2, options=Options()):
     with pytest.raises(KeyboardInterrupt) as error:
-        convert([recordings], root, plan, options, run=interrupted(after))
+        convert([recordings], root, plan, options, executor=interrupted(after))
     return error.value
 
 
@@ -108,7 +108,7 @@ def test_an_interrupted_run_is_taken_up_to_the_same_bytes(recordings, tmp_path, 
     assert "2 finished episodes" in error.__notes__[0]
     assert not (tmp_path / "out").exists()
     calls = []
-    report = convert([recordings], tmp_path / "out", PLAN, run=counted(calls))
+    report = convert([recordings], tmp_path / "out", PLAN, executor=counted(calls))
     assert calls == ["r2.rrd", "r3.rrd"]
     assert messages(report, "convert-resumed") == ["2 finished episodes of an interrupted run were taken up"]
     assert contents(tmp_path / "out") == undisturbed
@@ -118,7 +118,7 @@ def test_an_interrupted_run_is_taken_up_to_the_same_bytes(recordings, tmp_path, 
 def test_another_plan_reuses_nothing(recordings, tmp_path):
     interrupt(recordings, tmp_path / "out")
     calls = []
-    report = convert([recordings], tmp_path / "out", make_plan(robot_plan("front", fps=15)), run=counted(calls))
+    report = convert([recordings], tmp_path / "out", make_plan(robot_plan("front", fps=15)), executor=counted(calls))
     assert len(calls) == COUNT
     assert "2 finished episodes" in messages(report, "convert-leftover")[0]
 
@@ -127,7 +127,7 @@ def test_another_version_reuses_nothing(recordings, tmp_path, monkeypatch):
     interrupt(recordings, tmp_path / "out")
     monkeypatch.setattr("telecine.conversion.checkpoint._versions", lambda: ("telecine 99",))
     calls = []
-    convert([recordings], tmp_path / "out", PLAN, run=counted(calls))
+    convert([recordings], tmp_path / "out", PLAN, executor=counted(calls))
     assert len(calls) == COUNT
 
 
@@ -140,7 +140,7 @@ def test_a_changed_recording_of_the_same_name_and_size_is_read_again(recordings,
     (mine / "r0.rrd").write_bytes(content)
     os.utime(mine / "r0.rrd", ns=(before.st_atime_ns, before.st_mtime_ns))
     calls = []
-    convert([mine], tmp_path / "out", PLAN, run=counted(calls))
+    convert([mine], tmp_path / "out", PLAN, executor=counted(calls))
     assert calls == ["r0.rrd", "r2.rrd", "r3.rrd"]
 
 
@@ -159,8 +159,8 @@ def test_an_episode_that_was_damaged_on_disk_is_made_again(recordings, tmp_path,
     clip = next(scratch.glob("*/*/*.clip"))
     clip.write_bytes(clip.read_bytes()[:100])
     with pytest.raises(Exception, match="cannot be read"):
-        convert([recordings], tmp_path / "out", PLAN, run=serial)
-    convert([recordings], tmp_path / "out", PLAN, run=serial)
+        convert([recordings], tmp_path / "out", PLAN, executor=serial)
+    convert([recordings], tmp_path / "out", PLAN, executor=serial)
     assert contents(tmp_path / "out") == undisturbed
 
 
@@ -169,7 +169,7 @@ def test_an_episode_from_before_the_machine_went_down_must_have_been_synced(reco
         convert([recordings], tmp_path / "out", PLAN, progress=Interrupting(3))
     monkeypatch.setattr("telecine.conversion.checkpoint._boot", lambda: "another start")
     calls = []
-    convert([recordings], tmp_path / "out", PLAN, run=counted(calls))
+    convert([recordings], tmp_path / "out", PLAN, executor=counted(calls))
     assert len(calls) == COUNT
 
 
@@ -249,7 +249,7 @@ def test_an_interrupted_append_leaves_the_dataset_and_is_taken_up(recordings, tm
     interrupt(recordings, tmp_path / "out", after=3, options=Options(append=True))
     assert contents(tmp_path / "out") == before
     calls = []
-    report = convert([recordings], tmp_path / "out", PLAN, Options(append=True), run=counted(calls))
+    report = convert([recordings], tmp_path / "out", PLAN, Options(append=True), executor=counted(calls))
     assert (calls, len(report.episodes)) == (["r3.rrd"], 3)
 
 
@@ -287,5 +287,5 @@ def test_a_strict_run_that_stops_keeps_what_it_made(recordings, tmp_path):
     assert "2 finished episodes are kept" in messages(report, "convert-nothing")[0]
     (mine / "r1b.rrd").unlink()
     calls = []
-    assert convert([mine], tmp_path / "out", PLAN, Options(strict=True), run=counted(calls)).ok
+    assert convert([mine], tmp_path / "out", PLAN, Options(strict=True), executor=counted(calls)).ok
     assert calls == []

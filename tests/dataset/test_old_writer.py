@@ -21,7 +21,7 @@ from telecine.lerobot_format.modality import modality, parts
 from telecine.video.cut import ClipRange, cut
 from telecine.video.demux import packets
 from telecine.video.mp4_reader import probe_file
-from telecine.video.presets import wish
+from telecine.video.presets import video_settings
 
 BODY = {
     "fps": 30,
@@ -94,10 +94,18 @@ def test_pictures_that_are_no_run_of_packets_are_encoded(tmp_path):
     source = write(tmp_path / "new", [episode(20, clips=[clip(tmp_path, TOP, 20, gop=10)])])
     (path,) = (source / "videos").rglob("*.mp4")
     one = ClipRange(3, 5, str(tmp_path / "a.clip"))
-    (made,) = cut(str(path), [one], key=TOP, fps=30, wish=wish("train"))
+    (made,) = cut(str(path), [one], key=TOP, fps=30, settings=video_settings("train"))
     assert (made.copied, made.frames) == (False, 5)
     with pytest.raises(VideoError, match="holds 2 of the pictures 18 to 22"):
-        list(cut(str(path), [ClipRange(18, 5, str(tmp_path / "b.clip"))], key=TOP, fps=30, wish=wish("train")))
+        list(
+            cut(
+                str(path),
+                [ClipRange(18, 5, str(tmp_path / "b.clip"))],
+                key=TOP,
+                fps=30,
+                settings=video_settings("train"),
+            )
+        )
 
 
 @pytest.mark.parametrize("layout", ["v2.1", "gr00t"])

@@ -70,12 +70,12 @@ def test_a_copied_state_and_nan_and_idle_rows_are_verdicts(tmp_path):
 
 def test_dark_and_frozen_cameras_are_verdicts(tmp_path):
     from telecine.video.encode import encode
-    from telecine.video.presets import wish
+    from telecine.video.presets import video_settings
 
     def flat(level, number):
         frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), level, np.uint8), format="rgb24")
         path = str(tmp_path / f"{number}.clip")
-        return encode([frame] * 30, wish("train"), 30, count=30, key=TOP, path=path, why="flat")
+        return encode([frame] * 30, video_settings("train"), 30, count=30, key=TOP, path=path, why="flat")
 
     root = write(tmp_path / "set", [episode(30, i, clips=[flat(level, i)]) for i, level in enumerate((3, 120))])
     page = summarize(root)

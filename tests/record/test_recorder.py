@@ -18,7 +18,7 @@ from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.verify import verify
 from telecine.inspection.dataset_summary import episode_frames
 from telecine.video.live import LiveClip, clip_packets
-from telecine.video.presets import wish
+from telecine.video.presets import video_settings
 
 FRONT = "observation.images.front"
 
@@ -223,7 +223,7 @@ def test_a_killed_process_loses_the_unfinished_episode_and_no_other(tmp_path):
 
 def test_a_full_queue_makes_the_caller_wait_and_drops_nothing(tmp_path):
     before = set(threading.enumerate())
-    clip = LiveClip(FRONT, wish("train"), 30, str(tmp_path / "a.clip"), queued=1)
+    clip = LiveClip(FRONT, video_settings("train"), 30, str(tmp_path / "a.clip"), queued=1)
     for number in range(50):
         clip.add(draw_frame_id(number, 0, 0, 96, 64))
     clip.close()
@@ -238,7 +238,7 @@ def test_an_encoder_that_dies_of_anything_lets_nobody_wait(tmp_path, monkeypatch
         raise MemoryError("no room")
 
     monkeypatch.setattr(live, "open_encoder", dies)
-    clip = LiveClip(FRONT, wish("train"), 30, str(tmp_path / "a.clip"), queued=1)
+    clip = LiveClip(FRONT, video_settings("train"), 30, str(tmp_path / "a.clip"), queued=1)
     clip.add(draw_frame_id(0, 0, 0, 96, 64))
     with pytest.raises(VideoError, match="MemoryError: no room"):
         clip.close()
@@ -247,4 +247,4 @@ def test_an_encoder_that_dies_of_anything_lets_nobody_wait(tmp_path, monkeypatch
 
 
 def test_a_clip_without_pictures_ends_quietly(tmp_path):
-    LiveClip(FRONT, wish("train"), 30, str(tmp_path / "a.clip")).close()
+    LiveClip(FRONT, video_settings("train"), 30, str(tmp_path / "a.clip")).close()

@@ -4,7 +4,7 @@ import importlib
 
 import pytest
 
-from telecine.video.presets import encoder_info, encoder_options, wish
+from telecine.video.presets import encoder_info, encoder_options, video_settings
 
 CASES = [(preset, codec) for preset in ("train", "lerobot", "archive") for codec in ("h264", "hevc", "av1")]
 
@@ -16,7 +16,7 @@ def configs():
 
 @pytest.mark.parametrize(("preset", "codec"), CASES)
 def test_lerobot_accepts_our_encoder_settings(configs, preset, codec):
-    want = wish(preset, codec)
+    want = video_settings(preset, codec)
     info = {"video.codec": codec, "video.pix_fmt": "yuv420p", **encoder_info(want)}
     theirs = configs.RGBEncoderConfig.from_video_info(info).get_codec_options(as_strings=True)
     ours = encoder_options(want)[2]
@@ -25,12 +25,12 @@ def test_lerobot_accepts_our_encoder_settings(configs, preset, codec):
 
 
 def test_the_keys_are_lerobots(configs):
-    assert set(encoder_info(wish("train"))) == configs.VIDEO_ENCODER_INFO_KEYS
+    assert set(encoder_info(video_settings("train"))) == configs.VIDEO_ENCODER_INFO_KEYS
 
 
 def test_preset_lerobot_is_lerobots_default(configs):
     default = configs.rgb_encoder_defaults()
-    want = wish("lerobot")
+    want = video_settings("lerobot")
     name, pix_fmt, options = encoder_options(want)
     assert (name, pix_fmt) == (default.vcodec, default.pix_fmt)
     theirs = default.get_codec_options(encoder_threads=1, as_strings=True)

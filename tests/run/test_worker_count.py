@@ -1,8 +1,11 @@
+import threading
+
+import pytest
+
 from support import jobs
-from telecine.run.executor import serial, silent
+from telecine.run.executor import silent
 from telecine.run.memory import available_bytes, resident_bytes
-from telecine.run.pool import Pool
-from telecine.run.worker_count import OWN_BYTES, SMALL_BYTES, WORKER_BYTES, decide, reader_pool, work_pool
+from telecine.run.worker_count import OWN_BYTES, SMALL_BYTES, WORKER_BYTES, Workers, decide
 
 BIG = 10 * SMALL_BYTES
 
@@ -34,27 +37,46 @@ def test_after_a_crash_nothing_is_read_in_this_process():
     assert decided(recordings=2, total_bytes=1, safely=True) == 2
 
 
-def test_what_is_asked_for_is_taken():
-    with work_pool(serial, 100, BIG, workers=0, max_bytes=None, safely=True) as run:
-        assert run is serial
-    with work_pool(serial, 1, 1, workers=3, max_bytes=None, safely=False) as run:
-        assert isinstance(run, Pool)
-    with work_pool(serial, 1, 1, workers=None, max_bytes=None, safely=False) as run:
-        assert run is serial
+@pytest.fixture
+def threaded():
+    """A thread, so that this process cannot be copied."""
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    yield
+    done.set()
+    thread.join()
 
 
-def test_a_pool_that_reads_goes_on_with_the_work():
-    with Pool(1) as reader:
-        with work_pool(reader, 1, 1, workers=None, max_bytes=None, safely=False) as run:
-            assert run is reader
-        with work_pool(reader, 3, BIG, workers=3, max_bytes=None, safely=False) as run:
-            assert run is reader
-            assert list(run(jobs.double, range(4), silent)) == [0, 2, 4, 6]
+def grown(asked, recordings, total_bytes, *, safely=False):
+    with Workers(asked) as workers:
+        workers.grow(recordings, total_bytes, safely=safely)
+        return workers.in_this_process
+
+
+def test_what_is_asked_for_is_taken(threaded):
+    assert grown(0, 100, BIG, safely=True)
+    assert not grown(3, 1, 1)
+    assert grown(None, 1, 1)
+
+
+def test_the_process_that_reads_goes_on_with_the_work(threaded):
+    with Workers(1) as workers:
+        workers.grow(1, 1, safely=True)
+        (reader,) = workers(jobs.process_id, [0], silent)
+        workers.grow(3, BIG, safely=False)
+        assert list(workers(jobs.process_id, range(2), silent)) == [reader, reader]
+
+
+def test_a_pool_grows_with_the_work(threaded):
+    with Workers(3) as workers:
+        workers.grow(3, BIG, safely=False)
+        assert list(workers(jobs.double, range(4), silent)) == [0, 2, 4, 6]
 
 
 def test_asked_to_work_in_this_process_nothing_else_reads():
-    with reader_pool(0, None) as run:
-        assert run is serial
+    with Workers(0) as workers:
+        assert workers.in_this_process
 
 
 def test_memory_is_known_or_said_to_be_unknown():

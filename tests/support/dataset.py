@@ -15,7 +15,7 @@ from telecine.core.recording import Ref
 from telecine.dataset.values import to_arrow
 from telecine.dataset.writer import DatasetWriter
 from telecine.video.encode import encode
-from telecine.video.presets import wish
+from telecine.video.presets import video_settings
 
 FPS = 30
 TOP, WRIST = "observation.images.top", "observation.images.wrist"
@@ -36,7 +36,9 @@ def clip(folder, key, count, *, episode=0, size=(64, 48), preset="train", camera
     pictures = (draw_frame_id(i, episode, camera, *size) for i in range(count))
     frames = (av.VideoFrame.from_ndarray(p, format="rgb24") for p in pictures)
     path = str(Path(folder) / f"{key}-{episode}-{count}-{preset}.clip")
-    return encode(frames, wish(preset, **options), FPS, count=count, key=key, path=path, why="made for a test")
+    return encode(
+        frames, video_settings(preset, **options), FPS, count=count, key=key, path=path, why="made for a test"
+    )
 
 
 def values(column, count, episode):

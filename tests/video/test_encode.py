@@ -27,7 +27,7 @@ from telecine.video.colour import to_rgb
 from telecine.video.decode import VIDEO_DECODERS, frames, raw_frame
 from telecine.video.encode import encode
 from telecine.video.histogram import Histogram, sample_indices
-from telecine.video.presets import wish
+from telecine.video.presets import video_settings
 
 FPS = 30
 PRESETS = [("train", "h264"), ("train", "hevc"), ("train", "av1"), ("lerobot", "av1"), ("archive", "av1")]
@@ -63,7 +63,7 @@ def decoded(clip):
 
 @pytest.mark.parametrize(("preset", "codec"), PRESETS)
 def test_every_picture_comes_back_in_order(tmp_path, preset, codec):
-    clip = encoded(numbered(17), wish(preset, codec), tmp_path / "clip")
+    clip = encoded(numbered(17), video_settings(preset, codec), tmp_path / "clip")
     assert [read_frame_id(rgb) for rgb in decoded(clip)] == [(i, 7, 1) for i in range(17)]
 
 
@@ -71,13 +71,13 @@ def test_every_picture_comes_back_in_order(tmp_path, preset, codec):
 def test_changes_of_flat_areas_are_not_left_out(tmp_path, preset, codec):
     """SVT-AV1 with less effort shows 1 of these 64 pictures as the one before."""
     source = rgb_frames(draw_frame_id(i, 0, 1, 320, 240) for i in range(64))
-    clip = encoded(source, wish(preset, codec), tmp_path / "clip")
+    clip = encoded(source, video_settings(preset, codec), tmp_path / "clip")
     assert [read_frame_id(rgb)[0] for rgb in decoded(clip)] == list(range(64))
 
 
 @pytest.mark.parametrize(("preset", "codec"), PRESETS)
 def test_the_clip_says_what_is_in_it(tmp_path, preset, codec):
-    want = wish(preset, codec, gop=4)
+    want = video_settings(preset, codec, gop=4)
     clip = encoded(numbered(11), want, tmp_path / "clip")
     packets = [(bytes(data), display, key) for data, display, key in read_clip(clip.path)]
     assert [display for _, display, _ in packets] == list(range(11))
@@ -93,7 +93,7 @@ def test_the_clip_says_what_is_in_it(tmp_path, preset, codec):
 def test_keyframes_stand_on_the_grid_and_stand_alone(tmp_path, preset, codec):
     # A scene cut at 6 must not move them.
     source = [*numbered(6), *rgb_frames(scene(i, *SIZE) for i in range(8))]
-    clip = encoded(source, wish(preset, codec, gop=4), tmp_path / "clip")
+    clip = encoded(source, video_settings(preset, codec, gop=4), tmp_path / "clip")
     packets = [(bytes(data), display, key) for data, display, key in read_clip(clip.path)]
     assert [key for _, _, key in packets] == [i % 4 == 0 for i in range(14)]
     assert all(is_self_contained(data, codec) for data, _, key in packets if key)
@@ -105,7 +105,7 @@ def test_keyframes_stand_on_the_grid_and_stand_alone(tmp_path, preset, codec):
 
 @pytest.mark.parametrize(("preset", "codec"), PRESETS)
 def test_what_is_written_is_untagged_limited_range(tmp_path, preset, codec):
-    clip = encoded(numbered(2), wish(preset, codec), tmp_path / "clip")
+    clip = encoded(numbered(2), video_settings(preset, codec), tmp_path / "clip")
     index = index_packets((bytes(data) for data, _, _ in read_clip(clip.path)), codec)
     assert index.formats == (clip.format,)
 
@@ -113,7 +113,7 @@ def test_what_is_written_is_untagged_limited_range(tmp_path, preset, codec):
 @pytest.mark.parametrize(("preset", "codec"), PRESETS)
 def test_the_same_pictures_give_the_same_bytes(tmp_path, preset, codec):
     for name in ("a", "b"):
-        encoded(rgb_frames(scene(i, *SIZE) for i in range(6)), wish(preset, codec), tmp_path / name)
+        encoded(rgb_frames(scene(i, *SIZE) for i in range(6)), video_settings(preset, codec), tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
@@ -126,7 +126,7 @@ def test_colours_survive_encoding(tmp_path, source, preset, codec):
     else:
         pictures = [raw_picture(picture, source)] * 3
     stream = MemoryStream("c", "image", Schema("uint8"), {"t": np.arange(3, dtype=np.int64)}, pictures)
-    clip = encoded(frames(stream, np.arange(3), "t"), wish(preset, codec), tmp_path / "clip")
+    clip = encoded(frames(stream, np.arange(3), "t"), video_settings(preset, codec), tmp_path / "clip")
     for rgb in decoded(clip):
         error = np.abs(patch_means(rgb) - patch_means(picture))
         assert error.mean() < 2
@@ -142,7 +142,7 @@ def test_colours_of_tagged_video_survive(tmp_path, matrix, full, pix_fmt):
     packets, index = to_video([picture] * 4, matrix=matrix, full=full, pix_fmt=pix_fmt)
     times = np.arange(4, dtype=np.int64)
     stream = MemoryStream("c", "video", Schema("uint8", encoding="h264"), {"t": times}, packets)
-    clip = encoded(frames(stream, times, "t", index=index), wish("train"), tmp_path / "clip")
+    clip = encoded(frames(stream, times, "t", index=index), video_settings("train"), tmp_path / "clip")
     for rgb in decoded(clip):
         assert np.abs(patch_means(rgb) - patch_means(picture)).mean() < 2.5
     assert clip.format.matrix == "unspecified"
@@ -152,7 +152,7 @@ def test_colours_of_tagged_video_survive(tmp_path, matrix, full, pix_fmt):
 def test_picture_types_of_the_source_are_not_kept(tmp_path, keyframe):
     packets, index = to_video([scene(i, *SIZE) for i in range(9)], gop=1 if keyframe == "I" else 9)
     stream = MemoryStream("c", "video", Schema("uint8", encoding="h264"), {"t": np.arange(9)}, packets)
-    clip = encoded(frames(stream, np.arange(9), "t", index=index), wish("train"), tmp_path / "clip")
+    clip = encoded(frames(stream, np.arange(9), "t", index=index), video_settings("train"), tmp_path / "clip")
     assert [key for _, _, key in read_clip(clip.path)] == [i % 5 == 0 for i in range(9)]
 
 
@@ -166,7 +166,7 @@ def test_repeated_frames_are_converted_once(tmp_path, monkeypatch):
     convert = encode_module.to_yuv420p
     monkeypatch.setattr(encode_module, "to_yuv420p", noting)
     a, b = numbered(2)
-    clip = encoded([a, a, a, b, b], wish("train"), tmp_path / "clip")
+    clip = encoded([a, a, a, b, b], video_settings("train"), tmp_path / "clip")
     assert [id(frame) for frame in seen] == [id(a), id(b)]
     assert [read_frame_id(rgb)[0] for rgb in decoded(clip)] == [0, 0, 0, 1, 1]
 
@@ -175,13 +175,13 @@ def test_repeated_video_frames_come_back(tmp_path):
     packets, index = to_video([draw_frame_id(i, 0, 0, *SIZE) for i in range(4)])
     stream = MemoryStream("c", "video", Schema("uint8", encoding="h264"), {"t": np.arange(4)}, packets)
     rows = np.array([0, 0, 1, 3, 3, 3])
-    clip = encoded(frames(stream, rows, "t", index=index), wish("train"), tmp_path / "clip")
+    clip = encoded(frames(stream, rows, "t", index=index), video_settings("train"), tmp_path / "clip")
     assert [read_frame_id(rgb)[0] for rgb in decoded(clip)] == rows.tolist()
 
 
 def test_the_histogram_counts_the_source_not_the_code(tmp_path):
     pictures = [scene(i, *SIZE) for i in range(7)]
-    clip = encoded(rgb_frames(pictures), wish("train", crf=40), tmp_path / "clip")
+    clip = encoded(rgb_frames(pictures), video_settings("train", crf=40), tmp_path / "clip")
     expected = Histogram()
     for picture in pictures:
         expected.add(picture)
@@ -192,7 +192,7 @@ def test_the_histogram_counts_the_source_not_the_code(tmp_path):
 def test_long_episodes_are_sampled_as_lerobot_does(tmp_path):
     count = 130
     pictures = [np.full((32, 32, 3), i, np.uint8) for i in range(count)]
-    clip = encoded(rgb_frames(pictures), wish("train"), tmp_path / "clip")
+    clip = encoded(rgb_frames(pictures), video_settings("train"), tmp_path / "clip")
     counts = np.zeros(256, np.int64)
     counts[sample_indices(count)] = 32 * 32
     assert np.array_equal(clip.histogram, np.stack([counts] * 3))
@@ -201,7 +201,7 @@ def test_long_episodes_are_sampled_as_lerobot_does(tmp_path):
 
 def test_pictures_are_scaled_to_the_wished_size(tmp_path):
     source = [*numbered(3, (320, 192)), *numbered(3, (160, 96))]
-    clip = encoded(source, wish("train", size=(128, 64)), tmp_path / "clip")
+    clip = encoded(source, video_settings("train", size=(128, 64)), tmp_path / "clip")
     assert (clip.format.width, clip.format.height) == (128, 64)
     assert [read_frame_id(rgb)[0] for rgb in decoded(clip)] == [0, 1, 2, 0, 1, 2]
     assert clip.histogram.sum() == 6 * 3 * 128 * 64
@@ -210,18 +210,18 @@ def test_pictures_are_scaled_to_the_wished_size(tmp_path):
 def test_sizes_that_change_are_refused_with_the_way_out(tmp_path):
     source = [*numbered(3), *numbered(1, (128, 64))]
     with pytest.raises(VideoError, match=r"picture 3 is 128x64, those before 160x96; set `video.size: \[160, 96"):
-        encoded(source, wish("train"), tmp_path / "clip")
+        encoded(source, video_settings("train"), tmp_path / "clip")
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
 @pytest.mark.parametrize("size", [(161, 96), (160, 95)])
 def test_odd_sizes_are_refused_with_the_way_out(tmp_path, codec, size):
     with pytest.raises(VideoError, match=rf"{codec} needs even width and height, not {size[0]}x{size[1]}; set"):
-        encoded(numbered(2, size), wish("train", codec), tmp_path / "clip")
+        encoded(numbered(2, size), video_settings("train", codec), tmp_path / "clip")
 
 
 def test_av1_keeps_odd_sizes(tmp_path):
-    clip = encoded(numbered(4, (161, 95)), wish("lerobot"), tmp_path / "clip")
+    clip = encoded(numbered(4, (161, 95)), video_settings("lerobot"), tmp_path / "clip")
     assert (clip.format.width, clip.format.height) == (161, 95)
     assert [rgb.shape for rgb in decoded(clip)] == [(95, 161, 3)] * 4
 
@@ -229,24 +229,24 @@ def test_av1_keeps_odd_sizes(tmp_path):
 @pytest.mark.parametrize("given", [2, 4])
 def test_the_wrong_number_of_pictures_is_refused(tmp_path, given):
     with pytest.raises(VideoError, match=r"front: (2 pictures for the 3 rows|more pictures than the 3 rows)"):
-        encoded(numbered(given), wish("train"), tmp_path / "clip", count=3)
+        encoded(numbered(given), video_settings("train"), tmp_path / "clip", count=3)
 
 
 @pytest.mark.parametrize("count", [0, 3])
 def test_no_pictures_are_refused(tmp_path, count):
     with pytest.raises(VideoError, match="front: "):
-        encoded([], wish("train"), tmp_path / "clip", count=count)
+        encoded([], video_settings("train"), tmp_path / "clip", count=count)
 
 
 def test_one_picture_is_a_clip(tmp_path):
-    clip = encoded(numbered(1), wish("train"), tmp_path / "clip")
+    clip = encoded(numbered(1), video_settings("train"), tmp_path / "clip")
     assert (clip.frames, clip.gop, clip.sampled) == (1, 1, 1)
     assert read_frame_id(decoded(clip)[0])[0] == 0
 
 
 def test_an_encoder_that_cannot_is_a_video_error(tmp_path):
     with pytest.raises(VideoError, match="front: libsvtav1 does not encode 16400x16"):
-        encoded(numbered(1, (16400, 16)), wish("lerobot"), tmp_path / "clip")
+        encoded(numbered(1, (16400, 16)), video_settings("lerobot"), tmp_path / "clip")
 
 
 @pytest.mark.parametrize("preset", ["train", "images"])
@@ -264,7 +264,7 @@ def test_packets_are_written_as_pictures_come(tmp_path, monkeypatch, preset):
             super().add(data, display, keyframe)
 
     monkeypatch.setattr(encode_module, "ClipWriter", Noting)
-    encode(source(), wish(preset), FPS, count=30, key="front", path=str(tmp_path / "clip"), why="a test")
+    encode(source(), video_settings(preset), FPS, count=30, key="front", path=str(tmp_path / "clip"), why="a test")
     assert max(ahead) <= 2
 
 
@@ -274,7 +274,7 @@ def test_errors_of_the_source_pass_through(tmp_path):
         raise VideoError("camera: picture 2 is damaged")
 
     with pytest.raises(VideoError, match="picture 2 is damaged"):
-        encode(source(), wish("train"), FPS, count=5, key="front", path=str(tmp_path / "clip"), why="a test")
+        encode(source(), video_settings("train"), FPS, count=5, key="front", path=str(tmp_path / "clip"), why="a test")
 
 
 def test_encoders_print_nothing(tmp_path):

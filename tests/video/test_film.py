@@ -11,7 +11,7 @@ from telecine.core.errors import VideoError
 from telecine.video.append import VideoFile
 from telecine.video.mp4_reader import decode_all
 from telecine.video.mp4_stream import CLOCK, open_film
-from telecine.video.presets import wish
+from telecine.video.presets import video_settings
 from telecine.video.splice import splice
 
 CODERS = {
@@ -39,7 +39,7 @@ def test_a_part_of_a_file_is_copied_picture_by_picture(tmp_path, name, monkeypat
     assert (opened.codec, opened.hidden, len(opened.times(CLOCK))) == (name.split()[0], 0, 30)
     assert (opened.schema.shape, opened.static, opened.backwards(CLOCK)) == ((48, 64, 3), False, 0)
     rows = np.arange(10, 24)
-    decision = decide(rows, opened.index, wish("train", opened.codec, copy="always"))
+    decision = decide(rows, opened.index, video_settings("train", opened.codec, copy="always"))
     assert isinstance(decision, Splice)
     clip = splice(opened, CLOCK, opened.index, decision, rows, 30, key="k", path=str(tmp_path / "part.clip"), why="")
     target = VideoFile(tmp_path / "part.mp4", 30)

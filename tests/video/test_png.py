@@ -11,7 +11,7 @@ from telecine.core.video import FrameFormat
 from telecine.video.clip import read_clip
 from telecine.video.decode import frames, raw_frame
 from telecine.video.encode import encode
-from telecine.video.presets import wish
+from telecine.video.presets import video_settings
 
 
 def stored(clip):
@@ -25,7 +25,9 @@ def stored(clip):
 
 
 def images(source, path, count, **options):
-    return encode(source, wish("images", **options), 30, count=count, key="front", path=str(path), why="asked for")
+    return encode(
+        source, video_settings("images", **options), 30, count=count, key="front", path=str(path), why="asked for"
+    )
 
 
 @pytest.mark.parametrize("size", [(64, 48), (33, 21), (1, 1)])

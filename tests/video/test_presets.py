@@ -6,7 +6,7 @@ import av
 import pytest
 
 from telecine.core.errors import PlanError
-from telecine.video.presets import encoder_info, encoder_options, size_problem, wish
+from telecine.video.presets import encoder_info, encoder_options, size_problem, video_settings
 
 PRESETS = ["train", "lerobot", "archive", "images"]
 CODECS = ["h264", "hevc", "av1"]
@@ -14,7 +14,7 @@ ALL = [(p, c) for p in PRESETS[:3] for c in CODECS]
 
 
 def test_train_is_fast_to_read_and_append():
-    assert encoder_options(wish("train")) == (
+    assert encoder_options(video_settings("train")) == (
         "libx264",
         "yuv420p",
         {"g": "5", "crf": "20", "preset": "superfast", "bf": "0", "x264-params": "cabac=0:scenecut=0:no-deblock=1"},
@@ -22,12 +22,12 @@ def test_train_is_fast_to_read_and_append():
 
 
 def test_lerobot_is_what_lerobot_writes():
-    assert encoder_options(wish("lerobot")) == (
+    assert encoder_options(video_settings("lerobot")) == (
         "libsvtav1",
         "yuv420p",
         {"g": "2", "crf": "30", "preset": "12", "svtav1-params": "fast-decode=0:lp=1"},
     )
-    assert encoder_info(wish("lerobot")) == {
+    assert encoder_info(video_settings("lerobot")) == {
         "video.g": 2,
         "video.crf": 30,
         "video.preset": 12,
@@ -38,7 +38,7 @@ def test_lerobot_is_what_lerobot_writes():
 
 
 def test_images_are_png():
-    want = wish("images")
+    want = video_settings("images")
     assert (want.codec, want.gop) == ("png", 1)
     assert encoder_options(want)[:2] == ("png", "rgb24")
     assert encoder_info(want) == {}
@@ -46,7 +46,7 @@ def test_images_are_png():
 
 @pytest.mark.parametrize(("preset", "codec"), ALL)
 def test_what_is_given_takes_precedence(preset, codec):
-    want = wish(preset, codec, crf=33, gop=7, size=(64, 48), copy="never")
+    want = video_settings(preset, codec, crf=33, gop=7, size=(64, 48), copy="never")
     assert (want.codec, want.crf, want.gop, want.size, want.copy) == (codec, 33, 7, (64, 48), "never")
     name, pix_fmt, options = encoder_options(want)
     assert (options["g"], options["crf"], pix_fmt) == ("7", "33", "yuv420p")
@@ -57,7 +57,7 @@ def test_what_is_given_takes_precedence(preset, codec):
 
 @pytest.mark.parametrize(("preset", "codec"), ALL)
 def test_no_preset_has_reordered_pictures_or_open_groups(preset, codec):
-    options = encoder_options(wish(preset, codec))[2]
+    options = encoder_options(video_settings(preset, codec))[2]
     if codec == "h264":
         assert options["bf"] == "0"
         assert "scenecut=0" in options["x264-params"]
@@ -67,28 +67,28 @@ def test_no_preset_has_reordered_pictures_or_open_groups(preset, codec):
 
 @pytest.mark.parametrize(("preset", "codec"), ALL)
 def test_info_holds_all_that_changes_the_picture(preset, codec):
-    info, options = encoder_info(wish(preset, codec)), encoder_options(wish(preset, codec))[2]
+    info, options = encoder_info(video_settings(preset, codec)), encoder_options(video_settings(preset, codec))[2]
     assert str(info["video.preset"]) == options["preset"]
     for name, value in info["video.extra_options"].items():
         assert options[name].startswith(value)
 
 
 def test_threads_are_passed_on():
-    assert encoder_options(wish("lerobot"), threads=3)[2]["svtav1-params"].endswith("lp=3")
-    assert "pools=3" in encoder_options(wish("train", "hevc"), threads=3)[2]["x265-params"]
+    assert encoder_options(video_settings("lerobot"), threads=3)[2]["svtav1-params"].endswith("lp=3")
+    assert "pools=3" in encoder_options(video_settings("train", "hevc"), threads=3)[2]["x265-params"]
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_wishes_are_values(preset):
-    want = wish(preset)
-    assert want == wish(preset)
-    assert hash(want) == hash(wish(preset))
+    want = video_settings(preset)
+    assert want == video_settings(preset)
+    assert hash(want) == hash(video_settings(preset))
     assert pickle.loads(pickle.dumps(want)) == want
 
 
 def test_all_mistakes_are_named_at_once():
     with pytest.raises(PlanError) as caught:
-        wish("train", crf=60, gop=0, size=(641, 480))
+        video_settings("train", crf=60, gop=0, size=(641, 480))
     message = str(caught.value)
     assert "video.crf: 60 is not in 0..51, what h264 takes" in message
     assert "video.gop: 0 pictures" in message
@@ -97,12 +97,12 @@ def test_all_mistakes_are_named_at_once():
 
 def test_impossible_sizes_are_refused():
     with pytest.raises(PlanError, match="0x480 is no size"):
-        wish("train", size=(0, 480))
+        video_settings("train", size=(0, 480))
 
 
 def test_images_take_no_video_codec():
     with pytest.raises(PlanError, match="images stores PNG, not av1"):
-        wish("images", "av1")
+        video_settings("images", "av1")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan
 from telecine.lerobot_format.paths import PLAN
 from telecine.run.executor import Executor
-from telecine.run.worker_count import reader_pool
+from telecine.run.worker_count import Workers
 
 if TYPE_CHECKING:  # loaded where they are used, since most conversions need neither
     from telecine.core.proposal.propose import MissingAction, Proposal
@@ -36,17 +36,17 @@ def run(
     """Exit code: 0 when nothing was rejected and the dataset is clean, else 1."""
     check_flags(flags)
     seen, proposal = None, None
-    with reader_pool(options.workers, options.max_memory_bytes) as reader:  # before the bar starts a thread
+    with Workers(options.workers, max_bytes=options.max_memory_bytes) as workers:  # before the bar starts a thread
         if wants_proposal(flags, plan_file):
             from telecine.core.proposal.propose import propose
 
-            seen = _inspected(paths, options, reader)
+            seen = _inspected(paths, options, workers)
             proposal = propose(seen.recordings, task_text=flags.task_text, fps=flags.fps, missing_action=missing_action)
         plan = plan_of(flags, plan_file, proposal)
         if dry_run:
-            return _forecast(paths, plan, options, reader, json=json)
+            return _forecast(paths, plan, options, workers, json=json)
         with Bar(quiet=json) as bar:
-            report = convert(paths, out, plan, options, progress=bar, reader=reader)
+            report = convert(paths, out, plan, options, executor=workers, progress=bar)
     if seen is not None and proposal is not None:
         report = replace(report, findings=(*_proposal_findings(seen, proposal, report), *report.findings))
     if json:
@@ -56,10 +56,10 @@ def run(
     return 0 if report.ok else 1
 
 
-def _forecast(paths: list[str], plan: Plan, options: Options, reader: Executor, *, json: bool) -> int:
+def _forecast(paths: list[str], plan: Plan, options: Options, executor: Executor, *, json: bool) -> int:
     from telecine.conversion.dry_run import dry_run
 
-    made = dry_run(paths, plan, options, reader)
+    made = dry_run(paths, plan, options, executor=executor)
     if json:
         print_json(made.to_dict())
     else:
@@ -67,11 +67,11 @@ def _forecast(paths: list[str], plan: Plan, options: Options, reader: Executor, 
     return 0 if made.ok else 1
 
 
-def _inspected(paths: list[str], options: Options, reader: Executor) -> "Inspection":
+def _inspected(paths: list[str], options: Options, executor: Executor) -> "Inspection":
     """What the recordings hold. Raises: SourceError with every reason when not one can be read."""
     from telecine.inspection.recordings import inspect_many
 
-    seen = inspect_many(paths, recover=options.recover, token=options.token, run=reader)
+    seen = inspect_many(paths, recover=options.recover, token=options.token, executor=executor)
     if not seen.recordings:
         error = SourceError(f"no readable recording in {', '.join(paths)}")
         for finding in seen.findings:

@@ -8,7 +8,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from telecine.cli.tables import bytes_text, console, print_json, short, show_findings
-from telecine.conversion.pipeline import Options, find
+from telecine.conversion.discovery import find
+from telecine.conversion.pipeline import Options
 from telecine.core.errors import PlanError
 from telecine.core.findings import has_errors
 from telecine.core.proposal.propose import Proposal, propose
@@ -16,7 +17,7 @@ from telecine.core.proposal.text import command_line, plan_yaml
 from telecine.core.recording_summary import RecordingFacts, StreamSummary, across
 from telecine.inspection.contact_sheet import contact_sheet
 from telecine.inspection.recordings import Inspection, inspect_many
-from telecine.run.worker_count import reader_pool
+from telecine.run.worker_count import Workers
 from telecine.video.png import write_png
 
 
@@ -24,8 +25,8 @@ def run(
     paths: list[str], *, plan_file: Path | None, sheet: Path | None, token: str | None, recover: bool, json: bool
 ) -> int:
     """Exit code: 0 when every recording could be read whole, else 1."""
-    with reader_pool(None, None) as reader:
-        seen = inspect_many(paths, recover=recover, token=token, run=reader)
+    with Workers() as workers:
+        seen = inspect_many(paths, recover=recover, token=token, executor=workers)
     proposal = propose(seen.recordings)
     if plan_file is not None:
         _write_plan(plan_file, proposal)
@@ -53,7 +54,7 @@ def _write_plan(path: Path, proposal: Proposal) -> None:
 
 def _write_sheet(path: Path, paths: list[str], options: Options) -> tuple[str, ...]:
     """What each row of the contact sheet, now at `path`, shows."""
-    made = contact_sheet(find(paths, options).refs)
+    made = contact_sheet(find(paths, recover=options.recover, token=options.token).refs)
     write_png(path, made.rgb)
     return made.rows
 

@@ -28,8 +28,7 @@ from telecine.core.streams.orientation import told
 from telecine.core.video import LONG_GOP, TAGGED, Clip, Encode, PacketIndex, VideoSettings
 from telecine.video.decode import frames
 from telecine.video.encode import encode
-from telecine.video.presets import depth_wish
-from telecine.video.presets import wish as preset_wish
+from telecine.video.presets import depth_settings, video_settings
 from telecine.video.splice import splice
 
 
@@ -40,7 +39,7 @@ class CameraDecision:
     pick: Pick
     rows: Rows
     """(count,) int64: the picture of each row, by its position in display order."""
-    wish: VideoSettings
+    settings: VideoSettings
     index: PacketIndex | None
     decision: Splice | Encode
 
@@ -82,7 +81,7 @@ class CameraDecision:
 class Prepared:
     """An episode with every decision made and nothing written."""
 
-    placed: Resampled
+    resampled: Resampled
     cameras: tuple[CameraDecision, ...]
     findings: tuple[Finding, ...]
 
@@ -93,12 +92,12 @@ def prepare(recording: Recording, plan: Plan) -> Prepared:
     Raises: TelecineError of any kind that makes this recording unusable.
     """
     indexed, indexes, findings = index_videos(recording, plan)
-    placed = resample(indexed, plan, partial(_steady, plan, indexes))
+    resampled = resample(indexed, plan, partial(_steady, plan, indexes))
     cameras = []
-    for pick in placed.picks:
+    for pick in resampled.picks:
         stream = pick.source.stream
         index = indexes.get((stream.name, pick.source.clock))
-        wish = wish_of(plan, pick.feature, stream)
+        settings = settings_of(plan, pick.feature, stream)
         rows = pick.rows
         decision: Splice | Encode
         if index is None:
@@ -107,11 +106,11 @@ def prepare(recording: Recording, plan: Plan) -> Prepared:
             assert stream.kind == "video"
             rows = pictures_of(stream, pick.rows)
             _check_damage(pick, rows, index, recording.ref.label)
-            decision = decide(rows, index, wish)
-        cameras.append(CameraDecision(pick, rows, wish, index, decision))
+            decision = decide(rows, index, settings)
+        cameras.append(CameraDecision(pick, rows, settings, index, decision))
         findings.append(_decision_finding(cameras[-1], recording.ref.label))
         findings += _format_findings(cameras[-1], recording.ref.label)
-    return Prepared(placed, tuple(cameras), tuple(findings))
+    return Prepared(resampled, tuple(cameras), tuple(findings))
 
 
 def _single(pick: Pick) -> str:
@@ -132,8 +131,8 @@ def _steady(plan: Plan, indexes: Indexes, bound: BoundFeature, ticks: Times, row
     reach = (tick if causal else tick // 2) + (tick // 2 if slack == "auto" else slack)
     last = np.flatnonzero(np.append(np.diff(times) > 0, True))  # of several pictures with one stamp
     allowed = windows(times[last], ticks, reach if limit_ns is None else min(reach, limit_ns), causal=causal)
-    wish = wish_of(plan, feature, source.stream)
-    chosen: Rows = last[steady_rows(allowed, pictures_of(source.stream, last), index, wish)]
+    settings = settings_of(plan, feature, source.stream)
+    chosen: Rows = last[steady_rows(allowed, pictures_of(source.stream, last), index, settings)]
     return chosen
 
 
@@ -159,15 +158,15 @@ def code(prepared: Prepared, plan: Plan, scratch: Path, coded: Callable[[], None
     for number, camera in enumerate(prepared.cameras):
         clips.append(_clip(camera, plan.fps, str(scratch / f"camera-{number:03d}.clip")))
         coded()
-    return prepared.placed.with_clips(tuple(clips), prepared.findings)
+    return prepared.resampled.with_clips(tuple(clips), prepared.findings)
 
 
-def wish_of(plan: Plan, feature: Feature, stream: Stream) -> VideoSettings:
-    """The plan's video wish for a camera, with the preset's choices filled in. Raises: PlanError."""
+def settings_of(plan: Plan, feature: Feature, stream: Stream) -> VideoSettings:
+    """The plan's video settings for a camera, with the preset's choices filled in. Raises: PlanError."""
     video = plan.video_of(feature)
     if stream.kind == "image" and stream.schema.unit in ("mm", "m"):
-        return depth_wish(video)
-    return preset_wish(video.preset, video.codec, video.crf, video.gop, size=video.size, copy=video.copy_policy)
+        return depth_settings(video)
+    return video_settings(video.preset, video.codec, video.crf, video.gop, size=video.size, copy=video.copy_policy)
 
 
 def _decision_finding(camera: CameraDecision, where: str) -> Finding:
@@ -205,7 +204,7 @@ def _clip(camera: CameraDecision, fps: int, path: str) -> Clip:
     assert stream.kind in ("image", "video")
     if isinstance(decision, Encode):
         pictures = frames(stream, camera.rows, clock, index=camera.index)
-        return encode(pictures, camera.wish, fps, count=int(camera.rows.size), key=key, path=path, why=camera.why)
+        return encode(pictures, camera.settings, fps, count=int(camera.rows.size), key=key, path=path, why=camera.why)
     assert stream.kind == "video"
     assert camera.index is not None
     clip = splice(stream, clock, camera.index, decision, camera.rows, fps, key=key, path=path, why=camera.why)

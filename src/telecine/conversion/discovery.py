@@ -4,13 +4,13 @@ Files are read where an `Executor` works, so that one on which a library ends it
 part of a recording is a reference of its own, so that parts are worked on, resumed and rejected like recordings.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from telecine.conversion.report import Rejected, rejection
-from telecine.core.errors import AlignError, TelecineError
+from telecine.core.errors import AlignError, SourceError, TelecineError
 from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan
 from telecine.core.recording import Part, Ref
@@ -28,12 +28,49 @@ class Episodes:
     refs: tuple[Ref, ...]
     findings: tuple[Finding, ...] = ()
     rejected: tuple[Rejected, ...] = ()
+    folders: tuple[str, ...] = ()
+    """Where recordings lie."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all recordings together."""
+        return sum(ref.size_bytes for ref in self.refs)
 
 
-def find_all(paths: Sequence[str | Path], *, recover: bool, token: str | None, run: Executor = serial) -> Found:
-    """`registry.find`, each file indexed where `run` works."""
+def discover(
+    paths: Sequence[str | Path], plan: Plan, *, recover: bool, token: str | None, executor: Executor = serial
+) -> Episodes:
+    """Every episode at `paths` as the plan divides recordings. Raises: SourceError when there is no recording."""
+    found = find(paths, recover=recover, token=token, executor=executor)
+    parted = split_refs(found.refs, plan, executor)
+    unreadable = tuple(Rejected(f.where, f) for f in found.findings if f.severity == "error")
+    noticed = tuple(f for f in found.findings if f.severity != "error")
+    return Episodes(parted.refs, (*noticed, *parted.findings), (*unreadable, *parted.rejected), tuple(_folders(found)))
+
+
+def _folders(found: Found) -> Iterator[str]:
+    for path in (*(ref.path for ref in found.refs), *(finding.where for finding in found.findings)):
+        if "://" not in path:
+            yield str(Path(path).parent)
+
+
+def find(
+    paths: Sequence[str | Path], *, recover: bool = False, token: str | None = None, executor: Executor = serial
+) -> Found:
+    """Every recording at `paths`. Raises: SourceError when there is none, with each file's reason as a note."""
+    found = find_all(paths, recover=recover, token=token, executor=executor)
+    if not found.refs:
+        error = SourceError(f"no readable recording in {', '.join(map(str, paths))}")
+        for finding in found.findings:
+            error.add_note(str(finding))
+        raise error
+    return found
+
+
+def find_all(paths: Sequence[str | Path], *, recover: bool, token: str | None, executor: Executor = serial) -> Found:
+    """`registry.find`, each file indexed where `executor` works; unreadable files alone are no error here."""
     work = partial(_indexed, recover=recover, token=token)
-    return registry.joined(paths, map(_found, run(work, registry.claimed(paths), silent)))
+    return registry.joined(paths, map(_found, executor(work, registry.claimed(paths), silent)))
 
 
 def _indexed(claim: Claim, tell: Tell, *, recover: bool, token: str | None) -> Found:
@@ -52,13 +89,13 @@ def crashed(lost: Lost) -> Rejected:
     return Rejected(label, Finding("convert-crashed", "error", label, lost.why, fix))
 
 
-def split_refs(refs: Iterable[Ref], plan: Plan, run: Executor = serial) -> Episodes:
+def split_refs(refs: Iterable[Ref], plan: Plan, executor: Executor = serial) -> Episodes:
     """`refs` with those that `plan.split` divides replaced by their parts; all of them as they are without it."""
     if plan.split is None:
         return Episodes(tuple(refs))
     answers = [
         Episodes((), rejected=(crashed(answer),)) if isinstance(answer, Lost) else answer
-        for answer in run(partial(_split, plan=plan), refs, silent)
+        for answer in executor(partial(_split, plan=plan), refs, silent)
     ]
     return Episodes(
         tuple(ref for a in answers for ref in a.refs),

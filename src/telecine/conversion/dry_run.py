@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from telecine.conversion.cameras import CameraDecision, Prepared, prepare
-from telecine.conversion.discovery import crashed, split_refs
-from telecine.conversion.pipeline import Options, find, with_codecs
+from telecine.conversion.codec_choice import settle_codecs
+from telecine.conversion.discovery import crashed, discover
+from telecine.conversion.pipeline import Options
 from telecine.conversion.report import Rejected, rejection
 from telecine.core.errors import TelecineError
 from telecine.core.findings import Finding
@@ -88,14 +89,15 @@ class DryRun:
 
 
 @none_left_open()
-def dry_run(paths: Sequence[str | Path], plan: Plan, options: Options = Options(), run: Executor = serial) -> DryRun:
+def dry_run(
+    paths: Sequence[str | Path], plan: Plan, options: Options = Options(), *, executor: Executor = serial
+) -> DryRun:
     """Everything `convert` would decide. Raises: SourceError when there is nothing to read."""
-    found = find(paths, options, run)
-    parted = split_refs(found.refs, plan, run)
-    plan = with_codecs(plan, parted.refs, run)
-    rejected = [*(Rejected(f.where, f) for f in found.findings if f.severity == "error"), *parted.rejected]
+    episodes = discover(paths, plan, recover=options.recover, token=options.token, executor=executor)
+    plan = settle_codecs(plan, episodes.refs, executor)
+    rejected = list(episodes.rejected)
     recordings = []
-    for answer in run(partial(_forecast, plan=plan), parted.refs, silent):
+    for answer in executor(partial(_forecast, plan=plan), episodes.refs, silent):
         match answer:
             case Lost():
                 rejected.append(crashed(answer))
@@ -103,8 +105,7 @@ def dry_run(paths: Sequence[str | Path], plan: Plan, options: Options = Options(
                 rejected.append(answer)
             case RecordingDryRun():
                 recordings.append(answer)
-    notes = (*(f for f in found.findings if f.severity != "error"), *parted.findings)
-    return DryRun(plan, tuple(recordings), tuple(rejected), notes)
+    return DryRun(plan, tuple(recordings), tuple(rejected), episodes.findings)
 
 
 def _forecast(ref: Ref, tell: Tell, *, plan: Plan) -> RecordingDryRun | Rejected:
@@ -118,19 +119,19 @@ def _forecast(ref: Ref, tell: Tell, *, plan: Plan) -> RecordingDryRun | Rejected
 
 def _recording(ref: Ref, prepared: Prepared) -> RecordingDryRun:
     cameras = tuple(_camera(c) for c in prepared.cameras)
-    placed = prepared.placed
-    size = placed.rows.nbytes + sum(c.size_bytes for c in cameras)
+    resampled = prepared.resampled
+    size = resampled.rows.nbytes + sum(c.size_bytes for c in cameras)
     seconds = ref.size_bytes / (4 * COPY_BYTES_PER_S) + sum(c.seconds for c in cameras)
-    findings = placed.findings + prepared.findings
-    return RecordingDryRun(ref.label, placed.grid.count, cameras, findings, size, seconds)
+    findings = resampled.findings + prepared.findings
+    return RecordingDryRun(ref.label, resampled.grid.count, cameras, findings, size, seconds)
 
 
 def _camera(camera: CameraDecision) -> CameraDryRun:
     key, rows = camera.pick.feature.key, int(camera.pick.rows.size)
-    wish = camera.wish
-    per_byte, per_second = ENCODE.get((wish.preset, wish.codec), (0.06, 1 / 15e6))
+    settings = camera.settings
+    per_byte, per_second = ENCODE.get((settings.preset, settings.codec), (0.06, 1 / 15e6))
     pixels = _pixels(camera) * camera.encoded
-    encoded_bytes = int(pixels * per_byte * (5 / max(wish.gop, 2)) ** 0.25)
+    encoded_bytes = int(pixels * per_byte * (5 / max(settings.gop, 2)) ** 0.25)
     copied = camera.copied_bytes
     seconds = copied / COPY_BYTES_PER_S + pixels * per_second
     action = "encode" if isinstance(camera.decision, Encode) else "copy"
@@ -138,8 +139,8 @@ def _camera(camera: CameraDecision) -> CameraDryRun:
 
 
 def _pixels(camera: CameraDecision) -> int:
-    if camera.wish.size is not None:
-        return camera.wish.size[0] * camera.wish.size[1]
+    if camera.settings.size is not None:
+        return camera.settings.size[0] * camera.settings.size[1]
     if camera.index is not None and camera.index.formats:
         return camera.index.formats[0].width * camera.index.formats[0].height
     return int(np.prod(camera.pick.source.stream.schema.shape[:2])) or 640 * 480

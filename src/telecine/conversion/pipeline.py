@@ -1,39 +1,35 @@
-"""The pipeline, in one screen: find, open, place, code, write, verify.
+"""The pipeline, top to bottom: discover, settle codecs, build, write, verify.
 
-A worker (work.py) turns one reference into a finished episode on disk or into the reason why not; one writer takes
+A worker (worker.py) turns one reference into a finished episode on disk or into the reason why not; one writer takes
 them in order. Finished episodes stay until the dataset is there, so that the next run can take up an interrupted one.
 """
 
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from telecine.conversion import checkpoint
-from telecine.conversion.discovery import crashed, find_all, split_refs
+from telecine.conversion.codec_choice import settle_codecs
+from telecine.conversion.discovery import Episodes, crashed, discover
 from telecine.conversion.report import EpisodeReport, Rejected, Report, lasting, rejection
-from telecine.conversion.worker import Known, Made, Outcome, WorkerContext, build, choose_codecs
-from telecine.core.errors import DatasetError, SourceError, VideoError
+from telecine.conversion.worker import Known, Made, Outcome, WorkerContext, build
+from telecine.core.errors import DatasetError, VideoError
 from telecine.core.findings import Finding, has_errors
 from telecine.core.plan.model import Plan
 from telecine.core.progress import Progress, Silent
-from telecine.core.recording import Ref
-from telecine.dataset.existing import ExistingDataset
+from telecine.core.recording import Codec, Ref
 from telecine.dataset.staging import Staging, workspace
 from telecine.dataset.v2_writer import write_v2
 from telecine.dataset.verify.verify import verify as verify_dataset
 from telecine.dataset.writer import DatasetWriter
 from telecine.lerobot_format.paths import PLAN
-from telecine.run.executor import Executor, Lost, Marked, serial, silent
-from telecine.run.worker_count import is_small, reader_pool, work_pool
-from telecine.sources import registry
+from telecine.run.executor import Executor, Lost, Marked
+from telecine.run.worker_count import Workers, is_small
 from telecine.sources.shared.part_cache import none_left_open
-
-Runs = tuple[Executor, Executor | None]
-"""What looks into files first, and what the caller wants to have the work done by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,98 +60,64 @@ def convert(
     plan: Plan,
     options: Options = Options(),
     *,
-    run: Executor | None = None,
+    executor: Executor | None = None,
     progress: Progress | None = None,
-    reader: Executor | None = None,
 ) -> Report:
     """Make the dataset `root` of all recordings at `paths`; recordings that cannot be used are in the report.
 
-    The dataset appears complete or not at all. `run` overrides what `options` say of workers. `reader`: of
-    `run.choose.reading`, for who has used it before; it goes on with the work.
+    The dataset appears complete or not at all. executor: who works; None: `Workers`, as `options` say.
 
     Raises: SourceError when there is nothing to read; DatasetError when the target exists or cannot be written.
     """
-    given = reader or (serial if run else None)
-    with nullcontext(given) if given else reader_pool(options.workers, options.max_memory_bytes) as reader:
-        if plan.layout == "v3.0":
-            return _convert(paths, root, plan, options, (reader, run), progress or Silent())
-        return _by_way_of_v3(paths, root, plan, options, (reader, run), progress or Silent())
+    if executor is None:
+        with Workers(options.workers, max_bytes=options.max_memory_bytes) as workers:
+            return convert(paths, root, plan, options, executor=workers, progress=progress)
+    job = _Job(tuple(paths), Path(root), plan, options, executor, progress or Silent())
+    return _convert(job) if plan.layout == "v3.0" else _convert_by_v3(job)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What one call of `convert` was asked for."""
+
+    paths: tuple[str | Path, ...]
+    root: Path
+    plan: Plan
+    options: Options
+    executor: Executor
+    progress: Progress
 
 
 @none_left_open()
-def _convert(
-    paths: Sequence[str | Path], root: str | Path, plan: Plan, options: Options, runs: Runs, progress: Progress
-) -> Report:
-    began = time.monotonic()
-    reader = runs[0]
-    found = find(paths, options, reader)
-    parted = split_refs(found.refs, plan, reader)
-    rejected = [*(Rejected(f.where, f) for f in found.findings if f.severity == "error"), *parted.rejected]
-    findings = [*(f for f in found.findings if f.severity != "error"), *parted.findings]
-    progress.begin(sum(r.size_bytes for r in parted.refs))
-    with _writer(root, plan, options) as writer:
-        refs = () if options.strict and rejected else parted.refs
-        with _left_behind(writer.scratch), _run(runs, options, refs, writer.scratch, findings) as mapped:
-            plan = with_codecs(_with_codecs_there(plan, writer.published), refs, mapped)
-            bench, leftover = _bench(
-                writer, plan, options, sync=not is_small(len(refs), sum(r.size_bytes for r in refs))
-            )
-            work = partial(build, plan=plan, bench=bench)
-            outcomes = _added(mapped(work, refs, progress.advance), writer, options)
-            episodes, known, taken_up = _collected(outcomes, rejected, strict=options.strict)
-            findings += _earlier_runs(root, taken_up, leftover, known)
-            if not episodes or (options.strict and rejected):
-                findings += _nothing_written(root, rejected, len(episodes), strict=options.strict)
-                episodes = []
-            report = Report(
-                str(root), plan.fps, plan.digest(), tuple(episodes), tuple(rejected), tuple(findings), 0, tuple(known)
-            )
-            if episodes:
-                folders = (*_folders(found), str(writer.scratch))
-                writer.commit(plan_yaml=plan.to_yaml(), report=lasting(report, folders))
-    checked = verify_dataset(root) if episodes and options.verify else []
-    return replace(report, findings=(*findings, *checked), seconds=time.monotonic() - began)
+def _convert(job: _Job) -> Report:
+    began, plan, options = time.monotonic(), job.plan, job.options
+    episodes = discover(job.paths, plan, recover=options.recover, token=options.token, executor=job.executor)
+    job.progress.begin(episodes.size_bytes)
+    with _writer(job) as writer:
+        refs = () if options.strict and episodes.rejected else episodes.refs
+        with _finished_stay(writer.scratch), _who_works(job, refs, writer.scratch) as (executor, crash):
+            plan = settle_codecs(plan, refs, executor, existing=_existing_codecs(writer))
+            context, leftover = _worker_context(writer, plan, options, refs)
+            outcomes = executor(partial(build, plan=plan, context=context), refs, job.progress.advance)
+            written = _write(outcomes, writer, options)
+            report = _report(job, plan, episodes, written, (*crash, *_earlier_runs(job.root, written, leftover)))
+            if report.episodes:
+                lines = lasting(report, (*episodes.folders, str(writer.scratch)))
+                writer.commit(plan_yaml=plan.to_yaml(), report=lines)
+    checked = verify_dataset(job.root) if report.episodes and options.verify else []
+    return replace(report, findings=(*report.findings, *checked), seconds=time.monotonic() - began)
 
 
-def _collected(
-    outcomes: Iterable[tuple[EpisodeReport | Known | Rejected, bool]], rejected: list[Rejected], *, strict: bool
-) -> tuple[list[EpisodeReport], list[str], int]:
-    """(episodes, labels of those that were there before, how many an earlier run had made); adds to `rejected`."""
-    episodes: list[EpisodeReport] = []
-    known: list[str] = []
-    taken_up = 0
-    for outcome, was_there in outcomes:
-        taken_up += was_there
-        if isinstance(outcome, EpisodeReport):
-            episodes.append(outcome)
-        elif isinstance(outcome, Known):
-            known.append(outcome.ref.label)
-        else:
-            rejected.append(outcome)
-            if strict:
-                break
-    return episodes, known, taken_up
-
-
-def _folders(found: registry.Found) -> Iterator[str]:
-    """The folders that recordings lie in."""
-    for path in (*(ref.path for ref in found.refs), *(finding.where for finding in found.findings)):
-        if "://" not in path:
-            yield str(Path(path).parent)
-
-
-def _by_way_of_v3(
-    paths: Sequence[str | Path], root: str | Path, plan: Plan, options: Options, runs: Runs, progress: Progress
-) -> Report:
+def _convert_by_v3(job: _Job) -> Report:
     """A dataset of an older layout: of the v3.0 dataset that is made and verified beside the target, then goes."""
-    if options.append:
-        raise DatasetError(f"{root}: episodes are added to v3.0 datasets only; convert all to {plan.layout} again")
+    plan, target = job.plan, job.root.resolve()
+    if job.options.append:
+        raise DatasetError(f"{job.root}: episodes are added to v3.0 datasets only; convert all to {plan.layout} again")
     assert plan.layout != "v3.0"
-    target = Path(root).resolve()
-    with closing(Staging(target, overwrite=options.overwrite)) as stage:
+    with closing(Staging(target, overwrite=job.options.overwrite)) as stage:
         between = workspace(target) / "v3.0"
-        inner = replace(options, overwrite=True)
-        report = _convert(paths, between, plan.model_copy(update={"layout": "v3.0"}), inner, runs, progress)
+        inner = plan.model_copy(update={"layout": "v3.0"})
+        report = _convert(replace(job, root=between, plan=inner, options=replace(job.options, overwrite=True)))
         if report.episodes and not has_errors(report.findings):
             try:
                 write_v2(between, stage.folder, plan.layout, scratch=stage.scratch)
@@ -164,31 +126,26 @@ def _by_way_of_v3(
             except OSError as error:
                 raise DatasetError(f"{target}: cannot be written: {error}") from error
         shutil.rmtree(between, ignore_errors=True)
-    return replace(report, root=str(root), plan_digest=plan.digest())
+    return replace(report, root=str(job.root), plan_digest=plan.digest())
+
+
+def _writer(job: _Job) -> DatasetWriter:
+    root, plan = job.root, job.plan
+    if not job.options.append:
+        return DatasetWriter.create(root, fps=plan.fps, robot_type=plan.robot_type, overwrite=job.options.overwrite)
+    if job.options.overwrite:
+        raise DatasetError(f"{root}: it can be appended to or overwritten, not both")
+    errors = [finding for finding in verify_dataset(root, decode="none") if finding.severity == "error"]
+    if errors:
+        error = DatasetError(f"{root}: not a sound dataset, so nothing is appended: {errors[0].message}")
+        for finding in errors:
+            error.add_note(str(finding))
+        raise error
+    return DatasetWriter.append(root, fps=plan.fps, robot_type=plan.robot_type)
 
 
 @contextmanager
-def _run(
-    runs: Runs, options: Options, refs: Sequence[Ref], scratch: Path, findings: list[Finding]
-) -> Iterator[Executor]:
-    """What maps the work; a finding when the last run died while it read something in its own process."""
-    mark = Marked(scratch / checkpoint.READING)
-    crashed = mark.found()
-    if crashed:
-        text = "the last run died while it read this; recordings are now read in processes of their own"
-        findings.append(Finding("convert-crashed", "warning", crashed, text))
-    reader, run = runs
-    if run is not None:
-        yield run
-        return
-    total, safely = sum(r.size_bytes for r in refs), bool(crashed)
-    limits = (options.workers, options.max_memory_bytes)
-    with work_pool(reader, len(refs), total, workers=limits[0], max_bytes=limits[1], safely=safely) as mapped:
-        yield mark if mapped is serial else mapped
-
-
-@contextmanager
-def _left_behind(scratch: Path) -> Iterator[None]:
+def _finished_stay(scratch: Path) -> Iterator[None]:
     """Leaves finished episodes where they are when the work is interrupted, says so, and removes the rest."""
     try:
         yield
@@ -206,111 +163,107 @@ def _left_behind(scratch: Path) -> Iterator[None]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _writer(root: str | Path, plan: Plan, options: Options) -> DatasetWriter:
-    if not options.append:
-        return DatasetWriter.create(root, fps=plan.fps, robot_type=plan.robot_type, overwrite=options.overwrite)
-    if options.overwrite:
-        raise DatasetError(f"{root}: it can be appended to or overwritten, not both")
-    errors = [finding for finding in verify_dataset(root, decode="none") if finding.severity == "error"]
-    if errors:
-        error = DatasetError(f"{root}: not a sound dataset, so nothing is appended: {errors[0].message}")
-        for finding in errors:
-            error.add_note(str(finding))
-        raise error
-    return DatasetWriter.append(root, fps=plan.fps, robot_type=plan.robot_type)
+@contextmanager
+def _who_works(job: _Job, refs: Sequence[Ref], scratch: Path) -> Iterator[tuple[Executor, list[Finding]]]:
+    """Who works on so many recordings; a finding when the last run died while it read one in its own process."""
+    mark, crash = Marked(scratch / checkpoint.READING), []
+    if crashed_on := mark.found():
+        text = "the last run died while it read this; recordings are now read in processes of their own"
+        crash.append(Finding("convert-crashed", "warning", crashed_on, text))
+    executor = job.executor
+    if isinstance(executor, Workers):
+        executor.grow(len(refs), _size_bytes(refs), safely=bool(crash))
+        executor = mark if executor.in_this_process else executor
+    yield executor, crash
 
 
-def _with_codecs_there(plan: Plan, published: ExistingDataset | None) -> Plan:
-    """The plan with the codecs of the dataset's cameras where it names none."""
-    if published is None:
-        return plan
-    codecs = {camera.key: camera.format.codec for camera in published.features.videos}
-    features = []
-    for feature in plan.features:
-        video = plan.video_of(feature)
-        if video.codec is None and feature.key in codecs and video.preset != "images":
-            feature = feature.model_copy(update={"video": video.model_copy(update={"codec": codecs[feature.key]})})
-        features.append(feature)
-    return plan.model_copy(update={"features": tuple(features)})
-
-
-def _bench(writer: DatasetWriter, plan: Plan, options: Options, *, sync: bool) -> tuple[WorkerContext, int]:
+def _worker_context(
+    writer: DatasetWriter, plan: Plan, options: Options, refs: Sequence[Ref]
+) -> tuple[WorkerContext, int]:
     """Where workers work, and how many finished episodes were there that are of no use."""
-    shelf = checkpoint.cache_dir(writer.scratch, plan)
-    leftover = checkpoint.clear(writer.scratch, shelf if options.resume else None)
+    cache_dir = checkpoint.cache_dir(writer.scratch, plan)
+    leftover = checkpoint.clear(writer.scratch, cache_dir if options.resume else None)
     known = writer.published.origins() if writer.published else frozenset()
-    return WorkerContext(writer.scratch, shelf, sync=sync and options.resume, known=known), leftover
+    sync = options.resume and not is_small(len(refs), _size_bytes(refs))
+    return WorkerContext(writer.scratch, cache_dir, sync=sync, known=known), leftover
 
 
-def _earlier_runs(root: str | Path, taken_up: int, leftover: int, known: Sequence[str]) -> list[Finding]:
-    found = []
-    if known:
-        text = f"{len(known)} recordings are in the dataset already and were not appended again: {', '.join(known[:5])}"
-        found.append(Finding("convert-known", "info", str(root), text + (" ..." if len(known) > 5 else "")))
-    if taken_up:
-        text = f"{taken_up} finished episodes of an interrupted run were taken up"
-        found.append(Finding("convert-resumed", "info", str(root), text))
-    if leftover:
-        text = f"{leftover} finished episodes of an interrupted run with another plan or other versions were removed"
-        found.append(Finding("convert-leftover", "info", str(root), text))
-    return found
+def _existing_codecs(writer: DatasetWriter) -> dict[str, Codec]:
+    """Codec by camera key of the dataset that is appended to."""
+    cameras = writer.published.features.videos if writer.published else ()
+    return {camera.key: codec for camera in cameras if (codec := camera.format.codec) != "png"}
 
 
-def find(paths: Sequence[str | Path], options: Options, run: Executor = serial) -> registry.Found:
-    """Every recording at `paths`. Raises: SourceError when there is none, with each file's reason as a note."""
-    found = find_all([str(p) for p in paths], recover=options.recover, token=options.token, run=run)
-    if not found.refs:
-        error = SourceError(f"no readable recording in {', '.join(map(str, paths))}")
-        for finding in found.findings:
-            error.add_note(str(finding))
-        raise error
-    return found
+def _size_bytes(refs: Iterable[Ref]) -> int:
+    return sum(ref.size_bytes for ref in refs)
 
 
-def with_codecs(plan: Plan, refs: Iterable[Ref], run: Executor = serial) -> Plan:
-    """The plan with one codec per camera: the source's where the first usable recording can be copied.
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What the writer took, and what became of the other recordings."""
 
-    One dataset has one codec per camera, so it is settled before the first episode is made; all workers then agree.
-    """
-    if all(plan.video_of(f).codec for f in plan.features):
-        return plan
-    for ref in refs:
-        (found,) = run(partial(choose_codecs, plan=plan), [ref], silent)
-        if isinstance(found, Plan):
-            return found
-    return plan
+    episodes: tuple[EpisodeReport, ...]
+    rejected: tuple[Rejected, ...]
+    known: tuple[str, ...]
+    """Labels of recordings that were in the dataset before."""
+    taken_up: int
+    """Episodes that an earlier run had made."""
 
 
-def _added(
-    outcomes: Iterable[Outcome | Lost], writer: DatasetWriter, options: Options
-) -> Iterator[tuple[EpisodeReport | Known | Rejected, bool]]:
-    """Each outcome after the writer took it, and whether an earlier run had made it."""
+def _write(outcomes: Iterable[Outcome | Lost], writer: DatasetWriter, options: Options) -> _Written:
+    """Each finished episode into the dataset, in order; ends at the first rejection when `options.strict`."""
+    episodes: list[EpisodeReport] = []
+    rejected: list[Rejected] = []
+    known: list[str] = []
+    taken_up = 0
     for outcome in outcomes:
-        if isinstance(outcome, Made):
-            yield _add(outcome, writer, options), outcome.taken_up
-        elif isinstance(outcome, Lost):
-            yield crashed(outcome), False
-        else:
-            yield outcome, False
+        result = _result(outcome, writer, options)
+        taken_up += isinstance(outcome, Made) and outcome.taken_up
+        match result:
+            case EpisodeReport():
+                episodes.append(result)
+            case Known():
+                known.append(result.ref.label)
+            case Rejected():
+                rejected.append(result)
+                if options.strict:
+                    break
+    return _Written(tuple(episodes), tuple(rejected), tuple(known), taken_up)
+
+
+def _result(outcome: Outcome | Lost, writer: DatasetWriter, options: Options) -> EpisodeReport | Known | Rejected:
+    if isinstance(outcome, Lost):
+        return crashed(outcome)
+    return _add(outcome, writer, options) if isinstance(outcome, Made) else outcome
 
 
 def _add(made: Made, writer: DatasetWriter, options: Options) -> EpisodeReport | Rejected:
     try:
-        episode = checkpoint.load(made.place, made.ref)
+        episode = checkpoint.load(made.folder, made.ref)
         index = writer.add(episode)
     except (DatasetError, VideoError) as error:
         if isinstance(error, DatasetError) and not writer.broken:
             return rejection(error, made.ref)
         if made.taken_up:  # in case it is the one that is damaged: the next run makes it again
-            shutil.rmtree(made.place, ignore_errors=True)
+            shutil.rmtree(made.folder, ignore_errors=True)
         raise
     finally:
         if not options.resume:
-            shutil.rmtree(made.place, ignore_errors=True)
+            shutil.rmtree(made.folder, ignore_errors=True)
     return EpisodeReport.of(index, episode)
 
 
-def _nothing_written(root: str | Path, rejected: Sequence[Rejected], made: int, *, strict: bool) -> list[Finding]:
+def _report(job: _Job, plan: Plan, found: Episodes, written: _Written, about_run: Iterable[Finding]) -> Report:
+    """The report, without episodes where nothing is to be written."""
+    rejected = (*found.rejected, *written.rejected)
+    findings, episodes = [*found.findings, *about_run], written.episodes
+    if not episodes or (job.options.strict and rejected):
+        findings += _nothing_written(job.root, rejected, len(episodes), strict=job.options.strict)
+        episodes = ()
+    return Report(str(job.root), plan.fps, plan.digest(), episodes, rejected, tuple(findings), 0, written.known)
+
+
+def _nothing_written(root: Path, rejected: Sequence[Rejected], made: int, *, strict: bool) -> list[Finding]:
     """Why there is nothing new; no finding when all recordings were there before. made: episodes that are kept."""
     if not rejected:
         return []
@@ -318,3 +271,18 @@ def _nothing_written(root: str | Path, rejected: Sequence[Rejected], made: int, 
     later = f"; the {made} finished episodes are kept, and the next run takes them up" if made else ""
     text = f"no dataset was written: {why}{later}"
     return [Finding("convert-nothing", "error", str(root), text, "see the rejected recordings")]
+
+
+def _earlier_runs(root: Path, written: _Written, leftover: int) -> list[Finding]:
+    """What this run found of earlier ones. leftover: finished episodes that were of no use."""
+    found = []
+    if known := written.known:
+        text = f"{len(known)} recordings are in the dataset already and were not appended again: {', '.join(known[:5])}"
+        found.append(Finding("convert-known", "info", str(root), text + (" ..." if len(known) > 5 else "")))
+    if written.taken_up:
+        text = f"{written.taken_up} finished episodes of an interrupted run were taken up"
+        found.append(Finding("convert-resumed", "info", str(root), text))
+    if leftover:
+        text = f"{leftover} finished episodes of an interrupted run with another plan or other versions were removed"
+        found.append(Finding("convert-leftover", "info", str(root), text))
+    return found

@@ -30,7 +30,7 @@ def index_videos(recording: Recording, plan: Plan) -> tuple[Recording, Indexes, 
     Damaged pictures are left out as well where the plan says `damage: cut` or `encode`; with `reject` it depends on
     what rows show, see `cameras.prepare`.
     """
-    streams = dict(with_wishes(recording, plan))
+    streams = dict(planned_streams(recording, plan))
     indexes: Indexes = {}
     findings: list[Finding] = []
     for feature in plan.features:
@@ -58,7 +58,7 @@ def index_videos(recording: Recording, plan: Plan) -> tuple[Recording, Indexes, 
     return replace(recording, streams=streams), indexes, findings
 
 
-def with_wishes(recording: Recording, plan: Plan) -> Iterator[tuple[str, Stream]]:
+def planned_streams(recording: Recording, plan: Plan) -> Iterator[tuple[str, Stream]]:
     """Every stream by name, pictures with the colour order and the turn that the plan states instead of the format."""
     wishes = {}
     for feature in plan.features:

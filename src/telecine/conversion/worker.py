@@ -12,13 +12,11 @@ from pathlib import Path
 from telecine.conversion import checkpoint
 from telecine.conversion.cameras import code, prepare
 from telecine.conversion.report import Rejected, rejection
-from telecine.core.copying.splice import Splice
 from telecine.core.episode import Episode
 from telecine.core.errors import DatasetError, TelecineError
 from telecine.core.findings import Finding
-from telecine.core.plan.bind import find_stream
 from telecine.core.plan.model import Plan
-from telecine.core.recording import Recording, Ref
+from telecine.core.recording import Ref
 from telecine.run.executor import Tell
 from telecine.sources.shared import fingerprint
 from telecine.sources.shared.part_cache import opened
@@ -26,10 +24,10 @@ from telecine.sources.shared.part_cache import opened
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A finished episode at `place`; `taken_up` when an earlier run had made it."""
+    """A finished episode in `folder`; `taken_up` when an earlier run had made it."""
 
     ref: Ref
-    place: Path
+    folder: Path
     taken_up: bool = False
 
 
@@ -47,56 +45,58 @@ Origin = tuple[str, str, int]
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """Where a worker works: unfinished episodes in `scratch`, finished ones on `shelf` (see kept.py)."""
+    """Where a worker works: unfinished episodes in `scratch`, finished ones in `cache_dir` (see checkpoint.py)."""
 
     scratch: Path
-    shelf: Path
+    cache_dir: Path
     sync: bool = True
     """Wait for the disk after each episode, so that it survives a power cut."""
     known: frozenset[Origin] = frozenset()
     """The episodes of the dataset that others are added to."""
 
 
-def build(ref: Ref, tell: Tell, *, plan: Plan, bench: WorkerContext) -> Outcome:
+def build(ref: Ref, tell: Tell, *, plan: Plan, context: WorkerContext) -> Outcome:
     """One recording as a finished episode, made now or by an earlier run; or the reason why not.
 
     The border of a worker: no exception leaves it but those that stop the whole program.
     """
-    told = 0
+    reported = 0
 
     def coded(part: int) -> None:
-        nonlocal told
-        told += part
+        nonlocal reported
+        reported += part
         tell(part, ref.label)
 
     try:
-        return _made(ref, plan, bench, coded)
+        return _made(ref, plan, context, coded)
     except TelecineError as error:
-        problem = _disk_problem(error, bench.scratch)
+        problem = _disk_problem(error, context.scratch)
         if problem:
-            raise DatasetError(f"{problem}: {bench.scratch} cannot take the episode of {ref.label}: {error}") from error
+            raise DatasetError(
+                f"{problem}: {context.scratch} cannot take the episode of {ref.label}: {error}"
+            ) from error
         return rejection(error, ref)
     except Exception as error:  # noqa: BLE001  the border: an unknown failure costs one recording, with its name
         text = f"{type(error).__name__}: {error}"
         return Rejected(ref.label, Finding("convert-failed", "error", ref.label, text, "please report this as a bug"))
     finally:
-        tell(ref.size_bytes - told, ref.label)
+        tell(ref.size_bytes - reported, ref.label)
 
 
-def _made(ref: Ref, plan: Plan, bench: WorkerContext, coded: Callable[[int], None]) -> Made | Known:
+def _made(ref: Ref, plan: Plan, context: WorkerContext, coded: Callable[[int], None]) -> Made | Known:
     before = fingerprint.stamp(ref.path)
     digest = None if before is None else fingerprint.digest(before)
-    place = None if digest is None else checkpoint.path_of(ref, digest, bench.shelf)
-    if ref.part is None and (digest, ref.id) in {origin[:2] for origin in bench.known}:
-        if place is not None:  # of a run that was killed just after it had published it
-            shutil.rmtree(place, ignore_errors=True)
+    target = None if digest is None else checkpoint.path_of(ref, digest, context.cache_dir)
+    if ref.part is None and (digest, ref.id) in {origin[:2] for origin in context.known}:
+        if target is not None:  # of a run that was killed just after it had published it
+            shutil.rmtree(target, ignore_errors=True)
         return Known(ref)
-    if place is not None and checkpoint.is_there(place):
-        return Made(ref, place, taken_up=True)
-    with checkpoint.unfinished(bench.scratch) as folder:
+    if target is not None and checkpoint.is_there(target):
+        return Made(ref, target, taken_up=True)
+    with checkpoint.unfinished(context.scratch) as folder:
         with opened(ref) as recording:
             prepared = prepare(recording, plan)
-            if (digest, ref.id, prepared.placed.grid.start_ns) in bench.known:
+            if (digest, ref.id, prepared.resampled.grid.start_ns) in context.known:
                 folder.rmdir()
                 return Known(ref)
             part = ref.size_bytes // (len(prepared.cameras) + 1)
@@ -105,11 +105,11 @@ def _made(ref: Ref, plan: Plan, bench: WorkerContext, coded: Callable[[int], Non
         if fingerprint.stamp(ref.path) == before:
             episode = replace(episode, source_digest=digest)
         else:
-            episode, place = _of_a_moving_source(episode), None
-        return Made(ref, checkpoint.save(episode, folder, place, sync=bench.sync))
+            episode, target = _of_a_changing_source(episode), None
+        return Made(ref, checkpoint.save(episode, folder, target, sync=context.sync))
 
 
-def _of_a_moving_source(episode: Episode) -> Episode:
+def _of_a_changing_source(episode: Episode) -> Episode:
     """The episode, not to be known again, because nobody knows what the files held when they were read."""
     text = "the file changed while it was read; what was read is in the dataset"
     note = Finding("source-changed", "warning", episode.ref.label, text, "convert it again when its recorder is done")
@@ -128,32 +128,3 @@ def _disk_problem(error: BaseException, scratch: Path) -> str:
             return "writing failed"
         cause = cause.__cause__
     return ""
-
-
-def choose_codecs(ref: Ref, tell: Tell, *, plan: Plan) -> Plan | None:
-    """The plan with the codecs of this recording's cameras where they can be copied; None when it is not usable."""
-    del tell
-    try:
-        with opened(ref) as recording:
-            open_plan = _with_source_codecs(plan, recording)
-            if open_plan == plan:
-                return plan
-            cameras = prepare(recording, open_plan).cameras
-    except TelecineError:
-        return None  # `build` meets it again and reports it
-    copied = {c.pick.feature.key for c in cameras if isinstance(c.decision, Splice)}
-    found = {f.key: f for f in open_plan.features if f.key in copied}
-    return plan.model_copy(update={"features": tuple(found.get(f.key, f) for f in plan.features)})
-
-
-def _with_source_codecs(plan: Plan, recording: Recording) -> Plan:
-    """The plan as if every video stream could be copied: presets that name no codec of their own take the source's."""
-    features = []
-    for f in plan.features:
-        video, stream = plan.video_of(f), find_stream(f.sources[0].stream, recording.streams)
-        is_open = video.codec is None and video.preset == "train" and video.copy_policy != "never"
-        # Only planned cameras are asked: a schema can mean reading the stream.
-        if is_open and not isinstance(stream, str) and stream.kind == "video" and stream.schema.encoding != "h264":
-            f = f.model_copy(update={"video": video.model_copy(update={"codec": stream.schema.encoding})})
-        features.append(f)
-    return plan.model_copy(update={"features": tuple(features)})

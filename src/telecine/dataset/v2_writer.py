@@ -19,7 +19,7 @@ from telecine.lerobot_format import paths
 from telecine.lerobot_format.modality import modality
 from telecine.video.append import VideoFile
 from telecine.video.cut import ClipRange, cut
-from telecine.video.presets import wish
+from telecine.video.presets import video_settings
 
 V2Layout = Literal["v2.1", "gr00t"]
 DATA_PATH = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet"
@@ -86,7 +86,7 @@ def _videos(dataset: Dataset, key: str, folder: Path, told: Mapping[str, Any], s
         one = ClipRange(first, facts.length, str(scratch / f"cut-{facts.index:06d}.clip"))
         files.setdefault(path, []).append((facts.index, one))
     for path, wanted in files.items():
-        clips = cut(str(path), [one for _, one in wanted], key=key, fps=dataset.fps, wish=wish("train"))
+        clips = cut(str(path), [one for _, one in wanted], key=key, fps=dataset.fps, settings=video_settings("train"))
         for (episode, _), clip in zip(wanted, clips, strict=True):
             target = folder / _path(told, VIDEO_PATH, episode, video_key=key)
             target.parent.mkdir(parents=True, exist_ok=True)

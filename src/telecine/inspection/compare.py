@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from telecine.conversion.discovery import split_refs
-from telecine.conversion.pipeline import Options, find
+from telecine.conversion.discovery import find, split_refs
+from telecine.conversion.pipeline import Options
 from telecine.conversion.video_index import Indexes, index_videos
 from telecine.core.copying.damage import pictures_of
 from telecine.core.errors import DatasetError, TelecineError
@@ -61,7 +61,7 @@ def compare(root: str | Path, paths: Sequence[str | Path], options: Options = Op
     """
     dataset = Dataset(root)
     plans = _plans(dataset)
-    found = find(paths, options).refs
+    found = find(paths, recover=options.recover, token=options.token).refs
     refs = {digest: split_refs(found, plan).refs for digest, plan in plans.items()}
     findings: list[Finding] = []
     for origin in dataset.provenance:

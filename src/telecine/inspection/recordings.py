@@ -46,21 +46,21 @@ class Inspection:
 
 
 def inspect_many(
-    paths: Sequence[str | Path], *, recover: bool = False, token: str | None = None, run: Executor = serial
+    paths: Sequence[str | Path], *, recover: bool = False, token: str | None = None, executor: Executor = serial
 ) -> Inspection:
     """Every recording at `paths`; those that cannot be read are among the findings, with severity error."""
-    found = find_all(paths, recover=recover, token=token, run=run)
-    seen = inspect_refs(found.refs, run)
+    found = find_all(paths, recover=recover, token=token, executor=executor)
+    seen = inspect_refs(found.refs, executor)
     known = {f.code for f in found.findings}
     own = tuple(f for f in seen.findings if f.code != "source-duplicate-id" or f.code not in known)
     return Inspection(seen.recordings, (*found.findings, *own))
 
 
-def inspect_refs(refs: Sequence[Ref], run: Executor = serial) -> Inspection:
-    """The recordings that `refs` point at, one after the other, where `run` works."""
+def inspect_refs(refs: Sequence[Ref], executor: Executor = serial) -> Inspection:
+    """The recordings that `refs` point at, one after the other, where `executor` works."""
     recordings: list[RecordingFacts] = []
     findings: list[Finding] = []
-    for answer in run(_inspected, refs, silent):
+    for answer in executor(_inspected, refs, silent):
         match answer:
             case Lost(ref, why):
                 findings.append(Finding("source-unreadable", "error", ref.label, why))

@@ -110,10 +110,12 @@ class LiveEpisode:
         for key, (clip, stamps) in self._cameras.items():
             times = np.array(stamps, np.int64)
             shape = (clip.size[1], clip.size[0], 3)
-            if clip.wish.codec == "png":
+            if clip.settings.codec == "png":
                 streams[key] = _SpooledImages(key, clip.path, times, Schema("uint8", shape, encoding="png"))
             else:
-                streams[key] = _SpooledVideo(key, clip.path, times, Schema("uint8", shape, encoding=clip.wish.codec))
+                streams[key] = _SpooledVideo(
+                    key, clip.path, times, Schema("uint8", shape, encoding=clip.settings.codec)
+                )
         for name, text in (("outcome", outcome), ("task", self.task)):
             streams[name] = MemoryStream(name, "text", Schema("string"), {}, [text])
         return Recording(ref, streams, {"task": self.task, "outcome": outcome})

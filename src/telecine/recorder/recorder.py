@@ -31,7 +31,7 @@ from telecine.dataset.staging import require_writable
 from telecine.dataset.writer import DatasetWriter
 from telecine.lerobot_format.paths import INFO
 from telecine.recorder.episode import CLOCK, FORMAT, LiveEpisode
-from telecine.video.presets import Preset, wish
+from telecine.video.presets import Preset, video_settings
 
 
 class Recorder:
@@ -62,7 +62,7 @@ class Recorder:
         self.episodes: list[EpisodeReport] = []
         self._robot_type = robot_type
         self._names = dict(names or {})
-        self._video = wish(preset)
+        self._video = video_settings(preset)
         self._preset = preset
         self._append = mode == "append"
         self._overwrite = mode == "overwrite"

@@ -24,7 +24,7 @@ from telecine.video.encode import encode
 from telecine.video.mp4_reader import decode_all, probe_file
 from telecine.video.mp4_stream import CLOCK, Mp4Stream, open_film
 from telecine.video.png_clip import keep_pictures
-from telecine.video.presets import wish
+from telecine.video.presets import video_settings
 from telecine.video.splice import splice
 
 _V3 = re.compile(r"chunk-(\d{3,9})/file-(\d{3,9})\.mp4$")
@@ -128,7 +128,7 @@ class ClipCutter:
             return self._decoded(camera, path, rows, f"{codec} video cannot be copied")
         film = self._film(camera.key, path)
         rows += film.hidden
-        choice = wish("train", known, copy="always")
+        choice = video_settings("train", known, copy="always")
         decision = decide(rows, film.index, choice)
         if isinstance(decision, Encode):
             self._notes.changed(f"{camera.key} {path.name}", f"encoded again: {decision.why}")
@@ -151,7 +151,7 @@ class ClipCutter:
         self._notes.changed(f"{camera.key} {path.name}", f"encoded again: {why}")
         shown = islice(decode_all(str(path)), int(rows[0]), int(rows[-1]) + 1)
         pictures = (raw_frame(Image(rgb.tobytes(), "rgb24", rgb.shape[1], rgb.shape[0])) for rgb in shown)
-        choice, count = wish("train", copy="never"), len(rows)
+        choice, count = video_settings("train", copy="never"), len(rows)
         return encode(pictures, choice, self._fps, count=count, key=camera.key, path=self._target(), why=why)
 
     def kept(self, key: str, column: pa.ChunkedArray) -> Clip:

@@ -1,13 +1,17 @@
 """How many processes: as many as there are cores, as far as memory reaches, none started where that costs more."""
 
 import os
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Self, TypeVar
 
-from telecine.run.executor import Executor, serial
+from telecine.run.executor import Lost, Tell, serial
 from telecine.run.fork import is_safe
 from telecine.run.memory import available_bytes
 from telecine.run.pool import Pool
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 WORKER_BYTES = 700 << 20
 """What is reserved for a worker; most take 300 to 500 MiB (docs/benchmarks.md)."""
@@ -19,37 +23,52 @@ _SHARE = 0.8
 """How much of the memory that is free now is used without being asked for."""
 
 
-@contextmanager
-def reader_pool(workers: int | None, max_bytes: int | None) -> Iterator[Executor]:
-    """What reads while nobody knows how much there is: a copy of this process where that is safe, else this one.
+class Workers:
+    """The executor of one command: reads with one process and grows with the work. A context manager.
 
-    workers, max_bytes: see `work_pool`. Enter it before anything starts a thread, and leave it last: its processes
-    end then.
+    Enter it before anything starts a thread, and leave it last: its processes end then. Until `grow` it is a copy of
+    this process where that is safe (run/fork.py), else this process itself.
     """
-    if workers == 0 or not is_safe():
-        yield serial
-        return
-    with Pool(1, max_bytes=max_bytes, forked=True) as pool:
-        yield pool
 
+    def __init__(self, asked: int | None = None, *, max_bytes: int | None = None) -> None:
+        """asked: processes; 0 is this one, None lets `grow` decide. max_bytes: memory that all may take together."""
+        self._asked, self._max_bytes = asked, max_bytes
+        self._pool: Pool | None = None
 
-def work_pool(
-    reader: Executor, recordings: int, total_bytes: int, *, workers: int | None, max_bytes: int | None, safely: bool
-) -> AbstractContextManager[Executor]:
-    """The run for so many recordings; leave the context to end its processes.
+    def __enter__(self) -> Self:
+        if self._asked != 0 and is_safe():
+            self._pool = Pool(1, max_bytes=self._max_bytes, forked=True)
+        return self
 
-    reader: from `reader_pool`; a pool grows, this process does small work itself, or stands back for a pool.
-    workers: asked for; 0 is this process, None lets it be decided. max_bytes: memory allowed, None: 80 % of what is
-    free. safely: not in this process unless asked for, because an earlier run died.
-    """
-    if workers is None:
-        free = available_bytes()
-        limit = max_bytes if max_bytes is not None or free is None else int(free * _SHARE)
-        workers = decide(recordings, total_bytes, cores=_cores(), max_bytes=limit, safely=safely)
-    if isinstance(reader, Pool):
-        reader.grow(workers)
-        return nullcontext(reader)
-    return Pool(workers, max_bytes=max_bytes) if workers else nullcontext(reader)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            self._pool.close()
+
+    @property
+    def in_this_process(self) -> bool:
+        """True while recordings are read in this process, where a crash of a library would end it."""
+        return self._pool is None
+
+    def __call__(self, fn: Callable[[A, Tell], B], items: Iterable[A], tell: Tell, /) -> Iterator[B | Lost]:
+        """See `Executor`."""
+        return (self._pool or serial)(fn, items, tell)
+
+    def grow(self, recordings: int, total_bytes: int, *, safely: bool) -> None:
+        """Have as many processes as so much work deserves. safely: one at least, because an earlier run died.
+
+        Without a limit for memory, 80 % of what is free may be taken.
+        """
+        count = self._asked
+        if count is None:
+            free = available_bytes()
+            limit = self._max_bytes if self._max_bytes is not None or free is None else int(free * _SHARE)
+            count = decide(recordings, total_bytes, cores=_cores(), max_bytes=limit, safely=safely)
+        if self._pool is not None:
+            self._pool.grow(count)
+        elif count:
+            self._pool = Pool(count, max_bytes=self._max_bytes)
 
 
 def decide(recordings: int, total_bytes: int, *, cores: int, max_bytes: int | None, safely: bool) -> int:

@@ -24,8 +24,8 @@ class ClipRange:
     path: str
 
 
-def cut(path: str, cuts: Sequence[ClipRange], *, key: str, fps: int, wish: VideoSettings) -> Iterator[Clip]:
-    """A clip for each of `cuts`, in order, each when it is written: copied, or encoded as `wish` says where it must be.
+def cut(path: str, cuts: Sequence[ClipRange], *, key: str, fps: int, settings: VideoSettings) -> Iterator[Clip]:
+    """A clip for each of `cuts`, in order, each when written: copied, or encoded by `settings` where it must be.
 
     cuts: in the order of `first`, without overlaps.
 
@@ -39,7 +39,7 @@ def cut(path: str, cuts: Sequence[ClipRange], *, key: str, fps: int, wish: Video
             raise VideoError(f"{path}: holds {numbers.size} of the pictures {one.first} to {one.first + one.count - 1}")
         start, stop = int(numbers[0]), int(numbers[-1]) + 1
         if stop - start != one.count or not index.keyframe[start] or len(index.formats) != 1:
-            yield _encoded(path, one, key=key, fps=fps, wish=wish)
+            yield _encoded(path, one, key=key, fps=fps, settings=settings)
             continue
         with ClipWriter(one.path) as clip:
             for number, data in stream:
@@ -69,8 +69,8 @@ def _clip(one: ClipRange, index: PacketIndex, part: slice, key: str) -> Clip:
     )
 
 
-def _encoded(path: str, one: ClipRange, *, key: str, fps: int, wish: VideoSettings) -> Clip:
+def _encoded(path: str, one: ClipRange, *, key: str, fps: int, settings: VideoSettings) -> Clip:
     shown = decode_at(path, range(one.first, one.first + one.count))
     frames = (av.VideoFrame.from_ndarray(rgb, format="rgb24") for _, rgb in shown)
     why = "the episode's packets are not a run of their own"
-    return encode(frames, wish, fps, count=one.count, key=key, path=one.path, why=why)
+    return encode(frames, settings, fps, count=one.count, key=key, path=one.path, why=why)

@@ -6,7 +6,7 @@ from fractions import Fraction
 import av
 
 from telecine.video.colour import Rgb, to_yuv420p
-from telecine.video.presets import encoder_options, wish
+from telecine.video.presets import encoder_options, video_settings
 
 
 def h264_packets(pictures: Iterable[Rgb], fps: int, *, gop: int) -> list[bytes]:
@@ -14,7 +14,7 @@ def h264_packets(pictures: Iterable[Rgb], fps: int, *, gop: int) -> list[bytes]:
 
     The same pictures give the same bytes.
     """
-    name, pix_fmt, options = encoder_options(wish("train", gop=gop, crf=24))
+    name, pix_fmt, options = encoder_options(video_settings("train", gop=gop, crf=24))
     packets: list[bytes] = []
     encoder = av.CodecContext.create(name, "w")
     assert isinstance(encoder, av.VideoCodecContext)

@@ -23,7 +23,7 @@ from telecine.video.presets import encoder_info, encoder_options, size_problem
 
 def encode(
     frames: Iterable[av.VideoFrame],
-    wish: VideoSettings,
+    settings: VideoSettings,
     fps: int,
     *,
     count: int,
@@ -32,11 +32,11 @@ def encode(
     why: str,
     threads: int = 1,
 ) -> Clip:
-    """A clip at `path` of exactly `count` pictures, in the codec that `wish` says; PNG for preset `images`.
+    """A clip at `path` of exactly `count` pictures, in the codec that `settings` says; PNG for preset `images`.
 
-    Depth (`wish.depth`) is stored in 12 bits, as `core/depth.py` says.
+    Depth (`settings.depth`) is stored in 12 bits, as `core/depth.py` says.
 
-    frames: of any pixel format, all of one size unless `wish.size` is given. The same frame object again is
+    frames: of any pixel format, all of one size unless `settings.size` is given. The same frame object again is
         converted once. Frames that already have the encoder's format are used up: their pts is overwritten.
     key: the camera, for messages and for the clip. why: the reason for encoding, for the report.
 
@@ -46,14 +46,14 @@ def encode(
     if count < 1:
         raise VideoError(f"{key}: there are no pictures to encode")
     histogram: Histogram | DepthHistogram
-    if wish.depth:
+    if settings.depth:
         histogram = DepthHistogram()
         pictures = depth_pictures(frames, count=count, key=key, histogram=histogram)
     else:
         histogram = Histogram()
-        pictures = _pictures(frames, wish, count=count, key=key, histogram=histogram)
+        pictures = _pictures(frames, settings, count=count, key=key, histogram=histogram)
     first = next(pictures)
-    setup = encoder_options(wish, threads=threads)
+    setup = encoder_options(settings, threads=threads)
     encoder = open_encoder(setup, (first.width, first.height), fps, key=key, threads=threads)
     displays: list[int] = []
     keyframes: list[bool] = []
@@ -63,11 +63,11 @@ def encode(
             displays.append(packet.pts)
             keyframes.append(packet.is_keyframe)
         if sorted(displays) != list(range(count)) or not keyframes[0]:
-            raise VideoError(f"{key}: {wish.codec} encoder gave {len(displays)} packets for {count} pictures")
+            raise VideoError(f"{key}: {settings.codec} encoder gave {len(displays)} packets for {count} pictures")
     return Clip(
         key=key,
         path=path,
-        format=FrameFormat(wish.codec, first.width, first.height, first.format.name),
+        format=FrameFormat(settings.codec, first.width, first.height, first.format.name),
         frames=count,
         preroll=0,
         reorder_delay=int(np.max(np.arange(count) - np.array(displays))),
@@ -78,15 +78,15 @@ def encode(
         histogram=histogram.counts,
         sampled=histogram.sampled,
         encoded=count,
-        encoder=encoder_info(wish),
+        encoder=encoder_info(settings),
     )
 
 
 def _pictures(
-    frames: Iterable[av.VideoFrame], wish: VideoSettings, *, count: int, key: str, histogram: Histogram
+    frames: Iterable[av.VideoFrame], settings: VideoSettings, *, count: int, key: str, histogram: Histogram
 ) -> Iterator[av.VideoFrame]:
     """Exactly `count` frames as the encoder takes them; those to sample go into `histogram`."""
-    convert = to_rgb24 if wish.codec == "png" else to_yuv420p
+    convert = to_rgb24 if settings.codec == "png" else to_yuv420p
     sampled = frozenset(sample_indices(count).tolist())
     before: av.VideoFrame | None = None
     done = 0
@@ -94,10 +94,10 @@ def _pictures(
         if number == count:
             raise VideoError(f"{key}: more pictures than the {count} rows of the episode")
         if frame is not before:
-            check_size(frame, before, wish, f"{key}: picture {number}")
-            picture, rgb, before = convert(frame, wish.size), None, frame
+            check_size(frame, before, settings, f"{key}: picture {number}")
+            picture, rgb, before = convert(frame, settings.size), None, frame
         if number in sampled:
-            rgb = to_rgb(frame, wish.size) if rgb is None else rgb
+            rgb = to_rgb(frame, settings.size) if rgb is None else rgb
             histogram.add(rgb)
         yield picture
         done = number + 1
@@ -105,9 +105,9 @@ def _pictures(
         raise VideoError(f"{key}: {done} pictures for the {count} rows of the episode")
 
 
-def check_size(frame: av.VideoFrame, before: av.VideoFrame | None, wish: VideoSettings, where: str) -> None:
+def check_size(frame: av.VideoFrame, before: av.VideoFrame | None, settings: VideoSettings, where: str) -> None:
     """VideoError when the picture cannot be encoded, or not together with the one before."""
-    if wish.size is not None:
+    if settings.size is not None:
         return
     width, height = frame.width, frame.height
     if before is not None and (width, height) != (before.width, before.height):
@@ -115,6 +115,6 @@ def check_size(frame: av.VideoFrame, before: av.VideoFrame | None, wish: VideoSe
             f"{where} is {width}x{height}, those before {before.width}x{before.height}; "
             f"set `video.size: [{before.width}, {before.height}]` to scale all to one size"
         )
-    problem = size_problem(wish.codec, width, height)
+    problem = size_problem(settings.codec, width, height)
     if problem:
         raise VideoError(f"{where}: {problem}")

@@ -33,8 +33,8 @@ class LiveClip:
     frames: pictures taken so far. size: (width, height) in px of them.
     """
 
-    def __init__(self, key: str, wish: VideoSettings, fps: int, path: str, *, queued: int = QUEUED) -> None:
-        self.key, self.path, self.wish, self.fps = key, path, wish, fps
+    def __init__(self, key: str, settings: VideoSettings, fps: int, path: str, *, queued: int = QUEUED) -> None:
+        self.key, self.path, self.settings, self.fps = key, path, settings, fps
         self.frames = 0
         self.size = (0, 0)
         self._queue: queue.Queue[Rgb | None] = queue.Queue(queued)
@@ -85,23 +85,23 @@ class LiveClip:
         first = next(pictures, None)
         if first is None:
             return
-        setup = encoder_options(self.wish)
+        setup = encoder_options(self.settings)
         encoder = open_encoder(setup, (first.width, first.height), self.fps, key=self.key)
         with ClipWriter(self.path) as clip:
             for packet in coded(chain([first], pictures), encoder, self.key):
                 clip.add(bytes(packet), packet.pts, packet.is_keyframe)
 
     def _pictures(self) -> Iterator[av.VideoFrame]:
-        convert = to_rgb24 if self.wish.codec == "png" else to_yuv420p
+        convert = to_rgb24 if self.settings.codec == "png" else to_yuv420p
         before: av.VideoFrame | None = None
         number = 0
         while (rgb := self._queue.get()) is not None:
             frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")  # a copy
             self._spare.append(rgb)
-            check_size(frame, before, self.wish, f"{self.key}: picture {number}")
+            check_size(frame, before, self.settings, f"{self.key}: picture {number}")
             before = frame
             number += 1
-            yield convert(frame, self.wish.size)
+            yield convert(frame, self.settings.size)
 
 
 def clip_packets(path: str, start: int = 0, stop: int | None = None) -> Iterator[Buffer]:
@@ -121,14 +121,14 @@ def write_mp4(path: Path, clip: LiveClip) -> None:
     finished = Clip(
         key=clip.key,
         path=clip.path,
-        format=FrameFormat(clip.wish.codec, width, height, "yuv420p"),
+        format=FrameFormat(clip.settings.codec, width, height, "yuv420p"),
         frames=clip.frames,
         preroll=0,
         reorder_delay=max(delay, 0),
         copied=False,
         why="recorded",
         size_bytes=0,
-        gop=clip.wish.gop,
+        gop=clip.settings.gop,
         histogram=np.zeros((3, 256), np.int64),
         sampled=0,
     )

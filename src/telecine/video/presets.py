@@ -67,7 +67,7 @@ _DEPTH = {"x265-params": "lossless=1:open-gop=0:bframes=0:scenecut=0"}
 _PNG = {"compression_level": "1", "pred": "paeth"}
 
 
-def wish(
+def video_settings(
     preset: Preset,
     codec: Codec | None = None,
     crf: int | None = None,
@@ -101,7 +101,7 @@ def wish(
     return out
 
 
-def depth_wish(video: Video) -> VideoSettings:
+def depth_settings(video: Video) -> VideoSettings:
     """How depth is stored: LeRobot's one way, H.265 without loss, whatever the preset of other cameras is.
 
     Raises:
@@ -122,21 +122,23 @@ def depth_wish(video: Video) -> VideoSettings:
     return VideoSettings(codec="hevc", copy="never", crf=30, gop=2, preset="lerobot", depth=True)
 
 
-def _quality_problems(wish: VideoSettings) -> list[str]:
+def _quality_problems(settings: VideoSettings) -> list[str]:
     problems = []
-    if not 0 <= wish.crf <= _MOST_CRF[wish.codec]:
-        problems.append(f"video.crf: {wish.crf} is not in 0..{_MOST_CRF[wish.codec]}, what {wish.codec} takes")
-    if wish.gop < 1:
-        problems.append(f"video.gop: {wish.gop} pictures from keyframe to keyframe; at least 1 is needed")
+    if not 0 <= settings.crf <= _MOST_CRF[settings.codec]:
+        problems.append(
+            f"video.crf: {settings.crf} is not in 0..{_MOST_CRF[settings.codec]}, what {settings.codec} takes"
+        )
+    if settings.gop < 1:
+        problems.append(f"video.gop: {settings.gop} pictures from keyframe to keyframe; at least 1 is needed")
     return problems
 
 
-def _size_problems(wish: VideoSettings) -> list[str]:
-    if wish.size is None:
+def _size_problems(settings: VideoSettings) -> list[str]:
+    if settings.size is None:
         return []
-    if min(wish.size) < 1:
-        return [f"video.size: {wish.size[0]}x{wish.size[1]} is no size"]
-    problem = size_problem(wish.codec, *wish.size)
+    if min(settings.size) < 1:
+        return [f"video.size: {settings.size[0]}x{settings.size[1]} is no size"]
+    problem = size_problem(settings.codec, *settings.size)
     return [f"video.size: {problem}"] if problem else []
 
 
@@ -151,21 +153,23 @@ def size_problem(codec: AnyCodec, width: int, height: int) -> str:
     )
 
 
-def encoder_options(wish: VideoSettings, *, threads: int = 1) -> Setup:
+def encoder_options(settings: VideoSettings, *, threads: int = 1) -> Setup:
     """What `encode` opens the encoder with.
 
-    Keyframes stand at multiples of `wish.gop` exactly, and nothing refers across them.
+    Keyframes stand at multiples of `settings.gop` exactly, and nothing refers across them.
     """
-    if wish.depth:
-        x265 = f"{_DEPTH['x265-params']}:keyint={wish.gop}:min-keyint={wish.gop}:log-level=error:pools={threads}"
-        own = {"g": str(wish.gop), "crf": str(wish.crf), "x265-params": f"{x265}:frame-threads=1"}
+    if settings.depth:
+        x265 = (
+            f"{_DEPTH['x265-params']}:keyint={settings.gop}:min-keyint={settings.gop}:log-level=error:pools={threads}"
+        )
+        own = {"g": str(settings.gop), "crf": str(settings.crf), "x265-params": f"{x265}:frame-threads=1"}
         return Setup("libx265", PIX_FMT, own)
-    common = {"g": str(wish.gop), "crf": str(wish.crf), "preset": str(_effort(wish))}
-    match wish.codec:
+    common = {"g": str(settings.gop), "crf": str(settings.crf), "preset": str(_effort(settings))}
+    match settings.codec:
         case "h264":
-            return Setup("libx264", "yuv420p", {**common, **_extra(wish)})
+            return Setup("libx264", "yuv420p", {**common, **_extra(settings)})
         case "hevc":
-            x265 = f"{_extra(wish)['x265-params']}:keyint={wish.gop}:min-keyint={wish.gop}:log-level=error"
+            x265 = f"{_extra(settings)['x265-params']}:keyint={settings.gop}:min-keyint={settings.gop}:log-level=error"
             pools = f":pools={threads}:frame-threads=1"
             return Setup("libx265", "yuv420p", {**common, "x265-params": x265 + pools})
         case "av1":
@@ -174,27 +178,27 @@ def encoder_options(wish: VideoSettings, *, threads: int = 1) -> Setup:
             return Setup("png", "rgb24", dict(_PNG))
 
 
-def _effort(wish: VideoSettings) -> str | int:
-    return _SETTINGS[wish.preset, wish.codec].effort
+def _effort(settings: VideoSettings) -> str | int:
+    return _SETTINGS[settings.preset, settings.codec].effort
 
 
-def _extra(wish: VideoSettings) -> dict[str, str]:
-    if wish.codec == "h264":
-        return _X264_ARCHIVE if wish.preset == "archive" else _X264
-    return _X265 if wish.codec == "hevc" else {}
+def _extra(settings: VideoSettings) -> dict[str, str]:
+    if settings.codec == "h264":
+        return _X264_ARCHIVE if settings.preset == "archive" else _X264
+    return _X265 if settings.codec == "hevc" else {}
 
 
-def encoder_info(wish: VideoSettings) -> dict[str, Any]:
+def encoder_info(settings: VideoSettings) -> dict[str, Any]:
     """The `video.*` keys of info.json from which LeRobot's tools build the same encoder again; {} for PNG.
 
     Names and order are those of `lerobot.configs.video.VideoEncoderConfig` 0.6.
     """
-    if wish.codec == "png":
+    if settings.codec == "png":
         return {}
-    if wish.depth:
+    if settings.depth:
         return {
-            "video.g": wish.gop,
-            "video.crf": wish.crf,
+            "video.g": settings.gop,
+            "video.crf": settings.crf,
             "video.preset": None,
             "video.fast_decode": 0,
             "video.video_backend": "pyav",
@@ -202,10 +206,10 @@ def encoder_info(wish: VideoSettings) -> dict[str, Any]:
             **ENCODER,
         }
     return {
-        "video.g": wish.gop,
-        "video.crf": wish.crf,
-        "video.preset": _effort(wish),
+        "video.g": settings.gop,
+        "video.crf": settings.crf,
+        "video.preset": _effort(settings),
         "video.fast_decode": 0,
         "video.video_backend": "pyav",
-        "video.extra_options": dict(_extra(wish)),
+        "video.extra_options": dict(_extra(settings)),
     }

@@ -18,7 +18,7 @@ from telecine.core.recording import Array
 from telecine.recorder.recorder import Recorder
 from telecine.recorder.sim.play import Play, SimStep
 from telecine.video.live import LiveClip, clip_packets, write_mp4
-from telecine.video.presets import wish
+from telecine.video.presets import video_settings
 
 SimFormat = Literal["dataset", "run", "rrd", "mcap"]
 ROBOT_TYPE = "telecine_sim"
@@ -113,7 +113,7 @@ class FileTarget:
                 for name, rgb in step.frames.items():
                     if name not in clips:
                         path = str(self._folder / f".{about.number:03d}-{name}.clip")
-                        clips[name] = LiveClip(name, wish("train"), about.fps, path)
+                        clips[name] = LiveClip(name, video_settings("train"), about.fps, path)
                     clips[name].add(rgb)
                 steps_without_frames.append(SimStep(step.time_ns, step.state, step.action, step.tips, step.thing, {}))
             for clip in clips.values():
