@@ -1,8 +1,8 @@
 """Beginnings of all messages of an MCAP file, collected in one pass.
 
 Chunks hold cameras and joints together, and each topic is read by itself: without this, every topic would expand all
-pictures again, only to find stamps beside them. Small messages are held whole, of large ones the first bytes: what
-stands in front of the picture. What is held is bounded; channels beyond that are read chunk by chunk.
+images once more, only to find stamps beside them. Small messages are held whole, of large ones the first bytes: what
+stands in front of the image. What is held is bounded; channels beyond that are read chunk by chunk.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ HEADER_BYTES = RECORD_BYTES + MESSAGE_BYTES
 """In front of every serialised message."""
 SMALL_BYTES = 4096
 """Messages up to this size are held whole."""
-HEAD_BYTES = 512
+PREFIX_BYTES = 512
 """So much is held of larger ones."""
 _BATCH = 4096
 _LENGTH, _CHANNEL, _LOGGED, _SENT = (1, "<u8"), (9, "<u2"), (15, "<u8"), (23, "<u8")
@@ -31,7 +31,7 @@ _LENGTH, _CHANNEL, _LOGGED, _SENT = (1, "<u8"), (9, "<u2"), (15, "<u8"), (23, "<
 class _Held:
     """Of one channel. sizes: (n,) of its messages; sent: (n,) publish times; count: how many are known yet.
 
-    pieces: where messages are, as (buffer, (k,) starts), in order; None when there is no room for them.
+    pieces: where messages are, as (buffer, (k,) starts), in order; None when there is no space for them.
     """
 
     sizes: Rows
@@ -49,7 +49,7 @@ class PrefixScan:
         self._held = {
             key: _Held(np.empty(count, np.int64), np.empty(count, np.int64), []) for key, count in counts.items()
         }
-        self._rooms = BufferPool()
+        self._spaces = BufferPool()
 
     def holds(self, key: int) -> bool:
         """True when the beginnings of all messages of a channel are there."""
@@ -67,10 +67,10 @@ class PrefixScan:
         """(n,) publish times."""
         return self._held[key].sent
 
-    def add(self, data: Array, entries: McapChunkIndex, place: tuple[Array, int] | None) -> bool:
+    def add(self, data: Array, entries: McapChunkIndex, position: tuple[Array, int] | None) -> bool:
         """The messages of a chunk with the records `data`; False: they are not where its `entries` say.
 
-        place: (buffer, first byte) of data, when it stays in memory anyway.
+        position: (buffer, first byte) of data, when it stays in memory anyway.
         """
         keys = list(entries)
         counts = [len(times) for times, _ in entries.values()]
@@ -92,8 +92,8 @@ class PrefixScan:
             if held.pieces is None:
                 continue
             starts = offsets[here] + HEADER_BYTES
-            if place is not None:
-                held.pieces.append((place[0], starts + place[1]))
+            if position is not None:
+                held.pieces.append((position[0], starts + position[1]))
                 continue
             held.cut = held.cut or int(sizes[here].max()) > SMALL_BYTES
             found[key] = starts, sizes[here]
@@ -104,31 +104,31 @@ class PrefixScan:
         """Keep the beginnings of messages of a chunk: all of it where they are most of it."""
         needed = {key: int(_kept(sizes).sum()) for key, (_, sizes) in found.items()}
         whole = sum(needed.values()) > len(data) // 2
-        if whole and (room := self._room(len(data))) is not None:
-            room[:] = data
+        if whole and (space := self._space(len(data))) is not None:
+            space[:] = data
             for key, (starts, _) in found.items():
-                self._put(key, starts + (self._rooms.used - len(data)))
+                self._put(key, starts + (self._spaces.used - len(data)))
             return
         for key, (starts, sizes) in found.items():
-            room = self._room(needed[key])
-            if room is None:
+            space = self._space(needed[key])
+            if space is None:
                 self._held[key].pieces = None
                 continue
             there = _kept(sizes)
-            room[:] = _together(data, starts, there)
-            self._put(key, np.cumsum(there) - there + (self._rooms.used - len(room)))
+            space[:] = _together(data, starts, there)
+            self._put(key, np.cumsum(there) - there + (self._spaces.used - len(space)))
 
-    def _room(self, size: int) -> Array | None:
+    def _space(self, size: int) -> Array | None:
         """Memory for `size` bytes; None when there is no more."""
         if size > self._left_bytes:
             return None
         self._left_bytes -= size
-        return self._rooms.take(size)
+        return self._spaces.take(size)
 
     def _put(self, key: int, starts: Rows) -> None:
         pieces = self._held[key].pieces
         assert pieces is not None
-        pieces.append((self._rooms.buffer, starts))
+        pieces.append((self._spaces.buffer, starts))
 
     def batches(self, key: int, rows: Rows | None) -> Iterator[tuple[Rows, Array, Rows, Rows]]:
         """(rows, bytes, starts, true sizes) of the messages at `rows` (increasing), or of all, a few MB at a time."""
@@ -158,7 +158,7 @@ def _batched(pieces: Sequence[tuple[Array, Rows]]) -> Iterator[tuple[Array, Rows
 
 def _kept(sizes: Rows) -> Rows:
     """How much is held of messages of these sizes."""
-    return np.where(sizes <= SMALL_BYTES, sizes, HEAD_BYTES)
+    return np.where(sizes <= SMALL_BYTES, sizes, PREFIX_BYTES)
 
 
 def _together(data: Array, starts: Rows, sizes: Rows) -> Array:

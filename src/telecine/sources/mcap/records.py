@@ -105,7 +105,7 @@ class McapLayout:
 
 
 def walk(file: IO[bytes], size_bytes: int) -> McapLayout:
-    """What the file holds. Never raises for damage: `state` and `problem` tell it. The file must begin with MAGIC."""
+    """What the file holds. Never raises for damage: `state` and `problem` say so. The file must begin with MAGIC."""
     layout = McapLayout(size_bytes, whole_bytes=len(MAGIC))
     raw: _Raw | None = None
     window = _Window(file)
@@ -169,17 +169,17 @@ def _records(window: _Window, size_bytes: int, layout: McapLayout) -> Iterator[t
     """
     at = len(MAGIC)
     while True:
-        head = window.read(at, RECORD_BYTES)
-        if not head:
+        start = window.read(at, RECORD_BYTES)
+        if not start:
             layout.state, layout.problem = "open", "it has no end marker"
             return
-        if head.startswith(MAGIC) and layout.state == "complete":
+        if start.startswith(MAGIC) and layout.state == "complete":
             return
-        if len(head) < RECORD_BYTES:
+        if len(start) < RECORD_BYTES:
             cut = layout.state != "complete"
             layout.state, layout.problem = "cut" if cut else "garbage", f"it ends within the record at byte {at}"
             return
-        opcode, length = _HEADER.unpack(head)
+        opcode, length = _HEADER.unpack(start)
         if opcode == 0 or layout.state == "complete":
             layout.state, layout.problem = "garbage", f"there is no record at byte {at}"
             return

@@ -1,7 +1,7 @@
 """MCAP files (.mcap), whatever wrote them: with or without chunks, index, summary or end, and files that were cut.
 
-Reads the container itself; what the messages mean is `ros_streams.py`'s. Recordings of several files with a
-metadata.yaml are `rosbag2.py`'s.
+Reads the container itself; `sources/messages/streams.py` decides what the messages mean. Recordings of several
+files with a metadata.yaml are read by `sources/rosbag2`.
 """
 
 from collections.abc import Mapping

@@ -14,8 +14,8 @@ from telecine.core.grid import Rows, Times
 from telecine.core.recording import Array
 from telecine.sources.format import MissingExtra
 from telecine.sources.mcap.prefix_scan import (
-    HEAD_BYTES,
     HEADER_BYTES,
+    PREFIX_BYTES,
     PrefixScan,
     channels,
     fits,
@@ -45,14 +45,14 @@ from telecine.sources.shared.truncation import CUT_FIX
 _RECORD = struct.Struct("<BQ")
 _MESSAGE = struct.Struct("<BQHIQ")
 _LATCHED = re.compile(r"durability:\s*(1\b|transient_local)")
-HEADS_BYTES = 128 << 20
+PREFIXES_BYTES = 128 << 20
 """Beginnings of messages are held while those of a file total at most this; channels beyond are read chunk by chunk."""
 _FEW, _FIRST = 8, 128
-"""So many messages, and any of the first ones, are looked at without a pass over the file."""
+"""So many messages, and any of the first ones, are read without a pass over the file."""
 
 
 class McapStore:
-    """A `Store` over an open MCAP file. recover: chunks that are damaged are left out and told in `lost`."""
+    """A `Store` over an open MCAP file. recover: chunks that are damaged are left out and counted in `lost`."""
 
     def __init__(self, file: IO[bytes], layout: McapLayout, label: str, recover: bool) -> None:
         self.label = label
@@ -99,7 +99,7 @@ class McapStore:
 
     def _published(self, keys: Sequence[int]) -> Times:
         if len(keys) == 1:
-            return self._heads.sent(keys[0]) if keys[0] in self._counts else np.zeros(0, np.int64)
+            return self._prefix_scan.sent(keys[0]) if keys[0] in self._counts else np.zeros(0, np.int64)
         found: list[Times] = [np.zeros(0, np.int64)]
         for number, block in enumerate(self._blocks):
             offsets, times = _in_order(block.entries or {}, keys)
@@ -109,9 +109,9 @@ class McapStore:
 
     def batches(self, keys: Sequence[int], rows: Rows | None) -> Iterator[Batch]:
         """See `Store.batches`: one batch for each chunk, or small messages of several."""
-        heads = self._heads_of(keys, rows)
-        if heads is not None and heads.holds_whole(keys[0]):
-            for batch in heads.batches(keys[0], rows):
+        scan = self._scan_of(keys, rows)
+        if scan is not None and scan.holds_whole(keys[0]):
+            for batch in scan.batches(keys[0], rows):
                 yield Batch(*batch)
             return
         first = 0
@@ -122,31 +122,31 @@ class McapStore:
                 low, high = np.searchsorted(rows, [first, first + len(offsets)])
                 mine = rows[low:high] - first
             if len(mine):
-                data, places = self._expanded(number), mine + first
-                if heads is not None:  # which has checked all of them
-                    sizes = heads.sizes(keys[0])[places]
+                data, positions = self._expanded(number), mine + first
+                if scan is not None:  # which has checked all of them
+                    sizes = scan.sizes(keys[0])[positions]
                 else:
                     sizes = lengths(self._records(number, data, (keys, offsets[mine], times[mine])))
-                yield Batch(places, data, offsets[mine] + HEADER_BYTES, sizes)
+                yield Batch(positions, data, offsets[mine] + HEADER_BYTES, sizes)
             first += len(offsets)
 
-    def heads(self, keys: Sequence[int]) -> Iterator[Batch]:
-        """See `Store.heads`."""
-        heads = self._heads_of(keys, None)
-        if heads is None or not heads.holds(keys[0]):
+    def prefixes(self, keys: Sequence[int]) -> Iterator[Batch]:
+        """See `Store.prefixes`."""
+        scan = self._scan_of(keys, None)
+        if scan is None or not scan.holds(keys[0]):
             yield from self.batches(keys, None)
             return
-        for batch in heads.batches(keys[0], None):
-            yield Batch(*batch, None if heads.holds_whole(keys[0]) else HEAD_BYTES)
+        for batch in scan.batches(keys[0], None):
+            yield Batch(*batch, None if scan.holds_whole(keys[0]) else PREFIX_BYTES)
 
-    def _heads_of(self, keys: Sequence[int], rows: Rows | None) -> PrefixScan | None:
+    def _scan_of(self, keys: Sequence[int], rows: Rows | None) -> PrefixScan | None:
         """The beginnings of the messages of a channel; they take one pass, which few `rows` are not worth."""
         if len(keys) != 1 or keys[0] not in self._counts:
             return None
         few = rows is not None and (len(rows) <= _FEW or int(rows[-1]) < _FIRST)
-        if few and "_heads" not in self.__dict__:
+        if few and "_prefix_scan" not in self.__dict__:
             return None
-        return self._heads
+        return self._prefix_scan
 
     @cached_property
     def _counts(self) -> dict[int, int]:
@@ -158,13 +158,13 @@ class McapStore:
         return {key: count for key, count in counts.items() if count}
 
     @cached_property
-    def _heads(self) -> PrefixScan:
-        heads = PrefixScan(self._counts, HEADS_BYTES)
+    def _prefix_scan(self) -> PrefixScan:
+        scan = PrefixScan(self._counts, PREFIXES_BYTES)
         for number, block in enumerate(self._blocks):
             entries = {key: pair for key, pair in (block.entries or {}).items() if len(pair[0])}
-            if entries and not heads.add(self._expanded(number), entries, self._file.place(block)):
+            if entries and not scan.add(self._expanded(number), entries, self._file.place(block)):
                 raise self._misfit(number)
-        return heads
+        return scan
 
     def _records(self, number: int, data: Array, which: tuple[Sequence[int], Rows, Array]) -> Array:
         """(n, 31) the beginnings of message records; checks that the message index is right about them."""
@@ -237,8 +237,8 @@ def _is_complete(layout: McapLayout) -> bool:
     for block in layout.blocks:
         for channel, (times, _) in (block.entries or {}).items():
             found[channel] = found.get(channel, 0) + len(times)
-    told = {channel: count for channel, count in layout.counts.items() if count}
-    return found == told and found.keys() <= layout.channels.keys()
+    counted = {channel: count for channel, count in layout.counts.items() if count}
+    return found == counted and found.keys() <= layout.channels.keys()
 
 
 def scan(data: Array, layout: McapLayout) -> tuple[McapChunkIndex, int]:

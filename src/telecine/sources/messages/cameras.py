@@ -1,4 +1,4 @@
-"""Cameras in messages as streams: raw pictures, coded pictures, depth, and packets of video."""
+"""Cameras in messages as streams: raw images, coded images, depth, and packets of video."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -14,17 +14,17 @@ from telecine.sources.messages.images import (
     CompressedFormat,
     RawHeader,
     coded,
+    depth_image,
     depth_parameters,
-    depth_picture,
     inverse_depth,
+    raw_image,
     raw_layout,
-    raw_picture,
 )
 from telecine.sources.messages.model import Leaf, Topic
 from telecine.sources.messages.vectors import MessageStream, unreadable
 from telecine.sources.shared.sample_order import Order
 
-LOOKED_AT = 8
+SAMPLED = 8
 """First messages that are tried to tell what a topic holds."""
 _RAW = frozenset({"encoding", "width", "height", "data[]", "step"})
 _CODED = frozenset({"format", "data[]"})
@@ -33,7 +33,7 @@ _PACKET = frozenset({"encoding", "pts", "flags", "data[]"})
 
 
 def camera_kind(leaves: tuple[Leaf, ...]) -> Literal["raw", "coded", "packet"] | None:
-    """What the fields of a message say: a raw picture, a coded one or a packet, or no camera."""
+    """What the fields of a message say: a raw image, a coded one or a packet, or no camera."""
     paths = {leaf.path for leaf in leaves}
     if paths >= _RAW:
         return "raw"
@@ -42,8 +42,8 @@ def camera_kind(leaves: tuple[Leaf, ...]) -> Literal["raw", "coded", "packet"] |
     return "packet" if paths >= _PACKET else None
 
 
-def picture_files(topic: Topic) -> str | None:
-    """The field that holds picture files in messages of a type of its own: bytes that begin like a JPEG or PNG."""
+def image_file_field(topic: Topic) -> str | None:
+    """The field that holds image files in messages of a type of its own: bytes that begin like a JPEG or PNG."""
     paths = [
         leaf.path for leaf in topic.leaves if leaf.path.endswith("[]") and leaf.dtype == "uint8" and leaf.size is None
     ]
@@ -54,7 +54,7 @@ def picture_files(topic: Topic) -> str | None:
 
 
 def file_stream(name: str, times: TopicTimes, path: str) -> "CodedStream":
-    """The stream of picture files in a field of messages of a type of their own."""
+    """The stream of image files in a field of messages of a type of their own."""
     (head,) = (bytes(data[:64]) for data in times.topic.blobs(path, np.zeros(1, np.int64)))
     return CodedStream(name, times, coded("", head, times.topic.name), path)
 
@@ -66,7 +66,7 @@ def camera_stream(name: str, times: TopicTimes) -> MessageStream:
     if kind == "raw":
         return RawStream(name, times)
     field = "format" if kind == "coded" else "encoding"
-    seen = topic.read([field], np.arange(min(topic.count, LOOKED_AT)))
+    seen = topic.read([field], np.arange(min(topic.count, SAMPLED)))
     if not len(seen.rows):
         raise SourceError(f"{topic.name}: no message can be read: {seen.failures[0].reason}")
     form = seen.columns[field].strings()[0]
@@ -75,8 +75,8 @@ def camera_stream(name: str, times: TopicTimes) -> MessageStream:
     return PacketStream(name, times, what) if what.kind == "video" else CodedStream(name, times, what)
 
 
-class _Pictures(MessageStream):
-    """Messages with one picture each; all that can be decoded are samples."""
+class _CameraStream(MessageStream):
+    """Messages with one image each; all that can be decoded are samples."""
 
     fields: tuple[str, ...] = ("format",)
     """Read to know which messages can be decoded."""
@@ -103,8 +103,8 @@ class _Pictures(MessageStream):
             yield from self._topic.blobs(self.data, np.array([message]))
 
 
-class RawStream(_Pictures):
-    """Pictures as pixels."""
+class RawStream(_CameraStream):
+    """Images as pixels."""
 
     kind: Literal["image"] = "image"
     fields = ("encoding",)
@@ -127,7 +127,7 @@ class RawStream(_Pictures):
 
     @cached_property
     def schema(self) -> Schema:
-        """Of the first picture."""
+        """Of the first image."""
         first = next(iter(self._headers.values()), None)
         if first is None:
             return Schema("uint8", (0, 0, 0))
@@ -137,14 +137,14 @@ class RawStream(_Pictures):
         return Schema(dtype, shape, unit=layout.unit, encoding=layout.encoding)
 
     def take(self, rows: Rows, clock: str) -> Iterator[Image]:
-        """The pictures at `rows`, lazily."""
+        """The images at `rows`, lazily."""
         messages = self._messages(rows, clock)
         for message, data in zip(messages.tolist(), self._blobs(messages), strict=True):
-            yield raw_picture(self._headers[message], data, f"{self.name}: message {message}")
+            yield raw_image(self._headers[message], data, f"{self.name}: message {message}")
 
 
-class CodedStream(_Pictures):
-    """Pictures as files, depth among them."""
+class CodedStream(_CameraStream):
+    """Images as files, depth among them."""
 
     kind: Literal["image"] = "image"
 
@@ -165,19 +165,19 @@ class CodedStream(_Pictures):
         return Schema(dtype, (0, 0, 1 if unit else 0), unit=unit, encoding=encoding)
 
     def take(self, rows: Rows, clock: str) -> Iterator[Image]:
-        """The pictures at `rows`, lazily."""
+        """The images at `rows`, lazily."""
         messages = self._messages(rows, clock)
         for message, data in zip(messages.tolist(), self._blobs(messages), strict=True):
-            yield self._picture(data, f"{self.name}: message {message}")
+            yield self._image(data, f"{self.name}: message {message}")
 
-    def _picture(self, data: memoryview, where: str) -> Image:
+    def _image(self, data: memoryview, where: str) -> Image:
         if self._what.kind == "depth":
             if self._what.unit == "m" and self._what.coding == "png":
                 return _float_depth(data, where)
-            return depth_picture(self._what, data, where)
+            return depth_image(self._what, data, where)
         found = coded(self._what.coding, bytes(data[:64]), where)
-        if found.kind != "picture" or found.unit != self._what.unit:
-            raise SourceError(f"{where}: {found.coding} among pictures of another kind ({self._what.coding})")
+        if found.kind != "image" or found.unit != self._what.unit:
+            raise SourceError(f"{where}: {found.coding} among images of another kind ({self._what.coding})")
         return Image(data, found.coding, order="bgr" if self._what.swapped else "rgb")
 
 
@@ -193,8 +193,8 @@ def _float_depth(data: memoryview, where: str) -> Image:
     return inverse_depth(frame.to_ndarray(format="gray16le"), a, b)
 
 
-class PacketStream(_Pictures):
-    """Packets of video, one picture each, as they arrived."""
+class PacketStream(_CameraStream):
+    """Packets of video, one image each, as they arrived."""
 
     kind: Literal["video"] = "video"
 
@@ -220,5 +220,5 @@ class PacketStream(_Pictures):
 
 
 def is_camera(topic: Topic) -> bool:
-    """True for a topic whose messages hold pictures."""
+    """True for a topic whose messages hold images."""
     return camera_kind(topic.leaves) is not None

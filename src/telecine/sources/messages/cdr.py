@@ -33,7 +33,7 @@ ByteSpans = tuple[Rows, Rows]
 
 @dataclass(slots=True)
 class Asked:
-    """Which leaves to give as columns, which bytes fields as places in the buffer, and what was found.
+    """Which leaves to give as columns, which bytes fields as positions in the buffer, and what was found.
 
     held: how many bytes of each message are in the buffer, where that may be less than all.
     """
@@ -42,20 +42,20 @@ class Asked:
     spans: Collection[str] = ()
     held: int | None = None
     found: dict[str, LeafColumn] = field(default_factory=dict)
-    places: dict[str, ByteSpans] = field(default_factory=dict)
+    byte_spans: dict[str, ByteSpans] = field(default_factory=dict)
 
-    def again(self) -> "Asked":
+    def unanswered(self) -> "Asked":
         """The same question, nothing found yet."""
         return Asked(self.columns, self.spans, self.held)
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedBatch:
-    """Columns and places for the messages at `rows`; `bad` ones with the reason."""
+    """Columns and positions for the messages at `rows`; `bad` ones with the reason."""
 
     rows: Rows
     columns: Mapping[str, LeafColumn]
-    places: Mapping[str, ByteSpans]
+    byte_spans: Mapping[str, ByteSpans]
     bad: Mapping[int, str]
 
 
@@ -99,13 +99,13 @@ def _decode_plain(root: StructType, data: Numbers, where: Where, rules: Rules, a
     other, hopeless = _ending(root, data, (starts, sizes, rest), replace(rules, empty_aligned=True), asked)
     if not len(hopeless):
         return [first, other]
-    cursor = _run(root, data, (starts, sizes, hopeless), rules, last := asked.again())
+    cursor = _run(root, data, (starts, sizes, hopeless), rules, last := asked.unanswered())
     return [first, other, _answer(cursor, last, hopeless)]
 
 
 def _ending(root: StructType, data: Numbers, where: Where, rules: Rules, asked: Asked) -> tuple[DecodedBatch, Rows]:
     """(the messages that end where they should, which ones do not)."""
-    cursor = _run(root, data, where, rules, mine := asked.again())
+    cursor = _run(root, data, where, rules, mine := asked.unanswered())
     off, which = cursor.left_over(TAIL_BYTES), where[2]
     if off is None:
         return _answer(cursor, mine, which), which[:0]
@@ -125,11 +125,11 @@ def _run(root: StructType, data: Numbers, where: Where, rules: Rules, asked: Ask
 
 def _answer(cursor: Cursor, asked: Asked, which: Rows) -> DecodedBatch:
     if not cursor.spoilt:
-        return DecodedBatch(which, asked.found, asked.places, {})
+        return DecodedBatch(which, asked.found, asked.byte_spans, {})
     good = np.flatnonzero(~cursor.bad)
     bad = dict.fromkeys(which[cursor.bad].tolist(), cursor.reason or "it does not fit its type")
-    places = {path: (starts[good], sizes[good]) for path, (starts, sizes) in asked.places.items()}
-    return DecodedBatch(which[good], taken(asked.found, good), places, bad)
+    positions = {path: (starts[good], sizes[good]) for path, (starts, sizes) in asked.byte_spans.items()}
+    return DecodedBatch(which[good], taken(asked.found, good), positions, bad)
 
 
 def _merged(answers: list[DecodedBatch]) -> DecodedBatch:
@@ -141,14 +141,14 @@ def _merged(answers: list[DecodedBatch]) -> DecodedBatch:
     rows = np.concatenate([answer.rows for answer in some])
     order = np.argsort(rows, kind="stable")
     columns = {path: concatenated([a.columns[path] for a in some]).take(order) for path in some[0].columns}
-    places = {
+    positions = {
         path: (
-            np.concatenate([a.places[path][0] for a in some])[order],
-            np.concatenate([a.places[path][1] for a in some])[order],
+            np.concatenate([a.byte_spans[path][0] for a in some])[order],
+            np.concatenate([a.byte_spans[path][1] for a in some])[order],
         )
-        for path in some[0].places
+        for path in some[0].byte_spans
     }
-    return DecodedBatch(rows[order], columns, places, {row: why for a in answers for row, why in a.bad.items()})
+    return DecodedBatch(rows[order], columns, positions, {row: why for a in answers for row, why in a.bad.items()})
 
 
 def _read(cursor: Cursor, node: Node, path: str, asked: Asked) -> None:
@@ -180,15 +180,15 @@ def _read_numbers(cursor: Cursor, item: NumberType, size: int | None, path: str,
         return
     each = np.where(cursor.bad, 0, counts) if cursor.spoilt else np.broadcast_to(counts, cursor.base.shape)
     if path in asked.spans:
-        asked.places[path] = (cursor.base + start, each * item.width)
+        asked.byte_spans[path] = (cursor.base + start, each * item.width)
     if path not in asked.columns:
         return
     if isinstance(counts, int) and not cursor.spoilt:
         values: Numbers = cursor.fetch(start, item.dtype, counts).reshape(-1)
     else:
         cursor.reach(start, each * item.width)
-        places = spread(cursor.base + start, each, item.width)
-        values = at_each(cursor.data, places, cursor.rules.order, item.dtype)
+        positions = spread(cursor.base + start, each, item.width)
+        values = at_each(cursor.data, positions, cursor.rules.order, item.dtype)
     asked.found[path] = nested(LeafColumn(values), each)
 
 
@@ -204,13 +204,13 @@ def _read_text(cursor: Cursor, path: str, asked: Asked) -> None:
             asked.found[path] = _texts(cursor, cursor.base + start, sizes)
 
 
-def _texts(cursor: Cursor, places: Rows, sizes: Rows) -> LeafColumn:
-    """The texts at `places`: different texts of one length are told apart as bytes."""
+def _texts(cursor: Cursor, positions: Rows, sizes: Rows) -> LeafColumn:
+    """The texts at `positions`: different texts of one length are told apart as bytes."""
     known: dict[str, int] = {}
-    codes = np.zeros(len(places), np.int64)
+    codes = np.zeros(len(positions), np.int64)
     for size in np.unique(sizes).tolist():
         which = np.flatnonzero(sizes == size)
-        part = _texts_of_one_size(at_each(cursor.data, places[which], "<", "uint8", size), size, cursor.rules)
+        part = _texts_of_one_size(at_each(cursor.data, positions[which], "<", "uint8", size), size, cursor.rules)
         mine = [known.setdefault(text, len(known)) for text in part.texts or ()]
         codes[which] = np.array(mine, np.int64)[part.values]
     return LeafColumn(codes, (), tuple(known))
@@ -248,7 +248,7 @@ def _read_items(cursor: Cursor, node: ArrayType, path: str, asked: Asked) -> Non
     parts, owners = [], []
     for turn in range(min(most, 1) if node.alike else most):
         which = np.flatnonzero(each > turn)
-        part, mine = cursor.part(which), asked.again()
+        part, mine = cursor.part(which), asked.unanswered()
         _read(part, node.item, path, mine)
         cursor.join(part, which)
         parts.append(mine.found)
@@ -331,10 +331,10 @@ def _alike(
     for leaf, number, offset, count in layout:
         if leaf in asked.columns:
             cursor.reach(start - cursor.base, counts * size)
-            places = spread(start + offset - phase, counts, size)
-            values = LeafColumn(at_each(cursor.data, places, cursor.rules.order, number.dtype, count).reshape(-1))
+            positions = spread(start + offset - phase, counts, size)
+            values = LeafColumn(at_each(cursor.data, positions, cursor.rules.order, number.dtype, count).reshape(-1))
             found[leaf] = (
-                nested(values, np.full(len(places), count)) if leaf.removeprefix(path).endswith("[]") else values
+                nested(values, np.full(len(positions), count)) if leaf.removeprefix(path).endswith("[]") else values
             )
     return found, counts
 

@@ -32,7 +32,7 @@ from telecine.sources.shared.sample_order import Order
 CAPTURE = "capture_time"
 HEADER = "header_stamp"
 SAMPLES = 24
-"""Messages of each topic that are looked at to tell the senders' clocks apart."""
+"""Messages of each topic that are sampled to distinguish the senders' clocks."""
 Remarks = tuple[tuple[str, str], ...]
 """(finding code, message): what was odd in the samples."""
 
@@ -158,6 +158,6 @@ def held_from_start(order: Order, start_ns: int) -> Order:
     return Order(False, order.arrival, order.kinds, stamps, order.there)
 
 
-def static_order(place: int) -> Order:
-    """The order of one value without time, at this place."""
-    return Order(True, np.array([place]), {}, {}, {})
+def static_order(position: int) -> Order:
+    """The order of one value without time, at this position."""
+    return Order(True, np.array([position]), {}, {}, {})

@@ -82,13 +82,13 @@ class Joined:
         self._failures: list[Failure] = []
 
     def add(self, rows: Rows, found: Mapping[str, LeafColumn], good: Rows, bad: Mapping[int, str]) -> None:
-        """Of the messages `rows`: columns of those at places `good`, and why others are `bad`."""
+        """Of the messages `rows`: columns of those at positions `good`, and why others are `bad`."""
         if len(good):
             share = len(good) / self._count
             self._rows.add(rows[good], share)
             for path, joining in self._columns.items():
                 joining.add(found[path], share)
-        self._failures += [Failure(int(rows[place]), why) for place, why in bad.items()]
+        self._failures += [Failure(int(rows[position]), why) for position, why in bad.items()]
 
     def decoded(self) -> Decoded:
         """All of it."""
@@ -122,12 +122,12 @@ def _shifted(bounds: Sequence[Rows]) -> list[Rows]:
 
 def _with_texts(columns: Sequence[LeafColumn]) -> tuple[Array, tuple[str, ...]]:
     """(m,) positions in the texts of all columns together."""
-    places: dict[str, int] = {}
+    positions: dict[str, int] = {}
     parts = []
     for column in columns:
-        codes = [places.setdefault(text, len(places)) for text in column.texts or ()]
+        codes = [positions.setdefault(text, len(positions)) for text in column.texts or ()]
         parts.append(np.array(codes, np.int64)[column.values] if codes else column.values)
-    return np.concatenate(parts), tuple(places)
+    return np.concatenate(parts), tuple(positions)
 
 
 def _present(columns: Sequence[LeafColumn]) -> Array | None:
@@ -152,9 +152,9 @@ def empty(leaf: Leaf) -> LeafColumn:
 
 def encoded(values: Sequence[str]) -> LeafColumn:
     """A plain column of texts."""
-    places: dict[str, int] = {}
-    codes = [places.setdefault(value, len(places)) for value in values]
-    return LeafColumn(np.array(codes, np.int64), (), tuple(places))
+    positions: dict[str, int] = {}
+    codes = [positions.setdefault(value, len(positions)) for value in values]
+    return LeafColumn(np.array(codes, np.int64), (), tuple(positions))
 
 
 def taken(columns: Mapping[str, LeafColumn], rows: Rows) -> dict[str, LeafColumn]:

@@ -35,7 +35,7 @@ class Rules:
     empty_bytes: int = 1
 
 
-class BeyondHead(Exception):
+class BeyondPrefix(Exception):
     """A field is asked for that is not among the bytes at hand."""
 
 
@@ -52,24 +52,24 @@ class Cursor:
         self.spoilt = False
         """True when any is bad."""
         self.reason = ""
-        room = stop - base
-        self._room, self._most = (int(room.min()), int(room.max())) if len(base) else (0, 0)
-        self._at_hand = self._room if held is None else min(self._room, held)
+        space = stop - base
+        self._space, self._most = (int(space.min()), int(space.max())) if len(base) else (0, 0)
+        self._at_hand = self._space if held is None else min(self._space, held)
         self._block: Array | None = None
 
     def part(self, which: Rows) -> "Cursor":
-        """The same place in some of the messages."""
+        """The same position in some of the messages."""
         part = Cursor(self.data, self.base[which], self.stop[which], self.rules, self.held)
-        part.at = self._places()[which]
+        part.at = self._positions()[which]
         part.bad = self.bad[which]
         part.spoilt = self.spoilt and bool(part.bad.any())
         return part
 
     def join(self, part: "Cursor", which: Rows) -> None:
         """Go on where `part` has come to."""
-        places = self._places().copy()
-        places[which] = part.at
-        self.at = places
+        positions = self._positions().copy()
+        positions[which] = part.at
+        self.at = positions
         self.bad[which] |= part.bad
         self.spoilt = self.spoilt or part.spoilt
         self.reason = self.reason or part.reason
@@ -78,14 +78,14 @@ class Cursor:
         """Step over `size` bytes behind the padding of `width`; returns where they start."""
         if isinstance(self.at, int):
             start = (self.at + width - 1) & -width if self.rules.aligned else self.at
-            if start + size <= self._room:
+            if start + size <= self._space:
                 self.at = start + size
                 return start
         return self.skip_each(np.full(len(self.base), size, np.int64), width, np.ones(len(self.base), bool))
 
     def skip_each(self, sizes: Rows, width: int, padded: Array) -> Rows:
         """The same with (k,) sizes; padding only where `padded`. Messages that end before are bad."""
-        starts: Rows = self._places()
+        starts: Rows = self._positions()
         if self.rules.aligned and width > 1:
             starts = np.where(padded, (starts + width - 1) & -width, starts)
         self.mark((sizes < 0) | (starts + sizes > self.stop - self.base), "it ends within a field")
@@ -94,10 +94,10 @@ class Cursor:
 
     def skipped_beyond(self, end: int) -> bool:
         """True when the offset `end` is behind the end of any message."""
-        return end > self._room
+        return end > self._space
 
     def left_over(self, most: int) -> Array | None:
-        """(k,) flags of messages that are bad, or have more than `most` bytes behind this place; None: no message."""
+        """(k,) flags of messages that are bad, or have more than `most` bytes behind the cursor; None: no message."""
         if not self.spoilt and isinstance(self.at, int) and self._most - self.at <= most:
             return None
         flags: Array = self.bad | (self.stop - self.base - self.at > most)
@@ -110,7 +110,7 @@ class Cursor:
             self.reason = self.reason or reason
             self.bad = self.bad | wrong
 
-    def _places(self) -> Rows:
+    def _positions(self) -> Rows:
         return np.full(len(self.base), self.at, np.int64) if isinstance(self.at, int) else self.at
 
     def fetch(self, start: int | Rows, dtype: str, count: int = 1) -> Array:
@@ -124,9 +124,9 @@ class Cursor:
         return at_each(self.data, self.base + start, self.rules.order, dtype, count)
 
     def reach(self, start: int | Rows, size: int | Rows) -> None:
-        """Raises: BeyondHead when `size` bytes from `start` are not at hand in every message."""
+        """Raises: BeyondPrefix when `size` bytes from `start` are not at hand in every message."""
         if self.held is not None and np.max(start + size, initial=0) > self.held:
-            raise BeyondHead
+            raise BeyondPrefix
 
     def _from_block(self, start: int, dtype: str, count: int) -> Array:
         """Small messages are copied once, one below the other: their fields are then columns of a table."""
@@ -148,15 +148,15 @@ class Cursor:
 
     def limit(self, counts: int | Rows, least: int) -> int | Rows:
         """Counts of items of at least `least` bytes; those that cannot fit mark their message and become 0."""
-        if isinstance(counts, int) and isinstance(self.at, int) and self.at + counts * least <= self._room:
+        if isinstance(counts, int) and isinstance(self.at, int) and self.at + counts * least <= self._space:
             return counts
         each = np.broadcast_to(np.asarray(counts, np.int64), self.base.shape)
-        self.mark(each * least > self.stop - self.base - self._places(), "it has more items than bytes")
+        self.mark(each * least > self.stop - self.base - self._positions(), "it has more items than bytes")
         return np.where(self.bad, 0, each)
 
 
 def _table(data: Array, base: Rows, width: int) -> Array:
-    """(k, width) uint8 from the k places `base`; a view where they stand at equal distances."""
+    """(k, width) uint8 from the k positions `base`; a view where they stand at equal distances."""
     step = int(base[1] - base[0])
     if step >= 0 and int(base[-1]) == int(base[0]) + step * (len(base) - 1) and (np.diff(base) == step).all():
         return np.ndarray((len(base), width), np.uint8, data, int(base[0]), (step, 1))
@@ -164,19 +164,19 @@ def _table(data: Array, base: Rows, width: int) -> Array:
     return rows.view(np.uint8).reshape(len(base), width)
 
 
-def at_each(data: Array, places: Rows, order: str, dtype: str, count: int = 1) -> Array:
+def at_each(data: Array, positions: Rows, order: str, dtype: str, count: int = 1) -> Array:
     """Native numbers at any byte positions: (k,) for count 1, else (k, count). Positions are moved into `data`."""
     kind: Any = _kind(dtype, order)
     last = len(data) - kind.itemsize * count
-    if len(places) and (int(places.max()) > last or int(places.min()) < 0):
-        places = np.clip(places, 0, max(last, 0))
+    if len(positions) and (int(positions.max()) > last or int(positions.min()) < 0):
+        positions = np.clip(positions, 0, max(last, 0))
     if last < 0:
-        return np.zeros(len(places) if count == 1 else (len(places), count), dtype)
+        return np.zeros(len(positions) if count == 1 else (len(positions), count), dtype)
     found: Array
     if count == 1:
-        found = np.ndarray((last + 1,), kind, data, 0, (1,))[places]
+        found = np.ndarray((last + 1,), kind, data, 0, (1,))[positions]
     else:
-        found = np.ndarray((last + 1, count), kind, data, 0, (1, kind.itemsize))[places]
+        found = np.ndarray((last + 1, count), kind, data, 0, (1, kind.itemsize))[positions]
     return found != 0 if dtype == "bool" else found.astype(kind.newbyteorder("="), copy=False)
 
 

@@ -87,7 +87,7 @@ class SerialDecoder:
         """See `Decoder.blobs`. Views of the data: nothing is copied."""
         answer = self.decode(batch, (), (path,))
         raw = memoryview(np.ascontiguousarray(batch.data).data).toreadonly()
-        first, length = answer.places[path] if len(answer.rows) else (batch.starts, batch.sizes)
+        first, length = answer.byte_spans[path] if len(answer.rows) else (batch.starts, batch.sizes)
         found = {
             row: raw[a : a + n]
             for row, a, n in zip(answer.rows.tolist(), first.tolist(), length.tolist(), strict=False)

@@ -1,4 +1,4 @@
-"""What messages say about pictures, in our words: pixel layouts, codings, codecs, depth. Pure.
+"""What messages say about images, as plain values: pixel layouts, codings, codecs, depth. Pure.
 
 Encodings are those of `sensor_msgs/image_encodings.hpp` and Foxglove's RawImage; format strings those that
 image_transport, its compressed and compressed-depth plugins, and others' recorders write.
@@ -21,10 +21,10 @@ Bytes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class RawLayout:
-    """How a picture's bytes lie in a message: rows of `step` bytes with `width` pixels in front.
+    """How an image's bytes lie in a message: rows of `step` bytes with `width` pixels in front.
 
     encoding: as `Image` calls it. item: bytes per number, 2 and 4 have an order of their own. pixel: bytes per pixel
-    in the first plane. channels: 3 for anything coloured. unit: of depth pictures.
+    in the first plane. channels: 3 for anything coloured. unit: of depth images.
     """
 
     encoding: PixelFormat
@@ -59,7 +59,7 @@ _LAYOUTS: dict[str, RawLayout] = {
 
 @dataclass(frozen=True, slots=True)
 class RawHeader:
-    """What a raw picture's message says beside the bytes."""
+    """What a raw image's message says beside the bytes."""
 
     encoding: str
     width: int
@@ -76,8 +76,8 @@ def raw_layout(encoding: str, where: str) -> RawLayout:
     return found
 
 
-def raw_picture(header: RawHeader, data: Buffer, where: str) -> Image:
-    """The picture, its rows packed and its numbers little-endian.
+def raw_image(header: RawHeader, data: Buffer, where: str) -> Image:
+    """The image, its rows packed and its numbers little-endian.
 
     Raises: SourceError when the bytes are fewer than the header needs, or rows shorter than their pixels.
     """
@@ -107,13 +107,13 @@ def raw_picture(header: RawHeader, data: Buffer, where: str) -> Image:
 class CompressedFormat:
     """What a compressed message holds.
 
-    kind: a picture by itself, a packet of video, or depth behind a header of compressed_depth_image_transport.
-    coding: "jpeg", "png", ... for pictures; the codec's name for video.
-    swapped: red and blue changed places when it was coded.
-    unit: of depth pictures.
+    kind: an image by itself, a packet of video, or depth behind a header of compressed_depth_image_transport.
+    coding: "jpeg", "png", ... for images; the codec's name for video.
+    swapped: red and blue were exchanged when it was coded.
+    unit: of depth images.
     """
 
-    kind: Literal["picture", "video", "depth"]
+    kind: Literal["image", "video", "depth"]
     coding: str
     swapped: bool = False
     unit: DepthUnit | None = None
@@ -125,21 +125,21 @@ def coded(form: str, head: bytes, where: str) -> CompressedFormat:
     form: such as "jpeg", "rgb8; jpeg compressed bgr8", "16UC1; compressedDepth png", "h264".
     head: at least the first 64 bytes. Raises: SourceError when neither tells.
     """
-    said = form.lower()
-    if "compresseddepth" in said:
-        unit: DepthUnit = "m" if said.startswith("32fc1") else "mm"
-        return CompressedFormat("depth", "rvl" if "rvl" in said else "png", unit=unit)
+    format_text = form.lower()
+    if "compresseddepth" in format_text:
+        unit: DepthUnit = "m" if format_text.startswith("32fc1") else "mm"
+        return CompressedFormat("depth", "rvl" if "rvl" in format_text else "png", unit=unit)
     coding = next((name for magic, name in MAGIC if head.startswith(magic)), None)
     if coding == "png" and head[24:26] == b"\x10\x00":  # IHDR: 16 bit, gray
-        return CompressedFormat("picture", "png", unit="mm")
+        return CompressedFormat("image", "png", unit="mm")
     if coding is not None:
         # The plugin hands the encoder what it takes for BGR; "compressed rgb8" says that it was not.
-        return CompressedFormat("picture", coding, swapped=said.endswith("compressed rgb8"))
-    codec = _codec(said, head)
+        return CompressedFormat("image", coding, swapped=format_text.endswith("compressed rgb8"))
+    codec = _codec(format_text, head)
     if codec is not None:
         return CompressedFormat("video", codec)
     raise SourceError(
-        f"{where}: a picture of format {form!r} that begins with {head[:8]!r}; known are JPEG, PNG, WebP, BMP, "
+        f"{where}: an image of format {form!r} that begins with {head[:8]!r}; known are JPEG, PNG, WebP, BMP, "
         "compressedDepth, H.264, H.265 and AV1"
     )
 
@@ -149,9 +149,9 @@ _CODECS: tuple[tuple[str, Codec], ...] = (
 )  # fmt: skip
 
 
-def _codec(said: str, head: bytes) -> str | None:
+def _codec(format_text: str, head: bytes) -> str | None:
     """The codec that a format string names ("h264", "libx265", "hevc;yuv420p;..."), else what the bytes look like."""
-    named = said.partition(";")[0]
+    named = format_text.partition(";")[0]
     found = next((codec for part, codec in _CODECS if part in named), None)
     if found is not None or named in ("vp9", "vp8", "mjpeg"):
         return found or named
@@ -168,22 +168,22 @@ _DEPTH_HEADER = struct.Struct("<iff")
 """compressed_depth_image_transport: ConfigHeader, an enum and the two parameters of inverse depth."""
 
 
-def depth_picture(what: CompressedFormat, data: Buffer, where: str) -> Image:
-    """The depth picture behind compressedDepth's header: PNG bytes as they are, RVL and float depth as raw planes.
+def depth_image(what: CompressedFormat, data: Buffer, where: str) -> Image:
+    """The depth image behind compressedDepth's header: PNG bytes as they are, RVL and float depth as raw planes.
 
     Float depth is coded as inverse depth v: a / (v - b) m, with v = 0 for unknown, which becomes 0 here.
     Raises: SourceError for what is too short or not PNG where PNG is announced.
     """
     raw = bytes(data)
     if len(raw) < _DEPTH_HEADER.size + 8:
-        raise SourceError(f"{where}: {len(raw)} bytes are too few for a compressed depth picture")
+        raise SourceError(f"{where}: {len(raw)} bytes are too few for a compressed depth image")
     _, a, b = _DEPTH_HEADER.unpack_from(raw)
     body = raw[_DEPTH_HEADER.size :]
     is_png = body.startswith(b"\x89PNG")
     if what.unit == "mm" and is_png:
         return Image(body, "png")
     if what.coding == "png" and not is_png:
-        raise SourceError(f"{where}: a compressed depth picture without PNG behind its header: {body[:8]!r}")
+        raise SourceError(f"{where}: a compressed depth image without PNG behind its header: {body[:8]!r}")
     if is_png:
         raise SourceError(f"{where}: float depth in PNG has to be decoded first")  # `inverse_depth` does
     values = _rvl(body, where)
@@ -220,7 +220,7 @@ def _rvl(body: bytes, where: str) -> npt.NDArray[np.uint16]:
     """
     width, height = struct.unpack_from("<ii", body)
     if not 0 < width * height <= 1 << 26 or width < 0:
-        raise SourceError(f"{where}: a depth picture of {width}x{height}")
+        raise SourceError(f"{where}: a depth image of {width}x{height}")
     words = np.frombuffer(body[8 : 8 + (len(body) - 8) // 4 * 4], "<u4")
     nibbles = ((words[:, None] >> np.arange(28, -1, -4, dtype=np.uint32)) & 15).reshape(-1).astype(np.int64)
     ends = np.flatnonzero(nibbles < 8)
@@ -232,12 +232,12 @@ def _rvl(body: bytes, where: str) -> npt.NDArray[np.uint16]:
     at, done, before = 0, 0, 0
     while done < out.size:
         if at + 1 >= numbers.size:
-            raise SourceError(f"{where}: an RVL depth picture ends after {done} of {out.size} pixels")
+            raise SourceError(f"{where}: an RVL depth image ends after {done} of {out.size} pixels")
         zeros, others = int(numbers[at]), int(numbers[at + 1])
         coded_steps = numbers[at + 2 : at + 2 + others]
         done += zeros
         if done + others > out.size or coded_steps.size < others or not zeros + others:
-            raise SourceError(f"{where}: an RVL depth picture that does not fit {width}x{height}")
+            raise SourceError(f"{where}: an RVL depth image that does not fit {width}x{height}")
         steps = (coded_steps >> 1) ^ -(coded_steps & 1)
         out[done : done + others] = before + np.cumsum(steps)
         before = int(out[done + others - 1]) if others else before

@@ -17,8 +17,8 @@ from telecine.sources.messages.clocks import Remarks, TopicTimes
 from telecine.sources.messages.model import Leaf, LeafColumn, Topic
 from telecine.sources.messages.vectors import NumberStream, TopicSamples, unreadable
 
-LOOKED_AT = 64
-"""Messages that tell which sets of joints share a topic."""
+SAMPLED = 64
+"""Messages that show which sets of joints share a topic."""
 _NAMES = ("name[]", "joint_names[]", "names[]", "joints[].name")
 _DYNAMIC = ("joint_names[]", "interface_values[].interface_names[]", "interface_values[].values[]")
 _POINTS = "points[]."
@@ -66,10 +66,10 @@ def joint_lists(leaves: Sequence[Leaf]) -> Iterator[Joints]:
 def joint_streams(lead: str, times: TopicTimes, lists: Sequence[Joints]) -> Iterator["JointStream"]:
     """The streams of a topic: one for each list, and for each set of joints where several senders share the topic.
 
-    Lists that are empty, absent or NaN in all messages looked at are no streams.
+    Lists that are empty, absent or NaN in all sampled messages are no streams.
     """
     topic = times.topic
-    rows = np.unique(np.linspace(0, topic.count - 1, LOOKED_AT).astype(np.int64))
+    rows = np.unique(np.linspace(0, topic.count - 1, SAMPLED).astype(np.int64))
     for joints in lists:
         found = _read(topic, joints, rows)
         sets = _sets(found) if not np.isnan(found.values).all() else []
@@ -129,9 +129,9 @@ def _at_point(point: TrajectoryPoint, rows: Rows, names: LeafColumn, values: Lea
     starts, lengths = bounds[chosen], bounds[chosen + 1] - bounds[chosen]
     ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
     picked = np.repeat(starts - ends[:-1], lengths) + np.arange(ends[-1])
-    kept = names.take(some)
+    used = names.take(some)
     numbers = np.asarray(values.values[picked], np.float64)
-    return _Named(rows[some], kept.texts or (), kept.values, kept.bounds[0], numbers, ends, remarks)
+    return _Named(rows[some], used.texts or (), used.values, used.bounds[0], numbers, ends, remarks)
 
 
 def _sets(found: _Named) -> list[tuple[str, ...]]:
@@ -143,11 +143,11 @@ def _sets(found: _Named) -> list[tuple[str, ...]]:
     for i in np.flatnonzero(np.diff(found.bounds) > 0).tolist():
         codes = found.codes[found.name_bounds[i] : found.name_bounds[i + 1]].tolist()
         names = tuple(found.texts[c] for c in codes)
-        place = next((n for n, known in enumerate(sets) if set(known) & set(names) or known == names), None)
-        if place is None:
+        position = next((n for n, known in enumerate(sets) if set(known) & set(names) or known == names), None)
+        if position is None:
             sets.append(names)
-        elif len(names) > len(sets[place]):
-            sets[place] = names
+        elif len(names) > len(sets[position]):
+            sets[position] = names
     return sets if any(sets) else sets[:1]
 
 
@@ -166,8 +166,8 @@ class JointStream(NumberStream):
         found = _read(self._topic, self._joints)
         if not self._names:
             return self._nameless(found)
-        place = {name: i for i, name in enumerate(self._names)}
-        wanted = np.array([place.get(text, -1) for text in found.texts], np.int64)
+        position = {name: i for i, name in enumerate(self._names)}
+        wanted = np.array([position.get(text, -1) for text in found.texts], np.int64)
         width = len(self._names)
         order = _one_order(found, wanted, width)
         if order is not None:
@@ -182,15 +182,15 @@ class JointStream(NumberStream):
     def _lacking(self, count: int) -> Remarks:
         if not count:
             return ()
-        told = f"{count} of {self._topic.count} messages do not have a value for each of {', '.join(self._names[:4])}"
-        return (("source-messages", f"{told}{' ...' if len(self._names) > 4 else ''}; they are left out"),)
+        text = f"{count} of {self._topic.count} messages do not have a value for each of {', '.join(self._names[:4])}"
+        return (("source-messages", f"{text}{' ...' if len(self._names) > 4 else ''}; they are left out"),)
 
     def _nameless(self, found: _Named) -> TopicSamples:
         lengths = np.diff(found.bounds)
-        rows, kept = found.rows[lengths > 0], lengths[lengths > 0]
-        bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept)])
+        rows, used = found.rows[lengths > 0], lengths[lengths > 0]
+        bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(used)])
         topic = self._topic.name.strip("/").replace("/", "_")
-        names = tuple(f"{topic}_{i}" for i in range(int(kept[0]) if kept.size else 0))
+        names = tuple(f"{topic}_{i}" for i in range(int(used[0]) if used.size else 0))
         return TopicSamples(rows, found.values, bounds, names, remarks=found.remarks)
 
 
@@ -204,7 +204,7 @@ def _one_order(found: _Named, wanted: Rows, width: int) -> Rows | None:
 
 def _by_message(found: _Named, wanted: Rows, width: int) -> tuple[list[int], list[Rows], int]:
     """(messages that have all joints, where their values stand, how many have some of them only)."""
-    kept: list[int] = []
+    used: list[int] = []
     picks: list[Rows] = []
     orders: dict[bytes, Rows | None] = {}
     lacking = 0
@@ -218,14 +218,14 @@ def _by_message(found: _Named, wanted: Rows, width: int) -> tuple[list[int], lis
         if order is None or stop - start != codes.size:
             lacking += bool(np.any(wanted[codes] >= 0)) or not codes.size
             continue
-        kept.append(i)
+        used.append(i)
         picks.append(start + order)
-    return kept, picks, lacking
+    return used, picks, lacking
 
 
-def _order_of(places: Rows, width: int) -> Rows | None:
+def _order_of(positions: Rows, width: int) -> Rows | None:
     """Where in a message each wanted joint stands; None unless each is there exactly once."""
-    there = np.flatnonzero(places >= 0)
-    if there.size != width or np.unique(places[there]).size != width:
+    there = np.flatnonzero(positions >= 0)
+    if there.size != width or np.unique(positions[there]).size != width:
         return None
-    return there[np.argsort(places[there])]
+    return there[np.argsort(positions[there])]

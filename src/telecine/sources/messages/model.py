@@ -1,7 +1,7 @@
 """Recorded messages as columns: what the containers (.mcap, .db3, .bag) give, and what streams are made of.
 
-The containers' side (`mcap.py`, `rosbag2.py`, `rosbag.py`) makes `Contents`; `ros_streams.py` turns them into streams
-and knows what a JointState or an Image means. Nothing here reads a file.
+The containers (`sources/mcap`, `rosbag2`, `rosbag`) make `Contents`; `streams.py` turns them into streams and
+knows what a JointState or an Image means. Nothing here reads a file.
 
 A path names one leaf field of a message: fields joined by dots, `[]` behind each field that is an array of any kind,
 fixed, bounded or unbounded: `header.stamp.sec`, `position[]`, `k[]`, `points[].positions[]`,
@@ -155,7 +155,7 @@ class Topic(Protocol):
     def leaves(self) -> tuple[Leaf, ...]:
         """Every leaf field in order of definition; () when unreadable. For JSON, those seen in the messages.
 
-        Arrays of numbers that hold pictures are leaves like any other (`data[]`, uint8, size None).
+        Arrays of numbers that hold images are leaves like any other (`data[]`, uint8, size None).
         """
         ...
 

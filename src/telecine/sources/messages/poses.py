@@ -19,19 +19,19 @@ def pose_array_streams(lead: str, times: TopicTimes) -> Iterator["PoseArrayStrea
 
 
 class PoseArrayStream(NumberStream):
-    """n poses as 7 n numbers, named by their place in the list; n has to stay the same."""
+    """n poses as 7 n numbers, named by their position in the list; n has to stay the same."""
 
     def _read(self) -> TopicSamples:
         paths = pose_paths("poses[]")
         seen = self._topic.read(paths)
         lengths = seen.columns[paths[0]].lengths()
         values = np.stack([seen.columns[path].values for path in paths], axis=1).astype(np.float64)
-        kept = lengths > 0
-        bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths[kept] * len(paths))])
-        count = int(lengths[kept][0]) if kept.any() else 0
+        used = lengths > 0
+        bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths[used] * len(paths))])
+        count = int(lengths[used][0]) if used.any() else 0
         names = tuple(f"{i}.{axis}" for i in range(count) for axis in (*XYZ, *QUATERNION_NAMES))
         remarks = unreadable(seen, self._topic)
-        return TopicSamples(seen.rows[kept], values.reshape(-1), bounds, names, remarks=remarks)
+        return TopicSamples(seen.rows[used], values.reshape(-1), bounds, names, remarks=remarks)
 
 
 def absent_groups(topic: Topic) -> frozenset[str]:

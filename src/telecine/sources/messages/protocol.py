@@ -55,7 +55,7 @@ class Decoder(Protocol):
         """Columns at `paths` (all of them leaves), and where `spans` are as far as it can tell; bad messages are named.
 
         Raises:
-            BeyondHead: it needs more than is held.
+            BeyondPrefix: it needs more than is held.
         """
         ...
 

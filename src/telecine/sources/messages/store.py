@@ -15,9 +15,9 @@ from telecine.core.errors import SourceError
 from telecine.core.grid import Rows, Times
 from telecine.sources.format import MissingExtra
 from telecine.sources.messages.columns import Joined
-from telecine.sources.messages.cursor import BeyondHead, at_each
+from telecine.sources.messages.cursor import BeyondPrefix, at_each
 from telecine.sources.messages.decoders import decoder_of
-from telecine.sources.messages.image_scan import ImageScan, byte_fields, plain_fields, survey_of
+from telecine.sources.messages.image_scan import ImageScan, byte_fields, image_scan_of, plain_fields
 from telecine.sources.messages.model import LOG_TIME, Attachment, Contents, Decoded, Leaf, MessageClock, Topic
 from telecine.sources.messages.protocol import Batch, Decoder, Definition
 from telecine.sources.messages.types import type_name
@@ -59,7 +59,7 @@ class Store(Protocol):
         """
         ...
 
-    def heads(self, keys: Sequence[int]) -> Iterator[Batch]:
+    def prefixes(self, keys: Sequence[int]) -> Iterator[Batch]:
         """All messages, the large ones perhaps only up to `Batch.held`, where that is cheaper than `batches`."""
         ...
 
@@ -82,7 +82,7 @@ class StoredTopic:
         self.type = type_name(channel.definition.name)
         self._definition = channel.definition
         self._parts = parts
-        self._surveyed: ImageScan | None = None
+        self._image_scan: ImageScan | None = None
 
     @property
     def encoding(self) -> str:
@@ -133,10 +133,10 @@ class StoredTopic:
         """See `Topic.read`."""
         decoder = self._checked(paths)
         if byte_fields(decoder.leaves) and set(paths).issubset(plain_fields(decoder.leaves)):
-            if self._surveyed is None and rows is None:
-                self._surveyed = survey_of(decoder, self._all, self.count)
-            if self._surveyed is not None:
-                return self._surveyed.part(paths, rows)
+            if self._image_scan is None and rows is None:
+                self._image_scan = image_scan_of(decoder, self._all, self.count)
+            if self._image_scan is not None:
+                return self._image_scan.part(paths, rows)
         joined = Joined(
             [leaf for leaf in decoder.leaves if leaf.path in paths], self.count if rows is None else len(rows)
         )
@@ -145,8 +145,8 @@ class StoredTopic:
             joined.add(batch.rows, answer.columns, answer.rows, answer.bad)
         return joined.decoded()
 
-    def _all(self, heads: bool) -> Iterator[Batch]:
-        return self._batches(None, heads=heads)
+    def _all(self, prefixes: bool) -> Iterator[Batch]:
+        return self._batches(None, prefixes=prefixes)
 
     def blobs(self, path: str, rows: Rows) -> Iterator[memoryview]:
         """See `Topic.blobs`."""
@@ -154,10 +154,10 @@ class StoredTopic:
         asked = np.asarray(rows, np.int64)
         different, repeats = np.unique(asked, return_counts=True)
         repeated = iter(repeats.tolist())
-        survey = self._surveyed
-        known = survey is not None and path in survey.spans
+        scan = self._image_scan
+        known = scan is not None and path in scan.spans
         for batch in self._batches(different):
-            blobs = survey.blobs(batch, path) if survey is not None and known else decoder.blobs(batch, path)
+            blobs = scan.blobs(batch, path) if scan is not None and known else decoder.blobs(batch, path)
             for row, blob in zip(batch.rows.tolist(), blobs, strict=True):
                 if isinstance(blob, str):
                     raise SourceError(f"{self.name}: message {row} cannot be read: {blob}")
@@ -173,14 +173,14 @@ class StoredTopic:
                 raise SourceError(f"{self.name}: its messages ({self.type}) have no field {path!r}")
         return self._decoder
 
-    def _batches(self, rows: Rows | None, heads: bool = False) -> Iterator[Batch]:
+    def _batches(self, rows: Rows | None, prefixes: bool = False) -> Iterator[Batch]:
         """Batches of all parts, with rows of the whole topic."""
         first = 0
         for part, count in zip(self._parts, self._counts, strict=True):
             mine = None if rows is None else rows[(rows >= first) & (rows < first + count)] - first
             if mine is None or len(mine):
                 store = part.store
-                for batch in store.heads(part.keys) if heads else store.batches(part.keys, mine):
+                for batch in store.prefixes(part.keys) if prefixes else store.batches(part.keys, mine):
                     yield _unpacked(replace(batch, rows=batch.rows + first), self._definition.encoding)
             first += count
 
@@ -193,7 +193,7 @@ def _unpacked(batch: Batch, encoding: str) -> Batch:
     if not packed.any():
         return batch
     if batch.held is not None:
-        raise BeyondHead
+        raise BeyondPrefix
     found = []
     for start, size, one in zip(batch.starts.tolist(), batch.sizes.tolist(), packed.tolist(), strict=True):
         raw = batch.data[start : start + size].tobytes()

@@ -14,7 +14,7 @@ import numpy as np
 
 from telecine.core.errors import SourceError
 from telecine.core.recording import Recording, Ref, Stream
-from telecine.sources.messages.cameras import camera_stream, file_stream, is_camera, picture_files
+from telecine.sources.messages.cameras import camera_stream, file_stream, image_file_field, is_camera
 from telecine.sources.messages.clocks import Clocks, TopicTimes
 from telecine.sources.messages.groups import groups, text_paths
 from telecine.sources.messages.joints import joint_lists, joint_streams
@@ -44,7 +44,7 @@ def recording_of(ref: Ref, contents: Contents) -> Recording:
             continue
         lead = topic.name if seen[topic.name] == 1 else f"{topic.name}({topic.type})"
         try:
-            attrs |= _told_by(topic)
+            attrs |= _attributes_of(topic)
             for stream in _streams(lead, topic, clocks):
                 streams.setdefault(stream.name, cast("Stream", stream))
         except SourceError as error:
@@ -60,7 +60,7 @@ def _streams(lead: str, topic: Topic, clocks: Clocks) -> Iterator[MessageStream]
     if is_camera(topic):
         yield camera_stream(lead, times)
         return
-    files = picture_files(topic)
+    files = image_file_field(topic)
     if files is not None:
         yield file_stream(lead, times, files)
     layout = layout_of(topic)
@@ -92,7 +92,7 @@ def _is_urdf(topic: Topic) -> bool:
     return bool(_URDF.search(topic.name)) and [leaf.path for leaf in topic.leaves] == ["data"]
 
 
-def _told_by(topic: Topic) -> Mapping[str, str]:
+def _attributes_of(topic: Topic) -> Mapping[str, str]:
     """What a topic says about the recording as a whole: a camera's calibration, the robot's joints."""
     if topic.type.endswith(_CALIBRATION):
         return _calibration(topic)
@@ -112,14 +112,14 @@ def _calibration(topic: Topic) -> Mapping[str, str]:
     """Size and matrix of a camera, and a word when the last message says something else than the first."""
     paths = [leaf.path for leaf in topic.leaves if leaf.path.lower() in ("width", "height", "k[]")]
     seen = topic.read(paths, np.unique([0, topic.count - 1]))
-    told = []
-    for place in range(len(seen.rows)):
-        columns = (seen.columns[path].take(np.array([place])).values.tolist() for path in paths)
-        told.append(
+    text = []
+    for position in range(len(seen.rows)):
+        columns = (seen.columns[path].take(np.array([position])).values.tolist() for path in paths)
+        text.append(
             "; ".join(f"{path} {' '.join(f'{v:g}' for v in c)}" for path, c in zip(paths, columns, strict=True))
         )
-    changes = " (changes within the recording)" if len(set(told)) > 1 else ""
-    return {f"calibration {topic.name}": told[0] + changes} if told else {}
+    changes = " (changes within the recording)" if len(set(text)) > 1 else ""
+    return {f"calibration {topic.name}": text[0] + changes} if text else {}
 
 
 MOST_ATTRIBUTE = 2000
@@ -136,8 +136,8 @@ def _attrs(contents: Contents) -> Iterator[tuple[str, str]]:
 
 
 def _attached(attachment: Attachment) -> str:
-    told = f"{attachment.media_type or 'no type'}, {attachment.size_bytes} bytes"
+    text = f"{attachment.media_type or 'no type'}, {attachment.size_bytes} bytes"
     if not _URDF.search(attachment.name) or attachment.size_bytes > MOST_URDF_BYTES:
-        return told
+        return text
     joints = _joints(attachment.read().decode("utf-8", "replace"))
-    return f"{told}; joints {', '.join(joints)}" if joints else told
+    return f"{text}; joints {', '.join(joints)}" if joints else text

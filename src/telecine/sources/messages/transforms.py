@@ -14,7 +14,7 @@ from telecine.sources.messages.model import LeafColumn, Topic
 from telecine.sources.messages.vectors import NumberStream, TopicSamples, unreadable
 from telecine.sources.shared.sample_order import Order
 
-LOOKED_AT = 400
+SAMPLED = 400
 """Messages of a topic that are read to know its pairs, a third each from the start, the middle and the end."""
 
 
@@ -68,8 +68,8 @@ class _Transforms:
         self.topic, self.layout = topic, layout
 
     def pairs(self) -> list[tuple[str, str]]:
-        """(parent, child) of those in the messages looked at, sorted."""
-        count, third = self.topic.count, LOOKED_AT // 3
+        """(parent, child) of those in the sampled messages, sorted."""
+        count, third = self.topic.count, SAMPLED // 3
         middle = max((count - third) // 2, 0)
         near = np.concatenate([np.arange(third), middle + np.arange(third), count - 1 - np.arange(third)])
         rows = np.unique(near[(near >= 0) & (near < count)])

@@ -67,7 +67,7 @@ Definitions: TypeAlias = Mapping[str, tuple[Any, Any]]
 
 
 def leaves(node: Node, path: str = "", size: int | None = 1) -> Iterator[Leaf]:
-    """Every leaf below `node`, in order of definition, named as `ros_messages` says."""
+    """Every leaf below `node`, in order of definition, named as described in `model.py`."""
     match node:
         case NumberType(dtype=dtype):
             yield Leaf(path, dtype, size)

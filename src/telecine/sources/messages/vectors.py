@@ -101,15 +101,15 @@ class NumberStream(MessageStream):
     def take(self, rows: Rows, clock: str) -> Array:
         """(len(rows), width); SourceError when a sample asked for has another width."""
         order, found = self._on(clock), self._samples
-        places = order.by_stamp(clock)[rows]
+        positions = order.by_stamp(clock)[rows]
         (width,) = self.schema.shape
-        starts = found.bounds[places]
-        widths = found.bounds[places + 1] - starts
+        starts = found.bounds[positions]
+        widths = found.bounds[positions + 1] - starts
         odd = np.flatnonzero(widths != width)
         if odd.size:
             raise SourceError(
                 f"{self.name}: {odd.size} of {len(rows)} samples do not have {width} values like the first (message "
-                f"{found.rows[places[odd[0]]]} has {widths[odd[0]]}); pick a span where the width is constant"
+                f"{found.rows[positions[odd[0]]]} has {widths[odd[0]]}); pick a span where the width is constant"
             )
         return np.asarray(found.values[starts[:, None] + np.arange(width)], self.dtype)
 
@@ -176,4 +176,4 @@ class MessageTextStream(MessageStream):
     def take(self, rows: Rows, clock: str) -> Sequence[str]:
         """len(rows) texts."""
         texts = self._read[1]
-        return [texts[place] for place in self._on(clock).by_stamp(clock)[rows].tolist()]
+        return [texts[position] for position in self._on(clock).by_stamp(clock)[rows].tolist()]

@@ -64,7 +64,7 @@ class BagLayout:
 
 
 def walk(file: IO[bytes], size_bytes: int) -> BagLayout:
-    """What the file holds. Never raises for damage: `state` and `problem` tell it. The file must begin with MAGIC."""
+    """What the file holds. Never raises for damage: `state` and `problem` say so. The file must begin with MAGIC."""
     layout = BagLayout(size_bytes, whole_bytes=len(MAGIC))
     promised: dict[bytes, int] = {}
     found = {CHUNK_INFO: 0, CONNECTION: 0}
@@ -182,7 +182,7 @@ def _number(header: dict[bytes, bytes], name: bytes) -> int:
 def learn(layout: BagLayout, header: dict[bytes, bytes], data: bytes) -> None:
     """Remember a connection; one that cannot be read is left out, and its messages are named as lost."""
     try:
-        told = fields(data, len(data))
+        written = fields(data, len(data))
     except (ValueError, EOFError):
         return
     number = _number(header, b"conn")
@@ -190,10 +190,10 @@ def learn(layout: BagLayout, header: dict[bytes, bytes], data: bytes) -> None:
         number,
         Connection(
             number,
-            (header.get(b"topic") or told.get(b"topic", b"")).decode("utf-8", "replace"),
-            told.get(b"type", b"").decode("utf-8", "replace"),
-            told.get(b"message_definition", b""),
-            told.get(b"latching") == b"1",
+            (header.get(b"topic") or written.get(b"topic", b"")).decode("utf-8", "replace"),
+            written.get(b"type", b"").decode("utf-8", "replace"),
+            written.get(b"message_definition", b""),
+            written.get(b"latching") == b"1",
         ),
     )
 

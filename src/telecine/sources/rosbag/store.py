@@ -18,7 +18,7 @@ from telecine.sources.shared.truncation import CUT_FIX
 
 
 class BagStore:
-    """A `Store` over an open bag. recover: chunks that are damaged are left out and told in `lost`."""
+    """A `Store` over an open bag. recover: chunks that are damaged are left out and counted in `lost`."""
 
     def __init__(self, file: IO[bytes], layout: BagLayout, label: str, recover: bool) -> None:
         self.label = label
@@ -56,8 +56,8 @@ class BagStore:
                 yield Batch(mine + first, self._file.expanded(block), table[mine, 1], table[mine, 2])
             first += len(table)
 
-    def heads(self, keys: Sequence[int]) -> Iterator[Batch]:
-        """See `Store.heads`."""
+    def prefixes(self, keys: Sequence[int]) -> Iterator[Batch]:
+        """See `Store.prefixes`."""
         return self.batches(keys, None)
 
     def close(self) -> None:

@@ -148,8 +148,8 @@ class Db3Store:
                 raise SourceError(f"{self.label}: the file is damaged: message {expected} is gone; {CUT_FIX}")
             yield data if isinstance(data, bytes) else b""  # no type fits an empty message, so it is counted
 
-    def heads(self, keys: Sequence[int]) -> Iterator[Batch]:
-        """See `Store.heads`."""
+    def prefixes(self, keys: Sequence[int]) -> Iterator[Batch]:
+        """See `Store.prefixes`."""
         return self.batches(keys, None)
 
     def close(self) -> None:

@@ -79,7 +79,7 @@ def test_beginnings_say_what_the_messages_say_however_much_is_held(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int, buffer: int, chunked: bool
 ) -> None:
     monkeypatch.setattr(chunk_file, "CHUNK_BUDGET", MemoryBudget(kept))
-    monkeypatch.setattr(store, "HEADS_BYTES", buffer)
+    monkeypatch.setattr(store, "PREFIXES_BYTES", buffer)
     check(write(tmp_path / "a.mcap", use_chunking=chunked, chunk_size=50_000))
 
 

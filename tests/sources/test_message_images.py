@@ -16,9 +16,9 @@ from telecine.sources.messages.images import (
     CompressedFormat,
     RawHeader,
     coded,
-    depth_picture,
+    depth_image,
     inverse_depth,
-    raw_picture,
+    raw_image,
 )
 from telecine.video.colour import to_rgb
 from telecine.video.decode import raw_frame
@@ -77,7 +77,7 @@ def test_every_encoding_gives_the_colours_that_went_in(encoding, padding):
     rows = planes(encoding, colour_patches(*SIZE))
     padded = np.pad(rows, ((0, 0), (0, padding)), constant_values=77)
     header = RawHeader(encoding, *SIZE, rows.shape[1] + padding)
-    rgb = to_rgb(raw_frame(raw_picture(header, padded.tobytes(), "cam")))
+    rgb = to_rgb(raw_frame(raw_image(header, padded.tobytes(), "cam")))
     # Between flat patches demosaicing and shared chroma blur; their middles stay.
     assert np.abs(patch_means(rgb) - PATCHES).max() < 4
 
@@ -85,9 +85,9 @@ def test_every_encoding_gives_the_colours_that_went_in(encoding, padding):
 def test_the_last_row_may_lack_its_padding():
     rows = np.pad(colour_patches(*SIZE).reshape(SIZE[1], -1), ((0, 0), (0, 5)))
     header = RawHeader("rgb8", *SIZE, rows.shape[1])
-    whole = raw_picture(header, rows.tobytes(), "cam")
-    assert bytes(raw_picture(header, rows.tobytes()[:-5], "cam").data) == bytes(whole.data)
-    assert bytes(raw_picture(RawHeader("rgb8", *SIZE, 0), bytes(whole.data), "cam").data) == bytes(whole.data)
+    whole = raw_image(header, rows.tobytes(), "cam")
+    assert bytes(raw_image(header, rows.tobytes()[:-5], "cam").data) == bytes(whole.data)
+    assert bytes(raw_image(RawHeader("rgb8", *SIZE, 0), bytes(whole.data), "cam").data) == bytes(whole.data)
 
 
 @given(hnp.arrays(np.uint16, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9)), st.integers(0, 7), st.booleans())
@@ -95,7 +95,7 @@ def test_sixteen_bits_keep_every_value_in_either_byte_order(depth, padding, big)
     raw = depth.astype(">u2" if big else "<u2").view(np.uint8).reshape(depth.shape[0], -1)
     rows = np.pad(raw, ((0, 0), (0, padding)))
     header = RawHeader("16UC1", depth.shape[1], depth.shape[0], rows.shape[1], big)
-    picture = raw_picture(header, rows.tobytes(), "depth")
+    picture = raw_image(header, rows.tobytes(), "depth")
     assert (picture.encoding, picture.width, picture.height) == ("gray16le", depth.shape[1], depth.shape[0])
     np.testing.assert_array_equal(np.frombuffer(picture.data, "<u2").reshape(depth.shape), depth)
 
@@ -111,7 +111,7 @@ def test_sixteen_bits_keep_every_value_in_either_byte_order(depth, padding, big)
 )
 def test_pictures_that_do_not_fit_their_header_are_named(header, size, message):
     with pytest.raises(SourceError, match=message):
-        raw_picture(header, bytes(size), "/cam: message 3")
+        raw_image(header, bytes(size), "/cam: message 3")
 
 
 PNG16 = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x04\0\0\0\x04\x10\x00"
@@ -120,13 +120,13 @@ PNG16 = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x04\0\0\0\x04\x10\x00"
 @pytest.mark.parametrize(
     ("form", "head", "expected"),
     [
-        ("jpeg", b"\xff\xd8\xff\xe0", CompressedFormat("picture", "jpeg")),
-        ("jpg", b"\xff\xd8\xff\xe0", CompressedFormat("picture", "jpeg")),
-        ("png", b"\xff\xd8\xff\xe0", CompressedFormat("picture", "jpeg")),
-        ("", b"\x89PNG\r\n\x1a\n", CompressedFormat("picture", "png")),
-        ("rgb8; jpeg compressed bgr8", b"\xff\xd8\xff\xe0", CompressedFormat("picture", "jpeg")),
-        ("rgb8; jpeg compressed rgb8", b"\xff\xd8\xff\xe0", CompressedFormat("picture", "jpeg", swapped=True)),
-        ("16UC1; png compressed ", PNG16, CompressedFormat("picture", "png", unit="mm")),
+        ("jpeg", b"\xff\xd8\xff\xe0", CompressedFormat("image", "jpeg")),
+        ("jpg", b"\xff\xd8\xff\xe0", CompressedFormat("image", "jpeg")),
+        ("png", b"\xff\xd8\xff\xe0", CompressedFormat("image", "jpeg")),
+        ("", b"\x89PNG\r\n\x1a\n", CompressedFormat("image", "png")),
+        ("rgb8; jpeg compressed bgr8", b"\xff\xd8\xff\xe0", CompressedFormat("image", "jpeg")),
+        ("rgb8; jpeg compressed rgb8", b"\xff\xd8\xff\xe0", CompressedFormat("image", "jpeg", swapped=True)),
+        ("16UC1; png compressed ", PNG16, CompressedFormat("image", "png", unit="mm")),
         ("16UC1; compressedDepth png", b"\0" * 16, CompressedFormat("depth", "png", unit="mm")),
         ("16UC1; compressedDepth", b"\0" * 16, CompressedFormat("depth", "png", unit="mm")),
         ("32FC1; compressedDepth rvl", b"\0" * 16, CompressedFormat("depth", "rvl", unit="m")),
@@ -189,7 +189,7 @@ depths = hnp.arrays(
 @given(depths)
 def test_rvl_depth_comes_back_exactly(depth):
     data = struct.pack("<iff", 0, 0, 0) + rvl(depth)
-    picture = depth_picture(CompressedFormat("depth", "rvl", unit="mm"), data, "depth")
+    picture = depth_image(CompressedFormat("depth", "rvl", unit="mm"), data, "depth")
     assert (picture.width, picture.height) == depth.shape[::-1]
     np.testing.assert_array_equal(np.frombuffer(picture.data, "<u2").reshape(depth.shape), depth)
 
@@ -204,7 +204,7 @@ def test_damaged_rvl_is_an_error_or_a_picture_never_anything_else(depth, data):
         )
     cut = data.draw(st.integers(0, len(coded_bytes)))
     with suppress(SourceError):
-        depth_picture(CompressedFormat("depth", "rvl", unit="mm"), bytes(12) + bytes(coded_bytes[:cut]), "depth")
+        depth_image(CompressedFormat("depth", "rvl", unit="mm"), bytes(12) + bytes(coded_bytes[:cut]), "depth")
 
 
 def test_inverse_depth_is_metres_and_unknown_is_zero():
@@ -216,9 +216,9 @@ def test_inverse_depth_is_metres_and_unknown_is_zero():
 
 def test_png_depth_stands_behind_twelve_bytes_and_nothing_else_is_taken_for_it():
     data = to_png16(np.arange(16, dtype=np.uint16).reshape(4, 4))
-    picture = depth_picture(CompressedFormat("depth", "png", unit="mm"), bytes(12) + data, "depth")
+    picture = depth_image(CompressedFormat("depth", "png", unit="mm"), bytes(12) + data, "depth")
     assert (picture.encoding, bytes(picture.data)) == ("png", data)
     with pytest.raises(SourceError, match="without PNG behind its header"):
-        depth_picture(CompressedFormat("depth", "png", unit="mm"), bytes(40), "depth")
+        depth_image(CompressedFormat("depth", "png", unit="mm"), bytes(40), "depth")
     with pytest.raises(SourceError, match="too few"):
-        depth_picture(CompressedFormat("depth", "png", unit="mm"), bytes(9), "depth")
+        depth_image(CompressedFormat("depth", "png", unit="mm"), bytes(9), "depth")
