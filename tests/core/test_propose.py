@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from support.memory import every
 from telecine.core.align import measure
 from telecine.core.errors import PlanError
+from telecine.core.naming import words
 from telecine.core.plan.model import make_plan, parse_plan
-from telecine.core.proposal.propose import propose, words
+from telecine.core.proposal.propose import propose
 from telecine.core.proposal.text import command_line, plan_yaml
 from telecine.core.recording_summary import CameraFacts, ClockFacts, RecordingFacts, StreamSummary
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from telecine.core.findings import Finding
 from telecine.core.grid import Grid
-from telecine.core.recording import Ref
+from telecine.core.recording import LeftOut, Ref
 from telecine.core.video import Clip
 
 
@@ -66,6 +66,8 @@ class Episode:
     source_digest: str | None = None
     """Hex SHA-256 of the recording's files; None when it has none, as on a server, or was not asked for."""
     plan_digest: str | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    """The streams of its recording that no feature uses."""
 
     @property
     def tasks(self) -> tuple[str, ...]:

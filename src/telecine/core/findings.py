@@ -20,6 +20,8 @@ CODES: dict[str, str] = {
     "source-assumed": "A recording does not say something, so what its format usually has was taken.",
     "source-topic": "A topic of messages cannot be read; the others can.",
     "source-messages": "Messages of a topic cannot be used and were left out.",
+    "stream-unreadable": "A stream of a recording cannot be read; the others can.",
+    "stream-left-out": "Cameras or positions of the recordings are not in the dataset.",
     # clocks
     "clock-stamps": "Stamps in messages cannot be used; the recorder's time is taken instead.",
     "clock-offset": "Messages are stamped by another clock than the recorder's; their stamps were moved onto it.",

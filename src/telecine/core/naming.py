@@ -60,3 +60,16 @@ def file_below(template: str, **fields: int | str) -> str:
     if ".." in parts or parts[0] == "" or ":" in parts[0]:
         raise ValueError(f"{path[:100]!r} leads out of the dataset's folder")
     return path
+
+
+def words(name: str) -> frozenset[str]:
+    """The words in a stream's name, lower case; the parts of joined_words and camelCase and the whole.
+
+    >>> sorted(words("/arm_1/jointState:Scalars:scalars"))
+    ['1', 'arm', 'arm_1', 'joint', 'jointstate', 'scalars', 'state']
+    """
+    found: set[str] = set()
+    for part in re.findall(r"\w+", name):
+        found.add(part.lower())
+        found |= {p.lower() for p in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\da-zA-Z_]+", part)}
+    return frozenset(found)

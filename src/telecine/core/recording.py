@@ -228,6 +228,25 @@ class Ref:
         return tuple(dict.fromkeys(n for n in (self.id, file_name, file_name.rpartition(".")[0]) if n))
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A stream that a recording holds and that becomes no feature, with the reason and the next step.
+
+    Sources state it for two kinds: "unreadable" streams, which are not in `Recording.streams` (damaged, or of a type
+    that is not decoded); and "offered" ones that are never proposed, such as drawn geometry, which are there where
+    telecine can read them, so that a plan may name them.
+    """
+
+    stream: str
+    """Its name in `Recording.streams`; where it is not there, its entity, topic or path in the file."""
+    what: Literal["offered", "unreadable"]
+    why: str
+    fix: str = ""
+    """What to do about it, "" where there is nothing to do."""
+    training: bool = False
+    """A camera, or a measured or commanded position: without it training data may be wrong, so it is a warning."""
+
+
 @dataclass(slots=True)
 class Recording:
     """The raw material of exactly one episode. A context manager: closing it lets go of files."""
@@ -241,6 +260,9 @@ class Recording:
     close: Any = None
     features: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Feature key -> streams, where the format itself declares what its streams are; else names decide."""
+    left_out: tuple[LeftOut, ...] = ()
+    """Streams that cannot be read, and those that are never proposed. What the format's own library lists and is not
+    in `streams` has to be here: one unreadable stream never hides another."""
 
     def __enter__(self) -> Self:
         return self

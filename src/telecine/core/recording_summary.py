@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from telecine.core.align import Rate
-from telecine.core.recording import ClockKind, StreamKind
+from telecine.core.recording import ClockKind, LeftOut, StreamKind
 
 SECOND_CHOICE = ("log_time", "log_tick", "publish_time", "header_stamp")
 """Timelines that recorders add on their own: when a value was logged need not be when it was measured. Messages have
@@ -138,6 +138,8 @@ class RecordingFacts:
     """(finding code, message) met while opening."""
     features: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """(feature key, streams) as the format itself names them."""
+    left_out: tuple[LeftOut, ...] = ()
+    """As in `Recording`."""
 
     def stream(self, name: str) -> StreamSummary | None:
         """The stream of that name."""

@@ -88,7 +88,8 @@ def inspect_recording(recording: Recording) -> RecordingFacts:
     attrs = tuple(sorted((str(k), str(v)) for k, v in recording.attrs.items()))
     features = tuple((key, tuple(names)) for key, names in recording.features.items())
     return RecordingFacts(
-        ref.label, ref.format, ref.path, ref.id, ref.size_bytes, streams, attrs, recording.notes, features
+        *(ref.label, ref.format, ref.path, ref.id, ref.size_bytes),
+        *(streams, attrs, recording.notes, features, recording.left_out),
     )
 
 
@@ -198,6 +199,9 @@ def recording_findings(facts: RecordingFacts) -> Iterator[Finding]:
     """What is odd within one recording."""
     for code, message in facts.notes:
         yield Finding(code, "warning", facts.label, message)
+    for item in facts.left_out:
+        if item.what == "unreadable":
+            yield Finding("stream-unreadable", "warning", f"{facts.label} {item.stream}", item.why, item.fix)
     if not any(c.samples for s in facts.streams for c in s.clocks):
         yield Finding("source-empty", "warning", facts.label, "nothing in it has a stamp, so no row can be made")
     for stream in facts.streams:

@@ -105,7 +105,10 @@ def find_stream(name: str, streams: Mapping[str, Stream]) -> Stream | str:
 def _source(take: Take, plan: Plan, recording: Recording, where: str, problems: list[str]) -> Source | None:
     stream = find_stream(take.stream, recording.streams)
     if isinstance(stream, str):
-        problems.append(f"{where}: {stream}")
+        reason = next(
+            (f"{i.stream} cannot be used: {i.why}" for i in recording.left_out if i.stream == take.stream), ""
+        )
+        problems.append(f"{where}: {reason or stream}")
         return None
     clock = take.timeline or plan.clock.timeline
     if stream.static:

@@ -4,12 +4,12 @@ Nothing is made up: where recordings lack something that a plan needs (the task 
 timeline), the proposal names it in `missing` and holds no complete plan. `text.py` writes it down.
 """
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from telecine.core.naming import words
 from telecine.core.plan.model import IMAGES, Plan, make_plan
 from telecine.core.proposal.cameras import camera_names
 from telecine.core.proposal.messages import worthwhile
@@ -117,19 +117,6 @@ def propose(
         counting=any(c.kind == "sequence" for s in common if (c := s.on(timeline)) is not None),
         short={s.name: s.entity if entities.count(s.entity) == 1 else s.name for s, _ in known},
     )
-
-
-def words(name: str) -> frozenset[str]:
-    """The words in a stream's name, lower case; the parts of joined_words and camelCase and the whole.
-
-    >>> sorted(words("/arm_1/jointState:Scalars:scalars"))
-    ['1', 'arm', 'arm_1', 'joint', 'jointstate', 'scalars', 'state']
-    """
-    found: set[str] = set()
-    for part in re.findall(r"\w+", name):
-        found.add(part.lower())
-        found |= {p.lower() for p in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\da-zA-Z_]+", part)}
-    return frozenset(found)
 
 
 def _timeline(streams: Sequence[StreamSummary], notes: _Notes) -> str:

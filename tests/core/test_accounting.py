@@ -1,0 +1,112 @@
+"""Every stream is used, offered or unreadable, and the lists of many recordings become one."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from support.memory import recording, seconds, text, vector
+from telecine.core.accounting import NOT_PLANNED, account, account_for, add, left_out_findings, merge
+from telecine.core.errors import PlanError
+from telecine.core.plan.bind import bind
+from telecine.core.plan.model import make_plan
+from telecine.core.recording import LeftOut
+
+CLOUD = LeftOut("/lidar", "unreadable", "PointCloud2 is not decoded", "leave it out")
+PLAN = make_plan(
+    {"fps": 10, "clock": {"timeline": "t"}, "features": {"action": "/arm/action"}, "task": {"from": "/instruction"}}
+)
+
+
+def numbers(name, clock="t"):
+    return vector(name, seconds(0, 0.1, 0.2), np.zeros((3, 2)), clock=clock)
+
+
+def arms(*more):
+    streams = [numbers("/arm/action:Scalars:scalars"), numbers("/arm/state"), text("/instruction", seconds(0), ["go"])]
+    made = recording(*streams, *more)
+    made.left_out = (CLOUD,)
+    return made
+
+
+def test_every_stream_is_used_or_left_out():
+    made = account(arms(numbers("/arm/velocity")), PLAN)
+    assert made.used == (("/arm/action:Scalars:scalars", "action"), ("/instruction", "task"))
+    assert [(i.stream, i.what, i.training) for i in made.left_out] == [
+        ("/lidar", "unreadable", False),
+        ("/arm/state", "offered", True),
+        ("/arm/velocity", "offered", False),
+    ]
+    assert made.streams == {"/arm/action:Scalars:scalars", "/instruction", "/lidar", "/arm/state", "/arm/velocity"}
+
+
+def test_an_offered_stream_that_the_plan_uses_is_not_left_out():
+    drawn = LeftOut("/arm/action:Scalars:scalars", "offered", "drawn, not measured")
+    made = recording(numbers("/arm/action:Scalars:scalars"), text("/instruction", seconds(0), ["go"]))
+    made.left_out = (drawn,)
+    assert account(made, PLAN).left_out == ()
+
+
+def test_streams_that_split_and_trim_are_used():
+    body = {"split": {"marker": "/arm/state"}, "trim": {"still": 0.1, "by": ["/arm/velocity"]}}
+    made = account(arms(numbers("/arm/velocity")), make_plan({**PLAN.to_dict(), **body}))
+    assert dict(made.used)["/arm/state"] == "split"
+    assert dict(made.used)["/arm/velocity"] == "trim"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "training"),
+    [
+        ("/wrist/image_raw", "image", True),
+        ("/front/image_raw/compressed", "image", False),  # the camera that is used, in another form
+        ("/joint_states:position", "vector", True),
+        ("/joint_states:velocity", "vector", False),
+        ("/tf:base->tool", "vector", False),
+        ("/diagnostics:level", "vector", False),
+        ("/note", "text", False),
+    ],
+)
+def test_cameras_and_positions_count_as_training_data(name, kind, training):
+    kinds = {"/front/image_raw": "image", name: kind}
+    (item,) = account_for("a", kinds, {"/front/image_raw": "observation.images.front"}).left_out
+    assert (item.stream, item.training) == (name, training)
+
+
+def test_equal_entries_of_many_recordings_are_one():
+    labels: dict[LeftOut, list[str]] = {}
+    state = LeftOut("/arm/state", "offered", NOT_PLANNED, training=True)
+    for label in ("a", "a", "b", "c", "d"):  # two parts of one recording
+        add(labels, label, [state] if label == "d" else [state, CLOUD])
+    first, second = merge(labels, {"/arm/state": "no name tells what it is"})
+    assert first.to_dict() == {
+        "stream": "/lidar",
+        "what": "unreadable",
+        "why": "PointCloud2 is not decoded",
+        "fix": "leave it out",
+        "recordings": 3,
+        "first": ["a", "b", "c"],
+    }
+    assert (second.recordings, second.first, second.item.why) == (4, ("a", "b", "c"), "no name tells what it is")
+
+
+def test_cameras_and_positions_make_one_warning_that_names_them_all():
+    labels: dict[LeftOut, list[str]] = {}
+    made = account(arms(numbers("/arm/velocity"), numbers("/gripper")), PLAN)
+    add(labels, "a", made.left_out)
+    add(labels, "b", made.left_out)
+    unreadable, training = left_out_findings(merge(labels), "out")
+    assert (unreadable.code, unreadable.severity, unreadable.where) == (
+        "stream-unreadable",
+        "warning",
+        "a and 1 more /lidar",
+    )
+    assert (training.code, training.where) == ("stream-left-out", "out")
+    assert "2 camera(s) or position(s) are left out: /arm/state, /gripper" in training.message
+    quiet = [replace(i, training=False) for i in made.left_out if i.what == "offered"]
+    assert left_out_findings(merge({i: ["a"] for i in quiet}), "out") == []
+
+
+def test_a_plan_that_names_an_unreadable_stream_is_refused_with_the_reason():
+    plan = make_plan({**PLAN.to_dict(), "features": {"action": "/lidar"}})
+    with pytest.raises(PlanError, match="/lidar cannot be used: PointCloud2 is not decoded"):
+        bind(plan, arms())
