@@ -12,7 +12,7 @@ from support import memory, video
 from telecine.conversion.cameras import code, prepare
 from telecine.conversion.report import EpisodeReport
 from telecine.core.bitstream.packets import index_packets
-from telecine.core.copying.damage import spoilt
+from telecine.core.copying.damage import damaged_frames
 from telecine.core.copying.splice import Splice
 from telecine.core.errors import AlignError, VideoError
 from telecine.core.plan.model import make_plan
@@ -208,7 +208,7 @@ def test_an_episode_can_be_cut_where_damage_begins(tmp_path, kind):
 def test_damage_can_be_encoded_over_with_the_last_whole_picture(tmp_path, kind):
     data, stamps = damaged(kind)
     chosen, episode = made(camera(stamps, data), plan(damage="encode"), tmp_path)
-    assert not spoilt(index_packets(data, "h264"))[chosen.rows].any()
+    assert not damaged_frames(index_packets(data, "h264"))[chosen.rows].any()
     assert np.all(episode.grid.ticks() >= np.asarray(stamps)[chosen.rows])
     assert episode.grid.count >= 89
     lost = 45 if kind == "lost keyframe" else 37

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from support.memory import every, pictures, recording, seconds, static, text, vector
+from support.memory import every, images, recording, seconds, static, text, vector
 from support.video import STREAMS, encode, x264, x265
 from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
@@ -113,7 +113,7 @@ def test_single_pictures_tell_encoding_and_decoded_size():
         Image(jpeg, "jpeg")
     ])  # fmt: skip
     assert camera_of(coded) == CameraFacts("jpeg", 128, 96, "yuvj420p")
-    assert camera_of(pictures("/cam", seconds(0), [np.zeros((4, 6, 3), np.uint8)])) == (
+    assert camera_of(images("/cam", seconds(0), [np.zeros((4, 6, 3), np.uint8)])) == (
         CameraFacts("rgb24", 6, 4, "rgb24")
     )
 

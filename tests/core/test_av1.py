@@ -87,7 +87,7 @@ def test_coding_tools_are_passed_over(tools):
 
 
 def test_sizes_that_cannot_be_and_unknown_profiles_are_refused():
-    with pytest.raises(HeaderError, match="the picture size is 20000"):
+    with pytest.raises(HeaderError, match="the frame size is 20000"):
         sequence(header(size=(20_000, 16)))
     with pytest.raises(HeaderError, match="seq_profile is 3"):
         sequence(header(3))
@@ -114,8 +114,8 @@ def test_a_still_picture_with_short_headers_is_a_keyframe():
         ([HIDDEN, AGAIN], "none", ""),
         ([HIDDEN_KEY, INTER], "open", ""),
         ([HIDDEN_KEY, KEY], "open", ""),
-        ([HIDDEN], "none", "it shows 0 pictures instead of one"),
-        ([KEY, INTER], "key", "it shows 2 pictures instead of one"),
+        ([HIDDEN], "none", "it shows 0 frames instead of one"),
+        ([KEY, INTER], "key", "it shows 2 frames instead of one"),
         ([b""], "none", "its headers cannot be read: it ends too early"),
     ],
 )

@@ -25,13 +25,13 @@ def repeatable(count=30, gop=10, times=9):
     return index(count, gop, repeats=np.full(count, times))
 
 
-def wish(**changes):
+def settings(**changes):
     base = {"codec": "h264", "copy": "auto", "crf": 20, "gop": 5, "preset": "train", "size": None}
     return VideoSettings(**{**base, **changes})
 
 
 def decided(rows, made, **changes):
-    return decide(np.asarray(rows), made, wish(**changes))
+    return decide(np.asarray(rows), made, settings(**changes))
 
 
 def without(count, *left_out):
@@ -47,16 +47,16 @@ def test_a_start_between_keyframes_encodes_the_rows_before_the_next_keyframe_aga
     assert decided(range(13, 28), index()) == Splice((Encoded(0, 7), Copied(20, 28)))
 
 
-def test_copy_always_keeps_the_pictures_before_a_start_between_keyframes():
+def test_copy_always_keeps_the_frames_before_a_start_between_keyframes():
     assert decided(range(13, 20), index(), copy="always") == Splice((Copied(10, 20),), preroll=3)
 
 
-def test_a_picture_left_out_costs_the_rest_of_its_group():
+def test_a_frame_left_out_costs_the_rest_of_its_group():
     rows = without(40, 16)
     assert decided(rows, index(40)) == Splice((Copied(0, 16), Encoded(16, 19), Copied(20, 40)))
 
 
-def test_pictures_left_out_before_a_keyframe_cost_nothing():
+def test_frames_left_out_before_a_keyframe_cost_nothing():
     assert decided(without(40, 18, 19, 39), index(40)) == Splice((Copied(0, 18), Copied(20, 39)))
 
 
@@ -64,14 +64,14 @@ def test_whole_groups_are_left_out_for_nothing():
     assert decided(without(40, *range(10, 30)), index(40)) == Splice((Copied(0, 10), Copied(30, 40)))
 
 
-def test_a_repeated_picture_is_skipped_where_that_fits():
+def test_a_repeated_frame_is_skipped_where_that_fits():
     rows = np.sort(np.append(np.arange(30), [12, 12, 29]))
     assert decided(rows, repeatable()) == Splice(
         (Copied(0, 13), Repeated(12, 2), Copied(13, 30), Repeated(29, 1)),
     )
 
 
-def test_a_repeated_picture_that_does_not_fit_costs_the_rest_of_its_group():
+def test_a_repeated_frame_that_does_not_fit_costs_the_rest_of_its_group():
     rows = np.sort(np.append(np.arange(30), [17, 17]))
     expected = Splice((Copied(0, 18), Encoded(18, 22), Copied(20, 30)))
     assert decided(rows, index()) == expected
@@ -87,7 +87,7 @@ def test_a_repeat_after_one_that_does_not_fit_is_encoded_with_the_rest():
     )
 
 
-def test_b_frames_are_copied_up_to_where_no_picture_is_missing():
+def test_b_frames_are_copied_up_to_where_no_frame_is_missing():
     made = index(10, 5, display=[0, 2, 1, 4, 3, 5, 7, 6, 9, 8])
     assert decided(range(9), made) == Splice((Copied(0, 8), Encoded(8, 9)))
     assert decided(range(8), made) == Splice((Copied(0, 8),))
@@ -95,7 +95,7 @@ def test_b_frames_are_copied_up_to_where_no_picture_is_missing():
     assert decided([0, 1, 2, 2, 3, 5, 6, 7, 8, 9], made) == Splice((Copied(0, 3), Encoded(3, 5), Copied(5, 10)))
 
 
-def test_copy_always_keeps_the_pictures_after_the_last_row_that_b_frames_need():
+def test_copy_always_keeps_the_frames_after_the_last_row_that_b_frames_need():
     made = index(10, 5, display=[0, 2, 1, 4, 3, 5, 7, 6, 9, 8])
     assert decided(range(9), made, copy="always") == Splice((Copied(0, 10),), unused=1)
     assert decided(range(1, 9), made, copy="always") == Splice((Copied(0, 10),), preroll=1, unused=1)
@@ -121,36 +121,36 @@ def test_the_cost_counts_each_row_once_and_what_is_decoded_for_it():
 @pytest.mark.parametrize(
     ("rows", "made", "wanted", "why"),
     [
-        (np.arange(5), index(), wish(copy="never"), "copy: never"),
-        (np.arange(5), index(), wish(codec="png"), "PNG"),
-        (np.arange(5), index(), wish(codec="av1"), "the source is h264, the dataset av1"),
-        (np.arange(5), index(), wish(size=(32, 32)), "64x48, resized to 32x32"),
-        (np.arange(5), index(formats=()), wish(), "changes its picture format"),
-        (np.arange(5), index(formats=(H264, H264)), wish(), "changes its picture format 1"),
-        (np.arange(5), index(formats=(FrameFormat("h264", 64, 48, "yuv444p"),)), wish(), "pixel format yuv444p"),
-        (np.arange(5), index(formats=(FrameFormat("av1", 64, 48, "yuvj420p"),)), wish(codec="av1"), "yuvj420p"),
-        (np.arange(5), index(open_gop=True), wish(), "open groups"),
+        (np.arange(5), index(), settings(copy="never"), "copy: never"),
+        (np.arange(5), index(), settings(codec="png"), "PNG"),
+        (np.arange(5), index(), settings(codec="av1"), "the source is h264, the dataset av1"),
+        (np.arange(5), index(), settings(size=(32, 32)), "64x48, resized to 32x32"),
+        (np.arange(5), index(formats=()), settings(), "changes its frame format"),
+        (np.arange(5), index(formats=(H264, H264)), settings(), "changes its frame format 1"),
+        (np.arange(5), index(formats=(FrameFormat("h264", 64, 48, "yuv444p"),)), settings(), "pixel format yuv444p"),
+        (np.arange(5), index(formats=(FrameFormat("av1", 64, 48, "yuvj420p"),)), settings(codec="av1"), "yuvj420p"),
+        (np.arange(5), index(open_gop=True), settings(), "open groups"),
         (
             np.arange(5),
             index(5, 5, display=[0, 4, 2, 1, 3], formats=(FrameFormat("hevc", 64, 48, "yuv420p"),)),
-            wish(codec="hevc"),
+            settings(codec="hevc"),
             "nested B-frames",
         ),
-        (np.arange(5), index(intra_refresh=True), wish(), "intra refresh"),
-        (np.array([1, 1, 2]), index(), wish(), "1 repeated"),
-        (np.array([1, 4, 5]), index(), wish(), "1 times some left out"),
-        (np.arange(5), index(start=7), wish(), "no keyframe at or before"),
-        (np.arange(5), index(start=40), wish(), "no keyframe at or before"),
-        (np.arange(90), index(200, 100), wish(), "keyframes are up to 90 pictures apart"),
-        (np.arange(13, 20), index(), wish(), "lies between two keyframes"),
+        (np.arange(5), index(intra_refresh=True), settings(), "intra refresh"),
+        (np.array([1, 1, 2]), index(), settings(), "1 repeated"),
+        (np.array([1, 4, 5]), index(), settings(), "1 times some left out"),
+        (np.arange(5), index(start=7), settings(), "no keyframe at or before"),
+        (np.arange(5), index(start=40), settings(), "no keyframe at or before"),
+        (np.arange(90), index(200, 100), settings(), "keyframes are up to 90 frames apart"),
+        (np.arange(13, 20), index(), settings(), "lies between two keyframes"),
         (
             np.arange(3, 10),
             index(10, 5, display=[0, 2, 1, 4, 3, 5, 7, 6, 9, 8], formats=(FrameFormat("hevc", 64, 48, "yuv420p"),)),
-            wish(codec="hevc"),
+            settings(codec="hevc"),
             "B-frames do not mix",
         ),
-        (np.array([3, 4]), index(6, 3, display=[0, 2, 4, 3, 1, 5]), wish(), "whole groups"),
-        (np.array([0, 1]), index(6, 3, display=[0, 2, 4, 3, 5, 1]), wish(copy="always"), "whole groups"),
+        (np.array([3, 4]), index(6, 3, display=[0, 2, 4, 3, 1, 5]), settings(), "whole groups"),
+        (np.array([0, 1]), index(6, 3, display=[0, 2, 4, 3, 5, 1]), settings(copy="always"), "whole groups"),
     ],
 )
 def test_everything_else_is_encoded_with_its_reason(rows, made, wanted, why):
@@ -167,7 +167,7 @@ def test_repeats_count_into_the_distance_of_keyframes():
     rows = np.sort(np.append(np.arange(100), [3] * 20))
     answer = decided(rows, repeatable(100, 50, 30))
     assert isinstance(answer, Encode)
-    assert "up to 70 pictures" in answer.why
+    assert "up to 70 frames" in answer.why
 
 
 @st.composite
@@ -197,10 +197,10 @@ def streams(draw):
 @given(streams(), st.sampled_from(["auto", "always"]))
 def test_a_splice_shows_exactly_the_rows(case, copy):
     made, rows = case
-    splice = decide(rows, made, wish(copy=copy))
+    splice = decide(rows, made, settings(copy=copy))
     if isinstance(splice, Splice):
-        pictures = shown(splice, rows, made)
-        np.testing.assert_array_equal(pictures[splice.preroll : pictures.size - splice.unused], rows)
+        frames = shown(splice, rows, made)
+        np.testing.assert_array_equal(frames[splice.preroll : frames.size - splice.unused], rows)
         assert splice.copied + splice.repeated + splice.encoded == rows.size + splice.preroll + splice.unused
         assert copy == "always" or splice.preroll == splice.unused == 0
 
@@ -208,7 +208,7 @@ def test_a_splice_shows_exactly_the_rows(case, copy):
 @given(streams())
 def test_a_group_that_rows_show_as_it_is_is_never_encoded_again(case):
     made, rows = case
-    splice = decide(rows, made, wish(copy="always"))
+    splice = decide(rows, made, settings(copy="always"))
     starts = np.flatnonzero(made.keyframe)
     again = set()
     if isinstance(splice, Splice):
@@ -224,6 +224,6 @@ def test_a_group_that_rows_show_as_it_is_is_never_encoded_again(case):
 @given(streams())
 def test_repeats_fit_where_they_are_put(case):
     made, rows = case
-    splice = decide(rows, made, wish(copy="always"))
+    splice = decide(rows, made, settings(copy="always"))
     repeated = [r for r in splice.runs if isinstance(r, Repeated)] if isinstance(splice, Splice) else []
     assert all(made.repeats is not None and r.times <= made.repeats[r.packet] for r in repeated)

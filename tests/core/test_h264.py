@@ -64,7 +64,7 @@ def test_sizes_are_cropped_by_the_units_of_the_sampling():
 @pytest.mark.parametrize(
     ("broken", "what"),
     [
-        ({"crop": "1" + ue(40) + ue(40) + ue(0) + ue(0)}, "cropping leaves no picture"),
+        ({"crop": "1" + ue(40) + ue(40) + ue(0) + ue(0)}, "cropping leaves no frame"),
         ({"size": ue(1100) + ue(5)}, "the width is 17616"),
         ({"size": ue(5) + ue(1100)}, "the height is 17616"),
         ({"head": BASELINE + ue(32)}, "seq_parameter_set_id is 32"),
@@ -146,7 +146,7 @@ def test_lost_pictures_are_no_problem_where_the_stream_allows_gaps():
     assert [unit.problem for unit in lost] == [
         "",
         "",
-        "a picture before it is missing (frame_num is 4, expected 2)",
+        "a frame before it is missing (frame_num is 4, expected 2)",
         "",
     ]
     assert not any(unit.problem for unit in units((sps(gaps="1"), PPS, IDR), (p(1),), (p(4),)))

@@ -73,7 +73,7 @@ def test_sizes_are_cropped_by_the_units_of_the_sampling():
 @pytest.mark.parametrize(
     ("broken", "what"),
     [
-        ({"size": ue(64) + ue(64) + "1" + ue(40) + ue(0) + ue(0) + ue(0)}, "cropping leaves no picture"),
+        ({"size": ue(64) + ue(64) + "1" + ue(40) + ue(0) + ue(0) + ue(0)}, "cropping leaves no frame"),
         ({"size": ue(20_000) + ue(64) + "0"}, "the width is 20000"),
         ({"head": u(0, 4) + u(7, 3) + "1"}, "sps_max_sub_layers_minus1 is 7"),
         ({"chroma": ue(4)}, "chroma_format_idc is 4"),
@@ -134,13 +134,13 @@ def test_pictures_that_were_lost_are_told_by_the_reference_set():
     assert [unit.problem for unit in units(*packets)] == [""] * 5
     assert [unit.order for unit in units(*packets)] == [0, 1, 2, 3, 4]
     without = units(*packets[:2], *packets[3:])
-    assert without[2].problem == "a picture that it refers to is missing (order 2 for order 3)"
+    assert without[2].problem == "a frame that it refers to is missing (order 2 for order 3)"
 
 
 def test_a_set_sent_in_the_slice_counts_too():
     own = slice_(1, ue(1), u(1, 4), "0", "0" + ue(1) + ue(0) + ue(0) + "1")
     lost = slice_(1, ue(1), u(3, 4), "0", "0" + ue(1) + ue(0) + ue(0) + "1")
-    assert [unit.problem[:9] for unit in units((*SETS, IDR), (own,), (lost,))] == ["", "", "a picture"]
+    assert [unit.problem[:7] for unit in units((*SETS, IDR), (own,), (lost,))] == ["", "", "a frame"]
 
 
 def test_the_number_of_a_set_must_exist():
@@ -187,7 +187,7 @@ def test_refreshed_pictures_are_no_keyframes():
 def test_hidden_pictures_are_a_problem():
     sets = (VPS_UNIT, sps(), pps(output_flag="1"))
     shown, hidden = slice_(19, ue(2), "1"), slice_(19, ue(2), "0")
-    assert [unit.problem for unit in units((*sets, shown), (hidden,))] == ["", "its picture is never shown"]
+    assert [unit.problem for unit in units((*sets, shown), (hidden,))] == ["", "its frame is never shown"]
 
 
 def test_extra_bits_and_planes_are_passed_over():
@@ -212,4 +212,4 @@ def test_sets_of_other_layers_are_passed_over():
 
 def test_a_slice_of_one_byte_is_no_picture():
     (first, second) = units((*SETS, IDR), (b"\x02",))
-    assert (first.problem, second.problem) == ("", "it holds no picture")
+    assert (first.problem, second.problem) == ("", "it holds no frame")

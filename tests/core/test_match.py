@@ -1,4 +1,4 @@
-"""The fewest changes between pictures and ticks: laws, and every assignment tried on small cases."""
+"""The fewest changes between frames and ticks: laws, and every assignment tried on small cases."""
 
 from itertools import pairwise, product
 
@@ -22,13 +22,13 @@ def changes(rows):
 
 @st.composite
 def placed(draw):
-    """(times, ticks, reach, causal), every tick at or after the first picture when causal."""
+    """(times, ticks, reach, causal), every tick at or after the first frame when causal."""
     stamps, at, causal = draw(times), draw(ticks), draw(st.booleans())
     return stamps, np.maximum(at, stamps[0]) if causal else at, draw(reaches), causal
 
 
 @given(placed())
-def test_no_picture_is_further_than_the_reach_or_than_hold_itself(case):
+def test_no_frame_is_further_than_the_reach_or_than_hold_itself(case):
     stamps, at, reach, causal = case
     rows = fewest_changes(windows(stamps, at, reach, causal=causal))
     plain = (hold if causal else nearest)(stamps, at, None)
@@ -46,7 +46,7 @@ def test_order_is_kept(case):
 
 
 @given(placed())
-def test_no_other_assignment_has_fewer_changes_nor_with_hold_later_pictures(case):
+def test_no_other_assignment_has_fewer_changes_nor_with_hold_later_frames(case):
     stamps, at, reach, causal = case
     allowed = windows(stamps, at, reach, causal=causal)
     rows = fewest_changes(allowed)
@@ -85,7 +85,7 @@ def test_drift_costs_one_repeat_for_each_period_lost():
     assert np.all(np.diff(rows) <= 1)
 
 
-def test_a_lost_picture_costs_one_repeat():
+def test_a_lost_frame_costs_one_repeat():
     stamps = np.delete(np.arange(100) * FRAME, 40)
     rows = fewest_changes(windows(stamps, np.arange(100) * FRAME, FRAME * 3 // 2, causal=True))
     assert changes(rows) == 1
@@ -105,7 +105,7 @@ def test_no_ticks_give_no_rows():
 
 
 @given(placed())
-def test_older_pictures_are_shown_only_where_that_saves_changes_enough(case):
+def test_older_frames_are_shown_only_where_that_saves_changes_enough(case):
     stamps, at, reach, causal = case
     allowed = windows(stamps, at, reach, causal=causal)
     rows = refreshed(fewest_changes(allowed), allowed)
@@ -118,7 +118,7 @@ def test_older_pictures_are_shown_only_where_that_saves_changes_enough(case):
     assert price(rows) <= min(price(fewest_changes(allowed)), price(allowed.wanted))
 
 
-def test_one_lost_picture_does_not_make_all_before_it_older():
+def test_one_lost_frame_does_not_make_all_before_it_older():
     stamps = np.delete(np.arange(100) * FRAME, 60)
     allowed = windows(stamps, np.arange(1, 100) * FRAME, FRAME * 3 // 2, causal=True)
     assert changes(fewest_changes(allowed)) == 0
@@ -144,19 +144,19 @@ def test_changes_that_settle_stay_as_many_and_within_their_windows(case):
 
 
 def loose(rows, by):
-    """Windows of `by` pictures to either side."""
+    """Windows of `by` frames to either side."""
     return Windows(rows - by, rows + by, rows)
 
 
 @pytest.mark.parametrize(("at", "settled_at"), [(12, 10), (17, 20), (10, 10)])
-def test_a_picture_is_left_out_just_before_a_keyframe(at, settled_at):
+def test_a_frame_is_left_out_just_before_a_keyframe(at, settled_at):
     rows = np.arange(30)
-    rows[at - 1 :] += 1  # leaves out picture at - 1
+    rows[at - 1 :] += 1  # leaves out frame at - 1
     out = settle(rows, loose(rows, 1), np.arange(0, 40, 10), None)
     assert np.setdiff1d(np.arange(30), out).tolist() == [settled_at - 1]
 
 
-def test_a_repeat_moves_before_a_keyframe_only_where_no_skipped_picture_fits():
+def test_a_repeat_moves_before_a_keyframe_only_where_no_skipped_frame_fits():
     rows = np.sort(np.append(np.arange(30), 12))
     assert np.flatnonzero(np.diff(settle(rows, loose(rows, 1), np.arange(0, 40, 10), None)) == 0).tolist() == [9]
     fits = np.ones(30, np.int64)

@@ -192,7 +192,7 @@ def test_empty_packets_and_packets_without_a_picture_are_problems(name):
 def test_parameter_sets_alone_are_no_picture():
     packets = list(stream("h264"))
     sets = packets[0][: packets[0].index(b"\0\0\1\x65")]
-    assert (1, "it holds no picture") in index_packets([packets[0], sets], "h264").problems
+    assert (1, "it holds no frame") in index_packets([packets[0], sets], "h264").problems
 
 
 def test_length_prefixed_packets_are_told_from_annex_b():
@@ -228,10 +228,10 @@ def test_fields_are_a_problem():
 def test_a_packet_that_lost_its_first_slice_is_a_problem():
     packets = list(stream("h264 slices"))
     packets[2] = packets[2][packets[2].index(b"\0\0\1", 8) :]
-    assert index_packets(packets, "h264").problems[0] == (2, "it begins in the middle of a picture")
+    assert index_packets(packets, "h264").problems[0] == (2, "it begins in the middle of a frame")
     packets = list(map(bytearray, stream("hevc closed")))
     packets[2][packets[2].index(b"\0\0\1") + 5] &= 0x7F  # first_slice_segment_in_pic_flag
-    assert index_packets(packets, "hevc").problems[0] == (2, "it begins in the middle of a picture")
+    assert index_packets(packets, "hevc").problems[0] == (2, "it begins in the middle of a frame")
 
 
 @pytest.mark.parametrize("name", ["h264", "hevc closed", "av1"])

@@ -10,7 +10,7 @@ from telecine.core.bitstream.access_unit import ENDLESS, NOT_H264
 from telecine.core.bitstream.h264 import H264, parameter_set
 from telecine.core.bitstream.nal import payload
 from telecine.core.bitstream.packets import index_packets, with_unit
-from telecine.core.bitstream.pskip import Repeater, picture_set, room, skipped_picture, unused_number
+from telecine.core.bitstream.pskip import Repeater, picture_set, repeatable, skipped_picture, unused_number
 
 PLAIN_SPS = {
     "head": u(66, 8) + u(0, 16) + ue(0),
@@ -96,7 +96,7 @@ def test_a_repeat_is_read_as_a_picture_that_nothing_refers_to(changes, frame_num
         False,
         False,
         "none",
-        "no other picture may refer to it",
+        "no other frame may refer to it",
     )
 
 
@@ -170,7 +170,7 @@ def test_weights_of_a_picture_are_passed_over():
     ("header", "why"),
     [
         (LIST + "1" + ue(6) + ue(0) + ue(0), "it is a long-term reference"),
-        (LIST + "1" + ue(5) + ue(0), "it resets the order of pictures"),
+        (LIST + "1" + ue(5) + ue(0), "it resets the order of frames"),
         (LIST + "1" + ue(7) + ue(0), "cannot be read to the end: memory_management_control_operation is 7"),
         ("1" + ue(32), "cannot be read to the end: num_ref_idx_l0_active_minus1 is 32, at most 31 can be"),
         ("0" + "1" + ue(0) * 400, "cannot be read to the end: it ends too early"),
@@ -185,7 +185,7 @@ def test_pictures_that_leave_the_list_of_references_are_not_repeated(header, why
     [
         ((sps(), pps(groups=ue(1))), "macroblocks are in slice groups (FMO)"),
         ((sps(), b"\x68" + packed(ue(0), ue(0), "0")), "its picture parameter set cannot be read: it ends too early"),
-        ((sps(references=ue(0)), pps()), "the stream keeps no picture to refer to"),
+        ((sps(references=ue(0)), pps()), "the stream keeps no frame to refer to"),
         ((sps(fields="0" + "0" + "1"), pps()), "it is coded for interlacing"),
         ((sps(order=ue(1) + "0" + se(0) * 2 + ue(0)), pps()), "picture order count type 1 is not supported"),
         ((sps(head=u(100, 8) + u(0, 16) + ue(0) + ue(0) + ue(0) + ue(0) + "0" + "0"), pps()), "its sampling is not"),
@@ -208,7 +208,7 @@ def test_redundant_pictures_are_not_repeated():
 
 
 def test_pictures_that_nothing_refers_to_and_b_pictures_are_not_repeated():
-    assert why_not(slice_(1, LIST, reference=0)) == "no other picture may refer to it"
+    assert why_not(slice_(1, LIST, reference=0)) == "no other frame may refer to it"
     assert "B-frames" in why_not(slice_(1, "1", LIST, SLIDING, kind=6))
 
 
@@ -237,13 +237,13 @@ def test_without_counts_there_is_room_unless_another_picture_ties():
     index = index_packets(packets(*slices), "h264")
     assert index.repeats.tolist() == [ENDLESS, 0, 0, ENDLESS]
     assert index.no_repeats == (
-        "no other picture may refer to it; there is no picture order count between it and the next"
+        "no other frame may refer to it; there is no picture order count between it and the next"
     )
 
 
 def test_no_picture_of_a_stream_with_b_frames_is_repeated():
     index = sent(0, 8, 4, 16, 12)
-    assert (index.repeats, index.no_repeats) == (None, "B-frames are about")
+    assert (index.repeats, index.no_repeats) == (None, "there are B-frames")
 
 
 def repeating(times, **changes):
@@ -296,7 +296,9 @@ def test_room_never_reaches_the_next_picture(pictures):
     restarts = np.array([i == 0 or key for i, (key, _, _) in enumerate(pictures)])
     orders = np.cumsum([step for _, step, _ in pictures])
     repeats = np.array([own for _, _, own in pictures])
-    often, why = room(orders, restarts, np.arange(restarts.size), repeats, ["" if own else "why" for own in repeats])
+    often, why = repeatable(
+        orders, restarts, np.arange(restarts.size), repeats, ["" if own else "why" for own in repeats]
+    )
     assert np.all(often <= repeats)
     assert bool(why) == bool(np.any(often == 0))
     for i in range(restarts.size - 1):
@@ -304,5 +306,5 @@ def test_room_never_reaches_the_next_picture(pictures):
 
 
 def test_other_codecs_say_that_they_cannot():
-    often, why = room(np.arange(2), np.array([True, False]), np.arange(2), np.zeros(2, np.int64), [NOT_H264] * 2)
+    often, why = repeatable(np.arange(2), np.array([True, False]), np.arange(2), np.zeros(2, np.int64), [NOT_H264] * 2)
     assert (often.tolist(), why) == ([0, 0], NOT_H264)

@@ -18,7 +18,7 @@ def index(count=30, gop=10, *, display=None):
     return PacketIndex(key, order, np.zeros(count, bool), np.ones(count, np.int64), (H264,))
 
 
-def test_runs_show_their_pictures_one_after_the_other():
+def test_runs_show_their_frames_one_after_the_other():
     rows = np.array([0, 1, 2, 2, 2, 3, 5, 6, 10, 11])
     splice = Splice((Copied(0, 3), Repeated(2, 2), Copied(3, 4), Encoded(6, 8), Copied(10, 12)))
     np.testing.assert_array_equal(shown(splice, rows, index()), rows)
@@ -55,7 +55,7 @@ def test_runs_that_break_a_rule_are_refused(runs):
 
 
 def test_a_copied_run_with_a_hole_is_refused():
-    with pytest.raises(ValueError, match="leaves out pictures"):
+    with pytest.raises(ValueError, match="leaves out frames"):
         shown(Splice((Copied(0, 2),)), np.arange(2), index(5, 5, display=[0, 2, 1, 4, 3]))
 
 
@@ -79,6 +79,6 @@ def test_packets_of_runs_have_their_places_one_run_after_the_other():
         ({"display": np.array([0, 2, 1])}, ""),
     ],
 )
-def test_pictures_encoded_again_are_refused_where_they_would_not_fit(changes, why):
+def test_frames_encoded_again_are_refused_where_they_would_not_fit(changes, why):
     obstacle = splice_obstacle(replace(index(3, 3), **changes))
     assert obstacle == "" if not why else why in obstacle

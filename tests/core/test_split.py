@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.memory import every, pictures, ramp, recording, seconds, static, text, vector
+from support.memory import every, images, ramp, recording, seconds, static, text, vector
 from telecine.core.errors import AlignError, PlanError
 from telecine.core.plan.model import make_plan, parse_plan
 from telecine.core.plan.spans_csv import spans_of_csv
@@ -146,7 +146,7 @@ def test_a_rule_that_does_not_fit_the_recording_is_a_plan_error():
         ramp("a", every(20, 2)),
         text("t", seconds(0), ["x"]),
         static("s", [1.0]),
-        pictures("cam", every(20, 1), [np.zeros((2, 2, 3), np.uint8)] * 20),
+        images("cam", every(20, 1), [np.zeros((2, 2, 3), np.uint8)] * 20),
     )
     for rule, message in (
         ({"marker": "t"}, "text, which is not high or low"),

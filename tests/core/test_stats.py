@@ -118,9 +118,9 @@ def test_lists_have_the_names_order_and_shapes_of_the_format():
     assert tuple(lists) == STATISTICS == ("min", "max", "mean", "std", "count", "q01", "q10", "q50", "q90", "q99")
     assert lists["min"] == [1.0, 2.0]
     assert lists["std"] == [1.0, 1.0]
-    pictures = camera_stats(np.eye(3, 256, dtype=np.int64), 1).lists()
-    assert pictures["max"] == [[[0.0]], [[1 / 255]], [[2 / 255]]]
-    assert pictures["count"] == [1]
+    frames = camera_stats(np.eye(3, 256, dtype=np.int64), 1).lists()
+    assert frames["max"] == [[[0.0]], [[1 / 255]], [[2 / 255]]]
+    assert frames["count"] == [1]
 
 
 @given(histograms)

@@ -175,7 +175,7 @@ def test_wrong_offsets_of_videos_are_set_right(dataset, good):
     edit_table(dataset / EPISODES, change)
     done = repaired(dataset, good)
     assert done.ok
-    assert any("the metadata said pictures 1 to 20, the counts say 0 to 19" in f.message for f in done.found)
+    assert any("the metadata said frames 1 to 20, the counts say 0 to 19" in f.message for f in done.found)
 
 
 def test_wrong_index_columns_and_timestamps_are_made_anew(dataset, good):
@@ -202,7 +202,7 @@ def test_dropped_pictures_lose_their_episode_alone(dataset, good):
     key = f"videos/{TOP}/to_timestamp"
     edit_table(dataset / EPISODES, lambda t: put(t, key, [*t.column(key).to_pylist()[:3], 16 / FPS]))
     done = repaired(dataset, good, kept=(0, 1, 2))
-    assert "8 rows have 5 pictures, and nothing tells which rows are without" in losses(done)[0]
+    assert "8 rows have 5 frames, and nothing tells which rows are without" in losses(done)[0]
 
 
 def test_a_lost_video_loses_its_episodes_or_with_without_the_camera(dataset, good):

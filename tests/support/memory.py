@@ -41,7 +41,7 @@ def static(name, values, *, kind="vector", names=None):
     return MemoryStream(name, kind, schema, {}, values)
 
 
-def pictures(name, times, arrays, clock=CLOCK):
+def images(name, times, arrays, clock=CLOCK):
     """Raw RGB pictures, (h, w, 3) uint8 each."""
     values = [Image(a.tobytes(), "rgb24", a.shape[1], a.shape[0]) for a in arrays]
     schema = Schema("uint8", arrays[0].shape, encoding="rgb24")

@@ -336,7 +336,7 @@ def test_what_the_headers_say_is_damaged_is_not_decoded():
     del packets[11]
     index = index_packets(packets, "h264")
     stream = video_stream(packets, "h264")
-    with pytest.raises(VideoError, match="packet 11 is damaged: a picture before it is missing"):
+    with pytest.raises(VideoError, match="packet 11 is damaged: a frame before it is missing"):
         shown(stream, range(16), index)
     assert shown(stream, [3, 16], index) == [3, 17]
 

@@ -85,7 +85,7 @@ def test_a_start_without_a_keyframe_is_refused(tmp_path):
 
 def test_a_run_of_packets_that_leaves_a_picture_out_is_refused(tmp_path):
     packets = video.STREAMS["h264 b-frames"](30)
-    with pytest.raises(VideoError, match="leaves out pictures"):
+    with pytest.raises(VideoError, match="leaves out frames"):
         video.make_clip(packets, "h264", tmp_path / "clip", stop=2)
 
 

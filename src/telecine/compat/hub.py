@@ -67,7 +67,7 @@ def push(
 def files(root: Path) -> list[str]:
     """What is pushed, as POSIX paths below `root`: every file but Git's and the client's own bookkeeping.
 
-    Data and videos come first and the metadata last, so that no commit tells of files which are not there yet.
+    Data and videos come first and the metadata last, so that no commit names files that are not there yet.
     """
     names = (path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
     pushed = [name for name in names if not {".git", ".cache"} & set(name.split("/")[:-1])]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from telecine.conversion.video_index import Indexes, damage_text, index_videos
-from telecine.core.copying.damage import damage_shown, pictures_of
+from telecine.core.copying.damage import damage_shown, frames_of
 from telecine.core.copying.decide import decide
 from telecine.core.copying.match import windows
 from telecine.core.copying.splice import Copied, Splice
@@ -23,8 +23,8 @@ from telecine.core.grid import SECOND, Rows, Times
 from telecine.core.plan.bind import BoundFeature
 from telecine.core.plan.model import IMAGES, Feature, Plan
 from telecine.core.recording import Recording, Stream
-from telecine.core.resample.resample import Pick, Resampled, resample
-from telecine.core.streams.orientation import told
+from telecine.core.resample.resample import CameraRows, Resampled, resample
+from telecine.core.streams.orientation import orientation_text
 from telecine.core.video import LONG_GOP, TAGGED, Clip, Encode, PacketIndex, VideoSettings
 from telecine.video.decode import frames
 from telecine.video.encode import encode
@@ -36,7 +36,7 @@ from telecine.video.splice import splice
 class CameraDecision:
     """What will be done for one camera of an episode."""
 
-    pick: Pick
+    pick: CameraRows
     rows: Rows
     """(count,) int64: the picture of each row, by its position in display order."""
     settings: VideoSettings
@@ -94,7 +94,7 @@ def prepare(recording: Recording, plan: Plan) -> Prepared:
     indexed, indexes, findings = index_videos(recording, plan)
     resampled = resample(indexed, plan, partial(_steady, plan, indexes))
     cameras = []
-    for pick in resampled.picks:
+    for pick in resampled.cameras:
         stream = pick.source.stream
         index = indexes.get((stream.name, pick.source.clock))
         settings = settings_of(plan, pick.feature, stream)
@@ -104,7 +104,7 @@ def prepare(recording: Recording, plan: Plan) -> Prepared:
             decision = Encode(_single(pick))
         else:
             assert stream.kind == "video"
-            rows = pictures_of(stream, pick.rows)
+            rows = frames_of(stream, pick.rows)
             _check_damage(pick, rows, index, recording.ref.label)
             decision = decide(rows, index, settings)
         cameras.append(CameraDecision(pick, rows, settings, index, decision))
@@ -113,9 +113,9 @@ def prepare(recording: Recording, plan: Plan) -> Prepared:
     return Prepared(resampled, tuple(cameras), tuple(findings))
 
 
-def _single(pick: Pick) -> str:
+def _single(pick: CameraRows) -> str:
     """Why a camera without packets is encoded, and what is done to its pictures."""
-    done = told(pick.source.stream.schema)
+    done = orientation_text(pick.source.stream.schema)
     return "the source is single pictures" + (f", {done}" if done else "")
 
 
@@ -132,11 +132,11 @@ def _steady(plan: Plan, indexes: Indexes, bound: BoundFeature, ticks: Times, row
     last = np.flatnonzero(np.append(np.diff(times) > 0, True))  # of several pictures with one stamp
     allowed = windows(times[last], ticks, reach if limit_ns is None else min(reach, limit_ns), causal=causal)
     settings = settings_of(plan, feature, source.stream)
-    chosen: Rows = last[steady_rows(allowed, pictures_of(source.stream, last), index, settings)]
+    chosen: Rows = last[steady_rows(allowed, frames_of(source.stream, last), index, settings)]
     return chosen
 
 
-def _check_damage(pick: Pick, rows: Rows, index: PacketIndex, where: str) -> None:
+def _check_damage(pick: CameraRows, rows: Rows, index: PacketIndex, where: str) -> None:
     """VideoError when damage spoils a picture of the episode. Policies other than `reject` left those out before."""
     found = damage_shown(index, rows)
     stream = pick.source.stream

@@ -8,7 +8,7 @@ from typing import get_args
 import numpy as np
 
 from telecine.core.bitstream.packets import index_packets
-from telecine.core.copying.damage import Sound, kept, spoilt
+from telecine.core.copying.damage import WholeFrames, damaged_frames, usable_frames
 from telecine.core.errors import VideoError
 from telecine.core.findings import Finding
 from telecine.core.plan.bind import Source, find_stream
@@ -89,19 +89,19 @@ def _check_packets(stream: VideoStream, clock: str, index: PacketIndex, where: s
 
 def _sound(
     stream: VideoStream, index: PacketIndex, feature: Feature, plan: Plan, recording: Recording
-) -> tuple[Sound, Finding]:
+) -> tuple[WholeFrames, Finding]:
     """The stream without what the plan's policy gives up, and what the report says of that."""
-    policy, bad = plan.video_of(feature).damage, spoilt(index)
+    policy, bad = plan.video_of(feature).damage, damaged_frames(index)
     assert policy != "reject"
     where = f"{recording.ref.label} {stream.name}"
-    pictures = kept(bad, policy, _span(stream, feature, plan, recording.ref.part))
+    pictures = usable_frames(bad, policy, _span(stream, feature, plan, recording.ref.part))
     at, what = index.problems[0]
     clock = feature.sources[0].timeline or plan.clock.timeline
     told = f"{damage_text(stream, clock, index, (at, what))}; {int(bad.sum())} of {bad.size} pictures are not whole"
     if not pictures.size:
         raise VideoError(f"{where}: {told}, which leaves none")
     told += ", the episode ends before them" if policy == "cut" else ", rows show the last whole one before them"
-    return Sound(stream, pictures), Finding("video-damaged", "warning", where, told, "check how it was recorded")
+    return WholeFrames(stream, pictures), Finding("video-damaged", "warning", where, told, "check how it was recorded")
 
 
 def _span(stream: VideoStream, feature: Feature, plan: Plan, part: Part | None) -> slice:
@@ -118,7 +118,7 @@ def _span(stream: VideoStream, feature: Feature, plan: Plan, part: Part | None) 
 
 def damage_text(stream: VideoStream, clock: str, index: PacketIndex, problem: tuple[int, str]) -> str:
     """Where a problem lies, counted as the recording has it, and what it is; how many more there are."""
-    whole = stream.stream if isinstance(stream, Sound) else stream
+    whole = stream.stream if isinstance(stream, WholeFrames) else stream
     skipped = whole.skip if isinstance(whole, FromKeyframe) else 0
     times = whole.times(clock)
     seconds = (int(times[index.display[problem[0]]]) - int(times[0])) / 1e9

@@ -1,6 +1,6 @@
-"""Alignment is index arithmetic: times and ticks in, row numbers out. Values are never looked at.
+"""Alignment is index arithmetic: times and ticks in, row numbers out. Values are never read.
 
-So joints, text, pictures and packets share the same few lines. `hold` is causal by construction: it never
+So joints, text, frames and packets share the same few lines. `hold` is causal by construction: it never
 answers with a sample from after the tick. Nothing here fills, invents or extrapolates.
 """
 
@@ -158,19 +158,19 @@ def choose_phase(cameras: Sequence[CameraTimes], origin_ns: int, fps: Fraction) 
 
     Modulo the tick period the stamps of a camera that runs at `fps` with jitter fill an arc of the circle. Any
     phase in the rest of the circle gives every frame a tick of its own; the end of the arc (for `hold`) or its
-    middle (for `nearest`) does so with the least distance. Cameras at other rates have no say.
+    middle (for `nearest`) does so with the least distance. Cameras at other rates do not count.
     """
     arcs = [arc for c in cameras if (arc := _arc(c, origin_ns, fps)) is not None]
     if not arcs:
         return 0
-    turn = SECOND * fps.denominator
+    period = SECOND * fps.denominator
 
     def worth(phase: int) -> tuple[int, int, int]:
-        fits = sum((phase - arc.start) % turn < arc.width for arc in arcs)
-        return (fits, -sum(arc.distance(phase, turn) for arc in arcs), -phase)
+        fits = sum((phase - arc.start) % period < arc.width for arc in arcs)
+        return (fits, -sum(arc.distance(phase, period) for arc in arcs), -phase)
 
     best = max((arc.best for arc in arcs), key=worth)
-    return -(-best // fps.numerator) % -(-turn // fps.numerator)
+    return -(-best // fps.numerator) % -(-period // fps.numerator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,21 +182,21 @@ class _Arc:
     best: int
     causal: bool
 
-    def distance(self, phase: int, turn: int) -> int:
+    def distance(self, phase: int, period: int) -> int:
         """Mean age of the frames at `phase`, up to a constant."""
-        after = (phase - self.best) % turn
-        return after if self.causal else min(after, turn - after)
+        after = (phase - self.best) % period
+        return after if self.causal else min(after, period - after)
 
 
 def _arc(camera: CameraTimes, origin_ns: int, fps: Fraction) -> _Arc | None:
     """The arc of a camera that keeps pace with `fps`."""
     if not keeps_pace(camera.times, fps):
         return None
-    turn = SECOND * fps.denominator
+    period = SECOND * fps.denominator
     end, width = _widest_gap(camera.times, origin_ns, fps)
     if camera.how == "hold":
         return _Arc(end, width, end, causal=True)
-    return _Arc((end - turn // 2) % turn, width, (end - (turn - width) // 2) % turn, causal=False)
+    return _Arc((end - period // 2) % period, width, (end - (period - width) // 2) % period, causal=False)
 
 
 def _widest_gap(times: Times, origin_ns: int, fps: Fraction) -> tuple[int, int]:
@@ -204,15 +204,15 @@ def _widest_gap(times: Times, origin_ns: int, fps: Fraction) -> tuple[int, int]:
 
     It is the one that gives most stamps a tick of their own, among those the widest: stamps that come early or late
     but never in time leave a gap in the middle that may be wider than the one between two frames. Only gaps of at
-    least an eighth of the period are sure to be looked at.
+    least an eighth of the period are sure to be tried.
     """
-    turn = SECOND * fps.denominator
+    period = SECOND * fps.denominator
     scaled = np.unique(times - origin_ns) * fps.numerator
-    residuals = np.unique(scaled % turn)
-    steps = np.diff(np.append(residuals, residuals[0] + turn))
+    residuals = np.unique(scaled % period)
+    steps = np.diff(np.append(residuals, residuals[0] + period))
 
     def own_ticks(gap: np.intp) -> int:
-        return int(np.count_nonzero(np.diff((scaled - residuals[gap] - steps[gap]) // turn)))
+        return int(np.count_nonzero(np.diff((scaled - residuals[gap] - steps[gap]) // period)))
 
     best = max(np.argsort(-steps, kind="stable")[:8], key=own_ticks)
     return int(residuals[best]), int(steps[best])
@@ -229,12 +229,12 @@ def keeps_pace(times: Times, fps: Fraction) -> bool:
         return False
     if min(abs(rate.period_ns * float(fps) / SECOND - 1), abs(rate.hz / float(fps) - 1)) <= 0.02:
         return True
-    turn = SECOND * fps.denominator
+    period = SECOND * fps.denominator
     origin = int(times[0])
     start, width = _widest_gap(times, origin, fps)
-    if 2 * width <= turn:
+    if 2 * width <= period:
         return False
     stamps = np.unique(times)
-    slots = ((stamps - origin) * fps.numerator - start - width) // turn
+    slots = ((stamps - origin) * fps.numerator - start - width) // period
     spanned = int(slots[-1] - slots[0]) + 1
     return bool(np.all(np.diff(slots) > 0)) and slots.size >= 0.7 * spanned

@@ -15,7 +15,7 @@ from telecine.core.grid import Times
 from telecine.core.plan.bind import BoundFeature
 from telecine.core.recording import Array
 
-_KEPT = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool")
+_EXACT = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool")
 
 
 def column_of(bound: BoundFeature) -> FeatureColumn:
@@ -34,9 +34,9 @@ def column_of(bound: BoundFeature) -> FeatureColumn:
 
 
 def _common(dtypes: Sequence[str], key: str) -> str:
-    if any(d not in _KEPT and not d.startswith("float") for d in dtypes):
+    if any(d not in _EXACT and not d.startswith("float") for d in dtypes):
         raise PlanError(f"features.{key}: {', '.join(dtypes)} is not a number type LeRobot knows; set `dtype`")
-    return dtypes[0] if dtypes[0] in _KEPT and len(set(dtypes)) == 1 else "float32"
+    return dtypes[0] if dtypes[0] in _EXACT and len(set(dtypes)) == 1 else "float32"
 
 
 def _names(bound: BoundFeature, widths: list[int]) -> tuple[str, ...] | None:
@@ -46,8 +46,8 @@ def _names(bound: BoundFeature, widths: list[int]) -> tuple[str, ...] | None:
         known = source.stream.schema.names
         if known is None:
             return None
-        picked = known if source.columns is None else [known[c] for c in source.columns]
-        names += list(picked)[:width]
+        chosen = known if source.columns is None else [known[c] for c in source.columns]
+        names += list(chosen)[:width]
     return tuple(names) if len(set(names)) == len(names) == sum(widths) else None
 
 

@@ -1,4 +1,4 @@
-"""A recording placed on a grid."""
+"""A recording resampled to a grid."""
 
 from dataclasses import dataclass, field
 
@@ -51,7 +51,7 @@ class Episode:
     rows: grid.count rows; one column per `columns` entry in that order with LeRobot's Arrow type (scalar for shape
         (1,), fixed_size_list for (n,), nested lists otherwise), then `timestamp` (float32, i / fps) and `task`
         (string). No nulls, no NaN.
-    clips: one per camera, each with clip.frames - clip.preroll >= grid.count pictures.
+    clips: one per camera, each with clip.frames - clip.preroll >= grid.count frames.
     """
 
     ref: Ref
@@ -62,9 +62,9 @@ class Episode:
     uses: tuple[Use, ...] = ()
     findings: tuple[Finding, ...] = field(default=())
     success: bool | None = None
-    """Whether the episode went well, where the recording or the plan says so."""
+    """Whether the episode went well, where the recording or the plan states it."""
     source_digest: str | None = None
-    """Hex SHA-256 of the recording's files; None when it has none, as on a server, or was not asked for."""
+    """Hex SHA-256 of the recording's files; None when it has none, as on a server, or it was not computed."""
     plan_digest: str | None = None
     left_out: tuple[LeftOut, ...] = ()
     """The streams of its recording that no feature uses."""

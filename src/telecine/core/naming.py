@@ -20,7 +20,7 @@ def camera_name(name: str) -> str:
 
 
 def element_names(name: str, shape: tuple[int, ...], quaternion: str = "") -> tuple[str, ...] | None:
-    """One name per element of a vector: axes for positions and, in the order `quaternion` tells, for rotations.
+    """One name per element of a vector: axes for positions and, in the order of `quaternion`, for rotations.
 
     >>> element_names("eef_pos", (3,)), element_names("eef_quat", (4,), "wxyz")
     (('eef_pos_x', 'eef_pos_y', 'eef_pos_z'), ('eef_quat_w', 'eef_quat_x', 'eef_quat_y', 'eef_quat_z'))

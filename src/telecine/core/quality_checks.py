@@ -1,4 +1,4 @@
-"""What a person would notice on looking through an episode: arrays in, short sentences out. Pure.
+"""What a person would notice when watching an episode: arrays in, findings out. Pure.
 
 None of it makes a dataset invalid; all of it makes a policy worse, or a person ask what happened there.
 """
@@ -20,7 +20,7 @@ CLIPPED_SHARE = 0.2
 DARK = 16.0
 """Mean brightness, 0 to 255, below which a person sees nothing."""
 FROZEN = 0.5
-"""Mean absolute difference of pictures, 0 to 255, which an encoder alone makes."""
+"""Mean absolute difference of frames, 0 to 255, which an encoder alone makes."""
 SHORT_S = 1.0
 SHORT_SHARE = 0.2
 
@@ -82,9 +82,11 @@ def idle_findings(values: Floats, fps: int, where: str) -> Iterator[Finding]:
         yield Finding("look-idle", "warning", where, f"nothing moves in {len(values)} rows", "leave the episode out")
         return
     ends = [(first / fps, "start"), ((len(values) - last) / fps, "end")]
-    told = [f"{seconds:.1f} s at the {end}" for seconds, end in ends if seconds > IDLE_S]
-    if told:
-        yield Finding("look-idle", "info", where, f"nothing moves for {' and '.join(told)}", "see `trim` in the plan")
+    ends_idle = [f"{seconds:.1f} s at the {end}" for seconds, end in ends if seconds > IDLE_S]
+    if ends_idle:
+        yield Finding(
+            "look-idle", "info", where, f"nothing moves for {' and '.join(ends_idle)}", "see `trim` in the plan"
+        )
 
 
 def time_findings(timestamps: Floats, fps: int, where: str) -> Iterator[Finding]:
@@ -96,16 +98,16 @@ def time_findings(timestamps: Floats, fps: int, where: str) -> Iterator[Finding]
         text = (
             f"{wrong.size} timestamps are not row / fps, first row {row}: {timestamps[row]:.4f} s for {row / fps:.4f}"
         )
-        yield Finding("look-timestamps", "error", where, text, "LeRobot cannot find the pictures of these rows")
+        yield Finding("look-timestamps", "error", where, text, "LeRobot cannot find the frames of these rows")
 
 
-def picture_findings(brightness: Floats, differences: Floats, where: str) -> Iterator[Finding]:
-    """brightness: (k,) means of sampled pictures; differences: (k - 1,) mean absolute, from one to the next."""
+def frame_findings(brightness: Floats, differences: Floats, where: str) -> Iterator[Finding]:
+    """brightness: (k,) means of sampled frames; differences: (k - 1,) mean absolute, from one to the next."""
     if brightness.size and float(brightness.max()) < DARK:
         text = f"dark: mean brightness {float(brightness.mean()):.0f} of 255 at most {float(brightness.max()):.0f}"
         yield Finding("look-dark", "warning", where, text, "check exposure, lights and the camera's cover")
     if differences.size and float(differences.max()) < FROZEN:
-        text = f"frozen: {brightness.size} pictures over the episode are all alike"
+        text = f"frozen: {brightness.size} frames over the episode are all alike"
         yield Finding("look-frozen", "warning", where, text, "check whether the camera ran")
 
 

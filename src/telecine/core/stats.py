@@ -1,9 +1,9 @@
 """Statistics of a dataset's features, as LeRobot's normalisation reads them. Pure; never sees a file.
 
 Per episode they follow LeRobot 0.6.1 (`datasets/compute_stats.py`): population std, quantiles from 5000 bins,
-n-D features reduced over all but the last axis, pictures per channel in [0, 1]. Over a dataset, min, max, mean
+n-D features reduced over all but the last axis, camera frames per channel in [0, 1]. Over a dataset, min, max, mean
 and std are pooled exactly; the quantiles are those of all values together, where LeRobot 0.6 averages the
-episodes' quantiles. Strings have no statistics, and NaN has no place here: the writer refuses it before.
+episodes' quantiles. Strings have no statistics, and NaN does not occur here: the writer refuses it before.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -35,14 +35,14 @@ _TARGETS = np.array(list(QUANTILES.values()))
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Moments:
-    """What can be pooled exactly. All arrays float64: (width,), or (channels, 1, 1) for pictures."""
+    """What can be pooled exactly. All arrays float64: (width,), or (channels, 1, 1) for frames."""
 
     low: Floats
     high: Floats
     mean: Floats
     std: Floats
     count: int
-    """Rows, or sampled pictures; the weight when pooling."""
+    """Rows, or sampled frames; the weight when pooling."""
 
     def pooled(self, other: "Moments") -> "Moments":
         """The moments of both together (Chan, Golub and LeVeque 1979: no cancellation, whatever the mean)."""
@@ -79,9 +79,9 @@ def column_stats(values: npt.NDArray[Any]) -> Stats:
 
 
 def camera_stats(histogram: npt.NDArray[np.int64], sampled: int) -> Stats:
-    """Statistics of pictures from how often each 8-bit level occurs.
+    """Statistics of frames from how often each 8-bit level occurs.
 
-    histogram: (3, 256) counts of colours or (1, 4096) of depth codes, at least one in each channel; sampled: pictures
+    histogram: (3, 256) counts of colours or (1, 4096) of depth codes, at least one in each channel; sampled: frames
         that went into it. Statistics are in [0, 1] for colours, in mm for depth.
     """
     depth = histogram.shape == (1, LEVELS)
@@ -97,13 +97,13 @@ def camera_stats(histogram: npt.NDArray[np.int64], sampled: int) -> Stats:
     for channel, (of_levels, bins) in enumerate(zip(histogram, _bins(levels, low, high, EPISODE_BINS), strict=True)):
         np.add.at(counts[channel], bins, of_levels)
     quantiles = _quantiles(counts, low, high)
-    low, high, mean, std = (_picture(values, scale) for values in (low, high, mean, std))
+    low, high, mean, std = (_frame(values, scale) for values in (low, high, mean, std))
     moments = Moments(low, high, mean, std, sampled)
-    return Stats(moments, np.stack([_picture(quantile, scale) for quantile in quantiles]))
+    return Stats(moments, np.stack([_frame(quantile, scale) for quantile in quantiles]))
 
 
-def pooled_pictures(one: Stats, other: Stats) -> Stats:
-    """Statistics of the pictures of both, where histograms are not at hand.
+def pooled_frames(one: Stats, other: Stats) -> Stats:
+    """Statistics of the frames of both, where histograms are not at hand.
 
     Moments are exact; quantiles are the mean of both weighted by their counts, as LeRobot merges datasets.
     """
@@ -138,7 +138,7 @@ def _flat(values: npt.NDArray[Any]) -> Floats:
 
 def _moments(flat: Floats, count: int) -> Moments:
     low, high = flat.min(axis=0), flat.max(axis=0)
-    constant = low == high  # sums of equal values round; say exactly what they are
+    constant = low == high  # sums of equal values round; state exactly what they are
     mean = np.where(constant, low, np.clip(flat.mean(axis=0), low, high))
     std = np.sqrt(np.mean((flat - mean) ** 2, axis=0))
     return Moments(low, high, mean, np.where(constant, 0.0, std), count)
@@ -190,6 +190,6 @@ def _quantiles(counts: npt.NDArray[np.int64], low: Floats, high: Floats) -> Floa
     return np.clip(found, low, high)
 
 
-def _picture(values: Floats, scale: float) -> Floats:
+def _frame(values: Floats, scale: float) -> Floats:
     """(channels,) levels as (channels, 1, 1), divided by `scale`."""
     return values.reshape(-1, 1, 1) / scale

@@ -1,4 +1,4 @@
-"""Values that decisions on coded video are made of: formats, packets, wishes, clips. None of them sees a picture."""
+"""Values that decisions on coded video are made of: formats, packets, settings, clips. None of them holds a frame."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -14,10 +14,10 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class FrameFormat:
-    """What the parameter sets say of every picture."""
+    """What the parameter sets say of every frame."""
 
     codec: Codec | Literal["png"]
-    """"png": pictures that go into Parquet, one by one, instead of a video file (preset `images`)."""
+    """"png": frames that go into Parquet, one by one, instead of a video file (preset `images`)."""
     width: int
     height: int
     pix_fmt: str
@@ -31,10 +31,10 @@ class PacketIndex:
     """What the headers of n packets, in decode order, tell without decoding.
 
     keyframe: (n,) bool, packets where decoding can start for good (IDR; never an open GOP).
-    display: (n,) int64, the position of each packet's picture in display order, a permutation of range(n).
-    disposable: (n,) bool, pictures that no other refers to.
+    display: (n,) int64, the position of each packet's frame in display order, a permutation of range(n).
+    disposable: (n,) bool, frames that no other refers to.
     sizes: (n,) int64 bytes.
-    formats: every picture format met, in order of appearance.
+    formats: every frame format found, in order of appearance.
     problems: places where the stream is damaged, as (packet, what).
     """
 
@@ -44,29 +44,29 @@ class PacketIndex:
     sizes: Rows
     formats: tuple[FrameFormat, ...]
     open_gop: bool = False
-    """Keyframes exist that later pictures refer across (CRA with leading pictures, recovery points only)."""
+    """Keyframes exist that later frames refer across (CRA with leading pictures, recovery points only)."""
     intra_refresh: bool = False
     """Recovery points without keyframes after the first."""
     problems: tuple[tuple[int, str], ...] = ()
     repeats: Rows | None = None
-    """(n,) int64: how often the picture of each packet can be shown again by skipped pictures put in behind it,
-    before the next packet; None: no picture can."""
+    """(n,) int64: how often the frame of each packet can be repeated by skipped pictures put in behind it,
+    before the next packet; None: no frame can."""
     no_repeats: str = ""
-    """Why some or all pictures cannot be repeated so; "" when all can."""
+    """Why some or all frames cannot be repeated so; "" when all can."""
     counts_on: Flags | None = None
-    """(n,) bool: keyframes whose order is counted on from the pictures before (H.265's CRA); None: no keyframe's is.
+    """(n,) bool: keyframes whose order is counted on from the frames before (H.265's CRA); None: no keyframe's is.
 
-    FFmpeg loses such a picture when one of another stream before it happens to have the same order.
+    FFmpeg loses such a frame when one of another stream before it happens to have the same order.
     """
 
     @property
     def count(self) -> int:
-        """Number of packets, one picture each."""
+        """Number of packets, one frame each."""
         return int(self.keyframe.size)
 
     @property
     def reorder_delay(self) -> int:
-        """How far decode order runs ahead of display order, in pictures (0: no B-frames)."""
+        """How far decode order runs ahead of display order, in frames (0: no B-frames)."""
         if not self.count:
             return 0
         return int(np.max(np.arange(self.count) - self.display, initial=0))
@@ -80,7 +80,7 @@ class PacketIndex:
 
 @dataclass(frozen=True, slots=True)
 class VideoSettings:
-    """What a camera of the dataset shall look like, every choice made."""
+    """How a camera of the dataset is stored, every choice made."""
 
     codec: Codec | Literal["png"]
     copy: Literal["auto", "always", "never"]
@@ -90,12 +90,12 @@ class VideoSettings:
     size: tuple[int, int] | None = None
     """(width, height) in px, or None to keep the source's."""
     depth: bool = False
-    """Distances instead of colours: always encoded, without loss, from the pictures' full depth."""
+    """Distances instead of colours: always encoded, without loss, from the frames' full depth."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encode:
-    """Decode and encode again, because `why`."""
+    """Decode and re-encode, because `why`."""
 
     why: str
 
@@ -108,7 +108,7 @@ class Clip:
     path: str
     format: FrameFormat
     frames: int
-    """Pictures in the file: preroll + rows + unused ones after the last row."""
+    """Frames in the file: preroll + rows + unused ones after the last row."""
     preroll: int
     reorder_delay: int
     copied: bool
@@ -119,11 +119,11 @@ class Clip:
     histogram: npt.NDArray[np.int64]
     """(3, 256) counts of 8-bit RGB values, or (1, 4096) of depth codes, over the sampled pixels, for statistics."""
     sampled: int
-    """Pictures that went into `histogram`."""
+    """Frames that went into `histogram`."""
     encoded: int = 0
-    """Pictures that were encoded, for the first time or again."""
+    """Frames that were encoded, from single images or again."""
     repeats: int = 0
-    """Pictures that are skipped ones, put in to show the one before again."""
+    """Skipped pictures put in to repeat the frame before."""
     starts_file: bool = False
     """Nothing may come before it in a video file (see `PacketIndex.counts_on`)."""
     encoder: dict[str, Any] = field(default_factory=dict)

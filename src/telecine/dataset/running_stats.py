@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from telecine.core.episode import FeatureColumn
-from telecine.core.stats import Moments, Stats, camera_stats, column_stats, dataset_quantiles, pooled_pictures
+from telecine.core.stats import Moments, Stats, camera_stats, column_stats, dataset_quantiles, pooled_frames
 from telecine.core.video import Clip
 from telecine.dataset.values import Values, to_numpy
 from telecine.lerobot_format.schema import Features
@@ -115,7 +115,7 @@ def _counted(seen: ImageStats | None, clip: Clip) -> ImageStats:
     if seen.histogram is not None:
         return replace(seen, histogram=seen.histogram + clip.histogram, sampled=seen.sampled + clip.sampled)
     assert seen.before is not None
-    return replace(seen, before=pooled_pictures(seen.before, camera_stats(clip.histogram, clip.sampled)))
+    return replace(seen, before=pooled_frames(seen.before, camera_stats(clip.histogram, clip.sampled)))
 
 
 def _camera_stats(seen: ImageStats) -> Stats:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from telecine.conversion.discovery import find, split_refs
 from telecine.conversion.pipeline import Options
 from telecine.conversion.video_index import Indexes, index_videos
-from telecine.core.copying.damage import pictures_of
+from telecine.core.copying.damage import frames_of
 from telecine.core.errors import DatasetError, TelecineError
 from telecine.core.findings import Finding
 from telecine.core.plan.bind import Binding, BoundFeature, Source, bind
@@ -203,7 +203,7 @@ def _compare_frames(case: _Case, bound: BoundFeature, indexes: Indexes) -> Itera
         ((_, shown),) = (depth_at if depth else decode_at)(str(path), [frame])
         size = (shown.shape[1], shown.shape[0])
         numbers = np.array(around, np.int64)
-        numbers = numbers if stream.kind == "image" else pictures_of(stream, numbers)
+        numbers = numbers if stream.kind == "image" else frames_of(stream, numbers)
         shots = frames(stream, numbers, source.clock, index=indexes.get((stream.name, source.clock)))
         plain = (to_codes(f, key) if depth else to_rgb(f, size) for f in shots)
         distance = {r: _distance(shown, frame) for r, frame in zip(around, plain, strict=True)}

@@ -12,7 +12,7 @@ import numpy as np
 from telecine.core.bitstream.packets import index_packets
 from telecine.core.errors import SourceError, VideoError
 from telecine.core.recording import ImageStream, Ref, VideoStream
-from telecine.core.streams.orientation import told
+from telecine.core.streams.orientation import orientation_text
 from telecine.sources import registry
 from telecine.video.colour import Rgb, to_rgb
 from telecine.video.decode import frames
@@ -41,7 +41,12 @@ def contact_sheet(refs: Sequence[Ref]) -> ContactSheet:
                 stream = recording.streams[name]
                 if stream.kind in ("image", "video") and not stream.static:
                     seen.add(name)
-                    rows.append((f"{name} of {ref.label}: {told(stream.schema) or 'as it is'}", _first(stream, ref)))
+                    rows.append(
+                        (
+                            f"{name} of {ref.label}: {orientation_text(stream.schema) or 'as it is'}",
+                            _first(stream, ref),
+                        )
+                    )
     if not rows:
         raise SourceError("no recording has a camera, so there is nothing to show on a contact sheet")
     strips = [_strip(rgb) for _, rgb in rows]

@@ -187,7 +187,7 @@ def _frames(dataset: Dataset | V2Dataset, number: int) -> Iterator[Finding]:
         small = [p[::4, ::4].astype(np.float64) for p in shown]
         brightness = np.array([p.mean() for p in small])
         steps = [np.abs(b - a).mean() for a, b in pairwise(small)]
-        yield from quality_checks.picture_findings(brightness, np.array(steps), where)
+        yield from quality_checks.frame_findings(brightness, np.array(steps), where)
 
 
 def episode_frames(dataset: Dataset | V2Dataset, key: str, number: int, count: int = FRAMES_CHECKED) -> list[Rgb]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from telecine.core.copying.decide import decide
 from telecine.core.errors import VideoError
-from telecine.core.frame_ranges import ClaimedFrames, FrameRange, UnknownFrames, place_pictures
+from telecine.core.frame_ranges import ClaimedFrames, FrameRange, UnknownFrames, assign_frames
 from telecine.core.grid import Rows
 from telecine.core.recording import Codec, Image
 from telecine.core.video import Clip, Encode
@@ -60,7 +60,7 @@ def find_camera(
         return None
     places = {name: number for number, (_, name) in enumerate(files)}
     told = [_told(says, key, run, places, counts) for run in runs]
-    placed = place_pictures([run.count for run in runs], counts, told)
+    placed = assign_frames([run.count for run in runs], counts, told)
     for run, found in zip(runs, placed, strict=True):
         if isinstance(found, FrameRange) and found.note:
             notes.changed(f"episode {run.episode} {key}", found.note)

@@ -1,6 +1,6 @@
 """AV1 headers (AV1 bitstream specification 5.3 - 5.9): format and keyframes, without decoding.
 
-A packet is a temporal unit in the low-overhead form: it shows exactly one picture, so display order is decode order.
+A packet is a temporal unit in the low-overhead form: it shows exactly one frame, so display order is decode order.
 """
 
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ def _leb128(data: Buffer, at: int) -> tuple[int, int]:
 
 
 def sequence(body: bytes) -> Sequence:
-    """What a sequence header says (5.5). HeaderError when it cannot be read."""
+    """What a sequence header holds (5.5). HeaderError when it cannot be read."""
     bits = Bits(body)
     profile = at_most(bits.u(3), 2, "seq_profile")
     bits.flag()
@@ -75,7 +75,7 @@ def sequence(body: bytes) -> Sequence:
     width, height = bits.u(width_bits) + 1, bits.u(height_bits) + 1
     _skip_tools(bits, reduced=reduced)
     name, matrix = _colour(bits, profile)
-    at_most(max(width, height), LARGEST_PX, "the picture size")
+    at_most(max(width, height), LARGEST_PX, "the frame size")
     return Sequence(FrameFormat("av1", width, height, name, MATRICES.get(matrix, "other")), reduced)
 
 
@@ -142,7 +142,7 @@ class Av1:
         self._count = -1
 
     def read(self, packet: Buffer) -> AccessUnit:
-        """What the packet's headers say; never raises."""
+        """What the packet's headers hold; never raises."""
         self._count += 1
         try:
             return self._unit(packet)
@@ -159,7 +159,7 @@ class Av1:
                 shown += visible
                 if kind == _KEY:
                     entry = "key" if visible and entry == "none" else "open"
-        problem = "" if shown == 1 else f"it shows {shown} pictures instead of one" if len(packet) else "it is empty"
+        problem = "" if shown == 1 else f"it shows {shown} frames instead of one" if len(packet) else "it is empty"
         assert self._sequence is not None or shown == 0
         fmt = None if self._sequence is None else self._sequence.format
         return AccessUnit(self._count, entry == "key", _known(entry), format=fmt, problem=problem)
@@ -170,7 +170,7 @@ class Av1:
             self._raw = body
 
     def _frame(self, head: Buffer) -> tuple[int, bool]:
-        """(frame_type, shown) of a frame header (5.9.2); -1 for one that shows an earlier picture."""
+        """(frame_type, shown) of a frame header (5.9.2); -1 for one that shows an earlier frame."""
         if self._sequence is None:
             raise HeaderError("it needs a sequence header, which was not sent before it")
         if self._sequence.reduced:

@@ -1,16 +1,16 @@
-"""Bits of a coded header, read from bytes that nobody vouches for, and written.
+"""Bits of a coded header, read from bytes that may be damaged, and written.
 
-Every count and length in a header may be a lie, so whoever reads one checks it with `at_most` before using it.
+Every count and length in a header may be wrong, so whoever reads one checks it with `at_most` before using it.
 """
 
 from typing import Final
 
 LONGEST: Final = 4096
-"""Bytes of a header that are looked at; no honest parameter set comes near it."""
+"""Bytes of a header that are read; intact parameter sets are far shorter."""
 
 
 class HeaderError(ValueError):
-    """A header ends too early or says something that cannot be; the message says what."""
+    """A header ends too early or holds an impossible value; the message names it."""
 
 
 class Bits:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from telecine.core.bitstream.access_unit import ENDLESS, LARGEST_PX, MATRICES, AccessUnit, Entry, pixel_format
 from telecine.core.bitstream.bits import LONGEST, Bits, HeaderError, at_most
-from telecine.core.bitstream.h264_marking import Coding, coding, obstacle, shows_again
+from telecine.core.bitstream.h264_marking import Coding, coding, obstacle, repeats_previous
 from telecine.core.bitstream.nal import ParameterSets, has_recovery_point, leading, nothing_shown, payload, vui_colour
 from telecine.core.recording import Buffer
 from telecine.core.video import FrameFormat
@@ -20,7 +20,7 @@ RANKS = {_SPS: 0, _PPS: 1}
 _HIGH_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
 _I_SLICE = 2
 _SLICE_HEADER_BYTES = 32
-"""Enough up to the picture order count: at most 150 bits, half as much again when escaped."""
+"""Enough up to the picture order count: at most 150 bits, 225 when escaped."""
 
 IS_SLICE = bytes(1 if 1 <= (first & 31) <= 5 else 0 for first in range(256))
 IS_KEYFRAME = bytes(1 if (first & 31) == _IDR else 0 for first in range(256))
@@ -152,7 +152,7 @@ def _cropped(bits: Bits, mbs_wide: int, map_units_high: int, chroma: int, *, fie
         width -= unit_x * (bits.ue() + bits.ue())
         height -= unit_y * (bits.ue() + bits.ue())
     if width <= 0 or height <= 0:
-        raise HeaderError("cropping leaves no picture")
+        raise HeaderError("cropping leaves no frame")
     return at_most(width, LARGEST_PX, "the width"), at_most(height, LARGEST_PX, "the height")
 
 
@@ -189,7 +189,7 @@ class H264:
         return frozenset(number for rank, number in self._sets.active if rank == 0)
 
     def read(self, packet: Buffer) -> AccessUnit:
-        """What the packet's headers say; never raises."""
+        """What the packet's headers hold; never raises."""
         found = leading(packet, IS_SLICE)
         data, units, start = found
         recovery: int | None = None
@@ -223,7 +223,7 @@ class H264:
         if not sps.frame_mbs_only and bits.flag():
             return self._damaged("interlaced fields are not supported")
         idr = kind == _IDR
-        problem = "" if first_mb == 0 else "it begins in the middle of a picture"
+        problem = "" if first_mb == 0 else "it begins in the middle of a frame"
         problem = problem or self._gap(frame_num, sps, idr=idr)
         if reference:
             self._frame_num = frame_num
@@ -242,8 +242,8 @@ class H264:
         entry: Entry = "key" if idr else "none" if recovery is None else _recovery(recovery, slice_type)
         fixed = _obstacle(sps, reference=reference) or obstacle(bits, slice_type, used, idr=idr)
         repeats = 0 if fixed else ENDLESS if sps.poc_type == 2 else (1 << sps.poc_lsb_bits - 1) - 1
-        again = not reference and shows_again(bits, slice_type, used, sps.macroblocks)
-        return AccessUnit(self._order, idr, entry, reference, 0, False, sps.format, problem, repeats, fixed, again)
+        repeated = not reference and repeats_previous(bits, slice_type, used, sps.macroblocks)
+        return AccessUnit(self._order, idr, entry, reference, 0, False, sps.format, problem, repeats, fixed, repeated)
 
     def _used_by(self, pps_id: int) -> tuple[H264Sps, Coding]:
         pps = self._sets.parsed((1, pps_id), "picture parameter set")
@@ -286,9 +286,9 @@ class H264:
 def _obstacle(sps: H264Sps, *, reference: bool) -> str:
     """What in the sequence parameter set, or in the first byte, keeps a picture from being repeated."""
     if not reference:
-        return "no other picture may refer to it"
+        return "no other frame may refer to it"
     if not sps.references:
-        return "the stream keeps no picture to refer to"
+        return "the stream keeps no frame to refer to"
     if not sps.frame_mbs_only:
         return "it is coded for interlacing"
     if sps.chroma != 1:
@@ -297,7 +297,7 @@ def _obstacle(sps: H264Sps, *, reference: bool) -> str:
 
 
 def _lost(expected: int, frame_num: int) -> str:
-    return f"a picture before it is missing (frame_num is {frame_num}, expected {expected})"
+    return f"a frame before it is missing (frame_num is {frame_num}, expected {expected})"
 
 
 def _recovery_frames(sei: bytes) -> int | None:

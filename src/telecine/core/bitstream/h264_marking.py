@@ -1,4 +1,4 @@
-"""Whether an H.264 picture can be repeated by one that says "as before" (`pskip.py`), from its slice header.
+"""Whether an H.264 picture can be repeated by a skipped picture (`core/bitstream/pskip.py`), from its slice header.
 
 Such a repeat copies the first picture of the reference list, which is the picture before it only if that one stays
 in the list as an ordinary (short-term) reference. So the rest of the slice header up to the reference picture
@@ -19,7 +19,7 @@ _RESET, _CURRENT_LONG = 5, 6
 
 @dataclass(frozen=True, slots=True)
 class Coding:
-    """What a picture parameter set says of slice headers; named as in 7.3.2.2."""
+    """What a picture parameter set states about slice headers; named as in 7.3.2.2."""
 
     obstacle: str
     """Why its pictures cannot be repeated, or ""."""
@@ -65,7 +65,7 @@ def obstacle(bits: Bits, slice_type: int, used: Coding, *, idr: bool) -> str:
         return f"its slice header cannot be read to the end: {error}"
 
 
-def shows_again(bits: Bits, slice_type: int, used: Coding, macroblocks: int) -> bool:
+def repeats_previous(bits: Bits, slice_type: int, used: Coding, macroblocks: int) -> bool:
     """Whether the picture that nothing refers to, whose slice header goes on with `bits`, skips all `macroblocks`."""
     if slice_type != _P or not used.plain:
         return False
@@ -78,7 +78,7 @@ def shows_again(bits: Bits, slice_type: int, used: Coding, macroblocks: int) -> 
 
 def _obstacle(bits: Bits, slice_type: int, used: Coding, *, idr: bool) -> str:
     if slice_type not in (_P, _I):
-        return "B-frames (or switching slices) are about"
+        return "there are B-frames (or switching slices)"
     if used.bottom_field_order and bits.se():
         return "its two fields are shown at different times"
     if used.redundant and bits.ue():
@@ -121,7 +121,7 @@ def _marking(bits: Bits, *, idr: bool) -> str:
         if operation == _CURRENT_LONG:
             return "it is a long-term reference"
         if operation == _RESET:
-            return "it resets the order of pictures"
+            return "it resets the order of frames"
         if operation not in _NUMBERS_OF:
             raise HeaderError(f"memory_management_control_operation is {operation}")
         for _ in range(_NUMBERS_OF[operation]):

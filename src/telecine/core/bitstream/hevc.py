@@ -171,7 +171,7 @@ def _cropped(bits: Bits, chroma: int) -> tuple[int, int]:
         width -= (2 if chroma in (1, 2) else 1) * (bits.ue() + bits.ue())
         height -= (2 if chroma == 1 else 1) * (bits.ue() + bits.ue())
     if width <= 0 or height <= 0:
-        raise HeaderError("cropping leaves no picture")
+        raise HeaderError("cropping leaves no frame")
     return at_most(width, LARGEST_PX, "the width"), at_most(height, LARGEST_PX, "the height")
 
 
@@ -186,7 +186,7 @@ class Hevc:
         self._held: set[int] = set()
 
     def read(self, packet: Buffer) -> AccessUnit:
-        """What the packet's headers say; never raises."""
+        """What the packet's headers hold; never raises."""
         found = leading(packet, IS_SLICE)
         data, units, start = found
         refreshed: int | None = None
@@ -217,7 +217,7 @@ class Hevc:
         pps_id = bits.ue()
         pps, sps = self._in_use.get(pps_id) or self._pps_of(pps_id)
         if not whole:
-            return self._damaged("it begins in the middle of a picture")
+            return self._damaged("it begins in the middle of a frame")
         bits.u(pps.extra_bits)
         bits.ue()
         shown = not pps.output_flag_present or bits.flag()
@@ -225,7 +225,7 @@ class Hevc:
             bits.u(2)
         reference = kind >= 16 or kind % 2 == 1
         restart = kind in _IDR or kind in _BLA
-        problem = "" if shown else "its picture is never shown"
+        problem = "" if shown else "its frame is never shown"
         if restart:
             self._order, self._held = 0, set()
         if kind not in _IDR:
@@ -261,7 +261,7 @@ class Hevc:
     def _references(self, bits: Bits, sps: HevcSps, *, entry_point: bool) -> str:
         """Keep the pictures that may still be used; what is used now and not there was lost (8.3.2)."""
         deltas = self._reference_set(bits, sps)
-        if sps.long_term:  # pictures are then kept by other means too
+        if sps.long_term:  # other means then keep pictures too
             self._held.clear()
             return ""
         used = [self._order + delta for delta, now in deltas if now]
@@ -269,7 +269,7 @@ class Hevc:
         self._held &= {self._order + delta for delta, _ in deltas}
         if entry_point or not lost:
             return ""
-        return f"a picture that it refers to is missing (order {lost[0]} for order {self._order})"
+        return f"a frame that it refers to is missing (order {lost[0]} for order {self._order})"
 
     def _reference_set(self, bits: Bits, sps: HevcSps) -> Deltas:
         if not bits.flag():

@@ -1,6 +1,6 @@
 """NAL units of H.264 and H.265 in Annex B form: where they begin, and the parameter sets among them.
 
-Looks no further into a packet than its first slice, since everything copy-or-encode needs stands before or in it.
+Reads a packet up to its first slice only: everything that copy-or-encode needs is before or in it.
 """
 
 import re
@@ -12,8 +12,8 @@ from telecine.core.bitstream.bits import Bits, HeaderError
 from telecine.core.recording import Buffer
 
 START = b"\0\0\1"
-_GLANCE = 1024
-"""Bytes looked at first: more than a slice header, with luck also the parameter sets of a keyframe."""
+_FIRST_BYTES = 1024
+"""Bytes searched first: more than a slice header, often also the parameter sets of a keyframe."""
 _HEADER = 128
 """Bytes from the first slice on that are always there, if the packet has them."""
 
@@ -29,9 +29,9 @@ slice: where the NAL unit of the first slice begins, -1 when the packet has none
 
 def leading(packet: Buffer, is_slice: bytes) -> Leading:
     """NAL units up to the first slice; `is_slice[first byte]` is 1 for the units that carry pictures."""
-    data = bytes(packet[:_GLANCE])
+    data = bytes(packet[:_FIRST_BYTES])
     found = _leading(data, is_slice)
-    if len(packet) > _GLANCE and (found[2] < 0 or found[2] + _HEADER > _GLANCE):
+    if len(packet) > _FIRST_BYTES and (found[2] < 0 or found[2] + _HEADER > _FIRST_BYTES):
         found = _leading(bytes(packet), is_slice)
     return found
 
@@ -56,12 +56,12 @@ def payload(data: bytes) -> bytes:
     return data.replace(b"\0\0\3", b"\0\0") if b"\0\0\3" in data else data
 
 
-_LOOKS_LIKE_START = re.compile(rb"\0\0(?=[\0-\3])")
+_START_CODE_LIKE = re.compile(rb"\0\0(?=[\0-\3])")
 
 
 def escaped(payload: bytes) -> bytes:
     """The payload with escapes wherever it looks like a start code (7.4.1.1): the counterpart of `payload`."""
-    return _LOOKS_LIKE_START.sub(b"\0\0\3", payload)
+    return _START_CODE_LIKE.sub(b"\0\0\3", payload)
 
 
 def has_recovery_point(sei: bytes) -> int | None:
@@ -87,9 +87,7 @@ def nothing_shown(packet: Buffer, found: Leading) -> str:
     """What is wrong with a packet that has no slice."""
     if not len(packet):
         return "it is empty"
-    return (
-        "it holds no picture" if found[1] or found[2] >= 0 else "it holds no start code, so it is not in Annex B form"
-    )
+    return "it holds no frame" if found[1] or found[2] >= 0 else "it holds no start code, so it is not in Annex B form"
 
 
 def vui_colour(bits: Bits) -> tuple[bool, int]:

@@ -1,6 +1,6 @@
 """An index of a coded stream from its headers, and packets that can be decoded from any keyframe.
 
-Both look at bytes that may be damaged anywhere: what cannot be understood becomes a problem of that packet.
+Both read bytes that may be damaged anywhere: what cannot be understood becomes a problem of that packet.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +12,7 @@ from telecine.core.bitstream import av1, h264, hevc
 from telecine.core.bitstream.access_unit import AccessUnit, Entry
 from telecine.core.bitstream.bits import HeaderError
 from telecine.core.bitstream.nal import START, Leading, ParameterSets, leading
-from telecine.core.bitstream.pskip import room
+from telecine.core.bitstream.pskip import repeatable
 from telecine.core.errors import VideoError
 from telecine.core.grid import Rows
 from telecine.core.recording import Buffer, Codec
@@ -48,7 +48,7 @@ def _index(units: Sequence[AccessUnit], sizes: Sequence[int], formats: tuple[Fra
     if not units:
         nothing, never = np.empty(0, np.int64), np.empty(0, np.bool_)
         return PacketIndex(keyframe=never, display=nothing, disposable=never, sizes=nothing, formats=())
-    orders, restarts, entries, references, layers, leadings, _, problems, repeats, fixed, again = zip(
+    orders, restarts, entries, references, layers, leadings, _, problems, repeats, fixed, repeated = zip(
         *units, strict=True
     )
     period, order = np.cumsum(np.array(restarts, np.int64)), np.array(orders, np.int64)
@@ -57,7 +57,7 @@ def _index(units: Sequence[AccessUnit], sizes: Sequence[int], formats: tuple[Fra
     display[shown] = np.arange(len(units))
     keyframe, open_gop = _keyframes(entries, leadings)
     layer = np.array(layers)
-    often, why_not = room(order, np.array(restarts, np.bool_), display, np.array(repeats, np.int64), fixed)
+    often, why_not = repeatable(order, np.array(restarts, np.bool_), display, np.array(repeats, np.int64), fixed)
     return PacketIndex(
         keyframe=keyframe,
         display=display,
@@ -66,7 +66,7 @@ def _index(units: Sequence[AccessUnit], sizes: Sequence[int], formats: tuple[Fra
         formats=formats,
         open_gop=open_gop,
         intra_refresh="refresh" in entries and int(keyframe.sum()) <= 1,
-        problems=_problems(problems, again, period[shown], order[shown], shown),
+        problems=_problems(problems, repeated, period[shown], order[shown], shown),
         repeats=often if often.any() else None,
         no_repeats=why_not,
         counts_on=_counts_on(entries),
@@ -93,16 +93,16 @@ def _counts_on(entries: Sequence[Entry]) -> Flags | None:
 
 
 def _problems(
-    told: Sequence[str], again: Sequence[bool], period: Rows, order: Rows, shown: Rows
+    problems: Sequence[str], repeated: Sequence[bool], period: Rows, order: Rows, shown: Rows
 ) -> tuple[tuple[int, str], ...]:
-    """Those of single packets, and packets that share a place; period, order and shown are in display order.
+    """Those of single packets, and packets that share a position; period, order and shown are in display order.
 
     Pictures that only repeat the one before may share theirs: which of them comes first cannot be seen.
     """
-    found = [(i, problem) for i, problem in enumerate(told) if problem]
+    found = [(i, problem) for i, problem in enumerate(problems) if problem]
     same = (np.diff(period) == 0) & (np.diff(order) == 0)
     for before, after in zip(shown[:-1][same].tolist(), shown[1:][same].tolist(), strict=True):
-        if not told[before] and not told[after] and not again[after]:
+        if not problems[before] and not problems[after] and not repeated[after]:
             found.append((after, f"it is shown at the same time as packet {before}"))
     return tuple(sorted(found))
 

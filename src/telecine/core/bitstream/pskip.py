@@ -1,6 +1,6 @@
 """Repeats of H.264 pictures, written bit by bit: a P picture all of whose macroblocks are skipped (ITU-T H.264).
 
-It shows the first picture of the reference list again, unmoved and without a residual, hence unfiltered: the
+It repeats the first picture of the reference list, unmoved and without a residual, hence unfiltered: the
 picture before it, if that one is an ordinary reference (7.4.5, 8.4.1.1, 8.7). Nothing refers to it (nal_ref_idc 0),
 so it takes the frame_num that the next picture has anyway, and nothing behind it changes. A picture parameter set of
 its own frees it of what else the stream uses: CABAC, weighted prediction.
@@ -28,7 +28,7 @@ _MOST_REASONS = 3
 _SEQUENCE_SETS = 32
 
 
-def room(orders: Rows, restarts: Flags, display: Rows, repeats: Rows, fixed: Sequence[str]) -> tuple[Rows, str]:
+def repeatable(orders: Rows, restarts: Flags, display: Rows, repeats: Rows, fixed: Sequence[str]) -> tuple[Rows, str]:
     """How often each of n pictures can be repeated before the next one, and why some or all cannot be.
 
     All are of n packets in decode order. orders: (n,) int64 picture order counts, which begin anew at `restarts`,
@@ -36,10 +36,10 @@ def room(orders: Rows, restarts: Flags, display: Rows, repeats: Rows, fixed: Seq
     without counts in the headers. fixed: why it is 0, or "".
 
     Returns:
-        (n,) int64, and "" when there is room behind every picture.
+        (n,) int64, and "" when every picture can be repeated.
     """
     if np.any(display != np.arange(display.size)) and np.any(repeats):
-        return np.zeros_like(repeats), "B-frames are about"
+        return np.zeros_like(repeats), "there are B-frames"
     last = np.append(restarts[1:], np.True_)
     steps = np.append(np.diff(orders), 0)
     between = np.where(repeats == ENDLESS, np.where(steps >= 2, ENDLESS, 0), np.maximum(steps - 1, 0))
@@ -92,7 +92,7 @@ def unused_number(keyframe: Buffer) -> int:
 class Repeater:
     """Follows a stream from a keyframe on, and makes repeats of its last picture.
 
-    Whether a picture can be repeated, and how often, says `PacketIndex.repeats`.
+    Whether a picture can be repeated, and how often, is in `PacketIndex.repeats`.
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
-"""What damage in a coded stream costs: the pictures that are not whole, and the stream without them.
+"""What damage in a coded stream costs: the frames that are not whole, and the stream without them.
 
-A packet that is damaged, or before which one is missing, spoils its picture and all that are decoded after it up to
+A packet that is damaged, or before which one is missing, spoils its frame and all that are decoded after it up to
 the next keyframe, which brings what it needs itself.
 """
 
@@ -20,11 +20,11 @@ Policy = Literal["reject", "cut", "encode"]
 """reject: the recording. cut: the episode ends before the damage. encode: rows during it show the last whole one."""
 
 
-def spoilt(index: PacketIndex) -> Flags:
-    """(n,) bool by display position: pictures that cannot be decoded whole, or whose place in time is not certain.
+def damaged_frames(index: PacketIndex) -> Flags:
+    """(n,) bool by display position: frames that cannot be decoded whole, or whose position in time is not certain.
 
-    Of a group with a problem, the longest run from its keyframe that holds pictures without a hole is sound: where a
-    keyframe is lost, picture order counts begin again unnoticed, and two groups may be mixed up.
+    Of a group with a problem, the longest run from its keyframe that holds frames without a hole is whole: where a
+    keyframe is lost, picture order counts start over unnoticed, and two groups may be mixed up.
     """
     bad = np.zeros(index.count, np.bool_)
     starts = np.append(np.flatnonzero(index.keyframe), index.count)
@@ -35,13 +35,13 @@ def spoilt(index: PacketIndex) -> Flags:
             before = index.display[first : int(here.min())]
             low = int(index.display[first:stop].min())
             whole = np.maximum.accumulate(before) - low == np.arange(before.size)
-            sound = int(np.max(np.flatnonzero(whole) + 1, initial=0)) if index.keyframe[first] else 0
-            bad[index.display[first + sound : stop]] = True
+            count = int(np.max(np.flatnonzero(whole) + 1, initial=0)) if index.keyframe[first] else 0
+            bad[index.display[first + count : stop]] = True
     return bad
 
 
-def kept(bad: Flags, policy: Literal["cut", "encode"], span: slice = slice(None)) -> Rows:
-    """(m,) int64, increasing: display positions of the pictures to go on with, bad ones never.
+def usable_frames(bad: Flags, policy: Literal["cut", "encode"], span: slice = slice(None)) -> Rows:
+    """(m,) int64, increasing: display positions of the frames to go on with, bad ones never.
 
     bad: (n,) bool. encode: all others. cut: the first run of others within `span`.
     """
@@ -52,39 +52,39 @@ def kept(bad: Flags, policy: Literal["cut", "encode"], span: slice = slice(None)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Sound(StreamWrapper[VideoStream]):
-    """`stream` with the stamps of some of its pictures only; its packets are all there, for decoding.
+class WholeFrames(StreamWrapper[VideoStream]):
+    """`stream` with the stamps of some of its frames only; its packets are all there, for decoding.
 
-    pictures: (m,) int64, increasing: the display position of the picture that each stamp is of.
+    frames: (m,) int64, increasing: the display position of the frame that each stamp is of.
     """
 
-    pictures: Rows
+    frames: Rows
 
     @property
     def kind(self) -> Literal["video"]:
-        """Coded pictures that refer to each other."""
+        """Coded frames that refer to each other."""
         return "video"
 
     def times(self, clock: str) -> Times:
         """(m,) int64."""
-        return self.stream.times(clock)[self.pictures]
+        return self.stream.times(clock)[self.frames]
 
     def packets(self, clock: str, start: int = 0, stop: int | None = None) -> Iterator[Buffer]:
         """Packets [start, stop) of the stream."""
         return self.stream.packets(clock, start, stop)
 
 
-def pictures_of(stream: VideoStream, rows: Rows) -> Rows:
-    """Display positions of the pictures at `rows` of the stream's times."""
-    if not isinstance(stream, Sound):
+def frames_of(stream: VideoStream, rows: Rows) -> Rows:
+    """Display positions of the frames at `rows` of the stream's times."""
+    if not isinstance(stream, WholeFrames):
         return rows
-    pictures: Rows = stream.pictures[rows]
-    return pictures
+    frames: Rows = stream.frames[rows]
+    return frames
 
 
 def damage_shown(index: PacketIndex, rows: Rows) -> tuple[int, str] | None:
     """The problem, as (packet, what), behind the first of `rows` (display positions) that is not whole, if any."""
-    hit = rows[spoilt(index)[rows]]
+    hit = rows[damaged_frames(index)[rows]]
     if not hit.size:
         return None
     packet = int(np.flatnonzero(index.display == hit[0])[0])

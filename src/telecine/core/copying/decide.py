@@ -1,4 +1,4 @@
-"""Copy or encode: a decision on packet numbers. Never sees a picture."""
+"""Copy or encode: a decision on packet numbers. Never sees a frame."""
 
 import numpy as np
 
@@ -9,26 +9,26 @@ from telecine.core.video import Encode, Flags, PacketIndex, VideoSettings
 LONGEST_GOP = 60
 """Above this `copy: auto` encodes: one random read decodes half a GOP on average."""
 DECODING = 0.25
-"""What decoding a picture costs, encoding one being 1 (docs/benchmarks.md)."""
+"""What decoding a frame costs, encoding one being 1 (docs/benchmarks.md)."""
 PAYS = 0.7
-"""`copy: auto` encodes everything when encoding parts would cost more than this share of it: at keyframes 30 pictures
-apart from about one picture in 22 left out."""
+"""`copy: auto` encodes everything when encoding parts would cost more than this share of it: at keyframes 30 frames
+apart from about one frame in 22 left out."""
 
 
-def decide(rows: Rows, index: PacketIndex, wish: VideoSettings) -> Splice | Encode:
-    """Copy as much as shows exactly the pictures that `rows` ask for, reads well and pays; else why not.
+def decide(rows: Rows, index: PacketIndex, settings: VideoSettings) -> Splice | Encode:
+    """Copy as much as shows exactly the frames that `rows` ask for, reads well and pays; else why not.
 
     rows: (count,) int64, non-decreasing positions in display order, count > 0.
     """
-    obstacle = copy_obstacle(index, wish)
+    obstacle = copy_obstacle(index, settings)
     if obstacle:
         return Encode(obstacle)
-    always = wish.copy == "always"
+    always = settings.copy == "always"
     starts = np.flatnonzero(index.keyframe)
     if not starts.size or index.display[starts[0]] > rows[0]:
         return Encode("no keyframe at or before the first row")
     if not _whole_groups(index, starts):
-        return Encode("pictures are not stored in whole groups")
+        return Encode("frames are not stored in whole groups")
     splice = _runs(rows, index, starts, keep=always)
     obstacle = splice_obstacle(index) if splice.encoded else ""
     if not splice.copied:
@@ -40,53 +40,53 @@ def decide(rows: Rows, index: PacketIndex, wish: VideoSettings) -> Splice | Enco
         return Encode(f"{_why_parts(rows)}; encoding the rest of each group of pictures would cost {share:.0%} of all")
     gop = _longest_copied(splice, index, starts)
     if not always and gop > LONGEST_GOP:
-        return Encode(f"keyframes are up to {gop} pictures apart, slow to read in training (copy: always keeps them)")
+        return Encode(f"keyframes are up to {gop} frames apart, slow to read in training (copy: always keeps them)")
     return splice
 
 
 def one_to_one(rows: Rows) -> bool:
-    """Whether each row shows the picture after that of the row before."""
+    """Whether each row shows the frame after that of the row before."""
     return bool(np.all(np.diff(rows) == 1))
 
 
 def not_one_to_one(rows: Rows) -> str:
-    """How often pictures and rows are not one to one."""
+    """How often frames and rows are not one to one."""
     steps = np.diff(rows)
     repeats, skips = int(np.sum(steps == 0)), int(np.sum(steps > 1))
-    return f"pictures and rows are not one to one ({repeats} repeated, {skips} times some left out)"
+    return f"frames and rows are not one to one ({repeats} repeated, {skips} times some left out)"
 
 
 def _why_parts(rows: Rows) -> str:
     return "the episode starts between keyframes" if one_to_one(rows) else not_one_to_one(rows)
 
 
-def copy_obstacle(index: PacketIndex, wish: VideoSettings) -> str:
+def copy_obstacle(index: PacketIndex, settings: VideoSettings) -> str:
     """Why nothing of this stream can be copied, whatever rows ask for; "" when something may be."""
-    return _wish_obstacle(index, wish) or _stream_obstacle(index)
+    return _settings_obstacle(index, settings) or _stream_obstacle(index)
 
 
-def _wish_obstacle(index: PacketIndex, wish: VideoSettings) -> str:
-    if wish.copy == "never":
-        return "the plan says copy: never"
-    if wish.codec == "png":
-        return "pictures are stored as PNG"
-    if any(f.codec != wish.codec for f in index.formats):
-        return f"the source is {index.formats[0].codec}, the dataset {wish.codec}"
-    if wish.size is not None and any((f.width, f.height) != wish.size for f in index.formats):
+def _settings_obstacle(index: PacketIndex, settings: VideoSettings) -> str:
+    if settings.copy == "never":
+        return "the plan has copy: never"
+    if settings.codec == "png":
+        return "frames are stored as PNG"
+    if any(f.codec != settings.codec for f in index.formats):
+        return f"the source is {index.formats[0].codec}, the dataset {settings.codec}"
+    if settings.size is not None and any((f.width, f.height) != settings.size for f in index.formats):
         fmt = index.formats[0]
-        return f"the source is {fmt.width}x{fmt.height}, resized to {wish.size[0]}x{wish.size[1]}"
+        return f"the source is {fmt.width}x{fmt.height}, resized to {settings.size[0]}x{settings.size[1]}"
     return ""
 
 
 def _stream_obstacle(index: PacketIndex) -> str:
     if len(index.formats) != 1:
-        return f"the stream changes its picture format {max(len(index.formats) - 1, 0)} time(s)"
+        return f"the stream changes its frame format {max(len(index.formats) - 1, 0)} time(s)"
     (fmt,) = index.formats
     if fmt.pix_fmt != "yuv420p" and not (fmt.pix_fmt == "yuvj420p" and fmt.codec != "av1"):
         return f"pixel format {fmt.pix_fmt} reads wrong in LeRobot's decoders or is refused by its tools"
     if fmt.codec == "hevc" and index.reorder_delay > 1:
-        # torchcodec 0.11 answers some backward seeks with an earlier picture (meta-pytorch/torchcodec#1339).
-        return "H.265 with nested B-frames: random reads in torchcodec would show wrong pictures"
+        # torchcodec 0.11 answers some backward seeks with an earlier frame (meta-pytorch/torchcodec#1339).
+        return "H.265 with nested B-frames: random reads in torchcodec would show wrong frames"
     if index.open_gop:
         return "open groups of pictures: random reads would fail"
     if index.intra_refresh:
@@ -95,16 +95,16 @@ def _stream_obstacle(index: PacketIndex) -> str:
 
 
 def _whole_groups(index: PacketIndex, starts: Rows) -> bool:
-    """Whether the packets from each keyframe to the next hold a gapless run of pictures that it begins."""
+    """Whether the packets from each keyframe to the next hold a gapless run of frames that it begins."""
     lengths = np.diff(np.append(starts, index.count))
     lowest, highest = (f.reduceat(index.display, starts) for f in (np.minimum, np.maximum))
     return bool(np.all(lowest == index.display[starts]) and np.all(highest - lowest == lengths - 1))
 
 
 def _runs(rows: Rows, index: PacketIndex, starts: Rows, *, keep: bool) -> Splice:
-    """Each group of pictures copied as far as it goes, the rows after that encoded again.
+    """Each group of pictures copied as far as it can be, the rows after that re-encoded.
 
-    keep: rather keep pictures before the first and after the last row than encode rows again.
+    keep: rather keep frames before the first and after the last row than re-encode rows.
     """
     ends = np.append(starts[1:], index.count)
     bounds = np.searchsorted(rows, np.append(index.display[starts], index.count))
@@ -126,13 +126,13 @@ def _runs(rows: Rows, index: PacketIndex, starts: Rows, *, keep: bool) -> Splice
 
 
 def _group(wanted: Rows, index: PacketIndex, packets: tuple[int, int], last: bool) -> tuple[list[Run], int, int]:
-    """(runs, how many of the wanted pictures they show, how many more than those) of one group of pictures.
+    """(runs, how many of the wanted frames they show, how many more than those) of one group of pictures.
 
-    wanted: non-decreasing positions within the group. last: pictures after the last wanted one may be shown as well.
+    wanted: non-decreasing positions within the group. last: frames after the last wanted one may be shown as well.
     """
     first, stop = packets
-    pictures, times = np.unique(wanted, return_counts=True)
-    gapless = int(np.argmin(np.append(pictures == np.arange(pictures.size), False)))
+    frames, times = np.unique(wanted, return_counts=True)
+    gapless = int(np.argmin(np.append(frames == np.arange(frames.size), False)))
     display = index.display[first:stop] - index.display[first]
     if np.any(display != np.arange(display.size)):
         once = _until(times[:gapless] > 1)
@@ -140,13 +140,13 @@ def _group(wanted: Rows, index: PacketIndex, packets: tuple[int, int], last: boo
         enough = int(whole[whole >= once][0])
         shown = enough if last and once == wanted.size else int(np.max(whole[whole <= once], initial=0))
         return [Copied(first, first + shown)], min(shown, wanted.size), max(shown - wanted.size, 0)
-    room = np.zeros(gapless, np.int64) if index.repeats is None else index.repeats[first : first + gapless]
-    tight = times[:gapless] - 1 > room
+    possible = np.zeros(gapless, np.int64) if index.repeats is None else index.repeats[first : first + gapless]
+    tight = times[:gapless] - 1 > possible
     return _repeating(first, times[: _until(tight)], tight)
 
 
 def _until(flags: Flags) -> int:
-    """How many pictures there are up to the first flagged one, that one included."""
+    """How many frames there are up to the first flagged one, that one included."""
     return int(np.argmax(flags)) + 1 if flags.any() else flags.size
 
 
@@ -154,10 +154,10 @@ def _repeating(first: int, times: Rows, tight: Flags) -> tuple[list[Run], int, i
     """Runs that show packet `first` + i `times[i]` times, but once where it is `tight`; the rest as `_group` has it."""
     runs: list[Run] = []
     at, done = first, 0
-    for picture in np.flatnonzero((times > 1) & ~tight[: times.size]).tolist():
-        more = int(times[picture]) - 1
-        runs += [Copied(at, first + picture + 1), Repeated(first + picture, more)]
-        at, done = first + picture + 1, done + more
+    for frame in np.flatnonzero((times > 1) & ~tight[: times.size]).tolist():
+        more = int(times[frame]) - 1
+        runs += [Copied(at, first + frame + 1), Repeated(first + frame, more)]
+        at, done = first + frame + 1, done + more
     if at < first + times.size:
         runs.append(Copied(at, first + times.size))
     return runs, done + times.size, 0
@@ -185,7 +185,7 @@ def _share(splice: Splice, rows: Rows, index: PacketIndex, starts: Rows) -> floa
 
 
 def encoding_cost(rows: Rows, index: PacketIndex, starts: Rows) -> float:
-    """Of encoding the rows again, in pictures encoded: each row once, and what has to be decoded for it."""
+    """Of re-encoding the rows, in encoded frames: each row once, and what has to be decoded for it."""
     begins = index.display[starts]
     group = np.searchsorted(begins, rows, side="right") - 1
     last = np.append(np.flatnonzero(np.diff(group)), rows.size - 1)
@@ -193,7 +193,7 @@ def encoding_cost(rows: Rows, index: PacketIndex, starts: Rows) -> float:
 
 
 def _longest_copied(splice: Splice, index: PacketIndex, starts: Rows) -> int:
-    """Greatest number of pictures from keyframe to keyframe where packets are copied."""
+    """Greatest number of frames from keyframe to keyframe where packets are copied."""
     taken = np.zeros(index.count, np.int64)
     for run in splice.runs:
         if isinstance(run, Copied):

@@ -1,8 +1,8 @@
-"""Which picture each tick shows, with as few pictures repeated or left out as a reach allows.
+"""Which frame each tick shows, with as few frames repeated or left out as a reach allows.
 
-`hold` answers tick by tick. Where a camera drifts against the grid, jitter then makes it repeat and skip pictures
-again and again, though one change would do. Here every tick has a window of pictures it may show, and the
-assignment with the fewest changes is found in one pass over the ticks, whose number is that of the pictures.
+`hold` answers tick by tick. Where a camera drifts against the grid, jitter then makes it repeat and skip frames
+over and over, though one change would do. Here every tick has a window of frames it may show, and the
+assignment with the fewest changes is found in one pass over the ticks, whose number is that of the frames.
 """
 
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from telecine.core.align import hold, nearest
 from telecine.core.grid import Rows, Times
 
 ROWS_PER_CHANGE = 10
-"""How many rows may show a picture one off what they want to save one change."""
+"""How many rows may show a frame one off what they want to save one change."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Windows:
-    """Pictures that each of m ticks may show: low[i] .. high[i], both included, and best of all wanted[i].
+    """Frames that each of m ticks may show: low[i] .. high[i], both included, and best of all wanted[i].
 
     low, high, wanted: (m,) int64, each non-decreasing, low <= wanted <= high.
     """
@@ -29,25 +29,25 @@ class Windows:
 
 
 def windows(times: Times, ticks: Times, reach_ns: int, *, causal: bool) -> Windows:
-    """Every picture within `reach_ns` of each tick, none from after it when `causal`; never fewer than one.
+    """Every frame within `reach_ns` of each tick, none from after it when `causal`; never fewer than one.
 
-    times: (n,) int64 ns, non-decreasing, n > 0; ticks: (m,) int64 ns, non-decreasing. Wanted is the picture that
+    times: (n,) int64 ns, non-decreasing, n > 0; ticks: (m,) int64 ns, non-decreasing. Wanted is the frame that
     `hold` (or `nearest`) chooses; where none is within reach it is alone in its window, however far away it is.
-    A tick before the first picture gets that one; callers ask for such ticks only when not causal.
+    A tick before the first frame gets that one; callers ask for such ticks only when not causal.
     """
     wanted = np.maximum(hold(times, ticks, None) if causal else nearest(times, ticks, None), 0)
     first = np.searchsorted(times, ticks - reach_ns, side="left").astype(np.int64)
     last = np.searchsorted(times, ticks + (0 if causal else reach_ns), side="right").astype(np.int64) - 1
     alone = last < first
-    # Of several pictures with one stamp `nearest` takes the last, the window after it may begin with the first.
+    # Of several frames with one stamp `nearest` takes the last, the window after it may begin with the first.
     low = np.maximum.accumulate(np.where(alone, wanted, first))
     return Windows(low, np.where(alone, wanted, last), wanted)
 
 
 def fewest_changes(allowed: Windows) -> Rows:
-    """(m,) int64 pictures, non-decreasing, one in each window, with the fewest changes, near the wanted ones.
+    """(m,) int64 frames, non-decreasing, one in each window, with the fewest changes, near the wanted ones.
 
-    A change is a picture shown once more or a picture left out between the first and the last. With s = row - tick
+    A change is a frame shown once more or a frame left out between the first and the last. With s = row - tick
     number their count is sum |s[i+1] - s[i]|. The least count of changes up to tick i that ends at s is, as a function
     of s, a constant plus the distance from an interval, which is carried forward; going back, each tick takes of the
     s that keep the sum the one nearest to what it wants (with `hold`, the latest). That rows never go back follows
@@ -84,10 +84,10 @@ def _intervals(low: list[int], high: list[int]) -> tuple[list[tuple[int, int]], 
 
 
 def refreshed(rows: Rows, allowed: Windows) -> Rows:
-    """`rows`, but what is wanted wherever the changes that this adds are not worth the older pictures.
+    """`rows`, but what is wanted wherever the changes that this adds are not worth the older frames.
 
-    To show the picture before, all the time, saves one repeat when a picture is lost at last. Such a stretch must save
-    a change for each ten rows that it shows a picture off what they want. rows: (m,) within `allowed`.
+    To show the frame before, all the time, saves one repeat when a frame is lost at last. Such a stretch must save
+    a change for each ten rows that it shows a frame off what they want. rows: (m,) within `allowed`.
     """
     out = rows.copy()
     edges = np.flatnonzero(np.diff(np.concatenate([[False], rows != allowed.wanted, [False]])))
@@ -104,13 +104,13 @@ def _changes(rows: Rows) -> int:
 
 
 def settle(rows: Rows, allowed: Windows, keys: Rows, repeats: Rows | None) -> Rows:
-    """The same changes, each moved within its windows to the nearest place where it costs nothing or least.
+    """The same changes, each moved within its windows to the nearest row where it costs nothing or least.
 
-    A picture left out costs nothing when a keyframe follows; one shown again costs next to nothing where a skipped
-    picture fits behind it, and least just before a keyframe.
+    A frame left out costs nothing when a keyframe follows; a repeated one costs next to nothing where a skipped
+    frame fits behind it, and least just before a keyframe.
 
     rows: (m,) as `fewest_changes` gives; keys: increasing positions of keyframes in display order; repeats: (n,) how
-    often each picture, in display order, can be repeated; None: never. Returns (m,) with as many changes.
+    often each frame, in display order, can be repeated; None: never. Returns (m,) with as many changes.
     """
     shift = rows - np.arange(rows.size)
     bounds = np.flatnonzero(np.diff(shift)) + 1
@@ -121,9 +121,9 @@ def settle(rows: Rows, allowed: Windows, keys: Rows, repeats: Rows | None) -> Ro
         if before > after and repeats is not None and repeats[at - 1 + before]:
             left = at
             continue
-        place = _nearest_place(at, _range(allowed, before, after, (left, at, right)), keys - max(before, after))
-        shift[min(at, place) : max(at, place)] = before if place > at else after
-        left = place
+        target = _nearest(at, _range(allowed, before, after, (left, at, right)), keys - max(before, after))
+        shift[min(at, target) : max(at, target)] = before if target > at else after
+        left = target
     return np.asarray(shift + np.arange(rows.size), np.int64)
 
 
@@ -138,7 +138,7 @@ def _range(allowed: Windows, before: int, after: int, around: tuple[int, int, in
     return min(earliest, at), latest
 
 
-def _nearest_place(at: int, between: tuple[int, int], places: Rows) -> int:
-    """The one of `places` (increasing) within [earliest, latest] that is closest to `at`, else `at`."""
-    inside = places[np.searchsorted(places, between[0]) : np.searchsorted(places, between[1], side="right")]
+def _nearest(at: int, between: tuple[int, int], candidates: Rows) -> int:
+    """The one of `candidates` (increasing) within [earliest, latest] that is closest to `at`, else `at`."""
+    inside = candidates[np.searchsorted(candidates, between[0]) : np.searchsorted(candidates, between[1], side="right")]
     return int(inside[np.argmin(np.abs(inside - at))]) if inside.size else at

@@ -1,8 +1,8 @@
-"""A camera's clip as runs of packets that are copied, pictures that are repeated, and pictures that are encoded again.
+"""A camera's clip as runs of packets that are copied, frames that are repeated, and frames that are re-encoded.
 
-Only what can be decoded from the keyframe before it is copied, so what follows a picture left out, up to the next
-keyframe, is encoded again as a group of its own. A picture shown again needs no encoding where a skipped picture
-("the same again", a dozen bytes) fits behind it. Nothing here sees a picture or a packet.
+Only what can be decoded from the keyframe before it is copied, so what follows a frame left out, up to the next
+keyframe, is re-encoded as a group of its own. A repeated frame needs no encoding where a skipped picture
+(a dozen bytes) fits behind it. Nothing here reads a frame or a packet.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from telecine.core.video import Flags, PacketIndex
 class Copied:
     """Packets [first, stop) in decode order, as they are.
 
-    Their pictures lie together in display order, and all of them are shown. It starts at a keyframe, or where the
+    Their frames lie together in display order, and all of them are shown. It starts at a keyframe, or where the
     copied run before it ended with nothing but repeats in between.
     """
 
@@ -28,7 +28,7 @@ class Copied:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """The picture of `packet`, the last of the copied run before, shown `times` times more by skipped pictures."""
+    """The frame of `packet`, the last of the copied run before, shown `times` times more by skipped pictures."""
 
     packet: int
     times: int
@@ -36,7 +36,7 @@ class Repeated:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """Rows [start, stop) of the clip, encoded again: a group that starts with a keyframe and needs nothing else."""
+    """Rows [start, stop) of the clip, re-encoded: a group that starts with a keyframe and needs nothing else."""
 
     start: int
     stop: int
@@ -49,8 +49,8 @@ Run: TypeAlias = Copied | Repeated | Encoded
 class Splice:
     """The runs of a clip, in the order in which they are stored and shown.
 
-    They show `preroll` pictures before the first row, then exactly the pictures of the rows, then `unused` ones:
-    both are 0 but with `copy: always`, which rather keeps pictures that no row shows than encode any again.
+    They show `preroll` frames before the first row, then exactly the frames of the rows, then `unused` ones:
+    both are 0 but with `copy: always`, which rather keeps frames that no row shows than re-encode any.
     """
 
     runs: tuple[Run, ...]
@@ -59,75 +59,75 @@ class Splice:
 
     @property
     def copied(self) -> int:
-        """Pictures taken over as they are, unused ones included."""
+        """Frames taken over as they are, unused ones included."""
         return sum(r.stop - r.first for r in self.runs if isinstance(r, Copied))
 
     @property
     def repeated(self) -> int:
-        """Pictures shown again by skipped pictures."""
+        """Frames repeated by skipped pictures."""
         return sum(r.times for r in self.runs if isinstance(r, Repeated))
 
     @property
     def encoded(self) -> int:
-        """Pictures encoded again."""
+        """Re-encoded frames."""
         return sum(r.stop - r.start for r in self.runs if isinstance(r, Encoded))
 
 
 def shown(splice: Splice, rows: Rows, index: PacketIndex) -> Rows:
-    """(preroll + len(rows) + unused,) int64: the picture, by display position, at each place of the clip.
+    """(preroll + len(rows) + unused,) int64: the frame, by display position, at each position of the clip.
 
     Raises: ValueError when the runs break a rule of theirs, so that what they would show is not defined.
     """
-    places: list[Rows] = []
+    parts: list[Rows] = []
     end = -1  # where a copied run may go on without a keyframe
     for run in splice.runs:
         if isinstance(run, Encoded):
             if not 0 <= run.start < run.stop <= rows.size:
                 raise ValueError(f"{run} is not within {rows.size} rows")
-            places.append(rows[run.start : run.stop])
+            parts.append(rows[run.start : run.stop])
             end = -1
         elif isinstance(run, Repeated):
             if run.times < 1 or run.packet != end - 1:
                 raise ValueError(f"{run} does not follow the copied packet it repeats")
-            places.append(np.full(run.times, index.display[run.packet]))
+            parts.append(np.full(run.times, index.display[run.packet]))
         else:
             if not 0 <= run.first < run.stop <= index.count or (run.first != end and not index.keyframe[run.first]):
                 raise ValueError(f"{run} starts neither at a keyframe nor where copying stopped")
-            pictures = np.sort(index.display[run.first : run.stop])
-            if pictures[-1] - pictures[0] != pictures.size - 1:
-                raise ValueError(f"{run} leaves out pictures")
-            places.append(pictures)
+            frames = np.sort(index.display[run.first : run.stop])
+            if frames[-1] - frames[0] != frames.size - 1:
+                raise ValueError(f"{run} leaves out frames")
+            parts.append(frames)
             end = run.stop
-    return np.concatenate(places).astype(np.int64) if places else np.empty(0, np.int64)
+    return np.concatenate(parts).astype(np.int64) if parts else np.empty(0, np.int64)
 
 
 def stored(splice: Splice, index: PacketIndex, gop: int) -> tuple[Rows, Flags]:
     """(display, keyframe) of the clip's packets in decode order: positions in the clip (k,) int64, and (k,) bool.
 
-    gop: encoded runs have a keyframe every so many pictures, the first included, and none is stored out of order.
+    gop: encoded runs have a keyframe every so many frames, the first included, and none is stored out of order.
     """
     display: list[Rows] = [np.empty(0, np.int64)]
     keyframe: list[Flags] = [np.empty(0, np.bool_)]
     base = 0
     for run in splice.runs:
         if isinstance(run, Copied):
-            places = index.display[run.first : run.stop]
-            places, keys = places - places.min(), index.keyframe[run.first : run.stop]
+            shown_at = index.display[run.first : run.stop]
+            shown_at, keys = shown_at - shown_at.min(), index.keyframe[run.first : run.stop]
         elif isinstance(run, Repeated):
-            places, keys = np.arange(run.times), np.zeros(run.times, np.bool_)
+            shown_at, keys = np.arange(run.times), np.zeros(run.times, np.bool_)
         else:
-            places = np.arange(run.stop - run.start)
-            keys = places % gop == 0
-        display.append(base + places)
+            shown_at = np.arange(run.stop - run.start)
+            keys = shown_at % gop == 0
+        display.append(base + shown_at)
         keyframe.append(keys)
-        base += places.size
+        base += shown_at.size
     return np.concatenate(display), np.concatenate(keyframe)
 
 
 def splice_obstacle(index: PacketIndex) -> str:
-    """Why pictures encoded again cannot stand beside copied ones of this stream; "" when they can."""
+    """Why re-encoded frames cannot stand beside copied ones of this stream; "" when they can."""
     if index.formats[0].codec != "h264" and index.reorder_delay:
-        return "its B-frames do not mix with pictures encoded again"
+        return "its B-frames do not mix with re-encoded frames"
     if index.counts_on is not None and index.counts_on.any():
-        return "its keyframes (CRA) count on from the pictures before, which must not be others"
+        return "its keyframes (CRA) count on from the frames before, which must not be others"
     return ""

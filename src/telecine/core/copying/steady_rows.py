@@ -9,15 +9,15 @@ from telecine.core.grid import Rows
 from telecine.core.video import PacketIndex, VideoSettings
 
 
-def steady_rows(allowed: Windows, pictures: Rows, index: PacketIndex, wish: VideoSettings) -> Rows:
+def steady_rows(allowed: Windows, frames: Rows, index: PacketIndex, settings: VideoSettings) -> Rows:
     """(m,) int64 rows within `allowed` that let most be copied; what each tick wants where nothing can be.
 
-    allowed: windows of positions in a stream's times; pictures: (n,) int64, increasing, the display position of the
-    picture that each of its times is of.
+    allowed: windows of positions in a stream's times; frames: (n,) int64, increasing, the display position of the
+    frame that each of its times is of.
     """
-    if copy_obstacle(index, wish):
+    if copy_obstacle(index, settings):
         return allowed.wanted
-    keys = np.searchsorted(pictures, np.sort(index.display[index.keyframe]))
-    repeats = None if index.repeats is None else index.repeats[np.argsort(index.display)][pictures]
+    keys = np.searchsorted(frames, np.sort(index.display[index.keyframe]))
+    repeats = None if index.repeats is None else index.repeats[np.argsort(index.display)][frames]
     rows = settle(refreshed(fewest_changes(allowed), allowed), allowed, np.unique(keys), repeats)
-    return rows if isinstance(decide(pictures[rows], index, wish), Splice) else allowed.wanted
+    return rows if isinstance(decide(frames[rows], index, settings), Splice) else allowed.wanted

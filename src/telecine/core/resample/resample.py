@@ -1,6 +1,6 @@
-"""A recording and a plan in, an episode's rows out: which sample and which picture each tick shows.
+"""A recording and a plan in, an episode's rows out: which sample and which frame each tick shows.
 
-Reads stamps of all planned streams, then only the samples that rows need; never a picture.
+Reads stamps of all planned streams, then only the samples that rows need; never a frame.
 """
 
 from collections.abc import Iterator
@@ -29,8 +29,8 @@ from telecine.core.video import Clip
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Pick:
-    """Which picture of a camera each row shows."""
+class CameraRows:
+    """Which frame of a camera each row shows."""
 
     feature: Feature
     source: Source
@@ -40,13 +40,13 @@ class Pick:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Resampled:
-    """An episode whose pictures are chosen but not yet coded."""
+    """An episode whose frames are chosen but not yet coded."""
 
     ref: Ref
     grid: Grid
     rows: pa.Table
     columns: tuple[FeatureColumn, ...]
-    picks: tuple[Pick, ...]
+    cameras: tuple[CameraRows, ...]
     uses: tuple[Use, ...]
     findings: tuple[Finding, ...]
     success: bool | None = None
@@ -58,7 +58,7 @@ class Resampled:
 
 
 class Choose(Protocol):
-    """What may give the ticks of a camera other pictures than its alignment did."""
+    """What may give the ticks of a camera other frames than its alignment did."""
 
     def __call__(self, bound: BoundFeature, ticks: Times, rows: Rows, limit_ns: int | None) -> Rows:
         """(m,) rows, non-decreasing, none further from its tick than `limit_ns`, or after it when `rows` are held."""
@@ -75,28 +75,29 @@ def resample(recording: Recording, plan: Plan, choose: Choose | None = None) -> 
     ticks, cuts = _ticks(binding, plan, where, recording.ref.part)
     grid = Grid(int(ticks[0]), int(ticks.size), Fraction(plan.fps))
     uses: list[Use] = []
-    findings = [*cuts, *_notes(recording, binding)]
     columns: list[FeatureColumn] = []
     arrays: dict[str, pa.Array] = {}
-    picks: list[Pick] = []
+    cameras: list[CameraRows] = []
     for bound in binding.features:
         if bound.is_camera:
-            picks.append(_pick(bound, ticks, where, uses, choose))
+            rows, used = _rows(bound, bound.sources[0], ticks, where, choose)
+            cameras.append(CameraRows(bound.feature, bound.sources[0], rows))
         else:
             columns.append(column_of(bound))
-            arrays[bound.feature.key] = _values(bound, columns[-1], ticks, where, uses)
+            arrays[bound.feature.key], used = _values(bound, columns[-1], ticks, where)
+        uses += used
     if plan.clock.keep is not None:
         columns.append(FeatureColumn(plan.clock.keep, "float64", (1,)))
         arrays[plan.clock.keep] = numbers((ticks - ticks[0]) / SECOND)
     arrays["timestamp"] = numbers((np.arange(grid.count) / plan.fps).astype(np.float32))
     arrays["task"] = _task(binding.task, ticks, where)
-    findings += _use_findings(uses, {p.feature.key for p in picks}, where)
+    findings = (*cuts, *_notes(recording, binding), *_use_findings(uses, {c.feature.key for c in cameras}, where))
     table, success = pa.table(arrays), _success(recording)
-    return Resampled(recording.ref, grid, table, tuple(columns), tuple(picks), tuple(uses), tuple(findings), success)
+    return Resampled(recording.ref, grid, table, tuple(columns), tuple(cameras), tuple(uses), findings, success)
 
 
 def _success(recording: Recording) -> bool | None:
-    """What the part says, else the recording; other words than these stay unsaid."""
+    """As the part states, else the recording; None for any other word than these."""
     if recording.ref.part is not None and recording.ref.part.success is not None:
         return recording.ref.part.success
     word = recording.attrs.get("success", "").strip().lower()
@@ -150,20 +151,19 @@ def _check_rate(rate: Rate, plan: Plan, name: str, where: str) -> None:
 
 
 def _rows(
-    bound: BoundFeature, source: Source, ticks: Times, where: str, uses: list[Use], choose: Choose | None = None
-) -> Rows:
-    """(m,) rows of the samples that ticks get; every one usable."""
+    bound: BoundFeature, source: Source, ticks: Times, where: str, choose: Choose | None = None
+) -> tuple[Rows, tuple[Use, ...]]:
+    """(m,) rows of the samples that ticks get, every one usable, and how the stream served; no use when static."""
     times, feature = source.times(), bound.feature
     rate = measure(times)
     if source.stream.static:
-        return np.zeros(ticks.size, np.int64)
+        return np.zeros(ticks.size, np.int64), ()
     limit = _limit(feature, source, rate)
     rows = (hold if feature.how == "hold" else nearest)(times, ticks, limit)
     _check_missing(rows == MISSING, times, ticks, feature, source, where)
     if choose is not None:
         rows = choose(bound, ticks, rows, limit)
-    uses.append(_use(feature, source, rate, times, ticks, rows))
-    return rows
+    return rows, (_use(feature, source, rate, times, ticks, rows),)
 
 
 def _limit(feature: Feature, source: Source, rate: Rate) -> int | None:
@@ -209,45 +209,45 @@ def _use(feature: Feature, source: Source, rate: Rate, times: Times, ticks: Time
     )
 
 
-def _pick(bound: BoundFeature, ticks: Times, where: str, uses: list[Use], choose: Choose | None) -> Pick:
-    source = bound.sources[0]
-    return Pick(bound.feature, source, _rows(bound, source, ticks, where, uses, choose))
-
-
-def _values(bound: BoundFeature, column: FeatureColumn, ticks: Times, where: str, uses: list[Use]) -> pa.Array:
+def _values(bound: BoundFeature, column: FeatureColumn, ticks: Times, where: str) -> tuple[pa.Array, tuple[Use, ...]]:
+    """The values of a column, and how each of its streams served."""
     feature = bound.feature
     if bound.is_text:
         source = bound.sources[0]
         stream = source.stream
         assert stream.kind == "text"
-        return array(stream.take(_rows(bound, source, ticks, where, uses), source.clock), pa.string())
-    parts = []
+        rows, uses = _rows(bound, source, ticks, where)
+        return array(stream.take(rows, source.clock), pa.string()), uses
+    parts: list[Array] = []
+    all_uses: list[Use] = []
     for source in bound.sources:
         stream = source.stream
         assert stream.kind == "vector"
         if feature.how in ("hold", "nearest") or stream.static:
-            values = stream.take(_rows(bound, source, ticks, where, uses), source.clock)
+            rows, uses = _rows(bound, source, ticks, where)
+            values = stream.take(rows, source.clock)
         else:
-            values = _blended(source, feature, ticks, where, uses)
+            values, uses = _blended(source, feature, ticks, where)
+        all_uses += uses
         parts.append(values if source.columns is None else values[:, list(source.columns)])
-    return column_array(parts, column, ticks, where)
+    return column_array(parts, column, ticks, where), tuple(all_uses)
 
 
-def _blended(source: Source, feature: Feature, ticks: Times, where: str, uses: list[Use]) -> Array:
+def _blended(source: Source, feature: Feature, ticks: Times, where: str) -> tuple[Array, tuple[Use, ...]]:
     times = source.times()
     rate = measure(times)
     blend = between(times, ticks, _limit(feature, source, rate))
     _check_missing(blend.before == MISSING, times, ticks, feature, source, where)
-    uses.append(_use(feature, source, rate, times, ticks, blend.before))
     stream = source.stream
     assert stream.kind == "vector"
-    return blended(
+    values = blended(
         stream.take(blend.before, source.clock),
         stream.take(blend.after, source.clock),
         blend.weight,
         how="slerp" if feature.how == "slerp" else "linear",
         where=f"{where}: {feature.key}",
     )
+    return values, (_use(feature, source, rate, times, ticks, blend.before),)
 
 
 def _task(task: Source | str, ticks: Times, where: str) -> pa.Array:
@@ -265,10 +265,10 @@ def _notes(recording: Recording, binding: Binding) -> Iterator[Finding]:
     where = recording.ref.label
     for code, message in recording.notes:
         yield Finding(code, "warning", where, message)
-    asked = [s for b in binding.features for s in b.sources] + (
-        [binding.task] if isinstance(binding.task, Source) else []
-    )
-    for name, remarks in {s.stream.name: remarks_of(s.stream) for s in asked}.items():
+    sources = [s for b in binding.features for s in b.sources]
+    if isinstance(binding.task, Source):
+        sources.append(binding.task)
+    for name, remarks in {s.stream.name: remarks_of(s.stream) for s in sources}.items():
         for code, message in remarks:
             yield Finding(code, REMARKS[code], f"{where} {name}", message)
     for bound in binding.features:
@@ -285,16 +285,16 @@ def _notes(recording: Recording, binding: Binding) -> Iterator[Finding]:
 
 def _use_findings(uses: list[Use], cameras: set[str], where: str) -> Iterator[Finding]:
     for use in uses:
-        place_ = f"{where} {use.stream}"
+        stream = f"{where} {use.stream}"
         if use.gaps:
             text = (
                 f"{use.gaps} gap(s) longer than three periods; the oldest sample used is {use.age_max_ns / 1e6:.1f} ms"
             )
-            yield Finding("align-gap", "warning", place_, text, "lower `limit` to reject such recordings")
+            yield Finding("align-gap", "warning", stream, text, "lower `limit` to reject such recordings")
         if use.duplicates:
             text = f"{use.duplicates} sample(s) with the stamp of the one before; the last of each counts"
-            yield Finding("align-duplicates", "info", place_, text)
+            yield Finding("align-duplicates", "info", stream, text)
         if use.key in cameras and use.dropped:
-            yield Finding("video-frames-dropped", "info", place_, f"{use.dropped} of {use.samples} pictures not shown")
+            yield Finding("video-frames-dropped", "info", stream, f"{use.dropped} of {use.samples} frames not shown")
         if use.key in cameras and use.repeated:
-            yield Finding("video-frames-repeated", "info", place_, f"{use.repeated} rows repeat a picture")
+            yield Finding("video-frames-repeated", "info", stream, f"{use.repeated} rows repeat a frame")

@@ -26,7 +26,7 @@ def moving(times: Times, values: Weights, still: float) -> tuple[int, int] | Non
 
 
 def without_idle(binding: Binding, trim: Trim, whole: tuple[int, int], where: str) -> tuple[tuple[int, int], Finding]:
-    """The span in `whole` (ns) without idle time at its ends, and the finding that says what was left out."""
+    """The span in `whole` (ns) without idle time at its ends, and the finding about what was left out."""
     spans = [s for source in binding.motion if (s := _moving_in(source, whole, trim.still)) is not None]
     begin, end = whole
     length = (end - begin) / 1e9

@@ -1,1 +1,1 @@
-"""Streams that stand before another one and change one thing about it."""
+"""Streams that wrap another one and change one thing about it."""

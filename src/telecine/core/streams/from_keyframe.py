@@ -14,13 +14,13 @@ from telecine.core.video import PacketIndex
 
 @dataclass(frozen=True, slots=True)
 class FromKeyframe(StreamWrapper[VideoStream]):
-    """`stream` without its first `skip` packets, and the pictures they would have shown."""
+    """`stream` without its first `skip` packets, and the frames they would have shown."""
 
     skip: int
 
     @property
     def kind(self) -> Literal["video"]:
-        """Coded pictures that refer to each other."""
+        """Coded frames that refer to each other."""
         return "video"
 
     def times(self, clock: str) -> Times:
@@ -35,7 +35,7 @@ class FromKeyframe(StreamWrapper[VideoStream]):
 def from_first_keyframe(index: PacketIndex) -> tuple[int, PacketIndex]:
     """How many packets come before the first keyframe, and the index of the rest.
 
-    (0, index) when there is no keyframe at all: then nothing can be decoded, and the decision says so.
+    (0, index) when there is no keyframe at all: then nothing can be decoded, and the decision to encode states it.
     """
     skip = int(np.argmax(index.keyframe)) if index.keyframe.any() else 0
     if not skip:

@@ -1,4 +1,4 @@
-"""What streams that stand before another one share: whatever they do not change, that one answers."""
+"""A stream that changes one thing about another one and delegates everything else to it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ S = TypeVar("S", ImageStream, VideoStream)
 
 @dataclass(frozen=True, eq=False, slots=True)
 class StreamWrapper(Generic[S]):
-    """Everything as `stream` has it; kind, and pictures or packets, are the subclass's."""
+    """Everything as `stream` has it; kind, and frames or packets, are the subclass's."""
 
     stream: S
 

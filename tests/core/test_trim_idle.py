@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from support.memory import every, pictures, ramp, recording, static, text, vector
+from support.memory import every, images, ramp, recording, static, text, vector
 from telecine.core.errors import PlanError
 from telecine.core.plan.model import make_plan
 from telecine.core.resample.resample import resample
@@ -81,7 +81,7 @@ def test_a_recording_in_which_nothing_moves_is_kept_whole_with_a_warning():
 
 
 def test_motion_must_be_that_of_numbers():
-    rec = recording(arm(), static("s", [1.0]), pictures("cam", every(10, 1), [np.zeros((2, 2, 3), np.uint8)] * 10))
+    rec = recording(arm(), static("s", [1.0]), images("cam", every(10, 1), [np.zeros((2, 2, 3), np.uint8)] * 10))
     with pytest.raises(PlanError, match="trim.by: no numbers that move in s, cam"):
         placed(rec, {"still": 0.1, "by": ["s", "cam"]})
     with pytest.raises(PlanError, match="trim: no planned action or observation holds numbers"):

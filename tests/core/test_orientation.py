@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 
 from telecine.core.recording import Image, MemoryStream, Schema
-from telecine.core.streams.orientation import Oriented, told
+from telecine.core.streams.orientation import Oriented, orientation_text
 
 
 def camera(encoding, **kw):
     stamps = {"time": np.array([0, 10, 5], np.int64)}
-    pictures = [Image(bytes([i]), encoding, **kw) for i in range(3)]
-    return MemoryStream("cam", "image", Schema("uint8", (0, 0, 0), encoding=encoding), stamps, pictures)
+    frames = [Image(bytes([i]), encoding, **kw) for i in range(3)]
+    return MemoryStream("cam", "image", Schema("uint8", (0, 0, 0), encoding=encoding), stamps, frames)
 
 
 @pytest.mark.parametrize(
     ("encoding", "order", "expected"), [("jpeg", "bgr", "bgr"), ("jpeg", None, "rgb"), ("rgb24", "bgr", "rgb")]
 )
-def test_only_compressed_pictures_get_another_colour_order(encoding, order, expected):
+def test_only_compressed_frames_get_another_colour_order(encoding, order, expected):
     seen = Oriented(camera(encoding), order, None)
     assert {p.order for p in seen.take(np.arange(3), "time")} == {expected}
     assert seen.schema.order == expected
@@ -39,5 +39,8 @@ def test_everything_else_is_the_streams_own():
 
 
 def test_what_is_done_is_told():
-    assert told(Schema("uint8")) == ""
-    assert told(Schema("uint8", order="bgr", turn="rotate180")) == "red and blue exchanged, turned by half a turn"
+    assert orientation_text(Schema("uint8")) == ""
+    assert (
+        orientation_text(Schema("uint8", order="bgr", turn="rotate180"))
+        == "red and blue exchanged, turned by half a turn"
+    )

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.memory import every, pictures, ramp, recording, seconds, static, text, vector
+from support.memory import every, images, ramp, recording, seconds, static, text, vector
 from telecine.core.errors import AlignError, PlanError
 from telecine.core.findings import Finding
 from telecine.core.plan.model import make_plan
@@ -74,19 +74,19 @@ def test_a_jittered_camera_of_the_nominal_rate_gives_one_row_a_frame():
     rng = np.random.default_rng(3)
     times = every(30, 10) + 123_000_000 + rng.integers(-4_000_000, 4_000_000, 300)
     frames = [np.full((4, 4, 3), 1, np.uint8)] * 300
-    rec = recording(ramp("a", every(200, 11)), pictures("cam", times, frames))
+    rec = recording(ramp("a", every(200, 11)), images("cam", times, frames))
     placed = resample(rec, plan({"action": "a", "observation.images.cam": "cam"}, fps=30))
     assert placed.grid.count == 300
-    np.testing.assert_array_equal(placed.picks[0].rows, np.arange(300))
+    np.testing.assert_array_equal(placed.cameras[0].rows, np.arange(300))
     assert not [c for c in codes(placed) if c.startswith("video-")]
 
 
 def test_a_single_sample_stands_within_its_limit_as_long_as_others_go_on():
     frame = [np.full((4, 4, 3), 1, np.uint8)]
-    rec = recording(pictures("cam", seconds(1.0), frame), ramp("a", seconds(1.1)))
+    rec = recording(images("cam", seconds(1.0), frame), ramp("a", seconds(1.1)))
     placed = resample(rec, plan({"observation.images.cam": "cam", "action": {"from": "a", "limit": "none"}}))
     assert (placed.grid.start_ns, placed.grid.count) == (1_100_000_000, 1)
-    long = recording(pictures("cam", seconds(1.0), frame), ramp("a", every(50, 2)))
+    long = recording(images("cam", seconds(1.0), frame), ramp("a", every(50, 2)))
     assert resample(long, plan({"observation.images.cam": "cam", "action": "a"})).grid.count == 3
     with pytest.raises(AlignError, match="do not overlap"):
         resample(rec, plan({"observation.images.cam": {"from": "cam", "limit": "90ms"}, "action": "a"}))
@@ -95,8 +95,8 @@ def test_a_single_sample_stands_within_its_limit_as_long_as_others_go_on():
 def test_a_camera_of_2997_against_30_repeats_about_one_frame_in_a_thousand():
     times = np.round(np.arange(3000) * 1e9 * 1001 / 30000).astype(np.int64)
     frames = [np.full((4, 4, 3), 1, np.uint8)] * 3000
-    placed = resample(recording(pictures("cam", times, frames)), plan({"observation.images.cam": "cam"}, fps=30))
-    steps = np.diff(placed.picks[0].rows)
+    placed = resample(recording(images("cam", times, frames)), plan({"observation.images.cam": "cam"}, fps=30))
+    steps = np.diff(placed.cameras[0].rows)
     assert 2 <= int(np.sum(steps == 0)) <= 4
     assert set(steps) == {0, 1}
     assert "video-frames-repeated" in codes(placed)
@@ -364,8 +364,8 @@ def test_text_features_are_held_without_a_limit():
 )
 def test_a_plan_that_does_not_fit_says_why(features, said):
     times = every(50, 1)
-    picture = np.zeros((2, 2, 3), np.uint8)
-    logo = pictures("/logo", [], [picture])
+    frame = np.zeros((2, 2, 3), np.uint8)
+    logo = images("/logo", [], [frame])
     logo = type(logo)("/logo", "image", logo.schema, {}, logo.values)
     rec = recording(
         ramp("/joints", times, names=("elbow", "wrist")),
@@ -373,7 +373,7 @@ def test_a_plan_that_does_not_fit_says_why(features, said):
         ramp("/two:B:y", times),
         vector("/matrix", times, np.zeros((50, 2, 2))),
         text("/say", times, ["x"] * 50),
-        pictures("/cam", times, [picture] * 50),
+        images("/cam", times, [frame] * 50),
         logo,
     )
     with pytest.raises(PlanError) as caught:
@@ -406,17 +406,17 @@ def test_linear_makes_floats_of_integers():
 def test_an_episode_is_its_placement_with_clips():
     rec = recording(ramp("a", every(50, 2)), text("say", seconds(0, 1), ["pick", "place"]))
     placed = resample(rec, plan({"action": "a"}, task={"from": "say"}))
-    note = Finding("video-copied", "info", "x", "20 pictures")
+    note = Finding("video-copied", "info", "x", "20 frames")
     episode = placed.with_clips((), (note,))
     assert episode.tasks == ("pick", "place")
     assert episode.findings == (*placed.findings, note)
     assert episode.rows is placed.rows
 
 
-def test_a_camera_faster_than_the_grid_says_how_many_pictures_no_row_shows():
+def test_a_camera_faster_than_the_grid_says_how_many_frames_no_row_shows():
     frames = [np.zeros((2, 2, 3), np.uint8)] * 100
-    placed = resample(recording(pictures("cam", every(50, 2), frames)), plan({"observation.images.cam": "cam"}, fps=25))
-    assert np.unique(np.diff(placed.picks[0].rows)).tolist() == [2]
+    placed = resample(recording(images("cam", every(50, 2), frames)), plan({"observation.images.cam": "cam"}, fps=25))
+    assert np.unique(np.diff(placed.cameras[0].rows)).tolist() == [2]
     assert "video-frames-dropped" in codes(placed)
 
 

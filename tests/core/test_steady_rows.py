@@ -37,7 +37,7 @@ def test_a_camera_that_runs_fast_is_copied_without_encoding_anything():
     assert splice.encoded <= 1 + 30 - rows[0] % 30
 
 
-def test_a_camera_that_runs_slow_repeats_by_skipped_pictures():
+def test_a_camera_that_runs_slow_repeats_by_skipped_frames():
     allowed = drifting(3000, 29.97)
     rows = steady_rows(allowed, np.arange(3000), index(3000, repeats=1), WISH)
     splice = decide(rows, index(3000, repeats=1), WISH)
@@ -53,11 +53,11 @@ def test_what_cannot_be_copied_keeps_the_rows_that_hold_chose():
     np.testing.assert_array_equal(steady_rows(fast, np.arange(900), index(900), WISH), fast.wanted)
 
 
-def test_pictures_that_are_missing_are_bridged():
-    pictures = np.setdiff1d(np.arange(900), np.arange(95, 120))
-    stamps = np.arange(900)[pictures] * FRAME
+def test_frames_that_are_missing_are_bridged():
+    frames = np.setdiff1d(np.arange(900), np.arange(95, 120))
+    stamps = np.arange(900)[frames] * FRAME
     allowed = windows(stamps, np.arange(60, 840) * FRAME, FRAME * 3 // 2, causal=True)
-    rows = steady_rows(allowed, pictures, index(900, repeats=99), WISH)
-    splice = decide(pictures[rows], index(900, repeats=99), WISH)
+    rows = steady_rows(allowed, frames, index(900, repeats=99), WISH)
+    splice = decide(frames[rows], index(900, repeats=99), WISH)
     assert isinstance(splice, Splice)
     assert (splice.encoded, splice.repeated) == (0, 25)

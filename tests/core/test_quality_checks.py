@@ -5,10 +5,10 @@ import pytest
 
 from telecine.core.quality_checks import (
     action_findings,
+    frame_findings,
     idle_findings,
     length_findings,
     moving,
-    picture_findings,
     time_findings,
     value_findings,
 )
@@ -66,11 +66,11 @@ def test_timestamps_off_the_grid_are_an_error(shift, found):
     assert codes(time_findings(stamps, 30, "e")) == [("look-timestamps", "error")] * found
 
 
-def test_dark_and_frozen_pictures_are_named():
-    assert codes(picture_findings(np.array([3.0, 4.0]), np.array([2.0]), "e")) == [("look-dark", "warning")]
-    assert codes(picture_findings(np.array([90.0, 90.0]), np.array([0.1]), "e")) == [("look-frozen", "warning")]
-    assert codes(picture_findings(np.array([90.0, 91.0]), np.array([3.0]), "e")) == []
-    assert codes(picture_findings(np.array([]), np.array([]), "e")) == []
+def test_dark_and_frozen_frames_are_named():
+    assert codes(frame_findings(np.array([3.0, 4.0]), np.array([2.0]), "e")) == [("look-dark", "warning")]
+    assert codes(frame_findings(np.array([90.0, 90.0]), np.array([0.1]), "e")) == [("look-frozen", "warning")]
+    assert codes(frame_findings(np.array([90.0, 91.0]), np.array([3.0]), "e")) == []
+    assert codes(frame_findings(np.array([]), np.array([]), "e")) == []
 
 
 def test_short_episodes_are_named_by_seconds_and_by_comparison():

@@ -1,0 +1,132 @@
+"""Which frames are whose: by counts where those leave no doubt, lost where they do."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telecine.core.frame_ranges import ClaimedFrames, FrameRange, UnknownFrames, assign_frames
+
+LENGTHS = st.lists(st.integers(1, 30), min_size=1, max_size=12)
+
+
+def in_files(lengths, cuts):
+    """(frames per file, the true place of each episode) when episodes go over files that end at `cuts`."""
+    frames, places = [0], []
+    for number, length in enumerate(lengths):
+        if number in cuts and frames[-1]:
+            frames.append(0)
+        places.append(ClaimedFrames(len(frames) - 1, frames[-1], length))
+        frames[-1] += length
+    return frames, places
+
+
+def spans(placed):
+    return [(p.file, p.first, p.count) if isinstance(p, FrameRange) else None for p in placed]
+
+
+def truth(places):
+    return [(p.file, p.first, p.count) for p in places]
+
+
+@given(LENGTHS, st.sets(st.integers(1, 11)))
+def test_a_sound_dataset_stays_as_it_is_whether_or_not_anything_is_told(lengths, cuts):
+    frames, places = in_files(lengths, cuts)
+    told = assign_frames(lengths, frames, places)
+    assert spans(told) == truth(places)
+    assert all(p.note == "" for p in told)
+    assert spans(assign_frames(lengths, frames, [None] * len(lengths))) == truth(places)
+
+
+@given(LENGTHS, st.sets(st.integers(1, 11)), st.data())
+def test_wrong_offsets_are_mended_when_the_counts_agree(lengths, cuts, data):
+    frames, places = in_files(lengths, cuts)
+    shift = data.draw(st.integers(0, 5))
+    wrong = [ClaimedFrames(p.file, p.first + shift, p.count) for p in places]
+    assert spans(assign_frames(lengths, frames, wrong)) == truth(places)
+
+
+@given(LENGTHS, st.sets(st.integers(1, 11)), st.data())
+def test_no_frame_is_given_to_two_rows_whatever_is_told(lengths, cuts, data):
+    frames, _ = in_files(lengths, cuts)
+    number = st.integers(-3, 40)
+    told = data.draw(
+        st.lists(
+            st.one_of(st.none(), st.builds(ClaimedFrames, st.integers(-1, len(frames)), number, st.integers(0, 40))),
+            min_size=len(lengths),
+            max_size=len(lengths),
+        )
+    )
+    taken = set()
+    for length, place in zip(lengths, assign_frames(lengths, frames, told), strict=True):
+        if isinstance(place, UnknownFrames):
+            assert place.why
+            continue
+        assert 0 < place.count <= length
+        frames = {(place.file, place.first + i) for i in range(place.count)}
+        assert not frames & taken
+        assert all(0 <= at < frames[file] for file, at in frames)
+        taken |= frames
+
+
+def test_an_episode_whose_frames_were_dropped_is_lost_and_no_other():
+    told = [ClaimedFrames(0, 0, 10), ClaimedFrames(0, 10, 8), ClaimedFrames(0, 18, 10)]
+    placed = assign_frames([10, 10, 10], [28], told)
+    assert spans(placed) == [(0, 0, 10), None, (0, 18, 10)]
+    assert placed[1] == UnknownFrames("10 rows have 8 frames, and nothing tells which rows are without")
+
+
+def test_frames_after_the_last_row_are_left_out():
+    placed = assign_frames([10, 10], [23], [ClaimedFrames(0, 0, 13), ClaimedFrames(0, 13, 10)])
+    assert placed[0] == FrameRange(0, 0, 10, "3 frames after its last row are left out")
+    assert placed[1] == FrameRange(0, 13, 10)
+
+
+def test_a_video_that_was_cut_keeps_the_frames_it_has():
+    told = [ClaimedFrames(0, 0, 10), ClaimedFrames(0, 10, 10), ClaimedFrames(0, 20, 10)]
+    placed = assign_frames([10, 10, 10], [14], told)
+    assert placed[:2] == [FrameRange(0, 0, 10), FrameRange(0, 10, 4, "the file ends after 4 of its 10 frames")]
+    assert placed[2] == UnknownFrames("its frames begin at 20, the file holds 14")
+
+
+def test_a_wrong_end_is_told_by_the_start_of_the_next():
+    placed = assign_frames([10, 10], [25], [ClaimedFrames(0, 0, 9), ClaimedFrames(0, 10, 10)])
+    assert placed == [FrameRange(0, 0, 10, "the metadata said 9 frames, there are 10"), FrameRange(0, 10, 10)]
+
+
+def test_episodes_that_overlap_are_lost():
+    placed = assign_frames([10, 10], [25], [ClaimedFrames(0, 0, 12), ClaimedFrames(0, 8, 10)])
+    assert [type(p) for p in placed] == [UnknownFrames, UnknownFrames]
+
+
+def test_a_file_that_is_not_there_loses_its_episodes():
+    placed = assign_frames([10, 10], [10], [ClaimedFrames(0, 0, 10), ClaimedFrames(-1, 0, 10)])
+    assert placed[1] == UnknownFrames("the video file that the metadata names is not there")
+
+
+def test_episodes_the_metadata_forgot_follow_the_last_one_it_knows():
+    told = [ClaimedFrames(0, 0, 10), None, None, None]
+    assert spans(assign_frames([10, 5, 7, 3], [15, 10], told)) == [(0, 0, 10), (0, 10, 5), (1, 0, 7), (1, 7, 3)]
+
+
+def test_frames_that_the_metadata_counted_wrongly_are_not_given_again():
+    placed = assign_frames([1, 1], [1, 1], [None, ClaimedFrames(0, 0, 0)])
+    assert spans(placed) == [(1, 0, 1), (0, 0, 1)]
+
+
+def test_rows_written_before_their_video_have_no_frames():
+    placed = assign_frames([10, 5, 7], [15], [None] * 3)
+    assert spans(placed) == [(0, 0, 10), (0, 10, 5), None]
+    assert placed[2] == UnknownFrames("no video holds its frames")
+
+
+def test_frames_of_an_episode_whose_rows_were_lost_are_left_out():
+    assert spans(assign_frames([10, 5], [22], [None] * 2)) == [(0, 0, 10), (0, 10, 5)]
+
+
+def test_a_file_with_missing_frames_leaves_whole_files_behind_it_usable():
+    placed = assign_frames([10, 5, 7, 3, 8, 2], [15, 9, 10], [None] * 6)
+    assert spans(placed) == [(0, 0, 10), (0, 10, 5), None, None, (2, 0, 8), (2, 8, 2)]
+    assert placed[2] == UnknownFrames("the videos hold 19 frames for 20 rows, and nothing tells whose are missing")
+
+
+def test_nothing_is_sure_behind_a_file_when_the_last_one_does_not_fit_either():
+    assert spans(assign_frames([10, 5, 7, 3], [14, 9], [None] * 4)) == [None] * 4
