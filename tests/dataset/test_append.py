@@ -123,7 +123,7 @@ def facts(published):
     """All that a writer uses of it, as plain values."""
     so_far = published.totals
     numbers = {key: [m.low.tolist(), m.mean.tolist(), m.std.tolist(), m.count] for key, m in so_far._moments.items()}
-    pictures = {key: p.histogram.tolist() for key, p in so_far._pictures.items()}
+    pictures = {key: p.histogram.tolist() for key, p in so_far._frames.items()}
     plain = [getattr(published, name) for name in published.__slots__ if name != "totals"]
     return [*plain, numbers, pictures]
 
@@ -174,8 +174,8 @@ def test_rows_of_earlier_episodes_are_read_once(tmp_path, monkeypatch):
             np.testing.assert_allclose(stats[key][name], value, rtol=1e-12, atol=1e-12)
 
 
-def test_large_files_are_read_again_instead_of_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(running_stats, "KEPT_FILE_BYTES", 100)
+def test_large_files_are_read_again_instead_of_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(running_stats, "CACHED_FILE_BYTES", 100)
     root = write(tmp_path / "out", [episode(5, index) for index in range(2)])
     append(root, [episode(5, 2)])
     assert not has_errors(verify(root))

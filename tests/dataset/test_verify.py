@@ -126,8 +126,8 @@ def swapped(first, second):
     return spoil
 
 
-def other_pictures(root):
-    """The same video with all pictures white: same size, codec, count."""
+def other_frames(root):
+    """The same video with all frames white: same size, codec, count."""
     with av.open(str(root / VIDEO)) as source:
         count = sum(1 for p in source.demux(video=0) if p.pts is not None)
     white = np.full((48, 64, 3), 255, np.uint8)
@@ -140,7 +140,7 @@ def other_pictures(root):
 
 
 def flipped_bytes(root):
-    """Damage in the middle of the pictures that leaves the index whole."""
+    """Damage in the middle of the frames that leaves the index whole."""
     data = bytearray((root / VIDEO).read_bytes())
     middle = data.index(b"mdat") + (len(data) - data.index(b"mdat")) // 2
     data[middle : middle + 400] = b"\xff" * 400
@@ -298,8 +298,8 @@ MUTATIONS = {
     "a video that is none": (lambda r: (r / VIDEO).write_bytes(b"no video" * 100), "verify-video", VIDEO),
     "cameras swapped": (swapped(VIDEO, VIDEO.replace(TOP, WRIST)), "verify-video", "48 x 64"),
     "files of a camera swapped": (swapped(VIDEO, VIDEO.replace("file-000", "file-001")), "verify-video", VIDEO),
-    "other pictures": (other_pictures, "verify-stats", "as in the pictures"),
-    "damaged pictures": (flipped_bytes, "verify-video", "cannot be decoded"),
+    "other frames": (other_frames, "verify-stats", "as in the frames"),
+    "damaged frames": (flipped_bytes, "verify-video", "cannot be decoded"),
 }  # fmt: skip
 
 
@@ -317,7 +317,7 @@ def test_the_good_dataset_has_several_files(good):
 def test_a_single_change_is_found_and_named(dataset, name):
     spoil, code, words = MUTATIONS[name]
     spoil(dataset)
-    findings = verify(dataset, decode="all" if name == "damaged pictures" else "sample")
+    findings = verify(dataset, decode="all" if name == "damaged frames" else "sample")
     assert has_errors(findings)
     named = [f for f in findings if f.code == code and words in f"{f.where}: {f.message}"]
     assert named, "\n".join(map(str, findings))

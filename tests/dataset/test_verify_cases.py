@@ -14,7 +14,7 @@ import pytest
 from support.dataset import COLUMNS, FPS, TOP, clip, episode, two_cameras, write
 from telecine.core.stats import camera_stats
 from telecine.dataset.reader import Dataset
-from telecine.dataset.verify.notes import MOST
+from telecine.dataset.verify.finding_log import MOST
 from telecine.dataset.verify.verify import verify
 
 DATA = "data/chunk-000/file-000.parquet"
@@ -31,7 +31,7 @@ def good_images(tmp_path_factory):
 
 @pytest.fixture
 def images(good_images, tmp_path):
-    """A dataset with pictures in the rows, to spoil."""
+    """A dataset with frames in the rows, to spoil."""
     return Path(shutil.copytree(good_images, tmp_path / "dataset"))
 
 
@@ -43,8 +43,8 @@ def dataset(tmp_path):
     )
 
 
-def spoil_pictures(root, change):
-    """Write the rows again, with other bytes in each picture of the first camera."""
+def spoil_frames(root, change):
+    """Write the rows again, with other bytes in each frame of the first camera."""
     with pq.ParquetFile(root / DATA) as file:
         groups = [file.read_row_group(i) for i in range(file.num_row_groups)]
     with pq.ParquetWriter(root / DATA, groups[0].schema) as writer:
@@ -87,7 +87,7 @@ def errors(root, code, depth="sample"):
 
 
 @pytest.mark.parametrize("depth", ["all", "sample", "none"])
-def test_pictures_in_rows_have_no_findings(good_images, depth):
+def test_frames_in_rows_have_no_findings(good_images, depth):
     assert verify(good_images, decode=depth) == []
 
 
@@ -99,19 +99,19 @@ def test_pictures_in_rows_have_no_findings(good_images, depth):
         (lambda cell: cell | {"bytes": b"text"}, "damaged"),
     ],
 )
-def test_pictures_in_rows_that_cannot_be_decoded_are_found(images, change, words):
-    spoil_pictures(images, change)
+def test_frames_in_rows_that_cannot_be_decoded_are_found(images, change, words):
+    spoil_frames(images, change)
     assert any(words in f.message for f in errors(images, "verify-values"))
 
 
-def test_pictures_in_rows_of_another_size_are_found(images):
+def test_frames_in_rows_of_another_size_are_found(images):
     info = json.loads((images / "meta/info.json").read_text())
     info["features"][TOP]["shape"] = [64, 48, 3]
     (images / "meta/info.json").write_text(json.dumps(info))
     assert "found (48, 64), declared is (64, 48)" in errors(images, "verify-values")[0].message
 
 
-def test_other_pictures_in_rows_than_the_statistics_tell_are_found(images):
+def test_other_frames_in_rows_than_the_statistics_tell_are_found(images):
     other = pq.read_table(images / DATA).column("observation.images.wrist").to_pylist()
     info = json.loads((images / "meta/info.json").read_text())
     info["features"][TOP]["shape"] = info["features"]["observation.images.wrist"]["shape"]
@@ -121,29 +121,29 @@ def test_other_pictures_in_rows_than_the_statistics_tell_are_found(images):
     encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 96, 64, "rgb24", 1
     packets = [*encoder.encode(white), *encoder.encode(None)]
     assert len(other) == 14
-    spoil_pictures(images, lambda cell: cell | {"bytes": bytes(packets[0])})
-    assert any("as in the pictures" in f.message for f in errors(images, "verify-stats"))
+    spoil_frames(images, lambda cell: cell | {"bytes": bytes(packets[0])})
+    assert any("as in the frames" in f.message for f in errors(images, "verify-stats"))
 
 
-def test_a_column_of_pictures_that_is_no_struct_is_found(images):
+def test_a_column_of_frames_that_is_no_struct_is_found(images):
     table = pq.read_table(images / DATA)
     text = pa.array(["x"] * table.num_rows)
     pq.write_table(table.set_column(table.column_names.index(TOP), TOP, text), images / DATA)
     assert any("struct<bytes" in f.message for f in errors(images, "verify-structure", "none"))
 
 
-def test_a_missing_file_of_pictures_is_told_once(images):
+def test_a_missing_file_of_frames_is_told_once(images):
     (images / DATA).unlink()
     findings = verify(images)
     assert [f.where for f in findings if f.severity == "error"] == [DATA]
 
 
-def test_pictures_that_no_row_shows_are_explained_by_the_provenance(tmp_path):
+def test_frames_that_no_row_shows_are_explained_by_the_provenance(tmp_path):
     clips = [replace(clip(tmp_path, TOP, 20, episode=i), preroll=3) for i in range(3)]
     root = write(tmp_path / "dataset", [episode(15, i, clips=[c]) for i, c in enumerate(clips)])
     assert verify(root, decode="all") == []
     (root / "meta/telecine/provenance.parquet").unlink()
-    assert "expected 0.000000 s (picture 0)" in errors(root, "verify-video")[0].message
+    assert "expected 0.000000 s (frame 0)" in errors(root, "verify-video")[0].message
 
 
 def test_many_episodes_are_sampled(tmp_path):

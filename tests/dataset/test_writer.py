@@ -198,7 +198,7 @@ def test_each_camera_has_files_and_offsets_of_its_own(tmp_path):
             base[file] += length
 
 
-def test_pictures_in_rows_are_the_clips_bytes(tmp_path):
+def test_frames_in_rows_are_the_clips_bytes(tmp_path):
     pictures = clip(tmp_path, TOP, 4, preset="images")
     root = write(tmp_path / "out", [episode(4, clips=[pictures])])
     cells = records(root, "data").column(TOP).to_pylist()
@@ -208,7 +208,7 @@ def test_pictures_in_rows_are_the_clips_bytes(tmp_path):
     assert not (root / "videos").exists()
 
 
-def test_many_pictures_are_written_in_several_row_groups(tmp_path, monkeypatch):
+def test_many_frames_are_written_in_several_row_groups(tmp_path, monkeypatch):
     monkeypatch.setattr("telecine.dataset.images.ROW_GROUP_BYTES", 2000)
     pictures = [clip(tmp_path, key, 9, preset="images") for key in (TOP, WRIST)]
     root = write(tmp_path / "out", [episode(9, clips=pictures)])
@@ -242,7 +242,7 @@ def test_dataset_statistics_are_those_of_all_rows_together(tmp_path):
     assert stats["index"]["max"] == [53.0]
 
 
-def test_camera_statistics_are_those_of_all_pictures_together(tmp_path):
+def test_camera_statistics_are_those_of_all_frames_together(tmp_path):
     episodes = [episode(n, i, clips=[clip(tmp_path, TOP, n, episode=i)]) for i, n in enumerate((6, 9))]
     stats = json.loads((write(tmp_path / "out", episodes) / "meta/stats.json").read_text())[TOP]
     histogram = sum(e.clips[0].histogram for e in episodes)

@@ -1,6 +1,6 @@
-"""The room of datasets: write a LeRobot v3.0 dataset once, whole or not at all, read it, verify it.
+"""Write a LeRobot v3.0 dataset once, whole or not at all; read it; verify it.
 
-May import core and video. Start with `writer.py`; `layout.py` and `schema.py` say what the files are called and
-hold (pure), `growing.py` and `stage.py` how they grow and appear, `check.py` what an episode must be like.
-`reader.py` and `verify.py` read the result and share nothing with the writer but the names in `layout.py`.
+Start with `writer.py`. `rolling_files.py` has the files that grow, `staging.py` the folder that becomes the dataset,
+`episode_check.py` what an episode must be like; names and schemas of files are in `lerobot_format`. `reader.py` and
+`verify/` read the result and share nothing with the writer but those.
 """

@@ -78,9 +78,9 @@ def _changes(episode: Episode, features: Features) -> Iterator[str]:
     """Where an episode differs from the first one."""
     first = {column.key: column for column in features.columns}
     got = {column.key: _described(_named_like(column, first.get(column.key))) for column in episode.columns}
-    got |= {clip.key: _picture(clip.format) for clip in episode.clips}
+    got |= {clip.key: _format(clip.format) for clip in episode.clips}
     expected = {column.key: _described(column) for column in features.columns}
-    expected |= {camera.key: _picture(camera.format) for camera in features.cameras}
+    expected |= {camera.key: _format(camera.format) for camera in features.cameras}
     for key in dict.fromkeys([*expected, *got]):
         if got.get(key) != expected.get(key):
             wanted = f"expected {expected.get(key, 'no such feature')} as in the first episode"
@@ -101,8 +101,8 @@ def _described(column: FeatureColumn) -> str:
     return f"{column.dtype} {column.shape}{names}"
 
 
-def _picture(picture: FrameFormat) -> str:
-    return f"{picture.codec} {picture.width}x{picture.height} {picture.pix_fmt}"
+def _format(frame: FrameFormat) -> str:
+    return f"{frame.codec} {frame.width}x{frame.height} {frame.pix_fmt}"
 
 
 def _row_problems(episode: Episode, fps: int) -> Iterator[str]:
@@ -158,10 +158,10 @@ def _not_finite(values: Values) -> Values:
 def _clip_problems(clip: Clip, count: int, fps: int, limits: Limits) -> Iterator[str]:
     shown = clip.frames - clip.preroll
     if clip.preroll < 0 or shown < count:
-        yield f"got {shown} pictures from the episode's first on, expected at least {count}, one per row"
+        yield f"got {shown} frames from the episode's first on, expected at least {count}, one per row"
     if clip.preroll and (clip.preroll + count) / fps > limits.video_s:
         yield (
-            f"got {clip.preroll} pictures before the first row of an episode over {limits.video_s} s, which LeRobot "
+            f"got {clip.preroll} frames before the first row of an episode over {limits.video_s} s, which LeRobot "
             "then looks up inexactly; encode this camera instead of copying it"
         )
     if not Path(clip.path).is_file():
@@ -169,6 +169,6 @@ def _clip_problems(clip: Clip, count: int, fps: int, limits: Limits) -> Iterator
     shape = (1, LEVELS) if is_depth(clip.format.pix_fmt) else (3, 256)
     if clip.histogram.shape != shape or clip.sampled < 1 or not np.all(np.sum(clip.histogram, axis=1)):
         yield (
-            f"got a histogram of shape {clip.histogram.shape} from {clip.sampled} pictures, expected {shape} "
+            f"got a histogram of shape {clip.histogram.shape} from {clip.sampled} frames, expected {shape} "
             "with counts in every channel"
         )

@@ -26,13 +26,13 @@ from telecine.lerobot_format import paths, schema
 from telecine.lerobot_format.paths import FileIndex, Limits
 from telecine.lerobot_format.schema import CameraSpec, Features
 
-_REPLACED = (paths.INFO, paths.STATS, paths.TASKS, paths.PROVENANCE, paths.PLAN, paths.PICTURES, paths.REPORT)
-"""Files that are written anew when episodes are added; all others are linked."""
+_REPLACED = (paths.INFO, paths.STATS, paths.TASKS, paths.PROVENANCE, paths.PLAN, paths.HISTOGRAMS, paths.REPORT)
+"""Files that are rewritten when episodes are added; all others are linked."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ExistingDataset:
-    """A dataset at `root`, and the first free place of each kind of file."""
+    """A dataset at `root`, and the first free file index of each kind of file."""
 
     root: Path
     info: dict[str, Any]
@@ -67,10 +67,10 @@ class ExistingDataset:
         splits = {"train": f"0:{counts.episodes}"} if info.get("splits") in (None, whole) else info["splits"]
         entries = {key: dict(entry) for key, entry in info["features"].items()}
         for camera in features.videos:
-            told = dict(entries[camera.key].get("info") or {})
+            stored = dict(entries[camera.key].get("info") or {})
             if not camera.encoder:  # episodes were not all encoded alike
-                told = {key: value for key, value in told.items() if key in _OF_ALL_VIDEOS}
-            entries[camera.key]["info"] = told
+                stored = {key: value for key, value in stored.items() if key in _OF_ALL_VIDEOS}
+            entries[camera.key]["info"] = stored
         totals = {"total_episodes": counts.episodes, "total_frames": counts.frames, "total_tasks": counts.tasks}
         return info | {"features": entries, "splits": splits} | totals
 
@@ -141,18 +141,18 @@ def read_existing(root: Path, last: ExistingDataset | None = None) -> ExistingDa
         video_bytes=_positive(info, "video_files_size_in_mb", 200) * paths.MIB,
         files_per_chunk=_positive(info, "chunks_size", 1000),
     )
-    told = dataset.episodes
-    next_videos = {c.key: _after([e.videos[c.key].place for e in told], limits) for c in features.videos}
+    stored = dataset.episodes
+    next_videos = {c.key: _after([e.videos[c.key].file_index for e in stored], limits) for c in features.videos}
     return ExistingDataset(
         root,
         info,
         features,
         limits,
         dataset.tasks,
-        len(told),
+        len(stored),
         dataset.frames,
         _totals(dataset, features),
-        _after([e.data for e in told], limits),
+        _after([e.data for e in stored], limits),
         _after([FileIndex(*map(int, _numbers(path))) for path in _episode_files(root)], limits),
         next_videos,
         _schema(next(iter(sorted((root / "data").glob("*/*.parquet")))), schema.data_schema(features)),
@@ -186,45 +186,45 @@ def _cameras(dataset: Dataset, info: Mapping[str, Any]) -> Iterator[CameraSpec]:
         if column.dtype not in ("video", "image"):
             continue
         height, width = column.shape[:2]
-        told = info["features"][column.key].get("info") or {}
+        stored = info["features"][column.key].get("info") or {}
         if column.dtype == "image":
             yield CameraSpec(column.key, FrameFormat("png", width, height, "rgb24"))
             continue
-        if told.get("is_depth_map") or told.get("video.is_depth_map"):
+        if stored.get("is_depth_map") or stored.get("video.is_depth_map"):
             raise DatasetError(f"{dataset.root}: {column.key} is a depth video, to which telecine cannot add")
-        encoder = {key: value for key, value in told.items() if key not in _OF_ALL_VIDEOS}
-        codec, pix_fmt = told.get("video.codec"), told.get("video.pix_fmt")
+        encoder = {key: value for key, value in stored.items() if key not in _OF_ALL_VIDEOS}
+        codec, pix_fmt = stored.get("video.codec"), stored.get("video.pix_fmt")
         if codec not in ("h264", "hevc", "av1") or not isinstance(pix_fmt, str):
             raise DatasetError(f"{dataset.root}: {column.key} is {codec} {pix_fmt}, to which telecine cannot add")
         yield CameraSpec(column.key, FrameFormat(codec, width, height, pix_fmt), encoder)
 
 
 def _totals(dataset: Dataset, features: Features) -> RunningStats:
-    """The statistics so far. Histograms of pictures are there when telecine wrote the dataset."""
+    """The statistics so far. Histograms of frames are there when telecine wrote the dataset."""
     stats = dataset.json(paths.STATS)
-    histograms = dataset.json(paths.PICTURES) if (dataset.root / paths.PICTURES).is_file() else {}
+    histograms = dataset.json(paths.HISTOGRAMS) if (dataset.root / paths.HISTOGRAMS).is_file() else {}
     try:
         moments = {c.key: _stats(stats[c.key]).moments for c in features.numbers}
-        pictures = {}
+        frames = {}
         for camera in features.cameras:
-            told = histograms.get(camera.key)
-            histogram = None if told is None else np.array(told["histogram"], np.int64)
-            pictures[camera.key] = ImageStats(_stats(stats[camera.key]), histogram)
+            stored = histograms.get(camera.key)
+            histogram = None if stored is None else np.array(stored["histogram"], np.int64)
+            frames[camera.key] = ImageStats(_stats(stats[camera.key]), histogram)
     except (KeyError, TypeError, ValueError) as error:
         raise DatasetError(
             f"{dataset.root}: its statistics are not complete ({error!r}); `telecine repair` adds what is missing"
         ) from error
-    return RunningStats(moments, pictures)
+    return RunningStats(moments, frames)
 
 
-def _stats(told: Mapping[str, Any]) -> Stats:
-    low, high, mean, std = (np.asarray(told[name], np.float64) for name in ("min", "max", "mean", "std"))
-    moments = Moments(low, high, mean, std, int(np.asarray(told["count"]).reshape(-1)[0]))
-    return Stats(moments, np.stack([np.asarray(told[name], np.float64) for name in QUANTILES]))
+def _stats(stored: Mapping[str, Any]) -> Stats:
+    low, high, mean, std = (np.asarray(stored[name], np.float64) for name in ("min", "max", "mean", "std"))
+    moments = Moments(low, high, mean, std, int(np.asarray(stored["count"]).reshape(-1)[0]))
+    return Stats(moments, np.stack([np.asarray(stored[name], np.float64) for name in QUANTILES]))
 
 
-def _after(places: list[FileIndex], limits: Limits) -> FileIndex:
-    return max(places).next(limits)
+def _after(file_indexes: list[FileIndex], limits: Limits) -> FileIndex:
+    return max(file_indexes).next(limits)
 
 
 def _numbers(path: Path) -> tuple[str, str]:

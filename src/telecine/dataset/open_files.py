@@ -12,7 +12,7 @@ from telecine._version import __version__
 from telecine.core.episode import Episode
 from telecine.core.errors import VideoError
 from telecine.dataset.existing import ExistingDataset
-from telecine.dataset.images import with_pictures
+from telecine.dataset.images import with_images
 from telecine.dataset.rolling_files import EpisodeFiles, RecordFile, RowFiles, VideoFiles
 from telecine.dataset.values import Values, to_arrow
 from telecine.lerobot_format import paths, schema
@@ -38,7 +38,7 @@ class OpenFiles:
         self.schema = data
         self._limits = limits
         self.rows = RowFiles(folder, data, limits, first[0])
-        self.videos = {key: VideoFiles(folder, key, fps, limits, first=place) for key, place in videos.items()}
+        self.videos = {key: VideoFiles(folder, key, fps, limits, first=index) for key, index in videos.items()}
         self.episodes = EpisodeFiles(folder, episodes, limits, first[1])
         self.provenance = RecordFile(folder / paths.PROVENANCE, schema.PROVENANCE_SCHEMA)
         for row in published.provenance if published else ():
@@ -56,10 +56,10 @@ class OpenFiles:
         cameras = tuple(replace(camera, encoder=self._encoders[camera.key]) for camera in self.features.cameras)
         return replace(self.features, cameras=cameras)
 
-    def next_places(self) -> tuple[FileIndex, FileIndex, dict[str, FileIndex]]:
-        """The first free place of rows, of facts of episodes, and of each camera's videos."""
-        videos = {key: file.place.next(self._limits) for key, file in self.videos.items()}
-        return self.rows.place.next(self._limits), self.episodes.place.next(self._limits), videos
+    def next_file_indexes(self) -> tuple[FileIndex, FileIndex, dict[str, FileIndex]]:
+        """The first free file index of rows, of facts of episodes, and of each camera's videos."""
+        videos = {key: file.file_index.next(self._limits) for key, file in self.videos.items()}
+        return self.rows.file_index.next(self._limits), self.episodes.file_index.next(self._limits), videos
 
     def close(self) -> None:
         """Finish every file."""
@@ -77,7 +77,7 @@ class OpenFiles:
 
 
 def tables(episode: Episode, values: dict[str, Values], files: OpenFiles) -> Iterator[pa.Table]:
-    """The episode's rows in the columns of data/*, in one table unless pictures make that too big."""
+    """The episode's rows in the columns of data/*, in one table unless frames make that too big."""
     features = files.features
     known = {column.key: column for column in (*features.columns, *schema.INDEX_COLUMNS)}
     images = {camera.key for camera in features.images}
@@ -89,7 +89,7 @@ def tables(episode: Episode, values: dict[str, Values], files: OpenFiles) -> Ite
         yield pa.table([arrays[name] for name in files.schema.names], schema=files.schema)
         return
     clips = {clip.key: clip for clip in episode.clips if clip.key in images}
-    yield from with_pictures(arrays, clips, files.schema)
+    yield from with_images(arrays, clips, files.schema)
 
 
 def provenance(episode: Episode, index: int) -> dict[str, Any]:

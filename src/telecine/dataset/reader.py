@@ -1,4 +1,4 @@
-"""Reads a LeRobot v3.0 dataset without LeRobot: rows as Arrow, and where in which video a row's picture is.
+"""Reads a LeRobot v3.0 dataset without LeRobot: rows as Arrow, and where in which video a row's frame is.
 
 Reads one episode at a time and trusts what the metadata says; `verify` is what checks it. Refuses other versions.
 """
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError
-from telecine.dataset.values import plain
+from telecine.dataset.values import unwrap_extensions
 from telecine.lerobot_format import paths
 from telecine.lerobot_format.paths import FileIndex
 
@@ -24,7 +24,7 @@ from telecine.lerobot_format.paths import FileIndex
 class VideoSpan:
     """Where one episode is in a camera's videos; times in seconds from the start of that file."""
 
-    place: FileIndex
+    file_index: FileIndex
     from_s: float
     to_s: float
 
@@ -107,7 +107,7 @@ class Dataset:
         try:
             with pq.ParquetFile(self._existing(path)) as file:
                 groups = [i for i in range(file.num_row_groups) if _may_hold(file.metadata.row_group(i), episode)]
-                table = plain(file.read_row_groups(groups, columns=wanted))
+                table = unwrap_extensions(file.read_row_groups(groups, columns=wanted))
         except (OSError, pa.ArrowException) as error:
             raise DatasetError(f"{self.root / path}: cannot be read: {error}") from error
         table = table.filter(pc.equal(table.column("episode_index"), episode))
@@ -118,14 +118,14 @@ class Dataset:
         return table if columns is None else table.select(columns)
 
     def frame(self, key: str, episode: int, row: int) -> tuple[Path, int]:
-        """The video file of camera `key` and the number in it of the picture of one row of an episode."""
+        """The video file of camera `key` and the number in it of the frame of one row of an episode."""
         facts = self._episode(episode)
         if key not in facts.videos:
             raise DatasetError(f"{self.root}: {key} is not a video; videos are {', '.join(self._videos) or 'none'}")
         if not 0 <= row < facts.length:
             raise DatasetError(f"{self.root}: episode {episode} has {facts.length} rows, no row {row}")
         span = facts.videos[key]
-        return self._existing(paths.video_path(key, span.place)), round(span.from_s * self.fps) + row
+        return self._existing(paths.video_path(key, span.file_index)), round(span.from_s * self.fps) + row
 
     def json(self, path: str) -> dict[str, Any]:
         """One of its JSON files. Raises: DatasetError."""

@@ -33,7 +33,7 @@ class TableFile:
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._sink = path.open("wb")
-        # Pictures in rows are all different: a dictionary of them would only be built and thrown away.
+        # Frames in rows are all different: a dictionary of them would only be built and thrown away.
         plain = any(pa.types.is_struct(kind) for kind in schema.types)
         self._writer = pq.ParquetWriter(self._sink, schema, compression="snappy", use_dictionary=not plain)
 
@@ -62,30 +62,30 @@ class RowFiles:
         self._stage, self._schema, self._limits = stage, schema, limits
         self._file: TableFile | None = None
         self._rows = self._groups = 0
-        self._first = self.place = first
+        self._first = self.file_index = first
 
     def append(self, tables: Iterator[pa.Table], rows: int) -> FileIndex:
         """Add an episode of `rows` rows, each table of it a row group; says in which file it is."""
         held = (self._rows, self._groups)
         if self._file and data_is_full(self._file.size_bytes, held, rows, self._limits):
             self.close()
-            self.place = self.place.next(self._limits)
+            self.file_index = self.file_index.next(self._limits)
         if self._file is None:
-            self._file = TableFile(self._stage / data_path(self.place), self._schema)
+            self._file = TableFile(self._stage / data_path(self.file_index), self._schema)
             self._rows = self._groups = 0
         for table in tables:
             self._file.write(table)
             self._groups += 1
         self._rows += rows
-        return self.place
+        return self.file_index
 
     def paths(self) -> list[Path]:
         """All files so far, in order."""
-        places, place = [self._first], self._first
-        while place < self.place:
-            place = place.next(self._limits)
-            places.append(place)
-        return [self._stage / data_path(place) for place in places]
+        file_indexes, file_index = [self._first], self._first
+        while file_index < self.file_index:
+            file_index = file_index.next(self._limits)
+            file_indexes.append(file_index)
+        return [self._stage / data_path(file_index) for file_index in file_indexes]
 
     def close(self) -> None:
         """Close the file that is open."""
@@ -95,23 +95,23 @@ class RowFiles:
 
 
 class VideoFiles:
-    """videos/KEY/*: the pictures of one camera."""
+    """videos/KEY/*: the frames of one camera."""
 
     def __init__(self, stage: Path, key: str, fps: int, limits: Limits, *, first: FileIndex = FileIndex()) -> None:
         self._stage, self._key, self._fps, self._limits = stage, key, Fraction(fps), limits
         self._file: VideoFile | None = None
-        self.place = first
+        self.file_index = first
 
     def append(self, clip: Clip) -> tuple[FileIndex, int]:
-        """Add a clip; says in which file it is and the number there of the picture of the episode's first row."""
+        """Add a clip; says in which file it is and the number there of the frame of the episode's first row."""
         if self._file and self._full(self._file, clip):
             self.close()
-            self.place = self.place.next(self._limits)
+            self.file_index = self.file_index.next(self._limits)
         if self._file is None:
-            path = self._stage / video_path(self._key, self.place)
+            path = self._stage / video_path(self._key, self.file_index)
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = VideoFile(path, self._fps)
-        return self.place, self._file.append(clip)
+        return self.file_index, self._file.append(clip)
 
     def _full(self, file: VideoFile, clip: Clip) -> bool:
         more = (clip.size_bytes, clip.frames)
@@ -131,22 +131,22 @@ class EpisodeFiles:
         self._stage, self.schema, self._limits = stage, schema, limits
         self._file: TableFile | None = None
         self._held: list[dict[str, Any]] = []
-        self.place = first
+        self.file_index = first
 
     def append(self, row: dict[str, Any]) -> None:
-        """Add one row; its own place is filled in here."""
+        """Add one row; its own file index is filled in here."""
         if not self._held and self._file and episodes_are_full(self._file.size_bytes, self._limits):
             self._file.close()
             self._file = None
-            self.place = self.place.next(self._limits)
-        own = {"meta/episodes/chunk_index": self.place.chunk, "meta/episodes/file_index": self.place.file}
+            self.file_index = self.file_index.next(self._limits)
+        own = {"meta/episodes/chunk_index": self.file_index.chunk, "meta/episodes/file_index": self.file_index.file}
         self._held.append(row | own)
         if len(self._held) >= ROW_GROUP:
             self._flush()
 
     def _flush(self) -> None:
         if self._file is None:
-            self._file = TableFile(self._stage / episodes_path(self.place), self.schema)
+            self._file = TableFile(self._stage / episodes_path(self.file_index), self.schema)
         self._file.write(arrow.table(self._held, self.schema))
         self._held = []
 

@@ -18,15 +18,15 @@ from telecine.dataset.values import Values, to_numpy
 from telecine.lerobot_format.schema import Features
 
 BATCH_ROWS = 1 << 14
-KEPT_FILE_BYTES = 1 << 20
+CACHED_FILE_BYTES = 1 << 20
 """A file of rows beyond this, on disk or in memory, is read again whenever it is needed."""
-KEPT_BYTES = 32 << 20
+CACHE_BYTES = 32 << 20
 """Of columns that `RunningStats` keeps in memory: 3,000 episodes of 100 rows with 20 numbers each."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ImageStats:
-    """What is known of a camera's pictures: statistics of those that a dataset held before, and a histogram.
+    """What is known of a camera's frames: statistics of those that a dataset held before, and a histogram.
 
     before: None when the histogram holds all. histogram: (3, 256) counts, None when nobody kept it.
     """
@@ -34,19 +34,19 @@ class ImageStats:
     before: Stats | None
     histogram: npt.NDArray[np.int64] | None
     sampled: int = 0
-    """Pictures in `histogram` that are not in `before`."""
+    """Frames in `histogram` that are not in `before`."""
 
 
 class RunningStats:
     """Pooled moments per column, summed histograms per camera; starts with those of a published dataset, if given."""
 
     def __init__(
-        self, moments: Mapping[str, Moments] | None = None, pictures: Mapping[str, ImageStats] | None = None
+        self, moments: Mapping[str, Moments] | None = None, frames: Mapping[str, ImageStats] | None = None
     ) -> None:
         self._moments = dict(moments or {})
-        self._pictures = dict(pictures or {})
-        self._kept: dict[tuple[str, str], dict[str, Values]] = {}
-        self._kept_bytes = 0
+        self._frames = dict(frames or {})
+        self._cache: dict[tuple[str, str], dict[str, Values]] = {}
+        self._cache_bytes = 0
 
     def add(self, values: dict[str, Values], clips: Sequence[Clip]) -> dict[str, Stats]:
         """Count an episode in; its own statistics, by feature."""
@@ -57,54 +57,54 @@ class RunningStats:
             self._moments[key] = self._moments[key].pooled(moments) if key in self._moments else moments
         for clip in clips:
             found[clip.key] = camera_stats(clip.histogram, clip.sampled)
-            self._pictures[clip.key] = _counted(self._pictures.get(clip.key), clip)
+            self._frames[clip.key] = _counted(self._frames.get(clip.key), clip)
         return found
 
     def stats(self, features: Features, files: Sequence[Path]) -> dict[str, dict[str, list[Any]]]:
         """meta/stats.json, reading the columns in `files` again for their quantiles.
 
-        What small files held is kept, so that a recorder, which comes once an episode, does not read all of them anew.
+        What small files held is kept, so that a recorder, which comes once an episode, does not read all of them again.
         """
         found: dict[str, dict[str, list[Any]]] = {}
-        self._keep(features.numbers, files)
+        self._fill_cache(features.numbers, files)
         for column in features.numbers:
             moments = self._moments[column.key]
             quantiles = dataset_quantiles(lambda c=column: self._parts(files, c), moments)  # type: ignore[misc]
             found[column.key] = Stats(moments, quantiles).lists()
         for camera in features.cameras:
-            found[camera.key] = _camera_stats(self._pictures[camera.key]).lists()
+            found[camera.key] = _camera_stats(self._frames[camera.key]).lists()
         return found
 
-    def _keep(self, columns: Sequence[FeatureColumn], files: Sequence[Path]) -> None:
+    def _fill_cache(self, columns: Sequence[FeatureColumn], files: Sequence[Path]) -> None:
         """Read the columns of files that are new and small, while there is room."""
         width = sum(math.prod(column.shape) for column in columns)
         for path in files:
             size = path.stat().st_size
-            if _name(path) in self._kept or size > KEPT_FILE_BYTES or self._kept_bytes >= KEPT_BYTES:
+            if _name(path) in self._cache or size > CACHED_FILE_BYTES or self._cache_bytes >= CACHE_BYTES:
                 continue
             with pq.ParquetFile(path) as file:
-                if 8 * width * file.metadata.num_rows > KEPT_FILE_BYTES:
+                if 8 * width * file.metadata.num_rows > CACHED_FILE_BYTES:
                     continue
                 table = file.read([column.key for column in columns])
             held = {column.key: to_numpy(table.column(column.key), column) for column in columns}
-            self._kept[_name(path)] = held
-            self._kept_bytes += sum(values.nbytes for values in held.values())
+            self._cache[_name(path)] = held
+            self._cache_bytes += sum(values.nbytes for values in held.values())
 
     def _parts(self, files: Sequence[Path], column: FeatureColumn) -> Iterator[Values]:
         """The values of a column over Parquet files, some rows at a time."""
         for path in files:
-            if _name(path) in self._kept:
-                yield self._kept[_name(path)][column.key]
+            if _name(path) in self._cache:
+                yield self._cache[_name(path)][column.key]
                 continue
             with pq.ParquetFile(path) as file:
                 for batch in file.iter_batches(BATCH_ROWS, columns=[column.key]):
                     yield to_numpy(pa.chunked_array([batch.column(0)]), column)
 
     def histograms(self) -> dict[str, Any]:
-        """meta/telecine/pictures.json, of the cameras whose pictures were all counted."""
+        """meta/telecine/pictures.json, of the cameras whose frames were all counted."""
         return {
             key: {"histogram": seen.histogram.tolist()}
-            for key, seen in self._pictures.items()
+            for key, seen in self._frames.items()
             if seen.histogram is not None
         }
 

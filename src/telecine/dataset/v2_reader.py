@@ -17,7 +17,7 @@ from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError
 from telecine.core.naming import file_below
 from telecine.dataset.reader import Dataset
-from telecine.dataset.values import plain
+from telecine.dataset.values import unwrap_extensions
 from telecine.lerobot_format import paths
 
 VERSIONS = ("v2.0", "v2.1")
@@ -70,12 +70,12 @@ class V2Dataset:
         path = self.root / self._path(self._data, episode)
         try:
             with pq.ParquetFile(path) as file:
-                return plain(file.read(columns))
+                return unwrap_extensions(file.read(columns))
         except (OSError, pa.ArrowException) as error:
             raise DatasetError(f"{path}: cannot be read: {error}") from error
 
     def frame(self, key: str, episode: int, row: int) -> tuple[Path, int]:
-        """The video of camera `key` and the number in it of the picture of one row of an episode."""
+        """The video of camera `key` and the number in it of the frame of one row of an episode."""
         path = self.root / self._path(self._video, episode, video_key=key)
         if not path.is_file():
             raise DatasetError(f"{path}: missing; the dataset is not complete")

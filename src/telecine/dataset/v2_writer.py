@@ -1,4 +1,4 @@
-"""Writes LeRobot v2.1 (GR00T's layout, with modality.json) from a v3.0 dataset: a file an episode, nothing coded again.
+"""Writes LeRobot v2.1 (GR00T's layout, with modality.json) from a v3.0 dataset: a file an episode, nothing re-encoded.
 
 For trainers that have not moved on. What v2.1 has no place for (where episodes lie in shared files) is left out.
 Layout: LeRobot 0.3, `lerobot/datasets/v2`, as its converter to v3.0 reads it.
@@ -33,15 +33,15 @@ def write_v2(source: Path, folder: Path, kind: V2Layout, *, scratch: Path) -> No
     Raises: DatasetError or VideoError when it cannot be read, OSError when the disk refuses.
     """
     dataset, info = Dataset(source), read_info(source)
-    told = _info(dataset, info)
+    v2_info = _info(dataset, info)
     for number in range(len(dataset)):
-        path = folder / _path(told, DATA_PATH, number)
+        path = folder / _path(v2_info, DATA_PATH, number)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as sink:
             pq.write_table(dataset.rows(number), sink, compression="snappy")
     for key in _video_keys(info):
-        _videos(dataset, key, folder, told, scratch)
-    _meta(dataset, told, folder)
+        _videos(dataset, key, folder, v2_info, scratch)
+    _meta(dataset, v2_info, folder)
     if kind == "gr00t":
         _write_json(folder / "meta" / "modality.json", modality(dataset.features, dataset.cameras))
         shutil.copyfile(source / paths.STATS, folder / paths.STATS)
@@ -74,11 +74,11 @@ def _video_keys(info: Mapping[str, Any]) -> list[str]:
     return [key for key, entry in info["features"].items() if entry["dtype"] == "video"]
 
 
-def _path(told: Mapping[str, Any], template: str, episode: int, **more: str) -> str:
-    return template.format(episode_chunk=episode // told["chunks_size"], episode_index=episode, **more)
+def _path(v2_info: Mapping[str, Any], template: str, episode: int, **more: str) -> str:
+    return template.format(episode_chunk=episode // v2_info["chunks_size"], episode_index=episode, **more)
 
 
-def _videos(dataset: Dataset, key: str, folder: Path, told: Mapping[str, Any], scratch: Path) -> None:
+def _videos(dataset: Dataset, key: str, folder: Path, v2_info: Mapping[str, Any], scratch: Path) -> None:
     """One MP4 an episode, file by file of the dataset."""
     files: dict[Path, list[tuple[int, ClipRange]]] = {}
     for facts in dataset.episodes:
@@ -88,7 +88,7 @@ def _videos(dataset: Dataset, key: str, folder: Path, told: Mapping[str, Any], s
     for path, wanted in files.items():
         clips = cut(str(path), [one for _, one in wanted], key=key, fps=dataset.fps, settings=video_settings("train"))
         for (episode, _), clip in zip(wanted, clips, strict=True):
-            target = folder / _path(told, VIDEO_PATH, episode, video_key=key)
+            target = folder / _path(v2_info, VIDEO_PATH, episode, video_key=key)
             target.parent.mkdir(parents=True, exist_ok=True)
             file = VideoFile(target, dataset.fps)
             file.append(clip)
@@ -96,7 +96,7 @@ def _videos(dataset: Dataset, key: str, folder: Path, told: Mapping[str, Any], s
             Path(clip.path).unlink()
 
 
-def _meta(dataset: Dataset, told: Mapping[str, Any], folder: Path) -> None:
+def _meta(dataset: Dataset, v2_info: Mapping[str, Any], folder: Path) -> None:
     meta = folder / "meta"
     meta.mkdir(exist_ok=True)
     _write_lines(meta / "tasks.jsonl", ({"task_index": i, "task": task} for i, task in enumerate(dataset.tasks)))
@@ -104,8 +104,8 @@ def _meta(dataset: Dataset, told: Mapping[str, Any], folder: Path) -> None:
     _write_lines(meta / "episodes.jsonl", lines)
     stats = ({"episode_index": i, "stats": found} for i, found in enumerate(_statistics(dataset)))
     _write_lines(meta / "episodes_stats.jsonl", stats)
-    _write_json(meta / "info.json", told)
-    text = card(dict(told), list(dataset.tasks))
+    _write_json(meta / "info.json", v2_info)
+    text = card(dict(v2_info), list(dataset.tasks))
     (folder / paths.CARD).write_text(text, encoding="utf-8")
 
 

@@ -14,7 +14,7 @@ from telecine.lerobot_format.schema import LEAVES, arrow_type
 Values = npt.NDArray[Any]
 
 
-def plain(table: pa.Table) -> pa.Table:
+def unwrap_extensions(table: pa.Table) -> pa.Table:
     """The table with extension types undone, which columns of several dimensions get once `datasets` is imported."""
     for position, field in enumerate(table.schema):
         if isinstance(field.type, pa.BaseExtensionType):

@@ -137,7 +137,8 @@ class DatasetWriter:
         dataset, info = Dataset(root), read_info(root)
         return ExistingDataset(
             root, info, features_of(dataset, info), self._limits, tuple(self._tasks), self.episodes, self.frames,
-            self._totals, *files.next_places(), files.schema, files.episodes.schema, dataset.provenance, state_of(root),
+            self._totals, *files.next_file_indexes(), files.schema, files.episodes.schema, dataset.provenance,
+            state_of(root),
         )  # fmt: skip
 
     def add(self, episode: Episode) -> int:
@@ -235,22 +236,22 @@ class DatasetWriter:
             "task_index": np.array([self._tasks[task] for task in tasks], np.int64),
         }
         shown = {clip.key: files.videos[clip.key].append(clip) for clip in episode.clips if clip.key in files.videos}
-        place = files.rows.append(tables(episode, values, files), count)
+        file_index = files.rows.append(tables(episode, values, files), count)
         stats = self._totals.add(values, episode.clips)
         files.note_encoders(episode)
-        files.episodes.append(self._episode_row(episode, place, shown, stats))
+        files.episodes.append(self._episode_row(episode, file_index, shown, stats))
         files.provenance.append(provenance(episode, self.episodes))
 
     def _episode_row(
-        self, episode: Episode, place: FileIndex, shown: dict[str, tuple[FileIndex, int]], stats: dict[str, Stats]
+        self, episode: Episode, file_index: FileIndex, shown: dict[str, tuple[FileIndex, int]], stats: dict[str, Stats]
     ) -> dict[str, Any]:
         count = episode.grid.count
         row: dict[str, Any] = {
             "episode_index": self.episodes,
             "tasks": list(episode.tasks),
             "length": count,
-            "data/chunk_index": place.chunk,
-            "data/file_index": place.file,
+            "data/chunk_index": file_index.chunk,
+            "data/file_index": file_index.file,
             "dataset_from_index": self.frames,
             "dataset_to_index": self.frames + count,
         }
@@ -273,7 +274,7 @@ class DatasetWriter:
         else:
             info, rows = published.described(features, counts), [*published.data_files(), *rows]
         _write_json(folder / paths.STATS, self._totals.stats(features, rows))
-        (folder / paths.PICTURES).write_text(json.dumps(self._totals.histograms()), encoding="utf-8")
+        (folder / paths.HISTOGRAMS).write_text(json.dumps(self._totals.histograms()), encoding="utf-8")
         with (folder / paths.TASKS).open("wb") as sink:
             pq.write_table(schema.tasks_table(tasks), sink)
         if published is None or published.has_our_card():

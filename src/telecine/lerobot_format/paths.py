@@ -18,7 +18,7 @@ PROVENANCE = "meta/telecine/provenance.parquet"
 PLAN = "meta/telecine/plan.yaml"
 PLANS = "meta/telecine/plans"
 """Folder of the plans of earlier runs, by digest, where episodes were added with others."""
-PICTURES = "meta/telecine/pictures.json"
+HISTOGRAMS = "meta/telecine/pictures.json"
 """Histograms of the cameras, so that the statistics stay exact when episodes are added."""
 REPORT = "meta/telecine/report.json"
 CARD = "README.md"
@@ -48,7 +48,7 @@ class FileIndex:
     file: int = 0
 
     def next(self, limits: Limits) -> "FileIndex":
-        """The place after this one; numbers are dense."""
+        """The index after this one; numbers are dense."""
         return (
             FileIndex(self.chunk + 1, 0)
             if self.file + 1 >= limits.files_per_chunk
@@ -56,19 +56,19 @@ class FileIndex:
         )
 
 
-def data_path(place: FileIndex) -> str:
+def data_path(file_index: FileIndex) -> str:
     """Relative path of a file of rows."""
-    return DATA_PATH.format(chunk_index=place.chunk, file_index=place.file)
+    return DATA_PATH.format(chunk_index=file_index.chunk, file_index=file_index.file)
 
 
-def video_path(key: str, place: FileIndex) -> str:
+def video_path(key: str, file_index: FileIndex) -> str:
     """Relative path of a video of camera `key`."""
-    return VIDEO_PATH.format(video_key=key, chunk_index=place.chunk, file_index=place.file)
+    return VIDEO_PATH.format(video_key=key, chunk_index=file_index.chunk, file_index=file_index.file)
 
 
-def episodes_path(place: FileIndex) -> str:
+def episodes_path(file_index: FileIndex) -> str:
     """Relative path of a file with one row per episode."""
-    return EPISODES_PATH.format(chunk_index=place.chunk, file_index=place.file)
+    return EPISODES_PATH.format(chunk_index=file_index.chunk, file_index=file_index.file)
 
 
 def data_is_full(size_bytes: int, held: tuple[int, int], more_rows: int, limits: Limits) -> bool:

@@ -27,7 +27,7 @@ LEAVES: dict[str, pa.DataType] = {
     "float32": pa.float32(), "float64": pa.float64(),
     "string": pa.string(),
 }  # fmt: skip
-"""LeRobot's dtypes that are stored in Parquet, except pictures."""
+"""LeRobot's dtypes that are stored in Parquet, except frames."""
 
 INDEX_COLUMNS = (
     FeatureColumn("timestamp", "float32", (1,)),
@@ -39,7 +39,7 @@ INDEX_COLUMNS = (
 """The last five features of every dataset."""
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-PICTURE_NAMES = ["height", "width", "channels"]
+IMAGE_AXES = ["height", "width", "channels"]
 
 PROVENANCE_SCHEMA = pa.schema(
     [
@@ -70,7 +70,7 @@ PROVENANCE_SCHEMA = pa.schema(
     ]
 )
 """Where each episode came from: its file and what that held, its span [start_ns, stop_ns) on the recording's clock,
-the plan and the version of telecine. `preroll` and `frames` tell which pictures of a video no row shows."""
+the plan and the version of telecine. `preroll` and `frames` tell which frames of a video no row shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class CameraSpec:
 
     @property
     def in_rows(self) -> bool:
-        """True when its pictures are stored in Parquet, one by one, instead of in a video."""
+        """True when its frames are stored in Parquet, one by one, instead of in a video."""
         return self.format.codec == "png"
 
 
@@ -184,12 +184,12 @@ def episodes_schema(features: Features) -> pa.Schema:
     for camera in features.videos:
         fields += [(f"videos/{camera.key}/{name}", pa.int64()) for name in ("chunk_index", "file_index")]
         fields += [(f"videos/{camera.key}/{name}", pa.float64()) for name in ("from_timestamp", "to_timestamp")]
-    pictures = {camera.key for camera in features.cameras}
+    frames = {camera.key for camera in features.cameras}
     numbers = [column.key for column in features.numbers]
     own = len(numbers) - len(INDEX_COLUMNS)
     for key in [*numbers[:own], *(camera.key for camera in features.cameras), *numbers[own:]]:
         value = pa.list_(pa.float64())
-        if key in pictures:
+        if key in frames:
             value = pa.list_(pa.list_(value))
         for name in STATISTICS:
             fields.append((f"stats/{key}/{name}", pa.list_(pa.int64()) if name == "count" else value))
@@ -218,22 +218,22 @@ def _column_entry(column: FeatureColumn) -> JsonObject:
 
 
 def _camera_entry(camera: CameraSpec, fps: int) -> JsonObject:
-    picture = camera.format
+    frame = camera.format
     entry: JsonObject = {
         "dtype": "image" if camera.in_rows else "video",
-        "shape": [picture.height, picture.width, 1 if is_depth(picture.pix_fmt) else 3],
-        "names": PICTURE_NAMES,
+        "shape": [frame.height, frame.width, 1 if is_depth(frame.pix_fmt) else 3],
+        "names": IMAGE_AXES,
     }
     if not camera.in_rows:
-        depth = is_depth(picture.pix_fmt)
+        depth = is_depth(frame.pix_fmt)
         entry["info"] = {
             **({"depth_unit": UNIT, **ENCODER} if depth else {}),
-            "video.height": picture.height,
-            "video.width": picture.width,
-            "video.codec": picture.codec,
-            "video.pix_fmt": picture.pix_fmt,
+            "video.height": frame.height,
+            "video.width": frame.width,
+            "video.codec": frame.codec,
+            "video.pix_fmt": frame.pix_fmt,
             "video.fps": fps,
-            "video.channels": 1 if picture.pix_fmt.startswith("gray") else 3,
+            "video.channels": 1 if frame.pix_fmt.startswith("gray") else 3,
             "has_audio": False,
             **camera.encoder,
             "is_depth_map": depth,

@@ -1,4 +1,4 @@
-"""The pictures of each episode: where they are, and clips of them, copied packet by packet wherever that is exact."""
+"""The frames of each episode: where they are, and clips of them, copied packet by packet wherever that is exact."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from telecine.core.grid import Rows
 from telecine.core.recording import Codec, Image
 from telecine.core.video import Clip, Encode
 from telecine.recovery.lenient_metadata import LenientMetadata
-from telecine.recovery.notes import Repairs
+from telecine.recovery.repair_log import RepairLog
 from telecine.recovery.rows import EpisodeRows
 from telecine.video.decode import frames, raw_frame
 from telecine.video.encode import encode
@@ -35,48 +35,48 @@ _ENCODER = ("video.g", "video.crf", "video.preset", "video.fast_decode", "video.
 
 @dataclass(frozen=True, slots=True)
 class StoredCamera:
-    """A camera whose pictures are in videos.
+    """A camera whose frames are in videos.
 
-    files: (path, codec) in order. places: by episode, where its pictures are or why that is unknown.
+    files: (path, codec) in order. places: by episode, where its frames are or why that is unknown.
     """
 
     key: str
     files: tuple[tuple[Path, str], ...]
-    places: Mapping[int, FrameRange | UnknownFrames]
+    ranges: Mapping[int, FrameRange | UnknownFrames]
     encoder: Mapping[str, Any] = field(default_factory=dict)
 
 
 def find_camera(
-    root: Path, key: str, says: LenientMetadata, runs: Sequence[EpisodeRows], notes: Repairs
+    root: Path, key: str, metadata: LenientMetadata, runs: Sequence[EpisodeRows], log: RepairLog
 ) -> StoredCamera | None:
-    """Where each episode's pictures of one camera are; None when there is no readable video of it at all."""
+    """Where each episode's frames of one camera are; None when there is no readable video of it at all."""
     files = _files(root, key)
     counts, codecs = [], []
     for path, _ in files:
-        count, codec = _probed(path, root, notes)
+        count, codec = _probed(path, root, log)
         counts.append(count)
         codecs.append(codec)
     if not any(counts):
         return None
-    places = {name: number for number, (_, name) in enumerate(files)}
-    told = [_told(says, key, run, places, counts) for run in runs]
-    placed = assign_frames([run.count for run in runs], counts, told)
-    for run, found in zip(runs, placed, strict=True):
+    numbers = {name: number for number, (_, name) in enumerate(files)}
+    claimed = [_claimed(metadata, key, run, numbers, counts) for run in runs]
+    assigned = assign_frames([run.count for run in runs], counts, claimed)
+    for run, found in zip(runs, assigned, strict=True):
         if isinstance(found, FrameRange) and found.note:
-            notes.changed(f"episode {run.episode} {key}", found.note)
-    info = says.features[key].get("info")
+            log.changed(f"episode {run.episode} {key}", found.note)
+    info = metadata.features[key].get("info")
     encoder = {name: info[name] for name in _ENCODER if name in info} if isinstance(info, dict) else {}
-    by_episode = {run.episode: found for run, found in zip(runs, placed, strict=True)}
+    by_episode = {run.episode: found for run, found in zip(runs, assigned, strict=True)}
     paths = (path for path, _ in files)
     return StoredCamera(key, tuple(zip(paths, codecs, strict=True)), by_episode, encoder)
 
 
-def _probed(path: Path, root: Path, notes: Repairs) -> tuple[int, str]:
-    """(pictures, codec) of a video; none when it cannot be read."""
+def _probed(path: Path, root: Path, log: RepairLog) -> tuple[int, str]:
+    """(frames, codec) of a video; none when it cannot be read."""
     try:
         facts = probe_file(str(path))
     except (VideoError, UnicodeDecodeError) as error:
-        notes.lost(path.relative_to(root).as_posix(), str(error).removeprefix(f"{path}: "))
+        log.lost(path.relative_to(root).as_posix(), str(error).removeprefix(f"{path}: "))
         return 0, ""
     return facts.frames, facts.codec
 
@@ -98,69 +98,71 @@ def _files(root: Path, key: str) -> list[tuple[Path, Name]]:
     return sorted(found, key=lambda pair: pair[1])
 
 
-def _told(
-    says: LenientMetadata, key: str, run: EpisodeRows, places: Mapping[Name, int], counts: Sequence[int]
+def _claimed(
+    metadata: LenientMetadata, key: str, run: EpisodeRows, ranges: Mapping[Name, int], counts: Sequence[int]
 ) -> ClaimedFrames | None:
-    span = says.episodes[run.episode].spans.get(key) if run.episode in says.episodes else None
+    span = metadata.episodes[run.episode].spans.get(key) if run.episode in metadata.episodes else None
     if span is not None:
-        place, start, stop = span
-        first = round(start * says.fps)
-        return ClaimedFrames(places.get(place, -1), first, max(0, round(stop * says.fps) - first))
-    own = places.get((-1, run.episode))  # v2.x: a file per episode
+        frame_range, start, stop = span
+        first = round(start * metadata.fps)
+        return ClaimedFrames(ranges.get(frame_range, -1), first, max(0, round(stop * metadata.fps) - first))
+    own = ranges.get((-1, run.episode))  # v2.x: a file per episode
     return None if own is None else ClaimedFrames(own, 0, counts[own])
 
 
 class ClipCutter:
-    """Makes clips from the videos of a damaged dataset; the film opened last of each camera is kept."""
+    """Makes clips from the videos of a damaged dataset; the video opened last of each camera stays open."""
 
-    def __init__(self, scratch: Path, fps: int, notes: Repairs) -> None:
-        self._scratch, self._fps, self._notes = scratch, fps, notes
-        self._films: dict[str, tuple[Path, Mp4Stream, Path]] = {}
+    def __init__(self, scratch: Path, fps: int, log: RepairLog) -> None:
+        self._scratch, self._fps, self._log = scratch, fps, log
+        self._streams: dict[str, tuple[Path, Mp4Stream, Path]] = {}
         self._made = 0
         self._clips: list[Path] = []
 
     def clip(self, camera: StoredCamera, found: FrameRange, count: int) -> Clip:
-        """The first `count` pictures of an episode. Raises: VideoError."""
+        """The first `count` frames of an episode. Raises: VideoError."""
         path, codec = camera.files[found.file]
         rows = np.arange(found.first, found.first + count, dtype=np.int64)
         known = next((c for c in CODECS if c == codec), None)
         if known is None:
             return self._decoded(camera, path, rows, f"{codec} video cannot be copied")
-        film = self._film(camera.key, path)
-        rows += film.hidden
+        stream = self._stream(camera.key, path)
+        rows += stream.hidden
         choice = video_settings("train", known, copy="always")
-        decision = decide(rows, film.index, choice)
+        decision = decide(rows, stream.index, choice)
         if isinstance(decision, Encode):
-            self._notes.changed(f"{camera.key} {path.name}", f"encoded again: {decision.why}")
-            shown = frames(film, rows, CLOCK, index=film.index)
+            self._log.changed(f"{camera.key} {path.name}", f"re-encoded: {decision.why}")
+            shown = frames(stream, rows, CLOCK, index=stream.index)
             return encode(shown, choice, self._fps, count=count, key=camera.key, path=self._target(), why=decision.why)
         target = self._target()
-        clip = splice(film, CLOCK, film.index, decision, rows, self._fps, key=camera.key, path=target, why="repaired")
+        clip = splice(
+            stream, CLOCK, stream.index, decision, rows, self._fps, key=camera.key, path=target, why="repaired"
+        )
         return replace(clip, encoder=dict(camera.encoder))
 
-    def _film(self, key: str, path: Path) -> Mp4Stream:
-        if key not in self._films or self._films[key][0] != path:
-            scratch = self._scratch / f"film-{len(self._films)}.arrow"
-            if key in self._films:  # reuse its file
-                scratch = self._films.pop(key)[2]
+    def _stream(self, key: str, path: Path) -> Mp4Stream:
+        if key not in self._streams or self._streams[key][0] != path:
+            scratch = self._scratch / f"stream-{len(self._streams)}.arrow"
+            if key in self._streams:  # reuse its file
+                scratch = self._streams.pop(key)[2]
                 scratch.unlink()
-            self._films[key] = (path, open_film(str(path), str(scratch)), scratch)
-        return self._films[key][1]
+            self._streams[key] = (path, open_film(str(path), str(scratch)), scratch)
+        return self._streams[key][1]
 
     def _decoded(self, camera: StoredCamera, path: Path, rows: Rows, why: str) -> Clip:
-        self._notes.changed(f"{camera.key} {path.name}", f"encoded again: {why}")
+        self._log.changed(f"{camera.key} {path.name}", f"re-encoded: {why}")
         shown = islice(decode_all(str(path)), int(rows[0]), int(rows[-1]) + 1)
-        pictures = (raw_frame(Image(rgb.tobytes(), "rgb24", rgb.shape[1], rgb.shape[0])) for rgb in shown)
+        images = (raw_frame(Image(rgb.tobytes(), "rgb24", rgb.shape[1], rgb.shape[0])) for rgb in shown)
         choice, count = video_settings("train", copy="never"), len(rows)
-        return encode(pictures, choice, self._fps, count=count, key=camera.key, path=self._target(), why=why)
+        return encode(images, choice, self._fps, count=count, key=camera.key, path=self._target(), why=why)
 
-    def kept(self, key: str, column: pa.ChunkedArray) -> Clip:
-        """Pictures stored in rows. Raises: VideoError."""
-        pictures = [None if value is None else value["bytes"] for value in column.to_pylist()]
-        missing = sum(data is None for data in pictures)
+    def images(self, key: str, column: pa.ChunkedArray) -> Clip:
+        """Frames stored in rows. Raises: VideoError."""
+        images = [None if value is None else value["bytes"] for value in column.to_pylist()]
+        missing = sum(data is None for data in images)
         if missing:
-            raise VideoError(f"{key}: {missing} of {len(pictures)} rows hold no picture")
-        whole = [data for data in pictures if data is not None]
+            raise VideoError(f"{key}: {missing} of {len(images)} rows hold no frame")
+        whole = [data for data in images if data is not None]
         return keep_pictures(whole, key=key, path=self._target(), why="repaired")
 
     def clear(self) -> None:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from telecine.core.episode import FeatureColumn
-from telecine.dataset.values import plain, to_arrow, to_numpy
+from telecine.dataset.values import to_arrow, to_numpy, unwrap_extensions
 from telecine.lerobot_format.schema import INDEX_COLUMNS, LEAVES, arrow_type
 
 INDEX_KEYS = frozenset(column.key for column in INDEX_COLUMNS)
@@ -17,7 +17,7 @@ _NAMES = {"float": "float32", "double": "float64", "halffloat": "float32", "larg
 
 
 def declared_columns(features: Mapping[str, Mapping[str, Any]]) -> tuple[FeatureColumn, ...]:
-    """The columns in Parquet, but indices and pictures, as info.json declares them; dtypes may be unknown ones."""
+    """The columns in Parquet, but indices and frames, as info.json declares them; dtypes may be unknown ones."""
     found = []
     for key, entry in features.items():
         if key not in INDEX_KEYS and entry.get("dtype") not in ("image", "video"):
@@ -27,8 +27,8 @@ def declared_columns(features: Mapping[str, Mapping[str, Any]]) -> tuple[Feature
     return tuple(found)
 
 
-def is_picture(kind: pa.DataType) -> bool:
-    """Whether a column holds pictures: struct<bytes, path>."""
+def is_image(kind: pa.DataType) -> bool:
+    """Whether a column holds frames: struct<bytes, path>."""
     return pa.types.is_struct(kind) and {kind.field(i).name for i in range(kind.num_fields)} == {"bytes", "path"}
 
 
@@ -78,9 +78,9 @@ def as_stored(table: pa.Table, columns: tuple[FeatureColumn, ...]) -> pa.Table:
     Raises: ValueError naming the column and what is in it instead, e.g. nulls or lists of different lengths.
     """
     arrays = {}
-    bare = plain(table)
+    bare_table = unwrap_extensions(table)
     for column in columns:
-        data = bare.column(column.key)
+        data = bare_table.column(column.key)
         try:
             arrays[column.key] = _stored(data, column)
         except (ValueError, pa.ArrowException) as error:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from telecine.core.errors import DatasetError
 from telecine.dataset.verify.raw_metadata import UNREADABLE, RawFileIndex
 from telecine.lerobot_format import paths
-from telecine.recovery.notes import Repairs
+from telecine.recovery.repair_log import RepairLog
 
 LARGEST_JSON_BYTES = 64 << 20
 LARGEST_FPS = 1000
@@ -42,7 +42,7 @@ class LenientMetadata:
     provenance: Mapping[int, Mapping[str, Any]]
 
 
-def read_metadata(root: Path, notes: Repairs) -> LenientMetadata:
+def read_metadata(root: Path, log: RepairLog) -> LenientMetadata:
     """The metadata of `root`. Raises: DatasetError without an info.json that names fps and features."""
     info = _info(root)
     fps, features = info.get("fps"), info.get("features")
@@ -52,9 +52,9 @@ def read_metadata(root: Path, notes: Repairs) -> LenientMetadata:
         raise DatasetError(f"{root / paths.INFO}: names no features; {_COPY_INFO}")
     known = {str(key): entry for key, entry in features.items() if isinstance(entry, dict)}
     robot = info.get("robot_type")
-    episodes = {**dict(_episode_lines(root)), **dict(_episode_tables(root, known, notes))}
+    episodes = {**dict(_episode_lines(root)), **dict(_episode_tables(root, known, log))}
     robot_type = robot if isinstance(robot, str) else None
-    return LenientMetadata(int(fps), robot_type, known, _tasks(root, notes), episodes, _provenance(root))
+    return LenientMetadata(int(fps), robot_type, known, _tasks(root, log), episodes, _provenance(root))
 
 
 _COPY_INFO = "copy meta/info.json from another dataset that was recorded with the same features, and repair again"
@@ -95,21 +95,21 @@ def _records(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _read(root: Path, name: str, notes: Repairs) -> list[dict[str, Any]]:
+def _read(root: Path, name: str, log: RepairLog) -> list[dict[str, Any]]:
     path = root / name
     if not path.is_file():
         return []
     try:
         return _records(path)
     except (*UNREADABLE, ValueError) as error:
-        notes.changed(name, f"cannot be read ({str(error).splitlines()[0]}); its contents are derived from the rows")
+        log.changed(name, f"cannot be read ({str(error).splitlines()[0]}); its contents are derived from the rows")
         return []
 
 
-def _tasks(root: Path, notes: Repairs) -> dict[int, str]:
+def _tasks(root: Path, log: RepairLog) -> dict[int, str]:
     """Text by task_index; pandas may have called the column of texts otherwise."""
     found: dict[int, str] = {}
-    for record in _read(root, "meta/tasks.jsonl", notes) + _read(root, paths.TASKS, notes):
+    for record in _read(root, "meta/tasks.jsonl", log) + _read(root, paths.TASKS, log):
         number = record.get("task_index")
         texts = [record.get(name) for name in ("task", "__index_level_0__")]
         text = next((text for text in texts if isinstance(text, str)), None)
@@ -131,12 +131,12 @@ def _episode_lines(root: Path) -> Iterator[tuple[int, LenientEpisode]]:
 
 
 def _episode_tables(
-    root: Path, features: Mapping[str, Mapping[str, Any]], notes: Repairs
+    root: Path, features: Mapping[str, Mapping[str, Any]], log: RepairLog
 ) -> Iterator[tuple[int, LenientEpisode]]:
     """v3.0: meta/episodes."""
     videos = [key for key, entry in features.items() if entry.get("dtype") == "video"]
     for path in sorted((root / "meta" / "episodes").glob("*/*.parquet")):
-        for row in _read(root, path.relative_to(root).as_posix(), notes):
+        for row in _read(root, path.relative_to(root).as_posix(), log):
             number = row.get("episode_index")
             if isinstance(number, int):
                 spans = {key: span for key in videos if (span := _span(row, key)) is not None}

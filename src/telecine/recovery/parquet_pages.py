@@ -2,11 +2,11 @@
 
 A writer that dies, or whose `finalize()` is never called, leaves column pages without the table of contents at the
 end, which readers need. Each page says its own size and number of values; the order of columns is known from the
-dataset's features. So the contents can be told again for every row group that is whole, and pyarrow then reads the file
-as if it had been closed. Nothing is decoded here.
+dataset's features. So a footer can be made for every row group that is whole, and pyarrow then reads the file as if
+it had been closed. Nothing is decoded here.
 
 Source: parquet.thrift of Apache Parquet (PageHeader, FileMetaData). Refuses columns whose number of values per row is
-not fixed: where one ends cannot be told.
+not fixed: where one ends is unknown.
 """
 
 import io
@@ -58,7 +58,7 @@ class ParquetPage:
     values: int
     """0 for a dictionary."""
     unpacked_bytes: int
-    """Of the body, when decompressed; the header's own say."""
+    """Of the body, when decompressed; the as its header says."""
     encoding: int
 
 
@@ -82,7 +82,7 @@ class Recovered:
 
 
 def recover(path: Path, schema: pa.Schema, per_row: Mapping[str, int], target: Path) -> Recovered:
-    """Write `target`: the whole row groups of `path`, and a footer that tells where they are.
+    """Write `target`: the whole row groups of `path`, and a footer with their positions.
 
     schema: of the file, as its writer had it. per_row: values per row of each column of the schema.
 
@@ -224,7 +224,7 @@ def _is_column(pages: Sequence[ParquetPage], leaf: ParquetLeaf) -> bool:
 
 
 def _codec(data: memoryview, columns: Sequence[Sequence[ParquetPage]]) -> int:
-    """Parquet's number of the compression, found by trying, since only the footer tells."""
+    """Parquet's number of the compression, found by trying, since only the footer names it."""
     pages = [page for column in columns for page in column if page.kind != _DATA_V2]
     odd = [page for page in pages if page.stop - page.body != page.unpacked_bytes]
     for name, number in _CODECS.items() if odd or not pages else ():
@@ -242,9 +242,9 @@ def _footer(template: bytes, leaves: Sequence[ParquetLeaf], groups: Sequence[Row
     """The template's footer with other row groups."""
     size = int.from_bytes(template[-8:-4], "little")
     meta, _ = read_struct(memoryview(template), len(template) - 8 - size)
-    told = [_group(leaves, rows, columns, codec) for rows, columns in groups]
+    row_groups = [_group(leaves, rows, columns, codec) for rows, columns in groups]
     meta[3] = Value(I64, sum(rows for rows, _ in groups))
-    meta[4] = Value(LIST, (STRUCT, told))
+    meta[4] = Value(LIST, (STRUCT, row_groups))
     return write_struct(meta)
 
 

@@ -1,7 +1,7 @@
 """Repair: what can be read of a broken dataset, written again by the same writer as any conversion.
 
-Everything that can be derived is derived anew: indices, timestamps, offsets, statistics, metadata, file sizes. Rows and
-pictures are taken as they are. Nothing is guessed: an episode whose pictures cannot be told is left out and named.
+Indices, timestamps, offsets, statistics, metadata and file sizes are derived from the rows. Rows and frames are taken
+as they are. Nothing is guessed: an episode whose frames cannot be assigned is left out and named.
 """
 
 import shutil
@@ -26,7 +26,7 @@ from telecine.dataset.writer import DatasetWriter
 from telecine.recovery.cameras import ClipCutter
 from telecine.recovery.columns import as_stored
 from telecine.recovery.lenient_metadata import read_metadata
-from telecine.recovery.notes import Repairs
+from telecine.recovery.repair_log import RepairLog
 from telecine.recovery.survey import Content, Piece, survey
 
 
@@ -68,29 +68,32 @@ def repair(
 
     Raises: DatasetError when nothing can be recovered, or `out` exists or cannot be written.
     """
-    folder, notes = Path(root), Repairs()
+    folder, log = Path(root), RepairLog()
     wrong = tuple(verify(folder))
     if out is None:
         with tempfile.TemporaryDirectory(prefix="telecine-repair-") as scratch:
-            content = survey(folder, Path(scratch), notes, without)
-            pieces = tuple(content.pieces(notes, task))
+            content = survey(folder, Path(scratch), log, without)
+            pieces = tuple(content.pieces(log, task))
         rows = sum(piece.count for piece in pieces)
-        return Repair(str(root), None, len(pieces), rows, wrong, tuple(notes.all()), ())
+        return Repair(str(root), None, len(pieces), rows, wrong, tuple(log.all()), ())
     target = Path(out).resolve()
     if target == folder.resolve() or folder.resolve() in target.parents:
         raise DatasetError(f"{out}: the copy cannot be inside the dataset; name another folder")
-    says = read_metadata(folder, Repairs())
-    with DatasetWriter.create(target, fps=says.fps, robot_type=says.robot_type) as writer, _scratch(target) as scratch:
-        content = survey(folder, scratch, notes, without)
-        _write(content, writer, ClipCutter(scratch, says.fps, notes), notes, task)
+    metadata = read_metadata(folder, RepairLog())
+    with (
+        DatasetWriter.create(target, fps=metadata.fps, robot_type=metadata.robot_type) as writer,
+        _scratch(target) as scratch,
+    ):
+        content = survey(folder, scratch, log, without)
+        _write(content, writer, ClipCutter(scratch, metadata.fps, log), log, task)
         counts = (writer.episodes, writer.frames)
         if not writer.episodes:
             error = DatasetError(f"{root}: no episode can be recovered, so nothing was written")
-            for finding in notes.all():
+            for finding in log.all():
                 error.add_note(str(finding))
             raise error
         writer.commit()
-    return Repair(str(root), str(out), *counts, wrong, tuple(notes.all()), tuple(verify(target)))
+    return Repair(str(root), str(out), *counts, wrong, tuple(log.all()), tuple(verify(target)))
 
 
 @contextmanager
@@ -105,27 +108,27 @@ def _scratch(root: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write(content: Content, writer: DatasetWriter, darkroom: ClipCutter, notes: Repairs, task: str | None) -> None:
-    for piece in content.pieces(notes, task):
+def _write(content: Content, writer: DatasetWriter, cutter: ClipCutter, log: RepairLog, task: str | None) -> None:
+    for piece in content.pieces(log, task):
         try:
-            writer.add(_episode(content, piece, darkroom))
+            writer.add(_episode(content, piece, cutter))
         except (DatasetError, VideoError, ValueError) as error:
             if writer.broken:
                 raise
-            notes.lost(f"episode {piece.run.episode}", f"{piece.count} rows: {error}")
+            log.lost(f"episode {piece.run.episode}", f"{piece.count} rows: {error}")
         finally:
-            darkroom.clear()
+            cutter.clear()
 
 
-def _episode(content: Content, piece: Piece, darkroom: ClipCutter) -> Episode:
+def _episode(content: Content, piece: Piece, cutter: ClipCutter) -> Episode:
     """The episode as the writer takes it. Raises: DatasetError, VideoError, ValueError naming what is damaged."""
-    count, says = piece.count, content.says
+    count, metadata = piece.count, content.metadata
     table = content.reader.table(piece.run, [*(c.key for c in content.columns), *content.images]).slice(0, count)
-    clips = [darkroom.clip(camera, piece.places[camera.key], count) for camera in content.videos]
-    clips += [darkroom.kept(key, table.column(key)) for key in content.images]
+    clips = [cutter.clip(camera, piece.ranges[camera.key], count) for camera in content.videos]
+    clips += [cutter.images(key, table.column(key)) for key in content.images]
     rows = as_stored(table, content.columns) if content.columns else None
     arrays = {column.key: rows.column(column.key) for column in content.columns} if rows is not None else {}
-    arrays["timestamp"] = numbers((np.arange(count) / says.fps).astype(np.float32))
+    arrays["timestamp"] = numbers((np.arange(count) / metadata.fps).astype(np.float32))
     arrays["task"] = array(piece.tasks, pa.string())
-    grid = Grid(content.start_ns(piece.run.episode), count, Fraction(says.fps))
+    grid = Grid(content.start_ns(piece.run.episode), count, Fraction(metadata.fps))
     return Episode(content.ref(piece.run.episode), grid, pa.table(arrays), content.columns, tuple(clips))

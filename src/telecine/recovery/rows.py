@@ -1,7 +1,7 @@
 """The rows that can still be read, episode by episode, whatever their files and indices look like.
 
-A file without footer is recovered first (`pages.py`). Rows are taken for an episode's by `episode_index`, and are its
-first rows, its second and so on by `frame_index`: those after a hole are lost, because nothing could stand there.
+A file without footer is recovered first (`parquet_pages.py`). `episode_index` says whose a row is, `frame_index` which
+of its rows; rows after a hole are lost, because nothing could stand there.
 """
 
 import math
@@ -23,8 +23,8 @@ from telecine.dataset.verify.raw_metadata import UNREADABLE
 from telecine.lerobot_format.schema import INDEX_COLUMNS, LEAVES, CameraSpec, Features, data_schema
 from telecine.recovery.columns import declared_columns
 from telecine.recovery.lenient_metadata import LenientMetadata
-from telecine.recovery.notes import Repairs
 from telecine.recovery.parquet_pages import recover
+from telecine.recovery.repair_log import RepairLog
 
 Ints = npt.NDArray[np.int64]
 _INDICES = ("episode_index", "frame_index", "task_index", "timestamp")
@@ -63,7 +63,7 @@ class EpisodeRows:
     seconds: npt.NDArray[np.float64]
 
 
-def open_files(root: Path, says: LenientMetadata, scratch: Path, notes: Repairs) -> list[RowFile]:
+def open_files(root: Path, metadata: LenientMetadata, scratch: Path, log: RepairLog) -> list[RowFile]:
     """All files of rows that can be read, in order; recovered copies are in `scratch`."""
     names = sorted(path.relative_to(root).as_posix() for path in (root / "data").rglob("*.parquet"))
     opened: dict[str, RowFile] = {}
@@ -78,22 +78,22 @@ def open_files(root: Path, says: LenientMetadata, scratch: Path, notes: Repairs)
     for number, (name, problem) in enumerate(broken.items()):
         target = scratch / f"rows-{number:06d}.parquet"
         try:
-            found = _recover(root / name, says, sound, target)
+            found = _recover(root / name, metadata, sound, target)
             with pq.ParquetFile(target) as file:
                 opened[name] = RowFile(name, target, file.schema_arrow)
         except (DatasetError, *UNREADABLE) as error:
-            notes.lost(name, f"cannot be read ({problem}) and not be recovered: {error}")
+            log.lost(name, f"cannot be read ({problem}) and not be recovered: {error}")
             continue
         message = f"has no footer: its writer was never closed. {found.rows} rows in {found.groups} whole row groups"
-        notes.recovered(name, f"{message}; {found.lost_bytes} bytes after them could not be used")
+        log.recovered(name, f"{message}; {found.lost_bytes} bytes after them could not be used")
     return [opened[name] for name in names if name in opened]
 
 
-def _recover(path: Path, says: LenientMetadata, sound: pa.Schema | None, target: Path) -> Any:
+def _recover(path: Path, metadata: LenientMetadata, sound: pa.Schema | None, target: Path) -> Any:
     """Recover with the schema of a sound file of the dataset, else with the one LeRobot gives such features."""
-    columns = declared_columns(says.features)
+    columns = declared_columns(metadata.features)
     per_row = {column.key: math.prod(column.shape) for column in (*columns, *INDEX_COLUMNS)}
-    images = [key for key, entry in says.features.items() if entry.get("dtype") == "image"]
+    images = [key for key, entry in metadata.features.items() if entry.get("dtype") == "image"]
     per_row |= dict.fromkeys(images, 1)
     if sound is not None and set(sound.names) <= set(per_row):
         return recover(path, sound, per_row, target)
@@ -102,33 +102,33 @@ def _recover(path: Path, says: LenientMetadata, sound: pa.Schema | None, target:
         raise DatasetError(f"{path}: rows of {odd.key} ({odd.dtype}) have no fixed number of values")
     cameras = tuple(CameraSpec(key, FrameFormat("png", 0, 0, "rgb24")) for key in images)
     schema = data_schema(Features(columns, cameras))
-    order = [key for key in says.features if key in schema.names]
+    order = [key for key in metadata.features if key in schema.names]
     return recover(path, pa.schema([schema.field(key) for key in order], schema.metadata), per_row, target)
 
 
-def find_runs(files: Sequence[RowFile], notes: Repairs) -> list[EpisodeRows]:
+def find_runs(files: Sequence[RowFile], log: RepairLog) -> list[EpisodeRows]:
     """The episodes, by index; each index once."""
     runs: dict[int, EpisodeRows] = {}
     for file_number, file in enumerate(files):
-        for episode, parts, indices in _runs_of(file_number, file, notes):
+        for episode, parts, indices in _runs_of(file_number, file, log):
             if episode in runs:
                 where = f"{file.name} episode {episode}"
-                notes.lost(where, f"{len(indices['frame_index'])} rows repeat an episode that is there already")
+                log.lost(where, f"{len(indices['frame_index'])} rows repeat an episode that is there already")
                 continue
-            run = _usable(episode, parts, indices, file.name, notes)
+            run = _usable(episode, parts, indices, file.name, log)
             if run is not None:
                 runs[episode] = run
     return [runs[episode] for episode in sorted(runs)]
 
 
-def _runs_of(number: int, file: RowFile, notes: Repairs) -> Iterator[tuple[int, list[RowRange], dict[str, Any]]]:
+def _runs_of(number: int, file: RowFile, log: RepairLog) -> Iterator[tuple[int, list[RowRange], dict[str, Any]]]:
     """Consecutive rows with one episode_index: (index, where they are, their index columns)."""
     missing = [name for name in _INDICES[:2] if name not in file.schema.names]
     if missing:
-        notes.lost(file.name, f"has no column {', '.join(missing)}, so nothing tells which rows belong together")
+        log.lost(file.name, f"has no column {', '.join(missing)}, so nothing tells which rows belong together")
         return
     current: tuple[int, list[RowRange], list[dict[str, Any]]] | None = None
-    for group, indices in _groups(file, notes):
+    for group, indices in _groups(file, log):
         episodes = indices["episode_index"]
         cuts = [0, *(np.flatnonzero(np.diff(episodes)) + 1).tolist(), len(episodes)]
         for start, stop in pairwise(cuts):
@@ -151,7 +151,7 @@ def _joined(parts: list[dict[str, Any]]) -> dict[str, Any]:
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
 
-def _groups(file: RowFile, notes: Repairs) -> Iterator[tuple[int, dict[str, Any]]]:
+def _groups(file: RowFile, log: RepairLog) -> Iterator[tuple[int, dict[str, Any]]]:
     """(number, index columns) of every row group that can be read."""
     names = [name for name in _INDICES if name in file.schema.names]
     with pq.ParquetFile(file.path) as opened:
@@ -162,7 +162,7 @@ def _groups(file: RowFile, notes: Repairs) -> Iterator[tuple[int, dict[str, Any]
                 indices = {name: _plain(table.column(name)) for name in names}
             except (*UNREADABLE, ValueError) as error:
                 rows = opened.metadata.row_group(group).num_rows
-                notes.lost(f"{file.name} row group {group}", f"{rows} rows: {str(error).splitlines()[0]}")
+                log.lost(f"{file.name} row group {group}", f"{rows} rows: {str(error).splitlines()[0]}")
                 continue
             count = table.num_rows
             indices.setdefault("task_index", np.zeros(count, np.int64))
@@ -180,7 +180,7 @@ def _plain(column: pa.ChunkedArray) -> Any:
 
 
 def _usable(
-    episode: int, parts: list[RowRange], indices: Mapping[str, Any], name: str, notes: Repairs
+    episode: int, parts: list[RowRange], indices: Mapping[str, Any], name: str, log: RepairLog
 ) -> EpisodeRows | None:
     """The rows up to the first hole."""
     frames = indices["frame_index"]
@@ -188,11 +188,11 @@ def _usable(
     count = len(frames) if right.all() else int(np.argmin(right))
     where = f"{name} episode {episode}"
     if episode < 0:
-        notes.lost(where, f"{len(frames)} rows: {episode} is no episode")
+        log.lost(where, f"{len(frames)} rows: {episode} is no episode")
         return None
     if count < len(frames):
         found = f"row {count} says it is row {frames[count]}"
-        notes.lost(where, f"{len(frames) - count} of {len(frames)} rows: {found}, so rows before it are missing")
+        log.lost(where, f"{len(frames) - count} of {len(frames)} rows: {found}, so rows before it are missing")
     if not count:
         return None
     return EpisodeRows(episode, tuple(parts), count, indices["task_index"][:count], indices["timestamp"][:count])
@@ -221,12 +221,12 @@ class RowReader:
 
     def _group(self, file: int, group: int, columns: tuple[str, ...]) -> pa.Table:
         if self._held is None or self._held[0] != (file, group, columns):
-            told = self._files[file]
+            claimed = self._files[file]
             try:
-                with pq.ParquetFile(told.path) as opened:
+                with pq.ParquetFile(claimed.path) as opened:
                     table = opened.read_row_group(group, list(columns), use_threads=False)
                     table.validate(full=True)
             except UNREADABLE as error:
-                raise DatasetError(f"{told.name} row group {group}: {str(error).splitlines()[0]}") from error
+                raise DatasetError(f"{claimed.name} row group {group}: {str(error).splitlines()[0]}") from error
             self._held = ((file, group, columns), table.replace_schema_metadata(None))
         return self._held[1]

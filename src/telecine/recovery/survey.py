@@ -1,4 +1,4 @@
-"""What of a broken dataset can be read, decided before anything is written: features, episodes, where pictures are."""
+"""What of a broken dataset can be read, decided before anything is written: features, episodes, where frames are."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError
 from telecine.core.frame_ranges import FrameRange, UnknownFrames
 from telecine.core.recording import Ref
-from telecine.dataset.verify.raw_metadata import PICTURES
+from telecine.dataset.verify.raw_metadata import CAMERA_DTYPES
 from telecine.recovery.cameras import StoredCamera, find_camera
-from telecine.recovery.columns import INDEX_KEYS, column_of, is_picture
+from telecine.recovery.columns import INDEX_KEYS, column_of, is_image
 from telecine.recovery.lenient_metadata import LenientMetadata, read_metadata
-from telecine.recovery.notes import Repairs
+from telecine.recovery.repair_log import RepairLog
 from telecine.recovery.rows import EpisodeRows, RowFile, RowReader, find_runs, open_files
 
 _TOLERANCE_S = 1e-4
@@ -23,61 +23,65 @@ _TOLERANCE_S = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One episode as it can be recovered: its first `count` rows, their tasks, and where its pictures are."""
+    """One episode as it can be recovered: its first `count` rows, their tasks, and where its frames are."""
 
     run: EpisodeRows
     count: int
     tasks: list[str]
-    places: Mapping[str, FrameRange]
+    ranges: Mapping[str, FrameRange]
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What can be read of the dataset; no picture is opened yet.
+    """What can be read of the dataset; no frame is opened yet.
 
     columns, images, videos: its features in Parquet, its cameras there, its cameras in videos.
     """
 
     root: Path
-    says: LenientMetadata
+    metadata: LenientMetadata
     reader: RowReader
     runs: tuple[EpisodeRows, ...]
     columns: tuple[FeatureColumn, ...]
     images: tuple[str, ...]
     videos: tuple[StoredCamera, ...]
 
-    def pieces(self, notes: Repairs, task: str | None) -> Iterator[Piece]:
-        """The episodes that can be recovered; what cannot is named in `notes`."""
+    def pieces(self, log: RepairLog, task: str | None) -> Iterator[Piece]:
+        """The episodes that can be recovered; what cannot is named in `log`."""
         for run in self.runs:
             where = f"episode {run.episode}"
-            places = {camera.key: camera.places[run.episode] for camera in self.videos}
-            lost = [f"{key}: {place.why}" for key, place in places.items() if isinstance(place, UnknownFrames)]
+            ranges = {camera.key: camera.ranges[run.episode] for camera in self.videos}
+            lost = [
+                f"{key}: {frame_range.why}"
+                for key, frame_range in ranges.items()
+                if isinstance(frame_range, UnknownFrames)
+            ]
             if lost:
-                notes.lost(where, f"{run.count} rows: {'; '.join(lost)}", "leave that camera out with --without")
+                log.lost(where, f"{run.count} rows: {'; '.join(lost)}", "leave that camera out with --without")
                 continue
-            found = {key: place for key, place in places.items() if isinstance(place, FrameRange)}
-            count = min([run.count, *(place.count for place in found.values())])
+            found = {key: frame_range for key, frame_range in ranges.items() if isinstance(frame_range, FrameRange)}
+            count = min([run.count, *(frame_range.count for frame_range in found.values())])
             if count < run.count:
-                notes.lost(where, f"rows {count} to {run.count - 1}: the videos hold no picture for them")
+                log.lost(where, f"rows {count} to {run.count - 1}: the videos hold no frame for them")
             tasks = self._tasks(run, task)
             if tasks is None:
                 text = "nothing tells its task any more"
-                notes.lost(where, f"{run.count} rows: {text}", 'give it with --task "..."')
+                log.lost(where, f"{run.count} rows: {text}", 'give it with --task "..."')
                 continue
-            _note_times(run, self.says.fps, notes)
+            _note_times(run, self.metadata.fps, log)
             yield Piece(run, count, tasks[:count], found)
 
     def _tasks(self, run: EpisodeRows, given: str | None) -> list[str] | None:
         """The task of each row: by the table, else the only one of the episode, else the one given."""
-        told = self.says.episodes[run.episode].tasks if run.episode in self.says.episodes else ()
-        other = told[0] if len(told) == 1 else given
-        texts = {number: self.says.tasks.get(number, other) for number in np.unique(run.tasks).tolist()}
+        claimed = self.metadata.episodes[run.episode].tasks if run.episode in self.metadata.episodes else ()
+        other = claimed[0] if len(claimed) == 1 else given
+        texts = {number: self.metadata.tasks.get(number, other) for number in np.unique(run.tasks).tolist()}
         found = [texts[number] for number in run.tasks.tolist()]
         return None if None in found else [text for text in found if text is not None]
 
     def ref(self, episode: int) -> Ref:
         """Where the episode comes from: what telecine wrote down, else this dataset."""
-        known = self.says.provenance.get(episode, {})
+        known = self.metadata.provenance.get(episode, {})
         source, name = known.get("source"), known.get("recording_id")
         if isinstance(source, str) and isinstance(name, str):
             return Ref("dataset", source, name)
@@ -85,95 +89,100 @@ class Content:
 
     def start_ns(self, episode: int) -> int:
         """When the episode began, 0 when nobody wrote it down."""
-        start = self.says.provenance.get(episode, {}).get("start_ns")
+        start = self.metadata.provenance.get(episode, {}).get("start_ns")
         return start if isinstance(start, int) else 0
 
 
-def survey(root: Path, scratch: Path, notes: Repairs, without: Sequence[str]) -> Content:
-    """Read everything but pictures and values. Raises: DatasetError when there is no episode to be found."""
-    says = read_metadata(root, notes)
-    unknown = sorted(set(without) - set(says.features))
+def survey(root: Path, scratch: Path, log: RepairLog, without: Sequence[str]) -> Content:
+    """Read everything but frames and values. Raises: DatasetError when there is no episode to be found."""
+    metadata = read_metadata(root, log)
+    unknown = sorted(set(without) - set(metadata.features))
     if unknown:
-        raise DatasetError(f"--without {unknown[0]}: no such feature; there are {', '.join(says.features)}")
-    files = open_files(root, says, scratch, notes)
-    runs = find_runs(files, notes)
+        raise DatasetError(f"--without {unknown[0]}: no such feature; there are {', '.join(metadata.features)}")
+    files = open_files(root, metadata, scratch, log)
+    runs = find_runs(files, log)
     if not runs:
         error = DatasetError(f"{root}: no episode can be read; {len(files)} files of rows were")
-        for finding in notes.all():
+        for finding in log.all():
             error.add_note(str(finding))
         raise error
     reader = RowReader(files)
-    columns, images = _columns(files[runs[0].parts[0].file], reader, runs[0], says, without, notes)
+    columns, images = _columns(files[runs[0].parts[0].file], reader, runs[0], metadata, without, log)
     videos = []
-    for key, entry in says.features.items():
-        if entry.get("dtype") == "video" and key not in without and _is_storable(key, entry, notes):
-            camera = find_camera(root, key, says, runs, notes)
+    for key, entry in metadata.features.items():
+        if entry.get("dtype") == "video" and key not in without and _is_storable(key, entry, log):
+            camera = find_camera(root, key, metadata, runs, log)
             if camera is None:
-                notes.lost(key, "no readable video of this camera is there; the copy is without it")
+                log.lost(key, "no readable video of this camera is there; the copy is without it")
             else:
                 videos.append(camera)
-    _note_counts(runs, says, notes)
-    return Content(root, says, reader, tuple(runs), columns, images, tuple(videos))
+    _note_counts(runs, metadata, log)
+    return Content(root, metadata, reader, tuple(runs), columns, images, tuple(videos))
 
 
 def _columns(
-    file: RowFile, reader: RowReader, run: EpisodeRows, says: LenientMetadata, without: Sequence[str], notes: Repairs
+    file: RowFile,
+    reader: RowReader,
+    run: EpisodeRows,
+    metadata: LenientMetadata,
+    without: Sequence[str],
+    log: RepairLog,
 ) -> tuple[tuple[FeatureColumn, ...], tuple[str, ...]]:
     """(features in columns, cameras in columns), in the order of info.json."""
     columns, images = [], []
-    order = [key for key in says.features if key in file.schema.names]
-    order += [key for key in file.schema.names if key not in says.features]
+    order = [key for key in metadata.features if key in file.schema.names]
+    order += [key for key in file.schema.names if key not in metadata.features]
     for key in order:
-        kind, entry = file.schema.field(key).type, says.features.get(key, {})
-        if key in INDEX_KEYS or key in without or not _is_storable(key, entry, notes):
+        kind, entry = file.schema.field(key).type, metadata.features.get(key, {})
+        if key in INDEX_KEYS or key in without or not _is_storable(key, entry, log):
             continue
-        if is_picture(kind):
+        if is_image(kind):
             images.append(key)
             continue
         column = column_of(key, kind, reader.table(run, [key]).column(0)[0].as_py(), entry)
         if column is None:
-            notes.lost(key, f"a column of {kind}; it cannot be stored, so the copy is without it")
+            log.lost(key, f"a column of {kind}; it cannot be stored, so the copy is without it")
             continue
         columns.append(column)
         if list(column.shape) != entry.get("shape") or column.dtype != entry.get("dtype"):
-            told = f"{entry.get('dtype')} {entry.get('shape')}" if entry else "nothing"
-            notes.changed(key, f"info.json said {told}, the rows hold {column.dtype} {list(column.shape)}")
-    for key, entry in says.features.items():
+            claimed = f"{entry.get('dtype')} {entry.get('shape')}" if entry else "nothing"
+            log.changed(key, f"info.json said {claimed}, the rows hold {column.dtype} {list(column.shape)}")
+    for key, entry in metadata.features.items():
         if key not in file.schema.names and entry.get("dtype") != "video" and key not in (*INDEX_KEYS, *without):
-            notes.lost(key, "declared in info.json, but the rows have no such column")
+            log.lost(key, "declared in info.json, but the rows have no such column")
     return tuple(columns), tuple(images)
 
 
-def _is_storable(key: str, entry: Mapping[str, Any], notes: Repairs) -> bool:
+def _is_storable(key: str, entry: Mapping[str, Any], log: RepairLog) -> bool:
     """False for what the writer cannot hold, which is named."""
     info = entry.get("info")
     depth = isinstance(info, dict) and (info.get("is_depth_map") or info.get("video.is_depth_map"))
-    if entry.get("dtype") in PICTURES and depth:
-        notes.lost(key, "depth maps cannot be repaired; the copy is without it")
+    if entry.get("dtype") in CAMERA_DTYPES and depth:
+        log.lost(key, "depth maps cannot be repaired; the copy is without it")
         return False
     if not key or any(sign in key for sign in "/\\\0\n") or key.startswith("."):
-        notes.lost(repr(key[:80]), "a name that cannot be a folder; the copy is without it")
+        log.lost(repr(key[:80]), "a name that cannot be a folder; the copy is without it")
         return False
     return True
 
 
-def _note_counts(runs: Sequence[EpisodeRows], says: LenientMetadata, notes: Repairs) -> None:
+def _note_counts(runs: Sequence[EpisodeRows], metadata: LenientMetadata, log: RepairLog) -> None:
     """Where the metadata counts other rows than there are, and episodes it knows that have no rows."""
     known = {run.episode: run.count for run in runs}
-    for number, told in sorted(says.episodes.items()):
+    for number, claimed in sorted(metadata.episodes.items()):
         if number not in known:
-            notes.lost(f"episode {number}", f"the metadata tells of {told.length} rows, none can be read")
-        elif told.length not in (None, known[number]):
-            notes.changed(f"episode {number}", f"the metadata said {told.length} rows, there are {known[number]}")
-    silent = [number for number in known if number not in says.episodes]
+            log.lost(f"episode {number}", f"the metadata tells of {claimed.length} rows, none can be read")
+        elif claimed.length not in (None, known[number]):
+            log.changed(f"episode {number}", f"the metadata said {claimed.length} rows, there are {known[number]}")
+    silent = [number for number in known if number not in metadata.episodes]
     if silent:
         text = f"{len(silent)} of {len(known)} episodes are not in meta/episodes; they were found by their rows"
-        notes.recovered("meta/episodes", text)
+        log.recovered("meta/episodes", text)
     if [run.episode for run in runs] != list(range(len(runs))):
-        notes.changed("episode_index", f"episodes are numbered anew, 0 to {len(runs) - 1}")
+        log.changed("episode_index", f"episodes are renumbered, 0 to {len(runs) - 1}")
 
 
-def _note_times(run: EpisodeRows, fps: int, notes: Repairs) -> None:
+def _note_times(run: EpisodeRows, fps: int, log: RepairLog) -> None:
     """Timestamps that are no multiples of 1 / fps, as measured ones are."""
     exact = np.arange(run.count) / fps
     if np.all(np.abs(run.seconds - exact) < _TOLERANCE_S):
@@ -183,4 +192,4 @@ def _note_times(run: EpisodeRows, fps: int, notes: Repairs) -> None:
     share = abs(took / exact[-1] - 1) if exact[-1] else 0.0
     if share > 0.01:
         text += f", which plays {share:.0%} off the measured time: convert the recording again where you have it"
-    notes.changed(f"episode {run.episode} timestamp", text)
+    log.changed(f"episode {run.episode} timestamp", text)

@@ -1,1 +1,1 @@
-"""A finished dataset read as a stranger would, and everything that is wrong with it."""
+"""A finished dataset read independently of its writer, and everything that is wrong with it."""

@@ -1,4 +1,4 @@
-"""Whether pictures can be decoded, have the size that is declared, and are those that statistics were made of."""
+"""Whether frames can be decoded, have the size that is declared, and are those that statistics were made of."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from telecine.core.errors import TelecineError
 from telecine.core.recording import Image, MemoryStream, Schema
 from telecine.core.stats import QUANTILES, STATISTICS, Floats
-from telecine.dataset.verify.notes import Notes
+from telecine.dataset.verify.finding_log import FindingLog
 from telecine.dataset.verify.raw_metadata import DATA, UNREADABLE, RawEpisode, RawFeature, RawMetadata
 from telecine.dataset.verify.statistics import floats
 from telecine.dataset.verify.videos import CheckedVideo
@@ -26,93 +26,95 @@ Depth = Literal["all", "sample", "none"]
 EPISODES_PER_FILE = 5
 _CODING_ERROR = 0.06
 """How far a codec, and the sampling of frames for statistics, may move mean and std of an episode."""
-_FEW_PICTURES = 0.04
+_FEW_FRAMES = 0.04
 _PIXELS = 150
 
 
 @dataclass(slots=True)
-class Seen:
-    """Sums over the pictures of one episode that were decoded; pictures are in [0, 1]."""
+class DecodedFrames:
+    """Sums over the frames of one episode that were decoded; frames are in [0, 1]."""
 
     means: list[Floats] = field(default_factory=list)
     squares: list[Floats] = field(default_factory=list)
 
     def add(self, rgb: npt.NDArray[np.uint8]) -> None:
-        """Count in one picture, (height, width, 3) uint8."""
+        """Count in one frame, (height, width, 3) uint8."""
         stride = max(1, max(rgb.shape[:2]) // _PIXELS)
         pixels = rgb[::stride, ::stride].reshape(-1, 3) / 255.0
         self.means.append(pixels.mean(axis=0))
         self.squares.append((pixels**2).mean(axis=0))
 
 
-def check_video_pictures(video: CheckedVideo, told: RawMetadata, depth: Depth, notes: Notes) -> dict[int, Seen]:
-    """Decode pictures of a video: what was seen of each episode that was looked at."""
-    if told.features[video.key].is_depth:
-        _check_depth(video, told, depth, notes)
+def check_video_frames(
+    video: CheckedVideo, metadata: RawMetadata, depth: Depth, log: FindingLog
+) -> dict[int, DecodedFrames]:
+    """Decode frames of a video: the sums over them by episode."""
+    if metadata.features[video.key].is_depth:
+        _check_depth(video, metadata, depth, log)
         return {}
     wanted = {
         _cheap(first + row, first, video, depth): episode.index
         for episode, first in _chosen(video.episodes, depth)
         for row in _rows(episode, depth)
     }
-    seen: dict[int, Seen] = {}
-    where, path = video.name, str(told.root / video.name)
+    decoded: dict[int, DecodedFrames] = {}
+    where, path = video.name, str(metadata.root / video.name)
     try:
         pictures = enumerate(decode_all(path)) if depth == "all" else decode_at(path, sorted(wanted))
         count = -1
         for number, rgb in pictures:
             count = number
-            if rgb.shape[:2] != told.features[video.key].shape[:2]:
-                found = f"found picture {number} of shape {rgb.shape[:2]}"
-                notes.error("verify-video", where, f"{found}, declared is {told.features[video.key].shape[:2]}")
+            if rgb.shape[:2] != metadata.features[video.key].shape[:2]:
+                found = f"found frame {number} of shape {rgb.shape[:2]}"
+                log.error("verify-video", where, f"{found}, declared is {metadata.features[video.key].shape[:2]}")
                 return {}
             if number in wanted:
-                seen.setdefault(wanted[number], Seen()).add(rgb)
+                decoded.setdefault(wanted[number], DecodedFrames()).add(rgb)
         if depth == "all" and count + 1 != video.frames:
-            message = f"found {count + 1} pictures by decoding, the file announces {video.frames}"
-            notes.error("verify-video", where, message)
+            message = f"found {count + 1} frames by decoding, the file announces {video.frames}"
+            log.error("verify-video", where, message)
     except (TelecineError, UnicodeDecodeError) as error:
-        notes.error("verify-video", where, f"cannot be decoded: {error}")
-    return seen
+        log.error("verify-video", where, f"cannot be decoded: {error}")
+    return decoded
 
 
-def _check_depth(video: CheckedVideo, told: RawMetadata, depth: Depth, notes: Notes) -> None:
-    """Decode pictures of depth: whether that works, and whether they have the size that is declared."""
+def _check_depth(video: CheckedVideo, metadata: RawMetadata, depth: Depth, log: FindingLog) -> None:
+    """Decode frames of depth: whether that works, and whether they have the size that is declared."""
     wanted = sorted({first + row for episode, first in _chosen(video.episodes, depth) for row in _rows(episode, depth)})
     try:
-        for number, codes in depth_at(str(told.root / video.name), wanted if depth != "none" else []):
-            if codes.shape != told.features[video.key].shape[:2]:
-                found = f"found picture {number} of shape {codes.shape}"
-                notes.error("verify-video", video.name, f"{found}, declared is {told.features[video.key].shape[:2]}")
+        for number, codes in depth_at(str(metadata.root / video.name), wanted if depth != "none" else []):
+            if codes.shape != metadata.features[video.key].shape[:2]:
+                found = f"found frame {number} of shape {codes.shape}"
+                log.error("verify-video", video.name, f"{found}, declared is {metadata.features[video.key].shape[:2]}")
                 return
     except (TelecineError, UnicodeDecodeError) as error:
-        notes.error("verify-video", video.name, f"cannot be decoded: {error}")
+        log.error("verify-video", video.name, f"cannot be decoded: {error}")
 
 
-def check_row_pictures(told: RawMetadata, key: str, depth: Depth, notes: Notes) -> dict[int, Seen]:
-    """Decode pictures that are stored in the rows: what was seen of each episode that was looked at."""
-    feature = told.features[key]
-    seen: dict[int, Seen] = {}
+def check_row_images(metadata: RawMetadata, key: str, depth: Depth, log: FindingLog) -> dict[int, DecodedFrames]:
+    """Decode frames that are stored in the rows: the sums over them by episode."""
+    feature = metadata.features[key]
+    decoded: dict[int, DecodedFrames] = {}
     starts: dict[Any, int] = {}
     files: dict[Any, list[tuple[RawEpisode, int]]] = {}
-    for episode in told.episodes:
+    for episode in metadata.episodes:
         start = starts.setdefault(episode.data, episode.first)
         files.setdefault(episode.data, []).append((episode, episode.first - start))
-    for place, episodes in files.items():
-        name = DATA.format(chunk_index=place[0], file_index=place[1])
+    for file_index, episodes in files.items():
+        name = DATA.format(chunk_index=file_index[0], file_index=file_index[1])
         for episode, first in _chosen(episodes, depth):
             where = f"{name} {key} episode {episode.index}"
             try:
-                cells = _cells(told, name, key, [first + row for row in _rows(episode, depth)])
-                for rgb in _decoded(cells, key, feature):
+                cells = _cells(metadata, name, key, [first + row for row in _rows(episode, depth)])
+                for rgb in _decoded_images(cells, key, feature):
                     if rgb.shape[:2] != feature.shape[:2]:
                         raise TelecineError(f"found {rgb.shape[:2]}, declared is {feature.shape[:2]}")
-                    seen.setdefault(episode.index, Seen()).add(rgb)
+                    decoded.setdefault(episode.index, DecodedFrames()).add(rgb)
             except FileNotFoundError:
-                continue  # told by the check of files
+                continue  # reported by the check of files
             except (*UNREADABLE, KeyError, TelecineError) as error:
-                notes.error("verify-values", where, f"a picture cannot be used: {error}")
-    return seen
+                log.error("verify-values", where, f"a frame cannot be used: {error}")
+    return decoded
 
 
 def _chosen(episodes: Sequence[tuple[RawEpisode, int]], depth: Depth) -> Iterator[tuple[RawEpisode, int]]:
@@ -124,28 +126,28 @@ def _chosen(episodes: Sequence[tuple[RawEpisode, int]], depth: Depth) -> Iterato
         yield episodes[number]
 
 
-def _cheap(picture: int, first: int, video: CheckedVideo, depth: Depth) -> int:
-    """For a sample, the picture behind the nearest keyframe before: as good a witness, without decoding a whole group.
+def _cheap(frame: int, first: int, video: CheckedVideo, depth: Depth) -> int:
+    """For a sample, the frame behind the nearest keyframe before: as good a witness, without decoding a whole group.
 
-    That no picture is missing at the end, or cut off, is seen by reading the packets.
+    That no frame is missing at the end, or cut off, is seen by reading the packets.
     """
     if depth != "sample":
-        return picture
-    before = bisect_right(video.keyframes, picture) - 1
-    key = video.keyframes[before] if before >= 0 else picture
-    return max(first, min(key + 1, picture))
+        return frame
+    before = bisect_right(video.keyframes, frame) - 1
+    key = video.keyframes[before] if before >= 0 else frame
+    return max(first, min(key + 1, frame))
 
 
 def _rows(episode: RawEpisode, depth: Depth) -> Sequence[int]:
-    """The rows whose pictures are looked at; the first and the last show every shift."""
+    """The rows whose frames are looked at; the first and the last show every shift."""
     if depth == "all":
         return range(episode.length)
     return sorted({0, episode.length // 2, episode.length - 1})
 
 
-def _cells(told: RawMetadata, name: str, key: str, rows: Sequence[int]) -> Iterator[bytes]:
-    """The coded pictures at these rows of a data file."""
-    with pq.ParquetFile(told.root / name) as file:
+def _cells(metadata: RawMetadata, name: str, key: str, rows: Sequence[int]) -> Iterator[bytes]:
+    """The coded frames at these rows of a data file."""
+    with pq.ParquetFile(metadata.root / name) as file:
         start = 0
         for group in range(file.num_row_groups):
             stop = start + file.metadata.row_group(group).num_rows
@@ -154,12 +156,12 @@ def _cells(told: RawMetadata, name: str, key: str, rows: Sequence[int]) -> Itera
                 column = file.read_row_group(group, columns=[key]).column(key)
                 for cell in column.take(pa.array(inside)).to_pylist():
                     if not cell or not cell.get("bytes"):
-                        raise TelecineError("found no bytes, expected a coded picture")
+                        raise TelecineError("found no bytes, expected a coded frame")
                     yield cell["bytes"]
             start = stop
 
 
-def _decoded(cells: Iterator[bytes], key: str, feature: RawFeature) -> Iterator[npt.NDArray[np.uint8]]:
+def _decoded_images(cells: Iterator[bytes], key: str, feature: RawFeature) -> Iterator[npt.NDArray[np.uint8]]:
     for data in cells if not feature.is_depth else ():
         encoding = "png" if data.startswith(b"\x89PNG") else "jpeg"
         stamps = {"row": np.zeros(1, np.int64)}
@@ -169,39 +171,39 @@ def _decoded(cells: Iterator[bytes], key: str, feature: RawFeature) -> Iterator[
 
 
 def check_camera_statistics(
-    told: RawMetadata,
+    metadata: RawMetadata,
     stored: Mapping[str, Any] | None,
-    seen: Mapping[str, Mapping[int, Seen]],
+    decoded: Mapping[str, Mapping[int, DecodedFrames]],
     depth: Depth,
-    notes: Notes,
+    log: FindingLog,
 ) -> None:
-    """Statistics of cameras: their shape, the pictures they were made of, and their sum over the episodes."""
-    pools: dict[str, list[dict[str, Floats]]] = {key: [] for key in told.cameras}
-    for episode, statistics in zip(told.episodes, told.statistics(), strict=False):
-        for key in told.cameras:
+    """Statistics of cameras: their shape, the frames they were made of, and their sum over the episodes."""
+    pools: dict[str, list[dict[str, Floats]]] = {key: [] for key in metadata.cameras}
+    for episode, statistics in zip(metadata.episodes, metadata.statistics(), strict=False):
+        for key in metadata.cameras:
             where = f"meta/episodes episode {episode.index} {key}"
-            own = _parsed(where, statistics.get(key), told.features[key], notes)
+            own = _parsed(where, statistics.get(key), metadata.features[key], log)
             if own is None:
                 continue
             pools[key].append(own)
-            looked = seen.get(key, {}).get(episode.index)
-            if looked is not None:
-                _check_seen(where, own, looked, depth, notes)
+            sampled = decoded.get(key, {}).get(episode.index)
+            if sampled is not None:
+                _check_decoded(where, own, sampled, depth, log)
     for key, parts in pools.items():
         if stored is None:
             continue
         where = f"meta/stats.json {key}"
-        own = _parsed(where, stored.get(key), told.features[key], notes)
-        if own is not None and len(parts) == len(told.episodes):
-            _check_sum(where, own, parts, notes)
+        own = _parsed(where, stored.get(key), metadata.features[key], log)
+        if own is not None and len(parts) == len(metadata.episodes):
+            _check_sum(where, own, parts, log)
 
 
-def _parsed(where: str, stored: Any, feature: RawFeature, notes: Notes) -> dict[str, Floats] | None:
+def _parsed(where: str, stored: Any, feature: RawFeature, log: FindingLog) -> dict[str, Floats] | None:
     """Statistics as (channels,) arrays, count as (1,), when they are well formed."""
     missing = sorted(set(STATISTICS) - set(stored)) if isinstance(stored, dict) else list(STATISTICS)
     if missing:
-        if where.startswith("meta/stats.json"):  # of episodes, told once per file
-            notes.error("verify-stats", where, f"found no {', '.join(missing)}: training would stop with a KeyError")
+        if where.startswith("meta/stats.json"):  # of episodes, reported once per file
+            log.error("verify-stats", where, f"found no {', '.join(missing)}: training would stop with a KeyError")
         return None
     shape = (1 if feature.is_depth else 3, 1, 1)
     found: dict[str, Floats] = {}
@@ -209,38 +211,40 @@ def _parsed(where: str, stored: Any, feature: RawFeature, notes: Notes) -> dict[
         expected = (1,) if name == "count" else shape
         value = floats(stored[name])
         if value is None or value.shape != expected or not np.isfinite(value).all():
-            told = "no numbers" if value is None else f"shape {value.shape}"
-            notes.error("verify-stats", where, f"{name}: found {told}, expected finite numbers of shape {expected}")
+            metadata = "no numbers" if value is None else f"shape {value.shape}"
+            log.error("verify-stats", where, f"{name}: found {metadata}, expected finite numbers of shape {expected}")
             return None
         found[name] = value.ravel()
     if not feature.is_depth and (found["min"].min() < -1e-6 or found["max"].max() > 1 + 1e-6):
         span = f"{found['min'].min():.3f} to {found['max'].max():.3f}"
-        notes.error("verify-stats", where, f"found values from {span}, expected 0 to 1 (levels divided by 255)")
+        log.error("verify-stats", where, f"found values from {span}, expected 0 to 1 (levels divided by 255)")
         return None
     ladder = np.stack([found["min"], *(found[name] for name in QUANTILES), found["max"]])
     if np.any(np.diff(ladder, axis=0) < -1e-3) or np.any(found["count"] < 1):
-        notes.error("verify-stats", where, "min, quantiles and max do not rise, or count is 0")
+        log.error("verify-stats", where, "min, quantiles and max do not rise, or count is 0")
         return None
     return found
 
 
-def _check_seen(where: str, own: Mapping[str, Floats], seen: Seen, depth: Depth, notes: Notes) -> None:
-    """Mean and std of decoded pictures against the stored ones, as far as so many pictures can tell."""
-    means = np.stack(seen.means)
+def _check_decoded(
+    where: str, own: Mapping[str, Floats], decoded: DecodedFrames, depth: Depth, log: FindingLog
+) -> None:
+    """Mean and std of decoded frames against the stored ones, as far as so many frames can tell."""
+    means = np.stack(decoded.means)
     mean = means.mean(axis=0)
-    std = np.sqrt(np.maximum(np.mean(seen.squares, axis=0) - mean**2, 0))
+    std = np.sqrt(np.maximum(np.mean(decoded.squares, axis=0) - mean**2, 0))
     allowed: Any = _CODING_ERROR
     if depth != "all":
         spread = means.std(axis=0) / np.sqrt(len(means)) if len(means) > 1 else 0.0
-        allowed = allowed + _FEW_PICTURES + 4 * spread
+        allowed = allowed + _FEW_FRAMES + 4 * spread
     for name, value in (("mean", mean), ("std", std)):
         if not np.all(np.abs(own[name] - value) <= allowed):
             found, expected = (", ".join(f"{v:.3f}" for v in array) for array in (own[name], value))
-            notes.error("verify-stats", where, f"{name}: found {found}, expected about {expected} as in the pictures")
+            log.error("verify-stats", where, f"{name}: found {found}, expected about {expected} as in the frames")
             return
 
 
-def _check_sum(where: str, own: Mapping[str, Floats], parts: Sequence[Mapping[str, Floats]], notes: Notes) -> None:
+def _check_sum(where: str, own: Mapping[str, Floats], parts: Sequence[Mapping[str, Floats]], log: FindingLog) -> None:
     """Statistics of the dataset against those of its episodes, weighted by their counts."""
     counts = np.array([part["count"][0] for part in parts])
     share = (counts / counts.sum())[:, None]
@@ -256,10 +260,10 @@ def _check_sum(where: str, own: Mapping[str, Floats], parts: Sequence[Mapping[st
     for name, value in expected.items():
         if not np.allclose(own[name], value, rtol=0, atol=2e-3):
             found, wanted = (", ".join(f"{v:.4g}" for v in array) for array in (own[name], value))
-            notes.error("verify-stats", where, f"{name}: found {found}, expected {wanted} from the episodes")
+            log.error("verify-stats", where, f"{name}: found {found}, expected {wanted} from the episodes")
             return
     for name in QUANTILES:
         values = np.stack([part[name] for part in parts])
         if np.any(own[name] < values.min(axis=0) - 2e-3) or np.any(own[name] > values.max(axis=0) + 2e-3):
-            notes.error("verify-stats", where, f"{name}: expected a value between those of the episodes")
+            log.error("verify-stats", where, f"{name}: expected a value between those of the episodes")
             return

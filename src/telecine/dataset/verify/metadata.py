@@ -9,21 +9,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from telecine.core.stats import STATISTICS
-from telecine.dataset.verify.notes import Notes
+from telecine.dataset.verify.finding_log import FindingLog
 from telecine.dataset.verify.raw_metadata import (
+    CAMERA_DTYPES,
     DATA,
     EPISODES,
     INDEX_FEATURES,
     LANGUAGE,
     NUMBERS,
-    PICTURES,
     VIDEO,
     RawEpisode,
     RawFeature,
     RawFileIndex,
     RawMetadata,
     RawVideoSpan,
-    place_of,
+    file_index_of,
     positive_int,
     read_json,
     read_table,
@@ -50,28 +50,28 @@ _VIDEO_COLUMNS = {
 }
 
 
-def check_meta(root: Path, notes: Notes) -> RawMetadata | None:
+def check_meta(root: Path, log: FindingLog) -> RawMetadata | None:
     """What the metadata says; None when too little of it can be understood to look further."""
-    info = read_json(root, INFO, notes)
-    if info is None or not _info_is_usable(info, notes):
+    info = read_json(root, INFO, log)
+    if info is None or not _info_is_usable(info, log):
         return None
-    features = _features(info["features"], notes)
-    tasks = _tasks(root, info, notes)
+    features = _features(info["features"], log)
+    tasks = _tasks(root, info, log)
     files = tuple(sorted((root / "meta" / "episodes").glob("*/*.parquet")))
-    episodes = _episodes(root, files, [key for key, f in features.items() if f.dtype == "video"], notes)
+    episodes = _episodes(root, files, [key for key, f in features.items() if f.dtype == "video"], log)
     if episodes is None:
         return None
-    told = RawMetadata(root, info, info["fps"], features, tasks, episodes, files)
-    _check_statistics_columns(told, notes)
-    _check_counts(told, notes)
-    _check_episodes(told, notes)
-    _check_files(told, notes)
-    return told
+    metadata = RawMetadata(root, info, info["fps"], features, tasks, episodes, files)
+    _check_statistics_columns(metadata, log)
+    _check_counts(metadata, log)
+    _check_episodes(metadata, log)
+    _check_files(metadata, log)
+    return metadata
 
 
-def _info_is_usable(info: dict[str, Any], notes: Notes) -> bool:
+def _info_is_usable(info: dict[str, Any], log: FindingLog) -> bool:
     def wrong(key: str, expected: str) -> None:
-        notes.error("verify-structure", f"{INFO} {key}", f"found {info.get(key)!r}, expected {expected}")
+        log.error("verify-structure", f"{INFO} {key}", f"found {info.get(key)!r}, expected {expected}")
 
     usable = True
     if info.get("codebase_version") != "v3.0":
@@ -85,7 +85,7 @@ def _info_is_usable(info: dict[str, Any], notes: Notes) -> bool:
         return False
     for key in ("total_episodes", "total_frames", "total_tasks"):
         if not positive_int(info.get(key)):
-            notes.error("verify-counts", f"{INFO} {key}", f"found {info.get(key)!r}, expected an integer above 0")
+            log.error("verify-counts", f"{INFO} {key}", f"found {info.get(key)!r}, expected an integer above 0")
     for key in ("chunks_size", "data_files_size_in_mb", "video_files_size_in_mb"):
         if not positive_int(info.get(key, 1)):
             wrong(key, "a positive integer")
@@ -96,30 +96,30 @@ def _info_is_usable(info: dict[str, Any], notes: Notes) -> bool:
         wrong("video_path", repr(VIDEO if has_video else None))
     splits = {"train": f"0:{info.get('total_episodes')}"}
     if info.get("splits") != splits:
-        notes.warning("verify-structure", f"{INFO} splits", f"found {info.get('splits')!r}, expected {splits!r}")
+        log.warning("verify-structure", f"{INFO} splits", f"found {info.get('splits')!r}, expected {splits!r}")
     return usable
 
 
-def _features(entries: dict[str, Any], notes: Notes) -> dict[str, RawFeature]:
+def _features(entries: dict[str, Any], log: FindingLog) -> dict[str, RawFeature]:
     features = {}
     for key, entry in entries.items():
         problem = _entry_problem(entry)
         if problem:
-            notes.error("verify-structure", f"{INFO} features {key}", problem)
+            log.error("verify-structure", f"{INFO} features {key}", problem)
             continue
         info = entry.get("info")
         feature = RawFeature(
             key, entry["dtype"], tuple(entry["shape"]), entry.get("names"), info if isinstance(info, dict) else {}
         )
-        _check_feature(feature, entry, notes)
+        _check_feature(feature, entry, log)
         features[key] = feature
     for key, dtype in INDEX_FEATURES.items():
         found = features.get(key)
         if found is None or (found.dtype, found.shape) != (dtype, (1,)):
-            told = "nothing" if found is None else f"{found.dtype} {list(found.shape)}"
-            notes.error("verify-structure", f"{INFO} features {key}", f"found {told}, expected {dtype} [1]")
+            metadata = "nothing" if found is None else f"{found.dtype} {list(found.shape)}"
+            log.error("verify-structure", f"{INFO} features {key}", f"found {metadata}, expected {dtype} [1]")
     if "action" not in features:
-        notes.warning(
+        log.warning(
             "verify-structure", f"{INFO} features", "no feature is named action, which every policy learns",
             "name the plan's action feature `action`",
         )  # fmt: skip
@@ -131,118 +131,118 @@ def _entry_problem(entry: Any) -> str:
     if not isinstance(entry, dict):
         return f"found {entry!r}, expected an object"
     dtype, shape = entry.get("dtype"), entry.get("shape")
-    if not isinstance(dtype, str) or dtype not in NUMBERS | PICTURES | {"string", LANGUAGE}:
+    if not isinstance(dtype, str) or dtype not in NUMBERS | CAMERA_DTYPES | {"string", LANGUAGE}:
         return f"found dtype {dtype!r}, expected a number type, bool, string, image or video"
     if not isinstance(shape, list) or not 1 <= len(shape) <= 5 or not all(map(positive_int, shape)):
         return f"found shape {shape!r}, expected 1 to 5 positive integers"
     return ""
 
 
-def _check_feature(feature: RawFeature, entry: dict[str, Any], notes: Notes) -> None:
+def _check_feature(feature: RawFeature, entry: dict[str, Any], log: FindingLog) -> None:
     where, names, shape = f"{INFO} features {feature.key}", feature.names, feature.shape
     rename = "name it differently in the plan"
     if "/" in feature.key:
-        notes.error("verify-structure", where, "found a name with '/', which LeRobot uses as a separator", rename)
+        log.error("verify-structure", where, "found a name with '/', which LeRobot uses as a separator", rename)
     if "names" not in entry:
-        notes.error("verify-structure", where, "found no names, expected a list or null")
-    if feature.dtype in PICTURES:
+        log.error("verify-structure", where, "found no names, expected a list or null")
+    if feature.dtype in CAMERA_DTYPES:
         if not isinstance(names, list) or len(names) != 3 or len(shape) != 3:
-            notes.error(
+            log.error(
                 "verify-structure", where,
                 f"found names {names!r} and shape {list(shape)}, expected ['height', 'width', 'channels'] and three "
                 "sizes; policies look for the channels there",
             )  # fmt: skip
         if not feature.key.startswith("observation."):
-            notes.error("verify-structure", where, "a camera that policies do not see", "name it observation.images.*")
+            log.error("verify-structure", where, "a camera that policies do not see", "name it observation.images.*")
     elif isinstance(names, list) and len(shape) == 1 and feature.dtype in NUMBERS and len(names) != shape[0]:
-        notes.warning("verify-structure", where, f"found {len(names)} names, expected {shape[0]}")
+        log.warning("verify-structure", where, f"found {len(names)} names, expected {shape[0]}")
     if feature.dtype in ("bool", "string") and feature.key.startswith(("observation", "action")):
-        notes.error(
+        log.error(
             "verify-structure", where,
             f"found {feature.dtype}, expected a number: every observation* and action* is an input of the policy",
             rename,
         )  # fmt: skip
 
 
-def _tasks(root: Path, info: dict[str, Any], notes: Notes) -> tuple[str, ...] | None:
-    table = read_table(root, TASKS, notes)
+def _tasks(root: Path, info: dict[str, Any], log: FindingLog) -> tuple[str, ...] | None:
+    table = read_table(root, TASKS, log)
     if table is None:
         return None
     index = _pandas_index(table)
     if index is None:
-        notes.error(
+        log.error(
             "verify-tasks", TASKS,
             "found no pandas metadata that makes the task text the index, so LeRobot would hand out numbers as tasks",
         )  # fmt: skip
         index = "task"
     missing = {"task_index", index} - set(table.column_names)
     if missing:
-        notes.error("verify-structure", TASKS, f"found columns {table.column_names}, expected task_index and task")
+        log.error("verify-structure", TASKS, f"found columns {table.column_names}, expected task_index and task")
         return None
     tasks, numbers = table.column(index).to_pylist(), table.column("task_index").to_pylist()
     if not all(isinstance(task, str) for task in tasks):
-        notes.error("verify-tasks", TASKS, f"found tasks of type {table.column(index).type}, expected strings")
+        log.error("verify-tasks", TASKS, f"found tasks of type {table.column(index).type}, expected strings")
         return None
     if numbers != list(range(len(numbers))):
-        notes.error(
+        log.error(
             "verify-tasks", TASKS,
             f"found task_index {_few(numbers)}, expected 0 to {len(numbers) - 1} in order: LeRobot goes by position",
         )  # fmt: skip
     twice = sorted({task for task in tasks if tasks.count(task) > 1}) if len(set(tasks)) < len(tasks) else []
     if twice:
-        notes.error("verify-tasks", TASKS, f"found {_few(twice)} more than once, expected each task once")
+        log.error("verify-tasks", TASKS, f"found {_few(twice)} more than once, expected each task once")
     if len(tasks) != info.get("total_tasks"):
-        notes.error("verify-counts", f"{INFO} total_tasks", f"found {info.get('total_tasks')}, expected {len(tasks)}")
+        log.error("verify-counts", f"{INFO} total_tasks", f"found {info.get('total_tasks')}, expected {len(tasks)}")
     return tuple(tasks)
 
 
 def _pandas_index(table: pa.Table) -> str | None:
     """The column that pandas makes the index, when its metadata is complete."""
     try:
-        told = json.loads((table.schema.metadata or {})[b"pandas"])
-        (index,) = told["index_columns"]
-        described = {column["field_name"] for column in told["columns"]}
+        metadata = json.loads((table.schema.metadata or {})[b"pandas"])
+        (index,) = metadata["index_columns"]
+        described = {column["field_name"] for column in metadata["columns"]}
     except (KeyError, ValueError, TypeError):
         return None
     return index if isinstance(index, str) and index in described & set(table.column_names) else None
 
 
-def _episodes(root: Path, files: tuple[Path, ...], videos: list[str], notes: Notes) -> tuple[RawEpisode, ...] | None:
+def _episodes(root: Path, files: tuple[Path, ...], videos: list[str], log: FindingLog) -> tuple[RawEpisode, ...] | None:
     expected = _EPISODE_COLUMNS | {
         f"videos/{key}/{name}": kind for key in videos for name, kind in _VIDEO_COLUMNS.items()
     }
     if not files:
-        notes.error("verify-structure", "meta/episodes", "found no */*.parquet, expected a row per episode")
+        log.error("verify-structure", "meta/episodes", "found no */*.parquet, expected a row per episode")
         return None
     episodes: list[RawEpisode] = []
     for path in files:
         name = path.relative_to(root).as_posix()
-        table = read_table(root, name, notes)
-        if table is None or not _episode_columns_fit(name, table.schema, expected, notes):
+        table = read_table(root, name, log)
+        if table is None or not _episode_columns_fit(name, table.schema, expected, log):
             return None
-        place = place_of(name)
-        if place is None:
-            notes.error("verify-structure", name, f"stray file: expected names like {EPISODES}")
+        file_index = file_index_of(name)
+        if file_index is None:
+            log.error("verify-structure", name, f"stray file: expected names like {EPISODES}")
         for row in table.select(list(expected)).to_pylist():
             if any(value is None for value in row.values()):
-                notes.error("verify-values", name, f"found a null in the row of episode {row['episode_index']}")
+                log.error("verify-values", name, f"found a null in the row of episode {row['episode_index']}")
                 return None
             own = (row["meta/episodes/chunk_index"], row["meta/episodes/file_index"])
-            if place is not None and own != place:
+            if file_index is not None and own != file_index:
                 where = f"{name} episode {row['episode_index']}"
-                notes.error("verify-index", where, f"found meta/episodes chunk and file {own}, expected {place}")
+                log.error("verify-index", where, f"found meta/episodes chunk and file {own}, expected {file_index}")
             episodes.append(_episode(row, videos))
     return tuple(episodes)
 
 
-def _episode_columns_fit(name: str, schema: pa.Schema, expected: dict[str, pa.DataType], notes: Notes) -> bool:
+def _episode_columns_fit(name: str, schema: pa.Schema, expected: dict[str, pa.DataType], log: FindingLog) -> bool:
     usable = True
     for column, kind in expected.items():
         if column not in schema.names:
-            notes.error("verify-structure", name, f"found no column {column}, expected {kind}")
+            log.error("verify-structure", name, f"found no column {column}, expected {kind}")
             usable = False
         elif schema.field(column).type != kind:
-            notes.error("verify-structure", f"{name} {column}", f"found {schema.field(column).type}, expected {kind}")
+            log.error("verify-structure", f"{name} {column}", f"found {schema.field(column).type}, expected {kind}")
     return usable
 
 
@@ -262,96 +262,100 @@ def _episode(row: dict[str, Any], videos: list[str]) -> RawEpisode:
     )
 
 
-def _check_statistics_columns(told: RawMetadata, notes: Notes) -> None:
-    expected = {f"stats/{key}/{name}" for key in told.measured for name in STATISTICS}
-    for path in told.episode_files:
-        name = path.relative_to(told.root).as_posix()
+def _check_statistics_columns(metadata: RawMetadata, log: FindingLog) -> None:
+    expected = {f"stats/{key}/{name}" for key in metadata.measured for name in STATISTICS}
+    for path in metadata.episode_files:
+        name = path.relative_to(metadata.root).as_posix()
         schema = pq.read_schema(path)
         missing = sorted(expected - set(schema.names))
         if missing:
-            notes.error("verify-stats", name, f"found no {_few(missing)}, which merging and splitting need")
+            log.error("verify-stats", name, f"found no {_few(missing)}, which merging and splitting need")
 
 
-def _check_counts(told: RawMetadata, notes: Notes) -> None:
-    frames = sum(episode.length for episode in told.episodes)
-    for key, found in (("total_episodes", len(told.episodes)), ("total_frames", frames)):
-        if told.info.get(key) != found:
-            notes.error(
-                "verify-counts", f"{INFO} {key}", f"found {told.info.get(key)}, expected {found} as in meta/episodes"
+def _check_counts(metadata: RawMetadata, log: FindingLog) -> None:
+    frames = sum(episode.length for episode in metadata.episodes)
+    for key, found in (("total_episodes", len(metadata.episodes)), ("total_frames", frames)):
+        if metadata.info.get(key) != found:
+            log.error(
+                "verify-counts",
+                f"{INFO} {key}",
+                f"found {metadata.info.get(key)}, expected {found} as in meta/episodes",
             )
 
 
-def _check_episodes(told: RawMetadata, notes: Notes) -> None:
+def _check_episodes(metadata: RawMetadata, log: FindingLog) -> None:
     first = 0
-    for position, episode in enumerate(told.episodes):
+    for position, episode in enumerate(metadata.episodes):
         where = f"meta/episodes episode {episode.index}"
         if episode.index != position:
             message = f"found in row {position}, expected in row {episode.index}: LeRobot goes by position"
-            notes.error("verify-index", where, message)
+            log.error("verify-index", where, message)
         if (episode.first, episode.stop) != (first, first + episode.length) or episode.length < 1:
-            notes.error(
+            log.error(
                 "verify-index", where,
                 f"found rows [{episode.first}, {episode.stop}) and length {episode.length}, expected rows "
                 f"[{first}, {first + episode.length})",
             )  # fmt: skip
         first += episode.length
-        unknown = [task for task in episode.tasks if told.tasks is not None and task not in told.tasks]
+        unknown = [task for task in episode.tasks if metadata.tasks is not None and task not in metadata.tasks]
         if unknown or not episode.tasks:
-            notes.error("verify-tasks", where, f"found tasks {_few(episode.tasks)}, expected tasks of {TASKS}")
+            log.error("verify-tasks", where, f"found tasks {_few(episode.tasks)}, expected tasks of {TASKS}")
         for key, span in episode.spans.items():
-            if abs(span.to_s - span.from_s - episode.length / told.fps) >= 1e-4:
-                notes.error(
+            if abs(span.to_s - span.from_s - episode.length / metadata.fps) >= 1e-4:
+                log.error(
                     "verify-video", f"{where} {key}",
-                    f"found from {span.from_s:.6f} s to {span.to_s:.6f} s, expected {episode.length / told.fps:.6f} s "
-                    f"for {episode.length} rows at {told.fps} fps",
+                    f"found from {span.from_s:.6f} s to {span.to_s:.6f} s, expected "
+                    f"{episode.length / metadata.fps:.6f} s for {episode.length} rows at {metadata.fps} fps",
                 )  # fmt: skip
 
 
-def _check_files(told: RawMetadata, notes: Notes) -> None:
+def _check_files(metadata: RawMetadata, log: FindingLog) -> None:
     """Missing and stray files, and numbers with holes: LeRobot loads whatever it finds under data/."""
-    data = [episode.data for episode in told.episodes]
+    data = [episode.data for episode in metadata.episodes]
     named = {DATA.format(chunk_index=chunk, file_index=file) for chunk, file in data}
-    found = {path.relative_to(told.root).as_posix() for path in (told.root / "data").glob("*/*.parquet")}
-    _compare("data", named, found, "its rows would be loaded", notes)
-    _check_dense("data", data, told, notes)
+    found = {path.relative_to(metadata.root).as_posix() for path in (metadata.root / "data").glob("*/*.parquet")}
+    _compare("data", named, found, "its rows would be loaded", log)
+    _check_dense("data", data, metadata, log)
     named, found = set(), set()
-    for key in told.videos:
-        places = [episode.spans[key].place for episode in told.episodes]
-        named |= {VIDEO.format(video_key=key, chunk_index=chunk, file_index=file) for chunk, file in places}
-        _check_dense(f"videos/{key}", places, told, notes)
-    found = {p.relative_to(told.root).as_posix() for p in (told.root / "videos").rglob("*") if p.is_file()}
-    _compare("videos", named, found, "nothing refers to it", notes)
-    left = [p for p in (told.root / "images").rglob("*") if p.is_file()]
+    for key in metadata.videos:
+        file_indexes = [episode.spans[key].file_index for episode in metadata.episodes]
+        named |= {VIDEO.format(video_key=key, chunk_index=chunk, file_index=file) for chunk, file in file_indexes}
+        _check_dense(f"videos/{key}", file_indexes, metadata, log)
+    found = {p.relative_to(metadata.root).as_posix() for p in (metadata.root / "videos").rglob("*") if p.is_file()}
+    _compare("videos", named, found, "nothing refers to it", log)
+    left = [p for p in (metadata.root / "images").rglob("*") if p.is_file()]
     if left:
-        notes.error("verify-structure", "images", f"found {len(left)} files left over from recording", "remove images/")
-    places = [place for path in told.episode_files if (place := place_of(path.as_posix())) is not None]
-    _check_dense("meta/episodes", places, told, notes)
+        log.error("verify-structure", "images", f"found {len(left)} files left over from recording", "remove images/")
+    file_indexes = [
+        file_index for path in metadata.episode_files if (file_index := file_index_of(path.as_posix())) is not None
+    ]
+    _check_dense("meta/episodes", file_indexes, metadata, log)
 
 
-def _compare(where: str, named: set[str], found: set[str], why: str, notes: Notes) -> None:
+def _compare(where: str, named: set[str], found: set[str], why: str, log: FindingLog) -> None:
     for path in sorted(named - found):
-        notes.error("verify-structure", path, "the file is missing, expected by meta/episodes")
+        log.error("verify-structure", path, "the file is missing, expected by meta/episodes")
     for path in sorted(found - named):
-        notes.error("verify-structure", path, f"stray file in {where}/: {why}", "remove it")
+        log.error("verify-structure", path, f"stray file in {where}/: {why}", "remove it")
 
 
-def _check_dense(where: str, places: Iterable[RawFileIndex], told: RawMetadata, notes: Notes) -> None:
+def _check_dense(where: str, file_indexes: Iterable[RawFileIndex], metadata: RawMetadata, log: FindingLog) -> None:
     """Files are numbered without holes, in the order of the episodes."""
-    told_size: Any = told.info.get("chunks_size")
-    size = told_size if positive_int(told_size) else 1000
+    chunks_size: Any = metadata.info.get("chunks_size")
+    size = chunks_size if positive_int(chunks_size) else 1000
     expected, before = (0, 0), None
-    for place in places:
-        if place == before:
+    for file_index in file_indexes:
+        if file_index == before:
             continue
-        if place != expected:
-            notes.error("verify-structure", where, f"found file {_name(place)}, expected {_name(expected)} next")
+        if file_index != expected:
+            log.error("verify-structure", where, f"found file {_name(file_index)}, expected {_name(expected)} next")
             return
-        before = place
-        expected = (place[0] + 1, 0) if place[1] + 1 >= size else (place[0], place[1] + 1)
+        before = file_index
+        expected = (file_index[0] + 1, 0) if file_index[1] + 1 >= size else (file_index[0], file_index[1] + 1)
 
 
-def _name(place: RawFileIndex) -> str:
-    return f"chunk-{place[0]:03d}/file-{place[1]:03d}"
+def _name(file_index: RawFileIndex) -> str:
+    return f"chunk-{file_index[0]:03d}/file-{file_index[1]:03d}"
 
 
 def _few(items: Iterable[Any]) -> str:

@@ -1,4 +1,4 @@
-"""What the metadata of a dataset says, read by a stranger: only as far as it can be understood."""
+"""What the metadata of a dataset says, read independently of the writer, only as far as it can be understood."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from telecine.dataset.verify.notes import Notes
+from telecine.dataset.verify.finding_log import FindingLog
 
 RawFileIndex = tuple[int, int]
 """(chunk, file)."""
@@ -18,7 +18,7 @@ NUMBERS = {
     "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64",
 }  # fmt: skip
 LANGUAGE = "language"
-PICTURES = {"image", "video"}
+CAMERA_DTYPES = {"image", "video"}
 INDEX_FEATURES = {
     "timestamp": "float32",
     "frame_index": "int64",
@@ -53,9 +53,9 @@ class RawFeature:
 
 @dataclass(frozen=True, slots=True)
 class RawVideoSpan:
-    """Where meta/episodes says that an episode's pictures are."""
+    """Where meta/episodes says that an episode's frames are."""
 
-    place: RawFileIndex
+    file_index: RawFileIndex
     from_s: float
     to_s: float
 
@@ -93,12 +93,12 @@ class RawMetadata:
     @property
     def cameras(self) -> tuple[str, ...]:
         """Keys of all cameras."""
-        return tuple(key for key, feature in self.features.items() if feature.dtype in PICTURES)
+        return tuple(key for key, feature in self.features.items() if feature.dtype in CAMERA_DTYPES)
 
     @property
     def measured(self) -> tuple[str, ...]:
         """Keys of the features that have statistics."""
-        return tuple(k for k, f in self.features.items() if f.dtype in NUMBERS or f.dtype in PICTURES)
+        return tuple(k for k, f in self.features.items() if f.dtype in NUMBERS or f.dtype in CAMERA_DTYPES)
 
     def statistics(self) -> Iterator[dict[str, dict[str, Any]]]:
         """The statistics of each episode by feature and name, as stored, in order."""
@@ -117,18 +117,18 @@ def _by_feature(row: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def read_json(root: Path, path: str, notes: Notes) -> dict[str, Any] | None:
+def read_json(root: Path, path: str, log: FindingLog) -> dict[str, Any] | None:
     """A JSON object, or None with a finding."""
     try:
         content = json.loads((root / path).read_text(encoding="utf-8"), parse_constant=_refuse)
     except FileNotFoundError:
-        notes.error("verify-structure", path, "the file is missing")
+        log.error("verify-structure", path, "the file is missing")
         return None
     except (OSError, ValueError, RecursionError) as error:
-        notes.error("verify-structure", path, f"cannot be read as JSON: {error}")
+        log.error("verify-structure", path, f"cannot be read as JSON: {error}")
         return None
     if not isinstance(content, dict):
-        notes.error("verify-structure", path, f"holds {type(content).__name__}, expected an object")
+        log.error("verify-structure", path, f"holds {type(content).__name__}, expected an object")
         return None
     return content
 
@@ -137,7 +137,7 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON number")
 
 
-def read_table(root: Path, path: str, notes: Notes, columns: list[str] | None = None) -> pa.Table | None:
+def read_table(root: Path, path: str, log: FindingLog, columns: list[str] | None = None) -> pa.Table | None:
     """A Parquet table, or None with a finding."""
     try:
         with pq.ParquetFile(root / path) as file:
@@ -145,13 +145,13 @@ def read_table(root: Path, path: str, notes: Notes, columns: list[str] | None = 
             table.validate(full=True)
             return table
     except FileNotFoundError:
-        notes.error("verify-structure", path, "the file is missing")
+        log.error("verify-structure", path, "the file is missing")
     except UNREADABLE as error:
-        notes.error("verify-structure", path, f"cannot be read as Parquet: {error}")
+        log.error("verify-structure", path, f"cannot be read as Parquet: {error}")
     return None
 
 
-def place_of(path: str) -> RawFileIndex | None:
+def file_index_of(path: str) -> RawFileIndex | None:
     """The (chunk, file) that a path names, or None when it does not follow the template."""
     match = NUMBERED.search(path)
     return (int(match[1]), int(match[2])) if match else None

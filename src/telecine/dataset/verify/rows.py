@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from telecine.core import arrow
-from telecine.dataset.values import Values, plain
-from telecine.dataset.verify.notes import Notes
+from telecine.dataset.values import Values, unwrap_extensions
+from telecine.dataset.verify.finding_log import FindingLog
 from telecine.dataset.verify.raw_metadata import (
     DATA,
     LANGUAGE,
@@ -27,31 +27,31 @@ _STALE = {"index", "episode_index", "task_index"}
 """Nothing reads their statistics, and LeRobot's own tools leave them as they were."""
 
 
-def check_rows(told: RawMetadata, stored: dict[str, Any] | None, notes: Notes) -> None:
-    """Read all rows once, an episode at a time, pictures left out."""
-    columns = [key for key, feature in told.features.items() if feature.dtype in NUMBERS | {"string"}]
-    pools = {key: PooledStats() for key in columns if told.features[key].dtype in NUMBERS}
-    statistics = told.statistics()
+def check_rows(metadata: RawMetadata, stored: dict[str, Any] | None, log: FindingLog) -> None:
+    """Read all rows once, an episode at a time, frames left out."""
+    columns = [key for key, feature in metadata.features.items() if feature.dtype in NUMBERS | {"string"}]
+    pools = {key: PooledStats() for key in columns if metadata.features[key].dtype in NUMBERS}
+    statistics = metadata.statistics()
     position = 0
-    for place, episodes in _by_file(told.episodes):
-        name = DATA.format(chunk_index=place[0], file_index=place[1])
-        tables = _episode_tables(told, name, [episode.length for episode in episodes], columns, notes)
+    for file_index, episodes in _by_file(metadata.episodes):
+        name = DATA.format(chunk_index=file_index[0], file_index=file_index[1])
+        tables = _episode_tables(metadata, name, [episode.length for episode in episodes], columns, log)
         for episode in episodes:
             own, table = next(statistics, {}), next(tables, None)
-            numbers = {} if table is None else _numbers(told, name, episode, table, notes)
-            _check_index_columns(told, episode, numbers, position, notes)
-            _check_tasks(told, episode, numbers, notes)
+            numbers = {} if table is None else _numbers(metadata, name, episode, table, log)
+            _check_index_columns(metadata, episode, numbers, position, log)
+            _check_tasks(metadata, episode, numbers, log)
             for key in [key for key in pools if key not in numbers]:
-                del pools[key]  # already told; without these rows it cannot be judged
+                del pools[key]  # already reported; without these rows it cannot be judged
             for key, values in numbers.items():
                 where = f"meta/episodes episode {episode.index} {key}"
-                check_column(where, values, own.get(key, {}), notes.warning if key in _STALE else notes.error)
+                check_column(where, values, own.get(key, {}), log.warning if key in _STALE else log.error)
                 if key in pools:
                     pools[key].add(values, own.get(key, {}))
             position += episode.length
     for key, pool in pools.items():
         if stored is not None:
-            check_pooled(f"meta/stats.json {key}", pool, stored.get(key), notes, stale=key in _STALE)
+            check_pooled(f"meta/stats.json {key}", pool, stored.get(key), log, stale=key in _STALE)
 
 
 def _by_file(episodes: Sequence[RawEpisode]) -> Iterator[tuple[RawFileIndex, list[RawEpisode]]]:
@@ -67,55 +67,55 @@ def _by_file(episodes: Sequence[RawEpisode]) -> Iterator[tuple[RawFileIndex, lis
 
 
 def _episode_tables(
-    told: RawMetadata, name: str, lengths: list[int], columns: list[str], notes: Notes
+    metadata: RawMetadata, name: str, lengths: list[int], columns: list[str], log: FindingLog
 ) -> Iterator[pa.Table]:
     """The rows of each episode of a file, as far as they are there."""
     try:
-        with pq.ParquetFile(told.root / name) as file:
-            if not _columns_fit(told, name, file.schema_arrow, notes):
+        with pq.ParquetFile(metadata.root / name) as file:
+            if not _columns_fit(metadata, name, file.schema_arrow, log):
                 return
             if file.metadata.num_rows != sum(lengths):
                 message = (
                     f"found {file.metadata.num_rows} rows, expected {sum(lengths)} for its {len(lengths)} episodes"
                 )
-                notes.error("verify-counts", name, message)
+                log.error("verify-counts", name, message)
             yield from _cut(file.iter_batches(columns=columns), lengths, columns)
     except FileNotFoundError:
-        return  # told by the check of files
+        return  # reported by the check of files
     except UNREADABLE as error:
-        notes.error("verify-structure", name, f"cannot be read as Parquet: {error}")
+        log.error("verify-structure", name, f"cannot be read as Parquet: {error}")
 
 
 def _cut(batches: Iterator[pa.RecordBatch], lengths: list[int], columns: list[str]) -> Iterator[pa.Table]:
     """The batches, put together and cut into tables of the given lengths; the last may be short or missing."""
-    held: pa.Table | None = None
+    rest: pa.Table | None = None
     for length in lengths:
-        while held is None or held.num_rows < length:
+        while rest is None or rest.num_rows < length:
             batch = next(batches, None)
             if batch is None:
                 break
             batch.validate(full=True)
-            more = plain(pa.Table.from_batches([batch]).select(columns)).replace_schema_metadata(None)
-            held = more if held is None else pa.concat_tables([held, more])
-        if held is None or not held.num_rows:
+            more = unwrap_extensions(pa.Table.from_batches([batch]).select(columns)).replace_schema_metadata(None)
+            rest = more if rest is None else pa.concat_tables([rest, more])
+        if rest is None or not rest.num_rows:
             return
-        yield held.slice(0, length)
-        held = held.slice(length)
+        yield rest.slice(0, length)
+        rest = rest.slice(length)
 
 
-def _columns_fit(told: RawMetadata, name: str, schema: pa.Schema, notes: Notes) -> bool:
-    expected = [key for key, feature in told.features.items() if feature.dtype != "video"]
+def _columns_fit(metadata: RawMetadata, name: str, schema: pa.Schema, log: FindingLog) -> bool:
+    expected = [key for key, feature in metadata.features.items() if feature.dtype != "video"]
     extra, missing = sorted(set(schema.names) - set(expected)), sorted(set(expected) - set(schema.names))
     if extra:
-        notes.error("verify-structure", name, f"found column {', '.join(extra)}, which info.json does not declare")
+        log.error("verify-structure", name, f"found column {', '.join(extra)}, which info.json does not declare")
     if missing:
-        notes.error("verify-structure", name, f"found no column {', '.join(missing)}, expected by info.json")
+        log.error("verify-structure", name, f"found no column {', '.join(missing)}, expected by info.json")
     for key in set(expected) & set(schema.names):
-        problem = _type_problem(told.features[key], schema.field(key).type)
+        problem = _type_problem(metadata.features[key], schema.field(key).type)
         if problem:
-            notes.error("verify-structure", f"{name} {key}", problem)
+            log.error("verify-structure", f"{name} {key}", problem)
     if b"huggingface" not in (schema.metadata or {}):
-        notes.warning("verify-structure", name, "found no huggingface schema metadata, which the Hub's viewer needs")
+        log.warning("verify-structure", name, "found no huggingface schema metadata, which the Hub's viewer needs")
     return not missing
 
 
@@ -139,14 +139,16 @@ def _type_problem(feature: RawFeature, kind: pa.DataType) -> str:
     return f"found {kind}, expected {feature.dtype} in {wanted} levels of lists for shape {list(feature.shape)}"
 
 
-def _numbers(told: RawMetadata, name: str, episode: RawEpisode, table: pa.Table, notes: Notes) -> dict[str, Values]:
+def _numbers(
+    metadata: RawMetadata, name: str, episode: RawEpisode, table: pa.Table, log: FindingLog
+) -> dict[str, Values]:
     """The episode's numeric columns as (n, *shape) arrays, those that can be."""
     found: dict[str, Values] = {}
     for key in table.column_names:
-        feature, where = told.features[key], f"{name} {key} episode {episode.index}"
+        feature, where = metadata.features[key], f"{name} {key} episode {episode.index}"
         nulls = _nulls(table.column(key))
         if nulls:
-            notes.error("verify-values", where, f"found {nulls} nulls, expected a value in every row")
+            log.error("verify-values", where, f"found {nulls} nulls, expected a value in every row")
             continue
         if feature.dtype == "string":
             continue
@@ -154,15 +156,13 @@ def _numbers(told: RawMetadata, name: str, episode: RawEpisode, table: pa.Table,
         shape = (table.num_rows,) if feature.shape == (1,) else (table.num_rows, *feature.shape)
         if values.size != math.prod(shape):
             size = values.size / max(table.num_rows, 1)
-            notes.error(
-                "verify-structure", where, f"found {size:g} values per row, expected shape {list(feature.shape)}"
-            )
+            log.error("verify-structure", where, f"found {size:g} values per row, expected shape {list(feature.shape)}")
             continue
         found[key] = values.reshape(shape)
         if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
             bad = np.flatnonzero(~np.isfinite(found[key]).reshape(len(found[key]), -1).all(axis=1))
             message = f"found NaN or infinity in {bad.size} rows, first in row {bad[0]}: the loss becomes NaN"
-            notes.error("verify-values", where, message, "repair the recording, or leave these rows out")
+            log.error("verify-values", where, message, "repair the recording, or leave these rows out")
             del found[key]
     return found
 
@@ -191,7 +191,7 @@ def _array(data: pa.ChunkedArray) -> Values:
 
 
 def _check_index_columns(
-    told: RawMetadata, episode: RawEpisode, numbers: dict[str, Values], position: int, notes: Notes
+    metadata: RawMetadata, episode: RawEpisode, numbers: dict[str, Values], position: int, log: FindingLog
 ) -> None:
     where = f"episode {episode.index}"
     count = episode.length
@@ -207,31 +207,31 @@ def _check_index_columns(
             if len(found) == count:
                 row = int(np.flatnonzero(found != values)[0])
                 message = f"found {found[row]} in row {row}, expected {values[row]}"
-            notes.error("verify-index", f"{where} {key}", message)
+            log.error("verify-index", f"{where} {key}", message)
     times = numbers.get("timestamp")
     if times is None or len(times) != count:
         return
-    exact = np.arange(count) / told.fps
+    exact = np.arange(count) / metadata.fps
     error = np.abs(times.astype(np.float64) - exact)
     row = int(error.argmax())
     message = f"found {times[row]:.6f} s in row {row}, expected {exact[row]:.6f} s (row / fps, from 0 in each episode)"
     if error[row] >= 1e-4:
-        notes.error("verify-timestamps", where, message)
+        log.error("verify-timestamps", where, message)
     elif not np.array_equal(times.astype(np.float32), exact.astype(np.float32)):
-        notes.warning("verify-timestamps", where, f"{message}; within LeRobot's tolerance")
+        log.warning("verify-timestamps", where, f"{message}; within LeRobot's tolerance")
 
 
-def _check_tasks(told: RawMetadata, episode: RawEpisode, numbers: dict[str, Values], notes: Notes) -> None:
-    if "task_index" not in numbers or told.tasks is None or not len(numbers["task_index"]):
+def _check_tasks(metadata: RawMetadata, episode: RawEpisode, numbers: dict[str, Values], log: FindingLog) -> None:
+    if "task_index" not in numbers or metadata.tasks is None or not len(numbers["task_index"]):
         return
     used = np.unique(numbers["task_index"])
     where = f"episode {episode.index} task_index"
-    if used[0] < 0 or used[-1] >= len(told.tasks):
-        message = f"found {used[0]} to {used[-1]}, expected 0 to {len(told.tasks) - 1}, rows of meta/tasks.parquet"
-        notes.error("verify-tasks", where, message)
+    if used[0] < 0 or used[-1] >= len(metadata.tasks):
+        message = f"found {used[0]} to {used[-1]}, expected 0 to {len(metadata.tasks) - 1}, rows of meta/tasks.parquet"
+        log.error("verify-tasks", where, message)
         return
-    texts = {told.tasks[int(task)] for task in used}
+    texts = {metadata.tasks[int(task)] for task in used}
     if texts != set(episode.tasks):
-        told_tasks = ", ".join(map(repr, sorted(episode.tasks)))
-        message = f"found rows of {', '.join(map(repr, sorted(texts)))}, expected {told_tasks} as in meta/episodes"
-        notes.error("verify-tasks", where, message)
+        expected = ", ".join(map(repr, sorted(episode.tasks)))
+        message = f"found rows of {', '.join(map(repr, sorted(texts)))}, expected {expected} as in meta/episodes"
+        log.error("verify-tasks", where, message)

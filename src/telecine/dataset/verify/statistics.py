@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from telecine.core.stats import QUANTILES, STATISTICS, Floats
-from telecine.dataset.verify.notes import Notes
+from telecine.dataset.verify.finding_log import FindingLog
 
 ReportProblem = Callable[[str, str, str], None]
 """Takes code, where and message of a finding."""
@@ -59,7 +59,7 @@ class PooledStats:
 def check_column(where: str, values: npt.NDArray[Any], stored: Mapping[str, Any], report: ReportProblem) -> None:
     """Compare the stored statistics of an episode's column with its (n, *shape) values."""
     if any(name not in stored for name in STATISTICS):
-        return  # told once per file, by the check of the columns
+        return  # reported once per file, by the check of the columns
     flat = _flat(values)
     moments = {"min": flat.min(axis=0), "max": flat.max(axis=0), "mean": flat.mean(axis=0), "std": flat.std(axis=0)}
     if not _moments_agree(where, moments, len(values), stored, report):
@@ -79,12 +79,12 @@ def check_column(where: str, values: npt.NDArray[Any], stored: Mapping[str, Any]
             report(_CODE, where, f"{name}: found {_short(found)}, expected the {share:.0%} quantile of the rows")
 
 
-def check_pooled(where: str, pool: PooledStats, stored: Any, notes: Notes, *, stale: bool) -> None:
+def check_pooled(where: str, pool: PooledStats, stored: Any, log: FindingLog, *, stale: bool) -> None:
     """Compare a column's statistics of the whole dataset with the sum over all rows."""
-    report: ReportProblem = notes.warning if stale else notes.error
+    report: ReportProblem = log.warning if stale else log.error
     if not isinstance(stored, dict) or any(name not in stored for name in STATISTICS):
         missing = list(STATISTICS) if not isinstance(stored, dict) else sorted(set(STATISTICS) - set(stored))
-        notes.error(_CODE, where, f"found no {', '.join(missing)}: training would not normalise, or stop")
+        log.error(_CODE, where, f"found no {', '.join(missing)}: training would not normalise, or stop")
         return
     if not _moments_agree(where, pool.moments, pool.count, stored, report):
         return
@@ -115,8 +115,8 @@ def _moments_agree(
     for name, value in expected.items():
         found = floats(stored[name])
         if found is None or found.shape != value.shape:
-            told = "no numbers" if found is None else f"shape {found.shape}"
-            report(_CODE, where, f"{name}: found {told}, expected numbers of shape {value.shape}")
+            shape = "no numbers" if found is None else f"shape {found.shape}"
+            report(_CODE, where, f"{name}: found {shape}, expected numbers of shape {value.shape}")
             return False
         # LeRobot sums in float32, for std squares of the values; min and max are exact but for their type.
         allowed = 1e-5 * scale + 1e-6

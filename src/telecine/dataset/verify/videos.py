@@ -1,4 +1,4 @@
-"""Whether every video holds exactly the pictures that the rows point at, where LeRobot looks for them."""
+"""Whether every video holds exactly the frames that the rows point at, where LeRobot looks for them."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from telecine.core.errors import VideoError
-from telecine.dataset.verify.notes import Notes
+from telecine.dataset.verify.finding_log import FindingLog
 from telecine.dataset.verify.raw_metadata import UNREADABLE, VIDEO, RawEpisode, RawFeature, RawMetadata
 from telecine.video.mp4_reader import FileFacts, probe_file
 
@@ -17,13 +17,13 @@ FLOAT32_SAFE_S = 1024.0
 TOLERANCE_S = 1e-4
 _CODE = "verify-video"
 
-Unshown = Mapping[tuple[int, str], tuple[int, int]]
-"""(episode, camera): pictures before the first row's, and all pictures of the clip."""
+HiddenFrames = Mapping[tuple[int, str], tuple[int, int]]
+"""(episode, camera): frames before the first row's, and all frames of the clip."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedVideo:
-    """One video file and the episodes whose pictures it holds, in order, with each one's first picture."""
+    """One video file and the episodes whose frames it holds, in order, with each one's first frame."""
 
     key: str
     name: str
@@ -34,37 +34,39 @@ class CheckedVideo:
 
 
 def check_video(
-    told: RawMetadata, key: str, name: str, episodes: Sequence[RawEpisode], unshown: Unshown, notes: Notes
+    metadata: RawMetadata, key: str, name: str, episodes: Sequence[RawEpisode], hidden: HiddenFrames, log: FindingLog
 ) -> CheckedVideo | None:
     """Check one file of camera `key` without decoding; None when it cannot be read."""
-    path = told.root / name
+    path = metadata.root / name
     if not path.is_file():
-        return None  # told by the check of files
+        return None  # reported by the check of files
     try:
         facts = probe_file(str(path))
     except (VideoError, UnicodeDecodeError) as error:  # PyAV decodes the file's tags as text
-        notes.error(_CODE, name, str(error))
+        log.error(_CODE, name, str(error))
         return None
-    _check_format(name, facts, told.features[key], notes)
-    _check_timing(name, facts, told.fps, notes)
-    placed = sorted(((e, round(e.spans[key].from_s * told.fps)) for e in episodes), key=lambda p: (p[1], p[0].index))
-    video = CheckedVideo(key, name, tuple(placed), facts.frames, tuple(facts.keyframes.tolist()))
-    _check_tiling(video, told.fps, unshown, notes)
-    _check_float32(video, notes)
-    inside = tuple((e, first) for e, first in placed if first >= 0 and first + e.length <= facts.frames)
+    _check_format(name, facts, metadata.features[key], log)
+    _check_timing(name, facts, metadata.fps, log)
+    found_at = sorted(
+        ((e, round(e.spans[key].from_s * metadata.fps)) for e in episodes), key=lambda p: (p[1], p[0].index)
+    )
+    video = CheckedVideo(key, name, tuple(found_at), facts.frames, tuple(facts.keyframes.tolist()))
+    _check_tiling(video, metadata.fps, hidden, log)
+    _check_float32(video, log)
+    inside = tuple((e, first) for e, first in found_at if first >= 0 and first + e.length <= facts.frames)
     return replace(video, episodes=inside)
 
 
-def by_file(told: RawMetadata, key: str) -> dict[str, list[RawEpisode]]:
+def by_file(metadata: RawMetadata, key: str) -> dict[str, list[RawEpisode]]:
     """The episodes in each file of a camera, by the file's relative path."""
     groups: dict[str, list[RawEpisode]] = defaultdict(list)
-    for episode in told.episodes:
-        chunk, file = episode.spans[key].place
+    for episode in metadata.episodes:
+        chunk, file = episode.spans[key].file_index
         groups[VIDEO.format(video_key=key, chunk_index=chunk, file_index=file)].append(episode)
     return dict(groups)
 
 
-def _check_format(name: str, facts: FileFacts, feature: RawFeature, notes: Notes) -> None:
+def _check_format(name: str, facts: FileFacts, feature: RawFeature, log: FindingLog) -> None:
     """The declared size, codec and pixel format are the real ones, and LeRobot's tools know the codec."""
     found = {
         "video.height": facts.height,
@@ -76,79 +78,79 @@ def _check_format(name: str, facts: FileFacts, feature: RawFeature, notes: Notes
     where = f"{name} ({feature.key} in meta/info.json)"
     for key, value in found.items():
         if feature.info.get(key) != value:
-            notes.error(_CODE, where, f"found {key} {value!r} in the file, declared is {feature.info.get(key)!r}")
+            log.error(_CODE, where, f"found {key} {value!r} in the file, declared is {feature.info.get(key)!r}")
     if (facts.height, facts.width) != feature.shape[:2]:
-        message = f"found pictures of {facts.height} x {facts.width}, declared shape is {list(feature.shape)}"
-        notes.error(_CODE, where, f"{message} (height, width, channels)")
+        message = f"found frames of {facts.height} x {facts.width}, declared shape is {list(feature.shape)}"
+        log.error(_CODE, where, f"{message} (height, width, channels)")
     if facts.codec not in ("h264", "hevc", "av1"):
-        notes.warning(_CODE, name, f"found codec {facts.codec}; LeRobot's tools edit only av1, h264 and hevc")
+        log.warning(_CODE, name, f"found codec {facts.codec}; LeRobot's tools edit only av1, h264 and hevc")
     if facts.tracks != 1:
-        notes.error(_CODE, name, f"found {facts.tracks} tracks, expected one: decoders choose differently")
+        log.error(_CODE, name, f"found {facts.tracks} tracks, expected one: decoders choose differently")
     if facts.rotation:
-        notes.error(_CODE, name, f"found a rotation by {facts.rotation} degrees, which only one decoder applies")
+        log.error(_CODE, name, f"found a rotation by {facts.rotation} degrees, which only one decoder applies")
 
 
-def _check_timing(name: str, facts: FileFacts, fps: int, notes: Notes) -> None:
-    """Picture k is shown at k / fps, the first is a keyframe, and the file says how long it is."""
+def _check_timing(name: str, facts: FileFacts, fps: int, log: FindingLog) -> None:
+    """Frame k is shown at k / fps, the first is a keyframe, and the file says how long it is."""
     if abs(facts.average_rate - fps) > 1e-3 * fps:
-        message = f"found {float(facts.average_rate):.4f} pictures per second, expected {fps}"
-        notes.error(_CODE, name, f"{message}: LeRobot turns times into picture numbers with it")
+        message = f"found {float(facts.average_rate):.4f} frames per second, expected {fps}"
+        log.error(_CODE, name, f"{message}: LeRobot turns times into frame numbers with it")
     elif facts.off_grid:
         number, time = facts.off_grid
-        notes.error(_CODE, name, f"found picture {number} at {time:.6f} s, expected at {number / fps:.6f} s (k / fps)")
+        log.error(_CODE, name, f"found frame {number} at {time:.6f} s, expected at {number / fps:.6f} s (k / fps)")
     elif abs(float(facts.duration) - facts.frames / fps) >= TOLERANCE_S:
         message = f"found a duration of {float(facts.duration):.6f} s, expected {facts.frames / fps:.6f} s"
-        notes.error(_CODE, name, f"{message}: merging takes it for the start of what follows")
+        log.error(_CODE, name, f"{message}: merging takes it for the start of what follows")
     if not facts.keyframes.size or facts.keyframes[0] != 0:
-        notes.error(_CODE, name, "found no keyframe at the start, expected the first picture to be one")
+        log.error(_CODE, name, "found no keyframe at the start, expected the first frame to be one")
 
 
-def _check_tiling(video: CheckedVideo, fps: int, unshown: Unshown, notes: Notes) -> None:
+def _check_tiling(video: CheckedVideo, fps: int, hidden: HiddenFrames, log: FindingLog) -> None:
     """Episodes lie in the file one after the other, without overlap, and fill it."""
     end = 0
     for episode, first in video.episodes:
         start = episode.spans[video.key].from_s
-        before, held = unshown.get((episode.index, video.key), (0, episode.length))
+        before, rest = hidden.get((episode.index, video.key), (0, episode.length))
         where = f"{video.name} episode {episode.index}"
         if first != end + before or abs(start - first / fps) > 1e-6:
-            notes.error(
+            log.error(
                 _CODE, where,
-                f"found from_timestamp {start:.6f} s (picture {first}), expected {(end + before) / fps:.6f} s "
-                f"(picture {end + before}), where the pictures before it end",
+                f"found from_timestamp {start:.6f} s (frame {first}), expected {(end + before) / fps:.6f} s "
+                f"(frame {end + before}), where the frames before it end",
             )  # fmt: skip
         if first + episode.length > video.frames:
             last = first + episode.length - 1
-            notes.error(_CODE, where, f"found {video.frames} pictures in the file, its last row needs picture {last}")
-        end += max(held, before + episode.length)
+            log.error(_CODE, where, f"found {video.frames} frames in the file, its last row needs frame {last}")
+        end += max(rest, before + episode.length)
     if end != video.frames:
-        message = f"found {video.frames} pictures, expected {end} for its {len(video.episodes)} episodes"
-        notes.error(_CODE, video.name, message)
+        message = f"found {video.frames} frames, expected {end} for its {len(video.episodes)} episodes"
+        log.error(_CODE, video.name, message)
 
 
-def _check_float32(video: CheckedVideo, notes: Notes) -> None:
+def _check_float32(video: CheckedVideo, log: FindingLog) -> None:
     for episode, _ in video.episodes:
         span = episode.spans[video.key]
         if span.to_s > FLOAT32_SAFE_S and span.from_s > 0:
-            notes.error(
+            log.error(
                 _CODE, f"{video.name} episode {episode.index}",
-                f"found pictures from {span.from_s:.1f} s to {span.to_s:.1f} s, expected all before 1024 s: LeRobot "
+                f"found frames from {span.from_s:.1f} s to {span.to_s:.1f} s, expected all before 1024 s: LeRobot "
                 "compares times as float32, too coarse beyond, unless the episode starts the file",
             )  # fmt: skip
 
 
-def read_unshown(told: RawMetadata) -> Unshown:
-    """Pictures that no row shows, as telecine tells of copied cameras; nothing for datasets of others."""
+def read_hidden_frames(metadata: RawMetadata) -> HiddenFrames:
+    """Frames that no row shows, as telecine tells of copied cameras; nothing for datasets of others."""
     found: dict[tuple[int, str], tuple[int, int]] = {}
     try:
-        with pq.ParquetFile(told.root / PROVENANCE) as file:
+        with pq.ParquetFile(metadata.root / PROVENANCE) as file:
             rows = file.read(["episode_index", "cameras"]).to_pylist()
         for row in rows:
             for camera in row["cameras"] or ():
-                found[row["episode_index"], camera["key"]] = _unshown(camera)
+                found[row["episode_index"], camera["key"]] = _hidden(camera)
     except (*UNREADABLE, KeyError, TypeError):
         return {}
     return found
 
 
-def _unshown(camera: dict[str, Any]) -> tuple[int, int]:
+def _hidden(camera: dict[str, Any]) -> tuple[int, int]:
     return int(camera["preroll"]), int(camera["frames"])

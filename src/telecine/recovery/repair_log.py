@@ -1,10 +1,10 @@
 """What a repair found out, in findings: recovered, changed, lost."""
 
 from telecine.core.findings import Finding
-from telecine.dataset.verify.notes import MOST
+from telecine.dataset.verify.finding_log import MOST
 
 
-class Repairs:
+class RepairLog:
     """Findings of a repair; of each kind the first 20 are listed and the rest counted."""
 
     def __init__(self) -> None:

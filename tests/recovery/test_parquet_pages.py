@@ -19,11 +19,11 @@ SCHEMA = pa.schema(
         ("action", pa.list_(pa.field("element", pa.float32()), 3)),
         ("done", pa.bool_()),
         ("note", pa.string()),
-        ("picture", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
+        ("frame", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
         ("index.of.rows", pa.int64()),
     ]
 )
-PER_ROW = {"action": 3, "done": 1, "note": 1, "picture": 1, "index.of.rows": 1}
+PER_ROW = {"action": 3, "done": 1, "note": 1, "frame": 1, "index.of.rows": 1}
 
 
 def rows(count, first=0):
@@ -33,9 +33,7 @@ def rows(count, first=0):
             "action": pa.array([[float(n), n / 2, -n] for n in numbers], SCHEMA.field("action").type),
             "done": pa.array([bool(n % 7) for n in numbers]),
             "note": pa.array([f"row {n} é" for n in numbers]),
-            "picture": pa.array(
-                [{"bytes": bytes([n % 256]) * 40, "path": f"{n}.png"} for n in numbers], SCHEMA[3].type
-            ),
+            "frame": pa.array([{"bytes": bytes([n % 256]) * 40, "path": f"{n}.png"} for n in numbers], SCHEMA[3].type),
             "index.of.rows": pa.array(numbers),
         },
         schema=SCHEMA,

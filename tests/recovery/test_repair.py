@@ -44,7 +44,7 @@ def dataset(good, tmp_path):
 
 
 def contents(root):
-    """Everything but pictures, to see that nothing of it changes."""
+    """Everything but frames, to see that nothing of it changes."""
     return {path.relative_to(root): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
 
@@ -63,7 +63,7 @@ def repaired(dataset, good, kept=(0, 1, 2, 3), rows=None, **options):
 
 
 def same_episodes(good, out, kept, rows=None):
-    """The copy's episodes are those of the original, values and pictures, the last cut to `rows`."""
+    """The copy's episodes are those of the original, values and frames, the last cut to `rows`."""
     old, new = Dataset(good), Dataset(out)
     assert len(new) == len(kept)
     columns = [c.key for c in new.features if c.key not in new.cameras][:-5]
@@ -192,12 +192,12 @@ def test_wrong_index_columns_and_timestamps_are_made_anew(dataset, good):
 def test_a_video_that_was_cut_loses_the_rows_it_has_no_picture_for(dataset, good):
     remuxed(dataset / f"videos/{TOP}/chunk-000/file-001.mp4", 11 + 5)
     done = repaired(dataset, good, rows=5)
-    assert losses(done) == ["episode 3: rows 5 to 7: the videos hold no picture for them"]
+    assert losses(done) == ["episode 3: rows 5 to 7: the videos hold no frame for them"]
     assert not done.ok
 
 
-def test_dropped_pictures_lose_their_episode_alone(dataset, good):
-    """As LeRobot's streaming encoder leaves it: fewer pictures, and metadata that says how many."""
+def test_dropped_frames_lose_their_episode_alone(dataset, good):
+    """As LeRobot's streaming encoder leaves it: fewer frames, and metadata that says how many."""
     remuxed(dataset / f"videos/{TOP}/chunk-000/file-001.mp4", 11 + 5)
     key = f"videos/{TOP}/to_timestamp"
     edit_table(dataset / EPISODES, lambda t: put(t, key, [*t.column(key).to_pylist()[:3], 16 / FPS]))
@@ -298,7 +298,7 @@ def test_a_v2_tree_under_a_v3_label_becomes_v3(dataset, good):
     assert any("timestamps ran over" in f.message for f in done.found)
 
 
-def test_pictures_in_rows_are_kept_byte_for_byte(tmp_path):
+def test_frames_in_rows_are_kept_byte_for_byte(tmp_path):
     episodes = [episode(n, i, clips=two_cameras(tmp_path, n, i, preset="images")) for i, n in enumerate((12, 5))]
     root = write(tmp_path / "dataset", episodes)
     remove_footer(root / DATA)

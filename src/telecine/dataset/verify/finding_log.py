@@ -4,19 +4,19 @@ from collections import Counter
 
 from telecine.core.findings import Finding, Severity
 
-AGAIN = "convert the recordings again; `telecine repair` shows what can be saved without them"
+CONVERT_AGAIN = "convert the recordings again; `telecine repair` shows what can be saved without them"
 MOST = 20
 """Findings listed of one code; the rest are counted."""
 
 
-class Notes:
+class FindingLog:
     """What was found so far."""
 
     def __init__(self) -> None:
         self._findings: list[Finding] = []
         self._counts: Counter[tuple[str, Severity]] = Counter()
 
-    def error(self, code: str, where: str, message: str, fix: str = AGAIN) -> None:
+    def error(self, code: str, where: str, message: str, fix: str = CONVERT_AGAIN) -> None:
         """Something that breaks loading or training, or makes it wrong."""
         self._add(Finding(code, "error", where, message, fix))
 

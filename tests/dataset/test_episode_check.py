@@ -162,13 +162,13 @@ def test_timestamps_must_be_exactly_the_grid():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"frames": 3}, "got 3 pictures from the episode's first on, expected at least 4"),
-        ({"preroll": 1}, "got 3 pictures"),
-        ({"preroll": -1}, "got 5 pictures"),
+        ({"frames": 3}, "got 3 frames from the episode's first on, expected at least 4"),
+        ({"preroll": 1}, "got 3 frames"),
+        ({"preroll": -1}, "got 5 frames"),
         ({"path": "/nowhere/x.clip"}, "the clip x.clip is gone"),
         ({"histogram": np.zeros((3, 256), np.int64)}, "got a histogram"),
         ({"histogram": np.ones((1, 256), np.int64)}, "shape (1, 256)"),
-        ({"sampled": 0}, "from 0 pictures"),
+        ({"sampled": 0}, "from 0 frames"),
     ],
 )
 def test_clips_that_do_not_serve_the_rows_are_refused(coded, change, words):
