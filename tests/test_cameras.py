@@ -272,3 +272,22 @@ def test_a_part_of_a_recording_is_cut_by_its_own_damage(tmp_path):
     prepared = prepare(recording, plan(damage="cut"))
     assert prepared.cameras[0].rows[0] >= 50
     assert prepared.cameras[0].rows[-1] >= 79
+
+
+OPEN = {
+    "h264 open": lambda n, **o: video.x264(n, bframes=3, params="open-gop=1:b-adapt=0", preset="veryfast", **o),
+    "hevc open": lambda n, **o: video.x265(n, bframes=3, params="b-adapt=0", **o),
+}
+
+
+@pytest.mark.parametrize("name", [*video.STREAMS, *OPEN])
+def test_a_camera_that_starts_between_keyframes_begins_at_the_next_one(tmp_path, name):
+    """From packet 127 on, so that picture order counts are far from zero; headers and keyframe come with frame 135."""
+    codec = name.split()[0]
+    data = (video.STREAMS | OPEN)[name](180, gop=15)[127:]
+    _, episode = made(camera(steady(len(data)), data, codec), plan(codec=codec), tmp_path)
+    (clip,) = episode.clips
+    assert shown(clip, codec) == list(range(135, 180))
+    assert clip.copied == (name not in {*OPEN, "hevc closed"}), clip.why
+    (note,) = [f for f in episode.findings if f.code == "video-damaged"]
+    assert (note.severity, note.message.split()[0]) == ("warning", str(len(data) - 45))

@@ -145,7 +145,20 @@ def test_damaged_packets_are_counted_after_the_first_few():
 def test_a_video_that_begins_between_keyframes_is_a_finding():
     packets = x264(20, gop=8, params="repeat-headers=1")
     headed = [packets[0][: packets[0].index(b"\0\0\1\x65")] + packets[1], *packets[2:]]
-    assert "begins between keyframes" in found(video(CAMERA, headed))["video-damaged", "warning"]
+    messages = found(video(CAMERA, headed))
+    assert "its first 7 packets come before a keyframe" in messages["video-damaged", "warning"]
+    assert ("video-damaged", "error") not in messages
+    (seen,) = facts_of(video(CAMERA, headed)).streams
+    assert (seen.problems, seen.camera.skipped, seen.camera.starts_with_keyframe) == ((), 7, False)
+
+
+def test_what_comes_before_the_first_keyframe_is_no_damage():
+    """A viewer that joins a live stream gets neither headers nor a keyframe at first."""
+    packets = x264(20, gop=8)
+    packets[12] = b"\0\0\0\1\xff"
+    (seen,) = facts_of(video(CAMERA, packets[3:])).streams
+    assert seen.camera.skipped == 5
+    assert [p.split(":")[0] for p in seen.problems] == ["packet 9", "packet 10"]
 
 
 def test_a_video_without_a_keyframe_is_a_finding():

@@ -1,6 +1,7 @@
 """References, recordings, and streams held in memory or cut at their first keyframe."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 
@@ -42,12 +43,12 @@ def test_leaving_a_recording_lets_go_of_its_file():
 
 
 def test_packets_before_the_first_keyframe_are_left_out_with_their_stamps():
-    skip, rest = from_first_keyframe(index([0, 0, 1, 0, 0, 1], problems=((1, "lost"), (4, "bad"))))
-    assert skip == 2
+    undecodable, rest = from_first_keyframe(index([0, 0, 1, 0, 0, 1], problems=((1, "lost"), (4, "bad"))))
+    assert undecodable.tolist() == [0, 1]
     assert rest.keyframe.tolist() == [True, False, False, True]
     assert rest.display.tolist() == [0, 1, 2, 3]
     assert rest.problems == ((2, "bad"),)
-    cut = FromKeyframe(video(), skip)
+    cut = FromKeyframe(video(), undecodable)
     assert cut.times("t").tolist() == [20, 30, 40, 50]
     assert list(cut.packets("t")) == [bytes([i]) for i in (2, 3, 4, 5)]
     assert list(cut.packets("t", 1, 3)) == [bytes([3]), bytes([4])]
@@ -59,7 +60,22 @@ def test_packets_before_the_first_keyframe_are_left_out_with_their_stamps():
 def test_a_stream_that_starts_with_a_keyframe_or_has_none_stays_whole():
     for keys in ([1, 0, 0], [0, 0, 0]):
         made = index(keys)
-        assert from_first_keyframe(made) == (0, made)
+        undecodable, rest = from_first_keyframe(made)
+        assert undecodable.size == 0
+        assert rest is made
+
+
+def test_frames_shown_before_an_open_entry_point_are_left_out_too():
+    made = replace(index([0, 0, 0, 0, 0, 0]), display=np.array([0, 4, 2, 3, 1, 5]))
+    made = replace(made, entry_points=np.array([0, 1, 0, 0, 0, 0], np.bool_))
+    undecodable, rest = from_first_keyframe(made)
+    assert undecodable.tolist() == [0, 2, 3, 4]
+    assert rest.display.tolist() == [0, 1]
+    assert rest.keyframe.tolist() == [True, False]
+    cut = FromKeyframe(video(), undecodable)
+    assert cut.times("t").tolist() == [40, 50]
+    assert list(cut.packets("t")) == [bytes([1]), bytes([5])]
+    assert list(cut.packets("t", 1)) == [bytes([5])]
 
 
 def test_a_static_stream_is_older_than_every_tick():

@@ -48,8 +48,8 @@ def infer_features(*, table: pa.Table, config: LeRobotConversionConfig) -> dict[
 def _shape(stream: MemoryStream, clock: str) -> tuple[int, int, int]:
     """(height, width, 3) of the first frame that can be decoded."""
     codec = next(c for c in get_args(Codec) if c == stream.schema.encoding)
-    skip, index = from_first_keyframe(index_packets(stream.packets(clock), codec))
-    (frame,) = frames(FromKeyframe(stream, skip), np.zeros(1, np.int64), clock, index=index)
+    undecodable, index = from_first_keyframe(index_packets(stream.packets(clock), codec))
+    (frame,) = frames(FromKeyframe(stream, undecodable), np.zeros(1, np.int64), clock, index=index)
     return frame.height, frame.width, 3
 
 

@@ -41,11 +41,11 @@ def index_videos(recording: Recording, plan: Plan) -> tuple[Recording, Indexes, 
         if (stream.name, clock) in indexes:
             continue
         where = f"{recording.ref.label} {stream.name}"
-        skip, index = from_first_keyframe(index_packets(stream.packets(clock), _codec(stream, where)))
+        undecodable, index = from_first_keyframe(index_packets(stream.packets(clock), _codec(stream, where)))
         _check_packets(stream, clock, index, where)
-        if skip:
-            stream = streams[stream.name] = FromKeyframe(stream, skip)
-            text = f"{skip} packets before the first keyframe cannot be decoded; rows start after them"
+        if undecodable.size:
+            stream = streams[stream.name] = FromKeyframe(stream, undecodable)
+            text = f"{undecodable.size} packets before the first keyframe cannot be decoded; rows start after them"
             findings.append(Finding("video-damaged", "warning", where, text, "start recording with a keyframe"))
         if plan.video_of(feature).check == "pictures":
             problems = index.problems + damaged_packets(stream, clock, index)

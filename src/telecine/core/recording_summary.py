@@ -73,6 +73,8 @@ class CameraFacts:
     open_gop: bool = False
     intra_refresh: bool = False
     starts_with_keyframe: bool = True
+    skipped: int = 0
+    """Packets before the first keyframe, which cannot be decoded; the other facts are of the packets from there on."""
     size_bytes: int = 0
     """Of all packets; 0 for single frames, which are not read."""
 

@@ -58,6 +58,9 @@ class PacketIndex:
 
     FFmpeg loses such a frame when one of another stream before it happens to have the same order.
     """
+    entry_points: Flags | None = None
+    """(n,) bool: keyframes, and open entry points, where decoding can start once the frames shown before them are left
+    out (H.265's CRA with leading pictures, H.264's recovery points of I pictures); None: there are only keyframes."""
 
     @property
     def count(self) -> int:

@@ -19,6 +19,7 @@ from telecine.core.errors import SourceError, VideoError
 from telecine.core.findings import REMARKS, Finding
 from telecine.core.recording import ImageStream, Recording, Ref, Stream, TextStream, VideoStream, remarks_of
 from telecine.core.recording_summary import SECOND_CHOICE, CameraFacts, ClockFacts, RecordingFacts, StreamSummary
+from telecine.core.streams.from_keyframe import from_first_keyframe
 from telecine.core.video import LONG_GOP, PacketIndex
 from telecine.run.executor import Executor, Lost, Tell, serial, silent
 from telecine.sources import registry
@@ -160,13 +161,15 @@ def _with_video(known: StreamSummary, stream: VideoStream, clock: str) -> Stream
         problem = f"codec {encoding!r} is not supported; supported are {', '.join(NAMES)}"
         return replace(known, camera=CameraFacts(encoding, 0, 0, ""), problems=(problem,))
     try:
-        index = index_packets(stream.packets(clock), codec)
+        undecodable, index = from_first_keyframe(index_packets(stream.packets(clock), codec))
     except VideoError as error:
         return replace(known, camera=CameraFacts(codec, 0, 0, ""), problems=(str(error),))
-    return replace(known, camera=_camera(index), problems=tuple(_video_problems(index)))
+    return replace(
+        known, camera=_camera(index, undecodable.size), problems=tuple(_video_problems(index, undecodable.size))
+    )
 
 
-def _camera(index: PacketIndex) -> CameraFacts:
+def _camera(index: PacketIndex, skipped: int) -> CameraFacts:
     seen = index.formats[0]
     return CameraFacts(
         encoding=seen.codec,
@@ -178,19 +181,22 @@ def _camera(index: PacketIndex) -> CameraFacts:
         reorder_delay=index.reorder_delay,
         open_gop=index.open_gop,
         intra_refresh=index.intra_refresh,
-        starts_with_keyframe=bool(index.keyframe[0]),
+        starts_with_keyframe=not skipped and bool(index.keyframe[0]),
+        skipped=skipped,
         size_bytes=int(index.sizes.sum()),
     )
 
 
-def _video_problems(index: PacketIndex) -> Iterator[str]:
+def _video_problems(index: PacketIndex, skipped: int) -> Iterator[str]:
+    """What is wrong from the first keyframe on; packets are counted as the recording has them."""
     if len(index.formats) > 1:
         sizes = ", ".join(f"{f.width}x{f.height} {f.pix_fmt}" for f in index.formats)
         yield f"the frame format changes within the recording: {sizes}"
     if not index.keyframe.any():
-        yield "no keyframe: nothing can be decoded"
+        yield f"{index.count} packets and no keyframe: nothing can be decoded"
+        return
     for packet, what in index.problems[:MOST_PROBLEMS]:
-        yield f"packet {packet}: {what}"
+        yield f"packet {packet + skipped}: {what}"
     if len(index.problems) > MOST_PROBLEMS:
         yield f"{len(index.problems) - MOST_PROBLEMS} more packets are damaged"
 
@@ -219,8 +225,8 @@ def _camera_findings(stream: StreamSummary, where: str) -> Iterator[Finding]:
     camera = stream.camera
     if camera is None or not camera.width:
         return
-    if not camera.starts_with_keyframe:
-        text = "begins between keyframes; rows start at the first keyframe"
+    if camera.skipped:
+        text = f"its first {camera.skipped} packets come before a keyframe and cannot be decoded; rows start after them"
         yield Finding("video-damaged", "warning", where, text, "start recording with a keyframe")
     if camera.open_gop or camera.intra_refresh:
         what = "open groups of pictures" if camera.open_gop else "intra refresh without keyframes"

@@ -70,6 +70,7 @@ def _index(units: Sequence[AccessUnit], sizes: Sequence[int], formats: tuple[Fra
         repeats=often if often.any() else None,
         no_repeats=why_not,
         counts_on=_counts_on(entries),
+        entry_points=None if formats[0].codec == "av1" else np.array([e in ("key", "cra", "open") for e in entries]),
     )
 
 
