@@ -55,7 +55,7 @@ def made(stream, wanted, folder):
 
 
 def shown(clip, codec="h264"):
-    """The number on every picture of a clip."""
+    """The number on every frame of a clip."""
     return [number for number, _ in video.shown_ids([bytes(data) for data, _, _ in read_clip(clip.path)], codec)]
 
 
@@ -65,7 +65,7 @@ def steady(count=COUNT, fps=30.0):
 
 @st.composite
 def real_cameras(draw):
-    """(n,) stamps of a camera that jitters, drifts against 30 fps, loses pictures and stops now and then."""
+    """(n,) stamps of a camera that jitters, drifts against 30 fps, loses frames and stops now and then."""
     fps = draw(st.sampled_from([30.0, 30_000 / 1001, 30.03, 29.5, 31.0]))
     jitter = draw(st.sampled_from([0, 2_000_000, 9_000_000]))
     noise = np.random.default_rng(draw(st.integers(0, 99))).integers(-jitter, jitter + 1, COUNT)
@@ -111,7 +111,7 @@ def test_a_drifting_camera_is_copied_with_repeats_and_the_report_counts_them(tmp
     chosen, episode = made(camera(steady(fps=29.0)), plan(), tmp_path)
     told = report_of(episode)
     assert told.copied
-    assert told.why == "4 shown again by skipped pictures"
+    assert told.why == "4 shown again by skipped frames"
     assert (told.pictures.copied, told.pictures.repeated, told.pictures.left_out, told.pictures.encoded) == (
         90,
         4,
@@ -176,19 +176,19 @@ def damaged(kind):
             return lose(data, 45), lose(stamps, 45)
         case "empty packet":
             return [*data[:37], b"", *data[38:]], stamps
-        case "no picture":
+        case "no frame":
             return [*data[:37], b"\0\0\0\1\x09\x10", *data[38:]], stamps
     raise ValueError(kind)
 
 
-DAMAGE = ["lost reference", "lost keyframe", "empty packet", "no picture"]
+DAMAGE = ["lost reference", "lost keyframe", "empty packet", "no frame"]
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
 def test_damage_rejects_with_its_place_before_anything_is_written(kind):
     data, stamps = damaged(kind)
     at = 45 if kind == "lost keyframe" else 37
-    with pytest.raises(VideoError, match=rf"packet {at} \(1\.\d+ s after its first picture\): .*damage: cut"):
+    with pytest.raises(VideoError, match=rf"packet {at} \(1\.\d+ s after its first frame\): .*damage: cut"):
         prepare(recorded(camera(stamps, data)), plan())
 
 
@@ -215,7 +215,7 @@ def test_damage_can_be_encoded_over_with_the_last_whole_picture(tmp_path, kind):
     upto = 60 if kind == "lost keyframe" else 45
     pictures = shown(episode.clips[0])
     assert sorted(set(pictures)) == [*range(lost), *range(upto, COUNT)]
-    # Where the damaged packet still has a place in time, no skipped picture fits before it.
+    # Where the damaged packet still has a place in time, no skipped frame fits before it.
     assert episode.clips[0].encoded == (0 if kind.startswith("lost") else 8)
 
 

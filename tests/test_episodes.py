@@ -1,4 +1,4 @@
-"""One long recording becomes several episodes, each with its own pictures, task and success."""
+"""One long recording becomes several episodes, each with its own frames, task and success."""
 
 import os
 from dataclasses import replace

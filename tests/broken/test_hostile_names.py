@@ -106,7 +106,7 @@ def test_a_picture_of_absurd_size_is_refused_before_it_is_made(size):
     stream = MemoryStream(
         "/cam", "image", Schema("uint8", (0, 0, 3), encoding="png"), {"t": np.zeros(1, np.int64)}, pictures
     )
-    with pytest.raises(VideoError, match="/cam: picture 0"):
+    with pytest.raises(VideoError, match="/cam: frame 0"):
         list(frames(stream, np.zeros(1, np.int64), "t"))
 
 

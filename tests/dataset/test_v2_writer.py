@@ -96,7 +96,7 @@ def test_frames_that_are_no_run_of_packets_are_encoded(tmp_path):
     one = ClipRange(3, 5, str(tmp_path / "a.clip"))
     (made,) = cut(str(path), [one], key=TOP, fps=30, settings=video_settings("train"))
     assert (made.copied, made.frames) == (False, 5)
-    with pytest.raises(VideoError, match="holds 2 of the .* 18 to 22"):
+    with pytest.raises(VideoError, match="holds 2 of the frames 18 to 22"):
         list(
             cut(
                 str(path),

@@ -16,7 +16,7 @@ CAMERAS = ("observation.images.front", "observation.images.wrist")
 
 
 def shown(item, key):
-    """(frame, episode) that LeRobot's picture shows."""
+    """(frame, episode) that LeRobot's frame shows."""
     return read_frame_id(np.round(item[key].numpy().transpose(1, 2, 0) * 255).astype(np.uint8))[:2]
 
 
@@ -44,7 +44,7 @@ def test_the_dataset_of_the_guide_holds_each_rows_own_samples_and_pictures(
             frame, owner = shown(item, key)
             first = firsts.setdefault((episode, key), frame)
             assert (frame, owner) == (first + at, episode)
-            # The picture was taken at frame / 15 (with 10 % jitter), and is never from after the tick.
+            # The frame was taken at frame / 15 (with 10 % jitter), and is never from after the tick.
             assert -0.2 / 15 < (tick - guide.START_NS - 2e9) / 1e9 - frame / 15 < 1.2 / 15
 
 

@@ -1,6 +1,6 @@
-"""LeRobot reads what a conversion wrote: every row, every picture, in both of its decoders.
+"""LeRobot reads what a conversion wrote: every row, every frame, in both of its decoders.
 
-Pictures carry their number and values their time, so a shift of one frame or one tick fails.
+Frames carry their number and values their time, so a shift of one frame or one tick fails.
 """
 
 import json
@@ -29,12 +29,12 @@ def made(tmp_path, episodes, plan):
 
 
 def picture_number(item, key):
-    """(frame, episode, camera) that LeRobot's picture shows."""
+    """(frame, episode, camera) that LeRobot's frame shows."""
     return read_frame_id(np.round(item[key].numpy().transpose(1, 2, 0) * 255).astype(np.uint8))
 
 
 def check_rows(root, episodes, lerobot_dataset, *, fps=30):
-    """Every row: the last sample and the last picture at or before its tick, found by plain search."""
+    """Every row: the last sample and the last frame at or before its tick, found by plain search."""
     origins = pq.read_table(root / "meta" / "telecine" / "provenance.parquet").to_pylist()
     for backend in ("torchcodec", "pyav"):
         dataset = lerobot_dataset(root, backend)
@@ -58,17 +58,17 @@ def check_rows(root, episodes, lerobot_dataset, *, fps=30):
 
 
 def shown_at(camera, tick):
-    """The number of the last picture stamped at or before the tick (1 us for rounding)."""
+    """The number of the last frame stamped at or before the tick (1 us for rounding)."""
     stamps = np.asarray(camera.times if camera.stamps is None else camera.stamps) / 1e9
     order = np.argsort(stamps, kind="stable")
     position = int(np.flatnonzero(stamps[order] <= tick + 1e-6)[-1])
     numbers = range(len(stamps)) if camera.numbers is None else camera.numbers
-    # The k-th stamp belongs to the k-th picture in display order, which is how `numbers` counts.
+    # The k-th stamp belongs to the k-th frame in display order, which is how `numbers` counts.
     return int(numbers[position]) % 65536
 
 
 def one_to_one(store, **options):
-    """Three episodes of different length, one camera that maps one picture to one row."""
+    """Three episodes of different length, one camera that maps one frame to one row."""
     return [({"front": Camera(jittered(n, seed=n), store, **options)}, {}) for n in LENGTHS]
 
 
@@ -121,7 +121,7 @@ def test_two_cameras_with_different_phases_and_formats(tmp_path, lerobot_dataset
 
 
 def early_cameras(store):
-    """Joints start 15 pictures after the camera, between its keyframes 10 and 20."""
+    """Joints start 15 frames after the camera, between its keyframes 10 and 20."""
     episodes = []
     for n in LENGTHS:
         times = jittered(n, seed=n)

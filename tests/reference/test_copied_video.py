@@ -1,4 +1,4 @@
-"""Copied video through LeRobot's own two decoders: every row gets its own picture, asked for in any order."""
+"""Copied video through LeRobot's own two decoders: every row gets its own frame, asked for in any order."""
 
 import importlib
 import random
@@ -17,7 +17,7 @@ TOLERANCE_S = 1e-4
 
 
 class Episode:
-    """A clip of pictures 0 .. n - 1 of one episode, of which rows show those from `preroll` on."""
+    """A clip of frames 0 .. n - 1 of one episode, of which rows show those from `preroll` on."""
 
     def __init__(self, maker, count, preroll=0, unused=0, **options):
         self.maker, self.count, self.preroll, self.unused, self.options = maker, count, preroll, unused, options
@@ -87,7 +87,7 @@ CASES = {
 
 @pytest.fixture(scope="module", params=CASES)
 def written(request, tmp_path_factory):
-    """(path, [(number of the first row's picture, its episode)])."""
+    """(path, [(number of the first row's frame, its episode)])."""
     codec, episodes = CASES[request.param]
     return append(codec, episodes, tmp_path_factory.mktemp("copied"))
 
@@ -127,8 +127,8 @@ def test_every_row_shows_its_own_picture(written, backend):
 
 
 def test_deep_b_frames_of_hevc_are_right_in_pyav(tmp_path):
-    # Not in torchcodec up to 0.11: after a seek backwards it may give a picture from before the seek
-    # (meta-pytorch/torchcodec#1339), when the decoder gives two pictures for one packet.
+    # Not in torchcodec up to 0.11: after a seek backwards it may give a frame from before the seek
+    # (meta-pytorch/torchcodec#1339), when the decoder gives two frames for one packet.
     episodes = [Episode(both("hevc closed"), 31), Episode(both("hevc closed"), 21, 6)]
     assert rows_with_another_picture(append("hevc", episodes, tmp_path), "pyav") == []
 

@@ -10,7 +10,7 @@ import pytest
 
 
 def write_ramp(path: Path, *, frames: int, fps: int) -> None:
-    """A video whose picture k is uniformly grey at level 8k."""
+    """A video whose frame k is uniformly grey at level 8k."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=fps, options={"crf": "0", "bf": "0"})
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"

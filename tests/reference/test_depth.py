@@ -29,7 +29,7 @@ def depth_mm(number):
 
 
 def message(kind, stamp, number):
-    """(type, message) of a depth picture."""
+    """(type, message) of a depth frame."""
     mm = depth_mm(number)
     if kind == "compressed":
         return "sensor_msgs/msg/CompressedImage", coded_picture(

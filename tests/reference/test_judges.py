@@ -14,7 +14,7 @@ FRAMES = 12
 
 @pytest.fixture
 def written_by_lerobot(lerobot: None, tmp_path: Path) -> Path:
-    """One episode with one camera, its pictures grey at level 20k."""
+    """One episode with one camera, its frames grey at level 20k."""
     dataset_type = importlib.import_module("lerobot.datasets.lerobot_dataset").LeRobotDataset
     root = tmp_path / "control"
     features = {

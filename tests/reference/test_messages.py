@@ -1,7 +1,7 @@
-"""Recordings of messages by others' writers, through LeRobot's reader: every row, every picture.
+"""Recordings of messages by others' writers, through LeRobot's reader: every row, every frame.
 
 Converted with the plan that `inspect` proposes, unedited. Stamps in the messages decide, not when they were recorded:
-the camera's pictures arrive 35 ms late.
+the camera's frames arrive 35 ms late.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Cameras as they really are, converted and read by LeRobot: drift, jitter, lost pictures, damage, odd starts."""
+"""Cameras as they really are, converted and read by LeRobot: drift, jitter, lost frames, damage, odd starts."""
 
 import json
 from functools import cache
@@ -31,7 +31,7 @@ def made(tmp_path, cameras, **video):
 
 
 def numbers_shown(root, lerobot_dataset, backend):
-    """[[number on the picture of each row] of each episode], by LeRobot's dataset."""
+    """[[number on the frame of each row] of each episode], by LeRobot's dataset."""
     dataset = lerobot_dataset(root, backend)
     shown = {}
     for row in range(len(dataset)):
@@ -44,7 +44,7 @@ def numbers_shown(root, lerobot_dataset, backend):
 
 
 def check(root, cameras, lerobot_dataset):
-    """Every row of both decoders: a picture from before its tick, in order, at most half a tick older than held."""
+    """Every row of both decoders: a frame from before its tick, in order, at most half a tick older than held."""
     origins = pq.read_table(root / "meta" / "telecine" / "provenance.parquet").to_pylist()
     every = [numbers_shown(root, lerobot_dataset, backend) for backend in ("torchcodec", "pyav")]
     assert every[0] == every[1]
@@ -88,7 +88,7 @@ def test_lost_pictures_are_repeated_without_encoding(tmp_path, lerobot_dataset):
 
 @cache
 def rows_of(times, folder):
-    """The picture of each row that a dry run chooses."""
+    """The frame of each row that a dry run chooses."""
     path = folder / "dry.rrd"
     write_robot(path, {"front": Camera(np.array(times), "x264")})
     with open_recording(find([str(path)]).refs[0]) as recording:
@@ -96,7 +96,7 @@ def rows_of(times, folder):
 
 
 def test_pictures_left_out_leave_each_row_its_own_picture(tmp_path, conformance):
-    """Pictures are numbered by the row that shows them, which is what the conformance check reads."""
+    """Frames are numbered by the row that shows them, which is what the conformance check reads."""
     folder = tmp_path / "dry"
     folder.mkdir()
     cameras = []
@@ -117,5 +117,5 @@ def test_the_report_and_the_provenance_say_what_was_done(tmp_path):
     assert set(clip["pictures"]) == {"copied", "repeated", "left_out", "encoded", "age_median_ns", "age_max_ns"}
     (origin,) = pq.read_table(root / "meta" / "telecine" / "provenance.parquet").to_pylist()
     assert origin["cameras"][0]["why"] == clip["why"]
-    assert "shown again by skipped pictures" in clip["why"]
+    assert "shown again by skipped frames" in clip["why"]
     assert json.loads((root / "meta" / "info.json").read_text())["total_frames"] == report.rows

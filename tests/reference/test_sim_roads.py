@@ -1,4 +1,4 @@
-"""A simulated episode on four roads (recorder, run folder, RRD, MCAP): LeRobot reads the same rows and pictures."""
+"""A simulated episode on four roads (recorder, run folder, RRD, MCAP): LeRobot reads the same rows and frames."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Copied, repeated and encoded pictures in one file through LeRobot's own two decoders, asked for in any order."""
+"""Copied, repeated and encoded frames in one file through LeRobot's own two decoders, asked for in any order."""
 
 import importlib
 import random
@@ -60,7 +60,7 @@ def shuffled(rows):
 
 
 def write(maker, codec, patterns, folder):
-    """(path, [(first picture of the episode in the file, its rows)], kinds of runs)."""
+    """(path, [(first frame of the episode in the file, its rows)], kinds of runs)."""
     file, episodes, kinds = VideoFile(folder / "video.mp4", FPS), [], set()
     for number, rows in enumerate(patterns):
         packets = maker(COUNT, episode=number)

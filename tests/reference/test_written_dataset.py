@@ -27,14 +27,14 @@ def written(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def in_rows(tmp_path_factory):
-    """The same with pictures in the rows."""
+    """The same with frames in the rows."""
     folder = tmp_path_factory.mktemp("images")
     episodes = [episode(n, i, clips=two_cameras(folder, n, i, preset="images")) for i, n in enumerate((12, 5))]
     return write(folder / "dataset", episodes), episodes
 
 
 def shown(tensor):
-    """What a picture of LeRobot's, (3, height, width) float in [0, 1], says of itself."""
+    """What a frame of LeRobot's, (3, height, width) float in [0, 1], says of itself."""
     return read_frame_id((tensor.numpy().transpose(1, 2, 0) * 255).round().astype(np.uint8))
 
 

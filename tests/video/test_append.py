@@ -129,7 +129,7 @@ def test_h265_clips_must_have_equally_deep_b_frames(tmp_path):
 
 
 def test_a_clip_that_starts_with_a_clean_random_access_picture_starts_a_file(tmp_path):
-    # Its order is 10, as is that of the last picture of the first clip: FFmpeg 7.1 would lose it.
+    # Its order is 10, as is that of the last frame of the first clip: FFmpeg 7.1 would lose it.
     first = video.make_clip(video.x265(11), "hevc", tmp_path / "first")
     second = video.make_clip(video.x265(30, episode=1), "hevc", tmp_path / "second", first=10)
     file, _ = write(tmp_path / "v.mp4", [first])
@@ -182,7 +182,7 @@ def test_a_truncated_clip_leaves_the_file_whole(tmp_path):
 def test_a_clip_that_holds_less_than_announced_is_an_error(tmp_path):
     (clip,) = clips_of("h264", tmp_path, (5,))
     file = VideoFile(tmp_path / "v.mp4", 30)
-    with pytest.raises(VideoError, match="holds 5 pictures, 6 were announced"):
+    with pytest.raises(VideoError, match="holds 5 frames, 6 were announced"):
         file.append(dataclasses.replace(clip, frames=6))
     file.close()
 

@@ -41,7 +41,7 @@ def yuv_means(frame):
 
 
 def decoded(data, encoding):
-    """The frame of one coded picture, by FFmpeg alone."""
+    """The frame of one coded frame, by FFmpeg alone."""
     decoder = av.CodecContext.create({"jpeg": "mjpeg"}.get(encoding, encoding), "r")
     decoder.thread_count = 1
     return decoder.decode(av.Packet(data))[0]

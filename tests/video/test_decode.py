@@ -1,4 +1,4 @@
-"""Decoding gives the picture of each row, once, and never a wrong one without a word."""
+"""Decoding gives the frame of each row, once, and never a wrong one without a word."""
 
 import av
 import numpy as np
@@ -22,7 +22,7 @@ from telecine.core.errors import VideoError
 from telecine.core.recording import Image, MemoryStream, Schema
 from telecine.core.video import FrameFormat, PacketIndex
 from telecine.video.colour import to_rgb
-from telecine.video.decode import PICTURE_DECODERS, frames
+from telecine.video.decode import IMAGE_DECODERS, frames
 
 CLOCK = "real_time"
 COUNT = 24
@@ -39,18 +39,18 @@ def video_stream(packets, codec):
 
 
 def shown(stream, rows, index=None):
-    """The frame numbers that the pictures carry."""
+    """The frame numbers that the frames carry."""
     found = frames(stream, np.asarray(rows, np.int64), CLOCK, index=index)
     return [read_frame_id(to_rgb(frame))[0] for frame in found]
 
 
 def coded(encoding, count=6, first=0):
-    """Pictures that carry their number."""
+    """Frames that carry their number."""
     return [Image(to_coded(draw_frame_id(first + i, 1, 2, 160, 64), encoding), encoding) for i in range(count)]
 
 
 class Opened:
-    """A stream that notes which pictures or packets were asked for."""
+    """A stream that notes which frames or packets were asked for."""
 
     def __init__(self, stream):
         self.stream, self.name, self.kind, self.schema = stream, stream.name, stream.kind, stream.schema
@@ -67,7 +67,7 @@ class Opened:
             yield data
 
 
-@pytest.mark.parametrize("encoding", PICTURE_DECODERS)
+@pytest.mark.parametrize("encoding", IMAGE_DECODERS)
 def test_coded_pictures_come_by_row(encoding):
     assert shown(image_stream(coded(encoding)), [0, 0, 2, 3, 3, 5]) == [0, 0, 2, 3, 3, 5]
 
@@ -120,11 +120,11 @@ def test_memoryviews_are_decoded():
 
 
 @pytest.mark.parametrize("share", [0, 0.02, 0.3, 0.6, 0.98])
-@pytest.mark.parametrize("encoding", PICTURE_DECODERS)
+@pytest.mark.parametrize("encoding", IMAGE_DECODERS)
 def test_truncated_pictures_are_refused_by_number(encoding, share):
     pictures = coded(encoding)
     pictures[3] = Image(pictures[3].data[: int(len(pictures[3].data) * share)], encoding)
-    with pytest.raises(VideoError, match=r"/camera: picture 3 "):
+    with pytest.raises(VideoError, match=r"/camera: frame 3 "):
         shown(image_stream(pictures), range(6))
 
 
@@ -141,7 +141,7 @@ def test_padding_after_a_jpeg_is_ignored():
 def test_flipped_bits_in_a_png_are_found_by_its_checksum():
     data = bytearray(coded("png")[0].data)
     data[len(data) // 2] ^= 4
-    with pytest.raises(VideoError, match="picture 0"):
+    with pytest.raises(VideoError, match="frame 0"):
         shown(image_stream([Image(bytes(data), "png")]), [0])
 
 
@@ -177,7 +177,7 @@ STREAMS = video.STREAMS | {
 
 @pytest.fixture(scope="module")
 def streams():
-    """name -> (stream, index) of 24 pictures in groups of 8."""
+    """name -> (stream, index) of 24 frames in groups of 8."""
     made = {}
     for name, make in STREAMS.items():
         codec = name.split()[0]
@@ -232,7 +232,7 @@ def without(packet, kind, kinds):
 
 
 def without_vui(sps):
-    """A Main profile SPS that does not tell how far its pictures are reordered (ITU-T H.264, 7.3.2.1.1)."""
+    """A Main profile SPS that does not tell how far its frames are reordered (ITU-T H.264, 7.3.2.1.1)."""
     data = sps.replace(b"\0\0\3", b"\0\0")
     text = "".join(f"{byte:08b}" for byte in data)
     at = 32
@@ -269,7 +269,7 @@ def test_pictures_before_the_first_keyframe_are_refused():
     packets = video.x264(24, gop=8)[3:]
     index = index_packets(packets, "h264")
     stream = video_stream(packets, "h264")
-    with pytest.raises(VideoError, match=r"picture 2 comes before any keyframe \(the first is packet 5\)"):
+    with pytest.raises(VideoError, match=r"frame 2 comes before any keyframe \(the first is packet 5\)"):
         shown(stream, [2, 6], index)
     assert shown(stream, [5, 6], index) == [8, 9]
 
@@ -300,7 +300,7 @@ def test_an_open_group_at_the_start_gives_what_can_be_shown():
     last = index.count - 1
     assert not index.keyframe.any()
     assert shown(stream, [last], index) == [COUNT - 1]
-    with pytest.raises(VideoError, match="does not give its picture"):
+    with pytest.raises(VideoError, match="does not give its frame"):
         shown(stream, [0], index)
 
 
@@ -316,7 +316,7 @@ def test_damaged_packets_are_never_shown(streams, codec):
     stream, index = streams[{"h264": "h264", "hevc": "hevc bframes=0", "av1": "av1 low delay"}[codec]]
     packets = list(stream.values)
     packets[11] = packets[11][: len(packets[11]) // 2]
-    with pytest.raises(VideoError, match=r"/camera: (packet|picture) 11 .*; (repair|each packet)"):
+    with pytest.raises(VideoError, match=r"/camera: (packet|frame) 11 .*; (repair|each packet)"):
         shown(video_stream(packets, codec), range(COUNT), index)
     assert shown(video_stream(packets, codec), [*range(11), *range(16, 24)], index)[:11] == list(range(11))
 
@@ -349,7 +349,7 @@ def test_a_stream_that_ends_early_is_refused():
 
 def test_rows_beyond_the_stream_are_a_mistake_of_the_caller():
     packets = video.x264(4)
-    with pytest.raises(ValueError, match="picture 4 asked for, the stream has 4"):
+    with pytest.raises(ValueError, match="frame 4 asked for, the stream has 4"):
         shown(video_stream(packets, "h264"), [4], index_packets(packets, "h264"))
 
 
@@ -363,8 +363,8 @@ def test_gray_video_is_limited_range():
 
 def test_a_bad_marker_in_a_jpeg_stream_does_not_spoil_the_next():
     good = to_jpeg(colour_patches(64, 48))
-    stream = image_stream([Image(b"no picture", "jpeg"), Image(good, "jpeg")])
-    with pytest.raises(VideoError, match="picture 0"):
+    stream = image_stream([Image(b"no frame", "jpeg"), Image(good, "jpeg")])
+    with pytest.raises(VideoError, match="frame 0"):
         list(frames(stream, np.array([0, 1]), CLOCK))
     (frame,) = frames(stream, np.array([1]), CLOCK)
     assert isinstance(frame, av.VideoFrame)

@@ -1,4 +1,4 @@
-"""Packets taken out of video files decode to the same pictures, from every keyframe."""
+"""Packets taken out of video files decode to the same frames, from every keyframe."""
 
 import av
 import numpy as np

@@ -1,4 +1,4 @@
-"""What is encoded is every picture, in order, in its colours, with a keyframe where a clip begins."""
+"""What is encoded is every frame, in order, in its colours, with a keyframe where a clip begins."""
 
 import os
 import subprocess
@@ -49,7 +49,7 @@ def encoded(source, want, path, **options):
 
 
 def decoded(clip):
-    """The pictures of a clip by a plain sequential decoder, as RGB in display order."""
+    """The frames of a clip by a plain sequential decoder, as RGB in display order."""
     decoder = av.CodecContext.create(VIDEO_DECODERS[clip.format.codec], "r")
     decoder.thread_count = 1
     found = []
@@ -69,7 +69,7 @@ def test_every_picture_comes_back_in_order(tmp_path, preset, codec):
 
 @pytest.mark.parametrize(("preset", "codec"), PRESETS)
 def test_changes_of_flat_areas_are_not_left_out(tmp_path, preset, codec):
-    """SVT-AV1 with less effort shows 1 of these 64 pictures as the one before."""
+    """SVT-AV1 with less effort shows 1 of these 64 frames as the one before."""
     source = rgb_frames(draw_frame_id(i, 0, 1, 320, 240) for i in range(64))
     clip = encoded(source, video_settings(preset, codec), tmp_path / "clip")
     assert [read_frame_id(rgb)[0] for rgb in decoded(clip)] == list(range(64))
@@ -209,7 +209,7 @@ def test_pictures_are_scaled_to_the_wished_size(tmp_path):
 
 def test_sizes_that_change_are_refused_with_the_way_out(tmp_path):
     source = [*numbered(3), *numbered(1, (128, 64))]
-    with pytest.raises(VideoError, match=r"picture 3 is 128x64, those before 160x96; set `video.size: \[160, 96"):
+    with pytest.raises(VideoError, match=r"frame 3 is 128x64, those before 160x96; set `video.size: \[160, 96"):
         encoded(source, video_settings("train"), tmp_path / "clip")
 
 
@@ -228,7 +228,7 @@ def test_av1_keeps_odd_sizes(tmp_path):
 
 @pytest.mark.parametrize("given", [2, 4])
 def test_the_wrong_number_of_pictures_is_refused(tmp_path, given):
-    with pytest.raises(VideoError, match=r"front: (2 pictures for the 3 rows|more pictures than the 3 rows)"):
+    with pytest.raises(VideoError, match=r"front: (2 frames for the 3 rows|more frames than the 3 rows)"):
         encoded(numbered(given), video_settings("train"), tmp_path / "clip", count=3)
 
 
@@ -271,9 +271,9 @@ def test_packets_are_written_as_pictures_come(tmp_path, monkeypatch, preset):
 def test_errors_of_the_source_pass_through(tmp_path):
     def source():
         yield from numbered(2)
-        raise VideoError("camera: picture 2 is damaged")
+        raise VideoError("camera: frame 2 is damaged")
 
-    with pytest.raises(VideoError, match="picture 2 is damaged"):
+    with pytest.raises(VideoError, match="frame 2 is damaged"):
         encode(source(), video_settings("train"), FPS, count=5, key="front", path=str(tmp_path / "clip"), why="a test")
 
 
@@ -282,11 +282,11 @@ def test_encoders_print_nothing(tmp_path):
     code = f"""
 import sys
 from telecine.video.decode import raw_frame
-from telecine.core.recording import Picture
+from telecine.core.recording import Image
 from telecine.video.encode import encode
-from telecine.video.presets import wish
-black = Picture(bytes({SIZE[0] * SIZE[1] * 3}), "rgb24", *{SIZE})
-for name, want in (("av1", wish("lerobot")), ("hevc", wish("train", "hevc"))):
+from telecine.video.presets import video_settings
+black = Image(bytes({SIZE[0] * SIZE[1] * 3}), "rgb24", *{SIZE})
+for name, want in (("av1", video_settings("lerobot")), ("hevc", video_settings("train", "hevc"))):
     clip = encode([raw_frame(black)] * 3, want, 30, path=sys.argv[1] + name, count=3, key="k", why="")
     assert clip.frames == 3
 """

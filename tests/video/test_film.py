@@ -1,4 +1,4 @@
-"""What is in an MP4, as a stream that can be copied: the pictures of the copy are those of the file."""
+"""What is in an MP4, as a stream that can be copied: the frames of the copy are those of the file."""
 
 import av
 import numpy as np

@@ -1,4 +1,4 @@
-"""Counts of colours and which pictures they are taken from."""
+"""Counts of colours and which frames they are taken from."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Preset `images`: every picture without loss, alone."""
+"""Preset `images`: every frame without loss, alone."""
 
 import av
 import numpy as np
@@ -15,7 +15,7 @@ from telecine.video.presets import video_settings
 
 
 def stored(clip):
-    """The pictures of the clip, each decoded alone."""
+    """The frames of the clip, each decoded alone."""
     found = []
     for number, (data, display, key) in enumerate(read_clip(clip.path)):
         assert (display, key) == (number, True)
@@ -71,5 +71,5 @@ def test_the_histogram_counts_what_is_stored(tmp_path):
 
 def test_sizes_may_not_change(tmp_path):
     source = [raw_frame(raw_picture(scene(0, *size), "rgb24")) for size in ((32, 32), (32, 30))]
-    with pytest.raises(VideoError, match="picture 1 is 32x30"):
+    with pytest.raises(VideoError, match="frame 1 is 32x30"):
         images(source, tmp_path / "clip", 2)

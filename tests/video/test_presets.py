@@ -91,7 +91,7 @@ def test_all_mistakes_are_named_at_once():
         video_settings("train", crf=60, gop=0, size=(641, 480))
     message = str(caught.value)
     assert "video.crf: 60 is not in 0..51, what h264 takes" in message
-    assert "video.gop: 0 pictures" in message
+    assert "video.gop: 0 frames" in message
     assert "video.size: h264 needs even width and height, not 641x480" in message
 
 

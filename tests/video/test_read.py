@@ -70,7 +70,7 @@ def test_pictures_have_height_width_and_three_channels(tmp_path):
 
 def test_a_picture_past_the_end_is_a_video_error(tmp_path):
     path = ours(tmp_path / "v.mp4", "h264", 5)
-    with pytest.raises(VideoError, match="there is no picture 5"):
+    with pytest.raises(VideoError, match="there is no frame 5"):
         list(decode_at(path, [5]))
 
 

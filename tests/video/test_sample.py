@@ -1,4 +1,4 @@
-"""Which pictures stand for a copied camera in the statistics."""
+"""Which frames stand for a copied camera in the statistics."""
 
 import numpy as np
 from hypothesis import given
@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 
 from support import video
 from telecine.core.bitstream.packets import index_packets
-from telecine.video.sample_frames import sampled_pictures
+from telecine.video.sample_frames import sampled_frames
 
 
 def test_only_keyframes_are_decoded_of_long_episodes_with_short_groups(tmp_path):
     packets = video.x264(600, gop=30)
     clip = video.make_clip(packets, "h264", tmp_path / "clip")
     index = index_packets(packets, "h264")
-    wanted = sampled_pictures(index.display, index.keyframe, 0, 600)
+    wanted = sampled_frames(index.display, index.keyframe, 0, 600)
     assert clip.sampled == wanted.size >= 12
     assert np.isin(wanted, np.flatnonzero(index.keyframe)).all()
 
@@ -37,7 +37,7 @@ def episodes(draw):
 @given(episodes())
 def test_sampled_pictures_are_shown_ones_and_at_least_twelve(episode):
     display, keyframe, preroll, count = episode
-    wanted = sampled_pictures(display, keyframe, preroll, count)
+    wanted = sampled_frames(display, keyframe, preroll, count)
     assert wanted.size >= min(12, count)
     assert np.all(np.diff(wanted) > 0)
     assert preroll <= wanted[0]
@@ -48,6 +48,6 @@ def test_sampled_pictures_are_shown_ones_and_at_least_twelve(episode):
 @given(episodes())
 def test_sampled_pictures_leave_no_long_stretch_out(episode):
     display, keyframe, preroll, count = episode
-    wanted = sampled_pictures(display, keyframe, preroll, count)
+    wanted = sampled_frames(display, keyframe, preroll, count)
     longest = np.max(np.diff(np.concatenate([[preroll], wanted, [preroll + count - 1]])))
     assert longest <= 2 * max(15, count // 20) + count // 11 + 1

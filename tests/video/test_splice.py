@@ -1,4 +1,4 @@
-"""Clips of copied, repeated and encoded pictures, held against what a decoder makes of the source."""
+"""Clips of copied, repeated and encoded frames, held against what a decoder makes of the source."""
 
 import functools
 from itertools import pairwise
@@ -113,7 +113,7 @@ def test_a_stream_that_ends_before_its_index_is_refused(tmp_path):
 
 def test_two_picture_formats_are_refused(tmp_path):
     packets = [*video.x264(10), *video.x264(10, size=(160, 96))]
-    with pytest.raises(VideoError, match="2 picture formats"):
+    with pytest.raises(VideoError, match="2 frame formats"):
         video.make_clip(packets, "h264", tmp_path / "clip")
 
 
@@ -162,7 +162,7 @@ def name_of(case):
 
 @functools.cache
 def source(name):
-    """(packets, index, planes of each picture in display order)."""
+    """(packets, index, planes of each frame in display order)."""
     codec = name.split()[0]
     packets = SPLICED[name](COUNT)
     planes = [frame.to_ndarray() for frame in video.decode(packets, codec)]
@@ -170,7 +170,7 @@ def source(name):
 
 
 def spliced(name, rows, path, copy="always"):
-    """(runs, picture of each place, whether it was encoded again, planes) of the clip of these rows."""
+    """(runs, frame of each place, whether it was encoded again, planes) of the clip of these rows."""
     packets, index, _ = source(name)
     rows = np.asarray(rows, np.int64)
     decision = decide(rows, index, VideoSettings(name.split()[0], copy, 20, 5, "train"))
@@ -208,7 +208,7 @@ def psnr(a, b):
 
 
 def check(name, rows, path):
-    """Copied and repeated pictures are those of the source to the bit, the others nearly."""
+    """Copied and repeated frames are those of the source to the bit, the others nearly."""
     runs, places, again, planes = spliced(name, rows, path)
     originals = source(name)[2]
     for place, picture in enumerate(places.tolist()):
@@ -229,7 +229,7 @@ def test_pictures_are_copied_to_the_bit_and_encoded_again_closely(tmp_path, name
     assert Encoded in kinds
     assert (Repeated in kinds) == (name in REPEATING)
     if name in REPEATING:
-        # Two pictures before the keyframe 20 are left out without encoding any; counts have room for one repeat.
+        # Two frames before the keyframe 20 are left out without encoding any; counts have room for one repeat.
         again = [Encoded(13, 18), Encoded(20, 28)] if name == "h264 counted" else [Encoded(13, 18)]
         assert [run for run in runs if isinstance(run, Encoded)] == again
 
@@ -255,7 +255,7 @@ def test_repeats_cost_next_to_nothing(tmp_path):
 
 @st.composite
 def patterns(draw):
-    """Rows of a camera that drops and repeats pictures."""
+    """Rows of a camera that drops and repeats frames."""
     steps = draw(st.lists(st.sampled_from([1] * 8 + [0, 0, 2, 3]), min_size=1, max_size=50))
     rows = draw(st.integers(0, 12)) + np.cumsum([0, *steps])
     return rows[rows < COUNT]
@@ -277,7 +277,7 @@ def test_any_pattern_of_drops_and_repeats_shows_its_rows(tmp_path, rows, name):
 
 
 def test_a_run_may_begin_with_the_last_picture_of_its_group(tmp_path):
-    # The decoder has read the next group by the time it gives that picture.
+    # The decoder has read the next group by the time it gives that frame.
     check("h264 counted", [*range(6), 6, 7, 9, 12, *range(13, 20)], tmp_path / "clip")
 
 
@@ -327,8 +327,8 @@ def test_a_damaged_packet_before_pictures_encoded_again_is_a_video_error(tmp_pat
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        ({"count": 4}, "libx264 gave 3 packets for 4 pictures"),
-        ({"fmt": FrameFormat("h264", 128, 96, "yuv420p", "bt709")}, "pictures encoded again are"),
+        ({"count": 4}, "libx264 gave 3 packets for 4 frames"),
+        ({"fmt": FrameFormat("h264", 128, 96, "yuv420p", "bt709")}, "frames encoded again are"),
     ],
 )
 def test_pictures_encoded_again_that_do_not_fit_are_a_video_error(change, what):

@@ -38,7 +38,7 @@ class CameraDecision:
 
     pick: CameraRows
     rows: Rows
-    """(count,) int64: the picture of each row, by its position in display order."""
+    """(count,) int64: the frame of each row, by its position in display order."""
     settings: VideoSettings
     index: PacketIndex | None
     decision: Splice | Encode
@@ -53,7 +53,7 @@ class CameraDecision:
 
     @property
     def encoded(self) -> int:
-        """Pictures that are encoded, for the first time or again."""
+        """Frames that are encoded, for the first time or again."""
         return self.decision.encoded if isinstance(self.decision, Splice) else int(self.rows.size)
 
     @property
@@ -67,7 +67,7 @@ class CameraDecision:
             f"{count} {what}"
             for count, what in (
                 (left_out, "left out"),
-                (made.repeated, "shown again by skipped pictures"),
+                (made.repeated, "shown again by skipped frames"),
                 (made.encoded, "encoded again between keyframes"),
                 (made.preroll, "before the first row kept unused"),
                 (made.unused, "after the last row kept unused"),
@@ -114,13 +114,13 @@ def prepare(recording: Recording, plan: Plan) -> Prepared:
 
 
 def _single(pick: CameraRows) -> str:
-    """Why a camera without packets is encoded, and what is done to its pictures."""
+    """Why a camera without packets is encoded, and what is done to its frames."""
     done = orientation_text(pick.source.stream.schema)
-    return "the source is single pictures" + (f", {done}" if done else "")
+    return "the source is single frames" + (f", {done}" if done else "")
 
 
 def _steady(plan: Plan, indexes: Indexes, bound: BoundFeature, ticks: Times, rows: Rows, limit_ns: int | None) -> Rows:
-    """The rows with fewer pictures repeated or left out, where that lets the camera be copied."""
+    """The rows with fewer frames repeated or left out, where that lets the camera be copied."""
     source, feature = bound.sources[0], bound.feature
     index = indexes.get((source.stream.name, source.clock))
     if index is None:
@@ -129,7 +129,7 @@ def _steady(plan: Plan, indexes: Indexes, bound: BoundFeature, ticks: Times, row
     times, tick, slack = source.times(), SECOND // plan.fps, plan.video_of(feature).slack
     causal = feature.how == "hold"
     reach = (tick if causal else tick // 2) + (tick // 2 if slack == "auto" else slack)
-    last = np.flatnonzero(np.append(np.diff(times) > 0, True))  # of several pictures with one stamp
+    last = np.flatnonzero(np.append(np.diff(times) > 0, True))  # of several frames with one stamp
     allowed = windows(times[last], ticks, reach if limit_ns is None else min(reach, limit_ns), causal=causal)
     settings = settings_of(plan, feature, source.stream)
     chosen: Rows = last[steady_rows(allowed, frames_of(source.stream, last), index, settings)]
@@ -137,14 +137,14 @@ def _steady(plan: Plan, indexes: Indexes, bound: BoundFeature, ticks: Times, row
 
 
 def _check_damage(pick: CameraRows, rows: Rows, index: PacketIndex, where: str) -> None:
-    """VideoError when damage spoils a picture of the episode. Policies other than `reject` left those out before."""
+    """VideoError when damage spoils a frame of the episode. Policies other than `reject` left those out before."""
     found = damage_shown(index, rows)
     stream = pick.source.stream
     assert stream.kind == "video"
     if found is not None:
         text = damage_text(stream, pick.source.clock, index, found)
         raise VideoError(
-            f"{where} {stream.name}: {text}; the pictures from there to the next keyframe would be wrong; set video "
+            f"{where} {stream.name}: {text}; the frames from there to the next keyframe would be wrong; set video "
             "damage: cut or damage: encode to use the others"
         )
 
@@ -152,7 +152,7 @@ def _check_damage(pick: CameraRows, rows: Rows, index: PacketIndex, where: str) 
 def code(prepared: Prepared, plan: Plan, scratch: Path, coded: Callable[[], None]) -> Episode:
     """The episode with its clips written below `scratch`; calls `coded` after each camera.
 
-    Raises: VideoError for pictures that cannot be decoded or stored.
+    Raises: VideoError for frames that cannot be decoded or stored.
     """
     clips = []
     for number, camera in enumerate(prepared.cameras):
@@ -173,7 +173,7 @@ def _decision_finding(camera: CameraDecision, where: str) -> Finding:
     place_ = f"{where} {camera.pick.feature.key.removeprefix(IMAGES)}"
     if isinstance(camera.decision, Encode):
         return Finding("video-encoded", "info", place_, camera.why)
-    text = f"{camera.decision.copied} pictures copied" + ("" if camera.why == "exact" else f"; {camera.why}")
+    text = f"{camera.decision.copied} frames copied" + ("" if camera.why == "exact" else f"; {camera.why}")
     if camera.decision.preroll:
         text += ", which LeRobot's streaming reader shows"
     return Finding("video-copied", "info", place_, text)
@@ -188,7 +188,7 @@ def _format_findings(camera: CameraDecision, where: str) -> list[Finding]:
     gop = camera.index.longest_gop
     if gop > LONG_GOP:
         severity: Severity = "warning" if gop > 2 * LONG_GOP else "info"
-        text = f"a keyframe every {gop} pictures: one random read decodes about {gop // 2 + 1} of them"
+        text = f"a keyframe every {gop} frames: one random read decodes about {gop // 2 + 1} of them"
         found.append(
             Finding("video-long-gop", severity, place_, text, "set video copy: never to encode for fast reads")
         )
@@ -203,8 +203,8 @@ def _clip(camera: CameraDecision, fps: int, path: str) -> Clip:
     clock, key = camera.pick.source.clock, camera.pick.feature.key
     assert stream.kind in ("image", "video")
     if isinstance(decision, Encode):
-        pictures = frames(stream, camera.rows, clock, index=camera.index)
-        return encode(pictures, camera.settings, fps, count=int(camera.rows.size), key=key, path=path, why=camera.why)
+        decoded = frames(stream, camera.rows, clock, index=camera.index)
+        return encode(decoded, camera.settings, fps, count=int(camera.rows.size), key=key, path=path, why=camera.why)
     assert stream.kind == "video"
     assert camera.index is not None
     clip = splice(stream, clock, camera.index, decision, camera.rows, fps, key=key, path=path, why=camera.why)

@@ -64,10 +64,10 @@ def unfinished(scratch: Path) -> Iterator[Path]:
         raise
 
 
-def save(episode: Episode, folder: Path, place: Path | None, *, sync: bool) -> Path:
-    """Write what `folder`, which holds the clips, lacks of the episode, and give it its place; where it is then.
+def save(episode: Episode, folder: Path, target: Path | None, *, sync: bool) -> Path:
+    """Write what `folder`, which holds the clips, lacks of the episode, and move it to `target`; where it is then.
 
-    place: None for an episode that must not be known again: it stays in `folder`. sync: wait until it is on disk.
+    target: None for an episode that must not be known again: it stays in `folder`. sync: wait until it is on disk.
 
     Raises: VideoError when the disk refuses.
     """
@@ -81,44 +81,44 @@ def save(episode: Episode, folder: Path, place: Path | None, *, sync: bool) -> P
         if sync:
             for path in (*folder.iterdir(), folder):
                 _sync(path)
-        if place is None:
+        if target is None:
             return folder
-        place.parent.mkdir(exist_ok=True)
-        if is_there(place):  # a worker of a run that was killed meanwhile finished the same
+        target.parent.mkdir(exist_ok=True)
+        if is_there(target):  # a worker of a run that was killed meanwhile finished the same
             shutil.rmtree(folder)
-            return place
-        shutil.rmtree(place, ignore_errors=True)
-        folder.rename(place)
+            return target
+        shutil.rmtree(target, ignore_errors=True)
+        folder.rename(target)
         if sync:
-            _sync(place.parent)
+            _sync(target.parent)
     except (OSError, pa.ArrowException) as error:
         raise VideoError(f"{folder}: cannot be written: {error}") from error
-    return place
+    return target
 
 
-def is_there(place: Path) -> bool:
-    """True when a finished episode is at `place` that can be trusted to be whole."""
+def is_there(target: Path) -> bool:
+    """True when a finished episode is at `target` that can be trusted to be whole."""
     try:
-        boot = json.loads((place / _HEADER).read_text(encoding="utf-8"))["boot"]
+        boot = json.loads((target / _HEADER).read_text(encoding="utf-8"))["boot"]
     except (OSError, ValueError, KeyError):
         return False
     return boot is None or boot == _boot()
 
 
-def load(place: Path, ref: Ref) -> Episode:
-    """The episode at `place`, its rows mapped, not read.
+def load(target: Path, ref: Ref) -> Episode:
+    """The episode at `target`, its rows mapped, not read.
 
     Raises: VideoError when it is not whole.
     """
     try:
-        header = json.loads((place / _HEADER).read_text(encoding="utf-8"))
-        with pa.memory_map(str(place / _ROWS)) as source, pa.ipc.open_file(source) as reader:
+        header = json.loads((target / _HEADER).read_text(encoding="utf-8"))
+        with pa.memory_map(str(target / _ROWS)) as source, pa.ipc.open_file(source) as reader:
             rows = reader.read_all()
         del header["boot"]
         episode = from_plain(Episode, {**header, "ref": ref, "rows": rows})
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-        raise VideoError(f"{place}: the finished episode cannot be read: {error}") from error
-    return replace(episode, clips=tuple(replace(clip, path=str(place / clip.path)) for clip in episode.clips))
+        raise VideoError(f"{target}: the finished episode cannot be read: {error}") from error
+    return replace(episode, clips=tuple(replace(clip, path=str(target / clip.path)) for clip in episode.clips))
 
 
 def clear(scratch: Path, cache_dir: Path | None = None) -> int:
@@ -145,19 +145,19 @@ def _digest(*parts: str) -> str:
 def _versions() -> tuple[str, ...]:
     """Telecine and every library it may work with, as installed: another encoder or reader may give other bytes."""
     try:
-        required = _told(metadata.distribution("telecine"), "Requires-Dist")
+        required = _metadata_values(metadata.distribution("telecine"), "Requires-Dist")
     except metadata.PackageNotFoundError:
         required = []
     found = {f"telecine {__version__}"}
     for name in {re.split(r"[^\w.-]", requirement)[0] for requirement in required}:
         try:
-            found.add(f"{name} {' '.join(_told(metadata.distribution(name), 'Version'))}")
+            found.add(f"{name} {' '.join(_metadata_values(metadata.distribution(name), 'Version'))}")
         except metadata.PackageNotFoundError:
             continue
     return tuple(sorted(found))
 
 
-def _told(package: metadata.Distribution, field: str) -> list[str]:
+def _metadata_values(package: metadata.Distribution, field: str) -> list[str]:
     """What a package's metadata says under a field; its long description, all of which `metadata` parses, left out."""
     text = package.read_text("METADATA") or package.read_text("PKG-INFO") or ""
     return re.findall(rf"^{field}: (.+)$", text.partition("\n\n")[0], re.MULTILINE)

@@ -44,7 +44,7 @@ class CameraDryRun:
     why: str
     frames: int
     encoded: int
-    """Pictures that are encoded, for the first time or again."""
+    """Frames that are encoded, for the first time or again."""
     size_bytes: int
     seconds: float
 

@@ -27,7 +27,7 @@ CODECS: tuple[Codec, ...] = get_args(Codec)
 def index_videos(recording: Recording, plan: Plan) -> tuple[Recording, Indexes, list[Finding]]:
     """The recording with undecodable beginnings of its planned videos left out.
 
-    Damaged pictures are left out as well where the plan says `damage: cut` or `encode`; with `reject` it depends on
+    Damaged frames are left out as well where the plan says `damage: cut` or `encode`; with `reject` it depends on
     what rows show, see `cameras.prepare`.
     """
     streams = dict(planned_streams(recording, plan))
@@ -59,13 +59,13 @@ def index_videos(recording: Recording, plan: Plan) -> tuple[Recording, Indexes, 
 
 
 def planned_streams(recording: Recording, plan: Plan) -> Iterator[tuple[str, Stream]]:
-    """Every stream by name, pictures with the colour order and the turn that the plan states instead of the format."""
-    wishes = {}
+    """Every stream by name, frames with the colour order and the turn that the plan states instead of the format."""
+    adjusted = {}
     for feature in plan.features:
         stream, video = find_stream(feature.sources[0].stream, recording.streams), plan.video_of(feature)
         if not isinstance(stream, str) and stream.kind == "image" and (video.jpeg_color or video.turn):
-            wishes[stream.name] = Oriented(stream, video.jpeg_color, video.turn)
-    yield from {**recording.streams, **wishes}.items()
+            adjusted[stream.name] = Oriented(stream, video.jpeg_color, video.turn)
+    yield from {**recording.streams, **adjusted}.items()
 
 
 def _codec(stream: VideoStream, where: str) -> Codec:
@@ -82,7 +82,7 @@ def _check_packets(stream: VideoStream, clock: str, index: PacketIndex, where: s
     back = stream.backwards(clock)
     if back and not index.reorder_delay:
         raise VideoError(
-            f"{where}: {back} stamps go back in time on {clock!r} although pictures do not; "
+            f"{where}: {back} stamps go back in time on {clock!r} although frames do not; "
             "their times cannot be trusted, check the recorder's clock"
         )
 
@@ -94,18 +94,18 @@ def _sound(
     policy, bad = plan.video_of(feature).damage, damaged_frames(index)
     assert policy != "reject"
     where = f"{recording.ref.label} {stream.name}"
-    pictures = usable_frames(bad, policy, _span(stream, feature, plan, recording.ref.part))
+    whole = usable_frames(bad, policy, _span(stream, feature, plan, recording.ref.part))
     at, what = index.problems[0]
     clock = feature.sources[0].timeline or plan.clock.timeline
-    told = f"{damage_text(stream, clock, index, (at, what))}; {int(bad.sum())} of {bad.size} pictures are not whole"
-    if not pictures.size:
-        raise VideoError(f"{where}: {told}, which leaves none")
-    told += ", the episode ends before them" if policy == "cut" else ", rows show the last whole one before them"
-    return WholeFrames(stream, pictures), Finding("video-damaged", "warning", where, told, "check how it was recorded")
+    text = f"{damage_text(stream, clock, index, (at, what))}; {int(bad.sum())} of {bad.size} frames are not whole"
+    if not whole.size:
+        raise VideoError(f"{where}: {text}, which leaves none")
+    text += ", the episode ends before them" if policy == "cut" else ", rows show the last whole one before them"
+    return WholeFrames(stream, whole), Finding("video-damaged", "warning", where, text, "check how it was recorded")
 
 
 def _span(stream: VideoStream, feature: Feature, plan: Plan, part: Part | None) -> slice:
-    """Positions of the pictures within the part of the recording that is the episode."""
+    """Positions of the frames within the part of the recording that is the episode."""
     if part is None:
         return slice(None)
     take = feature.sources[0]
@@ -123,4 +123,4 @@ def damage_text(stream: VideoStream, clock: str, index: PacketIndex, problem: tu
     times = whole.times(clock)
     seconds = (int(times[index.display[problem[0]]]) - int(times[0])) / 1e9
     more = f" and {len(index.problems) - 1} more" if len(index.problems) > 1 else ""
-    return f"packet {problem[0] + skipped} ({seconds:.3f} s after its first picture): {problem[1]}{more}"
+    return f"packet {problem[0] + skipped} ({seconds:.3f} s after its first frame): {problem[1]}{more}"

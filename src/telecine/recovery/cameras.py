@@ -23,7 +23,7 @@ from telecine.video.decode import frames, raw_frame
 from telecine.video.encode import encode
 from telecine.video.mp4_reader import decode_all, probe_file
 from telecine.video.mp4_stream import CLOCK, Mp4Stream, open_film
-from telecine.video.png_clip import keep_pictures
+from telecine.video.png_clip import keep_images
 from telecine.video.presets import video_settings
 from telecine.video.splice import splice
 
@@ -163,7 +163,7 @@ class ClipCutter:
         if missing:
             raise VideoError(f"{key}: {missing} of {len(images)} rows hold no frame")
         whole = [data for data in images if data is not None]
-        return keep_pictures(whole, key=key, path=self._target(), why="repaired")
+        return keep_images(whole, key=key, path=self._target(), why="repaired")
 
     def clear(self) -> None:
         """Remove the clips made since the last time; nobody reads them any more."""

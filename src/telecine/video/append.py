@@ -1,8 +1,8 @@
 """One MP4 of one camera that grows by whole clips: packets are stamped anew on one gapless grid, nothing is decoded.
 
 LeRobot's decoders turn a time into a frame number by the average rate, so every file has constant frame rate, a
-first picture at 0, and no hole between episodes. Only true keyframes carry the sync flag: FFmpeg's own flag would
-also mark recovery points, from which decoders return wrong pictures.
+first frame at 0, and no hole between episodes. Only true keyframes carry the sync flag: FFmpeg's own flag would
+also mark recovery points, from which decoders return wrong frames.
 """
 
 import io
@@ -19,13 +19,13 @@ from telecine.video.clip import read_clip
 
 _RAW_FORMATS: dict[Codec, str] = {"h264": "h264", "hevc": "hevc", "av1": "obu"}
 _TABLE_BYTES = 16
-"""What a picture costs in the file's index: size, time and, with B-frames, offset."""
+"""What a frame costs in the file's index: size, time and, with B-frames, offset."""
 
 
 class VideoFile:
     """An MP4 that is being written; it can be read after `close`.
 
-    frames: pictures so far. size_bytes: size of the file if it were closed now, nearly.
+    frames: frames so far. size_bytes: size of the file if it were closed now, nearly.
     format, reorder_delay: of all its clips, set by the first; None and 0 before.
     """
 
@@ -41,7 +41,7 @@ class VideoFile:
     def accepts(self, clip: Clip) -> bool:
         """Whether `append` will take the clip: free to follow, same format, B-frames no deeper than the first clip's.
 
-        H.265 must be exactly as deep: where the depth falls its decoder gives two pictures at once, and torchcodec
+        H.265 must be exactly as deep: where the depth falls its decoder gives two frames at once, and torchcodec
         up to 0.11 shows the second one after the next seek (meta-pytorch/torchcodec#1339).
         """
         if self.format is None:
@@ -53,7 +53,7 @@ class VideoFile:
         return clip.format == self.format and clip.reorder_delay <= self.reorder_delay
 
     def append(self, clip: Clip) -> int:
-        """Add all pictures of the clip; the number in this file of the picture that its first row shows.
+        """Add all frames of the clip; the number in this file of the frame that its first row shows.
 
         Raises:
             VideoError: the clip does not fit this file or cannot be read, or the file cannot be written. The file
@@ -74,7 +74,7 @@ class VideoFile:
         except (av.FFmpegError, OSError) as error:
             raise VideoError(f"{self._path}: cannot be written: {error}") from error
         if count != clip.frames:
-            raise VideoError(f"{clip.path}: the clip holds {count} pictures, {clip.frames} were announced")
+            raise VideoError(f"{clip.path}: the clip holds {count} frames, {clip.frames} were announced")
         self.frames += count
         return base + clip.preroll
 
@@ -82,7 +82,7 @@ class VideoFile:
         """Begin the file with the headers of its first packet: the muxer builds its own from them."""
         codec = clip.format.codec
         if codec == "png":
-            raise VideoError(f"{clip.path}: PNG pictures go into tables, not into a video file")
+            raise VideoError(f"{clip.path}: PNG frames go into tables, not into a video file")
         options = {"movflags": "faststart", "fflags": "+bitexact"}
         if not clip.reorder_delay:  # an edit list could only round the end away
             options["use_editlist"] = "0"

@@ -1,4 +1,4 @@
-"""The scratch file of one camera of one episode: coded pictures with their place in display order.
+"""The scratch file of one camera of one episode: coded frames with their place in display order.
 
 An Arrow file of small record batches: written and read back in bounded memory (a mapped file would count as memory).
 It lives between a worker and the writer of the same run, so it carries no version.
@@ -44,7 +44,7 @@ class ClipWriter:
         return self
 
     def add(self, data: Buffer, display: int, keyframe: bool) -> None:
-        """Append one packet, whose picture is shown as number `display` of the clip.
+        """Append one packet, whose frame is shown as number `display` of the clip.
 
         Raises:
             VideoError: the disk refuses.

@@ -1,10 +1,10 @@
-"""Pictures of any format as the one form that all of LeRobot's decoders show alike, and as RGB.
+"""Frames of any format as the one form that all of LeRobot's decoders show alike, and as RGB.
 
 That form is 8-bit 4:2:0, limited range, BT.601, untagged: LeRobot's PyAV road ignores matrix tags, and both of
 its roads ignore the range tag of AV1. Range and matrix of the source are stated at every conversion, because
 PyAV's defaults changed: 15 converts the full range of a JPEG to limited, 19 leaves it as it is.
 
-Not done: tone mapping (pictures for HDR screens keep their code values), and blending (alpha is dropped).
+Not done: tone mapping (frames for HDR screens keep their code values), and blending (alpha is dropped).
 """
 
 import threading
@@ -37,9 +37,9 @@ _scalers = threading.local()
 
 
 def to_yuv420p(frame: av.VideoFrame, size: tuple[int, int] | None = None) -> av.VideoFrame:
-    """The picture as 8-bit limited-range BT.601 4:2:0, scaled to `size` (width, height) when given.
+    """The frame as 8-bit limited-range BT.601 4:2:0, scaled to `size` (width, height) when given.
 
-    Scaling averages areas where it makes smaller, else it is bicubic. A picture that already has the form is
+    Scaling averages areas where it makes smaller, else it is bicubic. A frame that already has the form is
     returned itself, without a copy.
 
     Raises:
@@ -53,7 +53,7 @@ def to_yuv420p(frame: av.VideoFrame, size: tuple[int, int] | None = None) -> av.
 
 
 def to_rgb24(frame: av.VideoFrame, size: tuple[int, int] | None = None) -> av.VideoFrame:
-    """The picture as a frame of packed RGB, scaled like `to_yuv420p`."""
+    """The frame as packed RGB, scaled like `to_yuv420p`."""
     frame, matrix = _plain(frame)
     return _convert(frame, "rgb24", matrix, size)
 
@@ -67,7 +67,7 @@ def to_rgb(frame: av.VideoFrame, size: tuple[int, int] | None = None) -> Rgb:
 
 
 def _plain(frame: av.VideoFrame) -> tuple[av.VideoFrame, int]:
-    """An equal picture whose range swscale knows by the name of its format alone, and swscale's matrix number."""
+    """An equal frame whose range swscale knows by the name of its format alone, and swscale's matrix number."""
     name, tag = frame.format.name, int(frame.colorspace)
     if frame.format.is_rgb or name.startswith("pal"):
         return frame, BT601
@@ -114,7 +114,7 @@ def _relabelled(frame: av.VideoFrame, name: str) -> av.VideoFrame:
 
 
 def _widened(frame: av.VideoFrame) -> av.VideoFrame:
-    """Limited-range gray as 4:2:0 without colour: swscale takes every gray picture for full range."""
+    """Limited-range gray as 4:2:0 without colour: swscale takes every gray frame for full range."""
     plane, bits = frame.planes[0], frame.format.components[0].bits
     out = av.VideoFrame(frame.width, frame.height, "yuv420p")
     if bits == 8:
@@ -158,7 +158,7 @@ def _reformat(scaler: VideoReformatter, frame: av.VideoFrame, **wanted: Any) -> 
         out: av.VideoFrame = scaler.reformat(frame, **wanted)
     except (ValueError, av.FFmpegError) as error:
         raise VideoError(
-            f"{frame.width}x{frame.height} pictures in format {frame.format.name} cannot be converted to {wanted}: "
+            f"{frame.width}x{frame.height} frames in format {frame.format.name} cannot be converted to {wanted}: "
             f"{error}"
         ) from error
     return out
@@ -173,7 +173,7 @@ def _interpolation(frame: av.VideoFrame, width: int, height: int) -> Interpolati
 def _scaler(*what: object) -> VideoReformatter:
     """A swscale context of its own for each kind of conversion, one per thread.
 
-    A shared one goes wrong: after full-range pictures PyAV finds the context of limited-range ones equal and does
+    A shared one goes wrong: after full-range frames PyAV finds the context of limited-range ones equal and does
     not tell it the range.
     """
     scalers: dict[object, VideoReformatter] = _scalers.__dict__.setdefault("by_kind", {})

@@ -17,7 +17,7 @@ from telecine.video.mp4_reader import decode_at
 
 @dataclass(frozen=True, slots=True)
 class ClipRange:
-    """Pictures [first, first + count) of a file, in display order, and where their clip goes."""
+    """Frames [first, first + count) of a file, in display order, and where their clip goes."""
 
     first: int
     count: int
@@ -29,14 +29,14 @@ def cut(path: str, cuts: Sequence[ClipRange], *, key: str, fps: int, settings: V
 
     cuts: in the order of `first`, without overlaps.
 
-    Raises: VideoError when the file cannot be read or holds fewer pictures.
+    Raises: VideoError when the file cannot be read or holds fewer frames.
     """
     index = index_packets(packets(path), track(path).codec)
     stream = enumerate(packets(path))
     for one in cuts:
         numbers = np.flatnonzero((index.display >= one.first) & (index.display < one.first + one.count))
         if numbers.size != one.count:
-            raise VideoError(f"{path}: holds {numbers.size} of the pictures {one.first} to {one.first + one.count - 1}")
+            raise VideoError(f"{path}: holds {numbers.size} of the frames {one.first} to {one.first + one.count - 1}")
         start, stop = int(numbers[0]), int(numbers[-1]) + 1
         if stop - start != one.count or not index.keyframe[start] or len(index.formats) != 1:
             yield _encoded(path, one, key=key, fps=fps, settings=settings)

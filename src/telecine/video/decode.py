@@ -1,7 +1,7 @@
-"""Pictures of a stream as frames, for the rows that an episode needs, one at a time.
+"""The frames of a stream, decoded, for the rows that an episode needs, one at a time.
 
 A row that repeats gives the same frame object again, so that whoever converts it can do so once. Nothing is
-concealed: a packet or picture that cannot be decoded whole is a `VideoError` that names it. Refuses to start
+concealed: a packet or frame that cannot be decoded whole is a `VideoError` that names it. Refuses to start
 between keyframes. Not noticed: damage inside a slice of H.265, which FFmpeg's decoder fills in and never reports.
 """
 
@@ -20,7 +20,7 @@ from telecine.core.recording import Buffer, Codec, Image, ImageStream, PixelForm
 from telecine.core.video import PacketIndex
 from telecine.video.colour import LIMITED, UNTAGGED, copy_plane, to_rgb, to_rgb24
 
-PICTURE_DECODERS = {
+IMAGE_DECODERS = {
     "jpeg": "mjpeg",
     "png": "png",
     "webp": "webp",
@@ -41,79 +41,79 @@ _BT709_TAG = 1
 _WAY_OUT = "repair the recording, cut it before this point, or leave the camera out"
 
 # Without `explode` a truncated JPEG comes back half gray and a broken packet is concealed, both without a word. A
-# picture of 30,000 x 30,000 takes 100 bytes to announce and 3 GB to decode.
+# frame of 30,000 x 30,000 takes 100 bytes to announce and 3 GB to decode.
 STRICT = {"err_detect": "crccheck+explode", "max_pixels": str(1 << 26)}
-"""Options of every decoder: damage is an error, and so are pictures above 64 million pixels."""
+"""Options of every decoder: damage is an error, and so are frames above 64 million pixels."""
 
 
 def frames(
     stream: ImageStream | VideoStream, rows: Rows, clock: str, *, index: PacketIndex | None = None
 ) -> Iterator[av.VideoFrame]:
-    """Exactly len(rows) frames, upright; frame i is the picture at position rows[i] of `stream.times(clock)`.
+    """Exactly len(rows) frames, upright; frame i is the frame at position rows[i] of `stream.times(clock)`.
 
     rows: non-decreasing, none missing. For video they are positions in display order, and `index` is needed.
 
     Raises:
-        VideoError: a picture is damaged, of an unknown encoding, or comes before the first keyframe.
+        VideoError: a frame is damaged, of an unknown encoding, or comes before the first keyframe.
         SourceError: the stream cannot be read.
     """
     if rows.size and (rows[0] < 0 or np.any(np.diff(rows) < 0)):
         raise ValueError("rows must be non-negative and non-decreasing")
     needed, times = np.unique(rows, return_counts=True)
     if stream.kind == "image":
-        pictures = _pictures(stream, needed, clock)
+        images = _images(stream, needed, clock)
     else:
         if index is None:
             raise ValueError(f"{stream.name}: decoding video needs its packet index")
-        pictures = _video(stream, needed, clock, index)
-    for picture, count in zip(pictures, times, strict=True):
+        images = _video(stream, needed, clock, index)
+    for image, count in zip(images, times, strict=True):
         for _ in range(count):
-            yield picture
+            yield image
 
 
-def _pictures(stream: ImageStream, needed: Rows, clock: str) -> Iterator[av.VideoFrame]:
+def _images(stream: ImageStream, needed: Rows, clock: str) -> Iterator[av.VideoFrame]:
     decoders: dict[str, av.VideoCodecContext] = {}
-    for row, picture in zip(needed, stream.take(needed, clock), strict=True):
-        where = f"{stream.name}: picture {row}"
-        frame = raw_frame(picture, where) if picture.encoding in _RAW else _coded(picture, decoders, where)
-        yield frame if (picture.order, picture.turn) == ("rgb", "none") else _adjusted(frame, picture)
+    for row, image in zip(needed, stream.take(needed, clock), strict=True):
+        where = f"{stream.name}: frame {row}"
+        frame = raw_frame(image, where) if image.encoding in _RAW else _coded(image, decoders, where)
+        yield frame if (image.order, image.turn) == ("rgb", "none") else _adjusted(frame, image)
 
 
-def _adjusted(frame: av.VideoFrame, picture: Image) -> av.VideoFrame:
-    """The frame as RGB, with the colours and the way up that the source says its pictures have to get."""
+def _adjusted(frame: av.VideoFrame, image: Image) -> av.VideoFrame:
+    """The frame as RGB, with the colours and the way up that the source says its frames have to get."""
     rgb = to_rgb(frame)
-    if picture.order == "bgr":
+    if image.order == "bgr":
         rgb = rgb[..., ::-1]
-    if picture.turn != "none":
-        rgb = rgb[::-1, ::-1] if picture.turn == "rotate180" else rgb[::-1]
+    if image.turn != "none":
+        rgb = rgb[::-1, ::-1] if image.turn == "rotate180" else rgb[::-1]
     return av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
 
 
-def _coded(picture: Image, decoders: dict[str, av.VideoCodecContext], where: str) -> av.VideoFrame:
-    """The frame of a picture that was compressed by itself."""
-    name = PICTURE_DECODERS.get(picture.encoding)
+def _coded(image: Image, decoders: dict[str, av.VideoCodecContext], where: str) -> av.VideoFrame:
+    """The frame of an image that was compressed by itself."""
+    name = IMAGE_DECODERS.get(image.encoding)
     if name is None:
         raise VideoError(
-            f"{where}: encoding {picture.encoding!r} is not supported; "
-            f"known are {', '.join((*PICTURE_DECODERS, *sorted(_RAW)))}"
+            f"{where}: encoding {image.encoding!r} is not supported; "
+            f"known are {', '.join((*IMAGE_DECODERS, *sorted(_RAW)))}"
         )
     if name not in decoders:
         decoders[name] = _decoder(name, {})
-    data = bytes(picture.data) if isinstance(picture.data, memoryview) else picture.data
+    data = bytes(image.data) if isinstance(image.data, memoryview) else image.data
     packet = av.Packet(data)
-    packet.is_keyframe = True  # FFmpeg adds the picture before to a PNG whose packet does not say so
+    packet.is_keyframe = True  # FFmpeg adds the frame before to a PNG whose packet does not say so
     try:
         out = decoders[name].decode(packet) if data else []
     except av.FFmpegError as error:
-        raise VideoError(_damaged(where, picture.encoding, len(data), error)) from error
+        raise VideoError(_damaged(where, image.encoding, len(data), error)) from error
     if len(out) != 1:
-        raise VideoError(f"{where} ({picture.encoding}, {len(data)} bytes) holds {len(out)} pictures, not one")
+        raise VideoError(f"{where} ({image.encoding}, {len(data)} bytes) holds {len(out)} frames, not one")
     return upright(out[0])
 
 
-def coded_frame(picture: Image, where: str) -> av.VideoFrame:
-    """The frame of one picture that was compressed by itself. Raises: VideoError."""
-    return _coded(picture, {}, where)
+def coded_frame(image: Image, where: str) -> av.VideoFrame:
+    """The frame of one image that was compressed by itself. Raises: VideoError."""
+    return _coded(image, {}, where)
 
 
 def _damaged(where: str, encoding: str, size: int, error: av.FFmpegError) -> str:
@@ -121,7 +121,7 @@ def _damaged(where: str, encoding: str, size: int, error: av.FFmpegError) -> str
 
 
 def _decoder(name: str, options: dict[str, str]) -> av.VideoCodecContext:
-    """One thread: a picture comes out for each that goes in; cameras and recordings are what runs in parallel."""
+    """One thread: a frame comes out for each that goes in; cameras and recordings are what runs in parallel."""
     decoder = av.CodecContext.create(name, "r")
     assert isinstance(decoder, av.VideoCodecContext)
     decoder.thread_count = 1
@@ -129,28 +129,28 @@ def _decoder(name: str, options: dict[str, str]) -> av.VideoCodecContext:
     return decoder
 
 
-def raw_frame(picture: Image, where: str = "picture") -> av.VideoFrame:
+def raw_frame(image: Image, where: str = "image") -> av.VideoFrame:
     """The frame of uncompressed planes, which are packed without padding; odd sizes round chroma up.
 
     Raises:
         VideoError: the number of bytes is not what format and size need.
     """
-    layout = _layout(picture.encoding, picture.width, picture.height)
-    data = np.frombuffer(picture.data, np.uint8)
+    layout = _layout(image.encoding, image.width, image.height)
+    data = np.frombuffer(image.data, np.uint8)
     needed = sum(row_bytes * height for row_bytes, height in layout)
-    if picture.width <= 0 or picture.height <= 0 or data.size != needed:
+    if image.width <= 0 or image.height <= 0 or data.size != needed:
         raise VideoError(
-            f"{where}: {picture.width}x{picture.height} {picture.encoding} needs {needed} bytes, "
+            f"{where}: {image.width}x{image.height} {image.encoding} needs {needed} bytes, "
             f"found {data.size}; the recording states a wrong size, or its rows are padded"
         )
-    frame = av.VideoFrame(picture.width, picture.height, picture.encoding)
-    if picture.matrix == "bt709":
+    frame = av.VideoFrame(image.width, image.height, image.encoding)
+    if image.matrix == "bt709":
         frame.colorspace = _BT709_TAG
     at = 0
     for plane, (row_bytes, height) in zip(frame.planes, layout, strict=True):
         copy_plane(data[at : at + row_bytes * height], row_bytes, plane, row_bytes=row_bytes)
         at += row_bytes * height
-    return _demosaiced(frame, where) if picture.encoding.startswith("bayer_") else frame
+    return _demosaiced(frame, where) if image.encoding.startswith("bayer_") else frame
 
 
 def _demosaiced(frame: av.VideoFrame, where: str) -> av.VideoFrame:
@@ -179,7 +179,7 @@ def _layout(name: str, width: int, height: int) -> list[tuple[int, int]]:
 def upright(frame: av.VideoFrame) -> av.VideoFrame:
     """The frame turned and mirrored as its EXIF tag or display matrix says; most have none and stay as they are.
 
-    Pictures that are turned become RGB.
+    Frames that are turned become RGB.
     """
     tag = frame.side_data.get(SideDataType.DISPLAYMATRIX)
     if tag is None:
@@ -198,7 +198,7 @@ def upright(frame: av.VideoFrame) -> av.VideoFrame:
 
 @dataclass(frozen=True, slots=True)
 class DecodeSpan:
-    """Packets [start, stop) in decode order, the first a keyframe, and the pictures they are decoded for."""
+    """Packets [start, stop) in decode order, the first a keyframe, and the frames they are decoded for."""
 
     start: int
     stop: int
@@ -206,14 +206,14 @@ class DecodeSpan:
 
 
 def spans(needed: Rows, index: PacketIndex, name: str) -> Iterator[DecodeSpan]:
-    """As few packets as give the needed pictures: groups between that nothing needs are left out.
+    """As few packets as give the needed frames: groups between that nothing needs are left out.
 
     needed: (n,) int64 positions in display order, increasing.
 
-    Raises: VideoError when a picture comes before any keyframe.
+    Raises: VideoError when a frame comes before any keyframe.
     """
     if needed.size and needed[-1] >= index.count:
-        raise ValueError(f"{name}: picture {needed[-1]} asked for, the stream has {index.count}")
+        raise ValueError(f"{name}: frame {needed[-1]} asked for, the stream has {index.count}")
     holder = np.argsort(index.display, kind="stable")[needed]
     keys = np.flatnonzero(index.keyframe)
     group = np.searchsorted(keys, holder, side="right") - 1
@@ -223,7 +223,7 @@ def spans(needed: Rows, index: PacketIndex, name: str) -> Iterator[DecodeSpan]:
     if needed.size and group.min() < 0:
         first = f"the first is packet {keys[0]}" if keys.size else "there is none"
         raise VideoError(
-            f"{name}: picture {needed[int(group.argmin())]} comes before any keyframe ({first}); "
+            f"{name}: frame {needed[int(group.argmin())]} comes before any keyframe ({first}); "
             "start the episode at a keyframe: trim its start"
         )
     stop = np.maximum.accumulate(holder) + 1
@@ -246,16 +246,16 @@ def _video(stream: VideoStream, needed: Rows, clock: str, index: PacketIndex) ->
 
 def video_decoder(codec: str, index: PacketIndex) -> av.VideoCodecContext:
     """A decoder for streams like that of `index`, which conceals nothing."""
-    # Without `strict` a stream that does not state its reorder depth loses the first pictures that arrive late.
+    # Without `strict` a stream that does not state its reorder depth loses the first frames that arrive late.
     return _decoder(VIDEO_DECODERS[codec], {"strict": "strict"} if index.reorder_delay else {})
 
 
 def decoded(
     packets: Iterable[Buffer], decoder: av.VideoCodecContext, index: PacketIndex, span: DecodeSpan, name: str
 ) -> Iterator[av.VideoFrame]:
-    """The needed pictures of a span, from its packets; as they are stored, not turned.
+    """The needed frames of a span, from its packets; as they are stored, not turned.
 
-    Raises: VideoError when a packet or picture is damaged or missing. The decoder can be used for another span after
+    Raises: VideoError when a packet or frame is damaged or missing. The decoder can be used for another span after
     `flush_buffers`.
     """
     _check_headers(span, index, name)
@@ -266,7 +266,7 @@ def decoded(
 
 def _check_headers(span: DecodeSpan, index: PacketIndex, name: str) -> None:
     for packet, what in index.problems:
-        hidden = index.display[packet] < index.display[span.start]  # leading pictures, shown by no row
+        hidden = index.display[packet] < index.display[span.start]  # leading frames, shown by no row
         if span.start <= packet < span.stop and not hidden:
             raise VideoError(f"{name}: packet {packet} is damaged: {what}; {_WAY_OUT}")
 
@@ -286,7 +286,7 @@ def _restart(decoder: av.VideoCodecContext, stream: VideoStream, clock: str, spa
 def _decoded(
     packets: Iterable[Buffer], decoder: av.VideoCodecContext, index: PacketIndex, span: DecodeSpan, name: str
 ) -> Iterator[tuple[int, av.VideoFrame]]:
-    """(position in display order, frame) of every picture of the span from the first needed on, none left out."""
+    """(position in display order, frame) of every frame of the span from the first needed on, none left out."""
     expected = [p for p in np.sort(index.display[span.start : span.stop]).tolist() if p >= span.needed[0]]
     left = iter(expected)
     for frame in _output(packets, decoder, index, span, name):
@@ -296,7 +296,7 @@ def _decoded(
         if position != frame.pts or frame.is_corrupt:
             packet = int(np.flatnonzero(index.display == position)[0])
             raise VideoError(
-                f"{name}: packet {packet} does not give its picture ({position} in display order) whole: "
+                f"{name}: packet {packet} does not give its frame ({position} in display order) whole: "
                 f"it, or something before it, is damaged or lost; {_WAY_OUT}"
             )
         if frame.color_range == UNTAGGED and frame.format.name.startswith("gray"):
@@ -304,8 +304,8 @@ def _decoded(
         yield position, frame
     for position in left:
         raise VideoError(
-            f"{name}: picture {position} was not decoded from packets {span.start} to {span.stop - 1}; "
-            "each packet must hold exactly one picture"
+            f"{name}: frame {position} was not decoded from packets {span.start} to {span.stop - 1}; "
+            "each packet must hold exactly one frame"
         )
 
 

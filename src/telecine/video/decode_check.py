@@ -1,4 +1,4 @@
-"""Every picture of a stream decoded once, to find damage that headers do not show. Nothing is kept of them."""
+"""Every frame of a stream decoded once, to find damage that headers do not show. Nothing is kept of them."""
 
 import av
 
@@ -9,7 +9,7 @@ from telecine.video.decode import VIDEO_DECODERS
 
 
 def damaged_packets(stream: VideoStream, clock: str, index: PacketIndex) -> tuple[tuple[int, str], ...]:
-    """(packet, what) of the first packet of each group of pictures that does not give its picture whole.
+    """(packet, what) of the first packet of each group of pictures that does not give its frame whole.
 
     Packets that `index.problems` names already, and the rest of their groups, are not decoded. Not found: damage
     within a slice of H.265, which FFmpeg's decoder fills in and never reports.
@@ -43,7 +43,7 @@ class _Group:
         assert isinstance(decoder, av.VideoCodecContext)
         decoder.thread_count = 1
         decoder.options = {"err_detect": "crccheck+explode"}
-        if index.reorder_delay:  # else pictures that come late are lost (see decode.py)
+        if index.reorder_delay:  # else frames that come late are lost (see decode.py)
             decoder.options = {**decoder.options, "strict": "strict"}
         self._decoder = decoder
         self._waiting: dict[int, int] = {}
@@ -62,11 +62,11 @@ class _Group:
     def _took(self, frames: list[av.VideoFrame]) -> str:
         for frame in frames:
             if self._waiting.pop(frame.pts, None) is None or frame.is_corrupt:
-                return "pictures do not come out of the decoder whole"
+                return "frames do not come out of the decoder whole"
         return ""
 
     def close(self) -> list[tuple[int, str]]:
-        """The end of the group: the first packet whose picture never came, if any."""
+        """The end of the group: the first packet whose frame never came, if any."""
         problem = ""
         try:
             problem = self._took(self._decoder.decode(None))
@@ -74,7 +74,7 @@ class _Group:
             problem = f"it cannot be decoded: {error.strerror}"
         late = min(self._waiting.values(), default=None)
         self.drop()
-        return [] if late is None else [(late, problem or "it gives no picture")]
+        return [] if late is None else [(late, problem or "it gives no frame")]
 
     def drop(self) -> None:
         """Forget what was fed."""

@@ -1,4 +1,4 @@
-"""A camera that sends H.264 as it records, for the demo: packets of drawn pictures."""
+"""A camera that sends H.264 as it records, for the demo: packets of drawn frames."""
 
 from collections.abc import Iterable
 from fractions import Fraction
@@ -9,10 +9,10 @@ from telecine.video.colour import Rgb, to_yuv420p
 from telecine.video.presets import encoder_options, video_settings
 
 
-def h264_packets(pictures: Iterable[Rgb], fps: int, *, gop: int) -> list[bytes]:
-    """One access unit (Annex B) per picture, no B-frames, parameter sets before every keyframe.
+def h264_packets(images: Iterable[Rgb], fps: int, *, gop: int) -> list[bytes]:
+    """One access unit (Annex B) per frame, no B-frames, parameter sets before every keyframe.
 
-    The same pictures give the same bytes.
+    The same frames give the same bytes.
     """
     name, pix_fmt, options = encoder_options(video_settings("train", gop=gop, crf=24))
     packets: list[bytes] = []
@@ -20,7 +20,7 @@ def h264_packets(pictures: Iterable[Rgb], fps: int, *, gop: int) -> list[bytes]:
     assert isinstance(encoder, av.VideoCodecContext)
     encoder.thread_count, encoder.options, encoder.pix_fmt = 1, options, pix_fmt
     encoder.time_base, encoder.framerate = Fraction(1, fps), Fraction(fps)
-    for number, rgb in enumerate(pictures):
+    for number, rgb in enumerate(images):
         if not number:
             encoder.height, encoder.width = rgb.shape[:2]
         frame = to_yuv420p(av.VideoFrame.from_ndarray(rgb, format="rgb24"))

@@ -1,6 +1,6 @@
-"""The coded pictures of a video file, as recordings hand them out: one access unit each, in decode order.
+"""The coded frames of a video file, as recordings hand them out: one access unit each, in decode order.
 
-Times of the file are not read: whoever owns the file says when its pictures were taken.
+Times of the file are not read: whoever owns the file says when its frames were taken.
 """
 
 from collections.abc import Iterator
@@ -52,10 +52,10 @@ class Mp4Facts:
     """What all packets of a file tell of its first video track.
 
     codec_name: as FFmpeg names it, also where it is none of telecine's.
-    display: (n,) int64, the place of each packet's picture in display order; a permutation of range(n).
+    display: (n,) int64, the place of each packet's frame in display order; a permutation of range(n).
     keyframe: (n,) bool, packets that the file marks as entry points.
     pts: (n,) int64, their stamps in the file's own unit.
-    hidden: pictures at the start that players do not show (edit list).
+    hidden: frames at the start that players do not show (edit list).
     """
 
     codec: Codec | None
@@ -69,7 +69,7 @@ class Mp4Facts:
 
     @property
     def count(self) -> int:
-        """Pictures."""
+        """Frames."""
         return int(self.display.size)
 
 
@@ -88,12 +88,12 @@ def film_facts(path: str) -> Mp4Facts:
                 discarded.append((int(packet.pts), bool(packet.is_discard)))
         name, width, height = context.name, context.width, context.height
     if not marks:
-        raise VideoError(f"{path}: holds no pictures")
+        raise VideoError(f"{path}: holds no frames")
     display, stamps = np.empty(len(marks), np.int64), np.array([pts for pts, _ in marks], np.int64)
     display[np.argsort(stamps, kind="stable")] = np.arange(len(marks))
     hidden = [flag for _, flag in sorted(discarded)]
     if any(hidden[sum(hidden) :]):
-        raise VideoError(f"{path}: pictures that are not shown lie between others that are")
+        raise VideoError(f"{path}: frames that are not shown lie between others that are")
     keyframe = np.array([key for _, key in marks])
     return Mp4Facts(_CODECS.get(name), name, width, height, display, keyframe, stamps, sum(hidden))
 

@@ -1,4 +1,4 @@
-"""Depth pictures as 12-bit frames, with the histogram that their statistics need."""
+"""Depth as 12-bit frames, with the histogram that their statistics need."""
 
 from collections.abc import Iterable, Iterator
 
@@ -15,7 +15,7 @@ _UNITS: dict[str, DepthUnit] = {"gray16le": "mm", "gray16be": "mm", "grayf32le":
 
 
 class DepthHistogram:
-    """How often each code occurs in the pictures added so far. counts: (1, 4096) int64; sampled: pictures."""
+    """How often each code occurs in the frames added so far. counts: (1, 4096) int64; sampled: frames."""
 
     __slots__ = ("counts", "sampled")
 
@@ -24,13 +24,13 @@ class DepthHistogram:
         self.sampled = 0
 
     def add(self, codes: npt.NDArray[np.uint16]) -> None:
-        """Count one picture, (height, width), every `pixel_stride`-th pixel of it."""
+        """Count one frame, (height, width), every `pixel_stride`-th pixel of it."""
         stride = pixel_stride(*codes.shape)
         self.counts[0] += np.bincount(codes[::stride, ::stride].ravel(), minlength=LEVELS)
         self.sampled += 1
 
 
-def depth_pictures(
+def depth_frames(
     frames: Iterable[av.VideoFrame], *, count: int, key: str, histogram: DepthHistogram
 ) -> Iterator[av.VideoFrame]:
     """Exactly `count` frames of 12-bit codes; those to sample go into `histogram`.
@@ -44,22 +44,22 @@ def depth_pictures(
     done = 0
     for number, frame in enumerate(frames):
         if number == count:
-            raise VideoError(f"{key}: more pictures than the {count} rows of the episode")
+            raise VideoError(f"{key}: more frames than the {count} rows of the episode")
         if frame is not before:
-            codes, before = to_codes(frame, f"{key}: picture {number}"), frame
+            codes, before = to_codes(frame, f"{key}: frame {number}"), frame
             if shape is not None and codes.shape != shape:
-                raise VideoError(f"{key}: picture {number} is {codes.shape[1]}x{codes.shape[0]}, others are not")
+                raise VideoError(f"{key}: frame {number} is {codes.shape[1]}x{codes.shape[0]}, others are not")
             shape = codes.shape
         if number in sampled:
             histogram.add(codes)
         yield _frame(codes)
         done = number + 1
     if done != count:
-        raise VideoError(f"{key}: {done} pictures for the {count} rows of the episode")
+        raise VideoError(f"{key}: {done} frames for the {count} rows of the episode")
 
 
 def to_codes(frame: av.VideoFrame, where: str) -> npt.NDArray[np.uint16]:
-    """(height, width) codes of a picture of 16-bit mm or float m. Raises: VideoError for anything else."""
+    """(height, width) codes of a frame of 16-bit mm or float m. Raises: VideoError for anything else."""
     unit = _UNITS.get(frame.format.name)
     if unit is None:
         raise VideoError(f"{where} is {frame.format.name}, not depth: 16-bit gray in mm or 32-bit float in m")

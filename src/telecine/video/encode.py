@@ -1,6 +1,6 @@
 """Frames as one coded clip, with the histogram of what went in.
 
-Streaming: one picture in flight besides what the encoder holds back. The histogram is taken from RGB before
+Streaming: one frame in flight besides what the encoder holds back. The histogram is taken from RGB before
 encoding, since the codec's own error would be the largest in it. Refuses wrong numbers of frames, sizes that
 change, and sizes the codec cannot hold; invents no pixels to make them fit.
 """
@@ -15,7 +15,7 @@ from telecine.core.errors import VideoError
 from telecine.core.video import Clip, FrameFormat, VideoSettings
 from telecine.video.clip import ClipWriter
 from telecine.video.colour import to_rgb, to_rgb24, to_yuv420p
-from telecine.video.depth import DepthHistogram, depth_pictures
+from telecine.video.depth import DepthHistogram, depth_frames
 from telecine.video.encoder import coded, open_encoder
 from telecine.video.histogram import Histogram, sample_indices
 from telecine.video.presets import encoder_info, encoder_options, size_problem
@@ -32,7 +32,7 @@ def encode(
     why: str,
     threads: int = 1,
 ) -> Clip:
-    """A clip at `path` of exactly `count` pictures, in the codec that `settings` says; PNG for preset `images`.
+    """A clip at `path` of exactly `count` frames, in the codec that `settings` says; PNG for preset `images`.
 
     Depth (`settings.depth`) is stored in 12 bits, as `core/depth.py` says.
 
@@ -44,26 +44,26 @@ def encode(
         VideoError: the number or the size of the frames is wrong, or the encoder failed.
     """
     if count < 1:
-        raise VideoError(f"{key}: there are no pictures to encode")
+        raise VideoError(f"{key}: there are no frames to encode")
     histogram: Histogram | DepthHistogram
     if settings.depth:
         histogram = DepthHistogram()
-        pictures = depth_pictures(frames, count=count, key=key, histogram=histogram)
+        converted = depth_frames(frames, count=count, key=key, histogram=histogram)
     else:
         histogram = Histogram()
-        pictures = _pictures(frames, settings, count=count, key=key, histogram=histogram)
-    first = next(pictures)
+        converted = _converted(frames, settings, count=count, key=key, histogram=histogram)
+    first = next(converted)
     setup = encoder_options(settings, threads=threads)
     encoder = open_encoder(setup, (first.width, first.height), fps, key=key, threads=threads)
     displays: list[int] = []
     keyframes: list[bool] = []
     with ClipWriter(path) as clip:
-        for packet in coded(chain([first], pictures), encoder, key):
+        for packet in coded(chain([first], converted), encoder, key):
             clip.add(bytes(packet), packet.pts, packet.is_keyframe)
             displays.append(packet.pts)
             keyframes.append(packet.is_keyframe)
         if sorted(displays) != list(range(count)) or not keyframes[0]:
-            raise VideoError(f"{key}: {settings.codec} encoder gave {len(displays)} packets for {count} pictures")
+            raise VideoError(f"{key}: {settings.codec} encoder gave {len(displays)} packets for {count} frames")
     return Clip(
         key=key,
         path=path,
@@ -82,7 +82,7 @@ def encode(
     )
 
 
-def _pictures(
+def _converted(
     frames: Iterable[av.VideoFrame], settings: VideoSettings, *, count: int, key: str, histogram: Histogram
 ) -> Iterator[av.VideoFrame]:
     """Exactly `count` frames as the encoder takes them; those to sample go into `histogram`."""
@@ -92,21 +92,21 @@ def _pictures(
     done = 0
     for number, frame in enumerate(frames):
         if number == count:
-            raise VideoError(f"{key}: more pictures than the {count} rows of the episode")
+            raise VideoError(f"{key}: more frames than the {count} rows of the episode")
         if frame is not before:
-            check_size(frame, before, settings, f"{key}: picture {number}")
-            picture, rgb, before = convert(frame, settings.size), None, frame
+            check_size(frame, before, settings, f"{key}: frame {number}")
+            converted, rgb, before = convert(frame, settings.size), None, frame
         if number in sampled:
             rgb = to_rgb(frame, settings.size) if rgb is None else rgb
             histogram.add(rgb)
-        yield picture
+        yield converted
         done = number + 1
     if done != count:
-        raise VideoError(f"{key}: {done} pictures for the {count} rows of the episode")
+        raise VideoError(f"{key}: {done} frames for the {count} rows of the episode")
 
 
 def check_size(frame: av.VideoFrame, before: av.VideoFrame | None, settings: VideoSettings, where: str) -> None:
-    """VideoError when the picture cannot be encoded, or not together with the one before."""
+    """VideoError when the frame cannot be encoded, or not together with the one before."""
     if settings.size is not None:
         return
     width, height = frame.width, frame.height

@@ -1,4 +1,4 @@
-"""FFmpeg's encoders, opened with every option stated, one picture in and some packets out."""
+"""FFmpeg's encoders, opened with every option stated, one frame in and some packets out."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -32,7 +32,7 @@ class ColourTags(NamedTuple):
 
 
 def colour_of(context: av.VideoCodecContext) -> ColourTags:
-    """The tags that a decoder found in the parameter sets, once it has given a picture."""
+    """The tags that a decoder found in the parameter sets, once it has given a frame."""
     return ColourTags(
         int(context.color_primaries), int(context.color_trc), int(context.colorspace), int(context.color_range)
     )
@@ -63,24 +63,24 @@ def open_encoder(
         encoder.open()
     except (av.FFmpegError, ValueError) as error:
         raise VideoError(
-            f"{key}: {setup.name} does not encode {size[0]}x{size[1]} pictures at {fps} fps with {setup.options}: "
+            f"{key}: {setup.name} does not encode {size[0]}x{size[1]} frames at {fps} fps with {setup.options}: "
             f"{error}; choose another `video.size` or `video.codec`"
         ) from error
     return encoder
 
 
-def coded(pictures: Iterable[av.VideoFrame], encoder: av.VideoCodecContext, key: str) -> Iterator[av.Packet]:
-    """What the encoder makes of the pictures, in decode order; packet.pts is the number of its picture.
+def coded(frames: Iterable[av.VideoFrame], encoder: av.VideoCodecContext, key: str) -> Iterator[av.Packet]:
+    """What the encoder makes of the frames, in decode order; packet.pts is the number of its frame.
 
     The frames' pts and type are overwritten.
 
     Raises: VideoError when it fails.
     """
-    for number, picture in enumerate(chain(pictures, [None])):
-        if picture is not None:
-            picture.pts, picture.time_base, picture.pict_type = number, encoder.time_base, _ANY_TYPE
+    for number, frame in enumerate(chain(frames, [None])):
+        if frame is not None:
+            frame.pts, frame.time_base, frame.pict_type = number, encoder.time_base, _ANY_TYPE
         try:
-            packets = encoder.encode(picture)
+            packets = encoder.encode(frame)
         except av.FFmpegError as error:
             raise VideoError(f"{key}: {encoder.name} failed: {error}") from error
         yield from packets

@@ -1,4 +1,4 @@
-"""Counts of colour values of sampled pictures: all that LeRobot's image statistics need, in 6 KB per camera.
+"""Counts of colour values of sampled frames: all that LeRobot's image statistics need, in 6 KB per camera.
 
 256 counts per channel give minimum, maximum, mean, deviation and quantiles exactly, are summed over episodes
 without loss, and cost a tenth of keeping the pixels.
@@ -15,10 +15,10 @@ _SIDE_PX = 150
 
 
 def sample_indices(n: int) -> Rows:
-    """(m,) int64, increasing: which of an episode's n pictures count for its statistics.
+    """(m,) int64, increasing: which of an episode's n frames count for its statistics.
 
     LeRobot's own rule (`lerobot.datasets.compute_stats.sample_indices` 0.6), so that its tools, which compute
-    statistics again from the pictures, look at the same ones.
+    statistics again from the frames, look at the same ones.
     """
     if n < _SMALL:
         return np.arange(n, dtype=np.int64)
@@ -32,10 +32,10 @@ def pixel_stride(height: int, width: int) -> int:
 
 
 class Histogram:
-    """How often each 8-bit value occurs in each channel of the pictures added so far.
+    """How often each 8-bit value occurs in each channel of the frames added so far.
 
     counts: (3, 256) int64, red, green, blue, over every `pixel_stride`-th pixel.
-    sampled: number of pictures added.
+    sampled: number of frames added.
     """
 
     __slots__ = ("counts", "sampled")
@@ -45,7 +45,7 @@ class Histogram:
         self.sampled = 0
 
     def add(self, rgb: npt.NDArray[np.uint8]) -> None:
-        """Count one picture, (height, width, 3) uint8."""
+        """Count one frame, (height, width, 3) uint8."""
         height, width = rgb.shape[:2]
         stride = pixel_stride(height, width)
         seen = rgb[::stride, ::stride]

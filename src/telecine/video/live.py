@@ -1,6 +1,6 @@
-"""Pictures coded while they are taken: one thread a camera, a short queue in front of it.
+"""Frames coded while they are taken: one thread a camera, a short queue in front of it.
 
-Whoever takes the pictures waits only when the encoder has fallen behind by the whole queue; nothing is dropped.
+Whoever takes the frames waits only when the encoder has fallen behind by the whole queue; nothing is dropped.
 """
 
 import queue
@@ -24,13 +24,13 @@ from telecine.video.encoder import coded, open_encoder
 from telecine.video.presets import encoder_options
 
 QUEUED = 16
-"""Pictures that wait for their encoder: half a second at 30 fps."""
+"""Frames that wait for their encoder: half a second at 30 fps."""
 
 
 class LiveClip:
     """One camera of one episode, being coded into the clip at `path`.
 
-    frames: pictures taken so far. size: (width, height) in px of them.
+    frames: frames taken so far. size: (width, height) in px of them.
     """
 
     def __init__(self, key: str, settings: VideoSettings, fps: int, path: str, *, queued: int = QUEUED) -> None:
@@ -44,9 +44,9 @@ class LiveClip:
         self._thread.start()
 
     def add(self, rgb: Rgb) -> None:
-        """Take a picture, (height, width, 3) uint8, which is copied. Waits while the queue is full.
+        """Take a frame, (height, width, 3) uint8, which is copied. Waits while the queue is full.
 
-        Raises: VideoError when an earlier picture could not be coded.
+        Raises: VideoError when an earlier frame could not be coded.
         """
         if self._error is not None:
             raise self._error
@@ -55,7 +55,7 @@ class LiveClip:
         self.frames += 1
 
     def _copied(self, rgb: Rgb) -> Rgb:
-        """In memory that an earlier picture had."""
+        """In memory that an earlier frame had."""
         held = self._spare.popleft() if self._spare else None
         if held is None or held.shape != rgb.shape:
             held = np.empty(rgb.shape, np.uint8)
@@ -63,7 +63,7 @@ class LiveClip:
         return held
 
     def close(self) -> None:
-        """Code what waits, and end the clip. Raises: VideoError when a picture could not be coded."""
+        """Code what waits, and end the clip. Raises: VideoError when a frame could not be coded."""
         self._queue.put(None)
         self._thread.join()
         if self._error is not None:
@@ -81,24 +81,24 @@ class LiveClip:
                 pass
 
     def _code(self) -> None:
-        pictures = self._pictures()
-        first = next(pictures, None)
+        converted = self._converted()
+        first = next(converted, None)
         if first is None:
             return
         setup = encoder_options(self.settings)
         encoder = open_encoder(setup, (first.width, first.height), self.fps, key=self.key)
         with ClipWriter(self.path) as clip:
-            for packet in coded(chain([first], pictures), encoder, self.key):
+            for packet in coded(chain([first], converted), encoder, self.key):
                 clip.add(bytes(packet), packet.pts, packet.is_keyframe)
 
-    def _pictures(self) -> Iterator[av.VideoFrame]:
+    def _converted(self) -> Iterator[av.VideoFrame]:
         convert = to_rgb24 if self.settings.codec == "png" else to_yuv420p
         before: av.VideoFrame | None = None
         number = 0
         while (rgb := self._queue.get()) is not None:
             frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")  # a copy
             self._spare.append(rgb)
-            check_size(frame, before, self.settings, f"{self.key}: picture {number}")
+            check_size(frame, before, self.settings, f"{self.key}: frame {number}")
             before = frame
             number += 1
             yield convert(frame, self.settings.size)
@@ -114,7 +114,7 @@ def clip_packets(path: str, start: int = 0, stop: int | None = None) -> Iterator
 
 
 def write_mp4(path: Path, clip: LiveClip) -> None:
-    """The pictures of a finished clip as an MP4 file at their rate. Raises: VideoError."""
+    """The frames of a finished clip as an MP4 file at their rate. Raises: VideoError."""
     packets = [(display, key) for _, display, key in read_clip(clip.path)]
     delay = max((number - display for number, (display, _) in enumerate(packets)), default=0)
     width, height = clip.size

@@ -1,8 +1,8 @@
-"""Any MP4 as a stranger sees it: what its index says, and its pictures as LeRobot's decoders show them.
+"""Any MP4 as a stranger sees it: what its index says, and its frames as LeRobot's decoders show them.
 
 For verification: damage that decoders conceal is an error here, and nothing is assumed about who wrote the file.
-Not noticed: damage inside H.265 pictures that still parses (its decoder checks less), and flipped bits that make
-another valid picture in any codec.
+Not noticed: damage inside H.265 frames that still parses (its decoder checks less), and flipped bits that make
+another valid frame in any codec.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,25 +24,25 @@ from telecine.video.decode import STRICT
 _Input: TypeAlias = av.container.InputContainer
 
 TOLERANCE_S = 1e-4
-"""How far a picture may lie from k / rate: LeRobot's `tolerance_s`."""
+"""How far a frame may lie from k / rate: LeRobot's `tolerance_s`."""
 _CODECS = {"libdav1d": "av1", "libaom-av1": "av1"}
 _NO_PROBE = {"skip_frame": "all"}
 """For the decoder that FFmpeg tries on opening, not for ours: an MP4's index says all but the pixel format, which is
-unknown until a picture is decoded (PyAV 17 ends the process when asked for it before)."""
+unknown until a frame is decoded (PyAV 17 ends the process when asked for it before)."""
 _BACK = (0, 2, 8, 32)
-"""How many pictures before the wanted one a seek aims, until it does not land behind it (B-frames)."""
+"""How many frames before the wanted one a seek aims, until it does not land behind it (B-frames)."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class FileFacts:
     """What the index of a video file says, of its first video track.
 
-    codec, pix_fmt: as FFmpeg names them. frames: pictures that are played.
-    average_rate: pictures per second, as LeRobot's decoder computes it; 0 when the file does not tell.
-    keyframes: (k,) int64, pictures in display order that the file marks as entry points.
-    off_grid: the first picture that is not within TOLERANCE_S of its place number / average_rate, and its time in
+    codec, pix_fmt: as FFmpeg names them. frames: frames that are played.
+    average_rate: frames per second, as LeRobot's decoder computes it; 0 when the file does not tell.
+    keyframes: (k,) int64, frames in display order that the file marks as entry points.
+    off_grid: the first frame that is not within TOLERANCE_S of its place number / average_rate, and its time in
         seconds; None when there is none.
-    rotation: degrees that players turn the pictures by.
+    rotation: degrees that players turn the frames by.
     duration: seconds.
     """
 
@@ -61,7 +61,7 @@ class FileFacts:
 
 
 def probe_file(path: str) -> FileFacts:
-    """What the file says of itself; all packets are read, only the first picture is decoded.
+    """What the file says of itself; all packets are read, only the first frame is decoded.
 
     Raises:
         VideoError: the file is missing, truncated, or has no video.
@@ -76,7 +76,7 @@ def probe_file(path: str) -> FileFacts:
             if packet.pts is not None and not packet.is_discard:
                 packets.append((packet.pts, packet.is_keyframe))
         packets.sort()
-        pix_fmt, rotation = _first_picture(source)
+        pix_fmt, rotation = _first_frame(source)
         rate, base = _timing(stream)
         times = np.array([pts for pts, _ in packets], np.float64) * float(base)
         return FileFacts(
@@ -96,7 +96,7 @@ def probe_file(path: str) -> FileFacts:
 
 
 def _timing(stream: av.VideoStream) -> tuple[Fraction, Fraction]:
-    """(pictures per second, seconds per tick), 0 where the file does not tell; PyAV 19 has a rational of its own."""
+    """(frames per second, seconds per tick), 0 where the file does not tell; PyAV 19 has a rational of its own."""
     return Fraction(stream.average_rate or 0), Fraction(stream.time_base or 0)
 
 
@@ -106,8 +106,8 @@ def _off_grid(times: np.typing.NDArray[np.float64], rate: Fraction) -> tuple[int
     return (int(off[0]), float(times[off[0]])) if off.size else None
 
 
-def _first_picture(source: _Input) -> tuple[str, int]:
-    """(pixel format, rotation in degrees), which PyAV 15 hands out only with a decoded picture."""
+def _first_frame(source: _Input) -> tuple[str, int]:
+    """(pixel format, rotation in degrees), which PyAV 15 hands out only with a decoded frame."""
     source.seek(0)
     for frame in source.decode(source.streams.video[0]):
         return frame.format.name, int(frame.rotation)
@@ -115,10 +115,10 @@ def _first_picture(source: _Input) -> tuple[str, int]:
 
 
 def decode_all(path: str) -> Iterator[Rgb]:
-    """Every picture in display order, (height, width, 3) uint8.
+    """Every frame in display order, (height, width, 3) uint8.
 
     Raises:
-        VideoError: the file cannot be read, or a picture is damaged.
+        VideoError: the file cannot be read, or a frame is damaged.
     """
     with _opened(path) as source:
         for frame in source.decode(source.streams.video[0]):
@@ -126,7 +126,7 @@ def decode_all(path: str) -> Iterator[Rgb]:
 
 
 def decode_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, Rgb]]:
-    """(number, picture) of the wanted pictures, each once, in increasing order; a picture is (height, width, 3) uint8.
+    """(number, frame) of the wanted frames, each once, in increasing order; a frame is (height, width, 3) uint8.
 
     Raises:
         VideoError: see `frames_at`.
@@ -136,32 +136,32 @@ def decode_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, Rgb]]:
 
 
 def depth_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, npt.NDArray[np.uint16]]]:
-    """(number, codes) of the wanted pictures of a depth video, like `decode_at`; codes are (height, width) uint16.
+    """(number, codes) of the wanted frames of a depth video, like `decode_at`; codes are (height, width) uint16.
 
     Raises:
         VideoError: the video holds no depth; see `frames_at`.
     """
     for number, frame in frames_at(path, frames):
         if not is_depth(frame.format.name):
-            raise VideoError(f"{path}: picture {number} is {frame.format.name}, not depth in 12 bits")
+            raise VideoError(f"{path}: frame {number} is {frame.format.name}, not depth in 12 bits")
         plane = frame.planes[0]
         rows = np.frombuffer(plane, "<u2").reshape(-1, plane.line_size // 2)
         yield number, rows[: frame.height, : frame.width].copy()
 
 
 def frames_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, av.VideoFrame]]:
-    """(number, frame) of the wanted pictures, each once, in increasing order.
+    """(number, frame) of the wanted frames, each once, in increasing order.
 
     Decodes from the keyframe before each, and on from the last one when that is nearer.
 
     Raises:
-        VideoError: the file cannot be read, a picture is damaged, or it is not at number / average rate.
+        VideoError: the file cannot be read, a frame is damaged, or it is not at number / average rate.
     """
     with _opened(path) as source, _opened(path) as scout:
         stream = source.streams.video[0]
         rate, base = _timing(stream)
         if not rate or not base:
-            raise VideoError(f"{path}: the file does not tell how many pictures it shows per second")
+            raise VideoError(f"{path}: the file does not tell how many frames it shows per second")
         ticks = 1 / (rate * base)
         shown: Iterator[av.VideoFrame] = iter(())
         last = -1
@@ -172,13 +172,13 @@ def frames_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, av.VideoF
                 shown = source.decode(stream)
             frame = _until(shown, number, ticks, path)
             if abs(frame.pts - number * ticks) * base >= TOLERANCE_S:
-                raise VideoError(f"{path}: picture {number} lies at {float(frame.pts * base):.6f} s, not on the grid")
+                raise VideoError(f"{path}: frame {number} lies at {float(frame.pts * base):.6f} s, not on the grid")
             last = number
             yield number, frame
 
 
 def _keyframe_before(scout: _Input, number: int, ticks: Fraction) -> tuple[int, int]:
-    """(where to seek to for a picture, in ticks; the number of the keyframe where that lands)."""
+    """(where to seek to for a frame, in ticks; the number of the keyframe where that lands)."""
     target, key = 0, 0
     stream = scout.streams.video[0]
     for back in (*_BACK, number):
@@ -192,16 +192,16 @@ def _keyframe_before(scout: _Input, number: int, ticks: Fraction) -> tuple[int, 
 
 
 def _until(shown: Iterator[av.VideoFrame], number: int, ticks: Fraction, path: str) -> av.VideoFrame:
-    """The picture `number` among those that come next."""
+    """The frame `number` among those that come next."""
     for frame in shown:
         if frame.pts is not None and round(frame.pts / ticks) >= number:
             return frame
-    raise VideoError(f"{path}: there is no picture {number}")
+    raise VideoError(f"{path}: there is no frame {number}")
 
 
 def _rgb(frame: av.VideoFrame, path: str) -> Rgb:
     if frame.is_corrupt:
-        raise VideoError(f"{path}: the picture at {frame.time:.3f} s is damaged")
+        raise VideoError(f"{path}: the frame at {frame.time:.3f} s is damaged")
     return to_rgb(frame)
 
 
@@ -214,7 +214,7 @@ def _opened(path: str) -> Iterator[_Input]:
                 raise VideoError(f"{path}: there is no video in it")
             context = source.streams.video[0].codec_context
             if context is None:  # the file ends within its index
-                raise VideoError(f"{path}: cannot be read as video: it does not say how its pictures are coded")
+                raise VideoError(f"{path}: cannot be read as video: it does not say how its frames are coded")
             context.thread_count = 1
             context.options = STRICT
             yield source

@@ -1,7 +1,7 @@
 """A video file as a stream of packets, so that what is in an MP4 can be copied like what comes from a recording.
 
 The packets are taken out of the file once, into a scratch file in the form that streams have (Annex B, OBUs); from
-there they are read as often as needed without copies. Position k of its one clock is the k-th picture that players
+there they are read as often as needed without copies. Position k of its one clock is the k-th frame that players
 show. Refuses codecs other than H.264, H.265 and AV1.
 """
 
@@ -26,7 +26,7 @@ CLOCK = "frame"
 class Mp4Stream:
     """The video track of a file; a `VideoStream`.
 
-    index: of its packets. hidden: pictures at the start that players do not show (edit list).
+    index: of its packets. hidden: frames at the start that players do not show (edit list).
     """
 
     name: str
@@ -37,7 +37,7 @@ class Mp4Stream:
 
     @property
     def kind(self) -> Literal["video"]:
-        """Coded pictures that refer to each other."""
+        """Coded frames that refer to each other."""
         return "video"
 
     @property
@@ -48,7 +48,7 @@ class Mp4Stream:
 
     @property
     def clocks(self) -> Mapping[str, ClockKind]:
-        """One count of pictures."""
+        """One count of frames."""
         return {CLOCK: "sequence"}
 
     @property
@@ -85,7 +85,7 @@ def open_film(path: str, scratch: str) -> Mp4Stream:
         for data in packets(path):
             clip.add(data, clip.frames, False)
     if clip.frames != facts.count:
-        raise VideoError(f"{path}: {clip.frames} packets for {facts.count} pictures")
+        raise VideoError(f"{path}: {clip.frames} packets for {facts.count} frames")
     held = tuple(data for data, _, _ in read_clip(scratch))
     index = index_packets(held, facts.codec)
     if index.problems:

@@ -1,4 +1,4 @@
-"""Single pictures as PNG files, and many pictures on one sheet."""
+"""Single frames as PNG files, and many frames on one sheet."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -33,12 +33,12 @@ def read_png(data: bytes) -> Rgb:
         (frame,) = av.CodecContext.create(name, "r").decode(av.Packet(data))
         rgb: Rgb = frame.to_ndarray(format="rgb24")
     except (av.FFmpegError, ValueError) as error:
-        raise VideoError(f"a stored picture cannot be decoded: {error}") from error
+        raise VideoError(f"a stored frame cannot be decoded: {error}") from error
     return rgb
 
 
 def sheet(rows: Sequence[Sequence[Rgb]], *, width_px: int = 160) -> Rgb:
-    """Pictures side by side, one line for each of `rows`, all `width_px` wide; white where a line is shorter."""
+    """Frames side by side, one line for each of `rows`, all `width_px` wide; white where a line is shorter."""
     lines = [np.concatenate([_framed(_scaled(p, width_px)) for p in row], axis=1) for row in rows if row]
     widest = max((line.shape[1] for line in lines), default=0)
     filled = [np.pad(a, ((0, 0), (0, widest - a.shape[1]), (0, 0)), constant_values=255) for a in lines]

@@ -1,4 +1,4 @@
-"""Pictures that are already coded one by one, as a clip, byte for byte; some are decoded for statistics."""
+"""Frames that are already coded one by one, as a clip, byte for byte; some are decoded for statistics."""
 
 from collections.abc import Sequence
 
@@ -15,13 +15,13 @@ from telecine.video.histogram import Histogram, sample_indices
 CLOCK = "row"
 
 
-def keep_pictures(pictures: Sequence[bytes], *, key: str, path: str, why: str) -> Clip:
-    """The clip at `path` of PNG pictures for the rows of an episode, at least one; their bytes stay as they are.
+def keep_images(images: Sequence[bytes], *, key: str, path: str, why: str) -> Clip:
+    """The clip at `path` of PNG frames for the rows of an episode, at least one; their bytes stay as they are.
 
     Raises:
-        VideoError: a picture is no PNG or is damaged, or they differ in size.
+        VideoError: a frame is no PNG or is damaged, or they differ in size.
     """
-    coded = [Image(data, "png") for data in pictures]
+    coded = [Image(data, "png") for data in images]
     stamps = {CLOCK: np.arange(len(coded), dtype=np.int64)}
     stream = MemoryStream(key, "image", Schema("uint8", (0, 0, 3), encoding="png"), stamps, coded)
     histogram = Histogram()
@@ -30,9 +30,9 @@ def keep_pictures(pictures: Sequence[bytes], *, key: str, path: str, why: str) -
         histogram.add(to_rgb(frame))
         sizes.add((frame.width, frame.height))
     if len(sizes) != 1:
-        raise VideoError(f"{key}: pictures of {len(sizes)} sizes in one episode")
+        raise VideoError(f"{key}: frames of {len(sizes)} sizes in one episode")
     with ClipWriter(path) as clip:
-        for number, data in enumerate(pictures):
+        for number, data in enumerate(images):
             clip.add(data, number, True)
     (size,) = sizes
     return Clip(

@@ -1,12 +1,12 @@
 """What a camera of the dataset shall look like: presets resolved to codec, quality, keyframes and encoder options.
 
-train    H.264 superfast, CAVLC, no B-frames, a keyframe every 5 pictures: read in training faster than LeRobot's
+train    H.264 superfast, CAVLC, no B-frames, a keyframe every 5 frames: read in training faster than LeRobot's
          own default at the same quality, in two thirds of its bytes, and encoded five times faster.
 lerobot  AV1 exactly as LeRobot's recorder writes it, so that the two merge in any order.
-archive  AV1 with effort, high quality, a keyframe every 60 pictures: the fewest bytes, slow random reads.
+archive  AV1 with effort, high quality, a keyframe every 60 frames: the fewest bytes, slow random reads.
 images   PNG without loss, one by one in Parquet.
 
-Every option that changes the bytes is stated, and one thread is the default, so that the same pictures give the
+Every option that changes the bytes is stated, and one thread is the default, so that the same frames give the
 same bytes on any machine.
 """
 
@@ -40,7 +40,7 @@ _SETTINGS: dict[tuple[Preset, AnyCodec], _Setting] = {
     ("train", "h264"): _Setting(20, "superfast"),
     ("train", "hevc"): _Setting(22, "superfast"),
     # From effort 9 up SVT-AV1 3 leaves out changes of flat areas when keyframes are more than 2 apart: a lamp that
-    # goes on stays dark for a picture or more, at any crf.
+    # goes on stays dark for a frame or more, at any crf.
     ("train", "av1"): _Setting(32, 8),
     # LeRobot 0.6 asks for crf 30 whatever the codec, and leaves the effort of x264 and x265 at their default.
     ("lerobot", "av1"): _Setting(30, 12),
@@ -55,12 +55,12 @@ _SETTINGS: dict[tuple[Preset, AnyCodec], _Setting] = {
 
 _MOST_CRF: dict[AnyCodec, int] = {"h264": 51, "hevc": 51, "av1": 63, "png": 0}
 
-# B-frames would delay pictures in the file and make it impossible to append to files without them; a keyframe
-# where the scene changes would move all that follow. Without the deblocking filter a picture is decoded a quarter
+# B-frames would delay frames in the file and make it impossible to append to files without them; a keyframe
+# where the scene changes would move all that follow. Without the deblocking filter a frame is decoded a quarter
 # faster; at the quality of `train` there is no block to smooth: PSNR is the same to 0.1 dB.
 _X264 = {"bf": "0", "x264-params": "cabac=0:scenecut=0:no-deblock=1"}
 _X264_ARCHIVE = {"bf": "0", "x264-params": "scenecut=0"}
-# Leading pictures of an open group cannot be decoded after a seek: 29 of 60 reads fail in torchcodec.
+# Leading frames of an open group cannot be decoded after a seek: 29 of 60 reads fail in torchcodec.
 _X265 = {"x265-params": "open-gop=0:bframes=0:scenecut=0"}
 # Higher levels cost 1.5 to 4 times the time for 5 to 12 % of the bytes; other filters give up to 40 % more bytes.
 _DEPTH = {"x265-params": "lossless=1:open-gop=0:bframes=0:scenecut=0"}
@@ -129,7 +129,7 @@ def _quality_problems(settings: VideoSettings) -> list[str]:
             f"video.crf: {settings.crf} is not in 0..{_MOST_CRF[settings.codec]}, what {settings.codec} takes"
         )
     if settings.gop < 1:
-        problems.append(f"video.gop: {settings.gop} pictures from keyframe to keyframe; at least 1 is needed")
+        problems.append(f"video.gop: {settings.gop} frames from keyframe to keyframe; at least 1 is needed")
     return problems
 
 
@@ -143,7 +143,7 @@ def _size_problems(settings: VideoSettings) -> list[str]:
 
 
 def size_problem(codec: AnyCodec, width: int, height: int) -> str:
-    """Why `codec` cannot hold pictures of this size in 4:2:0, with the way out; "" when it can."""
+    """Why `codec` cannot hold frames of this size in 4:2:0, with the way out; "" when it can."""
     if codec not in ("h264", "hevc") or (width % 2 == 0 and height % 2 == 0):
         return ""
     even = f"[{max(width // 2 * 2, 2)}, {max(height // 2 * 2, 2)}]"

@@ -1,8 +1,8 @@
-"""Pictures of a stream encoded again to stand beside copied ones, as a group that needs nothing else.
+"""Frames of a stream encoded again to stand beside copied ones, as a group that needs nothing else.
 
 Size, pixel format and colour tags are the stream's own, so no pixel is converted. The quantizer is constant rather
-than the rate: no picture then falls below 40 dB PSNR against the one decoded from the source, not even of white noise
-(41 dB or more there, 42 and more of camera pictures; `tests/video/test_splice.py` measures it).
+than the rate: no frame then falls below 40 dB PSNR against the one decoded from the source, not even of white noise
+(41 dB or more there, 42 and more of camera frames; `tests/video/test_splice.py` measures it).
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from telecine.video.encoder import ColourTags, Setup, coded, open_encoder
 
 
 def setup(codec: Codec, pix_fmt: str, gop: int, number: int) -> Setup:
-    """What the encoder is opened with; a keyframe every `gop` pictures, none out of order.
+    """What the encoder is opened with; a keyframe every `gop` frames, none out of order.
 
     number: of its parameter sets, where the codec lets one choose (H.264): unlike all those of the stream, they then
     never stand for each other, even to a reader that sees the stream's only once.
@@ -44,7 +44,7 @@ def setup(codec: Codec, pix_fmt: str, gop: int, number: int) -> Setup:
 
 
 def reencode(
-    pictures: Iterator[av.VideoFrame],
+    frames: Iterator[av.VideoFrame],
     fmt: FrameFormat,
     fps: int,
     *,
@@ -54,7 +54,7 @@ def reencode(
     colour: ColourTags,
     key: str,
 ) -> Iterator[bytes]:
-    """One packet for each of `count` pictures, in order, each keyframe with its parameter sets.
+    """One packet for each of `count` frames, in order, each keyframe with its parameter sets.
 
     Raises: VideoError when a packet is missing, or what comes out is not of the format `fmt`.
     """
@@ -63,14 +63,14 @@ def reencode(
         setup(fmt.codec, fmt.pix_fmt, gop, number), (fmt.width, fmt.height), fps, key=key, colour=colour
     )
     made = 0
-    for made, packet in enumerate(coded(pictures, encoder, key), 1):
+    for made, packet in enumerate(coded(frames, encoder, key), 1):
         data = bytes(packet)
         if made == 1:
             (found,) = index_packets([data], fmt.codec).formats
             if found != fmt:
-                raise VideoError(f"{key}: pictures encoded again are {found}, those copied {fmt}")
+                raise VideoError(f"{key}: frames encoded again are {found}, those copied {fmt}")
         if packet.pts != made - 1 or packet.is_keyframe != ((made - 1) % gop == 0):
-            raise VideoError(f"{key}: {encoder.name} put picture {packet.pts} at place {made - 1}")
+            raise VideoError(f"{key}: {encoder.name} put frame {packet.pts} at place {made - 1}")
         yield data
     if made != count:
-        raise VideoError(f"{key}: {encoder.name} gave {made} packets for {count} pictures")
+        raise VideoError(f"{key}: {encoder.name} gave {made} packets for {count} frames")

@@ -1,7 +1,7 @@
-"""Pictures that stand for a copied camera of an episode in the statistics, decoded while its packets pass by.
+"""Frames that stand for a copied camera of an episode in the statistics, decoded while its packets pass by.
 
 Copying costs next to nothing, so decoding would be nearly all of it: keyframes are taken where they lie densely
-enough, since each costs one picture, and what follows them where there are too few.
+enough, since each costs one frame, and what follows them where there are too few.
 """
 
 import av
@@ -16,19 +16,19 @@ from telecine.video.decode import STRICT, VIDEO_DECODERS
 from telecine.video.histogram import Histogram
 
 _FEWEST, _MOST, _ONE_IN = 12, 60, 75
-"""Pictures sampled of an episode: one in 75, but 12 to 60.
+"""Frames sampled of an episode: one in 75, but 12 to 60.
 
-Measured against all pictures of noisy and of calm episodes: the mean is off by up to 0.006 (0.0003 on calm ones),
-quantiles by up to 3 of 255 levels; twice as many pictures gave the same, since what differs is keyframes.
+Measured against all frames of noisy and of calm episodes: the mean is off by up to 0.006 (0.0003 on calm ones),
+quantiles by up to 3 of 255 levels; twice as many frames gave the same, since what differs is keyframes.
 """
 _NEAR, _NEAR_SHARE = 15, 20
-"""A keyframe this many pictures away stands for the picture wanted, or this part of a longer episode."""
+"""A keyframe this many frames away stands for the frame wanted, or this part of a longer episode."""
 
 
-def sampled_pictures(display: Rows, keyframe: Flags, preroll: int, count: int) -> Rows:
-    """(m,) int64, increasing: pictures, by display position, that stand for the rows [preroll, preroll + count).
+def sampled_frames(display: Rows, keyframe: Flags, preroll: int, count: int) -> Rows:
+    """(m,) int64, increasing: frames, by display position, that stand for the rows [preroll, preroll + count).
 
-    display: (n,) int64, keyframe: (n,) bool, of packets in decode order. At least 12 pictures, or all when there
+    display: (n,) int64, keyframe: (n,) bool, of packets in decode order. At least 12 frames, or all when there
     are fewer, spread from end to end; keyframes where one is near.
     """
     stop = preroll + count
@@ -51,14 +51,14 @@ def sampled_pictures(display: Rows, keyframe: Flags, preroll: int, count: int) -
         step += 1
         if step > count:  # all from the first keyframe on are taken; the rest lies before it
             chosen = np.union1d(chosen, spread)
-    pictures: Rows = chosen.astype(np.int64)
-    return pictures
+    sampled: Rows = chosen.astype(np.int64)
+    return sampled
 
 
 class Sampler:
-    """Decodes the wanted pictures of a clip while its packets pass by; decoding stops behind the last one wanted.
+    """Decodes the wanted frames of a clip while its packets pass by; decoding stops behind the last one wanted.
 
-    histogram: colours of the pictures so far.
+    histogram: colours of the frames so far.
     """
 
     def __init__(self, codec: Codec, display: Rows, keyframe: Flags, wanted: Rows, *, where: str) -> None:
@@ -73,7 +73,7 @@ class Sampler:
         decoder = av.CodecContext.create(VIDEO_DECODERS[codec], "r")
         assert isinstance(decoder, av.VideoCodecContext)
         decoder.thread_count = 1
-        # Without `explode` damage is concealed; without `strict` pictures that come late are lost (see decode.py).
+        # Without `explode` damage is concealed; without `strict` frames that come late are lost (see decode.py).
         decoder.options = STRICT
         if np.any(np.arange(display.size) != display):
             decoder.options = {**decoder.options, "strict": "strict"}
@@ -106,11 +106,11 @@ class Sampler:
         if frame.pts in self._wanted:
             self._wanted.remove(frame.pts)
             if frame.is_corrupt:
-                raise VideoError(f"{self._where}: picture {frame.pts} of the episode is damaged")
+                raise VideoError(f"{self._where}: frame {frame.pts} of the episode is damaged")
             self.histogram.add(to_rgb(frame))
 
     def _complete(self, number: int) -> None:
-        """VideoError when a picture that packets up to `number` hold did not come out."""
+        """VideoError when a frame that packets up to `number` hold did not come out."""
         lost = self._wanted.intersection(self._display[: number + 1])
         if lost:
-            raise VideoError(f"{self._where}: picture {min(lost)} of the episode was not decoded; packets are damaged")
+            raise VideoError(f"{self._where}: frame {min(lost)} of the episode was not decoded; packets are damaged")

@@ -1,7 +1,7 @@
 """A clip from a stream in one pass over its packets: copied, repeated without encoding, or encoded again.
 
-In memory are the packets of the current group of pictures, if some of it are encoded again, and one decoded picture
-besides those that the codecs hold back. Some pictures of the result are decoded for statistics.
+In memory are the packets of the current group of decoded, if some of it are encoded again, and one decoded frame
+besides those that the codecs hold back. Some frames of the result are decoded for statistics.
 """
 
 from collections.abc import Iterator
@@ -21,10 +21,10 @@ from telecine.video.clip import ClipWriter
 from telecine.video.decode import DecodeSpan, decoded, spans, video_decoder
 from telecine.video.encoder import colour_of
 from telecine.video.reencode import reencode
-from telecine.video.sample_frames import Sampler, sampled_pictures
+from telecine.video.sample_frames import Sampler, sampled_frames
 
 LONGEST_GOP = 30
-"""Keyframes of pictures encoded again are no further apart."""
+"""Keyframes of frames encoded again are no further apart."""
 
 
 def splice(
@@ -51,7 +51,7 @@ def splice(
     _check(decision, rows, index, where)
     codec: Codec = stream.schema.encoding  # type: ignore[assignment]
     display, keyframe = stored(decision, index, LONGEST_GOP)
-    wanted = sampled_pictures(display, keyframe, decision.preroll, rows.size)
+    wanted = sampled_frames(display, keyframe, decision.preroll, rows.size)
     sampler = Sampler(codec, display, keyframe, wanted, where=where)
     splicer = _Splicer(stream, clock, index, decision, rows, fps, where=where)
     with ClipWriter(path) as clip:
@@ -81,9 +81,9 @@ def _counts_on(decision: Splice, index: PacketIndex) -> bool:
 
 
 def _check(decision: Splice, rows: Rows, index: PacketIndex, where: str) -> None:
-    """VideoError unless the runs show the rows, in pictures of one format."""
+    """VideoError unless the runs show the rows, in frames of one format."""
     if len(index.formats) != 1:
-        raise VideoError(f"{where} has {len(index.formats)} picture formats, one can be copied")
+        raise VideoError(f"{where} has {len(index.formats)} frame formats, one can be copied")
     try:
         places = shown(decision, rows, index)
     except ValueError as error:
@@ -96,7 +96,7 @@ def _check(decision: Splice, rows: Rows, index: PacketIndex, where: str) -> None
 class _Pass:
     """The packets of a stream, each read once, with parameter sets before every keyframe.
 
-    Those of the current group of pictures stay at hand when its keyframe is one of `kept`.
+    Those of the current group of decoded stay at hand when its keyframe is one of `kept`.
 
     keyframe: the last of those that passed.
     """
@@ -185,11 +185,11 @@ class _Splicer:
 
     def _encoded(self, run: Encoded) -> Iterator[Buffer]:
         (fmt,) = self._index.formats
-        pictures = self._pictures(run)
-        first = next(pictures)
+        decoded = self._to_encode(run)
+        first = next(decoded)
         number = unused_number(self._source.keyframe) if fmt.codec == "h264" else 0
         return reencode(
-            chain([first], pictures),
+            chain([first], decoded),
             fmt,
             self._fps,
             count=run.stop - run.start,
@@ -199,8 +199,8 @@ class _Splicer:
             key=self._where,
         )
 
-    def _pictures(self, run: Encoded) -> Iterator[av.VideoFrame]:
-        """The picture of each row, decoded; the same frame object again where rows repeat."""
+    def _to_encode(self, run: Encoded) -> Iterator[av.VideoFrame]:
+        """The frame of each row, decoded; the same frame object again where rows repeat."""
         _, times = np.unique(self._rows[run.start : run.stop], return_counts=True)
         frames = chain.from_iterable(map(self._decoded, self._spans[run]))
         for frame, count in zip(frames, times.tolist(), strict=True):
