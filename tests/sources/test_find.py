@@ -164,10 +164,13 @@ def test_a_file_named_by_hand_that_nobody_reads_is_an_error(tmp_path: Path) -> N
         registry.find([tmp_path / "README.txt"])
 
 
-def test_a_missing_extra_is_said_once_not_per_file(tmp_path: Path) -> None:
+def test_a_missing_extra_costs_its_files_and_no_others(tmp_path: Path) -> None:
     write(tmp_path, "1.plain", "2.plain", content="PLAIN missing")
-    with pytest.raises(MissingExtra, match=r"pip install 'telecine\[plain\]'"):
-        registry.find([tmp_path])
+    write(tmp_path, "3.plain", content="PLAIN a")
+    found = registry.find([tmp_path])
+    assert [ref.id for ref in found.refs] == ["a"]
+    assert [f.where for f in found.findings] == [str(tmp_path / "1.plain"), str(tmp_path / "2.plain")]
+    assert {f.message for f in found.findings} == {"reading .plain needs: pip install 'telecine[plain]'"}
 
 
 def test_opening_an_unknown_format_names_the_known_ones() -> None:
@@ -220,11 +223,12 @@ def test_without_rerun_sdk_the_extra_is_named(tmp_path: Path, monkeypatch: pytes
     for module in ("rerun", "rerun.chunk", "rerun.experimental", "rerun_bindings"):
         monkeypatch.setitem(sys.modules, module, None)
     (tmp_path / "a.rrd").write_bytes(b"RRF2\0\0\0\0\1\2\0\0" + b"\2" + b"\0" * 15)
-    with pytest.raises(MissingExtra, match=r"reading .rrd needs: pip install 'telecine\[rrd\]'"):
-        registry.find([tmp_path])
+    (finding,) = registry.find([tmp_path]).findings
+    assert (finding.code, finding.severity) == ("source-unreadable", "error")
+    assert "reading .rrd needs: pip install 'telecine[rrd]'" in finding.message
 
 
 def test_without_the_catalog_client_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "datafusion", None)
-    with pytest.raises(MissingExtra, match=r"pip install 'telecine\[catalog\]'"):
-        registry.find(["rerun+http://127.0.0.1:1/dataset/x"])
+    (finding,) = registry.find(["rerun+http://127.0.0.1:1/dataset/x"]).findings
+    assert "pip install 'telecine[catalog]'" in finding.message

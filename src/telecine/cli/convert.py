@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from telecine.cli.flags import PlanFlags, check_flags, plan_of, wants_proposal
 from telecine.cli.progress import Bar
 from telecine.cli.tables import console, print_json, show_forecast, show_report
+from telecine.conversion.discovery import nothing_readable
 from telecine.conversion.pipeline import Options, convert
 from telecine.conversion.report import Report
-from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan
 from telecine.lerobot_format.paths import PLAN
@@ -73,10 +73,7 @@ def _inspected(paths: list[str], options: Options, executor: Executor) -> "Inspe
 
     seen = inspect_many(paths, recover=options.recover, token=options.token, executor=executor)
     if not seen.recordings:
-        error = SourceError(f"no readable recording in {', '.join(paths)}")
-        for finding in seen.findings:
-            error.add_note(str(finding))
-        raise error
+        raise nothing_readable(paths, seen.findings)
     return seen
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from telecine.conversion.report import EpisodeReport, Rejected, Report
 from telecine.core.episode import Use
-from telecine.core.findings import Finding
+from telecine.core.findings import Finding, grouped
 
 if TYPE_CHECKING:
     from telecine.conversion.dry_run import DryRun
@@ -56,15 +56,12 @@ def _is_shown(finding: Finding) -> bool:
 
 def show_findings(out: Console, findings: Iterable[Finding], *, most: int = 30) -> None:
     """A line a finding, errors first; equal messages of several places once, with their number."""
-    groups: dict[tuple[str, str, str, str], list[str]] = {}
-    order = {"error": 0, "warning": 1, "info": 2}
-    for f in sorted(findings, key=lambda f: order[f.severity]):
-        groups.setdefault((f.severity, f.code, f.message, f.fix), []).append(f.where)
-    for (severity, code, message, fix), places in list(groups.items())[:most]:
-        where = places[0] + (f" and {len(places) - 1} more" if len(places) > 1 else "")
-        tail = f" [dim]-> {escape(fix)}[/dim]" if fix else ""
-        style = STYLES[severity]
-        out.print(f"  [{style}]{severity}[/{style}] {code} {escape(where)}: {escape(message)}{tail}")
+    groups = grouped(findings)
+    for f, more in groups[:most]:
+        where = f.where + (f" and {more} more" if more else "")
+        tail = f" [dim]-> {escape(f.fix)}[/dim]" if f.fix else ""
+        style = STYLES[f.severity]
+        out.print(f"  [{style}]{f.severity}[/{style}] {f.code} {escape(where)}: {escape(f.message)}{tail}")
     if len(groups) > most:
         out.print(f"  [dim]... and {len(groups) - most} more; --json has all[/dim]")
 

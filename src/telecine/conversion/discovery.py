@@ -11,7 +11,7 @@ from pathlib import Path
 
 from telecine.conversion.report import Rejected, rejection
 from telecine.core.errors import AlignError, SourceError, TelecineError
-from telecine.core.findings import Finding
+from telecine.core.findings import Finding, grouped
 from telecine.core.plan.model import Plan
 from telecine.core.recording import Part, Ref
 from telecine.core.resample.split import EpisodeSplit, split
@@ -60,10 +60,7 @@ def find(
     """Every recording at `paths`. Raises: SourceError when there is none, with each file's reason as a note."""
     found = find_all(paths, recover=recover, token=token, executor=executor)
     if not found.refs:
-        error = SourceError(f"no readable recording in {', '.join(map(str, paths))}")
-        for finding in found.findings:
-            error.add_note(str(finding))
-        raise error
+        raise nothing_readable(paths, found.findings)
     return found
 
 
@@ -71,6 +68,14 @@ def find_all(paths: Sequence[str | Path], *, recover: bool, token: str | None, e
     """`registry.find`, each file indexed where `executor` works; unreadable files alone are no error here."""
     work = partial(_indexed, recover=recover, token=token)
     return registry.joined(paths, map(_found, executor(work, registry.claimed(paths), silent)))
+
+
+def nothing_readable(paths: Iterable[str | Path], findings: Iterable[Finding]) -> SourceError:
+    """The error for paths without one readable recording, each reason a note."""
+    error = SourceError(f"no readable recording in {', '.join(map(str, paths))}")
+    for finding, more in grouped(findings):
+        error.add_note(str(finding) + (f" (and {more} more)" if more else ""))
+    return error
 
 
 def _indexed(claim: Claim, tell: Tell, *, recover: bool, token: str | None) -> Found:

@@ -9,7 +9,7 @@ from typing import Any
 from telecine._version import __version__
 from telecine.core.episode import Episode, Use
 from telecine.core.errors import TelecineError
-from telecine.core.findings import Finding, has_errors
+from telecine.core.findings import CODES, Finding, has_errors
 from telecine.core.recording import Ref
 from telecine.core.video import Clip
 
@@ -87,19 +87,11 @@ class Rejected:
     reason: Finding
 
 
-_CODES = {
-    "SourceError": "source-unreadable",
-    "PlanError": "plan-mismatch",
-    "AlignError": "align-missing",
-    "VideoError": "video-damaged",
-    "DatasetError": "dataset-mismatch",
-}
-
-
 def rejection(error: TelecineError, ref: Ref) -> Rejected:
-    """The report's entry for a recording that `error` made unusable."""
+    """The report's entry for a recording that `error` made unusable; third parties may have codes of their own."""
     notes = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
-    return Rejected(ref.label, Finding(_CODES[type(error).__name__], "error", ref.label, f"{error}{notes}"))
+    code = next(c.code for c in type(error).__mro__ if issubclass(c, TelecineError) and c.code in CODES)
+    return Rejected(ref.label, Finding(code, "error", ref.label, f"{error}{notes}"))
 
 
 @dataclass(frozen=True, slots=True)

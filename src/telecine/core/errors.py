@@ -8,28 +8,43 @@
     '- DatasetError   the target exists, is not a dataset, is damaged or locked, or commit failed
 
 Each takes one positional message, so that it survives pickling between processes; add context with `add_note`.
+`code` is the code of the finding (core/findings.py) that reports the error; a subclass inherits it.
 """
+
+from typing import ClassVar
 
 
 class TelecineError(Exception):
     """Base of every error that telecine raises on purpose."""
 
+    code: ClassVar[str] = "convert-failed"
+
 
 class SourceError(TelecineError):
     """A recording cannot be read."""
+
+    code = "source-unreadable"
 
 
 class PlanError(TelecineError, ValueError):
     """The plan is malformed or cannot be carried out on this recording."""
 
+    code = "plan-mismatch"
+
 
 class AlignError(TelecineError, ValueError):
     """A stream has no usable sample at some ticks."""
+
+    code = "align-missing"
 
 
 class VideoError(TelecineError):
     """Frames cannot be decoded, encoded or stored."""
 
+    code = "video-damaged"
+
 
 class DatasetError(TelecineError):
     """The dataset cannot be written or is damaged."""
+
+    code = "dataset-mismatch"

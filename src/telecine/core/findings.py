@@ -113,6 +113,15 @@ class Finding:
         return f"{self.severity} {self.code} {self.where}: {self.message}" + (f" -> {self.fix}" if self.fix else "")
 
 
+def grouped(findings: Iterable[Finding]) -> list[tuple[Finding, int]]:
+    """(finding, how many places more it was found in): errors first, equal messages of several places once."""
+    order: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
+    groups: dict[tuple[str, str, str, str], list[Finding]] = {}
+    for f in sorted(findings, key=lambda f: order[f.severity]):
+        groups.setdefault((f.severity, f.code, f.message, f.fix), []).append(f)
+    return [(group[0], len(group) - 1) for group in groups.values()]
+
+
 def has_errors(findings: Iterable[Finding]) -> bool:
     """True when any finding is an error."""
     return any(f.severity == "error" for f in findings)

@@ -84,7 +84,7 @@ def find(paths: Sequence[str | os.PathLike[str]], *, recover: bool = False, toke
     finding, never an exception. Files that no format knows are passed over.
 
     Raises:
-        SourceError: a path does not exist, nothing readable is there, or an extra is not installed.
+        SourceError: a path does not exist, or no recording is there.
     """
     return joined(paths, (index(claim, recover=recover, token=token) for claim in claimed(paths)))
 
@@ -103,13 +103,13 @@ def claimed(paths: Iterable[str | os.PathLike[str]]) -> list[Claim]:
 
 
 def index(claim: Claim, *, recover: bool = False, token: str | None = None) -> Found:
-    """What is in one file. Raises: MissingExtra."""
+    """What is in one file."""
     form = _named(claim.format)
     assert form is not None
     try:
         return form.index(claim.path, recover=recover, token=token)
-    except MissingExtra:
-        raise
+    except MissingExtra as error:
+        return Found((), (Finding(error.code, "error", claim.path, str(error), "install it, then run this again"),))
     except SourceError as error:
         message = str(error).removeprefix(f"{claim.path}: ")
         return Found((), (unreadable(claim.path, message),))

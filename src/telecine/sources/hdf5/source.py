@@ -60,7 +60,7 @@ def _opened(path: str) -> Any:
     try:
         import h5py
     except ImportError as error:
-        raise MissingExtra(f"reading HDF5 needs: pip install 'telecine[hdf5]' ({path})") from error
+        raise MissingExtra("reading HDF5 needs: pip install 'telecine[hdf5]'") from error
     try:
         # No lock: recordings often lie on read-only mounts, and nothing is written.
         return h5py.File(path, "r", locking=False, rdcc_nbytes=_CACHE_BYTES)

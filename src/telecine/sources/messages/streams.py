@@ -30,7 +30,15 @@ MOST_URDF_BYTES = 10 << 20
 
 
 def recording_of(ref: Ref, contents: Contents) -> Recording:
-    """The recording that these contents are: streams by name, samples undecoded."""
+    """The recording that these contents are: streams by name, samples undecoded. Closes them when it fails."""
+    try:
+        return _recording(ref, contents)
+    except BaseException:
+        contents.close()
+        raise
+
+
+def _recording(ref: Ref, contents: Contents) -> Recording:
     clocks = Clocks(contents.topics)
     seen = Counter(topic.name for topic in contents.topics)
     streams: dict[str, Stream] = {}

@@ -84,7 +84,7 @@ def _opened(path: str) -> tuple[Any, Any]:
         import zarr
         from zarr.storage import LocalStore, ZipStore
     except ImportError as error:
-        raise MissingExtra(f"reading zarr needs: pip install 'telecine[zarr]' ({path})") from error
+        raise MissingExtra("reading zarr needs: pip install 'telecine[zarr]'") from error
     _know_picture_codecs()
     try:
         store = LocalStore(path, read_only=True) if Path(path).is_dir() else ZipStore(path, mode="r")
