@@ -2,7 +2,7 @@
 
 import pytest
 
-from telecine.core.naming import camera_name, element_names, file_below
+from telecine.core.naming import camera_name, element_names, file_below, joined_names
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,26 @@ def test_a_template_that_asks_for_more_than_fields_is_not_filled_in(template):
 def test_a_field_that_is_not_known_is_named(template):
     with pytest.raises(ValueError, match="field that is not known"):
         file_below(template, a=1)
+
+
+@pytest.mark.parametrize(
+    ("streams", "known", "expected"),
+    [
+        (["/left/joint_states:position", "/right/joint_states:position"], [("j1", "j2")] * 2,
+         [("left_j1", "left_j2"), ("right_j1", "right_j2")]),
+        (["/master/joint_left:position", "/master/joint_right:position"], [("j1",)] * 2,
+         [("joint_left_j1",), ("joint_right_j1",)]),
+        (["/tf:base->left_tool", "/tf:base->right_tool"], [("x",)] * 2, [("left_tool_x",), ("right_tool_x",)]),
+        (["/l/s:position", "/r/s:position"], [("l_j1",), ("l_j1",)], [("l_j1",), ("r_l_j1",)]),
+        (["/joints:position", "/gripper/left:data"], [("j1", "j2"), None], [("j1", "j2"), ("gripper_left",)]),
+        (["/obs/arm:Scalars:scalars", "/obs/hand:Scalars:scalars"], [None, None], [("arm",), ("hand",)]),
+        (["/data", "/a"], [None, ("x",)], [("data",), ("x",)]),
+    ],
+)  # fmt: skip
+def test_vectors_side_by_side_get_names_that_tell_them_apart(streams, known, expected):
+    assert list(joined_names(streams, known, [[0]] * len(streams))) == expected
+
+
+def test_elements_without_names_are_called_by_their_number_in_the_stream():
+    named = list(joined_names(["/arm", "/hand:data"], [("a",), None], [[0], [3, 5]]))
+    assert named == [("a",), ("hand_3", "hand_5")]

@@ -55,7 +55,7 @@ def test_streams_are_concatenated_in_the_order_given_with_chosen_fields():
     placed = resample(rec, plan(features))
     np.testing.assert_allclose(rows(placed, "action")[0], [0, 200, 0, 0, 100])
     assert placed.columns[0].shape == (5,)
-    assert placed.columns[0].names is None
+    assert placed.columns[0].names == ("grip", "z", "x", "more_0", "more_1")
 
 
 def test_names_come_from_the_streams_when_all_have_them():

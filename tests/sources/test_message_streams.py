@@ -49,9 +49,6 @@ def test_joints_are_matched_by_name_in_every_message():
 
 
 def test_messages_that_lack_a_joint_are_left_out_and_named_and_empty_ones_say_nothing():
-    topic = joints([["a", "b"], ["b"], [], ["c", "b", "a"], ["a", "b"]], [[1, 2], [9], [], [0, 4, 3], [7]])
-    found = stream(topic, name="/joints:position")
-    assert found.schema.names == ("c", "b", "a")
     topic = joints([["a", "b"], ["b"], [], ["a", "b"]], [[1, 2], [9], [], [7]])
     found = stream(topic, name="/joints:position")
     assert values(found).tolist() == [[1, 2]]
@@ -60,13 +57,69 @@ def test_messages_that_lack_a_joint_are_left_out_and_named_and_empty_ones_say_no
     )
 
 
-def test_two_senders_on_one_topic_are_two_streams():
-    topic = joints([["a", "b"], ["grip"], ["b", "a"], ["grip"]], [[1, 2], [8], [4, 3], [9]])
-    found = recording(topic).streams
+@pytest.mark.parametrize("at", [0, 7, 19])
+def test_a_joint_that_one_message_has_more_costs_no_message(at):
+    names = [["a", "b", "grip"] if i == at else ["b", "a"] for i in range(20)]
+    found = recording(joints(names, [[i, 10 + i, 5][: len(n)] for i, n in enumerate(names)])).streams
     assert sorted(found) == ["/joints:position", "/joints:position(grip)"]
-    assert values(found["/joints:position"]).tolist() == [[1, 2], [3, 4]]
-    assert values(found["/joints:position(grip)"]).tolist() == [[8], [9]]
-    assert found["/joints:position(grip)"].remarks() == ()
+    assert found["/joints:position"].schema.names == ("b", "a")
+    expected = [[10 + i, i] if i == at else [i, 10 + i] for i in range(20)]
+    assert values(found["/joints:position"]).tolist() == expected
+    assert values(found["/joints:position(grip)"]).tolist() == [[5]]
+    assert found["/joints:position"].remarks() == ()
+
+
+def test_a_gripper_that_joins_late_is_a_stream_that_starts_late():
+    names = [["a", "b"]] * 12 + [["a", "b", "grip"]] * 8
+    found = recording(joints(names, [[1, 2, 3][: len(n)] for n in names])).streams
+    counts = {name: s.times(CAPTURE).size for name, s in found.items()}
+    assert counts == {"/joints:position": 20, "/joints:position(grip)": 8}
+
+
+def test_joints_that_few_messages_have_are_named_where_no_sample_of_them_was_seen():
+    names = [["a", "b", "rare"] if i == 5 else ["a", "b"] for i in range(1000)]
+    found = recording(joints(names, [[1, 2, 3][: len(n)] for n in names])).streams
+    assert list(found) == ["/joints:position"]
+    assert found["/joints:position"].times(CAPTURE).size == 1000
+    ((code, text),) = found["/joints:position"].remarks()
+    assert code == "source-messages"
+    assert text.startswith("values of rare are in no stream")
+
+
+def test_a_name_that_stands_twice_costs_that_name_alone():
+    found = recording(joints([["a", "x", "b", "x"]] * 4, [[1, 2, 3, 4]] * 4)).streams
+    assert list(found) == ["/joints:position"]
+    assert found["/joints:position"].schema.names == ("a", "b")
+    assert values(found["/joints:position"]).tolist() == [[1, 3]] * 4
+    assert "x are in no stream" in found["/joints:position"].remarks()[0][1]
+
+
+@pytest.mark.parametrize("names", [["", ""], ["a", "a"], ["a", "b", "c"]])
+def test_names_that_tell_nothing_leave_the_values_by_position(names):
+    found = stream(joints([names] * 3, [[1, 2]] * 3), name="/joints:position")
+    assert found.schema.names == ("joints_0", "joints_1")
+    assert values(found).tolist() == [[1, 2]] * 3
+    assert "by their position" in found.remarks()[0][1]
+
+
+def test_two_senders_on_one_topic_are_two_streams_and_the_larger_has_the_topics_name():
+    for order in (1, -1):
+        sent = [(["a", "b"], [1, 2]), (["grip"], [8]), (["grip"], [8]), (["b", "a"], [4, 3]), (["grip"], [9])][::order]
+        found = recording(joints(*zip(*sent, strict=True))).streams
+        assert sorted(found) == ["/joints:position", "/joints:position(grip)"]
+        arm = found["/joints:position"]
+        assert values(arm)[:, arm.schema.names.index("a")].tolist() == [1, 3][::order]
+        assert values(found["/joints:position(grip)"])[:, 0].tolist() == [8, 8, 9][::order]
+        assert found["/joints:position(grip)"].remarks() == ()
+
+
+def test_senders_that_share_a_joint_give_it_to_the_set_that_most_messages_have():
+    sent = [(["a", "b", "c"], [1, 2, 3])] * 3 + [(["c", "d"], [4, 5])] * 2
+    found = recording(joints(*zip(*sent, strict=True))).streams
+    assert {name: s.schema.names for name, s in found.items()} == {
+        "/joints:position": ("a", "b", "c"),
+        "/joints:position(d)": ("d",),
+    }
 
 
 def test_joints_without_names_are_called_after_their_topic():

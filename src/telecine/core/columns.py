@@ -12,6 +12,7 @@ from telecine.core.arrow import numbers
 from telecine.core.episode import FeatureColumn
 from telecine.core.errors import AlignError, PlanError
 from telecine.core.grid import Times
+from telecine.core.naming import joined_names
 from telecine.core.plan.bind import BoundFeature
 from telecine.core.recording import Array
 
@@ -40,15 +41,22 @@ def _common(dtypes: Sequence[str], key: str) -> str:
 
 
 def _names(bound: BoundFeature, widths: list[int]) -> tuple[str, ...] | None:
-    """Names of the elements as the streams give them, or None unless all do and all differ."""
-    names: list[str] = []
+    """Names of the elements as the streams give them, or None unless all differ.
+
+    Of several streams those without names are called after themselves, and names that two of them share get the part of
+    the stream's name in front in which they differ: left_j1, right_j1.
+    """
+    known: list[tuple[str, ...] | None] = []
+    elements: list[Sequence[int]] = []
     for source, width in zip(bound.sources, widths, strict=True):
-        known = source.stream.schema.names
-        if known is None:
-            return None
-        chosen = known if source.columns is None else [known[c] for c in source.columns]
-        names += list(chosen)[:width]
-    return tuple(names) if len(set(names)) == len(names) == sum(widths) else None
+        elements.append(range(width) if source.columns is None else source.columns)
+        names = source.stream.schema.names
+        complete = names is not None and len(names) == (source.stream.schema.shape or (1,))[0]
+        known.append(tuple(names[e] for e in elements[-1]) if names is not None and complete else None)
+    if len(known) > 1:
+        known = list(joined_names([s.stream.name for s in bound.sources], known, elements))
+    joined = [name for names in known for name in names or ()]
+    return tuple(joined) if len(set(joined)) == len(joined) == sum(widths) else None
 
 
 def blended(before: Array, after: Array, weight: Weights, *, how: Literal["linear", "slerp"], where: str) -> Array:

@@ -1,6 +1,8 @@
 """Names as LeRobot's users know them, from the names that simulators and recorders give."""
 
 import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 _FIELD = re.compile(r"\{\w+(:0?\d{1,2}d)?\}")
 CAMERA_SUFFIXES = ("_rgb", "_camera", "_cam", "_image", "_color", "_img")
@@ -39,6 +41,47 @@ def element_names(name: str, shape: tuple[int, ...], quaternion: str = "") -> tu
     if width == 7 and quaternion and low.endswith("pose"):
         return tuple(f"{name}_{part}" for part in (*"xyz", *(f"q{axis}" for axis in quaternion)))
     return tuple(f"{name}_{i}" for i in range(width))
+
+
+GENERAL_WORDS = frozenset(
+    {
+        *("data", "value", "values", "scalars", "position", "positions", "observation", "obs", "state", "states"),
+        *("joint_states", "joint_state", "joints", "command", "commands", "action", "actions"),
+    }
+)
+"""Parts of a stream's name that do not distinguish one part of a robot from another."""
+
+
+def joined_names(
+    streams: Sequence[str], known: Sequence[tuple[str, ...] | None], elements: Sequence[Sequence[int]]
+) -> Iterator[tuple[str, ...]]:
+    """Names for the elements of several vectors side by side, for each of them.
+
+    streams: their names; known: the names of their elements, None where the stream has none; elements: which elements
+    of the stream are meant.
+
+    >>> streams = ["/left/joints", "/right/joints", "/left/gripper:data"]
+    >>> list(joined_names(streams, [("j1",), ("j1",), None], [[0], [0], [0]]))
+    [('left_j1',), ('right_j1',), ('left_gripper',)]
+    """
+    count = Counter(name for names in known for name in dict.fromkeys(names or ()))
+    shared = [bool(names) and any(count[name] > 1 for name in names or ()) for names in known]
+    paths = [_path_words(stream) for stream in streams]
+    common = [set(path) for path, one in zip(paths, shared, strict=True) if one]
+    everywhere = set.intersection(*common) if common else set()
+    for path, names, one, which in zip(paths, known, shared, elements, strict=True):
+        if names is not None:
+            lead = "_".join(word for word in path if word not in everywhere) if one else ""
+            yield tuple(name if not lead or name.startswith(f"{lead}_") else f"{lead}_{name}" for name in names)
+            continue
+        label = "_".join([word for word in path if word.lower() not in GENERAL_WORDS] or path[-1:])
+        yield (label,) if list(which) == [0] else tuple(f"{label}_{i}" for i in which)
+
+
+def _path_words(stream: str) -> list[str]:
+    """The parts of a stream's name, each fit for a name."""
+    parts = re.split(r"[/:.()]|->", stream)
+    return [word for part in parts if (word := re.sub(r"[^A-Za-z0-9_-]+", "_", part).strip("_"))]
 
 
 def file_below(template: str, **fields: int | str) -> str:

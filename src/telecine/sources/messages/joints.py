@@ -4,6 +4,7 @@ Knows JointState, controller states, trajectories (of which the first or the las
 foxglove.JointStates by their shape: a list of names beside lists of numbers.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -19,6 +20,8 @@ from telecine.sources.messages.vectors import NumberStream, TopicSamples, unread
 
 SAMPLED = 64
 """Messages that show which sets of joints share a topic."""
+MOST_SETS = 16
+"""Streams that one list of a topic can become."""
 _NAMES = ("name[]", "joint_names[]", "names[]", "joints[].name")
 _DYNAMIC = ("joint_names[]", "interface_values[].interface_names[]", "interface_values[].values[]")
 _POINTS = "points[]."
@@ -64,7 +67,7 @@ def joint_lists(leaves: Sequence[Leaf]) -> Iterator[Joints]:
 
 
 def joint_streams(lead: str, times: TopicTimes, lists: Sequence[Joints]) -> Iterator["JointStream"]:
-    """The streams of a topic: one for each list, and for each set of joints where several senders share the topic.
+    """The streams of a topic: one for each list, and for each set of joints that messages share.
 
     Lists that are empty, absent or NaN in all sampled messages are no streams.
     """
@@ -73,9 +76,10 @@ def joint_streams(lead: str, times: TopicTimes, lists: Sequence[Joints]) -> Iter
     for joints in lists:
         found = _read(topic, joints, rows)
         sets = _sets(found) if not np.isnan(found.values).all() else []
+        known = frozenset(name for names in sets for name in names)
         for number, names in enumerate(sets):
-            suffix = f"({names[0]})" if len(sets) > 1 and number else ""
-            yield JointStream(f"{lead}:{joints.name}{suffix}", times, joints, names)
+            suffix = f"({names[0]})" if number else ""
+            yield JointStream(f"{lead}:{joints.name}{suffix}", times, joints, names, known=known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,31 +139,53 @@ def _at_point(point: TrajectoryPoint, rows: Rows, names: LeafColumn, values: Lea
 
 
 def _sets(found: _Named) -> list[tuple[str, ...]]:
-    """The names of each set of joints that shares no joint with another, in order of appearance; () for nameless.
+    """The sets of joints that messages share, at most `MOST_SETS`, no joint in two of them; [()] for nameless values.
 
-    Sets that overlap are one: the largest, to which messages with fewer joints are incomplete.
+    The set that most messages have exactly comes first, then what is left of the other messages in the same way. So
+    a joint that only some messages have costs no message of the others. The set with most values is moved to the front.
     """
-    sets: list[tuple[str, ...]] = []
-    for i in np.flatnonzero(np.diff(found.bounds) > 0).tolist():
-        codes = found.codes[found.name_bounds[i] : found.name_bounds[i + 1]].tolist()
-        names = tuple(found.texts[c] for c in codes)
-        position = next((n for n, known in enumerate(sets) if set(known) & set(names) or known == names), None)
-        if position is None:
-            sets.append(names)
-        elif len(names) > len(sets[position]):
-            sets[position] = names
-    return sets if any(sets) else sets[:1]
+    counts: Counter[frozenset[str]] = Counter()
+    order: dict[frozenset[str], tuple[str, ...]] = {}
+    values: list[tuple[int, tuple[str, ...]]] = []
+    some = np.flatnonzero(np.diff(found.bounds) > 0).tolist()
+    for i in some:
+        names = _distinct(found, i)
+        order.setdefault(frozenset(names), names)
+        counts[frozenset(names)] += 1
+    while (named := [one for one in counts if one]) and len(values) < MOST_SETS:
+        best = max(named, key=lambda one: (counts[one], len(one)))
+        values.append((sum(count for one, count in counts.items() if one >= best) * len(best), order[best]))
+        left: Counter[frozenset[str]] = Counter()
+        for one, count in counts.items():
+            left[one - best] += count
+            order.setdefault(one - best, tuple(name for name in order[one] if name not in best))
+        counts = left
+    most = max((number for number, _ in values), default=0)
+    sets = [names for _, names in sorted(values, key=lambda item: item[0] != most)]
+    return sets if sets or not some else [()]
+
+
+def _distinct(found: _Named, i: int) -> tuple[str, ...]:
+    """The names in message i that stand there once; () when there are not as many names as values."""
+    codes = found.codes[found.name_bounds[i] : found.name_bounds[i + 1]].tolist()
+    if len(codes) != found.bounds[i + 1] - found.bounds[i]:
+        return ()
+    times = Counter(codes)
+    return tuple(found.texts[code] for code in codes if times[code] == 1)
 
 
 class JointStream(NumberStream):
     """The values of one set of joints, in the order of the first complete message.
 
     names: of the set; () for messages without names, whose elements are then called after the topic.
+    known: the joints of all streams of the list.
     """
 
-    def __init__(self, name: str, times: TopicTimes, joints: Joints, names: tuple[str, ...]) -> None:
+    def __init__(
+        self, name: str, times: TopicTimes, joints: Joints, names: tuple[str, ...], *, known: frozenset[str]
+    ) -> None:
         super().__init__(name, times)
-        self._joints, self._names = joints, names
+        self._joints, self._names, self._known = joints, names, known
         self.now = joints.point is not None
 
     def _read(self) -> TopicSamples:
@@ -176,7 +202,7 @@ class JointStream(NumberStream):
         rows, picks, lacking = _by_message(found, wanted, width)
         values = found.values[np.concatenate([np.zeros(0, np.int64), *picks])]
         bounds = np.arange(len(picks) + 1, dtype=np.int64) * width
-        remarks = found.remarks + self._lacking(lacking)
+        remarks = found.remarks + self._lacking(lacking) + self._lost(found)
         return TopicSamples(found.rows[rows], values, bounds, self._names, remarks=remarks)
 
     def _lacking(self, count: int) -> Remarks:
@@ -185,13 +211,26 @@ class JointStream(NumberStream):
         text = f"{count} of {self._topic.count} messages do not have a value for each of {', '.join(self._names[:4])}"
         return (("source-messages", f"{text}{' ...' if len(self._names) > 4 else ''}; they are left out"),)
 
+    def _lost(self, found: _Named) -> Remarks:
+        """Of the first stream of a list: joints that no stream has."""
+        if self.name.endswith(")") or not (lost := [name for name in found.texts if name not in self._known]):
+            return ()
+        text = f"values of {', '.join(lost[:4])}{' ...' if len(lost) > 4 else ''} are in no stream: few messages have "
+        return (("source-messages", f"{text}them, or they stand twice in a message"),)
+
     def _nameless(self, found: _Named) -> TopicSamples:
         lengths = np.diff(found.bounds)
         rows, used = found.rows[lengths > 0], lengths[lengths > 0]
         bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(used)])
         topic = self._topic.name.strip("/").replace("/", "_")
         names = tuple(f"{topic}_{i}" for i in range(int(used[0]) if used.size else 0))
-        return TopicSamples(rows, found.values, bounds, names, remarks=found.remarks)
+        remarks = found.remarks
+        if found.codes.size:
+            text = (
+                "its names do not fit its values: there are more or fewer of them, or all are alike; values are called"
+            )
+            remarks += (("source-messages", f"{text} {topic}_0, {topic}_1 ... by their position"),)
+        return TopicSamples(rows, found.values, bounds, names, remarks=remarks)
 
 
 def _one_order(found: _Named, wanted: Rows, width: int) -> Rows | None:
