@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from telecine.core.errors import PlanError
+from telecine.core.errors import PlanError, raised_as
 from telecine.core.plan.model import IMAGES, MAX_YAML_BYTES, Plan, make_plan, read_plan
 from telecine.core.plan.spans_csv import spans_of_csv
 
@@ -99,11 +99,11 @@ def _proposed(proposal: "Proposal | None") -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        with path.open(encoding="utf-8") as file:
-            text = file.read(MAX_YAML_BYTES + 1)  # the parser refuses more, so no more is read
-    except (OSError, UnicodeDecodeError) as error:
-        raise PlanError(f"{path}: the plan cannot be read: {error}") from error
+    with (
+        raised_as(PlanError, f"{path}: the plan cannot be read", OSError, UnicodeDecodeError),
+        path.open(encoding="utf-8") as file,
+    ):
+        text = file.read(MAX_YAML_BYTES + 1)  # the parser refuses more, so no more is read
     try:
         return read_plan(text)
     except PlanError as error:
@@ -114,10 +114,8 @@ def _split(flags: PlanFlags) -> dict[str, Any] | None:
     """The rule of at most one of the three flags."""
     rules: dict[str, Any] = _given({"gaps": flags.split_gaps, "marker": flags.split_marker})
     if flags.spans is not None:
-        try:
+        with raised_as(PlanError, f"{flags.spans}: the table of spans cannot be read", OSError, UnicodeDecodeError):
             rules["spans"] = spans_of_csv(flags.spans.read_text(encoding="utf-8"), str(flags.spans))
-        except (OSError, UnicodeDecodeError) as error:
-            raise PlanError(f"{flags.spans}: the table of spans cannot be read: {error}") from error
     return rules or None
 
 

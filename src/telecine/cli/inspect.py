@@ -10,7 +10,7 @@ from rich.table import Table
 from telecine.cli.tables import bytes_text, console, print_json, short, show_findings
 from telecine.conversion.discovery import find
 from telecine.conversion.pipeline import Options
-from telecine.core.errors import PlanError
+from telecine.core.errors import PlanError, raised_as
 from telecine.core.findings import has_errors
 from telecine.core.proposal.propose import Proposal, propose
 from telecine.core.proposal.text import command_line, plan_yaml
@@ -46,10 +46,8 @@ def run(
 def _write_plan(path: Path, proposal: Proposal) -> None:
     if path.exists():
         raise PlanError(f"{path} exists; inspect never overwrites a plan, remove it or choose another name")
-    try:
+    with raised_as(PlanError, f"{path} cannot be written", OSError):
         path.write_text(plan_yaml(proposal), encoding="utf-8")
-    except OSError as error:
-        raise PlanError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _write_sheet(path: Path, paths: list[str], options: Options) -> tuple[str, ...]:

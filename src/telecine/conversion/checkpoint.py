@@ -26,7 +26,7 @@ import pyarrow as pa
 
 from telecine._version import __version__
 from telecine.core.episode import Episode
-from telecine.core.errors import VideoError
+from telecine.core.errors import VideoError, raised_as
 from telecine.core.plan.model import Plan
 from telecine.core.recording import Ref
 from telecine.core.serialize import from_plain, to_plain
@@ -71,7 +71,7 @@ def save(episode: Episode, folder: Path, target: Path | None, *, sync: bool) -> 
 
     Raises: VideoError when the disk refuses.
     """
-    try:
+    with raised_as(VideoError, f"{folder}: cannot be written", OSError, pa.ArrowException):
         with pa.OSFile(str(folder / _ROWS), "wb") as sink, pa.ipc.new_file(sink, episode.rows.schema) as writer:
             writer.write_table(episode.rows)
         clips = tuple(replace(clip, path=Path(clip.path).name) for clip in episode.clips)
@@ -91,8 +91,6 @@ def save(episode: Episode, folder: Path, target: Path | None, *, sync: bool) -> 
         folder.rename(target)
         if sync:
             _sync(target.parent)
-    except (OSError, pa.ArrowException) as error:
-        raise VideoError(f"{folder}: cannot be written: {error}") from error
     return target
 
 
@@ -110,14 +108,13 @@ def load(target: Path, ref: Ref) -> Episode:
 
     Raises: VideoError when it is not whole.
     """
-    try:
+    causes = (OSError, ValueError, KeyError, TypeError, pa.ArrowException)
+    with raised_as(VideoError, f"{target}: the finished episode cannot be read", *causes):
         header = json.loads((target / _HEADER).read_text(encoding="utf-8"))
         with pa.memory_map(str(target / _ROWS)) as source, pa.ipc.open_file(source) as reader:
             rows = reader.read_all()
         del header["boot"]
         episode = from_plain(Episode, {**header, "ref": ref, "rows": rows})
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-        raise VideoError(f"{target}: the finished episode cannot be read: {error}") from error
     return replace(episode, clips=tuple(replace(clip, path=str(target / clip.path)) for clip in episode.clips))
 
 

@@ -17,7 +17,7 @@ from telecine.conversion.codec_choice import settle_codecs
 from telecine.conversion.discovery import Episodes, crashed, discover
 from telecine.conversion.report import EpisodeReport, Rejected, Report, lasting, rejection
 from telecine.conversion.worker import Known, Made, Outcome, WorkerContext, build
-from telecine.core.errors import DatasetError, VideoError
+from telecine.core.errors import DatasetError, VideoError, raised_as
 from telecine.core.findings import Finding, has_errors
 from telecine.core.plan.model import Plan
 from telecine.core.progress import Progress, Silent
@@ -119,12 +119,10 @@ def _convert_by_v3(job: _Job) -> Report:
         inner = plan.model_copy(update={"layout": "v3.0"})
         report = _convert(replace(job, root=between, plan=inner, options=replace(job.options, overwrite=True)))
         if report.episodes and not has_errors(report.findings):
-            try:
+            with raised_as(DatasetError, f"{target}: cannot be written", OSError):
                 write_v2(between, stage.folder, plan.layout, scratch=stage.scratch)
                 (stage.folder / PLAN).write_text(plan.to_yaml(), encoding="utf-8")
                 stage.publish()
-            except OSError as error:
-                raise DatasetError(f"{target}: cannot be written: {error}") from error
         shutil.rmtree(between, ignore_errors=True)
     return replace(report, root=str(job.root), plan_digest=plan.digest())
 

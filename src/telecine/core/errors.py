@@ -11,6 +11,8 @@ Each takes one positional message, so that it survives pickling between processe
 `code` is the code of the finding (core/findings.py) that reports the error; a subclass inherits it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 
@@ -48,3 +50,17 @@ class DatasetError(TelecineError):
     """The dataset cannot be written or is damaged."""
 
     code = "dataset-mismatch"
+
+
+@contextmanager
+def raised_as(kind: type[TelecineError], what: str, *causes: type[BaseException]) -> Iterator[None]:
+    """Inside it, `causes` become a `kind` that begins with `what`: "FILE: cannot be read: Permission denied".
+
+    What telecine raised itself stays as it is.
+    """
+    try:
+        yield
+    except TelecineError:
+        raise
+    except causes as error:
+        raise kind(f"{what}: {getattr(error, 'strerror', None) or error}") from error

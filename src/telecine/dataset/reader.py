@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from telecine.core.episode import FeatureColumn
-from telecine.core.errors import DatasetError
+from telecine.core.errors import DatasetError, raised_as
 from telecine.dataset.values import unwrap_extensions
 from telecine.lerobot_format import paths
 from telecine.lerobot_format.paths import FileIndex
@@ -104,12 +104,12 @@ class Dataset:
         facts = self._episode(episode)
         path = paths.data_path(facts.data)
         wanted = None if columns is None else list(dict.fromkeys([*columns, "episode_index"]))
-        try:
-            with pq.ParquetFile(self._existing(path)) as file:
-                groups = [i for i in range(file.num_row_groups) if _may_hold(file.metadata.row_group(i), episode)]
-                table = unwrap_extensions(file.read_row_groups(groups, columns=wanted))
-        except (OSError, pa.ArrowException) as error:
-            raise DatasetError(f"{self.root / path}: cannot be read: {error}") from error
+        with (
+            raised_as(DatasetError, f"{self.root / path}: cannot be read", OSError, pa.ArrowException),
+            pq.ParquetFile(self._existing(path)) as file,
+        ):
+            groups = [i for i in range(file.num_row_groups) if _may_hold(file.metadata.row_group(i), episode)]
+            table = unwrap_extensions(file.read_row_groups(groups, columns=wanted))
         table = table.filter(pc.equal(table.column("episode_index"), episode))
         if table.num_rows != facts.length:
             raise DatasetError(
@@ -129,10 +129,8 @@ class Dataset:
 
     def json(self, path: str) -> dict[str, Any]:
         """One of its JSON files. Raises: DatasetError."""
-        try:
+        with raised_as(DatasetError, f"{self.root / path}: cannot be read", OSError, ValueError):
             content = json.loads(self._existing(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise DatasetError(f"{self.root / path}: cannot be read: {error}") from error
         if not isinstance(content, dict):
             raise DatasetError(f"{self.root / path}: holds {type(content).__name__}, expected an object")
         return content
@@ -159,14 +157,14 @@ class Dataset:
         return self.root / path
 
     def _table(self, path: str | Path, columns: list[str] | None) -> pa.Table:
-        try:
-            with pq.ParquetFile(self._existing(path)) as file:
-                missing = sorted(set(columns or ()) - set(file.schema_arrow.names))
-                if missing:
-                    raise DatasetError(f"{self.root / path}: has no column {', '.join(missing)}")
-                return file.read(columns)
-        except (OSError, pa.ArrowException) as error:
-            raise DatasetError(f"{self.root / path}: cannot be read: {error}") from error
+        with (
+            raised_as(DatasetError, f"{self.root / path}: cannot be read", OSError, pa.ArrowException),
+            pq.ParquetFile(self._existing(path)) as file,
+        ):
+            missing = sorted(set(columns or ()) - set(file.schema_arrow.names))
+            if missing:
+                raise DatasetError(f"{self.root / path}: has no column {', '.join(missing)}")
+            return file.read(columns)
 
 
 def read_info(root: Path) -> dict[str, Any]:

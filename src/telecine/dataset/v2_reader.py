@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from telecine.core.episode import FeatureColumn
-from telecine.core.errors import DatasetError
+from telecine.core.errors import DatasetError, raised_as
 from telecine.core.naming import file_below
 from telecine.dataset.reader import Dataset
 from telecine.dataset.values import unwrap_extensions
@@ -68,11 +68,11 @@ class V2Dataset:
     def rows(self, episode: int, columns: list[str] | None = None) -> pa.Table:
         """The rows of one episode. Raises: DatasetError when its file is missing or damaged."""
         path = self.root / self._path(self._data, episode)
-        try:
-            with pq.ParquetFile(path) as file:
-                return unwrap_extensions(file.read(columns))
-        except (OSError, pa.ArrowException) as error:
-            raise DatasetError(f"{path}: cannot be read: {error}") from error
+        with (
+            raised_as(DatasetError, f"{path}: cannot be read", OSError, pa.ArrowException),
+            pq.ParquetFile(path) as file,
+        ):
+            return unwrap_extensions(file.read(columns))
 
     def frame(self, key: str, episode: int, row: int) -> tuple[Path, int]:
         """The video of camera `key` and the number in it of the frame of one row of an episode."""
@@ -89,11 +89,9 @@ class V2Dataset:
             raise DatasetError(f"{self.root / paths.INFO}: {error}") from error
 
     def _lines(self, path: str) -> Iterator[dict[str, Any]]:
-        try:
+        with raised_as(DatasetError, f"{self.root / path}: cannot be read", OSError, ValueError, TypeError):
             for text in (self.root / path).read_text(encoding="utf-8").splitlines():
                 yield dict(json.loads(text))
-        except (OSError, ValueError, TypeError) as error:
-            raise DatasetError(f"{self.root / path}: cannot be read: {error}") from error
 
 
 def _column(key: str, entry: dict[str, Any]) -> FeatureColumn:

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from telecine.core.episode import Episode
-from telecine.core.errors import DatasetError
+from telecine.core.errors import DatasetError, raised_as
 from telecine.core.stats import Stats
 from telecine.dataset.card import card
 from telecine.dataset.episode_check import check_episode
@@ -90,10 +90,8 @@ class DatasetWriter:
         if fps < 1:
             raise DatasetError(f"fps must be a positive integer, got {fps}")
         target = Path(root).resolve()
-        try:
+        with raised_as(DatasetError, f"{target}: cannot be written", OSError):
             stage = Staging(target, overwrite=overwrite)
-        except OSError as error:
-            raise DatasetError(f"{target}: cannot be written: {error.strerror or error}") from error
         return cls(stage, fps=fps, robot_type=robot_type, limits=limits)
 
     @classmethod
@@ -111,10 +109,8 @@ class DatasetWriter:
         """
         target = Path(root).resolve()
         read_info(target)  # before a lock makes a folder beside what may be a typing mistake
-        try:
+        with raised_as(DatasetError, f"{target}: cannot be written", OSError):
             stage = Staging(target, overwrite=True)
-        except OSError as error:
-            raise DatasetError(f"{target}: cannot be written: {error.strerror or error}") from error
         try:
             published = read_existing(target, last)
             _require_same(target, "fps", fps, published.info["fps"])

@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from telecine.core.errors import DatasetError
+from telecine.core.errors import DatasetError, raised_as
 from telecine.recovery.thrift_compact import (
     BINARY,
     I32,
@@ -91,24 +91,25 @@ def recover(path: Path, schema: pa.Schema, per_row: Mapping[str, int], target: P
     """
     template = _template(schema)
     leaves = _leaves(template, per_row)
-    try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            with memoryview(mapped) as data:
-                if data[:4] != MAGIC:
-                    raise DatasetError(f"{path}: does not begin as a Parquet file")
-                groups = _row_groups(list(_pages(data)), leaves)
-                if not groups:
-                    raise DatasetError(f"{path}: no row group in it is whole and of the dataset's features")
-                codec = _codec(data, groups[0][1])
-            stop = groups[-1][1][-1][-1].stop
-            footer = _footer(template, leaves, groups, codec)
-            file.seek(0)
-            with target.open("wb") as sink:
-                _copy(file, sink, stop)
-                sink.write(footer + len(footer).to_bytes(4, "little") + MAGIC)
-            return Recovered(sum(rows for rows, _ in groups), len(groups), len(mapped) - stop)
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: cannot be read: {error}") from error
+    with (
+        raised_as(DatasetError, f"{path}: cannot be read", OSError, ValueError),
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+    ):
+        with memoryview(mapped) as data:
+            if data[:4] != MAGIC:
+                raise DatasetError(f"{path}: does not begin as a Parquet file")
+            groups = _row_groups(list(_pages(data)), leaves)
+            if not groups:
+                raise DatasetError(f"{path}: no row group in it is whole and of the dataset's features")
+            codec = _codec(data, groups[0][1])
+        stop = groups[-1][1][-1][-1].stop
+        footer = _footer(template, leaves, groups, codec)
+        file.seek(0)
+        with target.open("wb") as sink:
+            _copy(file, sink, stop)
+            sink.write(footer + len(footer).to_bytes(4, "little") + MAGIC)
+        return Recovered(sum(rows for rows, _ in groups), len(groups), len(mapped) - stop)
 
 
 def _template(schema: pa.Schema) -> bytes:

@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 
 from telecine.core.bitstream.packets import NAMES
-from telecine.core.errors import VideoError
+from telecine.core.errors import VideoError, raised_as
 from telecine.core.recording import Buffer, Codec
 from telecine.core.video import Clip, FrameFormat
 from telecine.video.clip import read_clip
@@ -65,14 +65,12 @@ class VideoFile:
                 f"the file holds {_words(self.format, self.reorder_delay)}; start a new file"
             )
         base, count = self.frames, 0
-        try:
+        with raised_as(VideoError, f"{self._path}: cannot be written", av.FFmpegError, OSError):
             for data, display, keyframe in read_clip(clip.path):
                 if self._output is None:
                     self._open(clip, data)
                 self._mux(data, base + display, base + count, keyframe)
                 count += 1
-        except (av.FFmpegError, OSError) as error:
-            raise VideoError(f"{self._path}: cannot be written: {error}") from error
         if count != clip.frames:
             raise VideoError(f"{clip.path}: the clip holds {count} frames, {clip.frames} were announced")
         self.frames += count
@@ -110,10 +108,8 @@ class VideoFile:
         if self._output is None:
             return
         output, self._output = self._output, None
-        try:
+        with raised_as(VideoError, f"{self._path}: cannot be written", av.FFmpegError, OSError):
             output.close()
-        except (av.FFmpegError, OSError) as error:
-            raise VideoError(f"{self._path}: cannot be written: {error}") from error
 
 
 def _words(fmt: FrameFormat, reorder_delay: int) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from telecine.core.arrow import array
-from telecine.core.errors import VideoError
+from telecine.core.errors import VideoError, raised_as
 from telecine.core.recording import Buffer
 
 _SCHEMA = pa.schema([("data", pa.large_binary()), ("display", pa.int64()), ("keyframe", pa.bool_())])
@@ -36,11 +36,9 @@ class ClipWriter:
         self._pending_bytes = 0
 
     def __enter__(self) -> Self:
-        try:
+        with raised_as(VideoError, f"{self._path}: cannot be written", OSError, pa.ArrowException):
             self._sink = pa.OSFile(self._path, "wb")
             self._writer = pa.ipc.new_file(self._sink, _SCHEMA)
-        except (OSError, pa.ArrowException) as error:
-            raise VideoError(f"{self._path}: cannot be written: {error}") from error
         return self
 
     def add(self, data: Buffer, display: int, keyframe: bool) -> None:
@@ -66,10 +64,8 @@ class ClipWriter:
             array(self._display, pa.int64()),
             array(self._keyframe, pa.bool_()),
         ]
-        try:
+        with raised_as(VideoError, f"{self._path}: cannot be written", OSError, pa.ArrowException):
             self._writer.write_batch(pa.record_batch(columns, schema=_SCHEMA))
-        except (OSError, pa.ArrowException) as error:
-            raise VideoError(f"{self._path}: cannot be written: {error}") from error
         self._data, self._display, self._keyframe, self._pending_bytes = [], [], [], 0
 
     def __exit__(
@@ -91,14 +87,15 @@ def read_clip(path: str) -> Iterator[tuple[memoryview, int, bool]]:
     Raises:
         VideoError: the file is missing, truncated or not a clip. Truncation is noticed before the first packet.
     """
-    try:
-        with pa.OSFile(path) as file, pa.ipc.open_file(file) as reader:
-            if reader.schema != _SCHEMA:
-                raise VideoError(f"{path}: not a clip of telecine's")
-            for i in range(reader.num_record_batches):
-                yield from _packets(reader.get_batch(i))
-    except (OSError, pa.ArrowException) as error:
-        raise VideoError(f"{path}: the clip cannot be read: {error}") from error
+    with (
+        raised_as(VideoError, f"{path}: the clip cannot be read", OSError, pa.ArrowException),
+        pa.OSFile(path) as file,
+        pa.ipc.open_file(file) as reader,
+    ):
+        if reader.schema != _SCHEMA:
+            raise VideoError(f"{path}: not a clip of telecine's")
+        for i in range(reader.num_record_batches):
+            yield from _packets(reader.get_batch(i))
 
 
 def _packets(batch: pa.RecordBatch) -> Iterator[tuple[memoryview, int, bool]]:

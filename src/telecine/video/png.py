@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from telecine.core.errors import VideoError
+from telecine.core.errors import VideoError, raised_as
 from telecine.video.colour import Rgb
 
 _BORDER_PX = 2
@@ -20,10 +20,8 @@ def write_png(path: Path, rgb: Rgb) -> None:
     encoder.height, encoder.width, encoder.pix_fmt = rgb.shape[0], rgb.shape[1], "rgb24"
     encoder.time_base = Fraction(1)
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
-    try:
+    with raised_as(VideoError, f"{path}: cannot be written", OSError):
         path.write_bytes(b"".join(bytes(p) for part in (frame, None) for p in encoder.encode(part)))
-    except OSError as error:
-        raise VideoError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def read_png(data: bytes) -> Rgb:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from telecine.core.errors import SourceError
+from telecine.core.errors import SourceError, raised_as
 from telecine.core.naming import element_names
 from telecine.core.recording import Recording, Ref, Stream
 from telecine.sources.format import Found, MissingExtra
@@ -61,11 +61,9 @@ def _opened(path: str) -> Any:
         import h5py
     except ImportError as error:
         raise MissingExtra("reading HDF5 needs: pip install 'telecine[hdf5]'") from error
-    try:
+    with raised_as(SourceError, f"{path}: cannot be read as HDF5, it may be cut off or still open", OSError):
         # No lock: recordings often lie on read-only mounts, and nothing is written.
         return h5py.File(path, "r", locking=False, rdcc_nbytes=_CACHE_BYTES)
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read as HDF5, it may be cut off or still open: {error}") from error
 
 
 def _asked(where: str, question: Callable[[], Result]) -> Result:

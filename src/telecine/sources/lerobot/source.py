@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from telecine.core.errors import SourceError
+from telecine.core.errors import SourceError, raised_as
 from telecine.core.naming import file_below
 from telecine.core.recording import Array, Recording, Ref, Stream
 from telecine.sources.format import Found
@@ -60,10 +60,8 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     episode = next((e for e in dataset.episodes if f"/episode_{e.index}" == ref.id), None)
     if episode is None:
         raise SourceError(f"{ref.path}: holds no episode {ref.id!r}, only {len(dataset.episodes)}")
-    try:
+    with raised_as(SourceError, f"{ref.label}: cannot be read", *_READ_ERRORS):
         streams, notes = _streams(dataset, episode, ref.label)
-    except _READ_ERRORS as error:
-        raise SourceError(f"{ref.label}: cannot be read: {error}") from error
     attrs = {"layout": dataset.version, "fps": str(dataset.fps)}
     if dataset.robot_type:
         attrs["robot_type"] = dataset.robot_type
@@ -240,13 +238,11 @@ class _Column:
 
     def _read(self) -> Any:
         episode, where = self._episode, f"{self._label}: {self.key}"
-        try:
+        with raised_as(SourceError, f"{where} cannot be read", *_READ_ERRORS):
             column = _rows(episode.rows, self.key, episode.index)
             if len(column) != episode.length:
                 raise SourceError(f"{where} has {len(column)} rows, the metadata says {episode.length}")
             return self._plain(column.combine_chunks())
-        except _READ_ERRORS as error:
-            raise SourceError(f"{where} cannot be read: {error}") from error
 
     def _plain(self, column: Any) -> Any:
         match str(self._entry["dtype"]):

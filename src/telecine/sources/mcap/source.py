@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO
 
-from telecine.core.errors import SourceError
+from telecine.core.errors import SourceError, raised_as
 from telecine.core.recording import Recording, Ref
 from telecine.sources.format import Found
 from telecine.sources.mcap.records import MAGIC, AttachmentRecord, McapLayout, walk
@@ -81,7 +81,7 @@ def part_of(path: str, recover: bool) -> McapPart:
 
 
 def _walked(file: IO[bytes], size_bytes: int, path: str) -> McapLayout:
-    try:
+    with raised_as(SourceError, f"{path}: cannot be read", OSError):
         file.seek(0)
         start = file.read(len(MAGIC))
         if start.startswith(_NEWLINES_CHANGED):
@@ -92,8 +92,6 @@ def _walked(file: IO[bytes], size_bytes: int, path: str) -> McapLayout:
         if start != MAGIC:
             raise SourceError(f"{path}: not an MCAP file: it begins with {start!r} instead of {MAGIC!r}")
         return walk(file, size_bytes)
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def _attachment(store: McapStore, record: AttachmentRecord) -> Attachment:

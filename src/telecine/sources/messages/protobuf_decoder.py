@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from telecine.core.errors import SourceError
+from telecine.core.errors import SourceError, raised_as
 from telecine.sources.format import MissingExtra
 from telecine.sources.messages.cdr import DecodedBatch
 from telecine.sources.messages.model import Leaf, LeafColumn
@@ -117,7 +117,8 @@ def _message_class(name: str, descriptors: bytes) -> tuple[Any, Any]:
         )
     except ModuleNotFoundError as error:
         raise MissingExtra("reading protobuf messages needs: pip install 'telecine[mcap]'") from error
-    try:
+    causes = (message.DecodeError, KeyError, TypeError, ValueError)
+    with raised_as(SourceError, f"the protobuf descriptor of {name} cannot be read", *causes):
         files = {file.name: file for file in descriptor_pb2.FileDescriptorSet.FromString(descriptors).file}
         needed = {name for file in files.values() for name in file.dependency}
         for known in (timestamp_pb2, duration_pb2):  # some writers leave these out
@@ -129,8 +130,6 @@ def _message_class(name: str, descriptors: bytes) -> tuple[Any, Any]:
         for file_name in files:
             _add(pool, files, file_name, added)
         return message_factory.GetMessageClass(pool.FindMessageTypeByName(name)), message.DecodeError
-    except (message.DecodeError, KeyError, TypeError, ValueError) as error:
-        raise SourceError(f"the protobuf descriptor of {name} cannot be read: {error}") from error
 
 
 def _add(pool: Any, files: dict[str, Any], name: str, added: set[str]) -> None:

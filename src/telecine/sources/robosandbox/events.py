@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from telecine.core.errors import SourceError
+from telecine.core.errors import SourceError, raised_as
 from telecine.core.grid import SECOND, Times
 
 Line = Mapping[str, Any]
@@ -120,10 +120,8 @@ def _events(path: Path, times: Times, series: dict[str, _Collected], by_name: se
 
 def _lines(path: Path) -> tuple[Iterator[tuple[int, Line]], bool]:
     """(number, line) of every whole line, and whether the file ends within one."""
-    try:
+    with raised_as(SourceError, f"{path}: cannot be read", OSError):
         content = path.read_bytes()
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
     raw = content.split(b"\n")
     last = raw.pop()
     torn = False

@@ -2,7 +2,7 @@
 
 from typing import IO
 
-from telecine.core.errors import SourceError
+from telecine.core.errors import SourceError, raised_as
 from telecine.core.recording import Recording, Ref
 from telecine.sources.format import Found
 from telecine.sources.messages.model import Contents
@@ -57,7 +57,7 @@ def contents(path: str, recover: bool) -> Contents:
 
 
 def _walked(file: IO[bytes], size_bytes: int, path: str) -> BagLayout:
-    try:
+    with raised_as(SourceError, f"{path}: cannot be read", OSError):
         file.seek(0)
         start = file.read(len(MAGIC))
         if start != MAGIC:
@@ -67,5 +67,3 @@ def _walked(file: IO[bytes], size_bytes: int, path: str) -> BagLayout:
                 )
             raise SourceError(f"{path}: not a ROS bag: it begins with {start!r} instead of {MAGIC!r}")
         return walk(file, size_bytes)
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from telecine.core.errors import SourceError
+from telecine.core.errors import SourceError, raised_as
 from telecine.core.findings import Finding
 from telecine.core.recording import Recording, Ref
 from telecine.sources.format import Found
@@ -101,13 +101,11 @@ def contents(path: str, recover: bool) -> Contents:
 
 
 def _db3(path: str, recover: bool) -> Db3Store:
-    try:
+    with raised_as(SourceError, f"{path}: cannot be read", OSError):
         problem = size_problem(path)
         if problem and not recover:
             raise SourceError(f"{path}: the file is truncated: {problem}; {CUT_FIX}")
         store = Db3Store(path, recover)
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
     if problem:
         store.lost.insert(0, f"the end of the file: {problem}")
     return store
@@ -118,17 +116,13 @@ def _index_part(path: str, recover: bool) -> Found:
 
 
 def _is_mcap(path: str) -> bool:
-    try:
+    with raised_as(SourceError, f"{path}: cannot be read", OSError):
         return source.claims(path)
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def _index_file(path: str, recover: bool) -> Found:
-    try:
+    with raised_as(SourceError, f"{path}: cannot be read", OSError):
         problem = size_problem(path)
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
     if problem and not recover:
         message = f"the file is truncated: {problem}"
         return Found(findings=(Finding("source-truncated", "error", path, message, CUT_FIX),))

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from telecine.core.errors import SourceError
+from telecine.core.errors import SourceError, raised_as
 from telecine.core.findings import Finding, Severity
 from telecine.core.recording import Recording, Ref
 from telecine.sources.format import Found
@@ -205,8 +205,5 @@ def _call(ref: Ref, call: Any) -> Any:
 
 @contextmanager
 def _opened(path: str) -> Iterator[tuple[BinaryIO, int]]:
-    try:
-        with Path(path).open("rb") as file:
-            yield file, os.fstat(file.fileno()).st_size
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
+    with raised_as(SourceError, f"{path}: cannot be read", OSError), Path(path).open("rb") as file:
+        yield file, os.fstat(file.fileno()).st_size

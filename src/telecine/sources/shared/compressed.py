@@ -8,7 +8,7 @@ from typing import IO, Any, BinaryIO
 
 import numpy as np
 
-from telecine.core.errors import SourceError
+from telecine.core.errors import SourceError, raised_as
 from telecine.core.recording import Array
 from telecine.sources.format import MissingExtra
 from telecine.sources.shared.buffer_pool import BufferPool
@@ -168,7 +168,7 @@ def open_expanded(path: str) -> tuple[IO[bytes], int, str]:
     Raises:
         SourceError: it cannot be opened.
     """
-    try:
+    with raised_as(SourceError, f"{path}: cannot be read", OSError):
         file = open(path, "rb")  # noqa: PTH123, SIM115 - the caller closes it
         start = file.read(len(ZSTD_MAGIC))
         if start != ZSTD_MAGIC:
@@ -182,8 +182,6 @@ def open_expanded(path: str) -> tuple[IO[bytes], int, str]:
             except SourceError as error:
                 problem = str(error)
         return copy, copy.tell(), problem
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def expand_file(source: BinaryIO, target: IO[bytes]) -> None:

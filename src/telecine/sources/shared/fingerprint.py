@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from telecine.core.errors import SourceError
+from telecine.core.errors import SourceError, raised_as
 
 FileState = tuple[str, int, int, int, int]
 """(path, inode, bytes, ns of the last writing, ns of the last change of any kind) of a file.
@@ -24,10 +24,8 @@ def stamp(path: str) -> Stamp | None:
     """
     if "://" in path:
         return None
-    try:
+    with raised_as(SourceError, f"{path}: cannot be read", OSError):
         return tuple(sorted(_state(file) for file in _files(path)))
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def digest(state: Stamp) -> str:
@@ -48,11 +46,8 @@ def digest(state: Stamp) -> str:
 def _file_digest(*state: Any) -> str:
     """Kept for the other recordings of the same file, as long as that does not change."""
     path: str = state[0]
-    try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
+    with raised_as(SourceError, f"{path}: cannot be read", OSError), Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _files(path: str) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from telecine.core.errors import SourceError
+from telecine.core.errors import SourceError, raised_as
 from telecine.core.grid import SECOND, Times
 from telecine.core.naming import camera_name, element_names
 from telecine.core.plan.model import IMAGES
@@ -86,11 +86,9 @@ def _opened(path: str) -> tuple[Any, Any]:
     except ImportError as error:
         raise MissingExtra("reading zarr needs: pip install 'telecine[zarr]'") from error
     _know_picture_codecs()
-    try:
+    with raised_as(SourceError, f"{path}: cannot be read as zarr", *_ERRORS):
         store = LocalStore(path, read_only=True) if Path(path).is_dir() else ZipStore(path, mode="r")
         return zarr.open_group(store, mode="r"), store.close
-    except _ERRORS as error:
-        raise SourceError(f"{path}: cannot be read as zarr: {error}") from error
 
 
 def _know_picture_codecs() -> None:
@@ -104,11 +102,8 @@ def _know_picture_codecs() -> None:
 def _ends(root: Any, path: str) -> list[int]:
     from telecine.sources.zarr.blosc_codecs import checked
 
-    try:
-        with checked():
-            ends = [int(end) for end in root[_ENDS][:]]
-    except _ERRORS as error:
-        raise SourceError(f"{path}: {_ENDS} cannot be read: {error}") from error
+    with raised_as(SourceError, f"{path}: {_ENDS} cannot be read", *_ERRORS), checked():
+        ends = [int(end) for end in root[_ENDS][:]]
     if any(b <= a for a, b in zip([0, *ends], ends, strict=False)):
         raise SourceError(f"{path}: {_ENDS} does not go up: {ends[:10]}")
     return ends
@@ -153,10 +148,8 @@ def _timing(arrays: dict[str, StoredArray], first: int, stop: int) -> Timing:
     stamps = arrays.get("timestamp")
     if stamps is None or len(stamps.shape) != 1:
         return Timing()
-    try:
+    with raised_as(SourceError, "data/timestamp cannot be read", *_ERRORS):
         seconds = np.asarray(stamps[first:stop], np.float64)
-    except _ERRORS as error:
-        raise SourceError(f"data/timestamp cannot be read: {error}") from error
     if not np.isfinite(seconds).all() or np.abs(seconds).max(initial=0) > _LATEST_S:
         return Timing()
     times: Times = np.round((seconds - seconds[0]) * SECOND).astype(np.int64)
