@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from telecine.core.documents import MAX_YAML_BYTES
 from telecine.core.errors import PlanError, raised_as
-from telecine.core.plan.model import IMAGES, MAX_YAML_BYTES, Plan, make_plan, read_plan
+from telecine.core.plan.model import IMAGES, Plan, make_plan, read_plan
 from telecine.core.plan.spans_csv import spans_of_csv
 
 if TYPE_CHECKING:

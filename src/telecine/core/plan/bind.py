@@ -6,9 +6,10 @@ from fractions import Fraction
 
 import numpy as np
 
+from telecine.core.documents import suggest
 from telecine.core.errors import PlanError
 from telecine.core.grid import SECOND, Times
-from telecine.core.plan.model import IMAGES, Feature, Plan, Take, suggest
+from telecine.core.plan.model import IMAGES, Feature, Plan, Take
 from telecine.core.recording import Recording, Stream
 
 

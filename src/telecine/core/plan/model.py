@@ -4,25 +4,25 @@ Parsed once, from YAML or from flags; every mistake is reported together with it
 recording: `bind.py` decides whether a plan fits one.
 """
 
-import difflib
 import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from functools import partial
+from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from telecine.core.align import How
 from telecine.core.copying.damage import Policy
+from telecine.core.documents import Body as PlanBody
+from telecine.core.documents import keys_of, mistakes, read_mapping, to_yaml
 from telecine.core.errors import PlanError
 from telecine.core.plan.episodes import Label, Split, Trim
 from telecine.core.plan.fields import Duration, Limit, Model, Phase, format_duration
 from telecine.core.recording import Codec, ColourOrder, Rotation
 
-MAX_YAML_BYTES = 1_000_000
 IMAGES = "observation.images."
 RESERVED = ("timestamp", "frame_index", "episode_index", "index", "task_index", "task")
 Dtype = Literal[
@@ -192,10 +192,7 @@ class Plan(Model):
 
     def to_yaml(self) -> str:
         """Text that `parse_plan` reads back as an equal plan."""
-        body = self.to_dict()
-        text = yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=100)
-        # PyYAML writes some characters (\x85) bare that it reads back as line breaks.
-        return text if yaml.safe_load(text) == body else yaml.safe_dump(body, sort_keys=False, width=100)
+        return to_yaml(self.to_dict())
 
     def digest(self) -> str:
         """Hex SHA-256 over every value of the plan, defaults included."""
@@ -234,9 +231,6 @@ def _feature_problems(features: Iterable[Feature]) -> Iterable[str]:
             yield f"{where}.names: names repeat"
 
 
-PlanBody: TypeAlias = Mapping[str, Any]
-
-
 def make_plan(body: PlanBody) -> Plan:
     """The plan that plain values in the shape of the YAML file describe.
 
@@ -245,7 +239,7 @@ def make_plan(body: PlanBody) -> Plan:
     try:
         return Plan.model_validate(body)
     except ValidationError as error:
-        problems = _describe(error, body)
+        problems = mistakes(error, known_keys(), partial(_place, body))
     raise PlanError(f"the plan has {len(problems)} mistake(s):\n  " + "\n  ".join(problems))
 
 
@@ -256,64 +250,22 @@ def parse_plan(text: str) -> Plan:
 
 def read_plan(text: str) -> dict[str, Any]:
     """The plain values of a plan in YAML `text`, not yet checked. Raises: PlanError when it is no mapping."""
-    if len(text.encode(errors="replace")) > MAX_YAML_BYTES:
-        raise PlanError(f"the plan is larger than {MAX_YAML_BYTES} bytes; is this the right file?")
-    try:
-        aliases = any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader))
-        body = None if aliases else yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # numbers and dates too great, lists too deep
-        raise PlanError(f"the plan is not YAML: {error}") from error
-    if aliases:
-        raise PlanError("the plan uses YAML aliases (*name), which can expand without bound; write the values out")
-    if not isinstance(body, dict):
-        raise PlanError("the plan is not a mapping; start from `telecine inspect RECORDINGS --plan plan.yaml`")
-    return body
+    return read_mapping(text, "plan", "start from `telecine inspect RECORDINGS --plan plan.yaml`")
 
 
-def _describe(error: ValidationError, body: PlanBody) -> list[str]:
+def _place(body: PlanBody, loc: tuple[int | str, ...]) -> list[str]:
+    """The path of a mistake, a feature by its key."""
+    path = [str(p) for p in loc if not str(p).startswith(("function-", "tagged-", "literal["))]
     features = body.get("features")
     keys = list(features) if isinstance(features, Mapping) else []
-    problems: list[str] = []
-    for item in error.errors(include_url=False):
-        path = [str(p) for p in item["loc"] if not str(p).startswith(("function-", "tagged-", "literal["))]
-        if len(item["loc"]) > 1 and item["loc"][0] == "features" and isinstance(item["loc"][1], int) and keys:
-            path[1] = str(keys[item["loc"][1]])
-        where = ".".join(path)
-        if item["type"] == "value_error":
-            text = str(item["ctx"]["error"]) if "ctx" in item else item["msg"]
-            problems += [f"{where}: {line}" if where else line for line in text.split("\n")]
-        else:
-            problems.append(f"{where}: {_sentence(item)}")
-    return list(dict.fromkeys(problems))
-
-
-def _sentence(item: Any) -> str:
-    given = item.get("input")
-    match item["type"]:
-        case "extra_forbidden":
-            name = str(item["loc"][-1])
-            return f"unknown key {name!r}" + suggest(name, known_keys())
-        case "literal_error":
-            expected = str(item["ctx"]["expected"]).replace("'", "").replace(" or ", ", ")
-            return f"{given!r} is not one of {expected}" + suggest(str(given), expected.split(", "))
-        case "missing" if item["loc"] == ("task",):
-            return 'is required; give --task-text "what the robot does", or `task:` in the plan'
-        case "missing":
-            return "is required"
-        case _:
-            return f"{item['msg'][:1].lower()}{item['msg'][1:]}, got {given!r}"
+    if len(loc) > 1 and loc[0] == "features" and isinstance(loc[1], int) and keys:
+        path[1] = str(keys[loc[1]])
+    return path
 
 
 def known_keys() -> list[str]:
     """Every key that a plan file may use, at any level."""
-    models = (Plan, Clock, Feature, Take, Task, Video, Split, Label, Trim)
-    return sorted({field.alias or name for m in models for name, field in m.model_fields.items()} - {"key"})
-
-
-def suggest(word: str, known: Iterable[str]) -> str:
-    """A "did you mean" for the nearest of `known`, or nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return [key for key in keys_of(Plan, Clock, Feature, Take, Task, Video, Split, Label, Trim) if key != "key"]
 
 
 def json_schema() -> dict[str, Any]:

@@ -1,0 +1,89 @@
+"""Files that people write, plans and edits: read as plain data within bounds, every mistake told with its path."""
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from telecine.core.errors import PlanError
+
+MAX_YAML_BYTES = 1_000_000
+Body: TypeAlias = Mapping[str, Any]
+
+
+def read_mapping(text: str, what: str, hint: str) -> dict[str, Any]:
+    """The plain values of a document in YAML `text` (at most 1 MB; plain data only, no tags), not yet checked.
+
+    what: "plan" or "edit". hint: what to do when it is no mapping.
+
+    Raises: PlanError when it is no mapping.
+    """
+    if len(text.encode(errors="replace")) > MAX_YAML_BYTES:
+        raise PlanError(f"the {what} is larger than {MAX_YAML_BYTES} bytes; is this the right file?")
+    try:
+        aliases = any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader))
+        body = None if aliases else yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # numbers and dates too great, lists too deep
+        raise PlanError(f"the {what} is not YAML: {error}") from error
+    if aliases:
+        raise PlanError(f"the {what} uses YAML aliases (*name), which can expand without bound; write the values out")
+    if not isinstance(body, dict):
+        raise PlanError(f"the {what} is not a mapping; {hint}")
+    return body
+
+
+def to_yaml(body: Body) -> str:
+    """Text that `read_mapping` reads back as `body`."""
+    text = yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=100)
+    # PyYAML writes some characters (\x85) bare that it reads back as line breaks.
+    return text if yaml.safe_load(text) == body else yaml.safe_dump(body, sort_keys=False, width=100)
+
+
+def mistakes(
+    error: ValidationError, known: Iterable[str], place: Callable[[tuple[int | str, ...]], list[str]] | None = None
+) -> list[str]:
+    """Every mistake with its path and, for a misspelt word, the nearest known one.
+
+    known: keys that the document may use. place: the path of a mistake as its writer sees it.
+    """
+    problems: list[str] = []
+    for item in error.errors(include_url=False):
+        loc = item["loc"]
+        path = [str(p) for p in loc if not str(p).startswith(("function-", "tagged-", "literal["))]
+        where = ".".join(place(loc) if place is not None else path)
+        if item["type"] == "value_error":
+            text = str(item["ctx"]["error"]) if "ctx" in item else item["msg"]
+            problems += [f"{where}: {line}" if where else line for line in text.split("\n")]
+        else:
+            problems.append(f"{where}: {_sentence(item, known)}")
+    return list(dict.fromkeys(problems))
+
+
+def _sentence(item: Any, known: Iterable[str]) -> str:
+    given = item.get("input")
+    match item["type"]:
+        case "extra_forbidden":
+            name = str(item["loc"][-1])
+            return f"unknown key {name!r}" + suggest(name, known)
+        case "literal_error":
+            expected = str(item["ctx"]["expected"]).replace("'", "").replace(" or ", ", ")
+            return f"{given!r} is not one of {expected}" + suggest(str(given), expected.split(", "))
+        case "missing" if item["loc"] == ("task",):
+            return 'is required; give --task-text "what the robot does", or `task:` in the plan'
+        case "missing":
+            return "is required"
+        case _:
+            return f"{item['msg'][:1].lower()}{item['msg'][1:]}, got {given!r}"
+
+
+def keys_of(*models: type[BaseModel]) -> list[str]:
+    """Every key that documents of these models may use, at any level."""
+    return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """A "did you mean" for the nearest of `known`, or nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
