@@ -18,7 +18,8 @@ from telecine.run.executor import Executor
 from telecine.run.worker_count import Workers
 
 if TYPE_CHECKING:  # loaded where they are used, since most conversions need neither
-    from telecine.core.proposal.propose import MissingAction, Proposal
+    from telecine.core.proposal.features import MissingAction
+    from telecine.core.proposal.propose import Proposal
     from telecine.inspection.recordings import Inspection
 
 

@@ -145,6 +145,21 @@ def measure(times: Times) -> Rate:
     )
 
 
+STEADY_SAMPLES = 5
+"""Samples from which on a stream's rate can be called steady."""
+
+
+def is_steady(rate: Rate, span_ns: int) -> bool:
+    """True for a stream that comes at a rate, rather than when something changes: regular, and most of the time.
+
+    span_ns: the time in which it could come, pauses of the whole recording left out.
+    """
+    if rate.samples - rate.duplicates < STEADY_SAMPLES:
+        return False
+    filled = (rate.samples - rate.duplicates - 1) * rate.period_ns
+    return 2 * rate.jitter_ns <= rate.period_ns and 2 * filled >= span_ns
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class CameraTimes:
     """What the phase choice needs of one camera."""

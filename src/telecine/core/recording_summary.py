@@ -4,12 +4,27 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from telecine.core.align import Rate
+from telecine.core.grid import SECOND, Times
 from telecine.core.recording import ClockKind, LeftOut, StreamKind
 
 SECOND_CHOICE = ("log_time", "log_tick", "publish_time", "header_stamp")
 """Timelines that recorders add on their own: when a value was logged need not be when it was measured. Messages have
 `capture_time` as well, which is made of these."""
+
+
+LEAST_PAUSE_NS = SECOND // 4
+MOST_PAUSES = 1000
+
+
+def pauses_of(times: Times, rate: Rate) -> tuple[tuple[int, int], ...]:
+    """The pauses of (n,) int64 ns non-decreasing stamps, as `ClockFacts` has them."""
+    steps = np.diff(times)
+    after = np.flatnonzero(steps > max(5 * rate.period_ns, LEAST_PAUSE_NS))
+    after = np.sort(after[np.argsort(-steps[after], kind="stable")[:MOST_PAUSES]])
+    return tuple(zip(times[after].tolist(), times[after + 1].tolist(), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +40,8 @@ class ClockFacts:
     """In ns, or in counts for a sequence clock, where `hz` is None."""
     backwards: int
     """Samples that arrived with a stamp below that of the sample before."""
+    pauses: tuple[tuple[int, int], ...] = ()
+    """[start, stop] between samples more than `LEAST_PAUSE_NS` and five periods apart, in order, the longest 1000."""
 
     @property
     def samples(self) -> int:
@@ -111,6 +128,13 @@ class StreamSummary:
         """The path before the first colon."""
         return self.name.partition(":")[0]
 
+    @property
+    def trait(self) -> tuple[Any, ...]:
+        """What has to be equal in all recordings of a dataset: the size of a camera's frames, the shape of numbers."""
+        if self.kind in ("image", "video"):
+            return ("camera", self.camera.width, self.camera.height) if self.camera else ("camera",)
+        return (self.kind, self.shape)
+
     def on(self, clock: str) -> ClockFacts | None:
         """The stamps on the clock of that name."""
         return next((c for c in self.clocks if c.name == clock), None)
@@ -168,11 +192,32 @@ class RecordingFacts:
 
 
 def across(recordings: Sequence[RecordingFacts]) -> Iterator[tuple[StreamSummary, int]]:
-    """Every stream of any recording, as the first that has it shows it, and how many recordings have it.
+    """Every stream of any recording, as most recordings have it, and how many of them have it.
 
-    A stream that is static in one recording and not in another counts as not static.
+    One that is whole, moves, and has the shape of most others stands for all: a short, empty or odd recording does not
+    change what is proposed for the others.
     """
     for name in dict.fromkeys(s.name for r in recordings for s in r.streams):
         found = [s for r in recordings if (s := r.stream(name)) is not None]
-        moving = [s for s in found if not s.static]
-        yield (moving or found)[0], len(found)
+        yield typical(found), len(found)
+
+
+def typical(found: Sequence[StreamSummary]) -> StreamSummary:
+    """Of whole and moving ones, where there are any, the largest group of one shape; of it the one of median rate."""
+    whole = [s for s in found if not s.problems] or list(found)
+    moving = [s for s in whole if not s.static] or whole
+    groups: dict[tuple[Any, ...], list[StreamSummary]] = {}
+    for stream in moving:
+        groups.setdefault(stream.trait, []).append(stream)
+    group = max(groups.values(), key=lambda g: (len(g), sum(_most_samples(s) for s in g)))
+    half = max(_most_samples(s) for s in group) / 2
+    long = sorted((s for s in group if _most_samples(s) >= half), key=_rate_hz)
+    return long[(len(long) - 1) // 2]
+
+
+def _most_samples(stream: StreamSummary) -> int:
+    return max((c.samples for c in stream.clocks), default=0)
+
+
+def _rate_hz(stream: StreamSummary) -> float:
+    return max((c.nominal_hz or 0.0 for c in stream.clocks), default=0.0)

@@ -18,7 +18,14 @@ from telecine.core.bitstream.packets import NAMES, index_packets
 from telecine.core.errors import SourceError, VideoError
 from telecine.core.findings import REMARKS, Finding
 from telecine.core.recording import ImageStream, Recording, Ref, Stream, TextStream, VideoStream, remarks_of
-from telecine.core.recording_summary import SECOND_CHOICE, CameraFacts, ClockFacts, RecordingFacts, StreamSummary
+from telecine.core.recording_summary import (
+    SECOND_CHOICE,
+    CameraFacts,
+    ClockFacts,
+    RecordingFacts,
+    StreamSummary,
+    pauses_of,
+)
 from telecine.core.streams.from_keyframe import from_first_keyframe
 from telecine.core.video import LONG_GOP, PacketIndex
 from telecine.run.executor import Executor, Lost, Tell, serial, silent
@@ -112,7 +119,9 @@ def _summary(stream: Stream) -> StreamSummary:
 def _clock(stream: Stream, name: str) -> ClockFacts:
     times = stream.times(name)
     first, last = (int(times[0]), int(times[-1])) if times.size else (0, 0)
-    return ClockFacts(name, stream.clocks[name], first, last, measure(times), stream.backwards(name))
+    rate, kind = measure(times), stream.clocks[name]
+    pauses = () if kind == "sequence" else pauses_of(times, rate)
+    return ClockFacts(name, kind, first, last, rate, stream.backwards(name), pauses)
 
 
 def _with_content(known: StreamSummary, stream: Stream) -> StreamSummary:

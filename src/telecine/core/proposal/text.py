@@ -8,7 +8,8 @@ from typing import Any
 import yaml
 
 from telecine.core.plan.model import IMAGES
-from telecine.core.proposal.propose import NO_TIMELINE, Proposal
+from telecine.core.proposal.propose import Proposal
+from telecine.core.proposal.timeline import NO_TIMELINE
 
 _FLAGS = {"action": "--action", "observation.state": "--state"}
 VIDEO_HINT = (
@@ -23,7 +24,8 @@ VIDEO_HINT = (
 def plan_yaml(proposal: Proposal) -> str:
     """The plan as YAML with comments, which `parse_plan` reads back as `proposal.plan`.
 
-    While something is missing the text says so, and `parse_plan` refuses it.
+    While something is missing the text says so, and `parse_plan` refuses it. A guessed `fps` stands in a comment:
+    `convert` takes a rate that is given in its place, or guesses the same from the recordings.
     """
     body, comments = proposal.body, proposal.comments
     lines = [
@@ -33,7 +35,7 @@ def plan_yaml(proposal: Proposal) -> str:
         *_comments("A guess: ", proposal.guesses),
         "",
         *_comments("", comments.get("fps", ())),
-        *_yaml({"fps": body["fps"]}),
+        *([f"# fps: {body['fps']}   (a guess)"] if proposal.fps_guessed else _yaml({"fps": body["fps"]})),
         "",
         *_comments("", comments.get("clock", ())),
         *_yaml({"clock": body["clock"]}),
@@ -43,6 +45,7 @@ def plan_yaml(proposal: Proposal) -> str:
     for key, feature in body["features"].items():
         block = [*_comments("", comments.get(key, ())), *_yaml({key: feature})]
         lines += [f"  {line}" for line in block]
+    lines += ["", *_yaml({"split": body["split"]})] if "split" in body else []
     lines += ["", *_comments("", comments.get("task", ()))]
     lines += _yaml({"task": body["task"]}) if "task" in body else ["# task: ..."]
     lines += ["", *_yaml({"robot_type": body["robot_type"]})] if "robot_type" in body else []
@@ -79,11 +82,12 @@ def command_line(proposal: Proposal, paths: Sequence[str], out: str) -> str:
         inspect = ["telecine", "inspect", *paths, "--plan", "plan.yaml"]
         convert = ["telecine", "convert", *paths, out, "--plan", "plan.yaml"]
         return f"{shlex.join(inspect)} && {shlex.join(convert)}"
-    parts = ["telecine", "convert", *paths, out, "--fps", str(body["fps"])]
+    parts = ["telecine", "convert", *paths, out]
+    parts += [] if proposal.counting and proposal.fps_guessed else ["--fps", str(body["fps"])]
     if body["clock"]["timeline"] != NO_TIMELINE:
         parts += ["--index", body["clock"]["timeline"]]
-    if proposal.counting:
-        parts += ["--rate", "..."]
+    if proposal.counting or "rate" in body["clock"]:
+        parts += ["--rate", body["clock"].get("rate", "...")]
     for key, feature in body["features"].items():
         flag = "--video" if key.startswith(IMAGES) else _FLAGS.get(key, "--feature")
         lead = {"--video": f"{key.removeprefix(IMAGES)}:", "--feature": f"{key}="}.get(flag, "")
@@ -98,4 +102,4 @@ def command_line(proposal: Proposal, paths: Sequence[str], out: str) -> str:
 def _fits_flags(body: Mapping[str, Any]) -> bool:
     task = body.get("task")
     plain = all(isinstance(f, str | list) for f in body["features"].values())
-    return plain and not (isinstance(task, dict) and "from" not in task)
+    return plain and "split" not in body and not (isinstance(task, dict) and "from" not in task)

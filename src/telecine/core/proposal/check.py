@@ -1,0 +1,78 @@
+"""Does a proposal convert? Checked against what is known of the recordings it was made from; remedies go into it.
+
+Odd frame sizes and sizes that differ between recordings get `size`. Recordings that fit no plan for the others (another
+width, a stream that is not there or damaged) are named with the command that converts them.
+"""
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from telecine.core.plan.model import IMAGES
+from telecine.core.proposal.notes import Notes
+from telecine.core.recording_summary import RecordingFacts, StreamSummary, typical
+
+
+def remedies(features: Mapping[str, Any], recordings: Sequence[RecordingFacts], notes: Notes) -> dict[str, Any]:
+    """The features with what they need to convert; recordings that no plan for all can help are named in `notes`."""
+    _note_misfits([name for body in features.values() for name in streams_of(body)], recordings, notes)
+    return {
+        key: _with_size(key, body, recordings, notes) if key.startswith(IMAGES) else body
+        for key, body in features.items()
+    }
+
+
+def _note_misfits(names: Sequence[str], recordings: Sequence[RecordingFacts], notes: Notes) -> None:
+    odd: dict[str, list[str]] = {}
+    for name in names:
+        for recording, why in _misfits(name, recordings):
+            odd.setdefault(recording.path, []).append(f"{name} {why}")
+    if odd:
+        first, reasons = next(iter(odd.items()))
+        more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
+        command = shlex.join(["telecine", "convert", *list(odd)[:5], "OUT"]) + (" ..." if len(odd) > 5 else "")
+        notes.guesses.append(
+            f"{len(odd)} of {len(recordings)} recordings do not fit and will be rejected: {first} "
+            f"({'; '.join(reasons)}){more}; convert them by themselves: {command}"
+        )
+
+
+def streams_of(body: Any) -> list[str]:
+    """The names of the streams of a feature as the plan file has it."""
+    source = body["from"] if isinstance(body, Mapping) else body
+    return [source] if isinstance(source, str) else list(source)
+
+
+def _misfits(name: str, recordings: Sequence[RecordingFacts]) -> Iterator[tuple[RecordingFacts, str]]:
+    """Recordings whose stream of that name is not as the others have it."""
+    found = [(r, r.stream(name)) for r in recordings]
+    there = [s for _, s in found if s is not None]
+    usual = typical(there)
+    for recording, stream in found:
+        if stream is None:
+            yield recording, "is missing"
+        elif stream.problems and not usual.problems:
+            yield recording, f"cannot be read: {stream.problems[0]}"
+        elif not usual.is_camera and stream.trait != usual.trait:
+            yield recording, f"is {stream.label}, in the others {usual.label}"
+
+
+def _with_size(key: str, body: Any, recordings: Sequence[RecordingFacts], notes: Notes) -> Any:
+    """The camera scaled to one even size, where its frames have an odd one or several."""
+    (name,) = streams_of(body)
+    found = [s for r in recordings if (s := r.stream(name)) is not None and _size(s) is not None]
+    sizes = {_size(s) for s in found}
+    usual = _size(typical(found)) if found else None
+    if usual is None:
+        return body
+    even = (usual[0] // 2 * 2, usual[1] // 2 * 2)
+    if len(sizes) == 1 and even == usual:
+        return body
+    why = "video needs even sizes" if len(sizes) == 1 else f"its size differs between recordings ({len(sizes)} sizes)"
+    notes.guesses.append(f"{key}: scaled to {even[0]}x{even[1]}, because {why}; {name} has {usual[0]}x{usual[1]}")
+    scaled = {"video": {"size": list(even)}}
+    return {**(body if isinstance(body, Mapping) else {"from": body}), **scaled}
+
+
+def _size(stream: StreamSummary) -> tuple[int, int] | None:
+    return (stream.camera.width, stream.camera.height) if stream.camera and stream.camera.width else None

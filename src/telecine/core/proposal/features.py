@@ -1,0 +1,158 @@
+"""Which streams become which features: as the format declares them, else by kind and the words in their names."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from telecine.core.naming import words
+from telecine.core.plan.model import IMAGES
+from telecine.core.proposal.cameras import camera_names
+from telecine.core.proposal.messages import worthwhile
+from telecine.core.proposal.notes import Notes
+from telecine.core.recording_summary import RecordingFacts, StreamSummary
+
+ACTION_WORDS = (
+    *("action", "actions", "command", "commands", "commanded", "cmd", "target", "goal", "setpoint", "leader"),
+    *("reference", "desired", "trajectory"),
+)
+"""From the surest to the least sure: all streams with the surest word that occurs are the action."""
+STATE_WORDS = frozenset(
+    {
+        *("joint", "joints", "state", "states", "position", "positions", "pose", "qpos", "eef", "tcp"),
+        *("observation", "observations", "obs", "proprio", "proprioception", "follower", "gripper", "grippers"),
+    }
+)
+DEPTH_WORDS = frozenset({"depth", "disparity"})
+_STAND_IN = "next_state"
+Features = dict[str, list[StreamSummary]]
+MissingAction = Literal["next_state", "same_state", "error"]
+"""What stands in for an action that nobody recorded: streams of these names, where a source offers them."""
+
+
+def choose_features(
+    recordings: Sequence[RecordingFacts],
+    common: Sequence[StreamSummary],
+    usable: Sequence[StreamSummary],
+    missing_action: MissingAction,
+    notes: Notes,
+) -> Features:
+    """Feature key -> streams. common: streams of most recordings; usable: those of them that a feature can take."""
+    declared = _declared(recordings, common)
+    chosen = _guessed(usable, notes) if declared is None else _with_action(declared, usable, missing_action, notes)
+    _note_other_actions(recordings, chosen, notes)
+    if declared is not None:
+        notes.leave_out(usable, "the format does not declare it as a feature")
+    return {key: streams for key, streams in chosen.items() if streams}
+
+
+def _declared(recordings: Sequence[RecordingFacts], common: Sequence[StreamSummary]) -> Features | None:
+    """The features that the formats themselves declare, as most recordings have them; None when they declare none.
+
+    Streams with problems stay: what cannot be read is to reject its recording, not to be missing from all.
+    """
+    counts = Counter(feature for r in recordings for feature in r.features)
+    streams = {s.name: s for s in common}
+    declared: Features = {}
+    for (key, names), count in counts.items():
+        if 2 * count > len(recordings) and all(name in streams for name in names):
+            declared[key] = [streams[name] for name in names]
+    return declared or None
+
+
+def _with_action(declared: Features, usable: Sequence[StreamSummary], missing: MissingAction, notes: Notes) -> Features:
+    """The features, with the stand-in that was asked for where no action was recorded. Never silent."""
+    stands_in = [s.name for s in declared.get("action", ())] == [f"/{_STAND_IN}"]
+    if not stands_in:
+        return declared
+    streams = {s.name: s for s in usable}
+    if missing == "error" or f"/{missing}" not in streams:
+        notes.missing.append("no action was recorded, and nothing may stand in for it: name a stream with --action")
+        return {key: streams for key, streams in declared.items() if key != "action"}
+    meaning = {"next_state": "the state one sample later", "same_state": "the state of the same sample"}[missing]
+    notes.guesses.append(
+        f"action: none was recorded, {meaning} stands in (/{missing}); choose with --missing-action next_state, "
+        "same_state or error"
+    )
+    return {**declared, "action": [streams[f"/{missing}"]]}
+
+
+def _note_other_actions(
+    recordings: Sequence[RecordingFacts], chosen: Mapping[str, Sequence[StreamSummary]], notes: Notes
+) -> None:
+    """Recorded actions that the plan for all recordings passes over."""
+    taken = [s.name for s in chosen.get("action", ())]
+    actions = [dict(r.features).get("action", ()) for r in recordings]
+    others = sum(bool(names) and list(names) not in (taken, [f"/{_STAND_IN}"]) for names in actions)
+    if others:
+        notes.guesses.append(
+            f"action: {others} of {len(recordings)} recordings have one of their own, which is not taken; "
+            "convert them by themselves"
+        )
+
+
+def _guessed(usable: Sequence[StreamSummary], notes: Notes) -> Features:
+    cameras = _cameras(usable, notes)
+    action, state = _vectors(usable, notes)
+    return {"action": action, "observation.state": state, **{k: [s] for k, s in cameras.items()}}
+
+
+def _cameras(streams: Sequence[StreamSummary], notes: Notes) -> dict[str, StreamSummary]:
+    """Feature key -> camera."""
+    cameras = []
+    for stream in streams:
+        if not stream.is_camera:
+            continue
+        deep = stream.camera is not None and stream.camera.pix_fmt.startswith("gray16")
+        if stream.unit in ("mm", "m"):
+            notes.guesses.append(
+                f"{stream.name} is depth: left out, because policies for colour fail on it; add it as "
+                "`observation.images.NAME` to store it as 12-bit depth"
+            )
+            notes.leave_out([stream], "depth: policies for colour fail on it; `observation.images.NAME` stores it")
+        elif deep or DEPTH_WORDS & words(stream.name):
+            notes.guesses.append(f"{stream.name} seems to be depth, which video would cut to 8 bits: left out")
+            notes.leave_out([stream], "it seems to be depth, which video would cut to 8 bits")
+        else:
+            cameras.append(stream)
+    return {f"{IMAGES}{n}": s for n, s in zip(camera_names([c.entity for c in cameras]), cameras, strict=True)}
+
+
+def _vectors(streams: Sequence[StreamSummary], notes: Notes) -> tuple[list[StreamSummary], list[StreamSummary]]:
+    """(action, state): plain vectors by the words in their names, sorted, grippers last."""
+    plain = [s for s in streams if s.kind == "vector" and not s.static and len(s.shape) == 1 and s.dtype != "bool"]
+    plain, guesses = worthwhile(plain)
+    notes.guesses.extend(guesses)
+    plain.sort(key=lambda s: (bool({"gripper", "grippers"} & words(s.name)), s.name))
+    word = next((w for w in ACTION_WORDS if any(w in words(s.name) for s in plain)), None)
+    action = [s for s in plain if word in words(s.name)]
+    rest = [s for s in plain if not words(s.name) & frozenset(ACTION_WORDS)]
+    state = [s for s in rest if words(s.name) & STATE_WORDS]
+    if word is None:
+        notes.guesses.append("no stream looks like an action, which policies are trained on: name it with --action")
+    elif word not in ("action", "actions"):
+        notes.guesses.append(f"action: chosen for the word {word!r}")
+    if rest and not state:
+        state = rest
+        notes.guesses.append("observation.state: no name tells, so these are all vectors that are not the action")
+    for key, chosen in (("action", action), ("observation.state", state)):
+        if len(chosen) > 1:
+            order = ", ".join(s.name for s in chosen)
+            notes.guesses.append(f"{key}: {len(chosen)} streams side by side, in this order: {order}")
+    _reasons(streams, plain, word, notes)
+    return action, state
+
+
+def _reasons(streams: Sequence[StreamSummary], plain: Sequence[StreamSummary], word: str | None, notes: Notes) -> None:
+    """Why numbers and texts are no feature; what is one is asked for nothing."""
+    vectors = [s for s in streams if s.kind == "vector"]
+    notes.leave_out([s for s in vectors if s.static], "one static value; a plan that names it repeats it in every row")
+    notes.leave_out([s for s in vectors if len(s.shape) != 1], "numbers of more than one dimension")
+    notes.leave_out([s for s in vectors if s.dtype == "bool"], "truth values; LeRobot's training crashes on them here")
+    names = {s.name for s in plain}
+    notes.leave_out(
+        [s for s in vectors if s.name not in names], "it comes with numbers that are worth more in training"
+    )
+    commands = [s for s in plain if words(s.name) & frozenset(ACTION_WORDS)]
+    notes.leave_out(commands, f"a command, but the streams with {word!r} in their names are the action")
+    notes.leave_out(vectors, "no word in its name says that it is state or action")
+    notes.leave_out([s for s in streams if s.kind == "text"], "text; only the task is taken from text")
