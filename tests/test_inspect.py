@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from support.memory import every, images, recording, seconds, static, text, vector
+from support.memory import CLOCK, every, images, recording, seconds, static, text, vector
 from support.video import STREAMS, encode, x264, x265
 from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
@@ -17,6 +17,7 @@ from telecine.core.proposal.text import plan_yaml
 from telecine.core.recording import Image, MemoryStream, Recording, Ref, Schema
 from telecine.core.recording_summary import CameraFacts
 from telecine.inspection import recordings
+from telecine.inspection.recording_findings import compare, recording_findings
 from telecine.sources import registry
 
 CAMERA = "/camera:VideoStream:sample"
@@ -36,8 +37,8 @@ def camera_of(*streams):
     return stream.camera
 
 
-def found(*streams):
-    return {(f.code, f.severity): f.message for f in recordings.recording_findings(facts_of(*streams))}
+def found(*streams, timeline=CLOCK):
+    return {(f.code, f.severity): f.message for f in recording_findings(facts_of(*streams), timeline)}
 
 
 class Broken:
@@ -122,12 +123,12 @@ def test_a_picture_that_cannot_be_decoded_is_a_finding():
     bad = MemoryStream("/cam", "image", Schema("uint8", (0, 0, 3), encoding="jpeg"), {"real_time": seconds(0)}, [
         Image(b"no picture", "jpeg")
     ])  # fmt: skip
-    assert "/cam" in found(bad)["video-damaged", "error"]
+    assert "/cam" in found(bad)["video-damaged", "warning"]
 
 
 def test_an_unknown_codec_and_unreadable_packets_are_findings():
-    assert "'vp9' is not supported" in found(video(CAMERA, [b"abc"], codec="vp9"))["video-damaged", "error"]
-    assert "none of 2 packets" in found(video(CAMERA, [b"abc", b"d"]))["video-damaged", "error"]
+    assert "'vp9' is not supported" in found(video(CAMERA, [b"abc"], codec="vp9"))["video-damaged", "warning"]
+    assert "none of 2 packets" in found(video(CAMERA, [b"abc", b"d"]))["video-damaged", "warning"]
 
 
 def test_damaged_packets_are_counted_after_the_first_few():
@@ -164,12 +165,12 @@ def test_what_comes_before_the_first_keyframe_is_no_damage():
 def test_a_video_without_a_keyframe_is_a_finding():
     packets = x264(8, gop=100, params="repeat-headers=1")
     headed = [packets[0][: packets[0].index(b"\0\0\1\x65")] + packets[1], *packets[2:]]
-    assert "no keyframe" in found(video(CAMERA, headed))["video-damaged", "error"]
+    assert "no keyframe" in found(video(CAMERA, headed))["video-damaged", "warning"]
 
 
 def test_a_change_of_format_within_a_video_is_a_finding():
     packets = x264(5) + x264(5, size=(64, 48))
-    assert "128x96 yuv420p, 64x48 yuv420p" in found(video(CAMERA, packets))["video-damaged", "error"]
+    assert "128x96 yuv420p, 64x48 yuv420p" in found(video(CAMERA, packets))["video-damaged", "warning"]
 
 
 def test_long_and_open_groups_are_findings():
@@ -197,11 +198,11 @@ def test_backward_stamps_of_reordered_video_are_in_order():
     assert ("align-backwards", "warning") in found(video(CAMERA, x264(12), swapped))
 
 
-def test_clocks_that_rerun_adds_are_judged_only_where_there_is_no_other():
+def test_stamps_are_judged_on_the_clock_of_the_plan():
     odd = seconds(0, 0.1, 0.1)
     both = replace(vector("/joints", odd, np.zeros(3)), stamps={"real_time": seconds(0, 1, 2), "log_time": odd})
     assert found(both) == {}
-    assert ("align-duplicates", "info") in found(vector("/joints", odd, np.zeros(3), clock="log_time"))
+    assert ("align-duplicates", "info") in found(both, timeline="log_time")
 
 
 def test_a_recording_without_stamps_is_a_finding():
@@ -212,23 +213,22 @@ def test_notes_of_the_source_become_findings():
     made = recording(vector("/joints", every(10, 1), np.zeros(10)))
     noted = Recording(made.ref, made.streams, {"task": "pick"}, (("source-recovered", "cut after 3 messages"),))
     facts = recordings.inspect_recording(noted)
-    assert [f.code for f in recordings.recording_findings(facts)] == ["source-recovered"]
+    assert [f.code for f in recording_findings(facts, CLOCK)] == ["source-recovered"]
     assert facts.to_dict()["attrs"] == {"task": "pick"}
 
 
 def test_a_stream_that_cannot_be_read_spares_the_others():
     facts = facts_of(Broken(), vector("/joints", every(10, 1), np.zeros(10)))
     assert [s.problems for s in facts.streams] == [("chunk 3 is damaged",), ()]
-    assert [(f.code, f.severity, f.where) for f in recordings.recording_findings(facts)] == [
-        ("source-unreadable", "error", "mem.rrd#rec /broken")
+    assert [(f.code, f.severity, f.where) for f in recording_findings(facts, CLOCK)] == [
+        ("stream-unreadable", "warning", "mem.rrd#rec /broken")
     ]
 
 
 def test_facts_are_plain_values_for_json():
     facts = facts_of(vector("/joints", every(10, 1), np.zeros(10)), video(CAMERA, x264(3)), static("/b", [1.0]))
-    body = json.loads(
-        json.dumps(recordings.Inspection((facts,), (Finding("align-gap", "warning", "x", "y"),)).to_dict())
-    )
+    seen = recordings.Inspection((facts,), (Finding("align-gap", "warning", "x", "y"),), propose([facts]), ())
+    body = json.loads(json.dumps(seen.to_dict()))
     joints = body["recordings"][0]["streams"][2]
     assert (joints["label"], joints["clocks"][0]["samples"]) == ("vector float64 (1)", 10)
     assert joints["clocks"][0]["hz"] == pytest.approx(10)
@@ -243,7 +243,7 @@ def test_clock_names_are_listed_with_reruns_own_last():
 
 def differences(*recordings_):
     made = [recordings.inspect_recording(r) for r in recordings_]
-    return {(f.code, f.where): f.message for f in recordings.compare(made)}
+    return {(f.code, f.where): f.message for f in compare(made)}
 
 
 def joints(width=2, name="/joints"):

@@ -7,6 +7,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+from support.cli import telecine
 from support.hdf5 import robomimic
 from support.robot import Camera, jittered, robot_plan, write_robot
 from telecine.cli.main import app
@@ -14,12 +15,6 @@ from telecine.core.plan.model import make_plan, parse_plan
 
 FLAGS = ["--fps", "30", "--index", "real_time", "--action", "/action:Scalars:scalars", "--state", "/joints"]
 FLAGS += ["--task", "/task:TextDocument:text", "--video", "front:/camera/front"]
-
-
-def telecine(*arguments):
-    """(exit code, standard output, standard error)."""
-    result = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
-    return result.exit_code, result.stdout, result.stderr
 
 
 @pytest.fixture

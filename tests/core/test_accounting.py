@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from support.memory import recording, seconds, text, vector
-from telecine.core.accounting import NOT_PLANNED, account, account_for, add, left_out_findings, merge
+from telecine.core.accounting import (
+    NOT_PLANNED,
+    Choices,
+    Tally,
+    account,
+    account_for,
+    add,
+    merge,
+    training_findings,
+    unreadable_findings,
+)  # fmt: skip
 from telecine.core.errors import PlanError
 from telecine.core.plan.bind import bind
 from telecine.core.plan.model import make_plan
@@ -73,11 +83,12 @@ def test_cameras_and_positions_count_as_training_data(name, kind, training):
 
 
 def test_equal_entries_of_many_recordings_are_one():
-    labels: dict[LeftOut, list[str]] = {}
+    tally: Tally = {}
     state = LeftOut("/arm/state", "offered", NOT_PLANNED, training=True)
+    choices = Choices(reasons={"/arm/state": "no name tells what it is"})
     for label in ("a", "a", "b", "c", "d"):  # two parts of one recording
-        add(labels, label, [state] if label == "d" else [state, CLOUD])
-    first, second = merge(labels, {"/arm/state": "no name tells what it is"})
+        add(tally, label, [state] if label == "d" else [state, CLOUD], choices)
+    first, second = merge(tally)
     assert first.to_dict() == {
         "stream": "/lidar",
         "what": "unreadable",
@@ -90,11 +101,12 @@ def test_equal_entries_of_many_recordings_are_one():
 
 
 def test_cameras_and_positions_make_one_warning_that_names_them_all():
-    labels: dict[LeftOut, list[str]] = {}
+    tally: Tally = {}
     made = account(arms(numbers("/arm/velocity"), numbers("/gripper")), PLAN)
-    add(labels, "a", made.left_out)
-    add(labels, "b", made.left_out)
-    unreadable, training = left_out_findings(merge(labels), "out")
+    add(tally, "a", made.left_out)
+    add(tally, "b", made.left_out)
+    (unreadable,) = unreadable_findings(merge(tally))
+    (training,) = training_findings(merge(tally), "out")
     assert (unreadable.code, unreadable.severity, unreadable.where) == (
         "stream-unreadable",
         "warning",
@@ -103,10 +115,23 @@ def test_cameras_and_positions_make_one_warning_that_names_them_all():
     assert (training.code, training.where) == ("stream-left-out", "out")
     assert "2 camera(s) or position(s) are left out: /arm/state, /gripper" in training.message
     quiet = [replace(i, training=False) for i in made.left_out if i.what == "offered"]
-    assert left_out_findings(merge({i: ["a"] for i in quiet}), "out") == []
+    assert list(training_findings(merge({i: ["a"] for i in quiet}), "out")) == []
 
 
 def test_a_plan_that_names_an_unreadable_stream_is_refused_with_the_reason():
     plan = make_plan({**PLAN.to_dict(), "features": {"action": "/lidar"}})
     with pytest.raises(PlanError, match="/lidar cannot be used: PointCloud2 is not decoded"):
         bind(plan, arms())
+
+
+def test_a_stream_that_inspect_could_not_read_is_unreadable_where_it_could_not():
+    tally: Tally = {}
+    state = LeftOut("/arm/state", "offered", NOT_PLANNED)
+    choices = Choices(unreadable={("b", "/arm/state"): "damaged"})
+    for label in "ab":
+        add(tally, label, [state, CLOUD], choices)
+    assert [(e.item.what, e.item.stream, e.first) for e in merge(tally)] == [
+        ("unreadable", "/arm/state", ("b",)),
+        ("unreadable", "/lidar", ("a", "b")),
+        ("offered", "/arm/state", ("a",)),
+    ]

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from telecine.cli.flags import PlanFlags, check_flags, plan_of, wants_proposal
+from telecine.cli.flags import PlanFlags, check_flags, lacks_fps, plan_of, wants_proposal
 from telecine.cli.progress import Bar
 from telecine.cli.tables import console, print_json, show_forecast, show_report
 from telecine.conversion.discovery import nothing_readable
 from telecine.conversion.pipeline import Options, convert
 from telecine.conversion.report import Report
+from telecine.core.accounting import NO_CHOICES, Choices
 from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan
 from telecine.lerobot_format.paths import PLAN
@@ -36,18 +38,17 @@ def run(
 ) -> int:
     """Exit code: 0 when nothing was rejected and the dataset is clean, else 1."""
     check_flags(flags)
-    seen, proposal = None, None
+    seen = None
     with Workers(options.workers, max_bytes=options.max_memory_bytes) as workers:  # before the bar starts a thread
-        if wants_proposal(flags, plan_file):
-            from telecine.core.proposal.propose import propose
-
-            seen = _inspected(paths, options, workers)
-            proposal = propose(seen.recordings, task_text=flags.task_text, fps=flags.fps, missing_action=missing_action)
-        plan = plan_of(flags, plan_file, proposal)
+        if wants_proposal(flags, plan_file) or lacks_fps(flags, plan_file):
+            seen = _inspected(paths, options, flags, missing_action, workers)
+        plan = plan_of(flags, plan_file, None if seen is None else seen.proposal)
+        proposal = None if seen is None or plan_file is not None else seen.proposal
+        choices = NO_CHOICES if proposal is None else proposal.choices
         if dry_run:
-            return _forecast(paths, plan, options, workers, json=json)
+            return _forecast(paths, plan, options, workers, choices, json=json)
         with Bar(quiet=json) as bar:
-            report = convert(paths, out, plan, options, executor=workers, progress=bar)
+            report = convert(paths, out, plan, options, executor=workers, progress=bar, choices=choices)
     if seen is not None and proposal is not None:
         report = replace(report, findings=(*_proposal_findings(seen, proposal, report), *report.findings))
     if json:
@@ -57,10 +58,12 @@ def run(
     return 0 if report.ok else 1
 
 
-def _forecast(paths: list[str], plan: Plan, options: Options, executor: Executor, *, json: bool) -> int:
+def _forecast(
+    paths: list[str], plan: Plan, options: Options, executor: Executor, choices: Choices, *, json: bool
+) -> int:
     from telecine.conversion.dry_run import dry_run
 
-    made = dry_run(paths, plan, options, executor=executor)
+    made = dry_run(paths, plan, options, executor=executor, choices=choices)
     if json:
         print_json(made.to_dict())
     else:
@@ -68,11 +71,17 @@ def _forecast(paths: list[str], plan: Plan, options: Options, executor: Executor
     return 0 if made.ok else 1
 
 
-def _inspected(paths: list[str], options: Options, executor: Executor) -> "Inspection":
+def _inspected(
+    paths: list[str], options: Options, flags: PlanFlags, missing_action: "MissingAction", executor: Executor
+) -> "Inspection":
     """What the recordings hold. Raises: SourceError with every reason when not one can be read."""
+    from telecine.core.proposal.propose import propose
     from telecine.inspection.recordings import inspect_many
 
-    seen = inspect_many(paths, recover=options.recover, token=options.token, executor=executor)
+    proposing = partial(
+        propose, task_text=flags.task_text, fps=flags.fps, rate=flags.rate, missing_action=missing_action
+    )
+    seen = inspect_many(paths, recover=options.recover, token=options.token, executor=executor, proposing=proposing)
     if not seen.recordings:
         raise nothing_readable(paths, seen.findings)
     return seen

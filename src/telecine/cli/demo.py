@@ -10,7 +10,6 @@ from telecine.cli.tables import bytes_text, console, print_json, show_report
 from telecine.conversion.pipeline import convert
 from telecine.core.errors import DatasetError
 from telecine.core.plan.model import make_plan
-from telecine.core.proposal.propose import propose
 from telecine.core.proposal.text import plan_yaml
 from telecine.inspection.recordings import inspect_many
 from telecine.samples.recordings import write_demo_recordings
@@ -23,10 +22,10 @@ def run(out: Path, *, episodes: int, seconds: float, seed: int, json: bool) -> i
         raise DatasetError(f"{out} exists and is not empty; name another folder: telecine demo FOLDER")
     recordings.mkdir(parents=True, exist_ok=True)
     write_demo_recordings(recordings, episodes=episodes, seconds=seconds, seed=seed)
-    proposal = propose(inspect_many([recordings]).recordings)
+    proposal = inspect_many([recordings]).proposal
     (out / "plan.yaml").write_text(plan_yaml(proposal), encoding="utf-8")
     with Bar(quiet=json) as bar:
-        report = convert([recordings], dataset, make_plan(proposal.body), progress=bar)
+        report = convert([recordings], dataset, make_plan(proposal.body), progress=bar, choices=proposal.choices)
     if json:
         print_json({"recordings": str(recordings), "dataset": str(dataset), "report": report.to_dict()})
         return 0 if report.ok else 1

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,8 @@ class PlanFlags:
 def plan_of(flags: PlanFlags, plan_file: Path | None, proposal: "Proposal | None" = None) -> Plan:
     """The plan that file (or proposal) and flags describe together. Raises: PlanError naming every mistake."""
     body = _read(plan_file) if plan_file is not None else _proposed(proposal)
+    if "fps" not in body and flags.fps is None and (fps := _fps_of(flags, proposal)) is not None:
+        body["fps"] = fps
     clock = {"timeline": flags.index, "follow": flags.follow, "rate": flags.rate}
     _add(body, "clock", _given(clock))
     _add(body, "features", _features(flags))
@@ -80,11 +83,36 @@ def wants_proposal(flags: PlanFlags, plan_file: Path | None) -> bool:
     return plan_file is None and not (flags.action or flags.state or flags.video or flags.index or flags.follow)
 
 
+def lacks_fps(flags: PlanFlags, plan_file: Path | None) -> bool:
+    """True for a plan file whose `fps` is a comment, because it is a guess, and that no flag completes."""
+    return plan_file is not None and flags.fps is None and flags.rate is None and "fps" not in _read(plan_file)
+
+
+def _fps_of(flags: PlanFlags, proposal: "Proposal | None") -> int | None:
+    """Rows a second where the plan has none: the rate that is given, else what the recordings suggest."""
+    if flags.rate is not None:
+        return max(round(rate_of(flags.rate)), 1)
+    return None if proposal is None else int(proposal.body["fps"])
+
+
+def rate_of(text: str) -> Fraction:
+    """Counts a second of a text like 30 or 29.97 or 30000/1001. Raises: PlanError."""
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if rate <= 0:
+        raise PlanError(f"--rate {text!r} is not a number of steps a second, e.g. 30 or 29.97")
+    return rate
+
+
 def check_flags(flags: PlanFlags) -> None:
     """Nothing, when every flag can be read. Raises: PlanError, before any recording is looked at."""
     _features(flags)
     if flags.size is not None:
         size_of(flags.size)
+    if flags.rate is not None:
+        rate_of(flags.rate)
     _split(flags)
     _task(flags)
 

@@ -7,12 +7,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from telecine.cli.tables import bytes_text, console, print_json, short, show_findings
+from telecine.cli.tables import bytes_text, console, print_json, short, show_findings, show_left_out
 from telecine.conversion.discovery import find
 from telecine.conversion.pipeline import Options
 from telecine.core.errors import PlanError, raised_as
 from telecine.core.findings import has_errors
-from telecine.core.proposal.propose import Proposal, propose
+from telecine.core.proposal.propose import Proposal
 from telecine.core.proposal.text import command_line, plan_yaml
 from telecine.core.recording_summary import RecordingFacts, StreamSummary, across
 from telecine.inspection.contact_sheet import contact_sheet
@@ -27,14 +27,13 @@ def run(
     """Exit code: 0 when every recording could be read whole, else 1."""
     with Workers() as workers:
         seen = inspect_many(paths, recover=recover, token=token, executor=workers)
-    proposal = propose(seen.recordings)
+    proposal = seen.proposal
     if plan_file is not None:
         _write_plan(plan_file, proposal)
     command = command_line(proposal, paths, "out")
     shown = _write_sheet(sheet, paths, Options(recover=recover, token=token)) if sheet is not None else ()
     if json:
-        body = {"proposed_plan": proposal.body, "missing": proposal.missing, "guesses": proposal.guesses}
-        body |= {"contact_sheet": shown}
+        body = {"proposed_plan": proposal.body, "missing": proposal.missing, "contact_sheet": shown}
         print_json({**seen.to_dict(), **body, "command": command})
     else:
         _show(console(), seen, proposal, command, plan_file)
@@ -60,7 +59,8 @@ def _write_sheet(path: Path, paths: list[str], options: Options) -> tuple[str, .
 def _show(out: Console, seen: Inspection, proposal: Proposal, command: str, plan_file: Path | None) -> None:
     out.print(_recordings(seen.recordings))
     out.print()
-    out.print(_streams(seen.recordings))
+    out.print(_streams(seen.recordings, proposal.timeline))
+    show_left_out(out, seen.left_out)
     if seen.findings:
         out.print("\n[bold]findings[/bold]")
         show_findings(out, seen.findings)
@@ -86,13 +86,14 @@ def _recordings(recordings: Iterable[RecordingFacts]) -> Table:
     return table
 
 
-def _streams(recordings: tuple[RecordingFacts, ...]) -> Table:
-    """Every stream once, as the first recording that has it shows it."""
+def _streams(recordings: tuple[RecordingFacts, ...], timeline: str) -> Table:
+    """Every stream once, as most recordings have it, on the plan's clock or else the one with most samples."""
     table = Table(
         "stream", "what", "in", "clock", "samples", "rate", "jitter", "gaps", "more", box=None, pad_edge=False
     )  # fmt: skip
     for stream, count in across(recordings):
-        clock = max(stream.clocks, key=lambda c: (c.samples, c.hz is not None), default=None)  # numbers say no rate
+        fullest = max(stream.clocks, key=lambda c: (c.samples, c.hz is not None), default=None)  # counts have no rate
+        clock = stream.on(timeline) or fullest
         cells = ["static", "", "", "", ""]
         if clock is not None:
             rate = "-" if clock.hz is None else f"{clock.hz:.2f} Hz"

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from telecine.conversion.report import EpisodeReport, Rejected, Report
+from telecine.core.accounting import LeftOutEverywhere
 from telecine.core.episode import Use
 from telecine.core.findings import Finding, grouped
 
@@ -66,6 +67,19 @@ def show_findings(out: Console, findings: Iterable[Finding], *, most: int = 30) 
         out.print(f"  [dim]... and {len(groups) - most} more; --json has all[/dim]")
 
 
+def show_left_out(out: Console, entries: Iterable[LeftOutEverywhere], *, most: int = 20) -> None:
+    """A line for each stream that no feature uses, with the reason."""
+    listed = list(entries)
+    if listed:
+        out.print("\n[bold]left out[/bold]")
+    for entry in listed[:most]:
+        what = "" if entry.item.what == "offered" else f" [yellow]{entry.item.what}[/yellow]"
+        count = f" [dim]({entry.recordings} recordings)[/dim]" if entry.recordings > 1 else ""
+        out.print(f"  {escape(entry.item.stream)}{what}: {escape(entry.item.why)}{count}")
+    if len(listed) > most:
+        out.print(f"  [dim]... and {len(listed) - most} more; --json has all[/dim]")
+
+
 def show_report(out: Console, report: Report) -> None:
     """The table at the end of a conversion."""
     if report.episodes:
@@ -80,6 +94,7 @@ def show_report(out: Console, report: Report) -> None:
             out.print(f"[dim]... and {len(report.episodes) - 40} more episodes[/dim]")
         show_uses(out, report.episodes)
     show_findings(out, [f for e in report.episodes for f in e.findings if _is_shown(f)] + list(report.findings))
+    show_left_out(out, report.left_out)
     show_rejected(out, report.rejected)
     if report.rejected:
         out.print(f"[bold red]{len(report.rejected)} rejected[/bold red], as listed above")
@@ -144,6 +159,7 @@ def show_forecast(out: Console, made: "DryRun") -> None:
     out.print(table)
     findings = [f for r in made.recordings for f in r.findings if not f.code.startswith(("video-copied", "video-enc"))]
     show_findings(out, [*made.findings, *findings])
+    show_left_out(out, made.left_out)
     show_rejected(out, made.rejected)
     total = made.to_dict()
     out.print(

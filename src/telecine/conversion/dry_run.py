@@ -1,7 +1,7 @@
 """What a conversion would do: rows, copy or encode per camera with the reason, bytes and time. Writes nothing."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,22 @@ from telecine.conversion.cameras import CameraDecision, Prepared, prepare
 from telecine.conversion.codec_choice import settle_codecs
 from telecine.conversion.discovery import crashed, discover
 from telecine.conversion.pipeline import Options
-from telecine.conversion.report import Rejected, rejection
+from telecine.conversion.report import Rejected, accounts, rejection
+from telecine.core.accounting import (
+    NO_CHOICES,
+    Choices,
+    LeftOutEverywhere,
+    Tally,
+    account,
+    add,
+    merge,
+    training_findings,
+    unreadable_findings,
+)
 from telecine.core.errors import TelecineError
 from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan
-from telecine.core.recording import Ref
+from telecine.core.recording import LeftOut, Ref
 from telecine.core.video import Encode
 from telecine.run.executor import Executor, Lost, Tell, serial, silent
 from telecine.sources.shared.part_cache import none_left_open, opened
@@ -59,6 +70,7 @@ class RecordingDryRun:
     findings: tuple[Finding, ...]
     size_bytes: int
     seconds: float
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +81,8 @@ class DryRun:
     recordings: tuple[RecordingDryRun, ...]
     rejected: tuple[Rejected, ...]
     findings: tuple[Finding, ...]
+    left_out: tuple[LeftOutEverywhere, ...] = ()
+    guesses: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -79,8 +93,9 @@ class DryRun:
         """Plain values for JSON."""
         return {
             "ok": self.ok,
+            **accounts(self.left_out, self.guesses),
             "plan": self.plan.to_dict(),
-            "recordings": [asdict(r) for r in self.recordings],
+            "recordings": [asdict(replace(r, left_out=())) for r in self.recordings],
             "rejected": [asdict(r) for r in self.rejected],
             "findings": [asdict(f) for f in self.findings],
             "size_bytes": sum(r.size_bytes for r in self.recordings),
@@ -90,14 +105,21 @@ class DryRun:
 
 @none_left_open()
 def dry_run(
-    paths: Sequence[str | Path], plan: Plan, options: Options = Options(), *, executor: Executor = serial
+    paths: Sequence[str | Path],
+    plan: Plan,
+    options: Options = Options(),
+    *,
+    executor: Executor = serial,
+    choices: Choices = NO_CHOICES,
 ) -> DryRun:
     """Everything `convert` would decide. Raises: SourceError when there is nothing to read."""
     episodes = discover(paths, plan, recover=options.recover, token=options.token, executor=executor)
     plan = settle_codecs(plan, episodes.refs, executor)
     rejected = list(episodes.rejected)
     recordings = []
-    for answer in executor(partial(_forecast, plan=plan), episodes.refs, silent):
+    tally: Tally = {}
+    answers = executor(partial(_forecast, plan=plan), episodes.refs, silent)
+    for ref, answer in zip(episodes.refs, answers, strict=True):
         match answer:
             case Lost():
                 rejected.append(crashed(answer))
@@ -105,14 +127,18 @@ def dry_run(
                 rejected.append(answer)
             case RecordingDryRun():
                 recordings.append(answer)
-    return DryRun(plan, tuple(recordings), tuple(rejected), episodes.findings)
+                add(tally, ref.recording_label, answer.left_out, choices)
+    left_out = merge(tally)
+    findings = (*episodes.findings, *unreadable_findings(left_out), *training_findings(left_out, "the plan"))
+    return DryRun(plan, tuple(recordings), tuple(rejected), findings, left_out, choices.guesses)
 
 
 def _forecast(ref: Ref, tell: Tell, *, plan: Plan) -> RecordingDryRun | Rejected:
     del tell
     try:
         with opened(ref) as recording:
-            return _recording(ref, prepare(recording, plan))
+            made = _recording(ref, prepare(recording, plan))
+            return replace(made, left_out=account(recording, plan).left_out)
     except TelecineError as error:
         return rejection(error, ref)
 

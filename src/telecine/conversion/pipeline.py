@@ -15,8 +15,18 @@ from pathlib import Path
 from telecine.conversion import checkpoint
 from telecine.conversion.codec_choice import settle_codecs
 from telecine.conversion.discovery import Episodes, crashed, discover
-from telecine.conversion.report import EpisodeReport, Rejected, Report, lasting, rejection
+from telecine.conversion.report import EpisodeReport, Rejected, Report, lasting, lasting_accounts, rejection
 from telecine.conversion.worker import Known, Made, Outcome, WorkerContext, build
+from telecine.core.accounting import (
+    NO_CHOICES,
+    Choices,
+    LeftOutEverywhere,
+    Tally,
+    add,
+    merge,
+    training_findings,
+    unreadable_findings,
+)
 from telecine.core.errors import DatasetError, VideoError, raised_as
 from telecine.core.findings import Finding, has_errors
 from telecine.core.plan.model import Plan
@@ -62,17 +72,19 @@ def convert(
     *,
     executor: Executor | None = None,
     progress: Progress | None = None,
+    choices: Choices = NO_CHOICES,
 ) -> Report:
     """Make the dataset `root` of all recordings at `paths`; recordings that cannot be used are in the report.
 
     The dataset appears complete or not at all. executor: who works; None: `Workers`, as `options` say.
+    choices: those of the proposal, where `plan` is one.
 
     Raises: SourceError when there is nothing to read; DatasetError when the target exists or cannot be written.
     """
     if executor is None:
         with Workers(options.workers, max_bytes=options.max_memory_bytes) as workers:
-            return convert(paths, root, plan, options, executor=workers, progress=progress)
-    job = _Job(tuple(paths), Path(root), plan, options, executor, progress or Silent())
+            return convert(paths, root, plan, options, executor=workers, progress=progress, choices=choices)
+    job = _Job(tuple(paths), Path(root), plan, options, executor, progress or Silent(), choices)
     return _convert(job) if plan.layout == "v3.0" else _convert_by_v3(job)
 
 
@@ -86,6 +98,7 @@ class _Job:
     options: Options
     executor: Executor
     progress: Progress
+    choices: Choices
 
 
 @none_left_open()
@@ -99,11 +112,12 @@ def _convert(job: _Job) -> Report:
             plan = settle_codecs(plan, refs, executor, existing=_existing_codecs(writer))
             context, leftover = _worker_context(writer, plan, options, refs)
             outcomes = executor(partial(build, plan=plan, context=context), refs, job.progress.advance)
-            written = _write(outcomes, writer, options)
+            written = _write(outcomes, writer, job)
             report = _report(job, plan, episodes, written, (*crash, *_earlier_runs(job.root, written, leftover)))
             if report.episodes:
-                lines = lasting(report, (*episodes.folders, str(writer.scratch)))
-                writer.commit(plan_yaml=plan.to_yaml(), report=lines)
+                folders = (*episodes.folders, str(writer.scratch))
+                lines, left_out = lasting(report, folders), lasting_accounts(report, folders)
+                writer.commit(plan_yaml=plan.to_yaml(), report=lines, left_out=left_out)
     checked = verify_dataset(job.root) if report.episodes and options.verify else []
     return replace(report, findings=(*report.findings, *checked), seconds=time.monotonic() - began)
 
@@ -206,16 +220,18 @@ class _Written:
     """Labels of recordings that were in the dataset before."""
     taken_up: int
     """Episodes that an earlier run had made."""
+    left_out: tuple[LeftOutEverywhere, ...]
 
 
-def _write(outcomes: Iterable[Outcome | Lost], writer: DatasetWriter, options: Options) -> _Written:
-    """Each finished episode into the dataset, in order; ends at the first rejection when `options.strict`."""
+def _write(outcomes: Iterable[Outcome | Lost], writer: DatasetWriter, job: _Job) -> _Written:
+    """Each finished episode into the dataset, in order; ends at the first rejection when that is `strict`."""
     episodes: list[EpisodeReport] = []
     rejected: list[Rejected] = []
     known: list[str] = []
     taken_up = 0
+    tally: Tally = {}
     for outcome in outcomes:
-        result = _result(outcome, writer, options)
+        result = _result(outcome, writer, job, tally)
         taken_up += isinstance(outcome, Made) and outcome.taken_up
         match result:
             case EpisodeReport():
@@ -224,18 +240,20 @@ def _write(outcomes: Iterable[Outcome | Lost], writer: DatasetWriter, options: O
                 known.append(result.ref.label)
             case Rejected():
                 rejected.append(result)
-                if options.strict:
+                if job.options.strict:
                     break
-    return _Written(tuple(episodes), tuple(rejected), tuple(known), taken_up)
+    return _Written(tuple(episodes), tuple(rejected), tuple(known), taken_up, merge(tally))
 
 
-def _result(outcome: Outcome | Lost, writer: DatasetWriter, options: Options) -> EpisodeReport | Known | Rejected:
+def _result(
+    outcome: Outcome | Lost, writer: DatasetWriter, job: _Job, tally: Tally
+) -> EpisodeReport | Known | Rejected:
     if isinstance(outcome, Lost):
         return crashed(outcome)
-    return _add(outcome, writer, options) if isinstance(outcome, Made) else outcome
+    return _add(outcome, writer, job, tally) if isinstance(outcome, Made) else outcome
 
 
-def _add(made: Made, writer: DatasetWriter, options: Options) -> EpisodeReport | Rejected:
+def _add(made: Made, writer: DatasetWriter, job: _Job, tally: Tally) -> EpisodeReport | Rejected:
     try:
         episode = checkpoint.load(made.folder, made.ref)
         index = writer.add(episode)
@@ -246,8 +264,9 @@ def _add(made: Made, writer: DatasetWriter, options: Options) -> EpisodeReport |
             shutil.rmtree(made.folder, ignore_errors=True)
         raise
     finally:
-        if not options.resume:
+        if not job.options.resume:
             shutil.rmtree(made.folder, ignore_errors=True)
+    add(tally, made.ref.recording_label, episode.left_out, job.choices)
     return EpisodeReport.of(index, episode)
 
 
@@ -258,7 +277,11 @@ def _report(job: _Job, plan: Plan, found: Episodes, written: _Written, about_run
     if not episodes or (job.options.strict and rejected):
         findings += _nothing_written(job.root, rejected, len(episodes), strict=job.options.strict)
         episodes = ()
-    return Report(str(job.root), plan.fps, plan.digest(), episodes, rejected, tuple(findings), 0, written.known)
+    findings += [*unreadable_findings(written.left_out), *training_findings(written.left_out, str(job.root))]
+    return Report(
+        *(str(job.root), plan.fps, plan.digest(), episodes, rejected, tuple(findings), 0, written.known),
+        *(written.left_out, job.choices.guesses),
+    )
 
 
 def _nothing_written(root: Path, rejected: Sequence[Rejected], made: int, *, strict: bool) -> list[Finding]:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from telecine._version import __version__
+from telecine.core.accounting import LeftOutEverywhere
 from telecine.core.episode import Episode, Use
 from telecine.core.errors import TelecineError
 from telecine.core.findings import CODES, Finding, has_errors
@@ -108,6 +109,10 @@ class Report:
     seconds: float
     known: tuple[str, ...] = ()
     """Recordings that were in the dataset already, when appending."""
+    left_out: tuple[LeftOutEverywhere, ...] = ()
+    """Every stream of the episodes' recordings that no feature uses."""
+    guesses: tuple[str, ...] = ()
+    """What was chosen where no plan was given."""
 
     @property
     def ok(self) -> bool:
@@ -121,7 +126,18 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return {"ok": self.ok, "rows": self.rows, **asdict(self)}
+        return {"ok": self.ok, "rows": self.rows, **asdict(self), **accounts(self.left_out, self.guesses)}
+
+
+def accounts(left_out: Iterable[LeftOutEverywhere], guesses: Iterable[str]) -> dict[str, Any]:
+    """What is not in the output, and what was chosen, as they stand at the top of `--json`."""
+    return {"left_out": [entry.to_dict() for entry in left_out], "guesses": list(guesses)}
+
+
+def lasting_accounts(report: Report, folders: Iterable[str]) -> str:
+    """meta/telecine/left_out.json, the same on every machine, as `lasting`."""
+    body = _without(_prefix(folders), accounts(report.left_out, report.guesses))
+    return json.dumps({"tool": f"telecine {__version__}", **body}, indent=1, ensure_ascii=False) + "\n"
 
 
 _OF_ONE_RUN = {"convert-resumed", "convert-leftover", "convert-crashed", "convert-known"}
@@ -133,12 +149,7 @@ def lasting(report: Report, folders: Iterable[str]) -> Iterator[str]:
 
     So it names neither the time it took nor what was resumed, and files without `folders`, the ones they lie in.
     """
-    parts = [
-        rf"{re.escape(folder.rstrip('/'))}/(?:new-[^/\s]+/)?"  # and a folder whose name is random
-        for folder in sorted(set(folders), key=len, reverse=True)
-        if len(folder) > 1
-    ]
-    prefix = re.compile("|".join(parts) or r"(?!)")
+    prefix = _prefix(folders)
 
     def line(value: Any) -> str:
         return json.dumps(_without(prefix, asdict(value)), ensure_ascii=False)
@@ -157,6 +168,16 @@ def lasting(report: Report, folders: Iterable[str]) -> Iterator[str]:
             yield (",\n " if number else "\n ") + line(value)
         yield "]"
     yield ',\n"known": ' + json.dumps(_without(prefix, list(report.known)), ensure_ascii=False) + "}\n"
+
+
+def _prefix(folders: Iterable[str]) -> re.Pattern[str]:
+    """Matches the folders that files lie in, and one below whose name is random."""
+    parts = [
+        rf"{re.escape(folder.rstrip('/'))}/(?:new-[^/\s]+/)?"
+        for folder in sorted(set(folders), key=len, reverse=True)
+        if len(folder) > 1
+    ]
+    return re.compile("|".join(parts) or r"(?!)")
 
 
 def _without(prefix: re.Pattern[str], value: Any) -> Any:

@@ -12,6 +12,7 @@ from pathlib import Path
 from telecine.conversion import checkpoint
 from telecine.conversion.cameras import code, prepare
 from telecine.conversion.report import Rejected, rejection
+from telecine.core.accounting import account
 from telecine.core.episode import Episode
 from telecine.core.errors import DatasetError, TelecineError
 from telecine.core.findings import Finding
@@ -101,7 +102,8 @@ def _made(ref: Ref, plan: Plan, context: WorkerContext, coded: Callable[[int], N
                 return Known(ref)
             part = ref.size_bytes // (len(prepared.cameras) + 1)
             episode = code(prepared, plan, folder, lambda: coded(part))
-        episode = replace(episode, plan_digest=plan.digest())
+            left_out = account(recording, plan).left_out
+        episode = replace(episode, plan_digest=plan.digest(), left_out=left_out)
         if fingerprint.stamp(ref.path) == before:
             episode = replace(episode, source_digest=digest)
         else:

@@ -5,8 +5,8 @@ are in `Recording.streams`. What the plan does not use of those is offered. Equa
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from telecine.core.findings import Finding
@@ -14,10 +14,12 @@ from telecine.core.naming import words
 from telecine.core.plan.bind import find_stream
 from telecine.core.plan.model import Plan
 from telecine.core.recording import LeftOut, Recording, StreamKind
+from telecine.core.recording_summary import RecordingFacts
 
 FIRST_NAMES = 3
 """Recordings that an entry for many of them names."""
 NOT_PLANNED = "the plan does not use it"
+REPAIR = "repair the recording, or convert without the stream"
 _NOT_POSITIONS = frozenset(
     {
         *(
@@ -62,14 +64,11 @@ class Accounting:
         return frozenset(name for name, _ in self.used) | {item.stream for item in self.left_out}
 
 
-def account(recording: Recording, plan: Plan, reasons: Mapping[str, str] = {}) -> Accounting:
-    """What `plan` uses of `recording`, and what it leaves out. Reads no samples.
-
-    reasons: stream -> why it was not proposed, for those that the plan could use.
-    """
+def account(recording: Recording, plan: Plan) -> Accounting:
+    """What `plan` uses of `recording`, and what it leaves out. Reads no samples."""
     kinds = {name: stream.kind for name, stream in recording.streams.items()}
     used = used_streams(plan, recording)
-    return account_for(recording.ref.label, kinds, used, recording.left_out, reasons)
+    return account_for(recording.ref.label, kinds, used, recording.left_out)
 
 
 def account_for(
@@ -77,7 +76,6 @@ def account_for(
     kinds: Mapping[str, StreamKind],
     used: Mapping[str, str],
     left_out: Iterable[LeftOut] = (),
-    reasons: Mapping[str, str] = {},
 ) -> Accounting:
     """The accounting of a recording with streams of these `kinds`, of which the plan takes `used`.
 
@@ -85,11 +83,9 @@ def account_for(
     """
     stated = {item.stream: item for item in left_out if item.stream not in used}
     shown = {_camera_path(name) for name in used if kinds.get(name) in ("image", "video")}
-    items = list(stated.values())
-    for name in sorted(kinds.keys() - used.keys() - stated.keys()):
-        why = reasons.get(name, NOT_PLANNED)
-        items.append(LeftOut(name, "offered", why, training=_is_training(name, kinds[name], shown)))
-    return Accounting(label, tuple(sorted(used.items())), tuple(items))
+    others = sorted(kinds.keys() - used.keys() - stated.keys())
+    offered = [LeftOut(n, "offered", NOT_PLANNED, training=_is_training(n, kinds[n], shown)) for n in others]
+    return Accounting(label, tuple(sorted(used.items())), (*stated.values(), *offered))
 
 
 def used_streams(plan: Plan, recording: Recording) -> dict[str, str]:
@@ -142,41 +138,66 @@ class LeftOutEverywhere:
         }
 
 
-def add(labels: dict[LeftOut, list[str]], recording: str, left_out: Iterable[LeftOut]) -> None:
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What was chosen for a person who gave no plan: printed, in `--json`, and in the dataset."""
+
+    guesses: tuple[str, ...] = ()
+    """Choices that the recordings do not settle, as sentences."""
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """Stream -> why no feature uses it, which says more than `NOT_PLANNED`."""
+    unreadable: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """(recording's label, stream) -> why it cannot be read, as `inspect` found it."""
+
+    def explain(self, recording: str, item: LeftOut) -> LeftOut:
+        """The entry with the reason of the proposal in place of `NOT_PLANNED`."""
+        if item.why != NOT_PLANNED:
+            return item
+        if why := self.unreadable.get((recording, item.stream)):
+            return LeftOut(item.stream, "unreadable", why, REPAIR)
+        return replace(item, why=self.reasons.get(item.stream, item.why))
+
+
+NO_CHOICES = Choices()
+"""Those of a plan that a person gave."""
+Tally = dict[LeftOut, list[str]]
+"""What is left out -> the labels of the recordings, in order."""
+
+
+def add(tally: Tally, recording: str, left_out: Iterable[LeftOut], choices: Choices = NO_CHOICES) -> None:
     """Count what is left out of one more recording; parts of one recording that follow each other count once."""
     for item in left_out:
-        known = labels.setdefault(item, [])
+        known = tally.setdefault(choices.explain(recording, item), [])
         if recording not in known[-1:]:
             known.append(recording)
 
 
-def merge(labels: Mapping[LeftOut, Sequence[str]], reasons: Mapping[str, str] = {}) -> tuple[LeftOutEverywhere, ...]:
-    """The streams left out of any recording, unreadable ones first, then by name.
-
-    reasons: stream -> why a proposal did not take it, which says more than `NOT_PLANNED`.
-    """
-    entries = []
-    for item, names in labels.items():
-        why = reasons.get(item.stream, item.why) if item.why == NOT_PLANNED else item.why
-        entries.append(LeftOutEverywhere(replace(item, why=why), len(names), tuple(names[:FIRST_NAMES])))
-    return tuple(sorted(entries, key=lambda e: (e.item.what != "unreadable", e.item.stream, e.item.why)))
+def merge(tally: Tally) -> tuple[LeftOutEverywhere, ...]:
+    """The streams left out of any recording, unreadable ones first, then by name."""
+    order = sorted(tally.items(), key=lambda entry: (entry[0].what != "unreadable", entry[0].stream, entry[0].why))
+    return tuple(LeftOutEverywhere(item, len(names), tuple(names[:FIRST_NAMES])) for item, names in order)
 
 
-def left_out_findings(entries: Sequence[LeftOutEverywhere], where: str) -> list[Finding]:
-    """One warning for each unreadable stream, and one that names all cameras and positions that are left out."""
-    found = [
-        Finding("stream-unreadable", "warning", f"{_in(e)} {e.item.stream}", e.item.why, e.item.fix)
-        for e in entries
-        if e.item.what == "unreadable"
-    ]
+def unreadable_findings(entries: Iterable[LeftOutEverywhere]) -> Iterator[Finding]:
+    """A warning for each stream that cannot be read."""
+    for entry in entries:
+        if entry.item.what == "unreadable":
+            more = f" and {entry.recordings - 1} more" if entry.recordings > 1 else ""
+            where = f"{entry.first[0]}{more} {entry.item.stream}"
+            yield Finding("stream-unreadable", "warning", where, entry.item.why, entry.item.fix)
+
+
+def training_findings(entries: Iterable[LeftOutEverywhere], where: str) -> Iterator[Finding]:
+    """One warning that names all cameras and positions that are left out, if there are any."""
     names = list(dict.fromkeys(e.item.stream for e in entries if e.item.what == "offered" and e.item.training))
     if names:
         text = f"{len(names)} camera(s) or position(s) are left out: {', '.join(names)}"
         fix = "name them in the plan if the policy needs them; `left_out` in --json says why each is left out"
-        found.append(Finding("stream-left-out", "warning", where, text, fix))
-    return found
+        yield Finding("stream-left-out", "warning", where, text, fix)
 
 
-def _in(entry: LeftOutEverywhere) -> str:
-    more = entry.recordings - 1
-    return entry.first[0] + (f" and {more} more" if more else "")
+def account_facts(facts: RecordingFacts, used: Mapping[str, str], choices: Choices = NO_CHOICES) -> Accounting:
+    """The accounting of an inspected recording, of which a proposal takes `used`."""
+    kinds = {s.name: s.kind for s in facts.streams}
+    made = account_for(facts.label, kinds, used, facts.left_out)
+    return replace(made, left_out=tuple(choices.explain(facts.label, item) for item in made.left_out))

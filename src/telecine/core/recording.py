@@ -218,8 +218,13 @@ class Ref:
     @property
     def label(self) -> str:
         """What reports call it: the path, the id where it is needed, and the number of the part."""
-        name = f"{self.path}#{self.id}" if self.id else self.path
+        name = self.recording_label
         return name if self.part is None else f"{name}@{self.part.number}"
+
+    @property
+    def recording_label(self) -> str:
+        """The label without the number of the part: equal for all episodes of one recording."""
+        return f"{self.path}#{self.id}" if self.id else self.path
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -99,8 +99,8 @@ class ExistingDataset:
             if name == paths.PLAN and path.read_text(encoding="utf-8") != plan_yaml:
                 digest = self.provenance[-1].get("plan_digest") if self.provenance else None
                 name = f"{paths.PLANS}/{digest or 'unknown'}.yaml"
-            elif name == paths.REPORT:
-                name = f"{paths.REPORT.removesuffix('.json')}-until-{self.episodes}.json"
+            elif name in (paths.REPORT, paths.LEFT_OUT):
+                name = f"{name.removesuffix('.json')}-until-{self.episodes}.json"
             elif name in _REPLACED:
                 continue
             target = stage / name

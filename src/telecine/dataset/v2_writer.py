@@ -24,7 +24,7 @@ from telecine.video.presets import video_settings
 V2Layout = Literal["v2.1", "gr00t"]
 DATA_PATH = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet"
 VIDEO_PATH = "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4"
-_OURS = (paths.PLAN, paths.PROVENANCE, paths.REPORT)
+_OURS = (paths.PLAN, paths.PROVENANCE, paths.REPORT, paths.LEFT_OUT)
 
 
 def write_v2(source: Path, folder: Path, kind: V2Layout, *, scratch: Path) -> None:

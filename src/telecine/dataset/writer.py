@@ -160,7 +160,7 @@ class DatasetWriter:
         self.frames += episode.grid.count
         return self.episodes - 1
 
-    def commit(self, *, plan_yaml: str | None = None, report: Iterable[str] = ()) -> Path:
+    def commit(self, *, plan_yaml: str | None = None, report: Iterable[str] = (), left_out: str = "") -> Path:
         """Finish the dataset and show it at `root`.
 
         `plan_yaml` is kept in it as meta/telecine/plan.yaml, and the pieces of `report` as meta/telecine/report.json.
@@ -179,6 +179,8 @@ class DatasetWriter:
             if report:
                 with (self._stage.folder / paths.REPORT).open("w", encoding="utf-8") as sink:
                     sink.writelines(report)
+            if left_out:
+                (self._stage.folder / paths.LEFT_OUT).write_text(left_out, encoding="utf-8")
             self._finish(self._files, plan_yaml)
             self._stage.publish()
             self._committed = self._files

@@ -1,11 +1,10 @@
 """Recordings inspected without converting them: what each stream holds, and what will make trouble.
 
 Reads all stamps and the headers of all video packets; of vectors, texts and frames only the first few. The plan
-that follows from it is made in `core/proposal/propose.py`.
+that follows from it is made in `core/proposal/propose.py`, what is odd is said in `recording_findings.py`.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from telecine.conversion.discovery import find_all
+from telecine.core.accounting import LeftOutEverywhere, Tally, account_facts, add, merge, training_findings
 from telecine.core.align import measure
 from telecine.core.bitstream.packets import NAMES, index_packets
 from telecine.core.errors import SourceError, VideoError
-from telecine.core.findings import REMARKS, Finding
+from telecine.core.findings import Finding
+from telecine.core.proposal.propose import Proposal, propose
 from telecine.core.recording import ImageStream, Recording, Ref, Stream, TextStream, VideoStream, remarks_of
 from telecine.core.recording_summary import (
-    SECOND_CHOICE,
     CameraFacts,
     ClockFacts,
     RecordingFacts,
@@ -27,7 +27,8 @@ from telecine.core.recording_summary import (
     pauses_of,
 )
 from telecine.core.streams.from_keyframe import from_first_keyframe
-from telecine.core.video import LONG_GOP, PacketIndex
+from telecine.core.video import PacketIndex
+from telecine.inspection.recording_findings import compare, recording_findings
 from telecine.run.executor import Executor, Lost, Tell, serial, silent
 from telecine.sources import registry
 from telecine.video.decode import frames
@@ -45,26 +46,47 @@ class Inspection:
 
     recordings: tuple[RecordingFacts, ...]
     findings: tuple[Finding, ...]
+    proposal: Proposal
+    """The plan that they suggest."""
+    left_out: tuple[LeftOutEverywhere, ...]
+    """The streams that it does not use."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         findings = [{"code": f.code, "severity": f.severity, "where": f.where, "message": f.message, "fix": f.fix}
                     for f in self.findings]  # fmt: skip
-        return {"recordings": [r.to_dict() for r in self.recordings], "findings": findings}
+        return {
+            "left_out": [entry.to_dict() for entry in self.left_out],
+            "guesses": list(self.proposal.guesses),
+            "recordings": [r.to_dict() for r in self.recordings],
+            "findings": findings,
+        }
 
 
 def inspect_many(
-    paths: Sequence[str | Path], *, recover: bool = False, token: str | None = None, executor: Executor = serial
+    paths: Sequence[str | Path],
+    *,
+    recover: bool = False,
+    token: str | None = None,
+    executor: Executor = serial,
+    proposing: Callable[[Sequence[RecordingFacts]], Proposal] = propose,
 ) -> Inspection:
-    """Every recording at `paths`; those that cannot be read are among the findings, with severity error."""
+    """Every recording at `paths`; those that cannot be read are among the findings, with severity error.
+
+    proposing: `propose` with what is given beside the recordings.
+    """
     found = find_all(paths, recover=recover, token=token, executor=executor)
-    seen = inspect_refs(found.refs, executor)
+    seen = inspect_refs(found.refs, executor, proposing)
     known = {f.code for f in found.findings}
     own = tuple(f for f in seen.findings if f.code != "source-duplicate-id" or f.code not in known)
-    return Inspection(seen.recordings, (*found.findings, *own))
+    return replace(seen, findings=(*found.findings, *own))
 
 
-def inspect_refs(refs: Sequence[Ref], executor: Executor = serial) -> Inspection:
+def inspect_refs(
+    refs: Sequence[Ref],
+    executor: Executor = serial,
+    proposing: Callable[[Sequence[RecordingFacts]], Proposal] = propose,
+) -> Inspection:
     """The recordings that `refs` point at, one after the other, where `executor` works."""
     recordings: list[RecordingFacts] = []
     findings: list[Finding] = []
@@ -76,8 +98,15 @@ def inspect_refs(refs: Sequence[Ref], executor: Executor = serial) -> Inspection
                 findings.append(answer)
             case RecordingFacts():
                 recordings.append(answer)
-                findings += recording_findings(answer)
-    return Inspection(tuple(recordings), (*findings, *compare(recordings)))
+    proposal = proposing(recordings)
+    for facts in recordings:
+        findings += recording_findings(facts, proposal.timeline)
+    tally: Tally = {}
+    for facts in recordings:
+        add(tally, facts.label, account_facts(facts, proposal.used, proposal.choices).left_out)
+    left_out = merge(tally)
+    findings += [*compare(recordings), *training_findings(left_out, "the proposed plan")]
+    return Inspection(tuple(recordings), tuple(findings), proposal, left_out)
 
 
 def _inspected(ref: Ref, tell: Tell) -> RecordingFacts | Finding:
@@ -208,108 +237,3 @@ def _video_problems(index: PacketIndex, skipped: int) -> Iterator[str]:
         yield f"packet {packet + skipped}: {what}"
     if len(index.problems) > MOST_PROBLEMS:
         yield f"{len(index.problems) - MOST_PROBLEMS} more packets are damaged"
-
-
-def recording_findings(facts: RecordingFacts) -> Iterator[Finding]:
-    """What is odd within one recording."""
-    for code, message in facts.notes:
-        yield Finding(code, "warning", facts.label, message)
-    for item in facts.left_out:
-        if item.what == "unreadable":
-            yield Finding("stream-unreadable", "warning", f"{facts.label} {item.stream}", item.why, item.fix)
-    if not any(c.samples for s in facts.streams for c in s.clocks):
-        yield Finding("source-empty", "warning", facts.label, "nothing in it has a stamp, so no row can be made")
-    for stream in facts.streams:
-        where = f"{facts.label} {stream.name}"
-        code = "video-damaged" if stream.is_camera else "source-unreadable"
-        for problem in stream.problems:
-            yield Finding(code, "error", where, problem, "leave the stream out of the plan, or repair the recording")
-        for code, message in stream.remarks:
-            yield Finding(code, REMARKS[code], where, message)
-        yield from _camera_findings(stream, where)
-        yield from _clock_findings(stream, where)
-
-
-def _camera_findings(stream: StreamSummary, where: str) -> Iterator[Finding]:
-    camera = stream.camera
-    if camera is None or not camera.width:
-        return
-    if camera.skipped:
-        text = f"its first {camera.skipped} packets come before a keyframe and cannot be decoded; rows start after them"
-        yield Finding("video-damaged", "warning", where, text, "start recording with a keyframe")
-    if camera.open_gop or camera.intra_refresh:
-        what = "open groups of pictures" if camera.open_gop else "intra refresh without keyframes"
-        yield Finding("video-long-gop", "info", where, f"{what}: cannot be copied, will be encoded")
-    elif camera.gop > LONG_GOP:
-        text = f"a keyframe every {camera.gop} frames: one random read decodes about {camera.gop // 2 + 1} of them"
-        yield Finding("video-long-gop", "info", where, text, "set video copy: never to encode for fast reads")
-
-
-def _clock_findings(stream: StreamSummary, where: str) -> Iterator[Finding]:
-    """On the clocks that somebody chose; on Rerun's own only where there is no other."""
-    chosen = [c for c in stream.clocks if c.name not in SECOND_CHOICE]
-    for clock in chosen or stream.clocks:
-        at = f"{where} on {clock.name}"
-        rate = clock.rate
-        reordered = stream.camera is not None and stream.camera.reorder_delay > 0
-        if clock.backwards and not reordered:
-            text = f"{clock.backwards} of {clock.samples} stamps go back in time; samples are sorted by stamp"
-            yield Finding("align-backwards", "warning", at, text, "check the recorder's clock")
-        if rate.duplicates:
-            text = f"{rate.duplicates} of {clock.samples} samples have the stamp of the one before; the last counts"
-            yield Finding("align-duplicates", "info", at, text)
-        if rate.gaps and stream.kind != "text" and clock.kind != "sequence":
-            text = f"{rate.gaps} gap(s) longer than three periods, the longest {rate.longest_ns / 1e9:.3f} s"
-            yield Finding("align-gap", "warning", at, text, "see `limit` in the plan: how old a sample may be")
-
-
-def compare(recordings: Sequence[RecordingFacts]) -> Iterator[Finding]:
-    """What differs between recordings that are to become one dataset."""
-    for ident, count in Counter(r.id for r in recordings if r.id and not r.id.startswith("/")).items():
-        if count > 1:
-            labels = ", ".join(r.label for r in recordings if r.id == ident)
-            yield Finding("source-duplicate-id", "warning", labels, f"{count} recordings carry the id {ident!r}")
-    for name in dict.fromkeys(s.name for r in recordings for s in r.streams):
-        having = [(r, s) for r in recordings if (s := r.stream(name)) is not None]
-        lacking = [r.label for r in recordings if r.stream(name) is None]
-        if lacking:
-            text = f"in {len(having)} of {len(recordings)} recordings; missing in {_few(lacking)}"
-            fix = "leave it out of the plan, or those recordings will be rejected"
-            yield Finding("dataset-mismatch", "warning", name, text, fix)
-        yield from _differences(name, having)
-
-
-def _differences(name: str, having: Sequence[tuple[RecordingFacts, StreamSummary]]) -> Iterator[Finding]:
-    fix = "one dataset needs one shape; leave the stream or the odd recordings out"
-    shapes = _groups(having, lambda s: f"{s.dtype} ({', '.join(map(str, s.shape))})" if s.kind == "vector" else s.kind)
-    if len(shapes) > 1:
-        yield Finding("dataset-mismatch", "warning", name, f"differs between recordings: {_describe(shapes)}", fix)
-        return
-    sizes = _groups(having, lambda s: f"{s.camera.width}x{s.camera.height}" if s.camera and s.camera.width else "")
-    sizes.pop("", None)
-    if len(sizes) > 1:
-        text = f"the frame size differs between recordings: {_describe(sizes)}"
-        yield Finding(
-            "dataset-mismatch", "warning", name, text, "set `video: {size: [WIDTH, HEIGHT]}` to scale all to one"
-        )
-    codecs = _groups(having, lambda s: s.camera.encoding if s.camera is not None else "")
-    if len(codecs) > 1:
-        text = f"the codec differs between recordings: {_describe(codecs)}; those that differ are encoded"
-        yield Finding("video-encoded", "info", name, text)
-
-
-def _groups(having: Sequence[tuple[RecordingFacts, StreamSummary]], trait: Any) -> dict[str, list[str]]:
-    """Trait -> labels of the recordings that have it."""
-    groups: dict[str, list[str]] = {}
-    for recording, stream in having:
-        groups.setdefault(trait(stream), []).append(recording.label)
-    return groups
-
-
-def _describe(groups: dict[str, list[str]]) -> str:
-    return "; ".join(f"{trait} in {_few(labels)}" for trait, labels in groups.items())
-
-
-def _few(labels: Sequence[str]) -> str:
-    more = f" and {len(labels) - 3} more" if len(labels) > 3 else ""
-    return ", ".join(labels[:3]) + more

@@ -21,6 +21,8 @@ PLANS = "meta/telecine/plans"
 HISTOGRAMS = "meta/telecine/pictures.json"
 """Histograms of the cameras, so that the statistics stay exact when episodes are added."""
 REPORT = "meta/telecine/report.json"
+LEFT_OUT = "meta/telecine/left_out.json"
+"""Every stream of the recordings that no feature uses, with the reason."""
 CARD = "README.md"
 
 MIB = 1 << 20

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from telecine.core.accounting import Choices
 from telecine.core.plan.model import IMAGES, Plan, make_plan
 from telecine.core.proposal.check import remedies
 from telecine.core.proposal.features import Features, MissingAction, choose_features
@@ -41,8 +42,20 @@ class Proposal:
     """Stream -> why no feature uses it."""
     used: Mapping[str, str]
     """Stream -> the feature that uses it, or "task"."""
+    unreadable: Mapping[tuple[str, str], str]
+    """(recording's label, stream) -> why it cannot be read."""
     fps_guessed: bool = False
     """`fps` follows from nothing recorded: the plan file has it as a comment, and a given rate takes its place."""
+
+    @property
+    def choices(self) -> Choices:
+        """What was chosen, for the report and the dataset."""
+        return Choices(self.guesses, self.reasons, self.unreadable)
+
+    @property
+    def timeline(self) -> str:
+        """The name of the plan's clock."""
+        return str(self.body["clock"]["timeline"])
 
 
 def propose(
@@ -91,6 +104,7 @@ def propose(
         short={s.name: s.entity if entities.count(s.entity) == 1 else s.name for s, _ in known},
         reasons={name: why for name, why in notes.reasons.items() if name not in used},
         used=used,
+        unreadable={(r.label, s.name): "; ".join(s.problems) for r in recordings for s in r.streams if s.problems},
         fps_guessed=fps_guessed,
     )
 

@@ -1,0 +1,114 @@
+"""What is odd within one recording, and what differs between recordings that are to become one dataset."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from telecine.core.findings import REMARKS, Finding
+from telecine.core.recording_summary import RecordingFacts, StreamSummary
+from telecine.core.video import LONG_GOP
+
+
+def recording_findings(facts: RecordingFacts, timeline: str) -> Iterator[Finding]:
+    """What is odd within one recording, seen on the clock `timeline`. A stream that cannot be read is a warning."""
+    for code, message in facts.notes:
+        yield Finding(code, "warning", facts.label, message)
+    for item in facts.left_out:
+        if item.what == "unreadable":
+            yield Finding("stream-unreadable", "warning", f"{facts.label} {item.stream}", item.why, item.fix)
+    if not any(c.samples for s in facts.streams for c in s.clocks):
+        yield Finding("source-empty", "warning", facts.label, "nothing in it has a stamp, so no row can be made")
+    for stream in facts.streams:
+        where = f"{facts.label} {stream.name}"
+        code = "video-damaged" if stream.is_camera else "stream-unreadable"
+        for problem in stream.problems:
+            yield Finding(code, "warning", where, problem, "leave the stream out of the plan, or repair the recording")
+        for code, message in stream.remarks:
+            yield Finding(code, REMARKS[code], where, message)
+        yield from _camera_findings(stream, where)
+        yield from _clock_findings(stream, timeline, where)
+
+
+def _camera_findings(stream: StreamSummary, where: str) -> Iterator[Finding]:
+    camera = stream.camera
+    if camera is None or not camera.width:
+        return
+    if camera.skipped:
+        text = f"its first {camera.skipped} packets come before a keyframe and cannot be decoded; rows start after them"
+        yield Finding("video-damaged", "warning", where, text, "start recording with a keyframe")
+    if camera.open_gop or camera.intra_refresh:
+        what = "open groups of pictures" if camera.open_gop else "intra refresh without keyframes"
+        yield Finding("video-long-gop", "info", where, f"{what}: cannot be copied, will be encoded")
+    elif camera.gop > LONG_GOP:
+        text = f"a keyframe every {camera.gop} frames: one random read decodes about {camera.gop // 2 + 1} of them"
+        yield Finding("video-long-gop", "info", where, text, "set video copy: never to encode for fast reads")
+
+
+def _clock_findings(stream: StreamSummary, timeline: str, where: str) -> Iterator[Finding]:
+    """On the plan's clock: what is odd on others changes nothing."""
+    clock = stream.on(timeline)
+    if clock is None:
+        return
+    at, rate = f"{where} on {clock.name}", clock.rate
+    reordered = stream.camera is not None and stream.camera.reorder_delay > 0
+    if clock.backwards and not reordered:
+        text = f"{clock.backwards} of {clock.samples} stamps go back in time; samples are sorted by stamp"
+        yield Finding("align-backwards", "warning", at, text, "check the recorder's clock")
+    if rate.duplicates:
+        text = f"{rate.duplicates} of {clock.samples} samples have the stamp of the one before; the last counts"
+        yield Finding("align-duplicates", "info", at, text)
+    if rate.gaps and stream.kind != "text" and clock.kind != "sequence":
+        text = f"{rate.gaps} gap(s) longer than three periods, the longest {rate.longest_ns / 1e9:.3f} s"
+        yield Finding("align-gap", "warning", at, text, "see `limit` in the plan: how old a sample may be")
+
+
+def compare(recordings: Sequence[RecordingFacts]) -> Iterator[Finding]:
+    """What differs between recordings that are to become one dataset."""
+    for ident, count in Counter(r.id for r in recordings if r.id and not r.id.startswith("/")).items():
+        if count > 1:
+            labels = ", ".join(r.label for r in recordings if r.id == ident)
+            yield Finding("source-duplicate-id", "warning", labels, f"{count} recordings carry the id {ident!r}")
+    for name in dict.fromkeys(s.name for r in recordings for s in r.streams):
+        having = [(r, s) for r in recordings if (s := r.stream(name)) is not None]
+        lacking = [r.label for r in recordings if r.stream(name) is None]
+        if lacking:
+            text = f"in {len(having)} of {len(recordings)} recordings; missing in {_few(lacking)}"
+            fix = "leave it out of the plan, or those recordings will be rejected"
+            yield Finding("dataset-mismatch", "warning", name, text, fix)
+        yield from _differences(name, having)
+
+
+def _differences(name: str, having: Sequence[tuple[RecordingFacts, StreamSummary]]) -> Iterator[Finding]:
+    fix = "one dataset needs one shape; leave the stream or the odd recordings out"
+    shapes = _groups(having, lambda s: f"{s.dtype} ({', '.join(map(str, s.shape))})" if s.kind == "vector" else s.kind)
+    if len(shapes) > 1:
+        yield Finding("dataset-mismatch", "warning", name, f"differs between recordings: {_describe(shapes)}", fix)
+        return
+    sizes = _groups(having, lambda s: f"{s.camera.width}x{s.camera.height}" if s.camera and s.camera.width else "")
+    sizes.pop("", None)
+    if len(sizes) > 1:
+        text = f"the frame size differs between recordings: {_describe(sizes)}"
+        yield Finding(
+            "dataset-mismatch", "warning", name, text, "set `video: {size: [WIDTH, HEIGHT]}` to scale all to one"
+        )
+    codecs = _groups(having, lambda s: s.camera.encoding if s.camera is not None else "")
+    if len(codecs) > 1:
+        text = f"the codec differs between recordings: {_describe(codecs)}; those that differ are encoded"
+        yield Finding("video-encoded", "info", name, text)
+
+
+def _groups(having: Sequence[tuple[RecordingFacts, StreamSummary]], trait: Any) -> dict[str, list[str]]:
+    """Trait -> labels of the recordings that have it."""
+    groups: dict[str, list[str]] = {}
+    for recording, stream in having:
+        groups.setdefault(trait(stream), []).append(recording.label)
+    return groups
+
+
+def _describe(groups: dict[str, list[str]]) -> str:
+    return "; ".join(f"{trait} in {_few(labels)}" for trait, labels in groups.items())
+
+
+def _few(labels: Sequence[str]) -> str:
+    more = f" and {len(labels) - 3} more" if len(labels) > 3 else ""
+    return ", ".join(labels[:3]) + more
