@@ -26,6 +26,7 @@ CODES: dict[str, str] = {
     "clock-stamps": "Stamps in messages cannot be used; the recorder's time is taken instead.",
     "clock-offset": "Messages are stamped by another clock than the recorder's; their stamps were moved onto it.",
     "clock-unit": "The recorder did not count nanoseconds, as its format asks for.",
+    "depth-unit": "Depth images state a unit that cannot be, so the likely one was taken.",
     # plan
     "plan-mismatch": "The plan does not fit this recording.",
     "plan-proposed": "The plan, or a choice in it, was proposed by telecine.",
@@ -91,6 +92,7 @@ REMARKS: dict[str, Severity] = {
     "clock-stamps": "warning",
     "clock-offset": "info",
     "clock-unit": "warning",
+    "depth-unit": "warning",
 }
 """Remarks of streams about their own samples, with the severity of each."""
 

@@ -28,6 +28,10 @@ STATIC_NS = int(np.iinfo(np.int64).min // 4)
 """The stamp of a static sample: before every tick, far from overflow when subtracted."""
 
 
+LABELS = "labels"
+"""Unit of images whose pixels are numbers of classes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Schema:
     """What one sample of a stream is.
@@ -35,7 +39,7 @@ class Schema:
     dtype: numpy name ("float64", "uint8", "bool"), or "string".
     shape: of one sample: (n,) or more dims for vectors, () for text, (height, width, channels) for frames
         (zeros where only decoding would show it).
-    unit: of the values; "mm" or "m" make frames depth.
+    unit: of the values; "mm" or "m" make frames depth, `LABELS` classes that no lossy coding may touch.
     names: one per element of a vector, when the source knows them.
     encoding: "h264", "hevc", "av1" for video; "jpeg", "png", ... or a `PixelFormat` for images; else None.
     """

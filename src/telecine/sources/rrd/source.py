@@ -182,9 +182,12 @@ def _recording(ref: Ref, path: str, footer: bool, check: Any) -> Recording:
 
 def recording_of(ref: Ref, chunks: Chunks, application_id: str = "") -> Recording:
     """The recording made of `chunks`, shared by files and catalogs."""
-    streams = streams_of(chunks)
-    notes = () if streams else (("source-empty", "the recording holds no data"),)
-    return Recording(ref, streams, Properties(chunks, application_id), notes, chunks.close)
+    found = streams_of(chunks)
+    notes = () if found.streams else (("source-empty", "the recording holds no data"),)
+    return Recording(
+        *(ref, found.streams, Properties(chunks, application_id), notes, chunks.close),
+        left_out=tuple(found.left_out),
+    )
 
 
 def _entry(reader: Any, ref: Ref) -> Any:
