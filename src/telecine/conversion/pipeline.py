@@ -113,7 +113,8 @@ def _convert(job: _Job) -> Report:
             context, leftover = _worker_context(writer, plan, options, refs)
             outcomes = executor(partial(build, plan=plan, context=context), refs, job.progress.advance)
             written = _write(outcomes, writer, job)
-            report = _report(job, plan, episodes, written, (*crash, *_earlier_runs(job.root, written, leftover)))
+            findings = (*crash, *_earlier_runs(job.root, written, leftover), *writer.findings)
+            report = _report(job, plan, episodes, written, findings)
             if report.episodes:
                 folders = (*episodes.folders, str(writer.scratch))
                 lines, left_out = lasting(report, folders), lasting_accounts(report, folders)

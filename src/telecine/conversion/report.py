@@ -77,7 +77,7 @@ class EpisodeReport:
         clips = tuple(ClipReport.of(c, uses.get(c.key)) for c in episode.clips)
         rows = episode.grid.count
         label, tasks = episode.ref.label, episode.tasks
-        return cls(index, label, rows, tasks, episode.success, episode.uses, clips, episode.findings)
+        return cls(index, label, rows, tasks, episode.facts.success, episode.uses, clips, episode.findings)
 
 
 @dataclass(frozen=True, slots=True)

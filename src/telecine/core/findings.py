@@ -58,6 +58,7 @@ CODES: dict[str, str] = {
     "convert-known": "A recording is in the dataset already, so it was not appended.",
     "convert-resumed": "Finished episodes of an interrupted run were taken up.",
     "convert-leftover": "What interrupted runs left beside the dataset could not be used and was removed.",
+    "success-unknown": "Whether some episodes succeeded is known of others only, or stands in their facts only.",
     # repair
     "repair-recovered": "Something that could not be read was recovered.",
     "repair-changed": "Something is different in the repaired copy; no data is lost by it.",

@@ -256,6 +256,24 @@ class LeftOut:
     """A camera, or a measured or commanded position: without it training data may be wrong, so it is a warning."""
 
 
+@dataclass(frozen=True, slots=True)
+class CameraCalibration:
+    """How a camera projects the world into its frames of `width` x `height` pixels; what is unknown is None or empty.
+
+    intrinsics: 9 numbers, the matrix K row by row, in pixels: fx 0 cx, 0 fy cy, 0 0 1.
+    distortion: coefficients of `distortion_model`, as ROS's CameraInfo has them (plumb_bob: k1 k2 t1 t2 k3).
+    extrinsics: 16 numbers, row by row: the camera's pose in `frame`, in metres; z points forward, x right, y down.
+    """
+
+    width: int
+    height: int
+    intrinsics: tuple[float, ...] | None = None
+    distortion_model: str | None = None
+    distortion: tuple[float, ...] = ()
+    extrinsics: tuple[float, ...] | None = None
+    frame: str | None = None
+
+
 @dataclass(slots=True)
 class Recording:
     """The raw material of exactly one episode. A context manager: closing it lets go of files."""
@@ -272,6 +290,8 @@ class Recording:
     left_out: tuple[LeftOut, ...] = ()
     """Streams that cannot be read, and those that are never proposed. What the format's own library lists and is not
     in `streams` has to be here: one unreadable stream never hides another."""
+    calibrations: Mapping[str, CameraCalibration] = field(default_factory=dict)
+    """Stream of a camera -> its calibration, where the recording has one."""
 
     def __enter__(self) -> Self:
         return self

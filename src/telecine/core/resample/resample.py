@@ -3,8 +3,8 @@
 Reads stamps of all planned streams, then only the samples that rows need; never a frame.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Protocol
 
@@ -15,14 +15,15 @@ import pyarrow as pa
 from telecine.core.align import MISSING, CameraTimes, Rate, between, choose_phase, hold, measure, nearest
 from telecine.core.arrow import array, numbers
 from telecine.core.columns import blended, column_array, column_of
-from telecine.core.episode import Episode, FeatureColumn, Use
+from telecine.core.episode import NO_FACTS, Episode, EpisodeFacts, FeatureColumn, Use
 from telecine.core.errors import AlignError
 from telecine.core.findings import REMARKS, Finding
 from telecine.core.grid import SECOND, Grid, Rows, Times
+from telecine.core.outcome import facts_of
 from telecine.core.plan.bind import Binding, BoundFeature, Source, bind
 from telecine.core.plan.fields import format_duration
 from telecine.core.plan.model import Feature, Plan
-from telecine.core.recording import Array, Part, Recording, Ref, remarks_of
+from telecine.core.recording import Array, CameraCalibration, Part, Recording, Ref, remarks_of
 from telecine.core.resample.overlap import bounds_of, check_length, span, trims
 from telecine.core.resample.trim_idle import without_idle
 from telecine.core.video import Clip
@@ -49,12 +50,16 @@ class Resampled:
     cameras: tuple[CameraRows, ...]
     uses: tuple[Use, ...]
     findings: tuple[Finding, ...]
-    success: bool | None = None
+    facts: EpisodeFacts = NO_FACTS
+    calibrations: Mapping[str, CameraCalibration] = field(default_factory=dict)
 
     def with_clips(self, clips: tuple[Clip, ...], findings: tuple[Finding, ...] = ()) -> Episode:
         """The finished episode."""
         every = self.findings + findings
-        return Episode(self.ref, self.grid, self.rows, self.columns, clips, self.uses, every, self.success)
+        return Episode(
+            self.ref, self.grid, self.rows, self.columns, clips, self.uses, every, self.facts,
+            calibrations=self.calibrations,
+        )  # fmt: skip
 
 
 class Choose(Protocol):
@@ -92,18 +97,11 @@ def resample(recording: Recording, plan: Plan, choose: Choose | None = None) -> 
     arrays["timestamp"] = numbers((np.arange(grid.count) / plan.fps).astype(np.float32))
     arrays["task"] = _task(binding.task, ticks, where)
     findings = (*cuts, *_notes(recording, binding), *_use_findings(uses, {c.feature.key for c in cameras}, where))
-    table, success = pa.table(arrays), _success(recording)
-    return Resampled(recording.ref, grid, table, tuple(columns), tuple(cameras), tuple(uses), findings, success)
-
-
-def _success(recording: Recording) -> bool | None:
-    """As the part states, else the recording; None for any other word than these."""
-    if recording.ref.part is not None and recording.ref.part.success is not None:
-        return recording.ref.part.success
-    word = recording.attrs.get("success", "").strip().lower()
-    return {"true": True, "1": True, "yes": True, "success": True}.get(
-        word, False if word in ("false", "0", "no", "failure", "failed") else None
-    )
+    known = ((c.feature.key, recording.calibrations.get(c.source.stream.name)) for c in cameras)
+    return Resampled(
+        recording.ref, grid, pa.table(arrays), tuple(columns), tuple(cameras), tuple(uses), findings,
+        facts_of(recording), {key: calibration for key, calibration in known if calibration is not None},
+    )  # fmt: skip
 
 
 def _ticks(binding: Binding, plan: Plan, where: str, part: Part | None) -> tuple[Times, list[Finding]]:
