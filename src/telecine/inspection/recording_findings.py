@@ -9,8 +9,11 @@ from telecine.core.recording_summary import RecordingFacts, StreamSummary
 from telecine.core.video import LONG_GOP
 
 
-def recording_findings(facts: RecordingFacts, timeline: str) -> Iterator[Finding]:
-    """What is odd within one recording, seen on the clock `timeline`. A stream that cannot be read is a warning."""
+def recording_findings(facts: RecordingFacts, timeline: str, split_ns: int | None = None) -> Iterator[Finding]:
+    """What is odd within one recording, seen on the clock `timeline`. A stream that cannot be read is a warning.
+
+    split_ns: the plan splits at pauses of all its streams that are longer, so gaps as long are none.
+    """
     for code, message in facts.notes:
         yield Finding(code, "warning", facts.label, message)
     for item in facts.left_out:
@@ -26,7 +29,7 @@ def recording_findings(facts: RecordingFacts, timeline: str) -> Iterator[Finding
         for code, message in stream.remarks:
             yield Finding(code, REMARKS[code], where, message)
         yield from _camera_findings(stream, where)
-        yield from _clock_findings(stream, timeline, where)
+        yield from _clock_findings(stream, timeline, where, split_ns)
 
 
 def _camera_findings(stream: StreamSummary, where: str) -> Iterator[Finding]:
@@ -44,7 +47,7 @@ def _camera_findings(stream: StreamSummary, where: str) -> Iterator[Finding]:
         yield Finding("video-long-gop", "info", where, text, "set video copy: never to encode for fast reads")
 
 
-def _clock_findings(stream: StreamSummary, timeline: str, where: str) -> Iterator[Finding]:
+def _clock_findings(stream: StreamSummary, timeline: str, where: str, split_ns: int | None) -> Iterator[Finding]:
     """On the plan's clock: what is odd on others changes nothing."""
     clock = stream.on(timeline)
     if clock is None:
@@ -57,7 +60,8 @@ def _clock_findings(stream: StreamSummary, timeline: str, where: str) -> Iterato
     if rate.duplicates:
         text = f"{rate.duplicates} of {clock.samples} samples have the stamp of the one before; the last counts"
         yield Finding("align-duplicates", "info", at, text)
-    if rate.gaps and stream.kind != "text" and clock.kind != "sequence":
+    splits = sum(split_ns is not None and stop - start > split_ns for start, stop in clock.pauses)
+    if rate.gaps > splits and stream.kind != "text" and clock.kind != "sequence":
         text = f"{rate.gaps} gap(s) longer than three periods, the longest {rate.longest_ns / 1e9:.3f} s"
         yield Finding("align-gap", "warning", at, text, "see `limit` in the plan: how old a sample may be")
 

@@ -100,7 +100,7 @@ def inspect_refs(
                 recordings.append(answer)
     proposal = proposing(recordings)
     for facts in recordings:
-        findings += recording_findings(facts, proposal.timeline)
+        findings += recording_findings(facts, proposal.timeline, proposal.split_ns)
     tally: Tally = {}
     for facts in recordings:
         add(tally, facts.label, account_facts(facts, proposal.used, proposal.choices).left_out)

@@ -25,6 +25,7 @@ from telecine.core.plan.fields import format_duration
 from telecine.core.plan.model import Feature, Plan
 from telecine.core.recording import Array, CameraCalibration, Part, Recording, Ref, remarks_of
 from telecine.core.resample.overlap import bounds_of, check_length, span, trims
+from telecine.core.resample.row_sanity import count_problem, repeats_problem
 from telecine.core.resample.trim_idle import without_idle
 from telecine.core.video import Clip
 
@@ -60,6 +61,10 @@ class Resampled:
             self.ref, self.grid, self.rows, self.columns, clips, self.uses, every, self.facts,
             calibrations=self.calibrations,
         )  # fmt: skip
+
+
+LONGEST_BRIDGE_NS = SECOND
+"""A longer `limit` is never advised: rows would show a sample that says nothing about their time."""
 
 
 class Choose(Protocol):
@@ -134,6 +139,7 @@ def _ticks(binding: Binding, plan: Plan, where: str, part: Part | None) -> tuple
             f"{where}: the streams overlap for {format_duration(max(stop - start, 0))}, too short for one row at "
             f"{plan.fps} fps; leave out the shortest stream or reject this recording"
         )
+    _refuse(count_problem(bounds, ticks, plan.fps) if plan.trim is None else "", where)
     if (start, stop) == whole:
         findings += trims(bounds, int(ticks[0]), int(ticks[-1]), plan.fps, where)
     return ticks, findings
@@ -161,7 +167,14 @@ def _rows(
     _check_missing(rows == MISSING, times, ticks, feature, source, where)
     if choose is not None:
         rows = choose(bound, ticks, rows, limit)
+    if not bound.is_text:
+        _refuse(repeats_problem(feature, source.stream, times, ticks=ticks, rows=rows), where)
     return rows, (_use(feature, source, rate, times, ticks, rows),)
+
+
+def _refuse(problem: str, where: str) -> None:
+    if problem:
+        raise AlignError(f"{where}: {problem}")
 
 
 def _limit(feature: Feature, source: Source, rate: Rate) -> int | None:
@@ -182,10 +195,14 @@ def _check_missing(
     after = times[np.minimum(past + 1, times.size - 1)] - lost
     reach = {"hold": before, "nearest": np.minimum(before, after)}.get(feature.how, np.maximum(before, after))
     need = int(reach.max())
+    advice = f"a limit of {format_duration(-(-need // 1_000_000) * 1_000_000)} would accept the gap"
+    if need > LONGEST_BRIDGE_NS:
+        gaps = format_duration(_limit(feature, source, measure(times)) or need)
+        advice = f"`split: {{gaps: {gaps}, stream: '{source.stream.name}'}}` makes episodes of what lies between"
     raise AlignError(
         f"{where}: {feature.key}: {source.stream.name} has no sample within its limit at {int(missing.sum())} of "
-        f"{ticks.size} rows, first at {(int(ticks[first]) - int(ticks[0])) / 1e9:.3f} s; a limit of "
-        f"{format_duration(-(-need // 1_000_000) * 1_000_000)} would accept the gap, or reject this recording"
+        f"{ticks.size} rows, first at {(int(ticks[first]) - int(ticks[0])) / 1e9:.3f} s; {advice}, or "
+        "leave the feature out"
     )
 
 
@@ -196,7 +213,7 @@ def _use(feature: Feature, source: Source, rate: Rate, times: Times, ticks: Time
         key=feature.key,
         stream=source.stream.name,
         samples=inside.samples,
-        rate_hz=rate.hz,
+        rate_hz=inside.hz or rate.hz,
         age_median_ns=int(np.median(ages)),
         age_p99_ns=int(np.percentile(ages, 99)),
         age_max_ns=int(ages.max()),
@@ -237,6 +254,7 @@ def _blended(source: Source, feature: Feature, ticks: Times, where: str) -> tupl
     blend = between(times, ticks, _limit(feature, source, rate))
     _check_missing(blend.before == MISSING, times, ticks, feature, source, where)
     stream = source.stream
+    _refuse(repeats_problem(feature, stream, times, ticks=ticks, rows=blend.before), where)
     assert stream.kind == "vector"
     values = blended(
         stream.take(blend.before, source.clock),
