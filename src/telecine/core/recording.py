@@ -218,6 +218,10 @@ class Ref:
     """Access token of a remote catalog; never printed, never stored."""
     part: Part | None = None
     """The episode meant, where the plan splits a recording into several."""
+    layers: tuple[str, ...] = ()
+    """Further files of the same recording, where a format has such, in the order of their names."""
+    shared_id: str = ""
+    """Another recording of the same file, of properties only, which are this one's as well."""
 
     @property
     def label(self) -> str:
@@ -233,8 +237,9 @@ class Ref:
     @property
     def names(self) -> tuple[str, ...]:
         """What a plan may call the recording: its id, its file name, and that without the suffix."""
-        file_name = self.path.rstrip("/").rpartition("/")[2]
-        return tuple(dict.fromkeys(n for n in (self.id, file_name, file_name.rpartition(".")[0]) if n))
+        files = [path.rstrip("/").rpartition("/")[2] for path in (self.path, *self.layers)]
+        names = [self.id, *(name for file in files for name in (file, file.rpartition(".")[0]))]
+        return tuple(dict.fromkeys(name for name in names if name))
 
 
 @dataclass(frozen=True, slots=True)

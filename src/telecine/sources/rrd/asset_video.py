@@ -57,7 +57,7 @@ class AssetFrames(Samples):
                 values.append(flat.astype(np.int64))
         if len(entities) > 1:
             raise SourceError(f"{self.name}: it shows {len(entities)} videos, {', '.join(sorted(entities))}")
-        return order_of(parts), np.concatenate(values), entities.pop() if entities else self._column.entity
+        return order_of(parts, self.name), np.concatenate(values), entities.pop() if entities else self._column.entity
 
     @property
     def _order(self) -> Order:

@@ -65,7 +65,7 @@ class Payloads(Samples):
             if total > CACHE_BYTES:
                 cached = None
         filled = {name: _filled(values, static.get(name)) for name, values in beside.items()}
-        return Payload(order_of(parts), filled, cached, head)
+        return Payload(order_of(parts, self.name), filled, cached, head)
 
     @property
     def _order(self) -> Order:

@@ -15,7 +15,7 @@ from telecine.core.grid import Rows
 from telecine.core.recording import Array, Schema
 from telecine.core.video import Flags
 from telecine.sources.rrd import columns as arrow
-from telecine.sources.rrd.chunks import Chunks, ComponentColumn
+from telecine.sources.rrd.chunks import LAYER, Chunks, ComponentColumn
 from telecine.sources.rrd.columns import ArrowLeaf
 from telecine.sources.rrd.order import ChunkSamples, order_of
 from telecine.sources.shared.sample_order import Order, Ordered
@@ -54,7 +54,8 @@ class Samples(Ordered):
 def part_of(batch: pa.RecordBatch, there: Flags) -> ChunkSamples:
     """Row ids and stamps of the rows that hold a sample."""
     stamps = {clock: (kind, values[there]) for clock, (kind, values) in arrow.clocks(batch).items()}
-    return ChunkSamples(arrow.row_ids(batch)[there], stamps)
+    layer = int((batch.schema.metadata or {}).get(LAYER, 0))
+    return ChunkSamples(arrow.row_ids(batch)[there], stamps, layer)
 
 
 class Vectors(Samples):
@@ -77,7 +78,7 @@ class Vectors(Samples):
             parts.append(part_of(batch, there))
             widths.append(np.diff(bounds))
             flats.append(flat)
-        return order_of(parts), np.cumsum(np.concatenate(widths)), np.concatenate(flats)
+        return order_of(parts, self.name), np.cumsum(np.concatenate(widths)), np.concatenate(flats)
 
     @property
     def _order(self) -> Order:
@@ -133,7 +134,7 @@ class Texts(Samples):
             there, strings = arrow.texts(values, self._leaf)
             parts.append(part_of(batch, there))
             found += strings
-        return order_of(parts), found
+        return order_of(parts, self.name), found
 
     @property
     def _order(self) -> Order:
