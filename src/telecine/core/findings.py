@@ -28,6 +28,9 @@ CODES: dict[str, str] = {
     # clocks
     "clock-stamps": "Stamps in messages cannot be used; the recorder's time is taken instead.",
     "clock-offset": "Messages are stamped by another clock than the recorder's; their stamps were moved onto it.",
+    "clock-shared": "All messages are stamped by one clock that is not the recorder's; all were moved by one offset.",
+    "clock-delayed": "Messages are stamped long before others that were received with them: latency, or another clock.",
+    "clock-pace": "Messages are stamped by a clock that runs slow or fast against the recorder's.",
     "clock-unit": "The recorder did not count nanoseconds, as its format asks for.",
     "depth-unit": "Depth images state a unit that cannot be, so the likely one was taken.",
     # plan
@@ -94,7 +97,10 @@ CODES: dict[str, str] = {
 REMARKS: dict[str, Severity] = {
     "source-messages": "warning",
     "clock-stamps": "warning",
-    "clock-offset": "info",
+    "clock-offset": "warning",
+    "clock-shared": "info",
+    "clock-delayed": "warning",
+    "clock-pace": "warning",
     "clock-unit": "warning",
     "depth-unit": "warning",
 }
