@@ -15,6 +15,7 @@ from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
 from telecine.core.recording import Recording, Ref
 from telecine.sources.format import Format, Found, Joining, MissingExtra
+from telecine.sources.lfs import pointer_problem
 
 __all__ = [
     "Claim",
@@ -110,6 +111,8 @@ def index(claim: Claim, *, recover: bool = False, token: str | None = None) -> F
     """What is in one file."""
     form = _named(claim.format)
     assert form is not None
+    if problem := pointer_problem(claim.path):
+        return Found((), (unreadable(claim.path, problem),))
     try:
         return form.index(claim.path, recover=recover, token=token)
     except MissingExtra as error:
