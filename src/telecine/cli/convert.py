@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from telecine.cli.exit_codes import Outcome
 from telecine.cli.flags import PlanFlags, check_flags, lacks_fps, plan_of, wants_proposal
 from telecine.cli.progress import Bar
 from telecine.cli.tables import console, print_json, show_forecast, show_report
@@ -35,8 +36,8 @@ def run(
     missing_action: "MissingAction",
     dry_run: bool,
     json: bool,
-) -> int:
-    """Exit code: 0 when nothing was rejected and the dataset is clean, else 1."""
+) -> Outcome:
+    """Done when nothing was rejected and the dataset is clean."""
     check_flags(flags)
     seen = None
     with Workers(options.workers, max_bytes=options.max_memory_bytes) as workers:  # before the bar starts a thread
@@ -55,12 +56,12 @@ def run(
         print_json(report.to_dict())
     else:
         show_report(console(), report)
-    return 0 if report.ok else 1
+    return Outcome(report.ok, report.all_findings)
 
 
 def _forecast(
     paths: list[str], plan: Plan, options: Options, executor: Executor, choices: Choices, *, json: bool
-) -> int:
+) -> Outcome:
     from telecine.conversion.dry_run import dry_run
 
     made = dry_run(paths, plan, options, executor=executor, choices=choices)
@@ -68,7 +69,7 @@ def _forecast(
         print_json(made.to_dict())
     else:
         show_forecast(console(), made)
-    return 0 if made.ok else 1
+    return Outcome(made.ok, made.all_findings)
 
 
 def _inspected(

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from telecine.cli.exit_codes import Outcome
 from telecine.cli.tables import console, print_json, show_findings
 from telecine.core.findings import has_errors
 from telecine.inspection.dataset_summary import DatasetSummary, summarize
@@ -20,8 +21,8 @@ def is_dataset(path: str) -> bool:
     return (Path(path) / INFO).is_file()
 
 
-def run(root: str, *, png: Path | None, json: bool) -> int:
-    """Exit code: 0 without errors, else 1."""
+def run(root: str, *, png: Path | None, json: bool) -> Outcome:
+    """Done when there are no errors."""
     page = summarize(root)
     if json:
         print_json(page.to_dict())
@@ -31,7 +32,7 @@ def run(root: str, *, png: Path | None, json: bool) -> int:
         for path in write_pngs(root, png):
             if not json:
                 console().print(f"wrote {escape(str(path))}", soft_wrap=True)
-    return 1 if has_errors(page.findings) else 0
+    return Outcome(not has_errors(page.findings), page.findings)
 
 
 def _show(out: Console, page: DatasetSummary) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from telecine.cli.exit_codes import Outcome
 from telecine.cli.progress import Bar
 from telecine.cli.tables import bytes_text, console, print_json, show_report
 from telecine.conversion.pipeline import convert
@@ -15,8 +16,8 @@ from telecine.inspection.recordings import inspect_many
 from telecine.samples.recordings import write_demo_recordings
 
 
-def run(out: Path, *, episodes: int, seconds: float, seed: int, json: bool) -> int:
-    """Record, convert, verify. Exit code: 0 when the dataset verified clean, else 1."""
+def run(out: Path, *, episodes: int, seconds: float, seed: int, json: bool) -> Outcome:
+    """Record, convert, verify. Done when the dataset verified clean."""
     recordings, dataset = out / "recordings", out / "dataset"
     if out.exists() and any(out.iterdir()):
         raise DatasetError(f"{out} exists and is not empty; name another folder: telecine demo FOLDER")
@@ -28,7 +29,7 @@ def run(out: Path, *, episodes: int, seconds: float, seed: int, json: bool) -> i
         report = convert([recordings], dataset, make_plan(proposal.body), progress=bar, choices=proposal.choices)
     if json:
         print_json({"recordings": str(recordings), "dataset": str(dataset), "report": report.to_dict()})
-        return 0 if report.ok else 1
+        return Outcome(report.ok, report.all_findings)
     text = console()
     text.print(
         f"[bold]recorded[/bold] {episodes} episodes of {seconds:g} s, as a robot would: no two streams share a stamp"
@@ -50,7 +51,7 @@ def run(out: Path, *, episodes: int, seconds: float, seed: int, json: bool) -> i
     from lerobot.datasets.lerobot_dataset import LeRobotDataset
     print(LeRobotDataset("local/demo", root="{where}/dataset")[0])
 """)
-    return 0 if report.ok else 1
+    return Outcome(report.ok, report.all_findings)
 
 
 def _tree(folder: Path) -> Iterator[str]:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from telecine.cli.exit_codes import Outcome
 from telecine.cli.tables import bytes_text, console, print_json, short, show_findings, show_left_out
 from telecine.conversion.discovery import find
 from telecine.conversion.pipeline import Options
@@ -23,8 +24,8 @@ from telecine.video.png import write_png
 
 def run(
     paths: list[str], *, plan_file: Path | None, sheet: Path | None, token: str | None, recover: bool, json: bool
-) -> int:
-    """Exit code: 0 when every recording could be read whole, else 1."""
+) -> Outcome:
+    """Done when every recording could be read, perhaps without some of its streams."""
     with Workers() as workers:
         seen = inspect_many(paths, recover=recover, token=token, executor=workers)
     proposal = seen.proposal
@@ -39,7 +40,7 @@ def run(
         _show(console(), seen, proposal, command, plan_file)
         for number, text in enumerate(shown, 1):
             console().print(f"row {number} of {escape(str(sheet))}: {escape(text)}")
-    return 1 if has_errors(seen.findings) else 0
+    return Outcome(not has_errors(seen.findings), seen.findings)
 
 
 def _write_plan(path: Path, proposal: Proposal) -> None:

@@ -2,11 +2,14 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from telecine.cli.exit_codes import Outcome
 
 # numpy's BLAS starts a thread per core when it is loaded, here and in every worker; telecine multiplies no matrices.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -26,6 +29,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for ma
 CatalogUrl = Annotated[str | None, typer.Option(help="A Rerun catalog server, rerun+http://HOST:PORT.")]
 DatasetName = Annotated[str | None, typer.Option(help="Dataset on the catalog server.")]
 CatalogToken = Annotated[str | None, typer.Option(help="Access token of the catalog server.")]
+FailOn = Annotated[
+    list[str] | None,
+    typer.Option(metavar="warning|error|CODE", help="Exit with 1 for such findings too; repeatable."),
+]
 Recover = Annotated[bool, typer.Option("--recover", help="Read damaged files up to their last whole message.")]
 Streams = Annotated[list[str] | None, typer.Option(metavar="STREAM", help="Repeat to concatenate several streams.")]
 
@@ -63,6 +70,7 @@ def demo(
     seconds: Annotated[float, typer.Option(min=1, max=600)] = 8.0,
     seed: Annotated[int, typer.Option(help="Same seed, same recordings.")] = 0,
     json: Json = False,
+    fail_on: FailOn = None,
 ) -> None:
     """Make sample recordings, convert them, verify the dataset.
 
@@ -70,7 +78,7 @@ def demo(
     """
     from telecine.cli.demo import run
 
-    _run(lambda: run(out, episodes=episodes, seconds=seconds, seed=seed, json=json))
+    _run(lambda: run(out, episodes=episodes, seconds=seconds, seed=seed, json=json), fail_on)
 
 
 @app.command()
@@ -88,6 +96,7 @@ def inspect(
         Path | None, typer.Option(help="Write a PNG: every camera, red and blue both ways.")
     ] = None,
     json: Json = False,
+    fail_on: FailOn = None,
 ) -> None:
     """Show what recordings or a dataset hold.
 
@@ -97,11 +106,14 @@ def inspect(
     from telecine.cli.inspect import run
 
     if paths is not None and len(paths) == 1 and dataset_summary.is_dataset(paths[0]) and plan is None:
-        _run(lambda: dataset_summary.run(paths[0], png=png, json=json))
+        _run(lambda: dataset_summary.run(paths[0], png=png, json=json), fail_on)
     if png is not None:
         raise typer.BadParameter("--png draws one finished dataset; give its folder")
     where = _sources(paths, catalog_url, dataset_name)
-    _run(lambda: run(where, plan_file=plan, sheet=contact_sheet, token=catalog_token, recover=recover, json=json))
+    _run(
+        lambda: run(where, plan_file=plan, sheet=contact_sheet, token=catalog_token, recover=recover, json=json),
+        fail_on,
+    )
 
 
 @app.command()
@@ -170,6 +182,7 @@ def convert(
     ] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show decisions and a forecast; write nothing.")] = False,
     json: Json = False,
+    fail_on: FailOn = None,
 ) -> None:
     """Convert recordings to a LeRobot v3.0 dataset.
 
@@ -221,7 +234,10 @@ def convert(
         max_memory_bytes=max_memory,
         resume=resume,
     )
-    _run(lambda: run(where, Path(out), flags, plan, options, missing_action=missing_action, dry_run=dry_run, json=json))
+    _run(
+        lambda: run(where, Path(out), flags, plan, options, missing_action=missing_action, dry_run=dry_run, json=json),
+        fail_on,
+    )
 
 
 @app.command()
@@ -231,11 +247,12 @@ def verify(
     decode: Annotated[Literal["all", "sample", "none"], typer.Option(help="How many frames to decode.")] = "sample",
     catalog_token: CatalogToken = None,
     json: Json = False,
+    fail_on: FailOn = None,
 ) -> None:
     """Read a dataset and say what would hurt in training."""
     from telecine.cli.verify import run
 
-    _run(lambda: run(dataset, against=against or [], decode=decode, token=catalog_token, json=json))
+    _run(lambda: run(dataset, against=against or [], decode=decode, token=catalog_token, json=json), fail_on)
 
 
 @app.command()
@@ -245,6 +262,7 @@ def repair(
     task: Annotated[str | None, typer.Option(metavar="TEXT", help="Task of rows whose own is lost.")] = None,
     without: Annotated[list[str] | None, typer.Option(metavar="FEATURE", help="Leave out; repeatable.")] = None,
     json: Json = False,
+    fail_on: FailOn = None,
 ) -> None:
     """Say what of a broken dataset can be saved, or save it.
 
@@ -252,7 +270,7 @@ def repair(
     """
     from telecine.cli.repair import run
 
-    _run(lambda: run(dataset, out=apply, task=task, without=without or [], json=json))
+    _run(lambda: run(dataset, out=apply, task=task, without=without or [], json=json), fail_on)
 
 
 @app.command()
@@ -262,6 +280,7 @@ def push(
     private: Annotated[bool | None, typer.Option("--private/--public", help="Of a repository that is new.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, and say what would be uploaded.")] = False,
     json: Json = False,
+    fail_on: FailOn = None,
 ) -> None:
     """Upload a verified dataset to the Hugging Face Hub.
 
@@ -269,17 +288,15 @@ def push(
     """
     from telecine.cli.push import run
 
-    _run(lambda: run(dataset, repo_id, private=private, dry_run=dry_run, json=json))
+    _run(lambda: run(dataset, repo_id, private=private, dry_run=dry_run, json=json), fail_on)
 
 
 @app.command()
-def schema() -> None:
+def schema(fail_on: FailOn = None) -> None:
     """Print the JSON Schema of plan files."""
-    import json
+    from telecine.cli.schema import run
 
-    from telecine.core.plan.model import json_schema
-
-    typer.echo(json.dumps(json_schema(), indent=2))
+    _run(run, fail_on)
 
 
 record_app = typer.Typer(help="Record episodes.", no_args_is_help=True)
@@ -306,11 +323,12 @@ def sim(
         typer.Option(help="rays need no graphics library; auto: gl where MUJOCO_GL names one."),
     ] = "auto",
     json: Json = False,
+    fail_on: FailOn = None,
 ) -> None:
     """Record a scripted robot in simulation: no hardware, no display, no GPU. Failures are kept and labelled."""
     from telecine.cli.record import run
 
-    _run(lambda: run(out, to, task, (episodes, seed, seconds), size, fps=fps, render=render, json=json))
+    _run(lambda: run(out, to, task, (episodes, seed, seconds), size, fps=fps, render=render, json=json), fail_on)
 
 
 def _sources(paths: list[str] | None, catalog_url: str | None, dataset_name: str | None) -> list[str]:
@@ -328,23 +346,25 @@ def _sources(paths: list[str] | None, catalog_url: str | None, dataset_name: str
     return where
 
 
-def _run(command: Callable[[], int]) -> None:
-    """Run a command; its exit code: 0 all well, 1 something was rejected, 2 the command line or plan is wrong."""
+def _run(command: "Callable[[], Outcome]", fail_on: Sequence[str] | None) -> None:
+    """Run a command and exit with its code; see docs/exit_codes.md."""
+    from telecine.cli.exit_codes import NOT_DONE, WRONG, check_fail_on
     from telecine.cli.stop import Stopped, stoppable
     from telecine.core.errors import PlanError, TelecineError
 
     try:
+        check_fail_on(fail_on or ())
         with stoppable():
-            code = command()
+            code = command().exit_code(fail_on or ())
     except Stopped as stopped:
         typer.echo("\n".join([f"stopped: {stopped}", *(f"  {n}" for n in stopped.notes)]), err=True)
         code = stopped.code
     except PlanError as error:
         typer.echo(f"error: {error}", err=True)
-        code = 2
+        code = WRONG
     except TelecineError as error:
         typer.echo("\n".join([f"error: {error}", *(f"  {n}" for n in getattr(error, "__notes__", ()))]), err=True)
-        code = 1
+        code = NOT_DONE
     raise typer.Exit(code)
 
 

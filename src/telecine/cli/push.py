@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from telecine.cli.exit_codes import Outcome
 from telecine.cli.tables import bytes_text, console, print_json, show_findings
 from telecine.compat.hub import files, push
 from telecine.core.errors import DatasetError
@@ -17,8 +18,8 @@ LARGE_BYTES = 1 << 30
 """From here on a dataset is uploaded in several commits, so that an interrupted push leaves what it committed."""
 
 
-def run(root: Path, repo_id: str, *, private: bool | None, dry_run: bool, json: bool) -> int:
-    """Exit code: 0 when the dataset is on the Hub (or would be), 1 when it is not fit to be."""
+def run(root: Path, repo_id: str, *, private: bool | None, dry_run: bool, json: bool) -> Outcome:
+    """Done when the dataset is on the Hub, or would be without `dry_run`."""
     dataset = Dataset(root)
     if not (root / CARD).is_file():
         raise DatasetError(f"{root}: has no {CARD}, which the Hub shows as its card; `telecine repair` writes one")
@@ -40,7 +41,7 @@ def run(root: Path, repo_id: str, *, private: bool | None, dry_run: bool, json: 
     if json:
         facts = {"files": len(names), "size_bytes": size, "tag": VERSION, "private": private, "dry_run": dry_run}
         print_json({"ok": ok, "dataset": str(root), "repo_id": repo_id, **facts, "train": command})
-        return 0 if ok else 1
+        return Outcome(ok, tuple(findings))
     out = console()
     show_findings(out, findings)
     seen = {None: "visible as the Hub's default", True: "private", False: "public"}[private]
@@ -50,7 +51,7 @@ def run(root: Path, repo_id: str, *, private: bool | None, dry_run: bool, json: 
     if ok:
         out.print("\nto train:")
         out.print(f"  {escape(command)}", soft_wrap=True)
-    return 0 if ok else 1
+    return Outcome(ok, tuple(findings))
 
 
 def train_command(dataset: Dataset, repo_id: str) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from telecine.cli.exit_codes import Outcome
 from telecine.cli.flags import size_of
 from telecine.cli.tables import console, print_json
 from telecine.recorder.sim.record import Played, Render, SimFormat, record
@@ -20,8 +21,8 @@ def run(
     fps: int,
     render: Render,
     json: bool,
-) -> int:
-    """Exit code 0: episodes in which the robot failed are recordings too. episodes: (count, first seed, seconds)."""
+) -> Outcome:
+    """Always done: episodes in which the robot failed are recordings too. episodes: (count, first seed, seconds)."""
     screen = console()
     width, height = size_of(size)
     count, seed, seconds = episodes
@@ -43,7 +44,7 @@ def run(
         good = sum(p.success for p in played)
         screen.print(f"[bold]{len(played)} episodes, {good} successful[/bold] -> {escape(str(out))}", soft_wrap=True)
         screen.print(f"next: {escape(_next(out, kind))}", soft_wrap=True)
-    return 0
+    return Outcome(True)
 
 
 def vars_of(played: Played) -> dict[str, object]:

@@ -5,19 +5,20 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from telecine.cli.exit_codes import Outcome
 from telecine.cli.tables import console, findings_dict, print_json, show_findings
 from telecine.core.findings import has_errors
 from telecine.recovery.repair import Repair, repair
 
 
-def run(dataset: Path, *, out: Path | None, task: str | None, without: list[str], json: bool) -> int:
-    """Exit code: 0 when nothing is wrong, or the copy lacks nothing and verifies clean; else 1."""
+def run(dataset: Path, *, out: Path | None, task: str | None, without: list[str], json: bool) -> Outcome:
+    """Done when nothing is wrong, or the copy lacks nothing and verifies clean."""
     done = repair(dataset, out, task=task, without=without)
     if json:
         print_json(_values(done))
     else:
         _show(console(), done)
-    return 0 if done.ok else 1
+    return Outcome(done.ok, (*(done.after if done.out else done.wrong), *done.found))
 
 
 def _values(done: Repair) -> dict[str, object]:

@@ -18,7 +18,7 @@ from telecine.core.findings import Finding, grouped
 if TYPE_CHECKING:
     from telecine.conversion.dry_run import DryRun
 
-SHOWN_INFOS = ("align-idle", "clock-shared")
+SHOWN_INFOS = ("align-idle", "clock-offset")
 """Information about single episodes that is shown all the same: idle time that was left out, clocks that were moved."""
 STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 
@@ -59,7 +59,7 @@ def show_findings(out: Console, findings: Iterable[Finding], *, most: int = 30) 
     """A line a finding, errors first; equal messages of several places once, with their number."""
     groups = grouped(findings)
     for f, more in groups[:most]:
-        where = f.where + (f" and {more} more" if more else "")
+        where = f.place + (f" and {more} more" if more else "")
         tail = f" [dim]-> {escape(f.fix)}[/dim]" if f.fix else ""
         style = STYLES[f.severity]
         out.print(f"  [{style}]{f.severity}[/{style}] {f.code} {escape(where)}: {escape(f.message)}{tail}")

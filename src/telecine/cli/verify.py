@@ -5,6 +5,7 @@ from typing import Literal
 
 from rich.markup import escape
 
+from telecine.cli.exit_codes import Outcome
 from telecine.cli.tables import console, findings_dict, print_json, show_findings
 from telecine.conversion.pipeline import Options
 from telecine.core.findings import has_errors
@@ -14,8 +15,8 @@ from telecine.inspection.compare import compare
 
 def run(
     dataset: Path, *, against: list[str], decode: Literal["all", "sample", "none"], token: str | None, json: bool
-) -> int:
-    """Exit code: 0 without errors, else 1."""
+) -> Outcome:
+    """Done when there are no errors."""
     findings = verify(dataset, decode=decode)
     if against and not has_errors(findings):
         findings += compare(dataset, against, Options(token=token))
@@ -27,4 +28,4 @@ def run(
         show_findings(out, findings)
         text = "[bold red]not fit for training[/bold red]" if failed else "[bold]verified[/bold]"
         out.print(f"{escape(str(dataset))}: {text}, {len(findings)} finding(s)")
-    return 1 if failed else 0
+    return Outcome(not failed, tuple(findings))

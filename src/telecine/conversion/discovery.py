@@ -67,8 +67,7 @@ def find(
 def find_all(paths: Sequence[str | Path], *, recover: bool, token: str | None, executor: Executor = serial) -> Found:
     """`registry.find`, each file indexed where `executor` works; unreadable files alone are no error here."""
     work = partial(_indexed, recover=recover, token=token)
-    found = registry.joined(paths, map(_found, executor(work, registry.claimed(paths), silent)))
-    return registry.with_layers(found, map(_joined, executor(_join, registry.layered(found), silent)))
+    return registry.joined(paths, map(_found, executor(work, registry.claimed(paths), silent)))
 
 
 def nothing_readable(paths: Iterable[str | Path], findings: Iterable[Finding]) -> SourceError:
@@ -84,15 +83,6 @@ def _indexed(claim: Claim, tell: Tell, *, recover: bool, token: str | None) -> F
     return registry.index(claim, recover=recover, token=token)
 
 
-def _join(refs: Sequence[Ref], tell: Tell) -> Found:
-    del tell
-    return registry.join(refs)
-
-
-def _joined(answer: Found | Lost) -> Found:
-    return Found((), (registry.unreadable(answer.item[0].path, answer.why),)) if isinstance(answer, Lost) else answer
-
-
 def _found(answer: Found | Lost) -> Found:
     return Found((), (registry.unreadable(answer.item.path, answer.why),)) if isinstance(answer, Lost) else answer
 
@@ -101,7 +91,7 @@ def crashed(lost: Lost) -> Rejected:
     """A recording on which a process died, twice."""
     label = lost.item.label
     fix = "check the file; if other programs read it, please report this as a bug"
-    return Rejected(label, Finding("convert-crashed", "error", label, lost.why, fix))
+    return Rejected(label, Finding("convert-crashed", "error", label, lost.why, fix, recording=label))
 
 
 def split_refs(refs: Iterable[Ref], plan: Plan, executor: Executor = serial) -> Episodes:
@@ -126,7 +116,8 @@ def _split(ref: Ref, tell: Tell, *, plan: Plan) -> Episodes:
             cut = split(recording, plan)
     except AlignError as error:
         text = str(error).removeprefix(f"{ref.label}: ")
-        return Episodes((), rejected=(Rejected(ref.label, Finding("split-none", "error", ref.label, text)),))
+        reason = Finding("split-none", "error", ref.label, text, recording=ref.label)
+        return Episodes((), rejected=(Rejected(ref.label, reason),))
     except TelecineError as error:
         return Episodes((), rejected=(rejection(error, ref),))
     size = ref.size_bytes // max(len(cut.parts), 1)
@@ -137,10 +128,11 @@ def _split(ref: Ref, tell: Tell, *, plan: Plan) -> Episodes:
 def _split_findings(cut: EpisodeSplit, ref: Ref) -> list[Finding]:
     origin = min(p.start_ns for p in (*cut.parts, *cut.short))
     made = f"{len(cut.parts)} episodes" + (f": {_listed(cut.parts, origin)}" if cut.parts else "")
-    found = [Finding("split-parts", "info", ref.label, made)]
+    found = [Finding("split-parts", "info", ref.label, made, recording=ref.label)]
     if cut.short:
         text = f"{len(cut.short)} spans are shorter than `split.shortest` and left out: {_listed(cut.short, origin)}"
-        found.append(Finding("split-short", "warning", ref.label, text, "lower `shortest` to include them"))
+        fix = "lower `shortest` to include them"
+        found.append(Finding("split-short", "warning", ref.label, text, fix, recording=ref.label))
     return found
 
 

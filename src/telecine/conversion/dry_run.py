@@ -89,6 +89,12 @@ class DryRun:
         """True when nothing would be rejected."""
         return bool(self.recordings) and not self.rejected
 
+    @property
+    def all_findings(self) -> tuple[Finding, ...]:
+        """Those of recordings and the reasons of rejections too."""
+        of_recordings = tuple(f for r in self.recordings for f in r.findings)
+        return (*of_recordings, *(r.reason for r in self.rejected), *self.findings)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {

@@ -113,8 +113,7 @@ def _convert(job: _Job) -> Report:
             context, leftover = _worker_context(writer, plan, options, refs)
             outcomes = executor(partial(build, plan=plan, context=context), refs, job.progress.advance)
             written = _write(outcomes, writer, job)
-            findings = (*crash, *_earlier_runs(job.root, written, leftover), *writer.findings)
-            report = _report(job, plan, episodes, written, findings)
+            report = _report(job, plan, episodes, written, (*crash, *_earlier_runs(job.root, written, leftover)))
             if report.episodes:
                 folders = (*episodes.folders, str(writer.scratch))
                 lines, left_out = lasting(report, folders), lasting_accounts(report, folders)

@@ -10,7 +10,7 @@ from telecine._version import __version__
 from telecine.core.accounting import LeftOutEverywhere
 from telecine.core.episode import Episode, Use
 from telecine.core.errors import TelecineError
-from telecine.core.findings import CODES, Finding, has_errors
+from telecine.core.findings import CODES, Finding, has_errors, placed
 from telecine.core.recording import Ref
 from telecine.core.video import Clip
 
@@ -77,7 +77,8 @@ class EpisodeReport:
         clips = tuple(ClipReport.of(c, uses.get(c.key)) for c in episode.clips)
         rows = episode.grid.count
         label, tasks = episode.ref.label, episode.tasks
-        return cls(index, label, rows, tasks, episode.facts.success, episode.uses, clips, episode.findings)
+        findings = tuple(placed(episode.findings, episode=index, recording=label))
+        return cls(index, label, rows, tasks, episode.success, episode.uses, clips, findings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def rejection(error: TelecineError, ref: Ref) -> Rejected:
     """The report's entry for a recording that `error` made unusable; third parties may have codes of their own."""
     notes = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
     code = next(c.code for c in type(error).__mro__ if issubclass(c, TelecineError) and c.code in CODES)
-    return Rejected(ref.label, Finding(code, "error", ref.label, f"{error}{notes}"))
+    return Rejected(ref.label, Finding(code, "error", ref.label, f"{error}{notes}", recording=ref.label))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,12 @@ class Report:
     def ok(self) -> bool:
         """True when every recording became an episode or was one already, and the dataset verified clean."""
         return bool(self.episodes or self.known) and not self.rejected and not has_errors(self.findings)
+
+    @property
+    def all_findings(self) -> tuple[Finding, ...]:
+        """Those of episodes and the reasons of rejections too."""
+        of_episodes = tuple(f for e in self.episodes for f in e.findings)
+        return (*of_episodes, *(r.reason for r in self.rejected), *self.findings)
 
     @property
     def rows(self) -> int:

@@ -46,7 +46,8 @@ def index_videos(recording: Recording, plan: Plan) -> tuple[Recording, Indexes, 
         if undecodable.size:
             stream = streams[stream.name] = FromKeyframe(stream, undecodable)
             text = f"{undecodable.size} packets before the first keyframe cannot be decoded; rows start after them"
-            findings.append(Finding("video-damaged", "warning", where, text, "start recording with a keyframe"))
+            fix = "start recording with a keyframe"
+            findings.append(Finding("video-damaged", "warning", where, text, fix, stream=stream.name))
         if plan.video_of(feature).check == "pictures":
             problems = index.problems + damaged_packets(stream, clock, index)
             index = replace(index, problems=tuple(sorted(problems)))
@@ -101,7 +102,8 @@ def _sound(
     if not whole.size:
         raise VideoError(f"{where}: {text}, which leaves none")
     text += ", the episode ends before them" if policy == "cut" else ", rows show the last whole one before them"
-    return WholeFrames(stream, whole), Finding("video-damaged", "warning", where, text, "check how it was recorded")
+    fix = "check how it was recorded"
+    return WholeFrames(stream, whole), Finding("video-damaged", "warning", where, text, fix, stream=stream.name)
 
 
 def _span(stream: VideoStream, feature: Feature, plan: Plan, part: Part | None) -> slice:

@@ -79,13 +79,14 @@ def build(ref: Ref, tell: Tell, *, plan: Plan, context: WorkerContext) -> Outcom
         return rejection(error, ref)
     except Exception as error:  # noqa: BLE001  the border: an unknown failure costs one recording, with its name
         text = f"{type(error).__name__}: {error}"
-        return Rejected(ref.label, Finding("convert-failed", "error", ref.label, text, "please report this as a bug"))
+        fix = "please report this as a bug"
+        return Rejected(ref.label, Finding("convert-failed", "error", ref.label, text, fix, recording=ref.label))
     finally:
         tell(ref.size_bytes - reported, ref.label)
 
 
 def _made(ref: Ref, plan: Plan, context: WorkerContext, coded: Callable[[int], None]) -> Made | Known:
-    before = fingerprint.stamp_of(ref)
+    before = fingerprint.stamp(ref.path)
     digest = None if before is None else fingerprint.digest(before)
     target = None if digest is None else checkpoint.path_of(ref, digest, context.cache_dir)
     if ref.part is None and (digest, ref.id) in {origin[:2] for origin in context.known}:
@@ -104,7 +105,7 @@ def _made(ref: Ref, plan: Plan, context: WorkerContext, coded: Callable[[int], N
             episode = code(prepared, plan, folder, lambda: coded(part))
             left_out = account(recording, plan).left_out
         episode = replace(episode, plan_digest=plan.digest(), left_out=left_out)
-        if fingerprint.stamp_of(ref) == before:
+        if fingerprint.stamp(ref.path) == before:
             episode = replace(episode, source_digest=digest)
         else:
             episode, target = _of_a_changing_source(episode), None

@@ -1,7 +1,7 @@
 """What was noticed, in one type for inspect, plan check, alignment, video, verify and the report."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Severity = Literal["info", "warning", "error"]
@@ -12,10 +12,7 @@ CODES: dict[str, str] = {
     "source-truncated": "A file ends in the middle of its data.",
     "source-recovered": "A damaged file was read up to its last whole message, as asked by --recover.",
     "source-part-missing": "A recording of several files lacks some of them.",
-    "source-duplicate-id": "Two files carry the same recording id, or one is a copy of the other.",
-    "source-properties": "A recording holds properties and no data, so it is no episode.",
-    "source-layers": "Several files with one recording id are read as one recording.",
-    "source-clash": "Several files have one recording id and different data for the same times.",
+    "source-duplicate-id": "Two files carry the same recording id; both are used and named by file.",
     "source-changed": "A file changed while it was read.",
     "source-empty": "A recording holds no data, or nothing with time.",
     "source-metadata": "The metadata of a recording contradicts its data, or stands in the wrong place.",
@@ -28,11 +25,7 @@ CODES: dict[str, str] = {
     # clocks
     "clock-stamps": "Stamps in messages cannot be used; the recorder's time is taken instead.",
     "clock-offset": "Messages are stamped by another clock than the recorder's; their stamps were moved onto it.",
-    "clock-shared": "All messages are stamped by one clock that is not the recorder's; all were moved by one offset.",
-    "clock-delayed": "Messages are stamped long before others that were received with them: latency, or another clock.",
-    "clock-pace": "Messages are stamped by a clock that runs slow or fast against the recorder's.",
     "clock-unit": "The recorder did not count nanoseconds, as its format asks for.",
-    "depth-unit": "Depth images state a unit that cannot be, so the likely one was taken.",
     # plan
     "plan-mismatch": "The plan does not fit this recording.",
     "plan-proposed": "The plan, or a choice in it, was proposed by telecine.",
@@ -64,7 +57,6 @@ CODES: dict[str, str] = {
     "convert-known": "A recording is in the dataset already, so it was not appended.",
     "convert-resumed": "Finished episodes of an interrupted run were taken up.",
     "convert-leftover": "What interrupted runs left beside the dataset could not be used and was removed.",
-    "success-unknown": "Whether some episodes succeeded is known of others only, or stands in their facts only.",
     # repair
     "repair-recovered": "Something that could not be read was recovered.",
     "repair-changed": "Something is different in the repaired copy; no data is lost by it.",
@@ -97,32 +89,87 @@ CODES: dict[str, str] = {
 REMARKS: dict[str, Severity] = {
     "source-messages": "warning",
     "clock-stamps": "warning",
-    "clock-offset": "warning",
-    "clock-shared": "info",
-    "clock-delayed": "warning",
-    "clock-pace": "warning",
+    "clock-offset": "info",
     "clock-unit": "warning",
-    "depth-unit": "warning",
 }
 """Remarks of streams about their own samples, with the severity of each."""
 
 
 @dataclass(frozen=True, slots=True)
+class FindingSpan:
+    """A stretch of time in a recording: [start_ns, stop_ns) on one of its clocks."""
+
+    start_ns: int
+    stop_ns: int
+    clock: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing noticed: `code` is stable, `where` names recording and stream, `fix` says what to do next."""
+    """One thing noticed: `code` is stable, `where` is its place as text, `fix` is the next step.
+
+    The place also stands in fields of its own, as far as it is known: in a dataset `episode`, `key` and `rows`; in
+    recordings `recording`, `stream` and `span`.
+
+    >>> str(Finding("look-idle", "info", "episode 3", "nothing moves at the end", episode=3, rows=(140, 186)))
+    'info look-idle episode 3, rows 140 to 185: nothing moves at the end'
+    """
 
     code: str
     severity: Severity
     where: str
     message: str
     fix: str = ""
+    episode: int | None = None
+    """Index in the dataset."""
+    key: str | None = None
+    """Of the feature."""
+    rows: tuple[int, int] | None = None
+    """[start, stop) within the episode."""
+    recording: str | None = None
+    """As reports name it."""
+    stream: str | None = None
+    span: FindingSpan | None = None
 
     def __post_init__(self) -> None:
         if self.code not in CODES:
             raise ValueError(f"unknown finding code {self.code!r}; add it to CODES and docs/findings.md")
 
     def __str__(self) -> str:
-        return f"{self.severity} {self.code} {self.where}: {self.message}" + (f" -> {self.fix}" if self.fix else "")
+        return f"{self.severity} {self.code} {self.place}: {self.message}" + (f" -> {self.fix}" if self.fix else "")
+
+    @property
+    def place(self) -> str:
+        """`where`, which names the recording or file, and what the other fields add to it."""
+        parts = [self.where]
+        parts += [f"episode {self.episode}"] if self.episode is not None and "episode" not in self.where else []
+        parts += [name for name in (self.key, self.stream) if name and name not in self.where]
+        if self.rows is not None:
+            start, stop = self.rows
+            parts.append(f"row {start}" if stop - start == 1 else f"rows {start} to {stop - 1}")
+        if self.span is not None:
+            start_s, stop_s = self.span.start_ns / 1e9, self.span.stop_ns / 1e9
+            parts.append(f"{start_s:.3f} to {stop_s:.3f} s on {self.span.clock}")
+        return ", ".join(parts)
+
+
+def placed(
+    findings: Iterable[Finding],
+    *,
+    episode: int | None = None,
+    key: str | None = None,
+    recording: str | None = None,
+    stream: str | None = None,
+) -> Iterator[Finding]:
+    """The findings with this place, where they have none of their own."""
+    for f in findings:
+        yield replace(
+            f,
+            episode=episode if f.episode is None else f.episode,
+            key=f.key or key,
+            recording=f.recording or recording,
+            stream=f.stream or stream,
+        )
 
 
 def grouped(findings: Iterable[Finding]) -> list[tuple[Finding, int]]:

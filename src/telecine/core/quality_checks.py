@@ -43,7 +43,8 @@ def value_findings(values: Floats, names: Sequence[str], where: str) -> Iterator
     bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
     if bad.size:
         text = f"NaN or infinity in {bad.size} of {len(values)} rows, first in row {int(bad[0])}"
-        yield Finding("look-values", "error", where, text, "training would get NaN loss; leave the episode out")
+        fix = "training would get NaN loss; leave the episode out"
+        yield Finding("look-values", "error", where, text, fix, rows=(int(bad[0]), int(bad[-1]) + 1))
         return
     clipped = [names[i] for i in np.flatnonzero(_clipped(values))]
     if clipped:
@@ -98,7 +99,8 @@ def time_findings(timestamps: Floats, fps: int, where: str) -> Iterator[Finding]
         text = (
             f"{wrong.size} timestamps are not row / fps, first row {row}: {timestamps[row]:.4f} s for {row / fps:.4f}"
         )
-        yield Finding("look-timestamps", "error", where, text, "LeRobot cannot find the frames of these rows")
+        fix, rows = "LeRobot cannot find the frames of these rows", (row, int(wrong[-1]) + 1)
+        yield Finding("look-timestamps", "error", where, text, fix, key="timestamp", rows=rows)
 
 
 def frame_findings(brightness: Floats, differences: Floats, where: str) -> Iterator[Finding]:
@@ -118,4 +120,5 @@ def length_findings(lengths: Sequence[int], fps: int) -> Iterator[Finding]:
         if length < SHORT_S * fps or length < SHORT_SHARE * typical:
             severity: Severity = "warning"
             text = f"{length} rows, {length / fps:.2f} s; the typical episode has {typical:.0f}"
-            yield Finding("look-short", severity, f"episode {number}", text, "leave it out unless it is meant")
+            fix = "leave it out unless it is meant"
+            yield Finding("look-short", severity, f"episode {number}", text, fix, episode=number, rows=(0, length))

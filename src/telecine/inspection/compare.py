@@ -6,7 +6,7 @@ that a mistake in one of the two shows. Frames are compared with the source's, a
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from telecine.conversion.pipeline import Options
 from telecine.conversion.video_index import Indexes, index_videos
 from telecine.core.copying.damage import frames_of
 from telecine.core.errors import DatasetError, TelecineError
-from telecine.core.findings import Finding
+from telecine.core.findings import Finding, placed
 from telecine.core.plan.bind import Binding, BoundFeature, Source, bind
 from telecine.core.plan.model import Plan, parse_plan
 from telecine.core.recording import Recording, Ref
@@ -71,13 +71,16 @@ def compare(root: str | Path, paths: Sequence[str | Path], options: Options = Op
         plan, ref = plans[digest], _origin(refs[digest], origin)
         if ref is None:
             text = f"recording {origin['source']} {origin['recording_id']} is not among the given ones"
-            findings.append(Finding("verify-against", "warning", where, text, "give the folder it lies in"))
+            missing = Finding("verify-against", "warning", where, text, "give the folder it lies in")
+            findings.append(replace(missing, episode=int(origin["episode_index"]), recording=str(origin["source"])))
             continue
+        differences: list[Finding] = []
         try:
             with opened(ref) as recording:
-                findings += _compare_episode(dataset, plan, recording, origin, where)
+                differences += _compare_episode(dataset, plan, recording, origin, where)
         except TelecineError as error:
-            findings.append(Finding("verify-against", "error", where, f"cannot be compared: {error}"))
+            differences.append(Finding("verify-against", "error", where, f"cannot be compared: {error}"))
+        findings += placed(differences, episode=int(origin["episode_index"]), recording=ref.label)
     return findings
 
 
@@ -158,7 +161,7 @@ def _compare_rows(case: _Case, bound: BoundFeature) -> Iterator[Finding]:
     if wrong:
         row, got, expected = wrong[0]
         text = f"{key}: {len(wrong)} of {len(picked)} sampled rows differ, first row {row}: {got} instead of {expected}"
-        yield Finding("verify-against", "error", case.where, text, "convert again")
+        yield Finding("verify-against", "error", case.where, text, "convert again", key=key, rows=(row, row + 1))
 
 
 def _close(got: npt.NDArray[Any], expected: npt.NDArray[Any]) -> bool:
@@ -184,7 +187,8 @@ def _compare_task(case: _Case) -> Iterator[Finding]:
     for row, text in zip(picked, expected, strict=True):
         if case.dataset.tasks[indices[row]] != text:
             got = case.dataset.tasks[indices[row]]
-            yield Finding("verify-against", "error", case.where, f"row {row}: task {got!r} instead of {text!r}")
+            message = f"row {row}: task {got!r} instead of {text!r}"
+            yield Finding("verify-against", "error", case.where, message, key="task_index", rows=(row, row + 1))
             return
 
 
@@ -213,7 +217,7 @@ def _compare_frames(case: _Case, bound: BoundFeature, indexes: Indexes) -> Itera
             text = f"{key}: row {row} shows another frame than number {allowed[-1]} of {stream.name}"
             if best not in allowed:
                 text += f"; number {best} is nearer"
-            yield Finding("verify-against", "error", case.where, text, "convert again")
+            yield Finding("verify-against", "error", case.where, text, "convert again", key=key, rows=(row, row + 1))
             return
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from telecine.core import quality_checks
 from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError, VideoError
-from telecine.core.findings import Finding
+from telecine.core.findings import Finding, placed
 from telecine.core.stats import Floats
 from telecine.dataset.reader import Dataset
 from telecine.dataset.v2_reader import V2Dataset, open_dataset
@@ -82,9 +82,9 @@ def summarize(root: str | Path) -> DatasetSummary:
     cameras = tuple(_cameras(dataset, findings))
     seen = set(np.linspace(0, max(len(dataset.episodes) - 1, 0), MOST_EPISODES).round().astype(int).tolist())
     for number in range(len(dataset.episodes)):
-        findings += _rows(dataset, number)
+        findings += placed(_rows(dataset, number), episode=number)
         if number in seen:
-            findings += _frames(dataset, number)
+            findings += placed(_frames(dataset, number), episode=number)
     findings += _counts(dataset)
     return DatasetSummary(
         root=str(root),
@@ -102,8 +102,7 @@ def summarize(root: str | Path) -> DatasetSummary:
 
 def _episode(dataset: Dataset | V2Dataset, number: int, findings: list[Finding]) -> EpisodeSummary:
     facts = dataset.episodes[number]
-    where = f"episode {number}"
-    codes = [f.code for f in findings if f.where == where or f.where.startswith(f"{where} ")]
+    codes = [f.code for f in findings if f.episode == number]
     seconds = facts.length / dataset.fps
     return EpisodeSummary(facts.index, facts.length, seconds, facts.tasks, tuple(dict.fromkeys(codes)))
 
@@ -138,12 +137,13 @@ def _rows(dataset: Dataset | V2Dataset, number: int) -> Iterator[Finding]:
             values = to_numpy(table.column(column.key), column).astype(np.float64).reshape(table.num_rows, -1)
         except (KeyError, ValueError) as error:
             text = f"{column.key}: info.json says {column.dtype} {column.shape}, the rows hold {error}"
-            yield Finding("look-width", "error", where, text, "telecine verify says more")
+            yield Finding("look-width", "error", where, text, "telecine verify says more", key=column.key)
             continue
         known[column.key] = values
         if column.key.startswith(("observation", "action")):
             names = column.names or tuple(f"element {i}" for i in range(values.shape[1]))
-            yield from quality_checks.value_findings(values, names, f"{where} {column.key}")
+            found = quality_checks.value_findings(values, names, f"{where} {column.key}")
+            yield from placed(found, key=column.key)
     yield from _together(known, dataset.fps, where)
 
 
@@ -168,11 +168,11 @@ def _cameras(dataset: Dataset | V2Dataset, findings: list[Finding]) -> Iterator[
             path, _ = dataset.frame(key, 0, 0)
             facts = probe_file(str(path))
         except (DatasetError, VideoError) as error:
-            findings.append(Finding("look-counts", "error", key, str(error), "telecine verify says more"))
+            findings.append(Finding("look-counts", "error", key, str(error), "telecine verify says more", key=key))
             continue
         if (facts.width, facts.height) != (width, height):
             text = f"info.json says {width}x{height}, the video is {facts.width}x{facts.height}"
-            findings.append(Finding("look-width", "error", key, text, "telecine verify says more"))
+            findings.append(Finding("look-width", "error", key, text, "telecine verify says more", key=key))
         yield CameraSummary(key, facts.codec, facts.width, facts.height, float(facts.average_rate))
 
 
@@ -182,12 +182,12 @@ def _frames(dataset: Dataset | V2Dataset, number: int) -> Iterator[Finding]:
         try:
             shown = episode_frames(dataset, key, number)
         except (DatasetError, VideoError) as error:
-            yield Finding("look-counts", "error", where, str(error), "telecine verify says more")
+            yield Finding("look-counts", "error", where, str(error), "telecine verify says more", key=key)
             continue
         small = [p[::4, ::4].astype(np.float64) for p in shown]
         brightness = np.array([p.mean() for p in small])
         steps = [np.abs(b - a).mean() for a, b in pairwise(small)]
-        yield from quality_checks.frame_findings(brightness, np.array(steps), where)
+        yield from placed(quality_checks.frame_findings(brightness, np.array(steps), where), key=key)
 
 
 def episode_frames(dataset: Dataset | V2Dataset, key: str, number: int, count: int = FRAMES_CHECKED) -> list[Rgb]:

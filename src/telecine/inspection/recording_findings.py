@@ -4,32 +4,37 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from telecine.core.findings import REMARKS, Finding
+from telecine.core.findings import REMARKS, Finding, placed
 from telecine.core.recording_summary import RecordingFacts, StreamSummary
 from telecine.core.video import LONG_GOP
 
 
-def recording_findings(facts: RecordingFacts, timeline: str, split_ns: int | None = None) -> Iterator[Finding]:
-    """What is odd within one recording, seen on the clock `timeline`. A stream that cannot be read is a warning.
+def recording_findings(facts: RecordingFacts, timeline: str) -> Iterator[Finding]:
+    """What is odd within one recording, seen on the clock `timeline`. A stream that cannot be read is a warning."""
+    yield from placed(_of_recording(facts, timeline), recording=facts.label)
 
-    split_ns: the plan splits at pauses of all its streams that are longer, so gaps as long are none.
-    """
+
+def _of_recording(facts: RecordingFacts, timeline: str) -> Iterator[Finding]:
     for code, message in facts.notes:
         yield Finding(code, "warning", facts.label, message)
     for item in facts.left_out:
         if item.what == "unreadable":
-            yield Finding("stream-unreadable", "warning", f"{facts.label} {item.stream}", item.why, item.fix)
+            where = f"{facts.label} {item.stream}"
+            yield Finding("stream-unreadable", "warning", where, item.why, item.fix, stream=item.stream)
     if not any(c.samples for s in facts.streams for c in s.clocks):
         yield Finding("source-empty", "warning", facts.label, "nothing in it has a stamp, so no row can be made")
     for stream in facts.streams:
-        where = f"{facts.label} {stream.name}"
-        code = "video-damaged" if stream.is_camera else "stream-unreadable"
-        for problem in stream.problems:
-            yield Finding(code, "warning", where, problem, "leave the stream out of the plan, or repair the recording")
-        for code, message in stream.remarks:
-            yield Finding(code, REMARKS[code], where, message)
-        yield from _camera_findings(stream, where)
-        yield from _clock_findings(stream, timeline, where, split_ns)
+        yield from placed(_of_stream(stream, timeline, f"{facts.label} {stream.name}"), stream=stream.name)
+
+
+def _of_stream(stream: StreamSummary, timeline: str, where: str) -> Iterator[Finding]:
+    code = "video-damaged" if stream.is_camera else "stream-unreadable"
+    for problem in stream.problems:
+        yield Finding(code, "warning", where, problem, "leave the stream out of the plan, or repair the recording")
+    for code, message in stream.remarks:
+        yield Finding(code, REMARKS[code], where, message)
+    yield from _camera_findings(stream, where)
+    yield from _clock_findings(stream, timeline, where)
 
 
 def _camera_findings(stream: StreamSummary, where: str) -> Iterator[Finding]:
@@ -47,7 +52,7 @@ def _camera_findings(stream: StreamSummary, where: str) -> Iterator[Finding]:
         yield Finding("video-long-gop", "info", where, text, "set video copy: never to encode for fast reads")
 
 
-def _clock_findings(stream: StreamSummary, timeline: str, where: str, split_ns: int | None) -> Iterator[Finding]:
+def _clock_findings(stream: StreamSummary, timeline: str, where: str) -> Iterator[Finding]:
     """On the plan's clock: what is odd on others changes nothing."""
     clock = stream.on(timeline)
     if clock is None:
@@ -60,8 +65,7 @@ def _clock_findings(stream: StreamSummary, timeline: str, where: str, split_ns: 
     if rate.duplicates:
         text = f"{rate.duplicates} of {clock.samples} samples have the stamp of the one before; the last counts"
         yield Finding("align-duplicates", "info", at, text)
-    splits = sum(split_ns is not None and stop - start > split_ns for start, stop in clock.pauses)
-    if rate.gaps > splits and stream.kind != "text" and clock.kind != "sequence":
+    if rate.gaps and stream.kind != "text" and clock.kind != "sequence":
         text = f"{rate.gaps} gap(s) longer than three periods, the longest {rate.longest_ns / 1e9:.3f} s"
         yield Finding("align-gap", "warning", at, text, "see `limit` in the plan: how old a sample may be")
 

@@ -5,7 +5,7 @@ that follows from it is made in `core/proposal/propose.py`, what is odd is said 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +53,11 @@ class Inspection:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        findings = [{"code": f.code, "severity": f.severity, "where": f.where, "message": f.message, "fix": f.fix}
-                    for f in self.findings]  # fmt: skip
         return {
             "left_out": [entry.to_dict() for entry in self.left_out],
             "guesses": list(self.proposal.guesses),
             "recordings": [r.to_dict() for r in self.recordings],
-            "findings": findings,
+            "findings": [asdict(f) for f in self.findings],
         }
 
 
@@ -93,14 +91,14 @@ def inspect_refs(
     for answer in executor(_inspected, refs, silent):
         match answer:
             case Lost(ref, why):
-                findings.append(Finding("source-unreadable", "error", ref.label, why))
+                findings.append(Finding("source-unreadable", "error", ref.label, why, recording=ref.label))
             case Finding():
                 findings.append(answer)
             case RecordingFacts():
                 recordings.append(answer)
     proposal = proposing(recordings)
     for facts in recordings:
-        findings += recording_findings(facts, proposal.timeline, proposal.split_ns)
+        findings += recording_findings(facts, proposal.timeline)
     tally: Tally = {}
     for facts in recordings:
         add(tally, facts.label, account_facts(facts, proposal.used, proposal.choices).left_out)
@@ -115,13 +113,13 @@ def _inspected(ref: Ref, tell: Tell) -> RecordingFacts | Finding:
         with registry.open(ref) as recording:
             return inspect_recording(recording)
     except SourceError as error:
-        return Finding("source-unreadable", "error", ref.label, str(error))
+        return Finding("source-unreadable", "error", ref.label, str(error), recording=ref.label)
 
 
 def inspect_recording(recording: Recording) -> RecordingFacts:
     """What `recording` holds. A stream that cannot be read has its reason in `problems`."""
     ref = recording.ref
-    streams = tuple(_summary(name, recording.streams[name]) for name in sorted(recording.streams))
+    streams = tuple(_summary(recording.streams[name]) for name in sorted(recording.streams))
     attrs = tuple(sorted((str(k), str(v)) for k, v in recording.attrs.items()))
     features = tuple((key, tuple(names)) for key, names in recording.features.items())
     return RecordingFacts(
@@ -130,12 +128,12 @@ def inspect_recording(recording: Recording) -> RecordingFacts:
     )
 
 
-def _summary(name: str, stream: Stream) -> StreamSummary:
-    bare = StreamSummary(name, stream.kind, "unknown", ())
+def _summary(stream: Stream) -> StreamSummary:
+    schema = stream.schema
+    bare = StreamSummary(
+        stream.name, stream.kind, schema.dtype, schema.shape, schema.names, schema.unit, static=stream.static
+    )
     try:
-        schema = stream.schema
-        bare = replace(bare, dtype=schema.dtype, shape=schema.shape, names=schema.names, unit=schema.unit)
-        bare = replace(bare, static=stream.static)
         clocks = tuple(_clock(stream, name) for name in stream.clocks)
         known = replace(bare, clocks=clocks, remarks=remarks_of(stream))
         if not clocks and not stream.static:

@@ -1,6 +1,9 @@
 """Findings of a verification, collected so that one broken file does not bury the rest."""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from telecine.core.findings import Finding, Severity
 
@@ -15,14 +18,24 @@ class FindingLog:
     def __init__(self) -> None:
         self._findings: list[Finding] = []
         self._counts: Counter[tuple[str, Severity]] = Counter()
+        self._place: dict[str, Any] = {}
+
+    @contextmanager
+    def at(self, **place: Any) -> Iterator[None]:
+        """What is logged inside is about this `episode`, `key` or `rows`; see `Finding`."""
+        outside, self._place = self._place, self._place | place
+        try:
+            yield
+        finally:
+            self._place = outside
 
     def error(self, code: str, where: str, message: str, fix: str = CONVERT_AGAIN) -> None:
         """Something that breaks loading or training, or makes it wrong."""
-        self._add(Finding(code, "error", where, message, fix))
+        self._add(Finding(code, "error", where, message, fix, **self._place))
 
     def warning(self, code: str, where: str, message: str, fix: str = "") -> None:
         """Something that works today and is still not as it should be."""
-        self._add(Finding(code, "warning", where, message, fix))
+        self._add(Finding(code, "warning", where, message, fix, **self._place))
 
     def _add(self, finding: Finding) -> None:
         self._counts[finding.code, finding.severity] += 1

@@ -113,7 +113,8 @@ def check_row_images(metadata: RawMetadata, key: str, depth: Depth, log: Finding
             except FileNotFoundError:
                 continue  # reported by the check of files
             except (*UNREADABLE, KeyError, TelecineError) as error:
-                log.error("verify-values", where, f"a frame cannot be used: {error}")
+                with log.at(episode=episode.index):
+                    log.error("verify-values", where, f"a frame cannot be used: {error}")
     return decoded
 
 
@@ -182,20 +183,21 @@ def check_camera_statistics(
     for episode, statistics in zip(metadata.episodes, metadata.statistics(), strict=False):
         for key in metadata.cameras:
             where = f"meta/episodes episode {episode.index} {key}"
-            own = _parsed(where, statistics.get(key), metadata.features[key], log)
-            if own is None:
-                continue
-            pools[key].append(own)
             sampled = decoded.get(key, {}).get(episode.index)
-            if sampled is not None:
-                _check_decoded(where, own, sampled, depth, log)
+            with log.at(episode=episode.index, key=key):
+                own = _parsed(where, statistics.get(key), metadata.features[key], log)
+                if own is not None and sampled is not None:
+                    _check_decoded(where, own, sampled, depth, log)
+            if own is not None:
+                pools[key].append(own)
     for key, parts in pools.items():
         if stored is None:
             continue
         where = f"meta/stats.json {key}"
-        own = _parsed(where, stored.get(key), metadata.features[key], log)
-        if own is not None and len(parts) == len(metadata.episodes):
-            _check_sum(where, own, parts, log)
+        with log.at(key=key):
+            own = _parsed(where, stored.get(key), metadata.features[key], log)
+            if own is not None and len(parts) == len(metadata.episodes):
+                _check_sum(where, own, parts, log)
 
 
 def _parsed(where: str, stored: Any, feature: RawFeature, log: FindingLog) -> dict[str, Floats] | None:

@@ -286,27 +286,34 @@ def _check_counts(metadata: RawMetadata, log: FindingLog) -> None:
 def _check_episodes(metadata: RawMetadata, log: FindingLog) -> None:
     first = 0
     for position, episode in enumerate(metadata.episodes):
-        where = f"meta/episodes episode {episode.index}"
-        if episode.index != position:
-            message = f"found in row {position}, expected in row {episode.index}: LeRobot goes by position"
-            log.error("verify-index", where, message)
-        if (episode.first, episode.stop) != (first, first + episode.length) or episode.length < 1:
-            log.error(
-                "verify-index", where,
-                f"found rows [{episode.first}, {episode.stop}) and length {episode.length}, expected rows "
-                f"[{first}, {first + episode.length})",
-            )  # fmt: skip
+        with log.at(episode=episode.index):
+            _check_episode(metadata, position, first, log)
         first += episode.length
-        unknown = [task for task in episode.tasks if metadata.tasks is not None and task not in metadata.tasks]
-        if unknown or not episode.tasks:
-            log.error("verify-tasks", where, f"found tasks {_few(episode.tasks)}, expected tasks of {TASKS}")
-        for key, span in episode.spans.items():
-            if abs(span.to_s - span.from_s - episode.length / metadata.fps) >= 1e-4:
-                log.error(
-                    "verify-video", f"{where} {key}",
-                    f"found from {span.from_s:.6f} s to {span.to_s:.6f} s, expected "
-                    f"{episode.length / metadata.fps:.6f} s for {episode.length} rows at {metadata.fps} fps",
-                )  # fmt: skip
+
+
+def _check_episode(metadata: RawMetadata, position: int, first: int, log: FindingLog) -> None:
+    episode = metadata.episodes[position]
+    where = f"meta/episodes episode {episode.index}"
+    if episode.index != position:
+        message = f"found in row {position}, expected in row {episode.index}: LeRobot goes by position"
+        log.error("verify-index", where, message)
+    if (episode.first, episode.stop) != (first, first + episode.length) or episode.length < 1:
+        log.error(
+            "verify-index", where,
+            f"found rows [{episode.first}, {episode.stop}) and length {episode.length}, expected rows "
+            f"[{first}, {first + episode.length})",
+        )  # fmt: skip
+    unknown = [task for task in episode.tasks if metadata.tasks is not None and task not in metadata.tasks]
+    if unknown or not episode.tasks:
+        log.error("verify-tasks", where, f"found tasks {_few(episode.tasks)}, expected tasks of {TASKS}")
+    for key, span in episode.spans.items():
+        if abs(span.to_s - span.from_s - episode.length / metadata.fps) >= 1e-4:
+            message = (
+                f"found from {span.from_s:.6f} s to {span.to_s:.6f} s, expected "
+                f"{episode.length / metadata.fps:.6f} s for {episode.length} rows at {metadata.fps} fps"
+            )
+            with log.at(key=key):
+                log.error("verify-video", f"{where} {key}", message)
 
 
 def _check_files(metadata: RawMetadata, log: FindingLog) -> None:

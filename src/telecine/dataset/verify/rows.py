@@ -38,20 +38,27 @@ def check_rows(metadata: RawMetadata, stored: dict[str, Any] | None, log: Findin
         tables = _episode_tables(metadata, name, [episode.length for episode in episodes], columns, log)
         for episode in episodes:
             own, table = next(statistics, {}), next(tables, None)
-            numbers = {} if table is None else _numbers(metadata, name, episode, table, log)
-            _check_index_columns(metadata, episode, numbers, position, log)
-            _check_tasks(metadata, episode, numbers, log)
+            with log.at(episode=episode.index):
+                numbers = {} if table is None else _numbers(metadata, name, episode, table, log)
+                _check_index_columns(metadata, episode, numbers, position, log)
+                _check_tasks(metadata, episode, numbers, log)
+                _check_statistics(episode, numbers, own, log)
             for key in [key for key in pools if key not in numbers]:
                 del pools[key]  # already reported; without these rows it cannot be judged
-            for key, values in numbers.items():
-                where = f"meta/episodes episode {episode.index} {key}"
-                check_column(where, values, own.get(key, {}), log.warning if key in _STALE else log.error)
-                if key in pools:
-                    pools[key].add(values, own.get(key, {}))
+            for key in pools:
+                pools[key].add(numbers[key], own.get(key, {}))
             position += episode.length
     for key, pool in pools.items():
         if stored is not None:
-            check_pooled(f"meta/stats.json {key}", pool, stored.get(key), log, stale=key in _STALE)
+            with log.at(key=key):
+                check_pooled(f"meta/stats.json {key}", pool, stored.get(key), log, stale=key in _STALE)
+
+
+def _check_statistics(episode: RawEpisode, numbers: dict[str, Values], stored: dict[str, Any], log: FindingLog) -> None:
+    for key, values in numbers.items():
+        where = f"meta/episodes episode {episode.index} {key}"
+        with log.at(key=key):
+            check_column(where, values, stored.get(key, {}), log.warning if key in _STALE else log.error)
 
 
 def _by_file(episodes: Sequence[RawEpisode]) -> Iterator[tuple[RawFileIndex, list[RawEpisode]]]:
@@ -113,7 +120,8 @@ def _columns_fit(metadata: RawMetadata, name: str, schema: pa.Schema, log: Findi
     for key in set(expected) & set(schema.names):
         problem = _type_problem(metadata.features[key], schema.field(key).type)
         if problem:
-            log.error("verify-structure", f"{name} {key}", problem)
+            with log.at(key=key):
+                log.error("verify-structure", f"{name} {key}", problem)
     if b"huggingface" not in (schema.metadata or {}):
         log.warning("verify-structure", name, "found no huggingface schema metadata, which the Hub's viewer needs")
     return not missing
@@ -145,26 +153,41 @@ def _numbers(
     """The episode's numeric columns as (n, *shape) arrays, those that can be."""
     found: dict[str, Values] = {}
     for key in table.column_names:
-        feature, where = metadata.features[key], f"{name} {key} episode {episode.index}"
-        nulls = _nulls(table.column(key))
-        if nulls:
-            log.error("verify-values", where, f"found {nulls} nulls, expected a value in every row")
-            continue
-        if feature.dtype == "string":
-            continue
-        values = _array(table.column(key))
-        shape = (table.num_rows,) if feature.shape == (1,) else (table.num_rows, *feature.shape)
-        if values.size != math.prod(shape):
-            size = values.size / max(table.num_rows, 1)
-            log.error("verify-structure", where, f"found {size:g} values per row, expected shape {list(feature.shape)}")
-            continue
-        found[key] = values.reshape(shape)
-        if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
-            bad = np.flatnonzero(~np.isfinite(found[key]).reshape(len(found[key]), -1).all(axis=1))
-            message = f"found NaN or infinity in {bad.size} rows, first in row {bad[0]}: the loss becomes NaN"
-            log.error("verify-values", where, message, "repair the recording, or leave these rows out")
-            del found[key]
+        with log.at(key=key):
+            where = f"{name} {key} episode {episode.index}"
+            values = _values(metadata.features[key], table.column(key), where, log)
+        if values is not None:
+            found[key] = values
     return found
+
+
+def _values(feature: RawFeature, column: pa.ChunkedArray, where: str, log: FindingLog) -> Values | None:
+    """A numeric column as an (n, *shape) array of finite numbers; None when it is none."""
+    nulls, count = _nulls(column), len(column)
+    if nulls:
+        log.error("verify-values", where, f"found {nulls} nulls, expected a value in every row")
+        return None
+    if feature.dtype == "string":
+        return None
+    values = _array(column)
+    shape = (count,) if feature.shape == (1,) else (count, *feature.shape)
+    if values.size != math.prod(shape):
+        size = values.size / max(count, 1)
+        log.error("verify-structure", where, f"found {size:g} values per row, expected shape {list(feature.shape)}")
+        return None
+    values = values.reshape(shape)
+    if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+        bad = np.flatnonzero(~np.isfinite(values).reshape(count, -1).all(axis=1))
+        message = f"found NaN or infinity in {bad.size} rows, first in row {bad[0]}: the loss becomes NaN"
+        with log.at(rows=_rows_around(bad)):
+            log.error("verify-values", where, message, "repair the recording, or leave these rows out")
+        return None
+    return values
+
+
+def _rows_around(wrong: Values) -> tuple[int, int]:
+    """[start, stop) of the rows from the first to the last of these."""
+    return int(wrong[0]), int(wrong[-1]) + 1
 
 
 def _nulls(data: pa.ChunkedArray) -> int:
@@ -203,11 +226,12 @@ def _check_index_columns(
     for key, values in expected.items():
         found = numbers.get(key)
         if found is not None and not np.array_equal(found, values):
-            message = f"found {len(found)} rows, expected {count}"
+            message, rows = f"found {len(found)} rows, expected {count}", None
             if len(found) == count:
-                row = int(np.flatnonzero(found != values)[0])
-                message = f"found {found[row]} in row {row}, expected {values[row]}"
-            log.error("verify-index", f"{where} {key}", message)
+                rows = _rows_around(np.flatnonzero(found != values))
+                message = f"found {found[rows[0]]} in row {rows[0]}, expected {values[rows[0]]}"
+            with log.at(key=key, rows=rows):
+                log.error("verify-index", f"{where} {key}", message)
     times = numbers.get("timestamp")
     if times is None or len(times) != count:
         return
@@ -216,9 +240,11 @@ def _check_index_columns(
     row = int(error.argmax())
     message = f"found {times[row]:.6f} s in row {row}, expected {exact[row]:.6f} s (row / fps, from 0 in each episode)"
     if error[row] >= 1e-4:
-        log.error("verify-timestamps", where, message)
+        with log.at(key="timestamp", rows=_rows_around(np.flatnonzero(error >= 1e-4))):
+            log.error("verify-timestamps", where, message)
     elif not np.array_equal(times.astype(np.float32), exact.astype(np.float32)):
-        log.warning("verify-timestamps", where, f"{message}; within LeRobot's tolerance")
+        with log.at(key="timestamp", rows=(row, row + 1)):
+            log.warning("verify-timestamps", where, f"{message}; within LeRobot's tolerance")
 
 
 def _check_tasks(metadata: RawMetadata, episode: RawEpisode, numbers: dict[str, Values], log: FindingLog) -> None:
@@ -228,10 +254,12 @@ def _check_tasks(metadata: RawMetadata, episode: RawEpisode, numbers: dict[str, 
     where = f"episode {episode.index} task_index"
     if used[0] < 0 or used[-1] >= len(metadata.tasks):
         message = f"found {used[0]} to {used[-1]}, expected 0 to {len(metadata.tasks) - 1}, rows of meta/tasks.parquet"
-        log.error("verify-tasks", where, message)
+        with log.at(key="task_index"):
+            log.error("verify-tasks", where, message)
         return
     texts = {metadata.tasks[int(task)] for task in used}
     if texts != set(episode.tasks):
         expected = ", ".join(map(repr, sorted(episode.tasks)))
         message = f"found rows of {', '.join(map(repr, sorted(texts)))}, expected {expected} as in meta/episodes"
-        log.error("verify-tasks", where, message)
+        with log.at(key="task_index"):
+            log.error("verify-tasks", where, message)

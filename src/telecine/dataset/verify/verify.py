@@ -51,15 +51,17 @@ def _check_content(metadata: RawMetadata, decode: Depth, progress: Progress, log
     decoded: dict[str, dict[int, DecodedFrames]] = {}
     for key in metadata.cameras:
         if metadata.features[key].dtype == "image":
-            decoded[key] = check_row_images(metadata, key, decode, log) if decode != "none" else {}
+            with log.at(key=key):
+                decoded[key] = check_row_images(metadata, key, decode, log) if decode != "none" else {}
     progress.advance(data, "rows")
     hidden = read_hidden_frames(metadata)
     for key in metadata.videos:
         decoded[key] = {}
         for name, episodes in by_file(metadata, key).items():
-            video = check_video(metadata, key, name, episodes, hidden, log)
-            if video is not None and decode != "none":
-                decoded[key] |= check_video_frames(video, metadata, decode, log)
+            with log.at(key=key):
+                video = check_video(metadata, key, name, episodes, hidden, log)
+                if video is not None and decode != "none":
+                    decoded[key] |= check_video_frames(video, metadata, decode, log)
             path = metadata.root / name
             progress.advance(path.stat().st_size if path.is_file() else 0, name)
     check_camera_statistics(metadata, stored, decoded, decode, log)

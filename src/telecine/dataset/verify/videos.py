@@ -112,15 +112,16 @@ def _check_tiling(video: CheckedVideo, fps: int, hidden: HiddenFrames, log: Find
         start = episode.spans[video.key].from_s
         before, rest = hidden.get((episode.index, video.key), (0, episode.length))
         where = f"{video.name} episode {episode.index}"
-        if first != end + before or abs(start - first / fps) > 1e-6:
-            log.error(
-                _CODE, where,
-                f"found from_timestamp {start:.6f} s (frame {first}), expected {(end + before) / fps:.6f} s "
-                f"(frame {end + before}), where the frames before it end",
-            )  # fmt: skip
-        if first + episode.length > video.frames:
-            last = first + episode.length - 1
-            log.error(_CODE, where, f"found {video.frames} frames in the file, its last row needs frame {last}")
+        with log.at(episode=episode.index):
+            if first != end + before or abs(start - first / fps) > 1e-6:
+                log.error(
+                    _CODE, where,
+                    f"found from_timestamp {start:.6f} s (frame {first}), expected {(end + before) / fps:.6f} s "
+                    f"(frame {end + before}), where the frames before it end",
+                )  # fmt: skip
+            if first + episode.length > video.frames:
+                last = first + episode.length - 1
+                log.error(_CODE, where, f"found {video.frames} frames in the file, its last row needs frame {last}")
         end += max(rest, before + episode.length)
     if end != video.frames:
         message = f"found {video.frames} frames, expected {end} for its {len(video.episodes)} episodes"
@@ -131,11 +132,12 @@ def _check_float32(video: CheckedVideo, log: FindingLog) -> None:
     for episode, _ in video.episodes:
         span = episode.spans[video.key]
         if span.to_s > FLOAT32_SAFE_S and span.from_s > 0:
-            log.error(
-                _CODE, f"{video.name} episode {episode.index}",
-                f"found frames from {span.from_s:.1f} s to {span.to_s:.1f} s, expected all before 1024 s: LeRobot "
-                "compares times as float32, too coarse beyond, unless the episode starts the file",
-            )  # fmt: skip
+            with log.at(episode=episode.index):
+                log.error(
+                    _CODE, f"{video.name} episode {episode.index}",
+                    f"found frames from {span.from_s:.1f} s to {span.to_s:.1f} s, expected all before 1024 s: LeRobot "
+                    "compares times as float32, too coarse beyond, unless the episode starts the file",
+                )  # fmt: skip
 
 
 def read_hidden_frames(metadata: RawMetadata) -> HiddenFrames:
