@@ -61,10 +61,10 @@ def test_no_frame_is_given_to_two_rows_whatever_is_told(lengths, cuts, data):
             assert place.why
             continue
         assert 0 < place.count <= length
-        frames = {(place.file, place.first + i) for i in range(place.count)}
-        assert not frames & taken
-        assert all(0 <= at < frames[file] for file, at in frames)
-        taken |= frames
+        mine = {(place.file, place.first + i) for i in range(place.count)}
+        assert not mine & taken
+        assert all(0 <= at < frames[file] for file, at in mine)
+        taken |= mine
 
 
 def test_an_episode_whose_frames_were_dropped_is_lost_and_no_other():

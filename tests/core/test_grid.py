@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telecine.core.grid import SECOND, Grid
+from telecine.core.grid import SECOND, Grid, grid_of
 
 rates = st.fractions(min_value=Fraction(1, 10), max_value=1000, max_denominator=1001)
 
@@ -35,3 +35,37 @@ def test_between_is_the_longest_grid_inside_the_span(start, length, fps):
 def test_a_grid_without_sense_is_refused(fps, count):
     with pytest.raises(ValueError, match="a grid needs"):
         Grid(0, count, fps)
+
+
+USUAL = [5, 10, 12.5, 15, 20, 24, 25, 30, 50, 60, 100, 200, Fraction(30000, 1001), Fraction(60000, 1001)]
+
+
+@given(st.integers(0, 10**18), st.integers(2, 300), st.sampled_from(USUAL), st.data())
+def test_stamps_on_a_grid_are_found_with_when_the_next_is_due(start, count, fps, data):
+    grid = Grid(start, count, Fraction(fps))
+    lost = data.draw(st.sets(st.integers(1, max(count - 2, 1)), max_size=count // 4))
+    times = np.delete(grid.ticks(), [i for i in lost if i < count - 1])
+    found = grid_of(times)
+    if np.median(np.diff(times)) > 1.5e9 / fps:  # so many are lost that twice the period is typical
+        return
+    assert found is not None
+    assert abs(found.stop_ns - grid.stop_ns) <= 1
+    assert found.fps == grid.fps
+
+
+@given(st.integers(5, 200), st.sampled_from([15, 30, 60]), st.integers(0, 99))
+def test_a_camera_that_jitters_is_on_no_grid(count, fps, seed):
+    noise = np.random.default_rng(seed).integers(-3_000_000, 3_000_001, count)
+    assert grid_of(np.sort(Grid(0, count, Fraction(fps)).ticks() + noise)) is None
+
+
+def test_one_stamp_or_equal_ones_are_on_no_grid():
+    assert grid_of(np.array([5])) is None
+    assert grid_of(np.array([5, 5])) is None
+    assert grid_of(np.array([0, 10**11])) is None
+
+
+def test_a_stamp_far_away_takes_no_memory():
+    found = grid_of(np.array([0, 33_333_333, 66_666_667, 4 * 10**18]))
+    assert found is not None
+    assert found.count == 120_000_000_001

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telecine.core.align import hold, nearest
-from telecine.core.copying.match import ROWS_PER_CHANGE, Windows, fewest_changes, refreshed, settle, windows
+from telecine.core.copying.match import ROWS_PER_CHANGE, Windows, fewest_changes, reach_of, refreshed, settle, windows
 
 FRAME = 33_333_333
 times = st.lists(st.integers(0, 400), min_size=1, max_size=12).map(lambda v: np.array(sorted(v), np.int64))
@@ -166,3 +166,33 @@ def test_a_repeat_moves_before_a_keyframe_only_where_no_skipped_frame_fits():
 def test_a_change_stays_where_no_window_lets_it_move():
     rows = np.delete(np.arange(31), 14)
     np.testing.assert_array_equal(settle(rows.copy(), loose(rows, 0), np.arange(0, 40, 10), None), rows)
+
+
+@given(placed())
+def test_no_frame_but_the_aligned_one_is_beyond_reach_of_row_or_aligned_frame(case):
+    stamps, at, reach, causal = case
+    allowed = windows(stamps, at, reach, causal=causal)
+    for tick, low, high, want in zip(at, allowed.low, allowed.high, allowed.wanted, strict=True):
+        for frame in range(low, high + 1):
+            if frame != want:
+                assert abs(tick - stamps[frame]) <= reach
+                assert abs(stamps[want] - stamps[frame]) <= reach
+
+
+def test_a_slack_is_taken_as_it_is_given():
+    assert reach_of(12_000_000, np.arange(9) * FRAME, FRAME, causal=True) == 12_000_000
+
+
+@pytest.mark.parametrize("fps", [15, 24, 30, 30000 / 1001, 60])
+def test_frames_on_a_grid_are_never_shifted_by_default(fps):
+    times = np.round(np.arange(50) * 1e9 / fps).astype(np.int64)
+    assert reach_of("auto", times, FRAME, causal=True) == 0
+
+
+@pytest.mark.parametrize(
+    ("hz", "causal", "periods"), [(30, True, 1.5), (30, False, 1), (60, True, 0.75), (15, True, 1.5)]
+)
+def test_a_camera_that_jitters_may_show_the_frame_beside_the_aligned_one(hz, causal, periods):
+    noise = np.random.default_rng(0).integers(-3_000_000, 3_000_000, 400)
+    times = np.sort(np.arange(400) * 10**9 // hz + noise)
+    assert reach_of("auto", times, FRAME, causal=causal) == pytest.approx(periods * FRAME, rel=0.02)

@@ -1,5 +1,9 @@
 """A recording becomes rows: hand-computed cases, and laws over random rates."""
 
+from dataclasses import replace
+from fractions import Fraction
+from functools import cache
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,6 +12,7 @@ from hypothesis import strategies as st
 from support.memory import every, images, ramp, recording, seconds, static, text, vector
 from telecine.core.errors import AlignError, PlanError
 from telecine.core.findings import Finding
+from telecine.core.grid import Grid
 from telecine.core.plan.model import make_plan
 from telecine.core.recording import Schema
 from telecine.core.resample.resample import resample
@@ -358,7 +363,7 @@ def test_text_features_are_held_without_a_limit():
         ({"observation.note": "/say"}, "text under observation*"),
         ({"action": {"from": "/joints", "names": ["a"]}}, "1 names for 2 numbers"),
         ({"action": {"from": {"stream": "/joints", "fields": [0]}, "names": ["a", "b"]}}, "2 names for 1 numbers"),
-        ({"observation.images.a": "/logo"}, "is one static picture, not a camera"),
+        ({"observation.images.a": "/logo"}, "is one static frame, not a camera"),
         ({"action": {"from": ["/joints", "/joint"]}}, "no stream '/joint'"),
     ],
 )
@@ -434,3 +439,94 @@ def test_one_stamp_far_from_the_others_is_refused_before_rows_are_made_for_the_t
     times[-1] += far_s * 10**9
     with pytest.raises(AlignError, match=r"the streams span .* days, more than an episode can have"):
         resample(recording(ramp("a", times)), plan({"action": "a"}))
+
+
+RATES = (5, 10, 12, 15, 20, 24, 25, 30, 50, 60, 90, 100, 120, 240)
+
+
+def rows_of(length, fps, *, declared=True):
+    """An episode of rows, each numbered; declared: as a dataset's, whose last row is known to be one period long."""
+    grid = Grid(0, length, Fraction(fps))
+    stream = vector("/a", grid.ticks(), np.arange(length), clock="time", kind="duration")
+    return replace(recording(stream), rows=grid if declared else None)
+
+
+@cache
+def plan_at(fps, **feature):
+    return plan({"action": {"from": "/a", **feature}}, fps=fps, clock={"timeline": "time"})
+
+
+def shown(recording_, fps, **feature):
+    return rows(resample(recording_, plan_at(fps, **feature)), "action").ravel()
+
+
+@pytest.mark.parametrize("fps", RATES)
+def test_rows_follow_from_length_and_rates_alone(fps):
+    for length in range(1, 201):
+        source = RATES[length % len(RATES)]
+        expected = np.arange(-(-length * fps // source)) * source // fps
+        np.testing.assert_array_equal(shown(rows_of(length, source), fps), expected)
+        if length % 5 == 2:
+            np.testing.assert_array_equal(shown(rows_of(length, source, declared=False), fps), expected)
+
+
+@pytest.mark.parametrize(("source", "fps"), [(30, 15), (30, 10), (60, 30), (50, 25), (15, 30), (30, 60), (30, 30)])
+def test_every_length_has_its_rows_at_the_usual_rates(source, fps):
+    for length in range(1, 201):
+        expected = np.arange(-(-length * fps // source)) * source // fps
+        np.testing.assert_array_equal(shown(rows_of(length, source), fps), expected)
+
+
+@given(st.integers(1, 200), st.sampled_from(RATES), st.sampled_from(RATES), st.sampled_from(["hold", "nearest"]))
+def test_a_row_lasts_its_period_however_it_is_aligned(length, source, fps, how):
+    found = shown(rows_of(length, source), fps, how=how)
+    assert found.size == -(-length * fps // source)
+    exact = np.arange(found.size) * source / fps
+    assert np.all(np.abs(found - exact) <= (1 if how == "hold" else 0.5) + (exact > length - 1))
+
+
+def test_between_rows_nothing_is_extrapolated():
+    found = shown(rows_of(4, 10), 20, how="linear")
+    np.testing.assert_allclose(found, [0, 0.5, 1, 1.5, 2, 2.5, 3])
+
+
+def test_a_limit_shorter_than_a_row_ends_the_last_row_early():
+    assert shown(rows_of(1, 10), 50, limit="60ms").tolist() == [0, 0, 0, 0]
+
+
+def test_rows_can_be_counted_on_a_clock_of_steps():
+    grid = Grid(0, 7, Fraction(30))
+    stream = vector("/a", np.arange(7), np.arange(7), clock="step", kind="sequence")
+    source = replace(recording(stream), rows=grid)
+    made = resample(source, plan({"action": "/a"}, fps=15, clock={"timeline": "step", "rate": 30}))
+    assert rows(made, "action").ravel().tolist() == [0, 2, 4, 6]
+
+
+def test_frames_from_outside_of_the_rows_are_in_no_row():
+    grid = Grid(0, 5, Fraction(10))
+    camera = images("/cam", grid.at(np.arange(-3, 9)), [np.full((2, 2, 3), i, np.uint8) for i in range(12)], "time")
+    source = replace(recording(replace(camera, clock_kind="duration")), rows=grid)
+    made = resample(source, plan({"observation.images.cam": "/cam"}, clock={"timeline": "time"}))
+    assert made.cameras[0].rows.tolist() == [3, 4, 5, 6, 7]
+
+
+def test_rows_that_show_another_frame_than_the_aligned_one_are_counted():
+    times = every(30, 2)
+    camera = images("/cam", times, [np.zeros((2, 2, 3), np.uint8)] * 60)
+    features = {"observation.images.cam": "/cam"}
+    made = resample(
+        recording(camera), plan(features, fps=30), lambda bound, ticks, rows, limit: np.maximum(rows - 1, 0)
+    )
+    (use,) = made.uses
+    assert (use.shifted, use.shifted_ns) == (59, pytest.approx(33_333_333, abs=3))
+    (found,) = [f for f in made.findings if f.code == "video-frames-shifted"]
+    assert found.message.startswith("59 rows show a frame beside the aligned one, up to 33.3 ms from the time")
+
+
+def test_repeated_frames_say_which_rows_and_why():
+    camera = images("/cam", every(15, 2), [np.zeros((2, 2, 3), np.uint8)] * 30)
+    made = resample(recording(camera), plan({"observation.images.cam": "/cam"}, fps=30))
+    (found,) = [f for f in made.findings if f.code == "video-frames-repeated"]
+    assert found.message == (
+        "30 of 60 rows repeat the frame before (1, 3, 5 ... 59): the camera runs at 15 Hz, rows at 30"
+    )

@@ -14,6 +14,7 @@ from telecine.conversion.report import EpisodeReport, Rejected, Report
 from telecine.core.accounting import LeftOutEverywhere
 from telecine.core.episode import Use
 from telecine.core.findings import Finding, grouped
+from telecine.core.resample.rates import distinct_rates
 
 if TYPE_CHECKING:
     from telecine.conversion.dry_run import DryRun
@@ -123,16 +124,19 @@ def show_uses(out: Console, episodes: Iterable[EpisodeReport]) -> None:
         return
     table = Table(
         "feature", "stream", "rate", "age median", "p99", "max", "gaps", "same stamp", "not shown", "repeated",
+        "shifted",
         box=None, pad_edge=False,
     )  # fmt: skip
     for (key, name), uses in streams.items():
         ages = [max(getattr(u, f"age_{part}_ns") for u in uses) / 1e6 for part in ("median", "p99", "max")]
-        counts = [sum(getattr(u, part) for u in uses) for part in ("gaps", "duplicates", "dropped", "repeated")]
-        rate = sum(u.rate_hz for u in uses) / len(uses)
+        counts = [
+            sum(getattr(u, part) for u in uses) for part in ("gaps", "duplicates", "dropped", "repeated", "shifted")
+        ]
+        rates = [f"{hz:.2f}" for hz in distinct_rates(u.rate_hz for u in uses)] or ["0.00"]
         table.add_row(
             escape(key.removeprefix("observation.")),
             escape(name.partition(":")[0]),
-            f"{rate:.2f} Hz",
+            f"{rates[0]}, ... {rates[-1]} Hz" if len(rates) > 3 else f"{', '.join(rates)} Hz",
             *(f"{a:.1f} ms" for a in ages),
             *(str(c) for c in counts),
         )

@@ -13,7 +13,7 @@ import numpy as np
 from telecine.conversion.video_index import Indexes, damage_text, index_videos
 from telecine.core.copying.damage import damage_shown, frames_of
 from telecine.core.copying.decide import decide
-from telecine.core.copying.match import windows
+from telecine.core.copying.match import reach_of, windows
 from telecine.core.copying.splice import Copied, Splice
 from telecine.core.copying.steady_rows import steady_rows
 from telecine.core.episode import Episode
@@ -127,9 +127,8 @@ def _steady(plan: Plan, indexes: Indexes, bound: BoundFeature, ticks: Times, row
     if index is None:
         return rows
     assert source.stream.kind == "video"
-    times, tick, slack = source.times(), SECOND // plan.fps, plan.video_of(feature).slack
-    causal = feature.how == "hold"
-    reach = (tick if causal else tick // 2) + (tick // 2 if slack == "auto" else slack)
+    times, causal = source.times(), feature.how == "hold"
+    reach = reach_of(plan.video_of(feature).slack, times, SECOND // plan.fps, causal=causal)
     last = np.flatnonzero(np.append(np.diff(times) > 0, True))  # of several frames with one stamp
     allowed = windows(times[last], ticks, reach if limit_ns is None else min(reach, limit_ns), causal=causal)
     settings = settings_of(plan, feature, source.stream)

@@ -32,6 +32,7 @@ from telecine.core.findings import Finding, has_errors
 from telecine.core.plan.model import Plan
 from telecine.core.progress import Progress, Silent
 from telecine.core.recording import Codec, Ref
+from telecine.core.resample.rates import input_rates, rate_findings
 from telecine.dataset.staging import Staging, workspace
 from telecine.dataset.v2_writer import write_v2
 from telecine.dataset.verify.verify import verify as verify_dataset
@@ -277,6 +278,9 @@ def _report(job: _Job, plan: Plan, found: Episodes, written: _Written, about_run
     if not episodes or (job.options.strict and rejected):
         findings += _nothing_written(job.root, rejected, len(episodes), strict=job.options.strict)
         episodes = ()
+    cameras = frozenset(clip.key for episode in episodes for clip in episode.clips)
+    inputs = input_rates(((e.recording.partition("#")[0], e.uses) for e in episodes), cameras)
+    findings += rate_findings(inputs, plan.fps, str(job.root))
     findings += [*unreadable_findings(written.left_out), *training_findings(written.left_out, str(job.root))]
     return Report(
         *(str(job.root), plan.fps, plan.digest(), episodes, rejected, tuple(findings), 0, written.known),

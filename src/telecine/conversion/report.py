@@ -28,6 +28,8 @@ class FrameCounts:
     """Encoded for the first time, or re-encoded."""
     age_median_ns: int
     age_max_ns: int
+    shifted: int = 0
+    """Rows that show a frame beside the aligned one, so that more can be copied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ class ClipReport:
         copied = clip.frames - clip.encoded - clip.repeats
         counts = FrameCounts(copied, clip.frames - 1, 0, clip.encoded, 0, 0)
         if use is not None:
-            counts = FrameCounts(copied, use.repeated, use.dropped, clip.encoded, use.age_median_ns, use.age_max_ns)
+            ages = (use.age_median_ns, use.age_max_ns)
+            counts = FrameCounts(copied, use.repeated, use.dropped, clip.encoded, *ages, use.shifted)
         codec = clip.format.codec
         return cls(clip.key, codec, clip.copied, clip.why, clip.frames, clip.preroll, clip.gop, clip.size_bytes, counts)
 

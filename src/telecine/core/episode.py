@@ -42,6 +42,10 @@ class Use:
     """Samples inside the span that no row shows."""
     repeated: int
     """Rows that show the sample of the row before."""
+    shifted: int = 0
+    """Rows that show another frame than the aligned one, so that more can be copied."""
+    shifted_ns: int = 0
+    """How far the farthest of them is from the time of its row."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

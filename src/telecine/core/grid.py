@@ -1,6 +1,6 @@
 """Ticks of an episode in exact integer nanoseconds. Refuses floating-point time."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -12,6 +12,8 @@ Rows = npt.NDArray[np.int64]
 """(n,) int64 positions in a stream; `align.MISSING` (-1) where there is none."""
 
 SECOND = 10**9
+ON_GRID_NS = 100_000
+"""How far a stamp may be from a tick and still lie on it: LeRobot's tolerance for its timestamps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +33,22 @@ class Grid:
 
     def ticks(self) -> Times:
         """(count,) int64 ns, increasing."""
-        i = np.arange(self.count, dtype=np.int64)
+        return self.at(np.arange(self.count, dtype=np.int64))
+
+    def at(self, numbers: Rows) -> Times:
+        """(n,) int64 ns: the ticks of these numbers, which may lie outside of [0, count)."""
         whole, rest = divmod(SECOND * self.fps.denominator, self.fps.numerator)
-        return self.start_ns + i * whole + (2 * i * rest + self.fps.numerator) // (2 * self.fps.numerator)
+        return self.start_ns + numbers * whole + (2 * numbers * rest + self.fps.numerator) // (2 * self.fps.numerator)
+
+    @property
+    def tolerance_ns(self) -> int:
+        """How far a stamp may be from a tick and still lie on it; at most a hundredth of the period."""
+        return min(ON_GRID_NS, int(SECOND / self.fps / 100))
 
     @property
     def stop_ns(self) -> int:
         """Where the tick after the last would be: the episode's rows stand for [start_ns, stop_ns)."""
-        return int(replace(self, count=self.count + 1).ticks()[-1])
+        return int(self.at(np.array(self.count)))
 
     @classmethod
     def between(cls, start_ns: int, stop_ns: int, fps: Fraction) -> "Grid":
@@ -48,3 +58,23 @@ class Grid:
         enough = int((stop_ns - start_ns) * fps / SECOND) + 2
         ticks = cls(start_ns, enough, fps).ticks()
         return cls(start_ns, int(np.searchsorted(ticks, stop_ns, side="right")), fps)
+
+
+def grid_of(times: Times) -> Grid | None:
+    """The grid that stamps lie on, from the first to the last of them; None when they lie on none.
+
+    times: (n,) int64 ns, non-decreasing. Tried are whole and half rates and those of television (30000/1001), so
+    that a sensor's own clock is rarely taken for a grid. Some ticks may be without a stamp, as where samples were lost.
+    """
+    steps = np.diff(times)
+    moves = steps[steps > 0]
+    if not moves.size:
+        return None
+    hz = SECOND / float(np.median(moves))
+    fitting: list[tuple[int, Grid]] = []
+    for fps in (Fraction(round(2 * hz), 2), Fraction(round(hz) * 1000, 1001)):
+        if fps > 0:
+            numbers = np.rint((times - times[0]) * (float(fps) / SECOND)).astype(np.int64)
+            grid = Grid(int(times[0]), int(numbers[-1]) + 1, fps)
+            fitting.append((int(np.abs(times - grid.at(numbers)).max()), grid))
+    return next((grid for off, grid in sorted(fitting, key=lambda f: f[0])[:1] if off <= grid.tolerance_ns), None)

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol, Self, TypeAlias, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from telecine.core.grid import Rows, Times
+from telecine.core.grid import Grid, Rows, Times
 
 StreamKind = Literal["vector", "text", "image", "video"]
 ClockKind = Literal["timestamp", "duration", "sequence"]
@@ -265,6 +265,9 @@ class Recording:
     close: Any = None
     features: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Feature key -> streams, where the format itself declares what its streams are; else names decide."""
+    rows: Grid | None = None
+    """Of a recording that is an episode of rows: each stands for its whole period, so the last one ends at
+    `rows.stop_ns`, and no sample from outside is shown. On clocks of kind `duration`; a sequence clock counts them."""
     left_out: tuple[LeftOut, ...] = ()
     """Streams that cannot be read, and those that are never proposed. What the format's own library lists and is not
     in `streams` has to be here: one unreadable stream never hides another."""

@@ -18,6 +18,7 @@ from telecine.conversion.discovery import find, split_refs
 from telecine.conversion.pipeline import Options
 from telecine.conversion.video_index import Indexes, index_videos
 from telecine.core.copying.damage import frames_of
+from telecine.core.copying.match import reach_of
 from telecine.core.errors import DatasetError, TelecineError
 from telecine.core.findings import Finding, placed
 from telecine.core.plan.bind import Binding, BoundFeature, Source, bind
@@ -230,8 +231,8 @@ def _allowed_frames(case: _Case, bound: BoundFeature, times: list[int], tick: in
     expected = _expected_row(bound.sources[0], feature.how, tick, times)
     allowed = {expected}
     if case.copied.get(feature.key):
-        causal, period, slack = feature.how == "hold", 10**9 // case.plan.fps, case.plan.video_of(feature).slack
-        reach = (period if causal else period // 2) + (period // 2 if slack == "auto" else slack)
+        causal, slack = feature.how == "hold", case.plan.video_of(feature).slack
+        reach = reach_of(slack, np.array(times, np.int64), 10**9 // case.plan.fps, causal=causal)
         first, last = bisect_left(times, tick - reach), bisect_right(times, tick if causal else tick + reach)
         allowed |= set(range(first, last))
     beside = {min(allowed) - 1, max(allowed) + 1}

@@ -6,11 +6,12 @@ assignment with the fewest changes is found in one pass over the ticks, whose nu
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from telecine.core.align import hold, nearest
-from telecine.core.grid import Rows, Times
+from telecine.core.align import hold, measure, nearest
+from telecine.core.grid import Rows, Times, grid_of
 
 ROWS_PER_CHANGE = 10
 """How many rows may show a frame one off what they want to save one change."""
@@ -28,16 +29,30 @@ class Windows:
     wanted: Rows
 
 
+def reach_of(slack: int | Literal["auto"], times: Times, tick_ns: int, *, causal: bool) -> int:
+    """How far from its tick, in ns, a frame other than the aligned one may be: `slack`, or what is right for a camera.
+
+    For a camera that is one and a half of its periods, at most of ticks (for `nearest`, two thirds of that): enough
+    for the frame beside the aligned one, whatever the jitter. Frames on a grid do not jitter, and each is the frame
+    of a row; there it is 0, the aligned frames only. times: (n,) int64 ns of all frames, non-decreasing.
+    """
+    if slack != "auto":
+        return slack
+    period = 0 if grid_of(times) else min(measure(times).period_ns, tick_ns)
+    return period * 3 // 2 if causal else period
+
+
 def windows(times: Times, ticks: Times, reach_ns: int, *, causal: bool) -> Windows:
-    """Every frame within `reach_ns` of each tick, none from after it when `causal`; never fewer than one.
+    """Every frame within `reach_ns` of each tick and of the frame aligned with it, none after it when `causal`.
 
     times: (n,) int64 ns, non-decreasing, n > 0; ticks: (m,) int64 ns, non-decreasing. Wanted is the frame that
     `hold` (or `nearest`) chooses; where none is within reach it is alone in its window, however far away it is.
     A tick before the first frame gets that one; callers ask for such ticks only when not causal.
     """
     wanted = np.maximum(hold(times, ticks, None) if causal else nearest(times, ticks, None), 0)
-    first = np.searchsorted(times, ticks - reach_ns, side="left").astype(np.int64)
-    last = np.searchsorted(times, ticks + (0 if causal else reach_ns), side="right").astype(np.int64) - 1
+    lowest, highest = np.maximum(ticks, times[wanted]) - reach_ns, np.minimum(ticks, times[wanted]) + reach_ns
+    first = np.searchsorted(times, lowest, side="left").astype(np.int64)
+    last = np.searchsorted(times, np.minimum(ticks, highest) if causal else highest, side="right").astype(np.int64) - 1
     alone = last < first
     # Of several frames with one stamp `nearest` takes the last, the window after it may begin with the first.
     low = np.maximum.accumulate(np.where(alone, wanted, first))

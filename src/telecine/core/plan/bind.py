@@ -1,14 +1,14 @@
 """Does a plan fit a recording? Answers with the streams it means, or with every problem at once."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
 from telecine.core.documents import suggest
 from telecine.core.errors import PlanError
-from telecine.core.grid import SECOND, Times
+from telecine.core.grid import SECOND, Grid, Times
 from telecine.core.plan.model import IMAGES, Feature, Plan, Take
 from telecine.core.recording import Recording, Stream
 
@@ -24,6 +24,8 @@ class Source:
     """Counts per second of a sequence clock."""
     columns: tuple[int, ...] | None = None
     """Elements to take, or None for all."""
+    rows: Grid | None = None
+    """The rows that the recording consists of (see `Recording.rows`), in ns on this clock."""
 
     def times(self) -> Times:
         """(n,) int64 ns, non-decreasing; [STATIC_NS] for a static stream."""
@@ -126,7 +128,11 @@ def _source(take: Take, plan: Plan, recording: Recording, where: str, problems: 
             f"{where}: timeline {clock!r} counts steps, not time; say how many a second with `clock.rate` (--rate)"
         )
         return None
-    return Source(stream, clock, take.offset, rate, _columns(take, stream, where, problems))
+    rows = recording.rows
+    if rows is not None:
+        rows = Grid(rows.start_ns if rate is None else 0, rows.count, rows.fps if rate is None else rate)
+        rows = replace(rows, start_ns=rows.start_ns + take.offset)
+    return Source(stream, clock, take.offset, rate, _columns(take, stream, where, problems), rows)
 
 
 def _columns(take: Take, stream: Stream, where: str, problems: list[str]) -> tuple[int, ...] | None:

@@ -74,7 +74,8 @@ class Video(Model):
     turn: Rotation | None = Field(None, description="How to make frames upright; default: as the format has them.")
     slack: Phase = Field(
         "auto",
-        description="How much more than one tick a frame may be off where that lets it be copied; auto: half a tick.",
+        description="How far from its row a frame other than the aligned one may be where that lets it be copied; "
+        "auto: 1.5 periods of the camera, and 0 for frames on a grid.",
     )
     damage: Policy = Field(
         "reject",

@@ -9,7 +9,7 @@ import numpy as np
 from telecine.core.align import keeps_pace, measure
 from telecine.core.errors import AlignError
 from telecine.core.findings import Finding
-from telecine.core.grid import SECOND, Times
+from telecine.core.grid import SECOND, Grid, Times, grid_of
 from telecine.core.plan.bind import Binding, Source
 from telecine.core.plan.model import Feature
 from telecine.core.recording import Part
@@ -44,8 +44,9 @@ def bounds_of(binding: Binding, fps: int, where: str, part: Part | None = None) 
 def _feature_bounds(feature: Feature, source: Source, fps: int, last: int, where: str, part: Part | None) -> Bounds:
     """A sample stands until the next one would have come, so `hold` reaches one period past the last sample.
 
-    For a stream that runs at `fps` that is exactly one tick: jitter must not make a row more. When the one after a
-    single sample would have come, nobody knows: it stands within its limit, as long as others go on (until `last`).
+    For a stream that runs at `fps` that is exactly one tick: jitter must not make a row more. On a grid it is known to
+    the nanosecond. When the one after a single sample would have come, nobody knows: it stands within its limit, as
+    long as others go on (until `last`).
     """
     times = _some(source, where)
     name, must = source.stream.name, feature.missing == "error"
@@ -56,12 +57,24 @@ def _feature_bounds(feature: Feature, source: Source, fps: int, last: int, where
     period = SECOND // fps if keeps_pace(times, Fraction(fps)) else rate.period_ns
     if times.size == 1 and limit is not None:
         period = min(limit, last - int(times[0])) + 1
+    grid = grid_of(times)
+    if grid is not None:
+        period = grid.stop_ns - grid.tolerance_ns - int(times[-1])
     reach = {"hold": max(period - 1, 0), "nearest": period // 2}.get(feature.how, 0)
+    if source.rows is not None and part is None:
+        return Bounds(name, *_row_bounds(source.rows, times, feature, limit), must)
     if part is not None:
         return _within(part, times, Bounds(name, 0, 0, must), limit, reach, where)
     if limit is None or source.stream.kind == "text":
         return Bounds(name, int(times[0]), None, must)
     return Bounds(name, int(times[0]), int(times[-1]) + min(reach, limit), must)
+
+
+def _row_bounds(rows: Grid, times: Times, feature: Feature, limit: int | None) -> tuple[int, int]:
+    """From the first row to just before the one that would follow the last, as far as its sample may be used."""
+    last = int(times[times < rows.stop_ns][-1])
+    reach = rows.stop_ns - 1 - last if feature.how in ("hold", "nearest") else 0
+    return max(int(times[0]), rows.start_ns), last + (reach if limit is None else min(reach, limit))
 
 
 def _within(part: Part, times: Times, bare: Bounds, limit: int | None, reach: int, where: str) -> Bounds:

@@ -4,7 +4,7 @@ Reads stamps of all planned streams, then only the samples that rows need; never
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Protocol
 
@@ -24,6 +24,7 @@ from telecine.core.plan.fields import format_duration
 from telecine.core.plan.model import Feature, Plan
 from telecine.core.recording import Array, Part, Recording, Ref, remarks_of
 from telecine.core.resample.overlap import bounds_of, check_length, span, trims
+from telecine.core.resample.rates import SAME, repeated_rows
 from telecine.core.resample.trim_idle import without_idle
 from telecine.core.video import Clip
 
@@ -91,7 +92,7 @@ def resample(recording: Recording, plan: Plan, choose: Choose | None = None) -> 
         arrays[plan.clock.keep] = numbers((ticks - ticks[0]) / SECOND)
     arrays["timestamp"] = numbers((np.arange(grid.count) / plan.fps).astype(np.float32))
     arrays["task"] = _task(binding.task, ticks, where)
-    findings = (*cuts, *_notes(recording, binding), *_use_findings(uses, {c.feature.key for c in cameras}, where))
+    findings = (*cuts, *_notes(recording, binding), *_use_findings(uses, cameras, plan.fps, where))
     table, success = pa.table(arrays), _success(recording)
     return Resampled(recording.ref, grid, table, tuple(columns), tuple(cameras), tuple(uses), findings, success)
 
@@ -128,8 +129,9 @@ def _ticks(binding: Binding, plan: Plan, where: str, part: Part | None) -> tuple
             if b.is_camera
             for times in [b.sources[0].times()]
         ]
-        phase = choose_phase(cameras, start, fps) if plan.clock.phase == "auto" else plan.clock.phase
-        assert isinstance(phase, int)
+        phase = plan.clock.phase
+        if phase == "auto":
+            phase = 0 if _is_of_rows(binding) else choose_phase(cameras, start, fps)
         ticks = Grid.between(start + phase, stop, fps).ticks()
     if not ticks.size:
         raise AlignError(
@@ -139,6 +141,11 @@ def _ticks(binding: Binding, plan: Plan, where: str, part: Part | None) -> tuple
     if (start, stop) == whole:
         findings += trims(bounds, int(ticks[0]), int(ticks[-1]), plan.fps, where)
     return ticks, findings
+
+
+def _is_of_rows(binding: Binding) -> bool:
+    """Whether the recording is an episode of rows, whose first one is the first again."""
+    return any(source.rows is not None for bound in binding.features for source in bound.sources)
 
 
 def _check_rate(rate: Rate, plan: Plan, name: str, where: str) -> None:
@@ -161,9 +168,12 @@ def _rows(
     limit = _limit(feature, source, rate)
     rows = (hold if feature.how == "hold" else nearest)(times, ticks, limit)
     _check_missing(rows == MISSING, times, ticks, feature, source, where)
+    aligned = rows
     if choose is not None:
-        rows = choose(bound, ticks, rows, limit)
-    return rows, (_use(feature, source, rate, times, ticks, rows),)
+        rows = choose(bound, ticks, aligned, limit)
+    use = _use(feature, source, rate, times, ticks, rows)
+    off = np.abs(ticks - times[rows])[rows != aligned]
+    return rows, (replace(use, shifted=int(off.size), shifted_ns=int(off.max(initial=0))),)
 
 
 def _limit(feature: Feature, source: Source, rate: Rate) -> int | None:
@@ -285,20 +295,30 @@ def _notes(recording: Recording, binding: Binding) -> Iterator[Finding]:
                 )
 
 
-def _use_findings(uses: list[Use], cameras: set[str], where: str) -> Iterator[Finding]:
+def _use_findings(uses: list[Use], cameras: list[CameraRows], fps: int, where: str) -> Iterator[Finding]:
+    shown = {camera.feature.key: camera.rows for camera in cameras}
     for use in uses:
-        found = _findings_of(use, use.key in cameras, f"{where} {use.stream}")
+        found = _findings_of(use, shown.get(use.key), fps, f"{where} {use.stream}")
         yield from placed(found, key=use.key, stream=use.stream)
 
 
-def _findings_of(use: Use, is_camera: bool, stream: str) -> Iterator[Finding]:
+def _findings_of(use: Use, shown: Rows | None, fps: int, stream: str) -> Iterator[Finding]:
     if use.gaps:
         text = f"{use.gaps} gap(s) longer than three periods; the oldest sample used is {use.age_max_ns / 1e6:.1f} ms"
         yield Finding("align-gap", "warning", stream, text, "lower `limit` to reject such recordings")
     if use.duplicates:
         text = f"{use.duplicates} sample(s) with the stamp of the one before; the last of each counts"
         yield Finding("align-duplicates", "info", stream, text)
-    if is_camera and use.dropped:
+    if shown is not None and use.dropped:
         yield Finding("video-frames-dropped", "info", stream, f"{use.dropped} of {use.samples} frames not shown")
-    if is_camera and use.repeated:
-        yield Finding("video-frames-repeated", "info", stream, f"{use.repeated} rows repeat a frame")
+    if shown is not None and use.repeated:
+        slow = use.rate_hz * (1 + SAME) < fps
+        why = f"the camera runs at {use.rate_hz:.4g} Hz, rows at {fps}" if slow else "frames are missing or late"
+        text = f"{use.repeated} of {shown.size} rows repeat the frame before ({repeated_rows(shown)}): {why}"
+        yield Finding("video-frames-repeated", "info", stream, text)
+    if use.shifted:
+        text = (
+            f"{use.shifted} rows show a frame beside the aligned one, up to {use.shifted_ns / 1e6:.1f} ms from the "
+            "time of the row, so that more can be copied"
+        )
+        yield Finding("video-frames-shifted", "info", stream, text, "set video slack: 0ms to show none of these")

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from telecine.core.errors import SourceError, raised_as
+from telecine.core.grid import Grid
 from telecine.core.naming import file_below
 from telecine.core.recording import Array, Recording, Ref, Stream
 from telecine.sources.format import Found
@@ -66,7 +67,8 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     if dataset.robot_type:
         attrs["robot_type"] = dataset.robot_type
     features = {key: (f"/{key}",) for key in dataset.features if f"/{key}" in streams and key not in _OWN}
-    return Recording(ref, streams, attrs, notes, None, features)
+    rows = Grid(0, episode.length, Fraction(dataset.fps))
+    return Recording(ref, streams, attrs, notes, None, features, rows=rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,104 @@
+"""Rates of the inputs that one dataset is made of: where they differ, rows of some inputs repeat or skip samples."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+
+from telecine.core.episode import Use
+from telecine.core.findings import Finding
+from telecine.core.grid import Rows
+
+SAME = 0.02
+"""Rates this close are one rate."""
+SHOWN = 3
+"""Rows, or inputs, that a message lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputRate:
+    """Samples per second of one feature in one input: a file, or all episodes of a dataset."""
+
+    name: str
+    episodes: int
+    hz: float
+
+
+def distinct_rates(rates: Iterable[float]) -> list[float]:
+    """One of each group of rates within 2 % of each other, slowest first; 0 (a single sample) is no rate.
+
+    >>> distinct_rates([30.0, 15.0, 29.97, 0.0])
+    [15.0, 29.97]
+    """
+    found: list[float] = []
+    for hz in sorted(hz for hz in rates if hz > 0):
+        if not found or hz > found[-1] * (1 + SAME):
+            found.append(hz)
+    return found
+
+
+def input_rates(uses: Iterable[tuple[str, Sequence[Use]]], cameras: frozenset[str]) -> list[InputRate]:
+    """The rate of the feature in which inputs differ most; [] where none differs.
+
+    uses: (input, how the streams of one of its episodes served). cameras: keys of the features that are compared;
+    others only where a dataset has no camera and their rates are whole numbers, since a topic that is sent when
+    something changes has no rate.
+    """
+    rates: dict[str, dict[str, list[float]]] = {}
+    for name, episode in uses:
+        for use in episode:
+            if use.rate_hz > 0 and (use.key in cameras or (not cameras and _is_whole(use.rate_hz))):
+                rates.setdefault(use.key, {}).setdefault(name, []).append(use.rate_hz)
+    spread = {key: _spread(of_inputs) for key, of_inputs in rates.items()}
+    key = max(spread, key=lambda key: spread[key], default=None)
+    if key is None or spread[key] <= 1 + SAME:
+        return []
+    return [InputRate(name, len(found), median(found)) for name, found in rates[key].items()]
+
+
+def _spread(rates: Mapping[str, Sequence[float]]) -> float:
+    typical = [median(found) for found in rates.values()]
+    return max(typical) / min(typical)
+
+
+def _is_whole(hz: float) -> bool:
+    return abs(hz - round(hz)) < 1e-3 * hz
+
+
+def rate_findings(inputs: Sequence[InputRate], fps: int, where: str) -> list[Finding]:
+    """One warning that has the rate of each input, and which of its rows repeat or which samples are left out."""
+    if not inputs:
+        return []
+    rates = distinct_rates(i.hz for i in inputs)
+    parts = []
+    for hz, above in zip(rates, [*rates[1:], float("inf")], strict=True):
+        names = [f"{i.name} ({i.episodes} episode(s))" for i in inputs if hz <= i.hz < above]
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        parts.append(f"{', '.join(names[:SHOWN])}{more}: {hz:.4g} Hz{_effect(hz, fps)}")
+    text = f"the inputs have different rates, the dataset has {fps} rows per second. " + "; ".join(parts)
+    fix = f"set `fps` to {round(rates[0])} and no row repeats" if rates[0] * (1 + SAME) < fps else ""
+    return [Finding("align-rates", "warning", where, text, fix)]
+
+
+def _effect(hz: float, fps: int) -> str:
+    """What happens to samples at `hz` on rows at `fps`."""
+    ratio = fps / hz
+    if ratio > 1 + SAME:
+        whole = abs(ratio - round(ratio)) < SAME
+        each = f"{round(ratio)}" if whole else f"{int(ratio)} or {int(ratio) + 1}"
+        samples = np.floor(np.arange(20 * (int(ratio) + 1)) / ratio + 1e-9).astype(np.int64)
+        rows = repeated_rows(samples, last=False)
+        return f", so each sample fills {each} rows, and rows {rows} and so on repeat the row before"
+    return f", so {1 - ratio:.0%} of its samples are in no row" if ratio < 1 - SAME else ""
+
+
+def repeated_rows(rows: Rows, *, last: bool = True) -> str:
+    """Numbers of the rows that show the sample of the row before, as a list. rows: (m,) int64, non-decreasing.
+
+    >>> repeated_rows(np.array([0, 0, 1, 1, 2, 2, 3, 3]))
+    '1, 3, 5 ... 7'
+    """
+    repeated = (np.flatnonzero(np.diff(rows) == 0) + 1).tolist()
+    more = f" ... {repeated[-1]}" if last and len(repeated) > SHOWN else ""
+    return ", ".join(map(str, repeated[:SHOWN])) + more
