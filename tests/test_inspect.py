@@ -225,6 +225,21 @@ def test_a_stream_that_cannot_be_read_spares_the_others():
     ]
 
 
+class Shapeless(Broken):
+    """A stream whose very type cannot be read."""
+
+    name = "/shapeless"
+
+    @property
+    def schema(self):
+        raise SourceError("its header is damaged")
+
+
+def test_a_stream_whose_type_cannot_be_read_spares_the_others():
+    facts = facts_of(Shapeless(), vector("/joints", every(10, 1), np.zeros(10)))
+    assert [s.problems for s in facts.streams] == [(), ("its header is damaged",)]
+
+
 def test_facts_are_plain_values_for_json():
     facts = facts_of(vector("/joints", every(10, 1), np.zeros(10)), video(CAMERA, x264(3)), static("/b", [1.0]))
     seen = recordings.Inspection((facts,), (Finding("align-gap", "warning", "x", "y"),), propose([facts]), ())

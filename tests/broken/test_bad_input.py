@@ -165,11 +165,11 @@ def test_a_video_whose_clock_went_back_is_rejected(tmp_path):
     only_rejects(report, "video-damaged", "go back in time")
 
 
-def test_two_files_with_one_recording_id_both_become_episodes(tmp_path):
+def test_a_copy_of_a_recording_is_noticed_and_becomes_no_second_episode(tmp_path):
     folder = tmp_path / "recordings"
     shutil.copy(good(folder, 0), folder / "copy.rrd")
     report = convert([folder], tmp_path / "out", make_plan(robot_plan("front")))
-    assert len(report.episodes) == 2
+    assert len(report.episodes) == 1
     assert "source-duplicate-id" in {f.code for f in report.findings}
     assert report.ok
 

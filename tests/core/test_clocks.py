@@ -8,21 +8,44 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.memory import seconds
-from telecine.core.clocks import SAME_NS, domains, faults, format_offset, log_scale
+from telecine.core.clocks import LATER_NS, SAME_NS, domains, faults, format_offset, log_scale, pace
 
 S = 10**9
 DAY = 86400 * S
 
 
 @given(st.dictionaries(st.text("abcdef", min_size=1, max_size=3), st.integers(-20 * S, 20 * S), max_size=12))
-def test_every_topic_has_one_clock_and_neighbours_share_it(distances):
+def test_every_topic_has_one_clock_and_only_certain_ones_are_moved(distances):
     found = domains(distances)
     assert sorted(t for d in found for t in d.topics) == sorted(distances)
     ends = [[distances[t] for t in d.topics] for d in found]
-    assert all(min(b) - max(a) > SAME_NS for a, b in pairwise(ends))
+    assert all(max(a) <= min(b) for a, b in pairwise(ends))
     for domain, own in zip(found, ends, strict=True):
-        agrees = any(abs(d) <= SAME_NS for d in own)
-        assert domain.offset_ns == (0 if agrees else int(np.median(own)))
+        assert domain.distance_ns == int(np.median(own))
+        certain = domain.distance_ns < -LATER_NS or domain.distance_ns > SAME_NS
+        assert domain.offset_ns == (domain.distance_ns if certain else 0)
+
+
+@pytest.mark.parametrize(
+    ("ms", "relation", "moved"),
+    [(-600, "later", -600), (-5, "same", 0), (150, "same", 0), (300, "delayed", 0), (1300, "other", 1300)],
+)
+def test_a_camera_a_steady_offset_away(ms, relation, moved):
+    found = {t: d for d in domains({"/cam": ms * 10**6, "/joints": 2_000_000}) for t in d.topics}
+    assert (found["/cam"].relation, found["/cam"].offset_ns) == (relation, moved * 10**6)
+    assert (found["/joints"].relation, found["/joints"].offset_ns) == ("same", 0)
+
+
+def test_latency_that_all_share_is_no_other_clock():
+    assert [d.relation for d in domains({"/cam": 400_000_000, "/joints": 300_000_000})] == ["same"]
+
+
+def test_the_pace_of_a_slow_simulation_is_measured_and_latency_is_none():
+    logged = seconds(*np.arange(40) / 4)
+    assert pace((logged * 0.5).astype(np.int64), logged) == pytest.approx(0.5)
+    late = logged - np.array([100_000_000] * 39 + [0])
+    assert pace(late, logged) == 1
+    assert pace(logged[:3], logged[:3]) == 1
 
 
 def test_cameras_stamped_by_another_computer_days_away_are_one_clock():

@@ -128,14 +128,14 @@ def test_an_early_end_of_a_stream_that_must_be_whole_is_an_error():
         resample(rec, plan({"action": "a", "observation.state": {"from": "b", "missing": "error"}}))
 
 
-def test_a_gap_is_an_error_that_names_the_limit_which_would_accept_it():
+def test_a_long_gap_is_an_error_that_names_the_split_which_takes_it_out():
     times = np.concatenate([every(50, 1), every(50, 4, 3)])
     rec = recording(ramp("a", every(50, 4)), ramp("b", times))
     with pytest.raises(
         AlignError, match=r"observation.state: b has no sample within its limit at 1[78] of 40 rows"
     ) as said:
         resample(rec, plan({"action": "a", "observation.state": "b"}))
-    assert "a limit of 1920ms would accept" in str(said.value)
+    assert "`split: {gaps: 250ms, stream: 'b'}`" in str(said.value)
     placed = resample(rec, plan({"action": "a", "observation.state": {"from": "b", "limit": "1920ms"}}))
     assert placed.uses[1].age_max_ns == 1_920_000_000
     assert "align-gap" in codes(placed)
@@ -143,7 +143,7 @@ def test_a_gap_is_an_error_that_names_the_limit_which_would_accept_it():
 
 @pytest.mark.parametrize("how", ["nearest", "linear"])
 def test_the_suggested_limit_is_accepted(how):
-    times = np.concatenate([every(50, 1), every(50, 4, 3)])
+    times = np.concatenate([every(50, 1), every(50, 4, 1.9)])
     rec = recording(ramp("a", every(50, 3.9)), ramp("b", times))
     features = {"action": "a", "observation.state": {"from": "b", "how": how}}
     with pytest.raises(AlignError) as said:

@@ -378,7 +378,7 @@ def test_memory_and_open_files_do_not_grow_with_the_episodes(tmp_path):
     with create(tmp_path / "out") as writer:
         for i in range(60):
             writer.add(episode(2, i))
-        held = writer._files.episodes._held
+        held = writer._files.episodes._file.held
         assert len(held) < rolling_files.ROW_GROUP
         assert writer.commit().is_dir()
 

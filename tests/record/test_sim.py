@@ -98,7 +98,7 @@ def test_a_dataset_comes_straight_out_of_the_simulation(tmp_path):
     assert [e["success"] for e in printed] == [True, False]
     dataset = Dataset(tmp_path / "set")
     assert [e.length for e in dataset.episodes] == [40, 40]
-    assert [dataset.rows(i).column("outcome")[0].as_py() for i in range(2)] == ["success", "failed"]
+    assert [dataset.rows(i).column("next.success")[-1].as_py() for i in range(2)] == [True, False]
     assert {c.key: c.shape for c in dataset.features}["observation.images.wrist"] == (64, 96, 3)
     assert dataset.tasks[0].startswith("pick up the ")
 

@@ -5,7 +5,6 @@ import pytest
 
 from support.memory import every, seconds
 from support.ros import MemoryTopic, lists, numbers, text_lists, texts
-from telecine.core.errors import SourceError
 from telecine.core.recording import STATIC_NS, Ref
 from telecine.sources.messages.clocks import CAPTURE, HEADER
 from telecine.sources.messages.model import LOG_TIME, Attachment, Contents, Failure, LeafColumn
@@ -134,12 +133,12 @@ def test_lists_that_are_always_empty_are_no_streams():
     assert sorted(recording(topic).streams) == ["/joints:effort", "/joints:position"]
 
 
-def test_a_width_that_changes_without_names_is_refused_only_where_it_is_asked_for():
-    topic = joints([[], [], []], [[1, 2], [3], [4, 5]])
-    found = stream(topic, name="/joints:position")
-    assert found.take(np.array([0, 2]), CAPTURE).tolist() == [[1, 2], [4, 5]]
-    with pytest.raises(SourceError, match=r"1 of 3 samples do not have 2 values like the first \(message 1 has 1\)"):
-        values(found)
+def test_samples_of_another_width_than_most_are_left_out_and_counted():
+    found = stream(joints([[], [], []], [[1, 2], [3], [4, 5]]), name="/joints:position")
+    assert values(found).tolist() == [[1, 2], [4, 5]]
+    assert found.remarks() == (
+        ("source-messages", "1 of 3 messages do not have 2 values like most (message 1 has 1); they are left out"),
+    )
 
 
 def test_absent_values_of_foxglove_joints_are_unknown_and_not_zero():
@@ -356,16 +355,114 @@ def test_a_topic_that_cannot_be_read_is_named_and_the_others_are_not_lost():
     empty = MemoryTopic("/never", "T", seconds(), {"v": numbers([])})
     found = recording(odd, blind, good, empty)
     assert list(found.streams) == ["/m:v"]
-    assert [(code, message.partition(":")[0]) for code, message in found.notes] == [
-        ("source-topic", "/odd (X, flatbuffer)"),
-        ("source-topic", "/cam (Y, cdr)"),
+    assert [(item.stream, item.what, item.why.partition(":")[0]) for item in found.left_out] == [
+        ("/odd", "unreadable", "X, flatbuffer"),
+        ("/cam", "unreadable", "Y, cdr"),
+        ("/never", "offered", "no message of it was recorded"),
     ]
 
 
-def test_one_topic_of_two_types_is_two_leads():
+def motors(names, q, *, name="/arm", **more):
+    """Messages with an array of structures: motors[].name and motors[].q."""
+    flat = text_lists(names)
+    columns = {"motors[].q": lists(q), **({} if names is None else {"motors[].name": flat})}
+    return MemoryTopic(name, "my_msgs/msg/ArmState", EPOCH + np.arange(len(q)) * S // 10, {**columns, **more})
+
+
+def test_arrays_of_structures_are_vectors_named_by_their_items():
+    found = recording(motors([["a", "b"], ["b", "a"]], [[1, 2], [4, 3]])).streams
+    assert list(found) == ["/arm:motors.q"]
+    assert found["/arm:motors.q"].schema.names == ("a", "b")
+    assert values(found["/arm:motors.q"]).tolist() == [[1, 2], [3, 4]]
+
+
+def test_arrays_without_names_are_numbered_and_lists_in_them_are_flat():
+    bounds = (np.array([0, 2, 4]), np.array([0, 3, 6, 9, 12]))
+    columns = {
+        "motor_state[].q": lists([[1, 2], [3, 4]]),
+        "motor_state[].temperature[]": LeafColumn(np.arange(12, dtype=np.int16), bounds),
+        "imu.quaternion[]": lists([[0, 0, 0, 1]] * 2),
+    }
+    found = recording(MemoryTopic("/lowstate", "unitree_hg/msg/LowState", seconds(1, 2), columns)).streams
+    assert {name: s.schema.names for name, s in found.items()} == {
+        "/lowstate:motor_state.q": ("motor_state_0", "motor_state_1"),
+        "/lowstate:motor_state.temperature": tuple(f"temperature_{i}" for i in range(6)),
+        "/lowstate:imu.quaternion": None,
+    }
+    assert values(found["/lowstate:motor_state.temperature"]).tolist() == [[*range(6)], [*range(6, 12)]]
+
+
+def test_parallel_lists_of_names_and_poses_are_one_vector():
+    per = {f"pose[].position.{a}": lists([[i, 10 + i], [i, 10 + i]]) for i, a in enumerate("xyz")}
+    per |= {f"pose[].orientation.{a}": lists([[3 + i, 13 + i]] * 2) for i, a in enumerate("xyzw")}
+    links = MemoryTopic(
+        "/links", "gazebo_msgs/msg/LinkStates", seconds(1, 2), {"name[]": text_lists([["l", "r"]] * 2), **per}
+    )
+    found = stream(links, name="/links:pose")
+    assert found.schema.names[:8] == ("l.x", "l.y", "l.z", "l.qx", "l.qy", "l.qz", "l.qw", "r.x")
+    assert values(found)[0].tolist() == [*range(7), *range(10, 17)]
+
+
+def test_lists_of_lists_are_flat():
+    column = LeafColumn(np.arange(8.0), (np.array([0, 2, 4]), np.array([0, 2, 4, 6, 8])))
+    found = stream(MemoryTopic("/m", "", seconds(1, 2), {"matrix[][]": column}, encoding="json"), name="/m:matrix")
+    assert values(found).tolist() == [[0, 1, 2, 3], [4, 5, 6, 7]]
+
+
+def test_arrays_whose_length_changes_are_named_once_with_the_reason():
+    sizes = [[1] * n for n in (1, 3, 0, 2)]
+    columns = {"detections[].id": lists(sizes, "int32"), "detections[].x": lists(sizes), "data[]": lists(sizes)}
+    found = recording(MemoryTopic("/tags", "T", seconds(1, 2, 3, 4), {**columns, "frame": numbers([1, 2, 3, 4])}))
+    assert list(found.streams) == ["/tags:frame"]
+    why = "messages have 1 to 3 items; a feature needs the same number in all"
+    assert [(i.stream, i.what, i.why) for i in found.left_out] == [
+        ("/tags:detections", "unreadable", why),
+        ("/tags:data", "unreadable", why),
+    ]
+
+
+def test_bytes_are_numbers_in_multiarrays_and_where_they_are_few():
+    fixed = {"layout.data_offset": numbers([0, 0], "uint32"), "data[]": lists([[1, 2], [3, 4]], "uint8")}
+    few = {"buttons[]": lists([[1, 0], [0, 1]], "uint8")}
+    many = {"cloud[]": lists([[7] * 2000] * 2, "uint8")}
+    topics = [MemoryTopic(f"/{n}", n, seconds(1, 2), c) for n, c in (("multi", fixed), ("few", few), ("many", many))]
+    found = recording(*topics)
+    assert sorted(found.streams) == ["/few:buttons", "/multi:data"]
+    assert values(found.streams["/multi:data"]).tolist() == [[1, 2], [3, 4]]
+    assert [(i.stream, i.what) for i in found.left_out] == [("/many:cloud", "unreadable")]
+
+
+def test_lists_that_are_empty_in_all_messages_are_quiet():
+    columns = {"voltage": numbers([1, 2]), "cell_voltage[]": lists([[], []]), "cells[].v": lists([[], []])}
+    found = recording(MemoryTopic("/battery", "sensor_msgs/msg/BatteryState", seconds(1, 2), columns))
+    assert (list(found.streams), found.left_out) == (["/battery:voltage"], ())
+
+
+def test_a_list_that_only_one_message_fills_is_no_list_that_is_always_empty():
+    columns = {"ranges[]": lists([[1, 2] if i == 7 else [] for i in range(500)])}
+    found = stream(MemoryTopic("/scan", "T", EPOCH + np.arange(500) * S, columns), name="/scan:ranges")
+    assert values(found).tolist() == [[1, 2]]
+
+
+def test_a_topic_of_which_no_message_can_be_read_is_unreadable():
+    bad = MemoryTopic(
+        "/bad", "T", seconds(1, 2), {"v": numbers([])}, failures=(Failure(0, "short"), Failure(1, "short"))
+    )
+    found = recording(bad)
+    assert not found.streams
+    assert [(i.stream, i.what) for i in found.left_out] == [("/bad", "unreadable")]
+    assert "none of its 2 messages can be read; message 0: short" in found.left_out[0].why
+
+
+def test_a_topic_whose_type_changes_is_unreadable_and_the_others_are_not():
     a = MemoryTopic("/m", "A", seconds(1), {"v": numbers([1])})
     b = MemoryTopic("/m", "B", seconds(1), {"v": numbers([1])})
-    assert sorted(recording(a, b).streams) == ["/m(A):v", "/m(B):v"]
+    never = MemoryTopic("/ok", "B", seconds(), {"v": numbers([])})
+    found = recording(a, b, never, MemoryTopic("/ok", "C", seconds(1), {"v": numbers([1])}))
+    assert list(found.streams) == ["/ok:v"]
+    assert [(i.stream, i.what, i.why) for i in found.left_out] == [
+        ("/m", "unreadable", "its type changes within the recording: A, cdr; B, cdr")
+    ]
 
 
 def test_what_a_recording_says_as_a_whole_is_kept():

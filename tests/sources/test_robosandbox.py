@@ -57,7 +57,9 @@ def test_a_run_converts_without_a_flag(tmp_path):
     shapes = {f.key: (f.dtype, f.shape) for f in dataset.features}
     assert shapes["observation.state"] == shapes["action"] == ("float32", (7,))
     assert shapes["observation.images.scene"] == ("video", (120, 160, 3))
-    assert set(dataset.rows(0).column("outcome").to_pylist()) == {"success"}
+    assert dataset.rows(0).column("next.success").to_pylist()[-2:] == [False, True]
+    assert dataset.provenance[0]["outcome"] == "success"
+    assert "outcome" not in {f.key for f in dataset.features}
     assert dataset.tasks == ("pick up the red cube",)
 
 

@@ -105,13 +105,13 @@ def test_texts_of_one_row_are_joined_by_line_ends(rows: list[Any], data: st.Data
 @pytest.mark.parametrize(
     ("kind", "found"),
     [
-        (pa.float64(), []),
+        (pa.float64(), [ArrowLeaf("other", "double")]),
         (pa.list_(pa.float16()), [ArrowLeaf("number", "float16")]),
         (pa.list_(pa.list_(pa.float64())), [ArrowLeaf("number", "float64")]),
         (pa.list_(pa.uint8()), [ArrowLeaf("number", "uint8")]),
         (pa.list_(pa.list_(pa.uint8())), [ArrowLeaf("blob", "uint8")]),
         (pa.list_(pa.large_binary()), [ArrowLeaf("blob", "uint8")]),
-        (pa.list_(pa.timestamp("ns")), []),
+        (pa.list_(pa.timestamp("ns")), [ArrowLeaf("other", "timestamp[ns]")]),
     ],
 )
 def test_what_lies_at_the_bottom_of_a_type(kind: pa.DataType, found: list[ArrowLeaf]) -> None:

@@ -46,10 +46,10 @@ class TestRrdWithoutFooter(SourceContract):
 class TestRrdWithoutFooterTooLargeToKeep(TestRrdWithoutFooter):
     @pytest.fixture(autouse=True)
     def keep_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from telecine.sources.rrd import chunks, streams
+        from telecine.sources.rrd import chunks, payloads
 
         monkeypatch.setattr(chunks, "CACHE_BYTES", 1)
-        monkeypatch.setattr(streams, "CACHE_BYTES", 1)
+        monkeypatch.setattr(payloads, "CACHE_BYTES", 1)
 
 
 def test_footer_or_not_the_same_is_read(tmp_path: Path, rerun: ModuleType) -> None:

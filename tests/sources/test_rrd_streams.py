@@ -23,7 +23,7 @@ from support.rrd import (
 from telecine.core.errors import SourceError
 from telecine.core.recording import STATIC_NS, Recording, Schema
 from telecine.sources import registry
-from telecine.sources.rrd import streams
+from telecine.sources.rrd import payloads
 from telecine.sources.rrd.chunks import ComponentColumn
 from telecine.sources.rrd.streams import streams_of
 
@@ -292,7 +292,7 @@ def test_late_pictures_are_put_in_order(record: Any) -> None:
 
 
 def test_pictures_too_many_to_keep_are_read_again(record: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "CACHE_BYTES", 100)
+    monkeypatch.setattr(payloads, "CACHE_BYTES", 100)
     blobs = [b"\xff\xd8\xff" + bytes([i]) * 50 for i in range(N)]
     stream = record({"/cam": Encoded(T, blobs)}, rows_per_chunk=3).streams["/cam:EncodedImage:blob"]
     for _ in range(2):
@@ -390,7 +390,7 @@ def test_asking_one_stream_reads_no_other_and_nothing_is_read_before() -> None:
     chunks = FakeChunks(
         {"/a": [{"time": [1, 2], "X:x": number, "X:y": number}], "/b": [{"time": [1, 2], "X:x": number}]}
     )
-    streams = streams_of(chunks)
+    streams = streams_of(chunks).streams
     assert chunks.asked == []
     streams["/a:X:x"].times("t")
     assert chunks.asked == [("/a", ("X:x",))]
@@ -399,7 +399,7 @@ def test_asking_one_stream_reads_no_other_and_nothing_is_read_before() -> None:
 
 
 def test_pictures_are_read_no_further_than_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "CACHE_BYTES", 1)
+    monkeypatch.setattr(payloads, "CACHE_BYTES", 1)
     jpeg = list(b"\xff\xd8\xff")
     chunks = FakeChunks(
         {
@@ -408,7 +408,7 @@ def test_pictures_are_read_no_further_than_asked(monkeypatch: pytest.MonkeyPatch
             ]
         }
     )
-    stream: Any = streams_of(chunks)["/a:EncodedImage:blob"]
+    stream: Any = streams_of(chunks).streams["/a:EncodedImage:blob"]
     assert len(stream.times("t")) == 9
     chunks.given = 0
     next(stream.take(np.array([2, 8]), "t"))
@@ -417,11 +417,11 @@ def test_pictures_are_read_no_further_than_asked(monkeypatch: pytest.MonkeyPatch
 
 def test_a_type_that_widens_is_converted_and_another_is_refused() -> None:
     wide = FakeChunks({"/a": [{"time": [1], "X:x": pa.array([[1.5]])}, {"time": [2], "X:x": pa.array([[2]])}]})
-    stream: Any = streams_of(wide)["/a:X:x"]
+    stream: Any = streams_of(wide).streams["/a:X:x"]
     assert stream.take(np.arange(2), "t").tolist() == [[1.5], [2.0]]
     other = FakeChunks({"/a": [{"time": [1], "X:x": pa.array([[1]])}, {"time": [2], "X:x": pa.array([["a"]])}]})
     with pytest.raises(SourceError, match="its type changes from list<item: int64> to list<item: string>"):
-        streams_of(other)["/a:X:x"].times("t")
+        streams_of(other).streams["/a:X:x"].times("t")
 
 
 def test_an_image_format_logged_later_or_static_serves_all_pictures() -> None:
@@ -431,14 +431,14 @@ def test_an_image_format_logged_later_or_static_serves_all_pictures() -> None:
         chunks = FakeChunks(
             {"/a": [{"time": [1], "Image:buffer": blob}, {"time": time, "Image:format": pa.array([[form]])}]}
         )
-        stream: Any = streams_of(chunks)["/a:Image:buffer"]
+        stream: Any = streams_of(chunks).streams["/a:Image:buffer"]
         assert [p.encoding for p in stream.take(np.array([0]), "t")] == ["rgb24"]
 
 
 def test_a_message_of_structs_gives_one_stream_per_field() -> None:
     rows = [[{"header": {"sec": i}, "position": [float(i), 1.0], "name": ["a", "b"]}] for i in range(3)]
     chunks = FakeChunks({"/arm": [{"time": [1, 2, 3], "schemas.proto.JointState:message": pa.array(rows)}]})
-    streams: Any = streams_of(chunks)
+    streams: Any = streams_of(chunks).streams
     name = "/arm:schemas.proto.JointState:message"
     assert sorted(streams) == [f"{name}.header.sec", f"{name}.name", f"{name}.position"]
     assert streams[f"{name}.position"].take(np.arange(3), "t").tolist() == [[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]]

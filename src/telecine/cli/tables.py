@@ -19,7 +19,7 @@ from telecine.core.resample.rates import distinct_rates
 if TYPE_CHECKING:
     from telecine.conversion.dry_run import DryRun
 
-SHOWN_INFOS = ("align-idle", "clock-offset")
+SHOWN_INFOS = ("align-idle", "clock-shared")
 """Information about single episodes that is shown all the same: idle time that was left out, clocks that were moved."""
 STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 

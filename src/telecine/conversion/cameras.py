@@ -17,12 +17,12 @@ from telecine.core.copying.match import reach_of, windows
 from telecine.core.copying.splice import Copied, Splice
 from telecine.core.copying.steady_rows import steady_rows
 from telecine.core.episode import Episode
-from telecine.core.errors import VideoError
+from telecine.core.errors import PlanError, VideoError
 from telecine.core.findings import Finding, Severity, placed
 from telecine.core.grid import SECOND, Rows, Times
 from telecine.core.plan.bind import BoundFeature
 from telecine.core.plan.model import IMAGES, Feature, Plan
-from telecine.core.recording import Recording, Stream
+from telecine.core.recording import LABELS, Recording, Stream
 from telecine.core.resample.resample import CameraRows, Resampled, resample
 from telecine.core.streams.orientation import orientation_text
 from telecine.core.video import LONG_GOP, TAGGED, Clip, Encode, PacketIndex, VideoSettings
@@ -164,8 +164,15 @@ def code(prepared: Prepared, plan: Plan, scratch: Path, coded: Callable[[], None
 def settings_of(plan: Plan, feature: Feature, stream: Stream) -> VideoSettings:
     """The plan's video settings for a camera, with the preset's choices filled in. Raises: PlanError."""
     video = plan.video_of(feature)
-    if stream.kind == "image" and stream.schema.unit in ("mm", "m"):
+    unit = stream.schema.unit if stream.kind == "image" else None
+    if unit in ("mm", "m"):
         return depth_settings(video)
+    if unit == LABELS and (video.preset != "images" or stream.schema.dtype != "uint8"):
+        wide = "" if stream.schema.dtype == "uint8" else f", which takes 8-bit numbers; these are {stream.schema.dtype}"
+        raise PlanError(
+            f"{feature.key}: {stream.name} holds numbers of classes, which video mixes up at edges; store it without "
+            f"loss with `video: {{preset: images}}`{wide}"
+        )
     return video_settings(video.preset, video.codec, video.crf, video.gop, size=video.size, copy=video.copy_policy)
 
 

@@ -67,7 +67,8 @@ def find(
 def find_all(paths: Sequence[str | Path], *, recover: bool, token: str | None, executor: Executor = serial) -> Found:
     """`registry.find`, each file indexed where `executor` works; unreadable files alone are no error here."""
     work = partial(_indexed, recover=recover, token=token)
-    return registry.joined(paths, map(_found, executor(work, registry.claimed(paths), silent)))
+    found = registry.joined(paths, map(_found, executor(work, registry.claimed(paths), silent)))
+    return registry.with_layers(found, map(_joined, executor(_join, registry.layered(found), silent)))
 
 
 def nothing_readable(paths: Iterable[str | Path], findings: Iterable[Finding]) -> SourceError:
@@ -81,6 +82,15 @@ def nothing_readable(paths: Iterable[str | Path], findings: Iterable[Finding]) -
 def _indexed(claim: Claim, tell: Tell, *, recover: bool, token: str | None) -> Found:
     del tell
     return registry.index(claim, recover=recover, token=token)
+
+
+def _join(refs: Sequence[Ref], tell: Tell) -> Found:
+    del tell
+    return registry.join(refs)
+
+
+def _joined(answer: Found | Lost) -> Found:
+    return Found((), (registry.unreadable(answer.item[0].path, answer.why),)) if isinstance(answer, Lost) else answer
 
 
 def _found(answer: Found | Lost) -> Found:

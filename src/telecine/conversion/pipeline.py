@@ -114,7 +114,8 @@ def _convert(job: _Job) -> Report:
             context, leftover = _worker_context(writer, plan, options, refs)
             outcomes = executor(partial(build, plan=plan, context=context), refs, job.progress.advance)
             written = _write(outcomes, writer, job)
-            report = _report(job, plan, episodes, written, (*crash, *_earlier_runs(job.root, written, leftover)))
+            findings = (*crash, *_earlier_runs(job.root, written, leftover), *writer.findings)
+            report = _report(job, plan, episodes, written, findings)
             if report.episodes:
                 folders = (*episodes.folders, str(writer.scratch))
                 lines, left_out = lasting(report, folders), lasting_accounts(report, folders)
@@ -278,10 +279,10 @@ def _report(job: _Job, plan: Plan, found: Episodes, written: _Written, about_run
     if not episodes or (job.options.strict and rejected):
         findings += _nothing_written(job.root, rejected, len(episodes), strict=job.options.strict)
         episodes = ()
+    findings += [*unreadable_findings(written.left_out), *training_findings(written.left_out, str(job.root))]
     cameras = frozenset(clip.key for episode in episodes for clip in episode.clips)
     inputs = input_rates(((e.recording.partition("#")[0], e.uses) for e in episodes), cameras)
     findings += rate_findings(inputs, plan.fps, str(job.root))
-    findings += [*unreadable_findings(written.left_out), *training_findings(written.left_out, str(job.root))]
     return Report(
         *(str(job.root), plan.fps, plan.digest(), episodes, rejected, tuple(findings), 0, written.known),
         *(written.left_out, job.choices.guesses),

@@ -81,7 +81,7 @@ class EpisodeReport:
         rows = episode.grid.count
         label, tasks = episode.ref.label, episode.tasks
         findings = tuple(placed(episode.findings, episode=index, recording=label))
-        return cls(index, label, rows, tasks, episode.success, episode.uses, clips, findings)
+        return cls(index, label, rows, tasks, episode.facts.success, episode.uses, clips, findings)
 
 
 @dataclass(frozen=True, slots=True)

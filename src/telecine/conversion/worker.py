@@ -86,7 +86,7 @@ def build(ref: Ref, tell: Tell, *, plan: Plan, context: WorkerContext) -> Outcom
 
 
 def _made(ref: Ref, plan: Plan, context: WorkerContext, coded: Callable[[int], None]) -> Made | Known:
-    before = fingerprint.stamp(ref.path)
+    before = fingerprint.stamp_of(ref)
     digest = None if before is None else fingerprint.digest(before)
     target = None if digest is None else checkpoint.path_of(ref, digest, context.cache_dir)
     if ref.part is None and (digest, ref.id) in {origin[:2] for origin in context.known}:
@@ -105,7 +105,7 @@ def _made(ref: Ref, plan: Plan, context: WorkerContext, coded: Callable[[int], N
             episode = code(prepared, plan, folder, lambda: coded(part))
             left_out = account(recording, plan).left_out
         episode = replace(episode, plan_digest=plan.digest(), left_out=left_out)
-        if fingerprint.stamp(ref.path) == before:
+        if fingerprint.stamp_of(ref) == before:
             episode = replace(episode, source_digest=digest)
         else:
             episode, target = _of_a_changing_source(episode), None

@@ -11,6 +11,7 @@ from typing import Any
 
 from telecine.core.findings import Finding
 from telecine.core.naming import words
+from telecine.core.outcome import outcome_stream
 from telecine.core.plan.bind import find_stream
 from telecine.core.plan.model import Plan
 from telecine.core.recording import LeftOut, Recording, StreamKind
@@ -55,7 +56,7 @@ class Accounting:
     recording: str
     """The recording's label."""
     used: tuple[tuple[str, str], ...]
-    """(stream, what uses it): a feature's key, or `task`, `clock.follow`, `split`, `trim`."""
+    """(stream, what uses it): a feature's key, or `task`, `outcome`, `clock.follow`, `split`, `trim`."""
     left_out: tuple[LeftOut, ...]
 
     @property
@@ -96,11 +97,12 @@ def used_streams(plan: Plan, recording: Recording) -> dict[str, str]:
         wanted += [(name, "split") for name in (plan.split.marker, plan.split.stream) if name]
     if plan.trim is not None:
         wanted += [(name, "trim") for name in plan.trim.by]
-    used: dict[str, str] = {}
+    outcome = outcome_stream(recording.streams)
+    used: dict[str, str] = {} if outcome is None else {outcome.name: "outcome"}
     for name, part in wanted:
         stream = find_stream(name, recording.streams)
-        if not isinstance(stream, str):
-            used.setdefault(stream.name, part)
+        if not isinstance(stream, str) and used.get(stream.name, "outcome") == "outcome":
+            used[stream.name] = part
     return used
 
 

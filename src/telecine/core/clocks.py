@@ -2,18 +2,23 @@
 
 Senders' clocks can lie milliseconds or days from the recorder's, each computer's its own, and simulations count from
 zero; stamps can be unset or go back. Everything is put on the recorder's clock, keeping each sender's even spacing: a
-clock that lies more than `SAME_NS` off is moved by the median distance of all topics stamped by it.
+clock that is certainly another one is moved by the median distance of all topics stamped by it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from telecine.core.grid import SECOND, Times
 
 SAME_NS = SECOND
-"""Topics whose distances from the recorder's clock lie within this of each other share a clock."""
+"""Stamps that lie further from the recorder's clock are on another; so latency is never longer."""
+APART_NS = SECOND // 5
+"""Topics whose distances from the recorder's clock differ by more may be on two clocks."""
+LATER_NS = SECOND // 50
+"""Stamps later than their receipt by more are on another clock: clocks kept equal by a network differ by less."""
 JUMP_NS = SECOND
 """A step of a stamp that differs by more from that of the recorder is a clock that was set anew."""
 
@@ -45,32 +50,76 @@ def faults(stamps: Times, logged: Times) -> Faults:
     return Faults(int(np.sum(stamps == 0)), int(np.sum(steps < 0)), int(np.sum(jumps & (steps >= 0))))
 
 
+Relation = Literal["same", "later", "delayed", "other"]
+"""How a sender's clock lies to the recorder's. same; later: its stamps are later than their receipt, so it is another;
+delayed: up to a second earlier than those of others, by latency or by another clock; other: further off."""
+
+
 @dataclass(frozen=True, slots=True)
 class Domain:
     """One sender's clock: the topics stamped by it, and what is to be added to reach the recorder's."""
 
     topics: tuple[str, ...]
-    offset_ns: int
-    """0 for clocks that agree with the recorder's: then the distance is latency, which stamps are there to show."""
+    distance_ns: int
+    """Median of (recorder's time - stamp)."""
+    relation: Relation
+
+    @property
+    def offset_ns(self) -> int:
+        """0 unless it is certain that the clock is another one: then the distance is no latency."""
+        return self.distance_ns if self.relation in ("later", "other") else 0
 
 
 def domains(distances: Mapping[str, int]) -> tuple[Domain, ...]:
     """Clocks by the distance of their stamps from the recorder's, ordered by it.
 
-    distances: topic -> median of (recorder's time - stamp), ns. Neighbours at most `SAME_NS` apart share a clock.
+    distances: topic -> median of (recorder's time - stamp), ns. Stamps that are later than their receipt are on another
+    clock, as are those over `SAME_NS` earlier. Of the others, neighbours at most `APART_NS` apart share a clock.
     """
+    ordered = sorted((d, t) for t, d in distances.items())
     groups: list[list[tuple[int, str]]] = []
-    for distance, topic in sorted((d, t) for t, d in distances.items()):
-        if groups and distance - groups[-1][-1][0] <= SAME_NS:
+    for distance, topic in ordered:
+        if groups and _share(groups[-1][-1][0], distance):
             groups[-1].append((distance, topic))
         else:
             groups.append([(distance, topic)])
-    return tuple(Domain(tuple(t for _, t in group), _offset(d for d, _ in group)) for group in groups)
+    nearest = min((d for d, _ in ordered if d >= -LATER_NS), default=0)
+    return tuple(_domain(group, nearest) for group in groups)
 
 
-def _offset(distances: Iterable[int]) -> int:
-    values = list(distances)
-    return 0 if any(abs(d) <= SAME_NS for d in values) else int(np.median(values))
+def _share(before: int, distance: int) -> bool:
+    if before < -LATER_NS <= distance:
+        return False
+    near = max(abs(before), abs(distance)) <= SAME_NS
+    return distance - before <= (APART_NS if near else SAME_NS)
+
+
+def _domain(group: list[tuple[int, str]], nearest_ns: int) -> Domain:
+    distance = int(np.median([d for d, _ in group]))
+    relation: Relation = "same"
+    if distance < -LATER_NS:
+        relation = "other" if distance < -SAME_NS else "later"
+    elif distance > SAME_NS:
+        relation = "other"
+    elif distance - nearest_ns > APART_NS:
+        relation = "delayed"
+    return Domain(tuple(topic for _, topic in group), distance, relation)
+
+
+SAME_PACE = 0.02
+"""Relative difference of pace from which on a sender's clock runs slow or fast against the recorder's."""
+_PACE_SPAN_NS = 2 * SECOND
+
+
+def pace(stamps: Times, logged: Times) -> float:
+    """How fast a sender's clock runs, 1 for as fast as the recorder's or where too little is known.
+
+    stamps, logged: (n,) int64 ns, in order of arrival. Latency that varies counts for nothing over two seconds.
+    """
+    if stamps.size < 4 or int(logged[-1] - logged[0]) < _PACE_SPAN_NS:
+        return 1.0
+    ratio = float(int(stamps[-1] - stamps[0]) / int(logged[-1] - logged[0]))
+    return ratio if abs(ratio - 1) > max(SAME_PACE, APART_NS / float(logged[-1] - logged[0])) else 1.0
 
 
 _SCALES = ((1_000_000, "milliseconds"), (1000, "microseconds"))

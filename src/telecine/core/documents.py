@@ -1,7 +1,8 @@
 """Files that people write, plans and edits: read as plain data within bounds, every mistake told with its path."""
 
-import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping
+from difflib import SequenceMatcher
 from typing import Any, TypeAlias
 
 import yaml
@@ -84,6 +85,11 @@ def keys_of(*models: type[BaseModel]) -> list[str]:
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """A "did you mean" for the nearest of `known`, or nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    """A "did you mean" for the nearest of `known`, or nothing. The last part of a dotted name counts like the whole."""
+    nearest = max(((_likeness(word, name), name) for name in known), default=(0.0, ""))
+    return f"; did you mean {nearest[1]!r}?" if nearest[0] >= 0.5 else ""
+
+
+def _likeness(word: str, name: str) -> float:
+    parts = [re.split(r"[./:]", text)[-1] for text in (word, name)]
+    return max(SequenceMatcher(None, a, b).ratio() for a, b in ((word, name), (parts[0], parts[1])))

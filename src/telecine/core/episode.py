@@ -1,12 +1,13 @@
 """A recording resampled to a grid."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 
 from telecine.core.findings import Finding
 from telecine.core.grid import Grid
-from telecine.core.recording import LeftOut, Ref
+from telecine.core.recording import CameraCalibration, LeftOut, Ref
 from telecine.core.video import Clip
 
 
@@ -48,6 +49,28 @@ class Use:
     """How far the farthest of them is from the time of its row."""
 
 
+@dataclass(frozen=True, slots=True)
+class EpisodeFacts:
+    """What is known of a whole episode beside its rows; stored in meta/episodes and in the provenance.
+
+    success: whether it went well; None when nobody says. outcome: a word for how it ended, such as "success", "failed",
+        "interrupted". error_cause: why it failed or was interrupted. tags: in the order given, each once.
+    recording: the file it came from and the recording in it, without folders. part: which of the episodes of that
+        recording, from 0; None when it is all of it.
+    """
+
+    success: bool | None = None
+    outcome: str | None = None
+    error_cause: str | None = None
+    interrupted: bool = False
+    tags: tuple[str, ...] = ()
+    recording: str | None = None
+    part: int | None = None
+
+
+NO_FACTS = EpisodeFacts()
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Episode:
     """One episode, ready for `DatasetWriter.add`.
@@ -65,11 +88,13 @@ class Episode:
     clips: tuple[Clip, ...] = ()
     uses: tuple[Use, ...] = ()
     findings: tuple[Finding, ...] = field(default=())
-    success: bool | None = None
-    """Whether the episode went well, where the recording or the plan states it."""
+    facts: EpisodeFacts = NO_FACTS
+    """What the recording, or the span of the plan, states of the whole episode."""
     source_digest: str | None = None
     """Hex SHA-256 of the recording's files; None when it has none, as on a server, or it was not computed."""
     plan_digest: str | None = None
+    calibrations: Mapping[str, CameraCalibration] = field(default_factory=dict)
+    """Camera's key -> how it sees; of cameras that the recording describes."""
     left_out: tuple[LeftOut, ...] = ()
     """The streams of its recording that no feature uses."""
 

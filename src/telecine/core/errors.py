@@ -3,6 +3,7 @@
     TelecineError
     |- SourceError    a recording cannot be read: unknown format, truncated, missing extra
     |- PlanError      the plan is malformed or does not fit this recording; every problem with its path
+    |   '- EditError  the same of an edit and the datasets it is for
     |- AlignError     no usable sample at some ticks
     |- VideoError     a codec is not supported, or decoding, encoding or muxing failed
     '- DatasetError   the target exists, is not a dataset, is damaged or locked, or commit failed
@@ -32,6 +33,10 @@ class PlanError(TelecineError, ValueError):
     """The plan is malformed or cannot be carried out on this recording."""
 
     code = "plan-mismatch"
+
+
+class EditError(PlanError):
+    """The edit is malformed or does not fit the datasets that it is given."""
 
 
 class AlignError(TelecineError, ValueError):

@@ -12,7 +12,10 @@ CODES: dict[str, str] = {
     "source-truncated": "A file ends in the middle of its data.",
     "source-recovered": "A damaged file was read up to its last whole message, as asked by --recover.",
     "source-part-missing": "A recording of several files lacks some of them.",
-    "source-duplicate-id": "Two files carry the same recording id; both are used and named by file.",
+    "source-duplicate-id": "Two files carry the same recording id, or one is a copy of the other.",
+    "source-properties": "A recording holds properties and no data, so it is no episode.",
+    "source-layers": "Several files with one recording id are read as one recording.",
+    "source-clash": "Several files have one recording id and different data for the same times.",
     "source-changed": "A file changed while it was read.",
     "source-empty": "A recording holds no data, or nothing with time.",
     "source-metadata": "The metadata of a recording contradicts its data, or stands in the wrong place.",
@@ -25,7 +28,11 @@ CODES: dict[str, str] = {
     # clocks
     "clock-stamps": "Stamps in messages cannot be used; the recorder's time is taken instead.",
     "clock-offset": "Messages are stamped by another clock than the recorder's; their stamps were moved onto it.",
+    "clock-shared": "All messages are stamped by one clock that is not the recorder's; all were moved by one offset.",
+    "clock-delayed": "Messages are stamped long before others that were received with them: latency, or another clock.",
+    "clock-pace": "Messages are stamped by a clock that runs slow or fast against the recorder's.",
     "clock-unit": "The recorder did not count nanoseconds, as its format asks for.",
+    "depth-unit": "Depth images state a unit that cannot be, so the likely one was taken.",
     # plan
     "plan-mismatch": "The plan does not fit this recording.",
     "plan-proposed": "The plan, or a choice in it, was proposed by telecine.",
@@ -59,6 +66,7 @@ CODES: dict[str, str] = {
     "convert-known": "A recording is in the dataset already, so it was not appended.",
     "convert-resumed": "Finished episodes of an interrupted run were taken up.",
     "convert-leftover": "What interrupted runs left beside the dataset could not be used and was removed.",
+    "success-unknown": "Whether some episodes succeeded is known of others only, or stands in their facts only.",
     # repair
     "repair-recovered": "Something that could not be read was recovered.",
     "repair-changed": "Something is different in the repaired copy; no data is lost by it.",
@@ -91,8 +99,12 @@ CODES: dict[str, str] = {
 REMARKS: dict[str, Severity] = {
     "source-messages": "warning",
     "clock-stamps": "warning",
-    "clock-offset": "info",
+    "clock-offset": "warning",
+    "clock-shared": "info",
+    "clock-delayed": "warning",
+    "clock-pace": "warning",
     "clock-unit": "warning",
+    "depth-unit": "warning",
 }
 """Remarks of streams about their own samples, with the severity of each."""
 

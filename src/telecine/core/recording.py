@@ -28,6 +28,10 @@ STATIC_NS = int(np.iinfo(np.int64).min // 4)
 """The stamp of a static sample: before every tick, far from overflow when subtracted."""
 
 
+LABELS = "labels"
+"""Unit of images whose pixels are numbers of classes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Schema:
     """What one sample of a stream is.
@@ -35,7 +39,7 @@ class Schema:
     dtype: numpy name ("float64", "uint8", "bool"), or "string".
     shape: of one sample: (n,) or more dims for vectors, () for text, (height, width, channels) for frames
         (zeros where only decoding would show it).
-    unit: of the values; "mm" or "m" make frames depth.
+    unit: of the values; "mm" or "m" make frames depth, `LABELS` classes that no lossy coding may touch.
     names: one per element of a vector, when the source knows them.
     encoding: "h264", "hevc", "av1" for video; "jpeg", "png", ... or a `PixelFormat` for images; else None.
     """
@@ -214,6 +218,10 @@ class Ref:
     """Access token of a remote catalog; never printed, never stored."""
     part: Part | None = None
     """The episode meant, where the plan splits a recording into several."""
+    layers: tuple[str, ...] = ()
+    """Further files of the same recording, where a format has such, in the order of their names."""
+    shared_id: str = ""
+    """Another recording of the same file, of properties only, which are this one's as well."""
 
     @property
     def label(self) -> str:
@@ -229,8 +237,9 @@ class Ref:
     @property
     def names(self) -> tuple[str, ...]:
         """What a plan may call the recording: its id, its file name, and that without the suffix."""
-        file_name = self.path.rstrip("/").rpartition("/")[2]
-        return tuple(dict.fromkeys(n for n in (self.id, file_name, file_name.rpartition(".")[0]) if n))
+        files = [path.rstrip("/").rpartition("/")[2] for path in (self.path, *self.layers)]
+        names = [self.id, *(name for file in files for name in (file, file.rpartition(".")[0]))]
+        return tuple(dict.fromkeys(name for name in names if name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +261,24 @@ class LeftOut:
     """A camera, or a measured or commanded position: without it training data may be wrong, so it is a warning."""
 
 
+@dataclass(frozen=True, slots=True)
+class CameraCalibration:
+    """How a camera projects the world into its frames of `width` x `height` pixels; what is unknown is None or empty.
+
+    intrinsics: 9 numbers, the matrix K row by row, in pixels: fx 0 cx, 0 fy cy, 0 0 1.
+    distortion: coefficients of `distortion_model`, as ROS's CameraInfo has them (plumb_bob: k1 k2 t1 t2 k3).
+    extrinsics: 16 numbers, row by row: the camera's pose in `frame`, in metres; z points forward, x right, y down.
+    """
+
+    width: int
+    height: int
+    intrinsics: tuple[float, ...] | None = None
+    distortion_model: str | None = None
+    distortion: tuple[float, ...] = ()
+    extrinsics: tuple[float, ...] | None = None
+    frame: str | None = None
+
+
 @dataclass(slots=True)
 class Recording:
     """The raw material of exactly one episode. A context manager: closing it lets go of files."""
@@ -271,6 +298,8 @@ class Recording:
     left_out: tuple[LeftOut, ...] = ()
     """Streams that cannot be read, and those that are never proposed. What the format's own library lists and is not
     in `streams` has to be here: one unreadable stream never hides another."""
+    calibrations: Mapping[str, CameraCalibration] = field(default_factory=dict)
+    """Stream of a camera -> its calibration, where the recording has one."""
 
     def __enter__(self) -> Self:
         return self

@@ -55,8 +55,12 @@ class ClockFacts:
 
     @property
     def hz(self) -> float | None:
-        """Mean rate; None for counts and for fewer than two stamps."""
-        return None if self.kind == "sequence" or not self.rate.hz else self.rate.hz
+        """Mean rate outside of pauses; None for counts and for fewer than two stamps."""
+        if self.kind == "sequence" or not self.rate.hz:
+            return None
+        steps = self.samples - self.rate.duplicates - 1 - len(self.pauses)
+        moving_ns = self.last - self.first - sum(stop - start for start, stop in self.pauses)
+        return steps * SECOND / moving_ns if steps > 0 and moving_ns > 0 else self.rate.hz
 
     @property
     def nominal_hz(self) -> float | None:

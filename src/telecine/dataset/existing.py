@@ -6,7 +6,7 @@ data and video files, new files behind them, and new metadata.
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,10 @@ from telecine.lerobot_format import paths, schema
 from telecine.lerobot_format.paths import FileIndex, Limits
 from telecine.lerobot_format.schema import CameraSpec, Features
 
-_REPLACED = (paths.INFO, paths.STATS, paths.TASKS, paths.PROVENANCE, paths.PLAN, paths.HISTOGRAMS, paths.REPORT)
+_REPLACED = (
+    paths.INFO, paths.STATS, paths.TASKS, paths.PROVENANCE, paths.PLAN, paths.HISTOGRAMS, paths.REPORT,
+    paths.CAMERAS,
+)  # fmt: skip
 """Files that are rewritten when episodes are added; all others are linked."""
 
 
@@ -156,7 +159,7 @@ def read_existing(root: Path, last: ExistingDataset | None = None) -> ExistingDa
         _after([FileIndex(*map(int, _numbers(path))) for path in _episode_files(root)], limits),
         next_videos,
         _schema(next(iter(sorted((root / "data").glob("*/*.parquet")))), schema.data_schema(features)),
-        _schema(_episode_files(root)[0], schema.episodes_schema(features)),
+        _schema(_episode_files(root)[0], schema.episodes_schema(features), schema.FACTS_FIELDS),
         dataset.provenance,
         state,
     )
@@ -235,14 +238,18 @@ def _episode_files(root: Path) -> list[Path]:
     return sorted((root / "meta" / "episodes").glob("*/*.parquet"))
 
 
-def _schema(path: Path, ours: pa.Schema) -> pa.Schema:
+def _schema(path: Path, ours: pa.Schema, optional: Sequence[tuple[str, pa.DataType]] = ()) -> pa.Schema:
     """Our schema in the order of a published file, when both hold the same columns.
+
+    optional: columns that we leave out as well where the file does. LeRobot 0.6.1 takes the columns of the first file
+    for those of all, and fails on more.
 
     Raises: DatasetError when it holds others: all files of a kind are read as one table.
     """
     theirs = pq.read_schema(path)
     kinds = {field.name: getattr(field.type, "storage_type", field.type) for field in theirs}
-    mine = {field.name: field.type for field in ours}
+    absent = {name for name, _ in optional} - kinds.keys()
+    mine = {field.name: field.type for field in ours if field.name not in absent}
     different = sorted(name for name in kinds.keys() | mine.keys() if kinds.get(name) != mine.get(name))
     if different:
         listed = ", ".join(f"{name} ({kinds.get(name)}, telecine writes {mine.get(name)})" for name in different[:5])

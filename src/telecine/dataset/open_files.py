@@ -1,16 +1,21 @@
 """The files of a dataset that are open while episodes are added, and what an episode puts into them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from telecine._version import __version__
-from telecine.core.episode import Episode
+from telecine.core import arrow
+from telecine.core.episode import Episode, FeatureColumn
 from telecine.core.errors import VideoError
+from telecine.core.recording import Ref
+from telecine.core.serialize import to_plain
+from telecine.core.stats import STATISTICS, column_stats
 from telecine.dataset.existing import ExistingDataset
 from telecine.dataset.images import with_images
 from telecine.dataset.rolling_files import EpisodeFiles, RecordFile, RowFiles, VideoFiles
@@ -51,6 +56,24 @@ class OpenFiles:
             if clip.encoder != self._encoders[clip.key]:
                 self._encoders[clip.key] = {}
 
+    def add_zeros(self, column: FeatureColumn) -> None:
+        """Give all episodes so far one more column, zero (or false) in every row."""
+        self.features = replace(self.features, columns=(*self.features.columns, column))
+        self.schema, episodes = schema.data_schema(self.features), schema.episodes_schema(self.features)
+
+        def rows(before: pa.Table) -> pa.Table:
+            return _extended(before, {column.key: to_arrow(zeros(before.num_rows, column), column)}, self.schema)
+
+        def records(before: pa.Table) -> pa.Table:
+            lengths = before.column("length").to_pylist()
+            stats = [column_stats(zeros(length, column)).lists() for length in lengths]
+            more = {f"stats/{column.key}/{name}": [own[name] for own in stats] for name in STATISTICS}
+            arrays = {name: arrow.array(values, episodes.field(name).type) for name, values in more.items()}
+            return _extended(before, arrays, episodes)
+
+        self.rows.rewrite(self.schema, rows)
+        self.episodes.rewrite(episodes, records)
+
     def described(self) -> Features:
         """The features with the encoder settings that hold for every episode."""
         cameras = tuple(replace(camera, encoder=self._encoders[camera.key]) for camera in self.features.cameras)
@@ -76,6 +99,15 @@ class OpenFiles:
                 file.close()
 
 
+def zeros(count: int, column: FeatureColumn) -> Values:
+    """(count, *shape) zeros, (count,) for shape (1,), of a numeric column."""
+    return np.zeros((count, *(() if column.shape == (1,) else column.shape)), column.dtype)
+
+
+def _extended(table: pa.Table, more: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
+    return pa.table([more[n] if n in more else table.column(n) for n in schema.names], schema=schema)
+
+
 def tables(episode: Episode, values: dict[str, Values], files: OpenFiles) -> Iterator[pa.Table]:
     """The episode's rows in the columns of data/*, in one table unless frames make that too big."""
     features = files.features
@@ -92,6 +124,17 @@ def tables(episode: Episode, values: dict[str, Values], files: OpenFiles) -> Ite
     yield from with_images(arrays, clips, files.schema)
 
 
+def facts_row(episode: Episode) -> dict[str, Any]:
+    """What is known of an episode, in the columns of meta/episodes and of the provenance."""
+    facts: dict[str, Any] = to_plain(episode.facts)
+    return facts | {"recording": episode.facts.recording or recording_name(episode.ref)}
+
+
+def recording_name(ref: Ref) -> str:
+    """What a dataset calls a recording: the name of its file, without folders of this machine, and the id in it."""
+    return replace(ref, path=PurePosixPath(ref.path.replace("\\", "/")).name, part=None).label
+
+
 def provenance(episode: Episode, index: int) -> dict[str, Any]:
     """Where an episode came from, without a path of this machine."""
     return {
@@ -102,7 +145,7 @@ def provenance(episode: Episode, index: int) -> dict[str, Any]:
         "start_ns": episode.grid.start_ns,
         "stop_ns": episode.grid.stop_ns,
         "ticks": episode.grid.count,
-        "success": episode.success,
+        **facts_row(episode),
         "plan_digest": episode.plan_digest,
         "tool": f"telecine {__version__}",
         "cameras": [

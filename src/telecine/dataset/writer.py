@@ -7,7 +7,9 @@ Refuses what LeRobot could not read back exactly; never changes a value.
 
 import errno
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -18,11 +20,14 @@ import pyarrow.parquet as pq
 
 from telecine.core.episode import Episode
 from telecine.core.errors import DatasetError, raised_as
+from telecine.core.findings import Finding
+from telecine.core.outcome import SUCCESS, decided, with_outcome
 from telecine.core.stats import Stats
+from telecine.dataset.calibrations import read_calibrations, write_calibrations
 from telecine.dataset.card import card
 from telecine.dataset.episode_check import check_episode
 from telecine.dataset.existing import ExistingDataset, features_of, read_existing, state_of
-from telecine.dataset.open_files import WRITE_ERRORS, OpenFiles, provenance, tables
+from telecine.dataset.open_files import WRITE_ERRORS, OpenFiles, facts_row, provenance, tables, zeros
 from telecine.dataset.reader import Dataset, read_info
 from telecine.dataset.running_stats import RunningStats
 from telecine.dataset.staging import Staging
@@ -47,6 +52,7 @@ class DatasetWriter:
         robot_type: str | None,
         limits: Limits,
         published: ExistingDataset | None = None,
+        outcomes: bool = False,
     ) -> None:
         self.root = stage.root
         self.fps = fps
@@ -58,6 +64,10 @@ class DatasetWriter:
         self._published = published
         self._tasks = {task: index for index, task in enumerate(published.tasks)} if published else {}
         self._totals = published.totals if published else RunningStats()
+        self._outcomes = outcomes
+        self._success = Counter[bool | None]()
+        self.calibrations = read_calibrations(published.root) if published else {}
+        """What will be in meta/telecine/cameras.json; `add` puts in what episodes have."""
         self._files: OpenFiles | None = None
         self._committed: OpenFiles | None = None
         self._state: Literal["open", "writing", "failed", "closed"] = "open"
@@ -81,8 +91,12 @@ class DatasetWriter:
         robot_type: str | None,
         overwrite: bool = False,
         limits: Limits = Limits(),
+        outcomes: bool = False,
     ) -> "DatasetWriter":
         """A writer of a new dataset at `root`, which it locks until it is closed.
+
+        outcomes: give it the column `next.success` from the start. Otherwise it gets one with the first episode whose
+            success is known, which writes the rows of those before once more.
 
         Raises:
             DatasetError: the target exists (say `overwrite`), is being written by another process, or cannot be.
@@ -92,7 +106,7 @@ class DatasetWriter:
         target = Path(root).resolve()
         with raised_as(DatasetError, f"{target}: cannot be written", OSError):
             stage = Staging(target, overwrite=overwrite)
-        return cls(stage, fps=fps, robot_type=robot_type, limits=limits)
+        return cls(stage, fps=fps, robot_type=robot_type, limits=limits, outcomes=outcomes)
 
     @classmethod
     def append(
@@ -144,11 +158,18 @@ class DatasetWriter:
             DatasetError: the episode does not fit (the writer can go on), or writing failed (it cannot).
         """
         self._require_open()
-        files = self._files
-        features = self._published.features if self._published else files.features if files else None
+        episode, features = decided(episode), self._features
+        known = {column.key: column for column in features.columns} if features else {}
+        late = self._wants_outcome(episode) and SUCCESS.key not in known
+        episode = with_outcome(episode, known | ({SUCCESS.key: SUCCESS} if late else {}))
+        features = _with_success(features) if late else features
         values = check_episode(episode, features, fps=self.fps, limits=self._limits)
         self._state = "writing"
         try:
+            files = self._files
+            if late and files is not None:
+                files.add_zeros(SUCCESS)
+                self._totals.add({SUCCESS.key: zeros(self.frames, SUCCESS)}, ())
             if files is None:
                 files = self._files = self._opened(episode)
             self._write(episode, values, files)
@@ -158,7 +179,31 @@ class DatasetWriter:
         self._state = "open"
         self.episodes += 1
         self.frames += episode.grid.count
+        self._success[episode.facts.success] += 1
         return self.episodes - 1
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What is to be said of the episodes added."""
+        unknown, known = self._success[None], self._success[True] + self._success[False]
+        if known and self._features and SUCCESS.key not in {column.key for column in self._features.columns}:
+            text = f"it has no column {SUCCESS.key}, so whether {known} episodes succeeded is in the provenance only"
+            return [Finding("success-unknown", "info", str(self.root), text, "convert all recordings again")]
+        if not known or not unknown:
+            return []
+        text = f"nothing says whether {unknown} of {known + unknown} episodes succeeded; their {SUCCESS.key} is false"
+        return [
+            Finding("success-unknown", "warning", str(self.root), text, "say it in the column success of --spans CSV")
+        ]
+
+    @property
+    def _features(self) -> Features | None:
+        """What every episode must have; None before the first."""
+        return self._published.features if self._published else self._files.features if self._files else None
+
+    def _wants_outcome(self, episode: Episode) -> bool:
+        """Whether the episode makes `next.success` a column; a published dataset keeps its columns."""
+        return self._published is None and (self._outcomes or episode.facts.success is not None)
 
     def commit(self, *, plan_yaml: str | None = None, report: Iterable[str] = (), left_out: str = "") -> Path:
         """Finish the dataset and show it at `root`.
@@ -237,6 +282,8 @@ class DatasetWriter:
         file_index = files.rows.append(tables(episode, values, files), count)
         stats = self._totals.add(values, episode.clips)
         files.note_encoders(episode)
+        for key, calibration in episode.calibrations.items():
+            self.calibrations.setdefault(key, {})[facts_row(episode)["recording"]] = calibration
         files.episodes.append(self._episode_row(episode, file_index, shown, stats))
         files.provenance.append(provenance(episode, self.episodes))
 
@@ -260,7 +307,7 @@ class DatasetWriter:
             row[f"videos/{key}/to_timestamp"] = (first + count) / self.fps
         for key, found in stats.items():
             row |= {f"stats/{key}/{name}": value for name, value in found.lists().items()}
-        return row
+        return row | facts_row(episode)
 
     def _finish(self, files: OpenFiles, plan_yaml: str | None) -> None:
         files.close()
@@ -273,6 +320,7 @@ class DatasetWriter:
             info, rows = published.described(features, counts), [*published.data_files(), *rows]
         _write_json(folder / paths.STATS, self._totals.stats(features, rows))
         (folder / paths.HISTOGRAMS).write_text(json.dumps(self._totals.histograms()), encoding="utf-8")
+        write_calibrations(folder, self.calibrations)
         with (folder / paths.TASKS).open("wb") as sink:
             pq.write_table(schema.tasks_table(tasks), sink)
         if published is None or published.has_our_card():
@@ -280,6 +328,10 @@ class DatasetWriter:
         _write_json(folder / paths.INFO, info)
         if published is not None:
             published.link_into(folder, plan_yaml)
+
+
+def _with_success(features: Features | None) -> Features | None:
+    return None if features is None else replace(features, columns=(*features.columns, SUCCESS))
 
 
 def _require_same(root: Path, what: str, given: Any, there: Any) -> None:

@@ -9,12 +9,15 @@ from telecine.core.recording_summary import RecordingFacts, StreamSummary
 from telecine.core.video import LONG_GOP
 
 
-def recording_findings(facts: RecordingFacts, timeline: str) -> Iterator[Finding]:
-    """What is odd within one recording, seen on the clock `timeline`. A stream that cannot be read is a warning."""
-    yield from placed(_of_recording(facts, timeline), recording=facts.label)
+def recording_findings(facts: RecordingFacts, timeline: str, split_ns: int | None = None) -> Iterator[Finding]:
+    """What is odd within one recording, seen on the clock `timeline`. A stream that cannot be read is a warning.
+
+    split_ns: the plan splits at pauses of all its streams that are longer, so gaps as long are none.
+    """
+    yield from placed(_of_recording(facts, timeline, split_ns), recording=facts.label)
 
 
-def _of_recording(facts: RecordingFacts, timeline: str) -> Iterator[Finding]:
+def _of_recording(facts: RecordingFacts, timeline: str, split_ns: int | None) -> Iterator[Finding]:
     for code, message in facts.notes:
         yield Finding(code, "warning", facts.label, message)
     for item in facts.left_out:
@@ -24,17 +27,17 @@ def _of_recording(facts: RecordingFacts, timeline: str) -> Iterator[Finding]:
     if not any(c.samples for s in facts.streams for c in s.clocks):
         yield Finding("source-empty", "warning", facts.label, "nothing in it has a stamp, so no row can be made")
     for stream in facts.streams:
-        yield from placed(_of_stream(stream, timeline, f"{facts.label} {stream.name}"), stream=stream.name)
+        yield from placed(_of_stream(stream, timeline, f"{facts.label} {stream.name}", split_ns), stream=stream.name)
 
 
-def _of_stream(stream: StreamSummary, timeline: str, where: str) -> Iterator[Finding]:
+def _of_stream(stream: StreamSummary, timeline: str, where: str, split_ns: int | None) -> Iterator[Finding]:
     code = "video-damaged" if stream.is_camera else "stream-unreadable"
     for problem in stream.problems:
         yield Finding(code, "warning", where, problem, "leave the stream out of the plan, or repair the recording")
     for code, message in stream.remarks:
         yield Finding(code, REMARKS[code], where, message)
     yield from _camera_findings(stream, where)
-    yield from _clock_findings(stream, timeline, where)
+    yield from _clock_findings(stream, timeline, where, split_ns)
 
 
 def _camera_findings(stream: StreamSummary, where: str) -> Iterator[Finding]:
@@ -52,7 +55,7 @@ def _camera_findings(stream: StreamSummary, where: str) -> Iterator[Finding]:
         yield Finding("video-long-gop", "info", where, text, "set video copy: never to encode for fast reads")
 
 
-def _clock_findings(stream: StreamSummary, timeline: str, where: str) -> Iterator[Finding]:
+def _clock_findings(stream: StreamSummary, timeline: str, where: str, split_ns: int | None) -> Iterator[Finding]:
     """On the plan's clock: what is odd on others changes nothing."""
     clock = stream.on(timeline)
     if clock is None:
@@ -65,7 +68,8 @@ def _clock_findings(stream: StreamSummary, timeline: str, where: str) -> Iterato
     if rate.duplicates:
         text = f"{rate.duplicates} of {clock.samples} samples have the stamp of the one before; the last counts"
         yield Finding("align-duplicates", "info", at, text)
-    if rate.gaps and stream.kind != "text" and clock.kind != "sequence":
+    splits = sum(split_ns is not None and stop - start > split_ns for start, stop in clock.pauses)
+    if rate.gaps > splits and stream.kind != "text" and clock.kind != "sequence":
         text = f"{rate.gaps} gap(s) longer than three periods, the longest {rate.longest_ns / 1e9:.3f} s"
         yield Finding("align-gap", "warning", at, text, "see `limit` in the plan: how old a sample may be")
 

@@ -98,7 +98,7 @@ def inspect_refs(
                 recordings.append(answer)
     proposal = proposing(recordings)
     for facts in recordings:
-        findings += recording_findings(facts, proposal.timeline)
+        findings += recording_findings(facts, proposal.timeline, proposal.split_ns)
     tally: Tally = {}
     for facts in recordings:
         add(tally, facts.label, account_facts(facts, proposal.used, proposal.choices).left_out)
@@ -119,7 +119,7 @@ def _inspected(ref: Ref, tell: Tell) -> RecordingFacts | Finding:
 def inspect_recording(recording: Recording) -> RecordingFacts:
     """What `recording` holds. A stream that cannot be read has its reason in `problems`."""
     ref = recording.ref
-    streams = tuple(_summary(recording.streams[name]) for name in sorted(recording.streams))
+    streams = tuple(_summary(name, recording.streams[name]) for name in sorted(recording.streams))
     attrs = tuple(sorted((str(k), str(v)) for k, v in recording.attrs.items()))
     features = tuple((key, tuple(names)) for key, names in recording.features.items())
     return RecordingFacts(
@@ -128,12 +128,12 @@ def inspect_recording(recording: Recording) -> RecordingFacts:
     )
 
 
-def _summary(stream: Stream) -> StreamSummary:
-    schema = stream.schema
-    bare = StreamSummary(
-        stream.name, stream.kind, schema.dtype, schema.shape, schema.names, schema.unit, static=stream.static
-    )
+def _summary(name: str, stream: Stream) -> StreamSummary:
+    bare = StreamSummary(name, stream.kind, "unknown", ())
     try:
+        schema = stream.schema
+        bare = replace(bare, dtype=schema.dtype, shape=schema.shape, names=schema.names, unit=schema.unit)
+        bare = replace(bare, static=stream.static)
         clocks = tuple(_clock(stream, name) for name in stream.clocks)
         known = replace(bare, clocks=clocks, remarks=remarks_of(stream))
         if not clocks and not stream.static:

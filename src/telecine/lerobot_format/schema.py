@@ -41,6 +41,18 @@ INDEX_COLUMNS = (
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 IMAGE_AXES = ["height", "width", "channels"]
 
+FACTS_FIELDS = [
+    ("success", pa.bool_()),
+    ("outcome", pa.string()),
+    ("error_cause", pa.string()),
+    ("interrupted", pa.bool_()),
+    ("tags", pa.list_(pa.string())),
+    ("recording", pa.string()),
+    ("part", pa.int64()),
+]
+"""`EpisodeFacts` as columns of the provenance and of meta/episodes: LeRobot 0.6.1 loads, appends to and merges datasets
+whose first file has them. `success` is null where nobody knows it."""
+
 PROVENANCE_SCHEMA = pa.schema(
     [
         ("episode_index", pa.int64()),
@@ -50,7 +62,7 @@ PROVENANCE_SCHEMA = pa.schema(
         ("start_ns", pa.int64()),
         ("stop_ns", pa.int64()),
         ("ticks", pa.int64()),
-        ("success", pa.bool_()),
+        *FACTS_FIELDS,
         ("plan_digest", pa.string()),
         ("tool", pa.string()),
         (
@@ -70,7 +82,7 @@ PROVENANCE_SCHEMA = pa.schema(
     ]
 )
 """Where each episode came from: its file and what that held, its span [start_ns, stop_ns) on the recording's clock,
-the plan and the version of telecine. `preroll` and `frames` tell which frames of a video no row shows."""
+its facts, the plan and the version of telecine. `preroll` and `frames` say which frames of a video no row shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +205,7 @@ def episodes_schema(features: Features) -> pa.Schema:
             value = pa.list_(pa.list_(value))
         for name in STATISTICS:
             fields.append((f"stats/{key}/{name}", pa.list_(pa.int64()) if name == "count" else value))
-    fields += [("meta/episodes/chunk_index", pa.int64()), ("meta/episodes/file_index", pa.int64())]
+    fields += [("meta/episodes/chunk_index", pa.int64()), ("meta/episodes/file_index", pa.int64()), *FACTS_FIELDS]
     return pa.schema(fields)
 
 

@@ -116,8 +116,7 @@ class LiveEpisode:
                 streams[key] = _SpooledVideo(
                     key, clip.path, times, Schema("uint8", shape, encoding=clip.settings.codec)
                 )
-        for name, text in (("outcome", outcome), ("task", self.task)):
-            streams[name] = MemoryStream(name, "text", Schema("string"), {}, [text])
+        streams["task"] = MemoryStream("task", "text", Schema("string"), {}, [self.task])
         return Recording(ref, streams, {"task": self.task, "outcome": outcome})
 
     def _stream(self, key: str, samples: _Samples) -> Stream:

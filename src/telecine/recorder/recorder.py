@@ -22,8 +22,9 @@ from typing import Any, Literal, Self
 
 from telecine.conversion.cameras import code, prepare
 from telecine.conversion.report import EpisodeReport
-from telecine.core.errors import DatasetError
+from telecine.core.errors import AlignError, DatasetError
 from telecine.core.grid import SECOND
+from telecine.core.outcome import WORDS
 from telecine.core.plan.model import Plan, make_plan
 from telecine.core.recording import Ref
 from telecine.dataset.existing import ExistingDataset
@@ -108,7 +109,8 @@ class Recorder:
     def end_episode(self, success: bool | None = None) -> EpisodeReport:
         """Write the episode; the dataset holds it when this returns.
 
-        success: stored in the column `outcome` as "success", "failed", or "unknown".
+        success: whether it went well; None when that is not known. Stored in the episode's facts and, as its last row,
+            in the column `next.success`.
 
         Raises: AlignError, PlanError, VideoError or DatasetError when the episode cannot be written; it is gone
             then, and the next one can be recorded.
@@ -123,11 +125,12 @@ class Recorder:
     def write(self, live: LiveEpisode, success: bool | None = None) -> EpisodeReport:
         """Write an episode that was filled apart, for those who record several at once; otherwise as `end_episode`."""
         self._open_folder()
-        outcome = {True: "success", False: "failed", None: "unknown"}[success]
         try:
+            if not live.keys:
+                raise AlignError(f"{self.root}: no sample was added since the episode began, so it has no rows")
             number = len(self.episodes)
             ref = Ref(FORMAT, f"{self.root.name}/{number}", f"{number}")
-            recording = live.finish(ref, outcome)
+            recording = live.finish(ref, WORDS[success])
             plan, plan_yaml = self._plan(live)
             episode = code(prepare(recording, plan), plan, live.folder, lambda: None)
             with self._writer() as writer:
@@ -176,7 +179,7 @@ class Recorder:
 
     def _plan(self, live: LiveEpisode) -> tuple[Plan, str]:
         """Every stream as the feature of its name; samples that come seldom stand until the next. With its YAML."""
-        keys = (*live.keys, "outcome")
+        keys = tuple(live.keys)
         if self._planned is None or self._planned[0] != keys:
             features = {key: {"from": key, "how": "hold"} for key in keys}
             body = {"fps": self.fps, "clock": {"timeline": CLOCK}, "features": features, "task": {"from": "task"}}
@@ -189,7 +192,9 @@ class Recorder:
         last, self._last = self._last, None  # of no use after a failure
         if self._append:
             return DatasetWriter.append(self.root, fps=self.fps, robot_type=self._robot_type, last=last)
-        return DatasetWriter.create(self.root, fps=self.fps, robot_type=self._robot_type, overwrite=self._overwrite)
+        return DatasetWriter.create(
+            self.root, fps=self.fps, robot_type=self._robot_type, overwrite=self._overwrite, outcomes=True
+        )
 
 
 def _remove_left_behind(parent: Path, name: str) -> None:

@@ -5,11 +5,13 @@
     def claims(path: str) -> bool: ...
     def index(path: str, *, recover: bool, token: str | None) -> Found: ...
     def open(ref: Ref) -> Recording: ...
+    def join(refs: Sequence[Ref]) -> Found: ...           # optional: files of one id are one recording
 
 A third party publishes such a module under the entry-point group `telecine.sources` and subclasses
 `telecine.testing.SourceContract` to know that it is right. Nothing here reads a file.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,6 +30,20 @@ class Found:
 
     refs: tuple[Ref, ...] = ()
     findings: tuple[Finding, ...] = ()
+    properties: tuple[Ref, ...] = ()
+    """Recordings that hold properties and no data: no episodes, but perhaps layers of recordings in other files."""
+
+
+class Joining(Protocol):
+    """A format whose recordings can lie in several files, told by their id."""
+
+    def join(self, refs: Sequence[Ref]) -> Found:
+        """The recordings that files with one id make, in the order of their paths: one Ref with `layers`, as a rule.
+
+        Copies are left out with a finding; files that cannot be one recording are refused with a finding that says
+        what to do. Never raises SourceError.
+        """
+        ...
 
 
 class Format(Protocol):

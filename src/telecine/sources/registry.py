@@ -14,7 +14,8 @@ from typing import cast
 from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
 from telecine.core.recording import Recording, Ref
-from telecine.sources.format import Format, Found, MissingExtra
+from telecine.sources.format import Format, Found, Joining, MissingExtra
+from telecine.sources.lfs import pointer_problem
 
 __all__ = [
     "Claim",
@@ -25,9 +26,12 @@ __all__ = [
     "find",
     "formats",
     "index",
+    "join",
     "joined",
+    "layered",
     "open",
     "unreadable",
+    "with_layers",
 ]
 
 _SUFFIXES: Mapping[str, tuple[str, ...]] = {
@@ -86,7 +90,8 @@ def find(paths: Sequence[str | os.PathLike[str]], *, recover: bool = False, toke
     Raises:
         SourceError: a path does not exist, or no recording is there.
     """
-    return joined(paths, (index(claim, recover=recover, token=token) for claim in claimed(paths)))
+    found = joined(paths, (index(claim, recover=recover, token=token) for claim in claimed(paths)))
+    return with_layers(found, map(join, layered(found)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,8 @@ def index(claim: Claim, *, recover: bool = False, token: str | None = None) -> F
     """What is in one file."""
     form = _named(claim.format)
     assert form is not None
+    if problem := pointer_problem(claim.path):
+        return Found((), (unreadable(claim.path, problem),))
     try:
         return form.index(claim.path, recover=recover, token=token)
     except MissingExtra as error:
@@ -125,15 +132,61 @@ def joined(paths: Iterable[str | os.PathLike[str]], found: Iterable[Found]) -> F
     """All that was found at `paths`, in order. Raises: SourceError when that is nothing."""
     refs: list[Ref] = []
     findings: list[Finding] = []
+    properties: list[Ref] = []
     for part in found:
         refs += part.refs
         findings += part.findings
-    if not refs and not findings:
+        properties += part.properties
+    if not refs and not findings and not properties:
         known = ", ".join(sorted(suffix for form in formats().values() for suffix in form.SUFFIXES))
         asked = ", ".join(str(path) for path in paths) or "no path given"
         raise SourceError(f"{asked}: no recording found; expected files like {known}, or a catalog address")
-    refs.sort(key=lambda ref: (_natural(ref.path), _natural(ref.id)))
-    return Found(tuple(refs), (*findings, *_duplicates(refs)))
+    if not refs:
+        refs, properties = properties, []  # opening them says what is wrong
+    return Found(_sorted(refs), tuple(findings), _sorted(properties))
+
+
+def _sorted(refs: Iterable[Ref]) -> tuple[Ref, ...]:
+    return tuple(sorted(refs, key=lambda ref: (_natural(ref.path), _natural(ref.id))))
+
+
+def layered(found: Found) -> list[tuple[Ref, ...]]:
+    """References with one id from several files, of formats that can make one recording of them."""
+    groups: dict[tuple[str, str], list[Ref]] = {_key(ref): [] for ref in found.refs}
+    for ref in _sorted((*found.refs, *found.properties)):
+        if _key(ref) in groups:
+            groups[_key(ref)].append(ref)
+    return [tuple(refs) for (name, ident), refs in groups.items() if ident and len(refs) > 1 and _joins(name)]
+
+
+def _key(ref: Ref) -> tuple[str, str]:
+    """What all files of one recording share."""
+    return ref.format, ref.id
+
+
+def _joins(name: str) -> bool:
+    return hasattr(_named(name), "join")
+
+
+def join(refs: Sequence[Ref]) -> Found:
+    """The recording that files of one id make."""
+    return cast("Joining", _named(refs[0].format)).join(refs)
+
+
+def with_layers(found: Found, joins: Iterable[Found]) -> Found:
+    """`found` with each group of `layered` replaced by what `join` made of it, in the same order."""
+    refs = set(found.refs)
+    findings = list(found.findings)
+    alone = set(found.properties)
+    for group, answer in zip(layered(found), joins, strict=True):
+        refs = refs - set(group) | set(answer.refs)
+        alone -= set(group)
+        findings += answer.findings
+    for ref in _sorted(alone):
+        text = "it holds properties and no data, so it is no episode"
+        text += "; its properties go to the recordings of its file" if any(ref.id == r.shared_id for r in refs) else ""
+        findings.append(Finding("source-properties", "info", ref.label, text))
+    return Found(_sorted(refs), (*findings, *_duplicates(_sorted(refs))))
 
 
 def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has

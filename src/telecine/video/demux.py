@@ -6,6 +6,7 @@ Times of the file are not read: whoever owns the file says when its frames were 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TypeAlias
 
 import av
@@ -54,7 +55,7 @@ class Mp4Facts:
     codec_name: as FFmpeg names it, also where it is none of telecine's.
     display: (n,) int64, the place of each packet's frame in display order; a permutation of range(n).
     keyframe: (n,) bool, packets that the file marks as entry points.
-    pts: (n,) int64, their stamps in the file's own unit.
+    pts: (n,) int64, their stamps in the file's own unit. pts_ns: in ns.
     hidden: frames at the start that players do not show (edit list).
     """
 
@@ -65,6 +66,7 @@ class Mp4Facts:
     display: Rows
     keyframe: Flags
     pts: Rows
+    pts_ns: Rows
     hidden: int = 0
 
     @property
@@ -87,6 +89,7 @@ def film_facts(path: str) -> Mp4Facts:
                 marks.append((int(packet.pts), bool(packet.is_keyframe)))
                 discarded.append((int(packet.pts), bool(packet.is_discard)))
         name, width, height = context.name, context.width, context.height
+        base = stream.time_base or Fraction(1)
     if not marks:
         raise VideoError(f"{path}: holds no frames")
     display, stamps = np.empty(len(marks), np.int64), np.array([pts for pts, _ in marks], np.int64)
@@ -95,7 +98,8 @@ def film_facts(path: str) -> Mp4Facts:
     if any(hidden[sum(hidden) :]):
         raise VideoError(f"{path}: frames that are not shown lie between others that are")
     keyframe = np.array([key for _, key in marks])
-    return Mp4Facts(_CODECS.get(name), name, width, height, display, keyframe, stamps, sum(hidden))
+    stamps_ns = np.array([round(pts * base * 1_000_000_000) for pts, _ in marks], np.int64)
+    return Mp4Facts(_CODECS.get(name), name, width, height, display, keyframe, stamps, stamps_ns, sum(hidden))
 
 
 def packets(path: str, start: int = 0, stop: int | None = None, facts: Mp4Facts | None = None) -> Iterator[bytes]:

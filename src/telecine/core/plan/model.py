@@ -104,6 +104,9 @@ class Feature(Model):
     how: How = Field("hold", description="hold: last sample at or before the tick (causal).")
     limit: Limit = Field("auto", description="Oldest sample accepted: a duration, auto or none.")
     missing: Literal["trim", "error"] = Field("trim", description="What to do when a stream starts late or ends early.")
+    repeats: Literal["refused", "allowed"] = Field(
+        "refused", description="With limit none: whether a stream of steady rate may show one sample for long."
+    )
     dtype: Dtype | None = Field(None, description="Default: float32 for floats, else that of the stream.")
     names: tuple[str, ...] | None = Field(None, description="One name per element; default: the stream's.")
     video: Video | None = Field(None, description="Overrides the plan's `video` for this camera.")

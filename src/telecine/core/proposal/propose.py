@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from telecine.core.accounting import Choices
+from telecine.core.plan.fields import parse_duration
 from telecine.core.plan.model import IMAGES, Plan, make_plan
 from telecine.core.proposal.check import remedies
 from telecine.core.proposal.features import Features, MissingAction, choose_features
@@ -51,6 +52,11 @@ class Proposal:
     def choices(self) -> Choices:
         """What was chosen, for the report and the dataset."""
         return Choices(self.guesses, self.reasons, self.unreadable)
+
+    @property
+    def split_ns(self) -> int | None:
+        """The pauses that the plan splits at are longer than this; None where it does not split."""
+        return parse_duration(self.body["split"]["gaps"]) if "split" in self.body else None
 
     @property
     def timeline(self) -> str:

@@ -1,12 +1,12 @@
 """The span of a recording in which every planned stream can answer, and what is cut to get there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
-from telecine.core.align import keeps_pace, measure
+from telecine.core.align import is_steady, keeps_pace, measure
 from telecine.core.errors import AlignError
 from telecine.core.findings import Finding
 from telecine.core.grid import SECOND, Grid, Times, grid_of
@@ -24,6 +24,9 @@ class Bounds:
     stop_ns: int | None
     must: bool
     """The plan says `missing: error`."""
+    last_ns: int
+    """Where it ends all the same: at its last sample where it sets no end."""
+    steady: bool = False
 
 
 def bounds_of(binding: Binding, fps: int, where: str, part: Part | None = None) -> Iterator[Bounds]:
@@ -38,7 +41,7 @@ def bounds_of(binding: Binding, fps: int, where: str, part: Part | None = None) 
     if isinstance(binding.task, Source) and not binding.task.stream.static:
         times = _some(binding.task, where)
         start = int(times[0]) if part is None else max(int(times[0]), part.start_ns)
-        yield Bounds(binding.task.stream.name, start, None if part is None else part.stop_ns, must=False)
+        yield Bounds(binding.task.stream.name, start, None if part is None else part.stop_ns, False, start)
 
 
 def _feature_bounds(feature: Feature, source: Source, fps: int, last: int, where: str, part: Part | None) -> Bounds:
@@ -61,13 +64,17 @@ def _feature_bounds(feature: Feature, source: Source, fps: int, last: int, where
     if grid is not None:
         period = grid.stop_ns - grid.tolerance_ns - int(times[-1])
     reach = {"hold": max(period - 1, 0), "nearest": period // 2}.get(feature.how, 0)
+    start, last_sample = int(times[0]), int(times[-1])
+    steady = source.stream.kind != "text" and is_steady(rate, last_sample - start)
     if source.rows is not None and part is None:
-        return Bounds(name, *_row_bounds(source.rows, times, feature, limit), must)
+        start, stop = _row_bounds(source.rows, times, feature, limit)
+        return Bounds(name, start, stop, must, stop, steady)
     if part is not None:
-        return _within(part, times, Bounds(name, 0, 0, must), limit, reach, where)
+        return _within(part, times, Bounds(name, 0, 0, must, 0, steady), limit, reach, where)
     if limit is None or source.stream.kind == "text":
-        return Bounds(name, int(times[0]), None, must)
-    return Bounds(name, int(times[0]), int(times[-1]) + min(reach, limit), must)
+        return Bounds(name, start, None, must, last_sample, steady)
+    stop = last_sample + min(reach, limit)
+    return Bounds(name, start, stop, must, stop, steady)
 
 
 def _row_bounds(rows: Grid, times: Times, feature: Feature, limit: int | None) -> tuple[int, int]:
@@ -91,7 +98,8 @@ def _within(part: Part, times: Times, bare: Bounds, limit: int | None, reach: in
     last = int(times[after - 1])
     goes_on = after < times.size and (limit is None or part.stop_ns - last <= limit)
     stop = part.stop_ns if limit is None or goes_on else min(last + min(reach, limit), part.stop_ns)
-    return Bounds(bare.name, start, max(stop, start), bare.must)
+    stop = max(stop, start)
+    return Bounds(bare.name, start, stop, bare.must, stop, bare.steady)
 
 
 def _some(source: Source, where: str) -> Times:
@@ -121,7 +129,7 @@ def span(bounds: list[Bounds], where: str, fps: int) -> tuple[int, int]:
         raise AlignError(f"{where}: every planned stream is static; at least one must have stamps to make rows of")
     leading = [b for b in bounds if not b.must] or bounds
     start = max(b.start_ns for b in leading)
-    stop = min((b.stop_ns for b in leading if b.stop_ns is not None), default=max(b.start_ns for b in bounds))
+    stop = min((b.stop_ns for b in leading if b.stop_ns is not None), default=_end(leading))
     period = SECOND // fps
     for b in bounds:
         late, early = b.start_ns - start, stop - (b.stop_ns if b.stop_ns is not None else stop)
@@ -134,6 +142,12 @@ def span(bounds: list[Bounds], where: str, fps: int) -> tuple[int, int]:
         spans = "; ".join(f"{b.name} from {_at(b.start_ns, bounds)} to {_at(b.stop_ns, bounds)}" for b in bounds)
         raise AlignError(f"{where}: the streams do not overlap in time: {spans}; do they use one clock?")
     return start, stop
+
+
+def _end(bounds: Sequence[Bounds]) -> int:
+    """Where an episode ends whose streams all hold for ever: with the first steady one, else with the last of all."""
+    ends = [b.last_ns for b in bounds if b.steady]
+    return max(min(ends) if ends else max(b.last_ns for b in bounds), *(b.start_ns for b in bounds))
 
 
 def _at(time_ns: int | None, bounds: list[Bounds]) -> str:

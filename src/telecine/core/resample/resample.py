@@ -3,8 +3,8 @@
 Reads stamps of all planned streams, then only the samples that rows need; never a frame.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Protocol
 
@@ -15,16 +15,18 @@ import pyarrow as pa
 from telecine.core.align import MISSING, CameraTimes, Rate, between, choose_phase, hold, measure, nearest
 from telecine.core.arrow import array, numbers
 from telecine.core.columns import blended, column_array, column_of
-from telecine.core.episode import Episode, FeatureColumn, Use
+from telecine.core.episode import NO_FACTS, Episode, EpisodeFacts, FeatureColumn, Use
 from telecine.core.errors import AlignError
 from telecine.core.findings import REMARKS, Finding, placed
 from telecine.core.grid import SECOND, Grid, Rows, Times
+from telecine.core.outcome import facts_of
 from telecine.core.plan.bind import Binding, BoundFeature, Source, bind
 from telecine.core.plan.fields import format_duration
 from telecine.core.plan.model import Feature, Plan
-from telecine.core.recording import Array, Part, Recording, Ref, remarks_of
+from telecine.core.recording import Array, CameraCalibration, Part, Recording, Ref, remarks_of
 from telecine.core.resample.overlap import bounds_of, check_length, span, trims
 from telecine.core.resample.rates import SAME, repeated_rows
+from telecine.core.resample.row_sanity import count_problem, repeats_problem
 from telecine.core.resample.trim_idle import without_idle
 from telecine.core.video import Clip
 
@@ -50,12 +52,20 @@ class Resampled:
     cameras: tuple[CameraRows, ...]
     uses: tuple[Use, ...]
     findings: tuple[Finding, ...]
-    success: bool | None = None
+    facts: EpisodeFacts = NO_FACTS
+    calibrations: Mapping[str, CameraCalibration] = field(default_factory=dict)
 
     def with_clips(self, clips: tuple[Clip, ...], findings: tuple[Finding, ...] = ()) -> Episode:
         """The finished episode."""
         every = self.findings + findings
-        return Episode(self.ref, self.grid, self.rows, self.columns, clips, self.uses, every, self.success)
+        return Episode(
+            self.ref, self.grid, self.rows, self.columns, clips, self.uses, every, self.facts,
+            calibrations=self.calibrations,
+        )  # fmt: skip
+
+
+LONGEST_BRIDGE_NS = SECOND
+"""A longer `limit` is never advised: rows would show a sample that says nothing about their time."""
 
 
 class Choose(Protocol):
@@ -93,18 +103,11 @@ def resample(recording: Recording, plan: Plan, choose: Choose | None = None) -> 
     arrays["timestamp"] = numbers((np.arange(grid.count) / plan.fps).astype(np.float32))
     arrays["task"] = _task(binding.task, ticks, where)
     findings = (*cuts, *_notes(recording, binding), *_use_findings(uses, cameras, plan.fps, where))
-    table, success = pa.table(arrays), _success(recording)
-    return Resampled(recording.ref, grid, table, tuple(columns), tuple(cameras), tuple(uses), findings, success)
-
-
-def _success(recording: Recording) -> bool | None:
-    """As the part states, else the recording; None for any other word than these."""
-    if recording.ref.part is not None and recording.ref.part.success is not None:
-        return recording.ref.part.success
-    word = recording.attrs.get("success", "").strip().lower()
-    return {"true": True, "1": True, "yes": True, "success": True}.get(
-        word, False if word in ("false", "0", "no", "failure", "failed") else None
-    )
+    known = ((c.feature.key, recording.calibrations.get(c.source.stream.name)) for c in cameras)
+    return Resampled(
+        recording.ref, grid, pa.table(arrays), tuple(columns), tuple(cameras), tuple(uses), findings,
+        facts_of(recording), {key: calibration for key, calibration in known if calibration is not None},
+    )  # fmt: skip
 
 
 def _ticks(binding: Binding, plan: Plan, where: str, part: Part | None) -> tuple[Times, list[Finding]]:
@@ -138,6 +141,7 @@ def _ticks(binding: Binding, plan: Plan, where: str, part: Part | None) -> tuple
             f"{where}: the streams overlap for {format_duration(max(stop - start, 0))}, too short for one row at "
             f"{plan.fps} fps; leave out the shortest stream or reject this recording"
         )
+    _refuse(count_problem(bounds, ticks, plan.fps) if plan.trim is None else "", where)
     if (start, stop) == whole:
         findings += trims(bounds, int(ticks[0]), int(ticks[-1]), plan.fps, where)
     return ticks, findings
@@ -171,9 +175,16 @@ def _rows(
     aligned = rows
     if choose is not None:
         rows = choose(bound, ticks, aligned, limit)
+    if not bound.is_text:
+        _refuse(repeats_problem(feature, source.stream, times, ticks=ticks, rows=rows), where)
     use = _use(feature, source, rate, times, ticks, rows)
     off = np.abs(ticks - times[rows])[rows != aligned]
     return rows, (replace(use, shifted=int(off.size), shifted_ns=int(off.max(initial=0))),)
+
+
+def _refuse(problem: str, where: str) -> None:
+    if problem:
+        raise AlignError(f"{where}: {problem}")
 
 
 def _limit(feature: Feature, source: Source, rate: Rate) -> int | None:
@@ -194,10 +205,14 @@ def _check_missing(
     after = times[np.minimum(past + 1, times.size - 1)] - lost
     reach = {"hold": before, "nearest": np.minimum(before, after)}.get(feature.how, np.maximum(before, after))
     need = int(reach.max())
+    advice = f"a limit of {format_duration(-(-need // 1_000_000) * 1_000_000)} would accept the gap"
+    if need > LONGEST_BRIDGE_NS:
+        gaps = format_duration(_limit(feature, source, measure(times)) or need)
+        advice = f"`split: {{gaps: {gaps}, stream: '{source.stream.name}'}}` makes episodes of what lies between"
     raise AlignError(
         f"{where}: {feature.key}: {source.stream.name} has no sample within its limit at {int(missing.sum())} of "
-        f"{ticks.size} rows, first at {(int(ticks[first]) - int(ticks[0])) / 1e9:.3f} s; a limit of "
-        f"{format_duration(-(-need // 1_000_000) * 1_000_000)} would accept the gap, or reject this recording"
+        f"{ticks.size} rows, first at {(int(ticks[first]) - int(ticks[0])) / 1e9:.3f} s; {advice}, or "
+        "leave the feature out"
     )
 
 
@@ -208,7 +223,7 @@ def _use(feature: Feature, source: Source, rate: Rate, times: Times, ticks: Time
         key=feature.key,
         stream=source.stream.name,
         samples=inside.samples,
-        rate_hz=rate.hz,
+        rate_hz=inside.hz or rate.hz,
         age_median_ns=int(np.median(ages)),
         age_p99_ns=int(np.percentile(ages, 99)),
         age_max_ns=int(ages.max()),
@@ -249,6 +264,7 @@ def _blended(source: Source, feature: Feature, ticks: Times, where: str) -> tupl
     blend = between(times, ticks, _limit(feature, source, rate))
     _check_missing(blend.before == MISSING, times, ticks, feature, source, where)
     stream = source.stream
+    _refuse(repeats_problem(feature, stream, times, ticks=ticks, rows=blend.before), where)
     assert stream.kind == "vector"
     values = blended(
         stream.take(blend.before, source.clock),
@@ -303,6 +319,7 @@ def _use_findings(uses: list[Use], cameras: list[CameraRows], fps: int, where: s
 
 
 def _findings_of(use: Use, shown: Rows | None, fps: int, stream: str) -> Iterator[Finding]:
+    """shown: the frames of a camera that rows show; None for other streams."""
     if use.gaps:
         text = f"{use.gaps} gap(s) longer than three periods; the oldest sample used is {use.age_max_ns / 1e6:.1f} ms"
         yield Finding("align-gap", "warning", stream, text, "lower `limit` to reject such recordings")

@@ -131,7 +131,7 @@ class LeRobotDatasetFileHandler:
             return
         recorder = self._opened(rows)
         live = recorder.apart(self.task, rows.names) if streamed is None else _with_frames(streamed, rows)
-        _fill(live, rows, Fraction(recorder.fps), success=bool(episode.success))
+        _fill(live, rows, Fraction(recorder.fps))
         success = None if episode.success is None else bool(episode.success)
         replay = _replay(episode) if self.settings.replay else None
         self._names.append(name)
@@ -313,11 +313,11 @@ def _with_frames(streamed: Streamed, rows: EpisodeArrays) -> LiveEpisode:
     return streamed.given()
 
 
-def _fill(live: LiveEpisode, rows: EpisodeArrays, fps: Fraction, *, success: bool) -> None:
+def _fill(live: LiveEpisode, rows: EpisodeArrays, fps: Fraction) -> None:
     """Put every step of the episode into `live`, stamped at exactly its rate."""
     times = Grid(0, rows.steps, fps).ticks().tolist()
     last = np.arange(rows.steps) == rows.steps - 1
-    live.add_rows(times, {**rows.numbers, "next.done": last, "next.success": last & success})
+    live.add_rows(times, {**rows.numbers, "next.done": last})
     if rows.frames:
         for step, time_ns in enumerate(times):
             live.add(time_ns, {key: array[step] for key, array in rows.frames.items()})

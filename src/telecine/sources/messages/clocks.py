@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from telecine.core.clocks import Domain, domains, faults, format_offset, log_scale
+from telecine.core.clocks import Domain, domains, faults, format_offset, log_scale, pace
 from telecine.core.errors import SourceError
 from telecine.core.grid import SECOND, Rows, Times
 from telecine.core.recording import ClockKind
@@ -33,6 +33,7 @@ CAPTURE = "capture_time"
 HEADER = "header_stamp"
 SAMPLES = 24
 """Messages of each topic that are sampled to distinguish the senders' clocks."""
+_CORRECT = "`offset:` on the stream in the plan corrects it, e.g. `offset: -30ms`"
 Remarks = tuple[tuple[str, str], ...]
 """(finding code, message): what was odd in the samples."""
 
@@ -79,6 +80,17 @@ class Clocks:
             if there.any():
                 found[topic.name] = topic.times(LOG_TIME)[seen.rows][there], stamps[there]
         return found
+
+    @cached_property
+    def paces(self) -> Mapping[str, float]:
+        """Topic -> how fast the clock that stamps it runs against the recorder's."""
+        factor, _ = self.scale
+        return {name: pace(stamps, logged * factor) for name, (logged, stamps) in self._sampled.items()}
+
+    @cached_property
+    def unstamped(self) -> bool:
+        """True where topics have no stamps of their own."""
+        return any(topic.name not in self._sampled for topic in self._topics)
 
     @cached_property
     def domains(self) -> Mapping[str, Domain]:
@@ -131,14 +143,37 @@ class TopicTimes:
                 return logged, ()
             return logged, (("clock-stamps", f"{wrong} of {stamps.size} stamps; the recorder's time is used instead"),)
         domain = self.clocks.domains.get(self.topic.name)
-        offset = domain.offset_ns if domain is not None else 0
-        captured = np.where(usable, stamps + offset, logged)
-        if not offset or domain is None:
-            return captured, ()
+        if domain is None:
+            return np.where(usable, stamps, logged), ()
+        return np.where(usable, stamps + domain.offset_ns, logged), self._domain_remarks(domain)
+
+    def _domain_remarks(self, domain: Domain) -> Remarks:
+        """What is said of the topic's clock: moved, and why; or that nobody but a person can decide."""
         others = [name for name in domain.topics if name != self.topic.name]
         shared = f", with {', '.join(others[:4])}{' ...' if len(others) > 4 else ''}" if others else ""
-        text = f"stamped by a clock of its own{shared}: moved by {format_offset(offset)} onto the recorder's"
-        return captured, (("clock-offset", text),)
+        offset = format_offset(domain.distance_ns)
+        code = (
+            "clock-offset" if len(self.clocks.domains) > len(domain.topics) or self.clocks.unstamped else "clock-shared"
+        )
+        remarks: Remarks = ()
+        match domain.relation:
+            case "other":
+                remarks = ((code, f"stamped by a clock of its own{shared}: moved by {offset} onto the recorder's"),)
+            case "later":
+                text = f"stamped {-domain.distance_ns / 1e9:.3f} s later than received{shared}, so by another clock"
+                remarks = (
+                    ("clock-offset", f"{text}: moved by {offset}, which takes its latency for zero; {_CORRECT}"),
+                )
+            case "delayed":
+                text = f"stamped {domain.distance_ns / 1e9:.3f} s before it was received{shared}, other topics less"
+                remarks = (("clock-delayed", f"{text}: latency, or another clock? Not moved; if another, {_CORRECT}"),)
+        pace_ = self.clocks.paces.get(self.topic.name, 1.0)
+        if pace_ != 1:
+            text = (
+                f"its clock runs at {pace_:.3f} of the recorder's, as of a simulation: topics without stamps do not fit"
+            )
+            remarks += (("clock-pace", f"{text}; leave them out, or use `timeline: {HEADER}`"),)
+        return remarks
 
     def _scale_remark(self) -> Remarks:
         factor, unit = self.clocks.scale

@@ -14,7 +14,8 @@ _PAIRS: tuple[tuple[str, tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]
     ("force", XYZ, "torque", XYZ, ("fx", "fy", "fz", "tx", "ty", "tz")),
 )
 """Two structures side by side that make one vector, and its elements: poses, transforms, twists, wrenches."""
-_SKIPPED = ("header.", "timestamp.", "layout.")
+SKIPPED = ("header.", "timestamp.", "layout.")
+"""Fields that go with a message as a whole."""
 _SKIPPED_ENDS = ("frame_id", "covariance[]", "is_bigendian")
 _STAMP_ENDS = (".sec", ".nanosec", ".nsec", ".seconds", ".nanos", ".secs", ".nsecs")
 
@@ -57,9 +58,11 @@ def transform_paths(prefix: str) -> tuple[str, ...]:
 def groups(leaves: Sequence[Leaf]) -> Iterator[LeafGroup]:
     """The vectors that the numbers of a message make, each leaf in one of them, in order of definition.
 
-    Left out: headers, stamps, covariances, arrays of structures, and arrays of bytes, which are no numbers.
+    Left out: headers, stamps, times within trajectories, covariances, arrays of structures, and arrays of bytes, which
+    are numbers only in MultiArrays.
     """
-    numbers = {leaf.path: leaf for leaf in leaves if leaf.dtype != "string" and _is_content(leaf)}
+    multi = any(leaf.path == "layout.data_offset" for leaf in leaves)
+    numbers = {leaf.path: leaf for leaf in leaves if leaf.dtype != "string" and _is_content(leaf, multi)}
     done: set[str] = set()
     for path in numbers:
         if path in done:
@@ -78,12 +81,12 @@ def text_paths(leaves: Sequence[Leaf]) -> tuple[str, ...]:
     )
 
 
-def _is_content(leaf: Leaf) -> bool:
+def _is_content(leaf: Leaf, multi: bool) -> bool:
     path = leaf.path
-    if path.startswith(_SKIPPED) or path.endswith(_SKIPPED_ENDS) or "[]" in path.removesuffix("[]"):
+    if path.startswith(SKIPPED) or path.endswith(_SKIPPED_ENDS) or "[]" in path.removesuffix("[]"):
         return False
-    is_bytes = path.endswith("[]") and leaf.dtype in ("uint8", "int8") and leaf.size is None
-    return not is_bytes and not (path.endswith(_STAMP_ENDS) and "stamp" in path)
+    is_bytes = path.endswith("[]") and leaf.dtype == "uint8" and leaf.size is None and not multi
+    return not is_bytes and not (path.endswith(_STAMP_ENDS) and ("stamp" in path or "time_from_start" in path))
 
 
 def _group_at(path: str, numbers: dict[str, Leaf]) -> LeafGroup:

@@ -16,10 +16,8 @@ from telecine.core.grid import Rows
 from telecine.core.recording import Array
 from telecine.sources.messages.clocks import Remarks, TopicTimes
 from telecine.sources.messages.model import Leaf, LeafColumn, Topic
-from telecine.sources.messages.vectors import NumberStream, TopicSamples, unreadable
+from telecine.sources.messages.vectors import NumberStream, TopicSamples, floats_of, sampled_rows, unreadable
 
-SAMPLED = 64
-"""Messages that show which sets of joints share a topic."""
 MOST_SETS = 16
 """Streams that one list of a topic can become."""
 _NAMES = ("name[]", "joint_names[]", "names[]", "joints[].name")
@@ -72,7 +70,7 @@ def joint_streams(lead: str, times: TopicTimes, lists: Sequence[Joints]) -> Iter
     Lists that are empty, absent or NaN in all sampled messages are no streams.
     """
     topic = times.topic
-    rows = np.unique(np.linspace(0, topic.count - 1, SAMPLED).astype(np.int64))
+    rows = sampled_rows(topic)
     for joints in lists:
         found = _read(topic, joints, rows)
         sets = _sets(found) if not np.isnan(found.values).all() else []
@@ -99,9 +97,7 @@ def _read(topic: Topic, joints: Joints, rows: Rows | None = None) -> _Named:
     paths = [joints.names, joints.values, *([joints.inner] if joints.inner else [])]
     seen = topic.read(paths, rows)
     names, values = seen.columns[joints.names], seen.columns[joints.values]
-    numbers = np.asarray(values.values, np.float64)
-    if values.present is not None:
-        numbers = np.where(values.present, numbers, np.nan)
+    numbers = floats_of(values)
     remarks = unreadable(seen, topic)
     if joints.inner:
         texts, codes = _joined(names, seen.columns[joints.inner])

@@ -7,25 +7,29 @@ transforms); everything else only when asked.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import cast
 
 import numpy as np
 
 from telecine.core.errors import SourceError
-from telecine.core.recording import Recording, Ref, Stream
+from telecine.core.recording import LeftOut, Recording, Ref, Stream
+from telecine.sources.messages.absent_groups import absent_groups
 from telecine.sources.messages.cameras import camera_stream, file_stream, image_file_field, is_camera
 from telecine.sources.messages.clocks import Clocks, TopicTimes
 from telecine.sources.messages.groups import groups, text_paths
 from telecine.sources.messages.joints import joint_lists, joint_streams
 from telecine.sources.messages.model import Attachment, Contents, Topic
-from telecine.sources.messages.poses import absent_groups, pose_array_streams
+from telecine.sources.messages.struct_arrays import array_streams, list_streams
 from telecine.sources.messages.transforms import layout_of, transform_streams
 from telecine.sources.messages.vectors import GroupStream, MessageStream, MessageTextStream
 
 _CALIBRATION = ("CameraInfo", "CameraCalibration")
 _URDF = re.compile(r"robot_?description|urdf", re.IGNORECASE)
 _JOINT = re.compile(r"<joint\s[^>]*?name\s*=\s*[\"']([^\"']+)[\"'][^>]*?type\s*=\s*[\"'](?!fixed)")
+READ_FIRST = 8
+"""Messages of a topic that show whether it can be read."""
 MOST_URDF_BYTES = 10 << 20
 
 
@@ -40,30 +44,41 @@ def recording_of(ref: Ref, contents: Contents) -> Recording:
 
 def _recording(ref: Ref, contents: Contents) -> Recording:
     clocks = Clocks(contents.topics)
-    seen = Counter(topic.name for topic in contents.topics)
     streams: dict[str, Stream] = {}
-    notes = list(contents.notes)
     attrs = dict(_attrs(contents))
-    for topic in contents.topics:
-        if topic.unreadable:
-            notes.append(("source-topic", f"{topic.name} ({topic.type}, {topic.encoding}): {topic.unreadable}"))
-            continue
-        if not topic.count:
-            continue
-        lead = topic.name if seen[topic.name] == 1 else f"{topic.name}({topic.type})"
-        try:
-            attrs |= _attributes_of(topic)
-            for stream in _streams(lead, topic, clocks):
-                streams.setdefault(stream.name, cast("Stream", stream))
-        except SourceError as error:
-            notes.append(("source-topic", f"{topic.name} ({topic.type}, {topic.encoding}): {error}"))
-    return Recording(ref, streams, attrs, tuple(notes), contents.close)
+    left_out: list[LeftOut] = []
+    for name, group in groupby(contents.topics, lambda topic: topic.name):
+        found = _found(name, [topic for topic in group if topic.count], clocks, attrs)
+        streams |= {stream.name: cast("Stream", stream) for stream in found if not isinstance(stream, LeftOut)}
+        left_out += [item for item in found if isinstance(item, LeftOut)]
+    return Recording(ref, streams, attrs, contents.notes, contents.close, left_out=tuple(left_out))
 
 
-def _streams(lead: str, topic: Topic, clocks: Clocks) -> Iterator[MessageStream]:
-    """The streams of one topic."""
+def _found(
+    name: str, topics: Sequence[Topic], clocks: Clocks, attrs: dict[str, str]
+) -> Sequence[MessageStream | LeftOut]:
+    """What the topics of one name become; they are several when the type of messages changes. Adds to `attrs`."""
+    kinds = sorted({f"{topic.type or 'no type'}, {topic.encoding}" for topic in topics})
+    if len(topics) > 1:
+        return [LeftOut(name, "unreadable", f"its type changes within the recording: {'; '.join(kinds)}")]
+    if not topics:
+        return [LeftOut(name, "offered", "no message of it was recorded")]
+    try:
+        attrs |= _attributes_of(topics[0])
+        found = list(_streams(name, topics[0], clocks))
+        return found or [LeftOut(name, "offered", f"{kinds[0]}: no numbers, texts or images")]
+    except SourceError as error:
+        return [LeftOut(name, "unreadable", f"{kinds[0]}: {error}")]
+
+
+def _streams(lead: str, topic: Topic, clocks: Clocks) -> Iterator[MessageStream | LeftOut]:
+    """The streams of one topic, and what of it is none."""
+    if topic.unreadable:
+        raise SourceError(topic.unreadable)
+    _check_readable(topic)
     times = TopicTimes(topic, clocks)
     if topic.type.endswith(_CALIBRATION) or _is_urdf(topic):
+        yield LeftOut(topic.name, "offered", f"{topic.type} describes the robot, it is no training data")
         return
     if is_camera(topic):
         yield camera_stream(lead, times)
@@ -77,21 +92,35 @@ def _streams(lead: str, topic: Topic, clocks: Clocks) -> Iterator[MessageStream]
         return
     lists = list(joint_lists(topic.leaves))
     yield from joint_streams(lead, times, lists)
-    yield from pose_array_streams(lead, times)
-    yield from _plain(lead, times, {joints.values for joints in lists})
+    taken = frozenset({joints.values for joints in lists} | ({files} if files else set()))
+    yield from array_streams(lead, times, taken)
+    yield from _plain(lead, times, taken)
 
 
-def _plain(lead: str, times: TopicTimes, taken: set[str]) -> Iterator[MessageStream]:
+def _check_readable(topic: Topic) -> None:
+    """Raises: SourceError when no message of the topic can be decoded, with the reason of the first."""
+    if len(topic.read([], np.arange(min(topic.count, READ_FIRST))).rows):
+        return
+    seen = topic.read([])
+    if not len(seen.rows):
+        raise SourceError(f"none of its {topic.count} messages can be read; message 0: {seen.failures[0].reason}")
+
+
+def _plain(lead: str, times: TopicTimes, taken: frozenset[str]) -> Iterator[MessageStream | LeftOut]:
     """What needs no knowledge of a type: groups of numbers, lists, texts."""
     topic = times.topic
-    dtypes = {leaf.path: leaf.dtype for leaf in topic.leaves}
+    known = {leaf.path: leaf for leaf in topic.leaves}
     absent = absent_groups(topic)
     for group in groups(topic.leaves):
         if group.name in absent or taken.intersection(group.paths):
             continue
         name = f"{lead}:{group.name}" if group.name else lead
-        dtype = dtypes[group.paths[0]] if len(group.paths) == 1 else "float64"
-        yield GroupStream(name, times, group, dtype)
+        first = known[group.paths[0]]
+        dtype = first.dtype if len(group.paths) == 1 else "float64"
+        if first.size is None:
+            yield from list_streams(name, times, group, dtype)
+        else:
+            yield GroupStream(name, times, group, dtype)
     for path in text_paths(topic.leaves):
         yield MessageTextStream(f"{lead}:{path}", times, path)
 

@@ -2,13 +2,12 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
-from telecine.core.errors import SourceError
 from telecine.core.grid import Rows, Times
 from telecine.core.recording import Array, Schema
 from telecine.sources.messages.clocks import Remarks, TopicTimes, held_from_start, static_order
@@ -58,6 +57,15 @@ class MessageStream(Ordered):
         return self._ordered[1]
 
 
+SAMPLED = 64
+"""Messages of a topic that show what its fields hold."""
+
+
+def sampled_rows(topic: Topic) -> Rows:
+    """The messages that are read to know what a topic's fields hold: the first, the last and some between."""
+    return np.unique(np.linspace(0, topic.count - 1, SAMPLED).astype(np.int64))
+
+
 def unreadable(seen: Decoded, topic: Topic) -> Remarks:
     """The remark about messages that could not be decoded."""
     if not seen.failures:
@@ -81,7 +89,7 @@ class NumberStream(MessageStream):
 
     @cached_property
     def _samples(self) -> TopicSamples:
-        return self._read()
+        return _of_one_width(self._read())
 
     @cached_property
     def _ordered(self) -> tuple[Order, Remarks]:
@@ -93,25 +101,39 @@ class NumberStream(MessageStream):
 
     @cached_property
     def schema(self) -> Schema:
-        """The width is that of the first sample."""
+        """The width is that of most samples; the others are left out."""
         found = self._samples
         width = int(found.bounds[1]) if found.rows.size else 0
         return Schema(self.dtype, (width,), found.names if found.names and len(found.names) == width else None)
 
     def take(self, rows: Rows, clock: str) -> Array:
-        """(len(rows), width); SourceError when a sample asked for has another width."""
+        """(len(rows), width)."""
         order, found = self._on(clock), self._samples
-        positions = order.by_stamp(clock)[rows]
         (width,) = self.schema.shape
-        starts = found.bounds[positions]
-        widths = found.bounds[positions + 1] - starts
-        odd = np.flatnonzero(widths != width)
-        if odd.size:
-            raise SourceError(
-                f"{self.name}: {odd.size} of {len(rows)} samples do not have {width} values like the first (message "
-                f"{found.rows[positions[odd[0]]]} has {widths[odd[0]]}); pick a span where the width is constant"
-            )
+        starts = found.bounds[order.by_stamp(clock)[rows]]
         return np.asarray(found.values[starts[:, None] + np.arange(width)], self.dtype)
+
+
+def _of_one_width(found: TopicSamples) -> TopicSamples:
+    """The samples that have as many values as most; the others are left out, and counted."""
+    widths = np.diff(found.bounds)
+    if not widths.size or (widths == widths[0]).all():
+        return found
+    different, firsts, counts = np.unique(widths, return_index=True, return_counts=True)
+    width = int(different[np.lexsort((firsts, -counts))[0]])
+    used = np.flatnonzero(widths == width)
+    odd = int(np.argmax(widths != width))
+    text = f"{len(widths) - len(used)} of {len(widths)} messages do not have {width} values like most (message "
+    text += f"{found.rows[odd]} has {widths[odd]}); they are left out"
+    return replace(
+        found,
+        rows=found.rows[used],
+        values=found.values[(found.bounds[used, None] + np.arange(width)).reshape(-1)],
+        bounds=np.arange(len(used) + 1, dtype=np.int64) * width,
+        names=found.names if found.names and len(found.names) == width else None,
+        stamps=None if found.stamps is None else found.stamps[used],
+        remarks=(*found.remarks, ("source-messages", text)),
+    )
 
 
 class GroupStream(NumberStream):
@@ -139,6 +161,12 @@ def _with_nan(column: LeafColumn) -> Array:
     if column.present is None or column.values.dtype.kind != "f":
         return column.values
     return np.where(column.present, column.values, np.nan)
+
+
+def floats_of(column: LeafColumn) -> Array:
+    """(m,) float64, NaN where values are absent."""
+    values = np.asarray(column.values, np.float64)
+    return values if column.present is None else np.where(column.present, values, np.nan)
 
 
 def _without_empty(rows: Rows, column: LeafColumn, remarks: Remarks) -> TopicSamples:

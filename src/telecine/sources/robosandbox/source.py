@@ -255,12 +255,12 @@ class RunVideo:
 
 
 def _features(streams: Mapping[str, Stream]) -> dict[str, tuple[str, ...]]:
-    """What RoboSandbox's own exporter makes of a run, and the outcome, which it drops."""
+    """What RoboSandbox's own exporter makes of a run."""
     state = tuple(n for n in ("/robot_joints", "/gripper_width") if n in streams)
     action = next((n for n in ("/action", "/next_state") if n in streams), None)
     features = {"observation.state": state} | ({"action": (action,)} if action else {})
     features |= {f"observation.images.{s.name[1:]}": (s.name,) for s in streams.values() if s.kind == "video"}
-    return {**features, "outcome": ("/outcome",)}
+    return features
 
 
 def _attrs(episode: Mapping[str, Any], result: Mapping[str, Any] | None, events: Events) -> dict[str, str]:

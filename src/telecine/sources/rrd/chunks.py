@@ -15,6 +15,8 @@ from telecine.core.errors import SourceError
 from telecine.sources.rrd import sdk
 
 PROPERTIES = "/__properties"
+LAYER = b"telecine:layer"
+"""Metadata of a batch: the number of the file that it is from, where a recording has several."""
 CACHE_BYTES = 64 << 20
 """Data held in memory, so that small recordings are read once."""
 
@@ -132,6 +134,27 @@ class ScannedChunks:
         """Let go of the file and of the cache."""
         self._stream = None
         self._cached = {}
+
+
+class LayeredChunks:
+    """The chunks of several files of one recording, file by file."""
+
+    def __init__(self, layers: Sequence[Chunks]) -> None:
+        self._layers = layers
+        found = {(c.entity, c.component): c for layer in reversed(layers) for c in layer.columns}
+        self.columns: Sequence[ComponentColumn] = tuple(found[key] for key in sorted(found))
+
+    def batches(self, entity: str, components: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """See `Chunks.batches`; files that do not have the entity are not read."""
+        for number, layer in enumerate(self._layers):
+            if any(column.entity == entity and column.component in components for column in layer.columns):
+                for batch in layer.batches(entity, components):
+                    yield batch.replace_schema_metadata({**(batch.schema.metadata or {}), LAYER: str(number)})
+
+    def close(self) -> None:
+        """Let go of all files."""
+        for layer in self._layers:
+            layer.close()
 
 
 def _columns(schema: pa.Schema, entity: str = "") -> Sequence[ComponentColumn]:

@@ -27,17 +27,18 @@ ROW_ID = "rerun.controls.RowId"
 class ArrowLeaf:
     """What lies at the bottom of a component's type."""
 
-    kind: Literal["number", "text", "blob"]
+    kind: Literal["number", "text", "blob", "other"]
+    """other: of a type that is not read."""
     dtype: str
-    """numpy name for numbers, "string", or "uint8" for blobs."""
+    """numpy name for numbers, "string", "uint8" for blobs, or the name of the type."""
     path: tuple[str, ...] = ()
     """Fields to follow through structs."""
 
 
 def leaves(kind: pa.DataType) -> list[ArrowLeaf]:
-    """All leaves of the type of a component column: several when it holds structs, none when it is no list."""
+    """All leaves of the type of a component column: several when it holds structs."""
     if not _is_list(kind):
-        return []
+        return [ArrowLeaf("other", str(kind))]
     return _leaves(kind.value_type, (), 1)
 
 
@@ -56,7 +57,7 @@ def _leaves(kind: pa.DataType, path: tuple[str, ...], depth: int) -> list[ArrowL
         return [ArrowLeaf("text", "string", path)]
     if types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind):
         return [ArrowLeaf("number", _dtype(kind), path)]
-    return []
+    return [ArrowLeaf("other", str(kind), path)]
 
 
 def numbers(column: pa.Array, leaf: ArrowLeaf) -> tuple[Flags, Offsets, npt.NDArray[Any]]:

@@ -33,13 +33,21 @@ _PLANAR: dict[int, tuple[PixelFormat, Matrix]] = {
     39: ("yuv444p", "bt709"), 40: ("yuvj444p", "bt709"),  # Y_U_V24
     26: ("nv12", "bt601"), 27: ("yuyv422", "bt601"),  # NV12, YUY2
     30: ("gray8", "bt601"),  # Y8_FullRange
+    128: ("bayer_rggb8", "bt601"), 129: ("bayer_bggr8", "bt601"),  # BayerRGGB8, BayerBGGR8
+    130: ("bayer_gbrg8", "bt601"), 131: ("bayer_grbg8", "bt601"),  # BayerGBRG8, BayerGRBG8
 }  # fmt: skip
 """Rerun's PixelFormat. The matrices are the viewer's own (`PixelFormat::yuv_matrix_coefficients`)."""
 
 _PACKED: dict[tuple[int, int], PixelFormat] = {
     (1, 6): "gray8", (1, 8): "gray16le", (2, 6): "rgb24", (3, 6): "rgba", (4, 6): "bgr24", (5, 6): "bgra",
+    (2, 8): "rgb48le", (4, 8): "bgr48le",
 }  # fmt: skip
 """(ColorModel, ChannelDatatype): L, RGB, RGBA, BGR, BGRA = 1 .. 5; U8 = 6, U16 = 8."""
+
+_DEPTH_TYPES = {
+    6: "|u1", 7: "|i1", 8: "<u2", 9: "<i2", 10: "<u4", 11: "<i4", 12: "<u8", 13: "<i8", 33: "<f2", 34: "<f4", 35: "<f8",
+}  # fmt: skip
+"""Rerun's ChannelDatatype as numpy has it."""
 
 _CHANNELS: dict[str, int] = {"gray8": 1, "gray16le": 1, "rgba": 4, "bgra": 4}
 
@@ -76,6 +84,41 @@ def encoding_of(head: bytes, media_type: str | None, name: str) -> str:
     raise SourceError(f"{name}: an image that starts with {head[:8]!r} and has no media type; log it as image/jpeg")
 
 
+@dataclass(frozen=True, slots=True)
+class DepthFormat:
+    """How the numbers of a raw depth image are laid out, rows packed."""
+
+    width: int
+    height: int
+    dtype: str
+    """As numpy names it, with its byte order."""
+
+    @property
+    def integer(self) -> bool:
+        """Whether its numbers are whole."""
+        return self.dtype[1] in "iu"
+
+    @property
+    def size_bytes(self) -> int:
+        """Of one image."""
+        return self.width * self.height * int(self.dtype[2:])
+
+
+def depth_format(logged: Mapping[str, Any] | None, name: str) -> DepthFormat:
+    """The layout that an ImageFormat of a depth image means.
+
+    Raises:
+        SourceError: none was logged, or it has no numbers of one channel.
+    """
+    if logged is None:
+        raise SourceError(f"{name}: no image format was logged beside the pixels")
+    datatype = logged.get("channel_datatype")
+    dtype = _DEPTH_TYPES.get(6 if datatype is None else int(datatype))
+    if dtype is None or logged.get("pixel_format") is not None:
+        raise SourceError(f"{name}: depth as {dict(logged)} is not supported; expected one number a pixel")
+    return DepthFormat(int(logged["width"]), int(logged["height"]), dtype)
+
+
 def raw_format(logged: Mapping[str, Any] | None, name: str) -> RawFormat:
     """The layout that an ImageFormat means.
 
@@ -96,13 +139,13 @@ def raw_format(logged: Mapping[str, Any] | None, name: str) -> RawFormat:
     if encoding is None:
         what = f"pixel format {pixel}" if pixel is not None else f"color model {model} with datatype {datatype}"
         raise SourceError(
-            f"{name}: Rerun's {what} is not supported; expected 8-bit L, RGB, RGBA, BGR, BGRA, 16-bit L, NV12, "
-            "YUY2, or planar YUV (Y_U_V12, Y_U_V16, Y_U_V24)"
+            f"{name}: Rerun's {what} is not supported; expected 8-bit L, RGB, RGBA, BGR, BGRA, 16-bit L, RGB, BGR, "
+            "NV12, YUY2, Bayer, or planar YUV (Y_U_V12, Y_U_V16, Y_U_V24)"
         )
     return RawFormat(
         encoding, width, height,
         channels=_CHANNELS.get(encoding, 3),
-        dtype="uint16" if encoding == "gray16le" else "uint8",
+        dtype="uint16" if encoding in ("gray16le", "rgb48le", "bgr48le") else "uint8",
         matrix=matrix,
         size_bytes=_size_bytes(encoding, width, height),
     )  # fmt: skip
@@ -123,5 +166,7 @@ def _size_bytes(encoding: PixelFormat, width: int, height: int) -> int:
             return 4 * width * height
         case "gray16le":
             return 2 * width * height
+        case "rgb48le" | "bgr48le":
+            return 6 * width * height
         case _:
             return width * height

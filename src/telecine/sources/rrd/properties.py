@@ -16,14 +16,16 @@ class Properties(Mapping[str, str]):
     also `task` unless two properties have such a field. `application_id` is always there for files.
     """
 
-    def __init__(self, chunks: Chunks, application_id: str) -> None:
+    def __init__(self, chunks: Chunks, application_id: str, shared: Mapping[str, str] = {}) -> None:
+        """`shared` are properties that count where the recording has none of that name."""
         self._chunks = chunks
+        self._shared = shared
         self._fixed = {"application_id": application_id} if application_id else {}
         self._read: dict[str, str] | None = None
 
     def _values(self) -> dict[str, str]:
         if self._read is None:
-            self._read = {**_short(_read(self._chunks)), **self._fixed}
+            self._read = {**self._shared, **_short(_read(self._chunks)), **self._fixed}
         return self._read
 
     def __getitem__(self, key: str) -> str:

@@ -6,17 +6,20 @@ chunks asked for, and others by streaming through them. Damaged files are found 
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import pyarrow as pa
 
 from telecine.core.errors import SourceError, raised_as
 from telecine.core.findings import Finding, Severity
 from telecine.core.recording import Recording, Ref
 from telecine.sources.format import Found
-from telecine.sources.rrd import sdk
-from telecine.sources.rrd.chunks import Chunks, ScannedChunks, StoredChunks
+from telecine.sources.rrd import layers, sdk
+from telecine.sources.rrd.chunks import PROPERTIES, Chunks, ComponentColumn, LayeredChunks, ScannedChunks, StoredChunks
 from telecine.sources.rrd.framing import MAGIC, Walk, copy_store_infos, trim, walk
 from telecine.sources.rrd.messages import damaged_contents, first_damaged
 from telecine.sources.rrd.properties import Properties
@@ -43,18 +46,51 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
         findings = _findings(path, seen, recover)
         if any(finding.severity == "error" for finding in findings):
             return Found(findings=findings)
-        ids, blueprints = _recording_ids(path, file, seen, recover)
-    if not ids:
+        ids, empty_ids, blueprints = _recording_ids(path, file, seen, recover)
+    if not ids and not empty_ids:
         severity: Severity = "warning" if blueprints else "error"
         what = "only a blueprint (a layout of the viewer)" if blueprints else "no recording"
         empty = Finding("source-empty", severity, path, f"the file holds {what}", "remove it, or record again")
         return Found(findings=(*findings, empty))
-    size = seen.size_bytes // len(ids)
-    return Found(tuple(Ref(NAME, path, name, size, recover) for name in ids), findings)
+    size = seen.size_bytes // (len(ids) or 1)
+    shared = empty_ids[0] if len(empty_ids) == 1 else ""
+    refs = tuple(Ref(NAME, path, name, size, recover, shared_id=shared) for name in ids)
+    return Found(refs, findings, tuple(Ref(NAME, path, name, 0, recover) for name in empty_ids))
 
 
 def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     """The recording `ref` names; see `Format.open`."""
+    files: list[File] = []
+    try:
+        files += [open_file(replace(ref, path=path, layers=())) for path in (ref.path, *ref.layers)]
+    except BaseException:
+        for file in files:
+            file.chunks.close()
+        raise
+    chunks = files[0].chunks if len(files) == 1 else LayeredChunks([file.chunks for file in files])
+    recording = recording_of(ref, chunks, files[0].application_id, files[0].shared)
+    recording.notes = (*(note for file in files for note in file.notes), *recording.notes)
+    return recording
+
+
+def join(refs: Sequence[Ref]) -> Found:
+    """Files of one recording id as one recording; see `Format.join`."""
+    return layers.join(refs, lambda ref: open_file(ref).chunks)
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """The chunks of one recording in one file."""
+
+    chunks: Chunks
+    application_id: str
+    notes: tuple[tuple[str, str], ...] = ()
+    shared: Mapping[str, str] = field(default_factory=dict)
+    """Properties of a recording of properties only, which all recordings of the file share."""
+
+
+def open_file(ref: Ref) -> File:
+    """What one file holds of the recording. Raises: SourceError when it cannot be read."""
     with _opened(ref.path) as (file, size_bytes):
         seen = walk(file, size_bytes, ref.path)
         if ref.recover:
@@ -64,7 +100,7 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
         elif seen.state in ("cut", "garbage"):
             raise SourceError(f"{ref.label}: {_cut_message(seen)}; {_CUT_FIX}")
         _check_contents(ref.label, file, seen)
-    return _recording(ref, ref.path, seen.footer, lambda: _check_messages(ref))
+    return _file(ref, ref.path, seen.footer, lambda: _check_messages(ref))
 
 
 _CUT_FIX = "use --recover to take what is whole"
@@ -91,15 +127,27 @@ def _cut_message(seen: Walk) -> str:
     )
 
 
-def _recording_ids(path: str, file: BinaryIO, seen: Walk, recover: bool) -> tuple[list[str], int]:
-    """(ids of the recordings, sorted; number of blueprints)."""
+def _recording_ids(path: str, file: BinaryIO, seen: Walk, recover: bool) -> tuple[list[str], list[str], int]:
+    """(ids of the recordings; ids of those that hold only properties; number of blueprints), ids sorted."""
     with _store_infos(path, file, seen, recover) as small:
         reader = sdk.reader(small)
         try:
-            ids = sorted({str(entry.recording_id) for entry in reader.recordings()})
-            return ids, len(reader.blueprints())
+            entries = {str(entry.recording_id): entry for entry in reader.recordings()}
+            empty: list[str] = []
+            if small == path and (len(entries) > 1 or seen.size_bytes < _SMALL_BYTES):
+                empty = [name for name in sorted(entries) if not _has_data(reader, entries[name], path)]
+            return sorted(entries.keys() - set(empty)), empty, len(reader.blueprints())
         except sdk.errors() as error:
             raise SourceError(f"{path}: cannot be read: {sdk.first_line(error)}") from error
+
+
+_SMALL_BYTES = 1 << 16
+"""A single recording without data takes less; larger files are not asked, which would take time for each."""
+
+
+def _has_data(reader: Any, entry: Any, path: str) -> bool:
+    columns = StoredChunks(reader.store(store=entry), path, lambda: None).columns
+    return any(not column.entity.startswith(PROPERTIES) for column in columns)
 
 
 @contextmanager
@@ -145,7 +193,7 @@ def _check_messages(ref: Ref) -> None:
         raise SourceError(f"{ref.label}: the file is damaged: message {bad[0]} at byte {bad[1]}: {bad[2]}; {_CUT_FIX}")
 
 
-def _open_recovered(ref: Ref, file: BinaryIO, whole: tuple[int, int], damage: str) -> Recording:
+def _open_recovered(ref: Ref, file: BinaryIO, whole: tuple[int, int], damage: str) -> File:
     """The whole messages of a damaged file, from a trimmed copy that goes when the recording is closed."""
     folder = tempfile.TemporaryDirectory(prefix="telecine-recover-")
     try:
@@ -153,22 +201,36 @@ def _open_recovered(ref: Ref, file: BinaryIO, whole: tuple[int, int], damage: st
         with copy.open("wb") as target:
             trim(file, target, whole[0])
         note = f"{damage}; the {whole[1]} whole messages before it were taken"
-        recording = _recording(ref, str(copy), False, lambda: None)
+        trimmed = _file(ref, str(copy), False, lambda: None)
     except BaseException:
         folder.cleanup()
         raise
-    close = recording.close
-
-    def close_all() -> None:
-        close()
-        folder.cleanup()
-
-    recording.close = close_all
-    recording.notes = (("source-recovered", note), *recording.notes)
-    return recording
+    return replace(trimmed, chunks=_TemporaryChunks(trimmed.chunks, folder), notes=(("source-recovered", note),))
 
 
-def _recording(ref: Ref, path: str, footer: bool, check: Any) -> Recording:
+@dataclass(frozen=True, slots=True)
+class _TemporaryChunks:
+    """Chunks of a file that goes when they are closed."""
+
+    chunks: Chunks
+    folder: "tempfile.TemporaryDirectory[str]"
+
+    @property
+    def columns(self) -> Sequence[ComponentColumn]:
+        """See `Chunks.columns`."""
+        return self.chunks.columns
+
+    def batches(self, entity: str, components: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """See `Chunks.batches`."""
+        return self.chunks.batches(entity, components)
+
+    def close(self) -> None:
+        """Let go of the file, and remove it."""
+        self.chunks.close()
+        self.folder.cleanup()
+
+
+def _file(ref: Ref, path: str, footer: bool, check: Any) -> File:
     reader = sdk.reader(path)
     entry = _entry(reader, ref)
     if footer:
@@ -177,14 +239,25 @@ def _recording(ref: Ref, path: str, footer: bool, check: Any) -> Recording:
     else:
         check()
         chunks = ScannedChunks(lambda: reader.stream(store=entry), ref.label)
-    return recording_of(ref, chunks, str(entry.application_id))
+    shared = _call(ref, lambda: _shared_properties(ref, reader)) if footer and ref.shared_id else {}
+    return File(chunks, str(entry.application_id), shared=shared)
 
 
-def recording_of(ref: Ref, chunks: Chunks, application_id: str = "") -> Recording:
+def _shared_properties(ref: Ref, reader: Any) -> Mapping[str, str]:
+    entry = next(entry for entry in reader.recordings() if str(entry.recording_id) == ref.shared_id)
+    return dict(Properties(StoredChunks(reader.store(store=entry), ref.label, lambda: None), ""))
+
+
+def recording_of(
+    ref: Ref, chunks: Chunks, application_id: str = "", shared: Mapping[str, str] | None = None
+) -> Recording:
     """The recording made of `chunks`, shared by files and catalogs."""
-    streams = streams_of(chunks)
-    notes = () if streams else (("source-empty", "the recording holds no data"),)
-    return Recording(ref, streams, Properties(chunks, application_id), notes, chunks.close)
+    found = streams_of(chunks)
+    notes = () if found.streams else (("source-empty", "the recording holds no data"),)
+    return Recording(
+        *(ref, found.streams, Properties(chunks, application_id, shared or {}), notes, chunks.close),
+        left_out=tuple(found.left_out),
+    )
 
 
 def _entry(reader: Any, ref: Ref) -> Any:

@@ -4,10 +4,12 @@ import hashlib
 import os
 import stat
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from telecine.core.errors import SourceError, raised_as
+from telecine.core.recording import Ref
 
 FileState = tuple[str, int, int, int, int]
 """(path, inode, bytes, ns of the last writing, ns of the last change of any kind) of a file.
@@ -26,6 +28,12 @@ def stamp(path: str) -> Stamp | None:
         return None
     with raised_as(SourceError, f"{path}: cannot be read", OSError):
         return tuple(sorted(_state(file) for file in _files(path)))
+
+
+def stamp_of(ref: Ref) -> Stamp | None:
+    """The state of all files of a recording; see `stamp`."""
+    found = stamp(ref.path)
+    return found if found is None else tuple(sorted(chain(found, *(stamp(path) or () for path in ref.layers))))
 
 
 def digest(state: Stamp) -> str:

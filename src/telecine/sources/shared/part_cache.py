@@ -40,7 +40,7 @@ def opened(ref: Ref, *, parts: bool = False) -> Iterator[Recording]:
 
     Raises: see `registry.open`.
     """
-    state = fingerprint.stamp(ref.path) if parts or ref.part is not None else None
+    state = fingerprint.stamp_of(ref) if parts or ref.part is not None else None
     if state is None:
         _let_go()
         with registry.open(ref) as recording:

@@ -11,6 +11,7 @@ import numpy as np
 from telecine.core.errors import SourceError, VideoError
 from telecine.core.grid import Times
 from telecine.core.recording import Buffer, ClockKind, Schema
+from telecine.sources.lfs import pointer_problem
 from telecine.sources.shared.arrays import Timing
 from telecine.video.demux import Mp4Facts, film_facts, packets
 
@@ -46,6 +47,8 @@ class VideoFileStream:
     def _facts(self) -> Mp4Facts:
         if not Path(self.path).is_file():
             raise SourceError(f"{self.name}: the video file {self.path} is missing")
+        if problem := pointer_problem(self.path):
+            raise SourceError(f"{self.name}: {self.path}: {problem}")
         try:
             facts = _facts_of(self.path, Path(self.path).stat().st_mtime_ns)
         except VideoError as error:

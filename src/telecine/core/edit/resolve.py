@@ -1,0 +1,196 @@
+"""What an edit means for given datasets: the episodes of the new one, in order, or every mistake at once."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from telecine.core.documents import suggest
+from telecine.core.edit.model import Edit, EpisodeEdit, Marks, Success
+from telecine.core.errors import EditError
+from telecine.core.plan.model import RESERVED
+
+Name = tuple[int, int]
+"""(input, episode) of a source episode."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEpisode:
+    """One episode of an input, as far as edits ask for it."""
+
+    length: int
+    """Rows."""
+    tasks: tuple[str, ...] = ()
+    recording: str = ""
+    """File that it was made of; "" where nothing tells."""
+    success: bool | None = None
+    outcome: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDataset:
+    """One input of an edit."""
+
+    path: str
+    fps: int
+    features: tuple[str, ...]
+    """Keys, cameras among them; without the columns that every dataset has."""
+    cameras: tuple[str, ...]
+    episodes: tuple[SourceEpisode, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputEpisode:
+    """One episode of the new dataset: rows [start, stop) of a source episode. None: as the source says."""
+
+    source: Name
+    start: int
+    stop: int
+    task: str | None = None
+    success: Success | None = None
+    outcome: str | None = None
+    tags: tuple[str, ...] | None = None
+
+    @property
+    def length(self) -> int:
+        """Rows."""
+        return self.stop - self.start
+
+
+def resolve(edit: Edit, inputs: Sequence[SourceDataset]) -> tuple[OutputEpisode, ...]:
+    """The episodes that the new dataset has, in order.
+
+    Raises: EditError with every mistake: episodes, rows, tasks or features that are not there, and an empty result.
+    """
+    problems = [*_wrong_inputs(edit, inputs), *_wrong_features(edit, inputs), *_wrong_tasks(edit, inputs)]
+    marks: dict[Name, EpisodeEdit] = {}
+    for key, entry in edit.episodes.items():
+        name = name_of(key, inputs)
+        if isinstance(name, str):
+            problems.append(f"episodes.{key}: {name}")
+        elif name in marks:
+            problems.append(f"episodes.{key}: named twice")
+        else:
+            marks[name] = entry
+            problems += (f"episodes.{key}.{text}" for text in _wrong_rows(entry, name, inputs))
+    outputs = {name: tuple(_outputs(name, marks.get(name), inputs)) for name in _all(inputs)}
+    staying = {name: parts for name, parts in outputs.items() if parts}
+    if not staying and any(dataset.episodes for dataset in inputs):
+        problems.append("episodes: every episode is left out, which leaves no dataset; keep at least one")
+    order = list(staying)
+    if edit.order is not None:
+        order, wrong = _ordered(edit.order, staying, inputs)
+        problems += wrong
+    if problems:
+        raise EditError(f"the edit has {len(problems)} mistake(s):\n  " + "\n  ".join(problems))
+    return tuple(part for name in order for part in staying[name])
+
+
+def name_of(key: str, inputs: Sequence[SourceDataset]) -> Name | str:
+    """The episode that a key names; a text that says why there is none."""
+    first, slash, last = key.partition("/")
+    number, episode = (first, last) if slash else ("0", first)
+    if not slash and len(inputs) > 1:
+        return f"there are {len(inputs)} inputs; write input/episode, e.g. 0/{key}"
+    if not all(re.fullmatch(r"\d{1,12}", part, re.ASCII) for part in (number, episode)):
+        return 'not of the form "episode" or "input/episode", both numbers from 0'
+    name = int(number), int(episode)
+    if name[0] >= len(inputs):
+        return f"there is no input {name[0]}, only {len(inputs)}"
+    if name[1] >= len(inputs[name[0]].episodes):
+        return f"there is no episode {name[1]}; {inputs[name[0]].path} has 0 to {len(inputs[name[0]].episodes) - 1}"
+    return name
+
+
+def key_of(name: Name, inputs: Sequence[SourceDataset]) -> str:
+    """The key of an episode in an edit of these inputs."""
+    return f"{name[0]}/{name[1]}" if len(inputs) > 1 else str(name[1])
+
+
+def _all(inputs: Sequence[SourceDataset]) -> Iterator[Name]:
+    for number, dataset in enumerate(inputs):
+        yield from ((number, episode) for episode in range(len(dataset.episodes)))
+
+
+def _outputs(name: Name, entry: EpisodeEdit | None, inputs: Sequence[SourceDataset]) -> Iterator[OutputEpisode]:
+    whole = OutputEpisode(name, 0, inputs[name[0]].episodes[name[1]].length)
+    if entry is None:
+        yield whole
+    elif not entry.drop:
+        episode = _marked(whole, entry)
+        for part in entry.parts:
+            if not part.drop:
+                yield _marked(replace(episode, start=part.rows[0], stop=part.rows[1]), part)
+        if not entry.parts:
+            yield episode
+
+
+def _marked(episode: OutputEpisode, marks: Marks) -> OutputEpisode:
+    said = {name: getattr(marks, name) for name in ("task", "success", "outcome", "tags")}
+    return replace(episode, **{name: value for name, value in said.items() if value is not None})
+
+
+def _wrong_rows(entry: EpisodeEdit, name: Name, inputs: Sequence[SourceDataset]) -> Iterator[str]:
+    length = inputs[name[0]].episodes[name[1]].length
+    for number, part in enumerate(entry.parts):
+        if part.rows[1] > length:
+            yield f"parts.{number}.rows: {list(part.rows)} ends behind the last of the episode's {length} rows"
+
+
+def _wrong_inputs(edit: Edit, inputs: Sequence[SourceDataset]) -> Iterator[str]:
+    if edit.inputs and len(edit.inputs) != len(inputs):
+        yield f"inputs: the edit is of {len(edit.inputs)} dataset(s), given are {len(inputs)}"
+
+
+def _wrong_features(edit: Edit, inputs: Sequence[SourceDataset]) -> Iterator[str]:
+    known = list(dict.fromkeys(key for dataset in inputs for key in dataset.features))
+    rename, drop = edit.features.rename, edit.features.drop
+    for kind, keys in (("rename", list(rename)), ("drop", list(drop))):
+        for key in keys:
+            if key in RESERVED:
+                yield f"features.{kind}: {key} is a column that every dataset has"
+            elif key not in known:
+                yield f"features.{kind}: there is no feature {key!r}{suggest(key, known)}"
+    after = [rename.get(key, key) for key in known if key not in drop]
+    for key in sorted({key for key in after if after.count(key) > 1} | (set(rename.values()) & set(RESERVED))):
+        yield f"features.rename: {key} is there already; drop or rename that one too"
+    for key in rename.keys() & set(drop):
+        yield f"features: {key} is renamed and dropped"
+    cameras = [rename.get(key, key) for dataset in inputs for key in dataset.cameras if key not in drop]
+    for key in edit.cameras:
+        if key not in cameras:
+            yield f"cameras: there is no camera {key!r}{suggest(key, cameras)}"
+    if not after and known:
+        yield "features.drop: nothing would be left"
+
+
+def _wrong_tasks(edit: Edit, inputs: Sequence[SourceDataset]) -> Iterator[str]:
+    known = {task for dataset in inputs for episode in dataset.episodes for task in episode.tasks}
+    for task, new in edit.tasks.items():
+        if task not in known:
+            yield f"tasks: no episode has the task {task!r}{suggest(task, known)}"
+        if not new.strip():
+            yield f"tasks: {task!r} gets no text"
+
+
+def _ordered(
+    order: Sequence[str], staying: dict[Name, tuple[OutputEpisode, ...]], inputs: Sequence[SourceDataset]
+) -> tuple[list[Name], list[str]]:
+    """The names in the order asked for, and what is wrong with it."""
+    names: list[Name] = []
+    problems = []
+    for key in order:
+        name = name_of(key, inputs)
+        if isinstance(name, str):
+            problems.append(f"order: {key}: {name}")
+        elif name not in staying:
+            problems.append(f"order: {key} is left out by the edit itself")
+        elif name in names:
+            problems.append(f"order: {key} is named twice")
+        else:
+            names.append(name)
+    missing = [key_of(name, inputs) for name in staying if name not in set(names)]
+    if missing and not problems:
+        more = " ..." if len(missing) > 5 else ""
+        problems.append(f"order: {len(missing)} episodes that stay are not in it: {', '.join(missing[:5])}{more}")
+    return names, problems
