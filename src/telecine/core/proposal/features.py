@@ -7,7 +7,7 @@ from typing import Literal
 from telecine.core.naming import words
 from telecine.core.plan.model import IMAGES
 from telecine.core.proposal.cameras import camera_names
-from telecine.core.proposal.messages import worthwhile
+from telecine.core.proposal.messages import FORMATS, message_vectors
 from telecine.core.proposal.notes import Notes
 from telecine.core.recording_summary import RecordingFacts, StreamSummary
 
@@ -38,7 +38,11 @@ def choose_features(
 ) -> Features:
     """Feature key -> streams. common: streams of most recordings; usable: those of them that a feature can take."""
     declared = _declared(recordings, common)
-    chosen = _guessed(usable, notes) if declared is None else _with_action(declared, usable, missing_action, notes)
+    chosen = (
+        _guessed(recordings, usable, notes)
+        if declared is None
+        else _with_action(declared, usable, missing_action, notes)
+    )
     _note_other_actions(recordings, chosen, notes)
     if declared is not None:
         notes.leave_out(usable, "the format does not declare it as a feature")
@@ -90,9 +94,10 @@ def _note_other_actions(
         )
 
 
-def _guessed(usable: Sequence[StreamSummary], notes: Notes) -> Features:
+def _guessed(recordings: Sequence[RecordingFacts], usable: Sequence[StreamSummary], notes: Notes) -> Features:
     cameras = _cameras(usable, notes)
-    action, state = _vectors(usable, notes)
+    of_messages = all(r.format in FORMATS for r in recordings)
+    action, state = _of_messages(usable, notes) if of_messages else _vectors(usable, notes)
     return {"action": action, "observation.state": state, **{k: [s] for k, s in cameras.items()}}
 
 
@@ -117,11 +122,16 @@ def _cameras(streams: Sequence[StreamSummary], notes: Notes) -> dict[str, Stream
     return {f"{IMAGES}{n}": s for n, s in zip(camera_names([c.entity for c in cameras]), cameras, strict=True)}
 
 
+def _of_messages(streams: Sequence[StreamSummary], notes: Notes) -> tuple[list[StreamSummary], list[StreamSummary]]:
+    plain = [s for s in streams if s.kind == "vector" and not s.static and len(s.shape) == 1]
+    chosen = message_vectors(plain, notes)
+    _reasons(streams, plain, None, notes)
+    return chosen
+
+
 def _vectors(streams: Sequence[StreamSummary], notes: Notes) -> tuple[list[StreamSummary], list[StreamSummary]]:
     """(action, state): plain vectors by the words in their names, sorted, grippers last."""
     plain = [s for s in streams if s.kind == "vector" and not s.static and len(s.shape) == 1 and s.dtype != "bool"]
-    plain, guesses = worthwhile(plain)
-    notes.guesses.extend(guesses)
     plain.sort(key=lambda s: (bool({"gripper", "grippers"} & words(s.name)), s.name))
     word = next((w for w in ACTION_WORDS if any(w in words(s.name) for s in plain)), None)
     action = [s for s in plain if word in words(s.name)]
