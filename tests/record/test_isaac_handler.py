@@ -69,7 +69,7 @@ def test_the_dataset_loads_after_every_episode_and_is_checked_whole(tmp_path):
 @pytest.fixture
 def held(monkeypatch):
     """Recorders that write once released: `held.set()`; `held.fails` are the numbers of writes that fail."""
-    release, real = threading.Event(), Recorder.write
+    release, real = threading.Event(), Recorder.save_episode
     release.fails, release.calls = set(), 0
 
     def write(self, live, success=None):
@@ -80,7 +80,7 @@ def held(monkeypatch):
             raise VideoError("the encoder failed")
         return real(self, live, success)
 
-    monkeypatch.setattr(Recorder, "write", write)
+    monkeypatch.setattr(Recorder, "save_episode", write)
     yield release
     release.set()
 

@@ -67,6 +67,14 @@ CODES: dict[str, str] = {
     "convert-resumed": "Finished episodes of an interrupted run were taken up.",
     "convert-leftover": "What interrupted runs left beside the dataset could not be used and was removed.",
     "success-unknown": "Whether some episodes succeeded is known of others only, or stands in their facts only.",
+    # recording
+    "record-quiet": "A stream had no sample for longer than its limit while it was recorded.",
+    "record-behind": "An encoder is slower than its camera, so frames wait on disk.",
+    "record-dropped": "Frames were dropped because their encoder was behind, as asked for.",
+    "record-encoder": "An encoder failed while recording; its frames were stored uncoded.",
+    "record-disk": "The disk refuses what is recorded.",
+    "record-interrupted": "A recorder was left without the end of its episode.",
+    "record-recovered": "An episode whose process was stopped was saved when the next recorder started.",
     # repair
     "repair-recovered": "Something that could not be read was recovered.",
     "repair-changed": "Something is different in the repaired copy; no data is lost by it.",

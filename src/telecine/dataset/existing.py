@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from telecine.core.depth import ENCODER, PIX_FMT
 from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError
 from telecine.core.stats import QUANTILES, Moments, Stats
@@ -124,7 +125,7 @@ def _link(path: Path, target: Path) -> None:
 
 _OF_ALL_VIDEOS = (
     "video.height", "video.width", "video.codec", "video.pix_fmt", "video.fps", "video.channels", "has_audio",
-    "is_depth_map", "video.is_depth_map",
+    "is_depth_map", "video.is_depth_map", "depth_unit",
 )  # fmt: skip
 
 
@@ -193,10 +194,11 @@ def _cameras(dataset: Dataset, info: Mapping[str, Any]) -> Iterator[CameraSpec]:
         if column.dtype == "image":
             yield CameraSpec(column.key, FrameFormat("png", width, height, "rgb24"))
             continue
-        if stored.get("is_depth_map") or stored.get("video.is_depth_map"):
-            raise DatasetError(f"{dataset.root}: {column.key} is a depth video, to which telecine cannot add")
         encoder = {key: value for key, value in stored.items() if key not in _OF_ALL_VIDEOS}
         codec, pix_fmt = stored.get("video.codec"), stored.get("video.pix_fmt")
+        depth = stored.get("is_depth_map") or stored.get("video.is_depth_map")
+        if depth and any(stored.get(key) != value for key, value in {**ENCODER, "video.pix_fmt": PIX_FMT}.items()):
+            raise DatasetError(f"{dataset.root}: {column.key} is depth in other steps than those that telecine writes")
         if codec not in ("h264", "hevc", "av1") or not isinstance(pix_fmt, str):
             raise DatasetError(f"{dataset.root}: {column.key} is {codec} {pix_fmt}, to which telecine cannot add")
         yield CameraSpec(column.key, FrameFormat(codec, width, height, pix_fmt), encoder)

@@ -1,68 +1,114 @@
-"""One episode while it is recorded: samples in memory, frames coded as they come; a recording at its end."""
+"""One episode while it is recorded: a .spool file that grows, and what has to be noticed meanwhile.
+
+Numbers are in memory until the file is written, ten times a second; frames are coded as they come. Whatever happens
+to the process, the file holds all but the last second.
+"""
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from errno import EDQUOT, ENOSPC
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-
-from telecine.core.errors import PlanError, SourceError, VideoError
-from telecine.core.grid import Rows, Times
-from telecine.core.plan.model import IMAGES
-from telecine.core.recording import (
-    Array,
-    Buffer,
-    ClockKind,
-    Image,
-    MemoryStream,
-    Recording,
-    Ref,
-    Schema,
-    Stream,
-)
+from telecine.core.errors import DatasetError
+from telecine.core.findings import Finding
+from telecine.core.grid import SECOND
+from telecine.core.recording import Array
 from telecine.core.video import VideoSettings
-from telecine.video.live import LiveClip, clip_packets
+from telecine.recorder.live_streams import LiveCamera, LiveSamples, LiveStream
+from telecine.recorder.options import RecorderOptions
+from telecine.recorder.sample import Sample, check_alike, check_plan, sample_of
+from telecine.recorder.stamp_check import StampCheck, stamp_of
+from telecine.sources.recorder_spool.format import SUFFIX
+from telecine.sources.recorder_spool.spool_file import SpoolFile
 
-CLOCK = "time"
-FORMAT = "recorder"
-
-
-@dataclass(slots=True)
-class _Samples:
-    stamps: list[int] = field(default_factory=list)
-    values: list[Any] = field(default_factory=list)
+EPISODE_FILE = f"episode{SUFFIX}"
+FLUSH_S = 0.1
+SYNC_S = 0.5
+WATCH_NS = SECOND // 20
+"""How often, by the episode's own clock, quiet streams are looked for."""
+MOST_PENDING = 200_000
+"""Samples of one stream that are kept in memory while the disk refuses them."""
+OnFinding = Callable[[Finding], None]
 
 
 class LiveEpisode:
-    """What was added since `start_episode`. Cameras are features named observation.images.*.
+    """What was added since it began. For several threads at once.
 
-    folder: of its own, where the frames are; goes with `abandon`.
+    folder: of its own, with the file; goes with `abandon`. label: what findings call the episode.
     """
 
     def __init__(
-        self, task: str, folder: Path, settings: VideoSettings, fps: int, names: Mapping[str, Sequence[str]]
+        self,
+        task: str,
+        folder: Path,
+        options: RecorderOptions,
+        *,
+        names: Mapping[str, Sequence[str]] | None = None,
+        on_finding: OnFinding = lambda _: None,
+        label: str = "episode",
     ) -> None:
-        self.task = task
-        self.folder, self._settings, self._fps, self._names = folder, settings, fps, names
-        self._samples: dict[str, _Samples] = {}
-        self._cameras: dict[str, tuple[LiveClip, list[int]]] = {}
+        self.task, self.folder, self.label = task, folder, label
+        self.id = uuid.uuid4().hex[:12]
         self.steps = 0
+        self.first_ns: int | None = None
+        self.newest_ns: int | None = None
+        self.disk_problem = ""
+        self._options, self._on_finding = options, on_finding
+        self._names = options.names if names is None else names
+        self._streams: dict[str, LiveSamples | LiveCamera] = {}
+        self._settings: dict[str, tuple[VideoSettings, int | Any]] = {}
+        self._lock = threading.Lock()
+        self._watched_ns = 0
+        self._ending, self._over, self._wake = threading.Event(), threading.Event(), threading.Event()
+        self._findings: deque[Finding] = deque()
+        header = {"task": task, "id": self.id, "fps": options.fps}
+        try:
+            self.file = SpoolFile(folder / EPISODE_FILE, header)
+        except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise DatasetError(f"{folder.parent}: an episode cannot begin: {error.strerror or error}") from error
+        self._writer = threading.Thread(target=self._write_on, name="telecine spool", daemon=True)
+        self._writer.start()
+
+    # --- what is added --------------------------------------------------------------------------------------------
 
     @property
     def keys(self) -> tuple[str, ...]:
         """The features so far, numbers and texts before cameras."""
-        return (*self._samples, *self._cameras)
+        return tuple(sorted(self._streams, key=lambda key: isinstance(self._streams[key], LiveCamera)))
 
-    def add(self, time_ns: int, values: Mapping[str, Any]) -> None:
-        """Take samples of one instant. Raises: PlanError for a value that is none, VideoError from the encoder."""
-        for key, value in values.items():
-            if key.startswith(IMAGES):
-                self._frame(key, time_ns, value)
-            else:
-                self._sample(key, time_ns, value)
-        self.steps += 1
+    @property
+    def streams(self) -> tuple[LiveSamples | LiveCamera, ...]:
+        """Their streams."""
+        return tuple(self._streams[key] for key in self.keys)
+
+    def add(self, time_ns: Any, values: Mapping[str, Any]) -> None:
+        """Take samples of one instant: all of them, or none.
+
+        Raises: PlanError for a stamp or a value that cannot be taken, DatasetError when the disk has been full for
+            so long that no memory is left.
+        """
+        stamp_ns = stamp_of(next(iter(values), "time_ns"), time_ns)
+        samples = [self._checked(key, stamp_ns, value) for key, value in values.items()]
+        for sample in samples:
+            self._take(stamp_ns, sample)
+        with self._lock:
+            self.steps += 1
+        self._watch(stamp_ns)
+        self.deliver()
+
+    def add_if_open(self, time_ns: Any, values: Mapping[str, Any]) -> bool:
+        """As `add`; False, and nothing is taken, once the episode has ended."""
+        if self._ending.is_set():
+            return False
+        self.add(time_ns, values)
+        return True
 
     def add_rows(self, times_ns: Sequence[int], values: Mapping[str, Array]) -> None:
         """Take the numbers of many instants, (len(times_ns), ...) of each feature, which are copied.
@@ -70,139 +116,242 @@ class LiveEpisode:
         Raises: PlanError, as `add`.
         """
         for key, array in values.items():
-            held = np.array(array).reshape(len(times_ns), *(array.shape[1:] or (1,)))
-            samples = self._samples.setdefault(key, _Samples())
-            self._check(key, samples, held[0])
-            samples.stamps.extend(times_ns)
-            samples.values.extend(held)
+            rows = array.reshape(len(times_ns), *(array.shape[1:] or (1,)))
+            stream = self._stream_of(self._checked(key, int(times_ns[0]), rows[0]), int(times_ns[0]))
+            assert isinstance(stream, LiveSamples)
+            stream.take_rows([int(stamp) for stamp in times_ns], rows)
+            self._note(int(min(times_ns)), int(max(times_ns)))
 
-    def _frame(self, key: str, time_ns: int, value: Any) -> None:
-        rgb = np.asarray(value)
-        if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
-            raise PlanError(f"{key}: got {rgb.dtype} {rgb.shape}, expected uint8 (height, width, 3), red first")
-        if key not in self._cameras:
-            path = str(self.folder / f"live-{len(self._cameras):03d}.clip")
-            self._cameras[key] = (LiveClip(key, self._settings, self._fps, path), [])
-        clip, stamps = self._cameras[key]
-        clip.add(rgb)
-        stamps.append(time_ns)
+    def _checked(self, key: str, stamp_ns: int, value: Any) -> Sample:
+        """The value as a sample that can be taken. Raises: PlanError, DatasetError."""
+        stream = self._streams.get(key)
+        if stream is None:
+            video, _ = self._settings_of(key)
+            names = self._names.get(key)
+            sample = sample_of(key, value, video, None if names is None else tuple(names))
+            StampCheck(key, None, None).check(stamp_ns, self.newest_ns)
+            check_plan(sample, self._options.plan([key]))
+            return sample
+        sample = sample_of(key, value, self._settings[key][0], stream.stream.schema.names)
+        check_alike(sample, stream.stream)
+        stream.check(stamp_ns, self.newest_ns)
+        self._require_room(stream)
+        return sample
 
-    def _sample(self, key: str, time_ns: int, value: Any) -> None:
-        samples = self._samples.setdefault(key, _Samples())
-        if not isinstance(value, str):
-            value = np.atleast_1d(np.array(value))  # a copy: the caller may reuse its array
-        self._check(key, samples, value)
-        samples.stamps.append(time_ns)
-        samples.values.append(value)
+    def _settings_of(self, key: str) -> tuple[VideoSettings, Any]:
+        """(how frames of it are coded, its limit). Raises: PlanError for a key that no dataset can have."""
+        if key not in self._settings:
+            plan = self._options.plan([key])
+            self._settings[key] = self._options.video_of(plan), plan.features[0].limit
+        return self._settings[key]
 
-    @staticmethod
-    def _check(key: str, samples: _Samples, value: Any) -> None:
-        if not isinstance(value, str) and value.dtype.kind not in "fiub":
-            raise PlanError(f"{key}: got {value.dtype}, expected numbers, a text, or a frame named {IMAGES}*")
-        if samples.values and not _alike(samples.values[0], value):
-            raise PlanError(f"{key}: got {_kind(value)}, in the samples before {_kind(samples.values[0])}")
+    def _require_room(self, stream: LiveSamples | LiveCamera) -> None:
+        if not self.disk_problem:
+            return
+        full = not stream.queue.has_room if isinstance(stream, LiveCamera) else stream.pending >= MOST_PENDING
+        if full:
+            raise DatasetError(
+                f"{self.folder.parent}: {self.disk_problem}, and no more memory is used for {stream.name}; this sample "
+                "was not taken. What was taken before can still be saved: end the episode"
+            )
 
-    def finish(self, ref: Ref, outcome: str) -> Recording:
-        """The recording of all that was added. Raises: VideoError when frames could not be coded."""
-        for clip, _ in self._cameras.values():
-            clip.close()
-        streams: dict[str, Stream] = {key: self._stream(key, samples) for key, samples in self._samples.items()}
-        for key, (clip, stamps) in self._cameras.items():
-            times = np.array(stamps, np.int64)
-            shape = (clip.size[1], clip.size[0], 3)
-            if clip.settings.codec == "png":
-                streams[key] = _SpooledImages(key, clip.path, times, Schema("uint8", shape, encoding="png"))
+    def _take(self, stamp_ns: int, sample: Sample) -> None:
+        stream = self._stream_of(sample, stamp_ns)
+        gap = stream.take(stamp_ns, sample)
+        limit = stream.limit_ns
+        if gap is not None and limit is not None and gap > limit:
+            self._report_quiet(stream, gap, limit)
+        self._note(stamp_ns, stamp_ns)
+        if isinstance(stream, LiveCamera) and stream.queue.is_full:
+            self._wake.set()
+
+    def _note(self, first_ns: int, last_ns: int) -> None:
+        with self._lock:
+            self.first_ns = first_ns if self.first_ns is None else min(self.first_ns, first_ns)
+            self.newest_ns = last_ns if self.newest_ns is None else max(self.newest_ns, last_ns)
+
+    def _stream_of(self, sample: Sample, stamp_ns: int) -> LiveSamples | LiveCamera:
+        """The stream of the sample, which begins with it if there is none. Raises: PlanError, DatasetError."""
+        key = sample.stream.name
+        with self._lock:
+            stream = self._streams.get(key)
+            if stream is not None:
+                return stream
+            video, limit = self._settings_of(key)
+            fps = None if sample.stream.kind == "text" else self._options.fps
+            check = StampCheck(key, fps, self._options.rates.get(key))
+            if sample.is_frame:
+                stream = self._camera(sample, check, limit, video)
             else:
-                streams[key] = _SpooledVideo(
-                    key, clip.path, times, Schema("uint8", shape, encoding=clip.settings.codec)
-                )
-        streams["task"] = MemoryStream("task", "text", Schema("string"), {}, [self.task])
-        return Recording(ref, streams, {"task": self.task, "outcome": outcome})
+                stream = LiveSamples(sample.stream, check, limit)
+                if sample.array is None and self.first_ns is not None and self.first_ns < stamp_ns:
+                    # Text that comes seldom must not cost the rows before it: nothing was said until then.
+                    stream.take(self.first_ns, Sample(sample.stream, None, ""))
+            self._streams[key] = stream
+            return stream
 
-    def _stream(self, key: str, samples: _Samples) -> Stream:
-        stamps = {CLOCK: np.array(samples.stamps, np.int64)}
-        first = samples.values[0]
-        if isinstance(first, str):
-            return MemoryStream(key, "text", Schema("string"), stamps, samples.values, "duration")
-        values = np.stack(samples.values)
-        names = self._names.get(key)
-        schema = Schema(values.dtype.name, values.shape[1:], None if names is None else tuple(names))
-        return MemoryStream(key, "vector", schema, stamps, values, "duration")
+    def _camera(self, sample: Sample, check: StampCheck, limit: Any, video: VideoSettings) -> LiveCamera:
+        settings = replace(video, depth=True) if sample.stream.schema.unit else video
+        camera = LiveCamera(sample.stream, check, limit, settings, self._options.when_behind)
+        try:
+            camera.start(self.file, self._options.fps, self._with_disk)
+        except OSError as error:
+            raise DatasetError(f"{self.folder.parent}: {sample.stream.name} cannot begin: {error}") from error
+        return camera
+
+    # --- what has to be noticed -----------------------------------------------------------------------------------
+
+    def _watch(self, stamp_ns: int) -> None:
+        """Report streams that were quiet for too long, while others went on."""
+        if stamp_ns - self._watched_ns < WATCH_NS and stamp_ns >= self._watched_ns:
+            return
+        self._watched_ns = stamp_ns
+        for stream in list(self._streams.values()):
+            limit, newest = stream.limit_ns, stream.stamps.newest_ns
+            if limit is not None and newest is not None and stamp_ns - newest > limit:
+                self._report_quiet(stream, stamp_ns - newest, limit)
+
+    def _report_quiet(self, stream: LiveStream, gap_ns: int, limit_ns: int) -> None:
+        with self._lock:
+            if stream.is_quiet:
+                return
+            stream.is_quiet = True
+        text = f"no sample for {gap_ns / SECOND:.3f} s, longer than its limit of {limit_ns / SECOND:.3f} s"
+        self._report("record-quiet", "warning", stream.name, text, "check the sensor, or raise `max_age` for it")
+
+    def _report(self, code: str, severity: Any, key: str, text: str, fix: str = "") -> None:
+        self._findings.append(Finding(code, severity, f"{self.label} {key}".strip(), text, fix))
+
+    def deliver(self) -> None:
+        """Give what was noticed, on whatever thread, to `on_finding` on this one."""
+        while self._findings:
+            self._on_finding(self._findings.popleft())
+
+    @property
+    def unit_problems(self) -> tuple[str, ...]:
+        """Why streams were refused for their unit of time and did not come right afterwards."""
+        return tuple(f"{s.name}: {s.stamps.unit_problem}" for s in self.streams if s.stamps.unit_problem)
+
+    # --- the file -------------------------------------------------------------------------------------------------
+
+    def _write_on(self) -> None:
+        """On the thread: write what is in memory, until the episode is over."""
+        synced_s = time.monotonic()
+        while not self._over.is_set():
+            self._wake.wait(FLUSH_S)
+            self._wake.clear()
+            try:
+                self._flush()
+                if time.monotonic() - synced_s > SYNC_S:
+                    self.file.sync()
+                    synced_s = time.monotonic()
+            except OSError as error:
+                self._disk_refuses(error)
+                self._over.wait(FLUSH_S)
+            else:
+                self.disk_problem = ""
+            self._report_cameras()
+
+    def _flush(self) -> None:
+        for stream in self.streams:
+            if isinstance(stream, LiveSamples):
+                stream.flush(self.file)
+            else:
+                stream.spill(self.file)
+
+    def _report_cameras(self) -> None:
+        for camera in self.streams:
+            if not isinstance(camera, LiveCamera):
+                continue
+            for finding in self._problems(camera):
+                if finding.code not in camera.reported:
+                    camera.reported.add(finding.code)
+                    self._findings.append(finding)
+
+    def _problems(self, camera: LiveCamera) -> Iterator[Finding]:
+        """What an encoder did not manage so far."""
+        where, queue = f"{self.label} {camera.name}", camera.queue
+        if queue.spilled:
+            text = f"the encoder was up to {queue.most_waiting} frames behind; they waited on disk, none was dropped"
+            yield Finding("record-behind", "warning", where, text, "record smaller frames, or fewer cameras")
+        if queue.dropped:
+            text = f"{queue.dropped} frames dropped, because the encoder was behind and when_behind is drop"
+            yield Finding("record-dropped", "warning", where, text, 'when_behind="spill" drops none')
+        if camera.failure:
+            text = f"{camera.failure}; its frames were stored uncoded and are coded when the episode ends"
+            yield Finding("record-encoder", "error", where, text, "choose another codec or preset")
+
+    @property
+    def problems(self) -> tuple[Finding, ...]:
+        """What the encoders of the episode did not manage, for its report."""
+        cameras = [stream for stream in self.streams if isinstance(stream, LiveCamera)]
+        return tuple(finding for camera in cameras for finding in self._problems(camera))
+
+    def _with_disk(self, write: Callable[[], Any]) -> Any:
+        """What `write` gives; tried once more while the disk refuses. Raises: OSError once the episode ends."""
+        while True:
+            is_last = self._ending.is_set()
+            try:
+                return write()
+            except OSError as error:
+                self._disk_refuses(error)
+                if is_last:
+                    raise
+                self._ending.wait(2 * FLUSH_S)
+
+    def _disk_refuses(self, error: OSError) -> None:
+        with self._lock:
+            known, self.disk_problem = self.disk_problem, disk_text(error)
+        if not known:
+            text = f"{self.disk_problem}; what is recorded waits in memory"
+            self._report("record-disk", "error", "", text, "free some space: recording goes on where it stopped")
+
+    def finish(self, facts: Mapping[str, Any]) -> Path:
+        """Complete the file; where it is. Nothing can be added any more.
+
+        Raises: DatasetError when the disk refuses its end: the file holds all that could be written.
+        """
+        self._stop()
+        lost = [f"{c.lost} frames of {c.name}" for c in self.streams if isinstance(c, LiveCamera) and c.lost]
+        try:
+            self._flush()
+            if not lost:
+                self.file.end(dict(facts))
+        except OSError as error:
+            self.disk_problem = disk_text(error)
+            lost += [
+                f"{s.pending} samples of {s.name}" for s in self.streams if isinstance(s, LiveSamples) and s.pending
+            ]
+        if lost:
+            raise DatasetError(f"{self.disk_problem}: {', '.join(lost)} could not be written")
+        return self.file.path
+
+    def _stop(self) -> None:
+        cameras = [stream for stream in self.streams if isinstance(stream, LiveCamera)]
+        self._ending.set()
+        for camera in cameras:
+            camera.queue.close()
+        for camera in cameras:
+            camera.join()
+        self._over.set()
+        self._wake.set()
+        self._writer.join()
+
+    def close(self) -> None:
+        """Let go of the file, which stays."""
+        self.file.close()
 
     def abandon(self) -> None:
-        """Stop the encoders, whose errors no longer matter, and remove what they wrote."""
-        for clip, _ in self._cameras.values():
-            try:
-                clip.close()
-            except VideoError:
-                continue
+        """Stop, and remove everything. May be called again."""
+        for stream in self.streams:
+            if isinstance(stream, LiveCamera):
+                stream.queue.clear()
+        self._stop()
+        self.file.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _alike(one: Any, other: Any) -> bool:
-    if isinstance(one, str) or isinstance(other, str):
-        return isinstance(one, str) and isinstance(other, str)
-    return bool(one.dtype == other.dtype and one.shape == other.shape)
-
-
-def _kind(value: Any) -> str:
-    return "text" if isinstance(value, str) else f"{value.dtype} {value.shape}"
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class _Spooled:
-    """Frames of a live clip with the stamps they were added with."""
-
-    name: str
-    path: str
-    stamps: Times
-    schema: Schema
-    static: bool = False
-
-    @property
-    def clocks(self) -> Mapping[str, ClockKind]:
-        """The recorder's one clock."""
-        return {CLOCK: "duration"}
-
-    def times(self, clock: str) -> Times:
-        """(n,) int64 ns."""
-        if clock != CLOCK:
-            raise SourceError(f"{self.name} has no stamps on {clock!r}; a recorder has {CLOCK!r}")
-        return np.sort(self.stamps)
-
-    def backwards(self, clock: str) -> int:
-        """How many stamps lie below that of the frame before."""
-        del clock
-        return int(np.sum(np.diff(self.stamps) < 0))
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class _SpooledVideo(_Spooled):
-    kind: Literal["video"] = "video"
-
-    def packets(self, clock: str, start: int = 0, stop: int | None = None) -> Iterator[Buffer]:
-        """Access units [start, stop) as they were coded."""
-        del clock
-        try:
-            yield from clip_packets(self.path, start, stop)
-        except VideoError as error:
-            raise SourceError(str(error)) from error
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class _SpooledImages(_Spooled):
-    kind: Literal["image"] = "image"
-
-    def take(self, rows: Rows, clock: str) -> Iterator[Image]:
-        """len(rows) frames; `rows` must be non-decreasing."""
-        del clock
-        order: Array = np.argsort(self.stamps, kind="stable")[rows]
-        if np.any(np.diff(order) < 0):
-            raise SourceError(f"{self.name}: frames were added with stamps that go back in time")
-        packets = enumerate(clip_packets(self.path))
-        number, data = -1, b""
-        for wanted in order.tolist():
-            while number < wanted:
-                number, packet = next(packets)
-                data = bytes(packet)
-            yield Image(data, "png", self.schema.shape[1], self.schema.shape[0])
+def disk_text(error: OSError) -> str:
+    """What is wrong with the disk."""
+    full = error.errno in (ENOSPC, EDQUOT)
+    return "no space left on the disk" if full else f"the disk refuses: {error.strerror or error}"

@@ -7,38 +7,45 @@
                                                "observation.images.front": rgb})
         recorder.end_episode(success=True)
 
-What is added is a recording like any other: samples are resampled to `fps` by their stamps, so streams may
-come at rates of their own. A process that is killed loses the episode it was recording, and nothing else.
+What is added is a recording like any other, in a file beside the dataset: samples are resampled to `fps` by their
+stamps, so streams may come at rates of their own. An episode that does not fit the dataset, or whose process is
+stopped, stays as such a file, which `telecine convert` reads.
 """
 
-import os
-import shutil
-import sys
-import tempfile
-from collections.abc import Mapping, Sequence
+import logging
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from telecine.conversion.cameras import code, prepare
 from telecine.conversion.report import EpisodeReport
-from telecine.core.errors import AlignError, DatasetError
+from telecine.core.errors import AlignError, DatasetError, PlanError, TelecineError
+from telecine.core.findings import Finding
 from telecine.core.grid import SECOND
-from telecine.core.outcome import WORDS
-from telecine.core.plan.model import Plan, make_plan
-from telecine.core.recording import Ref
-from telecine.dataset.existing import ExistingDataset
 from telecine.dataset.staging import require_writable
-from telecine.dataset.writer import DatasetWriter
 from telecine.lerobot_format.paths import INFO
-from telecine.recorder.episode import CLOCK, FORMAT, LiveEpisode
-from telecine.video.presets import Preset, video_settings
+from telecine.recorder import rejected
+from telecine.recorder.dataset_episodes import DatasetEpisodes, Ending
+from telecine.recorder.episode import LiveEpisode
+from telecine.recorder.frame_queue import Behind
+from telecine.recorder.options import OnExit, PerAge, PerText, RecorderOptions
+from telecine.recorder.progress import Progress
+from telecine.recorder.rejected import RejectedEpisode, SpoolFolder
+from telecine.recorder.sample import as_sample
+from telecine.recorder.stream import RecorderStream
+from telecine.video.presets import Preset
+
+log = logging.getLogger("telecine.recorder")
+Mode = Literal["new", "overwrite", "append", "append_or_create"]
 
 
 class Recorder:
-    """Writes the dataset `root`, an episode at a time. A context manager; not for several threads at once.
+    """Writes the dataset `root`, an episode at a time. A context manager.
 
-    episodes: reports of those written by this recorder.
+    Samples may be added by several threads; episodes are begun and ended by one.
+
+    episodes: reports of those written by this recorder. rejected: episodes that were saved beside the dataset.
     """
 
     def __init__(
@@ -48,100 +55,123 @@ class Recorder:
         fps: int,
         robot_type: str | None = None,
         names: Mapping[str, Sequence[str]] | None = None,
+        rates: Mapping[str, float] | None = None,
         preset: Preset = "train",
-        mode: Literal["new", "overwrite", "append"] = "new",
+        max_age: PerAge = None,
+        how: PerText = None,
+        missing: PerText = None,
+        video: Mapping[str, Any] | None = None,
+        clock: Mapping[str, Any] | None = None,
+        min_rows: float = 0.9,
+        when_behind: Behind = "spill",
+        mode: Mode = "new",
+        on_exit: OnExit = "keep",
+        on_finding: Callable[[Finding], None] | None = None,
+        progress: bool = False,
     ) -> None:
-        """Nothing is written before the first episode ends.
+        """Nothing is at `root` before the first episode ends. Durations are seconds (0.5) or texts ("500ms").
 
-        names: of the elements of vectors, by feature. mode: what to do when `root` exists.
+        names: of the elements of vectors, by feature.
+        rates: samples per second of streams that do not run at `fps`; stamps in a wrong unit are found by them.
+        max_age, how, missing: of all features, or by name: the oldest sample that a row may show (`limit` in a plan;
+            "none" for any), how it is chosen, and what to do where a stream starts late or ends early.
+        video, clock: as in a plan; `video` also by camera.
+        min_rows: an episode with a smaller part of the expected rows is rejected.
+        when_behind: what to do when an encoder is slower than its camera: "spill" frames to disk, "wait", or "drop".
+        mode: what to do when `root` exists: "new" refuses, "append" needs it, "append_or_create" takes either.
+        on_exit: what becomes of an episode that was not ended: "keep" writes it, with the fact `interrupted`.
+        on_finding: is given what is noticed while recording, on the thread that adds or ends; without it, each is a
+            warning and a line in the log.
+        progress: show episode, streams, queues and disk in the terminal.
 
         Raises:
-            DatasetError: `root` exists, or holds no dataset to append to. PlanError: no such preset.
+            DatasetError: `root` exists, or holds no dataset to append to. PlanError: options that no plan can have.
         """
         self.root = Path(root)
         self.fps = fps
+        self.options = RecorderOptions(
+            fps,
+            robot_type,
+            preset,
+            names or {},
+            rates or {},
+            max_age,
+            how,
+            missing,
+            video,
+            clock,
+            min_rows,
+            when_behind,
+        )
         self.episodes: list[EpisodeReport] = []
-        self._robot_type = robot_type
-        self._names = dict(names or {})
-        self._video = video_settings(preset)
-        self._preset = preset
-        self._append = mode == "append"
-        self._overwrite = mode == "overwrite"
-        if self._append and not (self.root / INFO).is_file():
+        self.rejected: list[RejectedEpisode] = []
+        self._on_exit, self._on_finding = on_exit, on_finding
+        exists = (self.root / INFO).is_file()
+        if mode == "append" and not exists:
             raise DatasetError(f"{root}: holds no dataset to append to ({INFO} is missing)")
-        if not self._append:
-            require_writable(self.root, overwrite=self._overwrite)
+        appending = mode == "append" or (mode == "append_or_create" and exists)
+        if not appending:
+            require_writable(self.root, overwrite=mode == "overwrite")
+        self._dataset = DatasetEpisodes(self.root, self.options, appending=appending, overwrite=mode == "overwrite")
         self._episode: LiveEpisode | None = None
-        self._last: ExistingDataset | None = None
-        self._planned: tuple[tuple[str, ...], Plan, str] | None = None
-        parent = self.root.absolute().parent
-        parent.mkdir(parents=True, exist_ok=True)
-        _remove_left_behind(parent, self.root.name)
-        prefix = f".{self.root.name}.recording-{os.getpid()}-"
-        self._folder: Path | None = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        self._is_closed = False
+        for saved in rejected.recover(self.root, self.options):
+            self.rejected.append(saved)
+            self._report(Finding("record-recovered", "warning", str(self.root), str(saved)))
+        self._folder = SpoolFolder(self.root)
+        self._progress = Progress(self) if progress else None
+
+    # --- an episode -----------------------------------------------------------------------------------------------
 
     def start_episode(self, task: str) -> None:
         """Begin an episode. Raises: DatasetError when one is being recorded, or after `close`."""
-        folder = self._open_folder()
+        self._require_open()
         if self._episode is not None:
             raise DatasetError(f"{self.root}: an episode is being recorded; end or discard it first")
-        if not task.strip():
-            raise DatasetError(f"{self.root}: the task is empty; policies are conditioned on it")
-        self._episode = self._begun(task, folder, self._names)
+        self._episode = self.new_episode(task)
 
     def add(self, time_ns: int, values: Mapping[str, Any]) -> None:
-        """Take samples of one instant: numbers (copied), texts, and frames named observation.images.*.
+        """Take samples of one instant: numbers (copied), texts, and frames named observation.images.*; all or none.
 
-        time_ns: on any clock that does not jump, the same for all streams. Frames are uint8 (height, width, 3).
+        time_ns: nanoseconds on any clock that does not jump, the same for all streams. Within a stream, samples up to
+            a second late are sorted in. Frames are uint8 (height, width, 3); depth is uint16 in mm or float32 in m.
 
-        Raises: PlanError for what is no sample, VideoError when a camera's encoder failed.
+        Raises: PlanError for a stamp or value that cannot be taken; the episode is as it was before. DatasetError
+            when no episode is being recorded, or the disk is full and so is the memory for what waits.
         """
-        self._recording().add(int(time_ns), values)
+        self._recording().add(time_ns, values)
+
+    def stream(self, name: str) -> RecorderStream:
+        """A feature by itself, for a thread of its own: `stream.add(time_ns, value)`. Stays valid between episodes."""
+        return RecorderStream(name, lambda: self._episode)
 
     def add_frame(self, frame: Mapping[str, Any]) -> None:
-        """Take samples as LeRobot's `add_frame` does: frame i was taken at i / fps. A "task" begins an episode."""
-        values = {key: value for key, value in frame.items() if key != "task"}
+        """Take samples as LeRobot's `add_frame` does: frame i was taken at i / fps. A "task" begins an episode.
+
+        Images may be (3, height, width) and floats from 0 to 1, as LeRobot takes them.
+        """
+        values = {key: as_sample(key, value) for key, value in frame.items() if key != "task"}
         if self._episode is None and "task" in frame:
             self.start_episode(str(frame["task"]))
         episode = self._recording()
+        if "task" in frame and frame["task"] != episode.task:
+            raise DatasetError(
+                f"{self.root}: the task changed from {episode.task!r} to {frame['task']!r} within an episode; call "
+                "save_episode first"
+            )
         episode.add((2 * episode.steps * SECOND + self.fps) // (2 * self.fps), values)
 
-    def end_episode(self, success: bool | None = None) -> EpisodeReport:
-        """Write the episode; the dataset holds it when this returns.
+    def end_episode(self, success: bool | None = None, *, strict: bool = False) -> EpisodeReport:
+        """Write the episode; the dataset holds it when this returns, and LeRobot reads it.
 
         success: whether it went well; None when that is not known. Stored in the episode's facts and, as its last row,
-            in the column `next.success`.
+            in the column `next.success`. strict: reject it if streams had to be cut at all.
 
-        Raises: AlignError, PlanError, VideoError or DatasetError when the episode cannot be written; it is gone
-            then, and the next one can be recorded.
+        Raises: AlignError, PlanError, VideoError or DatasetError when it does not fit: it is saved beside the dataset
+            then, see `rejected`, and the next one can be recorded.
         """
         live, self._episode = self._recording(), None
-        return self.write(live, success)
-
-    def apart(self, task: str, names: Mapping[str, Sequence[str]] | None = None) -> LiveEpisode:
-        """An episode of this recorder that is filled apart from it and then given to `write`. Raises: DatasetError."""
-        return self._begun(task, self._open_folder(), self._names if names is None else names)
-
-    def write(self, live: LiveEpisode, success: bool | None = None) -> EpisodeReport:
-        """Write an episode that was filled apart, for those who record several at once; otherwise as `end_episode`."""
-        self._open_folder()
-        try:
-            if not live.keys:
-                raise AlignError(f"{self.root}: no sample was added since the episode began, so it has no rows")
-            number = len(self.episodes)
-            ref = Ref(FORMAT, f"{self.root.name}/{number}", f"{number}")
-            recording = live.finish(ref, WORDS[success])
-            plan, plan_yaml = self._plan(live)
-            episode = code(prepare(recording, plan), plan, live.folder, lambda: None)
-            with self._writer() as writer:
-                index = writer.add(episode)
-                writer.commit(plan_yaml=plan_yaml)
-        finally:
-            live.abandon()
-        self._append = True
-        self.episodes.append(EpisodeReport.of(index, episode))
-        self._last = writer.written()
-        return self.episodes[-1]
+        return self._write(live, Ending(success), strict=strict)
 
     def discard_episode(self) -> None:
         """Forget the episode that is being recorded, if any."""
@@ -149,12 +179,83 @@ class Recorder:
         if live is not None:
             live.abandon()
 
-    def close(self) -> None:
-        """Discard an unfinished episode and let go of everything. May be called again."""
+    # --- several at once ------------------------------------------------------------------------------------------
+
+    def new_episode(self, task: str, names: Mapping[str, Sequence[str]] | None = None) -> LiveEpisode:
+        """An episode that is filled by itself (`add`, `add_rows`) and given to `save_episode`. Raises: DatasetError."""
+        self._require_open()
+        if not task.strip():
+            raise DatasetError(f"{self.root}: the task is empty; policies are conditioned on it")
+        label = f"{self.root.name} episode {self._dataset.count}"
+        return LiveEpisode(
+            task, self._folder.episode(), self.options, names=names, on_finding=self._report, label=label
+        )
+
+    def save_episode(self, episode: LiveEpisode | None = None, success: bool | None = None) -> EpisodeReport:
+        """Write an episode of `new_episode`; without one the episode that is being recorded, as LeRobot's does.
+
+        Raises: as `end_episode`.
+        """
+        if episode is None:
+            return self.end_episode(success)
+        self._require_open()
+        return self._write(episode, Ending(success))
+
+    # --- LeRobot's other verbs ------------------------------------------------------------------------------------
+
+    @property
+    def num_episodes(self) -> int:
+        """Episodes in the dataset."""
+        return self._dataset.count
+
+    @property
+    def num_frames(self) -> int:
+        """Rows of the episodes in the dataset."""
+        return self._dataset.rows
+
+    def has_pending_frames(self) -> bool:
+        """True when something was added since the last episode."""
+        return self._episode is not None and self._episode.steps > 0
+
+    def clear_episode_buffer(self) -> None:
+        """As `discard_episode`."""
         self.discard_episode()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+
+    def finalize(self) -> None:
+        """As `close`."""
+        self.close()
+
+    # --- the end --------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Deal with an episode that was not ended as `on_exit` says, and let go of everything. May be called again."""
+        if self._is_closed:
+            return
+        self._close("")
+
+    def _close(self, cause: str) -> None:
+        live, self._episode = self._episode, None
+        try:
+            if live is not None:
+                self._leave(live, cause)
+        finally:
+            self._is_closed = True
+            self._folder.close()
+            if self._progress is not None:
+                self._progress.close()
+
+    def _leave(self, live: LiveEpisode, cause: str) -> None:
+        if self._on_exit == "discard" or live.first_ns is None:
+            live.abandon()
+            return
+        where = f"{self.root.name} episode {self._dataset.count}"
+        try:
+            report = self._write(live, Ending(None, interrupted=True, cause=cause))
+        except TelecineError as error:
+            text = f"it was interrupted: the recorder was left without end_episode; {error}"
+        else:
+            text = f"it was interrupted: the recorder was left without end_episode; {report.rows} rows are kept"
+        self._report(Finding("record-interrupted", "warning", where, text, 'on_exit="discard" forgets such episodes'))
 
     def __enter__(self) -> Self:
         return self
@@ -162,57 +263,61 @@ class Recorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        if not self._is_closed:
+            self._close("" if error is None else f"{type(error).__name__}: {error}")
 
-    def _begun(self, task: str, folder: Path, names: Mapping[str, Sequence[str]]) -> LiveEpisode:
-        return LiveEpisode(task, Path(tempfile.mkdtemp(dir=folder)), self._video, self.fps, names)
+    # --- inside ---------------------------------------------------------------------------------------------------
 
-    def _open_folder(self) -> Path:
-        if self._folder is None:
-            raise DatasetError(f"{self.root}: the recorder is closed")
-        return self._folder
-
-    def _recording(self) -> LiveEpisode:
-        if self._episode is None:
-            raise DatasetError(f"{self.root}: no episode is being recorded; call start_episode first")
+    @property
+    def running_episode(self) -> LiveEpisode | None:
+        """The one that is being recorded."""
         return self._episode
 
-    def _plan(self, live: LiveEpisode) -> tuple[Plan, str]:
-        """Every stream as the feature of its name; samples that come seldom stand until the next. With its YAML."""
-        keys = tuple(live.keys)
-        if self._planned is None or self._planned[0] != keys:
-            features = {key: {"from": key, "how": "hold"} for key in keys}
-            body = {"fps": self.fps, "clock": {"timeline": CLOCK}, "features": features, "task": {"from": "task"}}
-            body |= {"video": {"preset": self._preset}}
-            plan = make_plan(body | ({} if self._robot_type is None else {"robot_type": self._robot_type}))
-            self._planned = keys, plan, plan.to_yaml()
-        return self._planned[1:]
+    def _write(self, live: LiveEpisode, ending: Ending, *, strict: bool = False) -> EpisodeReport:
+        try:
+            file = live.finish(ending.plain)
+            if live.first_ns is None:
+                raise AlignError(f"{self.root}: nothing was added, so there is no episode to write")
+            if live.unit_problems:
+                raise PlanError("; ".join(live.unit_problems))
+            report = self._dataset.write(file, live, strict=strict)
+        except BaseException as error:
+            self._reject(live, error)
+            raise
+        finally:
+            live.deliver()
+        live.abandon()
+        self.episodes.append(report)
+        return report
 
-    def _writer(self) -> DatasetWriter:
-        last, self._last = self._last, None  # of no use after a failure
-        if self._append:
-            return DatasetWriter.append(self.root, fps=self.fps, robot_type=self._robot_type, last=last)
-        return DatasetWriter.create(
-            self.root, fps=self.fps, robot_type=self._robot_type, overwrite=self._overwrite, outcomes=True
-        )
+    def _reject(self, live: LiveEpisode, error: BaseException) -> None:
+        """Save what could not be added, whatever the reason. Raises: an error of ours, with where it is."""
+        live.close()
+        if live.first_ns is None:
+            live.abandon()
+            return
+        name = f"episode-{self._dataset.count:03d}-{live.id}"
+        saved = rejected.save(live.file.path, self.root, name, str(error) or type(error).__name__, self.options)
+        self.rejected.append(saved)
+        if saved.path != live.file.path:
+            live.abandon()
+        if isinstance(error, TelecineError):
+            raise type(error)(f"{self.root}: the episode was not added: {saved}") from error
+        error.add_note(str(saved))
 
+    def _report(self, finding: Finding) -> None:
+        log.warning("%s", finding)
+        if self._on_finding is not None:
+            self._on_finding(finding)
+        else:
+            warnings.warn(str(finding), stacklevel=4)
 
-def _remove_left_behind(parent: Path, name: str) -> None:
-    """Remove unfinished episodes of recorders whose process is gone."""
-    lead = f".{name}.recording-"
-    for folder in parent.glob(f"{lead}*"):
-        pid = folder.name.removeprefix(lead).partition("-")[0]
-        if pid.isdecimal() and not _is_running(int(pid)):
-            shutil.rmtree(folder, ignore_errors=True)
+    def _require_open(self) -> None:
+        if self._is_closed:
+            raise DatasetError(f"{self.root}: the recorder is closed")
 
-
-def _is_running(pid: int) -> bool:
-    if sys.platform == "win32":  # pragma: no cover
-        return True  # asking would end it
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+    def _recording(self) -> LiveEpisode:
+        episode = self._episode
+        if episode is None:
+            raise DatasetError(f"{self.root}: no episode is being recorded; call start_episode first")
+        return episode

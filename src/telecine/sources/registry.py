@@ -44,6 +44,7 @@ _SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "hdf5": (".hdf5", ".h5"),
     "zarr": (".zarr", ".zarr.zip"),
     "lerobot": (),
+    "recorder_spool": (".spool",),
 }
 """Our formats, each the name of its package here, and the suffixes that it states: those that a file's name speaks
 for are asked first, and the modules of the others are not even imported when they are right."""

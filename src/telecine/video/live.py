@@ -6,7 +6,7 @@ Whoever takes the frames waits only when the encoder has fallen behind by the wh
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -14,13 +14,13 @@ import av
 import numpy as np
 
 from telecine.core.errors import VideoError
-from telecine.core.recording import Buffer
+from telecine.core.recording import Array, Buffer
 from telecine.core.video import Clip, FrameFormat, VideoSettings
 from telecine.video.append import VideoFile
 from telecine.video.clip import ClipWriter, read_clip
 from telecine.video.colour import Rgb, to_rgb24, to_yuv420p
 from telecine.video.encode import check_size
-from telecine.video.encoder import coded, open_encoder
+from telecine.video.encoder import Setup, coded, open_encoder
 from telecine.video.presets import encoder_options
 
 QUEUED = 16
@@ -81,27 +81,58 @@ class LiveClip:
                 pass
 
     def _code(self) -> None:
-        converted = self._converted()
-        first = next(converted, None)
+        packets = coded_frames(self._waiting(), self.settings, self.fps, key=self.key)
+        first = next(packets, None)
         if first is None:
             return
-        setup = encoder_options(self.settings)
-        encoder = open_encoder(setup, (first.width, first.height), self.fps, key=self.key)
         with ClipWriter(self.path) as clip:
-            for packet in coded(chain([first], converted), encoder, self.key):
+            for packet in chain([first], packets):
                 clip.add(bytes(packet), packet.pts, packet.is_keyframe)
 
-    def _converted(self) -> Iterator[av.VideoFrame]:
-        convert = to_rgb24 if self.settings.codec == "png" else to_yuv420p
-        before: av.VideoFrame | None = None
-        number = 0
+    def _waiting(self) -> Iterator[Rgb]:
         while (rgb := self._queue.get()) is not None:
-            frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")  # a copy
+            yield rgb
             self._spare.append(rgb)
-            check_size(frame, before, self.settings, f"{self.key}: frame {number}")
-            before = frame
-            number += 1
-            yield convert(frame, self.settings.size)
+
+
+def coded_frames(
+    frames: Iterable[Array], settings: VideoSettings, fps: int, *, key: str, threads: int = 1
+) -> Iterator[av.Packet]:
+    """What the encoder makes of the frames, as they come; packet.pts is the number of its frame.
+
+    frames: (height, width, 3) uint8, or (height, width) uint16 where `settings.depth`, which becomes 16-bit PNG. The
+        memory of a frame may be used for another when the next one is asked for.
+
+    Raises: VideoError when the encoder refuses.
+    """
+    depth = settings.depth
+    setup = Setup("png", "gray16be", {"compression_level": "1"}) if depth else encoder_options(settings)
+    converted = _depth_frames(frames) if depth else _colour_frames(frames, settings, key)
+    first = next(converted, None)
+    if first is not None:
+        encoder = open_encoder(setup, (first.width, first.height), fps, key=key, threads=threads)
+        yield from coded(chain([first], converted), encoder, key)
+
+
+def _depth_frames(frames: Iterable[Array]) -> Iterator[av.VideoFrame]:
+    for depth in frames:
+        yield av.VideoFrame.from_ndarray(depth, format="gray16be")
+
+
+def _colour_frames(frames: Iterable[Rgb], settings: VideoSettings, key: str) -> Iterator[av.VideoFrame]:
+    single = settings.codec == "png"
+    # A PNG encoder gets the frame itself, which so must be a copy; the others get one that was converted.
+    wrap, convert = (_copied, to_rgb24) if single else (av.VideoFrame.from_numpy_buffer, to_yuv420p)
+    before: av.VideoFrame | None = None
+    for number, rgb in enumerate(frames):
+        frame = wrap(rgb, format="rgb24")
+        check_size(frame, before, settings, f"{key}: frame {number}")
+        before = frame if before is None else before  # all have the size of the first
+        yield convert(frame, settings.size)
+
+
+def _copied(rgb: Rgb, format: str) -> av.VideoFrame:  # noqa: A002 - the name that PyAV has
+    return av.VideoFrame.from_ndarray(rgb, format=format)
 
 
 def clip_packets(path: str, start: int = 0, stop: int | None = None) -> Iterator[Buffer]:

@@ -130,7 +130,7 @@ class LeRobotDatasetFileHandler:
             log.warning("%s: an episode without steps was left out (%d so far)", self._target, self._empty)
             return
         recorder = self._opened(rows)
-        live = recorder.apart(self.task, rows.names) if streamed is None else _with_frames(streamed, rows)
+        live = recorder.new_episode(self.task, rows.names) if streamed is None else _with_frames(streamed, rows)
         _fill(live, rows, Fraction(recorder.fps))
         success = None if episode.success is None else bool(episode.success)
         replay = _replay(episode) if self.settings.replay else None
@@ -146,7 +146,7 @@ class LeRobotDatasetFileHandler:
     ) -> None:
         """On the thread. Raises: DatasetError."""
         try:
-            recorder.write(live, success)
+            recorder.save_episode(live, success)
             if replay is not None:
                 _write_note(recorder.root, f"{name}.npz", _npz(replay))
             if len(recorder.episodes) == 1:
@@ -259,8 +259,15 @@ class LeRobotDatasetFileHandler:
         if self._recorder is None:
             if not self.settings.task:
                 log.warning("%s: no task_description is set; %r was taken", self._target, self.task)
-            about = {"fps": self.fps, "robot_type": self.settings.robot_type, "names": rows.names}
-            self._recorder = Recorder(self._target, preset=self.settings.preset, mode=self._mode, **about)  # type: ignore[arg-type]
+            self._recorder = Recorder(
+                self._target,
+                fps=self.fps,
+                robot_type=self.settings.robot_type,
+                names=rows.names,
+                preset=self.settings.preset,  # type: ignore[arg-type]
+                mode=self._mode,  # type: ignore[arg-type]
+                when_behind="wait",
+            )
         return self._recorder
 
     def _without(self, streamed: Streamed | None) -> Settings:

@@ -8,7 +8,7 @@ from telecine.core.plan.model import IMAGES
 from telecine.core.recording import Array
 from telecine.recorder.episode import LiveEpisode
 from telecine.recorder.isaac.episode import Settings, rgb_of
-from telecine.video.presets import video_settings
+from telecine.recorder.options import RecorderOptions
 
 
 class Streamed:
@@ -19,7 +19,8 @@ class Streamed:
 
     def __init__(self, folder: Path, task: str, settings: Settings, fps: int) -> None:
         self.names: dict[str, tuple[str, ...]] = {}
-        self.live = LiveEpisode(task, folder, video_settings(settings.preset), fps, self.names)  # type: ignore[arg-type]
+        options = RecorderOptions(fps, preset=settings.preset, when_behind="wait")  # type: ignore[arg-type]
+        self.live = LiveEpisode(task, folder, options, names=self.names)
         self.paths: set[str] = set()
         self._settings, self._fps = settings, fps
         self._taken: dict[str, int] = {}

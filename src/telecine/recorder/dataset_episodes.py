@@ -1,0 +1,103 @@
+"""A finished episode's file into the dataset: resampled, checked, coded and published, as every conversion does."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from telecine.conversion.cameras import Prepared, code, prepare
+from telecine.conversion.report import EpisodeReport
+from telecine.core.errors import AlignError
+from telecine.core.outcome import WORDS
+from telecine.core.plan.model import Plan
+from telecine.core.recording import Recording, Ref
+from telecine.dataset.existing import ExistingDataset, read_existing
+from telecine.dataset.writer import DatasetWriter
+from telecine.recorder.episode import LiveEpisode
+from telecine.recorder.options import RecorderOptions
+from telecine.recorder.trimmed import Trimmed, pause_text, pauses, trimmed
+from telecine.sources.recorder_spool import format as layout
+from telecine.sources.recorder_spool.source import NAME, TASK, recording_of
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an episode ended, as the file's END has it and `core.outcome.facts_of` reads it."""
+
+    success: bool | None
+    interrupted: bool = False
+    cause: str = ""
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        success = {} if self.success is None else {"success": self.success}
+        outcome = "interrupted" if self.interrupted else WORDS[self.success]
+        return {**success, "outcome": outcome, "interrupted": self.interrupted, "error_cause": self.cause}
+
+
+class DatasetEpisodes:
+    """The dataset at `root` that episodes are added to, one commit each.
+
+    count: episodes in it. rows: of all of them.
+    """
+
+    def __init__(self, root: Path, options: RecorderOptions, *, appending: bool, overwrite: bool) -> None:
+        self._root, self._options = root, options
+        self._appending, self._overwrite = appending, overwrite
+        self._last: ExistingDataset | None = read_existing(root.resolve(), None) if appending else None
+        self._plans: dict[tuple[str, ...], tuple[Plan, str]] = {}
+        self.count = self._last.episodes if self._last else 0
+        self.rows = self._last.frames if self._last else 0
+
+    def write(self, file: Path, live: LiveEpisode, *, strict: bool) -> EpisodeReport:
+        """Add the episode in the file; it is in the dataset when this returns. Raises: TelecineError."""
+        ref = Ref(NAME, f"{self._root.name}/{self.count}", live.id)
+        recording = recording_of(ref, layout.scan(str(file)), str(file))
+        self._check_declared(recording)
+        plan, plan_yaml = self._plan(recording)
+        prepared, cut = self._prepared(recording, plan, strict=strict)
+        episode = code(prepared, plan, live.folder, lambda: None)
+        findings = [f for f in episode.findings if f.code != "align-trimmed"]
+        findings += [*cut.findings(live.label), *live.problems]
+        episode = replace(episode, findings=tuple(findings))
+        with self._writer() as writer:
+            index = writer.add(episode)
+            writer.commit(plan_yaml=plan_yaml)
+        self._appending = True
+        self.count, self.rows = self.count + 1, self.rows + episode.grid.count
+        self._last = writer.written()
+        return EpisodeReport.of(index, episode)
+
+    def _check_declared(self, recording: Recording) -> None:
+        absent = [key for key in self._options.declared if key not in recording.streams]
+        if absent:
+            raise AlignError(f"{', '.join(absent)}: no sample was added, though the recorder's options name it")
+
+    def _prepared(self, recording: Recording, plan: Plan, *, strict: bool) -> tuple[Prepared, Trimmed]:
+        """Raises: TelecineError in the recorder's words."""
+        trimmed(recording, plan).check(self._options.min_rows, strict=False)
+        try:
+            prepared = prepare(recording, plan)
+        except AlignError as error:
+            found = pauses(recording, plan)
+            raise AlignError(pause_text(found) if found else str(error)) from error
+        cut = trimmed(recording, plan, prepared.resampled.grid)
+        cut.check(self._options.min_rows, strict=strict)
+        return prepared, cut
+
+    def _plan(self, recording: Recording) -> tuple[Plan, str]:
+        """Every stream as the feature of its name. With its YAML."""
+        keys = tuple(name for name in recording.streams if name != TASK)
+        if keys not in self._plans:
+            plan = self._options.plan(keys)
+            self._plans[keys] = plan, plan.to_yaml()
+        return self._plans[keys]
+
+    def _writer(self) -> DatasetWriter:
+        last, self._last = self._last, None  # of no use after a failure
+        fps, robot_type = self._options.fps, self._options.robot_type
+        if self._appending:
+            return DatasetWriter.append(self._root, fps=fps, robot_type=robot_type, last=last)
+        return DatasetWriter.create(
+            self._root, fps=fps, robot_type=robot_type, overwrite=self._overwrite, outcomes=True
+        )

@@ -1,0 +1,184 @@
+"""Frames that wait for their encoder: in a bounded part of the memory, and on disk when the encoder is slow.
+
+The caller only copies. When the memory is full, frames go to disk (by the thread that writes the episode's file), the
+caller waits, or the frame is dropped and counted, as `Behind` says.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from telecine.core.recording import Array
+
+Behind = Literal["spill", "wait", "drop"]
+"""What to do with frames when the encoder is slower than the camera."""
+MEMORY_BYTES = 64 << 20
+"""Of frames of one camera that wait: two seconds of 640x480 at 30 fps."""
+FEWEST = 4
+"""Frames that fit at any size."""
+STALE_S = 0.4
+"""Frames that wait longer are written to disk: after a power cut all but the last second has to be there."""
+
+Spill = Callable[[int, int, Array], int]
+"""(stamp, number, frame) -> its place on disk."""
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    number: int
+    stamp_ns: int
+    arrived_s: float
+    pixels: Array | None
+    place: int = -1
+    is_taken: bool = False
+    is_spilling: bool = False
+
+
+class Frame(NamedTuple):
+    """A frame for the encoder."""
+
+    number: int
+    stamp_ns: int
+    pixels: Array
+
+
+class FrameQueue:
+    """Frames of one camera, all of one shape and type, in the order in which they were added.
+
+    added, dropped, spilled: frames so far. on_disk: frames that wait there. most_waiting: the longest that the queue
+    has been.
+    """
+
+    def __init__(self, shape: tuple[int, ...], dtype: str, behind: Behind, *, memory_bytes: int = MEMORY_BYTES) -> None:
+        self.added = self.dropped = self.spilled = self.on_disk = self.most_waiting = 0
+        self.is_over = False
+        self._shape, self._dtype, self._behind = shape, dtype, behind
+        size = max(int(np.prod(shape)) * np.dtype(dtype).itemsize, 1)
+        self.capacity = max(memory_bytes // size, FEWEST)
+        self._waiting: deque[_Waiting] = deque()
+        self._not_on_disk: deque[_Waiting] = deque()
+        self._in_memory = 0
+        self._spare: list[Array] = []
+        self._changed = threading.Condition()
+
+    @property
+    def waiting(self) -> int:
+        """Frames that the encoder has not taken yet."""
+        return len(self._waiting)
+
+    @property
+    def is_full(self) -> bool:
+        """True when half of the memory is used: time to write frames to disk."""
+        return 2 * self._in_memory >= self.capacity
+
+    def add(self, stamp_ns: int, pixels: Array) -> bool:
+        """Copy a frame into the queue; False when it was dropped. Waits for memory unless frames may be dropped."""
+        with self._changed:
+            if self._behind == "drop" and self._in_memory >= self.capacity:
+                self.dropped += 1
+                return False
+            self._changed.wait_for(lambda: self._in_memory < self.capacity or self.is_over)
+            self._in_memory += 1
+            held = self._spare.pop() if self._spare else np.empty(self._shape, self._dtype)
+        np.copyto(held, pixels)
+        with self._changed:
+            entry = _Waiting(self.added, stamp_ns, time.monotonic(), held)
+            self._waiting.append(entry)
+            if self._behind == "spill":
+                self._not_on_disk.append(entry)
+            self.added += 1
+            self.most_waiting = max(self.most_waiting, len(self._waiting))
+            self._changed.notify_all()
+        return True
+
+    @property
+    def has_room(self) -> bool:
+        """True when a frame can be added without waiting."""
+        return self._in_memory < self.capacity
+
+    def clear(self) -> int:
+        """Forget every frame that waits; how many."""
+        with self._changed:
+            gone = len(self._waiting)
+            self._in_memory -= sum(entry.pixels is not None for entry in self._waiting)
+            self._waiting.clear()
+            self._not_on_disk.clear()
+            self.on_disk = 0
+            self._changed.notify_all()
+            return gone
+
+    def close(self) -> None:
+        """No frame comes any more."""
+        with self._changed:
+            self.is_over = True
+            self._changed.notify_all()
+
+    def frames(self, read: Callable[[int], Array]) -> Iterator[Frame]:
+        """Every frame, as it comes, until `close`; its memory is used again when the next one is asked for.
+
+        read: gives the frame at a place on disk.
+        """
+        while (entry := self._next()) is not None:
+            pixels = entry.pixels if entry.pixels is not None else read(entry.place)
+            yield Frame(entry.number, entry.stamp_ns, pixels)
+            with self._changed:
+                if entry.pixels is None:
+                    self.on_disk -= 1
+                    continue
+                self._in_memory -= 1
+                if not entry.is_spilling:
+                    self._spare.append(entry.pixels)
+                self._changed.notify_all()
+
+    def _next(self) -> _Waiting | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self.is_over)
+            if not self._waiting:
+                return None
+            entry = self._waiting.popleft()
+            entry.is_taken = True
+            while self._not_on_disk and self._not_on_disk[0].is_taken:
+                self._not_on_disk.popleft()
+            return entry
+
+    def spill(self, write: Spill, *, every: bool = False) -> None:
+        """Write frames to disk that wait for long, or while more than half of the memory is used; `every`: all.
+
+        Only where `behind` is "spill". Raises: OSError from `write`; the frame stays in memory then.
+        """
+        while (entry := self._oldest(every=every)) is not None:
+            assert entry.pixels is not None
+            try:
+                place = write(entry.stamp_ns, entry.number, entry.pixels)
+            except OSError:
+                with self._changed:
+                    entry.is_spilling = False
+                    self._not_on_disk.appendleft(entry)
+                raise
+            with self._changed:
+                entry.is_spilling = False
+                if not entry.is_taken:
+                    self._spare.append(entry.pixels)
+                    entry.place, entry.pixels = place, None
+                    self._in_memory -= 1
+                    self.on_disk += 1
+                    self.spilled += 1
+                    self._changed.notify_all()
+
+    def _oldest(self, *, every: bool) -> _Waiting | None:
+        with self._changed:
+            while self._not_on_disk and self._not_on_disk[0].is_taken:
+                self._not_on_disk.popleft()
+            if not self._not_on_disk:
+                return None
+            stale = time.monotonic() - self._not_on_disk[0].arrived_s > STALE_S
+            if not (every or self.is_full or stale):
+                return None
+            entry = self._not_on_disk.popleft()
+            entry.is_spilling = True
+            return entry

@@ -1,0 +1,212 @@
+"""One stream of a running episode: what was added, on its way to the episode's file."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import chain
+from typing import Any, Literal
+
+import numpy as np
+
+from telecine.core.errors import VideoError
+from telecine.core.recording import Array
+from telecine.core.video import VideoSettings
+from telecine.recorder.frame_queue import Behind, Frame, FrameQueue
+from telecine.recorder.sample import Sample
+from telecine.recorder.stamp_check import StampCheck
+from telecine.sources.recorder_spool import format as layout
+from telecine.sources.recorder_spool.format import SpoolStream
+from telecine.sources.recorder_spool.spool_file import SpoolFile
+from telecine.video.live import coded_frames
+
+log = logging.getLogger("telecine.recorder")
+Disk = Callable[[Callable[[], Any]], Any]
+"""Does what writes to the file, and once more after a while as long as the disk refuses. Raises: OSError at the end."""
+
+
+class LiveStream:
+    """What samples and cameras have in common.
+
+    is_quiet: True once it was reported that it had no sample for too long.
+    """
+
+    def __init__(self, stream: SpoolStream, check: StampCheck, limit_ns: int | Literal["auto"] | None) -> None:
+        self.stream, self.stamps, self._limit_ns = stream, check, limit_ns
+        self.first_ns: int | None = None
+        self.is_quiet = False
+        self.arrived_s = 0.0
+        self.number = -1
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """The feature."""
+        return self.stream.name
+
+    @property
+    def limit_ns(self) -> int | None:
+        """For how long it may be quiet; None: for ever, as text may."""
+        if self.stream.kind == "text":
+            return None
+        return self.stamps.auto_limit_ns if self._limit_ns == "auto" else self._limit_ns
+
+    def check(self, stamp_ns: int, others_ns: int | None) -> None:
+        """Raises: PlanError when a sample of this time may not follow."""
+        self.stamps.check(stamp_ns, others_ns)
+
+    def _count(self, stamp_ns: int) -> int | None:
+        self.arrived_s = time.monotonic()
+        self.first_ns = stamp_ns if self.first_ns is None else min(self.first_ns, stamp_ns)
+        return self.stamps.take(stamp_ns)
+
+    def _register(self, file: SpoolFile) -> int:
+        """The stream's number in the file, which first gets to know it. Raises: OSError."""
+        if self.number < 0:
+            self.number = file.add_stream(self.stream)
+        return self.number
+
+
+class LiveSamples(LiveStream):
+    """Numbers or text: in memory until the next time that the file is written."""
+
+    def __init__(self, stream: SpoolStream, check: StampCheck, limit_ns: int | Literal["auto"] | None) -> None:
+        super().__init__(stream, check, limit_ns)
+        self._stamps: list[int] = []
+        self._values: list[Any] = []
+
+    @property
+    def pending(self) -> int:
+        """Samples that are in memory only."""
+        return len(self._stamps)
+
+    def take(self, stamp_ns: int, sample: Sample) -> int | None:
+        """Copy a sample; how long after the one before it was taken."""
+        value = sample.text if sample.array is None else sample.array.copy()
+        with self._lock:
+            self._stamps.append(stamp_ns)
+            self._values.append(value)
+            return self._count(stamp_ns)
+
+    def take_rows(self, stamps_ns: list[int], values: Array) -> None:
+        """Copy many samples, in order."""
+        with self._lock:
+            self._stamps.extend(stamps_ns)
+            self._values.extend(np.array(values))
+            for stamp_ns in stamps_ns:
+                self._count(stamp_ns)
+
+    def flush(self, file: SpoolFile) -> None:
+        """Write what is in memory. Raises: OSError; all is in memory then as before."""
+        with self._lock:
+            stamps, values = self._stamps, self._values
+            self._stamps, self._values = [], []
+        if not stamps:
+            return
+        try:
+            file.add_samples(self._register(file), layout.samples(stamps, self._packed(values)))
+        except OSError:
+            with self._lock:
+                self._stamps[:0], self._values[:0] = stamps, values
+            raise
+
+    def _packed(self, values: list[Any]) -> Array | list[str]:
+        return values if self.stream.kind == "text" else np.stack(values)
+
+
+class LiveCamera(LiveStream):
+    """Frames: copied into a queue, coded by a thread of their own.
+
+    queue: what waits. failure: why the encoder gave up; frames go to the file uncoded from then on. lost: frames that
+        the disk refused until the end. reported: codes of findings about it.
+    """
+
+    def __init__(
+        self,
+        stream: SpoolStream,
+        check: StampCheck,
+        limit_ns: int | Literal["auto"] | None,
+        settings: VideoSettings,
+        behind: Behind,
+    ) -> None:
+        super().__init__(stream, check, limit_ns)
+        self.queue = FrameQueue(stream.schema.shape, stream.schema.dtype, behind)
+        self.failure = ""
+        self.lost = 0
+        self.reported: set[str] = set()
+        self._settings = settings
+        self._thread: threading.Thread | None = None
+
+    def start(self, file: SpoolFile, fps: int, disk: Disk) -> None:
+        """Begin to code. Raises: OSError when the file cannot be written."""
+        self._register(file)
+        self._thread = threading.Thread(
+            target=self._run, args=(file, fps, disk), name=f"telecine {self.name}", daemon=True
+        )
+        self._thread.start()
+
+    def take(self, stamp_ns: int, sample: Sample) -> int | None:
+        """Copy a frame into the queue; how long after the one before it was taken."""
+        assert sample.array is not None
+        with self._lock:
+            self.queue.add(stamp_ns, sample.array)
+            return self._count(stamp_ns)
+
+    def spill(self, file: SpoolFile) -> None:
+        """Write frames to disk that wait for too long. Raises: OSError."""
+
+        def write(stamp_ns: int, number: int, pixels: Array) -> int:
+            return file.add_frame(self.number, stamp_ns, number, pixels.data)
+
+        self.queue.spill(write)
+
+    def join(self) -> None:
+        """Wait until all is coded, after `queue.close`."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self, file: SpoolFile, fps: int, disk: Disk) -> None:
+        frames = self.queue.frames(lambda place: self._read(file, place))
+        last: list[Frame] = []
+        try:
+            try:
+                self._code(file, fps, disk, _noting(frames, last))
+            except OSError:
+                raise
+            except Exception as error:  # noqa: BLE001  the border of the thread: frames must not be lost with it
+                self.failure = str(error) if isinstance(error, VideoError) else f"{type(error).__name__}: {error}"
+                log.error(
+                    "%s: %s; its frames are written uncoded and coded when the episode ends", self.name, self.failure
+                )
+                for frame in chain(last, frames):
+                    disk(partial(file.add_frame, self.number, frame.stamp_ns, frame.number, frame.pixels.data))
+        except OSError as error:
+            self.lost = self.queue.clear() + 1
+            log.error("%s: the last %d frames cannot be written: %s", self.name, self.lost, error)
+
+    def _code(self, file: SpoolFile, fps: int, disk: Disk, frames: Iterator[Frame]) -> None:
+        stamps: dict[int, int] = {}
+
+        def pixels() -> Iterator[Array]:
+            for frame in frames:
+                stamps[frame.number] = frame.stamp_ns
+                yield frame.pixels[:, :, 0] if self._settings.depth else frame.pixels
+
+        if self.stream.schema.encoding == layout.RAW["float32"]:
+            for frame in frames:
+                disk(partial(file.add_packet, self.number, frame.stamp_ns, frame.pixels.data))
+            return
+        for packet in coded_frames(pixels(), self._settings, fps, key=self.name):
+            disk(partial(file.add_packet, self.number, stamps.pop(packet.pts), bytes(packet)))
+
+    def _read(self, file: SpoolFile, place: int) -> Array:
+        data = file.read(place, self.stream.frame_bytes)
+        return np.frombuffer(data, self.stream.schema.dtype).reshape(self.stream.schema.shape)
+
+
+def _noting(frames: Iterator[Frame], last: list[Frame]) -> Iterator[Frame]:
+    """The frames; `last` holds the one that was given last."""
+    for frame in frames:
+        last[:] = [frame]
+        yield frame
