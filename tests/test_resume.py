@@ -281,7 +281,7 @@ def test_the_report_in_the_dataset_says_what_became_of_each_recording(recordings
 
 def test_a_strict_run_that_stops_keeps_what_it_made(recordings, tmp_path):
     mine = only(recordings, tmp_path / "recordings", 0, 1)
-    write_robot(mine / "r1b.rrd", {"other": Camera(jittered(5), "jpeg")})
+    write_robot(mine / "r1b.rrd", {"other": Camera(jittered(5), "jpeg")}, recording_id="r1b")
     report = convert([mine], tmp_path / "out", PLAN, Options(strict=True))
     assert not report.ok
     assert "2 finished episodes are kept" in messages(report, "convert-nothing")[0]

@@ -46,7 +46,7 @@ def command(tmp_path, rerun):
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: crashing\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text("[telecine.sources]\ncrashing = crashing\n")
     for name in ("a", "c"):
-        write_robot(tmp_path / "recordings" / f"{name}.rrd", {"front": Camera(jittered(20), "jpeg")})
+        write_robot(tmp_path / "recordings" / f"{name}.rrd", {"front": Camera(jittered(20), "jpeg")}, recording_id=name)
     (tmp_path / "recordings" / "b.crash").touch()
     (tmp_path / "plan.yaml").write_text(make_plan(robot_plan("front")).to_yaml())
 

@@ -84,7 +84,10 @@ def joints(stop_s, *, hz=200.0, start_s=0.5 - LEAD_S, width=3):
 
 
 def write_robot(path, cameras, *, episode=0, stop_s=None, start_s=0.5 - LEAD_S, tasks=None, extra=None, **options):
-    """One recording; `cameras` maps names to `Camera`. Joints are 1.3 ms off the action, neither on a frame."""
+    """One recording; `cameras` maps names to `Camera`. Joints are 1.3 ms off the action, neither on a frame.
+
+    Files of one id are one recording, so give each file of a folder an `episode` of its own, or a `recording_id`.
+    """
     if stop_s is None:
         stop_s = max(float(np.max(c.times)) for c in cameras.values()) / 1e9 + LEAD_S
     state_times, state = joints(stop_s, start_s=start_s)
@@ -98,7 +101,7 @@ def write_robot(path, cameras, *, episode=0, stop_s=None, start_s=0.5 - LEAD_S, 
         **{f"/camera/{name}": logged_camera(camera, episode) for name, camera in cameras.items()},
         **(extra or {}),
     }
-    return write_rrd(path, logged, recording_id=f"episode-{episode}", **options)
+    return write_rrd(path, logged, **{"recording_id": f"episode-{episode}", **options})
 
 
 def robot_plan(*cameras, fps=30, **rest):

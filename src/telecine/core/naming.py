@@ -84,6 +84,16 @@ def _path_words(stream: str) -> list[str]:
     return [word for part in parts if (word := re.sub(r"[^A-Za-z0-9_-]+", "_", part).strip("_"))]
 
 
+def natural(name: str) -> list[tuple[int, int, str]]:
+    """A key that sorts names as people count.
+
+    >>> sorted(["joint_10", "joint_9", "Base"], key=natural)
+    ['Base', 'joint_9', 'joint_10']
+    """
+    parts = re.split(r"(\d+)", name.casefold())
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
+
+
 def file_below(template: str, **fields: int | str) -> str:
     """The relative path that a dataset's template for its files gives, as long as it stays in the dataset's folder.
 

@@ -181,12 +181,26 @@ class Remarking(Protocol):
         ...
 
 
+@runtime_checkable
+class LogOrdered(Protocol):
+    """A stream that knows when its first sample was logged, compared with those of other streams."""
+
+    def first_logged(self) -> int | None:
+        """A number that grows in order of logging within one recording; None without samples."""
+        ...
+
+
 Stream: TypeAlias = VectorStream | TextStream | ImageStream | VideoStream
 
 
 def remarks_of(stream: Stream) -> tuple[tuple[str, str], ...]:
     """The stream's remarks about its samples; () for streams that make none."""
     return stream.remarks() if isinstance(stream, Remarking) else ()
+
+
+def first_logged(stream: Stream) -> int | None:
+    """When the first sample was logged, compared with other streams; None where the stream does not know."""
+    return stream.first_logged() if isinstance(stream, LogOrdered) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,8 @@ class CameraFacts:
     """Packets before the first keyframe, which cannot be decoded; the other facts are of the packets from there on."""
     size_bytes: int = 0
     """Of all packets; 0 for single frames, which are not read."""
+    stated_hz: float | None = None
+    """Frames a second as a video's headers state them, asked for where its stamps only count; None: they do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,8 @@ class StreamSummary:
     """The first different texts of a text stream, shortened."""
     problems: tuple[str, ...] = ()
     """What could not be read, or is damaged."""
+    first_logged: int | None = None
+    """Of numbers, where the source knows it: grows in order of logging within one recording."""
     remarks: tuple[tuple[str, str], ...] = ()
     """(finding code, message) of what was odd but is dealt with."""
 

@@ -18,7 +18,16 @@ from telecine.core.bitstream.packets import NAMES, index_packets
 from telecine.core.errors import SourceError, VideoError
 from telecine.core.findings import Finding
 from telecine.core.proposal.propose import Proposal, propose
-from telecine.core.recording import ImageStream, Recording, Ref, Stream, TextStream, VideoStream, remarks_of
+from telecine.core.recording import (
+    ImageStream,
+    Recording,
+    Ref,
+    Stream,
+    TextStream,
+    VideoStream,
+    first_logged,
+    remarks_of,
+)
 from telecine.core.recording_summary import (
     CameraFacts,
     ClockFacts,
@@ -31,7 +40,7 @@ from telecine.core.video import PacketIndex
 from telecine.inspection.recording_findings import compare, recording_findings
 from telecine.run.executor import Executor, Lost, Tell, serial, silent
 from telecine.sources import registry
-from telecine.video.decode import frames
+from telecine.video.decode import frames, stated_rate
 
 MOST_TEXTS = 5
 TEXTS_READ = 1000
@@ -135,7 +144,7 @@ def _summary(name: str, stream: Stream) -> StreamSummary:
         bare = replace(bare, dtype=schema.dtype, shape=schema.shape, names=schema.names, unit=schema.unit)
         bare = replace(bare, static=stream.static)
         clocks = tuple(_clock(stream, name) for name in stream.clocks)
-        known = replace(bare, clocks=clocks, remarks=remarks_of(stream))
+        known = replace(bare, clocks=clocks, remarks=remarks_of(stream), first_logged=first_logged(stream))
         if not clocks and not stream.static:
             return replace(known, problems=("it holds no sample that can be used",))
         return _with_content(known, stream)
@@ -200,9 +209,11 @@ def _with_video(known: StreamSummary, stream: VideoStream, clock: str) -> Stream
         undecodable, index = from_first_keyframe(index_packets(stream.packets(clock), codec))
     except VideoError as error:
         return replace(known, camera=CameraFacts(codec, 0, 0, ""), problems=(str(error),))
-    return replace(
-        known, camera=_camera(index, undecodable.size), problems=tuple(_video_problems(index, undecodable.size))
-    )
+    camera = _camera(index, undecodable.size)
+    if all(c.kind == "sequence" for c in known.clocks) and index.keyframe.any():
+        (packet,) = stream.packets(clock, undecodable.size, undecodable.size + 1)
+        camera = replace(camera, stated_hz=stated_rate(packet, codec))
+    return replace(known, camera=camera, problems=tuple(_video_problems(index, undecodable.size)))
 
 
 def _camera(index: PacketIndex, skipped: int) -> CameraFacts:

@@ -13,6 +13,7 @@ from typing import cast
 
 from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
+from telecine.core.naming import natural
 from telecine.core.recording import Recording, Ref
 from telecine.sources.format import Format, Found, Joining, MissingExtra
 from telecine.sources.lfs import pointer_problem
@@ -283,8 +284,7 @@ def _is_url(path: str) -> bool:
 
 def _natural(path: str) -> tuple[list[tuple[int, int, str]], str]:
     """Sorts `take_9` before `take_10`; names that differ only in case keep one order."""
-    parts = re.split(r"(\d+)", path.casefold())
-    return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts if p], path
+    return natural(path), path
 
 
 def _duplicates(refs: Sequence[Ref]) -> Iterator[Finding]:

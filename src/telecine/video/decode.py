@@ -111,6 +111,18 @@ def _coded(image: Image, decoders: dict[str, av.VideoCodecContext], where: str) 
     return upright(out[0])
 
 
+def stated_rate(keyframe: Buffer, codec: Codec) -> float | None:
+    """Frames a second as the headers in a keyframe state them; None where they do not."""
+    decoder = _decoder(VIDEO_DECODERS[codec], {})
+    try:
+        decoder.decode(av.Packet(bytes(keyframe)))
+        decoder.decode(None)
+    except av.FFmpegError:
+        return None  # what is wrong with the packet is found where it is decoded in earnest
+    rate = decoder.framerate
+    return float(rate) if rate else None
+
+
 def coded_frame(image: Image, where: str) -> av.VideoFrame:
     """The frame of one image that was compressed by itself. Raises: VideoError."""
     return _coded(image, {}, where)

@@ -15,10 +15,17 @@ LONGEST_NAME = 80
 
 
 def camera_names(entities: Sequence[str]) -> list[str]:
-    """One name each, all different: the last distinctive part of the path, or as many parts as it takes."""
+    """One name each, all different: the last distinctive part of the path, or as many parts as it takes.
+
+    LeRobot's own names for cameras, as its logs have them, lose what the dataset's key adds again.
+
+    >>> camera_names(["/observation.images.front", "/robot/camera/wrist"])
+    ['front', 'wrist']
+    """
     paths = []
     for entity in entities:
-        parts = [p for part in entity.split("/") if (p := re.sub(r"[^A-Za-z0-9_-]+", "_", part).strip("_"))]
+        short = [re.sub(r"^observation\.(images?\.)?(?=.)", "", part) for part in entity.split("/")]
+        parts = [p for part in short if (p := re.sub(r"[^A-Za-z0-9_-]+", "_", part).strip("_"))]
         paths.append([p for p in parts if p.lower() not in PLAIN_WORDS] or parts[-1:] or ["camera"])
     depth = 1
     while depth < max(map(len, paths), default=1) and len({tuple(p[-depth:]) for p in paths}) < len(paths):

@@ -15,13 +15,19 @@ from telecine.core.plan.model import IMAGES, Plan, make_plan
 from telecine.core.proposal.check import remedies
 from telecine.core.proposal.features import Features, MissingAction, choose_features
 from telecine.core.proposal.notes import Notes
-from telecine.core.proposal.rates import choose_fps, common_pauses, declared_fps, is_seldom, limit_of, split_of
+from telecine.core.proposal.rates import (
+    FRAME_COUNT,
+    choose_fps,
+    common_pauses,
+    counted_rate,
+    declared_fps,
+    is_seldom,
+    limit_of,
+    split_of,
+)
 from telecine.core.proposal.task import choose_task
 from telecine.core.proposal.timeline import advances, choose_timeline
 from telecine.core.recording_summary import RecordingFacts, StreamSummary, across
-
-SMALL = frozenset({"bool", "int8", "uint8"})
-"""Types of flags and grippers, which policies learn as fractions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,10 @@ def propose(
     for stream, count in known:
         if stream not in common:
             notes.leave_out([stream], f"only {count} of {len(recordings)} recordings have it")
-    timeline = choose_timeline(recordings, common, notes, rate_given=rate is not None)
+    implied = None if rate else counted_rate(recordings, common, declared_fps(recordings, notes), notes)
+    rated = FRAME_COUNT if implied else ""
+    timeline = choose_timeline(recordings, common, notes, rate_given=rate is not None, rated=rated)
+    rate = implied if timeline == rated else rate
     usable = [s for s in common if (s.static or s.kind == "text" or advances(s, timeline)) and not s.problems]
     usable = [s for s in usable if s.static or s.on(timeline) is not None]
     usable = _proposable(recordings, usable, notes)
@@ -176,15 +185,11 @@ def _feature(
     source = names[0] if len(names) == 1 else names
     is_camera = key.startswith(IMAGES)
     seldom = [s.name for s in streams if not is_camera and is_seldom(s.name, timeline, recordings, paused)]
-    body: dict[str, Any] = {}
     if seldom:
         notes.guesses.append(f"{key}: {', '.join(seldom)} comes only now and then, so a sample of any age counts")
-        body["limit"] = "none"
-    elif limits := [limit for n in names if (limit := limit_of(n, timeline, recordings, split, notes)) is not None]:
-        body["limit"] = max(limits, key=parse_duration)
-    if all(s.dtype in SMALL for s in streams) and not is_camera:
-        body["dtype"] = "float32"
-    return {"from": source, **body} if body else source
+        return {"from": source, "limit": "none"}
+    limits = [limit for n in names if (limit := limit_of(n, timeline, recordings, split, notes)) is not None]
+    return {"from": source, "limit": max(limits)} if limits else source
 
 
 def describe(stream: StreamSummary, timeline: str) -> str:

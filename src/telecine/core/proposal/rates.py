@@ -63,6 +63,29 @@ def declared_fps(recordings: Sequence[RecordingFacts], notes: Notes) -> int | No
     return int(asked)
 
 
+FRAME_COUNT = "frame_index"
+"""LeRobot's count of frames, which Rerun's importers make the timeline of its datasets."""
+
+
+def counted_rate(
+    recordings: Sequence[RecordingFacts], streams: Sequence[StreamSummary], declared: int | None, notes: Notes
+) -> str | None:
+    """How many steps of `FRAME_COUNT` make a second, where all that moves has it; None where nothing tells.
+
+    declared: what the recordings state; else what all videos state in their headers.
+    """
+    moving = [s for s in streams if not s.static]
+    if not moving or any(s.on(FRAME_COUNT) is None for s in moving):
+        return None
+    found = [s.camera.stated_hz for r in recordings for s in r.streams if s.kind == "video" and s.camera is not None]
+    stated = {float(declared)} if declared else set(found)
+    if len(stated) != 1 or not (hz := stated.pop()):
+        return None
+    who = "the recordings state" if declared else "the videos state in their headers"
+    notes.guesses.append(f"{FRAME_COUNT} counts frames, and {who} {hz:g} a second")
+    return str(Fraction(hz).limit_denominator(1001))
+
+
 def is_seldom(name: str, timeline: str, recordings: Sequence[RecordingFacts], paused_ns: Mapping[str, int]) -> bool:
     """Logged when the value changes rather than at a rate, in most of the recordings that are long enough to show it.
 

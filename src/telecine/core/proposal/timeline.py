@@ -66,19 +66,24 @@ class _Candidate:
 
 
 def choose_timeline(
-    recordings: Sequence[RecordingFacts], common: Sequence[StreamSummary], notes: Notes, *, rate_given: bool = False
-) -> str:
-    """The name of the clock to make rows on, or `NO_TIMELINE`. Says in `notes` what was chosen and what that costs."""
+    recordings: Sequence[RecordingFacts], common: Sequence[StreamSummary], notes: Notes, *,
+    rate_given: bool = False, rated: str = "",
+) -> str:  # fmt: skip
+    """The name of the clock to make rows on, or `NO_TIMELINE`. Says in `notes` what was chosen and what that costs.
+
+    rate_given: it is known how many steps make a second, whichever clock counts them. rated: of this clock it is known.
+    """
     moving = [s for s in common if not s.static and s.kind != "text"] or [s for s in common if not s.static]
     found = list(_candidates(recordings, moving))
     if not found:
         notes.missing.append("no stream has stamps, so there is no timeline to make rows on")
         return NO_TIMELINE
     counting = any(c.counts and not c.own and c.coverage >= COVERS for c in found)
-    ranked = sorted(found, key=lambda c: _worth(c, counting, rate_given), reverse=True)
+    ranked = sorted(found, key=lambda c: _worth(c, counting, rate_given or c.name == rated), reverse=True)
     best, others = ranked[0], ranked[1:]
     notes.comments["clock"] = [_described(best, moving), *(f"or {_described(other, moving)}" for other in others)]
     notes.guesses.extend(_guesses(best, others))
+    rate_given = rate_given or best.name == rated
     if best.counts and not rate_given:
         notes.missing.append(
             f"timeline {best.name!r} counts steps: say how many a second with --rate, or `rate:` in `clock:`"

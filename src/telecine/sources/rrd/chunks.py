@@ -15,6 +15,8 @@ from telecine.core.errors import SourceError
 from telecine.sources.rrd import sdk
 
 PROPERTIES = "/__properties"
+RESERVED = "/__"
+"""How entities begin that hold no data of a recording: its properties, and what Rerun's readers of datasets add."""
 LAYER = b"telecine:layer"
 """Metadata of a batch: the number of the file that it is from, where a recording has several."""
 CACHE_BYTES = 64 << 20

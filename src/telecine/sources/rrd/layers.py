@@ -17,7 +17,7 @@ from telecine.core.findings import Finding
 from telecine.core.recording import Ref
 from telecine.sources.format import Found
 from telecine.sources.rrd import columns as arrow
-from telecine.sources.rrd.chunks import PROPERTIES, Chunks, ComponentColumn, LayeredChunks
+from telecine.sources.rrd.chunks import RESERVED, Chunks, ComponentColumn, LayeredChunks
 from telecine.sources.rrd.columns import RowIds
 from telecine.sources.rrd.order import ChunkSamples, order_of
 from telecine.sources.rrd.samples import part_of
@@ -36,7 +36,7 @@ class _Layer:
     @property
     def columns(self) -> frozenset[tuple[str, str]]:
         """(entity, component) of all data."""
-        return frozenset((c.entity, c.component) for c in self.chunks.columns if not c.entity.startswith(PROPERTIES))
+        return frozenset((c.entity, c.component) for c in self.chunks.columns if not c.entity.startswith(RESERVED))
 
 
 def join(refs: Sequence[Ref], open_chunks: Callable[[Ref], Chunks]) -> Found:

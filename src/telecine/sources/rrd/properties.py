@@ -1,5 +1,6 @@
 """The properties of a Rerun recording, as `Recording.attrs`."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -7,6 +8,9 @@ import numpy as np
 
 from telecine.sources.rrd import columns as arrow
 from telecine.sources.rrd.chunks import PROPERTIES, Chunks
+
+_LEROBOT = "/__lerobot"
+"""Where Rerun's LeRobotReader puts the metadata of a dataset."""
 
 
 class Properties(Mapping[str, str]):
@@ -25,7 +29,9 @@ class Properties(Mapping[str, str]):
 
     def _values(self) -> dict[str, str]:
         if self._read is None:
-            self._read = {**self._shared, **_short(_read(self._chunks)), **self._fixed}
+            found = _read(self._chunks)
+            info = {key: found.pop(key, "") for key in ((_LEROBOT.strip("/"), "info"), (_LEROBOT.strip("/"), "stats"))}
+            self._read = {**self._shared, **_of_lerobot(info), **_short(found), **self._fixed}
         return self._read
 
     def __getitem__(self, key: str) -> str:
@@ -38,11 +44,21 @@ class Properties(Mapping[str, str]):
         return len(self._values())
 
 
+def _of_lerobot(found: Mapping[tuple[str, str], str]) -> dict[str, str]:
+    """Fps and robot type of the LeRobot dataset that Rerun's LeRobotReader read, out of its info.json."""
+    try:
+        info = json.loads(found.get((_LEROBOT.strip("/"), "info"), ""))
+    except ValueError:
+        return {}
+    known = {key: info.get(key) for key in ("fps", "robot_type")} if isinstance(info, dict) else {}
+    return {key: str(value) for key, value in known.items() if isinstance(value, str | int)}
+
+
 def _read(chunks: Chunks) -> dict[tuple[str, str], str]:
     """(property, field) -> text; the property is "" for Rerun's own."""
     found: dict[tuple[str, str], str] = {}
     for column in chunks.columns:
-        if not column.entity.startswith(PROPERTIES):
+        if not column.entity.startswith((PROPERTIES, _LEROBOT)):
             continue
         for batch in chunks.batches(column.entity, [column.component]):
             if column.component not in batch.schema.names:

@@ -3,6 +3,7 @@
 Each reads the chunks of its own entity and component when first asked, and keeps what it read.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Literal
@@ -12,6 +13,7 @@ import pyarrow as pa
 
 from telecine.core.errors import SourceError
 from telecine.core.grid import Rows
+from telecine.core.naming import GENERAL_WORDS
 from telecine.core.recording import Array, Schema
 from telecine.core.video import Flags
 from telecine.sources.rrd import columns as arrow
@@ -19,6 +21,8 @@ from telecine.sources.rrd.chunks import LAYER, Chunks, ComponentColumn
 from telecine.sources.rrd.columns import ArrowLeaf
 from telecine.sources.rrd.order import ChunkSamples, order_of
 from telecine.sources.shared.sample_order import Order, Ordered
+
+_SCALARS = ("Scalars:scalars", "Scalar:scalar")
 
 
 class Samples(Ordered):
@@ -58,6 +62,18 @@ def part_of(batch: pa.RecordBatch, there: Flags) -> ChunkSamples:
     return ChunkSamples(arrow.row_ids(batch)[there], stamps, layer)
 
 
+def _lowest(parts: Sequence[ChunkSamples]) -> int | None:
+    ids = [tuple(part.ids[np.lexsort((part.ids[:, 1], part.ids[:, 0]))[0]].tolist()) for part in parts if len(part.ids)]
+    high, low = min(ids, default=(0, 0))
+    return high << 64 | low if ids else None
+
+
+def _name_of(entity: str) -> tuple[str, ...] | None:
+    """What the last part of the path calls one number, without what LeRobot puts in front; None for a general word."""
+    name = re.sub(r"^(action|observation|observation\.state)\.(?=.)", "", entity.rpartition("/")[2])
+    return None if name.lower() in GENERAL_WORDS else (name,)
+
+
 class Vectors(Samples):
     """Numbers: every instance of a row, flattened."""
 
@@ -68,8 +84,8 @@ class Vectors(Samples):
         self._names = names
 
     @cached_property
-    def _read(self) -> tuple[Order, Rows, Array]:
-        """Order, (n + 1,) offsets by position in the file, flat values."""
+    def _read(self) -> tuple[Order, Rows, Array, int | None]:
+        """Order, (n + 1,) offsets by position in the file, flat values, and the lowest row id."""
         parts: list[ChunkSamples] = []
         widths: list[Rows] = [np.zeros(1, np.int64)]
         flats: list[Array] = [np.zeros(0, self._leaf.dtype)]
@@ -78,24 +94,29 @@ class Vectors(Samples):
             parts.append(part_of(batch, there))
             widths.append(np.diff(bounds))
             flats.append(flat)
-        return order_of(parts, self.name), np.cumsum(np.concatenate(widths)), np.concatenate(flats)
+        return order_of(parts, self.name), np.cumsum(np.concatenate(widths)), np.concatenate(flats), _lowest(parts)
 
     @property
     def _order(self) -> Order:
         return self._read[0]
 
+    def first_logged(self) -> int | None:
+        """The row id of the first sample, as a number."""
+        return self._read[3]
+
     @cached_property
     def schema(self) -> Schema:
         """What the first sample is."""
-        order, bounds, _ = self._read
+        order, bounds, _, _ = self._read
         first = int(order.arrival[0]) if order.arrival.size else None
         width = 0 if first is None else int(bounds[first + 1] - bounds[first])
         names = self._element_names()
         return Schema(self._leaf.dtype, (width,), names if names and len(names) == width else None)
 
     def _element_names(self) -> tuple[str, ...] | None:
+        """As logged; a single number of Rerun's Scalars is called after its entity."""
         if self._names is None:
-            return None
+            return _name_of(self._column.entity) if self._column.component in _SCALARS else None
         for batch in self._chunks.batches(self._column.entity, [self._names]):
             column = batch.column(self._names) if self._names in batch.schema.names else None
             for row in range(0 if column is None else len(column)):
@@ -106,7 +127,7 @@ class Vectors(Samples):
     def take(self, rows: Rows, clock: str) -> Array:
         """The samples at `rows`."""
         order = self._on(clock)
-        _, bounds, flat = self._read
+        _, bounds, flat, _ = self._read
         positions = order.by_stamp(clock)[rows]
         (width,) = self.schema.shape
         starts = bounds[positions]

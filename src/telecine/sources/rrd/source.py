@@ -19,7 +19,7 @@ from telecine.core.findings import Finding, Severity
 from telecine.core.recording import Recording, Ref
 from telecine.sources.format import Found
 from telecine.sources.rrd import layers, sdk
-from telecine.sources.rrd.chunks import PROPERTIES, Chunks, ComponentColumn, LayeredChunks, ScannedChunks, StoredChunks
+from telecine.sources.rrd.chunks import RESERVED, Chunks, ComponentColumn, LayeredChunks, ScannedChunks, StoredChunks
 from telecine.sources.rrd.framing import MAGIC, Walk, copy_store_infos, trim, walk
 from telecine.sources.rrd.messages import damaged_contents, first_damaged
 from telecine.sources.rrd.properties import Properties
@@ -147,7 +147,7 @@ _SMALL_BYTES = 1 << 16
 
 def _has_data(reader: Any, entry: Any, path: str) -> bool:
     columns = StoredChunks(reader.store(store=entry), path, lambda: None).columns
-    return any(not column.entity.startswith(PROPERTIES) for column in columns)
+    return any(not column.entity.startswith(RESERVED) for column in columns)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from telecine.core.recording import LeftOut, Stream
 from telecine.sources.rrd import asset_video
 from telecine.sources.rrd import columns as arrow
 from telecine.sources.rrd.asset_video import AssetImages, AssetPackets
-from telecine.sources.rrd.chunks import PROPERTIES, Chunks, ComponentColumn
+from telecine.sources.rrd.chunks import RESERVED, Chunks, ComponentColumn
 from telecine.sources.rrd.columns import ArrowLeaf
 from telecine.sources.rrd.depth import CodedDepth, RawDepth
 from telecine.sources.rrd.payloads import CodedImages, RawImages, VideoPackets
@@ -55,7 +55,7 @@ def streams_of(chunks: Chunks) -> Listing:
     found = Listing()
     components: dict[str, dict[str, ComponentColumn]] = {}
     for column in chunks.columns:
-        if not column.entity.startswith(PROPERTIES):
+        if not column.entity.startswith(RESERVED):
             components.setdefault(column.entity, {})[column.component] = column
     for entity, beside in components.items():
         for column in beside.values():
