@@ -1,29 +1,304 @@
-"""What of messages is worth proposing: positions of joints, the first point, and no transforms beside joints."""
+"""What is action and what is state, for the topics that the software stacks of robots publish (docs/messages.md)."""
+
+from dataclasses import replace
 
 import pytest
 
-from telecine.core.proposal.messages import worthwhile
-from telecine.core.recording_summary import StreamSummary
+from support.memory import every
+from telecine.core.align import measure
+from telecine.core.proposal.propose import propose
+from telecine.core.recording_summary import ClockFacts, RecordingFacts, StreamSummary
+
+POSE = ("x", "y", "z", "qx", "qy", "qz", "qw")
+TWIST = ("vx", "vy", "vz", "wx", "wy", "wz")
+WRENCH = ("fx", "fy", "fz", "tx", "ty", "tz")
+ARM = ("j1", "j2", "j3")
 
 
-def kept(*names):
-    found, guesses = worthwhile([StreamSummary(n, "vector", "float64", (2,)) for n in names])
-    return [s.name for s in found], len(guesses)
+def stream(name, names, dtype="float64", samples=200):
+    times = every(50, samples / 50)
+    clock = ClockFacts("capture_time", "timestamp", 0, int(times[-1]), measure(times), 0)
+    width = names if isinstance(names, int) else len(names)
+    known = None if isinstance(names, int) else tuple(names)
+    return StreamSummary(name, "vector", dtype, (width,), known, clocks=(clock,))
+
+
+def proposed(*streams, kind="mcap"):
+    return propose([RecordingFacts("x", kind, "x", "", 0, tuple(streams))], task_text="x", fps=30)
+
+
+def features(proposal):
+    found = {}
+    for key, body in proposal.body["features"].items():
+        source = body["from"] if isinstance(body, dict) else body
+        found[key] = [source] if isinstance(source, str) else source
+    return found
+
+
+STACKS = {
+    "ALOHA (Interbotix)": (
+        {"/master_left/joint_states:position": ARM, "/master_right/joint_states:position": ARM,
+         "/puppet_left/joint_states:position": ARM, "/puppet_right/joint_states:position": ARM,
+         "/puppet_left/joint_states:velocity": ARM, "/puppet_left/joint_states:effort": ARM,
+         "/puppet_left/commands/joint_group:cmd": 6, "/puppet_left/commands/joint_single:cmd": 1},
+        ["/master_left/joint_states:position", "/master_right/joint_states:position"],
+        ["/puppet_left/joint_states:position", "/puppet_right/joint_states:position"],
+    ),
+    "Cobot Magic (AgileX)": (
+        {"/master/joint_left:position": ARM, "/master/joint_right:position": ARM, "/puppet/joint_left:position": ARM,
+         "/puppet/joint_right:position": ARM, "/puppet/end_pose_left:pose": POSE, "/puppet/end_pose_right:pose": POSE},
+        ["/master/joint_left:position", "/master/joint_right:position"],
+        ["/puppet/joint_left:position", "/puppet/joint_right:position"],
+    ),
+    "Piper (AgileX)": (
+        {"/joint_ctrl_single:position": ARM, "/joint_states_single:position": ARM, "/end_pose:pose": POSE,
+         "/arm_status:ctrl_mode": 1, "/joint_states_single:velocity": ARM},
+        ["/joint_ctrl_single:position"],
+        ["/joint_states_single:position"],
+    ),
+    "GELLO": (
+        {"/gello/joint_states:position": ARM, "/gripper/gripper_client/target_gripper_width_percent:data": 1,
+         "/franka/joint_states:position": ARM, "/franka_gripper/joint_states:position": ("f1", "f2"),
+         "/joint_states:position": (*ARM, "f1", "f2")},
+        ["/gello/joint_states:position", "/gripper/gripper_client/target_gripper_width_percent:data"],
+        ["/joint_states:position"],
+    ),
+    "SO-101 leader and follower": (
+        {"/leader/joint_states:position": ARM, "/follower/joint_states:position": ARM,
+         "/follower/forward_controller/commands:data": 6},
+        ["/leader/joint_states:position"],
+        ["/follower/joint_states:position"],
+    ),
+    "MoveIt Servo": (
+        {"/servo_node/delta_twist_cmds:twist": TWIST, "/servo_node/delta_joint_cmds:velocities": ARM,
+         "/panda_arm_controller/joint_trajectory:first.positions": ARM, "/joint_states:position": ARM,
+         "/joint_states:velocity": ARM, "/servo_node/status:data": 1, "/joy:axes": 6, "/joy:buttons": 12},
+        ["/servo_node/delta_twist_cmds:twist"],
+        ["/joint_states:position"],
+    ),
+    "Franka (franka_ros)": (
+        {"/cartesian_impedance_example_controller/equilibrium_pose:pose": POSE,
+         "/franka_state_controller/joint_states:position": ARM,
+         "/franka_state_controller/joint_states_desired:position": ARM,
+         "/franka_state_controller/franka_states:q": 7, "/franka_state_controller/franka_states:q_d": 7,
+         "/franka_state_controller/franka_states:O_T_EE": 16, "/franka_state_controller/franka_states:tau_J": 7,
+         "/franka_state_controller/F_ext:wrench": WRENCH, "/franka_gripper/joint_states:position": ("f1", "f2")},
+        ["/cartesian_impedance_example_controller/equilibrium_pose:pose"],
+        ["/franka_state_controller/joint_states:position", "/franka_gripper/joint_states:position"],
+    ),
+    "Franka with desired joints only": (
+        {"/franka_state_controller/joint_states:position": ARM,
+         "/franka_state_controller/joint_states_desired:position": ARM,
+         "/franka_state_controller/joint_states_desired:velocity": ARM},
+        ["/franka_state_controller/joint_states_desired:position"],
+        ["/franka_state_controller/joint_states:position"],
+    ),
+    "Franka (franka_ros2)": (
+        {"/franka_robot_state_broadcaster/robot_state:desired_joint_state.position": 7,
+         "/franka_robot_state_broadcaster/robot_state:measured_joint_state.position": 7,
+         "/franka_robot_state_broadcaster/robot_state:measured_joint_state.effort": 7,
+         "/franka_robot_state_broadcaster/robot_state:o_t_ee.pose": POSE,
+         "/franka_robot_state_broadcaster/external_wrench_in_stiffness_frame:wrench": WRENCH},
+        ["/franka_robot_state_broadcaster/robot_state:desired_joint_state.position"],
+        ["/franka_robot_state_broadcaster/robot_state:measured_joint_state.position"],
+    ),
+    "UR (scaled joint controller)": (
+        {"/scaled_joint_trajectory_controller/controller_state:reference.positions": ARM,
+         "/scaled_joint_trajectory_controller/controller_state:feedback.positions": ARM,
+         "/scaled_joint_trajectory_controller/controller_state:feedback.velocities": ARM,
+         "/scaled_joint_trajectory_controller/controller_state:error.positions": ARM,
+         "/scaled_joint_trajectory_controller/controller_state:output.velocities": ARM,
+         "/scaled_joint_trajectory_controller/joint_trajectory:first.positions": ARM,
+         "/scaled_joint_trajectory_controller/joint_trajectory:last.positions": ARM,
+         "/joint_states:position": ARM, "/speed_scaling_state_broadcaster/speed_scaling:data": 1,
+         "/tcp_pose_broadcaster/pose:pose": POSE, "/force_torque_sensor_broadcaster/wrench:wrench": WRENCH},
+        ["/scaled_joint_trajectory_controller/controller_state:reference.positions"],
+        ["/scaled_joint_trajectory_controller/controller_state:feedback.positions"],
+    ),
+    "older JointTrajectoryController": (
+        {"/arm_controller/state:desired.positions": ARM, "/arm_controller/state:actual.positions": ARM,
+         "/arm_controller/state:error.positions": ARM, "/arm_controller/state:desired.velocities": ARM},
+        ["/arm_controller/state:desired.positions"],
+        ["/arm_controller/state:actual.positions"],
+    ),
+    "xArm": (
+        {"/xarm/joint_states:position": ARM, "/xarm/joint_states:velocity": ARM, "/xarm/robot_states:angle": 6,
+         "/xarm/robot_states:pose": 6, "/xarm/robot_states:mode": 1,
+         "/xarm/vc_set_cartesian_velocity:speeds": 6, "/xarm/vc_set_joint_velocity:speeds": 7,
+         "/servo_server/delta_twist_cmds:twist": TWIST, "/xarm/uf_ftsensor_ext_states:wrench": WRENCH},
+        ["/servo_server/delta_twist_cmds:twist"],
+        ["/xarm/joint_states:position"],
+    ),
+    "Kinova Gen3 (ros_kortex)": (
+        {"/my_gen3/joint_states:position": ARM, "/my_gen3/base_feedback:actuators.position": 7,
+         "/my_gen3/base_feedback:actuators.torque": 7, "/my_gen3/base_feedback:actuators.temperature_motor": 7,
+         "/my_gen3/in/cartesian_velocity:twist.linear_x": 1, "/my_gen3/in/joint_velocity:joint_speeds.value": 7},
+        ["/my_gen3/in/cartesian_velocity:twist.linear_x"],
+        ["/my_gen3/joint_states:position"],
+    ),
+    "Unitree G1": (
+        {"/lowcmd:motor_cmd.q": 35, "/lowcmd:motor_cmd.dq": 35, "/lowcmd:motor_cmd.kp": 35, "/lowcmd:crc": 1,
+         "/lowstate:motor_state.q": 35, "/lowstate:motor_state.dq": 35, "/lowstate:motor_state.tau_est": 35,
+         "/lowstate:motor_state.temperature": 70, "/lowstate:imu_state.quaternion": 4, "/lowstate:tick": 1,
+         "/dex3/left/cmd:motor_cmd.q": 7, "/dex3/left/state:motor_state.q": 7},
+        ["/lowcmd:motor_cmd.q", "/dex3/left/cmd:motor_cmd.q"],
+        ["/lowstate:motor_state.q", "/dex3/left/state:motor_state.q"],
+    ),
+    "ros2_control forward commands": (
+        {"/forward_position_controller/commands:data": 6, "/gripper_controller/commands:data": 1,
+         "/joint_states:position": ARM, "/dynamic_joint_states:values": ("j1/position", "j1/velocity")},
+        ["/forward_position_controller/commands:data", "/gripper_controller/commands:data"],
+        ["/joint_states:position"],
+    ),
+    "TurtleBot (Twist base)": (
+        {"/cmd_vel": TWIST, "/odom:pose.pose": POSE, "/odom:twist.twist": TWIST, "/joint_states:position": ("wl", "wr"),
+         "/imu:orientation": ("qx", "qy", "qz", "qw"), "/imu:angular_velocity": ("x", "y", "z"), "/scan:ranges": 360,
+         "/battery_state:voltage": 1},
+        ["/cmd_vel"],
+        ["/joint_states:position", "/odom:twist.twist"],
+    ),
+    "Stretch (Hello Robot)": (
+        {"/stretch/cmd_vel": TWIST, "/joint_pose_cmd:data": 10, "/stretch/joint_states:position": ARM,
+         "/battery:voltage": 1, "/is_homed:data": 1},
+        ["/joint_pose_cmd:data", "/stretch/cmd_vel"],
+        ["/stretch/joint_states:position"],
+    ),
+    "PR2": (
+        {"/l_arm_controller/command:first.positions": ARM, "/l_arm_controller/state:desired.positions": ARM,
+         "/l_arm_controller/state:actual.positions": ARM, "/l_gripper_controller/command:position": 1,
+         "/l_gripper_controller/command:max_effort": 1, "/joint_states:position": (*ARM, "grip")},
+        ["/l_arm_controller/state:desired.positions", "/l_gripper_controller/command:position"],
+        ["/joint_states:position"],
+    ),
+    "KUKA iiwa (lbr_fri_ros2)": (
+        {"/lbr/state:measured_joint_position": 7, "/lbr/state:commanded_joint_position": 7,
+         "/lbr/state:measured_torque": 7, "/lbr/command/joint_position:joint_position": 7},
+        ["/lbr/command/joint_position:joint_position"],
+        ["/lbr/state:measured_joint_position"],
+    ),
+    "Baxter and Sawyer": (
+        {"/robot/limb/left/joint_command:command": ARM, "/robot/limb/left/endpoint_state:pose": POSE,
+         "/robot/limb/left/endpoint_state:twist": TWIST, "/robot/limb/left/endpoint_state:wrench": WRENCH,
+         "/robot/joint_states:position": ("left_s0", "left_s1")},
+        ["/robot/limb/left/joint_command:command"],
+        ["/robot/joint_states:position"],
+    ),
+    "Galaxea R1": (
+        {"/motion_target/target_joint_state_arm_left:position": ARM, "/hdas/feedback_arm_left:position": ARM,
+         "/motion_target/target_position_gripper_left:position": ("g",), "/hdas/feedback_gripper_left:position": ("g",),
+         "/hdas/feedback_arm_left:velocity": ARM},
+        ["/motion_target/target_joint_state_arm_left:position", "/motion_target/target_position_gripper_left:position"],
+        ["/hdas/feedback_arm_left:position", "/hdas/feedback_gripper_left:position"],
+    ),
+    "Kuavo (Leju)": (
+        {"/kuavo_arm_traj:position": ARM, "/sensors_data_raw:joint_data.joint_q": 28,
+         "/sensors_data_raw:joint_data.joint_v": 28, "/sensors_data_raw:imu_data.quat": 4},
+        ["/kuavo_arm_traj:position"],
+        ["/sensors_data_raw:joint_data.joint_q"],
+    ),
+    "io_teleop": (
+        {"io_teleop/joint_cmd:position": ARM, "io_teleop/joint_states:position": ARM,
+         "io_teleop/target_ee_poses:poses": tuple(f"{i}.{a}" for i in range(2) for a in POSE),
+         "io_teleop/target_gripper_status:position": ("g",)},
+        ["io_teleop/joint_cmd:position", "io_teleop/target_gripper_status:position"],
+        ["io_teleop/joint_states:position"],
+    ),
+    "Allegro hand": (
+        {"/allegroHand_0/joint_cmd:position": ARM, "/allegroHand_0/joint_states:position": ARM,
+         "/allegroHand_0/joint_states:effort": ARM},
+        ["/allegroHand_0/joint_cmd:position"],
+        ["/allegroHand_0/joint_states:position"],
+    ),
+    "Robotiq 2F": (
+        {"/Robotiq2FGripperRobotOutput:rPR": 1, "/Robotiq2FGripperRobotOutput:rSP": 1,
+         "/Robotiq2FGripperRobotInput:gPO": 1, "/Robotiq2FGripperRobotInput:gCU": 1, "/joint_states:position": ARM},
+        ["/Robotiq2FGripperRobotOutput:rPR"],
+        ["/joint_states:position", "/Robotiq2FGripperRobotInput:gPO"],
+    ),
+    "VR controllers (Quest2ROS)": (
+        {"/q2r_right_hand_pose:pose": POSE, "/q2r_right_hand_twist": TWIST, "/q2r_right_hand_inputs:press_index": 1,
+         "/joint_states:position": ARM},
+        ["/q2r_right_hand_pose:pose"],
+        ["/joint_states:position"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_topics_of_a_stack_give_its_action_and_its_state(stack):
+    topics, action, state = STACKS[stack]
+    found = proposed(*(stream(name, names) for name, names in topics.items()))
+    assert features(found) == {"action": action, "observation.state": state}
+    left_out = topics.keys() - {*action, *state}
+    assert left_out <= found.reasons.keys()
+    guesses = " ".join(found.guesses)
+    assert all(name in guesses for name in (*action, *state))
+
+
+def test_every_stack_is_in_the_docs():
+    from pathlib import Path
+
+    text = Path("docs/messages.md").read_text(encoding="utf-8")
+    assert not [stack for stack in STACKS if f"| {stack} |" not in text]
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "float32"])
+def test_a_gripper_of_any_type_is_a_number_that_policies_can_learn(dtype):
+    found = proposed(stream("/gripper/command:data", 1, dtype), stream("/gripper/state:data", 1, dtype))
+    expected = {"action": "/gripper/command:data", "observation.state": "/gripper/state:data"}
+    body = found.body["features"]
+    if dtype == "float32":
+        assert body == expected
+    else:
+        assert body == {key: {"from": name, "dtype": "float32"} for key, name in expected.items()}
+
+
+def test_a_stream_that_no_rule_knows_is_offered_not_taken():
+    found = proposed(stream("/joint_states:position", ARM), stream("/planner/cost:data", 1), stream("/x:weights", 4))
+    assert features(found) == {"observation.state": ["/joint_states:position"]}
+    assert found.reasons["/planner/cost:data"] == "no rule knows what it is to a policy"
+
+
+def test_joints_that_few_messages_have_are_not_taken():
+    rare = stream("/joint_states:position(grip)", ("grip",), samples=4)
+    found = proposed(stream("/joint_states:position", ARM), rare)
+    assert features(found) == {"observation.state": ["/joint_states:position"]}
+    assert found.reasons[rare.name] == "only 4 of 200 messages have it"
+    late = stream("/joint_states:position(grip)", ("grip",), samples=100)
+    assert features(proposed(stream("/joint_states:position", ARM), late)) == {
+        "observation.state": ["/joint_states:position", "/joint_states:position(grip)"]
+    }
 
 
 @pytest.mark.parametrize(
-    ("names", "expected", "guesses"),
+    ("pair", "taken"),
     [
-        (["/j:position", "/j:velocity", "/j:effort", "/k:velocity"], ["/j:position", "/k:velocity"], 1),
-        (["/j:position", "/j:position(grip)", "/j:velocity(grip)"], ["/j:position", "/j:position(grip)"], 1),
-        (["/c:feedback.positions", "/c:error.positions", "/c:error.velocities"],
-         ["/c:feedback.positions", "/c:error.positions"], 1),
-        (["/t:first.positions", "/t:last.positions", "/t:last.velocities"], ["/t:first.positions"], 2),
-        (["/t:last.positions"], ["/t:last.positions"], 0),
-        (["/tf:a->b", "/j:position"], ["/j:position"], 1),
-        (["/tf:a->b", "/tf:b->c"], ["/tf:a->b", "/tf:b->c"], 0),
-        (["position", "velocity"], ["position", "velocity"], 0),
+        ("base_link->tool0", True),
+        ("world->left_gripper", True),
+        ("odom->base_link", False),
+        ("base_link->link1", False),
     ],
-)  # fmt: skip
-def test_only_what_a_policy_would_use_is_proposed(names, expected, guesses):
-    assert kept(*names) == (expected, guesses)
+)
+def test_a_transform_is_the_state_only_from_the_base_to_the_tool(pair, taken):
+    found = proposed(stream(f"/tf:{pair}", POSE), stream("/target_pose:pose", POSE))
+    assert features(found).get("observation.state") == ([f"/tf:{pair}"] if taken else None)
+    assert features(found)["action"] == ["/target_pose:pose"]
+    if not taken:
+        assert "no transform leads from the robot's base to its tool" in " ".join(found.guesses)
+        assert found.reasons[f"/tf:{pair}"]
+
+
+def test_two_robots_with_equal_names_are_both_the_state():
+    found = proposed(stream("/robot1/joint_states:position", ARM), stream("/robot2/joint_states:position", ARM))
+    assert len(features(found)["observation.state"]) == 2
+
+
+def test_other_formats_are_not_judged_by_the_rules_of_messages():
+    found = proposed(stream("/planner/cost:data", 1), kind="memory")
+    assert features(found) == {"observation.state": ["/planner/cost:data"]}
+
+
+def test_static_streams_and_flags_are_no_features():
+    static = replace(stream("/gripper/command:data", 1), static=True, clocks=())
+    found = proposed(static, stream("/joint_states:position", ARM), stream("/estop/command:data", 1, "bool"))
+    assert features(found) == {"observation.state": ["/joint_states:position"]}

@@ -7,7 +7,7 @@ from typing import Literal
 from telecine.core.naming import words
 from telecine.core.plan.model import IMAGES
 from telecine.core.proposal.cameras import camera_names
-from telecine.core.proposal.messages import worthwhile
+from telecine.core.proposal.messages import FORMATS, message_vectors
 from telecine.core.proposal.notes import Notes
 from telecine.core.proposal.stream_order import in_order
 from telecine.core.recording_summary import RecordingFacts, StreamSummary
@@ -97,11 +97,15 @@ def _note_other_actions(
 
 def _guessed(recordings: Sequence[RecordingFacts], usable: Sequence[StreamSummary], notes: Notes) -> Features:
     cameras = _cameras(usable, notes)
-    action, state = (in_order(streams, recordings) for streams in _vectors(usable, notes))
-    for key, chosen in (("action", action), ("observation.state", state)):
-        if len(chosen) > 1:
-            order = ", ".join(s.name for s in chosen)
-            notes.guesses.append(f"{key}: {len(chosen)} streams side by side, in this order: {order}")
+    of_messages = all(r.format in FORMATS for r in recordings)
+    if of_messages:
+        action, state = _of_messages(usable, notes)
+    else:
+        action, state = (in_order(streams, recordings) for streams in _vectors(usable, notes))
+        for key, chosen in (("action", action), ("observation.state", state)):
+            if len(chosen) > 1:
+                order = ", ".join(s.name for s in chosen)
+                notes.guesses.append(f"{key}: {len(chosen)} streams side by side, in this order: {order}")
     return {"action": action, "observation.state": state, **{k: [s] for k, s in cameras.items()}}
 
 
@@ -126,11 +130,16 @@ def _cameras(streams: Sequence[StreamSummary], notes: Notes) -> dict[str, Stream
     return {f"{IMAGES}{n}": s for n, s in zip(camera_names([c.entity for c in cameras]), cameras, strict=True)}
 
 
+def _of_messages(streams: Sequence[StreamSummary], notes: Notes) -> tuple[list[StreamSummary], list[StreamSummary]]:
+    plain = [s for s in streams if s.kind == "vector" and not s.static and len(s.shape) == 1]
+    chosen = message_vectors(plain, notes)
+    _reasons(streams, plain, None, notes)
+    return chosen
+
+
 def _vectors(streams: Sequence[StreamSummary], notes: Notes) -> tuple[list[StreamSummary], list[StreamSummary]]:
     """(action, state): plain vectors by the words in their names."""
     plain = [s for s in streams if s.kind == "vector" and not s.static and len(s.shape) == 1 and s.dtype != "bool"]
-    plain, guesses = worthwhile(plain)
-    notes.guesses.extend(guesses)
     word = next((w for w in ACTION_WORDS if any(w in words(s.name) for s in plain)), None)
     action = [s for s in plain if word in words(s.name)]
     rest = [s for s in plain if not words(s.name) & frozenset(ACTION_WORDS)]

@@ -1,44 +1,90 @@
-"""Which numbers of messages are worth proposing: messages carry much that a policy neither sees nor does."""
+"""Which numbers of messages are the action and the state: messages carry much that a policy neither sees nor does."""
 
-import re
 from collections.abc import Sequence
+from dataclasses import replace
 
+from telecine.core.proposal.notes import Notes
+from telecine.core.proposal.roles import Role, role_of, surest
 from telecine.core.recording_summary import StreamSummary
 
-_SECONDARY = frozenset(
-    {"velocity", "velocities", "effort", "efforts", "acceleration", "accelerations", "error", "output"}
-)
-"""Fields that come with positions and are left out where those are there."""
-_POSITION = frozenset({"position", "positions"})
-_TRANSFORM = "->"
+FORMATS = frozenset({"mcap", "rosbag", "rosbag2"})
+RARE = 10
+"""A set of joints with less than one of so many messages of its topic is no feature: its values would stand still."""
+_GLOBAL = "/joint_states"
+Streams = list[StreamSummary]
 
 
-def worthwhile(streams: Sequence[StreamSummary]) -> tuple[list[StreamSummary], list[str]]:
-    """(streams, guesses): of joints their positions, of trajectories the first point, no transforms beside joints.
+def message_vectors(streams: Sequence[StreamSummary], notes: Notes) -> tuple[Streams, Streams]:
+    """(action, state), sorted, grippers last. Says why each was chosen, and why others were not."""
+    roles: list[Role] = []
+    for stream in _frequent(streams, notes):
+        role = role_of(stream)
+        if isinstance(role, str):
+            notes.leave_out([stream], role)
+        else:
+            roles.append(role)
+    action = _take("action", roles, notes)
+    owners = {_owner(role) for role in action}
+    roles = [replace(role, rank=0) if _is_answer(role, owners) else role for role in roles]
+    state = _take("observation.state", roles, notes)
+    state = _once(state, notes)
+    if not action:
+        notes.guesses.append("no stream looks like an action, which policies are trained on: name it with --action")
+    if not state and any("->" in s.name for s in streams):
+        text = "no joints, poses or grippers were measured, and no transform leads from the robot's base to its tool"
+        notes.guesses.append(f"observation.state: {text}; name one with --state")
+    for key, chosen in (("action", action), ("observation.state", state)):
+        if chosen:
+            told = "; ".join(f"{role.stream.name} ({role.why})" for role in chosen)
+            notes.guesses.append(f"{key}: {'side by side, in this order: ' if len(chosen) > 1 else ''}{told}")
+    return [role.stream for role in action], [role.stream for role in state]
 
-    Transforms of a robot follow from its joints and are many, so they are proposed only where there is nothing else.
-    """
-    guesses: list[str] = []
-    positioned = {_owner(s.name) for s in streams if _field(s.name) in _POSITION and ":" in s.name}
-    remaining = [s for s in streams if not (_field(s.name) in _SECONDARY and _owner(s.name) in positioned)]
-    if len(remaining) < len(streams):
-        lost = ", ".join(sorted({_field(s.name) for s in streams if s not in remaining}))
-        guesses.append(f"of joints their positions are taken; there are also {lost}")
-    firsts = {_owner(s.name) for s in remaining if ":first." in s.name}
-    without_last = [s for s in remaining if not (":last." in s.name and _owner(s.name) in firsts)]
-    if len(without_last) < len(remaining):
-        guesses.append("of trajectories the first point is taken; the last is there as well, as `last.positions`")
-    plain = [s for s in without_last if _TRANSFORM not in s.name]
-    if plain and len(plain) < len(without_last):
-        guesses.append(f"{len(without_last) - len(plain)} transforms are left out, since there are other numbers")
-    return plain or without_last, guesses
+
+def _frequent(streams: Sequence[StreamSummary], notes: Notes) -> list[StreamSummary]:
+    """Without the sets of joints that few messages of their topic have."""
+    most: dict[str, int] = {}
+    for stream in streams:
+        owner = stream.name.partition(":")[0]
+        most[owner] = max(most.get(owner, 0), _samples(stream))
+    rare = [s for s in streams if RARE * _samples(s) < most[s.name.partition(":")[0]] and "->" not in s.name]
+    for stream in rare:
+        count = most[stream.name.partition(":")[0]]
+        notes.leave_out([stream], f"only {_samples(stream)} of {count} messages have it")
+    return [s for s in streams if s not in rare]
 
 
-def _field(name: str) -> str:
-    """The last word after the topic, without the name that distinguishes sets of joints."""
-    return re.sub(r"\(.*\)$", "", name).rpartition(":")[2].rpartition(".")[2]
+def _samples(stream: StreamSummary) -> int:
+    return max((clock.samples for clock in stream.clocks), default=0)
 
 
-def _owner(name: str) -> str:
+def _take(key: str, roles: Sequence[Role], notes: Notes) -> list[Role]:
+    chosen, reasons = surest([role for role in roles if role.key == key])
+    for role in roles:
+        if role.stream.name in reasons:
+            notes.leave_out([role.stream], reasons[role.stream.name])
+    return sorted(chosen, key=lambda role: (role.part[1] in ("gripper", "hand"), role.stream.name))
+
+
+def _owner(role: Role) -> str:
     """The topic, which fields of one message share."""
-    return name.partition(":")[0]
+    return role.stream.name.partition(":")[0]
+
+
+def _is_answer(role: Role, owners: set[str]) -> bool:
+    """A measurement in the same message as the command that is taken: controllers publish both."""
+    return role.key == "observation.state" and _owner(role) in owners
+
+
+def _once(state: Sequence[Role], notes: Notes) -> list[Role]:
+    """Without joints that stand in the joint states, or are all of them, and without poses of arms with joints."""
+    arms = {role.part[0] for role in state if role.kind == "joints" and role.part[1] == "arm"}
+    poses = [role for role in state if role.kind in ("pose", "transform") and arms & {"", role.part[0]}]
+    notes.leave_out([role.stream for role in poses], "it follows from the joints, which are in the state")
+    remaining = [role for role in state if role not in poses]
+    for role in sorted(remaining, key=lambda role: -role.rank):
+        others = [r for r in remaining if r is not role and (_GLOBAL in (_owner(r), _owner(role)))]
+        known = {name for r in others for name in r.stream.names or ()}
+        if role.stream.names and known.issuperset(role.stream.names):
+            remaining.remove(role)
+            notes.leave_out([role.stream], f"the same joints as in {', '.join(r.stream.name for r in others)}")
+    return remaining

@@ -29,6 +29,9 @@ from telecine.core.proposal.task import choose_task
 from telecine.core.proposal.timeline import advances, choose_timeline
 from telecine.core.recording_summary import RecordingFacts, StreamSummary, across
 
+SMALL = frozenset({"bool", "int8", "uint8"})
+"""Types of flags and grippers, which policies learn as fractions."""
+
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
@@ -185,11 +188,15 @@ def _feature(
     source = names[0] if len(names) == 1 else names
     is_camera = key.startswith(IMAGES)
     seldom = [s.name for s in streams if not is_camera and is_seldom(s.name, timeline, recordings, paused)]
+    body: dict[str, Any] = {}
     if seldom:
         notes.guesses.append(f"{key}: {', '.join(seldom)} comes only now and then, so a sample of any age counts")
-        return {"from": source, "limit": "none"}
-    limits = [limit for n in names if (limit := limit_of(n, timeline, recordings, split, notes)) is not None]
-    return {"from": source, "limit": max(limits)} if limits else source
+        body["limit"] = "none"
+    elif limits := [limit for n in names if (limit := limit_of(n, timeline, recordings, split, notes)) is not None]:
+        body["limit"] = max(limits, key=parse_duration)
+    if all(s.dtype in SMALL for s in streams) and not is_camera:
+        body["dtype"] = "float32"
+    return {"from": source, **body} if body else source
 
 
 def describe(stream: StreamSummary, timeline: str) -> str:

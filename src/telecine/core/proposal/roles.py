@@ -1,0 +1,217 @@
+"""What the numbers of robot messages are to a policy: commanded, measured, or neither. By topic, field and content.
+
+Rules are words that the software stacks of robots use; `docs/messages.md` lists the stacks, and each is a test. What no
+rule knows has no role: it is offered, not taken.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from telecine.core.naming import words
+from telecine.core.recording_summary import StreamSummary
+
+Kind = Literal["joints", "pose", "twist", "transform", "plain"]
+Part = tuple[str, str]
+"""(side, group): ("left", "gripper"), ("", "arm")."""
+_POSE = ("x", "y", "z", "qx", "qy", "qz", "qw")
+_TWIST = ("vx", "vy", "vz", "wx", "wy", "wz")
+_LEADER = frozenset({"leader", "master", "gello", "leaders", "masters", "exo", "airexo", "exoskeleton"})
+_FOLLOWER = frozenset({"follower", "puppet", "slave", "followers", "puppets"})
+_COMMAND = frozenset(
+    {
+        *("command", "commands", "commanded", "cmd", "cmds", "ctrl", "target", "targets", "goal", "setpoint"),
+        *("lowcmd", "equilibrium", "jog", "rpr"),
+    }
+)
+_INPUT = frozenset({"trajectory", "traj", "reference", "desired", "in", "sdk", "vc"})
+_DEVICE = frozenset({"q2r", "quest", "oculus", "vive", "vr", "spacenav", "spacemouse", "haptic"})
+_DESIRED = frozenset({"reference", "desired", "commanded", "target", "goal"})
+_MEASURED = frozenset({"feedback", "actual", "measured"})
+_END_EFFECTOR = frozenset(
+    {
+        *("end", "ee", "eef", "tcp", "tool", "tool0", "endpoint", "effector", "gripper", "hand", "flange", "cartesian"),
+        *("puppet", "follower", "o_t_ee", "current", "measured", "ur", "wrist"),
+    }
+)
+_BASE_FRAME = frozenset({"base", "world", "link0"})
+_NOT_ROBOT = frozenset(
+    {
+        *("battery", "bms", "diagnostics", "diagnostic", "temperature", "statistics", "rosout", "clock", "heartbeat"),
+        *("imu", "scan", "gps", "fix", "wrench", "wrenches", "ft", "ftsensor", "force", "forces", "torque", "torques"),
+        *("magnetic", "pressure", "humidity", "safety", "fault", "faults", "voltage", "currents", "status", "scaling"),
+        *("object", "objects", "marker", "markers", "tag", "tags", "detection", "detections", "camera", "cam"),
+    }
+)
+"""Words of topics that are not what a robot does or where it is."""
+_NOT_POSITION = frozenset(
+    {
+        *("error", "errors", "output", "effort", "efforts", "torque", "torques", "tau", "force", "current", "voltage"),
+        *("acceleration", "accelerations", "ddq", "temperature", "temp", "kp", "kd", "stiffness", "damping", "gain"),
+        *("mode", "status", "level", "id", "seq", "crc", "covariance", "max", "min", "offset", "weight"),
+    }
+)
+_VELOCITY = frozenset({"velocity", "velocities", "dq", "vel", "twist", "speed", "qvel", "displacements"})
+_POSITION = frozenset(
+    {
+        *("position", "positions", "q", "qpos", "pos", "angle", "angles", "cmd", "command", "values", "gpo", "rpr"),
+        *("joint_q", "width"),
+    }
+)
+_GROUPS: Mapping[str, frozenset[str]] = {
+    "gripper": frozenset({"gripper", "grippers", "grip", "finger", "robotiq", "gripper_client"}),
+    "hand": frozenset({"hand", "hands", "dex3", "allegro", "allegrohand"}),
+    "base": frozenset({"cmd_vel", "odom", "odometry", "chassis", "base_controller", "mobile"}),
+    "torso": frozenset({"torso", "lift"}),
+    "head": frozenset({"head", "neck"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What one stream is to a policy.
+
+    rank: 0 is the surest; of one part of the robot the surest streams of one kind are taken. why: for people.
+    """
+
+    stream: StreamSummary
+    key: Literal["action", "observation.state"]
+    part: Part
+    kind: Kind
+    rank: float
+    why: str
+
+
+def role_of(stream: StreamSummary) -> Role | str:
+    """The role of a vector of messages, or why it has none."""
+    topic, _, field = stream.name.partition(":")
+    field = re.sub(r"\(.*\)$", "", field)
+    of_topic, of_field = words(topic) | _parts(topic), words(field)
+    if "->" in field:
+        return _transform(stream, field)
+    if refused := (of_topic & _NOT_ROBOT if not of_topic & _COMMAND else None) or of_field & _NOT_POSITION:
+        return f"{', '.join(sorted(refused))}: neither commanded nor measured positions of the robot"
+    kind = _kind(stream, of_topic, of_field)
+    part = (_side(of_topic | of_field), "gripper" if kind == "plain" and "ee" in of_topic else _group(of_topic))
+    if kind is None:
+        return "no rule knows what it is to a policy"
+    if stream.dtype == "bool" and part[1] != "gripper":
+        return "truth values that are no gripper"
+    if (commanded := _commanded(field, of_topic, of_field, kind)) is not None:
+        return Role(stream, "action", part, kind, *commanded)
+    measured = _measured(topic, of_topic, of_field, kind, part)
+    if measured is None:
+        return "no rule knows what it is to a policy"
+    return Role(stream, "observation.state", part, kind, *measured)
+
+
+def _parts(topic: str) -> frozenset[str]:
+    """Its parts as they are written: `q2r` is no q, 2 and r."""
+    return frozenset(re.split(r"[^a-z0-9]+", topic.lower()))
+
+
+def _kind(stream: StreamSummary, of_topic: frozenset[str], of_field: frozenset[str]) -> Kind | None:
+    if stream.names and (stream.names == _POSE or all(name.partition(".")[2] in _POSE for name in stream.names)):
+        return "pose"
+    if stream.names == _TWIST:
+        return "twist"
+    if of_field & _POSITION or of_field & _VELOCITY:
+        return "joints"
+    if of_field in ({"data"}, frozenset()):
+        return "joints" if of_topic & {"joint", "joints", "position", "positions"} else "plain"
+    return None
+
+
+def _commanded(field: str, of_topic: frozenset[str], of_field: frozenset[str], kind: Kind) -> tuple[float, str] | None:
+    """(rank, why) of a command; the field of a message says more than its topic."""
+    if field.startswith(("first.", "last.")):
+        return 4, "a trajectory that is to be followed"
+    if found := of_field & _DESIRED or frozenset({field} & {"q_d"}):
+        return 3, f"the field {min(found)}"
+    if of_field & _MEASURED:
+        return None
+    if found := of_topic & {"action", "actions"}:
+        return 0, f"{min(found)!r} in the topic"
+    if "delta" in of_topic:
+        return (1.4 if kind == "twist" else 1.5), "'delta' in the topic: what MoveIt Servo is told"
+    if (found := of_topic & _LEADER) and not of_topic & _COMMAND:
+        return 1, f"{min(found)!r} in the topic: a leader that the operator moves"
+    if found := of_topic & _COMMAND or of_field & {"rpr"}:
+        return 2, f"{min(found)!r} in the topic"
+    if of_topic & _FOLLOWER:
+        return None
+    if found := of_topic & _INPUT:
+        return 4, f"{min(found)!r} in the topic"
+    if found := of_topic & _DEVICE:
+        return 5, f"{min(found)!r} in the topic: a device of the operator"
+    return None
+
+
+def _measured(
+    topic: str, of_topic: frozenset[str], of_field: frozenset[str], kind: Kind, part: Part
+) -> tuple[float, str] | None:
+    """(rank, why) of a measurement."""
+    if part[1] == "base" and of_topic & {"odom", "odometry"}:
+        return (2, "odometry of the base") if kind == "twist" else None
+    if kind == "twist":
+        return None
+    if kind == "pose":
+        found = (of_topic | of_field) & _END_EFFECTOR
+        return (3, f"a pose with {min(found)!r} in its name") if found else None
+    if kind == "plain":
+        return (3, "a gripper") if part[1] == "gripper" else None
+    if found := of_field & _MEASURED:
+        return 2.5, f"the field {min(found)}"
+    if found := of_topic & _FOLLOWER:
+        return 1, f"{min(found)!r} in the topic"
+    if "dynamic" in of_topic:
+        return 5, "positions and more, by name of joint and interface"
+    if topic.rpartition("/")[2].startswith("joint_state"):
+        return 2, "joint states"
+    return 3, "positions that no word calls commanded"
+
+
+def _transform(stream: StreamSummary, field: str) -> Role | str:
+    """A transform from the base of the robot to its tool is an end-effector pose; all others are not the robot."""
+    parent, _, child = field.partition("->")
+    if words(parent) & _BASE_FRAME and words(child) & _END_EFFECTOR:
+        return Role(stream, "observation.state", (_side(words(child)), "arm"), "transform", 6, "from base to tool")
+    return "a transform that is not from the robot's base to its tool"
+
+
+def _side(found: frozenset[str]) -> str:
+    return "left" if found & {"left", "l"} else "right" if found & {"right", "r"} else ""
+
+
+def _group(found: frozenset[str]) -> str:
+    return next((group for group, known in _GROUPS.items() if found & known), "arm")
+
+
+def surest(roles: Sequence[Role]) -> tuple[list[Role], dict[str, str]]:
+    """(roles to take, stream -> why another was taken instead): for each part of the robot the surest of one kind.
+
+    Velocities are taken only where the same topic has no positions.
+    """
+    chosen: list[Role] = []
+    reasons: dict[str, str] = {}
+    for part in dict.fromkeys(role.part for role in roles):
+        mine = [role for role in roles if role.part == part]
+        best = min(mine, key=_order)
+        for role in mine:
+            if (role.rank, role.kind) == (best.rank, best.kind) and _is_velocity(role) == _is_velocity(best):
+                chosen.append(role)
+            else:
+                reasons[role.stream.name] = f"{best.stream.name} is surer: {best.why}"
+    return chosen, reasons
+
+
+_KINDS: tuple[Kind, ...] = ("joints", "pose", "twist", "plain", "transform")
+
+
+def _order(role: Role) -> tuple[float, bool, int, bool]:
+    return role.rank, _is_velocity(role), _KINDS.index(role.kind), ":last." in role.stream.name
+
+
+def _is_velocity(role: Role) -> bool:
+    return bool(words(role.stream.name.partition(":")[2]) & _VELOCITY)
