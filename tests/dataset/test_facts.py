@@ -10,10 +10,10 @@ from support.dataset import FPS, PLAIN, TOP, clip, episode, write
 from telecine.core.episode import EpisodeFacts
 from telecine.core.outcome import OUTCOME, SUCCESS
 from telecine.core.recording import CameraCalibration
-from telecine.dataset.calibrations import read_calibrations
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.verify import verify
 from telecine.dataset.writer import DatasetWriter
+from telecine.lerobot_format.calibrations import read_calibrations
 from telecine.lerobot_format.paths import Limits
 from telecine.lerobot_format.schema import FACTS_FIELDS
 

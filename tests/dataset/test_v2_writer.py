@@ -13,8 +13,7 @@ from telecine.conversion.pipeline import Options, convert
 from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError, PlanError, VideoError
 from telecine.core.plan.model import make_plan
-from telecine.dataset.reader import Dataset
-from telecine.dataset.v2_reader import open_dataset
+from telecine.dataset.reader import Dataset, open_dataset
 from telecine.dataset.v2_writer import write_v2
 from telecine.inspection.dataset_summary import episode_frames, summarize
 from telecine.lerobot_format.modality import modality, parts

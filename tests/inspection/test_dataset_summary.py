@@ -15,7 +15,7 @@ from support.old_dataset import CAMERA, write_old
 from support.pictures import read_frame_id
 from telecine.cli.main import app
 from telecine.core.errors import DatasetError, VideoError
-from telecine.dataset.v2_reader import open_dataset
+from telecine.dataset.reader import open_dataset
 from telecine.dataset.values import to_arrow
 from telecine.inspection.dataset_summary import episode_frames, summarize
 from telecine.video.png import read_png, sheet, write_png

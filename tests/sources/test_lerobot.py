@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +12,21 @@ import pytest
 from typer.testing import CliRunner
 
 from support import hdf5 as make
+from support.dataset import TOP, clip, write
+from support.dataset import episode as one_episode
 from telecine import convert
 from telecine.cli.main import app
+from telecine.core.episode import EpisodeFacts
 from telecine.core.errors import SourceError
 from telecine.core.findings import has_errors
+from telecine.core.outcome import stored_facts
 from telecine.core.plan.model import make_plan
 from telecine.core.proposal.propose import propose
+from telecine.core.recording import CameraCalibration
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.verify import verify
 from telecine.inspection.recordings import inspect_many
+from telecine.lerobot_format.calibrations import read_calibrations
 from telecine.sources import registry
 from telecine.testing import SourceContract
 from telecine.video.mp4_reader import decode_at
@@ -224,7 +231,7 @@ def test_rows_that_are_fewer_than_the_metadata_says_are_refused(tmp_path):
     pq.write_table(pq.read_table(path).slice(1), path)
     with (
         registry.open(registry.find([old]).refs[1]) as recording,
-        pytest.raises(SourceError, match="11 rows, the metadata says 12"),
+        pytest.raises(SourceError, match="holds 11 rows of episode 1, expected 12"),
     ):
         recording.streams["/action"].take(np.arange(2), "time")
 
@@ -246,7 +253,31 @@ def test_depth_videos_are_left_out_and_named(v3, tmp_path):
     (old / "meta/info.json").write_text(json.dumps(info))
     with registry.open(registry.find([old]).refs[0]) as recording:
         assert "/observation.images.top" not in recording.streams
-        assert any("depth" in text for _, text in recording.notes)
+        assert [(i.stream, "depth" in i.why) for i in recording.left_out] == [("/observation.images.top", True)]
+
+
+def test_language_columns_are_left_out_by_name_and_the_rest_converts(v3, tmp_path):
+    old = v2(tmp_path / "old", lengths=(5,))
+    info = json.loads((old / "meta/info.json").read_text())
+    info["features"]["language_events"] = {"dtype": "language", "shape": [1], "names": None}
+    (old / "meta/info.json").write_text(json.dumps(info))
+    with registry.open(registry.find([old]).refs[0]) as recording:
+        assert [item.stream for item in recording.left_out] == ["/language_events"]
+        assert "/action" in recording.streams
+
+
+def test_facts_and_calibrations_of_episodes_come_along(tmp_path):
+    clips = [clip(tmp_path, TOP, 6)]
+    seen = {TOP: CameraCalibration(64, 48, frame="base")}
+    known = [EpisodeFacts(False, "timeout", "slipped", tags=("a", "b")), EpisodeFacts(True, "success"), EpisodeFacts()]
+    made = [replace(one_episode(6, i, clips=clips), facts=f, calibrations=seen) for i, f in enumerate(known)]
+    root, out = write(tmp_path / "in", made), tmp_path / "out"
+    assert len(converted([root], out)[0]) == 3
+    stored = [stored_facts(e.facts) for e in Dataset(out).episodes]
+    assert [(f.success, f.outcome) for f in stored] == [(False, "timeout"), (True, "success"), (None, "unknown")]
+    assert (stored[0].error_cause, stored[0].tags) == ("slipped", ("a", "b"))
+    assert [Dataset(out).rows(i).column("next.success")[-1].as_py() for i in range(3)] == [False, True, False]
+    assert set(read_calibrations(out)[TOP]) == {f.recording for f in stored}
 
 
 class TestLeRobot(SourceContract):

@@ -30,6 +30,7 @@ from telecine.core.errors import VideoError, raised_as
 from telecine.core.plan.model import Plan
 from telecine.core.recording import Ref
 from telecine.core.serialize import from_plain, to_plain
+from telecine.dataset.staging import sync_to_disk
 
 _HEADER = "episode.json"
 _ROWS = "rows.arrow"
@@ -80,7 +81,7 @@ def save(episode: Episode, folder: Path, target: Path | None, *, sync: bool) -> 
         (folder / _HEADER).write_text(json.dumps(header), encoding="utf-8")
         if sync:
             for path in (*folder.iterdir(), folder):
-                _sync(path)
+                sync_to_disk(path)
         if target is None:
             return folder
         target.parent.mkdir(exist_ok=True)
@@ -90,7 +91,7 @@ def save(episode: Episode, folder: Path, target: Path | None, *, sync: bool) -> 
         shutil.rmtree(target, ignore_errors=True)
         folder.rename(target)
         if sync:
-            _sync(target.parent)
+            sync_to_disk(target.parent)
     return target
 
 
@@ -167,11 +168,3 @@ def _boot() -> str:
         return _BOOT.read_text().strip()
     except OSError:
         return f"process {os.getpid()}"
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -3,7 +3,6 @@
 Imports no writer and no verification, so that a worker process is soon ready.
 """
 
-import errno
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from telecine.conversion.cameras import code, prepare
 from telecine.conversion.report import Rejected, rejection
 from telecine.core.accounting import account
 from telecine.core.episode import Episode
-from telecine.core.errors import DatasetError, TelecineError
+from telecine.core.errors import DatasetError, TelecineError, causes_of, disk_is_full
 from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan
 from telecine.core.recording import Ref
@@ -122,12 +121,6 @@ def _of_a_changing_source(episode: Episode) -> Episode:
 def _disk_problem(error: BaseException, scratch: Path) -> str:
     """What is wrong with the disk below `scratch`, if that is behind the error: every further recording would fail."""
     ours = str(scratch) in str(error)  # a disk can fail under a recording as well, and that costs one recording
-    cause: BaseException | None = error
-    while cause is not None:
-        number = getattr(cause, "errno", None)
-        if number in (errno.ENOSPC, errno.EDQUOT):
-            return "no space left"
-        if ours and isinstance(cause, OSError):
-            return "writing failed"
-        cause = cause.__cause__
-    return ""
+    if disk_is_full(error):
+        return "no space left"
+    return "writing failed" if ours and any(isinstance(cause, OSError) for cause in causes_of(error)) else ""

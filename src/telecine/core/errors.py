@@ -12,6 +12,7 @@ Each takes one positional message, so that it survives pickling between processe
 `code` is the code of the finding (core/findings.py) that reports the error; a subclass inherits it.
 """
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import ClassVar
@@ -55,6 +56,19 @@ class DatasetError(TelecineError):
     """The dataset cannot be written or is damaged."""
 
     code = "dataset-mismatch"
+
+
+def causes_of(error: BaseException) -> Iterator[BaseException]:
+    """The error, what it was raised from, and so on."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """True when the error, or one behind it, says that the disk or the quota is full."""
+    return any(getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT) for cause in causes_of(error))
 
 
 @contextmanager

@@ -84,14 +84,14 @@ def _path_words(stream: str) -> list[str]:
     return [word for part in parts if (word := re.sub(r"[^A-Za-z0-9_-]+", "_", part).strip("_"))]
 
 
-def natural(name: str) -> list[tuple[int, int, str]]:
-    """A key that sorts names as people count.
+def natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
+    """A sort key by which `take_9` comes before `take_10`; names that differ only in case keep one order.
 
     >>> sorted(["joint_10", "joint_9", "Base"], key=natural)
     ['Base', 'joint_9', 'joint_10']
     """
     parts = re.split(r"(\d+)", name.casefold())
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
+    return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts if p], name
 
 
 def file_below(template: str, **fields: int | str) -> str:

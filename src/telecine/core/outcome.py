@@ -5,6 +5,7 @@ Nothing is guessed: a word that is not in these tables says nothing about succes
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -42,6 +43,19 @@ def facts_of(recording: Recording) -> EpisodeFacts:
     tags = tuple(dict.fromkeys(tag.strip() for tag in attrs.get("tags", "").split(",") if tag.strip()))
     number = None if part is None else part.number
     return EpisodeFacts(success, outcome, cause or None, stopped, tags, part=number)
+
+
+def stored_facts(row: Mapping[str, Any]) -> EpisodeFacts:
+    """The facts in a row of meta/episodes or of the provenance; values of another type are left out."""
+    success, tags, part = row.get("success"), row.get("tags"), row.get("part")
+    texts = {key: row[key] for key in ("outcome", "error_cause", "recording") if isinstance(row.get(key), str)}
+    return EpisodeFacts(
+        success=success if isinstance(success, bool) else None,
+        interrupted=row.get("interrupted") is True,
+        tags=tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
+        part=part if isinstance(part, int) else None,
+        **texts,
+    )
 
 
 def with_outcome(episode: Episode, keys: Mapping[str, FeatureColumn]) -> Episode:

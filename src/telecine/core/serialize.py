@@ -57,6 +57,8 @@ def _of(hint: Any, value: Any) -> Any:
     if origin is tuple:
         kinds = [args[0]] * len(value) if args[1:] == (...,) else args
         return tuple(_of(kind, entry) for kind, entry in zip(kinds, value, strict=True))
+    if origin is Mapping and is_dataclass(args[1]):
+        return {key: _of(args[1], entry) for key, entry in value.items()}
     if origin in (Union, types.UnionType):
         known = [arg for arg in args if arg is not type(None)]
         return None if value is None else _of(known[0], value)

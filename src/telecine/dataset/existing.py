@@ -21,10 +21,12 @@ from telecine.core.errors import DatasetError
 from telecine.core.stats import QUANTILES, Moments, Stats
 from telecine.core.video import FrameFormat
 from telecine.dataset.card import card
-from telecine.dataset.reader import Dataset, read_info
+from telecine.dataset.reader import Dataset
 from telecine.dataset.running_stats import ImageStats, RunningStats
 from telecine.lerobot_format import paths, schema
-from telecine.lerobot_format.paths import FileIndex, Limits
+from telecine.lerobot_format.metadata import CAMERA_DTYPES, INDEX_KEYS
+from telecine.lerobot_format.paths import FileIndex, Limits, file_index_of
+from telecine.lerobot_format.read import episode_files
 from telecine.lerobot_format.schema import CameraSpec, Features
 
 _REPLACED = (
@@ -138,8 +140,8 @@ def read_existing(root: Path, last: ExistingDataset | None = None) -> ExistingDa
     state = state_of(root)
     if last is not None and (last.root, last.state) == (root, state):
         return last
-    dataset, info = Dataset(root), read_info(root)
-    features = features_of(dataset, info)
+    dataset = Dataset(root)
+    info, features = dataset.info, features_of(dataset)
     limits = Limits(
         data_bytes=_positive(info, "data_files_size_in_mb", 100) * paths.MIB,
         video_bytes=_positive(info, "video_files_size_in_mb", 200) * paths.MIB,
@@ -157,10 +159,10 @@ def read_existing(root: Path, last: ExistingDataset | None = None) -> ExistingDa
         dataset.frames,
         _totals(dataset, features),
         _after([e.data for e in stored], limits),
-        _after([FileIndex(*map(int, _numbers(path))) for path in _episode_files(root)], limits),
+        _after([i for path in episode_files(root) if (i := file_index_of(path.as_posix())) is not None], limits),
         next_videos,
         _schema(next(iter(sorted((root / "data").glob("*/*.parquet")))), schema.data_schema(features)),
-        _schema(_episode_files(root)[0], schema.episodes_schema(features), schema.FACTS_FIELDS),
+        _schema(episode_files(root)[0], schema.episodes_schema(features), schema.FACTS_FIELDS),
         dataset.provenance,
         state,
     )
@@ -175,22 +177,21 @@ def state_of(root: Path) -> tuple[int, int, int]:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-def features_of(dataset: Dataset, info: Mapping[str, Any]) -> Features:
+def features_of(dataset: Dataset) -> Features:
     """What its info.json says of every row. Raises: DatasetError for video to which nothing can be added."""
-    return Features(tuple(_columns(dataset)), tuple(_cameras(dataset, info)))
+    return Features(tuple(_columns(dataset)), tuple(_cameras(dataset)))
 
 
 def _columns(dataset: Dataset) -> Iterator[FeatureColumn]:
-    own = {column.key for column in schema.INDEX_COLUMNS}
-    yield from (c for c in dataset.features if c.key not in own and c.dtype not in ("video", "image"))
+    yield from (c for c in dataset.features if c.key not in INDEX_KEYS and c.dtype not in CAMERA_DTYPES)
 
 
-def _cameras(dataset: Dataset, info: Mapping[str, Any]) -> Iterator[CameraSpec]:
+def _cameras(dataset: Dataset) -> Iterator[CameraSpec]:
     for column in dataset.features:
-        if column.dtype not in ("video", "image"):
+        if column.dtype not in CAMERA_DTYPES:
             continue
         height, width = column.shape[:2]
-        stored = info["features"][column.key].get("info") or {}
+        stored = dataset.info["features"][column.key].get("info") or {}
         if column.dtype == "image":
             yield CameraSpec(column.key, FrameFormat("png", width, height, "rgb24"))
             continue
@@ -230,14 +231,6 @@ def _stats(stored: Mapping[str, Any]) -> Stats:
 
 def _after(file_indexes: list[FileIndex], limits: Limits) -> FileIndex:
     return max(file_indexes).next(limits)
-
-
-def _numbers(path: Path) -> tuple[str, str]:
-    return path.parent.name.rpartition("-")[2], path.stem.rpartition("-")[2]
-
-
-def _episode_files(root: Path) -> list[Path]:
-    return sorted((root / "meta" / "episodes").glob("*/*.parquet"))
 
 
 def _schema(path: Path, ours: pa.Schema, optional: Sequence[tuple[str, pa.DataType]] = ()) -> pa.Schema:

@@ -64,7 +64,7 @@ class Staging:
         require_writable(self.root, overwrite=self._overwrite)
         for path in (*_tree(self.folder), self.folder, self._home):
             if path.is_dir() or path.stat().st_nlink == 1:  # others are links to what was published before
-                _sync(path)
+                sync_to_disk(path)
         self.scratch.mkdir(exist_ok=True)  # whoever had files in it may have cleared it away
         self._mark().write_text(str(self.folder.stat().st_ino))
         if not (self.root.exists() and exchange(self.folder, self.root)):
@@ -77,7 +77,7 @@ class Staging:
                 raise
         self._published = True
         with suppress(OSError):  # it is there; a power cut in the next seconds could at most bring the old one back
-            _sync(self.root.parent)
+            sync_to_disk(self.root.parent)
 
     def close(self) -> None:
         """Remove what is left of the stage and let the next writer in. May be called again."""
@@ -181,7 +181,8 @@ def _tree(folder: Path) -> Iterator[Path]:
         yield path
 
 
-def _sync(path: Path) -> None:
+def sync_to_disk(path: Path) -> None:
+    """Wait until what is written at `path`, a file or the names in a folder, is on disk. Raises: OSError."""
     if path.is_dir() and sys.platform == "win32":  # pragma: no cover
         return  # folders cannot be opened there
     handle = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)

@@ -12,19 +12,17 @@ from typing import Any, Literal
 
 import pyarrow.parquet as pq
 
-from telecine.core.stats import STATISTICS
 from telecine.dataset.card import card
-from telecine.dataset.reader import Dataset, read_info
+from telecine.dataset.reader import Dataset
 from telecine.lerobot_format import paths
 from telecine.lerobot_format.modality import modality
+from telecine.lerobot_format.read import read_statistics
 from telecine.video.append import VideoFile
 from telecine.video.cut import ClipRange, cut
 from telecine.video.presets import video_settings
 
 V2Layout = Literal["v2.1", "gr00t"]
-DATA_PATH = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet"
-VIDEO_PATH = "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4"
-_OURS = (paths.PLAN, paths.PROVENANCE, paths.REPORT, paths.LEFT_OUT)
+_OURS = (paths.PLAN, paths.PROVENANCE, paths.REPORT, paths.LEFT_OUT, paths.CAMERAS)
 
 
 def write_v2(source: Path, folder: Path, kind: V2Layout, *, scratch: Path) -> None:
@@ -32,14 +30,14 @@ def write_v2(source: Path, folder: Path, kind: V2Layout, *, scratch: Path) -> No
 
     Raises: DatasetError or VideoError when it cannot be read, OSError when the disk refuses.
     """
-    dataset, info = Dataset(source), read_info(source)
-    v2_info = _info(dataset, info)
+    dataset = Dataset(source)
+    v2_info = _info(dataset)
     for number in range(len(dataset)):
-        path = folder / _path(v2_info, DATA_PATH, number)
+        path = folder / _path(v2_info, paths.V2_DATA_PATH, number)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as sink:
             pq.write_table(dataset.rows(number), sink, compression="snappy")
-    for key in _video_keys(info):
+    for key in _video_keys(dataset):
         _videos(dataset, key, folder, v2_info, scratch)
     _meta(dataset, v2_info, folder)
     if kind == "gr00t":
@@ -51,8 +49,9 @@ def write_v2(source: Path, folder: Path, kind: V2Layout, *, scratch: Path) -> No
             shutil.copyfile(source / name, folder / name)
 
 
-def _info(dataset: Dataset, info: Mapping[str, Any]) -> dict[str, Any]:
-    videos, chunk = _video_keys(info), int(info.get("chunks_size", 1000))
+def _info(dataset: Dataset) -> dict[str, Any]:
+    info, videos = dataset.info, _video_keys(dataset)
+    chunk = int(info.get("chunks_size", 1000))
     return {
         "codebase_version": "v2.1",
         "robot_type": info.get("robot_type"),
@@ -64,14 +63,14 @@ def _info(dataset: Dataset, info: Mapping[str, Any]) -> dict[str, Any]:
         "chunks_size": chunk,
         "fps": dataset.fps,
         "splits": {"train": f"0:{len(dataset)}"},
-        "data_path": DATA_PATH,
-        "video_path": VIDEO_PATH if videos else None,
+        "data_path": paths.V2_DATA_PATH,
+        "video_path": paths.V2_VIDEO_PATH if videos else None,
         "features": info["features"],
     }
 
 
-def _video_keys(info: Mapping[str, Any]) -> list[str]:
-    return [key for key, entry in info["features"].items() if entry["dtype"] == "video"]
+def _video_keys(dataset: Dataset) -> list[str]:
+    return [column.key for column in dataset.features if column.dtype == "video"]
 
 
 def _path(v2_info: Mapping[str, Any], template: str, episode: int, **more: str) -> str:
@@ -88,7 +87,7 @@ def _videos(dataset: Dataset, key: str, folder: Path, v2_info: Mapping[str, Any]
     for path, wanted in files.items():
         clips = cut(str(path), [one for _, one in wanted], key=key, fps=dataset.fps, settings=video_settings("train"))
         for (episode, _), clip in zip(wanted, clips, strict=True):
-            target = folder / _path(v2_info, VIDEO_PATH, episode, video_key=key)
+            target = folder / _path(v2_info, paths.V2_VIDEO_PATH, episode, video_key=key)
             target.parent.mkdir(parents=True, exist_ok=True)
             file = VideoFile(target, dataset.fps)
             file.append(clip)
@@ -102,22 +101,11 @@ def _meta(dataset: Dataset, v2_info: Mapping[str, Any], folder: Path) -> None:
     _write_lines(meta / "tasks.jsonl", ({"task_index": i, "task": task} for i, task in enumerate(dataset.tasks)))
     lines = ({"episode_index": e.index, "tasks": list(e.tasks), "length": e.length} for e in dataset.episodes)
     _write_lines(meta / "episodes.jsonl", lines)
-    stats = ({"episode_index": i, "stats": found} for i, found in enumerate(_statistics(dataset)))
+    stats = ({"episode_index": i, "stats": found} for i, found in enumerate(read_statistics(dataset.root)))
     _write_lines(meta / "episodes_stats.jsonl", stats)
     _write_json(meta / "info.json", v2_info)
     text = card(dict(v2_info), list(dataset.tasks))
     (folder / paths.CARD).write_text(text, encoding="utf-8")
-
-
-def _statistics(dataset: Dataset) -> Iterable[dict[str, dict[str, Any]]]:
-    for path in sorted((dataset.root / "meta" / "episodes").glob("*/*.parquet")):
-        for row in pq.read_table(path).to_pylist():
-            found: dict[str, dict[str, Any]] = {}
-            for name, value in row.items():
-                key, _, statistic = name.removeprefix("stats/").rpartition("/")
-                if name.startswith("stats/") and statistic in STATISTICS:
-                    found.setdefault(key, {})[statistic] = value
-            yield found
 
 
 def _write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:

@@ -5,12 +5,10 @@ is written again, and memory does not grow with the number of episodes. The same
 Refuses what LeRobot could not read back exactly; never changes a value.
 """
 
-import errno
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -19,20 +17,20 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from telecine.core.episode import Episode
-from telecine.core.errors import DatasetError, raised_as
+from telecine.core.errors import DatasetError, disk_is_full, raised_as
 from telecine.core.findings import Finding
 from telecine.core.outcome import SUCCESS, decided, with_outcome
 from telecine.core.stats import Stats
-from telecine.dataset.calibrations import read_calibrations, write_calibrations
 from telecine.dataset.card import card
 from telecine.dataset.episode_check import check_episode
 from telecine.dataset.existing import ExistingDataset, features_of, read_existing, state_of
 from telecine.dataset.open_files import WRITE_ERRORS, OpenFiles, facts_row, provenance, tables, zeros
-from telecine.dataset.reader import Dataset, read_info
+from telecine.dataset.reader import Dataset
 from telecine.dataset.running_stats import RunningStats
 from telecine.dataset.staging import Staging
 from telecine.dataset.values import Values
 from telecine.lerobot_format import paths, schema
+from telecine.lerobot_format.calibrations import read_calibrations, write_calibrations
 from telecine.lerobot_format.paths import FileIndex, Limits
 from telecine.lerobot_format.schema import Features
 
@@ -122,7 +120,7 @@ class DatasetWriter:
             DatasetError: there is no dataset, it has another fps or robot type, or it is being written.
         """
         target = Path(root).resolve()
-        read_info(target)  # before a lock makes a folder beside what may be a typing mistake
+        Dataset(target)  # before a lock makes a folder beside what may be a typing mistake
         with raised_as(DatasetError, f"{target}: cannot be written", OSError):
             stage = Staging(target, overwrite=True)
         try:
@@ -144,9 +142,9 @@ class DatasetWriter:
         files, root = self._committed, self.root
         if files is None:
             raise DatasetError(f"{root}: nothing was committed")
-        dataset, info = Dataset(root), read_info(root)
+        dataset = Dataset(root)
         return ExistingDataset(
-            root, info, features_of(dataset, info), self._limits, tuple(self._tasks), self.episodes, self.frames,
+            root, dataset.info, features_of(dataset), self._limits, tuple(self._tasks), self.episodes, self.frames,
             self._totals, *files.next_file_indexes(), files.schema, files.episodes.schema, dataset.provenance,
             state_of(root),
         )  # fmt: skip
@@ -349,14 +347,5 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 
 def _write_error(root: Path, error: BaseException) -> DatasetError:
     """What to tell of a failed write; a full disk has its own words."""
-    causes = chain([error], _causes(error))
-    full = any(getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT) for cause in causes)
-    what = "no space left" if full else "writing failed"
+    what = "no space left" if disk_is_full(error) else "writing failed"
     return DatasetError(f"{what}: {root} was not written ({error})")
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    cause = error.__cause__ or error.__context__
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__ or cause.__context__

@@ -17,10 +17,8 @@ from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError, VideoError
 from telecine.core.findings import Finding, placed
 from telecine.core.stats import Floats
-from telecine.dataset.reader import Dataset
-from telecine.dataset.v2_reader import V2Dataset, open_dataset
+from telecine.dataset.reader import Dataset, open_dataset
 from telecine.dataset.values import to_numpy
-from telecine.lerobot_format.paths import VERSION
 from telecine.video.colour import Rgb
 from telecine.video.mp4_reader import decode_at, probe_file
 from telecine.video.png import read_png
@@ -88,7 +86,7 @@ def summarize(root: str | Path) -> DatasetSummary:
     findings += _counts(dataset)
     return DatasetSummary(
         root=str(root),
-        version=dataset.version if isinstance(dataset, V2Dataset) else VERSION,
+        version=dataset.version,
         robot_type=dataset.robot_type,
         fps=dataset.fps,
         frames=dataset.frames,
@@ -100,14 +98,14 @@ def summarize(root: str | Path) -> DatasetSummary:
     )
 
 
-def _episode(dataset: Dataset | V2Dataset, number: int, findings: list[Finding]) -> EpisodeSummary:
+def _episode(dataset: Dataset, number: int, findings: list[Finding]) -> EpisodeSummary:
     facts = dataset.episodes[number]
     codes = [f.code for f in findings if f.episode == number]
     seconds = facts.length / dataset.fps
     return EpisodeSummary(facts.index, facts.length, seconds, facts.tasks, tuple(dict.fromkeys(codes)))
 
 
-def _counts(dataset: Dataset | V2Dataset) -> Iterator[Finding]:
+def _counts(dataset: Dataset) -> Iterator[Finding]:
     total = sum(e.length for e in dataset.episodes)
     if total != dataset.frames:
         text = f"info.json counts {dataset.frames} frames, the episodes have {total}"
@@ -118,7 +116,7 @@ def _counts(dataset: Dataset | V2Dataset) -> Iterator[Finding]:
         yield Finding("look-counts", "error", "meta", text, "telecine verify says more")
 
 
-def _rows(dataset: Dataset | V2Dataset, number: int) -> Iterator[Finding]:
+def _rows(dataset: Dataset, number: int) -> Iterator[Finding]:
     """Findings on the numbers of one episode."""
     where = f"episode {number}"
     try:
@@ -157,7 +155,7 @@ def _together(known: dict[str, Floats], fps: int, where: str) -> Iterator[Findin
         yield from quality_checks.action_findings(moves[0], moves[1], where)
 
 
-def _cameras(dataset: Dataset | V2Dataset, findings: list[Finding]) -> Iterator[CameraSummary]:
+def _cameras(dataset: Dataset, findings: list[Finding]) -> Iterator[CameraSummary]:
     shapes = {c.key: c for c in dataset.features}
     for key in dataset.cameras if dataset.episodes else ():
         height, width, *_ = shapes[key].shape
@@ -176,7 +174,7 @@ def _cameras(dataset: Dataset | V2Dataset, findings: list[Finding]) -> Iterator[
         yield CameraSummary(key, facts.codec, facts.width, facts.height, float(facts.average_rate))
 
 
-def _frames(dataset: Dataset | V2Dataset, number: int) -> Iterator[Finding]:
+def _frames(dataset: Dataset, number: int) -> Iterator[Finding]:
     for key in dataset.cameras:
         where = f"episode {number} {key}"
         try:
@@ -190,7 +188,7 @@ def _frames(dataset: Dataset | V2Dataset, number: int) -> Iterator[Finding]:
         yield from placed(quality_checks.frame_findings(brightness, np.array(steps), where), key=key)
 
 
-def episode_frames(dataset: Dataset | V2Dataset, key: str, number: int, count: int = FRAMES_CHECKED) -> list[Rgb]:
+def episode_frames(dataset: Dataset, key: str, number: int, count: int = FRAMES_CHECKED) -> list[Rgb]:
     """At most `count` frames of a camera, spread over an episode from its first row to its last.
 
     Raises: DatasetError, VideoError when a frame is missing or cannot be decoded.

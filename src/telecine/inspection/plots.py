@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from telecine.core.errors import DatasetError
-from telecine.dataset.reader import Dataset
-from telecine.dataset.v2_reader import V2Dataset, open_dataset
+from telecine.dataset.reader import Dataset, open_dataset
 from telecine.dataset.values import to_numpy
 from telecine.inspection.dataset_summary import ACTION, STATE, episode_frames
 from telecine.video.png import sheet, write_png
@@ -38,7 +37,7 @@ def write_pngs(root: str | Path, folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _draw(dataset: Dataset | V2Dataset, number: int, path: Path) -> bool:
+def _draw(dataset: Dataset, number: int, path: Path) -> bool:
     """One axis an element, state and action together; False when there is neither."""
     columns = [c for c in dataset.features if c.key in (STATE, ACTION) and len(c.shape) == 1]
     if not columns:

@@ -4,12 +4,17 @@ The names are LeRobot's templates, never others: its merge and edit tools write 
 `data_path` and `video_path` of info.json.
 """
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 
 VERSION = "v3.0"
 DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
+V2_DATA_PATH = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet"
+V2_VIDEO_PATH = "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4"
+V2_TASKS = "meta/tasks.jsonl"
+V2_EPISODES = "meta/episodes.jsonl"
 EPISODES_PATH = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 INFO = "meta/info.json"
 STATS = "meta/stats.json"
@@ -60,19 +65,28 @@ class FileIndex:
         )
 
 
-def data_path(file_index: FileIndex) -> str:
+NUMBERED = re.compile(r"chunk-(\d{3,9})/file-(\d{3,9})\.(?:parquet|mp4)$")
+
+
+def file_index_of(path: str) -> FileIndex | None:
+    """The chunk and file number in a path; None when it does not follow the templates."""
+    match = NUMBERED.search(path)
+    return FileIndex(int(match[1]), int(match[2])) if match else None
+
+
+def data_path(index: FileIndex) -> str:
     """Relative path of a file of rows."""
-    return DATA_PATH.format(chunk_index=file_index.chunk, file_index=file_index.file)
+    return DATA_PATH.format(chunk_index=index.chunk, file_index=index.file)
 
 
-def video_path(key: str, file_index: FileIndex) -> str:
+def video_path(key: str, index: FileIndex) -> str:
     """Relative path of a video of camera `key`."""
-    return VIDEO_PATH.format(video_key=key, chunk_index=file_index.chunk, file_index=file_index.file)
+    return VIDEO_PATH.format(video_key=key, chunk_index=index.chunk, file_index=index.file)
 
 
-def episodes_path(file_index: FileIndex) -> str:
+def episodes_path(index: FileIndex) -> str:
     """Relative path of a file with one row per episode."""
-    return EPISODES_PATH.format(chunk_index=file_index.chunk, file_index=file_index.file)
+    return EPISODES_PATH.format(chunk_index=index.chunk, file_index=index.file)
 
 
 def data_is_full(size_bytes: int, held: tuple[int, int], more_rows: int, limits: Limits) -> bool:

@@ -16,6 +16,7 @@ from telecine.core.depth import ENCODER, UNIT, is_depth
 from telecine.core.episode import Episode, FeatureColumn
 from telecine.core.stats import STATISTICS
 from telecine.core.video import FrameFormat
+from telecine.lerobot_format.metadata import EPISODE_COLUMNS, OWN_FILE_COLUMNS, span_columns
 from telecine.lerobot_format.paths import DATA_PATH, MIB, VERSION, VIDEO_PATH, Limits
 
 JsonObject = dict[str, Any]
@@ -184,18 +185,7 @@ def data_schema(features: Features) -> pa.Schema:
 
 def episodes_schema(features: Features) -> pa.Schema:
     """Schema of meta/episodes/*: one row per episode, its statistics included."""
-    fields = [
-        ("episode_index", pa.int64()),
-        ("tasks", pa.list_(pa.string())),
-        ("length", pa.int64()),
-        ("data/chunk_index", pa.int64()),
-        ("data/file_index", pa.int64()),
-        ("dataset_from_index", pa.int64()),
-        ("dataset_to_index", pa.int64()),
-    ]
-    for camera in features.videos:
-        fields += [(f"videos/{camera.key}/{name}", pa.int64()) for name in ("chunk_index", "file_index")]
-        fields += [(f"videos/{camera.key}/{name}", pa.float64()) for name in ("from_timestamp", "to_timestamp")]
+    fields = [*EPISODE_COLUMNS.items(), *span_columns(camera.key for camera in features.videos).items()]
     frames = {camera.key for camera in features.cameras}
     numbers = [column.key for column in features.numbers]
     own = len(numbers) - len(INDEX_COLUMNS)
@@ -203,9 +193,9 @@ def episodes_schema(features: Features) -> pa.Schema:
         value = pa.list_(pa.float64())
         if key in frames:
             value = pa.list_(pa.list_(value))
-        for name in STATISTICS:
-            fields.append((f"stats/{key}/{name}", pa.list_(pa.int64()) if name == "count" else value))
-    fields += [("meta/episodes/chunk_index", pa.int64()), ("meta/episodes/file_index", pa.int64()), *FACTS_FIELDS]
+        kinds = {name: pa.list_(pa.int64()) if name == "count" else value for name in STATISTICS}
+        fields += [(f"stats/{key}/{name}", kind) for name, kind in kinds.items()]
+    fields += [*OWN_FILE_COLUMNS.items(), *FACTS_FIELDS]
     return pa.schema(fields)
 
 

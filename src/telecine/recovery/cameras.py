@@ -16,7 +16,8 @@ from telecine.core.frame_ranges import ClaimedFrames, FrameRange, UnknownFrames,
 from telecine.core.grid import Rows
 from telecine.core.recording import Codec, Image
 from telecine.core.video import Clip, Encode
-from telecine.recovery.lenient_metadata import LenientMetadata
+from telecine.lerobot_format.metadata import DatasetMeta
+from telecine.lerobot_format.paths import FileIndex, file_index_of
 from telecine.recovery.repair_log import RepairLog
 from telecine.recovery.rows import EpisodeRows
 from telecine.video.decode import frames, raw_frame
@@ -27,7 +28,6 @@ from telecine.video.png_clip import keep_images
 from telecine.video.presets import video_settings
 from telecine.video.splice import splice
 
-_V3 = re.compile(r"chunk-(\d{3,9})/file-(\d{3,9})\.mp4$")
 _V2 = re.compile(r"episode_(\d{6,9})\.mp4$")
 CODECS: tuple[Codec, ...] = get_args(Codec)
 _ENCODER = ("video.g", "video.crf", "video.preset", "video.fast_decode", "video.video_backend", "video.extra_options")
@@ -47,7 +47,7 @@ class StoredCamera:
 
 
 def find_camera(
-    root: Path, key: str, metadata: LenientMetadata, runs: Sequence[EpisodeRows], log: RepairLog
+    root: Path, key: str, metadata: DatasetMeta, runs: Sequence[EpisodeRows], log: RepairLog
 ) -> StoredCamera | None:
     """Where each episode's frames of one camera are; None when there is no readable video of it at all."""
     files = _files(root, key)
@@ -64,8 +64,8 @@ def find_camera(
     for run, found in zip(runs, assigned, strict=True):
         if isinstance(found, FrameRange) and found.note:
             log.changed(f"episode {run.episode} {key}", found.note)
-    info = metadata.features[key].get("info")
-    encoder = {name: info[name] for name in _ENCODER if name in info} if isinstance(info, dict) else {}
+    info = metadata.features[key].info
+    encoder = {name: info[name] for name in _ENCODER if name in info}
     by_episode = {run.episode: found for run, found in zip(runs, assigned, strict=True)}
     paths = (path for path, _ in files)
     return StoredCamera(key, tuple(zip(paths, codecs, strict=True)), by_episode, encoder)
@@ -81,32 +81,32 @@ def _probed(path: Path, root: Path, log: RepairLog) -> tuple[int, str]:
     return facts.frames, facts.codec
 
 
-Name = tuple[int, int]
-"""(chunk, file) in v3.0; (-1, episode) in v2.x."""
+def _files(root: Path, key: str) -> list[tuple[Path, FileIndex]]:
+    """The videos of a camera, where v3.0 or v2.x have them, in order.
 
-
-def _files(root: Path, key: str) -> list[tuple[Path, Name]]:
-    """The videos of a camera, where v3.0 or v2.x have them, in order; symbolic links are not followed outside."""
-    found: list[tuple[Path, Name]] = []
+    The index in v2.x is (-1, episode). Symbolic links are not followed outside.
+    """
+    found: list[tuple[Path, FileIndex]] = []
     for path in (root / "videos").glob("*/*/*.mp4"):
         relative = path.relative_to(root / "videos")
-        v3, v2 = _V3.search(relative.as_posix()), _V2.search(relative.name)
+        v3, v2 = file_index_of(relative.as_posix()), _V2.search(relative.name)
         if v3 and relative.parts[0] == key:
-            found.append((path, (int(v3[1]), int(v3[2]))))
+            found.append((path, v3))
         elif v2 and relative.parts[1] == key:
-            found.append((path, (-1, int(v2[1]))))
+            found.append((path, FileIndex(-1, int(v2[1]))))
     return sorted(found, key=lambda pair: pair[1])
 
 
 def _claimed(
-    metadata: LenientMetadata, key: str, run: EpisodeRows, ranges: Mapping[Name, int], counts: Sequence[int]
+    metadata: DatasetMeta, key: str, run: EpisodeRows, numbers: Mapping[FileIndex, int], counts: Sequence[int]
 ) -> ClaimedFrames | None:
-    span = metadata.episodes[run.episode].spans.get(key) if run.episode in metadata.episodes else None
+    stated = metadata.by_index.get(run.episode)
+    span = stated.videos.get(key) if stated else None
     if span is not None:
-        frame_range, start, stop = span
-        first = round(start * metadata.fps)
-        return ClaimedFrames(ranges.get(frame_range, -1), first, max(0, round(stop * metadata.fps) - first))
-    own = ranges.get((-1, run.episode))  # v2.x: a file per episode
+        first = round(span.from_s * metadata.fps)
+        file = numbers.get(span.file_index, -1)
+        return ClaimedFrames(file, first, max(0, round(span.to_s * metadata.fps) - first))
+    own = numbers.get(FileIndex(-1, run.episode))  # v2.x: a file per episode
     return None if own is None else ClaimedFrames(own, 0, counts[own])
 
 

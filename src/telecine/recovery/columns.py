@@ -1,6 +1,6 @@
 """The columns of a dataset as features: what the files hold decides, info.json adds names. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -9,22 +9,17 @@ import pyarrow.compute as pc
 
 from telecine.core.episode import FeatureColumn
 from telecine.dataset.values import to_arrow, to_numpy, unwrap_extensions
-from telecine.lerobot_format.schema import INDEX_COLUMNS, LEAVES, arrow_type
+from telecine.lerobot_format.metadata import INDEX_KEYS, FeatureMeta
+from telecine.lerobot_format.schema import LEAVES, arrow_type
 
-INDEX_KEYS = frozenset(column.key for column in INDEX_COLUMNS)
 _NAMES = {"float": "float32", "double": "float64", "halffloat": "float32", "large_string": "string"}
 """Arrow's names by LeRobot's; half floats are stored as float32, which holds them exactly."""
 
 
-def declared_columns(features: Mapping[str, Mapping[str, Any]]) -> tuple[FeatureColumn, ...]:
+def declared_columns(features: Iterable[FeatureMeta]) -> tuple[FeatureColumn, ...]:
     """The columns in Parquet, but indices and frames, as info.json declares them; dtypes may be unknown ones."""
-    found = []
-    for key, entry in features.items():
-        if key not in INDEX_KEYS and entry.get("dtype") not in ("image", "video"):
-            shape = entry.get("shape")
-            sizes = tuple(n for n in shape if isinstance(n, int)) if isinstance(shape, list) else ()
-            found.append(FeatureColumn(key, str(entry.get("dtype")), sizes or (1,), _names(entry, sizes)))
-    return tuple(found)
+    own = (f for f in features if f.key not in INDEX_KEYS and not f.is_camera)
+    return tuple(FeatureColumn(f.key, f.dtype, f.shape or (1,), f.names) for f in own)
 
 
 def is_image(kind: pa.DataType) -> bool:
@@ -32,10 +27,10 @@ def is_image(kind: pa.DataType) -> bool:
     return pa.types.is_struct(kind) and {kind.field(i).name for i in range(kind.num_fields)} == {"bytes", "path"}
 
 
-def column_of(key: str, kind: pa.DataType, first: Any, entry: Mapping[str, Any]) -> FeatureColumn | None:
+def column_of(key: str, kind: pa.DataType, first: Any, declared: FeatureMeta | None) -> FeatureColumn | None:
     """The feature of a column of this Arrow type whose first value is `first`; None when it cannot be one.
 
-    entry: what info.json says of it; its shape counts only where the type leaves it open.
+    declared: as info.json has it, for its names.
     """
     if isinstance(kind, pa.BaseExtensionType):
         kind = kind.storage_type
@@ -48,7 +43,8 @@ def column_of(key: str, kind: pa.DataType, first: Any, entry: Mapping[str, Any])
     shape = _shape(first, depth)
     if dtype not in LEAVES or shape is None or (dtype == "string" and depth):
         return None
-    return FeatureColumn(key, dtype, shape, _names(entry, shape))
+    names = declared.names if declared and len(shape) == 1 else None
+    return FeatureColumn(key, dtype, shape, names if names and len(names) == shape[0] else None)
 
 
 def _shape(first: Any, depth: int) -> tuple[int, ...] | None:
@@ -60,16 +56,6 @@ def _shape(first: Any, depth: int) -> tuple[int, ...] | None:
         shape.append(len(first))
         first = first[0]
     return tuple(shape) or (1,)
-
-
-def _names(entry: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[str, ...] | None:
-    """The elements' names, when there is one for each; v2 datasets have them in an object."""
-    names = entry.get("names")
-    if isinstance(names, dict) and len(names) == 1:
-        (names,) = names.values()
-    if isinstance(names, list) and len(shape) == 1 and len(names) == shape[0]:
-        return tuple(map(str, names))
-    return None
 
 
 def as_stored(table: pa.Table, columns: tuple[FeatureColumn, ...]) -> pa.Table:

@@ -5,44 +5,34 @@ Reads the metadata of LeRobot v3.0 and of v2.x, which some tools write under the
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from telecine.core.errors import DatasetError
-from telecine.dataset.verify.raw_metadata import UNREADABLE, RawFileIndex
+from telecine.dataset.verify.reading import UNREADABLE
 from telecine.lerobot_format import paths
+from telecine.lerobot_format.metadata import (
+    SPAN_COLUMNS,
+    UNKNOWN_LENGTH,
+    DatasetMeta,
+    EpisodeMeta,
+    FeatureMeta,
+    VideoSpan,
+    names_of,
+    video_keys,
+)
+from telecine.lerobot_format.paths import FileIndex
+from telecine.lerobot_format.read import episode_files
+from telecine.lerobot_format.schema import FACTS_FIELDS
 from telecine.recovery.repair_log import RepairLog
 
 LARGEST_JSON_BYTES = 64 << 20
 LARGEST_FPS = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class LenientEpisode:
-    """What the metadata says of one episode."""
-
-    tasks: tuple[str, ...] = ()
-    length: int | None = None
-    spans: Mapping[str, tuple[RawFileIndex, float, float]] = field(default_factory=dict)
-    """Camera -> (chunk and file, from and to in seconds)."""
-
-
-@dataclass(frozen=True, slots=True)
-class LenientMetadata:
-    """What the metadata says."""
-
-    fps: int
-    robot_type: str | None
-    features: Mapping[str, Mapping[str, Any]]
-    tasks: Mapping[int, str]
-    episodes: Mapping[int, LenientEpisode]
-    provenance: Mapping[int, Mapping[str, Any]]
-
-
-def read_metadata(root: Path, log: RepairLog) -> LenientMetadata:
+def read_metadata(root: Path, log: RepairLog) -> DatasetMeta:
     """The metadata of `root`. Raises: DatasetError without an info.json that names fps and features."""
     info = _info(root)
     fps, features = info.get("fps"), info.get("features")
@@ -50,11 +40,10 @@ def read_metadata(root: Path, log: RepairLog) -> LenientMetadata:
         raise DatasetError(f"{root / paths.INFO}: fps is {fps!r}, expected a positive integer; write it in and go on")
     if not isinstance(features, dict) or not features:
         raise DatasetError(f"{root / paths.INFO}: names no features; {_COPY_INFO}")
-    known = {str(key): entry for key, entry in features.items() if isinstance(entry, dict)}
-    robot = info.get("robot_type")
-    episodes = {**dict(_episode_lines(root)), **dict(_episode_tables(root, known, log))}
-    robot_type = robot if isinstance(robot, str) else None
-    return LenientMetadata(int(fps), robot_type, known, _tasks(root, log), episodes, _provenance(root))
+    known = {str(key): _feature(str(key), entry) for key, entry in features.items() if isinstance(entry, dict)}
+    episodes = {e.index: e for e in (*_episode_lines(root), *_episode_tables(root, known, log))}
+    tasks, origins = _tasks(root, log), _provenance(root)
+    return DatasetMeta(root, info, int(fps), known, tasks, tuple(episodes.values()), origins)
 
 
 _COPY_INFO = "copy meta/info.json from another dataset that was recorded with the same features, and repair again"
@@ -75,6 +64,14 @@ def _info(root: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise DatasetError(f"{path}: holds {type(content).__name__}, expected an object; {_COPY_INFO}")
     return content
+
+
+def _feature(key: str, entry: Mapping[str, Any]) -> FeatureMeta:
+    """The feature as far as its entry can be understood; its shape may be empty and its dtype an unknown one."""
+    sizes, info = entry.get("shape"), entry.get("info")
+    shape = tuple(n for n in sizes if isinstance(n, int)) if isinstance(sizes, list) else ()
+    names = names_of(entry, shape)
+    return FeatureMeta(key, str(entry.get("dtype")), shape, names, info if isinstance(info, dict) else {})
 
 
 def _records(path: Path) -> list[dict[str, Any]]:
@@ -109,7 +106,7 @@ def _read(root: Path, name: str, log: RepairLog) -> list[dict[str, Any]]:
 def _tasks(root: Path, log: RepairLog) -> dict[int, str]:
     """Text by task_index; pandas may have called the column of texts otherwise."""
     found: dict[int, str] = {}
-    for record in _read(root, "meta/tasks.jsonl", log) + _read(root, paths.TASKS, log):
+    for record in _read(root, paths.V2_TASKS, log) + _read(root, paths.TASKS, log):
         number = record.get("task_index")
         texts = [record.get(name) for name in ("task", "__index_level_0__")]
         text = next((text for text in texts if isinstance(text, str)), None)
@@ -118,47 +115,45 @@ def _tasks(root: Path, log: RepairLog) -> dict[int, str]:
     return found
 
 
-def _episode_lines(root: Path) -> Iterator[tuple[int, LenientEpisode]]:
+def _episode_lines(root: Path) -> Iterator[EpisodeMeta]:
     """v2.x: meta/episodes.jsonl."""
-    path = root / "meta" / "episodes.jsonl"
+    path = root / paths.V2_EPISODES
     try:
         records = _records(path) if path.is_file() else []
     except (OSError, UnicodeDecodeError):
         return
     for record in records:
         if isinstance(record.get("episode_index"), int):
-            yield record["episode_index"], LenientEpisode(_texts(record.get("tasks")), _count(record.get("length")))
+            yield EpisodeMeta(record["episode_index"], _count(record.get("length")), _texts(record.get("tasks")))
 
 
-def _episode_tables(
-    root: Path, features: Mapping[str, Mapping[str, Any]], log: RepairLog
-) -> Iterator[tuple[int, LenientEpisode]]:
+def _episode_tables(root: Path, features: Mapping[str, FeatureMeta], log: RepairLog) -> Iterator[EpisodeMeta]:
     """v3.0: meta/episodes."""
-    videos = [key for key, entry in features.items() if entry.get("dtype") == "video"]
-    for path in sorted((root / "meta" / "episodes").glob("*/*.parquet")):
+    facts = [name for name, _ in FACTS_FIELDS]
+    for path in episode_files(root):
         for row in _read(root, path.relative_to(root).as_posix(), log):
             number = row.get("episode_index")
             if isinstance(number, int):
-                spans = {key: span for key in videos if (span := _span(row, key)) is not None}
-                yield number, LenientEpisode(_texts(row.get("tasks")), _count(row.get("length")), spans)
+                spans = {key: span for key in video_keys(features.values()) if (span := _span(row, key)) is not None}
+                own = {name: row[name] for name in facts if name in row}
+                yield EpisodeMeta(number, _count(row.get("length")), _texts(row.get("tasks")), videos=spans, facts=own)
 
 
-def _span(row: Mapping[str, Any], key: str) -> tuple[RawFileIndex, float, float] | None:
-    names = ("chunk_index", "file_index", "from_timestamp", "to_timestamp")
-    chunk, file, start, stop = (row.get(f"videos/{key}/{name}") for name in names)
+def _span(row: Mapping[str, Any], key: str) -> VideoSpan | None:
+    chunk, file, start, stop = (row.get(f"videos/{key}/{name}") for name in SPAN_COLUMNS)
     if not isinstance(chunk, int) or not isinstance(file, int):
         return None
     if not isinstance(start, float) or not isinstance(stop, float) or not (abs(start) < 1e9 and abs(stop) < 1e9):
         return None
-    return (chunk, file), start, stop
+    return VideoSpan(FileIndex(chunk, file), start, stop)
 
 
 def _texts(value: Any) -> tuple[str, ...]:
     return tuple(text for text in value if isinstance(text, str)) if isinstance(value, list) else ()
 
 
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) else None
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) else UNKNOWN_LENGTH
 
 
 def _provenance(root: Path) -> dict[int, dict[str, Any]]:

@@ -23,6 +23,8 @@ from telecine.core.grid import Grid
 from telecine.dataset.staging import workspace
 from telecine.dataset.verify.verify import verify
 from telecine.dataset.writer import DatasetWriter
+from telecine.lerobot_format.calibrations import read_calibrations
+from telecine.lerobot_format.paths import CAMERAS
 from telecine.recovery.cameras import ClipCutter
 from telecine.recovery.columns import as_stored
 from telecine.recovery.lenient_metadata import read_metadata
@@ -85,6 +87,10 @@ def repair(
         _scratch(target) as scratch,
     ):
         content = survey(folder, scratch, log, without)
+        try:
+            writer.calibrations = read_calibrations(folder)
+        except DatasetError as damage:
+            log.lost(CAMERAS, str(damage))
         _write(content, writer, ClipCutter(scratch, metadata.fps, log), log, task)
         counts = (writer.episodes, writer.frames)
         if not writer.episodes:
@@ -131,4 +137,7 @@ def _episode(content: Content, piece: Piece, cutter: ClipCutter) -> Episode:
     arrays["timestamp"] = numbers((np.arange(count) / metadata.fps).astype(np.float32))
     arrays["task"] = array(piece.tasks, pa.string())
     grid = Grid(content.start_ns(piece.run.episode), count, Fraction(metadata.fps))
-    return Episode(content.ref(piece.run.episode), grid, pa.table(arrays), content.columns, tuple(clips))
+    number = piece.run.episode
+    return Episode(
+        content.ref(number), grid, pa.table(arrays), content.columns, tuple(clips), facts=content.facts(number)
+    )

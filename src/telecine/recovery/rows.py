@@ -19,10 +19,10 @@ import pyarrow.parquet as pq
 from telecine.core import arrow
 from telecine.core.errors import DatasetError
 from telecine.core.video import FrameFormat
-from telecine.dataset.verify.raw_metadata import UNREADABLE
+from telecine.dataset.verify.reading import UNREADABLE
+from telecine.lerobot_format.metadata import DatasetMeta
 from telecine.lerobot_format.schema import INDEX_COLUMNS, LEAVES, CameraSpec, Features, data_schema
 from telecine.recovery.columns import declared_columns
-from telecine.recovery.lenient_metadata import LenientMetadata
 from telecine.recovery.parquet_pages import recover
 from telecine.recovery.repair_log import RepairLog
 
@@ -63,7 +63,7 @@ class EpisodeRows:
     seconds: npt.NDArray[np.float64]
 
 
-def open_files(root: Path, metadata: LenientMetadata, scratch: Path, log: RepairLog) -> list[RowFile]:
+def open_files(root: Path, metadata: DatasetMeta, scratch: Path, log: RepairLog) -> list[RowFile]:
     """All files of rows that can be read, in order; recovered copies are in `scratch`."""
     names = sorted(path.relative_to(root).as_posix() for path in (root / "data").rglob("*.parquet"))
     opened: dict[str, RowFile] = {}
@@ -89,11 +89,11 @@ def open_files(root: Path, metadata: LenientMetadata, scratch: Path, log: Repair
     return [opened[name] for name in names if name in opened]
 
 
-def _recover(path: Path, metadata: LenientMetadata, sound: pa.Schema | None, target: Path) -> Any:
+def _recover(path: Path, metadata: DatasetMeta, sound: pa.Schema | None, target: Path) -> Any:
     """Recover with the schema of a sound file of the dataset, else with the one LeRobot gives such features."""
-    columns = declared_columns(metadata.features)
+    columns = declared_columns(metadata.features.values())
     per_row = {column.key: math.prod(column.shape) for column in (*columns, *INDEX_COLUMNS)}
-    images = [key for key, entry in metadata.features.items() if entry.get("dtype") == "image"]
+    images = [key for key, feature in metadata.features.items() if feature.dtype == "image"]
     per_row |= dict.fromkeys(images, 1)
     if sound is not None and set(sound.names) <= set(per_row):
         return recover(path, sound, per_row, target)

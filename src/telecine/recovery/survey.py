@@ -3,18 +3,18 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from telecine.core.episode import FeatureColumn
+from telecine.core.episode import EpisodeFacts, FeatureColumn
 from telecine.core.errors import DatasetError
 from telecine.core.frame_ranges import FrameRange, UnknownFrames
+from telecine.core.outcome import stored_facts
 from telecine.core.recording import Ref
-from telecine.dataset.verify.raw_metadata import CAMERA_DTYPES
+from telecine.lerobot_format.metadata import INDEX_KEYS, UNKNOWN_LENGTH, DatasetMeta, FeatureMeta
 from telecine.recovery.cameras import StoredCamera, find_camera
-from telecine.recovery.columns import INDEX_KEYS, column_of, is_image
-from telecine.recovery.lenient_metadata import LenientMetadata, read_metadata
+from telecine.recovery.columns import column_of, is_image
+from telecine.recovery.lenient_metadata import read_metadata
 from telecine.recovery.repair_log import RepairLog
 from telecine.recovery.rows import EpisodeRows, RowFile, RowReader, find_runs, open_files
 
@@ -39,7 +39,7 @@ class Content:
     """
 
     root: Path
-    metadata: LenientMetadata
+    metadata: DatasetMeta
     reader: RowReader
     runs: tuple[EpisodeRows, ...]
     columns: tuple[FeatureColumn, ...]
@@ -73,9 +73,11 @@ class Content:
 
     def _tasks(self, run: EpisodeRows, given: str | None) -> list[str] | None:
         """The task of each row: by the table, else the only one of the episode, else the one given."""
-        claimed = self.metadata.episodes[run.episode].tasks if run.episode in self.metadata.episodes else ()
+        stated = self.metadata.by_index.get(run.episode)
+        claimed = stated.tasks if stated else ()
         other = claimed[0] if len(claimed) == 1 else given
-        texts = {number: self.metadata.tasks.get(number, other) for number in np.unique(run.tasks).tolist()}
+        known = self.metadata.tasks or {}
+        texts = {number: known.get(number, other) for number in np.unique(run.tasks).tolist()}
         found = [texts[number] for number in run.tasks.tolist()]
         return None if None in found else [text for text in found if text is not None]
 
@@ -86,6 +88,11 @@ class Content:
         if isinstance(source, str) and isinstance(name, str):
             return Ref("dataset", source, name)
         return Ref("dataset", self.root.name, f"episode {episode}")
+
+    def facts(self, episode: int) -> EpisodeFacts:
+        """What the dataset states of an episode, in its provenance or else in meta/episodes."""
+        meta = self.metadata.by_index.get(episode)
+        return stored_facts(self.metadata.provenance.get(episode) or (meta.facts if meta else {}))
 
     def start_ns(self, episode: int) -> int:
         """When the episode began, 0 when nobody wrote it down."""
@@ -109,8 +116,8 @@ def survey(root: Path, scratch: Path, log: RepairLog, without: Sequence[str]) ->
     reader = RowReader(files)
     columns, images = _columns(files[runs[0].parts[0].file], reader, runs[0], metadata, without, log)
     videos = []
-    for key, entry in metadata.features.items():
-        if entry.get("dtype") == "video" and key not in without and _is_storable(key, entry, log):
+    for key, feature in metadata.features.items():
+        if feature.dtype == "video" and key not in without and _is_storable(feature, log):
             camera = find_camera(root, key, metadata, runs, log)
             if camera is None:
                 log.lost(key, "no readable video of this camera is there; the copy is without it")
@@ -124,7 +131,7 @@ def _columns(
     file: RowFile,
     reader: RowReader,
     run: EpisodeRows,
-    metadata: LenientMetadata,
+    metadata: DatasetMeta,
     without: Sequence[str],
     log: RepairLog,
 ) -> tuple[tuple[FeatureColumn, ...], tuple[str, ...]]:
@@ -133,31 +140,30 @@ def _columns(
     order = [key for key in metadata.features if key in file.schema.names]
     order += [key for key in file.schema.names if key not in metadata.features]
     for key in order:
-        kind, entry = file.schema.field(key).type, metadata.features.get(key, {})
-        if key in INDEX_KEYS or key in without or not _is_storable(key, entry, log):
+        kind, declared = file.schema.field(key).type, metadata.features.get(key)
+        if key in INDEX_KEYS or key in without or not _is_storable(declared or FeatureMeta(key, "", ()), log):
             continue
         if is_image(kind):
             images.append(key)
             continue
-        column = column_of(key, kind, reader.table(run, [key]).column(0)[0].as_py(), entry)
+        column = column_of(key, kind, reader.table(run, [key]).column(0)[0].as_py(), declared)
         if column is None:
             log.lost(key, f"a column of {kind}; it cannot be stored, so the copy is without it")
             continue
         columns.append(column)
-        if list(column.shape) != entry.get("shape") or column.dtype != entry.get("dtype"):
-            claimed = f"{entry.get('dtype')} {entry.get('shape')}" if entry else "nothing"
+        if declared is None or (column.shape, column.dtype) != (declared.shape, declared.dtype):
+            claimed = f"{declared.dtype} {list(declared.shape)}" if declared else "nothing"
             log.changed(key, f"info.json said {claimed}, the rows hold {column.dtype} {list(column.shape)}")
-    for key, entry in metadata.features.items():
-        if key not in file.schema.names and entry.get("dtype") != "video" and key not in (*INDEX_KEYS, *without):
+    for key, feature in metadata.features.items():
+        if key not in file.schema.names and feature.dtype != "video" and key not in (*INDEX_KEYS, *without):
             log.lost(key, "declared in info.json, but the rows have no such column")
     return tuple(columns), tuple(images)
 
 
-def _is_storable(key: str, entry: Mapping[str, Any], log: RepairLog) -> bool:
+def _is_storable(feature: FeatureMeta, log: RepairLog) -> bool:
     """False for what the writer cannot hold, which is named."""
-    info = entry.get("info")
-    depth = isinstance(info, dict) and (info.get("is_depth_map") or info.get("video.is_depth_map"))
-    if entry.get("dtype") in CAMERA_DTYPES and depth:
+    key = feature.key
+    if feature.is_camera and feature.is_depth:
         log.lost(key, "depth maps cannot be repaired; the copy is without it")
         return False
     if not key or any(sign in key for sign in "/\\\0\n") or key.startswith("."):
@@ -166,15 +172,16 @@ def _is_storable(key: str, entry: Mapping[str, Any], log: RepairLog) -> bool:
     return True
 
 
-def _note_counts(runs: Sequence[EpisodeRows], metadata: LenientMetadata, log: RepairLog) -> None:
+def _note_counts(runs: Sequence[EpisodeRows], metadata: DatasetMeta, log: RepairLog) -> None:
     """Where the metadata counts other rows than there are, and episodes it knows that have no rows."""
     known = {run.episode: run.count for run in runs}
-    for number, claimed in sorted(metadata.episodes.items()):
+    for number, claimed in sorted(metadata.by_index.items()):
         if number not in known:
-            log.lost(f"episode {number}", f"the metadata tells of {claimed.length} rows, none can be read")
-        elif claimed.length not in (None, known[number]):
+            rows = "it" if claimed.length == UNKNOWN_LENGTH else f"{claimed.length} rows"
+            log.lost(f"episode {number}", f"the metadata tells of {rows}, none can be read")
+        elif claimed.length not in (UNKNOWN_LENGTH, known[number]):
             log.changed(f"episode {number}", f"the metadata said {claimed.length} rows, there are {known[number]}")
-    silent = [number for number in known if number not in metadata.episodes]
+    silent = [number for number in known if number not in metadata.by_index]
     if silent:
         text = f"{len(silent)} of {len(known)} episodes are not in meta/episodes; they were found by their rows"
         log.recovered("meta/episodes", text)

@@ -106,7 +106,7 @@ class Claim:
 
 def claimed(paths: Iterable[str | os.PathLike[str]]) -> list[Claim]:
     """What there is to index, in an order that never changes. Reads first bytes, by no library. Raises: see `find`."""
-    return sorted(_claimed(paths), key=lambda claim: _natural(claim.path))
+    return sorted(_claimed(paths), key=lambda claim: natural(claim.path))
 
 
 def index(claim: Claim, *, recover: bool = False, token: str | None = None) -> Found:
@@ -149,7 +149,7 @@ def joined(paths: Iterable[str | os.PathLike[str]], found: Iterable[Found]) -> F
 
 
 def _sorted(refs: Iterable[Ref]) -> tuple[Ref, ...]:
-    return tuple(sorted(refs, key=lambda ref: (_natural(ref.path), _natural(ref.id))))
+    return tuple(sorted(refs, key=lambda ref: (natural(ref.path), natural(ref.id))))
 
 
 def layered(found: Found) -> list[tuple[Ref, ...]]:
@@ -228,7 +228,7 @@ def _places(path: str) -> Iterator[tuple[str, bool]]:
         matches = glob.glob(path, recursive=True) if glob.has_magic(path) else []  # noqa: PTH207
         if not matches:
             raise SourceError(f"{path}: does not exist; give a file, a folder, a glob or a catalog address")
-        for match in sorted(matches, key=_natural):
+        for match in sorted(matches, key=natural):
             yield from ((place, False) for place in _files_below(match))
 
 
@@ -280,11 +280,6 @@ def _claims(form: Format, place: str) -> bool:
 
 def _is_url(path: str) -> bool:
     return bool(re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path))
-
-
-def _natural(path: str) -> tuple[list[tuple[int, int, str]], str]:
-    """Sorts `take_9` before `take_10`; names that differ only in case keep one order."""
-    return natural(path), path
 
 
 def _duplicates(refs: Sequence[Ref]) -> Iterator[Finding]:

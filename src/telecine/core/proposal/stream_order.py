@@ -16,7 +16,7 @@ def in_order(streams: Sequence[StreamSummary], recordings: Sequence[RecordingFac
     """
     ranks = _logged(streams, recordings) if all(s.shape == (1,) for s in streams) else None
 
-    def key(stream: StreamSummary) -> tuple[bool, int, list[tuple[int, int, str]]]:
+    def key(stream: StreamSummary) -> tuple[bool, int, tuple[list[tuple[int, int, str]], str]]:
         return bool(_GRIPPERS & words(stream.name)), ranks[stream.name] if ranks else 0, natural(stream.name)
 
     return sorted(streams, key=key)

@@ -14,9 +14,12 @@ from telecine.core.errors import TelecineError
 from telecine.core.recording import Image, MemoryStream, Schema
 from telecine.core.stats import QUANTILES, STATISTICS, Floats
 from telecine.dataset.verify.finding_log import FindingLog
-from telecine.dataset.verify.raw_metadata import DATA, UNREADABLE, RawEpisode, RawFeature, RawMetadata
+from telecine.dataset.verify.reading import UNREADABLE
 from telecine.dataset.verify.statistics import floats
 from telecine.dataset.verify.videos import CheckedVideo
+from telecine.lerobot_format.metadata import DatasetMeta, EpisodeMeta, FeatureMeta
+from telecine.lerobot_format.paths import data_path
+from telecine.lerobot_format.read import read_statistics
 from telecine.video.colour import to_rgb
 from telecine.video.decode import frames
 from telecine.video.mp4_reader import decode_all, decode_at, depth_at
@@ -46,7 +49,7 @@ class DecodedFrames:
 
 
 def check_video_frames(
-    video: CheckedVideo, metadata: RawMetadata, depth: Depth, log: FindingLog
+    video: CheckedVideo, metadata: DatasetMeta, depth: Depth, log: FindingLog
 ) -> dict[int, DecodedFrames]:
     """Decode frames of a video: the sums over them by episode."""
     if metadata.features[video.key].is_depth:
@@ -78,7 +81,7 @@ def check_video_frames(
     return decoded
 
 
-def _check_depth(video: CheckedVideo, metadata: RawMetadata, depth: Depth, log: FindingLog) -> None:
+def _check_depth(video: CheckedVideo, metadata: DatasetMeta, depth: Depth, log: FindingLog) -> None:
     """Decode frames of depth: whether that works, and whether they have the size that is declared."""
     wanted = sorted({first + row for episode, first in _chosen(video.episodes, depth) for row in _rows(episode, depth)})
     try:
@@ -91,17 +94,17 @@ def _check_depth(video: CheckedVideo, metadata: RawMetadata, depth: Depth, log: 
         log.error("verify-video", video.name, f"cannot be decoded: {error}")
 
 
-def check_row_images(metadata: RawMetadata, key: str, depth: Depth, log: FindingLog) -> dict[int, DecodedFrames]:
+def check_row_images(metadata: DatasetMeta, key: str, depth: Depth, log: FindingLog) -> dict[int, DecodedFrames]:
     """Decode frames that are stored in the rows: the sums over them by episode."""
     feature = metadata.features[key]
     decoded: dict[int, DecodedFrames] = {}
     starts: dict[Any, int] = {}
-    files: dict[Any, list[tuple[RawEpisode, int]]] = {}
+    files: dict[Any, list[tuple[EpisodeMeta, int]]] = {}
     for episode in metadata.episodes:
-        start = starts.setdefault(episode.data, episode.first)
-        files.setdefault(episode.data, []).append((episode, episode.first - start))
+        start = starts.setdefault(episode.data, episode.first_row)
+        files.setdefault(episode.data, []).append((episode, episode.first_row - start))
     for file_index, episodes in files.items():
-        name = DATA.format(chunk_index=file_index[0], file_index=file_index[1])
+        name = data_path(file_index)
         for episode, first in _chosen(episodes, depth):
             where = f"{name} {key} episode {episode.index}"
             try:
@@ -118,7 +121,7 @@ def check_row_images(metadata: RawMetadata, key: str, depth: Depth, log: Finding
     return decoded
 
 
-def _chosen(episodes: Sequence[tuple[RawEpisode, int]], depth: Depth) -> Iterator[tuple[RawEpisode, int]]:
+def _chosen(episodes: Sequence[tuple[EpisodeMeta, int]], depth: Depth) -> Iterator[tuple[EpisodeMeta, int]]:
     """All episodes, or a few spread over the file, its first and last among them."""
     if depth == "all" or len(episodes) <= EPISODES_PER_FILE:
         yield from episodes
@@ -139,14 +142,14 @@ def _cheap(frame: int, first: int, video: CheckedVideo, depth: Depth) -> int:
     return max(first, min(key + 1, frame))
 
 
-def _rows(episode: RawEpisode, depth: Depth) -> Sequence[int]:
+def _rows(episode: EpisodeMeta, depth: Depth) -> Sequence[int]:
     """The rows whose frames are looked at; the first and the last show every shift."""
     if depth == "all":
         return range(episode.length)
     return sorted({0, episode.length // 2, episode.length - 1})
 
 
-def _cells(metadata: RawMetadata, name: str, key: str, rows: Sequence[int]) -> Iterator[bytes]:
+def _cells(metadata: DatasetMeta, name: str, key: str, rows: Sequence[int]) -> Iterator[bytes]:
     """The coded frames at these rows of a data file."""
     with pq.ParquetFile(metadata.root / name) as file:
         start = 0
@@ -162,7 +165,7 @@ def _cells(metadata: RawMetadata, name: str, key: str, rows: Sequence[int]) -> I
             start = stop
 
 
-def _decoded_images(cells: Iterator[bytes], key: str, feature: RawFeature) -> Iterator[npt.NDArray[np.uint8]]:
+def _decoded_images(cells: Iterator[bytes], key: str, feature: FeatureMeta) -> Iterator[npt.NDArray[np.uint8]]:
     for data in cells if not feature.is_depth else ():
         encoding = "png" if data.startswith(b"\x89PNG") else "jpeg"
         stamps = {"row": np.zeros(1, np.int64)}
@@ -172,7 +175,7 @@ def _decoded_images(cells: Iterator[bytes], key: str, feature: RawFeature) -> It
 
 
 def check_camera_statistics(
-    metadata: RawMetadata,
+    metadata: DatasetMeta,
     stored: Mapping[str, Any] | None,
     decoded: Mapping[str, Mapping[int, DecodedFrames]],
     depth: Depth,
@@ -180,7 +183,7 @@ def check_camera_statistics(
 ) -> None:
     """Statistics of cameras: their shape, the frames they were made of, and their sum over the episodes."""
     pools: dict[str, list[dict[str, Floats]]] = {key: [] for key in metadata.cameras}
-    for episode, statistics in zip(metadata.episodes, metadata.statistics(), strict=False):
+    for episode, statistics in zip(metadata.episodes, read_statistics(metadata.root), strict=False):
         for key in metadata.cameras:
             where = f"meta/episodes episode {episode.index} {key}"
             sampled = decoded.get(key, {}).get(episode.index)
@@ -200,7 +203,7 @@ def check_camera_statistics(
                 _check_sum(where, own, parts, log)
 
 
-def _parsed(where: str, stored: Any, feature: RawFeature, log: FindingLog) -> dict[str, Floats] | None:
+def _parsed(where: str, stored: Any, feature: FeatureMeta, log: FindingLog) -> dict[str, Floats] | None:
     """Statistics as (channels,) arrays, count as (1,), when they are well formed."""
     missing = sorted(set(STATISTICS) - set(stored)) if isinstance(stored, dict) else list(STATISTICS)
     if missing:

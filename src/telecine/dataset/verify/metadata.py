@@ -10,58 +10,46 @@ import pyarrow.parquet as pq
 
 from telecine.core.stats import STATISTICS
 from telecine.dataset.verify.finding_log import FindingLog
-from telecine.dataset.verify.raw_metadata import (
+from telecine.dataset.verify.reading import LANGUAGE, NUMBERS, measured, positive_int, read_json, read_table
+from telecine.lerobot_format.metadata import (
     CAMERA_DTYPES,
-    DATA,
-    EPISODES,
-    INDEX_FEATURES,
-    LANGUAGE,
-    NUMBERS,
-    VIDEO,
-    RawEpisode,
-    RawFeature,
-    RawFileIndex,
-    RawMetadata,
-    RawVideoSpan,
-    file_index_of,
-    positive_int,
-    read_json,
-    read_table,
+    EPISODE_COLUMNS,
+    OWN_FILE_COLUMNS,
+    DatasetMeta,
+    EpisodeMeta,
+    FeatureMeta,
+    episode_of,
+    names_of,
+    span_columns,
 )
-
-INFO = "meta/info.json"
-TASKS = "meta/tasks.parquet"
-_EPISODE_COLUMNS = {
-    "episode_index": pa.int64(),
-    "tasks": pa.list_(pa.string()),
-    "length": pa.int64(),
-    "data/chunk_index": pa.int64(),
-    "data/file_index": pa.int64(),
-    "dataset_from_index": pa.int64(),
-    "dataset_to_index": pa.int64(),
-    "meta/episodes/chunk_index": pa.int64(),
-    "meta/episodes/file_index": pa.int64(),
-}
-_VIDEO_COLUMNS = {
-    "chunk_index": pa.int64(),
-    "file_index": pa.int64(),
-    "from_timestamp": pa.float64(),
-    "to_timestamp": pa.float64(),
-}
+from telecine.lerobot_format.paths import (
+    DATA_PATH,
+    EPISODES_PATH,
+    INFO,
+    TASKS,
+    VERSION,
+    VIDEO_PATH,
+    FileIndex,
+    Limits,
+    data_path,
+    file_index_of,
+    video_path,
+)
+from telecine.lerobot_format.read import episode_files
+from telecine.lerobot_format.schema import INDEX_COLUMNS
 
 
-def check_meta(root: Path, log: FindingLog) -> RawMetadata | None:
+def check_meta(root: Path, log: FindingLog) -> DatasetMeta | None:
     """What the metadata says; None when too little of it can be understood to look further."""
     info = read_json(root, INFO, log)
     if info is None or not _info_is_usable(info, log):
         return None
     features = _features(info["features"], log)
     tasks = _tasks(root, info, log)
-    files = tuple(sorted((root / "meta" / "episodes").glob("*/*.parquet")))
-    episodes = _episodes(root, files, [key for key, f in features.items() if f.dtype == "video"], log)
+    episodes = _episodes(root, [key for key, f in features.items() if f.dtype == "video"], log)
     if episodes is None:
         return None
-    metadata = RawMetadata(root, info, info["fps"], features, tasks, episodes, files)
+    metadata = DatasetMeta(root, info, info["fps"], features, tasks, episodes)
     _check_statistics_columns(metadata, log)
     _check_counts(metadata, log)
     _check_episodes(metadata, log)
@@ -74,8 +62,8 @@ def _info_is_usable(info: dict[str, Any], log: FindingLog) -> bool:
         log.error("verify-structure", f"{INFO} {key}", f"found {info.get(key)!r}, expected {expected}")
 
     usable = True
-    if info.get("codebase_version") != "v3.0":
-        wrong("codebase_version", "'v3.0'")
+    if info.get("codebase_version") != VERSION:
+        wrong("codebase_version", repr(VERSION))
         usable = False
     if not positive_int(info.get("fps")):
         wrong("fps", "a positive integer")
@@ -90,30 +78,30 @@ def _info_is_usable(info: dict[str, Any], log: FindingLog) -> bool:
         if not positive_int(info.get(key, 1)):
             wrong(key, "a positive integer")
     has_video = any(isinstance(f, dict) and f.get("dtype") == "video" for f in info["features"].values())
-    if info.get("data_path") != DATA:
-        wrong("data_path", f"{DATA!r}, which LeRobot's tools take for granted")
-    if info.get("video_path") != (VIDEO if has_video else None):
-        wrong("video_path", repr(VIDEO if has_video else None))
+    if info.get("data_path") != DATA_PATH:
+        wrong("data_path", f"{DATA_PATH!r}, which LeRobot's tools take for granted")
+    if info.get("video_path") != (VIDEO_PATH if has_video else None):
+        wrong("video_path", repr(VIDEO_PATH if has_video else None))
     splits = {"train": f"0:{info.get('total_episodes')}"}
     if info.get("splits") != splits:
         log.warning("verify-structure", f"{INFO} splits", f"found {info.get('splits')!r}, expected {splits!r}")
     return usable
 
 
-def _features(entries: dict[str, Any], log: FindingLog) -> dict[str, RawFeature]:
+def _features(entries: dict[str, Any], log: FindingLog) -> dict[str, FeatureMeta]:
     features = {}
     for key, entry in entries.items():
         problem = _entry_problem(entry)
         if problem:
             log.error("verify-structure", f"{INFO} features {key}", problem)
             continue
-        info = entry.get("info")
-        feature = RawFeature(
-            key, entry["dtype"], tuple(entry["shape"]), entry.get("names"), info if isinstance(info, dict) else {}
+        shape, info = tuple(entry["shape"]), entry.get("info")
+        feature = FeatureMeta(
+            key, entry["dtype"], shape, names_of(entry, shape), info if isinstance(info, dict) else {}
         )
         _check_feature(feature, entry, log)
         features[key] = feature
-    for key, dtype in INDEX_FEATURES.items():
+    for key, dtype in ((column.key, column.dtype) for column in INDEX_COLUMNS):
         found = features.get(key)
         if found is None or (found.dtype, found.shape) != (dtype, (1,)):
             metadata = "nothing" if found is None else f"{found.dtype} {list(found.shape)}"
@@ -138,8 +126,8 @@ def _entry_problem(entry: Any) -> str:
     return ""
 
 
-def _check_feature(feature: RawFeature, entry: dict[str, Any], log: FindingLog) -> None:
-    where, names, shape = f"{INFO} features {feature.key}", feature.names, feature.shape
+def _check_feature(feature: FeatureMeta, entry: dict[str, Any], log: FindingLog) -> None:
+    where, names, shape = f"{INFO} features {feature.key}", entry.get("names"), feature.shape
     rename = "name it differently in the plan"
     if "/" in feature.key:
         log.error("verify-structure", where, "found a name with '/', which LeRobot uses as a separator", rename)
@@ -164,7 +152,7 @@ def _check_feature(feature: RawFeature, entry: dict[str, Any], log: FindingLog) 
         )  # fmt: skip
 
 
-def _tasks(root: Path, info: dict[str, Any], log: FindingLog) -> tuple[str, ...] | None:
+def _tasks(root: Path, info: dict[str, Any], log: FindingLog) -> dict[int, str] | None:
     table = read_table(root, TASKS, log)
     if table is None:
         return None
@@ -193,7 +181,7 @@ def _tasks(root: Path, info: dict[str, Any], log: FindingLog) -> tuple[str, ...]
         log.error("verify-tasks", TASKS, f"found {_few(twice)} more than once, expected each task once")
     if len(tasks) != info.get("total_tasks"):
         log.error("verify-counts", f"{INFO} total_tasks", f"found {info.get('total_tasks')}, expected {len(tasks)}")
-    return tuple(tasks)
+    return dict(enumerate(tasks))
 
 
 def _pandas_index(table: pa.Table) -> str | None:
@@ -207,14 +195,13 @@ def _pandas_index(table: pa.Table) -> str | None:
     return index if isinstance(index, str) and index in described & set(table.column_names) else None
 
 
-def _episodes(root: Path, files: tuple[Path, ...], videos: list[str], log: FindingLog) -> tuple[RawEpisode, ...] | None:
-    expected = _EPISODE_COLUMNS | {
-        f"videos/{key}/{name}": kind for key in videos for name, kind in _VIDEO_COLUMNS.items()
-    }
+def _episodes(root: Path, videos: list[str], log: FindingLog) -> tuple[EpisodeMeta, ...] | None:
+    expected = EPISODE_COLUMNS | OWN_FILE_COLUMNS | span_columns(videos)
+    files = episode_files(root)
     if not files:
         log.error("verify-structure", "meta/episodes", "found no */*.parquet, expected a row per episode")
         return None
-    episodes: list[RawEpisode] = []
+    episodes: list[EpisodeMeta] = []
     for path in files:
         name = path.relative_to(root).as_posix()
         table = read_table(root, name, log)
@@ -222,16 +209,16 @@ def _episodes(root: Path, files: tuple[Path, ...], videos: list[str], log: Findi
             return None
         file_index = file_index_of(name)
         if file_index is None:
-            log.error("verify-structure", name, f"stray file: expected names like {EPISODES}")
+            log.error("verify-structure", name, f"stray file: expected names like {EPISODES_PATH}")
         for row in table.select(list(expected)).to_pylist():
             if any(value is None for value in row.values()):
                 log.error("verify-values", name, f"found a null in the row of episode {row['episode_index']}")
                 return None
-            own = (row["meta/episodes/chunk_index"], row["meta/episodes/file_index"])
+            own = FileIndex(*(row[column] for column in OWN_FILE_COLUMNS))
             if file_index is not None and own != file_index:
                 where = f"{name} episode {row['episode_index']}"
-                log.error("verify-index", where, f"found meta/episodes chunk and file {own}, expected {file_index}")
-            episodes.append(_episode(row, videos))
+                log.error("verify-index", where, f"found meta/episodes file {_name(own)}, expected {_name(file_index)}")
+            episodes.append(episode_of(row, videos))
     return tuple(episodes)
 
 
@@ -246,25 +233,9 @@ def _episode_columns_fit(name: str, schema: pa.Schema, expected: dict[str, pa.Da
     return usable
 
 
-def _episode(row: dict[str, Any], videos: list[str]) -> RawEpisode:
-    spans = {}
-    for key in videos:
-        chunk, file, start, stop = (row[f"videos/{key}/{name}"] for name in _VIDEO_COLUMNS)
-        spans[key] = RawVideoSpan((chunk, file), start, stop)
-    return RawEpisode(
-        row["episode_index"],
-        row["length"],
-        tuple(row["tasks"]),
-        (row["data/chunk_index"], row["data/file_index"]),
-        row["dataset_from_index"],
-        row["dataset_to_index"],
-        spans,
-    )
-
-
-def _check_statistics_columns(metadata: RawMetadata, log: FindingLog) -> None:
-    expected = {f"stats/{key}/{name}" for key in metadata.measured for name in STATISTICS}
-    for path in metadata.episode_files:
+def _check_statistics_columns(metadata: DatasetMeta, log: FindingLog) -> None:
+    expected = {f"stats/{key}/{name}" for key in measured(metadata) for name in STATISTICS}
+    for path in episode_files(metadata.root):
         name = path.relative_to(metadata.root).as_posix()
         schema = pq.read_schema(path)
         missing = sorted(expected - set(schema.names))
@@ -272,7 +243,7 @@ def _check_statistics_columns(metadata: RawMetadata, log: FindingLog) -> None:
             log.error("verify-stats", name, f"found no {_few(missing)}, which merging and splitting need")
 
 
-def _check_counts(metadata: RawMetadata, log: FindingLog) -> None:
+def _check_counts(metadata: DatasetMeta, log: FindingLog) -> None:
     frames = sum(episode.length for episode in metadata.episodes)
     for key, found in (("total_episodes", len(metadata.episodes)), ("total_frames", frames)):
         if metadata.info.get(key) != found:
@@ -283,7 +254,7 @@ def _check_counts(metadata: RawMetadata, log: FindingLog) -> None:
             )
 
 
-def _check_episodes(metadata: RawMetadata, log: FindingLog) -> None:
+def _check_episodes(metadata: DatasetMeta, log: FindingLog) -> None:
     first = 0
     for position, episode in enumerate(metadata.episodes):
         with log.at(episode=episode.index):
@@ -291,22 +262,22 @@ def _check_episodes(metadata: RawMetadata, log: FindingLog) -> None:
         first += episode.length
 
 
-def _check_episode(metadata: RawMetadata, position: int, first: int, log: FindingLog) -> None:
+def _check_episode(metadata: DatasetMeta, position: int, first: int, log: FindingLog) -> None:
     episode = metadata.episodes[position]
     where = f"meta/episodes episode {episode.index}"
     if episode.index != position:
         message = f"found in row {position}, expected in row {episode.index}: LeRobot goes by position"
         log.error("verify-index", where, message)
-    if (episode.first, episode.stop) != (first, first + episode.length) or episode.length < 1:
+    if (episode.first_row, episode.stop_row) != (first, first + episode.length) or episode.length < 1:
         log.error(
             "verify-index", where,
-            f"found rows [{episode.first}, {episode.stop}) and length {episode.length}, expected rows "
+            f"found rows [{episode.first_row}, {episode.stop_row}) and length {episode.length}, expected rows "
             f"[{first}, {first + episode.length})",
         )  # fmt: skip
-    unknown = [task for task in episode.tasks if metadata.tasks is not None and task not in metadata.tasks]
+    unknown = [task for task in episode.tasks if metadata.tasks is not None and task not in metadata.task_texts]
     if unknown or not episode.tasks:
         log.error("verify-tasks", where, f"found tasks {_few(episode.tasks)}, expected tasks of {TASKS}")
-    for key, span in episode.spans.items():
+    for key, span in episode.videos.items():
         if abs(span.to_s - span.from_s - episode.length / metadata.fps) >= 1e-4:
             message = (
                 f"found from {span.from_s:.6f} s to {span.to_s:.6f} s, expected "
@@ -316,17 +287,17 @@ def _check_episode(metadata: RawMetadata, position: int, first: int, log: Findin
                 log.error("verify-video", f"{where} {key}", message)
 
 
-def _check_files(metadata: RawMetadata, log: FindingLog) -> None:
+def _check_files(metadata: DatasetMeta, log: FindingLog) -> None:
     """Missing and stray files, and numbers with holes: LeRobot loads whatever it finds under data/."""
     data = [episode.data for episode in metadata.episodes]
-    named = {DATA.format(chunk_index=chunk, file_index=file) for chunk, file in data}
+    named = {data_path(index) for index in data}
     found = {path.relative_to(metadata.root).as_posix() for path in (metadata.root / "data").glob("*/*.parquet")}
     _compare("data", named, found, "its rows would be loaded", log)
     _check_dense("data", data, metadata, log)
     named, found = set(), set()
     for key in metadata.videos:
-        file_indexes = [episode.spans[key].file_index for episode in metadata.episodes]
-        named |= {VIDEO.format(video_key=key, chunk_index=chunk, file_index=file) for chunk, file in file_indexes}
+        file_indexes = [episode.videos[key].file_index for episode in metadata.episodes]
+        named |= {video_path(key, index) for index in file_indexes}
         _check_dense(f"videos/{key}", file_indexes, metadata, log)
     found = {p.relative_to(metadata.root).as_posix() for p in (metadata.root / "videos").rglob("*") if p.is_file()}
     _compare("videos", named, found, "nothing refers to it", log)
@@ -334,7 +305,9 @@ def _check_files(metadata: RawMetadata, log: FindingLog) -> None:
     if left:
         log.error("verify-structure", "images", f"found {len(left)} files left over from recording", "remove images/")
     file_indexes = [
-        file_index for path in metadata.episode_files if (file_index := file_index_of(path.as_posix())) is not None
+        file_index
+        for path in episode_files(metadata.root)
+        if (file_index := file_index_of(path.as_posix())) is not None
     ]
     _check_dense("meta/episodes", file_indexes, metadata, log)
 
@@ -346,23 +319,22 @@ def _compare(where: str, named: set[str], found: set[str], why: str, log: Findin
         log.error("verify-structure", path, f"stray file in {where}/: {why}", "remove it")
 
 
-def _check_dense(where: str, file_indexes: Iterable[RawFileIndex], metadata: RawMetadata, log: FindingLog) -> None:
+def _check_dense(where: str, file_indexes: Iterable[FileIndex], metadata: DatasetMeta, log: FindingLog) -> None:
     """Files are numbered without holes, in the order of the episodes."""
     chunks_size: Any = metadata.info.get("chunks_size")
-    size = chunks_size if positive_int(chunks_size) else 1000
-    expected, before = (0, 0), None
-    for file_index in file_indexes:
-        if file_index == before:
+    limits = Limits(files_per_chunk=chunks_size if positive_int(chunks_size) else 1000)
+    expected, before = FileIndex(), None
+    for index in file_indexes:
+        if index == before:
             continue
-        if file_index != expected:
-            log.error("verify-structure", where, f"found file {_name(file_index)}, expected {_name(expected)} next")
+        if index != expected:
+            log.error("verify-structure", where, f"found file {_name(index)}, expected {_name(expected)} next")
             return
-        before = file_index
-        expected = (file_index[0] + 1, 0) if file_index[1] + 1 >= size else (file_index[0], file_index[1] + 1)
+        before, expected = index, index.next(limits)
 
 
-def _name(file_index: RawFileIndex) -> str:
-    return f"chunk-{file_index[0]:03d}/file-{file_index[1]:03d}"
+def _name(index: FileIndex) -> str:
+    return f"chunk-{index.chunk:03d}/file-{index.file:03d}"
 
 
 def _few(items: Iterable[Any]) -> str:

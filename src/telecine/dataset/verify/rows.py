@@ -11,30 +11,24 @@ import pyarrow.parquet as pq
 from telecine.core import arrow
 from telecine.dataset.values import Values, unwrap_extensions
 from telecine.dataset.verify.finding_log import FindingLog
-from telecine.dataset.verify.raw_metadata import (
-    DATA,
-    LANGUAGE,
-    NUMBERS,
-    UNREADABLE,
-    RawEpisode,
-    RawFeature,
-    RawFileIndex,
-    RawMetadata,
-)
+from telecine.dataset.verify.reading import LANGUAGE, NUMBERS, UNREADABLE
 from telecine.dataset.verify.statistics import PooledStats, check_column, check_pooled
+from telecine.lerobot_format.metadata import DatasetMeta, EpisodeMeta, FeatureMeta
+from telecine.lerobot_format.paths import FileIndex, data_path
+from telecine.lerobot_format.read import read_statistics
 
 _STALE = {"index", "episode_index", "task_index"}
 """Nothing reads their statistics, and LeRobot's own tools leave them as they were."""
 
 
-def check_rows(metadata: RawMetadata, stored: dict[str, Any] | None, log: FindingLog) -> None:
+def check_rows(metadata: DatasetMeta, stored: dict[str, Any] | None, log: FindingLog) -> None:
     """Read all rows once, an episode at a time, frames left out."""
     columns = [key for key, feature in metadata.features.items() if feature.dtype in NUMBERS | {"string"}]
     pools = {key: PooledStats() for key in columns if metadata.features[key].dtype in NUMBERS}
-    statistics = metadata.statistics()
+    statistics = read_statistics(metadata.root)
     position = 0
     for file_index, episodes in _by_file(metadata.episodes):
-        name = DATA.format(chunk_index=file_index[0], file_index=file_index[1])
+        name = data_path(file_index)
         tables = _episode_tables(metadata, name, [episode.length for episode in episodes], columns, log)
         for episode in episodes:
             own, table = next(statistics, {}), next(tables, None)
@@ -54,16 +48,18 @@ def check_rows(metadata: RawMetadata, stored: dict[str, Any] | None, log: Findin
                 check_pooled(f"meta/stats.json {key}", pool, stored.get(key), log, stale=key in _STALE)
 
 
-def _check_statistics(episode: RawEpisode, numbers: dict[str, Values], stored: dict[str, Any], log: FindingLog) -> None:
+def _check_statistics(
+    episode: EpisodeMeta, numbers: dict[str, Values], stored: dict[str, Any], log: FindingLog
+) -> None:
     for key, values in numbers.items():
         where = f"meta/episodes episode {episode.index} {key}"
         with log.at(key=key):
             check_column(where, values, stored.get(key, {}), log.warning if key in _STALE else log.error)
 
 
-def _by_file(episodes: Sequence[RawEpisode]) -> Iterator[tuple[RawFileIndex, list[RawEpisode]]]:
+def _by_file(episodes: Sequence[EpisodeMeta]) -> Iterator[tuple[FileIndex, list[EpisodeMeta]]]:
     """Runs of episodes with one data file."""
-    run: list[RawEpisode] = []
+    run: list[EpisodeMeta] = []
     for episode in episodes:
         if run and run[-1].data != episode.data:
             yield run[-1].data, run
@@ -74,7 +70,7 @@ def _by_file(episodes: Sequence[RawEpisode]) -> Iterator[tuple[RawFileIndex, lis
 
 
 def _episode_tables(
-    metadata: RawMetadata, name: str, lengths: list[int], columns: list[str], log: FindingLog
+    metadata: DatasetMeta, name: str, lengths: list[int], columns: list[str], log: FindingLog
 ) -> Iterator[pa.Table]:
     """The rows of each episode of a file, as far as they are there."""
     try:
@@ -110,7 +106,7 @@ def _cut(batches: Iterator[pa.RecordBatch], lengths: list[int], columns: list[st
         rest = rest.slice(length)
 
 
-def _columns_fit(metadata: RawMetadata, name: str, schema: pa.Schema, log: FindingLog) -> bool:
+def _columns_fit(metadata: DatasetMeta, name: str, schema: pa.Schema, log: FindingLog) -> bool:
     expected = [key for key, feature in metadata.features.items() if feature.dtype != "video"]
     extra, missing = sorted(set(schema.names) - set(expected)), sorted(set(expected) - set(schema.names))
     if extra:
@@ -127,7 +123,7 @@ def _columns_fit(metadata: RawMetadata, name: str, schema: pa.Schema, log: Findi
     return not missing
 
 
-def _type_problem(feature: RawFeature, kind: pa.DataType) -> str:
+def _type_problem(feature: FeatureMeta, kind: pa.DataType) -> str:
     """Why a column's type does not fit, "" when it does."""
     if feature.dtype == LANGUAGE:
         return ""
@@ -148,7 +144,7 @@ def _type_problem(feature: RawFeature, kind: pa.DataType) -> str:
 
 
 def _numbers(
-    metadata: RawMetadata, name: str, episode: RawEpisode, table: pa.Table, log: FindingLog
+    metadata: DatasetMeta, name: str, episode: EpisodeMeta, table: pa.Table, log: FindingLog
 ) -> dict[str, Values]:
     """The episode's numeric columns as (n, *shape) arrays, those that can be."""
     found: dict[str, Values] = {}
@@ -161,7 +157,7 @@ def _numbers(
     return found
 
 
-def _values(feature: RawFeature, column: pa.ChunkedArray, where: str, log: FindingLog) -> Values | None:
+def _values(feature: FeatureMeta, column: pa.ChunkedArray, where: str, log: FindingLog) -> Values | None:
     """A numeric column as an (n, *shape) array of finite numbers; None when it is none."""
     nulls, count = _nulls(column), len(column)
     if nulls:
@@ -214,7 +210,7 @@ def _array(data: pa.ChunkedArray) -> Values:
 
 
 def _check_index_columns(
-    metadata: RawMetadata, episode: RawEpisode, numbers: dict[str, Values], position: int, log: FindingLog
+    metadata: DatasetMeta, episode: EpisodeMeta, numbers: dict[str, Values], position: int, log: FindingLog
 ) -> None:
     where = f"episode {episode.index}"
     count = episode.length
@@ -247,7 +243,7 @@ def _check_index_columns(
             log.warning("verify-timestamps", where, f"{message}; within LeRobot's tolerance")
 
 
-def _check_tasks(metadata: RawMetadata, episode: RawEpisode, numbers: dict[str, Values], log: FindingLog) -> None:
+def _check_tasks(metadata: DatasetMeta, episode: EpisodeMeta, numbers: dict[str, Values], log: FindingLog) -> None:
     if "task_index" not in numbers or metadata.tasks is None or not len(numbers["task_index"]):
         return
     used = np.unique(numbers["task_index"])

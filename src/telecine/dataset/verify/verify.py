@@ -21,9 +21,10 @@ from telecine.dataset.verify.frames import (
     check_video_frames,
 )
 from telecine.dataset.verify.metadata import check_meta
-from telecine.dataset.verify.raw_metadata import RawMetadata, read_json
+from telecine.dataset.verify.reading import read_json
 from telecine.dataset.verify.rows import check_rows
 from telecine.dataset.verify.videos import by_file, check_video, read_hidden_frames
+from telecine.lerobot_format.metadata import DatasetMeta
 
 
 def verify(root: str | Path, *, decode: Depth = "sample", progress: Progress | None = None) -> list[Finding]:
@@ -42,7 +43,7 @@ def verify(root: str | Path, *, decode: Depth = "sample", progress: Progress | N
     return log.all()
 
 
-def _check_content(metadata: RawMetadata, decode: Depth, progress: Progress, log: FindingLog) -> None:
+def _check_content(metadata: DatasetMeta, decode: Depth, progress: Progress, log: FindingLog) -> None:
     data = sum(path.stat().st_size for path in metadata.root.glob("data/*/*.parquet"))
     videos = (path.stat().st_size for path in metadata.root.glob("videos/*/*/*.mp4"))
     progress.begin(data + sum(videos))

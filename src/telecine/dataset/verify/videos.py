@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 
 from telecine.core.errors import VideoError
 from telecine.dataset.verify.finding_log import FindingLog
-from telecine.dataset.verify.raw_metadata import UNREADABLE, VIDEO, RawEpisode, RawFeature, RawMetadata
+from telecine.dataset.verify.reading import UNREADABLE
+from telecine.lerobot_format.metadata import DatasetMeta, EpisodeMeta, FeatureMeta
+from telecine.lerobot_format.paths import FLOAT32_SAFE_S, PROVENANCE, video_path
 from telecine.video.mp4_reader import FileFacts, probe_file
 
-PROVENANCE = "meta/telecine/provenance.parquet"
-FLOAT32_SAFE_S = 1024.0
 TOLERANCE_S = 1e-4
 _CODE = "verify-video"
 
@@ -28,13 +28,13 @@ class CheckedVideo:
     key: str
     name: str
     """Relative path."""
-    episodes: tuple[tuple[RawEpisode, int], ...]
+    episodes: tuple[tuple[EpisodeMeta, int], ...]
     frames: int
     keyframes: tuple[int, ...] = ()
 
 
 def check_video(
-    metadata: RawMetadata, key: str, name: str, episodes: Sequence[RawEpisode], hidden: HiddenFrames, log: FindingLog
+    metadata: DatasetMeta, key: str, name: str, episodes: Sequence[EpisodeMeta], hidden: HiddenFrames, log: FindingLog
 ) -> CheckedVideo | None:
     """Check one file of camera `key` without decoding; None when it cannot be read."""
     path = metadata.root / name
@@ -48,7 +48,7 @@ def check_video(
     _check_format(name, facts, metadata.features[key], log)
     _check_timing(name, facts, metadata.fps, log)
     found_at = sorted(
-        ((e, round(e.spans[key].from_s * metadata.fps)) for e in episodes), key=lambda p: (p[1], p[0].index)
+        ((e, round(e.videos[key].from_s * metadata.fps)) for e in episodes), key=lambda p: (p[1], p[0].index)
     )
     video = CheckedVideo(key, name, tuple(found_at), facts.frames, tuple(facts.keyframes.tolist()))
     _check_tiling(video, metadata.fps, hidden, log)
@@ -57,16 +57,15 @@ def check_video(
     return replace(video, episodes=inside)
 
 
-def by_file(metadata: RawMetadata, key: str) -> dict[str, list[RawEpisode]]:
+def by_file(metadata: DatasetMeta, key: str) -> dict[str, list[EpisodeMeta]]:
     """The episodes in each file of a camera, by the file's relative path."""
-    groups: dict[str, list[RawEpisode]] = defaultdict(list)
+    groups: dict[str, list[EpisodeMeta]] = defaultdict(list)
     for episode in metadata.episodes:
-        chunk, file = episode.spans[key].file_index
-        groups[VIDEO.format(video_key=key, chunk_index=chunk, file_index=file)].append(episode)
+        groups[video_path(key, episode.videos[key].file_index)].append(episode)
     return dict(groups)
 
 
-def _check_format(name: str, facts: FileFacts, feature: RawFeature, log: FindingLog) -> None:
+def _check_format(name: str, facts: FileFacts, feature: FeatureMeta, log: FindingLog) -> None:
     """The declared size, codec and pixel format are the real ones, and LeRobot's tools know the codec."""
     found = {
         "video.height": facts.height,
@@ -109,7 +108,7 @@ def _check_tiling(video: CheckedVideo, fps: int, hidden: HiddenFrames, log: Find
     """Episodes lie in the file one after the other, without overlap, and fill it."""
     end = 0
     for episode, first in video.episodes:
-        start = episode.spans[video.key].from_s
+        start = episode.videos[video.key].from_s
         before, rest = hidden.get((episode.index, video.key), (0, episode.length))
         where = f"{video.name} episode {episode.index}"
         with log.at(episode=episode.index):
@@ -130,7 +129,7 @@ def _check_tiling(video: CheckedVideo, fps: int, hidden: HiddenFrames, log: Find
 
 def _check_float32(video: CheckedVideo, log: FindingLog) -> None:
     for episode, _ in video.episodes:
-        span = episode.spans[video.key]
+        span = episode.videos[video.key]
         if span.to_s > FLOAT32_SAFE_S and span.from_s > 0:
             with log.at(episode=episode.index):
                 log.error(
@@ -140,7 +139,7 @@ def _check_float32(video: CheckedVideo, log: FindingLog) -> None:
                 )  # fmt: skip
 
 
-def read_hidden_frames(metadata: RawMetadata) -> HiddenFrames:
+def read_hidden_frames(metadata: DatasetMeta) -> HiddenFrames:
     """Frames that no row shows, as telecine tells of copied cameras; nothing for datasets of others."""
     found: dict[tuple[int, str], tuple[int, int]] = {}
     try:

@@ -3,8 +3,9 @@
 import re
 from typing import Any
 
+from telecine.core.naming import natural
 from telecine.sources.hdf5 import robots, sims
-from telecine.sources.hdf5.layouts import Hdf5Layout, LayoutEpisode, natural
+from telecine.sources.hdf5.layouts import Hdf5Layout, LayoutEpisode
 
 LAYOUTS = (*sims.LAYOUTS, *robots.LAYOUTS)
 """All but the last resort."""

@@ -5,13 +5,13 @@ layouts are was read in the writers of the projects named.
 """
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 from telecine.core.grid import Rows, Times
+from telecine.core.naming import natural
 from telecine.sources.shared.arrays import PixelLayout, text_of
 
 LayoutFeatures = Mapping[str, tuple[str, ...]]
@@ -74,11 +74,6 @@ def attribute(attrs: Any, name: str) -> str:
 def assumed_rate(fps: int, why: str) -> tuple[str, str]:
     """The note that a rate is the layout's usual one."""
     return ("source-assumed", f"{fps} steps a second: {why}; if not, use --index step and --rate")
-
-
-def natural(name: str) -> tuple[Any, ...]:
-    """Sorts demo_9 before demo_10."""
-    return tuple(int(p) if p.isdecimal() else p for p in re.split(r"(\d+)", name))
 
 
 def demos(file: Any, start: str = "demo_") -> list[str]:

@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from telecine.core.naming import camera_name
+from telecine.core.naming import camera_name, natural
 from telecine.core.plan.model import IMAGES
 from telecine.sources.hdf5.layouts import (
     Hdf5Layout,
@@ -20,7 +20,6 @@ from telecine.sources.hdf5.layouts import (
     attribute,
     demos,
     facts_of,
-    natural,
 )  # fmt: skip
 from telecine.sources.shared.arrays import PixelLayout
 

@@ -1,15 +1,13 @@
 """LeRobot datasets (v2.0, v2.1, v3.0) as recordings, one per episode: to change rate or features, or to merge several.
 
 Frame i of an episode was at i / fps. Streams are called /FEATURE; the task is the text stream /task. Cameras are the
-packets of their video files, so that they can be copied. Depth videos are left out, with a note, since a dataset of
-telecine could not hold them. Trusts the metadata, but for names of files, which must stay in the dataset's folder, and
+packets of their video files, so that they can be copied. Depth videos and language columns are left out by
+name. Trusts the metadata, but for names of files, which must stay in the dataset's folder, and
 numbers that ask for memory; `telecine verify` and `telecine repair` are for what does not deserve it.
 Format: lerobot 0.6 `lerobot/datasets`, and its script `convert_dataset_v21_to_v30`.
 """
 
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -17,23 +15,25 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from telecine.core.errors import SourceError, raised_as
+from telecine.core.errors import DatasetError, SourceError, raised_as
 from telecine.core.grid import Grid
 from telecine.core.naming import file_below
-from telecine.core.recording import Array, Recording, Ref, Stream
+from telecine.core.outcome import WORDS, stored_facts
+from telecine.core.recording import Array, CameraCalibration, LeftOut, Recording, Ref, Stream
+from telecine.lerobot_format.calibrations import read_calibrations
+from telecine.lerobot_format.metadata import INDEX_KEYS, DatasetMeta, EpisodeMeta, FeatureMeta, path_of
+from telecine.lerobot_format.paths import INFO, VERSION, FileIndex
+from telecine.lerobot_format.read import read_dataset, read_rows
 from telecine.sources.format import Found
 from telecine.sources.shared.arrays import ArrayPart, CompressedArray, NumberArray, TextArray, Timing
 from telecine.sources.shared.video_file import VideoFileStream
 
 NAME = "lerobot"
 SUFFIXES: tuple[str, ...] = ()
-_INFO = "meta/info.json"
-_VERSIONS = ("v2.0", "v2.1", "v3.0")
-_OWN = ("timestamp", "frame_index", "episode_index", "index", "task_index")
-"""Columns that every dataset has and every writer makes anew."""
+LANGUAGE = "language"
+_TASK = "task"
+"""In place of a dtype: the text of a task_index."""
 _FASTEST_FPS, _LONGEST_S = 10_000, 86_400
 """What a dataset may say of itself: beyond, it is damaged, and its rows would not fit into memory."""
 _READ_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException)
@@ -41,7 +41,7 @@ _READ_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, pa.Arr
 
 def claims(path: str) -> bool:
     """True for the folder of a dataset."""
-    info = Path(path) / _INFO
+    info = Path(path) / INFO
     return info.is_file() and b'"codebase_version"' in info.read_bytes()
 
 
@@ -62,160 +62,109 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     if episode is None:
         raise SourceError(f"{ref.path}: holds no episode {ref.id!r}, only {len(dataset.episodes)}")
     with raised_as(SourceError, f"{ref.label}: cannot be read", *_READ_ERRORS):
-        streams, notes = _streams(dataset, episode, ref.label)
-    attrs = {"layout": dataset.version, "fps": str(dataset.fps)}
+        streams, left_out = _streams(dataset, episode, ref.label)
+    attrs = {"layout": str(dataset.info["codebase_version"]), "fps": str(dataset.fps), **_facts(episode)}
     if dataset.robot_type:
         attrs["robot_type"] = dataset.robot_type
-    features = {key: (f"/{key}",) for key in dataset.features if f"/{key}" in streams and key not in _OWN}
-    rows = Grid(0, episode.length, Fraction(dataset.fps))
-    return Recording(ref, streams, attrs, notes, None, features, rows=rows)
+    features = {key: (f"/{key}",) for key in dataset.features if f"/{key}" in streams}
+    return Recording(
+        ref, streams, attrs, features=features, left_out=left_out, calibrations=_calibrations(dataset, episode),
+        rows=Grid(0, episode.length, Fraction(dataset.fps)),
+    )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class _Episode:
-    root: Path
-    index: int
-    length: int
-    rows: Path
-    films: Mapping[str, tuple[Path, int]]
-    """Camera -> (file, number of the episode's first picture in it)."""
+def _facts(episode: EpisodeMeta) -> dict[str, str]:
+    """What the dataset states of the episode's outcome, as attributes; nothing where it states no facts at all."""
+    if not episode.facts:
+        return {}
+    facts = stored_facts(episode.facts)
+    found = {"outcome": facts.outcome or WORDS[facts.success], "tags": ",".join(facts.tags)}
+    found |= {} if facts.success is None else {"success": str(facts.success).lower()}
+    found |= {"error_cause": facts.error_cause} if facts.error_cause else {}
+    return found | ({"interrupted": "true"} if facts.interrupted else {})
 
 
-@dataclass(frozen=True, slots=True)
-class _Dataset:
-    root: Path
-    version: str
-    fps: int
-    robot_type: str | None
-    features: Mapping[str, Mapping[str, Any]]
-    tasks: Mapping[int, str]
-    episodes: tuple[_Episode, ...]
-
-
-def _opened(path: str) -> _Dataset:
-    info = Path(path) / _INFO
+def _calibrations(dataset: DatasetMeta, episode: EpisodeMeta) -> dict[str, CameraCalibration]:
+    recording = stored_facts(episode.facts).recording
     try:
-        return _read(path, info.stat().st_mtime_ns)
-    except SourceError:
-        raise
-    except _READ_ERRORS as error:
-        raise SourceError(f"{path}: its metadata cannot be read: {error}") from error
+        known = read_calibrations(dataset.root)
+    except DatasetError as error:
+        raise SourceError(str(error)) from error
+    return {f"/{key}": own[recording] for key, own in known.items() if recording in own}
+
+
+def _opened(path: str) -> DatasetMeta:
+    with raised_as(SourceError, f"{path}: its metadata cannot be read", *_READ_ERRORS):
+        return _read(path, (Path(path) / INFO).stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=4)
-def _read(path: str, changed_ns: int) -> _Dataset:
+def _read(path: str, changed_ns: int) -> DatasetMeta:
     """The metadata, kept for the other episodes of the dataset as long as it does not change."""
     del changed_ns
-    root = Path(path)
-    info = json.loads((root / _INFO).read_text(encoding="utf-8"))
-    version = str(info["codebase_version"])
-    if version not in _VERSIONS:
-        raise SourceError(f"{path}: is a LeRobot dataset {version}; telecine reads {', '.join(_VERSIONS)}")
-    reader = _v3 if version == "v3.0" else _v2
-    fps = int(info["fps"])
-    if not 0 < fps <= _FASTEST_FPS:
-        raise SourceError(f"{path}: fps is {fps}, expected 1 to {_FASTEST_FPS}")
-    tasks, told = reader(root, info)
-    episodes = tuple(told)
-    for episode in episodes:
-        if not 0 < episode.length <= _LONGEST_S * fps:
+    try:
+        dataset = read_dataset(Path(path))
+    except DatasetError as error:
+        raise SourceError(str(error)) from error
+    path_of(dataset.info["data_path"], FileIndex())
+    for key in dataset.videos:  # before an episode is read: names must not lead out of the folder
+        path_of(dataset.info["video_path"], FileIndex(), key)
+    if dataset.fps > _FASTEST_FPS:
+        raise SourceError(f"{path}: fps is {dataset.fps}, expected 1 to {_FASTEST_FPS}")
+    for episode in dataset.episodes:
+        if not 0 < episode.length <= _LONGEST_S * dataset.fps:
             raise SourceError(
                 f"{path}: episode {episode.index} has {episode.length} rows, expected 1 to 24 hours of them"
             )
-    return _Dataset(root, version, fps, info.get("robot_type"), info["features"], tasks, episodes)
+    return dataset
 
 
-def _videos(info: Mapping[str, Any]) -> list[str]:
-    return [key for key, entry in info["features"].items() if entry["dtype"] == "video"]
-
-
-def _v3(root: Path, info: Mapping[str, Any]) -> tuple[dict[int, str], Iterator[_Episode]]:
-    with pq.ParquetFile(root / "meta" / "tasks.parquet") as file:
-        table = file.read()
-    (text,) = (name for name in table.column_names if name != "task_index")
-    tasks = dict(zip(table.column("task_index").to_pylist(), table.column(text).to_pylist(), strict=True))
-    return tasks, _episodes_v3(root, info)
-
-
-def _episodes_v3(root: Path, info: Mapping[str, Any]) -> Iterator[_Episode]:
-    names = ["episode_index", "length", "data/chunk_index", "data/file_index"]
-    for key in _videos(info):
-        names += [f"videos/{key}/{part}" for part in ("chunk_index", "file_index", "from_timestamp")]
-    for path in sorted((root / "meta" / "episodes").glob("*/*.parquet")):
-        with pq.ParquetFile(path) as file:
-            told = file.read(columns=names)
-        for row in told.to_pylist():
-            place = {"chunk_index": row["data/chunk_index"], "file_index": row["data/file_index"]}
-            films = {}
-            for key in _videos(info):
-                at = {part: row[f"videos/{key}/{part}"] for part in ("chunk_index", "file_index")}
-                first = round(row[f"videos/{key}/from_timestamp"] * int(info["fps"]))
-                films[key] = (root / file_below(info["video_path"], video_key=key, **at), first)
-            rows = root / file_below(info["data_path"], **place)
-            yield _Episode(root, row["episode_index"], row["length"], rows, films)
-
-
-def _v2(root: Path, info: Mapping[str, Any]) -> tuple[dict[int, str], Iterator[_Episode]]:
-    tasks = {int(t["task_index"]): str(t["task"]) for t in _lines(root / "meta" / "tasks.jsonl")}
-    return tasks, _episodes_v2(root, info)
-
-
-def _episodes_v2(root: Path, info: Mapping[str, Any]) -> Iterator[_Episode]:
-    for told in _lines(root / "meta" / "episodes.jsonl"):
-        number = int(told["episode_index"])
-        at = {"episode_chunk": number // int(info["chunks_size"]), "episode_index": number}
-        films = {key: (root / file_below(info["video_path"], video_key=key, **at), 0) for key in _videos(info)}
-        yield _Episode(root, number, int(told["length"]), root / file_below(info["data_path"], **at), films)
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-
-
-def _streams(dataset: _Dataset, episode: _Episode, label: str) -> tuple[dict[str, Stream], tuple[tuple[str, str], ...]]:
+def _streams(dataset: DatasetMeta, episode: EpisodeMeta, label: str) -> tuple[dict[str, Stream], tuple[LeftOut, ...]]:
     timing = Timing(Fraction(dataset.fps))
     streams: list[Stream] = []
-    notes: list[tuple[str, str]] = []
-    for key, entry in dataset.features.items():
-        if entry["dtype"] != "video" and key not in _OWN:
-            streams.append(_column_stream(_Column(episode, key, entry, label), entry, timing))
-        elif _is_depth(entry):
-            notes.append(("source-incomplete", f"{key} is a depth video, which telecine cannot write; left out"))
-        elif key not in _OWN:
-            path, first = episode.films[key]
-            count = None if dataset.version == "v3.0" else episode.length
-            streams.append(VideoFileStream(f"/{key}", str(path), timing, first, count, (first, first + episode.length)))
-    told = {"dtype": "task", "shape": (1,), "tasks": dataset.tasks}
-    streams.append(
-        TextArray(ArrayPart("/task", _Column(episode, "task_index", told, label), 0, episode.length, timing))
-    )
-    return {s.name: s for s in streams}, tuple(notes)
+    left_out: list[LeftOut] = []
+    for key, feature in dataset.features.items():
+        if key in INDEX_KEYS:
+            continue
+        if feature.dtype == LANGUAGE:
+            why = "lists of language annotations (roles, contents, styles), which telecine cannot write"
+            left_out.append(LeftOut(f"/{key}", "unreadable", why, "add them to the new dataset with LeRobot"))
+        elif feature.dtype == "video" and feature.is_depth:
+            left_out.append(
+                LeftOut(f"/{key}", "unreadable", "a depth video, which telecine cannot read", training=True)
+            )
+        elif feature.dtype == "video":
+            streams.append(_video_stream(dataset, episode, key, timing))
+        else:
+            streams.append(_column_stream(_Column(dataset, episode, feature, label), timing))
+    tasks = _Column(dataset, episode, FeatureMeta("task_index", _TASK, (1,)), label)
+    streams.append(TextArray(ArrayPart("/task", tasks, 0, episode.length, timing)))
+    return {s.name: s for s in streams}, tuple(left_out)
 
 
-def _is_depth(entry: Mapping[str, Any]) -> bool:
-    told = entry.get("info") or entry.get("video_info") or {}
-    return bool(told.get("is_depth_map") or told.get("video.is_depth_map"))
+def _video_stream(dataset: DatasetMeta, episode: EpisodeMeta, key: str, timing: Timing) -> Stream:
+    span = episode.videos[key]
+    path = dataset.root / path_of(dataset.info["video_path"], span.file_index, key)
+    first = round(span.from_s * dataset.fps)
+    count = None if dataset.info["codebase_version"] == VERSION else episode.length
+    return VideoFileStream(f"/{key}", str(path), timing, first, count, (first, first + episode.length))
 
 
-def _column_stream(column: "_Column", entry: Mapping[str, Any], timing: Timing) -> Stream:
-    part = ArrayPart(f"/{column.key}", column, 0, column.shape[0], timing)
-    match str(entry["dtype"]):
+def _column_stream(column: "_Column", timing: Timing) -> Stream:
+    part = ArrayPart(f"/{column.feature.key}", column, 0, column.shape[0], timing)
+    match column.feature.dtype:
         case "string":
             return TextArray(part)
         case "image":
             return CompressedArray(part)
         case _:
-            return NumberArray(part, _names(entry))
+            return NumberArray(part, _names(column.feature))
 
 
-def _names(entry: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """Names of the elements: a list, or older datasets' {"motors": [...]}; None where they do not fit."""
-    names, shape = entry.get("names"), tuple(entry["shape"])
-    if isinstance(names, Mapping):
-        names = next(iter(names.values()), None)
-    if not isinstance(names, list) or len(shape) != 1 or len(names) != shape[0] or len(set(names)) != len(names):
-        return None
-    return tuple(str(name) for name in names)
+def _names(feature: FeatureMeta) -> tuple[str, ...] | None:
+    """Names of the elements of a vector, where all differ."""
+    names = feature.names if len(feature.shape) == 1 else None
+    return names if names is not None and len(set(names)) == len(names) else None
 
 
 class _Column:
@@ -223,14 +172,12 @@ class _Column:
 
     chunks = None
 
-    def __init__(self, episode: _Episode, key: str, entry: Mapping[str, Any], label: str) -> None:
-        self.key = key
-        self._episode, self._entry, self._label = episode, entry, label
+    def __init__(self, dataset: DatasetMeta, episode: EpisodeMeta, feature: FeatureMeta, label: str) -> None:
+        self.feature = feature
+        self._dataset, self._episode, self._label = dataset, episode, label
         self._values: Any = None
-        kind = str(entry["dtype"])
-        self.dtype = np.dtype(object if kind in ("string", "image", "task") else kind)
-        inner = () if self.dtype == object or tuple(entry["shape"]) == (1,) else tuple(map(int, entry["shape"]))
-        self.shape = (episode.length, *inner)
+        self.dtype = np.dtype(object if feature.dtype in ("string", "image", _TASK) else feature.dtype)
+        self.shape = (episode.length, *(() if self.dtype == object or feature.shape == (1,) else feature.shape))
 
     def __getitem__(self, rows: Any) -> Any:
         """The values of a slice. Raises: SourceError."""
@@ -239,42 +186,26 @@ class _Column:
         return self._values[rows]
 
     def _read(self) -> Any:
-        episode, where = self._episode, f"{self._label}: {self.key}"
-        with raised_as(SourceError, f"{where} cannot be read", *_READ_ERRORS):
-            column = _rows(episode.rows, self.key, episode.index)
-            if len(column) != episode.length:
-                raise SourceError(f"{where} has {len(column)} rows, the metadata says {episode.length}")
-            return self._plain(column.combine_chunks())
+        key = self.feature.key
+        with raised_as(SourceError, f"{self._label}: {key} cannot be read", *_READ_ERRORS):
+            path = self._dataset.root / path_of(self._dataset.info["data_path"], self._episode.data)
+            try:
+                column = read_rows(path, self._episode, [key]).column(key)
+            except DatasetError as error:
+                raise SourceError(f"{self._label}: {key} cannot be read: {error}") from error
+            return self._values_of(column.combine_chunks())
 
-    def _plain(self, column: Any) -> Any:
-        match str(self._entry["dtype"]):
+    def _values_of(self, column: Any) -> Any:
+        match self.feature.dtype:
             case "task":
-                return [self._entry["tasks"][number] for number in column.to_pylist()]
+                tasks = self._dataset.tasks or {}
+                return [tasks[number] for number in column.to_pylist()]
             case "string":
                 return column.to_pylist()
             case "image":
-                return [_picture(value, self._episode.root) for value in column.to_pylist()]
+                return [_image(value, self._dataset.root) for value in column.to_pylist()]
             case _:
                 return _numbers(column).astype(self.dtype).reshape(self.shape)
-
-
-def _rows(path: Path, key: str, episode: int) -> Any:
-    """One column of an episode, of the groups of rows that have some of it.
-
-    Not by `pq.read_table` with a filter, which waits for ever on some damaged files (pyarrow 26), nor by statistics,
-    which end the process on the same.
-    """
-    with pq.ParquetFile(path) as file:
-        mine = pc.equal(file.read(columns=["episode_index"]).column(0), episode).combine_chunks()
-        start, groups, parts = 0, [], []
-        for group in range(file.num_row_groups):
-            part = mine.slice(start, file.metadata.row_group(group).num_rows)
-            start += len(part)
-            if part.true_count:
-                groups.append(group)
-                parts.append(part)
-        column = file.read_row_groups(groups, columns=[key]).column(key)
-    return column.filter(pa.chunked_array(parts, pa.bool_()))
 
 
 def _numbers(column: Any) -> Array:
@@ -286,6 +217,6 @@ def _numbers(column: Any) -> Array:
     return np.asarray(column.to_numpy(zero_copy_only=False))
 
 
-def _picture(value: Mapping[str, Any], root: Path) -> bytes:
+def _image(value: Mapping[str, Any], root: Path) -> bytes:
     data = value.get("bytes") or (root / file_below("{path}", path=value["path"])).read_bytes()
     return bytes(data)

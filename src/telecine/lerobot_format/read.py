@@ -1,0 +1,246 @@
+"""Reads a dataset's metadata and rows, versions 2.0 to 3.0, and refuses what is damaged, by name.
+
+Trusts what it can read; `dataset/verify` is what checks it. Files are found by the templates of info.json.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from telecine.core.errors import DatasetError, raised_as
+from telecine.core.stats import STATISTICS
+from telecine.lerobot_format import paths
+from telecine.lerobot_format.metadata import (
+    EPISODE_COLUMNS,
+    V2_VERSIONS,
+    DatasetMeta,
+    EpisodeMeta,
+    FeatureMeta,
+    VideoSpan,
+    episode_of,
+    feature_of,
+    span_columns,
+    video_keys,
+)
+from telecine.lerobot_format.paths import FileIndex
+from telecine.lerobot_format.schema import FACTS_FIELDS
+
+VERSIONS = (*V2_VERSIONS, paths.VERSION)
+_BATCH = 100
+_ODD_VALUES = (KeyError, TypeError, ValueError, AttributeError)
+"""What values of another kind than expected raise."""
+
+
+def read_dataset(root: Path) -> DatasetMeta:
+    """All metadata. Raises: DatasetError."""
+    info = read_info(root)
+    features = read_features(root, info)
+    tasks = read_tasks(root, info)
+    return DatasetMeta(root, info, int(info["fps"]), features, tasks, read_episodes(root, info, features))
+
+
+def read_info(root: Path, versions: tuple[str, ...] = VERSIONS) -> dict[str, Any]:
+    """info.json. Raises: DatasetError: it is missing, damaged or of another version."""
+    path = root / paths.INFO
+    try:
+        info = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DatasetError(f"{root}: not a LeRobot dataset ({paths.INFO} is missing)") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise DatasetError(f"{path}: cannot be read: {error}") from error
+    version = info.get("codebase_version") if isinstance(info, dict) else None
+    if version not in versions:
+        first = f"telecine convert {root} NEW" if version in V2_VERSIONS else "convert it with LeRobot"
+        raise DatasetError(f"{path}: version {version!r}, expected {' or '.join(map(repr, versions))}; first {first}")
+    return dict(info)
+
+
+def read_features(root: Path, info: Mapping[str, Any], needed: Sequence[str] = ("fps",)) -> dict[str, FeatureMeta]:
+    """The features by key, in order. Raises: DatasetError without them or a number that is needed."""
+    try:
+        for name in needed:
+            int(info[name])
+        if int(info["fps"]) < 1:
+            raise ValueError(f"fps is {info['fps']}, expected at least 1")
+        return {key: feature_of(key, entry) for key, entry in info["features"].items()}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DatasetError(f"{root / paths.INFO}: not the info.json of a dataset ({error!r})") from error
+
+
+def read_tasks(root: Path, info: Mapping[str, Any]) -> dict[int, str]:
+    """Text by task_index, in order. Raises: DatasetError."""
+    if info["codebase_version"] in V2_VERSIONS:
+        lines = _lines(root, paths.V2_TASKS)
+        with raised_as(DatasetError, f"{root / paths.V2_TASKS}: cannot be read", *_ODD_VALUES):
+            found = {int(line["task_index"]): str(line["task"]) for line in lines}
+    else:
+        table = read_table(root, paths.TASKS, None)
+        texts = [name for name in table.column_names if name != "task_index"]
+        if len(texts) != 1 or "task_index" not in table.column_names:
+            missing = "task" if "task_index" in table.column_names else "task_index"
+            raise DatasetError(f"{root / paths.TASKS}: has no column {missing}")
+        numbers, texts = table.column("task_index").to_pylist(), table.column(texts[0]).to_pylist()
+        found = dict(zip(numbers, texts, strict=True))
+    return dict(sorted(found.items()))
+
+
+def read_episodes(root: Path, info: Mapping[str, Any], features: Mapping[str, FeatureMeta]) -> tuple[EpisodeMeta, ...]:
+    """All episodes, in order of files and rows. Raises: DatasetError."""
+    videos = video_keys(features.values())
+    if info["codebase_version"] in V2_VERSIONS:
+        lines = _lines(root, paths.V2_EPISODES)
+        with raised_as(DatasetError, f"{root / paths.V2_EPISODES}: cannot be read", *_ODD_VALUES):
+            return tuple(_v2_episodes(sorted(lines, key=lambda e: int(e["episode_index"])), info, videos))
+    files = episode_files(root)
+    if not files:
+        raise DatasetError(f"{root}: meta/episodes holds no Parquet file; the dataset is not complete")
+    columns = [*EPISODE_COLUMNS, *span_columns(videos)]
+    facts = [name for name, _ in FACTS_FIELDS]
+    episodes: list[EpisodeMeta] = []
+    starts: dict[FileIndex, int] = {}
+    for path in files:
+        for row in read_table(root, path.relative_to(root), columns, facts).to_pylist():
+            with raised_as(DatasetError, f"{path}: cannot be read", *_ODD_VALUES):
+                episode = episode_of(row, videos)
+                start = starts.setdefault(episode.data, episode.first_row)
+                stated = {name: row[name] for name in facts if name in row}
+                episodes.append(replace(episode, start=episode.first_row - start, facts=stated))
+    return tuple(episodes)
+
+
+def _v2_episodes(
+    lines: list[dict[str, Any]], info: Mapping[str, Any], videos: tuple[str, ...]
+) -> Iterator[EpisodeMeta]:
+    first = 0
+    for line in lines:
+        number, length = int(line["episode_index"]), int(line["length"])
+        index = FileIndex(number // int(info["chunks_size"]), number)
+        span = VideoSpan(index, 0.0, length / int(info["fps"]))
+        tasks = tuple(map(str, line.get("tasks", ())))
+        yield EpisodeMeta(number, length, tasks, index, first, first + length, dict.fromkeys(videos, span))
+        first += length
+
+
+def _lines(root: Path, path: str) -> list[dict[str, Any]]:
+    try:
+        texts = (root / path).read_text(encoding="utf-8").splitlines()
+        return [dict(json.loads(text)) for text in texts if text.strip()]
+    except (OSError, ValueError, TypeError) as error:
+        raise DatasetError(f"{root / path}: cannot be read: {error}") from error
+
+
+def episode_files(root: Path) -> list[Path]:
+    """The files of meta/episodes, in order."""
+    return sorted((root / "meta" / "episodes").glob("*/*.parquet"))
+
+
+def existing(root: Path, path: str | Path) -> Path:
+    """The file at `path` below `root`. Raises: DatasetError when it is not there."""
+    if not (root / path).is_file():
+        raise DatasetError(f"{root / path}: missing; the dataset is not complete")
+    return root / path
+
+
+def read_table(root: Path, path: str | Path, columns: list[str] | None, optional: Sequence[str] = ()) -> pa.Table:
+    """A Parquet file, all columns or those named; of `optional` ones those it has. Raises: DatasetError."""
+    try:
+        with pq.ParquetFile(existing(root, path)) as file:
+            there = set(file.schema_arrow.names)
+            missing = sorted(set(columns or ()) - there)
+            if missing:
+                raise DatasetError(f"{root / path}: has no column {', '.join(missing)}")
+            return file.read(None if columns is None else [*columns, *(n for n in optional if n in there)])
+    except (OSError, pa.ArrowException) as error:
+        raise DatasetError(f"{root / path}: cannot be read: {error}") from error
+
+
+def read_statistics(root: Path) -> Iterator[dict[str, dict[str, Any]]]:
+    """The statistics of each episode by feature and name, as meta/episodes has them, in order.
+
+    Raises: OSError or pyarrow's errors.
+    """
+    for path in episode_files(root):
+        with pq.ParquetFile(path) as file:
+            names = [n for n in file.schema_arrow.names if n.startswith("stats/")]
+            for batch in file.iter_batches(_BATCH, columns=names):
+                yield from map(_by_feature, batch.to_pylist())
+
+
+def _by_feature(row: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for name, value in row.items():
+        key, _, statistic = name.removeprefix("stats/").rpartition("/")
+        if statistic in STATISTICS:
+            found.setdefault(key, {})[statistic] = value
+    return found
+
+
+def read_rows(path: Path, episode: EpisodeMeta, columns: list[str] | None) -> pa.Table:
+    """The rows of one episode of a file of rows, columns in the order named, or all.
+
+    Only the row groups that they are in by the metadata; all, when other rows are there.
+
+    Raises: DatasetError when the file cannot be read or holds another number of rows of the episode.
+    """
+    wanted = None if columns is None else list(dict.fromkeys([*columns, "episode_index"]))
+    try:
+        metadata, firsts = _footer(path, path.stat().st_mtime_ns, path.stat().st_size)
+        with pq.ParquetFile(path, metadata=metadata) as file:
+            table = _slice(file, firsts, episode, wanted)
+            if table.num_rows != episode.length or not _all_of(table, episode.index):
+                table = _searched(file, episode.index, wanted)
+    except (OSError, pa.ArrowException) as error:
+        raise DatasetError(f"{path}: cannot be read: {error}") from error
+    if table.num_rows != episode.length:
+        raise DatasetError(f"{path}: holds {table.num_rows} rows of episode {episode.index}, expected {episode.length}")
+    return table if columns is None else table.select(columns)
+
+
+@lru_cache(maxsize=4)
+def _footer(path: Path, changed_ns: int, size_bytes: int) -> tuple[Any, npt.NDArray[np.int64]]:
+    """(metadata, first row of each row group and the number of rows), kept as long as the file does not change."""
+    del changed_ns, size_bytes
+    with pq.ParquetFile(path) as file:
+        counts = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+        return file.metadata, np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+
+
+def _slice(
+    file: pq.ParquetFile, firsts: npt.NDArray[np.int64], episode: EpisodeMeta, columns: list[str] | None
+) -> pa.Table:
+    start, stop = episode.start, episode.start + episode.length
+    first, last = (int(np.searchsorted(firsts, row, "right")) - 1 for row in (start, stop - 1))
+    groups = range(max(first, 0), min(last + 1, file.num_row_groups))
+    table = file.read_row_groups(list(groups), columns=columns)
+    return table.slice(max(0, start - int(firsts[max(first, 0)])), episode.length)
+
+
+def _all_of(table: pa.Table, episode: int) -> bool:
+    return all(np.all(chunk.to_numpy() == episode) for chunk in table.column("episode_index").chunks)
+
+
+def _searched(file: pq.ParquetFile, episode: int, columns: list[str] | None) -> pa.Table:
+    """The rows of an episode wherever they are.
+
+    Not by a filter of pyarrow, which waits for ever on some damaged files (pyarrow 26), nor by the statistics of row
+    groups, which end the process on the same.
+    """
+    numbers = file.read(columns=["episode_index"]).column(0)
+    mine = np.concatenate([chunk.to_numpy() for chunk in numbers.chunks] or [np.empty(0)]) == episode
+    tables, start = [], 0
+    for group in range(file.num_row_groups):
+        count = file.metadata.row_group(group).num_rows
+        part = mine[start : start + count]
+        start += count
+        if part.any():
+            tables.append(file.read_row_group(group, columns=columns).filter(pa.array(part)))
+    empty = file.schema_arrow.empty_table()
+    return pa.concat_tables(tables) if tables else empty.select(columns or empty.column_names)
