@@ -167,3 +167,75 @@ def test_a_missing_extra_says_what_to_install(
     with pytest.raises(MissingExtra, match=r"pip install 'telecine\[(mcap|ros)\]'"):
         one(contents).read(["position[]"])
     contents.close()
+
+
+SEPARATOR = "=" * 80
+IDL_HEADER = """
+#include "builtin_interfaces/msg/Time.idl"
+module std_msgs { module msg { struct Header { builtin_interfaces::msg::Time stamp; string frame_id; }; }; };
+"""
+IDL_JOINTS = """// generated from rosidl_adapter/resource/msg.idl.em
+#include "std_msgs/msg/Header.idl"
+
+module sensor_msgs {
+  module msg {
+    @verbatim (language="comment", text=
+      "The state of joints.")
+    struct JointState {
+      std_msgs::msg::Header header;
+      sequence<string> name;
+      @unit (value="rad")
+      sequence<double> position;
+      sequence<double> velocity;
+      sequence<double> effort;
+    };
+  };
+};
+"""
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"sensor_msgs/msg/JointState": IDL_JOINTS, "std_msgs/msg/Header": IDL_HEADER},
+        {"sensor_msgs/msg/JointState": IDL_JOINTS},
+        {"sensor_msgs/msg/JointState": "struct {"},
+        {"sensor_msgs/msg/JointState": IDL_JOINTS, "std_msgs/msg/Header": "module ???"},
+    ],
+    ids=["all parts", "standard types left out", "unreadable, but standard", "one part unreadable"],
+)
+def test_idl_definitions_of_several_parts_are_read(tmp_path: Path, mcap: ModuleType, parts: dict[str, str]) -> None:
+    text = "\n".join(f"{SEPARATOR}\nIDL: {name}\n{body}" for name, body in parts.items())
+    payload = bytes(typestore().serialize_cdr(joints(3, START_NS), JOINTS))
+    contents = write(tmp_path / "a.mcap", [("/j", "cdr", JOINTS, text.encode(), payload)], "ros2idl")
+    assert one(contents).unreadable == ""
+    assert one(contents).read(["position[]"]).columns["position[]"].values.tolist() == [0.3, 1.3, 2.3]
+    contents.close()
+
+
+def test_an_idl_type_that_is_neither_readable_nor_standard_is_named(tmp_path: Path, mcap: ModuleType) -> None:
+    text = f"{SEPARATOR}\nIDL: my/msg/Odd\nmodule my {{ union"
+    contents = write(tmp_path / "a.mcap", [("/j", "cdr", "my/msg/Odd", text.encode(), b"\0\1\0\0")], "ros2idl")
+    assert "the definition of my/msg/Odd cannot be read" in one(contents).unreadable
+    contents.close()
+
+
+def test_a_topic_whose_type_is_defined_in_two_ways_is_unreadable(tmp_path: Path, mcap: ModuleType) -> None:
+    from mcap.writer import Writer
+
+    with (tmp_path / "a.mcap").open("wb") as file:
+        writer = Writer(file)
+        writer.start()
+        for topic, texts in (
+            ("/odd", (b"float64 x", b"float32 x\nfloat32 y")),
+            ("/ok", (b"float64 x", b"float64 x # m")),
+        ):
+            for text in texts:
+                channel = writer.register_channel(topic, "cdr", writer.register_schema("my/msg/T", "ros2msg", text))
+                writer.add_message(channel, START_NS, b"\0\1\0\0" + bytes(8), START_NS)
+        writer.finish()
+    contents = mcap_format.contents(str(tmp_path / "a.mcap"), False)
+    odd, ok = contents.topics
+    assert odd.unreadable == "its type changes within the recording: my/msg/T is defined in two ways"
+    assert (ok.unreadable, ok.count) == ("", 2)
+    contents.close()

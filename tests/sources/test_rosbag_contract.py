@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from support.mcap import START_NS, some_messages, write_bag, write_mcap, write_rosbag2
+from support.mcap import START_NS, some_messages, typestore, write_bag, write_mcap, write_rosbag2
 from telecine.sources import registry
+from telecine.sources.rosbag import source as rosbag
 from telecine.testing import FileSourceContract, SourceContract, read_all
 
 
@@ -101,3 +102,52 @@ _METADATA = """rosbag2_bagfile_information:
     - split/split_0.mcap
     - split/split_1.mcap
 """
+
+
+@pytest.mark.parametrize("moved", [True, False])
+@pytest.mark.parametrize("zeros", [1, 4, 49, 70_000])
+def test_zeros_in_front_of_the_index_cost_nothing_and_are_said(
+    tmp_path: Path, mcap: ModuleType, zeros: int, moved: bool
+) -> None:
+    """Zeros stay where a recorder that crashed had reserved the space."""
+    path = write_bag(tmp_path / "a.bag", some_messages(ros1=True))
+    data = bytearray(path.read_bytes())
+    place = data.index(b"index_pos=") + len(b"index_pos=")
+    index = int.from_bytes(data[place : place + 8], "little")
+    if moved:
+        data[place : place + 8] = (index + zeros).to_bytes(8, "little")
+    data[index:index] = bytes(zeros)
+    path.write_bytes(data)
+    found = rosbag.index(str(path), recover=False)
+    assert (len(found.refs), found.findings) == (1, ())
+    with rosbag.open(found.refs[0]) as recording:
+        assert recording.streams["/joints:position"].times("log_time").size == 20
+        ((code, text),) = recording.notes
+    assert (code, text.partition(" ")[0]) == ("source-assumed", str(zeros))
+
+
+@pytest.mark.parametrize(("tail", "readable"), [(4, True), (64, True), (65, False)])
+def test_bytes_behind_the_last_field_are_unused_and_said(
+    tmp_path: Path, mcap: ModuleType, tail: int, readable: bool
+) -> None:
+    from rosbags.rosbag1 import Writer
+
+    store, path = typestore(ros1=True), tmp_path / "a.bag"
+    with Writer(path) as writer:
+        for said in some_messages(ros1=True):
+            if said.topic == "/joints":
+                connection = next(iter(writer.connections), None) or writer.add_connection(
+                    said.topic, said.type, typestore=store
+                )
+                data = bytes(store.serialize_ros1(said.value, said.type)) + b"\7" * tail
+                writer.write(connection, said.log_ns, data)
+    with rosbag.open(rosbag.index(str(path), recover=False).refs[0]) as recording:
+        if readable:
+            remarks = recording.streams["/joints:position"].remarks()
+            text = f"20 of 20 messages have up to {tail} unused bytes behind their last field"
+            assert remarks == (("source-messages", text),)
+        else:
+            assert not recording.streams
+            ((name, why),) = [(item.stream, item.why) for item in recording.left_out]
+            assert name == "/joints"
+            assert "it is longer than its type" in why

@@ -23,6 +23,8 @@ ROS1 = Rules(aligned=False, ended=False, empty_bytes=0)
 HEADER_BYTES = 4
 TAIL_BYTES = 8
 """Real CDR writers leave up to this many unused bytes behind a message."""
+ROS1_TAIL_BYTES = 64
+"""ROS 1's own readers never ask for the end of a message, and drivers (RealSense) leave bytes behind it."""
 MOST_ITEMS = 65536
 """Items of an array whose items differ in size are read one after the other; no real message has more."""
 MOST_COMPARED_BYTES = 1 << 23
@@ -57,6 +59,8 @@ class DecodedBatch:
     columns: Mapping[str, LeafColumn]
     byte_spans: Mapping[str, ByteSpans]
     bad: Mapping[int, str]
+    tail: tuple[int, int] = (0, 0)
+    """(messages with unused bytes behind their last field, the most bytes of one)."""
 
 
 def decode_ros1(root: StructType, data: Numbers, starts: Rows, sizes: Rows, asked: Asked) -> DecodedBatch:
@@ -65,8 +69,11 @@ def decode_ros1(root: StructType, data: Numbers, starts: Rows, sizes: Rows, aske
         return _answer(Cursor(data, starts, starts, ROS1), asked, starts)
     cursor = Cursor(data, starts, starts + sizes, ROS1, asked.held)
     _read(cursor, root, "", asked)
-    cursor.mark(cursor.at < sizes, "it is longer than its type")
-    return _answer(cursor, asked, np.arange(len(starts)))
+    tails = np.where(cursor.bad, 0, sizes - cursor.at)
+    cursor.mark(tails > ROS1_TAIL_BYTES, "it is longer than its type")
+    tails = tails[(tails > 0) & ~cursor.bad]
+    answer = _answer(cursor, asked, np.arange(len(starts)))
+    return replace(answer, tail=(tails.size, int(tails.max(initial=0))))
 
 
 def decode_cdr(root: StructType, data: Numbers, starts: Rows, sizes: Rows, asked: Asked) -> DecodedBatch:

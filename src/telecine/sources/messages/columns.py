@@ -80,6 +80,7 @@ class Joined:
         self._columns = {leaf.path: _Joining(leaf) for leaf in leaves}
         self._rows: Growing[np.int64] = Growing()
         self._failures: list[Failure] = []
+        self._tails, self._longest_tail = 0, 0
 
     def add(self, rows: Rows, found: Mapping[str, LeafColumn], good: Rows, bad: Mapping[int, str]) -> None:
         """Of the messages `rows`: columns of those at positions `good`, and why others are `bad`."""
@@ -90,12 +91,18 @@ class Joined:
                 joining.add(found[path], share)
         self._failures += [Failure(int(rows[position]), why) for position, why in bad.items()]
 
+    def add_tail(self, tail: tuple[int, int]) -> None:
+        """Count messages with unused bytes; see `Decoded.tail`."""
+        self._tails += tail[0]
+        self._longest_tail = max(self._longest_tail, tail[1])
+
     def decoded(self) -> Decoded:
         """All of it."""
         rows = self._rows.array()
         columns = {path: joining.column() for path, joining in self._columns.items()}
+        tail = (self._tails, self._longest_tail)
         failures = tuple(sorted(self._failures, key=lambda failure: failure.row))
-        return Decoded(np.zeros(0, np.int64) if rows is None else rows, columns, failures)
+        return Decoded(np.zeros(0, np.int64) if rows is None else rows, columns, failures, tail)
 
 
 def concatenated(columns: Sequence[LeafColumn]) -> LeafColumn:

@@ -42,9 +42,10 @@ def _serial(definition: Definition, samples: FirstMessages) -> Decoder:
     if len(decoders) > 1 and (first := samples(1)):
         none: Rows = np.zeros(1, np.int64)
         batch = Batch(none, np.frombuffer(first[0], np.uint8), none, none + len(first[0]))
-        for decoder in decoders:
-            if len(decoder.decode(batch, ()).rows):
-                return decoder
+        answers = [(decoder.decode(batch, ()), decoder) for decoder in decoders]
+        readable = [(answer.tail[1], decoder) for answer, decoder in answers if len(answer.rows)]
+        if readable:
+            return min(readable, key=lambda item: item[0])[1]
     return decoders[0]
 
 

@@ -35,7 +35,7 @@ class ImageScan:
         seen = self.seen
         columns = {path: seen.columns[path] for path in seen.columns if path in paths}
         if rows is None:
-            return Decoded(seen.rows, columns, seen.failures)
+            return Decoded(seen.rows, columns, seen.failures, seen.tail)
         positions = np.flatnonzero(np.isin(seen.rows, rows))
         asked = set(rows.tolist())
         failures = tuple(failure for failure in seen.failures if failure.row in asked)
@@ -82,6 +82,7 @@ def _scan_images(decoder: Decoder, batches: Iterator[Batch], count: int) -> Imag
     for batch in batches:
         answer = decoder.decode(batch, paths, spans)
         joined.add(batch.rows, answer.columns, answer.rows, answer.bad)
+        joined.add_tail(answer.tail)
         for path, (starts, lengths) in answer.byte_spans.items():
             found[path].append((starts - batch.starts[answer.rows], lengths))
     none = np.zeros(0, np.int64)

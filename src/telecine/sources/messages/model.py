@@ -112,6 +112,8 @@ class Decoded:
     rows: Rows
     columns: Mapping[str, LeafColumn]
     failures: tuple[Failure, ...] = ()
+    tail: tuple[int, int] = (0, 0)
+    """(messages with unused bytes behind their last field, the most bytes of one), of ROS 1."""
 
 
 class Topic(Protocol):

@@ -77,8 +77,10 @@ class _Part:
 class StoredTopic:
     """A `Topic` over the channels of one name and type in all parts of a recording."""
 
-    def __init__(self, channel: Channel, parts: Sequence[_Part], latched: bool) -> None:
-        self.name, self.latched = channel.topic, latched
+    def __init__(self, channels: Sequence[Channel], parts: Sequence[_Part]) -> None:
+        channel = next((c for c in channels if c.definition.data), channels[0])
+        self.name, self.latched = channel.topic, any(c.latched for c in channels)
+        self._others = {c.definition for c in channels if c.definition.data} - {channel.definition}
         self.type = type_name(channel.definition.name)
         self._definition = channel.definition
         self._parts = parts
@@ -115,7 +117,11 @@ class StoredTopic:
     @cached_property
     def _decoder(self) -> "Decoder | str":
         try:
-            return decoder_of(self._definition, self._samples)
+            decoder = decoder_of(self._definition, self._samples)
+            for other in self._others:
+                if decoder_of(other, self._samples).leaves != decoder.leaves:
+                    raise SourceError(f"its type changes within the recording: {self.type} is defined in two ways")
+            return decoder
         except MissingExtra:
             raise
         except SourceError as error:
@@ -143,6 +149,7 @@ class StoredTopic:
         for batch in self._batches(rows):
             answer = decoder.decode(batch, paths)
             joined.add(batch.rows, answer.columns, answer.rows, answer.bad)
+            joined.add_tail(answer.tail)
         return joined.decoded()
 
     def _all(self, prefixes: bool) -> Iterator[Batch]:
@@ -214,19 +221,15 @@ def contents_of(
 ) -> Contents:
     """The recording whose parts are `stores`, in order of time."""
     parts: dict[tuple[str, str, str], dict[int, list[int]]] = {}
-    firsts: dict[tuple[str, str, str], Channel] = {}
-    latched: set[tuple[str, str, str]] = set()
+    channels: dict[tuple[str, str, str], list[Channel]] = {}
     for number, store in enumerate(stores):
         for channel in store.channels:
             definition = channel.definition
             key = (channel.topic, type_name(definition.name), definition.encoding)
-            if key not in firsts or not firsts[key].definition.data:
-                firsts[key] = channel
-            if channel.latched:
-                latched.add(key)
+            channels.setdefault(key, []).append(channel)
             parts.setdefault(key, {}).setdefault(number, []).append(channel.key)
     topics: list[Topic] = [
-        StoredTopic(firsts[key], [_Part(stores[n], tuple(keys)) for n, keys in parts[key].items()], key in latched)
+        StoredTopic(channels[key], [_Part(stores[n], tuple(keys)) for n, keys in parts[key].items()])
         for key in sorted(parts)
     ]
 

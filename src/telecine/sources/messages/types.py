@@ -19,6 +19,10 @@ DEEPEST = 40
 _SEPARATOR = re.compile(r"^={3,}[ \t]*$", re.MULTILINE)
 """Between the types of one definition; not all writers give it the 80 characters of rosbag2."""
 
+_IDL_PART = re.compile(r"^={3,}[ \t]*\nIDL: .*$", re.MULTILINE)
+"""In front of each type of an IDL definition (mcap.dev/spec/registry, ros2idl)."""
+_PREPROCESSOR = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
+
 _DTYPES = {
     "bool": "bool", "byte": "uint8", "octet": "uint8", "char": "uint8", "int8": "int8", "uint8": "uint8",
     "int16": "int16", "uint16": "uint16", "int32": "int32", "uint32": "uint32", "int64": "int64", "uint64": "uint64",
@@ -102,14 +106,41 @@ def parse(name: str, text: str, idl: bool = False) -> StructType:
 def _typesdict(name: str, text: str, idl: bool) -> Definitions:
     typesys = _typesys()
     text = text.replace("\r\n", "\n")
-    if not idl:
-        text = _SEPARATOR.sub("=" * 80, text)
+    if idl:
+        return _idl_types(typesys, name, text)
     try:
-        known: Definitions = typesys.get_types_from_idl(text) if idl else typesys.get_types_from_msg(text, name)
-    except (typesys.TypesysError, ValueError, RecursionError, KeyError, AttributeError, IndexError) as error:
-        first = str(error).strip().splitlines()[:1]
-        raise SourceError(f"the definition of {name} cannot be read: {first[0][:200] if first else error!r}") from error
+        known: Definitions = typesys.get_types_from_msg(_SEPARATOR.sub("=" * 80, text), name)
+    except _errors(typesys) as error:
+        raise _unparsed(name, error) from error
     return known
+
+
+def _idl_types(typesys: Any, name: str, text: str) -> Definitions:
+    """The types of all parts of an IDL definition, as rosbag2 and Foxglove put them together; standard types stand in.
+
+    A part that cannot be read costs its own types; that is an error only where no standard type has their name.
+    """
+    known: dict[str, tuple[Any, Any]] = {}
+    failed: Exception | None = None
+    for part in _IDL_PART.split(text):
+        try:
+            known |= typesys.get_types_from_idl(_PREPROCESSOR.sub("", part)) if part.strip() else {}
+        except _errors(typesys) as error:
+            failed = error
+    standard_types: Definitions = typesys.get_typestore(typesys.Stores.LATEST).fielddefs
+    known = {**standard_types, **known}
+    if name not in known and failed is not None:
+        raise _unparsed(name, failed) from failed
+    return known
+
+
+def _errors(typesys: Any) -> tuple[type[Exception], ...]:
+    return (typesys.TypesysError, ValueError, RecursionError, KeyError, AttributeError, IndexError)
+
+
+def _unparsed(name: str, error: Exception) -> SourceError:
+    first = str(error).strip().splitlines()[:1]
+    return SourceError(f"the definition of {name} cannot be read: {first[0][:200] if first else error!r}")
 
 
 def standard(name: str, ros1: bool = False) -> StructType:

@@ -67,12 +67,18 @@ def sampled_rows(topic: Topic) -> Rows:
 
 
 def unreadable(seen: Decoded, topic: Topic) -> Remarks:
-    """The remark about messages that could not be decoded."""
-    if not seen.failures:
-        return ()
-    first = seen.failures[0]
-    text = f"{len(seen.failures)} of {topic.count} messages cannot be read; message {first.row}: {first.reason}"
-    return (("source-messages", text),)
+    """The remarks about messages that could not be decoded, and about bytes behind those that could."""
+    remarks: Remarks = ()
+    if seen.failures:
+        first = seen.failures[0]
+        text = f"{len(seen.failures)} of {topic.count} messages cannot be read; message {first.row}: {first.reason}"
+        remarks = (("source-messages", text),)
+    if seen.tail[0]:
+        text = (
+            f"{seen.tail[0]} of {topic.count} messages have up to {seen.tail[1]} unused bytes behind their last field"
+        )
+        remarks += (("source-messages", text),)
+    return remarks
 
 
 class NumberStream(MessageStream):

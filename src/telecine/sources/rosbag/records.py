@@ -7,6 +7,7 @@ Source: https://wiki.ros.org/Bags/Format/2.0.
 
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -61,6 +62,8 @@ class BagLayout:
     whole_bytes: int = 0
     records: int = 0
     problem: str = ""
+    gaps: list[tuple[int, int]] = field(default_factory=list)
+    """(first byte, bytes) of zeros between records, which crashed recorders leave and rosbag's own tools skip."""
 
 
 def walk(file: IO[bytes], size_bytes: int) -> BagLayout:
@@ -115,11 +118,15 @@ def _records(file: IO[bytes], layout: BagLayout) -> Iterator[tuple[int, dict[byt
         start = file.read(4096)
         try:
             header, data_at, size = record_at(start, 0)
-        except EOFError:
-            layout.state, layout.problem = "cut", f"it ends within the record at byte {at}"
-            return
-        except ValueError as error:
-            layout.state, layout.problem = "garbage", f"there is no record at byte {at} ({error})"
+        except (EOFError, ValueError) as error:
+            if skipped := _zeros(file, at, layout.size_bytes):
+                layout.gaps.append((at, skipped))
+                at += skipped
+                continue
+            if isinstance(error, EOFError):
+                layout.state, layout.problem = "cut", f"it ends within the record at byte {at}"
+            else:
+                layout.state, layout.problem = "garbage", f"there is no record at byte {at} ({error})"
             return
         yield at, header, at + data_at, size
         if at + data_at + size > layout.size_bytes:
@@ -129,6 +136,23 @@ def _records(file: IO[bytes], layout: BagLayout) -> Iterator[tuple[int, dict[byt
         layout.records += 1
         layout.whole_bytes = at
     layout.state, layout.problem = "open", "it was not closed: it has no index"
+
+
+def _zeros(file: IO[bytes], at: int, stop: int) -> int:
+    """How many zeros stand at `at` in front of the next record; 0 where no record follows them."""
+    file.seek(at)
+    count = 0
+    while at + count < stop and (part := file.read(1 << 16)):
+        rest = part.lstrip(b"\0")
+        count += len(part) - len(rest)
+        if rest:
+            break
+    for end in range(count, max(count - 4, 0), -1):  # a record may begin with the zeros of a length such as 256
+        file.seek(at + end)
+        with suppress(ValueError, EOFError):
+            record_at(file.read(4096), 0)
+            return end
+    return 0
 
 
 def record_at(raw: bytes | memoryview, at: int) -> tuple[dict[bytes, bytes], int, int]:

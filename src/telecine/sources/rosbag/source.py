@@ -53,7 +53,11 @@ def contents(path: str, recover: bool) -> Contents:
     except BaseException:
         file.close()
         raise
-    return contents_of([store], notes=notes_of(damage, store.lost, recover))
+    gaps = tuple(
+        ("source-assumed", f"{size} zeros at byte {at} are no records; what stands behind them is read")
+        for at, size in layout.gaps[:1]
+    )
+    return contents_of([store], notes=notes_of(damage, store.lost, recover) + gaps)
 
 
 def _walked(file: IO[bytes], size_bytes: int, path: str) -> BagLayout:
