@@ -11,8 +11,8 @@ from telecine import compare, convert, make_plan
 from telecine.conversion.dry_run import dry_run
 from telecine.conversion.pipeline import Options
 from telecine.core.recording import Part
-from telecine.sources import registry
-from telecine.sources.shared import part_cache
+from telecine.sources import part_cache, registry
+from telecine.sources.border import UnexpectedError
 
 pytestmark = pytest.mark.usefixtures("rerun")
 
@@ -103,7 +103,7 @@ def test_a_recording_that_changes_between_its_episodes_is_opened_again(tmp_path,
             assert len(opened) == 1 + number // 2
             if number == 1:
                 os.utime(ref.path, ns=(1, 1))
-        with pytest.raises(ZeroDivisionError), part_cache.opened(parts[0]):
+        with pytest.raises(UnexpectedError, match="ZeroDivisionError"), part_cache.opened(parts[0]):
             raise ZeroDivisionError
         with part_cache.opened(parts[0]):
             assert len(opened) == 3  # after a failure nothing is taken for sound

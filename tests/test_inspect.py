@@ -299,7 +299,7 @@ def shelf(monkeypatch):
     """Recordings of memory behind the functions of `sources`."""
     held = {}
 
-    def find(paths, *, recover, token, executor):
+    def find(paths, *, recover, token, follow_links, executor):
         refs = tuple(Ref("memory", p, "same") for p in paths)
         return SimpleNamespace(refs=refs, findings=(Finding("source-duplicate-id", "warning", "a, c", "two"),))
 

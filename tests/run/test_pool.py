@@ -12,7 +12,7 @@ from telecine.core.errors import TelecineError
 from telecine.run import pool
 from telecine.run.executor import Lost, serial
 from telecine.run.memory import resident_bytes
-from telecine.run.pool import Pool
+from telecine.run.pool import Pool, patience_s
 
 
 def silent(done, label):
@@ -131,7 +131,7 @@ def test_workers_end_with_a_pool_that_is_killed(tmp_path):
         import sys
         sys.path.insert(0, {str(Path(__file__).parents[1])!r})
         from support import jobs
-        from telecine.run.pool import Pool
+        from telecine.run.pool import Pool, patience_s
         run = Pool(1)
         print(*run(jobs.process_id, [0], print), flush=True)
         next(run(jobs.forever, [{str(tmp_path / "mark")!r}], print))
@@ -168,3 +168,20 @@ def test_a_script_without_a_main_guard_can_use_a_pool(tmp_path):
     ran = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert ran.stdout.split()[-1] == "42"
     assert [p.name for p in tmp_path.iterdir()] == ["script.py"]
+
+
+def test_an_item_without_progress_is_given_up_and_the_others_are_answered():
+    told = []
+    with Pool(2, timeout_s=0.5) as pool:
+        answers = list(pool(jobs.hang, ["slow", "hang", "a", "b"], lambda done, label: told.append(label)))
+    assert answers[0] == "slow"  # longer than the limit, with progress
+    assert answers[2:] == ["a", "b"]
+    assert isinstance(answers[1], Lost)
+    assert "no progress for" in answers[1].why
+    assert "--timeout" in answers[1].why
+    assert told == ["slow"] * 8
+
+
+def test_the_patience_with_a_recording_grows_with_its_size():
+    assert patience_s(0) == 600
+    assert patience_s(100 << 30) > 100_000

@@ -97,7 +97,7 @@ TRY = """
 import random, sys
 import numpy as np
 from support.mutants import mutated
-from telecine.sources.zarr.blosc_codecs import CheckedBlosc
+from telecine.sources.zarr.codecs import CheckedBlosc
 
 rng, seen = random.Random(int(sys.argv[1])), {"data": 0, "error": 0}
 for _ in range(300):

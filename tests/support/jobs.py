@@ -75,3 +75,12 @@ def chatter(item, tell):
 def forever(item, tell):
     Path(item).touch()
     time.sleep(600)
+
+
+def hang(item, tell):
+    while item == "hang":
+        time.sleep(0.05)
+    for _ in range(8 if item == "slow" else 0):
+        time.sleep(0.1)
+        tell(1, item)
+    return item

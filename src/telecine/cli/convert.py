@@ -40,7 +40,8 @@ def run(
     """Done when nothing was rejected and the dataset is clean."""
     check_flags(flags)
     seen = None
-    with Workers(options.workers, max_bytes=options.max_memory_bytes) as workers:  # before the bar starts a thread
+    # Before the bar starts a thread.
+    with Workers(options.workers, max_bytes=options.max_memory_bytes, timeout_s=options.timeout_s) as workers:
         if wants_proposal(flags, plan_file) or lacks_fps(flags, plan_file):
             seen = _inspected(paths, options, flags, missing_action, workers)
         plan = plan_of(flags, plan_file, None if seen is None else seen.proposal)
@@ -82,7 +83,7 @@ def _inspected(
     proposing = partial(
         propose, task_text=flags.task_text, fps=flags.fps, rate=flags.rate, missing_action=missing_action
     )
-    seen = inspect_many(paths, recover=options.recover, token=options.token, executor=executor, proposing=proposing)
+    seen = inspect_many(paths, **options.access, executor=executor, proposing=proposing)
     if not seen.recordings:
         raise nothing_readable(paths, seen.findings)
     return seen

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from telecine.cli.exit_codes import Outcome
-from telecine.cli.tables import console, print_json, show_findings
+from telecine.cli.tables import console, escape, print_json, show_findings
 from telecine.core.findings import has_errors
 from telecine.inspection.dataset_summary import DatasetSummary, summarize
 from telecine.inspection.plots import write_pngs

@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from rich.markup import escape
-
 from telecine.cli.exit_codes import Outcome
 from telecine.cli.progress import Bar
-from telecine.cli.tables import bytes_text, console, print_json, show_report
+from telecine.cli.tables import bytes_text, console, escape, print_json, show_report
 from telecine.conversion.pipeline import convert
 from telecine.core.errors import DatasetError
 from telecine.core.plan.model import make_plan

@@ -4,35 +4,34 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from telecine.cli.exit_codes import Outcome
-from telecine.cli.tables import bytes_text, console, print_json, short, show_findings, show_left_out
+from telecine.cli.tables import bytes_text, console, escape, print_json, short, show_findings, show_left_out
 from telecine.conversion.discovery import find
 from telecine.conversion.pipeline import Options
-from telecine.core.errors import PlanError, raised_as
+from telecine.core.errors import PlanError, SourceError, raised_as
 from telecine.core.findings import has_errors
 from telecine.core.proposal.propose import Proposal
 from telecine.core.proposal.text import command_line, plan_yaml
+from telecine.core.recording import Ref
 from telecine.core.recording_summary import RecordingFacts, StreamSummary, across
-from telecine.inspection.contact_sheet import contact_sheet
+from telecine.inspection.contact_sheet import ContactSheet, contact_sheet
 from telecine.inspection.recordings import Inspection, inspect_many
+from telecine.run.executor import Executor, Lost, Tell, silent
 from telecine.run.worker_count import Workers
 from telecine.video.png import write_png
 
 
-def run(
-    paths: list[str], *, plan_file: Path | None, sheet: Path | None, token: str | None, recover: bool, json: bool
-) -> Outcome:
+def run(paths: list[str], options: Options, *, plan_file: Path | None, sheet: Path | None, json: bool) -> Outcome:
     """Done when every recording could be read, perhaps without some of its streams."""
-    with Workers() as workers:
-        seen = inspect_many(paths, recover=recover, token=token, executor=workers)
+    with Workers(timeout_s=options.timeout_s) as workers:
+        seen = inspect_many(paths, **options.access, executor=workers)
+        shown = _write_sheet(sheet, paths, options, workers) if sheet is not None else ()
     proposal = seen.proposal
     if plan_file is not None:
         _write_plan(plan_file, proposal)
     command = command_line(proposal, paths, "out")
-    shown = _write_sheet(sheet, paths, Options(recover=recover, token=token)) if sheet is not None else ()
     if json:
         body = {"proposed_plan": proposal.body, "missing": proposal.missing, "contact_sheet": shown}
         print_json({**seen.to_dict(), **body, "command": command})
@@ -50,11 +49,19 @@ def _write_plan(path: Path, proposal: Proposal) -> None:
         path.write_text(plan_yaml(proposal), encoding="utf-8")
 
 
-def _write_sheet(path: Path, paths: list[str], options: Options) -> tuple[str, ...]:
-    """What each row of the contact sheet, now at `path`, shows."""
-    made = contact_sheet(find(paths, recover=options.recover, token=options.token).refs)
+def _write_sheet(path: Path, paths: list[str], options: Options, executor: Executor) -> tuple[str, ...]:
+    """What each row of the contact sheet, now at `path`, shows. Drawn where `executor` works, as everything is read."""
+    refs = find(paths, **options.access, executor=executor).refs
+    (made,) = executor(_sheet, [refs], silent)
+    if isinstance(made, Lost):
+        raise SourceError(f"the contact sheet cannot be drawn: {made.why}")
     write_png(path, made.rgb)
     return made.rows
+
+
+def _sheet(refs: tuple[Ref, ...], tell: Tell) -> ContactSheet:
+    del tell
+    return contact_sheet(refs)
 
 
 def _show(out: Console, seen: Inspection, proposal: Proposal, command: str, plan_file: Path | None) -> None:

@@ -8,6 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from telecine.cli.recording_flags import (
+    CatalogToken,
+    CatalogTokenFile,
+    CatalogUrl,
+    DatasetName,
+    FollowLinks,
+    Recover,
+    Timeout,
+    sources_of,
+    token_of,
+)
+
 if TYPE_CHECKING:
     from telecine.cli.exit_codes import Outcome
 
@@ -26,14 +38,10 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines instead of text for people.")]
-CatalogUrl = Annotated[str | None, typer.Option(help="A Rerun catalog server, rerun+http://HOST:PORT.")]
-DatasetName = Annotated[str | None, typer.Option(help="Dataset on the catalog server.")]
-CatalogToken = Annotated[str | None, typer.Option(help="Access token of the catalog server.")]
 FailOn = Annotated[
     list[str] | None,
     typer.Option(metavar="warning|error|CODE", help="Exit with 1 for such findings too; repeatable."),
 ]
-Recover = Annotated[bool, typer.Option("--recover", help="Read damaged files up to their last whole message.")]
 Streams = Annotated[list[str] | None, typer.Option(metavar="STREAM", help="Repeat to concatenate several streams.")]
 
 
@@ -91,7 +99,10 @@ def inspect(
     png: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Of a dataset: draw each episode's frames and curves here.")
     ] = None,
+    catalog_token_file: CatalogTokenFile = None,
     recover: Recover = False,
+    follow_links: FollowLinks = False,
+    timeout: Timeout = None,
     contact_sheet: Annotated[
         Path | None, typer.Option(help="Write a PNG: every camera, red and blue both ways.")
     ] = None,
@@ -104,16 +115,20 @@ def inspect(
     """
     from telecine.cli import dataset_summary
     from telecine.cli.inspect import run
+    from telecine.conversion.pipeline import Options
 
     if paths is not None and len(paths) == 1 and dataset_summary.is_dataset(paths[0]) and plan is None:
         _run(lambda: dataset_summary.run(paths[0], png=png, json=json), fail_on)
     if png is not None:
         raise typer.BadParameter("--png draws one finished dataset; give its folder")
-    where = _sources(paths, catalog_url, dataset_name)
-    _run(
-        lambda: run(where, plan_file=plan, sheet=contact_sheet, token=catalog_token, recover=recover, json=json),
-        fail_on,
+    where = sources_of(paths, catalog_url, dataset_name)
+    options = Options(
+        recover=recover,
+        token=token_of(catalog_token, catalog_token_file),
+        follow_links=follow_links,
+        timeout_s=timeout,
     )
+    _run(lambda: run(where, options, plan_file=plan, sheet=contact_sheet, json=json), fail_on)
 
 
 @app.command()
@@ -162,7 +177,10 @@ def convert(
     catalog_url: CatalogUrl = None,
     dataset_name: DatasetName = None,
     catalog_token: CatalogToken = None,
+    catalog_token_file: CatalogTokenFile = None,
     recover: Recover = False,
+    follow_links: FollowLinks = False,
+    timeout: Timeout = None,
     missing_action: Annotated[
         Literal["next_state", "same_state", "error"],
         typer.Option(help="What stands in for the action when none was recorded and no plan says it."),
@@ -193,7 +211,7 @@ def convert(
     from telecine.conversion.pipeline import Options
 
     *given, out = paths
-    where = _sources(given, catalog_url, dataset_name)
+    where = sources_of(given, catalog_url, dataset_name)
     flags = PlanFlags(
         fps=fps,
         index=index,
@@ -229,8 +247,10 @@ def convert(
         recover=recover,
         strict=strict,
         verify=verify,
-        token=catalog_token,
+        token=token_of(catalog_token, catalog_token_file),
+        follow_links=follow_links,
         workers=workers,
+        timeout_s=timeout,
         max_memory_bytes=max_memory,
         resume=resume,
     )
@@ -246,13 +266,17 @@ def verify(
     against: Annotated[list[str] | None, typer.Option(help="Also compare with the recordings it was made of.")] = None,
     decode: Annotated[Literal["all", "sample", "none"], typer.Option(help="How many frames to decode.")] = "sample",
     catalog_token: CatalogToken = None,
+    catalog_token_file: CatalogTokenFile = None,
+    follow_links: FollowLinks = False,
     json: Json = False,
     fail_on: FailOn = None,
 ) -> None:
     """Read a dataset and say what would hurt in training."""
     from telecine.cli.verify import run
+    from telecine.conversion.pipeline import Options
 
-    _run(lambda: run(dataset, against=against or [], decode=decode, token=catalog_token, json=json), fail_on)
+    options = Options(token=token_of(catalog_token, catalog_token_file), follow_links=follow_links)
+    _run(lambda: run(dataset, against=against or [], decode=decode, options=options, json=json), fail_on)
 
 
 @app.command()
@@ -331,26 +355,12 @@ def sim(
     _run(lambda: run(out, to, task, (episodes, seed, seconds), size, fps=fps, render=render, json=json), fail_on)
 
 
-def _sources(paths: list[str] | None, catalog_url: str | None, dataset_name: str | None) -> list[str]:
-    where = list(paths or [])
-    if dataset_name is not None and catalog_url is None:
-        raise typer.BadParameter("--dataset-name needs --catalog-url")
-    if catalog_url is not None:
-        if dataset_name is None and "/dataset/" not in catalog_url:
-            raise typer.BadParameter("--catalog-url needs --dataset-name NAME")
-        from telecine.sources.rrd.catalog import dataset_url
-
-        where.append(catalog_url if dataset_name is None else dataset_url(catalog_url, dataset_name))
-    if not where:
-        raise typer.BadParameter("no recordings given; name files, folders, or --catalog-url with --dataset-name")
-    return where
-
-
 def _run(command: "Callable[[], Outcome]", fail_on: Sequence[str] | None) -> None:
     """Run a command and exit with its code; see docs/exit_codes.md."""
     from telecine.cli.exit_codes import NOT_DONE, WRONG, check_fail_on
     from telecine.cli.stop import Stopped, stoppable
     from telecine.core.errors import PlanError, TelecineError
+    from telecine.core.visible import visible
 
     try:
         check_fail_on(fail_on or ())
@@ -360,10 +370,12 @@ def _run(command: "Callable[[], Outcome]", fail_on: Sequence[str] | None) -> Non
         typer.echo("\n".join([f"stopped: {stopped}", *(f"  {n}" for n in stopped.notes)]), err=True)
         code = stopped.code
     except PlanError as error:
-        typer.echo(f"error: {error}", err=True)
+        text = visible(str(error), keep="\n")  # a list of mistakes has lines
+        typer.echo(f"error: {text}", err=True)
         code = WRONG
     except TelecineError as error:
-        typer.echo("\n".join([f"error: {error}", *(f"  {n}" for n in getattr(error, "__notes__", ()))]), err=True)
+        notes = (f"  {visible(note)}" for note in getattr(error, "__notes__", ()))
+        typer.echo("\n".join([f"error: {visible(str(error))}", *notes]), err=True)
         code = NOT_DONE
     raise typer.Exit(code)
 

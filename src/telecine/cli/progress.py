@@ -3,6 +3,8 @@
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from telecine.core.visible import visible
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -22,7 +24,9 @@ class Bar:
     def advance(self, done_bytes: int, label: str) -> None:
         """Move on by a part of the recording `label`."""
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, advance=done_bytes, description=label.rpartition("/")[2][:40])
+            from rich.markup import escape
+
+            self._bar.update(self._task, advance=done_bytes, description=escape(visible(label.rpartition("/")[2][:40])))
 
     def __enter__(self) -> Self:
         if self._bar is not None:

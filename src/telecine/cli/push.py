@@ -3,10 +3,8 @@
 import shlex
 from pathlib import Path
 
-from rich.markup import escape
-
 from telecine.cli.exit_codes import Outcome
-from telecine.cli.tables import bytes_text, console, print_json, show_findings
+from telecine.cli.tables import bytes_text, console, escape, print_json, show_findings
 from telecine.compat.hub import files, push
 from telecine.core.errors import DatasetError
 from telecine.core.findings import has_errors

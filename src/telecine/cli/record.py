@@ -3,11 +3,10 @@
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
 from telecine.cli.exit_codes import Outcome
 from telecine.cli.flags import size_of
-from telecine.cli.tables import console, print_json
+from telecine.cli.tables import console, escape, print_json
 from telecine.recorder.sim.record import Played, Render, SimFormat, record
 
 

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
 from telecine.cli.exit_codes import Outcome
-from telecine.cli.tables import console, findings_dict, print_json, show_findings
+from telecine.cli.tables import console, escape, findings_dict, print_json, show_findings
 from telecine.core.findings import has_errors
 from telecine.recovery.repair import Repair, repair
 

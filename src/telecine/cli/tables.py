@@ -7,14 +7,16 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as without_markup
 from rich.table import Table
+from rich.text import Text
 
 from telecine.conversion.report import EpisodeReport, Rejected, Report
 from telecine.core.accounting import LeftOutEverywhere
 from telecine.core.episode import Use
 from telecine.core.findings import Finding, grouped
 from telecine.core.resample.rates import distinct_rates
+from telecine.core.visible import visible
 
 if TYPE_CHECKING:
     from telecine.conversion.dry_run import DryRun
@@ -28,9 +30,22 @@ FILE_WIDTH = 200
 """Columns of text that does not go to a terminal, so that nothing is cut in a log."""
 
 
+class _Terminal(Console):
+    """A console that obeys no control character in what it is given, wherever that came from."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """See `Console.render_str`."""
+        return super().render_str(visible(text, keep="\n"), **options)
+
+
 def console() -> Console:
     """Where text for people goes."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
+    return _Terminal(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
+
+
+def escape(text: str) -> str:
+    """Text from a file or a person, for `console`: shown as it is, on one line."""
+    return without_markup(visible(text))
 
 
 def short(label: str) -> str:

@@ -3,10 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
-from rich.markup import escape
-
 from telecine.cli.exit_codes import Outcome
-from telecine.cli.tables import console, findings_dict, print_json, show_findings
+from telecine.cli.tables import console, escape, findings_dict, print_json, show_findings
 from telecine.conversion.pipeline import Options
 from telecine.core.findings import has_errors
 from telecine.dataset.verify.verify import verify
@@ -14,12 +12,12 @@ from telecine.inspection.compare import compare
 
 
 def run(
-    dataset: Path, *, against: list[str], decode: Literal["all", "sample", "none"], token: str | None, json: bool
+    dataset: Path, *, against: list[str], decode: Literal["all", "sample", "none"], options: Options, json: bool
 ) -> Outcome:
     """Done when there are no errors."""
     findings = verify(dataset, decode=decode)
     if against and not has_errors(findings):
-        findings += compare(dataset, against, Options(token=token))
+        findings += compare(dataset, against, options)
     failed = has_errors(findings)
     if json:
         print_json({"ok": not failed, "dataset": str(dataset), "findings": findings_dict(findings)})

@@ -15,7 +15,7 @@ from telecine.core.plan.bind import find_stream
 from telecine.core.plan.model import Plan
 from telecine.core.recording import Codec, Recording, Ref
 from telecine.run.executor import Executor, Tell, serial, silent
-from telecine.sources.shared.part_cache import opened
+from telecine.sources.part_cache import opened
 
 
 def settle_codecs(

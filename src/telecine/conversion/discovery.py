@@ -17,8 +17,8 @@ from telecine.core.recording import Part, Ref
 from telecine.core.resample.split import EpisodeSplit, split
 from telecine.run.executor import Executor, Lost, Tell, serial, silent
 from telecine.sources import registry
+from telecine.sources.part_cache import opened
 from telecine.sources.registry import Claim, Found
-from telecine.sources.shared.part_cache import opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,16 @@ class Episodes:
 
 
 def discover(
-    paths: Sequence[str | Path], plan: Plan, *, recover: bool, token: str | None, executor: Executor = serial
+    paths: Sequence[str | Path],
+    plan: Plan,
+    *,
+    recover: bool,
+    token: str | None,
+    follow_links: bool = False,
+    executor: Executor = serial,
 ) -> Episodes:
     """Every episode at `paths` as the plan divides recordings. Raises: SourceError when there is no recording."""
-    found = find(paths, recover=recover, token=token, executor=executor)
+    found = find(paths, recover=recover, token=token, follow_links=follow_links, executor=executor)
     parted = split_refs(found.refs, plan, executor)
     unreadable = tuple(Rejected(f.where, f) for f in found.findings if f.severity == "error")
     noticed = tuple(f for f in found.findings if f.severity != "error")
@@ -55,19 +61,32 @@ def _folders(found: Found) -> Iterator[str]:
 
 
 def find(
-    paths: Sequence[str | Path], *, recover: bool = False, token: str | None = None, executor: Executor = serial
+    paths: Sequence[str | Path],
+    *,
+    recover: bool = False,
+    token: str | None = None,
+    follow_links: bool = False,
+    executor: Executor = serial,
 ) -> Found:
     """Every recording at `paths`. Raises: SourceError when there is none, with each file's reason as a note."""
-    found = find_all(paths, recover=recover, token=token, executor=executor)
+    found = find_all(paths, recover=recover, token=token, follow_links=follow_links, executor=executor)
     if not found.refs:
         raise nothing_readable(paths, found.findings)
     return found
 
 
-def find_all(paths: Sequence[str | Path], *, recover: bool, token: str | None, executor: Executor = serial) -> Found:
+def find_all(
+    paths: Sequence[str | Path],
+    *,
+    recover: bool,
+    token: str | None,
+    follow_links: bool = False,
+    executor: Executor = serial,
+) -> Found:
     """`registry.find`, each file indexed where `executor` works; unreadable files alone are no error here."""
     work = partial(_indexed, recover=recover, token=token)
-    found = registry.joined(paths, map(_found, executor(work, registry.claimed(paths), silent)))
+    claims = registry.claimed(paths, follow_links=follow_links)
+    found = registry.joined(paths, map(_found, executor(work, claims, silent)))
     return registry.with_layers(found, map(_joined, executor(_join, registry.layered(found), silent)))
 
 

@@ -30,7 +30,7 @@ from telecine.core.plan.model import Plan
 from telecine.core.recording import LeftOut, Ref
 from telecine.core.video import Encode
 from telecine.run.executor import Executor, Lost, Tell, serial, silent
-from telecine.sources.shared.part_cache import none_left_open, opened
+from telecine.sources.part_cache import none_left_open, opened
 
 COPY_BYTES_PER_S = 150e6
 """Reading, re-stamping and writing packets on one core of a small server."""
@@ -119,7 +119,7 @@ def dry_run(
     choices: Choices = NO_CHOICES,
 ) -> DryRun:
     """Everything `convert` would decide. Raises: SourceError when there is nothing to read."""
-    episodes = discover(paths, plan, recover=options.recover, token=options.token, executor=executor)
+    episodes = discover(paths, plan, **options.access, executor=executor)
     plan = settle_codecs(plan, episodes.refs, executor)
     rejected = list(episodes.rejected)
     recordings = []

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import TypedDict
 
 from telecine.conversion import checkpoint
 from telecine.conversion.codec_choice import settle_codecs
@@ -40,7 +41,15 @@ from telecine.dataset.writer import DatasetWriter
 from telecine.lerobot_format.paths import PLAN
 from telecine.run.executor import Executor, Lost, Marked
 from telecine.run.worker_count import Workers, is_small
-from telecine.sources.shared.part_cache import none_left_open
+from telecine.sources.part_cache import none_left_open
+
+
+class Access(TypedDict):
+    """How recordings are read."""
+
+    recover: bool
+    token: str | None
+    follow_links: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +64,23 @@ class Options:
     """Stop at the first recording that is rejected, and write nothing."""
     verify: bool = True
     token: str | None = field(default=None, repr=False)
+    follow_links: bool = False
+    """Read files that links, or names in recordings, lead to outside of what was given."""
     workers: int | None = None
     """Processes that read recordings; 0: none but this one; None: as many as cores and memory allow, or none that has
     to be started if the work is small (run/worker_count.py). The dataset is the same, byte for byte."""
     max_memory_bytes: int | None = None
     """What this process and its workers may take together."""
+    timeout_s: float | None = None
+    """How long a worker may work on a recording without progress; None: by its size (run/pool.py)."""
     resume: bool = True
     """Keep finished episodes until the dataset is there and take up those of an interrupted run; else the disk holds
     every episode once instead of twice."""
+
+    @property
+    def access(self) -> Access:
+        """How recordings are read, as arguments of `discover`, `find` and `inspect_many`."""
+        return {"recover": self.recover, "token": self.token, "follow_links": self.follow_links}
 
 
 def convert(
@@ -83,7 +101,7 @@ def convert(
     Raises: SourceError when there is nothing to read; DatasetError when the target exists or cannot be written.
     """
     if executor is None:
-        with Workers(options.workers, max_bytes=options.max_memory_bytes) as workers:
+        with Workers(options.workers, max_bytes=options.max_memory_bytes, timeout_s=options.timeout_s) as workers:
             return convert(paths, root, plan, options, executor=workers, progress=progress, choices=choices)
     job = _Job(tuple(paths), Path(root), plan, options, executor, progress or Silent(), choices)
     return _convert(job) if plan.layout == "v3.0" else _convert_by_v3(job)
@@ -105,7 +123,7 @@ class _Job:
 @none_left_open()
 def _convert(job: _Job) -> Report:
     began, plan, options = time.monotonic(), job.plan, job.options
-    episodes = discover(job.paths, plan, recover=options.recover, token=options.token, executor=job.executor)
+    episodes = discover(job.paths, plan, **options.access, executor=job.executor)
     job.progress.begin(episodes.size_bytes)
     with _writer(job) as writer:
         refs = () if options.strict and episodes.rejected else episodes.refs

@@ -18,8 +18,8 @@ from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan
 from telecine.core.recording import Ref
 from telecine.run.executor import Tell
+from telecine.sources.part_cache import opened
 from telecine.sources.shared import fingerprint
-from telecine.sources.shared.part_cache import opened
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,8 @@ def array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
         children = [array([value[f.name] for value in values], f.type) for f in fields]
         return pa.StructArray.from_arrays(children, fields=fields)
     if pa.types.is_string(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        data = [value.encode() if isinstance(value, str) else value for value in values]
+        # A file's name need not be UTF-8; Arrow's text has to be.
+        data = [value.encode(errors="backslashreplace") if isinstance(value, str) else value for value in values]
         width = np.int64 if pa.types.is_large_binary(kind) else np.int32
         buffers = [None, _offsets(map(len, data), width), pa.py_buffer(b"".join(data))]
         return pa.Array.from_buffers(kind, len(data), buffers)

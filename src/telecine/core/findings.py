@@ -9,6 +9,8 @@ Severity = Literal["info", "warning", "error"]
 CODES: dict[str, str] = {
     # sources
     "source-unreadable": "A file or recording cannot be read.",
+    "source-outside": "A link or a name in a recording leads outside of what was given.",
+    "source-skipped": "Something in a given folder is not a regular file, and was not opened.",
     "source-truncated": "A file ends in the middle of its data.",
     "source-recovered": "A damaged file was read up to its last whole message, as asked by --recover.",
     "source-part-missing": "A recording of several files lacks some of them.",

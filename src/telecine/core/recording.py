@@ -230,6 +230,8 @@ class Ref:
     """Read a damaged file up to its last whole message."""
     token: str | None = field(default=None, repr=False, compare=False)
     """Access token of a remote catalog; never printed, never stored."""
+    follow_links: bool = False
+    """Links, and names of files in the recording, may lead outside of it."""
     part: Part | None = None
     """The episode meant, where the plan splits a recording into several."""
     layers: tuple[str, ...] = ()

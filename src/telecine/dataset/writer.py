@@ -220,10 +220,10 @@ class DatasetWriter:
             if plan_yaml is not None:
                 (self._stage.folder / paths.PLAN).write_text(plan_yaml, encoding="utf-8")
             if report:
-                with (self._stage.folder / paths.REPORT).open("w", encoding="utf-8") as sink:
+                with (self._stage.folder / paths.REPORT).open("w", encoding="utf-8", errors="backslashreplace") as sink:
                     sink.writelines(report)
             if left_out:
-                (self._stage.folder / paths.LEFT_OUT).write_text(left_out, encoding="utf-8")
+                (self._stage.folder / paths.LEFT_OUT).write_text(left_out, "utf-8", "backslashreplace")
             self._finish(self._files, plan_yaml)
             self._stage.publish()
             self._committed = self._files

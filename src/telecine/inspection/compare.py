@@ -26,7 +26,7 @@ from telecine.core.plan.model import Plan, parse_plan
 from telecine.core.recording import Recording, Ref
 from telecine.dataset.reader import Dataset
 from telecine.lerobot_format.paths import PLAN, PLANS
-from telecine.sources.shared.part_cache import none_left_open, opened
+from telecine.sources.part_cache import none_left_open, opened
 from telecine.video.colour import to_rgb
 from telecine.video.decode import frames
 from telecine.video.depth import to_codes
@@ -62,7 +62,7 @@ def compare(root: str | Path, paths: Sequence[str | Path], options: Options = Op
     """
     dataset = Dataset(root)
     plans = _plans(dataset)
-    found = find(paths, recover=options.recover, token=options.token).refs
+    found = find(paths, **options.access).refs
     refs = {digest: split_refs(found, plan).refs for digest, plan in plans.items()}
     findings: list[Finding] = []
     for origin in dataset.provenance:

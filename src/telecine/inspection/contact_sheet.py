@@ -14,6 +14,7 @@ from telecine.core.errors import SourceError, VideoError
 from telecine.core.recording import ImageStream, Ref, VideoStream
 from telecine.core.streams.orientation import orientation_text
 from telecine.sources import registry
+from telecine.sources.border import border
 from telecine.video.colour import Rgb, to_rgb
 from telecine.video.decode import frames
 
@@ -36,7 +37,7 @@ def contact_sheet(refs: Sequence[Ref]) -> ContactSheet:
     rows: list[tuple[str, Rgb]] = []
     seen: set[str] = set()
     for ref in refs:
-        with registry.open(ref) as recording:
+        with border(ref.label), registry.open(ref) as recording:
             for name in sorted(set(recording.streams) - seen):
                 stream = recording.streams[name]
                 if stream.kind in ("image", "video") and not stream.static:

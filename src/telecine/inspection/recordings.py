@@ -15,7 +15,7 @@ from telecine.conversion.discovery import find_all
 from telecine.core.accounting import LeftOutEverywhere, Tally, account_facts, add, merge, training_findings
 from telecine.core.align import measure
 from telecine.core.bitstream.packets import NAMES, index_packets
-from telecine.core.errors import SourceError, VideoError
+from telecine.core.errors import TelecineError, VideoError
 from telecine.core.findings import Finding
 from telecine.core.proposal.propose import Proposal, propose
 from telecine.core.recording import (
@@ -40,6 +40,8 @@ from telecine.core.video import PacketIndex
 from telecine.inspection.recording_findings import compare, recording_findings
 from telecine.run.executor import Executor, Lost, Tell, serial, silent
 from telecine.sources import registry
+from telecine.sources.border import border
+from telecine.sources.format import MissingExtra
 from telecine.video.decode import frames, stated_rate
 
 MOST_TEXTS = 5
@@ -75,14 +77,12 @@ def inspect_many(
     *,
     recover: bool = False,
     token: str | None = None,
+    follow_links: bool = False,
     executor: Executor = serial,
     proposing: Callable[[Sequence[RecordingFacts]], Proposal] = propose,
 ) -> Inspection:
-    """Every recording at `paths`; those that cannot be read are among the findings, with severity error.
-
-    proposing: `propose` with what is given beside the recordings.
-    """
-    found = find_all(paths, recover=recover, token=token, executor=executor)
+    """Every recording at `paths`; those that cannot be read are among the findings, with severity error."""
+    found = find_all(paths, recover=recover, token=token, follow_links=follow_links, executor=executor)
     seen = inspect_refs(found.refs, executor, proposing)
     known = {f.code for f in found.findings}
     own = tuple(f for f in seen.findings if f.code != "source-duplicate-id" or f.code not in known)
@@ -119,10 +119,10 @@ def inspect_refs(
 def _inspected(ref: Ref, tell: Tell) -> RecordingFacts | Finding:
     del tell
     try:
-        with registry.open(ref) as recording:
+        with border(ref.label), registry.open(ref) as recording:
             return inspect_recording(recording)
-    except SourceError as error:
-        return Finding("source-unreadable", "error", ref.label, str(error), recording=ref.label)
+    except TelecineError as error:
+        return Finding(error.code, "error", ref.label, str(error), recording=ref.label)
 
 
 def inspect_recording(recording: Recording) -> RecordingFacts:
@@ -138,18 +138,22 @@ def inspect_recording(recording: Recording) -> RecordingFacts:
 
 
 def _summary(name: str, stream: Stream) -> StreamSummary:
-    bare = StreamSummary(name, stream.kind, "unknown", ())
+    """One stream, or why it cannot be read: that never hides the others."""
+    known = StreamSummary(name, stream.kind, "unknown", ())
     try:
-        schema = stream.schema
-        bare = replace(bare, dtype=schema.dtype, shape=schema.shape, names=schema.names, unit=schema.unit)
-        bare = replace(bare, static=stream.static)
-        clocks = tuple(_clock(stream, name) for name in stream.clocks)
-        known = replace(bare, clocks=clocks, remarks=remarks_of(stream), first_logged=first_logged(stream))
-        if not clocks and not stream.static:
-            return replace(known, problems=("it holds no sample that can be used",))
-        return _with_content(known, stream)
-    except (SourceError, VideoError) as error:
-        return replace(bare, problems=(str(error),))
+        with border(name):
+            schema = stream.schema
+            known = replace(known, dtype=schema.dtype, shape=schema.shape, names=schema.names, unit=schema.unit)
+            known = replace(known, static=stream.static)
+            clocks = tuple(_clock(stream, name) for name in stream.clocks)
+            summary = replace(known, clocks=clocks, remarks=remarks_of(stream), first_logged=first_logged(stream))
+            if not clocks and not stream.static:
+                return replace(summary, problems=("it holds no sample that can be used",))
+            return _with_content(summary, stream)
+    except MissingExtra:
+        raise  # what is not installed is not the stream's fault
+    except TelecineError as error:
+        return replace(known, problems=(str(error),))
 
 
 def _clock(stream: Stream, name: str) -> ClockFacts:

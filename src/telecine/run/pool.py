@@ -36,6 +36,8 @@ AHEAD = 2
 """Items per process that may be begun or answered before the one whose turn it is."""
 _CHECK_EVERY_S = 0.25
 """How often memory is checked."""
+_TIMEOUT_S = 600.0
+_SLOWEST_BYTES_PER_S = 1 << 20
 _PATIENCE_S = 5.0
 """How long a process that was asked to end may take."""
 
@@ -49,6 +51,9 @@ class _Worker:
         self.position: int | None = None
         self.ready = False
         self.why = ""
+        self.overdue = False
+        self.heard_s = time.monotonic()
+        """When it was last given something, or said something."""
         self.process = process
         self._reader = threading.Thread(target=self._read, args=(events,), daemon=True)
         self._reader.start()
@@ -59,6 +64,7 @@ class _Worker:
             try:
                 while True:
                     kind, value = receive(stream)
+                    self.heard_s = time.monotonic()
                     events.put((self, kind, value))
             except (EOFError, OSError):
                 self.process.wait()
@@ -66,7 +72,7 @@ class _Worker:
 
     def give(self, position: int, task: Any) -> None:
         """Start it on a task."""
-        self.position = position
+        self.position, self.heard_s = position, time.monotonic()
         assert self.process.stdin is not None
         try:
             send(self.process.stdin, task)
@@ -107,19 +113,29 @@ def _started() -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
 
 
+def patience_s(size_bytes: int) -> float:
+    """How long a recording of that size may show no progress: ten minutes, and a second for each MiB."""
+    return _TIMEOUT_S + size_bytes / _SLOWEST_BYTES_PER_S
+
+
 class Pool:
     """A `Run` on `workers` processes, started when first needed and again when they die. A context manager.
 
     forked: the first is a copy of this process, made now; only where `fork.is_safe()`.
     max_bytes: resident memory of this process and all workers together. Above it the largest worker is ended and its
         item tried again alone; alone and still above, the item is lost.
+    timeout_s: how long a worker may work on an item without a sign of progress; None: `patience_s` of its size. It is
+        ended then, and the item is lost at once: a second try would only cost as much again.
     """
 
-    def __init__(self, workers: int, *, max_bytes: int | None = None, forked: bool = False) -> None:
+    def __init__(
+        self, workers: int, *, max_bytes: int | None = None, timeout_s: float | None = None, forked: bool = False
+    ) -> None:
         if workers < 1:
             raise ValueError(f"a pool needs a worker or more, got {workers}")
         self._most = workers
         self._max_bytes = max_bytes
+        self._timeout_s = timeout_s
         self._events: SimpleQueue[_Event] = SimpleQueue()
         self._workers = [_Worker(self._events, Forked())] if forked else []
         self._checked_s = 0.0
@@ -160,6 +176,7 @@ class Pool:
                 else:
                     self._handle(work, tell, wait_s=_CHECK_EVERY_S)
                     self._keep_within_memory()
+                    self._keep_within_time(work)
         finally:
             for worker in [w for w in self._workers if w.position is not None]:
                 self._workers.remove(worker)  # the caller left before the end
@@ -197,7 +214,9 @@ class Pool:
                 worker.end()
                 if not worker.ready and not worker.why and isinstance(worker.process, subprocess.Popen):
                     raise TelecineError(f"a worker process could not be started ({worker.died_of()}); see its output")
-                if position is not None:
+                if position is not None and worker.overdue:
+                    work.answer(position, Lost(work.item(position), worker.why))
+                elif position is not None:
                     work.died(position, worker.died_of())
             case "raised":
                 raise value
@@ -206,6 +225,19 @@ class Pool:
                 worker.position = None
                 work.answer(position, value)
         return True
+
+    def _keep_within_time(self, work: TaskQueue[A, B]) -> None:
+        """End every process that has shown no progress on its item for too long."""
+        now = time.monotonic()
+        for worker in self._workers:
+            if worker.position is None or worker.overdue:
+                continue
+            limit_s = self._timeout_s
+            if limit_s is None:
+                limit_s = patience_s(getattr(work.item(worker.position), "size_bytes", 0))
+            if now - worker.heard_s > limit_s:
+                worker.overdue = True
+                worker.kill(f"no progress for {limit_s:.0f} s, so its process was ended; --timeout allows it longer")
 
     def _keep_within_memory(self) -> None:
         """End the largest process, an idle one if there is one, when all together take more than they may."""

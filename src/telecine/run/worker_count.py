@@ -30,14 +30,19 @@ class Workers:
     this process where that is safe (run/fork.py), else this process itself.
     """
 
-    def __init__(self, asked: int | None = None, *, max_bytes: int | None = None) -> None:
-        """asked: processes; 0 is this one, None lets `grow` decide. max_bytes: memory that all may take together."""
-        self._asked, self._max_bytes = asked, max_bytes
+    def __init__(
+        self, asked: int | None = None, *, max_bytes: int | None = None, timeout_s: float | None = None
+    ) -> None:
+        """asked: processes; 0 is this one, None lets `grow` decide. max_bytes: memory that all may take together.
+
+        timeout_s: see `Pool`; in this process nothing can be ended.
+        """
+        self._asked, self._max_bytes, self._timeout_s = asked, max_bytes, timeout_s
         self._pool: Pool | None = None
 
     def __enter__(self) -> Self:
         if self._asked != 0 and is_safe():
-            self._pool = Pool(1, max_bytes=self._max_bytes, forked=True)
+            self._pool = Pool(1, max_bytes=self._max_bytes, timeout_s=self._timeout_s, forked=True)
         return self
 
     def __exit__(
@@ -68,7 +73,7 @@ class Workers:
         if self._pool is not None:
             self._pool.grow(count)
         elif count:
-            self._pool = Pool(count, max_bytes=self._max_bytes)
+            self._pool = Pool(count, max_bytes=self._max_bytes, timeout_s=self._timeout_s)
 
 
 def decide(recordings: int, total_bytes: int, *, cores: int, max_bytes: int | None, safely: bool) -> int:

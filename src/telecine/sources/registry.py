@@ -1,10 +1,8 @@
 """The table of formats: what finds recordings and opens them. A format is one package and one line here."""
 
-import glob
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -15,8 +13,11 @@ from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
 from telecine.core.naming import natural
 from telecine.core.recording import Recording, Ref
+from telecine.sources.border import border
 from telecine.sources.format import Format, Found, Joining, MissingExtra
 from telecine.sources.lfs import pointer_problem
+from telecine.sources.paths import is_url, places
+from telecine.sources.shared.confinement import kind_problem, links_followed
 
 __all__ = [
     "Claim",
@@ -83,16 +84,24 @@ def _named(name: str) -> Format | None:
     return _ours(name) if name in _SUFFIXES else _theirs().get(name)
 
 
-def find(paths: Sequence[str | os.PathLike[str]], *, recover: bool = False, token: str | None = None) -> Found:
+def find(
+    paths: Sequence[str | os.PathLike[str]],
+    *,
+    recover: bool = False,
+    token: str | None = None,
+    follow_links: bool = False,
+) -> Found:
     """Every recording in files, folders (recursive), globs and catalog addresses, in an order that never changes.
 
     Refs are sorted by file, then by recording id, numbers in names by value. A file that cannot be read is a
-    finding, never an exception. Files that no format knows are passed over.
+    finding, never an exception. Files that no format knows are passed over. Links that leave a given folder are
+    refused, unless they are to be followed.
 
     Raises:
         SourceError: a path does not exist, or no recording is there.
     """
-    found = joined(paths, (index(claim, recover=recover, token=token) for claim in claimed(paths)))
+    claims = claimed(paths, follow_links=follow_links)
+    found = joined(paths, (index(claim, recover=recover, token=token) for claim in claims))
     return with_layers(found, map(join, layered(found)))
 
 
@@ -102,27 +111,52 @@ class Claim:
 
     format: str
     path: str
+    problem: str = ""
+    """Why it is not read, whatever it holds: it is no regular file, or leads outside."""
+    refused: bool = False
+    """The problem costs a recording, so it is an error."""
+    follow_links: bool = False
+
+    @property
+    def size_bytes(self) -> int:
+        """Of a file; 0 for what has no size of its own."""
+        return os.stat(self.path).st_size if Path(self.path).is_file() else 0  # noqa: PTH116
 
 
-def claimed(paths: Iterable[str | os.PathLike[str]]) -> list[Claim]:
+def claimed(paths: Iterable[str | os.PathLike[str]], *, follow_links: bool = False) -> list[Claim]:
     """What there is to index, in an order that never changes. Reads first bytes, by no library. Raises: see `find`."""
-    return sorted(_claimed(paths), key=lambda claim: natural(claim.path))
+    with links_followed(follow_links):
+        claims = sorted(_claimed(paths), key=lambda claim: natural(claim.path))
+    return [replace(claim, follow_links=follow_links) for claim in claims]
 
 
 def index(claim: Claim, *, recover: bool = False, token: str | None = None) -> Found:
-    """What is in one file."""
+    """What is in one file; what cannot be read is a finding."""
+    if claim.problem:
+        return Found((), (_not_read(claim),))
     form = _named(claim.format)
     assert form is not None
     if problem := pointer_problem(claim.path):
         return Found((), (unreadable(claim.path, problem),))
     try:
-        return form.index(claim.path, recover=recover, token=token)
+        with border(claim.path), links_followed(claim.follow_links):
+            found = form.index(claim.path, recover=recover, token=token)
+            if not claim.follow_links:
+                return found
+            refs, properties = (tuple(replace(r, follow_links=True) for r in g) for g in (found.refs, found.properties))
+            return replace(found, refs=refs, properties=properties)
     except MissingExtra as error:
         fix = "install it, then run this again"
         return Found((), (Finding(error.code, "error", claim.path, str(error), fix, recording=claim.path),))
     except SourceError as error:
         message = str(error).removeprefix(f"{claim.path}: ")
         return Found((), (unreadable(claim.path, message),))
+
+
+def _not_read(claim: Claim) -> Finding:
+    if claim.refused:
+        return Finding("source-outside", "error", claim.path, claim.problem)
+    return Finding("source-skipped", "warning", claim.path, f"passed over: it {claim.problem}")
 
 
 def unreadable(place: str, why: str) -> Finding:
@@ -172,7 +206,11 @@ def _joins(name: str) -> bool:
 
 def join(refs: Sequence[Ref]) -> Found:
     """The recording that files of one id make."""
-    return cast("Joining", _named(refs[0].format)).join(refs)
+    try:
+        with border(refs[0].label), links_followed(refs[0].follow_links):
+            return cast("Joining", _named(refs[0].format)).join(refs)
+    except SourceError as error:
+        return Found((), (unreadable(refs[0].label, str(error).removeprefix(f"{refs[0].label}: ")),))
 
 
 def with_layers(found: Found, joins: Iterable[Found]) -> Found:
@@ -200,57 +238,39 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     form = _named(ref.format)
     if form is None:
         raise SourceError(f"{ref.label}: no format {ref.format!r}; known: {', '.join(sorted(formats()))}")
-    return form.open(ref)
+    with border(ref.label), links_followed(ref.follow_links):
+        return form.open(ref)
 
 
 def _claimed(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Claim]:
     """Every file or address that is, or by its suffix should be, a recording; each once."""
     seen: set[str] = set()
     for path in paths:
-        for place, asked_for in _places(os.fspath(path)):
-            same = place if _is_url(place) else os.path.realpath(place)
-            if same not in seen:
+        for place in places(os.fspath(path), _is_one_recording):
+            same = place.path if is_url(place.path) else os.path.realpath(place.path)
+            if place.problem:
+                yield Claim("", place.path, place.problem, refused=place.leaves and _has_suffix(place.path))
+            elif same not in seen:
                 seen.add(same)
-                form = _format_of(place, asked_for)
+                form = _format_of(place.path, place.typed)
                 if form is not None:
-                    yield Claim(form.NAME, place)
+                    yield Claim(form.NAME, place.path)
 
 
-def _places(path: str) -> Iterator[tuple[str, bool]]:
-    """(file or address, True when it was named itself rather than met in a folder)."""
-    if _is_url(path):
-        yield path, True
-    elif Path(path).exists():
-        met_in_folder = Path(path).is_dir() and not _is_one_recording(path)
-        yield from ((place, not met_in_folder) for place in _files_below(path))
-    else:
-        # pathlib's glob takes no absolute patterns
-        matches = glob.glob(path, recursive=True) if glob.has_magic(path) else []  # noqa: PTH207
-        if not matches:
-            raise SourceError(f"{path}: does not exist; give a file, a folder, a glob or a catalog address")
-        for match in sorted(matches, key=natural):
-            yield from ((place, False) for place in _files_below(match))
-
-
-def _files_below(folder: str) -> Iterator[str]:
-    """Files in a folder and below, hidden ones left out; a file, or a folder that a format claims, gives itself."""
-    if not Path(folder).is_dir() or _is_one_recording(folder):
-        yield folder
-        return
-    with os.scandir(folder) as entries:
-        visible = sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: (e.is_dir(), e.name))
-        places = [(e.path, e.is_dir(follow_symlinks=False), e.is_dir()) for e in visible]
-    for place, is_folder, leads_to_folder in places:
-        if is_folder:
-            yield from _files_below(place)
-        elif not leads_to_folder:
-            yield place
+def _has_suffix(path: str) -> bool:
+    """True for a name that one of our formats has."""
+    return path.lower().endswith(tuple(suffix for suffixes in _SUFFIXES.values() for suffix in suffixes))
 
 
 def _is_one_recording(folder: str) -> bool:
     """True for a folder that is a recording, or a set of them, as a whole."""
-    likely = [name for name, inside in _FOLDERS.items() if any(os.path.lexists(f"{folder}/{part}") for part in inside)]
+    likely = [name for name, inside in _FOLDERS.items() if any(_may_be_opened(f"{folder}/{part}") for part in inside)]
     return any(_claims(form, folder) for form in (*map(_ours, likely), *_theirs().values()))
+
+
+def _may_be_opened(path: str) -> bool:
+    """True for a regular file or a folder; opening a FIFO waits for ever."""
+    return Path(path).is_dir() or (os.path.lexists(path) and not kind_problem(path))
 
 
 def _format_of(place: str, asked_for: bool) -> Format | None:
@@ -273,13 +293,10 @@ def _format_of(place: str, asked_for: bool) -> Format | None:
 
 def _claims(form: Format, place: str) -> bool:
     try:
-        return form.claims(place)
-    except OSError:
+        with border(place):
+            return form.claims(place)
+    except (SourceError, OSError):
         return False  # if the suffix is known, reading it will say what is wrong
-
-
-def _is_url(path: str) -> bool:
-    return bool(re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path))
 
 
 def _duplicates(refs: Sequence[Ref]) -> Iterator[Finding]:
@@ -287,8 +304,8 @@ def _duplicates(refs: Sequence[Ref]) -> Iterator[Finding]:
     by_id: dict[str, list[str]] = {}
     for ref in refs:
         by_id.setdefault(ref.id, []).append(ref.path)
-    for name, places in by_id.items():
-        if name and not name.startswith("/") and len(places) > 1:
-            message = f"{len(places)} files hold a recording with the id {name!r}: {', '.join(places)}"
+    for name, paths in by_id.items():
+        if name and not name.startswith("/") and len(paths) > 1:
+            message = f"{len(paths)} files hold a recording with the id {name!r}: {', '.join(paths)}"
             fix = "all are kept; remove one if it is a copy"
-            yield Finding("source-duplicate-id", "warning", places[0], message, fix)
+            yield Finding("source-duplicate-id", "warning", paths[0], message, fix)

@@ -15,6 +15,7 @@ import numpy as np
 
 from telecine.core.errors import SourceError
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
+from telecine.sources.format import MissingExtra
 from telecine.sources.messages.absent_groups import absent_groups
 from telecine.sources.messages.cameras import camera_stream, file_stream, image_file_field, is_camera
 from telecine.sources.messages.clocks import Clocks, TopicTimes
@@ -67,6 +68,8 @@ def _found(
         attrs |= _attributes_of(topics[0])
         found = list(_streams(name, topics[0], clocks))
         return found or [LeftOut(name, "offered", f"{kinds[0]}: no numbers, texts or images")]
+    except MissingExtra:
+        raise
     except SourceError as error:
         return [LeftOut(name, "unreadable", f"{kinds[0]}: {error}")]
 

@@ -6,8 +6,7 @@ later is offered as `/next/...`, and the last step of an episode has none.
 """
 
 import zipfile
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,10 @@ from telecine.core.errors import SourceError, raised_as
 from telecine.core.grid import SECOND, Times
 from telecine.core.naming import camera_name, element_names
 from telecine.core.plan.model import IMAGES
-from telecine.core.recording import Recording, Ref, Stream
+from telecine.core.recording import LeftOut, Recording, Ref, Stream
 from telecine.sources.format import Found, MissingExtra
 from telecine.sources.shared.arrays import ArrayPart, PixelLayout, StoredArray, Timing, stream_of
-from telecine.sources.zarr.blosc import MOST_BYTES
+from telecine.sources.zarr.allowed import MOST_BYTES, most_bytes
 
 NAME = "zarr"
 SUFFIXES = (".zarr", ".zarr.zip")
@@ -33,6 +32,8 @@ _ERRORS = (
 """What zarr and its codecs raise on metadata that makes no sense to them."""
 _LATEST_S = 1 << 33
 """Stamps beyond the year 2242 are damage, and nanoseconds since 1970 would not hold them much longer."""
+_MOST_EPISODES = 10_000_000
+_LARGEST_ELEMENT = 1 << 16
 _UMI_POSE = ("eef_pos", "eef_rot_axis_angle", "gripper_width")
 
 
@@ -54,22 +55,22 @@ def claims(path: str) -> bool:
 def index(path: str, *, recover: bool, token: str | None = None) -> Found:
     """One Ref per episode; see `Format.index`."""
     del recover, token
-    root, close = _opened(path)
+    root, store = _opened(path)
     try:
         count = len(_ends(root, path))
     finally:
-        close()
+        store.close()
     size = _size(Path(path)) // max(count, 1)
     return Found(tuple(Ref(NAME, path, f"/episode_{i}", size) for i in range(count)))
 
 
 def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     """The episode that `ref` names; see `Format.open`."""
-    root, close = _opened(ref.path)
+    root, store = _opened(ref.path)
     try:
-        return _recording(ref, root, close)
+        return _recording(ref, root, store)
     except BaseException:
-        close()
+        store.close()
         raise
 
 
@@ -79,67 +80,80 @@ def _size(place: Path) -> int:
 
 
 def _opened(path: str) -> tuple[Any, Any]:
-    """(root group, what closes it)."""
+    """(root group, its store)."""
     try:
         import zarr
-        from zarr.storage import LocalStore, ZipStore
+
+        from telecine.sources.zarr.codecs import register_image_codecs
+        from telecine.sources.zarr.store import store_of
     except ImportError as error:
         raise MissingExtra("reading zarr needs: pip install 'telecine[zarr]'") from error
-    _know_picture_codecs()
+    register_image_codecs()
     with raised_as(SourceError, f"{path}: cannot be read as zarr", *_ERRORS):
-        store = LocalStore(path, read_only=True) if Path(path).is_dir() else ZipStore(path, mode="r")
-        return zarr.open_group(store, mode="r"), store.close
-
-
-def _know_picture_codecs() -> None:
-    """JPEG XL and JPEG 2000, in which replay buffers keep pictures; without the package those arrays say so."""
-    with suppress(ImportError):
-        from imagecodecs.numcodecs import register_codecs
-
-        register_codecs(verbose=False)
+        store = store_of(path)
+        return zarr.open_group(store, mode="r"), store
 
 
 def _ends(root: Any, path: str) -> list[int]:
-    from telecine.sources.zarr.blosc_codecs import checked
+    from telecine.sources.zarr.codecs import checked
 
     with raised_as(SourceError, f"{path}: {_ENDS} cannot be read", *_ERRORS), checked():
-        ends = [int(end) for end in root[_ENDS][:]]
+        array = root[_ENDS]
+        if fault := _array_fault(array, path):
+            raise ValueError(fault)
+        if array.ndim != 1 or array.shape[0] > _MOST_EPISODES:
+            raise ValueError(f"has the shape {array.shape}, expected one number per episode")
+        ends = [int(end) for end in array[:]]
     if any(b <= a for a, b in zip([0, *ends], ends, strict=False)):
         raise SourceError(f"{path}: {_ENDS} does not go up: {ends[:10]}")
     return ends
 
 
-def _recording(ref: Ref, root: Any, close: Any) -> Recording:
+def _array_fault(array: Any, path: str) -> str:
+    """What makes an array unfit to be read, by its metadata; "" for nothing."""
+    if not hasattr(array, "chunks"):
+        return "is a group, not an array"
+    if array.dtype.kind == "O" or array.dtype.itemsize > _LARGEST_ELEMENT:
+        return "holds no numbers or short text"
+    together = int(np.prod(array.chunks, dtype=object)) * max(int(array.dtype.itemsize), 1)
+    most = most_bytes(_size(Path(path))) if together > MOST_BYTES else MOST_BYTES
+    return f"has chunks of {together} bytes; more than {most} are taken for damage" if together > most else ""
+
+
+def _recording(ref: Ref, root: Any, store: Any) -> Recording:
     ends = _ends(root, ref.path)
     number = ref.id.removeprefix("/episode_")
     if not number.isdecimal() or int(number) >= len(ends):
         raise SourceError(f"{ref.path}: holds no episode {ref.id!r}, only 0 to {len(ends) - 1}")
     first, stop = ([0, *ends])[int(number)], ends[int(number)]
-    arrays = dict(_arrays(root, ref.path, stop))
+    left_out: list[LeftOut] = []
+    arrays = dict(_arrays(root, ref.path, store.children("data"), stop, left_out))
     streams = {s.name: s for s in _streams(arrays, first, stop, _timing(arrays, first, stop))}
     is_umi = "robot0_eef_pos" in arrays
     features = {k: n for k, n in _features(arrays, is_umi=is_umi).items() if all(name in streams for name in n)}
-    return Recording(ref, streams, {"layout": "umi" if is_umi else "diffusion-policy"}, (), close, features)
+    attrs = {"layout": "umi" if is_umi else "diffusion-policy"}
+    return Recording(ref, streams, attrs, (), store.close, features, left_out=tuple(left_out))
 
 
-def _arrays(root: Any, path: str, stop: int) -> Iterator[tuple[str, StoredArray]]:
-    from telecine.sources.zarr.blosc_codecs import checked
+def _arrays(
+    root: Any, path: str, names: Iterable[str], stop: int, left_out: list[LeftOut]
+) -> Iterator[tuple[str, StoredArray]]:
+    """Every array that can be read; the others go to `left_out`, each with the reason."""
+    from telecine.sources.zarr.codecs import checked
 
-    try:
-        with checked():
-            arrays = sorted(root["data"].arrays())
-    except _ERRORS as error:
-        if "codec" in str(error) or "imagecodecs" in str(error):
-            raise MissingExtra(f"{path}: its pictures need: pip install 'telecine[zarr]' ({error})") from error
-        raise SourceError(f"{path}: its arrays cannot be read: {error}") from error
-    for name, array in arrays:
-        if array.ndim and array.shape[0] < stop:
+    for name in names:
+        try:
+            with checked():
+                array = root[f"data/{name}"]
+            fault = _array_fault(array, path)
+        except _ERRORS as error:
+            fault = str(error)
+        if fault:
+            fix = "pip install 'telecine[zarr]'" if "imagecodecs_" in fault and "not available" in fault else ""
+            left_out.append(LeftOut(f"/{name}", "unreadable", f"data/{name} {fault}", fix))
+        elif array.ndim and array.shape[0] < stop:
             raise SourceError(f"{path}: data/{name} has {array.shape[0]} rows, an episode ends at {stop}")
-        together = int(np.prod(array.chunks, dtype=object)) * array.dtype.itemsize
-        if together > MOST_BYTES:
-            said = f"has chunks of {together} bytes; more than {MOST_BYTES} are taken for damage"
-            raise SourceError(f"{path}: data/{name} {said}")
-        if array.ndim:
+        elif array.ndim:
             yield name, array
 
 

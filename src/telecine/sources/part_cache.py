@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from telecine.core.recording import Recording, Ref
 from telecine.sources import registry
+from telecine.sources.border import border
 from telecine.sources.shared import fingerprint
 
 
@@ -34,12 +35,20 @@ _latest = _Latest()
 
 @contextmanager
 def opened(ref: Ref, *, parts: bool = False) -> Iterator[Recording]:
-    """What `registry.open` gives. That of a part stays open for the next one, until its files change or reading fails.
+    """What `registry.open` gives; inside, every failure is this recording's (`border`).
+
+    That of a part stays open for the next one, until its files change or reading fails.
 
     parts: the parts of `ref` come next. Whoever opens parts sees to it that none is left (`none_left_open`), or ends.
 
     Raises: see `registry.open`.
     """
+    with border(ref.label), _opened(ref, parts) as recording:
+        yield recording
+
+
+@contextmanager
+def _opened(ref: Ref, parts: bool) -> Iterator[Recording]:
     state = fingerprint.stamp_of(ref) if parts or ref.part is not None else None
     if state is None:
         _let_go()

@@ -1,0 +1,163 @@
+"""What lies in a given folder besides recordings: FIFOs, sockets, links that lead away or round, names of any kind."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.mcap import some_messages, write_mcap
+from telecine.core.errors import SourceError
+from telecine.sources import registry
+from telecine.sources.border import UnexpectedError, border
+from telecine.sources.shared.confinement import confined, open_regular
+
+CODE = "from telecine.cli.main import main; import sys; sys.argv[0] = 'telecine'; main()"
+
+
+def telecine(*words, **options):
+    command = [sys.executable, "-c", CODE, *map(os.fspath, words)]
+    return subprocess.run(command, capture_output=True, timeout=60, check=False, **options)
+
+
+@pytest.fixture
+def given(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    write_mcap(folder / "good.mcap", some_messages(20))
+    return folder
+
+
+def said(folder, **options) -> dict[str, tuple[str, str]]:
+    """Name -> (code, message) of every finding; the good recording is there."""
+    found = registry.find([folder], **options)
+    assert "good.mcap" in [Path(ref.path).name for ref in found.refs]
+    return {Path(f.where).name: (f.code, f.message) for f in found.findings}
+
+
+def test_what_is_no_regular_file_is_passed_over_with_a_word(given):
+    os.mkfifo(given / "pipe.mcap")
+    os.mkfifo(given / "pipe")
+    (given / "zero.bag").symlink_to("/dev/zero")
+    (given / "round.rrd").symlink_to("round.rrd")
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(given / "s.mcap"))
+        found = said(given)
+    assert {name: code for name, (code, _) in found.items()} == {
+        "pipe.mcap": "source-skipped", "pipe": "source-skipped", "s.mcap": "source-skipped",
+        "round.rrd": "source-skipped", "zero.bag": "source-outside",
+    }  # fmt: skip
+    assert "is a FIFO" in found["pipe.mcap"][1]
+    assert "is a socket" in found["s.mcap"][1]
+    assert "symbolic links" in found["round.rrd"][1]
+    assert "source-skipped" in said(given, follow_links=True)["zero.bag"]  # a device stays one
+
+
+@pytest.mark.parametrize("name", ["metadata.yaml", "zarr.json", ".zgroup", "meta/info.json", "events.jsonl"])
+def test_a_fifo_that_a_folder_is_known_by_is_never_opened(given, name):
+    place = given / "run" / name
+    place.parent.mkdir(parents=True)
+    os.mkfifo(place)
+    done = telecine("inspect", given, "--json")
+    assert json.loads(done.stdout)["recordings"]
+
+
+def test_a_typed_fifo_is_an_error(given, tmp_path):
+    os.mkfifo(tmp_path / "pipe.mcap")
+    with pytest.raises(SourceError, match="is a FIFO, not a regular file"):
+        registry.find([tmp_path / "pipe.mcap"])
+    done = telecine("convert", tmp_path / "pipe.mcap", tmp_path / "out")
+    assert b"is a FIFO" in done.stderr
+    with pytest.raises(SourceError, match="is a FIFO"):
+        open_regular(tmp_path / "pipe.mcap")
+
+
+def test_links_out_of_a_given_folder_are_refused_until_a_person_allows_them(given, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    write_mcap(outside / "other.mcap", some_messages(20))
+    (given / "link.mcap").symlink_to(outside / "other.mcap")
+    (given / "folder").symlink_to(outside)
+    (given / "up").symlink_to("..")
+    found = said(given)
+    assert found["link.mcap"][0] == "source-outside"
+    assert "--follow-links" in found["link.mcap"][1]
+    assert found["folder"][0] == found["up"][0] == "source-skipped"
+    allowed = registry.find([given], follow_links=True)
+    assert sorted({os.path.realpath(ref.path) for ref in allowed.refs}) == sorted(
+        os.path.realpath(p) for p in (given / "good.mcap", outside / "other.mcap")
+    )
+    assert all(ref.follow_links for ref in allowed.refs)
+
+
+def test_a_typed_path_may_be_a_link_and_links_may_stay_inside(given, tmp_path):
+    (tmp_path / "typed").symlink_to(given)
+    (tmp_path / "typed.mcap").symlink_to(given / "good.mcap")
+    (given / "again.mcap").symlink_to("good.mcap")
+    for typed in ("typed", "typed.mcap"):
+        found = registry.find([tmp_path / typed])
+        assert (len(found.refs), found.findings) == (1, ())
+
+
+def test_a_hugging_face_snapshot_may_lead_into_its_own_blobs(given, tmp_path):
+    repo = tmp_path / "hub" / "datasets--a--b"
+    snapshot = repo / "snapshots" / "0123"
+    (repo / "blobs").mkdir(parents=True)
+    snapshot.mkdir(parents=True)
+    (given / "good.mcap").rename(repo / "blobs" / "f00")
+    (snapshot / "good.mcap").symlink_to("../../blobs/f00")
+    (snapshot / "bad.mcap").symlink_to("/etc/passwd")
+    assert said(snapshot)["bad.mcap"][0] == "source-outside"
+    assert confined(snapshot).holds(snapshot / "good.mcap")
+
+
+ODD_NAMES = (b"not\xffutf8.mcap", b"two\nlines.mcap", b"\x1b[31mred.mcap", "\u202ecam.mcap".encode())
+
+
+def test_odd_names_are_read_and_shown_escaped_by_every_command(given, tmp_path):
+    for name in ODD_NAMES:
+        write_mcap(given / "x", some_messages(20))
+        (given / "x").rename(given / os.fsdecode(name))
+    out = tmp_path / "out"
+    plan = tmp_path / "p.yaml"
+    assert telecine("inspect", given, "--plan", plan).returncode == 0
+    done = [
+        telecine("inspect", given),
+        telecine("convert", given, out, "--plan", plan, "--task-text", "x", "--dry-run"),
+        telecine("convert", given, out, "--plan", plan, "--task-text", "x"),
+        telecine("verify", out, "--against", given),
+        telecine("inspect", out),
+    ]
+    for ended in done:
+        text = ended.stdout + ended.stderr
+        assert b"Traceback" not in text, text.decode(errors="replace")
+        assert b"\x1b" not in text
+        assert "\u202e".encode() not in text
+        assert b"two\nlines" not in text
+        assert ended.returncode == 0, text.decode(errors="replace")
+    shown = json.loads(telecine("inspect", given, "--json").stdout)
+    assert len(shown["recordings"]) == 1 + len(ODD_NAMES)
+
+
+class Panic(BaseException):
+    """As PyO3 raises for a panic in Rust."""
+
+
+Panic.__name__ = "PanicException"
+
+
+@pytest.mark.parametrize(
+    "error", [OverflowError("a"), RecursionError(), ZeroDivisionError(), MemoryError(), SystemError("b"), Panic("c")]
+)
+def test_whatever_is_raised_while_a_recording_is_read_is_its_own_error(error):
+    with pytest.raises(UnexpectedError, match=rf"^one.mcap: {type(error).__name__}"), border("one.mcap"):
+        raise error
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_what_stops_the_program_goes_through_the_border(stop):
+    with pytest.raises(stop), border("one.mcap"):
+        raise stop
