@@ -69,7 +69,7 @@ def account(recording: Recording, plan: Plan) -> Accounting:
     """What `plan` uses of `recording`, and what it leaves out. Reads no samples."""
     kinds = {name: stream.kind for name, stream in recording.streams.items()}
     used = used_streams(plan, recording)
-    return account_for(recording.ref.label, kinds, used, recording.left_out)
+    return account_for(recording.ref.label, kinds, used, recording.left_out, recording.features)
 
 
 def account_for(
@@ -77,15 +77,19 @@ def account_for(
     kinds: Mapping[str, StreamKind],
     used: Mapping[str, str],
     left_out: Iterable[LeftOut] = (),
+    declared: Mapping[str, Iterable[str]] = {},
 ) -> Accounting:
     """The accounting of a recording with streams of these `kinds`, of which the plan takes `used`.
 
-    left_out: what the source says of its streams; of those that are used, nothing is said.
+    left_out: what the source says of its streams; of those that are used, nothing is said. declared: feature key -> its
+    streams, where the format itself says what training data is.
     """
     stated = {item.stream: item for item in left_out if item.stream not in used}
     shown = {_camera_path(name) for name in used if kinds.get(name) in ("image", "video")}
     others = sorted(kinds.keys() - used.keys() - stated.keys())
-    offered = [LeftOut(n, "offered", NOT_PLANNED, training=_is_training(n, kinds[n], shown)) for n in others]
+    known = {name for names in declared.values() for name in names}
+    training = {n for n in others if (n in known if known else _is_training(n, kinds[n], shown))}
+    offered = [LeftOut(n, "offered", NOT_PLANNED, training=n in training) for n in others]
     return Accounting(label, tuple(sorted(used.items())), (*stated.values(), *offered))
 
 
@@ -201,5 +205,5 @@ def training_findings(entries: Iterable[LeftOutEverywhere], where: str) -> Itera
 def account_facts(facts: RecordingFacts, used: Mapping[str, str], choices: Choices = NO_CHOICES) -> Accounting:
     """The accounting of an inspected recording, of which a proposal takes `used`."""
     kinds = {s.name: s.kind for s in facts.streams}
-    made = account_for(facts.label, kinds, used, facts.left_out)
+    made = account_for(facts.label, kinds, used, facts.left_out, dict(facts.features))
     return replace(made, left_out=tuple(choices.explain(facts.label, item) for item in made.left_out))

@@ -145,6 +145,8 @@ def measure(times: Times) -> Rate:
     )
 
 
+STANDS_STILL = 50
+"""So many samples share one stamp, on average, on a clock that does not advance."""
 STEADY_SAMPLES = 5
 """Samples from which on a stream's rate can be called steady."""
 

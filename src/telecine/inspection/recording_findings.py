@@ -1,7 +1,8 @@
 """What is odd within one recording, and what differs between recordings that are to become one dataset."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from telecine.core.findings import REMARKS, Finding, placed
@@ -9,15 +10,27 @@ from telecine.core.recording_summary import RecordingFacts, StreamSummary
 from telecine.core.video import LONG_GOP
 
 
-def recording_findings(facts: RecordingFacts, timeline: str, split_ns: int | None = None) -> Iterator[Finding]:
-    """What is odd within one recording, seen on the clock `timeline`. A stream that cannot be read is a warning.
+@dataclass(frozen=True, slots=True)
+class View:
+    """What of recordings counts: findings are about what the plan makes of them."""
 
-    split_ns: the plan splits at pauses of all its streams that are longer, so gaps as long are none.
-    """
-    yield from placed(_of_recording(facts, timeline, split_ns), recording=facts.label)
+    timeline: str
+    used: Collection[str] | None = None
+    """Streams that the plan uses; None: all. Odd stamps of others, and where they are missing, change nothing."""
+    split_ns: int | None = None
+    """The plan splits at pauses of all its streams that are longer, so gaps as long are none."""
+
+    def uses(self, stream: str) -> bool:
+        """True where the plan does, or where it is not known."""
+        return self.used is None or stream in self.used
 
 
-def _of_recording(facts: RecordingFacts, timeline: str, split_ns: int | None) -> Iterator[Finding]:
+def recording_findings(facts: RecordingFacts, view: View) -> Iterator[Finding]:
+    """What is odd within one recording. A stream that cannot be read is a warning."""
+    yield from placed(_of_recording(facts, view), recording=facts.label)
+
+
+def _of_recording(facts: RecordingFacts, view: View) -> Iterator[Finding]:
     for code, message in facts.notes:
         yield Finding(code, "warning", facts.label, message)
     for item in facts.left_out:
@@ -27,17 +40,19 @@ def _of_recording(facts: RecordingFacts, timeline: str, split_ns: int | None) ->
     if not any(c.samples for s in facts.streams for c in s.clocks):
         yield Finding("source-empty", "warning", facts.label, "nothing in it has a stamp, so no row can be made")
     for stream in facts.streams:
-        yield from placed(_of_stream(stream, timeline, f"{facts.label} {stream.name}", split_ns), stream=stream.name)
+        yield from placed(_of_stream(stream, view, f"{facts.label} {stream.name}"), stream=stream.name)
 
 
-def _of_stream(stream: StreamSummary, timeline: str, where: str, split_ns: int | None) -> Iterator[Finding]:
+def _of_stream(stream: StreamSummary, view: View, where: str) -> Iterator[Finding]:
     code = "video-damaged" if stream.is_camera else "stream-unreadable"
     for problem in stream.problems:
         yield Finding(code, "warning", where, problem, "leave the stream out of the plan, or repair the recording")
     for code, message in stream.remarks:
-        yield Finding(code, REMARKS[code], where, message)
-    yield from _camera_findings(stream, where)
-    yield from _clock_findings(stream, timeline, where, split_ns)
+        is_stamps = code.startswith("clock-") and not view.uses(stream.name)
+        yield Finding(code, "info" if is_stamps else REMARKS[code], where, message)
+    if view.uses(stream.name):
+        yield from _camera_findings(stream, where)
+        yield from _clock_findings(stream, view, where)
 
 
 def _camera_findings(stream: StreamSummary, where: str) -> Iterator[Finding]:
@@ -55,9 +70,9 @@ def _camera_findings(stream: StreamSummary, where: str) -> Iterator[Finding]:
         yield Finding("video-long-gop", "info", where, text, "set video copy: never to encode for fast reads")
 
 
-def _clock_findings(stream: StreamSummary, timeline: str, where: str, split_ns: int | None) -> Iterator[Finding]:
+def _clock_findings(stream: StreamSummary, view: View, where: str) -> Iterator[Finding]:
     """On the plan's clock: what is odd on others changes nothing."""
-    clock = stream.on(timeline)
+    clock = stream.on(view.timeline)
     if clock is None:
         return
     at, rate = f"{where} on {clock.name}", clock.rate
@@ -68,19 +83,20 @@ def _clock_findings(stream: StreamSummary, timeline: str, where: str, split_ns: 
     if rate.duplicates:
         text = f"{rate.duplicates} of {clock.samples} samples have the stamp of the one before; the last counts"
         yield Finding("align-duplicates", "info", at, text)
-    splits = sum(split_ns is not None and stop - start > split_ns for start, stop in clock.pauses)
+    splits = sum(view.split_ns is not None and stop - start > view.split_ns for start, stop in clock.pauses)
     if rate.gaps > splits and stream.kind != "text" and clock.kind != "sequence":
         text = f"{rate.gaps} gap(s) longer than three periods, the longest {rate.longest_ns / 1e9:.3f} s"
         yield Finding("align-gap", "warning", at, text, "see `limit` in the plan: how old a sample may be")
 
 
-def compare(recordings: Sequence[RecordingFacts]) -> Iterator[Finding]:
-    """What differs between recordings that are to become one dataset."""
+def compare(recordings: Sequence[RecordingFacts], used: Collection[str] | None = None) -> Iterator[Finding]:
+    """What differs between recordings that are to become one dataset, in the streams that it uses (None: all)."""
     for ident, count in Counter(r.id for r in recordings if r.id and not r.id.startswith("/")).items():
         if count > 1:
             labels = ", ".join(r.label for r in recordings if r.id == ident)
             yield Finding("source-duplicate-id", "warning", labels, f"{count} recordings carry the id {ident!r}")
-    for name in dict.fromkeys(s.name for r in recordings for s in r.streams):
+    names = dict.fromkeys(s.name for r in recordings for s in r.streams)
+    for name in names if used is None else [n for n in names if n in used]:
         having = [(r, s) for r in recordings if (s := r.stream(name)) is not None]
         lacking = [r.label for r in recordings if r.stream(name) is None]
         if lacking:

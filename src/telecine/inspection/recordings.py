@@ -37,7 +37,7 @@ from telecine.core.recording_summary import (
 )
 from telecine.core.streams.from_keyframe import from_first_keyframe
 from telecine.core.video import PacketIndex
-from telecine.inspection.recording_findings import compare, recording_findings
+from telecine.inspection.recording_findings import View, compare, recording_findings
 from telecine.run.executor import Executor, Lost, Tell, serial, silent
 from telecine.sources import registry
 from telecine.sources.border import border
@@ -106,13 +106,14 @@ def inspect_refs(
             case RecordingFacts():
                 recordings.append(answer)
     proposal = proposing(recordings)
+    view = View(proposal.timeline, proposal.used, proposal.split_ns)
     for facts in recordings:
-        findings += recording_findings(facts, proposal.timeline, proposal.split_ns)
+        findings += recording_findings(facts, view)
     tally: Tally = {}
     for facts in recordings:
         add(tally, facts.label, account_facts(facts, proposal.used, proposal.choices).left_out)
     left_out = merge(tally)
-    findings += [*compare(recordings), *training_findings(left_out, "the proposed plan")]
+    findings += [*compare(recordings, proposal.used), *training_findings(left_out, "the proposed plan")]
     return Inspection(tuple(recordings), tuple(findings), proposal, left_out)
 
 

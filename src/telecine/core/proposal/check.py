@@ -14,15 +14,15 @@ from telecine.core.recording_summary import RecordingFacts, StreamSummary, typic
 
 
 def remedies(features: Mapping[str, Any], recordings: Sequence[RecordingFacts], notes: Notes) -> dict[str, Any]:
-    """The features with what they need to convert; recordings that no plan for all can help are named in `notes`."""
-    _note_misfits([name for body in features.values() for name in streams_of(body)], recordings, notes)
+    """The features with what they need to convert."""
     return {
         key: _with_size(key, body, recordings, notes) if key.startswith(IMAGES) else body
         for key, body in features.items()
     }
 
 
-def _note_misfits(names: Sequence[str], recordings: Sequence[RecordingFacts], notes: Notes) -> None:
+def note_misfits(names: Sequence[str], recordings: Sequence[RecordingFacts], notes: Notes) -> None:
+    """Say which recordings do not fit a plan that uses streams of these `names`, and what converts them."""
     odd: dict[str, list[str]] = {}
     for name in names:
         for recording, why in _misfits(name, recordings):

@@ -4,6 +4,7 @@ Nothing is made up: where recordings lack something that a plan needs (the task 
 timeline), the proposal names it in `missing` and holds no complete plan. `text.py` writes it down.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,7 +13,7 @@ from typing import Any
 from telecine.core.accounting import Choices
 from telecine.core.plan.fields import parse_duration
 from telecine.core.plan.model import IMAGES, Plan, make_plan
-from telecine.core.proposal.check import remedies
+from telecine.core.proposal.check import note_misfits, remedies
 from telecine.core.proposal.features import Features, MissingAction, choose_features
 from telecine.core.proposal.notes import Notes
 from telecine.core.proposal.rates import (
@@ -86,14 +87,17 @@ def propose(
 ) -> Proposal:
     """The plan that `recordings` suggest; `task_text`, `fps` and `rate` (counts a second) are taken as given.
 
-    Streams that only half of the recordings have, or fewer, are left out.
+    Streams that only half of the recordings have, or fewer, are left out. Where they have no stream in common,
+    the plan is for the largest group of them.
     """
     notes = Notes()
+    everything = list(across(recordings))
+    for stream, count in everything:
+        if 2 * count <= len(recordings):
+            notes.leave_out([stream], f"only {count} of {len(recordings)} recordings have it")
+    every, recordings = recordings, _like_each_other(recordings)
     known = list(across(recordings))
     common = [s for s, count in known if 2 * count > len(recordings)]
-    for stream, count in known:
-        if stream not in common:
-            notes.leave_out([stream], f"only {count} of {len(recordings)} recordings have it")
     implied = None if rate else counted_rate(recordings, common, declared_fps(recordings, notes), notes)
     rated = FRAME_COUNT if implied else ""
     timeline = choose_timeline(recordings, common, notes, rate_given=rate is not None, rated=rated)
@@ -106,6 +110,7 @@ def propose(
         notes.missing.append("no stream can become a feature; name one with --action, --state or --video")
     counting = any(c.kind == "sequence" for s in common if (c := s.on(timeline)) is not None)
     body, fps_guessed = _body(recordings, chosen, timeline, rate if counting else None, (fps, rate), notes)
+    note_misfits([s.name for streams in chosen.values() for s in streams], every, notes)
     if task := task_text or choose_task(recordings, usable, notes):
         body["task"] = task
     if robot_type := _same(recordings, "robot_type"):
@@ -113,8 +118,8 @@ def propose(
     used = {s.name: key for key, streams in chosen.items() for s in streams}
     if isinstance(task, Mapping) and "from" in task:
         used[str(task["from"])] = "task"
-    notes.comments["unused"] = [describe(s, timeline) for s, _ in known if s.name not in used]
-    entities = [s.entity for s, _ in known]
+    notes.comments["unused"] = [describe(s, timeline) for s, _ in everything if s.name not in used]
+    entities = [s.entity for s, _ in everything]
     return Proposal(
         body=body,
         plan=None if notes.missing else make_plan(body),
@@ -122,19 +127,31 @@ def propose(
         guesses=tuple(notes.guesses),
         comments={part: tuple(lines) for part, lines in notes.comments.items() if lines},
         counting=counting and rate is None,
-        short={s.name: s.entity if entities.count(s.entity) == 1 else s.name for s, _ in known},
+        short={s.name: s.entity if entities.count(s.entity) == 1 else s.name for s, _ in everything},
         reasons={name: why for name, why in notes.reasons.items() if name not in used},
         used=used,
-        unreadable={(r.label, s.name): "; ".join(s.problems) for r in recordings for s in r.streams if s.problems},
+        unreadable={(r.label, s.name): "; ".join(s.problems) for r in every for s in r.streams if s.problems},
         fps_guessed=fps_guessed,
     )
+
+
+def _like_each_other(recordings: Sequence[RecordingFacts]) -> Sequence[RecordingFacts]:
+    """All recordings, or the largest group with the same streams where no stream is in most of them."""
+    if any(2 * count > len(recordings) for _, count in across(recordings)):
+        return recordings
+    groups: dict[frozenset[str], list[RecordingFacts]] = {}
+    for recording in recordings:
+        groups.setdefault(frozenset(s.name for s in recording.streams), []).append(recording)
+    return max(groups.values(), key=len, default=recordings)
 
 
 def _proposable(
     recordings: Sequence[RecordingFacts], usable: Sequence[StreamSummary], notes: Notes
 ) -> list[StreamSummary]:
     """Without the streams that their source offers but never proposes."""
-    offered = {item.stream: item.why for r in recordings for item in r.left_out}
+    stated = [(item.stream, item.why) for r in recordings for item in r.left_out if item.what == "offered"]
+    counts = Counter(name for name, _ in stated)
+    offered = {name: why for name, why in stated if 2 * counts[name] > len(recordings)}
     for stream in usable:
         if stream.name in offered:
             notes.leave_out([stream], offered[stream.name])

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from telecine.core.align import STANDS_STILL
 from telecine.core.proposal.notes import Notes
 from telecine.core.recording_summary import SECOND_CHOICE, ClockFacts, RecordingFacts, StreamSummary
 
@@ -17,7 +18,7 @@ NO_TIMELINE = "none"
 ADVANCES = 0.05
 """Share of a stream's samples that need a stamp of their own for its clock to count as advancing."""
 COVERS = 0.5
-"""The same share, on average of all streams, for a clock to be one that the recording was made on."""
+"""More than this share, on average of all streams, makes a clock one that the recording was made on."""
 FASTEST_CAMERA_HZ = 250
 FASTEST_HZ = 2000
 ENOUGH = 10
@@ -43,6 +44,12 @@ class _Candidate:
     def own(self) -> bool:
         """The recorder's, rather than the person's."""
         return self.name in SECOND_CHOICE
+
+    @property
+    def advances(self) -> bool:
+        """Samples have stamps of their own on it, as far as on any clock, and are not all of one moment."""
+        samples = sum(c.samples for _, c in self.stamps)
+        return self.coverage >= ADVANCES and sum(_distinct(c) for _, c in self.stamps) * STANDS_STILL > samples
 
     @property
     def steady(self) -> bool:
@@ -78,7 +85,7 @@ def choose_timeline(
     if not found:
         notes.missing.append("no stream has stamps, so there is no timeline to make rows on")
         return NO_TIMELINE
-    counting = any(c.counts and not c.own and c.coverage >= COVERS for c in found)
+    counting = any(c.counts and not c.own and c.coverage > COVERS for c in found)
     ranked = sorted(found, key=lambda c: _worth(c, counting, rate_given or c.name == rated), reverse=True)
     best, others = ranked[0], ranked[1:]
     notes.comments["clock"] = [_described(best, moving), *(f"or {_described(other, moving)}" for other in others)]
@@ -130,9 +137,9 @@ def _candidates(recordings: Sequence[RecordingFacts], moving: Sequence[StreamSum
 
 
 def _tier(candidate: _Candidate, counting: bool, rate_given: bool) -> int:
-    if candidate.coverage < ADVANCES:
+    if not candidate.advances:
         return 0
-    if candidate.coverage < COVERS:
+    if candidate.coverage <= COVERS:
         return 1
     if candidate.counts:
         return 1 if candidate.own else 4 if rate_given else 2
@@ -153,7 +160,7 @@ def _worth(candidate: _Candidate, counting: bool, rate_given: bool) -> tuple[int
 
 def _described(candidate: _Candidate, moving: Sequence[StreamSummary]) -> str:
     kind = candidate.stamps[0][1].kind
-    still = "" if candidate.coverage >= ADVANCES else ", does not advance"
+    still = "" if candidate.advances else ", does not advance"
     return f"{candidate.name} ({kind}, {candidate.streams} of {len(moving)} streams{still})"
 
 
@@ -167,7 +174,7 @@ def _guesses(best: _Candidate, others: Sequence[_Candidate]) -> Iterator[str]:
             f"timeline {best.name} counts steps; {', '.join(times)} is not taken, because it looks like the time of "
             "writing the file, not of measuring"
         )
-    stale = [c.name for c in others if not c.own and not c.counts and c.coverage < ADVANCES]
+    stale = [c.name for c in others if not c.own and not c.counts and not c.advances]
     if stale:
         yield f"timeline {', '.join(stale)} does not advance and is not taken"
     if not best.own and not best.consistent and not best.counts:
@@ -176,9 +183,9 @@ def _guesses(best: _Candidate, others: Sequence[_Candidate]) -> Iterator[str]:
 
 def _nonsense(best: _Candidate) -> str:
     clock = max((c for _, c in best.stamps), key=lambda c: c.hz or 0)
-    if best.coverage < ADVANCES:
+    if not best.advances:
         why = "does not advance"
-    elif best.coverage < COVERS:
+    elif best.coverage <= COVERS:
         why = f"has a stamp for {best.coverage:.0%} of the samples only"
     else:
         why = f"looks like the time of writing the file, not of measuring ({clock.hz or 0:.0f} Hz)"

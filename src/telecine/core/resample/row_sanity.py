@@ -8,15 +8,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from telecine.core.align import is_steady, measure
+from telecine.core.align import STANDS_STILL, is_steady, measure
 from telecine.core.grid import SECOND, Rows, Times
 from telecine.core.plan.fields import format_duration
 from telecine.core.plan.model import Feature
 from telecine.core.recording import Stream
 from telecine.core.resample.overlap import Bounds
 
-STANDS_STILL = 50
-"""So many samples share one stamp, on average, on a clock that does not advance."""
 FEWEST = 0.1
 """Of the rows that the longest planned stream would give; fewer are refused."""
 
