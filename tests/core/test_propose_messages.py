@@ -7,7 +7,7 @@ import pytest
 from support.memory import every
 from telecine.core.align import measure
 from telecine.core.proposal.propose import propose
-from telecine.core.recording_summary import ClockFacts, RecordingFacts, StreamSummary
+from telecine.core.recording_summary import CameraFacts, ClockFacts, RecordingFacts, StreamSummary
 
 POSE = ("x", "y", "z", "qx", "qy", "qz", "qw")
 TWIST = ("vx", "vy", "vz", "wx", "wy", "wz")
@@ -302,3 +302,35 @@ def test_static_streams_and_flags_are_no_features():
     static = replace(stream("/gripper/command:data", 1), static=True, clocks=())
     found = proposed(static, stream("/joint_states:position", ARM), stream("/estop/command:data", 1, "bool"))
     assert features(found) == {"observation.state": ["/joint_states:position"]}
+
+
+def camera(name, encoding="jpeg", kind="image", samples=60):
+    facts = CameraFacts(encoding, 64, 48, "rgb24")
+    return replace(stream(name, 1, samples=samples), kind=kind, shape=(48, 64, 3), names=None, camera=facts)
+
+
+@pytest.mark.parametrize(
+    ("forms", "key", "taken"),
+    [
+        ([camera("/camera/image_raw", "rgb24"), camera("/camera/image_raw/compressed")], "camera", "/camera/image_raw"),
+        ([camera("/front/image_raw/compressed"), camera("/front/image_raw/ffmpeg", "h264", "video")],
+         "front", "/front/image_raw/ffmpeg"),
+        ([camera("/front/image_raw", "rgb24", samples=10), camera("/front/image_raw/compressed")],
+         "front", "/front/image_raw/compressed"),
+        ([camera("/image_raw/compressed")], "image_raw", "/image_raw/compressed"),
+        ([camera("/camera/camera/color/image_raw/compressed")], "camera", "/camera/camera/color/image_raw/compressed"),
+        ([camera("/usb_cam/image_rect_color"), camera("/usb_cam/image_rect_color/theora")],
+         "usb_cam", "/usb_cam/image_rect_color"),
+    ],
+)  # fmt: skip
+def test_one_camera_in_several_forms_is_one_feature_named_after_the_camera(forms, key, taken):
+    found = proposed(*forms)
+    assert features(found) == {f"observation.images.{key}": [taken]}
+    for form in forms:
+        if form.name != taken:
+            assert found.reasons[form.name] == f"another form of the camera {taken}"
+
+
+def test_two_cameras_of_one_namespace_are_two_features():
+    found = proposed(camera("/head/left/image_raw", "rgb24"), camera("/head/right/image_raw", "rgb24"))
+    assert list(features(found)) == ["observation.images.left", "observation.images.right"]

@@ -6,7 +6,7 @@ from typing import Literal
 
 from telecine.core.naming import words
 from telecine.core.plan.model import IMAGES
-from telecine.core.proposal.cameras import camera_names
+from telecine.core.proposal.cameras import camera_names, physical_cameras
 from telecine.core.proposal.messages import FORMATS, message_vectors
 from telecine.core.proposal.notes import Notes
 from telecine.core.proposal.stream_order import in_order
@@ -127,6 +127,7 @@ def _cameras(streams: Sequence[StreamSummary], notes: Notes) -> dict[str, Stream
             notes.leave_out([stream], "it seems to be depth, which video would cut to 8 bits")
         else:
             cameras.append(stream)
+    cameras = physical_cameras(cameras, notes)
     return {f"{IMAGES}{n}": s for n, s in zip(camera_names([c.entity for c in cameras]), cameras, strict=True)}
 
 
