@@ -17,6 +17,8 @@ from telecine.core.errors import SourceError
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
 from telecine.sources.format import MissingExtra
 from telecine.sources.messages.absent_groups import absent_groups
+from telecine.sources.messages.calibrations import TYPES as CALIBRATIONS
+from telecine.sources.messages.calibrations import calibrations_of
 from telecine.sources.messages.cameras import camera_stream, file_stream, image_file_field, is_camera
 from telecine.sources.messages.clocks import Clocks, TopicTimes
 from telecine.sources.messages.groups import groups, text_paths
@@ -26,7 +28,6 @@ from telecine.sources.messages.struct_arrays import array_streams, list_streams
 from telecine.sources.messages.transforms import layout_of, transform_streams
 from telecine.sources.messages.vectors import GroupStream, MessageStream, MessageTextStream
 
-_CALIBRATION = ("CameraInfo", "CameraCalibration")
 _URDF = re.compile(r"robot_?description|urdf", re.IGNORECASE)
 _JOINT = re.compile(r"<joint\s[^>]*?name\s*=\s*[\"']([^\"']+)[\"'][^>]*?type\s*=\s*[\"'](?!fixed)")
 READ_FIRST = 8
@@ -52,7 +53,13 @@ def _recording(ref: Ref, contents: Contents) -> Recording:
         found = _found(name, [topic for topic in group if topic.count], clocks, attrs)
         streams |= {stream.name: cast("Stream", stream) for stream in found if not isinstance(stream, LeftOut)}
         left_out += [item for item in found if isinstance(item, LeftOut)]
-    return Recording(ref, streams, attrs, contents.notes, contents.close, left_out=tuple(left_out))
+    unreadable = {item.stream for item in left_out if item.what == "unreadable"}
+    calibrations = calibrations_of([topic for topic in contents.topics if topic.name not in unreadable])
+    return Recording(
+        *(ref, streams, attrs, contents.notes, contents.close),
+        left_out=tuple(left_out),
+        calibrations=calibrations,
+    )
 
 
 def _found(
@@ -80,8 +87,9 @@ def _streams(lead: str, topic: Topic, clocks: Clocks) -> Iterator[MessageStream 
         raise SourceError(topic.unreadable)
     _check_readable(topic)
     times = TopicTimes(topic, clocks)
-    if topic.type.endswith(_CALIBRATION) or _is_urdf(topic):
-        yield LeftOut(topic.name, "offered", f"{topic.type} describes the robot, it is no training data")
+    if topic.type.endswith(CALIBRATIONS) or _is_urdf(topic):
+        where = "the attributes of the recording" if _is_urdf(topic) else "meta/telecine/cameras.json"
+        yield LeftOut(topic.name, "offered", f"it describes the robot: {where} has it")
         return
     if is_camera(topic):
         yield camera_stream(lead, times)
@@ -134,7 +142,7 @@ def _is_urdf(topic: Topic) -> bool:
 
 def _attributes_of(topic: Topic) -> Mapping[str, str]:
     """What a topic says about the recording as a whole: a camera's calibration, the robot's joints."""
-    if topic.type.endswith(_CALIBRATION):
+    if topic.type.endswith(CALIBRATIONS):
         return _calibration(topic)
     if not _is_urdf(topic):
         return {}
