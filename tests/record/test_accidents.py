@@ -213,7 +213,7 @@ def test_a_pause_is_rejected_with_the_argument_that_accepts_it(tmp_path, recorde
 def test_without_on_finding_it_is_a_warning_and_a_line_in_the_log(tmp_path, caplog):
     recorder = Recorder(tmp_path / "set", fps=30, on_exit="discard")
     with pytest.warns(UserWarning, match="record-quiet.*no sample for"):
-        fill(recorder, 1, camera=lambda t: t < 0.3)
+        fill(recorder, 2, camera=lambda t: t < 0.3)
     recorder.close()
     assert "record-quiet" in caplog.text
 

@@ -23,7 +23,7 @@ from telecine.core.video import VideoSettings
 from telecine.recorder.live_streams import LiveCamera, LiveSamples, LiveStream
 from telecine.recorder.options import RecorderOptions
 from telecine.recorder.sample import Sample, check_alike, check_plan, sample_of
-from telecine.recorder.stamp_check import StampCheck, stamp_of
+from telecine.recorder.stamp_check import LATE_NS, StampCheck, stamp_of
 from telecine.sources.recorder_spool.format import SUFFIX
 from telecine.sources.recorder_spool.spool_file import SpoolFile
 
@@ -157,10 +157,7 @@ class LiveEpisode:
 
     def _take(self, stamp_ns: int, sample: Sample) -> None:
         stream = self._stream_of(sample, stamp_ns)
-        gap = stream.take(stamp_ns, sample)
-        limit = stream.limit_ns
-        if gap is not None and limit is not None and gap > limit:
-            self._report_quiet(stream, gap, limit)
+        stream.take(stamp_ns, sample)
         self._note(stamp_ns, stamp_ns)
         if isinstance(stream, LiveCamera) and stream.queue.is_full:
             self._wake.set()
@@ -206,10 +203,24 @@ class LiveEpisode:
         if stamp_ns - self._watched_ns < WATCH_NS and stamp_ns >= self._watched_ns:
             return
         self._watched_ns = stamp_ns
+        self._report_quiet_streams(LATE_NS)
+
+    def _report_quiet_streams(self, late_ns: int) -> None:
+        """Report streams without a sample for too long. late_ns: by how much one may still come late.
+
+        Streams of one thread are compared with one another. One of another thread may be late by more, as threads are:
+        it is quiet when nothing has come from it for that time either.
+        """
+        now_s = time.monotonic()
         for stream in list(self._streams.values()):
-            limit, newest = stream.limit_ns, stream.stamps.newest_ns
-            if limit is not None and newest is not None and stamp_ns - newest > limit:
-                self._report_quiet(stream, stamp_ns - newest, limit)
+            limit = stream.limit_ns
+            if limit is None or stream.is_quiet or self.newest_ns is None:
+                continue
+            together = [s.stamps.newest_ns or 0 for s in self._streams.values() if s.thread == stream.thread]
+            is_silent = (now_s - stream.arrived_s) * SECOND > limit
+            gap = stream.gap_ns((self.newest_ns if is_silent else max(together)) - late_ns)
+            if gap > limit:
+                self._report_quiet(stream, gap, limit)
 
     def _report_quiet(self, stream: LiveStream, gap_ns: int, limit_ns: int) -> None:
         with self._lock:
@@ -312,6 +323,7 @@ class LiveEpisode:
         Raises: DatasetError when the disk refuses its end: the file holds all that could be written.
         """
         self._stop()
+        self._report_quiet_streams(0)
         lost = [f"{c.lost} frames of {c.name}" for c in self.streams if isinstance(c, LiveCamera) and c.lost]
         try:
             self._flush()

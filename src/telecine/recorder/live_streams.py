@@ -3,9 +3,10 @@
 import logging
 import threading
 import time
+from bisect import bisect_right, insort
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import chain
+from itertools import chain, count, pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -26,10 +27,23 @@ Disk = Callable[[Callable[[], Any]], Any]
 """Does what writes to the file, and once more after a while as long as the disk refuses. Raises: OSError at the end."""
 
 
+_threads = threading.local()
+_numbers = count(1)
+
+
+def thread_number() -> int:
+    """A number that no other thread of the process has or had, unlike its ident."""
+    if not hasattr(_threads, "number"):
+        _threads.number = next(_numbers)
+    number: int = _threads.number
+    return number
+
+
 class LiveStream:
     """What samples and cameras have in common.
 
-    is_quiet: True once it was reported that it had no sample for too long.
+    is_quiet: True once it was reported that it had no sample for too long. arrived_s, thread: when (monotonic) and by
+    which thread the last sample was added.
     """
 
     def __init__(self, stream: SpoolStream, check: StampCheck, limit_ns: int | Literal["auto"] | None) -> None:
@@ -37,6 +51,9 @@ class LiveStream:
         self.first_ns: int | None = None
         self.is_quiet = False
         self.arrived_s = 0.0
+        self.thread = 0
+        self._recent: list[int] = []
+        self._settled_ns: int | None = None
         self.number = -1
         self._lock = threading.Lock()
 
@@ -56,10 +73,22 @@ class LiveStream:
         """Raises: PlanError when a sample of this time may not follow."""
         self.stamps.check(stamp_ns, others_ns)
 
-    def _count(self, stamp_ns: int) -> int | None:
-        self.arrived_s = time.monotonic()
+    def gap_ns(self, horizon_ns: int) -> int:
+        """The longest time without a sample up to `horizon_ns`, since the last call; stamps after it may still come."""
+        with self._lock:
+            at = bisect_right(self._recent, horizon_ns)
+            settled, self._recent = self._recent[:at], self._recent[at:]
+            ends = [*([] if self._settled_ns is None else [self._settled_ns]), *settled]
+            if not ends:
+                return 0
+            self._settled_ns = ends[-1]
+            return max(later - earlier for earlier, later in pairwise([*ends, max(horizon_ns, ends[-1])]))
+
+    def _count(self, stamp_ns: int) -> None:
+        self.arrived_s, self.thread = time.monotonic(), thread_number()
+        insort(self._recent, stamp_ns)
         self.first_ns = stamp_ns if self.first_ns is None else min(self.first_ns, stamp_ns)
-        return self.stamps.take(stamp_ns)
+        self.stamps.take(stamp_ns)
 
     def _register(self, file: SpoolFile) -> int:
         """The stream's number in the file, which first gets to know it. Raises: OSError."""
@@ -81,13 +110,13 @@ class LiveSamples(LiveStream):
         """Samples that are in memory only."""
         return len(self._stamps)
 
-    def take(self, stamp_ns: int, sample: Sample) -> int | None:
-        """Copy a sample; how long after the one before it was taken."""
+    def take(self, stamp_ns: int, sample: Sample) -> None:
+        """Copy a sample."""
         value = sample.text if sample.array is None else sample.array.copy()
         with self._lock:
             self._stamps.append(stamp_ns)
             self._values.append(value)
-            return self._count(stamp_ns)
+            self._count(stamp_ns)
 
     def take_rows(self, stamps_ns: list[int], values: Array) -> None:
         """Copy many samples, in order."""
@@ -133,6 +162,7 @@ class LiveCamera(LiveStream):
         super().__init__(stream, check, limit_ns)
         self.queue = FrameQueue(stream.schema.shape, stream.schema.dtype, behind)
         self.failure = ""
+        self._adding = threading.Lock()
         self.lost = 0
         self.reported: set[str] = set()
         self._settings = settings
@@ -146,12 +176,13 @@ class LiveCamera(LiveStream):
         )
         self._thread.start()
 
-    def take(self, stamp_ns: int, sample: Sample) -> int | None:
-        """Copy a frame into the queue; how long after the one before it was taken."""
+    def take(self, stamp_ns: int, sample: Sample) -> None:
+        """Copy a frame into the queue."""
         assert sample.array is not None
-        with self._lock:
+        with self._adding:
             self.queue.add(stamp_ns, sample.array)
-            return self._count(stamp_ns)
+        with self._lock:
+            self._count(stamp_ns)
 
     def spill(self, file: SpoolFile) -> None:
         """Write frames to disk that wait for too long. Raises: OSError."""

@@ -101,20 +101,16 @@ class StampCheck:
         )
         return f"its first stamps are {step:g} ns apart, but {of} are {period:.0f} ns; {meant}"
 
-    def take(self, stamp_ns: int) -> int | None:
-        """Count the sample; how far it lies behind the newest one before it, None for the first."""
+    def take(self, stamp_ns: int) -> None:
+        """Count the sample."""
         if self.count < 2:
             self._first.append(stamp_ns)
         self.count += 1
         self.unit_problem = ""
-        before = self.newest_ns
-        if before is None or stamp_ns > before:
+        if self.newest_ns is not None and stamp_ns > self.newest_ns:
+            self._steps.append(stamp_ns - self.newest_ns)
+        if self.newest_ns is None or stamp_ns > self.newest_ns:
             self.newest_ns = stamp_ns
-        if before is None:
-            return None
-        if stamp_ns > before:
-            self._steps.append(stamp_ns - before)
-        return stamp_ns - before
 
     @property
     def auto_limit_ns(self) -> int:
