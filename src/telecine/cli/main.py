@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from telecine.cli import edit_commands
 from telecine.cli.recording_flags import (
     CatalogToken,
     CatalogTokenFile,
@@ -378,6 +379,9 @@ def _run(command: "Callable[[], Outcome]", fail_on: Sequence[str] | None) -> Non
         typer.echo("\n".join([f"error: {visible(str(error))}", *notes]), err=True)
         code = NOT_DONE
     raise typer.Exit(code)
+
+
+edit_commands.register(app, _run)
 
 
 def main() -> None:

@@ -75,22 +75,14 @@ class ExistingDataset:
         for camera in features.videos:
             stored = dict(entries[camera.key].get("info") or {})
             if not camera.encoder:  # episodes were not all encoded alike
-                stored = {key: value for key, value in stored.items() if key in _OF_ALL_VIDEOS}
+                stored = {key: value for key, value in stored.items() if key in OF_ALL_VIDEOS}
             entries[camera.key]["info"] = stored
         totals = {"total_episodes": counts.episodes, "total_frames": counts.frames, "total_tasks": counts.tasks}
         return info | {"features": entries, "splits": splits} | totals
 
     def has_our_card(self) -> bool:
-        """True when its README.md is as telecine wrote it, so that a new one loses nothing."""
-        try:
-            text = (self.root / paths.CARD).read_text(encoding="utf-8")
-            plan = (self.root / paths.PLAN).read_text(encoding="utf-8") if self._has(paths.PLAN) else None
-        except (OSError, ValueError):
-            return not self._has(paths.CARD)
-        return text == card(self.info, list(self.tasks), plan)
-
-    def _has(self, name: str) -> bool:
-        return (self.root / name).is_file()
+        """See `has_our_card`."""
+        return has_our_card(self.root, self.info, self.tasks)
 
     def link_into(self, stage: Path, plan_yaml: str | None) -> None:
         """Put every file that stays into `stage`: as links, so that nothing is copied; as copies where there are none.
@@ -116,6 +108,16 @@ class ExistingDataset:
             _link(path, target)
 
 
+def has_our_card(root: Path, info: dict[str, Any], tasks: Sequence[str]) -> bool:
+    """True when the README.md at `root` is as telecine wrote it, or there is none, so that a new one loses nothing."""
+    try:
+        text = (root / paths.CARD).read_text(encoding="utf-8")
+        plan = (root / paths.PLAN).read_text(encoding="utf-8") if (root / paths.PLAN).is_file() else None
+    except (OSError, ValueError):
+        return not (root / paths.CARD).is_file()
+    return text == card(info, list(tasks), plan)
+
+
 def _link(path: Path, target: Path) -> None:
     if target.exists():
         return
@@ -125,7 +127,7 @@ def _link(path: Path, target: Path) -> None:
         shutil.copy2(path, target)
 
 
-_OF_ALL_VIDEOS = (
+OF_ALL_VIDEOS = (
     "video.height", "video.width", "video.codec", "video.pix_fmt", "video.fps", "video.channels", "has_audio",
     "is_depth_map", "video.is_depth_map", "depth_unit",
 )  # fmt: skip
@@ -195,7 +197,7 @@ def _cameras(dataset: Dataset) -> Iterator[CameraSpec]:
         if column.dtype == "image":
             yield CameraSpec(column.key, FrameFormat("png", width, height, "rgb24"))
             continue
-        encoder = {key: value for key, value in stored.items() if key not in _OF_ALL_VIDEOS}
+        encoder = {key: value for key, value in stored.items() if key not in OF_ALL_VIDEOS}
         codec, pix_fmt = stored.get("video.codec"), stored.get("video.pix_fmt")
         depth = stored.get("is_depth_map") or stored.get("video.is_depth_map")
         if depth and any(stored.get(key) != value for key, value in {**ENCODER, "video.pix_fmt": PIX_FMT}.items()):

@@ -173,7 +173,7 @@ class DatasetWriter:
             self._write(episode, values, files)
         except WRITE_ERRORS as error:
             self._give_up()
-            raise _write_error(self.root, error) from error
+            raise write_error(self.root, error) from error
         self._state = "open"
         self.episodes += 1
         self.frames += episode.grid.count
@@ -229,7 +229,7 @@ class DatasetWriter:
             self._committed = self._files
         except WRITE_ERRORS as error:
             self._give_up()
-            raise _write_error(self.root, error) from error
+            raise write_error(self.root, error) from error
         finally:
             self.close()
         return self.root
@@ -345,7 +345,7 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=4, ensure_ascii=False, allow_nan=False), encoding="utf-8")
 
 
-def _write_error(root: Path, error: BaseException) -> DatasetError:
+def write_error(root: Path, error: BaseException) -> DatasetError:
     """What to tell of a failed write; a full disk has its own words."""
     what = "no space left" if disk_is_full(error) else "writing failed"
     return DatasetError(f"{what}: {root} was not written ({error})")

@@ -92,3 +92,11 @@ def open_film(path: str, scratch: str) -> Mp4Stream:
         at, what = index.problems[0]
         raise VideoError(f"{path}: packet {at} is damaged: {what}")
     return Mp4Stream(path, facts.codec, index, facts.hidden, held)
+
+
+def read_index(path: str) -> tuple[PacketIndex, int]:
+    """(index of its packets, frames at the start that players do not show) of a video file. Raises: VideoError."""
+    facts = film_facts(path)
+    if facts.codec is None:
+        raise VideoError(f"{path}: codec {facts.codec_name} cannot be copied; only {', '.join(get_args(Codec))} can")
+    return index_packets(packets(path), facts.codec), facts.hidden

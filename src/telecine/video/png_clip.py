@@ -21,6 +21,31 @@ def keep_images(images: Sequence[bytes], *, key: str, path: str, why: str) -> Cl
     Raises:
         VideoError: a frame is no PNG or is damaged, or they differ in size.
     """
+    histogram, size = histogram_of(images, key)
+    with ClipWriter(path) as clip:
+        for number, data in enumerate(images):
+            clip.add(data, number, True)
+    return Clip(
+        key=key,
+        path=path,
+        format=FrameFormat("png", *size, "rgb24"),
+        frames=len(images),
+        preroll=0,
+        reorder_delay=0,
+        copied=True,
+        why=why,
+        size_bytes=clip.size_bytes,
+        gop=1,
+        histogram=histogram.counts,
+        sampled=histogram.sampled,
+    )
+
+
+def histogram_of(images: Sequence[bytes], key: str) -> tuple[Histogram, tuple[int, int]]:
+    """Colours of frames that stand for an episode's PNG frames, and the size of those, (width, height) in px.
+
+    Raises: VideoError as `keep_images`.
+    """
     coded = [Image(data, "png") for data in images]
     stamps = {CLOCK: np.arange(len(coded), dtype=np.int64)}
     stream = MemoryStream(key, "image", Schema("uint8", (0, 0, 3), encoding="png"), stamps, coded)
@@ -31,21 +56,4 @@ def keep_images(images: Sequence[bytes], *, key: str, path: str, why: str) -> Cl
         sizes.add((frame.width, frame.height))
     if len(sizes) != 1:
         raise VideoError(f"{key}: frames of {len(sizes)} sizes in one episode")
-    with ClipWriter(path) as clip:
-        for number, data in enumerate(images):
-            clip.add(data, number, True)
-    (size,) = sizes
-    return Clip(
-        key=key,
-        path=path,
-        format=FrameFormat("png", *size, "rgb24"),
-        frames=len(coded),
-        preroll=0,
-        reorder_delay=0,
-        copied=True,
-        why=why,
-        size_bytes=clip.size_bytes,
-        gop=1,
-        histogram=histogram.counts,
-        sampled=histogram.sampled,
-    )
+    return histogram, next(iter(sizes))

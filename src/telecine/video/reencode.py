@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import av
 
 from telecine.core.bitstream.packets import index_packets
+from telecine.core.depth import is_depth
 from telecine.core.errors import VideoError
 from telecine.core.recording import Codec
 from telecine.core.video import FrameFormat
@@ -30,7 +31,9 @@ def setup(codec: Codec, pix_fmt: str, gop: int, number: int) -> Setup:
                 "libx264", pix_fmt, {**common, "preset": "ultrafast", "qp": "18", "bf": "0", "x264-params": x264}
             )
         case "hevc":
-            x265 = f"qp=18:keyint={gop}:min-keyint={gop}:open-gop=0:bframes=0:scenecut=0:log-level=error"
+            # Depth is numbers, not colours: a step of one code is millimetres.
+            quality = "lossless=1" if is_depth(pix_fmt) else "qp=18"
+            x265 = f"{quality}:keyint={gop}:min-keyint={gop}:open-gop=0:bframes=0:scenecut=0:log-level=error"
             return Setup(
                 "libx265", pix_fmt, {**common, "preset": "ultrafast", "x265-params": f"{x265}:pools=1:frame-threads=1"}
             )

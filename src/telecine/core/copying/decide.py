@@ -44,6 +44,27 @@ def decide(rows: Rows, index: PacketIndex, settings: VideoSettings) -> Splice | 
     return splice
 
 
+def decide_cut(rows: Rows, index: PacketIndex) -> Splice | Encode:
+    """Copy every group of pictures of which all frames stay, and re-encode what is left of the others; else why not.
+
+    For streams that are in a dataset already, so that nothing is asked of how well they read.
+
+    rows: (count,) int64, increasing by one, positions in display order, count > 0.
+    """
+    starts = np.flatnonzero(index.keyframe)
+    if len(index.formats) != 1:
+        return Encode(f"the stream changes its frame format {max(len(index.formats) - 1, 0)} time(s)")
+    if not starts.size or index.display[starts[0]] > rows[0]:
+        return Encode("no keyframe at or before the first row")
+    if not _whole_groups(index, starts):
+        return Encode("frames are not stored in whole groups")
+    splice = _runs(rows, index, starts, keep=False)
+    obstacle = splice_obstacle(index) if splice.encoded else ""
+    if obstacle or not splice.copied:
+        return Encode(obstacle or "it lies between two keyframes")
+    return splice
+
+
 def one_to_one(rows: Rows) -> bool:
     """Whether each row shows the frame after that of the row before."""
     return bool(np.all(np.diff(rows) == 1))

@@ -1,0 +1,63 @@
+"""The commands that edit, merge and compare datasets: flags typed here, work done in `edit.py`."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from telecine.cli.exit_codes import Outcome
+
+Run = Callable[["Callable[[], Outcome]", Sequence[str] | None], None]
+"""Runs a command and exits with its code."""
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines instead of text for people.")]
+FailOn = Annotated[
+    list[str] | None,
+    typer.Option(metavar="warning|error|CODE", help="Exit with 1 for such findings too; repeatable."),
+]
+
+
+def register(app: typer.Typer, _run: Run) -> None:
+    """Add the commands to the program."""
+
+    @app.command()
+    def edit(
+        dataset: Annotated[Path, typer.Argument(help="A LeRobot v3.0 dataset, whoever wrote it.")],
+        out: Annotated[Path | None, typer.Argument(help="Folder of the new dataset; none with --in-place.")] = None,
+        in_place: Annotated[bool, typer.Option("--in-place", help="Replace the dataset, in one step.")] = False,
+        delete: Annotated[list[str] | None, typer.Option(metavar="EPISODES", help="e.g. 3,7-9")] = None,
+        keep: Annotated[list[str] | None, typer.Option(metavar="EPISODES", help="Leave out all others.")] = None,
+        where: Annotated[str | None, typer.Option(metavar="EXPR", help="e.g. 'success == true and rows >= 30'")] = None,
+        trim: Annotated[list[str] | None, typer.Option(metavar="EPISODE:A..B", help="e.g. 4:1.5s..6.2s")] = None,
+        split: Annotated[list[str] | None, typer.Option(metavar="EPISODE:TIME", help="e.g. 5:3.2s")] = None,
+        task: Annotated[list[str] | None, typer.Option(metavar="EPISODES=TEXT", help="Or OLD TEXT=NEW TEXT.")] = None,
+        task_map: Annotated[Path | None, typer.Option(help="YAML file of old task text: new one.")] = None,
+        success: Annotated[
+            list[str] | None, typer.Option(metavar="EPISODES=VALUE", help="true, false or unknown")
+        ] = None,
+        outcome: Annotated[list[str] | None, typer.Option(metavar="EPISODES=WORD")] = None,
+        tag: Annotated[list[str] | None, typer.Option(metavar="EPISODES=WORD,...")] = None,
+        rename: Annotated[list[str] | None, typer.Option(metavar="OLD=NEW", help="A feature's key.")] = None,
+        drop: Annotated[list[str] | None, typer.Option(metavar="KEY", help="Leave a feature out.")] = None,
+        order: Annotated[str | None, typer.Option(metavar="EPISODES", help="All that stay, as wanted.")] = None,
+        edits: Annotated[list[Path] | None, typer.Option("--edit", help="YAML, JSON or CSV; repeatable.")] = None,
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be copied and coded again.")] = False,
+        overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the dataset at OUT.")] = False,
+        json: Json = False,
+        fail_on: FailOn = None,
+    ) -> None:
+        """Make a dataset of episodes of another one: left out, cut, relabelled.
+
+        Frames that stay are the same bits; only what a cut goes through is coded again. Numbers mean the source's
+        episodes.
+        """
+        from telecine.cli.edit import run
+
+        flags = {
+            "delete": delete, "keep": keep, "where": where, "trim": trim, "split": split, "task": task,
+            "task_map": task_map, "success": success, "outcome": outcome, "tag": tag, "rename": rename, "drop": drop,
+            "order": order,
+        }  # fmt: skip
+        how = {"in_place": in_place, "dry_run": dry_run, "overwrite": overwrite, "json": json}
+        _run(lambda: run(dataset, out, edits=edits or [], flags=flags, **how), fail_on)

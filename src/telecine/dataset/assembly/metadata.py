@@ -1,0 +1,208 @@
+"""info.json, stats.json, tasks, provenance and the rest of meta/ of a new dataset."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from telecine._version import __version__
+from telecine.core import arrow
+from telecine.core.episode import FeatureColumn
+from telecine.core.outcome import SUCCESS
+from telecine.core.plan.model import Plan, parse_plan
+from telecine.core.stats import Moments, Stats, dataset_quantiles
+from telecine.dataset.assembly.episode_table import keys_with_stats, pooled
+from telecine.dataset.assembly.rows import WrittenRows
+from telecine.dataset.assembly.selection import Selection, facts_of
+from telecine.dataset.assembly.videos import WrittenVideos
+from telecine.dataset.card import card
+from telecine.dataset.existing import OF_ALL_VIDEOS, has_our_card
+from telecine.dataset.reader import Dataset
+from telecine.dataset.values import to_numpy
+from telecine.lerobot_format import paths, schema
+from telecine.lerobot_format.read import read_info
+
+BATCH_ROWS = 1 << 16
+_MADE = (paths.INFO, paths.STATS, paths.TASKS, paths.PROVENANCE, paths.HISTOGRAMS, paths.REPORT, paths.CARD, paths.PLAN)
+
+
+def write_metadata(
+    selection: Selection, folder: Path, rows: WrittenRows, videos: Mapping[str, WrittenVideos], episodes: pa.Table
+) -> dict[str, Any]:
+    """Everything in meta/ but meta/episodes, and the card; info.json as it was written. Raises: OSError."""
+    info = _info(selection, rows, videos)
+    _write_json(folder / paths.INFO, info)
+    _write_json(folder / paths.STATS, _stats(selection, rows, episodes))
+    with (folder / paths.TASKS).open("wb") as sink:
+        pq.write_table(schema.tasks_table(list(rows.texts)), sink)
+    plan_yaml = _write_plans(selection, folder)
+    _write_provenance(selection, folder, videos)
+    _link_others(selection, folder)
+    first = selection.inputs[0]
+    if has_our_card(first.root, read_info(first.root), first.tasks):
+        (folder / paths.CARD).write_text(card(info, list(rows.texts), plan_yaml), encoding="utf-8")
+    elif (first.root / paths.CARD).is_file():
+        shutil.copyfile(first.root / paths.CARD, folder / paths.CARD)
+    return info
+
+
+def _info(selection: Selection, rows: WrittenRows, videos: Mapping[str, WrittenVideos]) -> dict[str, Any]:
+    """The first input's info.json, with the features and counts that the new dataset has."""
+    info = read_info(selection.inputs[0].root)
+    keys = selection.keys[0]
+    own = {column.key for column in schema.INDEX_COLUMNS}
+    features = {}
+    for key, entry in info["features"].items():
+        if key in own and selection.adds_success and SUCCESS.key not in features:
+            features[SUCCESS.key] = {"dtype": SUCCESS.dtype, "shape": list(SUCCESS.shape), "names": None}
+        if key in own or key in keys:
+            features[keys.get(key, key)] = entry
+    for key, made in videos.items():
+        if made.encoder is not None and made.size is not None:
+            features[key] = _recoded(features[key], made)
+    counts = {
+        "total_episodes": len(selection.episodes),
+        "total_frames": sum(e.length for e in selection.episodes),
+        "total_tasks": len(rows.texts),
+    }
+    return info | {"features": features, **counts, "splits": {"train": f"0:{len(selection.episodes)}"}}
+
+
+def _recoded(entry: Mapping[str, Any], made: WrittenVideos) -> dict[str, Any]:
+    assert made.size is not None
+    width, height = made.size
+    old = dict(entry.get("info") or {})
+    kept = {name: value for name, value in old.items() if name in OF_ALL_VIDEOS}
+    size = {"video.height": height, "video.width": width, "video.codec": made.codec, "video.pix_fmt": "yuv420p"}
+    return {**entry, "shape": [height, width, entry["shape"][-1]], "info": {**kept, **size, **(made.encoder or {})}}
+
+
+def _stats(selection: Selection, rows: WrittenRows, episodes: pa.Table) -> dict[str, Any]:
+    """stats.json: moments pooled from the episodes', quantiles of numbers from all rows."""
+    columns = {selection.keys[0].get(c.key, c.key): c for c in selection.inputs[0].features}
+    columns |= {column.key: column for column in schema.INDEX_COLUMNS}
+    columns.setdefault(SUCCESS.key, SUCCESS)
+    found = {}
+    for key in keys_with_stats(episodes):
+        stats = pooled(episodes, key)
+        if stats is None:
+            continue
+        column = columns.get(key)
+        if column is not None and column.dtype in schema.LEAVES and column.dtype != "string":
+            stats = Stats(stats.moments, _quantiles(rows.files, key, column, stats.moments))
+        found[key] = stats.lists()
+    return found
+
+
+def _quantiles(files: Sequence[Path], key: str, column: FeatureColumn, moments: Moments) -> Any:
+    def parts() -> Iterator[Any]:
+        for path in files:
+            with pq.ParquetFile(path) as file:
+                for batch in file.iter_batches(BATCH_ROWS, columns=[key]):
+                    yield to_numpy(pa.chunked_array([batch.column(0)]), column)
+
+    return dataset_quantiles(parts, moments)
+
+
+def _write_provenance(selection: Selection, folder: Path, videos: Mapping[str, WrittenVideos]) -> None:
+    """Where each episode came from: a cut one from the part of the recording that it still is."""
+    records = []
+    known = [{int(row["episode_index"]): row for row in dataset.provenance} for dataset in selection.inputs]
+    for number, episode in enumerate(selection.episodes):
+        dataset = selection.inputs[episode.source[0]]
+        row = dict(known[episode.source[0]].get(episode.source[1]) or _origin(dataset, episode.source[1]))
+        length = selection.facts(episode).length
+        if row.get("start_ns") is not None and not selection.is_whole(episode):
+            step = Fraction(10**9, dataset.fps)
+            start = int(row["start_ns"])
+            row["start_ns"] = start + int(episode.start * step + Fraction(1, 2))
+            if episode.stop < length:
+                row["stop_ns"] = start + int(episode.stop * step + Fraction(1, 2))
+        row |= {"episode_index": number, "ticks": episode.length, **facts_of(episode)}
+        row["cameras"] = list(_cameras(selection, number, row.get("cameras") or (), videos))
+        defaults = {"cameras": [], "tags": [], "interrupted": False}
+        names = schema.PROVENANCE_SCHEMA.names
+        records.append({name: defaults.get(name) if row.get(name) is None else row[name] for name in names})
+    path = folder / paths.PROVENANCE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as sink:
+        pq.write_table(arrow.table(records, schema.PROVENANCE_SCHEMA), sink)
+
+
+def _cameras(
+    selection: Selection, number: int, there: Sequence[Mapping[str, Any]], videos: Mapping[str, WrittenVideos]
+) -> Iterator[dict[str, Any]]:
+    """What the provenance says of an episode's cameras: new files hold no frame that no row shows."""
+    episode = selection.episodes[number]
+    keys = selection.keys[episode.source[0]]
+    for entry in there:
+        key = keys.get(entry["key"])
+        if key is None:
+            continue
+        rebuilt = key in videos and number in videos[key].rebuilt
+        own = {"preroll": 0, "frames": episode.length} if rebuilt or not selection.is_whole(episode) else {}
+        again = {"copied": False, "why": "coded again by an edit"} if key in selection.cameras else {}
+        yield {**entry, "key": key, **own, **again}
+
+
+def _origin(dataset: Dataset, episode: int) -> dict[str, Any]:
+    """What is known of an episode of a dataset that does not say where it came from."""
+    name = dataset.root.resolve().name
+    return {"source": name, "recording_id": f"/episode_{episode}", "recording": f"{name}#/episode_{episode}",
+            "start_ns": 0, "stop_ns": 0, "tool": f"telecine {__version__}"}  # fmt: skip
+
+
+def _write_plans(selection: Selection, folder: Path) -> str | None:
+    """The plans of the inputs with features named as they are now; that of the first input as YAML."""
+    first: str | None = None
+    for number, dataset in enumerate(selection.inputs):
+        path = dataset.root / paths.PLAN
+        if not path.is_file():
+            continue
+        text = _renamed(path.read_text(encoding="utf-8"), selection.keys[number])
+        if number == 0:
+            first = text
+            target = folder / paths.PLAN
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
+        digest = dataset.provenance[-1].get("plan_digest") if dataset.provenance else None
+        earlier = {p.stem: p for p in sorted((dataset.root / paths.PLANS).glob("*.yaml"))}
+        for stem, plan in {**earlier, **({str(digest): path} if digest else {})}.items():
+            target = folder / paths.PLANS / f"{stem}.yaml"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(_renamed(plan.read_text(encoding="utf-8"), selection.keys[number]), encoding="utf-8")
+    return first
+
+
+def _renamed(text: str, keys: Mapping[str, str]) -> str:
+    """A plan with the features that are still there, under their new keys."""
+    plan: Plan = parse_plan(text)
+    features = tuple(f.model_copy(update={"key": keys[f.key]}) for f in plan.features if f.key in keys)
+    return plan.model_copy(update={"features": features}).to_yaml()
+
+
+def _link_others(selection: Selection, folder: Path) -> None:
+    """Whatever else the first input has beside rows, videos and metadata that is made anew: linked."""
+    root = selection.inputs[0].root
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root).as_posix()
+        if not path.is_file() or name in _MADE or name.startswith(("data/", "videos/", "meta/episodes/")):
+            continue
+        target = folder / name
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(path, target)
+            except OSError:  # another file system, or one without links
+                shutil.copyfile(path, target)
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=4, ensure_ascii=False, allow_nan=False), encoding="utf-8")

@@ -1,0 +1,252 @@
+"""One edit applied: staged, verified, then there at once. The source is not changed, unless that was asked for."""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from telecine.core.documents import read_mapping
+from telecine.core.edit.flags import EditFlags, combined, edit_of_flags
+from telecine.core.edit.model import Edit, make_edit, parse_edit
+from telecine.core.edit.resolve import resolve
+from telecine.core.edit.table import edit_of_table
+from telecine.core.errors import DatasetError, EditError, PlanError, raised_as
+from telecine.core.findings import Finding, has_errors
+from telecine.dataset.assembly.assemble import Assembled, assemble, foresee
+from telecine.dataset.assembly.selection import Selection
+from telecine.dataset.open_files import WRITE_ERRORS
+from telecine.dataset.staging import Staging, require_writable
+from telecine.dataset.verify.verify import verify as verify_dataset
+from telecine.dataset.writer import write_error
+from telecine.editing.inputs import InputDataset, check_fingerprints, open_input
+from telecine.lerobot_format.paths import Limits
+
+EDITS = "meta/telecine/edits"
+"""Folder of the edits that made a dataset what it is, numbered from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class EditReport:
+    """What an edit did, or would do."""
+
+    root: str
+    inputs: tuple[str, ...]
+    written: bool
+    """False for a dry run."""
+    episodes: int
+    rows: int
+    dropped: tuple[str, ...]
+    """Episodes of the inputs of which nothing stays."""
+    linked_files: int
+    """Videos that are the same files as before."""
+    copied_frames: int
+    """Into new files, bit for bit."""
+    encoded_frames: int
+    """Coded again."""
+    new_bytes: int
+    """Of new video files, about."""
+    findings: tuple[Finding, ...]
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """True when the new dataset is there and sound, or would be."""
+        return not has_errors(self.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {"ok": self.ok, **asdict(self)}
+
+
+def edit(
+    dataset: str | Path,
+    out: str | Path | None = None,
+    *,
+    edits: Sequence[str | Path | Edit] = (),
+    in_place: bool = False,
+    dry_run: bool = False,
+    overwrite: bool = False,
+    **flags: Any,
+) -> EditReport:
+    """A dataset made of episodes of another one: left out, cut, relabelled, renamed. Kept frames are the same bits.
+
+    Args:
+        dataset: folder of a LeRobot v3.0 dataset. out: folder of the new one, or None with `in_place`.
+        edits: edit files (YAML, JSON, or CSV with a line per episode) and `Edit` values; all apply together.
+        in_place: replace the dataset in one step; whoever has it open goes on reading the old one.
+        dry_run: say what would be copied, coded again, and how big; write nothing.
+        overwrite: replace the dataset at `out`.
+        flags: those of `telecine edit`, each a list of texts or one text: delete, keep, trim, split, task, success,
+            outcome, tag, rename, drop, order, where, task_map (a YAML file of old task text: new one).
+
+    Returns: what was done.
+
+    Raises:
+        EditError: an edit or flag is wrong, does not fit the dataset, or contradicts another one.
+        DatasetError: the dataset is damaged, the target exists, the result is not sound, or the disk refuses. Then
+            nothing has changed.
+
+    Example:
+        >>> edit("picks", "curated", delete="3,7-9", trim="4:1.5s..6.2s")  # doctest: +SKIP
+    """
+    if (out is None) is not in_place:
+        raise EditError("give a folder for the new dataset, or in_place, not both")
+    given = open_input(dataset)
+    task_map = flags.pop("task_map", None)
+    texts = [] if task_map is None else [(str(task_map), make_edit({"tasks": _task_map(Path(task_map))}))]
+    flagged = edit_of_flags(flags_of(flags), [given.source])
+    whole = combined([*_read(edits, given), *texts, ("the flags", flagged)])
+    return apply_edit(whole, [dataset], dataset if out is None else out, overwrite=overwrite, dry_run=dry_run)
+
+
+def _task_map(path: Path) -> dict[str, Any]:
+    with raised_as(EditError, f"{path}: the table of tasks cannot be read", OSError, UnicodeDecodeError):
+        text = path.read_text(encoding="utf-8")
+    with raised_as(EditError, str(path), PlanError):
+        return read_mapping(text, "table of tasks", "write a line per task, `old text: new text`")
+
+
+def flags_of(flags: Mapping[str, Any]) -> EditFlags:
+    """Flags as keywords; a text alone stands for a list of one. Raises: EditError for one that there is not."""
+    known = EditFlags.__dataclass_fields__
+    unknown = sorted(set(flags) - set(known))
+    if unknown:
+        raise EditError(f"there is no {', '.join(unknown)}; there are {', '.join(known)}")
+    single = {"order", "where"}
+    listed: dict[str, Any] = {
+        name: value if name in single else [value] if isinstance(value, str) else list(value)
+        for name, value in flags.items()
+        if value is not None
+    }
+    return EditFlags(**listed)
+
+
+def _read(edits: Sequence[str | Path | Edit], given: InputDataset) -> list[tuple[str, Edit]]:
+    """Edits with their names, those in files read. Raises: EditError naming the file."""
+    found: list[tuple[str, Edit]] = []
+    for number, entry in enumerate(edits):
+        if isinstance(entry, Edit):
+            found.append((f"edit {number + 1}", entry))
+            continue
+        path = Path(entry)
+        with raised_as(EditError, f"{path}: the edit cannot be read", OSError, UnicodeDecodeError):
+            text = path.read_text(encoding="utf-8")
+        try:
+            is_table = path.suffix.lower() == ".csv"
+            found.append((str(path), edit_of_table(text, [given.source]) if is_table else parse_edit(text)))
+        except EditError as error:
+            raise EditError(f"{path}: {error}") from error
+    return found
+
+
+def apply_edit(
+    edit: Edit, inputs: Sequence[str | Path], out: str | Path, *, overwrite: bool = False, dry_run: bool = False
+) -> EditReport:
+    """The dataset at `out` that an edit makes of the datasets at `inputs`; `out` may be the only one of them.
+
+    Raises: as `edit`.
+    """
+    opened = tuple(open_input(path) for path in inputs)
+    check_fingerprints(edit, opened)
+    return assembled(edit, opened, selection_of(edit, opened), out, overwrite=overwrite, dry_run=dry_run)
+
+
+def assembled(
+    edit: Edit,
+    inputs: tuple[InputDataset, ...],
+    selection: Selection,
+    out: str | Path,
+    *,
+    overwrite: bool = False,
+    dry_run: bool = False,
+) -> EditReport:
+    """The dataset at `out` of what was selected, verified before it is shown. Raises: DatasetError."""
+    began = time.monotonic()
+    target = Path(out).resolve()
+    overwrite = overwrite or target in [given.dataset.root.resolve() for given in inputs]
+    if dry_run:
+        require_writable(target, overwrite=overwrite)
+        return _report(out, inputs, selection, foresee(selection), written=False)
+    with raised_as(DatasetError, f"{target}: cannot be written", OSError):
+        stage = Staging(target, overwrite=overwrite)
+    with closing(stage):
+        try:
+            made = assemble(selection, stage.folder, stage.scratch, Limits())
+            _note_edit(edit, inputs, stage.folder)
+        except WRITE_ERRORS as error:
+            raise write_error(target, error) from error
+        findings = _checked(stage.folder, target)
+        with raised_as(DatasetError, f"{target}: cannot be written", OSError):
+            stage.publish()
+    done = _report(out, inputs, selection, made, written=True)
+    return replace(done, findings=(*done.findings, *findings), seconds=time.monotonic() - began)
+
+
+def selection_of(edit: Edit, inputs: tuple[InputDataset, ...]) -> Selection:
+    """What an edit takes from the inputs. Raises: EditError."""
+    sources = [given.source for given in inputs]
+    episodes = resolve(edit, sources)
+    rename, drop = edit.features.rename, set(edit.features.drop)
+    keys = tuple({key: rename.get(key, key) for key in source.features if key not in drop} for source in sources)
+    old = {new: key for key, new in rename.items()}
+    for key in edit.cameras:
+        for given in inputs:
+            column = next((c for c in given.dataset.features if c.key == old.get(key, key)), None)
+            if column is not None and column.dtype == "image":
+                raise EditError(f"cameras.{key}: its frames are images in the rows, which stay as they are")
+            if column is not None and column.shape[-1] == 1:
+                raise EditError(f"cameras.{key}: depth stays as it is, without loss")
+    return Selection(tuple(given.dataset for given in inputs), episodes, keys, edit.tasks, edit.cameras)
+
+
+def _note_edit(edit: Edit, inputs: tuple[InputDataset, ...], folder: Path) -> None:
+    """Keep the edit in the dataset, behind those that made its input."""
+    home = folder / EDITS
+    home.mkdir(parents=True, exist_ok=True)
+    number = len(list(home.glob("*.yaml"))) + 1
+    named = tuple(given.named().model_copy(update={"path": Path(given.path).resolve().name}) for given in inputs)
+    text = edit.model_copy(update={"inputs": named}).to_yaml()
+    (home / f"{number:04d}.yaml").write_text(text, encoding="utf-8")
+
+
+def _checked(folder: Path, target: Path) -> list[Finding]:
+    findings = verify_dataset(folder, decode="none")
+    if has_errors(findings):
+        errors = [finding for finding in findings if finding.severity == "error"]
+        error = DatasetError(
+            f"{target}: the result would not be sound, so it was not written: {errors[0].message}; "
+            "`telecine verify` of the source tells whether it is, and `telecine repair` mends it"
+        )
+        for finding in errors:
+            error.add_note(str(finding))
+        raise error
+    return findings
+
+
+def _report(
+    out: str | Path, inputs: tuple[InputDataset, ...], selection: Selection, made: Assembled, *, written: bool
+) -> EditReport:
+    staying = {episode.source for episode in selection.episodes}
+    dropped = tuple(
+        f"{number}/{index}" if len(inputs) > 1 else str(index)
+        for number, given in enumerate(inputs)
+        for index in range(len(given.dataset.episodes))
+        if (number, index) not in staying
+    )
+    remarks = tuple(Finding("video-encoded", "info", str(out), text) for text in made.why)
+    return EditReport(
+        str(out),
+        tuple(given.path for given in inputs),
+        written,
+        len(selection.episodes),
+        sum(episode.length for episode in selection.episodes),
+        dropped,
+        made.linked_files,
+        made.copied_frames,
+        made.encoded_frames,
+        made.new_bytes,
+        remarks,
+        0.0,
+    )
