@@ -156,3 +156,47 @@ def test_gr00ts_file_names_the_parts_of_the_robot(tmp_path):
 def test_layouts_that_do_not_exist_are_named():
     with pytest.raises(PlanError, match=r"did you mean 'v2\.1'"):
         make_plan(BODY | {"layout": "v2.2"})
+
+
+def test_lists_have_the_name_that_datasets_3_knows(tmp_path):
+    folder = old(write(tmp_path / "new", everything(tmp_path)), tmp_path / "old")
+    for path in (folder / "data").rglob("*.parquet"):
+        types = json.loads(pq.read_schema(path).metadata[b"huggingface"])["info"]["features"]
+        assert types["action"] == {"feature": {"dtype": "float32", "_type": "Value"}, "length": 3, "_type": "Sequence"}
+        assert types["pose"]["_type"] == "Array2D"
+        assert types["note"] == {"dtype": "string", "_type": "Value"}
+
+
+def test_rows_without_types_stay_without(tmp_path):
+    source = write(tmp_path / "new", [episode(6)])
+    (path,) = (source / "data").rglob("*.parquet")
+    pq.write_table(pq.read_table(path).replace_schema_metadata(None), path)
+    (written,) = (old(source, tmp_path / "old") / "data").rglob("*.parquet")
+    assert pq.read_schema(written).metadata is None
+
+
+def gr00t_n15_metadata(folder):
+    """The statistics loop of Isaac-GR00T N1 and N1.5, rebuilt from its public source (gr00t/data/dataset.py).
+
+    `LeRobotSingleDataset._get_metadata`: every statistic of the original key, sliced by the start and end of a part.
+    """
+    read = {name: json.loads((folder / "meta" / f"{name}.json").read_text()) for name in ("modality", "info", "stats")}
+    found = {}
+    for modality_name in ("state", "action"):
+        for part, entry in read["modality"][modality_name].items():
+            indices = list(range(entry["start"], entry["end"]))
+            for name, values in read["stats"][entry["original_key"]].items():
+                found[modality_name, part, name] = [values[i] for i in indices]
+    for part, entry in read["modality"]["video"].items():
+        shape = read["info"]["features"][entry["original_key"]]
+        assert shape["shape"][shape["names"].index("height")] > 0, part
+    return found
+
+
+def test_gr00t_slices_every_statistic_of_every_part(tmp_path):
+    source = write(tmp_path / "new", everything(tmp_path))
+    found = gr00t_n15_metadata(old(source, tmp_path / "old", "gr00t"))
+    stats = json.loads((source / "meta" / "stats.json").read_text())
+    assert found["action", "gripper", "mean"] == stats["action"]["mean"][2:3]
+    assert found["state", "single_arm", "q99"] == stats["observation.state"]["q99"][:2]
+    assert {name for _, _, name in found} == {"min", "max", "mean", "std", "q01", "q10", "q50", "q90", "q99"}

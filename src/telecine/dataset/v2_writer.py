@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from telecine.dataset.card import card
@@ -36,17 +37,40 @@ def write_v2(source: Path, folder: Path, kind: V2Layout, *, scratch: Path) -> No
         path = folder / _path(v2_info, paths.V2_DATA_PATH, number)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as sink:
-            pq.write_table(dataset.rows(number), sink, compression="snappy")
+            pq.write_table(_as_sequences(dataset.rows(number)), sink, compression="snappy")
     for key in _video_keys(dataset):
         _videos(dataset, key, folder, v2_info, scratch)
     _meta(dataset, v2_info, folder)
     if kind == "gr00t":
         _write_json(folder / "meta" / "modality.json", modality(dataset.features, dataset.cameras))
-        shutil.copyfile(source / paths.STATS, folder / paths.STATS)
+        _write_json(
+            folder / paths.STATS, _without_counts(json.loads((source / paths.STATS).read_text(encoding="utf-8")))
+        )
     for name in _OURS:
         if (source / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / name, folder / name)
+
+
+def _as_sequences(rows: pa.Table) -> pa.Table:
+    """The rows with lists called by the name that the package datasets before 4.0 has for them; later ones read both.
+
+    LeRobot 0.3 and openpi need those versions, which end at a type `List` in the schema's metadata.
+    """
+    metadata = dict(rows.schema.metadata or {})
+    if b"huggingface" in metadata:
+        types = json.loads(metadata[b"huggingface"], object_hook=_sequence)
+        metadata[b"huggingface"] = json.dumps(types).encode()
+    return rows.replace_schema_metadata(metadata or None)
+
+
+def _sequence(entry: dict[str, Any]) -> dict[str, Any]:
+    return entry | {"_type": "Sequence"} if entry.get("_type") in ("List", "LargeList") else entry
+
+
+def _without_counts(stats: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Statistics as GR00T N1 and N1.5 read them: they slice each by the elements of a part, and `count` has but one."""
+    return {key: {name: value for name, value in found.items() if name != "count"} for key, found in stats.items()}
 
 
 def _info(dataset: Dataset) -> dict[str, Any]:

@@ -1,0 +1,39 @@
+"""Environments of the programs that read our datasets, one each: their versions exclude each other and ours.
+
+python tests/consumers/install.py [NAME ...] makes all, or those named, below .consumers; then `pytest -m long
+tests/consumers` runs what each of them says of our datasets. Needs a package index; the tests themselves need none.
+"""
+
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[2] / ".consumers"
+# LeRobot 0.3.3 asks for datasets <= 3.6.0, which is what openpi's lock has too; huggingface_hub 1.0 came later.
+PACKAGES = {
+    "lerobot-0.3.3": ["lerobot==0.3.3", "datasets==3.6.0", "huggingface_hub<1"],
+    "ray": ["ray", "lerobot[dataset]==0.6.1"],
+    "daft": ["daft", "av", "numpy", "pillow"],
+    "rdq": ["rdq==0.3.4"],
+    "robovet": ["robovet==0.2.2", "av"],
+    "kalanos": ["kalanos==0.8.2"],
+    "lerobot-doctor": ["lerobot-doctor==0.2.0"],
+}
+
+
+def program(name: str, command: str = "python") -> Path:
+    """A program of the environment of that name."""
+    return FOLDER / name / "bin" / command
+
+
+def install(name: str) -> None:
+    """Make the environment, unless it is there."""
+    if not program(name).is_file():
+        venv.create(FOLDER / name, with_pip=True)
+    subprocess.run([program(name), "-m", "pip", "install", "--quiet", *PACKAGES[name]], check=True)
+
+
+if __name__ == "__main__":
+    for chosen in sys.argv[1:] or PACKAGES:
+        install(chosen)

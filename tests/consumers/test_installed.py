@@ -1,0 +1,130 @@
+"""What the readers and checkers of others say of our datasets, each in an environment of its own (install.py).
+
+docs/consumers.md has a row for each. A warning that is theirs, about the demo's own motion, is named here one by one.
+"""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from consumers.install import program
+from support import torchcodec_libs
+from telecine.cli.main import app
+from telecine.dataset.v2_writer import write_v2
+from telecine.inspection.dataset_summary import summarize
+
+pytestmark = pytest.mark.long
+EPISODES = 2
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's dataset of 3 seconds an episode."""
+    folder = tmp_path_factory.mktemp("demo")
+    done = CliRunner().invoke(app, ["demo", str(folder), "--episodes", str(EPISODES), "--seconds", "3"])
+    assert done.exit_code == 0, done.output
+    return folder / "dataset"
+
+
+@pytest.fixture(scope="module", params=["v2.1", "gr00t"])
+def older(request: pytest.FixtureRequest, demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same in the layouts of a file an episode."""
+    folder = tmp_path_factory.mktemp("older")
+    write_v2(demo, folder, request.param, scratch=tmp_path_factory.mktemp("scratch"))
+    return folder
+
+
+def run(name: str, *arguments: str, command: str = "python", code: tuple[int, ...] = (0,)) -> str:
+    """The output of a program of a consumer, which ends with `code`."""
+    tool = program(name, command)
+    if not tool.is_file():
+        pytest.skip(f"needs its environment: python tests/consumers/install.py {name}")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "COVERAGE"))}
+    environment |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "COLUMNS": "200"}
+    libraries = torchcodec_libs.link_folder(Path(os.environ.get("TMPDIR", "/tmp")))
+    if libraries is not None:
+        environment = torchcodec_libs.environment_with(libraries) | environment
+    done = subprocess.run([tool, *arguments], capture_output=True, text=True, timeout=600, env=environment, check=False)
+    assert done.returncode in code, done.stdout + done.stderr
+    return done.stdout
+
+
+LEROBOT_033 = """
+import sys
+from lerobot.datasets.lerobot_dataset import LeRobotDataset
+window = {"action": [i / 30 for i in range(10)]}
+dataset = LeRobotDataset("local/x", root=sys.argv[1], video_backend=sys.argv[2], delta_timestamps=window)
+for number in (0, len(dataset) // 2, len(dataset) - 1):
+    item = dataset[number]
+    assert item["action"].shape == (10, dataset.meta.shapes["action"][0])
+    assert all(item[key].shape[0] == 3 for key in dataset.meta.camera_keys)
+    assert item["task"]
+print(len(dataset), dataset.num_episodes)
+"""
+
+
+def test_lerobot_033_with_datasets_36_loads_the_older_layouts(older: Path) -> None:
+    rows, episodes = run("lerobot-0.3.3", "-c", LEROBOT_033, str(older), "torchcodec").split()
+    assert (int(rows), int(episodes)) == (total(older), EPISODES)
+
+
+def total(dataset: Path) -> int:
+    """Rows as our own reader counts them."""
+    return summarize(dataset).frames
+
+
+RAY = """
+import sys, ray
+ray.init(num_cpus=1, include_dashboard=False, logging_level="ERROR", object_store_memory=200_000_000)
+dataset = ray.data.read_lerobot(sys.argv[1])
+row = dataset.take(1)[0]
+assert {"action", "observation.state", "observation.images.front"} <= set(row), sorted(row)
+print(dataset.count())
+"""
+
+
+def test_ray_reads_every_row(demo: Path) -> None:
+    assert int(run("ray", "-c", RAY, str(demo)).split()[-1]) == total(demo)
+
+
+DAFT = """
+import sys, daft
+from daft.datasets import lerobot
+frames = lerobot.read(sys.argv[1], load_video_frames="observation.images.front")
+assert len(frames.where(daft.col("index") < 3).collect()) == 3
+print(lerobot.read(sys.argv[1]).count_rows())
+"""
+
+
+def test_daft_reads_every_row_of_every_layout(demo: Path, older: Path) -> None:
+    for folder in (demo, older):
+        assert int(run("daft", "-c", DAFT, str(folder)).split()[-1]) == total(demo)
+
+
+def test_rdq_finds_nothing_but_that_the_demo_has_no_licence(demo: Path) -> None:
+    text = run("rdq", "check", str(demo), command="rdq", code=(0, 1, 2))
+    assert f"usable episodes {EPISODES}/{EPISODES} (100%)" in text
+    assert "FAIL" not in text
+    assert text.count("STOP") == text.count("STOP  No licence") <= 1
+
+
+def test_robovet_finds_nothing(demo: Path) -> None:
+    text = run("robovet", "doctor", str(demo), command="robovet")
+    assert "0 fail · 0 warn" in text
+
+
+def test_kalanos_finds_nothing(demo: Path) -> None:
+    text = run("kalanos", "grade", str(demo), command="kalanos", code=(0, 1, 2))
+    assert "blocked 0" in text
+    assert f"eligible {EPISODES}" in text
+
+
+def test_lerobot_doctor_warns_of_the_demos_motion_only(demo: Path) -> None:
+    """Two joints of the demo's arm never move; the episodes are short on purpose."""
+    text = run("lerobot-doctor", "check", str(demo), command="lerobot-doctor", code=(0, 1))
+    assert "[FAIL]" not in text
+    for section in ("Metadata & Format", "Temporal Consistency", "Video Integrity", "Feature Consistency"):
+        assert f"[PASS] {section}" in text
