@@ -147,3 +147,12 @@ def zarr() -> ModuleType:
 def mujoco() -> ModuleType:
     """Simulates the robot of `record sim`."""
     return needs("mujoco", "sim")
+
+
+@pytest.fixture
+def segments(catalog: ModuleType) -> None:
+    """Skip where the client cannot read segments chunk by chunk."""
+    from rerun.catalog import DatasetEntry
+
+    if not hasattr(DatasetEntry, "segment_store"):
+        pytest.skip("needs rerun-sdk 0.34 or newer: DatasetEntry.segment_store")

@@ -233,3 +233,10 @@ def test_findings_that_are_no_information_are_printed(rerun, tmp_path, capsys, m
     flags = ["--action", "/a:Scalars:scalars", "--state", "/a:Scalars:scalars"]
     assert main(["--rrd-dir", str(tmp_path / "in"), "--output", str(tmp_path / "out"), "--fps", "10", *flags]) in (0, 1)
     assert "/a:Scalars:scalars" in capsys.readouterr().out
+
+
+def test_recordings_are_chosen_and_named_by_the_examples_flags(here, capsys):
+    words = words_of(GUIDE)[1:]
+    assert main([*words, "--segments", "rec_1", "rec_0", "--max-segments", "1", "--repo-id", "me/demos"]) == 0
+    assert [p["recording_id"] for p in Dataset(here / "lerobot_dataset").provenance] == ["rec_0"]
+    assert "me/demos: 1 episodes" in capsys.readouterr().out

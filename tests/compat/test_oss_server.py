@@ -3,10 +3,12 @@
 import json
 import shlex
 
+import numpy as np
 import pytest
 
 from support.mcap import write_mcap
 from support.robot import Camera, jittered, write_robot
+from support.rrd import Custom, Vectors, write_rrd
 from support.teleop import said, teleop
 from telecine.compat.oss_server_lerobot import main
 from telecine.dataset.reader import Dataset
@@ -30,7 +32,8 @@ def run(folder, out, *more, **paths):
     words = shlex.split(SEED.replace("\\\n", " "))[1:]
     given = {"rrd-dir": str(folder), "output": str(out), **{k.replace("_", "-"): v for k, v in paths.items()}}
     for flag, value in given.items():
-        words[words.index(f"--{flag}") + 1] = value
+        at = words.index(f"--{flag}")
+        words[at : at + 2] = [] if value is None else [f"--{flag}", value]
     return main([*words, *more])
 
 
@@ -73,3 +76,56 @@ def test_a_wrong_command_line_says_what_is_wrong(tmp_path, capsys, flags, messag
         run(**{"folder": tmp_path / "in", "out": tmp_path / "out", **flags})
     assert stopped.value.code == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("rerun")
+def test_all_flags_of_the_example_are_taken(tmp_path, capsys):
+    for i in range(3):
+        write_robot(tmp_path / "in" / f"{i}.rrd", {"front": Camera(jittered(70), "jpeg")}, stop_s=2.9, episode=i)
+    paths = {"state_path": "/joints", "image": "front:/camera/front:compressed"}
+    more = (
+        "--repo-id",
+        "me/runs",
+        "--segments",
+        "episode-2",
+        "episode-0",
+        "--max-segments",
+        "1",
+        "--task-default",
+        "lift",
+    )
+    more += ("--action-names", "a,b", "--state-names", "c,d,e", "--vcodec", "libsvtav1")
+    assert run(tmp_path / "in", tmp_path / "out", *more, task_path=None, **paths) == 0
+    assert "me/runs: 1 episodes" in capsys.readouterr().out
+    made, info = Dataset(tmp_path / "out"), json.loads((tmp_path / "out" / "meta" / "info.json").read_text())
+    assert [p["recording_id"] for p in made.provenance] == ["episode-0"]
+    assert list(made.tasks) == ["lift"]
+    assert (info["features"]["action"]["names"], info["features"]["observation.state"]["names"]) == (
+        ["a", "b"], ["c", "d", "e"],
+    )  # fmt: skip
+    assert info["features"]["observation.images.front"]["info"]["video.codec"] == "av1"
+    assert run(tmp_path / "in", tmp_path / "images", "--use-images", **paths | {"task_path": "/task"}) == 0
+    info = json.loads((tmp_path / "images" / "meta" / "info.json").read_text())
+    assert info["features"]["observation.images.front"]["dtype"] == "image"
+
+
+@pytest.mark.usefixtures("rerun")
+def test_a_field_of_a_custom_archetype_is_named_by_its_field(tmp_path):
+    t = np.arange(60) * 33_333_333 + 10**18
+    values = np.arange(180).reshape(60, 3)
+    arm = Custom(t, "schemas.proto.JointState", {"joint_positions": values, "joint_velocities": -values})
+    write_rrd(tmp_path / "in" / "a.rrd", {"/robot_right/joint_states": arm})
+    words = ["--rrd-dir", str(tmp_path / "in"), "--fps", "30"]
+    for name in ("action", "state"):
+        words += [f"--{name}-path", "/robot_right/joint_states", f"--{name}-column", "joint_positions"]
+    assert main([*words, "--output", str(tmp_path / "out")]) == 0
+    assert Dataset(tmp_path / "out").rows(0)["observation.state"].to_pylist() == values.tolist()
+
+
+@pytest.mark.usefixtures("rerun")
+def test_a_timeline_that_counts_is_time_with_a_rate(tmp_path):
+    steps = {"step": np.arange(60)}
+    write_rrd(tmp_path / "in" / "a.rrd", {"/a": Vectors(steps, np.zeros((60, 2)))})
+    words = ["--rrd-dir", str(tmp_path / "in"), "--fps", "10", "--index", "step", "--rate", "20"]
+    assert main([*words, "--action-path", "/a", "--state-path", "/a", "--output", str(tmp_path / "out")]) == 0
+    assert Dataset(tmp_path / "out").frames == 30

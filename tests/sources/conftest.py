@@ -28,12 +28,3 @@ def catalog_url(catalog: ModuleType) -> Iterator[Callable[[Mapping[str, Sequence
     yield start
     for server in running:
         server.shutdown()
-
-
-@pytest.fixture
-def segments(catalog: ModuleType) -> None:
-    """Skip where the client cannot read segments chunk by chunk."""
-    from rerun.catalog import DatasetEntry
-
-    if not hasattr(DatasetEntry, "segment_store"):
-        pytest.skip("needs rerun-sdk 0.34 or newer: DatasetEntry.segment_store")

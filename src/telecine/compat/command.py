@@ -1,26 +1,85 @@
-"""What the console commands of others have in common: convert a folder by a plan, say what happened."""
+"""What the console commands of others have in common: convert recordings by a plan, and print what happened."""
 
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from telecine.conversion.pipeline import convert
+from telecine.conversion.discovery import Selection
+from telecine.conversion.pipeline import Options, convert
 from telecine.conversion.report import Report
 from telecine.core.errors import PlanError, TelecineError
 from telecine.core.plan.model import IMAGES, Plan
 
+DEFAULT_NAME = "rrd_dataset"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A folder of recordings, or a dataset on a catalog server."""
+
+    path: str | Path
+    token: str | None = None
+
+
+def folder_of(parser: argparse.ArgumentParser, folder: Path) -> Source:
+    """The folder, once it is known that it is one; else the program ends with 2."""
+    if not folder.is_dir():
+        parser.error(f"--rrd-dir {folder} is not a folder")
+    return Source(folder)
+
+
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    """The flags by which all commands name recordings and the dataset."""
+    add = parser.add_argument
+    add("--dataset-name", metavar="NAME", help="what the summary calls the dataset (default: rrd_dataset)")
+    add("--repo-id", metavar="OWNER/NAME", help="what the dataset is called on the Hub (default: the dataset name)")
+    add("--segments", nargs="*", default=[], metavar="ID", help="recordings to convert, by id or file (default: all)")
+    add("--max-segments", type=_positive, metavar="N", help="convert only the first N recordings")
+
+
+def add_rate(parser: argparse.ArgumentParser) -> None:
+    """The flag that makes time of a timeline that counts."""
+    parser.add_argument("--rate", metavar="R", help="counts per second, when --index counts steps instead of time")
+
+
+def clock_of(timeline: str, rate: str | None) -> dict[str, str]:
+    """The plan's clock."""
+    return {"timeline": timeline} | ({} if rate is None else {"rate": rate})
+
+
+def names(text: str) -> list[str]:
+    """The elements of a list with commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def name_of(flags: argparse.Namespace) -> str:
+    """What the dataset is called."""
+    return str(flags.repo_id or flags.dataset_name or DEFAULT_NAME)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
 
 def converted(
-    parser: argparse.ArgumentParser, flags: argparse.Namespace, plan: Callable[[argparse.Namespace], Plan]
+    parser: argparse.ArgumentParser,
+    flags: argparse.Namespace,
+    plan: Callable[[argparse.Namespace], Plan],
+    source: Source | None = None,
 ) -> int:
-    """Convert `flags.rrd_dir` to `flags.output` by the plan that the flags mean, and print a summary.
+    """Convert `source`, by default `flags.rrd_dir`, to `flags.output` by the plan that the flags mean.
 
-    The exit code: 0 all well, 1 something was rejected; a wrong command line ends the program with 2.
+    Prints a summary. The exit code: 0 all well, 1 something was rejected; a wrong command line ends the program with 2.
     """
-    if not flags.rrd_dir.is_dir():
-        parser.error(f"--rrd-dir {flags.rrd_dir} is not a folder")
+    if source is None:
+        source = folder_of(parser, flags.rrd_dir)
+    select = Selection(tuple(flags.segments), flags.max_segments)
     try:
-        report = convert([flags.rrd_dir], flags.output, plan(flags))
+        report = convert([source.path], flags.output, plan(flags), Options(token=source.token, select=select))
     except PlanError as error:
         parser.error(str(error))
     except TelecineError as error:
@@ -28,7 +87,7 @@ def converted(
         return 1
     except KeyboardInterrupt:
         return 130
-    sys.stdout.write("\n".join(_summary(flags.dataset_name, report)) + "\n")
+    sys.stdout.write("\n".join(_summary(name_of(flags), report)) + "\n")
     return 0 if report.ok else 1
 
 

@@ -13,11 +13,15 @@ DEFAULT_TASK = "task"
 
 
 class VideoSpec(TypedDict):
-    """A camera: `path` is its entity, `video_format` h264, hevc (h265) or av1, by default the recording's own."""
+    """A camera: `path` is its entity, `video_format` h264, hevc (h265) or av1, by default the recording's own.
+
+    index: the timeline of its frames; only the configuration's is supported.
+    """
 
     key: str
     path: str
     video_format: NotRequired[str]
+    index: NotRequired[str]
 
 
 class FeatureSpec(TypedDict):
@@ -33,6 +37,7 @@ class LeRobotConversionConfig:
     """What to take from a recording; columns are `entity:Archetype:field`, several are concatenated.
 
     use_videos: False stores PNG images in Parquet. task_default: the text where `task` is empty or holds none.
+    output_format: png, h264, hevc or av1 for all cameras; None keeps the source's where LeRobot can store it.
     dataset, segment_id: taken for scripts written when rerun_export needed them; not used.
     """
 
@@ -48,6 +53,26 @@ class LeRobotConversionConfig:
     task_default: str = DEFAULT_TASK
     dataset: object = None
     segment_id: str | None = None
+    output_format: str | None = None
+
+    @property
+    def action_columns(self) -> list[str]:
+        """The columns of the action."""
+        return columns_of(self.action)
+
+    @property
+    def state_columns(self) -> list[str]:
+        """The columns of the state."""
+        return columns_of(self.state)
+
+    @property
+    def reference_column(self) -> str:
+        """The first column of the action."""
+        return self.action_columns[0]
+
+    def camera_index_column(self, spec: VideoSpec) -> str:
+        """The timeline that a camera's frames are on."""
+        return spec.get("index", self.index_column)
 
     def get_filter_list(self) -> tuple[list[str], str | None]:
         """(entity paths to read, the entity of the action), as `filter_contents` takes them."""

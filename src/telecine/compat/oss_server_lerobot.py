@@ -4,12 +4,13 @@ Paths are entities or topics. Which stream is meant there is read from the first
 """
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from telecine.compat.command import converted
+from telecine.compat.command import add_rate, add_selection, clock_of, converted, names
 from telecine.compat.config import DEFAULT_TASK
 from telecine.core.errors import PlanError, TelecineError
 from telecine.core.plan.model import IMAGES, Plan, make_plan
@@ -29,6 +30,10 @@ _KINDS = {"raw": ("Image:buffer", "image"), "compressed": ("EncodedImage:blob", 
 _FORMATS = {"h264": "h264", "avc1": "h264", "h265": "hevc", "hevc": "hevc", "hev1": "hevc", "av1": "av1", "av01": "av1"}
 
 
+_VCODECS = {"h264": "h264", "libx264": "h264", "hevc": "hevc", "libx265": "hevc", "av1": "av1", "libsvtav1": "av1"}
+"""LeRobot's names for what it encodes with -> the codec."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The console command; its exit code: 0 all well, 1 something was rejected, 2 the command line is wrong."""
     parser = _parser()
@@ -45,13 +50,26 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--rrd-dir", type=Path, required=True, metavar="DIR", help="folder with .rrd, .mcap, .db3 or .bag recordings")
     add("--output", type=Path, required=True, metavar="DIR", help="dataset to make; must not exist")
-    add("--dataset-name", default="rrd_dataset", metavar="NAME", help="what the summary calls the dataset")
+    add_selection(parser)
     add("--fps", type=int, required=True, help="rows per second")
     add("--index", default=DEFAULT_INDEX, metavar="TIMELINE", help="timeline to align on (default: real_time)")
+    add_rate(parser)
     for name, what, required in (("action", "action", True), ("state", "state", True), ("task", "task text", False)):
         add(f"--{name}-path", required=required, metavar="PATH", help=f"entity or topic of the {what}")
         add(f"--{name}-column", metavar="COLUMN", help=f"column of the {what} there, e.g. Archetype:field")
     add("--image", action="append", default=[], metavar="KEY:PATH:KIND", help="a camera: raw, compressed or video")
+    add(
+        "--task-default",
+        default=DEFAULT_TASK,
+        metavar="TEXT",
+        help=f"task without --task-path (default: {DEFAULT_TASK})",
+    )
+    add("--action-names", type=names, metavar="A,B,...", help="names of the action's elements")
+    add("--state-names", type=names, metavar="A,B,...", help="names of the state's elements")
+    add("--use-images", action="store_true", help="store cameras as PNG in Parquet instead of video")
+    add(
+        "--vcodec", choices=sorted(_VCODECS), help="codec of cameras that are encoded (default: as recorded, else h264)"
+    )
     add("--video-format", choices=sorted(_FORMATS), help="codec of the video streams (default: as recorded)")
     return parser
 
@@ -84,11 +102,12 @@ def _plan(flags: argparse.Namespace) -> Plan:
     known = _known(flags.rrd_dir, codecs=flags.video_format is not None)
     problems: list[str] = []
     features: dict[str, Any] = {}
-    for key, path, column in (
-        ("action", flags.action_path, flags.action_column),
-        ("observation.state", flags.state_path, flags.state_column),
+    for key, path, column, element_names in (
+        ("action", flags.action_path, flags.action_column, flags.action_names),
+        ("observation.state", flags.state_path, flags.state_column, flags.state_names),
     ):
-        features[key] = {"from": _column(known.kinds, path, column, "vector"), "dtype": "float32"}
+        stream = _column(known.kinds, path, column, "vector")
+        features[key] = {"from": stream, "dtype": "float32", "names": element_names}
     for text in flags.image:
         key, stream = _image(known, text, flags.video_format, problems)
         if IMAGES + key in features:
@@ -96,18 +115,20 @@ def _plan(flags: argparse.Namespace) -> Plan:
         features[IMAGES + key] = {"from": stream}
     if problems:
         raise PlanError("; ".join(problems))
-    task: Any = DEFAULT_TASK
+    task: Any = flags.task_default
     if flags.task_path:
         task = {"from": _column(known.kinds, flags.task_path, flags.task_column, "text")}
     index = _CLOCKS.get(flags.index, flags.index) if flags.index not in known.clocks else flags.index
-    return make_plan({"fps": flags.fps, "clock": {"timeline": index}, "features": features, "task": task})
+    video = {"preset": "images"} if flags.use_images else {"preset": "train", "codec": _VCODECS.get(flags.vcodec)}
+    clock = clock_of(index, flags.rate)
+    return make_plan({"fps": flags.fps, "clock": clock, "features": features, "task": task, "video": video})
 
 
 def _column(kinds: Mapping[str, str], path: str, column: str | None, kind: str) -> str:
     """The stream that a path and perhaps a column mean; the path itself where the recordings do not tell.
 
-    A column is `Archetype:field` or the full name. Messages have no archetypes: their streams are called
-    `topic:field`, so that of `topic:schemas.proto.JointState:field` is meant as well.
+    A column is `Archetype:field`, or `field` where only one archetype has it, or the full name. Messages have no
+    archetypes: their streams are called `topic:field`, which `topic:schemas.proto.JointState:field` means as well.
     """
     wanted = path
     if column is not None:
@@ -116,8 +137,9 @@ def _column(kinds: Mapping[str, str], path: str, column: str | None, kind: str) 
         return wanted
     topic, _, rest = wanted.partition(":")
     if rest:
-        short = f"{topic}:{rest.rpartition(':')[2]}"
-        return short if short in kinds else wanted
+        name = rest.rpartition(":")[2]
+        fields = [s for s in sorted(kinds) if s.startswith(f"{topic}:") and re.split("[:.]", s)[-1] == name]
+        return fields[0] if len(fields) == 1 else f"{topic}:{name}" if f"{topic}:{name}" in kinds else wanted
     usual = f"{path}:{_USUAL[kind]}"
     if usual in kinds:
         return usual

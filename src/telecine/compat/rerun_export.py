@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from telecine.compat.command import converted
+from telecine.compat.command import add_rate, add_selection, clock_of, converted, names
 from telecine.compat.config import DEFAULT_TASK, FeatureSpec, LeRobotConversionConfig, VideoSpec
 from telecine.compat.conversion import convert_dataframe_to_episode, infer_features
 from telecine.compat.lerobot_dataset import LeRobotDataset
@@ -46,25 +46,22 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--rrd-dir", type=Path, required=True, metavar="DIR", help="folder with .rrd recordings")
     add("--output", type=Path, required=True, metavar="DIR", help="dataset to make; must not exist")
-    add("--dataset-name", default="rrd_dataset", metavar="NAME", help="what the summary calls the dataset")
+    add_selection(parser)
     add("--fps", type=int, required=True, help="rows per second")
     add("--index", default="real_time", metavar="TIMELINE", help="timeline to align on (default: real_time)")
+    add_rate(parser)
     add("--action", required=True, metavar="COLUMN", help="entity:Archetype:field of the action")
     add("--state", required=True, metavar="COLUMN", help="entity:Archetype:field of the state")
     add(
         "--task", metavar="COLUMN", help=f"entity:Archetype:field of the task text (default: the text {DEFAULT_TASK!r})"
     )
     add("--video", action="append", default=[], metavar="KEY:PATH[:ARCHETYPE:FIELD]", help="a camera; repeatable")
-    add("--action-names", type=_names, metavar="A,B,...", help="names of the action's elements")
-    add("--state-names", type=_names, metavar="A,B,...", help="names of the state's elements")
+    add("--action-names", type=names, metavar="A,B,...", help="names of the action's elements")
+    add("--state-names", type=names, metavar="A,B,...", help="names of the state's elements")
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--use-videos", action="store_true", default=True, help="store cameras as video (the default)")
     kind.add_argument("--use-images", dest="use_videos", action="store_false", help="store cameras as PNG in Parquet")
     return parser
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _plan(flags: argparse.Namespace) -> Plan:
@@ -83,7 +80,7 @@ def _plan(flags: argparse.Namespace) -> Plan:
     return make_plan(
         {
             "fps": flags.fps,
-            "clock": {"timeline": flags.index},
+            "clock": clock_of(flags.index, flags.rate),
             "features": features,
             "task": {"from": flags.task} if flags.task else DEFAULT_TASK,
             "video": {"preset": "train" if flags.use_videos else "images"},

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from telecine.conversion.report import Rejected, rejection
+from telecine.core.documents import suggest
 from telecine.core.errors import AlignError, SourceError, TelecineError
 from telecine.core.findings import Finding, grouped
 from telecine.core.plan.model import Plan
@@ -37,6 +38,28 @@ class Episodes:
         return sum(ref.size_bytes for ref in self.refs)
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which of the recordings found are meant: all, unless it says otherwise."""
+
+    names: tuple[str, ...] = ()
+    """Ids, or names of files."""
+    most: int | None = None
+    """Only the first so many of them."""
+
+    def of(self, refs: Sequence[Ref]) -> tuple[Ref, ...]:
+        """Those of `refs` that are meant, in their order. Raises: SourceError for a name that none of them has."""
+        known = {name for ref in refs for name in ref.names}
+        unknown = [f"{name!r}{suggest(name, known)}" for name in self.names if name not in known]
+        if unknown:
+            raise SourceError(f"no recording is called {', '.join(unknown)}; there are {len(refs)}")
+        asked = set(self.names)
+        return tuple(ref for ref in refs if not asked or asked.intersection(ref.names))[: self.most]
+
+
+EVERYTHING = Selection()
+
+
 def discover(
     paths: Sequence[str | Path],
     plan: Plan,
@@ -44,10 +67,12 @@ def discover(
     recover: bool,
     token: str | None,
     follow_links: bool = False,
+    select: Selection = EVERYTHING,
     executor: Executor = serial,
 ) -> Episodes:
     """Every episode at `paths` as the plan divides recordings. Raises: SourceError when there is no recording."""
     found = find(paths, recover=recover, token=token, follow_links=follow_links, executor=executor)
+    found = replace(found, refs=select.of(found.refs))
     parted = split_refs(found.refs, plan, executor)
     unreadable = tuple(Rejected(f.where, f) for f in found.findings if f.severity == "error")
     noticed = tuple(f for f in found.findings if f.severity != "error")

@@ -119,7 +119,7 @@ def dry_run(
     choices: Choices = NO_CHOICES,
 ) -> DryRun:
     """Everything `convert` would decide. Raises: SourceError when there is nothing to read."""
-    episodes = discover(paths, plan, **options.access, executor=executor)
+    episodes = discover(paths, plan, **options.access, select=options.select, executor=executor)
     plan = settle_codecs(plan, episodes.refs, executor)
     rejected = list(episodes.rejected)
     recordings = []

@@ -15,7 +15,7 @@ from typing import TypedDict
 
 from telecine.conversion import checkpoint
 from telecine.conversion.codec_choice import settle_codecs
-from telecine.conversion.discovery import Episodes, crashed, discover
+from telecine.conversion.discovery import EVERYTHING, Episodes, Selection, crashed, discover
 from telecine.conversion.report import EpisodeReport, Rejected, Report, lasting, lasting_accounts, rejection
 from telecine.conversion.worker import Known, Made, Outcome, WorkerContext, build
 from telecine.core.accounting import (
@@ -76,6 +76,8 @@ class Options:
     resume: bool = True
     """Keep finished episodes until the dataset is there and take up those of an interrupted run; else the disk holds
     every episode once instead of twice."""
+    select: Selection = EVERYTHING
+    """Which of the recordings at the paths to convert."""
 
     @property
     def access(self) -> Access:
@@ -123,7 +125,7 @@ class _Job:
 @none_left_open()
 def _convert(job: _Job) -> Report:
     began, plan, options = time.monotonic(), job.plan, job.options
-    episodes = discover(job.paths, plan, **options.access, executor=job.executor)
+    episodes = discover(job.paths, plan, **options.access, select=options.select, executor=job.executor)
     job.progress.begin(episodes.size_bytes)
     with _writer(job) as writer:
         refs = () if options.strict and episodes.rejected else episodes.refs
