@@ -5,7 +5,8 @@ read as it stands. Streams are named by their path within the episode. Every str
 layout states the rate it has `time` as well. Values are never changed.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from telecine.core.errors import SourceError, raised_as
 from telecine.core.naming import element_names
-from telecine.core.recording import Recording, Ref, Stream
+from telecine.core.recording import LeftOut, Recording, Ref, Stream
 from telecine.sources.format import Found, MissingExtra
 from telecine.sources.hdf5.bounds import check_arrays, check_attributes
 from telecine.sources.hdf5.layout_table import episode_of, episodes_of
@@ -95,7 +96,7 @@ def _recording(ref: Ref, file: Any) -> Recording:
     if not any(s.clocks for s in streams.values()):
         notes = (*notes, ("source-empty", "no array has one row per step"))
     attrs = {"layout": episode.layout, **episode.attrs}
-    return Recording(ref, streams, attrs, notes, file.close, features)
+    return Recording(ref, streams, attrs, notes, file.close, features, left_out=tuple(reader.left_out(streams)))
 
 
 class _Reader:
@@ -131,17 +132,34 @@ class _Reader:
         values, counts = np.unique(lengths, return_counts=True)
         return int(values[counts.argmax()]) if lengths else 0
 
-    def _arrays(self) -> Iterator[tuple[str, Any]]:
+    @cached_property
+    def _every_array(self) -> list[tuple[str, Any]]:
         import h5py
 
         found: list[tuple[str, Any]] = []
 
         def visit(path: str, item: Any) -> None:
-            if isinstance(item, h5py.Dataset) and not self.episode.leaves_out(path):
+            if isinstance(item, h5py.Dataset):
                 found.append((path, item))
 
         self.group.visititems(visit)
-        return iter(sorted(found))
+        return sorted(found, key=lambda entry: entry[0])
+
+    def _arrays(self) -> Iterator[tuple[str, Any]]:
+        return ((path, array) for path, array in self._every_array if not self.episode.leaves_out(path))
+
+    def left_out(self, streams: Mapping[str, Stream]) -> Iterator[LeftOut]:
+        """Every array that is no stream, with the reason."""
+        for path, array in self._every_array:
+            if f"/{path}" in streams:
+                continue
+            if self.episode.leaves_out(path):
+                yield LeftOut(f"/{path}", "offered", "its layout takes it for a fact of the recording, or for a copy")
+            elif not array.size:
+                yield LeftOut(f"/{path}", "offered", "it is empty")
+            else:
+                why = f"its elements, {array.dtype} of shape {array.shape}, are no numbers, texts or images"
+                yield LeftOut(f"/{path}", "unreadable", why)
 
     def _of_array(self, path: str, array: Any, steps: int) -> Iterator[Stream]:
         name = f"/{path}"
