@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from support.dataset import episode, write
 from support.hub import fake_hub
 from telecine.cli.main import app
-from telecine.cli.push import train_command
+from telecine.commands.push import train_command
 from telecine.compat.rerun_export import LeRobotDataset
 from telecine.dataset.reader import Dataset
 from telecine.lerobot_format.paths import Limits
@@ -60,7 +60,8 @@ def test_every_file_arrives_with_the_card_and_the_versions_tag(hub, dataset, tmp
 
 
 PUSH_LARGE = """
-from telecine.cli import main, push
+from telecine.cli import main
+from telecine.commands import push
 from telecine.compat import hub
 push.LARGE_BYTES, hub.PART_FILES = 1, 4
 main.app()
@@ -116,7 +117,7 @@ def test_bookkeeping_of_git_and_of_the_client_is_neither_counted_nor_pushed(hub,
 
 
 def test_a_dry_run_uploads_nothing_and_says_what_would_be(dataset, monkeypatch):
-    monkeypatch.setattr("telecine.cli.push.push", lambda *a, **k: pytest.fail("a dry run uploaded"))
+    monkeypatch.setattr("telecine.compat.hub.push", lambda *a, **k: pytest.fail("a dry run uploaded"))
     result = CliRunner().invoke(app, ["push", str(dataset), "me/mine", "--dry-run", "--json"])
     assert result.exit_code == 0, result.output
     report = json.loads(result.output)
@@ -130,7 +131,7 @@ def test_a_dry_run_uploads_nothing_and_says_what_would_be(dataset, monkeypatch):
 
 
 def test_what_is_not_fit_for_training_is_not_pushed(dataset, monkeypatch):
-    monkeypatch.setattr("telecine.cli.push.push", lambda *a, **k: pytest.fail("a broken dataset was uploaded"))
+    monkeypatch.setattr("telecine.compat.hub.push", lambda *a, **k: pytest.fail("a broken dataset was uploaded"))
     (dataset / "meta/stats.json").write_text("{}")
     result = CliRunner().invoke(app, ["push", str(dataset), "me/mine"])
     assert result.exit_code == 1

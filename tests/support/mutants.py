@@ -248,7 +248,8 @@ def read(kind: str, path: Path) -> None:
     """Read everything of an input. Raises: TelecineError, when all is well with us."""
     match kind:
         case "plan":
-            from telecine.cli.flags import PlanFlags, plan_of
+            from telecine.commands.flag_table import PlanFlags
+            from telecine.commands.plan_flags import plan_of
 
             plan_of(PlanFlags(), path)
         case "dataset":

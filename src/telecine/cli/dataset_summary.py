@@ -7,30 +7,23 @@ from rich.table import Table
 
 from telecine.cli.exit_codes import Outcome
 from telecine.cli.tables import console, escape, print_json, show_findings
+from telecine.commands.inspect import inspect
 from telecine.core.findings import has_errors
-from telecine.inspection.dataset_summary import DatasetSummary, summarize
-from telecine.inspection.plots import write_pngs
-from telecine.lerobot_format.paths import INFO
+from telecine.inspection.dataset_summary import DatasetSummary
 
 MOST_SHOWN = 40
 
 
-def is_dataset(path: str) -> bool:
-    """True for the folder of a LeRobot dataset, whatever its version."""
-    return (Path(path) / INFO).is_file()
-
-
 def run(root: str, *, png: Path | None, json: bool) -> Outcome:
     """Done when there are no errors."""
-    page = summarize(root)
+    page = inspect(root, png=png)
+    assert isinstance(page, DatasetSummary)
     if json:
         print_json(page.to_dict())
     else:
         _show(console(), page)
-    if png is not None:
-        for path in write_pngs(root, png):
-            if not json:
-                console().print(f"wrote {escape(str(path))}", soft_wrap=True)
+    for path in () if json else page.drawn:
+        console().print(f"wrote {escape(path)}", soft_wrap=True)
     return Outcome(not has_errors(page.findings), page.findings)
 
 

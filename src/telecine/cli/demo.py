@@ -6,25 +6,14 @@ from pathlib import Path
 from telecine.cli.exit_codes import Outcome
 from telecine.cli.progress import Bar
 from telecine.cli.tables import bytes_text, console, escape, print_json, show_report
-from telecine.conversion.pipeline import convert
-from telecine.core.errors import DatasetError
-from telecine.core.plan.model import make_plan
-from telecine.core.proposal.text import plan_yaml
-from telecine.inspection.recordings import inspect_many
-from telecine.samples.recordings import write_demo_recordings
+from telecine.commands.demo import demo
 
 
 def run(out: Path, *, episodes: int, seconds: float, seed: int, json: bool) -> Outcome:
     """Record, convert, verify. Done when the dataset verified clean."""
     recordings, dataset = out / "recordings", out / "dataset"
-    if out.exists() and any(out.iterdir()):
-        raise DatasetError(f"{out} exists and is not empty; name another folder: telecine demo FOLDER")
-    recordings.mkdir(parents=True, exist_ok=True)
-    write_demo_recordings(recordings, episodes=episodes, seconds=seconds, seed=seed)
-    proposal = inspect_many([recordings]).proposal
-    (out / "plan.yaml").write_text(plan_yaml(proposal), encoding="utf-8")
     with Bar(quiet=json) as bar:
-        report = convert([recordings], dataset, make_plan(proposal.body), progress=bar, choices=proposal.choices)
+        report = demo(out, episodes=episodes, seconds=seconds, seed=seed, progress=bar)
     if json:
         print_json({"recordings": str(recordings), "dataset": str(dataset), "report": report.to_dict()})
         return Outcome(report.ok, report.all_findings)

@@ -2,66 +2,37 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from telecine.cli.exit_codes import Outcome
 from telecine.cli.tables import bytes_text, console, escape, print_json, short, show_findings, show_left_out
-from telecine.conversion.discovery import find
-from telecine.conversion.pipeline import Options
-from telecine.core.errors import PlanError, SourceError, raised_as
+from telecine.commands.inspect import inspect
 from telecine.core.findings import has_errors
 from telecine.core.proposal.propose import Proposal
-from telecine.core.proposal.text import command_line, plan_yaml
-from telecine.core.recording import Ref
+from telecine.core.proposal.text import command_line
 from telecine.core.recording_summary import RecordingFacts, StreamSummary, across
-from telecine.inspection.contact_sheet import ContactSheet, contact_sheet
-from telecine.inspection.recordings import Inspection, inspect_many
-from telecine.run.executor import Executor, Lost, Tell, silent
-from telecine.run.worker_count import Workers
-from telecine.video.png import write_png
+from telecine.inspection.recordings import Inspection
 
 
-def run(paths: list[str], options: Options, *, plan_file: Path | None, sheet: Path | None, json: bool) -> Outcome:
+def run(
+    paths: list[str], *, plan: Path | None, contact_sheet: Path | None, json: bool, reading: dict[str, Any]
+) -> Outcome:
     """Done when every recording could be read, perhaps without some of its streams."""
-    with Workers(timeout_s=options.timeout_s) as workers:
-        seen = inspect_many(paths, **options.access, executor=workers)
-        shown = _write_sheet(sheet, paths, options, workers) if sheet is not None else ()
+    seen = inspect(paths, plan=plan, contact_sheet=contact_sheet, **reading)
+    assert isinstance(seen, Inspection)
     proposal = seen.proposal
-    if plan_file is not None:
-        _write_plan(plan_file, proposal)
     command = command_line(proposal, paths, "out")
     if json:
-        body = {"proposed_plan": proposal.body, "missing": proposal.missing, "contact_sheet": shown}
+        body = {"proposed_plan": proposal.body, "missing": proposal.missing, "contact_sheet": seen.contact_sheet}
         print_json({**seen.to_dict(), **body, "command": command})
     else:
-        _show(console(), seen, proposal, command, plan_file)
-        for number, text in enumerate(shown, 1):
-            console().print(f"row {number} of {escape(str(sheet))}: {escape(text)}")
+        _show(console(), seen, proposal, command, plan)
+        for number, text in enumerate(seen.contact_sheet, 1):
+            console().print(f"row {number} of {escape(str(contact_sheet))}: {escape(text)}")
     return Outcome(not has_errors(seen.findings), seen.findings)
-
-
-def _write_plan(path: Path, proposal: Proposal) -> None:
-    if path.exists():
-        raise PlanError(f"{path} exists; inspect never overwrites a plan, remove it or choose another name")
-    with raised_as(PlanError, f"{path} cannot be written", OSError):
-        path.write_text(plan_yaml(proposal), encoding="utf-8")
-
-
-def _write_sheet(path: Path, paths: list[str], options: Options, executor: Executor) -> tuple[str, ...]:
-    """What each row of the contact sheet, now at `path`, shows. Drawn where `executor` works, as everything is read."""
-    refs = find(paths, **options.access, executor=executor).refs
-    (made,) = executor(_sheet, [refs], silent)
-    if isinstance(made, Lost):
-        raise SourceError(f"the contact sheet cannot be drawn: {made.why}")
-    write_png(path, made.rgb)
-    return made.rows
-
-
-def _sheet(refs: tuple[Ref, ...], tell: Tell) -> ContactSheet:
-    del tell
-    return contact_sheet(refs)
 
 
 def _show(out: Console, seen: Inspection, proposal: Proposal, command: str, plan_file: Path | None) -> None:

@@ -4,11 +4,12 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from telecine.cli import edit_commands
+from telecine.cli.flag_groups import GroupedCommand, convert_signature
 from telecine.cli.recording_flags import (
     CatalogToken,
     CatalogTokenFile,
@@ -18,7 +19,6 @@ from telecine.cli.recording_flags import (
     Recover,
     Timeout,
     sources_of,
-    token_of,
 )
 
 if TYPE_CHECKING:
@@ -43,16 +43,6 @@ FailOn = Annotated[
     list[str] | None,
     typer.Option(metavar="warning|error|CODE", help="Exit with 1 for such findings too; repeatable."),
 ]
-Streams = Annotated[list[str] | None, typer.Option(metavar="STREAM", help="Repeat to concatenate several streams.")]
-
-
-def _size_bytes(text: str) -> int:
-    from telecine.cli.flags import size_bytes
-
-    found = size_bytes(text)
-    if found is None:
-        raise typer.BadParameter(f"{text!r} is not a size like 8GB or 500MB")
-    return found
 
 
 def _version(wanted: bool) -> None:
@@ -116,149 +106,42 @@ def inspect(
     """
     from telecine.cli import dataset_summary
     from telecine.cli.inspect import run
-    from telecine.conversion.pipeline import Options
+    from telecine.commands.inspect import is_dataset
 
-    if paths is not None and len(paths) == 1 and dataset_summary.is_dataset(paths[0]) and plan is None:
+    if paths is not None and len(paths) == 1 and is_dataset(paths[0]) and plan is None:
         _run(lambda: dataset_summary.run(paths[0], png=png, json=json), fail_on)
     if png is not None:
         raise typer.BadParameter("--png draws one finished dataset; give its folder")
     where = sources_of(paths, catalog_url, dataset_name)
-    options = Options(
-        recover=recover,
-        token=token_of(catalog_token, catalog_token_file),
-        follow_links=follow_links,
-        timeout_s=timeout,
-    )
-    _run(lambda: run(where, options, plan_file=plan, sheet=contact_sheet, json=json), fail_on)
+    reading: dict[str, Any] = {"recover": recover, "follow_links": follow_links, "timeout": timeout}
+    reading |= {"catalog_token": catalog_token, "catalog_token_file": catalog_token_file}
+    _run(lambda: run(where, plan=plan, contact_sheet=contact_sheet, json=json, reading=reading), fail_on)
 
 
-@app.command()
-def convert(
-    paths: Annotated[list[str], typer.Argument(metavar="RECORDINGS... OUT", help="Sources, then the dataset to make.")],
-    plan: Annotated[Path | None, typer.Option(help="Plan file (YAML); other flags override its keys.")] = None,
-    fps: Annotated[int | None, typer.Option(help="Rows per second.")] = None,
-    index: Annotated[str | None, typer.Option(help="Timeline that all stamps are read from.")] = None,
-    action: Streams = None,
-    state: Streams = None,
-    task: Annotated[str | None, typer.Option(metavar="STREAM", help="Text stream with the task.")] = None,
-    task_text: Annotated[str | None, typer.Option(metavar="TEXT", help="The task itself, for all recordings.")] = None,
-    video: Annotated[list[str] | None, typer.Option(metavar="KEY:STREAM", help="A camera; repeatable.")] = None,
-    feature: Annotated[list[str] | None, typer.Option(metavar="KEY=STREAM", help="Any other feature.")] = None,
-    action_names: Annotated[str | None, typer.Option(metavar="A,B,...")] = None,
-    state_names: Annotated[str | None, typer.Option(metavar="A,B,...")] = None,
-    follow: Annotated[str | None, typer.Option(metavar="STREAM", help="Take this stream's stamps as ticks.")] = None,
-    rate: Annotated[str | None, typer.Option(help="Counts per second of a sequence timeline.")] = None,
-    robot_type: Annotated[str | None, typer.Option()] = None,
-    layout: Annotated[
-        Literal["v3.0", "v2.1", "gr00t"] | None, typer.Option(help="For trainers that want LeRobot's last layout.")
-    ] = None,
-    preset: Annotated[Literal["train", "lerobot", "archive", "images"] | None, typer.Option()] = None,
-    copy: Annotated[Literal["auto", "always", "never"] | None, typer.Option(help="When to copy video packets.")] = None,
-    damage: Annotated[
-        Literal["reject", "cut", "encode"] | None, typer.Option(help="What damage in a video costs.")
-    ] = None,
-    codec: Annotated[Literal["h264", "hevc", "av1"] | None, typer.Option()] = None,
-    crf: Annotated[int | None, typer.Option(help="Quality of the encoder; lower is better.")] = None,
-    gop: Annotated[int | None, typer.Option(help="Frames from keyframe to keyframe.")] = None,
-    size: Annotated[str | None, typer.Option(metavar="WxH", help="Resize frames, e.g. 320x240.")] = None,
-    split_gaps: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="A pause of more than this starts a new episode, e.g. 2s.")
-    ] = None,
-    split_marker: Annotated[
-        str | None, typer.Option(metavar="STREAM", help="An episode while this stream is not zero; more in the plan.")
-    ] = None,
-    spans: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="Episodes as a table: recording, start, stop, task, success.")
-    ] = None,
-    trim: Annotated[
-        float | None, typer.Option(metavar="STILL", help="Leave out idle ends, where nothing moves more than this.")
-    ] = None,
-    jpeg_color: Annotated[Literal["rgb", "bgr"] | None, typer.Option(help="bgr: exchange red and blue.")] = None,
-    turn: Annotated[Literal["none", "rotate180", "flip"] | None, typer.Option(help="Turn frames upright.")] = None,
-    catalog_url: CatalogUrl = None,
-    dataset_name: DatasetName = None,
-    catalog_token: CatalogToken = None,
-    catalog_token_file: CatalogTokenFile = None,
-    recover: Recover = False,
-    follow_links: FollowLinks = False,
-    timeout: Timeout = None,
-    missing_action: Annotated[
-        Literal["next_state", "same_state", "error"],
-        typer.Option(help="What stands in for the action when none was recorded and no plan says it."),
-    ] = "next_state",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing dataset.")] = False,
-    append: Annotated[bool, typer.Option("--append", help="Add the recordings to the dataset that is there.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first rejected recording.")] = False,
-    verify: Annotated[bool, typer.Option(help="Read the finished dataset back.")] = True,
-    workers: Annotated[
-        int | None, typer.Option(min=0, help="Processes that read recordings; 0: only this one. [default: by cores]")
-    ] = None,
-    max_memory: Annotated[
-        int | None, typer.Option(metavar="SIZE", parser=_size_bytes, help="For all processes, e.g. 8GB.")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option(help="Keep finished episodes until the end, to take up an interrupted run.")
-    ] = True,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show decisions and a forecast; write nothing.")] = False,
-    json: Json = False,
-    fail_on: FailOn = None,
-) -> None:
+def convert(**given: Any) -> None:
     """Convert recordings to a LeRobot v3.0 dataset.
 
     The last argument is the folder to make.
     """
     from telecine.cli.convert import run
-    from telecine.cli.flags import PlanFlags
-    from telecine.conversion.pipeline import Options
 
-    *given, out = paths
-    where = sources_of(given, catalog_url, dataset_name)
-    flags = PlanFlags(
-        fps=fps,
-        index=index,
-        action=action or (),
-        state=state or (),
-        task=task,
-        task_text=task_text,
-        video=video or (),
-        feature=feature or (),
-        action_names=action_names,
-        state_names=state_names,
-        follow=follow,
-        rate=rate,
-        robot_type=robot_type,
-        layout=layout,
-        preset=preset,
-        copy=copy,
-        damage=damage,
-        codec=codec,
-        crf=crf,
-        gop=gop,
-        size=size,
-        split_gaps=split_gaps,
-        split_marker=split_marker,
-        spans=spans,
-        trim=trim,
-        jpeg_color=jpeg_color,
-        turn=turn,
-    )
-    options = Options(
-        overwrite=overwrite,
-        append=append,
-        recover=recover,
-        strict=strict,
-        verify=verify,
-        token=token_of(catalog_token, catalog_token_file),
-        follow_links=follow_links,
-        workers=workers,
-        timeout_s=timeout,
-        max_memory_bytes=max_memory,
-        resume=resume,
-    )
-    _run(
-        lambda: run(where, Path(out), flags, plan, options, missing_action=missing_action, dry_run=dry_run, json=json),
-        fail_on,
-    )
+    *paths, out = given.pop("paths")
+    where = sources_of(paths, given.pop("catalog_url"), given.pop("dataset_name"))
+    own = {name: given.pop(name) for name in ("plan", "json")}
+    forecast, fail_on = given.pop("dry_run"), given.pop("fail_on")
+    _run(lambda: run(where, Path(out), forecast=forecast, flags=given, **own), fail_on)
+
+
+convert.__signature__ = convert_signature(  # type: ignore[attr-defined]
+    paths=Annotated[list[str], typer.Argument(metavar="RECORDINGS... OUT", help="Sources, then the dataset to make.")],
+    plan=Annotated[Path | None, typer.Option(help="Plan file (YAML); other flags override its keys.")],
+    catalog_url=CatalogUrl,
+    dataset_name=DatasetName,
+    dry_run=Annotated[bool, typer.Option("--dry-run", help="Show decisions and a forecast; write nothing.")],
+    json=Json,
+    fail_on=FailOn,
+)
+app.command(cls=GroupedCommand)(convert)
 
 
 @app.command()
@@ -274,10 +157,9 @@ def verify(
 ) -> None:
     """Read a dataset and say what would hurt in training."""
     from telecine.cli.verify import run
-    from telecine.conversion.pipeline import Options
 
-    options = Options(token=token_of(catalog_token, catalog_token_file), follow_links=follow_links)
-    _run(lambda: run(dataset, against=against or [], decode=decode, options=options, json=json), fail_on)
+    reading = {"catalog_token": catalog_token, "catalog_token_file": catalog_token_file, "follow_links": follow_links}
+    _run(lambda: run(dataset, against=against or [], decode=decode, json=json, reading=reading), fail_on)
 
 
 @app.command()

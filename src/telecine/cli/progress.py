@@ -19,6 +19,7 @@ class Bar:
     def begin(self, total_bytes: int) -> None:
         """Start at zero of `total_bytes`."""
         if self._bar is not None:
+            self._bar.start()  # not before: its thread would keep the reader from being a copy of this process
             self._task = self._bar.add_task("", total=total_bytes)
 
     def advance(self, done_bytes: int, label: str) -> None:
@@ -29,8 +30,6 @@ class Bar:
             self._bar.update(self._task, advance=done_bytes, description=escape(visible(label.rpartition("/")[2][:40])))
 
     def __enter__(self) -> Self:
-        if self._bar is not None:
-            self._bar.start()
         return self
 
     def __exit__(

@@ -1,19 +1,21 @@
 """`telecine record sim`."""
 
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 
 from telecine.cli.exit_codes import Outcome
-from telecine.cli.flags import size_of
 from telecine.cli.tables import console, escape, print_json
-from telecine.recorder.sim.record import Played, Render, SimFormat, record
+from telecine.commands.demo import record_sim
+from telecine.commands.plan_flags import size_of
+from telecine.recorder.sim.record import Played, Render, SimFormat
 
 
 def run(
     out: Path,
     kind: SimFormat,
-    task: str,
+    task: Literal["pick", "handover"],
     episodes: tuple[int, int, float],
     size: str,
     *,
@@ -25,7 +27,7 @@ def run(
     screen = console()
     width, height = size_of(size)
     count, seed, seconds = episodes
-    played = record(
+    played = record_sim(
         out,
         kind=kind,
         task=task,

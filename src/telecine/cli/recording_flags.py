@@ -20,16 +20,6 @@ Timeout = Annotated[
 Recover = Annotated[bool, typer.Option("--recover", help="Read damaged files up to their last whole message.")]
 
 
-def token_of(token: str | None, file: Path | None) -> str | None:
-    """The token itself, or what is in the file. Raises: typer.BadParameter."""
-    if file is None:
-        return token
-    try:
-        return file.read_text(encoding="utf-8").strip() or None
-    except (OSError, UnicodeDecodeError) as error:
-        raise typer.BadParameter(f"--catalog-token-file {file}: cannot be read: {error}") from error
-
-
 def sources_of(paths: list[str] | None, catalog_url: str | None, dataset_name: str | None) -> list[str]:
     """Paths, and the address of the dataset on a catalog server. Raises: typer.BadParameter."""
     where = list(paths or [])

@@ -6,8 +6,9 @@ from rich.console import Console
 
 from telecine.cli.exit_codes import Outcome
 from telecine.cli.tables import console, escape, findings_dict, print_json, show_findings
+from telecine.commands.repair import repair
 from telecine.core.findings import has_errors
-from telecine.recovery.repair import Repair, repair
+from telecine.recovery.repair import Repair
 
 
 def run(dataset: Path, *, out: Path | None, task: str | None, without: list[str], json: bool) -> Outcome:

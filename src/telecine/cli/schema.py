@@ -2,10 +2,10 @@
 
 from telecine.cli.exit_codes import Outcome
 from telecine.cli.tables import print_json
-from telecine.core.plan.model import json_schema
+from telecine.commands.schema import schema
 
 
 def run() -> Outcome:
     """Always done."""
-    print_json(json_schema())
+    print_json(schema())
     return Outcome(True)

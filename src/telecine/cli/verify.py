@@ -1,23 +1,18 @@
 """`telecine verify`."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 from telecine.cli.exit_codes import Outcome
 from telecine.cli.tables import console, escape, findings_dict, print_json, show_findings
-from telecine.conversion.pipeline import Options
+from telecine.commands.verify import verify
 from telecine.core.findings import has_errors
-from telecine.dataset.verify.verify import verify
-from telecine.inspection.compare import compare
+from telecine.dataset.verify.frames import Depth
 
 
-def run(
-    dataset: Path, *, against: list[str], decode: Literal["all", "sample", "none"], options: Options, json: bool
-) -> Outcome:
+def run(dataset: Path, *, against: list[str], decode: Depth, json: bool, reading: dict[str, Any]) -> Outcome:
     """Done when there are no errors."""
-    findings = verify(dataset, decode=decode)
-    if against and not has_errors(findings):
-        findings += compare(dataset, against, options)
+    findings = verify(dataset, against or None, decode=decode, **reading)
     failed = has_errors(findings)
     if json:
         print_json({"ok": not failed, "dataset": str(dataset), "findings": findings_dict(findings)})

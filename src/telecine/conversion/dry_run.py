@@ -75,7 +75,12 @@ class RecordingDryRun:
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """The whole dry run; sizes and times are estimates."""
+    """The whole dry run; sizes (bytes) and times (s) are estimates.
+
+    >>> import telecine as tc
+    >>> tc.dry_run("recordings").ok
+    True
+    """
 
     plan: Plan
     recordings: tuple[RecordingDryRun, ...]

@@ -54,7 +54,11 @@ class Access(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to convert, as far as it does not change what comes out."""
+    """How to convert, as far as it does not change what comes out.
+
+    >>> Options(workers=0, overwrite=True).resume
+    True
+    """
 
     overwrite: bool = False
     append: bool = False
@@ -299,10 +303,10 @@ def _report(job: _Job, plan: Plan, found: Episodes, written: _Written, about_run
     if not episodes or (job.options.strict and rejected):
         findings += _nothing_written(job.root, rejected, len(episodes), strict=job.options.strict)
         episodes = ()
-    findings += [*unreadable_findings(written.left_out), *training_findings(written.left_out, str(job.root))]
+    findings += [*unreadable_findings(written.left_out), *training_findings(written.left_out, "dataset")]
     cameras = frozenset(clip.key for episode in episodes for clip in episode.clips)
     inputs = input_rates(((e.recording.partition("#")[0], e.uses) for e in episodes), cameras)
-    findings += rate_findings(inputs, plan.fps, str(job.root))
+    findings += rate_findings(inputs, plan.fps, "dataset")
     return Report(
         *(str(job.root), plan.fps, plan.digest(), episodes, rejected, tuple(findings), 0, written.known),
         *(written.left_out, job.choices.guesses),

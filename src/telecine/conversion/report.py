@@ -10,7 +10,8 @@ from telecine._version import __version__
 from telecine.core.accounting import LeftOutEverywhere
 from telecine.core.episode import Episode, Use
 from telecine.core.errors import TelecineError
-from telecine.core.findings import CODES, Finding, has_errors, placed
+from telecine.core.findings import CODES, Finding, Findings, has_errors, placed
+from telecine.core.html import table
 from telecine.core.recording import Ref
 from telecine.core.video import Clip
 
@@ -101,7 +102,13 @@ def rejection(error: TelecineError, ref: Ref) -> Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The whole of a conversion."""
+    """The whole of a conversion; a table in a notebook.
+
+    >>> import telecine as tc
+    >>> report = tc.convert("recordings", "out")
+    >>> report.ok, report.rows, [rejected.reason.message for rejected in report.rejected]
+    (True, 16, [])
+    """
 
     root: str
     fps: int
@@ -133,6 +140,20 @@ class Report:
     def rows(self) -> int:
         """Rows of all episodes."""
         return sum(e.rows for e in self.episodes)
+
+    def _repr_html_(self) -> str:
+        head = f"{self.root}: {len(self.episodes)} episodes, {self.rows} rows at {self.fps} fps"
+        episodes = [
+            (e.index, e.recording, e.rows, "; ".join(e.tasks), ", ".join(f"{c.key} ({c.codec})" for c in e.clips))
+            for e in self.episodes
+        ]
+        rejected = [(r.recording, r.reason.message, r.reason.fix) for r in self.rejected]
+        shown = [f for f in self.all_findings if f.severity != "info"]
+        return (
+            table(head, ("episode", "recording", "rows", "task", "cameras"), episodes)
+            + (table("rejected", ("recording", "reason", "next step"), rejected) if rejected else "")
+            + Findings(shown)._repr_html_()
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

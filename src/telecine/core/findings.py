@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from telecine.core.html import table
+
 Severity = Literal["info", "warning", "error"]
 
 CODES: dict[str, str] = {
@@ -175,6 +177,21 @@ class Finding:
             start_s, stop_s = self.span.start_ns / 1e9, self.span.stop_ns / 1e9
             parts.append(f"{start_s:.3f} to {stop_s:.3f} s on {self.span.clock}")
         return ", ".join(parts)
+
+    def _repr_html_(self) -> str:
+        return Findings([self])._repr_html_()
+
+
+class Findings(list[Finding]):
+    """Findings as a list, which notebooks show as a table.
+
+    >>> Findings([Finding("look-dark", "warning", "episode 0", "dark")])._repr_html_().count("<tr>")
+    2
+    """
+
+    def _repr_html_(self) -> str:
+        rows = [(f.severity, f.code, f.place, f.message, f.fix) for f, _ in grouped(self)]
+        return table(f"{len(self)} finding(s)", ("severity", "code", "where", "message", "next step"), rows)
 
 
 def placed(

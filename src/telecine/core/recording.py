@@ -218,7 +218,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """Where a recording is: the unit of work. Small, picklable, sorted by (path, id)."""
+    """Where a recording is: the unit of work. Small, picklable, sorted by (path, id).
+
+    >>> Ref("rrd", "monday.rrd", "take_1").format
+    'rrd'
+    """
 
     format: str
     path: str
@@ -297,7 +301,12 @@ class CameraCalibration:
 
 @dataclass(slots=True)
 class Recording:
-    """The raw material of exactly one episode. A context manager: closing it lets go of files."""
+    """The raw material of exactly one episode. A context manager: closing it lets go of files.
+
+    >>> with Recording(Ref("mem", "take_1"), {}) as recording:
+    ...     sorted(recording.streams)
+    []
+    """
 
     ref: Ref
     streams: Mapping[str, Stream]

@@ -29,7 +29,12 @@ EDITS = "meta/telecine/edits"
 
 @dataclass(frozen=True, slots=True)
 class EditReport:
-    """What an edit did, or would do."""
+    """What an edit did, or would do.
+
+    >>> import telecine as tc
+    >>> tc.edit("dataset", "curated", delete="0", dry_run=True).written
+    False
+    """
 
     root: str
     inputs: tuple[str, ...]
@@ -73,7 +78,8 @@ def edit(
     """A dataset made of episodes of another one: left out, cut, relabelled, renamed. Kept frames are the same bits.
 
     Args:
-        dataset: folder of a LeRobot v3.0 dataset. out: folder of the new one, or None with `in_place`.
+        dataset: folder of a LeRobot v3.0 dataset.
+        out: folder of the new one, or None with `in_place`.
         edits: edit files (YAML, JSON, or CSV with a line per episode) and `Edit` values; all apply together.
         in_place: replace the dataset in one step; whoever has it open goes on reading the old one.
         dry_run: say what would be copied, coded again, and how big; write nothing.
@@ -81,15 +87,18 @@ def edit(
         flags: those of `telecine edit`, each a list of texts or one text: delete, keep, trim, split, task, success,
             outcome, tag, rename, drop, order, where, task_map (a YAML file of old task text: new one).
 
-    Returns: what was done.
+    Returns:
+        What was done, or would be.
 
     Raises:
         EditError: an edit or flag is wrong, does not fit the dataset, or contradicts another one.
         DatasetError: the dataset is damaged, the target exists, the result is not sound, or the disk refuses. Then
             nothing has changed.
 
-    Example:
-        >>> edit("picks", "curated", delete="3,7-9", trim="4:1.5s..6.2s")  # doctest: +SKIP
+    >>> import telecine as tc
+    >>> made = tc.edit("dataset", "curated", delete="1")
+    >>> made.ok, made.episodes, made.dropped
+    (True, 1, ('1',))
     """
     if (out is None) is not in_place:
         raise EditError("give a folder for the new dataset, or in_place, not both")

@@ -56,9 +56,21 @@ class _Case:
 
 @none_left_open()
 def compare(root: str | Path, paths: Sequence[str | Path], options: Options = Options()) -> list[Finding]:
-    """What differs between the dataset at `root` and the recordings at `paths`.
+    """What differs between the dataset at `root` and the recordings at `paths`; `telecine.diff` is its new name.
 
-    Raises: DatasetError when the dataset does not say what it was made of; SourceError without any recording.
+    Args:
+        root: the folder of a dataset that telecine converted.
+        paths: the recordings.
+        options: `recover` and `token`.
+
+    Returns:
+        Findings, each with `episode`, `key` and `rows`.
+
+    Raises:
+        DatasetError: the dataset does not say what it was made of. SourceError: there is no recording.
+
+    >>> compare("dataset", ["recordings"])
+    []
     """
     dataset = Dataset(root)
     plans = _plans(dataset)

@@ -15,7 +15,8 @@ import numpy as np
 from telecine.core import quality_checks
 from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError, VideoError
-from telecine.core.findings import Finding, placed
+from telecine.core.findings import Finding, Findings, placed
+from telecine.core.html import table
 from telecine.core.stats import Floats
 from telecine.dataset.reader import Dataset, open_dataset
 from telecine.dataset.values import to_numpy
@@ -55,7 +56,12 @@ class EpisodeSummary:
 
 @dataclass(frozen=True, slots=True)
 class DatasetSummary:
-    """What `telecine inspect DATASET` shows."""
+    """What `telecine inspect DATASET` shows; a table in a notebook.
+
+    >>> import telecine as tc
+    >>> tc.inspect("dataset").version
+    'v3.0'
+    """
 
     root: str
     version: str
@@ -67,10 +73,24 @@ class DatasetSummary:
     tasks: tuple[str, ...]
     episodes: tuple[EpisodeSummary, ...]
     findings: tuple[Finding, ...]
+    drawn: tuple[str, ...] = ()
+    """The PNG files of its frames and curves, where they were asked for."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return asdict(self)
+
+    def _repr_html_(self) -> str:
+        head = f"{self.root}: LeRobot {self.version}, {self.frames} frames at {self.fps} fps"
+        features = [(c.key, c.dtype, list(c.shape), ", ".join(c.names or ())) for c in self.columns]
+        episodes = [
+            (e.index, e.length, f"{e.seconds:.1f}", "; ".join(e.tasks), ", ".join(e.verdicts)) for e in self.episodes
+        ]
+        return (
+            table(head, ("feature", "dtype", "shape", "names"), features)
+            + table("episodes", ("episode", "rows", "seconds", "task", "noticed"), episodes)
+            + Findings(self.findings)._repr_html_()
+        )
 
 
 def summarize(root: str | Path) -> DatasetSummary:

@@ -16,7 +16,9 @@ from telecine.core.accounting import LeftOutEverywhere, Tally, account_facts, ad
 from telecine.core.align import measure
 from telecine.core.bitstream.packets import NAMES, index_packets
 from telecine.core.errors import TelecineError, VideoError
-from telecine.core.findings import Finding
+from telecine.core.findings import Finding, Findings
+from telecine.core.html import table
+from telecine.core.plan.model import Plan
 from telecine.core.proposal.propose import Proposal, propose
 from telecine.core.recording import (
     ImageStream,
@@ -33,6 +35,7 @@ from telecine.core.recording_summary import (
     ClockFacts,
     RecordingFacts,
     StreamSummary,
+    across,
     pauses_of,
 )
 from telecine.core.streams.from_keyframe import from_first_keyframe
@@ -53,7 +56,12 @@ MOST_PROBLEMS = 3
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """All recordings that could be read, and the findings in them and between them."""
+    """All recordings that could be read, and the findings in them and between them; a table in a notebook.
+
+    >>> import telecine as tc
+    >>> tc.inspect("recordings").plan.fps
+    30
+    """
 
     recordings: tuple[RecordingFacts, ...]
     findings: tuple[Finding, ...]
@@ -61,6 +69,34 @@ class Inspection:
     """The plan that they suggest."""
     left_out: tuple[LeftOutEverywhere, ...]
     """The streams that it does not use."""
+    contact_sheet: tuple[str, ...] = ()
+    """What each row of the contact sheet shows, where one was asked for."""
+
+    @property
+    def plan(self) -> Plan | None:
+        """The proposed plan; None while something is missing, which `proposal.missing` names."""
+        return self.proposal.plan
+
+    def _repr_html_(self) -> str:
+        left_out = [(entry.item.stream, entry.item.what, entry.item.why) for entry in self.left_out]
+        return (
+            table("recordings", ("recording", "seconds", "streams"), self._recording_rows())
+            + table("streams", ("stream", "what", "in", "samples", "rate"), self._stream_rows())
+            + table("left out of the proposed plan", ("stream", "what", "why"), left_out)
+            + table("guesses in the proposed plan", ("guess",), ([guess] for guess in self.proposal.guesses))
+            + Findings(self.findings)._repr_html_()
+        )
+
+    def _stream_rows(self) -> Iterator[tuple[object, ...]]:
+        for stream, count in across(self.recordings):
+            clock = stream.on(self.proposal.timeline)
+            samples, hz = ("", None) if clock is None else (clock.samples, clock.hz)
+            rate = "" if hz is None else f"{hz:.2f} Hz"
+            yield stream.name, stream.label, f"{count}/{len(self.recordings)}", samples, rate
+
+    def _recording_rows(self) -> Iterator[tuple[str, str, int]]:
+        for recording in self.recordings:
+            yield recording.label, f"{recording.seconds:.1f}", len(recording.streams)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -81,7 +117,25 @@ def inspect_many(
     executor: Executor = serial,
     proposing: Callable[[Sequence[RecordingFacts]], Proposal] = propose,
 ) -> Inspection:
-    """Every recording at `paths`; those that cannot be read are among the findings, with severity error."""
+    """Every recording at `paths`; those that cannot be read are among the findings, with severity error.
+
+    Args:
+        paths: files, folders, globs and catalog addresses.
+        recover: read damaged files up to their last whole message.
+        token: access token of a catalog server.
+        follow_links: read files that links in recordings lead to outside.
+        executor: who reads; this process by default.
+        proposing: `propose` with what is given beside the recordings.
+
+    Returns:
+        What they hold, and the plan that they suggest. `telecine.inspect` is the same for one path or several.
+
+    Raises:
+        SourceError: a path does not exist or holds no recording.
+
+    >>> len(inspect_many(["recordings"]).recordings)
+    2
+    """
     found = find_all(paths, recover=recover, token=token, follow_links=follow_links, executor=executor)
     seen = inspect_refs(found.refs, executor, proposing)
     known = {f.code for f in found.findings}

@@ -46,6 +46,15 @@ class Recorder:
     Samples may be added by several threads; episodes are begun and ended by one.
 
     episodes: reports of those written by this recorder. rejected: episodes that were saved beside the dataset.
+
+    >>> import numpy as np
+    >>> with Recorder("live", fps=10) as recorder:
+    ...     recorder.start_episode("wave")
+    ...     for step in range(20):
+    ...         recorder.add(step * 100_000_000, {"action": np.zeros(2, np.float32)})
+    ...     report = recorder.end_episode(success=True)
+    >>> [episode.rows for episode in recorder.episodes]
+    [20]
     """
 
     def __init__(

@@ -38,6 +38,10 @@ class Repair:
 
     wrong: what verification says of the original. found: what was recovered, changed and lost on the way.
     after: what verification says of the copy; empty when none was written.
+
+    >>> import telecine as tc
+    >>> tc.repair("dataset").lost
+    ()
     """
 
     root: str

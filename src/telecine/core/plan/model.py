@@ -19,6 +19,7 @@ from telecine.core.copying.damage import Policy
 from telecine.core.documents import Body as PlanBody
 from telecine.core.documents import keys_of, mistakes, read_mapping, to_yaml
 from telecine.core.errors import PlanError
+from telecine.core.html import table
 from telecine.core.plan.episodes import Label, Split, Trim
 from telecine.core.plan.fields import Duration, Limit, Model, Phase, format_duration
 from telecine.core.recording import Codec, ColourOrder, Rotation
@@ -155,7 +156,12 @@ def _parse_features(value: Any) -> Any:
 
 
 class Plan(Model):
-    """The whole of what a conversion does to a recording."""
+    """The whole of what a conversion does to a recording.
+
+    >>> plan = parse_plan("{fps: 30, clock: {timeline: sim}, features: {action: /action}, task: pick}")
+    >>> plan.to_dict()["task"], parse_plan(plan.to_yaml()) == plan
+    ({'constant': 'pick'}, True)
+    """
 
     fps: int = Field(ge=1, le=1000, description="Rows per second; LeRobot stores it as an integer.")
     clock: Clock
@@ -193,6 +199,12 @@ class Plan(Model):
         if "recordings" in body["task"]:
             body["task"]["recordings"] = dict(body["task"]["recordings"])
         return body
+
+    def _repr_html_(self) -> str:
+        rows = [(f.key, ", ".join(s.stream for s in f.sources), f.how, f.limit) for f in self.features]
+        task = self.task.constant or self.task.stream or "one per recording"
+        head = f"plan: {self.fps} fps on {self.clock.timeline}; task: {task}"
+        return table(head, ("feature", "streams", "how", "limit"), rows)
 
     def to_yaml(self) -> str:
         """Text that `parse_plan` reads back as an equal plan."""
@@ -238,7 +250,18 @@ def _feature_problems(features: Iterable[Feature]) -> Iterable[str]:
 def make_plan(body: PlanBody) -> Plan:
     """The plan that plain values in the shape of the YAML file describe.
 
-    Raises: PlanError naming every mistake with its path and, for a misspelt word, the nearest known one.
+    Args:
+        body: the values; docs/plan.md explains the keys, `telecine.schema()` states them.
+
+    Returns:
+        The plan, frozen and checked.
+
+    Raises:
+        PlanError: names every mistake with its path and, for a misspelt word, the nearest known one.
+
+    >>> body = {"fps": 30, "clock": {"timeline": "sim"}, "features": {"action": "/action"}, "task": "pick"}
+    >>> make_plan(body).features[0].key
+    'action'
     """
     try:
         return Plan.model_validate(body)
@@ -248,7 +271,20 @@ def make_plan(body: PlanBody) -> Plan:
 
 
 def parse_plan(text: str) -> Plan:
-    """The plan in YAML `text` (at most 1 MB; plain data only, no tags). Raises: PlanError."""
+    """The plan in YAML `text`, such as a file that `telecine inspect --plan` wrote.
+
+    Args:
+        text: at most 1 MB; plain data only, no tags and no aliases.
+
+    Returns:
+        The plan, frozen and checked.
+
+    Raises:
+        PlanError: it is not YAML, or names every mistake with its path.
+
+    >>> parse_plan("{fps: 30, clock: {timeline: sim}, features: {action: /action}, task: pick}").fps
+    30
+    """
     return make_plan(read_plan(text))
 
 

@@ -36,7 +36,13 @@ SMALL = frozenset({"bool", "int8", "uint8"})
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A plan as far as the recordings determine it."""
+    """A plan as far as the recordings determine it.
+
+    >>> import telecine as tc
+    >>> proposal = tc.inspect("recordings").proposal
+    >>> proposal.missing, proposal.plan == tc.make_plan(proposal.body)
+    ((), True)
+    """
 
     body: Mapping[str, Any]
     """Plain values in the shape of the plan file, without what is missing."""

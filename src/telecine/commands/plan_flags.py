@@ -1,12 +1,12 @@
-"""Flags into a plan: they override the plan file's keys, or make a plan when there is no file."""
+"""Flags into a plan: they override the keys of the plan that is given, or make one when there is none."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from telecine.commands.flag_table import PlanFlags
 from telecine.core.documents import MAX_YAML_BYTES
 from telecine.core.errors import PlanError, raised_as
 from telecine.core.plan.model import IMAGES, Plan, make_plan, read_plan
@@ -16,42 +16,13 @@ if TYPE_CHECKING:
     from telecine.core.proposal.propose import Proposal
 
 
-@dataclass(frozen=True, slots=True)
-class PlanFlags:
-    """What the command line says about the plan; None or empty where it is silent."""
-
-    fps: int | None = None
-    index: str | None = None
-    action: Sequence[str] = ()
-    state: Sequence[str] = ()
-    task: str | None = None
-    task_text: str | None = None
-    video: Sequence[str] = ()
-    feature: Sequence[str] = ()
-    action_names: str | None = None
-    state_names: str | None = None
-    follow: str | None = None
-    rate: str | None = None
-    robot_type: str | None = None
-    layout: str | None = None
-    preset: str | None = None
-    copy: str | None = None
-    codec: str | None = None
-    crf: int | None = None
-    gop: int | None = None
-    size: str | None = None
-    split_gaps: str | None = None
-    split_marker: str | None = None
-    spans: Path | None = None
-    trim: float | None = None
-    jpeg_color: str | None = None
-    turn: str | None = None
-    damage: str | None = None
+PlanLike: TypeAlias = "Plan | Proposal | Mapping[str, Any] | str | Path"
+"""A plan, a proposal, the plain values of a plan file, or the path of one."""
 
 
-def plan_of(flags: PlanFlags, plan_file: Path | None, proposal: "Proposal | None" = None) -> Plan:
-    """The plan that file (or proposal) and flags describe together. Raises: PlanError naming every mistake."""
-    body = _read(plan_file) if plan_file is not None else _proposed(proposal)
+def plan_of(flags: PlanFlags, plan: "PlanLike | None", proposal: "Proposal | None" = None) -> Plan:
+    """The plan that `plan` (or `proposal`) and flags describe together. Raises: PlanError naming every mistake."""
+    body = _body_of(plan) if plan is not None else _proposed(proposal)
     if "fps" not in body and flags.fps is None and (fps := _fps_of(flags, proposal)) is not None:
         body["fps"] = fps
     clock = {"timeline": flags.index, "follow": flags.follow, "rate": flags.rate}
@@ -62,13 +33,14 @@ def plan_of(flags: PlanFlags, plan_file: Path | None, proposal: "Proposal | None
     _add(body, "video", _given(video))
     body |= _given({"split": _split(flags)}) | ({} if flags.trim is None else {"trim": {"still": flags.trim}})
     body |= _given({"fps": flags.fps, "task": _task(flags), "robot_type": flags.robot_type, "layout": flags.layout})
-    if plan_file is None:
+    if plan is None:
         _check_complete(body, proposal)
-        return make_plan(body)
     try:
         return make_plan(body)
     except PlanError as error:
-        raise PlanError(f"{plan_file}: {error}") from error
+        if isinstance(plan, str | Path):
+            raise PlanError(f"{plan}: {error}") from error
+        raise
 
 
 def _add(body: dict[str, Any], key: str, given: dict[str, Any]) -> None:
@@ -78,14 +50,14 @@ def _add(body: dict[str, Any], key: str, given: dict[str, Any]) -> None:
         body[key] = {**there, **given}
 
 
-def wants_proposal(flags: PlanFlags, plan_file: Path | None) -> bool:
-    """True when neither file nor flags say what to take, so that the recordings themselves have to."""
-    return plan_file is None and not (flags.action or flags.state or flags.video or flags.index or flags.follow)
+def wants_proposal(flags: PlanFlags, plan: "PlanLike | None") -> bool:
+    """True when neither plan nor flags say what to take, so that the recordings themselves have to."""
+    return plan is None and not (flags.action or flags.state or flags.video or flags.index or flags.follow)
 
 
-def lacks_fps(flags: PlanFlags, plan_file: Path | None) -> bool:
+def lacks_fps(flags: PlanFlags, plan: "PlanLike | None") -> bool:
     """True for a plan file whose `fps` is a comment, because it is a guess, and that no flag completes."""
-    return plan_file is not None and flags.fps is None and flags.rate is None and "fps" not in _read(plan_file)
+    return plan is not None and flags.fps is None and flags.rate is None and "fps" not in _body_of(plan)
 
 
 def _fps_of(flags: PlanFlags, proposal: "Proposal | None") -> int | None:
@@ -120,11 +92,28 @@ def check_flags(flags: PlanFlags) -> None:
 def _task(flags: PlanFlags) -> Any:
     if flags.task is not None and flags.task_text is not None:
         raise PlanError("--task names a stream, --task-text gives the text itself; use one of them")
-    return {"from": flags.task} if flags.task is not None else flags.task_text
+    if isinstance(flags.task, str) and flags.task.startswith("/"):
+        return {"from": flags.task}
+    return flags.task if flags.task is not None else flags.task_text
+
+
+def text_of_task(flags: PlanFlags) -> str | None:
+    """The task's text where flags give it."""
+    task = _task(flags)
+    return task if isinstance(task, str) else None
 
 
 def _proposed(proposal: "Proposal | None") -> dict[str, Any]:
     return {"features": {}} if proposal is None else dict(proposal.body)
+
+
+def _body_of(plan: "PlanLike") -> dict[str, Any]:
+    """The plain values of a plan, to be changed."""
+    if isinstance(plan, str | Path):
+        return _read(Path(plan))
+    if isinstance(plan, Mapping):
+        return dict(plan)
+    return plan.to_dict() if isinstance(plan, Plan) else dict(plan.body)
 
 
 def _read(path: Path) -> dict[str, Any]:

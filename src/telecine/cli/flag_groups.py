@@ -1,0 +1,72 @@
+"""The table of flags as typer's parameters, and `--help` in groups."""
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import Field, fields
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import typer
+from typer.core import TyperCommand
+
+from telecine.commands.flag_table import GROUPS, OUTPUT, RUNNING, TAKE, PlanFlags, RunFlags
+
+_GROUPS = {"plan": TAKE, "catalog_url": TAKE, "dataset_name": TAKE, "dry_run": RUNNING, "json": OUTPUT}
+_GROUPS |= {"fail_on": RUNNING, "help": RUNNING}
+"""Of flags that are not in the table."""
+
+
+class GroupedCommand(TyperCommand):
+    """Lists options under the heading of their group, in the order of the table."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Arguments first, then the groups."""
+        groups: dict[str, list[tuple[str, str]]] = {heading: [] for heading in ("Arguments", *GROUPS)}
+        known = {f.name: str(f.metadata["group"]) for f in (*fields(PlanFlags), *fields(RunFlags))} | _GROUPS
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                is_flag = parameter.param_type_name == "option"
+                groups[known[str(parameter.name)] if is_flag else "Arguments"].append(record)
+        for heading, records in groups.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+
+def convert_signature(**own: Any) -> inspect.Signature:
+    """The parameters of `convert`: its own, by name and annotation, and those of the table.
+
+    The first is an argument and required; the others are options that may be missing.
+    """
+    first, *others = own.items()
+    parameters = [_parameter(first[0], first[1], inspect.Parameter.empty)]
+    for name, annotation in others:
+        parameters.append(_parameter(name, annotation, False if get_args(annotation)[0] is bool else None))
+    for table in (PlanFlags, RunFlags):
+        hints = get_type_hints(table)
+        parameters += [_of_flag(flag, hints[flag.name]) for flag in fields(table)]
+    return inspect.Signature(parameters)
+
+
+def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _of_flag(flag: "Field[Any]", hint: Any) -> inspect.Parameter:
+    more = {key: value for key, value in flag.metadata.items() if key not in ("group", "negative")}
+    name = f"--{flag.name.replace('_', '-')}"
+    names = [name] if hint is bool and not flag.metadata.get("negative") else []
+    return _parameter(flag.name, Annotated[_kind(hint), typer.Option(*names, **more)], flag.default or _none(hint))
+
+
+def _none(hint: Any) -> Any:
+    return False if hint is bool else None
+
+
+def _kind(hint: Any) -> Any:
+    """What typer can parse: the first kind that is not None, several texts as a list."""
+    if get_origin(hint) is Literal or hint is bool:
+        return hint
+    if get_origin(hint) is Sequence:
+        return list[str] | None
+    first = get_args(hint)[0]
+    return first | None

@@ -1,0 +1,257 @@
+"""`telecine.convert` and `telecine.dry_run`: what `telecine convert` does, with the same words."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from telecine.commands.flag_table import PlanFlags, RunFlags
+from telecine.commands.plan_flags import (
+    PlanLike,
+    check_flags,
+    lacks_fps,
+    plan_of,
+    size_bytes,
+    text_of_task,
+    wants_proposal,
+)
+from telecine.conversion import pipeline
+from telecine.conversion.discovery import nothing_readable
+from telecine.conversion.pipeline import Options
+from telecine.conversion.report import Report
+from telecine.core.accounting import NO_CHOICES, Choices
+from telecine.core.documents import suggest
+from telecine.core.errors import PlanError, raised_as
+from telecine.core.findings import Finding
+from telecine.core.plan.model import Plan
+from telecine.core.progress import Progress
+from telecine.lerobot_format.paths import PLAN
+from telecine.run.executor import Executor
+from telecine.run.worker_count import Workers
+
+if TYPE_CHECKING:  # loaded where they are used, since most conversions need neither
+    from telecine.conversion.dry_run import DryRun
+    from telecine.inspection.recordings import Inspection
+
+Paths: TypeAlias = str | Path | Sequence[str | Path]
+"""One file, folder, glob or catalog address, or several."""
+T = TypeVar("T", PlanFlags, RunFlags)
+
+
+def convert(
+    paths: Paths,
+    out: str | Path,
+    plan: "PlanLike | None" = None,
+    options: Options | None = None,
+    *,
+    progress: Progress | None = None,
+    executor: Executor | None = None,
+    **flags: Any,
+) -> Report:
+    """Make the LeRobot dataset `out` of all recordings at `paths`, as `telecine convert` does.
+
+    A recording that cannot be used is in the report with its reason, and costs no other one. The dataset is there
+    complete, or not at all.
+
+    Args:
+        paths: a file, folder, glob or catalog address, or several of them.
+        out: the folder to make.
+        plan: what to take: a `Plan`, the path of a plan file, its plain values, or a `Proposal`. None: the plan that
+            the recordings suggest; each guess in it is among the report's findings.
+        options: how to convert, as one value instead of flags.
+        progress: is told how far the work is, in bytes.
+        executor: who works; None: processes as `workers` and `max_memory` say.
+        flags: those of the command line, by their names with `_` for `-`: `fps` (rows per second), `task_text`,
+            `action`, `state`, `video`, `size`, `split_gaps`, `overwrite`, `append`, `workers` ... They override the
+            plan. docs/api.md lists all. `task` is the task's text, or a stream with it: one that begins with "/", or
+            `{"from": STREAM}` as in the plan.
+
+    Returns:
+        What became of each recording; `report.ok` is true when none was rejected and the dataset verified clean.
+
+    Raises:
+        SourceError: nothing can be read. PlanError: the plan or a flag is wrong. DatasetError: `out` exists or cannot
+        be written. TypeError: there is no such flag.
+
+    >>> import telecine as tc
+    >>> report = tc.convert("recordings", "picks", fps=15, task="pick up the cube")
+    >>> report.ok, len(report.episodes), report.fps
+    (True, 2, 15)
+    """
+    return _call(paths, plan, options, executor, flags, lambda job: job.convert(out, progress))
+
+
+def dry_run(
+    paths: Paths,
+    plan: "PlanLike | None" = None,
+    options: Options | None = None,
+    *,
+    executor: Executor | None = None,
+    **flags: Any,
+) -> "DryRun":
+    """What `convert` would decide: rows, copy or encode per camera and why, bytes and seconds. Writes nothing.
+
+    Args:
+        paths: see `convert`.
+        plan: see `convert`.
+        options: see `convert`.
+        executor: see `convert`.
+        flags: see `convert`.
+
+    Returns:
+        The decisions; sizes in bytes and times in seconds are estimates.
+
+    Raises:
+        SourceError: nothing can be read. PlanError: the plan or a flag is wrong. TypeError: there is no such flag.
+
+    >>> import telecine as tc
+    >>> [(r.rows, [c.action for c in r.cameras]) for r in tc.dry_run("recordings").recordings]
+    [(8, ['copy']), (8, ['copy'])]
+    """
+    return _call(paths, plan, options, executor, flags, lambda job: job.dry_run())
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is to be converted, when all that was given is understood."""
+
+    paths: list[str]
+    plan: Plan
+    options: Options
+    executor: Executor
+    seen: "Inspection | None"
+    """What the plan was proposed from; None where a plan was given."""
+
+    @property
+    def choices(self) -> Choices:
+        return NO_CHOICES if self.seen is None else self.seen.proposal.choices
+
+    def convert(self, out: str | Path, progress: Progress | None) -> Report:
+        report = pipeline.convert(
+            self.paths, out, self.plan, self.options, executor=self.executor, progress=progress, choices=self.choices
+        )
+        if self.seen is None:
+            return report
+        return replace(report, findings=(*_proposal_findings(self.seen, report), *report.findings))
+
+    def dry_run(self) -> "DryRun":
+        from telecine.conversion import dry_run
+
+        return dry_run.dry_run(self.paths, self.plan, self.options, executor=self.executor, choices=self.choices)
+
+
+R = TypeVar("R")
+
+
+def _call(
+    paths: Paths,
+    plan: "PlanLike | None",
+    options: Options | None,
+    executor: Executor | None,
+    flags: dict[str, Any],
+    work: Callable[[_Job], R],
+) -> R:
+    plan_flags, run_flags = _split(flags)
+    check_flags(plan_flags)
+    options = run_options(run_flags, options)
+    where = path_list(paths)
+    with who_works(executor, options) as who:
+        seen = None
+        if wants_proposal(plan_flags, plan) or lacks_fps(plan_flags, plan):
+            seen = _inspected(where, options, plan_flags, run_flags, who)
+        whole = plan_of(plan_flags, plan, None if seen is None else seen.proposal)
+        return work(_Job(where, whole, options, who, seen if plan is None else None))
+
+
+def path_list(paths: Paths) -> list[str]:
+    """One path or several as a list."""
+    return [str(paths)] if isinstance(paths, str | Path) else [str(path) for path in paths]
+
+
+def _split(flags: dict[str, Any]) -> tuple[PlanFlags, RunFlags]:
+    """Raises: TypeError naming the nearest flag."""
+    of_plan, of_run = ({f.name for f in fields(kind)} for kind in (PlanFlags, RunFlags))
+    for name in flags:
+        if name not in of_plan | of_run:
+            raise TypeError(f"there is no flag {name!r}{suggest(name, of_plan | of_run)}")
+    flags = {name: value for name, value in flags.items() if value is not None}
+    plan_flags = {name: value for name, value in flags.items() if name in of_plan}
+    plan_flags |= {name: _texts(plan_flags[name], sign) for name, sign in _LISTS.items() if name in plan_flags}
+    plan_flags |= {name: ",".join(_texts(plan_flags[name], "")) for name in _NAMES if name in plan_flags}
+    plan_flags |= {name: str(plan_flags[name]) for name in ("rate",) if name in plan_flags}
+    if not isinstance(plan_flags.get("size", ""), str):
+        plan_flags["size"] = "x".join(str(px) for px in plan_flags["size"])
+    return PlanFlags(**plan_flags), RunFlags(**{n: v for n, v in flags.items() if n in of_run})
+
+
+_LISTS = {"action": "", "state": "", "video": ":", "feature": "="}
+"""Flags that repeat -> what stands between key and stream."""
+_NAMES = ("action_names", "state_names")
+
+
+def _texts(value: Any, sign: str) -> tuple[str, ...]:
+    """A repeated flag of one text, several, or a mapping of keys to streams."""
+    if isinstance(value, Mapping):
+        streams = {key: (v,) if isinstance(v, str) else v for key, v in value.items()}
+        return tuple(f"{key}{sign}{stream}" for key, several in streams.items() for stream in several)
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def run_options(flags: RunFlags, options: Options | None = None) -> Options:
+    """The options that flags change. Raises: PlanError for a size or a file that means nothing."""
+    names = {"catalog_token": "token", "max_memory": "max_memory_bytes", "timeout": "timeout_s"}
+    given = {f.name: getattr(flags, f.name) for f in fields(RunFlags) if getattr(flags, f.name) != f.default}
+    given.pop("missing_action", None)
+    if file := given.pop("catalog_token_file", None):
+        with raised_as(PlanError, f"--catalog-token-file {file}: cannot be read", OSError, UnicodeDecodeError):
+            given["catalog_token"] = Path(file).read_text(encoding="utf-8").strip() or None
+    memory = given.get("max_memory")
+    if isinstance(memory, str):
+        given["max_memory"] = size_bytes(memory)
+        if given["max_memory"] is None:
+            raise PlanError(f"--max-memory {memory!r} is not a size like 8GB or 500MB")
+    return replace(options or Options(), **{names.get(name, name): value for name, value in given.items()})
+
+
+@contextmanager
+def who_works(executor: Executor | None, options: Options) -> Iterator[Executor]:
+    """The executor that is given, or processes as the options say."""
+    if executor is not None:
+        yield executor
+        return
+    with Workers(options.workers, max_bytes=options.max_memory_bytes, timeout_s=options.timeout_s) as workers:
+        yield workers
+
+
+def _inspected(
+    paths: list[str], options: Options, flags: PlanFlags, run_flags: RunFlags, executor: Executor
+) -> "Inspection":
+    """What the recordings hold. Raises: SourceError with every reason when not one can be read."""
+    from telecine.core.proposal.propose import propose
+    from telecine.inspection.recordings import inspect_many
+
+    proposing = partial(
+        propose,
+        task_text=text_of_task(flags),
+        fps=flags.fps,
+        rate=flags.rate,
+        missing_action=run_flags.missing_action,
+    )
+    seen = inspect_many(paths, **options.access, executor=executor, proposing=proposing)
+    if not seen.recordings:
+        raise nothing_readable(paths, seen.findings)
+    return seen
+
+
+def _proposal_findings(seen: "Inspection", report: Report) -> Iterator[Finding]:
+    """What was decided without being asked for, and what that left out because it cannot be read."""
+    where = f"{report.root}/{PLAN}"
+    yield Finding("plan-proposed", "info", where, "no plan was given, so it follows from the recordings")
+    for guess in seen.proposal.guesses:
+        yield Finding("plan-proposed", "warning", where, guess)
+    named = {r.recording for r in report.rejected}
+    for finding in seen.findings:
+        if finding.severity == "error" and not any(finding.where.startswith(label) for label in named):
+            yield finding

@@ -1,0 +1,106 @@
+"""`telecine.demo` and `telecine.record_sim`: what `telecine demo` and `telecine record sim` do, with the same words."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from telecine.conversion.pipeline import convert
+from telecine.conversion.report import Report
+from telecine.core.errors import DatasetError
+from telecine.core.plan.model import make_plan
+from telecine.core.progress import Progress
+from telecine.core.proposal.text import plan_yaml
+from telecine.inspection.recordings import inspect_many
+from telecine.recorder.sim import record as sim
+from telecine.samples.recordings import write_demo_recordings
+
+
+def demo(
+    out: str | Path = "telecine-demo",
+    *,
+    episodes: int = 3,
+    seconds: float = 8.0,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Report:
+    """Make sample recordings in `out`/recordings, convert them to `out`/dataset by `out`/plan.yaml, verify.
+
+    Args:
+        out: a folder that is not there yet, or empty.
+        episodes: recordings to make.
+        seconds: length of each, in s.
+        seed: the same seed makes the same recordings.
+        progress: is told how far the conversion is, in bytes.
+
+    Returns:
+        The report of the conversion.
+
+    Raises:
+        DatasetError: `out` holds something. SourceError: rerun-sdk (extra `rrd`) is not installed.
+
+    >>> import telecine as tc
+    >>> tc.demo("demo", episodes=1, seconds=1).ok
+    True
+    """
+    folder = Path(out)
+    if folder.exists() and any(folder.iterdir()):
+        raise DatasetError(f"{out} exists and is not empty; name another folder: telecine demo FOLDER")
+    recordings = folder / "recordings"
+    recordings.mkdir(parents=True, exist_ok=True)
+    write_demo_recordings(recordings, episodes=episodes, seconds=seconds, seed=seed)
+    proposal = inspect_many([recordings]).proposal
+    (folder / "plan.yaml").write_text(plan_yaml(proposal), encoding="utf-8")
+    plan = make_plan(proposal.body)
+    return convert([recordings], folder / "dataset", plan, progress=progress, choices=proposal.choices)
+
+
+def record_sim(
+    out: str | Path,
+    *,
+    kind: Literal["dataset", "run", "rrd", "mcap"] = "dataset",
+    task: Literal["pick", "handover"] = "pick",
+    episodes: int = 3,
+    seed: int = 0,
+    seconds: float = 6.0,
+    fps: int = 30,
+    size: tuple[int, int] = (320, 240),
+    render: Literal["auto", "rays", "gl"] = "auto",
+    on_episode: Callable[[sim.Played], None] = lambda _: None,
+) -> list[sim.Played]:
+    """Record a scripted robot in simulation: no hardware, no display, no GPU. Failed episodes are labelled.
+
+    Args:
+        out: the dataset to make, or the folder for recordings.
+        kind: a LeRobot dataset, or recordings to convert (`--as` on the command line).
+        task: one arm picks a cube, or two hand over a bar.
+        episodes: how many.
+        seed: of the first episode; the same seed, the same episodes.
+        seconds: length of an episode, in s.
+        fps: control steps and frames a second.
+        size: (width, height) of both cameras in px, even.
+        render: rays need no graphics library; auto: gl where MUJOCO_GL names one.
+        on_episode: is called with each episode as it is finished.
+
+    Returns:
+        One value per episode: path, task, seed, steps, success and the reason.
+
+    Raises:
+        SourceError: MuJoCo (extra `sim`) or a writer's library is not installed, or `out` is in use. DatasetError:
+        likewise for a dataset.
+
+    >>> import telecine as tc
+    >>> [played.steps for played in tc.record_sim("runs", kind="run", episodes=1, seconds=2, size=(64, 48))]
+    [60]
+    """
+    return sim.record(
+        Path(out),
+        kind=kind,
+        task=task,
+        episodes=episodes,
+        seed=seed,
+        seconds=seconds,
+        fps=fps,
+        size=size,
+        render=render,
+        on_episode=on_episode,
+    )

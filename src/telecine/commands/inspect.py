@@ -1,0 +1,116 @@
+"""`telecine.inspect`: what `telecine inspect` does, with the same words."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from telecine.commands.convert import Paths, path_list, run_options, who_works
+from telecine.commands.flag_table import RunFlags
+from telecine.conversion.discovery import find
+from telecine.conversion.pipeline import Options
+from telecine.core.errors import PlanError, SourceError, raised_as
+from telecine.core.proposal.text import plan_yaml
+from telecine.core.recording import Ref
+from telecine.inspection.contact_sheet import ContactSheet
+from telecine.inspection.contact_sheet import contact_sheet as made_sheet
+from telecine.inspection.dataset_summary import DatasetSummary, summarize
+from telecine.inspection.plots import write_pngs
+from telecine.inspection.recordings import Inspection, inspect_many
+from telecine.lerobot_format.paths import INFO
+from telecine.run.executor import Executor, Lost, Tell, silent
+from telecine.video.png import write_png
+
+
+def inspect(
+    paths: Paths,
+    *,
+    plan: str | Path | None = None,
+    png: str | Path | None = None,
+    contact_sheet: str | Path | None = None,
+    recover: bool = False,
+    follow_links: bool = False,
+    timeout: float | None = None,
+    catalog_token: str | None = None,
+    catalog_token_file: str | Path | None = None,
+    executor: Executor | None = None,
+) -> Inspection | DatasetSummary:
+    """What recordings or a dataset hold, as `telecine inspect` shows it; a table in a notebook.
+
+    Args:
+        paths: recordings (a file, folder, glob or catalog address, or several), or the folder of one dataset.
+        plan: write the proposed plan to this new file, commented.
+        png: of a dataset: write each episode's frames and curves as PNG files into this folder.
+        contact_sheet: write a PNG with every camera, red and blue both ways.
+        recover: read damaged files up to their last whole message.
+        follow_links: read files that links and names in recordings lead to outside.
+        timeout: give up on a recording after so many seconds without progress.
+        catalog_token: access token of a catalog server.
+        catalog_token_file: a file with it.
+        executor: who reads; None: a process of its own where that is safe.
+
+    Returns:
+        Of recordings: streams, rates in Hz, findings; `.plan` is the plan that they suggest (None while something is
+        missing, see `.proposal.missing`), `.left_out` the streams that it does not use. Of a dataset: its features,
+        episodes and findings.
+
+    Raises:
+        SourceError: a path does not exist or holds no recording. PlanError: `plan` exists or cannot be written.
+        DatasetError: the dataset cannot be read, or curves need matplotlib.
+
+    >>> import telecine as tc
+    >>> seen = tc.inspect("recordings")
+    >>> len(seen.recordings), seen.plan.fps, [entry.item.stream for entry in seen.left_out][:2]
+    (2, 30, ['/ee_pose', '/next_state'])
+    >>> tc.inspect("dataset").frames
+    16
+    """
+    where = path_list(paths)
+    if plan is None and len(where) == 1 and is_dataset(where[0]):
+        return _inspected_dataset(where[0], png)
+    if png is not None:
+        raise PlanError("png draws one finished dataset; give its folder")
+    flags = RunFlags(
+        recover=recover,
+        follow_links=follow_links,
+        timeout=timeout,
+        catalog_token=catalog_token,
+        catalog_token_file=None if catalog_token_file is None else Path(catalog_token_file),
+    )
+    options = run_options(flags)
+    with who_works(executor, options) as who:
+        seen = inspect_many(where, **options.access, executor=who)
+        sheet = None if contact_sheet is None else _write_sheet(Path(contact_sheet), where, options, who)
+    if plan is not None:
+        _write_plan(Path(plan), plan_yaml(seen.proposal))
+    return seen if sheet is None else replace(seen, contact_sheet=sheet)
+
+
+def _write_sheet(path: Path, paths: list[str], options: Options, executor: Executor) -> tuple[str, ...]:
+    """What each row of the contact sheet, now at `path`, shows. Drawn where `executor` works, as everything is read."""
+    refs = find(paths, **options.access, executor=executor).refs
+    (made,) = executor(_sheet, [refs], silent)
+    if isinstance(made, Lost):
+        raise SourceError(f"the contact sheet cannot be drawn: {made.why}")
+    write_png(path, made.rgb)
+    return made.rows
+
+
+def _sheet(refs: tuple[Ref, ...], tell: Tell) -> ContactSheet:
+    del tell
+    return made_sheet(refs)
+
+
+def is_dataset(path: str | Path) -> bool:
+    """True for the folder of a LeRobot dataset, whatever its version."""
+    return (Path(path) / INFO).is_file()
+
+
+def _inspected_dataset(root: str, png: str | Path | None) -> DatasetSummary:
+    summary = summarize(root)
+    return summary if png is None else replace(summary, drawn=tuple(map(str, write_pngs(root, Path(png)))))
+
+
+def _write_plan(path: Path, text: str) -> None:
+    if path.exists():
+        raise PlanError(f"{path} exists; inspect never overwrites a plan, remove it or choose another name")
+    with raised_as(PlanError, f"{path} cannot be written", OSError):
+        path.write_text(text, encoding="utf-8")

@@ -1,0 +1,31 @@
+"""`telecine.repair`: what `telecine repair` does, with the same words."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from telecine.recovery import repair as recovery
+from telecine.recovery.repair import Repair
+
+
+def repair(
+    dataset: str | Path, apply: str | Path | None = None, *, task: str | None = None, without: Sequence[str] = ()
+) -> Repair:
+    """What of a broken dataset can be saved; with `apply`, save it into a copy. `dataset` is never changed.
+
+    Args:
+        dataset: the folder of a broken LeRobot dataset, whoever wrote it.
+        apply: the new folder for the repaired copy; None writes nothing.
+        task: the text for rows whose own is lost.
+        without: features to leave out, e.g. a lost camera.
+
+    Returns:
+        What is `wrong`, what was `found` (recovered, changed, lost), and what verification says of the copy (`after`).
+
+    Raises:
+        DatasetError: nothing can be recovered, or `apply` exists or cannot be written.
+
+    >>> import telecine as tc
+    >>> tc.repair("dataset").ok
+    True
+    """
+    return recovery.repair(dataset, apply, task=task, without=without)

@@ -1,0 +1,87 @@
+"""`telecine.verify` and `telecine.diff`: what `telecine verify` does, with the same words."""
+
+from pathlib import Path
+
+from telecine.commands.convert import Paths, path_list, run_options
+from telecine.commands.flag_table import RunFlags
+from telecine.core.findings import Finding, Findings, has_errors
+from telecine.core.progress import Progress
+from telecine.dataset.verify.frames import Depth
+from telecine.dataset.verify.verify import verify as verify_files
+from telecine.inspection.compare import compare
+
+
+def verify(
+    out: str | Path,
+    against: Paths | None = None,
+    *,
+    decode: Depth = "sample",
+    follow_links: bool = False,
+    catalog_token: str | None = None,
+    catalog_token_file: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Findings:
+    """Everything that would hurt in training with the dataset `out`, whoever wrote it; empty when nothing would.
+
+    Args:
+        out: the folder of a LeRobot v3.0 dataset.
+        against: also compare with these recordings, which it was made of; only a dataset that is sound by itself.
+        decode: frames of every row ("all"), of a few rows of a few episodes in each file ("sample"), or none.
+        follow_links: read files that links and names in recordings lead to outside.
+        catalog_token: access token of a catalog server that `against` names.
+        catalog_token_file: a file with it.
+        progress: is told how far the work is, in bytes.
+
+    Returns:
+        Findings; with severity error it is not fit for training. A table in a notebook.
+
+    Raises:
+        DatasetError: `against` is given and the dataset does not say what it was made of. SourceError: `against` holds
+        no recording.
+
+    >>> import telecine as tc
+    >>> tc.verify("dataset", against="recordings")
+    []
+    """
+    findings: list[Finding] = verify_files(out, decode=decode, progress=progress)
+    if against is not None and not has_errors(findings):
+        findings += diff(
+            out,
+            against,
+            follow_links=follow_links,
+            catalog_token=catalog_token,
+            catalog_token_file=catalog_token_file,
+        )
+    return Findings(findings)
+
+
+def diff(
+    out: str | Path,
+    recordings: Paths,
+    *,
+    follow_links: bool = False,
+    catalog_token: str | None = None,
+    catalog_token_file: str | Path | None = None,
+) -> Findings:
+    """Where sampled rows and frames of the dataset `out` differ from the recordings that it was made of.
+
+    Args:
+        out: the folder of a dataset that telecine converted.
+        recordings: the recordings, or folders of them.
+        follow_links: read files that links and names in recordings lead to outside.
+        catalog_token: access token of a catalog server.
+        catalog_token_file: a file with it.
+
+    Returns:
+        Findings, each with `episode`, `key` and `rows` ([start, stop) within the episode); empty when nothing differs.
+
+    Raises:
+        DatasetError: the dataset does not say what it was made of. SourceError: there is no recording.
+
+    >>> import telecine as tc
+    >>> tc.diff("dataset", "recordings")
+    []
+    """
+    file = None if catalog_token_file is None else Path(catalog_token_file)
+    flags = RunFlags(follow_links=follow_links, catalog_token=catalog_token, catalog_token_file=file)
+    return Findings(compare(out, path_list(recordings), run_options(flags)))
