@@ -54,6 +54,15 @@ def rewrite_rows(root, change):
                 }
             },
         ),
+        (
+            "x264",
+            {
+                "features": {
+                    "action": {"from": "/joints", "shift": 2, "scale": 3, "relative_to": "state"},
+                    "observation.state": {"from": "/joints", "units": "deg to rad"},
+                }
+            },
+        ),
     ],
 )
 def test_a_true_conversion_has_no_findings(tmp_path, store, plan):
@@ -132,3 +141,10 @@ def test_a_recording_that_changed_since_is_an_error(tmp_path):
     assert "cannot be compared" in message
     info = json.loads((root / "meta" / "info.json").read_text())
     assert info["total_episodes"] == 1
+
+
+def test_an_operator_that_was_not_applied_is_a_difference(tmp_path):
+    root = made(tmp_path, features={"observation.state": {"from": "/joints", "scale": 2}})
+    path = root / "meta" / "telecine" / "plan.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("scale: 2.0", "scale: 3.0"), encoding="utf-8")
+    assert any("observation.state" in message for message in messages(root, tmp_path))

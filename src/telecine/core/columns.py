@@ -1,5 +1,6 @@
 """Samples into one column of the dataset: concatenation, exact casts, no NaN."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -26,7 +27,8 @@ def column_of(bound: BoundFeature) -> FeatureColumn:
         return FeatureColumn(feature.key, "string", (1,))
     schemas = [s.stream.schema for s in bound.sources]
     dtype = feature.dtype or _common([s.dtype for s in schemas], feature.key)
-    if feature.how in ("linear", "slerp") and dtype not in ("float32", "float64"):
+    fractions = feature.how in ("linear", "slerp") or feature.reference or bound.element_map
+    if fractions and dtype not in ("float32", "float64"):
         dtype = "float32"
     if len(bound.sources) == 1 and len(schemas[0].shape) > 1:
         return FeatureColumn(feature.key, dtype, schemas[0].shape, feature.names)
@@ -70,6 +72,33 @@ def blended(before: Array, after: Array, weight: Weights, *, how: Literal["linea
             worst = float(norms[np.argmax(np.abs(norms - 1))])
             raise AlignError(f"{where}: slerp needs unit quaternions, found one of length {worst:.4g}; use hold")
     return slerp(a, b, weight)
+
+
+def side_by_side(parts: Sequence[Array], bound: BoundFeature) -> Array:
+    """(m, w) of the (m, ...) parts of a vector, with what the plan does to their values."""
+    flat = [np.reshape(p, (len(p), -1)) for p in parts]
+    joined: Array = flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)
+    mapping = bound.element_map
+    return joined if mapping is None else mapping.apply(joined)
+
+
+def reference_elements(column: FeatureColumn, reference: FeatureColumn) -> list[int]:
+    """Which elements of `reference` belong to those of `column`: by name where both have names, else by position.
+
+    Raises: PlanError when they do not fit, and for quaternions, of which a difference is no rotation.
+    """
+    own, other = column.names, reference.names
+    where = f"features.{column.key}.relative_to"
+    if own and any(re.search(r"(^|[._])q?w$", name) for name in own):
+        raise PlanError(f"{where}: {', '.join(own)} hold a quaternion; the difference of two is no rotation")
+    if own is not None and other is not None and set(own) <= set(other):
+        return [other.index(name) for name in own]
+    if column.shape == reference.shape and (own is None or other is None):
+        return list(range(column.shape[0]))
+    raise PlanError(
+        f"{where}: the elements {own or column.shape} are not among {other or reference.shape} of {reference.key}; "
+        "give both the same `names`, or the same streams"
+    )
 
 
 def column_array(parts: Sequence[Array], column: FeatureColumn, ticks: Times, where: str) -> pa.Array:

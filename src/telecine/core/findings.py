@@ -83,6 +83,7 @@ CODES: dict[str, str] = {
     "repair-recovered": "Something that could not be read was recovered.",
     "repair-changed": "Something is different in the repaired copy; no data is lost by it.",
     "repair-lost": "Something could not be recovered and is not in the repaired copy.",
+    "align-mapped": "The plan changes the values of a feature, or takes them from a later row.",
     # verification
     "verify-structure": "A file of the dataset is missing, cannot be read or has the wrong schema.",
     "verify-counts": "Counts in the metadata and in the data disagree.",

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from telecine.conversion.discovery import find, split_refs
 from telecine.conversion.pipeline import Options
 from telecine.conversion.video_index import Indexes, index_videos
+from telecine.core.columns import column_of, reference_elements
 from telecine.core.copying.damage import frames_of
 from telecine.core.copying.match import reach_of
 from telecine.core.errors import DatasetError, TelecineError
@@ -49,6 +50,8 @@ class _Case:
     plan: Plan
     binding: Binding
     ticks: npt.NDArray[np.int64]
+    later: npt.NDArray[np.int64]
+    """The ticks, and those behind them that shifted features show."""
     copied: dict[str, bool]
     """Camera: whether its packets were copied."""
     where: str
@@ -124,14 +127,15 @@ def _compare_episode(
     recording, indexes, _ = index_videos(recording, plan)
     binding = bind(plan, recording)
     count, start = int(origin["ticks"]), int(origin["start_ns"])
+    most = count + max(bound.feature.shift for bound in binding.features)
     if binding.follow is None:
         step = Fraction(10**9, plan.fps)
-        ticks = np.array([start + int(i * step + Fraction(1, 2)) for i in range(count)], np.int64)
+        ticks = np.array([start + int(i * step + Fraction(1, 2)) for i in range(most)], np.int64)
     else:
         stamps = np.array(sorted(set(binding.follow.times().tolist())), np.int64)
-        ticks = stamps[stamps >= start][:count]
+        ticks = stamps[stamps >= start][:most]
     copied = {str(c["key"]): bool(c["copied"]) for c in origin["cameras"]}
-    case = _Case(dataset, int(origin["episode_index"]), plan, binding, ticks, copied, where)
+    case = _Case(dataset, int(origin["episode_index"]), plan, binding, ticks[:count], ticks, copied, where)
     for bound in binding.features:
         if bound.is_camera:
             yield from _compare_frames(case, bound, indexes)
@@ -164,9 +168,12 @@ def _compare_rows(case: _Case, bound: BoundFeature) -> Iterator[Finding]:
     stored = case.dataset.rows(case.episode, [key]).column(key).to_pylist()
     wrong: list[tuple[int, Any, Any]] = []
     picked = _spread(len(stored), ROWS)
-    values = [_sample(source, how, case.ticks[picked]) for source in bound.sources]
+    shown = case.later[np.array(picked, np.int64) + bound.feature.shift]
+    values = (
+        _sample(bound.sources[0], how, shown) if bound.is_text else _numbers(case, bound, shown, case.ticks[picked])
+    )
     for number, row in enumerate(picked):
-        expected = values[0][number] if bound.is_text else np.concatenate([np.ravel(v[number]) for v in values])
+        expected = values[number]
         got = stored[row]
         same = got == expected if bound.is_text else _close(np.ravel(np.array(got)), expected)
         if not same:
@@ -175,6 +182,21 @@ def _compare_rows(case: _Case, bound: BoundFeature) -> Iterator[Finding]:
         row, got, expected = wrong[0]
         text = f"{key}: {len(wrong)} of {len(picked)} sampled rows differ, first row {row}: {got} instead of {expected}"
         yield Finding("verify-against", "error", case.where, text, "convert again", key=key, rows=(row, row + 1))
+
+
+def _numbers(
+    case: _Case, bound: BoundFeature, shown: npt.NDArray[np.int64], ticks: npt.NDArray[np.int64]
+) -> list[npt.NDArray[Any]]:
+    """Vectors at the ticks `shown`, as the plan maps them, less those of their reference at `ticks`."""
+    samples = [_sample(source, bound.feature.how, shown) for source in bound.sources]
+    mapping = bound.element_map
+    values = [np.concatenate([np.ravel(v[number]) for v in samples]) for number in range(len(shown))]
+    values = values if mapping is None else [mapping.apply(one) for one in values]
+    other = next((b for b in case.binding.features if b.feature.key == bound.feature.reference), None)
+    if other is None:
+        return values
+    elements = reference_elements(column_of(bound), column_of(other))
+    return [a - b[elements] for a, b in zip(values, _numbers(case, other, ticks, ticks), strict=True)]
 
 
 def _close(got: npt.NDArray[Any], expected: npt.NDArray[Any]) -> bool:

@@ -10,6 +10,7 @@ from telecine.core.documents import suggest
 from telecine.core.errors import PlanError
 from telecine.core.grid import SECOND, Grid, Times
 from telecine.core.plan.model import IMAGES, Feature, Plan, Take
+from telecine.core.plan.operators import ElementMap, joined_map
 from telecine.core.recording import Recording, Stream
 
 
@@ -44,6 +45,14 @@ class BoundFeature:
 
     feature: Feature
     sources: tuple[Source, ...]
+
+    @property
+    def element_map(self) -> ElementMap | None:
+        """What the plan does to the values; None where it leaves them as they are."""
+        feature = self.feature
+        if not feature.changes_values and not any(take.changes_values for take in feature.sources):
+            return None
+        return joined_map(feature.sources, feature, [_width(source) for source in self.sources])
 
     @property
     def is_camera(self) -> bool:
@@ -175,6 +184,7 @@ def _kind_problems(feature: Feature, sources: list[Source], where: str) -> Itera
         yield f"{where}.how: {feature.how} needs numbers, {sources[0].stream.name} is {sources[0].stream.kind}"
     if feature.how == "slerp" and any(_width(s) != 4 for s in sources):
         yield f"{where}.how: slerp blends quaternions, 4 numbers a stream; got {[_width(s) for s in sources]}"
+    yield from _operator_problems(feature, sources, where)
     if kinds & {"image", "video"}:
         if not feature.key.startswith(IMAGES):
             yield f"{where}: cameras are named {IMAGES}NAME in LeRobot; rename the feature"
@@ -194,6 +204,19 @@ def _kind_problems(feature: Feature, sources: list[Source], where: str) -> Itera
         yield f"{where}: text under observation* or action* crashes LeRobot's training; use another key"
     if feature.names is not None and kinds == {"vector"} and (width := sum(map(_width, sources))) != len(feature.names):
         yield f"{where}.names: {len(feature.names)} names for {width} numbers"
+
+
+def _operator_problems(feature: Feature, sources: list[Source], where: str) -> Iterator[str]:
+    used = feature.reference or feature.changes_values or any(take.changes_values for take in feature.sources)
+    if not used:
+        return
+    if any(s.stream.kind != "vector" or len(s.stream.schema.shape) > 1 for s in sources):
+        yield f"{where}: operators on values need plain vectors, {sources[0].stream.name} is none"
+        return
+    try:
+        joined_map(feature.sources, feature, [_width(s) for s in sources])
+    except ValueError as error:
+        yield f"{where}.{error}"
 
 
 def _width(source: Source) -> int:

@@ -7,7 +7,7 @@ recording: `bind.py` decides whether a plan fits one.
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
 from typing import Annotated, Any, Literal, Self
@@ -17,11 +17,12 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from telecine.core.align import How
 from telecine.core.copying.damage import Policy
 from telecine.core.documents import Body as PlanBody
-from telecine.core.documents import keys_of, mistakes, read_mapping, to_yaml
+from telecine.core.documents import keys_of, mistakes, read_mapping, suggest, to_yaml
 from telecine.core.errors import PlanError
 from telecine.core.html import table
 from telecine.core.plan.episodes import Label, Split, Trim
 from telecine.core.plan.fields import Duration, Limit, Model, Phase, format_duration
+from telecine.core.plan.operators import Operators
 from telecine.core.recording import Codec, ColourOrder, Rotation
 
 IMAGES = "observation.images."
@@ -44,7 +45,7 @@ def _parse_rate(value: Any) -> Any:
     return value if value is None else str(Fraction(str(value)))
 
 
-class Take(Model):
+class Take(Operators):
     """What a feature takes from one stream."""
 
     stream: str = Field(description="Name of the stream, or its entity path when that is unambiguous.")
@@ -97,7 +98,7 @@ class Video(Model):
         return self
 
 
-class Feature(Model):
+class Feature(Operators):
     """One feature of the dataset, made of one or several streams, concatenated in the order given."""
 
     key: str
@@ -111,6 +112,17 @@ class Feature(Model):
     dtype: Dtype | None = Field(None, description="Default: float32 for floats, else that of the stream.")
     names: tuple[str, ...] | None = Field(None, description="One name per element; default: the stream's.")
     video: Video | None = Field(None, description="Overrides the plan's `video` for this camera.")
+    shift: int = Field(
+        0, ge=0, le=1000, description="Rows later from which values are taken: 1 makes the next state the action."
+    )
+    relative_to: str | None = Field(
+        None, description="Key of the feature (`state` for observation.state) whose values at the row are subtracted."
+    )
+
+    @property
+    def reference(self) -> str | None:
+        """The key that `relative_to` means."""
+        return "observation.state" if self.relative_to == "state" else self.relative_to
 
 
 class Clock(Model):
@@ -229,7 +241,7 @@ def _key_problems(features: Iterable[Feature]) -> Iterable[str]:
             yield f"{where}: keys hold no blanks and no slashes (LeRobot makes statistics paths of them)"
 
 
-def _feature_problems(features: Iterable[Feature]) -> Iterable[str]:
+def _feature_problems(features: Sequence[Feature]) -> Iterable[str]:
     for f in features:
         where = f"features.{f.key}"
         if f.dtype in ("bool", "string") and f.key.startswith(("observation", "action")):
@@ -243,8 +255,33 @@ def _feature_problems(features: Iterable[Feature]) -> Iterable[str]:
             yield f"{where}.how: {f.how} makes fractions, which {f.dtype} cannot hold; use hold or nearest"
         if f.key.startswith(IMAGES) and len(f.sources) > 1:
             yield f"{where}.from: a camera is one stream, got {len(f.sources)}"
+        yield from _operator_problems(f, {other.key: other for other in features}, where)
         if f.names is not None and len(set(f.names)) != len(f.names):
             yield f"{where}.names: names repeat"
+
+
+def _operator_problems(f: Feature, features: Mapping[str, Feature], where: str) -> Iterable[str]:
+    values = f.reference is not None or f.changes_values or any(take.changes_values for take in f.sources)
+    if f.key.startswith(IMAGES) and (values or f.shift):
+        yield f"{where}: operators on values and rows have no meaning for a camera; remove them"
+    if values and f.dtype is not None and not f.dtype.startswith("float"):
+        yield f"{where}.dtype: operators make fractions, which {f.dtype} cannot hold; leave it out"
+    if f.reference is None:
+        return
+    reference = features.get(f.reference)
+    if reference is None or reference is f or f.reference.startswith(IMAGES):
+        yield f"{where}.relative_to: {f.relative_to!r} is no other feature of numbers{suggest(f.reference, features)}"
+    elif reference.reference is not None or reference.shift:
+        yield f"{where}.relative_to: {f.reference} is itself relative or shifted; name a feature that is neither"
+
+
+def mapped(feature: Feature) -> str:
+    """What the plan does to the values of a feature, for the report; "" for nothing."""
+    parts = [f"{take.stream}: {take.described}" for take in feature.sources if take.changes_values]
+    parts += [feature.described] if feature.changes_values else []
+    parts += [f"values of {feature.shift} row(s) later, the last {feature.shift} left out"] if feature.shift else []
+    parts += [f"less {feature.reference} of the row"] if feature.reference else []
+    return "; ".join(parts)
 
 
 def make_plan(body: PlanBody) -> Plan:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from telecine.core.align import MISSING, CameraTimes, Rate, between, choose_phase, hold, measure, nearest
 from telecine.core.arrow import array, numbers
-from telecine.core.columns import blended, column_array, column_of
+from telecine.core.columns import blended, column_array, column_of, reference_elements, side_by_side
 from telecine.core.episode import NO_FACTS, Episode, EpisodeFacts, FeatureColumn, Use
 from telecine.core.errors import AlignError
 from telecine.core.findings import REMARKS, Finding, placed
@@ -22,7 +22,7 @@ from telecine.core.grid import SECOND, Grid, Rows, Times
 from telecine.core.outcome import facts_of
 from telecine.core.plan.bind import Binding, BoundFeature, Source, bind
 from telecine.core.plan.fields import format_duration
-from telecine.core.plan.model import Feature, Plan
+from telecine.core.plan.model import Feature, Plan, mapped
 from telecine.core.recording import Array, CameraCalibration, Part, Recording, Ref, remarks_of
 from telecine.core.resample.overlap import bounds_of, check_length, span, trims
 from telecine.core.resample.rates import SAME, repeated_rows
@@ -84,6 +84,10 @@ def resample(recording: Recording, plan: Plan, choose: Choose | None = None) -> 
     binding = bind(plan, recording)
     where = recording.ref.label
     ticks, cuts = _ticks(binding, plan, where, recording.ref.part)
+    last = max(bound.feature.shift for bound in binding.features)
+    if ticks.size <= last:
+        raise AlignError(f"{where}: {ticks.size} rows are too few for a shift of {last}; leave the recording out")
+    later, ticks = ticks, ticks[: ticks.size - last]
     grid = Grid(int(ticks[0]), int(ticks.size), Fraction(plan.fps))
     uses: list[Use] = []
     columns: list[FeatureColumn] = []
@@ -95,7 +99,10 @@ def resample(recording: Recording, plan: Plan, choose: Choose | None = None) -> 
             cameras.append(CameraRows(bound.feature, bound.sources[0], rows))
         else:
             columns.append(column_of(bound))
-            arrays[bound.feature.key], used = _values(bound, columns[-1], ticks, where)
+            shift = bound.feature.shift
+            subtracted = _reference(bound, binding, ticks, where)
+            shown = later[shift : shift + ticks.size]
+            arrays[bound.feature.key], used = _values(bound, columns[-1], shown, where, subtracted)
         uses += used
     if plan.clock.keep is not None:
         columns.append(FeatureColumn(plan.clock.keep, "float64", (1,)))
@@ -234,15 +241,34 @@ def _use(feature: Feature, source: Source, rate: Rate, times: Times, ticks: Time
     )
 
 
-def _values(bound: BoundFeature, column: FeatureColumn, ticks: Times, where: str) -> tuple[pa.Array, tuple[Use, ...]]:
-    """The values of a column, and how each of its streams served."""
-    feature = bound.feature
+def _values(
+    bound: BoundFeature, column: FeatureColumn, ticks: Times, where: str, subtracted: Array | None
+) -> tuple[pa.Array, tuple[Use, ...]]:
+    """The values of a column, less those (m, w) of its reference, and how each of its streams served."""
     if bound.is_text:
         source = bound.sources[0]
         stream = source.stream
         assert stream.kind == "text"
         rows, uses = _rows(bound, source, ticks, where)
         return array(stream.take(rows, source.clock), pa.string()), uses
+    values, uses = _numbers(bound, ticks, where)
+    if subtracted is not None:
+        values = values.astype(np.float64) - subtracted
+    return column_array([values], column, ticks, where), uses
+
+
+def _reference(bound: BoundFeature, binding: Binding, ticks: Times, where: str) -> Array | None:
+    """(m, w) values of the feature that `bound` is relative to, of its elements; None without one."""
+    other = next((b for b in binding.features if b.feature.key == bound.feature.reference), None)
+    if other is None:
+        return None
+    elements = reference_elements(column_of(bound), column_of(other))
+    return np.asarray(_numbers(other, ticks, where)[0][:, elements], np.float64)
+
+
+def _numbers(bound: BoundFeature, ticks: Times, where: str) -> tuple[Array, tuple[Use, ...]]:
+    """(m, w) numbers at the ticks, and how each stream served."""
+    feature = bound.feature
     parts: list[Array] = []
     all_uses: list[Use] = []
     for source in bound.sources:
@@ -255,7 +281,7 @@ def _values(bound: BoundFeature, column: FeatureColumn, ticks: Times, where: str
             values, uses = _blended(source, feature, ticks, where)
         all_uses += uses
         parts.append(values if source.columns is None else values[:, list(source.columns)])
-    return column_array(parts, column, ticks, where), tuple(all_uses)
+    return side_by_side(parts, bound), tuple(all_uses)
 
 
 def _blended(source: Source, feature: Feature, ticks: Times, where: str) -> tuple[Array, tuple[Use, ...]]:
@@ -298,6 +324,9 @@ def _notes(recording: Recording, binding: Binding) -> Iterator[Finding]:
         for code, message in remarks:
             yield Finding(code, REMARKS[code], f"{where} {name}", message, stream=name)
     for bound in binding.features:
+        if text := mapped(bound.feature):
+            fix = "map predictions back with `undo`, see docs/plan.md"
+            yield Finding("align-mapped", "info", f"{where} {bound.feature.key}", text, fix, key=bound.feature.key)
         for source in bound.sources:
             if bound.sources[0].stream.kind != "video" and (back := source.stream.backwards(source.clock)):
                 yield Finding(
