@@ -11,8 +11,10 @@ from typer.testing import CliRunner
 from support.dataset import episode, write
 from support.hub import fake_hub
 from telecine.cli.main import app
+from telecine.cli.push import run
 from telecine.commands.push import train_command
 from telecine.compat.rerun_export import LeRobotDataset
+from telecine.dataset.card import license_of
 from telecine.dataset.reader import Dataset
 from telecine.lerobot_format.paths import Limits
 
@@ -106,14 +108,14 @@ def test_a_push_that_does_not_reach_the_hub_says_so_in_one_sentence(hub, dataset
 
 
 def test_bookkeeping_of_git_and_of_the_client_is_neither_counted_nor_pushed(hub, dataset, tmp_path):
-    held = content(dataset)
+    names = content(dataset)
     for name in (".git/config", ".cache/huggingface/download/data.metadata"):
         (dataset / name).parent.mkdir(parents=True)
         (dataset / name).write_text("x")
     arguments = [sys.executable, "-m", "telecine", "push", str(dataset), "me/mine", "--json"]
     done = subprocess.run(arguments, env=hub.environment(tmp_path), capture_output=True, text=True, timeout=120)
-    assert json.loads(done.stdout)["files"] == len(held)
-    assert pushed(hub) == held
+    assert json.loads(done.stdout)["files"] == len(names)
+    assert pushed(hub) == {name: (dataset / name).read_bytes() for name in names}
 
 
 def test_a_dry_run_uploads_nothing_and_says_what_would_be(dataset, monkeypatch):
@@ -138,11 +140,45 @@ def test_what_is_not_fit_for_training_is_not_pushed(dataset, monkeypatch):
     assert "not fit for training" in " ".join(result.output.split())
 
 
-def test_without_a_card_it_is_not_pushed(dataset):
+def test_without_a_card_one_is_written(dataset, monkeypatch):
+    """As for a dataset that LeRobot recorded, which has none before LeRobot itself pushes it."""
+    sent = []
+    monkeypatch.setattr("telecine.compat.hub.push", lambda root, *a, **k: sent.append((root / "README.md").read_text()))
     (dataset / "README.md").unlink()
     result = CliRunner().invoke(app, ["push", str(dataset), "me/mine", "--dry-run"])
-    assert result.exit_code == 1
-    assert "has no README.md" in result.output
+    assert result.exit_code == 0
+    assert not (dataset / "README.md").exists()
+    result = CliRunner().invoke(app, ["push", str(dataset), "me/mine", "--license", "apache-2.0", "--json"])
+    assert json.loads(result.output)["license"] == "apache-2.0"
+    assert sent[0].startswith("---\nlicense: apache-2.0\n")
+    assert "## Defects" in sent[0]
+
+
+def test_a_licence_that_the_hub_could_not_read_is_a_wrong_command(dataset):
+    result = CliRunner().invoke(app, ["push", str(dataset), "me/mine", "--license", "All rights reserved"])
+    assert result.exit_code == 2
+    assert "cc-by-4.0" in result.output
+
+
+def test_a_missing_licence_is_a_warning_and_asked_for_in_a_terminal(dataset, monkeypatch):
+    monkeypatch.setattr("telecine.compat.hub.push", lambda *a, **k: None)
+    quiet = CliRunner().invoke(app, ["push", str(dataset), "me/mine"])
+    assert quiet.exit_code == 0
+    assert "card-license" in quiet.output
+    monkeypatch.setattr("telecine.cli.push.sys.stdin", type("Terminal", (), {"isatty": lambda self: True})())
+    monkeypatch.setattr("telecine.cli.push.typer.prompt", lambda *a, **k: "cc-by-4.0")
+    run(dataset, "me/mine", private=None, license=None, dry_run=False, json=False)
+    assert license_of((dataset / "README.md").read_text()) == "cc-by-4.0"
+
+
+def test_inspect_prints_the_card_that_push_would_write(dataset):
+    before = content(dataset)
+    result = CliRunner().invoke(app, ["inspect", str(dataset), "--card"])
+    assert result.exit_code == 0
+    assert result.output.startswith("---\ntags:\n- LeRobot\n")
+    assert "## Defects" in result.output
+    assert content(dataset) == before
+    assert CliRunner().invoke(app, ["inspect", str(dataset / "meta"), "--card"]).exit_code == 2
 
 
 def test_without_a_camera_the_policy_is_left_to_the_reader(dataset):

@@ -1,5 +1,6 @@
 """`telecine inspect DATASET`: one page about a finished dataset."""
 
+import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -9,13 +10,18 @@ from telecine.cli.exit_codes import Outcome
 from telecine.cli.tables import console, escape, print_json, show_findings
 from telecine.commands.inspect import inspect
 from telecine.core.findings import has_errors
+from telecine.inspection.dataset_card import card_findings, dataset_card
 from telecine.inspection.dataset_summary import DatasetSummary
 
 MOST_SHOWN = 40
 
 
-def run(root: str, *, png: Path | None, json: bool) -> Outcome:
-    """Done when there are no errors."""
+def run(root: str, *, png: Path | None, json: bool, card: bool = False) -> Outcome:
+    """Done when there are no errors. card: print the dataset's card instead of the page."""
+    if card:
+        text = dataset_card(Path(root))
+        print_json({"card": text}) if json else sys.stdout.write(text)
+        return Outcome(True, card_findings(text, root))
     page = inspect(root, png=png)
     assert isinstance(page, DatasetSummary)
     if json:

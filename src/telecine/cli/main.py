@@ -97,6 +97,7 @@ def inspect(
     contact_sheet: Annotated[
         Path | None, typer.Option(help="Write a PNG: every camera, red and blue both ways.")
     ] = None,
+    card: Annotated[bool, typer.Option("--card", help="Of a dataset: print its card as push would write it.")] = False,
     json: Json = False,
     fail_on: FailOn = None,
 ) -> None:
@@ -109,9 +110,9 @@ def inspect(
     from telecine.commands.inspect import is_dataset
 
     if paths is not None and len(paths) == 1 and is_dataset(paths[0]) and plan is None:
-        _run(lambda: dataset_summary.run(paths[0], png=png, json=json), fail_on)
-    if png is not None:
-        raise typer.BadParameter("--png draws one finished dataset; give its folder")
+        _run(lambda: dataset_summary.run(paths[0], png=png, json=json, card=card), fail_on)
+    if png is not None or card:
+        raise typer.BadParameter("--png and --card are of one finished dataset; give its folder")
     where = sources_of(paths, catalog_url, dataset_name)
     reading: dict[str, Any] = {"recover": recover, "follow_links": follow_links, "timeout": timeout}
     reading |= {"catalog_token": catalog_token, "catalog_token_file": catalog_token_file}
@@ -185,6 +186,9 @@ def push(
     dataset: Annotated[Path, typer.Argument(help="A LeRobot v3.0 dataset.")],
     repo_id: Annotated[str, typer.Argument(metavar="USER/NAME", help="Where on the Hub.")],
     private: Annotated[bool | None, typer.Option("--private/--public", help="Of a repository that is new.")] = None,
+    license: Annotated[  # noqa: A002 - the flag's name
+        str | None, typer.Option(metavar="ID", help="Into the card: apache-2.0, cc-by-4.0, mit ... Asked when missing.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, and say what would be uploaded.")] = False,
     json: Json = False,
     fail_on: FailOn = None,
@@ -195,7 +199,7 @@ def push(
     """
     from telecine.cli.push import run
 
-    _run(lambda: run(dataset, repo_id, private=private, dry_run=dry_run, json=json), fail_on)
+    _run(lambda: run(dataset, repo_id, private=private, license=license, dry_run=dry_run, json=json), fail_on)
 
 
 @app.command()

@@ -1,15 +1,30 @@
 """`telecine push`."""
 
+import sys
 from pathlib import Path
+
+import typer
 
 from telecine.cli.exit_codes import Outcome
 from telecine.cli.tables import bytes_text, console, escape, print_json, show_findings
 from telecine.commands.push import push
+from telecine.dataset.existing import license_at
 
 
-def run(root: Path, repo_id: str, *, private: bool | None, dry_run: bool, json: bool) -> Outcome:
+def run(
+    root: Path,
+    repo_id: str,
+    *,
+    private: bool | None,
+    license: str | None,  # noqa: A002 - as the Hub calls it
+    dry_run: bool,
+    json: bool,
+) -> Outcome:
     """Done when the dataset is on the Hub, or would be without `dry_run`."""
-    pushed = push(root, repo_id, private=private, dry_run=dry_run)
+    if license is None and license_at(root) is None and not json and sys.stdin.isatty():
+        asked = typer.prompt("Licence of the dataset (apache-2.0, cc-by-4.0, mit ...; empty: none)", default="")
+        license = asked.strip() or None  # noqa: A001
+    pushed = push(root, repo_id, private=private, license=license, dry_run=dry_run)
     outcome = Outcome(pushed.ok, pushed.findings)
     if json:
         print_json(pushed.to_dict())

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from telecine.compat import hub
-from telecine.core.errors import DatasetError
+from telecine.core.errors import PlanError
 from telecine.core.findings import Finding, has_errors
+from telecine.dataset.card import is_license, license_of
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.verify import verify
+from telecine.inspection.dataset_card import card_findings, dataset_card, write_card
 from telecine.lerobot_format.paths import CARD, VERSION
 
 LARGE_BYTES = 1 << 30
@@ -33,6 +35,8 @@ class Push:
     size_bytes: int
     tag: str
     private: bool | None
+    license: str | None
+    """As the card states it."""
     dry_run: bool
     train: str
     """The `lerobot-train` command for it."""
@@ -43,21 +47,33 @@ class Push:
         return asdict(self)
 
 
-def push(dataset: str | Path, repo_id: str, *, private: bool | None = None, dry_run: bool = False) -> Push:
+def push(
+    dataset: str | Path,
+    repo_id: str,
+    *,
+    private: bool | None = None,
+    license: str | None = None,  # noqa: A002 - as the Hub calls it
+    dry_run: bool = False,
+) -> Push:
     """Upload a verified dataset to the Hugging Face Hub, tagged so that LeRobot finds it.
 
     Args:
         dataset: the folder of a LeRobot v3.0 dataset.
         repo_id: USER/NAME on the Hub; made when it is not there.
         private: visibility of a repository that is new; None: the Hub's default.
-        dry_run: check, and say what would be uploaded.
+        license: an identifier of the Hub's for the card, such as "apache-2.0"; None: what the card states.
+        dry_run: check, and say what would be uploaded; the card is not changed either.
+
+    The card (README.md) gets the dataset's facts and the defects that `inspect` finds: between marks where somebody
+    edited it, so that the rest stays. A card without a licence is a warning.
 
     Returns:
         Files, size in bytes, and the training command; `ok` is false when it was not uploaded because it is not fit
         for training.
 
     Raises:
-        DatasetError: it has no card, huggingface_hub is not installed, or the Hub refused or was not reached.
+        DatasetError: huggingface_hub is not installed, or the Hub refused or was not reached.
+        PlanError: `license` has not the form of an identifier.
 
     >>> import telecine as tc
     >>> pushed = tc.push("dataset", "me/picks", dry_run=True)
@@ -66,9 +82,15 @@ def push(dataset: str | Path, repo_id: str, *, private: bool | None = None, dry_
     """
     root = Path(dataset)
     opened = Dataset(root)
-    if not (root / CARD).is_file():
-        raise DatasetError(f"{root}: has no {CARD}, which the Hub shows as its card; `telecine repair` writes one")
+    if license is not None and not is_license(license):
+        raise PlanError(f"--license {license!r} is no identifier of the Hub's, such as apache-2.0, cc-by-4.0 or mit")
     findings = tuple(verify(root, decode="none"))
+    if not has_errors(findings):
+        text = dataset_card(root, license)
+        license = license_of(text)  # noqa: A001
+        findings += card_findings(text, str(root / CARD))
+        if not dry_run:
+            write_card(root, text)
     names = hub.files(root)
     size = sum((root / name).stat().st_size for name in names)
     ok, command = not has_errors(findings), train_command(opened, repo_id)
@@ -83,7 +105,7 @@ def push(dataset: str | Path, repo_id: str, *, private: bool | None = None, dry_
             allow_patterns=None,
             upload_large_folder=size >= LARGE_BYTES,
         )
-    return Push(ok, str(dataset), repo_id, len(names), size, VERSION, private, dry_run, command, findings)
+    return Push(ok, str(dataset), repo_id, len(names), size, VERSION, private, license, dry_run, command, findings)
 
 
 def train_command(dataset: Dataset, repo_id: str) -> str:

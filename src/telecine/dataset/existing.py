@@ -20,7 +20,7 @@ from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError
 from telecine.core.stats import QUANTILES, Moments, Stats
 from telecine.core.video import FrameFormat
-from telecine.dataset.card import card
+from telecine.dataset.card import as_written, card, license_of
 from telecine.dataset.reader import Dataset
 from telecine.dataset.running_stats import ImageStats, RunningStats
 from telecine.lerobot_format import paths, schema
@@ -115,7 +115,15 @@ def has_our_card(root: Path, info: dict[str, Any], tasks: Sequence[str]) -> bool
         plan = (root / paths.PLAN).read_text(encoding="utf-8") if (root / paths.PLAN).is_file() else None
     except (OSError, ValueError):
         return not (root / paths.CARD).is_file()
-    return text == card(info, list(tasks), plan)
+    return as_written(text) == card(info, list(tasks), plan)
+
+
+def license_at(root: Path) -> str | None:
+    """The licence that the card at `root` states, if it has one that can be read."""
+    try:
+        return license_of((root / paths.CARD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def _link(path: Path, target: Path) -> None:

@@ -23,7 +23,7 @@ from telecine.core.outcome import SUCCESS, decided, with_outcome
 from telecine.core.stats import Stats
 from telecine.dataset.card import card
 from telecine.dataset.episode_check import check_episode
-from telecine.dataset.existing import ExistingDataset, features_of, read_existing, state_of
+from telecine.dataset.existing import ExistingDataset, features_of, license_at, read_existing, state_of
 from telecine.dataset.open_files import WRITE_ERRORS, OpenFiles, facts_row, provenance, tables, zeros
 from telecine.dataset.reader import Dataset
 from telecine.dataset.running_stats import RunningStats
@@ -322,7 +322,8 @@ class DatasetWriter:
         with (folder / paths.TASKS).open("wb") as sink:
             pq.write_table(schema.tasks_table(tasks), sink)
         if published is None or published.has_our_card():
-            (folder / paths.CARD).write_text(card(info, tasks, plan_yaml), encoding="utf-8")
+            stated = None if published is None else license_at(published.root)
+            (folder / paths.CARD).write_text(card(info, tasks, plan_yaml, license=stated), encoding="utf-8")
         _write_json(folder / paths.INFO, info)
         if published is not None:
             published.link_into(folder, plan_yaml)

@@ -22,7 +22,7 @@ from telecine.dataset.assembly.rows import WrittenRows
 from telecine.dataset.assembly.selection import Selection, facts_of
 from telecine.dataset.assembly.videos import WrittenVideos
 from telecine.dataset.card import card
-from telecine.dataset.existing import OF_ALL_VIDEOS, has_our_card
+from telecine.dataset.existing import OF_ALL_VIDEOS, has_our_card, license_at
 from telecine.dataset.reader import Dataset
 from telecine.dataset.values import to_numpy
 from telecine.lerobot_format import paths, schema
@@ -46,7 +46,8 @@ def write_metadata(
     _link_others(selection, folder)
     first = selection.inputs[0]
     if has_our_card(first.root, read_info(first.root), first.tasks):
-        (folder / paths.CARD).write_text(card(info, list(rows.texts), plan_yaml), encoding="utf-8")
+        text = card(info, list(rows.texts), plan_yaml, license=license_at(first.root))
+        (folder / paths.CARD).write_text(text, encoding="utf-8")
     elif (first.root / paths.CARD).is_file():
         shutil.copyfile(first.root / paths.CARD, folder / paths.CARD)
     return info
