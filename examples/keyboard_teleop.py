@@ -1,7 +1,4 @@
-"""python examples/keyboard_teleop.py OUT: w s a d r f drive the simulated robot, x grips, y and n end.
-
-Every line typed is one step; an empty one waits.
-"""
+"""python examples/keyboard_teleop.py OUT: a line is a step: w s a d r f drive the robot, x grips, y and n end it."""
 
 import sys
 

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -149,16 +150,26 @@ def _check_damage(pick: CameraRows, rows: Rows, index: PacketIndex, where: str) 
         )
 
 
-def code(prepared: Prepared, plan: Plan, scratch: Path, coded: Callable[[], None]) -> Episode:
+def code(prepared: Prepared, plan: Plan, scratch: Path, coded: Callable[[], None], *, threads: int = 1) -> Episode:
     """The episode with its clips written below `scratch`; calls `coded` after each camera.
+
+    threads: cameras at a time.
 
     Raises: VideoError for frames that cannot be decoded or stored.
     """
-    clips = []
-    for number, camera in enumerate(prepared.cameras):
-        clips.append(_clip(camera, plan.fps, str(scratch / f"camera-{number:03d}.clip")))
+
+    def clip(number: int, camera: CameraDecision) -> Clip:
+        made = _clip(camera, plan.fps, str(scratch / f"camera-{number:03d}.clip"))
         coded()
-    return prepared.resampled.with_clips(tuple(clips), prepared.findings)
+        return made
+
+    numbers = range(len(prepared.cameras))
+    if threads == 1 or len(numbers) < 2:
+        clips = tuple(map(clip, numbers, prepared.cameras))
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            clips = tuple(pool.map(clip, numbers, prepared.cameras))
+    return prepared.resampled.with_clips(clips, prepared.findings)
 
 
 def settings_of(plan: Plan, feature: Feature, stream: Stream) -> VideoSettings:

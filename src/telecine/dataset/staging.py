@@ -17,6 +17,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +30,9 @@ if sys.platform == "win32":  # pragma: no cover
     import msvcrt
 else:
     import fcntl
+
+
+_SYNCED_AT_ONCE = 8
 
 
 def workspace(root: Path) -> Path:
@@ -62,9 +66,13 @@ class Staging:
     def publish(self) -> None:
         """Make the stage the target: everything is on disk before the one rename that shows it."""
         require_writable(self.root, overwrite=self._overwrite)
-        for path in (*_tree(self.folder), self.folder, self._home):
-            if path.is_dir() or path.stat().st_nlink == 1:  # others are links to what was published before
-                sync_to_disk(path)
+        paths = (*_tree(self.folder), self.folder, self._home)
+        # Others are links to what was published before.
+        files = [path for path in paths if not path.is_dir() and path.stat().st_nlink == 1]
+        with ThreadPoolExecutor(_SYNCED_AT_ONCE) as pool:  # the disk writes them together
+            list(pool.map(sync_to_disk, files))
+        for folder in filter(Path.is_dir, paths):
+            sync_to_disk(folder)
         self.scratch.mkdir(exist_ok=True)  # whoever had files in it may have cleared it away
         self._mark().write_text(str(self.folder.stat().st_ino))
         if not (self.root.exists() and exchange(self.folder, self.root)):

@@ -1,5 +1,6 @@
 """A finished episode's file into the dataset: resampled, checked, coded and published, as every conversion does."""
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ class DatasetEpisodes:
         self._check_declared(recording)
         plan, plan_yaml = self._plan(recording)
         prepared, cut = self._prepared(recording, plan, strict=strict)
-        episode = code(prepared, plan, live.folder, lambda: None)
+        episode = code(prepared, plan, live.folder, lambda: None, threads=os.cpu_count() or 1)
         findings = [f for f in episode.findings if f.code != "align-trimmed"]
         findings += [*cut.findings(live.label), *live.problems]
         episode = replace(episode, findings=tuple(findings))

@@ -52,6 +52,7 @@ class LiveStream:
         self.is_quiet = False
         self.arrived_s = 0.0
         self.thread = 0
+        self._dtype = None if stream.kind == "text" else np.dtype(stream.schema.dtype)
         self._recent: list[int] = []
         self._settled_ns: int | None = None
         self.number = -1
@@ -68,6 +69,12 @@ class LiveStream:
         if self.stream.kind == "text":
             return None
         return self.stamps.auto_limit_ns if self._limit_ns == "auto" else self._limit_ns
+
+    def same(self, value: Any) -> Sample | None:
+        """The value as a sample where it is an array like those before, which needs no more checks."""
+        if isinstance(value, np.ndarray) and value.dtype == self._dtype and value.shape == self.stream.schema.shape:
+            return Sample(self.stream, value)
+        return None
 
     def check(self, stamp_ns: int, others_ns: int | None) -> None:
         """Raises: PlanError when a sample of this time may not follow."""

@@ -3,6 +3,7 @@
 import math
 import operator
 from collections import deque
+from statistics import median_low
 from typing import Any
 
 import numpy as np
@@ -115,7 +116,7 @@ class StampCheck:
     @property
     def auto_limit_ns(self) -> int:
         """For how long the stream may be quiet: five of its own periods, at least 250 ms (`Rate.auto_limit_ns`)."""
-        period = int(np.median(self._steps)) if self._steps else 0
+        period = median_low(self._steps) if self._steps else 0
         return max(_AUTO_PERIODS * period, _AUTO_LEAST_NS)
 
 

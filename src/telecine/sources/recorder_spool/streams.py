@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from io import BufferedIOBase
+from io import FileIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -77,13 +77,13 @@ class _Stream:
     def _pieces(self, chunks: Sequence[Chunk]) -> Iterator[bytes]:
         """The bytes at `chunks`. Raises: SourceError when the file has changed."""
         try:
-            with Path(self._path).open("rb") as file:
+            with Path(self._path).open("rb", buffering=0) as file:
                 for chunk in chunks:
                     yield self._piece(file, chunk)
         except OSError as error:
             raise SourceError(f"{self._path}: cannot be read: {error.strerror or error}") from error
 
-    def _piece(self, file: BufferedIOBase, chunk: Chunk) -> bytes:
+    def _piece(self, file: FileIO, chunk: Chunk) -> bytes:
         file.seek(chunk.offset)
         data = file.read(chunk.size)
         if len(data) != chunk.size:
