@@ -127,7 +127,7 @@ def _behind_end(file: BinaryIO, size_bytes: int, end: Frame, messages: int) -> W
         return Walk("complete", size_bytes, whole, messages, footer=bool(footer_bytes))
     if rest[footer_bytes : footer_bytes + 4] == MAGIC:
         at = stop + footer_bytes
-        problem = f"another file was appended at byte {at}; use `rerun rrd merge` to join recordings"
+        problem = f"another file was appended at byte {at}; `rerun rrd merge FILE -o NEW_FILE` makes one file of both"
         return Walk("garbage", size_bytes, whole, messages, problem=problem)
     if rest_bytes < _FOOTER_LEAST_BYTES and (any(rest) or not rest):
         return Walk("cut", size_bytes, whole, messages, problem="it ends inside its table of contents")
