@@ -21,6 +21,7 @@ TYPE_CHECKING = False  # type checkers take it for true; importing it takes long
 if TYPE_CHECKING:
     from telecine.commands.convert import convert, dry_run
     from telecine.commands.demo import demo, record_sim
+    from telecine.commands.edit import edit
     from telecine.commands.inspect import inspect
     from telecine.commands.open_dataset import DatasetEpisode, OpenDataset, open_dataset
     from telecine.commands.push import Push, push
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
     from telecine.core.plan.model import Plan, make_plan, parse_plan
     from telecine.core.proposal.propose import Proposal
     from telecine.core.recording import Recording, Ref
-    from telecine.editing.edit import EditReport, edit
+    from telecine.editing.diff import DatasetDiff
+    from telecine.editing.edit import EditReport
+    from telecine.editing.merge import merge
     from telecine.inspection.compare import compare
     from telecine.inspection.dataset_summary import DatasetSummary
     from telecine.inspection.recordings import Inspection, inspect_many
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AlignError",
+    "DatasetDiff",
     "DatasetEpisode",
     "DatasetError",
     "DatasetSummary",
@@ -76,6 +80,7 @@ __all__ = [
     "inspect",
     "inspect_many",
     "make_plan",
+    "merge",
     "open_dataset",
     "parse_plan",
     "push",
@@ -87,6 +92,7 @@ __all__ = [
 
 _HOMES = {
     "AlignError": "core.errors",
+    "DatasetDiff": "editing.diff",
     "DatasetEpisode": "commands.open_dataset",
     "DatasetError": "core.errors",
     "DatasetSummary": "inspection.dataset_summary",
@@ -114,9 +120,10 @@ _HOMES = {
     "demo": "commands.demo",
     "diff": "commands.verify",
     "dry_run": "commands.convert",
-    "edit": "editing.edit",
+    "edit": "commands.edit",
     "inspect": "commands.inspect",
     "inspect_many": "inspection.recordings",
+    "merge": "editing.merge",
     "make_plan": "core.plan.model",
     "open_dataset": "commands.open_dataset",
     "parse_plan": "core.plan.model",

@@ -2,17 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.console import Console
 from rich.markup import escape
 
 from telecine.cli.exit_codes import Outcome
 from telecine.cli.tables import bytes_text, console, print_json, show_findings
 from telecine.editing.edit import EditReport, edit
-
-Texts = Annotated[list[str] | None, typer.Option()]
 
 
 def run(
@@ -29,6 +26,57 @@ def run(
     """Done when the new dataset is there, or would be; leaving episodes out on purpose is no failure."""
     made = edit(dataset, out, edits=edits, in_place=in_place, dry_run=dry_run, overwrite=overwrite, **flags)
     return shown(made, json=json)
+
+
+def run_into(dataset: Path, out: Path | None, into: str, *, json: bool, **how: Any) -> Outcome:
+    """Done when every part is there."""
+    from telecine.core.errors import EditError
+    from telecine.editing.into import share_out
+
+    if out is None:
+        raise EditError("--into: name a folder for the new datasets")
+    made = share_out(dataset, out, into, **how)
+    if json:
+        print_json(made.to_dict())
+    else:
+        for name, part in made.parts.items():
+            console().print(f"[bold]{escape(name)}[/bold] (seed {made.seed})")
+            _show(console(), part)
+    return Outcome(made.ok, tuple(finding for part in made.parts.values() for finding in part.findings))
+
+
+def run_merge(paths: list[Path], *, json: bool, **how: Any) -> Outcome:
+    """Done when the new dataset is there, or would be."""
+    from telecine.editing.merge import merge
+
+    return shown(merge(paths[:-1], paths[-1], **how), json=json)
+
+
+def run_diff(a: Path, b: Path, *, frames: bool, json: bool) -> Outcome:
+    """Done when nothing differs."""
+    from telecine.editing.diff import diff
+
+    found = diff(a, b, frames=frames)
+    if json:
+        print_json(found.to_dict())
+        return Outcome(found.equal)
+    out = console()
+    for name, values in found.to_dict()["episodes"].items():
+        if values:
+            more = " ..." if len(values) > 20 else ""
+            out.print(f"{name}: {escape(', '.join(map(str, values[:20])))}{more}")
+    for name, keys in found.features.items():
+        if keys:
+            out.print(f"features {name}: {escape(', '.join(map(str, keys)))}")
+    if found.statistics:
+        out.print(f"statistics differ: {escape(', '.join(found.statistics))}")
+    for key, count in found.frames.items():
+        out.print(
+            f"{escape(key)}: {count.same_bits} frames the same bits, {count.same_pixels} the same pixels, "
+            f"{count.different} different"
+        )
+    out.print("equal in content" if found.equal else "different")
+    return Outcome(found.equal)
 
 
 def shown(made: EditReport, *, json: bool) -> Outcome:
@@ -54,4 +102,5 @@ def _show(out: Console, made: EditReport) -> None:
         out.print(f"{made.episodes} episodes, {made.rows} rows; nothing was written")
         return
     out.print(f"{made.episodes} episodes, {made.rows} rows -> {escape(made.root)}, verified")
-    out.print(f"to see what changed: telecine diff {escape(made.inputs[0])} {escape(made.root)}", soft_wrap=True)
+    if len(made.inputs) == 1:
+        out.print(f"to see what changed: telecine diff {escape(made.inputs[0])} {escape(made.root)}", soft_wrap=True)

@@ -20,6 +20,12 @@ FailOn = Annotated[
 
 def register(app: typer.Typer, _run: Run) -> None:
     """Add the commands to the program."""
+    _edit(app, _run)
+    _merge(app, _run)
+    _diff(app, _run)
+
+
+def _edit(app: typer.Typer, _run: Run) -> None:
 
     @app.command()
     def edit(
@@ -42,6 +48,8 @@ def register(app: typer.Typer, _run: Run) -> None:
         drop: Annotated[list[str] | None, typer.Option(metavar="KEY", help="Leave a feature out.")] = None,
         order: Annotated[str | None, typer.Option(metavar="EPISODES", help="All that stay, as wanted.")] = None,
         edits: Annotated[list[Path] | None, typer.Option("--edit", help="YAML, JSON or CSV; repeatable.")] = None,
+        into: Annotated[str | None, typer.Option(metavar="NAME=SHARE,...", help="e.g. train=0.9,val=0.1")] = None,
+        seed: Annotated[int, typer.Option(help="Of --into.")] = 0,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be copied and coded again.")] = False,
         overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the dataset at OUT.")] = False,
         json: Json = False,
@@ -52,12 +60,54 @@ def register(app: typer.Typer, _run: Run) -> None:
         Frames that stay are the same bits; only what a cut goes through is coded again. Numbers mean the source's
         episodes.
         """
-        from telecine.cli.edit import run
+        from telecine.cli.edit import run, run_into
 
         flags = {
             "delete": delete, "keep": keep, "where": where, "trim": trim, "split": split, "task": task,
             "task_map": task_map, "success": success, "outcome": outcome, "tag": tag, "rename": rename, "drop": drop,
             "order": order,
         }  # fmt: skip
+        if into is not None:
+            asked = {"seed": seed, "edits": edits or [], "dry_run": dry_run, "overwrite": overwrite, **flags}
+            _run(lambda: run_into(dataset, out, into, json=json, **asked), fail_on)
         how = {"in_place": in_place, "dry_run": dry_run, "overwrite": overwrite, "json": json}
         _run(lambda: run(dataset, out, edits=edits or [], flags=flags, **how), fail_on)
+
+
+def _merge(app: typer.Typer, _run: Run) -> None:
+    @app.command()
+    def merge(
+        datasets: Annotated[list[Path], typer.Argument(metavar="DATASET... OUT", help="The new one last.")],
+        rename: Annotated[list[str] | None, typer.Option(metavar="DATASET:OLD=NEW", help="A feature's key.")] = None,
+        require_equal: Annotated[bool, typer.Option("--require-equal", help="Refuse other features.")] = False,
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen.")] = False,
+        overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the dataset at OUT.")] = False,
+        json: Json = False,
+        fail_on: FailOn = None,
+    ) -> None:
+        """Make one dataset of several.
+
+        No video is touched; features that not all of them have are left out, and named.
+        """
+        from telecine.cli.edit import run_merge
+
+        how = {"rename": rename or [], "require_equal": require_equal, "dry_run": dry_run, "overwrite": overwrite}
+        _run(lambda: run_merge(datasets, json=json, **how), fail_on)
+
+
+def _diff(app: typer.Typer, _run: Run) -> None:
+    @app.command()
+    def diff(
+        a: Annotated[Path, typer.Argument(help="A LeRobot v3.0 dataset.")],
+        b: Annotated[Path, typer.Argument(help="Another one.")],
+        frames: Annotated[bool, typer.Option(help="Compare videos too.")] = True,
+        json: Json = False,
+        fail_on: FailOn = None,
+    ) -> None:
+        """Say what differs between two datasets, by content.
+
+        Exit code 1 when something does.
+        """
+        from telecine.cli.edit import run_diff
+
+        _run(lambda: run_diff(a, b, frames=frames, json=json), fail_on)

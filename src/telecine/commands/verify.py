@@ -9,6 +9,11 @@ from telecine.core.progress import Progress
 from telecine.dataset.verify.frames import Depth
 from telecine.dataset.verify.verify import verify as verify_files
 from telecine.inspection.compare import compare
+from telecine.lerobot_format.paths import INFO
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from telecine.editing.diff import DatasetDiff
 
 
 def verify(
@@ -45,43 +50,49 @@ def verify(
     """
     findings: list[Finding] = verify_files(out, decode=decode, progress=progress)
     if against is not None and not has_errors(findings):
-        findings += diff(
-            out,
-            against,
-            follow_links=follow_links,
-            catalog_token=catalog_token,
-            catalog_token_file=catalog_token_file,
-        )
+        flags = _flags(follow_links, catalog_token, catalog_token_file)
+        findings += compare(out, path_list(against), run_options(flags))
     return Findings(findings)
+
+
+def _flags(follow_links: bool, token: str | None, token_file: str | Path | None) -> RunFlags:
+    file = None if token_file is None else Path(token_file)
+    return RunFlags(follow_links=follow_links, catalog_token=token, catalog_token_file=file)
 
 
 def diff(
     out: str | Path,
-    recordings: Paths,
+    other: Paths,
     *,
+    frames: bool = True,
     follow_links: bool = False,
     catalog_token: str | None = None,
     catalog_token_file: str | Path | None = None,
-) -> Findings:
-    """Where sampled rows and frames of the dataset `out` differ from the recordings that it was made of.
+) -> "Findings | DatasetDiff":
+    """What differs between a dataset and another one, by content, or the recordings that it was made of, by samples.
 
     Args:
-        out: the folder of a dataset that telecine converted.
-        recordings: the recordings, or folders of them.
+        out: the folder of a LeRobot v3.0 dataset.
+        other: the folder of another dataset; or recordings, or folders of them.
+        frames: compare the videos of two datasets, too.
         follow_links: read files that links and names in recordings lead to outside.
         catalog_token: access token of a catalog server.
         catalog_token_file: a file with it.
 
     Returns:
-        Findings, each with `episode`, `key` and `rows` ([start, stop) within the episode); empty when nothing differs.
+        For two datasets a `DatasetDiff`: `.equal`, and the episodes that changed. For recordings findings, each with
+        `episode`, `key` and `rows` ([start, stop) within the episode); empty when nothing differs.
 
     Raises:
-        DatasetError: the dataset does not say what it was made of. SourceError: there is no recording.
+        DatasetError: a dataset is damaged, or does not say what it was made of. SourceError: there is no recording.
 
     >>> import telecine as tc
     >>> tc.diff("dataset", "recordings")
     []
     """
-    file = None if catalog_token_file is None else Path(catalog_token_file)
-    flags = RunFlags(follow_links=follow_links, catalog_token=catalog_token, catalog_token_file=file)
-    return Findings(compare(out, path_list(recordings), run_options(flags)))
+    if isinstance(other, (str, Path)) and (Path(other) / INFO).is_file():
+        from telecine.editing.diff import diff as diff_datasets
+
+        return diff_datasets(out, other, frames=frames)
+    flags = _flags(follow_links, catalog_token, catalog_token_file)
+    return Findings(compare(out, path_list(other), run_options(flags)))

@@ -75,39 +75,26 @@ def edit(
     overwrite: bool = False,
     **flags: Any,
 ) -> EditReport:
-    """A dataset made of episodes of another one: left out, cut, relabelled, renamed. Kept frames are the same bits.
+    """The dataset `out` made of episodes of `dataset`, or `dataset` itself replaced; see `telecine.edit`.
 
-    Args:
-        dataset: folder of a LeRobot v3.0 dataset.
-        out: folder of the new one, or None with `in_place`.
-        edits: edit files (YAML, JSON, or CSV with a line per episode) and `Edit` values; all apply together.
-        in_place: replace the dataset in one step; whoever has it open goes on reading the old one.
-        dry_run: say what would be copied, coded again, and how big; write nothing.
-        overwrite: replace the dataset at `out`.
-        flags: those of `telecine edit`, each a list of texts or one text: delete, keep, trim, split, task, success,
-            outcome, tag, rename, drop, order, where, task_map (a YAML file of old task text: new one).
-
-    Returns:
-        What was done, or would be.
-
-    Raises:
-        EditError: an edit or flag is wrong, does not fit the dataset, or contradicts another one.
-        DatasetError: the dataset is damaged, the target exists, the result is not sound, or the disk refuses. Then
-            nothing has changed.
-
-    >>> import telecine as tc
-    >>> made = tc.edit("dataset", "curated", delete="1")
-    >>> made.ok, made.episodes, made.dropped
-    (True, 1, ('1',))
+    Raises: EditError, DatasetError.
     """
     if (out is None) is not in_place:
         raise EditError("give a folder for the new dataset, or in_place, not both")
-    given = open_input(dataset)
-    task_map = flags.pop("task_map", None)
-    texts = [] if task_map is None else [(str(task_map), make_edit({"tasks": _task_map(Path(task_map))}))]
-    flagged = edit_of_flags(flags_of(flags), [given.source])
-    whole = combined([*_read(edits, given), *texts, ("the flags", flagged)])
+    _, whole = whole_edit(dataset, edits, flags)
     return apply_edit(whole, [dataset], dataset if out is None else out, overwrite=overwrite, dry_run=dry_run)
+
+
+def whole_edit(
+    dataset: str | Path, edits: Sequence[str | Path | Edit], flags: Mapping[str, Any]
+) -> tuple[InputDataset, Edit]:
+    """The dataset, and all that files, values and flags say of it as one edit. Raises: EditError, DatasetError."""
+    given = open_input(dataset)
+    others = {name: value for name, value in flags.items() if name != "task_map"}
+    task_map = flags.get("task_map")
+    texts = [] if task_map is None else [(str(task_map), make_edit({"tasks": _task_map(Path(task_map))}))]
+    flagged = edit_of_flags(flags_of(others), [given.source])
+    return given, combined([*_read(edits, given), *texts, ("the flags", flagged)])
 
 
 def _task_map(path: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from telecine.core import arrow
 from telecine.core.episode import FeatureColumn
 from telecine.core.outcome import SUCCESS
 from telecine.core.plan.model import Plan, parse_plan
+from telecine.core.recording import CameraCalibration
 from telecine.core.stats import Moments, Stats, dataset_quantiles
 from telecine.dataset.assembly.episode_table import keys_with_stats, pooled
 from telecine.dataset.assembly.rows import WrittenRows
@@ -26,10 +27,21 @@ from telecine.dataset.existing import OF_ALL_VIDEOS, has_our_card, license_at
 from telecine.dataset.reader import Dataset
 from telecine.dataset.values import to_numpy
 from telecine.lerobot_format import paths, schema
+from telecine.lerobot_format.calibrations import read_calibrations, write_calibrations
 from telecine.lerobot_format.read import read_info
 
 BATCH_ROWS = 1 << 16
-_MADE = (paths.INFO, paths.STATS, paths.TASKS, paths.PROVENANCE, paths.HISTOGRAMS, paths.REPORT, paths.CARD, paths.PLAN)
+_MADE = (
+    paths.CAMERAS,
+    paths.INFO,
+    paths.STATS,
+    paths.TASKS,
+    paths.PROVENANCE,
+    paths.HISTOGRAMS,
+    paths.REPORT,
+    paths.CARD,
+    paths.PLAN,
+)
 
 
 def write_metadata(
@@ -44,6 +56,12 @@ def write_metadata(
     plan_yaml = _write_plans(selection, folder)
     _write_provenance(selection, folder, videos)
     _link_others(selection, folder)
+    calibrations: dict[str, dict[str, CameraCalibration]] = {}
+    for dataset, keys in zip(selection.inputs, selection.keys, strict=True):
+        for key, own in read_calibrations(dataset.root).items():
+            if key in keys:
+                calibrations.setdefault(keys[key], {}).update(own)
+    write_calibrations(folder, calibrations)
     first = selection.inputs[0]
     if has_our_card(first.root, read_info(first.root), first.tasks):
         text = card(info, list(rows.texts), plan_yaml, license=license_at(first.root))

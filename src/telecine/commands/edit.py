@@ -1,0 +1,55 @@
+"""`telecine.edit` and `telecine.merge`: what the commands do, with the same words."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from telecine.core.edit.model import Edit
+from telecine.core.errors import EditError
+from telecine.editing.edit import EditReport
+from telecine.editing.edit import edit as edit_one
+from telecine.editing.into import IntoReport, share_out
+
+
+def edit(
+    dataset: str | Path,
+    out: str | Path | None = None,
+    *,
+    edits: Sequence[str | Path | Edit] = (),
+    in_place: bool = False,
+    into: str | None = None,
+    seed: int = 0,
+    dry_run: bool = False,
+    overwrite: bool = False,
+    **flags: Any,
+) -> EditReport | IntoReport:
+    """A dataset made of episodes of another one: left out, cut, relabelled, renamed. Kept frames are the same bits.
+
+    Args:
+        dataset: folder of a LeRobot v3.0 dataset.
+        out: folder of the new one, or None with `in_place`.
+        edits: edit files (YAML, JSON, or CSV with a line per episode) and `Edit` values; all apply together.
+        in_place: replace the dataset in one step; whoever has it open goes on reading the old one.
+        into: "train=0.9,val=0.1": several datasets below `out`, by task, no recording in two of them.
+        seed: of `into`; the same seed gives the same parts.
+        dry_run: say what would be linked, copied, coded again, and how big; write nothing.
+        overwrite: replace the dataset at `out`.
+        flags: those of `telecine edit`, each a list of texts or one text: delete, keep, trim, split, task, success,
+            outcome, tag, rename, drop, order, where, task_map (a YAML file of old task text: new one).
+
+    Returns:
+        What was done; with `into` a report per part.
+
+    Raises:
+        EditError: an edit or flag is wrong, does not fit the dataset, or contradicts another one. DatasetError: the
+        dataset is damaged, the target exists, the result is not sound, or the disk refuses; then nothing has changed.
+
+    >>> import telecine as tc
+    >>> tc.edit("dataset", "curated", delete="1", trim="0:2..6").rows
+    4
+    """
+    if into is None:
+        return edit_one(dataset, out, edits=edits, in_place=in_place, dry_run=dry_run, overwrite=overwrite, **flags)
+    if out is None:
+        raise EditError("into: name a folder for the new datasets")
+    return share_out(dataset, out, into, seed=seed, edits=edits, dry_run=dry_run, overwrite=overwrite, **flags)

@@ -1,0 +1,63 @@
+"""One dataset shared out into several, such as train and val."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from telecine.core.edit.flags import combined
+from telecine.core.edit.model import Edit, make_edit
+from telecine.core.edit.partition import parse_shares, partition
+from telecine.core.edit.resolve import resolve
+from telecine.core.errors import EditError
+from telecine.editing.edit import EditReport, apply_edit, whole_edit
+
+
+@dataclass(frozen=True, slots=True)
+class IntoReport:
+    """The datasets that one was shared out into."""
+
+    seed: int
+    parts: dict[str, EditReport]
+
+    @property
+    def ok(self) -> bool:
+        """True when all of them are there and sound."""
+        return all(part.ok for part in self.parts.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {"ok": self.ok, "seed": self.seed, "parts": {name: p.to_dict() for name, p in self.parts.items()}}
+
+
+def share_out(
+    dataset: str | Path,
+    out: str | Path,
+    into: str,
+    *,
+    seed: int = 0,
+    edits: Sequence[str | Path | Edit] = (),
+    dry_run: bool = False,
+    overwrite: bool = False,
+    **flags: Any,
+) -> IntoReport:
+    """Datasets OUT/NAME for "NAME=SHARE,NAME=SHARE": by task, no recording in two of them, the same for one seed.
+
+    edits, flags: applied before, as by `edit`.
+
+    Raises: EditError, DatasetError as `edit`; those that were written before an error stay.
+    """
+    given, whole = whole_edit(dataset, edits, flags)
+    staying = sorted({episode.source[1] for episode in resolve(whole, [given.source])})
+    if whole.order is not None:
+        raise EditError("--order and --into exclude each other")
+    numbers = partition([given.source.episodes[n] for n in staying], parse_shares(into), seed=seed)
+    parts = {}
+    for name, chosen in numbers.items():
+        kept = {staying[position] for position in chosen}
+        others = {str(n): {"drop": True} for n in staying if n not in kept}
+        own = make_edit({"episodes": {**whole.to_dict().get("episodes", {}), **others}})
+        rest = whole.model_copy(update={"episodes": {}})
+        made = combined([("the edit", rest), (name, own)])
+        parts[name] = apply_edit(made, [dataset], Path(out) / name, overwrite=overwrite, dry_run=dry_run)
+    return IntoReport(seed, parts)

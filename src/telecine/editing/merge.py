@@ -1,0 +1,137 @@
+"""Several datasets as one: no video is touched, rows are renumbered, tasks unified, what does not fit is named."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from telecine.core.documents import suggest
+from telecine.core.edit.model import Edit, EditInput
+from telecine.core.edit.resolve import resolve
+from telecine.core.errors import EditError
+from telecine.core.findings import Finding
+from telecine.dataset.assembly.selection import Selection
+from telecine.editing.edit import EditReport, assembled
+from telecine.editing.inputs import InputDataset, open_input
+from telecine.lerobot_format import schema
+
+_OWN = {column.key for column in schema.INDEX_COLUMNS}
+
+
+def merge(
+    datasets: Sequence[str | Path],
+    out: str | Path,
+    *,
+    rename: Sequence[str] = (),
+    require_equal: bool = False,
+    dry_run: bool = False,
+    overwrite: bool = False,
+) -> EditReport:
+    """One dataset of all episodes of several, in the order given. No video is decoded, or copied where links do.
+
+    Args:
+        datasets: folders of LeRobot v3.0 datasets of one rate.
+        out: folder of the new one.
+        rename: "B:old=new", where B is the folder's name or its number from 0: a feature under another key.
+        require_equal: refuse features that are not in all of them; else those are left out, and named.
+        dry_run: say what would happen, write nothing.
+        overwrite: replace the dataset at `out`.
+
+    Returns:
+        What was done; features that were left out are among its findings.
+
+    Raises:
+        EditError: the datasets differ in rate, or a feature has another type, size or order of elements in one of them.
+        DatasetError: an input is damaged, the target exists, the result is not sound, or the disk refuses.
+
+    >>> import telecine as tc
+    >>> tc.merge(["dataset", "dataset"], "twice").episodes
+    4
+    """
+    if len(datasets) < 2:
+        raise EditError("merge: name two datasets or more, and the folder of the new one behind them")
+    inputs = tuple(open_input(path) for path in datasets)
+    names = _renames(rename, inputs)
+    problems = [*_rates(inputs), *_different(inputs, names)]
+    keys, left_out = _common(inputs, names)
+    if require_equal:
+        problems += [f"{where}: {', '.join(found)} is not in all of them" for where, found in left_out]
+    if not keys[0]:
+        problems.append("they have no feature in common")
+    if problems:
+        raise EditError("the datasets do not go together:\n  " + "\n  ".join(problems))
+    edit = Edit(inputs=tuple(EditInput(path=given.path) for given in inputs))
+    episodes = resolve(edit, [given.source for given in inputs])
+    selection = Selection(tuple(given.dataset for given in inputs), episodes, keys)
+    done = assembled(edit, inputs, selection, out, overwrite=overwrite, dry_run=dry_run)
+    return replace(done, findings=(*_remarks(inputs, left_out), *done.findings))
+
+
+def _rates(inputs: Sequence[InputDataset]) -> Iterator[str]:
+    rates = {given.path: given.dataset.fps for given in inputs}
+    if len(set(rates.values())) > 1:
+        least = min(rates.values())
+        told = ", ".join(f"{path} {fps} fps" for path, fps in rates.items())
+        faster = next(path for path, fps in rates.items() if fps != least)
+        yield f"rates differ: {told}; first `telecine convert {faster} NEW --fps {least}`"
+
+
+def _renames(texts: Sequence[str], inputs: Sequence[InputDataset]) -> list[dict[str, str]]:
+    """For each input, every key there -> its key in the new dataset."""
+    names = [{key: key for key in given.source.features} for given in inputs]
+    known = {Path(given.path).name: number for number, given in enumerate(inputs)}
+    for text in texts:
+        where, colon, pair = text.partition(":")
+        old, equals, new = (part.strip() for part in pair.partition("="))
+        if not (colon and equals and old and new):
+            raise EditError(f"--rename: {text!r} is not of the form DATASET:OLD=NEW")
+        number = int(where) if where.isascii() and where.isdigit() and len(where) < 6 else known.get(where, -1)
+        if not 0 <= number < len(inputs):
+            raise EditError(f"--rename: there is no input {where!r}{suggest(where, known)}")
+        if old not in names[number]:
+            raise EditError(f"--rename: {inputs[number].path} has no feature {old!r}{suggest(old, names[number])}")
+        names[number][old] = new
+    for given, mapping in zip(inputs, names, strict=True):
+        twice = sorted(key for key in mapping.values() if list(mapping.values()).count(key) > 1)
+        if twice or set(mapping.values()) & _OWN:
+            raise EditError(f"--rename: {given.path} would have {', '.join(twice or _OWN)} twice")
+    return names
+
+
+def _different(inputs: Sequence[InputDataset], names: Sequence[dict[str, str]]) -> Iterator[str]:
+    """Features of one key that are not the same thing."""
+    for key in names[0].values():
+        columns = []
+        for given, mapping in zip(inputs, names, strict=True):
+            old = next((there for there, new in mapping.items() if new == key), None)
+            columns += [(given.path, c) for c in given.dataset.features if c.key == old]
+        kinds = {(c.dtype, c.shape) for _, c in columns}
+        if len(kinds) > 1:
+            told = ", ".join(f"{path} {c.dtype} {'x'.join(map(str, c.shape))}" for path, c in columns)
+            yield f"{key}: {told}; drop or rename it in one of them with `telecine edit`"
+        orders = {c.names for _, c in columns if c.names is not None}
+        if len(orders) > 1:
+            yield f"{key}: its elements have other names or another order: {' / '.join(map(str, sorted(orders)))}"
+
+
+def _common(
+    inputs: Sequence[InputDataset], names: Sequence[dict[str, str]]
+) -> tuple[tuple[dict[str, str], ...], list[tuple[str, list[str]]]]:
+    """(for each input the keys that all have, what is left out of each)."""
+    shared = [key for key in names[0].values() if all(key in mapping.values() for mapping in names)]
+    keys = tuple({old: new for new in shared for old in mapping if mapping[old] == new} for mapping in names)
+    left_out = [
+        (given.path, [old for old, new in mapping.items() if new not in shared])
+        for given, mapping in zip(inputs, names, strict=True)
+    ]
+    return keys, [(path, found) for path, found in left_out if found]
+
+
+def _remarks(inputs: Sequence[InputDataset], left_out: list[tuple[str, list[str]]]) -> Iterator[Finding]:
+    for path, found in left_out:
+        text = f"{', '.join(found)} left out: not in all datasets"
+        fix = "rename it with --rename DATASET:OLD=NEW if it is there under another key"
+        yield Finding("dataset-mismatch", "warning", path, text, fix)
+    robots = {str(given.dataset.robot_type) for given in inputs}
+    if len(robots) > 1:
+        text = f"the robots differ: {', '.join(sorted(robots))}; the new dataset says {inputs[0].dataset.robot_type}"
+        yield Finding("dataset-mismatch", "warning", inputs[0].path, text)

@@ -1,0 +1,161 @@
+"""Datasets merged, compared and shared out, by content."""
+
+import json
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.dataset import COLUMNS, TOP, WRIST, episode, everything, two_cameras, write
+from telecine.core.edit.match import Match, match_episodes, row_hashes
+from telecine.core.edit.partition import parse_shares, partition
+from telecine.core.edit.resolve import SourceEpisode
+from telecine.core.errors import DatasetError, EditError
+from telecine.dataset.reader import Dataset
+from telecine.dataset.verify.verify import verify
+from telecine.editing.diff import diff
+from telecine.editing.edit import edit
+from telecine.editing.into import share_out
+from telecine.editing.merge import merge
+
+LENGTHS = (20, 7, 33, 12)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("source")
+    return write(folder / "picks", everything(folder, LENGTHS))
+
+
+def test_a_dataset_equals_itself_and_an_edit_without_a_change(source, tmp_path):
+    edit(source, tmp_path / "out")
+    found = diff(source, tmp_path / "out")
+    assert found.equal
+    assert (found.frames[TOP].same_bits, found.frames[WRIST].different) == (sum(LENGTHS), 0)
+
+
+def test_diff_says_exactly_the_edit(source, tmp_path):
+    edit(
+        source,
+        tmp_path / "out",
+        delete="1",
+        trim="2:3..29",
+        split="0:10",
+        task="3=wipe",
+        success="3=false",
+        drop="wrench",
+    )
+    found = diff(source, tmp_path / "out")
+    assert not found.equal
+    assert (found.removed, found.added) == ((1,), ())
+    assert found.trimmed == ({"a": 2, "b": 2, "rows": [3, 29]},)
+    assert found.split == ({"a": 0, "b": [{"b": 0, "rows": [0, 10]}, {"b": 1, "rows": [10, 20]}]},)
+    assert [(e["a"], sorted(e["what"])) for e in found.relabelled] == [(3, ["success", "tasks"])]
+    assert (found.features["removed"], found.features["added"]) == (["wrench"], ["next.success"])
+    assert (found.frames[TOP].same_bits, found.frames[TOP].different) == (56, 2)
+    assert json.loads(json.dumps(found.to_dict()))["episodes"]["removed"] == [1]
+
+
+def test_what_is_deleted_and_merged_back_is_the_same_content(source, tmp_path):
+    edit(source, tmp_path / "some", delete="2")
+    edit(source, tmp_path / "other", keep="2")
+    done = merge([tmp_path / "some", tmp_path / "other"], tmp_path / "whole")
+    assert (done.linked_files, done.copied_frames, done.encoded_frames) == (4, 0, 0)
+    found = diff(source, tmp_path / "whole")
+    assert found.equal, found
+    assert found.moved == ({"a": 2, "b": 3},) or found.moved
+    assert verify(tmp_path / "whole", decode="all") == []
+    assert Dataset(tmp_path / "whole").tasks == ("pick up the cube", "put it down")
+
+
+def test_features_that_not_all_have_are_left_out_with_a_word(source, tmp_path):
+    edit(source, tmp_path / "b", drop=["wrench", WRIST], rename="contacts=touches")
+    done = merge([source, tmp_path / "b"], tmp_path / "out", rename=["b:touches=contacts"])
+    assert [(f.severity, f.where) for f in done.findings] == [("warning", str(source))]
+    assert WRIST in done.findings[0].message
+    assert "wrench" in done.findings[0].message
+    assert Dataset(tmp_path / "out").cameras == (TOP,)
+    assert len(Dataset(tmp_path / "out")) == 8
+    assert verify(tmp_path / "out") == []
+    with pytest.raises(EditError, match="is not in all of them"):
+        merge([source, tmp_path / "b"], tmp_path / "no", require_equal=True)
+
+
+def test_what_does_not_go_together_is_refused(source, tmp_path):
+    made = episode(9, 0, columns=COLUMNS, fps=15)
+    write(tmp_path / "slow", [replace(made, grid=replace(made.grid, fps=Fraction(15)))], fps=15)
+    with pytest.raises(EditError, match="rates differ: .* first `telecine convert"):
+        merge([source, tmp_path / "slow"], tmp_path / "out")
+    columns = tuple(replace(c, shape=(2,), names=None) if c.key == "action" else c for c in COLUMNS)
+    write(tmp_path / "narrow", [episode(9, 0, columns=columns, clips=two_cameras(tmp_path, 9, 0))])
+    with pytest.raises(EditError, match="action: .*float32 3, .*float32 2"):
+        merge([source, tmp_path / "narrow"], tmp_path / "out")
+    with pytest.raises(EditError, match="two datasets or more"):
+        merge([source], tmp_path / "out")
+    with pytest.raises(EditError, match="there is no input 'c'"):
+        merge([source, source], tmp_path / "out", rename=["c:a=b"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_datasets_without_a_number_in_common_are_not_compared(source, tmp_path):
+    edit(source, tmp_path / "b", drop=[c.key for c in COLUMNS if c.key not in ("note", "next.done")])
+    edit(source, tmp_path / "a", drop="next.done")
+    with pytest.raises(DatasetError, match="no column of numbers in common"):
+        diff(tmp_path / "a", tmp_path / "b")
+
+
+def test_a_dataset_is_shared_out_by_recording(source, tmp_path):
+    made = share_out(source, tmp_path / "sets", "train=0.5,val=0.5", seed=3)
+    assert sorted(p.name for p in (tmp_path / "sets").iterdir()) == ["train", "val"]
+    assert sum(part.episodes for part in made.parts.values()) == len(LENGTHS)
+    for name in made.parts:
+        assert verify(tmp_path / "sets" / name) == []
+        assert sorted(Dataset(tmp_path / "sets" / name).tasks) == ["pick up the cube", "put it down"]
+    seen = {n: diff(source, tmp_path / "sets" / n, frames=False).removed for n in made.parts}
+    assert sorted(seen["train"] + seen["val"]) == [0, 1, 2, 3]
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 9)), min_size=12, max_size=60), st.integers(0, 99))
+def test_no_recording_is_in_two_parts_and_every_episode_in_one(episodes, seed):
+    held = [SourceEpisode(5, (task,), f"r{recording}") for task, recording in episodes]
+    try:
+        parts = partition(held, parse_shares("train=0.5,val=0.5"), seed=seed)
+    except EditError:
+        assert len({e.recording for e in held}) < 4
+        return
+    assert sorted(n for numbers in parts.values() for n in numbers) == list(range(len(held)))
+    assert not {held[n].recording for n in parts["train"]} & {held[n].recording for n in parts["val"]}
+    assert parts == partition(held, parse_shares("train=0.5,val=0.5"), seed=seed)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "train", "train=1", "train=0.5,val=0.6", "a=0.5,a=0.5", "a/b=0.5,c=0.5", "a=x,b=1", "a=1/0,b=1"]
+)
+def test_shares_that_make_no_whole_are_refused(text):
+    with pytest.raises(EditError, match="--into"):
+        parse_shares(text)
+
+
+@given(st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=12), min_size=1, max_size=5), st.data())
+def test_pieces_are_found_where_they_were_cut(numbers, data):
+    a = [
+        row_hashes([np.array([[n, k] for k, n in enumerate(rows)], np.float32) + 100 * i])
+        for i, rows in enumerate(numbers)
+    ]
+    pieces, wanted = [], []
+    for i, rows in enumerate(a):
+        at = data.draw(st.integers(0, len(rows)))
+        for start, stop in ((0, at), (at, len(rows))):
+            if start < stop:
+                wanted.append(Match(i, len(pieces), start))
+                pieces.append(rows[start:stop])
+    assert match_episodes(a, pieces) == wanted
+    assert match_episodes(a, [np.array([1, 2], np.uint64)]) == []
+
+
+def test_copies_are_told_apart_by_their_number():
+    one, two = (row_hashes([np.arange(5) + n]) for n in (0, 9))
+    assert match_episodes([one, one, two], [one, two, one]) == [Match(0, 0, 0), Match(2, 1, 0), Match(1, 2, 0)]
