@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.memory import every, images, ramp, recording, seconds, static, text, vector
-from telecine.core.errors import AlignError, PlanError
+from telecine.core.errors import AlignError, PlanError, SourceError
 from telecine.core.findings import Finding
 from telecine.core.grid import Grid
 from telecine.core.plan.model import make_plan
@@ -530,3 +530,28 @@ def test_repeated_frames_say_which_rows_and_why():
     assert found.message == (
         "30 of 60 rows repeat the frame before (1, 3, 5 ... 59): the camera runs at 15 Hz, rows at 30"
     )
+
+
+def stored(times, length=6, fps=10):
+    """What a resampled episode of rows says of the times that are stored with them."""
+    made = resample(replace(rows_of(length, fps), stored_times=times), plan_at(fps))
+    return [f.message for f in made.findings if f.code == "source-timestamps"]
+
+
+def test_stored_times_off_the_grid_are_counted():
+    times = (np.arange(6) / 10).astype(np.float32)
+    assert stored(lambda: times) == []
+    (message,) = stored(lambda: times + np.float32(0.005) * (np.arange(6) > 3))
+    assert message.startswith("2 of 6 timestamps are off the grid of 10 fps, by up to 5.0 ms, first in row 4; row i is")
+
+
+def test_long_episodes_of_exact_float32_times_are_on_their_grid():
+    times = (np.arange(60_000) / 10).astype(np.float32)
+    assert stored(lambda: times, 60_000) == []
+
+
+def test_stored_times_that_cannot_be_read_cost_nothing_else():
+    def broken():
+        raise SourceError("no column timestamp")
+
+    assert stored(broken) == ["they cannot be compared: no column timestamp"]

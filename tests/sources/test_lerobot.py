@@ -291,3 +291,16 @@ class TestLeRobot(SourceContract):
 def test_a_dataset_is_one_place_although_it_holds_many_files(v3):
     found = registry.find([Path(v3).parent])
     assert {r.path for r in found.refs} == {str(v3), str(v3.parent / "old")}
+
+
+def test_timestamps_off_their_grid_are_said_when_converting(tmp_path):
+    root = v2(tmp_path / "old")
+    path = root / "data/chunk-000/episode_000001.parquet"
+    table = pq.read_table(path)
+    times = pa.array((np.arange(12) / FPS + 0.004 * (np.arange(12) > 6)).astype(np.float32))
+    pq.write_table(table.set_column(table.column_names.index("timestamp"), "timestamp", times), path)
+    _, report = converted([root], tmp_path / "new")
+    found = [(e.index, f.message) for e in report.episodes for f in e.findings if f.code == "source-timestamps"]
+    assert [(index, text.partition(",")[0]) for index, text in found] == [
+        (1, "5 of 12 timestamps are off the grid of 10 fps")
+    ]

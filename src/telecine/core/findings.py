@@ -25,6 +25,7 @@ CODES: dict[str, str] = {
     "source-metadata": "The metadata of a recording contradicts its data, or stands in the wrong place.",
     "source-incomplete": "Parts of one recording have different lengths, are missing, or are marked as not to be used.",
     "source-assumed": "A recording does not say something, so what its format usually has was taken.",
+    "source-timestamps": "The stored times of a dataset's rows are off the grid of its rate.",
     "source-topic": "A topic of messages cannot be read; the others can.",
     "source-messages": "Messages of a topic cannot be used and were left out.",
     "stream-unreadable": "A stream of a recording cannot be read; the others can.",

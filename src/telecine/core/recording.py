@@ -4,7 +4,7 @@ A stream may carry several clocks (timelines). Everything is asked for on one cl
 and the rows given to `take` are positions in exactly that array. A static stream has one sample, valid always.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self, TypeAlias, runtime_checkable
@@ -320,6 +320,8 @@ class Recording:
     rows: Grid | None = None
     """Of a recording that is an episode of rows: each stands for its whole period, so the last one ends at
     `rows.stop_ns`, and no sample from outside is shown. On clocks of kind `duration`; a sequence clock counts them."""
+    stored_times: Callable[[], Array] | None = None
+    """Reads the (n,) seconds that each row has as its time, where that is stored; they may be off the grid `rows`."""
     left_out: tuple[LeftOut, ...] = ()
     """Streams that cannot be read, and those that are never proposed. What the format's own library lists and is not
     in `streams` has to be here: one unreadable stream never hides another."""

@@ -1,14 +1,16 @@
-"""Rates of the inputs that one dataset is made of: where they differ, rows of some inputs repeat or skip samples."""
+"""Rates of the inputs of one dataset: where they differ, and where stored times are off the grid of their rate."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
 
 from telecine.core.episode import Use
+from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
-from telecine.core.grid import Rows
+from telecine.core.grid import ON_GRID_NS, SECOND, Rows
+from telecine.core.recording import Recording
 
 SAME = 0.02
 """Rates this close are one rate."""
@@ -102,3 +104,25 @@ def repeated_rows(rows: Rows, *, last: bool = True) -> str:
     repeated = (np.flatnonzero(np.diff(rows) == 0) + 1).tolist()
     more = f" ... {repeated[-1]}" if last and len(repeated) > SHOWN else ""
     return ", ".join(map(str, repeated[:SHOWN])) + more
+
+
+def time_findings(recording: Recording) -> Iterator[Finding]:
+    """Rows whose stored time is not that of their grid, as LeRobot compares them: as float32, within 0.1 ms."""
+    if recording.rows is None or recording.stored_times is None:
+        return
+    where, fps = recording.ref.label, recording.rows.fps
+    try:
+        stored = recording.stored_times()
+    except SourceError as error:  # nothing else is read of them, so the rows stay usable
+        yield Finding("source-timestamps", "warning", where, f"they cannot be compared: {error}", key="timestamp")
+        return
+    expected = (np.arange(stored.size) / float(fps)).astype(stored.dtype)
+    off = np.abs(stored.astype(np.float64) - expected.astype(np.float64))
+    wrong = np.flatnonzero(~(off < ON_GRID_NS / SECOND))
+    if wrong.size:
+        text = (
+            f"{wrong.size} of {stored.size} timestamps are off the grid of {fps} fps, by up to "
+            f"{off.max() * 1e3:.1f} ms, first in row {int(wrong[0])}; row i is taken as of i / {fps} s, as LeRobot does"
+        )
+        fix = "convert the original recordings, whose own times are resampled"
+        yield Finding("source-timestamps", "warning", where, text, fix, key="timestamp")

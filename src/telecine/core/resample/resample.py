@@ -25,7 +25,7 @@ from telecine.core.plan.fields import format_duration
 from telecine.core.plan.model import Feature, Plan, mapped
 from telecine.core.recording import Array, CameraCalibration, Part, Recording, Ref, remarks_of
 from telecine.core.resample.overlap import bounds_of, check_length, span, trims
-from telecine.core.resample.rates import SAME, repeated_rows
+from telecine.core.resample.rates import SAME, repeated_rows, time_findings
 from telecine.core.resample.row_sanity import count_problem, repeats_problem
 from telecine.core.resample.trim_idle import without_idle
 from telecine.core.video import Clip
@@ -323,6 +323,7 @@ def _notes(recording: Recording, binding: Binding) -> Iterator[Finding]:
     for name, remarks in {s.stream.name: remarks_of(s.stream) for s in sources}.items():
         for code, message in remarks:
             yield Finding(code, REMARKS[code], f"{where} {name}", message, stream=name)
+    yield from time_findings(recording)
     for bound in binding.features:
         if text := mapped(bound.feature):
             fix = "map predictions back with `undo`, see docs/plan.md"

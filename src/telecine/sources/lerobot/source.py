@@ -7,7 +7,7 @@ numbers that ask for memory; `telecine verify` and `telecine repair` are for wha
 Format: lerobot 0.6 `lerobot/datasets`, and its script `convert_dataset_v21_to_v30`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -69,8 +69,14 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     features = {key: (f"/{key}",) for key in dataset.features if f"/{key}" in streams}
     return Recording(
         ref, streams, attrs, features=features, left_out=left_out, calibrations=_calibrations(dataset, episode),
-        rows=Grid(0, episode.length, Fraction(dataset.fps)),
+        rows=Grid(0, episode.length, Fraction(dataset.fps)), stored_times=_times(dataset, episode, ref.label),
     )  # fmt: skip
+
+
+def _times(dataset: DatasetMeta, episode: EpisodeMeta, label: str) -> Callable[[], Array] | None:
+    """What reads the episode's own timestamps, where it has any."""
+    feature = dataset.features.get("timestamp")
+    return None if feature is None else lambda: np.asarray(_Column(dataset, episode, feature, label)[:])
 
 
 def _facts(episode: EpisodeMeta) -> dict[str, str]:
