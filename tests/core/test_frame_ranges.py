@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telecine.core.frame_ranges import ClaimedFrames, FrameRange, UnknownFrames, assign_frames
+from telecine.core.frame_ranges import ClaimedFrames, FrameRange, UnknownFrames, assign_frames, with_gaps
 
 LENGTHS = st.lists(st.integers(1, 30), min_size=1, max_size=12)
 
@@ -82,9 +82,23 @@ def test_frames_after_the_last_row_are_left_out():
 
 def test_a_video_that_was_cut_keeps_the_frames_it_has():
     told = [ClaimedFrames(0, 0, 10), ClaimedFrames(0, 10, 10), ClaimedFrames(0, 20, 10)]
-    placed = assign_frames([10, 10, 10], [14], told)
+    placed = assign_frames([10, 10, 10], [14], told, {0})
     assert placed[:2] == [FrameRange(0, 0, 10), FrameRange(0, 10, 4, "the file ends after 4 of its 10 frames")]
     assert placed[2] == UnknownFrames("its frames begin at 20, the file holds 14")
+
+
+def test_a_frame_that_is_missing_anywhere_costs_every_episode_of_its_file_and_no_other():
+    told = [ClaimedFrames(0, 0, 10), ClaimedFrames(0, 10, 10), ClaimedFrames(1, 0, 10)]
+    placed = assign_frames([10, 10, 10], [19, 10], told)
+    assert spans(placed) == [None, None, (1, 0, 10)]
+    assert "19 frames for 20 rows" in placed[0].why
+
+
+def test_a_place_without_a_frame_costs_its_episode_and_moves_those_behind_it():
+    ranges = [with_gaps(FrameRange(0, first, 10), [13]) for first in (0, 10, 20)]
+    assert spans(ranges) == [(0, 0, 10), None, (0, 19, 10)]
+    assert "row 3 has no frame" in ranges[1].why
+    assert with_gaps(UnknownFrames("lost"), [1]) == UnknownFrames("lost")
 
 
 def test_a_wrong_end_is_told_by_the_start_of_the_next():

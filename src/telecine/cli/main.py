@@ -169,6 +169,9 @@ def repair(
     apply: Annotated[Path | None, typer.Option(metavar="OUT", help="Write a repaired copy to this new folder.")] = None,
     task: Annotated[str | None, typer.Option(metavar="TEXT", help="Task of rows whose own is lost.")] = None,
     without: Annotated[list[str] | None, typer.Option(metavar="FEATURE", help="Leave out; repeatable.")] = None,
+    trust: Annotated[
+        Literal["rows", "meta", "video"] | None, typer.Option(help="Whom to believe where these disagree.")
+    ] = None,
     json: Json = False,
     fail_on: FailOn = None,
 ) -> None:
@@ -178,7 +181,7 @@ def repair(
     """
     from telecine.cli.repair import run
 
-    _run(lambda: run(dataset, out=apply, task=task, without=without or [], json=json), fail_on)
+    _run(lambda: run(dataset, out=apply, task=task, without=without or [], trust=trust, json=json), fail_on)
 
 
 @app.command()

@@ -8,12 +8,15 @@ from telecine.cli.exit_codes import Outcome
 from telecine.cli.tables import console, escape, findings_dict, print_json, show_findings
 from telecine.commands.repair import repair
 from telecine.core.findings import has_errors
+from telecine.recovery.conflicts import Trust
 from telecine.recovery.repair import Repair
 
 
-def run(dataset: Path, *, out: Path | None, task: str | None, without: list[str], json: bool) -> Outcome:
+def run(
+    dataset: Path, *, out: Path | None, task: str | None, without: list[str], trust: Trust | None, json: bool
+) -> Outcome:
     """Done when nothing is wrong, or the copy lacks nothing and verifies clean."""
-    done = repair(dataset, out, task=task, without=without)
+    done = repair(dataset, out, task=task, without=without, trust=trust)
     if json:
         print_json(_values(done))
     else:
@@ -36,6 +39,9 @@ def _show(out: Console, done: Repair) -> None:
     summary = f"{done.episodes} episodes, {done.rows} rows{lost}"
     if done.out is None:
         out.print(f"{summary}; nothing was written")
+        if any(finding.fix for finding in done.conflicts):
+            out.print("[bold red]witnesses disagree[/bold red]: say whom to believe with --trust, see above")
+            return
         if has_errors(done.wrong) or done.lost:
             out.print(f"write the copy: [bold]telecine repair {escape(done.root)} --apply OUT[/bold]")
         return

@@ -4,11 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from telecine.recovery import repair as recovery
+from telecine.recovery.conflicts import Trust
 from telecine.recovery.repair import Repair
 
 
 def repair(
-    dataset: str | Path, apply: str | Path | None = None, *, task: str | None = None, without: Sequence[str] = ()
+    dataset: str | Path,
+    apply: str | Path | None = None,
+    *,
+    task: str | None = None,
+    without: Sequence[str] = (),
+    trust: Trust | None = None,
 ) -> Repair:
     """What of a broken dataset can be saved; with `apply`, save it into a copy. `dataset` is never changed.
 
@@ -17,9 +23,11 @@ def repair(
         apply: the new folder for the repaired copy; None writes nothing.
         task: the text for rows whose own is lost.
         without: features to leave out, e.g. a lost camera.
+        trust: whom to believe where "rows", "meta" and "video" disagree; without it nothing is written where both of
+            two may be right.
 
     Returns:
-        What is `wrong`, what was `found` (recovered, changed, lost), and what verification says of the copy (`after`).
+        What is `wrong`, what was `found` (recovered, changed, lost, in conflict), and what verification says of the copy (`after`).
 
     Raises:
         DatasetError: nothing can be recovered, or `apply` exists or cannot be written.
@@ -28,4 +36,4 @@ def repair(
     >>> tc.repair("dataset").ok
     True
     """
-    return recovery.repair(dataset, apply, task=task, without=without)
+    return recovery.repair(dataset, apply, task=task, without=without, trust=trust)

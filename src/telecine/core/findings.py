@@ -84,6 +84,7 @@ CODES: dict[str, str] = {
     # repair
     "repair-recovered": "Something that could not be read was recovered.",
     "repair-changed": "Something is different in the repaired copy; no data is lost by it.",
+    "repair-conflict": "Two witnesses of a broken dataset disagree, so one of them is wrong.",
     "repair-lost": "Something could not be recovered and is not in the repaired copy.",
     "align-mapped": "The plan changes the values of a feature, or takes them from a later row.",
     # verification

@@ -5,7 +5,7 @@ other in order. So counts alone often correct or complete the metadata. Where th
 no row gets a frame by a guess.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 
@@ -39,18 +39,28 @@ class UnknownFrames:
 
 
 def assign_frames(
-    lengths: Sequence[int], frames: Sequence[int], claims: Sequence[ClaimedFrames | None]
+    lengths: Sequence[int],
+    frames: Sequence[int],
+    claims: Sequence[ClaimedFrames | None],
+    cut: Collection[int] = (),
 ) -> list[FrameRange | UnknownFrames]:
     """The range of frames of each episode.
 
     lengths: rows of each episode, in order. frames: frames in each file, in order; 0 for files that cannot be read.
-    claims: the metadata of each episode, None where it has none.
+    claims: the metadata of each episode, None where it has none. cut: files that are known to end too early; in a
+        file that only has fewer frames than its episodes need, one may be missing anywhere.
     """
     ranges: dict[int, FrameRange | UnknownFrames] = {}
     for file in range(len(frames)):
         group = [(claim, i) for i, claim in enumerate(claims) if claim is not None and claim.file == file]
         group.sort(key=lambda pair: (pair[0].first, pair[1]))
-        ranges |= _in_file([lengths[i] for _, i in group], [t for t, _ in group], frames[file], [i for _, i in group])
+        numbers, own = [i for _, i in group], [claim for claim, _ in group]
+        needed = [lengths[i] for i in numbers]
+        foreseen = sum(claim.count for claim in own) <= frames[file]
+        if sum(needed) > frames[file] > 0 and not foreseen and file not in cut:
+            ranges |= dict.fromkeys(numbers, _doubt(sum(needed), frames[file]))
+        else:
+            ranges |= _in_file(needed, own, frames[file], numbers)
     without = [i for i, claim in enumerate(claims) if claim is None]
     taken = [
         t
@@ -66,6 +76,27 @@ def assign_frames(
         ranges[i] = found
     nowhere = UnknownFrames("the video file that the metadata names is not there")
     return [ranges.get(i, nowhere) for i in range(len(lengths))]
+
+
+def _doubt(needed: int, frames: int) -> UnknownFrames:
+    return UnknownFrames(
+        f"its video holds {frames} frames for {needed} rows, and nothing tells which are missing: rows behind them "
+        "would show the frames of others; if only the file's end is missing, say --trust video"
+    )
+
+
+def with_gaps(found: FrameRange | UnknownFrames, missing: Sequence[int]) -> FrameRange | UnknownFrames:
+    """A range of places on the grid as one of frames, where the times of a file say that some places have none.
+
+    missing: the places without a frame, in order.
+    """
+    if isinstance(found, UnknownFrames):
+        return found
+    inside = [place for place in missing if found.first <= place < found.first + found.count]
+    if inside:
+        return UnknownFrames(f"by the times of its packets row {inside[0] - found.first} has no frame")
+    before = sum(place < found.first for place in missing)
+    return FrameRange(found.file, found.first - before, found.count, found.note)
 
 
 def _in_file(

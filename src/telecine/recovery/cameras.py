@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from telecine.core.copying.decide import decide
 from telecine.core.errors import VideoError
-from telecine.core.frame_ranges import ClaimedFrames, FrameRange, UnknownFrames, assign_frames
+from telecine.core.frame_ranges import ClaimedFrames, FrameRange, UnknownFrames, assign_frames, with_gaps
 from telecine.core.grid import Rows
 from telecine.core.recording import Codec, Image
 from telecine.core.video import Clip, Encode
@@ -22,7 +22,7 @@ from telecine.recovery.repair_log import RepairLog
 from telecine.recovery.rows import EpisodeRows
 from telecine.video.decode import frames, raw_frame
 from telecine.video.encode import encode
-from telecine.video.mp4_reader import decode_all, probe_file
+from telecine.video.mp4_reader import ReadableFrames, copy_readable, decode_all, readable_frames
 from telecine.video.mp4_stream import CLOCK, Mp4Stream, open_film
 from telecine.video.png_clip import keep_images
 from telecine.video.presets import video_settings
@@ -37,48 +37,83 @@ _ENCODER = ("video.g", "video.crf", "video.preset", "video.fast_decode", "video.
 class StoredCamera:
     """A camera whose frames are in videos.
 
-    files: (path, codec) in order. places: by episode, where its frames are or why that is unknown.
+    files: (path, codec) in order. ranges: by episode, where its frames are or why that is unknown.
+    sizes: (height, width) of the frames of its files.
     """
 
     key: str
     files: tuple[tuple[Path, str], ...]
     ranges: Mapping[int, FrameRange | UnknownFrames]
     encoder: Mapping[str, Any] = field(default_factory=dict)
+    sizes: frozenset[tuple[int, int]] = frozenset()
+
+    def renamed(self, key: str) -> "StoredCamera":
+        """The same videos as those of another camera."""
+        return replace(self, key=key)
 
 
 def find_camera(
-    root: Path, key: str, metadata: DatasetMeta, runs: Sequence[EpisodeRows], log: RepairLog
+    key: str, metadata: DatasetMeta, runs: Sequence[EpisodeRows], log: RepairLog, *, scratch: Path, trust_video: bool
 ) -> StoredCamera | None:
-    """Where each episode's frames of one camera are; None when there is no readable video of it at all."""
-    files = _files(root, key)
-    counts, codecs = [], []
-    for path, _ in files:
-        count, codec = _probed(path, root, log)
-        counts.append(count)
-        codecs.append(codec)
-    if not any(counts):
+    """Where each episode's frames of one camera are; None when there is no readable video of it at all.
+
+    trust_video: believe that a file with too few frames lacks its last ones. scratch: for what files that end early
+        still hold.
+    """
+    files = _files(metadata.root, key)
+    probed = [_probed(path, metadata.root, log) for path, _ in files]
+    if not any(facts.times.size for facts in probed):
         return None
+    missing = [_missing(facts, metadata.fps) for facts in probed]
+    counts = [facts.times.size + len(places) for facts, places in zip(probed, missing, strict=True)]
     numbers = {name: number for number, (_, name) in enumerate(files)}
     claimed = [_claimed(metadata, key, run, numbers, counts) for run in runs]
-    assigned = assign_frames([run.count for run in runs], counts, claimed)
-    for run, found in zip(runs, assigned, strict=True):
+    cut = {n for n, facts in enumerate(probed) if facts.is_cut or trust_video}
+    assigned = assign_frames([run.count for run in runs], counts, claimed, cut)
+    by_episode: dict[int, FrameRange | UnknownFrames] = {}
+    for run, place in zip(runs, assigned, strict=True):
+        found = with_gaps(place, missing[place.file]) if isinstance(place, FrameRange) else place
         if isinstance(found, FrameRange) and found.note:
             log.changed(f"episode {run.episode} {key}", found.note)
+        by_episode[run.episode] = found
     info = metadata.features[key].info
     encoder = {name: info[name] for name in _ENCODER if name in info}
-    by_episode = {run.episode: found for run, found in zip(runs, assigned, strict=True)}
-    paths = (path for path, _ in files)
-    return StoredCamera(key, tuple(zip(paths, codecs, strict=True)), by_episode, encoder)
+    sizes = frozenset(facts.size for facts in probed if facts.times.size)
+    paths: list[tuple[Path, str]] = []
+    for (path, _), facts in zip(files, probed, strict=True):
+        whole = scratch / f"{key}-{len(paths)}" / path.name if facts.is_cut else path
+        if facts.is_cut:
+            whole.parent.mkdir(exist_ok=True)
+            copy_readable(str(path), str(whole))
+        paths.append((whole, facts.codec))
+    return StoredCamera(key, tuple(paths), by_episode, encoder, sizes)
 
 
-def _probed(path: Path, root: Path, log: RepairLog) -> tuple[int, str]:
-    """(frames, codec) of a video; none when it cannot be read."""
+_NOTHING = ReadableFrames(np.empty(0), is_cut=False, codec="", size=(0, 0))
+
+
+def _probed(path: Path, root: Path, log: RepairLog) -> ReadableFrames:
+    """The frames of a video; none when it cannot be read."""
+    name = path.relative_to(root).as_posix()
     try:
-        facts = probe_file(str(path))
+        found = readable_frames(str(path))
     except (VideoError, UnicodeDecodeError) as error:
-        log.lost(path.relative_to(root).as_posix(), str(error).removeprefix(f"{path}: "))
-        return 0, ""
-    return facts.frames, facts.codec
+        log.lost(name, str(error).removeprefix(f"{path}: "))
+        return _NOTHING
+    if found.is_cut:
+        log.recovered(name, f"the file ends early; {found.times.size} whole frames were read")
+    return found
+
+
+def _missing(facts: ReadableFrames, fps: int) -> list[int]:
+    """The places k / fps, up to the last frame, at which the file has none; none unless all its frames are on such."""
+    places = np.rint(facts.times * fps).astype(np.int64)
+    on_grid = np.abs(facts.times * fps - places) < 0.25
+    if not places.size or not on_grid.all() or places[0] != 0 or np.any(np.diff(places) < 1):
+        return []
+    there = set(places.tolist())
+    gaps = [place for place in range(int(places[-1]) + 1) if place not in there]
+    return gaps if len(gaps) < places.size else []
 
 
 def _files(root: Path, key: str) -> list[tuple[Path, FileIndex]]:

@@ -27,6 +27,7 @@ from telecine.lerobot_format.calibrations import read_calibrations
 from telecine.lerobot_format.paths import CAMERAS
 from telecine.recovery.cameras import ClipCutter
 from telecine.recovery.columns import as_stored
+from telecine.recovery.conflicts import Trust
 from telecine.recovery.lenient_metadata import read_metadata
 from telecine.recovery.repair_log import RepairLog
 from telecine.recovery.survey import Content, Piece, survey
@@ -59,17 +60,34 @@ class Repair:
 
     @property
     def ok(self) -> bool:
-        """True when there was nothing to repair, or a copy was written that lacks nothing and verifies clean."""
+        """True when there was nothing to repair, or a copy was written that lacks nothing and verifies clean.
+
+        Never where witnesses disagree.
+        """
+        if self.conflicts:
+            return False
         if self.out is None:
             return not has_errors(self.wrong)
         return not self.lost and not has_errors(self.after)
 
+    @property
+    def conflicts(self) -> tuple[Finding, ...]:
+        """Where two witnesses disagree, and whom the repair believed or has to be told to."""
+        return tuple(f for f in self.found if f.code == "repair-conflict")
+
 
 def repair(
-    root: str | Path, out: str | Path | None = None, *, task: str | None = None, without: Sequence[str] = ()
+    root: str | Path,
+    out: str | Path | None = None,
+    *,
+    task: str | None = None,
+    without: Sequence[str] = (),
+    trust: Trust | None = None,
 ) -> Repair:
     """Say what is wrong with the dataset at `root`; with `out`, write a repaired copy there. `root` stays as it is.
 
+    trust: whom to believe where the rows, the metadata and the videos disagree; without it nothing is written where
+        that changes what comes out.
     task: the text for rows whose own cannot be found any more. without: features to leave out, e.g. a lost camera.
 
     Raises: DatasetError when nothing can be recovered, or `out` exists or cannot be written.
@@ -78,7 +96,7 @@ def repair(
     wrong = tuple(verify(folder))
     if out is None:
         with tempfile.TemporaryDirectory(prefix="telecine-repair-") as scratch:
-            content = survey(folder, Path(scratch), log, without)
+            content = survey(folder, Path(scratch), log, without, trust)
             pieces = tuple(content.pieces(log, task))
         rows = sum(piece.count for piece in pieces)
         return Repair(str(root), None, len(pieces), rows, wrong, tuple(log.all()), ())
@@ -90,11 +108,15 @@ def repair(
         DatasetWriter.create(target, fps=metadata.fps, robot_type=metadata.robot_type) as writer,
         _scratch(target) as scratch,
     ):
-        content = survey(folder, scratch, log, without)
+        content = survey(folder, scratch, log, without, trust)
         try:
             writer.calibrations = read_calibrations(folder)
         except DatasetError as damage:
             log.lost(CAMERAS, str(damage))
+        if content.is_undecided:
+            pieces = tuple(content.pieces(log, task))
+            rows = sum(piece.count for piece in pieces)
+            return Repair(str(root), None, len(pieces), rows, wrong, tuple(log.all()), ())
         _write(content, writer, ClipCutter(scratch, metadata.fps, log), log, task)
         counts = (writer.episodes, writer.frames)
         if not writer.episodes:

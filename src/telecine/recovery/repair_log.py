@@ -1,7 +1,10 @@
-"""What a repair found out, in findings: recovered, changed, lost."""
+"""What a repair found out, in findings: recovered, changed, lost, and in conflict."""
 
 from telecine.core.findings import Finding
 from telecine.dataset.verify.finding_log import MOST
+
+_ALL = ("repair-lost", "repair-conflict")
+"""Codes of which every finding is listed."""
 
 
 class RepairLog:
@@ -22,6 +25,10 @@ class RepairLog:
         """Something is not in the repaired copy."""
         self._findings.append(Finding("repair-lost", "warning", where, message, fix))
 
+    def conflict(self, where: str, message: str, fix: str = "") -> None:
+        """Two witnesses disagree."""
+        self._findings.append(Finding("repair-conflict", "error", where, message, fix))
+
     @property
     def losses(self) -> int:
         """How many things are not in the repaired copy."""
@@ -33,9 +40,9 @@ class RepairLog:
         listed = []
         for finding in self._findings:
             counts[finding.code] = counts.get(finding.code, 0) + 1
-            if finding.code == "repair-lost" or counts[finding.code] <= MOST:
+            if finding.code in _ALL or counts[finding.code] <= MOST:
                 listed.append(finding)
         for code, count in counts.items():
-            if code != "repair-lost" and count > MOST:
+            if code not in _ALL and count > MOST:
                 listed.append(Finding(code, "info", "dataset", f"{count - MOST} more of this kind are not listed"))
         return listed

@@ -61,6 +61,8 @@ class EpisodeRows:
     count: int
     tasks: Ints
     seconds: npt.NDArray[np.float64]
+    order: Ints | None = None
+    """(n,) positions of the rows, in the order of their frame_index, where they lie in another."""
 
 
 def open_files(root: Path, metadata: DatasetMeta, scratch: Path, log: RepairLog) -> list[RowFile]:
@@ -183,7 +185,12 @@ def _usable(
     episode: int, parts: list[RowRange], indices: Mapping[str, Any], name: str, log: RepairLog
 ) -> EpisodeRows | None:
     """The rows up to the first hole."""
-    frames = indices["frame_index"]
+    frames, order = indices["frame_index"], None
+    sorted_frames = np.sort(frames)
+    if np.any(sorted_frames != frames) and np.array_equal(np.unique(frames), sorted_frames):
+        order = np.argsort(frames, kind="stable")
+        indices, frames = {key: values[order] for key, values in indices.items()}, frames[order]
+        log.changed(f"{name} episode {episode}", "its rows were not in the order of frame_index; sorted by it")
     right = frames == np.arange(len(frames))
     count = len(frames) if right.all() else int(np.argmin(right))
     where = f"{name} episode {episode}"
@@ -195,7 +202,7 @@ def _usable(
         log.lost(where, f"{len(frames) - count} of {len(frames)} rows: {found}, so rows before it are missing")
     if not count:
         return None
-    return EpisodeRows(episode, tuple(parts), count, indices["task_index"][:count], indices["timestamp"][:count])
+    return EpisodeRows(episode, tuple(parts), count, indices["task_index"][:count], indices["timestamp"][:count], order)
 
 
 class RowReader:
@@ -215,7 +222,8 @@ class RowReader:
             table = self._group(part.file, part.group, tuple(columns))
             parts.append(table.slice(part.start, part.stop - part.start))
         try:
-            return pa.concat_tables(parts, promote_options="permissive").slice(0, run.count)
+            table = pa.concat_tables(parts, promote_options="permissive")
+            return (table if run.order is None else table.take(pa.array(run.order))).slice(0, run.count)
         except pa.ArrowException as error:
             raise DatasetError(f"episode {run.episode}: its rows have different types: {error}") from error
 

@@ -14,6 +14,15 @@ from telecine.core.recording import Ref
 from telecine.lerobot_format.metadata import INDEX_KEYS, UNKNOWN_LENGTH, DatasetMeta, FeatureMeta
 from telecine.recovery.cameras import StoredCamera, find_camera
 from telecine.recovery.columns import column_of, is_image
+from telecine.recovery.conflicts import (
+    Conflict,
+    Trust,
+    other_tasks,
+    size_conflicts,
+    statistics_conflicts,
+    task_conflicts,
+    with_exchanged,
+)
 from telecine.recovery.lenient_metadata import read_metadata
 from telecine.recovery.repair_log import RepairLog
 from telecine.recovery.rows import EpisodeRows, RowFile, RowReader, find_runs, open_files
@@ -45,6 +54,17 @@ class Content:
     columns: tuple[FeatureColumn, ...]
     images: tuple[str, ...]
     videos: tuple[StoredCamera, ...]
+    conflicts: tuple[tuple[Conflict, Trust | None], ...] = ()
+    """Where witnesses disagree, and whom the repair believes; None when it has to be told."""
+
+    @property
+    def is_undecided(self) -> bool:
+        """True when nothing may be written before somebody says whom to believe."""
+        return any(believed is None for _, believed in self.conflicts)
+
+    def _believes_meta(self, witness: str, episode: int) -> bool:
+        mine = (believed for c, believed in self.conflicts if c.witness == witness and episode in c.episodes)
+        return "meta" in mine
 
     def pieces(self, log: RepairLog, task: str | None) -> Iterator[Piece]:
         """The episodes that can be recovered; what cannot is named in `log`."""
@@ -58,6 +78,9 @@ class Content:
             ]
             if lost:
                 log.lost(where, f"{run.count} rows: {'; '.join(lost)}", "leave that camera out with --without")
+                continue
+            if self._believes_meta("statistics", run.episode):
+                log.lost(where, f"{run.count} rows: its frames are not those of its statistics, which were trusted")
                 continue
             found = {key: frame_range for key, frame_range in ranges.items() if isinstance(frame_range, FrameRange)}
             count = min([run.count, *(frame_range.count for frame_range in found.values())])
@@ -73,6 +96,8 @@ class Content:
 
     def _tasks(self, run: EpisodeRows, given: str | None) -> list[str] | None:
         """The task of each row: by the table, else the only one of the episode, else the one given."""
+        if self._believes_meta("tasks", run.episode):
+            return other_tasks(self.metadata, run)
         stated = self.metadata.by_index.get(run.episode)
         claimed = stated.tasks if stated else ()
         other = claimed[0] if len(claimed) == 1 else given
@@ -100,7 +125,7 @@ class Content:
         return start if isinstance(start, int) else 0
 
 
-def survey(root: Path, scratch: Path, log: RepairLog, without: Sequence[str]) -> Content:
+def survey(root: Path, scratch: Path, log: RepairLog, without: Sequence[str], trust: Trust | None = None) -> Content:
     """Read everything but frames and values. Raises: DatasetError when there is no episode to be found."""
     metadata = read_metadata(root, log)
     unknown = sorted(set(without) - set(metadata.features))
@@ -118,13 +143,23 @@ def survey(root: Path, scratch: Path, log: RepairLog, without: Sequence[str]) ->
     videos = []
     for key, feature in metadata.features.items():
         if feature.dtype == "video" and key not in without and _is_storable(feature, log):
-            camera = find_camera(root, key, metadata, runs, log)
+            camera = find_camera(key, metadata, runs, log, scratch=scratch, trust_video=trust == "video")
             if camera is None:
                 log.lost(key, "no readable video of this camera is there; the copy is without it")
             else:
                 videos.append(camera)
     _note_counts(runs, metadata, log)
-    return Content(root, metadata, reader, tuple(runs), columns, images, tuple(videos))
+    conflicts = [*task_conflicts(metadata, runs), *size_conflicts(metadata, videos)]
+    cameras = with_exchanged(metadata, videos) if trust == "meta" else tuple(videos)
+    conflicts += statistics_conflicts(metadata, cameras)
+    decided = tuple((conflict, conflict.believed(trust)) for conflict in conflicts)
+    for conflict, believed in decided:
+        log.conflict(
+            conflict.where,
+            f"{conflict.message}{f'; believed: {believed}' if believed else ''}",
+            "" if believed else conflict.fix,
+        )
+    return Content(root, metadata, reader, tuple(runs), columns, images, cameras, decided)
 
 
 def _columns(

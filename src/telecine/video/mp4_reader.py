@@ -95,6 +95,52 @@ def probe_file(path: str) -> FileFacts:
         )
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class ReadableFrames:
+    """What of a video that may be damaged can be read. times: (n,) float64 s of its whole frames, in display order.
+
+    is_cut: its index names frames behind these, which the file ends before.
+    """
+
+    times: np.typing.NDArray[np.float64]
+    is_cut: bool
+    codec: str
+    size: tuple[int, int]
+    """(height, width)."""
+
+
+def readable_frames(path: str) -> ReadableFrames:
+    """The frames of a file up to the first that is cut off. Raises: VideoError when nothing of it can be read."""
+    with _opened(path) as source:
+        stream = source.streams.video[0]
+        context, stamps, is_cut = stream.codec_context, [], False
+        for packet in source.demux(stream):
+            if packet.is_corrupt:
+                is_cut = True
+                break
+            if packet.pts is not None and not packet.is_discard:
+                stamps.append(packet.pts)
+        _, base = _timing(stream)
+        is_cut = is_cut or 0 < len(stamps) < stream.frames
+        times = np.sort(np.array(stamps, np.float64)) * float(base)
+        codec = _CODECS.get(context.name, context.name)
+        return ReadableFrames(times, is_cut, codec, (context.height, context.width))
+
+
+def copy_readable(path: str, target: str) -> None:
+    """Write `target`, an MP4 of the packets of a video up to the first that is cut off. Raises: VideoError."""
+    with _opened(path) as source, av.open(target, "w", format="mp4") as sink:
+        old = source.streams.video[0]
+        stream = sink.add_stream_from_template(old, opaque=True)
+        stream.time_base = old.time_base
+        for packet in source.demux(old):
+            if packet.is_corrupt:
+                break
+            if packet.pts is not None:
+                packet.stream = stream
+                sink.mux(packet)
+
+
 def _timing(stream: av.VideoStream) -> tuple[Fraction, Fraction]:
     """(frames per second, seconds per tick), 0 where the file does not tell; PyAV 19 has a rational of its own."""
     return Fraction(stream.average_rate or 0), Fraction(stream.time_base or 0)

@@ -188,9 +188,9 @@ def check_camera_statistics(
             where = f"meta/episodes episode {episode.index} {key}"
             sampled = decoded.get(key, {}).get(episode.index)
             with log.at(episode=episode.index, key=key):
-                own = _parsed(where, statistics.get(key), metadata.features[key], log)
+                own = parsed_statistics(where, statistics.get(key), metadata.features[key], log)
                 if own is not None and sampled is not None:
-                    _check_decoded(where, own, sampled, depth, log)
+                    check_decoded(where, own, sampled, depth, log)
             if own is not None:
                 pools[key].append(own)
     for key, parts in pools.items():
@@ -198,12 +198,12 @@ def check_camera_statistics(
             continue
         where = f"meta/stats.json {key}"
         with log.at(key=key):
-            own = _parsed(where, stored.get(key), metadata.features[key], log)
+            own = parsed_statistics(where, stored.get(key), metadata.features[key], log)
             if own is not None and len(parts) == len(metadata.episodes):
                 _check_sum(where, own, parts, log)
 
 
-def _parsed(where: str, stored: Any, feature: FeatureMeta, log: FindingLog) -> dict[str, Floats] | None:
+def parsed_statistics(where: str, stored: Any, feature: FeatureMeta, log: FindingLog) -> dict[str, Floats] | None:
     """Statistics as (channels,) arrays, count as (1,), when they are well formed."""
     missing = sorted(set(STATISTICS) - set(stored)) if isinstance(stored, dict) else list(STATISTICS)
     if missing:
@@ -231,9 +231,7 @@ def _parsed(where: str, stored: Any, feature: FeatureMeta, log: FindingLog) -> d
     return found
 
 
-def _check_decoded(
-    where: str, own: Mapping[str, Floats], decoded: DecodedFrames, depth: Depth, log: FindingLog
-) -> None:
+def check_decoded(where: str, own: Mapping[str, Floats], decoded: DecodedFrames, depth: Depth, log: FindingLog) -> None:
     """Mean and std of decoded frames against the stored ones, as far as so many frames can tell."""
     means = np.stack(decoded.means)
     mean = means.mean(axis=0)

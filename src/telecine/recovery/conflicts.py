@@ -1,0 +1,140 @@
+"""Where two witnesses of a damaged dataset disagree, so that a repair would have to choose whom to believe.
+
+Witnesses are the rows, the metadata (tasks, sizes, statistics) and the videos. A repair that chose in silence would
+make a clean dataset of a wrong one and erase the evidence.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from telecine.core.errors import TelecineError
+from telecine.core.frame_ranges import FrameRange
+from telecine.dataset.verify.finding_log import FindingLog
+from telecine.dataset.verify.frames import DecodedFrames, check_decoded, parsed_statistics
+from telecine.dataset.verify.reading import UNREADABLE
+from telecine.lerobot_format.metadata import DatasetMeta
+from telecine.lerobot_format.read import read_statistics
+from telecine.recovery.cameras import StoredCamera
+from telecine.recovery.rows import EpisodeRows
+from telecine.video.mp4_reader import decode_at
+
+Trust = Literal["rows", "meta", "video"]
+"""Whom to believe: the rows, the metadata, or the videos."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two witnesses that disagree. choices: whom one can believe; with one alone there is nothing to choose.
+
+    episodes: those it is about; none when it is about all.
+    """
+
+    witness: Literal["tasks", "sizes", "statistics"]
+    where: str
+    message: str
+    choices: tuple[Trust, ...]
+    episodes: tuple[int, ...] = ()
+
+    def believed(self, trust: Trust | None) -> Trust | None:
+        """Whom the repair believes; None when it has to be told."""
+        if len(self.choices) == 1:
+            return self.choices[0]
+        return trust if trust in self.choices else None
+
+    @property
+    def fix(self) -> str:
+        """What to type."""
+        return f"say whom to believe: {' or '.join(f'--trust {choice}' for choice in self.choices)}"
+
+
+def task_conflicts(metadata: DatasetMeta, runs: Sequence[EpisodeRows]) -> Iterator[Conflict]:
+    """Episodes whose rows have other tasks, by the table of tasks, than meta/episodes states."""
+    for run in runs:
+        stated = metadata.by_index.get(run.episode)
+        known = metadata.tasks or {}
+        texts = {known.get(number) for number in set(run.tasks.tolist())}
+        if stated is None or not stated.tasks or None in texts or texts == set(stated.tasks):
+            continue
+        rows, meta = (", ".join(map(repr, sorted(map(str, each)))) for each in (texts, stated.tasks))
+        choices: tuple[Trust, ...] = ("rows", "meta") if len(stated.tasks) == 1 else ("rows",)
+        yield Conflict(
+            "tasks",
+            f"episode {run.episode}",
+            f"its rows are of {rows}, meta/episodes says {meta}",
+            choices,
+            (run.episode,),
+        )
+
+
+def size_conflicts(metadata: DatasetMeta, cameras: Sequence[StoredCamera]) -> Iterator[Conflict]:
+    """Cameras whose frames have another size than info.json declares; exchanged ones name each other."""
+    for camera in cameras:
+        declared = metadata.features[camera.key].shape[:2]
+        others = {size for size in camera.sizes if size != declared}
+        if len(declared) != 2 or min(declared) < 1 or not others:  # no size is no witness
+            continue
+        found = " and ".join(f"{height} x {width}" for height, width in sorted(others))
+        message = f"its frames are {found}, info.json declares {declared[0]} x {declared[1]} (height x width)"
+        partner = exchanged(metadata, cameras).get(camera.key)
+        if partner:
+            message += f"; those of {partner} are the other way round, so their videos may have been exchanged"
+        yield Conflict("sizes", camera.key, message, ("video", "meta") if partner else ("video",))
+
+
+def exchanged(metadata: DatasetMeta, cameras: Sequence[StoredCamera]) -> dict[str, str]:
+    """Cameras whose sizes are those of one another: key -> the other's key."""
+    declared = {camera.key: {metadata.features[camera.key].shape[:2]} for camera in cameras}
+    found: dict[str, str] = {}
+    for one in cameras:
+        for other in cameras:
+            swapped = one.sizes == declared[other.key] and other.sizes == declared[one.key]
+            if swapped and declared[one.key] != declared[other.key]:
+                found[one.key] = other.key
+    return found
+
+
+def statistics_conflicts(metadata: DatasetMeta, cameras: Sequence[StoredCamera]) -> Iterator[Conflict]:
+    """Episodes whose frames, where the repair takes them from, are not those that their statistics were made of."""
+    try:
+        stored = dict(zip((e.index for e in metadata.episodes), read_statistics(metadata.root), strict=True))
+    except (*UNREADABLE, ValueError, TypeError, AttributeError):
+        return  # no second witness
+    for camera in cameras:
+        for episode, place in camera.ranges.items():
+            if isinstance(place, FrameRange):
+                problem = _statistics_problem(metadata, camera, place, stored.get(episode, {}))
+                if problem:
+                    where = f"episode {episode} {camera.key}"
+                    message = f"its statistics are not those of its frames: {problem}"
+                    yield Conflict("statistics", where, message, ("video", "meta"), (episode,))
+
+
+def _statistics_problem(
+    metadata: DatasetMeta, camera: StoredCamera, place: FrameRange, stored: Mapping[str, Any]
+) -> str:
+    log = FindingLog()
+    own = parsed_statistics("", stored.get(camera.key), metadata.features[camera.key], log)
+    if own is None:
+        return ""
+    decoded = DecodedFrames()
+    wanted = sorted({place.first, place.first + place.count // 2, place.first + place.count - 1})
+    try:
+        for _, rgb in decode_at(str(camera.files[place.file][0]), wanted):
+            decoded.add(rgb)
+    except TelecineError:
+        return ""  # damaged frames are told when they are copied
+    if decoded.means:
+        check_decoded("", own, decoded, "sample", log)
+    return next((finding.message for finding in log.all()), "")
+
+
+def with_exchanged(metadata: DatasetMeta, cameras: Sequence[StoredCamera]) -> tuple[StoredCamera, ...]:
+    """The cameras with the videos of those that were exchanged put back."""
+    partners, by_key = exchanged(metadata, cameras), {camera.key: camera for camera in cameras}
+    return tuple(by_key[partners.get(c.key, c.key)].renamed(c.key) for c in cameras)
+
+
+def other_tasks(metadata: DatasetMeta, run: EpisodeRows) -> list[str]:
+    """The task of each row by meta/episodes, which states one for the episode."""
+    return [metadata.by_index[run.episode].tasks[0]] * run.count
