@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from support.dataset import FPS, TOP, WRIST, everything, write
+from support.dataset import FPS, TOP, WRIST, clip, episode, everything, write
 from telecine.core.findings import has_errors
 from telecine.dataset.verify.verify import verify
 from telecine.lerobot_format.paths import Limits
@@ -185,7 +185,7 @@ MUTATIONS = {
     "a camera of another size": (
         edit_info(lambda i: i["features"][TOP].update(shape=[64, 48, 3])), "verify-video", "48 x 64"),
     "a camera of another codec": (
-        edit_info(lambda i: i["features"][TOP]["info"].update({"video.codec": "av1"})), "verify-video", "'h264'"),
+        edit_info(lambda i: i["features"][TOP]["info"].update({"video.codec": "av1"})), "verify-video", "is av1"),
     "a camera under another name": (
         edit_info(lambda i: i["features"].update(top=i["features"].pop(WRIST))), "verify-structure", "top"),
     "a slash in a name": (
@@ -311,6 +311,64 @@ def test_a_good_dataset_has_no_findings(good, depth):
 def test_the_good_dataset_has_several_files(good):
     assert len(list(good.glob("data/*/*.parquet"))) > 1
     assert len(list(good.glob(f"videos/{TOP}/*/*.mp4"))) > 1
+
+
+LEROBOT_WRITES = {
+    "a size that is no integer": edit_info(lambda i: i.update(data_files_size_in_mb=0.008, video_files_size_in_mb=0.5)),
+    "a hole in the numbers of files": lambda root: renumbered(root, 1, 3),
+}
+
+
+def renumbered(root, old, new):
+    """The last file of rows with a greater number, as LeRobot leaves it when a recording is resumed after a crash."""
+    folder = root / "data/chunk-000"
+    (folder / f"file-{old:03d}.parquet").rename(folder / f"file-{new:03d}.parquet")
+    for path in (root / "meta/episodes").rglob("*.parquet"):
+        table = pq.read_table(path)
+        at = table.column_names.index("data/file_index")
+        values = [new if index == old else index for index in table.column(at).to_pylist()]
+        pq.write_table(table.set_column(at, table.schema.field(at), pa.array(values, pa.int64())), path)
+
+
+@pytest.mark.parametrize("name", LEROBOT_WRITES)
+def test_what_lerobot_writes_and_loads_is_no_finding(dataset, name):
+    LEROBOT_WRITES[name](dataset)
+    assert [str(f) for f in verify(dataset, decode="none")] == []
+
+
+def test_a_dataset_without_cameras_may_have_a_template_for_videos(tmp_path):
+    root = write(tmp_path / "out", [episode(6, 0)])
+    edit_info(lambda i: i.update(video_path="videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"))(
+        root
+    )
+    assert verify(root) == []
+
+
+def test_files_of_another_codec_that_were_added_are_no_finding(tmp_path):
+    both = [episode(6, i, clips=[clip(tmp_path, TOP, 6, episode=i, codec=c)]) for i, c in enumerate(("h264", "av1"))]
+    roots = [write(tmp_path / f"d{i}", [one]) for i, one in enumerate(both)]
+    root = write(tmp_path / "out", [both[0], both[0]], limits=Limits(video_bytes=1))
+    shutil.copyfile(roots[1] / f"videos/{TOP}/chunk-000/file-000.mp4", root / f"videos/{TOP}/chunk-000/file-001.mp4")
+    assert [f for f in verify(root, decode="none") if "codec" in f.message or "declared" in f.message] == []
+
+
+def test_rows_that_no_episode_names_are_not_called_stray(dataset):
+    for path in (dataset / "meta/episodes").rglob("*.parquet"):
+        table = pq.read_table(path)
+        at = table.column_names.index("data/file_index")
+        zeros = pa.array([0] * table.num_rows, pa.int64())
+        pq.write_table(table.set_column(at, table.schema.field(at), zeros), path)
+    about = [f for f in verify(dataset, decode="none") if "file-001.parquet" in f.where]
+    assert [("holds" in f.message, "telecine repair" in f.fix) for f in about] == [(True, True)]
+
+
+def test_an_index_of_another_type_is_a_finding(dataset):
+    (path,) = (dataset / "meta/episodes").rglob("*.parquet")
+    table = pq.read_table(path)
+    at = table.column_names.index("data/chunk_index")
+    pq.write_table(table.set_column(at, "data/chunk_index", pa.array(["none"] * table.num_rows)), path)
+    findings = verify(dataset)
+    assert any("data/chunk_index" in f.where and "found string" in f.message for f in findings)
 
 
 @pytest.mark.parametrize("name", MUTATIONS)

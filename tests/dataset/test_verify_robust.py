@@ -1,17 +1,24 @@
 """Whatever a dataset looks like, verify ends with findings, never with an exception."""
 
+import io
 import json
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.dataset import TOP, clip, episode, write
+from telecine.core.errors import TelecineError
 from telecine.core.findings import has_errors
 from telecine.dataset.verify.verify import verify
+from telecine.inspection.dataset_summary import summarize
+from telecine.inspection.recordings import inspect_many
+from telecine.recovery.repair import repair
 
 values = st.sampled_from([None, True, -1, 0, 3, 1.5, "", "x", [], [1], [None], {}, {"a": 1}, [[0.5]], 10**30])
 FILES = ("meta/info.json", "meta/stats.json")
@@ -68,6 +75,46 @@ def test_any_value_in_the_metadata_is_survived(good, dataset, name, data):
     changed = json.dumps(replaced(content, path, data.draw(values)))
     with spoilt(good, dataset, name, changed.encode()):
         verify(dataset, decode="none")
+
+
+COLUMNS = st.sampled_from([
+    pa.array(["x", "y"]), pa.array([None, None], pa.int64()), pa.array([1.5, float("nan")]), pa.array([-1, 2**62]),
+    pa.array([[1], []], pa.list_(pa.int64())), pa.array([True, False]), pa.array([b"x", b""], pa.binary()), None,
+])  # fmt: skip
+
+
+def every_command(dataset):
+    """Each ends with findings or with an error that telecine raises on purpose."""
+    verify(dataset, decode="none")
+    for command in (summarize, repair, lambda root: inspect_many([str(root)])):
+        with suppress(TelecineError):
+            command(dataset)
+
+
+@settings(max_examples=40)
+@given(st.sampled_from(TABLES[:2]), COLUMNS, st.data())
+def test_columns_of_any_type_are_survived_by_every_command(good, dataset, name, column, data):
+    table = pq.read_table(good / name)
+    at = data.draw(st.integers(0, table.num_columns - 1))
+    spoilt_column = None if column is None else column.slice(0, table.num_rows)
+    if column is None or len(spoilt_column) != table.num_rows:
+        table = table.remove_column(at)
+    else:
+        table = table.set_column(at, table.column_names[at], spoilt_column)
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    with spoilt(good, dataset, name, sink.getvalue()):
+        every_command(dataset)
+
+
+@settings(max_examples=40)
+@given(st.sampled_from(FILES), st.data())
+def test_any_value_in_the_metadata_is_survived_by_every_command(good, dataset, name, data):
+    content = json.loads((good / name).read_text())
+    path = data.draw(st.sampled_from(list(places(content))))
+    changed = json.dumps(replaced(content, path, data.draw(values)))
+    with spoilt(good, dataset, name, changed.encode()):
+        every_command(dataset)
 
 
 @settings(max_examples=40)

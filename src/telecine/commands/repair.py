@@ -27,7 +27,8 @@ def repair(
             two may be right.
 
     Returns:
-        What is `wrong`, what was `found` (recovered, changed, lost, in conflict), and what verification says of the copy (`after`).
+        What is `wrong`, what was `found` (recovered, changed, lost, in conflict), and what verification says of the
+        copy (`after`).
 
     Raises:
         DatasetError: nothing can be recovered, or `apply` exists or cannot be written.

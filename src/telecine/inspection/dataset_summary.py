@@ -20,6 +20,8 @@ from telecine.core.html import table
 from telecine.core.stats import Floats
 from telecine.dataset.reader import Dataset, open_dataset
 from telecine.dataset.values import to_numpy
+from telecine.dataset.verify.verify import verify
+from telecine.lerobot_format.paths import VERSION
 from telecine.video.colour import Rgb
 from telecine.video.mp4_reader import decode_at, probe_file
 from telecine.video.png import read_png
@@ -104,6 +106,10 @@ def summarize(root: str | Path) -> DatasetSummary:
         if number in seen:
             findings += placed(_frames(dataset, number), episode=number)
     findings += _counts(dataset)
+    findings += verify(root, decode="none") if dataset.version == VERSION else ()
+    codes: dict[int | None, list[str]] = {}
+    for finding in findings:
+        codes.setdefault(finding.episode, []).append(finding.code)
     return DatasetSummary(
         root=str(root),
         version=dataset.version,
@@ -113,14 +119,13 @@ def summarize(root: str | Path) -> DatasetSummary:
         columns=dataset.features,
         cameras=cameras,
         tasks=dataset.tasks,
-        episodes=tuple(_episode(dataset, number, findings) for number in range(len(dataset.episodes))),
+        episodes=tuple(_episode(dataset, number, codes.get(number, [])) for number in range(len(dataset.episodes))),
         findings=tuple(findings),
     )
 
 
-def _episode(dataset: Dataset, number: int, findings: list[Finding]) -> EpisodeSummary:
+def _episode(dataset: Dataset, number: int, codes: list[str]) -> EpisodeSummary:
     facts = dataset.episodes[number]
-    codes = [f.code for f in findings if f.episode == number]
     seconds = facts.length / dataset.fps
     return EpisodeSummary(facts.index, facts.length, seconds, facts.tasks, tuple(dict.fromkeys(codes)))
 

@@ -87,7 +87,8 @@ def read_tasks(root: Path, info: Mapping[str, Any]) -> dict[int, str]:
         if len(texts) != 1 or "task_index" not in table.column_names:
             missing = "task" if "task_index" in table.column_names else "task_index"
             raise DatasetError(f"{root / paths.TASKS}: has no column {missing}")
-        numbers, texts = table.column("task_index").to_pylist(), table.column(texts[0]).to_pylist()
+        table = _typed(root / paths.TASKS, table, {"task_index": pa.int64(), texts[0]: pa.string()})
+        numbers, texts = (column.to_pylist() for column in table.columns)
         found = dict(zip(numbers, texts, strict=True))
     return dict(sorted(found.items()))
 
@@ -102,18 +103,30 @@ def read_episodes(root: Path, info: Mapping[str, Any], features: Mapping[str, Fe
     files = episode_files(root)
     if not files:
         raise DatasetError(f"{root}: meta/episodes holds no Parquet file; the dataset is not complete")
-    columns = [*EPISODE_COLUMNS, *span_columns(videos)]
+    columns = EPISODE_COLUMNS | span_columns(videos)
     facts = [name for name, _ in FACTS_FIELDS]
     episodes: list[EpisodeMeta] = []
     starts: dict[FileIndex, int] = {}
     for path in files:
-        for row in read_table(root, path.relative_to(root), columns, facts).to_pylist():
-            with raised_as(DatasetError, f"{path}: cannot be read", *_ODD_VALUES):
-                episode = episode_of(row, videos)
-                start = starts.setdefault(episode.data, episode.first_row)
-                stated = {name: row[name] for name in facts if name in row}
-                episodes.append(replace(episode, start=episode.first_row - start, facts=stated))
+        table = read_table(root, path.relative_to(root), [*columns], facts)
+        stated = table.select([name for name in facts if name in table.column_names]).to_pylist()
+        for row, own in zip(_typed(path, table, columns).to_pylist(), stated, strict=True):
+            episode = episode_of(row, videos)
+            start = starts.setdefault(episode.data, episode.first_row)
+            episodes.append(replace(episode, start=episode.first_row - start, facts=own))
     return tuple(episodes)
+
+
+def _typed(path: Path, table: pa.Table, columns: Mapping[str, pa.DataType]) -> pa.Table:
+    """These columns with these types and no nulls. Raises: DatasetError when they hold something else."""
+    try:
+        found = table.select(list(columns)).cast(pa.schema(list(columns.items())))
+    except (pa.ArrowException, ValueError) as error:
+        raise DatasetError(f"{path}: its columns hold other values than expected: {error}") from error
+    empty = [name for name in columns if found.column(name).null_count]
+    if empty:
+        raise DatasetError(f"{path}: has nulls in {', '.join(empty)}")
+    return found
 
 
 def _v2_episodes(

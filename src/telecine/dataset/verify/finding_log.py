@@ -8,6 +8,7 @@ from typing import Any
 from telecine.core.findings import Finding, Severity
 
 CONVERT_AGAIN = "convert the recordings again; `telecine repair` shows what can be saved without them"
+REPAIR = "see what `telecine repair` makes of it; do not remove it"
 MOST = 20
 """Findings listed of one code; the rest are counted."""
 

@@ -9,8 +9,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from telecine.core.stats import STATISTICS
-from telecine.dataset.verify.finding_log import FindingLog
-from telecine.dataset.verify.reading import LANGUAGE, NUMBERS, measured, positive_int, read_json, read_table
+from telecine.dataset.verify.finding_log import REPAIR, FindingLog
+from telecine.dataset.verify.reading import (
+    LANGUAGE,
+    NUMBERS,
+    UNREADABLE,
+    measured,
+    positive_int,
+    positive_number,
+    read_json,
+    read_table,
+)
 from telecine.lerobot_format.metadata import (
     CAMERA_DTYPES,
     EPISODE_COLUMNS,
@@ -30,7 +39,6 @@ from telecine.lerobot_format.paths import (
     VERSION,
     VIDEO_PATH,
     FileIndex,
-    Limits,
     data_path,
     file_index_of,
     video_path,
@@ -74,14 +82,16 @@ def _info_is_usable(info: dict[str, Any], log: FindingLog) -> bool:
     for key in ("total_episodes", "total_frames", "total_tasks"):
         if not positive_int(info.get(key)):
             log.error("verify-counts", f"{INFO} {key}", f"found {info.get(key)!r}, expected an integer above 0")
-    for key in ("chunks_size", "data_files_size_in_mb", "video_files_size_in_mb"):
-        if not positive_int(info.get(key, 1)):
-            wrong(key, "a positive integer")
+    if not positive_int(info.get("chunks_size", 1)):
+        wrong("chunks_size", "a positive integer")
+    for key in ("data_files_size_in_mb", "video_files_size_in_mb"):
+        if not positive_number(info.get(key, 1)):
+            wrong(key, "a positive number")
     has_video = any(isinstance(f, dict) and f.get("dtype") == "video" for f in info["features"].values())
     if info.get("data_path") != DATA_PATH:
         wrong("data_path", f"{DATA_PATH!r}, which LeRobot's tools take for granted")
-    if info.get("video_path") != (VIDEO_PATH if has_video else None):
-        wrong("video_path", repr(VIDEO_PATH if has_video else None))
+    if info.get("video_path") not in ((VIDEO_PATH,) if has_video else (VIDEO_PATH, None)):  # LeRobot writes both
+        wrong("video_path", repr(VIDEO_PATH))
     splits = {"train": f"0:{info.get('total_episodes')}"}
     if info.get("splits") != splits:
         log.warning("verify-structure", f"{INFO} splits", f"found {info.get('splits')!r}, expected {splits!r}")
@@ -210,7 +220,10 @@ def _episodes(root: Path, videos: list[str], log: FindingLog) -> tuple[EpisodeMe
         file_index = file_index_of(name)
         if file_index is None:
             log.error("verify-structure", name, f"stray file: expected names like {EPISODES_PATH}")
-        for row in table.select(list(expected)).to_pylist():
+        table = _as_expected(name, table.select(list(expected)), expected, log)
+        if table is None:
+            return None
+        for row in table.to_pylist():
             if any(value is None for value in row.values()):
                 log.error("verify-values", name, f"found a null in the row of episode {row['episode_index']}")
                 return None
@@ -231,6 +244,15 @@ def _episode_columns_fit(name: str, schema: pa.Schema, expected: dict[str, pa.Da
         elif schema.field(column).type != kind:
             log.error("verify-structure", f"{name} {column}", f"found {schema.field(column).type}, expected {kind}")
     return usable
+
+
+def _as_expected(name: str, table: pa.Table, expected: dict[str, pa.DataType], log: FindingLog) -> pa.Table | None:
+    """The columns with the types expected; None, with a finding, when their values are others."""
+    try:
+        return table.cast(pa.schema(list(expected.items())))
+    except (pa.ArrowException, ValueError) as error:
+        log.error("verify-structure", name, f"its values are not those of its columns: {str(error).splitlines()[0]}")
+        return None
 
 
 def _check_statistics_columns(metadata: DatasetMeta, log: FindingLog) -> None:
@@ -292,45 +314,49 @@ def _check_files(metadata: DatasetMeta, log: FindingLog) -> None:
     data = [episode.data for episode in metadata.episodes]
     named = {data_path(index) for index in data}
     found = {path.relative_to(metadata.root).as_posix() for path in (metadata.root / "data").glob("*/*.parquet")}
-    _compare("data", named, found, "its rows would be loaded", log)
-    _check_dense("data", data, metadata, log)
+    _compare("data", named, {n for n in sorted(found) if n in named or not _has_rows(metadata.root, n, log)}, log)
+    _check_order("data", data, log)
     named, found = set(), set()
     for key in metadata.videos:
         file_indexes = [episode.videos[key].file_index for episode in metadata.episodes]
         named |= {video_path(key, index) for index in file_indexes}
-        _check_dense(f"videos/{key}", file_indexes, metadata, log)
+        _check_order(f"videos/{key}", file_indexes, log)
     found = {p.relative_to(metadata.root).as_posix() for p in (metadata.root / "videos").rglob("*") if p.is_file()}
-    _compare("videos", named, found, "nothing refers to it", log)
+    _compare("videos", named, found, log)
     left = [p for p in (metadata.root / "images").rglob("*") if p.is_file()]
     if left:
         log.error("verify-structure", "images", f"found {len(left)} files left over from recording", "remove images/")
-    file_indexes = [
-        file_index
-        for path in episode_files(metadata.root)
-        if (file_index := file_index_of(path.as_posix())) is not None
-    ]
-    _check_dense("meta/episodes", file_indexes, metadata, log)
+    own = (file_index_of(path.as_posix()) for path in episode_files(metadata.root))
+    _check_order("meta/episodes", (index for index in own if index is not None), log)
 
 
-def _compare(where: str, named: set[str], found: set[str], why: str, log: FindingLog) -> None:
+def _compare(where: str, named: set[str], found: set[str], log: FindingLog) -> None:
     for path in sorted(named - found):
         log.error("verify-structure", path, "the file is missing, expected by meta/episodes")
     for path in sorted(found - named):
-        log.error("verify-structure", path, f"stray file in {where}/: {why}", "remove it")
+        why = "LeRobot would load it" if where == "data" else "nothing refers to it"
+        log.error("verify-structure", path, f"stray file in {where}/: {why}")
 
 
-def _check_dense(where: str, file_indexes: Iterable[FileIndex], metadata: DatasetMeta, log: FindingLog) -> None:
-    """Files are numbered without holes, in the order of the episodes."""
-    chunks_size: Any = metadata.info.get("chunks_size")
-    limits = Limits(files_per_chunk=chunks_size if positive_int(chunks_size) else 1000)
-    expected, before = FileIndex(), None
+def _has_rows(root: Path, name: str, log: FindingLog) -> bool:
+    """Whether a file of rows that no episode names holds any: then it is the metadata that is wrong."""
+    try:
+        rows = int(pq.read_metadata(root / name).num_rows)
+    except UNREADABLE:
+        return False
+    if rows:
+        log.error("verify-structure", name, f"holds {rows} rows, but meta/episodes places no episode in it", REPAIR)
+    return rows > 0
+
+
+def _check_order(where: str, file_indexes: Iterable[FileIndex], log: FindingLog) -> None:
+    """Files are numbered in the order of the episodes; LeRobot leaves holes, and loads them."""
+    before = FileIndex()
     for index in file_indexes:
-        if index == before:
-            continue
-        if index != expected:
-            log.error("verify-structure", where, f"found file {_name(index)}, expected {_name(expected)} next")
+        if index < before:
+            log.error("verify-structure", where, f"found file {_name(index)} after {_name(before)}, expected it before")
             return
-        before, expected = index, index.next(limits)
+        before = index
 
 
 def _name(index: FileIndex) -> str:

@@ -58,6 +58,11 @@ def positive_int(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 1 << 53
 
 
+def positive_number(value: Any) -> bool:
+    """True for a finite number above 0 that is no truth value."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1 << 53
+
+
 def measured(metadata: DatasetMeta) -> tuple[str, ...]:
     """Keys of the features that have statistics."""
     return tuple(k for k, f in metadata.features.items() if f.dtype in NUMBERS | CAMERA_DTYPES)

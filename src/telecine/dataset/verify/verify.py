@@ -23,7 +23,7 @@ from telecine.dataset.verify.frames import (
 from telecine.dataset.verify.metadata import check_meta
 from telecine.dataset.verify.reading import read_json
 from telecine.dataset.verify.rows import check_rows
-from telecine.dataset.verify.videos import by_file, check_video, read_hidden_frames
+from telecine.dataset.verify.videos import CheckedVideo, by_file, check_coding, check_video, read_hidden_frames
 from telecine.lerobot_format.metadata import DatasetMeta
 
 
@@ -57,12 +57,16 @@ def _check_content(metadata: DatasetMeta, decode: Depth, progress: Progress, log
     progress.advance(data, "rows")
     hidden = read_hidden_frames(metadata)
     for key in metadata.videos:
+        checked: list[CheckedVideo] = []
         decoded[key] = {}
         for name, episodes in by_file(metadata, key).items():
             with log.at(key=key):
                 video = check_video(metadata, key, name, episodes, hidden, log)
+                checked += [] if video is None else [video]
                 if video is not None and decode != "none":
                     decoded[key] |= check_video_frames(video, metadata, decode, log)
             path = metadata.root / name
             progress.advance(path.stat().st_size if path.is_file() else 0, name)
+        with log.at(key=key):
+            check_coding(metadata.features[key], checked, log)
     check_camera_statistics(metadata, stored, decoded, decode, log)

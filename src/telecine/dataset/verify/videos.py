@@ -31,6 +31,8 @@ class CheckedVideo:
     episodes: tuple[tuple[EpisodeMeta, int], ...]
     frames: int
     keyframes: tuple[int, ...] = ()
+    coding: tuple[str, str] = ("", "")
+    """Codec and pixel format."""
 
 
 def check_video(
@@ -50,11 +52,22 @@ def check_video(
     found_at = sorted(
         ((e, round(e.videos[key].from_s * metadata.fps)) for e in episodes), key=lambda p: (p[1], p[0].index)
     )
-    video = CheckedVideo(key, name, tuple(found_at), facts.frames, tuple(facts.keyframes.tolist()))
+    video = CheckedVideo(
+        key, name, tuple(found_at), facts.frames, tuple(facts.keyframes.tolist()), (facts.codec, facts.pix_fmt)
+    )
     _check_tiling(video, metadata.fps, hidden, log)
     _check_float32(video, log)
     inside = tuple((e, first) for e, first in found_at if first >= 0 and first + e.length <= facts.frames)
     return replace(video, episodes=inside)
+
+
+def check_coding(feature: FeatureMeta, videos: Sequence[CheckedVideo], log: FindingLog) -> None:
+    """Codec and pixel format declared are those of a file; others may differ, as those that LeRobot adds do."""
+    declared = tuple(feature.info.get(name) for name in ("video.codec", "video.pix_fmt"))
+    if videos and not any(declared == video.coding for video in videos):
+        found = " and ".join(sorted({" ".join(video.coding) for video in videos}))
+        message = f"found {found} in the files, declared is {' '.join(map(str, declared))}"
+        log.error(_CODE, f"videos/{feature.key} ({feature.key} in meta/info.json)", message)
 
 
 def by_file(metadata: DatasetMeta, key: str) -> dict[str, list[EpisodeMeta]]:
@@ -70,8 +83,6 @@ def _check_format(name: str, facts: FileFacts, feature: FeatureMeta, log: Findin
     found = {
         "video.height": facts.height,
         "video.width": facts.width,
-        "video.codec": facts.codec,
-        "video.pix_fmt": facts.pix_fmt,
         "has_audio": facts.has_audio,
     }
     where = f"{name} ({feature.key} in meta/info.json)"
