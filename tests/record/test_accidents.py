@@ -1,6 +1,7 @@
 """What happens to a demonstration when a stamp, a sensor, a program, a disk or a process goes wrong."""
 
 import errno
+import io
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import threading
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from support.pictures import draw_frame_id
 from telecine import Recorder
@@ -21,6 +23,7 @@ from telecine.core.findings import has_errors
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.verify import verify
 from telecine.recorder import episode as episode_module
+from telecine.recorder.progress import Progress, table
 from telecine.recorder.stamp_check import StampCheck
 from telecine.sources import registry
 from telecine.sources.recorder_spool.spool_file import SpoolFile
@@ -653,3 +656,29 @@ def test_a_file_that_may_not_grow_keeps_all_that_is_whole(tmp_path):
     (ref,) = registry.find([path]).refs
     with registry.open(ref) as recording:
         assert len(recording.streams[FRONT].times("time")) > 20
+
+
+# --- the terminal -----------------------------------------------------------------------------------------------------
+
+
+def test_progress_shows_streams_queues_and_the_disk(tmp_path):
+    screen = Console(file=io.StringIO(), width=140)
+    with Recorder(tmp_path / "set", fps=30, on_exit="discard") as recorder:
+        screen.print(table(recorder))
+        fill(recorder, 1)
+        screen.print(table(recorder))
+    shown = screen.file.getvalue()
+    assert "no episode" in shown
+    assert "set: episode 0, lift, 1.0 s, 29 rows" in shown
+    assert re.search(rf"{FRONT} │ +30 │ 30.0 Hz │ +\d+ ms │ +\d+ │ +0 │ +0", shown)
+    assert re.search(r"disk: [\d.]+ GB free", shown)
+
+
+def test_progress_is_drawn_in_a_terminal_and_ends_with_the_recorder(tmp_path):
+    before, screen = set(threading.enumerate()), Console(file=io.StringIO(), force_terminal=True, width=140)
+    with Recorder(tmp_path / "set", fps=30, progress=True, on_exit="discard") as recorder:
+        drawn = Progress(recorder, screen)
+        fill(recorder, 1)
+        drawn.close()
+    assert "episode 0" in screen.file.getvalue()
+    assert set(threading.enumerate()) == before

@@ -21,6 +21,8 @@ MEMORY_BYTES = 64 << 20
 """Of frames of one camera that wait: two seconds of 640x480 at 30 fps."""
 FEWEST = 4
 """Frames that fit at any size."""
+READY = 4
+"""Frames for which there is memory before they come: a tenth of a second, by which the episode's writer looks again."""
 STALE_S = 0.4
 """Frames that wait longer are written to disk: after a power cut all but the last second has to be there."""
 
@@ -95,6 +97,14 @@ class FrameQueue:
             self.most_waiting = max(self.most_waiting, len(self._waiting))
             self._changed.notify_all()
         return True
+
+    def prepare(self) -> None:
+        """Have some memory ready for the next frames: its first use costs as much as copying a frame into it."""
+        while len(self._spare) < READY and len(self._spare) + self._in_memory < self.capacity:
+            fresh = np.empty(self._shape, self._dtype)
+            fresh.fill(0)
+            with self._changed:
+                self._spare.append(fresh)
 
     @property
     def has_room(self) -> bool:

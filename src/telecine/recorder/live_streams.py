@@ -198,6 +198,7 @@ class LiveCamera(LiveStream):
             return file.add_frame(self.number, stamp_ns, number, pixels.data)
 
         self.queue.spill(write)
+        self.queue.prepare()
 
     def join(self) -> None:
         """Wait until all is coded, after `queue.close`."""
