@@ -239,3 +239,24 @@ def test_a_topic_whose_type_is_defined_in_two_ways_is_unreadable(tmp_path: Path,
     assert odd.unreadable == "its type changes within the recording: my/msg/T is defined in two ways"
     assert (ok.unreadable, ok.count) == ("", 2)
     contents.close()
+
+
+@pytest.mark.parametrize("most", [1 << 20, 30, 0])
+def test_parsed_messages_give_the_same_whether_they_are_kept_or_not(
+    tmp_path: Path, mcap: ModuleType, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    from telecine.sources.messages import store
+
+    monkeypatch.setattr(store, "MOST_PARSED", most)
+    texts = [json.dumps({"v": [i, i + 0.5, None], "n": {"x": i}, "t": "a"}).encode() for i in range(5)]
+    messages = [("/j", "json", "T", b"{}", text) for text in [*texts[:2], b"{broken", *texts[2:]]]
+    contents = write(tmp_path / "a.mcap", messages, "jsonschema")
+    for _ in range(2):
+        seen = one(contents).read(["n.x", "v[]"])
+        assert (seen.rows.tolist(), [f.row for f in seen.failures]) == ([0, 1, 3, 4, 5], [2])
+        assert seen.columns["n.x"].values.tolist() == [0, 1, 2, 3, 4]
+        values = seen.columns["v[]"]
+        assert np.where(values.present, values.values, -1).tolist() == [x for i in range(5) for x in (i, i + 0.5, -1)]
+        some = one(contents).read(["n.x"], np.array([1, 2, 5]))
+        assert (some.rows.tolist(), some.columns["n.x"].values.tolist()) == ([1, 5], [1, 4])
+    contents.close()

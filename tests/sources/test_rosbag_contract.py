@@ -151,3 +151,26 @@ def test_bytes_behind_the_last_field_are_unused_and_said(
             ((name, why),) = [(item.stream, item.why) for item in recording.left_out]
             assert name == "/joints"
             assert "it is longer than its type" in why
+
+
+def test_the_same_content_as_mcap_db3_and_bag_gives_equal_datasets(tmp_path: Path, mcap: ModuleType) -> None:
+    from telecine import convert, make_plan
+    from telecine.dataset.reader import Dataset
+
+    body = {
+        "fps": 50,
+        "clock": {"timeline": "capture_time"},
+        "features": {"observation.state": "/joints:position", "action": {"from": "/joints:position", "shift": 1}},
+        "task": {"from": "/task:data"},
+    }
+    write_mcap(tmp_path / "mcap" / "a.mcap", some_messages(40))
+    write_rosbag2(tmp_path / "db3", some_messages(40))
+    write_bag(tmp_path / "bag" / "a.bag", some_messages(40, ros1=True))
+    tables = []
+    for form in ("mcap", "db3", "bag"):
+        report = convert([tmp_path / form], tmp_path / f"out_{form}", make_plan(body))
+        assert report.ok, report.rejected
+        tables.append(Dataset(tmp_path / f"out_{form}").rows(0))
+    assert tables[0].num_rows > 15
+    assert tables[0].equals(tables[1])
+    assert tables[0].equals(tables[2])

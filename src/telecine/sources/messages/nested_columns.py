@@ -49,6 +49,10 @@ class Builder:
             return
         items: Sequence[Any] = () if value is None else value
         self.counts[level].append(len(items))
+        if depth + 1 == len(self.steps) and isinstance(items, list) and None not in items:
+            self.present += [True] * len(items)
+            self.values += items
+            return
         for item in items:
             self._add(item, depth + 1, level + 1)
 

@@ -23,6 +23,11 @@ from telecine.sources.messages.protocol import Batch, Decoder, Definition
 from telecine.sources.messages.types import type_name
 from telecine.sources.shared.compressed import ZSTD_MAGIC, expand
 
+PARSED = ("json", "protobuf")
+"""Encodings whose messages are parsed one by one, all fields at once."""
+MOST_PARSED = 1 << 20
+"""Numbers and texts of one topic that are kept after parsing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Channel:
@@ -85,6 +90,8 @@ class StoredTopic:
         self._definition = channel.definition
         self._parts = parts
         self._image_scan: ImageScan | None = None
+        self._whole: Decoded | None = None
+        self._most_parsed = MOST_PARSED
 
     @property
     def encoding(self) -> str:
@@ -143,6 +150,23 @@ class StoredTopic:
                 self._image_scan = image_scan_of(decoder, self._all, self.count)
             if self._image_scan is not None:
                 return self._image_scan.part(paths, rows)
+        if decoder.encoding in PARSED and not byte_fields(decoder.leaves):
+            whole = self._parsed(decoder) if rows is None else self._whole
+            if whole is not None:
+                return ImageScan(whole, {}).part(paths, rows)
+        return self._read(decoder, paths, rows)
+
+    def _parsed(self, decoder: Decoder) -> Decoded | None:
+        """All fields of all messages that a library parses one by one, kept for the next who asks; None: too many."""
+        if self._whole is None and self.count * len(decoder.leaves) <= self._most_parsed:
+            whole = self._read(decoder, [leaf.path for leaf in decoder.leaves], None)
+            if sum(len(column.values) for column in whole.columns.values()) <= MOST_PARSED:
+                self._whole = whole
+            else:
+                self._most_parsed = 0
+        return self._whole
+
+    def _read(self, decoder: Decoder, paths: Sequence[str], rows: Rows | None) -> Decoded:
         joined = Joined(
             [leaf for leaf in decoder.leaves if leaf.path in paths], self.count if rows is None else len(rows)
         )
