@@ -118,10 +118,13 @@ def test_cameras_and_positions_make_one_warning_that_names_them_all():
     assert list(training_findings(merge({i: ["a"] for i in quiet}), "out")) == []
 
 
-def test_a_plan_that_names_an_unreadable_stream_is_refused_with_the_reason():
+@pytest.mark.parametrize("name", ["/lidar", "/lidar:points"])
+def test_a_plan_that_names_an_unreadable_stream_is_refused_with_the_reason(name):
     plan = make_plan({**PLAN.to_dict(), "features": {"action": "/lidar"}})
-    with pytest.raises(PlanError, match="/lidar cannot be used: PointCloud2 is not decoded"):
-        bind(plan, arms())
+    made = arms()
+    made.left_out = (replace(CLOUD, stream=name),)
+    with pytest.raises(PlanError, match=f"{name} cannot be used: PointCloud2 is not decoded"):
+        bind(plan, made)
 
 
 def test_a_stream_that_inspect_could_not_read_is_unreadable_where_it_could_not():

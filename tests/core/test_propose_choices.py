@@ -206,6 +206,14 @@ def test_a_stream_damaged_in_one_recording_is_planned_for_the_others():
     assert "/data/hurt.rrd (/cam cannot be read: packet 3: lost)" in said(proposal)
 
 
+def test_a_camera_in_few_recordings_is_a_choice_with_the_command_for_the_other():
+    without = [recording(vector("/action", GOOD), vector("/state", GOOD), name=f"r{i}") for i in range(2)]
+    proposal = propose([robot(GOOD, name="full"), *without], task_text="x")
+    assert "observation.images.cam" not in proposal.body["features"]
+    assert "/cam is in 1 of 3 recordings and left out" in said(proposal)
+    assert "by: telecine convert /data/full.rrd OUT" in said(proposal)
+
+
 def test_where_recordings_have_nothing_in_common_the_largest_group_is_planned():
     arms = [robot(GOOD, name=f"arm{i}") for i in range(2)]
     others = [recording(vector(f"/other{i}", GOOD), name=f"other{i}") for i in range(3)]

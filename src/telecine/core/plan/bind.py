@@ -118,7 +118,12 @@ def _source(take: Take, plan: Plan, recording: Recording, where: str, problems: 
     stream = find_stream(take.stream, recording.streams)
     if isinstance(stream, str):
         reason = next(
-            (f"{i.stream} cannot be used: {i.why}" for i in recording.left_out if i.stream == take.stream), ""
+            (
+                f"{i.stream} cannot be used: {i.why}"
+                for i in recording.left_out
+                if take.stream in (i.stream, i.stream.partition(":")[0])
+            ),
+            "",
         )
         problems.append(f"{where}: {reason or stream}")
         return None

@@ -374,4 +374,5 @@ def json_schema() -> dict[str, Any]:
         described = schema["$defs"][model]["properties"][name]
         schema["$defs"][model]["properties"][name] = {"description": described["description"], **duration}
     schema["$defs"]["Clock"]["properties"]["rate"] = {"type": ["number", "string", "null"]}
+    schema["description"] = schema["description"].partition("\n\n")[0]  # an editor shows it: no examples in Python
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "telecine plan"}

@@ -12,6 +12,9 @@ from telecine.core.plan.model import IMAGES
 from telecine.core.proposal.notes import Notes
 from telecine.core.recording_summary import RecordingFacts, StreamSummary, typical
 
+MOST_PATHS = 5
+"""Recordings that a command in a message names."""
+
 
 def remedies(features: Mapping[str, Any], recordings: Sequence[RecordingFacts], notes: Notes) -> dict[str, Any]:
     """The features with what they need to convert."""
@@ -30,11 +33,30 @@ def note_misfits(names: Sequence[str], recordings: Sequence[RecordingFacts], not
     if odd:
         first, reasons = next(iter(odd.items()))
         more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
-        command = shlex.join(["telecine", "convert", *list(odd)[:5], "OUT"]) + (" ..." if len(odd) > 5 else "")
+        command = shlex.join(["telecine", "convert", *list(odd)[:MOST_PATHS], "OUT"]) + (
+            " ..." if len(odd) > MOST_PATHS else ""
+        )
         notes.guesses.append(
             f"{len(odd)} of {len(recordings)} recordings do not fit and will be rejected: {first} "
             f"({'; '.join(reasons)}){more}; convert them by themselves: {command}"
         )
+
+
+def note_rare_cameras(
+    known: Sequence[tuple[StreamSummary, int]], recordings: Sequence[RecordingFacts], notes: Notes
+) -> None:
+    """Say of cameras that at most half of the recordings have that they are a choice: without them, or without others.
+
+    known: every stream, and how many recordings have it.
+    """
+    for stream, count in known:
+        if stream.is_camera and 2 * count <= len(recordings):
+            paths = [r.path for r in recordings if r.stream(stream.name) is not None]
+            command = shlex.join(["telecine", "convert", *dict.fromkeys(paths[:MOST_PATHS]), "OUT"])
+            notes.guesses.append(
+                f"{stream.name} is in {count} of {len(recordings)} recordings and left out; the dataset can have it, "
+                f"but no other recordings, by: {command}{' ...' if len(paths) > MOST_PATHS else ''}"
+            )
 
 
 def streams_of(body: Any) -> list[str]:

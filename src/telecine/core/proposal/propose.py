@@ -13,7 +13,7 @@ from typing import Any
 from telecine.core.accounting import Choices
 from telecine.core.plan.fields import parse_duration
 from telecine.core.plan.model import IMAGES, Plan, make_plan
-from telecine.core.proposal.check import note_misfits, remedies
+from telecine.core.proposal.check import note_misfits, note_rare_cameras, remedies
 from telecine.core.proposal.features import Features, MissingAction, choose_features
 from telecine.core.proposal.notes import Notes
 from telecine.core.proposal.rates import (
@@ -117,6 +117,7 @@ def propose(
     counting = any(c.kind == "sequence" for s in common if (c := s.on(timeline)) is not None)
     body, fps_guessed = _body(recordings, chosen, timeline, rate if counting else None, (fps, rate), notes)
     note_misfits([s.name for streams in chosen.values() for s in streams], every, notes)
+    note_rare_cameras(everything, every, notes)
     if task := task_text or choose_task(recordings, usable, notes):
         body["task"] = task
     if robot_type := _same(recordings, "robot_type"):
