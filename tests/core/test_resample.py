@@ -555,3 +555,27 @@ def test_stored_times_that_cannot_be_read_cost_nothing_else():
         raise SourceError("no column timestamp")
 
     assert stored(broken) == ["they cannot be compared: no column timestamp"]
+
+
+def stalled(stall_at, missing="trim"):
+    """(episode, or error) of a state at 30 Hz that has no samples for a second from `stall_at` on."""
+    times = every(30, 5)
+    kept = times[(times < stall_at * 1e9) | (times >= (stall_at + 1) * 1e9)]
+    rec = recording(ramp("/action", every(30, 5)), ramp("/state", kept))
+    features = {"action": "/action", "observation.state": {"from": "/state", "missing": missing}}
+    return resample(rec, plan(features, fps=30))
+
+
+@pytest.mark.parametrize("stall_at", [0.05, 0.3, 0.45])
+def test_a_stall_within_half_a_second_of_the_start_costs_the_start(stall_at):
+    placed = stalled(stall_at)
+    (cut,) = [f for f in placed.findings if f.code == "align-trimmed"]
+    assert (cut.severity, "/state" in cut.message) == ("warning", True)
+    assert placed.grid.start_ns >= (stall_at + 1) * 1e9
+    assert placed.grid.count >= (5 - stall_at - 1.1) * 30
+
+
+def test_a_stall_later_on_or_under_missing_error_still_rejects():
+    for stall_at, missing in ((2.0, "trim"), (0.3, "error")):
+        with pytest.raises(AlignError, match="/state"):
+            stalled(stall_at, missing)

@@ -14,6 +14,9 @@ from telecine.core.plan.bind import Binding, Source
 from telecine.core.plan.model import Feature
 from telecine.core.recording import Part
 
+STALL_WITHIN_NS = SECOND // 2
+"""How long after its first sample a stall of a stream still counts as one of its start."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -74,7 +77,14 @@ def _feature_bounds(feature: Feature, source: Source, fps: int, last: int, where
     if limit is None or source.stream.kind == "text":
         return Bounds(name, start, None, must, last_sample, steady)
     stop = last_sample + min(reach, limit)
-    return Bounds(name, start, stop, must, stop, steady)
+    return Bounds(name, start if must else _after_stall(times, limit), stop, must, stop, steady)
+
+
+def _after_stall(times: Times, limit: int) -> int:
+    """When the stream runs without pause: a stall right after the first samples costs the start, not the episode."""
+    stalls = np.flatnonzero((np.diff(times) > limit) & (times[:-1] - times[0] <= STALL_WITHIN_NS))
+    resumed = int(stalls[-1]) + 1 if stalls.size else 0
+    return int(times[resumed if 2 * resumed < times.size else 0])
 
 
 def _row_bounds(rows: Grid, times: Times, feature: Feature, limit: int | None) -> tuple[int, int]:
