@@ -180,7 +180,7 @@ def test_a_part_takes_rows_from_its_span_only_and_a_sample_from_just_before():
     assert (placed.grid.start_ns / S, placed.grid.count) == (2.03, 20)
     assert placed.rows.column("action").to_pylist()[0][0] == pytest.approx(2.0)
     assert set(placed.rows.column("task").to_pylist()) == {"pick"}
-    assert placed.success is False
+    assert placed.facts.success is False
     assert placed.ref.label.endswith("@3")
 
 
@@ -208,7 +208,7 @@ def test_a_part_in_which_a_stream_is_silent_is_refused():
 def test_success_is_taken_from_the_recording_where_it_says_so(said, meant):
     rec = recording(ramp("a", every(20, 1)))
     rec.attrs = {"success": said} if said else {}
-    assert resample(rec, plan(None)).success is meant
+    assert resample(rec, plan(None)).facts.success is meant
 
 
 def test_a_table_of_spans_becomes_part_of_the_plan():
