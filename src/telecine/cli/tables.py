@@ -40,7 +40,7 @@ class _Terminal(Console):
 
 def console() -> Console:
     """Where text for people goes."""
-    return _Terminal(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
+    return _Terminal(highlight=False, emoji=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
 
 
 def escape(text: str) -> str:

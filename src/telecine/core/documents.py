@@ -35,6 +35,25 @@ def read_mapping(text: str, what: str, hint: str) -> dict[str, Any]:
     return body
 
 
+DEEPEST_YAML = 64
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def plain_yaml(text: str) -> Any:
+    """The plain values of a document in YAML, of any size that the caller takes: no tags, no aliases, no great depth.
+
+    Raises: yaml.YAMLError, ValueError.
+    """
+    depth = 0
+    for event in yaml.parse(text, _LOADER):
+        if isinstance(event, yaml.AliasEvent):
+            raise ValueError("it uses YAML aliases (*name), which can expand without bound")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST_YAML:
+            raise ValueError(f"it is nested deeper than {DEEPEST_YAML}")
+    return yaml.load(text, _LOADER)  # noqa: S506 - a safe loader, the one in C where there is one
+
+
 def to_yaml(body: Body) -> str:
     """Text that `read_mapping` reads back as `body`."""
     text = yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=100)

@@ -132,11 +132,13 @@ def _typed(path: Path, table: pa.Table, columns: Mapping[str, pa.DataType]) -> p
 def _v2_episodes(
     lines: list[dict[str, Any]], info: Mapping[str, Any], videos: tuple[str, ...]
 ) -> Iterator[EpisodeMeta]:
-    first = 0
+    first, chunks_size, fps = 0, int(info["chunks_size"]), int(info["fps"])
+    if chunks_size < 1 or fps < 1:
+        raise ValueError(f"chunks_size is {chunks_size} and fps is {fps}, expected 1 or more")
     for line in lines:
         number, length = int(line["episode_index"]), int(line["length"])
-        index = FileIndex(number // int(info["chunks_size"]), number)
-        span = VideoSpan(index, 0.0, length / int(info["fps"]))
+        index = FileIndex(number // chunks_size, number)
+        span = VideoSpan(index, 0.0, length / fps)
         tasks = tuple(map(str, line.get("tasks", ())))
         yield EpisodeMeta(number, length, tasks, index, first, first + length, dict.fromkeys(videos, span))
         first += length

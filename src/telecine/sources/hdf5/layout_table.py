@@ -5,7 +5,7 @@ from typing import Any
 
 from telecine.core.naming import natural
 from telecine.sources.hdf5 import robots, sims
-from telecine.sources.hdf5.layouts import Hdf5Layout, LayoutEpisode
+from telecine.sources.hdf5.layouts import Hdf5Layout, LayoutEpisode, once_per_file
 
 LAYOUTS = (*sims.LAYOUTS, *robots.LAYOUTS)
 """All but the last resort."""
@@ -16,6 +16,7 @@ def names_of(file: Any) -> list[str]:
     return [layout.name for layout in LAYOUTS if layout.test(file)]
 
 
+@once_per_file
 def _layout(file: Any) -> Hdf5Layout:
     return next((layout for layout in LAYOUTS if layout.test(file)), GENERIC)
 

@@ -5,10 +5,13 @@ layouts are was read in the writers of the projects named.
 """
 
 import json
+import os
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 from telecine.core.grid import Rows, Times
 from telecine.core.naming import natural
@@ -76,6 +79,35 @@ def assumed_rate(fps: int, why: str) -> tuple[str, str]:
     return ("source-assumed", f"{fps} steps a second: {why}; if not, use --index step and --rate")
 
 
+Answer = TypeVar("Answer")
+_MOST_ANSWERS = 32
+
+
+def once_per_file(ask: Callable[..., Answer]) -> Callable[..., Answer]:
+    """`ask(file, ...)`, whose answer is plain values, asked once while a file stays as it is.
+
+    A file of many demonstrations is opened for each of them; to list them each time would take the square of their
+    number.
+    """
+    known: OrderedDict[Any, Answer] = OrderedDict()
+
+    @wraps(ask)
+    def answer(file: Any, *more: Any) -> Answer:
+        name = getattr(file, "filename", None)
+        if not isinstance(name, str):
+            return ask(file, *more)
+        state = os.stat(name)  # noqa: PTH116 - a name that is no UTF-8, too
+        key = (name, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns, *more)
+        if key not in known:
+            known[key] = ask(file, *more)
+            while len(known) > _MOST_ANSWERS:
+                known.popitem(last=False)
+        return known[key]
+
+    return answer
+
+
+@once_per_file
 def demos(file: Any, start: str = "demo_") -> list[str]:
     """Names of the episode groups in /data, in order."""
     data = file.get("data")

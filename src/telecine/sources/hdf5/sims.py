@@ -20,6 +20,7 @@ from telecine.sources.hdf5.layouts import (
     attribute,
     demos,
     facts_of,
+    once_per_file,
 )  # fmt: skip
 from telecine.sources.shared.arrays import PixelLayout
 
@@ -207,11 +208,16 @@ def _robomimic(file: Any, place: str, path: str) -> LayoutEpisode:
     )
 
 
+@once_per_file
+def _filters(file: Any) -> dict[str, frozenset[Any]]:
+    mask = file.get("mask")
+    return {key: frozenset(mask[key][()].tolist()) for key in mask} if mask is not None else {}
+
+
 def _masks(file: Any, place: str) -> dict[str, str]:
     """Which of the file's filters (train, valid ...) name this demo."""
     name = place.rpartition("/")[2].encode()
-    mask = file.get("mask")
-    found = [k for k in mask if name in set(mask[k][()].tolist())] if mask is not None else []
+    found = [key for key, names in _filters(file).items() if name in names]
     return {"mask": ", ".join(sorted(found))} if found else {}
 
 
@@ -242,6 +248,7 @@ def _robosuite(file: Any, place: str, path: str) -> LayoutEpisode:
 # --- ManiSkill -------------------------------------------------------------------------------------------------------
 
 
+@once_per_file
 def _trajectories(file: Any) -> list[str]:
     return sorted((k for k in file if k.startswith("traj_") and "actions" in file[k]), key=natural)
 

@@ -17,9 +17,12 @@ from telecine.core.naming import element_names
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
 from telecine.sources.format import Found, MissingExtra
 from telecine.sources.hdf5.bounds import check_arrays, check_attributes
+from telecine.sources.hdf5.chunks import CheckedRows
 from telecine.sources.hdf5.layout_table import episode_of, episodes_of
-from telecine.sources.hdf5.layouts import LayoutEpisode
+from telecine.sources.hdf5.layouts import LayoutEpisode, once_per_file
+from telecine.sources.hdf5.links import check_links
 from telecine.sources.shared.arrays import ArrayPart, PixelLayout, Timing, static, stream_of
+from telecine.sources.shared.confinement import confined
 from telecine.sources.shared.video_file import VideoFileStream
 
 NAME = "hdf5"
@@ -42,6 +45,7 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
     del recover, token
     with _opened(path) as file:
         _asked(path, lambda: _check_shared(file, path))
+        _asked(path, lambda: _check_links(file, path, confined(path).follows))
         places = _asked(path, lambda: episodes_of(file))
     size = Path(path).stat().st_size // max(len(places), 1)
     return Found(tuple(Ref(NAME, path, place, size) for place in places))
@@ -75,6 +79,11 @@ def _asked(where: str, question: Callable[[], Result]) -> Result:
         raise SourceError(f"{where}: damaged, or not of the layout it seems to have: {error}") from error
 
 
+@once_per_file
+def _check_links(file: Any, path: str, follows: bool) -> None:
+    check_links(file, path, follows=follows)
+
+
 def _check_shared(file: Any, path: str) -> None:
     """The attributes that tell the layout."""
     check_attributes(file, path)
@@ -83,6 +92,7 @@ def _check_shared(file: Any, path: str) -> None:
 
 
 def _recording(ref: Ref, file: Any) -> Recording:
+    _check_links(file, ref.path, ref.follow_links)  # first: a name that is asked for is followed
     if ref.id and ref.id not in file:
         raise SourceError(f"{ref.path}: holds no episode {ref.id!r}")
     _check_shared(file, ref.path)
@@ -175,19 +185,19 @@ class _Reader:
     def _part(self, name: str, array: Any, rows: int, steps: int) -> ArrayPart:
         scattered = self.episode.at.get(name)
         if scattered is not None:
-            return ArrayPart(name, array, 0, rows, self.timing, scattered)
+            return ArrayPart(name, CheckedRows(array), 0, rows, self.timing, scattered)
         if rows not in (steps, steps + 1) and rows:
             text = f"{name} has {rows} rows where the episode has {steps}; rows are matched from the start"
             self.notes.append(("source-incomplete", text))
         first, stop = self.episode.span or (0, rows)
-        return ArrayPart(name, array, first, min(stop, rows), self.timing)
+        return ArrayPart(name, CheckedRows(array), first, min(stop, rows), self.timing)
 
     def _next(self, path: str) -> Iterator[Stream]:
         """`/next/...`: at each step what the array holds one step later; the last step has none."""
         array = self.group.get(path.removeprefix("/"))
         if array is not None and array.shape[0] > 1:
             first, stop = self.episode.span or (0, int(array.shape[0]))
-            part = ArrayPart(f"/next{path}", array, first + 1, stop, self.timing)
+            part = ArrayPart(f"/next{path}", CheckedRows(array), first + 1, stop, self.timing)
             made = stream_of(part, PixelLayout(), self._names)
             if made is not None:
                 yield made

@@ -16,6 +16,17 @@ from telecine.sources.messages.model import Leaf
 DEEPEST = 40
 """Levels of nested types; a definition that goes deeper refers to itself."""
 
+MOST_LEAVES = 20_000
+"""Fields of a type, those of nested types as well; a few kB of definitions can have millions."""
+MOST_BYTES = 1 << 32
+"""Of a fixed array; no message is as large."""
+_LONGEST_TEXT = 1 << 20
+_NO_CODE = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"', re.DOTALL)
+_SHIFT = re.compile(r"<<(?!\s*\d{1,2}\s*[;,)|&^])")
+"""A shift that is not by a number below 100, at the end of its expression."""
+_MOST_OPERATORS = 1000
+_LONG_NUMBER = re.compile(r"\d{40}")
+
 _SEPARATOR = re.compile(r"^={3,}[ \t]*$", re.MULTILINE)
 """Between the types of one definition; not all writers give it the 80 characters of rosbag2."""
 
@@ -105,6 +116,8 @@ def parse(name: str, text: str, idl: bool = False) -> StructType:
 
 def _typesdict(name: str, text: str, idl: bool) -> Definitions:
     typesys = _typesys()
+    if len(text) > _LONGEST_TEXT:
+        raise SourceError(f"the definition of {name} has {len(text)} characters; {_LONGEST_TEXT} are read at most")
     text = text.replace("\r\n", "\n")
     if idl:
         return _idl_types(typesys, name, text)
@@ -120,6 +133,7 @@ def _idl_types(typesys: Any, name: str, text: str) -> Definitions:
 
     A part that cannot be read costs its own types; that is an error only where no standard type has their name.
     """
+    _check_constants(name, text)
     known: dict[str, tuple[Any, Any]] = {}
     failed: Exception | None = None
     for part in _IDL_PART.split(text):
@@ -132,6 +146,13 @@ def _idl_types(typesys: Any, name: str, text: str) -> Definitions:
     if name not in known and failed is not None:
         raise _unparsed(name, failed) from failed
     return known
+
+
+def _check_constants(name: str, text: str) -> None:
+    """Rosbags calculates constants while it parses, however large they become. Raises: SourceError."""
+    code = _NO_CODE.sub(" ", text)
+    if _SHIFT.search(code) or _LONG_NUMBER.search(code) or code.count("*") + code.count("<<") > _MOST_OPERATORS:
+        raise SourceError(f"the definition of {name} has constants that are too large to calculate")
 
 
 def _errors(typesys: Any) -> tuple[type[Exception], ...]:
@@ -158,8 +179,23 @@ def standard(name: str, ros1: bool = False) -> StructType:
 
 
 def tree(known: Definitions, name: str) -> StructType:
-    """The type `name` with all that it is made of."""
+    """The type `name` with all that it is made of. Raises: SourceError, for one with more than MOST_LEAVES fields."""
+    if _leaf_count(known, name, 0, {}) > MOST_LEAVES:
+        raise SourceError(f"the definition of {name} has more than {MOST_LEAVES} fields, which is taken for damage")
     return _struct(known, name, 0)
+
+
+def _leaf_count(known: Definitions, name: str, depth: int, counts: dict[str, int]) -> int:
+    """Fields of a type, each nested type counted once and kept in `counts`."""
+    if depth > DEEPEST:
+        raise SourceError(f"the definition of {name} refers to itself")
+    if name not in counts:
+        count = 0
+        for _, desc in known[name][1] if name in known else ():
+            kind, what = (int(desc[1][0][0]), desc[1][0][1]) if int(desc[0]) >= 3 else (int(desc[0]), desc[1])
+            count += _leaf_count(known, what, depth + 1, counts) if kind == 2 else 1
+        counts[name] = min(count, MOST_LEAVES + 1)
+    return counts[name]
 
 
 _TIMES = {
@@ -185,7 +221,10 @@ def _node(known: Definitions, desc: Any, depth: int) -> Node:
     if kind >= 3:  # 3: fixed array, 4: sequence; rosbags.interfaces.Nodetype
         item = _node(known, what[0], depth)
         assert not isinstance(item, ArrayType)
-        return ArrayType(item, int(what[1]) if kind == 3 else None, max(_least(item), 1), _alike(item))
+        size, least = int(what[1]) if kind == 3 else None, max(_least(item), 1)
+        if size is not None and not 0 <= size * least <= MOST_BYTES:
+            raise SourceError(f"an array of {size} elements is not plausible")
+        return ArrayType(item, size, least, _alike(item))
     if kind == 2:
         return _struct(known, what, depth + 1)
     if what[0] == "string":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from telecine.core.documents import plain_yaml
 from telecine.core.errors import SourceError, raised_as
 from telecine.core.findings import Finding
 from telecine.core.recording import Recording, Ref
@@ -19,6 +20,7 @@ from telecine.sources.mcap import source
 from telecine.sources.messages.model import Attachment, Contents
 from telecine.sources.rosbag2.store import MAGIC, Db3Store, size_problem
 from telecine.sources.shared.compressed import first_bytes
+from telecine.sources.shared.confinement import Confinement, confined, open_regular
 from telecine.sources.shared.truncation import CUT_FIX, notes_of
 
 if TYPE_CHECKING:
@@ -28,13 +30,13 @@ NAME = "rosbag2"
 SUFFIXES = (".db3", ".db3.zstd")
 METADATA = "metadata.yaml"
 _ROOT = "rosbag2_bagfile_information"
-_LARGEST_BYTES = 1 << 24
+_LARGEST_BYTES = 1 << 22
 
 
 def claims(path: str) -> bool:
     """True for a folder with rosbag2's metadata.yaml, and for an SQLite file with a table of messages."""
     if Path(path).is_dir():
-        with (Path(path) / METADATA).open("rb") as file:
+        with open_regular(Path(path) / METADATA) as file:
             return _ROOT.encode() in file.read(4096)
     start = first_bytes(path, 8192)
     return start.startswith(MAGIC) and (b"messages" in start or b"topics" in start)
@@ -142,8 +144,9 @@ class _Folder:
 
 def _folder(path: str) -> _Folder:
     metadata = _metadata(path)
+    inside = confined(path)
     names = [str(name) for name in metadata.get("relative_file_paths") or ()]
-    there = {name: _part(path, name) for name in names}
+    there = {name: _part(path, name, inside) for name in names}
     parts = tuple(dict.fromkeys(part for part in there.values() if part))
     if not parts:
         named = ", ".join(names) or "it names none"
@@ -152,39 +155,48 @@ def _folder(path: str) -> _Folder:
     return _Folder(
         parts,
         tuple(name for name, part in there.items() if not part),
-        tuple(_others(path, parts)),
+        tuple(_others(path, parts, inside)),
         {str(key): str(value) for key, value in custom.items()} if isinstance(custom, dict) else {},
     )
 
 
 def _metadata(path: str) -> dict[str, Any]:
     file = Path(path) / METADATA
+    with raised_as(SourceError, f"{file}: cannot be read", OSError), open_regular(file) as opened:
+        raw = opened.read(_LARGEST_BYTES + 1)
+    if len(raw) > _LARGEST_BYTES:
+        raise SourceError(f"{file}: more than {_LARGEST_BYTES} bytes are too many for it")
     try:
-        if file.stat().st_size > _LARGEST_BYTES:
-            raise SourceError(f"{file}: {file.stat().st_size} bytes are too many for it")
-        metadata = yaml.safe_load(file.read_text(encoding="utf-8", errors="replace"))
-        if isinstance(metadata, dict) and isinstance(metadata.get(_ROOT), dict):
-            return dict(metadata[_ROOT])
-    except OSError as error:
-        raise SourceError(f"{file}: cannot be read: {error.strerror or error}") from error
+        metadata = plain_yaml(raw.decode(errors="replace"))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         first = str(error).splitlines()[0]
         raise SourceError(f"{file}: cannot be read: {first}; name the files in the folder themselves") from error
+    if isinstance(metadata, dict) and isinstance(metadata.get(_ROOT), dict):
+        return dict(metadata[_ROOT])
     raise SourceError(f"{file}: has no {_ROOT}; name the files in the folder themselves")
 
 
-def _part(folder: str, name: str) -> str | None:
-    """The file that is meant: names may lead through the folder itself, and lack or have the ending of zstd."""
+def _part(folder: str, name: str, inside: Confinement) -> str | None:
+    """The file that is meant: names may lead through the folder itself, and lack or have the ending of zstd.
+
+    Raises: SourceError when the only one there is lies elsewhere.
+    """
+    problem = ""
     for candidate in (Path(folder, name), Path(folder, Path(name).name)):
         for path in (candidate, Path(f"{candidate}.zstd"), candidate.with_suffix("")):
             if path.is_file():
-                return str(path)
+                if not (why := inside.problem(path)):
+                    return str(path)
+                problem = problem or why
+    if problem:
+        raise SourceError(f"{folder}: {METADATA} names {name}, which {problem}")
     return None
 
 
-def _others(folder: str, parts: tuple[str, ...]) -> Iterator[str]:
+def _others(folder: str, parts: tuple[str, ...], inside: Confinement) -> Iterator[str]:
     for path in sorted(Path(folder).iterdir()):
-        if str(path) not in parts and path.is_file() and path.name.lower().endswith((*SUFFIXES, *source.SUFFIXES)):
+        known = str(path) in parts or not path.name.lower().endswith((*SUFFIXES, *source.SUFFIXES))
+        if not known and path.is_file() and not inside.problem(path):
             yield str(path)
 
 

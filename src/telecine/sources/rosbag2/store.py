@@ -20,15 +20,38 @@ from telecine.sources.messages.model import MessageClock
 from telecine.sources.messages.protocol import Batch, Definition
 from telecine.sources.messages.store import Channel
 from telecine.sources.shared.compressed import ZSTD_MAGIC, expand_file
+from telecine.sources.shared.confinement import kind_problem
 from telecine.sources.shared.truncation import CUT_FIX
 
 MAGIC = b"SQLite format 3\0"
 _BATCH_BYTES = 4 << 20
 _IDS = 500
 """Rows asked for at once; SQLite allows some 1000 parameters."""
-_DAMAGE = (sqlite3.Error, ValueError, TypeError)
+_DAMAGE = (sqlite3.Error, ValueError, TypeError, OverflowError)
 """What a damaged file may raise: sqlite3 does not wrap texts that are no UTF-8, nor do values say their type."""
 _LATCHED = re.compile(r"durability:\s*(1\b|transient_local)")
+
+
+_STEPS_AT_ONCE = 100_000
+_STEPS_PER_BYTE = 50
+_LEAST_STEPS = 200_000_000
+
+
+class _Steps:
+    """Ends a statement of SQLite that takes more steps than any reading of so large a file has use for."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self._left = (_LEAST_STEPS + _STEPS_PER_BYTE * size_bytes) // _STEPS_AT_ONCE
+
+    def __call__(self) -> int:
+        self._left -= 1
+        return int(self._left < 0)
+
+
+def _only_reads(action: int, *_: object) -> int:
+    """Allows reading tables and nothing else: no functions of extensions, no other files, no recursion."""
+    allowed = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_PRAGMA)
+    return sqlite3.SQLITE_OK if action in allowed else sqlite3.SQLITE_DENY
 
 
 class Db3Store:
@@ -69,13 +92,25 @@ class Db3Store:
         # without a log beside it nobody writes to it, and reading needs no lock file in the folder
         waiting = Path(f"{path}-wal")
         still = "" if waiting.exists() and waiting.stat().st_size else "&immutable=1"
+        if problem := kind_problem(path):
+            raise SourceError(f"{path}: {problem}")
         address = f"file:{quote(str(Path(path).resolve()))}?mode=ro{still}"
-        return sqlite3.connect(address, uri=True, check_same_thread=False)
+        database = sqlite3.connect(address, uri=True, check_same_thread=False)
+        database.execute("PRAGMA trusted_schema = OFF")
+        database.set_authorizer(_only_reads)
+        database.set_progress_handler(_Steps(Path(path).stat().st_size), _STEPS_AT_ONCE)
+        return database
 
     def _rows(self, query: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         return iter(self._database.execute(query, values))
 
     def _columns(self, table: str) -> set[str]:
+        """Of a table, none of what is not there. Raises: SourceError for a view, whose query could be anything."""
+        query = "SELECT type, rootpage FROM sqlite_master WHERE name = ? COLLATE NOCASE"
+        for kind, page in self._rows(query, table):
+            if kind != "table" or not page:
+                kind = "virtual table" if kind == "table" else kind
+                raise SourceError(f"{self.label}: {table} is a {kind}, not a table, so it is not read")
         return {row[1] for row in self._rows(f"PRAGMA table_info({table})")}
 
     def _topics(self) -> str:
@@ -108,7 +143,10 @@ class Db3Store:
             if not self._recover:
                 raise SourceError(f"{self.label}: the file is damaged: {error}; {CUT_FIX}") from error
             self.lost.append(f"all behind the first {len(found)} messages ({error})")
-        table = np.array(found, np.int64).reshape(-1, 3)
+        try:
+            table = np.array(found, np.int64).reshape(-1, 3)
+        except OverflowError as error:
+            raise SourceError(f"{self.label}: messages have times or topics that are no 64-bit numbers") from error
         return table[:, 0], table[:, 1], table[:, 2]
 
     def times(self, keys: Sequence[int], clock: MessageClock) -> Times:

@@ -1,0 +1,111 @@
+"""Definitions, YAML and SQLite that ask for work or memory without end: refused by name, before any of it is spent."""
+
+import shutil
+import sqlite3
+
+import pytest
+import yaml
+
+from support.mcap import some_messages, write_rosbag2
+from telecine.core.documents import plain_yaml
+from telecine.core.errors import SourceError
+from telecine.sources import registry
+from telecine.sources.messages.types import MOST_LEAVES, leaves, parse
+
+
+def nested(levels: int, width: int) -> str:
+    """A definition whose type has width ** levels fields."""
+    parts = [f"p/N{i}\n" + "".join(f"N{i + 1} f{j}\n" for j in range(width)) for i in range(levels)]
+    first, *rest = [*parts, f"p/N{levels}\nfloat64 x\n"]
+    return first.partition("\n")[2] + "".join(f"{'=' * 80}\nMSG: {part}" for part in rest)
+
+
+def test_a_type_of_many_nested_fields_is_refused_before_it_is_spread_out():
+    assert len(list(leaves(parse("p/msg/N0", nested(8, 2))))) == 256
+    with pytest.raises(SourceError, match=f"more than {MOST_LEAVES} fields"):
+        parse("p/msg/N0", nested(30, 3))
+
+
+@pytest.mark.parametrize("size", ["-1", "99999999999999"])
+def test_an_array_of_an_impossible_size_is_refused(size):
+    with pytest.raises(SourceError):
+        parse("p/msg/N0", f"float64[{size}] a")
+
+
+IDL = "module p {{ module msg {{ const long long A = {}; struct J {{ double x; }}; }}; }};"
+
+
+@pytest.mark.parametrize("value", ["1<<99999999999", "1<<(9*9*9*9*9*9*9*9*9)", "9" * 50, "1" + "<<99" * 2000])
+def test_a_constant_that_takes_all_memory_is_not_calculated(value):
+    with pytest.raises(SourceError, match="too large to calculate"):
+        parse("p/msg/J", IDL.format(value), True)
+
+
+@pytest.mark.parametrize("value", ["1<<3", "2*3", "7 /* << not code * */"])
+def test_a_plain_constant_is(value):
+    assert [leaf.path for leaf in leaves(parse("p/msg/J", IDL.format(value), True))] == ["x"]
+
+
+def test_yaml_that_grows_is_refused():
+    assert plain_yaml("a: [1, {b: 2}]") == {"a": [1, {"b": 2}]}
+    for text in ("a: &a [x]\nb: *a", "[" * 100_000, "!!python/object/apply:os.system [true]"):
+        with pytest.raises((ValueError, yaml.YAMLError)):
+            plain_yaml(text)
+
+
+@pytest.fixture
+def bag(tmp_path):
+    write_rosbag2(tmp_path / "in" / "run", some_messages(20))
+    return tmp_path / "in" / "run"
+
+
+def refused(path) -> str:
+    found = registry.find([path])
+    assert found.refs == ()
+    return " ".join(finding.message for finding in found.findings)
+
+
+def test_metadata_with_aliases_is_refused(bag):
+    metadata = bag / "metadata.yaml"
+    metadata.write_text(metadata.read_text() + "\nx: &x [1]\ny: [*x, *x]\n")
+    assert "aliases" in refused(bag)
+
+
+@pytest.mark.parametrize("name", ["../../secret.db3", "{outside}", "link.db3"])
+def test_parts_outside_of_the_folder_are_refused_by_name(bag, tmp_path, name):
+    outside = tmp_path / "secret.db3"
+    shutil.copy(next(bag.glob("*.db3")), outside)
+    (bag / "link.db3").symlink_to(outside)
+    metadata = bag / "metadata.yaml"
+    body = yaml.safe_load(metadata.read_text())
+    body["rosbag2_bagfile_information"]["relative_file_paths"] = [name.format(outside=outside)]
+    next(p for p in bag.glob("*.db3") if not p.is_symlink()).unlink()
+    metadata.write_text(yaml.safe_dump(body))
+    message = refused(bag)
+    assert "secret.db3" in message
+    assert "--follow-links" in message
+    assert len(registry.find([bag], follow_links=True).refs) >= 1
+
+
+RECURSIVE = (
+    "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) "
+    "SELECT x AS id, x AS topic_id, x AS timestamp, x AS data FROM c"
+)
+CHANGES = {
+    "a view": ["DROP TABLE messages", f"CREATE VIEW messages AS {RECURSIVE}"],
+    "a virtual table": ["DROP TABLE messages", "CREATE VIRTUAL TABLE messages USING fts5(topic_id, timestamp, data)"],
+    "64-bit": ["UPDATE messages SET timestamp = 1e300 WHERE rowid = 3"],
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_only_tables_of_numbers_are_read(bag, what):
+    path = next(bag.glob("*.db3"))
+    with sqlite3.connect(path) as database:
+        for change in CHANGES[what]:
+            try:
+                database.execute(change)
+            except sqlite3.OperationalError as error:  # an SQLite that was built without it
+                pytest.skip(f"outside this repository: {error}")
+    database.close()
+    assert what in refused(path)
