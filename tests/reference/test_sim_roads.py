@@ -10,20 +10,19 @@ from telecine.recorder.sim.record import record
 SETTINGS = {"episodes": 2, "seed": 3, "seconds": 3.0, "fps": 10, "size": (96, 64)}
 CAMERAS = ("observation.images.front", "observation.images.wrist")
 ROADS = {
-    "run": ("sim", "/robot_joints", "/front", "/wrist", "/outcome", "/task"),
-    "rrd": ("sim_time", "/joint_states", "/camera/front", "/camera/wrist", "/outcome", "/task"),
-    "mcap": ("log_time", "/joint_states:values", "/camera/front", "/camera/wrist", "/outcome", "/task"),
+    "run": ("sim", "/robot_joints", "/front", "/wrist", "/task"),
+    "rrd": ("sim_time", "/joint_states", "/camera/front", "/camera/wrist", "/task"),
+    "mcap": ("log_time", "/joint_states:values", "/camera/front", "/camera/wrist", "/task"),
 }
 
 
 def plan_for(kind):
-    clock, state, front, wrist, outcome, task = ROADS[kind]
+    clock, state, front, wrist, task = ROADS[kind]
     action = "/action:values" if kind == "mcap" else "/action"
     joints = [state, "/gripper_width"] if kind == "run" else [state]
     features = {
         "observation.state": {"from": joints},
         "action": {"from": action},
-        "outcome": {"from": outcome},
         CAMERAS[0]: {"from": front},
         CAMERAS[1]: {"from": wrist},
     }
@@ -50,7 +49,7 @@ def test_every_road_gives_the_rows_and_pictures_of_the_recorder(kind, direct, tm
     for row in range(60):
         one, other = ours[row], theirs[row]
         assert one["task"] == other["task"]
-        assert one["outcome"] == other["outcome"]
+        assert one["next.success"] == other["next.success"]
         for key in ("observation.state", "action", "timestamp", "episode_index", "frame_index", "task_index"):
             np.testing.assert_array_equal(one[key].numpy(), other[key].numpy())
         for key in CAMERAS:  # all roads copy the packets of one encoder
