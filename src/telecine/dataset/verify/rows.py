@@ -21,17 +21,18 @@ _STALE = {"index", "episode_index", "task_index"}
 """Nothing reads their statistics, and LeRobot's own tools leave them as they were."""
 
 
-def check_rows(metadata: DatasetMeta, stored: dict[str, Any] | None, log: FindingLog) -> None:
-    """Read all rows once, an episode at a time, frames left out."""
+def check_rows(metadata: DatasetMeta, stored: dict[str, Any] | None, log: FindingLog, *, statistics: bool) -> None:
+    """Read all rows once, an episode at a time, frames left out; with `statistics`, compare those with the values."""
     columns = [key for key, feature in metadata.features.items() if feature.dtype in NUMBERS | {"string"}]
-    pools = {key: PooledStats() for key in columns if metadata.features[key].dtype in NUMBERS}
-    statistics = read_statistics(metadata.root)
+    pooled = columns if statistics else ()
+    pools = {key: PooledStats() for key in pooled if metadata.features[key].dtype in NUMBERS}
+    by_episode = read_statistics(metadata.root) if statistics else iter(())
     position = 0
     for file_index, episodes in _by_file(metadata.episodes):
         name = data_path(file_index)
         tables = _episode_tables(metadata, name, [episode.length for episode in episodes], columns, log)
         for episode in episodes:
-            own, table = next(statistics, {}), next(tables, None)
+            own, table = next(by_episode, {}), next(tables, None)
             with log.at(episode=episode.index):
                 numbers = {} if table is None else _numbers(metadata, name, episode, table, log)
                 _check_index_columns(metadata, episode, numbers, position, log)

@@ -27,11 +27,14 @@ from telecine.dataset.verify.videos import CheckedVideo, by_file, check_coding, 
 from telecine.lerobot_format.metadata import DatasetMeta
 
 
-def verify(root: str | Path, *, decode: Depth = "sample", progress: Progress | None = None) -> list[Finding]:
+def verify(
+    root: str | Path, *, decode: Depth = "sample", progress: Progress | None = None, statistics: bool = True
+) -> list[Finding]:
     """Everything that is wrong with the dataset at `root`; empty when nothing is.
 
     decode: frames of every row, of a few rows of a few episodes in each file, or none. Rows and the index of
-        every video are always read whole.
+        every video are always read whole. statistics: whether they are those of the values, three quarters of the time
+        for short episodes.
     """
     folder, log = Path(root), FindingLog()
     if not folder.is_dir():
@@ -39,16 +42,18 @@ def verify(root: str | Path, *, decode: Depth = "sample", progress: Progress | N
         return log.all()
     metadata = check_meta(folder, log)
     if metadata is not None:
-        _check_content(metadata, decode, progress or Silent(), log)
+        _check_content(metadata, decode, progress or Silent(), log, statistics=statistics)
     return log.all()
 
 
-def _check_content(metadata: DatasetMeta, decode: Depth, progress: Progress, log: FindingLog) -> None:
+def _check_content(
+    metadata: DatasetMeta, decode: Depth, progress: Progress, log: FindingLog, *, statistics: bool
+) -> None:
     data = sum(path.stat().st_size for path in metadata.root.glob("data/*/*.parquet"))
     videos = (path.stat().st_size for path in metadata.root.glob("videos/*/*/*.mp4"))
     progress.begin(data + sum(videos))
     stored = read_json(metadata.root, "meta/stats.json", log)
-    check_rows(metadata, stored, log)
+    check_rows(metadata, stored, log, statistics=statistics)
     decoded: dict[str, dict[int, DecodedFrames]] = {}
     for key in metadata.cameras:
         if metadata.features[key].dtype == "image":
