@@ -24,7 +24,7 @@ def telecine(*words, **options):
 
 
 @pytest.fixture
-def given(tmp_path):
+def given(tmp_path, mcap):
     folder = tmp_path / "in"
     folder.mkdir()
     write_mcap(folder / "good.mcap", some_messages(20))

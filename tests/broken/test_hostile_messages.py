@@ -12,6 +12,9 @@ from telecine.core.errors import SourceError
 from telecine.sources import registry
 from telecine.sources.messages.types import MOST_LEAVES, leaves, parse
 
+needs_rosbags = pytest.mark.usefixtures("mcap")
+"""Definitions are parsed by rosbags."""
+
 
 def nested(levels: int, width: int) -> str:
     """A definition whose type has width ** levels fields."""
@@ -20,6 +23,7 @@ def nested(levels: int, width: int) -> str:
     return first.partition("\n")[2] + "".join(f"{'=' * 80}\nMSG: {part}" for part in rest)
 
 
+@needs_rosbags
 def test_a_type_of_many_nested_fields_is_refused_before_it_is_spread_out():
     assert len(list(leaves(parse("p/msg/N0", nested(8, 2))))) == 256
     with pytest.raises(SourceError, match=f"more than {MOST_LEAVES} fields"):
@@ -35,12 +39,14 @@ def test_an_array_of_an_impossible_size_is_refused(size):
 IDL = "module p {{ module msg {{ const long long A = {}; struct J {{ double x; }}; }}; }};"
 
 
+@needs_rosbags
 @pytest.mark.parametrize("value", ["1<<99999999999", "1<<(9*9*9*9*9*9*9*9*9)", "9" * 50, "1" + "<<99" * 2000])
 def test_a_constant_that_takes_all_memory_is_not_calculated(value):
     with pytest.raises(SourceError, match="too large to calculate"):
         parse("p/msg/J", IDL.format(value), True)
 
 
+@needs_rosbags
 @pytest.mark.parametrize("value", ["1<<3", "2*3", "7 /* << not code * */"])
 def test_a_plain_constant_is(value):
     assert [leaf.path for leaf in leaves(parse("p/msg/J", IDL.format(value), True))] == ["x"]
@@ -54,7 +60,7 @@ def test_yaml_that_grows_is_refused():
 
 
 @pytest.fixture
-def bag(tmp_path):
+def bag(tmp_path, mcap):
     write_rosbag2(tmp_path / "in" / "run", some_messages(20))
     return tmp_path / "in" / "run"
 

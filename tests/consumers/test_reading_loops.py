@@ -84,7 +84,7 @@ def test_gr00t_n17_gets_its_modalities_by_index(older):
     for told in lines(root / "meta/episodes.jsonl"):
         number = told["episode_index"]
         at = {"episode_chunk": number // info["chunks_size"], "episode_index": number}
-        table = pq.read_table(root / info["data_path"].format(**at)).to_pandas()
+        table = pq.read_table(root / info["data_path"].format(**at)).to_pydict()
         for part in ("state", "action"):
             widths = []
             for entry in modality[part].values():

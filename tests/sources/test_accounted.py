@@ -54,7 +54,7 @@ def test_rerun_entities(tmp_path, rerun):
 
 
 @pytest.mark.parametrize("kind", ["mcap", "bag", "sqlite3"])
-def test_topics(tmp_path, kind):
+def test_topics(tmp_path, kind, mcap):
     if kind == "mcap":
         from mcap.reader import make_reader
 

@@ -41,6 +41,7 @@ def test_pointers_inside_a_folder_that_is_a_recording_are_named(tmp_path, kind, 
         replay_buffer(request.getfixturevalue("zarr"), str(folder))
         data = next(p for p in sorted((folder / "data/action").rglob("*")) if p.is_file() and p.name[0].isdigit())
     elif kind == "rosbag2":
+        request.getfixturevalue("mcap")
         data = next(write_rosbag2(folder, some_messages()).glob("*.db3"))
     else:
         data = next(write_old(folder).rglob("episode_*.parquet"))

@@ -36,6 +36,7 @@ def read_mapping(text: str, what: str, hint: str) -> dict[str, Any]:
 
 
 DEEPEST_YAML = 64
+# Safe ones both; the one in C where there is one.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -51,7 +52,11 @@ def plain_yaml(text: str) -> Any:
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST_YAML:
             raise ValueError(f"it is nested deeper than {DEEPEST_YAML}")
-    return yaml.load(text, _LOADER)  # noqa: S506 - a safe loader, the one in C where there is one
+    loader = _LOADER(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
 
 
 def to_yaml(body: Body) -> str:

@@ -16,7 +16,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -69,8 +69,7 @@ class Staging:
         paths = (*_tree(self.folder), self.folder, self._home)
         # Others are links to what was published before.
         files = [path for path in paths if not path.is_dir() and path.stat().st_nlink == 1]
-        with ThreadPoolExecutor(_SYNCED_AT_ONCE) as pool:  # the disk writes them together
-            list(pool.map(sync_to_disk, files))
+        _sync_all(files)
         for folder in filter(Path.is_dir, paths):
             sync_to_disk(folder)
         self.scratch.mkdir(exist_ok=True)  # whoever had files in it may have cleared it away
@@ -124,6 +123,16 @@ class Staging:
         """Put back the target that a crash left moved aside."""
         if self._old.exists() and not self.root.exists():
             self._old.rename(self.root)
+
+
+def _sync_all(files: Sequence[Path]) -> None:
+    """Wait until the files are on disk, which writes them together."""
+    try:
+        with ThreadPoolExecutor(_SYNCED_AT_ONCE) as pool:
+            list(pool.map(sync_to_disk, files))
+    except RuntimeError:  # no thread can be started while the program ends, when a recorder may just be closing
+        for file in files:
+            sync_to_disk(file)
 
 
 def require_writable(root: Path, *, overwrite: bool) -> None:

@@ -183,7 +183,7 @@ def _together(known: dict[str, Floats], fps: int, where: str) -> Iterator[Findin
 def _cameras(dataset: Dataset, findings: list[Finding]) -> Iterator[CameraSummary]:
     shapes = {c.key: c for c in dataset.features}
     for key in dataset.cameras if dataset.episodes else ():
-        height, width, *_ = shapes[key].shape
+        height, width = (*shapes[key].shape, 0, 0)[:2]
         if shapes[key].dtype == "image":
             yield CameraSummary(key, "png", width, height, float(dataset.fps))
             continue
