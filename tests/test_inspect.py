@@ -17,7 +17,7 @@ from telecine.core.proposal.text import plan_yaml
 from telecine.core.recording import Image, MemoryStream, Recording, Ref, Schema
 from telecine.core.recording_summary import CameraFacts
 from telecine.inspection import recordings
-from telecine.inspection.recording_findings import View, compare, recording_findings
+from telecine.inspection.recording_findings import PlanScope, compare, recording_findings
 from telecine.sources import registry
 
 CAMERA = "/camera:VideoStream:sample"
@@ -38,7 +38,7 @@ def camera_of(*streams):
 
 
 def found(*streams, timeline=CLOCK):
-    return {(f.code, f.severity): f.message for f in recording_findings(facts_of(*streams), View(timeline))}
+    return {(f.code, f.severity): f.message for f in recording_findings(facts_of(*streams), PlanScope(timeline))}
 
 
 class Broken:
@@ -213,14 +213,14 @@ def test_notes_of_the_source_become_findings():
     made = recording(vector("/joints", every(10, 1), np.zeros(10)))
     noted = Recording(made.ref, made.streams, {"task": "pick"}, (("source-recovered", "cut after 3 messages"),))
     facts = recordings.inspect_recording(noted)
-    assert [f.code for f in recording_findings(facts, View(CLOCK))] == ["source-recovered"]
+    assert [f.code for f in recording_findings(facts, PlanScope(CLOCK))] == ["source-recovered"]
     assert facts.to_dict()["attrs"] == {"task": "pick"}
 
 
 def test_a_stream_that_cannot_be_read_spares_the_others():
     facts = facts_of(Broken(), vector("/joints", every(10, 1), np.zeros(10)))
     assert [s.problems for s in facts.streams] == [("chunk 3 is damaged",), ()]
-    assert [(f.code, f.severity, f.where) for f in recording_findings(facts, View(CLOCK))] == [
+    assert [(f.code, f.severity, f.where) for f in recording_findings(facts, PlanScope(CLOCK))] == [
         ("stream-unreadable", "warning", "mem.rrd#rec /broken")
     ]
 

@@ -145,6 +145,15 @@ def test_no_function_is_longer_than_a_screen() -> None:
     ] == []
 
 
+def test_no_public_class_name_stands_in_two_files() -> None:
+    homes: dict[str, list[str]] = {}
+    for path in SOURCES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(where(path))
+    assert {name: files for name, files in homes.items() if len(files) > 1} == {}
+
+
 def test_every_folder_says_what_it_is_for() -> None:
     packages = [path for path in SOURCES if path.name == "__init__.py"]
     assert [

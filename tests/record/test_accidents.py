@@ -23,7 +23,7 @@ from telecine.core.findings import has_errors
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.verify import verify
 from telecine.recorder import episode as episode_module
-from telecine.recorder.progress import Progress, table
+from telecine.recorder.progress import RecordingDisplay, table
 from telecine.recorder.stamp_check import StampCheck
 from telecine.sources import registry
 from telecine.sources.recorder_spool.spool_file import SpoolFile
@@ -677,7 +677,7 @@ def test_progress_shows_streams_queues_and_the_disk(tmp_path):
 def test_progress_is_drawn_in_a_terminal_and_ends_with_the_recorder(tmp_path):
     before, screen = set(threading.enumerate()), Console(file=io.StringIO(), force_terminal=True, width=140)
     with Recorder(tmp_path / "set", fps=30, progress=True, on_exit="discard") as recorder:
-        drawn = Progress(recorder, screen)
+        drawn = RecordingDisplay(recorder, screen)
         fill(recorder, 1)
         drawn.close()
     assert "episode 0" in screen.file.getvalue()

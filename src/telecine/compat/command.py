@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from telecine.conversion.discovery import Selection
+from telecine.conversion.discovery import ChosenEpisodes
 from telecine.conversion.pipeline import Options, convert
 from telecine.conversion.report import Report
 from telecine.core.errors import PlanError, TelecineError
@@ -16,18 +16,18 @@ DEFAULT_NAME = "rrd_dataset"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class RecordingsInput:
     """A folder of recordings, or a dataset on a catalog server."""
 
     path: str | Path
     token: str | None = None
 
 
-def folder_of(parser: argparse.ArgumentParser, folder: Path) -> Source:
+def folder_of(parser: argparse.ArgumentParser, folder: Path) -> RecordingsInput:
     """The folder, once it is known that it is one; else the program ends with 2."""
     if not folder.is_dir():
         parser.error(f"--rrd-dir {folder} is not a folder")
-    return Source(folder)
+    return RecordingsInput(folder)
 
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +69,7 @@ def converted(
     parser: argparse.ArgumentParser,
     flags: argparse.Namespace,
     plan: Callable[[argparse.Namespace], Plan],
-    source: Source | None = None,
+    source: RecordingsInput | None = None,
 ) -> int:
     """Convert `source`, by default `flags.rrd_dir`, to `flags.output` by the plan that the flags mean.
 
@@ -77,7 +77,7 @@ def converted(
     """
     if source is None:
         source = folder_of(parser, flags.rrd_dir)
-    select = Selection(tuple(flags.segments), flags.max_segments)
+    select = ChosenEpisodes(tuple(flags.segments), flags.max_segments)
     try:
         report = convert([source.path], flags.output, plan(flags), Options(token=source.token, select=select))
     except PlanError as error:

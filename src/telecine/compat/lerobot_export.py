@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from telecine.compat.config import DEFAULT_TASK, LeRobotConversionConfig, VideoSpec
-from telecine.conversion.discovery import Selection, find
+from telecine.conversion.discovery import ChosenEpisodes, find
 from telecine.conversion.pipeline import Options, convert
 from telecine.conversion.report import Report
 from telecine.core.errors import DatasetError, PlanError, SourceError
@@ -98,8 +98,8 @@ def convert_dataset_to_lerobot(
     return _converted(path, output_dir, config, Options(select=_selection(segments, max_segments)))
 
 
-def _selection(segments: Sequence[str] | None, most: int | None) -> Selection:
-    return Selection(tuple(segments or ()), most)
+def _selection(segments: Sequence[str] | None, most: int | None) -> ChosenEpisodes:
+    return ChosenEpisodes(tuple(segments or ()), most)
 
 
 def _converted(path: str | Path, output: str | Path, config: LeRobotConversionConfig, options: Options) -> Report:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from telecine.compat.command import Source, add_rate, add_selection, converted, folder_of, name_of, names
+from telecine.compat.command import RecordingsInput, add_rate, add_selection, converted, folder_of, name_of, names
 from telecine.compat.config import FeatureSpec, LeRobotConversionConfig, VideoSpec
 from telecine.compat.conversion import convert_dataframe_to_episode, infer_features
 from telecine.compat.dataset_inspection import (
@@ -106,23 +106,23 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _source(parser: argparse.ArgumentParser, flags: argparse.Namespace) -> tuple[Source, list[str]]:
+def _source(parser: argparse.ArgumentParser, flags: argparse.Namespace) -> tuple[RecordingsInput, list[str]]:
     """Where the recordings are, and the flags that say so; a mistake ends the program with 2."""
     if flags.rrd_dir is not None:
         if flags.catalog_token is not None:
             parser.error("--catalog-token goes with --catalog-url or --dataset-url")
         return folder_of(parser, flags.rrd_dir), ["--rrd-dir", str(flags.rrd_dir)]
     if flags.dataset_url is not None:
-        return Source(flags.dataset_url, flags.catalog_token), ["--dataset-url", flags.dataset_url]
+        return RecordingsInput(flags.dataset_url, flags.catalog_token), ["--dataset-url", flags.dataset_url]
     if not flags.dataset_name:
         parser.error("--catalog-url needs --dataset-name")
     address = dataset_url(flags.catalog_url, flags.dataset_name)
-    return Source(address, flags.catalog_token), [
+    return RecordingsInput(address, flags.catalog_token), [
         *("--catalog-url", flags.catalog_url, "--dataset-name", flags.dataset_name)
     ]
 
 
-def _guide(flags: argparse.Namespace, source: Source, source_args: Sequence[str]) -> int:
+def _guide(flags: argparse.Namespace, source: RecordingsInput, source_args: Sequence[str]) -> int:
     try:
         inspection = inspect_source(source.path, dataset_name=name_of(flags), token=source.token)
     except TelecineError as error:
@@ -137,7 +137,7 @@ def _guide(flags: argparse.Namespace, source: Source, source_args: Sequence[str]
     return 0
 
 
-def _plan(flags: argparse.Namespace, source: Source) -> Plan:
+def _plan(flags: argparse.Namespace, source: RecordingsInput) -> Plan:
     """The plan that the flags mean. Raises: PlanError naming every mistake."""
     return export_plan(
         LeRobotConversionConfig(

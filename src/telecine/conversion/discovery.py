@@ -39,7 +39,7 @@ class Episodes:
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class ChosenEpisodes:
     """Which of the recordings found are meant: all, unless it says otherwise."""
 
     names: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ class Selection:
         return tuple(ref for ref in refs if not asked or asked.intersection(ref.names))[: self.most]
 
 
-EVERYTHING = Selection()
+EVERYTHING = ChosenEpisodes()
 
 
 def discover(
@@ -67,7 +67,7 @@ def discover(
     recover: bool,
     token: str | None,
     follow_links: bool = False,
-    select: Selection = EVERYTHING,
+    select: ChosenEpisodes = EVERYTHING,
     executor: Executor = serial,
 ) -> Episodes:
     """Every episode at `paths` as the plan divides recordings. Raises: SourceError when there is no recording."""

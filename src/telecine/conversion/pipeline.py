@@ -15,7 +15,7 @@ from typing import TypedDict
 
 from telecine.conversion import checkpoint
 from telecine.conversion.codec_choice import settle_codecs
-from telecine.conversion.discovery import EVERYTHING, Episodes, Selection, crashed, discover
+from telecine.conversion.discovery import EVERYTHING, ChosenEpisodes, Episodes, crashed, discover
 from telecine.conversion.report import EpisodeReport, Rejected, Report, lasting, lasting_accounts, rejection
 from telecine.conversion.worker import Known, Made, Outcome, WorkerContext, build
 from telecine.core.accounting import (
@@ -80,7 +80,7 @@ class Options:
     resume: bool = True
     """Keep finished episodes until the dataset is there and take up those of an interrupted run; else the disk holds
     every episode once instead of twice."""
-    select: Selection = EVERYTHING
+    select: ChosenEpisodes = EVERYTHING
     """Which of the recordings at the paths to convert."""
 
     @property

@@ -11,7 +11,7 @@ from telecine.core.video import LONG_GOP
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class PlanScope:
     """What of recordings counts: findings are about what the plan makes of them."""
 
     timeline: str
@@ -25,12 +25,12 @@ class View:
         return self.used is None or stream in self.used
 
 
-def recording_findings(facts: RecordingFacts, view: View) -> Iterator[Finding]:
+def recording_findings(facts: RecordingFacts, view: PlanScope) -> Iterator[Finding]:
     """What is odd within one recording. A stream that cannot be read is a warning."""
     yield from placed(_of_recording(facts, view), recording=facts.label)
 
 
-def _of_recording(facts: RecordingFacts, view: View) -> Iterator[Finding]:
+def _of_recording(facts: RecordingFacts, view: PlanScope) -> Iterator[Finding]:
     for code, message in facts.notes:
         yield Finding(code, "warning", facts.label, message)
     for item in facts.left_out:
@@ -43,7 +43,7 @@ def _of_recording(facts: RecordingFacts, view: View) -> Iterator[Finding]:
         yield from placed(_of_stream(stream, view, f"{facts.label} {stream.name}"), stream=stream.name)
 
 
-def _of_stream(stream: StreamSummary, view: View, where: str) -> Iterator[Finding]:
+def _of_stream(stream: StreamSummary, view: PlanScope, where: str) -> Iterator[Finding]:
     code = "video-damaged" if stream.is_camera else "stream-unreadable"
     for problem in stream.problems:
         yield Finding(code, "warning", where, problem, "leave the stream out of the plan, or repair the recording")
@@ -70,7 +70,7 @@ def _camera_findings(stream: StreamSummary, where: str) -> Iterator[Finding]:
         yield Finding("video-long-gop", "info", where, text, "set video copy: never to encode for fast reads")
 
 
-def _clock_findings(stream: StreamSummary, view: View, where: str) -> Iterator[Finding]:
+def _clock_findings(stream: StreamSummary, view: PlanScope, where: str) -> Iterator[Finding]:
     """On the plan's clock: what is odd on others changes nothing."""
     clock = stream.on(view.timeline)
     if clock is None:

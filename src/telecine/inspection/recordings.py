@@ -40,7 +40,7 @@ from telecine.core.recording_summary import (
 )
 from telecine.core.streams.from_keyframe import from_first_keyframe
 from telecine.core.video import PacketIndex
-from telecine.inspection.recording_findings import View, compare, recording_findings
+from telecine.inspection.recording_findings import PlanScope, compare, recording_findings
 from telecine.run.executor import Executor, Lost, Tell, serial, silent
 from telecine.sources import registry
 from telecine.sources.border import border
@@ -160,7 +160,7 @@ def inspect_refs(
             case RecordingFacts():
                 recordings.append(answer)
     proposal = proposing(recordings)
-    view = View(proposal.timeline, proposal.used, proposal.split_ns)
+    view = PlanScope(proposal.timeline, proposal.used, proposal.split_ns)
     for facts in recordings:
         findings += recording_findings(facts, view)
     tally: Tally = {}

@@ -41,7 +41,7 @@ class _Waiting:
     is_spilling: bool = False
 
 
-class Frame(NamedTuple):
+class QueuedFrame(NamedTuple):
     """A frame for the encoder."""
 
     number: int
@@ -128,14 +128,14 @@ class FrameQueue:
             self.is_over = True
             self._changed.notify_all()
 
-    def frames(self, read: Callable[[int], Array]) -> Iterator[Frame]:
+    def frames(self, read: Callable[[int], Array]) -> Iterator[QueuedFrame]:
         """Every frame, as it comes, until `close`; its memory is used again when the next one is asked for.
 
         read: gives the frame at a place on disk.
         """
         while (entry := self._next()) is not None:
             pixels = entry.pixels if entry.pixels is not None else read(entry.place)
-            yield Frame(entry.number, entry.stamp_ns, pixels)
+            yield QueuedFrame(entry.number, entry.stamp_ns, pixels)
             with self._changed:
                 if entry.pixels is None:
                     self.on_disk -= 1

@@ -14,7 +14,7 @@ import numpy as np
 from telecine.core.errors import VideoError
 from telecine.core.recording import Array
 from telecine.core.video import VideoSettings
-from telecine.recorder.frame_queue import Behind, Frame, FrameQueue
+from telecine.recorder.frame_queue import Behind, FrameQueue, QueuedFrame
 from telecine.recorder.sample import Sample
 from telecine.recorder.stamp_check import StampCheck
 from telecine.sources.recorder_spool import format as layout
@@ -207,7 +207,7 @@ class LiveCamera(LiveStream):
 
     def _run(self, file: SpoolFile, fps: int, disk: Disk) -> None:
         frames = self.queue.frames(lambda place: self._read(file, place))
-        last: list[Frame] = []
+        last: list[QueuedFrame] = []
         try:
             try:
                 self._code(file, fps, disk, _noting(frames, last))
@@ -224,7 +224,7 @@ class LiveCamera(LiveStream):
             self.lost = self.queue.clear() + 1
             log.error("%s: the last %d frames cannot be written: %s", self.name, self.lost, error)
 
-    def _code(self, file: SpoolFile, fps: int, disk: Disk, frames: Iterator[Frame]) -> None:
+    def _code(self, file: SpoolFile, fps: int, disk: Disk, frames: Iterator[QueuedFrame]) -> None:
         stamps: dict[int, int] = {}
 
         def pixels() -> Iterator[Array]:
@@ -244,7 +244,7 @@ class LiveCamera(LiveStream):
         return np.frombuffer(data, self.stream.schema.dtype).reshape(self.stream.schema.shape)
 
 
-def _noting(frames: Iterator[Frame], last: list[Frame]) -> Iterator[Frame]:
+def _noting(frames: Iterator[QueuedFrame], last: list[QueuedFrame]) -> Iterator[QueuedFrame]:
     """The frames; `last` holds the one that was given last."""
     for frame in frames:
         last[:] = [frame]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _PER_SECOND = 4
 
 
-class Progress:
+class RecordingDisplay:
     """A table that is drawn by a thread of its own on stderr until `close`."""
 
     def __init__(self, recorder: "Recorder", console: Console | None = None) -> None:

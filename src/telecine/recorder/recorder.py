@@ -30,7 +30,7 @@ from telecine.recorder.dataset_episodes import DatasetEpisodes, Ending
 from telecine.recorder.episode import LiveEpisode
 from telecine.recorder.frame_queue import Behind
 from telecine.recorder.options import OnExit, PerAge, PerText, RecorderOptions
-from telecine.recorder.progress import Progress
+from telecine.recorder.progress import RecordingDisplay
 from telecine.recorder.rejected import RejectedEpisode, SpoolFolder
 from telecine.recorder.sample import as_sample
 from telecine.recorder.stream import RecorderStream
@@ -128,7 +128,7 @@ class Recorder:
             self.rejected.append(saved)
             self._report(Finding("record-recovered", "warning", str(self.root), str(saved)))
         self._folder = SpoolFolder(self.root)
-        self._progress = Progress(self) if progress else None
+        self._progress = RecordingDisplay(self) if progress else None
 
     # --- an episode -----------------------------------------------------------------------------------------------
 

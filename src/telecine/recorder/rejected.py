@@ -25,7 +25,7 @@ from telecine.recorder.episode import EPISODE_FILE
 from telecine.recorder.options import RecorderOptions, duration_text
 from telecine.recorder.trimmed import pauses, trimmed
 from telecine.sources.recorder_spool import format as layout
-from telecine.sources.recorder_spool.format import CLOCK, SUFFIX, Content
+from telecine.sources.recorder_spool.format import CLOCK, SUFFIX, SpoolContent
 from telecine.sources.recorder_spool.source import NAME, TASK, recording_of
 
 if sys.platform == "win32":  # pragma: no cover
@@ -147,7 +147,7 @@ def _recovered(file: Path, root: Path, options: RecorderOptions) -> RejectedEpis
     return save(file, root, f"interrupted-{content.episode.get('id')}", reason, options)
 
 
-def _is_empty(content: Content) -> bool:
+def _is_empty(content: SpoolContent) -> bool:
     return all(stream.is_empty for stream in content.streams)
 
 
@@ -161,7 +161,7 @@ def _is_in_dataset(root: Path, ident: str) -> bool:
         return False
 
 
-def _amount(content: Content, path: str) -> str:
+def _amount(content: SpoolContent, path: str) -> str:
     """How much was recorded, for people."""
     recording = recording_of(Ref(NAME, path), content, path)
     times = [s.times(CLOCK) for s in recording.streams.values() if not s.static]

@@ -28,7 +28,7 @@ _FAR_SQUARES = 2000
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class View:
+class CameraView:
     """A pinhole camera: `axes` are (3, 3) rows right, down, forward; `focal_px` the focal length."""
 
     at: Floats
@@ -43,12 +43,12 @@ class View:
         return pixels + np.array([WIDTH / 2, HEIGHT / 2]), depth
 
 
-def view_towards(at: Floats, target: Floats, up: Floats, focal_px: float) -> View:
+def view_towards(at: Floats, target: Floats, up: Floats, focal_px: float) -> CameraView:
     """A camera at `at` that looks at `target`, with `up` above in the frame."""
     forward = (target - at) / np.linalg.norm(target - at)
     right = np.cross(forward, up)
     right /= np.linalg.norm(right)
-    return View(at, np.stack([right, np.cross(forward, right), forward]), focal_px)
+    return CameraView(at, np.stack([right, np.cross(forward, right), forward]), focal_px)
 
 
 FRONT = view_towards(np.array([1.10, -0.46, 0.72]), np.array([0.17, 0.01, 0.225]), np.array([0.0, 0, 1]), 296.0)
@@ -89,7 +89,7 @@ class _Thing:
     """0: lies on the table, under everything else."""
 
 
-def _paint(frame: Canvas, view: View, things: list[_Thing]) -> None:
+def _paint(frame: Canvas, view: CameraView, things: list[_Thing]) -> None:
     """Draw all that is before the camera, from far to near."""
     seen = [(thing, *view.project(thing.points)) for thing in things]
     seen.sort(key=lambda s: (s[0].layer, -float(np.mean(s[2]))))
@@ -123,7 +123,7 @@ def _shadows(task: PickTask, time: float, arm: Pose) -> Iterator[_Thing]:
         yield _Thing(shadow, (20, 18, 16), opacity=0.4 * min(max(1 - 1.5 * float(at[2]), 0.15), 1), layer=0)
 
 
-def _cube(task: PickTask, time: float, colour: str, view: View) -> Iterator[_Thing]:
+def _cube(task: PickTask, time: float, colour: str, view: CameraView) -> Iterator[_Thing]:
     """The top and the sides that face the camera, each lit by its own direction."""
     middle, turn = cube_at(task, time)
     top = _square(middle + np.array([0, 0, CUBE_M / 2]), CUBE_M, turn)
@@ -169,7 +169,7 @@ def _front_background() -> Canvas:
     return _table(FRONT)
 
 
-def _table(view: View) -> Canvas:
+def _table(view: CameraView) -> Canvas:
     """The table where rays meet z = 0, and the backdrop behind it."""
     right, down, forward = view.axes
     u = ((np.arange(WIDTH) - WIDTH / 2) / view.focal_px)[None, :]

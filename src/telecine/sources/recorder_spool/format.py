@@ -153,7 +153,7 @@ class StreamContent:
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class SpoolContent:
     """What a file holds, its samples and frames by place."""
 
     episode: dict[str, Any]
@@ -164,7 +164,7 @@ class Content:
     """Up to where the file's records are whole."""
 
 
-def scan(path: str, *, verify: bool = False) -> Content:
+def scan(path: str, *, verify: bool = False) -> SpoolContent:
     """The table of contents of a file, up to its last whole record.
 
     verify: check the CRC of samples and frames of files with an END as well; those of files without one always are.
@@ -181,7 +181,7 @@ def scan(path: str, *, verify: bool = False) -> Content:
         raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def _scan(file: BufferedIOBase, path: str, *, verify: bool) -> Content:
+def _scan(file: BufferedIOBase, path: str, *, verify: bool) -> SpoolContent:
     file.seek(len(MAGIC))
     episode: dict[str, Any] | None = None
     streams: list[StreamContent] = []
@@ -208,7 +208,7 @@ def _scan(file: BufferedIOBase, path: str, *, verify: bool) -> Content:
             break
     if episode is None:
         raise SourceError(f"{path}: cut off before its first record")
-    return Content(episode, tuple(streams), end, whole)
+    return SpoolContent(episode, tuple(streams), end, whole)
 
 
 def _records(file: BufferedIOBase, *, verify: bool) -> Iterator[tuple[Record, int, Chunk, bytes]]:

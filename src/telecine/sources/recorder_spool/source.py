@@ -10,7 +10,7 @@ from pathlib import Path
 from telecine.core.recording import MemoryStream, Recording, Ref, Schema, Stream
 from telecine.sources.format import Found
 from telecine.sources.recorder_spool import format as layout
-from telecine.sources.recorder_spool.format import MAGIC, SUFFIX, Content
+from telecine.sources.recorder_spool.format import MAGIC, SUFFIX, SpoolContent
 from telecine.sources.recorder_spool.streams import stream_of
 
 NAME = "recorder_spool"
@@ -39,7 +39,7 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     return recording_of(ref, layout.scan(ref.path), ref.path)
 
 
-def recording_of(ref: Ref, content: Content, path: str) -> Recording:
+def recording_of(ref: Ref, content: SpoolContent, path: str) -> Recording:
     """The recording in the file at `path`, of which `content` is the table of contents, under the name `ref`."""
     streams: dict[str, Stream] = {
         c.stream.name: stream_of(path, c) for c in content.streams if not c.is_empty and c.stream.name != TASK
@@ -60,7 +60,7 @@ def _text(value: str | bool) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _cut(path: str, content: Content) -> str:
+def _cut(path: str, content: SpoolContent) -> str:
     """What to report of a file without an end."""
     lost = max(Path(path).stat().st_size - content.whole_bytes, 0)
     torn = f"; its last {lost} bytes are not whole" if lost else ""

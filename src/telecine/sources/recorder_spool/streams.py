@@ -31,7 +31,7 @@ def stream_of(path: str, content: StreamContent) -> Stream:
         case "image":
             return SingleFrames(path, content)
     in_order = bool(np.all(np.diff(content.stamps) >= 0)) and not content.raw
-    return CodedFrames(path, content) if in_order else DecodedFrames(path, content)
+    return CodedFrames(path, content) if in_order else SpooledFrames(path, content)
 
 
 class _Stream:
@@ -174,7 +174,7 @@ class SingleFrames(_Stream):
         return Image(data, str(encoding), width, height)
 
 
-class DecodedFrames(_Stream):
+class SpooledFrames(_Stream):
     """Video as single frames: the coded ones decoded, then those that no encoder had taken yet."""
 
     kind: Literal["image"] = "image"

@@ -52,7 +52,7 @@ class Walk:
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class MessageFrame:
     """One message: payload at [start, start + length) of the file."""
 
     kind: int
@@ -82,7 +82,7 @@ def check_magic(head: bytes, name: str) -> None:
         raise SourceError(f"{name}: a newer file format ({head[:4]!r}) than this telecine knows; update telecine")
 
 
-def frames(file: BinaryIO, size_bytes: int) -> Iterator[Frame]:
+def frames(file: BinaryIO, size_bytes: int) -> Iterator[MessageFrame]:
     """Messages from the start as long as they are whole and plausible, the end marker included."""
     at = HEADER_BYTES
     while at + FRAME.size <= size_bytes:
@@ -90,7 +90,7 @@ def frames(file: BinaryIO, size_bytes: int) -> Iterator[Frame]:
         kind, length = FRAME.unpack(file.read(FRAME.size))
         if kind > _LAST_PLAUSIBLE_KIND or length > size_bytes - at - FRAME.size:
             return
-        yield Frame(kind, at + FRAME.size, length)
+        yield MessageFrame(kind, at + FRAME.size, length)
         if kind == END:
             return
         at += FRAME.size + length
@@ -117,7 +117,7 @@ def walk(file: BinaryIO, size_bytes: int, name: str) -> Walk:
     return _behind_messages(file.read(FRAME.size), size_bytes, whole, messages)
 
 
-def _behind_end(file: BinaryIO, size_bytes: int, end: Frame, messages: int) -> Walk:
+def _behind_end(file: BinaryIO, size_bytes: int, end: MessageFrame, messages: int) -> Walk:
     stop = end.start + end.length
     whole, rest_bytes = end.start - FRAME.size, size_bytes - stop
     file.seek(stop)
