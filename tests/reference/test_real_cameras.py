@@ -114,7 +114,15 @@ def test_pictures_left_out_leave_each_row_its_own_picture(tmp_path, conformance)
 def test_the_report_and_the_provenance_say_what_was_done(tmp_path):
     report, root = made(tmp_path, [Camera(jittered(70, fps=29.4, seed=1), "x264")])
     (clip,) = report.to_dict()["episodes"][0]["clips"]
-    assert set(clip["pictures"]) == {"copied", "repeated", "left_out", "encoded", "age_median_ns", "age_max_ns"}
+    assert set(clip["pictures"]) == {
+        "copied",
+        "repeated",
+        "left_out",
+        "encoded",
+        "shifted",
+        "age_median_ns",
+        "age_max_ns",
+    }
     (origin,) = pq.read_table(root / "meta" / "telecine" / "provenance.parquet").to_pylist()
     assert origin["cameras"][0]["why"] == clip["why"]
     assert "shown again by skipped frames" in clip["why"]
