@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from support.memory import CLOCK, every, images, recording, seconds, static, text, vector
+from support.robot import jittered
 from support.video import STREAMS, encode, x264, x265
 from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
@@ -64,6 +65,21 @@ def test_a_vector_tells_its_type_names_and_every_clock():
     clock = seen.on("real_time")
     assert (clock.samples, clock.first, clock.last, clock.seconds) == (100, 0, 1_980_000_000, 1.98)
     assert (clock.hz, clock.nominal_hz, clock.jitter_ms) == (pytest.approx(50), pytest.approx(50), 0)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_jitter_does_not_change_the_rate_of_a_short_recording(seed):
+    times = jittered(40, seed=seed)
+    (seen,) = facts_of(vector("/joints", times, np.zeros((40, 2)), clock="real_time")).streams
+    assert seen.on("real_time").nominal_hz == pytest.approx(30, rel=0.01)
+
+
+def test_lost_samples_do_not_lower_the_rate():
+    times = np.delete(every(50, 2), [10, 20, 30, 40, 50])
+    (seen,) = facts_of(vector("/joints", times, np.zeros((95, 2)), clock="real_time")).streams
+    clock = seen.on("real_time")
+    assert clock.hz < 48
+    assert clock.nominal_hz == pytest.approx(50)
 
 
 def test_a_counting_clock_has_no_rate_in_hertz():

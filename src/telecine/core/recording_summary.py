@@ -64,11 +64,15 @@ class ClockFacts:
 
     @property
     def nominal_hz(self) -> float | None:
-        """The mean rate or, where lost samples pull it down by over 2 %, that of the typical distance; None as `hz`."""
+        """The mean rate or, where lost samples pull it down by over 2 %, that of the typical distance; None as `hz`.
+
+        A lost sample leaves a distance of two periods: jitter alone, which moves the typical distance of few samples
+        by more than 2 % either way, does not.
+        """
         if self.hz is None:
             return None
-        typical = 1e9 / self.rate.period_ns
-        return self.hz if abs(self.hz / typical - 1) < 0.02 else typical
+        typical, lost = 1e9 / self.rate.period_ns, 2 * self.rate.longest_ns > 3 * self.rate.period_ns
+        return typical if lost and self.hz < 0.98 * typical else self.hz
 
     @property
     def jitter_ms(self) -> float:
