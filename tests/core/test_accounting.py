@@ -11,6 +11,7 @@ from telecine.core.accounting import (
     Choices,
     Tally,
     account,
+    account_facts,
     account_for,
     add,
     merge,
@@ -21,6 +22,7 @@ from telecine.core.errors import PlanError
 from telecine.core.plan.bind import bind
 from telecine.core.plan.model import make_plan
 from telecine.core.recording import LeftOut
+from telecine.core.recording_summary import RecordingFacts, StreamSummary
 
 CLOUD = LeftOut("/lidar", "unreadable", "PointCloud2 is not decoded", "leave it out")
 PLAN = make_plan(
@@ -138,3 +140,13 @@ def test_a_stream_that_inspect_could_not_read_is_unreadable_where_it_could_not()
         ("unreadable", "/lidar", ("a", "b")),
         ("offered", "/arm/state", ("a",)),
     ]
+
+
+def test_what_a_proposal_leaves_out_has_its_reason():
+    streams = [StreamSummary(name, "vector", "float64", (2,)) for name in ("/action", "/state", "/spare")]
+    facts = RecordingFacts("a", "memory", "a", "", 0, tuple(streams), left_out=(CLOUD,))
+    made = account_facts(facts, {"/action": "action"}, Choices(reasons={"/state": "no name tells what it is"}))
+    assert made.used == (("/action", "action"),)
+    assert {item.stream: item.why for item in made.left_out} == {
+        "/lidar": CLOUD.why, "/spare": NOT_PLANNED, "/state": "no name tells what it is",
+    }  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telecine.core.copying.decide import decide, encoding_cost
+from telecine.core.copying.decide import decide, decide_cut, encoding_cost
 from telecine.core.copying.splice import Copied, Encoded, Repeated, Splice, shown
 from telecine.core.video import Encode, FrameFormat, PacketIndex, VideoSettings
 
@@ -227,3 +227,28 @@ def test_repeats_fit_where_they_are_put(case):
     splice = decide(rows, made, settings(copy="always"))
     repeated = [r for r in splice.runs if isinstance(r, Repeated)] if isinstance(splice, Splice) else []
     assert all(made.repeats is not None and r.times <= made.repeats[r.packet] for r in repeated)
+
+
+def test_a_cut_copies_whole_groups_and_re_encodes_the_rest():
+    assert decide_cut(np.arange(10, 20), index()) == Splice((Copied(10, 20),))
+    assert decide_cut(np.arange(13, 28), index()) == Splice((Encoded(0, 7), Copied(20, 28)))
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        (index(formats=()), "changes its frame format 0 time(s)"),
+        (index(formats=(H264, replace(H264, width=32))), "changes its frame format 1 time(s)"),
+        (index(start=5), "no keyframe at or before the first row"),
+        (index(4, 2, display=[0, 2, 1, 3]), "not stored in whole groups"),
+        (index(gop=40), "it lies between two keyframes"),
+        (
+            index(12, 4, display=[0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11], formats=(replace(H264, codec="hevc"),)),
+            "B-frames do not mix",
+        ),
+    ],
+)
+def test_a_cut_that_cannot_be_copied_says_why(made, reason):
+    decision = decide_cut(np.arange(3, min(14, made.count)), made)
+    assert isinstance(decision, Encode)
+    assert reason in decision.why

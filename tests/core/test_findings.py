@@ -2,7 +2,8 @@
 
 import pytest
 
-from telecine.core.findings import Finding, has_errors
+from telecine.core.findings import Finding, FindingSpan, has_errors
+from telecine.core.html import MOST, table
 
 
 def test_a_finding_reads_as_one_line_with_what_to_do_next():
@@ -20,3 +21,26 @@ def test_only_errors_are_errors():
     warning = Finding("align-gap", "warning", "x", "y")
     assert not has_errors([warning])
     assert has_errors([warning, Finding("verify-stats", "error", "x", "y")])
+
+
+def test_the_place_names_what_the_file_alone_does_not():
+    span = FindingSpan(1_500_000_000, 2_000_000_000, "real_time")
+    whole = Finding(
+        "align-gap", "info", "a.rrd", "y", episode=3, key="action", stream="/joints", rows=(4, 9), span=span
+    )
+    assert whole.place == "a.rrd, episode 3, action, /joints, rows 4 to 8, 1.500 to 2.000 s on real_time"
+    assert Finding("align-gap", "info", "episode 3 action", "y", episode=3, key="action").place == "episode 3 action"
+    assert Finding("align-gap", "info", "a.rrd", "y", rows=(4, 5)).place == "a.rrd, row 4"
+
+
+def test_notebooks_show_findings_as_a_table_with_everything_escaped():
+    one = Finding("align-gap", "warning", "<b>a</b>", "1 gap", "lower `limit`")
+    html = one._repr_html_()
+    assert html.startswith("<table><caption>1 finding(s)</caption>")
+    assert "<td>&lt;b&gt;a&lt;/b&gt;</td><td>1 gap</td><td>lower `limit`</td>" in html
+
+
+def test_a_long_table_is_cut_and_the_rest_counted():
+    html = table("c", ["n"], [[n] for n in range(MOST + 7)])
+    assert html.count("<tr>") == MOST + 2
+    assert html.endswith("<tr><td>... and 7 more</td></tr></table>")

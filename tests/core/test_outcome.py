@@ -1,9 +1,15 @@
 """What a recording states of its outcome, as facts and as columns."""
 
+from dataclasses import replace
+from fractions import Fraction
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from telecine.core.outcome import OUTCOME, SUCCESS, facts_of, outcome_stream
+from telecine.core.episode import Episode, EpisodeFacts
+from telecine.core.grid import Grid
+from telecine.core.outcome import OUTCOME, SUCCESS, decided, facts_of, outcome_stream, stored_facts, with_outcome
 from telecine.core.recording import MemoryStream, Part, Recording, Ref, Schema
 
 
@@ -63,3 +69,32 @@ def test_what_the_part_states_goes_before_the_recording():
 
 def test_the_columns_are_those_that_lerobot_knows():
     assert (SUCCESS.key, SUCCESS.dtype, OUTCOME.dtype) == ("next.success", "bool", "string")
+
+
+def episode(success=None, outcome=None, own=None):
+    rows = pa.table({} if own is None else {SUCCESS.key: pa.array(own)})
+    columns = () if own is None else (SUCCESS,)
+    grid = Grid(0, 3, Fraction(10))
+    return Episode(Ref("f", "/a/b.x"), grid, rows, columns, facts=EpisodeFacts(success, outcome))
+
+
+def test_columns_of_the_outcome_are_filled_where_the_dataset_has_them():
+    keys = {SUCCESS.key: SUCCESS, OUTCOME.key: OUTCOME}
+    made = with_outcome(replace(episode(True, "lifted"), rows=pa.table({"x": [1, 2, 3]})), keys)
+    assert made.rows.column(SUCCESS.key).to_pylist() == [False, False, True]
+    assert made.rows.column(OUTCOME.key).to_pylist() == ["lifted"] * 3
+    assert made.columns == (SUCCESS, OUTCOME)
+    assert with_outcome(made, {}) is made
+
+
+def test_the_last_row_of_its_own_column_decides_where_nothing_else_states_it():
+    assert decided(episode(own=[False, False, True])).facts == EpisodeFacts(True, "success")
+    assert decided(episode(own=[False, True, False])).facts == EpisodeFacts(False, "failed")
+    for stated in (episode(False, own=[True]), episode(None, "unknown", own=[True]), episode()):
+        assert decided(stated) is stated
+
+
+def test_stored_values_of_another_type_are_left_out():
+    good = {"success": False, "outcome": "late", "interrupted": True, "tags": ["a", 1], "part": 2, "recording": "a.x"}
+    assert stored_facts(good) == EpisodeFacts(False, "late", None, True, ("a",), "a.x", 2)
+    assert stored_facts({"success": 1, "outcome": 2, "interrupted": "yes", "tags": "a", "part": "0"}) == EpisodeFacts()

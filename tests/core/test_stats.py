@@ -14,6 +14,7 @@ from telecine.core.stats import (
     camera_stats,
     column_stats,
     dataset_quantiles,
+    pooled_frames,
 )
 
 finite = st.floats(-1e6, 1e6, width=32)
@@ -169,3 +170,12 @@ def test_pooling_keeps_a_small_spread_far_from_zero(offset):
     values = offset + np.random.default_rng(1).normal(size=4000)
     pooled = reduce(Moments.pooled, (column_stats(part).moments for part in np.split(values, 400)))
     assert math.isclose(pooled.std[0], values.std(), rel_tol=1e-6)
+
+
+def test_pooled_frames_have_exact_moments_and_weighted_quantiles():
+    one, other = np.zeros((3, 256), np.int64), np.zeros((3, 256), np.int64)
+    one[:, 0], other[:, 255] = 10, 30
+    pooled = pooled_frames(camera_stats(one, 1), camera_stats(other, 3))
+    both = camera_stats(one + other, 4).moments
+    assert same_moments(pooled.moments, both, 1.0)
+    np.testing.assert_allclose(pooled.quantiles, 0.75, atol=1e-3)

@@ -1,0 +1,25 @@
+"""YAML that strangers wrote: plain data within bounds."""
+
+import pytest
+
+from telecine.core.documents import DEEPEST_YAML, plain_yaml
+
+
+def test_plain_values_are_read_however_they_are_nested_up_to_the_limit():
+    assert plain_yaml("a: [1, {b: 2}]") == {"a": [1, {"b": 2}]}
+    deepest = plain_yaml("[" * DEEPEST_YAML + "]" * DEEPEST_YAML)
+    for _ in range(DEEPEST_YAML - 1):
+        (deepest,) = deepest
+    assert deepest == []
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("a: &x [1]\nb: *x", "aliases"),
+        ("[" * (DEEPEST_YAML + 1) + "]" * (DEEPEST_YAML + 1), f"nested deeper than {DEEPEST_YAML}"),
+    ],
+)
+def test_yaml_that_could_expand_or_exhaust_the_stack_is_refused(text, why):
+    with pytest.raises(ValueError, match=why):
+        plain_yaml(text)

@@ -1,0 +1,34 @@
+"""Errors: what is behind them, and how those of others become ours."""
+
+import errno
+
+import pytest
+
+from telecine.core.errors import DatasetError, PlanError, SourceError, causes_of, disk_is_full, raised_as
+
+
+def test_a_full_disk_is_found_behind_any_error():
+    full = OSError(errno.ENOSPC, "No space left on device")
+    error = DatasetError("commit failed")
+    error.__cause__ = full
+    assert list(causes_of(error)) == [error, full]
+    assert disk_is_full(error)
+    assert disk_is_full(OSError(errno.EDQUOT, "Disk quota exceeded"))
+    assert not disk_is_full(OSError(errno.EACCES, "Permission denied"))
+
+
+def test_an_error_of_others_becomes_one_of_ours_that_names_the_file():
+    denied = PermissionError(errno.EACCES, "Permission denied")
+    said = "^a.rrd: cannot be read: Permission denied$"
+    with pytest.raises(SourceError, match=said) as caught, raised_as(SourceError, "a.rrd: cannot be read", OSError):
+        raise denied
+    assert caught.value.__cause__ is denied
+    with pytest.raises(SourceError, match="^a.rrd: odd bytes$"), raised_as(SourceError, "a.rrd", ValueError):
+        raise ValueError("odd bytes")
+
+
+def test_errors_of_ours_and_those_not_named_stay_as_they_are():
+    with pytest.raises(PlanError, match="^as it was$"), raised_as(SourceError, "a.rrd", ValueError):
+        raise PlanError("as it was")
+    with pytest.raises(KeyError), raised_as(SourceError, "a.rrd", ValueError):
+        raise KeyError("x")
