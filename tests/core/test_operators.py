@@ -157,3 +157,17 @@ def test_a_plan_file_leads_back_to_the_robot():
     stored = joined_map(feature.sources, feature, [2, 1]).apply(np.array([90.0, 180.0, 0.25]))
     np.testing.assert_allclose(stored, [np.pi / 2, np.pi, 0.5])
     np.testing.assert_allclose(joined_map(feature.sources, feature, [2, 1]).undo(stored), [90, 180, 0.25])
+
+
+def test_operators_are_for_plain_vectors_of_numbers():
+    with pytest.raises(PlanError, match="no meaning for a camera"):
+        plan({"observation.images.a": {"from": "/cam", "scale": 2}})
+    square = vector("/square", every(10, 2), np.zeros((20, 2, 2)))
+    with pytest.raises(PlanError, match="operators on values need plain vectors, /square is none"):
+        resample(recording(square), plan({"action": {"from": "/square", "scale": 2}}))
+
+
+def test_a_feature_is_not_relative_to_one_that_is_itself_shifted():
+    features = {"action": {"from": "/q", "relative_to": "observation.state"}}
+    with pytest.raises(PlanError, match="observation.state is itself relative or shifted"):
+        plan(features | {"observation.state": {"from": "/q", "shift": 1}})

@@ -177,3 +177,9 @@ def test_the_json_schema_knows_every_key_and_is_plain_json():
 def test_the_published_schema_is_that_of_the_plan():
     published = files("telecine").joinpath("plan.schema.json").read_text(encoding="utf-8")
     assert json.loads(published) == json_schema(), "run: telecine schema > src/telecine/plan.schema.json"
+
+
+def test_notebooks_show_a_plan_as_a_table_of_its_features():
+    html = parse_plan(GOOD)._repr_html_()
+    assert "<caption>plan: 30 fps on real_time; task: one per recording</caption>" in html
+    assert "<td>observation.state</td><td>/joints, /gripper</td>" in html

@@ -1,5 +1,7 @@
 """Choices of a proposal: its clock, what makes it convert; one odd recording decides nothing for the others."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -145,7 +147,9 @@ def test_pauses_of_all_streams_become_a_split_and_rates_are_those_within():
 
 def test_a_short_common_pause_is_split_below_its_length():
     arm = clock("t", sessions(50, pause=1.0))
-    assert propose([recording(vector("/action", arm))], task_text="x").body["split"] == {"gaps": "816ms"}
+    made = propose([recording(vector("/action", arm))], task_text="x")
+    assert (made.body["split"], made.split_ns) == ({"gaps": "816ms"}, 816_000_000)
+    assert propose([recording(vector("/action", GOOD))], task_text="x").split_ns is None
 
 
 def test_a_pause_of_one_stream_is_no_split():
@@ -242,3 +246,56 @@ def test_what_a_source_never_proposes_stays_out_with_its_reason():
 )
 def test_a_name_that_is_there_is_offered_as_a_comment(recordings, name):
     assert f"the recordings are named {name!r}" in plan_yaml(propose(recordings))
+
+
+def test_a_clock_that_half_of_the_streams_lack_is_refused_with_its_share():
+    alone = [vector(f"/state/{name}", clock(name, every(30, 4))) for name in "abc"]
+    made = propose([recording(*alone)], task_text="x")
+    assert made.plan is None
+    assert "has a stamp for 33% of the samples only: name one with --index" in said(made)
+
+
+def test_a_clock_without_a_single_stamp_is_no_choice():
+    empty = ClockFacts("capture", "timestamp", 0, 0, measure(np.array([], np.int64)), 0)
+    made = propose([robot(GOOD, empty)], task_text="x")
+    assert made.timeline == "elapsed"
+    assert not any("capture" in line for line in made.comments["clock"])
+
+
+def test_frames_that_the_videos_count_get_the_rate_that_their_headers_state():
+    frames = clock("frame_index", np.arange(120), "sequence")
+
+    def videos(*rates):
+        cameras = [camera(f"/cam{i}", frames) for i in range(len(rates))]
+        stated = [replace(c, camera=replace(c.camera, stated_hz=hz)) for c, hz in zip(cameras, rates, strict=True)]
+        return recording(vector("/action", frames), *stated)
+
+    made = propose([videos(30.0, 30.0)], task_text="x")
+    assert made.body["clock"] == {"timeline": "frame_index", "rate": "30"}
+    assert "frame_index counts frames, and the videos state in their headers 30 a second" in said(made)
+    assert propose([videos(30000 / 1001)], task_text="x").body["clock"]["rate"] == "30000/1001"
+    assert propose([videos(30.0, 25.0)], task_text="x").plan is None
+    declared = propose([recording(vector("/action", frames), fps="25")], task_text="x")
+    assert declared.body["clock"]["rate"] == "25"
+    assert "the recordings state 25 a second" in said(declared)
+
+
+def test_a_camera_that_states_its_unit_is_depth_and_left_out():
+    made = propose([recording(vector("/action", GOOD), camera("/far", GOOD, unit="mm"))], task_text="x")
+    assert list(made.body["features"]) == ["action"]
+    assert "/far is depth: left out" in said(made)
+    assert made.choices.reasons["/far"].startswith("depth: policies for colour fail on it")
+
+
+def test_a_camera_of_unknown_size_is_planned_as_it_is():
+    made = propose([recording(vector("/action", GOOD), camera("/cam", GOOD, size=(0, 0)))], task_text="x")
+    assert made.body["features"]["observation.images.cam"] == "/cam"
+
+
+def test_a_recording_without_some_of_the_joints_does_not_change_their_order():
+    def joints(*names):
+        streams = [vector(f"/state/{name}", GOOD, width=1) for name in names]
+        return recording(*(replace(s, first_logged=at) for at, s in enumerate(streams)))
+
+    made = propose([joints("b", "a"), joints("b", "a"), joints("a")], task_text="x")
+    assert made.body["features"]["observation.state"] == ["/state/b", "/state/a"]

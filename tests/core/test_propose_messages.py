@@ -334,3 +334,10 @@ def test_one_camera_in_several_forms_is_one_feature_named_after_the_camera(forms
 def test_two_cameras_of_one_namespace_are_two_features():
     found = proposed(camera("/head/left/image_raw", "rgb24"), camera("/head/right/image_raw", "rgb24"))
     assert list(features(found)) == ["observation.images.left", "observation.images.right"]
+
+
+def test_a_topic_called_action_is_the_surest_command():
+    found = proposed(
+        stream("/arm/action:data", 7), stream("/arm/command:data", 7), stream("/joint_states:position", ARM)
+    )
+    assert features(found)["action"] == ["/arm/action:data"]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from telecine.core.recording import STATIC_NS, MemoryStream, Recording, Ref, Schema
+from telecine.core.recording import STATIC_NS, MemoryStream, Recording, Ref, Schema, first_logged
 from telecine.core.streams.from_keyframe import FromKeyframe, from_first_keyframe
 from telecine.core.video import PacketIndex
 
@@ -83,3 +83,12 @@ def test_a_static_stream_is_older_than_every_tick():
     assert static.times("any").tolist() == [STATIC_NS]
     assert static.backwards("any") == 0
     assert static.take(np.zeros(3, np.int64), "any").tolist() == [[1], [1], [1]]
+
+
+def test_the_order_of_logging_is_known_where_a_stream_knows_it():
+    class Logged(FromKeyframe):
+        def first_logged(self):
+            return 7
+
+    assert first_logged(Logged(video(), np.array([0]))) == 7
+    assert first_logged(video()) is None

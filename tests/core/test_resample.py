@@ -14,7 +14,7 @@ from telecine.core.errors import AlignError, PlanError, SourceError
 from telecine.core.findings import Finding
 from telecine.core.grid import Grid
 from telecine.core.plan.model import make_plan
-from telecine.core.recording import Schema
+from telecine.core.recording import MemoryStream, Schema
 from telecine.core.resample.resample import resample
 
 
@@ -579,3 +579,14 @@ def test_a_stall_later_on_or_under_missing_error_still_rejects():
     for stall_at, missing in ((2.0, "trim"), (0.3, "error")):
         with pytest.raises(AlignError, match="/state"):
             stalled(stall_at, missing)
+
+
+def test_what_a_stream_remarks_of_its_samples_becomes_a_finding():
+    class Odd(MemoryStream):
+        def remarks(self):
+            return (("clock-shared", "2 samples share a stamp"),)
+
+    plain = ramp("a", every(50, 1))
+    odd = Odd(plain.name, plain.kind, plain.schema, plain.stamps, plain.values)
+    (found,) = [f for f in resample(recording(odd), plan({"action": "a"})).findings if f.code == "clock-shared"]
+    assert (found.severity, found.stream, found.message) == ("info", "a", "2 samples share a stamp")
