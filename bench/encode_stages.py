@@ -18,10 +18,10 @@ import numpy as np
 from support.pictures import scene, to_jpeg
 from telecine.core.recording import Image, MemoryStream, Schema
 from telecine.core.video import VideoSettings
-from telecine.video.colour import to_rgb, to_yuv420p
 from telecine.video.decode import frames
 from telecine.video.encode import encode
-from telecine.video.histogram import Histogram, sample_indices
+from telecine.video.frames.colour import to_rgb, to_yuv420p
+from telecine.video.frames.histogram import Histogram, sample_indices
 from telecine.video.presets import video_settings
 
 FPS = 30

@@ -9,7 +9,7 @@ from telecine.cli.main import app
 from telecine.core.errors import SourceError
 from telecine.inspection.contact_sheet import HEIGHT_PX, contact_sheet
 from telecine.sources import registry
-from telecine.video.png import read_png
+from telecine.video.frames.png import read_png
 
 
 def test_left_is_true_and_framed_in_green_right_is_exchanged(h5py, tmp_path):

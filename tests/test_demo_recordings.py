@@ -17,9 +17,9 @@ from telecine.samples.draw import fill_polygon, fill_rod, write
 from telecine.samples.recordings import FRONT, JOINT_STATE, WRIST, write_demo_recordings
 from telecine.samples.scene import COLOURS, front_frame, wrist_frame
 from telecine.sources import registry
-from telecine.video.colour import to_rgb
 from telecine.video.decode import frames
 from telecine.video.demo_camera import h264_packets
+from telecine.video.frames.colour import to_rgb
 
 SECONDS = 2.0
 CLOCK = "real_time"

@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from support.mcap import some_messages, write_rosbag2
-from telecine.core.documents import plain_yaml
 from telecine.core.errors import SourceError
+from telecine.core.text.documents import plain_yaml
 from telecine.sources import registry
-from telecine.sources.messages.types import MOST_LEAVES, leaves, parse
+from telecine.sources.messages.decoding.types import MOST_LEAVES, leaves, parse
 
 needs_rosbags = pytest.mark.usefixtures("mcap")
 """Definitions are parsed by rosbags."""

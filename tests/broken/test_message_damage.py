@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from support.mcap import START_NS, joints, some_messages, typestore, write_bag, write_mcap, write_rosbag2
 from telecine.core.errors import SourceError
 from telecine.sources.mcap import source as mcap_format
-from telecine.sources.messages import types
-from telecine.sources.messages.cdr import Asked, decode_cdr, decode_ros1
+from telecine.sources.messages.decoding import types
+from telecine.sources.messages.decoding.cdr import Asked, decode_cdr, decode_ros1
 from telecine.sources.messages.model import Contents
 from telecine.sources.rosbag import source as rosbag
 from telecine.sources.rosbag2 import source as rosbag2

@@ -48,7 +48,7 @@ def without(monkeypatch):
                 monkeypatch.setitem(sys.modules, name, None)
         for package in packages:
             monkeypatch.setitem(sys.modules, package, None)
-        from telecine.sources.messages import types as message_types
+        from telecine.sources.messages.decoding import types as message_types
 
         message_types.parse.cache_clear()
 

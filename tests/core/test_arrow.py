@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from telecine.core.arrow import array, elements, numbers, table, to_numpy
+from telecine.core.data.arrow import array, elements, numbers, table, to_numpy
 
 KINDS = ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64"]
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))

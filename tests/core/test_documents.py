@@ -2,7 +2,7 @@
 
 import pytest
 
-from telecine.core.documents import DEEPEST_YAML, plain_yaml
+from telecine.core.text.documents import DEEPEST_YAML, plain_yaml
 
 
 def test_plain_values_are_read_however_they_are_nested_up_to_the_limit():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telecine.core.errors import PlanError
-from telecine.core.expressions import LONGEST, parse_expression
+from telecine.core.text.expressions import LONGEST, parse_expression
 
 NAMES = frozenset({"rows", "success", "outcome", "tags", "task", "action", "observation.state"})
 FACTS = {"rows": 31, "success": None, "outcome": "dropped", "tags": ("good", "retry"), "task": "pick the cube"}

@@ -3,7 +3,7 @@
 import pytest
 
 from telecine.core.findings import Finding, FindingSpan, has_errors
-from telecine.core.html import MOST, table
+from telecine.core.text.html import MOST, table
 
 
 def test_a_finding_reads_as_one_line_with_what_to_do_next():

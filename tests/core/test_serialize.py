@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from telecine.core.serialize import from_plain, to_plain
+from telecine.core.data.serialize import from_plain, to_plain
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Names of strangers as people may see them."""
 
-from telecine.core.visible import visible
+from telecine.core.text.visible import visible
 
 
 def test_control_and_bidirectional_characters_are_escaped():

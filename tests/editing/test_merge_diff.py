@@ -159,3 +159,9 @@ def test_pieces_are_found_where_they_were_cut(numbers, data):
 def test_copies_are_told_apart_by_their_number():
     one, two = (row_hashes([np.arange(5) + n]) for n in (0, 9))
     assert match_episodes([one, one, two], [one, two, one]) == [Match(0, 0, 0), Match(2, 1, 0), Match(1, 2, 0)]
+
+
+def test_rows_that_occur_twice_are_given_once_each():
+    a = [row_hashes([np.array(values)]) for values in ((1, 2), (1, 3))]
+    one = a[0][:1]
+    assert match_episodes(a, [one, one, one]) == [Match(0, 0, 0), Match(1, 1, 0)]

@@ -18,7 +18,7 @@ from telecine.core.errors import DatasetError, VideoError
 from telecine.dataset.reader import open_dataset
 from telecine.dataset.values import to_arrow
 from telecine.inspection.dataset_summary import episode_frames, summarize
-from telecine.video.png import read_png, sheet, write_png
+from telecine.video.frames.png import read_png, sheet, write_png
 
 
 def inspect(*arguments):

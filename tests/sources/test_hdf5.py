@@ -17,8 +17,8 @@ from telecine.inspection.recordings import inspect_many
 from telecine.sources import registry
 from telecine.sources.hdf5.layout_table import names_of
 from telecine.testing import FileSourceContract
-from telecine.video.colour import to_rgb
 from telecine.video.decode import frames
+from telecine.video.frames.colour import to_rgb
 from telecine.video.mp4_reader import decode_at
 
 LAYOUTS = {

@@ -157,7 +157,7 @@ def test_a_topic_that_cannot_be_read_is_named_and_hides_no_other(tmp_path: Path,
 def test_a_missing_extra_says_what_to_install(
     tmp_path: Path, mcap: ModuleType, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
-    from telecine.sources.messages import types
+    from telecine.sources.messages.decoding import types
 
     payload = bytes(typestore().serialize_cdr(joints(1, START_NS), JOINTS))
     write(tmp_path / "a.mcap", [("/j", "cdr", JOINTS, definition(), payload)]).close()

@@ -20,8 +20,8 @@ from telecine.sources.messages.images import (
     inverse_depth,
     raw_image,
 )
-from telecine.video.colour import to_rgb
 from telecine.video.decode import raw_frame
+from telecine.video.frames.colour import to_rgb
 
 SIZE = (64, 48)
 PATTERNS = ("rggb", "bggr", "gbrg", "grbg")

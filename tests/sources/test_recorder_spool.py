@@ -14,8 +14,8 @@ from telecine.sources.recorder_spool import format as layout
 from telecine.sources.recorder_spool.format import CLOCK, MAGIC, Record, SpoolStream
 from telecine.sources.recorder_spool.spool_file import SpoolFile
 from telecine.testing import FileSourceContract
-from telecine.video.colour import to_rgb
 from telecine.video.decode import raw_frame
+from telecine.video.frames.colour import to_rgb
 
 FRONT = "observation.images.front"
 

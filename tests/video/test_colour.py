@@ -20,8 +20,8 @@ from support.pictures import (
 )
 from telecine.core.errors import VideoError
 from telecine.core.recording import Image, PixelFormat
-from telecine.video.colour import FULL, LIMITED, to_rgb, to_yuv420p
 from telecine.video.decode import raw_frame, upright
+from telecine.video.frames.colour import FULL, LIMITED, to_rgb, to_yuv420p
 
 FORMATS = tuple(name for name in get_args(PixelFormat) if name != "grayf32le")  # which is depth, not colour
 YUV = [name for name in FORMATS if "yuv" in name or name == "nv12"]

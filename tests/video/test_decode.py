@@ -21,8 +21,8 @@ from telecine.core.bitstream.packets import index_packets
 from telecine.core.errors import VideoError
 from telecine.core.recording import Image, MemoryStream, Schema
 from telecine.core.video import FrameFormat, PacketIndex
-from telecine.video.colour import to_rgb
 from telecine.video.decode import IMAGE_DECODERS, frames
+from telecine.video.frames.colour import to_rgb
 
 CLOCK = "real_time"
 COUNT = 24

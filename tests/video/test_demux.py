@@ -9,9 +9,9 @@ from telecine.core.bitstream.packets import index_packets
 from telecine.core.errors import SourceError, VideoError
 from telecine.sources.shared.arrays import Timing
 from telecine.sources.shared.video_file import VideoFileStream
-from telecine.video.colour import to_rgb
 from telecine.video.decode import frames
 from telecine.video.demux import film_facts, packets
+from telecine.video.frames.colour import to_rgb
 
 
 @pytest.mark.parametrize("codec", ["libx264", "libx265", "libsvtav1"])

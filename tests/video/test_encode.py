@@ -23,10 +23,10 @@ from telecine.core.errors import VideoError
 from telecine.core.recording import Image, MemoryStream, Schema
 from telecine.video import encode as encode_module
 from telecine.video.clip import ClipWriter, read_clip
-from telecine.video.colour import to_rgb
 from telecine.video.decode import VIDEO_DECODERS, frames, raw_frame
 from telecine.video.encode import encode
-from telecine.video.histogram import Histogram, sample_indices
+from telecine.video.frames.colour import to_rgb
+from telecine.video.frames.histogram import Histogram, sample_indices
 from telecine.video.presets import video_settings
 
 FPS = 30

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telecine.video.histogram import Histogram, pixel_stride, sample_indices
+from telecine.video.frames.histogram import Histogram, pixel_stride, sample_indices
 
 
 @given(st.integers(0, 300_000))

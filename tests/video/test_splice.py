@@ -17,7 +17,7 @@ from telecine.core.errors import VideoError
 from telecine.core.video import Encode, FrameFormat, VideoSettings
 from telecine.video.clip import read_clip
 from telecine.video.encoder import ColourTags
-from telecine.video.histogram import Histogram
+from telecine.video.frames.histogram import Histogram
 from telecine.video.reencode import reencode
 from telecine.video.splice import splice
 

@@ -38,7 +38,7 @@ class Outcome:
 
 def check_fail_on(values: Sequence[str]) -> None:
     """Nothing, when every value of `--fail-on` means something. Raises: PlanError naming the nearest that does."""
-    from telecine.core.documents import suggest  # most commands are given no such flag, and it loads pydantic
+    from telecine.core.text.documents import suggest  # most commands are given no such flag, and it loads pydantic
 
     for value in values:
         if value not in (*SEVERITIES, *CODES):

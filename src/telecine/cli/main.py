@@ -250,7 +250,7 @@ def _run(command: "Callable[[], Outcome]", fail_on: Sequence[str] | None) -> Non
     from telecine.cli.exit_codes import NOT_DONE, WRONG, check_fail_on
     from telecine.cli.stop import Stopped, stoppable
     from telecine.core.errors import PlanError, TelecineError
-    from telecine.core.visible import visible
+    from telecine.core.text.visible import visible
 
     try:
         check_fail_on(fail_on or ())

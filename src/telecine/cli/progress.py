@@ -3,7 +3,7 @@
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from telecine.core.visible import visible
+from telecine.core.text.visible import visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

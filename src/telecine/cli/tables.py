@@ -16,7 +16,7 @@ from telecine.core.accounting import LeftOutEverywhere
 from telecine.core.episode import Use
 from telecine.core.findings import Finding, grouped
 from telecine.core.resample.rates import distinct_rates
-from telecine.core.visible import visible
+from telecine.core.text.visible import visible
 
 if TYPE_CHECKING:
     from telecine.conversion.dry_run import DryRun

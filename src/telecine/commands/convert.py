@@ -22,11 +22,11 @@ from telecine.conversion.discovery import nothing_readable
 from telecine.conversion.pipeline import Options
 from telecine.conversion.report import Report
 from telecine.core.accounting import NO_CHOICES, Choices
-from telecine.core.documents import suggest
 from telecine.core.errors import PlanError, raised_as
 from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan
 from telecine.core.progress import Progress
+from telecine.core.text.documents import suggest
 from telecine.lerobot_format.paths import PLAN
 from telecine.run.executor import Executor
 from telecine.run.worker_count import Workers

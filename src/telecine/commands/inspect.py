@@ -17,7 +17,7 @@ from telecine.inspection.plots import write_pngs
 from telecine.inspection.recordings import Inspection, inspect_many
 from telecine.lerobot_format.paths import INFO
 from telecine.run.executor import Executor, Lost, Tell, silent
-from telecine.video.png import write_png
+from telecine.video.frames.png import write_png
 
 
 def inspect(

@@ -15,8 +15,8 @@ from telecine.dataset.reader import Dataset
 from telecine.dataset.reader import open_dataset as opened
 from telecine.dataset.values import to_numpy
 from telecine.lerobot_format.paths import INFO
+from telecine.video.frames.png import read_png
 from telecine.video.mp4_reader import decode_at, depth_at
-from telecine.video.png import read_png
 
 
 class DatasetEpisode:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from telecine.commands.flag_table import PlanFlags
-from telecine.core.documents import MAX_YAML_BYTES
 from telecine.core.errors import PlanError, raised_as
 from telecine.core.plan.model import IMAGES, Plan, make_plan, read_plan
 from telecine.core.plan.spans_csv import spans_of_csv
+from telecine.core.text.documents import MAX_YAML_BYTES
 
 if TYPE_CHECKING:
     from telecine.core.proposal.propose import Proposal

@@ -25,8 +25,8 @@ from telecine.core.recording import Image, MemoryStream, Recording, Schema
 from telecine.dataset.reader import Dataset
 from telecine.dataset.staging import workspace
 from telecine.dataset.writer import DatasetWriter
-from telecine.video.colour import to_rgb
 from telecine.video.decode import frames
+from telecine.video.frames.colour import to_rgb
 from telecine.video.mp4_reader import decode_at
 
 _LOG = logging.getLogger("telecine.compat")

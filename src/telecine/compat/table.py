@@ -15,10 +15,10 @@ import pyarrow.compute as pc
 
 from telecine.compat.config import LeRobotConversionConfig, VideoSpec, columns_of, sample_column
 from telecine.core.bitstream.packets import index_packets
-from telecine.core.documents import suggest
 from telecine.core.errors import PlanError, SourceError
 from telecine.core.grid import Times
 from telecine.core.recording import Buffer, ClockKind, Codec, MemoryStream, Recording, Ref, Schema
+from telecine.core.text.documents import suggest
 from telecine.sources.rrd.columns import ArrowLeaf, blobs, leaves, numbers, texts
 
 SEGMENT = "rerun_segment_id"

@@ -25,11 +25,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from telecine._version import __version__
+from telecine.core.data.serialize import from_plain, to_plain
 from telecine.core.episode import Episode
 from telecine.core.errors import VideoError, raised_as
 from telecine.core.plan.model import Plan
 from telecine.core.recording import Ref
-from telecine.core.serialize import from_plain, to_plain
 from telecine.dataset.staging import sync_to_disk
 
 _HEADER = "episode.json"

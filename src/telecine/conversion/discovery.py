@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 
 from telecine.conversion.report import Rejected, rejection
-from telecine.core.documents import suggest
 from telecine.core.errors import AlignError, SourceError, TelecineError
 from telecine.core.findings import Finding, grouped
 from telecine.core.plan.model import Plan
 from telecine.core.recording import Part, Ref
 from telecine.core.resample.split import EpisodeSplit, split
+from telecine.core.text.documents import suggest
 from telecine.run.executor import Executor, Lost, Tell, serial, silent
 from telecine.sources import registry
 from telecine.sources.part_cache import opened

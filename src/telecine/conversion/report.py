@@ -11,8 +11,8 @@ from telecine.core.accounting import LeftOutEverywhere
 from telecine.core.episode import Episode, Use
 from telecine.core.errors import TelecineError
 from telecine.core.findings import CODES, Finding, Findings, has_errors, placed
-from telecine.core.html import table
 from telecine.core.recording import Ref
+from telecine.core.text.html import table
 from telecine.core.video import Clip
 
 

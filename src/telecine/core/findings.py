@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from telecine.core.html import table
+from telecine.core.text.html import table
 
 Severity = Literal["info", "warning", "error"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from telecine.core.arrow import array
+from telecine.core.data.arrow import array
 from telecine.core.errors import VideoError
 from telecine.core.video import Clip
 from telecine.lerobot_format.schema import IMAGE

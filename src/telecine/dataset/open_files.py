@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from telecine._version import __version__
-from telecine.core import arrow
+from telecine.core.data import arrow
+from telecine.core.data.serialize import to_plain
 from telecine.core.episode import Episode, FeatureColumn
 from telecine.core.errors import VideoError
 from telecine.core.recording import Ref
-from telecine.core.serialize import to_plain
 from telecine.core.stats import STATISTICS, column_stats
 from telecine.dataset.existing import ExistingDataset
 from telecine.dataset.images import with_images

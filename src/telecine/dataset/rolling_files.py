@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from telecine.core import arrow
+from telecine.core.data import arrow
 from telecine.core.video import Clip
 from telecine.lerobot_format.paths import (
     FileIndex,

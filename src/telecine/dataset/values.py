@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from telecine.core import arrow
+from telecine.core.data import arrow
 from telecine.core.episode import FeatureColumn
 from telecine.lerobot_format.schema import LEAVES, arrow_type
 

@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from telecine.core.documents import read_mapping
 from telecine.core.edit.flags import EditFlags, combined, edit_of_flags
 from telecine.core.edit.model import Edit, make_edit, parse_edit
 from telecine.core.edit.resolve import resolve
 from telecine.core.edit.table import edit_of_table
 from telecine.core.errors import DatasetError, EditError, PlanError, raised_as
 from telecine.core.findings import Finding, has_errors
+from telecine.core.text.documents import read_mapping
 from telecine.dataset.assembly.assemble import Assembled, assemble, foresee
 from telecine.dataset.assembly.selection import Selection
 from telecine.dataset.open_files import WRITE_ERRORS

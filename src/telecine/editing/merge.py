@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from telecine.core.documents import suggest
 from telecine.core.edit.model import Edit, EditInput
 from telecine.core.edit.resolve import resolve
 from telecine.core.errors import EditError
 from telecine.core.findings import Finding
+from telecine.core.text.documents import suggest
 from telecine.dataset.assembly.selection import Selection
 from telecine.editing.edit import EditReport, assembled
 from telecine.editing.inputs import InputDataset, open_input

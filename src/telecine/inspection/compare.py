@@ -17,9 +17,9 @@ import numpy.typing as npt
 from telecine.conversion.discovery import find, split_refs
 from telecine.conversion.pipeline import Options
 from telecine.conversion.video_index import Indexes, index_videos
-from telecine.core.columns import column_of, reference_elements
 from telecine.core.copying.damage import frames_of
 from telecine.core.copying.match import reach_of
+from telecine.core.data.columns import column_of, reference_elements
 from telecine.core.errors import DatasetError, TelecineError
 from telecine.core.findings import Finding, placed
 from telecine.core.plan.bind import Binding, BoundFeature, Source, bind
@@ -28,9 +28,9 @@ from telecine.core.recording import Recording, Ref
 from telecine.dataset.reader import Dataset
 from telecine.lerobot_format.paths import PLAN, PLANS
 from telecine.sources.part_cache import none_left_open, opened
-from telecine.video.colour import to_rgb
 from telecine.video.decode import frames
-from telecine.video.depth import to_codes
+from telecine.video.frames.colour import to_rgb
+from telecine.video.frames.depth import to_codes
 from telecine.video.mp4_reader import decode_at, depth_at
 
 ROWS = 25

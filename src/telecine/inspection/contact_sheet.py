@@ -15,8 +15,8 @@ from telecine.core.recording import ImageStream, Ref, VideoStream
 from telecine.core.streams.orientation import orientation_text
 from telecine.sources import registry
 from telecine.sources.border import border
-from telecine.video.colour import Rgb, to_rgb
 from telecine.video.decode import frames
+from telecine.video.frames.colour import Rgb, to_rgb
 
 HEIGHT_PX = 180
 _GAP_PX = 6

@@ -16,15 +16,15 @@ from telecine.core import quality_checks
 from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError, VideoError
 from telecine.core.findings import Finding, Findings, placed
-from telecine.core.html import table
 from telecine.core.stats import Floats
+from telecine.core.text.html import table
 from telecine.dataset.reader import Dataset, open_dataset
 from telecine.dataset.values import to_numpy
 from telecine.dataset.verify.verify import verify
 from telecine.lerobot_format.paths import VERSION
-from telecine.video.colour import Rgb
+from telecine.video.frames.colour import Rgb
+from telecine.video.frames.png import read_png
 from telecine.video.mp4_reader import decode_at, probe_file
-from telecine.video.png import read_png
 
 FRAMES_CHECKED = 8
 """Frames checked for each camera and episode."""

@@ -13,7 +13,7 @@ from telecine.core.errors import DatasetError
 from telecine.dataset.reader import Dataset, open_dataset
 from telecine.dataset.values import to_numpy
 from telecine.inspection.dataset_summary import ACTION, STATE, episode_frames
-from telecine.video.png import sheet, write_png
+from telecine.video.frames.png import sheet, write_png
 
 MOST_ELEMENTS = 16
 """Elements drawn; more cannot be told apart on a page."""

@@ -17,7 +17,6 @@ from telecine.core.align import measure
 from telecine.core.bitstream.packets import NAMES, index_packets
 from telecine.core.errors import TelecineError, VideoError
 from telecine.core.findings import Finding, Findings
-from telecine.core.html import table
 from telecine.core.plan.model import Plan
 from telecine.core.proposal.propose import Proposal, propose
 from telecine.core.recording import (
@@ -39,6 +38,7 @@ from telecine.core.recording_summary import (
     pauses_of,
 )
 from telecine.core.streams.from_keyframe import from_first_keyframe
+from telecine.core.text.html import table
 from telecine.core.video import PacketIndex
 from telecine.inspection.recording_findings import PlanScope, compare, recording_findings
 from telecine.run.executor import Executor, Lost, Tell, serial, silent

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from telecine.core.data.serialize import from_plain, to_plain
 from telecine.core.errors import DatasetError
 from telecine.core.recording import CameraCalibration
-from telecine.core.serialize import from_plain, to_plain
 from telecine.lerobot_format import paths
 
 Calibrations = dict[str, dict[str, CameraCalibration]]

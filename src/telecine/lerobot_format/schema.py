@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from telecine.core.arrow import array
+from telecine.core.data.arrow import array
 from telecine.core.depth import ENCODER, UNIT, is_depth
 from telecine.core.episode import Episode, FeatureColumn
 from telecine.core.stats import STATISTICS

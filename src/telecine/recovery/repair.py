@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from telecine.core.arrow import array, numbers
+from telecine.core.data.arrow import array, numbers
 from telecine.core.episode import Episode
 from telecine.core.errors import DatasetError, VideoError
 from telecine.core.findings import Finding, has_errors

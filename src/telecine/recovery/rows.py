@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from telecine.core import arrow
+from telecine.core.data import arrow
 from telecine.core.errors import DatasetError
 from telecine.core.video import FrameFormat
 from telecine.dataset.verify.reading import UNREADABLE

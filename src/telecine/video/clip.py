@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
-from telecine.core.arrow import array
+from telecine.core.data.arrow import array
 from telecine.core.errors import VideoError, raised_as
 from telecine.core.recording import Buffer
 

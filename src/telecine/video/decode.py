@@ -18,7 +18,7 @@ from telecine.core.errors import VideoError
 from telecine.core.grid import Rows
 from telecine.core.recording import Buffer, Codec, Image, ImageStream, PixelFormat, VideoStream
 from telecine.core.video import PacketIndex
-from telecine.video.colour import LIMITED, UNTAGGED, copy_plane, to_rgb, to_rgb24
+from telecine.video.frames.colour import LIMITED, UNTAGGED, copy_plane, to_rgb, to_rgb24
 
 IMAGE_DECODERS = {
     "jpeg": "mjpeg",

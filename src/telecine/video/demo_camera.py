@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import av
 
-from telecine.video.colour import Rgb, to_yuv420p
+from telecine.video.frames.colour import Rgb, to_yuv420p
 from telecine.video.presets import encoder_options, video_settings
 
 

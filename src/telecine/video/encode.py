@@ -14,10 +14,10 @@ import numpy as np
 from telecine.core.errors import VideoError
 from telecine.core.video import Clip, FrameFormat, VideoSettings
 from telecine.video.clip import ClipWriter
-from telecine.video.colour import to_rgb, to_rgb24, to_yuv420p
-from telecine.video.depth import DepthHistogram, depth_frames
 from telecine.video.encoder import coded, open_encoder
-from telecine.video.histogram import Histogram, sample_indices
+from telecine.video.frames.colour import to_rgb, to_rgb24, to_yuv420p
+from telecine.video.frames.depth import DepthHistogram, depth_frames
+from telecine.video.frames.histogram import Histogram, sample_indices
 from telecine.video.presets import encoder_info, encoder_options, size_problem
 
 

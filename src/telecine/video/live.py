@@ -18,9 +18,9 @@ from telecine.core.recording import Array, Buffer
 from telecine.core.video import Clip, FrameFormat, VideoSettings
 from telecine.video.append import VideoFile
 from telecine.video.clip import ClipWriter, read_clip
-from telecine.video.colour import Rgb, to_rgb24, to_yuv420p
 from telecine.video.encode import check_size
 from telecine.video.encoder import Setup, coded, open_encoder
+from telecine.video.frames.colour import Rgb, to_rgb24, to_yuv420p
 from telecine.video.presets import encoder_options
 
 QUEUED = 16

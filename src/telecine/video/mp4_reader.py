@@ -18,8 +18,8 @@ import numpy.typing as npt
 from telecine.core.depth import is_depth
 from telecine.core.errors import VideoError
 from telecine.core.grid import Rows
-from telecine.video.colour import Rgb, to_rgb
 from telecine.video.decode import STRICT
+from telecine.video.frames.colour import Rgb, to_rgb
 
 _Input: TypeAlias = av.container.InputContainer
 

@@ -8,9 +8,9 @@ from telecine.core.errors import VideoError
 from telecine.core.recording import Image, MemoryStream, Schema
 from telecine.core.video import Clip, FrameFormat
 from telecine.video.clip import ClipWriter
-from telecine.video.colour import to_rgb
 from telecine.video.decode import frames
-from telecine.video.histogram import Histogram, sample_indices
+from telecine.video.frames.colour import to_rgb
+from telecine.video.frames.histogram import Histogram, sample_indices
 
 CLOCK = "row"
 

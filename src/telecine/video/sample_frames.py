@@ -11,9 +11,9 @@ from telecine.core.errors import VideoError
 from telecine.core.grid import Rows
 from telecine.core.recording import Buffer, Codec
 from telecine.core.video import Flags
-from telecine.video.colour import to_rgb
 from telecine.video.decode import STRICT, VIDEO_DECODERS
-from telecine.video.histogram import Histogram
+from telecine.video.frames.colour import to_rgb
+from telecine.video.frames.histogram import Histogram
 
 _FEWEST, _MOST, _ONE_IN = 12, 60, 75
 """Frames sampled of an episode: one in 75, but 12 to 60.

@@ -12,11 +12,11 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-from telecine.core.documents import suggest
 from telecine.core.edit.model import Edit, make_edit
 from telecine.core.edit.resolve import Name, SourceDataset, SourceEpisode, key_of, name_of
 from telecine.core.errors import EditError, PlanError
-from telecine.core.expressions import parse_expression
+from telecine.core.text.documents import suggest
+from telecine.core.text.expressions import parse_expression
 
 FACTS = frozenset({"episode", "input", "rows", "seconds", "success", "outcome", "tags", "task", "tasks", "recording"})
 """What `where` can ask about an episode."""

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from telecine.core.documents import keys_of, mistakes, read_mapping, to_yaml
 from telecine.core.errors import EditError, PlanError
 from telecine.core.plan.fields import Model
+from telecine.core.text.documents import keys_of, mistakes, read_mapping, to_yaml
 
 Success = bool | Literal["unknown"]
 

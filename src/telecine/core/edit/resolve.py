@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from telecine.core.documents import suggest
 from telecine.core.edit.model import Edit, EpisodeEdit, Marks, Success
 from telecine.core.errors import EditError
 from telecine.core.plan.model import RESERVED
+from telecine.core.text.documents import suggest
 
 Name = tuple[int, int]
 """(input, episode) of a source episode."""

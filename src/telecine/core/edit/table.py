@@ -13,11 +13,11 @@ import csv
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from telecine.core.documents import suggest
 from telecine.core.edit.flags import EditFlags, edit_of_flags, rows_of
 from telecine.core.edit.model import Edit, make_edit
 from telecine.core.edit.resolve import SourceDataset, key_of, name_of
 from telecine.core.errors import EditError
+from telecine.core.text.documents import suggest
 
 COLUMNS = ("episode", "drop", "start", "stop", "task", "success", "outcome", "tags", "comment")
 _BOOLS: Mapping[str, bool] = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}

@@ -6,12 +6,12 @@ from fractions import Fraction
 
 import numpy as np
 
-from telecine.core.documents import suggest
 from telecine.core.errors import PlanError
 from telecine.core.grid import SECOND, Grid, Times
 from telecine.core.plan.model import IMAGES, Feature, Plan, Take
 from telecine.core.plan.operators import ElementMap, joined_map
 from telecine.core.recording import Recording, Stream
+from telecine.core.text.documents import suggest
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,14 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from telecine.core.align import How
 from telecine.core.copying.damage import Policy
-from telecine.core.documents import Body as PlanBody
-from telecine.core.documents import keys_of, mistakes, read_mapping, suggest, to_yaml
 from telecine.core.errors import PlanError
-from telecine.core.html import table
 from telecine.core.plan.episodes import Label, Split, Trim
 from telecine.core.plan.fields import Duration, Limit, Model, Phase, format_duration
 from telecine.core.plan.operators import Operators
 from telecine.core.recording import Codec, ColourOrder, Rotation
+from telecine.core.text.documents import Body as PlanBody
+from telecine.core.text.documents import keys_of, mistakes, read_mapping, suggest, to_yaml
+from telecine.core.text.html import table
 
 IMAGES = "observation.images."
 RESERVED = ("timestamp", "frame_index", "episode_index", "index", "task_index", "task")

@@ -13,8 +13,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from telecine.core.align import MISSING, CameraTimes, Rate, between, choose_phase, hold, measure, nearest
-from telecine.core.arrow import array, numbers
-from telecine.core.columns import blended, column_array, column_of, reference_elements, side_by_side
+from telecine.core.data.arrow import array, numbers
+from telecine.core.data.columns import blended, column_array, column_of, reference_elements, side_by_side
 from telecine.core.episode import NO_FACTS, Episode, EpisodeFacts, FeatureColumn, Use
 from telecine.core.errors import AlignError
 from telecine.core.findings import REMARKS, Finding, placed

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from telecine.core import arrow
+from telecine.core.data import arrow
 from telecine.core.errors import DatasetError, raised_as
 from telecine.core.stats import QUANTILES, STATISTICS, Floats, Moments, Stats
 from telecine.dataset.assembly.rows import WrittenRows

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from telecine._version import __version__
-from telecine.core import arrow
+from telecine.core.data import arrow
 from telecine.core.episode import FeatureColumn
 from telecine.core.outcome import SUCCESS
 from telecine.core.plan.model import Plan, parse_plan

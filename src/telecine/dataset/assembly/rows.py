@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from telecine.core import arrow
+from telecine.core.data import arrow
 from telecine.core.edit.resolve import OutputEpisode
 from telecine.core.errors import DatasetError, raised_as
 from telecine.core.grid import Rows

@@ -25,10 +25,9 @@ from telecine.dataset.assembly.selection import Selection
 from telecine.dataset.rolling_files import VideoFiles
 from telecine.lerobot_format.paths import FileIndex, Limits, video_path
 from telecine.video.clip import ClipWriter
-from telecine.video.crop import cropped
 from telecine.video.decode import frames
-from telecine.video.depth_sample import depth_histogram
 from telecine.video.encode import encode
+from telecine.video.mp4_frames import cropped, depth_histogram
 from telecine.video.mp4_stream import CLOCK, Mp4Stream, open_film, read_index
 from telecine.video.presets import video_settings
 from telecine.video.splice import splice

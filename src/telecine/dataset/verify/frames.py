@@ -20,8 +20,8 @@ from telecine.dataset.verify.videos import CheckedVideo
 from telecine.lerobot_format.metadata import DatasetMeta, EpisodeMeta, FeatureMeta
 from telecine.lerobot_format.paths import data_path
 from telecine.lerobot_format.read import read_statistics
-from telecine.video.colour import to_rgb
 from telecine.video.decode import frames
+from telecine.video.frames.colour import to_rgb
 from telecine.video.mp4_reader import decode_all, decode_at, depth_at
 
 Depth = Literal["all", "sample", "none"]

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from telecine.core import arrow
+from telecine.core.data import arrow
 from telecine.dataset.values import Values, unwrap_extensions
 from telecine.dataset.verify.finding_log import FindingLog
 from telecine.dataset.verify.reading import LANGUAGE, NUMBERS, UNREADABLE

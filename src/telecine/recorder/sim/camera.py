@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from telecine.recorder.sim.scene import AMBIENT, DIFFUSE, HEAD, LIGHT, SKY, Vector
 from telecine.recorder.sim.shapes import NEVER, SHAPES, Float32s, Hits, Meet, Shade, turned
-from telecine.video.colour import Rgb
+from telecine.video.frames.colour import Rgb
 
 _SKY = np.array([int(255 * part) for part in SKY], np.uint8)
 _LIGHT = np.array(LIGHT, np.float32)

@@ -9,7 +9,7 @@ import os
 from typing import Any, Literal
 
 from telecine.core.errors import SourceError
-from telecine.video.colour import Rgb
+from telecine.video.frames.colour import Rgb
 
 Render = Literal["auto", "rays", "gl"]
 """`auto`: gl where MUJOCO_GL names one, else rays."""

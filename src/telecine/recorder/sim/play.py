@@ -12,7 +12,7 @@ from telecine.recorder.sim.camera import RayCamera
 from telecine.recorder.sim.expert import Attempt
 from telecine.recorder.sim.opengl import GlCamera, Render, load_mujoco
 from telecine.recorder.sim.scene import CAMERAS, JOINTS, Vector, mjcf
-from telecine.video.colour import Rgb
+from telecine.video.frames.colour import Rgb
 
 LONGEST_STEP_S = 0.002
 

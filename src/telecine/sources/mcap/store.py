@@ -36,8 +36,8 @@ from telecine.sources.mcap.records import (
     channel_record,
     schema_record,
 )
+from telecine.sources.messages.decoding.protocol import Batch, Definition
 from telecine.sources.messages.model import LOG_TIME, MessageClock
-from telecine.sources.messages.protocol import Batch, Definition
 from telecine.sources.messages.store import Channel
 from telecine.sources.shared.chunk_file import ChunkFile
 from telecine.sources.shared.truncation import CUT_FIX

@@ -11,10 +11,10 @@ import numpy as np
 
 from telecine.core.grid import Rows
 from telecine.sources.messages.columns import Joined
-from telecine.sources.messages.cursor import BeyondPrefix
-from telecine.sources.messages.decoders import SerialDecoder
+from telecine.sources.messages.decoding.cursor import BeyondPrefix
+from telecine.sources.messages.decoding.decoders import SerialDecoder
+from telecine.sources.messages.decoding.protocol import Batch, Decoder
 from telecine.sources.messages.model import Decoded, Leaf
-from telecine.sources.messages.protocol import Batch, Decoder
 
 Batches = Callable[[bool], Iterator[Batch]]
 """All messages: whole, or (True) no more than their beginnings, where a container has those at hand."""

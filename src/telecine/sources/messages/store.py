@@ -15,12 +15,12 @@ from telecine.core.errors import SourceError
 from telecine.core.grid import Rows, Times
 from telecine.sources.format import MissingExtra
 from telecine.sources.messages.columns import Joined
-from telecine.sources.messages.cursor import BeyondPrefix, at_each
-from telecine.sources.messages.decoders import decoder_of
+from telecine.sources.messages.decoding.cursor import BeyondPrefix, at_each
+from telecine.sources.messages.decoding.decoders import decoder_of
+from telecine.sources.messages.decoding.protocol import Batch, Decoder, Definition
+from telecine.sources.messages.decoding.types import type_name
 from telecine.sources.messages.image_scan import ImageScan, byte_fields, image_scan_of, plain_fields
 from telecine.sources.messages.model import LOG_TIME, Attachment, Contents, Decoded, Leaf, MessageClock, Topic
-from telecine.sources.messages.protocol import Batch, Decoder, Definition
-from telecine.sources.messages.types import type_name
 from telecine.sources.shared.compressed import ZSTD_MAGIC, expand
 
 PARSED = ("json", "protobuf")

@@ -13,8 +13,8 @@ from telecine.core.errors import SourceError, VideoError
 from telecine.core.grid import Rows, Times
 from telecine.core.recording import Array, Buffer, ClockKind, Codec, Image, MemoryStream, Schema, Stream
 from telecine.sources.recorder_spool.format import CLOCK, RAW, Chunk, StreamContent, samples_of
-from telecine.video.colour import to_rgb
 from telecine.video.decode import frames
+from telecine.video.frames.colour import to_rgb
 
 
 def stream_of(path: str, content: StreamContent) -> Stream:

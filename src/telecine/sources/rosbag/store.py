@@ -9,8 +9,8 @@ from telecine.core.errors import SourceError
 from telecine.core.grid import Rows, Times
 from telecine.core.recording import Array
 from telecine.sources.format import MissingExtra
+from telecine.sources.messages.decoding.protocol import Batch, Definition
 from telecine.sources.messages.model import MessageClock
-from telecine.sources.messages.protocol import Batch, Definition
 from telecine.sources.messages.store import Channel
 from telecine.sources.rosbag.records import BagBlock, BagLayout, scan
 from telecine.sources.shared.chunk_file import ChunkFile

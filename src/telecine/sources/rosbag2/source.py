@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from telecine.core.documents import plain_yaml
 from telecine.core.errors import SourceError, raised_as
 from telecine.core.findings import Finding
 from telecine.core.recording import Recording, Ref
+from telecine.core.text.documents import plain_yaml
 from telecine.sources.format import Found
 from telecine.sources.mcap import source
 from telecine.sources.messages.model import Attachment, Contents

@@ -16,8 +16,8 @@ import numpy as np
 
 from telecine.core.errors import SourceError
 from telecine.core.grid import Rows, Times
+from telecine.sources.messages.decoding.protocol import Batch, Definition
 from telecine.sources.messages.model import MessageClock
-from telecine.sources.messages.protocol import Batch, Definition
 from telecine.sources.messages.store import Channel
 from telecine.sources.shared.compressed import ZSTD_MAGIC, expand_file
 from telecine.sources.shared.confinement import kind_problem

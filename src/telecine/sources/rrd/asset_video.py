@@ -153,8 +153,8 @@ class AssetImages(AssetFrames):
 
     def take(self, rows: Rows, clock: str) -> Iterator[Image]:
         """The frames that the references at `rows` show."""
-        from telecine.video.colour import to_rgb
         from telecine.video.decode import frames
+        from telecine.video.frames.colour import to_rgb
 
         wanted = self._frames[self._on(clock).by_stamp(clock)[rows]]
         packets = list(self.packets(clock))

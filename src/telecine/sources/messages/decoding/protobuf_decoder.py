@@ -7,10 +7,10 @@ import numpy as np
 
 from telecine.core.errors import SourceError, raised_as
 from telecine.sources.format import MissingExtra
-from telecine.sources.messages.cdr import DecodedBatch
+from telecine.sources.messages.decoding.cdr import DecodedBatch
+from telecine.sources.messages.decoding.nested_columns import Builder, Step
+from telecine.sources.messages.decoding.protocol import Batch
 from telecine.sources.messages.model import Leaf, LeafColumn
-from telecine.sources.messages.nested_columns import Builder, Step
-from telecine.sources.messages.protocol import Batch
 
 _DTYPES = ("", "float64", "float32", "int64", "uint64", "int32", "uint64", "uint32", "bool", "string", "", "", "bytes",
            "uint32", "int32", "int32", "int64", "int32", "int64")  # fmt: skip

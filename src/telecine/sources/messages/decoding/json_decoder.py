@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from telecine.sources.messages.cdr import DecodedBatch
+from telecine.sources.messages.decoding.cdr import DecodedBatch
+from telecine.sources.messages.decoding.nested_columns import Builder, Step
+from telecine.sources.messages.decoding.protocol import Batch
 from telecine.sources.messages.model import Leaf, LeafColumn
-from telecine.sources.messages.nested_columns import Builder, Step
-from telecine.sources.messages.protocol import Batch
 
 _Found = dict[tuple[Step, ...], str]
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from telecine.core.errors import SourceError
 from telecine.core.grid import Rows
-from telecine.sources.messages import cdr, types
-from telecine.sources.messages.cdr import Asked, DecodedBatch
-from telecine.sources.messages.protocol import Batch, Decoder, Definition, FirstMessages
+from telecine.sources.messages.decoding import cdr, types
+from telecine.sources.messages.decoding.cdr import Asked, DecodedBatch
+from telecine.sources.messages.decoding.protocol import Batch, Decoder, Definition, FirstMessages
 
 
 def decoder_of(definition: Definition, samples: FirstMessages) -> Decoder:
@@ -21,11 +21,11 @@ def decoder_of(definition: Definition, samples: FirstMessages) -> Decoder:
         case "cdr" | "ros1" | "ros1msg":
             return _serial(definition, samples)
         case "protobuf":
-            from telecine.sources.messages.protobuf_decoder import ProtobufDecoder
+            from telecine.sources.messages.decoding.protobuf_decoder import ProtobufDecoder
 
             return ProtobufDecoder(definition.name, definition.data)
         case "json":
-            from telecine.sources.messages.json_decoder import JsonDecoder
+            from telecine.sources.messages.decoding.json_decoder import JsonDecoder
 
             return JsonDecoder(definition.data, samples(JsonDecoder.SAMPLES))
     known = "cdr, ros1, protobuf, json"

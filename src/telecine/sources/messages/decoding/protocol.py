@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from telecine.core.grid import Rows
 from telecine.core.recording import Array
-from telecine.sources.messages.cdr import DecodedBatch
+from telecine.sources.messages.decoding.cdr import DecodedBatch
 from telecine.sources.messages.model import Leaf
 
 FirstMessages = Callable[[int], list[bytes]]

@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from telecine.core.depth import LEVELS, PIX_FMT, DepthUnit, depth_codes
 from telecine.core.errors import VideoError
-from telecine.video.colour import copy_plane
-from telecine.video.histogram import pixel_stride, sample_indices
+from telecine.video.frames.colour import copy_plane
+from telecine.video.frames.histogram import pixel_stride, sample_indices
 
 _UNITS: dict[str, DepthUnit] = {"gray16le": "mm", "gray16be": "mm", "grayf32le": "m"}
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from telecine.core.align import Weights, linear, slerp
-from telecine.core.arrow import numbers
+from telecine.core.data.arrow import numbers
 from telecine.core.episode import FeatureColumn
 from telecine.core.errors import AlignError, PlanError
 from telecine.core.grid import Times

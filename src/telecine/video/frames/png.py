@@ -8,7 +8,7 @@ import av
 import numpy as np
 
 from telecine.core.errors import VideoError, raised_as
-from telecine.video.colour import Rgb
+from telecine.video.frames.colour import Rgb
 
 _BORDER_PX = 2
 

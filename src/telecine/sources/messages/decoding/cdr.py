@@ -13,9 +13,9 @@ import numpy as np
 from telecine.core.grid import Rows
 from telecine.core.recording import Array as Numbers
 from telecine.sources.messages.columns import concatenated, empty, encoded, nested, taken
-from telecine.sources.messages.cursor import Cursor, Rules, at_each, spread
+from telecine.sources.messages.decoding.cursor import Cursor, Rules, at_each, spread
+from telecine.sources.messages.decoding.types import ArrayType, Node, NumberType, StructType, TextType, leaves
 from telecine.sources.messages.model import LeafColumn
-from telecine.sources.messages.types import ArrayType, Node, NumberType, StructType, TextType, leaves
 
 CDR = Rules(aligned=True)
 CDR_BIG = Rules(aligned=True, order=">")

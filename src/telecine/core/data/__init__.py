@@ -1,0 +1,1 @@
+"""Plain values as Arrow, as columns, and as JSON."""

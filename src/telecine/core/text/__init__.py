@@ -1,0 +1,1 @@
+"""Text that people write or read: documents, expressions, tables for notebooks, names shown safely."""

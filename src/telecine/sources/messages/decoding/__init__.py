@@ -1,0 +1,1 @@
+"""Messages to columns: CDR and ROS 1, protobuf and JSON, by their definitions."""

@@ -1,0 +1,1 @@
+"""Single frames: colours, depth, histograms for statistics, PNG."""
