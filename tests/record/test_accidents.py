@@ -681,4 +681,6 @@ def test_progress_is_drawn_in_a_terminal_and_ends_with_the_recorder(tmp_path):
         fill(recorder, 1)
         drawn.close()
     assert "episode 0" in screen.file.getvalue()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)  # it is told to stop, not waited for
     assert set(threading.enumerate()) <= before
