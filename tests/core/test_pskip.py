@@ -78,7 +78,7 @@ def why_not(slice_to_repeat, *, sets=None, lsb=None):
 
 def test_the_parameter_set_of_repeats_is_read_as_one_for_the_streams_own_sequence():
     found = parameter_set(picture_set(255, 3))
-    assert (found.id, found.sps) == (255, 3)
+    assert (found.id, found.parent_id) == (255, 3)
 
 
 @pytest.mark.parametrize("changes", [{}, COUNTED, {"bits": ue(12)}, {"size": ue(200) + ue(100)}])

@@ -6,12 +6,22 @@ resets the order in mid-sequence (memory_management_control_operation 5; no came
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from telecine.core.bitstream.access_unit import ENDLESS, LARGEST_PX, MATRICES, AccessUnit, Entry, pixel_format
 from telecine.core.bitstream.bits import LONGEST, Bits, HeaderError, at_most
 from telecine.core.bitstream.h264_marking import Coding, coding, obstacle, repeats_previous
-from telecine.core.bitstream.nal import ParameterSets, has_recovery_point, leading, nothing_shown, payload, vui_colour
+from telecine.core.bitstream.nal import (
+    DependentSet,
+    ParameterSet,
+    ParameterSets,
+    has_recovery_point,
+    leading,
+    nothing_shown,
+    payload,
+    poc_msb,
+    vui_colour,
+)
 from telecine.core.recording import Buffer
 from telecine.core.video import FrameFormat
 
@@ -28,10 +38,9 @@ IS_DELIMITER = bytes(1 if (first & 31) == 9 else 0 for first in range(256))
 
 
 @dataclass(frozen=True, slots=True)
-class H264Sps:
+class H264Sps(ParameterSet):
     """A sequence parameter set, as far as it matters here; named as in 7.3.2.1.1."""
 
-    id: int
     format: FrameFormat
     frame_num_bits: int
     poc_type: int
@@ -46,32 +55,12 @@ class H264Sps:
     chroma: int
     """chroma_format_idc."""
 
-    @property
-    def key(self) -> tuple[int, int]:
-        """Rank and id."""
-        return 0, self.id
-
-    @property
-    def parent(self) -> None:
-        """It builds on nothing."""
-
 
 @dataclass(frozen=True, slots=True)
-class H264Pps:
+class H264Pps(DependentSet):
     """A picture parameter set: only which sequence parameter set it builds on."""
 
-    id: int
-    sps: int
-
-    @property
-    def key(self) -> tuple[int, int]:
-        """Rank and id."""
-        return 1, self.id
-
-    @property
-    def parent(self) -> tuple[int, int]:
-        """Its sequence parameter set."""
-        return 0, self.sps
+    RANK: ClassVar[int] = 1
 
 
 def rank(first: int) -> int:
@@ -246,11 +235,11 @@ class H264:
         return AccessUnit(self._order, idr, entry, reference, 0, False, sps.format, problem, repeats, fixed, repeated)
 
     def _used_by(self, pps_id: int) -> tuple[H264Sps, Coding]:
-        pps = self._sets.parsed((1, pps_id), "picture parameter set")
+        pps = self._sets.parsed((H264Pps.RANK, pps_id), "picture parameter set")
         assert isinstance(pps, H264Pps)
-        sps = self._sets.parsed((0, pps.sps), "sequence parameter set")
+        sps = self._sets.parsed(pps.parent, "sequence parameter set")
         assert isinstance(sps, H264Sps)
-        self._in_use[pps_id] = sps, coding(self._sets.active[1, pps_id].raw)
+        self._in_use[pps_id] = sps, coding(self._sets.active[pps.key].raw)
         return self._in_use[pps_id]
 
     def _gap(self, frame_num: int, sps: H264Sps, *, idr: bool) -> str:
@@ -272,12 +261,7 @@ class H264:
 
     def _poc(self, lsb: int, sps: H264Sps, *, reference: bool) -> int:
         """PicOrderCnt from its sent low bits (8.2.1.1)."""
-        size = 1 << sps.poc_lsb_bits
-        msb = self._poc_msb
-        if lsb < self._poc_lsb and self._poc_lsb - lsb >= size // 2:
-            msb += size
-        elif lsb > self._poc_lsb and lsb - self._poc_lsb > size // 2:
-            msb -= size
+        msb = poc_msb(lsb, self._poc_lsb, self._poc_msb, sps.poc_lsb_bits)
         if reference:
             self._poc_msb, self._poc_lsb = msb, lsb
         return msb + lsb

@@ -6,11 +6,22 @@ Layers above the base layer (scalable, multiview) are passed over.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from telecine.core.bitstream.access_unit import LARGEST_PX, MATRICES, AccessUnit, Entry, pixel_format
 from telecine.core.bitstream.bits import LONGEST, Bits, HeaderError, at_most
 from telecine.core.bitstream.hevc_rps import Deltas, short_term_set
-from telecine.core.bitstream.nal import ParameterSets, has_recovery_point, leading, nothing_shown, payload, vui_colour
+from telecine.core.bitstream.nal import (
+    DependentSet,
+    ParameterSet,
+    ParameterSets,
+    has_recovery_point,
+    leading,
+    nothing_shown,
+    payload,
+    poc_msb,
+    vui_colour,
+)
 from telecine.core.recording import Buffer
 from telecine.core.video import FrameFormat
 
@@ -28,62 +39,29 @@ IS_DELIMITER = bytes(1 if (first >> 1 & 63) == 35 else 0 for first in range(256)
 
 
 @dataclass(frozen=True, slots=True)
-class HevcVps:
+class HevcVps(ParameterSet):
     """A video parameter set: only its id."""
-
-    id: int
-
-    @property
-    def key(self) -> tuple[int, int]:
-        """Rank and id."""
-        return 0, self.id
-
-    @property
-    def parent(self) -> None:
-        """It builds on nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class HevcSps:
+class HevcSps(DependentSet):
     """A sequence parameter set, as far as it matters here; named as in 7.3.2.2."""
 
-    id: int
-    vps: int
+    RANK: ClassVar[int] = 1
     format: FrameFormat
     separate_planes: bool
     poc_lsb_bits: int
     reference_sets: tuple[Deltas, ...]
     long_term: bool
 
-    @property
-    def key(self) -> tuple[int, int]:
-        """Rank and id."""
-        return 1, self.id
-
-    @property
-    def parent(self) -> tuple[int, int]:
-        """Its video parameter set."""
-        return 0, self.vps
-
 
 @dataclass(frozen=True, slots=True)
-class HevcPps:
+class HevcPps(DependentSet):
     """A picture parameter set, as far as slice headers need it."""
 
-    id: int
-    sps: int
+    RANK: ClassVar[int] = 2
     output_flag_present: bool
     extra_bits: int
-
-    @property
-    def key(self) -> tuple[int, int]:
-        """Rank and id."""
-        return 2, self.id
-
-    @property
-    def parent(self) -> tuple[int, int]:
-        """Its sequence parameter set."""
-        return 1, self.sps
 
 
 def rank(first: int) -> int:
@@ -238,9 +216,9 @@ class Hevc:
         return AccessUnit(self._order, restart, entry, reference, layer, kind in _RADL + _RASL, sps.format, problem)
 
     def _pps_of(self, pps_id: int) -> tuple[HevcPps, HevcSps]:
-        pps = self._sets.parsed((2, pps_id), "picture parameter set")
+        pps = self._sets.parsed((HevcPps.RANK, pps_id), "picture parameter set")
         assert isinstance(pps, HevcPps)
-        sps = self._sets.parsed((1, pps.sps), "sequence parameter set")
+        sps = self._sets.parsed(pps.parent, "sequence parameter set")
         assert isinstance(sps, HevcSps)
         self._in_use[pps_id] = pps, sps
         return pps, sps
@@ -249,14 +227,8 @@ class Hevc:
         """PicOrderCntVal from its sent low bits (8.3.1)."""
         if from_zero:
             return lsb
-        size = 1 << sps.poc_lsb_bits
-        before = self._anchor % size
-        msb = self._anchor - before
-        if lsb < before and before - lsb >= size // 2:
-            msb += size
-        elif lsb > before and lsb - before > size // 2:
-            msb -= size
-        return msb + lsb
+        before = self._anchor % (1 << sps.poc_lsb_bits)
+        return poc_msb(lsb, before, self._anchor - before, sps.poc_lsb_bits) + lsb
 
     def _references(self, bits: Bits, sps: HevcSps, *, entry_point: bool) -> str:
         """Keep the pictures that may still be used; what is used now and not there was lost (8.3.2)."""

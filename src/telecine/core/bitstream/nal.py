@@ -6,7 +6,7 @@ Reads a packet up to its first slice only: everything that copy-or-encode needs 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import ClassVar, Generic, TypeAlias, TypeVar
 
 from telecine.core.bitstream.bits import Bits, HeaderError
 from telecine.core.recording import Buffer
@@ -103,18 +103,34 @@ def vui_colour(bits: Bits) -> tuple[bool, int]:
     return full_range, bits.u(24) & 255 if bits.flag() else 2
 
 
-class ParameterSet(Protocol):
-    """A parsed parameter set. `key` is (rank, id), lower ranks first; `parent` the key of the one it builds on."""
+@dataclass(frozen=True, slots=True)
+class ParameterSet:
+    """A parsed parameter set of the lowest rank, which builds on no other."""
+
+    RANK: ClassVar[int] = 0
+    id: int
 
     @property
     def key(self) -> tuple[int, int]:
         """Rank and id."""
-        ...
+        return self.RANK, self.id
 
     @property
     def parent(self) -> tuple[int, int] | None:
         """Rank and id of the set that this one builds on."""
-        ...
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class DependentSet(ParameterSet):
+    """A parameter set that builds on one of the rank below: the one with the id `parent_id`."""
+
+    parent_id: int
+
+    @property
+    def parent(self) -> tuple[int, int]:
+        """Rank and id of the set that this one builds on."""
+        return self.RANK - 1, self.parent_id
 
 
 P = TypeVar("P", bound=ParameterSet)
@@ -126,6 +142,19 @@ class Active(Generic[P]):
 
     raw: bytes
     parsed: P
+
+
+def poc_msb(lsb: int, lsb_before: int, msb_before: int, bits: int) -> int:
+    """The high part of a picture order count of which `bits` low bits are sent (H.264 8.2.1.1, H.265 8.3.1).
+
+    lsb_before, msb_before: low and high part of the picture before that this one is counted from.
+    """
+    size = 1 << bits
+    if lsb < lsb_before and lsb_before - lsb >= size // 2:
+        return msb_before + size
+    if lsb > lsb_before and lsb - lsb_before > size // 2:
+        return msb_before - size
+    return msb_before
 
 
 class ParameterSets(Generic[P]):

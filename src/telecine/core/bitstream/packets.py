@@ -11,7 +11,7 @@ import numpy as np
 from telecine.core.bitstream import av1, h264, hevc
 from telecine.core.bitstream.access_unit import AccessUnit, Entry
 from telecine.core.bitstream.bits import HeaderError
-from telecine.core.bitstream.nal import START, Leading, ParameterSets, leading
+from telecine.core.bitstream.nal import START, Leading, ParameterSet, ParameterSets, leading
 from telecine.core.bitstream.pskip import repeatable
 from telecine.core.errors import VideoError
 from telecine.core.grid import Rows
@@ -133,9 +133,7 @@ def is_self_contained(packet: Buffer, codec: Codec) -> bool:
 
 
 def _nal_with_sets(packets: Iterable[Buffer], codec: ModuleType) -> Iterator[Buffer]:
-    sets: ParameterSets[h264.H264Sps | h264.H264Pps | hevc.HevcVps | hevc.HevcSps | hevc.HevcPps] = ParameterSets(
-        codec.parameter_set
-    )
+    sets: ParameterSets[ParameterSet] = ParameterSets(codec.parameter_set)
     last = max(codec.RANKS.values())
     for packet in packets:
         found = leading(packet, codec.IS_SLICE)
