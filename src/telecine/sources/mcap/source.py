@@ -14,8 +14,8 @@ from telecine.sources.format import Found
 from telecine.sources.mcap.records import MAGIC, AttachmentRecord, McapLayout, walk
 from telecine.sources.mcap.store import McapStore
 from telecine.sources.messages.model import Attachment, Contents
-from telecine.sources.shared.compressed import first_bytes, open_expanded
-from telecine.sources.shared.truncation import end_of, found_of, notes_of, refuse
+from telecine.sources.shared.compressed import first_bytes
+from telecine.sources.shared.truncation import index_file, open_file
 
 NAME = "mcap"
 SUFFIXES = (".mcap", ".mcap.zstd")
@@ -30,10 +30,7 @@ def claims(path: str) -> bool:
 def index(path: str, *, recover: bool, token: str | None = None) -> Found:
     """One Ref, and what is wrong with the end of the file; see `Format.index`."""
     del token
-    file, size_bytes, problem = open_expanded(path)
-    with file:
-        end = end_of(_walked(file, size_bytes, path), problem)
-    return found_of(NAME, path, end, recover)
+    return index_file(NAME, path, recover, _walked)
 
 
 def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
@@ -67,17 +64,10 @@ class McapPart:
 
 def part_of(path: str, recover: bool) -> McapPart:
     """One file; see `contents`."""
-    file, size_bytes, problem = open_expanded(path)
-    try:
-        layout = _walked(file, size_bytes, path)
-        damage = refuse(path, end_of(layout, problem), recover)
-        store = McapStore(file, layout, path, recover)
-    except BaseException:
-        file.close()
-        raise
+    store, layout, notes = open_file(path, recover, _walked, McapStore)
     attachments = tuple(_attachment(store, record) for record in layout.attachments)
     metadata = tuple((name, values) for name, values in layout.metadata)
-    return McapPart(store, attachments, metadata, notes_of(damage, store.lost, recover))
+    return McapPart(store, attachments, metadata, notes)
 
 
 def _walked(file: IO[bytes], size_bytes: int, path: str) -> McapLayout:

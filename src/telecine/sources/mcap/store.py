@@ -40,7 +40,7 @@ from telecine.sources.messages.decoding.protocol import Batch, Definition
 from telecine.sources.messages.model import LOG_TIME, MessageClock
 from telecine.sources.messages.store import Channel
 from telecine.sources.shared.chunk_file import ChunkFile
-from telecine.sources.shared.truncation import CUT_FIX
+from telecine.sources.shared.truncation import lost_behind
 
 _RECORD = struct.Struct("<BQ")
 _MESSAGE = struct.Struct("<BQHIQ")
@@ -223,10 +223,7 @@ class McapStore:
             return
         block.entries, end = scan(data, self._layout)
         if end < len(data) and block.whole:
-            problem = f"the chunk at byte {block.at} holds no record at its byte {end}"
-            if not self._recover:
-                raise SourceError(f"{self.label}: {problem}; {CUT_FIX}")
-            self.lost.append(f"what follows where {problem}")
+            self.lost.append(lost_behind(self.label, block.at, end, self._recover))
 
 
 def _is_complete(layout: McapLayout) -> bool:

@@ -8,8 +8,8 @@ from telecine.sources.format import Found
 from telecine.sources.messages.model import Contents
 from telecine.sources.rosbag.records import MAGIC, BagLayout, walk
 from telecine.sources.rosbag.store import BagStore
-from telecine.sources.shared.compressed import first_bytes, open_expanded
-from telecine.sources.shared.truncation import end_of, found_of, notes_of, refuse
+from telecine.sources.shared.compressed import first_bytes
+from telecine.sources.shared.truncation import index_file, open_file
 
 NAME = "rosbag"
 SUFFIXES = (".bag",)
@@ -24,10 +24,7 @@ def claims(path: str) -> bool:
 def index(path: str, *, recover: bool, token: str | None = None) -> Found:
     """One Ref, and what is wrong with the end of the file; see `Format.index`."""
     del token
-    file, size_bytes, problem = open_expanded(path)
-    with file:
-        end = end_of(_walked(file, size_bytes, path), problem)
-    return found_of(NAME, path, end, recover)
+    return index_file(NAME, path, recover, _walked)
 
 
 def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
@@ -45,19 +42,12 @@ def contents(path: str, recover: bool) -> Contents:
     """
     from telecine.sources.messages.store import contents_of
 
-    file, size_bytes, problem = open_expanded(path)
-    try:
-        layout = _walked(file, size_bytes, path)
-        damage = refuse(path, end_of(layout, problem), recover)
-        store = BagStore(file, layout, path, recover)
-    except BaseException:
-        file.close()
-        raise
+    store, layout, notes = open_file(path, recover, _walked, BagStore)
     gaps = tuple(
         ("source-assumed", f"{size} zeros at byte {at} are no records; what stands behind them is read")
         for at, size in layout.gaps[:1]
     )
-    return contents_of([store], notes=notes_of(damage, store.lost, recover) + gaps)
+    return contents_of([store], notes=notes + gaps)
 
 
 def _walked(file: IO[bytes], size_bytes: int, path: str) -> BagLayout:

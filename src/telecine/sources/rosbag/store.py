@@ -14,7 +14,7 @@ from telecine.sources.messages.model import MessageClock
 from telecine.sources.messages.store import Channel
 from telecine.sources.rosbag.records import BagBlock, BagLayout, scan
 from telecine.sources.shared.chunk_file import ChunkFile
-from telecine.sources.shared.truncation import CUT_FIX
+from telecine.sources.shared.truncation import lost_behind
 
 
 class BagStore:
@@ -74,10 +74,7 @@ class BagStore:
             return
         block.entries, end = scan(data, self._layout)
         if end < len(data) and block.whole:
-            problem = f"the chunk at byte {block.at} holds no record at its byte {end}"
-            if not self._recover:
-                raise SourceError(f"{self.label}: {problem}; {CUT_FIX}")
-            self.lost.append(f"what follows where {problem}")
+            self.lost.append(lost_behind(self.label, block.at, end, self._recover))
 
 
 def _in_order(block: BagBlock, keys: Sequence[int]) -> Array:

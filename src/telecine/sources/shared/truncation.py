@@ -1,14 +1,15 @@
 """How a file of records ends, and what follows from it: the same words and rules for MCAP files and ROS bags."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import IO, Literal, Protocol, TypeVar
 
 from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
 from telecine.core.recording import Ref
 from telecine.sources.format import Found
+from telecine.sources.shared.compressed import open_expanded
 
 EndState = Literal["complete", "open", "cut", "garbage"]
 CUT_FIX = "use --recover to take what is whole"
@@ -55,6 +56,62 @@ class RecordScan(Protocol):
         ...
 
 
+class LossyStore(Protocol):
+    """What reads the messages of an open file of records."""
+
+    @property
+    def lost(self) -> Sequence[str]:
+        """What could not be read."""
+        ...
+
+
+Scan = TypeVar("Scan", bound=RecordScan)
+OpenStore = TypeVar("OpenStore", bound=LossyStore)
+Notes = tuple[tuple[str, str], ...]
+
+
+def index_file(name: str, path: str, recover: bool, walk: Callable[[IO[bytes], int, str], RecordScan]) -> Found:
+    """`found_of` a file that `walk`(file, its size, its path) scans."""
+    file, size_bytes, problem = open_expanded(path)
+    with file:
+        end = end_of(walk(file, size_bytes, path), problem)
+    return found_of(name, path, end, recover)
+
+
+def open_file(
+    path: str,
+    recover: bool,
+    walk: Callable[[IO[bytes], int, str], Scan],
+    store_of: Callable[[IO[bytes], Scan, str, bool], OpenStore],
+) -> tuple[OpenStore, Scan, Notes]:
+    """The store over a file, which owns it from then on, its scan, and notes on everything left out.
+
+    Raises:
+        SourceError: it cannot be read, or is damaged and `recover` was not asked for.
+    """
+    file, size_bytes, problem = open_expanded(path)
+    try:
+        scan = walk(file, size_bytes, path)
+        damage = refuse(path, end_of(scan, problem), recover)
+        store = store_of(file, scan, path, recover)
+    except BaseException:
+        file.close()
+        raise
+    return store, scan, notes_of(damage, store.lost, recover)
+
+
+def lost_behind(label: str, chunk_at: int, end: int, recover: bool) -> str:
+    """What is lost of a chunk that holds no record at its byte `end`.
+
+    Raises:
+        SourceError: `recover` was not asked for.
+    """
+    problem = f"the chunk at byte {chunk_at} holds no record at its byte {end}"
+    if not recover:
+        raise SourceError(f"{label}: {problem}; {CUT_FIX}")
+    return f"what follows where {problem}"
+
+
 def end_of(scan: RecordScan, outer: str) -> End:
     """How the file ends."""
     whole = (scan.records, scan.whole_bytes, scan.size_bytes)
@@ -95,7 +152,7 @@ def refuse(path: str, end: End, recover: bool) -> str:
     return end.damage
 
 
-def notes_of(damage: str, lost: Sequence[str], recover: bool) -> tuple[tuple[str, str], ...]:
+def notes_of(damage: str, lost: Sequence[str], recover: bool) -> Notes:
     """One note on everything that was left out of a file."""
     text = "; ".join([*([damage] if damage else []), *(f"lost: {what}" for what in lost)])
     return (("source-recovered" if recover else "source-truncated", text),) if text else ()
