@@ -11,7 +11,6 @@ from telecine.core.plan.fields import Duration, Model, format_duration, parse_du
 
 ABSOLUTE_NS = 10**17
 """Moments from here on (1973 in Unix time) are stamps; below they count from the start of the recording."""
-_ABSOLUTE_S = 10**8
 
 
 def parse_moment(value: Any) -> Any:

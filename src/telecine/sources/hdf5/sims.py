@@ -25,7 +25,6 @@ from telecine.sources.hdf5.layouts import (
 from telecine.sources.shared.arrays import PixelLayout
 
 _ROBOSUITE_HZ = 20
-_PRIVILEGED = ("object", "cube_")
 
 
 def _env(file: Any) -> dict[str, Any]:

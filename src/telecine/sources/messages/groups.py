@@ -43,12 +43,6 @@ def prefix_of(path: str) -> str:
     return path.rpartition(".")[0]
 
 
-def pose_paths(prefix: str) -> tuple[str, ...]:
-    """The seven leaves of a pose below `prefix`: position, then quaternion as x, y, z, w."""
-    lead = f"{prefix}." if prefix else ""
-    return (*(f"{lead}position.{x}" for x in XYZ), *(f"{lead}orientation.{x}" for x in XYZW))
-
-
 def transform_paths(prefix: str) -> tuple[str, ...]:
     """The seven leaves of a transform below `prefix`."""
     lead = f"{prefix}." if prefix else ""

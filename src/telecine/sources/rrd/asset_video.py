@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 BLOB = "AssetVideo:blob"
 REFERENCE = "VideoFrameReference:video_reference"
-TIMESTAMP = "VideoFrameReference:timestamp"
 _ROUNDING_NS = 1000
 """References are made of float seconds or of rounded ticks of the file."""
 
