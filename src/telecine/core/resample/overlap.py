@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from telecine.core.align import is_steady, keeps_pace, measure
+from telecine.core.align import Rate, is_steady, keeps_pace, measure
 from telecine.core.errors import AlignError
 from telecine.core.findings import Finding
 from telecine.core.grid import SECOND, Grid, Times, grid_of
@@ -57,9 +57,7 @@ def _feature_bounds(feature: Feature, source: Source, fps: int, last: int, where
     times = _some(source, where)
     name, must = source.stream.name, feature.missing == "error"
     rate = measure(times)
-    limit = rate.auto_limit_ns if feature.limit == "auto" else feature.limit
-    if source.stream.kind == "text" and feature.limit == "auto":
-        limit = None
+    limit = age_limit(feature, source, rate)
     period = SECOND // fps if keeps_pace(times, Fraction(fps)) else rate.period_ns
     if times.size == 1 and limit is not None:
         period = min(limit, last - int(times[0])) + 1
@@ -78,6 +76,13 @@ def _feature_bounds(feature: Feature, source: Source, fps: int, last: int, where
         return Bounds(name, start, None, must, last_sample, steady)
     stop = last_sample + min(reach, limit)
     return Bounds(name, start if must else _after_stall(times, limit), stop, must, stop, steady)
+
+
+def age_limit(feature: Feature, source: Source, rate: Rate) -> int | None:
+    """How old a sample may be, in ns; None: any age, as `auto` means for texts."""
+    if feature.limit != "auto":
+        return feature.limit
+    return None if source.stream.kind == "text" else rate.auto_limit_ns
 
 
 def _after_stall(times: Times, limit: int) -> int:

@@ -24,7 +24,7 @@ from telecine.core.plan.bind import Binding, BoundFeature, Source, bind
 from telecine.core.plan.fields import format_duration
 from telecine.core.plan.model import Feature, Plan, mapped
 from telecine.core.recording import Array, CameraCalibration, Part, Recording, Ref, remarks_of
-from telecine.core.resample.overlap import bounds_of, check_length, span, trims
+from telecine.core.resample.overlap import age_limit, bounds_of, check_length, span, trims
 from telecine.core.resample.rates import SAME, repeated_rows, time_findings
 from telecine.core.resample.row_sanity import count_problem, repeats_problem
 from telecine.core.resample.trim_idle import without_idle
@@ -176,7 +176,7 @@ def _rows(
     rate = measure(times)
     if source.stream.static:
         return np.zeros(ticks.size, np.int64), ()
-    limit = _limit(feature, source, rate)
+    limit = age_limit(feature, source, rate)
     rows = (hold if feature.how == "hold" else nearest)(times, ticks, limit)
     _check_missing(rows == MISSING, times, ticks, feature, source, where)
     aligned = rows
@@ -194,12 +194,6 @@ def _refuse(problem: str, where: str) -> None:
         raise AlignError(f"{where}: {problem}")
 
 
-def _limit(feature: Feature, source: Source, rate: Rate) -> int | None:
-    if feature.limit != "auto":
-        return feature.limit
-    return None if source.stream.kind == "text" else rate.auto_limit_ns
-
-
 def _check_missing(
     missing: npt.NDArray[np.bool_], times: Times, ticks: Times, feature: Feature, source: Source, where: str
 ) -> None:
@@ -214,7 +208,7 @@ def _check_missing(
     need = int(reach.max())
     advice = f"a limit of {format_duration(-(-need // 1_000_000) * 1_000_000)} would accept the gap"
     if need > LONGEST_BRIDGE_NS:
-        gaps = format_duration(_limit(feature, source, measure(times)) or need)
+        gaps = format_duration(age_limit(feature, source, measure(times)) or need)
         advice = f"`split: {{gaps: {gaps}, stream: '{source.stream.name}'}}` makes episodes of what lies between"
     raise AlignError(
         f"{where}: {feature.key}: {source.stream.name} has no sample within its limit at {int(missing.sum())} of "
@@ -287,7 +281,7 @@ def _numbers(bound: BoundFeature, ticks: Times, where: str) -> tuple[Array, tupl
 def _blended(source: Source, feature: Feature, ticks: Times, where: str) -> tuple[Array, tuple[Use, ...]]:
     times = source.times()
     rate = measure(times)
-    blend = between(times, ticks, _limit(feature, source, rate))
+    blend = between(times, ticks, age_limit(feature, source, rate))
     _check_missing(blend.before == MISSING, times, ticks, feature, source, where)
     stream = source.stream
     _refuse(repeats_problem(feature, stream, times, ticks=ticks, rows=blend.before), where)
