@@ -25,10 +25,9 @@ def decide(rows: Rows, index: PacketIndex, settings: VideoSettings) -> Splice | 
         return Encode(obstacle)
     always = settings.copy == "always"
     starts = np.flatnonzero(index.keyframe)
-    if not starts.size or index.display[starts[0]] > rows[0]:
-        return Encode("no keyframe at or before the first row")
-    if not _whole_groups(index, starts):
-        return Encode("frames are not stored in whole groups")
+    obstacle = _groups_obstacle(rows, index, starts)
+    if obstacle:
+        return Encode(obstacle)
     splice = _runs(rows, index, starts, keep=always)
     obstacle = splice_obstacle(index) if splice.encoded else ""
     if not splice.copied:
@@ -52,12 +51,9 @@ def decide_cut(rows: Rows, index: PacketIndex) -> Splice | Encode:
     rows: (count,) int64, increasing by one, positions in display order, count > 0.
     """
     starts = np.flatnonzero(index.keyframe)
-    if len(index.formats) != 1:
-        return Encode(f"the stream changes its frame format {max(len(index.formats) - 1, 0)} time(s)")
-    if not starts.size or index.display[starts[0]] > rows[0]:
-        return Encode("no keyframe at or before the first row")
-    if not _whole_groups(index, starts):
-        return Encode("frames are not stored in whole groups")
+    obstacle = _formats_obstacle(index) or _groups_obstacle(rows, index, starts)
+    if obstacle:
+        return Encode(obstacle)
     splice = _runs(rows, index, starts, keep=False)
     obstacle = splice_obstacle(index) if splice.encoded else ""
     if obstacle or not splice.copied:
@@ -99,9 +95,15 @@ def _settings_obstacle(index: PacketIndex, settings: VideoSettings) -> str:
     return ""
 
 
-def _stream_obstacle(index: PacketIndex) -> str:
+def _formats_obstacle(index: PacketIndex) -> str:
     if len(index.formats) != 1:
         return f"the stream changes its frame format {max(len(index.formats) - 1, 0)} time(s)"
+    return ""
+
+
+def _stream_obstacle(index: PacketIndex) -> str:
+    if obstacle := _formats_obstacle(index):
+        return obstacle
     (fmt,) = index.formats
     if fmt.pix_fmt != "yuv420p" and not (fmt.pix_fmt == "yuvj420p" and fmt.codec != "av1"):
         return f"pixel format {fmt.pix_fmt} reads wrong in LeRobot's decoders or is refused by its tools"
@@ -113,6 +115,13 @@ def _stream_obstacle(index: PacketIndex) -> str:
     if index.intra_refresh:
         return "intra refresh without keyframes: random reads would fail"
     return ""
+
+
+def _groups_obstacle(rows: Rows, index: PacketIndex, starts: Rows) -> str:
+    """Why no group of pictures can be copied for these rows; "" when some may be."""
+    if not starts.size or index.display[starts[0]] > rows[0]:
+        return "no keyframe at or before the first row"
+    return "" if _whole_groups(index, starts) else "frames are not stored in whole groups"
 
 
 def _whole_groups(index: PacketIndex, starts: Rows) -> bool:
