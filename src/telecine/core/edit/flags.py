@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from telecine.core.edit.model import Edit, make_edit
-from telecine.core.edit.resolve import Name, SourceDataset, SourceEpisode, key_of, name_of
+from telecine.core.edit.resolve import Name, SourceDataset, SourceEpisode, every_episode, key_of, name_of
 from telecine.core.errors import EditError, PlanError
 from telecine.core.text.documents import suggest
 from telecine.core.text.expressions import parse_expression
@@ -73,7 +73,7 @@ def edit_of_flags(flags: EditFlags, inputs: Sequence[SourceDataset]) -> Edit:
     body["tasks"] = dict(_task_texts(flags.task, inputs))
     body["features"] = {"rename": dict(_pairs("--rename", flags.rename)), "drop": list(flags.drop)}
     if flags.order is not None:
-        body["order"] = [key_of(name, inputs) for name in _episodes("--order", flags.order, inputs)]
+        body["order"] = [key_of(name, inputs) for name in episodes_of("--order", flags.order, inputs)]
     return make_edit(body)
 
 
@@ -120,46 +120,44 @@ def rows_of(text: str, fps: int, length: int, what: str) -> int:
     return row
 
 
-def _episodes(flag: str, text: str, inputs: Sequence[SourceDataset]) -> list[Name]:
-    """The episodes that "3,7-9", "1/4" or the name of a recording means, in the order of the text."""
+def episodes_of(what: str, text: str, inputs: Sequence[SourceDataset]) -> list[Name]:
+    """The episodes that "3,7-9", "1/4" or the name of a recording means, in the order of the text.
+
+    what: the flag, or the line of a table. Raises: EditError that begins with it.
+    """
     found: list[Name] = []
     for part in filter(None, (piece.strip() for piece in text.split(","))):
         numbers = re.fullmatch(r"(?:(\d{1,12})/)?(\d{1,12})(?:-(\d{1,12}))?", part, re.ASCII)
         if numbers is None:
-            found += _of_recording(flag, part, inputs)
+            found += _of_recording(what, part, inputs)
             continue
         prefix = "" if numbers[1] is None else f"{numbers[1]}/"
         first, last = int(numbers[2]), int(numbers[3] or numbers[2])
         if last < first:
-            raise EditError(f"{flag}: {part} runs backwards; write {last}-{first}")
+            raise EditError(f"{what}: {part} runs backwards; write {last}-{first}")
         for number in (first, last):  # before a range of a billion is walked through
             if isinstance(name := name_of(f"{prefix}{number}", inputs), str):
-                raise EditError(f"{flag}: {name}")
+                raise EditError(f"{what}: {name}")
         found += (n for k in range(first, last + 1) if not isinstance(n := name_of(f"{prefix}{k}", inputs), str))
     if not found:
-        raise EditError(f"{flag}: {text!r} names no episode; write 3, 3,7-9 or a recording's name")
+        raise EditError(f"{what}: {text!r} names no episode; write 3, 3,7-9 or a recording's name")
     return list(dict.fromkeys(found))
 
 
-def _of_recording(flag: str, part: str, inputs: Sequence[SourceDataset]) -> list[Name]:
-    names = {name: episode.recording for name, episode in _everything(inputs)}
+def _of_recording(what: str, part: str, inputs: Sequence[SourceDataset]) -> list[Name]:
+    names = {name: episode.recording for name, episode in every_episode(inputs)}
     found = [name for name, recording in names.items() if recording and recording in (part, part.rpartition("/")[2])]
     if not found:
-        raise EditError(f"{flag}: no episode was made of {part!r}{suggest(part, set(filter(None, names.values())))}")
+        raise EditError(f"{what}: no episode was made of {part!r}{suggest(part, set(filter(None, names.values())))}")
     return found
-
-
-def _everything(inputs: Sequence[SourceDataset]) -> Iterator[tuple[Name, SourceEpisode]]:
-    for number, dataset in enumerate(inputs):
-        yield from (((number, index), episode) for index, episode in enumerate(dataset.episodes))
 
 
 def _left_out(flags: EditFlags, inputs: Sequence[SourceDataset]) -> Iterator[Name]:
     for text in flags.delete:
-        yield from _episodes("--delete", text, inputs)
+        yield from episodes_of("--delete", text, inputs)
     if flags.keep:
-        kept = {name for text in flags.keep for name in _episodes("--keep", text, inputs)}
-        yield from (name for name, _ in _everything(inputs) if name not in kept)
+        kept = {name for text in flags.keep for name in episodes_of("--keep", text, inputs)}
+        yield from (name for name, _ in every_episode(inputs) if name not in kept)
     if flags.where is not None:
         yield from _not_where(flags.where, inputs)
 
@@ -168,7 +166,7 @@ def _not_where(text: str, inputs: Sequence[SourceDataset]) -> Iterator[Name]:
     """The episodes of which an expression does not hold."""
     try:
         holds = parse_expression(text, FACTS)
-        for name, episode in _everything(inputs):
+        for name, episode in every_episode(inputs):
             if not holds(facts_of(name, episode, inputs[name[0]].fps)):
                 yield name
     except PlanError as error:
@@ -210,7 +208,7 @@ def _assigned(
     for key, value in _pairs(flag, texts):
         if field == "task" and _is_task(key, inputs):
             continue
-        episodes = _episodes(flag, key, inputs)
+        episodes = episodes_of(flag, key, inputs)
         if field == "success":
             if value not in _SUCCESS:
                 raise EditError(f"--success: {value!r} is not one of true, false, unknown")
@@ -222,7 +220,7 @@ def _assigned(
 
 
 def _is_task(key: str, inputs: Sequence[SourceDataset]) -> bool:
-    return any(key in episode.tasks for _, episode in _everything(inputs))
+    return any(key in episode.tasks for _, episode in every_episode(inputs))
 
 
 def _task_texts(texts: Iterable[str], inputs: Sequence[SourceDataset]) -> Iterator[tuple[str, str]]:
@@ -266,4 +264,4 @@ def _timed(flag: str, texts: Iterable[str], inputs: Sequence[SourceDataset]) -> 
         key, found, rest = text.rpartition(":")
         if not found:
             raise EditError(f"{flag}: {text!r} is not of the form EPISODE:TIME, e.g. 4:1.5s..6.2s")
-        yield from ((name, rest) for name in _episodes(flag, key, inputs))
+        yield from ((name, rest) for name in episodes_of(flag, key, inputs))

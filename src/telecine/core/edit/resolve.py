@@ -73,7 +73,7 @@ def resolve(edit: Edit, inputs: Sequence[SourceDataset]) -> tuple[OutputEpisode,
         else:
             marks[name] = entry
             problems += (f"episodes.{key}.{text}" for text in _wrong_rows(entry, name, inputs))
-    outputs = {name: tuple(_outputs(name, marks.get(name), inputs)) for name in _all(inputs)}
+    outputs = {name: tuple(_outputs(name, marks.get(name), inputs)) for name, _ in every_episode(inputs)}
     staying = {name: parts for name, parts in outputs.items() if parts}
     if not staying and any(dataset.episodes for dataset in inputs):
         problems.append("episodes: every episode is left out, which leaves no dataset; keep at least one")
@@ -107,9 +107,10 @@ def key_of(name: Name, inputs: Sequence[SourceDataset]) -> str:
     return f"{name[0]}/{name[1]}" if len(inputs) > 1 else str(name[1])
 
 
-def _all(inputs: Sequence[SourceDataset]) -> Iterator[Name]:
+def every_episode(inputs: Sequence[SourceDataset]) -> Iterator[tuple[Name, SourceEpisode]]:
+    """All episodes of the inputs with their names, in order."""
     for number, dataset in enumerate(inputs):
-        yield from ((number, episode) for episode in range(len(dataset.episodes)))
+        yield from (((number, index), episode) for index, episode in enumerate(dataset.episodes))
 
 
 def _outputs(name: Name, entry: EpisodeEdit | None, inputs: Sequence[SourceDataset]) -> Iterator[OutputEpisode]:

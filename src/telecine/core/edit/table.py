@@ -13,9 +13,9 @@ import csv
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from telecine.core.edit.flags import EditFlags, edit_of_flags, rows_of
+from telecine.core.edit.flags import episodes_of, rows_of
 from telecine.core.edit.model import Edit, make_edit
-from telecine.core.edit.resolve import SourceDataset, key_of, name_of
+from telecine.core.edit.resolve import Name, SourceDataset, key_of
 from telecine.core.errors import EditError
 from telecine.core.text.documents import suggest
 
@@ -47,25 +47,16 @@ def _add(
 ) -> None:
     if not any(row.values()):
         return
-    for key in _keys(row["episode"], inputs, line):
-        marks = _marks(row, line)
+    for name in sorted(episodes_of(line, row["episode"], inputs)):
+        key, marks = key_of(name, inputs), _marks(row, line)
         entry = entries.setdefault(key, {})
         if row.get("start") or row.get("stop"):
-            marks["rows"] = _rows(row, key, inputs, line)
+            marks["rows"] = _rows(row, name, inputs, line)
             entry.setdefault("parts", []).append(marks)
         elif entry:
             raise EditError(f"{line}: episode {key} has a line already; give each part its start and stop")
         else:
             entry |= marks
-
-
-def _keys(text: str, inputs: Sequence[SourceDataset], line: str) -> list[str]:
-    if not isinstance(name := name_of(text, inputs), str):
-        return [key_of(name, inputs)]
-    try:
-        return list(edit_of_flags(EditFlags(delete=[text]), inputs).episodes)
-    except EditError as error:
-        raise EditError(f"{line}: {str(error).removeprefix('--delete: ')}") from error
 
 
 def _marks(row: Mapping[str, str], line: str) -> dict[str, Any]:
@@ -86,9 +77,7 @@ def _bool(column: str, text: str, line: str) -> bool:
     return _BOOLS[text.lower()]
 
 
-def _rows(row: Mapping[str, str], key: str, inputs: Sequence[SourceDataset], line: str) -> list[int]:
-    name = name_of(key, inputs)
-    assert not isinstance(name, str)
+def _rows(row: Mapping[str, str], name: Name, inputs: Sequence[SourceDataset], line: str) -> list[int]:
     dataset = inputs[name[0]]
     length = dataset.episodes[name[1]].length
     start = rows_of(row["start"], dataset.fps, length, f"{line}: start") if row.get("start") else 0
