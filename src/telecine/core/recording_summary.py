@@ -209,9 +209,11 @@ def across(recordings: Sequence[RecordingFacts]) -> Iterator[tuple[StreamSummary
     One that is whole, moves, and has the shape of most others stands for all: a short, empty or odd recording does not
     change what is proposed for the others.
     """
-    for name in dict.fromkeys(s.name for r in recordings for s in r.streams):
-        found = [s for r in recordings if (s := r.stream(name)) is not None]
-        yield typical(found), len(found)
+    by_name: dict[str, list[StreamSummary]] = {}
+    for recording in recordings:
+        for stream in recording.streams:
+            by_name.setdefault(stream.name, []).append(stream)
+    yield from ((typical(found), len(found)) for found in by_name.values())
 
 
 def typical(found: Sequence[StreamSummary]) -> StreamSummary:

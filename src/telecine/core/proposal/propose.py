@@ -101,8 +101,8 @@ def propose(
     for stream, count in everything:
         if 2 * count <= len(recordings):
             notes.leave_out([stream], f"only {count} of {len(recordings)} recordings have it")
-    every, recordings = recordings, _like_each_other(recordings)
-    known = list(across(recordings))
+    every, recordings = recordings, _like_each_other(recordings, everything)
+    known = everything if recordings is every else list(across(recordings))
     common = [s for s, count in known if 2 * count > len(recordings)]
     implied = None if rate else counted_rate(recordings, common, declared_fps(recordings, notes), notes)
     rated = FRAME_COUNT if implied else ""
@@ -142,9 +142,14 @@ def propose(
     )
 
 
-def _like_each_other(recordings: Sequence[RecordingFacts]) -> Sequence[RecordingFacts]:
-    """All recordings, or the largest group with the same streams where no stream is in most of them."""
-    if any(2 * count > len(recordings) for _, count in across(recordings)):
+def _like_each_other(
+    recordings: Sequence[RecordingFacts], known: Sequence[tuple[StreamSummary, int]]
+) -> Sequence[RecordingFacts]:
+    """All recordings, or the largest group with the same streams where no stream is in most of them.
+
+    known: every stream, and how many recordings have it.
+    """
+    if any(2 * count > len(recordings) for _, count in known):
         return recordings
     groups: dict[frozenset[str], list[RecordingFacts]] = {}
     for recording in recordings:
