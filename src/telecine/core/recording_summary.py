@@ -147,6 +147,11 @@ class StreamSummary:
             return ("camera", self.camera.width, self.camera.height) if self.camera else ("camera",)
         return (self.kind, self.shape)
 
+    @property
+    def most_samples(self) -> int:
+        """Samples on the clock that has most of them."""
+        return max((c.samples for c in self.clocks), default=0)
+
     def on(self, clock: str) -> ClockFacts | None:
         """The stamps on the clock of that name."""
         return next((c for c in self.clocks if c.name == clock), None)
@@ -223,14 +228,10 @@ def typical(found: Sequence[StreamSummary]) -> StreamSummary:
     groups: dict[tuple[Any, ...], list[StreamSummary]] = {}
     for stream in moving:
         groups.setdefault(stream.trait, []).append(stream)
-    group = max(groups.values(), key=lambda g: (len(g), sum(_most_samples(s) for s in g)))
-    half = max(_most_samples(s) for s in group) / 2
-    long = sorted((s for s in group if _most_samples(s) >= half), key=_rate_hz)
+    group = max(groups.values(), key=lambda g: (len(g), sum(s.most_samples for s in g)))
+    half = max(s.most_samples for s in group) / 2
+    long = sorted((s for s in group if s.most_samples >= half), key=_rate_hz)
     return long[(len(long) - 1) // 2]
-
-
-def _most_samples(stream: StreamSummary) -> int:
-    return max((c.samples for c in stream.clocks), default=0)
 
 
 def _rate_hz(stream: StreamSummary) -> float:

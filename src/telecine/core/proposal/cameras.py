@@ -43,8 +43,8 @@ def physical_cameras(streams: Sequence[StreamSummary], notes: Notes) -> list[Str
         cameras.setdefault(_topic_of_camera(stream.entity) if alone else stream.name, []).append(stream)
     chosen = []
     for forms in cameras.values():
-        most = max(map(_frames, forms))
-        best = min(forms, key=lambda form: (_frames(form) < 0.95 * most, _form_order(form)))
+        most = max(form.most_samples for form in forms)
+        best = min(forms, key=lambda form: (form.most_samples < 0.95 * most, _form_order(form)))
         chosen.append(best)
         others = [form for form in forms if form is not best]
         notes.leave_out(others, f"another form of the camera {best.name}")
@@ -59,10 +59,6 @@ def physical_cameras(streams: Sequence[StreamSummary], notes: Notes) -> list[Str
 def _topic_of_camera(entity: str) -> str:
     topic, _, last = entity.rpartition("/")
     return topic if topic and last.lower() in TRANSPORTS else entity
-
-
-def _frames(stream: StreamSummary) -> int:
-    return max((clock.samples for clock in stream.clocks), default=0)
 
 
 def _form_order(stream: StreamSummary) -> tuple[bool, bool]:

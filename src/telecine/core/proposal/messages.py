@@ -44,17 +44,11 @@ def _frequent(streams: Sequence[StreamSummary], notes: Notes) -> list[StreamSumm
     """Without the sets of joints that few messages of their topic have."""
     most: dict[str, int] = {}
     for stream in streams:
-        owner = stream.name.partition(":")[0]
-        most[owner] = max(most.get(owner, 0), _samples(stream))
-    rare = [s for s in streams if RARE * _samples(s) < most[s.name.partition(":")[0]] and "->" not in s.name]
+        most[stream.entity] = max(most.get(stream.entity, 0), stream.most_samples)
+    rare = [s for s in streams if RARE * s.most_samples < most[s.entity] and "->" not in s.name]
     for stream in rare:
-        count = most[stream.name.partition(":")[0]]
-        notes.leave_out([stream], f"only {_samples(stream)} of {count} messages have it")
+        notes.leave_out([stream], f"only {stream.most_samples} of {most[stream.entity]} messages have it")
     return [s for s in streams if s not in rare]
-
-
-def _samples(stream: StreamSummary) -> int:
-    return max((clock.samples for clock in stream.clocks), default=0)
 
 
 def _take(key: str, roles: Sequence[Role], notes: Notes) -> list[Role]:
@@ -67,7 +61,7 @@ def _take(key: str, roles: Sequence[Role], notes: Notes) -> list[Role]:
 
 def _owner(role: Role) -> str:
     """The topic, which fields of one message share."""
-    return role.stream.name.partition(":")[0]
+    return role.stream.entity
 
 
 def _is_answer(role: Role, owners: set[str]) -> bool:
