@@ -208,6 +208,12 @@ class RecordingFacts:
         return {**body, "attrs": dict(self.attrs), "features": dict(self.features), "seconds": self.seconds}
 
 
+def shared_attr(recordings: Sequence[RecordingFacts], attr: str) -> str:
+    """The value of `attr` in all recordings; "" when it is absent in one or differs."""
+    values = {dict(r.attrs).get(attr, "").strip() for r in recordings}
+    return values.pop() if len(values) == 1 else ""
+
+
 def across(recordings: Sequence[RecordingFacts]) -> Iterator[tuple[StreamSummary, int]]:
     """Every stream of any recording, as most recordings have it, and how many of them have it.
 

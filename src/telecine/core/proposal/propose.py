@@ -28,7 +28,7 @@ from telecine.core.proposal.rates import (
 )
 from telecine.core.proposal.task import choose_task
 from telecine.core.proposal.timeline import advances, choose_timeline
-from telecine.core.recording_summary import RecordingFacts, StreamSummary, across
+from telecine.core.recording_summary import RecordingFacts, StreamSummary, across, shared_attr
 
 SMALL = frozenset({"bool", "int8", "uint8"})
 """Types of flags and grippers, which policies learn as fractions."""
@@ -120,7 +120,7 @@ def propose(
     note_rare_cameras(everything, every, notes)
     if task := task_text or choose_task(recordings, usable, notes):
         body["task"] = task
-    if robot_type := _same(recordings, "robot_type"):
+    if robot_type := shared_attr(recordings, "robot_type"):
         body["robot_type"] = robot_type
     used = {s.name: key for key, streams in chosen.items() for s in streams}
     if isinstance(task, Mapping) and "from" in task:
@@ -193,12 +193,6 @@ def _body(
     }
     body: dict[str, Any] = {"fps": fps, "clock": clock, "features": remedies(features, recordings, notes)}
     return (body if split is None else {**body, "split": split}), guessed
-
-
-def _same(recordings: Sequence[RecordingFacts], attr: str) -> str | None:
-    """The value of `attr` in all recordings; None when it is absent in one or differs."""
-    values = {dict(r.attrs).get(attr, "").strip() for r in recordings}
-    return (values.pop() or None) if len(values) == 1 else None
 
 
 def _feature(

@@ -7,7 +7,7 @@ from telecine.core.align import STEADY_SAMPLES, is_steady
 from telecine.core.grid import SECOND
 from telecine.core.plan.fields import format_duration
 from telecine.core.proposal.notes import Notes
-from telecine.core.recording_summary import ClockFacts, RecordingFacts, StreamSummary
+from telecine.core.recording_summary import ClockFacts, RecordingFacts, StreamSummary, shared_attr
 
 USUAL_RATES = (5, 6, 10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 200, 240)
 NO_CAMERA_FPS = 30
@@ -55,8 +55,7 @@ def _of_cameras(rates: dict[str, float], notes: Notes) -> int:
 
 def declared_fps(recordings: Sequence[RecordingFacts], notes: Notes) -> int | None:
     """The rate that the recorder was asked for, where recordings state it."""
-    values = {dict(r.attrs).get("fps", "").strip() for r in recordings}
-    asked = values.pop() if len(values) == 1 else ""
+    asked = shared_attr(recordings, "fps")
     if not asked.isdecimal() or not 1 <= int(asked) <= MOST_FPS:
         return None
     notes.comments["fps"] = [f"the recorder was asked for {asked} frames a second"]

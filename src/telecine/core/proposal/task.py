@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from telecine.core.naming import words
 from telecine.core.proposal.notes import Notes
-from telecine.core.recording_summary import RecordingFacts, StreamSummary
+from telecine.core.recording_summary import RecordingFacts, StreamSummary, shared_attr
 
 TASK_WORDS = ("language_instruction", "instruction", "task", "prompt", "language")
 NAMED = ("env", "env_name", "environment", "task_name", "scene")
@@ -50,8 +50,7 @@ def _of_attrs(recordings: Sequence[RecordingFacts]) -> str | dict[str, dict[str,
 def _name(recordings: Sequence[RecordingFacts]) -> str:
     """A name that all recordings share: of their environment, else of their folder or file."""
     for attr in NAMED:
-        values = {dict(r.attrs).get(attr, "").strip() for r in recordings}
-        if len(values) == 1 and (name := values.pop()):
+        if name := shared_attr(recordings, attr):
             return name
     parts = [r.path.rstrip("/").split("/") for r in recordings]
     if len({r.path for r in recordings}) == 1:
