@@ -14,7 +14,7 @@ _RAW: frozenset[str] = frozenset(get_args(PixelFormat))
 def orientation_text(schema: Schema) -> str:
     """How the frames of a stream are changed before they are stored, in words; "" in most cases.
 
-    >>> told(Schema("uint8", order="bgr", turn="flip"))
+    >>> orientation_text(Schema("uint8", order="bgr", turn="flip"))
     'red and blue exchanged, turned upside down'
     """
     rotated = {"none": "", "rotate180": "turned by half a turn", "flip": "turned upside down"}[schema.turn]
