@@ -6,8 +6,10 @@ of episodes are copied; where one is cut, only the group of pictures that the cu
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from telecine.core.edit.model import CameraEdit
 from telecine.core.edit.resolve import OutputEpisode
 from telecine.core.errors import DatasetError, VideoError
 from telecine.core.stats import Stats, camera_stats
-from telecine.core.video import Clip
+from telecine.core.video import Clip, PacketIndex
 from telecine.dataset.assembly.selection import Selection
 from telecine.dataset.rolling_files import VideoFiles
 from telecine.lerobot_format.paths import FileIndex, Limits, video_path
@@ -124,22 +126,34 @@ class ForeseenVideos:
 def foresee_videos(selection: Selection, key: str) -> ForeseenVideos:
     """What `write_videos` would do. Reads headers of files that are cut. Raises: VideoError, DatasetError."""
     linked = copied = encoded = size = 0
+    held = _frames_held(selection, key)
+    read = lru_cache(maxsize=1)(read_index)  # reads all of a file, of which parts mostly follow one another
     for whole, episodes in _groups(selection, key):
         linked += whole
         for part in _parts(selection, key, episodes) if not whole else ():
             path = _path(selection, key, part.source)
-            again = part.count if key in selection.cameras else _cut_frames(path, part) if part.is_cut else 0
+            again = 0
+            if key in selection.cameras:
+                again = part.count
+            elif part.is_cut:
+                again = _cut_frames(*read(str(path)), part)
             encoded, copied = encoded + again, copied + part.count - again
-            there = selection.inputs[part.source[0]].episodes
-            old = selection.source_key(part.source[0], key)
-            frames = sum(e.length for e in there if e.videos[old].file_index == part.source[1])
-            size += path.stat().st_size * part.count // max(frames, 1)
+            size += path.stat().st_size * part.count // max(held[part.source], 1)
     return ForeseenVideos(linked, copied, encoded, size)
 
 
-def _cut_frames(path: Path, part: _Part) -> int:
+def _frames_held(selection: Selection, key: str) -> Counter[Source]:
+    """How many frames of episodes each source file holds."""
+    held = Counter[Source]()
+    for number, dataset in enumerate(selection.inputs):
+        old = selection.source_key(number, key)
+        for episode in dataset.episodes:
+            held[number, episode.videos[old].file_index] += episode.length
+    return held
+
+
+def _cut_frames(index: PacketIndex, hidden: int, part: _Part) -> int:
     """How many frames of a part are coded again."""
-    index, hidden = read_index(str(path))
     decision = decide_cut(np.arange(part.first, part.first + part.count, dtype=np.int64) + hidden, index)
     return decision.encoded if isinstance(decision, Splice) else part.count
 
