@@ -4,7 +4,7 @@ An Arrow file of small record batches: written and read back in bounded memory (
 It lives between a worker and the writer of the same run, so it carries no version.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 from telecine.core.data.arrow import array
 from telecine.core.errors import VideoError, raised_as
 from telecine.core.recording import Buffer
+from telecine.core.video import Clip, PacketIndex
 
 _SCHEMA = pa.schema([("data", pa.large_binary()), ("display", pa.int64()), ("keyframe", pa.bool_())])
 _BATCH_BYTES = 1 << 20
@@ -79,6 +80,35 @@ class ClipWriter:
             raise VideoError(f"{self._path}: cannot be written: {failed}") from failed
         finally:
             self._sink.close()
+
+
+def copied_clip(path: str, packets: Iterable[Buffer], index: PacketIndex, run: slice, *, key: str) -> Clip:
+    """The clip at `path` of a run of packets as they are, whose frames are shown without a gap; nothing is decoded.
+
+    packets: those of `run`. index: of the whole stream, in one frame format. The clip has no statistics.
+
+    Raises:
+        VideoError: the disk refuses.
+    """
+    display, keyframe, sizes = index.display[run], index.keyframe[run], index.sizes[run]
+    display = display - display.min()
+    with ClipWriter(path) as clip:
+        for data, shown, is_key in zip(packets, display.tolist(), keyframe.tolist(), strict=True):
+            clip.add(data, shown, is_key)
+    return Clip(
+        key=key,
+        path=path,
+        format=index.formats[0],
+        frames=int(display.size),
+        preroll=0,
+        reorder_delay=int(np.max(np.arange(display.size) - display)),
+        copied=True,
+        why="exact",
+        size_bytes=int(sizes.sum()),
+        gop=int(np.max(np.diff(np.append(np.flatnonzero(keyframe), display.size)))),
+        histogram=np.zeros((3, 256), np.int64),
+        sampled=0,
+    )
 
 
 def read_clip(path: str) -> Iterator[tuple[memoryview, int, bool]]:

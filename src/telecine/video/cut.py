@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import av
 import numpy as np
 
 from telecine.core.bitstream.packets import index_packets
 from telecine.core.errors import VideoError
-from telecine.core.video import Clip, PacketIndex, VideoSettings
-from telecine.video.clip import ClipWriter
+from telecine.core.video import Clip, VideoSettings
+from telecine.video.clip import copied_clip
 from telecine.video.demux import packets, track
 from telecine.video.encode import encode
 from telecine.video.mp4_reader import decode_at
@@ -41,32 +42,8 @@ def cut(path: str, cuts: Sequence[ClipRange], *, key: str, fps: int, settings: V
         if stop - start != one.count or not index.keyframe[start] or len(index.formats) != 1:
             yield _encoded(path, one, key=key, fps=fps, settings=settings)
             continue
-        with ClipWriter(one.path) as clip:
-            for number, data in stream:
-                if number >= start:
-                    clip.add(data, int(index.display[number]) - one.first, bool(index.keyframe[number]))
-                if number == stop - 1:
-                    break
-        yield _clip(one, index, slice(start, stop), key)
-
-
-def _clip(one: ClipRange, index: PacketIndex, part: slice, key: str) -> Clip:
-    display = index.display[part] - one.first
-    keys = np.flatnonzero(index.keyframe[part])
-    return Clip(
-        key=key,
-        path=one.path,
-        format=index.formats[0],
-        frames=one.count,
-        preroll=0,
-        reorder_delay=int(np.max(np.arange(display.size) - display)),
-        copied=True,
-        why="exact",
-        size_bytes=int(index.sizes[part].sum()),
-        gop=int(np.max(np.diff(np.append(keys, one.count)))),
-        histogram=np.zeros((3, 256), np.int64),
-        sampled=0,
-    )
+        run = islice((data for number, data in stream if number >= start), one.count)
+        yield copied_clip(one.path, run, index, slice(start, stop), key=key)
 
 
 def _encoded(path: str, one: ClipRange, *, key: str, fps: int, settings: VideoSettings) -> Clip:

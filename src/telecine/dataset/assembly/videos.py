@@ -26,7 +26,7 @@ from telecine.core.video import Clip, PacketIndex
 from telecine.dataset.assembly.selection import Selection
 from telecine.dataset.rolling_files import VideoFiles
 from telecine.lerobot_format.paths import FileIndex, Limits, video_path
-from telecine.video.clip import ClipWriter
+from telecine.video.clip import copied_clip
 from telecine.video.decode import frames
 from telecine.video.encode import encode
 from telecine.video.mp4_frames import cropped, depth_histogram
@@ -273,8 +273,11 @@ class _Clips:
         exact = isinstance(decision, Splice) and not decision.encoded and len(decision.runs) == 1
         if exact and not part.is_cut:  # statistics of a cut one need some of its frames
             assert isinstance(decision, Splice)
+            (run,) = decision.runs
+            assert isinstance(run, Copied)
             made.copied += part.count
-            return self._copied(stream, decision, part)
+            data = stream.packets(CLOCK, run.first, run.stop)
+            return copied_clip(self._target(), data, stream.index, slice(run.first, run.stop), key=self._key)
         return self._cut(stream, decision, rows, part, made, path)
 
     def _stream(self, source: Source, path: Path) -> Mp4Stream:
@@ -286,33 +289,6 @@ class _Clips:
     def _target(self) -> str:
         self._made += 1
         return str(self._scratch / f"clip-{self._made:06d}.arrow")
-
-    def _copied(self, stream: Mp4Stream, decision: Splice, part: _Part) -> Clip:
-        """Packets as they are: nothing is decoded."""
-        (run,) = decision.runs
-        assert isinstance(run, Copied)
-        index, target = stream.index, self._target()
-        packets = slice(run.first, run.stop)
-        display = index.display[packets] - index.display[packets].min()
-        with ClipWriter(target) as clip:
-            data = stream.packets(CLOCK, run.first, run.stop)
-            for packet, shown, keyframe in zip(data, display.tolist(), index.keyframe[packets].tolist(), strict=True):
-                clip.add(packet, shown, keyframe)
-        starts = np.flatnonzero(index.keyframe[packets])
-        return Clip(
-            key=self._key,
-            path=target,
-            format=index.formats[0],
-            frames=part.count,
-            preroll=0,
-            reorder_delay=int(np.max(np.arange(display.size) - display)),
-            copied=True,
-            why="exact",
-            size_bytes=int(index.sizes[packets].sum()),
-            gop=int(np.max(np.diff(np.append(starts, display.size)))),
-            histogram=np.zeros((3, 256), np.int64),
-            sampled=0,
-        )
 
     def _cut(self, stream: Mp4Stream, decision: Any, rows: Any, part: _Part, made: WrittenVideos, path: Path) -> Clip:
         """What a cut goes through is coded again, all of the part only where nothing else is possible."""
