@@ -14,11 +14,11 @@ from telecine.core.errors import DatasetError
 from telecine.dataset.reader import Dataset
 from telecine.dataset.values import to_numpy
 from telecine.lerobot_format import paths, schema
+from telecine.lerobot_format.metadata import INDEX_KEYS
 from telecine.video.demux import packets
 from telecine.video.mp4_reader import decode_at
 from telecine.video.mp4_stream import read_index
 
-_OWN = {column.key for column in schema.INDEX_COLUMNS}
 _MARKS = ("success", "outcome", "tags")
 _STATISTICS = ("min", "max", "mean", "std")
 
@@ -129,7 +129,7 @@ class _Side:
     def numbers(self) -> dict[str, tuple[str, tuple[int, ...]]]:
         """Type and shape of each column of numbers."""
         numeric = (c for c in self.dataset.features if c.dtype in schema.LEAVES and c.dtype != "string")
-        return {c.key: (c.dtype, c.shape) for c in numeric if c.key not in _OWN and c.key != "next.success"}
+        return {c.key: (c.dtype, c.shape) for c in numeric if c.key not in INDEX_KEYS and c.key != "next.success"}
 
     @cached_property
     def videos(self) -> tuple[str, ...]:
@@ -217,8 +217,8 @@ def _features(a: Dataset, b: Dataset) -> dict[str, Any]:
 
 def _statistics(a: Dataset, b: Dataset) -> Iterator[str]:
     there, here = a.json(paths.STATS), b.json(paths.STATS)
-    for key in there:
-        if key in here and key not in _OWN and not all(_close(there[key], here[key], name) for name in _STATISTICS):
+    for key in (key for key in there if key in here and key not in INDEX_KEYS):
+        if not all(_close(there[key], here[key], name) for name in _STATISTICS):
             yield key
 
 

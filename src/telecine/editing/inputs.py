@@ -4,18 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from telecine.core.edit.fingerprint import episode_digest, fingerprint
 from telecine.core.edit.model import Edit, EditInput
 from telecine.core.edit.resolve import SourceDataset, SourceEpisode
-from telecine.core.errors import DatasetError, EditError, raised_as
+from telecine.core.errors import EditError
 from telecine.dataset.reader import Dataset
-from telecine.lerobot_format import schema
+from telecine.lerobot_format.metadata import INDEX_KEYS
+from telecine.lerobot_format.read import read_episodes_table
 
 _DIGESTED = ("min", "max", "mean")
 """Statistics that make an episode's digest."""
@@ -31,8 +27,7 @@ class InputDataset:
     @cached_property
     def source(self) -> SourceDataset:
         """What edits ask about it."""
-        own = {column.key for column in schema.INDEX_COLUMNS}
-        features = tuple(c.key for c in self.dataset.features if c.key not in own)
+        features = tuple(c.key for c in self.dataset.features if c.key not in INDEX_KEYS)
         return SourceDataset(
             self.path, self.dataset.fps, features, self.dataset.cameras, tuple(_episodes(self.dataset))
         )
@@ -81,24 +76,13 @@ def _episodes(dataset: Dataset) -> Iterator[SourceEpisode]:
 
 
 def _digests(dataset: Dataset) -> Iterator[str]:
-    cameras = set(dataset.cameras)
+    apart = {*dataset.cameras, *INDEX_KEYS}
 
     def wanted(name: str) -> bool:
         key, _, statistic = name.removeprefix("stats/").rpartition("/")
-        own = {column.key for column in schema.INDEX_COLUMNS}
-        return name.startswith("stats/") and key not in cameras | own and statistic in _DIGESTED
+        return name.startswith("stats/") and key not in apart and statistic in _DIGESTED
 
-    table = _columns(dataset, wanted)
-    columns = {name: table.column(name).to_pylist() for name in table.column_names}
+    table = read_episodes_table(dataset.root, wanted)
+    columns = {name: table.column(name).to_pylist() for name in table.column_names if wanted(name)}
     for number, facts in enumerate(dataset.episodes):
         yield episode_digest(facts.length, facts.tasks, {name: values[number] for name, values in columns.items()})
-
-
-def _columns(dataset: Dataset, wanted: Any) -> pa.Table:
-    """Some columns of meta/episodes, in the order of the episodes; those that every file has."""
-    files = sorted((dataset.root / "meta" / "episodes").glob("*/*.parquet"))
-    with raised_as(DatasetError, f"{dataset.root}: meta/episodes cannot be read", OSError, pa.ArrowException):
-        names = [name for name in pq.read_schema(files[0]).names if wanted(name)]
-        table = pa.concat_tables([pq.ParquetFile(path).read([*names, "episode_index"]) for path in files])
-    order = np.argsort(np.array(table.column("episode_index").to_pylist()), kind="stable")
-    return table.take(order).drop_columns(["episode_index"])

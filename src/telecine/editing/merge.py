@@ -12,9 +12,7 @@ from telecine.core.text.documents import suggest
 from telecine.dataset.assembly.selection import Selection
 from telecine.editing.edit import EditReport, assembled
 from telecine.editing.inputs import InputDataset, open_input
-from telecine.lerobot_format import schema
-
-_OWN = {column.key for column in schema.INDEX_COLUMNS}
+from telecine.lerobot_format.metadata import INDEX_KEYS
 
 
 def merge(
@@ -92,8 +90,8 @@ def _renames(texts: Sequence[str], inputs: Sequence[InputDataset]) -> list[dict[
         names[number][old] = new
     for given, mapping in zip(inputs, names, strict=True):
         twice = sorted(key for key in mapping.values() if list(mapping.values()).count(key) > 1)
-        if twice or set(mapping.values()) & _OWN:
-            raise EditError(f"--rename: {given.path} would have {', '.join(twice or _OWN)} twice")
+        if twice or not set(INDEX_KEYS).isdisjoint(mapping.values()):
+            raise EditError(f"--rename: {given.path} would have {', '.join(twice or INDEX_KEYS)} twice")
     return names
 
 

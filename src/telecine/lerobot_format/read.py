@@ -4,7 +4,7 @@ Trusts what it can read; `dataset/verify` is what checks it. Files are found by 
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from telecine.core.data import arrow
 from telecine.core.errors import DatasetError, raised_as
 from telecine.core.stats import STATISTICS
 from telecine.lerobot_format import paths
@@ -155,6 +156,24 @@ def _lines(root: Path, path: str) -> list[dict[str, Any]]:
 def episode_files(root: Path) -> list[Path]:
     """The files of meta/episodes, in order."""
     return sorted((root / "meta" / "episodes").glob("*/*.parquet"))
+
+
+def read_episodes_table(root: Path, wanted: Callable[[str], bool] | None = None) -> pa.Table:
+    """meta/episodes as one table in the order of episode_index: all columns, or those `wanted` of the first file's.
+
+    Raises: DatasetError.
+    """
+    files = episode_files(root)
+    with raised_as(DatasetError, f"{root}: meta/episodes cannot be read", OSError, pa.ArrowException):
+        names = None if wanted is None else [*filter(wanted, pq.read_schema(files[0]).names), "episode_index"]
+        table = pa.concat_tables([_columns(path, names) for path in files])
+    order = np.argsort(arrow.to_numpy(table.column("episode_index").combine_chunks()), kind="stable")
+    return table if (order == np.arange(len(order))).all() else table.take(order)
+
+
+def _columns(path: Path, names: list[str] | None) -> pa.Table:
+    with pq.ParquetFile(path) as file:
+        return file.read(names)
 
 
 def existing(root: Path, path: str | Path) -> Path:

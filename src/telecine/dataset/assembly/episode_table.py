@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from telecine.core.data import arrow
 from telecine.core.errors import DatasetError, raised_as
@@ -19,7 +18,9 @@ from telecine.dataset.assembly.rows import WrittenRows
 from telecine.dataset.assembly.selection import Selection, facts_of
 from telecine.dataset.assembly.videos import WrittenVideos
 from telecine.dataset.rolling_files import TableFile
+from telecine.lerobot_format.metadata import INDEX_KEYS
 from telecine.lerobot_format.paths import FileIndex, Limits, episodes_are_full, episodes_path
+from telecine.lerobot_format.read import read_episodes_table
 
 ROW_GROUP = 1000
 _PLACES = ("data/", "videos/", "meta/episodes/", "dataset_", "episode_index", "length", "tasks")
@@ -73,12 +74,7 @@ def _sources(selection: Selection) -> pa.Table:
 
 def _source(selection: Selection, number: int) -> pa.Table:
     dataset, keys = selection.inputs[number], selection.keys[number]
-    files = sorted((dataset.root / "meta" / "episodes").glob("*/*.parquet"))
-    with raised_as(DatasetError, f"{dataset.root}: meta/episodes cannot be read", OSError, pa.ArrowException):
-        table = pa.concat_tables([_read(path) for path in files])
-    order = np.argsort(arrow.to_numpy(table.column("episode_index").combine_chunks()), kind="stable")
-    if (order != np.arange(len(order))).any():
-        table = table.take(order)
+    table = read_episodes_table(dataset.root)
     columns, names = [], []
     known = {column.key for column in dataset.features}
     for name in table.column_names:
@@ -86,7 +82,7 @@ def _source(selection: Selection, number: int) -> pa.Table:
             continue
         if name.startswith("stats/"):
             old, _, statistic = name.removeprefix("stats/").rpartition("/")
-            if old in known and old not in keys and old not in _INDEX:
+            if old in known and old not in keys and old not in INDEX_KEYS:
                 continue
             name_there, name = name, f"stats/{keys.get(old, old)}/{statistic}"
         else:
@@ -94,14 +90,6 @@ def _source(selection: Selection, number: int) -> pa.Table:
         columns.append(table.column(name_there))
         names.append(name)
     return pa.table(columns, names=names)
-
-
-_INDEX = ("timestamp", "frame_index", "episode_index", "index", "task_index")
-
-
-def _read(path: Path) -> pa.Table:
-    with pq.ParquetFile(path) as file:
-        return file.read()
 
 
 def _kept(

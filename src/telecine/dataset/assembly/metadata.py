@@ -28,6 +28,7 @@ from telecine.dataset.reader import Dataset
 from telecine.dataset.values import to_numpy
 from telecine.lerobot_format import paths, schema
 from telecine.lerobot_format.calibrations import read_calibrations, write_calibrations
+from telecine.lerobot_format.metadata import INDEX_KEYS
 from telecine.lerobot_format.read import read_info
 
 BATCH_ROWS = 1 << 16
@@ -75,12 +76,11 @@ def _info(selection: Selection, rows: WrittenRows, videos: Mapping[str, WrittenV
     """The first input's info.json, with the features and counts that the new dataset has."""
     info = read_info(selection.inputs[0].root)
     keys = selection.keys[0]
-    own = {column.key for column in schema.INDEX_COLUMNS}
     features = {}
     for key, entry in info["features"].items():
-        if key in own and selection.adds_success and SUCCESS.key not in features:
+        if key in INDEX_KEYS and selection.adds_success and SUCCESS.key not in features:
             features[SUCCESS.key] = {"dtype": SUCCESS.dtype, "shape": list(SUCCESS.shape), "names": None}
-        if key in own or key in keys:
+        if key in INDEX_KEYS or key in keys:
             features[keys.get(key, key)] = entry
     for key, made in videos.items():
         if made.encoder is not None and made.size is not None:

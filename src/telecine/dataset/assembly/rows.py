@@ -25,6 +25,7 @@ from telecine.dataset.assembly.selection import Selection
 from telecine.dataset.rolling_files import TableFile
 from telecine.dataset.values import to_numpy, unwrap_extensions
 from telecine.lerobot_format import schema
+from telecine.lerobot_format.metadata import INDEX_KEYS
 from telecine.lerobot_format.paths import FileIndex, Limits, data_path
 
 BATCH_BYTES = 64 << 20
@@ -108,14 +109,11 @@ def _batches(selection: Selection) -> Iterator[tuple[int, Sequence[OutputEpisode
             raised_as(DatasetError, f"{path}: cannot be read", OSError, pa.ArrowException),
             pq.ParquetFile(path, pre_buffer=False) as file,
         ):
-            missing = _OWN - set(file.schema_arrow.names)
+            missing = set(INDEX_KEYS) - set(file.schema_arrow.names)
             if missing:
                 raise DatasetError(f"{path}: has no column {', '.join(sorted(missing))}")
             for part in _parts(list(group), file):
                 yield part[0][0], [e for _, e in part], _read(selection, part, file)
-
-
-_OWN = {"timestamp", "frame_index", "episode_index", "index", "task_index"}
 
 
 def _parts(
@@ -275,7 +273,7 @@ def _schema(selection: Selection) -> pa.Schema:
     fields = []
     for field in there:
         foreign = field.name not in known and len(selection.inputs) > 1
-        if foreign or field.name in known - set(keys) - _OWN:
+        if foreign or field.name in known - set(keys) - set(INDEX_KEYS):
             continue
         kind = field.type.storage_type if isinstance(field.type, pa.BaseExtensionType) else field.type
         fields.append(pa.field(keys.get(field.name, field.name), kind, metadata=field.metadata))
@@ -293,7 +291,9 @@ def _metadata(
         body = json.loads(made[b"huggingface"])
         features = body["info"]["features"]
         body["info"]["features"] = {
-            keys.get(key, key): entry for key, entry in features.items() if key not in known - set(keys) - _OWN
+            keys.get(key, key): entry
+            for key, entry in features.items()
+            if key not in known - set(keys) - set(INDEX_KEYS)
         }
         if adds_success:
             body["info"]["features"][SUCCESS.key] = {"dtype": "bool", "_type": "Value"}
