@@ -81,8 +81,8 @@ def edit(
     """
     if (out is None) is not in_place:
         raise EditError("give a folder for the new dataset, or in_place, not both")
-    _, whole = whole_edit(dataset, edits, flags)
-    return apply_edit(whole, [dataset], dataset if out is None else out, overwrite=overwrite, dry_run=dry_run)
+    given, whole = whole_edit(dataset, edits, flags)
+    return apply_edit(whole, given, dataset if out is None else out, overwrite=overwrite, dry_run=dry_run)
 
 
 def whole_edit(
@@ -138,15 +138,15 @@ def _read(edits: Sequence[str | Path | Edit], given: InputDataset) -> list[tuple
 
 
 def apply_edit(
-    edit: Edit, inputs: Sequence[str | Path], out: str | Path, *, overwrite: bool = False, dry_run: bool = False
+    edit: Edit, given: InputDataset, out: str | Path, *, overwrite: bool = False, dry_run: bool = False
 ) -> EditReport:
-    """The dataset at `out` that an edit makes of the datasets at `inputs`; `out` may be the only one of them.
+    """The dataset at `out` that an edit makes of `given`, in whose place `out` may be.
 
     Raises: as `edit`.
     """
-    opened = tuple(open_input(path) for path in inputs)
-    check_fingerprints(edit, opened)
-    return assembled(edit, opened, selection_of(edit, opened), out, overwrite=overwrite, dry_run=dry_run)
+    inputs = (given,)
+    check_fingerprints(edit, inputs)
+    return assembled(edit, inputs, selection_of(edit, inputs), out, overwrite=overwrite, dry_run=dry_run)
 
 
 def assembled(

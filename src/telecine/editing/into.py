@@ -59,5 +59,5 @@ def share_out(
         own = make_edit({"episodes": {**whole.to_dict().get("episodes", {}), **others}})
         rest = whole.model_copy(update={"episodes": {}})
         made = combined([("the edit", rest), (name, own)])
-        parts[name] = apply_edit(made, [dataset], Path(out) / name, overwrite=overwrite, dry_run=dry_run)
+        parts[name] = apply_edit(made, given, Path(out) / name, overwrite=overwrite, dry_run=dry_run)
     return IntoReport(seed, parts)
