@@ -215,6 +215,11 @@ def run_options(flags: RunFlags, options: Options | None = None) -> Options:
     return replace(options or Options(), **{names.get(name, name): value for name, value in given.items()})
 
 
+def reading_options(token_file: str | Path | None, **flags: Any) -> Options:
+    """The options of a command that only reads recordings; flags: of `RunFlags`. Raises: as `run_options`."""
+    return run_options(RunFlags(catalog_token_file=None if token_file is None else Path(token_file), **flags))
+
+
 @contextmanager
 def who_works(executor: Executor | None, options: Options) -> Iterator[Executor]:
     """The executor that is given, or processes as the options say."""

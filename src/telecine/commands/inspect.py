@@ -3,8 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from telecine.commands.convert import Paths, path_list, run_options, who_works
-from telecine.commands.flag_table import RunFlags
+from telecine.commands.convert import Paths, path_list, reading_options, who_works
 from telecine.conversion.discovery import find
 from telecine.conversion.pipeline import Options
 from telecine.core.errors import PlanError, SourceError, raised_as
@@ -68,14 +67,9 @@ def inspect(
         return _inspected_dataset(where[0], png)
     if png is not None:
         raise PlanError("png draws one finished dataset; give its folder")
-    flags = RunFlags(
-        recover=recover,
-        follow_links=follow_links,
-        timeout=timeout,
-        catalog_token=catalog_token,
-        catalog_token_file=None if catalog_token_file is None else Path(catalog_token_file),
+    options = reading_options(
+        catalog_token_file, recover=recover, follow_links=follow_links, timeout=timeout, catalog_token=catalog_token
     )
-    options = run_options(flags)
     with who_works(executor, options) as who:
         seen = inspect_many(where, **options.access, executor=who)
         sheet = None if contact_sheet is None else _write_sheet(Path(contact_sheet), where, options, who)

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from telecine.commands.convert import Paths, path_list, run_options
-from telecine.commands.flag_table import RunFlags
+from telecine.commands.convert import Paths, path_list, reading_options
 from telecine.core.findings import Finding, Findings, has_errors
 from telecine.core.progress import Progress
 from telecine.dataset.verify.frames import Depth
@@ -50,14 +49,9 @@ def verify(
     """
     findings: list[Finding] = verify_files(out, decode=decode, progress=progress)
     if against is not None and not has_errors(findings):
-        flags = _flags(follow_links, catalog_token, catalog_token_file)
-        findings += compare(out, path_list(against), run_options(flags))
+        options = reading_options(catalog_token_file, follow_links=follow_links, catalog_token=catalog_token)
+        findings += compare(out, path_list(against), options)
     return Findings(findings)
-
-
-def _flags(follow_links: bool, token: str | None, token_file: str | Path | None) -> RunFlags:
-    file = None if token_file is None else Path(token_file)
-    return RunFlags(follow_links=follow_links, catalog_token=token, catalog_token_file=file)
 
 
 def diff(
@@ -94,5 +88,5 @@ def diff(
         from telecine.editing.diff import diff as diff_datasets
 
         return diff_datasets(out, other, frames=frames)
-    flags = _flags(follow_links, catalog_token, catalog_token_file)
-    return Findings(compare(out, path_list(other), run_options(flags)))
+    options = reading_options(catalog_token_file, follow_links=follow_links, catalog_token=catalog_token)
+    return Findings(compare(out, path_list(other), options))
