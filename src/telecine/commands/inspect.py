@@ -4,8 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from telecine.commands.convert import Paths, path_list, reading_options, who_works
-from telecine.conversion.discovery import find
-from telecine.conversion.pipeline import Options
+from telecine.conversion.discovery import find_all, nothing_readable
 from telecine.core.errors import PlanError, SourceError, raised_as
 from telecine.core.proposal.text import plan_yaml
 from telecine.core.recording import Ref
@@ -13,9 +12,10 @@ from telecine.inspection.contact_sheet import ContactSheet
 from telecine.inspection.contact_sheet import contact_sheet as made_sheet
 from telecine.inspection.dataset_summary import DatasetSummary, summarize
 from telecine.inspection.plots import write_pngs
-from telecine.inspection.recordings import Inspection, inspect_many
+from telecine.inspection.recordings import Inspection, inspect_found
 from telecine.lerobot_format.paths import INFO
 from telecine.run.executor import Executor, Lost, Tell, silent
+from telecine.sources.registry import Found
 from telecine.video.frames.png import write_png
 
 
@@ -71,17 +71,19 @@ def inspect(
         catalog_token_file, recover=recover, follow_links=follow_links, timeout=timeout, catalog_token=catalog_token
     )
     with who_works(executor, options) as who:
-        seen = inspect_many(where, **options.access, executor=who)
-        sheet = None if contact_sheet is None else _write_sheet(Path(contact_sheet), where, options, who)
+        found = find_all(where, **options.access, executor=who)
+        seen = inspect_found(found, who)
+        sheet = None if contact_sheet is None else _write_sheet(Path(contact_sheet), where, found, who)
     if plan is not None:
         _write_plan(Path(plan), plan_yaml(seen.proposal))
     return seen if sheet is None else replace(seen, contact_sheet=sheet)
 
 
-def _write_sheet(path: Path, paths: list[str], options: Options, executor: Executor) -> tuple[str, ...]:
+def _write_sheet(path: Path, paths: list[str], found: Found, executor: Executor) -> tuple[str, ...]:
     """What each row of the contact sheet, now at `path`, shows. Drawn where `executor` works, as everything is read."""
-    refs = find(paths, **options.access, executor=executor).refs
-    (made,) = executor(_sheet, [refs], silent)
+    if not found.refs:
+        raise nothing_readable(paths, found.findings)
+    (made,) = executor(_sheet, [found.refs], silent)
     if isinstance(made, Lost):
         raise SourceError(f"the contact sheet cannot be drawn: {made.why}")
     write_png(path, made.rgb)

@@ -45,6 +45,7 @@ from telecine.run.executor import Executor, Lost, Tell, serial, silent
 from telecine.sources import registry
 from telecine.sources.border import border
 from telecine.sources.format import MissingExtra
+from telecine.sources.registry import Found
 from telecine.video.decode import frames, stated_rate
 
 MOST_TEXTS = 5
@@ -137,18 +138,24 @@ def inspect_many(
     2
     """
     found = find_all(paths, recover=recover, token=token, follow_links=follow_links, executor=executor)
-    seen = inspect_refs(found.refs, executor, proposing)
+    return inspect_found(found, executor, proposing)
+
+
+def inspect_found(
+    found: Found,
+    executor: Executor = serial,
+    proposing: Callable[[Sequence[RecordingFacts]], Proposal] = propose,
+) -> Inspection:
+    """The recordings that were found, one after the other, where `executor` works, as `inspect_many`."""
+    seen = _inspected_refs(found.refs, executor, proposing)
     known = {f.code for f in found.findings}
     own = tuple(f for f in seen.findings if f.code != "source-duplicate-id" or f.code not in known)
     return replace(seen, findings=(*found.findings, *own))
 
 
-def inspect_refs(
-    refs: Sequence[Ref],
-    executor: Executor = serial,
-    proposing: Callable[[Sequence[RecordingFacts]], Proposal] = propose,
+def _inspected_refs(
+    refs: Sequence[Ref], executor: Executor, proposing: Callable[[Sequence[RecordingFacts]], Proposal]
 ) -> Inspection:
-    """The recordings that `refs` point at, one after the other, where `executor` works."""
     recordings: list[RecordingFacts] = []
     findings: list[Finding] = []
     for answer in executor(_inspected, refs, silent):
