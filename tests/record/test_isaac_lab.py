@@ -122,6 +122,20 @@ def test_streamed_cameras_leave_the_episode_and_come_out_the_same(lab, h5py, tmp
     assert sorted(p.name for p in tmp_path.iterdir()) == ["ours.lerobot", "theirs.hdf5"]
 
 
+def test_streamed_cameras_follow_the_settings_of_the_handler(lab, tmp_path):
+    handler = LeRobotDatasetFileHandler.configured(
+        observation_keys=(("policy", "table_cam"),), state_keys=("policy/joint_pos",), fps=7, task="Stack the cubes",
+        cameras={"table_cam": "top"},
+    )  # fmt: skip
+    cfg = configuration(lab, tmp_path, "set", handler=handler)
+    cfg.lerobot = lab.terms.LeRobotTermCfg(stream_cameras=True)
+    Env(lab.torch, [(lab.Manager, cfg)]).run(26)
+    dataset = Dataset(tmp_path / "set.lerobot")
+    assert not has_errors(verify(dataset.root))
+    assert (dataset.fps, list(dataset.tasks)) == (7, ["Stack the cubes"])
+    assert [f.key for f in dataset.features if f.key.startswith("observation.images.")] == ["observation.images.top"]
+
+
 MEMORY = """
 import sys
 from pathlib import Path

@@ -87,6 +87,11 @@ def leaves(data: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, data
 
 
+def path_of(key: Key) -> str:
+    """An observation as "group/term"."""
+    return key if isinstance(key, str) else "/".join(key)
+
+
 def find(obs: Any, key: Key) -> tuple[str, Any]:
     """(path below `obs`, leaf) of an observation. Isaac Lab keeps the group "policy" without its name.
 

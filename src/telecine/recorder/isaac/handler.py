@@ -31,7 +31,7 @@ from telecine.core.recording import Array
 from telecine.dataset.staging import require_writable
 from telecine.recorder.background_queue import BackgroundQueue
 from telecine.recorder.episode import LiveEpisode
-from telecine.recorder.isaac.episode import EpisodeArrays, Settings, array_of, leaves, rows_of
+from telecine.recorder.isaac.episode import EpisodeArrays, Settings, array_of, leaves, path_of, rows_of
 from telecine.recorder.isaac.stream import Streamed
 from telecine.recorder.recorder import Recorder
 
@@ -275,7 +275,7 @@ class LeRobotDatasetFileHandler:
         if streamed is None or self.settings.observation_keys is None:
             return self.settings
         gone = {*streamed.paths, *(f"policy/{path}" for path in streamed.paths)}
-        left = tuple(k for k in self.settings.observation_keys if _path(k) not in gone)
+        left = tuple(k for k in self.settings.observation_keys if path_of(k) not in gone)
         return replace(self.settings, observation_keys=left, state_keys=self.settings.state_keys or ())
 
     def _write_env(self, root: Path) -> None:
@@ -305,10 +305,6 @@ def quaternion_order() -> str:
     """Of the Isaac Lab that runs: 3.0 turned wxyz into xyzw and counts its files since then."""
     module = sys.modules.get("isaaclab.utils.datasets.hdf5_dataset_file_handler")
     return "xyzw" if getattr(module, "DATASET_FORMAT_VERSION", 0) >= 1 else "wxyz"
-
-
-def _path(key: Any) -> str:
-    return key if isinstance(key, str) else "/".join(key)
 
 
 def _with_frames(streamed: Streamed, rows: EpisodeArrays) -> LiveEpisode:

@@ -17,7 +17,7 @@ from typing import Any
 from isaaclab.managers import RecorderTerm, RecorderTermCfg
 from isaaclab.utils import configclass
 
-from telecine.recorder.isaac.episode import array_of, is_frame, leaves
+from telecine.recorder.isaac.episode import array_of, is_frame, leaves, path_of
 from telecine.recorder.isaac.handler import LeRobotDatasetFileHandler, words_of
 from telecine.recorder.isaac.stream import Streamed
 from telecine.recorder.malloc_trim import HeapTrimmer
@@ -28,10 +28,11 @@ class LeRobotTerm(RecorderTerm):  # type: ignore[misc]  # Isaac Lab has no types
 
     def __init__(self, cfg: Any, env: Any) -> None:
         super().__init__(cfg, env)
-        self._settings = settings_of(cfg)
         handler = env.cfg.recorders.dataset_file_handler_class_type
         ours = handler if issubclass(handler, LeRobotDatasetFileHandler) else LeRobotDatasetFileHandler
-        env.cfg.recorders.dataset_file_handler_class_type = ours.configured(**self._settings)
+        ours = ours.configured(**settings_of(cfg))
+        env.cfg.recorders.dataset_file_handler_class_type = ours
+        self._settings = ours.settings
         self._spool: Path | None = None
         self._heap = HeapTrimmer()
         self._running: weakref.WeakSet[Streamed] = weakref.WeakSet()
@@ -75,15 +76,14 @@ class LeRobotTerm(RecorderTerm):  # type: ignore[misc]  # Isaac Lab has no types
             _drop(obs, path.split("/"))
 
     def _wanted(self, path: str) -> bool:
-        keys = self._settings.get("observation_keys")
-        return keys is None or any(k in (path, f"policy/{path}") for k in keys)
+        keys = self._settings.observation_keys
+        return keys is None or any(path_of(k) in (path, f"policy/{path}") for k in keys)
 
     def _begin(self, episode: Any) -> Streamed:
         assert self._spool is not None
-        about = LeRobotDatasetFileHandler.configured(**self._settings).settings
-        fps = about.fps or round(1 / self._env.step_dt)
-        task = about.task or words_of(getattr(self._env.cfg, "env_name", None) or "")
-        made = Streamed(Path(tempfile.mkdtemp(dir=self._spool)), task, about, fps)
+        fps = self._settings.fps or round(1 / self._env.step_dt)
+        task = self._settings.task or words_of(getattr(self._env.cfg, "env_name", None) or "")
+        made = Streamed(Path(tempfile.mkdtemp(dir=self._spool)), task, self._settings, fps)
         episode._telecine = made  # goes with the episode: to the handler, or nowhere when it is discarded
         weakref.finalize(episode, made.abandon)
         self._running.add(made)
