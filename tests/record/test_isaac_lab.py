@@ -143,9 +143,12 @@ sys.path.insert(0, sys.argv[2])
 from support import isaac, isaac_lab
 manager, configs, datasets, terms = isaac_lab.load()
 import torch
-from telecine.recorder import malloc_trim
+from functools import partial
+from telecine.recorder import live_streams, malloc_trim
 from telecine.recorder.isaac.handler import LeRobotDatasetFileHandler
 
+# On a loaded machine an encoder may be behind by all that its queue holds: 64 MiB a camera, nearly this whole episode.
+live_streams.FrameQueue = partial(live_streams.FrameQueue, memory_bytes=1 << 20)
 malloc_trim.EVERY_BYTES, malloc_trim.GROWN_BYTES = 16 << 20, 8 << 20
 
 class Env(isaac.Env):
