@@ -3,14 +3,15 @@
 Read `expert.py` (what is done), then `play.py` (how), then `recordings.py` (what comes out).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from telecine.recorder.sim.expert import TASKS
 from telecine.recorder.sim.opengl import Render
 from telecine.recorder.sim.play import Play
-from telecine.recorder.sim.recordings import About, SimFormat, target
+from telecine.recorder.sim.recordings import About, SimFormat, Target, target
 
 __all__ = ["TASKS", "Played", "Render", "SimFormat", "record"]
 
@@ -46,33 +47,15 @@ def record(
 
     Raises: SourceError when MuJoCo or a writer's library is missing or `out` is in use; DatasetError likewise.
     """
-    return list(_record(out, kind, (task, episodes, seed, seconds), fps, size, render, on_episode))
-
-
-def _record(
-    out: Path,
-    kind: SimFormat,
-    wanted: tuple[str, int, int, float],
-    fps: int,
-    size: tuple[int, int],
-    render: Render,
-    on_episode: Callable[[Played], None],
-) -> Iterator[Played]:
-    task, episodes, seed, seconds = wanted
-    writer = None
-    try:
+    played: list[Played] = []
+    count = max(round(seconds * fps), 1)
+    with ExitStack() as stack:
+        writer: Target | None = None
         for number in range(episodes):
             attempt = TASKS[task](seed + number, seconds)
-            play = Play(attempt, fps=fps, size=size, render=render)
-            try:
-                writer = writer or target(kind, out, fps, play.names)
-                count = max(round(seconds * fps), 1)
+            with closing(Play(attempt, fps=fps, size=size, render=render)) as play:
+                writer = writer or stack.enter_context(closing(target(kind, out, fps, play.names)))
                 path = writer.write(play, play.steps(count), About(number, attempt.task, seed + number, fps))
-            finally:
-                play.close()
-            played = Played(path, attempt.task, seed + number, count, play.success, play.reason)
-            on_episode(played)
-            yield played
-    finally:
-        if writer is not None:
-            writer.close()
+            played.append(Played(path, attempt.task, seed + number, count, play.success, play.reason))
+            on_episode(played[-1])
+    return played
