@@ -16,6 +16,11 @@ ON_GRID_NS = 100_000
 """How far a stamp may be from a tick and still lie on it: LeRobot's tolerance for its timestamps."""
 
 
+def tick_at(number: int, fps: int) -> int:
+    """When tick `number` of a grid from 0 is: round(number * 1e9 / fps) ns, halves rounded up."""
+    return (2 * number * SECOND + fps) // (2 * fps)
+
+
 @dataclass(frozen=True, slots=True)
 class Grid:
     """`count` ticks from `start_ns` at `fps`: tick i = start + round(i * 1e9 / fps), halves rounded up.

@@ -22,7 +22,7 @@ from typing import Any, Literal, Self
 from telecine.conversion.report import EpisodeReport
 from telecine.core.errors import AlignError, DatasetError, PlanError, TelecineError
 from telecine.core.findings import Finding
-from telecine.core.grid import SECOND
+from telecine.core.grid import tick_at
 from telecine.dataset.staging import require_writable
 from telecine.lerobot_format.paths import INFO
 from telecine.recorder import rejected
@@ -168,7 +168,7 @@ class Recorder:
                 f"{self.root}: the task changed from {episode.task!r} to {frame['task']!r} within an episode; call "
                 "save_episode first"
             )
-        episode.add((2 * episode.steps * SECOND + self.fps) // (2 * self.fps), values)
+        episode.add(tick_at(episode.steps, self.fps), values)
 
     def end_episode(self, success: bool | None = None, *, strict: bool = False) -> EpisodeReport:
         """Write the episode; the dataset holds it when this returns, and LeRobot reads it.

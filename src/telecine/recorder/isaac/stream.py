@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from telecine.core.grid import SECOND
+from telecine.core.grid import tick_at
 from telecine.core.naming import camera_name
 from telecine.core.plan.model import IMAGES
 from telecine.core.recording import Array
@@ -30,7 +30,7 @@ class Streamed:
         """Take the next frame of a camera; waits while its encoder is behind. Raises: VideoError."""
         key = IMAGES + self._settings.cameras.get(path, camera_name(path.rpartition("/")[2]))
         number = self._taken.get(key, 0)
-        self.live.add((2 * number * SECOND + self._fps) // (2 * self._fps), {key: rgb_of(frame)})
+        self.live.add(tick_at(number, self._fps), {key: rgb_of(frame)})
         self._taken[key] = number + 1
         self.paths.add(path)
 

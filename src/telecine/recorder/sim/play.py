@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from telecine.core.grid import SECOND
+from telecine.core.grid import tick_at
 from telecine.recorder.sim.camera import RayCamera
 from telecine.recorder.sim.expert import Attempt
 from telecine.recorder.sim.opengl import GlCamera, Render, load_mujoco
@@ -77,7 +77,7 @@ class Play:
                 command = self._attempt.commands(at_s)
                 self._data.ctrl[:] = _per_finger(command)
                 yield SimStep(
-                    time_ns=(2 * number * SECOND + self._fps) // (2 * self._fps),
+                    time_ns=tick_at(number, self._fps),
                     state=self._state(),
                     action=command,
                     tips=tuple(self._tip(arm.prefix) for arm in self._attempt.arms),
