@@ -1,4 +1,4 @@
-"""A Rerun catalog server on loopback."""
+"""Rerun recordings that were just written, and a catalog server on loopback."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -6,6 +6,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+
+from support.rrd import write_rrd
+from telecine.core.recording import Recording
+from telecine.sources import registry
 
 pytest.register_assert_rewrite("telecine.testing")
 
@@ -28,3 +32,18 @@ def catalog_url(catalog: ModuleType) -> Iterator[Callable[[Mapping[str, Sequence
     yield start
     for server in running:
         server.shutdown()
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Iterator[Callable[..., Recording]]:
+    """Write streams as .rrd files and open them again."""
+    opened: list[Recording] = []
+
+    def write(logged: Mapping[str, Any], **options: Any) -> Recording:
+        path = write_rrd(tmp_path / f"{len(opened)}.rrd", logged, **options)
+        opened.append(registry.open(registry.find([path]).refs[0]))
+        return opened[-1]
+
+    yield write
+    for recording in opened:
+        recording.close()

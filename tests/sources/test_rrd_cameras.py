@@ -11,14 +11,13 @@ import numpy as np
 import pytest
 
 from support.pictures import draw_frame_id, read_frame_id
-from support.rrd import Columns, Custom, Vectors, image_format, one_of_each, write_rrd
+from support.rrd import Columns, Custom, Vectors, image_format, one_of_each
 from telecine.conversion.cameras import code, prepare
 from telecine.conversion.video_index import index_videos
 from telecine.core.depth import depth_codes, depth_levels
 from telecine.core.errors import PlanError
 from telecine.core.plan.model import make_plan
 from telecine.core.recording import LABELS, Recording, remarks_of
-from telecine.sources import registry
 from telecine.video.clip import read_clip
 from telecine.video.decode import frames
 
@@ -29,21 +28,6 @@ HEIGHT, WIDTH = 6, 8
 METRES = np.linspace(0.2, 9.5, N * HEIGHT * WIDTH).reshape(N, HEIGHT, WIDTH)
 
 pytestmark = pytest.mark.usefixtures("rerun")
-
-
-@pytest.fixture
-def record(tmp_path: Path) -> Any:
-    """Write streams and open them again."""
-    opened: list[Recording] = []
-
-    def write(logged: Any, **options: Any) -> Recording:
-        path = write_rrd(tmp_path / f"{len(opened)}.rrd", logged, **options)
-        opened.append(registry.open(registry.find([path]).refs[0]))
-        return opened[-1]
-
-    yield write
-    for recording in opened:
-        recording.close()
 
 
 def depth_columns(values: np.ndarray, meter: float | None) -> Columns:

@@ -21,7 +21,7 @@ from support.rrd import (
     write_rrd,
 )
 from telecine.core.errors import SourceError
-from telecine.core.recording import STATIC_NS, Recording, Schema
+from telecine.core.recording import STATIC_NS, Schema
 from telecine.sources import registry
 from telecine.sources.rrd import payloads
 from telecine.sources.rrd.chunks import ComponentColumn
@@ -32,21 +32,6 @@ T = np.arange(N, dtype=np.int64) * 10_000_000 + 1_700_000_000_000_000_000
 CLOCK = "real_time"
 
 pytestmark = pytest.mark.usefixtures("rerun")
-
-
-@pytest.fixture
-def record(tmp_path: Path) -> Iterator[Any]:
-    """Write streams and open them again."""
-    opened: list[Recording] = []
-
-    def write(logged: Mapping[str, Any], **options: Any) -> Recording:
-        path = write_rrd(tmp_path / f"{len(opened)}.rrd", logged, **options)
-        opened.append(registry.open(registry.find([path]).refs[0]))
-        return opened[-1]
-
-    yield write
-    for recording in opened:
-        recording.close()
 
 
 def all_rows(stream: Any, clock: str = CLOCK) -> Any:
