@@ -6,16 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from telecine.cli.recording_flags import FailOn, Json
+
 if TYPE_CHECKING:
     from telecine.cli.exit_codes import Outcome
 
 Run = Callable[["Callable[[], Outcome]", Sequence[str] | None], None]
 """Runs a command and exits with its code."""
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines instead of text for people.")]
-FailOn = Annotated[
-    list[str] | None,
-    typer.Option(metavar="warning|error|CODE", help="Exit with 1 for such findings too; repeatable."),
-]
 
 
 def register(app: typer.Typer, _run: Run) -> None:

@@ -15,7 +15,9 @@ from telecine.cli.recording_flags import (
     CatalogTokenFile,
     CatalogUrl,
     DatasetName,
+    FailOn,
     FollowLinks,
+    Json,
     Recover,
     Timeout,
     sources_of,
@@ -37,12 +39,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # importing what draws boxes takes longer than all the rest of `--help`
 )
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines instead of text for people.")]
-FailOn = Annotated[
-    list[str] | None,
-    typer.Option(metavar="warning|error|CODE", help="Exit with 1 for such findings too; repeatable."),
-]
 
 
 def _version(wanted: bool) -> None:

@@ -1,10 +1,15 @@
-"""Flags that say which recordings are read and how, for every command that reads some."""
+"""Flags that several commands have: what is printed, which recordings are read and how."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines instead of text for people.")]
+FailOn = Annotated[
+    list[str] | None,
+    typer.Option(metavar="warning|error|CODE", help="Exit with 1 for such findings too; repeatable."),
+]
 CatalogUrl = Annotated[str | None, typer.Option(help="A Rerun catalog server, rerun+http://HOST:PORT.")]
 DatasetName = Annotated[str | None, typer.Option(help="Dataset on the catalog server.")]
 CatalogToken = Annotated[
