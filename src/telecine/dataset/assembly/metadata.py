@@ -1,7 +1,6 @@
 """info.json, stats.json, tasks, provenance and the rest of meta/ of a new dataset."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
@@ -21,7 +20,7 @@ from telecine.core.stats import Moments, Stats, dataset_quantiles
 from telecine.dataset.assembly.episode_table import keys_with_stats, pooled
 from telecine.dataset.assembly.rows import WrittenRows
 from telecine.dataset.assembly.selection import Selection, facts_of
-from telecine.dataset.assembly.videos import WrittenVideos
+from telecine.dataset.assembly.videos import WrittenVideos, link
 from telecine.dataset.card import card
 from telecine.dataset.existing import OF_ALL_VIDEOS, has_our_card, license_at
 from telecine.dataset.reader import Dataset
@@ -29,7 +28,6 @@ from telecine.dataset.values import to_numpy
 from telecine.lerobot_format import paths, schema
 from telecine.lerobot_format.calibrations import read_calibrations, write_calibrations
 from telecine.lerobot_format.metadata import INDEX_KEYS
-from telecine.lerobot_format.read import read_info
 
 BATCH_ROWS = 1 << 16
 _MADE = (
@@ -47,8 +45,8 @@ _MADE = (
 
 def write_metadata(
     selection: Selection, folder: Path, rows: WrittenRows, videos: Mapping[str, WrittenVideos], episodes: pa.Table
-) -> dict[str, Any]:
-    """Everything in meta/ but meta/episodes, and the card; info.json as it was written. Raises: OSError."""
+) -> None:
+    """Everything in meta/ but meta/episodes, and the card. Raises: OSError."""
     info = _info(selection, rows, videos)
     _write_json(folder / paths.INFO, info)
     _write_json(folder / paths.STATS, _stats(selection, rows, episodes))
@@ -64,18 +62,16 @@ def write_metadata(
                 calibrations.setdefault(keys[key], {}).update(own)
     write_calibrations(folder, calibrations)
     first = selection.inputs[0]
-    if has_our_card(first.root, read_info(first.root), first.tasks):
+    if has_our_card(first.root, first.info, first.tasks):
         text = card(info, list(rows.texts), plan_yaml, license=license_at(first.root))
         (folder / paths.CARD).write_text(text, encoding="utf-8")
     elif (first.root / paths.CARD).is_file():
         shutil.copyfile(first.root / paths.CARD, folder / paths.CARD)
-    return info
 
 
 def _info(selection: Selection, rows: WrittenRows, videos: Mapping[str, WrittenVideos]) -> dict[str, Any]:
     """The first input's info.json, with the features and counts that the new dataset has."""
-    info = read_info(selection.inputs[0].root)
-    keys = selection.keys[0]
+    info, keys = selection.inputs[0].info, selection.keys[0]
     features = {}
     for key, entry in info["features"].items():
         if key in INDEX_KEYS and selection.adds_success and SUCCESS.key not in features:
@@ -213,13 +209,8 @@ def _link_others(selection: Selection, folder: Path) -> None:
         name = path.relative_to(root).as_posix()
         if not path.is_file() or name in _MADE or name.startswith(("data/", "videos/", "meta/episodes/")):
             continue
-        target = folder / name
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.link(path, target)
-            except OSError:  # another file system, or one without links
-                shutil.copyfile(path, target)
+        if not (folder / name).exists():
+            link(path, folder / name)
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

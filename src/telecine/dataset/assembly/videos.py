@@ -89,7 +89,7 @@ def write_videos(selection: Selection, key: str, folder: Path, scratch: Path, li
             facts = [selection.facts(selection.episodes[n]) for n in episodes]
             old = selection.source_key(selection.episodes[episodes[0]].source[0], key)
             path = _path(selection, key, _source(selection, selection.episodes[episodes[0]], key))
-            _link(path, folder / video_path(key, index))
+            link(path, folder / video_path(key, index))
             made.spans += [(index, f.videos[old].from_s, f.videos[old].to_s) for f in facts]
             made.linked += 1
             index = index.next(limits)
@@ -314,7 +314,8 @@ class _Clips:
         return encode(shown, settings, fps, count=part.count, key=self._key, path=self._target(), why=why)
 
 
-def _link(path: Path, target: Path) -> None:
+def link(path: Path, target: Path) -> None:
+    """The file at `path` at `target` as well: a link, or a copy where there can be none. Raises: OSError."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(path, target)
