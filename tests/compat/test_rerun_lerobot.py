@@ -223,6 +223,11 @@ def test_a_configuration_that_does_not_fit_is_refused(here, changes, message):
         convert_rrd_dataset_to_lerobot(rrd_dir="robot_recordings", output_dir="out", config=config(**changes))
 
 
+def test_no_segment_asked_for_is_an_error_too(segments, here):
+    with pytest.raises(DatasetError, match="max_segments leaves none"):
+        convert_rrd_dataset_to_lerobot(rrd_dir="robot_recordings", output_dir="out", config=config(), max_segments=0)
+
+
 def test_recordings_that_cannot_be_used_are_logged_and_none_is_an_error(here, caplog):
     with caplog.at_level(logging.WARNING, "telecine.compat"), pytest.raises(DatasetError, match="none of 3 recordings"):
         convert_rrd_dataset_to_lerobot(

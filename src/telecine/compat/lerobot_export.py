@@ -109,10 +109,8 @@ def _converted(path: str | Path, output: str | Path, config: LeRobotConversionCo
     for item in report.rejected:
         _LOG.warning("%s was not converted: %s", item.recording, item.reason.message)
     if not report.episodes:
-        count = len(report.rejected)
-        raise DatasetError(
-            f"{output}: none of {count} recordings could be converted: {report.rejected[0].reason.message}"
-        )
+        why = report.rejected[0].reason.message if report.rejected else "max_segments leaves none"
+        raise DatasetError(f"{output}: none of {len(report.rejected)} recordings could be converted: {why}")
     return report
 
 
