@@ -36,7 +36,9 @@ def edit_of_table(text: str, inputs: Sequence[SourceDataset]) -> Edit:
         reader.fieldnames = names
         entries: dict[str, dict[str, Any]] = {}
         for row in reader:
-            _add(entries, {k: (v or "").strip() for k, v in row.items() if k}, inputs, f"line {reader.line_num}")
+            if None in row:
+                raise EditError(f"line {reader.line_num}: more cells than columns; quote texts that hold commas")
+            _add(entries, {k: (v or "").strip() for k, v in row.items()}, inputs, f"line {reader.line_num}")
     except csv.Error as error:
         raise EditError(f"line {reader.line_num}: not CSV: {error}") from error
     return make_edit({"episodes": entries})
