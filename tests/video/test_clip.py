@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support import video
+from telecine.core.bitstream.packets import index_packets
 from telecine.core.errors import VideoError
-from telecine.video.clip import ClipWriter, read_clip
+from telecine.video.clip import ClipWriter, copied_clip, read_clip
 
 PACKETS = [(bytes([i % 251]) * (i * 37 % 4000), (i * 7) % 1000, i % 10 == 0) for i in range(700)]
 
@@ -111,3 +113,15 @@ def test_a_folder_that_is_not_there_is_a_video_error(tmp_path):
 def test_a_full_disk_is_a_video_error(count):
     with pytest.raises(VideoError, match="cannot be written"):
         write("/dev/full", PACKETS[:count])
+
+
+@pytest.mark.parametrize(("name", "alone"), [("hevc bframes=0", [False, True, True]), ("h264", [False, False, False])])
+def test_copied_packets_whose_keyframe_counts_on_start_a_file(tmp_path, name, alone):
+    codec = name.split()[0]
+    packets = video.STREAMS[name](30)
+    index = index_packets(packets, codec)
+    runs = [slice(first, first + 10) for first in (0, 10, 20)]
+    clips = [copied_clip(str(tmp_path / "clip"), packets[run], index, run, key="cam") for run in runs]
+    assert [clip.starts_file for clip in clips] == alone
+    spliced = [video.make_clip(packets, codec, tmp_path / "other", first=r.start, stop=r.stop) for r in runs]
+    assert [clip.starts_file for clip in spliced] == alone

@@ -67,6 +67,10 @@ class PacketIndex:
         """Number of packets, one frame each."""
         return int(self.keyframe.size)
 
+    def must_start_file(self, packet: int) -> bool:
+        """Whether video that begins with this packet may stand behind no other video (see `counts_on`)."""
+        return self.counts_on is not None and bool(self.counts_on[packet])
+
     @property
     def reorder_delay(self) -> int:
         """How far decode order runs ahead of display order, in frames (0: no B-frames)."""

@@ -108,6 +108,7 @@ def copied_clip(path: str, packets: Iterable[Buffer], index: PacketIndex, run: s
         gop=int(np.max(np.diff(np.append(np.flatnonzero(keyframe), display.size)))),
         histogram=np.zeros((3, 256), np.int64),
         sampled=0,
+        starts_file=index.must_start_file(run.start),
     )
 
 

@@ -71,13 +71,8 @@ def splice(
         gop=int(np.max(np.diff(np.append(np.flatnonzero(keyframe), display.size)))),
         histogram=sampler.histogram.counts,
         sampled=sampler.histogram.sampled,
-        starts_file=_counts_on(decision, index),
+        starts_file=isinstance(first := decision.runs[0], Copied) and index.must_start_file(first.first),
     )
-
-
-def _counts_on(decision: Splice, index: PacketIndex) -> bool:
-    first = decision.runs[0]
-    return isinstance(first, Copied) and index.counts_on is not None and bool(index.counts_on[first.first])
 
 
 def _check(decision: Splice, rows: Rows, index: PacketIndex, where: str) -> None:
