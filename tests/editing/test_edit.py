@@ -208,6 +208,16 @@ def test_what_cannot_be_is_refused_before_anything_is_written(source, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["there"]
 
 
+def test_a_source_named_as_the_new_dataset_is_replaced_only_when_asked(source, tmp_path):
+    edit(source, tmp_path / "set")
+    for dry_run in (False, True):
+        with pytest.raises(DatasetError, match="exists and is not empty"):
+            edit(tmp_path / "set", tmp_path / "set", delete="0", dry_run=dry_run)
+    assert len(Dataset(tmp_path / "set").episodes) == 4
+    edit(tmp_path / "set", tmp_path / "set", delete="0", overwrite=True)
+    assert shown(tmp_path / "set") == expected((1, 0, 7), (2, 0, 33), (3, 0, 12))
+
+
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_two_edits_compose(source, tmp_path_factory, data):

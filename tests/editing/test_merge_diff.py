@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.dataset import COLUMNS, TOP, WRIST, episode, everything, two_cameras, write
+from telecine.commands import edit as commands
 from telecine.core.edit.match import Match, match_episodes, row_hashes
 from telecine.core.edit.partition import parse_shares, partition
 from telecine.core.edit.resolve import SourceEpisode
@@ -137,6 +138,20 @@ def test_no_recording_is_in_two_parts_and_every_episode_in_one(episodes, seed):
 def test_shares_that_make_no_whole_are_refused(text):
     with pytest.raises(EditError, match="--into"):
         parse_shares(text)
+
+
+def test_no_input_is_replaced_by_what_is_made_of_it(source, tmp_path):
+    edit(source, tmp_path / "set")
+    edit(source, tmp_path / "other")
+    with pytest.raises(DatasetError, match="exists and is not empty"):
+        merge([tmp_path / "other", tmp_path / "set"], tmp_path / "set")
+    for overwrite in (False, True):
+        with pytest.raises(EditError, match="set would replace"):
+            share_out(tmp_path / "set", tmp_path, "set=0.5,val=0.5", overwrite=overwrite)
+    with pytest.raises(EditError, match="in_place does not go with it"):
+        commands.edit(tmp_path / "set", tmp_path / "parts", into="a=0.5,b=0.5", in_place=True)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["other", "set"]
+    assert len(Dataset(tmp_path / "set").episodes) == 4
 
 
 @given(st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=12), min_size=1, max_size=5), st.data())

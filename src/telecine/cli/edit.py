@@ -1,6 +1,5 @@
 """`telecine edit`, `telecine merge` and `telecine diff`."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,33 +8,15 @@ from rich.markup import escape
 
 from telecine.cli.exit_codes import Outcome
 from telecine.cli.tables import bytes_text, console, print_json, show_findings
-from telecine.editing.edit import EditReport, edit
+from telecine.commands.edit import edit
+from telecine.editing.edit import EditReport
 
 
-def run(
-    dataset: Path,
-    out: Path | None,
-    *,
-    edits: Sequence[Path],
-    flags: dict[str, Any],
-    in_place: bool,
-    dry_run: bool,
-    overwrite: bool,
-    json: bool,
-) -> Outcome:
-    """Done when the new dataset is there, or would be; leaving episodes out on purpose is no failure."""
-    made = edit(dataset, out, edits=edits, in_place=in_place, dry_run=dry_run, overwrite=overwrite, **flags)
-    return shown(made, json=json)
-
-
-def run_into(dataset: Path, out: Path | None, into: str, *, json: bool, **how: Any) -> Outcome:
-    """Done when every part is there."""
-    from telecine.core.errors import EditError
-    from telecine.editing.into import share_out
-
-    if out is None:
-        raise EditError("--into: name a folder for the new datasets")
-    made = share_out(dataset, out, into, **how)
+def run(dataset: Path, out: Path | None, *, json: bool, **how: Any) -> Outcome:
+    """Done when the new datasets are there, or would be; leaving episodes out on purpose is no failure."""
+    made = edit(dataset, out, **how)
+    if isinstance(made, EditReport):
+        return shown(made, json=json)
     if json:
         print_json(made.to_dict())
     else:

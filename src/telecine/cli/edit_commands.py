@@ -57,18 +57,15 @@ def _edit(app: typer.Typer, _run: Run) -> None:
         Frames that stay are the same bits; only what a cut goes through is coded again. Numbers mean the source's
         episodes.
         """
-        from telecine.cli.edit import run, run_into
+        from telecine.cli.edit import run
 
         flags = {
             "delete": delete, "keep": keep, "where": where, "trim": trim, "split": split, "task": task,
             "task_map": task_map, "success": success, "outcome": outcome, "tag": tag, "rename": rename, "drop": drop,
             "order": order,
         }  # fmt: skip
-        if into is not None:
-            asked = {"seed": seed, "edits": edits or [], "dry_run": dry_run, "overwrite": overwrite, **flags}
-            _run(lambda: run_into(dataset, out, into, json=json, **asked), fail_on)
-        how = {"in_place": in_place, "dry_run": dry_run, "overwrite": overwrite, "json": json}
-        _run(lambda: run(dataset, out, edits=edits or [], flags=flags, **how), fail_on)
+        how = {"in_place": in_place, "into": into, "seed": seed, "dry_run": dry_run, "overwrite": overwrite}
+        _run(lambda: run(dataset, out, json=json, edits=edits or [], **how, **flags), fail_on)
 
 
 def _merge(app: typer.Typer, _run: Run) -> None:

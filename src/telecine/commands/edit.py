@@ -50,6 +50,6 @@ def edit(
     """
     if into is None:
         return edit_one(dataset, out, edits=edits, in_place=in_place, dry_run=dry_run, overwrite=overwrite, **flags)
-    if out is None:
-        raise EditError("into: name a folder for the new datasets")
+    if out is None or in_place:
+        raise EditError("into: name a folder for the new datasets; in_place does not go with it")
     return share_out(dataset, out, into, seed=seed, edits=edits, dry_run=dry_run, overwrite=overwrite, **flags)

@@ -82,7 +82,8 @@ def edit(
     if (out is None) is not in_place:
         raise EditError("give a folder for the new dataset, or in_place, not both")
     given, whole = whole_edit(dataset, edits, flags)
-    return apply_edit(whole, given, dataset if out is None else out, overwrite=overwrite, dry_run=dry_run)
+    target = dataset if out is None else out
+    return apply_edit(whole, given, target, overwrite=overwrite or in_place, dry_run=dry_run)
 
 
 def whole_edit(
@@ -140,7 +141,7 @@ def _read(edits: Sequence[str | Path | Edit], given: InputDataset) -> list[tuple
 def apply_edit(
     edit: Edit, given: InputDataset, out: str | Path, *, overwrite: bool = False, dry_run: bool = False
 ) -> EditReport:
-    """The dataset at `out` that an edit makes of `given`, in whose place `out` may be.
+    """The dataset at `out` that an edit makes of `given`, in whose place it may be with `overwrite`.
 
     Raises: as `edit`.
     """
@@ -161,7 +162,6 @@ def assembled(
     """The dataset at `out` of what was selected, verified before it is shown. Raises: DatasetError."""
     began = time.monotonic()
     target = Path(out).resolve()
-    overwrite = overwrite or target in [given.dataset.root.resolve() for given in inputs]
     if dry_run:
         require_writable(target, overwrite=overwrite)
         return _report(out, inputs, selection, foresee(selection), written=False)

@@ -1,6 +1,6 @@
 """One dataset shared out into several, such as train and val."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from telecine.core.edit.partition import parse_shares, partition
 from telecine.core.edit.resolve import resolve
 from telecine.core.errors import EditError
 from telecine.editing.edit import EditReport, apply_edit, whole_edit
+from telecine.editing.inputs import InputDataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ def share_out(
     if whole.order is not None:
         raise EditError("--order and --into exclude each other")
     numbers = partition([given.source.episodes[n] for n in staying], parse_shares(into), seed=seed)
+    _keep_source(given, out, numbers)
     parts = {}
     for name, chosen in numbers.items():
         kept = {staying[position] for position in chosen}
@@ -61,3 +63,11 @@ def share_out(
         made = combined([("the edit", rest), (name, own)])
         parts[name] = apply_edit(made, given, Path(out) / name, overwrite=overwrite, dry_run=dry_run)
     return IntoReport(seed, parts)
+
+
+def _keep_source(given: InputDataset, out: str | Path, names: Iterable[str]) -> None:
+    """Raises: EditError when a part would take the place of the dataset that the other parts are made of."""
+    source = given.dataset.root.resolve()
+    for name in names:
+        if (Path(out) / name).resolve() == source:
+            raise EditError(f"into: {name} would replace {given.path}, which the other parts need; name another folder")
