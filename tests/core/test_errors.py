@@ -4,7 +4,15 @@ import errno
 
 import pytest
 
-from telecine.core.errors import DatasetError, PlanError, SourceError, causes_of, disk_is_full, raised_as
+from telecine.core.errors import (
+    DatasetError,
+    PlanError,
+    SourceError,
+    causes_of,
+    closed_on_failure,
+    disk_is_full,
+    raised_as,
+)
 
 
 def test_a_full_disk_is_found_behind_any_error():
@@ -32,3 +40,15 @@ def test_errors_of_ours_and_those_not_named_stay_as_they_are():
         raise PlanError("as it was")
     with pytest.raises(KeyError), raised_as(SourceError, "a.rrd", ValueError):
         raise KeyError("x")
+
+
+def test_what_is_open_is_closed_only_when_making_something_of_it_fails():
+    closed = []
+    with closed_on_failure(lambda: closed.append("made")):
+        pass
+    assert not closed
+    for stop in (KeyError("x"), StopIteration(), KeyboardInterrupt(), GeneratorExit()):
+        with pytest.raises(type(stop)) as caught, closed_on_failure(lambda stop=stop: closed.append(stop)):
+            raise stop
+        assert caught.value is stop
+        assert closed[-1] is stop

@@ -13,7 +13,7 @@ Each takes one positional message, so that it survives pickling between processe
 """
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ClassVar
 
@@ -83,3 +83,13 @@ def raised_as(kind: type[TelecineError], what: str, *causes: type[BaseException]
         raise
     except causes as error:
         raise kind(f"{what}: {getattr(error, 'strerror', None) or error}") from error
+
+
+@contextmanager
+def closed_on_failure(close: Callable[[], object]) -> Iterator[None]:
+    """Inside it, something that is open becomes a part of what is made; `close` lets go of it when that fails."""
+    try:
+        yield
+    except BaseException:
+        close()
+        raise

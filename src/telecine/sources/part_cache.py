@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from telecine.core.errors import closed_on_failure
 from telecine.core.recording import Recording, Ref
 from telecine.sources import registry
 from telecine.sources.border import border
@@ -59,11 +60,8 @@ def _opened(ref: Ref, parts: bool) -> Iterator[Recording]:
     if latest is None or (latest.ref, latest.state) != (whole, state):
         _let_go()
         latest = _latest.open = _Open(whole, state, registry.open(whole))
-    try:
+    with closed_on_failure(_let_go):
         yield replace(latest.recording, ref=ref)
-    except BaseException:
-        _let_go()
-        raise
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from telecine.core.errors import SourceError, raised_as
+from telecine.core.errors import SourceError, closed_on_failure, raised_as
 from telecine.core.naming import element_names
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
 from telecine.sources.format import Found, MissingExtra
@@ -54,11 +54,8 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
 def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     """The episode that `ref` names; see `Format.open`."""
     file = _opened(ref.path)
-    try:
+    with closed_on_failure(file.close):
         return _asked(ref.label, lambda: _recording(ref, file))
-    except BaseException:
-        file.close()
-        raise
 
 
 def _opened(path: str) -> Any:

@@ -13,7 +13,7 @@ from typing import cast
 
 import numpy as np
 
-from telecine.core.errors import SourceError
+from telecine.core.errors import SourceError, closed_on_failure
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
 from telecine.sources.format import MissingExtra
 from telecine.sources.messages.absent_groups import absent_groups
@@ -37,11 +37,8 @@ MOST_URDF_BYTES = 10 << 20
 
 def recording_of(ref: Ref, contents: Contents) -> Recording:
     """The recording that these contents are: streams by name, samples undecoded. Closes them when it fails."""
-    try:
+    with closed_on_failure(contents.close):
         return _recording(ref, contents)
-    except BaseException:
-        contents.close()
-        raise
 
 
 def _recording(ref: Ref, contents: Contents) -> Recording:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from telecine.core.errors import SourceError
+from telecine.core.errors import SourceError, closed_on_failure, raised_as
 from telecine.core.grid import Rows, Times
 from telecine.sources.messages.decoding.protocol import Batch, Definition
 from telecine.sources.messages.model import MessageClock
@@ -60,17 +60,11 @@ class Db3Store:
     def __init__(self, path: str, recover: bool) -> None:
         self.label, self.lost, self._recover = path, list[str](), recover
         self._copy: Any = None
-        try:
+        with closed_on_failure(self.close), raised_as(SourceError, f"{path}: cannot be read", *_DAMAGE):
             self._database = self._opened(path)
             self._known = self._definitions()
             self.channels: Sequence[Channel] = [self._channel(row) for row in self._rows(self._topics())]
             self._ids, self._times, self._topic_ids = self._index()
-        except _DAMAGE as error:
-            self.close()
-            raise SourceError(f"{path}: cannot be read: {error}") from error
-        except BaseException:
-            self.close()
-            raise
 
     def _opened(self, path: str) -> sqlite3.Connection:
         self._database = sqlite3.connect(":memory:")  # so that `close` has something to close

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from telecine.core.errors import SourceError, raised_as
+from telecine.core.errors import SourceError, closed_on_failure, raised_as
 from telecine.core.findings import Finding, Severity
 from telecine.core.recording import Recording, Ref
 from telecine.sources.format import Found
@@ -196,15 +196,12 @@ def _check_messages(ref: Ref) -> None:
 def _open_recovered(ref: Ref, file: BinaryIO, whole: tuple[int, int], damage: str) -> File:
     """The whole messages of a damaged file, from a trimmed copy that goes when the recording is closed."""
     folder = tempfile.TemporaryDirectory(prefix="telecine-recover-")
-    try:
+    with closed_on_failure(folder.cleanup):
         copy = Path(folder.name) / "whole.rrd"
         with copy.open("wb") as target:
             trim(file, target, whole[0])
         note = f"{damage}; the {whole[1]} whole messages before it were taken"
         trimmed = _file(ref, str(copy), False, lambda: None)
-    except BaseException:
-        folder.cleanup()
-        raise
     return replace(trimmed, chunks=_TemporaryChunks(trimmed.chunks, folder), notes=(("source-recovered", note),))
 
 

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from telecine.core.errors import SourceError
+from telecine.core.errors import SourceError, closed_on_failure
 
 FOLLOW_FIX = "use --follow-links if you trust it"
 _follows: ContextVar[bool] = ContextVar("follow_links", default=False)
@@ -103,11 +103,8 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
         SourceError: it is no regular file.
     """
     number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
-    try:
+    with closed_on_failure(lambda: os.close(number)):
         mode = os.fstat(number).st_mode
         if not stat.S_ISREG(mode):
             raise SourceError(f"{os.fspath(path)}: is {_kind(mode)}, not a regular file")
         return os.fdopen(number, "rb")
-    except BaseException:
-        os.close(number)
-        raise

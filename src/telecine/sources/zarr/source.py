@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from telecine.core.errors import SourceError, raised_as
+from telecine.core.errors import SourceError, closed_on_failure, raised_as
 from telecine.core.grid import SECOND, Times
 from telecine.core.naming import camera_name, element_names
 from telecine.core.plan.model import IMAGES
@@ -67,11 +67,8 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
 def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     """The episode that `ref` names; see `Format.open`."""
     root, store = _opened(ref.path)
-    try:
+    with closed_on_failure(store.close):
         return _recording(ref, root, store)
-    except BaseException:
-        store.close()
-        raise
 
 
 def _size(place: Path) -> int:
