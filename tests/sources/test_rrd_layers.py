@@ -14,6 +14,7 @@ from support.rrd import Encoded, Texts, Vectors, Video, merge_rrd, write_rrd
 from telecine.core.errors import SourceError
 from telecine.core.recording import Recording
 from telecine.sources import registry
+from telecine.sources.rrd.chunks import StoredChunks
 from telecine.sources.shared import fingerprint
 
 N = 20
@@ -199,3 +200,17 @@ def test_properties_alone_are_still_an_empty_recording(tmp_path: Path) -> None:
     (ref,) = registry.find([tmp_path]).refs
     with registry.open(ref) as recording:
         assert [code for code, _ in recording.notes] == ["source-empty"]
+
+
+def test_files_that_were_opened_are_closed_when_a_later_one_cannot_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_rrd(tmp_path / "a.rrd", robot())
+    write_rrd(tmp_path / "b.rrd", cameras())
+    (ref,) = registry.find([tmp_path]).refs
+    (tmp_path / "b.rrd").unlink()
+    closed: list[Any] = []
+    monkeypatch.setattr(StoredChunks, "close", lambda chunks: closed.append(chunks))
+    with pytest.raises(SourceError, match="b.rrd: cannot be read"):
+        registry.open(ref)
+    assert len(closed) == 1

@@ -7,7 +7,7 @@ chunks asked for, and others by streaming through them. Damaged files are found 
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -61,14 +61,13 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
 def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     """The recording `ref` names; see `Format.open`."""
     files: list[File] = []
-    try:
-        files += [open_file(replace(ref, path=path, layers=())) for path in (ref.path, *ref.layers)]
-    except BaseException:
-        for file in files:
-            file.chunks.close()
-        raise
-    chunks = files[0].chunks if len(files) == 1 else LayeredChunks([file.chunks for file in files])
-    recording = recording_of(ref, chunks, files[0].application_id, files[0].shared)
+    with ExitStack() as held:
+        for path in (ref.path, *ref.layers):
+            files.append(open_file(replace(ref, path=path, layers=())))
+            held.callback(files[-1].chunks.close)
+        chunks = files[0].chunks if len(files) == 1 else LayeredChunks([file.chunks for file in files])
+        recording = recording_of(ref, chunks, files[0].application_id, files[0].shared)
+        held.pop_all()
     recording.notes = (*(note for file in files for note in file.notes), *recording.notes)
     return recording
 
