@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from io import FileIO
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from telecine.core.errors import SourceError, VideoError
 from telecine.core.grid import Rows, Times
 from telecine.core.recording import Array, Buffer, ClockKind, Codec, Image, MemoryStream, Schema, Stream
 from telecine.sources.recorder_spool.format import CLOCK, RAW, Chunk, StreamContent, samples_of
+from telecine.sources.shared.sample_order import pick
 from telecine.video.decode import frames
 from telecine.video.frames.colour import to_rgb
 
@@ -65,14 +67,18 @@ class _Stream:
 
     def times(self, clock: str) -> Times:
         """(n,) int64 ns, sorted."""
-        if clock != CLOCK:
-            raise SourceError(f"{self._path}: {self.name} has no stamps on {clock!r}; a recorder has {CLOCK!r}")
-        return np.sort(self.stamps)
+        return self.stamps[self._order(clock)]
 
     def backwards(self, clock: str) -> int:
         """How many stamps lie below that of the sample before."""
         del clock
         return int(np.sum(np.diff(self.stamps) < 0))
+
+    def _order(self, clock: str) -> Rows:
+        """The samples by stamp; equal stamps in the order in which they were added."""
+        if clock != CLOCK:
+            raise SourceError(f"{self._path}: {self.name} has no stamps on {clock!r}; a recorder has {CLOCK!r}")
+        return np.argsort(self.stamps, kind="stable").astype(np.int64)
 
     def _pieces(self, chunks: Sequence[Chunk]) -> Iterator[bytes]:
         """The bytes at `chunks`. Raises: SourceError when the file has changed."""
@@ -111,10 +117,6 @@ class _Samples(_Stream):
     def stamps(self) -> Times:
         """(n,) int64 ns of the samples."""
         return self._all[0]
-
-    def _order(self, clock: str) -> Rows:
-        self.times(clock)
-        return np.argsort(self.stamps, kind="stable").astype(np.int64)
 
 
 class VectorSamples(_Samples):
@@ -161,10 +163,9 @@ class SingleFrames(_Stream):
 
     def take(self, rows: Rows, clock: str) -> Iterator[Image]:
         """len(rows) frames."""
-        self.times(clock)
+        order = self._order(clock)[rows].tolist()
         coded, raw = self._content.packets, self._content.raw
         places = [*coded, *(raw[number][1] for number in sorted(raw))]
-        order = np.argsort(self.stamps, kind="stable")[rows].tolist()
         for number, data in zip(order, self._pieces([places[number] for number in order]), strict=True):
             yield self._image(data, coded=number < len(coded))
 
@@ -187,31 +188,16 @@ class SpooledFrames(_Stream):
 
     def take(self, rows: Rows, clock: str) -> Iterator[Image]:
         """len(rows) frames; holds those of which stamps are out of order, at most a second's."""
-        self.times(clock)
-        order = np.argsort(self.stamps, kind="stable")[rows].tolist()
-        last_use = {number: at for at, number in enumerate(order)}
-        held: dict[int, Image] = {}
-        every = self._every()
-        number = -1
-        for at, wanted in enumerate(order):
-            while number < wanted:
-                number, image = next(every)
-                if last_use.get(number, -1) >= at:
-                    held[number] = image
-            yield held[wanted]
-            if last_use[wanted] == at:
-                del held[wanted]
+        for _, image in pick(self._order(clock)[rows], ([image] for image in self._every())):
+            yield image
 
-    def _every(self) -> Iterator[tuple[int, Image]]:
-        """(number, frame) of all frames in the order in which they were added."""
+    def _every(self) -> Iterator[Image]:
+        """All frames in the order in which they were added."""
         height, width = self.schema.shape[:2]
         content = self._content
-        number = -1
-        for number, rgb in enumerate(self._decoded()):
-            yield number, Image(rgb, "rgb24", width, height)
         chunks = [content.raw[key][1] for key in sorted(content.raw)]
-        for behind, data in enumerate(self._pieces(chunks), number + 1):
-            yield behind, Image(data, "rgb24", width, height)
+        for rgb in chain(self._decoded(), self._pieces(chunks)):
+            yield Image(rgb, "rgb24", width, height)
 
     def _decoded(self) -> Iterator[bytes]:
         codec: Codec = self._content.stream.schema.encoding  # type: ignore[assignment]
