@@ -1,8 +1,10 @@
 """LeRobot datasets of every version as recordings: rows, tasks, pictures, and packets that can be copied."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,8 @@ from telecine.dataset.verify.verify import verify
 from telecine.inspection.recordings import inspect_many
 from telecine.lerobot_format.calibrations import read_calibrations
 from telecine.sources import registry
+from telecine.sources.shared.arrays import Timing
+from telecine.sources.shared.video_file import VideoFileStream
 from telecine.testing import SourceContract
 from telecine.video.mp4_reader import decode_at
 
@@ -304,3 +308,14 @@ def test_timestamps_off_their_grid_are_said_when_converting(tmp_path):
     assert [(index, text.partition(",")[0]) for index, text in found] == [
         (1, "5 of 12 timestamps are off the grid of 10 fps")
     ]
+
+
+def test_a_video_that_changed_is_read_again_although_its_time_is_put_back(tmp_path):
+    path = tmp_path / "a.mp4"
+    counts = []
+    for count in (5, 7):
+        make.mp4(path, make.film(count), FPS)
+        os.utime(path, ns=(10**18, 10**18))
+        stream = VideoFileStream("/top", str(path), Timing(Fraction(FPS)))
+        counts.append(len(stream.times("step")))
+    assert counts == [5, 7]

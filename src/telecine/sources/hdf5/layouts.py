@@ -5,7 +5,6 @@ layouts are was read in the writers of the projects named.
 """
 
 import json
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any, TypeVar
 from telecine.core.grid import Rows, Times
 from telecine.core.naming import natural
 from telecine.sources.shared.arrays import PixelLayout, text_of
+from telecine.sources.shared.fingerprint import file_state
 
 LayoutFeatures = Mapping[str, tuple[str, ...]]
 
@@ -96,8 +96,7 @@ def once_per_file(ask: Callable[..., Answer]) -> Callable[..., Answer]:
         name = getattr(file, "filename", None)
         if not isinstance(name, str):
             return ask(file, *more)
-        state = os.stat(name)  # noqa: PTH116 - a name that is no UTF-8, too
-        key = (name, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns, *more)
+        key = (*file_state(name), *more)
         if key not in known:
             known[key] = ask(file, *more)
             while len(known) > _MOST_ANSWERS:

@@ -27,6 +27,7 @@ from telecine.lerobot_format.paths import INFO, VERSION, FileIndex
 from telecine.lerobot_format.read import read_dataset, read_rows
 from telecine.sources.format import Found
 from telecine.sources.shared.arrays import ArrayPart, CompressedArray, NumberArray, TextArray, Timing
+from telecine.sources.shared.fingerprint import FileState, file_state
 from telecine.sources.shared.video_file import VideoFileStream
 
 NAME = "lerobot"
@@ -101,13 +102,13 @@ def _calibrations(dataset: DatasetMeta, episode: EpisodeMeta) -> dict[str, Camer
 
 def _opened(path: str) -> DatasetMeta:
     with raised_as(SourceError, f"{path}: its metadata cannot be read", *_READ_ERRORS):
-        return _read(path, (Path(path) / INFO).stat().st_mtime_ns)
+        return _read(path, file_state(str(Path(path) / INFO)))
 
 
 @lru_cache(maxsize=4)
-def _read(path: str, changed_ns: int) -> DatasetMeta:
+def _read(path: str, state: FileState) -> DatasetMeta:
     """The metadata, kept for the other episodes of the dataset as long as it does not change."""
-    del changed_ns
+    del state
     try:
         dataset = read_dataset(Path(path))
     except DatasetError as error:

@@ -27,7 +27,7 @@ def stamp(path: str) -> Stamp | None:
     if "://" in path:
         return None
     with raised_as(SourceError, f"{path}: cannot be read", OSError):
-        return tuple(sorted(_state(file) for file in _files(path)))
+        return tuple(sorted(file_state(file) for file in _files(path)))
 
 
 def stamp_of(ref: Ref) -> Stamp | None:
@@ -65,7 +65,11 @@ def _files(path: str) -> list[str]:
     return [name for root, _, files in os.walk(path) for file in files if Path(name := str(Path(root, file))).is_file()]
 
 
-def _state(path: str) -> FileState:
+def file_state(path: str) -> FileState:
+    """The state of a file: what is cached of it holds as long as this stays the same.
+
+    Raises: OSError when it is gone. SourceError when it is no regular file.
+    """
     found = Path(path).stat()
     if not stat.S_ISREG(found.st_mode):
         raise SourceError(f"{path}: is not a regular file")

@@ -13,14 +13,14 @@ from telecine.core.grid import Times
 from telecine.core.recording import Buffer, ClockKind, Schema
 from telecine.sources.lfs import pointer_problem
 from telecine.sources.shared.arrays import Timing
+from telecine.sources.shared.fingerprint import FileState, file_state
 from telecine.video.demux import Mp4Facts, film_facts, packets
 
 
 @lru_cache(maxsize=32)
-def _facts_of(path: str, changed_ns: int) -> Mp4Facts:
-    """What a file's packets tell, kept for the other recordings in it."""
-    del changed_ns
-    return film_facts(path)
+def _facts_of(state: FileState) -> Mp4Facts:
+    """What a file's packets tell, kept for the other recordings in it as long as it does not change."""
+    return film_facts(state[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class VideoFileStream:
         if problem := pointer_problem(self.path):
             raise SourceError(f"{self.name}: {self.path}: {problem}")
         try:
-            facts = _facts_of(self.path, Path(self.path).stat().st_mtime_ns)
+            facts = _facts_of(file_state(self.path))
         except VideoError as error:
             raise SourceError(f"{self.name}: {error}") from error
         shown = facts.count - facts.hidden
