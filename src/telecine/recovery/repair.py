@@ -94,29 +94,30 @@ def repair(
     """
     folder, log = Path(root), RepairLog()
     wrong = tuple(verify(folder))
+
+    def unwritten(content: Content) -> Repair:
+        counts = [piece.count for piece in content.pieces(log, task)]
+        return Repair(str(root), None, len(counts), sum(counts), wrong, tuple(log.all()), ())
+
     if out is None:
-        with tempfile.TemporaryDirectory(prefix="telecine-repair-") as scratch:
-            content = survey(folder, Path(scratch), log, without, trust)
-            pieces = tuple(content.pieces(log, task))
-        rows = sum(piece.count for piece in pieces)
-        return Repair(str(root), None, len(pieces), rows, wrong, tuple(log.all()), ())
+        metadata = read_metadata(folder, log)
+        with tempfile.TemporaryDirectory(prefix="telecine-repair-") as temporary:
+            return unwritten(survey(metadata, Path(temporary), log, without, trust))
     target = Path(out).resolve()
     if target == folder.resolve() or folder.resolve() in target.parents:
         raise DatasetError(f"{out}: the copy cannot be inside the dataset; name another folder")
-    metadata = read_metadata(folder, RepairLog())
+    metadata = read_metadata(folder, log)
     with (
         DatasetWriter.create(target, fps=metadata.fps, robot_type=metadata.robot_type) as writer,
         _scratch(target) as scratch,
     ):
-        content = survey(folder, scratch, log, without, trust)
+        content = survey(metadata, scratch, log, without, trust)
         try:
             writer.calibrations = read_calibrations(folder)
         except DatasetError as damage:
             log.lost(CAMERAS, str(damage))
         if content.is_undecided:
-            pieces = tuple(content.pieces(log, task))
-            rows = sum(piece.count for piece in pieces)
-            return Repair(str(root), None, len(pieces), rows, wrong, tuple(log.all()), ())
+            return unwritten(content)
         _write(content, writer, ClipCutter(scratch, metadata.fps, log), log, task)
         counts = (writer.episodes, writer.frames)
         if not writer.episodes:

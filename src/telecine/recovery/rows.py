@@ -65,8 +65,9 @@ class EpisodeRows:
     """(n,) positions of the rows, in the order of their frame_index, where they lie in another."""
 
 
-def open_files(root: Path, metadata: DatasetMeta, scratch: Path, log: RepairLog) -> list[RowFile]:
+def open_files(metadata: DatasetMeta, scratch: Path, log: RepairLog) -> list[RowFile]:
     """All files of rows that can be read, in order; recovered copies are in `scratch`."""
+    root = metadata.root
     names = sorted(path.relative_to(root).as_posix() for path in (root / "data").rglob("*.parquet"))
     opened: dict[str, RowFile] = {}
     broken: dict[str, str] = {}

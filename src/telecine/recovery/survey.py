@@ -23,7 +23,6 @@ from telecine.recovery.conflicts import (
     task_conflicts,
     with_exchanged,
 )
-from telecine.recovery.lenient_metadata import read_metadata
 from telecine.recovery.repair_log import RepairLog
 from telecine.recovery.rows import EpisodeRows, RowFile, RowReader, find_runs, open_files
 
@@ -47,7 +46,6 @@ class Content:
     columns, images, videos: its features in Parquet, its cameras there, its cameras in videos.
     """
 
-    root: Path
     metadata: DatasetMeta
     reader: RowReader
     runs: tuple[EpisodeRows, ...]
@@ -112,7 +110,7 @@ class Content:
         source, name = known.get("source"), known.get("recording_id")
         if isinstance(source, str) and isinstance(name, str):
             return Ref("dataset", source, name)
-        return Ref("dataset", self.root.name, f"episode {episode}")
+        return Ref("dataset", self.metadata.root.name, f"episode {episode}")
 
     def facts(self, episode: int) -> EpisodeFacts:
         """What the dataset states of an episode, in its provenance or else in meta/episodes."""
@@ -125,16 +123,17 @@ class Content:
         return start if isinstance(start, int) else 0
 
 
-def survey(root: Path, scratch: Path, log: RepairLog, without: Sequence[str], trust: Trust | None = None) -> Content:
+def survey(
+    metadata: DatasetMeta, scratch: Path, log: RepairLog, without: Sequence[str], trust: Trust | None = None
+) -> Content:
     """Read everything but frames and values. Raises: DatasetError when there is no episode to be found."""
-    metadata = read_metadata(root, log)
     unknown = sorted(set(without) - set(metadata.features))
     if unknown:
         raise DatasetError(f"--without {unknown[0]}: no such feature; there are {', '.join(metadata.features)}")
-    files = open_files(root, metadata, scratch, log)
+    files = open_files(metadata, scratch, log)
     runs = find_runs(files, log)
     if not runs:
-        error = DatasetError(f"{root}: no episode can be read; {len(files)} files of rows were")
+        error = DatasetError(f"{metadata.root}: no episode can be read; {len(files)} files of rows were")
         for finding in log.all():
             error.add_note(str(finding))
         raise error
@@ -159,7 +158,7 @@ def survey(root: Path, scratch: Path, log: RepairLog, without: Sequence[str], tr
             f"{conflict.message}{f'; believed: {believed}' if believed else ''}",
             "" if believed else conflict.fix,
         )
-    return Content(root, metadata, reader, tuple(runs), columns, images, cameras, decided)
+    return Content(metadata, reader, tuple(runs), columns, images, cameras, decided)
 
 
 def _columns(
