@@ -58,7 +58,7 @@ class ParquetPage:
     values: int
     """0 for a dictionary."""
     unpacked_bytes: int
-    """Of the body, when decompressed; the as its header says."""
+    """Of the body, when decompressed, as its header says."""
     encoding: int
 
 

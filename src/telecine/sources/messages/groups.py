@@ -44,7 +44,7 @@ def prefix_of(path: str) -> str:
 
 
 def transform_paths(prefix: str) -> tuple[str, ...]:
-    """The seven leaves of a transform below `prefix`."""
+    """The seven leaves of a transform below `prefix`: translation, then quaternion as x, y, z, w."""
     lead = f"{prefix}." if prefix else ""
     return (*(f"{lead}translation.{x}" for x in XYZ), *(f"{lead}rotation.{x}" for x in XYZW))
 
