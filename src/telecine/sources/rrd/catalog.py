@@ -10,6 +10,7 @@ addresses. The access token travels in `Ref.token` and is in no message.
 """
 
 import re
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
@@ -73,10 +74,8 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
     del recover  # a server serves what it has
     where = parse(path)
     dataset = _dataset(where, token)
-    try:
+    with _asked(where, token):
         ids = sorted(str(name) for name in dataset.segment_ids())
-    except sdk.errors() as error:
-        raise _failed(where, error, token) from sdk.without(error, token)
     if where.segment:
         if where.segment not in ids:
             raise SourceError(f"{where.url}: no segment {where.segment!r}; it has {len(ids)}: {_few(ids)}")
@@ -93,28 +92,24 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     dataset = _dataset(where, ref.token)
     if not hasattr(dataset, "segment_store"):
         raise SourceError(f"{where.url}: reading segments needs rerun-sdk 0.34 or newer: pip install -U rerun-sdk")
-    try:
+    with _asked(where, ref.token):
         store = dataset.segment_store(ref.id)
-    except sdk.errors() as error:
-        raise _failed(where, error, ref.token) from sdk.without(error, ref.token)
     return recording_of(ref, StoredChunks(store, ref.label, lambda: None, ref.token))
 
 
 def _dataset(where: Address, token: str | None) -> Any:
     client = sdk.client(where.server, token)
-    try:
+    with _asked(where, token):
         names = sorted(str(name) for name in client.dataset_names())
         if where.dataset in names:
             return client.get_dataset(where.dataset)
         if _ENTRY_ID.fullmatch(where.dataset):
             return client.get_dataset(id=where.dataset)
-    except sdk.errors() as error:
-        raise _failed(where, error, token) from sdk.without(error, token)
     raise SourceError(f"{where.server}: no dataset {where.dataset!r}; the server has: {_few(names)}")
 
 
-def _failed(where: Address, error: Exception, token: str | None) -> SourceError:
-    return SourceError(f"{where.url}: the server says: {sdk.first_line(error, token)}")
+def _asked(where: Address, token: str | None) -> AbstractContextManager[None]:
+    return sdk.asked(f"{where.url}: the server says", token)
 
 
 def _few(names: list[str]) -> str:

@@ -5,7 +5,6 @@ entity and components asked for are loaded, as far as the file allows.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -68,7 +67,7 @@ class StoredChunks:
         self._label = label
         self._check: Callable[[], None] | None = check
         self._token = token
-        with _wrapped(label, token):
+        with sdk.asked(f"{label}: cannot be read", token):
             self.columns: Sequence[ComponentColumn] = _columns(pa.schema(store.schema()))
 
     def batches(self, entity: str, components: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -78,7 +77,7 @@ class StoredChunks:
         if self._check is not None:
             self._check()
             self._check = None
-        with _wrapped(f"{self._label}: {entity}", self._token):
+        with sdk.asked(f"{self._label}: {entity}: cannot be read", self._token):
             for chunk in self._store.stream().filter(content=[entity], components=list(components)):
                 if chunk.entity_path == entity:
                     yield chunk.to_record_batch()
@@ -102,7 +101,7 @@ class ScannedChunks:
     def _scan(self, stream: Callable[[], Any]) -> Sequence[ComponentColumn]:
         sizes: dict[str, int] = {}
         fields: dict[tuple[str, str], ComponentColumn] = {}
-        with _wrapped(self._label, None):
+        with sdk.asked(f"{self._label}: cannot be read"):
             for chunk in stream():
                 entity, batch = chunk.entity_path, chunk.to_record_batch()
                 for column in _columns(batch.schema, entity):
@@ -127,7 +126,7 @@ class ScannedChunks:
             wanted = set(components)
             yield from (b for b in self._cached.get(entity, []) if wanted.intersection(b.schema.names))
             return
-        with _wrapped(f"{self._label}: {entity}", None):
+        with sdk.asked(f"{self._label}: {entity}: cannot be read"):
             for chunk in self._stream().filter(content=[entity], components=list(components)):
                 if chunk.entity_path == entity:
                     yield chunk.to_record_batch()
@@ -169,14 +168,3 @@ def _columns(schema: pa.Schema, entity: str = "") -> Sequence[ComponentColumn]:
             what = metadata.get("rerun:component", part.name)
             found.append(ComponentColumn(where, what, part.type, metadata.get("rerun:archetype", "")))
     return tuple(sorted(found, key=lambda column: (column.entity, column.component)))
-
-
-@contextmanager
-def _wrapped(label: str, token: str | None) -> Iterator[None]:
-    """Turn what rerun-sdk raises into SourceError, once, without the token."""
-    try:
-        yield
-    except SourceError:
-        raise
-    except sdk.errors() as error:
-        raise SourceError(f"{label}: cannot be read: {sdk.first_line(error, token)}") from sdk.without(error, token)

@@ -4,7 +4,8 @@ Imported lazily, so that telecine starts quickly and works without it.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -23,10 +24,8 @@ def reader(path: str) -> Any:
     with warnings.catch_warnings():
         # A finding of ours for files that end without a table of contents.
         warnings.filterwarnings("ignore", message="RRD file has no footer", category=Warning)
-        try:
+        with asked(f"{path}: rerun-sdk cannot read it"):
             return opened(path)
-        except errors() as error:
-            raise SourceError(f"{path}: rerun-sdk cannot read it: {first_line(error)}") from error
 
 
 def _reader_class() -> Callable[[str], Any]:
@@ -84,13 +83,22 @@ def client(url: str, token: str | None) -> Any:
         from rerun.catalog import CatalogClient
     except ImportError as error:
         raise MissingExtra("reading a Rerun catalog needs: pip install 'telecine[catalog]'") from error
-    try:
+    with asked(url, token):
         return CatalogClient(url, token=token)
-    except errors() as error:
-        raise SourceError(f"{url}: {first_line(error, token)}") from without(error, token)
 
 
-def errors() -> tuple[type[Exception], ...]:
+@contextmanager
+def asked(what: str, token: str | None = None) -> Iterator[None]:
+    """Inside it, errors of rerun-sdk become a SourceError that begins with `what`, without the token."""
+    try:
+        yield
+    except SourceError:
+        raise
+    except _errors() as error:
+        raise SourceError(f"{what}: {first_line(error, token)}") from without(error, token)
+
+
+def _errors() -> tuple[type[Exception], ...]:
     """What rerun-sdk raises when data or a connection is bad."""
     import rerun_bindings
 

@@ -24,6 +24,7 @@ from telecine.sources.rrd.framing import MAGIC, Walk, copy_store_infos, trim, wa
 from telecine.sources.rrd.messages import damaged_contents, first_damaged
 from telecine.sources.rrd.properties import Properties
 from telecine.sources.rrd.streams import streams_of
+from telecine.sources.shared.truncation import CUT_FIX
 
 NAME = "rrd"
 SUFFIXES = (".rrd",)
@@ -97,12 +98,9 @@ def open_file(ref: Ref) -> File:
             if damage:
                 return _open_recovered(ref, file, (whole_bytes, messages), damage)
         elif seen.state in ("cut", "garbage"):
-            raise SourceError(f"{ref.label}: {_cut_message(seen)}; {_CUT_FIX}")
+            raise SourceError(f"{ref.label}: {_cut_message(seen)}; {CUT_FIX}")
         _check_contents(ref.label, file, seen)
     return _file(ref, ref.path, seen.footer, lambda: _check_messages(ref))
-
-
-_CUT_FIX = "use --recover to take what is whole"
 
 
 def _findings(path: str, seen: Walk, recover: bool) -> tuple[Finding, ...]:
@@ -114,7 +112,7 @@ def _findings(path: str, seen: Walk, recover: bool) -> tuple[Finding, ...]:
         return (Finding("source-truncated", "warning", path, message, "convert it again once it is finished"),)
     if seen.state == "complete" or (recover and seen.messages):
         return ()
-    fix = _CUT_FIX if seen.messages else "record it again or remove it"
+    fix = CUT_FIX if seen.messages else "record it again or remove it"
     return (Finding("source-truncated", "error", path, _cut_message(seen), fix),)
 
 
@@ -130,14 +128,12 @@ def _recording_ids(path: str, file: BinaryIO, seen: Walk, recover: bool) -> tupl
     """(ids of the recordings; ids of those that hold only properties; number of blueprints), ids sorted."""
     with _store_infos(path, file, seen, recover) as small:
         reader = sdk.reader(small)
-        try:
+        with sdk.asked(f"{path}: cannot be read"):
             entries = {str(entry.recording_id): entry for entry in reader.recordings()}
             empty: list[str] = []
             if small == path and (len(entries) > 1 or seen.size_bytes < _SMALL_BYTES):
                 empty = [name for name in sorted(entries) if not _has_data(reader, entries[name], path)]
             return sorted(entries.keys() - set(empty)), empty, len(reader.blueprints())
-        except sdk.errors() as error:
-            raise SourceError(f"{path}: cannot be read: {sdk.first_line(error)}") from error
 
 
 _SMALL_BYTES = 1 << 16
@@ -182,14 +178,14 @@ def _check_contents(label: str, file: BinaryIO, seen: Walk) -> None:
     """SourceError when rerun-sdk would not survive reading the table of contents."""
     problem = damaged_contents(file, seen.size_bytes) if seen.state == "complete" else ""
     if problem:
-        raise SourceError(f"{label}: the file is damaged: its table of contents: {problem}; {_CUT_FIX}")
+        raise SourceError(f"{label}: the file is damaged: its table of contents: {problem}; {CUT_FIX}")
 
 
 def _check_messages(ref: Ref) -> None:
     with _opened(ref.path) as (file, size_bytes):
         bad = first_damaged(file, size_bytes)
     if bad is not None:
-        raise SourceError(f"{ref.label}: the file is damaged: message {bad[0]} at byte {bad[1]}: {bad[2]}; {_CUT_FIX}")
+        raise SourceError(f"{ref.label}: the file is damaged: message {bad[0]} at byte {bad[1]}: {bad[2]}; {CUT_FIX}")
 
 
 def _open_recovered(ref: Ref, file: BinaryIO, whole: tuple[int, int], damage: str) -> File:
@@ -230,12 +226,14 @@ def _file(ref: Ref, path: str, footer: bool, check: Any) -> File:
     reader = sdk.reader(path)
     entry = _entry(reader, ref)
     if footer:
-        store = _call(ref, lambda: reader.store(store=entry))
+        with sdk.asked(f"{ref.label}: cannot be read"):
+            store = reader.store(store=entry)
         chunks: Chunks = StoredChunks(store, ref.label, check)
     else:
         check()
         chunks = ScannedChunks(lambda: reader.stream(store=entry), ref.label)
-    shared = _call(ref, lambda: _shared_properties(ref, reader)) if footer and ref.shared_id else {}
+    with sdk.asked(f"{ref.label}: cannot be read"):
+        shared = _shared_properties(ref, reader) if footer and ref.shared_id else {}
     return File(chunks, str(entry.application_id), shared=shared)
 
 
@@ -257,19 +255,13 @@ def recording_of(
 
 
 def _entry(reader: Any, ref: Ref) -> Any:
-    entries = _call(ref, reader.recordings)
+    with sdk.asked(f"{ref.label}: cannot be read"):
+        entries = reader.recordings()
     for entry in entries:
         if str(entry.recording_id) == ref.id:
             return entry
     known = ", ".join(sorted(str(entry.recording_id) for entry in entries)) or "none"
     raise SourceError(f"{ref.path}: no recording {ref.id!r} in this file; it holds: {known}")
-
-
-def _call(ref: Ref, call: Any) -> Any:
-    try:
-        return call()
-    except sdk.errors() as error:
-        raise SourceError(f"{ref.label}: cannot be read: {sdk.first_line(error)}") from error
 
 
 @contextmanager
