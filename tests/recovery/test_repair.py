@@ -378,3 +378,17 @@ def test_names_that_would_leave_the_folder_are_refused(dataset, good):
     (dataset / "meta/info.json").write_text(json.dumps(info))
     done = repaired(dataset, good)
     assert len(done.lost) == 4
+
+
+@pytest.mark.parametrize("damaged", [0, 1])
+def test_values_that_cannot_be_read_cost_their_episode_alone(tmp_path, damaged):
+    root = write(tmp_path / "dataset", [episode(20, i) for i in range(3)])
+    path = root / DATA
+    group = pq.ParquetFile(path).metadata.row_group(damaged)
+    chunk = next(c for i in range(group.num_columns) if (c := group.column(i)).path_in_schema.startswith("action"))
+    data, start = bytearray(path.read_bytes()), chunk.dictionary_page_offset or chunk.data_page_offset
+    data[start : start + chunk.total_compressed_size] = b"\xff" * chunk.total_compressed_size
+    path.write_bytes(data)
+    done = repair(root, tmp_path / "out")
+    assert done.episodes == 2
+    assert [finding.where for finding in done.lost] == [f"episode {damaged}"]

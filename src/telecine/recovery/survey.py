@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -138,7 +139,7 @@ def survey(
             error.add_note(str(finding))
         raise error
     reader = RowReader(files)
-    columns, images = _columns(files[runs[0].parts[0].file], reader, runs[0], metadata, without, log)
+    columns, images = _columns(files[runs[0].parts[0].file], reader, runs, metadata, without, log)
     videos = []
     for key, feature in metadata.features.items():
         if feature.dtype == "video" and key not in without and _is_storable(feature, log):
@@ -164,7 +165,7 @@ def survey(
 def _columns(
     file: RowFile,
     reader: RowReader,
-    run: EpisodeRows,
+    runs: Sequence[EpisodeRows],
     metadata: DatasetMeta,
     without: Sequence[str],
     log: RepairLog,
@@ -180,7 +181,7 @@ def _columns(
         if is_image(kind):
             images.append(key)
             continue
-        column = column_of(key, kind, reader.table(run, [key]).column(0)[0].as_py(), declared)
+        column = column_of(key, kind, _first_value(reader, runs, key), declared)
         if column is None:
             log.lost(key, f"a column of {kind}; it cannot be stored, so the copy is without it")
             continue
@@ -192,6 +193,21 @@ def _columns(
         if key not in file.schema.names and feature.dtype != "video" and key not in (*INDEX_KEYS, *without):
             log.lost(key, "declared in info.json, but the rows have no such column")
     return tuple(columns), tuple(images)
+
+
+def _first_value(reader: RowReader, runs: Sequence[EpisodeRows], key: str) -> Any:
+    """The first value of a column in the first episode where it can be read. Raises: DatasetError when in none."""
+    problem: DatasetError | None = None
+    for run in runs:
+        try:
+            table = reader.table(run, [key])
+        except DatasetError as error:
+            problem = problem or error
+            continue
+        if table.num_columns:  # files may have different columns
+            return table.column(0)[0].as_py()
+    assert problem is not None
+    raise problem
 
 
 def _is_storable(feature: FeatureMeta, log: RepairLog) -> bool:
