@@ -19,7 +19,7 @@ from telecine.compat.hub import push
 from telecine.conversion.cameras import code, prepare
 from telecine.conversion.report import EpisodeReport
 from telecine.core.episode import Episode, FeatureColumn
-from telecine.core.errors import DatasetError
+from telecine.core.errors import DatasetError, closed_on_failure
 from telecine.core.plan.model import Plan
 from telecine.core.recording import Image, MemoryStream, Recording, Schema
 from telecine.dataset.reader import Dataset
@@ -91,11 +91,8 @@ class LeRobotDataset:
         if not use_videos:
             features = {k: {**f, "dtype": "image"} if f.get("dtype") == "video" else f for k, f in features.items()}
         writer = DatasetWriter.create(root, fps=fps, robot_type=robot_type)
-        try:
+        with closed_on_failure(writer.close):
             return cls(repo_id, features, writer)
-        except BaseException:
-            writer.close()
-            raise
 
     @property
     def num_episodes(self) -> int:

@@ -22,7 +22,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from telecine.core.errors import DatasetError
+from telecine.core.errors import DatasetError, closed_on_failure
 from telecine.dataset.atomic_swap import exchange
 from telecine.lerobot_format.paths import INFO
 
@@ -52,16 +52,13 @@ class Staging:
         self._published = False
         self._old = self._home / "old"
         self._lock = _lock(self._home, root)
-        try:
+        with closed_on_failure(self.close):
             self._restore()
             self._forget_published()
             require_writable(root, overwrite=overwrite)
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir()
             self.scratch.mkdir(exist_ok=True)
-        except BaseException:
-            self.close()
-            raise
 
     def publish(self) -> None:
         """Make the stage the target: everything is on disk before the one rename that shows it."""

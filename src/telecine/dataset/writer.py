@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from telecine.core.episode import Episode
-from telecine.core.errors import DatasetError, disk_is_full, raised_as
+from telecine.core.errors import DatasetError, closed_on_failure, disk_is_full, raised_as
 from telecine.core.findings import Finding
 from telecine.core.outcome import SUCCESS, decided, with_outcome
 from telecine.core.stats import Stats
@@ -123,13 +123,10 @@ class DatasetWriter:
         Dataset(target)  # before a lock makes a folder beside what may be a typing mistake
         with raised_as(DatasetError, f"{target}: cannot be written", OSError):
             stage = Staging(target, overwrite=True)
-        try:
+        with closed_on_failure(stage.close):
             published = read_existing(target, last)
             _require_same(target, "fps", fps, published.info["fps"])
             _require_same(target, "robot_type", robot_type, published.info.get("robot_type"))
-        except BaseException:
-            stage.close()
-            raise
         return cls(stage, fps=fps, robot_type=robot_type, limits=published.limits, published=published)
 
     @property

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, Protocol, TypeVar
 
-from telecine.core.errors import SourceError
+from telecine.core.errors import SourceError, closed_on_failure
 from telecine.core.findings import Finding
 from telecine.core.recording import Ref
 from telecine.sources.format import Found
@@ -90,13 +90,10 @@ def open_file(
         SourceError: it cannot be read, or is damaged and `recover` was not asked for.
     """
     file, size_bytes, problem = open_expanded(path)
-    try:
+    with closed_on_failure(file.close):
         scan = walk(file, size_bytes, path)
         damage = refuse(path, end_of(scan, problem), recover)
         store = store_of(file, scan, path, recover)
-    except BaseException:
-        file.close()
-        raise
     return store, scan, notes_of(damage, store.lost, recover)
 
 
