@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from fractions import Fraction
 from importlib.resources import files
 
 import pydantic
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from telecine.core.errors import PlanError
 from telecine.core.plan.fields import format_duration, parse_duration
 from telecine.core.plan.model import Plan, json_schema, make_plan, parse_plan
+from telecine.core.text.numbers import fraction_of
 
 GOOD = """
 fps: 30
@@ -163,6 +165,27 @@ def test_a_sequence_rate_may_be_a_ratio():
     )
     assert plan.clock.rate == "30000/1001"
     assert parse_plan(plan.to_yaml()) == plan
+
+
+@pytest.mark.parametrize("rate", ["1/0", 0, -5, "1e300000000", "9" * 100, "nan"])
+def test_a_rate_that_counts_nothing_is_a_plan_error(rate):
+    body = {"fps": 10, "clock": {"timeline": "step", "rate": rate}, "features": {"action": "/a"}, "task": "x"}
+    with pytest.raises(PlanError, match=r"clock\.rate"):
+        make_plan(body)
+
+
+def test_a_moment_of_endless_digits_is_a_plan_error():
+    split = {"spans": [{"start": 0, "stop": "1e300000000"}]}
+    body = {"fps": 10, "clock": {"timeline": "t"}, "features": {"action": "/a"}, "task": "x", "split": split}
+    with pytest.raises(PlanError, match="plausible size"):
+        make_plan(body)
+
+
+@given(st.floats(1e-9, 1e18))
+def test_every_number_is_read_back_from_its_text(number):
+    text = str(number)
+    assert fraction_of(text) == Fraction(text)
+    assert fraction_of(str(fraction_of(text))) == Fraction(text)
 
 
 def test_the_json_schema_knows_every_key_and_is_plain_json():

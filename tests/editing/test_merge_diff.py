@@ -133,7 +133,18 @@ def test_no_recording_is_in_two_parts_and_every_episode_in_one(episodes, seed):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "train", "train=1", "train=0.5,val=0.6", "a=0.5,a=0.5", "a/b=0.5,c=0.5", "a=x,b=1", "a=1/0,b=1"]
+    "text",
+    [
+        "",
+        "train",
+        "train=1",
+        "train=0.5,val=0.6",
+        "a=0.5,a=0.5",
+        "a/b=0.5,c=0.5",
+        "a=x,b=1",
+        "a=1/0,b=1",
+        "a=1e99999999,b=1",
+    ],
 )
 def test_shares_that_make_no_whole_are_refused(text):
     with pytest.raises(EditError, match="--into"):

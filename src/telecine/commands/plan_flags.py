@@ -11,6 +11,7 @@ from telecine.core.errors import PlanError, raised_as
 from telecine.core.plan.model import IMAGES, Plan, make_plan, read_plan
 from telecine.core.plan.spans_csv import spans_of_csv
 from telecine.core.text.documents import MAX_YAML_BYTES
+from telecine.core.text.numbers import fraction_of
 
 if TYPE_CHECKING:
     from telecine.core.proposal.propose import Proposal
@@ -70,8 +71,8 @@ def _fps_of(flags: PlanFlags, proposal: "Proposal | None") -> int | None:
 def rate_of(text: str) -> Fraction:
     """Counts a second of a text like 30 or 29.97 or 30000/1001. Raises: PlanError."""
     try:
-        rate = Fraction(text)
-    except (ValueError, ZeroDivisionError):
+        rate = fraction_of(text)
+    except ValueError:
         rate = Fraction(0)
     if rate <= 0:
         raise PlanError(f"--rate {text!r} is not a number of steps a second, e.g. 30 or 29.97")

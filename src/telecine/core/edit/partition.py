@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from telecine.core.edit.resolve import SourceEpisode
 from telecine.core.errors import EditError
+from telecine.core.text.numbers import fraction_of
 
 
 def parse_shares(text: str) -> dict[str, Fraction]:
@@ -18,8 +19,8 @@ def parse_shares(text: str) -> dict[str, Fraction]:
     for part in text.split(","):
         name, found, value = (piece.strip() for piece in part.partition("="))
         try:
-            share = Fraction(value) if found and len(value) < 30 else Fraction(0)
-        except (ValueError, ZeroDivisionError):
+            share = fraction_of(value) if found and len(value) < 30 else Fraction(0)
+        except ValueError:
             share = Fraction(0)
         if not name.replace("-", "").replace("_", "").isalnum() or share <= 0 or name in shares:
             raise EditError(f"--into: {part.strip()!r} is not NAME=SHARE, e.g. train=0.9,val=0.1, each name once")

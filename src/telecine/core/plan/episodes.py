@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from telecine.core.plan.fields import Duration, Model, format_duration, parse_duration
+from telecine.core.text.numbers import fraction_of
 
 ABSOLUTE_NS = 10**17
 """Moments from here on (1973 in Unix time) are stamps; below they count from the start of the recording."""
@@ -18,7 +18,7 @@ def parse_moment(value: Any) -> Any:
     text = str(value).strip()
     if not re.fullmatch(r"\d+(\.\d+)?(e\+?\d+)?", text):
         return parse_duration(value)
-    number = Fraction(text)
+    number = fraction_of(text)
     return int(number) if number >= ABSOLUTE_NS else round(number * 10**9)
 
 

@@ -8,7 +8,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from fractions import Fraction
 from functools import partial
 from typing import Annotated, Any, Literal, Self
 
@@ -24,6 +23,7 @@ from telecine.core.recording import Codec, ColourOrder, Rotation
 from telecine.core.text.documents import Body as PlanBody
 from telecine.core.text.documents import keys_of, mistakes, read_mapping, suggest, to_yaml
 from telecine.core.text.html import table
+from telecine.core.text.numbers import fraction_of
 
 IMAGES = "observation.images."
 RESERVED = ("timestamp", "frame_index", "episode_index", "index", "task_index", "task")
@@ -42,7 +42,12 @@ def _parse_task(value: Any) -> Any:
 
 
 def _parse_rate(value: Any) -> Any:
-    return value if value is None else str(Fraction(str(value)))
+    if value is None:
+        return None
+    rate = fraction_of(str(value))
+    if rate <= 0:
+        raise ValueError(f"{value!r} is no rate; give counts a second, more than 0")
+    return str(rate)
 
 
 class Take(Operators):
