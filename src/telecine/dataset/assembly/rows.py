@@ -22,7 +22,7 @@ from telecine.core.grid import Rows
 from telecine.core.outcome import SUCCESS
 from telecine.core.stats import Stats, column_stats
 from telecine.dataset.assembly.selection import Selection
-from telecine.dataset.rolling_files import TableFile
+from telecine.dataset.rolling_files import RowFiles
 from telecine.dataset.values import to_numpy, unwrap_extensions
 from telecine.lerobot_format import schema
 from telecine.lerobot_format.metadata import INDEX_KEYS
@@ -63,13 +63,15 @@ def write_rows(selection: Selection, folder: Path, limits: Limits) -> WrittenRow
     """The rows of all new episodes as data/* below `folder`. Raises: DatasetError; OSError when the disk refuses."""
     columns_there = _schema(selection)
     tasks = _Tasks()
-    files = _Files(folder, columns_there, limits)
+    files = RowFiles(folder, columns_there, limits)
+    file_indexes: list[FileIndex] = []
+    written = 0
     episode_tasks: list[tuple[str, ...]] = []
     task_stats: list[Stats] = []
     cut_stats: dict[int, Mapping[str, Stats]] = {}
     try:
         for first, episodes, table in _batches(selection):
-            columns = _renumbered(selection, episodes, table, first, files.rows)
+            columns = _renumbered(selection, episodes, table, first, written)
             numbers, used = _task_numbers(selection, episodes, table, tasks)
             columns["task_index"] = numbers
             with raised_as(
@@ -83,12 +85,13 @@ def write_rows(selection: Selection, folder: Path, limits: Limits) -> WrittenRow
                 if not selection.is_whole(episode) or isinstance(episode.success, bool):
                     cut_stats[first + number] = _stats_of(selection, made.slice(rows.start, rows.stop - rows.start))
             episode_tasks += used
-            files.append(made, [e.length for e in episodes])
+            file_indexes += _append(files, made, [e.length for e in episodes])
+            written += made.num_rows
     finally:
         files.close()
     texts = tuple(tasks.numbers)
     return WrittenRows(
-        tuple(files.paths), tuple(files.file_indexes), tuple(episode_tasks), texts, tuple(task_stats), cut_stats
+        tuple(files.paths()), tuple(file_indexes), tuple(episode_tasks), texts, tuple(task_stats), cut_stats
     )
 
 
@@ -304,38 +307,14 @@ def _metadata(
     return made
 
 
-class _Files:
-    """data/*, each closed when it is full; a row group holds whole episodes."""
-
-    def __init__(self, folder: Path, schema: pa.Schema, limits: Limits) -> None:
-        self._folder, self._schema, self._limits = folder, schema, limits
-        self._file: TableFile | None = None
-        self._next = FileIndex()
-        self.paths: list[Path] = []
-        self.file_indexes: list[FileIndex] = []
-        self.rows = 0
-
-    def append(self, table: pa.Table, lengths: Sequence[int]) -> None:
-        """Add episodes of so many rows each."""
-        at = 0
-        for group in _groups(lengths):
-            count = sum(group)
-            if self._file is None:
-                self._file = TableFile(self._folder / data_path(self._next), self._schema)
-                self.paths.append(self._folder / data_path(self._next))
-            self._file.write(table.slice(at, count))
-            self.file_indexes += [self._next] * len(group)
-            at += count
-            self.rows += count
-            if self._file.size_bytes >= self._limits.data_bytes:
-                self.close()
-
-    def close(self) -> None:
-        """Close the file that is open; the next rows go into a new one."""
-        if self._file is not None:
-            file, self._file = self._file, None
-            self._next = self._next.next(self._limits)
-            file.close()
+def _append(files: RowFiles, table: pa.Table, lengths: Sequence[int]) -> Iterator[FileIndex]:
+    """Add episodes of so many rows each, several to a row group; in which file each of them is."""
+    at = 0
+    for group in _groups(lengths):
+        count = sum(group)
+        file_index = files.append(iter((table.slice(at, count),)), count)
+        yield from [file_index] * len(group)
+        at += count
 
 
 def _groups(lengths: Sequence[int]) -> Iterator[list[int]]:

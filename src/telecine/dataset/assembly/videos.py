@@ -194,9 +194,7 @@ def _groups(selection: Selection, key: str) -> Iterator[tuple[bool, list[int]]]:
     while at < len(selection.episodes):
         source = _source(selection, selection.episodes[at], key)
         held = contents[source]
-        wanted = selection.episodes[at : at + len(held)]
-        same = [e.source for e in wanted] == held and all(selection.is_whole(e) for e in wanted)
-        if same and key not in selection.cameras:
+        if key not in selection.cameras and _stays(selection, at, held):
             if changed:
                 yield False, changed
                 changed = []
@@ -207,6 +205,14 @@ def _groups(selection: Selection, key: str) -> Iterator[tuple[bool, list[int]]]:
             at += 1
     if changed:
         yield False, changed
+
+
+def _stays(selection: Selection, at: int, held: Sequence[tuple[int, int]]) -> bool:
+    """True when the episodes from `at` on are those of a file, whole and in its order."""
+    wanted = selection.episodes[at : at + len(held)] if selection.episodes[at].source == held[0] else ()
+    return len(wanted) == len(held) and all(
+        episode.source == name and selection.is_whole(episode) for episode, name in zip(wanted, held, strict=True)
+    )
 
 
 def _contents(selection: Selection, key: str) -> dict[Source, list[tuple[int, int]]]:
