@@ -136,6 +136,29 @@ def test_streamed_cameras_follow_the_settings_of_the_handler(lab, tmp_path):
     assert [f.key for f in dataset.features if f.key.startswith("observation.images.")] == ["observation.images.top"]
 
 
+@pytest.mark.parametrize(
+    ("keys", "cameras"),
+    [
+        ({"state_keys": ["policy/joint_pos"]}, []),
+        ({"observation_keys": ["policy/table_cam"]}, ["table"]),
+        ({"state_keys": ["joint_pos", "policy/wrist_cam"]}, ["wrist"]),
+    ],
+    ids=["state", "camera", "camera-among-states"],
+)
+def test_streaming_records_what_is_recorded_without_it(lab, tmp_path, keys, cameras):
+    made = {}
+    for name, streams in (("plain", False), ("streamed", True)):
+        made[name] = configuration(lab, tmp_path, name)
+        made[name].lerobot = lab.terms.LeRobotTermCfg(stream_cameras=streams, task="Stack the cubes", **keys)
+    Env(lab.torch, [(lab.Manager, cfg) for cfg in made.values()]).run(13)
+    plain, streamed = (Dataset(tmp_path / f"{name}.lerobot") for name in made)
+    assert plain.features == streamed.features
+    assert [e.length for e in plain.episodes] == [e.length for e in streamed.episodes]
+    shown = [c.key for c in streamed.features if c.dtype == "video"]
+    assert shown == [f"observation.images.{name}" for name in cameras]
+    assert not has_errors(verify(streamed.root))
+
+
 MEMORY = """
 import sys
 from pathlib import Path

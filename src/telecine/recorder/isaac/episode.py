@@ -4,8 +4,8 @@ Tensors are touched by duck typing only: `detach`, `cpu`, `numpy`. Isaac Lab kee
 leaves are tensors (steps, ...) or, before `pre_export`, lists of tensors.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,22 @@ class Settings:
     existing: str = "error"
     replay: bool = True
     """Store states, actions and observations beside the dataset's rows, so that `load_episode` gives them back."""
+
+    def wants(self, path: str) -> bool:
+        """Whether the observation at `path` is recorded. Isaac Lab keeps the group "policy" without its name."""
+        if self.observation_keys is None and self.state_keys is None:
+            return True
+        named = map(path_of, (*(self.observation_keys or ()), *(self.state_keys or ())))
+        return any(key in (path, f"policy/{path}") for key in named)
+
+    def without(self, paths: Collection[str]) -> "Settings":
+        """The settings without observations whose frames went elsewhere; all that are left where no keys are given."""
+        gone = {*paths, *(f"policy/{path}" for path in paths)}
+
+        def left(keys: tuple[Key, ...] | None) -> tuple[Key, ...] | None:
+            return keys if keys is None else tuple(key for key in keys if path_of(key) not in gone)
+
+        return replace(self, observation_keys=left(self.observation_keys), state_keys=left(self.state_keys))
 
     def check(self) -> None:
         """Raises: ValueError when nothing at all is to be recorded."""
@@ -117,7 +133,6 @@ def rows_of(data: Mapping[str, Any], settings: Settings, quaternion: str) -> Epi
 
     Raises: DatasetError for what is not there, or cannot be stored as it is.
     """
-    settings.check()
     obs = data.get("obs", {})
     frames: dict[str, Array] = {}
     numbers: dict[str, Array] = {}

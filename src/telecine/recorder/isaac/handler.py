@@ -31,7 +31,7 @@ from telecine.core.recording import Array
 from telecine.dataset.staging import require_writable
 from telecine.recorder.background_queue import BackgroundQueue
 from telecine.recorder.episode import LiveEpisode
-from telecine.recorder.isaac.episode import EpisodeArrays, Settings, array_of, leaves, path_of, rows_of
+from telecine.recorder.isaac.episode import EpisodeArrays, Settings, array_of, leaves, rows_of
 from telecine.recorder.isaac.stream import Streamed
 from telecine.recorder.recorder import Recorder
 
@@ -124,7 +124,8 @@ class LeRobotDatasetFileHandler:
         if name in self._names:
             raise ValueError(f"Episode '{name}' already exists in the dataset")
         streamed: Streamed | None = getattr(episode, "_telecine", None)
-        rows = rows_of(episode.data, self._without(streamed), quaternion_order())
+        settings = self.settings if streamed is None else self.settings.without(streamed.paths)
+        rows = rows_of(episode.data, settings, quaternion_order())
         if not rows.steps:
             self._empty += 1
             log.warning("%s: an episode without steps was left out (%d so far)", self._target, self._empty)
@@ -269,14 +270,6 @@ class LeRobotDatasetFileHandler:
                 when_behind="wait",
             )
         return self._recorder
-
-    def _without(self, streamed: Streamed | None) -> Settings:
-        """The settings without cameras that went to their encoders while they were recorded."""
-        if streamed is None or self.settings.observation_keys is None:
-            return self.settings
-        gone = {*streamed.paths, *(f"policy/{path}" for path in streamed.paths)}
-        left = tuple(k for k in self.settings.observation_keys if path_of(k) not in gone)
-        return replace(self.settings, observation_keys=left, state_keys=self.settings.state_keys or ())
 
     def _write_env(self, root: Path) -> None:
         _write_note(root, "env.json", json.dumps(self._env_args, default=str).encode())

@@ -17,7 +17,7 @@ from typing import Any
 from isaaclab.managers import RecorderTerm, RecorderTermCfg
 from isaaclab.utils import configclass
 
-from telecine.recorder.isaac.episode import array_of, is_frame, leaves, path_of
+from telecine.recorder.isaac.episode import array_of, is_frame, leaves
 from telecine.recorder.isaac.handler import LeRobotDatasetFileHandler, words_of
 from telecine.recorder.isaac.stream import Streamed
 from telecine.recorder.malloc_trim import HeapTrimmer
@@ -66,18 +66,15 @@ class LeRobotTerm(RecorderTerm):  # type: ignore[misc]  # Isaac Lab has no types
         obs = episode.data.get("obs")
         if not isinstance(obs, dict):
             return
+        wants = self._settings.wants
         for path, held in list(leaves(obs)):
-            if not isinstance(held, list) or not held or not is_frame(array_of(held[0])) or not self._wanted(path):
+            if not isinstance(held, list) or not held or not is_frame(array_of(held[0])) or not wants(path):
                 continue
             streamed = getattr(episode, "_telecine", None) or self._begin(episode)
             for frame in map(array_of, held):
                 streamed.add(path, frame)
                 self._heap.passed(frame.nbytes)
             _drop(obs, path.split("/"))
-
-    def _wanted(self, path: str) -> bool:
-        keys = self._settings.observation_keys
-        return keys is None or any(path_of(k) in (path, f"policy/{path}") for k in keys)
 
     def _begin(self, episode: Any) -> Streamed:
         assert self._spool is not None
