@@ -38,7 +38,7 @@ def _show(out: Console, done: Repair) -> None:
     lost = f", {len(done.lost)} losses named above" if done.lost else ", nothing lost"
     summary = f"{done.episodes} episodes, {done.rows} rows{lost}"
     if done.out is None:
-        out.print(f"{summary}; nothing was written")
+        out.print(f"{summary}; nothing was written, no frame was decoded")
         if any(finding.fix for finding in done.conflicts):
             out.print("[bold red]witnesses disagree[/bold red]: say whom to believe with --trust, see above")
             return

@@ -1,6 +1,6 @@
 """Whether an episode fits a dataset, found out before anything is written. Reads no file but the sizes of clips."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -36,9 +36,18 @@ def check_episode(episode: Episode, features: Features | None, *, fps: int, limi
         problems += _value_problems(episode, values, fps)
     for clip in episode.clips:
         problems += (f"{clip.key}: {problem}" for problem in _clip_problems(clip, episode.grid.count, fps, limits))
+    _refuse(episode, problems)
+    return values
+
+
+def check_values(episode: Episode, *, fps: int) -> None:
+    """Of `check_episode` what is about values. Raises: DatasetError for those that no dataset can hold."""
+    _refuse(episode, list(_value_problems(episode, {}, fps)))
+
+
+def _refuse(episode: Episode, problems: Sequence[str]) -> None:
     if problems:
         raise DatasetError(f"{episode.ref.label} cannot be added: " + "; ".join(problems))
-    return values
 
 
 def _feature_problems(features: Features) -> Iterator[str]:

@@ -20,6 +20,8 @@ from telecine.core.episode import Episode
 from telecine.core.errors import DatasetError, VideoError
 from telecine.core.findings import Finding, has_errors
 from telecine.core.grid import Grid
+from telecine.core.video import Clip
+from telecine.dataset.episode_check import check_values
 from telecine.dataset.staging import workspace
 from telecine.dataset.verify.verify import verify
 from telecine.dataset.writer import DatasetWriter
@@ -86,6 +88,8 @@ def repair(
 ) -> Repair:
     """Say what is wrong with the dataset at `root`; with `out`, write a repaired copy there. `root` stays as it is.
 
+    Without `out` all values are read, and no frame is decoded: damaged frames may cost more episodes when written.
+
     trust: whom to believe where the rows, the metadata and the videos disagree; without it nothing is written where
         that changes what comes out.
     task: the text for rows whose own cannot be found any more. without: features to leave out, e.g. a lost camera.
@@ -96,7 +100,7 @@ def repair(
     wrong = tuple(verify(folder))
 
     def unwritten(content: Content) -> Repair:
-        counts = [piece.count for piece in content.pieces(log, task)]
+        counts = [piece.count for piece in content.pieces(log, task) if _is_storable(content, piece, log)]
         return Repair(str(root), None, len(counts), sum(counts), wrong, tuple(log.all()), ())
 
     if out is None:
@@ -144,21 +148,43 @@ def _scratch(root: Path) -> Iterator[Path]:
 def _write(content: Content, writer: DatasetWriter, cutter: ClipCutter, log: RepairLog, task: str | None) -> None:
     for piece in content.pieces(log, task):
         try:
-            writer.add(_episode(content, piece, cutter))
+            writer.add(_with_frames(content, piece, cutter))
         except (DatasetError, VideoError, ValueError) as error:
             if writer.broken:
                 raise
-            log.lost(f"episode {piece.run.episode}", f"{piece.count} rows: {error}")
+            _lose(piece, error, log)
         finally:
             cutter.clear()
 
 
-def _episode(content: Content, piece: Piece, cutter: ClipCutter) -> Episode:
+def _is_storable(content: Content, piece: Piece, log: RepairLog) -> bool:
+    """Whether the values of an episode can be read and written; those that cannot are named as lost."""
+    try:
+        check_values(_episode(content, piece, _table(content, piece), ()), fps=content.metadata.fps)
+    except (DatasetError, ValueError) as error:
+        _lose(piece, error, log)
+        return False
+    return True
+
+
+def _lose(piece: Piece, error: Exception, log: RepairLog) -> None:
+    log.lost(f"episode {piece.run.episode}", f"{piece.count} rows: {error}")
+
+
+def _with_frames(content: Content, piece: Piece, cutter: ClipCutter) -> Episode:
     """The episode as the writer takes it. Raises: DatasetError, VideoError, ValueError naming what is damaged."""
-    count, metadata = piece.count, content.metadata
-    table = content.reader.table(piece.run, [*(c.key for c in content.columns), *content.images]).slice(0, count)
-    clips = [cutter.clip(camera, piece.ranges[camera.key], count) for camera in content.videos]
+    table = _table(content, piece, content.images)
+    clips = [cutter.clip(camera, piece.ranges[camera.key], piece.count) for camera in content.videos]
     clips += [cutter.images(key, table.column(key)) for key in content.images]
+    return _episode(content, piece, table, clips)
+
+
+def _table(content: Content, piece: Piece, images: Sequence[str] = ()) -> pa.Table:
+    return content.reader.table(piece.run, [*(c.key for c in content.columns), *images]).slice(0, piece.count)
+
+
+def _episode(content: Content, piece: Piece, table: pa.Table, clips: Sequence[Clip]) -> Episode:
+    count, metadata = piece.count, content.metadata
     rows = as_stored(table, content.columns) if content.columns else None
     arrays = {column.key: rows.column(column.key) for column in content.columns} if rows is not None else {}
     arrays["timestamp"] = numbers((np.arange(count) / metadata.fps).astype(np.float32))
