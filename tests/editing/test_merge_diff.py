@@ -187,6 +187,13 @@ def test_copies_are_told_apart_by_their_number():
     assert match_episodes([one, one, two], [one, two, one]) == [Match(0, 0, 0), Match(2, 1, 0), Match(1, 2, 0)]
 
 
+def test_episodes_without_rows_are_each_other_and_no_part_of_any():
+    none, two = np.zeros(0, np.uint64), row_hashes([np.arange(2)])
+    assert match_episodes([two], [none]) == []
+    assert match_episodes([none, two, none], [two, none, none]) == [Match(1, 0, 0), Match(0, 1, 0), Match(2, 2, 0)]
+    assert match_episodes([none], [none, none]) == [Match(0, 0, 0)]
+
+
 def test_rows_that_occur_twice_are_given_once_each():
     a = [row_hashes([np.array(values)]) for values in ((1, 2), (1, 3))]
     one = a[0][:1]

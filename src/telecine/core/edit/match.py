@@ -34,10 +34,11 @@ def row_hashes(columns: Sequence[npt.NDArray[Any]]) -> Hashes:
 
 
 def match_episodes(a: Sequence[Hashes], b: Sequence[Hashes]) -> list[Match]:
-    """For each episode of `b` the rows of `a` that it is, if any; no row of `a` is given twice.
+    """For each episode of `b` the rows of `a` that it is, if any; no row and no whole episode of `a` is given twice.
 
-    Whole episodes come before parts, equal numbers before others.
+    Whole episodes come before parts, equal numbers before others. One without rows is a part of none.
     """
+    taken: set[int] = set()
     free = [np.ones(len(rows), np.bool_) for rows in a]
     found: dict[int, Match] = {}
     whole: dict[tuple[int, bytes], list[int]] = {}
@@ -47,13 +48,14 @@ def match_episodes(a: Sequence[Hashes], b: Sequence[Hashes]) -> list[Match]:
     for same in (True, False):
         for number, candidates in enumerate(waiting):
             if number not in found:
-                fitting = [c for c in candidates if free[c].all() and (c == number or not same)]
+                fitting = [c for c in candidates if c not in taken and (c == number or not same)]
                 if fitting:
                     found[number] = Match(fitting[0], number, 0)
+                    taken.add(fitting[0])
                     free[fitting[0]][:] = False
     index = _Index(a)
     for number, rows in enumerate(b):
-        part = None if number in found else index.find(rows, free)
+        part = None if number in found or not len(rows) else index.find(rows, free)
         if part is not None:
             found[number] = Match(part[0], number, part[1])
             free[part[0]][part[1] : part[1] + len(rows)] = False
