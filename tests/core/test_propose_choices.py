@@ -278,6 +278,10 @@ def test_frames_that_the_videos_count_get_the_rate_that_their_headers_state():
     declared = propose([recording(vector("/action", frames), fps="25")], task_text="x")
     assert declared.body["clock"]["rate"] == "25"
     assert "the recordings state 25 a second" in said(declared)
+    asked = "the recorder was asked for 25 frames a second"
+    assert asked in declared.comments["fps"]
+    given = propose([recording(vector("/action", frames), fps="25")], task_text="x", fps=10)
+    assert (given.body["fps"], given.comments.get("fps")) == (10, None)
 
 
 def test_a_camera_that_states_its_unit_is_depth_and_left_out():

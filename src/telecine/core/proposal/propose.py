@@ -104,7 +104,7 @@ def propose(
     every, recordings = recordings, _like_each_other(recordings, everything)
     known = everything if recordings is every else list(across(recordings))
     common = [s for s, count in known if 2 * count > len(recordings)]
-    implied = None if rate else counted_rate(recordings, common, declared_fps(recordings, notes), notes)
+    implied = None if rate else counted_rate(recordings, common, declared_fps(recordings), notes)
     rated = FRAME_COUNT if implied else ""
     timeline = choose_timeline(recordings, common, notes, rate_given=rate is not None, rated=rated)
     rate = implied if timeline == rated else rate
@@ -181,8 +181,7 @@ def _body(
     """(the plan without its task, True when fps is a guess). rate: counts a second of `timeline`, if it counts."""
     planned = [s for streams in chosen.values() for s in streams]
     cameras, vectors = [s for s in planned if s.is_camera], [s for s in planned if s.kind == "vector"]
-    declared = None if given[0] else declared_fps(recordings, notes)
-    fps, guessed = choose_fps(given[0], declared, cameras, vectors, timeline, given[1], notes)
+    fps, guessed = choose_fps(given[0], declared_fps(recordings), cameras, vectors, timeline, given[1], notes)
     clock = {"timeline": timeline} | ({} if rate is None else {"rate": str(Fraction(rate))})
     running = [s.name for s in planned if s.kind != "text" and not s.static]
     paused = {r.label: sum(common_pauses(running, timeline, r)) for r in recordings}

@@ -26,8 +26,11 @@ def choose_fps(
 
     rate: as given with --rate; it stands in where there is nothing else to go by.
     """
-    if given or declared:
-        return given or declared or 1, False
+    if given:
+        return given, False
+    if declared:
+        notes.comments["fps"] = [f"the recorder was asked for {declared} frames a second"]
+        return declared, False
     rates = {s.name: c.nominal_hz for s in cameras if (c := s.on(timeline)) and c.nominal_hz}
     if rates:
         return _of_cameras(rates, notes), False
@@ -53,13 +56,10 @@ def _of_cameras(rates: dict[str, float], notes: Notes) -> int:
     return fps
 
 
-def declared_fps(recordings: Sequence[RecordingFacts], notes: Notes) -> int | None:
+def declared_fps(recordings: Sequence[RecordingFacts]) -> int | None:
     """The rate that the recorder was asked for, where recordings state it."""
     asked = shared_attr(recordings, "fps")
-    if not asked.isdecimal() or not 1 <= int(asked) <= MOST_FPS:
-        return None
-    notes.comments["fps"] = [f"the recorder was asked for {asked} frames a second"]
-    return int(asked)
+    return int(asked) if asked.isdecimal() and 1 <= int(asked) <= MOST_FPS else None
 
 
 FRAME_COUNT = "frame_index"
