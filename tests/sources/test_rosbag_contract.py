@@ -126,6 +126,26 @@ def test_zeros_in_front_of_the_index_cost_nothing_and_are_said(
     assert (code, text.partition(" ")[0]) == ("source-assumed", str(zeros))
 
 
+@pytest.mark.parametrize("unused_bytes", [4_000, 5_000, 900_000])
+def test_headers_of_any_length_are_read_whole(tmp_path: Path, mcap: ModuleType, unused_bytes: int) -> None:
+    """The format lets writers add fields to a header."""
+    path = write_bag(tmp_path / "a.bag", some_messages(ros1=True))
+    whole = path.read_bytes()
+    chunk = whole.index(b"op=\5") - 8
+    field = b"more=" + bytes(unused_bytes)
+    size = int.from_bytes(whole[chunk : chunk + 4], "little") + 4 + len(field)
+    more = size.to_bytes(4, "little") + len(field).to_bytes(4, "little") + field
+    data = bytearray(whole[:chunk] + more + whole[chunk + 4 :])
+    place = data.index(b"index_pos=") + len(b"index_pos=")
+    index = int.from_bytes(data[place : place + 8], "little") + 4 + len(field)
+    data[place : place + 8] = index.to_bytes(8, "little")
+    path.write_bytes(data)
+    found = rosbag.index(str(path), recover=False)
+    assert (len(found.refs), found.findings) == (1, ())
+    with rosbag.open(found.refs[0]) as recording:
+        assert recording.streams["/joints:position"].times("log_time").size == 20
+
+
 @pytest.mark.parametrize(("tail", "readable"), [(4, True), (64, True), (65, False)])
 def test_bytes_behind_the_last_field_are_unused_and_said(
     tmp_path: Path, mcap: ModuleType, tail: int, readable: bool

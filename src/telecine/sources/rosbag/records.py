@@ -21,6 +21,7 @@ MESSAGE, BAG, INDEX, CHUNK, CHUNK_INFO, CONNECTION = 2, 3, 4, 5, 6, 7
 _U32 = struct.Struct("<I")
 _TIME = struct.Struct("<II")
 LONGEST_HEADER = 1 << 20
+USUAL_HEADER = 1 << 12
 SECOND = 10**9
 
 
@@ -114,10 +115,8 @@ def _records(file: IO[bytes], layout: BagLayout) -> Iterator[tuple[int, dict[byt
     """(where it begins, header fields, where its data begins, size of the data); the last may be a cut chunk."""
     at = len(MAGIC)
     while at < layout.size_bytes:
-        file.seek(at)
-        start = file.read(4096)
         try:
-            header, data_at, size = record_at(start, 0)
+            header, data_at, size = _record_in(file, at)
         except (EOFError, ValueError) as error:
             if skipped := _zeros(file, at, layout.size_bytes):
                 layout.gaps.append((at, skipped))
@@ -148,11 +147,19 @@ def _zeros(file: IO[bytes], at: int, stop: int) -> int:
         if rest:
             break
     for end in range(count, max(count - 4, 0), -1):  # a record may begin with the zeros of a length such as 256
-        file.seek(at + end)
         with suppress(ValueError, EOFError):
-            record_at(file.read(4096), 0)
+            _record_in(file, at + end)
             return end
     return 0
+
+
+def _record_in(file: IO[bytes], at: int) -> tuple[dict[bytes, bytes], int, int]:
+    """`record_at` a byte of a file, whose data begins so many bytes behind it. Raises: as `record_at`."""
+    file.seek(at)
+    raw = file.read(USUAL_HEADER)
+    if len(raw) == USUAL_HEADER and (length := _u32(raw, 0)[0]) <= LONGEST_HEADER:
+        raw += file.read(max(length + 8 - len(raw), 0))
+    return record_at(raw, 0)
 
 
 def record_at(raw: bytes | memoryview, at: int) -> tuple[dict[bytes, bytes], int, int]:
