@@ -20,11 +20,11 @@ ROBOTS = "archebase+robocodec/tests/fixtures/robocodec_test_"
     ("name", "cameras", "action", "state"),
     [
         (f"{ROBOTS}0.mcap", 4, 28, 28),
-        (f"{ROBOTS}3.mcap", 1, 16, 16),
+        (f"{ROBOTS}3.mcap", 2, 16, 16),
         (f"{ROBOTS}6.mcap", 4, None, None),
         (f"{ROBOTS}12.mcap", 4, 14, 16),
-        (f"{ROBOTS}16.mcap", 2, None, None),
-        (f"{ROBOTS}18.bag", 3, None, None),
+        (f"{ROBOTS}16.mcap", 4, None, None),
+        (f"{ROBOTS}18.bag", 6, None, None),
         ("jsk-ros-pkg+jsk_pr2eus/_history/202d7309_pr1012_sensors.bag", 0, None, None),
     ],
 )

@@ -284,11 +284,40 @@ def test_frames_that_the_videos_count_get_the_rate_that_their_headers_state():
     assert (given.body["fps"], given.comments.get("fps")) == (10, None)
 
 
-def test_a_camera_that_states_its_unit_is_depth_and_left_out():
-    made = propose([recording(vector("/action", GOOD), camera("/far", GOOD, unit="mm"))], task_text="x")
+def test_a_camera_that_states_its_unit_is_depth():
+    made = propose(
+        [recording(vector("/action", GOOD), camera("/depth", GOOD, size=(161, 121), unit="mm"))], task_text="x"
+    )
+    assert made.body["features"]["observation.images.depth"] == {"from": "/depth", "video": {}}
+    assert "telecine edit OUT --in-place --drop observation.images.depth" in said(made)
+    assert "--video depth:/depth" in command_line(made, ["in"], "out")
+
+
+def test_depth_of_other_sizes_is_not_scaled_but_named():
+    sizes = [(160, 120), (160, 120), (80, 60)]
+    made = propose([recording(vector("/action", GOOD), camera("/depth", GOOD, size=s, unit="m")) for s in sizes])
+    assert made.body["features"]["observation.images.depth"] == {"from": "/depth", "video": {}}
+    assert "/depth is h264 80x60, in the others h264 160x120" in said(made)
+
+
+@pytest.mark.parametrize(
+    ("name", "remark", "why"),
+    [
+        ("/infrared", {}, "no word in its name says so"),
+        ("/depth", {"depth-unit": "no meter was logged"}, "no meter was"),
+    ],
+)
+def test_doubtful_depth_is_left_out(name, remark, why):
+    deep = replace(camera(name, GOOD, unit="mm"), remarks=tuple(remark.items()))
+    made = propose([recording(vector("/action", GOOD), deep)], task_text="x")
     assert list(made.body["features"]) == ["action"]
-    assert "/far is depth: left out" in said(made)
-    assert made.choices.reasons["/far"].startswith("depth: policies for colour fail on it")
+    assert f"it may be depth in mm, but {why}" in made.choices.reasons[name]
+
+
+def test_a_static_frame_is_offered():
+    made = propose([recording(vector("/action", GOOD), replace(camera("/logo", GOOD), kind="image", static=True))])
+    assert list(made.body["features"]) == ["action"]
+    assert made.choices.reasons["/logo"].startswith("one static frame")
 
 
 def test_a_camera_of_unknown_size_is_planned_as_it_is():

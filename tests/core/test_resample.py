@@ -363,15 +363,15 @@ def test_text_features_are_held_without_a_limit():
         ({"observation.note": "/say"}, "text under observation*"),
         ({"action": {"from": "/joints", "names": ["a"]}}, "1 names for 2 numbers"),
         ({"action": {"from": {"stream": "/joints", "fields": [0]}, "names": ["a", "b"]}}, "2 names for 1 numbers"),
-        ({"observation.images.a": "/logo"}, "is one static frame, not a camera"),
+        ({"observation.images.a": "/packet"}, "is one static packet of video, not a camera"),
         ({"action": {"from": ["/joints", "/joint"]}}, "no stream '/joint'"),
     ],
 )
 def test_a_plan_that_does_not_fit_says_why(features, said):
     times = every(50, 1)
     frame = np.zeros((2, 2, 3), np.uint8)
-    logo = images("/logo", [], [frame])
-    logo = type(logo)("/logo", "image", logo.schema, {}, logo.values)
+    packet = images("/packet", [], [frame])
+    packet = type(packet)("/packet", "video", packet.schema, {}, packet.values)
     rec = recording(
         ramp("/joints", times, names=("elbow", "wrist")),
         ramp("/two:A:x", times),
@@ -379,7 +379,7 @@ def test_a_plan_that_does_not_fit_says_why(features, said):
         vector("/matrix", times, np.zeros((50, 2, 2))),
         text("/say", times, ["x"] * 50),
         images("/cam", times, [frame] * 50),
-        logo,
+        packet,
     )
     with pytest.raises(PlanError) as caught:
         resample(rec, plan(features))

@@ -9,7 +9,6 @@ from support import video
 from support.pictures import read_frame_id
 from support.rrd import Columns, Texts, Vectors, Video, image_format, write_rrd
 from telecine.conversion.pipeline import convert
-from telecine.core.plan.model import make_plan
 from telecine.core.proposal.propose import propose
 from telecine.dataset.reader import Dataset
 from telecine.inspection.recordings import inspect_many
@@ -76,9 +75,8 @@ def made(rerun, tmp_path_factory):
     for episode in range(2):
         write(folder, episode, scratch)
     proposal = inspect_many([folder], proposing=partial(propose, fps=30)).proposal
-    features = {**proposal.body["features"], "observation.images.depth": "/observation.images.depth"}
     root = tmp_path_factory.mktemp("out") / "dataset"
-    report = convert([folder], root, make_plan({**proposal.body, "features": features}))
+    report = convert([folder], root, proposal.plan)
     assert report.ok
     assert len(report.episodes) == 2
     return root, report

@@ -10,12 +10,12 @@ import av
 import numpy as np
 import pytest
 
-from support.pictures import draw_frame_id, read_frame_id
+from support.pictures import draw_frame_id, read_frame_id, to_jpeg
 from support.rrd import Columns, Custom, Vectors, image_format, one_of_each
 from telecine.conversion.cameras import code, prepare
 from telecine.conversion.video_index import index_videos
 from telecine.core.depth import depth_codes, depth_levels
-from telecine.core.errors import PlanError
+from telecine.core.errors import PlanError, VideoError
 from telecine.core.plan.model import make_plan
 from telecine.core.recording import LABELS, Recording, remarks_of
 from telecine.video.clip import read_clip
@@ -109,7 +109,8 @@ def test_depth_is_the_distance_that_was_logged(record: Any, dtype: str, meter: f
     assert stream.schema.unit == unit
     assert stream.schema.shape == (HEIGHT, WIDTH, 1)
     assert np.abs(metres_of(recording, stream.name) - values.astype(np.float64) / per_metre).max() < 1e-6
-    assert [c for c, _ in remarks_of(stream)] == (["depth-unit"] if meter == 0.001 else [])
+    doubtful = meter == 0.001 or (meter is None and values.dtype.kind in "iu")
+    assert [c for c, _ in remarks_of(stream)] == (["depth-unit"] if doubtful else [])
 
 
 @pytest.mark.parametrize("coding", ["png", "png8", "rvl", "rvl in m"])
@@ -154,6 +155,42 @@ def test_depth_becomes_the_depth_of_lerobot_in_millimetres(record: Any, tmp_path
         codes = frame.to_ndarray(format="gray12le")
         assert np.array_equal(codes, depth_codes(expected, "mm"))
         assert np.abs(depth_levels()[codes] - expected).max() <= 4.4 / 2 + 1
+
+
+@pytest.mark.parametrize("archetype", ["Image", "EncodedImage"])
+def test_grey_of_16_bits_loses_nothing_in_silence(record: Any, tmp_path: Path, archetype: str) -> None:
+    pixels = np.full((48, 64), 300, np.uint16)
+    form = {"buffer": [pixels.tobytes()] * N, "format": [image_format("gray16le", 64, 48)] * N}
+    fields = form if archetype == "Image" else {"blob": [png(pixels)] * N}
+    recording = record({"/thermal": Columns(T, archetype, fields), "/action": Vectors(T, np.zeros((N, 1)))})
+    plan = make_plan(
+        {"fps": 30, "clock": {"timeline": CLOCK}, "task": "t",
+         "features": {"observation.images.thermal": {"from": "/thermal"}, "action": {"from": "/action"}}}
+    )  # fmt: skip
+    with pytest.raises(VideoError, match=r"thermal: frame 0 is grey of 16 bits.*DepthImage with meter"):
+        code(prepare(recording, plan), plan, tmp_path, lambda: None)
+
+
+def test_depth_without_a_unit_is_read_and_warned_of(record: Any) -> None:
+    recording = record({"/depth": depth_columns((METRES * 1000).astype(np.uint16), None)})
+    stream = recording.streams["/depth:DepthImage:buffer"]
+    assert stream.schema.unit == "mm"
+    assert ["no meter was logged" in text for _, text in remarks_of(stream)] == [True]
+
+
+def test_a_static_image_that_a_plan_names_is_in_every_row(record: Any, tmp_path: Path) -> None:
+    frame = draw_frame_id(7, 0, 0, 64, 64)
+    still = Columns(None, "Image", {"buffer": [frame.tobytes()], "format": [image_format("rgb24", 64, 64)]})
+    coded_still = Columns(None, "EncodedImage", {"blob": [to_jpeg(frame)]})
+    recording = record({"/map": still, "/sketch": coded_still, "/action": Vectors(T, np.zeros((N, 1)))})
+    features = {f"observation.images.{n}": {"from": f"/{n}"} for n in ("map", "sketch")}
+    plan = make_plan({"fps": 30, "clock": {"timeline": CLOCK}, "task": "t",
+                      "features": {**features, "action": {"from": "/action"}}})  # fmt: skip
+    for clip in code(prepare(recording, plan), plan, tmp_path, lambda: None).clips:
+        decoder = av.CodecContext.create("h264", "r")
+        packets = [av.Packet(bytes(data)) for data, _, _ in read_clip(clip.path)]
+        shown = [f for packet in [*packets, None] for f in decoder.decode(packet)]
+        assert [read_frame_id(f.to_ndarray(format="rgb24"))[0] for f in shown] == [7] * N
 
 
 def test_labels_are_offered_and_stored_only_without_loss(record: Any, tmp_path: Path) -> None:

@@ -207,6 +207,13 @@ def test_pictures_are_scaled_to_the_wished_size(tmp_path):
     assert clip.histogram.sum() == 6 * 3 * 128 * 64
 
 
+@pytest.mark.parametrize("name", ["gray16le", "gray12le", "grayf32le"])
+@pytest.mark.parametrize("preset", ["train", "images"])
+def test_grey_of_more_than_8_bits_is_refused_not_cut(tmp_path, name, preset):
+    with pytest.raises(VideoError, match=r"frame 0 is grey of (16|12|32) bits, of which LeRobot's .* keep 8"):
+        encoded([av.VideoFrame(64, 48, name)], video_settings(preset), tmp_path / "clip")
+
+
 def test_sizes_that_change_are_refused_with_the_way_out(tmp_path):
     source = [*numbered(3), *numbered(1, (128, 64))]
     with pytest.raises(VideoError, match=r"frame 3 is 128x64, those before 160x96; set `video.size: \[160, 96"):

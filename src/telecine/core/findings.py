@@ -37,7 +37,7 @@ CODES: dict[str, str] = {
     "clock-delayed": "Messages are stamped long before others that were received with them: latency, or another clock.",
     "clock-pace": "Messages are stamped by a clock that runs slow or fast against the recorder's.",
     "clock-unit": "The recorder did not count nanoseconds, as its format asks for.",
-    "depth-unit": "Depth images state a unit that cannot be, so the likely one was taken.",
+    "depth-unit": "Depth images state no unit, or one that cannot be, so the likely one was taken.",
     # plan
     "plan-mismatch": "The plan does not fit this recording.",
     "plan-proposed": "The plan, or a choice in it, was proposed by telecine.",

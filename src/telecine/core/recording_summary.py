@@ -136,6 +136,11 @@ class StreamSummary:
         return self.kind in ("image", "video") and not self.static
 
     @property
+    def is_depth(self) -> bool:
+        """Frames whose pixels are distances, in `unit`."""
+        return self.is_camera and self.unit in ("mm", "m")
+
+    @property
     def entity(self) -> str:
         """The path before the first colon."""
         return self.name.partition(":")[0]

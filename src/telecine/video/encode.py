@@ -94,7 +94,7 @@ def _converted(
         if number == count:
             raise VideoError(f"{key}: more frames than the {count} rows of the episode")
         if frame is not before:
-            check_size(frame, before, settings, f"{key}: frame {number}")
+            check_frame(frame, before, settings, f"{key}: frame {number}")
             converted, rgb, before = convert(frame, settings.size), None, frame
         if number in sampled:
             rgb = to_rgb(frame, settings.size) if rgb is None else rgb
@@ -105,8 +105,13 @@ def _converted(
         raise VideoError(f"{key}: {done} frames for the {count} rows of the episode")
 
 
-def check_size(frame: av.VideoFrame, before: av.VideoFrame | None, settings: VideoSettings, where: str) -> None:
+def check_frame(frame: av.VideoFrame, before: av.VideoFrame | None, settings: VideoSettings, where: str) -> None:
     """VideoError when the frame cannot be encoded, or not together with the one before."""
+    if (bits := frame.format.components[0].bits) > 8 and frame.format.name.startswith(("gray", "ya")):
+        raise VideoError(
+            f"{where} is grey of {bits} bits, of which LeRobot's video and PNG keep 8; if it is depth, record it with "
+            "its unit (Rerun: DepthImage with meter; ROS: 16UC1 in mm), else as 8 bits, or leave the feature out"
+        )
     if settings.size is not None:
         return
     width, height = frame.width, frame.height

@@ -18,7 +18,7 @@ from telecine.core.recording import Array, Buffer
 from telecine.core.video import Clip, FrameFormat, VideoSettings
 from telecine.video.append import VideoFile
 from telecine.video.clip import ClipWriter, read_clip
-from telecine.video.encode import check_size
+from telecine.video.encode import check_frame
 from telecine.video.encoder import Setup, coded, open_encoder
 from telecine.video.frames.colour import Rgb, to_rgb24, to_yuv420p
 from telecine.video.presets import encoder_options
@@ -126,7 +126,7 @@ def _colour_frames(frames: Iterable[Rgb], settings: VideoSettings, key: str) -> 
     before: av.VideoFrame | None = None
     for number, rgb in enumerate(frames):
         frame = wrap(rgb, format="rgb24")
-        check_size(frame, before, settings, f"{key}: frame {number}")
+        check_frame(frame, before, settings, f"{key}: frame {number}")
         before = frame if before is None else before  # all have the size of the first
         yield convert(frame, settings.size)
 

@@ -193,8 +193,8 @@ def _kind_problems(feature: Feature, sources: list[Source], where: str) -> Itera
     if kinds & {"image", "video"}:
         if not feature.key.startswith(IMAGES):
             yield f"{where}: cameras are named {IMAGES}NAME in LeRobot; rename the feature"
-        if any(s.stream.static for s in sources):
-            yield f"{where}.from: {sources[0].stream.name} is one static frame, not a camera"
+        if any(s.stream.static and s.stream.kind == "video" for s in sources):
+            yield f"{where}.from: {sources[0].stream.name} is one static packet of video, not a camera"
         if feature.dtype is not None or feature.names is not None:
             yield f"{where}: `dtype` and `names` have no meaning for a camera; remove them"
     elif feature.key.startswith(IMAGES):

@@ -75,14 +75,16 @@ def _misfits(name: str, recordings: Sequence[RecordingFacts]) -> Iterator[tuple[
             yield recording, "is missing"
         elif stream.problems and not usual.problems:
             yield recording, f"cannot be read: {stream.problems[0]}"
-        elif not usual.is_camera and stream.trait != usual.trait:
+        elif (usual.is_depth or not usual.is_camera) and stream.trait != usual.trait:
             yield recording, f"is {stream.label}, in the others {usual.label}"
 
 
 def _with_size(key: str, body: Any, recordings: Sequence[RecordingFacts], notes: Notes) -> Any:
-    """The camera scaled to one even size, where its frames have an odd one or several."""
+    """The camera scaled to one even size, where its frames have an odd one or several; depth is never scaled."""
     (name,) = streams_of(body)
     found = [s for r in recordings if (s := r.stream(name)) is not None and _size(s) is not None]
+    if any(s.is_depth for r in recordings if (s := r.stream(name)) is not None):
+        return {**(body if isinstance(body, Mapping) else {"from": body}), "video": {}}
     sizes = {_size(s) for s in found}
     usual = _size(typical(found)) if found else None
     if usual is None:

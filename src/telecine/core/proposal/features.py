@@ -112,23 +112,37 @@ def _guessed(recordings: Sequence[RecordingFacts], usable: Sequence[StreamSummar
 def _cameras(streams: Sequence[StreamSummary], notes: Notes) -> dict[str, StreamSummary]:
     """Feature key -> camera."""
     cameras = []
-    for stream in streams:
-        if not stream.is_camera:
-            continue
-        deep = stream.camera is not None and stream.camera.pix_fmt.startswith("gray16")
-        if stream.unit in ("mm", "m"):
-            notes.guesses.append(
-                f"{stream.name} is depth: left out, because policies for colour fail on it; add it as "
-                "`observation.images.NAME` to store it as 12-bit depth"
-            )
-            notes.leave_out([stream], "depth: policies for colour fail on it; `observation.images.NAME` stores it")
-        elif deep or DEPTH_WORDS & words(stream.name):
-            notes.guesses.append(f"{stream.name} seems to be depth, which video would cut to 8 bits: left out")
-            notes.leave_out([stream], "it seems to be depth, which video would cut to 8 bits")
+    for stream in (s for s in streams if s.is_camera):
+        if doubt := _depth_doubt(stream):
+            notes.guesses.append(f"{stream.name} is left out: {doubt}")
+            notes.leave_out([stream], doubt)
         else:
             cameras.append(stream)
+    still = [s for s in streams if s.kind == "image" and s.static]
+    notes.leave_out(still, "one static frame; a plan that names it shows it in every row")
     cameras = physical_cameras(cameras, notes)
-    return {f"{IMAGES}{n}": s for n, s in zip(camera_names([c.entity for c in cameras]), cameras, strict=True)}
+    found = {f"{IMAGES}{n}": s for n, s in zip(camera_names([c.entity for c in cameras]), cameras, strict=True)}
+    _note_depth([key for key, stream in found.items() if stream.is_depth], notes)
+    return found
+
+
+def _depth_doubt(stream: StreamSummary) -> str:
+    """Why nobody can be sure that a camera is colour, or depth in a known unit; "" where that is sure."""
+    named = bool(DEPTH_WORDS & words(stream.name))
+    if stream.is_depth:
+        doubt = dict(stream.remarks).get("depth-unit", "" if named else "no word in its name says so")
+        return doubt and f"it may be depth in {stream.unit}, but {doubt}; `observation.images.NAME` stores it as depth"
+    deep = stream.camera is not None and stream.camera.pix_fmt.startswith("gray16")
+    return "it seems to be depth, which video would cut to 8 bits" if deep or named else ""
+
+
+def _note_depth(keys: Sequence[str], notes: Notes) -> None:
+    if keys:
+        drop = " ".join(f"--drop {key}" for key in keys)
+        notes.guesses.append(
+            f"{', '.join(keys)}: depth, stored in LeRobot's 12 bits; its policies for colour, such as ACT, stop at a "
+            f"camera of one channel: for them leave depth out of the plan, or `telecine edit OUT --in-place {drop}`"
+        )
 
 
 def _of_messages(streams: Sequence[StreamSummary], notes: Notes) -> tuple[list[StreamSummary], list[StreamSummary]]:

@@ -88,7 +88,7 @@ def command_line(proposal: Proposal, paths: Sequence[str], out: str) -> str:
         parts += ["--index", body["clock"]["timeline"]]
     if proposal.counting or "rate" in body["clock"]:
         parts += ["--rate", body["clock"].get("rate", "...")]
-    for key, feature in body["features"].items():
+    for key, feature in _plain(body["features"]).items():
         flag = "--video" if key.startswith(IMAGES) else _FLAGS.get(key, "--feature")
         lead = {"--video": f"{key.removeprefix(IMAGES)}:", "--feature": f"{key}="}.get(flag, "")
         for name in [feature] if isinstance(feature, str) else feature:
@@ -101,5 +101,13 @@ def command_line(proposal: Proposal, paths: Sequence[str], out: str) -> str:
 
 def _fits_flags(body: Mapping[str, Any]) -> bool:
     task = body.get("task")
-    plain = all(isinstance(f, str | list) for f in body["features"].values())
+    plain = all(isinstance(f, str | list) for f in _plain(body["features"]).values())
     return plain and "split" not in body and not (isinstance(task, dict) and "from" not in task)
+
+
+def _plain(features: Mapping[str, Any]) -> dict[str, Any]:
+    """The features, depth by its stream alone: that it has no video settings matters only beside settings for all."""
+    named = {
+        k: f["from"] for k, f in features.items() if isinstance(f, Mapping) and f == {"from": f["from"], "video": {}}
+    }
+    return {**features, **named}

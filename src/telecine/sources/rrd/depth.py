@@ -50,9 +50,15 @@ class _DepthImages(Payloads):
         return float(f"{1 / meter if integer and meter < 1 else meter:.6g}")
 
     def remarks(self) -> tuple[tuple[str, str], ...]:
-        """That a `meter` was taken for its reciprocal."""
-        odd = next((m for m in self._read.beside[self._companions[1]] if m is not None and 0 < m < 1), None)
-        if odd is None or not self._integer:
+        """That whole numbers have no `meter`, or one that was taken for its reciprocal."""
+        meters = self._read.beside[self._companions[1]]
+        if not meters or not self._integer:
+            return ()
+        if None in meters:
+            text = "no meter was logged: whole numbers are taken for mm, as Rerun's viewer takes them"
+            return (("depth-unit", text),)
+        odd = next((m for m in meters if 0 < m < 1), None)
+        if odd is None:
             return ()
         return (("depth-unit", f"meter {odd:g} is taken for {odd:g} m in a unit: {self._per_metre(odd, integer=True):g}"
                  " units in a metre"),)  # fmt: skip
