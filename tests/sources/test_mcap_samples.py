@@ -43,7 +43,7 @@ TABLE: tuple[Row, ...] = (
     ("archebase+robocodec/tests/fixtures/robocodec_test_12.mcap", 10, 0, (), ()),
     ("archebase+robocodec/tests/fixtures/robocodec_test_14.mcap", 188, 0, (), ()),
     ("archebase+robocodec/tests/fixtures/robocodec_test_16.mcap", 8, 0, (), ()),
-    ("archebase+robocodec/tests/fixtures/robocodec_test_18.bag", 23, 1, (), ()),
+    ("archebase+robocodec/tests/fixtures/robocodec_test_18.bag", 23, 0, (), ()),
     ("cruise-automation+rosbag.js/fixtures/example-lz4.bag", 8647, 0, (), ()),
     ("cruise-automation+rosbag.js/fixtures/example-unsorted-chunks.bag", 3, 0, (), ()),
     ("cruise-automation+rosbag.js/fixtures/no-messages.bag", 0, 0, (), ()),

@@ -213,6 +213,19 @@ def test_idl_definitions_of_several_parts_are_read(tmp_path: Path, mcap: ModuleT
     contents.close()
 
 
+def test_constants_are_no_fields_however_they_are_spaced(tmp_path: Path, mcap: ModuleType) -> None:
+    text = (
+        b"int8 kError = -1                \nint8 A =  1 # x\nfloat64 PI=3.14\nstring NAME = a # b\n\tuint8  B\t=\t2\n"
+        b"int8[] state # left = 0; right = 1\n# int8 no = 3\nfloat64 x 1.5"
+    )
+    payload = b"\0\1\0\0" + (2).to_bytes(4, "little") + bytes([3, 4, 0, 0]) + np.float64(0.5).tobytes()
+    contents = write(tmp_path / "a.mcap", [("/claw", "cdr", "my/msg/Claw", text, payload)])
+    assert [leaf.path for leaf in one(contents).leaves] == ["state[]", "x"]
+    seen = one(contents).read(["state[]", "x"])
+    assert (seen.columns["state[]"].values.tolist(), seen.columns["x"].values.tolist()) == ([3, 4], [0.5])
+    contents.close()
+
+
 def test_an_idl_type_that_is_neither_readable_nor_standard_is_named(tmp_path: Path, mcap: ModuleType) -> None:
     text = f"{SEPARATOR}\nIDL: my/msg/Odd\nmodule my {{ union"
     contents = write(tmp_path / "a.mcap", [("/j", "cdr", "my/msg/Odd", text.encode(), b"\0\1\0\0")], "ros2idl")

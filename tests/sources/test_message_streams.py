@@ -162,6 +162,23 @@ def test_dynamic_joints_are_flattened_to_joint_and_interface():
     assert values(found).tolist() == [[1, 2, 3], [4, 5, 6]]
 
 
+def test_names_in_a_structure_go_with_the_lists_of_that_structure():
+    logged = EPOCH + seconds(1, 2)
+    columns = {
+        "left.name[]": text_lists([["a", "b"], ["b", "a"]]),
+        "left.position[]": lists([[1, 2], [4, 3]]),
+        "right.name[]": text_lists([["c"], ["c"]]),
+        "right.position[]": lists([[5], [6]]),
+        "free[]": lists([[7], [8]]),
+    }
+    found = recording(MemoryTopic("/claws", "my/msg/Claws", logged, columns)).streams
+    assert found.keys() == {"/claws:left.position", "/claws:right.position", "/claws:free"}
+    left = found["/claws:left.position"]
+    assert (left.schema.names, values(left).tolist()) == (("a", "b"), [[1, 2], [3, 4]])
+    assert found["/claws:right.position"].schema.names == ("c",)
+    assert found["/claws:free"].schema.names is None
+
+
 def test_of_a_trajectory_the_first_or_the_last_point_is_taken_and_zero_means_now():
     points, inner = np.array([0, 2, 2, 3]), np.array([0, 2, 4, 6])
     positions = LeafColumn(np.array([1.0, 2, 3, 4, 6, 5]), (points, inner))

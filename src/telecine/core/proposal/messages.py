@@ -10,14 +10,17 @@ from telecine.core.recording_summary import StreamSummary
 FORMATS = frozenset({"mcap", "rosbag", "rosbag2"})
 RARE = 10
 """A set of joints with less than one of so many messages of its topic is no feature: its values would stand still."""
-_GLOBAL = "/joint_states"
+ANSWERS = 10
+"""How much surer than other measurements those are that stand beside the command in its message."""
+_JOINT_STATES = "/joint_states"
+_SLOW = "lf/"
 Streams = list[StreamSummary]
 
 
 def message_vectors(streams: Sequence[StreamSummary], notes: Notes) -> tuple[Streams, Streams]:
     """(action, state), sorted, grippers last. Says why each was chosen, and why others were not."""
     roles: list[Role] = []
-    for stream in _frequent(streams, notes):
+    for stream in _frequent(_at_full_rate(streams, notes), notes):
         role = role_of(stream)
         if isinstance(role, str):
             notes.leave_out([stream], role)
@@ -25,7 +28,7 @@ def message_vectors(streams: Sequence[StreamSummary], notes: Notes) -> tuple[Str
             roles.append(role)
     action = _take("action", roles, notes)
     owners = {_owner(role) for role in action}
-    roles = [replace(role, rank=0) if _is_answer(role, owners) else role for role in roles]
+    roles = [replace(role, rank=role.rank - ANSWERS) if _is_answer(role, owners) else role for role in roles]
     state = _take("observation.state", roles, notes)
     state = _once(state, notes)
     if not action:
@@ -38,6 +41,14 @@ def message_vectors(streams: Sequence[StreamSummary], notes: Notes) -> tuple[Str
             told = "; ".join(f"{role.stream.name} ({role.why})" for role in chosen)
             notes.guesses.append(f"{key}: {'side by side, in this order: ' if len(chosen) > 1 else ''}{told}")
     return [role.stream for role in action], [role.stream for role in state]
+
+
+def _at_full_rate(streams: Sequence[StreamSummary], notes: Notes) -> list[StreamSummary]:
+    """Without the topics below `lf/` that are there at full rate, too: robots of Unitree publish both."""
+    known = {stream.name.lstrip("/") for stream in streams}
+    slow = [s for s in streams if s.name.lstrip("/").startswith(_SLOW) and s.name.lstrip("/")[len(_SLOW) :] in known]
+    notes.leave_out(slow, f"the same as the topic without {_SLOW}, at a lower rate")
+    return [s for s in streams if s not in slow]
 
 
 def _frequent(streams: Sequence[StreamSummary], notes: Notes) -> list[StreamSummary]:
@@ -70,15 +81,21 @@ def _is_answer(role: Role, owners: set[str]) -> bool:
 
 
 def _once(state: Sequence[Role], notes: Notes) -> list[Role]:
-    """Without joints that stand in the joint states, or are all of them, and without poses of arms with joints."""
+    """Without joints that stand in `joint_states` of their namespace, and without poses of arms with joints."""
     arms = {role.part[0] for role in state if role.kind == "joints" and role.part[1] == "arm"}
     poses = [role for role in state if role.kind in ("pose", "transform") and arms & {"", role.part[0]}]
     notes.leave_out([role.stream for role in poses], "it follows from the joints, which are in the state")
     remaining = [role for role in state if role not in poses]
     for role in sorted(remaining, key=lambda role: -role.rank):
-        others = [r for r in remaining if r is not role and (_GLOBAL in (_owner(r), _owner(role)))]
+        others = [r for r in remaining if r is not role and (_collects(r, role) or _collects(role, r))]
         known = {name for r in others for name in r.stream.names or ()}
         if role.stream.names and known.issuperset(role.stream.names):
             remaining.remove(role)
             notes.leave_out([role.stream], f"the same joints as in {', '.join(r.stream.name for r in others)}")
     return remaining
+
+
+def _collects(role: Role, other: Role) -> bool:
+    """True for the joint states of a namespace, which joint_state_publisher puts together, and a topic below it."""
+    owner = _owner(role)
+    return owner.endswith(_JOINT_STATES) and _owner(other).startswith(owner.removesuffix(_JOINT_STATES) + "/")

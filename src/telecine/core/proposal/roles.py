@@ -27,14 +27,17 @@ _COMMAND = frozenset(
 )
 _INPUT = frozenset({"trajectory", "traj", "reference", "desired", "in", "sdk", "vc"})
 _DEVICE = frozenset({"q2r", "quest", "oculus", "vive", "vr", "spacenav", "spacemouse", "haptic"})
-_DESIRED = frozenset({"reference", "desired", "commanded", "target", "goal"})
-_MEASURED = frozenset({"feedback", "actual", "measured"})
+_TWIST_DEVICES = frozenset({"spacenav", "spacemouse"})
+"""Devices that have no pose; of others the twist follows from the pose."""
+_DESIRED = frozenset({"reference", "desired", "commanded", "target", "goal", "set_point", "setpoint"})
+_MEASURED = frozenset({"feedback", "actual", "measured", "process_value"})
 _END_EFFECTOR = frozenset(
     {
         *("end", "ee", "eef", "tcp", "tool", "tool0", "endpoint", "effector", "gripper", "hand", "flange", "cartesian"),
         *("puppet", "follower", "o_t_ee", "current", "measured", "ur", "wrist"),
     }
 )
+_CONTROLS = re.compile(r"(^|/)control_[^/]*$")
 _BASE_FRAME = frozenset({"base", "world", "link0"})
 _NOT_ROBOT = frozenset(
     {
@@ -42,6 +45,7 @@ _NOT_ROBOT = frozenset(
         *("imu", "scan", "gps", "fix", "wrench", "wrenches", "ft", "ftsensor", "force", "forces", "torque", "torques"),
         *("magnetic", "pressure", "humidity", "safety", "fault", "faults", "voltage", "currents", "status", "scaling"),
         *("object", "objects", "marker", "markers", "tag", "tags", "detection", "detections", "camera", "cam"),
+        *("limit", "limits"),
     }
 )
 """Words of topics that are not what a robot does or where it is."""
@@ -49,19 +53,19 @@ _NOT_POSITION = frozenset(
     {
         *("error", "errors", "output", "effort", "efforts", "torque", "torques", "tau", "force", "current", "voltage"),
         *("acceleration", "accelerations", "ddq", "temperature", "temp", "kp", "kd", "stiffness", "damping", "gain"),
-        *("mode", "status", "level", "id", "seq", "crc", "covariance", "max", "min", "offset", "weight"),
+        *("mode", "status", "level", "id", "identifier", "seq", "crc", "covariance", "max", "min", "offset", "weight"),
     }
 )
-_VELOCITY = frozenset({"velocity", "velocities", "dq", "vel", "twist", "speed", "qvel", "displacements"})
+_VELOCITY = frozenset({"velocity", "velocities", "dq", "vel", "twist", "speed", "speeds", "qvel", "displacements"})
 _POSITION = frozenset(
     {
         *("position", "positions", "q", "qpos", "pos", "angle", "angles", "cmd", "command", "values", "gpo", "rpr"),
-        *("joint_q", "width"),
+        *("joint_q", "width", "set_point", "setpoint", "process_value"),
     }
 )
 _GROUPS: Mapping[str, frozenset[str]] = {
-    "gripper": frozenset({"gripper", "grippers", "grip", "finger", "robotiq", "gripper_client"}),
-    "hand": frozenset({"hand", "hands", "dex3", "allegro", "allegrohand"}),
+    "gripper": frozenset({"gripper", "grippers", "grip", "finger", "robotiq", "gripper_client", "claw"}),
+    "hand": frozenset({"hand", "hands", "dex3", "dexhand", "allegro", "allegrohand"}),
     "base": frozenset({"cmd_vel", "odom", "odometry", "chassis", "base_controller", "mobile"}),
     "torso": frozenset({"torso", "lift"}),
     "head": frozenset({"head", "neck"}),
@@ -83,11 +87,22 @@ class Role:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A stream's topic and field, and the words in both."""
+
+    topic: str
+    field: str
+    of_topic: frozenset[str]
+    of_field: frozenset[str]
+
+
 def role_of(stream: StreamSummary) -> Role | str:
     """The role of a vector of messages, or why it has none."""
     topic, _, field = stream.name.partition(":")
     field = re.sub(r"\(.*\)$", "", field)
-    of_topic, of_field = words(topic) | _parts(topic), words(field)
+    named = _Named(topic, field, words(topic) | _parts(topic), words(field))
+    of_topic, of_field = named.of_topic, named.of_field
     if "->" in field:
         return _transform(stream, field)
     if refused := (of_topic & _NOT_ROBOT if not of_topic & _COMMAND else None) or of_field & _NOT_POSITION:
@@ -98,9 +113,9 @@ def role_of(stream: StreamSummary) -> Role | str:
         return "no rule knows what it is to a policy"
     if stream.dtype == "bool" and part[1] != "gripper":
         return "truth values that are no gripper"
-    if (commanded := _commanded(field, of_topic, of_field, kind)) is not None:
+    if (commanded := _commanded(named, kind)) is not None:
         return Role(stream, "action", part, kind, *commanded)
-    measured = _measured(topic, of_topic, of_field, kind, part)
+    measured = _measured(named, kind, part)
     if measured is None:
         return "no rule knows what it is to a policy"
     return Role(stream, "observation.state", part, kind, *measured)
@@ -123,12 +138,13 @@ def _kind(stream: StreamSummary, of_topic: frozenset[str], of_field: frozenset[s
     return None
 
 
-def _commanded(field: str, of_topic: frozenset[str], of_field: frozenset[str], kind: Kind) -> tuple[float, str] | None:
+def _commanded(named: _Named, kind: Kind) -> tuple[float, str] | None:
     """(rank, why) of a command; the field of a message says more than its topic."""
-    if field.startswith(("first.", "last.")):
+    of_topic, of_field = named.of_topic, named.of_field
+    if re.search(r"(^|\.)(first|last)\.", named.field):
         return 4, "a trajectory that is to be followed"
-    if found := of_field & _DESIRED or frozenset({field} & {"q_d"}):
-        return 3, f"the field {min(found)}"
+    if found := of_field & _DESIRED or frozenset({named.field} & {"q_d"}):
+        return 3 - _of_joints(of_field), f"the field {min(found)}"
     if of_field & _MEASURED:
         return None
     if found := of_topic & {"action", "actions"}:
@@ -141,17 +157,25 @@ def _commanded(field: str, of_topic: frozenset[str], of_field: frozenset[str], k
         return 2, f"{min(found)!r} in the topic"
     if of_topic & _FOLLOWER:
         return None
+    if found := of_field & {"command", "cmd"}:
+        return 3.5, f"the field {min(found)}"
+    if _CONTROLS.search(named.topic) and not of_topic & {"state", "states"}:
+        return 3, "'control' in the topic"
     if found := of_topic & _INPUT:
         return 4, f"{min(found)!r} in the topic"
-    if found := of_topic & _DEVICE:
+    if (found := of_topic & _DEVICE) and (kind != "twist" or found & _TWIST_DEVICES):
         return 5, f"{min(found)!r} in the topic: a device of the operator"
     return None
 
 
-def _measured(
-    topic: str, of_topic: frozenset[str], of_field: frozenset[str], kind: Kind, part: Part
-) -> tuple[float, str] | None:
+def _of_joints(of_field: frozenset[str]) -> float:
+    """How much surer a field is that names joints rather than something else that a message has beside them."""
+    return 0.0 if "motor" in of_field else 0.1 * ("joint" in of_field)
+
+
+def _measured(named: _Named, kind: Kind, part: Part) -> tuple[float, str] | None:
     """(rank, why) of a measurement."""
+    of_topic, of_field = named.of_topic, named.of_field
     if part[1] == "base" and of_topic & {"odom", "odometry"}:
         return (2, "odometry of the base") if kind == "twist" else None
     if kind == "twist":
@@ -162,12 +186,12 @@ def _measured(
     if kind == "plain":
         return (3, "a gripper") if part[1] == "gripper" else None
     if found := of_field & _MEASURED:
-        return 2.5, f"the field {min(found)}"
+        return 2.5 - _of_joints(of_field), f"the field {min(found)}"
     if found := of_topic & _FOLLOWER:
         return 1, f"{min(found)!r} in the topic"
     if "dynamic" in of_topic:
         return 5, "positions and more, by name of joint and interface"
-    if topic.rpartition("/")[2].startswith("joint_state"):
+    if named.topic.rpartition("/")[2].startswith("joint_state"):
         return 2, "joint states"
     return 3, "positions that no word calls commanded"
 
@@ -210,7 +234,7 @@ _KINDS: tuple[Kind, ...] = ("joints", "pose", "twist", "plain", "transform")
 
 
 def _order(role: Role) -> tuple[float, bool, int, bool]:
-    return role.rank, _is_velocity(role), _KINDS.index(role.kind), ":last." in role.stream.name
+    return role.rank, _is_velocity(role), _KINDS.index(role.kind), "last." in role.stream.name.partition(":")[2]
 
 
 def _is_velocity(role: Role) -> bool:

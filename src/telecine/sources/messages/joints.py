@@ -24,6 +24,7 @@ _NAMES = ("name[]", "joint_names[]", "names[]", "joints[].name")
 _DYNAMIC = ("joint_names[]", "interface_values[].interface_names[]", "interface_values[].values[]")
 _POINTS = "points[]."
 TrajectoryPoint = Literal["first", "last"]
+_TRAJECTORY_POINTS: tuple[TrajectoryPoint, ...] = ("first", "last")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +48,33 @@ def joint_lists(leaves: Sequence[Leaf]) -> Iterator[Joints]:
     if set(_DYNAMIC) <= set(known):
         yield Joints("values", _DYNAMIC[0], _DYNAMIC[2], inner=_DYNAMIC[1])
         return
-    names = next((n for n in _NAMES if n in known and known[n].dtype == "string"), None)
-    if names is None:
-        return
+    owners = {leaf.path.removesuffix(n): leaf.path for leaf in leaves for n in _NAMES if _names_items(leaf, n)}
     for path, leaf in known.items():
         if leaf.dtype == "string" or leaf.dtype == "bool":
             continue
-        if names == "joints[].name":
-            if path.startswith("joints[].") and path.count("[]") == 1:
-                yield Joints(path.removeprefix("joints[]."), names, path)
-        elif path.startswith(_POINTS) and path.endswith("[]") and path.count("[]") == 2:
-            field = path.removeprefix(_POINTS).removesuffix("[]")
-            yield Joints(f"first.{field}", names, path, point="first")
-            yield Joints(f"last.{field}", names, path, point="last")
-        elif path.endswith("[]") and path.count("[]") == 1:
-            yield Joints(path.removesuffix("[]"), names, path)
+        lead = max((prefix for prefix in owners if path.startswith(prefix)), key=len, default=None)
+        if lead is not None:
+            yield from _lists_at(path, lead, owners[lead])
+
+
+def _names_items(leaf: Leaf, names: str) -> bool:
+    """True for a list of names, of the message or of a structure in it (`data.name[]` beside `data.position[]`)."""
+    path = f".{leaf.path}"
+    return leaf.dtype == "string" and path.endswith(f".{names}") and path.count("[]") == 1
+
+
+def _lists_at(path: str, lead: str, names: str) -> Iterator[Joints]:
+    """The list of numbers at `path`, of the structure with the prefix `lead`, which has `names`."""
+    field = path.removeprefix(lead)
+    if names.endswith("joints[].name"):
+        if field.startswith("joints[].") and path.count("[]") == 1:
+            yield Joints(f"{lead}{field.removeprefix('joints[].')}", names, path)
+    elif field.startswith(_POINTS) and path.endswith("[]") and path.count("[]") == 2:
+        for point in _TRAJECTORY_POINTS:
+            inner = field.removeprefix(_POINTS).removesuffix("[]")
+            yield Joints(f"{lead}{point}.{inner}", names, path, point=point)
+    elif path.endswith("[]") and path.count("[]") == 1:
+        yield Joints(path.removesuffix("[]"), names, path)
 
 
 def joint_streams(lead: str, times: TopicTimes, lists: Sequence[Joints]) -> Iterator["JointStream"]:

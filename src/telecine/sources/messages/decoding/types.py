@@ -30,6 +30,9 @@ _LONG_NUMBER = re.compile(r"\d{40}")
 _SEPARATOR = re.compile(r"^={3,}[ \t]*$", re.MULTILINE)
 """Between the types of one definition; not all writers give it the 80 characters of rosbag2."""
 
+_CONSTANT = re.compile(r"^[ \t]*[\w/]+[ \t]+\w+[ \t]*=.*$", re.MULTILINE)
+"""A constant of a .msg, which no message carries; rosbags 0.11 takes one with spaces or small letters for a field."""
+
 _IDL_PART = re.compile(r"^={3,}[ \t]*\nIDL: .*$", re.MULTILINE)
 """In front of each type of an IDL definition (mcap.dev/spec/registry, ros2idl)."""
 _PREPROCESSOR = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
@@ -122,7 +125,7 @@ def _typesdict(name: str, text: str, idl: bool) -> Definitions:
     if idl:
         return _idl_types(typesys, name, text)
     try:
-        known: Definitions = typesys.get_types_from_msg(_SEPARATOR.sub("=" * 80, text), name)
+        known: Definitions = typesys.get_types_from_msg(_CONSTANT.sub("", _SEPARATOR.sub("=" * 80, text)), name)
     except _errors(typesys) as error:
         raise _unparsed(name, error) from error
     return known
