@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +10,9 @@ from support.dataset import FPS, TOP, WRIST, everything, write
 from support.pictures import read_frame_id
 from telecine.core.errors import DatasetError
 from telecine.dataset.reader import Dataset
+from telecine.lerobot_format.metadata import EpisodeMeta
 from telecine.lerobot_format.paths import FileIndex, Limits
+from telecine.lerobot_format.read import read_rows
 from telecine.video.mp4_reader import decode_at
 
 
@@ -53,6 +56,21 @@ def test_rows_come_back_as_they_were(written):
         for column in one.columns:
             assert rows.column(column.key).to_pylist() == one.rows.column(column.key).to_pylist()
     assert dataset.rows(1, ["frame_index", "action"]).column_names == ["frame_index", "action"]
+
+
+def test_rows_are_read_again_although_size_and_time_of_their_file_are_put_back(tmp_path):
+    path, sizes, seen = tmp_path / "rows.parquet", [], []
+    for groups in ((10, 30), (30, 10)):
+        with pq.ParquetWriter(path, pa.schema({"episode_index": pa.int64(), "x": pa.int64()}), compression="none",
+                              use_dictionary=False) as writer:  # fmt: skip
+            for episode, count in enumerate(groups):
+                writer.write_table(pa.table({"episode_index": [episode] * count, "x": [episode] * count}))
+        os.utime(path, ns=(10**18, 10**18))
+        sizes.append(path.stat().st_size)
+        first = EpisodeMeta(0, groups[0])
+        seen.append(read_rows(path, first, ["x"]).num_rows)
+    assert sizes[0] == sizes[1]
+    assert seen == [10, 30]
 
 
 def test_the_frame_of_a_row_is_the_one_it_was_made_with(written):

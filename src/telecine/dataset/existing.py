@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from telecine.core.depth import ENCODER, PIX_FMT
 from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError
+from telecine.core.file_state import FileState, state_from
 from telecine.core.stats import QUANTILES, Moments, Stats
 from telecine.core.video import FrameFormat
 from telecine.dataset.card import as_written, card, license_of
@@ -54,7 +55,7 @@ class ExistingDataset:
     data_schema: pa.Schema
     episodes_schema: pa.Schema
     provenance: tuple[dict[str, Any], ...]
-    state: tuple[int, int, int]
+    state: FileState
     """Which info.json it has: every change of a dataset makes a new one."""
 
     def origins(self) -> frozenset[tuple[str, str, int]]:
@@ -148,7 +149,7 @@ def read_existing(root: Path, last: ExistingDataset | None = None) -> ExistingDa
         DatasetError: there is none, or episodes cannot be added to it.
     """
     state = state_of(root)
-    if last is not None and (last.root, last.state) == (root, state):
+    if last is not None and last.state == state:
         return last
     dataset = Dataset(root)
     info, features = dataset.info, features_of(dataset)
@@ -178,13 +179,12 @@ def read_existing(root: Path, last: ExistingDataset | None = None) -> ExistingDa
     )
 
 
-def state_of(root: Path) -> tuple[int, int, int]:
+def state_of(root: Path) -> FileState:
     """What tells the info.json that is at `root` from those before it. Raises: DatasetError when there is none."""
     try:
-        found = (root / paths.INFO).stat()
+        return state_from(str(root / paths.INFO), (root / paths.INFO).stat())
     except OSError as error:
         raise DatasetError(f"{root}: not a LeRobot dataset ({paths.INFO} is missing)") from error
-    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def features_of(dataset: Dataset) -> Features:

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from telecine.core.data import arrow
 from telecine.core.errors import DatasetError, raised_as
+from telecine.core.file_state import FileState, state_from
 from telecine.core.stats import STATISTICS
 from telecine.lerobot_format import paths
 from telecine.lerobot_format.metadata import (
@@ -226,7 +227,7 @@ def read_rows(path: Path, episode: EpisodeMeta, columns: list[str] | None) -> pa
     """
     wanted = None if columns is None else list(dict.fromkeys([*columns, "episode_index"]))
     try:
-        metadata, firsts = _footer(path, path.stat().st_mtime_ns, path.stat().st_size)
+        metadata, firsts = _footer(state_from(str(path), path.stat()))
         with pq.ParquetFile(path, metadata=metadata) as file:
             table = _slice(file, firsts, episode, wanted)
             if table.num_rows != episode.length or not _all_of(table, episode.index):
@@ -239,10 +240,9 @@ def read_rows(path: Path, episode: EpisodeMeta, columns: list[str] | None) -> pa
 
 
 @lru_cache(maxsize=4)
-def _footer(path: Path, changed_ns: int, size_bytes: int) -> tuple[Any, npt.NDArray[np.int64]]:
-    """(metadata, first row of each row group and the number of rows), kept as long as the file does not change."""
-    del changed_ns, size_bytes
-    with pq.ParquetFile(path) as file:
+def _footer(state: FileState) -> tuple[Any, npt.NDArray[np.int64]]:
+    """(metadata, first row of each row group and the number of rows), cached as long as the file does not change."""
+    with pq.ParquetFile(state[0]) as file:
         counts = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
         return file.metadata, np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
 

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from telecine.core.errors import DatasetError, SourceError, raised_as
+from telecine.core.file_state import FileState
 from telecine.core.grid import Grid
 from telecine.core.naming import file_below
 from telecine.core.outcome import WORDS, stored_facts
@@ -27,7 +28,7 @@ from telecine.lerobot_format.paths import INFO, VERSION, FileIndex
 from telecine.lerobot_format.read import read_dataset, read_rows
 from telecine.sources.format import Found
 from telecine.sources.shared.arrays import ArrayPart, CompressedArray, NumberArray, TextArray, Timing
-from telecine.sources.shared.fingerprint import FileState, file_state
+from telecine.sources.shared.fingerprint import file_state
 from telecine.sources.shared.video_file import VideoFileStream
 
 NAME = "lerobot"

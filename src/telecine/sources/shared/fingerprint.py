@@ -9,13 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from telecine.core.errors import SourceError, raised_as
+from telecine.core.file_state import FileState, state_from
 from telecine.core.recording import Ref
 
-FileState = tuple[str, int, int, int, int]
-"""(path, inode, bytes, ns of the last writing, ns of the last change of any kind) of a file.
-
-Differs after every change: the last of them cannot be set by hand, as tools that copy files set the one before.
-"""
 Stamp = tuple[FileState, ...]
 
 
@@ -73,4 +69,4 @@ def file_state(path: str) -> FileState:
     found = Path(path).stat()
     if not stat.S_ISREG(found.st_mode):
         raise SourceError(f"{path}: is not a regular file")
-    return path, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return state_from(path, found)
