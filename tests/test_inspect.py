@@ -11,7 +11,7 @@ from support.memory import CLOCK, every, images, recording, seconds, static, tex
 from support.robot import jittered
 from support.video import STREAMS, encode, x264, x265
 from telecine.core.errors import SourceError
-from telecine.core.findings import Finding
+from telecine.core.findings import Finding, FindingSpan
 from telecine.core.plan.model import parse_plan
 from telecine.core.proposal.propose import propose
 from telecine.core.proposal.text import plan_yaml
@@ -203,6 +203,13 @@ def test_gaps_duplicates_and_backward_stamps_are_findings():
         ("align-duplicates", "info"): "1 of 8 samples have the stamp of the one before; the last counts",
         ("align-gap", "warning"): "1 gap(s) longer than three periods, the longest 0.900 s",
     }
+
+
+def test_the_longest_gap_says_from_when_to_when():
+    times = seconds(0, 0.1, 0.2, 1.0, 1.1, 3.1, 3.2)
+    facts = facts_of(vector("/joints", times, np.zeros(7)))
+    (gap,) = [f for f in recording_findings(facts, PlanScope(CLOCK)) if f.code == "align-gap"]
+    assert (gap.stream, gap.span) == ("/joints", FindingSpan(1_100_000_000, 3_100_000_000, "real_time"))
 
 
 def test_backward_stamps_of_reordered_video_are_in_order():

@@ -95,6 +95,27 @@ def test_shift_and_relative_to_make_the_change_of_the_state():
     assert values(features, state)[0]["action"].reshape(-1).tolist() == [2 * i + 1 for i in range(19)]
 
 
+def test_what_others_are_relative_to_is_read_once():
+    asked = []
+
+    class Counted:
+        def __init__(self, stream):
+            self._stream = stream
+
+        def __getattr__(self, name):
+            return getattr(self._stream, name)
+
+        def take(self, rows, clock):
+            asked.append(len(rows))
+            return self._stream.take(rows, clock)
+
+    state = Counted(joints("/q", [[i] for i in range(20)]))
+    features = {f"x.{name}": {"from": f"/{name}", "relative_to": "state"} for name in "abc"}
+    found, _ = values({**features, "observation.state": "/q"}, state, *(joints(f"/{n}", [[3]] * 20) for n in "abc"))
+    assert asked == [20]
+    assert found["x.b"].reshape(-1).tolist() == [3 - i for i in range(20)]
+
+
 def test_a_reference_is_taken_as_the_plan_changes_it():
     features = {
         "action": {"from": "/cmd", "scale": 2, "relative_to": "state"},

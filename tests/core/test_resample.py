@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from support.memory import every, images, ramp, recording, seconds, static, text, vector
 from telecine.core.errors import AlignError, PlanError, SourceError
-from telecine.core.findings import Finding
+from telecine.core.findings import Finding, FindingSpan
 from telecine.core.grid import Grid
 from telecine.core.plan.model import make_plan
 from telecine.core.recording import MemoryStream, Schema
@@ -114,6 +114,11 @@ def test_a_late_stream_trims_the_start_and_says_so():
     (note,) = [f for f in placed.findings if f.code == "align-trimmed"]
     assert note.severity == "warning"
     assert "1.500 s cut from the start, where b has no samples" in note.message
+    assert (note.stream, note.span) == ("b", FindingSpan(0, 1_500_000_000, "real_time"))
+    ended = resample(recording(ramp("a", every(50, 4)), ramp("b", every(50, 2))), plan({"action": "a", "x": "b"}))
+    (note,) = [f for f in ended.findings if f.code == "align-trimmed"]
+    last = int(ended.grid.ticks()[-1])
+    assert (note.stream, note.span) == ("b", FindingSpan(last, 3_999_899_999, "real_time"))
 
 
 def test_a_late_stream_that_must_be_whole_is_an_error():

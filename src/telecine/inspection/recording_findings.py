@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from telecine.core.findings import REMARKS, Finding, placed
-from telecine.core.recording_summary import RecordingFacts, StreamSummary
+from telecine.core.findings import REMARKS, Finding, FindingSpan, placed
+from telecine.core.recording_summary import ClockFacts, RecordingFacts, StreamSummary
 from telecine.core.video import LONG_GOP
 
 
@@ -86,7 +86,13 @@ def _clock_findings(stream: StreamSummary, view: PlanScope, where: str) -> Itera
     splits = sum(view.split_ns is not None and stop - start > view.split_ns for start, stop in clock.pauses)
     if rate.gaps > splits and stream.kind != "text" and clock.kind != "sequence":
         text = f"{rate.gaps} gap(s) longer than three periods, the longest {rate.longest_ns / 1e9:.3f} s"
-        yield Finding("align-gap", "warning", at, text, "see `limit` in the plan: how old a sample may be")
+        fix = "see `limit` in the plan: how old a sample may be"
+        yield Finding("align-gap", "warning", at, text, fix, stream=stream.name, span=_longest_pause(clock))
+
+
+def _longest_pause(clock: ClockFacts) -> FindingSpan | None:
+    start, stop = max(clock.pauses, key=lambda pause: pause[1] - pause[0], default=(0, 0))
+    return FindingSpan(start, stop, clock.name) if stop > start else None
 
 
 def compare(recordings: Sequence[RecordingFacts], used: Collection[str] | None = None) -> Iterator[Finding]:

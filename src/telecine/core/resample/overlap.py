@@ -8,7 +8,7 @@ import numpy as np
 
 from telecine.core.align import Rate, is_steady, keeps_pace, measure
 from telecine.core.errors import AlignError
-from telecine.core.findings import Finding
+from telecine.core.findings import Finding, FindingSpan
 from telecine.core.grid import SECOND, Grid, Times, grid_of
 from telecine.core.plan.bind import Binding, Source
 from telecine.core.plan.model import Feature
@@ -170,17 +170,17 @@ def _at(time_ns: int | None, bounds: list[Bounds]) -> str:
     return "the end" if time_ns is None else f"{(time_ns - origin) / 1e9:.3f} s"
 
 
-def trims(bounds: list[Bounds], first: int, last: int, fps: int, where: str) -> list[Finding]:
-    """What was cut to get from the longest stream to rows from tick `first` to tick `last`."""
-    period = SECOND // fps
-    earliest = min(b.start_ns for b in bounds)
-    ends = [b.stop_ns for b in bounds if b.stop_ns is not None]
+def trims(bounds: list[Bounds], rows: tuple[int, int], clock: str, fps: int, where: str) -> list[Finding]:
+    """What was cut to get from the longest stream to rows from the first to the last tick of `rows`, on `clock`."""
+    first, last = rows
+    latest = max((b.stop_ns for b in bounds if b.stop_ns is not None), default=last)
     found: list[Finding] = []
-    for cut, side, culprit in (
-        (first - earliest, "start", max(bounds, key=lambda b: b.start_ns)),
-        (max(ends, default=last) - last, "end", min(bounds, key=lambda b: b.stop_ns or max(ends, default=0))),
+    for start, stop, side, culprit in (
+        (min(b.start_ns for b in bounds), first, "start", max(bounds, key=lambda b: b.start_ns)),
+        (last, latest, "end", min(bounds, key=lambda b: b.stop_ns or latest)),
     ):
-        if cut > 2 * period:
+        cut = stop - start
+        if cut > 2 * (SECOND // fps):
             found.append(
                 Finding(
                     "align-trimmed",
@@ -188,6 +188,8 @@ def trims(bounds: list[Bounds], first: int, last: int, fps: int, where: str) -> 
                     where,
                     f"{cut / 1e9:.3f} s cut from the {side}, where {culprit.name} has no samples",
                     "set `missing: error` on it to reject such recordings" if cut > SECOND else "",
+                    stream=culprit.name,
+                    span=FindingSpan(start, stop, clock),
                 )
             )
     return found

@@ -64,6 +64,15 @@ class Resampled:
         )  # fmt: skip
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class _Reference:
+    """A feature that others are relative to. values: (rows, width)."""
+
+    column: FeatureColumn
+    values: Array
+    uses: tuple[Use, ...]
+
+
 LONGEST_BRIDGE_NS = SECOND
 """A longer `limit` is never advised: rows would show a sample that says nothing about their time."""
 
@@ -93,6 +102,7 @@ def resample(recording: Recording, plan: Plan, choose: Choose | None = None) -> 
     columns: list[FeatureColumn] = []
     arrays: dict[str, pa.Array] = {}
     cameras: list[CameraRows] = []
+    references = _references(binding, ticks, where)
     for bound in binding.features:
         if bound.is_camera:
             rows, used = _rows(bound, bound.sources[0], ticks, where, choose)
@@ -100,9 +110,8 @@ def resample(recording: Recording, plan: Plan, choose: Choose | None = None) -> 
         else:
             columns.append(column_of(bound))
             shift = bound.feature.shift
-            subtracted = _reference(bound, binding, ticks, where)
             shown = later[shift : shift + ticks.size]
-            arrays[bound.feature.key], used = _values(bound, columns[-1], shown, where, subtracted)
+            arrays[bound.feature.key], used = _values(bound, columns[-1], shown, where, references)
         uses += used
     if plan.clock.keep is not None:
         columns.append(FeatureColumn(plan.clock.keep, "float64", (1,)))
@@ -150,7 +159,7 @@ def _ticks(binding: Binding, plan: Plan, where: str, part: Part | None) -> tuple
         )
     _refuse(count_problem(bounds, ticks, plan.fps) if plan.trim is None else "", where)
     if (start, stop) == whole:
-        findings += trims(bounds, int(ticks[0]), int(ticks[-1]), plan.fps, where)
+        findings += trims(bounds, (int(ticks[0]), int(ticks[-1])), plan.clock.timeline, plan.fps, where)
     return ticks, findings
 
 
@@ -236,28 +245,29 @@ def _use(feature: Feature, source: Source, rate: Rate, times: Times, ticks: Time
 
 
 def _values(
-    bound: BoundFeature, column: FeatureColumn, ticks: Times, where: str, subtracted: Array | None
+    bound: BoundFeature, column: FeatureColumn, ticks: Times, where: str, references: Mapping[str, _Reference]
 ) -> tuple[pa.Array, tuple[Use, ...]]:
-    """The values of a column, less those (m, w) of its reference, and how each of its streams served."""
+    """The values of a column, less those that it is relative to, and how each of its streams served."""
     if bound.is_text:
         source = bound.sources[0]
         stream = source.stream
         assert stream.kind == "text"
         rows, uses = _rows(bound, source, ticks, where)
         return array(stream.take(rows, source.clock), pa.string()), uses
-    values, uses = _numbers(bound, ticks, where)
-    if subtracted is not None:
-        values = values.astype(np.float64) - subtracted
+    feature = bound.feature
+    known = references.get(feature.key)  # neither shifted nor relative itself
+    values, uses = _numbers(bound, ticks, where) if known is None else (known.values, known.uses)
+    if (other := references.get(feature.reference or "")) is not None:
+        elements = reference_elements(column, other.column)
+        values = values.astype(np.float64) - np.asarray(other.values[:, elements], np.float64)
     return column_array([values], column, ticks, where), uses
 
 
-def _reference(bound: BoundFeature, binding: Binding, ticks: Times, where: str) -> Array | None:
-    """(m, w) values of the feature that `bound` is relative to, of its elements; None without one."""
-    other = next((b for b in binding.features if b.feature.key == bound.feature.reference), None)
-    if other is None:
-        return None
-    elements = reference_elements(column_of(bound), column_of(other))
-    return np.asarray(_numbers(other, ticks, where)[0][:, elements], np.float64)
+def _references(binding: Binding, ticks: Times, where: str) -> dict[str, _Reference]:
+    """The features that others are relative to, read once, by key."""
+    named = {bound.feature.reference for bound in binding.features}
+    wanted = [bound for bound in binding.features if bound.feature.key in named]
+    return {b.feature.key: _Reference(column_of(b), *_numbers(b, ticks, where)) for b in wanted}
 
 
 def _numbers(bound: BoundFeature, ticks: Times, where: str) -> tuple[Array, tuple[Use, ...]]:
