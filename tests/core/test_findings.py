@@ -2,7 +2,7 @@
 
 import pytest
 
-from telecine.core.findings import Finding, FindingSpan, has_errors
+from telecine.core.findings import Finding, FindingSpan, has_errors, with_notes
 from telecine.core.text.html import MOST, table
 
 
@@ -21,6 +21,11 @@ def test_only_errors_are_errors():
     warning = Finding("align-gap", "warning", "x", "y")
     assert not has_errors([warning])
     assert has_errors([warning, Finding("verify-stats", "error", "x", "y")])
+
+
+def test_an_error_has_a_note_for_each_finding():
+    found = [Finding("align-gap", "info", "x", "y"), Finding("verify-stats", "error", "x", "z")]
+    assert with_notes(ValueError("x"), found).__notes__ == [str(finding) for finding in found]
 
 
 def test_the_place_names_what_the_file_alone_does_not():

@@ -18,6 +18,7 @@ from telecine.core.errors import DatasetError, VideoError
 from telecine.dataset.reader import open_dataset
 from telecine.dataset.values import to_arrow
 from telecine.inspection.dataset_summary import episode_frames, summarize
+from telecine.lerobot_format import read as dataset_reader
 from telecine.video.frames.png import read_png, sheet, write_png
 
 
@@ -166,6 +167,19 @@ def test_pictures_in_rows_are_looked_at_too(tmp_path):
     root = write(tmp_path / "set", [episode(12, clips=[clip(tmp_path, TOP, 12, preset="images")])])
     assert read_frame_id(episode_frames(open_dataset(root), TOP, 0, 2)[1])[0] == 11
     assert summarize(root).cameras[0].codec == "png"
+
+
+def test_numbers_are_read_without_the_frames_beside_them(tmp_path, monkeypatch):
+    root = write(tmp_path / "set", [episode(12, clips=[clip(tmp_path, TOP, 12, preset="images")])])
+    read, asked = dataset_reader.read_rows, []
+
+    def noted(path, meta, columns):
+        asked.append(columns)
+        return read(path, meta, columns)
+
+    monkeypatch.setattr(dataset_reader, "read_rows", noted)
+    summarize(root)
+    assert [columns for columns in asked if TOP in columns] == [[TOP]]  # for the few frames that are shown
 
 
 def test_a_png_is_what_was_written(tmp_path):

@@ -29,7 +29,7 @@ from telecine.core.accounting import (
     unreadable_findings,
 )
 from telecine.core.errors import DatasetError, VideoError, raised_as
-from telecine.core.findings import Finding, has_errors
+from telecine.core.findings import Finding, has_errors, with_notes
 from telecine.core.plan.model import Plan
 from telecine.core.progress import Progress, Silent
 from telecine.core.recording import Codec, Ref
@@ -175,10 +175,8 @@ def _writer(job: _Job) -> DatasetWriter:
         raise DatasetError(f"{root}: it can be appended to or overwritten, not both")
     errors = [finding for finding in verify_dataset(root, decode="none") if finding.severity == "error"]
     if errors:
-        error = DatasetError(f"{root}: not a sound dataset, so nothing is appended: {errors[0].message}")
-        for finding in errors:
-            error.add_note(str(finding))
-        raise error
+        text = f"{root}: not a sound dataset, so nothing is appended: {errors[0].message}"
+        raise with_notes(DatasetError(text), errors)
     return DatasetWriter.append(root, fps=plan.fps, robot_type=plan.robot_type)
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 from telecine.core.text.html import table
 
 Severity = Literal["info", "warning", "error"]
+Failure = TypeVar("Failure", bound=BaseException)
 
 CODES: dict[str, str] = {
     # sources
@@ -224,6 +225,13 @@ def grouped(findings: Iterable[Finding]) -> list[tuple[Finding, int]]:
     for f in sorted(findings, key=lambda f: order[f.severity]):
         groups.setdefault((f.severity, f.code, f.message, f.fix), []).append(f)
     return [(group[0], len(group) - 1) for group in groups.values()]
+
+
+def with_notes(error: Failure, findings: Iterable[Finding]) -> Failure:
+    """`error`, with a note for each finding."""
+    for finding in findings:
+        error.add_note(str(finding))
+    return error
 
 
 def has_errors(findings: Iterable[Finding]) -> bool:

@@ -12,7 +12,7 @@ from telecine.core.edit.model import Edit, make_edit, parse_edit
 from telecine.core.edit.resolve import resolve
 from telecine.core.edit.table import edit_of_table
 from telecine.core.errors import DatasetError, EditError, PlanError, raised_as
-from telecine.core.findings import Finding, has_errors
+from telecine.core.findings import Finding, has_errors, with_notes
 from telecine.core.text.documents import read_mapping
 from telecine.dataset.assembly.assemble import Assembled, assemble, foresee
 from telecine.dataset.assembly.selection import Selection
@@ -211,13 +211,11 @@ def _checked(folder: Path, target: Path) -> list[Finding]:
     findings = verify_dataset(folder, decode="none")
     if has_errors(findings):
         errors = [finding for finding in findings if finding.severity == "error"]
-        error = DatasetError(
+        text = (
             f"{target}: the result would not be sound, so it was not written: {errors[0].message}; "
             "`telecine verify` of the source tells whether it is, and `telecine repair` mends it"
         )
-        for finding in errors:
-            error.add_note(str(finding))
-        raise error
+        raise with_notes(DatasetError(text), errors)
     return findings
 
 

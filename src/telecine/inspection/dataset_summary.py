@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from telecine.core import quality_checks
 from telecine.core.episode import FeatureColumn
@@ -30,6 +31,7 @@ FRAMES_CHECKED = 8
 """Frames checked for each camera and episode."""
 MOST_EPISODES = 50
 """Of a larger dataset this many, spread over it, have their frames checked."""
+NOT_NUMERIC = ("video", "image", "string", "bool", "language")
 STATE, ACTION = "observation.state", "action"
 
 
@@ -144,8 +146,9 @@ def _counts(dataset: Dataset) -> Iterator[Finding]:
 def _rows(dataset: Dataset, number: int) -> Iterator[Finding]:
     """Findings on the numbers of one episode."""
     where = f"episode {number}"
+    numeric = [c for c in dataset.features if c.dtype not in NOT_NUMERIC and len(c.shape) == 1]
     try:
-        table = dataset.rows(number)
+        table = _table(dataset, number, [column.key for column in numeric])
     except DatasetError as error:
         yield Finding("look-counts", "error", where, str(error), "telecine verify says more")
         return
@@ -153,9 +156,7 @@ def _rows(dataset: Dataset, number: int) -> Iterator[Finding]:
         text = f"{table.num_rows} rows, the metadata says {dataset.episodes[number].length}"
         yield Finding("look-counts", "error", where, text, "telecine verify says more")
     known: dict[str, Floats] = {}
-    for column in dataset.features:
-        if column.dtype in ("video", "image", "string", "bool", "language") or len(column.shape) != 1:
-            continue
+    for column in numeric:
         try:
             values = to_numpy(table.column(column.key), column).astype(np.float64).reshape(table.num_rows, -1)
         except (KeyError, ValueError) as error:
@@ -168,6 +169,14 @@ def _rows(dataset: Dataset, number: int) -> Iterator[Finding]:
             found = quality_checks.value_findings(values, names, f"{where} {column.key}")
             yield from placed(found, key=column.key)
     yield from _together(known, dataset.fps, where)
+
+
+def _table(dataset: Dataset, number: int, keys: list[str]) -> pa.Table:
+    """The columns named, of those that the rows have; no frame is read. Raises: DatasetError."""
+    try:
+        return dataset.rows(number, keys)
+    except KeyError:  # one is missing
+        return dataset.rows(number)
 
 
 def _together(known: dict[str, Floats], fps: int, where: str) -> Iterator[Finding]:

@@ -69,6 +69,7 @@ def task_conflicts(metadata: DatasetMeta, runs: Sequence[EpisodeRows]) -> Iterat
 
 def size_conflicts(metadata: DatasetMeta, cameras: Sequence[StoredCamera]) -> Iterator[Conflict]:
     """Cameras whose frames have another size than info.json declares; exchanged ones name each other."""
+    partners = exchanged(metadata, cameras)
     for camera in cameras:
         declared = metadata.features[camera.key].shape[:2]
         others = {size for size in camera.sizes if size != declared}
@@ -76,7 +77,7 @@ def size_conflicts(metadata: DatasetMeta, cameras: Sequence[StoredCamera]) -> It
             continue
         found = " and ".join(f"{height} x {width}" for height, width in sorted(others))
         message = f"its frames are {found}, info.json declares {declared[0]} x {declared[1]} (height x width)"
-        partner = exchanged(metadata, cameras).get(camera.key)
+        partner = partners.get(camera.key)
         if partner:
             message += f"; those of {partner} are the other way round, so their videos may have been exchanged"
         yield Conflict("sizes", camera.key, message, ("video", "meta") if partner else ("video",))

@@ -18,7 +18,7 @@ import pyarrow as pa
 from telecine.core.data.arrow import array, numbers
 from telecine.core.episode import Episode
 from telecine.core.errors import DatasetError, VideoError
-from telecine.core.findings import Finding, has_errors
+from telecine.core.findings import Finding, has_errors, with_notes
 from telecine.core.grid import Grid
 from telecine.core.video import Clip
 from telecine.dataset.episode_check import check_values
@@ -125,10 +125,8 @@ def repair(
         _write(content, writer, ClipCutter(scratch, metadata.fps, log), log, task)
         counts = (writer.episodes, writer.frames)
         if not writer.episodes:
-            error = DatasetError(f"{root}: no episode can be recovered, so nothing was written")
-            for finding in log.all():
-                error.add_note(str(finding))
-            raise error
+            text = f"{root}: no episode can be recovered, so nothing was written"
+            raise with_notes(DatasetError(text), log.all())
         writer.commit()
     return Repair(str(root), str(out), *counts, wrong, tuple(log.all()), tuple(verify(target)))
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from telecine.core.episode import EpisodeFacts, FeatureColumn
 from telecine.core.errors import DatasetError
+from telecine.core.findings import with_notes
 from telecine.core.frame_ranges import FrameRange, UnknownFrames
 from telecine.core.outcome import stored_facts
 from telecine.core.recording import Ref
@@ -134,10 +135,8 @@ def survey(
     files = open_files(metadata, scratch, log)
     runs = find_runs(files, log)
     if not runs:
-        error = DatasetError(f"{metadata.root}: no episode can be read; {len(files)} files of rows were")
-        for finding in log.all():
-            error.add_note(str(finding))
-        raise error
+        text = f"{metadata.root}: no episode can be read; {len(files)} files of rows were"
+        raise with_notes(DatasetError(text), log.all())
     reader = RowReader(files)
     columns, images = _columns(files[runs[0].parts[0].file], reader, runs, metadata, without, log)
     videos = []

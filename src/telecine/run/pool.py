@@ -119,7 +119,7 @@ def patience_s(size_bytes: int) -> float:
 
 
 class Pool:
-    """A `Run` on `workers` processes, started when first needed and again when they die. A context manager.
+    """An `Executor` on `workers` processes, started when first needed and again when they die. A context manager.
 
     forked: the first is a copy of this process, made now; only where `fork.is_safe()`.
     max_bytes: resident memory of this process and all workers together. Above it the largest worker is ended and its
@@ -162,7 +162,7 @@ class Pool:
             worker.end()
 
     def __call__(self, fn: Callable[[A, Tell], B], items: Iterable[A], tell: Tell, /) -> Iterator[B | Lost]:
-        """See `Run`. One call at a time."""
+        """See `Executor`. One call at a time."""
         work: TaskQueue[A, B] = TaskQueue(items, self._most * AHEAD)
         try:
             while True:

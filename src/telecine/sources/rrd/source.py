@@ -24,7 +24,7 @@ from telecine.sources.rrd.framing import MAGIC, Walk, copy_store_infos, trim, wa
 from telecine.sources.rrd.messages import damaged_contents, first_damaged
 from telecine.sources.rrd.properties import Properties
 from telecine.sources.rrd.streams import streams_of
-from telecine.sources.shared.truncation import CUT_FIX
+from telecine.sources.shared.truncation import CUT_FIX, End, findings_of, refuse
 
 NAME = "rrd"
 SUFFIXES = (".rrd",)
@@ -44,7 +44,7 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
     del token
     with _opened(path) as (file, size_bytes):
         seen = walk(file, size_bytes, path)
-        findings = _findings(path, seen, recover)
+        findings = findings_of(path, _end(seen), recover)
         if any(finding.severity == "error" for finding in findings):
             return Found(findings=findings)
         ids, empty_ids, blueprints = _recording_ids(path, file, seen, recover)
@@ -97,31 +97,15 @@ def open_file(ref: Ref) -> File:
             whole_bytes, messages, damage = _whole(ref, file, seen)
             if damage:
                 return _open_recovered(ref, file, (whole_bytes, messages), damage)
-        elif seen.state in ("cut", "garbage"):
-            raise SourceError(f"{ref.label}: {_cut_message(seen)}; {CUT_FIX}")
+        else:
+            refuse(ref.label, _end(seen), recover=False)
         _check_contents(ref.label, file, seen)
     return _file(ref, ref.path, seen.footer, lambda: _check_messages(ref))
 
 
-def _findings(path: str, seen: Walk, recover: bool) -> tuple[Finding, ...]:
-    if seen.state == "open":
-        message = (
-            f"it has no end marker after {seen.messages} whole messages: still being written, or its recorder "
-            "was stopped; read up to the last message"
-        )
-        return (Finding("source-truncated", "warning", path, message, "convert it again once it is finished"),)
-    if seen.state == "complete" or (recover and seen.messages):
-        return ()
-    fix = CUT_FIX if seen.messages else "record it again or remove it"
-    return (Finding("source-truncated", "error", path, _cut_message(seen), fix),)
-
-
-def _cut_message(seen: Walk) -> str:
-    kind = "truncated" if seen.state == "cut" else "damaged"
-    return (
-        f"the file is {kind}: {seen.problem}; {seen.messages} messages, {seen.whole_bytes} of "
-        f"{seen.size_bytes} bytes, are whole"
-    )
+def _end(seen: Walk) -> End:
+    whole = (seen.messages, seen.whole_bytes, seen.size_bytes)
+    return End(seen.state, seen.problem, whole, seen.state == "open" or seen.messages > 0, unit="messages")
 
 
 def _recording_ids(path: str, file: BinaryIO, seen: Walk, recover: bool) -> tuple[list[str], list[str], int]:

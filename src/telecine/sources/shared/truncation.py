@@ -1,4 +1,4 @@
-"""How a file of records ends, and what follows from it: the same words and rules for MCAP files and ROS bags."""
+"""How a file of records ends, and what follows from it: one set of words and rules for MCAP, ROS bags and Rerun."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class End:
     """complete: closed by its writer; open: ends behind a whole record; cut: within one; garbage: no record follows.
 
     whole: (records, bytes, of how many bytes) that can be read. holds_messages: False when there is nothing to save.
-    outer: what is wrong with the compression of the whole file.
+    outer: what is wrong with the compression of the whole file. unit: what the format calls its records.
     """
 
     state: EndState
@@ -28,6 +28,7 @@ class End:
     whole: tuple[int, int, int]
     holds_messages: bool
     outer: str = ""
+    unit: str = "records"
 
     @property
     def damage(self) -> str:
@@ -38,7 +39,7 @@ class End:
             return ""
         kind = "damaged" if self.state in ("garbage", "complete") else "truncated"
         records, whole_bytes, size_bytes = self.whole
-        return f"the file is {kind}: {problem}; {records} records, {whole_bytes} of {size_bytes} bytes, are whole"
+        return f"the file is {kind}: {problem}; {records} {self.unit}, {whole_bytes} of {size_bytes} bytes, are whole"
 
 
 class RecordScan(Protocol):
@@ -131,8 +132,8 @@ def findings_of(path: str, end: End, recover: bool) -> tuple[Finding, ...]:
         return () if recover else (Finding("source-truncated", "error", path, end.damage, CUT_FIX),)
     if end.state == "open":
         message = (
-            f"it has no end marker after {end.whole[0]} whole records: still being written, or its recorder was "
-            "stopped; read up to the last record"
+            f"it has no end marker after {end.whole[0]} whole {end.unit}: still being written, or its recorder was "
+            f"stopped; read up to the last {end.unit.removesuffix('s')}"
         )
         return (Finding("source-truncated", "warning", path, message, "convert it again once it is finished"),)
     return ()
