@@ -7,9 +7,11 @@ import shlex
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from support import guide
+from support.pictures import draw_frame_id, to_jpeg
 from support.rrd import Columns, Encoded, Vectors, write_rrd
 from telecine.compat import rerun_lerobot
 from telecine.compat.rerun_lerobot import (
@@ -19,6 +21,7 @@ from telecine.compat.rerun_lerobot import (
     convert_dataset_to_lerobot,
     convert_dataset_url_to_lerobot,
     convert_rrd_dataset_to_lerobot,
+    infer_features,
     inspect_catalog_dataset,
     inspect_dataset_url,
     inspect_rrd_dataset,
@@ -215,12 +218,29 @@ def test_the_functions_convert_a_folder(here):
     ("changes", "message"),
     [
         ({"output_format": "jpg"}, "output_format 'jpg' is not one of png, h264"),
-        ({"videos": [VideoSpec(key="f", path="/camera/front", index="video_time")]}, "give all the same timeline"),
+        ({"videos": [VideoSpec(key="f", path="/camera/front")] * 2}, "'f' is given twice"),
     ],
 )
 def test_a_configuration_that_does_not_fit_is_refused(here, changes, message):
     with pytest.raises(PlanError, match=message):
         convert_rrd_dataset_to_lerobot(rrd_dir="robot_recordings", output_dir="out", config=config(**changes))
+
+
+def test_a_camera_may_have_a_timeline_of_its_own(rerun, tmp_path, capsys):
+    times = np.arange(30) * 33_333_333 + 10**18
+    frames = [to_jpeg(draw_frame_id(number, 0, 0, 64, 64)) for number in range(30)]
+    joints = Vectors(times, np.zeros((30, 2)))
+    device, count_from_zero = Encoded({"device": times}, frames), Encoded({"video_time": times - times[0]}, frames)
+    write_rrd(tmp_path / "in" / "a.rrd", {"/a": joints, "/device": device, "/video": count_from_zero})
+    words = ["--rrd-dir", str(tmp_path / "in"), "--fps", "30", "--action", "/a", "--state", "/a", "--output"]
+    assert run(*words, str(tmp_path / "out"), "--video", "d:/device:device") == 0
+    assert len(Dataset(tmp_path / "out").rows(0)) == 30
+    assert run(*words, str(tmp_path / "no"), "--video", "v:/video:video_time") == 1
+    assert "do they use one clock?" in capsys.readouterr().out + capsys.readouterr().err
+    other = config(videos=[VideoSpec(key="v", path="/video", index="video_time")])
+    columns = {name: [0] for name in ("real_time", ACTION, STATE, "/video:VideoStream:sample")}
+    with pytest.raises(PlanError, match="'v' is on 'video_time', but the table is on 'real_time'"):
+        infer_features(table=pa.table(columns), config=other)
 
 
 def test_no_segment_asked_for_is_an_error_too(segments, here):

@@ -15,7 +15,7 @@ DEFAULT_TASK = "task"
 class VideoSpec(TypedDict):
     """A camera: `path` is its entity, `video_format` h264, hevc (h265) or av1, by default the recording's own.
 
-    index: the timeline of its frames; only the configuration's is supported.
+    index: the timeline of its frames where it is not the configuration's; its stamps must count from the same moment.
     """
 
     key: str

@@ -118,11 +118,7 @@ def export_plan(
     config: LeRobotConversionConfig, path: str | Path, *, token: str | None, rate: str | None = None
 ) -> Plan:
     """The plan that a configuration means for the recordings at `path`. Raises: PlanError naming every mistake."""
-    problems = [
-        f"videos: {spec['key']!r} is on {index!r}, the rows on {config.index_column!r}; give all the same timeline"
-        for spec in config.videos
-        if (index := config.camera_index_column(spec)) != config.index_column
-    ]
+    problems = []
     if config.output_format not in (None, *FORMATS):
         problems.append(f"output_format {config.output_format!r} is not one of {', '.join(FORMATS)}")
     keys = [spec["key"] for spec in config.videos]
@@ -140,7 +136,9 @@ def export_plan(
     for spec in config.videos:
         as_images = config.output_format == "png" or not config.use_videos or spec["key"] in png
         video = {"preset": "images"} if as_images else {"preset": "train", "codec": config.output_format}
-        features[IMAGES + spec["key"]] = {"from": spec["path"], "video": video}
+        index = config.camera_index_column(spec)
+        own = {} if index == config.index_column else {"timeline": index}
+        features[IMAGES + spec["key"]] = {"from": {"stream": spec["path"], **own}, "video": video}
     clock = {"timeline": config.index_column} | ({} if rate is None else {"rate": rate})
     task = {"from": config.task} if config.task else config.task_default or DEFAULT_TASK
     return make_plan({"fps": config.fps, "clock": clock, "features": features, "task": task})

@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--action", action="append", metavar="COLUMN", help="entity:Archetype:field of the action; repeatable")
     add("--state", action="append", metavar="COLUMN", help="entity:Archetype:field of the state; repeatable")
     add("--task", metavar="COLUMN", help="entity:Archetype:field of the task text")
-    add("--video", action="append", default=[], metavar="KEY:PATH", help="a camera; repeatable")
+    add("--video", action="append", default=[], metavar="KEY:PATH[:INDEX]", help="a camera; repeatable")
     add("--output-format", choices=FORMATS, help="of all cameras (default: the source's, else h264)")
     add("--action-names", type=names, metavar="A,B,...", help="names of the action's elements")
     add("--state-names", type=names, metavar="A,B,...", help="names of the state's elements")
@@ -159,6 +159,9 @@ def _plan(flags: argparse.Namespace, source: RecordingsInput) -> Plan:
 
 def _camera(text: str) -> VideoSpec:
     key, _, path = text.partition(":")
+    index = ""
+    if path.count(":") == 1:  # two more colons are those of a full column
+        path, _, index = path.partition(":")
     if not (key and path):
-        raise PlanError(f"--video {text!r} is not of the form key:path, e.g. front:/camera/front")
-    return VideoSpec(key=key, path=path)
+        raise PlanError(f"--video {text!r} is not of the form key:path or key:path:index, e.g. front:/camera/front")
+    return VideoSpec(key=key, path=path, index=index) if index else VideoSpec(key=key, path=path)

@@ -92,6 +92,7 @@ def recording_of(table: pa.Table, config: LeRobotConversionConfig, segment_id: s
         SourceError: values of a column are not alike.
     """
     _check_columns(table, config)
+    _check_timelines(config)
     kind, times = stamps(table, config.index_column)
     vectors = dict.fromkeys([*columns_of(config.action), *columns_of(config.state)])
     streams = [vector(table, name, config.index_column, kind, times) for name in vectors]
@@ -112,6 +113,15 @@ def _check_columns(table: pa.Table, config: LeRobotConversionConfig) -> None:
             f"the table has no column {', '.join(lines)} (filter_contents may have left it out); "
             f"it has {', '.join(known) or 'none'}"
         )
+
+
+def _check_timelines(config: LeRobotConversionConfig) -> None:
+    for spec in config.videos:
+        if (index := config.camera_index_column(spec)) != config.index_column:
+            raise PlanError(
+                f"videos: {spec['key']!r} is on {index!r}, but the table is on {config.index_column!r}; "
+                "convert_rrd_dataset_to_lerobot and telecine-rerun-lerobot read the recordings, and take both"
+            )
 
 
 def stamps(table: pa.Table, index: str) -> tuple[ClockKind, Times]:
