@@ -4,11 +4,13 @@ Element 0 of action and state is the sample's true time in s, and every frame sh
 shows is known without telecine. Written by rerun-sdk alone.
 """
 
+import io
 import random
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
+import av
 import numpy as np
 
 from support.pictures import draw_frame_id, to_jpeg
@@ -21,7 +23,7 @@ still beside durations; live: one that stands still beside a live log_time; both
 log_time written offline."""
 RATES = ((30, 50), (10, 100), (15, 15))
 """(camera, joints) in Hz."""
-CAMERAS = ("none", "h264", "h265", "jpeg", "raw", "odd", "mid_gop")
+CAMERAS = ("none", "h264", "h265", "depth", "raw", "odd", "mid_gop", "jpeg", "film")
 FAULTS = ("none", "late", "pause", "lacking", "width", "short", "tensor", "cut")
 """What is wrong, in the last of three recordings but for late, pause and tensor: the camera starts late; all pause; no
 camera; wider joints; a tenth of a second; a stream that cannot be read; half a file."""
@@ -158,6 +160,15 @@ def _log_camera(case, recording, t, number, rerun):
         recording.log("/cam/front", rerun.VideoStream(codec=codec), static=True)
         recording.send_columns("/cam/front", index, rerun.VideoStream.columns(sample=packets))
         return
+    if case.camera == "depth":
+        depth = np.full((size[1], size[0]), 500, np.uint16)
+        form = rerun.components.ImageFormat(
+            width=size[0], height=size[1], channel_datatype=rerun.ChannelDatatype.U16, color_model=rerun.ColorModel.L
+        )
+        recording.log("/cam/front", rerun.DepthImage.from_fields(format=form, meter=1000.0), static=True)
+        buffers = [(depth + 10 * k).tobytes() for k in range(t.size)]
+        recording.send_columns("/cam/front", index, rerun.DepthImage.columns(buffer=buffers))
+        return
     shots = [draw_frame_id(k, number, 0, *size) for k in range(t.size)]
     if case.camera == "raw":
         form = rerun.components.ImageFormat(
@@ -166,5 +177,22 @@ def _log_camera(case, recording, t, number, rerun):
         recording.log("/cam/front", rerun.Image.from_fields(format=form), static=True)
         recording.send_columns("/cam/front", index, rerun.Image.columns(buffer=[s.tobytes() for s in shots]))
         return
+    if case.camera == "film":
+        film = rerun.AssetVideo(contents=_mp4(shots), media_type="video/mp4")
+        recording.log("/cam/front", film, static=True)
+        shown = rerun.VideoFrameReference.columns(timestamp=film.read_frame_timestamps_nanos())
+        recording.send_columns("/cam/front", index, shown)
+        return
     recording.log("/cam/front", rerun.EncodedImage.from_fields(media_type="image/jpeg"), static=True)
     recording.send_columns("/cam/front", index, rerun.EncodedImage.columns(blob=[to_jpeg(s) for s in shots]))
+
+
+def _mp4(shots):
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as target:
+        stream = target.add_stream("libx264", rate=30, options={"x264-params": "bframes=0:keyint=10", "crf": "12"})
+        stream.width, stream.height, stream.pix_fmt = shots[0].shape[1], shots[0].shape[0], "yuv420p"
+        for shot in shots:
+            target.mux(stream.encode(av.VideoFrame.from_ndarray(shot, format="rgb24")))
+        target.mux(stream.encode(None))
+    return file.getvalue()
