@@ -30,6 +30,7 @@ from telecine.core.accounting import (
 )
 from telecine.core.errors import DatasetError, VideoError, raised_as
 from telecine.core.findings import Finding, has_errors, with_notes
+from telecine.core.outcome import decided
 from telecine.core.plan.model import Plan
 from telecine.core.progress import Progress, Silent
 from telecine.core.recording import Codec, Ref
@@ -279,7 +280,7 @@ def _result(
 
 def _add(made: Made, writer: DatasetWriter, job: _Job, tally: Tally) -> EpisodeReport | Rejected:
     try:
-        episode = checkpoint.load(made.folder, made.ref)
+        episode = decided(checkpoint.load(made.folder, made.ref))
         index = writer.add(episode)
     except (DatasetError, VideoError) as error:
         if isinstance(error, DatasetError) and not writer.broken:

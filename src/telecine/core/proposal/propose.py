@@ -32,6 +32,8 @@ from telecine.core.recording_summary import RecordingFacts, StreamSummary, acros
 
 SMALL = frozenset({"bool", "int8", "uint8"})
 """Types of flags and grippers, which policies learn as fractions."""
+JUDGED = frozenset({"next.done", "next.success"})
+"""Features that LeRobot has as truth values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +218,7 @@ def _feature(
         body["limit"] = "none"
     elif limits := [limit for n in names if (limit := limit_of(n, timeline, recordings, split, notes)) is not None]:
         body["limit"] = max(limits, key=parse_duration)
-    if all(s.dtype in SMALL for s in streams) and not is_camera:
+    if all(s.dtype in SMALL for s in streams) and not is_camera and not (key in JUDGED and streams[0].dtype == "bool"):
         body["dtype"] = "float32"
     return {"from": source, **body} if body else source
 

@@ -12,6 +12,8 @@ from fractions import Fraction
 from functools import wraps
 from typing import Any, TypeVar
 
+import numpy as np
+
 from telecine.core.grid import Rows, Times
 from telecine.core.naming import natural
 from telecine.sources.shared.arrays import PixelLayout, text_of
@@ -47,7 +49,11 @@ class LayoutEpisode:
     at: Mapping[str, Rows] = field(default_factory=dict)
     """Name -> the step of each row, where rows are not steps."""
     span: tuple[int, int] | None = None
-    """Rows [first, stop) to use, where the rest is marked as not to be used."""
+    """Rows [first, stop) to use, where the rest is other episodes, or marked as not to be used."""
+    root: str | None = None
+    """The group that holds the arrays, "" for the file; None: the place of the episode."""
+    is_rate_assumed: bool = False
+    """`fps` is the usual one of the layout: stamps that the recorder kept say more."""
     outside: tuple[str, ...] = ()
     """Beginnings of paths that are not this episode's data."""
 
@@ -72,6 +78,22 @@ def facts_of(attrs: Any, name: str) -> dict[str, Any]:
 def attribute(attrs: Any, name: str) -> str:
     """An attribute as text, or nothing."""
     return text_of(attrs[name]) if name in attrs else ""
+
+
+def stated_facts(attrs: Any) -> dict[str, str]:
+    """What attributes of an episode say about what became of it, as attributes of its recording."""
+    found = {name: text for name in _FACTS if (text := attribute(attrs, name).strip())}
+    for name in ("success", "failure"):
+        if name in attrs and np.asarray(attrs[name]).dtype.kind in "biuf" and np.asarray(attrs[name]).size == 1:
+            found[name] = str(bool(np.asarray(attrs[name]).item())).lower()
+    if found.pop("failure", "") == "true" and "success" not in found:
+        found["success"] = "false"
+    if cause := found.pop("failure_reason", ""):
+        found.setdefault("error_cause", cause)
+    return found
+
+
+_FACTS = ("success", "failure", "outcome", "error_cause", "failure_reason", "interrupted", "tags")
 
 
 def assumed_rate(fps: int, why: str) -> tuple[str, str]:
@@ -111,6 +133,22 @@ def demos(file: Any, start: str = "demo_") -> list[str]:
     """Names of the episode groups in /data, in order."""
     data = file.get("data")
     return sorted((k for k in data if k.startswith(start)), key=natural) if hasattr(data, "keys") else []
+
+
+@once_per_file
+def _filters(file: Any) -> dict[str, frozenset[str]]:
+    """Name of a filter of the file (train, valid ...) -> names of its episodes."""
+    mask = file.get("mask")
+    if not hasattr(mask, "keys"):
+        return {}
+    lists = {key: mask[key] for key in mask if getattr(mask[key], "ndim", 0) == 1 and mask[key].dtype.kind in "SO"}
+    return {key: frozenset(text_of(name) for name in found[()]) for key, found in lists.items()}
+
+
+def tags_of(file: Any, place: str) -> tuple[str, ...]:
+    """The filters of the file, which robomimic keeps as lists below /mask, that name the episode at `place`."""
+    name = place.rpartition("/")[2]
+    return tuple(sorted(key for key, names in _filters(file).items() if name in names))
 
 
 @dataclass(frozen=True, slots=True)

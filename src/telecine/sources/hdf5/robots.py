@@ -15,6 +15,7 @@ import numpy as np
 
 from telecine.core.naming import camera_name
 from telecine.core.plan.model import IMAGES
+from telecine.sources.hdf5.jpeg_colours import jpeg_order, verdict
 from telecine.sources.hdf5.layouts import Hdf5Layout, LayoutEpisode, LayoutFeatures, assumed_rate, attribute
 from telecine.sources.shared.arrays import PixelLayout, text_of
 
@@ -56,7 +57,7 @@ def _aloha(file: Any, place: str, path: str) -> LayoutEpisode:
         f"{side}_{part}" for side in ("left", "right") for part in (*(f"joint_{i}" for i in range(6)), "gripper")
     )
     names = {f"/{p}": arms for p in ("action", "observations/qpos", "observations/qvel", "observations/effort")}
-    # compress_len is written by the projects that give RGB to cv2.imencode; others store ordinary JPEG.
+    layout, note = _aloha_colours(file)
     return LayoutEpisode(
         "aloha",
         fps=Fraction(50),
@@ -67,11 +68,35 @@ def _aloha(file: Any, place: str, path: str) -> LayoutEpisode:
             **_role("action", file, *("action", "base_action")[: 2 if "base_action" in file else 1]),
             **_cameras(file.get("observations/images"), "/observations/images"),
         },
-        notes=(assumed_rate(50, "ALOHA's recorders step by 20 ms"),),
+        notes=(assumed_rate(50, "ALOHA's recorders step by 20 ms"), *note),
+        is_rate_assumed=True,
         names=names if width == len(arms) else {},
-        pixel_layouts={"/observations/images": _RED_AND_BLUE} if "compress_len" in file else {},
+        pixel_layouts={"/observations/images": layout},
         outside=("compress_len",),
     )
+
+
+def _aloha_colours(file: Any) -> tuple[PixelLayout, tuple[tuple[str, str], ...]]:
+    """How its JPEG frames are stored, and a note that says so where the file leaves it open.
+
+    Projects that write `compress_len` give RGB to cv2.imencode, or BGR, which makes an ordinary JPEG.
+    """
+    images = file.get("observations/images")
+    coded = [a for a in images.values() if getattr(a, "ndim", 0) in (1, 2)] if hasattr(images, "values") else []
+    if "compress_len" not in file or not coded:
+        return PixelLayout(), ()
+    found = verdict([jpeg_order(array) for array in coded])
+    usual = found == "unknown" and bool(file.attrs.get("compress", False))
+    exchanged = found == "bgr" or usual
+    why = {
+        "rgb": "their colours are warm as they are",
+        "bgr": "their colours are warm only then",
+        "unknown": "its pixels do not say, and files with `compress_len` "
+        + ("and `compress` mostly are" if usual else "alone are of either kind"),
+    }[found]
+    done, other = ("exchanged", "rgb") if exchanged else ("left as they are", "bgr")
+    text = f"red and blue of the JPEG frames are {done}: {why}; --jpeg-color {other} is the other way"
+    return _RED_AND_BLUE if exchanged else PixelLayout(), (("source-assumed", text),)
 
 
 # --- RoboMIND --------------------------------------------------------------------------------------------------------
@@ -112,6 +137,7 @@ def _robomind(file: Any, place: str, path: str) -> LayoutEpisode:
             **_cameras(file["observations/rgb_images"], "/observations/rgb_images"),
         },
         notes=(assumed_rate(30, "what RoboMIND's data card says"),),
+        is_rate_assumed=True,
         values={"/task": task} if task else {},
         pixel_layouts={
             "/observations/rgb_images": PixelLayout(
@@ -293,6 +319,7 @@ def _agibot(file: Any, place: str, path: str) -> LayoutEpisode:
             **{IMAGES + camera_name(name.rpartition("/")[2]): (name,) for name in video_files},
         },
         notes=(assumed_rate(30, "what AgiBot World's data card says"),),
+        is_rate_assumed=True,
         values={"/task": task} if task else {},
         quaternion="xyzw",
         video_files=video_files,

@@ -12,6 +12,7 @@ from typing import Any
 
 from telecine.core.naming import camera_name, natural
 from telecine.core.plan.model import IMAGES
+from telecine.sources.hdf5.arms import robot_state
 from telecine.sources.hdf5.layouts import (
     Hdf5Layout,
     LayoutEpisode,
@@ -21,6 +22,7 @@ from telecine.sources.hdf5.layouts import (
     demos,
     facts_of,
     once_per_file,
+    stated_facts,
 )  # fmt: skip
 from telecine.sources.shared.arrays import PixelLayout
 
@@ -102,6 +104,7 @@ def _isaaclab(file: Any, place: str, path: str) -> LayoutEpisode:
     state = (flat and ("/obs",)) or _present(
         demo, ("obs/joint_pos", "obs/gripper_pos?"), ("obs/eef_pos", "obs/eef_quat", "obs/gripper_pos?")
     )
+    state, notes = (state, ()) if state or obs is None else robot_state(obs)
     signals = "obs/datagen_info/subtask_term_signals"
     features = {
         **_features(observation__state=state, action=_present(demo, ("actions",))),
@@ -109,21 +112,18 @@ def _isaaclab(file: Any, place: str, path: str) -> LayoutEpisode:
         **cameras("/obs", _image_arrays(obs)),
         **{f"annotation.{s}": (f"/{signals}/{s}",) for s in (sorted(demo[signals]) if signals in demo else ())},
     }
-    attrs = {"env_name": str(env.get("env_name", "")), **_success(demo)}
+    attrs = {"env_name": str(env.get("env_name", "")), **stated_facts(demo.attrs)}
     return LayoutEpisode(
         "isaaclab",
         fps=rate_of(env.get("sim_args", {})),
         anchor="actions",
         attrs=attrs,
         features=features,
+        notes=notes,
         values=_success_value(demo),
         # Isaac Lab 3 writes format_version 1 with its change from wxyz to xyzw.
         quaternion="xyzw" if int(file.attrs.get("format_version", 0)) >= 1 else "wxyz",
     )
-
-
-def _success(demo: Any) -> dict[str, str]:
-    return {"success": str(bool(demo.attrs["success"])).lower()} if "success" in demo.attrs else {}
 
 
 def _success_value(demo: Any) -> dict[str, Any]:
@@ -151,16 +151,22 @@ def _libero(file: Any, place: str, path: str) -> LayoutEpisode:
         "libero",
         fps=Fraction(fps or _ROBOSUITE_HZ),
         anchor="actions",
-        attrs={"env_name": attribute(data.attrs, "env_name")},
+        attrs={"env_name": attribute(data.attrs, "env_name"), **stated_facts(demo.attrs)},
         features={
             **_features(
-                observation__state=_present(demo, ("obs/ee_states", "obs/gripper_states?"), ("obs/joint_states",)),
+                observation__state=_present(
+                    demo,
+                    ("obs/ee_states", "obs/gripper_states?"),
+                    ("obs/ee_pos", "obs/ee_ori", "obs/gripper_states?"),
+                    ("obs/joint_states", "obs/gripper_states?"),
+                ),
                 action=_present(demo, ("actions",)),
             ),
             **cameras("/obs", _image_arrays(demo.get("obs"))),
             **_ends(demo),
         },
         notes=() if fps else (assumed_rate(_ROBOSUITE_HZ, "robosuite's usual control rate"),),
+        is_rate_assumed=not fps,
         values={"/task": task.strip('" ')},
         pixel_layouts={"/obs": PixelLayout(turn="rotate180")} if upside_down else {},
     )
@@ -185,39 +191,23 @@ def _robomimic(file: Any, place: str, path: str) -> LayoutEpisode:
     del path
     demo, env = file[place], _env(file)
     fps = env.get("env_kwargs", {}).get("control_freq")
-    state = _present(
-        demo,
-        ("obs/robot0_base_to_eef_pos", "obs/robot0_base_to_eef_quat", "obs/robot0_gripper_qpos?"),
-        ("obs/robot0_eef_pos", "obs/robot0_eef_quat", "obs/robot0_gripper_qpos?"),
-    )
+    state, notes = robot_state(demo["obs"])
     task = facts_of(demo.attrs, "ep_meta").get("lang", "")
     return LayoutEpisode(
         _robomimic_name(demo),
         fps=Fraction(fps or _ROBOSUITE_HZ),
         anchor="actions",
-        attrs={"env_name": str(env.get("env_name", "")), **_masks(file, place)},
+        attrs={"env_name": str(env.get("env_name", "")), **stated_facts(demo.attrs)},
         features={
             **_features(observation__state=state, action=_present(demo, ("actions",))),
             **cameras("/obs", [n for n in _image_arrays(demo.get("obs")) if "depth" not in n]),
             **_ends(demo),
         },
-        notes=() if fps else (assumed_rate(_ROBOSUITE_HZ, "robosuite's usual control rate"),),
+        notes=(*notes, *(() if fps else (assumed_rate(_ROBOSUITE_HZ, "robosuite's usual control rate"),))),
+        is_rate_assumed=not fps,
         values={"/task": task} if task else {},
         quaternion="xyzw",
     )
-
-
-@once_per_file
-def _filters(file: Any) -> dict[str, frozenset[Any]]:
-    mask = file.get("mask")
-    return {key: frozenset(mask[key][()].tolist()) for key in mask} if mask is not None else {}
-
-
-def _masks(file: Any, place: str) -> dict[str, str]:
-    """Which of the file's filters (train, valid ...) name this demo."""
-    name = place.rpartition("/")[2].encode()
-    found = [key for key, names in _filters(file).items() if name in names]
-    return {"mask": ", ".join(sorted(found))} if found else {}
 
 
 def _is_robosuite(file: Any) -> bool:
@@ -241,6 +231,7 @@ def _robosuite(file: Any, place: str, path: str) -> LayoutEpisode:
         attrs={"env_name": attribute(data.attrs, "env") or str(env.get("env_name", ""))},
         features=_features(observation__state=_present(demo, ("states",)), action=_present(demo, ("actions",))),
         notes=(("source-incomplete", hint), *rate),
+        is_rate_assumed=not fps,
     )
 
 
@@ -258,6 +249,7 @@ def _is_maniskill(file: Any) -> bool:
 
 def _maniskill(file: Any, place: str, path: str) -> LayoutEpisode:
     demo = file[place]
+    actions = _of_agents(demo, "actions") or ("/actions",)
     beside = _json_beside(path)
     env = beside.get("env_info", {})
     number = int(place.rpartition("_")[2])
@@ -272,7 +264,7 @@ def _maniskill(file: Any, place: str, path: str) -> LayoutEpisode:
     return LayoutEpisode(
         "maniskill",
         fps=Fraction(fps or 20),
-        anchor="actions",
+        anchor=actions[0].removeprefix("/"),
         attrs={
             "env_name": str(env.get("env_id", "")),
             **({"success": str(bool(entry["success"])).lower()} if "success" in entry else {}),
@@ -280,8 +272,8 @@ def _maniskill(file: Any, place: str, path: str) -> LayoutEpisode:
         },
         features={
             **_features(
-                observation__state=_present(demo, ("obs/agent/qpos",)),
-                action=_present(demo, ("actions",)),
+                observation__state=_present(demo, ("obs/agent/qpos",)) or _of_agents(demo, "obs/agent", "qpos"),
+                action=actions,
                 next__reward=_present(demo, ("rewards",)),
                 next__success=_present(demo, ("success",)),
                 next__done=_present(demo, ("terminated",)),
@@ -289,8 +281,18 @@ def _maniskill(file: Any, place: str, path: str) -> LayoutEpisode:
             **shown,
         },
         notes=() if fps else (assumed_rate(20, "ManiSkill's usual control rate"),),
+        is_rate_assumed=not fps,
         quaternion="wxyz",
     )
+
+
+def _of_agents(demo: Any, path: str, leaf: str = "") -> tuple[str, ...]:
+    """Streams of several agents, which ManiSkill keeps in a group with one member for each, in order of name."""
+    group = demo.get(path)
+    if not hasattr(group, "keys"):
+        return (f"/{path}",) if group is not None and not leaf else ()
+    found = [f"{path}/{name}{'/' if leaf else ''}{leaf}" for name in sorted(group, key=natural)]
+    return tuple(f"/{p}" for p in found if hasattr(demo.get(p), "shape"))
 
 
 def _json_beside(path: str) -> dict[str, Any]:

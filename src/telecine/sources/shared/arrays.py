@@ -34,6 +34,10 @@ CACHE_BYTES = 64 << 20
 """Numbers up to this size are read once and cached."""
 STEP = "step"
 TIME = "time"
+TIMESTAMP = "timestamp"
+"""The clock of stamps that are dates."""
+ELAPSED = "elapsed"
+"""The clock of stamps that count from some start."""
 MAGIC = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png"}
 
 
@@ -66,7 +70,9 @@ class Timing:
 
     fps: Fraction | None = None
     stamps: Times | None = None
-    """(steps,) int64 ns on the clock `timestamp`, where the recorder kept them."""
+    """(steps,) int64 ns on the clock `clock`, where the recorder kept them."""
+    clock: str = TIMESTAMP
+    kind: ClockKind = "timestamp"
 
     def clocks(self) -> Mapping[str, ClockKind]:
         """What `times` knows."""
@@ -74,7 +80,7 @@ class Timing:
         if self.fps is not None:
             known[TIME] = "duration"
         if self.stamps is not None:
-            known["timestamp"] = "timestamp"
+            known[self.clock] = self.kind
         return known
 
     def times(self, clock: str, steps: Rows) -> Times | None:
@@ -83,7 +89,7 @@ class Timing:
             return steps
         if clock == TIME and self.fps is not None:
             return Grid(0, int(steps[-1]) + 1 if steps.size else 0, self.fps).ticks()[steps]
-        if clock == "timestamp" and self.stamps is not None:
+        if clock == self.clock and self.stamps is not None:
             return self.stamps[steps]
         return None
 

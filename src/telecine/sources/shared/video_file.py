@@ -76,7 +76,9 @@ class VideoFileStream:
     @property
     def clocks(self) -> Mapping[str, ClockKind]:
         """Those of the recording, as far as they reach beyond its steps."""
-        return {name: kind for name, kind in self.timing.clocks().items() if name != "timestamp"}
+        stamps = self.timing.stamps
+        for_all = stamps is not None and self.first == 0 and self.rows == stamps.size
+        return {n: kind for n, kind in self.timing.clocks().items() if n != self.timing.clock or for_all}
 
     def times(self, clock: str) -> Times:
         """(n,) int64, a stamp per picture in display order."""
@@ -85,6 +87,8 @@ class VideoFileStream:
         times = self.timing.times(clock, np.abs(after)) if clock in self.clocks else None
         if times is None:
             raise SourceError(f"{self.name}: no clock {clock!r}; it has {', '.join(self.clocks)}")
+        if clock == self.timing.clock:  # mirrored about the first stamp, since what is hidden was never stamped
+            return np.asarray(np.where(after < 0, 2 * times[after == 0] - times, times), np.int64)
         return np.asarray(np.where(after < 0, -times, times), np.int64)
 
     @cached_property
