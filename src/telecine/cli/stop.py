@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a command in good order: what it holds is let go, and it says what can be taken up."""
+"""Ctrl-C and SIGTERM end a command in good order: what it holds is let go, and it names what can be taken up."""
 
 import signal
 import threading

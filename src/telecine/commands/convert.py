@@ -61,7 +61,7 @@ def convert(
         plan: what to take: a `Plan`, the path of a plan file, its plain values, or a `Proposal`. None: the plan that
             the recordings suggest; each guess in it is among the report's findings.
         options: how to convert, as one value instead of flags.
-        progress: is told how far the work is, in bytes.
+        progress: gets how far the work is, in bytes.
         executor: who works; None: processes as `workers` and `max_memory` say.
         flags: those of the command line, by their names with `_` for `-`: `fps` (rows per second), `task_text`,
             `action`, `state`, `video`, `size`, `split_gaps`, `overwrite`, `append`, `workers` ... They override the

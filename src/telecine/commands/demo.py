@@ -30,7 +30,7 @@ def demo(
         episodes: recordings to make.
         seconds: length of each, in s.
         seed: the same seed makes the same recordings.
-        progress: is told how far the conversion is, in bytes.
+        progress: gets how far the conversion is, in bytes.
 
     Returns:
         The report of the conversion.

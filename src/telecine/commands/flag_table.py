@@ -67,7 +67,7 @@ class RunFlags:
 
     recover: bool = _flag(TAKE, "Read damaged files up to their last whole message.", default=False)
     missing_action: Literal["next_state", "same_state", "error"] = _flag(
-        TAKE, "What stands in for the action when none was recorded and no plan says it.", default="next_state"
+        TAKE, "What stands in for the action when none was recorded and the plan has none.", default="next_state"
     )
     catalog_token: str | None = field(
         default=None,

@@ -80,7 +80,7 @@ class DatasetEpisode:
 
 @dataclass(frozen=True, slots=True)
 class OpenDataset(Sequence[DatasetEpisode]):
-    """A dataset on disk: a sequence of its episodes, and what its metadata says. See `open_dataset`.
+    """A dataset on disk: a sequence of its episodes, and its metadata. See `open_dataset`.
 
     >>> import telecine as tc
     >>> [len(episode) for episode in tc.open_dataset("dataset")]

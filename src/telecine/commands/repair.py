@@ -27,7 +27,7 @@ def repair(
             two may be right.
 
     Returns:
-        What is `wrong`, what was `found` (recovered, changed, lost, in conflict), and what verification says of the
+        What is `wrong`, what was `found` (recovered, changed, lost, in conflict), and what verification finds in the
         copy (`after`).
 
     Raises:

@@ -34,7 +34,7 @@ def verify(
         follow_links: read files that links and names in recordings lead to outside.
         catalog_token: access token of a catalog server that `against` names.
         catalog_token_file: a file with it.
-        progress: is told how far the work is, in bytes.
+        progress: gets how far the work is, in bytes.
 
     Returns:
         Findings; with severity error it is not fit for training. A table in a notebook.

@@ -156,7 +156,7 @@ def _versions() -> tuple[str, ...]:
 
 
 def _metadata_values(package: metadata.Distribution, field: str) -> list[str]:
-    """What a package's metadata says under a field; its long description, all of which `metadata` parses, left out."""
+    """The value of a field in a package's metadata; its long description, all of which `metadata` parses, left out."""
     text = package.read_text("METADATA") or package.read_text("PKG-INFO") or ""
     return re.findall(rf"^{field}: (.+)$", text.partition("\n\n")[0], re.MULTILINE)
 

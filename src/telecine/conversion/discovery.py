@@ -40,7 +40,7 @@ class Episodes:
 
 @dataclass(frozen=True, slots=True)
 class ChosenEpisodes:
-    """Which of the recordings found are meant: all, unless it says otherwise."""
+    """Which of the recordings found are converted; all by default."""
 
     names: tuple[str, ...] = ()
     """Ids, or names of files."""

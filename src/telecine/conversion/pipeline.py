@@ -183,7 +183,7 @@ def _writer(job: _Job) -> DatasetWriter:
 
 @contextmanager
 def _finished_stay(scratch: Path) -> Iterator[None]:
-    """Leaves finished episodes where they are when the work is interrupted, says so, and removes the rest."""
+    """Leaves finished episodes where they are when the work is interrupted, with a note, and removes the rest."""
     try:
         yield
     except BaseException as error:

@@ -37,7 +37,7 @@ def index_videos(recording: Recording, plan: Plan) -> tuple[Recording, Indexes, 
         stream = find_stream(feature.sources[0].stream, streams)
         clock = feature.sources[0].timeline or plan.clock.timeline
         if isinstance(stream, str) or stream.kind != "video" or clock not in stream.clocks:
-            continue  # place says what is wrong, together with all other problems
+            continue  # `resample` names it, together with all other problems
         if (stream.name, clock) in indexes:
             continue
         where = f"{recording.ref.label} {stream.name}"
@@ -91,7 +91,7 @@ def _check_packets(stream: VideoStream, clock: str, index: PacketIndex, where: s
 def _sound(
     stream: VideoStream, index: PacketIndex, feature: Feature, plan: Plan, recording: Recording
 ) -> tuple[WholeFrames, Finding]:
-    """The stream without what the plan's policy gives up, and what the report says of that."""
+    """The stream without what the plan's policy gives up, and the findings about that."""
     policy, bad = plan.video_of(feature).damage, damaged_frames(index)
     assert policy != "reject"
     where = f"{recording.ref.label} {stream.name}"

@@ -81,7 +81,7 @@ def account_for(
 ) -> Accounting:
     """The accounting of a recording with streams of these `kinds`, of which the plan takes `used`.
 
-    left_out: what the source says of its streams; of those that are used, nothing is said. declared: feature key -> its
+    left_out: what the source states of its streams, but for those that are used. declared: feature key -> its
     streams, where the format itself says what training data is.
     """
     stated = {item.stream: item for item in left_out if item.stream not in used}
@@ -151,7 +151,7 @@ class Choices:
     guesses: tuple[str, ...] = ()
     """Choices that the recordings do not settle, as sentences."""
     reasons: Mapping[str, str] = field(default_factory=dict)
-    """Stream -> why no feature uses it, which says more than `NOT_PLANNED`."""
+    """Stream -> why no feature uses it, where more is known than `NOT_PLANNED`."""
     unreadable: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(recording's label, stream) -> why it cannot be read, as `inspect` found it."""
 

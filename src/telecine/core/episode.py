@@ -53,7 +53,7 @@ class Use:
 class EpisodeFacts:
     """What is known of a whole episode beside its rows; stored in meta/episodes and in the provenance.
 
-    success: whether it went well; None when nobody says. outcome: a word for how it ended, such as "success", "failed",
+    success: whether it went well; None: unknown. outcome: a word for how it ended, such as "success", "failed",
         "interrupted". error_cause: why it failed or was interrupted. tags: in the order given, each once.
     recording: the file it came from and the recording in it, without folders. part: which of the episodes of that
         recording, from 0; None when it is all of it.

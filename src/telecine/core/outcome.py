@@ -1,6 +1,6 @@
 """What became of an episode: from what its recording states to facts, and to the rows of `next.success`. Pure.
 
-Nothing is guessed: a word that is not in these tables says nothing about success.
+Nothing is guessed: a word that is not in these tables leaves success unknown.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What a progress display is told, whatever is worked on."""
+"""What a progress display gets, whatever is worked on."""
 
 from typing import Protocol
 

@@ -1,4 +1,4 @@
-"""A dataset that is there already, as far as adding episodes to it needs: what it says, and where it ends.
+"""A dataset that is there already, as far as adding episodes to it needs: its metadata, and where it ends.
 
 Whoever wrote it. Nothing of it is changed here; `DatasetWriter.append` makes the next state of it from links to its
 data and video files, new files behind them, and new metadata.
@@ -59,7 +59,7 @@ class ExistingDataset:
     """Which info.json it has: every change of a dataset makes a new one."""
 
     def origins(self) -> frozenset[tuple[str, str, int]]:
-        """(digest of the files, recording id, first tick in ns) of every episode whose provenance says it."""
+        """(digest of the files, recording id, first tick in ns) of every episode whose provenance has it."""
         rows = (row for row in self.provenance if row.get("source_sha256"))
         return frozenset((row["source_sha256"], row["recording_id"], row["start_ns"]) for row in rows)
 
@@ -143,7 +143,7 @@ OF_ALL_VIDEOS = (
 
 
 def read_existing(root: Path, last: ExistingDataset | None = None) -> ExistingDataset:
-    """The dataset at `root`; read again unless it is still what `last` says.
+    """The dataset at `root`; read again unless it is still that of `last`.
 
     Raises:
         DatasetError: there is none, or episodes cannot be added to it.
@@ -188,7 +188,7 @@ def state_of(root: Path) -> FileState:
 
 
 def features_of(dataset: Dataset) -> Features:
-    """What its info.json says of every row. Raises: DatasetError for video to which nothing can be added."""
+    """The features in its info.json. Raises: DatasetError for video to which nothing can be added."""
     return Features(tuple(_columns(dataset)), tuple(_cameras(dataset)))
 
 

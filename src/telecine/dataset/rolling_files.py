@@ -142,7 +142,7 @@ class RowFiles(_RollingFiles[TableFile]):
         self._rows = self._groups = 0
 
     def append(self, tables: Iterator[pa.Table], rows: int) -> FileIndex:
-        """Add an episode of `rows` rows, each table of it a row group; says in which file it is."""
+        """Add an episode of `rows` rows, each table of it a row group; gives the file that it is in."""
         held = (self._rows, self._groups)
         if self._file and data_is_full(self._file.size_bytes, held, rows, self._limits):
             self._roll()
@@ -175,7 +175,7 @@ class VideoFiles(_RollingFiles[VideoFile]):
         self._key, self._fps = key, Fraction(fps)
 
     def append(self, clip: Clip) -> tuple[FileIndex, int]:
-        """Add a clip; says in which file it is and the number there of the frame of the episode's first row."""
+        """Add a clip; gives the file that it is in and the number there of the frame of the episode's first row."""
         if self._file and self._full(self._file, clip):
             self._roll()
         if self._file is None:

@@ -68,9 +68,9 @@ def _rates(inputs: Sequence[InputDataset]) -> Iterator[str]:
     rates = {given.path: given.dataset.fps for given in inputs}
     if len(set(rates.values())) > 1:
         least = min(rates.values())
-        told = ", ".join(f"{path} {fps} fps" for path, fps in rates.items())
+        listed = ", ".join(f"{path} {fps} fps" for path, fps in rates.items())
         faster = next(path for path, fps in rates.items() if fps != least)
-        yield f"rates differ: {told}; first `telecine convert {faster} NEW --fps {least}`"
+        yield f"rates differ: {listed}; first `telecine convert {faster} NEW --fps {least}`"
 
 
 def _renames(texts: Sequence[str], inputs: Sequence[InputDataset]) -> list[dict[str, str]]:
@@ -104,8 +104,8 @@ def _different(inputs: Sequence[InputDataset], names: Sequence[dict[str, str]]) 
             columns += [(given.path, c) for c in given.dataset.features if c.key == old]
         kinds = {(c.dtype, c.shape) for _, c in columns}
         if len(kinds) > 1:
-            told = ", ".join(f"{path} {c.dtype} {'x'.join(map(str, c.shape))}" for path, c in columns)
-            yield f"{key}: {told}; drop or rename it in one of them with `telecine edit`"
+            listed = ", ".join(f"{path} {c.dtype} {'x'.join(map(str, c.shape))}" for path, c in columns)
+            yield f"{key}: {listed}; drop or rename it in one of them with `telecine edit`"
         orders = {c.names for _, c in columns if c.names is not None}
         if len(orders) > 1:
             yield f"{key}: its elements have other names or another order: {' / '.join(map(str, sorted(orders)))}"

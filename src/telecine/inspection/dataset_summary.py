@@ -1,6 +1,6 @@
 """A finished dataset looked at: the facts of one page, and what an eye would stop at.
 
-`verify` says whether a dataset is sound; this checks its quality. Reads every number, and a few frames
+`verify` decides whether a dataset is sound; this checks its quality. Reads every number, and a few frames
 of each camera.
 """
 

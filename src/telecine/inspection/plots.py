@@ -16,7 +16,7 @@ from telecine.inspection.dataset_summary import ACTION, STATE, episode_frames
 from telecine.video.frames.png import sheet, write_png
 
 MOST_ELEMENTS = 16
-"""Elements drawn; more cannot be told apart on a page."""
+"""Elements drawn; more cannot be distinguished on a page."""
 
 
 def write_pngs(root: str | Path, folder: Path) -> Iterator[Path]:

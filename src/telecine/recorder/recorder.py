@@ -237,7 +237,7 @@ class Recorder:
     # --- the end --------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Deal with an episode that was not ended as `on_exit` says, and let go of everything. May be called again."""
+        """Deal with an episode that was not ended by `on_exit`, and let go of everything. May be called again."""
         if self._is_closed:
             return
         self._close("")

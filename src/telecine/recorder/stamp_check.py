@@ -13,7 +13,7 @@ from telecine.core.grid import SECOND
 from telecine.core.resample.overlap import LONGEST_NS
 
 LATE_NS = SECOND
-"""A sample may come this much later than its stamp says, measured by the newest stamp of its stream."""
+"""A sample may come this much later than its stamp, measured by the newest stamp of its stream."""
 _UNITS = {3: "microseconds", 6: "milliseconds", 9: "seconds"}
 _FACTORS = {3: "1_000", 6: "1_000_000", 9: "1_000_000_000"}
 _MOST_FASTER = 300.0

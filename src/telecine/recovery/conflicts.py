@@ -37,7 +37,7 @@ class Conflict:
     episodes: tuple[int, ...] = ()
 
     def believed(self, trust: Trust | None) -> Trust | None:
-        """Whom the repair believes; None when it has to be told."""
+        """Whom the repair believes; None when the user has to decide."""
         if len(self.choices) == 1:
             return self.choices[0]
         return trust if trust in self.choices else None
@@ -124,7 +124,7 @@ def _statistics_problem(
         for _, rgb in decode_at(str(camera.files[place.file][0]), wanted):
             decoded.add(rgb)
     except TelecineError:
-        return ""  # damaged frames are told when they are copied
+        return ""  # damaged frames are named when they are copied
     if decoded.means:
         check_decoded("", own, decoded, "sample", log)
     return next((finding.message for finding in log.all()), "")

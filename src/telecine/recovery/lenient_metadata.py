@@ -1,4 +1,4 @@
-"""What a dataset that may be damaged says of itself, as far as anything can be read of it; nothing is required.
+"""The metadata of a dataset that may be damaged, as far as anything can be read of it; nothing is required.
 
 Reads the metadata of LeRobot v3.0 and of v2.x, which some tools write under the label v3.0.
 """

@@ -1,7 +1,7 @@
 """Parquet files that were never closed: their pages are found by walking, and a footer is written for them.
 
 A writer that dies, or whose `finalize()` is never called, leaves column pages without the table of contents at the
-end, which readers need. Each page says its own size and number of values; the order of columns is known from the
+end, which readers need. Each page states its own size and number of values; the order of columns is known from the
 dataset's features. So a footer can be made for every row group that is whole, and pyarrow then reads the file as if
 it had been closed. Nothing is decoded here.
 
@@ -113,7 +113,7 @@ def recover(path: Path, schema: pa.Schema, per_row: Mapping[str, int], target: P
 
 
 def _template(schema: pa.Schema) -> bytes:
-    """A closed file of this schema without rows, which says how the schema is stored."""
+    """A closed file of this schema without rows, which shows how the schema is stored."""
     sink = io.BytesIO()
     with pq.ParquetWriter(sink, schema):
         pass

@@ -39,8 +39,8 @@ from telecine.recovery.survey import Content, Piece, survey
 class Repair:
     """What is wrong with a dataset, and what a repaired copy holds, or would hold.
 
-    wrong: what verification says of the original. found: what was recovered, changed and lost on the way.
-    after: what verification says of the copy; empty when none was written.
+    wrong: what verification finds in the original. found: what was recovered, changed and lost on the way.
+    after: what verification finds in the copy; empty when none was written.
 
     >>> import telecine as tc
     >>> tc.repair("dataset").lost
@@ -74,7 +74,7 @@ class Repair:
 
     @property
     def conflicts(self) -> tuple[Finding, ...]:
-        """Where two witnesses disagree, and whom the repair believed or has to be told to."""
+        """Where two witnesses disagree, and whom the repair believed, where it could decide."""
         return tuple(f for f in self.found if f.code == "repair-conflict")
 
 

@@ -1,6 +1,6 @@
 """The rows that can still be read, episode by episode, whatever their files and indices look like.
 
-A file without footer is recovered first (`parquet_pages.py`). `episode_index` says whose a row is, `frame_index` which
+A file without footer is recovered first (`parquet_pages.py`). `episode_index` is whose a row is, `frame_index` which
 of its rows; rows after a hole are lost, because nothing could stand there.
 """
 

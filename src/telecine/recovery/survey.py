@@ -55,11 +55,11 @@ class Content:
     images: tuple[str, ...]
     videos: tuple[StoredCamera, ...]
     conflicts: tuple[tuple[Conflict, Trust | None], ...] = ()
-    """Where witnesses disagree, and whom the repair believes; None when it has to be told."""
+    """Where witnesses disagree, and whom the repair believes; None when the user has to decide."""
 
     @property
     def is_undecided(self) -> bool:
-        """True when nothing may be written before somebody says whom to believe."""
+        """True when nothing may be written before the user decides whom to believe."""
         return any(believed is None for _, believed in self.conflicts)
 
     def _believes_meta(self, witness: str, episode: int) -> bool:

@@ -1,6 +1,6 @@
 """Where the work is done: a `Executor` maps a function over items, in order. May import only `core`.
 
-`serial` works in this process; `pool.Pool` in spawned ones, where a crash costs one item. `worker_count.py` says which.
+`serial` works in this process; `pool.Pool` in spawned ones, where a crash costs one item. `worker_count.py` decides.
 """
 
 from collections.abc import Callable, Iterable, Iterator

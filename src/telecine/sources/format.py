@@ -35,7 +35,7 @@ class Found:
 
 
 class Joining(Protocol):
-    """A format whose recordings can lie in several files, told by their id."""
+    """A format whose recordings can lie in several files, which share an id."""
 
     def join(self, refs: Sequence[Ref]) -> Found:
         """The recordings that files with one id make, in the order of their paths: one Ref with `layers`, as a rule.

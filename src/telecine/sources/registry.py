@@ -178,7 +178,7 @@ def joined(paths: Iterable[str | os.PathLike[str]], found: Iterable[Found]) -> F
         asked = ", ".join(str(path) for path in paths) or "no path given"
         raise SourceError(f"{asked}: no recording found; expected files like {known}, or a catalog address")
     if not refs:
-        refs, properties = properties, []  # opening them says what is wrong
+        refs, properties = properties, []  # opening them reports what is wrong
     return Found(_sorted(refs), tuple(findings), _sorted(properties))
 
 

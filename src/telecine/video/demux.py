@@ -1,6 +1,6 @@
 """The coded frames of a video file, as recordings hand them out: one access unit each, in decode order.
 
-Times of the file are not read: whoever owns the file says when its frames were taken.
+Times of the file are not read: whoever owns the file knows when its frames were taken.
 """
 
 from collections.abc import Iterator

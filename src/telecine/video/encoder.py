@@ -48,7 +48,7 @@ def open_encoder(
     Raises: VideoError when it refuses.
     """
     if setup.name == "libsvtav1":
-        # SVT-AV1 prints its settings to stderr, past every logger, unless told so before its first encoder.
+        # SVT-AV1 prints its settings to stderr, past every logger, unless turned off before its first encoder.
         os.environ.setdefault("SVT_LOG", "1")
     encoder = av.CodecContext.create(setup.name, "w")
     assert isinstance(encoder, av.VideoCodecContext)

@@ -1,4 +1,4 @@
-"""Any MP4 as a stranger sees it: what its index says, and its frames as LeRobot's decoders show them.
+"""Any MP4 as a stranger sees it: what its index holds, and its frames as LeRobot's decoders show them.
 
 For verification: damage that decoders conceal is an error here, and nothing is assumed about who wrote the file.
 Not noticed: damage inside H.265 frames that still parses (its decoder checks less), and flipped bits that make
@@ -27,7 +27,7 @@ TOLERANCE_S = 1e-4
 """How far a frame may lie from k / rate: LeRobot's `tolerance_s`."""
 _CODECS = {"libdav1d": "av1", "libaom-av1": "av1"}
 _NO_PROBE = {"skip_frame": "all"}
-"""For the decoder that FFmpeg tries on opening, not for ours: an MP4's index says all but the pixel format, which is
+"""For the decoder that FFmpeg tries on opening, not for ours: an MP4's index has all but the pixel format, which is
 unknown until a frame is decoded (PyAV 17 ends the process when asked for it before)."""
 _BACK = (0, 2, 8, 32)
 """How many frames before the wanted one a seek aims, until it does not land behind it (B-frames)."""
@@ -35,7 +35,7 @@ _BACK = (0, 2, 8, 32)
 
 @dataclass(frozen=True, eq=False, slots=True)
 class FileFacts:
-    """What the index of a video file says, of its first video track.
+    """What the index of a video file holds, of its first video track.
 
     codec, pix_fmt: as FFmpeg names them. frames: frames that are played.
     average_rate: frames per second, as LeRobot's decoder computes it; 0 when the file does not tell.
@@ -61,7 +61,7 @@ class FileFacts:
 
 
 def probe_file(path: str) -> FileFacts:
-    """What the file says of itself; all packets are read, only the first frame is decoded.
+    """What the file states about itself; all packets are read, only the first frame is decoded.
 
     Raises:
         VideoError: the file is missing, truncated, or has no video.
@@ -253,7 +253,7 @@ def _rgb(frame: av.VideoFrame, path: str) -> Rgb:
 
 @contextmanager
 def _opened(path: str) -> Iterator[_Input]:
-    """The file, decoding strictly in one thread; whatever FFmpeg says becomes a VideoError that names it."""
+    """The file, decoding strictly in one thread; whatever FFmpeg reports becomes a VideoError that names it."""
     try:
         with av.open(path, options=_NO_PROBE) as source:
             if not source.streams.video:

@@ -1,4 +1,4 @@
-"""Whether a dataset is still the one that an edit was made for, told by digests of its episodes.
+"""Whether a dataset is still the one that an edit was made for, by digests of its episodes.
 
 The fingerprint covers the features and, for each of the first `count` episodes, its length, tasks and the statistics
 of its numbers. So an edit survives episodes that are appended behind them, and renumbering is noticed.

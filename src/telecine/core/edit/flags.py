@@ -90,7 +90,7 @@ def combined(edits: Sequence[tuple[str, Edit]]) -> Edit:
 def _put(
     into: dict[str, Any], body: Mapping[str, Any], name: str, path: tuple[str, ...], origins: dict[tuple[str, ...], str]
 ) -> Iterator[str]:
-    """Put what an edit says into what others said; both may say the same."""
+    """Merge an edit into others; both may state the same."""
     for key, value in body.items():
         here = (*path, str(key))
         if here == ("revision",):

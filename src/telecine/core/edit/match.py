@@ -1,4 +1,4 @@
-"""Which episodes of one dataset are which of another, told by the values of their rows, whatever their numbers."""
+"""Which episodes of one dataset are which of another, by the values of their rows, whatever their numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

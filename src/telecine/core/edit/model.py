@@ -1,7 +1,7 @@
 """An edit: which episodes of one dataset, or of several, become a new one, and what changes in them.
 
 Canonical form of everything that the command line, tables and the page can ask for. Data only: it compares, prints,
-and is written beside a dataset while a person decides. `resolve.py` says what it means for given datasets.
+and is written beside a dataset while a person decides. `resolve.py` applies it to given datasets.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ def _text_keys(value: Any) -> Any:
 
 
 class Marks(Model):
-    """What an edit says of an episode or a part of it; None: as it was."""
+    """What an edit makes of an episode or a part of it; None: as it was."""
 
     drop: bool = Field(False, description="Leave it out.")
     task: str | None = Field(None, min_length=1, description="The task text of all its rows.")

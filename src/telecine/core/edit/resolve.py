@@ -41,7 +41,7 @@ class SourceDataset:
 
 @dataclass(frozen=True, slots=True)
 class OutputEpisode:
-    """One episode of the new dataset: rows [start, stop) of a source episode. None: as the source says."""
+    """One episode of the new dataset: rows [start, stop) of a source episode. None: as in the source."""
 
     source: Name
     start: int
@@ -87,7 +87,7 @@ def resolve(edit: Edit, inputs: Sequence[SourceDataset]) -> tuple[OutputEpisode,
 
 
 def name_of(key: str, inputs: Sequence[SourceDataset]) -> Name | str:
-    """The episode that a key names; a text that says why there is none."""
+    """The episode that a key names; a text why there is none."""
     first, slash, last = key.partition("/")
     number, episode = (first, last) if slash else ("0", first)
     if not slash and len(inputs) > 1:

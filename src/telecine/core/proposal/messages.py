@@ -38,8 +38,8 @@ def message_vectors(streams: Sequence[StreamSummary], notes: Notes) -> tuple[Str
         notes.guesses.append(f"observation.state: {text}; name one with --state")
     for key, chosen in (("action", action), ("observation.state", state)):
         if chosen:
-            told = "; ".join(f"{role.stream.name} ({role.why})" for role in chosen)
-            notes.guesses.append(f"{key}: {'side by side, in this order: ' if len(chosen) > 1 else ''}{told}")
+            listed = "; ".join(f"{role.stream.name} ({role.why})" for role in chosen)
+            notes.guesses.append(f"{key}: {'side by side, in this order: ' if len(chosen) > 1 else ''}{listed}")
     return [role.stream for role in action], [role.stream for role in state]
 
 

@@ -206,7 +206,7 @@ def _feature(
     *,
     split: bool,
 ) -> Any:
-    """What the plan says of one feature: a name, a list of names, or more where the defaults would not do."""
+    """The plan of one feature: a name, a list of names, or more where the defaults would not do."""
     notes.comments[key] = [describe(s, timeline) for s in streams]
     names = [s.name for s in streams]
     source = names[0] if len(names) == 1 else names

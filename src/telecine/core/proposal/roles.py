@@ -139,7 +139,7 @@ def _kind(stream: StreamSummary, of_topic: frozenset[str], of_field: frozenset[s
 
 
 def _commanded(named: _Named, kind: Kind) -> tuple[float, str] | None:
-    """(rank, why) of a command; the field of a message says more than its topic."""
+    """(rank, why) of a command; the field of a message counts more than its topic."""
     of_topic, of_field = named.of_topic, named.of_field
     if re.search(r"(^|\.)(first|last)\.", named.field):
         return 4, "a trajectory that is to be followed"
@@ -150,7 +150,7 @@ def _commanded(named: _Named, kind: Kind) -> tuple[float, str] | None:
     if found := of_topic & {"action", "actions"}:
         return 0, f"{min(found)!r} in the topic"
     if "delta" in of_topic:
-        return (1.4 if kind == "twist" else 1.5), "'delta' in the topic: what MoveIt Servo is told"
+        return (1.4 if kind == "twist" else 1.5), "'delta' in the topic: an input of MoveIt Servo"
     if (found := of_topic & _LEADER) and not of_topic & _COMMAND:
         return 1, f"{min(found)!r} in the topic: a leader that the operator moves"
     if found := of_topic & _COMMAND or of_field & {"rpr"}:

@@ -25,7 +25,7 @@ def choose_task(recordings: Sequence[RecordingFacts], usable: Sequence[StreamSum
 
 
 def _of_stream(streams: Sequence[StreamSummary], notes: Notes) -> dict[str, str] | None:
-    """The text stream whose name says that it holds the task, as the plan names it."""
+    """The text stream that holds the task by its name, as the plan names it."""
     texts = [s for s in streams if s.kind == "text" and any(s.texts)]
     for word in TASK_WORDS:
         for stream in texts:

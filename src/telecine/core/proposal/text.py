@@ -24,7 +24,7 @@ VIDEO_HINT = (
 def plan_yaml(proposal: Proposal) -> str:
     """The plan as YAML with comments, which `parse_plan` reads back as `proposal.plan`.
 
-    While something is missing the text says so, and `parse_plan` refuses it. A guessed `fps` stands in a comment:
+    While something is missing the text names it, and `parse_plan` refuses it. A guessed `fps` stands in a comment:
     `convert` takes a rate that is given in its place, or guesses the same from the recordings.
     """
     body, comments = proposal.body, proposal.comments

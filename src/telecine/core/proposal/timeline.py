@@ -22,7 +22,7 @@ COVERS = 0.5
 FASTEST_CAMERA_HZ = 250
 FASTEST_HZ = 2000
 ENOUGH = 10
-"""Samples from which on a rate says something."""
+"""Samples from which on a rate means something."""
 SPREAD = 1.1
 """Ratio of rates of recordings with equally many samples above which a clock did not count the same time."""
 

@@ -74,7 +74,7 @@ class _Reference:
 
 
 LONGEST_BRIDGE_NS = SECOND
-"""A longer `limit` is never advised: rows would show a sample that says nothing about their time."""
+"""A longer `limit` is never advised: rows would show a sample that tells nothing about their time."""
 
 
 class Choose(Protocol):

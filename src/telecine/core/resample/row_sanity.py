@@ -1,6 +1,6 @@
 """Are the rows what the samples promise? Finds rows that a wrong clock or limit made, and gives both numbers.
 
-`limit` says how old a sample may be, and `none` says any age. For events that is right; a camera or joints that run at
+`limit` is how old a sample may be, and `none` allows any age. For events that is right; a camera or joints that run at
 a rate and stand still for seconds are a fault that only the plan may accept, with `repeats: allowed`.
 """
 

@@ -51,7 +51,7 @@ def from_first_keyframe(index: PacketIndex) -> tuple[Rows, PacketIndex]:
     They are those before the first keyframe. Where the first entry point is an open one (H.265's CRA, an I picture
     with a recovery point in H.264), they are also those behind it that are shown before it, which may refer to
     frames that are not there. None when there is no entry point at all: then nothing can be decoded, and the decision
-    says so.
+    names it.
     """
     entries = index.keyframe if index.entry_points is None else index.entry_points
     entry = int(np.argmax(entries)) if entries.any() else 0

@@ -1,4 +1,4 @@
-"""Files that people write, plans and edits: read as plain data within bounds, every mistake told with its path."""
+"""Files that people write, plans and edits: read as plain data within bounds, every mistake with its path."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping

@@ -70,7 +70,7 @@ class Expression:
 
 
 def parse_expression(text: str, names: frozenset[str], functions: Functions = MappingProxyType({})) -> Expression:
-    """The expression that a text says.
+    """The expression that a text holds.
 
     names: of the values there are. functions: by name, those that may be called.
 
@@ -168,7 +168,7 @@ def _value(node: ast.expr, values: Mapping[str, Value], functions: Functions) ->
 
 def _computed(op: ast.operator, left: Value, right: Value) -> Value:
     for value in (left, right):
-        if isinstance(value, str | tuple):  # 'x' * 10**9 would take the memory that it says
+        if isinstance(value, str | tuple):  # 'x' * 10**9 would take a gigabyte
             raise TypeError(f"{value!r:.40} is no number")
     return _ARITHMETIC[type(op)](left, right)
 

@@ -191,7 +191,7 @@ def write_episodes(table: pa.Table, folder: Path, limits: Limits) -> None:
 
 
 def pooled(table: pa.Table, key: str) -> Stats | None:
-    """Statistics over all episodes of what meta/episodes says of each; None where it does not.
+    """Statistics over all episodes of those that meta/episodes has of each; None where it does not.
 
     Moments are exact. Quantiles are the episodes' weighted by their counts, as LeRobot merges datasets.
     """

@@ -153,7 +153,7 @@ def _write_provenance(selection: Selection, folder: Path, videos: Mapping[str, W
 def _cameras(
     selection: Selection, number: int, there: Sequence[Mapping[str, Any]], videos: Mapping[str, WrittenVideos]
 ) -> Iterator[dict[str, Any]]:
-    """What the provenance says of an episode's cameras: new files hold no frame that no row shows."""
+    """The provenance of an episode's cameras: new files hold no frame that no row shows."""
     episode = selection.episodes[number]
     keys = selection.keys[episode.source[0]]
     for entry in there:

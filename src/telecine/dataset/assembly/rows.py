@@ -238,7 +238,7 @@ def _table(
 
 
 def _success(episodes: Sequence[OutputEpisode], there: pa.ChunkedArray | None) -> pa.Array:
-    """`next.success` of each row: what the edit says of the episode, else what was there."""
+    """`next.success` of each row: as the edit sets it, else what was there."""
     lengths = [e.length for e in episodes]
     said = np.repeat([e.success is True for e in episodes], lengths)
     if there is None:
@@ -265,7 +265,7 @@ def _stats_of(selection: Selection, rows: pa.Table) -> dict[str, Stats]:
 
 
 def _schema(selection: Selection) -> pa.Schema:
-    """The columns of the first input, with the names and without the features that the selection says."""
+    """The columns of the first input, with the names and without the features of the selection."""
     dataset, keys = selection.inputs[0], selection.keys[0]
     path = next(iter(sorted((dataset.root / "data").glob("*/*.parquet"))), None)
     if path is None:

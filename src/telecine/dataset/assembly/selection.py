@@ -26,7 +26,7 @@ class Selection:
     """By new key: cameras whose frames are all encoded again."""
 
     def facts(self, episode: OutputEpisode) -> EpisodeMeta:
-        """What the input says of the episode that this one was."""
+        """The metadata of the input's episode that this one was."""
         return self.inputs[episode.source[0]].episodes[episode.source[1]]
 
     def is_whole(self, episode: OutputEpisode) -> bool:
@@ -35,7 +35,7 @@ class Selection:
 
     @property
     def adds_success(self) -> bool:
-        """True when an edit says how episodes went and no input has a column for it."""
+        """True when an edit sets how episodes went and no input has a column for it."""
         there = any(SUCCESS.key in keys.values() for keys in self.keys)
         return not there and any(isinstance(e.success, bool) for e in self.episodes)
 

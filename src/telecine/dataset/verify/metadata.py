@@ -1,4 +1,4 @@
-"""Whether the metadata of a dataset is whole, and what it says: info.json, tasks, episodes, the list of files."""
+"""Whether the metadata of a dataset is whole, and what it holds: info.json, tasks, episodes, the list of files."""
 
 import json
 from collections.abc import Iterable
@@ -48,7 +48,7 @@ from telecine.lerobot_format.schema import INDEX_COLUMNS
 
 
 def check_meta(root: Path, log: FindingLog) -> DatasetMeta | None:
-    """What the metadata says; None when too little of it can be understood to look further."""
+    """The metadata; None when too little of it can be understood to look further."""
     info = read_json(root, INFO, log)
     if info is None or not _info_is_usable(info, log):
         return None

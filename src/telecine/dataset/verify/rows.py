@@ -1,4 +1,4 @@
-"""Whether the rows are what the metadata says: columns, indices, times, values, and numeric statistics of them."""
+"""Whether the rows are as the metadata has them: columns, indices, times, values, and numeric statistics of them."""
 
 import math
 from collections.abc import Iterator, Sequence

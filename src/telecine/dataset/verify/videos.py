@@ -101,7 +101,7 @@ def _check_format(name: str, facts: FileFacts, feature: FeatureMeta, log: Findin
 
 
 def _check_timing(name: str, facts: FileFacts, fps: int, log: FindingLog) -> None:
-    """Frame k is shown at k / fps, the first is a keyframe, and the file says how long it is."""
+    """Frame k is shown at k / fps, the first is a keyframe, and the file states how long it is."""
     if abs(facts.average_rate - fps) > 1e-3 * fps:
         message = f"found {float(facts.average_rate):.4f} frames per second, expected {fps}"
         log.error(_CODE, name, f"{message}: LeRobot turns times into frame numbers with it")

@@ -127,7 +127,7 @@ def _when_imported(name: str, then: Callable[[], None]) -> None:
 
 
 def _take_over() -> None:
-    """Install, and let every recorder manager write with our handler, whatever its configuration says."""
+    """Install, and let every recorder manager write with our handler, whatever its configuration names."""
     install()
     manager = importlib.import_module(_MANAGER).RecorderManager
     original = manager.__init__

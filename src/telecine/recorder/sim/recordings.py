@@ -135,7 +135,7 @@ def _taken(play: Play, steps: Sequence[SimStep], clips: dict[str, LiveClip], abo
 
 
 def write_run(folder: Path, taken: Taken) -> Path:
-    """A run folder as RoboSandbox's recorder leaves it; result.json, which says that it is whole, comes last.
+    """A run folder as RoboSandbox's recorder leaves it; result.json, which marks it as whole, comes last.
 
     Beyond its layout: names of joints, grippers and camera, further cameras as video.NAME.mp4, several grippers as a
     list.

@@ -57,7 +57,7 @@ class CheckedRows:
             try:
                 count += len(decompressor.decompress(packed, _PIECE_BYTES))
             except zlib.error:
-                return  # HDF5 says what is wrong with it
+                return  # HDF5 reports what is wrong with it
             if count > nominal + _SLACK:
                 raise ValueError(f"a chunk of {nominal} bytes unpacks to more, which is taken for damage")
             packed = decompressor.unconsumed_tail

@@ -26,5 +26,5 @@ def episodes_of(file: Any) -> list[str]:
 
 
 def episode_of(file: Any, place: str, path: str) -> LayoutEpisode:
-    """What the file's layout says about the episode at `place`."""
+    """What the file's layout knows about the episode at `place`."""
     return _layout(file).describe(file, place, path)

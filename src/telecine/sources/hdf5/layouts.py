@@ -24,7 +24,7 @@ LayoutFeatures = Mapping[str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class LayoutEpisode:
-    """What a layout says about one episode, beyond its arrays. Names are those of streams: "/" and the path."""
+    """What a layout knows about one episode, beyond its arrays. Names are those of streams: "/" and the path."""
 
     layout: str
     fps: Fraction | None = None
@@ -153,10 +153,10 @@ def tags_of(file: Any, place: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Hdf5Layout:
-    """One layout: is a file of it, where its episodes are, what it says about one."""
+    """One layout: is a file of it, where its episodes are, what it knows about one."""
 
     name: str
     test: Callable[[Any], bool]
     episodes: Callable[[Any], list[str]]
     describe: Callable[[Any, str, str], LayoutEpisode]
-    """(file, place, path of the file) -> what the layout says."""
+    """(file, place, path of the file) -> what the layout knows."""

@@ -213,4 +213,4 @@ def _stated_rate(group: Any, file: Any) -> Fraction | None:
 
 
 GENERIC = Hdf5Layout("generic", lambda _: True, _episodes, _describe)
-"""Any other tree: nothing is known but what the arrays are; the plan says what is what."""
+"""Any other tree: nothing is known but what the arrays are; the plan assigns them."""

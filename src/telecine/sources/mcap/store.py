@@ -187,7 +187,7 @@ class McapStore:
         return self._file.expanded(self._blocks[number], self._damage_of)
 
     def _damage_of(self, block: McapBlock, data: Array) -> str:
-        """What its checksum says of a block, once."""
+        """Whether a block has its checksum, computed once."""
         if block.crc and block.whole and block.at not in self._intact:
             if zlib.crc32(data.data) != block.crc:
                 return "its checksum does not fit its bytes"

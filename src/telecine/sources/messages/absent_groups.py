@@ -1,4 +1,4 @@
-"""Values that a message says are not there."""
+"""Values that a message marks as not there."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from telecine.sources.messages.model import Topic
 
 
 def absent_groups(topic: Topic) -> frozenset[str]:
-    """Fields that the first message says are not measured: the first element of their covariance is -1 (Imu)."""
+    """Fields that the first message marks as not measured: the first element of their covariance is -1 (Imu)."""
     fields = {leaf.path: leaf.path.removesuffix("_covariance[]") for leaf in topic.leaves
               if leaf.path.endswith("_covariance[]") and leaf.size == 9}  # fmt: skip
     if not fields:

@@ -111,7 +111,7 @@ class RawStream(_CameraStream):
 
     @cached_property
     def _headers(self) -> dict[int, RawHeader]:
-        """Message -> what it says beside the bytes."""
+        """Message -> its fields beside the bytes."""
         paths = ["encoding", "width", "height", "step"]
         paths += [leaf.path for leaf in self._topic.leaves if leaf.path == "is_bigendian"]
         seen = self._topic.read(paths)

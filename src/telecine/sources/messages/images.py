@@ -59,7 +59,7 @@ _LAYOUTS: dict[str, RawLayout] = {
 
 @dataclass(frozen=True, slots=True)
 class RawHeader:
-    """What a raw image's message says beside the bytes."""
+    """The fields of a raw image's message beside the bytes."""
 
     encoding: str
     width: int
@@ -133,7 +133,7 @@ def coded(form: str, head: bytes, where: str) -> CompressedFormat:
     if coding == "png" and head[24:26] == b"\x10\x00":  # IHDR: 16 bit, gray
         return CompressedFormat("image", "png", unit="mm")
     if coding is not None:
-        # The plugin hands the encoder what it takes for BGR; "compressed rgb8" says that it was not.
+        # The plugin hands the encoder what it takes for BGR; "compressed rgb8" means that it was not.
         return CompressedFormat("image", coding, swapped=format_text.endswith("compressed rgb8"))
     codec = _codec(format_text, head)
     if codec is not None:

@@ -135,7 +135,7 @@ def _joined(outer: LeafColumn, inner: LeafColumn) -> tuple[tuple[str, ...], Rows
 
 
 def _at_point(point: TrajectoryPoint, rows: Rows, names: LeafColumn, values: LeafColumn, remarks: Remarks) -> _Named:
-    """The first or last point of each trajectory; one without points cancels, and says nothing."""
+    """The first or last point of each trajectory; one without points cancels, and holds no position."""
     points, bounds = values.bounds
     some = np.flatnonzero(np.diff(points) > 0)
     chosen = points[some] if point == "first" else points[some + 1] - 1

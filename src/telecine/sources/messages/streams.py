@@ -138,7 +138,7 @@ def _is_urdf(topic: Topic) -> bool:
 
 
 def _attributes_of(topic: Topic) -> Mapping[str, str]:
-    """What a topic says about the recording as a whole: a camera's calibration, the robot's joints."""
+    """What a topic holds about the recording as a whole: a camera's calibration, the robot's joints."""
     if topic.type.endswith(CALIBRATIONS):
         return _calibration(topic)
     if not _is_urdf(topic):
@@ -154,7 +154,7 @@ def _joints(urdf: str) -> list[str]:
 
 
 def _calibration(topic: Topic) -> Mapping[str, str]:
-    """Size and matrix of a camera, and a word when the last message says something else than the first."""
+    """Size and matrix of a camera, and a remark when the last message has others than the first."""
     paths = [leaf.path for leaf in topic.leaves if leaf.path.lower() in ("width", "height", "k[]")]
     seen = topic.read(paths, np.unique([0, topic.count - 1]))
     text = []

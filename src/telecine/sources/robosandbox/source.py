@@ -114,7 +114,7 @@ def _videos(folder: Path) -> dict[str, Path]:
 
 
 def _outcome(result: Mapping[str, Any] | None) -> Literal["success", "failed", "interrupted", "unknown"]:
-    """What became of the run. The viewer says false whatever happened, so that is no verdict."""
+    """What became of the run. The viewer stores false whatever happened, so that is no verdict."""
     if result is None or result.get("reason") == "aborted":
         return "interrupted"
     if result.get("reason") in ("stopped_by_user", "task switched"):

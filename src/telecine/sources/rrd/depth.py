@@ -1,6 +1,6 @@
 """Depth images of a Rerun recording, raw or coded, as streams in mm or m.
 
-Rerun's `meter` says how many units of the pixels make a metre; where it is not logged, integers are mm and floats m
+Rerun's `meter` is how many units of the pixels make a metre; where it is not logged, integers are mm and floats m
 (docs of `DepthImage` and `EncodedDepthImage`). The documentation of `EncodedDepthImage` also gives 0.001 for mm, the
 reciprocal: for integers, whose unit is never longer than a metre, a `meter` below 1 is taken for that, with a remark.
 """

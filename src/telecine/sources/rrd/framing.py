@@ -1,7 +1,7 @@
 """The outer framing of .rrd files, so that a damaged one is known before anybody decodes it.
 
 rerun-sdk reads a cut file up to the cut without a word (until 0.38) or refuses it whole (since 0.39), and a
-length that lies can end the process. This module walks from message to message by their headers and says how much
+length that lies can end the process. This module walks from message to message by their headers and finds how much
 is whole. It decodes no message and allocates nothing by numbers found in the file.
 
 Layout of "RRF2" (Rerun 0.23 and later; read from files of 0.32 .. 0.41): 12 bytes "RRF2", version[4],

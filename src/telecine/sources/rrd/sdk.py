@@ -79,7 +79,7 @@ def client(url: str, token: str | None) -> Any:
         SourceError: no server answers there, or it refuses the token.
     """
     try:
-        import datafusion  # noqa: F401 - what rerun.catalog needs and says less clearly
+        import datafusion  # noqa: F401 - rerun.catalog needs it, and its own error is less clear
         from rerun.catalog import CatalogClient
     except ImportError as error:
         raise MissingExtra("reading a Rerun catalog needs: pip install 'telecine[catalog]'") from error

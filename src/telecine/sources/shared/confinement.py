@@ -21,7 +21,7 @@ _follows: ContextVar[bool] = ContextVar("follow_links", default=False)
 
 @contextmanager
 def links_followed(follow: bool) -> Iterator[None]:
-    """Inside, `confined` uses this answer; formats are told so without an argument of their own."""
+    """Inside, `confined` uses this answer; formats need no argument of their own for it."""
     token = _follows.set(follow)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Is this a whole frame of Blosc 1? Asked before c-blosc is, which reads as far as a frame says that it goes.
+"""Is this a whole frame of Blosc 1? Asked before c-blosc is, which reads as far as the frame's own size.
 
 c-blosc checks all offsets and lengths inside a frame against the frame's own length; numcodecs never compares that
 with the bytes that it has, so a larger number there makes it read whatever lies behind them, or ends the process.

@@ -212,7 +212,7 @@ def _read_text(cursor: Cursor, path: str, asked: Asked) -> None:
 
 
 def _texts(cursor: Cursor, positions: Rows, sizes: Rows) -> LeafColumn:
-    """The texts at `positions`: different texts of one length are told apart as bytes."""
+    """The texts at `positions`: different texts of one length are compared as bytes."""
     known: dict[str, int] = {}
     codes = np.zeros(len(positions), np.int64)
     for size in np.unique(sizes).tolist():

@@ -15,7 +15,7 @@ FirstMessages = Callable[[int], list[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What a recording says about messages: name of the type, message encoding, how `data` defines the type."""
+    """How a recording describes messages: name of the type, message encoding, how `data` defines the type."""
 
     name: str
     encoding: str

@@ -68,7 +68,7 @@ class StructType:
 
 @dataclass(frozen=True, slots=True)
 class ArrayType:
-    """`size` items, or as many as a count in front says when None.
+    """`size` items, or as many as the count in front of them when None.
 
     least: bytes that an item has at least; alike: items hold numbers only, so that all have one layout.
     """
