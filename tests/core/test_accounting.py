@@ -75,6 +75,7 @@ def test_streams_that_split_and_trim_are_used():
         ("/joint_states:velocity", "vector", False),
         ("/tf:base->tool", "vector", False),
         ("/diagnostics:level", "vector", False),
+        ("/pressure/left_gripper", "vector", False),
         ("/note", "text", False),
     ],
 )
@@ -82,6 +83,12 @@ def test_cameras_and_positions_count_as_training_data(name, kind, training):
     kinds = {"/front/image_raw": "image", name: kind}
     (item,) = account_for("a", kinds, {"/front/image_raw": "observation.images.front"}).left_out
     assert (item.stream, item.training) == (name, training)
+
+
+def test_of_declared_features_only_observations_and_actions_count_as_training_data():
+    declared = {"action": ["/a"], "observation.state": ["/s"], "next.reward": ["/rewards"]}
+    made = account_for("a", dict.fromkeys(["/a", "/s", "/rewards", "/joints"], "vector"), {}, (), declared)
+    assert [item.stream for item in made.left_out if item.training] == ["/a", "/s"]
 
 
 def test_equal_entries_of_many_recordings_are_one():

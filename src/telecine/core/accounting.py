@@ -37,7 +37,7 @@ _NOT_POSITIONS = frozenset(
             "current",
         ),
         *("acceleration", "accelerations", "acc", "force", "forces", "wrench", "imu", "error", "errors", "temperature"),
-        *("covariance", "diagnostics", "battery", "voltage", "output"),
+        *("covariance", "diagnostics", "battery", "voltage", "output", "pressure"),
     }
 )
 _POSITIONS = frozenset(
@@ -87,8 +87,8 @@ def account_for(
     stated = {item.stream: item for item in left_out if item.stream not in used}
     shown = {_camera_path(name) for name in used if kinds.get(name) in ("image", "video")}
     others = sorted(kinds.keys() - used.keys() - stated.keys())
-    known = {name for names in declared.values() for name in names}
-    training = {n for n in others if (n in known if known else _is_training(n, kinds[n], shown))}
+    known = {n for key, names in declared.items() if key.startswith(("observation", "action")) for n in names}
+    training = {n for n in others if (n in known if declared else _is_training(n, kinds[n], shown))}
     offered = [LeftOut(n, "offered", NOT_PLANNED, training=n in training) for n in others]
     return Accounting(label, tuple(sorted(used.items())), (*stated.values(), *offered))
 
