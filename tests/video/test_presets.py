@@ -3,9 +3,11 @@
 import pickle
 
 import av
+import numpy as np
 import pytest
 
 from telecine.core.errors import PlanError
+from telecine.video.live import coded_frames
 from telecine.video.presets import encoder_info, encoder_options, size_problem, video_settings
 
 PRESETS = ["train", "lerobot", "archive", "images"]
@@ -127,3 +129,21 @@ def test_only_the_420_encoders_of_h264_and_hevc_need_even_sizes(codec, size, ref
 def test_the_size_advised_is_possible():
     assert "[640, 480]" in size_problem("h264", 641, 481)
     assert "[2, 2]" in size_problem("h264", 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("preset", "codec"), [("archive", "av1"), ("lerobot", "av1"), ("archive", "h264"), ("lerobot", "hevc")]
+)
+def test_a_live_encoder_holds_at_most_twenty_frames(preset, codec):
+    given = []
+
+    def frames():
+        for number in range(60):
+            given.append(number)
+            yield np.full((48, 64, 3), 4 * number, np.uint8)
+
+    held = [
+        len(given) - packet.pts for packet in coded_frames(frames(), video_settings(preset, codec), 30, key="front")
+    ]
+    assert len(held) == 60
+    assert max(held) - 1 <= 20  # besides the one that the packet is of

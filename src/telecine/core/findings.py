@@ -77,7 +77,7 @@ CODES: dict[str, str] = {
     "record-quiet": "A stream had no sample for longer than its limit while it was recorded.",
     "record-behind": "An encoder is slower than its camera, so frames wait on disk.",
     "record-dropped": "Frames were dropped because their encoder was behind, as asked for.",
-    "record-encoder": "An encoder failed while recording; its frames were stored uncoded.",
+    "record-encoder": "An encoder failed, or could not read a frame back; its frames were stored uncoded.",
     "record-disk": "The disk refuses what is recorded.",
     "record-interrupted": "A recorder was left without the end of its episode.",
     "record-recovered": "An episode whose process was stopped was saved when the next recorder started.",

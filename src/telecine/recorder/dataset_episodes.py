@@ -7,7 +7,7 @@ from typing import Any
 
 from telecine.conversion.cameras import Prepared, code, prepare
 from telecine.conversion.report import EpisodeReport
-from telecine.core.errors import AlignError
+from telecine.core.errors import AlignError, DatasetError
 from telecine.core.outcome import WORDS
 from telecine.core.plan.model import Plan
 from telecine.core.recording import Recording, Ref
@@ -53,7 +53,10 @@ class DatasetEpisodes:
     def write(self, file: Path, live: LiveEpisode, *, strict: bool) -> EpisodeReport:
         """Add the episode in the file; it is in the dataset when this returns. Raises: TelecineError."""
         ref = Ref(NAME, f"{self._root.name}/{self.count}", live.id)
-        recording = recording_of(ref, layout.scan(str(file)), str(file))
+        content = layout.scan(str(file))
+        if content.end is None:
+            raise DatasetError(f"{file}: what was recorded is not whole on disk any more")
+        recording = recording_of(ref, content, str(file))
         self._check_declared(recording)
         plan, plan_yaml = self._plan(recording)
         prepared, cut = self._prepared(recording, plan, strict=strict)

@@ -9,9 +9,8 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from telecine.core.findings import Finding
 from telecine.core.grid import SECOND
 from telecine.core.recording import Array
 from telecine.core.video import VideoSettings
+from telecine.recorder.disk import Disk, disk_text
 from telecine.recorder.live_streams import LiveCamera, LiveSamples, LiveStream
 from telecine.recorder.options import RecorderOptions
 from telecine.recorder.sample import Sample, check_alike, check_plan, sample_of
@@ -32,8 +32,6 @@ FLUSH_S = 0.1
 SYNC_S = 0.5
 WATCH_NS = SECOND // 20
 """How often, by the episode's own clock, quiet streams are looked for."""
-MOST_PENDING = 200_000
-"""Samples of one stream that are kept in memory while the disk refuses them."""
 OnFinding = Callable[[Finding], None]
 
 
@@ -58,12 +56,12 @@ class LiveEpisode:
         self.steps = 0
         self.first_ns: int | None = None
         self.newest_ns: int | None = None
-        self.disk_problem = ""
         self._options, self._on_finding = options, on_finding
         self._names = options.names if names is None else names
         self._streams: dict[str, LiveSamples | LiveCamera] = {}
         self._settings: dict[str, tuple[VideoSettings, int | Any]] = {}
         self._lock = threading.Lock()
+        self._idle, self._adding = threading.Condition(self._lock), 0
         self._watched_ns = 0
         self._ending, self._over, self._wake = threading.Event(), threading.Event(), threading.Event()
         self._findings: deque[Finding] = deque()
@@ -73,6 +71,7 @@ class LiveEpisode:
         except OSError as error:
             shutil.rmtree(folder, ignore_errors=True)
             raise DatasetError(f"{folder.parent}: an episode cannot begin: {error.strerror or error}") from error
+        self._disk = Disk(self.file, self._report_disk)
         self._writer = threading.Thread(target=self._write_on, name="telecine spool", daemon=True)
         self._writer.start()
 
@@ -92,23 +91,40 @@ class LiveEpisode:
         """Take samples of one instant: all of them, or none.
 
         Raises: PlanError for a stamp or a value that cannot be taken, DatasetError when the disk has been full for
-            so long that no memory is left.
+            so long that no memory is left, or the episode has ended.
         """
-        stamp_ns = stamp_of(next(iter(values), "time_ns"), time_ns)
-        samples = [self._checked(key, stamp_ns, value) for key, value in values.items()]
-        for sample in samples:
-            self._take(stamp_ns, sample)
-        with self._lock:
-            self.steps += 1
-        self._watch(stamp_ns)
-        self.deliver()
+        if not self.add_if_open(time_ns, values):
+            raise DatasetError(f"{self.label}: the episode has ended; this sample was not taken")
 
     def add_if_open(self, time_ns: Any, values: Mapping[str, Any]) -> bool:
         """As `add`; False, and nothing is taken, once the episode has ended."""
-        if self._ending.is_set():
-            return False
-        self.add(time_ns, values)
+        with self._lock:
+            if self._ending.is_set():
+                return False
+            self._adding += 1
+        try:
+            self._add(time_ns, values)
+        finally:
+            with self._idle:
+                self._adding -= 1
+                self._idle.notify_all()
+            self.deliver()
         return True
+
+    def _add(self, time_ns: Any, values: Mapping[str, Any]) -> None:
+        stamp_ns = stamp_of(next(iter(values), "time_ns"), time_ns)
+        samples = [self._checked(key, stamp_ns, value) for key, value in values.items()]
+        streams = [self._stream_of(sample, stamp_ns) for sample in samples]
+        self._reserve(streams)
+        for stream, sample in zip(streams, samples, strict=True):
+            stream.take(stamp_ns, sample)
+            if isinstance(stream, LiveCamera) and stream.queue.is_full:
+                self._wake.set()
+        if samples:
+            self._note(stamp_ns, stamp_ns)
+        with self._lock:
+            self.steps += 1
+        self._watch(stamp_ns)
 
     def add_rows(self, times_ns: Sequence[int], values: Mapping[str, Array]) -> None:
         """Take the numbers of many instants, (len(times_ns), ...) of each feature, which are copied.
@@ -137,7 +153,6 @@ class LiveEpisode:
         if known is None:
             check_alike(sample, stream.stream)
         stream.check(stamp_ns, self.newest_ns)
-        self._require_room(stream)
         return sample
 
     def _settings_of(self, key: str) -> tuple[VideoSettings, Any]:
@@ -147,22 +162,16 @@ class LiveEpisode:
             self._settings[key] = self._options.video_of(plan), plan.features[0].limit
         return self._settings[key]
 
-    def _require_room(self, stream: LiveSamples | LiveCamera) -> None:
-        if not self.disk_problem:
-            return
-        full = not stream.queue.has_room if isinstance(stream, LiveCamera) else stream.pending >= MOST_PENDING
-        if full:
-            raise DatasetError(
-                f"{self.folder.parent}: {self.disk_problem}, and no more memory is used for {stream.name}; this sample "
-                "was not taken. What was taken before can still be saved: end the episode"
-            )
-
-    def _take(self, stamp_ns: int, sample: Sample) -> None:
-        stream = self._stream_of(sample, stamp_ns)
-        stream.take(stamp_ns, sample)
-        self._note(stamp_ns, stamp_ns)
-        if isinstance(stream, LiveCamera) and stream.queue.is_full:
-            self._wake.set()
+    def _reserve(self, streams: Sequence[LiveSamples | LiveCamera]) -> None:
+        """Have memory for a sample of each. Raises: DatasetError when there is none for one; then for none of them."""
+        for count, stream in enumerate(streams):
+            if not stream.reserve():
+                for other in streams[:count]:
+                    other.unreserve()
+                raise DatasetError(
+                    f"{self.folder.parent}: {self._disk.problem}, and no more memory is used for {stream.name}; this "
+                    "sample was not taken. What was taken before can still be saved: end the episode"
+                )
 
     def _note(self, first_ns: int, last_ns: int) -> None:
         with self._lock:
@@ -182,7 +191,7 @@ class LiveEpisode:
             if sample.is_frame:
                 stream = self._camera(sample, check, limit, video)
             else:
-                stream = LiveSamples(sample.stream, check, limit)
+                stream = LiveSamples(sample.stream, check, limit, self._disk)
                 if sample.array is None and self.first_ns is not None and self.first_ns < stamp_ns:
                     # Text that comes seldom must not cost the rows before it: nothing was said until then.
                     stream.take(self.first_ns, Sample(sample.stream, None, ""))
@@ -191,9 +200,9 @@ class LiveEpisode:
 
     def _camera(self, sample: Sample, check: StampCheck, limit: Any, video: VideoSettings) -> LiveCamera:
         settings = replace(video, depth=True) if sample.stream.schema.unit else video
-        camera = LiveCamera(sample.stream, check, limit, settings, self._options.when_behind)
+        camera = LiveCamera(sample.stream, check, limit, self._disk, settings, self._options.when_behind)
         try:
-            camera.start(self.file, self._options.fps, self._with_disk)
+            camera.start(self.file, self._options.fps)
         except OSError as error:
             raise DatasetError(f"{self.folder.parent}: {sample.stream.name} cannot begin: {error}") from error
         return camera
@@ -259,10 +268,9 @@ class LiveEpisode:
                     self.file.sync()
                     synced_s = time.monotonic()
             except OSError as error:
-                self._disk_refuses(error)
+                self._disk.refuses(error)
                 self._over.wait(FLUSH_S)
-            else:
-                self.disk_problem = ""
+            self._disk.check()
             self._report_cameras()
 
     def _flush(self) -> None:
@@ -273,79 +281,56 @@ class LiveEpisode:
                 stream.spill(self.file)
 
     def _report_cameras(self) -> None:
-        for camera in self.streams:
-            if not isinstance(camera, LiveCamera):
-                continue
-            for finding in self._problems(camera):
+        for camera in self._cameras:
+            for finding in camera.problems(self.label):
                 if finding.code not in camera.reported:
                     camera.reported.add(finding.code)
                     self._findings.append(finding)
 
-    def _problems(self, camera: LiveCamera) -> Iterator[Finding]:
-        """What an encoder did not manage so far."""
-        where, queue = f"{self.label} {camera.name}", camera.queue
-        if queue.spilled:
-            text = f"the encoder was up to {queue.most_waiting} frames behind; they waited on disk, none was dropped"
-            yield Finding("record-behind", "warning", where, text, "record smaller frames, or fewer cameras")
-        if queue.dropped:
-            text = f"{queue.dropped} frames dropped, because the encoder was behind and when_behind is drop"
-            yield Finding("record-dropped", "warning", where, text, 'when_behind="spill" drops none')
-        if camera.failure:
-            text = f"{camera.failure}; its frames were stored uncoded and are coded when the episode ends"
-            yield Finding("record-encoder", "error", where, text, "choose another codec or preset")
+    def _report_disk(self, problem: str) -> None:
+        text = f"{problem}; what is recorded waits in memory"
+        self._report("record-disk", "error", "", text, "free some space: recording goes on where it stopped")
 
     @property
     def problems(self) -> tuple[Finding, ...]:
         """What the encoders of the episode did not manage, for its report."""
-        cameras = [stream for stream in self.streams if isinstance(stream, LiveCamera)]
-        return tuple(finding for camera in cameras for finding in self._problems(camera))
+        return tuple(finding for camera in self._cameras for finding in camera.problems(self.label))
 
-    def _with_disk(self, write: Callable[[], Any]) -> Any:
-        """What `write` gives; tried once more while the disk refuses. Raises: OSError once the episode ends."""
-        while True:
-            is_last = self._ending.is_set()
-            try:
-                return write()
-            except OSError as error:
-                self._disk_refuses(error)
-                if is_last:
-                    raise
-                self._ending.wait(2 * FLUSH_S)
-
-    def _disk_refuses(self, error: OSError) -> None:
-        with self._lock:
-            known, self.disk_problem = self.disk_problem, disk_text(error)
-        if not known:
-            text = f"{self.disk_problem}; what is recorded waits in memory"
-            self._report("record-disk", "error", "", text, "free some space: recording goes on where it stopped")
+    @property
+    def _cameras(self) -> list[LiveCamera]:
+        return [stream for stream in self.streams if isinstance(stream, LiveCamera)]
 
     def finish(self, facts: Mapping[str, Any]) -> Path:
         """Complete the file; where it is. Nothing can be added any more.
 
-        Raises: DatasetError when the disk refuses its end: the file holds all that could be written.
+        Raises: DatasetError when something is not in the file, and says what: it holds all that could be written.
         """
         self._stop()
         self._report_quiet_streams(0)
-        lost = [f"{c.lost} frames of {c.name}" for c in self.streams if isinstance(c, LiveCamera) and c.lost]
         try:
             self._flush()
-            if not lost:
-                self.file.end(dict(facts))
         except OSError as error:
-            self.disk_problem = disk_text(error)
-            lost += [
-                f"{s.pending} samples of {s.name}" for s in self.streams if isinstance(s, LiveSamples) and s.pending
-            ]
-        if lost:
-            raise DatasetError(f"{self.disk_problem}: {', '.join(lost)} could not be written")
+            self._disk.refuses(error)
+        reasons = [self._disk.last_problem, *(camera.failure for camera in self._cameras)]
+        lost = ", ".join(stream.lost for stream in self.streams if stream.lost)
+        problem = f"{'; '.join(filter(None, reasons))}: {lost} could not be written" if lost else ""
+        try:
+            self.file.end(dict(facts) | ({"error_cause": problem} if lost else {}))
+        except OSError as error:
+            problem = problem or f"{disk_text(error)}: the end of the episode could not be written"
+        if problem:
+            raise DatasetError(problem)
         return self.file.path
 
     def _stop(self) -> None:
-        cameras = [stream for stream in self.streams if isinstance(stream, LiveCamera)]
-        self._ending.set()
-        for camera in cameras:
+        """Take nothing any more, and wait until what was taken is coded or given up."""
+        with self._idle:
+            self._ending.set()
+            self._disk.give_up()
+            self._idle.wait_for(lambda: not self._adding)
+        for camera in self._cameras:
             camera.queue.close()
-        for camera in cameras:
+        for camera in self._cameras:
             camera.join()
         self._over.set()
         self._wake.set()
@@ -357,15 +342,8 @@ class LiveEpisode:
 
     def abandon(self) -> None:
         """Stop, and remove everything. May be called again."""
-        for stream in self.streams:
-            if isinstance(stream, LiveCamera):
-                stream.queue.clear()
+        for camera in self._cameras:
+            camera.queue.clear()
         self._stop()
         self.file.close()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def disk_text(error: OSError) -> str:
-    """What is wrong with the disk."""
-    full = error.errno in (ENOSPC, EDQUOT)
-    return "no space left on the disk" if full else f"the disk refuses: {error.strerror or error}"

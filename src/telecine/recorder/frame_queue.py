@@ -23,11 +23,22 @@ FEWEST = 4
 """Frames that fit at any size."""
 READY = 4
 """Frames for which there is memory before they come: a tenth of a second, by which the episode's writer looks again."""
+HOPE_S = 0.1
+"""How often one who waits for memory asks whether there will be some."""
 STALE_S = 0.4
 """Frames that wait longer are written to disk: after a power cut all but the last second has to be there."""
 
 Spill = Callable[[int, int, Array], int]
 """(stamp, number, frame) -> its place on disk."""
+
+
+class QueuedFrame(NamedTuple):
+    """A frame for the encoder. pixels: None where it waits on disk, at `place`."""
+
+    number: int
+    stamp_ns: int
+    pixels: Array | None
+    place: int
 
 
 @dataclass(eq=False, slots=True)
@@ -40,13 +51,9 @@ class _Waiting:
     is_taken: bool = False
     is_spilling: bool = False
 
-
-class QueuedFrame(NamedTuple):
-    """A frame for the encoder."""
-
-    number: int
-    stamp_ns: int
-    pixels: Array
+    @property
+    def frame(self) -> QueuedFrame:
+        return QueuedFrame(self.number, self.stamp_ns, self.pixels, self.place)
 
 
 class FrameQueue:
@@ -64,7 +71,8 @@ class FrameQueue:
         self.capacity = max(memory_bytes // size, FEWEST)
         self._waiting: deque[_Waiting] = deque()
         self._not_on_disk: deque[_Waiting] = deque()
-        self._in_memory = 0
+        self._taken: deque[_Waiting] = deque()
+        self._in_memory = self._to_drop = 0
         self._spare: list[Array] = []
         self._changed = threading.Condition()
 
@@ -78,14 +86,38 @@ class FrameQueue:
         """True when half of the memory is used: time to write frames to disk."""
         return 2 * self._in_memory >= self.capacity
 
-    def add(self, stamp_ns: int, pixels: Array) -> bool:
-        """Copy a frame into the queue; False when it was dropped. Waits for memory unless frames may be dropped."""
+    def reserve(self, is_hopeless: Callable[[], bool] = lambda: False) -> bool:
+        """Keep memory for a frame, which `add` then uses; waits for it unless frames may be dropped.
+
+        False when there is none and it is hopeless that there will be some.
+        """
         with self._changed:
-            if self._behind == "drop" and self._in_memory >= self.capacity:
+            while self._in_memory >= self.capacity and not self.is_over:
+                if is_hopeless():
+                    return False
+                if self._behind == "drop":
+                    self._to_drop += 1
+                    return True
+                self._changed.wait(HOPE_S)
+            self._in_memory += 1
+            return True
+
+    def unreserve(self) -> None:
+        """Use the memory that was kept for something else."""
+        with self._changed:
+            if self._to_drop:
+                self._to_drop -= 1
+            else:
+                self._in_memory -= 1
+            self._changed.notify_all()
+
+    def add(self, stamp_ns: int, pixels: Array) -> bool:
+        """Copy a frame into the memory that was kept for it; False when it was dropped."""
+        with self._changed:
+            if self._to_drop:
+                self._to_drop -= 1
                 self.dropped += 1
                 return False
-            self._changed.wait_for(lambda: self._in_memory < self.capacity or self.is_over)
-            self._in_memory += 1
             held = self._spare.pop() if self._spare else np.empty(self._shape, self._dtype)
         np.copyto(held, pixels)
         with self._changed:
@@ -106,11 +138,6 @@ class FrameQueue:
             with self._changed:
                 self._spare.append(fresh)
 
-    @property
-    def has_room(self) -> bool:
-        """True when a frame can be added without waiting."""
-        return self._in_memory < self.capacity
-
     def clear(self) -> int:
         """Forget every frame that waits; how many."""
         with self._changed:
@@ -128,22 +155,32 @@ class FrameQueue:
             self.is_over = True
             self._changed.notify_all()
 
-    def frames(self, read: Callable[[int], Array]) -> Iterator[QueuedFrame]:
-        """Every frame, as it comes, until `close`; its memory is used again when the next one is asked for.
-
-        read: gives the frame at a place on disk.
-        """
+    def frames(self) -> Iterator[QueuedFrame]:
+        """Every frame, as it comes, until `close`. Its memory is its own until `release`."""
         while (entry := self._next()) is not None:
-            pixels = entry.pixels if entry.pixels is not None else read(entry.place)
-            yield QueuedFrame(entry.number, entry.stamp_ns, pixels)
-            with self._changed:
-                if entry.pixels is None:
-                    self.on_disk -= 1
-                    continue
-                self._in_memory -= 1
-                if not entry.is_spilling:
-                    self._spare.append(entry.pixels)
-                self._changed.notify_all()
+            yield entry.frame
+
+    @property
+    def taken(self) -> tuple[QueuedFrame, ...]:
+        """Frames that `frames` gave and that are not released; the oldest first."""
+        with self._changed:
+            return tuple(entry.frame for entry in self._taken)
+
+    def release(self, number: int) -> None:
+        """Use the memory of the frames of `taken` up to this number again."""
+        with self._changed:
+            while self._taken and self._taken[0].number <= number:
+                self._release()
+
+    def _release(self) -> None:
+        entry = self._taken.popleft()
+        if entry.pixels is None:
+            self.on_disk -= 1
+            return
+        self._in_memory -= 1
+        if not entry.is_spilling:
+            self._spare.append(entry.pixels)
+        self._changed.notify_all()
 
     def _next(self) -> _Waiting | None:
         with self._changed:
@@ -151,7 +188,10 @@ class FrameQueue:
             if not self._waiting:
                 return None
             entry = self._waiting.popleft()
+            self._taken.append(entry)
             entry.is_taken = True
+            while len(self._taken) > self.capacity // 2:  # an encoder may hold more frames than there is memory
+                self._release()
             while self._not_on_disk and self._not_on_disk[0].is_taken:
                 self._not_on_disk.popleft()
             return entry

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from bisect import bisect_right, insort
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from itertools import chain, count, pairwise
 from typing import Any, Literal
@@ -12,8 +12,10 @@ from typing import Any, Literal
 import numpy as np
 
 from telecine.core.errors import VideoError
-from telecine.core.recording import Array
+from telecine.core.findings import Finding
+from telecine.core.recording import Array, Buffer
 from telecine.core.video import VideoSettings
+from telecine.recorder.disk import Disk
 from telecine.recorder.frame_queue import Behind, FrameQueue, QueuedFrame
 from telecine.recorder.sample import Sample
 from telecine.recorder.stamp_check import StampCheck
@@ -23,8 +25,8 @@ from telecine.sources.recorder_spool.spool_file import SpoolFile
 from telecine.video.live import coded_frames
 
 log = logging.getLogger("telecine.recorder")
-Disk = Callable[[Callable[[], Any]], Any]
-"""Does what writes to the file, and once more after a while as long as the disk refuses. Raises: OSError at the end."""
+MOST_PENDING = 200_000
+"""Samples of one stream that are kept in memory while the disk refuses them."""
 
 
 _threads = threading.local()
@@ -46,8 +48,10 @@ class LiveStream:
     which thread the last sample was added.
     """
 
-    def __init__(self, stream: SpoolStream, check: StampCheck, limit_ns: int | Literal["auto"] | None) -> None:
-        self.stream, self.stamps, self._limit_ns = stream, check, limit_ns
+    def __init__(
+        self, stream: SpoolStream, check: StampCheck, limit_ns: int | Literal["auto"] | None, disk: Disk
+    ) -> None:
+        self.stream, self.stamps, self._limit_ns, self._disk = stream, check, limit_ns, disk
         self.first_ns: int | None = None
         self.is_quiet = False
         self.arrived_s = 0.0
@@ -107,8 +111,10 @@ class LiveStream:
 class LiveSamples(LiveStream):
     """Numbers or text: in memory until the next time that the file is written."""
 
-    def __init__(self, stream: SpoolStream, check: StampCheck, limit_ns: int | Literal["auto"] | None) -> None:
-        super().__init__(stream, check, limit_ns)
+    def __init__(
+        self, stream: SpoolStream, check: StampCheck, limit_ns: int | Literal["auto"] | None, disk: Disk
+    ) -> None:
+        super().__init__(stream, check, limit_ns, disk)
         self._stamps: list[int] = []
         self._values: list[Any] = []
 
@@ -116,6 +122,18 @@ class LiveSamples(LiveStream):
     def pending(self) -> int:
         """Samples that are in memory only."""
         return len(self._stamps)
+
+    @property
+    def lost(self) -> str:
+        """What the disk refused to the end, "" for nothing; once nothing is added any more."""
+        return f"{self.pending} samples of {self.name}" if self.pending else ""
+
+    def reserve(self) -> bool:
+        """Keep memory for a sample; False when there is none while the disk refuses."""
+        return not (self._disk.is_refusing() and self.pending >= MOST_PENDING)
+
+    def unreserve(self) -> None:
+        """The sample does not come."""
 
     def take(self, stamp_ns: int, sample: Sample) -> None:
         """Copy a sample."""
@@ -154,8 +172,8 @@ class LiveSamples(LiveStream):
 class LiveCamera(LiveStream):
     """Frames: copied into a queue, coded by a thread of their own.
 
-    queue: what waits. failure: why the encoder gave up; frames go to the file uncoded from then on. lost: frames that
-        the disk refused until the end. reported: codes of findings about it.
+    queue: what waits. failure: why frames are not coded any more; they go to the file uncoded from then on.
+    reported: codes of findings about it.
     """
 
     def __init__(
@@ -163,25 +181,40 @@ class LiveCamera(LiveStream):
         stream: SpoolStream,
         check: StampCheck,
         limit_ns: int | Literal["auto"] | None,
+        disk: Disk,
         settings: VideoSettings,
         behind: Behind,
     ) -> None:
-        super().__init__(stream, check, limit_ns)
+        super().__init__(stream, check, limit_ns, disk)
         self.queue = FrameQueue(stream.schema.shape, stream.schema.dtype, behind)
         self.failure = ""
         self._adding = threading.Lock()
-        self.lost = 0
         self.reported: set[str] = set()
         self._settings = settings
+        self._coded = 0
+        self._uncoded: set[int] = set()
+        """Numbers of frames that are in the file, but not their packets."""
         self._thread: threading.Thread | None = None
 
-    def start(self, file: SpoolFile, fps: int, disk: Disk) -> None:
+    @property
+    def lost(self) -> str:
+        """What is not in the file, "" for nothing; after `join`."""
+        lost = self.queue.added - self._coded - len(self._uncoded)
+        return f"{lost} frames of {self.name}" if lost else ""
+
+    def start(self, file: SpoolFile, fps: int) -> None:
         """Begin to code. Raises: OSError when the file cannot be written."""
         self._register(file)
-        self._thread = threading.Thread(
-            target=self._run, args=(file, fps, disk), name=f"telecine {self.name}", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, args=(file, fps), name=f"telecine {self.name}", daemon=True)
         self._thread.start()
+
+    def reserve(self) -> bool:
+        """Keep memory for a frame, for which it may wait; False when there is none while the disk refuses."""
+        return self.queue.reserve(self._disk.is_refusing)
+
+    def unreserve(self) -> None:
+        """The frame does not come."""
+        self.queue.unreserve()
 
     def take(self, stamp_ns: int, sample: Sample) -> None:
         """Copy a frame into the queue."""
@@ -193,11 +226,7 @@ class LiveCamera(LiveStream):
 
     def spill(self, file: SpoolFile) -> None:
         """Write frames to disk that wait for too long. Raises: OSError."""
-
-        def write(stamp_ns: int, number: int, pixels: Array) -> int:
-            return file.add_frame(self.number, stamp_ns, number, pixels.data)
-
-        self.queue.spill(write)
+        self.queue.spill(lambda stamp_ns, number, pixels: self._store(file, stamp_ns, number, pixels))
         self.queue.prepare()
 
     def join(self) -> None:
@@ -205,47 +234,78 @@ class LiveCamera(LiveStream):
         if self._thread is not None:
             self._thread.join()
 
-    def _run(self, file: SpoolFile, fps: int, disk: Disk) -> None:
-        frames = self.queue.frames(lambda place: self._read(file, place))
-        last: list[QueuedFrame] = []
+    def problems(self, where: str) -> Iterator[Finding]:
+        """What could not be coded as it came, so far."""
+        where, queue = f"{where} {self.name}", self.queue
+        if queue.spilled:
+            text = f"the encoder was up to {queue.most_waiting} frames behind; they waited on disk, none was dropped"
+            yield Finding("record-behind", "warning", where, text, "record smaller frames, or fewer cameras")
+        if queue.dropped:
+            text = f"{queue.dropped} frames dropped, because the encoder was behind and when_behind is drop"
+            yield Finding("record-dropped", "warning", where, text, 'when_behind="spill" drops none')
+        if self.failure:
+            text = f"{self.failure}; its frames were stored uncoded and are coded when the episode ends"
+            yield Finding("record-encoder", "error", where, text, "choose another codec or preset; look at the disk")
+
+    def _run(self, file: SpoolFile, fps: int) -> None:
+        frames = self.queue.frames()
         try:
             try:
-                self._code(file, fps, disk, _noting(frames, last))
+                self._code(file, fps, frames)
             except OSError:
                 raise
             except Exception as error:  # noqa: BLE001  the border of the thread: frames must not be lost with it
-                self.failure = str(error) if isinstance(error, VideoError) else f"{type(error).__name__}: {error}"
-                log.error(
-                    "%s: %s; its frames are written uncoded and coded when the episode ends", self.name, self.failure
-                )
-                for frame in chain(last, frames):
-                    disk(partial(file.add_frame, self.number, frame.stamp_ns, frame.number, frame.pixels.data))
+                self._give_up(str(error) if isinstance(error, VideoError) else f"{type(error).__name__}: {error}")
+            for frame in chain(self.queue.taken, frames):
+                if frame.pixels is not None:  # others are in the file already
+                    self._disk.write(partial(self._store, file, frame.stamp_ns, frame.number, frame.pixels))
+                self.queue.release(frame.number)
         except OSError as error:
-            self.lost = self.queue.clear() + 1
-            log.error("%s: the last %d frames cannot be written: %s", self.name, self.lost, error)
+            log.error("%s: frames cannot be written any more: %s", self.name, error)
+            for frame in chain(self.queue.taken, frames):  # so that nobody waits for memory; `lost` counts them
+                self.queue.release(frame.number)
 
-    def _code(self, file: SpoolFile, fps: int, disk: Disk, frames: Iterator[QueuedFrame]) -> None:
+    def _give_up(self, why: str) -> None:
+        self.failure = why
+        log.error("%s: %s; its frames are written uncoded and coded when the episode ends", self.name, why)
+
+    def _code(self, file: SpoolFile, fps: int, frames: Iterator[QueuedFrame]) -> None:
+        """Code frames until there are no more, or one cannot be read back. Raises: OSError, VideoError."""
         stamps: dict[int, int] = {}
 
         def pixels() -> Iterator[Array]:
             for frame in frames:
+                try:
+                    array = frame.pixels if frame.pixels is not None else self._read(file, frame.place)
+                except (OSError, ValueError) as error:
+                    self._give_up(f"a frame that waited on disk cannot be read back: {error}")
+                    return
                 stamps[frame.number] = frame.stamp_ns
-                yield frame.pixels[:, :, 0] if self._settings.depth else frame.pixels
+                yield array[:, :, 0] if self._settings.depth else array
 
         if self.stream.schema.encoding == layout.RAW["float32"]:
-            for frame in frames:
-                disk(partial(file.add_packet, self.number, frame.stamp_ns, frame.pixels.data))
+            for number, array in enumerate(pixels()):
+                self._write_packet(file, stamps.pop(number), array.data)
             return
         for packet in coded_frames(pixels(), self._settings, fps, key=self.name):
-            disk(partial(file.add_packet, self.number, stamps.pop(packet.pts), bytes(packet)))
+            self._write_packet(file, stamps.pop(packet.pts), bytes(packet))
+
+    def _write_packet(self, file: SpoolFile, stamp_ns: int, data: Buffer) -> None:
+        self._disk.write(partial(file.add_packet, self.number, stamp_ns, data))
+        with self._lock:
+            self._uncoded.discard(self._coded)
+            self._coded += 1
+        self.queue.release(self._coded - 1)
+
+    def _store(self, file: SpoolFile, stamp_ns: int, number: int, pixels: Array) -> int:
+        """Write a frame as it is; the place of its pixels in the file. Raises: OSError."""
+        place = file.add_frame(self.number, stamp_ns, number, pixels.data)
+        with self._lock:
+            if number >= self._coded:
+                self._uncoded.add(number)
+        return place
 
     def _read(self, file: SpoolFile, place: int) -> Array:
+        """Raises: OSError, ValueError for fewer bytes than a frame has."""
         data = file.read(place, self.stream.frame_bytes)
         return np.frombuffer(data, self.stream.schema.dtype).reshape(self.stream.schema.shape)
-
-
-def _noting(frames: Iterator[QueuedFrame], last: list[QueuedFrame]) -> Iterator[QueuedFrame]:
-    """The frames; `last` holds the one that was given last."""
-    for frame in frames:
-        last[:] = [frame]
-        yield frame

@@ -98,37 +98,32 @@ class Recorder:
         """
         self.root = Path(root)
         self.fps = fps
-        self.options = RecorderOptions(
-            fps,
-            robot_type,
-            preset,
-            names or {},
-            rates or {},
-            max_age,
-            how,
-            missing,
-            video,
-            clock,
-            min_rows,
-            when_behind,
-        )
+        per_feature = (names or {}, rates or {}, max_age, how, missing, video, clock)
+        self.options = RecorderOptions(fps, robot_type, preset, *per_feature, min_rows, when_behind)
         self.episodes: list[EpisodeReport] = []
         self.rejected: list[RejectedEpisode] = []
         self._on_exit, self._on_finding = on_exit, on_finding
-        exists = (self.root / INFO).is_file()
-        if mode == "append" and not exists:
-            raise DatasetError(f"{root}: holds no dataset to append to ({INFO} is missing)")
-        appending = mode == "append" or (mode == "append_or_create" and exists)
-        if not appending:
-            require_writable(self.root, overwrite=mode == "overwrite")
-        self._dataset = DatasetEpisodes(self.root, self.options, appending=appending, overwrite=mode == "overwrite")
+        self._dataset = self._opened(mode)
         self._episode: LiveEpisode | None = None
         self._is_closed = False
+        self._recover()
+        self._folder = SpoolFolder(self.root)
+        self._progress = RecordingDisplay(self) if progress else None
+
+    def _opened(self, mode: Mode) -> DatasetEpisodes:
+        exists = (self.root / INFO).is_file()
+        if mode == "append" and not exists:
+            raise DatasetError(f"{self.root}: holds no dataset to append to ({INFO} is missing)")
+        appending, overwrite = exists and mode.startswith("append"), mode == "overwrite"
+        if not appending:
+            require_writable(self.root, overwrite=overwrite)
+        return DatasetEpisodes(self.root, self.options, appending=appending, overwrite=overwrite)
+
+    def _recover(self) -> None:
+        """Save what stopped processes were recording, and report it."""
         for saved in rejected.recover(self.root, self.options):
             self.rejected.append(saved)
             self._report(Finding("record-recovered", "warning", str(self.root), str(saved)))
-        self._folder = SpoolFolder(self.root)
-        self._progress = RecordingDisplay(self) if progress else None
 
     # --- an episode -----------------------------------------------------------------------------------------------
 

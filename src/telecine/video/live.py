@@ -106,7 +106,7 @@ def coded_frames(
     Raises: VideoError when the encoder refuses.
     """
     depth = settings.depth
-    setup = Setup("png", "gray16be", {"compression_level": "1"}) if depth else encoder_options(settings)
+    setup = Setup("png", "gray16be", {"compression_level": "1"}) if depth else encoder_options(settings, live=True)
     converted = _depth_frames(frames) if depth else _colour_frames(frames, settings, key)
     first = next(converted, None)
     if first is not None:

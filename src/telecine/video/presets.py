@@ -153,11 +153,13 @@ def size_problem(codec: AnyCodec, width: int, height: int) -> str:
     )
 
 
-def encoder_options(settings: VideoSettings, *, threads: int = 1) -> Setup:
+def encoder_options(settings: VideoSettings, *, threads: int = 1, live: bool = False) -> Setup:
     """What `encode` opens the encoder with.
 
-    Keyframes stand at multiples of `settings.gop` exactly, and nothing refers across them.
+    Keyframes stand at multiples of `settings.gop` exactly, and nothing refers across them. live: it holds at most 20
+    frames (otherwise up to 80), for 0 to 2 % more bytes: what it holds is lost with its process.
     """
+    ahead = ":rc-lookahead=8" if live and _effort(settings) == "medium" else ""
     if settings.depth:
         x265 = (
             f"{_DEPTH['x265-params']}:keyint={settings.gop}:min-keyint={settings.gop}:log-level=error:pools={threads}"
@@ -167,13 +169,15 @@ def encoder_options(settings: VideoSettings, *, threads: int = 1) -> Setup:
     common = {"g": str(settings.gop), "crf": str(settings.crf), "preset": str(_effort(settings))}
     match settings.codec:
         case "h264":
-            return Setup("libx264", "yuv420p", {**common, **_extra(settings)})
+            extra = _extra(settings)
+            return Setup("libx264", "yuv420p", {**common, **extra, "x264-params": extra["x264-params"] + ahead})
         case "hevc":
             x265 = f"{_extra(settings)['x265-params']}:keyint={settings.gop}:min-keyint={settings.gop}:log-level=error"
             pools = f":pools={threads}:frame-threads=1"
-            return Setup("libx265", "yuv420p", {**common, "x265-params": x265 + pools})
+            return Setup("libx265", "yuv420p", {**common, "x265-params": x265 + pools + ahead})
         case "av1":
-            return Setup("libsvtav1", "yuv420p", {**common, "svtav1-params": f"fast-decode=0:lp={threads}"})
+            held = ":lookahead=0:hierarchical-levels=3" if live else ""
+            return Setup("libsvtav1", "yuv420p", {**common, "svtav1-params": f"fast-decode=0:lp={threads}{held}"})
         case "png":
             return Setup("png", "rgb24", dict(_PNG))
 
