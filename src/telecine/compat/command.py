@@ -13,6 +13,7 @@ from telecine.core.errors import PlanError, TelecineError
 from telecine.core.plan.model import IMAGES, Plan
 
 DEFAULT_NAME = "rrd_dataset"
+DEFAULT_INDEX = "real_time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,24 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     add("--repo-id", metavar="OWNER/NAME", help="what the dataset is called on the Hub (default: the dataset name)")
     add("--segments", nargs="*", default=[], metavar="ID", help="recordings to convert, by id or file (default: all)")
     add("--max-segments", type=_positive, metavar="N", help="convert only the first N recordings")
+
+
+def export_parser(prog: str, recordings: str, epilog: str) -> argparse.ArgumentParser:
+    """The flags that the commands of Rerun's two examples share. recordings: what --rrd-dir may hold."""
+    parser = argparse.ArgumentParser(
+        prog=prog, description=f"Convert a folder of {recordings} to a LeRobot v3 dataset.", epilog=epilog,
+        allow_abbrev=False,
+    )  # fmt: skip
+    add = parser.add_argument
+    add("--rrd-dir", type=Path, required=True, metavar="DIR", help=f"folder with {recordings}")
+    add("--output", type=Path, required=True, metavar="DIR", help="dataset to make; must not exist")
+    add_selection(parser)
+    add("--fps", type=int, required=True, help="rows per second")
+    add("--index", default=DEFAULT_INDEX, metavar="TIMELINE", help="timeline to align on (default: real_time)")
+    add_rate(parser)
+    add("--action-names", type=names, metavar="A,B,...", help="names of the action's elements")
+    add("--state-names", type=names, metavar="A,B,...", help="names of the state's elements")
+    return parser
 
 
 def add_rate(parser: argparse.ArgumentParser) -> None:

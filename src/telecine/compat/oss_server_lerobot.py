@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from telecine.compat.command import add_rate, add_selection, clock_of, converted, names
+from telecine.compat.command import DEFAULT_INDEX, clock_of, converted, export_parser
 from telecine.compat.config import DEFAULT_TASK
 from telecine.core.errors import PlanError, TelecineError
 from telecine.core.plan.model import IMAGES, Plan, make_plan
 from telecine.sources import registry
 
-DEFAULT_INDEX = "real_time"
 _CLOCKS = {
     DEFAULT_INDEX: "capture_time",
     "timestamp": "header_stamp", "ros2_timestamp": "header_stamp", "ros1_timestamp": "header_stamp",
@@ -41,19 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="oss_server_lerobot",
-        description="Convert a folder of Rerun, MCAP or ROS recordings to a LeRobot v3 dataset.",
-        epilog="The flags of Rerun's example of that name; no server is started. `telecine convert` has more.",
-        allow_abbrev=False,
-    )
+    epilog = "The flags of Rerun's example of that name; no server is started. `telecine convert` has more."
+    parser = export_parser("oss_server_lerobot", ".rrd, .mcap, .db3 or .bag recordings", epilog)
     add = parser.add_argument
-    add("--rrd-dir", type=Path, required=True, metavar="DIR", help="folder with .rrd, .mcap, .db3 or .bag recordings")
-    add("--output", type=Path, required=True, metavar="DIR", help="dataset to make; must not exist")
-    add_selection(parser)
-    add("--fps", type=int, required=True, help="rows per second")
-    add("--index", default=DEFAULT_INDEX, metavar="TIMELINE", help="timeline to align on (default: real_time)")
-    add_rate(parser)
     for name, what, required in (("action", "action", True), ("state", "state", True), ("task", "task text", False)):
         add(f"--{name}-path", required=required, metavar="PATH", help=f"entity or topic of the {what}")
         add(f"--{name}-column", metavar="COLUMN", help=f"column of the {what} there, e.g. Archetype:field")
@@ -64,8 +53,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="TEXT",
         help=f"task without --task-path (default: {DEFAULT_TASK})",
     )
-    add("--action-names", type=names, metavar="A,B,...", help="names of the action's elements")
-    add("--state-names", type=names, metavar="A,B,...", help="names of the state's elements")
     add("--use-images", action="store_true", help="store cameras as PNG in Parquet instead of video")
     add(
         "--vcodec", choices=sorted(_VCODECS), help="codec of cameras that are encoded (default: as recorded, else h264)"

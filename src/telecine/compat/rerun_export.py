@@ -9,9 +9,8 @@ and the console command `rerun_export` with the flags of its README.
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
-from telecine.compat.command import add_rate, add_selection, clock_of, converted, names
+from telecine.compat.command import clock_of, converted, export_parser
 from telecine.compat.config import DEFAULT_TASK, FeatureSpec, LeRobotConversionConfig, VideoSpec
 from telecine.compat.conversion import convert_dataframe_to_episode, infer_features
 from telecine.compat.lerobot_dataset import LeRobotDataset
@@ -37,27 +36,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="rerun_export",
-        description="Convert a folder of Rerun recordings to a LeRobot v3 dataset.",
-        epilog="These are the flags of Rerun's example of that name; `telecine convert` has more.",
-        allow_abbrev=False,
-    )
+    epilog = "The flags of Rerun's example of that name; `telecine convert` has more."
+    parser = export_parser("rerun_export", ".rrd recordings", epilog)
     add = parser.add_argument
-    add("--rrd-dir", type=Path, required=True, metavar="DIR", help="folder with .rrd recordings")
-    add("--output", type=Path, required=True, metavar="DIR", help="dataset to make; must not exist")
-    add_selection(parser)
-    add("--fps", type=int, required=True, help="rows per second")
-    add("--index", default="real_time", metavar="TIMELINE", help="timeline to align on (default: real_time)")
-    add_rate(parser)
     add("--action", required=True, metavar="COLUMN", help="entity:Archetype:field of the action")
     add("--state", required=True, metavar="COLUMN", help="entity:Archetype:field of the state")
     add(
         "--task", metavar="COLUMN", help=f"entity:Archetype:field of the task text (default: the text {DEFAULT_TASK!r})"
     )
     add("--video", action="append", default=[], metavar="KEY:PATH[:ARCHETYPE:FIELD]", help="a camera; repeatable")
-    add("--action-names", type=names, metavar="A,B,...", help="names of the action's elements")
-    add("--state-names", type=names, metavar="A,B,...", help="names of the state's elements")
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--use-videos", action="store_true", default=True, help="store cameras as video (the default)")
     kind.add_argument("--use-images", dest="use_videos", action="store_false", help="store cameras as PNG in Parquet")

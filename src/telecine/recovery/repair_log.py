@@ -29,11 +29,6 @@ class RepairLog:
         """Two witnesses disagree."""
         self._findings.append(Finding("repair-conflict", "error", where, message, fix))
 
-    @property
-    def losses(self) -> int:
-        """How many things are not in the repaired copy."""
-        return sum(f.code == "repair-lost" for f in self._findings)
-
     def all(self) -> list[Finding]:
         """In the order they were noticed; losses all of them, of the others the first of each kind."""
         counts: dict[str, int] = {}

@@ -1,6 +1,6 @@
 """A new dataset of episodes that others hold, in one call: rows, videos, meta/episodes, the rest of the metadata."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from telecine.dataset.assembly.images import image_stats
 from telecine.dataset.assembly.metadata import write_metadata
 from telecine.dataset.assembly.rows import write_rows
 from telecine.dataset.assembly.selection import Selection
-from telecine.dataset.assembly.videos import WrittenVideos, foresee_videos, write_videos
+from telecine.dataset.assembly.videos import ForeseenVideos, WrittenVideos, foresee_videos, write_videos
 from telecine.lerobot_format.paths import Limits
 
 
@@ -43,25 +43,17 @@ def assemble(selection: Selection, folder: Path, scratch: Path, limits: Limits) 
     episodes: pa.Table = episode_table(selection, rows, videos, stats)
     write_episodes(episodes, folder, limits)
     write_metadata(selection, folder, rows, videos, episodes)
-    made = videos.values()
-    return Assembled(
-        sum(video.linked for video in made),
-        sum(video.copied for video in made),
-        sum(video.encoded for video in made),
-        sum(video.size_bytes for video in made),
-        tuple(text for video in made for text in video.why),
-    )
+    return _assembled(videos.values(), tuple(text for video in videos.values() for text in video.why))
 
 
 def foresee(selection: Selection) -> Assembled:
     """What `assemble` would do. Raises: VideoError, DatasetError for inputs that are not what they say."""
-    made = [foresee_videos(selection, key) for key in _cameras(selection, "video")]
-    return Assembled(
-        sum(video.linked for video in made),
-        sum(video.copied for video in made),
-        sum(video.encoded for video in made),
-        sum(video.size_bytes for video in made),
-    )
+    return _assembled([foresee_videos(selection, key) for key in _cameras(selection, "video")])
+
+
+def _assembled(videos: Collection[WrittenVideos | ForeseenVideos], why: tuple[str, ...] = ()) -> Assembled:
+    linked, copied = sum(video.linked for video in videos), sum(video.copied for video in videos)
+    return Assembled(linked, copied, sum(v.encoded for v in videos), sum(v.size_bytes for v in videos), why)
 
 
 def _cameras(selection: Selection, dtype: str) -> list[str]:

@@ -16,8 +16,6 @@ from telecine.core.errors import SourceError
 from telecine.core.recording import Buffer, Codec, Image, PixelFormat
 from telecine.sources.shared.image_headers import MAGIC
 
-Bytes = npt.NDArray[np.uint8]
-
 
 @dataclass(frozen=True, slots=True)
 class RawLayout:

@@ -46,7 +46,6 @@ class Events:
     end_effector: Series | None
     objects: Mapping[str, Series]
     action: Series | None
-    action_by_name: bool
     torn: bool
     """The last line was cut off and left out."""
 
@@ -113,7 +112,6 @@ def _events(path: Path, times: Times, series: dict[str, _Collected], by_name: se
         end_effector=found.get("ee_pose"),
         objects={key.removeprefix("objects/"): s for key, s in found.items() if key.startswith("objects/")},
         action=found.get("action"),
-        action_by_name=True in by_name,
         torn=torn,
     )
 
