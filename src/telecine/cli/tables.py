@@ -116,8 +116,10 @@ def show_report(out: Console, report: Report) -> None:
         out.print(f"[bold red]{len(report.rejected)} rejected[/bold red], as listed above")
     if report.episodes:
         size = sum(c.size_bytes for e in report.episodes for c in e.clips)
+        outcomes = ", ".join(f"{count} {word}" for word, count in report.outcomes.items() if count)
+        known = f" ({outcomes})" if outcomes else ""
         out.print(
-            f"[bold]{len(report.episodes)} episodes, {report.rows} rows, {bytes_text(size)} of video in "
+            f"[bold]{len(report.episodes)} episodes{known}, {report.rows} rows, {bytes_text(size)} of video in "
             f"{report.seconds:.1f} s[/bold] -> {escape(report.root)}"
         )
 

@@ -22,6 +22,7 @@ from telecine.conversion.discovery import nothing_readable
 from telecine.conversion.pipeline import Options
 from telecine.conversion.report import Report
 from telecine.core.accounting import NO_CHOICES, Choices
+from telecine.core.episode_filter import parse_where
 from telecine.core.errors import PlanError, raised_as
 from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan
@@ -207,6 +208,8 @@ def run_options(flags: RunFlags, options: Options | None = None) -> Options:
     if file := given.pop("catalog_token_file", None):
         with raised_as(PlanError, f"--catalog-token-file {file}: cannot be read", OSError, UnicodeDecodeError):
             given["catalog_token"] = Path(file).read_text(encoding="utf-8").strip() or None
+    if where := given.get("where"):
+        parse_where(where)
     memory = given.get("max_memory")
     if isinstance(memory, str):
         given["max_memory"] = size_bytes(memory)

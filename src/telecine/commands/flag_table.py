@@ -81,6 +81,9 @@ class RunFlags:
     catalog_token_file: Path | None = _flag(TAKE, "File with the access token of the catalog server.")
     follow_links: bool = _flag(TAKE, "Read files that links and names in recordings lead to outside.", default=False)
     overwrite: bool = _flag(OUTPUT, "Replace an existing dataset.", default=False)
+    where: str | None = _flag(
+        EPISODES, "Take episodes for which this holds, e.g. 'success == true and rows >= 30'.", metavar="EXPR"
+    )
     append: bool = _flag(OUTPUT, "Add the recordings to the dataset that is there.", default=False)
     verify: bool = _flag(OUTPUT, "Read the finished dataset back.", default=True, negative=True)
     strict: bool = _flag(RUNNING, "Stop at the first rejected recording, and write nothing.", default=False)

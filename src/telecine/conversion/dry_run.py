@@ -13,6 +13,7 @@ from telecine.conversion.codec_choice import settle_codecs
 from telecine.conversion.discovery import crashed, discover
 from telecine.conversion.pipeline import Options
 from telecine.conversion.report import Rejected, accounts, rejection
+from telecine.conversion.worker import NotWanted, not_wanted
 from telecine.core.accounting import (
     NO_CHOICES,
     Choices,
@@ -127,28 +128,34 @@ def dry_run(
     episodes = discover(paths, plan, **options.access, select=options.select, executor=executor)
     plan = settle_codecs(plan, episodes.refs, executor)
     rejected = list(episodes.rejected)
-    recordings = []
+    recordings, skipped = [], list[Finding]()
     tally: Tally = {}
-    answers = executor(partial(_forecast, plan=plan), episodes.refs, silent)
+    answers = executor(partial(_forecast, plan=plan, where=options.where), episodes.refs, silent)
     for ref, answer in zip(episodes.refs, answers, strict=True):
         match answer:
             case Lost():
                 rejected.append(crashed(answer))
             case Rejected():
                 rejected.append(answer)
+            case NotWanted():
+                text = f"--where {options.where!r} leaves it out: {answer.why}"
+                skipped.append(Finding("convert-where", "info", ref.label, text, recording=ref.label))
             case RecordingDryRun():
                 recordings.append(answer)
                 add(tally, ref.recording_label, answer.left_out, choices)
     left_out = merge(tally)
-    findings = (*episodes.findings, *unreadable_findings(left_out), *training_findings(left_out, "the plan"))
+    findings = (*episodes.findings, *skipped, *unreadable_findings(left_out), *training_findings(left_out, "the plan"))
     return DryRun(plan, tuple(recordings), tuple(rejected), findings, left_out, choices.guesses)
 
 
-def _forecast(ref: Ref, tell: Tell, *, plan: Plan) -> RecordingDryRun | Rejected:
+def _forecast(ref: Ref, tell: Tell, *, plan: Plan, where: str | None) -> RecordingDryRun | NotWanted | Rejected:
     del tell
     try:
         with opened(ref) as recording:
-            made = _recording(ref, prepare(recording, plan))
+            prepared = prepare(recording, plan)
+            if why := not_wanted(where, prepared.resampled.with_clips((), ()), ref):
+                return NotWanted(ref, why)
+            made = _recording(ref, prepared)
             return replace(made, left_out=account(recording, plan).left_out)
     except TelecineError as error:
         return rejection(error, ref)

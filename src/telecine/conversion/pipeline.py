@@ -17,7 +17,7 @@ from telecine.conversion import checkpoint
 from telecine.conversion.codec_choice import settle_codecs
 from telecine.conversion.discovery import EVERYTHING, ChosenEpisodes, Episodes, crashed, discover
 from telecine.conversion.report import EpisodeReport, Rejected, Report, lasting, lasting_accounts, rejection
-from telecine.conversion.worker import Known, Made, Outcome, WorkerContext, build
+from telecine.conversion.worker import Known, Made, NotWanted, Outcome, WorkerContext, build, not_wanted
 from telecine.core.accounting import (
     NO_CHOICES,
     Choices,
@@ -28,6 +28,7 @@ from telecine.core.accounting import (
     training_findings,
     unreadable_findings,
 )
+from telecine.core.episode import recording_name
 from telecine.core.errors import DatasetError, VideoError, raised_as
 from telecine.core.findings import Finding, has_errors, with_notes
 from telecine.core.outcome import decided
@@ -83,6 +84,8 @@ class Options:
     every episode once instead of twice."""
     select: ChosenEpisodes = EVERYTHING
     """Which of the recordings at the paths to convert."""
+    where: str | None = None
+    """An expression that has to hold for an episode, such as `success == true` (core/episode_filter.py)."""
 
     @property
     def access(self) -> Access:
@@ -222,7 +225,7 @@ def _worker_context(
     leftover = checkpoint.clear(writer.scratch, cache_dir if options.resume else None)
     known = writer.published.origins() if writer.published else frozenset()
     sync = options.resume and not is_small(len(refs), _size_bytes(refs))
-    return WorkerContext(writer.scratch, cache_dir, sync=sync, known=known), leftover
+    return WorkerContext(writer.scratch, cache_dir, sync=sync, known=known, where=options.where), leftover
 
 
 def _existing_codecs(writer: DatasetWriter) -> dict[str, Codec]:
@@ -245,6 +248,7 @@ class _Written:
     """Labels of recordings that were in the dataset before."""
     taken_up: int
     """Episodes that an earlier run had made."""
+    not_wanted: tuple[NotWanted, ...]
     left_out: tuple[LeftOutEverywhere, ...]
 
 
@@ -253,6 +257,7 @@ def _write(outcomes: Iterable[Outcome | Lost], writer: DatasetWriter, job: _Job)
     episodes: list[EpisodeReport] = []
     rejected: list[Rejected] = []
     known: list[str] = []
+    unwanted: list[NotWanted] = []
     taken_up = 0
     tally: Tally = {}
     for outcome in outcomes:
@@ -263,24 +268,28 @@ def _write(outcomes: Iterable[Outcome | Lost], writer: DatasetWriter, job: _Job)
                 episodes.append(result)
             case Known():
                 known.append(result.ref.label)
+            case NotWanted():
+                unwanted.append(result)
             case Rejected():
                 rejected.append(result)
                 if job.options.strict:
                     break
-    return _Written(tuple(episodes), tuple(rejected), tuple(known), taken_up, merge(tally))
+    return _Written(tuple(episodes), tuple(rejected), tuple(known), taken_up, tuple(unwanted), merge(tally))
 
 
 def _result(
     outcome: Outcome | Lost, writer: DatasetWriter, job: _Job, tally: Tally
-) -> EpisodeReport | Known | Rejected:
+) -> EpisodeReport | Known | NotWanted | Rejected:
     if isinstance(outcome, Lost):
         return crashed(outcome)
     return _add(outcome, writer, job, tally) if isinstance(outcome, Made) else outcome
 
 
-def _add(made: Made, writer: DatasetWriter, job: _Job, tally: Tally) -> EpisodeReport | Rejected:
+def _add(made: Made, writer: DatasetWriter, job: _Job, tally: Tally) -> EpisodeReport | NotWanted | Rejected:
     try:
         episode = decided(checkpoint.load(made.folder, made.ref))
+        if made.taken_up and (why := not_wanted(job.options.where, episode, made.ref)):
+            return NotWanted(made.ref, why)
         index = writer.add(episode)
     except (DatasetError, VideoError) as error:
         if isinstance(error, DatasetError) and not writer.broken:
@@ -298,7 +307,7 @@ def _add(made: Made, writer: DatasetWriter, job: _Job, tally: Tally) -> EpisodeR
 def _report(job: _Job, plan: Plan, found: Episodes, written: _Written, about_run: Iterable[Finding]) -> Report:
     """The report, without episodes where nothing is to be written."""
     rejected = (*found.rejected, *written.rejected)
-    findings, episodes = [*found.findings, *about_run], written.episodes
+    findings, episodes = [*found.findings, *about_run, *_not_wanted(job, written)], written.episodes
     if not episodes or (job.options.strict and rejected):
         findings += _nothing_written(job.root, rejected, len(episodes), strict=job.options.strict)
         episodes = ()
@@ -308,8 +317,27 @@ def _report(job: _Job, plan: Plan, found: Episodes, written: _Written, about_run
     findings += rate_findings(inputs, plan.fps, "dataset")
     return Report(
         *(str(job.root), plan.fps, plan.digest(), episodes, rejected, tuple(findings), 0, written.known),
-        *(written.left_out, job.choices.guesses),
+        *(written.left_out, job.choices.guesses, tuple(skipped.ref.label for skipped in written.not_wanted)),
     )
+
+
+def _not_wanted(job: _Job, written: _Written) -> list[Finding]:
+    """What `--where` left out, by name and reason; an error where that is everything."""
+    skipped, root = written.not_wanted, str(job.root)
+    if not skipped:
+        return []
+    named = "; ".join(f"{recording_name(s.ref)}: {s.why}" for s in skipped[:_NAMED])
+    more = f"; and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""
+    text = f"--where {job.options.where!r} leaves out {len(skipped)} recordings: {named}{more}"
+    found = [Finding("convert-where", "info", root, text)]
+    if not (written.episodes or written.rejected or written.known):
+        why = f"no dataset was written: --where {job.options.where!r} leaves out all {len(skipped)} recordings"
+        found.append(Finding("convert-nothing", "error", root, why, "ask for less; `outcomes` says what is known"))
+    return found
+
+
+_NAMED = 20
+"""Recordings that one finding names; the report has all."""
 
 
 def _nothing_written(root: Path, rejected: Sequence[Rejected], made: int, *, strict: bool) -> list[Finding]:

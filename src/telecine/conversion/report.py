@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from telecine.core.accounting import LeftOutEverywhere
 from telecine.core.episode import Episode, Use
 from telecine.core.errors import TelecineError
 from telecine.core.findings import CODES, Finding, Findings, has_errors, placed
+from telecine.core.outcome import WORDS
 from telecine.core.recording import Ref
 from telecine.core.text.html import table
 from telecine.core.video import Clip
@@ -124,6 +126,8 @@ class Report:
     """Every stream of the episodes' recordings that no feature uses."""
     guesses: tuple[str, ...] = ()
     """What was chosen where no plan was given."""
+    not_wanted: tuple[str, ...] = ()
+    """Recordings that `--where` left out."""
 
     @property
     def ok(self) -> bool:
@@ -141,6 +145,12 @@ class Report:
         """Rows of all episodes."""
         return sum(e.rows for e in self.episodes)
 
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """How many episodes succeeded, failed, or are of unknown outcome; empty where nothing is known of any."""
+        count = Counter(WORDS[e.success] for e in self.episodes)
+        return {} if count.keys() <= {WORDS[None]} else {word: count[word] for word in WORDS.values()}
+
     def _repr_html_(self) -> str:
         head = f"{self.root}: {len(self.episodes)} episodes, {self.rows} rows at {self.fps} fps"
         episodes = [
@@ -157,7 +167,13 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return {"ok": self.ok, "rows": self.rows, **asdict(self), **accounts(self.left_out, self.guesses)}
+        return {
+            "ok": self.ok,
+            "rows": self.rows,
+            "outcomes": self.outcomes,
+            **asdict(self),
+            **accounts(self.left_out, self.guesses),
+        }
 
 
 def accounts(left_out: Iterable[LeftOutEverywhere], guesses: Iterable[str]) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from telecine.conversion import checkpoint
 from telecine.conversion.cameras import code, prepare
 from telecine.conversion.report import Rejected, rejection
 from telecine.core.accounting import account
-from telecine.core.episode import Episode
+from telecine.core.episode import Episode, recording_name
+from telecine.core.episode_filter import why_not
 from telecine.core.errors import DatasetError, TelecineError, causes_of, disk_is_full
 from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan
@@ -38,7 +39,15 @@ class Known:
     ref: Ref
 
 
-Outcome = Made | Known | Rejected
+@dataclass(frozen=True, slots=True)
+class NotWanted:
+    """A recording that `--where` leaves out, and why."""
+
+    ref: Ref
+    why: str
+
+
+Outcome = Made | Known | NotWanted | Rejected
 Origin = tuple[str, str, int]
 """(digest of the files, recording id, first tick in ns): where an episode came from."""
 
@@ -53,6 +62,8 @@ class WorkerContext:
     """Wait for the disk after each episode, so that it survives a power cut."""
     known: frozenset[Origin] = frozenset()
     """The episodes of the dataset that others are added to."""
+    where: str | None = None
+    """What has to hold for an episode (core/episode_filter.py)."""
 
 
 def build(ref: Ref, tell: Tell, *, plan: Plan, context: WorkerContext) -> Outcome:
@@ -84,7 +95,7 @@ def build(ref: Ref, tell: Tell, *, plan: Plan, context: WorkerContext) -> Outcom
         tell(ref.size_bytes - reported, ref.label)
 
 
-def _made(ref: Ref, plan: Plan, context: WorkerContext, coded: Callable[[int], None]) -> Made | Known:
+def _made(ref: Ref, plan: Plan, context: WorkerContext, coded: Callable[[int], None]) -> Made | Known | NotWanted:
     before = fingerprint.stamp_of(ref)
     digest = None if before is None else fingerprint.digest(before)
     target = None if digest is None else checkpoint.path_of(ref, digest, context.cache_dir)
@@ -100,6 +111,9 @@ def _made(ref: Ref, plan: Plan, context: WorkerContext, coded: Callable[[int], N
             if (digest, ref.id, prepared.resampled.grid.start_ns) in context.known:
                 folder.rmdir()
                 return Known(ref)
+            if why := not_wanted(context.where, prepared.resampled.with_clips((), ()), ref):
+                folder.rmdir()
+                return NotWanted(ref, why)
             part = ref.size_bytes // (len(prepared.cameras) + 1)
             episode = code(prepared, plan, folder, lambda: coded(part))
             left_out = account(recording, plan).left_out
@@ -109,6 +123,11 @@ def _made(ref: Ref, plan: Plan, context: WorkerContext, coded: Callable[[int], N
         else:
             episode, target = _of_a_changing_source(episode), None
         return Made(ref, checkpoint.save(episode, folder, target, sync=context.sync))
+
+
+def not_wanted(where: str | None, episode: Episode, ref: Ref) -> str | None:
+    """Why `where` does not hold for the episode of `ref`, None where it does or nothing is asked. Raises: PlanError."""
+    return None if where is None else why_not(where, episode, recording_name(ref))
 
 
 def _of_a_changing_source(episode: Episode) -> Episode:

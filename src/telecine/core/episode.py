@@ -1,7 +1,7 @@
 """A recording resampled to a grid."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
@@ -102,3 +102,13 @@ class Episode:
     def tasks(self) -> tuple[str, ...]:
         """The different task texts, in order of first use."""
         return tuple(dict.fromkeys(self.rows.column("task").to_pylist()))
+
+
+def recording_name(ref: Ref) -> str:
+    """What a dataset calls a recording: the name of its file, without folders of this machine, and the id in it.
+
+    >>> recording_name(Ref("hdf5", "/data/monday.hdf5", "/data/demo_3"))
+    'monday.hdf5#/data/demo_3'
+    """
+    name = ref.path.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    return replace(ref, path=name, part=None).label

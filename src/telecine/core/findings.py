@@ -70,6 +70,7 @@ CODES: dict[str, str] = {
     "convert-failed": "A recording failed for a reason telecine did not expect.",
     "convert-crashed": "A process died while it read a recording.",
     "convert-known": "A recording is in the dataset already, so it was not appended.",
+    "convert-where": "Recordings were left out, because what --where asks does not hold for them.",
     "convert-resumed": "Finished episodes of an interrupted run were taken up.",
     "convert-leftover": "What interrupted runs left beside the dataset could not be used and was removed.",
     "success-unknown": "Whether some episodes succeeded is known of others only, or stands in their facts only.",

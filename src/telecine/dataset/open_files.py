@@ -12,9 +12,8 @@ import pyarrow as pa
 from telecine._version import __version__
 from telecine.core.data import arrow
 from telecine.core.data.serialize import to_plain
-from telecine.core.episode import Episode, FeatureColumn
+from telecine.core.episode import Episode, FeatureColumn, recording_name
 from telecine.core.errors import VideoError
-from telecine.core.recording import Ref
 from telecine.core.stats import STATISTICS, column_stats
 from telecine.dataset.existing import ExistingDataset
 from telecine.dataset.images import with_images
@@ -128,11 +127,6 @@ def facts_row(episode: Episode) -> dict[str, Any]:
     """What is known of an episode, in the columns of meta/episodes and of the provenance."""
     facts: dict[str, Any] = to_plain(episode.facts)
     return facts | {"recording": episode.facts.recording or recording_name(episode.ref)}
-
-
-def recording_name(ref: Ref) -> str:
-    """What a dataset calls a recording: the name of its file, without folders of this machine, and the id in it."""
-    return replace(ref, path=PurePosixPath(ref.path.replace("\\", "/")).name, part=None).label
 
 
 def provenance(episode: Episode, index: int) -> dict[str, Any]:
