@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.memory import seconds
-from telecine.core.clocks import LATER_NS, SAME_NS, domains, faults, format_offset, log_scale, pace
+from telecine.core.clocks import (
+    LATER_NS,
+    SAME_NS,
+    domains,
+    faults,
+    format_offset,
+    log_scale,
+    on_stamps,
+    pace,
+    shared_pace,
+)
 
 S = 10**9
 DAY = 86400 * S
@@ -45,7 +55,25 @@ def test_the_pace_of_a_slow_simulation_is_measured_and_latency_is_none():
     assert pace((logged * 0.5).astype(np.int64), logged) == pytest.approx(0.5)
     late = logged - np.array([100_000_000] * 39 + [0])
     assert pace(late, logged) == 1
-    assert pace(logged[:3], logged[:3]) == 1
+    assert pace(logged[:3], logged[:3]) is None
+
+
+@pytest.mark.parametrize(("paces", "shared"), [((), 1), ((0.5, 0.51), 0.51), ((0.5, 1), 1), ((1, 1, 1), 1)])
+def test_only_a_pace_that_all_senders_share_is_that_of_a_simulation(paces, shared):
+    assert shared_pace(paces) == shared
+
+
+@given(
+    st.floats(0.1, 10),
+    st.lists(st.integers(0, 10**12), min_size=1, max_size=20).map(sorted),
+    st.lists(st.integers(-(10**12), 2 * 10**12), max_size=20),
+)
+def test_times_are_moved_onto_a_steady_clock_of_another_pace(pace_, theirs, asked):
+    known, start = np.array(theirs, np.int64), 5 * DAY
+    ours = start + np.rint((known - known[0]) * pace_).astype(np.int64)
+    moved = on_stamps(np.array(asked, np.int64), (known, ours), pace_)
+    wanted = start + (np.array(asked, np.float64) - known[0]) * pace_
+    np.testing.assert_allclose(moved, wanted, atol=2, rtol=1e-9)
 
 
 def test_cameras_stamped_by_another_computer_days_away_are_one_clock():

@@ -5,7 +5,7 @@ zero; stamps can be unset or go back. Everything is put on the recorder's clock,
 clock that is certainly another one is moved by the median distance of all topics stamped by it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -111,15 +111,37 @@ SAME_PACE = 0.02
 _PACE_SPAN_NS = 2 * SECOND
 
 
-def pace(stamps: Times, logged: Times) -> float:
-    """How fast a sender's clock runs, 1 for as fast as the recorder's or where too little is known.
+def pace(stamps: Times, logged: Times) -> float | None:
+    """How fast a sender's clock runs, 1 for as fast as the recorder's; None where too little is known.
 
     stamps, logged: (n,) int64 ns, in order of arrival. Latency that varies counts for nothing over two seconds.
     """
     if stamps.size < 4 or int(logged[-1] - logged[0]) < _PACE_SPAN_NS:
-        return 1.0
+        return None
     ratio = float(int(stamps[-1] - stamps[0]) / int(logged[-1] - logged[0]))
     return ratio if abs(ratio - 1) > max(SAME_PACE, APART_NS / float(logged[-1] - logged[0])) else 1.0
+
+
+def shared_pace(paces: Iterable[float]) -> float:
+    """The pace of all senders whose pace is known, 1 where there is none or they differ."""
+    known = sorted(paces)
+    if not known or known[-1] > known[0] * (1 + 2 * SAME_PACE):
+        return 1.0
+    return known[len(known) // 2]
+
+
+def on_stamps(logged: Times, known: tuple[Times, Times], pace: float) -> Times:
+    """The recorder's times `logged` on the clock of a sender that runs at `pace`.
+
+    known: ((n,) recorder's times, (n,) the sender's times), n > 0, both non-decreasing. Between them the time is
+    linear, outside it goes on at `pace`.
+    """
+    theirs, ours = known
+    since = (logged - theirs[0]).astype(np.float64)
+    found = np.interp(since, (theirs - theirs[0]).astype(np.float64), (ours - ours[0]).astype(np.float64))
+    beyond = np.minimum(since, 0) + np.maximum(since - float(theirs[-1] - theirs[0]), 0)
+    moved: Times = ours[0] + np.rint(found + pace * beyond).astype(np.int64)
+    return moved
 
 
 _SCALES = ((1_000_000, "milliseconds"), (1000, "microseconds"))

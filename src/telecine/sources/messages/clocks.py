@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from telecine.core.clocks import Domain, domains, faults, format_offset, log_scale, pace
+from telecine.core.clocks import Domain, domains, faults, format_offset, log_scale, on_stamps, pace, shared_pace
 from telecine.core.errors import SourceError
 from telecine.core.grid import SECOND, Rows, Times
 from telecine.core.recording import ClockKind
@@ -34,6 +34,7 @@ HEADER = "header_stamp"
 SAMPLES = 24
 """Messages of each topic that are sampled to distinguish the senders' clocks."""
 _CORRECT = "`offset:` on the stream in the plan corrects it, e.g. `offset: -30ms`"
+_DO_NOT_FIT = f"topics of other clocks and without stamps do not fit; leave them out, or use `timeline: {LOG_TIME}`"
 Remarks = tuple[tuple[str, str], ...]
 """(finding code, message): what was odd in the samples."""
 
@@ -83,9 +84,15 @@ class Clocks:
 
     @cached_property
     def paces(self) -> Mapping[str, float]:
-        """Topic -> how fast the clock that stamps it runs against the recorder's."""
+        """Topic -> how fast the clock that stamps it runs against the recorder's, where that can be known."""
         factor, _ = self.scale
-        return {name: pace(stamps, logged * factor) for name, (logged, stamps) in self._sampled.items()}
+        found = {name: pace(stamps, logged * factor) for name, (logged, stamps) in self._sampled.items()}
+        return {name: ratio for name, ratio in found.items() if ratio is not None}
+
+    @cached_property
+    def pace(self) -> float:
+        """That of all stamps, 1 where they differ: a simulation makes all of them run slow or fast together."""
+        return shared_pace(self.paces.values())
 
     @cached_property
     def unstamped(self) -> bool:
@@ -94,10 +101,43 @@ class Clocks:
 
     @cached_property
     def domains(self) -> Mapping[str, Domain]:
-        """Topic -> the clock that stamps it."""
-        factor, _ = self.scale
-        distances = {n: int(np.median(logged * factor - stamps)) for n, (logged, stamps) in self._sampled.items()}
+        """Topic -> the clock that stamps it; where stamps run slow or fast, as it lay at the start of the recording."""
+        distances = {}
+        for name, (sampled, stamps) in self._sampled.items():
+            logged = sampled * self.scale[0]
+            drift = np.rint((1 - self.pace) * (logged - self.start_ns)).astype(np.int64)
+            distances[name] = int(np.median(logged - stamps - drift))
         return {topic: domain for domain in domains(distances) for topic in domain.topics}
+
+    @cached_property
+    def _longest(self) -> tuple[Topic, tuple[Times, Times]] | None:
+        """The topic with most usable stamps where all stamps run slow or fast on one clock: (recorder's times, stamps).
+
+        None where stamps run as fast as the recorder's clock, or nobody knows whose clock is meant.
+        """
+        if self.pace == 1 or len(set(self.domains.values())) != 1:
+            return None
+        stamped = [topic for topic in self._topics if topic.name in self.domains]
+        for topic in sorted(stamped, key=lambda topic: -topic.count):
+            stamps, logged = header_stamps(topic), self.recorded(topic, LOG_TIME)
+            if stamps is not None and not faults(np.where(stamps == NO_STAMP, 0, stamps), logged):
+                order = np.argsort(logged, kind="stable")
+                return topic, (logged[order], np.maximum.accumulate(stamps[order]))
+        return None
+
+    @property
+    def simulated(self) -> bool:
+        """True where messages without stamps are moved onto the clock of the others."""
+        return self._longest is not None
+
+    def without_stamps(self, logged: Times) -> tuple[Times, Remarks]:
+        """The recorder's times of messages without stamps, moved where the stamps of the others run slow or fast."""
+        if self._longest is None or not logged.size:
+            return logged, ()
+        topic, (theirs, stamps) = self._longest
+        moved = on_stamps(logged, (theirs, stamps + self.domains[topic.name].offset_ns), self.pace)
+        text = f"it has no stamps to use, and others run at {self.pace:.3f} of the recorder's clock, as of a simulation"
+        return moved, (("clock-pace", f"{text}: moved onto theirs by when {topic.name} was received"),)
 
 
 class TopicTimes:
@@ -124,8 +164,11 @@ class TopicTimes:
         known = {LOG_TIME: logged, PUBLISH_TIME: published}
         there = {clock: np.ones(rows.size, np.bool_) for clock in known}
         remarks: Remarks = self._scale_remark()
-        known[CAPTURE], there[CAPTURE] = logged, there[LOG_TIME]
-        if stamps is not None:
+        there[CAPTURE] = there[LOG_TIME]
+        if stamps is None:
+            known[CAPTURE], more = self.clocks.without_stamps(logged)
+            remarks += more
+        else:
             stamped = (stamps != NO_STAMP) & (stamps != 0)
             known[HEADER], there[HEADER] = stamps, stamped
             known[CAPTURE], more = self._captured(stamps, stamped, logged, now=now)
@@ -139,10 +182,13 @@ class TopicTimes:
         usable = stamped if now else np.ones(stamps.size, np.bool_)
         wrong = faults(np.where(stamps == NO_STAMP, 0, stamps)[usable], logged[usable])
         if wrong or not usable.any():
+            captured, remarks = self.clocks.without_stamps(logged)
             if now and not wrong:
-                return logged, ()
-            return logged, (("clock-stamps", f"{wrong} of {stamps.size} stamps; the recorder's time is used instead"),)
+                return captured, remarks
+            text = f"{wrong} of {stamps.size} stamps; the recorder's time is used instead"
+            return captured, (("clock-stamps", text), *remarks)
         domain = self.clocks.domains.get(self.topic.name)
+        logged, _ = self.clocks.without_stamps(logged)
         if domain is None:
             return np.where(usable, stamps, logged), ()
         return np.where(usable, stamps + domain.offset_ns, logged), self._domain_remarks(domain)
@@ -152,9 +198,8 @@ class TopicTimes:
         others = [name for name in domain.topics if name != self.topic.name]
         shared = f", with {', '.join(others[:4])}{' ...' if len(others) > 4 else ''}" if others else ""
         offset = format_offset(domain.distance_ns)
-        code = (
-            "clock-offset" if len(self.clocks.domains) > len(domain.topics) or self.clocks.unstamped else "clock-shared"
-        )
+        alone = len(self.clocks.domains) > len(domain.topics) or (self.clocks.unstamped and not self.clocks.simulated)
+        code = "clock-offset" if alone else "clock-shared"
         remarks: Remarks = ()
         match domain.relation:
             case "other":
@@ -167,12 +212,10 @@ class TopicTimes:
             case "delayed":
                 text = f"stamped {domain.distance_ns / 1e9:.3f} s before it was received{shared}, other topics less"
                 remarks = (("clock-delayed", f"{text}: latency, or another clock? Not moved; if another, {_CORRECT}"),)
-        pace_ = self.clocks.paces.get(self.topic.name, 1.0)
-        if pace_ != 1:
-            text = (
-                f"its clock runs at {pace_:.3f} of the recorder's, as of a simulation: topics without stamps do not fit"
-            )
-            remarks += (("clock-pace", f"{text}; leave them out, or use `timeline: {HEADER}`"),)
+        own = self.clocks.paces.get(self.topic.name, 1.0)
+        if own != 1:
+            unlike = "topics without stamps are moved onto it" if self.clocks.simulated else _DO_NOT_FIT
+            remarks += (("clock-pace", f"its clock runs at {own:.3f} of the recorder's, as of a simulation: {unlike}"),)
         return remarks
 
     def _scale_remark(self) -> Remarks:
