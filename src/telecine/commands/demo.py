@@ -4,12 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from telecine.conversion.pipeline import convert
+from telecine.conversion.pipeline import Options, convert
 from telecine.conversion.report import Report
 from telecine.core.errors import DatasetError
 from telecine.core.plan.model import make_plan
 from telecine.core.progress import Progress
 from telecine.core.proposal.text import plan_yaml
+from telecine.dataset.claimed_folder import claimed, is_claimable
 from telecine.inspection.recordings import inspect_many
 from telecine.recorder.sim import record as sim
 from telecine.samples.recordings import write_demo_recordings
@@ -36,22 +37,24 @@ def demo(
         The report of the conversion.
 
     Raises:
-        DatasetError: `out` holds something. SourceError: rerun-sdk (extra `rrd`) is not installed.
+        DatasetError: `out` holds something, or its disk refuses; the same command then works again.
+        SourceError: rerun-sdk (extra `rrd`) is not installed.
 
     >>> import telecine as tc
     >>> tc.demo("demo", episodes=1, seconds=1).ok
     True
     """
     folder = Path(out)
-    if folder.exists() and any(folder.iterdir()):
+    command = {"command": "demo", "episodes": episodes, "seconds": seconds, "seed": seed}
+    if not is_claimable(folder, command):
         raise DatasetError(f"{out} exists and is not empty; name another folder: telecine demo FOLDER")
     recordings = folder / "recordings"
-    recordings.mkdir(parents=True, exist_ok=True)
-    write_demo_recordings(recordings, episodes=episodes, seconds=seconds, seed=seed)
-    proposal = inspect_many([recordings]).proposal
-    (folder / "plan.yaml").write_text(plan_yaml(proposal), encoding="utf-8")
-    plan = make_plan(proposal.body)
-    return convert([recordings], folder / "dataset", plan, progress=progress, choices=proposal.choices)
+    with claimed(folder, command):
+        write_demo_recordings(recordings, episodes=episodes, seconds=seconds, seed=seed)
+        proposal = inspect_many([recordings]).proposal
+        (folder / "plan.yaml").write_text(plan_yaml(proposal), encoding="utf-8")
+        plan, options = make_plan(proposal.body), Options(overwrite=True)
+        return convert([recordings], folder / "dataset", plan, options, progress=progress, choices=proposal.choices)
 
 
 def record_sim(
@@ -86,7 +89,7 @@ def record_sim(
 
     Raises:
         SourceError: MuJoCo (extra `sim`) or a writer's library is not installed, or `out` is in use. DatasetError:
-        likewise for a dataset.
+        likewise for a dataset, and when the disk refuses; finished recordings stay, and the same command works again.
 
     >>> import telecine as tc
     >>> [played.steps for played in tc.record_sim("runs", kind="run", episodes=1, seconds=2, size=(64, 48))]

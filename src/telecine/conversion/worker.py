@@ -14,7 +14,7 @@ from telecine.conversion.report import Rejected, rejection
 from telecine.core.accounting import account
 from telecine.core.episode import Episode, recording_name
 from telecine.core.episode_filter import why_not
-from telecine.core.errors import DatasetError, TelecineError, causes_of, disk_is_full
+from telecine.core.errors import DatasetError, TelecineError, disk_problem
 from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan
 from telecine.core.recording import Ref
@@ -80,14 +80,14 @@ def build(ref: Ref, tell: Tell, *, plan: Plan, context: WorkerContext) -> Outcom
 
     try:
         return _made(ref, plan, context, coded)
-    except TelecineError as error:
-        problem = _disk_problem(error, context.scratch)
+    except Exception as error:
+        problem = disk_problem(error, str(context.scratch))
         if problem:
             raise DatasetError(
                 f"{problem}: {context.scratch} cannot take the episode of {ref.label}: {error}"
             ) from error
-        return rejection(error, ref)
-    except Exception as error:  # noqa: BLE001  the border: an unknown failure costs one recording, with its name
+        if isinstance(error, TelecineError):
+            return rejection(error, ref)
         text = f"{type(error).__name__}: {error}"
         fix = "please report this as a bug"
         return Rejected(ref.label, Finding("convert-failed", "error", ref.label, text, fix, recording=ref.label))
@@ -135,11 +135,3 @@ def _of_a_changing_source(episode: Episode) -> Episode:
     text = "the file changed while it was read; what was read is in the dataset"
     note = Finding("source-changed", "warning", episode.ref.label, text, "convert it again when its recorder is done")
     return replace(episode, findings=(*episode.findings, note))
-
-
-def _disk_problem(error: BaseException, scratch: Path) -> str:
-    """What is wrong with the disk below `scratch`, if that is behind the error: every further recording would fail."""
-    ours = str(scratch) in str(error)  # a disk can fail under a recording as well, and that costs one recording
-    if disk_is_full(error):
-        return "no space left"
-    return "writing failed" if ours and any(isinstance(cause, OSError) for cause in causes_of(error)) else ""

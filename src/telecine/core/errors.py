@@ -71,6 +71,30 @@ def disk_is_full(error: BaseException) -> bool:
     return any(getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT) for cause in causes_of(error))
 
 
+def disk_problem(error: BaseException, folder: str) -> str:
+    """What is wrong with the disk that `folder` is on, in a few words; "" when that is not what the error is about.
+
+    A disk can fail where recordings lie as well: an error other than a full disk counts when it names `folder`, and
+    comes from the system. Arrow raises OSError for damaged files too, which has no number then.
+    """
+    if disk_is_full(error):
+        return "no space left"
+    refused = any(isinstance(cause, OSError) and cause.errno is not None for cause in causes_of(error))
+    return "writing failed" if refused and folder in str(error) else ""
+
+
+@contextmanager
+def disk_errors_named(folder: str) -> Iterator[None]:
+    """Inside it `folder` is written to. Raises: DatasetError for what its disk refuses, and all else as it is."""
+    try:
+        yield
+    except Exception as error:
+        problem = disk_problem(error, folder)
+        if not problem or (isinstance(error, DatasetError) and str(error).startswith(problem)):
+            raise
+        raise DatasetError(f"{problem}: {folder} cannot be written: {error}") from error
+
+
 @contextmanager
 def raised_as(kind: type[TelecineError], what: str, *causes: type[BaseException]) -> Iterator[None]:
     """Inside it, `causes` become a `kind` that begins with `what`: "FILE: cannot be read: Permission denied".

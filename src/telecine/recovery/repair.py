@@ -7,7 +7,7 @@ as they are. Nothing is guessed: an episode whose frames cannot be assigned is l
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from telecine.core.data.arrow import array, numbers
 from telecine.core.episode import Episode
-from telecine.core.errors import DatasetError, VideoError
+from telecine.core.errors import DatasetError, VideoError, disk_errors_named, disk_problem
 from telecine.core.findings import Finding, has_errors, with_notes
 from telecine.core.grid import Grid
 from telecine.core.video import Clip
@@ -94,7 +94,8 @@ def repair(
         that changes what comes out.
     task: the text for rows whose own cannot be found any more. without: features to leave out, e.g. a lost camera.
 
-    Raises: DatasetError when nothing can be recovered, or `out` exists or cannot be written.
+    Raises: DatasetError when nothing can be recovered, or `out` exists or cannot be written: a full disk is never taken
+        for damage, and leaves nothing at `out`.
     """
     folder, log = Path(root), RepairLog()
     wrong = tuple(verify(folder))
@@ -105,13 +106,17 @@ def repair(
 
     if out is None:
         metadata = read_metadata(folder, log)
-        with tempfile.TemporaryDirectory(prefix="telecine-repair-") as temporary:
+        with (
+            disk_errors_named(tempfile.gettempdir()),
+            tempfile.TemporaryDirectory(prefix="telecine-repair-") as temporary,
+        ):
             return unwritten(survey(metadata, Path(temporary), log, without, trust))
     target = Path(out).resolve()
     if target == folder.resolve() or folder.resolve() in target.parents:
         raise DatasetError(f"{out}: the copy cannot be inside the dataset; name another folder")
     metadata = read_metadata(folder, log)
     with (
+        disk_errors_named(str(target.parent)),
         DatasetWriter.create(target, fps=metadata.fps, robot_type=metadata.robot_type) as writer,
         _scratch(target) as scratch,
     ):
@@ -122,7 +127,7 @@ def repair(
             log.lost(CAMERAS, str(damage))
         if content.is_undecided:
             return unwritten(content)
-        _write(content, writer, ClipCutter(scratch, metadata.fps, log), log, task)
+        _write(content, writer, scratch, log, task)
         counts = (writer.episodes, writer.frames)
         if not writer.episodes:
             text = f"{root}: no episode can be recovered, so nothing was written"
@@ -141,14 +146,18 @@ def _scratch(root: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # the writer's own files are in it
+            folder.parent.rmdir()
 
 
-def _write(content: Content, writer: DatasetWriter, cutter: ClipCutter, log: RepairLog, task: str | None) -> None:
+def _write(content: Content, writer: DatasetWriter, scratch: Path, log: RepairLog, task: str | None) -> None:
+    """Add every episode that can be made. A disk that refuses is no fault of an episode: it ends the repair."""
+    cutter = ClipCutter(scratch, content.metadata.fps, log)
     for piece in content.pieces(log, task):
         try:
             writer.add(_with_frames(content, piece, cutter))
         except (DatasetError, VideoError, ValueError) as error:
-            if writer.broken:
+            if writer.broken or disk_problem(error, str(scratch)):
                 raise
             _lose(piece, error, log)
         finally:

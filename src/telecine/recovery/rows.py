@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from telecine.core.data import arrow
-from telecine.core.errors import DatasetError
+from telecine.core.errors import DatasetError, disk_problem
 from telecine.core.video import FrameFormat
 from telecine.dataset.verify.reading import UNREADABLE
 from telecine.lerobot_format.metadata import DatasetMeta
@@ -85,6 +85,8 @@ def open_files(metadata: DatasetMeta, scratch: Path, log: RepairLog) -> list[Row
             with pq.ParquetFile(target) as file:
                 opened[name] = RowFile(name, target, file.schema_arrow)
         except (DatasetError, *UNREADABLE) as error:
+            if disk_problem(error, str(scratch)):
+                raise
             log.lost(name, f"cannot be read ({problem}) and not be recovered: {error}")
             continue
         message = f"has no footer: its writer was never closed. {found.rows} rows in {found.groups} whole row groups"

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from telecine.core.errors import SourceError
+from telecine.core.errors import SourceError, closed_on_failure
 from telecine.core.grid import SECOND, Times
 from telecine.core.stats import Floats
 from telecine.samples.arm import JOINTS, PickTask, commanded, random_task, reached
@@ -68,7 +68,8 @@ def write_demo_recordings(folder: str | Path, *, episodes: int = 3, seconds: flo
 
     seconds: length of an episode, at least 1.
 
-    Raises: SourceError when rerun-sdk, which writes them, is not installed; ValueError for no or too short episodes.
+    Raises: SourceError when rerun-sdk, which writes them, is not installed; ValueError for no or too short episodes;
+        OSError when the disk refuses, which leaves the recordings before.
     """
     if episodes < 1 or seconds < 1:
         raise ValueError(f"the demo needs at least 1 episode of at least 1 s, got {episodes} of {seconds:g} s")
@@ -84,7 +85,9 @@ def _write_episode(folder: Path, episode: int, seconds: float, seed: int) -> Pat
     start_ns = START_NS + episode * round((seconds + 5) * SECOND)
     path = folder / f"episode_{episode:03d}.rrd"
     ident = f"demo-{seed}-{episode}"
-    _write(path, ident, _logs(task, colour, episode, start_ns, rng))
+    data = _recorded(ident, _logs(task, colour, episode, start_ns, rng))
+    with closed_on_failure(lambda: path.unlink(missing_ok=True)):
+        path.write_bytes(data)
     return path
 
 
@@ -142,12 +145,15 @@ def _rerun() -> Any:
     return rerun
 
 
-def _write(path: Path, ident: str, logs: Mapping[str, Log]) -> None:
-    """Chunks of a second each, the entities in turn, as a live recording has them."""
+def _recorded(ident: str, logs: Mapping[str, Log]) -> bytes:
+    """Chunks of a second each, the entities in turn, as a live recording has them.
+
+    In memory: where the disk is full, the thread in which rerun-sdk writes files stops, and closing may wait for ever.
+    """
     rr = _rerun()
     # Without properties the writer adds no start time of its own: the wall clock would differ in each run.
     stream = rr.RecordingStream("telecine_demo", recording_id=ident, send_properties=False)
-    stream.save(str(path))
+    memory = stream.memory_recording()
     for entity, log in logs.items():
         if log.statics is not None:
             stream.log(entity, log.statics, static=True)
@@ -159,5 +165,4 @@ def _write(path: Path, ident: str, logs: Mapping[str, Log]) -> None:
             if rows.start < rows.stop:
                 time = rr.TimeColumn(TIMELINE, timestamp=log.stamps[rows].astype("datetime64[ns]"))
                 stream.send_columns(entity, [time], log.columns(rows))
-    stream.flush()
-    stream.disconnect()
+    return bytes(memory.drain_as_bytes())

@@ -40,6 +40,7 @@ class LiveClip:
         self._queue: queue.Queue[Rgb | None] = queue.Queue(queued)
         self._spare: deque[Rgb] = deque()
         self._error: VideoError | None = None
+        self._is_over = False
         self._thread = threading.Thread(target=self._run, name=f"telecine {key}", daemon=True)
         self._thread.start()
 
@@ -76,9 +77,8 @@ class LiveClip:
             self._error = error
         except Exception as error:  # noqa: BLE001  the border of the thread: nobody may wait for it for ever
             self._error = VideoError(f"{self.key}: {type(error).__name__}: {error}")
-        if self._error is not None:
-            while self._queue.get() is not None:  # so that nobody waits for room
-                pass
+        while not self._is_over:  # so that nobody waits for a place in the queue
+            self._is_over = self._queue.get() is None
 
     def _code(self) -> None:
         packets = coded_frames(self._waiting(), self.settings, self.fps, key=self.key)
@@ -93,6 +93,7 @@ class LiveClip:
         while (rgb := self._queue.get()) is not None:
             yield rgb
             self._spare.append(rgb)
+        self._is_over = True
 
 
 def coded_frames(

@@ -49,12 +49,15 @@ def record(
     """
     played: list[Played] = []
     count = max(round(seconds * fps), 1)
+    asked = {"kind": kind, "task": task, "episodes": episodes, "seed": seed, "seconds": seconds, "size": list(size)}
+    command = {"command": "record sim", **asked, "fps": fps, "render": render}
     with ExitStack() as stack:
         writer: Target | None = None
         for number in range(episodes):
             attempt = TASKS[task](seed + number, seconds)
             with closing(Play(attempt, fps=fps, size=size, render=render)) as play:
-                writer = writer or stack.enter_context(closing(target(kind, out, fps, play.names)))
+                if writer is None:
+                    writer = stack.enter_context(target(kind, out, command, fps=fps, names=play.names))
                 path = writer.write(play, play.steps(count), About(number, attempt.task, seed + number, fps))
             played.append(Played(path, attempt.task, seed + number, count, play.success, play.reason))
             on_episode(played[-1])

@@ -5,17 +5,23 @@ All take the same packets of the same encoder, so that what each of them gives c
 
 import base64
 import json
-from collections.abc import Callable, Iterator, Sequence
+import shutil
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from telecine.core.errors import SourceError
+from telecine.core.errors import DatasetError, SourceError, VideoError
+from telecine.core.findings import Finding
 from telecine.core.grid import SECOND, Times
 from telecine.core.recording import Array
-from telecine.recorder.recorder import Recorder
+from telecine.dataset.claimed_folder import claimed, is_claimable, is_unfinished
+from telecine.dataset.staging import require_writable
+from telecine.recorder.recorder import Mode, Recorder
 from telecine.recorder.sim.play import Play, SimStep
 from telecine.video.live import LiveClip, clip_packets, write_mp4
 from telecine.video.presets import video_settings
@@ -44,26 +50,40 @@ class Target(Protocol):
         """Play all steps and write them; the path of the recording."""
         ...
 
-    def close(self) -> None:
-        """After the last episode."""
-        ...
-
 
 class DatasetTarget:
     """Straight into a LeRobot dataset, as a robot's own program would with the recorder."""
 
-    def __init__(self, root: Path, fps: int, names: Sequence[str]) -> None:
-        self._names = {STATE: names, ACTION: names}
-        self._recorder = Recorder(root, fps=fps, robot_type=ROBOT_TYPE, names=self._names)
+    def __init__(self, root: Path, fps: int, names: Sequence[str], mode: Mode) -> None:
+        names_of = {STATE: names, ACTION: names}
+        self._problem = ""
+        # An episode that does not come to its end can be played again.
+        self._recorder = Recorder(
+            root,
+            fps=fps,
+            robot_type=ROBOT_TYPE,
+            names=names_of,
+            mode=mode,
+            on_exit="discard",
+            on_finding=self._note,
+        )
 
     def write(self, play: Play, steps: Iterator[SimStep], about: About) -> Path:
-        """One more episode of the dataset."""
+        """One more episode of the dataset. Raises: DatasetError at once when the disk refuses; nothing waits for it."""
         self._recorder.start_episode(about.task)
         for step in steps:
             cameras = {f"{IMAGES}{name}": rgb for name, rgb in step.frames.items()}
             self._recorder.add(step.time_ns, {STATE: step.state, ACTION: step.action, **cameras})
+            if self._problem:
+                raise DatasetError(self._problem)
         self._recorder.end_episode(success=play.success)
         return self._recorder.root
+
+    def _note(self, finding: Finding) -> None:
+        if finding.code == "record-disk" and finding.severity == "error":
+            self._problem = f"{self._recorder.root}: {finding.message.partition(';')[0]}"
+        else:
+            warnings.warn(str(finding), stacklevel=2)
 
     def close(self) -> None:
         """Let go of the recorder."""
@@ -92,39 +112,52 @@ class Taken:
         return "success" if self.success else "failed"
 
 
-Write = Callable[[Path, Taken], Path]
+Write = Callable[[Path, Taken], None]
 
 
 class FileTarget:
-    """A folder of recordings, one file or folder an episode, written by `write` when it is over."""
+    """A folder of recordings, one file or folder an episode, written by `write` when it is over.
 
-    def __init__(self, folder: Path, write: Write) -> None:
-        self._folder, self._write = folder, write
-        if folder.exists() and any(folder.iterdir()):
-            raise SourceError(f"{folder}: exists and is not empty; name another folder")
-        folder.mkdir(parents=True, exist_ok=True)
+    name: of a recording, by its number. A recording appears under it when it is whole.
+    """
+
+    def __init__(self, folder: Path, write: Write, name: str) -> None:
+        self._folder, self._write, self._name = folder, write, name
 
     def write(self, play: Play, steps: Iterator[SimStep], about: About) -> Path:
         """One more recording in the folder."""
         clips: dict[str, LiveClip] = {}
         steps_without_frames: list[SimStep] = []
+        path = self._folder / self._name.format(about.number)
+        unfinished = path.with_name(f".{path.name}")
         try:
             for step in steps:
                 for name, rgb in step.frames.items():
                     if name not in clips:
-                        path = str(self._folder / f".{about.number:03d}-{name}.clip")
-                        clips[name] = LiveClip(name, video_settings("train"), about.fps, path)
+                        clip_path = str(self._folder / f".{about.number:03d}-{name}.clip")
+                        clips[name] = LiveClip(name, video_settings("train"), about.fps, clip_path)
                     clips[name].add(rgb)
                 steps_without_frames.append(SimStep(step.time_ns, step.state, step.action, step.tips, step.thing, {}))
             for clip in clips.values():
                 clip.close()
-            return self._write(self._folder, _taken(play, steps_without_frames, clips, about))
+            _remove(unfinished)
+            self._write(unfinished, _taken(play, steps_without_frames, clips, about))
+            _remove(path)  # of a run that did not come to its end
+            return unfinished.rename(path)
         finally:
             for clip in clips.values():
-                Path(clip.path).unlink(missing_ok=True)
+                with suppress(VideoError):  # that of another camera is on its way
+                    clip.close()
+                _remove(Path(clip.path))
+            _remove(unfinished)
 
-    def close(self) -> None:
-        """Every episode is there already."""
+
+def _remove(path: Path) -> None:
+    """Remove a file or folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _taken(play: Play, steps: Sequence[SimStep], clips: dict[str, LiveClip], about: About) -> Taken:
@@ -134,14 +167,13 @@ def _taken(play: Play, steps: Sequence[SimStep], clips: dict[str, LiveClip], abo
     return Taken(times, state, action, tips, thing, clips, play.names, play.success, play.reason, about)
 
 
-def write_run(folder: Path, taken: Taken) -> Path:
+def write_run(run: Path, taken: Taken) -> None:
     """A run folder as RoboSandbox's recorder leaves it; result.json, which marks it as whole, comes last.
 
     Beyond its layout: names of joints, grippers and camera, further cameras as video.NAME.mp4, several grippers as a
     list.
     """
     about = taken.about
-    run = folder / f"run_{about.number:03d}"
     run.mkdir()
     ident = f"{about.seed:04x}{about.number:04x}"
     grippers = [i for i, name in enumerate(taken.names) if name.endswith("gripper")]
@@ -164,7 +196,6 @@ def write_run(folder: Path, taken: Taken) -> Path:
         write_mp4(run / ("video.mp4" if not camera else f"video.{name}.mp4"), clip)
     result = {"episode_id": ident, "success": taken.success, "frames": len(taken.times), "reason": taken.reason}
     (run / "result.json").write_text(json.dumps(result, indent=2), encoding="utf-8")
-    return run
 
 
 def _line(taken: Taken, number: int, joints: list[int], grippers: list[int]) -> dict[str, Any]:
@@ -186,16 +217,15 @@ def _pose(pose: Array) -> dict[str, list[float]]:
     return {"xyz": pose[:3].tolist(), "quat_xyzw": pose[3:].tolist()}
 
 
-def write_rrd(folder: Path, taken: Taken) -> Path:
+def write_rrd(path: Path, taken: Taken) -> None:
     """A Rerun recording. Raises: SourceError when rerun-sdk, which writes it, is not installed."""
     try:
         import rerun as rr
     except ImportError as error:
         raise SourceError("writing .rrd needs: pip install 'telecine[rrd]'") from error
-    path = folder / f"episode_{taken.about.number:03d}.rrd"
     ident = f"sim-{taken.about.seed}-{taken.about.number}"
     stream = rr.RecordingStream("telecine_sim", recording_id=ident, send_properties=False)
-    stream.save(str(path))
+    memory = stream.memory_recording()  # where the disk is full, closing a file of rerun-sdk's may wait for ever
     time = rr.TimeColumn("sim_time", duration=taken.times.astype("timedelta64[ns]"))
     for text, entity in ((taken.about.task, "/task"), (taken.outcome, "/outcome"), (taken.reason, "/reason")):
         stream.log(entity, rr.TextDocument(text), static=True)
@@ -207,9 +237,7 @@ def write_rrd(folder: Path, taken: Taken) -> Path:
         stream.log(f"/camera/{name}", rr.VideoStream.from_fields(codec=rr.VideoCodec.H264), static=True)
         packets = list(clip_packets(clip.path))
         stream.send_columns(f"/camera/{name}", [time], rr.VideoStream.columns(sample=packets))
-    stream.flush()
-    stream.disconnect()
-    return path
+    path.write_bytes(memory.drain_as_bytes())
 
 
 _VIDEO = {
@@ -233,13 +261,12 @@ _NUMBERS = {
 _TEXT = {"title": "telecine.Text", "type": "object", "properties": {"text": {"type": "string"}}}
 
 
-def write_mcap(folder: Path, taken: Taken) -> Path:
+def write_mcap(path: Path, taken: Taken) -> None:
     """An MCAP file of JSON messages. Raises: SourceError when the mcap library, which writes it, is not installed."""
     try:
         from mcap.writer import Writer
     except ImportError as error:
         raise SourceError("writing .mcap needs: pip install 'telecine[sim]'") from error
-    path = folder / f"episode_{taken.about.number:03d}.mcap"
     with path.open("wb") as file:
         writer = Writer(file)
         writer.start()
@@ -251,7 +278,6 @@ def write_mcap(folder: Path, taken: Taken) -> Path:
             data = json.dumps(message).encode()
             writer.add_message(channels[topic], log_time=time_ns, publish_time=time_ns, data=data)
         writer.finish()
-    return path
 
 
 def _topics(taken: Taken) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -275,9 +301,29 @@ def _messages(taken: Taken) -> Iterator[tuple[str, int, dict[str, Any]]]:
             yield f"/camera/{name}", time_ns, {"timestamp": stamp, "frame_id": name, "data": data, "format": "h264"}
 
 
-WRITERS: dict[SimFormat, Write] = {"run": write_run, "rrd": write_rrd, "mcap": write_mcap}
+WRITERS: dict[SimFormat, tuple[Write, str]] = {
+    "run": (write_run, "run_{:03d}"),
+    "rrd": (write_rrd, "episode_{:03d}.rrd"),
+    "mcap": (write_mcap, "episode_{:03d}.mcap"),
+}
 
 
-def target(kind: SimFormat, out: Path, fps: int, names: Sequence[str]) -> Target:
-    """Where episodes of this kind go. Raises: DatasetError or SourceError when `out` is in use."""
-    return DatasetTarget(out, fps, names) if kind == "dataset" else FileTarget(out, WRITERS[kind])
+@contextmanager
+def target(
+    kind: SimFormat, out: Path, command: Mapping[str, Any], *, fps: int, names: Sequence[str]
+) -> Iterator[Target]:
+    """Where episodes of this kind go. What the same `command` left unfinished is replaced, one by one.
+
+    Raises: DatasetError or SourceError when `out` is in use. DatasetError when its disk refuses.
+    """
+    beside = kind == "dataset"
+    if not beside and not is_claimable(out, command):
+        raise SourceError(f"{out}: exists and is not empty; name another folder")
+    mode: Mode = "overwrite" if beside and is_unfinished(out, command, beside=True) else "new"
+    if kind == "dataset":
+        require_writable(out, overwrite=mode == "overwrite")
+        with claimed(out, command, beside=True), closing(DatasetTarget(out, fps, names, mode)) as dataset:
+            yield dataset
+    else:
+        with claimed(out, command):
+            yield FileTarget(out, *WRITERS[kind])
