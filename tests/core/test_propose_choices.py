@@ -152,6 +152,13 @@ def test_a_short_common_pause_is_split_below_its_length():
     assert propose([recording(vector("/action", GOOD))], task_text="x").split_ns is None
 
 
+def test_what_a_stall_at_the_start_cuts_off_is_no_episode():
+    stalled = clock("elapsed", np.append(every(30, 0.1), every(30, 4) + S), "duration")
+    whole = propose([robot(stalled), robot(GOOD, name="b")], task_text="x")
+    assert whole.body["split"]["shortest"] == "1s"
+    assert "1 of the 2 parts are shorter than 1s and left out" in said(whole)
+
+
 def test_a_pause_of_one_stream_is_no_split():
     arm, cam = clock("t", sessions(50)), clock("t", every(15, 90))
     body = propose([recording(vector("/action", arm), camera("/cam", cam))], task_text="x").body

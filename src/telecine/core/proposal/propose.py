@@ -186,7 +186,7 @@ def _body(
     fps, guessed = choose_fps(given[0], declared_fps(recordings), cameras, vectors, timeline, given[1], notes)
     clock = {"timeline": timeline} | ({} if rate is None else {"rate": str(Fraction(rate))})
     running = [s.name for s in planned if s.kind != "text" and not s.static]
-    paused = {r.label: sum(common_pauses(running, timeline, r)) for r in recordings}
+    paused = {r.label: sum(stop - start for start, stop in common_pauses(running, timeline, r)) for r in recordings}
     split = split_of(planned, timeline, recordings, notes)
     features = {
         key: _feature(key, streams, timeline, recordings, paused, notes, split=split is not None)

@@ -14,6 +14,8 @@ NO_CAMERA_FPS = 30
 MOST_FPS = 1000
 SPLIT_GAPS_NS = 2 * SECOND
 """Pauses of all streams that are longer separate episodes, where shorter ones do not have to."""
+SHORTEST_PART_NS = SECOND
+"""What a pause cuts off, such as the frames before a stall at the start, is an episode from this length on."""
 BRIDGED_NS = SECOND
 """A stream that stops for no longer than this may show its last sample meanwhile, with a word."""
 
@@ -99,9 +101,13 @@ def is_seldom(name: str, timeline: str, recordings: Sequence[RecordingFacts], pa
 def split_of(
     streams: Sequence[StreamSummary], timeline: str, recordings: Sequence[RecordingFacts], notes: Notes
 ) -> dict[str, str] | None:
-    """`split: {gaps: ...}` where all planned streams pause for longer than their limits; None where they do not."""
+    """`split: {gaps: ...}` where all planned streams pause for longer than their limits; None where they do not.
+
+    What lies before, between and behind the pauses is left out where it is too short to learn from.
+    """
     names = [s.name for s in streams if not s.static and s.kind != "text"]
-    pauses = [p for r in recordings for p in common_pauses(names, timeline, r)]
+    found = {r.label: common_pauses(names, timeline, r) for r in recordings}
+    pauses = [stop - start for spans in found.values() for start, stop in spans]
     if not pauses:
         return None
     shortest, count = min(pauses), len(pauses)
@@ -111,23 +117,43 @@ def split_of(
         f"split at pauses of more than {format_duration(gap)}: no planned stream has samples in {count} of them, the "
         f"longest {longest:.1f} s"
     )
-    return {"gaps": format_duration(gap)}
+    parts = [part for r in recordings for part in _parts(_running(names, timeline, r), found[r.label])]
+    short = [part for part in parts if part < SHORTEST_PART_NS]
+    if not short or len(short) == len(parts):
+        return {"gaps": format_duration(gap)}
+    least = format_duration(SHORTEST_PART_NS)
+    notes.guesses.append(f"{len(short)} of the {len(parts)} parts are shorter than {least} and left out")
+    return {"gaps": format_duration(gap), "shortest": least}
 
 
-def common_pauses(names: Sequence[str], timeline: str, recording: RecordingFacts) -> list[int]:
-    """The lengths in ns of the pauses that all those streams of a recording make together, as far as they matter.
+def _parts(running: Sequence[ClockFacts], pauses: Sequence[tuple[int, int]]) -> list[int]:
+    """How long what lies before, between and behind the pauses is, in ns; none without a pause."""
+    if not pauses:
+        return []
+    starts = [min(c.first for c in running), *(stop for _, stop in pauses)]
+    stops = [*(start for start, _ in pauses), max(c.last for c in running)]
+    return [stop - start for start, stop in zip(starts, stops, strict=True)]
+
+
+def _running(names: Sequence[str], timeline: str, recording: RecordingFacts) -> list[ClockFacts]:
+    """The clocks of those streams that are steady enough to pause."""
+    clocks = [c for n in names if (s := recording.stream(n)) is not None and (c := s.on(timeline)) is not None]
+    return [c for c in clocks if c.samples >= STEADY_SAMPLES and c.kind != "sequence"]
+
+
+def common_pauses(names: Sequence[str], timeline: str, recording: RecordingFacts) -> list[tuple[int, int]]:
+    """[start, stop) in ns of the pauses that all those streams of a recording make together, as far as they matter.
 
     A pause matters when it is longer than the limit of one of the streams.
     """
-    clocks = [c for n in names if (s := recording.stream(n)) is not None and (c := s.on(timeline)) is not None]
-    running = [c for c in clocks if c.samples >= STEADY_SAMPLES and c.kind != "sequence"]
+    running = _running(names, timeline, recording)
     if not running:
         return []
     shared = list(running[0].pauses)
     for clock in running[1:]:
         shared = _overlaps(shared, clock.pauses)
     limit = min(c.rate.auto_limit_ns for c in running)
-    return [stop - start for start, stop in shared if stop - start > limit]
+    return [(start, stop) for start, stop in shared if stop - start > limit]
 
 
 def _overlaps(ours: Sequence[tuple[int, int]], theirs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
