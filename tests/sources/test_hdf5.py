@@ -218,7 +218,7 @@ def test_a_film_with_other_pictures_than_rows_is_refused(h5py, tmp_path):
     path = make.droid(h5py, tmp_path / "x" / "trajectory.h5", steps=12, pictures=11)
     with (
         registry.open(registry.find([path]).refs[0]) as recording,
-        pytest.raises(SourceError, match="11 pictures and the recording 12 rows"),
+        pytest.raises(SourceError, match="11 frames and the recording 12 rows"),
     ):
         recording.streams["/recordings/wrist"].times("time")
 

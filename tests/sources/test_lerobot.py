@@ -245,7 +245,7 @@ def test_a_video_with_other_pictures_than_rows_is_refused(tmp_path):
     make.mp4(old / "videos/chunk-000/observation.images.top/episode_000001.mp4", make.film(11), FPS)
     with (
         registry.open(registry.find([old]).refs[1]) as recording,
-        pytest.raises(SourceError, match="11 pictures and the recording 12"),
+        pytest.raises(SourceError, match="11 frames and the recording 12"),
     ):
         recording.streams["/observation.images.top"].times("time")
 

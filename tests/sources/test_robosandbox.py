@@ -147,7 +147,7 @@ def test_a_cut_later_is_noted_and_the_video_has_pictures_of_no_line(tmp_path, cu
     events.write_bytes(events.read_bytes()[:cut])
     with opened(folder) as recording:
         assert "source-truncated" in dict(recording.notes)
-        with pytest.raises(SourceError, match=r"3 pictures for \d lines"):
+        with pytest.raises(SourceError, match=r"3 frames for \d lines"):
             list(recording.streams["/scene"].packets("sim"))
 
 
@@ -202,7 +202,7 @@ def test_a_video_of_another_length_is_no_camera(tmp_path):
         folder = write_run(tmp_path / f"run{count}", 10, pictures=count)
         code, report = run(folder, tmp_path / f"out{count}")
         assert code == 1
-        assert f"{count} pictures for 10 lines" in str(report)
+        assert f"{count} frames for 10 lines" in str(report)
 
 
 @pytest.mark.parametrize(

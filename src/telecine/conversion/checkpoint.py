@@ -47,7 +47,7 @@ def cache_dir(scratch: Path, plan: Plan) -> Path:
 
 
 def path_of(ref: Ref, content: str, cache_dir: Path) -> Path:
-    """Where on the shelf the episode of a recording belongs.
+    """Where the finished episode of a recording belongs.
 
     content: digest of what its files hold. Its path counts as well, because reports and provenance tell it.
     """

@@ -63,9 +63,9 @@ def check_video_frames(
     decoded: dict[int, DecodedFrames] = {}
     where, path = video.name, str(metadata.root / video.name)
     try:
-        pictures = enumerate(decode_all(path)) if depth == "all" else decode_at(path, sorted(wanted))
+        frames = enumerate(decode_all(path)) if depth == "all" else decode_at(path, sorted(wanted))
         count = -1
-        for number, rgb in pictures:
+        for number, rgb in frames:
             count = number
             if rgb.shape[:2] != metadata.features[video.key].shape[:2]:
                 found = f"found frame {number} of shape {rgb.shape[:2]}"

@@ -43,7 +43,7 @@ class LayoutEpisode:
     pixel_layouts: Mapping[str, PixelLayout] = field(default_factory=dict)
     """Beginning of a stream's name -> how its images are stored."""
     video_files: Mapping[str, str] = field(default_factory=dict)
-    """Name -> a video file with one picture per step."""
+    """Name -> a video file with one frame per step."""
     followed: tuple[str, ...] = ()
     """Arrays that also serve one step ahead, as the action."""
     at: Mapping[str, Rows] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class LayoutEpisode:
         return path.startswith(self.outside)
 
     def pixel_layout(self, name: str) -> PixelLayout:
-        """How the pictures under that name are stored."""
+        """How the frames under that name are stored."""
         return next((layout for start, layout in self.pixel_layouts.items() if name.startswith(start)), PixelLayout())
 
 

@@ -1,7 +1,7 @@
 """Runs of RoboSandbox: a folder with episode.json, events.jsonl, result.json and video.mp4.
 
 Time is `t` of events.jsonl, seconds of simulated time. The video's own clock is not used: its recorder keeps frames
-at 28 or 29 Hz and labels them 30, so picture i belongs to line i and to nothing else.
+at 28 or 29 Hz and labels them 30, so frame i belongs to line i and to nothing else.
 Format: `LocalRecorder` of github.com/amarrmb/robosandbox, commit 0a4d084; `telecine record sim` writes it too, with
 further cameras as video.NAME.mp4 and the names of joints and grippers in episode.json.
 """
@@ -201,7 +201,7 @@ def _cameras(folder: Path, events: Events, episode: Mapping[str, Any]) -> Iterat
 
 @dataclass(frozen=True, eq=False, slots=True)
 class RunVideo:
-    """A video of a run: picture i was taken with line i of events.jsonl."""
+    """A video of a run: frame i was taken with line i of events.jsonl."""
 
     name: str
     path: Path
@@ -234,7 +234,7 @@ class RunVideo:
     def packets(self, clock: str, start: int = 0, stop: int | None = None) -> Iterator[Buffer]:
         """Access units [start, stop).
 
-        Raises: SourceError when there are not as many pictures as lines: then nobody knows which belongs to which.
+        Raises: SourceError when there are not as many frames as lines: then nobody knows which belongs to which.
         """
         self.times(clock)
         number = 0
@@ -249,7 +249,7 @@ class RunVideo:
             raise SourceError(str(error)) from error
         if number != self.stamps.size and last >= self.stamps.size:
             raise SourceError(
-                f"{self.path}: {number} pictures for {self.stamps.size} lines of events.jsonl, so which belongs to "
+                f"{self.path}: {number} frames for {self.stamps.size} lines of events.jsonl, so which belongs to "
                 "which is unknown; remove the file to convert the run without this camera"
             )
 

@@ -209,7 +209,7 @@ def _dtype(dtype: Any) -> str:
 
 @dataclass(frozen=True, eq=False)
 class PixelArray(_OfPart):
-    """Pictures as arrays: (height, width), (height, width, channels) or (channels, height, width)."""
+    """Frames as arrays: (height, width), (height, width, channels) or (channels, height, width)."""
 
     encoding: PixelFormat = "rgb24"
     channels_first: bool = False
@@ -248,7 +248,7 @@ class PixelArray(_OfPart):
 
 @dataclass(frozen=True, eq=False)
 class CompressedArray(_OfPart):
-    """Compressed pictures: byte strings of fixed or varying length, or rows of bytes padded with zeros."""
+    """Compressed frames: byte strings of fixed or varying length, or rows of bytes padded with zeros."""
 
     order: ColourOrder = "rgb"
     turn: Rotation = "none"
@@ -340,7 +340,7 @@ def stream_of(
 
 
 def _is_padded(part: ArrayPart) -> bool:
-    """Rows of bytes that begin like a picture."""
+    """Rows of bytes that begin like a frame."""
     if part.array.dtype != np.uint8 or len(part.row_shape) != 1 or part.row_shape[0] < 64:
         return False
     return coding(np.asarray(part.read(0, 1)[0][:16]).tobytes()) is not None
@@ -360,7 +360,7 @@ def _channels_first(shape: tuple[int, ...]) -> bool:
 
 
 def _pixel_format(part: ArrayPart) -> PixelFormat | None:
-    """What the rows are as pictures; None for numbers."""
+    """What the rows are as frames; None for numbers."""
     shape, dtype = part.row_shape, part.array.dtype
     plain = len(shape) == 2 and dtype.kind == "u" and min(shape) >= SMALLEST_PX
     if plain or (len(shape) == 3 and dtype == np.uint16 and shape[2] == 1):
@@ -375,7 +375,7 @@ def _pixel_format(part: ArrayPart) -> PixelFormat | None:
 
 
 def _is_float_of_bytes(part: ArrayPart, channels: int) -> bool:
-    """Colours of 0 to 255 that were stored as floats, by the first picture."""
+    """Colours of 0 to 255 that were stored as floats, by the first frame."""
     if part.array.dtype.kind != "f" or channels == 1:
         return False
     first = np.asarray(part.read(0, 1)[0])

@@ -1,4 +1,4 @@
-"""What the first bytes of a coded picture say, for all formats that store pictures as files. Pure."""
+"""What the first bytes of a coded frame say, for all formats that store frames as files. Pure."""
 
 MAGIC = (
     (b"\xff\xd8\xff", "jpeg"), (b"\x89PNG", "png"), (b"RIFF", "webp"), (b"GIF8", "gif"),

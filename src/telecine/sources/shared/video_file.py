@@ -1,4 +1,4 @@
-"""A video file beside a recording, one picture per step, as a stream."""
+"""A video file beside a recording, one frame per step, as a stream."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,11 +26,11 @@ def _facts_of(state: FileState) -> Mp4Facts:
 
 @dataclass(frozen=True, eq=False)
 class VideoFileStream:
-    """The pictures of the file at `path`; that of step 0 is number `first`.
+    """The frames of the file at `path`; that of step 0 is number `first`.
 
     All packets are there, so that it can be copied: those before the first step have stamps before it, those after the
-    last step stamps after it. A file whose pictures are not as many as the recording's rows is refused: nobody could
-    tell which picture belongs to which row.
+    last step stamps after it. A file whose frames are not as many as the recording's rows is refused: nobody could
+    tell which frame belongs to which row.
     """
 
     name: str
@@ -38,9 +38,9 @@ class VideoFileStream:
     timing: Timing
     first: int = 0
     rows: int | None = None
-    """Rows of the recording, or None where the pictures need not be as many."""
+    """Rows of the recording, or None where the frames need not be as many."""
     window: tuple[int, int] | None = None
-    """Pictures [first, stop) that the recording is about, of a file that holds several recordings: then only their
+    """Frames [first, stop) that the recording is about, of a file that holds several recordings: then only their
     groups of pictures are there, from the keyframe at or before the first to that at or after the last."""
     kind: Literal["video"] = "video"
 
@@ -57,7 +57,7 @@ class VideoFileStream:
         shown = facts.count - facts.hidden
         if self.rows is not None and shown != self.rows:
             raise SourceError(
-                f"{self.name}: {self.path} has {shown} pictures and the recording {self.rows} rows, so nobody "
+                f"{self.name}: {self.path} has {shown} frames and the recording {self.rows} rows, so nobody "
                 "can tell which belong together; leave the camera out"
             )
         return facts
@@ -81,7 +81,7 @@ class VideoFileStream:
         return {n: kind for n, kind in self.timing.clocks().items() if n != self.timing.clock or for_all}
 
     def times(self, clock: str) -> Times:
-        """(n,) int64, a stamp per picture in display order."""
+        """(n,) int64, a stamp per frame in display order."""
         start, stop = self._part
         after = np.sort(self._facts.display[start:stop]) - self.first - self._facts.hidden
         times = self.timing.times(clock, np.abs(after)) if clock in self.clocks else None
@@ -100,14 +100,14 @@ class VideoFileStream:
         window = (self.window[0] + facts.hidden, self.window[1] + facts.hidden)
         if not 0 <= window[0] < window[1] <= facts.count:
             raise SourceError(
-                f"{self.name}: {self.path} has {facts.count} pictures, the recording wants {window[0]} to {window[1]}"
+                f"{self.name}: {self.path} has {facts.count} frames, the recording wants {window[0]} to {window[1]}"
             )
         keys = np.flatnonzero(facts.keyframe)
         before, behind = keys[facts.display[keys] <= window[0]], keys[facts.display[keys] >= window[1]]
         return int(before[-1]) if before.size else 0, int(behind[0]) if behind.size else facts.count
 
     def backwards(self, clock: str) -> int:
-        """How far packets come before pictures shown earlier, as any stream counts it."""
+        """How far packets come before frames shown earlier, as any stream counts it."""
         self.times(clock)
         start, stop = self._part
         return int(np.sum(np.diff(self._facts.display[start:stop]) < 0))
