@@ -15,6 +15,7 @@ import pytest
 
 from support import isaac_lab
 from support.isaac import Env
+from telecine.core.errors import DatasetError
 from telecine.core.findings import has_errors
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.verify import verify
@@ -242,6 +243,36 @@ def test_both_lists_empty_is_the_guides_error(lab, installed, tmp_path):
     cfg.observation_keys_to_record, cfg.state_observation_keys = [], []
     with pytest.raises(ValueError, match="must have at least one observation configured"):
         Env(lab.torch, [(lab.Manager, cfg)])
+
+
+@pytest.mark.parametrize("keys", ["observation_keys", "state_keys"])
+def test_a_wrong_observation_key_is_found_at_the_first_step(lab, tmp_path, keys):
+    handler = LeRobotDatasetFileHandler.configured(**{keys: ("policy/table_cam", "policy/joint_poss")})
+    env = Env(lab.torch, [(lab.Manager, configuration(lab, tmp_path, "x", handler=handler))])
+    with pytest.raises(DatasetError, match="no observation 'policy/joint_poss'; it has: joint_pos, gripper_pos"):
+        env.run(1)
+    env.each(lambda manager: manager.close())
+
+
+def test_terms_that_record_no_step_are_found_at_the_first_step(lab, tmp_path):
+    cfg = configuration(lab, tmp_path, "x", handler=LeRobotDatasetFileHandler)
+    for term in ("record_pre_step_actions", "record_pre_step_flat_policy_observations"):
+        setattr(cfg, term, None)
+    env = Env(lab.torch, [(lab.Manager, cfg)])
+    with pytest.raises(DatasetError, match="record neither observations nor actions, only: initial_state"):
+        env.run(1)
+    env.each(lambda manager: manager.close())
+
+
+def test_a_configuration_that_exports_nothing_says_so_at_once(lab, installed, tmp_path, caplog):
+    Env(lab.torch, [(lab.Manager, configuration(lab, tmp_path, "x", "EXPORT_NONE", LeRobotDatasetFileHandler))])
+    assert "nothing will be recorded: dataset_export_mode is EXPORT_NONE" in caplog.text
+    caplog.clear()
+    cfg = configuration(lab, tmp_path, "x", handler=LeRobotDatasetFileHandler)
+    for name in [name for name in vars(cfg) if name.startswith("record_")]:
+        setattr(cfg, name, None)
+    Env(lab.torch, [(lab.Manager, cfg)])
+    assert "nothing will be recorded: the recorder configuration has no term" in caplog.text
 
 
 def test_an_episode_filled_by_hand_is_written_and_replayed(lab, tmp_path):

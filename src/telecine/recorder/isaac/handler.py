@@ -32,6 +32,7 @@ from telecine.dataset.staging import require_writable
 from telecine.recorder.background_queue import BackgroundQueue
 from telecine.recorder.episode import LiveEpisode
 from telecine.recorder.isaac.episode import EpisodeArrays, Settings, array_of, leaves, rows_of
+from telecine.recorder.isaac.first_step import watch
 from telecine.recorder.isaac.stream import Streamed
 from telecine.recorder.recorder import Recorder
 
@@ -63,6 +64,7 @@ class LeRobotDatasetFileHandler:
         self._names: list[str] = []
         self._mode = "new"
         self._empty = 0
+        self._is_checked = False
 
     @classmethod
     def configured(cls, **settings: Any) -> "type[LeRobotDatasetFileHandler]":
@@ -78,6 +80,7 @@ class LeRobotDatasetFileHandler:
 
     def create(self, file_path: str, env_name: str | None = None) -> None:
         """Begin a dataset at `file_path`, with .lerobot behind it. Raises: DatasetError when it exists."""
+        watch()
         self._begin(file_path, {"new": "new", "error": "new"}.get(self.settings.existing, self.settings.existing))
         if self._mode == "new":
             require_writable(self._target, overwrite=False)
@@ -124,8 +127,7 @@ class LeRobotDatasetFileHandler:
         if name in self._names:
             raise ValueError(f"Episode '{name}' already exists in the dataset")
         streamed: Streamed | None = getattr(episode, "_telecine", None)
-        settings = self.settings if streamed is None else self.settings.without(streamed.paths)
-        rows = rows_of(episode.data, settings, quaternion_order())
+        rows = self._rows(episode)
         if not rows.steps:
             self._empty += 1
             log.warning("%s: an episode without steps was left out (%d so far)", self._target, self._empty)
@@ -137,6 +139,26 @@ class LeRobotDatasetFileHandler:
         replay = _replay(episode) if self.settings.replay else None
         self._names.append(name)
         self._queue.do(partial(self._write, recorder, name, live, success, replay))
+
+    def _rows(self, episode: Any) -> EpisodeArrays:
+        streamed: Streamed | None = getattr(episode, "_telecine", None)
+        settings = self.settings if streamed is None else self.settings.without(streamed.paths)
+        return rows_of(episode.data, settings, quaternion_order())
+
+    def check_step(self, episode: Any) -> None:
+        """Look once at an episode of one step: what would fail at its end fails now.
+
+        Raises: DatasetError for an observation that is not there or cannot be stored, or when nothing is recorded.
+        """
+        if self._is_checked:
+            return
+        self._is_checked = True
+        if not self._rows(episode).steps and not hasattr(episode, "_telecine"):
+            recorded = ", ".join(episode.data) or "nothing"
+            raise DatasetError(
+                f"{self._target}: the recorder's terms record neither observations nor actions, only: {recorded}; "
+                "derive the configuration from ActionStateRecorderManagerCfg, or add its terms"
+            )
 
     def _free_number(self) -> int:
         """The number of episodes, or the next that no name has: one may have failed, others may have been given."""

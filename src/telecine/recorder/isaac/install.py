@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from telecine.recorder.isaac.first_step import MANAGER, warn_if_nothing
 from telecine.recorder.isaac.handler import LeRobotDatasetFileHandler
 from telecine.recorder.isaac.needs import stop_if_missing
 
@@ -32,7 +33,6 @@ KEYS = {
 FLAG = "--lerobot_format"
 _DATASET = "--dataset_file"
 _MARK = "_telecine_installed"
-_MANAGER = "isaaclab.managers.recorder_manager"
 _DATASETS = "isaaclab.utils.datasets"
 
 
@@ -42,7 +42,7 @@ def install() -> None:
     Raises: ModuleNotFoundError when Isaac Lab is not there.
     """
     _name_handler()
-    manager = importlib.import_module(_MANAGER).RecorderManager
+    manager = importlib.import_module(MANAGER).RecorderManager
     if not getattr(manager, _MARK, False):
         manager.__init__ = _taking_our_keys(manager.__init__)
         setattr(manager, _MARK, True)
@@ -64,6 +64,8 @@ def _taking_our_keys(original: Any) -> Any:
             if our_keys and isinstance(given, type) and issubclass(given, LeRobotDatasetFileHandler):
                 cfg.dataset_file_handler_class_type = given.configured(**settings_of(our_keys))
             original(self, cfg, env)
+            if isinstance(given, type) and issubclass(given, LeRobotDatasetFileHandler):
+                warn_if_nothing(cfg, self.active_terms)
         finally:
             if our_keys:
                 cfg.dataset_file_handler_class_type = given
@@ -99,7 +101,7 @@ def main(arguments: Sequence[str]) -> int:
     sys.argv = [script, *script_arguments(rest)]
     sys.path.insert(0, str(Path(script).resolve().parent))
     _when_imported(_DATASETS, _name_handler)
-    _when_imported(_MANAGER, _take_over if FLAG in rest else install)
+    _when_imported(MANAGER, _take_over if FLAG in rest else install)
     runpy.run_path(script, run_name="__main__")
     return 0
 
@@ -129,7 +131,7 @@ def _when_imported(name: str, then: Callable[[], None]) -> None:
 def _take_over() -> None:
     """Install, and let every recorder manager write with our handler, whatever its configuration names."""
     install()
-    manager = importlib.import_module(_MANAGER).RecorderManager
+    manager = importlib.import_module(MANAGER).RecorderManager
     original = manager.__init__
 
     @functools.wraps(original)

@@ -18,6 +18,7 @@ from isaaclab.managers import RecorderTerm, RecorderTermCfg
 from isaaclab.utils import configclass
 
 from telecine.recorder.isaac.episode import array_of, is_frame, leaves
+from telecine.recorder.isaac.first_step import warn_if_nothing
 from telecine.recorder.isaac.handler import LeRobotDatasetFileHandler, words_of
 from telecine.recorder.isaac.stream import Streamed
 from telecine.recorder.malloc_trim import HeapTrimmer
@@ -32,6 +33,7 @@ class LeRobotTerm(RecorderTerm):  # type: ignore[misc]  # Isaac Lab has no types
         ours = handler if issubclass(handler, LeRobotDatasetFileHandler) else LeRobotDatasetFileHandler
         ours = ours.configured(**settings_of(cfg))
         env.cfg.recorders.dataset_file_handler_class_type = ours
+        warn_if_nothing(env.cfg.recorders, None)
         self._settings = ours.settings
         self._spool: Path | None = None
         self._heap = HeapTrimmer()
