@@ -24,7 +24,8 @@ import pyarrow as pa
 from measure import run
 
 from telecine.conversion import checkpoint
-from telecine.conversion.report import EpisodeReport, Report, lasting
+from telecine.conversion.lasting import lasting_summary, lasting_tables
+from telecine.conversion.report import EpisodeReport, Report
 from telecine.core.episode import Episode, FeatureColumn
 from telecine.core.grid import Grid
 from telecine.core.recording import Ref
@@ -106,7 +107,8 @@ def added(out: Path, count: int) -> dict[str, float]:
             spent[number] = time.process_time() - before
         before = time.process_time()
         report = Report(str(out), FPS, "", tuple(reports), (), (), 0)
-        writer.commit(report=lasting(report, ["/recordings"]))
+        folders = ["/recordings"]
+        writer.commit(report=lasting_summary(report, folders), report_tables=lasting_tables(report, folders))
         commit = time.process_time() - before
     tenth = max(count // 10, 1)
     first, last = 1000 * spent[:tenth].mean(), 1000 * spent[-tenth:].mean()

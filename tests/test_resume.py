@@ -4,14 +4,18 @@ import hashlib
 import json
 import os
 import shutil
+from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
 
 from support.robot import Camera, jittered, robot_plan, write_robot
 from telecine.conversion import worker
+from telecine.conversion.lasting import lasting_summary, lasting_tables
 from telecine.conversion.pipeline import Options, convert
+from telecine.conversion.report import Rejected
 from telecine.core.errors import DatasetError
+from telecine.core.findings import Finding
 from telecine.core.plan.model import make_plan
 from telecine.dataset.staging import workspace
 from telecine.inspection.compare import compare
@@ -267,16 +271,40 @@ def test_the_report_in_the_dataset_says_what_became_of_each_recording(recordings
     (mine / "bad.rrd").write_bytes(b"RRF2 and nothing else")
     report = convert([mine], tmp_path / "out", PLAN)
     text = (tmp_path / "out/meta/telecine/report.json").read_text()
-    told = json.loads(text)
-    assert [e["recording"].partition("#")[0] for e in told["episodes"]] == ["r0.rrd", "r1.rrd"]
-    assert [e["rows"] for e in told["episodes"]] == [e.rows for e in report.episodes]
-    assert [r["recording"] for r in told["rejected"]] == ["bad.rrd"]
-    assert told["rejected"][0]["reason"]["message"] == report.rejected[0].reason.message
-    assert str(tmp_path) not in text
+    summary, rows = json.loads(text), pq.read_table(tmp_path / "out/meta/telecine/report.parquet").to_pylist()
+    assert [r["recording"].partition("#")[0] for r in rows] == ["r0.rrd", "r1.rrd", "bad.rrd"]
+    assert [(r["episode_index"], r["rows"]) for r in rows] == [
+        *((e.index, e.rows) for e in report.episodes),
+        (None, None),
+    ]
+    assert rows[2]["findings"][0]["message"] == report.rejected[0].reason.message
+    assert [use["age_max_ns"] for use in rows[1]["uses"]] == [use.age_max_ns for use in report.episodes[1].uses]
+    assert [clip["pictures"]["copied"] for clip in rows[0]["clips"]] == [
+        clip.pictures.copied for clip in report.episodes[0].clips
+    ]
+    assert (summary["total_episodes"], summary["total_rejected"], summary["rows"]) == (2, 1, report.rows)
+    assert summary["rejected_by_code"] == {report.rejected[0].reason.code: 1}
+    assert str(tmp_path) not in text + str(rows)
     moved = tmp_path / "elsewhere" / "recordings"
     shutil.move(mine, moved)
     convert([moved], tmp_path / "again", PLAN, Options(workers=1))
     assert contents(tmp_path / "again") == contents(tmp_path / "out")
+
+
+def test_the_summary_of_a_report_does_not_grow_with_the_recordings(recordings, tmp_path):
+    report = convert([only(recordings, tmp_path / "recordings", 0)], tmp_path / "out", PLAN)
+    rejected = [
+        Rejected(f"bad-{i}.rrd", Finding("source-unreadable", "error", f"bad-{i}.rrd", f"damage {i}"))
+        for i in range(2500)
+    ]
+    odd = [Finding("stream-left-out", "warning", f"dataset {i}", f"another {i}") for i in range(2500)]
+    large = replace(report, rejected=tuple(rejected), findings=tuple(odd), known=("again.rrd",) * 2500)
+    summary = lasting_summary(large, [])
+    assert len(summary) < 30_000
+    assert json.loads(summary)["rejected_by_code"] == {"source-unreadable": 2500}
+    tables = list(lasting_tables(large, []))
+    assert [table.num_rows for table in tables] == [1000, 1000, 501]
+    assert tables[2].column("recording")[-1].as_py() == "bad-2499.rrd"
 
 
 def test_a_strict_run_that_stops_keeps_what_it_made(recordings, tmp_path):

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -52,6 +53,9 @@ def test_appending_keeps_the_earlier_list(robot, tmp_path):
     assert telecine("convert", robot / "r1.rrd", tmp_path / "out", *PLAN, "--append")[0] == 0
     earlier = json.loads((tmp_path / "out/meta/telecine/left_out-until-1.json").read_text())
     assert earlier["left_out"][0]["first"] == ["r0.rrd#episode-0"]
+    for name, recording in (("report-until-1", "r0.rrd"), ("report", "r1.rrd")):
+        rows = pq.read_table(tmp_path / f"out/meta/telecine/{name}.parquet").to_pylist()
+        assert [row["recording"] for row in rows] == [f"{recording}#episode-{recording[1]}"]
 
 
 def test_inspect_says_why_each_stream_is_not_proposed(robot, tmp_path):

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from telecine.core.quality_checks import (
     action_findings,
@@ -12,6 +14,7 @@ from telecine.core.quality_checks import (
     time_findings,
     value_findings,
 )
+from telecine.core.quality_screen import suspects
 
 WAVE = np.sin(np.arange(90) / 7)[:, None] * [1.0, 2.0]
 
@@ -76,3 +79,48 @@ def test_dark_and_frozen_frames_are_named():
 def test_short_episodes_are_named_by_seconds_and_by_comparison():
     assert [f.where for f in length_findings([300, 20, 45, 310, 305], 30)] == ["episode 1", "episode 2"]
     assert codes(length_findings([], 30)) == []
+
+
+@st.composite
+def runs(draw):
+    """Numbers of a few episodes one after the other, with plateaus, ends, copies and odd times among them."""
+    lengths = np.array(draw(st.lists(st.integers(1, 60), min_size=1, max_size=5)))
+    rng, count = np.random.default_rng(draw(st.integers(0, 2**32))), lengths.sum()
+    state = rng.normal(size=(count, 2))
+    kind = rng.integers(0, 6, len(lengths)).repeat(lengths)
+    state[kind == 1] = np.clip(state[kind == 1], -0.5, 0.5)
+    state[kind == 2] = 1.0
+    frames = np.concatenate([np.arange(n) for n in lengths])
+    state[(kind == 3) & (frames > 12)] = 0.25
+    action = np.where((kind == 4)[:, None], state, state + rng.normal(size=state.shape))
+    action[kind == 5] = rng.choice([0.0, 1.0], (np.count_nonzero(kind == 5), 2))
+    timestamp = frames / 10 + 0.2 * (rng.random(count) < draw(st.sampled_from([0, 0.02])))
+    state[rng.random(count) < draw(st.sampled_from([0, 0.01]))] = np.nan
+    return {"observation.state": state, "action": action, "timestamp": timestamp[:, None]}, lengths
+
+
+@given(runs())
+def test_the_checks_find_nothing_in_an_episode_that_is_not_picked(run):
+    known, lengths = run
+    stops = np.cumsum(lengths)
+    picked = suspects(known, lengths, 10, state="observation.state", action="action")
+    for start, stop, odd in zip(stops - lengths, stops, picked, strict=True):
+        state, action, times = (values[start:stop] for values in known.values())
+        found = [*value_findings(state, ("a", "b"), ""), *value_findings(action, ("a", "b"), "")]
+        found += [*action_findings(state, action, ""), *time_findings(times[:, 0], 10, "")]
+        if np.isfinite(state).all():
+            found += idle_findings(np.concatenate([state, action], axis=1), 10, "")
+        assert odd or not found
+
+
+def test_an_episode_of_moving_joints_is_not_picked():
+    time = np.arange(40)[:, None] / 10
+    known = {
+        "observation.state": np.sin(time),
+        "action": np.sin(time + 0.1),
+        "timestamp": np.arange(40)[:, None] % 20 / 10,
+    }
+    assert suspects(known, np.array([20, 20]), 10, state="observation.state", action="action").tolist() == [
+        False,
+        False,
+    ]

@@ -371,6 +371,9 @@ def test_an_index_of_another_type_is_a_finding(dataset):
     assert any("data/chunk_index" in f.where and "found string" in f.message for f in findings)
 
 
+OF_ROWS = ("verify-counts", "verify-index", "verify-timestamps", "verify-tasks", "verify-values")
+
+
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_a_single_change_is_found_and_named(dataset, name):
     spoil, code, words = MUTATIONS[name]
@@ -381,3 +384,5 @@ def test_a_single_change_is_found_and_named(dataset, name):
     assert named, "\n".join(map(str, findings))
     assert all(f.fix for f in findings if f.severity == "error")
     assert not any(str(dataset.parent) in f.where for f in findings)
+    together = verify(dataset, decode="none", statistics=False)  # episodes are checked many at a time
+    assert [f for f in together if f.code in OF_ROWS] == [f for f in findings if f.code in OF_ROWS]

@@ -16,7 +16,8 @@ from typing import TypedDict
 from telecine.conversion import checkpoint
 from telecine.conversion.codec_choice import settle_codecs
 from telecine.conversion.discovery import EVERYTHING, ChosenEpisodes, Episodes, crashed, discover
-from telecine.conversion.report import EpisodeReport, Rejected, Report, lasting, lasting_accounts, rejection
+from telecine.conversion.lasting import lasting_accounts, lasting_summary, lasting_tables
+from telecine.conversion.report import EpisodeReport, Rejected, Report, rejection
 from telecine.conversion.worker import Known, Made, NotWanted, Outcome, WorkerContext, build, not_wanted
 from telecine.core.accounting import (
     NO_CHOICES,
@@ -146,8 +147,12 @@ def _convert(job: _Job) -> Report:
             report = _report(job, plan, episodes, written, findings)
             if report.episodes:
                 folders = (*episodes.folders, str(writer.scratch))
-                lines, left_out = lasting(report, folders), lasting_accounts(report, folders)
-                writer.commit(plan_yaml=plan.to_yaml(), report=lines, left_out=left_out)
+                writer.commit(
+                    plan_yaml=plan.to_yaml(),
+                    report=lasting_summary(report, folders),
+                    report_tables=lasting_tables(report, folders),
+                    left_out=lasting_accounts(report, folders),
+                )
     checked = verify_dataset(job.root) if report.episodes and options.verify else []
     return replace(report, findings=(*report.findings, *checked), seconds=time.monotonic() - began)
 

@@ -1,13 +1,10 @@
 """What a conversion did: one value for the table people read and the JSON machines read."""
 
-import json
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from telecine._version import __version__
 from telecine.core.accounting import LeftOutEverywhere
 from telecine.core.episode import Episode, Use
 from telecine.core.errors import TelecineError
@@ -179,60 +176,3 @@ class Report:
 def accounts(left_out: Iterable[LeftOutEverywhere], guesses: Iterable[str]) -> dict[str, Any]:
     """What is not in the output, and what was chosen, as they stand at the top of `--json`."""
     return {"left_out": [entry.to_dict() for entry in left_out], "guesses": list(guesses)}
-
-
-def lasting_accounts(report: Report, folders: Iterable[str]) -> str:
-    """meta/telecine/left_out.json, the same on every machine, as `lasting`."""
-    body = _without(_prefix(folders), accounts(report.left_out, report.guesses))
-    return json.dumps({"tool": f"telecine {__version__}", **body}, indent=1, ensure_ascii=False) + "\n"
-
-
-_OF_ONE_RUN = {"convert-resumed", "convert-leftover", "convert-crashed", "convert-known"}
-"""Findings about how a run went, not about what came out of it."""
-
-
-def lasting(report: Report, folders: Iterable[str]) -> Iterator[str]:
-    """meta/telecine/report.json in pieces: the same for every run that makes the same dataset, on every machine.
-
-    So it names neither the time it took nor what was resumed, and files without `folders`, the ones they lie in.
-    """
-    prefix = _prefix(folders)
-
-    def line(value: Any) -> str:
-        return json.dumps(_without(prefix, asdict(value)), ensure_ascii=False)
-
-    lasting_findings = [f for f in report.findings if f.code not in _OF_ONE_RUN]
-    head = {
-        "tool": f"telecine {__version__}",
-        "fps": report.fps,
-        "rows": report.rows,
-        "plan_digest": report.plan_digest,
-    }
-    yield json.dumps(head)[:-1]
-    for name, values in (("episodes", report.episodes), ("rejected", report.rejected), ("findings", lasting_findings)):
-        yield f',\n"{name}": ['
-        for number, value in enumerate(values):
-            yield (",\n " if number else "\n ") + line(value)
-        yield "]"
-    yield ',\n"known": ' + json.dumps(_without(prefix, list(report.known)), ensure_ascii=False) + "}\n"
-
-
-def _prefix(folders: Iterable[str]) -> re.Pattern[str]:
-    """Matches the folders that files lie in, and one below whose name is random."""
-    parts = [
-        rf"{re.escape(folder.rstrip('/'))}/(?:new-[^/\s]+/)?"
-        for folder in sorted(set(folders), key=len, reverse=True)
-        if len(folder) > 1
-    ]
-    return re.compile("|".join(parts) or r"(?!)")
-
-
-def _without(prefix: re.Pattern[str], value: Any) -> Any:
-    """A plain value with `prefix` taken out of every text in it."""
-    if isinstance(value, str):
-        return prefix.sub("", value)
-    if isinstance(value, dict):
-        return {key: _without(prefix, entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without(prefix, entry) for entry in value]
-    return value

@@ -60,12 +60,12 @@ def _clipped(values: Floats) -> Flags:
     if not len(values):
         return np.zeros(values.shape[1], np.bool_)
     first, last = moving(values)
-    inner = values[first:last]
-    clipped = np.zeros(values.shape[1], np.bool_)
-    for column in range(values.shape[1] if len(inner) else 0):
-        found, counts = np.unique(inner[:, column], return_counts=True)
-        clipped[column] = found.size > 10 and max(counts[0], counts[-1]) > CLIPPED_SHARE * len(inner)
-    return clipped
+    inner = np.sort(values[first:last], axis=0)
+    if len(inner) <= 10:
+        return np.zeros(values.shape[1], np.bool_)
+    different = 1 + (inner[1:] != inner[:-1]).sum(axis=0)
+    at_an_end = np.maximum((inner == inner[0]).sum(axis=0), (inner == inner[-1]).sum(axis=0))
+    return np.asarray((different > 10) & (at_an_end > CLIPPED_SHARE * len(inner)))
 
 
 def moving(values: Floats) -> tuple[int, int]:

@@ -31,8 +31,7 @@ from telecine.lerobot_format.read import episode_files
 from telecine.lerobot_format.schema import CameraSpec, Features
 
 _REPLACED = (
-    paths.INFO, paths.STATS, paths.TASKS, paths.PROVENANCE, paths.PLAN, paths.HISTOGRAMS, paths.REPORT,
-    paths.CAMERAS,
+    paths.INFO, paths.STATS, paths.TASKS, paths.PROVENANCE, paths.PLAN, paths.HISTOGRAMS, paths.CAMERAS,
 )  # fmt: skip
 """Files that are rewritten when episodes are added; all others are linked."""
 
@@ -98,8 +97,9 @@ class ExistingDataset:
             if name == paths.PLAN and path.read_text(encoding="utf-8") != plan_yaml:
                 digest = self.provenance[-1].get("plan_digest") if self.provenance else None
                 name = f"{paths.PLANS}/{digest or 'unknown'}.yaml"
-            elif name in (paths.REPORT, paths.LEFT_OUT):
-                name = f"{name.removesuffix('.json')}-until-{self.episodes}.json"
+            elif name in (paths.REPORT, paths.REPORT_ROWS, paths.LEFT_OUT):
+                stem, _, suffix = name.rpartition(".")
+                name = f"{stem}-until-{self.episodes}.{suffix}"
             elif name in _REPLACED:
                 continue
             target = stage / name

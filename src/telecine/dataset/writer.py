@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from telecine.core.episode import Episode
@@ -26,6 +27,7 @@ from telecine.dataset.episode_check import check_episode
 from telecine.dataset.existing import ExistingDataset, features_of, license_at, read_existing, state_of
 from telecine.dataset.open_files import WRITE_ERRORS, OpenFiles, facts_row, provenance, tables, zeros
 from telecine.dataset.reader import Dataset
+from telecine.dataset.rolling_files import TableFile
 from telecine.dataset.running_stats import RunningStats
 from telecine.dataset.staging import Staging
 from telecine.dataset.values import Values
@@ -200,10 +202,18 @@ class DatasetWriter:
         """Whether the episode makes `next.success` a column; a published dataset keeps its columns."""
         return self._published is None and (self._outcomes or episode.facts.success is not None)
 
-    def commit(self, *, plan_yaml: str | None = None, report: Iterable[str] = (), left_out: str = "") -> Path:
+    def commit(
+        self,
+        *,
+        plan_yaml: str | None = None,
+        report: str = "",
+        report_tables: Iterable[pa.Table] = (),
+        left_out: str = "",
+    ) -> Path:
         """Finish the dataset and show it at `root`.
 
-        `plan_yaml` is kept in it as meta/telecine/plan.yaml, and the pieces of `report` as meta/telecine/report.json.
+        What is given is kept in meta/telecine: `plan_yaml` as plan.yaml, `report` as report.json, the rows of
+        `report_tables`, which are taken one by one, as report.parquet, and `left_out` as left_out.json.
 
         Raises:
             DatasetError: no episode was added, the target has appeared meanwhile, or writing failed.
@@ -216,11 +226,10 @@ class DatasetWriter:
         try:
             if plan_yaml is not None:
                 (self._stage.folder / paths.PLAN).write_text(plan_yaml, encoding="utf-8")
-            if report:
-                with (self._stage.folder / paths.REPORT).open("w", encoding="utf-8", errors="backslashreplace") as sink:
-                    sink.writelines(report)
-            if left_out:
-                (self._stage.folder / paths.LEFT_OUT).write_text(left_out, "utf-8", "backslashreplace")
+            for name, text in ((paths.REPORT, report), (paths.LEFT_OUT, left_out)):
+                if text:
+                    (self._stage.folder / name).write_text(text, "utf-8", "backslashreplace")
+            _write_tables(self._stage.folder / paths.REPORT_ROWS, report_tables)
             self._finish(self._files, plan_yaml)
             self._stage.publish()
             self._committed = self._files
@@ -336,6 +345,18 @@ def _require_same(root: Path, what: str, given: Any, there: Any) -> None:
             f"{root}: has {what} {there!r}, the plan says {given!r}; append with the plan of the dataset, or make a "
             "new one"
         )
+
+
+def _write_tables(path: Path, tables: Iterable[pa.Table]) -> None:
+    """One Parquet file of all these tables; none without tables."""
+    file: TableFile | None = None
+    try:
+        for table in tables:
+            file = file or TableFile(path, table.schema)
+            file.write(table)
+    finally:
+        if file is not None:
+            file.close()
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

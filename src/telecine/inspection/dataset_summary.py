@@ -4,7 +4,7 @@
 of each camera.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -17,11 +17,14 @@ from telecine.core import quality_checks
 from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError, VideoError
 from telecine.core.findings import Finding, Findings, placed
+from telecine.core.quality_screen import suspects
 from telecine.core.stats import Floats
 from telecine.core.text.html import table
+from telecine.core.video import Flags
 from telecine.dataset.reader import Dataset, open_dataset
 from telecine.dataset.values import to_numpy
 from telecine.dataset.verify.verify import verify
+from telecine.lerobot_format.metadata import CAMERA_DTYPES, EpisodeMeta
 from telecine.lerobot_format.paths import VERSION
 from telecine.video.frames.colour import Rgb
 from telecine.video.frames.png import read_png
@@ -31,8 +34,8 @@ FRAMES_CHECKED = 8
 """Frames checked for each camera and episode."""
 MOST_EPISODES = 50
 """Of a larger dataset this many, spread over it, have their frames checked."""
-NOT_NUMERIC = ("video", "image", "string", "bool", "language")
 STATE, ACTION = "observation.state", "action"
+NOT_NUMERIC = CAMERA_DTYPES | {"string", "bool", "language"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +106,9 @@ def summarize(root: str | Path) -> DatasetSummary:
     findings: list[Finding] = list(quality_checks.length_findings([e.length for e in dataset.episodes], dataset.fps))
     cameras = tuple(_cameras(dataset, findings))
     seen = set(np.linspace(0, max(len(dataset.episodes) - 1, 0), MOST_EPISODES).round().astype(int).tolist())
-    for number in range(len(dataset.episodes)):
-        findings += placed(_rows(dataset, number), episode=number)
-        if number in seen:
-            findings += placed(_frames(dataset, number), episode=number)
+    findings += _row_findings(dataset)
+    for number in sorted(seen) if dataset.episodes else ():
+        findings += placed(_frames(dataset, number), episode=number)
     findings += _counts(dataset)
     findings += verify(root, decode="none", statistics=False) if dataset.version == VERSION else ()
     codes: dict[int | None, list[str]] = {}
@@ -143,24 +145,49 @@ def _counts(dataset: Dataset) -> Iterator[Finding]:
         yield Finding("look-counts", "error", "meta", text, "telecine verify says more")
 
 
-def _rows(dataset: Dataset, number: int) -> Iterator[Finding]:
-    """Findings on the numbers of one episode."""
-    where = f"episode {number}"
-    numeric = [c for c in dataset.features if c.dtype not in NOT_NUMERIC and len(c.shape) == 1]
+def _row_findings(dataset: Dataset) -> Iterator[Finding]:
+    """Findings on the numbers of all episodes."""
+    columns = [c for c in dataset.features if c.dtype not in NOT_NUMERIC and len(c.shape) == 1]
+    number = 0
+    for run, rows in dataset.runs([column.key for column in columns]):
+        if isinstance(rows, DatasetError):
+            where = f"episode {number}"
+            yield Finding("look-counts", "error", where, str(rows), "telecine verify says more", episode=number)
+            number += len(run)
+            continue
+        whole, start = {column: _array(rows, column) for column in columns}, 0
+        for episode, odd in zip(run, _suspects(whole, run, dataset.fps), strict=True):
+            stop = start + episode.length
+            known: dict[FeatureColumn, Floats | str] = {}
+            for column, values in whole.items() if odd else ():
+                alone = isinstance(values, str)  # this episode may be as it should be
+                known[column] = _array(rows.slice(start, episode.length), column) if alone else values[start:stop]
+            yield from placed(_episode_findings(known, dataset.fps, f"episode {number}"), episode=number)
+            start, number = stop, number + 1
+
+
+def _suspects(whole: Mapping[FeatureColumn, Floats | str], run: Sequence[EpisodeMeta], fps: int) -> Flags:
+    """(episodes,) true for those in which the checks may find something."""
+    known = {column.key: values for column, values in whole.items() if not isinstance(values, str)}
+    if len(known) < len(whole):
+        return np.ones(len(run), np.bool_)
+    lengths = np.array([episode.length for episode in run], np.int64)
+    return suspects(known, lengths, fps, state=STATE, action=ACTION)
+
+
+def _array(rows: pa.Table, column: FeatureColumn) -> Floats | str:
+    """(n, width) values of a column, or what it holds instead."""
     try:
-        table = _table(dataset, number, [column.key for column in numeric])
-    except DatasetError as error:
-        yield Finding("look-counts", "error", where, str(error), "telecine verify says more")
-        return
-    if table.num_rows != dataset.episodes[number].length:
-        text = f"{table.num_rows} rows, the metadata says {dataset.episodes[number].length}"
-        yield Finding("look-counts", "error", where, text, "telecine verify says more")
+        return to_numpy(rows.column(column.key), column).astype(np.float64).reshape(rows.num_rows, -1)
+    except (KeyError, ValueError) as error:
+        return str(error)
+
+
+def _episode_findings(columns: Mapping[FeatureColumn, Floats | str], fps: int, where: str) -> Iterator[Finding]:
     known: dict[str, Floats] = {}
-    for column in numeric:
-        try:
-            values = to_numpy(table.column(column.key), column).astype(np.float64).reshape(table.num_rows, -1)
-        except (KeyError, ValueError) as error:
-            text = f"{column.key}: info.json says {column.dtype} {column.shape}, the rows hold {error}"
+    for column, values in columns.items():
+        if isinstance(values, str):
+            text = f"{column.key}: info.json says {column.dtype} {column.shape}, the rows hold {values}"
             yield Finding("look-width", "error", where, text, "telecine verify says more", key=column.key)
             continue
         known[column.key] = values
@@ -168,15 +195,7 @@ def _rows(dataset: Dataset, number: int) -> Iterator[Finding]:
             names = column.names or tuple(f"element {i}" for i in range(values.shape[1]))
             found = quality_checks.value_findings(values, names, f"{where} {column.key}")
             yield from placed(found, key=column.key)
-    yield from _together(known, dataset.fps, where)
-
-
-def _table(dataset: Dataset, number: int, keys: list[str]) -> pa.Table:
-    """The columns named, of those that the rows have; no frame is read. Raises: DatasetError."""
-    try:
-        return dataset.rows(number, keys)
-    except KeyError:  # one is missing
-        return dataset.rows(number)
+    yield from _together(known, fps, where)
 
 
 def _together(known: dict[str, Floats], fps: int, where: str) -> Iterator[Finding]:

@@ -28,6 +28,8 @@ HISTOGRAMS = "meta/telecine/pictures.json"
 CAMERAS = "meta/telecine/cameras.json"
 """How cameras see: intrinsics, distortion and extrinsics, by camera and recording."""
 REPORT = "meta/telecine/report.json"
+REPORT_ROWS = "meta/telecine/report.parquet"
+"""A row for each recording of the last run: what became of it."""
 LEFT_OUT = "meta/telecine/left_out.json"
 """Every stream of the recordings that no feature uses, with the reason."""
 CARD = "README.md"
@@ -42,8 +44,8 @@ class Limits:
     """When a file is full. A file never holds less than one episode, and never a part of one."""
 
     data_bytes: int = 100 * MIB
-    row_groups: int = 1000
-    """Of a file of rows. What its footer will say of each stays in memory until it is closed: about 5 kB."""
+    row_groups: int = 200
+    """Of a file of rows. Its footer, read before any row, takes 5 kB of memory for each, and 15 ms for a thousand."""
     video_bytes: int = 200 * MIB
     video_s: int = FLOAT32_SAFE_S
     files_per_chunk: int = 1000

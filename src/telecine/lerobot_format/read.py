@@ -37,6 +37,7 @@ from telecine.lerobot_format.schema import FACTS_FIELDS
 
 VERSIONS = (*V2_VERSIONS, paths.VERSION)
 _BATCH = 100
+_RUN_ROWS = 1 << 14
 _ODD_VALUES = (KeyError, TypeError, ValueError, AttributeError)
 """What values of another kind than expected raise."""
 
@@ -197,14 +198,15 @@ def read_table(root: Path, path: str | Path, columns: list[str] | None, optional
         raise DatasetError(f"{root / path}: cannot be read: {error}") from error
 
 
-def read_statistics(root: Path) -> Iterator[dict[str, dict[str, Any]]]:
-    """The statistics of each episode by feature and name, as meta/episodes has them, in order.
+def read_statistics(root: Path, keys: Sequence[str] | None = None) -> Iterator[dict[str, dict[str, Any]]]:
+    """The statistics of each episode by feature and name, as meta/episodes has them, in order; of `keys`, if given.
 
     Raises: OSError or pyarrow's errors.
     """
     for path in episode_files(root):
         with pq.ParquetFile(path) as file:
             names = [n for n in file.schema_arrow.names if n.startswith("stats/")]
+            names = [n for n in names if keys is None or n.split("/", 1)[1].rpartition("/")[0] in keys]
             for batch in file.iter_batches(_BATCH, columns=names):
                 yield from map(_by_feature, batch.to_pylist())
 
@@ -236,15 +238,80 @@ def read_rows(path: Path, episode: EpisodeMeta, columns: list[str] | None) -> pa
         raise DatasetError(f"{path}: cannot be read: {error}") from error
     if table.num_rows != episode.length:
         raise DatasetError(f"{path}: holds {table.num_rows} rows of episode {episode.index}, expected {episode.length}")
+    missing = sorted(set(columns or ()) - set(table.column_names))
+    if missing:
+        raise DatasetError(f"{path}: has no column {', '.join(missing)}")
     return table if columns is None else table.select(columns)
 
 
-@lru_cache(maxsize=4)
+def read_runs(
+    path: Path, episodes: Sequence[EpisodeMeta], columns: list[str], most_rows: int = _RUN_ROWS
+) -> Iterator[tuple[Sequence[EpisodeMeta], pa.Table | DatasetError]]:
+    """The rows of all these episodes of one file, several neighbours at a time: (episodes, their rows in order).
+
+    An episode whose rows are not where its neighbours say comes alone, with its rows or the error that reading them
+    ends in. A run holds at most `most_rows` rows, or one episode; of `columns` it has those that the file has.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            names = set(file.schema_arrow.names)
+            there, firsts = [column for column in columns if column in names], _first_rows(file)
+            for run in _runs(episodes, most_rows):
+                table = _run_table(file, firsts, run, there)
+                yield from _alone(path, run, there) if table is None else [(run, table)]
+    except (OSError, pa.ArrowException):  # of opening it: reading an episode says why
+        yield from _alone(path, episodes, columns)
+
+
+def _runs(episodes: Sequence[EpisodeMeta], most_rows: int) -> Iterator[Sequence[EpisodeMeta]]:
+    start, rows = 0, 0
+    for position, episode in enumerate(episodes):
+        if position > start and rows + episode.length > most_rows:
+            yield episodes[start:position]
+            start, rows = position, 0
+        rows += episode.length
+    yield episodes[start:]
+
+
+def _alone(
+    path: Path, episodes: Sequence[EpisodeMeta], columns: list[str]
+) -> Iterator[tuple[Sequence[EpisodeMeta], pa.Table | DatasetError]]:
+    for episode in episodes:
+        found: pa.Table | DatasetError
+        try:
+            found = read_rows(path, episode, columns)
+        except DatasetError as error:
+            found = error
+        yield (episode,), found
+
+
+def _run_table(
+    file: pq.ParquetFile, firsts: npt.NDArray[np.int64], run: Sequence[EpisodeMeta], columns: list[str]
+) -> pa.Table | None:
+    """The rows of neighbouring episodes; None when they are not there in this order, or cannot be read."""
+    lengths = [episode.length for episode in run]
+    if min(lengths) < 1:
+        return None
+    whole = EpisodeMeta(run[0].index, sum(lengths), start=run[0].start)
+    try:
+        table = _slice(file, firsts, whole, list(dict.fromkeys([*columns, "episode_index"])))
+    except (OSError, pa.ArrowException):
+        return None
+    there = _episode_numbers(table)
+    return table.select(columns) if np.array_equal(there, np.repeat([e.index for e in run], lengths)) else None
+
+
+@lru_cache(maxsize=32)
 def _footer(state: FileState) -> tuple[Any, npt.NDArray[np.int64]]:
     """(metadata, first row of each row group and the number of rows), cached as long as the file does not change."""
     with pq.ParquetFile(state[0]) as file:
-        counts = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
-        return file.metadata, np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+        return file.metadata, _first_rows(file)
+
+
+def _first_rows(file: pq.ParquetFile) -> npt.NDArray[np.int64]:
+    """The first row of each row group, and the number of rows."""
+    counts = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+    return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
 
 
 def _slice(
@@ -258,7 +325,15 @@ def _slice(
 
 
 def _all_of(table: pa.Table, episode: int) -> bool:
-    return all(np.all(chunk.to_numpy() == episode) for chunk in table.column("episode_index").chunks)
+    return bool(np.all(_episode_numbers(table) == episode))
+
+
+def _episode_numbers(table: pa.Table) -> npt.NDArray[Any]:
+    """What its rows have as episode_index, (n,); nothing without such a column."""
+    chunks = table.column("episode_index").chunks if "episode_index" in table.column_names else ()
+    whole = (pa.types.is_integer(chunk.type) and not chunk.null_count for chunk in chunks)
+    parts = [arrow.to_numpy(c) if ok else c.to_numpy(zero_copy_only=False) for c, ok in zip(chunks, whole, strict=True)]
+    return np.concatenate(parts or [np.empty(0)])
 
 
 def _searched(file: pq.ParquetFile, episode: int, columns: list[str] | None) -> pa.Table:
@@ -267,8 +342,7 @@ def _searched(file: pq.ParquetFile, episode: int, columns: list[str] | None) -> 
     Not by a filter of pyarrow, which waits for ever on some damaged files (pyarrow 26), nor by the statistics of row
     groups, which end the process on the same.
     """
-    numbers = file.read(columns=["episode_index"]).column(0)
-    mine = np.concatenate([chunk.to_numpy() for chunk in numbers.chunks] or [np.empty(0)]) == episode
+    mine = _episode_numbers(file.read(columns=["episode_index"])) == episode
     tables, start = [], 0
     for group in range(file.num_row_groups):
         count = file.metadata.row_group(group).num_rows

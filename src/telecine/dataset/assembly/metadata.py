@@ -38,6 +38,7 @@ _MADE = (
     paths.PROVENANCE,
     paths.HISTOGRAMS,
     paths.REPORT,
+    paths.REPORT_ROWS,
     paths.CARD,
     paths.PLAN,
 )

@@ -183,7 +183,8 @@ def check_camera_statistics(
 ) -> None:
     """Statistics of cameras: their shape, the frames they were made of, and their sum over the episodes."""
     pools: dict[str, list[dict[str, Floats]]] = {key: [] for key in metadata.cameras}
-    for episode, statistics in zip(metadata.episodes, read_statistics(metadata.root), strict=False):
+    of_episodes = read_statistics(metadata.root, metadata.cameras) if metadata.cameras else iter(())
+    for episode, statistics in zip(metadata.episodes, of_episodes, strict=False):
         for key in metadata.cameras:
             where = f"meta/episodes episode {episode.index} {key}"
             sampled = decoded.get(key, {}).get(episode.index)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from telecine.lerobot_format.metadata import DatasetMeta, EpisodeMeta, FeatureMe
 from telecine.lerobot_format.paths import FileIndex, data_path
 from telecine.lerobot_format.read import read_statistics
 
+_RUN_ROWS = 1 << 14
 _STALE = {"index", "episode_index", "task_index"}
 """Nothing reads their statistics, and LeRobot's own tools leave them as they were."""
 
@@ -30,19 +32,25 @@ def check_rows(metadata: DatasetMeta, stored: dict[str, Any] | None, log: Findin
     position = 0
     for file_index, episodes in _by_file(metadata.episodes):
         name = data_path(file_index)
-        tables = _episode_tables(metadata, name, [episode.length for episode in episodes], columns, log)
-        for episode in episodes:
-            own, table = next(by_episode, {}), next(tables, None)
-            with log.at(episode=episode.index):
-                numbers = {} if table is None else _numbers(metadata, name, episode, table, log)
-                _check_index_columns(metadata, episode, numbers, position, log)
-                _check_tasks(metadata, episode, numbers, log)
-                _check_statistics(episode, numbers, own, log)
-            for key in [key for key in pools if key not in numbers]:
-                del pools[key]  # already reported; without these rows it cannot be judged
-            for key in pools:
-                pools[key].add(numbers[key], own.get(key, {}))
-            position += episode.length
+        runs = [[episode] for episode in episodes] if statistics else list(_runs(episodes))
+        tables = _tables(metadata, name, runs, columns, log)
+        for run in runs:
+            rows = next(tables, None)
+            if rows is not None and len(run) > 1 and _is_sound(metadata, name, run, rows, position):
+                position += sum(episode.length for episode in run)
+                continue
+            for episode, table in _each(run, rows):
+                own = next(by_episode, {})
+                with log.at(episode=episode.index):
+                    numbers = {} if table is None else _numbers(metadata, name, episode, table, log)
+                    _check_index_columns(metadata, episode, numbers, position, log)
+                    _check_tasks(metadata, episode, numbers, log)
+                    _check_statistics(episode, numbers, own, log)
+                for key in [key for key in pools if key not in numbers]:
+                    del pools[key]  # already reported; without these rows it cannot be judged
+                for key in pools:
+                    pools[key].add(numbers[key], own.get(key, {}))
+                position += episode.length
     for key, pool in pools.items():
         if stored is not None:
             with log.at(key=key):
@@ -70,18 +78,72 @@ def _by_file(episodes: Sequence[EpisodeMeta]) -> Iterator[tuple[FileIndex, list[
         yield run[-1].data, run
 
 
-def _episode_tables(
-    metadata: DatasetMeta, name: str, lengths: list[int], columns: list[str], log: FindingLog
+def _runs(episodes: Sequence[EpisodeMeta]) -> Iterator[list[EpisodeMeta]]:
+    """Neighbouring episodes that are checked together, which is far cheaper when they are short."""
+    run: list[EpisodeMeta] = []
+    rows = 0
+    for episode in episodes:
+        if run and rows + episode.length > _RUN_ROWS:
+            yield run
+            run, rows = [], 0
+        run.append(episode)
+        rows += episode.length
+    if run:
+        yield run
+
+
+def _each(run: Sequence[EpisodeMeta], rows: pa.Table | None) -> Iterator[tuple[EpisodeMeta, pa.Table | None]]:
+    """Each episode of a run with its rows, as far as they are there."""
+    start = 0
+    for episode in run:
+        own = None if rows is None else rows.slice(start, episode.length)
+        yield episode, own if own is not None and own.num_rows else None
+        start += episode.length
+
+
+def _is_sound(metadata: DatasetMeta, name: str, run: Sequence[EpisodeMeta], rows: pa.Table, position: int) -> bool:
+    """True when none of the checks of these episodes, one by one, would find anything."""
+    lengths = np.array([episode.length for episode in run])
+    if rows.num_rows != lengths.sum() or lengths.min() < 1:
+        return False
+    log, whole = FindingLog(), replace(run[0], length=rows.num_rows)
+    numbers = _numbers(metadata, name, whole, rows, log)
+    starts = np.cumsum(lengths) - lengths
+    frames = np.arange(rows.num_rows) - np.repeat(starts, lengths)
+    expected = {
+        "index": position + np.arange(rows.num_rows),
+        "episode_index": np.repeat([episode.index for episode in run], lengths),
+        "frame_index": frames,
+        "timestamp": (frames / metadata.fps).astype(np.float32),
+    }
+    return (
+        not log.all()
+        and all(np.array_equal(numbers[key], expected[key]) for key in expected if key in numbers)
+        and _tasks_are_sound(metadata, run, numbers.get("task_index"), starts)
+    )
+
+
+def _tasks_are_sound(metadata: DatasetMeta, run: Sequence[EpisodeMeta], tasks: Values | None, starts: Values) -> bool:
+    """True when each episode has one task, the one that the metadata says."""
+    if tasks is None or metadata.tasks is None:
+        return True
+    first, last = np.minimum.reduceat(tasks, starts).tolist(), np.maximum.reduceat(tasks, starts).tolist()
+    return first == last and all(
+        episode.tasks == (metadata.tasks.get(task),) for episode, task in zip(run, first, strict=True)
+    )
+
+
+def _tables(
+    metadata: DatasetMeta, name: str, runs: Sequence[Sequence[EpisodeMeta]], columns: list[str], log: FindingLog
 ) -> Iterator[pa.Table]:
-    """The rows of each episode of a file, as far as they are there."""
+    """The rows of a file for each run of episodes, as far as they are there."""
+    lengths, count = [sum(episode.length for episode in run) for run in runs], sum(map(len, runs))
     try:
         with pq.ParquetFile(metadata.root / name) as file:
             if not _columns_fit(metadata, name, file.schema_arrow, log):
                 return
             if file.metadata.num_rows != sum(lengths):
-                message = (
-                    f"found {file.metadata.num_rows} rows, expected {sum(lengths)} for its {len(lengths)} episodes"
-                )
+                message = f"found {file.metadata.num_rows} rows, expected {sum(lengths)} for its {count} episodes"
                 log.error("verify-counts", name, message)
             yield from _cut(file.iter_batches(columns=columns), lengths, columns)
     except FileNotFoundError:
