@@ -144,6 +144,13 @@ def zarr() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def crc32c() -> ModuleType:
+    """The checksums of TFRecord files, and protobuf, which their messages need."""
+    needs("google.protobuf", "rlds")
+    return needs("google_crc32c", "rlds")
+
+
+@pytest.fixture(scope="session")
 def mujoco() -> ModuleType:
     """Simulates the robot of `record sim`."""
     return needs("mujoco", "sim")

@@ -45,6 +45,7 @@ _SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "robosandbox": ("events.jsonl",),
     "hdf5": (".hdf5", ".h5"),
     "zarr": (".zarr", ".zarr.zip"),
+    "rlds": (),
     "lerobot": (),
     "recorder_spool": (".spool",),
 }
@@ -52,7 +53,12 @@ _SUFFIXES: Mapping[str, tuple[str, ...]] = {
 for are asked first, and the modules of the others are not even imported when they are right."""
 _MODULES = {"catalog": "rrd.catalog"}
 """Where a format is that has no package of its own."""
-_FOLDERS = {"rosbag2": ("metadata.yaml",), "zarr": (".zgroup", "zarr.json"), "lerobot": ("meta",)}
+_FOLDERS = {
+    "rosbag2": ("metadata.yaml",),
+    "zarr": (".zgroup", "zarr.json"),
+    "lerobot": ("meta",),
+    "rlds": ("features.json", "[0-9]*.*.*/features.json"),
+}
 """Which of our formats claim folders, and what must be in such a folder for them to be asked."""
 _ENTRY_POINTS = "telecine.sources"
 
@@ -264,8 +270,15 @@ def _has_suffix(path: str) -> bool:
 
 def _is_one_recording(folder: str) -> bool:
     """True for a folder that is a recording, or a set of them, as a whole."""
-    likely = [name for name, inside in _FOLDERS.items() if any(_may_be_opened(f"{folder}/{part}") for part in inside)]
+    likely = [name for name, inside in _FOLDERS.items() if any(_holds(folder, part) for part in inside)]
     return any(_claims(form, folder) for form in (*map(_ours, likely), *_theirs().values()))
+
+
+def _holds(folder: str, part: str) -> bool:
+    """True for a folder with such a file or folder, by its name or a pattern."""
+    if "*" in part:
+        return any(_may_be_opened(str(place)) for place in Path(folder).glob(part))
+    return _may_be_opened(f"{folder}/{part}")
 
 
 def _may_be_opened(path: str) -> bool:

@@ -1,0 +1,1 @@
+"""RLDS: episodes as TensorFlow Datasets stores them (Open X-Embodiment, Bridge, Fractal, DROID)."""

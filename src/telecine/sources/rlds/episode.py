@@ -1,0 +1,186 @@
+"""One episode of RLDS: the values of an Example as streams, each by what `features.json` says of it.
+
+The steps are rows; what is of the whole episode (`episode_metadata`) is one value without time. A camera that the
+episode marks as missing (`has_image_2` is false, in Bridge) holds one blank frame at each step, which is no data and is
+left out.
+"""
+
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+
+from telecine.core.errors import SourceError
+from telecine.core.naming import element_names
+from telecine.core.recording import Array, LeftOut, Stream
+from telecine.sources.rlds.example import Values
+from telecine.sources.rlds.feature_spec import STEPS, RldsFeature
+from telecine.sources.rlds.known_datasets import Conventions
+from telecine.sources.shared.arrays import (
+    ArrayPart,
+    CompressedArray,
+    PixelLayout,
+    TextArray,
+    Timing,
+    coding,
+    static,
+    stream_of,
+    text_of,
+)
+
+_MOST_BYTES = 1 << 28
+"""Of the numbers of one step."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Values in memory as an array on disk is asked for."""
+
+    values: Any
+    shape: tuple[int, ...]
+    dtype: Any
+    chunks: None = None
+
+    def __getitem__(self, rows: Any) -> Any:
+        return self.values[rows]
+
+
+class RldsEpisode:
+    """The streams of one episode, and what of it is none."""
+
+    def __init__(
+        self,
+        specs: Sequence[RldsFeature],
+        example: Mapping[str, Values],
+        rate: Fraction | None,
+        known: Conventions | None,
+    ) -> None:
+        self.specs = specs
+        self.left_out: list[LeftOut] = []
+        self._example = example
+        self._timing = Timing(rate)
+        self._known = {} if known is None else known.names
+        self._steps = _count_steps(specs, example)
+
+    def streams(self) -> Iterator[Stream]:
+        """Every stream that can be read; the others go to `left_out`, each with the reason."""
+        for spec in self.specs:
+            values = self._example.get(spec.key)
+            why = spec.problem or self._absent(spec)
+            if why or values is None:
+                if why:
+                    what: Literal["unreadable", "offered"] = "unreadable" if spec.problem else "offered"
+                    self.left_out.append(
+                        LeftOut(spec.name, what, why, training=spec.kind == "image" and what != "offered")
+                    )
+                continue
+            try:
+                made = self._stream(spec, values)
+            except SourceError as error:
+                self.left_out.append(LeftOut(spec.name, "unreadable", str(error), training=spec.kind == "image"))
+            else:
+                yield made
+
+    def _absent(self, spec: RldsFeature) -> str:
+        """Why a camera's frames are none. The mark alone does not tell: some writers leave it at false."""
+        marks = self._example.get(f"episode_metadata/has_{spec.key.rpartition('/')[2]}")
+        marked = spec.kind == "image" and isinstance(marks, np.ndarray) and marks.size and not marks.any()
+        if marked and len({bytes(frame) for frame in self._example.get(spec.key, ())}) == 1:
+            return "the episode says that it has no such camera, and holds one blank frame in its place"
+        return ""
+
+    def _stream(self, spec: RldsFeature, values: Values) -> Stream:
+        if not spec.of_steps:
+            return _of_episode(spec, values)
+        if spec.kind == "number":
+            array = _numbers(spec, values, self._steps)
+            made = stream_of(self._part(spec, array), PixelLayout(), self._names)
+            if made is None:
+                raise SourceError(f"numbers of {spec.dtype} and the shape {spec.shape} are no stream")
+            return made
+        texts = _byte_strings(values, self._steps)
+        part = self._part(spec, texts)
+        if spec.kind == "text":
+            return TextArray(part)
+        if texts and coding(texts[0]) is None:
+            raise SourceError("its frames are neither JPEG nor PNG")
+        return CompressedArray(part)
+
+    def _part(self, spec: RldsFeature, values: Any) -> ArrayPart:
+        shape = values.shape if isinstance(values, np.ndarray) else (len(values),)
+        dtype = values.dtype if isinstance(values, np.ndarray) else np.dtype(object)
+        return ArrayPart(spec.name, _Rows(values, shape, dtype), 0, self._steps, self._timing)
+
+    def _names(self, name: str, shape: tuple[int, ...]) -> tuple[str, ...] | None:
+        known = self._known.get(name)
+        width = shape[0] if len(shape) == 1 else 1
+        return known if known and len(known) == width else element_names(name.rpartition("/")[2], shape)
+
+
+def _count_steps(specs: Sequence[RldsFeature], example: Mapping[str, Values]) -> int:
+    """How many steps the episode has, by what has one value a step. Raises: SourceError where nothing tells."""
+    plain = [s for s in specs if s.of_steps and not s.problem and (not s.shape or s.kind == "image")]
+    counts = [len(example[s.key]) for s in plain if s.key in example]
+    if not counts or max(counts) == 0:
+        raise SourceError(f"no value of `{STEPS}` tells how many steps it has")
+    return max(set(counts), key=lambda count: (counts.count(count), count))
+
+
+def _numbers(spec: RldsFeature, values: Values, steps: int) -> Array:
+    """(steps, *shape) of the type stated. Raises: SourceError when there are more or fewer."""
+    if spec.encoding != "none":
+        flat: Array = np.concatenate([_unpacked(spec, item) for item in _byte_strings(values, steps)])
+    elif isinstance(values, np.ndarray):
+        flat = values
+    else:
+        raise SourceError("it holds byte strings where features.json says numbers")
+    width = int(np.prod(spec.shape, dtype=object))
+    if flat.size != steps * width:
+        raise SourceError(f"it holds {flat.size} numbers, {steps} steps of the shape {spec.shape} need {steps * width}")
+    return flat.reshape(steps, *spec.shape).astype(_dtype(spec), copy=False)
+
+
+def _dtype(spec: RldsFeature) -> Any:
+    if spec.dtype in ("bfloat16", "float16"):
+        return np.dtype("float32")  # an Example holds float32 for both
+    try:
+        found = np.dtype(spec.dtype)
+    except TypeError as error:
+        raise SourceError(f"numbers of the type {spec.dtype!r} are not read") from error
+    if found.kind not in "fiub":
+        raise SourceError(f"numbers of the type {spec.dtype!r} are not read")
+    return found
+
+
+def _unpacked(spec: RldsFeature, data: bytes) -> Array:
+    """The numbers of one step that are stored as bytes."""
+    size = int(np.prod(spec.shape, dtype=object)) * int(_dtype(spec).itemsize)
+    if size > _MOST_BYTES:
+        raise SourceError(f"one step is said to hold {size} bytes of numbers")
+    if spec.encoding == "zlib":
+        try:
+            data = zlib.decompressobj().decompress(data, size + 1)
+        except zlib.error as error:
+            raise SourceError(f"its compressed bytes are damaged: {error}") from error
+    if len(data) != size:
+        raise SourceError(f"one step holds {len(data)} bytes instead of {size}")
+    return np.frombuffer(data, _dtype(spec))
+
+
+def _byte_strings(values: Values, steps: int) -> list[bytes]:
+    found = [] if isinstance(values, np.ndarray) else list(values)
+    if len(found) != steps:
+        kind = "numbers" if isinstance(values, np.ndarray) else "byte strings"
+        raise SourceError(f"it holds {len(values)} {kind}, expected one byte string for each of {steps} steps")
+    return found
+
+
+def _of_episode(spec: RldsFeature, values: Values) -> Stream:
+    if spec.kind == "number" and isinstance(values, np.ndarray):
+        return static(spec.name, _numbers(spec, values, 1)[0])
+    if spec.kind == "text" and not isinstance(values, np.ndarray) and len(values) == 1:
+        return static(spec.name, text_of(values[0]))
+    raise SourceError("it is of the whole episode, and neither a number nor a text")
