@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from telecine.core.errors import SourceError, raised_as
-from telecine.core.file_state import FileState, file_state
+from telecine.core.file_state import FileState
 from telecine.sources.shared.confinement import open_regular
+from telecine.sources.shared.fingerprint import file_state
 
 SpecKind = Literal["number", "image", "text"]
 STEPS = "steps"

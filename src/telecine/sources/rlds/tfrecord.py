@@ -9,9 +9,10 @@ from functools import lru_cache
 from struct import Struct
 
 from telecine.core.errors import SourceError, raised_as
-from telecine.core.file_state import FileState, file_state
+from telecine.core.file_state import FileState
 from telecine.sources.format import MissingExtra
 from telecine.sources.shared.confinement import open_regular
+from telecine.sources.shared.fingerprint import file_state
 
 LARGEST_BYTES = 1 << 31
 """Of one record: what protocol buffers allow."""
