@@ -3,8 +3,9 @@
     python bench/recorder.py [--seconds 10] [--busy] [--only NAME ...]
 
 telecine's recorder beside LeRobot's two ways and a bare copy of the same frames into a ring of memory, in one run,
-each in a process of its own. Prints the time that adding takes the caller (wall and its thread's CPU) and what an
-episode's end takes, with the load of the machine. --busy keeps every core busy with other processes meanwhile.
+each in a process of its own. Prints the time that adding takes the caller (wall and its thread's CPU), what an
+episode's end takes, and how many of the frames given are not in the videos, with the load of the machine.
+--busy keeps every core busy with other processes meanwhile.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import time
 import warnings
 from pathlib import Path
 
+import av
 import numpy as np
 
 FPS = 30
@@ -40,12 +42,14 @@ def main() -> None:
     for other in others:
         other.start()
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores{', all kept busy' if given.busy else ''}")
-    print("way                      wall median    99 %   CPU median    99 %   end wall    end CPU of caller (ms)")
+    print(
+        "way                      wall median    99 %   CPU median    99 %   end wall   caller's CPU (ms)   frames lost"
+    )
     for way in given.only:
         command = [sys.executable, __file__, "--one", way, "--seconds", str(given.seconds)]
         ran = subprocess.run(command, capture_output=True, text=True, check=True)
         row = json.loads(ran.stdout.strip().splitlines()[-1])
-        print(f"{way:24} " + "   ".join(f"{value * 1e3:8.2f}" for value in row))
+        print(f"{way:24} " + "   ".join(f"{value * 1e3:8.2f}" for value in row[:-1]) + f"   {row[-1]:4.0f}")
     for other in others:
         other.terminate()
 
@@ -57,7 +61,7 @@ def spin() -> None:
 
 
 def measured(way: str, seconds: float) -> list[float]:
-    """[wall median, 99 %, CPU median, 99 %, end wall, end CPU] in s of one episode, after one that warms up."""
+    """[wall median, 99 %, CPU median, 99 %, end wall, end CPU] in s of an episode after a short one; lost frames."""
     warnings.simplefilter("ignore")
     frames = _frames()
     with tempfile.TemporaryDirectory() as folder:
@@ -67,8 +71,18 @@ def measured(way: str, seconds: float) -> list[float]:
             began, own = time.perf_counter(), time.thread_time()
             end()
             ended = [time.perf_counter() - began, time.thread_time() - own]
+        lost = len(CAMERAS) * sum(int(length * FPS) for length in (WARM_UP_S, seconds)) - _in_videos(Path(folder))
     wall, cpu = (np.percentile(spent[:, column], [50, 99]).tolist() for column in (0, 1))
-    return [*wall, *cpu, *ended]
+    return [*wall, *cpu, *ended, lost if way != "bare copy" else 0]
+
+
+def _in_videos(folder: Path) -> int:
+    """Frames of all videos below the folder."""
+    count = 0
+    for path in folder.rglob("*.mp4"):
+        with av.open(str(path)) as video:
+            count += sum(packet.size > 0 for packet in video.demux(video=0))
+    return count
 
 
 def telecine(root: Path):

@@ -219,10 +219,10 @@ def test_all_that_is_wrong_with_a_frame_is_reported_at_once(tmp_path):
         dataset.add_frame(given)
 
 
-def test_an_image_that_cannot_be_stored_is_an_error(tmp_path):
+def test_an_episode_that_cannot_be_stored_is_an_error(tmp_path):
     dataset = create(tmp_path)
     shutil.rmtree(tmp_path / ".out.telecine" / "scratch")
-    with pytest.raises(DatasetError, match="an image cannot be stored: No such file"):
+    with pytest.raises(DatasetError, match="frames: cannot be made: No such file"):
         dataset.add_frame(frame(0))
 
 

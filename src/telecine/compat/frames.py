@@ -1,9 +1,6 @@
-"""Frames given one by one, as LeRobot's `add_frame` takes them: checked, buffered, and handed over as a recording.
+"""Frames given one by one, as LeRobot's `add_frame` takes them: checked, recorded, and handed over as a recording."""
 
-Images go to one uncompressed file per camera beside the dataset until the episode is saved, so that memory holds
-one of them at a time.
-"""
-
+import logging
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -14,11 +11,18 @@ import numpy.typing as npt
 
 from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError, PlanError
-from telecine.core.grid import Grid
+from telecine.core.findings import Finding
+from telecine.core.grid import Grid, tick_at
 from telecine.core.plan.model import IMAGES, Plan, make_plan
-from telecine.core.recording import Image, MemoryStream, Recording, Ref, Schema
+from telecine.core.recording import MemoryStream, Recording, Ref, Schema
+from telecine.recorder.episode import LiveEpisode
+from telecine.recorder.options import RecorderOptions
+from telecine.sources.recorder_spool import format as layout
+from telecine.sources.recorder_spool.format import CLOCK
+from telecine.sources.recorder_spool.source import recording_of
 
-CLOCK = "frame_time"
+_LOG = logging.getLogger("telecine.compat")
+
 OWN = ("timestamp", "frame_index", "episode_index", "index", "task_index")
 """LeRobot's own columns, which it and telecine fill in."""
 
@@ -88,66 +92,81 @@ def frames_plan(columns: Sequence[FeatureColumn], *, fps: int) -> Plan:
     )
 
 
-class FrameBuffer:
-    """The frames of one episode so far, all checked."""
+class FrameEpisode:
+    """The frames of one episode so far, all checked, recorded in `folder` as the recorder does."""
 
     def __init__(self, columns: Sequence[FeatureColumn], fps: int, folder: Path) -> None:
-        self.count = 0
-        self._columns = columns
-        self._fps = fps
+        self._columns, self._fps = columns, fps
         self._tasks: list[str] = []
-        self._values: dict[str, list[Any]] = {c.key: [] for c in columns if c.dtype not in ("video", "image")}
-        cameras = [c for c in columns if c.dtype in ("video", "image")]
-        self._images = {c.key: _Images(folder / f"{i}.rgb", c.shape) for i, c in enumerate(cameras)}
+        cameras = {c.key: "train" if c.dtype == "video" else "images" for c in columns if c.dtype in ("video", "image")}
+        options = RecorderOptions(
+            fps,
+            names={c.key: c.names for c in columns if c.names and c.key not in cameras},
+            video={key: {"preset": preset} for key, preset in cameras.items()} or None,
+        )
+        self._live = LiveEpisode("frames", folder, options, on_finding=_log, label="frames")
+
+    @property
+    def count(self) -> int:
+        """Frames so far."""
+        return len(self._tasks)
 
     def add(self, frame: Mapping[str, Any]) -> None:
         """Take a frame: a value per feature, and `task`.
 
         Raises:
-            DatasetError: naming every value that does not fit the features; nothing of it is added then.
+            DatasetError: naming every value that does not fit the features, or the disk is full; nothing of it is
+                added then.
         """
-        expected, given = {c.key for c in self._columns} | {"task"}, set(frame)
-        problems = [f"{key}: missing" for key in sorted(expected - given)]
-        problems += [f"{key}: no such feature" for key in sorted(given - expected)]
-        checked: dict[str, Any] = {}
-        for column in self._columns:
-            if column.key in frame:
-                try:
-                    checked[column.key] = _checked(frame[column.key], column)
-                except ValueError as error:
-                    problems.append(f"{column.key}: {error}")
-        if "task" in frame and not isinstance(frame["task"], str):
-            problems.append(f"task: got {type(frame['task']).__name__}, expected a text")
-        if problems:
-            raise DatasetError("the frame does not fit the features: " + "; ".join(problems))
-        for key, value in checked.items():
-            (self._values[key] if key in self._values else self._images[key]).append(value)
+        values = _checked_frame(frame, self._columns)
+        try:
+            self._live.add(tick_at(self.count, self._fps), values)
+        except PlanError as error:
+            raise DatasetError(f"the frame does not fit the features: {error}") from error
         self._tasks.append(frame["task"])
-        self.count += 1
 
     def recording(self, name: str) -> Recording:
-        """The frames as streams with a sample at every tick, named like the features; closing it leaves the files."""
+        """All of it as streams with a sample at every tick, named like the features. No frame can be added then.
+
+        Raises: DatasetError when something could not be written.
+        """
+        path = str(self._live.finish({}))
         ticks = Grid(0, self.count, Fraction(self._fps)).ticks()
-        streams = [MemoryStream("task", "text", Schema("string"), {CLOCK: ticks}, self._tasks, "duration")]
-        for column in self._columns:
-            values: Any
-            if column.key in self._images:
-                values, kind, schema = self._images[column.key], "image", _image_schema(column)
-            elif column.dtype == "string":
-                values, kind, schema = self._values[column.key], "text", Schema("string")
-            else:
-                values, kind = np.stack(self._values[column.key]), "vector"
-                schema = Schema(column.dtype, column.shape, column.names)
-            streams.append(MemoryStream(column.key, kind, schema, {CLOCK: ticks}, values, "duration"))
-        return Recording(Ref("frames", name), {s.name: s for s in streams})
+        task = MemoryStream("task", "text", Schema("string"), {CLOCK: ticks}, self._tasks, "duration")
+        streams = recording_of(Ref("frames", name), layout.scan(path), path).streams
+        return Recording(Ref("frames", name), {**streams, "task": task})
+
+    def close(self) -> None:
+        """Remove what was recorded. May be called again."""
+        self._live.abandon()
 
 
-def _image_schema(column: FeatureColumn) -> Schema:
-    return Schema("uint8", column.shape, encoding="rgb24")
+def _log(finding: Finding) -> None:
+    """Offline, frames come faster than they can be coded, which is no news."""
+    _LOG.log(logging.INFO if finding.code == "record-behind" else logging.WARNING, "%s", finding)
+
+
+def _checked_frame(frame: Mapping[str, Any], columns: Sequence[FeatureColumn]) -> dict[str, Any]:
+    """The values by feature. Raises: DatasetError naming every one that does not fit."""
+    expected, given = {c.key for c in columns} | {"task"}, set(frame)
+    problems = [f"{key}: missing" for key in sorted(expected - given)]
+    problems += [f"{key}: no such feature" for key in sorted(given - expected)]
+    checked: dict[str, Any] = {}
+    for column in columns:
+        if column.key in frame:
+            try:
+                checked[column.key] = _checked(frame[column.key], column)
+            except ValueError as error:
+                problems.append(f"{column.key}: {error}")
+    if "task" in frame and not isinstance(frame["task"], str):
+        problems.append(f"task: got {type(frame['task']).__name__}, expected a text")
+    if problems:
+        raise DatasetError("the frame does not fit the features: " + "; ".join(problems))
+    return checked
 
 
 def _checked(value: Any, column: FeatureColumn) -> Any:
-    """The value as it is buffered. Raises: ValueError saying what was got and what expected."""
+    """The value as it is recorded. Raises: ValueError saying what was got and what expected."""
     if column.dtype == "string":
         if not isinstance(value, str):
             raise ValueError(f"got {type(value).__name__}, expected a text")
@@ -157,7 +176,7 @@ def _checked(value: Any, column: FeatureColumn) -> Any:
         return _rgb(array, column.shape)
     if array.dtype != np.dtype(column.dtype) or array.shape != column.shape:
         raise ValueError(f"got {array.dtype} {array.shape}, expected {column.dtype} {column.shape}")
-    return array.copy()
+    return array
 
 
 def _rgb(array: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
@@ -174,28 +193,3 @@ def _rgb(array: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[np.uint
         raise ValueError(f"got floats from {array.min():.4g} to {array.max():.4g}, expected 0 to 1")
     out: npt.NDArray[np.uint8] = np.rint(array * 255).astype(np.uint8)
     return out
-
-
-class _Images:
-    """Images of one size in a file, read one at a time."""
-
-    def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
-        self._path = path
-        self._height, self._width = shape[0], shape[1]
-        self._size = int(np.prod(shape))
-        self._count = 0
-
-    def append(self, rgb: npt.NDArray[np.uint8]) -> None:
-        """Write an image behind the last. Raises: DatasetError when the disk is full."""
-        try:
-            with self._path.open("r+b" if self._count else "wb") as file:
-                file.seek(self._count * self._size)
-                file.write(rgb.data)
-        except OSError as error:
-            raise DatasetError(f"{self._path}: an image cannot be stored: {error.strerror or error}") from error
-        self._count += 1
-
-    def __getitem__(self, at: int) -> Image:
-        with self._path.open("rb") as file:
-            file.seek(at * self._size)
-            return Image(file.read(self._size), "rgb24", self._width, self._height)

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from telecine.compat.frames import FrameBuffer, frames_plan, parse_features
+from telecine.compat.frames import FrameEpisode, frames_plan, parse_features
 from telecine.compat.hub import push
 from telecine.conversion.cameras import code, prepare
 from telecine.conversion.report import EpisodeReport
@@ -59,9 +59,10 @@ class LeRobotDataset:
         self._scratch = workspace(writer.root) / "scratch"
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._scratch.mkdir()
-        self._buffer = FrameBuffer(self.columns, self.fps, self._scratch)
+        self._running: list[FrameEpisode] = []
+        """The episode that frames are added to, if there is one."""
         self._finished: Dataset | None = None
-        self._leave = weakref.finalize(self, _abandon, writer, self._scratch)
+        self._leave = weakref.finalize(self, _abandon, writer, self._scratch, self._running)
 
     @classmethod
     def create(
@@ -106,7 +107,11 @@ class LeRobotDataset:
 
     def has_pending_frames(self) -> bool:
         """True when frames were added since the last saved episode."""
-        return self._buffer.count > 0
+        return self._pending > 0
+
+    @property
+    def _pending(self) -> int:
+        return sum(episode.count for episode in self._running)
 
     def add_frame(self, frame: Mapping[str, Any]) -> None:
         """Add a row to the current episode: a value per feature, as LeRobot takes them, and the text `task`.
@@ -115,7 +120,9 @@ class LeRobotDataset:
             DatasetError: the frame does not fit the features; it is not added.
         """
         self._require_open("add_frame")
-        self._buffer.add(frame)
+        if not self._running:
+            self._running.append(FrameEpisode(self.columns, self.fps, self._fresh("frames")))
+        self._running[0].add(frame)
 
     def save_episode(self) -> EpisodeReport:
         """Make an episode of the frames added since the last one.
@@ -124,16 +131,17 @@ class LeRobotDataset:
             TelecineError: it cannot be written; the frames are gone, and the next episode can begin.
         """
         self._require_open("save_episode")
-        if not self._buffer.count:
+        if not self._pending:
             raise DatasetError(f"{self.root}: no frame was added, so there is no episode to save")
         try:
-            return self.add(self._buffer.recording(f"episode-{self.num_episodes:06d}"), self._frames_plan)
+            return self.add(self._running[0].recording(f"episode-{self.num_episodes:06d}"), self._frames_plan)
         finally:
             self.clear_episode_buffer()
 
     def clear_episode_buffer(self) -> None:
         """Forget the frames added since the last saved episode."""
-        self._buffer = FrameBuffer(self.columns, self.fps, self._scratch)
+        while self._running:
+            self._running.pop().close()
 
     def add(self, recording: Recording, plan: Plan) -> EpisodeReport:
         """Resample a recording into the next episode, code its cameras and write it.
@@ -143,8 +151,7 @@ class LeRobotDataset:
         """
         self._require_open("add")
         prepared = prepare(recording, plan)
-        folder = self._scratch / "clips"
-        folder.mkdir()
+        folder = self._fresh("clips")
         try:
             episode = code(prepared, plan, folder, lambda: None)
             self._check(episode)
@@ -154,6 +161,14 @@ class LeRobotDataset:
         if plan not in self._plans:
             self._plans.append(plan)
         return EpisodeReport.of(index, episode)
+
+    def _fresh(self, name: str) -> Path:
+        folder = self._scratch / name
+        try:
+            folder.mkdir()
+        except OSError as error:
+            raise DatasetError(f"{folder}: cannot be made: {error.strerror or error}") from error
+        return folder
 
     def _check(self, episode: Episode) -> None:
         """DatasetError unless the episode has exactly the features that the dataset was created with."""
@@ -180,8 +195,9 @@ class LeRobotDataset:
         if self._finished is not None:
             return
         self._require_open("finalize")
-        if self._buffer.count:
-            _LOG.warning("%s: %d frames since the last save_episode() are left out", self.root, self._buffer.count)
+        if self._pending:
+            _LOG.warning("%s: %d frames since the last save_episode() are left out", self.root, self._pending)
+        self.clear_episode_buffer()
         plan = self._plans[0].to_yaml() if len(self._plans) == 1 and self._plans[0] != self._frames_plan else None
         shutil.rmtree(self._scratch, ignore_errors=True)  # first, so that the writer can remove the folder around it
         try:
@@ -272,7 +288,9 @@ def _png(data: bytes) -> Any:
     return to_rgb(frame)
 
 
-def _abandon(writer: DatasetWriter, scratch: Path) -> None:
+def _abandon(writer: DatasetWriter, scratch: Path, running: list[FrameEpisode]) -> None:
     """Leave nothing behind but what was committed."""
+    for episode in running:
+        episode.close()
     shutil.rmtree(scratch, ignore_errors=True)
     writer.close()
