@@ -11,7 +11,7 @@ from support import hdf5 as make
 from support.mcap import some_messages, write_bag, write_mcap, write_rosbag2
 from support.old_dataset import write_old
 from support.robosandbox import write_run
-from support.rrd import one_of_each, write_rrd
+from support.rrd import one_of_each, rrd_reader, write_rrd
 from telecine.core.accounting import account
 from telecine.core.plan.model import make_plan
 from telecine.sources import registry
@@ -35,8 +35,6 @@ def owners(names):
 
 
 def test_rerun_entities(tmp_path, rerun):
-    from rerun.chunk import RrdReader
-
     path = write_rrd(tmp_path / "a.rrd", one_of_each())
     with rerun.RecordingStream("telecine_test", recording_id="more") as stream:
         stream.save(str(tmp_path / "more.rrd"))
@@ -46,7 +44,7 @@ def test_rerun_entities(tmp_path, rerun):
         stream.log("/classes", rerun.SegmentationImage(np.zeros((4, 4), np.uint8)))
         stream.log("/marks", rerun.AnyValues(odd=[[1, 2]]))
     for file in (path, tmp_path / "more.rrd"):
-        reader = RrdReader(str(file))
+        reader = rrd_reader(file)
         chunks = [c for entry in reader.recordings() for c in reader.stream(store=entry)]
         theirs = {str(c.entity_path) for c in chunks if not str(c.entity_path).startswith("/__")}
         assert theirs

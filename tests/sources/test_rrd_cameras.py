@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from support.pictures import draw_frame_id, read_frame_id, to_jpeg
-from support.rrd import Columns, Custom, Vectors, image_format, one_of_each
+from support.rrd import Columns, Custom, Vectors, image_format, one_of_each, rrd_reader
 from telecine.conversion.cameras import code, prepare
 from telecine.conversion.video_index import index_videos
 from telecine.core.depth import depth_codes, depth_levels
@@ -326,8 +326,6 @@ def test_a_video_file_that_cannot_be_read_is_named(record: Any, tmp_path: Path) 
 
 
 def test_every_column_that_rerun_lists_is_accounted_for(record: Any, tmp_path: Path) -> None:
-    import rerun as rr
-
     logged = one_of_each() | film(mp4(tmp_path / "a.mp4", N), range(N)) | {
         "/depth": depth_columns(METRES.astype(np.float32), 1.0),
         "/points": Columns(T, "Points3D", {"positions": np.zeros((N, 3)), "labels": ["a"] * N, "radii": np.ones(N)}),
@@ -339,7 +337,7 @@ def test_every_column_that_rerun_lists_is_accounted_for(record: Any, tmp_path: P
     }  # fmt: skip
     recording = record(logged)
     names = {*recording.streams, *(item.stream for item in recording.left_out)}
-    listed = rr.chunk.RrdReader(recording.ref.path).store().schema().component_columns()
+    listed = rrd_reader(recording.ref.path).store().schema().component_columns()
     assert len(listed) > 25
     for column in listed:
         if column.entity_path.startswith("/__properties"):

@@ -377,3 +377,12 @@ def _time_columns(stamps: Stamps, rows: slice, how: Options) -> list[Any]:
             case _:
                 columns.append(rr.TimeColumn(clock, timestamp=part.astype("datetime64[ns]")))
     return columns
+
+
+def rrd_reader(path: Path | str) -> Any:
+    """Rerun's own reader of a file, under either of its names."""
+    try:
+        from rerun.chunk import RrdReader  # since 0.38
+    except ModuleNotFoundError:
+        from rerun.experimental import RrdReader
+    return RrdReader(str(path))
