@@ -356,6 +356,25 @@ def test_a_transform_is_the_state_only_from_the_base_to_the_tool(pair, taken):
         assert found.reasons[f"/tf:{pair}"]
 
 
+@pytest.mark.parametrize(
+    ("streams", "action", "state"),
+    [
+        ({"/gripper/close:data": 1, "/gripper/is_closed:data": 1},
+         ["/gripper/close:data"], ["/gripper/is_closed:data"]),
+        ({"/action:data": 14, **{f"/observations/{name}:data": 14 for name in ("qpos", "qvel", "effort")}},
+         ["/action:data"], ["/observations/qpos:data"]),
+        ({"/tf:panda_link0->panda_hand_tcp": POSE, "/tf:world->panda_link0": POSE, "/target_pose:pose": POSE},
+         ["/target_pose:pose"], ["/tf:panda_link0->panda_hand_tcp"]),
+        ({"/spacenav/twist": TWIST, "/joint_states:position": ARM}, ["/spacenav/twist"], ["/joint_states:position"]),
+        ({"/robot": 7, "/robot/command:command": 7, "/robot/io:command": 7}, ["/robot/command:command"], []),
+    ],
+)  # fmt: skip
+def test_words_of_topics_tell_where_the_field_is_data_only(streams, action, state):
+    found = proposed(*(stream(name, names) for name, names in streams.items()))
+    assert features(found).get("action", []) == action
+    assert features(found).get("observation.state", []) == state
+
+
 def test_two_robots_with_equal_names_are_both_the_state():
     found = proposed(stream("/robot1/joint_states:position", ARM), stream("/robot2/joint_states:position", ARM))
     assert len(features(found)["observation.state"]) == 2

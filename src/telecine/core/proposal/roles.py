@@ -22,7 +22,7 @@ _FOLLOWER = frozenset({"follower", "puppet", "slave", "followers", "puppets"})
 _COMMAND = frozenset(
     {
         *("command", "commands", "commanded", "cmd", "cmds", "ctrl", "target", "targets", "goal", "setpoint"),
-        *("lowcmd", "equilibrium", "jog", "rpr"),
+        *("lowcmd", "equilibrium", "jog", "rpr", "close"),
     }
 )
 _INPUT = frozenset({"trajectory", "traj", "reference", "desired", "in", "sdk", "vc"})
@@ -63,6 +63,8 @@ _POSITION = frozenset(
         *("joint_q", "width", "set_point", "setpoint", "process_value"),
     }
 )
+_JOINTS = frozenset({"joint", "joints", "position", "positions", "observation", "observations", "obs", "proprio"})
+"""Words of topics whose numbers are those of joints."""
 _GROUPS: Mapping[str, frozenset[str]] = {
     "gripper": frozenset({"gripper", "grippers", "grip", "finger", "robotiq", "gripper_client", "claw"}),
     "hand": frozenset({"hand", "hands", "dex3", "dexhand", "allegro", "allegrohand"}),
@@ -102,7 +104,7 @@ def role_of(stream: StreamSummary) -> Role | str:
     topic, _, field = stream.name.partition(":")
     field = re.sub(r"\(.*\)$", "", field)
     named = _Named(topic, field, words(topic) | _parts(topic), words(field))
-    of_topic, of_field = named.of_topic, named.of_field
+    of_topic, of_field = named.of_topic, words(_telling(stream.name))
     if "->" in field:
         return _transform(stream, field)
     if refused := (of_topic & _NOT_ROBOT if not of_topic & _COMMAND else None) or of_field & _NOT_POSITION:
@@ -121,6 +123,12 @@ def role_of(stream: StreamSummary) -> Role | str:
     return Role(stream, "observation.state", part, kind, *measured)
 
 
+def _telling(name: str) -> str:
+    """What says what a stream's numbers are: the field, of messages that are `data` only the last part of the topic."""
+    topic, _, field = name.partition(":")
+    return topic.rpartition("/")[2] if field in ("", "data") else re.sub(r"\(.*\)$", "", field)
+
+
 def _parts(topic: str) -> frozenset[str]:
     """Its parts as they are written: `q2r` is no q, 2 and r."""
     return frozenset(re.split(r"[^a-z0-9]+", topic.lower()))
@@ -133,8 +141,8 @@ def _kind(stream: StreamSummary, of_topic: frozenset[str], of_field: frozenset[s
         return "twist"
     if of_field & _POSITION or of_field & _VELOCITY:
         return "joints"
-    if of_field in ({"data"}, frozenset()):
-        return "joints" if of_topic & {"joint", "joints", "position", "positions"} else "plain"
+    if stream.name.partition(":")[2] in ("", "data"):
+        return "joints" if of_topic & _JOINTS else "plain"
     return None
 
 
@@ -199,7 +207,7 @@ def _measured(named: _Named, kind: Kind, part: Part) -> tuple[float, str] | None
 def _transform(stream: StreamSummary, field: str) -> Role | str:
     """A transform from the base of the robot to its tool is an end-effector pose; all others are not the robot."""
     parent, _, child = field.partition("->")
-    if words(parent) & _BASE_FRAME and words(child) & _END_EFFECTOR:
+    if (words(parent) | _parts(parent)) & _BASE_FRAME and words(child) & _END_EFFECTOR:
         return Role(stream, "observation.state", (_side(words(child)), "arm"), "transform", 6, "from base to tool")
     return "a transform that is not from the robot's base to its tool"
 
@@ -238,4 +246,4 @@ def _order(role: Role) -> tuple[float, bool, int, bool]:
 
 
 def _is_velocity(role: Role) -> bool:
-    return bool(words(role.stream.name.partition(":")[2]) & _VELOCITY)
+    return bool(words(_telling(role.stream.name)) & _VELOCITY)

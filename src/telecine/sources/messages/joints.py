@@ -20,6 +20,8 @@ from telecine.sources.messages.vectors import NumberStream, TopicSamples, floats
 
 MOST_SETS = 16
 """Streams that one list of a topic can become."""
+_CLEARLY_MORE = 1.1
+"""So many times more messages have to have some of the joints for these to be a set of their own."""
 _NAMES = ("name[]", "joint_names[]", "names[]", "joints[].name")
 _DYNAMIC = ("joint_names[]", "interface_values[].interface_names[]", "interface_values[].values[]")
 _POINTS = "points[]."
@@ -150,8 +152,9 @@ def _at_point(point: TrajectoryPoint, rows: Rows, names: LeafColumn, values: Lea
 def _sets(found: _Named) -> list[tuple[str, ...]]:
     """The sets of joints that messages share, at most `MOST_SETS`, no joint in two of them; [()] for nameless values.
 
-    The set that most messages have exactly comes first, then what is left of the other messages in the same way. So
-    a joint that only some messages have costs no message of the others. The set with most values is moved to the front.
+    The set that most messages have exactly comes first, or the part of it that clearly more messages have; then what is
+    left of the messages in the same way. So a joint that only some messages have costs none, or few, of the others. The
+    set with most values is moved to the front.
     """
     counts: Counter[frozenset[str]] = Counter()
     order: dict[frozenset[str], tuple[str, ...]] = {}
@@ -163,7 +166,10 @@ def _sets(found: _Named) -> list[tuple[str, ...]]:
         counts[frozenset(names)] += 1
     while (named := [one for one in counts if one]) and len(values) < MOST_SETS:
         best = max(named, key=lambda one: (counts[one], len(one)))
-        values.append((sum(count for one, count in counts.items() if one >= best) * len(best), order[best]))
+        holders = {one: sum(count for other, count in counts.items() if other >= one) for one in named if one <= best}
+        more = [one for one, count in holders.items() if count > _CLEARLY_MORE * holders[best]]
+        best = max(more, key=lambda one: (holders[one], len(one)), default=best)
+        values.append((holders[best] * len(best), order[best]))
         left: Counter[frozenset[str]] = Counter()
         for one, count in counts.items():
             left[one - best] += count
