@@ -1,7 +1,7 @@
 """The state of every arm and hand among the observations of robosuite and what is built on it.
 
 Names are those of robosuite's robots (`robot0_eef_pos`; `robot0_right_eef_pos` and `robot0_left_gripper_qpos` where one
-robot has two arms; `robot1_...` for a second one), or those without the robot. An arm is told by the pose of its end
+robot has two arms; `robot1_...` for a second one), or those without the robot. An arm is known by the pose of its end
 effector where there is one, relative to its base where that is stored (RoboCasa), else by its joints. The poses of
 bases are offered: they say where a robot stands.
 """
