@@ -34,6 +34,7 @@ FRAMES_CHECKED = 8
 """Frames checked for each camera and episode."""
 MOST_EPISODES = 50
 """Of a larger dataset this many, spread over it, have their frames checked."""
+VERIFY = "run `telecine verify` for details"
 STATE, ACTION = "observation.state", "action"
 NOT_NUMERIC = CAMERA_DTYPES | {"string", "bool", "language"}
 
@@ -138,11 +139,11 @@ def _counts(dataset: Dataset) -> Iterator[Finding]:
     total = sum(e.length for e in dataset.episodes)
     if total != dataset.frames:
         text = f"info.json counts {dataset.frames} frames, the episodes have {total}"
-        yield Finding("look-counts", "error", "meta/info.json", text, "telecine verify says more")
+        yield Finding("look-counts", "error", "meta/info.json", text, VERIFY)
     task_indices = {t for e in dataset.episodes for t in e.tasks} - set(dataset.tasks)
     if task_indices:
         text = f"episodes name {len(task_indices)} task(s) that the table of tasks does not have"
-        yield Finding("look-counts", "error", "meta", text, "telecine verify says more")
+        yield Finding("look-counts", "error", "meta", text, VERIFY)
 
 
 def _row_findings(dataset: Dataset) -> Iterator[Finding]:
@@ -152,7 +153,7 @@ def _row_findings(dataset: Dataset) -> Iterator[Finding]:
     for run, rows in dataset.runs([column.key for column in columns]):
         if isinstance(rows, DatasetError):
             where = f"episode {number}"
-            yield Finding("look-counts", "error", where, str(rows), "telecine verify says more", episode=number)
+            yield Finding("look-counts", "error", where, str(rows), VERIFY, episode=number)
             number += len(run)
             continue
         whole, start = {column: _array(rows, column) for column in columns}, 0
@@ -188,7 +189,7 @@ def _episode_findings(columns: Mapping[FeatureColumn, Floats | str], fps: int, w
     for column, values in columns.items():
         if isinstance(values, str):
             text = f"{column.key}: info.json says {column.dtype} {column.shape}, the rows hold {values}"
-            yield Finding("look-width", "error", where, text, "telecine verify says more", key=column.key)
+            yield Finding("look-width", "error", where, text, VERIFY, key=column.key)
             continue
         known[column.key] = values
         if column.key.startswith(("observation", "action")):
@@ -219,11 +220,11 @@ def _cameras(dataset: Dataset, findings: list[Finding]) -> Iterator[CameraSummar
             path, _ = dataset.frame(key, 0, 0)
             facts = probe_file(str(path))
         except (DatasetError, VideoError) as error:
-            findings.append(Finding("look-counts", "error", key, str(error), "telecine verify says more", key=key))
+            findings.append(Finding("look-counts", "error", key, str(error), VERIFY, key=key))
             continue
         if (facts.width, facts.height) != (width, height):
             text = f"info.json says {width}x{height}, the video is {facts.width}x{facts.height}"
-            findings.append(Finding("look-width", "error", key, text, "telecine verify says more", key=key))
+            findings.append(Finding("look-width", "error", key, text, VERIFY, key=key))
         yield CameraSummary(key, facts.codec, facts.width, facts.height, float(facts.average_rate))
 
 
@@ -233,7 +234,7 @@ def _frames(dataset: Dataset, number: int) -> Iterator[Finding]:
         try:
             shown = episode_frames(dataset, key, number)
         except (DatasetError, VideoError) as error:
-            yield Finding("look-counts", "error", where, str(error), "telecine verify says more", key=key)
+            yield Finding("look-counts", "error", where, str(error), VERIFY, key=key)
             continue
         small = [p[::4, ::4].astype(np.float64) for p in shown]
         brightness = np.array([p.mean() for p in small])
