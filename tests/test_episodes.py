@@ -57,6 +57,12 @@ def test_a_recording_without_an_episode_is_rejected_by_name(tmp_path):
     folder = long_recording(tmp_path, "jpeg")
     labels = [{**LABELS[0], "recording": "other"}]
     report = convert([folder], tmp_path / "out", make_plan(robot_plan("front", split={"spans": labels})))
+    assert [(f.code, f.severity) for f in report.findings] == [("split-none", "error")] * 2
+    assert "names the recording 'other', which is not there" in report.findings[0].message
+    assert "1 of 1 recordings have no span and are left out: long.rrd#episode-0" in report.findings[1].message
+    assert not report.ok
+    never = make_plan(robot_plan("front", split={"marker": "/phase", "start": "never"}))
+    report = convert([folder], tmp_path / "out", never)
     assert [(r.recording.rpartition("/")[2], r.reason.code) for r in report.rejected] == [
         ("long.rrd#episode-0", "split-none")
     ]
@@ -64,6 +70,22 @@ def test_a_recording_without_an_episode_is_rejected_by_name(tmp_path):
     report = convert([folder], tmp_path / "out", with_misfit)
     assert [r.reason.code for r in report.rejected] == ["plan-mismatch"]
     assert "did you mean '/phase'" in report.rejected[0].reason.message
+
+
+def test_recordings_that_no_span_names_are_left_out_on_purpose(tmp_path):
+    folder = long_recording(tmp_path, "jpeg")
+    write_robot(folder / "other.rrd", {"front": Camera(jittered(20), "jpeg")}, episode=1)
+    labels = [{**label, "recording": "long"} for label in LABELS]
+    plan = make_plan(robot_plan("front", split={"spans": labels}))
+    report = convert([folder], tmp_path / "out", plan)
+    assert report.ok
+    assert [e.recording.rpartition("/")[2] for e in report.episodes] == ["long.rrd#episode-0@0", "long.rrd#episode-0@1"]
+    (left_out,) = (f for f in report.findings if f.code == "split-none")
+    assert (left_out.severity, left_out.message) == (
+        "info",
+        "1 of 2 recordings have no span and are left out: other.rrd#episode-1",
+    )
+    assert [f.severity for f in compare(tmp_path / "out", [folder]) if f.severity == "error"] == []
 
 
 def test_a_recording_is_opened_once_for_all_its_episodes_and_closed(tmp_path, monkeypatch):

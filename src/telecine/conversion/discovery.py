@@ -14,7 +14,7 @@ from telecine.core.errors import AlignError, SourceError, TelecineError
 from telecine.core.findings import Finding, grouped
 from telecine.core.plan.model import Plan
 from telecine.core.recording import Part, Ref
-from telecine.core.resample.split import EpisodeSplit, split
+from telecine.core.resample.split import EpisodeSplit, labels_of, split
 from telecine.core.text.documents import suggest
 from telecine.run.executor import Executor, Lost, Tell, serial, silent
 from telecine.sources import registry
@@ -72,11 +72,12 @@ def discover(
 ) -> Episodes:
     """Every episode at `paths` as the plan divides recordings. Raises: SourceError when there is no recording."""
     found = find(paths, recover=recover, token=token, follow_links=follow_links, executor=executor)
+    misnamed = tuple(_misnamed_spans(found.refs, plan))
     found = replace(found, refs=select.of(found.refs))
     parted = split_refs(found.refs, plan, executor)
     unreadable = tuple(Rejected(f.where, f) for f in found.findings if f.severity == "error")
     noticed = tuple(f for f in found.findings if f.severity != "error")
-    return Episodes(parted.refs, (*noticed, *parted.findings), (*unreadable, *parted.rejected), tuple(_folders(found)))
+    return Episodes(parted.refs, (*noticed, *misnamed, *parted.findings), (*unreadable, *parted.rejected), tuple(_folders(found)))
 
 
 def _folders(found: Found) -> Iterator[str]:
@@ -152,15 +153,42 @@ def split_refs(refs: Iterable[Ref], plan: Plan, executor: Executor = serial) -> 
     """`refs` with those that `plan.split` divides replaced by their parts; all of them as they are without it."""
     if plan.split is None:
         return Episodes(tuple(refs))
+    refs, spanless = _spanned(refs, plan)
     answers = [
         Episodes((), rejected=(crashed(answer),)) if isinstance(answer, Lost) else answer
         for answer in executor(partial(_split, plan=plan), refs, silent)
     ]
     return Episodes(
         tuple(ref for a in answers for ref in a.refs),
-        tuple(finding for a in answers for finding in a.findings),
+        (*spanless, *(finding for a in answers for finding in a.findings)),
         tuple(rejected for a in answers for rejected in a.rejected),
     )
+
+
+def _spanned(refs: Iterable[Ref], plan: Plan) -> tuple[tuple[Ref, ...], tuple[Finding, ...]]:
+    """The recordings that are to be split, and a word on those that have no span: they are left out on purpose."""
+    refs = tuple(refs)
+    spans = plan.split.spans if plan.split else None
+    if spans is None:
+        return refs, ()
+    staying = tuple(ref for ref in refs if labels_of(spans, ref))
+    names = [ref.label.rpartition("/")[2] for ref in refs if not labels_of(spans, ref)]
+    if not names:
+        return refs, ()
+    few = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
+    text = f"{len(names)} of {len(refs)} recordings have no span and are left out: {few}"
+    fix = "give it a line in the table of spans, if it belongs into the dataset"
+    return staying, (Finding("split-none", "info" if staying else "error", "plan", text, fix),)
+
+
+def _misnamed_spans(refs: Sequence[Ref], plan: Plan) -> Iterator[Finding]:
+    """Spans of a recording that is not there."""
+    known = {name for ref in refs for name in ref.names}
+    asked = dict.fromkeys(span.recording for span in (plan.split and plan.split.spans) or ())
+    for name in asked:
+        if name is not None and name not in known:
+            text = f"a span names the recording {name!r}, which is not there{suggest(name, known)}"
+            yield Finding("split-none", "error", "plan", text, "correct its name, or add the recording")
 
 
 def _split(ref: Ref, tell: Tell, *, plan: Plan) -> Episodes:
