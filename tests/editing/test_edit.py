@@ -9,11 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.dataset import COLUMNS, TOP, WRIST, episode, everything, two_cameras, write
+from support.old_dataset import CAMERA as OLD_CAMERA
+from support.old_dataset import write_old
 from support.pictures import read_frame_id
+from telecine.core.edit.model import make_edit
 from telecine.core.errors import DatasetError, EditError
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.verify import verify
-from telecine.editing.edit import EDITS, edit
+from telecine.editing.edit import edit
+from telecine.editing.inputs import EDITS, InputDataset
 from telecine.video.demux import packets
 from telecine.video.mp4_reader import decode_at
 
@@ -177,10 +181,7 @@ def test_an_edit_of_another_dataset_is_refused(source, tmp_path):
     edit(source, tmp_path / "a", delete="3")
     edit(source, tmp_path / "b", delete="0")
     made_for_a = tmp_path / "a.yaml"
-    from telecine.core.edit.model import make_edit
-    from telecine.editing.inputs import open_input
-
-    named = open_input(tmp_path / "a").named().model_dump()
+    named = InputDataset("a", Dataset(tmp_path / "a")).named().model_dump()
     made_for_a.write_text(make_edit({"inputs": [named], "episodes": {"0": {"drop": True}}}).to_yaml())
     with pytest.raises(EditError, match="is not the dataset that the edit was made for"):
         edit(tmp_path / "b", tmp_path / "out", edits=[made_for_a])
@@ -188,6 +189,32 @@ def test_an_edit_of_another_dataset_is_refused(source, tmp_path):
     with pytest.raises(EditError, match="has 2 episodes, the edit was made for 3"):
         edit(tmp_path / "c", tmp_path / "out", edits=[made_for_a])
     assert edit(tmp_path / "a", tmp_path / "out", edits=[made_for_a]).dropped == ("0",)
+
+
+def test_an_edit_of_an_older_revision_is_refused(source, tmp_path):
+    edit(source, tmp_path / "set")
+    named = InputDataset("set", Dataset(tmp_path / "set")).named().model_dump()
+    newer, older = (
+        make_edit({"revision": revision, "inputs": [named], "episodes": {str(revision): {"success": True}}})
+        for revision in (3, 2)
+    )
+    edit(tmp_path / "set", in_place=True, edits=[newer])
+    with pytest.raises(EditError, match="is revision 2, and revision 3 was applied already .*edits/0002.yaml"):
+        edit(tmp_path / "set", in_place=True, edits=[older])
+    assert Dataset(tmp_path / "set").provenance[2]["success"] is None
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_an_older_layout_is_edited_by_way_of_v3(tmp_path, in_place):
+    old, out = write_old(tmp_path / "old", (30, 12, 40)), tmp_path / ("old" if in_place else "new")
+    wanted = [Dataset(old, versions=("v2.1",)).rows(n, ["action"]).column("action").to_pylist() for n in range(3)]
+    done = edit(old, None if in_place else out, in_place=in_place, delete="1", trim="2:3..29")
+    (said,) = (f for f in done.findings if f.code == "edit-converted")
+    assert "is v2.1; the new dataset is v3.0" in said.message
+    assert shown(out, OLD_CAMERA) == expected((0, 0, 30), (2, 3, 29))
+    assert [rows(out, n, "action") for n in range(2)] == [wanted[0], wanted[2][3:29]]
+    assert verify(out, decode="all") == []
+    assert [p.name for p in tmp_path.iterdir() if p.name != "old"] == ([] if in_place else ["new"])
 
 
 def test_what_cannot_be_is_refused_before_anything_is_written(source, tmp_path):

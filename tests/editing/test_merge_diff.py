@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.dataset import COLUMNS, TOP, WRIST, episode, everything, two_cameras, write
+from support.dataset import COLUMNS, TOP, WRIST, clip, episode, everything, two_cameras, write
+from support.pictures import read_frame_id
 from telecine.commands import edit as commands
 from telecine.core.edit.match import Match, match_episodes, row_hashes
 from telecine.core.edit.partition import parse_shares, partition
@@ -21,6 +22,7 @@ from telecine.editing.diff import diff
 from telecine.editing.edit import edit
 from telecine.editing.into import share_out
 from telecine.editing.merge import merge
+from telecine.video.mp4_reader import decode_at
 
 LENGTHS = (20, 7, 33, 12)
 
@@ -85,10 +87,30 @@ def test_features_that_not_all_have_are_left_out_with_a_word(source, tmp_path):
         merge([source, tmp_path / "b"], tmp_path / "no", require_equal=True)
 
 
+def test_a_dataset_of_twice_the_rate_gives_every_second_row(source, tmp_path):
+    clips = [clip(tmp_path, TOP, 9, fps=15), clip(tmp_path, WRIST, 9, fps=15, size=(96, 64))]
+    made = episode(9, 0, columns=COLUMNS, clips=clips, fps=15)
+    made = replace(made, grid=replace(made.grid, fps=Fraction(15)))
+    write(tmp_path / "slow", [made], fps=15)
+    done = merge([source, tmp_path / "slow"], tmp_path / "out")
+    (said,) = (f for f in done.findings if f.code == "edit-converted")
+    assert "has 30 fps; one row in 2 is taken, for 15 fps" in said.message
+    dataset, before = Dataset(tmp_path / "out"), Dataset(source)
+    assert (dataset.fps, [e.length for e in dataset.episodes]) == (15, [10, 4, 17, 6, 9])
+    keys = [column.key for column in COLUMNS]
+    for number in range(4):
+        assert dataset.rows(number, keys).to_pylist() == before.rows(number, keys).to_pylist()[::2]
+        path, first = dataset.frame(TOP, number, 0)
+        frames = decode_at(str(path), range(first, first + dataset.episodes[number].length))
+        assert [read_frame_id(rgb)[:2] for _, rgb in frames] == [(row, number) for row in range(0, LENGTHS[number], 2)]
+    assert {c.key: c.dtype for c in dataset.features} == {c.key: c.dtype for c in before.features}
+    assert verify(tmp_path / "out", decode="all") == []
+
+
 def test_what_does_not_go_together_is_refused(source, tmp_path):
-    made = episode(9, 0, columns=COLUMNS, fps=15)
-    write(tmp_path / "slow", [replace(made, grid=replace(made.grid, fps=Fraction(15)))], fps=15)
-    with pytest.raises(EditError, match="rates differ: .* first `telecine convert"):
+    made = episode(9, 0, columns=COLUMNS, fps=20)
+    write(tmp_path / "slow", [replace(made, grid=replace(made.grid, fps=Fraction(20)))], fps=20)
+    with pytest.raises(EditError, match="30 is no multiple of 20: .* first `telecine convert .*picks NEW --fps 20`"):
         merge([source, tmp_path / "slow"], tmp_path / "out")
     columns = tuple(replace(c, shape=(2,), names=None) if c.key == "action" else c for c in COLUMNS)
     write(tmp_path / "narrow", [episode(9, 0, columns=columns, clips=two_cameras(tmp_path, 9, 0))])

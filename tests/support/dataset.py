@@ -31,13 +31,13 @@ COLUMNS = (
 PLAIN = COLUMNS[:2]
 
 
-def clip(folder, key, count, *, episode=0, size=(64, 48), preset="train", camera=0, **options):
+def clip(folder, key, count, *, episode=0, size=(64, 48), preset="train", camera=0, fps=FPS, **options):
     """A coded clip whose pictures carry frame number, episode and camera."""
     pictures = (draw_frame_id(i, episode, camera, *size) for i in range(count))
     frames = (av.VideoFrame.from_ndarray(p, format="rgb24") for p in pictures)
     path = str(Path(folder) / f"{key}-{episode}-{count}-{preset}.clip")
     return encode(
-        frames, video_settings(preset, **options), FPS, count=count, key=key, path=path, why="made for a test"
+        frames, video_settings(preset, **options), fps, count=count, key=key, path=path, why="made for a test"
     )
 
 

@@ -26,10 +26,10 @@ def edit(
     """A dataset made of episodes of another one: left out, cut, relabelled, renamed. Kept frames are the same bits.
 
     Args:
-        dataset: folder of a LeRobot v3.0 dataset.
+        dataset: folder of a LeRobot dataset; of v2.0 or v2.1, the new one is v3.0.
         out: folder of the new one, or None with `in_place`.
         edits: edit files (YAML, JSON, or CSV with a line per episode) and `Edit` values; all apply together.
-        in_place: replace the dataset in one step; whoever has it open goes on reading the old one.
+        in_place: replace the dataset in one step; whoever has its files open goes on reading the old ones.
         into: "train=0.9,val=0.1": several datasets below `out`, by task, no recording in two of them.
         seed: of `into`; the same seed gives the same parts.
         dry_run: say what would be linked, copied, coded again, and how big; write nothing.

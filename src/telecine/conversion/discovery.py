@@ -77,7 +77,9 @@ def discover(
     parted = split_refs(found.refs, plan, executor)
     unreadable = tuple(Rejected(f.where, f) for f in found.findings if f.severity == "error")
     noticed = tuple(f for f in found.findings if f.severity != "error")
-    return Episodes(parted.refs, (*noticed, *misnamed, *parted.findings), (*unreadable, *parted.rejected), tuple(_folders(found)))
+    return Episodes(
+        parted.refs, (*noticed, *misnamed, *parted.findings), (*unreadable, *parted.rejected), tuple(_folders(found))
+    )
 
 
 def _folders(found: Found) -> Iterator[str]:

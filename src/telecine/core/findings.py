@@ -64,6 +64,8 @@ CODES: dict[str, str] = {
     "video-long-gop": "Keyframes are far apart, which makes random reads in training slow.",
     "video-colour": "Colour tags that LeRobot's two decoders read differently.",
     "video-damaged": "Frames of the source cannot be decoded.",
+    # editing
+    "edit-converted": "An input of another version or rate was converted first.",
     # conversion
     "dataset-mismatch": "An episode does not fit the dataset it should join.",
     "convert-nothing": "No recording was usable, so no dataset was written.",

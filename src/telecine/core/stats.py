@@ -167,8 +167,10 @@ def _histogram(flat: Floats, low: Floats, high: Floats, bins: int) -> npt.NDArra
     """(width, bins) counts of the columns of (n, width) values, each between its own low and high."""
     bottom, top = low - _PADDING, high + _PADDING
     width = (top - bottom) / bins
-    scaled = (flat - bottom) / np.where(width > 0, width, 1.0)
-    where = np.clip(scaled, 0, bins - 1).astype(np.int64) + bins * np.arange(flat.shape[1])
+    scaled = flat - bottom
+    scaled /= np.where(width > 0, width, 1.0)
+    where = np.clip(scaled, 0, bins - 1, out=scaled).astype(np.int64)
+    where += bins * np.arange(flat.shape[1])
     return np.bincount(where.ravel(), minlength=bins * flat.shape[1]).reshape(-1, bins)
 
 

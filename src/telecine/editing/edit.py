@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from telecine.core.edit.flags import EditFlags, combined, edit_of_flags
@@ -18,13 +19,11 @@ from telecine.dataset.assembly.assemble import Assembled, assemble, foresee
 from telecine.dataset.assembly.selection import Selection
 from telecine.dataset.open_files import WRITE_ERRORS
 from telecine.dataset.staging import Staging, require_writable
-from telecine.dataset.verify.verify import verify as verify_dataset
+from telecine.dataset.verify.changes import verify_changes
 from telecine.dataset.writer import write_error
-from telecine.editing.inputs import InputDataset, check_fingerprints, open_input
+from telecine.editing.converted import opened_inputs
+from telecine.editing.inputs import EDITS, InputDataset, check_fingerprints
 from telecine.lerobot_format.paths import Limits
-
-EDITS = "meta/telecine/edits"
-"""Folder of the edits that made a dataset what it is, numbered from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +80,21 @@ def edit(
     """
     if (out is None) is not in_place:
         raise EditError("give a folder for the new dataset, or in_place, not both")
-    given, whole = whole_edit(dataset, edits, flags)
     target = dataset if out is None else out
-    return apply_edit(whole, given, target, overwrite=overwrite or in_place, dry_run=dry_run)
+    with opened_inputs([dataset], None if dry_run else Path(target).resolve()) as opened:
+        (given,) = opened.datasets
+        whole = whole_edit(given, edits, flags)
+        done = apply_edit(whole, given, target, overwrite=overwrite or in_place, dry_run=dry_run)
+    return replace(done, findings=(*opened.findings, *done.findings))
 
 
-def whole_edit(
-    dataset: str | Path, edits: Sequence[str | Path | Edit], flags: Mapping[str, Any]
-) -> tuple[InputDataset, Edit]:
-    """The dataset, and all that files, values and flags say of it as one edit. Raises: EditError, DatasetError."""
-    given = open_input(dataset)
+def whole_edit(given: InputDataset, edits: Sequence[str | Path | Edit], flags: Mapping[str, Any]) -> Edit:
+    """All that files, values and flags say of the dataset as one edit. Raises: EditError, DatasetError."""
     others = {name: value for name, value in flags.items() if name != "task_map"}
     task_map = flags.get("task_map")
     texts = [] if task_map is None else [(str(task_map), make_edit({"tasks": _task_map(Path(task_map))}))]
     flagged = edit_of_flags(flags_of(others), [given.source])
-    return given, combined([*_read(edits, given), *texts, ("the flags", flagged)])
+    return combined([*_read(edits, given), *texts, ("the flags", flagged)])
 
 
 def _task_map(path: Path) -> dict[str, Any]:
@@ -169,11 +168,12 @@ def assembled(
         stage = Staging(target, overwrite=overwrite)
     with closing(stage):
         try:
-            made = assemble(selection, stage.folder, stage.scratch, Limits())
+            with TemporaryDirectory(prefix="edit-", dir=stage.scratch) as scratch:
+                made = assemble(selection, stage.folder, Path(scratch), Limits())
             _note_edit(edit, inputs, stage.folder)
         except WRITE_ERRORS as error:
             raise write_error(target, error) from error
-        findings = _checked(stage.folder, target)
+        findings = _checked(stage.folder, target, made)
         with raised_as(DatasetError, f"{target}: cannot be written", OSError):
             stage.publish()
     done = _report(out, inputs, selection, made, written=True)
@@ -207,8 +207,8 @@ def _note_edit(edit: Edit, inputs: tuple[InputDataset, ...], folder: Path) -> No
     (home / f"{number:04d}.yaml").write_text(text, encoding="utf-8")
 
 
-def _checked(folder: Path, target: Path) -> list[Finding]:
-    findings = verify_dataset(folder, decode="none")
+def _checked(folder: Path, target: Path, made: Assembled) -> list[Finding]:
+    findings = verify_changes(folder, made.new_episodes, made.new_videos)
     if has_errors(findings):
         errors = [finding for finding in findings if finding.severity == "error"]
         text = (

@@ -3,16 +3,20 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
+import numpy as np
+
+from telecine.core.data import arrow
 from telecine.core.edit.fingerprint import episode_digest, fingerprint
-from telecine.core.edit.model import Edit, EditInput
+from telecine.core.edit.model import Edit, EditInput, parse_edit
 from telecine.core.edit.resolve import SourceDataset, SourceEpisode
-from telecine.core.errors import EditError
+from telecine.core.errors import DatasetError, EditError, raised_as
 from telecine.dataset.reader import Dataset
 from telecine.lerobot_format.metadata import INDEX_KEYS
 from telecine.lerobot_format.read import read_episodes_table
 
+EDITS = "meta/telecine/edits"
+"""Folder of the edits that made a dataset what it is, numbered from 1."""
 _DIGESTED = ("min", "max", "mean")
 """Statistics that make an episode's digest."""
 
@@ -42,16 +46,12 @@ class InputDataset:
         return EditInput(path=self.path, fingerprint=self.fingerprint(), episodes=len(self.dataset.episodes))
 
 
-def open_input(path: str | Path) -> InputDataset:
-    """The dataset at `path`. Raises: DatasetError: there is none, or it is of another version."""
-    return InputDataset(str(path), Dataset(path))
-
-
 def check_fingerprints(edit: Edit, inputs: tuple[InputDataset, ...]) -> None:
     """Nothing, when the datasets are those that the edit was made for. Raises: EditError naming the one that is not."""
     for entry, given in zip(edit.inputs, inputs, strict=False):
         if entry.fingerprint is None:
             continue
+        _check_revision(edit, entry, given)
         count = entry.episodes
         if count is not None and count > len(given.dataset.episodes):
             raise EditError(f"{given.path}: has {len(given.dataset.episodes)} episodes, the edit was made for {count}")
@@ -59,6 +59,19 @@ def check_fingerprints(edit: Edit, inputs: tuple[InputDataset, ...]) -> None:
             raise EditError(
                 f"{given.path}: is not the dataset that the edit was made for ({entry.path}): its features or its "
                 f"first {count} episodes differ; make the edit again for this one"
+            )
+
+
+def _check_revision(edit: Edit, entry: EditInput, given: InputDataset) -> None:
+    """Nothing, unless a newer revision of the edit made the dataset what it is. Raises: EditError."""
+    for path in sorted((given.dataset.root / EDITS).glob("*.yaml")):
+        with raised_as(EditError, f"{path}: cannot be read", OSError, UnicodeDecodeError):
+            applied = parse_edit(path.read_text(encoding="utf-8"))
+        same = any(former.fingerprint == entry.fingerprint for former in applied.inputs)
+        if same and edit.revision < applied.revision:
+            raise EditError(
+                f"{given.path}: the edit is revision {edit.revision}, and revision {applied.revision} was applied "
+                f"already ({EDITS}/{path.name}); read the newer one and make the change in it"
             )
 
 
@@ -83,6 +96,13 @@ def _digests(dataset: Dataset) -> Iterator[str]:
         return name.startswith("stats/") and key not in apart and statistic in _DIGESTED
 
     table = read_episodes_table(dataset.root, wanted)
-    columns = {name: table.column(name).to_pylist() for name in table.column_names if wanted(name)}
-    for number, facts in enumerate(dataset.episodes):
-        yield episode_digest(facts.length, facts.tasks, {name: values[number] for name, values in columns.items()})
+    columns = [table.column(name).combine_chunks() for name in sorted(filter(wanted, table.column_names))]
+    with raised_as(DatasetError, f"{dataset.root}: statistics in meta/episodes have several shapes", ValueError):
+        numbers = [
+            np.asarray(arrow.stacked(column), "<f8").reshape(len(column), -1)
+            for column in columns
+            if not column.null_count
+        ]
+    stats = np.concatenate([np.zeros((table.num_rows, 0), "<f8"), *numbers], axis=1)
+    for facts, own in zip(dataset.episodes, stats, strict=True):
+        yield episode_digest(facts.length, facts.tasks, own.tobytes())

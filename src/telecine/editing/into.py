@@ -1,7 +1,7 @@
 """One dataset shared out into several, such as train and val."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from telecine.core.edit.model import Edit, make_edit
 from telecine.core.edit.partition import parse_shares, partition
 from telecine.core.edit.resolve import resolve
 from telecine.core.errors import EditError
+from telecine.editing.converted import opened_inputs
 from telecine.editing.edit import EditReport, apply_edit, whole_edit
 from telecine.editing.inputs import InputDataset
 
@@ -48,26 +49,37 @@ def share_out(
 
     Raises: EditError, DatasetError as `edit`; those that were written before an error stay.
     """
-    given, whole = whole_edit(dataset, edits, flags)
+    target = None if dry_run else Path(out).resolve()
+    with opened_inputs([dataset], target) as opened:
+        (given,) = opened.datasets
+        whole = whole_edit(given, edits, flags)
+        if whole.order is not None:
+            raise EditError("--order and --into exclude each other")
+        _keep_source(dataset, out, parse_shares(into))
+        parts = {}
+        for name, edit in _edits(whole, given, into, seed).items():
+            done = apply_edit(edit, given, Path(out) / name, overwrite=overwrite, dry_run=dry_run)
+            parts[name] = replace(done, findings=(*opened.findings, *done.findings))
+    return IntoReport(seed, parts)
+
+
+def _edits(whole: Edit, given: InputDataset, into: str, seed: int) -> dict[str, Edit]:
+    """The edit that makes each part. Raises: EditError."""
     staying = sorted({episode.source[1] for episode in resolve(whole, [given.source])})
-    if whole.order is not None:
-        raise EditError("--order and --into exclude each other")
     numbers = partition([given.source.episodes[n] for n in staying], parse_shares(into), seed=seed)
-    _keep_source(given, out, numbers)
-    parts = {}
+    rest = whole.model_copy(update={"episodes": {}})
+    edits = {}
     for name, chosen in numbers.items():
         kept = {staying[position] for position in chosen}
         others = {str(n): {"drop": True} for n in staying if n not in kept}
         own = make_edit({"episodes": {**whole.to_dict().get("episodes", {}), **others}})
-        rest = whole.model_copy(update={"episodes": {}})
-        made = combined([("the edit", rest), (name, own)])
-        parts[name] = apply_edit(made, given, Path(out) / name, overwrite=overwrite, dry_run=dry_run)
-    return IntoReport(seed, parts)
+        edits[name] = combined([("the edit", rest), (name, own)])
+    return edits
 
 
-def _keep_source(given: InputDataset, out: str | Path, names: Iterable[str]) -> None:
+def _keep_source(dataset: str | Path, out: str | Path, names: Iterable[str]) -> None:
     """Raises: EditError when a part would take the place of the dataset that the other parts are made of."""
-    source = given.dataset.root.resolve()
+    source = Path(dataset).resolve()
     for name in names:
         if (Path(out) / name).resolve() == source:
-            raise EditError(f"into: {name} would replace {given.path}, which the other parts need; name another folder")
+            raise EditError(f"into: {name} would replace {dataset}, which the other parts need; name another folder")

@@ -10,8 +10,9 @@ from telecine.core.errors import EditError
 from telecine.core.findings import Finding
 from telecine.core.text.documents import suggest
 from telecine.dataset.assembly.selection import Selection
+from telecine.editing.converted import opened_inputs
 from telecine.editing.edit import EditReport, assembled
-from telecine.editing.inputs import InputDataset, open_input
+from telecine.editing.inputs import InputDataset
 from telecine.lerobot_format.metadata import INDEX_KEYS
 
 
@@ -27,7 +28,7 @@ def merge(
     """One dataset of all episodes of several, in the order given. No video is decoded, or copied where links do.
 
     Args:
-        datasets: folders of LeRobot v3.0 datasets of one rate.
+        datasets: folders of LeRobot datasets; of rates that are multiples of the slowest, whose rows are then taken.
         out: folder of the new one.
         rename: "B:old=new", where B is the folder's name or its number from 0: a feature under another key.
         require_equal: refuse features that are not in all of them; else those are left out, and named.
@@ -38,7 +39,8 @@ def merge(
         What was done; features that were left out are among its findings.
 
     Raises:
-        EditError: the datasets differ in rate, or a feature has another type, size or order of elements in one of them.
+        EditError: a rate is no multiple of the slowest, or a feature has another type, size or order of elements in
+        one of them.
         DatasetError: an input is damaged, the target exists, the result is not sound, or the disk refuses.
 
     >>> import telecine as tc
@@ -47,9 +49,20 @@ def merge(
     """
     if len(datasets) < 2:
         raise EditError("merge: name two datasets or more, and the folder of the new one behind them")
-    inputs = tuple(open_input(path) for path in datasets)
+    with opened_inputs(datasets, None if dry_run else Path(out).resolve()) as opened:
+        selection, left_out = _selected(opened.datasets, rename, require_equal=require_equal)
+        edit = Edit(inputs=tuple(EditInput(path=given.path) for given in opened.datasets))
+        done = assembled(edit, opened.datasets, selection, out, overwrite=overwrite, dry_run=dry_run)
+        findings = (*opened.findings, *_remarks(opened.datasets, left_out), *done.findings)
+    return replace(done, findings=findings)
+
+
+def _selected(
+    inputs: tuple[InputDataset, ...], rename: Sequence[str], *, require_equal: bool
+) -> tuple[Selection, list[tuple[str, list[str]]]]:
+    """(all episodes with the features that all have, what is left out of each input). Raises: EditError."""
     names = _renames(rename, inputs)
-    problems = [*_rates(inputs), *_different(inputs, names)]
+    problems = [*_different(inputs, names)]
     keys, left_out = _common(inputs, names)
     if require_equal:
         problems += [f"{where}: {', '.join(found)} is not in all of them" for where, found in left_out]
@@ -57,20 +70,8 @@ def merge(
         problems.append("they have no feature in common")
     if problems:
         raise EditError("the datasets do not go together:\n  " + "\n  ".join(problems))
-    edit = Edit(inputs=tuple(EditInput(path=given.path) for given in inputs))
-    episodes = resolve(edit, [given.source for given in inputs])
-    selection = Selection(tuple(given.dataset for given in inputs), episodes, keys)
-    done = assembled(edit, inputs, selection, out, overwrite=overwrite, dry_run=dry_run)
-    return replace(done, findings=(*_remarks(inputs, left_out), *done.findings))
-
-
-def _rates(inputs: Sequence[InputDataset]) -> Iterator[str]:
-    rates = {given.path: given.dataset.fps for given in inputs}
-    if len(set(rates.values())) > 1:
-        least = min(rates.values())
-        listed = ", ".join(f"{path} {fps} fps" for path, fps in rates.items())
-        faster = next(path for path, fps in rates.items() if fps != least)
-        yield f"rates differ: {listed}; first `telecine convert {faster} NEW --fps {least}`"
+    episodes = resolve(Edit(), [given.source for given in inputs])
+    return Selection(tuple(given.dataset for given in inputs), episodes, keys), left_out
 
 
 def _renames(texts: Sequence[str], inputs: Sequence[InputDataset]) -> list[dict[str, str]]:

@@ -211,6 +211,12 @@ def read_statistics(root: Path, keys: Sequence[str] | None = None) -> Iterator[d
                 yield from map(_by_feature, batch.to_pylist())
 
 
+def read_statistics_of(root: Path, episodes: Sequence[int]) -> list[dict[str, dict[str, Any]]]:
+    """As `read_statistics`, of some episodes. Raises: DatasetError."""
+    table = read_episodes_table(root, lambda name: name.startswith("stats/"))
+    return [_by_feature(row) for row in table.take(pa.array(episodes, pa.int64())).to_pylist()]
+
+
 def _by_feature(row: dict[str, Any]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for name, value in row.items():

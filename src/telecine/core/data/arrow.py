@@ -42,6 +42,19 @@ def elements(lists: pa.Array) -> pa.Array:
     return lists.values.slice(offsets[0], offsets[-1] - offsets[0]) if len(lists) else lists.values.slice(0, 0)
 
 
+def stacked(lists: pa.Array) -> Array:
+    """Nested lists of numbers, all of one shape and without nulls, as (n, *shape).
+
+    Raises: ValueError: their shapes differ.
+    """
+    shape = [len(lists)]
+    while pa.types.is_list(lists.type) or pa.types.is_fixed_size_list(lists.type):
+        inner = elements(lists)
+        shape.append(len(inner) // max(len(lists), 1))
+        lists = inner
+    return to_numpy(lists).reshape(shape)
+
+
 def array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     """Python values as an Arrow array of `kind`: numbers, bools, text, bytes, lists and structs of these.
 

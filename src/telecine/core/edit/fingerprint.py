@@ -6,13 +6,13 @@ of its numbers. So an edit survives episodes that are appended behind them, and 
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 
-def episode_digest(length: int, tasks: Sequence[str], stats: Mapping[str, Any]) -> str:
-    """Of one episode. stats: plain numbers, as meta/episodes has them."""
-    return _digest([length, list(tasks), {key: stats[key] for key in sorted(stats)}])
+def episode_digest(length: int, tasks: Sequence[str], stats: bytes) -> str:
+    """Of one episode. stats: float64, little-endian, as meta/episodes has them, in the order of their names."""
+    return hashlib.sha256(json.dumps([length, list(tasks)]).encode() + stats).hexdigest()
 
 
 def fingerprint(fps: int, features: Iterable[tuple[str, str, Sequence[int]]], episodes: Iterable[str]) -> str:

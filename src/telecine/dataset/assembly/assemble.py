@@ -1,7 +1,7 @@
 """A new dataset of episodes that others hold, in one call: rows, videos, meta/episodes, the rest of the metadata."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +13,7 @@ from telecine.dataset.assembly.metadata import write_metadata
 from telecine.dataset.assembly.rows import write_rows
 from telecine.dataset.assembly.selection import Selection
 from telecine.dataset.assembly.videos import ForeseenVideos, WrittenVideos, foresee_videos, write_videos
-from telecine.lerobot_format.paths import Limits
+from telecine.lerobot_format.paths import Limits, video_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,10 @@ class Assembled:
     """Of new video files, about."""
     why: tuple[str, ...] = ()
     """Why more than a cut's group of pictures was."""
+    new_episodes: frozenset[int] = frozenset()
+    """Those whose values or statistics are others than in the input."""
+    new_videos: frozenset[str] = frozenset()
+    """Relative paths of videos that were written."""
 
 
 def assemble(selection: Selection, folder: Path, scratch: Path, limits: Limits) -> Assembled:
@@ -43,7 +47,9 @@ def assemble(selection: Selection, folder: Path, scratch: Path, limits: Limits) 
     episodes: pa.Table = episode_table(selection, rows, videos, stats)
     write_episodes(episodes, folder, limits)
     write_metadata(selection, folder, rows, videos, episodes)
-    return _assembled(videos.values(), tuple(text for video in videos.values() for text in video.why))
+    made = _assembled(videos.values(), tuple(text for video in videos.values() for text in video.why))
+    new = frozenset(video_path(key, video.spans[n][0]) for key, video in videos.items() for n in video.rebuilt)
+    return replace(made, new_episodes=frozenset(stats), new_videos=new)
 
 
 def foresee(selection: Selection) -> Assembled:

@@ -66,7 +66,8 @@ def episode_table(
 def _sources(selection: Selection) -> pa.Table:
     """All rows of meta/episodes of the inputs, one after the other, under the new keys; places left out."""
     tables = [_source(selection, number) for number in range(len(selection.inputs))]
-    names = [n for n in tables[0].column_names if all(n in table.column_names for table in tables)]
+    shared = set(tables[0].column_names).intersection(*(table.column_names for table in tables[1:]))
+    names = [name for name in tables[0].column_names if name in shared]
     schema = pa.schema([tables[0].schema.field(name) for name in names])
     with raised_as(DatasetError, "meta/episodes of the inputs do not fit together", pa.ArrowException):
         return pa.concat_tables([table.select(names).cast(schema) for table in tables]).combine_chunks()
@@ -110,7 +111,8 @@ def _kept(
             column = pa.concat_arrays([column, pa.array(values, field.type)])
             where[own] = there.num_rows + np.arange(len(own))
         columns[field.name] = column.take(pa.array(where))
-    new = sorted({key for entry in stats.values() for key in entry if len(stats) == count} - _stat_keys(columns))
+    everywhere = set.intersection(*map(set, stats.values())) if len(stats) == count else set[str]()
+    new = sorted(everywhere - _stat_keys(columns))
     for key in new:  # a column that no input had
         for statistic in STATISTICS:
             kind = pa.list_(pa.int64() if statistic == "count" else pa.float64())
@@ -197,11 +199,11 @@ def pooled(table: pa.Table, key: str) -> Stats | None:
     """
     if any(f"stats/{key}/{name}" not in table.column_names for name in STATISTICS):
         return None
-    found: dict[str, Floats] = {}
-    for name in STATISTICS:
-        column = table.column(f"stats/{key}/{name}").combine_chunks()
-        found[name] = np.array(column.to_pylist(), np.float64)
-    return _pooled(found)
+    columns = {name: table.column(f"stats/{key}/{name}").combine_chunks() for name in STATISTICS}
+    if any(column.null_count for column in columns.values()):
+        return None
+    with raised_as(DatasetError, f"meta/episodes: its statistics of {key} have several shapes", ValueError):
+        return _pooled({name: arrow.stacked(column).astype(np.float64) for name, column in columns.items()})
 
 
 def _pooled(found: Mapping[str, Floats]) -> Stats:

@@ -7,6 +7,7 @@ and `timestamp` too where an episode was cut.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from telecine.lerobot_format import schema
 from telecine.lerobot_format.metadata import INDEX_KEYS
 from telecine.lerobot_format.paths import FileIndex, Limits, data_path
 
-BATCH_BYTES = 64 << 20
+BATCH_BYTES = 24 << 20
 """Of columns, read and written at a time; at least one episode."""
 GROUP_ROWS = 1 << 14
 """Rows of a row group, at least; an episode is never divided."""
@@ -81,9 +82,12 @@ def write_rows(selection: Selection, folder: Path, limits: Limits) -> WrittenRow
             bounds = np.append(0, np.cumsum([e.length for e in episodes]))
             for number, episode in enumerate(episodes):
                 rows = slice(int(bounds[number]), int(bounds[number + 1]))
-                task_stats.append(column_stats(numbers[rows]))
+                task_stats.append(_stats_of_tasks(numbers[rows]))
+                own = made.slice(rows.start, rows.stop - rows.start)
                 if not selection.is_whole(episode) or isinstance(episode.success, bool):
-                    cut_stats[first + number] = _stats_of(selection, made.slice(rows.start, rows.stop - rows.start))
+                    cut_stats[first + number] = _stats_of(selection, own)
+                elif selection.adds_success:
+                    cut_stats[first + number] = _stats_of(selection, own.select([SUCCESS.key]))
             episode_tasks += used
             file_indexes += _append(files, made, [e.length for e in episodes])
             written += made.num_rows
@@ -93,6 +97,16 @@ def write_rows(selection: Selection, folder: Path, limits: Limits) -> WrittenRow
     return WrittenRows(
         tuple(files.paths()), tuple(file_indexes), tuple(episode_tasks), texts, tuple(task_stats), cut_stats
     )
+
+
+def _stats_of_tasks(numbers: Rows) -> Stats:
+    """Statistics of the task_index of an episode, which mostly has one task."""
+    return column_stats(numbers) if numbers.min() != numbers.max() else _of_one_task(int(numbers[0]), len(numbers))
+
+
+@lru_cache(maxsize=1000)
+def _of_one_task(number: int, count: int) -> Stats:
+    return column_stats(np.full(count, number, np.int64))
 
 
 def _where(selection: Selection, episodes: Sequence[OutputEpisode]) -> str:

@@ -30,7 +30,7 @@ def check_rows(metadata: DatasetMeta, stored: dict[str, Any] | None, log: Findin
     pools = {key: PooledStats() for key in pooled if metadata.features[key].dtype in NUMBERS}
     by_episode = read_statistics(metadata.root) if statistics else iter(())
     position = 0
-    for file_index, episodes in _by_file(metadata.episodes):
+    for file_index, episodes in episodes_by_file(metadata.episodes):
         name = data_path(file_index)
         runs = [[episode] for episode in episodes] if statistics else list(_runs(episodes))
         tables = _tables(metadata, name, runs, columns, log)
@@ -57,6 +57,15 @@ def check_rows(metadata: DatasetMeta, stored: dict[str, Any] | None, log: Findin
                 check_pooled(f"meta/stats.json {key}", pool, stored.get(key), log, stale=key in _STALE)
 
 
+def check_values(
+    metadata: DatasetMeta, name: str, episode: EpisodeMeta, table: pa.Table, stored: dict[str, Any], log: FindingLog
+) -> None:
+    """The rows of one episode in file `name`, which `table` holds: their values, tasks and statistics."""
+    numbers = _numbers(metadata, name, episode, table, log)
+    _check_tasks(metadata, episode, numbers, log)
+    _check_statistics(episode, numbers, stored, log)
+
+
 def _check_statistics(
     episode: EpisodeMeta, numbers: dict[str, Values], stored: dict[str, Any], log: FindingLog
 ) -> None:
@@ -66,7 +75,7 @@ def _check_statistics(
             check_column(where, values, stored.get(key, {}), log.warning if key in _STALE else log.error)
 
 
-def _by_file(episodes: Sequence[EpisodeMeta]) -> Iterator[tuple[FileIndex, list[EpisodeMeta]]]:
+def episodes_by_file(episodes: Sequence[EpisodeMeta]) -> Iterator[tuple[FileIndex, list[EpisodeMeta]]]:
     """Runs of episodes with one data file."""
     run: list[EpisodeMeta] = []
     for episode in episodes:

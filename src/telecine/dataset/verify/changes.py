@@ -1,0 +1,97 @@
+"""What was made anew in a dataset, checked, where the rest is what it was: so that one episode of many costs little.
+
+All metadata and the index columns of all rows are read; values, statistics and videos only where they are new.
+"""
+
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from telecine.core.data import arrow
+from telecine.core.errors import DatasetError
+from telecine.core.findings import Finding
+from telecine.dataset.values import Values
+from telecine.dataset.verify.finding_log import FindingLog
+from telecine.dataset.verify.frames import parsed_statistics
+from telecine.dataset.verify.metadata import check_meta
+from telecine.dataset.verify.reading import NUMBERS, UNREADABLE
+from telecine.dataset.verify.rows import check_rows, check_values, episodes_by_file
+from telecine.dataset.verify.videos import by_file, check_video, read_hidden_frames
+from telecine.lerobot_format.metadata import INDEX_KEYS, DatasetMeta, EpisodeMeta
+from telecine.lerobot_format.paths import data_path
+from telecine.lerobot_format.read import read_rows, read_statistics_of
+
+
+def verify_changes(root: Path, episodes: Collection[int], videos: Collection[str]) -> list[Finding]:
+    """What is wrong with what was made anew in the dataset at `root`; empty when nothing is.
+
+    episodes: those whose values or statistics are new. videos: relative paths of new files.
+    """
+    log = FindingLog()
+    metadata = check_meta(root, log)
+    if metadata is None:
+        return log.all()
+    if not _is_numbered(metadata):
+        check_rows(metadata, None, log, statistics=False)  # says where it is not
+    if not log.all():
+        _check_episodes(metadata, sorted(episodes), log)
+    hidden = read_hidden_frames(metadata)
+    for key in metadata.videos:
+        for name, own in by_file(metadata, key).items():
+            if name in videos:
+                with log.at(key=key):
+                    check_video(metadata, key, name, own, hidden, log)
+    return log.all()
+
+
+def _is_numbered(metadata: DatasetMeta) -> bool:
+    """True when the index columns of all rows are what they should be."""
+    position = 0
+    for file_index, episodes in episodes_by_file(metadata.episodes):
+        try:
+            table = pq.read_table(metadata.root / data_path(file_index), columns=list(INDEX_KEYS), partitioning=None)
+        except (*UNREADABLE, KeyError):
+            return False
+        if any(column.null_count for column in table.columns) or not _fits(metadata, episodes, table, position):
+            return False
+        position += table.num_rows
+    return True
+
+
+def _fits(metadata: DatasetMeta, episodes: list[EpisodeMeta], table: pa.Table, position: int) -> bool:
+    lengths = np.array([episode.length for episode in episodes], np.int64)
+    count = int(lengths.sum())
+    if table.num_rows != count:
+        return False
+    found: dict[str, Values] = {key: arrow.to_numpy(table.column(key).combine_chunks()) for key in INDEX_KEYS}
+    frame = np.arange(count) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    tasks = found["task_index"]
+    return (
+        np.array_equal(found["index"], position + np.arange(count))
+        and np.array_equal(found["episode_index"], np.repeat([episode.index for episode in episodes], lengths))
+        and np.array_equal(found["frame_index"], frame)
+        and bool(np.all(np.abs(found["timestamp"] - frame / metadata.fps) < 1e-4))
+        and metadata.tasks is not None
+        and bool(tasks.min() >= 0 and tasks.max() < len(metadata.tasks))
+    )
+
+
+def _check_episodes(metadata: DatasetMeta, numbers: list[int], log: FindingLog) -> None:
+    columns = [key for key, feature in metadata.features.items() if feature.dtype in NUMBERS | {"string"}]
+    for number, stored in zip(numbers, read_statistics_of(metadata.root, numbers), strict=True):
+        episode = metadata.episodes[number]
+        name = data_path(episode.data)
+        with log.at(episode=number):
+            try:
+                table = read_rows(metadata.root / name, episode, columns)
+            except DatasetError as error:
+                log.error("verify-structure", name, str(error))
+                continue
+            check_values(metadata, name, episode, table, stored, log)
+            for key in metadata.cameras:
+                with log.at(key=key):
+                    where = f"meta/episodes episode {number} {key}"
+                    parsed_statistics(where, stored.get(key), metadata.features[key], log)
