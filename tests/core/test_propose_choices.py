@@ -300,6 +300,16 @@ def test_a_camera_that_states_its_unit_is_depth():
     assert "--video depth:/depth" in command_line(made, ["in"], "out")
 
 
+def test_depth_beside_colour_has_the_name_that_lerobot_gives_it():
+    both = [camera("/cam/front:Image:buffer", GOOD), camera("/cam/front:DepthImage:buffer", GOOD, unit="mm")]
+    made = propose([recording(vector("/action", GOOD), *both)], task_text="x")
+    assert [key.removeprefix("observation.images.") for key in made.body["features"]] == [
+        "action",
+        "front",
+        "front_depth",
+    ]
+
+
 def test_depth_of_other_sizes_is_not_scaled_but_named():
     sizes = [(160, 120), (160, 120), (80, 60)]
     made = propose([recording(vector("/action", GOOD), camera("/depth", GOOD, size=s, unit="m")) for s in sizes])

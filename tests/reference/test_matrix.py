@@ -36,8 +36,9 @@ def test_lerobot_reads_what_a_proposal_made(case, tmp_path, rerun, lerobot_datas
     for position in range(0, len(dataset), 5):
         item = dataset[position]
         times = truth[sources[int(item["episode_index"])]]
-        front = item["observation.images.front"].numpy()
-        if case.camera == "depth":
+        depth = case.camera == "depth"
+        front = item[f"observation.images.front{'_depth' * depth}"].numpy()
+        if depth:
             number = round((float(front[0, 0, 0]) - 500) / 10)
         else:
             number = read_frame_id((front.transpose(1, 2, 0) * 255).round().astype(np.uint8))[0]

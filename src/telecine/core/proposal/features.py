@@ -121,9 +121,15 @@ def _cameras(streams: Sequence[StreamSummary], notes: Notes) -> dict[str, Stream
     still = [s for s in streams if s.kind == "image" and s.static]
     notes.leave_out(still, "one static frame; a plan that names it shows it in every row")
     cameras = physical_cameras(cameras, notes)
-    found = {f"{IMAGES}{n}": s for n, s in zip(camera_names([c.entity for c in cameras]), cameras, strict=True)}
+    found = {f"{IMAGES}{n}": s for n, s in zip(camera_names(list(map(_path_of, cameras))), cameras, strict=True)}
     _note_depth([key for key, stream in found.items() if stream.is_depth], notes)
     return found
+
+
+def _path_of(camera: StreamSummary) -> str:
+    """Its entity; of depth with LeRobot's ending `_depth`, where no word in it says so."""
+    plain = camera.is_depth and not DEPTH_WORDS & words(camera.entity)
+    return f"{camera.entity}_depth" if plain else camera.entity
 
 
 def _depth_doubt(stream: StreamSummary) -> str:
