@@ -23,7 +23,7 @@ files, such as servers; `FileSourceContract` adds damaged files.
 
 # ruff: noqa: D102 - the names of the tests are sentences
 
-import pickle
+import pickle  # nosec B403  # for tests
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -104,7 +104,7 @@ class SourceContract:
     def test_refs_travel_between_processes(self, refs: Sequence[Ref]) -> None:
         for ref in refs:
             sent = pickle.dumps(ref)
-            assert pickle.loads(sent) == ref  # noqa: S301 - our own bytes
+            assert pickle.loads(sent) == ref  # noqa: S301  # nosec B301  # our own bytes
             assert len(sent) < 4096
 
     def test_reading_twice_gives_the_same(self, refs: Sequence[Ref]) -> None:

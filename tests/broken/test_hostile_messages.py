@@ -1,5 +1,6 @@
 """Definitions, YAML and SQLite that ask for work or memory without end: refused by name, before any of it is spent."""
 
+import json
 import shutil
 import sqlite3
 
@@ -10,6 +11,7 @@ from support.mcap import some_messages, write_rosbag2
 from telecine.core.errors import SourceError
 from telecine.core.text.documents import plain_yaml
 from telecine.sources import registry
+from telecine.sources.messages.decoding.json_decoder import JsonDecoder
 from telecine.sources.messages.decoding.types import MOST_LEAVES, leaves, parse
 
 needs_rosbags = pytest.mark.usefixtures("mcap")
@@ -28,6 +30,44 @@ def test_a_type_of_many_nested_fields_is_refused_before_it_is_spread_out():
     assert len(list(leaves(parse("p/msg/N0", nested(8, 2))))) == 256
     with pytest.raises(SourceError, match=f"more than {MOST_LEAVES} fields"):
         parse("p/msg/N0", nested(30, 3))
+
+
+@needs_rosbags
+def test_a_type_of_many_nested_types_without_fields_is_refused():
+    """Nothing to read in any of them, but three to the power of thirty to look at."""
+    with pytest.raises(SourceError, match=f"more than {MOST_LEAVES} fields"):
+        parse("p/msg/N0", nested(30, 3).replace("float64 x\n", ""))
+
+
+def descriptors(levels: int, width: int) -> bytes:
+    """A protobuf file whose first message has width ** levels messages in it, the last without fields."""
+    from google.protobuf import descriptor_pb2
+
+    file = descriptor_pb2.FileDescriptorProto(name="p.proto", package="p", syntax="proto3")
+    for level in range(levels + 1):
+        message = file.message_type.add(name=f"N{level}")
+        for number in range(width if level < levels else 0):
+            message.field.add(name=f"f{number}", number=number + 1, label=1, type=11, type_name=f".p.N{level + 1}")
+    return descriptor_pb2.FileDescriptorSet(file=[file]).SerializeToString()
+
+
+@needs_rosbags
+@pytest.mark.parametrize(("levels", "width", "reason"), [(30, 3, "more than"), (60, 1, "nested more than")])
+def test_protobuf_of_many_nested_messages_is_refused(levels, width, reason):
+    from telecine.sources.messages.decoding.protobuf_decoder import ProtobufDecoder
+
+    with pytest.raises(SourceError, match=reason):
+        ProtobufDecoder("p.N0", descriptors(levels, width))
+    assert ProtobufDecoder("p.N0", descriptors(3, 2)).leaves == ()
+
+
+def test_json_of_many_fields_is_refused_and_its_schema_read_in_bounds():
+    message = json.dumps({f"f{i}": i for i in range(MOST_LEAVES + 1)}).encode()
+    with pytest.raises(SourceError, match=f"more than {MOST_LEAVES} fields"):
+        JsonDecoder(b"", [message])
+    definitions = {f"N{i}": {"properties": {name: {"$ref": f"#/$defs/N{i + 1}"} for name in "abc"}} for i in range(39)}
+    schema = json.dumps({"$ref": "#/$defs/N0", "$defs": definitions}).encode()
+    assert [leaf.path for leaf in JsonDecoder(schema, [b'{"a": 1}', b"[" * 100_000]).leaves] == ["a"]
 
 
 @pytest.mark.parametrize("size", ["-1", "99999999999999"])

@@ -1,6 +1,7 @@
 """Pushing, against a Hub that only writes down what it is asked."""
 
 import sys
+import traceback
 from fnmatch import fnmatchcase
 from types import SimpleNamespace
 
@@ -13,6 +14,9 @@ from telecine.core.errors import DatasetError
 
 class HubError(OSError):
     pass
+
+
+TOKEN = "a-token-of-another-hub"
 
 
 class NoRevision(HubError):
@@ -38,7 +42,9 @@ def hub(monkeypatch):
             return call
 
     errors = SimpleNamespace(HfHubHTTPError=HubError, RevisionNotFoundError=NoRevision, HFValidationError=Invalid)
-    monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(HfApi=HfApi, errors=errors))
+    monkeypatch.setitem(
+        sys.modules, "huggingface_hub", SimpleNamespace(HfApi=HfApi, errors=errors, get_token=lambda: TOKEN)
+    )
     monkeypatch.setitem(sys.modules, "huggingface_hub.errors", errors)
     return calls, failures
 
@@ -111,6 +117,16 @@ def test_a_hub_that_refuses_is_told_in_one_sentence(dataset, hub, error):
         dataset.push_to_hub()
 
 
+def test_a_token_that_the_hub_repeats_is_in_no_message_and_no_traceback(dataset, hub):
+    hub[1]["create_repo"] = HubError(
+        f"401 for https://me:word@hub/api?token=abc: {TOKEN} and hf_abcdefghijk are invalid"
+    )
+    with pytest.raises(DatasetError, match="401 for") as caught:
+        dataset.push_to_hub()
+    shown = "".join(traceback.format_exception(caught.value.__cause__ or DatasetError(str(caught.value))))
+    assert not [word for word in (TOKEN, "word@", "token=abc", "hf_abc") if word in shown]
+
+
 def test_without_huggingface_hub_the_error_says_what_to_install(dataset, monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(DatasetError, match="pip install huggingface_hub"):
@@ -138,7 +154,9 @@ def test_the_installed_hub_has_every_call_that_is_made():
         "create_tag": {"repo_id", "repo_type", "tag", "revision"},
     }.items():
         assert arguments <= set(inspect.signature(getattr(huggingface_hub.HfApi, name)).parameters)
-    from huggingface_hub import errors
+    from huggingface_hub import errors, get_token
+
+    assert callable(get_token)
 
     assert issubclass(errors.RevisionNotFoundError, errors.HfHubHTTPError)
     assert issubclass(errors.HFValidationError, ValueError)

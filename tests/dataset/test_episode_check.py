@@ -70,6 +70,7 @@ def test_all_problems_are_told_together():
         (FeatureColumn("a", "complex64", (1,)), "got dtype complex64"),
         (FeatureColumn("a", "float32", (1,) * 6), "1 to 5 dimensions"),
         (FeatureColumn("a", "float32", ()), "1 to 5 dimensions"),
+        (FeatureColumn("a", "float32", (1 << 20,)), "got 1048576 elements, expected at most"),
         (FeatureColumn("a", "string", (2,)), "expected (1,)"),
         (FeatureColumn("a", "float32", (2,), ("x",)), "got 1 names, expected 2"),
         (FeatureColumn("observation.ok", "bool", (1,)), "must be a number"),

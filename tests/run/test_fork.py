@@ -141,6 +141,23 @@ def test_a_copy_ends_with_a_pool_that_is_killed(tmp_path):
         time.sleep(0.01)  # the test hangs when it lives on
 
 
+@pytest.mark.parametrize("forked", [True, False])
+def test_a_worker_in_a_library_that_never_returns_ends_with_a_pool_that_is_killed(tmp_path, forked):
+    """It holds the interpreter, so that no thread of it can notice the end of its input."""
+    mark = tmp_path / "mark"
+    script = f"""
+        pool = Pool(1, forked={forked})
+        next(pool(jobs.stuck, [{str(mark)!r}], silent))
+    """
+    with subprocess.Popen([sys.executable, "-c", START + textwrap.dedent(script)]) as process:
+        while not (mark.exists() and mark.read_text()):
+            time.sleep(0.01)
+        process.kill()
+    stat = Path(f"/proc/{mark.read_text()}/stat")
+    while stat.exists() and " Z " not in stat.read_text():
+        time.sleep(0.01)  # the test hangs when it lives on
+
+
 def test_a_program_that_waits_for_any_child_itself_does_no_harm():
     script = """
         with Pool(1, forked=True) as pool:

@@ -119,6 +119,13 @@ def test_a_token_inside_an_error_is_struck_out() -> None:
     assert sdk.without(error, None) is error
 
 
+def test_credentials_in_an_address_are_refused_and_not_repeated() -> None:
+    for address in ("rerun+http://me:word@127.0.0.1:1/dataset/x", "rerun://127.0.0.1:1/dataset/x?token=word"):
+        with pytest.raises(SourceError, match="secrets do not belong in an address") as caught:
+            registry.find([address])
+        assert "word" not in str(caught.value)
+
+
 def test_a_segment_that_went_away_is_a_source_error(tmp_path: Path, catalog_url: Any, segments: None) -> None:
     from dataclasses import replace
 

@@ -1,5 +1,6 @@
 """What the pool's tests let worker processes do. A module of its own, because workers import it."""
 
+import ctypes
 import os
 import signal
 import time
@@ -75,6 +76,12 @@ def chatter(item, tell):
 def forever(item, tell):
     Path(item).touch()
     time.sleep(600)
+
+
+def stuck(item, tell):
+    """In native code that does not let go of the interpreter."""
+    Path(item).write_text(str(os.getpid()))
+    ctypes.PyDLL(None).pause()
 
 
 def hang(item, tell):

@@ -202,7 +202,7 @@ def _texts(value: Any, sign: str) -> tuple[str, ...]:
 
 def run_options(flags: RunFlags, options: Options | None = None) -> Options:
     """The options that flags change. Raises: PlanError for a size or a file that means nothing."""
-    names = {"catalog_token": "token", "max_memory": "max_memory_bytes", "timeout": "timeout_s"}
+    names = {"catalog_token": "token", "max_memory": "max_memory_bytes", "timeout": "timeout_s"}  # nosec B105  # fields
     given = {f.name: getattr(flags, f.name) for f in fields(RunFlags) if getattr(flags, f.name) != f.default}
     given.pop("missing_action", None)
     if file := given.pop("catalog_token_file", None):

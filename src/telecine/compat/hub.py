@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from telecine.core.errors import DatasetError
+from telecine.core.text.secrets import scrubbed
 from telecine.lerobot_format.paths import VERSION
 
 PART_FILES = 100
@@ -61,7 +62,10 @@ def push(
         if tag_version:
             _tag(hub, api, where, branch)
     except refusals as error:
-        raise DatasetError(f"{root} was not pushed to {repo_id}: {_reason(error)}") from error
+        text = _reason(error)
+        shown = scrubbed(text, hub.get_token())
+        # Chained, the error would show in a traceback what was taken out of the message.
+        raise DatasetError(f"{root} was not pushed to {repo_id}: {shown}") from (error if shown == text else None)
 
 
 def files(root: Path) -> list[str]:

@@ -69,6 +69,8 @@ class EpisodeFacts:
 
 
 NO_FACTS = EpisodeFacts()
+MOST_ELEMENTS = 1 << 15
+"""Of a feature's last axis: LeRobot keeps ten statistics of each element for every episode."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -74,8 +74,12 @@ def column_stats(values: npt.NDArray[Any]) -> Stats:
     moments = _moments(flat, len(values))
     if len(flat) == 1:
         return Stats(moments, np.repeat(moments.mean[None], len(QUANTILES), axis=0))
-    counts = _histogram(flat, moments.low, moments.high, EPISODE_BINS)
-    return Stats(moments, _quantiles(counts, moments.low, moments.high))
+    blocks = []
+    for start in range(0, flat.shape[1], BLOCK):
+        block = slice(start, start + BLOCK)
+        low, high = moments.low[block], moments.high[block]
+        blocks.append(_quantiles(_histogram(flat[:, block], low, high, EPISODE_BINS), low, high))
+    return Stats(moments, np.concatenate(blocks, axis=1))
 
 
 def camera_stats(histogram: npt.NDArray[np.int64], sampled: int) -> Stats:

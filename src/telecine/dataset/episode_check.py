@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from telecine.core.depth import LEVELS, is_depth
-from telecine.core.episode import Episode, FeatureColumn
+from telecine.core.episode import MOST_ELEMENTS, Episode, FeatureColumn
 from telecine.core.errors import DatasetError
 from telecine.core.video import Clip, FrameFormat
 from telecine.dataset.values import Values, to_numpy
@@ -72,6 +72,11 @@ def _column_problems(column: FeatureColumn) -> Iterator[str]:
         yield f"got dtype {column.dtype}, expected one of {', '.join(LEAVES)}"
     if not 1 <= len(column.shape) <= 5 or any(size < 1 for size in column.shape):
         yield f"got shape {column.shape}, expected 1 to 5 dimensions of at least 1"
+    if column.shape and column.shape[-1] > MOST_ELEMENTS:
+        yield (
+            f"got {column.shape[-1]} elements, expected at most {MOST_ELEMENTS}: LeRobot keeps ten statistics of "
+            "each for every episode; take fewer with `select`, or leave it out"
+        )
     if column.dtype == "string" and column.shape != (1,):
         yield f"got strings of shape {column.shape}, expected (1,)"
     if column.names is not None and len(column.shape) == 1 and len(column.names) != column.shape[0]:

@@ -8,7 +8,7 @@ without (see worker_count.py).
 import gc
 import os
 import signal
-import subprocess
+import subprocess  # nosec B404  # for its TimeoutExpired
 import sys
 import threading
 import time
@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, NoReturn
 
+from telecine.run.parent import end_with
 from telecine.run.worker import serve
 
 _HARMLESS = ("jemalloc_bg_thd",)
@@ -53,12 +54,15 @@ class Forked:
             with suppress(AttributeError, OSError, ValueError):  # none, or closed: nothing that could be printed twice
                 stream.flush()
         tasks, own_tasks, own_answers, answers = _pipes()
+        parent = os.getpid() if threading.current_thread() is threading.main_thread() else 0
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _ASKS)  # until the copy knows what they mean
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)  # Python counts harmless threads as well
                 self.pid = os.fork()
             if self.pid == 0:
+                if parent:
+                    end_with(parent)
                 _work(tasks, answers, (own_tasks, own_answers), before)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,6 +1,6 @@
 """Messages between a pool and its workers: pickled values behind their length. Only ever between our own processes."""
 
-import pickle
+import pickle  # nosec B403  # between processes of ours only
 from typing import IO, Any
 
 _LENGTH = 8
@@ -22,4 +22,4 @@ def receive(stream: IO[bytes]) -> Any:
     body = stream.read(size)
     if len(body) < size:
         raise EOFError
-    return pickle.loads(body)  # noqa: S301  from a process that we started, through a pipe that only it has
+    return pickle.loads(body)  # noqa: S301  # nosec B301  # from a process that we started, through a pipe that only it has

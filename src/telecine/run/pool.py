@@ -11,7 +11,7 @@ which was short is not, and a second death is its own. Then it is answered by `L
 import json
 import os
 import signal
-import subprocess
+import subprocess  # nosec B404  # starts workers
 import sys
 import threading
 import time
@@ -31,7 +31,10 @@ from telecine.run.task_queue import TaskQueue
 A = TypeVar("A")
 B = TypeVar("B")
 
-_START = "import json, sys; sys.path[:] = json.loads(sys.argv.pop()); from telecine.run.worker import main; main()"
+_START = (
+    "import json, sys; parent = int(sys.argv.pop()); sys.path[:] = json.loads(sys.argv.pop()); "
+    "from telecine.run.worker import main; main(parent)"
+)
 AHEAD = 2
 """Items per process that may be begun or answered before the one whose turn it is."""
 _CHECK_EVERY_S = 0.25
@@ -109,8 +112,9 @@ class _Worker:
 
 
 def _started() -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-c", _START, json.dumps(sys.path)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
+    is_main = threading.current_thread() is threading.main_thread()
+    command = [sys.executable, "-c", _START, json.dumps(sys.path), str(os.getpid() if is_main else 0)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603  # nosec B603  # our own interpreter
 
 
 def patience_s(size_bytes: int) -> float:

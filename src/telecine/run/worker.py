@@ -5,7 +5,7 @@ of a task, nobody wants the answer. What libraries print goes to standard error.
 """
 
 import os
-import pickle
+import pickle  # nosec B403  # between processes of ours only
 import signal
 import sys
 import threading
@@ -13,10 +13,13 @@ from queue import SimpleQueue
 from typing import IO, Any
 
 from telecine.run.ipc import receive, send
+from telecine.run.parent import end_with
 
 
-def main() -> None:
-    """Serve the pool at the other ends of standard input and output."""
+def main(parent: int = 0) -> None:
+    """Serve the pool at the other ends of standard input and output; see `end_with` for `parent`, if any."""
+    if parent:
+        end_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the pool decides what it means
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -65,7 +68,7 @@ def _answer(task: Any, output: IO[bytes]) -> tuple[str, Any]:
 
 def _picklable(error: Exception) -> Exception:
     try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301  what was pickled a moment ago
+        pickle.loads(pickle.dumps(error))  # noqa: S301  # nosec B301  # what was pickled a moment ago
     except Exception:  # noqa: BLE001  whatever a stranger's exception does when it is pickled
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error

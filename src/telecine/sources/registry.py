@@ -13,6 +13,7 @@ from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
 from telecine.core.naming import natural
 from telecine.core.recording import Recording, Ref
+from telecine.core.text.secrets import scrubbed
 from telecine.sources.border import border
 from telecine.sources.format import Format, Found, Joining, MissingExtra
 from telecine.sources.lfs import pointer_problem
@@ -252,6 +253,8 @@ def _claimed(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Claim]:
     """Every file or address that is, or by its suffix should be, a recording; each once."""
     seen: set[str] = set()
     for path in paths:
+        if is_url(os.fspath(path)) and (shown := scrubbed(os.fspath(path))) != os.fspath(path):
+            raise SourceError(f"{shown}: secrets do not belong in an address; give the token in --catalog-token-file")
         for place in places(os.fspath(path), _is_one_recording):
             same = place.path if is_url(place.path) else os.path.realpath(place.path)
             if place.problem:

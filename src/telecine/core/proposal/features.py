@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from telecine.core.episode import MOST_ELEMENTS
 from telecine.core.naming import words
 from telecine.core.plan.model import IMAGES
 from telecine.core.proposal.cameras import camera_names, physical_cameras
@@ -38,6 +39,9 @@ def choose_features(
     notes: Notes,
 ) -> Features:
     """Feature key -> streams. common: streams of most recordings; usable: those of them that a feature can take."""
+    wide = [s for s in usable if s.kind == "vector" and s.shape and s.shape[-1] > MOST_ELEMENTS]
+    notes.leave_out(wide, f"more than {MOST_ELEMENTS} elements; a plan can take some of them with `select`")
+    common, usable = ([s for s in streams if s not in wide] for streams in (common, usable))
     declared = _declared(recordings, common)
     chosen = (
         _guessed(recordings, usable, notes)

@@ -112,7 +112,7 @@ class Db3Store:
         if not {"id", "name", "type"} <= columns or not {"topic_id", "timestamp", "data"} <= self._columns("messages"):
             raise SourceError(f"{self.label}: an SQLite file, but no rosbag2 recording: it has no topics and messages")
         optional = [name if name in columns else "''" for name in ("serialization_format", "offered_qos_profiles")]
-        return f"SELECT id, name, type, {', '.join(optional)} FROM topics ORDER BY id"  # noqa: S608 - names of ours
+        return f"SELECT id, name, type, {', '.join(optional)} FROM topics ORDER BY id"  # noqa: S608  # nosec B608  # names of ours
 
     def _definitions(self) -> dict[str, tuple[str, bytes]]:
         if not self._columns("message_definitions"):
@@ -168,7 +168,7 @@ class Db3Store:
             for start in range(0, len(ids), _IDS):
                 part = ids[start : start + _IDS].tolist()
                 marks = ",".join("?" * len(part))
-                query = f"SELECT rowid, data FROM messages WHERE rowid IN ({marks}) ORDER BY rowid"  # noqa: S608
+                query = f"SELECT rowid, data FROM messages WHERE rowid IN ({marks}) ORDER BY rowid"  # noqa: S608  # nosec B608  # question marks
                 yield from self._in_step(part, self._rows(query, *part))
         except _DAMAGE as error:
             raise SourceError(f"{self.label}: the file is damaged: {error}; {CUT_FIX}") from error

@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
 from telecine.core.recording import Recording, Ref
+from telecine.core.text.secrets import scrubbed
 from telecine.sources.format import Found
 from telecine.sources.rrd import sdk
 from telecine.sources.rrd.chunks import StoredChunks
@@ -58,7 +59,7 @@ def parse(url: str) -> Address:
     parts = urlsplit(url)
     path = parts.path.strip("/").split("/")
     if parts.scheme not in _SCHEMES or not parts.netloc or len(path) != 2 or path[0] not in ("dataset", "entry"):
-        raise SourceError(f"{url}: not the address of a dataset; expected {_WANTED}")
+        raise SourceError(f"{scrubbed(url)}: not the address of a dataset; expected {_WANTED}")
     asked = parse_qs(parts.query)
     segment = (asked.get("segment_id") or asked.get("partition_id") or [""])[0]
     return Address(f"{parts.scheme}://{parts.netloc}", unquote(path[1]), segment)

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from telecine.core.errors import SourceError
+from telecine.core.text.secrets import scrubbed
 from telecine.sources.format import MissingExtra
 
 
@@ -113,9 +114,10 @@ def _errors() -> tuple[type[Exception], ...]:
 def first_line(error: Exception, token: str | None = None) -> str:
     """The message without the server's trace, and never with the token."""
     text = (str(error).splitlines() or [""])[0] or type(error).__name__
-    return text.replace(token, "***") if token else text
+    return scrubbed(text, token)
 
 
 def without(error: Exception, token: str | None) -> Exception | None:
     """The cause to chain: nothing when it would show the token in a traceback."""
-    return None if token and token in str(error) else error
+    text = str(error)
+    return None if scrubbed(text, token) != text else error

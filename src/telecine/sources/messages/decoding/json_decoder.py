@@ -6,13 +6,16 @@ Bytes fields are base64 strings, which only a JSON Schema tells apart from text 
 import base64
 import json
 from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import Any
 
 import numpy as np
 
+from telecine.core.errors import SourceError
 from telecine.sources.messages.decoding.cdr import DecodedBatch
 from telecine.sources.messages.decoding.nested_columns import Builder, Step
 from telecine.sources.messages.decoding.protocol import Batch
+from telecine.sources.messages.decoding.types import DEEPEST, MOST_LEAVES
 from telecine.sources.messages.model import Leaf, LeafColumn
 
 _Found = dict[tuple[Step, ...], str]
@@ -124,6 +127,8 @@ def _leaves(value: Any, steps: tuple[Step, ...], found: _Found) -> None:
         for inner in value:
             _leaves(inner, (*steps, None), found)
     elif value is not None:
+        if len(found) >= MOST_LEAVES and steps not in found:
+            raise SourceError(f"the messages have more than {MOST_LEAVES} fields, which is taken for damage")
         dtype = _dtype(value)
         known = found.setdefault(steps, dtype)
         if known != dtype:
@@ -145,17 +150,24 @@ def _base64_fields(schema: bytes) -> set[tuple[Step, ...]]:
     """Fields that a JSON Schema calls base64; none when it cannot be read."""
     try:
         parsed = json.loads(schema)
-        return set(_coded(parsed, (), parsed.get("$defs", {}), 0))
+        return set(_coded(parsed, (), parsed.get("$defs", {}), (0, count())))
     except (ValueError, AttributeError, RecursionError, TypeError):
         return set()
 
 
-def _coded(schema: Any, steps: tuple[Step, ...], definitions: Any, depth: int) -> Iterator[tuple[Step, ...]]:
-    if "$ref" in schema and depth < 40:
-        yield from _coded(definitions.get(schema["$ref"].rpartition("/")[2], {}), steps, definitions, depth + 1)
+def _coded(
+    schema: Any, steps: tuple[Step, ...], definitions: Any, met: tuple[int, Iterator[int]]
+) -> Iterator[tuple[Step, ...]]:
+    """met: (references followed so far, counter of all parts): a few that name one another may have millions."""
+    depth, parts = met
+    if next(parts) >= MOST_LEAVES:
+        raise ValueError("too many parts")
+    if "$ref" in schema and depth < DEEPEST:
+        target = definitions.get(schema["$ref"].rpartition("/")[2], {})
+        yield from _coded(target, steps, definitions, (depth + 1, parts))
     if schema.get("contentEncoding") == "base64":
         yield steps
     for name, inner in schema.get("properties", {}).items():
-        yield from _coded(inner, (*steps, name), definitions, depth)
+        yield from _coded(inner, (*steps, name), definitions, met)
     if isinstance(schema.get("items"), dict):
-        yield from _coded(schema["items"], (*steps, None), definitions, depth)
+        yield from _coded(schema["items"], (*steps, None), definitions, met)

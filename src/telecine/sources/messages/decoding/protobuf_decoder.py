@@ -1,6 +1,7 @@
 """Protobuf messages whose descriptors stand in the recording (a serialised FileDescriptorSet)."""
 
 from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from telecine.sources.format import MissingExtra
 from telecine.sources.messages.decoding.cdr import DecodedBatch
 from telecine.sources.messages.decoding.nested_columns import Builder, Step
 from telecine.sources.messages.decoding.protocol import Batch
+from telecine.sources.messages.decoding.types import DEEPEST, MOST_LEAVES
 from telecine.sources.messages.model import Leaf, LeafColumn
 
 _DTYPES = ("", "float64", "float32", "int64", "uint64", "int32", "uint64", "uint32", "bool", "string", "", "", "bytes",
@@ -27,7 +29,7 @@ class ProtobufDecoder:
         self._message, self._error = _message_class(name, descriptors)
         self._steps: dict[str, tuple[Step, ...]] = {}
         leaves = []
-        for steps, dtype in _leaves(self._message.DESCRIPTOR, (), frozenset()):
+        for steps, dtype in _leaves(self._message.DESCRIPTOR, (), frozenset(), count()):
             path = _path(steps)
             self._steps[path] = steps
             leaves.append(Leaf(path, dtype, None if None in steps else 1))
@@ -80,10 +82,19 @@ def _path(steps: tuple[Step, ...]) -> str:
     return "".join("[]" if step is None else f".{step}" for step in steps).removeprefix(".")
 
 
-def _leaves(descriptor: Any, steps: tuple[Step, ...], above: frozenset[str]) -> Iterator[tuple[tuple[Step, ...], str]]:
-    """Every leaf; maps are left out, and types within themselves."""
+def _leaves(
+    descriptor: Any, steps: tuple[Step, ...], above: frozenset[str], met: Iterator[int]
+) -> Iterator[tuple[tuple[Step, ...], str]]:
+    """Every leaf; maps are left out, and types within themselves. met: counts fields, also those without leaves.
+
+    Raises: SourceError for too many of them, or too many levels.
+    """
+    if len(above) > DEEPEST:
+        raise SourceError(f"{descriptor.full_name} is nested more than {DEEPEST} deep, which is taken for damage")
     above |= {descriptor.full_name}
     for field in descriptor.fields:
+        if next(met) >= MOST_LEAVES:
+            raise SourceError(f"the message has more than {MOST_LEAVES} fields, which is taken for damage")
         inner: tuple[Step, ...] = (*steps, field.name)
         nested = field.message_type
         if nested is not None and (nested.GetOptions().map_entry or nested.full_name in above):
@@ -91,7 +102,7 @@ def _leaves(descriptor: Any, steps: tuple[Step, ...], above: frozenset[str]) -> 
         if _is_repeated(field):
             inner = (*inner, None)
         if nested is not None:
-            yield from _leaves(nested, inner, above)
+            yield from _leaves(nested, inner, above, met)
         elif _DTYPES[field.type] == "bytes":
             yield (*inner, None), "uint8"
         else:

@@ -196,7 +196,7 @@ def _leaf_count(known: Definitions, name: str, depth: int, counts: dict[str, int
         count = 0
         for _, desc in known[name][1] if name in known else ():
             kind, what = (int(desc[1][0][0]), desc[1][0][1]) if int(desc[0]) >= 3 else (int(desc[0]), desc[1])
-            count += _leaf_count(known, what, depth + 1, counts) if kind == 2 else 1
+            count += max(_leaf_count(known, what, depth + 1, counts), 1) if kind == 2 else 1  # empty types cost too
         counts[name] = min(count, MOST_LEAVES + 1)
     return counts[name]
 
