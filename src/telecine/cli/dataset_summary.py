@@ -11,9 +11,10 @@ from telecine.cli.tables import console, escape, print_json, show_findings
 from telecine.commands.inspect import inspect
 from telecine.core.findings import has_errors
 from telecine.inspection.dataset_card import card_findings, dataset_card
-from telecine.inspection.dataset_summary import DatasetSummary
+from telecine.inspection.dataset_summary import DatasetSummary, EpisodeSummary
 
 MOST_SHOWN = 40
+MOST_FILES = 3
 
 
 def run(root: str, *, png: Path | None, json: bool, card: bool = False) -> Outcome:
@@ -33,6 +34,11 @@ def run(root: str, *, png: Path | None, json: bool, card: bool = False) -> Outco
     return Outcome(not has_errors(page.findings), page.findings)
 
 
+def _tasks(episode: EpisodeSummary) -> str:
+    """Its tasks with their numbers."""
+    return "; ".join(f"{n}: {text}" for n, text in zip(episode.task_numbers, episode.tasks, strict=True))
+
+
 def _show(out: Console, page: DatasetSummary) -> None:
     facts = Table(show_header=False, box=None, pad_edge=False)
     rows = [
@@ -48,13 +54,17 @@ def _show(out: Console, page: DatasetSummary) -> None:
             rows.append((column.key, f"{column.dtype} {list(column.shape)}{names}"))
     rows += [(c.key, f"{c.codec} {c.width}x{c.height}, {c.fps:g} fps") for c in page.cameras]
     rows += [(f"Task {index}", task) for index, task in enumerate(page.tasks[:MOST_SHOWN])]
+    for made in page.frame_tables[:MOST_FILES]:
+        rows.append(("Frame table", f"{made.path}: {made.rows} rows, columns {', '.join(made.columns)}"))
+    if len(page.frame_tables) > MOST_FILES:
+        rows.append(("", f"and {len(page.frame_tables) - MOST_FILES} more; --json has all"))
     for name, value in rows:
         facts.add_row(escape(name), escape(value))
     out.print(facts)
     table = Table("episode", "rows", "seconds", "task", "noticed", box=None, pad_edge=False)
     for e in page.episodes[:MOST_SHOWN]:
         noticed = ", ".join(code.removeprefix("look-") for code in e.verdicts) or "-"
-        table.add_row(str(e.index), str(e.length), f"{e.seconds:.1f}", escape("; ".join(e.tasks)), noticed)
+        table.add_row(str(e.index), str(e.length), f"{e.seconds:.1f}", escape(_tasks(e)), noticed)
     out.print(table)
     if len(page.episodes) > MOST_SHOWN:
         out.print(f"[dim]... and {len(page.episodes) - MOST_SHOWN} more episodes; --json has all[/dim]")

@@ -110,6 +110,7 @@ CODES: dict[str, str] = {
     "look-clipped": "An element stands at its end in many rows.",
     "look-idle": "Nothing moves at the start, at the end, or at all.",
     "look-dark": "A camera shows next to nothing.",
+    "look-small": "A camera's frames are too small to see much.",
     "look-frozen": "A camera shows one frame throughout.",
     "look-short": "An episode is very short.",
 }

@@ -113,6 +113,24 @@ def frame_findings(brightness: Floats, differences: Floats, where: str) -> Itera
         yield Finding("look-frozen", "warning", where, text, "check whether the camera ran")
 
 
+SMALLEST_PX = 64
+"""The shorter side of frames in which objects can be told apart."""
+
+
+def is_small(width: int, height: int) -> bool:
+    """True for frames of a known size that are too small to see much.
+
+    >>> is_small(64, 48), is_small(84, 84), is_small(0, 0)
+    (True, False, False)
+    """
+    return 0 < min(width, height) < SMALLEST_PX
+
+
+def small_text(width: int, height: int) -> str:
+    """What is wrong with frames that are too small, and what to do."""
+    return f"{width}x{height} is too small to see much: record again at 640x480 or more (RoboSandbox: render_size)"
+
+
 def length_findings(lengths: Sequence[int], fps: int) -> Iterator[Finding]:
     """Episodes that are over before anything can have happened."""
     typical = float(np.median(lengths)) if lengths else 0.0

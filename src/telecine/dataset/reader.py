@@ -48,6 +48,11 @@ class Dataset:
         return tuple(read.read_tasks(self.root, self.info).values())
 
     @cached_property
+    def task_numbers(self) -> dict[str, int]:
+        """Text -> task_index, in order of number. Raises: DatasetError."""
+        return {text: index for index, text in read.read_tasks(self.root, self.info).items()}
+
+    @cached_property
     def episodes(self) -> tuple[EpisodeMeta, ...]:
         """All episodes, in order."""
         return read.read_episodes(self.root, self.info, self._features)
@@ -82,6 +87,10 @@ class Dataset:
                 continue
             for together, table in read.read_runs(path, episodes, columns):
                 yield together, table if isinstance(table, DatasetError) else unwrap_extensions(table)
+
+    def rows_path(self, episode: int) -> Path:
+        """The file with the rows of one episode. Raises: DatasetError when it is missing."""
+        return self._file("data_path", self._episode(episode).data)
 
     def frame(self, key: str, episode: int, row: int) -> tuple[Path, int]:
         """The video file of camera `key` and the number in it of the frame of one row of an episode."""

@@ -4,7 +4,9 @@
 of each camera.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -25,7 +27,7 @@ from telecine.dataset.reader import Dataset, open_dataset
 from telecine.dataset.values import to_numpy
 from telecine.dataset.verify.verify import verify
 from telecine.lerobot_format.metadata import CAMERA_DTYPES, EpisodeMeta
-from telecine.lerobot_format.paths import VERSION
+from telecine.lerobot_format.paths import VERSION, FileIndex
 from telecine.video.frames.colour import Rgb
 from telecine.video.frames.png import read_png
 from telecine.video.mp4_reader import decode_at, probe_file
@@ -51,6 +53,16 @@ class CameraSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class FrameTable:
+    """One file of rows."""
+
+    path: str
+    rows: int
+    """Of the episodes in it."""
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EpisodeSummary:
     """One line of the table of episodes."""
 
@@ -58,6 +70,8 @@ class EpisodeSummary:
     length: int
     seconds: float
     tasks: tuple[str, ...]
+    task_numbers: tuple[int, ...]
+    """Of `tasks`, in the table of tasks; -1 for one that is not in it."""
     verdicts: tuple[str, ...]
     """Codes of what was noticed in it."""
 
@@ -81,6 +95,7 @@ class DatasetSummary:
     tasks: tuple[str, ...]
     episodes: tuple[EpisodeSummary, ...]
     findings: tuple[Finding, ...]
+    frame_tables: tuple[FrameTable, ...] = ()
     drawn: tuple[str, ...] = ()
     """The PNG files of its frames and curves, where they were asked for."""
 
@@ -110,6 +125,7 @@ def summarize(root: str | Path) -> DatasetSummary:
     findings += _row_findings(dataset)
     for number in sorted(seen) if dataset.episodes else ():
         findings += placed(_frames(dataset, number), episode=number)
+    findings += _small(cameras)
     findings += _counts(dataset)
     findings += verify(root, decode="none", statistics=False) if dataset.version == VERSION else ()
     codes: dict[int | None, list[str]] = {}
@@ -126,13 +142,35 @@ def summarize(root: str | Path) -> DatasetSummary:
         tasks=dataset.tasks,
         episodes=tuple(_episode(dataset, number, codes.get(number, [])) for number in range(len(dataset.episodes))),
         findings=tuple(findings),
+        frame_tables=tuple(_tables(dataset)),
     )
 
 
 def _episode(dataset: Dataset, number: int, codes: list[str]) -> EpisodeSummary:
     facts = dataset.episodes[number]
     seconds = facts.length / dataset.fps
-    return EpisodeSummary(facts.index, facts.length, seconds, facts.tasks, tuple(dict.fromkeys(codes)))
+    numbers = tuple(dataset.task_numbers.get(task, -1) for task in facts.tasks)
+    return EpisodeSummary(facts.index, facts.length, seconds, facts.tasks, numbers, tuple(dict.fromkeys(codes)))
+
+
+def _small(cameras: Iterable[CameraSummary]) -> Iterator[Finding]:
+    for camera in cameras:
+        if quality_checks.is_small(camera.width, camera.height):
+            text = quality_checks.small_text(camera.width, camera.height)
+            yield Finding("look-small", "info", camera.key, text, key=camera.key)
+
+
+def _tables(dataset: Dataset) -> Iterator[FrameTable]:
+    """Each file of rows once, in order of its first episode."""
+    rows: Counter[FileIndex] = Counter()
+    first: dict[FileIndex, int] = {}
+    for number, episode in enumerate(dataset.episodes):
+        rows[episode.data] += episode.length
+        first.setdefault(episode.data, number)
+    keys = tuple(c.key for c in dataset.features if c.dtype != "video")
+    for index, number in first.items():
+        with suppress(DatasetError):  # the findings name a file that is missing
+            yield FrameTable(str(dataset.rows_path(number)), rows[index], keys)
 
 
 def _counts(dataset: Dataset) -> Iterator[Finding]:

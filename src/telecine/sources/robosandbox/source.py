@@ -18,6 +18,7 @@ import numpy as np
 from telecine.core.errors import SourceError, VideoError
 from telecine.core.findings import Finding
 from telecine.core.grid import SECOND, Times
+from telecine.core.quality_checks import is_small, small_text
 from telecine.core.recording import Buffer, ClockKind, MemoryStream, Recording, Ref, Schema, Stream
 from telecine.sources.format import Found
 from telecine.sources.robosandbox.events import Events, Series, read_events
@@ -88,9 +89,15 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     streams = {
         s.name: s for s in (*_vectors(events, episode), *_texts(episode, result), *_cameras(folder, events, episode))
     }
-    notes = [*bad_episode, *bad_result, *_notes(folder, events, episode, result)]
+    notes = [*bad_episode, *bad_result, *_notes(folder, events, episode, result), *_small(streams)]
     attrs = _attrs(episode, result, events)
     return Recording(ref, streams, attrs, tuple(notes), features=_features(streams))
+
+
+def _small(streams: Mapping[str, Stream]) -> Iterator[tuple[str, str]]:
+    for stream in streams.values():
+        if isinstance(stream, RunVideo) and is_small(stream.track.width, stream.track.height):
+            yield "look-small", f"{stream.path.name}: {small_text(stream.track.width, stream.track.height)}"
 
 
 def _json(path: Path) -> tuple[dict[str, Any] | None, list[tuple[str, str]]]:
