@@ -134,7 +134,7 @@ def early_cameras(store):
 def test_a_camera_that_starts_early_is_copied_from_its_next_keyframe(tmp_path, store, lerobot_dataset, conformance):
     episodes = early_cameras(store)
     report, root = made(tmp_path, episodes, robot_plan("front"))
-    assert all(c.copied and c.preroll == 0 and "5 encoded again" in c.why for e in report.episodes for c in e.clips)
+    assert all(c.copied and c.preroll == 0 and "5 re-encoded" in c.why for e in report.episodes for c in e.clips)
     assert [e.rows for e in report.episodes] == [n - 15 for n in LENGTHS]
     check_rows(root, episodes, lerobot_dataset)
     conformance(root, "--frame-id", *(() if store == "x264" else ("--no-tools",)))

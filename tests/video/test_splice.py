@@ -150,7 +150,7 @@ SPLICED = {
     "hevc headers once": lambda n: video.headers_once(video.x265(n, params="open-gop=0"), "hevc"),
     "av1 headers once": lambda n: video.headers_once(video.svtav1(n), "av1"),
 }
-"""Streams of which parts may be encoded again."""
+"""Streams of which parts may be re-encoded."""
 CASES = [pytest.param(name, marks=video.OPENH264) if "openh264" in name else name for name in SPLICED]
 REPEATING = [name for name in SPLICED if name.startswith("h264") and name != "h264 b-frames"]
 COUNT = 34
@@ -170,7 +170,7 @@ def source(name):
 
 
 def spliced(name, rows, path, copy="always"):
-    """(runs, frame of each place, whether it was encoded again, planes) of the clip of these rows."""
+    """(runs, frame of each place, whether it was re-encoded, planes) of the clip of these rows."""
     packets, index, _ = source(name)
     rows = np.asarray(rows, np.int64)
     decision = decide(rows, index, VideoSettings(name.split()[0], copy, 20, 5, "train"))
@@ -328,7 +328,7 @@ def test_a_damaged_packet_before_pictures_encoded_again_is_a_video_error(tmp_pat
     ("change", "what"),
     [
         ({"count": 4}, "libx264 gave 3 packets for 4 frames"),
-        ({"fmt": FrameFormat("h264", 128, 96, "yuv420p", "bt709")}, "frames encoded again are"),
+        ({"fmt": FrameFormat("h264", 128, 96, "yuv420p", "bt709")}, "frames re-encoded are"),
     ],
 )
 def test_pictures_encoded_again_that_do_not_fit_are_a_video_error(change, what):

@@ -76,7 +76,7 @@ def _show(out: Console, made: EditReport) -> None:
     verb = "are" if made.written else "would be"
     out.print(
         f"videos: {made.linked_files} files {verb} linked, {made.copied_frames} frames copied, "
-        f"{made.encoded_frames} coded again; new files take about {bytes_text(made.new_bytes)}"
+        f"{made.encoded_frames} re-encoded; new files take about {bytes_text(made.new_bytes)}"
     )
     show_findings(out, made.findings)
     if not made.written:

@@ -47,14 +47,14 @@ def _edit(app: typer.Typer, _run: Run) -> None:
         edits: Annotated[list[Path] | None, typer.Option("--edit", help="YAML, JSON or CSV; repeatable.")] = None,
         into: Annotated[str | None, typer.Option(metavar="NAME=SHARE,...", help="e.g. train=0.9,val=0.1")] = None,
         seed: Annotated[int, typer.Option(help="Of --into.")] = 0,
-        dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be copied and coded again.")] = False,
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be copied and re-encoded.")] = False,
         overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the dataset at OUT.")] = False,
         json: Json = False,
         fail_on: FailOn = None,
     ) -> None:
         """Make a dataset of episodes of another one: left out, cut, relabelled.
 
-        Frames that stay are the same bits; only what a cut goes through is coded again. Numbers mean the source's
+        Frames that stay are the same bits; only what a cut goes through is re-encoded. Numbers mean the source's
         episodes.
         """
         from telecine.cli.edit import run

@@ -134,7 +134,7 @@ convert.__signature__ = convert_signature(  # type: ignore[attr-defined]
     plan=Annotated[Path | None, typer.Option(help="Plan file (YAML); other flags override its keys.")],
     catalog_url=CatalogUrl,
     dataset_name=DatasetName,
-    dry_run=Annotated[bool, typer.Option("--dry-run", help="Show decisions and a forecast; write nothing.")],
+    dry_run=Annotated[bool, typer.Option("--dry-run", help="Show decisions, bytes and time; write nothing.")],
     json=Json,
     fail_on=FailOn,
 )

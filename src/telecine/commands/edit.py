@@ -32,7 +32,7 @@ def edit(
         in_place: replace the dataset in one step; whoever has its files open goes on reading the old ones.
         into: "train=0.9,val=0.1": several datasets below `out`, by task, no recording in two of them.
         seed: of `into`; the same seed gives the same parts.
-        dry_run: say what would be linked, copied, coded again, and how big; write nothing.
+        dry_run: say what would be linked, copied, re-encoded, and how big; write nothing.
         overwrite: replace the dataset at `out`.
         flags: those of `telecine edit`, each a list of texts or one text: delete, keep, trim, split, task, success,
             outcome, tag, rename, drop, order, where, task_map (a YAML file of old task text: new one).

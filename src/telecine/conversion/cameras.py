@@ -69,7 +69,7 @@ class CameraDecision:
             for count, what in (
                 (left_out, "left out"),
                 (made.repeated, "shown again by skipped frames"),
-                (made.encoded, "encoded again between keyframes"),
+                (made.encoded, "re-encoded between keyframes"),
                 (made.preroll, "before the first row kept unused"),
                 (made.unused, "after the last row kept unused"),
             )
@@ -88,7 +88,7 @@ class Prepared:
 
 
 def prepare(recording: Recording, plan: Plan) -> Prepared:
-    """Index the planned video streams, place the recording, decide copy or encode for each camera.
+    """Index the planned video streams, resample the recording, decide copy or encode for each camera.
 
     Raises: TelecineError of any kind that makes this recording unusable.
     """

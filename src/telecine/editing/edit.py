@@ -48,7 +48,7 @@ class EditReport:
     copied_frames: int
     """Into new files, bit for bit."""
     encoded_frames: int
-    """Coded again."""
+    """Re-encoded."""
     new_bytes: int
     """Of new video files, about."""
     findings: tuple[Finding, ...]

@@ -1,4 +1,4 @@
-"""Frames of a stream encoded again to stand beside copied ones, as a group that needs nothing else.
+"""Frames of a stream re-encoded to stand beside copied ones, as a group that needs nothing else.
 
 Size, pixel format and colour tags are the stream's own, so no pixel is converted. The quantizer is constant rather
 than the rate: no frame then falls below 40 dB PSNR against the one decoded from the source, not even of white noise
@@ -71,7 +71,7 @@ def reencode(
         if made == 1:
             (found,) = index_packets([data], fmt.codec).formats
             if found != fmt:
-                raise VideoError(f"{key}: frames encoded again are {found}, those copied {fmt}")
+                raise VideoError(f"{key}: frames re-encoded are {found}, those copied {fmt}")
         if packet.pts != made - 1 or packet.is_keyframe != ((made - 1) % gop == 0):
             raise VideoError(f"{key}: {encoder.name} put frame {packet.pts} at place {made - 1}")
         yield data

@@ -1,6 +1,6 @@
-"""A clip from a stream in one pass over its packets: copied, repeated without encoding, or encoded again.
+"""A clip from a stream in one pass over its packets: copied, repeated without encoding, or re-encoded.
 
-In memory are the packets of the current group of decoded, if some of it are encoded again, and one decoded frame
+In memory are the packets of the current group of decoded, if some of it are re-encoded, and one decoded frame
 besides those that the codecs hold back. Some frames of the result are decoded for statistics.
 """
 
@@ -24,7 +24,7 @@ from telecine.video.reencode import reencode
 from telecine.video.sample_frames import Sampler, sampled_frames
 
 LONGEST_GOP = 30
-"""Keyframes of frames encoded again are no further apart."""
+"""Keyframes of frames re-encoded are no further apart."""
 
 
 def splice(

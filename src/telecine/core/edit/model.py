@@ -80,7 +80,7 @@ class FeatureEdit(Model):
 
 
 class CameraEdit(Model):
-    """How a camera is stored anew: all of its frames are encoded again."""
+    """How a camera is stored anew: all of its frames are re-encoded."""
 
     size: tuple[int, int] | None = Field(None, description="[width, height] in px.")
     crop: tuple[int, int, int, int] | None = Field(None, description="[left, top, width, height] in px, before size.")

@@ -25,7 +25,7 @@ class Assembled:
     copied_frames: int
     """Into new files, the same bits as before."""
     encoded_frames: int
-    """Coded again."""
+    """Re-encoded."""
     new_bytes: int
     """Of new video files, about."""
     why: tuple[str, ...] = ()

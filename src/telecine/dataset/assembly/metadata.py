@@ -163,7 +163,7 @@ def _cameras(
             continue
         rebuilt = key in videos and number in videos[key].rebuilt
         own = {"preroll": 0, "frames": episode.length} if rebuilt or not selection.is_whole(episode) else {}
-        again = {"copied": False, "why": "coded again by an edit"} if key in selection.cameras else {}
+        again = {"copied": False, "why": "re-encoded by an edit"} if key in selection.cameras else {}
         yield {**entry, "key": key, **own, **again}
 
 

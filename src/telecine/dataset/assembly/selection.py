@@ -23,7 +23,7 @@ class Selection:
     tasks: Mapping[str, str] = field(default_factory=dict)
     """Old task text -> new one."""
     cameras: Mapping[str, CameraEdit] = field(default_factory=dict)
-    """By new key: cameras whose frames are all encoded again."""
+    """By new key: cameras whose frames are all re-encoded."""
 
     def facts(self, episode: OutputEpisode) -> EpisodeMeta:
         """The metadata of the input's episode that this one was."""

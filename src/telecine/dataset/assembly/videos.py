@@ -1,7 +1,7 @@
 """The videos of a new dataset: whole files linked, episodes of others copied packet by packet, cuts re-encoded.
 
 A file is linked when the new dataset has all of its episodes, whole and in their order. Of a file that changes, runs
-of episodes are copied; where one is cut, only the group of pictures that the cut goes through is coded again.
+of episodes are copied; where one is cut, only the group of pictures that the cut goes through is re-encoded.
 """
 
 import os
@@ -53,7 +53,7 @@ class WrittenVideos:
     copied: int = 0
     """Frames copied into new files."""
     encoded: int = 0
-    """Frames coded again."""
+    """Frames re-encoded."""
     size_bytes: int = 0
     """Of new files, about."""
     unsampled: list[tuple[int, FileIndex, int]] = field(default_factory=list)
@@ -61,11 +61,11 @@ class WrittenVideos:
     why: list[str] = field(default_factory=list)
     """Why some were."""
     encoder: dict[str, Any] | None = None
-    """video.* keys of info.json, where all frames were coded again."""
+    """video.* keys of info.json, where all frames were re-encoded."""
     size: tuple[int, int] | None = None
-    """(width, height) in px, where all frames were coded again."""
+    """(width, height) in px, where all frames were re-encoded."""
     codec: str = ""
-    """Where all frames were coded again."""
+    """Where all frames were re-encoded."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -153,7 +153,7 @@ def _frames_held(selection: Selection, key: str) -> Counter[Source]:
 
 
 def _cut_frames(index: PacketIndex, hidden: int, part: _Part) -> int:
-    """How many frames of a part are coded again."""
+    """How many frames of a part are re-encoded."""
     decision = decide_cut(np.arange(part.first, part.first + part.count, dtype=np.int64) + hidden, index)
     return decision.encoded if isinstance(decision, Splice) else part.count
 
@@ -297,14 +297,14 @@ class _Clips:
         return str(self._scratch / f"clip-{self._made:06d}.arrow")
 
     def _cut(self, stream: Mp4Stream, decision: Any, rows: Any, part: _Part, made: WrittenVideos, path: Path) -> Clip:
-        """What a cut goes through is coded again, all of the part only where nothing else is possible."""
+        """What a cut goes through is re-encoded, all of the part only where nothing else is possible."""
         fps, target = self._selection.inputs[0].fps, self._target()
         if isinstance(decision, Splice):
             made.encoded += decision.encoded
             made.copied += part.count - decision.encoded
             return splice(stream, CLOCK, stream.index, decision, rows, fps, key=self._key, path=target, why="cut")
         made.encoded += part.count
-        made.why.append(f"{self._key} {path.name}: {part.count} frames coded again: {decision.why}")
+        made.why.append(f"{self._key} {path.name}: {part.count} frames re-encoded: {decision.why}")
         if is_depth(stream.index.formats[0].pix_fmt):
             raise VideoError(f"{path}: depth cannot be cut at frame {part.first} without loss: {decision.why}")
         settings = video_settings("train", stream.codec)
