@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from support.pictures import draw_frame_id, read_frame_id, to_jpeg
-from support.rrd import Columns, Custom, Vectors, image_format, one_of_each, rrd_reader
+from support.rrd import Columns, Custom, Vectors, Video, image_format, one_of_each, rrd_reader
+from support.video import svtav1, x264, x265
 from telecine.conversion.cameras import code, prepare
 from telecine.conversion.video_index import index_videos
 from telecine.core.depth import depth_codes, depth_levels
@@ -20,6 +21,7 @@ from telecine.core.plan.model import make_plan
 from telecine.core.recording import LABELS, Recording, remarks_of
 from telecine.video.clip import read_clip
 from telecine.video.decode import frames
+from telecine.video.frames.colour import to_rgb
 
 N = 12
 T = np.arange(N, dtype=np.int64) * 33_000_000 + 1_700_000_000_000_000_000
@@ -271,6 +273,24 @@ def film(blob: bytes, shown: Any, stamps: Any = T, reference: str | None = None)
     asset_columns = Columns(None, "AssetVideo", {"blob": [blob]})
     references = Columns(stamps, "VideoFrameReference", fields)
     return {"/camera": references, "/film": asset_columns} if reference else {"/film": [asset_columns, references]}
+
+
+@pytest.mark.parametrize(
+    ("codec", "coder", "options"),
+    [("h264", x264, {}), ("hevc", x265, {"params": "open-gop=0"}), ("hevc", x265, {"bframes": 2}), ("av1", svtav1, {})],
+    ids=["h264", "hevc", "hevc of open groups", "av1"],
+)
+def test_video_that_starts_between_keyframes_stays(record: Any, codec: str, coder: Any, options: Any) -> None:
+    packets, skipped = coder(N + 10, gop=5, **options)[3:-7], 2
+    recording = record({"/live": Video(T, packets, codec)})
+    plan = make_plan({"fps": 30, "clock": {"timeline": CLOCK}, "task": "t",
+                      "features": {"observation.images.live": {"from": "/live"}}})  # fmt: skip
+    indexed, indexes, (finding,) = index_videos(recording, plan)
+    (index,) = indexes.values()
+    assert (finding.severity, f"{skipped} packets before the first keyframe" in finding.message) == ("warning", True)
+    (stream,) = indexed.streams.values()
+    (first, *_) = frames(stream, np.zeros(1, np.int64), CLOCK, index=index)
+    assert read_frame_id(to_rgb(first))[0] == 5
 
 
 @pytest.mark.parametrize("bframes", [0, 2])
