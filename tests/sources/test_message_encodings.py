@@ -11,6 +11,7 @@ import pytest
 
 from support.mcap import NAMES, START_NS, joints, make, typestore
 from telecine.core.errors import SourceError
+from telecine.sources import registry
 from telecine.sources.format import MissingExtra
 from telecine.sources.mcap import source as mcap_format
 from telecine.sources.messages.model import Contents, Topic, header_stamps
@@ -211,6 +212,32 @@ def test_idl_definitions_of_several_parts_are_read(tmp_path: Path, mcap: ModuleT
     assert one(contents).unreadable == ""
     assert one(contents).read(["position[]"]).columns["position[]"].values.tolist() == [0.3, 1.3, 2.3]
     contents.close()
+
+
+THEORA = b"uint8[] data\nint32 b_o_s\nint32 e_o_s\nint64 granulepos\nint64 packetno"
+
+
+def test_what_a_recording_of_bad_topics_loses_is_those_topics(tmp_path: Path, mcap: ModuleType) -> None:
+    payload = bytes(typestore().serialize_cdr(joints(1, START_NS), JOINTS))
+    packet = b"\0\1\0\0" + (4).to_bytes(4, "little") + b"theo" + bytes(24)
+    one_of_each = [
+        ("/good", "cdr", JOINTS, definition(), payload),
+        ("/short", "cdr", JOINTS, definition(), payload[:30]),
+        ("/long", "cdr", JOINTS, definition(), payload + b"junk" * 50),
+        ("/tail", "cdr", JOINTS, definition(), payload + b"junk" * 4),
+        ("/unparsed", "cdr", "my/msg/Y", b"flo at64[ x", payload),
+        ("/image_raw/theora", "cdr", "theora_image_transport/msg/Packet", THEORA, packet),
+    ]
+    write(tmp_path / "a.mcap", one_of_each * 20).close()
+    with registry.open(registry.find([tmp_path / "a.mcap"]).refs[0]) as recording:
+        assert {name.partition(":")[0] for name in recording.streams} == {"/good", "/tail"}
+        why = {item.stream: item.why for item in recording.left_out}
+        tail = recording.streams["/tail:position"].remarks()
+    assert "it has more items than bytes" in why["/short"]
+    assert "it is longer than its type" in why["/long"]
+    assert "the definition of my/msg/Y cannot be read" in why["/unparsed"]
+    assert "Theora video is not decoded" in why["/image_raw/theora"]
+    assert tail == (("source-messages", "20 of 20 messages have up to 16 unused bytes behind their last field"),)
 
 
 def test_constants_are_no_fields_however_they_are_spaced(tmp_path: Path, mcap: ModuleType) -> None:

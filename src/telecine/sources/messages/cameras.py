@@ -30,15 +30,19 @@ _RAW = frozenset({"encoding", "width", "height", "data[]", "step"})
 _CODED = frozenset({"format", "data[]"})
 _PACKET = frozenset({"encoding", "pts", "flags", "data[]"})
 """ffmpeg_image_transport_msgs/FFMPEGPacket."""
+_THEORA = frozenset({"b_o_s", "e_o_s", "granulepos", "packetno", "data[]"})
+"""theora_image_transport/Packet, an Ogg packet of Theora video."""
 
 
-def camera_kind(leaves: tuple[Leaf, ...]) -> Literal["raw", "coded", "packet"] | None:
+def camera_kind(leaves: tuple[Leaf, ...]) -> Literal["raw", "coded", "packet", "theora"] | None:
     """What the fields of a message say: a raw image, a coded one or a packet, or no camera."""
     paths = {leaf.path for leaf in leaves}
     if paths >= _RAW:
         return "raw"
     if paths >= _CODED:
         return "coded"
+    if paths >= _THEORA:
+        return "theora"
     return "packet" if paths >= _PACKET else None
 
 
@@ -65,6 +69,8 @@ def camera_stream(name: str, times: TopicTimes) -> MessageStream:
     kind = camera_kind(topic.leaves)
     if kind == "raw":
         return RawStream(name, times)
+    if kind == "theora":
+        raise SourceError("Theora video is not decoded; record the camera raw, compressed or in H.264 (ffmpeg), too")
     field = "format" if kind == "coded" else "encoding"
     seen = topic.read([field], np.arange(min(topic.count, SAMPLED)))
     if not len(seen.rows):

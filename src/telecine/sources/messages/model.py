@@ -113,7 +113,7 @@ class Decoded:
     columns: Mapping[str, LeafColumn]
     failures: tuple[Failure, ...] = ()
     tail: tuple[int, int] = (0, 0)
-    """(messages with unused bytes behind their last field, the most bytes of one), of ROS 1."""
+    """(messages with unused bytes behind their last field, the most bytes of one); up to 8 do not count in CDR."""
 
 
 class Topic(Protocol):

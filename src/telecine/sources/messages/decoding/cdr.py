@@ -23,8 +23,9 @@ ROS1 = Rules(aligned=False, ended=False, empty_bytes=0)
 HEADER_BYTES = 4
 TAIL_BYTES = 8
 """Real CDR writers leave up to this many unused bytes behind a message."""
-ROS1_TAIL_BYTES = 64
-"""ROS 1's own readers never ask for the end of a message, and drivers (RealSense) leave bytes behind it."""
+LONGEST_TAIL_BYTES = 64
+"""ROS 1's own readers never ask for the end of a message, and drivers (RealSense) leave bytes behind it; more says that
+the type is another one."""
 MOST_ITEMS = 65536
 """Items of an array whose items differ in size are read one after the other; no real message has more."""
 MOST_COMPARED_BYTES = 1 << 23
@@ -69,11 +70,15 @@ def decode_ros1(root: StructType, data: Numbers, starts: Rows, sizes: Rows, aske
         return _answer(Cursor(data, starts, starts, ROS1), asked, starts)
     cursor = Cursor(data, starts, starts + sizes, ROS1, asked.held)
     _read(cursor, root, "", asked)
-    tails = np.where(cursor.bad, 0, sizes - cursor.at)
-    cursor.mark(tails > ROS1_TAIL_BYTES, "it is longer than its type")
+    return _with_tail(cursor, asked, np.arange(len(starts)))
+
+
+def _with_tail(cursor: Cursor, asked: Asked, which: Rows) -> DecodedBatch:
+    """The answer with what stands behind the last field; messages with too much there are bad."""
+    tails = np.where(cursor.bad, 0, cursor.stop - cursor.base - cursor.at)
+    cursor.mark(tails > LONGEST_TAIL_BYTES, "it is longer than its type")
     tails = tails[(tails > 0) & ~cursor.bad]
-    answer = _answer(cursor, asked, np.arange(len(starts)))
-    return replace(answer, tail=(tails.size, int(tails.max(initial=0))))
+    return replace(_answer(cursor, asked, which), tail=(tails.size, int(tails.max(initial=0))))
 
 
 def decode_cdr(root: StructType, data: Numbers, starts: Rows, sizes: Rows, asked: Asked) -> DecodedBatch:
@@ -107,7 +112,7 @@ def _decode_plain(root: StructType, data: Numbers, where: Where, rules: Rules, a
     if not len(hopeless):
         return [first, other]
     cursor = _run(root, data, (starts, sizes, hopeless), rules, last := asked.unanswered())
-    return [first, other, _answer(cursor, last, hopeless)]
+    return [first, other, _with_tail(cursor, last, hopeless)]
 
 
 def _ending(root: StructType, data: Numbers, where: Where, rules: Rules, asked: Asked) -> tuple[DecodedBatch, Rows]:
@@ -155,7 +160,10 @@ def _merged(answers: list[DecodedBatch]) -> DecodedBatch:
         )
         for path in some[0].byte_spans
     }
-    return DecodedBatch(rows[order], columns, positions, {row: why for a in answers for row, why in a.bad.items()})
+    tail = sum(a.tail[0] for a in answers), max(a.tail[1] for a in answers)
+    return DecodedBatch(
+        rows[order], columns, positions, {row: why for a in answers for row, why in a.bad.items()}, tail
+    )
 
 
 def _read(cursor: Cursor, node: Node, path: str, asked: Asked) -> None:
