@@ -47,6 +47,7 @@ _SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "hdf5": (".hdf5", ".h5"),
     "zarr": (".zarr", ".zarr.zip"),
     "rlds": (),
+    "unitree": (),
     "lerobot": (),
     "recorder_spool": (".spool",),
 }
@@ -59,6 +60,7 @@ _FOLDERS = {
     "zarr": (".zgroup", "zarr.json"),
     "lerobot": ("meta",),
     "rlds": ("features.json", "[0-9]*.*.*/features.json"),
+    "unitree": ("data.json",),
 }
 """Which of our formats claim folders, and what must be in such a folder for them to be asked."""
 _ENTRY_POINTS = "telecine.sources"

@@ -1,0 +1,1 @@
+"""Episode folders of Unitree's xr_teleoperate."""

@@ -1,0 +1,174 @@
+"""Episodes of Unitree's xr_teleoperate: a folder with `data.json`, and a JPEG for each camera and step in `colors/`.
+
+Each step holds states and actions of arms, hands and body. The rate is the one that its recorder was asked for. Depth
+is written as JPEG, which leaves 8 bits of it, and audio as arrays; both are named and not read.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from telecine.core.errors import SourceError, raised_as
+from telecine.core.findings import Finding
+from telecine.core.naming import natural
+from telecine.core.plan.model import IMAGES
+from telecine.core.recording import LeftOut, Recording, Ref, Stream
+from telecine.sources.format import Found
+from telecine.sources.shared.arrays import ArrayPart, CompressedArray, NumberArray, Timing, static
+from telecine.sources.shared.confinement import confined, open_regular
+from telecine.sources.shared.truncation import CUT_FIX
+from telecine.sources.unitree.episode_file import UnitreeEpisode, column, is_closed, leaves, read_file
+
+NAME = "unitree"
+SUFFIXES = ()
+_FILE = "data.json"
+_HEAD_BYTES = 1 << 16
+_PARTS = ("left_arm", "right_arm", "left_ee", "right_ee", "left_hand", "right_hand", "waist", "head", "base")
+"""Whose positions are state and action, in this order; `body` repeats them."""
+_GROUPS = ("states", "actions", "tactiles", "torques")
+
+
+def claims(path: str) -> bool:
+    """True for the folder of an episode."""
+    place = Path(path) / _FILE
+    if not Path(path).is_dir() or not place.is_file():
+        return False
+    with open_regular(place) as file:
+        head = file.read(_HEAD_BYTES)
+    return head.lstrip().startswith(b"{") and all(word in head for word in (b'"info"', b'"joint_names"', b'"data"'))
+
+
+def index(path: str, *, recover: bool, token: str | None = None) -> Found:
+    """One Ref; see `Format.index`."""
+    del token
+    if not recover and not is_closed(Path(path) / _FILE):
+        count = len(read_file(Path(path) / _FILE).steps)
+        text = (
+            f"{_FILE} was never closed: the recorder was stopped before the episode was saved; {count} steps are whole"
+        )
+        return Found((), (Finding("source-truncated", "error", path, text, CUT_FIX, recording=path),))
+    size = sum(f.stat().st_size for f in Path(path).rglob("*") if f.is_file())
+    return Found((Ref(NAME, path, "", size, recover),))
+
+
+def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
+    """The episode; see `Format.open`."""
+    episode = read_file(Path(ref.path) / _FILE)
+    left_out: list[LeftOut] = []
+    timing = Timing(_rate(episode))
+    steps = len(episode.steps)
+    streams: dict[str, Stream] = {}
+    for group in _GROUPS:
+        for stream in _numbers(episode, group, timing, left_out):
+            streams[stream.name] = stream
+    for camera in _cameras(episode, "colors"):
+        files = _Files(ref.path, [leaves(step, "colors").get(camera) for step in episode.steps])
+        streams[f"/colors/{camera}"] = CompressedArray(ArrayPart(f"/colors/{camera}", files, 0, steps, timing))
+    left_out += _unread(episode)
+    for name in ("goal", "desc", "steps"):
+        if isinstance(text := episode.text.get(name), str) and text.strip():
+            key = "/task" if name == "goal" else f"/text/{name}"
+            streams[key] = static(key, text.strip())
+    notes = () if episode.is_whole else (("source-recovered", f"{_FILE} was never closed; {steps} steps are whole"),)
+    if not steps:
+        notes = (*notes, ("source-empty", "it has no steps"))
+    success = {} if episode.success is None else {"success": str(episode.success).lower()}
+    attrs = {"layout": "xr_teleoperate", "version": str(episode.info.get("version", "")), **success}
+    return Recording(ref, streams, attrs, notes, None, _features(streams), left_out=tuple(left_out))
+
+
+def _rate(episode: UnitreeEpisode) -> Fraction | None:
+    """Steps a second, as the recorder was asked for."""
+    image = episode.info.get("image")
+    fps = image.get("fps") if isinstance(image, Mapping) else None
+    if isinstance(fps, int | float) and not isinstance(fps, bool) and 0 < fps <= 1000:
+        return Fraction(fps).limit_denominator(1000)
+    return None
+
+
+def _numbers(episode: UnitreeEpisode, group: str, timing: Timing, left_out: list[LeftOut]) -> Iterator[Stream]:
+    names = sorted({name for step in episode.steps for name in leaves(step, group)}, key=natural)
+    for name in names:
+        stream = f"/{group}/{name}"
+        try:
+            values = column(episode.steps, group, name)
+        except SourceError as error:
+            left_out.append(LeftOut(stream, "unreadable", str(error), training=group in ("states", "actions")))
+            continue
+        yield NumberArray(ArrayPart(stream, _Values(values), 0, len(values), timing), _names(episode, name, values))
+
+
+def _names(episode: UnitreeEpisode, name: str, values: Any) -> tuple[str, ...]:
+    """Those of the file's `joint_names`, else the part's name and a number."""
+    part = name.partition("/")[0]
+    tables = [episode.info.get(key) for key in ("joint_names", "velocity_names")]
+    for table in tables:
+        known = table.get(part) if isinstance(table, Mapping) else None
+        if isinstance(known, list) and len(known) == values.shape[1] and all(isinstance(n, str) for n in known):
+            return tuple(known)
+    return (part,) if values.shape[1] == 1 else tuple(f"{part}_{i}" for i in range(values.shape[1]))
+
+
+def _cameras(episode: UnitreeEpisode, group: str) -> list[str]:
+    return sorted({name for step in episode.steps for name in leaves(step, group)}, key=natural)
+
+
+def _unread(episode: UnitreeEpisode) -> Iterator[LeftOut]:
+    for camera in _cameras(episode, "depths"):
+        yield LeftOut(f"/depths/{camera}", "unreadable", "depth that was written as JPEG, which keeps 8 bits of it")
+    for microphone in _cameras(episode, "audios"):
+        yield LeftOut(f"/audios/{microphone}", "unreadable", "audio is not read")
+    if any(step.get("sim_state") for step in episode.steps):
+        yield LeftOut("/sim_state", "unreadable", "the simulator's own state, as text")
+
+
+def _features(streams: Mapping[str, Stream]) -> dict[str, tuple[str, ...]]:
+    def of(group: str) -> tuple[str, ...]:
+        return tuple(n for part in _PARTS if (n := f"/{group}/{part}/qpos") in streams)
+
+    cameras = {IMAGES + name.rpartition("/")[2]: (name,) for name in streams if name.startswith("/colors/")}
+    found = {"observation.state": of("states"), "action": of("actions"), **cameras}
+    return {key: names for key, names in found.items() if names}
+
+
+class _Values:
+    """Numbers in memory, as an array on disk is asked for."""
+
+    chunks = None
+
+    def __init__(self, values: Any) -> None:
+        self._values = values
+        self.shape, self.dtype = values.shape, values.dtype
+
+    def __getitem__(self, rows: Any) -> Any:
+        return self._values[rows]
+
+
+class _Files:
+    """One file for each step, as an array of byte strings; read when asked."""
+
+    chunks = None
+
+    def __init__(self, folder: str, names: Sequence[Any]) -> None:
+        self._inside, self._folder, self._names = confined(folder), Path(folder), names
+        self.shape = (len(names),)
+        longest = max((self._size(name) for name in names), default=1)
+        self.dtype = np.dtype(f"S{max(longest, 1)}")
+
+    def _size(self, name: Any) -> int:
+        place = self._folder / str(name)
+        return place.stat().st_size if place.is_file() else 0
+
+    def __getitem__(self, rows: slice) -> list[bytes]:
+        return [self._read(number) for number in range(*rows.indices(len(self._names)))]
+
+    def _read(self, number: int) -> bytes:
+        name = self._names[number]
+        if not isinstance(name, str):
+            raise SourceError(f"step {number} has no frame of this camera")
+        path = self._inside.check(self._folder / name)
+        with raised_as(SourceError, f"{name}: cannot be read", OSError), open_regular(path) as file:
+            return file.read()

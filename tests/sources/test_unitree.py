@@ -1,0 +1,148 @@
+"""Episodes as xr_teleoperate's EpisodeWriter writes them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from support.hdf5 import jpeg, patch_colours, patches, ramp
+from telecine.conversion.pipeline import convert
+from telecine.core.errors import SourceError
+from telecine.core.proposal.propose import propose
+from telecine.dataset.reader import Dataset
+from telecine.inspection.recordings import inspect_many
+from telecine.sources import registry
+from telecine.testing import SourceContract
+from telecine.video.mp4_reader import decode_at
+
+JOINTS = {"left_arm": ["kLeftElbow", "kLeftWrist"], "right_arm": ["kRightElbow", "kRightWrist"], "left_ee": []}
+STEPS = 6
+
+
+def write(root: Path, number: int = 0, *, steps: int = STEPS, closed: bool = True, cameras: int = 2) -> Path:
+    """The calls of its writer, one after the other."""
+    folder = root / f"episode_{number:04d}"
+    for name in ("colors", "depths", "audios"):
+        (folder / name).mkdir(parents=True)
+    info = {"version": "1.0.0", "image": {"width": 64, "height": 48, "fps": 30}, "joint_names": JOINTS}
+    text = {"goal": "Pick up the red cup.", "desc": "", "steps": "step1: reach"}
+    out = '{\n"info": ' + json.dumps(info, indent=4) + ',\n"text": ' + json.dumps(text, indent=4) + ',\n"data": [\n'
+    out += ",\n".join(json.dumps(_step(folder, number, i, cameras), indent=4) for i in range(steps))
+    (folder / "data.json").write_text(out + ('\n],\n"rewards": {"success": true}\n}' if closed else ""))
+    return folder
+
+
+def _step(folder: Path, number: int, i: int, cameras: int) -> dict:
+    colors = {}
+    for camera in range(cameras):
+        colors[f"color_{camera}"] = f"colors/{i:06d}_color_{camera}.jpg"
+        (folder / colors[f"color_{camera}"]).write_bytes(jpeg(patches(i + 10 * camera)))
+    values = {"left_arm": ramp(STEPS, 2, number), "right_arm": ramp(STEPS, 2, number + 1)}
+    parts = {part: {"qpos": rows[i].tolist(), "qvel": [], "torque": []} for part, rows in values.items()}
+    parts["left_ee"] = {"qpos": [i / 10], "qvel": [], "torque": []}
+    return {"idx": i, "colors": colors, "depths": {"depth_0": f"depths/{i:06d}_depth_0.jpg"}, "states": parts,
+            "actions": parts, "tactiles": None, "audios": None, "sim_state": None}  # fmt: skip
+
+
+@pytest.fixture
+def episodes(tmp_path):
+    write(tmp_path / "task", 9)
+    write(tmp_path / "task", 10, steps=4)
+    return tmp_path / "task"
+
+
+def opened(place, number=0):
+    return registry.open(registry.find([place]).refs[number])
+
+
+class TestContract(SourceContract):
+    @pytest.fixture
+    def places(self, episodes):
+        return [str(episodes)]
+
+
+def test_each_folder_is_an_episode_with_arms_hands_cameras_and_the_goal(episodes):
+    with opened(episodes) as recording:
+        arm = recording.streams["/states/right_arm/qpos"]
+        assert np.array_equal(arm.take(np.arange(STEPS), "step"), ramp(STEPS, 2, 10))
+        assert arm.schema.names == ("kRightElbow", "kRightWrist")
+        assert recording.streams["/states/left_ee/qpos"].schema.names == ("left_ee",)
+        assert arm.times("time").tolist() == [0, 33333333, 66666667, 100000000, 133333333, 166666667]
+        assert list(recording.streams["/task"].take(np.array([0]), "")) == ["Pick up the red cup."]
+        assert recording.attrs["success"] == "true"
+        assert ["JPEG" in item.why for item in recording.left_out if item.stream == "/depths/depth_0"] == [True]
+
+
+def test_the_unedited_way_gives_rows_frames_and_task(episodes, tmp_path):
+    proposal = propose(inspect_many([episodes]).recordings)
+    assert proposal.plan.fps == 30
+    report = convert([episodes], tmp_path / "out", proposal.plan)
+    assert not report.rejected
+    dataset = Dataset(tmp_path / "out")
+    assert [(e.length, e.tasks) for e in dataset.episodes] == [(n, ("Pick up the red cup.",)) for n in (6, 4)]
+    rows = np.stack(dataset.rows(0, ["action"])["action"].to_pylist())
+    assert np.allclose(rows, np.hstack([ramp(6, 2, 9), ramp(6, 2, 10), np.arange(6)[:, None] / 10]))
+    file, frame = dataset.frame("observation.images.color_1", 0, 3)
+    [(_, shown)] = decode_at(str(file), [frame])
+    assert patch_colours(shown) == [0, 1, 2]
+    assert np.abs(shown.astype(int) - patches(13)).mean() < 12
+
+
+@pytest.mark.parametrize("cut", [0, 30])
+def test_an_episode_that_was_never_saved_is_named_and_read_when_asked(tmp_path, cut):
+    folder = write(tmp_path, closed=False)
+    text = (folder / "data.json").read_text()
+    (folder / "data.json").write_text(text[: len(text) - cut])
+    found = registry.find([tmp_path])
+    assert found.refs == ()
+    assert f"{STEPS - bool(cut)} steps are whole" in found.findings[0].message
+    with registry.open(registry.find([tmp_path], recover=True).refs[0]) as recording:
+        assert len(recording.streams["/states/left_arm/qpos"].times("step")) == STEPS - bool(cut)
+        assert [code for code, _ in recording.notes] == ["source-recovered"]
+
+
+def _change(folder: Path, change) -> None:
+    body = json.loads((folder / "data.json").read_text())
+    change(body)
+    (folder / "data.json").write_text(json.dumps(body))
+
+
+@pytest.mark.parametrize(
+    ("change", "stream", "why"),
+    [
+        (lambda b: b["data"][2]["states"]["left_arm"]["qpos"].pop(), "/states/left_arm/qpos", "not the same count"),
+        (lambda b: b["data"][2]["states"].pop("left_arm"), "/states/left_arm/qpos", "1 of 6 steps do not have it"),
+        (
+            lambda b: b["data"][2]["actions"]["left_ee"].update(qpos=["x"]),
+            "/actions/left_ee/qpos",
+            "not the same count",
+        ),
+    ],
+)
+def test_a_part_that_changes_is_named_and_hides_nothing(tmp_path, change, stream, why):
+    folder = write(tmp_path)
+    _change(folder, change)
+    with opened(tmp_path) as recording:
+        assert [why in item.why for item in recording.left_out if item.stream == stream] == [True]
+        assert "/colors/color_0" in recording.streams
+
+
+@pytest.mark.parametrize("name", ["../secret.jpg", "/etc/passwd", None, "colors/gone.jpg"])
+def test_a_frame_elsewhere_or_missing_is_refused(tmp_path, name):
+    folder = write(tmp_path)
+    (tmp_path / "secret.jpg").write_bytes(jpeg(patches(0)))
+    _change(folder, lambda b: b["data"][1]["colors"].update(color_0=name))
+    with opened(tmp_path) as recording, pytest.raises(SourceError):
+        list(recording.streams["/colors/color_0"].take(np.arange(STEPS), "step"))
+
+
+def test_what_is_no_episode_inside_is_named(tmp_path):
+    folder = write(tmp_path)
+    (folder / "data.json").write_text('{"info": {"joint_names": 1}, "data": 7}')
+    found = registry.find([tmp_path])
+    assert found.refs == ()
+    assert "no list `data`" in found.findings[0].message
+    (folder / "data.json").write_text('{"info": {"joint_names": 1}, "data": [7]}')
+    with pytest.raises(SourceError, match="1 of 1 steps are no objects"):
+        opened(tmp_path)
