@@ -105,7 +105,7 @@ def test_a_large_folder_is_uploaded_in_parts_with_the_metadata_last(dataset, hub
         upload_large_folder=True, push_videos=False, allow_patterns=["data/", "meta/*s.json", "videos/"]
     )
     alone = [a["allow_patterns"] for name, a in calls if name == "upload_folder"]
-    assert alone == [["data/chunk-000/file-000.parquet"], ["meta/stats.json"], ["meta/telecine/pictures.json"]]
+    assert alone == [["data/chunk-000/file-000.parquet"], ["meta/stats.json"]]
 
 
 @pytest.mark.parametrize(

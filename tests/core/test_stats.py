@@ -11,10 +11,9 @@ from telecine.core.stats import (
     QUANTILES,
     STATISTICS,
     Moments,
+    Stats,
     camera_stats,
     column_stats,
-    dataset_quantiles,
-    pooled_frames,
 )
 
 finite = st.floats(-1e6, 1e6, width=32)
@@ -138,31 +137,14 @@ def test_camera_statistics_are_those_of_the_pixels(histogram):
         assert np.all(np.abs(stats.quantiles[:, channel, 0, 0] - exact) <= 2 / 5000 + 1e-9)
 
 
-@given(st.lists(columns.map(lambda v: v[:, :1]), min_size=1, max_size=5))
-def test_dataset_quantiles_are_exact_while_the_values_fit(parts):
-    moments = reduce(Moments.pooled, (column_stats(part).moments for part in parts))
-    found = dataset_quantiles(lambda: parts, moments)
-    whole = np.concatenate(parts).astype(np.float64)
-    expected = np.quantile(whole, list(QUANTILES.values()), axis=0, method="inverted_cdf")
-    assert np.array_equal(found, expected)
-
-
-@given(st.lists(columns.map(lambda v: v[:, :1]), min_size=1, max_size=5))
-def test_dataset_quantiles_in_bounded_memory_are_off_by_at_most_a_bin(parts):
-    moments = reduce(Moments.pooled, (column_stats(part).moments for part in parts))
-    found = dataset_quantiles(lambda: parts, moments, exact_values=0)
-    whole = np.concatenate(parts).astype(np.float64)
-    expected = np.quantile(whole, list(QUANTILES.values()), axis=0, method="inverted_cdf")
-    assert np.all(np.abs(found - expected) <= 2 * (moments.high - moments.low) / 65536 + 1e-6)
-
-
-def test_wide_columns_are_counted_in_blocks():
-    values = np.random.default_rng(0).normal(size=(500, 70))
-    moments = column_stats(values).moments
-    found = dataset_quantiles(lambda: [values[:200], values[200:]], moments, exact_values=0)
-    expected = np.quantile(values, list(QUANTILES.values()), axis=0, method="inverted_cdf")
-    assert found.shape == (5, 70)
-    assert np.allclose(found, expected, atol=1e-3)
+@given(st.lists(columns.map(lambda v: v[:, :1]), min_size=1, max_size=5), st.randoms())
+def test_pooled_quantiles_are_the_outer_ones_in_any_order(parts, random):
+    stats = [column_stats(part) for part in parts]
+    pooled = reduce(Stats.pooled, random.sample(stats, len(stats)))
+    each = np.stack([own.quantiles for own in stats])
+    assert np.array_equal(pooled.quantiles, [*each[:, :3].min(axis=0), *each[:, 3:].max(axis=0)])
+    whole = column_stats(np.concatenate(parts))
+    assert same_moments(pooled.moments, whole.moments)
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e9])
@@ -172,10 +154,11 @@ def test_pooling_keeps_a_small_spread_far_from_zero(offset):
     assert math.isclose(pooled.std[0], values.std(), rel_tol=1e-6)
 
 
-def test_pooled_frames_have_exact_moments_and_weighted_quantiles():
+def test_pooled_frames_have_exact_moments():
     one, other = np.zeros((3, 256), np.int64), np.zeros((3, 256), np.int64)
     one[:, 0], other[:, 255] = 10, 30
-    pooled = pooled_frames(camera_stats(one, 1), camera_stats(other, 3))
-    both = camera_stats(one + other, 4).moments
-    assert same_moments(pooled.moments, both, 1.0)
-    np.testing.assert_allclose(pooled.quantiles, 0.75, atol=1e-3)
+    pooled = camera_stats(one, 1).pooled(camera_stats(other, 3))
+    assert same_moments(pooled.moments, camera_stats(one + other, 4).moments, 1.0)
+    np.testing.assert_allclose(
+        pooled.quantiles.reshape(5, 3), np.repeat([[0], [0], [0], [1], [1]], 3, axis=1), atol=1e-3
+    )

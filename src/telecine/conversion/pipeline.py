@@ -179,14 +179,20 @@ def _convert_by_v3(job: _Job) -> Report:
 def _writer(job: _Job) -> DatasetWriter:
     root, plan = job.root, job.plan
     if not job.options.append:
-        return DatasetWriter.create(root, fps=plan.fps, robot_type=plan.robot_type, overwrite=job.options.overwrite)
+        return DatasetWriter.create(
+            root,
+            fps=plan.fps,
+            robot_type=plan.robot_type,
+            overwrite=job.options.overwrite,
+            relative=plan.stats.relative,
+        )
     if job.options.overwrite:
         raise DatasetError(f"{root}: it can be appended to or overwritten, not both")
     errors = [finding for finding in verify_dataset(root, decode="none") if finding.severity == "error"]
     if errors:
         text = f"{root}: not a sound dataset, so nothing is appended: {errors[0].message}"
         raise with_notes(DatasetError(text), errors)
-    return DatasetWriter.append(root, fps=plan.fps, robot_type=plan.robot_type)
+    return DatasetWriter.append(root, fps=plan.fps, robot_type=plan.robot_type, relative=plan.stats.relative)
 
 
 @contextmanager

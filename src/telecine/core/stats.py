@@ -2,11 +2,12 @@
 
 Per episode they follow LeRobot 0.6.1 (`datasets/compute_stats.py`): population std, quantiles from 5000 bins,
 n-D features reduced over all but the last axis, camera frames per channel in [0, 1]. Over a dataset, min, max, mean
-and std are pooled exactly; the quantiles are those of all values together, where LeRobot 0.6 averages the
-episodes' quantiles. Strings have no statistics, and NaN does not occur here: the writer refuses it before.
+and std are pooled exactly; the quantiles are bounds, as LeRobot aggregates them after 0.6.1, which takes the mean: the
+least of the episodes' up to the median, the greatest above it. Strings have no statistics, and NaN does not occur here:
+the writer refuses it before.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,21 +17,17 @@ import numpy.typing as npt
 from telecine.core.depth import LEVELS, depth_levels
 
 Floats = npt.NDArray[np.float64]
-Parts = Callable[[], Iterable[npt.NDArray[Any]]]
-"""Gives the parts of a column, (n, *shape) each, from the start at every call."""
 
 QUANTILES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
 STATISTICS = ("min", "max", "mean", "std", "count", *QUANTILES)
 """Names of the statistics, in LeRobot's order."""
 
 EPISODE_BINS = 5000
-DATASET_BINS = 1 << 16
-EXACT_VALUES = 1 << 22
-"""Up to this many values (32 MiB as float64) the quantiles of a dataset are exact."""
 BLOCK = 64
-"""Elements whose histograms are held at a time (64 x 65536 counts are 32 MiB)."""
+"""Elements whose histograms are held at a time."""
 _PADDING = 1e-10
 _TARGETS = np.array(list(QUANTILES.values()))
+_LOWER = sum(share <= 0.5 for share in QUANTILES.values())
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -60,6 +57,15 @@ class Stats:
 
     moments: Moments
     quantiles: Floats
+
+    def pooled(self, other: "Stats") -> "Stats":
+        """Statistics of both together: exact moments; of quantiles the outer ones, by which those of all are bounded.
+
+        The rule of `aggregate_feature_stats` in LeRobot's compute_stats.py at commit 7427f318.
+        """
+        lower, upper = np.minimum(self.quantiles, other.quantiles), np.maximum(self.quantiles, other.quantiles)
+        outer = np.concatenate([lower[:_LOWER], upper[_LOWER:]])
+        return Stats(self.moments.pooled(other.moments), outer)
 
     def lists(self) -> dict[str, list[Any]]:
         """As stats.json and meta/episodes hold them: nested lists, in the order of `STATISTICS`."""
@@ -106,34 +112,6 @@ def camera_stats(histogram: npt.NDArray[np.int64], sampled: int) -> Stats:
     return Stats(moments, np.stack([_frame(quantile, scale) for quantile in quantiles]))
 
 
-def pooled_frames(one: Stats, other: Stats) -> Stats:
-    """Statistics of the frames of both, where histograms are not at hand.
-
-    Moments are exact; quantiles are the mean of both weighted by their counts, as LeRobot merges datasets.
-    """
-    moments = one.moments.pooled(other.moments)
-    share = other.moments.count / moments.count
-    return Stats(moments, (1 - share) * one.quantiles + share * other.quantiles)
-
-
-def dataset_quantiles(parts: Parts, moments: Moments, *, exact_values: int = EXACT_VALUES) -> Floats:
-    """(5, width) quantiles of a column over all its parts, in bounded memory: the least values with that rank.
-
-    Exact while the column has at most `exact_values` values; beyond, off by at most 1/65536 of the range
-    `moments.low` to `moments.high` of all parts. Reads the parts once, or once more per 64 elements of width.
-    """
-    whole = _collected(parts(), exact_values)
-    if whole is not None:
-        return np.asarray(np.quantile(whole, _TARGETS, axis=0, method="inverted_cdf"), np.float64)
-    blocks = []
-    for start in range(0, len(moments.low), BLOCK):
-        block = slice(start, start + BLOCK)
-        low, high = moments.low[block], moments.high[block]
-        counts = sum(_histogram(_flat(part)[:, block], low, high, DATASET_BINS) for part in parts())
-        blocks.append(_quantiles(np.asarray(counts), low, high))
-    return np.concatenate(blocks, axis=1)
-
-
 def _flat(values: npt.NDArray[Any]) -> Floats:
     """(n, *shape) as (n * all but the last axis, last axis) float64."""
     columns = values[:, None] if values.ndim == 1 else values
@@ -146,18 +124,6 @@ def _moments(flat: Floats, count: int) -> Moments:
     mean = np.where(constant, low, np.clip(flat.mean(axis=0), low, high))
     std = np.sqrt(np.mean((flat - mean) ** 2, axis=0))
     return Moments(low, high, mean, np.where(constant, 0.0, std), count)
-
-
-def _collected(parts: Iterable[npt.NDArray[Any]], most: int) -> Floats | None:
-    """All parts in one (n, width) array, or None when they hold more than `most` values."""
-    held: list[Floats] = []
-    size = 0
-    for part in parts:
-        size += part.size
-        if size > most:
-            return None
-        held.append(_flat(part))
-    return np.concatenate(held)
 
 
 def _bins(values: Floats, low: Floats, high: Floats, bins: int) -> Iterator[npt.NDArray[np.int64]]:

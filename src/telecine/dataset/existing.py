@@ -23,7 +23,7 @@ from telecine.core.stats import QUANTILES, Moments, Stats
 from telecine.core.video import FrameFormat
 from telecine.dataset.card import as_written, card, license_of
 from telecine.dataset.reader import Dataset
-from telecine.dataset.running_stats import ImageStats, RunningStats
+from telecine.dataset.running_stats import RunningStats
 from telecine.lerobot_format import paths, schema
 from telecine.lerobot_format.metadata import CAMERA_DTYPES, INDEX_KEYS
 from telecine.lerobot_format.paths import FileIndex, Limits, file_index_of
@@ -32,6 +32,7 @@ from telecine.lerobot_format.schema import CameraSpec, Features
 
 _REPLACED = (
     paths.INFO, paths.STATS, paths.TASKS, paths.PROVENANCE, paths.PLAN, paths.HISTOGRAMS, paths.CAMERAS,
+    paths.RELATIVE_STATS,
 )  # fmt: skip
 """Files that are rewritten when episodes are added; all others are linked."""
 
@@ -216,24 +217,18 @@ def _cameras(dataset: Dataset) -> Iterator[CameraSpec]:
 
 
 def _totals(dataset: Dataset, features: Features) -> RunningStats:
-    """The statistics so far. Histograms of frames are there when telecine wrote the dataset."""
+    """The statistics so far."""
     stats = dataset.json(paths.STATS)
-    histograms = dataset.json(paths.HISTOGRAMS) if (dataset.root / paths.HISTOGRAMS).is_file() else {}
     try:
-        moments = {c.key: _stats(stats[c.key]).moments for c in features.numbers}
-        frames = {}
-        for camera in features.cameras:
-            stored = histograms.get(camera.key)
-            histogram = None if stored is None else np.array(stored["histogram"], np.int64)
-            frames[camera.key] = ImageStats(_stats(stats[camera.key]), histogram)
+        return RunningStats({key: stats_of(stats[key]) for key in features.measured})
     except (KeyError, TypeError, ValueError) as error:
         raise DatasetError(
             f"{dataset.root}: its statistics are not complete ({error!r}); `telecine repair` adds what is missing"
         ) from error
-    return RunningStats(moments, frames)
 
 
-def _stats(stored: Mapping[str, Any]) -> Stats:
+def stats_of(stored: Mapping[str, Any]) -> Stats:
+    """Statistics as stats.json has them. Raises: KeyError, TypeError or ValueError for what is none."""
     low, high, mean, std = (np.asarray(stored[name], np.float64) for name in ("min", "max", "mean", "std"))
     moments = Moments(low, high, mean, std, int(np.asarray(stored["count"]).reshape(-1)[0]))
     return Stats(moments, np.stack([np.asarray(stored[name], np.float64) for name in QUANTILES]))

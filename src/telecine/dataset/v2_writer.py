@@ -23,7 +23,9 @@ from telecine.video.cut import ClipRange, cut
 from telecine.video.presets import video_settings
 
 V2Layout = Literal["v2.1", "gr00t"]
-_OURS = (paths.PLAN, paths.PROVENANCE, paths.REPORT, paths.REPORT_ROWS, paths.LEFT_OUT, paths.CAMERAS)
+_OURS = (
+    paths.PLAN, paths.PROVENANCE, paths.REPORT, paths.REPORT_ROWS, paths.LEFT_OUT, paths.CAMERAS, paths.RELATIVE_STATS,
+)  # fmt: skip
 
 
 def write_v2(source: Path, folder: Path, kind: V2Layout, *, scratch: Path) -> None:

@@ -7,7 +7,7 @@ Refuses what LeRobot could not read back exactly; never changes a value.
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +27,7 @@ from telecine.dataset.episode_check import check_episode
 from telecine.dataset.existing import ExistingDataset, features_of, license_at, read_existing, state_of
 from telecine.dataset.open_files import WRITE_ERRORS, OpenFiles, facts_row, provenance, tables, zeros
 from telecine.dataset.reader import Dataset
+from telecine.dataset.relative_stats import no_difference, relative_keys, write_relative_stats
 from telecine.dataset.rolling_files import TableFile
 from telecine.dataset.running_stats import RunningStats
 from telecine.dataset.staging import Staging
@@ -53,6 +54,7 @@ class DatasetWriter:
         limits: Limits,
         published: ExistingDataset | None = None,
         outcomes: bool = False,
+        relative: Sequence[str] = (),
     ) -> None:
         self.root = stage.root
         self.fps = fps
@@ -65,6 +67,7 @@ class DatasetWriter:
         self._tasks = {task: index for index, task in enumerate(published.tasks)} if published else {}
         self._totals = published.totals if published else RunningStats()
         self._outcomes = outcomes
+        self._relative = tuple(dict.fromkeys([*relative, *(relative_keys(published.root) if published else ())]))
         self._success = Counter[bool | None]()
         self.calibrations = read_calibrations(published.root) if published else {}
         """What will be in meta/telecine/cameras.json; `add` puts in what episodes have."""
@@ -92,11 +95,13 @@ class DatasetWriter:
         overwrite: bool = False,
         limits: Limits = Limits(),
         outcomes: bool = False,
+        relative: Sequence[str] = (),
     ) -> "DatasetWriter":
         """A writer of a new dataset at `root`, which it locks until it is closed.
 
         outcomes: give it the column `next.success` from the start. Otherwise it gets one with the first episode whose
             success is known, which writes the rows of those before once more.
+        relative: features that get statistics of what they are less the state of the row, too.
 
         Raises:
             DatasetError: the target exists (say `overwrite`), is being written by another process, or cannot be.
@@ -106,16 +111,23 @@ class DatasetWriter:
         target = Path(root).resolve()
         with raised_as(DatasetError, f"{target}: cannot be written", OSError):
             stage = Staging(target, overwrite=overwrite)
-        return cls(stage, fps=fps, robot_type=robot_type, limits=limits, outcomes=outcomes)
+        return cls(stage, fps=fps, robot_type=robot_type, limits=limits, outcomes=outcomes, relative=relative)
 
     @classmethod
     def append(
-        cls, root: str | Path, *, fps: int, robot_type: str | None, last: ExistingDataset | None = None
+        cls,
+        root: str | Path,
+        *,
+        fps: int,
+        robot_type: str | None,
+        last: ExistingDataset | None = None,
+        relative: Sequence[str] = (),
     ) -> "DatasetWriter":
         """A writer that adds episodes to the dataset at `root`, whoever wrote it, and locks it until it is closed.
 
         Its data and video files stay as they are; `commit` replaces the dataset by one that links to them.
 
+        relative: as for `create`; features that the dataset has such statistics of keep them.
         last: what `written` of the writer before said, which saves reading it; of no use when others wrote meanwhile.
 
         Raises:
@@ -129,7 +141,9 @@ class DatasetWriter:
             published = read_existing(target, last)
             _require_same(target, "fps", fps, published.info["fps"])
             _require_same(target, "robot_type", robot_type, published.info.get("robot_type"))
-        return cls(stage, fps=fps, robot_type=robot_type, limits=published.limits, published=published)
+        return cls(
+            stage, fps=fps, robot_type=robot_type, limits=published.limits, published=published, relative=relative
+        )
 
     @property
     def published(self) -> ExistingDataset | None:
@@ -161,6 +175,9 @@ class DatasetWriter:
         episode = with_outcome(episode, known | ({SUCCESS.key: SUCCESS} if late else {}))
         features = _with_success(features) if late else features
         values = check_episode(episode, features, fps=self.fps, limits=self._limits)
+        for key in self._relative:
+            if why := no_difference({column.key: column for column in episode.columns}, key):
+                raise DatasetError(f"no statistics relative to the state: {why}; leave {key} out of stats.relative")
         self._state = "writing"
         try:
             files = self._files
@@ -317,13 +334,11 @@ class DatasetWriter:
         files.close()
         features, folder, published = files.described(), self._stage.folder, self._published
         counts, tasks = schema.Counts(self.episodes, self.frames, len(self._tasks)), list(self._tasks)
-        rows = files.rows.paths()
         if published is None:
             info = schema.info(features, counts, fps=self.fps, robot_type=self._robot_type, limits=self._limits)
         else:
-            info, rows = published.described(features, counts), [*published.data_files(), *rows]
-        _write_json(folder / paths.STATS, self._totals.stats(features, rows))
-        (folder / paths.HISTOGRAMS).write_text(json.dumps(self._totals.histograms()), encoding="utf-8")
+            info = published.described(features, counts)
+        _write_json(folder / paths.STATS, self._totals.stats(features))
         write_calibrations(folder, self.calibrations)
         with (folder / paths.TASKS).open("wb") as sink:
             pq.write_table(schema.tasks_table(tasks), sink)
@@ -333,6 +348,7 @@ class DatasetWriter:
         _write_json(folder / paths.INFO, info)
         if published is not None:
             published.link_into(folder, plan_yaml)
+        write_relative_stats(folder, self._relative)
 
 
 def _with_success(features: Features | None) -> Features | None:

@@ -122,6 +122,11 @@ class Features:
         """Columns that have statistics, in order, the index columns last."""
         return tuple(column for column in self.columns if column.dtype != "string") + INDEX_COLUMNS
 
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Keys of everything that has statistics, the cameras last."""
+        return tuple(f.key for f in self.numbers) + tuple(camera.key for camera in self.cameras)
+
     @classmethod
     def of(cls, episode: Episode) -> "Features":
         """What the first episode sets for all that follow."""

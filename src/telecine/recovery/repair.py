@@ -22,6 +22,7 @@ from telecine.core.findings import Finding, has_errors, with_notes
 from telecine.core.grid import Grid
 from telecine.core.video import Clip
 from telecine.dataset.episode_check import check_values
+from telecine.dataset.relative_stats import relative_keys
 from telecine.dataset.staging import workspace
 from telecine.dataset.verify.verify import verify
 from telecine.dataset.writer import DatasetWriter
@@ -117,7 +118,9 @@ def repair(
     metadata = read_metadata(folder, log)
     with (
         disk_errors_named(str(target.parent)),
-        DatasetWriter.create(target, fps=metadata.fps, robot_type=metadata.robot_type) as writer,
+        DatasetWriter.create(
+            target, fps=metadata.fps, robot_type=metadata.robot_type, relative=relative_keys(folder)
+        ) as writer,
         _scratch(target) as scratch,
     ):
         content = survey(metadata, scratch, log, without, trust)

@@ -4,7 +4,7 @@ import re
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 
 def parse_duration(value: Any) -> Any:
@@ -49,3 +49,11 @@ class Model(BaseModel):
     """Frozen, and strict about unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class StatsSettings(Model):
+    """Which statistics the dataset has beside those of its features."""
+
+    relative: tuple[str, ...] = Field(
+        (), description="Features, such as `action`, with statistics of what they are less `observation.state` too."
+    )

@@ -17,7 +17,7 @@ from telecine.core.align import How
 from telecine.core.copying.damage import Policy
 from telecine.core.errors import PlanError
 from telecine.core.plan.episodes import Label, Split, Trim
-from telecine.core.plan.fields import Duration, Limit, Model, Phase, format_duration
+from telecine.core.plan.fields import Duration, Limit, Model, Phase, StatsSettings, format_duration
 from telecine.core.plan.operators import Operators
 from telecine.core.recording import Codec, ColourOrder, Rotation
 from telecine.core.text.documents import Body as PlanBody
@@ -26,6 +26,7 @@ from telecine.core.text.html import table
 from telecine.core.text.numbers import fraction_of
 
 IMAGES = "observation.images."
+STATE = "observation.state"
 RESERVED = ("timestamp", "frame_index", "episode_index", "index", "task_index", "task")
 Dtype = Literal[
     "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool", "string"
@@ -127,7 +128,7 @@ class Feature(Operators):
     @property
     def reference(self) -> str | None:
         """The key that `relative_to` means."""
-        return "observation.state" if self.relative_to == "state" else self.relative_to
+        return STATE if self.relative_to == "state" else self.relative_to
 
 
 class Clock(Model):
@@ -191,10 +192,14 @@ class Plan(Model):
         "v3.0", description="Of the dataset: LeRobot's current one, its last one, or that with GR00T's modality.json."
     )
     video: Video = Field(default_factory=lambda: Video.model_validate({}), description="How cameras are stored.")
+    stats: StatsSettings = Field(
+        default_factory=lambda: StatsSettings.model_validate({}), description="Further statistics."
+    )
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
         problems = [*_key_problems(self.features), *_feature_problems(self.features)]
+        problems += _relative_problems(self.stats.relative, {f.key: f for f in self.features})
         if not self.features:
             problems.append("features: none given; a dataset needs at least one")
         if self.clock.keep is not None and self.clock.keep in {*RESERVED, *(f.key for f in self.features)}:
@@ -263,6 +268,16 @@ def _feature_problems(features: Sequence[Feature]) -> Iterable[str]:
         yield from _operator_problems(f, {other.key: other for other in features}, where)
         if f.names is not None and len(set(f.names)) != len(f.names):
             yield f"{where}.names: names repeat"
+
+
+def _relative_problems(relative: Iterable[str], features: Mapping[str, Feature]) -> Iterable[str]:
+    for key in relative:
+        if key not in features or key.startswith(IMAGES) or key == STATE:
+            yield f"stats.relative: {key!r} is no feature that something can be subtracted from{suggest(key, features)}"
+        elif features[key].reference is not None:
+            yield f"stats.relative: {key} is relative already (relative_to), so stats.json is what you need"
+        elif STATE not in features:
+            yield f"stats.relative: there is no {STATE} to subtract; add it to the features"
 
 
 def _operator_problems(f: Feature, features: Mapping[str, Feature], where: str) -> Iterable[str]:

@@ -195,7 +195,7 @@ def write_episodes(table: pa.Table, folder: Path, limits: Limits) -> None:
 def pooled(table: pa.Table, key: str) -> Stats | None:
     """Statistics over all episodes of those that meta/episodes has of each; None where it does not.
 
-    Moments are exact. Quantiles are the episodes' weighted by their counts, as LeRobot merges datasets.
+    Moments are exact; quantiles bound those of all episodes, see `Stats.pooled`.
     """
     if any(f"stats/{key}/{name}" not in table.column_names for name in STATISTICS):
         return None
@@ -214,8 +214,8 @@ def _pooled(found: Mapping[str, Floats]) -> Stats:
     variance = (counts * (found["std"] ** 2 + (found["mean"] - mean) ** 2)).sum(axis=0) / total
     low, high = found["min"].min(axis=0), found["max"].max(axis=0)
     moments = Moments(low, high, np.clip(mean, low, high), np.sqrt(variance), int(total))
-    quantiles = np.stack([(counts * found[name]).sum(axis=0) / total for name in QUANTILES])
-    return Stats(moments, quantiles)
+    outer = [found[name].min(axis=0) if share <= 0.5 else found[name].max(axis=0) for name, share in QUANTILES.items()]
+    return Stats(moments, np.stack(outer))
 
 
 def keys_with_stats(table: pa.Table) -> Iterator[str]:

@@ -12,11 +12,9 @@ import pyarrow.parquet as pq
 
 from telecine._version import __version__
 from telecine.core.data import arrow
-from telecine.core.episode import FeatureColumn
 from telecine.core.outcome import SUCCESS
 from telecine.core.plan.model import Plan, parse_plan
 from telecine.core.recording import CameraCalibration
-from telecine.core.stats import Moments, Stats, dataset_quantiles
 from telecine.dataset.assembly.episode_table import keys_with_stats, pooled
 from telecine.dataset.assembly.rows import WrittenRows
 from telecine.dataset.assembly.selection import Selection, facts_of
@@ -24,7 +22,7 @@ from telecine.dataset.assembly.videos import WrittenVideos, link
 from telecine.dataset.card import card
 from telecine.dataset.existing import OF_ALL_VIDEOS, has_our_card, license_at
 from telecine.dataset.reader import Dataset
-from telecine.dataset.values import to_numpy
+from telecine.dataset.relative_stats import relative_keys, write_relative_stats
 from telecine.lerobot_format import paths, schema
 from telecine.lerobot_format.calibrations import read_calibrations, write_calibrations
 from telecine.lerobot_format.metadata import INDEX_KEYS
@@ -37,6 +35,7 @@ _MADE = (
     paths.TASKS,
     paths.PROVENANCE,
     paths.HISTOGRAMS,
+    paths.RELATIVE_STATS,
     paths.REPORT,
     paths.REPORT_ROWS,
     paths.CARD,
@@ -50,12 +49,15 @@ def write_metadata(
     """Everything in meta/ but meta/episodes, and the card. Raises: OSError."""
     info = _info(selection, rows, videos)
     _write_json(folder / paths.INFO, info)
-    _write_json(folder / paths.STATS, _stats(selection, rows, episodes))
+    _write_json(folder / paths.STATS, _stats(episodes))
     with (folder / paths.TASKS).open("wb") as sink:
         pq.write_table(schema.tasks_table(list(rows.texts)), sink)
     plan_yaml = _write_plans(selection, folder)
     _write_provenance(selection, folder, videos)
     _link_others(selection, folder)
+    inputs = zip(selection.inputs, selection.keys, strict=True)
+    relative = [keys[key] for dataset, keys in inputs for key in relative_keys(dataset.root) if key in keys]
+    write_relative_stats(folder, dict.fromkeys(relative))
     calibrations: dict[str, dict[str, CameraCalibration]] = {}
     for dataset, keys in zip(selection.inputs, selection.keys, strict=True):
         for key, own in read_calibrations(dataset.root).items():
@@ -99,31 +101,10 @@ def _recoded(entry: Mapping[str, Any], made: WrittenVideos) -> dict[str, Any]:
     return {**entry, "shape": [height, width, entry["shape"][-1]], "info": {**kept, **size, **(made.encoder or {})}}
 
 
-def _stats(selection: Selection, rows: WrittenRows, episodes: pa.Table) -> dict[str, Any]:
-    """stats.json: moments pooled from the episodes', quantiles of numbers from all rows."""
-    columns = {selection.keys[0].get(c.key, c.key): c for c in selection.inputs[0].features}
-    columns |= {column.key: column for column in schema.INDEX_COLUMNS}
-    columns.setdefault(SUCCESS.key, SUCCESS)
-    found = {}
-    for key in keys_with_stats(episodes):
-        stats = pooled(episodes, key)
-        if stats is None:
-            continue
-        column = columns.get(key)
-        if column is not None and column.dtype in schema.LEAVES and column.dtype != "string":
-            stats = Stats(stats.moments, _quantiles(rows.files, key, column, stats.moments))
-        found[key] = stats.lists()
-    return found
-
-
-def _quantiles(files: Sequence[Path], key: str, column: FeatureColumn, moments: Moments) -> Any:
-    def parts() -> Iterator[Any]:
-        for path in files:
-            with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(BATCH_ROWS, columns=[key]):
-                    yield to_numpy(pa.chunked_array([batch.column(0)]), column)
-
-    return dataset_quantiles(parts, moments)
+def _stats(episodes: pa.Table) -> dict[str, Any]:
+    """stats.json, pooled from the statistics of the episodes."""
+    found = {key: pooled(episodes, key) for key in keys_with_stats(episodes)}
+    return {key: stats.lists() for key, stats in found.items() if stats is not None}
 
 
 def _write_provenance(selection: Selection, folder: Path, videos: Mapping[str, WrittenVideos]) -> None:
