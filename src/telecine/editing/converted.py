@@ -94,7 +94,7 @@ def _convert(dataset: Dataset, folder: Path, fps: int) -> Iterator[Finding]:
         done.append(f"has {dataset.fps} fps; one row in {dataset.fps // fps} is taken, for {fps} fps")
     clips = [clip for episode in report.episodes for clip in episode.clips]
     encoded = sum(clip.pictures.encoded for clip in clips)
-    frames = f"; {encoded} of {sum(clip.frames for clip in clips)} frames were coded again" if encoded else ""
+    frames = f"; {encoded} of {sum(clip.frames for clip in clips)} frames were re-encoded" if encoded else ""
     yield Finding("edit-converted", "warning", str(dataset.root), " and ".join(done) + frames)
     yield from (finding for finding in report.findings if finding.severity == "warning")
 
