@@ -92,6 +92,31 @@ def test_maniskills_agents_stand_side_by_side_in_order_of_name(h5py, tmp_path):
     assert report.episodes[0].success is True
 
 
+def test_droids_failure_is_the_episodes(h5py, tmp_path):
+    path = make.droid(h5py, tmp_path / "x" / "trajectory.h5")
+    for beside in path.parent.glob("metadata_*.json"):
+        said = json.loads(beside.read_text())
+        said.pop("success", None)
+        beside.write_text(json.dumps(said))
+    with h5py.File(path, "a") as file:
+        file.attrs.pop("success", None)
+        file.attrs["failure"] = True
+    with registry.open(registry.find([path]).refs[0]) as recording:
+        assert recording.attrs["success"] == "false"
+
+
+def test_agibots_error_cause_is_the_episodes(h5py, tmp_path):
+    path = make.agibot(h5py, tmp_path, steps=10)
+    (beside,) = tmp_path.glob("task_info/*.json")
+    (entry,) = json.loads(beside.read_text())
+    entry["label_info"] = {"action_config": [{"error_cause": "slipped"}, {"skill": "Pick"}, {"error_cause": "slipped"}]}
+    beside.write_text(json.dumps([entry]))
+    report = convert(path, tmp_path / "out", task="go")
+    assert report.ok
+    (facts,) = Dataset(tmp_path / "out").provenance
+    assert (facts["error_cause"], facts["success"]) == ("slipped", None)
+
+
 WOOD = (178, 132, 90)
 
 

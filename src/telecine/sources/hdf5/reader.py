@@ -1,6 +1,7 @@
 """The arrays of one episode of an HDF5 file as streams, each at its own times, and what is odd about them."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +11,7 @@ from telecine.core.naming import element_names
 from telecine.core.recording import LeftOut, Stream
 from telecine.sources.hdf5.chunks import CheckedRows
 from telecine.sources.hdf5.layouts import LayoutEpisode
+from telecine.sources.hdf5.odd_cameras import odd_camera, unit_of
 from telecine.sources.hdf5.own_stamps import OwnStamps, clock_of, own_stamps
 from telecine.sources.shared.arrays import ArrayPart, PixelLayout, Timing, static, stream_of
 from telecine.sources.shared.stamps import Stamps
@@ -67,6 +69,8 @@ class EpisodeReader:
             name = f"/{path}"
             if self._is_stamp(name):
                 yield LeftOut(name, "offered", "stamps: they say when other samples were, and are no state")
+            elif odd := odd_camera(path, array, self._layout(path, array).unit):
+                yield odd
             elif name in streams:
                 if not self.episode.features and path.rpartition("/")[2].lower() in _MARKS:
                     yield LeftOut(name, "offered", "it counts or judges rows, which is no state of a robot")
@@ -157,9 +161,14 @@ class EpisodeReader:
             if array.size and array.dtype.kind in "fiubOS":
                 yield from _value(name, array)
             return
-        made = stream_of(self._part(path, array, rows), self.episode.pixel_layout(name), self._names)
+        made = stream_of(self._part(path, array, rows), self._layout(path, array), self._names)
         if made is not None:
             yield made
+
+    def _layout(self, path: str, array: Any) -> PixelLayout:
+        """How its frames are stored; the unit of depth as the layout knows it, or an attribute says it."""
+        layout = self.episode.pixel_layout(f"/{path}")
+        return layout if layout.unit is not None else replace(layout, unit=unit_of(array))
 
     def _part(self, path: str, array: Any, rows: int) -> ArrayPart:
         name = f"/{path}"

@@ -16,7 +16,14 @@ import numpy as np
 from telecine.core.naming import camera_name
 from telecine.core.plan.model import IMAGES
 from telecine.sources.hdf5.jpeg_colours import jpeg_order, verdict
-from telecine.sources.hdf5.layouts import Hdf5Layout, LayoutEpisode, LayoutFeatures, assumed_rate, attribute
+from telecine.sources.hdf5.layouts import (
+    Hdf5Layout,
+    LayoutEpisode,
+    LayoutFeatures,
+    assumed_rate,
+    attribute,
+    stated_facts,
+)  # fmt: skip
 from telecine.sources.shared.arrays import PixelLayout, text_of
 
 _RED_AND_BLUE = PixelLayout(order="bgr")
@@ -242,12 +249,14 @@ def _droid(file: Any, place: str, path: str) -> LayoutEpisode:
     if inside:
         text = f"{inside} steps in the middle are marked skip_action; they are kept, since cutting them would jump"
         notes.append(("source-incomplete", text))
-    success = metadata.get("success", file.attrs.get("success"))
+    facts = stated_facts(file.attrs)
+    if isinstance(metadata.get("success"), bool):
+        facts["success"] = str(metadata["success"]).lower()
     return LayoutEpisode(
         "droid",
         fps=Fraction(_DROID_HZ),
         anchor="action/joint_position",
-        attrs={} if success is None else {"success": str(bool(success)).lower()},
+        attrs=facts,
         features={
             **_role(
                 "observation.state",
@@ -304,7 +313,8 @@ def _is_agibot(file: Any) -> bool:
 def _agibot(file: Any, place: str, path: str) -> LayoutEpisode:
     del place
     steps = int(file["timestamp"].shape[0])
-    task, video_files = _agibot_beside(path)
+    about, video_files = _agibot_beside(path)
+    task = str(about.get("task_name", ""))
     parts = ("joint/position", "effector/position", "head/position", "waist/position")
     there = [
         p for p in parts if getattr(file.get(f"state/{p}"), "size", 0) and getattr(file.get(f"action/{p}"), "size", 0)
@@ -313,6 +323,7 @@ def _agibot(file: Any, place: str, path: str) -> LayoutEpisode:
         "agibot",
         fps=Fraction(30),
         anchor="timestamp",
+        attrs={**stated_facts(file.attrs), **_causes(about)},
         features={
             **_role("observation.state", file, *(f"state/{p}" for p in there)),
             **_role("action", file, *(f"action/{p}" for p in there)),
@@ -339,18 +350,29 @@ def _scattered(action: Any, steps: int) -> Iterator[tuple[str, Any]]:
                 yield f"/action/{part}/{leaf}", np.asarray(index[()], np.int64)
 
 
-def _agibot_beside(path: str) -> tuple[str, dict[str, str]]:
-    """(task, stream name -> video file) from the folders beside proprio_stats/TASK/EPISODE."""
+def _causes(about: Mapping[str, Any]) -> dict[str, str]:
+    """`error_cause` of an entry in task_info: of the episode, of its labels, and of the steps in them, each once."""
+    labels = about.get("label_info")
+    labels = labels if isinstance(labels, dict) else {}
+    steps = labels.get("action_config")
+    places = (about, labels, *(steps if isinstance(steps, list) else ()))
+    found = [place.get("error_cause") for place in places if isinstance(place, dict)]
+    texts = [text.strip() for cause in found for text in (cause if isinstance(cause, list) else [cause])
+             if isinstance(text, str) and text.strip()]  # fmt: skip
+    return {"error_cause": "; ".join(dict.fromkeys(texts))} if texts else {}
+
+
+def _agibot_beside(path: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """(the entry in task_info, stream name -> video file) from the folders beside proprio_stats/TASK/EPISODE."""
     episode, task = Path(path).parent, Path(path).parent.parent
     root = task.parent.parent
     videos = root / "observations" / task.name / episode.name / "videos"
     video_files = {f"/videos/{f.stem}": str(f) for f in sorted(videos.glob("*_color.mp4"))}
     try:
         entries = json.loads((root / "task_info" / f"task_{task.name}.json").read_text(encoding="utf-8"))
-        mine = next(e for e in entries if str(e["episode_id"]) == episode.name)
-        return str(mine.get("task_name", "")), video_files
+        return dict(next(e for e in entries if str(e["episode_id"]) == episode.name)), video_files
     except (OSError, ValueError, KeyError, TypeError, StopIteration):
-        return "", video_files
+        return {}, video_files
 
 
 LAYOUTS = (

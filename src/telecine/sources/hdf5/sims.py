@@ -24,6 +24,7 @@ from telecine.sources.hdf5.layouts import (
     once_per_file,
     stated_facts,
 )  # fmt: skip
+from telecine.sources.hdf5.odd_cameras import is_classes
 from telecine.sources.shared.arrays import PixelLayout
 
 _ROBOSUITE_HZ = 20
@@ -56,7 +57,8 @@ def _image_arrays(group: Any) -> list[str]:
     """Names of arrays (rows, height, width, colours) of bytes."""
     if not hasattr(group, "keys"):
         return []
-    return [k for k in sorted(group) if getattr(group[k], "ndim", 0) == 4 and group[k].dtype == "uint8"]
+    frames = (k for k in sorted(group) if getattr(group[k], "ndim", 0) == 4 and group[k].dtype == "uint8")
+    return [name for name in frames if not is_classes(name)]
 
 
 def _present(group: Any, *choices: tuple[str, ...]) -> tuple[str, ...]:
@@ -281,6 +283,8 @@ def _maniskill(file: Any, place: str, path: str) -> LayoutEpisode:
             **shown,
         },
         notes=() if fps else (assumed_rate(20, "ManiSkill's usual control rate"),),
+        # ManiSkill's documentation of sensors: depth is int16, in millimetres
+        pixel_layouts={f"{names[0][: -len('/rgb')]}/depth": PixelLayout(unit="mm") for names in shown.values()},
         is_rate_assumed=not fps,
         quaternion="wxyz",
     )

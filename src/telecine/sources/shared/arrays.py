@@ -5,7 +5,6 @@ chunks, since a compressed chunk is decoded whole whoever asks for one row of it
 """
 
 # ruff: noqa: D102 - the methods of streams are described by their protocols
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -38,6 +37,7 @@ TIMESTAMP = "timestamp"
 """The clock of stamps that are dates."""
 ELAPSED = "elapsed"
 """The clock of stamps that count from some start."""
+_READ_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, SystemError, MemoryError)
 MAGIC = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png"}
 
 
@@ -123,16 +123,7 @@ class ArrayPart:
         """Rows [start, stop), counted from `first`. Raises: SourceError."""
         try:
             return self.array[self.first + start : self.first + stop]
-        except (
-            OSError,
-            RuntimeError,
-            KeyError,
-            ValueError,
-            TypeError,
-            AttributeError,
-            SystemError,
-            MemoryError,
-        ) as error:
+        except _READ_ERRORS as error:
             raise SourceError(f"{self.name}: rows {start} to {stop} cannot be read: {error}") from error
 
     def rows(self, rows: Rows) -> Iterator[Any]:
@@ -214,13 +205,14 @@ class PixelArray(_OfPart):
     encoding: PixelFormat = "rgb24"
     channels_first: bool = False
     turn: Rotation = "none"
+    unit: str | None = None
     kind: Literal["image"] = "image"
 
     @cached_property
     def schema(self) -> Schema:
-        return Schema(
-            "uint16" if self.encoding == "gray16le" else "uint8", self._size, encoding=self.encoding, turn=self.turn
-        )
+        dtype, unit = {"gray16le": ("uint16", "mm"), "grayf32le": ("float32", "m")}.get(self.encoding, ("uint8", None))
+        given = unit if self.unit else None
+        return Schema(dtype, self._size, unit=given, encoding=self.encoding, turn=self.turn)
 
     @cached_property
     def _size(self) -> tuple[int, int, int]:
@@ -234,10 +226,18 @@ class PixelArray(_OfPart):
         height, width, _ = self._size
         for row in self.part.rows(rows):
             pixels = np.moveaxis(row, 0, -1) if self.channels_first else row
-            if pixels.dtype.kind == "f":
+            if self.unit is not None:
+                pixels = self._depth(pixels)
+            elif pixels.dtype.kind == "f":
                 pixels = self._whole(pixels)
             data: Any = np.ascontiguousarray(pixels).astype(f"<{pixels.dtype.str[1:]}", copy=False)
             yield Image(memoryview(data).cast("B"), self.encoding, width, height, turn=self.turn)
+
+    def _depth(self, pixels: Array) -> Array:
+        """Floats as metres, integers as millimetres; what is no distance is unknown, which 0 says."""
+        if self.encoding == "grayf32le":
+            return pixels.astype(np.float32) / np.float32(1000 if self.unit == "mm" else 1)
+        return (pixels.astype(np.int64) * (1000 if self.unit == "m" else 1)).clip(0, 65535).astype(np.uint16)
 
     def _whole(self, pixels: Array) -> Array:
         made = pixels.astype(np.uint8)
@@ -320,6 +320,8 @@ class PixelLayout:
     order: ColourOrder = "rgb"
     turn: Rotation = "none"
     raw_sizes: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    unit: str | None = None
+    """Of frames that are depth: "mm" or "m"."""
 
 
 def stream_of(
@@ -333,9 +335,9 @@ def stream_of(
         if dtype.kind != "U" and coding(_first_bytes(part)) is not None:
             return CompressedArray(part, layout.order, layout.turn, layout.raw_sizes)
         return None if shape else TextArray(part)
-    encoding = _pixel_format(part)
+    encoding = _pixel_format(part) if layout.unit is None else _depth_format(part)
     if encoding is not None:
-        return PixelArray(part, encoding, _channels_first(shape), layout.turn)
+        return PixelArray(part, encoding, _channels_first(shape), layout.turn, layout.unit)
     return NumberArray(part, names(part.name, shape)) if dtype.kind in "fiub" and dtype.itemsize <= 8 else None
 
 
@@ -372,6 +374,14 @@ def _pixel_format(part: ArrayPart) -> PixelFormat | None:
     if min(size) < SMALLEST_PX or channels not in _CHANNELS:
         return None
     return _CHANNELS[channels] if dtype == np.uint8 or _is_float_of_bytes(part, channels) else None
+
+
+def _depth_format(part: ArrayPart) -> PixelFormat | None:
+    """What rows of depth in a known unit are as frames; None for numbers."""
+    shape, dtype = part.row_shape, part.array.dtype
+    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] != 1) or min(shape[:2]) < SMALLEST_PX:
+        return None
+    return "grayf32le" if dtype.kind == "f" else "gray16le" if dtype.kind in "iu" and dtype.itemsize == 2 else None
 
 
 def _is_float_of_bytes(part: ArrayPart, channels: int) -> bool:
