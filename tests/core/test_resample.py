@@ -97,6 +97,15 @@ def test_a_single_sample_stands_within_its_limit_as_long_as_others_go_on():
         resample(rec, plan({"observation.images.cam": {"from": "cam", "limit": "90ms"}, "action": "a"}))
 
 
+def test_where_any_age_counts_the_first_steady_stream_ends_the_episode_else_the_last_of_all():
+    any_age = {"action": {"from": "a", "limit": "none"}, "observation.state": {"from": "b", "limit": "none"}}
+    events = (ramp("a", seconds(0, 0.3, 7.0)), ramp("b", seconds(0.5, 3.0)))
+    assert resample(recording(*events), plan(any_age)).grid.count == 66  # from 0.5 s to 7 s
+    steady = {**any_age, "x": {"from": "c", "limit": "none", "repeats": "allowed"}}
+    made = resample(recording(*events, ramp("c", every(50, 2))), plan(steady))
+    assert made.grid.stop_ns == 2_000_000_000
+
+
 def test_a_camera_of_2997_against_30_repeats_about_one_frame_in_a_thousand():
     times = np.round(np.arange(3000) * 1e9 * 1001 / 30000).astype(np.int64)
     frames = [np.full((4, 4, 3), 1, np.uint8)] * 3000
