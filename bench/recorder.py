@@ -1,6 +1,6 @@
 """What a control step costs its caller: two 640x480 cameras, 30 steps a second, paced like a robot.
 
-    python bench/recorder.py [--seconds 10] [--busy] [--only NAME ...]
+    python bench/recorder.py [--seconds 10] [--busy] [--unpaced] [--only NAME ...]
 
 telecine's recorder beside LeRobot's two ways and a bare copy of the same frames into a ring of memory, in one run,
 each in a process of its own. Prints the time that adding takes the caller (wall and its thread's CPU), what an
@@ -32,11 +32,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--busy", action="store_true")
+    parser.add_argument("--unpaced", action="store_true", help="steps as fast as they can be taken")
     parser.add_argument("--only", nargs="*", default=list(WAYS), choices=list(WAYS))
     parser.add_argument("--one", choices=list(WAYS), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
-        print(json.dumps(measured(given.one, given.seconds)))
+        print(json.dumps(measured(given.one, given.seconds, paced=not given.unpaced)))
         return
     others = [multiprocessing.Process(target=spin, daemon=True) for _ in range(os.cpu_count() or 1) if given.busy]
     for other in others:
@@ -47,6 +48,7 @@ def main() -> None:
     )
     for way in given.only:
         command = [sys.executable, __file__, "--one", way, "--seconds", str(given.seconds)]
+        command += ["--unpaced"] if given.unpaced else []
         ran = subprocess.run(command, capture_output=True, text=True, check=True)
         row = json.loads(ran.stdout.strip().splitlines()[-1])
         print(f"{way:24} " + "   ".join(f"{value * 1e3:8.2f}" for value in row[:-1]) + f"   {row[-1]:4.0f}")
@@ -60,14 +62,14 @@ def spin() -> None:
         pass
 
 
-def measured(way: str, seconds: float) -> list[float]:
+def measured(way: str, seconds: float, *, paced: bool) -> list[float]:
     """[wall median, 99 %, CPU median, 99 %, end wall, end CPU] in s of an episode after a short one; lost frames."""
     warnings.simplefilter("ignore")
     frames = _frames()
     with tempfile.TemporaryDirectory() as folder:
         add, end = WAYS[way](Path(folder) / "set")
         for length in (WARM_UP_S, seconds):
-            spent = np.array([_step(add, number, frames) for number in _paced(length)])
+            spent = np.array([_step(add, number, frames) for number in _steps(length, paced=paced)])
             began, own = time.perf_counter(), time.thread_time()
             end()
             ended = [time.perf_counter() - began, time.thread_time() - own]
@@ -127,10 +129,10 @@ WAYS = {
 }
 
 
-def _paced(seconds: float):
+def _steps(seconds: float, *, paced: bool):
     began = time.perf_counter()
     for number in range(int(seconds * FPS)):
-        time.sleep(max(began + number / FPS - time.perf_counter(), 0))
+        time.sleep(max(began + number / FPS - time.perf_counter(), 0) if paced else 0)
         yield number
 
 

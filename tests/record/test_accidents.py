@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -361,28 +362,31 @@ def test_threads_add_streams_at_their_own_rates(recorder):
     assert not recorder.stream(STATE).add(0, [1.0, 1.0])  # no episode
 
 
-def test_threads_that_go_on_while_episodes_end_lose_nothing_of_the_next(recorder):
+def test_threads_that_go_on_while_episodes_end_lose_nothing_of_the_next(tmp_path, found):
+    recorder = Recorder(tmp_path / "set", fps=30, min_rows=0, max_age="none", on_finding=found.append)
     stop, errors = threading.Event(), []
 
-    def sensor():
-        stream, number = recorder.stream(STATE), 0
+    def sensor(name, value):
+        stream = recorder.stream(name)
         while not stop.is_set():
             try:
-                stream.add(number * 10 * MS, [float(number)])
+                stream.add(time.monotonic_ns(), value)
             except TelecineError as error:
                 errors.append(error)
-            number += 1
             stop.wait(0.001)
 
-    thread = threading.Thread(target=sensor)
-    thread.start()
+    threads = [threading.Thread(target=sensor, args=given) for given in ((STATE, [1.0]), (FRONT, frame(0)))]
+    for thread in threads:
+        thread.start()
     for _ in range(3):
         recorder.start_episode("lift")
         stop.wait(0.3)
         recorder.end_episode()
     stop.set()
-    thread.join()
-    assert errors == []
+    for thread in threads:
+        thread.join()
+    recorder.close()
+    assert (errors, recorder.rejected) == ([], [])
     assert len(Dataset(recorder.root)) == 3
 
 
@@ -419,6 +423,23 @@ def test_a_slow_encoder_blocks_nobody_and_frames_wait_on_disk(recorder, found, m
     assert [f.code for f in report.findings if f.code.startswith("record")] == ["record-behind"]
     assert [f.code for f in found] == ["record-behind"]
     assert not has_errors(verify(recorder.root, decode="all"))
+
+
+def test_memory_does_not_grow_with_the_episode(tmp_path):
+    with Recorder(tmp_path / "set", fps=30, max_age={"action": "none"}, on_finding=lambda _: None) as recorder:
+        recorder.start_episode("lift")
+        sizes = []
+        for number in range(3000):
+            values = {"action": [1.0], "info.event": "moved"} if number > 30 else {"action": [1.0], STATE: [1.0]}
+            recorder.add(number * 10**9 // 30, {**values, FRONT: frame(number % 50)} if number % 10 == 0 else values)
+            if number in (1000, 2999):
+                recorder.running_episode._flush()
+                streams = recorder.running_episode.streams
+                sizes.append(
+                    [sum(len(getattr(s, name, ())) for name in ("_recent", "_values", "_uncoded")) for s in streams]
+                )
+        recorder.discard_episode()
+    assert np.max(sizes) < 200
 
 
 def test_frames_are_dropped_only_when_asked_and_counted(tmp_path, found, monkeypatch):

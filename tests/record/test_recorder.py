@@ -1,5 +1,6 @@
 """The recorder: what is added is in the dataset, whole after every episode, whatever happens to the process."""
 
+import json
 import threading
 
 import numpy as np
@@ -207,3 +208,50 @@ def test_an_encoder_that_dies_of_anything_lets_nobody_wait(tmp_path, monkeypatch
 
 def test_a_clip_without_pictures_ends_quietly(tmp_path):
     LiveClip(FRONT, video_settings("train"), 30, str(tmp_path / "a.clip")).close()
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ({"mode": "append_if"}, "mode: 'append_if' is not one of new, overwrite, append, append_or_create"),
+        ({"on_exit": "ask"}, "on_exit: 'ask' is not one of keep, discard"),
+        ({"when_behind": "sleep"}, "when_behind: 'sleep' is not one of spill, wait, drop"),
+        ({"max_age": {"action": -1}}, "max_age: .*seconds above 0"),
+        ({"max_age": float("nan")}, "max_age: .*seconds above 0"),
+        ({"min_rows": 1.5}, "min_rows is 1.5"),
+        ({"rates": {"imu": 0}}, "rates: .*no samples per second"),
+        ({"how": {"action": "sometimes"}}, "features.action.how: 'sometimes' is not one of"),
+        ({"missing": "hold"}, "missing: 'hold' is not one of trim, error"),
+        ({"clock": {"nonsense": 1}}, "clock.nonsense: unknown key"),
+        ({"video": {"observation.images.front": {"codec": "vp9"}}}, "'vp9' is not one of"),
+    ],
+)
+def test_an_option_that_means_nothing_is_refused_when_the_recorder_is_made(tmp_path, option, said):
+    with pytest.raises(PlanError, match=said):
+        Recorder(tmp_path / "set", fps=30, **option)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_options_count_for_each_feature_by_itself(tmp_path):
+    front, wrist = "observation.images.front", "observation.images.wrist"
+    options = {
+        "how": {"action": "linear"},
+        "max_age": {wrist: 0.5},
+        "video": {front: {"preset": "images"}, wrist: {"codec": "hevc"}},
+        "clock": {"phase": "0s"},
+        "names": {"action": ["x"]},
+    }
+    with Recorder(tmp_path / "set", fps=30, on_finding=lambda _: None, **options) as recorder:
+        recorder.start_episode("lift")
+        with pytest.raises(PlanError, match=r"action: 2 numbers, but 1 names for them \(x\)"):
+            recorder.add(0, {"action": [1.0, 2.0]})
+        for number in range(40):
+            frame = np.full((48, 64, 3), number, np.uint8)
+            values = {front: frame} if 20 < number < 30 else {front: frame, wrist: frame}  # 0.33 s
+            recorder.add(number * 10**9 // 30, values | ({"action": [float(number)]} if number % 3 == 0 else {}))
+        assert recorder.end_episode(strict=True).rows == 40
+    dataset = Dataset(tmp_path / "set")
+    assert dataset.rows(0).column("action").to_pylist() == pytest.approx(range(40), abs=1e-5)
+    assert {c.key: (c.dtype, c.names) for c in dataset.features}["action"] == ("float32", ("x",))
+    described = json.loads((tmp_path / "set/meta/info.json").read_text())["features"]
+    assert (described[front]["dtype"], described[wrist]["info"]["video.codec"]) == ("image", "hevc")

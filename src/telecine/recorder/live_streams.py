@@ -57,6 +57,7 @@ class LiveStream:
         self.arrived_s = 0.0
         self.thread = 0
         self._dtype = None if stream.kind == "text" else np.dtype(stream.schema.dtype)
+        self._is_watched = stream.kind != "text" and limit_ns is not None
         self._recent: list[int] = []
         self._settled_ns: int | None = None
         self.number = -1
@@ -70,7 +71,7 @@ class LiveStream:
     @property
     def limit_ns(self) -> int | None:
         """For how long it may be quiet; None: for ever, as text may."""
-        if self.stream.kind == "text":
+        if not self._is_watched:
             return None
         return self.stamps.auto_limit_ns if self._limit_ns == "auto" else self._limit_ns
 
@@ -97,7 +98,8 @@ class LiveStream:
 
     def _count(self, stamp_ns: int) -> None:
         self.arrived_s, self.thread = time.monotonic(), thread_number()
-        insort(self._recent, stamp_ns)
+        if self._is_watched and not self.is_quiet:
+            insort(self._recent, stamp_ns)
         self.first_ns = stamp_ns if self.first_ns is None else min(self.first_ns, stamp_ns)
         self.stamps.take(stamp_ns)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from telecine.core.errors import PlanError
 from telecine.core.grid import SECOND
@@ -49,6 +49,11 @@ class RecorderOptions:
         wrong = {key: hz for key, hz in self.rates.items() if not hz > 0}
         if wrong:
             raise PlanError(f"rates: {wrong} are no samples per second")
+        require_one_of("when_behind", self.when_behind, Behind)
+        ages = self.max_age if isinstance(self.max_age, Mapping) else {"all features": self.max_age}
+        wrong = {key: age for key, age in ages.items() if isinstance(age, int | float) and not age > 0}
+        if wrong:
+            raise PlanError(f"max_age: {wrong} are no ages; they are seconds above 0, or texts")
         self.plan(self.declared or ("action",))
 
     @property
@@ -91,6 +96,12 @@ class RecorderOptions:
         """How frames of the camera that is the only feature of `plan` are encoded. Raises: PlanError."""
         video = plan.video_of(plan.features[0])
         return video_settings(video.preset, video.codec, video.crf, video.gop, size=video.size, copy=video.copy_policy)
+
+
+def require_one_of(name: str, value: str, choices: Any) -> None:
+    """Nothing, when the value is one of the literals. Raises: PlanError with all of them."""
+    if value not in get_args(choices):
+        raise PlanError(f"{name}: {value!r} is not one of {', '.join(get_args(choices))}")
 
 
 def _of(option: Any, key: str) -> Any:

@@ -29,7 +29,7 @@ from telecine.recorder import rejected
 from telecine.recorder.dataset_episodes import DatasetEpisodes, Ending
 from telecine.recorder.episode import LiveEpisode
 from telecine.recorder.frame_queue import Behind
-from telecine.recorder.options import OnExit, PerAge, PerText, RecorderOptions
+from telecine.recorder.options import OnExit, PerAge, PerText, RecorderOptions, require_one_of
 from telecine.recorder.progress import RecordingDisplay
 from telecine.recorder.rejected import RejectedEpisode, SpoolFolder
 from telecine.recorder.sample import as_sample
@@ -102,6 +102,8 @@ class Recorder:
         self.options = RecorderOptions(fps, robot_type, preset, *per_feature, min_rows, when_behind)
         self.episodes: list[EpisodeReport] = []
         self.rejected: list[RejectedEpisode] = []
+        require_one_of("mode", mode, Mode)
+        require_one_of("on_exit", on_exit, OnExit)
         self._on_exit, self._on_finding = on_exit, on_finding
         self._dataset = self._opened(mode)
         self._episode: LiveEpisode | None = None

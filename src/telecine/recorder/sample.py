@@ -45,6 +45,8 @@ def sample_of(key: str, value: Any, video: VideoSettings, names: tuple[str, ...]
         raise PlanError(f"{key}: got {array.dtype}, expected numbers, a text, or a frame named {IMAGES}*")
     if array.dtype.itemsize > 8:
         array = array.astype(np.float64)  # LeRobot knows no longer numbers
+    if names is not None and array.ndim == 1 and len(names) != array.size:
+        raise PlanError(f"{key}: {array.size} numbers, but {len(names)} names for them ({', '.join(names)})")
     return Sample(SpoolStream(key, "vector", Schema(array.dtype.name, array.shape, names)), array)
 
 
