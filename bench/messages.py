@@ -1,8 +1,9 @@
 """Messages of ROS 2 in MCAP files, read by telecine, by `mcap` with `mcap-ros2-support`, by `rosbags`, and barely.
 
 `python bench/messages.py make KIND FILE SECONDS` writes a recording (`state`: 4 topics at 1 kHz; `camera`: three
-cameras and joints), `python bench/messages.py read READER FILE` prints what reading all of it took, imports left out.
-Bare reading is: read the chunks, decompress them, nothing else; `checked` computes their checksums as well.
+cameras and joints; `json`: 35 topics at 50 Hz), `python bench/messages.py read READER FILE` prints what reading all of
+it took, imports left out. Bare reading is: read the chunks, decompress them, nothing else; `checked` computes their
+checksums as well.
 """
 
 import json
@@ -26,9 +27,34 @@ STATE = {
 }
 
 
+JSON_TOPICS = 35
+
+
+def make_json(path: Path, seconds: int) -> None:
+    """Joints, a temperature and a mode in every message; 10 seconds are 3.5 MB of text."""
+    from mcap.writer import Writer
+
+    with path.open("wb") as file:
+        writer = Writer(file)
+        writer.start(library="telecine-bench")
+        channels = [writer.register_channel(f"/robot/part_{k:02}", "json", 0) for k in range(JSON_TOPICS)]
+        for i in range(seconds * 50):
+            stamp = START_NS + i * 20_000_000
+            for k, channel in enumerate(channels):
+                values = [round(0.001 * i + j, 4) for j in range(6)]
+                said = {"timestamp": {"sec": stamp // 10**9, "nsec": stamp % 10**9}, "position": values,
+                        "velocity": values[::-1], "temperature": 31.5 + k, "mode": "run"}  # fmt: skip
+                writer.add_message(channel, stamp, json.dumps(said).encode(), stamp)
+        writer.finish()
+
+
 def make(kind: str, path: Path, seconds: int) -> None:
     """Messages serialised by rosbags, in a file by the mcap package with its defaults (zstd, chunks of 1 MB)."""
     from mcap.writer import Writer
+
+    if kind == "json":
+        make_json(path, seconds)
+        return
     from rosbags.typesys import Stores, get_typestore
 
     store = get_typestore(Stores.ROS2_HUMBLE)
@@ -151,11 +177,19 @@ def rosbags(path: str) -> int:
         return sum(1 for c, _, raw in reader.messages() if reader.deserialize(raw, c.msgtype) is not None)
 
 
+def inspected(path: str) -> int:
+    """What `inspect` does with a recording."""
+    from telecine.inspection.recordings import inspect_many
+
+    return sum(len(recording.streams) for recording in inspect_many([path]).recordings)
+
+
 READERS: dict[str, Callable[[str], int]] = {
     "bare": bare,
     "checked": checked,
     "telecine": telecine,
     "one_camera": one_camera,
+    "inspected": inspected,
     "mcap_ros2": mcap_ros2,
     "rosbags": rosbags,
 }

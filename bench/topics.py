@@ -300,7 +300,20 @@ def messages(place: Place) -> list[Row]:
     what = f"peak memory, {large.stat().st_size / 1e9:.1f} GB file, nothing mapped"
     met = big["peak_bytes"] < 700e6
     rows.append(Row("messages", what, peaks[0], f"{peaks[1]} (the 310 MB file)", "", "under 700 MB", met))
-    return rows
+    return [*rows, json_row(place)]
+
+
+def json_row(place: Place) -> Row:
+    """`inspect` of JSON in many topics, against that of a file with no message."""
+    costs = []
+    for name, seconds in (("json", 10), ("json-short", 0)):
+        path = place.inputs / f"{name}.mcap"
+        if not path.exists():
+            run([sys.executable, BENCH / "messages.py", "make", "json", path, str(seconds)], place.fresh("make-mcap"))
+        costs.append(messages_read(place, path, ("inspected",), READ_TURNS)["inspected"]["cpu_s"])
+    more = costs[0] - costs[1]
+    what = "`inspect` of 3.5 MB of JSON in 35 topics, beyond that of an empty file"
+    return Row("messages", what, f"{more:.2f} CPU-s", "", "", "at most 1 CPU-s", more <= 1)
 
 
 def messages_read(place: Place, path: Path, readers: Sequence[str], turns: int) -> dict[str, dict[str, float]]:

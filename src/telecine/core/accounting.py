@@ -37,7 +37,20 @@ _NOT_POSITIONS = frozenset(
             "current",
         ),
         *("acceleration", "accelerations", "acc", "force", "forces", "wrench", "imu", "error", "errors", "temperature"),
-        *("covariance", "diagnostics", "battery", "voltage", "output", "pressure"),
+        *(
+            "covariance",
+            "diagnostics",
+            "battery",
+            "voltage",
+            "output",
+            "pressure",
+            "dq",
+            "ddq",
+            "tau",
+            "kp",
+            "kd",
+            "temp",
+        ),
     }
 )
 _POSITIONS = frozenset(
