@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import shutil
 
+import av
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,13 +16,18 @@ from support.old_dataset import write_old
 from support.pictures import read_frame_id
 from telecine.core.edit.model import make_edit
 from telecine.core.errors import DatasetError, EditError
+from telecine.core.plan.model import Video
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.verify import verify
 from telecine.editing.edit import edit
 from telecine.editing.inputs import EDITS, InputDataset
+from telecine.lerobot_format.read import read_statistics_of
 from telecine.video.demux import packets
-from telecine.video.mp4_reader import decode_at
+from telecine.video.encode import encode
+from telecine.video.mp4_reader import decode_at, depth_at
+from telecine.video.presets import depth_settings
 
+DEPTH = "observation.images.depth"
 LENGTHS = (20, 7, 33, 12)
 
 
@@ -154,6 +161,76 @@ def test_every_codec_is_cut(tmp_path, options):
     if options.get("preset") != "images":
         assert shown(tmp_path / "out") == expected((1, 0, 9), (0, 4, 15))
     assert rows(tmp_path / "out", 1, "action") == rows(tmp_path / "in", 0, "action")[4:15]
+
+
+def depth_clip(folder, count, number):
+    """A clip whose frames are all one depth, in mm: 500 and 20 a row, 1000 an episode."""
+    mm = (np.full((48, 64), 500 + 20 * row + 1000 * number, np.uint16) for row in range(count))
+    frames = (av.VideoFrame.from_ndarray(one, format="gray16le") for one in mm)
+    how = {"count": count, "key": DEPTH, "path": str(folder / f"depth-{number}.clip"), "why": "made for a test"}
+    return encode(frames, depth_settings(Video()), 30, **how)
+
+
+def slices(path):
+    """Of each packet of H.265 the units that hold frames; parameter sets may stand before any keyframe."""
+    found = []
+    for packet in map(bytes, packets(str(path))):
+        units, at = [], 0
+        while at < len(packet):
+            stop = at + 4 + int.from_bytes(packet[at : at + 4])
+            units += [packet[at + 4 : stop]] if packet[at + 4] >> 1 < 32 else []
+            at = stop
+        found.append(units)
+    return found
+
+
+def test_depth_is_cut_without_loss_and_its_statistics_follow(tmp_path):
+    write(tmp_path / "in", [episode(n, i, clips=[depth_clip(tmp_path, n, i)]) for i, n in enumerate(LENGTHS[:3])])
+    done = edit(tmp_path / "in", tmp_path / "out", trim="2:3..29", split="0:11", delete="1")
+    before, after = Dataset(tmp_path / "in"), Dataset(tmp_path / "out")
+
+    def codes(dataset, number):
+        path, first = dataset.frame(DEPTH, number, 0)
+        length = dataset.episodes[number].length
+        return [shown for _, shown in depth_at(str(path), range(first, first + length))]
+
+    wanted = codes(before, 0) + codes(before, 2)[3:29]
+    assert np.array_equal(np.concatenate([codes(after, n) for n in range(3)]), wanted)
+    old, new = (slices(root / f"videos/{DEPTH}/chunk-000/file-000.mp4") for root in (tmp_path / "in", tmp_path / "out"))
+    assert (new[:11], new[12:20], new[21:]) == (old[:11], old[12:20], old[31:56])
+    assert done.encoded_frames == 2
+    stats = read_statistics_of(tmp_path / "out", [2])[0][DEPTH]
+    assert stats["min"][0][0][0] == pytest.approx(500 + 20 * 3 + 2000, rel=0.01)
+    assert stats["max"][0][0][0] == pytest.approx(500 + 20 * 28 + 2000, rel=0.02)
+    assert verify(tmp_path / "out", decode="all") == []
+
+
+def test_images_in_rows_are_cut_byte_for_byte(tmp_path):
+    clips = [two_cameras(tmp_path, n, i, preset="images") for i, n in enumerate(LENGTHS[:3])]
+    write(tmp_path / "in", [episode(n, i, clips=clips[i]) for i, n in enumerate(LENGTHS[:3])])
+    edit(tmp_path / "in", tmp_path / "out", delete="1", trim="2:3..29", split="0:11")
+
+    def images(root, number):
+        return [value["bytes"] for value in rows(root, number, TOP)]
+
+    wanted = images(tmp_path / "in", 0) + images(tmp_path / "in", 2)[3:29]
+    assert [data for n in range(3) for data in images(tmp_path / "out", n)] == wanted
+    assert verify(tmp_path / "out", decode="all") == []
+
+
+def test_videos_behind_links_are_linked_themselves(source, tmp_path):
+    """As in the Hub's cache, whose snapshots are symbolic links to blobs."""
+    shutil.copytree(source, tmp_path / "blobs")
+    for path in sorted((tmp_path / "blobs").rglob("*")):
+        link = tmp_path / "set" / path.relative_to(tmp_path / "blobs")
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_file():
+            link.symlink_to(path)
+    edit(tmp_path / "set", tmp_path / "out")
+    assert not [p for p in (tmp_path / "out").rglob("*") if p.is_symlink()]
+    video = f"videos/{TOP}/chunk-000/file-000.mp4"
+    assert (tmp_path / "out" / video).stat().st_ino == (tmp_path / "blobs" / video).stat().st_ino
+    assert verify(tmp_path / "out") == []
 
 
 def test_in_place_is_one_step_and_readers_keep_the_old_state(source, tmp_path):

@@ -321,9 +321,9 @@ class _Clips:
 
 
 def link(path: Path, target: Path) -> None:
-    """The file at `path` at `target` as well: a link, or a copy where there can be none. Raises: OSError."""
+    """The file at `path`, or behind it, at `target` as well: a hard link, else a copy. Raises: OSError."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.link(path, target)
+        os.link(path.resolve(), target)  # of a symbolic link itself, Linux would make another one
     except OSError:  # another file system, or one without links
         shutil.copyfile(path, target)
