@@ -141,6 +141,7 @@ def provenance(episode: Episode, index: int) -> dict[str, Any]:
         "ticks": episode.grid.count,
         **facts_row(episode),
         "plan_digest": episode.plan_digest,
+        "relabelled": False,
         "tool": f"telecine {__version__}",
         "cameras": [
             {"key": c.key, "copied": c.copied, "why": c.why, "preroll": c.preroll, "frames": c.frames}

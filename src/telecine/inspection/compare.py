@@ -25,6 +25,7 @@ from telecine.core.findings import Finding, placed
 from telecine.core.plan.bind import Binding, BoundFeature, Source, bind
 from telecine.core.plan.model import Plan, parse_plan
 from telecine.core.recording import Recording, Ref
+from telecine.dataset.assembly.metadata import CROPPED
 from telecine.dataset.reader import Dataset
 from telecine.lerobot_format.paths import PLAN, PLANS
 from telecine.sources.part_cache import none_left_open, opened
@@ -136,12 +137,20 @@ def _compare_episode(
         ticks = stamps[stamps >= start][:most]
     copied = {str(c["key"]): bool(c["copied"]) for c in origin["cameras"]}
     case = _Case(dataset, int(origin["episode_index"]), plan, binding, ticks[:count], ticks, copied, where)
+    cropped = {str(c["key"]) for c in origin["cameras"] if c["why"] == CROPPED}
     for bound in binding.features:
-        if bound.is_camera:
+        if bound.feature.key in cropped:
+            text = f"{bound.feature.key}: cropped by an edit, so its frames were not compared"
+            yield Finding("verify-against", "info", where, text, key=bound.feature.key)
+        elif bound.is_camera:
             yield from _compare_frames(case, bound, indexes)
         else:
             yield from _compare_rows(case, bound)
-    yield from _compare_task(case)
+    if origin.get("relabelled"):
+        text = "its tasks were changed by an edit, so they were not compared"
+        yield Finding("verify-against", "info", where, text, key="task_index")
+    else:
+        yield from _compare_task(case)
 
 
 def _spread(count: int, most: int) -> list[int]:

@@ -65,6 +65,7 @@ PROVENANCE_SCHEMA = pa.schema(
         ("ticks", pa.int64()),
         *FACTS_FIELDS,
         ("plan_digest", pa.string()),
+        ("relabelled", pa.bool_()),
         ("tool", pa.string()),
         (
             "cameras",
@@ -83,7 +84,8 @@ PROVENANCE_SCHEMA = pa.schema(
     ]
 )
 """Where each episode came from: its file and what that held, its span [start_ns, stop_ns) on the recording's clock,
-its facts, the plan and the version of telecine. `preroll` and `frames` say which frames of a video no row shows."""
+its facts, the plan, whether an edit changed its tasks, and the version of telecine. `preroll` and `frames` say which
+frames of a video no row shows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ from telecine.lerobot_format import paths, schema
 from telecine.lerobot_format.calibrations import read_calibrations, write_calibrations
 from telecine.lerobot_format.metadata import INDEX_KEYS
 
-BATCH_ROWS = 1 << 16
+CROPPED = "cropped by an edit"
+"""In place of a reason: the frames can no longer be compared with the recording's."""
 _MADE = (
     paths.CAMERAS,
     paths.INFO,
@@ -53,7 +54,7 @@ def write_metadata(
     with (folder / paths.TASKS).open("wb") as sink:
         pq.write_table(schema.tasks_table(list(rows.texts)), sink)
     plan_yaml = _write_plans(selection, folder)
-    _write_provenance(selection, folder, videos)
+    _write_provenance(selection, folder, rows, videos)
     _link_others(selection, folder)
     inputs = zip(selection.inputs, selection.keys, strict=True)
     relative = [keys[key] for dataset, keys in inputs for key in relative_keys(dataset.root) if key in keys]
@@ -107,7 +108,9 @@ def _stats(episodes: pa.Table) -> dict[str, Any]:
     return {key: stats.lists() for key, stats in found.items() if stats is not None}
 
 
-def _write_provenance(selection: Selection, folder: Path, videos: Mapping[str, WrittenVideos]) -> None:
+def _write_provenance(
+    selection: Selection, folder: Path, rows: WrittenRows, videos: Mapping[str, WrittenVideos]
+) -> None:
     """Where each episode came from: a cut one from the part of the recording that it still is."""
     records = []
     known = [{int(row["episode_index"]): row for row in dataset.provenance} for dataset in selection.inputs]
@@ -115,6 +118,8 @@ def _write_provenance(selection: Selection, folder: Path, videos: Mapping[str, W
         dataset = selection.inputs[episode.source[0]]
         row = dict(known[episode.source[0]].get(episode.source[1]) or _origin(dataset, episode.source[1]))
         length = selection.facts(episode).length
+        if not set(rows.tasks[number]) <= set(selection.facts(episode).tasks):
+            row["relabelled"] = True
         if row.get("start_ns") is not None and not selection.is_whole(episode):
             step = Fraction(10**9, dataset.fps)
             start = int(row["start_ns"])
@@ -123,7 +128,7 @@ def _write_provenance(selection: Selection, folder: Path, videos: Mapping[str, W
                 row["stop_ns"] = start + int(episode.stop * step + Fraction(1, 2))
         row |= {"episode_index": number, "ticks": episode.length, **facts_of(episode)}
         row["cameras"] = list(_cameras(selection, number, row.get("cameras") or (), videos))
-        defaults = {"cameras": [], "tags": [], "interrupted": False}
+        defaults = {"cameras": [], "tags": [], "interrupted": False, "relabelled": False}
         names = schema.PROVENANCE_SCHEMA.names
         records.append({name: defaults.get(name) if row.get(name) is None else row[name] for name in names})
     path = folder / paths.PROVENANCE
@@ -143,9 +148,13 @@ def _cameras(
         if key is None:
             continue
         rebuilt = key in videos and number in videos[key].rebuilt
-        own = {"preroll": 0, "frames": episode.length} if rebuilt or not selection.is_whole(episode) else {}
-        again = {"copied": False, "why": "re-encoded by an edit"} if key in selection.cameras else {}
-        yield {**entry, "key": key, **own, **again}
+        own: dict[str, Any] = {}
+        if rebuilt or not selection.is_whole(episode):
+            own = {"preroll": 0, "frames": episode.length}
+        if (edit := selection.cameras.get(key)) is not None:
+            is_cropped = edit.crop is not None or entry["why"] == CROPPED
+            own |= {"copied": False, "why": CROPPED if is_cropped else "re-encoded by an edit"}
+        yield {**entry, "key": key, **own}
 
 
 def _origin(dataset: Dataset, episode: int) -> dict[str, Any]:
