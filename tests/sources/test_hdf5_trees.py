@@ -1,9 +1,12 @@
 """HDF5 trees of no known layout: their episodes, their stamps and their outcomes."""
 
+import json
+
 import numpy as np
 import pytest
 
 from support import hdf5 as make
+from support.cli import telecine
 from support.hdf5 import patch_colours
 from telecine import convert
 from telecine.core.errors import SourceError
@@ -237,6 +240,35 @@ def test_a_rate_that_the_file_states_is_taken(h5py, tmp_path):
         file["action"], file["state"], file["front"] = make.ramp(8, 2), make.ramp(8, 3), make.film(8)
     report = convert(path, tmp_path / "out", task="go")
     assert (report.ok, report.fps) == (True, 12)
+
+
+@pytest.mark.parametrize("hz", [28.6, 29.4])
+def test_the_rate_that_a_recorder_was_asked_for_is_proposed_and_rows_follow_stamps(h5py, tmp_path, hz):
+    path = tmp_path / "x.h5"
+    times = np.arange(60) / hz
+    with h5py.File(path, "w") as file:
+        file.attrs["fps"] = 30
+        file["action"], file["state"], file["front"] = make.ramp(60, 2), np.stack([times, times], 1), make.film(60)
+        file["timestamp"] = EPOCH + times
+    report = convert(path, tmp_path / "out", task="go")
+    assert (report.ok, report.fps) == (True, 30)
+    assert {round(use.rate_hz, 1) for use in report.episodes[0].uses} == {hz}
+    state = numbers(Dataset(tmp_path / "out"), 0, "observation.state")[:, 0]
+    assert len(state) == pytest.approx(60 / hz * 30, abs=1.5)
+    assert np.all(np.abs(np.arange(len(state)) / 30 - state) < 1 / hz + 1e-3)
+
+
+@pytest.mark.parametrize("camera", [False, True])
+def test_a_rate_and_a_task_are_enough_for_any_tree(h5py, tmp_path, camera):
+    path = tmp_path / "x.h5"
+    with h5py.File(path, "w") as file:
+        for number in (0, 1):
+            episode_group(file, f"traj_{number}")
+            if camera:
+                file[f"traj_{number}/front_rgb"] = make.film(6)
+    code, said, _ = telecine("convert", path, tmp_path / "out", "--rate", "20", "--task-text", "hi", "--json")
+    report = json.loads(said)
+    assert (code, report["fps"], [e["rows"] for e in report["episodes"]]) == (0, 20, [6, 6])
 
 
 # --- what became of episodes -----------------------------------------------------------------------------------------

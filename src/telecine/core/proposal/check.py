@@ -25,20 +25,27 @@ def remedies(features: Mapping[str, Any], recordings: Sequence[RecordingFacts], 
 
 
 def note_misfits(names: Sequence[str], recordings: Sequence[RecordingFacts], notes: Notes) -> None:
-    """Say which recordings do not fit a plan that uses streams of these `names`, and what converts them."""
-    odd: dict[str, list[str]] = {}
+    """Say which recordings do not fit a plan that uses streams of these `names`, and what converts them.
+
+    Those that lack the same have a command of their own, since others would not fit them either.
+    """
+    reasons: dict[str, list[str]] = {}
     for name in names:
         for recording, why in _misfits(name, recordings):
-            odd.setdefault(recording.path, []).append(f"{name} {why}")
-    if odd:
-        first, reasons = next(iter(odd.items()))
-        more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
-        command = shlex.join(["telecine", "convert", *list(odd)[:MOST_PATHS], "OUT"]) + (
-            " ..." if len(odd) > MOST_PATHS else ""
+            reasons.setdefault(recording.label, []).append(f"{name} {why}")
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for recording in recordings:
+        if recording.label in reasons:
+            groups.setdefault(tuple(reasons[recording.label]), []).append(recording.path)
+    for lacks, members in groups.items():
+        paths = list(dict.fromkeys(members))
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        command = shlex.join(["telecine", "convert", *paths[:MOST_PATHS], "OUT"]) + (
+            " ..." if len(paths) > MOST_PATHS else ""
         )
         notes.guesses.append(
-            f"{len(odd)} of {len(recordings)} recordings do not fit and will be rejected: {first} "
-            f"({'; '.join(reasons)}){more}; convert them by themselves: {command}"
+            f"{len(members)} of {len(recordings)} recordings do not fit and will be rejected: {paths[0]} "
+            f"({'; '.join(lacks)}){more}; convert them by themselves: {command}"
         )
 
 

@@ -53,7 +53,7 @@ class LayoutEpisode:
     root: str | None = None
     """The group that holds the arrays, "" for the file; None: the place of the episode."""
     is_rate_assumed: bool = False
-    """`fps` is the usual one of the layout: stamps that the recorder kept say more."""
+    """`fps` is the usual one of the layout, or what a recorder was asked for: stamps that it kept say more."""
     outside: tuple[str, ...] = ()
     """Beginnings of paths that are not this episode's data."""
 

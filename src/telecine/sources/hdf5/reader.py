@@ -132,7 +132,8 @@ class EpisodeReader:
             return Timing(self.episode.fps, self.episode.stamps)
         self._placed.add(f"/{path}")
         clock, kind = clock_of(own)
-        return Timing(self.episode.fps, own.times, clock, kind)
+        nominal = self.episode.fps if self.episode.features else None  # of an unknown tree stamps are surer than a rate
+        return Timing(nominal, own.times, clock, kind)
 
     # --- arrays ----------------------------------------------------------------------------------------------------
 

@@ -142,11 +142,13 @@ def _describe(file: Any, place: str, path: str) -> LayoutEpisode:
         if _is_cut_off(file, span, number == len(ends) - 1):
             facts = {"interrupted": "true"}
             notes = [("source-incomplete", f"no flag ends rows {span[0]} to {span[1] - 1}, the last of the file")]
+    rate = _stated_rate(file, file)
     return LayoutEpisode(
         _name(file),
-        fps=_stated_rate(file, file),
+        fps=rate,
+        is_rate_assumed=True,
         anchor=anchor,
-        attrs={**stated_facts(file.attrs), **facts},
+        attrs={**stated_facts(file.attrs), **facts, **_asked(rate)},
         features=_features(file) if _is_d4rl(file) else {},
         notes=tuple(notes),
         root="",
@@ -156,7 +158,14 @@ def _describe(file: Any, place: str, path: str) -> LayoutEpisode:
 
 def _of_group(file: Any, place: str) -> LayoutEpisode:
     group = file[place]
-    return LayoutEpisode(_name(file), fps=_stated_rate(group, file), attrs=stated_facts(group.attrs))
+    rate = _stated_rate(group, file)
+    attrs = {**stated_facts(group.attrs), **_asked(rate)}
+    return LayoutEpisode(_name(file), fps=rate, attrs=attrs, is_rate_assumed=True)
+
+
+def _asked(rate: Fraction | None) -> dict[str, str]:
+    """The rate that the recorder was asked for, as the recordings of all formats state it."""
+    return {"fps": str(rate)} if rate is not None and rate.denominator == 1 else {}
 
 
 def _whole_array(file: Any, rows: int) -> str:
