@@ -48,12 +48,13 @@ _SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "zarr": (".zarr", ".zarr.zip"),
     "rlds": (),
     "unitree": (),
+    "bridge_raw": (),
     "lerobot": (),
     "recorder_spool": (".spool",),
 }
 """Our formats, each the name of its package here, and the suffixes that it states: those that a file's name speaks
 for are asked first, and the modules of the others are not even imported when they are right."""
-_MODULES = {"catalog": "rrd.catalog"}
+_MODULES = {"catalog": "rrd.catalog", "bridge_raw": "pickles.bridge"}
 """Where a format is that has no package of its own."""
 _FOLDERS = {
     "rosbag2": ("metadata.yaml",),
@@ -61,6 +62,7 @@ _FOLDERS = {
     "lerobot": ("meta",),
     "rlds": ("features.json", "[0-9]*.*.*/features.json"),
     "unitree": ("data.json",),
+    "bridge_raw": ("policy_out.pkl",),
 }
 """Which of our formats claim folders, and what must be in such a folder for them to be asked."""
 _ENTRY_POINTS = "telecine.sources"

@@ -4,21 +4,20 @@ Each step holds states and actions of arms, hands and body. The rate is the one 
 is written as JPEG, which leaves 8 bits of it, and audio as arrays; both are named and not read.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from telecine.core.errors import SourceError, raised_as
+from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
 from telecine.core.naming import natural
 from telecine.core.plan.model import IMAGES
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
 from telecine.sources.format import Found
 from telecine.sources.shared.arrays import ArrayPart, CompressedArray, NumberArray, Timing, static
-from telecine.sources.shared.confinement import confined, open_regular
+from telecine.sources.shared.confinement import open_regular
+from telecine.sources.shared.held_arrays import HeldArray, ImageFiles
 from telecine.sources.shared.truncation import CUT_FIX
 from telecine.sources.unitree.episode_file import UnitreeEpisode, column, is_closed, leaves, read_file
 
@@ -65,7 +64,7 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
         for stream in _numbers(episode, group, timing, left_out):
             streams[stream.name] = stream
     for camera in _cameras(episode, "colors"):
-        files = _Files(ref.path, [leaves(step, "colors").get(camera) for step in episode.steps])
+        files = ImageFiles(ref.path, [leaves(step, "colors").get(camera) for step in episode.steps])
         streams[f"/colors/{camera}"] = CompressedArray(ArrayPart(f"/colors/{camera}", files, 0, steps, timing))
     left_out += _unread(episode)
     for name in ("goal", "desc", "steps"):
@@ -98,7 +97,7 @@ def _numbers(episode: UnitreeEpisode, group: str, timing: Timing, left_out: list
         except SourceError as error:
             left_out.append(LeftOut(stream, "unreadable", str(error), training=group in ("states", "actions")))
             continue
-        yield NumberArray(ArrayPart(stream, _Values(values), 0, len(values), timing), _names(episode, name, values))
+        yield NumberArray(ArrayPart(stream, HeldArray(values), 0, len(values), timing), _names(episode, name, values))
 
 
 def _names(episode: UnitreeEpisode, name: str, values: Any) -> tuple[str, ...]:
@@ -132,43 +131,3 @@ def _features(streams: Mapping[str, Stream]) -> dict[str, tuple[str, ...]]:
     cameras = {IMAGES + name.rpartition("/")[2]: (name,) for name in streams if name.startswith("/colors/")}
     found = {"observation.state": of("states"), "action": of("actions"), **cameras}
     return {key: names for key, names in found.items() if names}
-
-
-class _Values:
-    """Numbers in memory, as an array on disk is asked for."""
-
-    chunks = None
-
-    def __init__(self, values: Any) -> None:
-        self._values = values
-        self.shape, self.dtype = values.shape, values.dtype
-
-    def __getitem__(self, rows: Any) -> Any:
-        return self._values[rows]
-
-
-class _Files:
-    """One file for each step, as an array of byte strings; read when asked."""
-
-    chunks = None
-
-    def __init__(self, folder: str, names: Sequence[Any]) -> None:
-        self._inside, self._folder, self._names = confined(folder), Path(folder), names
-        self.shape = (len(names),)
-        longest = max((self._size(name) for name in names), default=1)
-        self.dtype = np.dtype(f"S{max(longest, 1)}")
-
-    def _size(self, name: Any) -> int:
-        place = self._folder / str(name)
-        return place.stat().st_size if place.is_file() else 0
-
-    def __getitem__(self, rows: slice) -> list[bytes]:
-        return [self._read(number) for number in range(*rows.indices(len(self._names)))]
-
-    def _read(self, number: int) -> bytes:
-        name = self._names[number]
-        if not isinstance(name, str):
-            raise SourceError(f"step {number} has no frame of this camera")
-        path = self._inside.check(self._folder / name)
-        with raised_as(SourceError, f"{name}: cannot be read", OSError), open_regular(path) as file:
-            return file.read()

@@ -1,0 +1,1 @@
+"""Recordings that are Python pickles: BridgeData as its robots wrote it, GELLO."""

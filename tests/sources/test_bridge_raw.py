@@ -1,0 +1,188 @@
+"""BridgeData as its robots wrote it, and pickles that want more than to be read."""
+
+import pickle
+import pickletools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from support.hdf5 import jpeg, patch_colours, patches, ramp
+from telecine.conversion.pipeline import convert
+from telecine.core.errors import SourceError
+from telecine.core.proposal.propose import propose
+from telecine.dataset.reader import Dataset
+from telecine.inspection.recordings import inspect_many
+from telecine.sources import registry
+from telecine.sources.pickles.plain_pickle import load_plain
+from telecine.testing import SourceContract
+from telecine.video.mp4_reader import decode_at
+
+STEPS = 7
+
+
+def write(
+    folder: Path, first: int = 0, *, protocol: int = 4, text: str = "confidence: 1.0\nput the pot down\n"
+) -> Path:
+    """As `bridge_data_robot` saves a trajectory: one observation more than actions."""
+    folder.mkdir(parents=True)
+    stamps = 1.6e9 + 0.2 * np.arange(STEPS)
+    observed = {"state": ramp(STEPS, 7, first), "qpos": ramp(STEPS, 6, first, "float64"), "time_stamp": list(stamps)}
+    policy = [{"actions": row, "policy_type": "VRTeleopPolicy"} for row in ramp(STEPS - 1, 7, first + 50, "float64")]
+    for name, value in (("obs_dict", observed), ("policy_out", policy)):
+        (folder / f"{name}.pkl").write_bytes(pickle.dumps(value, protocol=protocol))
+    for camera in range(2):
+        (folder / f"images{camera}").mkdir()
+        for i in range(STEPS):
+            (folder / f"images{camera}/im_{i}.jpg").write_bytes(jpeg(patches(i + 9 * camera)))
+    (folder / "lang.txt").write_text(text)
+    return folder
+
+
+@pytest.fixture
+def trajectories(tmp_path):
+    group = tmp_path / "2022-05-05_10-00-00/raw/traj_group0"
+    write(group / "traj0")
+    write(group / "traj1", 3)
+    return tmp_path
+
+
+class TestContract(SourceContract):
+    @pytest.fixture
+    def places(self, trajectories):
+        return [str(trajectories)]
+
+
+def test_the_unedited_way_gives_rows_frames_and_task(trajectories, tmp_path):
+    proposal = propose(inspect_many([trajectories]).recordings)
+    assert proposal.plan.fps == 5
+    report = convert([trajectories], tmp_path / "out", proposal.plan)
+    assert not report.rejected
+    dataset = Dataset(tmp_path / "out")
+    assert [(e.length, e.tasks) for e in dataset.episodes] == [(STEPS - 1, ("put the pot down",))] * 2
+    assert np.allclose(np.stack(dataset.rows(1)["action"].to_pylist()), ramp(STEPS - 1, 7, 53))
+    file, frame = dataset.frame("observation.images.images1", 0, 4)
+    [(_, shown)] = decode_at(str(file), [frame])
+    assert patch_colours(shown) == [0, 1, 2]
+    assert np.abs(shown.astype(int) - patches(13)).mean() < 12
+
+
+def test_early_recordings_say_that_their_frames_are_late(tmp_path):
+    write(tmp_path / "2021-06-01_10-00-00/raw/traj_group0/traj0")
+    with registry.open(registry.find([tmp_path]).refs[0]) as recording:
+        assert ["one step late" in text for _, text in recording.notes] == [True]
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_arrays_of_every_protocol_and_type_are_what_they_were(tmp_path, protocol):
+    arrays = [np.arange(12).astype(d).reshape(3, 4) for d in ("f8", "f4", "i8", "u1", "i2", "?", ">f8", "f2")]
+    value = {"plain": [1, 2.5, "text", None, True, (1, 2)], "number": np.float64(3.5),
+             "column": np.asfortranarray(arrays[0]), "empty": np.zeros((0, 3)), "arrays": arrays}  # fmt: skip
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps(value, protocol=protocol))
+    found = load_plain(tmp_path / "a.pkl")
+    assert found["plain"] == [1, 2.5, "text", None, True, [1, 2]]
+    assert found["number"] == 3.5
+    for ours, theirs in zip([found["column"], found["empty"], *found["arrays"]],
+                            [value["column"], value["empty"], *arrays], strict=True):  # fmt: skip
+        assert ours.dtype == theirs.dtype.newbyteorder("=")
+        assert np.array_equal(ours, theirs)
+
+
+class Runs:
+    """A pickle that calls a function."""
+
+    def __init__(self, function, *arguments):
+        self.call = (function, arguments)
+
+    def __reduce__(self):
+        return self.call
+
+
+def _objects(tmp_path):
+    import os
+
+    mark = str(tmp_path / "was_run")
+    return {
+        "os.system": Runs(os.system, f"touch {mark}"),
+        "eval": Runs(eval, f"open({mark!r}, 'w')"),
+        "open": Runs(open, mark, "w"),
+        "getattr": Runs(getattr, "a", "upper"),
+        "numpy load": Runs(np.load, mark),
+        "numpy memmap": Runs(np.memmap, mark, "u1", "w+", 0, (4,)),
+        "numpy frompyfunc": Runs(np.frompyfunc, print, 1, 1),
+        "object array": np.array([print, {}], dtype=object),
+        "class": Path("a"),
+        "record": np.zeros(3, dtype=[("a", "f4")]),
+        "set": {1, 2},
+        "date": np.datetime64("2020-01-01"),
+    }
+
+
+@pytest.mark.parametrize("name", sorted(_objects(Path("a"))))
+@pytest.mark.parametrize("protocol", [0, 2, 4, 5])
+def test_nothing_that_a_pickle_names_is_run(tmp_path, name, protocol):
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps([1, _objects(tmp_path)[name]], protocol=protocol))
+    with pytest.raises(SourceError):
+        load_plain(tmp_path / "a.pkl")
+    assert not (tmp_path / "was_run").exists()
+
+
+BOMBS = {
+    "shape": b"\x80\x04cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87R"
+    b"(K\x01J\xff\xff\xff\x7fJ\xff\xff\xff\x7f\x86cnumpy\ndtype\nX\x02\x00\x00\x00f8\x89\x88\x87R\x89C\x04abcdtb.",
+    "memo": b"\x80\x04Nr\xff\xff\xff\x0f.",
+    "bytes": b"\x80\x05\x8e" + (1 << 40).to_bytes(8, "little") + b"a.",
+    "bytearray": b"\x80\x05\x96" + (1 << 40).to_bytes(8, "little") + b"a.",
+    "number": b"\x80\x04\x8b\xff\xff\xff\x7fa.",
+    "deep": b"\x80\x04" + b"]" * 100_000 + b"a" * 99_999 + b".",
+    "tuples": b"\x80\x04)" + b"\x85" * 100_000 + b".",
+    "cut": b"\x80\x04]q\x00",
+    "text": b"no pickle at all",
+    "empty": b"",
+    "persistent": b"\x80\x04Va\nQ.",
+    "extension": b"\x80\x04\x82\x01.",
+    "build": b"\x80\x04]}Va\nK\x01sb.",
+}
+
+
+@pytest.mark.parametrize("name", sorted(BOMBS))
+def test_a_bomb_is_refused_at_no_cost(tmp_path, name):
+    (tmp_path / "a.pkl").write_bytes(BOMBS[name])
+    with pytest.raises(SourceError, match=r"a\.pkl"):
+        load_plain(tmp_path / "a.pkl")
+
+
+def test_mutated_pickles_end_in_a_name_or_are_read(tmp_path):
+    whole = pickle.dumps({"state": ramp(4, 3), "other": [np.float32(1), {"a": ("b", 2.0)}]}, protocol=4)
+    assert len(list(pickletools.genops(whole))) > 40
+    random = np.random.default_rng(0)
+    read = 0
+    for _ in range(500):
+        data = bytearray(whole)
+        for _ in range(random.integers(1, 4)):
+            data[random.integers(0, len(data))] = random.integers(0, 256)
+        (tmp_path / "a.pkl").write_bytes(data)
+        try:
+            load_plain(tmp_path / "a.pkl")
+            read += 1
+        except SourceError:
+            pass
+    assert 0 < read < 500
+
+
+@pytest.mark.parametrize(
+    ("observed", "policy", "why"),
+    [
+        ([1, 2], None, "expected a dict"),
+        (None, [{"actions": [1.0]}, {"actions": [1.0, 2.0]}], "not one count of numbers"),
+        (None, [], "no list of actions"),
+        ({"state": np.zeros((3, 7))}, None, "3 observations and 6 actions"),
+    ],
+)
+def test_what_is_no_trajectory_inside_is_named(tmp_path, observed, policy, why):
+    folder = write(tmp_path / "traj0")
+    for name, value in (("obs_dict", observed), ("policy_out", policy)):
+        if value is not None:
+            (folder / f"{name}.pkl").write_bytes(pickle.dumps(value))
+    with pytest.raises(SourceError, match=why):
+        registry.open(registry.find([tmp_path]).refs[0])
