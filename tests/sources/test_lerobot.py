@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from support import hdf5 as make
-from support.dataset import TOP, clip, write
+from support.dataset import TOP, clip, tiff, write
 from support.dataset import episode as one_episode
 from telecine import convert
 from telecine.cli.main import app
@@ -27,6 +27,7 @@ from telecine.core.proposal.propose import propose
 from telecine.core.recording import CameraCalibration
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.verify import verify
+from telecine.inspection.dataset_summary import summarize
 from telecine.inspection.recordings import inspect_many
 from telecine.lerobot_format.calibrations import read_calibrations
 from telecine.sources import registry
@@ -258,6 +259,40 @@ def test_depth_videos_are_left_out_and_named(v3, tmp_path):
     with registry.open(registry.find([old]).refs[0]) as recording:
         assert "/observation.images.top" not in recording.streams
         assert [(i.stream, "depth" in i.why) for i in recording.left_out] == [("/observation.images.top", True)]
+
+
+def with_depth_images(tmp_path, frames):
+    """A dataset with depth in its rows as LeRobot 0.6.1 writes it: TIFF files."""
+    root = write(
+        tmp_path / "depth", [one_episode(len(frames), clips=[clip(tmp_path, TOP, len(frames), preset="images")])]
+    )
+    info = json.loads((root / "meta/info.json").read_text())
+    unit = {"is_depth_map": True, "depth_unit": "mm" if frames[0].dtype == np.uint16 else "m"}
+    info["features"][TOP] |= {"shape": [*frames[0].shape, 1], "info": unit}
+    (root / "meta/info.json").write_text(json.dumps(info))
+    path = root / "data/chunk-000/file-000.parquet"
+    table = pq.read_table(path)
+    cells = [{"bytes": tiff(frame), "path": f"frame-{i:06d}.tiff"} for i, frame in enumerate(frames)]
+    at = table.column_names.index(TOP)
+    pq.write_table(table.set_column(at, table.schema.field(at), pa.array(cells, table.schema.field(at).type)), path)
+    return root
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "float32"])
+def test_depth_in_tiff_files_is_read_and_shown(tmp_path, dtype):
+    metres = np.linspace(0.5, 4, 5 * 48 * 64).reshape(5, 48, 64)
+    frames = (metres * 1000).astype(dtype) if dtype == "uint16" else metres.astype(dtype)
+    root = with_depth_images(tmp_path, frames)
+    with registry.open(registry.find([root]).refs[0]) as recording:
+        stream = recording.streams[f"/{TOP}"]
+        assert (stream.schema.dtype, stream.schema.unit) == (dtype, "mm" if dtype == "uint16" else "m")
+        images = list(stream.take(np.array([0, 3]), "time"))
+    for image, expected in zip(images, frames[[0, 3]], strict=True):
+        assert np.array_equal(np.frombuffer(image.data, dtype).reshape(48, 64), expected)
+    assert not any(f.code == "look-counts" for f in summarize(root).findings)
+    report = convert(root, tmp_path / "out", fps=30, task="x", workers=0)
+    assert [c.key for c in report.episodes[0].clips] == [TOP]
+    assert Dataset(tmp_path / "out").info["features"][TOP]["info"]["is_depth_map"]
 
 
 def test_language_columns_are_left_out_by_name_and_the_rest_converts(v3, tmp_path):

@@ -1,5 +1,6 @@
 """Episodes to write, and a small dataset that has a bit of everything, with values that are functions of time."""
 
+import struct
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -99,3 +100,24 @@ def everything(folder, lengths=(20, 1, 33)):
         )
         for i, count in enumerate(lengths)
     ]
+
+
+def tiff(pixels, *, strips=1, order="<", compression=1):
+    """A TIFF file of (height, width) pixels in strips, its tags first, as TIFF 6.0 lays them out."""
+    height, width = pixels.shape
+    parts = [part.astype(pixels.dtype.newbyteorder(order)).tobytes() for part in np.array_split(pixels, strips)]
+    lists, start = 8 + 2 + 8 * 12 + 4, 8 + 2 + 8 * 12 + 4 + (8 * strips if strips > 1 else 0)
+    offsets = [start + sum(map(len, parts[:i])) for i in range(strips)]
+    sizes = [len(part) for part in parts]
+    one = strips == 1
+    tags = [
+        (256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, 8 * pixels.dtype.itemsize), (259, 3, 1, compression),
+        (273, 4, strips, offsets[0] if one else lists), (277, 3, 1, 1),
+        (279, 4, strips, sizes[0] if one else lists + 4 * strips), (339, 3, 1, 3 if pixels.dtype.kind == "f" else 1),
+    ]  # fmt: skip
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "IH", 8, len(tags))
+    for tag, kind, count, value in tags:
+        head += struct.pack(order + "HHI", tag, kind, count)
+        head += struct.pack(order + "HH", value, 0) if kind == 3 else struct.pack(order + "I", value)
+    more = b"" if one else struct.pack(f"{order}{2 * strips}I", *offsets, *sizes)
+    return head + struct.pack(order + "I", 0) + more + b"".join(parts)

@@ -16,12 +16,14 @@ import numpy as np
 import pyarrow as pa
 
 from telecine.core import quality_checks
+from telecine.core.depth import depth_codes
 from telecine.core.episode import FeatureColumn
-from telecine.core.errors import DatasetError, VideoError
+from telecine.core.errors import DatasetError, VideoError, raised_as
 from telecine.core.findings import Finding, Findings, placed
 from telecine.core.quality_screen import suspects
 from telecine.core.stats import Floats
 from telecine.core.text.html import table
+from telecine.core.tiff import is_tiff, tiff_pixels
 from telecine.core.video import Flags
 from telecine.dataset.reader import Dataset, open_dataset
 from telecine.dataset.values import to_numpy
@@ -280,6 +282,16 @@ def _frames(dataset: Dataset, number: int) -> Iterator[Finding]:
         yield from placed(quality_checks.frame_findings(brightness, np.array(steps), where), key=key)
 
 
+def _pixels(data: bytes) -> Rgb:
+    """A stored image; depth in shades of its distance. Raises: VideoError."""
+    if not is_tiff(data):
+        return read_png(data)
+    with raised_as(VideoError, "a stored frame cannot be read", ValueError):
+        depth = tiff_pixels(data)
+    shades = depth_codes(depth, "m" if depth.dtype.kind == "f" else "mm") >> 4
+    return np.repeat(shades.astype(np.uint8)[:, :, None], 3, axis=2)
+
+
 def episode_frames(dataset: Dataset, key: str, number: int, count: int = FRAMES_CHECKED) -> list[Rgb]:
     """At most `count` frames of a camera, spread over an episode from its first row to its last.
 
@@ -289,6 +301,6 @@ def episode_frames(dataset: Dataset, key: str, number: int, count: int = FRAMES_
     rows = np.unique(np.linspace(0, length - 1, min(count, length)).round().astype(int)).tolist()
     if next(c.dtype for c in dataset.features if c.key == key) == "image":
         stored = dataset.rows(number, [key]).column(key)
-        return [read_png(stored[row].as_py()["bytes"]) for row in rows]
+        return [_pixels(stored[row].as_py()["bytes"]) for row in rows]
     path, first = dataset.frame(key, number, 0)
     return [frame for _, frame in decode_at(str(path), [first + row for row in rows])]

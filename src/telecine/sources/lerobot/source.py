@@ -1,13 +1,15 @@
 """LeRobot datasets (v2.0, v2.1, v3.0) as recordings, one per episode: to change rate or features, or to merge several.
 
 Frame i of an episode was at i / fps. Streams are called /FEATURE; the task is the text stream /task. Cameras are the
-packets of their video files, so that they can be copied. Depth videos and language columns are left out by
+packets of their video files, so that they can be copied; depth in TIFF files is read. Depth videos and language columns
+are left out by
 name. Trusts the metadata, but for names of files, which must stay in the dataset's folder, and
 numbers that ask for memory; `telecine verify` and `telecine repair` are for what does not deserve it.
 Format: lerobot 0.6 `lerobot/datasets`, and its script `convert_dataset_v21_to_v30`.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -22,12 +24,13 @@ from telecine.core.grid import Grid
 from telecine.core.naming import file_below
 from telecine.core.outcome import WORDS, stored_facts
 from telecine.core.recording import Array, CameraCalibration, LeftOut, Recording, Ref, Stream
+from telecine.core.tiff import is_tiff, tiff_pixels
 from telecine.lerobot_format.calibrations import read_calibrations
 from telecine.lerobot_format.metadata import INDEX_KEYS, DatasetMeta, EpisodeMeta, FeatureMeta, path_of
 from telecine.lerobot_format.paths import INFO, VERSION, FileIndex
 from telecine.lerobot_format.read import read_dataset, read_rows
 from telecine.sources.format import Found
-from telecine.sources.shared.arrays import ArrayPart, CompressedArray, NumberArray, TextArray, Timing
+from telecine.sources.shared.arrays import ArrayPart, CompressedArray, NumberArray, PixelArray, TextArray, Timing
 from telecine.sources.shared.fingerprint import file_state
 from telecine.sources.shared.video_file import VideoFileStream
 
@@ -163,10 +166,40 @@ def _column_stream(column: "_Column", timing: Timing) -> Stream:
     match column.feature.dtype:
         case "string":
             return TextArray(part)
+        case "image" if column.feature.is_depth:
+            return _depth_stream(column, part)
         case "image":
             return CompressedArray(part)
         case _:
             return NumberArray(part, _names(column.feature))
+
+
+def _depth_stream(column: "_Column", part: ArrayPart) -> Stream:
+    """Depth in TIFF files, as LeRobot stores it in rows; what is in other files is read as any image."""
+    if not is_tiff(column[0]):
+        return CompressedArray(part)
+    kind = tiff_pixels(column[0]).dtype
+    unit = column.feature.info.get("depth_unit") or ("m" if kind.kind == "f" else "mm")
+    pixels = _DepthPixels(column, kind)
+    return PixelArray(replace(part, array=pixels), "grayf32le" if kind.kind == "f" else "gray16le", unit=str(unit))
+
+
+class _DepthPixels:
+    """The pixels of a column of TIFF files, (rows, height, width) of `dtype`."""
+
+    chunks = None
+
+    def __init__(self, column: "_Column", dtype: np.dtype[Any]) -> None:
+        self._column, self.dtype = column, dtype
+        self.shape = (column.shape[0], *column.feature.shape[:2])
+
+    def __getitem__(self, rows: Any) -> Any:
+        """The pixels of a slice. Raises: SourceError."""
+        with raised_as(SourceError, f"/{self._column.feature.key}: a depth image cannot be read", ValueError):
+            frames = [tiff_pixels(data) for data in self._column[rows]]
+            if {(frame.shape, frame.dtype) for frame in frames} - {(self.shape[1:], self.dtype)}:
+                raise ValueError(f"another size or type than {self.shape[1:]} {self.dtype}")
+            return np.stack(frames)
 
 
 def _names(feature: FeatureMeta) -> tuple[str, ...] | None:
