@@ -174,7 +174,7 @@ def test_a_missing_extra_costs_its_files_and_no_others(tmp_path: Path) -> None:
 
 
 def test_opening_an_unknown_format_names_the_known_ones() -> None:
-    with pytest.raises(SourceError, match="no format 'vhs'; known: catalog, .*plain.*, rrd"):
+    with pytest.raises(SourceError, match="no format 'vhs'; known: .*catalog, .*plain.*, rrd"):
         registry.open(Ref("vhs", "tape"))
 
 
@@ -232,3 +232,28 @@ def test_without_the_catalog_client_the_extra_is_named(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "datafusion", None)
     (finding,) = registry.find(["rerun+http://127.0.0.1:1/dataset/x"]).findings
     assert "pip install 'telecine[catalog]'" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("training/episode_0358482.npz", "npz files as CALVIN writes them"),
+        ("bridge-train.tfrecord-00000-of-00010", r"TFRecord shards: they need `dataset_info\.json`"),
+        ("2024-01-01T10:00:00.pkl", "pickles: of these only BridgeData"),
+        ("a/values.npy", "arrays of numpy: put them into HDF5"),
+        ("data/chunk-000/file-000.parquet", r"Parquet files: a LeRobot dataset needs `meta/info\.json`"),
+        ("front.mp4", "videos: no file beside them has the joints"),
+    ],
+)
+def test_a_folder_without_recordings_is_told_what_it_looks_like(tmp_path, name, words):
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "notes.txt").write_text("a note")
+    with pytest.raises(SourceError, match=f"1 of its 2 files are {words}.*expected files like"):
+        registry.find([tmp_path])
+
+
+def test_pointers_of_git_lfs_are_told_whatever_their_name(tmp_path):
+    (tmp_path / "a.npz").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    with pytest.raises(SourceError, match="1 of its files are Git LFS pointers.*git lfs pull"):
+        registry.find([tmp_path])

@@ -19,6 +19,7 @@ from telecine.sources.format import Format, Found, Joining, MissingExtra
 from telecine.sources.lfs import pointer_problem
 from telecine.sources.paths import is_url, places
 from telecine.sources.shared.confinement import kind_problem, links_followed
+from telecine.sources.unclaimed import likeness
 
 __all__ = [
     "Claim",
@@ -175,7 +176,7 @@ def unreadable(place: str, why: str) -> Finding:
     return Finding("source-unreadable", "error", place, why, "the other recordings are not affected", recording=place)
 
 
-def joined(paths: Iterable[str | os.PathLike[str]], found: Iterable[Found]) -> Found:
+def joined(paths: Sequence[str | os.PathLike[str]], found: Iterable[Found]) -> Found:
     """All that was found at `paths`, in order. Raises: SourceError when that is nothing."""
     refs: list[Ref] = []
     findings: list[Finding] = []
@@ -187,7 +188,9 @@ def joined(paths: Iterable[str | os.PathLike[str]], found: Iterable[Found]) -> F
     if not refs and not findings and not properties:
         known = ", ".join(sorted(suffix for form in formats().values() for suffix in form.SUFFIXES))
         asked = ", ".join(str(path) for path in paths) or "no path given"
-        raise SourceError(f"{asked}: no recording found; expected files like {known}, or a catalog address")
+        looks = likeness(paths)
+        expected = f"expected files like {known}, or a catalog address"
+        raise SourceError(f"{asked}: no recording found; {f'{looks}; ' if looks else ''}{expected}")
     if not refs:
         refs, properties = properties, []  # opening them reports what is wrong
     return Found(_sorted(refs), tuple(findings), _sorted(properties))

@@ -1,0 +1,62 @@
+"""What a folder without any recording looks like: the first guess of somebody who knows the field's layouts.
+
+By names alone, and by the first bytes of what may be a Git LFS pointer. Said when nothing was found, never otherwise.
+"""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from telecine.sources.lfs import is_pointer
+
+_MOST_FILES = 5000
+_RULES: tuple[tuple[str, str, str], ...] = (
+    (r"episode_\d{5,}\.npz", "npz files as CALVIN writes them", "its copies in HDF5 or RLDS are read"),
+    (r".*\.tfrecord-\d+-of-\d+", "TFRecord shards", "they need `dataset_info.json` and `features.json` beside them"),
+    (r"data_\d+\.arrow|main_data\.hdf5", "a Minari dataset", "its `main_data.hdf5` is read, the arrow files are not"),
+    (r".*\.(pkl|pickle)", "pickles", "of these only BridgeData's are read (obs_dict.pkl, policy_out.pkl)"),
+    (r".*\.np[yz]", "arrays of numpy", "put them into HDF5 or zarr, with one row for each step"),
+    (r".*\.parquet", "Parquet files", "a LeRobot dataset needs `meta/info.json` beside its `data` folder"),
+    (r".*\.(mp4|mkv|avi|mov|webm)", "videos", "no file beside them has the joints or the times of their frames"),
+    (r".*\.(jpg|jpeg|png)", "single images", "no file beside them has the joints or the times of the images"),
+    (r".*\.(csv|tsv|jsonl?)", "tables of text", "put them into HDF5, zarr or MCAP"),
+)  # fmt: skip
+"""(names, what they are called, what to do), from the surest to the least sure."""
+
+
+def likeness(paths: Iterable[str | os.PathLike[str]]) -> str:
+    """A sentence on what the files at `paths` are, and what to do; "" where their names tell nothing.
+
+    >>> likeness(["src"])
+    ''
+    """
+    files = list(islice((file for path in paths for file in _files(Path(path))), _MOST_FILES))
+    pointers = [file for file in files if is_pointer(file)]
+    if pointers:
+        return f"{len(pointers)} of its files are Git LFS pointers, not the data: run `git lfs pull` in its repository"
+    counts = Counter(rule for file in files if (rule := _rule_of(file.name)) is not None)
+    for number, (_, called, fix) in enumerate(_RULES):
+        if counts[number]:
+            count = counts[number]
+            return (
+                f"{count} of its {len(files)} files are {called}: {fix}"
+                if len(files) > 1
+                else f"it is one of {called}: {fix}"
+            )
+    return ""
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+    for folder, folders, names in os.walk(path):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(folder) / name for name in sorted(names) if not name.startswith("."))
+
+
+def _rule_of(name: str) -> int | None:
+    """The first rule that a file's name matches."""
+    return next((n for n, (pattern, *_) in enumerate(_RULES) if re.fullmatch(pattern, name.lower())), None)
