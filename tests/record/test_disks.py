@@ -18,7 +18,8 @@ from telecine import Recorder
 from telecine.core.errors import DatasetError
 from telecine.dataset.reader import Dataset
 from telecine.inspection.dataset_summary import episode_frames
-from telecine.recorder import live_streams
+from telecine.recorder import live_streams, rejected
+from telecine.sources import registry
 from telecine.sources.recorder_spool.spool_file import SpoolFile
 
 FRONT = "observation.images.front"
@@ -113,6 +114,45 @@ def test_an_encoder_whose_packets_the_disk_refuses_lets_nobody_wait(tmp_path, mo
             DatasetError, match=rf"no space left.*\d samples of action, \d+ frames of {FRONT} could not"
         ):
             recorder.end_episode()
+
+
+def test_a_disk_on_which_nothing_can_begin_is_an_error_of_ours(tmp_path, monkeypatch):
+    def full(**_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    recorder = Recorder(tmp_path / "set", fps=30)
+    monkeypatch.setattr(rejected.tempfile, "mkdtemp", full)
+    with pytest.raises(DatasetError, match="an episode cannot begin: No space left on device"):
+        recorder.start_episode("lift")
+    with pytest.raises(DatasetError, match="cannot be recorded: No space left on device"):
+        Recorder(tmp_path / "other", fps=30)
+    monkeypatch.undo()
+    recorder.start_episode("lift")
+    record(recorder, 0, 20)
+    assert recorder.end_episode(strict=True).rows == 20
+    recorder.close()
+
+
+def test_an_episode_that_lacks_frames_is_rejected_and_its_file_says_so(tmp_path, monkeypatch):
+    real = SpoolFile.add_packet
+
+    def add_packet(file, number, stamp_ns, data):
+        if stamp_ns >= 10**9 // 2:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(file, number, stamp_ns, data)
+
+    monkeypatch.setattr(SpoolFile, "add_packet", add_packet)
+    with Recorder(tmp_path / "set", fps=30, on_finding=lambda _: None) as recorder:
+        recorder.start_episode("lift")
+        record(recorder, 0, 30)
+        with pytest.raises(
+            DatasetError, match=rf"the disk refuses: Input/output error: 15 frames of {FRONT} could not be"
+        ):
+            recorder.end_episode(success=True)
+    with registry.open(registry.find([recorder.rejected[0].path]).refs[0]) as recording:
+        assert (recording.attrs["success"], recording.notes) == ("true", ())
+        assert f"15 frames of {FRONT} could not be written" in recording.attrs["error_cause"]
+        assert [len(recording.streams[key].times("time")) for key in ("action", FRONT)] == [30, 15]
 
 
 FULL = """

@@ -315,7 +315,8 @@ class LiveEpisode:
         lost = ", ".join(stream.lost for stream in self.streams if stream.lost)
         problem = f"{'; '.join(filter(None, reasons))}: {lost} could not be written" if lost else ""
         try:
-            self.file.end(dict(facts) | ({"error_cause": problem} if lost else {}))
+            causes = filter(None, (facts.get("error_cause"), problem))
+            self.file.end(dict(facts) | {"error_cause": "; ".join(causes)})
         except OSError as error:
             problem = problem or f"{disk_text(error)}: the end of the episode could not be written"
         if problem:

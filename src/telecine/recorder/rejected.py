@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from telecine.core.errors import SourceError, TelecineError
+from telecine.core.errors import DatasetError, SourceError, TelecineError, raised_as
 from telecine.core.grid import SECOND
 from telecine.core.plan.model import Plan, make_plan
 from telecine.core.recording import Recording, Ref, Stream
@@ -98,17 +98,22 @@ def _accepting_plan(path: Path, options: RecorderOptions) -> tuple[Plan, tuple[s
 
 
 class SpoolFolder:
-    """A hidden folder beside `root` for the episodes that one recorder records, locked while it lives."""
+    """A hidden folder beside `root` for the episodes that one recorder records, locked while it lives.
+
+    Raises: DatasetError when it cannot be made.
+    """
 
     def __init__(self, root: Path) -> None:
         parent = root.absolute().parent
-        parent.mkdir(parents=True, exist_ok=True)
-        self.path = Path(tempfile.mkdtemp(prefix=f"{_lead(root)}{os.getpid()}-", dir=parent))
-        self._lock = _locked(self.path)
+        with raised_as(DatasetError, f"{root}: cannot be recorded", OSError):
+            parent.mkdir(parents=True, exist_ok=True)
+            self.path = Path(tempfile.mkdtemp(prefix=f"{_lead(root)}{os.getpid()}-", dir=parent))
+            self._lock = _locked(self.path)
 
     def episode(self) -> Path:
-        """A new folder in it."""
-        return Path(tempfile.mkdtemp(dir=self.path))
+        """A new folder in it. Raises: DatasetError."""
+        with raised_as(DatasetError, f"{self.path.parent}: an episode cannot begin", OSError):
+            return Path(tempfile.mkdtemp(dir=self.path))
 
     def close(self) -> None:
         """Remove the folder, unless an episode in it could not be moved elsewhere. May be called again."""
