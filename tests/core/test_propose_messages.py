@@ -366,10 +366,19 @@ def test_a_transform_is_the_state_only_from_the_base_to_the_tool(pair, taken):
         ({"/tf:panda_link0->panda_hand_tcp": POSE, "/tf:world->panda_link0": POSE, "/target_pose:pose": POSE},
          ["/target_pose:pose"], ["/tf:panda_link0->panda_hand_tcp"]),
         ({"/spacenav/twist": TWIST, "/joint_states:position": ARM}, ["/spacenav/twist"], ["/joint_states:position"]),
+        ({f"/robot:{part}.{name}": width for part in ("state", "action") for name, width in (("q", 6), ("gripper", 1))},
+         ["/robot:action.q", "/robot:action.gripper"], ["/robot:state.q", "/robot:state.gripper"]),
+        ({"/robot:state": 7, "/robot:action": 7, "/robot:reward": 1}, ["/robot:action"], ["/robot:state"]),
+        ({"/teleop:leader.joints": 6, "/teleop:follower.joints": 6},
+         ["/teleop:leader.joints"], ["/teleop:follower.joints"]),
+        ({"/arm:joint_1": 1, "/arm:joint_2": 1, "/arm/target:joint_1": 1, "/arm/target:joint_2": 1},
+         ["/arm/target:joint_1", "/arm/target:joint_2"], ["/arm:joint_1", "/arm:joint_2"]),
+        ({"/low/airexo_joint:data": 14, "/low/ee_command:data": 2, "/low/joint:data": 14, "/low/ee_state:data": 2},
+         ["/low/airexo_joint:data", "/low/ee_command:data"], ["/low/joint:data", "/low/ee_state:data"]),
         ({"/robot": 7, "/robot/command:command": 7, "/robot/io:command": 7}, ["/robot/command:command"], []),
     ],
 )  # fmt: skip
-def test_words_of_topics_tell_where_the_field_is_data_only(streams, action, state):
+def test_topics_and_structures_of_ones_own_are_told_by_their_words(streams, action, state):
     found = proposed(*(stream(name, names) for name, names in streams.items()))
     assert features(found).get("action", []) == action
     assert features(found).get("observation.state", []) == state

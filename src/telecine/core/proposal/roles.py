@@ -60,11 +60,14 @@ _VELOCITY = frozenset({"velocity", "velocities", "dq", "vel", "twist", "speed", 
 _POSITION = frozenset(
     {
         *("position", "positions", "q", "qpos", "pos", "angle", "angles", "cmd", "command", "values", "gpo", "rpr"),
-        *("joint_q", "width", "set_point", "setpoint", "process_value"),
+        *("joint_q", "joints", "width", "set_point", "setpoint", "process_value"),
     }
 )
+_STRUCTURES = frozenset({"action", "actions", "state", "observation", "obs"}) | _LEADER | _FOLLOWER
+_ONE_JOINT = re.compile(r"(joint|axis|motor|j|q)_?\d+", re.IGNORECASE)
 _JOINTS = frozenset({"joint", "joints", "position", "positions", "observation", "observations", "obs", "proprio"})
 """Words of topics whose numbers are those of joints."""
+_JOINT_VECTORS = frozenset({"qpos", "qvel", "joint_q"})
 _GROUPS: Mapping[str, frozenset[str]] = {
     "gripper": frozenset({"gripper", "grippers", "grip", "finger", "robotiq", "gripper_client", "claw"}),
     "hand": frozenset({"hand", "hands", "dex3", "dexhand", "allegro", "allegrohand"}),
@@ -101,8 +104,7 @@ class _Named:
 
 def role_of(stream: StreamSummary) -> Role | str:
     """The role of a vector of messages, or why it has none."""
-    topic, _, field = stream.name.partition(":")
-    field = re.sub(r"\(.*\)$", "", field)
+    topic, field = _split(stream.name)
     named = _Named(topic, field, words(topic) | _parts(topic), words(field))
     of_topic, of_field = named.of_topic, words(_telling(stream.name))
     if "->" in field:
@@ -110,7 +112,8 @@ def role_of(stream: StreamSummary) -> Role | str:
     if refused := (of_topic & _NOT_ROBOT if not of_topic & _COMMAND else None) or of_field & _NOT_POSITION:
         return f"{', '.join(sorted(refused))}: neither commanded nor measured positions of the robot"
     kind = _kind(stream, of_topic, of_field)
-    part = (_side(of_topic | of_field), "gripper" if kind == "plain" and "ee" in of_topic else _group(of_topic))
+    group = _group(of_topic | (of_field & {"gripper"} if kind == "plain" else frozenset()))
+    part = (_side(of_topic | of_field), "gripper" if kind == "plain" and "ee" in of_topic else group)
     if kind is None:
         return "no rule knows what it is to a policy"
     if stream.dtype == "bool" and part[1] != "gripper":
@@ -123,10 +126,22 @@ def role_of(stream: StreamSummary) -> Role | str:
     return Role(stream, "observation.state", part, kind, *measured)
 
 
+def _split(name: str) -> tuple[str, str]:
+    """(topic, field) of a stream; a structure of the message that is called `action` or `state` is part of the topic.
+
+    So one topic for everything (`/robot` with `{"state": {"q": ...}, "action": ...}`) is as good as two.
+    """
+    topic, _, field = name.partition(":")
+    field = re.sub(r"\(.*\)$", "", field)
+    head, _, rest = field.partition(".")
+    is_part = head.lower() in _STRUCTURES and head.lower() not in words(topic)
+    return (f"{topic}/{head}", rest or "data") if is_part else (topic, field)
+
+
 def _telling(name: str) -> str:
     """What says what a stream's numbers are: the field, of messages that are `data` only the last part of the topic."""
-    topic, _, field = name.partition(":")
-    return topic.rpartition("/")[2] if field in ("", "data") else re.sub(r"\(.*\)$", "", field)
+    topic, field = _split(name)
+    return topic.rpartition("/")[2] if field in ("", "data") else field
 
 
 def _parts(topic: str) -> frozenset[str]:
@@ -139,11 +154,14 @@ def _kind(stream: StreamSummary, of_topic: frozenset[str], of_field: frozenset[s
         return "pose"
     if stream.names == _TWIST:
         return "twist"
-    if of_field & _POSITION or of_field & _VELOCITY:
+    topic, field = _split(stream.name)
+    if field in ("", "data"):
+        several = stream.dtype.startswith("float") and stream.shape[0] > 1 and "ee" not in of_topic
+        state = several and of_topic & {"state", "states"} and _group(of_topic) == "arm"
+        return "joints" if of_topic & _JOINTS or of_field & _JOINT_VECTORS or state else "plain"
+    if of_field & _POSITION or of_field & _VELOCITY or _ONE_JOINT.fullmatch(field):
         return "joints"
-    if stream.name.partition(":")[2] in ("", "data"):
-        return "joints" if of_topic & _JOINTS else "plain"
-    return None
+    return "plain" if field == "gripper" and topic.rpartition("/")[2].lower() in _STRUCTURES else None
 
 
 def _commanded(named: _Named, kind: Kind) -> tuple[float, str] | None:
