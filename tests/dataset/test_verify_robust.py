@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.dataset import TOP, clip, episode, write
+from telecine import convert
 from telecine.core.errors import TelecineError
 from telecine.core.findings import has_errors
 from telecine.dataset.verify.verify import verify
@@ -105,6 +106,18 @@ def test_columns_of_any_type_are_survived_by_every_command(good, dataset, name, 
     pq.write_table(table, sink)
     with spoilt(good, dataset, name, sink.getvalue()):
         every_command(dataset)
+
+
+@settings(max_examples=8)
+@given(st.sampled_from(FILES), st.data())
+def test_any_value_in_the_metadata_is_survived_by_convert(good, dataset, tmp_path_factory, name, data):
+    content = json.loads((good / name).read_text())
+    path = data.draw(st.sampled_from(list(places(content))))
+    changed = json.dumps(replaced(content, path, data.draw(values)))
+    out = tmp_path_factory.mktemp("converted") / "out"
+    with spoilt(good, dataset, name, changed.encode()), suppress(TelecineError):
+        report = convert(dataset, out, task="x", workers=0)
+        assert report.ok or has_errors(report.all_findings)
 
 
 @settings(max_examples=40)

@@ -14,11 +14,11 @@ import pytest
 from typer.testing import CliRunner
 
 from support import hdf5 as make
-from support.dataset import TOP, clip, tiff, write
+from support.dataset import PLAIN, TOP, clip, tiff, write
 from support.dataset import episode as one_episode
 from telecine import convert
 from telecine.cli.main import app
-from telecine.core.episode import EpisodeFacts
+from telecine.core.episode import EpisodeFacts, FeatureColumn
 from telecine.core.errors import SourceError
 from telecine.core.findings import has_errors
 from telecine.core.outcome import stored_facts
@@ -303,6 +303,26 @@ def test_language_columns_are_left_out_by_name_and_the_rest_converts(v3, tmp_pat
     with registry.open(registry.find([old]).refs[0]) as recording:
         assert [item.stream for item in recording.left_out] == ["/language_events"]
         assert "/action" in recording.streams
+
+
+def test_bools_and_texts_under_observation_are_offered_and_the_rest_converts(tmp_path):
+    columns = (*PLAIN, FeatureColumn("flag", "bool", (1,)), FeatureColumn("words", "string", (1,)))
+    root = write(tmp_path / "in", [one_episode(20, columns=columns)])
+    named = {"flag": "observation.flag", "words": "action.words"}
+    info = json.loads((root / "meta/info.json").read_text())
+    info["features"] = {named.get(key, key): entry for key, entry in info["features"].items()}
+    (root / "meta/info.json").write_text(json.dumps(info))
+    path = root / "data/chunk-000/file-000.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.rename_columns([named.get(name, name) for name in table.column_names]), path)
+    report = convert(root, tmp_path / "out", task="x", workers=0)
+    assert len(report.episodes) == 1
+    why = {entry.item.stream: entry.item.why for entry in report.left_out}
+    assert "ends LeRobot's training" in why["/observation.flag"]
+    assert "ends LeRobot's training" in why["/action.words"]
+    features = Dataset(tmp_path / "out").info["features"]
+    assert "action" in features
+    assert not set(named.values()) & set(features)
 
 
 def test_facts_and_calibrations_of_episodes_come_along(tmp_path):

@@ -71,7 +71,7 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     attrs = {"layout": str(dataset.info["codebase_version"]), "fps": str(dataset.fps), **_facts(episode)}
     if dataset.robot_type:
         attrs["robot_type"] = dataset.robot_type
-    features = {key: (f"/{key}",) for key in dataset.features if f"/{key}" in streams}
+    features = {key: (f"/{key}",) for key, f in dataset.features.items() if f"/{key}" in streams and not _is_refused(f)}
     return Recording(
         ref, streams, attrs, features=features, left_out=left_out, calibrations=_calibrations(dataset, episode),
         rows=Grid(0, episode.length, Fraction(dataset.fps)), stored_times=_times(dataset, episode, ref.label),
@@ -140,7 +140,11 @@ def _streams(dataset: DatasetMeta, episode: EpisodeMeta, label: str) -> tuple[di
         if feature.dtype == LANGUAGE:
             why = "lists of language annotations (roles, contents, styles), which telecine cannot write"
             left_out.append(LeftOut(f"/{key}", "unreadable", why, "add them to the new dataset with LeRobot"))
-        elif feature.dtype == "video" and feature.is_depth:
+            continue
+        if _is_refused(feature):
+            why = f"{feature.dtype} under observation* or action*, which ends LeRobot's training with an error"
+            left_out.append(LeftOut(f"/{key}", "offered", why, f"name it otherwise in a plan: info.{key}: /{key}"))
+        if feature.dtype == "video" and feature.is_depth:
             left_out.append(
                 LeftOut(f"/{key}", "unreadable", "a depth video, which telecine cannot read", training=True)
             )
@@ -151,6 +155,11 @@ def _streams(dataset: DatasetMeta, episode: EpisodeMeta, label: str) -> tuple[di
     tasks = _Column(dataset, episode, FeatureMeta("task_index", _TASK, (1,)), label)
     streams.append(TextArray(ArrayPart("/task", tasks, 0, episode.length, timing)))
     return {s.name: s for s in streams}, tuple(left_out)
+
+
+def _is_refused(feature: FeatureMeta) -> bool:
+    """Whether the writer refuses the feature under the name that it has."""
+    return feature.dtype in ("bool", "string") and feature.key.startswith(("observation", "action"))
 
 
 def _video_stream(dataset: DatasetMeta, episode: EpisodeMeta, key: str, timing: Timing) -> Stream:
