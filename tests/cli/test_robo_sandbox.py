@@ -29,6 +29,20 @@ def test_a_run_is_exported_in_robosandboxs_words(run, tmp_path, capsys):
     assert Dataset(out).fps == 30
 
 
+def test_runs_are_taken_by_their_outcome(run, tmp_path, capsys):
+    write_run(run.parent / "two", result={"success": False, "reason": "dropped"})
+    write_run(run.parent / "three")
+    (run.parent / "three" / "result.json").unlink()
+    out = tmp_path / "out"
+    assert main(["export-lerobot", str(run.parent), str(out), "--where", "success == true"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "two: success is false; three: success is unknown" in said or "three: success is unknown; two:" in said
+    assert len(Dataset(out).episodes) == 1
+    words = ["export-lerobot", str(run.parent), str(tmp_path / "stopped"), "--where", "outcome == 'interrupted'"]
+    assert main(words) == 0
+    assert [e["outcome"] for e in Dataset(tmp_path / "stopped").provenance] == ["interrupted"]
+
+
 def test_a_folder_that_is_no_run_is_named_with_what_a_run_has(tmp_path, capsys):
     (tmp_path / "video.mp4").write_bytes(b"")
     assert main(["export-lerobot", str(tmp_path), str(tmp_path / "out")]) == 1

@@ -72,18 +72,6 @@ def test_every_layout_is_named_by_exactly_one_test(layout, h5py):
         assert recording.attrs["layout"] == name
 
 
-def test_every_layout_converts_as_proposed_with_true_colours(layout, tmp_path):
-    name, path = layout
-    dataset = converted([path], tmp_path / "out")
-    keys = {f.key: f for f in dataset.features}
-    assert "action" in keys
-    assert "observation.state" in keys
-    cameras = [k for k, f in keys.items() if f.dtype == "video"]
-    assert bool(cameras) == (name != "robosuite")
-    for key in cameras:
-        assert patch_colours(shown(dataset, key)) == [0, 1, 2], key
-
-
 def test_demo_10_comes_after_demo_2(h5py, tmp_path):
     found = registry.find([make.isaaclab(h5py, tmp_path / "x.hdf5", demos=(10, 2, 0, 1))])
     assert [r.id for r in found.refs] == ["/data/demo_0", "/data/demo_1", "/data/demo_2", "/data/demo_10"]

@@ -136,6 +136,21 @@ def test_ends_that_make_no_sense_are_refused_by_name(h5py, tmp_path, ends, why):
         registry.open(Ref("hdf5", str(path), "/episode_1"))
 
 
+@pytest.mark.parametrize("name", ["episode_ends", "terminals", "timestamp"])
+def test_an_array_that_says_it_has_endless_rows_costs_no_memory(h5py, tmp_path, name):
+    path = tmp_path / "x.hdf5"
+    with h5py.File(path, "w") as file:
+        file["action"], file["state"] = make.ramp(12, 2), make.ramp(12, 3)
+        file.create_dataset(name, (10**9,), "i8", chunks=(1 << 16,), compression="gzip")
+    found = registry.find([path])
+    said = "; ".join(f.message for f in found.findings)
+    for ref in found.refs:
+        with pytest.raises(SourceError) as error, registry.open(ref):
+            pass
+        said += str(error.value)
+    assert "rows" in said or "is stored" in said
+
+
 def test_an_episode_that_is_not_there_is_refused(h5py, tmp_path):
     path = flat(h5py, tmp_path / "x.hdf5", terminals=[9, 29])
     with pytest.raises(SourceError, match="holds no episode '/episode_7', only 0 to 1"):

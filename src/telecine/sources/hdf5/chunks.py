@@ -10,11 +10,25 @@ from typing import Any
 
 import numpy as np
 
+from telecine.core.errors import SourceError, raised_as
+
 BOMB_BYTES = 1 << 28
 _DEFLATE, _DEFLATE_RATIO = 1, 1032
 """The most that deflate makes of a byte (zlib's technical details)."""
 _SLACK = 1 << 16
 _PIECE_BYTES = 1 << 20
+
+
+MOST_ROWS = 10_000_000
+"""Of an array that is read at once; more are taken for damage."""
+
+
+def whole(array: Any) -> Any:
+    """All of an array of one number or text a row. Raises: SourceError for one that has too many."""
+    if array.shape[0] > MOST_ROWS:
+        raise SourceError(f"{array.name} has {array.shape[0]} rows; more than {MOST_ROWS} are taken for damage")
+    with raised_as(SourceError, f"{array.name} cannot be read", ValueError, OSError):
+        return CheckedRows(array)[0 : array.shape[0]]
 
 
 class CheckedRows:

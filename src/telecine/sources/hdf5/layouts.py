@@ -16,6 +16,7 @@ import numpy as np
 
 from telecine.core.grid import Rows, Times
 from telecine.core.naming import natural
+from telecine.sources.hdf5.chunks import whole
 from telecine.sources.shared.arrays import PixelLayout, text_of
 from telecine.sources.shared.fingerprint import file_state
 
@@ -142,7 +143,7 @@ def _filters(file: Any) -> dict[str, frozenset[str]]:
     if not hasattr(mask, "keys"):
         return {}
     lists = {key: mask[key] for key in mask if getattr(mask[key], "ndim", 0) == 1 and mask[key].dtype.kind in "SO"}
-    return {key: frozenset(text_of(name) for name in found[()]) for key, found in lists.items()}
+    return {key: frozenset(text_of(name) for name in whole(found)) for key, found in lists.items()}
 
 
 def tags_of(file: Any, place: str) -> tuple[str, ...]:

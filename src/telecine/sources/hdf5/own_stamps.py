@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from telecine.core.errors import SourceError
 from telecine.core.recording import ClockKind
+from telecine.sources.hdf5.chunks import whole
 from telecine.sources.hdf5.layouts import attribute
 from telecine.sources.shared.arrays import ELAPSED, TIMESTAMP
 from telecine.sources.shared.stamps import Stamps, is_stamp, owner_of, stamps_of
@@ -58,7 +60,12 @@ def own_stamps(arrays: Sequence[tuple[str, Any]], span: tuple[int, int] | None) 
         if not _may_be_stamps(path, array):
             continue
         unit = next((text for name in _UNIT_ATTRIBUTES if (text := attribute(array.attrs, name))), "")
-        answer = stamps_of(_own_name(path), np.asarray(array[slice(*(span or (None,)))]), unit)
+        try:
+            values = np.asarray(whole(array)[slice(*(span or (None,)))])
+        except SourceError as error:
+            refused[path] = str(error)
+            continue
+        answer = stamps_of(_own_name(path), values, unit)
         if isinstance(answer, str):
             refused[path] = answer
         else:

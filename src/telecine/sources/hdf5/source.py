@@ -83,13 +83,13 @@ def _check_shared(file: Any, path: str) -> None:
 def _recording(ref: Ref, file: Any) -> Recording:
     _check_links(file, ref.path, ref.follow_links)  # first: a name that is asked for is followed
     _check_shared(file, ref.path)
-    if ref.id in file:
-        check_attributes(file[ref.id], ref.path)
+    holder = file[ref.id] if ref.id in file else file["/"]
+    check_attributes(holder, ref.path)
+    check_arrays(holder, ref.path)
     episode = episode_of(file, ref.id, ref.path)
     root = ref.id if episode.root is None else episode.root
     if root and root not in file:
         raise SourceError(f"{ref.path}: holds no episode {ref.id!r}")
-    check_arrays(file[root or "/"], ref.path)
     reader = EpisodeReader(file[root or "/"], episode)
     streams = {s.name: s for s in reader.streams()}
     features = {key: names for key, names in episode.features.items() if all(n in streams for n in names)}

@@ -13,6 +13,7 @@ import numpy as np
 
 from telecine.core.errors import SourceError
 from telecine.core.naming import natural, words
+from telecine.sources.hdf5.chunks import whole
 from telecine.sources.hdf5.layouts import (
     Hdf5Layout,
     LayoutEpisode,
@@ -88,7 +89,11 @@ def _cuts(file: Any) -> tuple[int, ...]:
     for path in _ENDS:
         if path in file and not hasattr(file[path], "keys"):
             return _checked(file, path)
-    flags = {name: np.asarray(file[name][()]).astype(bool) for name in (*_LAST_ROW, _FIRST_ROW) if _is_flag(file, name)}
+    flags = {
+        name: np.asarray(whole(file[name])).astype(bool).reshape(-1)
+        for name in (*_LAST_ROW, _FIRST_ROW)
+        if _is_flag(file, name)
+    }
     if not flags:
         return ()
     rows = max(flag.size for flag in flags.values())
@@ -113,7 +118,7 @@ def _checked(file: Any, path: str) -> tuple[int, ...]:
     array = file[path]
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise SourceError(f"{file.filename}: {path} is {array.dtype} of shape {array.shape}, no list of rows")
-    ends = [int(end) for end in array[()]]
+    ends = [int(end) for end in whole(array)]
     if any(b <= a for a, b in zip([0, *ends], ends, strict=False)):
         raise SourceError(f"{file.filename}: {path} does not go up: {ends[:10]}")
     return tuple(ends)
