@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telecine.core.frame_ranges import ClaimedFrames, FrameRange, UnknownFrames, assign_frames, with_gaps
+from telecine.core.frame_ranges import ClaimedFrames, FrameRange, UnknownFrames, assign_frames, with_gaps, with_unnamed
 
 LENGTHS = st.lists(st.integers(1, 30), min_size=1, max_size=12)
 
@@ -144,3 +144,23 @@ def test_a_file_with_missing_frames_leaves_whole_files_behind_it_usable():
 
 def test_nothing_is_sure_behind_a_file_when_the_last_one_does_not_fit_either():
     assert spans(assign_frames([10, 5, 7, 3], [14, 9], [None] * 4)) == [None] * 4
+
+
+@given(LENGTHS, st.sets(st.integers(1, 11)), st.sets(st.integers(0, 11)), st.sets(st.integers(0, 11), max_size=1))
+def test_files_that_nothing_names_are_given_back_or_nobody_gets_them(lengths, cuts, unnamed, gone):
+    frames, places = in_files(lengths, cuts)
+    unnamed = unnamed | gone
+    claims = [ClaimedFrames(-1, p.first, p.count) if p.file in unnamed else p for p in places]
+    counts = [0 if file in gone else count for file, count in enumerate(frames)]
+    found = with_unnamed(lengths, counts, claims)
+    for place, own in zip(places, found, strict=True):
+        assert own == place or (gone and place.file in unnamed)
+        if gone and own != place:  # by the count of another file it may fit, never with other counts
+            assert own.file == -1 or counts[own.file] == frames[place.file]
+    if not gone & set(range(len(frames))):
+        assert found == places
+
+
+def test_two_files_of_one_length_of_which_one_is_gone_go_to_nobody():
+    claims = [ClaimedFrames(-1, 0, 5), ClaimedFrames(0, 0, 7), ClaimedFrames(-1, 0, 5)]
+    assert with_unnamed([5, 7, 5], [7, 5], claims) == claims

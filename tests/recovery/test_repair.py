@@ -214,6 +214,14 @@ def test_a_lost_video_loses_its_episodes_or_with_without_the_camera(dataset, goo
     assert Dataset(dataset.parent / "out").cameras == (WRIST,)
 
 
+def test_a_video_that_nothing_names_is_given_back_by_its_count(dataset, good):
+    path = next((dataset / "meta/episodes").rglob("*.parquet"))
+    edit_table(path, lambda table: put(table, f"videos/{TOP}/file_index", [0, 0, 9, 9]))
+    done = repaired(dataset, good)
+    given = [f for f in done.found if f.code == "repair-recovered" and "which nothing names" in f.message]
+    assert [f.where for f in given] == [f"episode 2 {TOP}", f"episode 3 {TOP}"]
+
+
 def test_a_camera_without_any_video_is_left_out(dataset, good):
     shutil.rmtree(dataset / "videos" / WRIST)
     done = repaired(dataset, good)

@@ -78,6 +78,36 @@ def assign_frames(
     return [ranges.get(i, nowhere) for i in range(len(lengths))]
 
 
+def with_unnamed(
+    lengths: Sequence[int], frames: Sequence[int], claims: Sequence[ClaimedFrames | None]
+) -> list[ClaimedFrames | None]:
+    """The claims; those on a missing file (-1) are on a file that no episode names, where the counts allow one way.
+
+    Episodes of one missing file follow each other, and its frames begin at 0. Their file is the only one not named with
+    exactly as many frames as they have rows; or all such files fit all such episodes in order.
+    """
+    groups: list[list[int]] = []
+    for i, claim in enumerate(claims):
+        if claim is not None and claim.file < 0:
+            before = claims[i - 1] if i else None
+            follows = groups and groups[-1][-1] == i - 1 and before is not None and before.first < claim.first
+            groups[-1:] = [[*groups[-1], i]] if follows else [*groups[-1:], [i]]
+    named = {claim.file for claim in claims if claim is not None}
+    free = [file for file, count in enumerate(frames) if file not in named and count]
+    needed, held = [sum(lengths[i] for i in group) for group in groups], [frames[file] for file in free]
+    if needed != held:  # then only what fits alone
+        alone = [n for n in needed if needed.count(n) == held.count(n) == 1]
+        groups = [group for group, n in zip(groups, needed, strict=True) if n in alone]
+        free = [free[held.index(n)] for n in needed if n in alone]
+    found = list(claims)
+    for group, file in zip(groups, free, strict=True):
+        first = 0
+        for i in group:
+            found[i] = ClaimedFrames(file, first, lengths[i])
+            first += lengths[i]
+    return found
+
+
 def _doubt(needed: int, frames: int) -> UnknownFrames:
     return UnknownFrames(
         f"its video holds {frames} frames for {needed} rows, and nothing tells which are missing: rows behind them "

@@ -12,7 +12,14 @@ import pyarrow as pa
 
 from telecine.core.copying.decide import decide
 from telecine.core.errors import VideoError
-from telecine.core.frame_ranges import ClaimedFrames, FrameRange, UnknownFrames, assign_frames, with_gaps
+from telecine.core.frame_ranges import (
+    ClaimedFrames,
+    FrameRange,
+    UnknownFrames,
+    assign_frames,
+    with_gaps,
+    with_unnamed,
+)
 from telecine.core.grid import Rows
 from telecine.core.recording import Codec, Image
 from telecine.core.video import Clip, Encode
@@ -67,9 +74,16 @@ def find_camera(
     missing = [_missing(facts, metadata.fps) for facts in probed]
     counts = [facts.times.size + len(places) for facts, places in zip(probed, missing, strict=True)]
     numbers = {name: number for number, (_, name) in enumerate(files)}
-    claimed = [_claimed(metadata, key, run, numbers, counts) for run in runs]
+    lengths = [run.count for run in runs]
+    named = [_claimed(metadata, key, run, numbers, counts) for run in runs]
+    claimed = with_unnamed(lengths, counts, named)
+    for run, before, own in zip(runs, named, claimed, strict=True):
+        if own is not None and own != before:
+            name = files[own.file][0].relative_to(metadata.root).as_posix()
+            text = f"the video that the metadata names is not there; {name}, which nothing names, holds its frames"
+            log.recovered(f"episode {run.episode} {key}", f"{text} by their count")
     cut = {n for n, facts in enumerate(probed) if facts.is_cut or trust_video}
-    assigned = assign_frames([run.count for run in runs], counts, claimed, cut)
+    assigned = assign_frames(lengths, counts, claimed, cut)
     by_episode: dict[int, FrameRange | UnknownFrames] = {}
     for run, place in zip(runs, assigned, strict=True):
         found = with_gaps(place, missing[place.file]) if isinstance(place, FrameRange) else place
