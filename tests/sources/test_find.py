@@ -239,7 +239,7 @@ def test_without_the_catalog_client_the_extra_is_named(monkeypatch: pytest.Monke
     [
         ("training/episode_0358482.npz", "npz files as CALVIN writes them"),
         ("bridge-train.tfrecord-00000-of-00010", r"TFRecord shards: they need `dataset_info\.json`"),
-        ("2024-01-01T10:00:00.pkl", "pickles: of these only BridgeData"),
+        ("step_0.pkl", "pickles: of these only those of BridgeData"),
         ("a/values.npy", "arrays of numpy: put them into HDF5"),
         ("data/chunk-000/file-000.parquet", r"Parquet files: a LeRobot dataset needs `meta/info\.json`"),
         ("front.mp4", "videos: no file beside them has the joints"),

@@ -50,12 +50,13 @@ _SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "rlds": (),
     "unitree": (),
     "bridge_raw": (),
+    "gello": (),
     "lerobot": (),
     "recorder_spool": (".spool",),
 }
 """Our formats, each the name of its package here, and the suffixes that it states: those that a file's name speaks
 for are asked first, and the modules of the others are not even imported when they are right."""
-_MODULES = {"catalog": "rrd.catalog", "bridge_raw": "pickles.bridge"}
+_MODULES = {"catalog": "rrd.catalog", "bridge_raw": "pickles.bridge", "gello": "pickles.gello"}
 """Where a format is that has no package of its own."""
 _FOLDERS = {
     "rosbag2": ("metadata.yaml",),
@@ -64,6 +65,7 @@ _FOLDERS = {
     "rlds": ("features.json", "[0-9]*.*.*/features.json"),
     "unitree": ("data.json",),
     "bridge_raw": ("policy_out.pkl",),
+    "gello": ("????-??-??T*.pkl",),
 }
 """Which of our formats claim folders, and what must be in such a folder for them to be asked."""
 _ENTRY_POINTS = "telecine.sources"
@@ -286,7 +288,7 @@ def _is_one_recording(folder: str) -> bool:
 
 def _holds(folder: str, part: str) -> bool:
     """True for a folder with such a file or folder, by its name or a pattern."""
-    if "*" in part:
+    if "*" in part or "?" in part:
         return any(_may_be_opened(str(place)) for place in Path(folder).glob(part))
     return _may_be_opened(f"{folder}/{part}")
 

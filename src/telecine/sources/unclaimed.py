@@ -17,7 +17,7 @@ _RULES: tuple[tuple[str, str, str], ...] = (
     (r"episode_\d{5,}\.npz", "npz files as CALVIN writes them", "its copies in HDF5 or RLDS are read"),
     (r".*\.tfrecord-\d+-of-\d+", "TFRecord shards", "they need `dataset_info.json` and `features.json` beside them"),
     (r"data_\d+\.arrow|main_data\.hdf5", "a Minari dataset", "its `main_data.hdf5` is read, the arrow files are not"),
-    (r".*\.(pkl|pickle)", "pickles", "of these only BridgeData's are read (obs_dict.pkl, policy_out.pkl)"),
+    (r".*\.(pkl|pickle)", "pickles", "of these only those of BridgeData and GELLO are read"),
     (r".*\.np[yz]", "arrays of numpy", "put them into HDF5 or zarr, with one row for each step"),
     (r".*\.parquet", "Parquet files", "a LeRobot dataset needs `meta/info.json` beside its `data` folder"),
     (r".*\.(mp4|mkv|avi|mov|webm)", "videos", "no file beside them has the joints or the times of their frames"),

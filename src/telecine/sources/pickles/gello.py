@@ -1,0 +1,152 @@
+"""Demonstrations of GELLO: a folder with a pickle for each step, whose name is the moment it was taken.
+
+Each holds a dict of arrays: joints, velocities, end effector, gripper, frames of cameras, and as `control` the command
+that the leader sent. Source: https://github.com/wuphilipp/gello_software, `gello/data_utils/format_obs.py`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from telecine.core.errors import SourceError
+from telecine.core.grid import Times
+from telecine.core.plan.model import IMAGES
+from telecine.core.recording import LeftOut, Recording, Ref, Stream
+from telecine.sources.format import Found
+from telecine.sources.pickles.plain_pickle import load_plain
+from telecine.sources.shared.arrays import ArrayPart, PixelLayout, Timing, stream_of
+from telecine.sources.shared.confinement import confined
+from telecine.sources.shared.held_arrays import HeldArray
+
+NAME = "gello"
+SUFFIXES = ()
+_STEP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?\.pkl")
+_ACTION = "control"
+_STATE = ("joint_positions",)
+
+
+def claims(path: str) -> bool:
+    """True for the folder of a demonstration."""
+    return Path(path).is_dir() and any(_STEP.fullmatch(f.name) for f in Path(path).glob("*.pkl"))
+
+
+def index(path: str, *, recover: bool, token: str | None = None) -> Found:
+    """One Ref; see `Format.index`."""
+    del recover, token
+    return Found((Ref(NAME, path, "", sum(f.stat().st_size for f in _files(path))),))
+
+
+def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
+    """The demonstration; see `Format.open`. Reads every step once; frames are read again when they are asked for."""
+    files = _files(ref.path)
+    steps = [_numbers_of(_step(file)) for file in files]
+    timing = Timing(stamps=_stamps(files))
+    streams: dict[str, Stream] = {}
+    left_out: list[LeftOut] = []
+    for name in sorted({name for step in steps for name in step}):
+        try:
+            part = ArrayPart(f"/{name}", _column(files, steps, name), 0, len(files), timing)
+            made = stream_of(part, PixelLayout(), _names)
+            if made is None:
+                raise SourceError("it is neither numbers nor frames")
+            streams[part.name] = made
+        except SourceError as error:
+            left_out.append(LeftOut(f"/{name}", "unreadable", str(error), training=name in (*_STATE, _ACTION)))
+    features = {key: names for key, names in _features(streams).items() if all(name in streams for name in names)}
+    notes = (
+        () if timing.stamps is not None else (("source-timestamps", "the names of its files give no times that grow"),)
+    )
+    return Recording(ref, streams, {"layout": "gello"}, notes, None, features, left_out=tuple(left_out))
+
+
+def _files(path: str) -> list[Path]:
+    """The steps, in order of time."""
+    inside = confined(path)
+    found = [f for f in Path(path).glob("*.pkl") if _STEP.fullmatch(f.name)]
+    if not found:
+        raise SourceError(f"{path}: holds no steps")
+    return sorted((Path(inside.check(f)) for f in found), key=_moment)
+
+
+def _moment(file: Path) -> datetime:
+    try:
+        return datetime.fromisoformat(file.name.removesuffix(".pkl"))
+    except ValueError as error:
+        raise SourceError(f"{file}: its name is no time: {error}") from error
+
+
+def _stamps(files: Sequence[Path]) -> Times | None:
+    """(steps,) int64 ns from the first step."""
+    moments = [_moment(file) for file in files]
+    whole = [round((moment - moments[0]).total_seconds() * 1_000_000) * 1000 for moment in moments]
+    times: Times = np.array(whole, np.int64)
+    return times if (np.diff(times) > 0).all() else None
+
+
+def _step(file: Path) -> Mapping[str, Any]:
+    found = load_plain(file)
+    if not isinstance(found, Mapping):
+        raise SourceError(f"{file}: holds a {type(found).__name__}, expected a dict of arrays")
+    return found
+
+
+class _Frames:
+    """Frames of one camera, each in the pickle of its step."""
+
+    chunks = None
+
+    def __init__(self, files: Sequence[Path], name: str, shape: tuple[int, ...], dtype: Any) -> None:
+        self._files, self._name = files, name
+        self.shape, self.dtype = (len(files), *shape), dtype
+
+    def __getitem__(self, rows: slice) -> list[Any]:
+        return list(self._read(self._files[rows]))
+
+    def _read(self, files: Sequence[Path]) -> Iterator[Any]:
+        for file in files:
+            frame = _step(file).get(self._name)
+            if not isinstance(frame, np.ndarray) or (frame.shape, frame.dtype) != (self.shape[1:], self.dtype):
+                raise SourceError(f"{file.name}: {self._name} is missing, or of another size")
+            yield frame
+
+
+def _numbers_of(step: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a step; of frames only their shape and type."""
+    return {
+        name: (value.shape, value.dtype) if isinstance(value, np.ndarray) and value.ndim > 1 else value
+        for name, value in step.items()
+    }
+
+
+def _column(files: Sequence[Path], steps: Sequence[Mapping[str, Any]], name: str) -> Any:
+    """One value of all steps, as an array. Raises: SourceError where a step lacks it, or has another."""
+    values = [step.get(name) for step in steps]
+    if missing := sum(value is None for value in values):
+        raise SourceError(f"{missing} of {len(values)} steps do not have it")
+    if isinstance(values[0], tuple):
+        if len(set(values)) > 1:
+            raise SourceError("its frames change their size or type")
+        return _Frames(files, name, *values[0])
+    try:
+        made = np.array(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise SourceError(f"it is not the same count of numbers in each step: {error}") from error
+    return HeldArray(made)
+
+
+def _names(name: str, shape: tuple[int, ...]) -> tuple[str, ...] | None:
+    if len(shape) > 1:
+        return None
+    word = {"/joint_positions": "joint", "/control": "joint"}.get(name, name.removeprefix("/"))
+    return tuple(f"{word}_{i}" for i in range(shape[0])) if shape else (word,)
+
+
+def _features(streams: Mapping[str, Stream]) -> dict[str, tuple[str, ...]]:
+    cameras = {
+        IMAGES + name.removeprefix("/").removesuffix("_rgb"): (name,) for name in streams if name.endswith("_rgb")
+    }
+    return {"observation.state": tuple(f"/{name}" for name in _STATE), "action": (f"/{_ACTION}",), **cameras}

@@ -1,0 +1,95 @@
+"""Demonstrations of GELLO: a pickle for each step."""
+
+import pickle
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from support.hdf5 import patch_colours, patches, ramp
+from telecine.conversion.pipeline import convert
+from telecine.core.errors import SourceError
+from telecine.core.proposal.propose import propose
+from telecine.dataset.reader import Dataset
+from telecine.inspection.recordings import inspect_many
+from telecine.sources import registry
+from telecine.testing import SourceContract
+from telecine.video.mp4_reader import decode_at
+
+STEPS = 6
+
+
+def write(folder: Path, first: int = 0, change=lambda number, step: None) -> Path:
+    """As `save_frame` of format_obs.py does, at 10 Hz."""
+    folder.mkdir(parents=True)
+    start = datetime(2024, 3, 1, 10, 0, 0, 100_000)
+    for i in range(STEPS):
+        step = {"joint_positions": ramp(STEPS, 7, first, "float64")[i], "gripper_position": np.array([0.5]),
+                "wrist_rgb": patches(i), "wrist_depth": np.full((48, 64, 1), 300 + i, np.uint16),
+                "control": ramp(STEPS, 7, first + 1, "float64")[i]}  # fmt: skip
+        change(i, step)
+        name = (start + timedelta(milliseconds=100 * i)).isoformat()
+        (folder / f"{name}.pkl").write_bytes(pickle.dumps(step))
+    return folder
+
+
+@pytest.fixture
+def demonstrations(tmp_path):
+    write(tmp_path / "gello/0301_100000")
+    write(tmp_path / "gello/0301_100100", 5)
+    return tmp_path / "gello"
+
+
+def opened(place):
+    return registry.open(registry.find([place]).refs[0])
+
+
+class TestContract(SourceContract):
+    @pytest.fixture
+    def places(self, demonstrations):
+        return [str(demonstrations)]
+
+
+def test_the_unedited_way_gives_rows_and_frames_at_the_rate_of_the_names(demonstrations, tmp_path):
+    proposal = propose(inspect_many([demonstrations]).recordings, task_text="pick up the cup")
+    assert proposal.plan.fps == 10
+    report = convert([demonstrations], tmp_path / "out", proposal.plan)
+    assert not report.rejected
+    dataset = Dataset(tmp_path / "out")
+    assert [e.length for e in dataset.episodes] == [STEPS, STEPS]
+    assert np.allclose(np.stack(dataset.rows(1)["action"].to_pylist()), ramp(STEPS, 7, 6))
+    file, frame = dataset.frame("observation.images.wrist", 0, 4)
+    [(_, shown)] = decode_at(str(file), [frame])
+    assert patch_colours(shown) == [0, 1, 2]
+    assert np.abs(shown.astype(int) - patches(4)).mean() < 12
+
+
+@pytest.mark.parametrize(
+    ("change", "stream", "why"),
+    [
+        (lambda i, s: s.pop("control") if i == 2 else None, "/control", "1 of 6 steps do not have it"),
+        (lambda i, s: s.update(control=np.zeros(6)) if i == 2 else None, "/control", "not the same count"),
+        (lambda i, s: s.update(wrist_rgb=np.zeros((8, 8, 3), "u1")) if i else None, "/wrist_rgb", "change their size"),
+        (lambda i, s: s.update(note="a word"), "/note", "not the same count"),
+    ],
+)
+def test_what_changes_within_a_demonstration_is_named_and_hides_nothing(tmp_path, change, stream, why):
+    write(tmp_path / "a", change=change)
+    with opened(tmp_path) as recording:
+        assert [why in item.why for item in recording.left_out if item.stream == stream] == [True]
+        assert "/joint_positions" in recording.streams
+
+
+def test_a_step_that_cannot_be_read_is_named(tmp_path):
+    folder = write(tmp_path / "a")
+    file = sorted(folder.iterdir())[3]
+    file.write_bytes(file.read_bytes()[:-9])
+    with pytest.raises(SourceError, match=file.name):
+        opened(tmp_path)
+
+
+def test_a_name_that_is_no_time_is_named(tmp_path):
+    folder = write(tmp_path / "a")
+    next(folder.iterdir()).rename(folder / "2024-13-41T10:00:00.pkl")
+    assert "is no time" in registry.find([tmp_path]).findings[0].message
