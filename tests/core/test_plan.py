@@ -72,7 +72,7 @@ fps: 30.5
 clok: {timeline: real_time}
 clock: {timelin: x, phase: 3}
 features:
-  action: {from: /a, how: hodl, limt: 3ms}
+  action: {from: /a, how: hodl, limt: 3ms, offset: 3ms}
   observation.state: {video: {preset: trian, crf: 99, size: [1]}}
 task: {from: a, constant: b}
 """
@@ -85,6 +85,7 @@ task: {from: a, constant: b}
         "clock.phase: 3 is not a duration",
         "features.action.how: 'hodl' is not one of hold, nearest, linear, slerp; did you mean 'hold'?",
         "features.action.limt: unknown key 'limt'; did you mean 'limit'?",
+        "features.action.offset: unknown key 'offset' here; it belongs to another part of the file",
         "features.observation.state.from: is required",
         "features.observation.state.video.preset: 'trian' is not one of",
         "features.observation.state.video.crf",

@@ -91,7 +91,8 @@ def _sentence(item: Any, known: Iterable[str]) -> str:
     match item["type"]:
         case "extra_forbidden":
             name = str(item["loc"][-1])
-            return f"unknown key {name!r}" + suggest(name, known)
+            elsewhere = " here; it belongs to another part of the file" if name in known else ""
+            return f"unknown key {name!r}" + (elsewhere or suggest(name, known))
         case "literal_error":
             expected = str(item["ctx"]["expected"]).replace("'", "").replace(" or ", ", ")
             return f"{given!r} is not one of {expected}" + suggest(str(given), expected.split(", "))

@@ -33,7 +33,7 @@ CAPTURE = "capture_time"
 HEADER = "header_stamp"
 SAMPLES = 24
 """Messages of each topic that are sampled to distinguish the senders' clocks."""
-_CORRECT = "`offset:` on the stream in the plan corrects it, e.g. `offset: -30ms`"
+_CORRECT = "an `offset` of the stream corrects it: `from: [{stream: NAME, offset: -30ms}]` in the plan"
 _DO_NOT_FIT = f"topics of other clocks and without stamps do not fit; leave them out, or use `timeline: {LOG_TIME}`"
 Remarks = tuple[tuple[str, str], ...]
 """(finding code, message): what was odd in the samples."""
