@@ -65,6 +65,8 @@ class EpisodeReader:
 
     def left_out(self, streams: Mapping[str, Stream]) -> Iterator[LeftOut]:
         """Every array that is no stream, or never training data, with the reason."""
+        if "/success" in self.episode.values:
+            yield LeftOut("/success", "offered", "it is the episode's fact `success`, and `next.success`")
         for path, array in self._every_array:
             name = f"/{path}"
             if self._is_stamp(name):

@@ -196,7 +196,8 @@ def _is_cut_off(file: Any, span: tuple[int, int], is_last: bool) -> bool:
 
 
 def _is_d4rl(file: Any) -> bool:
-    return {"observations", "actions", "terminals"} <= set(file) and hasattr(file["observations"], "shape")
+    there = all(name in file for name in ("observations", "actions", "terminals"))
+    return there and hasattr(file["observations"], "shape")
 
 
 def _name(file: Any) -> str:
