@@ -199,7 +199,8 @@ def test_one_odd_recording_changes_nothing_for_the_others_and_is_named():
     assert proposal.plan == propose([*usual], task_text="x").plan.model_copy(
         update={"features": proposal.plan.features}
     )
-    assert proposal.body["features"]["action"] == "/action"
+    assert proposal.body["features"]["action"] == {"from": "/action", "width": 2}
+    assert proposal.body["features"]["observation.state"] == "/state"
     assert proposal.body["fps"] == 30
     assert "1 of 5 recordings do not fit and will be rejected: /data/odd.rrd" in said(proposal)
     assert "/action is vector float64 (7), in the others vector float64 (2); /state is missing" in said(proposal)

@@ -377,6 +377,8 @@ def test_text_features_are_held_without_a_limit():
         ({"observation.note": "/say"}, "text under observation*"),
         ({"action": {"from": "/joints", "names": ["a"]}}, "1 names for 2 numbers"),
         ({"action": {"from": {"stream": "/joints", "fields": [0]}, "names": ["a", "b"]}}, "2 names for 1 numbers"),
+        ({"action": {"from": "/joints", "width": 3}}, "/joints gives 2 numbers, the dataset has 3"),
+        ({"observation.images.a": {"from": "/cam", "width": 3}}, "/cam gives no numbers, the dataset has 3"),
         ({"observation.images.a": "/packet"}, "is one static packet of video, not a camera"),
         ({"action": {"from": ["/joints", "/joint"]}}, "no stream '/joint'"),
     ],

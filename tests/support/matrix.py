@@ -25,8 +25,9 @@ RATES = ((30, 50), (10, 100), (15, 15))
 """(camera, joints) in Hz."""
 CAMERAS = ("none", "h264", "h265", "depth", "raw", "odd", "mid_gop", "jpeg", "film")
 FAULTS = ("none", "late", "pause", "lacking", "width", "short", "tensor", "cut")
-"""What is wrong, in the last of three recordings but for late, pause and tensor: the camera starts late; all pause; no
-camera; wider joints; a tenth of a second; a stream that cannot be read; half a file."""
+"""What is wrong, in one of three recordings but for late, pause and tensor: the camera starts late; all pause; no
+camera; wider joints (in the first, which must not set the width); a tenth of a second; a stream that cannot be read;
+half a file."""
 SECONDS = 2.0
 PAUSE_S = 3.0
 RECORDINGS = 3
@@ -44,6 +45,11 @@ class Case:
     @property
     def name(self) -> str:
         return f"{self.clock}-{self.rates[0]}-{self.rates[1]}-{self.camera}-{self.fault}"
+
+    @property
+    def odd(self) -> int:
+        """The recording that is wrong."""
+        return 0 if self.fault == "width" else RECORDINGS - 1
 
     @property
     def rate(self) -> int | None:
@@ -90,7 +96,7 @@ def write(case: Case, folder: Path, rerun) -> dict[str, dict[str, np.ndarray]]:
     folder.mkdir(parents=True)
     truth = {}
     for number in range(RECORDINGS):
-        odd = number == RECORDINGS - 1
+        odd = number == case.odd
         stop_s = 0.1 if case.fault == "short" and odd else SECONDS
         camera_hz, arm_hz = case.rates
         lag = 0.0 if case.clock == "steps" else 0.0013 * (number + 1)

@@ -207,8 +207,11 @@ def _kind_problems(feature: Feature, sources: list[Source], where: str) -> Itera
         yield f"{where}.dtype: numbers are not stored as string; choose a number type"
     if kinds == {"text"} and feature.key.startswith(("observation", "action")):
         yield f"{where}: text under observation* or action* crashes LeRobot's training; use another key"
-    if feature.names is not None and kinds == {"vector"} and (width := sum(map(_width, sources))) != len(feature.names):
+    width = sum(map(_width, sources)) if kinds == {"vector"} else None
+    if width and feature.names is not None and width != len(feature.names):
         yield f"{where}.names: {len(feature.names)} names for {width} numbers"
+    if feature.width is not None and width != feature.width:
+        yield f"{where}.width: {sources[0].stream.name} gives {width or 'no'} numbers, the dataset has {feature.width}"
 
 
 def _operator_problems(feature: Feature, sources: list[Source], where: str) -> Iterator[str]:

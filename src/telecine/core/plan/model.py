@@ -117,6 +117,7 @@ class Feature(Operators):
     )
     dtype: Dtype | None = Field(None, description="Default: float32 for floats, else that of the stream.")
     names: tuple[str, ...] | None = Field(None, description="One name per element; default: the stream's.")
+    width: int | None = Field(None, ge=1, description="Numbers it has; recordings with more or fewer are rejected.")
     video: Video | None = Field(None, description="Overrides the plan's `video` for this camera.")
     shift: int = Field(
         0, ge=0, le=1000, description="Rows later from which values are taken: 1 makes the next state the action."

@@ -1,7 +1,8 @@
 """Does a proposal convert? Checked against what is known of the recordings it was made from; remedies go into it.
 
-Odd frame sizes and sizes that differ between recordings get `size`. Recordings that fit no plan for the others (another
-width, a stream that is not there or damaged) are named with the command that converts them.
+Odd frame sizes and sizes that differ between recordings get `size`; numbers whose count differs the `width` of most.
+Recordings that fit no plan for the others (another width, a stream that is not there or damaged) are named with the
+command that converts them.
 """
 
 import shlex
@@ -19,7 +20,7 @@ MOST_PATHS = 5
 def remedies(features: Mapping[str, Any], recordings: Sequence[RecordingFacts], notes: Notes) -> dict[str, Any]:
     """The features with what they need to convert."""
     return {
-        key: _with_size(key, body, recordings, notes) if key.startswith(IMAGES) else body
+        key: _with_size(key, body, recordings, notes) if key.startswith(IMAGES) else _with_width(body, recordings)
         for key, body in features.items()
     }
 
@@ -103,6 +104,17 @@ def _with_size(key: str, body: Any, recordings: Sequence[RecordingFacts], notes:
     notes.guesses.append(f"{key}: scaled to {even[0]}x{even[1]}, because {why}; {name} has {usual[0]}x{usual[1]}")
     scaled = {"video": {"size": list(even)}}
     return {**(body if isinstance(body, Mapping) else {"from": body}), **scaled}
+
+
+def _with_width(body: Any, recordings: Sequence[RecordingFacts]) -> Any:
+    """Numbers with their width where recordings differ: the first to be written would set it for all the others."""
+    found = [[s for r in recordings if (s := r.stream(name)) is not None] for name in streams_of(body)]
+    shapes = [typical(streams).shape for streams in found]
+    if all(s.shape == shape for streams, shape in zip(found, shapes, strict=True) for s in streams):
+        return body
+    if any(len(shape) != 1 for shape in shapes):
+        return body
+    return {**(body if isinstance(body, Mapping) else {"from": body}), "width": sum(shape[0] for shape in shapes)}
 
 
 def _size(stream: StreamSummary) -> tuple[int, int] | None:
