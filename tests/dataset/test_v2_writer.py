@@ -1,11 +1,13 @@
 """LeRobot's last layout and GR00T's: a file an episode, packets as they were, every number the same."""
 
 import json
+import shlex
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from support.cli import telecine
 from support.dataset import PLAIN, TOP, WRIST, clip, episode, everything, two_cameras, write
 from support.pictures import read_frame_id
 from support.robosandbox import write_run
@@ -124,6 +126,19 @@ def test_a_conversion_goes_there_in_one_command(tmp_path, layout):
     with pytest.raises(DatasetError, match=r"v3\.0 datasets only"):
         convert([tmp_path / "runs"], tmp_path / "out", plan, Options(workers=0, append=True))
     assert convert([tmp_path / "runs"], tmp_path / "out", plan, Options(workers=0, overwrite=True)).ok
+
+
+@pytest.mark.parametrize(("layout", "name"), [("v2.1", "LeRobot v2.1, a file"), ("gr00t", "v2.1 for GR00T, a file")])
+def test_verify_says_what_it_is_and_what_judges_it(tmp_path, layout, name):
+    write_run(tmp_path / "runs" / "run", 8, actions=True)
+    assert convert([tmp_path / "runs"], tmp_path / "out", make_plan(BODY | {"layout": layout}), Options(workers=0)).ok
+    code, said, _ = telecine("verify", tmp_path / "out", "--json")
+    (finding,) = json.loads(said)["findings"]
+    assert (code, finding["code"]) == (1, "verify-version")
+    assert name in finding["message"]
+    assert "not judged" in telecine("verify", tmp_path / "out")[1]
+    for command in finding["fix"].partition(", which")[0].split(" && "):
+        assert telecine(*shlex.split(command)[1:])[0] == 0
 
 
 def test_nothing_usable_leaves_nothing(tmp_path):

@@ -20,5 +20,7 @@ def run(dataset: Path, *, against: list[str], decode: Depth, json: bool, reading
         out = console()
         show_findings(out, findings)
         text = "[bold red]not fit for training[/bold red]" if failed else "[bold]verified[/bold]"
+        if any(f.code == "verify-version" for f in findings):
+            text = "[bold]not judged[/bold]"
         out.print(f"{escape(str(dataset))}: {text}, {len(findings)} finding(s)")
     return Outcome(not failed, tuple(findings))

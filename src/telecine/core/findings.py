@@ -92,6 +92,7 @@ CODES: dict[str, str] = {
     "repair-lost": "Something could not be recovered and is not in the repaired copy.",
     "align-mapped": "The plan changes the values of a feature, or takes them from a later row.",
     # verification
+    "verify-version": "The dataset is of LeRobot v2.0 or v2.1, which verify does not judge.",
     "verify-structure": "A file of the dataset is missing, cannot be read or has the wrong schema.",
     "verify-counts": "Counts in the metadata and in the data disagree.",
     "verify-index": "An index column does not follow from its position.",

@@ -44,7 +44,7 @@ def write_v2(source: Path, folder: Path, kind: V2Layout, *, scratch: Path) -> No
         _videos(dataset, key, folder, v2_info, scratch)
     _meta(dataset, v2_info, folder)
     if kind == "gr00t":
-        _write_json(folder / "meta" / "modality.json", modality(dataset.features, dataset.cameras))
+        _write_json(folder / paths.MODALITY, modality(dataset.features, dataset.cameras))
         _write_json(
             folder / paths.STATS, _without_counts(json.loads((source / paths.STATS).read_text(encoding="utf-8")))
         )

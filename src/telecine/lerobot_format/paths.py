@@ -35,6 +35,8 @@ REPORT_ROWS = "meta/telecine/report.parquet"
 """A row for each recording of the last run: what became of it."""
 LEFT_OUT = "meta/telecine/left_out.json"
 """Every stream of the recordings that no feature uses, with the reason."""
+MODALITY = "meta/modality.json"
+"""GR00T's parts of state and action."""
 CARD = "README.md"
 
 MIB = 1 << 20

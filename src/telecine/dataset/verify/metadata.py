@@ -1,6 +1,7 @@
 """Whether the metadata of a dataset is whole, and what it holds: info.json, tasks, episodes, the list of files."""
 
 import json
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from telecine.lerobot_format.metadata import (
     CAMERA_DTYPES,
     EPISODE_COLUMNS,
     OWN_FILE_COLUMNS,
+    V2_VERSIONS,
     DatasetMeta,
     EpisodeMeta,
     FeatureMeta,
@@ -35,7 +37,9 @@ from telecine.lerobot_format.paths import (
     DATA_PATH,
     EPISODES_PATH,
     INFO,
+    MODALITY,
     TASKS,
+    V2_EPISODES,
     VERSION,
     VIDEO_PATH,
     FileIndex,
@@ -50,7 +54,7 @@ from telecine.lerobot_format.schema import INDEX_COLUMNS
 def check_meta(root: Path, log: FindingLog) -> DatasetMeta | None:
     """The metadata; None when too little of it can be understood to look further."""
     info = read_json(root, INFO, log)
-    if info is None or not _info_is_usable(info, log):
+    if info is None or not _info_is_usable(info, root, log):
         return None
     features = _features(info["features"], log)
     tasks = _tasks(root, info, log)
@@ -65,12 +69,27 @@ def check_meta(root: Path, log: FindingLog) -> DatasetMeta | None:
     return metadata
 
 
-def _info_is_usable(info: dict[str, Any], log: FindingLog) -> bool:
+def _not_judged(version: str, root: Path, log: FindingLog) -> None:
+    """A layout that may be what was asked for (`--layout`), and whose files are none of those checked here."""
+    gr00t = " for GR00T" if (root / MODALITY).is_file() else ""
+    text = f"LeRobot {version}{gr00t}, a file for each episode; verify judges v3.0 only"
+    old, new = shlex.quote(str(root)), shlex.quote(f"{root}_v3")
+    fix = (
+        f"telecine convert {old} {new} && telecine verify {new} --against {old}, which reads every row and video of it"
+    )
+    log.error("verify-version", f"{INFO} codebase_version", text, fix)
+
+
+def _info_is_usable(info: dict[str, Any], root: Path, log: FindingLog) -> bool:
     def wrong(key: str, expected: str) -> None:
         log.error("verify-structure", f"{INFO} {key}", f"found {info.get(key)!r}, expected {expected}")
 
     usable = True
-    if info.get("codebase_version") != VERSION:
+    version = info.get("codebase_version")
+    if version in V2_VERSIONS and (root / V2_EPISODES).is_file():
+        _not_judged(version, root, log)
+        return False
+    if version != VERSION:
         wrong("codebase_version", repr(VERSION))
         usable = False
     if not positive_int(info.get("fps")):
