@@ -135,6 +135,7 @@ def test_an_episode_that_cannot_be_written_costs_only_itself_and_is_saved(tmp_pa
     [
         ({FRONT: np.zeros((4, 4), np.uint8)}, "expected uint8"),
         ({FRONT: np.zeros((4, 4, 3))}, "expected uint8"),
+        ({"observation.images.depth": np.zeros((15, 17), np.uint16)}, "depth of 17x15 px cannot be stored"),
         ({"note": object()}, "expected numbers"),
         ({"action": [1.0, 2.0, 3.0]}, r"got float64 \(3,\), in the samples before float64 \(2,\)"),
         ({"action": "left"}, "got text"),

@@ -17,8 +17,10 @@ from telecine.conversion.cameras import code, prepare
 from telecine.conversion.video_index import index_videos
 from telecine.core.depth import depth_codes, depth_levels
 from telecine.core.errors import PlanError, VideoError
-from telecine.core.plan.model import make_plan
+from telecine.core.plan.model import Plan, make_plan
+from telecine.core.proposal.propose import propose
 from telecine.core.recording import LABELS, Recording, remarks_of
+from telecine.inspection.recordings import inspect_recording
 from telecine.video.clip import read_clip
 from telecine.video.decode import frames
 from telecine.video.frames.colour import to_rgb
@@ -160,7 +162,7 @@ def test_depth_becomes_the_depth_of_lerobot_in_millimetres(record: Any, tmp_path
 
 
 @pytest.mark.parametrize("archetype", ["Image", "EncodedImage"])
-def test_grey_of_16_bits_loses_nothing_in_silence(record: Any, tmp_path: Path, archetype: str) -> None:
+def test_grey_of_16_bits_loses_nothing_in_silence(record: Any, archetype: str) -> None:
     pixels = np.full((48, 64), 300, np.uint16)
     form = {"buffer": [pixels.tobytes()] * N, "format": [image_format("gray16le", 64, 48)] * N}
     fields = form if archetype == "Image" else {"blob": [png(pixels)] * N}
@@ -170,7 +172,36 @@ def test_grey_of_16_bits_loses_nothing_in_silence(record: Any, tmp_path: Path, a
          "features": {"observation.images.thermal": {"from": "/thermal"}, "action": {"from": "/action"}}}
     )  # fmt: skip
     with pytest.raises(VideoError, match=r"thermal: frame 0 is grey of 16 bits.*DepthImage with meter"):
-        code(prepare(recording, plan), plan, tmp_path, lambda: None)
+        prepare(recording, plan)  # before anything is encoded, so that a dry run says it too
+
+
+def camera_plan(key: str) -> Plan:
+    features = {f"observation.images.{key}": {"from": f"/{key}"}, "action": {"from": "/action"}}
+    return make_plan({"fps": 30, "clock": {"timeline": CLOCK}, "task": "t", "features": features})
+
+
+def test_colour_of_16_bits_is_cut_to_8_with_a_word(record: Any) -> None:
+    import rerun as rr
+    from rerun.components import ImageFormat
+
+    form = ImageFormat(width=64, height=48, color_model=rr.ColorModel.RGB, channel_datatype=rr.ChannelDatatype.U16)
+    pixels = np.full((48, 64, 3), 40_000, np.uint16)
+    deep = Columns(T, "Image", {"buffer": [pixels.tobytes()] * N, "format": [form] * N})
+    plain = Columns(T, "EncodedImage", {"blob": [to_jpeg(draw_frame_id(1, 0, 0, 64, 48))] * N})
+    recording = record({"/deep": deep, "/plain": plain, "/action": Vectors(T, np.zeros((N, 1)))})
+    lost = [f.message for f in prepare(recording, camera_plan("deep")).findings if f.code == "video-bits"]
+    assert lost == ["its 16 bits a channel become 8, which is what LeRobot's video and PNG hold"]
+    assert "video-bits" not in {f.code for f in prepare(recording, camera_plan("plain")).findings}
+
+
+def test_depth_too_small_for_its_encoder_is_refused_before_and_not_proposed(record: Any) -> None:
+    small = {"/depth": depth_columns(METRES.astype(np.float32), 1.0), "/action": Vectors(T, np.zeros((N, 1)))}
+    recording = record(small)
+    with pytest.raises(VideoError, match=r"depth of 8x6 px cannot be stored: its H\.265 encoder needs 16 px each way"):
+        prepare(recording, camera_plan("depth"))
+    proposal = propose([inspect_recording(recording)], task_text="x")
+    assert list(proposal.body["features"]) == ["action"]
+    assert "depth of 8x6 px cannot be stored" in proposal.reasons["/depth:DepthImage:buffer"]
 
 
 def test_depth_without_a_unit_is_read_and_warned_of(record: Any) -> None:

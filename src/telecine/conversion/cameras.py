@@ -28,7 +28,7 @@ from telecine.core.resample.resample import CameraRows, Resampled, resample
 from telecine.core.streams.orientation import orientation_text
 from telecine.core.video import LONG_GOP, TAGGED, Clip, Encode, PacketIndex, VideoSettings
 from telecine.video.decode import frames
-from telecine.video.encode import encode
+from telecine.video.encode import bits_of, check_first, encode
 from telecine.video.presets import depth_settings, video_settings
 from telecine.video.splice import splice
 
@@ -103,14 +103,20 @@ def prepare(recording: Recording, plan: Plan) -> Prepared:
         decision: Splice | Encode
         if index is None:
             decision = Encode(_single(pick))
+            assert stream.kind in ("image", "video")
+            first = next(frames(stream, rows[:1], pick.source.clock))
+            check_first(first, settings, f"{pick.feature.key}: frame 0")
+            pix_fmt = first.format.name
         else:
             assert stream.kind == "video"
             rows = frames_of(stream, pick.rows)
             _check_damage(pick, rows, index, recording.ref.label)
             decision = decide(rows, index, settings)
+            pix_fmt = index.formats[0].pix_fmt
         cameras.append(CameraDecision(pick, rows, settings, index, decision))
         label = recording.ref.label
         found = [_decision_finding(cameras[-1], label), *_format_findings(cameras[-1], label)]
+        found += _bits_findings(cameras[-1], pix_fmt, label)
         findings += placed(found, key=pick.feature.key, stream=pick.source.stream.name)
     return Prepared(resampled, tuple(cameras), tuple(findings))
 
@@ -214,6 +220,16 @@ def _format_findings(camera: CameraDecision, where: str) -> list[Finding]:
         text = f"tagged {camera.index.formats[0].matrix}, which LeRobot's pyav decoder ignores (torchcodec does not)"
         found.append(Finding("video-colour", "warning", place_, text, "set video copy: never to store BT.601"))
     return found
+
+
+def _bits_findings(camera: CameraDecision, pix_fmt: str, where: str) -> list[Finding]:
+    """What encoding cuts off colours of more than 8 bits, in frames of `pix_fmt`."""
+    bits = bits_of(pix_fmt)
+    if bits <= 8 or camera.settings.depth or not isinstance(camera.decision, Encode):
+        return []
+    text = f"its {bits} bits a channel become 8, which is what LeRobot's video and PNG hold"
+    fix = "if what the lower bits show matters, scale it into 8 bits before recording"
+    return [Finding("video-bits", "warning", f"{where} {camera.pick.feature.key.removeprefix(IMAGES)}", text, fix)]
 
 
 def _clip(camera: CameraDecision, fps: int, path: str) -> Clip:

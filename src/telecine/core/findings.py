@@ -62,6 +62,7 @@ CODES: dict[str, str] = {
     "video-frames-repeated": "Source frames that more than one row shows.",
     "video-frames-shifted": "Rows that show a frame beside the aligned one, so that more can be copied.",
     "video-long-gop": "Keyframes are far apart, which makes random reads in training slow.",
+    "video-bits": "Colours of more than 8 bits a channel are stored in 8.",
     "video-colour": "Colour tags that LeRobot's two decoders read differently.",
     "video-damaged": "Frames of the source cannot be decoded.",
     # editing

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from telecine.core.depth import depth_size_problem
 from telecine.core.errors import PlanError
 from telecine.core.grid import Times
 from telecine.core.plan.bind import bind
@@ -62,6 +63,8 @@ def _frame(key: str, value: Any, video: VideoSettings) -> Sample:
     if unit is not None and (array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 1)):
         encoding = "png" if unit == "mm" else RAW["float32"]
         height, width = array.shape[:2]
+        if problem := depth_size_problem(width, height):
+            raise PlanError(f"{key}: {problem}")
         schema = Schema(array.dtype.name, (height, width, 1), unit=unit, encoding=encoding)
         return Sample(SpoolStream(key, "image", schema), array.reshape(height, width, 1))
     raise PlanError(

@@ -11,6 +11,7 @@ from itertools import chain
 import av
 import numpy as np
 
+from telecine.core.depth import depth_size_problem
 from telecine.core.errors import VideoError
 from telecine.core.video import Clip, FrameFormat, VideoSettings
 from telecine.video.clip import ClipWriter
@@ -105,9 +106,22 @@ def _converted(
         raise VideoError(f"{key}: {done} frames for the {count} rows of the episode")
 
 
+def bits_of(pix_fmt: str) -> int:
+    """Bits of a channel."""
+    return int(av.VideoFormat(pix_fmt).components[0].bits)
+
+
+def check_first(frame: av.VideoFrame, settings: VideoSettings, where: str) -> None:
+    """VideoError when a camera that starts with this frame cannot be stored: before anything is encoded."""
+    if not settings.depth:
+        check_frame(frame, None, settings, where)
+    elif problem := depth_size_problem(frame.width, frame.height):
+        raise VideoError(f"{where}: {problem}; leave the feature out")
+
+
 def check_frame(frame: av.VideoFrame, before: av.VideoFrame | None, settings: VideoSettings, where: str) -> None:
     """VideoError when the frame cannot be encoded, or not together with the one before."""
-    if (bits := frame.format.components[0].bits) > 8 and frame.format.name.startswith(("gray", "ya")):
+    if (bits := bits_of(frame.format.name)) > 8 and frame.format.name.startswith(("gray", "ya")):
         raise VideoError(
             f"{where} is grey of {bits} bits, of which LeRobot's video and PNG keep 8; if it is depth, record it with "
             "its unit (Rerun: DepthImage with meter; ROS: 16UC1 in mm), else as 8 bits, or leave the feature out"

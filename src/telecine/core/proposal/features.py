@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from telecine.core.depth import depth_size_problem
 from telecine.core.episode import MOST_ELEMENTS
 from telecine.core.naming import words
 from telecine.core.plan.model import IMAGES
@@ -140,6 +141,12 @@ def _depth_doubt(stream: StreamSummary) -> str:
     """Why nobody can be sure that a camera is colour, or depth in a known unit; "" where that is sure."""
     named = bool(DEPTH_WORDS & words(stream.name))
     if stream.is_depth:
+        if (
+            stream.camera
+            and stream.camera.width
+            and (small := depth_size_problem(stream.camera.width, stream.camera.height))
+        ):
+            return small
         doubt = dict(stream.remarks).get("depth-unit", "" if named else "no word in its name says so")
         return doubt and f"it may be depth in {stream.unit}, but {doubt}; `observation.images.NAME` stores it as depth"
     deep = stream.camera is not None and stream.camera.pix_fmt.startswith("gray16")
