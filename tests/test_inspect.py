@@ -240,6 +240,17 @@ def test_notes_of_the_source_become_findings():
     assert facts.to_dict()["attrs"] == {"task": "pick"}
 
 
+@pytest.mark.parametrize("code", ["source-messages", "clock-offset"])
+def test_what_is_odd_in_a_stream_that_no_plan_uses_is_no_warning(code):
+    (seen,) = facts_of(vector("/diagnostics", every(10, 1), np.zeros(10))).streams
+    facts = replace(facts_of(), streams=(replace(seen, remarks=((code, "2 of 10 messages cannot be read"),)),))
+    loud = {
+        used: [f.severity for f in recording_findings(facts, PlanScope(CLOCK, used)) if f.code == code]
+        for used in (("/joints",), ("/diagnostics",))
+    }
+    assert loud == {("/joints",): ["info"], ("/diagnostics",): ["warning"]}
+
+
 def test_a_stream_that_cannot_be_read_spares_the_others():
     facts = facts_of(Broken(), vector("/joints", every(10, 1), np.zeros(10)))
     assert [s.problems for s in facts.streams] == [("chunk 3 is damaged",), ()]

@@ -16,7 +16,8 @@ class PlanScope:
 
     timeline: str
     used: Collection[str] | None = None
-    """Streams that the plan uses; None: all. Odd stamps of others, and where they are missing, change nothing."""
+    """Streams that the plan uses; None: all. Odd stamps and messages of others, and where they are missing, change
+    nothing."""
     split_ns: int | None = None
     """The plan splits at pauses of all its streams that are longer, so gaps as long are none."""
 
@@ -48,8 +49,8 @@ def _of_stream(stream: StreamSummary, view: PlanScope, where: str) -> Iterator[F
     for problem in stream.problems:
         yield Finding(code, "warning", where, problem, "leave the stream out of the plan, or repair the recording")
     for code, message in stream.remarks:
-        is_stamps = code.startswith("clock-") and not view.uses(stream.name)
-        yield Finding(code, "info" if is_stamps else REMARKS[code], where, message)
+        of_use = view.uses(stream.name) or not code.startswith(("clock-", "source-messages"))
+        yield Finding(code, REMARKS[code] if of_use else "info", where, message)
     if view.uses(stream.name):
         yield from _camera_findings(stream, where)
         yield from _clock_findings(stream, view, where)
