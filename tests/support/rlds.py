@@ -56,15 +56,19 @@ def tfrecord(path: Path, records: Sequence[bytes]) -> Path:
     return path
 
 
-def tensor(*shape: int, dtype: str = "float32", encoding: str = "none") -> dict[str, Any]:
-    return {"tensor": {"shape": {"dimensions": [str(n) for n in shape]}, "dtype": dtype, "encoding": encoding}}
+class Leaf(dict[str, Any]):
+    """A feature that is no dict of features."""
 
 
-def image(dtype: str = "uint8", channels: int = 3) -> dict[str, Any]:
-    return {"image": {"shape": {"dimensions": ["48", "64", str(channels)]}, "dtype": dtype, "encodingFormat": "jpeg"}}
+def tensor(*shape: int, dtype: str = "float32", encoding: str = "none") -> Leaf:
+    return Leaf(tensor={"shape": {"dimensions": [str(n) for n in shape]}, "dtype": dtype, "encoding": encoding})
 
 
-TEXT: dict[str, Any] = {"text": {}}
+def image(dtype: str = "uint8", channels: int = 3) -> Leaf:
+    return Leaf(image={"shape": {"dimensions": ["48", "64", str(channels)]}, "dtype": dtype, "encodingFormat": "jpeg"})
+
+
+TEXT = Leaf(text={})
 STEP: dict[str, Any] = {
     "action": tensor(7),
     "observation": {"state": tensor(7), "image_0": image(), "image_1": image()},
@@ -78,8 +82,7 @@ METADATA: dict[str, Any] = {"file_path": TEXT, "has_image_1": tensor(dtype="bool
 
 def described(tree: Mapping[str, Any]) -> dict[str, Any]:
     """A tree of features as `features.json` has it."""
-    known = ("tensor", "image", "text", "sequence", "pythonClassName")
-    parts = {name: part if any(k in part for k in known) else described(part) for name, part in tree.items()}
+    parts = {name: part if isinstance(part, Leaf) else described(part) for name, part in tree.items()}
     return {"pythonClassName": "tensorflow_datasets.core.features.features_dict.FeaturesDict",
             "featuresDict": {"features": parts}}  # fmt: skip
 

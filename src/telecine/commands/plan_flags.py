@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from fractions import Fraction
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -10,13 +11,14 @@ from telecine.commands.flag_table import PlanFlags
 from telecine.core.errors import PlanError, raised_as
 from telecine.core.plan.model import IMAGES, Plan, make_plan, read_plan
 from telecine.core.plan.spans_csv import spans_of_csv
-from telecine.core.text.documents import MAX_YAML_BYTES
+from telecine.core.text.documents import MAX_YAML_BYTES, suggest
 from telecine.core.text.numbers import fraction_of
 
 if TYPE_CHECKING:
     from telecine.core.proposal.propose import Proposal
 
-
+PRESET = "preset:"
+"""Before the name of a plan that ships with telecine, where the path of a plan file can stand."""
 PlanLike: TypeAlias = "Plan | Proposal | Mapping[str, Any] | str | Path"
 """A plan, a proposal, the plain values of a plan file, or the path of one."""
 
@@ -111,10 +113,20 @@ def _proposed(proposal: "Proposal | None") -> dict[str, Any]:
 def _body_of(plan: "PlanLike") -> dict[str, Any]:
     """The plain values of a plan, to be changed."""
     if isinstance(plan, str | Path):
-        return _read(Path(plan))
+        return _read(_preset(str(plan)) if str(plan).startswith(PRESET) else Path(plan))
     if isinstance(plan, Mapping):
         return dict(plan)
     return plan.to_dict() if isinstance(plan, Plan) else dict(plan.body)
+
+
+def _preset(name: str) -> Path:
+    """The file of a plan that ships with telecine, for a dataset that many people have."""
+    folder = Path(str(files("telecine") / "plan_presets"))
+    known = sorted(place.stem for place in folder.glob("*.yaml"))
+    wanted = name.removeprefix(PRESET)
+    if wanted not in known:
+        raise PlanError(f"{name}: there is no such plan{suggest(wanted, known)}; there are {', '.join(known)}")
+    return folder / f"{wanted}.yaml"
 
 
 def _read(path: Path) -> dict[str, Any]:

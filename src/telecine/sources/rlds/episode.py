@@ -121,9 +121,9 @@ class RldsEpisode:
 
 
 def _count_steps(specs: Sequence[RldsFeature], example: Mapping[str, Values]) -> int:
-    """How many steps the episode has, by what has one value a step. Raises: SourceError where nothing tells."""
-    plain = [s for s in specs if s.of_steps and not s.problem and (not s.shape or s.kind == "image")]
-    counts = [len(example[s.key]) for s in plain if s.key in example]
+    """How many steps the episode has, as most of its values say. Raises: SourceError where nothing tells."""
+    plain = [s for s in specs if s.of_steps and not s.problem and s.key in example]
+    counts = [len(example[s.key]) // (_width(s) if s.kind == "number" and s.encoding == "none" else 1) for s in plain]
     if not counts or max(counts) == 0:
         raise SourceError(f"no value of `{STEPS}` tells how many steps it has")
     return max(set(counts), key=lambda count: (counts.count(count), count))
@@ -137,10 +137,15 @@ def _numbers(spec: RldsFeature, values: Values, steps: int) -> Array:
         flat = values
     else:
         raise SourceError("it holds byte strings where features.json says numbers")
-    width = int(np.prod(spec.shape, dtype=object))
+    width = _width(spec)
     if flat.size != steps * width:
         raise SourceError(f"it holds {flat.size} numbers, {steps} steps of the shape {spec.shape} need {steps * width}")
     return flat.reshape(steps, *spec.shape).astype(_dtype(spec), copy=False)
+
+
+def _width(spec: RldsFeature) -> int:
+    """How many numbers one step has."""
+    return max(int(np.prod(spec.shape, dtype=object)), 1)
 
 
 def _dtype(spec: RldsFeature) -> Any:
