@@ -80,6 +80,12 @@ def test_vectors_side_by_side_get_names_that_tell_them_apart(streams, known, exp
     assert list(joined_names(streams, known, [[0]] * len(streams))) == expected
 
 
+def test_numbers_called_after_their_own_path_say_it_once():
+    streams = [f"/state/{side}/joint_{n}:Scalars:scalars" for side in ("left", "right") for n in (1, 2)]
+    named = joined_names(streams, [("joint_1",), ("joint_2",)] * 2, [[0]] * 4)
+    assert list(named) == [("left_joint_1",), ("left_joint_2",), ("right_joint_1",), ("right_joint_2",)]
+
+
 def test_elements_without_names_are_called_by_their_number_in_the_stream():
     named = list(joined_names(["/arm", "/hand:data"], [("a",), None], [[0], [3, 5]]))
     assert named == [("a",), ("hand_3", "hand_5")]

@@ -1,5 +1,6 @@
 """A recording becomes rows: hand-computed cases, and laws over random rates."""
 
+import math
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
@@ -13,6 +14,7 @@ from support.memory import every, images, ramp, recording, seconds, static, text
 from telecine.core.errors import AlignError, PlanError, SourceError
 from telecine.core.findings import Finding, FindingSpan
 from telecine.core.grid import Grid
+from telecine.core.plan.bind import Source
 from telecine.core.plan.model import make_plan
 from telecine.core.recording import MemoryStream, Schema
 from telecine.core.resample.resample import resample
@@ -239,6 +241,22 @@ def test_follow_refuses_a_rate_that_contradicts_fps_with_both_numbers():
 def test_a_static_stream_cannot_be_followed():
     with pytest.raises(PlanError, match="static; it has no stamps to follow"):
         resample(recording(ramp("a", every(24, 5)), static("s", [1.0])), plan({"action": "a"}, clock={"follow": "s"}))
+
+
+@pytest.mark.parametrize("rate", ["1000000000", "30", "29.97", "30000/1001", "29.97002997", "1000000"])
+def test_counts_become_time_exactly_however_far_they_count(rate):
+    most = int(1_760_000_000 * Fraction(rate))
+    counts = np.array([0, 1, 7, most - 1, most, most + 13], np.int64)
+    times = Source(
+        vector("/a", counts, np.zeros(6), clock="step", kind="sequence"), "step", rate=Fraction(rate)
+    ).times()
+    assert times.tolist() == [math.floor(c * 10**9 / Fraction(rate) + Fraction(1, 2)) for c in counts.tolist()]
+
+
+def test_nanoseconds_that_are_taken_for_steps_are_named():
+    ns = np.array([0, 33_000_000], np.int64) + 1_760_000_000 * 10**9
+    with pytest.raises(PlanError, match="at 30 a second is no date; nanoseconds .* have --rate 1000000000"):
+        Source(vector("/a", ns, np.zeros(2), clock="step", kind="sequence"), "step", rate=Fraction(30)).times()
 
 
 def test_a_sequence_timeline_needs_a_rate():

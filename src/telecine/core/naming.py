@@ -71,7 +71,7 @@ def joined_names(
     everywhere = set.intersection(*common) if common else set()
     for path, names, one, which in zip(paths, known, shared, elements, strict=True):
         if names is not None:
-            lead = "_".join(word for word in path if word not in everywhere) if one else ""
+            lead = "_".join(word for word in path if word not in everywhere and word not in names) if one else ""
             yield tuple(name if not lead or name.startswith(f"{lead}_") else f"{lead}_{name}" for name in names)
             continue
         label = "_".join([word for word in path if word.lower() not in GENERAL_WORDS] or path[-1:])

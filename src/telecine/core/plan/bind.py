@@ -13,6 +13,9 @@ from telecine.core.plan.operators import ElementMap, joined_map
 from telecine.core.recording import Recording, Stream
 from telecine.core.text.documents import suggest
 
+MOST_NS = 1 << 62
+"""Stamps stay below it, 146 years from 0, so that sums and differences of them fit 64 bits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -34,9 +37,22 @@ class Source:
         if self.stream.static:
             return times
         if self.rate is not None:
-            scale = SECOND * self.rate.denominator
-            times = (times * (2 * scale) + self.rate.numerator) // (2 * self.rate.numerator)
+            times = self._in_ns(times, self.rate)
         return np.asarray(times + self.offset_ns, np.int64)
+
+    def _in_ns(self, counts: Times, rate: Fraction) -> Times:
+        """Rounded half up; whole periods first, so that ns since 1970 fit. Raises: PlanError for what is no date."""
+        ns = SECOND / rate
+        whole, rest = np.divmod(counts, ns.denominator)
+        if counts.size and int(np.abs(whole).max()) * ns.numerator >= MOST_NS:
+            most = int(np.abs(counts).max())
+            raise PlanError(
+                f"{self.stream.name}: {self.clock!r} counts to {most}, which at {rate} a second is no date; "
+                "nanoseconds that were logged as a sequence have --rate 1000000000"
+            )
+        exact = rest if 2 * ns.numerator * ns.denominator < 1 << 63 else rest.astype(object)
+        part = (2 * exact * ns.numerator + ns.denominator) // (2 * ns.denominator)
+        return np.asarray(whole * ns.numerator + part, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
