@@ -66,7 +66,7 @@ def write_rows(selection: Selection, folder: Path, limits: Limits) -> WrittenRow
     tasks = _Tasks()
     files = RowFiles(folder, columns_there, limits)
     file_indexes: list[FileIndex] = []
-    written = 0
+    written, adds_success = 0, selection.adds_success
     episode_tasks: list[tuple[str, ...]] = []
     task_stats: list[Stats] = []
     cut_stats: dict[int, Mapping[str, Stats]] = {}
@@ -86,7 +86,7 @@ def write_rows(selection: Selection, folder: Path, limits: Limits) -> WrittenRow
                 own = made.slice(rows.start, rows.stop - rows.start)
                 if not selection.is_whole(episode) or isinstance(episode.success, bool):
                     cut_stats[first + number] = _stats_of(selection, own)
-                elif selection.adds_success:
+                elif adds_success:
                     cut_stats[first + number] = _stats_of(selection, own.select([SUCCESS.key]))
             episode_tasks += used
             file_indexes += _append(files, made, [e.length for e in episodes])
