@@ -44,9 +44,8 @@ def encoder(monkeypatch):
 
 def record(recorder, start, stop):
     for number in range(start, stop):
-        recorder.add(
-            number * 10**9 // 30, {"action": [1.0 * number], FRONT: np.full((48, 64, 3), 5 * number, np.uint8)}
-        )
+        frame = np.full((48, 64, 3), 5 * number % 256, np.uint8)
+        recorder.add(number * 10**9 // 30, {"action": [1.0 * number], FRONT: frame})
 
 
 @pytest.mark.parametrize("failures", [1, 10**6])
