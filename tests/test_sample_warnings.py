@@ -25,7 +25,6 @@ TRUE = {
     "robosandbox/franka_pick_cube__with_recorded_actions": set(),
     # Whole, but the format does not say how fast it was recorded.
     "hdf5/act-plus-plus_compressed": {"source-assumed"},
-    "hdf5/agibot_layout_imitation": {"source-assumed"},
     "hdf5/droid_TrajectoryWriter": {"source-assumed"},
     "hdf5/maniskill_RecordEpisode": {"source-assumed"},
     # RoboSandbox records no action unless asked; the viewer stores a task's name for its text.
@@ -38,7 +37,7 @@ TRUE = {
     # Several layouts or tasks in one folder; some of robomimic's files hold states alone.
     "hdf5/diffusion_policy_ReplayBuffer": MIXED,
     "hdf5/isaaclab_recorder_3.0.0": MIXED,
-    "hdf5/robotwin_pkl2hdf5": {"stream-left-out"},
+    "hdf5/robotwin_pkl2hdf5": {"source-assumed", "stream-left-out"},
     "hdf5/robomimic_pipeline_lift": {"source-assumed", "source-incomplete", "stream-left-out"},
     # One message a topic, seven robots; cameras stamped a week away; payloads of 10 bytes for images.
     "mcap/archebase+robocodec": MIXED | {"clock-offset", "video-damaged"},
