@@ -20,6 +20,7 @@ MIXED = {"dataset-mismatch", "stream-left-out"}
 TRUE = {
     # Whole, and of one robot.
     "mcap/Extelligence-ai+bagel": set(),
+    "hdf5/agibot_layout_imitation": set(),
     "hdf5/libero_layout_imitation": set(),
     "hdf5/umi_ReplayBuffer": set(),
     "robosandbox/franka_pick_cube__with_recorded_actions": set(),

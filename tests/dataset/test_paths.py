@@ -53,8 +53,8 @@ def test_rows_that_would_pass_the_limit_begin_a_new_file():
 
 
 def test_a_footer_that_would_fill_memory_begins_a_new_file():
-    assert not data_is_full(MIB, (500, 999), 1, LIMITS)
-    assert data_is_full(MIB, (500, 1000), 1, LIMITS)
+    assert not data_is_full(MIB, (500, 199), 1, LIMITS)
+    assert data_is_full(MIB, (500, 200), 1, LIMITS)
 
 
 def test_a_clip_that_would_pass_the_size_limit_begins_a_new_file():

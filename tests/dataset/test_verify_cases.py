@@ -16,6 +16,7 @@ from telecine.core.stats import camera_stats
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.finding_log import MOST
 from telecine.dataset.verify.verify import verify
+from telecine.sources import registry
 
 DATA = "data/chunk-000/file-000.parquet"
 EPISODES = "meta/episodes/chunk-000/file-000.parquet"
@@ -219,6 +220,9 @@ def test_columns_of_several_dimensions_are_plain_whoever_else_is_imported(tmp_pa
     assert isinstance(pq.read_schema(root / DATA).field("pose").type, pa.BaseExtensionType)
     assert verify(root) == []
     assert Dataset(root).rows(0).column("pose").to_pylist() == one.rows.column("pose").to_pylist()
+    with registry.open(registry.find([root]).refs[0]) as recording:
+        values = recording.streams["/pose"].take(np.arange(5), "time")
+    assert values.tolist() == one.rows.column("pose").to_pylist()
 
 
 def test_depth_is_not_judged_by_its_colours(dataset):

@@ -259,11 +259,14 @@ class _Column:
 
 
 def _numbers(column: Any) -> Array:
-    """All numbers of a column of numbers or of lists of them, however deep."""
+    """All numbers of a column of numbers or of lists of them, however deep.
+
+    A program that has imported `datasets` gets columns of several dimensions in a type of that package.
+    """
     if isinstance(column, pa.ChunkedArray):
         return np.concatenate([_numbers(chunk) for chunk in column.chunks])
     while not pa.types.is_primitive(column.type):
-        column = column.flatten()
+        column = column.storage if isinstance(column, pa.ExtensionArray) else column.flatten()
     return np.asarray(column.to_numpy(zero_copy_only=False))
 
 
