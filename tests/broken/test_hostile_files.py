@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from support import hdf5 as made_hdf5
+from support.dataset import episode, write
 from support.mcap import some_messages, write_mcap
+from support.robosandbox import write_run
 from telecine.core.errors import SourceError
 from telecine.sources import registry
 from telecine.sources.border import UnexpectedError, border
@@ -161,3 +164,63 @@ def test_whatever_is_raised_while_a_recording_is_read_is_its_own_error(error):
 def test_what_stops_the_program_goes_through_the_border(stop):
     with pytest.raises(stop), border("one.mcap"):
         raise stop
+
+
+def moved_outside(path, tmp_path):
+    """The file is a link to a copy of itself that lies elsewhere."""
+    outside = tmp_path / "outside" / path.name
+    outside.parent.mkdir(exist_ok=True)
+    path.rename(outside)
+    path.symlink_to(outside)
+
+
+def errors_of(path, **options):
+    """What is said of the recordings in a folder, when they are found and opened."""
+    found = registry.find([path], **options)
+    said = [finding.message for finding in found.findings if finding.severity == "error"]
+    for ref in found.refs:
+        try:
+            registry.open(ref).close()
+        except SourceError as error:
+            said.append(str(error))
+    return said
+
+
+SIDE_FILES = {
+    "droid": ("metadata_x.json", "recordings/MP4/111.mp4"),
+    "agibot": ("task_info/task_327.json", "observations/327/64/videos/head_color.mp4"),
+    "maniskill": ("a.json",),
+}
+
+
+@pytest.mark.parametrize(("layout", "name"), [(k, name) for k, names in SIDE_FILES.items() for name in names])
+def test_files_beside_an_hdf5_file_may_not_lead_elsewhere(tmp_path, h5py, layout, name):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    getattr(made_hdf5, layout)(h5py, folder if layout == "agibot" else folder / "a.h5")
+    moved_outside(folder / name, tmp_path)
+    said = errors_of(folder)
+    assert said
+    assert all("outside of" in text and "--follow-links" in text for text in said)
+    assert errors_of(folder, follow_links=True) == []
+
+
+@pytest.mark.parametrize("name", ["episode.json", "events.jsonl", "result.json", "video.mp4"])
+def test_no_file_of_a_run_may_lead_elsewhere(tmp_path, name):
+    run = write_run(tmp_path / "in" / "run", 4)
+    moved_outside(run / name, tmp_path)
+    found = registry.find([tmp_path / "in"])
+    said = [f"{finding.where} {finding.message}" for finding in found.findings]
+    assert found.refs == ()
+    assert any("outside of" in text and name in text for text in said)
+    assert registry.find([tmp_path / "in"], follow_links=True).refs != ()
+
+
+@pytest.mark.parametrize("name", ["meta/info.json", "meta/tasks.parquet", "data/chunk-000/file-000.parquet"])
+def test_no_file_of_a_dataset_may_lead_elsewhere(tmp_path, name):
+    root = write(tmp_path / "in" / "dataset", [episode(5)])
+    moved_outside(root / name, tmp_path)
+    found = registry.find([tmp_path / "in"])
+    assert found.refs == ()
+    assert any("outside of" in finding.message for finding in found.findings)
+    assert registry.find([tmp_path / "in"], follow_links=True).refs != ()

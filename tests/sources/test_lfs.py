@@ -6,8 +6,8 @@ from support.cli import telecine
 from support.hdf5 import droid, replay_buffer
 from support.mcap import some_messages, write_rosbag2
 from support.old_dataset import write_old
-from telecine.sources.lfs import is_pointer, pointer_problem
 from telecine.sources.registry import find
+from telecine.sources.shared.lfs import is_pointer, pointer_problem
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "4d7a" * 16 + "\nsize 12345\n"
 NAMES = [

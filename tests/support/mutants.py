@@ -25,10 +25,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 HANG_S = 60
+LONG_S = 20
+"""For hostile values: nothing that small takes as long, but the first of a process, which imports everything."""
 BATCH = 200
 """Mutants per process: one that grows is seen in the peak, and does not fill the machine."""
 
@@ -187,6 +190,8 @@ INPUTS: dict[str, Callable[[Path], None]] = {
 """What makes a folder of sound inputs, each entry of the folder one input, by the name of its format."""
 
 
+STRUCTURE = "+structure"
+"""Behind the name of a source: hostile values in sound containers (tests/fuzz), instead of damaged bytes."""
 READ_ONE_WAY = ("hdf5", "zarr", "lerobot")
 """Sources to which `--recover` makes no difference."""
 CONVERT = "+convert"
@@ -196,7 +201,7 @@ CONVERT = "+convert"
 def make_inputs(kind: str, folder: Path) -> None:
     """The sound inputs of a kind, into a new folder."""
     folder.mkdir()
-    INPUTS[kind.removesuffix(CONVERT)](folder)
+    INPUTS[kind.removesuffix(CONVERT).removesuffix(STRUCTURE)](folder)
 
 
 def mutated(data: bytes, rng: random.Random) -> bytes:
@@ -232,6 +237,8 @@ def make_mutant(kind: str, sound: Path, number: int, target: Path) -> Path:
     rng = random.Random(f"{kind} {number}")
     chosen = rng.choice(sorted(sound.iterdir()))
     place = target / f"{number:06d}{chosen.suffix}"
+    if kind.endswith(STRUCTURE):
+        return _with_hostile_values(chosen, place, rng, outside_of(sound))
     if chosen.is_file():
         place.write_bytes(mutated(chosen.read_bytes(), rng))
         return place
@@ -244,9 +251,34 @@ def make_mutant(kind: str, sound: Path, number: int, target: Path) -> Path:
     return place
 
 
+def outside_of(sound: Path) -> Path:
+    """A folder beside the inputs that nothing in them may lead to."""
+    return sound.parent / "outside"
+
+
+def _with_hostile_values(chosen: Path, place: Path, rng: random.Random, outside: Path) -> Path:
+    from fuzz.structures import made_hostile
+
+    if chosen.is_file():
+        shutil.copyfile(chosen, place)
+        files = [place]
+    else:
+        shutil.copytree(chosen, place)
+        files = sorted(path for path in place.rglob("*") if path.is_file())
+    rng.shuffle(files)
+    for path in files:
+        if made_hostile(path, rng, outside):
+            break
+    if place.is_dir() and rng.randrange(8) == 0:
+        victim = rng.choice(files)
+        victim.unlink()
+        victim.symlink_to(outside / "canary.json")
+    return place
+
+
 def read(kind: str, path: Path) -> None:
     """Read everything of an input. Raises: TelecineError, when all is well with us."""
-    match kind:
+    match kind.removesuffix(STRUCTURE):
         case "plan":
             from telecine.commands.flag_table import PlanFlags
             from telecine.commands.plan_flags import plan_of
@@ -356,6 +388,10 @@ def try_mutants(kind: str, numbers: Sequence[int], keep: Path | None = None) -> 
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         sound = Path(folder, "sound")
         make_inputs(kind, sound)
+        if kind.endswith(STRUCTURE):
+            from fuzz.watch import make_outside
+
+            make_outside(outside_of(sound))
         left = list(numbers)
         while left:
             batch, left = left[:BATCH], left[BATCH:]
@@ -392,7 +428,7 @@ def _try_batch(kind: str, sound: Path, numbers: Sequence[int], tally: Tally, kee
             assert child.stdin is not None
             assert child.stdout is not None
             for position, number in enumerate(numbers):
-                answer = _asked(child, number)
+                answer = _asked(child, number, LONG_S if kind.endswith(STRUCTURE) and position else HANG_S)
                 if answer is None:
                     hung = child.poll() is None
                     child.kill()
@@ -415,7 +451,7 @@ def _same_code() -> str:
     return os.pathsep.join(str(Path(place).resolve()) for place in sys.path)
 
 
-def _asked(child, number):  # type: ignore[no-untyped-def]
+def _asked(child, number, limit_s):  # type: ignore[no-untyped-def]
     """The child's answer; None when it died or says nothing for too long."""
     import select
 
@@ -425,7 +461,7 @@ def _asked(child, number):  # type: ignore[no-untyped-def]
     except OSError:
         child.wait()
         return None
-    ready, _, _ = select.select([child.stdout], [], [], HANG_S)
+    ready, _, _ = select.select([child.stdout], [], [], limit_s)
     line = child.stdout.readline() if ready else b""
     if ready and not line:
         child.wait()
@@ -436,8 +472,12 @@ def answers(kind: str, sound: Path, folder: Path) -> Iterator[str]:
     """In the child: a line for each number that comes in."""
     from telecine.core.errors import TelecineError
 
+    watch = None
     for line in sys.stdin:
         path = make_mutant(kind, sound, int(line), folder)
+        if kind.endswith(STRUCTURE):
+            watch = watch or _watch(sound, folder, kind)
+            watch.seen()
         try:
             read(kind, path)
             outcome, detail = "complete", ""
@@ -445,6 +485,8 @@ def answers(kind: str, sound: Path, folder: Path) -> Iterator[str]:
             outcome, detail = "named", str(error)
         except Exception:
             outcome, detail = "unexpected", "".join(traceback.format_exc().splitlines(keepends=True)[-3:])
+        if watch is not None and (seen := watch.seen()):
+            outcome, detail = seen[0].partition(":")[0], "; ".join(seen)
         if path.is_dir():
             shutil.rmtree(path)
         else:
@@ -453,10 +495,23 @@ def answers(kind: str, sound: Path, folder: Path) -> Iterator[str]:
         yield json.dumps({"outcome": outcome, "detail": detail[:600], "peak_mb": peak})
 
 
-def _show_one(kind: str, number: int) -> None:
+def _watch(sound: Path, folder: Path, kind: str) -> Any:
+    """Everything is imported first: that opens files, and starts what looks for libraries."""
+    from fuzz.watch import Watch
+
+    for path in sorted(sound.iterdir()):
+        read(kind, path)
+    return Watch(outside_of(sound))
+
+
+def show_one(kind: str, number: int) -> None:
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         sound = Path(folder, "sound")
         make_inputs(kind, sound)
+        if kind.endswith(STRUCTURE):
+            from fuzz.watch import make_outside
+
+            make_outside(outside_of(sound))
         path = make_mutant(kind, sound, number, Path(folder))
         print(path.name, flush=True)
         read(kind, path)
@@ -477,7 +532,7 @@ def main() -> None:
             print(answer, flush=True)
         return
     if given.only is not None:
-        _show_one(given.kinds[0], given.only)
+        show_one(given.kinds[0], given.only)
         return
     print("| input | tried | complete | named error | unexpected | crash | hang | peak memory |", flush=True)
     for kind in given.kinds:

@@ -16,9 +16,9 @@ from telecine.core.recording import Recording, Ref
 from telecine.core.text.secrets import scrubbed
 from telecine.sources.border import border
 from telecine.sources.format import Format, Found, Joining, MissingExtra
-from telecine.sources.lfs import pointer_problem
 from telecine.sources.paths import is_url, places
 from telecine.sources.shared.confinement import kind_problem, links_followed
+from telecine.sources.shared.lfs import pointer_problem
 from telecine.sources.unclaimed import likeness
 
 __all__ = [
@@ -150,7 +150,9 @@ def index(claim: Claim, *, recover: bool = False, token: str | None = None) -> F
         return Found((), (_not_read(claim),))
     form = _named(claim.format)
     assert form is not None
-    if problem := pointer_problem(claim.path):
+    with links_followed(claim.follow_links):
+        problem = pointer_problem(claim.path)
+    if problem:
         return Found((), (unreadable(claim.path, problem),))
     try:
         with border(claim.path), links_followed(claim.follow_links):

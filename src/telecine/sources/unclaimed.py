@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from telecine.sources.lfs import is_pointer
+from telecine.sources.shared.lfs import is_pointer
 
 _MOST_FILES = 5000
 _RULES: tuple[tuple[str, str, str], ...] = (

@@ -25,6 +25,7 @@ from telecine.sources.hdf5.layouts import (
     stated_facts,
 )  # fmt: skip
 from telecine.sources.shared.arrays import PixelLayout, text_of
+from telecine.sources.shared.confinement import beside
 
 _RED_AND_BLUE = PixelLayout(order="bgr")
 """cv2.imencode was given RGB: every decoder but its own counterpart shows red as blue."""
@@ -222,8 +223,9 @@ def _robotwin_older(file: Any, place: str, path: str) -> LayoutEpisode:
 def _instructions_beside(path: str) -> list[str]:
     """../instructions/NAME.json holds {"seen": [...], "unseen": [...]}; the seen ones are for training."""
     file = Path(path)
+    told = beside(file.parent.parent / "instructions" / f"{file.stem}.json", file.parent.parent)
     try:
-        found = json.loads((file.parent.parent / "instructions" / f"{file.stem}.json").read_text(encoding="utf-8"))
+        found = json.loads(told.read_text(encoding="utf-8"))
         return [str(t) for t in found["seen"]]
     except (OSError, ValueError, KeyError, TypeError):
         return []
@@ -276,7 +278,7 @@ def _droid(file: Any, place: str, path: str) -> LayoutEpisode:
 def _metadata_beside(path: str) -> dict[str, Any]:
     for file in sorted(Path(path).parent.glob("metadata_*.json")):
         try:
-            found = json.loads(file.read_text(encoding="utf-8"))
+            found = json.loads(beside(file, file.parent).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
         if isinstance(found, dict):
@@ -289,7 +291,7 @@ def _droid_video_files(path: str, metadata: Mapping[str, Any]) -> Iterator[tuple
     parts = {str(metadata.get(f"{part}_cam_serial")): part for part in ("wrist", "ext1", "ext2")}
     for file in sorted((Path(path).parent / "recordings" / "MP4").glob("*.mp4")):
         if not file.stem.endswith("-stereo"):
-            yield f"/recordings/{parts.get(file.stem, file.stem)}", str(file)
+            yield f"/recordings/{parts.get(file.stem, file.stem)}", str(beside(file, Path(path).parent))
 
 
 def _used(file: Any) -> tuple[tuple[int, int] | None, int]:
@@ -367,9 +369,10 @@ def _agibot_beside(path: str) -> tuple[dict[str, Any], dict[str, str]]:
     episode, task = Path(path).parent, Path(path).parent.parent
     root = task.parent.parent
     videos = root / "observations" / task.name / episode.name / "videos"
-    video_files = {f"/videos/{f.stem}": str(f) for f in sorted(videos.glob("*_color.mp4"))}
+    video_files = {f"/videos/{f.stem}": str(beside(f, root)) for f in sorted(videos.glob("*_color.mp4"))}
+    tasks = beside(root / "task_info" / f"task_{task.name}.json", root)
     try:
-        entries = json.loads((root / "task_info" / f"task_{task.name}.json").read_text(encoding="utf-8"))
+        entries = json.loads(tasks.read_text(encoding="utf-8"))
         return dict(next(e for e in entries if str(e["episode_id"]) == episode.name)), video_files
     except (OSError, ValueError, KeyError, TypeError, StopIteration):
         return {}, video_files

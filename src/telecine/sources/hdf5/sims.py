@@ -26,6 +26,7 @@ from telecine.sources.hdf5.layouts import (
 )  # fmt: skip
 from telecine.sources.hdf5.odd_cameras import is_classes
 from telecine.sources.shared.arrays import PixelLayout
+from telecine.sources.shared.confinement import beside
 
 _ROBOSUITE_HZ = 20
 
@@ -301,8 +302,9 @@ def _of_agents(demo: Any, path: str, leaf: str = "") -> tuple[str, ...]:
 
 def _json_beside(path: str) -> dict[str, Any]:
     """ManiSkill keeps what it knows of the environment in a JSON file of the same name."""
+    told = beside(Path(path).with_suffix(".json"), Path(path).parent)
     try:
-        found = json.loads(Path(path).with_suffix(".json").read_text(encoding="utf-8"))
+        found = json.loads(told.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

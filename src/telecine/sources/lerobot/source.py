@@ -31,6 +31,7 @@ from telecine.lerobot_format.paths import INFO, VERSION, FileIndex
 from telecine.lerobot_format.read import read_dataset, read_rows
 from telecine.sources.format import Found
 from telecine.sources.shared.arrays import ArrayPart, CompressedArray, NumberArray, PixelArray, TextArray, Timing
+from telecine.sources.shared.confinement import confined, link_problem
 from telecine.sources.shared.fingerprint import file_state
 from telecine.sources.shared.video_file import VideoFileStream
 
@@ -47,12 +48,14 @@ _READ_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, pa.Arr
 def claims(path: str) -> bool:
     """True for the folder of a dataset."""
     info = Path(path) / INFO
-    return info.is_file() and b'"codebase_version"' in info.read_bytes()
+    return info.is_file() and confined(path).holds(info) and b'"codebase_version"' in info.read_bytes()
 
 
 def index(path: str, *, recover: bool, token: str | None = None) -> Found:
     """One Ref per episode; see `Format.index`."""
     del recover, token
+    if problem := link_problem(path):
+        raise SourceError(f"{path}: {problem}")
     dataset = _opened(path)
     total = sum(e.length for e in dataset.episodes) or 1
     size = sum(f.stat().st_size for f in Path(path).rglob("*") if f.is_file() and f.suffix in (".parquet", ".mp4"))

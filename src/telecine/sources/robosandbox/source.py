@@ -22,6 +22,7 @@ from telecine.core.quality_checks import is_small, small_text
 from telecine.core.recording import Buffer, ClockKind, MemoryStream, Recording, Ref, Schema, Stream
 from telecine.sources.format import Found
 from telecine.sources.robosandbox.events import Events, Series, read_events
+from telecine.sources.shared.confinement import beside, confined
 from telecine.video import demux
 
 NAME = "robosandbox"
@@ -54,13 +55,15 @@ def claims(path: str) -> bool:
 
 
 def _is_ours(path: Path) -> bool:
-    return path.is_file() and b'"episode_id"' in path.read_bytes()[:_HEAD_BYTES]
+    return path.is_file() and confined(path.parent).holds(path) and b'"episode_id"' in path.read_bytes()[:_HEAD_BYTES]
 
 
 def index(path: str, *, recover: bool, token: str | None = None) -> Found:
     """The run that the file at `path` belongs to, named by its folder; see `Format.index`."""
     del token
     folder = Path(path).parent
+    for part in (*(folder / name for name in _FILES), *_videos(folder).values()):
+        beside(part, folder)
     events = folder / "events.jsonl"
     if not events.is_file():
         missing = [n for n in (*_FILES, "video.mp4") if not (folder / n).is_file()]

@@ -36,6 +36,7 @@ _LARGEST_BYTES = 1 << 22
 def claims(path: str) -> bool:
     """True for a folder with rosbag2's metadata.yaml, and for an SQLite file with a table of messages."""
     if Path(path).is_dir():
+        confined(path).check(Path(path) / METADATA)
         with open_regular(Path(path) / METADATA) as file:
             return _ROOT.encode() in file.read(4096)
     start = first_bytes(path, 8192)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 from telecine.core.errors import SourceError, closed_on_failure
@@ -59,6 +60,25 @@ def confined(root: str | os.PathLike[str]) -> Confinement:
     real = os.path.realpath(root)
     typed = os.path.abspath(root)  # noqa: PTH100 - links in it are not resolved
     return Confinement((real, *_blobs(typed), *_blobs(real)), _follows.get())
+
+
+def beside(path: Path, root: Path) -> Path:
+    """A file that a layout has beside the recording, somewhere below `root`, which need not be there.
+
+    Raises: SourceError when it leads elsewhere, or to what is no regular file.
+    """
+    confined(root).check(path)
+    return path
+
+
+def link_problem(folder: str) -> str:
+    """Why a folder must not be read as one recording: a link in it leads outside, or to no regular file; else ""."""
+    inside = confined(folder)
+    for above, folders, names in os.walk(folder):
+        for path in (Path(above, name) for name in (*folders, *names)):
+            if path.is_symlink() and not (path.is_dir() and inside.holds(path)) and (problem := inside.problem(path)):
+                return f"{path.relative_to(folder)} {problem}"
+    return ""
 
 
 def _blobs(folder: str) -> Iterator[str]:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from telecine.sources.shared.confinement import confined
+
 _FIRST = (b"version https://git-lfs.github.com/spec/", b"version https://hawser.github.com/spec/")
 _LONGEST_BYTES = 1024
 _MOST_FILES = 20_000
@@ -40,9 +42,11 @@ def _files(place: Path) -> Iterator[Path]:
     if not place.is_dir():
         yield place
         return
+    inside = confined(place)
     for folder, folders, names in os.walk(place):
         folders.sort()
-        yield from (Path(folder) / name for name in sorted(names))
+        paths = (Path(folder) / name for name in sorted(names))
+        yield from (path for path in paths if not path.is_symlink() or inside.holds(path))
 
 
 def is_pointer(path: Path) -> bool:
