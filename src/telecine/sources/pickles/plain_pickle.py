@@ -8,8 +8,8 @@ Formats: https://docs.python.org/3/library/pickletools.html; numpy `core/src/mul
 """
 
 import io
-import pickle
-import pickletools
+import pickle  # nosec B403  # only names of our own, see `_Reader`
+import pickletools  # nosec B403  # reads, and runs nothing
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
