@@ -111,8 +111,8 @@ def test_many_runs_make_one_dataset_and_bad_ones_are_named(tmp_path):
     reasons = {r["recording"].rpartition("/")[2]: r["reason"] for r in report["rejected"]}
     assert reasons["empty"]["code"] == "source-empty"
     assert "unreachable" in reasons["empty"]["message"]
-    assert reasons["seven joints"]["code"] == "dataset-mismatch"
-    assert "float32 (7,)" in reasons["seven joints"]["message"]
+    assert reasons["seven joints"]["code"] == "plan-mismatch"
+    assert "gives 8 numbers, the dataset has 7" in reasons["seven joints"]["message"]
 
 
 def test_a_torn_last_line_is_left_out_and_said(tmp_path):
