@@ -28,8 +28,8 @@ FRAMES = 3
 
 def jpeg_order(array: Any) -> tuple[float, float]:
     """(share of warm pixels as decoded, share with red and blue exchanged) of some rows of coded frames."""
-    rows = np.unique(np.linspace(0, array.shape[0] - 1, FRAMES).astype(int)) if array.shape[0] else []
-    shares = [share for row in rows if (share := _shares(array[int(row)])) is not None]
+    rows = sorted({int(n) for n in np.linspace(0, array.shape[0] - 1, FRAMES)}) if array.shape[0] else []
+    shares = [share for row in rows if (share := _shares(array[row])) is not None]
     return (
         (0.0, 0.0) if not shares else (sum(s[0] for s in shares) / len(shares), sum(s[1] for s in shares) / len(shares))
     )
