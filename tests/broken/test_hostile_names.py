@@ -72,6 +72,21 @@ def test_a_proposed_plan_of_such_names_can_be_read_again(tmp_path):
         assert not [key for key in keys if set(key) & set("/\\\n\0 ") or key.startswith(".")]
 
 
+@pytest.mark.usefixtures("rerun")
+def test_the_problems_of_a_rejected_recording_stand_on_lines_and_no_name_begins_one(tmp_path):
+    named(tmp_path / "a.rrd", ["a"])
+    plan = {"fps": 30, "clock": {"timeline": "real_time"}, "features": {"action": "/x", "note": "/y"}, "task": "x"}
+    (tmp_path / "plan.yaml").write_text(json.dumps(plan))
+    given = ["convert", str(tmp_path / "a.rrd"), str(tmp_path / "out"), "--plan", str(tmp_path / "plan.yaml")]
+    done = CliRunner().invoke(app, [*given, "--workers", "0"])
+    lines = done.output.splitlines()
+    assert [line.split()[0] for line in lines if line.startswith("    ")] == [
+        "features.action.from:", "features.note.from:"
+    ]  # fmt: skip
+    assert "id\\nof" in done.output  # in the recording's id, as `named` writes it
+    assert not [line for line in lines if line.startswith("of two")]
+
+
 @pytest.mark.parametrize("key", ["../x", "a/b", "a\\b", "a\nb", ".hidden", "", "x" * 201])
 def test_a_feature_whose_key_cannot_be_a_folder_is_refused(key):
     with pytest.raises(PlanError, match="keys hold no blanks and no slashes"):

@@ -14,6 +14,7 @@ from rich.text import Text
 from telecine.conversion.report import EpisodeReport, Rejected, Report
 from telecine.core.accounting import LeftOutEverywhere
 from telecine.core.episode import Use
+from telecine.core.errors import PlanError
 from telecine.core.findings import Finding, grouped
 from telecine.core.resample.rates import distinct_rates
 from telecine.core.text.visible import visible
@@ -48,6 +49,12 @@ def escape(text: str) -> str:
     return without_markup(visible(text))
 
 
+def _message(finding: Finding) -> str:
+    """What a finding says; the problems of a plan, which are a list, on lines of their own."""
+    lines = finding.message.split("\n") if finding.code == PlanError.code else [finding.message]
+    return "\n    ".join(escape(line.strip()) for line in lines)
+
+
 def short(label: str) -> str:
     """A recording's label without its folder."""
     return label.replace("\\", "/").rpartition("/")[2]
@@ -78,7 +85,7 @@ def show_findings(out: Console, findings: Iterable[Finding], *, most: int = 30) 
         where = f.place + (f" and {more} more" if more else "")
         tail = f" [dim]-> {escape(f.fix)}[/dim]" if f.fix else ""
         style = STYLES[f.severity]
-        out.print(f"  [{style}]{f.severity}[/{style}] {f.code} {escape(where)}: {escape(f.message)}{tail}")
+        out.print(f"  [{style}]{f.severity}[/{style}] {f.code} {escape(where)}: {_message(f)}{tail}")
     if len(groups) > most:
         out.print(f"  [dim]... and {len(groups) - most} more; --json has all[/dim]")
 
@@ -163,7 +170,7 @@ def show_uses(out: Console, episodes: Iterable[EpisodeReport]) -> None:
 def show_rejected(out: Console, rejected: Iterable[Rejected]) -> None:
     """Every rejected recording with its reason."""
     for item in rejected:
-        out.print(f"[bold red]rejected[/bold red] {escape(item.recording)}: {escape(item.reason.message)}")
+        out.print(f"[bold red]rejected[/bold red] {escape(item.recording)}: {_message(item.reason)}")
         if item.reason.fix:
             out.print(f"  [dim]-> {escape(item.reason.fix)}[/dim]")
 

@@ -12,6 +12,7 @@ from telecine.core.plan.model import IMAGES, Feature, Plan, Take
 from telecine.core.plan.operators import ElementMap, joined_map
 from telecine.core.recording import Recording, Stream
 from telecine.core.text.documents import suggest
+from telecine.core.text.visible import visible
 
 MOST_NS = 1 << 62
 """Stamps stay below it, 146 years from 0, so that sums and differences of them fit 64 bits."""
@@ -111,7 +112,8 @@ def bind(plan: Plan, recording: Recording) -> Binding:
     motion = _motion(plan, recording, problems)
     if problems:
         raise PlanError(
-            f"the plan does not fit {recording.ref.label}, {len(problems)} problem(s):\n  " + "\n  ".join(problems)
+            f"the plan does not fit {visible(recording.ref.label)}, {len(problems)} problem(s):\n  "
+            + "\n  ".join(map(visible, problems))  # names in recordings begin no line of their own
         )
     assert task is not None
     return Binding(tuple(features), task, follow, marker, motion)
