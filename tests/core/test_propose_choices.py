@@ -312,9 +312,10 @@ def test_depth_beside_colour_has_the_name_that_lerobot_gives_it():
 
 
 def test_depth_of_other_sizes_is_not_scaled_but_named():
-    sizes = [(160, 120), (160, 120), (80, 60)]
+    sizes = [(80, 60), (160, 120), (160, 120)]
     made = propose([recording(vector("/action", GOOD), camera("/depth", GOOD, size=s, unit="m")) for s in sizes])
-    assert made.body["features"]["observation.images.depth"] == {"from": "/depth", "video": {}}
+    depth = {"from": "/depth", "video": {"size": [160, 120]}}
+    assert made.body["features"]["observation.images.depth"] == depth
     assert "/depth is h264 80x60, in the others h264 160x120" in said(made)
 
 

@@ -1,6 +1,7 @@
 """Depth, labels, video files and drawn geometry of Rerun recordings, written by rerun-sdk."""
 
 import io
+import json
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -10,8 +11,9 @@ import av
 import numpy as np
 import pytest
 
+from support.cli import telecine
 from support.pictures import draw_frame_id, read_frame_id, to_jpeg
-from support.rrd import Columns, Custom, Vectors, Video, image_format, one_of_each, rrd_reader
+from support.rrd import Columns, Custom, Vectors, Video, image_format, one_of_each, rrd_reader, write_rrd
 from support.video import svtav1, x264, x265
 from telecine.conversion.cameras import code, prepare
 from telecine.conversion.video_index import index_videos
@@ -41,8 +43,9 @@ def depth_columns(values: np.ndarray, meter: float | None) -> Columns:
     kind = {"u1": "U8", "u2": "U16", "u4": "U32", "i4": "I32", "f2": "F16", "f4": "F32", "f8": "F64"}[
         values.dtype.str[1:]
     ]
+    height, width = values.shape[1:]
     form = ImageFormat(
-        width=WIDTH, height=HEIGHT, color_model=rr.ColorModel.L, channel_datatype=getattr(rr.ChannelDatatype, kind)
+        width=width, height=height, color_model=rr.ColorModel.L, channel_datatype=getattr(rr.ChannelDatatype, kind)
     )
     fields: dict[str, Any] = {"buffer": [v.tobytes() for v in values], "format": [form] * len(values)}
     return Columns(T, "DepthImage", fields if meter is None else fields | {"meter": [meter] * len(values)})
@@ -202,6 +205,21 @@ def test_depth_too_small_for_its_encoder_is_refused_before_and_not_proposed(reco
     proposal = propose([inspect_recording(recording)], task_text="x")
     assert list(proposal.body["features"]) == ["action"]
     assert "depth of 8x6 px cannot be stored" in proposal.reasons["/depth:DepthImage:buffer"]
+
+
+def test_depth_of_an_odd_size_in_front_does_not_set_that_of_the_others(tmp_path: Path) -> None:
+    for number, size in enumerate([(24, 32), (48, 64), (48, 64)]):
+        depth = depth_columns(np.full((N, *size), 1.5, np.float32), 1.0)
+        logged = {"/depth": depth, "/action": Vectors(T, np.zeros((N, 1)))}
+        write_rrd(tmp_path / f"in/{number}.rrd", logged, recording_id=str(number))
+    code, out, _ = telecine(
+        "convert", tmp_path / "in", tmp_path / "out", "--task-text", "x", "--json", "--workers", "0"
+    )
+    report = json.loads(out)
+    assert code == 1
+    assert [e["recording"].rpartition("/")[2] for e in report["episodes"]] == ["1.rrd#1", "2.rrd#2"]
+    (rejected,) = report["rejected"]
+    assert "is 32x24, the plan says `size: [64, 48]`, and depth is never scaled" in rejected["reason"]["message"]
 
 
 def test_depth_without_a_unit_is_read_and_warned_of(record: Any) -> None:

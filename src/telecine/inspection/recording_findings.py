@@ -123,9 +123,9 @@ def _differences(name: str, having: Sequence[tuple[RecordingFacts, StreamSummary
     sizes.pop("", None)
     if len(sizes) > 1:
         text = f"the frame size differs between recordings: {_describe(sizes)}"
-        yield Finding(
-            "dataset-mismatch", "warning", name, text, "set `video: {size: [WIDTH, HEIGHT]}` to scale all to one"
-        )
+        scaled = "set `video: {size: [WIDTH, HEIGHT]}` to scale all to one"
+        depth = any(s.is_depth for _, s in having)
+        yield Finding("dataset-mismatch", "warning", name, text, fix if depth else scaled)
     codecs = _groups(having, lambda s: s.camera.encoding if s.camera is not None else "")
     if len(codecs) > 1:
         text = f"the codec differs between recordings: {_describe(codecs)}; those that differ are encoded"

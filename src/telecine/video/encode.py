@@ -12,7 +12,7 @@ import av
 import numpy as np
 
 from telecine.core.depth import depth_size_problem
-from telecine.core.errors import VideoError
+from telecine.core.errors import PlanError, VideoError
 from telecine.core.video import Clip, FrameFormat, VideoSettings
 from telecine.video.clip import ClipWriter
 from telecine.video.encoder import coded, open_encoder
@@ -112,11 +112,20 @@ def bits_of(pix_fmt: str) -> int:
 
 
 def check_first(frame: av.VideoFrame, settings: VideoSettings, where: str) -> None:
-    """VideoError when a camera that starts with this frame cannot be stored: before anything is encoded."""
+    """Nothing, when a camera that starts with this frame can be stored: asked before anything is encoded.
+
+    Raises: PlanError for depth of another size than the plan's, VideoError.
+    """
+    seen = (frame.width, frame.height)
     if not settings.depth:
         check_frame(frame, None, settings, where)
     elif problem := depth_size_problem(frame.width, frame.height):
         raise VideoError(f"{where}: {problem}; leave the feature out")
+    elif settings.size not in (None, seen):
+        raise PlanError(
+            f"{where} is {seen[0]}x{seen[1]}, the plan says `size: {list(settings.size)}`, and depth is never scaled; "
+            "leave the recording out, or give the feature `video: {}` of its own where that size is for other cameras"
+        )
 
 
 def check_frame(frame: av.VideoFrame, before: av.VideoFrame | None, settings: VideoSettings, where: str) -> None:

@@ -104,13 +104,15 @@ def video_settings(
 def depth_settings(video: Video) -> VideoSettings:
     """How depth is stored: LeRobot's one way, H.265 without loss, whatever the preset of other cameras is.
 
+    `size` is what its frames have to have: distances are never scaled.
+
     Raises:
         PlanError: the feature's own video settings ask for what that way cannot give; all of it is named.
     """
     asked = {
         "preset": video.preset if video.preset == "images" else None,
         "codec": video.codec if video.codec != "hevc" else None,
-        "crf": video.crf, "gop": video.gop, "size": video.size,
+        "crf": video.crf, "gop": video.gop,
         "copy": video.copy_policy if video.copy_policy == "always" else None,
     }  # fmt: skip
     wrong = [f"{name}: {value}" for name, value in asked.items() if value is not None]
@@ -119,7 +121,7 @@ def depth_settings(video: Video) -> VideoSettings:
             f"video.{', '.join(wrong)}: depth is stored as lossless 12-bit H.265, LeRobot's one way; give the feature "
             "`video: {}` of its own to leave such settings to the other cameras"
         )
-    return VideoSettings(codec="hevc", copy="never", crf=30, gop=2, preset="lerobot", depth=True)
+    return VideoSettings(codec="hevc", copy="never", crf=30, gop=2, preset="lerobot", size=video.size, depth=True)
 
 
 def _quality_problems(settings: VideoSettings) -> list[str]:

@@ -75,7 +75,7 @@ class Video(Model):
     codec: Codec | None = Field(None, description="Codec of the dataset; default: the source's when copying.")
     crf: int | None = Field(None, ge=0, le=63, description="Constant rate factor of the encoder.")
     gop: int | None = Field(None, ge=1, le=1000, description="Frames from keyframe to keyframe.")
-    size: tuple[int, int] | None = Field(None, description="[width, height] in px; frames are resized to it.")
+    size: tuple[int, int] | None = Field(None, description="[width, height] in px to resize to; depth must have it.")
     jpeg_color: ColourOrder | None = Field(
         None, description="bgr: exchange red and blue of compressed frames; default: as the format usually has them."
     )

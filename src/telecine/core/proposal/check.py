@@ -1,6 +1,7 @@
 """Does a proposal convert? Checked against what is known of the recordings it was made from; remedies go into it.
 
-Odd frame sizes and sizes that differ between recordings get `size`; numbers whose count differs the `width` of most.
+Odd frame sizes and sizes that differ between recordings get `size`; numbers whose count differs the `width` of most,
+depth whose size differs the `size` of most.
 Recordings that fit no plan for the others (another width, a stream that is not there or damaged) are named with the
 command that converts them.
 """
@@ -88,13 +89,17 @@ def _misfits(name: str, recordings: Sequence[RecordingFacts]) -> Iterator[tuple[
 
 
 def _with_size(key: str, body: Any, recordings: Sequence[RecordingFacts], notes: Notes) -> Any:
-    """The camera scaled to one even size, where its frames have an odd one or several; depth is never scaled."""
+    """The camera scaled to one even size, where its frames have an odd one or several.
+
+    Depth is never scaled: where recordings differ it gets the size of most, so that the others are rejected.
+    """
     (name,) = streams_of(body)
     found = [s for r in recordings if (s := r.stream(name)) is not None and _size(s) is not None]
-    if any(s.is_depth for r in recordings if (s := r.stream(name)) is not None):
-        return {**(body if isinstance(body, Mapping) else {"from": body}), "video": {}}
     sizes = {_size(s) for s in found}
     usual = _size(typical(found)) if found else None
+    if any(s.is_depth for r in recordings if (s := r.stream(name)) is not None):
+        own = {"size": list(usual)} if usual is not None and len(sizes) > 1 else {}
+        return {**(body if isinstance(body, Mapping) else {"from": body}), "video": own}
     if usual is None:
         return body
     even = (usual[0] // 2 * 2, usual[1] // 2 * 2)
