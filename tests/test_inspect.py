@@ -1,22 +1,26 @@
 """Inspection: what it tells of streams, what it finds odd, and that one bad recording stops no other."""
 
 import json
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import yaml
 
 from support.memory import CLOCK, every, images, recording, seconds, static, text, vector
 from support.robot import jittered
 from support.video import STREAMS, encode, x264, x265
-from telecine.core.errors import SourceError
+from telecine.core.errors import AlignError, SourceError
 from telecine.core.findings import Finding, FindingSpan
-from telecine.core.plan.model import parse_plan
+from telecine.core.plan.model import make_plan, parse_plan
 from telecine.core.proposal.propose import propose
 from telecine.core.proposal.text import plan_yaml
 from telecine.core.recording import Image, MemoryStream, Recording, Ref, Schema
 from telecine.core.recording_summary import CameraFacts
+from telecine.core.resample.resample import resample
+from telecine.core.resample.split import split
 from telecine.inspection import recordings
 from telecine.inspection.recording_findings import PlanScope, compare, recording_findings
 from telecine.sources import registry
@@ -210,6 +214,42 @@ def test_the_longest_gap_says_from_when_to_when():
     facts = facts_of(vector("/joints", times, np.zeros(7)))
     (gap,) = [f for f in recording_findings(facts, PlanScope(CLOCK)) if f.code == "align-gap"]
     assert (gap.stream, gap.span) == ("/joints", FindingSpan(1_100_000_000, 3_100_000_000, "real_time"))
+
+
+def stopped(first, last):
+    """A recording whose state loses its samples [first, last) of 30 Hz, and its gap as `inspect` reports it."""
+    times, kept = every(30, 6), np.delete(every(30, 6), range(first, last))
+    rec = recording(vector("/action", times, np.zeros((180, 2))), vector("/state", kept, np.zeros((kept.size, 2))))
+    facts = recordings.inspect_recording(rec)
+    (gap,) = [f for f in recording_findings(facts, PlanScope(CLOCK)) if f.code == "align-gap"]
+    return rec, propose([facts], task_text="x"), gap
+
+
+@pytest.mark.parametrize("first", [1, 10])
+def test_a_stall_of_one_stream_at_the_start_costs_the_start(first):
+    rec, made, gap = stopped(first, 30)
+    assert made.body["features"]["observation.state"] == "/state"
+    assert gap.fix == "nothing to do: rows begin behind it"
+    rows = resample(rec, made.plan)
+    assert rows.grid.start_ns >= rec.streams["/state"].times(CLOCK)[first] > 0
+    assert [f.code for f in rows.findings if "/state" in f.message] == ["align-trimmed"]
+
+
+def test_a_long_stop_in_the_middle_names_the_split_that_convert_asks_for():
+    rec, made, gap = stopped(90, 125)
+    assert gap.fix == "`split: {gaps: 250ms, stream: '/state'}` makes episodes of what lies between"
+    (guess,) = [g for g in made.guesses if gap.fix in g]
+    assert guess.startswith("/state stops for up to 1.20 s in 1 of 1 recordings, which will be rejected for it: ")
+    with pytest.raises(AlignError, match=re.escape(gap.fix)):
+        resample(rec, made.plan)
+    rule = yaml.safe_load(gap.fix.split("`")[1])
+    assert len(split(rec, make_plan({**made.body, **rule})).parts) == 2
+
+
+def test_a_short_stop_points_at_the_limit():
+    _, made, gap = stopped(90, 105)
+    assert "`limit`" in gap.fix
+    assert "split" not in " ".join(made.guesses)
 
 
 def test_backward_stamps_of_reordered_video_are_in_order():

@@ -162,6 +162,10 @@ def is_steady(rate: Rate, span_ns: int) -> bool:
     return 2 * rate.jitter_ns <= rate.period_ns and 2 * filled >= span_ns
 
 
+STALL_WITHIN_NS = SECOND // 2
+"""How long after its first sample a stall of a stream still counts as one of its start, which costs the start."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class CameraTimes:
     """What the phase choice needs of one camera."""

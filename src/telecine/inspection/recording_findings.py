@@ -5,7 +5,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from telecine.core.align import is_steady
 from telecine.core.findings import REMARKS, Finding, FindingSpan, placed
+from telecine.core.plan.episodes import split_advice
+from telecine.core.proposal.rates import BRIDGED_NS, stalls_of
 from telecine.core.recording_summary import ClockFacts, RecordingFacts, StreamSummary
 from telecine.core.video import LONG_GOP
 
@@ -87,8 +90,18 @@ def _clock_findings(stream: StreamSummary, view: PlanScope, where: str) -> Itera
     splits = sum(view.split_ns is not None and stop - start > view.split_ns for start, stop in clock.pauses)
     if rate.gaps > splits and stream.kind != "text" and clock.kind != "sequence":
         text = f"{rate.gaps} gap(s) longer than three periods, the longest {rate.longest_ns / 1e9:.3f} s"
-        fix = "see `limit` in the plan: how old a sample may be"
+        fix = _gap_fix(stream.name, clock, view)
         yield Finding("align-gap", "warning", at, text, fix, stream=stream.name, span=_longest_pause(clock))
+
+
+def _gap_fix(name: str, clock: ClockFacts, view: PlanScope) -> str:
+    """What helps against pauses that are no split yet: nothing is needed at the start, a long one needs a split."""
+    late = [stop - start for start, stop in stalls_of(clock)]
+    if clock.pauses and not late:
+        return "nothing to do: rows begin behind it"
+    if view.split_ns is None and max(late, default=0) > BRIDGED_NS and is_steady(clock.rate, clock.last - clock.first):
+        return split_advice(name, clock.rate.auto_limit_ns)
+    return "see `limit` in the plan: how old a sample may be"
 
 
 def _longest_pause(clock: ClockFacts) -> FindingSpan | None:

@@ -13,6 +13,15 @@ ABSOLUTE_NS = 10**17
 """Moments from here on (1973 in Unix time) are stamps; below they count from the start of the recording."""
 
 
+def split_advice(stream: str, gap_ns: int) -> str:
+    """What makes episodes of the parts between pauses of a stream that are longer than `gap_ns`.
+
+    >>> split_advice("/cam", 250_000_000)
+    "`split: {gaps: 250ms, stream: '/cam'}` makes episodes of what lies between"
+    """
+    return f"`split: {{gaps: {format_duration(gap_ns)}, stream: '{stream}'}}` makes episodes of what lies between"
+
+
 def parse_moment(value: Any) -> Any:
     """Integer ns from 12.5 or "12.5" (s), "12.5s", "800ms", or a stamp in s or ns since 1970."""
     text = str(value).strip()

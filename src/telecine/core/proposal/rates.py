@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from telecine.core.align import STEADY_SAMPLES, is_steady
+from telecine.core.align import STALL_WITHIN_NS, STEADY_SAMPLES, is_steady
 from telecine.core.grid import SECOND
+from telecine.core.plan.episodes import split_advice
 from telecine.core.plan.fields import format_duration
 from telecine.core.proposal.notes import Notes
 from telecine.core.recording_summary import ClockFacts, RecordingFacts, StreamSummary, shared_attr
@@ -173,11 +174,18 @@ def _overlaps(ours: Sequence[tuple[int, int]], theirs: Sequence[tuple[int, int]]
 def limit_of(name: str, timeline: str, recordings: Sequence[RecordingFacts], split: bool, notes: Notes) -> str | None:
     """A longer limit for a steady stream that stalls for a moment in most recordings, else None.
 
+    Of a stall that no limit should bridge it says what to do. One at the start needs none: rows begin behind it.
     split: recordings are split at common pauses, so that those count for nothing here.
     """
     clocks = [c for r in recordings if (s := r.stream(name)) is not None and (c := s.on(timeline)) is not None]
     stalls = [_stall(c, split) for c in clocks]
     too_long = [s for s in stalls if s]
+    if too_long and max(too_long) > BRIDGED_NS and not split:
+        count = sum(s > BRIDGED_NS for s in too_long)
+        notes.guesses.append(
+            f"{name} stops for up to {max(too_long) / 1e9:.2f} s in {count} of {len(clocks)} recordings, which will be "
+            f"rejected for it: {split_advice(name, max(c.rate.auto_limit_ns for c in clocks))}"
+        )
     if not too_long or 2 * len(too_long) <= len(clocks) or max(too_long) > BRIDGED_NS:
         return None
     limit = format_duration(-(-max(too_long) // 50_000_000) * 50_000_000)
@@ -188,8 +196,15 @@ def limit_of(name: str, timeline: str, recordings: Sequence[RecordingFacts], spl
 
 
 def _stall(clock: ClockFacts, split: bool) -> int:
-    """The longest distance of stamps in ns where that is over the limit; 0 where it is not."""
-    longest = clock.rate.longest_ns
-    if split and clock.pauses:
-        return 0
-    return longest if longest > clock.rate.auto_limit_ns else 0
+    """The longest pause in ns that is over the limit, but those that count for nothing; 0 where there is none."""
+    return 0 if split else max((stop - start for start, stop in stalls_of(clock)), default=0)
+
+
+def stalls_of(clock: ClockFacts) -> list[tuple[int, int]]:
+    """The pauses [start, stop) of a stream but those right after its first samples, which cost the start alone."""
+    period = max(clock.rate.period_ns, 1)
+    return [
+        (start, stop)
+        for start, stop in clock.pauses
+        if start - clock.first > STALL_WITHIN_NS or 2 * ((start - clock.first) // period + 1) >= clock.samples
+    ]

@@ -6,16 +6,13 @@ from fractions import Fraction
 
 import numpy as np
 
-from telecine.core.align import Rate, is_steady, keeps_pace, measure
+from telecine.core.align import STALL_WITHIN_NS, Rate, is_steady, keeps_pace, measure
 from telecine.core.errors import AlignError
 from telecine.core.findings import Finding, FindingSpan
 from telecine.core.grid import SECOND, Grid, Times, grid_of
 from telecine.core.plan.bind import Binding, Source
 from telecine.core.plan.model import Feature
 from telecine.core.recording import Part
-
-STALL_WITHIN_NS = SECOND // 2
-"""How long after its first sample a stall of a stream still counts as one of its start."""
 
 
 @dataclass(frozen=True, slots=True)

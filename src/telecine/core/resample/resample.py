@@ -21,6 +21,7 @@ from telecine.core.findings import REMARKS, Finding, placed
 from telecine.core.grid import SECOND, Grid, Rows, Times
 from telecine.core.outcome import facts_of
 from telecine.core.plan.bind import Binding, BoundFeature, Source, bind
+from telecine.core.plan.episodes import split_advice
 from telecine.core.plan.fields import format_duration
 from telecine.core.plan.model import Feature, Plan, mapped
 from telecine.core.recording import Array, CameraCalibration, Part, Recording, Ref, remarks_of
@@ -217,8 +218,7 @@ def _check_missing(
     need = int(reach.max())
     advice = f"a limit of {format_duration(-(-need // 1_000_000) * 1_000_000)} would accept the gap"
     if need > LONGEST_BRIDGE_NS:
-        gaps = format_duration(age_limit(feature, source, measure(times)) or need)
-        advice = f"`split: {{gaps: {gaps}, stream: '{source.stream.name}'}}` makes episodes of what lies between"
+        advice = split_advice(source.stream.name, age_limit(feature, source, measure(times)) or need)
     raise AlignError(
         f"{where}: {feature.key}: {source.stream.name} has no sample within its limit at {int(missing.sum())} of "
         f"{ticks.size} rows, first at {(int(ticks[first]) - int(ticks[0])) / 1e9:.3f} s; {advice}, or "
