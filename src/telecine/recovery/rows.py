@@ -139,7 +139,7 @@ def _runs_of(number: int, file: RowFile, log: RepairLog) -> Iterator[tuple[int, 
         for start, stop in pairwise(cuts):
             if start == stop:
                 continue
-            own = {key: values[start:stop] for key, values in indices.items()}
+            own = {key: values[start:stop] for key, values in indices.items() if key != "episode_index"}
             part = RowRange(number, group, start, stop)
             if current is not None and current[0] == episodes[start]:
                 current[1].append(part)
@@ -153,7 +153,8 @@ def _runs_of(number: int, file: RowFile, log: RepairLog) -> Iterator[tuple[int, 
 
 
 def _joined(parts: list[dict[str, Any]]) -> dict[str, Any]:
-    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    """One array of each key; `parts` are emptied on the way, so that never all is there twice."""
+    return {key: np.concatenate([part.pop(key) for part in parts]) for key in list(parts[0])}
 
 
 def _groups(file: RowFile, log: RepairLog) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -189,8 +190,7 @@ def _usable(
 ) -> EpisodeRows | None:
     """The rows up to the first hole."""
     frames, order = indices["frame_index"], None
-    sorted_frames = np.sort(frames)
-    if np.any(sorted_frames != frames) and np.array_equal(np.unique(frames), sorted_frames):
+    if np.any(frames[1:] < frames[:-1]) and np.unique(frames).size == frames.size:
         order = np.argsort(frames, kind="stable")
         indices, frames = {key: values[order] for key, values in indices.items()}, frames[order]
         log.changed(f"{name} episode {episode}", "its rows were not in the order of frame_index; sorted by it")

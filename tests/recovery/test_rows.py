@@ -1,0 +1,46 @@
+"""Rows that can still be read: which they are, and what it costs to find them."""
+
+import tracemalloc
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from telecine.recovery.repair_log import RepairLog
+from telecine.recovery.rows import RowFile, find_runs
+
+
+def row_file(path, frames, **how):
+    frames = np.asarray(frames)
+    table = pa.table(
+        {
+            "episode_index": np.zeros(frames.size, np.int64),
+            "frame_index": frames,
+            "task_index": frames % 3,
+            "timestamp": (frames / 30).astype(np.float32),
+        }
+    )
+    pq.write_table(table, path, **how)
+    return RowFile(path.name, path, table.schema)
+
+
+def test_no_column_of_indices_is_in_memory_twice(tmp_path):
+    count = 200_000
+    file = row_file(tmp_path / "rows.parquet", np.arange(count), row_group_size=count // 40)
+    tracemalloc.start()
+    try:
+        (run,) = find_runs([file], RepairLog())
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (run.count, len(run.parts)) == (count, 40)
+    assert most < 5 * 8 * count, "three columns, one of them twice while it is joined, and a little"
+
+
+def test_rows_in_another_order_are_sorted_and_rows_behind_a_repeated_one_are_lost(tmp_path):
+    shuffled = row_file(tmp_path / "shuffled.parquet", [0, 2, 1, 3], row_group_size=2)
+    (run,) = find_runs([shuffled], RepairLog())
+    assert (run.count, run.order.tolist(), run.tasks.tolist()) == (4, [0, 2, 1, 3], [0, 1, 2, 0])
+    repeated = row_file(tmp_path / "repeated.parquet", [0, 1, 0, 1, 2], row_group_size=2)
+    (run,) = find_runs([repeated], RepairLog())
+    assert (run.count, run.order) == (2, None)
