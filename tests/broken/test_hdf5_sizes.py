@@ -8,6 +8,9 @@ import sys
 import numpy as np
 import pytest
 
+import telecine
+from telecine.sources.hdf5 import source
+
 MOST = 1 << 30
 """Of address space: a sound file is read with half of it."""
 ABSURD = 0x78000A0D
@@ -133,3 +136,19 @@ def test_an_array_that_lacks_a_few_rows_is_read(h5py, tmp_path):
         file["data/demo_0"].create_dataset("x", (6, 100), "f4", chunks=(1, 100))[2] = 1
 
     assert said(write(h5py, tmp_path / "a.hdf5", fill=fill)).split() == ["complete"]
+
+
+def test_what_belongs_to_the_file_is_checked_once_and_each_episode_for_itself(h5py, tmp_path, monkeypatch):
+    path, count, checked = tmp_path / "many.hdf5", 5, []
+
+    def fill(file):
+        for number in range(1, count):
+            file[f"data/demo_{number}/actions"] = np.zeros((6, 2))
+
+    write(h5py, path, fill=fill)
+    check = source.check_attributes
+    monkeypatch.setattr(
+        source, "check_attributes", lambda holder, name: checked.append(holder.name) or check(holder, name)
+    )
+    assert len(telecine.inspect([path]).recordings) == count
+    assert sorted(checked) == ["/", "/data", *(f"/data/demo_{number}" for number in range(count))]

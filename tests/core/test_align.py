@@ -149,6 +149,13 @@ def test_measure_counts_gaps_and_duplicates_and_ignores_both_for_the_period():
     assert rate.auto_limit_ns == SECOND // 4
 
 
+@given(st.lists(st.integers(1, 10**12), min_size=1, max_size=20))
+def test_the_period_is_the_median_distance_and_the_jitter_its_median_deviation(distances):
+    rate = measure(np.cumsum([0, *distances]))
+    assert rate.period_ns == int(np.median(distances))
+    assert rate.jitter_ns == int(np.median(np.abs(np.array(distances) - rate.period_ns)))
+
+
 @pytest.mark.parametrize("times", [[], [5], [5, 5]])
 def test_measure_of_too_few_stamps_says_zero(times):
     rate = measure(np.array(times, np.int64))

@@ -6,6 +6,7 @@ Imports no writer and no verification, so that a worker process is soon ready.
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from telecine.conversion import checkpoint
@@ -99,7 +100,7 @@ def _made(ref: Ref, plan: Plan, context: WorkerContext, coded: Callable[[int], N
     before = fingerprint.stamp_of(ref)
     digest = None if before is None else fingerprint.digest(before)
     target = None if digest is None else checkpoint.path_of(ref, digest, context.cache_dir)
-    if ref.part is None and (digest, ref.id) in {origin[:2] for origin in context.known}:
+    if ref.part is None and (digest, ref.id) in _files_and_ids(context.known):
         if target is not None:  # of a run that was killed just after it had published it
             shutil.rmtree(target, ignore_errors=True)
         return Known(ref)
@@ -123,6 +124,12 @@ def _made(ref: Ref, plan: Plan, context: WorkerContext, coded: Callable[[int], N
         else:
             episode, target = _of_a_changing_source(episode), None
         return Made(ref, checkpoint.save(episode, folder, target, sync=context.sync))
+
+
+@lru_cache(maxsize=1)
+def _files_and_ids(known: frozenset[Origin]) -> frozenset[tuple[str, str]]:
+    """The first two of each origin, made once for all recordings of a run."""
+    return frozenset(origin[:2] for origin in known)
 
 
 def not_wanted(where: str | None, episode: Episode, ref: Ref) -> str | None:

@@ -133,16 +133,23 @@ def measure(times: Times) -> Rate:
     moves = steps[steps > 0]
     if not moves.size:
         return Rate(int(times.size), 0.0, 0, 0, 0, 0, int(steps.size))
-    period = int(np.median(moves))
+    period = _median(moves)
     return Rate(
         samples=int(times.size),
         hz=float(moves.size * SECOND / int(times[-1] - times[0])),
         period_ns=period,
-        jitter_ns=int(np.median(np.abs(moves - period))),
+        jitter_ns=_median(np.abs(moves - period)),
         gaps=int(np.sum(moves > 3 * period)),
         longest_ns=int(moves.max()),
         duplicates=int(steps.size - moves.size),
     )
+
+
+def _median(values: Times) -> int:
+    """The median of (n,) int64, not negative, rounded down. Of few values `np.median` takes four times as long."""
+    middle = (values.size - 1) // 2, values.size // 2
+    parted = np.partition(values, middle)
+    return (int(parted[middle[0]]) + int(parted[middle[1]])) // 2
 
 
 STANDS_STILL = 50

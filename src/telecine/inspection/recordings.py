@@ -234,8 +234,10 @@ def _with_content(known: StreamSummary, stream: Stream) -> StreamSummary:
         return known
     match stream.kind:
         case "vector":
-            value = _short(np.array2string(stream.take(np.zeros(1, np.int64), clock)[0], threshold=8, precision=6))
-            return replace(known, value=value) if known.static else known
+            first = stream.take(np.zeros(1, np.int64), clock)[0]  # of all, so that what cannot be read is found
+            if not known.static:
+                return known
+            return replace(known, value=_short(np.array2string(first, threshold=8, precision=6)))
         case "text":
             texts = _texts(stream, clock, samples)
             return replace(known, value=texts[0] if known.static else "", texts=texts)

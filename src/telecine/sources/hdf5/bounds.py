@@ -97,14 +97,17 @@ def _most(references: bytes) -> int:
     return int(np.frombuffer(references[:whole], _REFERENCE)["count"].max(initial=0))
 
 
-def check_arrays(group: Any, path: str) -> None:
-    """Compare what the arrays of a group say they hold with what is stored of them. Raises: SourceError."""
+def check_arrays(group: Any, path: str) -> list[tuple[str, Any]]:
+    """(path, array) of the arrays of a group, when what they say they hold is what is stored. Raises: SourceError."""
     import h5py
 
+    found: list[tuple[str, Any]] = []
     size = Path(path).stat().st_size
     with Path(path).open("rb") as raw:
 
         def visit(name: str, item: Any) -> None:
+            if isinstance(item, h5py.Dataset):
+                found.append((name, item))
             if isinstance(item, h5py.Dataset) and not (item.is_virtual or item.external):
                 where = f"{path}: {group.name.rstrip('/')}/{name}"
                 _check_size(item, where)
@@ -114,6 +117,7 @@ def check_arrays(group: Any, path: str) -> None:
                         raise SourceError(f"{where} says a value has {most} bytes, more than the file's {size}")
 
         group.visititems(visit)
+    return found
 
 
 def _unit(dtype: Any) -> int:

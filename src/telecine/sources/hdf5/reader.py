@@ -1,6 +1,6 @@
 """The arrays of one episode of an HDF5 file as streams, each at its own times, and what is odd about them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -34,9 +34,11 @@ _INDEX_PAIRED = "its arrays have no stamps: rows of equal number are taken for o
 class EpisodeReader:
     """Makes the streams of one episode and notes what is odd about their lengths and times."""
 
-    def __init__(self, group: Any, episode: LayoutEpisode) -> None:
+    def __init__(self, group: Any, episode: LayoutEpisode, arrays: Sequence[tuple[str, Any]]) -> None:
+        """arrays: (path below `group`, array) of all that are below it."""
         self.group = group
         self.episode = episode
+        self._every_array = sorted(arrays, key=lambda entry: entry[0])
         self.notes: list[tuple[str, str]] = []
         self._placed: set[str] = set()
 
@@ -139,19 +141,6 @@ class EpisodeReader:
 
     # --- arrays ----------------------------------------------------------------------------------------------------
 
-    @cached_property
-    def _every_array(self) -> list[tuple[str, Any]]:
-        import h5py
-
-        found: list[tuple[str, Any]] = []
-
-        def visit(path: str, item: Any) -> None:
-            if isinstance(item, h5py.Dataset):
-                found.append((path, item))
-
-        self.group.visititems(visit)
-        return sorted(found, key=lambda entry: entry[0])
-
     def _arrays(self) -> Iterator[tuple[str, Any]]:
         return ((path, array) for path, array in self._every_array if not self.episode.leaves_out(path))
 
@@ -171,7 +160,8 @@ class EpisodeReader:
     def _layout(self, path: str, array: Any) -> PixelLayout:
         """How its frames are stored; the unit of depth as the layout knows it, or an attribute says it."""
         layout = self.episode.pixel_layout(f"/{path}")
-        return layout if layout.unit is not None else replace(layout, unit=unit_of(array))
+        known = layout.unit is not None or array.ndim < 3  # rows of fewer dimensions are no frames
+        return layout if known else replace(layout, unit=unit_of(array))
 
     def _part(self, path: str, array: Any, rows: int) -> ArrayPart:
         name = f"/{path}"

@@ -31,6 +31,7 @@ from telecine.sources.shared.confinement import beside
 _ROBOSUITE_HZ = 20
 
 
+@once_per_file
 def _env(file: Any) -> dict[str, Any]:
     return facts_of(file["data"].attrs, "env_args") if "data" in file else {}
 

@@ -73,6 +73,7 @@ def _check_links(file: Any, path: str, follows: bool) -> None:
     check_links(file, path, follows=follows)
 
 
+@once_per_file
 def _check_shared(file: Any, path: str) -> None:
     """The attributes that tell the layout."""
     check_attributes(file, path)
@@ -85,12 +86,13 @@ def _recording(ref: Ref, file: Any) -> Recording:
     _check_shared(file, ref.path)
     holder = file[ref.id] if ref.id in file else file["/"]
     check_attributes(holder, ref.path)
-    check_arrays(holder, ref.path)
+    arrays = check_arrays(holder, ref.path)
     episode = episode_of(file, ref.id, ref.path)
     root = ref.id if episode.root is None else episode.root
     if root and root not in file:
         raise SourceError(f"{ref.path}: holds no episode {ref.id!r}")
-    reader = EpisodeReader(file[root or "/"], episode)
+    group = file[root or "/"]
+    reader = EpisodeReader(group, episode, arrays if group == holder else check_arrays(group, ref.path))
     streams = {s.name: s for s in reader.streams()}
     features = {key: names for key, names in episode.features.items() if all(n in streams for n in names)}
     notes = reader.all_notes(streams)
