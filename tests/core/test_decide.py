@@ -234,6 +234,14 @@ def test_a_cut_copies_whole_groups_and_re_encodes_the_rest():
     assert decide_cut(np.arange(13, 28), index()) == Splice((Encoded(0, 7), Copied(20, 28)))
 
 
+def test_a_cut_at_keyframes_copies_all_between_them():
+    b_frames = [0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11]
+    for made in (index(12, 4), index(12, 4, display=b_frames)):
+        for first, stop in ((0, 12), (0, 4), (4, 8), (4, 12)):
+            assert decide_cut(np.arange(first, stop), made) == Splice((Copied(first, stop),))
+    assert decide_cut(np.arange(4, 11), index(12, 4, display=b_frames)) == Splice((Copied(4, 11),))
+
+
 @pytest.mark.parametrize(
     ("made", "reason"),
     [

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import shutil
+import subprocess
+import sys
 
 import av
 import numpy as np
@@ -46,6 +48,14 @@ def shown(root, key=TOP):
         frames = decode_at(str(path), range(first, first + facts.length))
         found.append([read_frame_id(rgb)[:2] for _, rgb in frames])
     return found
+
+
+def test_deleting_an_episode_imports_no_pandas(source, tmp_path):
+    code = (
+        "import sys; from telecine.editing.edit import edit; before = 'pandas' in sys.modules; "
+        "edit(sys.argv[1], sys.argv[2], delete='1'); sys.exit('pandas' in sys.modules and not before)"
+    )
+    assert not subprocess.run([sys.executable, "-c", code, source, tmp_path / "out"], check=False).returncode
 
 
 def expected(*spans):

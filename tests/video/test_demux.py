@@ -1,5 +1,7 @@
 """Packets taken out of video files decode to the same frames, from every keyframe."""
 
+from fractions import Fraction
+
 import av
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from telecine.core.errors import SourceError, VideoError
 from telecine.sources.shared.arrays import Timing
 from telecine.sources.shared.video_file import VideoFileStream
 from telecine.video.decode import frames
-from telecine.video.demux import film_facts, packets
+from telecine.video.demux import Mp4Facts, film_facts, packets, read_film
 from telecine.video.frames.colour import to_rgb
 
 
@@ -36,6 +38,17 @@ def test_a_part_of_the_packets_is_that_part(tmp_path):
     assert list(stream.packets("step", 3, 7)) == list(packets(path))[3:7]
 
 
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "libsvtav1"])
+def test_a_file_read_once_gives_its_facts_and_its_packets(tmp_path, codec):
+    path = str(tmp_path / "f.mp4")
+    mp4(tmp_path / "f.mp4", np.repeat(np.repeat(film(12), 2, 1), 2, 2), 30, codec)
+    facts, held = read_film(path)
+    for name in Mp4Facts.__dataclass_fields__:
+        assert np.array_equal(getattr(facts, name), getattr(film_facts(path), name))
+    assert list(map(bytes, held)) == list(packets(path))
+    assert facts.pts_ns.tolist() == [round(Fraction(number, 30) * 10**9) for number in facts.display.tolist()]
+
+
 def test_a_film_that_starts_before_the_recording_has_stamps_before_it(tmp_path):
     mp4(tmp_path / "f.mp4", film(12), 30)
     stream = VideoFileStream("cam", str(tmp_path / "f.mp4"), Timing(), first=4, rows=12)
@@ -47,6 +60,7 @@ def test_a_film_that_starts_before_the_recording_has_stamps_before_it(tmp_path):
 def test_a_codec_that_no_dataset_holds_is_named(tmp_path):
     mp4(tmp_path / "f.mp4", film(4), 30, "mpeg4")
     assert film_facts(str(tmp_path / "f.mp4")).codec is None
+    assert read_film(str(tmp_path / "f.mp4"))[1] == ()
     assert VideoFileStream("cam", str(tmp_path / "f.mp4"), Timing()).schema.encoding == "mpeg4"
 
 

@@ -35,7 +35,7 @@ def film(path, coder, options, count=30):
 @pytest.mark.parametrize("name", CODERS)
 def test_a_part_of_a_file_is_copied_picture_by_picture(tmp_path, name, monkeypatch):
     monkeypatch.setenv("SVT_LOG", "1")
-    opened = open_film(film(tmp_path / "film.mp4", *CODERS[name]), str(tmp_path / "film.arrow"))
+    opened = open_film(film(tmp_path / "film.mp4", *CODERS[name]))
     assert (opened.codec, opened.hidden, len(opened.times(CLOCK))) == (name.split()[0], 0, 30)
     assert (opened.schema.shape, opened.static, opened.backwards(CLOCK)) == ((48, 64, 3), False, 0)
     rows = np.arange(10, 24)
@@ -52,7 +52,7 @@ def test_a_part_of_a_file_is_copied_picture_by_picture(tmp_path, name, monkeypat
 def test_a_codec_that_cannot_be_copied_is_refused(tmp_path):
     path = film(tmp_path / "film.mp4", "mpeg4", {})
     with pytest.raises(VideoError, match="codec mpeg4 cannot be copied; only h264, hevc, av1 can"):
-        open_film(path, str(tmp_path / "film.arrow"))
+        open_film(path)
 
 
 def test_a_cut_file_is_refused(tmp_path):
@@ -70,4 +70,4 @@ def test_a_cut_file_is_refused(tmp_path):
     whole = (tmp_path / "front.mp4").read_bytes()
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(VideoError, match="cut"):
-        open_film(str(tmp_path / "cut.mp4"), str(tmp_path / "film.arrow"))
+        open_film(str(tmp_path / "cut.mp4"))

@@ -11,9 +11,6 @@ from rich.markup import escape as without_markup
 from rich.table import Table
 from rich.text import Text
 
-from telecine.conversion.report import EpisodeReport, Rejected, Report
-from telecine.core.accounting import LeftOutEverywhere
-from telecine.core.episode import Use
 from telecine.core.errors import PlanError
 from telecine.core.findings import Finding, grouped
 from telecine.core.resample.rates import distinct_rates
@@ -21,6 +18,9 @@ from telecine.core.text.visible import visible
 
 if TYPE_CHECKING:
     from telecine.conversion.dry_run import DryRun
+    from telecine.conversion.report import EpisodeReport, Rejected, Report
+    from telecine.core.accounting import LeftOutEverywhere
+    from telecine.core.episode import Use
 
 SHOWN_INFOS = ("align-idle", "clock-shared")
 """Information about single episodes that is shown all the same: idle time that was left out, clocks that were moved."""
@@ -90,7 +90,7 @@ def show_findings(out: Console, findings: Iterable[Finding], *, most: int = 30) 
         out.print(f"  [dim]... and {len(groups) - most} more; --json has all[/dim]")
 
 
-def show_left_out(out: Console, entries: Iterable[LeftOutEverywhere], *, most: int = 20) -> None:
+def show_left_out(out: Console, entries: "Iterable[LeftOutEverywhere]", *, most: int = 20) -> None:
     """A line for each stream that no feature uses, with the reason."""
     listed = list(entries)
     if listed:
@@ -103,7 +103,7 @@ def show_left_out(out: Console, entries: Iterable[LeftOutEverywhere], *, most: i
         out.print(f"  [dim]... and {len(listed) - most} more; --json has all[/dim]")
 
 
-def show_report(out: Console, report: Report) -> None:
+def show_report(out: Console, report: "Report") -> None:
     """The table at the end of a conversion."""
     if report.episodes:
         table = Table("episode", "recording", "rows", "seconds", "cameras", "oldest sample", box=None, pad_edge=False)
@@ -131,14 +131,14 @@ def show_report(out: Console, report: Report) -> None:
         )
 
 
-def _clip_text(episode: EpisodeReport, number: int) -> str:
+def _clip_text(episode: "EpisodeReport", number: int) -> str:
     clip = episode.clips[number]
     name = clip.key.rpartition(".")[2]
     reencoded = f", {clip.pictures.encoded} re-encoded" if clip.copied and clip.pictures.encoded else ""
     return f"{name} {'copied' if clip.copied else 'encoded'} ({clip.codec}{reencoded})"
 
 
-def show_uses(out: Console, episodes: Iterable[EpisodeReport]) -> None:
+def show_uses(out: Console, episodes: "Iterable[EpisodeReport]") -> None:
     """The age of the samples that rows got, per stream, the worst of all episodes."""
     streams: dict[tuple[str, str], list[Use]] = {}
     for e in episodes:
@@ -167,7 +167,7 @@ def show_uses(out: Console, episodes: Iterable[EpisodeReport]) -> None:
     out.print(table)
 
 
-def show_rejected(out: Console, rejected: Iterable[Rejected]) -> None:
+def show_rejected(out: Console, rejected: "Iterable[Rejected]") -> None:
     """Every rejected recording with its reason."""
     for item in rejected:
         out.print(f"[bold red]rejected[/bold red] {escape(item.recording)}: {_message(item.reason)}")

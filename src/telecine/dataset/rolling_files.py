@@ -1,6 +1,6 @@
 """Files that grow by one episode at a time and are closed when full. Nothing written is written again."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -21,6 +21,7 @@ from telecine.lerobot_format.paths import (
     video_path,
 )
 from telecine.video.append import VideoFile
+from telecine.video.clip import ClipPacket
 
 ROW_GROUP = 100
 """Episodes per row group of meta/episodes. LeRobot has 10; but what the footer will say of every column of every group
@@ -174,15 +175,18 @@ class VideoFiles(_RollingFiles[VideoFile]):
         super().__init__(stage, limits, first)
         self._key, self._fps = key, Fraction(fps)
 
-    def append(self, clip: Clip) -> tuple[FileIndex, int]:
-        """Add a clip; gives the file that it is in and the number there of the frame of the episode's first row."""
+    def append(self, clip: Clip, packets: Iterable[ClipPacket] | None = None) -> tuple[FileIndex, int]:
+        """Add a clip; gives the file that it is in and the number there of the frame of the episode's first row.
+
+        packets: as for `VideoFile.append`.
+        """
         if self._file and self._full(self._file, clip):
             self._roll()
         if self._file is None:
             path = self._stage / video_path(self._key, self.file_index)
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = VideoFile(path, self._fps)
-        return self.file_index, self._file.append(clip)
+        return self.file_index, self._file.append(clip, packets)
 
     def _full(self, file: VideoFile, clip: Clip) -> bool:
         more = (clip.size_bytes, clip.frames)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from telecine.conversion.pipeline import Options, convert
 from telecine.core.errors import DatasetError, EditError, raised_as
 from telecine.core.findings import Finding, has_errors
 from telecine.core.plan.model import Dtype, Plan, make_plan
@@ -80,6 +79,8 @@ def _folder(target: Path | None) -> Iterator[Path]:
 
 def _convert(dataset: Dataset, folder: Path, fps: int) -> Iterator[Finding]:
     """Make the dataset in `folder`; what was done. Raises: DatasetError when an episode could not be converted."""
+    from telecine.conversion.pipeline import Options, convert  # most inputs need none
+
     report = convert([dataset.root], folder, _plan(dataset, fps), Options(workers=0, verify=False, resume=False))
     if report.rejected or has_errors(report.findings):
         reasons = [*(entry.reason for entry in report.rejected), *report.findings]

@@ -214,7 +214,7 @@ def read_statistics(root: Path, keys: Sequence[str] | None = None) -> Iterator[d
 def read_statistics_of(root: Path, episodes: Sequence[int]) -> list[dict[str, dict[str, Any]]]:
     """As `read_statistics`, of some episodes. Raises: DatasetError."""
     table = read_episodes_table(root, lambda name: name.startswith("stats/"))
-    return [_by_feature(row) for row in table.take(pa.array(episodes, pa.int64())).to_pylist()]
+    return [_by_feature(row) for row in table.take(arrow.array(episodes, pa.int64())).to_pylist()]
 
 
 def _by_feature(row: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -355,6 +355,6 @@ def _searched(file: pq.ParquetFile, episode: int, columns: list[str] | None) -> 
         part = mine[start : start + count]
         start += count
         if part.any():
-            tables.append(file.read_row_group(group, columns=columns).filter(pa.array(part)))
+            tables.append(file.read_row_group(group, columns=columns).filter(arrow.numbers(part)))
     empty = file.schema_arrow.empty_table()
     return pa.concat_tables(tables) if tables else empty.select(columns or empty.column_names)

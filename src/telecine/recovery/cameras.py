@@ -164,7 +164,7 @@ class ClipCutter:
 
     def __init__(self, scratch: Path, fps: int, log: RepairLog) -> None:
         self._scratch, self._fps, self._log = scratch, fps, log
-        self._streams: dict[str, tuple[Path, Mp4Stream, Path]] = {}
+        self._streams: dict[str, tuple[Path, Mp4Stream]] = {}
         self._made = 0
         self._clips: list[Path] = []
 
@@ -191,11 +191,8 @@ class ClipCutter:
 
     def _stream(self, key: str, path: Path) -> Mp4Stream:
         if key not in self._streams or self._streams[key][0] != path:
-            scratch = self._scratch / f"stream-{len(self._streams)}.arrow"
-            if key in self._streams:  # reuse its file
-                scratch = self._streams.pop(key)[2]
-                scratch.unlink()
-            self._streams[key] = (path, open_film(str(path), str(scratch)), scratch)
+            self._streams.pop(key, None)  # its packets go before others come
+            self._streams[key] = (path, open_film(str(path)))
         return self._streams[key][1]
 
     def _decoded(self, camera: StoredCamera, path: Path, rows: Rows, why: str) -> Clip:

@@ -6,6 +6,7 @@ also mark recovery points, from which decoders return wrong frames.
 """
 
 import io
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from telecine.core.bitstream.packets import NAMES
 from telecine.core.errors import VideoError, raised_as
 from telecine.core.recording import Buffer, Codec
 from telecine.core.video import Clip, FrameFormat
-from telecine.video.clip import read_clip
+from telecine.video.clip import ClipPacket, read_clip
 
 _RAW_FORMATS: dict[Codec, str] = {"h264": "h264", "hevc": "hevc", "av1": "obu"}
 _TABLE_BYTES = 16
@@ -52,8 +53,10 @@ class VideoFile:
             return False
         return clip.format == self.format and clip.reorder_delay <= self.reorder_delay
 
-    def append(self, clip: Clip) -> int:
+    def append(self, clip: Clip, packets: Iterable[ClipPacket] | None = None) -> int:
         """Add all frames of the clip; the number in this file of the frame that its first row shows.
+
+        packets: of the clip, where they are not in its scratch file.
 
         Raises:
             VideoError: the clip does not fit this file or cannot be read, or the file cannot be written. The file
@@ -66,7 +69,7 @@ class VideoFile:
             )
         base, count = self.frames, 0
         with raised_as(VideoError, f"{self._path}: cannot be written", av.FFmpegError, OSError):
-            for data, display, keyframe in read_clip(clip.path):
+            for data, display, keyframe in read_clip(clip.path) if packets is None else packets:
                 if self._output is None:
                     self._open(clip, data)
                 self._mux(data, base + display, base + count, keyframe)

@@ -6,7 +6,7 @@ It lives between a worker and the writer of the same run, so it carries no versi
 
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,8 @@ from telecine.core.recording import Buffer
 from telecine.core.video import Clip, PacketIndex
 
 _SCHEMA = pa.schema([("data", pa.large_binary()), ("display", pa.int64()), ("keyframe", pa.bool_())])
+ClipPacket: TypeAlias = tuple[Buffer, int, bool]
+"""(packet, number in the clip of the frame that it shows, whether it is a keyframe)."""
 _BATCH_BYTES = 1 << 20
 _BATCH_PACKETS = 256
 
@@ -90,12 +92,20 @@ def copied_clip(path: str, packets: Iterable[Buffer], index: PacketIndex, run: s
     Raises:
         VideoError: the disk refuses.
     """
+    copy, run_packets = unwritten_clip(path, packets, index, run, key=key)
+    with ClipWriter(path) as clip:
+        for data, shown, is_key in run_packets:
+            clip.add(data, shown, is_key)
+    return copy
+
+
+def unwritten_clip(
+    path: str, packets: Iterable[Buffer], index: PacketIndex, run: slice, *, key: str
+) -> tuple[Clip, Iterator[ClipPacket]]:
+    """As `copied_clip`, with its packets beside it instead of in a file; `path` is where they come from."""
     display, keyframe, sizes = index.display[run], index.keyframe[run], index.sizes[run]
     display = display - display.min()
-    with ClipWriter(path) as clip:
-        for data, shown, is_key in zip(packets, display.tolist(), keyframe.tolist(), strict=True):
-            clip.add(data, shown, is_key)
-    return Clip(
+    clip = Clip(
         key=key,
         path=path,
         format=index.formats[0],
@@ -110,6 +120,7 @@ def copied_clip(path: str, packets: Iterable[Buffer], index: PacketIndex, run: s
         sampled=0,
         starts_file=index.must_start_file(run.start),
     )
+    return clip, zip(packets, display.tolist(), keyframe.tolist(), strict=True)
 
 
 def read_clip(path: str) -> Iterator[tuple[memoryview, int, bool]]:

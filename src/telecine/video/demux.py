@@ -3,7 +3,7 @@
 Times of the file are not read: whoever owns the file knows when its frames were taken.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,7 +16,7 @@ from av.bitstream import BitStreamFilterContext
 from telecine.core.bitstream.packets import is_self_contained
 from telecine.core.errors import VideoError
 from telecine.core.grid import Rows
-from telecine.core.recording import Codec
+from telecine.core.recording import Buffer, Codec
 from telecine.core.video import Flags
 
 _Input: TypeAlias = av.container.InputContainer
@@ -77,17 +77,35 @@ class Mp4Facts:
 
 def film_facts(path: str) -> Mp4Facts:
     """Reads all packets, decodes nothing. Raises: VideoError for a file that is no video, is empty or cut off."""
+    return _facts(path, None)
+
+
+def read_film(path: str) -> tuple[Mp4Facts, tuple[Buffer, ...]]:
+    """What `film_facts` and `packets` give, with the file read once; no packets of a codec that is none of telecine's.
+
+    Raises: VideoError, as these do.
+    """
+    held: list[Buffer] = []
+    facts = _facts(path, held)
+    return facts, tuple(held)
+
+
+def _facts(path: str, held: list[Buffer] | None) -> Mp4Facts:
+    """What `film_facts` gives; the access units are added to `held`, if given."""
     with _opened(path) as source:
         stream = source.streams.video[0]
         context = stream.codec_context
         marks: list[tuple[int, bool]] = []
         discarded: list[tuple[int, bool]] = []
+        units = None if held is None or context.name not in _CODECS else _access_units(stream, 0)
         for packet in source.demux(stream):
             if packet.is_corrupt:
                 raise VideoError(f"{path}: packet {len(marks)} is cut off; the file is truncated")
             if packet.pts is not None and packet.size:
                 marks.append((int(packet.pts), bool(packet.is_keyframe)))
                 discarded.append((int(packet.pts), bool(packet.is_discard)))
+            if units is not None and held is not None and packet.size:
+                held.extend(units(packet))  # the last use: what a filter was given is no longer in the packet
         name, width, height = context.name, context.width, context.height
         base = stream.time_base or Fraction(1)
     if not marks:
@@ -98,8 +116,15 @@ def film_facts(path: str) -> Mp4Facts:
     if any(hidden[sum(hidden) :]):
         raise VideoError(f"{path}: frames that are not shown lie between others that are")
     keyframe = np.array([key for _, key in marks])
-    stamps_ns = np.array([round(pts * base * 1_000_000_000) for pts, _ in marks], np.int64)
+    tick_ns = base * 1_000_000_000  # in whole numbers: Fractions take ten times as long
+    stamps_ns = np.array([_nearest(pts * tick_ns.numerator, tick_ns.denominator) for pts, _ in marks], np.int64)
     return Mp4Facts(_CODECS.get(name), name, width, height, display, keyframe, stamps, stamps_ns, sum(hidden))
+
+
+def _nearest(number: int, divisor: int) -> int:
+    """The quotient rounded as `round` does, halves to the even neighbour."""
+    whole, rest = divmod(number, divisor)
+    return whole + (2 * rest + (whole & 1) > divisor)
 
 
 def packets(path: str, start: int = 0, stop: int | None = None, facts: Mp4Facts | None = None) -> Iterator[bytes]:
@@ -112,9 +137,7 @@ def packets(path: str, start: int = 0, stop: int | None = None, facts: Mp4Facts 
     """
     with _opened(path) as source:
         stream = source.streams.video[0]
-        name = _TO_STREAM.get(_CODECS.get(stream.codec_context.name, ""))
-        convert = BitStreamFilterContext(name, stream) if name else None
-        lead = b"" if name else DELIMITER if start else _av1_lead(bytes(stream.codec_context.extradata or b""))
+        units = _access_units(stream, start)
         number = 0
         if facts is not None and start and facts.keyframe[start]:
             # Lands on this keyframe or one before it: the stamp tells which.
@@ -130,13 +153,25 @@ def packets(path: str, start: int = 0, stop: int | None = None, facts: Mp4Facts 
             if stop is not None and number >= stop:
                 return
             if number >= start:
-                for unit in [packet] if convert is None else convert.filter(packet):
-                    data = bytes(unit)
-                    if not name:
-                        data = (DELIMITER if is_self_contained(data, "av1") else lead) + data
-                        lead = DELIMITER
-                    yield data
+                yield from map(bytes, units(packet))
             number += 1
+
+
+def _access_units(stream: av.VideoStream, start: int) -> Callable[[av.Packet], list[Buffer]]:
+    """What makes access units of the packets of a file, one after the other from packet `start` on."""
+    name = _TO_STREAM.get(_CODECS.get(stream.codec_context.name, ""))
+    if name:
+        convert = BitStreamFilterContext(name, stream)
+        return lambda packet: [memoryview(unit) for unit in convert.filter(packet)]
+    lead = DELIMITER if start else _av1_lead(bytes(stream.codec_context.extradata or b""))
+
+    def with_delimiter(packet: av.Packet) -> list[Buffer]:
+        nonlocal lead
+        data = bytes(packet)
+        before, lead = (DELIMITER if is_self_contained(data, "av1") else lead), DELIMITER
+        return [before + data]
+
+    return with_delimiter
 
 
 def _av1_lead(extradata: bytes) -> bytes:

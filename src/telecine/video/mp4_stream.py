@@ -1,8 +1,8 @@
 """A video file as a stream of packets, so that what is in an MP4 can be copied like what comes from a recording.
 
-The packets are taken out of the file once, into a scratch file in the form that streams have (Annex B, OBUs); from
-there they are read as often as needed without copies. Position k of its one clock is the k-th frame that players
-show. Refuses codecs other than H.264, H.265 and AV1.
+The packets are taken out of the file once, in the form that streams have (Annex B, OBUs), and stay in memory: a video
+file of a dataset is small. Position k of its one clock is the k-th frame that players show. Refuses codecs other than
+H.264, H.265 and AV1.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,8 +16,7 @@ from telecine.core.errors import VideoError
 from telecine.core.grid import Times
 from telecine.core.recording import Buffer, ClockKind, Codec, Schema
 from telecine.core.video import PacketIndex
-from telecine.video.clip import ClipWriter, read_clip
-from telecine.video.demux import film_facts, packets
+from telecine.video.demux import film_facts, packets, read_film
 
 CLOCK = "frame"
 
@@ -72,21 +71,17 @@ class Mp4Stream:
         return iter(self._packets[start:stop])
 
 
-def open_film(path: str, scratch: str) -> Mp4Stream:
-    """The video of the file at `path`; its packets stay in the file `scratch` as long as they are in use.
+def open_film(path: str) -> Mp4Stream:
+    """The video of the file at `path`.
 
     Raises:
         VideoError: the file cannot be read, is damaged, or its codec cannot be copied.
     """
-    facts = film_facts(path)
+    facts, held = read_film(path)
     if facts.codec is None:
         raise VideoError(f"{path}: codec {facts.codec_name} cannot be copied; only {', '.join(get_args(Codec))} can")
-    with ClipWriter(scratch) as clip:
-        for data in packets(path):
-            clip.add(data, clip.frames, False)
-    if clip.frames != facts.count:
-        raise VideoError(f"{path}: {clip.frames} packets for {facts.count} frames")
-    held = tuple(data for data, _, _ in read_clip(scratch))
+    if len(held) != facts.count:
+        raise VideoError(f"{path}: {len(held)} packets for {facts.count} frames")
     index = index_packets(held, facts.codec)
     if index.problems:
         at, what = index.problems[0]

@@ -54,11 +54,20 @@ def decide_cut(rows: Rows, index: PacketIndex) -> Splice | Encode:
     obstacle = _formats_obstacle(index) or _groups_obstacle(rows, index, starts)
     if obstacle:
         return Encode(obstacle)
-    splice = _runs(rows, index, starts, keep=False)
+    whole = _whole_run(rows, index, starts)
+    splice = _runs(rows, index, starts, keep=False) if whole is None else Splice((whole,))
     obstacle = splice_obstacle(index) if splice.encoded else ""
     if obstacle or not splice.copied:
         return Encode(obstacle or "it lies between two keyframes")
     return splice
+
+
+def _whole_run(rows: Rows, index: PacketIndex, starts: Rows) -> Copied | None:
+    """What `_runs` would give, at once, for rows that show whole groups of pictures, as those of whole episodes do."""
+    shown, packets = np.append(index.display[starts], index.count), np.append(starts, index.count)
+    at, end = np.searchsorted(shown, (rows[0], rows[-1] + 1)).tolist()
+    fits = end < shown.size and np.all(np.diff(shown) > 0) and (shown[at], shown[end]) == (rows[0], rows[-1] + 1)
+    return Copied(int(packets[at]), int(packets[end])) if fits else None
 
 
 def one_to_one(rows: Rows) -> bool:

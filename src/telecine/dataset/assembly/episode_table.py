@@ -110,7 +110,7 @@ def _kept(
             values = [stats[n][key].lists()[statistic] for n in own]
             column = pa.concat_arrays([column, pa.array(values, field.type)])
             where[own] = there.num_rows + np.arange(len(own))
-        columns[field.name] = column.take(pa.array(where))
+        columns[field.name] = column.take(arrow.numbers(where))
     everywhere = set.intersection(*map(set, stats.values())) if len(stats) == count else set[str]()
     new = sorted(everywhere - _stat_keys(columns))
     for key in new:  # a column that no input had
@@ -169,7 +169,7 @@ def _flat(column: pa.Array) -> Floats:
 
 def _ones(values: Any) -> pa.Array:
     """Numbers as lists of one."""
-    return pa.ListArray.from_arrays(pa.array(np.arange(len(values) + 1, dtype=np.int32)), arrow.numbers(values))
+    return pa.ListArray.from_arrays(arrow.numbers(np.arange(len(values) + 1, dtype=np.int32)), arrow.numbers(values))
 
 
 def write_episodes(table: pa.Table, folder: Path, limits: Limits) -> None:

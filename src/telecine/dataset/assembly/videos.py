@@ -26,7 +26,7 @@ from telecine.core.video import Clip, PacketIndex
 from telecine.dataset.assembly.selection import Selection
 from telecine.dataset.rolling_files import VideoFiles
 from telecine.lerobot_format.paths import FileIndex, Limits, video_path
-from telecine.video.clip import copied_clip
+from telecine.video.clip import ClipPacket, unwritten_clip
 from telecine.video.decode import frames
 from telecine.video.encode import encode
 from telecine.video.mp4_frames import cropped, depth_histogram
@@ -97,9 +97,10 @@ def write_videos(selection: Selection, key: str, folder: Path, scratch: Path, li
         files = VideoFiles(folder, key, selection.inputs[0].fps, limits, first=index)
         try:
             for part in _parts(selection, key, episodes):
-                clip = clips.clip(part, made)
-                file_index, first = files.append(clip)
-                Path(clip.path).unlink()
+                clip, packets = clips.clip(part, made)
+                file_index, first = files.append(clip, packets)
+                if packets is None:
+                    Path(clip.path).unlink()
                 made.size_bytes += clip.size_bytes
                 _note(selection, part, clip, (file_index, first), made)
         finally:
@@ -259,8 +260,8 @@ class _Clips:
         self._open: tuple[Source, Mp4Stream] | None = None
         self._made = 0
 
-    def clip(self, part: _Part, made: WrittenVideos) -> Clip:
-        """The frames of a part. Raises: VideoError."""
+    def clip(self, part: _Part, made: WrittenVideos) -> tuple[Clip, Iterator[ClipPacket] | None]:
+        """The frames of a part, and its packets where they are in no scratch file. Raises: VideoError."""
         edit = self._selection.cameras.get(self._key)
         path = _path(self._selection, self._key, part.source)
         if edit is not None:
@@ -268,7 +269,7 @@ class _Clips:
             made.encoder, made.size = clip.encoder, (clip.format.width, clip.format.height)
             made.codec = clip.format.codec
             made.encoded += part.count
-            return clip
+            return clip, None
         stream = self._stream(part.source, path)
         rows = np.arange(part.first, part.first + part.count, dtype=np.int64) + stream.hidden
         if rows[-1] >= stream.index.count:
@@ -283,13 +284,13 @@ class _Clips:
             assert isinstance(run, Copied)
             made.copied += part.count
             data = stream.packets(CLOCK, run.first, run.stop)
-            return copied_clip(self._target(), data, stream.index, slice(run.first, run.stop), key=self._key)
-        return self._cut(stream, decision, rows, part, made, path)
+            return unwritten_clip(str(path), data, stream.index, slice(run.first, run.stop), key=self._key)
+        return self._cut(stream, decision, rows, part, made, path), None
 
     def _stream(self, source: Source, path: Path) -> Mp4Stream:
         if self._open is None or self._open[0] != source:
             self._open = None
-            self._open = (source, open_film(str(path), str(self._scratch / f"{source[0]}-source.arrow")))
+            self._open = (source, open_film(str(path)))
         return self._open[1]
 
     def _target(self) -> str:

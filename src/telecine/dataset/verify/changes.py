@@ -52,7 +52,8 @@ def _is_numbered(metadata: DatasetMeta) -> bool:
     position = 0
     for file_index, episodes in episodes_by_file(metadata.episodes):
         try:
-            table = pq.read_table(metadata.root / data_path(file_index), columns=list(INDEX_KEYS), partitioning=None)
+            with pq.ParquetFile(metadata.root / data_path(file_index)) as file:  # `read_table` would import pandas
+                table = file.read(columns=list(INDEX_KEYS)).select(INDEX_KEYS)
         except (*UNREADABLE, KeyError):
             return False
         if any(column.null_count for column in table.columns) or not _fits(metadata, episodes, table, position):
