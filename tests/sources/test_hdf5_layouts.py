@@ -1,7 +1,7 @@
 """Every layout against what h5py reads: values, colours, order of frames and episodes, task, rate and outcome."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ class Expected:
     fps: int = 20
     task: str | None = None
     success: tuple[bool | None, ...] = (None,)
-    rows: slice = slice(None)
+    rows: slice = field(default_factory=lambda: slice(None))
     action_rows: slice | None = None
     rate: int | None = None
 
