@@ -198,9 +198,17 @@ def _episode(content: Content, piece: Piece, table: pa.Table, clips: Sequence[Cl
     rows = as_stored(table, content.columns) if content.columns else None
     arrays = {column.key: rows.column(column.key) for column in content.columns} if rows is not None else {}
     arrays["timestamp"] = numbers((np.arange(count) / metadata.fps).astype(np.float32))
-    arrays["task"] = array(piece.tasks, pa.string())
+    arrays["task"] = _texts(piece.tasks)
     grid = Grid(content.start_ns(piece.run.episode), count, Fraction(metadata.fps))
     number = piece.run.episode
     return Episode(
         content.ref(number), grid, pa.table(arrays), content.columns, tuple(clips), facts=content.facts(number)
+    )
+
+
+def _texts(rows: Sequence[str]) -> pa.Array:
+    """The text of each row, (n,), every different one encoded once: bytes of its own cost a row 88 of them."""
+    places = {text: place for place, text in enumerate(dict.fromkeys(rows))}
+    return array(list(places), pa.string()).take(
+        numbers(np.fromiter((places[text] for text in rows), np.int32, len(rows)))
     )
