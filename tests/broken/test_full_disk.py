@@ -4,9 +4,11 @@ What was finished stays whole, nothing partial stays under a name of its own, an
 """
 
 import errno
+import os
 from functools import partial
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import telecine as tc
@@ -114,6 +116,30 @@ def test_every_command_stops_where_the_system_refuses_any_write(command, tmp_pat
         check_what_stays(out, whole, message)
         command(out)
         assert comparable(out) == whole
+
+
+@pytest.mark.parametrize(("module", "call", "number"), [(os, "fsync", errno.EIO), (pa, "OSFile", errno.ENOSPC)])
+def test_a_repair_whose_disk_fails_stops_and_drops_no_episode(damaged, tmp_path, monkeypatch, module, call, number):
+    """Halfway through its calls: a clip that cannot be written is no damaged episode."""
+    really, calls, fail_at = getattr(module, call), [], 0
+
+    def failing(*args):
+        calls.append(args)
+        if len(calls) == fail_at:
+            raise OSError(number, os.strerror(number))
+        return really(*args)
+
+    monkeypatch.setattr(module, call, failing)
+    repair(damaged, tmp_path / "whole")
+    fail_at = len(calls) // 2
+    assert fail_at
+    calls.clear()
+    with pytest.raises(TelecineError, match=os.strerror(number)) as caught:
+        repair(damaged, tmp_path / "out")
+    assert str(caught.value).startswith("no space left" if number == errno.ENOSPC else "writing failed")
+    assert [p.name for p in tmp_path.iterdir()] == ["whole"]
+    repair(damaged, tmp_path / "out")
+    assert state(tmp_path / "out") == state(tmp_path / "whole")
 
 
 def test_a_live_encoder_whose_last_packets_do_not_fit_ends(tmp_path, monkeypatch):
