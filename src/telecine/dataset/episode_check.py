@@ -75,7 +75,7 @@ def _column_problems(column: FeatureColumn) -> Iterator[str]:
     if column.shape and column.shape[-1] > MOST_ELEMENTS:
         yield (
             f"got {column.shape[-1]} elements, expected at most {MOST_ELEMENTS}: LeRobot keeps ten statistics of "
-            "each for every episode; take fewer with `select`, or leave it out"
+            "each for every episode; take fewer with `fields`, or leave it out"
         )
     if column.dtype == "string" and column.shape != (1,):
         yield f"got strings of shape {column.shape}, expected (1,)"

@@ -41,7 +41,7 @@ def choose_features(
 ) -> Features:
     """Feature key -> streams. common: streams of most recordings; usable: those of them that a feature can take."""
     wide = [s for s in usable if s.kind == "vector" and s.shape and s.shape[-1] > MOST_ELEMENTS]
-    notes.leave_out(wide, f"more than {MOST_ELEMENTS} elements; a plan can take some of them with `select`")
+    notes.leave_out(wide, f"more than {MOST_ELEMENTS} elements; a plan can take some of them with `fields`")
     common, usable = ([s for s in streams if s not in wide] for streams in (common, usable))
     declared = _declared(recordings, common)
     chosen = (
