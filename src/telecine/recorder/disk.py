@@ -2,9 +2,9 @@
 
 import threading
 from collections.abc import Callable
-from errno import EDQUOT, ENOSPC
 from typing import Any
 
+from telecine.core.errors import disk_is_full
 from telecine.sources.recorder_spool.spool_file import SpoolFile
 
 RETRY_S = 0.2
@@ -62,5 +62,4 @@ class Disk:
 
 def disk_text(error: OSError) -> str:
     """What is wrong with the disk."""
-    full = error.errno in (ENOSPC, EDQUOT)
-    return "no space left on the disk" if full else f"the disk refuses: {error.strerror or error}"
+    return "no space left on the disk" if disk_is_full(error) else f"the disk refuses: {error.strerror or error}"
