@@ -1,5 +1,6 @@
 """The table of formats: what finds recordings and opens them. A format is one package and one line here."""
 
+import fnmatch
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -284,15 +285,18 @@ def _has_suffix(path: str) -> bool:
 
 def _is_one_recording(folder: str) -> bool:
     """True for a folder that is a recording, or a set of them, as a whole."""
-    likely = [name for name, inside in _FOLDERS.items() if any(_holds(folder, part) for part in inside)]
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - names alone
+    except OSError:
+        names = []  # whoever looks for files in it says what is wrong
+    likely = [name for name, inside in _FOLDERS.items() if any(_holds(folder, names, part) for part in inside)]
     return any(_claims(form, folder) for form in (*map(_ours, likely), *_theirs().values()))
 
 
-def _holds(folder: str, part: str) -> bool:
-    """True for a folder with such a file or folder, by its name or a pattern."""
-    if "*" in part or "?" in part:
-        return any(_may_be_opened(str(place)) for place in Path(folder).glob(part))
-    return _may_be_opened(f"{folder}/{part}")
+def _holds(folder: str, names: Iterable[str], part: str) -> bool:
+    """True for a folder with these `names` in it where `part` is, a pattern of a name and perhaps a file below it."""
+    pattern, _, below = part.partition("/")
+    return any(_may_be_opened(f"{folder}/{name}/{below}".rstrip("/")) for name in fnmatch.filter(names, pattern))
 
 
 def _may_be_opened(path: str) -> bool:
