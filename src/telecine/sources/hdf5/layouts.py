@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import wraps
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from telecine.core.grid import Rows, Times
 from telecine.core.naming import natural
 from telecine.sources.hdf5.chunks import whole
 from telecine.sources.shared.arrays import PixelLayout, text_of
+from telecine.sources.shared.confinement import beside
 from telecine.sources.shared.fingerprint import file_state
 
 LayoutFeatures = Mapping[str, tuple[str, ...]]
@@ -74,6 +76,17 @@ def facts_of(attrs: Any, name: str) -> dict[str, Any]:
     except (KeyError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def json_beside(path: Path, root: Path) -> Any:
+    """What a JSON file that a layout has beside the recording holds, below `root`; None without one that can be read.
+
+    Raises: SourceError as `beside`.
+    """
+    try:
+        return json.loads(beside(path, root).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def attribute(attrs: Any, name: str) -> str:

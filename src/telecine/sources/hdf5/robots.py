@@ -22,6 +22,7 @@ from telecine.sources.hdf5.layouts import (
     LayoutFeatures,
     assumed_rate,
     attribute,
+    json_beside,
     stated_facts,
 )  # fmt: skip
 from telecine.sources.shared.arrays import PixelLayout, text_of
@@ -223,11 +224,10 @@ def _robotwin_older(file: Any, place: str, path: str) -> LayoutEpisode:
 def _instructions_beside(path: str) -> list[str]:
     """../instructions/NAME.json holds {"seen": [...], "unseen": [...]}; the seen ones are for training."""
     file = Path(path)
-    told = beside(file.parent.parent / "instructions" / f"{file.stem}.json", file.parent.parent)
+    found = json_beside(file.parent.parent / "instructions" / f"{file.stem}.json", file.parent.parent)
     try:
-        found = json.loads(told.read_text(encoding="utf-8"))
         return [str(t) for t in found["seen"]]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (KeyError, TypeError):
         return []
 
 
@@ -277,11 +277,7 @@ def _droid(file: Any, place: str, path: str) -> LayoutEpisode:
 
 def _metadata_beside(path: str) -> dict[str, Any]:
     for file in sorted(Path(path).parent.glob("metadata_*.json")):
-        try:
-            found = json.loads(beside(file, file.parent).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(found, dict):
+        if isinstance(found := json_beside(file, file.parent), dict):
             return found
     return {}
 
@@ -370,11 +366,10 @@ def _agibot_beside(path: str) -> tuple[dict[str, Any], dict[str, str]]:
     root = task.parent.parent
     videos = root / "observations" / task.name / episode.name / "videos"
     video_files = {f"/videos/{f.stem}": str(beside(f, root)) for f in sorted(videos.glob("*_color.mp4"))}
-    tasks = beside(root / "task_info" / f"task_{task.name}.json", root)
+    entries = json_beside(root / "task_info" / f"task_{task.name}.json", root)
     try:
-        entries = json.loads(tasks.read_text(encoding="utf-8"))
         return dict(next(e for e in entries if str(e["episode_id"]) == episode.name)), video_files
-    except (OSError, ValueError, KeyError, TypeError, StopIteration):
+    except (ValueError, KeyError, TypeError, StopIteration):
         return {}, video_files
 
 

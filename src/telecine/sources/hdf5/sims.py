@@ -4,7 +4,6 @@ Sources: isaaclab `HDF5DatasetFileHandler`; robomimic `dataset_states_to_obs.py`
 `collect_human_demonstrations.py`; LIBERO `create_dataset.py`; ManiSkill `RecordEpisode`.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -21,12 +20,12 @@ from telecine.sources.hdf5.layouts import (
     attribute,
     demos,
     facts_of,
+    json_beside,
     once_per_file,
     stated_facts,
 )  # fmt: skip
 from telecine.sources.hdf5.odd_cameras import is_classes
 from telecine.sources.shared.arrays import PixelLayout
-from telecine.sources.shared.confinement import beside
 
 _ROBOSUITE_HZ = 20
 
@@ -303,11 +302,7 @@ def _of_agents(demo: Any, path: str, leaf: str = "") -> tuple[str, ...]:
 
 def _json_beside(path: str) -> dict[str, Any]:
     """ManiSkill keeps what it knows of the environment in a JSON file of the same name."""
-    told = beside(Path(path).with_suffix(".json"), Path(path).parent)
-    try:
-        found = json.loads(told.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
+    found = json_beside(Path(path).with_suffix(".json"), Path(path).parent)
     return found if isinstance(found, dict) else {}
 
 

@@ -22,6 +22,7 @@ from telecine.sources.hdf5.layouts import (
     once_per_file,
     stated_facts,
 )  # fmt: skip
+from telecine.sources.shared.episode_ends import check_ends, episode_names, span_of
 
 _EPISODES = frozenset(
     {
@@ -41,7 +42,6 @@ _ENDS = ("episode_ends", "meta/episode_ends", "metadata/episode_ends")
 _LAST_ROW, _FIRST_ROW = ("terminals", "timeouts", "is_last"), "is_first"
 _RATES = ("fps", "hz", "rate", "frequency", "control_freq", "control_frequency", "control_hz")
 _FASTEST_HZ = 10_000
-_ROWS = re.compile(r"(.*)/episode_(\d+)")
 
 
 def _numbered(group: Any, depth: int = 0) -> list[str]:
@@ -119,15 +119,14 @@ def _checked(file: Any, path: str) -> tuple[int, ...]:
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise SourceError(f"{file.filename}: {path} is {array.dtype} of shape {array.shape}, no list of rows")
     ends = [int(end) for end in whole(array)]
-    if any(b <= a for a, b in zip([0, *ends], ends, strict=False)):
-        raise SourceError(f"{file.filename}: {path} does not go up: {ends[:10]}")
+    check_ends(ends, f"{file.filename}: {path}")
     return tuple(ends)
 
 
 def _episodes(file: Any) -> list[str]:
     if found := _numbered(file):
         return found
-    return [f"/episode_{number}" for number in range(len(_cuts(file)))] or [""]
+    return episode_names(_cuts(file)) or [""]
 
 
 def _describe(file: Any, place: str, path: str) -> LayoutEpisode:
@@ -138,13 +137,9 @@ def _describe(file: Any, place: str, path: str) -> LayoutEpisode:
     notes: list[tuple[str, str]] = []
     if place:
         ends = _cuts(file)
-        match = _ROWS.fullmatch(place)
-        number = int(match[2]) if match else len(ends)
-        if number >= len(ends):
-            raise SourceError(f"{file.filename}: holds no episode {place!r}, only 0 to {len(ends) - 1}")
-        span = (ends[number - 1] if number else 0, ends[number])
+        span = span_of(place, ends, file.filename)
         anchor = _whole_array(file, ends[-1])
-        if _is_cut_off(file, span, number == len(ends) - 1):
+        if _is_cut_off(file, span, span[1] == ends[-1]):
             facts = {"interrupted": "true"}
             notes = [("source-incomplete", f"no flag ends rows {span[0]} to {span[1] - 1}, the last of the file")]
     rate = _stated_rate(file, file)

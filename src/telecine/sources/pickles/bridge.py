@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from telecine.core.errors import SourceError
-from telecine.core.grid import SECOND, Times
+from telecine.core.grid import Times
 from telecine.core.naming import natural
 from telecine.core.plan.model import IMAGES
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
@@ -20,7 +20,9 @@ from telecine.sources.format import Found
 from telecine.sources.pickles.plain_pickle import load_plain
 from telecine.sources.shared.arrays import ArrayPart, CompressedArray, PixelLayout, Timing, static, stream_of
 from telecine.sources.shared.confinement import open_regular
+from telecine.sources.shared.fingerprint import size_bytes
 from telecine.sources.shared.held_arrays import HeldArray, ImageFiles
+from telecine.sources.shared.stamps import times_of_seconds
 
 NAME = "bridge_raw"
 SUFFIXES = ()
@@ -39,8 +41,7 @@ def claims(path: str) -> bool:
 def index(path: str, *, recover: bool, token: str | None = None) -> Found:
     """One Ref; see `Format.index`."""
     del recover, token
-    size = sum(f.stat().st_size for f in Path(path).rglob("*") if f.is_file())
-    return Found((Ref(NAME, path, "", size),))
+    return Found((Ref(NAME, path, "", size_bytes(path)),))
 
 
 def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
@@ -99,10 +100,7 @@ def _stamps(observed: Mapping[str, Any], steps: int) -> Times | None:
         seconds = np.asarray(observed.get("time_stamp"), np.float64)
     except (TypeError, ValueError):
         return None
-    if seconds.shape != (steps,) or not np.isfinite(seconds).all() or np.abs(seconds).max() > 1 << 33:
-        return None
-    times: Times = np.round((seconds - seconds[0]) * SECOND).astype(np.int64)
-    return times if (np.diff(times) > 0).all() else None
+    return times_of_seconds(seconds) if seconds.shape == (steps,) else None
 
 
 def _stream(name: str, values: Any, steps: int, timing: Timing, left_out: list[LeftOut]) -> Stream | None:

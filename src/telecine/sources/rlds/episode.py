@@ -7,9 +7,8 @@ left out.
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -30,22 +29,10 @@ from telecine.sources.shared.arrays import (
     stream_of,
     text_of,
 )
+from telecine.sources.shared.held_arrays import HeldArray
 
 _MOST_BYTES = 1 << 28
 """Of the numbers of one step."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Values in memory as an array on disk is asked for."""
-
-    values: Any
-    shape: tuple[int, ...]
-    dtype: Any
-    chunks: None = None
-
-    def __getitem__(self, rows: Any) -> Any:
-        return self.values[rows]
 
 
 class RldsEpisode:
@@ -69,15 +56,12 @@ class RldsEpisode:
         """Every stream that can be read; the others go to `left_out`, each with the reason."""
         for spec in self.specs:
             values = self._example.get(spec.key)
-            why = spec.problem or self._absent(spec)
-            if why or values is None:
-                if why:
-                    what: Literal["unreadable", "offered"] = "unreadable" if spec.problem else "offered"
-                    self.left_out.append(
-                        LeftOut(spec.name, what, why, training=spec.kind == "image" and what != "offered")
-                    )
+            if not spec.problem and (why := self._absent(spec)):
+                self.left_out.append(LeftOut(spec.name, "offered", why))
                 continue
             try:
+                if spec.problem or values is None:
+                    raise SourceError(spec.problem or "this episode does not hold it")
                 made = self._stream(spec, values)
             except SourceError as error:
                 self.left_out.append(LeftOut(spec.name, "unreadable", str(error), training=spec.kind == "image"))
@@ -101,18 +85,16 @@ class RldsEpisode:
             if made is None:
                 raise SourceError(f"numbers of {spec.dtype} and the shape {spec.shape} are no stream")
             return made
-        texts = _byte_strings(values, self._steps)
-        part = self._part(spec, texts)
+        strings = _byte_strings(values, self._steps)
+        part = self._part(spec, np.array(strings, dtype=object))
         if spec.kind == "text":
             return TextArray(part)
-        if texts and coding(texts[0]) is None:
+        if coding(strings[0]) is None:
             raise SourceError("its frames are neither JPEG nor PNG")
         return CompressedArray(part)
 
-    def _part(self, spec: RldsFeature, values: Any) -> ArrayPart:
-        shape = values.shape if isinstance(values, np.ndarray) else (len(values),)
-        dtype = values.dtype if isinstance(values, np.ndarray) else np.dtype(object)
-        return ArrayPart(spec.name, _Rows(values, shape, dtype), 0, self._steps, self._timing)
+    def _part(self, spec: RldsFeature, values: Array) -> ArrayPart:
+        return ArrayPart(spec.name, HeldArray(values), 0, self._steps, self._timing)
 
     def _names(self, name: str, shape: tuple[int, ...]) -> tuple[str, ...] | None:
         known = self._known.get(name)
@@ -162,7 +144,7 @@ def _dtype(spec: RldsFeature) -> Any:
 
 def _unpacked(spec: RldsFeature, data: bytes) -> Array:
     """The numbers of one step that are stored as bytes."""
-    size = int(np.prod(spec.shape, dtype=object)) * int(_dtype(spec).itemsize)
+    size = _width(spec) * int(_dtype(spec).itemsize)
     if size > _MOST_BYTES:
         raise SourceError(f"one step is said to hold {size} bytes of numbers")
     if spec.encoding == "zlib":

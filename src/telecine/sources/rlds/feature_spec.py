@@ -97,7 +97,7 @@ def _walk(key: str, body: Any, depth: int) -> Iterator[RldsFeature]:
 def _sequence(key: str, body: Mapping[str, Any], depth: int) -> RldsFeature:
     """Several values of each step: numbers of a fixed count are a longer vector."""
     found = list(_walk(key, body.get("feature"), depth + 1))
-    length = _number(body.get("length"))
+    length = whole_number(body.get("length"))
     if len(found) == 1 and found[0].kind == "number" and not found[0].problem and length > 0:
         return RldsFeature(key, "number", found[0].dtype, (length, *found[0].shape), found[0].encoding)
     return RldsFeature(key, "text", problem="it is a sequence within each step, of a length that is not fixed")
@@ -120,7 +120,7 @@ def _leaf(key: str, body: Mapping[str, Any]) -> RldsFeature:
 
 def _with_shape(key: str, kind: SpecKind, body: Mapping[str, Any]) -> RldsFeature:
     sizes = _part(body, "shape").get("dimensions", [])
-    shape = tuple(max(_number(n), 0) for n in sizes) if isinstance(sizes, list) else ()
+    shape = tuple(max(whole_number(n), 0) for n in sizes) if isinstance(sizes, list) else ()
     dtype, encoding = str(body.get("dtype", "")), str(body.get("encoding") or "none").lower()
     problem = ""
     if kind == "image" and dtype not in ("uint8", "uint16", ""):
@@ -139,7 +139,7 @@ def _part(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _number(value: Any) -> int:
+def whole_number(value: Any) -> int:
     """A count, which JSON of protocol buffers writes as text; -1 for none, and for what is none."""
     text = str(value)
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1

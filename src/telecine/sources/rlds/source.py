@@ -15,12 +15,12 @@ from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
 from telecine.core.naming import camera_name, natural
 from telecine.core.plan.model import IMAGES
-from telecine.core.recording import LeftOut, Recording, Ref, Stream
+from telecine.core.recording import Recording, Ref, Stream
 from telecine.sources.format import Found
 from telecine.sources.rlds.episode import RldsEpisode
 from telecine.sources.rlds.example import parse_example
-from telecine.sources.rlds.feature_spec import RldsFeature, read_json, specs_of
-from telecine.sources.rlds.known_datasets import conventions_of, rate_of
+from telecine.sources.rlds.feature_spec import RldsFeature, read_json, specs_of, whole_number
+from telecine.sources.rlds.known_datasets import Conventions, conventions_of, rate_of
 from telecine.sources.rlds.shard_file import count_records, read_episode
 from telecine.sources.shared.confinement import confined
 
@@ -60,7 +60,6 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
 
 def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     """The episode that `ref` names; see `Format.open`."""
-    folder = Path(ref.path).parent
     match = _SHARD.fullmatch(Path(ref.path).name)
     number = ref.id.removeprefix(_prefix(ref.path))
     if match is None or not number.isdecimal():
@@ -70,13 +69,14 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     except SourceError as error:
         raise SourceError(f"{ref.label}: {error}") from error
     dataset = match["name"]
-    specs = specs_of(folder)
-    episode = RldsEpisode(specs, example, rate_of(dataset), conventions_of(dataset))
+    specs, rate, known = specs_of(Path(ref.path).parent), rate_of(dataset), conventions_of(dataset)
+    episode = RldsEpisode(specs, example, rate, known)
     streams = {stream.name: stream for stream in episode.streams()}
-    notes = [("source-assumed", _rate_note(dataset))] if rate_of(dataset) else []
+    said = f"{rate} steps a second, which Open X-Embodiment says of {dataset}; if not, use --index step and --rate"
+    notes = () if rate is None else (("source-assumed", said),)
     attrs = {"layout": "rlds", "dataset": dataset, "split": match["split"]}
-    features = _features(specs, streams, dataset)
-    return Recording(ref, streams, attrs, tuple(notes), None, features, left_out=tuple(_left_out(episode, streams)))
+    features = _features(specs, streams, known)
+    return Recording(ref, streams, attrs, notes, None, features, left_out=tuple(episode.left_out))
 
 
 def _is_version(folder: Path) -> bool:
@@ -131,7 +131,8 @@ def _prefix(shard: str) -> str:
 
 
 def _count(length: Any) -> int | None:
-    return int(length) if str(length).isascii() and str(length).isdigit() and len(str(length)) < 12 else None
+    count = whole_number(length)
+    return None if count < 0 else count
 
 
 def _of_shard(path: str, expected: int | None) -> Found:
@@ -161,25 +162,13 @@ def _missing(path: str, shards: Sequence[tuple[str, int | None]], of: int) -> Fi
     return Finding("source-part-missing", "error", path, text, fix, recording=path)
 
 
-def _rate_note(dataset: str) -> str:
-    rate = rate_of(dataset)
-    return f"{rate} steps a second, which Open X-Embodiment says of {dataset}; if not, use --index step and --rate"
-
-
-def _left_out(episode: RldsEpisode, streams: Mapping[str, Stream]) -> Iterator[LeftOut]:
-    known = {item.stream for item in episode.left_out}
-    yield from episode.left_out
-    for spec in episode.specs:
-        if spec.name not in streams and spec.name not in known:
-            yield LeftOut(spec.name, "unreadable", "this episode does not hold it")
-
-
-def _features(specs: Sequence[RldsFeature], streams: Mapping[str, Stream], dataset: str) -> dict[str, tuple[str, ...]]:
+def _features(
+    specs: Sequence[RldsFeature], streams: Mapping[str, Stream], known: Conventions | None
+) -> dict[str, tuple[str, ...]]:
     """What is state, action and camera, by what is known of the dataset, else by the names that RLDS gives."""
     numbers = [s.name for s in specs if s.of_steps and s.kind == "number" and len(s.shape) <= 1 and s.name in streams]
     images = [s for s in specs if s.of_steps and s.kind == "image" and s.name in streams]
     cameras = sorted((s.name for s in images if s.dtype != "uint16"), key=natural)
-    known = conventions_of(dataset)
     state = [] if known is None else [name for name in known.state if name in streams]
     action = [] if known is None else [name for name in known.action if name in streams]
     if known is None or len(action) < len(known.action):

@@ -54,6 +54,11 @@ def _file_digest(*state: Any) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def size_bytes(path: str) -> int:
+    """Of a file, or of all files below a folder."""
+    return sum(Path(file).stat().st_size for file in _files(path))
+
+
 def _files(path: str) -> list[str]:
     """A file itself, or the regular files below a folder, without following links to other folders."""
     if not Path(path).is_dir():

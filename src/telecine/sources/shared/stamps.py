@@ -104,6 +104,19 @@ def stamps_of(name: str, values: Any, unit: str = "") -> Stamps | str:
     return Stamps(times, "timestamp" if is_date else "duration", unit_ns, stated is None and not is_date)
 
 
+def times_of_seconds(seconds: Any) -> Times | None:
+    """(n,) int64 ns since the first of (n,) seconds; None where they are not finite, no dates, or do not go up.
+
+    >>> times_of_seconds([10.0, 10.5]).tolist(), times_of_seconds([1.0, 1.0])
+    ([0, 500000000], None)
+    """
+    stamps = np.asarray(seconds, np.float64)
+    if not stamps.size or not np.isfinite(stamps).all() or np.abs(stamps).max() > _LATEST_S:
+        return None
+    times: Times = np.round((stamps - stamps[0]) * SECOND).astype(np.int64)
+    return times if (np.diff(times) > 0).all() else None
+
+
 def _whole_ns(values: Any, unit_ns: int) -> Times:
     """Whole seconds apart from their fractions, which a product in floating point would cost nanoseconds."""
     whole = np.floor(values.astype(np.float64))

@@ -17,6 +17,7 @@ from telecine.core.recording import LeftOut, Recording, Ref, Stream
 from telecine.sources.format import Found
 from telecine.sources.shared.arrays import ArrayPart, CompressedArray, NumberArray, Timing, static
 from telecine.sources.shared.confinement import open_regular
+from telecine.sources.shared.fingerprint import size_bytes
 from telecine.sources.shared.held_arrays import HeldArray, ImageFiles
 from telecine.sources.shared.truncation import CUT_FIX
 from telecine.sources.unitree.episode_file import UnitreeEpisode, column, is_closed, leaves, read_file
@@ -49,8 +50,7 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
             f"{_FILE} was never closed: the recorder was stopped before the episode was saved; {count} steps are whole"
         )
         return Found((), (Finding("source-truncated", "error", path, text, CUT_FIX, recording=path),))
-    size = sum(f.stat().st_size for f in Path(path).rglob("*") if f.is_file())
-    return Found((Ref(NAME, path, "", size, recover),))
+    return Found((Ref(NAME, path, "", size_bytes(path), recover),))
 
 
 def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has

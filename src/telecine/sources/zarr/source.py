@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 
 from telecine.core.errors import SourceError, closed_on_failure, raised_as
-from telecine.core.grid import SECOND, Times
 from telecine.core.naming import camera_name, element_names
 from telecine.core.plan.model import IMAGES
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
 from telecine.sources.format import Found, MissingExtra
 from telecine.sources.shared.arrays import ArrayPart, PixelLayout, StoredArray, Timing, stream_of
+from telecine.sources.shared.episode_ends import check_ends, episode_names, span_of
+from telecine.sources.shared.fingerprint import size_bytes
+from telecine.sources.shared.stamps import times_of_seconds
 from telecine.sources.zarr.allowed import MOST_BYTES, most_bytes
 
 NAME = "zarr"
@@ -30,8 +32,6 @@ _ERRORS = (
     zipfile.BadZipFile,
 )  # fmt: skip
 """What zarr and its codecs raise on metadata that makes no sense to them."""
-_LATEST_S = 1 << 33
-"""Stamps beyond the year 2242 are damage, and nanoseconds since 1970 would not hold them much longer."""
 _MOST_EPISODES = 10_000_000
 _LARGEST_ELEMENT = 1 << 16
 _UMI_POSE = ("eef_pos", "eef_rot_axis_angle", "gripper_width")
@@ -57,11 +57,11 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
     del recover, token
     root, store = _opened(path)
     try:
-        count = len(_ends(root, path))
+        ends = _ends(root, path)
     finally:
         store.close()
-    size = _size(Path(path)) // max(count, 1)
-    return Found(tuple(Ref(NAME, path, f"/episode_{i}", size) for i in range(count)))
+    size = size_bytes(path) // max(len(ends), 1)
+    return Found(tuple(Ref(NAME, path, name, size) for name in episode_names(ends)))
 
 
 def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
@@ -69,11 +69,6 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     root, store = _opened(ref.path)
     with closed_on_failure(store.close):
         return _recording(ref, root, store)
-
-
-def _size(place: Path) -> int:
-    files = place.rglob("*") if place.is_dir() else [place]
-    return sum(f.stat().st_size for f in files if f.is_file())
 
 
 def _opened(path: str) -> tuple[Any, Any]:
@@ -101,8 +96,7 @@ def _ends(root: Any, path: str) -> list[int]:
         if array.ndim != 1 or array.shape[0] > _MOST_EPISODES:
             raise ValueError(f"has the shape {array.shape}, expected one number per episode")
         ends = [int(end) for end in array[:]]
-    if any(b <= a for a, b in zip([0, *ends], ends, strict=False)):
-        raise SourceError(f"{path}: {_ENDS} does not go up: {ends[:10]}")
+    check_ends(ends, f"{path}: {_ENDS}")
     return ends
 
 
@@ -113,16 +107,13 @@ def _array_fault(array: Any, path: str) -> str:
     if array.dtype.kind == "O" or array.dtype.itemsize > _LARGEST_ELEMENT:
         return "holds no numbers or short text"
     together = int(np.prod(array.chunks, dtype=object)) * max(int(array.dtype.itemsize), 1)
-    most = most_bytes(_size(Path(path))) if together > MOST_BYTES else MOST_BYTES
+    most = most_bytes(size_bytes(path)) if together > MOST_BYTES else MOST_BYTES
     return f"has chunks of {together} bytes; more than {most} are taken for damage" if together > most else ""
 
 
 def _recording(ref: Ref, root: Any, store: Any) -> Recording:
     ends = _ends(root, ref.path)
-    number = ref.id.removeprefix("/episode_")
-    if not number.isdecimal() or int(number) >= len(ends):
-        raise SourceError(f"{ref.path}: holds no episode {ref.id!r}, only 0 to {len(ends) - 1}")
-    first, stop = ([0, *ends])[int(number)], ends[int(number)]
+    first, stop = span_of(ref.id, ends, ref.path)
     left_out: list[LeftOut] = []
     arrays = dict(_arrays(root, ref.path, store.children("data"), stop, left_out))
     streams = {s.name: s for s in _streams(arrays, first, stop, _timing(arrays, first, stop))}
@@ -161,10 +152,7 @@ def _timing(arrays: dict[str, StoredArray], first: int, stop: int) -> Timing:
         return Timing()
     with raised_as(SourceError, "data/timestamp cannot be read", *_ERRORS):
         seconds = np.asarray(stamps[first:stop], np.float64)
-    if not np.isfinite(seconds).all() or np.abs(seconds).max(initial=0) > _LATEST_S:
-        return Timing()
-    times: Times = np.round((seconds - seconds[0]) * SECOND).astype(np.int64)
-    return Timing(stamps=times) if times.size and (np.diff(times) > 0).all() else Timing()
+    return Timing(stamps=times_of_seconds(seconds))
 
 
 def _streams(arrays: dict[str, StoredArray], first: int, stop: int, timing: Timing) -> Iterator[Stream]:
