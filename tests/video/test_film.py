@@ -8,6 +8,7 @@ from support.pictures import draw_frame_id, read_frame_id
 from telecine.core.copying.decide import decide
 from telecine.core.copying.splice import Splice
 from telecine.core.errors import VideoError
+from telecine.video import mp4_stream
 from telecine.video.append import VideoFile
 from telecine.video.mp4_reader import decode_all
 from telecine.video.mp4_stream import CLOCK, open_film
@@ -30,6 +31,20 @@ def film(path, coder, options, count=30):
             target.mux(stream.encode(av.VideoFrame.from_ndarray(draw_frame_id(number, 0, 0, 64, 48), format="rgb24")))
         target.mux(stream.encode(None))
     return str(path)
+
+
+@pytest.mark.parametrize("name", CODERS)
+def test_a_file_that_is_too_large_for_memory_gives_the_same_packets(tmp_path, name, monkeypatch):
+    monkeypatch.setenv("SVT_LOG", "1")
+    path = film(tmp_path / "film.mp4", *CODERS[name])
+    held = open_film(path)
+    monkeypatch.setattr(mp4_stream, "HELD_BYTES", 0)
+    large = open_film(path)
+    assert large.times(CLOCK).tolist() == held.times(CLOCK).tolist()
+    for first, last in ((0, 30), (10, 20), (13, 17), (20, 30)):
+        ours, theirs = ([bytes(p) for p in film.packets(CLOCK, first, last)] for film in (large, held))
+        assert len(ours) == last - first
+        assert ours == theirs
 
 
 @pytest.mark.parametrize("name", CODERS)

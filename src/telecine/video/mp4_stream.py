@@ -1,38 +1,47 @@
 """A video file as a stream of packets, so that what is in an MP4 can be copied like what comes from a recording.
 
-The packets are taken out of the file once, in the form that streams have (Annex B, OBUs), and stay in memory: a video
-file of a dataset is small. Position k of its one clock is the k-th frame that players show. Refuses codecs other than
-H.264, H.265 and AV1.
+The packets are in the form that streams have (Annex B, OBUs). Those of a file of the size that LeRobot writes stay in
+memory; of a larger one they are read again when asked for, so that memory does not grow with the file. Position k of
+its one clock is the k-th frame that players show. Refuses codecs other than H.264, H.265 and AV1.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 
 from telecine.core.bitstream.packets import index_packets
-from telecine.core.errors import VideoError
+from telecine.core.errors import VideoError, raised_as
 from telecine.core.grid import Times
 from telecine.core.recording import Buffer, ClockKind, Codec, Schema
 from telecine.core.video import PacketIndex
-from telecine.video.demux import film_facts, packets, read_film
+from telecine.video.demux import Mp4Facts, film_facts, packets, read_film
 
 CLOCK = "frame"
+HELD_BYTES = 256 << 20
+"""Files up to this size stay in memory; LeRobot begins a new one at 200 MB."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Mp4Stream:
     """The video track of a file; a `VideoStream`.
 
-    index: of its packets. hidden: frames at the start that players do not show (edit list).
+    index: of its packets.
     """
 
     name: str
     codec: Codec
     index: PacketIndex
-    hidden: int
-    _packets: tuple[Buffer, ...]
+    _facts: Mp4Facts
+    _held: tuple[Buffer, ...] | None
+    """Its packets; None for a file that is too large to stay in memory."""
+
+    @property
+    def hidden(self) -> int:
+        """Frames at the start that players do not show (edit list)."""
+        return self._facts.hidden
 
     @property
     def kind(self) -> Literal["video"]:
@@ -58,7 +67,7 @@ class Mp4Stream:
     def times(self, clock: str) -> Times:
         """(n,) int64: 0, 1, 2 ..."""
         del clock
-        return np.arange(len(self._packets), dtype=np.int64)
+        return np.arange(self._facts.count, dtype=np.int64)
 
     def backwards(self, clock: str) -> int:
         """Never."""
@@ -68,7 +77,9 @@ class Mp4Stream:
     def packets(self, clock: str, start: int = 0, stop: int | None = None) -> Iterator[Buffer]:
         """Packets [start, stop) in decode order."""
         del clock
-        return iter(self._packets[start:stop])
+        if self._held is not None:
+            return iter(self._held[start:stop])
+        return packets(self.name, start, stop, self._facts)
 
 
 def open_film(path: str) -> Mp4Stream:
@@ -77,21 +88,29 @@ def open_film(path: str) -> Mp4Stream:
     Raises:
         VideoError: the file cannot be read, is damaged, or its codec cannot be copied.
     """
-    facts, held = read_film(path)
-    if facts.codec is None:
-        raise VideoError(f"{path}: codec {facts.codec_name} cannot be copied; only {', '.join(get_args(Codec))} can")
-    if len(held) != facts.count:
-        raise VideoError(f"{path}: {len(held)} packets for {facts.count} frames")
-    index = index_packets(held, facts.codec)
+    facts, held = read_film(path) if _size(path) <= HELD_BYTES else (film_facts(path), None)
+    codec = _codec_of(facts, path)
+    index = index_packets(packets(path) if held is None else held, codec)
+    if index.count != facts.count:
+        raise VideoError(f"{path}: {index.count} packets for {facts.count} frames")
     if index.problems:
         at, what = index.problems[0]
         raise VideoError(f"{path}: packet {at} is damaged: {what}")
-    return Mp4Stream(path, facts.codec, index, facts.hidden, held)
+    return Mp4Stream(path, codec, index, facts, held)
 
 
 def read_index(path: str) -> tuple[PacketIndex, int]:
     """(index of its packets, frames at the start that players do not show) of a video file. Raises: VideoError."""
     facts = film_facts(path)
+    return index_packets(packets(path), _codec_of(facts, path)), facts.hidden
+
+
+def _codec_of(facts: Mp4Facts, path: str) -> Codec:
     if facts.codec is None:
         raise VideoError(f"{path}: codec {facts.codec_name} cannot be copied; only {', '.join(get_args(Codec))} can")
-    return index_packets(packets(path), facts.codec), facts.hidden
+    return facts.codec
+
+
+def _size(path: str) -> int:
+    with raised_as(VideoError, f"{path}: cannot be read", OSError):
+        return Path(path).stat().st_size
