@@ -12,12 +12,11 @@ import numpy as np
 
 from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError
+from telecine.core.plan.model import STATE
 from telecine.core.stats import Stats, column_stats
 from telecine.dataset.reader import Dataset
 from telecine.dataset.values import to_numpy
 from telecine.lerobot_format.paths import RELATIVE_STATS
-
-REFERENCE = "observation.state"
 
 
 def relative_keys(root: Path) -> tuple[str, ...]:
@@ -31,11 +30,11 @@ def relative_keys(root: Path) -> tuple[str, ...]:
 
 def no_difference(columns: Mapping[str, FeatureColumn], key: str) -> str:
     """Why the reference cannot be subtracted from a feature, "" when it can."""
-    own, reference = columns.get(key), columns.get(REFERENCE)
+    own, reference = columns.get(key), columns.get(STATE)
     if own is None or reference is None:
-        return f"there is no {REFERENCE if own else key}"
+        return f"there is no {STATE if own else key}"
     if own.shape != reference.shape or len(own.shape) != 1:
-        return f"{key} has shape {list(own.shape)}, {REFERENCE} {list(reference.shape)}"
+        return f"{key} has shape {list(own.shape)}, {STATE} {list(reference.shape)}"
     return ""
 
 
@@ -56,10 +55,10 @@ def write_relative_stats(root: Path, keys: Iterable[str]) -> None:
 
 def _relative_stats(dataset: Dataset, columns: Mapping[str, FeatureColumn], key: str) -> Stats:
     pooled: Stats | None = None
-    for run, rows in dataset.runs([key, REFERENCE]):
+    for run, rows in dataset.runs([key, STATE]):
         if isinstance(rows, DatasetError):
             raise rows
-        mine, reference = (to_numpy(rows.column(name), columns[name]) for name in (key, REFERENCE))
+        mine, reference = (to_numpy(rows.column(name), columns[name]) for name in (key, STATE))
         values = mine.astype(np.float64) - reference
         for own in np.split(values, np.cumsum([episode.length for episode in run])[:-1]):
             stats = column_stats(own)

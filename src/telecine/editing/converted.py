@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from telecine.core.errors import DatasetError, EditError, raised_as
-from telecine.core.findings import Finding, has_errors
+from telecine.core.findings import Finding, has_errors, with_notes
 from telecine.core.plan.model import Dtype, Plan, make_plan
 from telecine.dataset.reader import Dataset, open_dataset
 from telecine.dataset.staging import workspace
@@ -84,10 +84,8 @@ def _convert(dataset: Dataset, folder: Path, fps: int) -> Iterator[Finding]:
     report = convert([dataset.root], folder, _plan(dataset, fps), Options(workers=0, verify=False, resume=False))
     if report.rejected or has_errors(report.findings):
         reasons = [*(entry.reason for entry in report.rejected), *report.findings]
-        error = DatasetError(f"{dataset.root}: cannot be made v3.0 at {fps} fps: {reasons[0].message}")
-        for finding in reasons:
-            error.add_note(str(finding))
-        raise error
+        text = f"{dataset.root}: cannot be made v3.0 at {fps} fps: {reasons[0].message}"
+        raise with_notes(DatasetError(text), reasons)
     done = []
     if dataset.version in V2_VERSIONS:
         done.append(f"is {dataset.version}; the new dataset is v3.0")

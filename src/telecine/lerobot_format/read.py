@@ -262,21 +262,23 @@ def read_runs(
         with pq.ParquetFile(path) as file:
             names = set(file.schema_arrow.names)
             there, firsts = [column for column in columns if column in names], _first_rows(file)
-            for run in _runs(episodes, most_rows):
+            for run in runs_of(episodes, most_rows):
                 table = _run_table(file, firsts, run, there)
                 yield from _alone(path, run, there) if table is None else [(run, table)]
     except (OSError, pa.ArrowException):  # of opening it: reading an episode says why
         yield from _alone(path, episodes, columns)
 
 
-def _runs(episodes: Sequence[EpisodeMeta], most_rows: int) -> Iterator[Sequence[EpisodeMeta]]:
+def runs_of(episodes: Sequence[EpisodeMeta], most_rows: int = _RUN_ROWS) -> Iterator[Sequence[EpisodeMeta]]:
+    """Neighbouring episodes of at most `most_rows` rows together, or one episode; none of no episodes."""
     start, rows = 0, 0
     for position, episode in enumerate(episodes):
         if position > start and rows + episode.length > most_rows:
             yield episodes[start:position]
             start, rows = position, 0
         rows += episode.length
-    yield episodes[start:]
+    if episodes:
+        yield episodes[start:]
 
 
 def _alone(

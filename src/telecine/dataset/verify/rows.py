@@ -16,9 +16,8 @@ from telecine.dataset.verify.reading import LANGUAGE, NUMBERS, UNREADABLE
 from telecine.dataset.verify.statistics import PooledStats, check_column, check_pooled
 from telecine.lerobot_format.metadata import DatasetMeta, EpisodeMeta, FeatureMeta
 from telecine.lerobot_format.paths import FileIndex, data_path
-from telecine.lerobot_format.read import read_statistics
+from telecine.lerobot_format.read import read_statistics, runs_of
 
-_RUN_ROWS = 1 << 14
 _STALE = {"index", "episode_index", "task_index"}
 """Nothing reads their statistics, and LeRobot's own tools leave them as they were."""
 
@@ -32,7 +31,8 @@ def check_rows(metadata: DatasetMeta, stored: dict[str, Any] | None, log: Findin
     position = 0
     for file_index, episodes in episodes_by_file(metadata.episodes):
         name = data_path(file_index)
-        runs = [[episode] for episode in episodes] if statistics else list(_runs(episodes))
+        # Neighbours are checked together, which is far cheaper when they are short.
+        runs = [[episode] for episode in episodes] if statistics else list(runs_of(episodes))
         tables = _tables(metadata, name, runs, columns, log)
         for run in runs:
             rows = next(tables, None)
@@ -85,20 +85,6 @@ def episodes_by_file(episodes: Sequence[EpisodeMeta]) -> Iterator[tuple[FileInde
         run.append(episode)
     if run:
         yield run[-1].data, run
-
-
-def _runs(episodes: Sequence[EpisodeMeta]) -> Iterator[list[EpisodeMeta]]:
-    """Neighbouring episodes that are checked together, which is far cheaper when they are short."""
-    run: list[EpisodeMeta] = []
-    rows = 0
-    for episode in episodes:
-        if run and rows + episode.length > _RUN_ROWS:
-            yield run
-            run, rows = [], 0
-        run.append(episode)
-        rows += episode.length
-    if run:
-        yield run
 
 
 def _each(run: Sequence[EpisodeMeta], rows: pa.Table | None) -> Iterator[tuple[EpisodeMeta, pa.Table | None]]:
