@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.dataset import episode, everything, write
+from support.errors import caught
 from support.robot import Camera, jittered, robot_plan, write_robot
 from telecine.conversion.pipeline import Options, convert
 from telecine.core.errors import DatasetError
@@ -101,15 +102,6 @@ def test_a_disk_that_fails_while_it_is_synced_changes_nothing(tmp_path, monkeypa
     assert fail_at > 10
     assert state(root) != old
     assert not list(tmp_path.glob(".out*"))
-
-
-def caught(work):
-    """What the DatasetError says that `work` ends in; None when it works."""
-    try:
-        work()
-    except DatasetError as error:
-        return str(error)
-    return None
 
 
 @pytest.mark.parametrize(("most", "workers"), [(3_000, 0), (12_000, 1), (20_000, 0)])

@@ -10,6 +10,7 @@ from telecine.core.errors import (
     SourceError,
     causes_of,
     closed_on_failure,
+    disk_errors_named,
     disk_is_full,
     raised_as,
 )
@@ -52,3 +53,10 @@ def test_what_is_open_is_closed_only_when_making_something_of_it_fails():
             raise stop
         assert caught.value is stop
         assert closed[-1] is stop
+
+
+def test_what_a_disk_refuses_is_named_once_and_other_errors_stay(tmp_path):
+    with pytest.raises(DatasetError, match="cannot be written"), disk_errors_named(str(tmp_path)):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(KeyError), disk_errors_named(str(tmp_path)):
+        raise KeyError("a")

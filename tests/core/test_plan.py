@@ -207,3 +207,8 @@ def test_notebooks_show_a_plan_as_a_table_of_its_features():
     html = parse_plan(GOOD)._repr_html_()
     assert "<caption>plan: 30 fps on real_time; task: one per recording</caption>" in html
     assert "<td>observation.state</td><td>/joints, /gripper</td>" in html
+
+
+def test_a_rate_of_none_is_no_rate():
+    body = {"fps": 5, "clock": {"timeline": "t", "rate": None}, "features": {"a": "/a"}, "task": "x"}
+    assert make_plan(body).clock.rate is None

@@ -8,6 +8,8 @@ import pytest
 from support.memory import every
 from telecine.core.align import measure
 from telecine.core.plan.model import parse_plan
+from telecine.core.proposal.check import remedies
+from telecine.core.proposal.notes import Notes
 from telecine.core.proposal.propose import propose
 from telecine.core.proposal.text import command_line, plan_yaml
 from telecine.core.recording import LeftOut
@@ -351,3 +353,9 @@ def test_a_recording_without_some_of_the_joints_does_not_change_their_order():
 
     made = propose([joints("b", "a"), joints("b", "a"), joints("a")], task_text="x")
     assert made.body["features"]["observation.state"] == ["/state/b", "/state/a"]
+
+
+def test_matrices_whose_shapes_differ_get_no_width():
+    streams = [StreamSummary("/a", "vector", "float64", shape) for shape in ((2, 2), (2, 2), (3, 3))]
+    recordings = [RecordingFacts(str(n), "memory", str(n), "", 0, (stream,)) for n, stream in enumerate(streams)]
+    assert remedies({"a": "/a"}, recordings, Notes()) == {"a": "/a"}

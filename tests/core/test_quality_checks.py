@@ -124,3 +124,8 @@ def test_an_episode_of_moving_joints_is_not_picked():
         False,
         False,
     ]
+
+
+def test_episodes_without_rows_and_without_numbers_are_screened():
+    assert suspects({}, np.array([0, 3]), 10, state="s", action="a").tolist() == [True, True]
+    assert suspects({"other": np.zeros((4, 1))}, np.array([4]), 10, state="s", action="a").tolist() == [False]

@@ -13,7 +13,7 @@ import pytest
 
 from support.dataset import everything, write
 from support.edit_faults import state
-from telecine.core.errors import DatasetError
+from support.errors import caught
 from telecine.dataset import staging
 from telecine.editing.edit import edit
 from telecine.editing.merge import merge
@@ -101,12 +101,3 @@ def test_a_disk_that_fails_in_any_call_leaves_what_was_there(small, tmp_path, mo
         failures, fail_at = failures + (problem is not None), fail_at + (1 if fail_at < 4 else 3)
     assert failures or call == "link"  # what cannot be linked is copied
     assert state(root) != old
-
-
-def caught(work):
-    """What the DatasetError says that `work` ends in; None when it works."""
-    try:
-        work()
-    except DatasetError as error:
-        return str(error)
-    return None

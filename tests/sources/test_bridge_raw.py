@@ -8,15 +8,11 @@ import numpy as np
 import pytest
 
 from support.hdf5 import jpeg, patch_colours, patches, ramp
-from telecine.conversion.pipeline import convert
+from support.proposed import convert_proposed, shown_frame
 from telecine.core.errors import SourceError
-from telecine.core.proposal.propose import propose
-from telecine.dataset.reader import Dataset
-from telecine.inspection.recordings import inspect_many
 from telecine.sources import registry
 from telecine.sources.pickles.plain_pickle import load_plain
 from telecine.testing import SourceContract
-from telecine.video.mp4_reader import decode_at
 
 STEPS = 7
 
@@ -54,15 +50,11 @@ class TestContract(SourceContract):
 
 
 def test_the_unedited_way_gives_rows_frames_and_task(trajectories, tmp_path):
-    proposal = propose(inspect_many([trajectories]).recordings)
-    assert proposal.plan.fps == 5
-    report = convert([trajectories], tmp_path / "out", proposal.plan)
-    assert not report.rejected
-    dataset = Dataset(tmp_path / "out")
+    plan, dataset = convert_proposed(trajectories, tmp_path / "out")
+    assert plan.fps == 5
     assert [(e.length, e.tasks) for e in dataset.episodes] == [(STEPS - 1, ("put the pot down",))] * 2
     assert np.allclose(np.stack(dataset.rows(1)["action"].to_pylist()), ramp(STEPS - 1, 7, 53))
-    file, frame = dataset.frame("observation.images.images1", 0, 4)
-    [(_, shown)] = decode_at(str(file), [frame])
+    shown = shown_frame(dataset, "observation.images.images1", 4)
     assert patch_colours(shown) == [0, 1, 2]
     assert np.abs(shown.astype(int) - patches(13)).mean() < 12
 

@@ -8,14 +8,10 @@ import numpy as np
 import pytest
 
 from support.hdf5 import patch_colours, patches, ramp
-from telecine.conversion.pipeline import convert
+from support.proposed import convert_proposed, shown_frame
 from telecine.core.errors import SourceError
-from telecine.core.proposal.propose import propose
-from telecine.dataset.reader import Dataset
-from telecine.inspection.recordings import inspect_many
 from telecine.sources import registry
 from telecine.testing import SourceContract
-from telecine.video.mp4_reader import decode_at
 
 STEPS = 6
 
@@ -52,15 +48,11 @@ class TestContract(SourceContract):
 
 
 def test_the_unedited_way_gives_rows_and_frames_at_the_rate_of_the_names(demonstrations, tmp_path):
-    proposal = propose(inspect_many([demonstrations]).recordings, task_text="pick up the cup")
-    assert proposal.plan.fps == 10
-    report = convert([demonstrations], tmp_path / "out", proposal.plan)
-    assert not report.rejected
-    dataset = Dataset(tmp_path / "out")
+    plan, dataset = convert_proposed(demonstrations, tmp_path / "out", task_text="pick up the cup")
+    assert plan.fps == 10
     assert [e.length for e in dataset.episodes] == [STEPS, STEPS]
     assert np.allclose(np.stack(dataset.rows(1)["action"].to_pylist()), ramp(STEPS, 7, 6))
-    file, frame = dataset.frame("observation.images.wrist", 0, 4)
-    [(_, shown)] = decode_at(str(file), [frame])
+    shown = shown_frame(dataset, "observation.images.wrist", 4)
     assert patch_colours(shown) == [0, 1, 2]
     assert np.abs(shown.astype(int) - patches(4)).mean() < 12
 

@@ -8,6 +8,7 @@ import pytest
 
 from support import hdf5 as make
 from support.hdf5 import patch_colours
+from support.proposed import shown_frame
 from telecine import convert
 from telecine.core.errors import SourceError
 from telecine.core.plan.model import make_plan
@@ -19,7 +20,6 @@ from telecine.sources.hdf5.layout_table import names_of
 from telecine.testing import FileSourceContract
 from telecine.video.decode import frames
 from telecine.video.frames.colour import to_rgb
-from telecine.video.mp4_reader import decode_at
 
 LAYOUTS = {
     "isaaclab": lambda h5, at: make.isaaclab(h5, at / "x.hdf5", demos=(0,)),
@@ -50,12 +50,6 @@ def converted(paths, out, **more):
     report = convert(paths, out, make_plan(body))
     assert report.ok, [str(r.reason) for r in report.rejected] + [str(f) for f in report.findings]
     return Dataset(out)
-
-
-def shown(dataset, key, row=0, episode=0):
-    path, frame = dataset.frame(key, episode, row)
-    ((_, rgb),) = decode_at(str(path), [frame])
-    return rgb
 
 
 def first_picture(recording, name):
@@ -119,7 +113,10 @@ def test_values_and_rows_are_those_of_the_file(h5py, tmp_path):
             state = np.concatenate([demo["obs/joint_pos"], demo["obs/gripper_pos"]], axis=1)
             assert np.array_equal(np.array(rows.column("action").to_pylist(), "f4"), demo["actions"])
             assert np.array_equal(np.array(rows.column("observation.state").to_pylist(), "f4"), state)
-            bar = [int(shown(dataset, "observation.images.table", i, episode)[2].min(axis=1).argmax()) for i in (0, 11)]
+            bar = [
+                int(shown_frame(dataset, "observation.images.table", i, episode)[2].min(axis=1).argmax())
+                for i in (0, 11)
+            ]
             assert bar == [0, 11]
 
 
@@ -146,28 +143,28 @@ def test_liberos_task_is_its_instruction_and_its_pictures_are_turned(h5py, tmp_p
     path = make.libero(h5py, tmp_path / "x.hdf5")
     dataset = converted([path], tmp_path / "out")
     assert list(dataset.tasks) == ["lift the cube"]
-    assert shown(dataset, "observation.images.agentview", 5)[2].min(axis=1).argmax() == 5
+    assert shown_frame(dataset, "observation.images.agentview", 5)[2].min(axis=1).argmax() == 5
     flipped = converted([path], tmp_path / "flipped", video={"turn": "flip"})
-    assert patch_colours(shown(flipped, "observation.images.agentview")) == [2, 1, 0]
+    assert patch_colours(shown_frame(flipped, "observation.images.agentview")) == [2, 1, 0]
     assert "turned by half a turn" in dataset.provenance[0]["cameras"][0]["why"]
 
 
 @pytest.mark.parametrize("how", ["raw", "padded", "true"])
 def test_alohas_colours_are_true_however_they_were_stored(h5py, tmp_path, how):
     dataset = converted([make.aloha(h5py, tmp_path / "x.hdf5", how=how)], tmp_path / "out")
-    assert patch_colours(shown(dataset, "observation.images.cam_high")) == [0, 1, 2]
+    assert patch_colours(shown_frame(dataset, "observation.images.cam_high")) == [0, 1, 2]
 
 
 def test_the_plan_can_say_the_other_colour_order(h5py, tmp_path):
     path = make.aloha(h5py, tmp_path / "x.hdf5", how="padded")
     dataset = converted([path], tmp_path / "out", video={"jpeg_color": "rgb"})
-    assert patch_colours(shown(dataset, "observation.images.cam_high")) == [2, 1, 0]
+    assert patch_colours(shown_frame(dataset, "observation.images.cam_high")) == [2, 1, 0]
 
 
 def test_the_colour_order_of_pixels_is_never_in_doubt(h5py, tmp_path):
     path = make.aloha(h5py, tmp_path / "x.hdf5", how="raw")
     dataset = converted([path], tmp_path / "out", video={"jpeg_color": "bgr"})
-    assert patch_colours(shown(dataset, "observation.images.cam_high")) == [0, 1, 2]
+    assert patch_colours(shown_frame(dataset, "observation.images.cam_high")) == [0, 1, 2]
 
 
 def test_a_mobile_base_joins_alohas_action(h5py, tmp_path):
@@ -184,7 +181,7 @@ def test_robominds_followers_take_the_next_state_as_action(h5py, tmp_path, robot
     action, state = (np.array(rows.column(k).to_pylist()) for k in ("action", "observation.state"))
     assert len(action) == 5  # the last step has no next one, and nothing is made up
     assert np.array_equal(action[:-1], state[1:])
-    assert patch_colours(shown(dataset, "observation.images.camera_top")) == [0, 1, 2]
+    assert patch_colours(shown_frame(dataset, "observation.images.camera_top")) == [0, 1, 2]
 
 
 def test_droids_skipped_ends_are_left_out_and_cameras_stay_in_step(h5py, tmp_path):
@@ -193,7 +190,7 @@ def test_droids_skipped_ends_are_left_out_and_cameras_stay_in_step(h5py, tmp_pat
     rows = dataset.rows(0, ["action"])
     assert len(rows) == 9
     assert np.allclose(rows.column("action").to_pylist()[0][:7], make.ramp(12, 7)[2])
-    assert shown(dataset, "observation.images.wrist", 3)[2].min(axis=1).argmax() == 5
+    assert shown_frame(dataset, "observation.images.wrist", 3)[2].min(axis=1).argmax() == 5
 
 
 def test_steps_skipped_in_the_middle_are_told(h5py, tmp_path):
@@ -347,4 +344,4 @@ def test_every_sample_is_named_by_one_layout_and_converts(h5py, tmp_path, path):
     if any(word in str(path) for word in ("robotwin", "droid", "agibot")):
         for feature in dataset.features:
             if feature.dtype == "video":
-                assert patch_colours(shown(dataset, feature.key, 20)) == [0, 1, 2], feature.key
+                assert patch_colours(shown_frame(dataset, feature.key, 20)) == [0, 1, 2], feature.key

@@ -9,6 +9,7 @@ import pytest
 
 from support import rlds as make
 from support.hdf5 import patch_colours, patches, ramp
+from support.proposed import convert_proposed, shown_frame
 from telecine.conversion.pipeline import convert
 from telecine.core.errors import SourceError
 from telecine.core.proposal.propose import propose
@@ -16,7 +17,6 @@ from telecine.dataset.reader import Dataset
 from telecine.inspection.recordings import inspect_many
 from telecine.sources import registry
 from telecine.testing import SourceContract
-from telecine.video.mp4_reader import decode_at
 
 SHARDS = [[make.episode(0), make.episode(1, 4)], [make.episode(2, 5)]]
 
@@ -108,17 +108,13 @@ def test_the_rate_is_that_of_a_known_dataset_and_never_guessed_for_others(bridge
 
 
 def test_the_unedited_way_gives_rows_frames_and_tasks_of_every_episode(bridge, tmp_path):
-    proposal = propose(inspect_many([bridge]).recordings)
-    report = convert([bridge], tmp_path / "out", proposal.plan)
-    assert not report.rejected
-    dataset = Dataset(tmp_path / "out")
+    _, dataset = convert_proposed(bridge, tmp_path / "out")
     assert [e.length for e in dataset.episodes] == [6, 4, 5]
     assert [t for e in dataset.episodes for t in e.tasks] == [make.TASKS[0], make.TASKS[1], make.TASKS[0]]
     rows = dataset.rows(1)
     assert np.array_equal(np.stack(rows["action"].to_pylist()), ramp(4, 7, 1))
     assert rows["next.reward"].to_pylist() == [0, 0, 0, 1]
-    file, frame = dataset.frame("observation.images.image_0", 0, 3)
-    [(_, shown)] = decode_at(str(file), [frame])
+    shown = shown_frame(dataset, "observation.images.image_0", 3)
     assert patch_colours(shown) == [0, 1, 2]
     assert np.abs(shown.astype(int) - patches(3)).mean() < 12
 

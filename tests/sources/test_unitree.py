@@ -7,14 +7,10 @@ import numpy as np
 import pytest
 
 from support.hdf5 import jpeg, patch_colours, patches, ramp
-from telecine.conversion.pipeline import convert
+from support.proposed import convert_proposed, shown_frame
 from telecine.core.errors import SourceError
-from telecine.core.proposal.propose import propose
-from telecine.dataset.reader import Dataset
-from telecine.inspection.recordings import inspect_many
 from telecine.sources import registry
 from telecine.testing import SourceContract
-from telecine.video.mp4_reader import decode_at
 
 JOINTS = {"left_arm": ["kLeftElbow", "kLeftWrist"], "right_arm": ["kRightElbow", "kRightWrist"], "left_ee": []}
 STEPS = 6
@@ -75,16 +71,12 @@ def test_each_folder_is_an_episode_with_arms_hands_cameras_and_the_goal(episodes
 
 
 def test_the_unedited_way_gives_rows_frames_and_task(episodes, tmp_path):
-    proposal = propose(inspect_many([episodes]).recordings)
-    assert proposal.plan.fps == 30
-    report = convert([episodes], tmp_path / "out", proposal.plan)
-    assert not report.rejected
-    dataset = Dataset(tmp_path / "out")
+    plan, dataset = convert_proposed(episodes, tmp_path / "out")
+    assert plan.fps == 30
     assert [(e.length, e.tasks) for e in dataset.episodes] == [(n, ("Pick up the red cup.",)) for n in (6, 4)]
     rows = np.stack(dataset.rows(0, ["action"])["action"].to_pylist())
     assert np.allclose(rows, np.hstack([ramp(6, 2, 9), ramp(6, 2, 10), np.arange(6)[:, None] / 10]))
-    file, frame = dataset.frame("observation.images.color_1", 0, 3)
-    [(_, shown)] = decode_at(str(file), [frame])
+    shown = shown_frame(dataset, "observation.images.color_1", 3)
     assert patch_colours(shown) == [0, 1, 2]
     assert np.abs(shown.astype(int) - patches(13)).mean() < 12
 
