@@ -2,7 +2,6 @@
 
 import re
 import struct
-import zlib
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import IO
@@ -39,6 +38,7 @@ from telecine.sources.mcap.records import (
 from telecine.sources.messages.decoding.protocol import Batch, Definition
 from telecine.sources.messages.model import LOG_TIME, MessageClock
 from telecine.sources.messages.store import Channel
+from telecine.sources.shared.checksum import crc32
 from telecine.sources.shared.chunk_file import ChunkFile
 from telecine.sources.shared.truncation import lost_behind
 
@@ -189,7 +189,7 @@ class McapStore:
     def _damage_of(self, block: McapBlock, data: Array) -> str:
         """Whether a block has its checksum, computed once."""
         if block.crc and block.whole and block.at not in self._intact:
-            if zlib.crc32(data.data) != block.crc:
+            if crc32(data.data) != block.crc:
                 return "its checksum does not fit its bytes"
             self._intact.add(block.at)
         return ""

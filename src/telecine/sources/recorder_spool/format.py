@@ -17,7 +17,6 @@ ends the file: what comes after a torn write was never confirmed to be on disk. 
 
 import json
 import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum
@@ -30,6 +29,7 @@ import numpy as np
 
 from telecine.core.errors import SourceError
 from telecine.core.recording import Array, Buffer, Schema
+from telecine.sources.shared.checksum import crc32
 
 MAGIC = b"telecine spool 1\n"
 SUFFIX = ".spool"
@@ -99,9 +99,9 @@ def stream_of(payload: bytes) -> SpoolStream:
 def record(kind: Record, stream: int, *parts: Buffer) -> list[Buffer]:
     """The pieces of one record, in the order in which they are written."""
     tail = struct.pack("<HBB", stream, kind, 0)
-    crc, size = zlib.crc32(tail), 0
+    crc, size = crc32(tail), 0
     for part in parts:
-        crc, size = zlib.crc32(part, crc), size + len(memoryview(part).cast("B"))
+        crc, size = crc32(part, crc), size + len(memoryview(part).cast("B"))
     return [struct.pack("<II", size, crc) + tail, *parts]
 
 
@@ -227,7 +227,7 @@ def _records(file: BufferedIOBase, *, verify: bool) -> Iterator[tuple[Record, in
         if small and length > _MOST_JSON_BYTES:
             return
         payload = file.read(length if small or verify else min(length, _FRAME.size))
-        if (small or verify) and zlib.crc32(payload, zlib.crc32(head[8:])) != crc:
+        if (small or verify) and crc32(payload, crc32(head[8:])) != crc:
             return
         yield kind, stream, Chunk(at, length), payload
         at += length
