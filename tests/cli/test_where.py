@@ -57,6 +57,19 @@ def test_where_that_leaves_nothing_writes_nothing(demos, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("where", ["success == true", "success == true and rows >= 2"])
+def test_a_failure_that_cannot_be_aligned_is_left_out_not_rejected(h5py, demos, tmp_path, where):
+    plan = dry_run(demos, task="lift").plan
+    with h5py.File(demos, "r+") as file:
+        del file["data/demo_1/obs/joint_pos"]
+    assert len(convert(demos, tmp_path / "all", plan, workers=0).rejected) == 1
+    report = convert(demos, tmp_path / "out", plan, workers=0, where=where)
+    assert report.ok
+    assert report.not_wanted == (f"{demos}#/data/demo_1",)
+    made = dry_run(demos, plan, where=where)
+    assert (made.ok, len(made.recordings)) == (True, 2)
+
+
 def test_a_dry_run_asks_as_well(demos):
     made = dry_run(demos, task="lift", where="success == false")
     assert [r.recording.rpartition("#")[2] for r in made.recordings] == ["/data/demo_1"]

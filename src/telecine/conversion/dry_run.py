@@ -13,7 +13,7 @@ from telecine.conversion.codec_choice import settle_codecs
 from telecine.conversion.discovery import crashed, discover
 from telecine.conversion.pipeline import Options
 from telecine.conversion.report import Rejected, accounts, rejection
-from telecine.conversion.worker import NotWanted, not_wanted
+from telecine.conversion.worker import NotWanted, not_wanted, not_wanted_before
 from telecine.core.accounting import (
     NO_CHOICES,
     Choices,
@@ -152,6 +152,8 @@ def _forecast(ref: Ref, tell: Tell, *, plan: Plan, where: str | None) -> Recordi
     del tell
     try:
         with opened(ref) as recording:
+            if why := not_wanted_before(where, recording):
+                return NotWanted(ref, why)
             prepared = prepare(recording, plan)
             if why := not_wanted(where, prepared.resampled.with_clips((), ()), ref):
                 return NotWanted(ref, why)

@@ -14,11 +14,11 @@ from telecine.conversion.cameras import code, prepare
 from telecine.conversion.report import Rejected, rejection
 from telecine.core.accounting import account
 from telecine.core.episode import Episode, recording_name
-from telecine.core.episode_filter import why_not
+from telecine.core.episode_filter import why_not, why_not_before
 from telecine.core.errors import DatasetError, TelecineError, disk_problem
 from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan
-from telecine.core.recording import Ref
+from telecine.core.recording import Recording, Ref
 from telecine.run.executor import Tell
 from telecine.sources.part_cache import opened
 from telecine.sources.shared import fingerprint
@@ -100,7 +100,8 @@ def _made(ref: Ref, plan: Plan, context: WorkerContext, coded: Callable[[int], N
     before = fingerprint.stamp_of(ref)
     digest = None if before is None else fingerprint.digest(before)
     target = None if digest is None else checkpoint.path_of(ref, digest, context.cache_dir)
-    if ref.part is None and (digest, ref.id) in _files_and_ids(context.known):
+    is_held = (digest, ref.id) in _files_and_ids(context.known)
+    if ref.part is None and is_held:
         if target is not None:  # of a run that was killed just after it had published it
             shutil.rmtree(target, ignore_errors=True)
         return Known(ref)
@@ -108,6 +109,9 @@ def _made(ref: Ref, plan: Plan, context: WorkerContext, coded: Callable[[int], N
         return Made(ref, target, taken_up=True)
     with checkpoint.unfinished(context.scratch) as folder:
         with opened(ref) as recording:
+            if not is_held and (why := not_wanted_before(context.where, recording)):
+                folder.rmdir()
+                return NotWanted(ref, why)
             prepared = prepare(recording, plan)
             if (digest, ref.id, prepared.resampled.grid.start_ns) in context.known:
                 folder.rmdir()
@@ -135,6 +139,11 @@ def _files_and_ids(known: frozenset[Origin]) -> frozenset[tuple[str, str]]:
 def not_wanted(where: str | None, episode: Episode, ref: Ref) -> str | None:
     """Why `where` does not hold for the episode of `ref`, None where it does or nothing is asked. Raises: PlanError."""
     return None if where is None else why_not(where, episode, recording_name(ref))
+
+
+def not_wanted_before(where: str | None, recording: Recording) -> str | None:
+    """As `not_wanted`, before alignment; None where it cannot be said yet. Raises: PlanError."""
+    return None if where is None else why_not_before(where, recording)
 
 
 def _of_a_changing_source(episode: Episode) -> Episode:
