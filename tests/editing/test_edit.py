@@ -16,6 +16,7 @@ from support.dataset import COLUMNS, TOP, WRIST, episode, everything, two_camera
 from support.old_dataset import CAMERA as OLD_CAMERA
 from support.old_dataset import write_old
 from support.pictures import read_frame_id
+from telecine.core.depth import DepthScale
 from telecine.core.edit.model import make_edit
 from telecine.core.errors import DatasetError, EditError
 from telecine.core.plan.model import Video
@@ -178,7 +179,7 @@ def depth_clip(folder, count, number):
     mm = (np.full((48, 64), 500 + 20 * row + 1000 * number, np.uint16) for row in range(count))
     frames = (av.VideoFrame.from_ndarray(one, format="gray16le") for one in mm)
     how = {"count": count, "key": DEPTH, "path": str(folder / f"depth-{number}.clip"), "why": "made for a test"}
-    return encode(frames, depth_settings(Video()), 30, **how)
+    return encode(frames, depth_settings(Video(), DepthScale()), 30, **how)
 
 
 def slices(path):

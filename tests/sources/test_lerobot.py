@@ -7,6 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,13 +17,14 @@ from typer.testing import CliRunner
 from support import hdf5 as make
 from support.dataset import PLAIN, TOP, clip, tiff, write
 from support.dataset import episode as one_episode
-from telecine import convert
+from telecine import convert, merge, repair
 from telecine.cli.main import app
+from telecine.core.depth import DepthScale
 from telecine.core.episode import EpisodeFacts, FeatureColumn
-from telecine.core.errors import SourceError
+from telecine.core.errors import EditError, SourceError
 from telecine.core.findings import has_errors
 from telecine.core.outcome import stored_facts
-from telecine.core.plan.model import make_plan
+from telecine.core.plan.model import Video, make_plan
 from telecine.core.proposal.propose import propose
 from telecine.core.recording import CameraCalibration
 from telecine.dataset.reader import Dataset
@@ -34,7 +36,9 @@ from telecine.sources import registry
 from telecine.sources.shared.arrays import Timing
 from telecine.sources.shared.video_file import VideoFileStream
 from telecine.testing import SourceContract
-from telecine.video.mp4_reader import decode_at
+from telecine.video.encode import encode
+from telecine.video.mp4_reader import decode_at, depth_at
+from telecine.video.presets import depth_settings
 
 FPS = 10
 LENGTHS = (23, 12, 31)
@@ -251,14 +255,90 @@ def test_a_video_with_other_pictures_than_rows_is_refused(tmp_path):
         recording.streams["/observation.images.top"].times("time")
 
 
-def test_depth_videos_are_left_out_and_named(v3, tmp_path):
+def test_depth_in_impossible_steps_is_left_out_and_named(v3, tmp_path):
     old = v2(tmp_path / "old")
     info = json.loads((old / "meta/info.json").read_text())
-    info["features"]["observation.images.top"]["info"] = {"video.is_depth_map": True}
+    info["features"]["observation.images.top"]["info"] = {"video.is_depth_map": True, "video.depth_max": 0.001}
     (old / "meta/info.json").write_text(json.dumps(info))
     with registry.open(registry.find([old]).refs[0]) as recording:
         assert "/observation.images.top" not in recording.streams
         assert [(i.stream, "depth" in i.why) for i in recording.left_out] == [("/observation.images.top", True)]
+
+
+SCALES = [DepthScale(), DepthScale(0.1, 2.0, 0.5, unit="m")]
+
+
+def depth_video(folder, count, scale, *, start=0):
+    """A clip of which every pixel of frame i is code 40 * (start + i)."""
+    levels = scale.levels("m").astype(np.float32)
+    frames = [
+        av.VideoFrame.from_ndarray(np.full((48, 64), levels[40 * (start + i)], np.float32), format="grayf32le")
+        for i in range(count)
+    ]
+    how = {"count": count, "key": TOP, "path": str(folder / f"depth-{start}.clip"), "why": "made for a test"}
+    return encode(frames, depth_settings(Video(), scale), 30, **how)
+
+
+def with_depth_videos(folder, scale, lengths=(31, 20)):
+    """A dataset with depth in videos, of any scale, as LeRobot's encoder has it."""
+    folder.mkdir()
+    starts = np.cumsum([0, *lengths])
+    return write(
+        folder / "in",
+        [one_episode(n, i, clips=[depth_video(folder, n, scale, start=int(starts[i]))]) for i, n in enumerate(lengths)],
+    )
+
+
+def codes_of(root, episode):
+    """The code of every row's frame."""
+    dataset = Dataset(root)
+    path, first = dataset.frame(TOP, episode, 0)
+    shown = list(depth_at(str(path), range(first, first + dataset.episodes[episode].length)))
+    assert all(np.unique(codes).size == 1 for _, codes in shown)
+    return [int(codes[0, 0]) for _, codes in shown]
+
+
+@pytest.fixture(scope="module")
+def depth_datasets(tmp_path_factory):
+    """One of each scale."""
+    folder = tmp_path_factory.mktemp("depth")
+    return [with_depth_videos(folder / str(number), scale) for number, scale in enumerate(SCALES)]
+
+
+@pytest.mark.parametrize(("number", "fps", "step"), [(0, 30, 1), (1, 15, 2), (1, 10, 3)])
+def test_depth_videos_keep_every_code_and_their_scale(tmp_path, depth_datasets, number, fps, step):
+    root, scale = depth_datasets[number], SCALES[number]
+    report = convert(root, tmp_path / "out", fps=fps, workers=0)
+    assert report.ok, report.findings
+    for episode, (start, length) in enumerate([(0, 31), (31, 20)]):
+        assert codes_of(tmp_path / "out", episode) == [40 * (start + k) for k in range(0, length, step)]
+    made, before = Dataset(tmp_path / "out"), Dataset(root)
+    assert (made.depth(TOP), before.depth(TOP)) == (scale, scale)
+    encoded = sum(clip.pictures.encoded for e in report.episodes for clip in e.clips)
+    assert (encoded == 0) == (step < 3)  # a keyframe every other frame
+    stats = made.json("meta/stats.json")[TOP]
+    last = 40 * max(30 // step * step, 31 + 19 // step * step)
+    assert stats["max"][0][0][0] <= scale.levels(scale.unit)[last]
+    assert stats["min"][0][0][0] == scale.levels(scale.unit)[0]
+    assert not [f for f in verify(tmp_path / "out", decode="all") if f.severity != "info"]
+
+
+def test_depth_of_two_scales_is_never_one_dataset(tmp_path, depth_datasets):
+    report = convert(depth_datasets, tmp_path / "out", fps=30, workers=0)
+    assert {"depth in steps of" in rejected.reason.message for rejected in report.rejected} == {True}
+    assert len(report.rejected) == 2
+    with pytest.raises(EditError, match="its depth is in other units or steps"):
+        merge(depth_datasets, tmp_path / "merged")
+
+
+def test_repair_keeps_depth_to_the_code(tmp_path, depth_datasets):
+    scale = SCALES[1]
+    root = Path(shutil.copytree(depth_datasets[1], tmp_path / "broken"))
+    (root / "meta/stats.json").unlink()
+    repaired = repair(root, tmp_path / "out")
+    assert repaired.ok, (repaired.found, repaired.after)
+    assert [codes_of(tmp_path / "out", n) for n in (0, 1)] == [codes_of(root, n) for n in (0, 1)]
+    assert Dataset(tmp_path / "out").depth(TOP) == scale
 
 
 def with_depth_images(tmp_path, frames):

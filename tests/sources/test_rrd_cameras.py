@@ -17,7 +17,7 @@ from support.rrd import Columns, Custom, Vectors, Video, image_format, one_of_ea
 from support.video import svtav1, x264, x265
 from telecine.conversion.cameras import code, prepare
 from telecine.conversion.video_index import index_videos
-from telecine.core.depth import depth_codes, depth_levels
+from telecine.core.depth import DepthScale
 from telecine.core.errors import PlanError, VideoError
 from telecine.core.plan.model import Plan, make_plan
 from telecine.core.proposal.propose import propose
@@ -160,8 +160,8 @@ def test_depth_becomes_the_depth_of_lerobot_in_millimetres(record: Any, tmp_path
     )
     for frame, expected in zip(shown, values, strict=False):
         codes = frame.to_ndarray(format="gray12le")
-        assert np.array_equal(codes, depth_codes(expected, "mm"))
-        assert np.abs(depth_levels()[codes] - expected).max() <= 4.4 / 2 + 1
+        assert np.array_equal(codes, DepthScale().codes(expected, "mm"))
+        assert np.abs(DepthScale().levels()[codes] - expected).max() <= 4.4 / 2 + 1
 
 
 @pytest.mark.parametrize("archetype", ["Image", "EncodedImage"])

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from telecine.core.depth import depth_levels
+from telecine.core.depth import DepthScale
 from telecine.core.episode import FeatureColumn
-from telecine.core.errors import DatasetError
+from telecine.core.errors import DatasetError, VideoError, raised_as
+from telecine.core.tiff import is_tiff, tiff_pixels
 from telecine.dataset.reader import Dataset
 from telecine.dataset.reader import open_dataset as opened
 from telecine.dataset.values import to_numpy
@@ -65,17 +66,26 @@ class DatasetEpisode:
             raise DatasetError(f"{self._dataset.root}: {key} is not a camera; cameras are {known}")
         if not wanted:
             return np.empty((0, *column.shape), np.uint8)
+        depth = self._dataset.depth(key)
         if column.dtype == "image":
             cells = self._dataset.rows(self._number, [key]).column(key)
-            return np.stack([read_png(cells[row].as_py()["bytes"]) for row in wanted])
+            return np.stack([_pixels(cells[row].as_py()["bytes"], depth) for row in wanted])
         path, first = self._dataset.frame(key, self._number, 0)
         numbers = sorted({first + row for row in wanted})
-        if column.shape[-1] == 1:
-            levels = depth_levels()
+        if depth is not None:
+            levels = depth.levels()
             shown: dict[int, npt.NDArray[Any]] = {n: levels[codes] for n, codes in depth_at(str(path), numbers)}
         else:
             shown = dict(decode_at(str(path), numbers))
         return np.stack([shown[first + row] for row in wanted])
+
+
+def _pixels(data: bytes, depth: DepthScale | None) -> npt.NDArray[Any]:
+    """RGB of an image in a row, or the distances of depth there in mm. Raises: VideoError."""
+    if depth is None or not is_tiff(data):
+        return read_png(data)
+    with raised_as(VideoError, "a depth image cannot be read", ValueError):
+        return tiff_pixels(data).astype(np.float64) * (1000 if depth.unit == "m" else 1)
 
 
 @dataclass(frozen=True, slots=True)

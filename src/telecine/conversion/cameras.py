@@ -17,6 +17,7 @@ from telecine.core.copying.decide import decide
 from telecine.core.copying.match import reach_of, windows
 from telecine.core.copying.splice import Copied, Splice
 from telecine.core.copying.steady_rows import steady_rows
+from telecine.core.depth import DepthScale
 from telecine.core.episode import Episode
 from telecine.core.errors import PlanError, VideoError
 from telecine.core.findings import Finding, Severity, placed
@@ -181,9 +182,9 @@ def code(prepared: Prepared, plan: Plan, scratch: Path, coded: Callable[[], None
 def settings_of(plan: Plan, feature: Feature, stream: Stream) -> VideoSettings:
     """The plan's video settings for a camera, with the preset's choices filled in. Raises: PlanError."""
     video = plan.video_of(feature)
-    unit = stream.schema.unit if stream.kind == "image" else None
+    unit = stream.schema.unit if stream.kind in ("image", "video") else None
     if unit in ("mm", "m"):
-        return depth_settings(video)
+        return depth_settings(video, stream.schema.depth or DepthScale())
     if unit == LABELS and (video.preset != "images" or stream.schema.dtype != "uint8"):
         wide = "" if stream.schema.dtype == "uint8" else f", which takes 8-bit numbers; these are {stream.schema.dtype}"
         raise PlanError(
@@ -241,5 +242,8 @@ def _clip(camera: CameraDecision, fps: int, path: str) -> Clip:
         return encode(decoded, camera.settings, fps, count=int(camera.rows.size), key=key, path=path, why=camera.why)
     assert stream.kind == "video"
     assert camera.index is not None
-    clip = splice(stream, clock, camera.index, decision, camera.rows, fps, key=key, path=path, why=camera.why)
+    depth = camera.settings.depth
+    clip = splice(
+        stream, clock, camera.index, decision, camera.rows, fps, key=key, path=path, why=camera.why, depth=depth
+    )
     return replace(clip, encoded=decision.encoded, repeats=decision.repeated)

@@ -57,7 +57,7 @@ def _source_codecs(plan: Plan, recording: Recording) -> dict[str, Codec]:
         video, stream = plan.video_of(feature), find_stream(feature.sources[0].stream, recording.streams)
         is_open = video.codec is None and video.preset == "train" and video.copy_policy != "never"
         # Only planned cameras are asked: a schema can mean reading the stream.
-        if is_open and not isinstance(stream, str) and stream.kind == "video":
+        if is_open and not isinstance(stream, str) and stream.kind == "video" and stream.schema.depth is None:
             codec = next((c for c in CODECS if c == stream.schema.encoding), None)
             if codec and codec != "h264":
                 found[feature.key] = codec

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol, Self, TypeAlias, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from telecine.core.depth import DepthScale
 from telecine.core.grid import Grid, Rows, Times
 
 StreamKind = Literal["vector", "text", "image", "video"]
@@ -52,6 +53,8 @@ class Schema:
     order: ColourOrder = "rgb"
     turn: Rotation = "none"
     """As in `Image`, as far as it is known beforehand."""
+    depth: DepthScale | None = None
+    """Of video whose frames hold codes of distances."""
 
 
 PixelFormat = Literal[

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from telecine.core.depth import LEVELS, depth_levels
+from telecine.core.depth import DepthScale
 
 Floats = npt.NDArray[np.float64]
 
@@ -88,15 +88,14 @@ def column_stats(values: npt.NDArray[Any]) -> Stats:
     return Stats(moments, np.concatenate(blocks, axis=1))
 
 
-def camera_stats(histogram: npt.NDArray[np.int64], sampled: int) -> Stats:
+def camera_stats(histogram: npt.NDArray[np.int64], sampled: int, depth: DepthScale | None = None) -> Stats:
     """Statistics of frames from how often each 8-bit level occurs.
 
     histogram: (3, 256) counts of colours or (1, 4096) of depth codes, at least one in each channel; sampled: frames
-        that went into it. Statistics are in [0, 1] for colours, in mm for depth.
+        that went into it. Statistics are in [0, 1] for colours, in the unit of `depth` for its codes.
     """
-    depth = histogram.shape == (1, LEVELS)
-    levels = depth_levels() if depth else np.arange(histogram.shape[1], dtype=np.float64)
-    scale = 1.0 if depth else 255.0
+    levels = np.arange(histogram.shape[1], dtype=np.float64) if depth is None else depth.levels(depth.unit)
+    scale = 255.0 if depth is None else 1.0
     total = histogram.sum(axis=1)
     low = levels[np.argmax(histogram > 0, axis=1)]
     high = levels[::-1][np.argmax(histogram[:, ::-1] > 0, axis=1)]

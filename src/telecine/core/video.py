@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from telecine.core.depth import DepthScale
 from telecine.core.grid import Rows
 from telecine.core.recording import Codec
 
@@ -96,8 +97,8 @@ class VideoSettings:
     preset: Literal["train", "lerobot", "archive", "images"]
     size: tuple[int, int] | None = None
     """(width, height) in px, or None to keep the source's."""
-    depth: bool = False
-    """Distances instead of colours: always encoded, without loss, from the frames' full depth."""
+    depth: DepthScale | None = None
+    """Of distances instead of colours: always encoded without loss, from the frames' full depth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,8 @@ class Clip:
     """Frames that were encoded, from single images or again."""
     repeats: int = 0
     """Skipped pictures put in to repeat the frame before."""
+    depth: DepthScale | None = None
+    """Of distances instead of colours."""
     starts_file: bool = False
     """Nothing may come before it in a video file (see `PacketIndex.counts_on`)."""
     encoder: dict[str, Any] = field(default_factory=dict)

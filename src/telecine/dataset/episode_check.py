@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from telecine.core.depth import LEVELS, is_depth
+from telecine.core.depth import LEVELS, DepthScale
 from telecine.core.episode import MOST_ELEMENTS, Episode, FeatureColumn
 from telecine.core.errors import DatasetError
 from telecine.core.video import Clip, FrameFormat
@@ -92,9 +92,9 @@ def _changes(episode: Episode, features: Features) -> Iterator[str]:
     """Where an episode differs from the first one."""
     first = {column.key: column for column in features.columns}
     got = {column.key: _described(_named_like(column, first.get(column.key))) for column in episode.columns}
-    got |= {clip.key: _format(clip.format) for clip in episode.clips}
+    got |= {clip.key: _format(clip.format, clip.depth) for clip in episode.clips}
     expected = {column.key: _described(column) for column in features.columns}
-    expected |= {camera.key: _format(camera.format) for camera in features.cameras}
+    expected |= {camera.key: _format(camera.format, camera.depth) for camera in features.cameras}
     for key in dict.fromkeys([*expected, *got]):
         if got.get(key) != expected.get(key):
             wanted = f"expected {expected.get(key, 'no such feature')} as in the first episode"
@@ -115,8 +115,9 @@ def _described(column: FeatureColumn) -> str:
     return f"{column.dtype} {column.shape}{names}"
 
 
-def _format(frame: FrameFormat) -> str:
-    return f"{frame.codec} {frame.width}x{frame.height} {frame.pix_fmt}"
+def _format(frame: FrameFormat, depth: DepthScale | None) -> str:
+    steps = f", depth in steps of {depth}" if depth else ""
+    return f"{frame.codec} {frame.width}x{frame.height} {frame.pix_fmt}{steps}"
 
 
 def _row_problems(episode: Episode, fps: int) -> Iterator[str]:
@@ -180,7 +181,7 @@ def _clip_problems(clip: Clip, count: int, fps: int, limits: Limits) -> Iterator
         )
     if not Path(clip.path).is_file():
         yield f"the clip {Path(clip.path).name} is gone"
-    shape = (1, LEVELS) if is_depth(clip.format.pix_fmt) else (3, 256)
+    shape = (1, LEVELS) if clip.depth else (3, 256)
     if clip.histogram.shape != shape or clip.sampled < 1 or not np.all(np.sum(clip.histogram, axis=1)):
         yield (
             f"got a histogram of shape {clip.histogram.shape} from {clip.sampled} frames, expected {shape} "

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from telecine.core.depth import ENCODER, PIX_FMT
+from telecine.core.depth import PIX_FMT, DepthScale
 from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError
 from telecine.core.file_state import FileState, state_from
@@ -208,12 +208,12 @@ def _cameras(dataset: Dataset) -> Iterator[CameraSpec]:
             continue
         encoder = {key: value for key, value in stored.items() if key not in OF_ALL_VIDEOS}
         codec, pix_fmt = stored.get("video.codec"), stored.get("video.pix_fmt")
-        depth = stored.get("is_depth_map") or stored.get("video.is_depth_map")
-        if depth and any(stored.get(key) != value for key, value in {**ENCODER, "video.pix_fmt": PIX_FMT}.items()):
+        depth = dataset.depth(column.key)
+        if depth and (depth, pix_fmt) != (DepthScale(), PIX_FMT):
             raise DatasetError(f"{dataset.root}: {column.key} is depth in other steps than those that telecine writes")
         if codec not in ("h264", "hevc", "av1") or not isinstance(pix_fmt, str):
             raise DatasetError(f"{dataset.root}: {column.key} is {codec} {pix_fmt}, to which telecine cannot add")
-        yield CameraSpec(column.key, FrameFormat(codec, width, height, pix_fmt), encoder)
+        yield CameraSpec(column.key, FrameFormat(codec, width, height, pix_fmt), encoder, depth)
 
 
 def _totals(dataset: Dataset, features: Features) -> RunningStats:

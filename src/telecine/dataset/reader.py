@@ -12,10 +12,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from telecine.core.depth import DepthScale
 from telecine.core.errors import DatasetError, raised_as
 from telecine.dataset.values import unwrap_extensions
 from telecine.lerobot_format import paths, read
-from telecine.lerobot_format.metadata import V2_VERSIONS, EpisodeMeta, path_of
+from telecine.lerobot_format.metadata import V2_VERSIONS, EpisodeMeta, feature_of, path_of
 from telecine.lerobot_format.paths import FileIndex
 
 
@@ -101,6 +102,11 @@ class Dataset:
             raise DatasetError(f"{self.root}: episode {episode} has {meta.length} rows, no row {row}")
         span = meta.videos[key]
         return self._file("video_path", span.file_index, key), round(span.from_s * self.fps) + row
+
+    def depth(self, key: str) -> DepthScale | None:
+        """What codes and statistics of a camera of depth are; None of other features. Raises: DatasetError."""
+        with raised_as(DatasetError, f"{self.root / paths.INFO}: {key}", ValueError):
+            return feature_of(key, self.info["features"][key]).depth
 
     def json(self, path: str) -> dict[str, Any]:
         """One of its JSON files. Raises: DatasetError."""

@@ -18,7 +18,7 @@ class RunningStats:
     def add(self, values: dict[str, Values], clips: Sequence[Clip]) -> dict[str, Stats]:
         """Count an episode in; its own statistics, by feature."""
         found = {key: column_stats(array) for key, array in values.items()}
-        found |= {clip.key: camera_stats(clip.histogram, clip.sampled) for clip in clips}
+        found |= {clip.key: camera_stats(clip.histogram, clip.sampled, clip.depth) for clip in clips}
         for key, own in found.items():
             self._stats[key] = self._stats[key].pooled(own) if key in self._stats else own
         return found

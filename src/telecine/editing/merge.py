@@ -102,11 +102,14 @@ def _different(inputs: Sequence[InputDataset], names: Sequence[dict[str, str]]) 
         columns = []
         for given, mapping in zip(inputs, names, strict=True):
             old = next((there for there, new in mapping.items() if new == key), None)
-            columns += [(given.path, c) for c in given.dataset.features if c.key == old]
+            columns += [(given, c) for c in given.dataset.features if c.key == old]
         kinds = {(c.dtype, c.shape) for _, c in columns}
         if len(kinds) > 1:
-            listed = ", ".join(f"{path} {c.dtype} {'x'.join(map(str, c.shape))}" for path, c in columns)
+            listed = ", ".join(f"{given.path} {c.dtype} {'x'.join(map(str, c.shape))}" for given, c in columns)
             yield f"{key}: {listed}; drop or rename it in one of them with `telecine edit`"
+        scales = {given.dataset.depth(c.key) for given, c in columns}
+        if len(scales) > 1:
+            yield f"{key}: its depth is in other units or steps: {' / '.join(map(str, scales))}"
         orders = {c.names for _, c in columns if c.names is not None}
         if len(orders) > 1:
             yield f"{key}: its elements have other names or another order: {' / '.join(map(str, sorted(orders)))}"

@@ -247,13 +247,13 @@ def _compare_frames(case: _Case, bound: BoundFeature, indexes: Indexes) -> Itera
         allowed, others = _allowed_frames(case, bound, times, int(case.ticks[row]))
         around = sorted({*allowed, *others})
         path, frame = case.dataset.frame(key, case.episode, row)
-        depth = stream.kind == "image" and stream.schema.unit is not None
+        depth = case.dataset.depth(key)
         ((_, shown),) = (depth_at if depth else decode_at)(str(path), [frame])
         size = (shown.shape[1], shown.shape[0])
         numbers = np.array(around, np.int64)
         numbers = numbers if stream.kind == "image" else frames_of(stream, numbers)
         shots = frames(stream, numbers, source.clock, index=indexes.get((stream.name, source.clock)))
-        plain = (to_codes(f, key) if depth else to_rgb(f, size) for f in shots)
+        plain = (to_codes(f, depth, key) if depth else to_rgb(f, size) for f in shots)
         distance = {r: _distance(shown, frame) for r, frame in zip(around, plain, strict=True)}
         best = min(distance, key=lambda r: distance[r])
         nearest = min(distance[r] for r in allowed)

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from telecine.core import quality_checks
-from telecine.core.depth import depth_codes
+from telecine.core.depth import DepthScale
 from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError, VideoError, raised_as
 from telecine.core.findings import Finding, Findings, placed
@@ -288,7 +288,7 @@ def _pixels(data: bytes) -> Rgb:
         return read_png(data)
     with raised_as(VideoError, "a stored frame cannot be read", ValueError):
         depth = tiff_pixels(data)
-    shades = depth_codes(depth, "m" if depth.dtype.kind == "f" else "mm") >> 4
+    shades = DepthScale().codes(depth, "m" if depth.dtype.kind == "f" else "mm") >> 4
     return np.repeat(shades.astype(np.uint8)[:, :, None], 3, axis=2)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from telecine.core.depth import DepthScale, depth_scale
 from telecine.core.episode import FeatureColumn
 from telecine.core.naming import file_below
 from telecine.lerobot_format.paths import FileIndex
@@ -63,6 +64,11 @@ class FeatureMeta:
     def is_depth(self) -> bool:
         """Depth maps have one channel and their own units."""
         return bool(self.info.get("is_depth_map") or self.info.get("video.is_depth_map"))
+
+    @property
+    def depth(self) -> DepthScale | None:
+        """What codes and statistics of a depth map are; None of colours. Raises: ValueError for an impossible scale."""
+        return depth_scale(self.info) if self.is_depth else None
 
     @property
     def column(self) -> FeatureColumn:

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from telecine.core.data.arrow import array
-from telecine.core.depth import ENCODER, UNIT, is_depth
+from telecine.core.depth import DepthScale
 from telecine.core.episode import Episode, FeatureColumn
 from telecine.core.stats import STATISTICS
 from telecine.core.video import FrameFormat
@@ -95,6 +95,7 @@ class CameraSpec:
     key: str
     format: FrameFormat
     encoder: Mapping[str, Any] = field(default_factory=dict)
+    depth: DepthScale | None = None
 
     @property
     def in_rows(self) -> bool:
@@ -132,7 +133,7 @@ class Features:
     @classmethod
     def of(cls, episode: Episode) -> "Features":
         """What the first episode sets for all that follow."""
-        cameras = tuple(CameraSpec(clip.key, clip.format, dict(clip.encoder)) for clip in episode.clips)
+        cameras = tuple(CameraSpec(clip.key, clip.format, dict(clip.encoder), clip.depth) for clip in episode.clips)
         return cls(episode.columns, cameras)
 
 
@@ -230,13 +231,13 @@ def _camera_entry(camera: CameraSpec, fps: int) -> JsonObject:
     frame = camera.format
     entry: JsonObject = {
         "dtype": "image" if camera.in_rows else "video",
-        "shape": [frame.height, frame.width, 1 if is_depth(frame.pix_fmt) else 3],
+        "shape": [frame.height, frame.width, 1 if camera.depth else 3],
         "names": IMAGE_AXES,
     }
     if not camera.in_rows:
-        depth = is_depth(frame.pix_fmt)
+        depth = camera.depth
         entry["info"] = {
-            **({"depth_unit": UNIT, **ENCODER} if depth else {}),
+            **({"depth_unit": depth.unit, **depth.info} if depth else {}),
             "video.height": frame.height,
             "video.width": frame.width,
             "video.codec": frame.codec,
@@ -245,7 +246,7 @@ def _camera_entry(camera: CameraSpec, fps: int) -> JsonObject:
             "video.channels": 1 if frame.pix_fmt.startswith("gray") else 3,
             "has_audio": False,
             **camera.encoder,
-            "is_depth_map": depth,
+            "is_depth_map": depth is not None,
         }
     return entry
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from telecine.core.depth import DepthScale
 from telecine.core.errors import DatasetError
 from telecine.core.findings import Finding
 from telecine.core.grid import SECOND
@@ -199,7 +200,7 @@ class LiveEpisode:
             return stream
 
     def _camera(self, sample: Sample, check: StampCheck, limit: Any, video: VideoSettings) -> LiveCamera:
-        settings = replace(video, depth=True) if sample.stream.schema.unit else video
+        settings = replace(video, depth=DepthScale()) if sample.stream.schema.unit else video
         camera = LiveCamera(sample.stream, check, limit, self._disk, settings, self._options.when_behind)
         try:
             camera.start(self.file, self._options.fps)

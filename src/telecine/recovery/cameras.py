@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from telecine.core.copying.decide import decide
+from telecine.core.depth import DepthScale
 from telecine.core.errors import VideoError
 from telecine.core.frame_ranges import (
     ClaimedFrames,
@@ -21,6 +22,7 @@ from telecine.core.frame_ranges import (
     with_unnamed,
 )
 from telecine.core.grid import Rows
+from telecine.core.plan.model import Video
 from telecine.core.recording import Codec, Image
 from telecine.core.video import Clip, Encode
 from telecine.lerobot_format.metadata import DatasetMeta
@@ -32,7 +34,7 @@ from telecine.video.encode import encode
 from telecine.video.mp4_reader import ReadableFrames, copy_readable, decode_all, readable_frames
 from telecine.video.mp4_stream import CLOCK, Mp4Stream, open_film
 from telecine.video.png_clip import keep_images
-from telecine.video.presets import video_settings
+from telecine.video.presets import depth_settings, video_settings
 from telecine.video.splice import splice
 
 _V2 = re.compile(r"episode_(\d{6,9})\.mp4$")
@@ -52,6 +54,7 @@ class StoredCamera:
     files: tuple[tuple[Path, str], ...]
     ranges: Mapping[int, FrameRange | UnknownFrames]
     encoder: Mapping[str, Any] = field(default_factory=dict)
+    depth: DepthScale | None = None
     sizes: frozenset[tuple[int, int]] = frozenset()
 
     def renamed(self, key: str) -> "StoredCamera":
@@ -91,6 +94,11 @@ def find_camera(
             log.changed(f"episode {run.episode} {key}", found.note)
         by_episode[run.episode] = found
     info = metadata.features[key].info
+    try:
+        depth = metadata.features[key].depth
+    except ValueError as error:
+        log.lost(key, f"its frames are {error}")
+        return None
     encoder = {name: info[name] for name in _ENCODER if name in info}
     sizes = frozenset(facts.size for facts in probed if facts.times.size)
     paths: list[tuple[Path, str]] = []
@@ -100,7 +108,7 @@ def find_camera(
             whole.parent.mkdir(exist_ok=True)
             copy_readable(str(path), str(whole))
         paths.append((whole, facts.codec))
-    return StoredCamera(key, tuple(paths), by_episode, encoder, sizes)
+    return StoredCamera(key, tuple(paths), by_episode, encoder, depth, sizes)
 
 
 _NOTHING = ReadableFrames(np.empty(0), is_cut=False, codec="", size=(0, 0))
@@ -177,16 +185,15 @@ class ClipCutter:
             return self._decoded(camera, path, rows, f"{codec} video cannot be copied")
         stream = self._stream(camera.key, path)
         rows += stream.hidden
-        choice = video_settings("train", known, copy="always")
+        choice = replace(video_settings("train", known, copy="always"), depth=camera.depth)
         decision = decide(rows, stream.index, choice)
         if isinstance(decision, Encode):
             self._log.changed(f"{camera.key} {path.name}", f"re-encoded: {decision.why}")
             shown = frames(stream, rows, CLOCK, index=stream.index)
+            choice = choice if camera.depth is None else depth_settings(Video(), camera.depth)
             return encode(shown, choice, self._fps, count=count, key=camera.key, path=self._target(), why=decision.why)
-        target = self._target()
-        clip = splice(
-            stream, CLOCK, stream.index, decision, rows, self._fps, key=camera.key, path=target, why="repaired"
-        )
+        how = {"key": camera.key, "path": self._target(), "why": "repaired"}
+        clip = splice(stream, CLOCK, stream.index, decision, rows, self._fps, depth=camera.depth, **how)
         return replace(clip, encoder=dict(camera.encoder))
 
     def _stream(self, key: str, path: Path) -> Mp4Stream:
@@ -196,6 +203,8 @@ class ClipCutter:
         return self._streams[key][1]
 
     def _decoded(self, camera: StoredCamera, path: Path, rows: Rows, why: str) -> Clip:
+        if camera.depth is not None:
+            raise VideoError(f"{camera.key} {path.name}: depth, and {why}")
         self._log.changed(f"{camera.key} {path.name}", f"re-encoded: {why}")
         shown = islice(decode_all(str(path)), int(rows[0]), int(rows[-1]) + 1)
         images = (raw_frame(Image(rgb.tobytes(), "rgb24", rgb.shape[1], rgb.shape[0])) for rgb in shown)

@@ -116,7 +116,7 @@ def _statistics_problem(
 ) -> str:
     log = FindingLog()
     own = parsed_statistics("", stored.get(camera.key), metadata.features[camera.key], log)
-    if own is None:
+    if own is None or camera.depth is not None:  # those of depth are of distances that its steps may not reach
         return ""
     decoded = DecodedFrames()
     wanted = sorted({place.first, place.first + place.count // 2, place.first + place.count - 1})

@@ -212,8 +212,8 @@ def _first_value(reader: RowReader, runs: Sequence[EpisodeRows], key: str) -> An
 def _is_storable(feature: FeatureMeta, log: RepairLog) -> bool:
     """False for what the writer cannot hold, which is named."""
     key = feature.key
-    if feature.is_camera and feature.is_depth:
-        log.lost(key, "depth maps cannot be repaired; the copy is without it")
+    if feature.dtype == "image" and feature.is_depth:
+        log.lost(key, "depth in images of the rows cannot be repaired; the copy is without it")
         return False
     if not key or any(sign in key for sign in "/\\\0\n") or key.startswith("."):
         log.lost(repr(key[:80]), "a name that cannot be a folder; the copy is without it")

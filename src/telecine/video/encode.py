@@ -35,7 +35,7 @@ def encode(
 ) -> Clip:
     """A clip at `path` of exactly `count` frames, in the codec that `settings` says; PNG for preset `images`.
 
-    Depth (`settings.depth`) is stored in 12 bits, as `core/depth.py` says.
+    Depth (`settings.depth`) is stored in 12 bits, as `core/depth.py` says; codes that frames hold stay as they are.
 
     frames: of any pixel format, all of one size unless `settings.size` is given. The same frame object again is
         converted once. Frames that already have the encoder's format are used up: their pts is overwritten.
@@ -49,7 +49,7 @@ def encode(
     histogram: Histogram | DepthHistogram
     if settings.depth:
         histogram = DepthHistogram()
-        converted = depth_frames(frames, count=count, key=key, histogram=histogram)
+        converted = depth_frames(frames, settings.depth, count=count, key=key, histogram=histogram)
     else:
         histogram = Histogram()
         converted = _converted(frames, settings, count=count, key=key, histogram=histogram)
@@ -79,6 +79,7 @@ def encode(
         histogram=histogram.counts,
         sampled=histogram.sampled,
         encoded=count,
+        depth=settings.depth,
         encoder=encoder_info(settings),
     )
 

@@ -1,4 +1,4 @@
-"""Frames of a video file: cut down to a rectangle, or counted for the statistics of depth."""
+"""Frames of a video file, cut down to a rectangle."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,9 +6,7 @@ import av
 import numpy as np
 
 from telecine.core.errors import VideoError
-from telecine.video.frames.depth import DepthHistogram
-from telecine.video.frames.histogram import sample_indices
-from telecine.video.mp4_reader import decode_at, depth_at
+from telecine.video.mp4_reader import decode_at
 
 
 def cropped(path: str, frames: Sequence[int], crop: tuple[int, int, int, int] | None) -> Iterator[av.VideoFrame]:
@@ -24,11 +22,3 @@ def cropped(path: str, frames: Sequence[int], crop: tuple[int, int, int, int] | 
                 raise VideoError(f"{path}: crop {list(crop)} reaches beyond its {rgb.shape[1]}x{rgb.shape[0]} px")
             part = np.ascontiguousarray(rgb[top : top + height, left : left + width])
         yield av.VideoFrame.from_ndarray(part, format="rgb24")
-
-
-def depth_histogram(path: str, first: int, count: int) -> DepthHistogram:
-    """Of frames that stand for [first, first + count) of a depth video. Raises: VideoError."""
-    histogram = DepthHistogram()
-    for _, codes in depth_at(path, [first + int(k) for k in sample_indices(count)]):
-        histogram.add(codes)
-    return histogram

@@ -15,11 +15,11 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from telecine.core.depth import is_depth
 from telecine.core.errors import VideoError
 from telecine.core.grid import Rows
 from telecine.video.decode import STRICT
 from telecine.video.frames.colour import Rgb, to_rgb
+from telecine.video.frames.depth import CODE_BITS, stored_codes
 
 _Input: TypeAlias = av.container.InputContainer
 
@@ -188,11 +188,9 @@ def depth_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, npt.NDArra
         VideoError: the video holds no depth; see `frames_at`.
     """
     for number, frame in frames_at(path, frames):
-        if not is_depth(frame.format.name):
+        if frame.format.components[0].bits != CODE_BITS:
             raise VideoError(f"{path}: frame {number} is {frame.format.name}, not depth in 12 bits")
-        plane = frame.planes[0]
-        rows = np.frombuffer(plane, "<u2").reshape(-1, plane.line_size // 2)
-        yield number, rows[: frame.height, : frame.width].copy()
+        yield number, stored_codes(frame)
 
 
 def frames_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, av.VideoFrame]]:

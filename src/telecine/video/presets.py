@@ -13,7 +13,7 @@ same bytes on any machine.
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from telecine.core.depth import ENCODER, PIX_FMT
+from telecine.core.depth import PIX_FMT, DepthScale
 from telecine.core.errors import PlanError
 from telecine.core.plan.model import Video
 from telecine.core.recording import Codec
@@ -101,7 +101,7 @@ def video_settings(
     return out
 
 
-def depth_settings(video: Video) -> VideoSettings:
+def depth_settings(video: Video, scale: DepthScale) -> VideoSettings:
     """How depth is stored: LeRobot's one way, H.265 without loss, whatever the preset of other cameras is.
 
     `size` is what its frames have to have: distances are never scaled.
@@ -121,7 +121,9 @@ def depth_settings(video: Video) -> VideoSettings:
             f"video.{', '.join(wrong)}: depth is stored as lossless 12-bit H.265, LeRobot's one way; give the feature "
             "`video: {}` of its own to leave such settings to the other cameras"
         )
-    return VideoSettings(codec="hevc", copy="never", crf=30, gop=2, preset="lerobot", size=video.size, depth=True)
+    return VideoSettings(
+        codec="hevc", copy=video.copy_policy, crf=30, gop=2, preset="lerobot", size=video.size, depth=scale
+    )
 
 
 def _quality_problems(settings: VideoSettings) -> list[str]:
@@ -209,7 +211,7 @@ def encoder_info(settings: VideoSettings) -> dict[str, Any]:
             "video.fast_decode": 0,
             "video.video_backend": "pyav",
             "video.extra_options": dict(_DEPTH),
-            **ENCODER,
+            **settings.depth.info,
         }
     return {
         "video.g": settings.gop,

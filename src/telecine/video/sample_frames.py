@@ -13,6 +13,7 @@ from telecine.core.recording import Buffer, Codec
 from telecine.core.video import Flags
 from telecine.video.decode import STRICT, VIDEO_DECODERS
 from telecine.video.frames.colour import to_rgb
+from telecine.video.frames.depth import DepthHistogram, stored_codes
 from telecine.video.frames.histogram import Histogram
 
 _FEWEST, _MOST, _ONE_IN = 12, 60, 75
@@ -58,11 +59,11 @@ def sampled_frames(display: Rows, keyframe: Flags, preroll: int, count: int) -> 
 class Sampler:
     """Decodes the wanted frames of a clip while its packets pass by; decoding stops behind the last one wanted.
 
-    histogram: colours of the frames so far.
+    histogram: colours of the frames so far, or their codes of distances (depth).
     """
 
-    def __init__(self, codec: Codec, display: Rows, keyframe: Flags, wanted: Rows, *, where: str) -> None:
-        self.histogram = Histogram()
+    def __init__(self, codec: Codec, display: Rows, keyframe: Flags, wanted: Rows, *, where: str, depth: bool) -> None:
+        self.histogram: Histogram | DepthHistogram = DepthHistogram() if depth else Histogram()
         self._where, self._display = where, display.tolist()
         self._wanted = set(wanted.tolist())
         holders = np.argsort(display)[wanted]
@@ -107,7 +108,10 @@ class Sampler:
             self._wanted.remove(frame.pts)
             if frame.is_corrupt:
                 raise VideoError(f"{self._where}: frame {frame.pts} of the episode is damaged")
-            self.histogram.add(to_rgb(frame))
+            if isinstance(self.histogram, DepthHistogram):
+                self.histogram.add(stored_codes(frame))
+            else:
+                self.histogram.add(to_rgb(frame))
 
     def _complete(self, number: int) -> None:
         """VideoError when a frame that packets up to `number` hold did not come out."""

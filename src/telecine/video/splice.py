@@ -13,6 +13,7 @@ import numpy as np
 from telecine.core.bitstream.packets import is_self_contained, with_parameter_sets, with_unit
 from telecine.core.bitstream.pskip import Repeater, unused_number
 from telecine.core.copying.splice import Copied, Encoded, Repeated, Splice, shown, stored
+from telecine.core.depth import DepthScale
 from telecine.core.errors import VideoError
 from telecine.core.grid import Rows
 from telecine.core.recording import Buffer, Codec, VideoStream
@@ -38,10 +39,11 @@ def splice(
     key: str,
     path: str,
     why: str,
+    depth: DepthScale | None = None,
 ) -> Clip:
     """The clip at `path` with the runs of `decision`, each keyframe with its parameter sets.
 
-    rows: (count,) int64 positions in display order, which the runs show.
+    rows: (count,) int64 positions in display order, which the runs show. depth: of frames that are codes of distances.
 
     Raises:
         VideoError: packets are missing or damaged, or the runs do not show the rows.
@@ -52,7 +54,7 @@ def splice(
     codec: Codec = stream.schema.encoding  # type: ignore[assignment]
     display, keyframe = stored(decision, index, LONGEST_GOP)
     wanted = sampled_frames(display, keyframe, decision.preroll, rows.size)
-    sampler = Sampler(codec, display, keyframe, wanted, where=where)
+    sampler = Sampler(codec, display, keyframe, wanted, where=where, depth=depth is not None)
     splicer = _Splicer(stream, clock, index, decision, rows, fps, where=where)
     with ClipWriter(path) as clip:
         for data, position, is_key in zip(splicer.packets(), display.tolist(), keyframe.tolist(), strict=True):
@@ -71,6 +73,7 @@ def splice(
         gop=int(np.max(np.diff(np.append(np.flatnonzero(keyframe), display.size)))),
         histogram=sampler.histogram.counts,
         sampled=sampler.histogram.sampled,
+        depth=depth,
         starts_file=isinstance(first := decision.runs[0], Copied) and index.must_start_file(first.first),
     )
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from telecine.core.copying.splice import Copied, Encoded, Repeated, Run, Splice, splice_obstacle
+from telecine.core.depth import PIX_FMT
 from telecine.core.grid import Rows
 from telecine.core.video import Encode, Flags, PacketIndex, VideoSettings
 
@@ -88,7 +89,7 @@ def _why_parts(rows: Rows) -> str:
 
 def copy_obstacle(index: PacketIndex, settings: VideoSettings) -> str:
     """Why nothing of this stream can be copied, whatever rows ask for; "" when something may be."""
-    return _settings_obstacle(index, settings) or _stream_obstacle(index)
+    return _settings_obstacle(index, settings) or _stream_obstacle(index, settings)
 
 
 def _settings_obstacle(index: PacketIndex, settings: VideoSettings) -> str:
@@ -110,11 +111,12 @@ def _formats_obstacle(index: PacketIndex) -> str:
     return ""
 
 
-def _stream_obstacle(index: PacketIndex) -> str:
+def _stream_obstacle(index: PacketIndex, settings: VideoSettings) -> str:
     if obstacle := _formats_obstacle(index):
         return obstacle
     (fmt,) = index.formats
-    if fmt.pix_fmt != "yuv420p" and not (fmt.pix_fmt == "yuvj420p" and fmt.codec != "av1"):
+    plain = fmt.pix_fmt == "yuv420p" or (fmt.pix_fmt == "yuvj420p" and fmt.codec != "av1")
+    if not (fmt.pix_fmt == PIX_FMT if settings.depth else plain):
         return f"pixel format {fmt.pix_fmt} reads wrong in LeRobot's decoders or is refused by its tools"
     if fmt.codec == "hevc" and index.reorder_delay > 1:
         # torchcodec 0.11 answers some backward seeks with an earlier frame (meta-pytorch/torchcodec#1339).

@@ -17,10 +17,10 @@ import numpy as np
 
 from telecine.core.copying.decide import decide_cut
 from telecine.core.copying.splice import Copied, Splice
-from telecine.core.depth import is_depth
 from telecine.core.edit.model import CameraEdit
 from telecine.core.edit.resolve import OutputEpisode
 from telecine.core.errors import DatasetError, VideoError
+from telecine.core.plan.model import Video
 from telecine.core.stats import Stats, camera_stats
 from telecine.core.video import Clip, PacketIndex
 from telecine.dataset.assembly.selection import Selection
@@ -29,9 +29,9 @@ from telecine.lerobot_format.paths import FileIndex, Limits, video_path
 from telecine.video.clip import ClipPacket, unwritten_clip
 from telecine.video.decode import frames
 from telecine.video.encode import encode
-from telecine.video.mp4_frames import cropped, depth_histogram
+from telecine.video.mp4_frames import cropped
 from telecine.video.mp4_stream import CLOCK, Mp4Stream, open_film, read_index
-from telecine.video.presets import video_settings
+from telecine.video.presets import depth_settings, video_settings
 from telecine.video.splice import splice
 
 Source = tuple[int, FileIndex]
@@ -56,8 +56,6 @@ class WrittenVideos:
     """Frames re-encoded."""
     size_bytes: int = 0
     """Of new files, about."""
-    unsampled: list[tuple[int, FileIndex, int]] = field(default_factory=list)
-    """(new episode, file, first frame) of cut depth, whose statistics need its frames."""
     why: list[str] = field(default_factory=list)
     """Why some were."""
     encoder: dict[str, Any] | None = None
@@ -106,10 +104,6 @@ def write_videos(selection: Selection, key: str, folder: Path, scratch: Path, li
         finally:
             files.close()
         index = files.file_index.next(limits)
-    for number, file_index, first in made.unsampled:
-        path = folder / video_path(key, file_index)
-        histogram = depth_histogram(str(path), first, selection.episodes[number].length)
-        made.stats[number] = camera_stats(histogram.counts, histogram.sampled)
     return made
 
 
@@ -168,10 +162,8 @@ def _note(selection: Selection, part: _Part, clip: Clip, at: tuple[FileIndex, in
         length = selection.episodes[number].length
         made.spans.append((file_index, first / fps, (first + length) / fps))
         first += length
-    if clip.sampled and len(part.episodes) == 1 and not is_depth(clip.format.pix_fmt):
-        made.stats[part.episodes[0]] = camera_stats(clip.histogram, clip.sampled)
-    elif part.is_cut:
-        made.unsampled.append((part.episodes[0], file_index, at[1]))
+    if clip.sampled and len(part.episodes) == 1:
+        made.stats[part.episodes[0]] = camera_stats(clip.histogram, clip.sampled, clip.depth)
 
 
 def _source(selection: Selection, episode: OutputEpisode, key: str) -> Source:
@@ -300,15 +292,16 @@ class _Clips:
     def _cut(self, stream: Mp4Stream, decision: Any, rows: Any, part: _Part, made: WrittenVideos, path: Path) -> Clip:
         """What a cut goes through is re-encoded, all of the part only where nothing else is possible."""
         fps, target = self._selection.inputs[0].fps, self._target()
+        number = part.source[0]
+        depth = self._selection.inputs[number].depth(self._selection.source_key(number, self._key))
         if isinstance(decision, Splice):
             made.encoded += decision.encoded
             made.copied += part.count - decision.encoded
-            return splice(stream, CLOCK, stream.index, decision, rows, fps, key=self._key, path=target, why="cut")
+            how = {"key": self._key, "path": target, "why": "cut"}
+            return splice(stream, CLOCK, stream.index, decision, rows, fps, depth=depth, **how)
         made.encoded += part.count
         made.why.append(f"{self._key} {path.name}: {part.count} frames re-encoded: {decision.why}")
-        if is_depth(stream.index.formats[0].pix_fmt):
-            raise VideoError(f"{path}: depth cannot be cut at frame {part.first} without loss: {decision.why}")
-        settings = video_settings("train", stream.codec)
+        settings = video_settings("train", stream.codec) if depth is None else depth_settings(Video(), depth)
         shown = frames(stream, rows, CLOCK, index=stream.index)
         return encode(shown, settings, fps, count=part.count, key=self._key, path=target, why=decision.why)
 

@@ -1,9 +1,8 @@
 """LeRobot datasets (v2.0, v2.1, v3.0) as recordings, one per episode: to change rate or features, or to merge several.
 
 Frame i of an episode was at i / fps. Streams are called /FEATURE; the task is the text stream /task. Cameras are the
-packets of their video files, so that they can be copied; depth in TIFF files is read. Depth videos and language columns
-are left out by
-name. Trusts the metadata, but for names of files, which must stay in the dataset's folder, and
+packets of their video files, so that they can be copied, also those of depth; depth in TIFF files is read. Language
+columns are left out by name. Trusts the metadata, but for names of files, which must stay in the dataset's folder, and
 numbers that ask for memory; `telecine verify` and `telecine repair` are for what does not deserve it.
 Format: lerobot 0.6 `lerobot/datasets`, and its script `convert_dataset_v21_to_v30`.
 """
@@ -147,12 +146,11 @@ def _streams(dataset: DatasetMeta, episode: EpisodeMeta, label: str) -> tuple[di
         if _is_refused(feature):
             why = f"{feature.dtype} under observation* or action*, which ends LeRobot's training with an error"
             left_out.append(LeftOut(f"/{key}", "offered", why, f"name it otherwise in a plan: info.{key}: /{key}"))
-        if feature.dtype == "video" and feature.is_depth:
-            left_out.append(
-                LeftOut(f"/{key}", "unreadable", "a depth video, which telecine cannot read", training=True)
-            )
-        elif feature.dtype == "video":
-            streams.append(_video_stream(dataset, episode, key, timing))
+        if feature.dtype == "video":
+            try:
+                streams.append(_video_stream(dataset, episode, feature, timing))
+            except ValueError as error:
+                left_out.append(LeftOut(f"/{key}", "unreadable", str(error), training=True))
         else:
             streams.append(_column_stream(_Column(dataset, episode, feature, label), timing))
     tasks = _Column(dataset, episode, FeatureMeta("task_index", _TASK, (1,)), label)
@@ -165,12 +163,14 @@ def _is_refused(feature: FeatureMeta) -> bool:
     return feature.dtype in ("bool", "string") and feature.key.startswith(("observation", "action"))
 
 
-def _video_stream(dataset: DatasetMeta, episode: EpisodeMeta, key: str, timing: Timing) -> Stream:
+def _video_stream(dataset: DatasetMeta, episode: EpisodeMeta, feature: FeatureMeta, timing: Timing) -> Stream:
+    """The frames of a camera. Raises: ValueError for depth in impossible steps."""
+    key = feature.key
     span = episode.videos[key]
     path = dataset.root / path_of(dataset.info["video_path"], span.file_index, key)
     first = round(span.from_s * dataset.fps)
     count = None if dataset.info["codebase_version"] == VERSION else episode.length
-    return VideoFileStream(f"/{key}", str(path), timing, first, count, (first, first + episode.length))
+    return VideoFileStream(f"/{key}", str(path), timing, first, count, (first, first + episode.length), feature.depth)
 
 
 def _column_stream(column: "_Column", timing: Timing) -> Stream:

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from telecine.core.depth import DepthScale
 from telecine.core.errors import SourceError, VideoError
 from telecine.core.file_state import FileState
 from telecine.core.grid import Times
@@ -42,6 +43,8 @@ class VideoFileStream:
     window: tuple[int, int] | None = None
     """Frames [first, stop) that the recording is about, of a file that holds several recordings: then only their
     groups of pictures are there, from the keyframe at or before the first to that at or after the last."""
+    depth: DepthScale | None = None
+    """Of frames that are codes of distances."""
     kind: Literal["video"] = "video"
 
     @cached_property
@@ -70,8 +73,11 @@ class VideoFileStream:
     @cached_property
     def schema(self) -> Schema:
         """The codec under FFmpeg's name where it is none that datasets can hold."""
-        facts = self._facts
-        return Schema("uint8", (facts.height, facts.width, 3), encoding=facts.codec or facts.codec_name)
+        facts, depth = self._facts, self.depth
+        found, size = facts.codec or facts.codec_name, (facts.height, facts.width)
+        if depth is not None:
+            return Schema("uint16", (*size, 1), unit=depth.unit, encoding=found, depth=depth)
+        return Schema("uint8", (*size, 3), encoding=found)
 
     @property
     def clocks(self) -> Mapping[str, ClockKind]:

@@ -6,12 +6,16 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from telecine.core.depth import LEVELS, PIX_FMT, DepthUnit, depth_codes
+from telecine.core.depth import LEVELS, PIX_FMT, DepthScale, DepthUnit
 from telecine.core.errors import VideoError
 from telecine.video.frames.colour import copy_plane
 from telecine.video.frames.histogram import pixel_stride, sample_indices
 
 _UNITS: dict[str, DepthUnit] = {"gray16le": "mm", "gray16be": "mm", "grayf32le": "m"}
+
+
+CODE_BITS = 12
+"""A channel of the frames that codes are stored in."""
 
 
 class DepthHistogram:
@@ -31,7 +35,7 @@ class DepthHistogram:
 
 
 def depth_frames(
-    frames: Iterable[av.VideoFrame], *, count: int, key: str, histogram: DepthHistogram
+    frames: Iterable[av.VideoFrame], scale: DepthScale, *, count: int, key: str, histogram: DepthHistogram
 ) -> Iterator[av.VideoFrame]:
     """Exactly `count` frames of 12-bit codes; those to sample go into `histogram`.
 
@@ -46,7 +50,7 @@ def depth_frames(
         if number == count:
             raise VideoError(f"{key}: more frames than the {count} rows of the episode")
         if frame is not before:
-            codes, before = to_codes(frame, f"{key}: frame {number}"), frame
+            codes, before = to_codes(frame, scale, f"{key}: frame {number}"), frame
             if shape is not None and codes.shape != shape:
                 raise VideoError(f"{key}: frame {number} is {codes.shape[1]}x{codes.shape[0]}, others are not")
             shape = codes.shape
@@ -58,8 +62,13 @@ def depth_frames(
         raise VideoError(f"{key}: {done} frames for the {count} rows of the episode")
 
 
-def to_codes(frame: av.VideoFrame, where: str) -> npt.NDArray[np.uint16]:
-    """(height, width) codes of a frame of 16-bit mm or float m. Raises: VideoError for anything else."""
+def to_codes(frame: av.VideoFrame, scale: DepthScale, where: str) -> npt.NDArray[np.uint16]:
+    """(height, width) codes of a frame of 16-bit mm or float m, or of those that it holds already.
+
+    Raises: VideoError for anything else.
+    """
+    if frame.format.components[0].bits == CODE_BITS:
+        return stored_codes(frame)
     unit = _UNITS.get(frame.format.name)
     if unit is None:
         raise VideoError(f"{where} is {frame.format.name}, not depth: 16-bit gray in mm or 32-bit float in m")
@@ -67,7 +76,15 @@ def to_codes(frame: av.VideoFrame, where: str) -> npt.NDArray[np.uint16]:
     dtype = {"gray16le": "<u2", "gray16be": ">u2"}.get(frame.format.name, "<f4")
     rows = np.frombuffer(plane, np.uint8)[: frame.height * plane.line_size].reshape(frame.height, plane.line_size)
     values = np.ascontiguousarray(rows[:, : frame.width * item]).view(dtype)
-    return depth_codes(values, unit)
+    return scale.codes(values, unit)
+
+
+def stored_codes(frame: av.VideoFrame) -> npt.NDArray[np.uint16]:
+    """(height, width) codes of a decoded frame of 12 bits, as LeRobot takes them from it."""
+    gray = frame if frame.format.name == PIX_FMT else frame.reformat(format=PIX_FMT)
+    plane = gray.planes[0]
+    rows = np.frombuffer(plane, "<u2").reshape(-1, plane.line_size // 2)
+    return rows[: gray.height, : gray.width].copy()
 
 
 def _frame(codes: npt.NDArray[np.uint16]) -> av.VideoFrame:
