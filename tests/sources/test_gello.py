@@ -11,6 +11,8 @@ from support.hdf5 import patch_colours, patches, ramp
 from support.proposed import convert_proposed, shown_frame
 from telecine.core.errors import SourceError
 from telecine.sources import registry
+from telecine.sources.pickles import gello
+from telecine.sources.pickles.plain_pickle import plain_of
 from telecine.testing import SourceContract
 
 STEPS = 6
@@ -71,6 +73,21 @@ def test_what_changes_within_a_demonstration_is_named_and_hides_nothing(tmp_path
     with opened(tmp_path) as recording:
         assert [why in item.why for item in recording.left_out if item.stream == stream] == [True]
         assert "/joint_positions" in recording.streams
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_each_pickle_is_unpickled_once_however_many_cameras(tmp_path, monkeypatch, protocol):
+    folder = write(tmp_path / "a", change=lambda i, step: step.update(base_rgb=patches(9 + i)))
+    for file in folder.iterdir():
+        file.write_bytes(pickle.dumps(pickle.loads(file.read_bytes()), protocol))
+    read = []
+    monkeypatch.setattr(gello, "plain_of", lambda data, path: read.append(path) or plain_of(data, path))
+    with opened(tmp_path) as recording:
+        assert len(read) == STEPS
+        for name, first in (("/wrist_rgb", 0), ("/base_rgb", 9)):
+            shown = [np.frombuffer(f.data, "u1") for f in recording.streams[name].take(np.arange(STEPS), "step")]
+            assert all(np.array_equal(s, patches(first + i).ravel()) for i, s in enumerate(shown))
+    assert (len(read) == STEPS) == (protocol > 2)  # protocol 2 holds bytes as text
 
 
 def test_a_step_that_cannot_be_read_is_named(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from support import hdf5 as make
-from support.hdf5 import patch_colours
+from support.hdf5 import WOOD, patch_colours
 from telecine import convert
 from telecine.dataset.reader import Dataset
 from telecine.sources import registry
@@ -115,9 +115,6 @@ def test_agibots_error_cause_is_the_episodes(h5py, tmp_path):
     assert report.ok
     (facts,) = Dataset(tmp_path / "out").provenance
     assert (facts["error_cause"], facts["success"]) == ("slipped", None)
-
-
-WOOD = (178, 132, 90)
 
 
 @pytest.mark.parametrize("exchanged", [False, True])

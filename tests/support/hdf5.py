@@ -12,6 +12,7 @@ import numpy as np
 
 HEIGHT, WIDTH = 48, 64
 PATCHES = ((220, 0, 0), (0, 200, 0), (0, 0, 240))
+WOOD = (178, 132, 90)
 
 
 def patches(step: int, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
@@ -140,7 +141,8 @@ def maniskill(h5py, path: Path, *, steps=7) -> Path:
             group["obs/agent/qpos"] = ramp(steps + 1, 9, number)
             group["obs/sensor_data/base_camera/rgb"] = film(steps + 1)
             group["obs/sensor_data/base_camera/depth"] = np.full((steps + 1, HEIGHT, WIDTH, 1), 700, "u2")
-            group["rewards"], group["success"] = np.zeros(steps, "f4"), np.arange(steps) == steps - 1
+            group["rewards"] = np.zeros(steps, "f4")
+            group["success"] = (np.arange(steps) == steps - 1) & (number == 1)
             group["terminated"] = np.zeros(steps, bool)
     episodes = [{"episode_id": n, "success": n == 1, "control_mode": "pd_joint_pos"} for n in (0, 1)]
     beside = {"env_info": {"env_id": "PickCube-v1", "env_kwargs": {}}, "episodes": episodes}
@@ -149,7 +151,10 @@ def maniskill(h5py, path: Path, *, steps=7) -> Path:
 
 
 def aloha(h5py, path: Path, *, steps=6, how="padded", mobile=False) -> Path:
-    """As record_episodes.py writes: raw, or padded JPEG rows; `true` is ordinary JPEG without compress_len."""
+    """As record_episodes.py writes: raw, or padded JPEG rows of a scene with wood in it.
+
+    `true` is ordinary JPEG of patches alone, without compress_len.
+    """
     with h5py.File(path, "w") as file:
         file.attrs["sim"] = True
         file["action"] = ramp(steps, 14)
@@ -161,6 +166,8 @@ def aloha(h5py, path: Path, *, steps=6, how="padded", mobile=False) -> Path:
         if how == "raw":
             file.create_dataset("observations/images/cam_high", data=pictures, chunks=(1, HEIGHT, WIDTH, 3))
             return path
+        if how == "padded":
+            pictures[:, 30:40] = WOOD
         coded = cv2_jpegs(pictures) if how == "padded" else [jpeg(p) for p in pictures]
         longest = max(map(len, coded))
         rows = np.stack([np.frombuffer(c.ljust(longest, b"\0"), "u1") for c in coded])
@@ -255,9 +262,21 @@ def agibot(h5py, root: Path, *, steps=10) -> Path:
     return path
 
 
-def replay_buffer(zarr, store, *, ends=(5, 12), umi=False, timestamps=False) -> None:
-    """As ReplayBuffer writes: all episodes in one array, zarr format 2."""
-    root = zarr.open_group(store, mode="w", zarr_format=2)
+def d4rl(h5py, path: Path, *, ends=(5, 12)) -> Path:
+    """As D4RL's datasets are: all episodes in one array, and a flag on the last step of each."""
+    rows = ends[-1]
+    with h5py.File(path, "w") as file:
+        file["observations"], file["actions"] = ramp(rows, 11), ramp(rows, 3, 5)
+        file["rewards"] = np.arange(rows, dtype="f4")
+        file["terminals"] = np.arange(rows) == ends[0] - 1
+        file["timeouts"] = np.isin(np.arange(rows), [end - 1 for end in ends[1:]])
+    return path
+
+
+def replay_buffer(zarr, store, *, ends=(5, 12), umi=False, timestamps=False):
+    """As ReplayBuffer writes: all episodes in one array, zarr format 2. Gives `store` back."""
+    place = str(store) if isinstance(store, Path) else store
+    root = zarr.open_group(place, mode="w", zarr_format=2)
     count = ends[-1]
 
     def put(name, data, **more):
@@ -270,12 +289,13 @@ def replay_buffer(zarr, store, *, ends=(5, 12), umi=False, timestamps=False) -> 
         put("data/robot0_eef_rot_axis_angle", ramp(count, 3, 1))
         put("data/robot0_gripper_width", ramp(count, 1, 2))
         put("data/camera0_rgb", film(count), chunks=(1, HEIGHT, WIDTH, 3))
-        return
+        return store
     put("data/state", ramp(count, 5))
     put("data/action", ramp(count, 2, 1))
     put("data/img", film(count).astype("f4"), chunks=(4, HEIGHT, WIDTH, 3))
     if timestamps:
         put("data/timestamp", 1.6e9 + np.arange(count) / 10)
+    return store
 
 
 def patch_colours(rgb: np.ndarray) -> list[int]:

@@ -52,6 +52,8 @@ _SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "unitree": (),
     "bridge_raw": (),
     "gello": (),
+    "minari": (),
+    "calvin": (),
     "lerobot": (),
     "recorder_spool": (".spool",),
 }
@@ -67,6 +69,8 @@ _FOLDERS = {
     "unitree": ("data.json",),
     "bridge_raw": ("policy_out.pkl",),
     "gello": ("????-??-??T*.pkl",),
+    "minari": ("metadata.json",),
+    "calvin": ("ep_start_end_ids.npy",),
 }
 """Which of our formats claim folders, and what must be in such a folder for them to be asked."""
 _ENTRY_POINTS = "telecine.sources"

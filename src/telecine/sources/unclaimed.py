@@ -14,12 +14,13 @@ from telecine.sources.shared.lfs import is_pointer
 
 _MOST_FILES = 5000
 _RULES: tuple[tuple[str, str, str], ...] = (
-    (r"episode_\d{5,}\.npz", "npz files as CALVIN writes them", "its copies in HDF5 or RLDS are read"),
+    (r"episode_\d{5,}\.npz", "npz files as CALVIN writes them", "`ep_start_end_ids.npy` must be beside them"),
     (r".*\.tfrecord-\d+-of-\d+", "TFRecord shards", "they need `dataset_info.json` and `features.json` beside them"),
-    (r"data_\d+\.arrow|main_data\.hdf5", "a Minari dataset", "its `main_data.hdf5` is read, the arrow files are not"),
+    (r"part-\d+\.arrow", "a Minari dataset", "its folder `data` with `metadata.json` is read as a whole"),
     (r".*\.(pkl|pickle)", "pickles", "of these only those of BridgeData and GELLO are read"),
     (r".*\.np[yz]", "arrays of numpy", "put them into HDF5 or zarr, with one row for each step"),
     (r".*\.parquet", "Parquet files", "a LeRobot dataset needs `meta/info.json` beside its `data` folder"),
+    (r".*\.(tar|tgz|tar\.(gz|xz|zst)|zip)", "archives", "unpack them, then give the folder"),
     (r".*\.(mp4|mkv|avi|mov|webm)", "videos", "no file beside them has the joints or the times of their frames"),
     (r".*\.(jpg|jpeg|png)", "single images", "no file beside them has the joints or the times of the images"),
     (r".*\.(csv|tsv|jsonl?)", "tables of text", "put them into HDF5, zarr or MCAP"),

@@ -3,7 +3,7 @@
 cv2.imencode given RGB makes a JPEG that every other decoder shows with red and blue exchanged, and no attribute tells.
 But what robots work on does: skin, wood, cardboard and brass are warm, and the same hues with red and blue exchanged
 (a dull blue-grey) are rare. The test for warm hues is the one for skin of Kovac, Peer and Solina, "Human skin colour
-clustering for face detection" (2003), at uniform daylight.
+clustering for face detection" (2003), at uniform daylight. A scene of dull blue and nothing warm would deceive it.
 """
 
 from collections.abc import Sequence
@@ -24,6 +24,12 @@ _SURE = 4
 """How many times as many pixels have to be warm one way as the other."""
 _THINNED = 4
 FRAMES = 3
+_LUMINANCE = bytes.fromhex(
+    "100b0c0e0c0a100e0d0e1211101318281a181616183123251d283a333d3c3933"
+    "383740485c4e404457453738506d51575f626768673e4d71797064785c656763"
+)
+"""ITU-T T.81, table K.1, in zigzag order: what libjpeg, and so cv2.imencode, quantises with at quality 50."""
+_TABLE = b"\xff\xdb\x00\x43\x00"
 
 
 def jpeg_order(array: Any) -> tuple[float, float]:
@@ -33,6 +39,11 @@ def jpeg_order(array: Any) -> tuple[float, float]:
     return (
         (0.0, 0.0) if not shares else (sum(s[0] for s in shares) / len(shares), sum(s[1] for s in shares) / len(shares))
     )
+
+
+def is_quality_50(array: Any) -> bool:
+    """True where the first coded frame was made at quality 50, as ALOHA's and ACT's own writers ask cv2 for."""
+    return _TABLE + _LUMINANCE in _bytes(array[0])[:1024] if array.shape[0] else False
 
 
 def verdict(shares: Sequence[tuple[float, float]]) -> Verdict:
@@ -47,8 +58,12 @@ def verdict(shares: Sequence[tuple[float, float]]) -> Verdict:
     return "rgb" if plain >= _SURE * exchanged else "bgr" if exchanged >= _SURE * plain else "unknown"
 
 
+def _bytes(row: Any) -> bytes:
+    return row if isinstance(row, bytes) else np.asarray(row).tobytes()
+
+
 def _shares(row: Any) -> tuple[float, float] | None:
-    data = bytes(row) if isinstance(row, bytes) else np.asarray(row).tobytes()
+    data = _bytes(row)
     if coding(data) != "jpeg":
         return None
     try:

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from telecine.sources.hdf5 import robots, sims
+from telecine.sources.hdf5 import agibot, minari, robots, sims
 from telecine.sources.hdf5.layouts import Hdf5Layout, LayoutEpisode, once_per_file
 from telecine.sources.hdf5.trees import GENERIC
 
-LAYOUTS = (*sims.LAYOUTS, *robots.LAYOUTS)
+LAYOUTS = (*sims.LAYOUTS, *robots.LAYOUTS, *agibot.LAYOUTS, *minari.LAYOUTS)
 """All but the last resort."""
 
 

@@ -47,6 +47,10 @@ class LayoutEpisode:
     """Beginning of a stream's name -> how its images are stored."""
     video_files: Mapping[str, str] = field(default_factory=dict)
     """Name -> a video file with one frame per step."""
+    depth_files: Mapping[str, tuple[str, Mapping[int, str]]] = field(default_factory=dict)
+    """Name -> (folder, step -> the name of a file in it) of frames of depth, in mm."""
+    texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Name -> a text for each step."""
     followed: tuple[str, ...] = ()
     """Arrays that also serve one step ahead, as the action."""
     at: Mapping[str, Rows] = field(default_factory=dict)
@@ -67,6 +71,19 @@ class LayoutEpisode:
     def pixel_layout(self, name: str) -> PixelLayout:
         """How the frames under that name are stored."""
         return next((layout for start, layout in self.pixel_layouts.items() if name.startswith(start)), PixelLayout())
+
+
+def whole_file(file: Any) -> list[str]:
+    """The places of the episodes in a file that is one."""
+    del file
+    return [""]
+
+
+def role(key: str, file: Any, *paths: str) -> LayoutFeatures:
+    """Feature key -> streams, when the file has them all and they have rows."""
+    found = [file.get(p) for p in paths]
+    whole = all(a is not None and getattr(a, "size", 0) for a in found)
+    return {key: tuple(f"/{p}" for p in paths)} if paths and whole else {}
 
 
 def facts_of(attrs: Any, name: str) -> dict[str, Any]:

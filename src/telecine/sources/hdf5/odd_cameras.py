@@ -33,6 +33,12 @@ def unit_of(array: Any) -> str | None:
     return next((u for name in ("unit", "units") if (u := _UNITS.get(attribute(array.attrs, name).lower()))), None)
 
 
+def depth_camera(name: str, unit: str) -> LeftOut:
+    """Why depth in a known unit is not proposed as a camera, and what to do."""
+    why = f"depth in {unit}: policies for colour fail on it"
+    return LeftOut(name, "offered", why, f"--video NAME:{name} stores it as 12-bit depth", training=True)
+
+
 def odd_camera(path: str, array: Any, unit: str | None) -> LeftOut | None:
     """Why an array of frames is not proposed as a camera, and what to do; None for all others.
 
@@ -50,7 +56,7 @@ def odd_camera(path: str, array: Any, unit: str | None) -> LeftOut | None:
         why = "frames as floats, normalised when they were recorded: their colours cannot be had back"
         fix = "record again with normalize=False in the params of Isaac Lab's image term"
     elif unit is not None:
-        why, fix = f"depth in {unit}: policies for colour fail on it", f"{flag} stores it as 12-bit depth"
+        return depth_camera(name, unit)
     elif channels == 1 and (kind == "f" or array.dtype.itemsize > 1):
         said = "depth" if words(path) & _DEPTH else "depth or classes"
         why = f"{said} without a unit: nothing says which distance its numbers are"

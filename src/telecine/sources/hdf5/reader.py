@@ -11,9 +11,18 @@ from telecine.core.naming import element_names
 from telecine.core.recording import LeftOut, Stream
 from telecine.sources.hdf5.chunks import CheckedRows
 from telecine.sources.hdf5.layouts import LayoutEpisode
-from telecine.sources.hdf5.odd_cameras import odd_camera, unit_of
+from telecine.sources.hdf5.odd_cameras import depth_camera, odd_camera, unit_of
 from telecine.sources.hdf5.own_stamps import OwnStamps, clock_of, own_stamps
-from telecine.sources.shared.arrays import ArrayPart, PixelLayout, Timing, static, stream_of
+from telecine.sources.shared.arrays import (
+    ArrayPart,
+    CompressedArray,
+    PixelLayout,
+    TextArray,
+    Timing,
+    static,
+    stream_of,
+)  # fmt: skip
+from telecine.sources.shared.held_arrays import HeldArray, ImageFiles
 from telecine.sources.shared.stamps import Stamps
 from telecine.sources.shared.video_file import VideoFileStream
 
@@ -52,8 +61,19 @@ class EpisodeReader:
             timing = self._timing("")
             self._placed |= set() if timing.stamps is None else {name}
             yield VideoFileStream(name, place, timing, self._first, self._steps)
+        yield from self._of_files()
+        for name, texts in self.episode.texts.items():
+            yield TextArray(ArrayPart(name, HeldArray(np.array(texts, object)), 0, len(texts), self._timing("")))
         for name, value in self.episode.values.items():
             yield static(name, value)
+
+    def _of_files(self) -> Iterator[Stream]:
+        """Depth with a file for each frame."""
+        for name, (folder, files) in self.episode.depth_files.items():
+            steps = np.array(sorted(files), np.int64)
+            array = ImageFiles(folder, [files[step] for step in steps.tolist()])
+            part = ArrayPart(name, array, 0, steps.size, self._timing(""), steps)
+            yield CompressedArray(part, unit="mm")
 
     def all_notes(self, streams: Mapping[str, Stream]) -> tuple[tuple[str, str], ...]:
         """What the layout and the arrays give rise to, after `streams` were made."""
@@ -69,6 +89,7 @@ class EpisodeReader:
         """Every array that is no stream, or never training data, with the reason."""
         if "/success" in self.episode.values:
             yield LeftOut("/success", "offered", "it is the episode's fact `success`, and `next.success`")
+        yield from (depth_camera(name, "mm") for name in self.episode.depth_files)
         for path, array in self._every_array:
             name = f"/{path}"
             if self._is_stamp(name):

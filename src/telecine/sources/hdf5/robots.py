@@ -1,7 +1,7 @@
-"""HDF5 layouts of robots: ALOHA and ACT, RoboMIND, RoboTwin, DROID, AgiBot World.
+"""HDF5 layouts of robots: ALOHA and ACT, RoboMIND, RoboTwin, DROID.
 
 Sources: mobile-aloha `record_episodes.py`, act-plus-plus `compress_data.py`; RoboMIND's data card and issue 3; RoboTwin
-`pkl2hdf5.py`; DROID `trajectory_writer.py`; AgiBot World's data card. The colour orders were found by decoding.
+`pkl2hdf5.py`; DROID `trajectory_writer.py`. The colour orders were found by decoding.
 """
 
 import json
@@ -15,34 +15,22 @@ import numpy as np
 
 from telecine.core.naming import camera_name
 from telecine.core.plan.model import IMAGES
-from telecine.sources.hdf5.jpeg_colours import jpeg_order, verdict
+from telecine.sources.hdf5.jpeg_colours import is_quality_50, jpeg_order, verdict
 from telecine.sources.hdf5.layouts import (
     Hdf5Layout,
     LayoutEpisode,
-    LayoutFeatures,
     assumed_rate,
     attribute,
     json_beside,
+    role,
     stated_facts,
+    whole_file,
 )  # fmt: skip
 from telecine.sources.shared.arrays import PixelLayout, text_of
 from telecine.sources.shared.confinement import beside
 
 _RED_AND_BLUE = PixelLayout(order="bgr")
 """cv2.imencode was given RGB: every decoder but its own counterpart shows red as blue."""
-
-
-def _whole(file: Any) -> list[str]:
-    """The file is one episode."""
-    del file
-    return [""]
-
-
-def _role(key: str, file: Any, *paths: str) -> LayoutFeatures:
-    """Feature key -> streams, when the file has them all and they have rows."""
-    found = [file.get(p) for p in paths]
-    whole = all(a is not None and getattr(a, "size", 0) for a in found)
-    return {key: tuple(f"/{p}" for p in paths)} if paths and whole else {}
 
 
 def _cameras(parent: Any, path: str, leaf: str = "") -> dict[str, tuple[str, ...]]:
@@ -73,8 +61,8 @@ def _aloha(file: Any, place: str, path: str) -> LayoutEpisode:
         anchor="action",
         attrs={"sim": attribute(file.attrs, "sim")} if "sim" in file.attrs else {},
         features={
-            **_role("observation.state", file, "observations/qpos"),
-            **_role("action", file, *("action", "base_action")[: 2 if "base_action" in file else 1]),
+            **role("observation.state", file, "observations/qpos"),
+            **role("action", file, *("action", "base_action")[: 2 if "base_action" in file else 1]),
             **_cameras(file.get("observations/images"), "/observations/images"),
         },
         notes=(assumed_rate(50, "ALOHA's recorders step by 20 ms"), *note),
@@ -88,21 +76,28 @@ def _aloha(file: Any, place: str, path: str) -> LayoutEpisode:
 def _aloha_colours(file: Any) -> tuple[PixelLayout, tuple[tuple[str, str], ...]]:
     """How its JPEG frames are stored, and a note that says so where the file leaves it open.
 
-    Projects that write `compress_len` give RGB to cv2.imencode, or BGR, which makes an ordinary JPEG.
+    Projects that write `compress_len` give RGB to cv2.imencode, or BGR, which makes an ordinary JPEG. Colours are
+    exchanged where the pixels say so, or the file is one of act-plus-plus's simulated episodes: the simulator renders
+    RGB, and its `compress_data.py` codes that at quality 50.
     """
     images = file.get("observations/images")
     coded = [a for a in images.values() if getattr(a, "ndim", 0) in (1, 2)] if hasattr(images, "values") else []
     if "compress_len" not in file or not coded:
         return PixelLayout(), ()
     found = verdict([jpeg_order(array) for array in coded])
-    usual = found == "unknown" and bool(file.attrs.get("compress", False))
-    exchanged = found == "bgr" or usual
+    marks = [bool(np.all(file.attrs.get(name, False))) for name in ("sim", "compress")]
+    of_act = found == "unknown" and all(marks) and all(map(is_quality_50, coded))
     why = {
-        "rgb": "their colours are warm as they are",
-        "bgr": "their colours are warm only then",
-        "unknown": "its pixels do not say, and files with `compress_len` "
-        + ("and `compress` mostly are" if usual else "alone are of either kind"),
+        "rgb": "skin, wood and the like are warm as they are",
+        "bgr": "skin, wood and the like are warm only then",
+        "unknown": "pixels do not say; "
+        + (
+            "files of act-plus-plus's simulated episodes are"
+            if of_act
+            else "files with `compress_len` are of both kinds"
+        ),
     }[found]
+    exchanged = found == "bgr" or of_act
     done, other = ("exchanged", "rgb") if exchanged else ("left as they are", "bgr")
     text = f"red and blue of the JPEG frames are {done}: {why}; --jpeg-color {other} is the other way"
     return _RED_AND_BLUE if exchanged else PixelLayout(), (("source-assumed", text),)
@@ -133,7 +128,7 @@ def _robomind(file: Any, place: str, path: str) -> LayoutEpisode:
     lead = robot.startswith("agilex")
     states = [f"puppet/{j}" for j in joints]
     # Maintainers: AgileX is led by a master arm; of the others the next state is the action.
-    action = _role("action", file, *(f"master/{j}" for j in joints)) if lead else {}
+    action = role("action", file, *(f"master/{j}" for j in joints)) if lead else {}
     task = text_of(file["language_raw"][0]) if "language_raw" in file else ""
     return LayoutEpisode(
         "robomind",
@@ -141,7 +136,7 @@ def _robomind(file: Any, place: str, path: str) -> LayoutEpisode:
         anchor=states[0],
         attrs={"robot": robot} if robot else {},
         features={
-            **_role("observation.state", file, *states),
+            **role("observation.state", file, *states),
             **(action or {"action": tuple(f"/next/{s}" for s in states)}),
             **_cameras(file["observations/rgb_images"], "/observations/rgb_images"),
         },
@@ -176,8 +171,8 @@ def _robotwin(file: Any, place: str, path: str) -> LayoutEpisode:
         anchor=f"action/{there[0]}" if there else "",
         attrs={"instructions": str(len(texts))} if texts else {},
         features={
-            **_role("observation.state", file, *(f"state/{p}" for p in there)),
-            **_role("action", file, *(f"action/{p}" for p in there)),
+            **role("observation.state", file, *(f"state/{p}" for p in there)),
+            **role("action", file, *(f"action/{p}" for p in there)),
             **_cameras(file["vision"], "/vision", "colors"),
         },
         values={"/task": texts[0]} if texts else {},
@@ -211,7 +206,7 @@ def _robotwin_older(file: Any, place: str, path: str) -> LayoutEpisode:
         "robotwin-older",
         anchor=states[0],
         features={
-            **_role("observation.state", file, *states),
+            **role("observation.state", file, *states),
             "action": tuple(f"/next/{s}" for s in states),
             **_cameras(file["observation"], "/observation", "rgb"),
         },
@@ -260,12 +255,12 @@ def _droid(file: Any, place: str, path: str) -> LayoutEpisode:
         anchor="action/joint_position",
         attrs=facts,
         features={
-            **_role(
+            **role(
                 "observation.state",
                 file,
                 *(f"observation/robot_state/{p}" for p in ("joint_positions", "gripper_position")),
             ),
-            **_role("action", file, "action/joint_position", "action/gripper_position"),
+            **role("action", file, "action/joint_position", "action/gripper_position"),
             **{IMAGES + name.rpartition("/")[2]: (name,) for name in video_files},
         },
         notes=tuple(notes),
@@ -301,83 +296,10 @@ def _used(file: Any) -> tuple[tuple[int, int] | None, int]:
     return (first, stop), stop - first - int(kept.size)
 
 
-# --- AgiBot World ----------------------------------------------------------------------------------------------------
-
-
-def _is_agibot(file: Any) -> bool:
-    return {"state", "action", "timestamp"} <= set(file) and "state/joint" in file
-
-
-def _agibot(file: Any, place: str, path: str) -> LayoutEpisode:
-    del place
-    steps = int(file["timestamp"].shape[0])
-    about, video_files = _agibot_beside(path)
-    task = str(about.get("task_name", ""))
-    parts = ("joint/position", "effector/position", "head/position", "waist/position")
-    there = [
-        p for p in parts if getattr(file.get(f"state/{p}"), "size", 0) and getattr(file.get(f"action/{p}"), "size", 0)
-    ]
-    return LayoutEpisode(
-        "agibot",
-        fps=Fraction(30),
-        anchor="timestamp",
-        attrs={**stated_facts(file.attrs), **_causes(about)},
-        features={
-            **_role("observation.state", file, *(f"state/{p}" for p in there)),
-            **_role("action", file, *(f"action/{p}" for p in there)),
-            **{IMAGES + camera_name(name.rpartition("/")[2]): (name,) for name in video_files},
-        },
-        notes=(assumed_rate(30, "what AgiBot World's data card says"),),
-        is_rate_assumed=True,
-        values={"/task": task} if task else {},
-        quaternion="xyzw",
-        video_files=video_files,
-        at=dict(_scattered(file["action"], steps)),
-    )
-
-
-def _scattered(action: Any, steps: int) -> Iterator[tuple[str, Any]]:
-    """Stream name -> the step of each row, for actions that were not sent at every step."""
-    for part in sorted(action):
-        index = action[part].get("index")
-        if index is None or not index.size:
-            index = action.get("joint/index")  # the data card: `end` shares the index of the joints
-        for leaf in sorted(action[part]):
-            rows = action[part][leaf].shape[0] if action[part][leaf].ndim else 0
-            if leaf != "index" and index is not None and rows and rows != steps and index.shape[0] == rows:
-                yield f"/action/{part}/{leaf}", np.asarray(index[()], np.int64)
-
-
-def _causes(about: Mapping[str, Any]) -> dict[str, str]:
-    """`error_cause` of an entry in task_info: of the episode, of its labels, and of the steps in them, each once."""
-    labels = about.get("label_info")
-    labels = labels if isinstance(labels, dict) else {}
-    steps = labels.get("action_config")
-    places = (about, labels, *(steps if isinstance(steps, list) else ()))
-    found = [place.get("error_cause") for place in places if isinstance(place, dict)]
-    texts = [text.strip() for cause in found for text in (cause if isinstance(cause, list) else [cause])
-             if isinstance(text, str) and text.strip()]  # fmt: skip
-    return {"error_cause": "; ".join(dict.fromkeys(texts))} if texts else {}
-
-
-def _agibot_beside(path: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """(the entry in task_info, stream name -> video file) from the folders beside proprio_stats/TASK/EPISODE."""
-    episode, task = Path(path).parent, Path(path).parent.parent
-    root = task.parent.parent
-    videos = root / "observations" / task.name / episode.name / "videos"
-    video_files = {f"/videos/{f.stem}": str(beside(f, root)) for f in sorted(videos.glob("*_color.mp4"))}
-    entries = json_beside(root / "task_info" / f"task_{task.name}.json", root)
-    try:
-        return dict(next(e for e in entries if str(e["episode_id"]) == episode.name)), video_files
-    except (ValueError, KeyError, TypeError, StopIteration):
-        return {}, video_files
-
-
 LAYOUTS = (
-    Hdf5Layout("aloha", _is_aloha, _whole, _aloha),
-    Hdf5Layout("robomind", _is_robomind, _whole, _robomind),
-    Hdf5Layout("robotwin", _is_robotwin, _whole, _robotwin),
-    Hdf5Layout("robotwin-older", _is_robotwin_older, _whole, _robotwin_older),
-    Hdf5Layout("droid", _is_droid, _whole, _droid),
-    Hdf5Layout("agibot", _is_agibot, _whole, _agibot),
+    Hdf5Layout("aloha", _is_aloha, whole_file, _aloha),
+    Hdf5Layout("robomind", _is_robomind, whole_file, _robomind),
+    Hdf5Layout("robotwin", _is_robotwin, whole_file, _robotwin),
+    Hdf5Layout("robotwin-older", _is_robotwin_older, whole_file, _robotwin_older),
+    Hdf5Layout("droid", _is_droid, whole_file, _droid),
 )

@@ -29,14 +29,17 @@ from telecine.lerobot_format.metadata import INDEX_KEYS, DatasetMeta, EpisodeMet
 from telecine.lerobot_format.paths import INFO, VERSION, FileIndex
 from telecine.lerobot_format.read import read_dataset, read_rows
 from telecine.sources.format import Found
+from telecine.sources.lerobot.agibot import described_names, instructions_of
 from telecine.sources.shared.arrays import ArrayPart, CompressedArray, NumberArray, PixelArray, TextArray, Timing
 from telecine.sources.shared.confinement import confined, link_problem
 from telecine.sources.shared.fingerprint import file_state
+from telecine.sources.shared.held_arrays import HeldArray
 from telecine.sources.shared.video_file import VideoFileStream
 
 NAME = "lerobot"
 SUFFIXES: tuple[str, ...] = ()
 LANGUAGE = "language"
+_SUBTASK = "/subtask"
 _TASK = "task"
 """In place of a dtype: the text of a task_index."""
 _FASTEST_FPS, _LONGEST_S = 10_000, 86_400
@@ -70,12 +73,16 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
         raise SourceError(f"{ref.path}: holds no episode {ref.id!r}, only {len(dataset.episodes)}")
     with raised_as(SourceError, f"{ref.label}: cannot be read", *_READ_ERRORS):
         streams, left_out = _streams(dataset, episode, ref.label)
+        texts, notes = instructions_of(dataset.info, episode.index, episode.length)
+        if texts and _SUBTASK not in streams:
+            part = ArrayPart(_SUBTASK, HeldArray(np.array(texts, object)), 0, len(texts), Timing(Fraction(dataset.fps)))
+            streams[_SUBTASK] = TextArray(part)
     attrs = {"layout": str(dataset.info["codebase_version"]), "fps": str(dataset.fps), **_facts(episode)}
     if dataset.robot_type:
         attrs["robot_type"] = dataset.robot_type
     features = {key: (f"/{key}",) for key, f in dataset.features.items() if f"/{key}" in streams and not _is_refused(f)}
     return Recording(
-        ref, streams, attrs, features=features, left_out=left_out, calibrations=_calibrations(dataset, episode),
+        ref, streams, attrs, notes, features=features, left_out=left_out, calibrations=_calibrations(dataset, episode),
         rows=Grid(0, episode.length, Fraction(dataset.fps)), stored_times=_times(dataset, episode, ref.label),
     )  # fmt: skip
 
@@ -152,7 +159,8 @@ def _streams(dataset: DatasetMeta, episode: EpisodeMeta, label: str) -> tuple[di
             except ValueError as error:
                 left_out.append(LeftOut(f"/{key}", "unreadable", str(error), training=True))
         else:
-            streams.append(_column_stream(_Column(dataset, episode, feature, label), timing))
+            names = _names(feature) or _described(dataset, feature)
+            streams.append(_column_stream(_Column(dataset, episode, feature, label), timing, names))
     tasks = _Column(dataset, episode, FeatureMeta("task_index", _TASK, (1,)), label)
     streams.append(TextArray(ArrayPart("/task", tasks, 0, episode.length, timing)))
     return {s.name: s for s in streams}, tuple(left_out)
@@ -173,7 +181,7 @@ def _video_stream(dataset: DatasetMeta, episode: EpisodeMeta, feature: FeatureMe
     return VideoFileStream(f"/{key}", str(path), timing, first, count, (first, first + episode.length), feature.depth)
 
 
-def _column_stream(column: "_Column", timing: Timing) -> Stream:
+def _column_stream(column: "_Column", timing: Timing, names: tuple[str, ...] | None) -> Stream:
     part = ArrayPart(f"/{column.feature.key}", column, 0, column.shape[0], timing)
     match column.feature.dtype:
         case "string":
@@ -183,7 +191,7 @@ def _column_stream(column: "_Column", timing: Timing) -> Stream:
         case "image":
             return CompressedArray(part)
         case _:
-            return NumberArray(part, _names(column.feature))
+            return NumberArray(part, names)
 
 
 def _depth_stream(column: "_Column", part: ArrayPart) -> Stream:
@@ -218,6 +226,11 @@ def _names(feature: FeatureMeta) -> tuple[str, ...] | None:
     """Names of the elements of a vector, where all differ."""
     names = feature.names if len(feature.shape) == 1 else None
     return names if names is not None and len(set(names)) == len(names) else None
+
+
+def _described(dataset: DatasetMeta, feature: FeatureMeta) -> tuple[str, ...] | None:
+    """Names that AgiBot's datasets have beside the feature."""
+    return described_names(dataset.info, feature.key, feature.shape[0]) if len(feature.shape) == 1 else None
 
 
 class _Column:

@@ -5,21 +5,22 @@ that the leader sent. Source: https://github.com/wuphilipp/gello_software, `gell
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from telecine.core.errors import SourceError
+from telecine.core.errors import SourceError, raised_as
 from telecine.core.grid import Times
 from telecine.core.plan.model import IMAGES
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
 from telecine.sources.format import Found
-from telecine.sources.pickles.plain_pickle import load_plain
+from telecine.sources.pickles.plain_pickle import plain_of, read_whole
 from telecine.sources.shared.arrays import ArrayPart, PixelLayout, Timing, stream_of
-from telecine.sources.shared.confinement import confined
+from telecine.sources.shared.confinement import confined, open_regular
 from telecine.sources.shared.held_arrays import HeldArray
 
 NAME = "gello"
@@ -41,9 +42,9 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
 
 
 def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
-    """The demonstration; see `Format.open`. Reads every step once; frames are read again when they are asked for."""
+    """The demonstration; see `Format.open`. Reads every step once, and of frames only where in its file they are."""
     files = _files(ref.path)
-    steps = [_numbers_of(_step(file)) for file in files]
+    steps = [_numbers_of(file) for file in files]
     timing = Timing(stamps=_stamps(files))
     streams: dict[str, Stream] = {}
     left_out: list[LeftOut] = []
@@ -87,11 +88,24 @@ def _stamps(files: Sequence[Path]) -> Times | None:
     return times if (np.diff(times) > 0).all() else None
 
 
-def _step(file: Path) -> Mapping[str, Any]:
-    found = load_plain(file)
-    if not isinstance(found, Mapping):
-        raise SourceError(f"{file}: holds a {type(found).__name__}, expected a dict of arrays")
-    return found
+@dataclass(frozen=True, slots=True)
+class _FramePlace:
+    """Where the bytes of a frame are in the pickle of its step; None in old protocols, which hold them as text."""
+
+    shape: tuple[int, ...]
+    dtype: Any
+    offset: int | None
+
+    def read(self, file: Path, name: str) -> Any:
+        if self.offset is None:
+            return _step(read_whole(file), file)[name]
+        size = int(np.prod(self.shape)) * self.dtype.itemsize
+        with raised_as(SourceError, f"{file}: cannot be read", OSError), open_regular(file) as opened:
+            opened.seek(self.offset)
+            data = opened.read(size)
+        if len(data) != size:
+            raise SourceError(f"{file}: ends before its {name}")
+        return np.frombuffer(data, self.dtype).reshape(self.shape)
 
 
 class _Frames:
@@ -99,27 +113,34 @@ class _Frames:
 
     chunks = None
 
-    def __init__(self, files: Sequence[Path], name: str, shape: tuple[int, ...], dtype: Any) -> None:
-        self._files, self._name = files, name
-        self.shape, self.dtype = (len(files), *shape), dtype
+    def __init__(self, files: Sequence[Path], name: str, places: Sequence[_FramePlace]) -> None:
+        self._files, self._name, self._places = files, name, places
+        self.shape, self.dtype = (len(files), *places[0].shape), places[0].dtype
 
     def __getitem__(self, rows: slice) -> list[Any]:
-        return list(self._read(self._files[rows]))
-
-    def _read(self, files: Sequence[Path]) -> Iterator[Any]:
-        for file in files:
-            frame = _step(file).get(self._name)
-            if not isinstance(frame, np.ndarray) or (frame.shape, frame.dtype) != (self.shape[1:], self.dtype):
-                raise SourceError(f"{file.name}: {self._name} is missing, or of another size")
-            yield frame
+        return [self._places[i].read(self._files[i], self._name) for i in range(*rows.indices(len(self._files)))]
 
 
-def _numbers_of(step: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a step; of frames only their shape and type."""
+def _step(data: bytes, file: Path) -> Mapping[str, Any]:
+    found = plain_of(data, file)
+    if not isinstance(found, Mapping):
+        raise SourceError(f"{file}: holds a {type(found).__name__}, expected a dict of arrays")
+    return found
+
+
+def _numbers_of(file: Path) -> dict[str, Any]:
+    """The values of a step; of frames only where they are."""
+    data = read_whole(file)
     return {
-        name: (value.shape, value.dtype) if isinstance(value, np.ndarray) and value.ndim > 1 else value
-        for name, value in step.items()
+        name: _place_of(value, data) if isinstance(value, np.ndarray) and value.ndim > 1 else value
+        for name, value in _step(data, file).items()
     }
+
+
+def _place_of(frame: Any, data: bytes) -> _FramePlace:
+    """The first bytes of the pickle that are those of the frame."""
+    offset = data.find(frame.tobytes())
+    return _FramePlace(frame.shape, frame.dtype, offset if offset >= 0 else None)
 
 
 def _column(files: Sequence[Path], steps: Sequence[Mapping[str, Any]], name: str) -> Any:
@@ -127,10 +148,11 @@ def _column(files: Sequence[Path], steps: Sequence[Mapping[str, Any]], name: str
     values = [step.get(name) for step in steps]
     if missing := sum(value is None for value in values):
         raise SourceError(f"{missing} of {len(values)} steps do not have it")
-    if isinstance(values[0], tuple):
-        if len(set(values)) > 1:
+    places = [value for value in values if isinstance(value, _FramePlace)]
+    if places:
+        if len(places) < len(values) or len({(place.shape, place.dtype) for place in places}) > 1:
             raise SourceError("its frames change their size or type")
-        return _Frames(files, name, *values[0])
+        return _Frames(files, name, places)
     try:
         made = np.array(values, np.float64)
     except (TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Pickles of plain containers and numpy arrays, read without running anything that they name.
+"""Pickles of plain containers and numpy arrays (of objects: as lists), read without running anything that they name.
 
 A pickle is a program: it may name any function and call it. Here the few names that numpy's arrays need stand for
 classes of our own, which only note what they are given; every other name is refused, and so is what would make the
@@ -34,10 +34,20 @@ _FAILURES = (
 
 def load_plain(path: Path) -> Any:
     """What is in a file: dicts, lists, tuples, texts, numbers, numpy arrays. Raises: SourceError for anything else."""
+    return plain_of(read_whole(path), path)
+
+
+def read_whole(path: Path) -> bytes:
+    """The bytes of a file of bounded size. Raises: SourceError."""
     with raised_as(SourceError, f"{path}: cannot be read", OSError), open_regular(path) as file:
         data = file.read(LARGEST_BYTES + 1)
     if len(data) > LARGEST_BYTES:
         raise SourceError(f"{path}: is longer than {LARGEST_BYTES} bytes")
+    return data
+
+
+def plain_of(data: bytes, path: Path) -> Any:
+    """What a pickle of the file `path` holds; see `load_plain`."""
     try:
         _check_program(data)
         return _plain(_Reader(io.BytesIO(data), encoding="latin1").load(), 0)
@@ -87,8 +97,10 @@ class _NotedArray:
     def __setstate__(self, state: Any) -> None:
         self.state = tuple(state)
 
-    def made(self) -> Array:
+    def made(self) -> Any:
         _, shape, dtype, by_columns, data = self.state
+        if isinstance(dtype, _NotedDtype) and dtype.code.startswith("O") and isinstance(data, list):
+            return data  # of objects, which are made plain as those of any list
         return _array(data, dtype, shape, "F" if by_columns else "C")
 
 
@@ -170,7 +182,8 @@ def _plain(value: Any, depth: int) -> Any:
     if depth > _DEEPEST:
         raise SourceError(f"containers within containers, more than {_DEEPEST} deep, are not read")
     if isinstance(value, _NotedArray | _NotedScalar | _NotedBuffer):
-        return value.made()
+        made = value.made()
+        return _plain(made, depth + 1) if isinstance(made, list) else made
     if isinstance(value, dict):
         return {str(key): _plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):

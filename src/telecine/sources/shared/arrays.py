@@ -254,11 +254,15 @@ class CompressedArray(_OfPart):
     turn: Rotation = "none"
     raw_sizes: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     """Bytes -> (width, height) of images that a recorder left uncompressed among the others."""
+    unit: str | None = None
+    """"mm" of 16-bit depth."""
     kind: Literal["image"] = "image"
 
     @cached_property
     def schema(self) -> Schema:
         found = coding(self._bytes(self.part.read(0, 1)[0]))
+        if self.unit is not None:
+            return Schema("uint16", (0, 0, 1), unit=self.unit, encoding=found)
         return Schema("uint8", (0, 0, 0), encoding=found, order=self.order, turn=self.turn)
 
     def _bytes(self, row: Any) -> bytes:

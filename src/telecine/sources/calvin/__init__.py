@@ -1,0 +1,1 @@
+"""CALVIN as its simulator wrote it: an npz file for each step."""

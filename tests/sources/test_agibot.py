@@ -1,0 +1,125 @@
+"""AgiBot World: depth and segments of the data set of 2025; that of 2026, which is LeRobot's format v2.1."""
+
+import json
+
+import numpy as np
+import pytest
+
+from support import hdf5 as make
+from support.old_dataset import write_old
+from support.pictures import to_png16
+from telecine import convert, inspect
+from telecine.core.plan.model import make_plan
+from telecine.dataset.reader import Dataset
+from telecine.sources import registry
+
+SEGMENTS = [
+    {"start_frame": 0, "end_frame": 4, "action_text": "Pick up the orange", "skill": "Pick"},
+    {"start_frame": 4, "end_frame": 10, "action_text": "Place it in the bag", "skill": "Place"},
+]
+TEXTS = ["Pick up the orange"] * 4 + ["Place it in the bag"] * 6
+
+
+def recorded(h5py, root, segments=SEGMENTS, depth=(0, 3, 6, 9)):
+    path = make.agibot(h5py, root)
+    folder = root / "observations/327/64/depth"
+    folder.mkdir()
+    for step in depth:
+        (folder / f"head_depth_{step:06d}.png").write_bytes(to_png16(np.full((48, 64), 500 + step, np.uint16)))
+    (place,) = root.glob("task_info/*.json")
+    (entry,) = json.loads(place.read_text())
+    place.write_text(json.dumps([{**entry, "label_info": {"action_config": segments}}]))
+    return path
+
+
+def opened(path):
+    return registry.open(registry.find([path]).refs[0])
+
+
+def test_segments_are_a_text_for_each_step_that_a_plan_can_take(h5py, tmp_path):
+    path = recorded(h5py, tmp_path)
+    with opened(path) as recording:
+        assert recording.streams["/subtask"].take(np.arange(10), "step") == TEXTS
+    body = dict(inspect(path).proposal.body)
+    report = convert(
+        path, tmp_path / "out", make_plan({**body, "features": {**body["features"], "info.subtask": "/subtask"}})
+    )
+    assert report.ok
+    assert Dataset(tmp_path / "out").rows(0, ["info.subtask"])["info.subtask"].to_pylist() == TEXTS[1:]
+
+
+@pytest.mark.parametrize(
+    ("segment", "said"),
+    [
+        ({"start_frame": 8, "end_frame": 30, "action_text": "x"}, "end behind the last of 10 steps"),
+        ({"start_frame": 5, "end_frame": 5, "action_text": "x"}, "name no rows"),
+        ({"start_frame": "0", "end_frame": 5, "action_text": "x"}, "name no rows"),
+        ({"start_frame": 0, "end_frame": 5}, "or no text"),
+    ],
+)
+def test_a_segment_that_does_not_fit_is_said(h5py, tmp_path, segment, said):
+    with opened(recorded(h5py, tmp_path, [SEGMENTS[0], segment])) as recording:
+        assert any(said in text and "1 of 2" in text for _, text in recording.notes)
+        assert recording.streams["/subtask"].take(np.array([0]), "step") == TEXTS[:1]
+
+
+def test_depth_of_some_steps_is_offered_in_millimetres(h5py, tmp_path):
+    with opened(recorded(h5py, tmp_path)) as recording:
+        depth = recording.streams["/depth/head_depth"]
+        assert depth.schema.unit == "mm"
+        assert depth.times("step").tolist() == [0, 3, 6, 9]
+        assert next(iter(depth.take(np.array([2]), "step"))).data.startswith(b"\x89PNG")
+        (entry,) = [item for item in recording.left_out if item.stream == "/depth/head_depth"]
+        assert (entry.what, "12-bit depth" in entry.fix) == ("offered", True)
+
+
+def test_depth_that_leads_outside_is_refused(h5py, tmp_path):
+    path = recorded(h5py, tmp_path / "in")
+    link = tmp_path / "in/observations/327/64/depth/head_depth_000001.png"
+    (tmp_path / "secret").write_bytes(b"\x89PNG")
+    link.symlink_to(tmp_path / "secret")
+    with opened(path) as recording, pytest.raises(Exception, match="outside"):
+        list(recording.streams["/depth/head_depth"].take(np.arange(5), "step"))
+
+
+# --- the data set of 2026 --------------------------------------------------------------------------------------------
+
+
+def of_2026(root, segments):
+    write_old(root, lengths=(6, 8))
+    place = root / "meta/info.json"
+    info = json.loads(place.read_text())
+    for kind, key in (("state", "observation.state"), ("action", "action")):
+        info["features"][key]["names"] = None
+        fields = {f"{kind}/left_effector/position": {"indices": [1]}, f"{kind}/waist/position": {"indices": [0]}}
+        info["features"][key]["field_descriptions"] = fields
+    place.write_text(json.dumps({**info, "robot_type": "g2a", "instruction_segments": {"1": segments}}))
+    return root
+
+
+def segment(text, start, stop, track="default"):
+    return {"track": track, "instruction": text, "start_frame_index": start, "end_frame_index": stop}
+
+
+def test_the_data_set_of_2026_has_names_and_instructions(tmp_path):
+    root = of_2026(
+        tmp_path / "a", [segment("Pick", 1, 3), segment("Left arm only", 0, 8, "Left arm"), segment("Place", 5, 8)]
+    )
+    refs = registry.find([root]).refs
+    with registry.open(refs[1]) as recording:
+        texts = recording.streams["/subtask"].take(np.arange(8), "step")
+        assert texts == ["", "Pick", "Pick", "", "", "Place", "Place", "Place"]
+        names = recording.streams["/observation.state"].schema.names
+        assert names == ("waist_position", "left_effector_position")
+    with registry.open(refs[0]) as recording:
+        assert "/subtask" not in recording.streams
+    report = convert(root, tmp_path / "out")
+    assert report.ok
+    features = {feature.key: feature.names for feature in Dataset(tmp_path / "out").features}
+    assert features["action"] == ("waist_position", "left_effector_position")
+
+
+def test_archives_are_told_to_be_unpacked(tmp_path):
+    (tmp_path / "399093_399454.tar.gz").write_bytes(b"\x1f\x8b")
+    with pytest.raises(Exception, match="archives: unpack them"):
+        registry.find([tmp_path])
