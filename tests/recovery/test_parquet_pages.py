@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telecine.core.errors import DatasetError
+from telecine.lerobot_format.thrift_compact import LIST, STRUCT, ThriftError, read_struct, write_struct
 from telecine.recovery.parquet_pages import recover
-from telecine.recovery.thrift_compact import LIST, STRUCT, ThriftError, read_struct, write_struct
 
 SCHEMA = pa.schema(
     [

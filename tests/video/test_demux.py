@@ -42,7 +42,8 @@ def test_a_part_of_the_packets_is_that_part(tmp_path):
 def test_a_file_read_once_gives_its_facts_and_its_packets(tmp_path, codec):
     path = str(tmp_path / "f.mp4")
     mp4(tmp_path / "f.mp4", np.repeat(np.repeat(film(12), 2, 1), 2, 2), 30, codec)
-    facts, held = read_film(path)
+    facts, (read_as, held) = read_film(path, lambda name, packets: (name, list(packets)))
+    assert read_as == facts.codec
     for name in Mp4Facts.__dataclass_fields__:
         assert np.array_equal(getattr(facts, name), getattr(film_facts(path), name))
     assert list(map(bytes, held)) == list(packets(path))
@@ -60,7 +61,7 @@ def test_a_film_that_starts_before_the_recording_has_stamps_before_it(tmp_path):
 def test_a_codec_that_no_dataset_holds_is_named(tmp_path):
     mp4(tmp_path / "f.mp4", film(4), 30, "mpeg4")
     assert film_facts(str(tmp_path / "f.mp4")).codec is None
-    assert read_film(str(tmp_path / "f.mp4"))[1] == ()
+    assert read_film(str(tmp_path / "f.mp4"), lambda *_: "read")[1] is None
     assert VideoFileStream("cam", str(tmp_path / "f.mp4"), Timing()).schema.encoding == "mpeg4"
 
 

@@ -1,6 +1,6 @@
 """Files that grow by one episode at a time and are closed when full. Nothing written is written again."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -28,15 +28,20 @@ ROW_GROUP = 100
 stays in memory until the file is closed: 12 kB per episode with groups of ten, a tenth of that with these."""
 
 
+def parquet_writer(sink: Any, schema: pa.Schema) -> pq.ParquetWriter:
+    """Writes a table into an open file, with the settings of all our files."""
+    # Frames in rows are all different: a dictionary of them would only be built and thrown away.
+    plain = any(pa.types.is_struct(kind) for kind in schema.types)
+    return pq.ParquetWriter(sink, schema, compression="snappy", use_dictionary=not plain)
+
+
 class TableFile:
     """A Parquet file that grows by row groups."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._sink = path.open("wb")
-        # Frames in rows are all different: a dictionary of them would only be built and thrown away.
-        plain = any(pa.types.is_struct(kind) for kind in schema.types)
-        self._writer = pq.ParquetWriter(self._sink, schema, compression="snappy", use_dictionary=not plain)
+        self._writer = parquet_writer(self._sink, schema)
 
     @property
     def size_bytes(self) -> int:
@@ -137,18 +142,25 @@ class _RollingFiles(Generic[File]):
 class RowFiles(_RollingFiles[TableFile]):
     """data/*: the rows of every episode, each in one file."""
 
-    def __init__(self, stage: Path, schema: pa.Schema, limits: Limits, first: FileIndex = FileIndex()) -> None:
+    def __init__(
+        self,
+        stage: Path,
+        schema: pa.Schema,
+        limits: Limits,
+        first: FileIndex = FileIndex(),
+        kind: type[TableFile] = TableFile,
+    ) -> None:
         super().__init__(stage, limits, first)
-        self._schema = schema
+        self._schema, self._kind = schema, kind
         self._rows = self._groups = 0
 
-    def append(self, tables: Iterator[pa.Table], rows: int) -> FileIndex:
+    def append(self, tables: Iterable[pa.Table], rows: int) -> FileIndex:
         """Add an episode of `rows` rows, each table of it a row group; gives the file that it is in."""
         held = (self._rows, self._groups)
         if self._file and data_is_full(self._file.size_bytes, held, rows, self._limits):
             self._roll()
         if self._file is None:
-            self._file = TableFile(self._stage / data_path(self.file_index), self._schema)
+            self._file = self._kind(self._stage / data_path(self.file_index), self._schema)
             self._rows = self._groups = 0
         for table in tables:
             self._file.write(table)

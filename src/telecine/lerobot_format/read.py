@@ -5,7 +5,6 @@ Trusts what it can read; `dataset/verify` is what checks it. Files are found by 
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -109,14 +108,14 @@ def read_episodes(root: Path, info: Mapping[str, Any], features: Mapping[str, Fe
     columns = EPISODE_COLUMNS | span_columns(videos)
     facts = [name for name, _ in FACTS_FIELDS]
     episodes: list[EpisodeMeta] = []
-    starts: dict[FileIndex, int] = {}
+    starts: dict[tuple[int, int], int] = {}
     for path in files:
         table = read_table(root, path.relative_to(root), [*columns], facts)
         stated = table.select([name for name in facts if name in table.column_names]).to_pylist()
         for row, own in zip(_typed(path, table, columns).to_pylist(), stated, strict=True):
-            episode = episode_of(row, videos)
-            start = starts.setdefault(episode.data, episode.first_row)
-            episodes.append(replace(episode, start=episode.first_row - start, facts=own))
+            first = row["dataset_from_index"]
+            start = starts.setdefault((row["data/chunk_index"], row["data/file_index"]), first)
+            episodes.append(episode_of(row, videos, start=first - start, facts=own))
     return tuple(episodes)
 
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from telecine.core.errors import DatasetError, raised_as
-from telecine.recovery.thrift_compact import (
+from telecine.lerobot_format.thrift_compact import (
     BINARY,
     I32,
     I64,

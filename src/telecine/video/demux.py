@@ -3,11 +3,12 @@
 Times of the file are not read: whoever owns the file knows when its frames were taken.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import av
 import numpy as np
@@ -19,6 +20,7 @@ from telecine.core.grid import Rows
 from telecine.core.recording import Buffer, Codec
 from telecine.core.video import Flags
 
+Read = TypeVar("Read")
 _Input: TypeAlias = av.container.InputContainer
 _CODECS: dict[str, Codec] = {"h264": "h264", "hevc": "hevc", "av1": "av1", "libdav1d": "av1", "libaom-av1": "av1"}
 _TO_STREAM = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}
@@ -77,37 +79,41 @@ class Mp4Facts:
 
 def film_facts(path: str) -> Mp4Facts:
     """Reads all packets, decodes nothing. Raises: VideoError for a file that is no video, is empty or cut off."""
-    return _facts(path, None)
+    return _facts(path, None)[0]
 
 
-def read_film(path: str) -> tuple[Mp4Facts, tuple[Buffer, ...]]:
-    """What `film_facts` and `packets` give, with the file read once; no packets of a codec that is none of telecine's.
+def read_film(path: str, read: Callable[[Codec, Iterator[Buffer]], Read]) -> tuple[Mp4Facts, Read | None]:
+    """What `film_facts` gives, and what `read` makes of what `packets` gives, with the file read once.
+
+    None in its place for a codec that is none of telecine's.
 
     Raises: VideoError, as these do.
     """
-    held: list[Buffer] = []
-    facts = _facts(path, held)
-    return facts, tuple(held)
+    return _facts(path, read)
 
 
-def _facts(path: str, held: list[Buffer] | None) -> Mp4Facts:
-    """What `film_facts` gives; the access units are added to `held`, if given."""
+def _facts(path: str, read: Callable[[Codec, Iterator[Buffer]], Read] | None) -> tuple[Mp4Facts, Read | None]:
     with _opened(path) as source:
         stream = source.streams.video[0]
-        context = stream.codec_context
+        name, width, height = (getattr(stream.codec_context, key) for key in ("name", "width", "height"))
+        codec, base = _CODECS.get(name), stream.time_base or Fraction(1)
+        convert = None if read is None or codec is None else _access_units(stream, 0)
         marks: list[tuple[int, bool]] = []
         discarded: list[tuple[int, bool]] = []
-        units = None if held is None or context.name not in _CODECS else _access_units(stream, 0)
-        for packet in source.demux(stream):
-            if packet.is_corrupt:
-                raise VideoError(f"{path}: packet {len(marks)} is cut off; the file is truncated")
-            if packet.pts is not None and packet.size:
-                marks.append((int(packet.pts), bool(packet.is_keyframe)))
-                discarded.append((int(packet.pts), bool(packet.is_discard)))
-            if units is not None and held is not None and packet.size:
-                held.extend(units(packet))  # the last use: what a filter was given is no longer in the packet
-        name, width, height = context.name, context.width, context.height
-        base = stream.time_base or Fraction(1)
+
+        def units() -> Iterator[Buffer]:
+            for packet in source.demux(stream):
+                if packet.is_corrupt:
+                    raise VideoError(f"{path}: packet {len(marks)} is cut off; the file is truncated")
+                if packet.pts is not None and packet.size:
+                    marks.append((int(packet.pts), bool(packet.is_keyframe)))
+                    discarded.append((int(packet.pts), bool(packet.is_discard)))
+                if convert is not None and packet.size:
+                    yield from convert(packet)  # the last use: what a filter was given is no longer in the packet
+
+        every = units()
+        made = None if read is None or codec is None else read(codec, every)
+        deque(every, 0)  # what was not taken is counted all the same
     if not marks:
         raise VideoError(f"{path}: holds no frames")
     display, stamps = np.empty(len(marks), np.int64), np.array([pts for pts, _ in marks], np.int64)
@@ -118,7 +124,7 @@ def _facts(path: str, held: list[Buffer] | None) -> Mp4Facts:
     keyframe = np.array([key for _, key in marks])
     tick_ns = base * 1_000_000_000  # in whole numbers: Fractions take ten times as long
     stamps_ns = np.array([_nearest(pts * tick_ns.numerator, tick_ns.denominator) for pts, _ in marks], np.int64)
-    return Mp4Facts(_CODECS.get(name), name, width, height, display, keyframe, stamps, stamps_ns, sum(hidden))
+    return Mp4Facts(codec, name, width, height, display, keyframe, stamps, stamps_ns, sum(hidden)), made
 
 
 def _nearest(number: int, divisor: int) -> int:

@@ -1,11 +1,11 @@
 """A video file as a stream of packets, so that what is in an MP4 can be copied like what comes from a recording.
 
-The packets are in the form that streams have (Annex B, OBUs). Those of a file of the size that LeRobot writes stay in
-memory; of a larger one they are read again when asked for, so that memory does not grow with the file. Position k of
-its one clock is the k-th frame that players show. Refuses codecs other than H.264, H.265 and AV1.
+The packets are in the form that streams have (Annex B, OBUs). Those of a small file stay in memory; of a larger one
+they are read again when asked for, so that memory does not grow with the file. Position k of its one clock is the k-th
+frame that players show. Refuses codecs other than H.264, H.265 and AV1.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -17,11 +17,11 @@ from telecine.core.errors import VideoError, raised_as
 from telecine.core.grid import Times
 from telecine.core.recording import Buffer, ClockKind, Codec, Schema
 from telecine.core.video import PacketIndex
-from telecine.video.demux import Mp4Facts, film_facts, packets, read_film
+from telecine.video.demux import Mp4Facts, packets, read_film
 
 CLOCK = "frame"
-HELD_BYTES = 256 << 20
-"""Files up to this size stay in memory; LeRobot begins a new one at 200 MB."""
+HELD_BYTES = 64 << 20
+"""Files up to this size stay in memory."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -88,21 +88,32 @@ def open_film(path: str) -> Mp4Stream:
     Raises:
         VideoError: the file cannot be read, is damaged, or its codec cannot be copied.
     """
-    facts, held = read_film(path) if _size(path) <= HELD_BYTES else (film_facts(path), None)
+    held: list[Buffer] | None = [] if _size(path) <= HELD_BYTES else None
+    facts, index = read_film(path, lambda codec, units: index_packets(_noted(units, held), codec))
     codec = _codec_of(facts, path)
-    index = index_packets(packets(path) if held is None else held, codec)
+    assert index is not None
     if index.count != facts.count:
         raise VideoError(f"{path}: {index.count} packets for {facts.count} frames")
     if index.problems:
         at, what = index.problems[0]
         raise VideoError(f"{path}: packet {at} is damaged: {what}")
-    return Mp4Stream(path, codec, index, facts, held)
+    return Mp4Stream(path, codec, index, facts, None if held is None else tuple(held))
+
+
+def _noted(units: Iterable[Buffer], held: list[Buffer] | None) -> Iterator[Buffer]:
+    """The packets, each of which is added to `held`, if given."""
+    for unit in units:
+        if held is not None:
+            held.append(unit)
+        yield unit
 
 
 def read_index(path: str) -> tuple[PacketIndex, int]:
     """(index of its packets, frames at the start that players do not show) of a video file. Raises: VideoError."""
-    facts = film_facts(path)
-    return index_packets(packets(path), _codec_of(facts, path)), facts.hidden
+    facts, index = read_film(path, lambda codec, units: index_packets(units, codec))
+    _codec_of(facts, path)
+    assert index is not None
+    return index, facts.hidden
 
 
 def _codec_of(facts: Mp4Facts, path: str) -> Codec:

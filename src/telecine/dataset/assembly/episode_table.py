@@ -141,7 +141,8 @@ def _moved(columns: Mapping[str, pa.Array], rows: WrittenRows, firsts: Any, leng
     """Statistics of the index columns, whose values are others than they were; those that the inputs have."""
     made: dict[str, pa.Array] = {}
     numbers = np.arange(len(firsts))
-    tasks = [s.lists() for s in rows.task_stats]
+    lists = {id(stats): stats.lists() for stats in {id(s): s for s in rows.task_stats}.values()}  # most are shared
+    tasks = [lists[id(stats)] for stats in rows.task_stats]
     for statistic in STATISTICS:
         frame = columns.get(f"stats/frame_index/{statistic}")
         if f"stats/index/{statistic}" in columns and frame is not None and statistic != "count":

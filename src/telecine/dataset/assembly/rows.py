@@ -1,14 +1,13 @@
 """The rows of a new dataset: those of the inputs, with new numbers, streamed file by file.
 
 Every column is taken as it is but five: `episode_index`, `index` and `task_index` are numbered anew; `frame_index`
-and `timestamp` too where an episode was cut.
+and `timestamp` too where an episode was cut. Where all of a row group stays, the others are copied as they are encoded.
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +21,15 @@ from telecine.core.errors import DatasetError, raised_as
 from telecine.core.grid import Rows
 from telecine.core.outcome import SUCCESS
 from telecine.core.stats import Stats, column_stats
+from telecine.dataset.assembly.row_batches import RowBatch, row_batches
+from telecine.dataset.assembly.row_groups import CopiedGroup, RowGroupFile
 from telecine.dataset.assembly.selection import Selection
 from telecine.dataset.rolling_files import RowFiles
-from telecine.dataset.values import to_numpy, unwrap_extensions
+from telecine.dataset.values import to_numpy
 from telecine.lerobot_format import schema
 from telecine.lerobot_format.metadata import INDEX_KEYS
-from telecine.lerobot_format.paths import FileIndex, Limits, data_path
+from telecine.lerobot_format.paths import FileIndex, Limits
 
-BATCH_BYTES = 24 << 20
-"""Of columns, read and written at a time; at least one episode."""
 GROUP_ROWS = 1 << 14
 """Rows of a row group, at least; an episode is never divided."""
 
@@ -64,33 +63,26 @@ def write_rows(selection: Selection, folder: Path, limits: Limits) -> WrittenRow
     """The rows of all new episodes as data/* below `folder`. Raises: DatasetError; OSError when the disk refuses."""
     columns_there = _schema(selection)
     tasks = _Tasks()
-    files = RowFiles(folder, columns_there, limits)
+    files = RowFiles(folder, columns_there, limits, kind=RowGroupFile)
     file_indexes: list[FileIndex] = []
     written, adds_success = 0, selection.adds_success
     episode_tasks: list[tuple[str, ...]] = []
     task_stats: list[Stats] = []
     cut_stats: dict[int, Mapping[str, Stats]] = {}
     try:
-        for first, episodes, table in _batches(selection):
-            columns = _renumbered(selection, episodes, table, first, written)
-            numbers, used = _task_numbers(selection, episodes, table, tasks)
+        for batch in row_batches(selection, columns_there):
+            columns = _renumbered(selection, batch, written)
+            numbers, used = _task_numbers(selection, batch, tasks)
             columns["task_index"] = numbers
-            with raised_as(
-                DatasetError, f"{_where(selection, episodes)}: its columns do not fit", KeyError, pa.ArrowException
-            ):
-                made = _table(selection, episodes, table, columns, columns_there)
-            bounds = np.append(0, np.cumsum([e.length for e in episodes]))
-            for number, episode in enumerate(episodes):
-                rows = slice(int(bounds[number]), int(bounds[number + 1]))
-                task_stats.append(_stats_of_tasks(numbers[rows]))
-                own = made.slice(rows.start, rows.stop - rows.start)
-                if not selection.is_whole(episode) or isinstance(episode.success, bool):
-                    cut_stats[first + number] = _stats_of(selection, own)
-                elif adds_success:
-                    cut_stats[first + number] = _stats_of(selection, own.select([SUCCESS.key]))
             episode_tasks += used
-            file_indexes += _append(files, made, [e.length for e in episodes])
-            written += made.num_rows
+            task_stats += _stats_of_tasks(numbers, batch.lengths)
+            with raised_as(
+                DatasetError, f"{_where(selection, batch)}: its columns do not fit", KeyError, pa.ArrowException
+            ):
+                made = _table(selection, batch, columns, columns_there)
+            cut_stats |= _new_stats(selection, batch, made, adds_success=adds_success)
+            file_indexes += _append(files, made, batch.lengths)
+            written += sum(batch.lengths)
     finally:
         files.close()
     texts = tuple(tasks.numbers)
@@ -99,9 +91,30 @@ def write_rows(selection: Selection, folder: Path, limits: Limits) -> WrittenRow
     )
 
 
-def _stats_of_tasks(numbers: Rows) -> Stats:
-    """Statistics of the task_index of an episode, which mostly has one task."""
-    return column_stats(numbers) if numbers.min() != numbers.max() else _of_one_task(int(numbers[0]), len(numbers))
+def _new_stats(
+    selection: Selection, batch: RowBatch, made: pa.Table | CopiedGroup, *, adds_success: bool
+) -> dict[int, Mapping[str, Stats]]:
+    """New episode -> statistics of its numbers, of those that were cut or got another value."""
+    found: dict[int, Mapping[str, Stats]] = {}
+    if isinstance(made, CopiedGroup):
+        return found
+    at = 0
+    for number, episode in enumerate(batch.episodes, batch.first):
+        own = made.slice(at, episode.length)
+        at += episode.length
+        if not selection.is_whole(episode) or isinstance(episode.success, bool):
+            found[number] = _stats_of(selection, own)
+        elif adds_success:
+            found[number] = _stats_of(selection, own.select([SUCCESS.key]))
+    return found
+
+
+def _stats_of_tasks(numbers: Rows, lengths: Sequence[int]) -> Iterator[Stats]:
+    """Statistics of the task_index of each episode, which mostly has one task."""
+    firsts = np.cumsum([0, *lengths[:-1]])
+    changes = np.minimum.reduceat(numbers, firsts) != np.maximum.reduceat(numbers, firsts)
+    for first, length, changed in zip(firsts.tolist(), lengths, changes.tolist(), strict=True):
+        yield column_stats(numbers[first : first + length]) if changed else _of_one_task(int(numbers[first]), length)
 
 
 @lru_cache(maxsize=1000)
@@ -109,122 +122,52 @@ def _of_one_task(number: int, count: int) -> Stats:
     return column_stats(np.full(count, number, np.int64))
 
 
-def _where(selection: Selection, episodes: Sequence[OutputEpisode]) -> str:
-    return str(selection.inputs[episodes[0].source[0]].root)
+def _where(selection: Selection, batch: RowBatch) -> str:
+    return str(selection.inputs[batch.episodes[0].source[0]].root)
 
 
-def _batches(selection: Selection) -> Iterator[tuple[int, Sequence[OutputEpisode], pa.Table]]:
-    """(number of the first, episodes, their rows one after the other), each batch out of one file."""
-
-    def file_of(numbered: tuple[int, OutputEpisode]) -> tuple[int, FileIndex]:
-        return numbered[1].source[0], selection.facts(numbered[1]).data
-
-    for (number, file_index), group in groupby(enumerate(selection.episodes), file_of):
-        dataset = selection.inputs[number]
-        path = dataset.root / data_path(file_index)
-        with (
-            raised_as(DatasetError, f"{path}: cannot be read", OSError, pa.ArrowException),
-            pq.ParquetFile(path, pre_buffer=False) as file,
-        ):
-            missing = set(INDEX_KEYS) - set(file.schema_arrow.names)
-            if missing:
-                raise DatasetError(f"{path}: has no column {', '.join(sorted(missing))}")
-            for part in _parts(list(group), file):
-                yield part[0][0], [e for _, e in part], _read(selection, part, file)
-
-
-def _parts(
-    episodes: list[tuple[int, OutputEpisode]], file: pq.ParquetFile
-) -> Iterator[list[tuple[int, OutputEpisode]]]:
-    """The episodes in batches of bounded size."""
-    metadata = file.metadata
-    row_bytes = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups)) / max(
-        metadata.num_rows, 1
-    )
-    most = max(int(BATCH_BYTES / max(row_bytes, 1.0)), 1)
-    part: list[tuple[int, OutputEpisode]] = []
-    rows = 0
-    for entry in episodes:
-        if part and rows + entry[1].length > most:
-            yield part
-            part, rows = [], 0
-        part.append(entry)
-        rows += entry[1].length
-    yield part
-
-
-def _read(selection: Selection, part: list[tuple[int, OutputEpisode]], file: pq.ParquetFile) -> pa.Table:
-    """The rows of a batch: only row groups that hold some of them are read."""
-    spans = []
-    for _, episode in part:
-        first = selection.facts(episode).start
-        spans.append((first + episode.start, first + episode.stop))
-    bounds = np.append(0, np.cumsum([file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups)]))
-    if max(stop for _, stop in spans) > bounds[-1]:
-        raise DatasetError(f"holds {bounds[-1]} rows, metadata says at least {max(stop for _, stop in spans)}")
-    firsts = np.searchsorted(bounds, [first for first, _ in spans], side="right") - 1
-    stops = np.searchsorted(bounds, [stop for _, stop in spans])
-    groups = sorted({g for first, stop in zip(firsts, stops, strict=True) for g in range(first, stop)})
-    table = unwrap_extensions(file.read_row_groups(groups, use_threads=False))
-    offsets = {g: int(o) for g, o in zip(groups, np.append(0, np.cumsum(np.diff(bounds)[groups])), strict=False)}
-    slices = []
-    for first, stop in _merged(spans):
-        group = int(np.searchsorted(bounds, first, side="right")) - 1
-        slices.append(table.slice(offsets[group] + first - int(bounds[group]), stop - first))
-    return pa.concat_tables(slices) if len(slices) > 1 else slices[0]
-
-
-def _merged(spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Spans that follow one another without a gap as one."""
-    first, stop = spans[0]
-    for one, other in spans[1:]:
-        if one != stop:
-            yield first, stop
-            first = one
-        stop = other
-    yield first, stop
-
-
-def _renumbered(
-    selection: Selection, episodes: Sequence[OutputEpisode], table: pa.Table, first: int, rows: int
-) -> dict[str, Any]:
-    lengths = np.array([e.length for e in episodes], np.int64)
+def _renumbered(selection: Selection, batch: RowBatch, rows: int) -> dict[str, Any]:
+    """New values by column; for the `rows` rows before, see `WrittenRows`."""
+    lengths = np.array(batch.lengths, np.int64)
     columns: dict[str, Any] = {
-        "episode_index": np.repeat(np.arange(first, first + len(episodes)), lengths),
+        "episode_index": np.repeat(np.arange(batch.first, batch.first + len(lengths)), lengths),
         "index": rows + np.arange(int(lengths.sum())),
     }
-    if all(selection.is_whole(e) for e in episodes):
+    if all(selection.is_whole(e) for e in batch.episodes):
         return columns
     frame = np.concatenate([np.arange(n) for n in lengths])
-    cut = np.repeat([not selection.is_whole(e) for e in episodes], lengths)
-    stored = arrow.to_numpy(table.column("timestamp").combine_chunks())
-    there = arrow.to_numpy(table.column("frame_index").combine_chunks())
+    cut = np.repeat([not selection.is_whole(e) for e in batch.episodes], lengths)
+    stored = arrow.to_numpy(batch.rows.column("timestamp").combine_chunks())
+    there = arrow.to_numpy(batch.rows.column("frame_index").combine_chunks())
     fps = selection.inputs[0].fps
     columns["frame_index"] = np.where(cut, frame, there)
     columns["timestamp"] = np.where(cut, (frame / fps).astype(stored.dtype), stored)
     return columns
 
 
-def _task_numbers(
-    selection: Selection, episodes: Sequence[OutputEpisode], table: pa.Table, tasks: _Tasks
-) -> tuple[Rows, list[tuple[str, ...]]]:
+def _task_numbers(selection: Selection, batch: RowBatch, tasks: _Tasks) -> tuple[Rows, list[tuple[str, ...]]]:
     """(new task_index of each row, the task texts of each episode in order of first use)."""
-    there = arrow.to_numpy(table.column("task_index").combine_chunks())
+    there = arrow.to_numpy(batch.rows.column("task_index").combine_chunks())
+    firsts = np.cumsum([0, *batch.lengths[:-1]])
+    lows, highs = np.minimum.reduceat(there, firsts).tolist(), np.maximum.reduceat(there, firsts).tolist()
     numbers = np.empty(len(there), np.int64)
     used: list[tuple[str, ...]] = []
-    at = 0
-    for episode in episodes:
-        rows = slice(at, at + episode.length)
-        at += episode.length
+    for episode, first, low, high in zip(batch.episodes, firsts.tolist(), lows, highs, strict=True):
+        rows = slice(first, first + episode.length)
         if episode.task is not None:
             numbers[rows] = tasks.number(episode.task)
             used.append((episode.task,))
             continue
         dataset = selection.inputs[episode.source[0]]
+        if low < 0 or high >= len(dataset.tasks):
+            raise DatasetError(f"{dataset.root}: episode {episode.source[1]} has task_index {high}, no such task")
+        if low == high:
+            text = selection.tasks.get(dataset.tasks[low], dataset.tasks[low])
+            numbers[rows] = tasks.number(text)
+            used.append((text,))
+            continue
         found, where, inverse = np.unique(there[rows], return_index=True, return_inverse=True)
-        if found[0] < 0 or found[-1] >= len(dataset.tasks):
-            raise DatasetError(f"{dataset.root}: episode {episode.source[1]} has task_index {found[-1]}, no such task")
-        texts = [selection.tasks.get(dataset.tasks[i], dataset.tasks[i]) for i in found]
+        texts = [selection.tasks.get(dataset.tasks[i], dataset.tasks[i]) for i in found.tolist()]
         new = np.empty(len(found), np.int64)
         for position in np.argsort(where):
             new[position] = tasks.number(texts[position])
@@ -233,22 +176,26 @@ def _task_numbers(
     return numbers, used
 
 
-def _table(
-    selection: Selection, episodes: Sequence[OutputEpisode], table: pa.Table, columns: dict[str, Any], schema: pa.Schema
-) -> pa.Table:
+def _table(selection: Selection, batch: RowBatch, columns: dict[str, Any], schema: pa.Schema) -> pa.Table | CopiedGroup:
     """The batch in the columns of the new dataset."""
-    number = episodes[0].source[0]
-    old = {new: key for key, new in selection.keys[number].items()}
-    arrays = []
+    old = {new: key for key, new in selection.keys[batch.episodes[0].source[0]].items()}
+    table = batch.rows
+    arrays = {}
     for field in schema:
         if field.name in columns:
-            arrays.append(arrow.numbers(np.asarray(columns[field.name])).cast(field.type))
-        elif field.name == SUCCESS.key and any(isinstance(e.success, bool) for e in episodes):
+            arrays[field.name] = arrow.numbers(np.asarray(columns[field.name])).cast(field.type)
+        elif batch.group is not None:
+            continue
+        elif field.name == SUCCESS.key and any(isinstance(e.success, bool) for e in batch.episodes):
             there = old.get(SUCCESS.key)
-            arrays.append(_success(episodes, table.column(there) if there in table.column_names else None))
+            own = table.column(there) if there in table.column_names else None
+            arrays[field.name] = _success(batch.episodes, own)
         else:
-            arrays.append(table.column(old.get(field.name, field.name)).cast(field.type))
-    return pa.table(arrays, schema=schema)
+            arrays[field.name] = table.column(old.get(field.name, field.name)).cast(field.type)
+    made = pa.table(list(arrays.values()), schema=pa.schema([schema.field(name) for name in arrays], schema.metadata))
+    if batch.group is None:
+        return made
+    return CopiedGroup(*batch.group, {name: old.get(name, name) for name in schema.names}, made)
 
 
 def _success(episodes: Sequence[OutputEpisode], there: pa.ChunkedArray | None) -> pa.Array:
@@ -321,13 +268,13 @@ def _metadata(
     return made
 
 
-def _append(files: RowFiles, table: pa.Table, lengths: Sequence[int]) -> Iterator[FileIndex]:
+def _append(files: RowFiles, made: pa.Table | CopiedGroup, lengths: Sequence[int]) -> Iterator[FileIndex]:
     """Add episodes of so many rows each, several to a row group; in which file each of them is."""
     at = 0
-    for group in _groups(lengths):
+    for group in [list(lengths)] if isinstance(made, CopiedGroup) else _groups(lengths):
         count = sum(group)
-        file_index = files.append(iter((table.slice(at, count),)), count)
-        yield from [file_index] * len(group)
+        own = made if isinstance(made, CopiedGroup) else made.slice(at, count)
+        yield from [files.append([own], count)] * len(group)
         at += count
 
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from telecine.core.data import arrow
 from telecine.core.errors import DatasetError
 from telecine.core.findings import Finding
+from telecine.core.grid import Rows
 from telecine.dataset.values import Values
 from telecine.dataset.verify.finding_log import FindingLog
 from telecine.dataset.verify.frames import parsed_statistics
@@ -20,9 +21,11 @@ from telecine.dataset.verify.metadata import check_meta
 from telecine.dataset.verify.reading import NUMBERS, UNREADABLE
 from telecine.dataset.verify.rows import check_rows, check_values, episodes_by_file
 from telecine.dataset.verify.videos import by_file, check_video, read_hidden_frames
-from telecine.lerobot_format.metadata import INDEX_KEYS, DatasetMeta, EpisodeMeta
+from telecine.lerobot_format.metadata import INDEX_KEYS, DatasetMeta
 from telecine.lerobot_format.paths import data_path
 from telecine.lerobot_format.read import read_rows, read_statistics_of
+
+BATCH_ROWS = 1 << 16
 
 
 def verify_changes(root: Path, episodes: Collection[int], videos: Collection[str]) -> list[Finding]:
@@ -51,30 +54,36 @@ def _is_numbered(metadata: DatasetMeta) -> bool:
     """True when the index columns of all rows are what they should be."""
     position = 0
     for file_index, episodes in episodes_by_file(metadata.episodes):
+        lengths = np.array([episode.length for episode in episodes], np.int64)
+        numbers = np.repeat([episode.index for episode in episodes], lengths)
+        frames = np.arange(len(numbers)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        at = 0
         try:
             with pq.ParquetFile(metadata.root / data_path(file_index)) as file:  # `read_table` would import pandas
-                table = file.read(columns=list(INDEX_KEYS)).select(INDEX_KEYS)
+                for batch in file.iter_batches(BATCH_ROWS, columns=list(INDEX_KEYS), use_threads=False):
+                    rows = slice(at, at + batch.num_rows)
+                    if not _fits(metadata, batch, position + at, numbers[rows], frames[rows]):
+                        return False
+                    at += batch.num_rows
         except (*UNREADABLE, KeyError):
             return False
-        if any(column.null_count for column in table.columns) or not _fits(metadata, episodes, table, position):
+        if at != len(numbers):
             return False
-        position += table.num_rows
+        position += at
     return True
 
 
-def _fits(metadata: DatasetMeta, episodes: list[EpisodeMeta], table: pa.Table, position: int) -> bool:
-    lengths = np.array([episode.length for episode in episodes], np.int64)
-    count = int(lengths.sum())
-    if table.num_rows != count:
+def _fits(metadata: DatasetMeta, batch: pa.RecordBatch, position: int, numbers: Rows, frames: Rows) -> bool:
+    """True when the rows from `position` on have these numbers of episodes and of rows in them."""
+    if batch.num_rows != len(numbers) or any(column.null_count for column in batch.columns):
         return False
-    found: dict[str, Values] = {key: arrow.to_numpy(table.column(key).combine_chunks()) for key in INDEX_KEYS}
-    frame = np.arange(count) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    found: dict[str, Values] = {key: arrow.to_numpy(batch.column(key)) for key in INDEX_KEYS}
     tasks = found["task_index"]
     return (
-        np.array_equal(found["index"], position + np.arange(count))
-        and np.array_equal(found["episode_index"], np.repeat([episode.index for episode in episodes], lengths))
-        and np.array_equal(found["frame_index"], frame)
-        and bool(np.all(np.abs(found["timestamp"] - frame / metadata.fps) < 1e-4))
+        np.array_equal(found["index"], position + np.arange(len(numbers)))
+        and np.array_equal(found["episode_index"], numbers)
+        and np.array_equal(found["frame_index"], frames)
+        and bool(np.all(np.abs(found["timestamp"] - frames / metadata.fps) < 1e-4))
         and metadata.tasks is not None
         and bool(tasks.min() >= 0 and tasks.max() < len(metadata.tasks))
     )
