@@ -1,17 +1,22 @@
 """The physical limit of the copy path: read the recordings, hand the packets to FFmpeg's muxer, nothing else.
 
-`python bench/limit.py OUT RECORDING.rrd ...` writes one video per camera: no rows, no statistics, no checks.
+`python bench/limit.py OUT RECORDING.rrd ...` writes one video per camera: no rows, no statistics, no checks. It imports
+the compiled half of rerun-sdk alone and keeps numpy's BLAS from starting threads, as telecine does.
 """
 
 import io
+import os
 import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
+from rerun_bindings import RrdReaderInternal
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import numpy as np
-from rerun.chunk import RrdReader
 
 FPS = 30
 
@@ -30,7 +35,7 @@ def main(out: Path, recordings: list[str]) -> None:
     written: dict[str, int] = {}
     values = 0
     for path in recordings:
-        for chunk in RrdReader(path).stream():
+        for chunk in RrdReaderInternal(path).stream():
             if chunk.is_static:
                 continue
             batch = chunk.to_record_batch()

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -158,3 +160,19 @@ def test_findings_on_recordings_name_recording_and_stream(recordings, tmp_path):
     assert (copied["episode"], copied["stream"]) == (0, "/scene")
     assert copied["key"] == "observation.images.scene"
     assert copied["recording"].endswith("run")
+
+
+def test_leaving_at_once_keeps_what_was_printed_and_the_code(tmp_path: Path) -> None:
+    """The command does not wait for modules to be taken apart; what `atexit` has to do is done."""
+    ran = tmp_path / "ran"
+    code = (
+        "import atexit, pathlib, sys; from telecine.cli.main import main; "
+        f"atexit.register(pathlib.Path({str(ran)!r}).touch); sys.argv = ['telecine', *{{}}]; main()"
+    )
+    for arguments, expected in ((["schema"], 0), (["verify", str(tmp_path / "none")], 1), (["no-such-command"], 2)):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(arguments)], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, ran.exists()) == (expected, True), done.stderr
+        assert arguments != ["schema"] or json.loads(done.stdout)["title"] == "telecine plan"
+        ran.unlink()

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from telecine.core.edit.flags import FACTS
 from telecine.core.episode import Episode, EpisodeFacts, recording_name
 from telecine.core.errors import PlanError, SourceError
 from telecine.core.outcome import WORDS, decided, facts_of
 from telecine.core.recording import Recording
 from telecine.core.text.expressions import Expression, parse_expression
 
+FACTS = frozenset({"episode", "input", "rows", "seconds", "success", "outcome", "tags", "task", "tasks", "recording"})
+"""What `where` can ask about an episode of a dataset."""
 NAMES = (FACTS - {"episode", "input"}) | {"error_cause", "interrupted"}
 """What an expression may ask: an episode has no number before it is in a dataset."""
 

@@ -122,7 +122,7 @@ def read_episodes(root: Path, info: Mapping[str, Any], features: Mapping[str, Fe
 def _typed(path: Path, table: pa.Table, columns: Mapping[str, pa.DataType]) -> pa.Table:
     """These columns with these types and no nulls. Raises: DatasetError when they hold something else."""
     try:
-        found = table.select(list(columns)).cast(pa.schema(list(columns.items())))
+        found = arrow.as_schema(table.select(list(columns)), pa.schema(list(columns.items())))
     except (pa.ArrowException, ValueError) as error:
         raise DatasetError(f"{path}: its columns hold other values than expected: {error}") from error
     empty = [name for name in columns if found.column(name).null_count]

@@ -14,12 +14,10 @@ from typing import Any
 
 from telecine.core.edit.model import Edit, make_edit
 from telecine.core.edit.resolve import Name, SourceDataset, SourceEpisode, every_episode, key_of, name_of
+from telecine.core.episode_filter import FACTS
 from telecine.core.errors import EditError, PlanError
 from telecine.core.text.documents import suggest
 from telecine.core.text.expressions import parse_expression
-
-FACTS = frozenset({"episode", "input", "rows", "seconds", "success", "outcome", "tags", "task", "tasks", "recording"})
-"""What `where` can ask about an episode."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from telecine.core.data import arrow
 from telecine.core.stats import STATISTICS
 from telecine.dataset.verify.finding_log import REPAIR, FindingLog
 from telecine.dataset.verify.reading import (
@@ -268,7 +269,7 @@ def _episode_columns_fit(name: str, schema: pa.Schema, expected: dict[str, pa.Da
 def _as_expected(name: str, table: pa.Table, expected: dict[str, pa.DataType], log: FindingLog) -> pa.Table | None:
     """The columns with the types expected; None, with a finding, when their values are others."""
     try:
-        return table.cast(pa.schema(list(expected.items())))
+        return arrow.as_schema(table, pa.schema(list(expected.items())))
     except (pa.ArrowException, ValueError) as error:
         log.error("verify-structure", name, f"its values are not those of its columns: {str(error).splitlines()[0]}")
         return None
