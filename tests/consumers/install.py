@@ -1,5 +1,8 @@
 """Environments of the programs that read our datasets, one each: their versions exclude each other and ours.
 
+Of the projects whose own loaders read the same demonstrations as we do, only the package is laid into a folder; what it
+needs of others (torch, h5py, gymnasium) is in our environment of the reference tests.
+
 python tests/consumers/install.py [NAME ...] makes all, or those named, below .consumers; then `pytest -m long
 tests/consumers` runs what each of them says of our datasets. Needs a package index; the tests themselves need none.
 """
@@ -20,6 +23,7 @@ PACKAGES = {
     "kalanos": ["kalanos==0.8.2"],
     "lerobot-doctor": ["lerobot-doctor==0.2.0"],
 }
+LOADERS = {"robomimic": "robomimic==0.3.0", "minari": "minari==0.5.4", "mani-skill": "mani-skill==3.0.1"}
 
 
 def program(name: str, command: str = "python") -> Path:
@@ -28,12 +32,27 @@ def program(name: str, command: str = "python") -> Path:
 
 
 def install(name: str) -> None:
-    """Make the environment, unless it is there."""
+    """Make the environment or the folder, unless it is there."""
+    if name in LOADERS:
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--target",
+            FOLDER / name,
+            LOADERS[name],
+        ]
+        if not (FOLDER / name).is_dir():
+            subprocess.run(command, check=True)
+        return
     if not program(name).is_file():
         venv.create(FOLDER / name, with_pip=True)
     subprocess.run([program(name), "-m", "pip", "install", "--quiet", *PACKAGES[name]], check=True)
 
 
 if __name__ == "__main__":
-    for chosen in sys.argv[1:] or PACKAGES:
+    for chosen in sys.argv[1:] or (*PACKAGES, *LOADERS):
         install(chosen)

@@ -91,6 +91,12 @@ def test_of_declared_features_only_observations_and_actions_count_as_training_da
     assert [item.stream for item in made.left_out if item.training] == ["/a", "/s"]
 
 
+def test_a_camera_that_a_format_does_not_declare_counts_as_training_data():
+    kinds = {"/state": "vector", "/image": "image", "/pose": "vector"}
+    made = account_for("a", kinds, {"/state": "observation.state"}, (), {"observation.state": ("/state",)})
+    assert {item.stream: item.training for item in made.left_out} == {"/image": True, "/pose": False}
+
+
 def test_equal_entries_of_many_recordings_are_one():
     tally: Tally = {}
     state = LeftOut("/arm/state", "offered", NOT_PLANNED, training=True)

@@ -15,6 +15,8 @@ import pytest
 
 from support import isaac_lab
 from support.isaac import Env
+from support.proposed import shown_frame
+from telecine import convert
 from telecine.core.errors import DatasetError
 from telecine.core.findings import has_errors
 from telecine.dataset.reader import Dataset
@@ -90,6 +92,27 @@ def test_every_row_is_that_of_isaac_labs_own_file(lab, h5py, tmp_path, mode, fla
         with h5py.File(tmp_path / f"theirs{suffix}.hdf5") as file:
             assert len(file["data"]) >= 1
             assert_same(Dataset(root), file["data"], flat=flat)
+
+
+def test_a_converted_file_is_what_isaac_labs_own_handler_loads(lab, tmp_path):
+    Env(lab.torch, [(lab.Manager, configuration(lab, tmp_path, "theirs"))]).run(26)
+    report = convert(tmp_path / "theirs.hdf5", tmp_path / "out", task="stack")
+    assert report.ok
+    dataset, handler = Dataset(tmp_path / "out"), lab.datasets.HDF5DatasetFileHandler()
+    handler.open(str(tmp_path / "theirs.hdf5"))
+    names = sorted(handler.get_episode_names(), key=lambda name: int(name.rpartition("_")[2]))
+    loaded = [handler.load_episode(name, "cpu") for name in names]
+    handler.close()
+    assert (dataset.fps, len(dataset.episodes)) == (20, len(loaded))
+    assert [said["recording_id"] for said in dataset.provenance] == [f"/data/{name}" for name in names]
+    assert [episode.success for episode in report.episodes] == [bool(episode.success) for episode in loaded]
+    for number, episode in enumerate(loaded):
+        obs = episode.data["obs"]
+        state = np.concatenate([obs["joint_pos"], obs["gripper_pos"]], 1)
+        assert np.array_equal(column(dataset, "observation.state", number).astype("f4"), state)
+        assert np.array_equal(column(dataset, "action", number).astype("f4"), episode.data["actions"].numpy())
+        shown = shown_frame(dataset, "observation.images.table", len(state) - 1, number)
+        assert abs(float(shown.mean()) - float(obs["table_cam"][-1].float().mean())) < 3
 
 
 def test_nothing_is_exported_when_isaac_lab_exports_nothing(lab, tmp_path):

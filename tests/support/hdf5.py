@@ -125,6 +125,7 @@ def libero(h5py, path: Path, *, steps=9) -> Path:
         data.attrs["macros_image_convention"] = "opengl"
         data.attrs["env_args"] = json.dumps({"type": 1, "env_name": "L", "env_kwargs": {"control_freq": 20}})
         group = data.create_group("demo_0")
+        group.attrs["num_samples"] = steps
         group["actions"], group["dones"] = ramp(steps, 7, 0, "float64"), np.zeros(steps, "u1")
         group["rewards"] = np.zeros(steps, "u1")
         group["obs/ee_states"], group["obs/gripper_states"] = ramp(steps, 6), ramp(steps, 2)
@@ -143,7 +144,7 @@ def maniskill(h5py, path: Path, *, steps=7) -> Path:
             group["obs/sensor_data/base_camera/depth"] = np.full((steps + 1, HEIGHT, WIDTH, 1), 700, "u2")
             group["rewards"] = np.zeros(steps, "f4")
             group["success"] = (np.arange(steps) == steps - 1) & (number == 1)
-            group["terminated"] = np.zeros(steps, bool)
+            group["terminated"], group["truncated"] = np.zeros(steps, bool), np.zeros(steps, bool)
     episodes = [{"episode_id": n, "success": n == 1, "control_mode": "pd_joint_pos"} for n in (0, 1)]
     beside = {"env_info": {"env_id": "PickCube-v1", "env_kwargs": {}}, "episodes": episodes}
     path.with_suffix(".json").write_text(json.dumps(beside))

@@ -53,6 +53,7 @@ _NOT_POSITIONS = frozenset(
         ),
     }
 )
+_FRAMES = ("image", "video")
 _POSITIONS = frozenset(
     {
         *("position", "positions", "joint", "joints", "qpos", "pose", "poses", "gripper", "grippers", "eef", "tcp"),
@@ -98,10 +99,11 @@ def account_for(
     streams, where the format itself says what training data is.
     """
     stated = {item.stream: item for item in left_out if item.stream not in used}
-    shown = {_camera_path(name) for name in used if kinds.get(name) in ("image", "video")}
+    shown = {_camera_path(name) for name in used if kinds.get(name) in _FRAMES}
     others = sorted(kinds.keys() - used.keys() - stated.keys())
     known = {n for key, names in declared.items() if key.startswith(("observation", "action")) for n in names}
-    training = {n for n in others if (n in known if declared else _is_training(n, kinds[n], shown))}
+    asked = {n for n in others if not declared or kinds[n] in _FRAMES}  # a declared format knows its numbers
+    training = {n for n in others if n in known or (n in asked and _is_training(n, kinds[n], shown))}
     offered = [LeftOut(n, "offered", NOT_PLANNED, training=n in training) for n in others]
     return Accounting(label, tuple(sorted(used.items())), (*stated.values(), *offered))
 
@@ -125,7 +127,7 @@ def used_streams(plan: Plan, recording: Recording) -> dict[str, str]:
 
 def _is_training(name: str, kind: StreamKind, cameras: set[str]) -> bool:
     """True for a camera that is no other form of one in `cameras`, and for numbers named as positions."""
-    if kind in ("image", "video"):
+    if kind in _FRAMES:
         return _camera_path(name) not in cameras
     found = words(name)
     return kind == "vector" and "->" not in name and bool(found & _POSITIONS) and not found & _NOT_POSITIONS

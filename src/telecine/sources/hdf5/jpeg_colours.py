@@ -3,7 +3,8 @@
 cv2.imencode given RGB makes a JPEG that every other decoder shows with red and blue exchanged, and no attribute tells.
 But what robots work on does: skin, wood, cardboard and brass are warm, and the same hues with red and blue exchanged
 (a dull blue-grey) are rare. The test for warm hues is the one for skin of Kovac, Peer and Solina, "Human skin colour
-clustering for face detection" (2003), at uniform daylight. A scene of dull blue and nothing warm would deceive it.
+clustering for face detection" (2003), at uniform daylight, for dull colours: a blue cube, exchanged, is a red one. A
+scene of dull blue and nothing warm would deceive it.
 """
 
 from collections.abc import Sequence
@@ -77,4 +78,5 @@ def _warm(rgb: Array) -> float:
     red, green, blue = (rgb[..., i].astype(np.int16) for i in range(3))
     spread = rgb.max(axis=2).astype(np.int16) - rgb.min(axis=2)
     warm = (red > 95) & (green > 40) & (blue > 20) & (spread > 15) & (red - green > 15) & (green >= blue)
-    return float(warm.mean())
+    dull = (3 * spread <= 2 * red) & (7 * (green - blue) >= red - blue)
+    return float((warm & dull).mean())

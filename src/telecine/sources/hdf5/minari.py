@@ -8,6 +8,7 @@ from typing import Any
 
 from telecine.core.naming import natural
 from telecine.sources.hdf5.layouts import Hdf5Layout, LayoutEpisode, facts_of, json_beside, once_per_file
+from telecine.sources.shared.arrays import coding
 from telecine.sources.shared.minari_features import minari_features
 
 _PARTS = frozenset({"observations", "actions", "rewards", "terminations", "truncations"})
@@ -45,11 +46,13 @@ def _minari(file: Any, place: str, path: str) -> LayoutEpisode:
 
 
 def _kind(array: Any) -> str:
-    """What an array is: frames, coded or not, are images."""
+    """What an array is: frames, coded (in rows that are padded where they differ) or not, are images."""
     if (array.dtype.metadata or {}).get("vlen") is str:
         return "text"
     if array.dtype.kind in "OS" or (array.dtype == "uint8" and array.ndim in (3, 4)):
         return "image"
+    if array.dtype == "uint8" and array.ndim == 2 and array.size:
+        return "vector" if coding(bytes(array[0])) is None else "image"
     return "vector" if array.dtype.kind in "fiub" else ""
 
 

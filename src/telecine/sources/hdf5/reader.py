@@ -37,6 +37,7 @@ _MARKS = frozenset(
     }
 )
 """Names of arrays of an unknown tree that count or judge its rows: no state of a robot."""
+_LATER = "next_obs"
 _INDEX_PAIRED = "its arrays have no stamps: rows of equal number are taken for one moment"
 
 
@@ -96,6 +97,8 @@ class EpisodeReader:
                 yield LeftOut(name, "offered", "stamps: they say when other samples were, and are no state")
             elif odd := odd_camera(path, array, self._layout(path, array).unit):
                 yield odd
+            elif path.startswith(f"{_LATER}/"):
+                yield LeftOut(name, "offered", "what `obs` holds one step later")
             elif name in streams:
                 if not self.episode.features and path.rpartition("/")[2].lower() in _MARKS:
                     yield LeftOut(name, "offered", "it counts or judges rows, which is no state of a robot")
