@@ -8,11 +8,13 @@ whose reason starts with OUTSIDE: something that pip cannot install.
 import importlib
 import importlib.util
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Generator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -154,6 +156,26 @@ def crc32c() -> ModuleType:
 def mujoco() -> ModuleType:
     """Simulates the robot of `record sim`."""
     return needs("mujoco", "sim")
+
+
+@pytest.fixture(scope="session")
+def starlette() -> ModuleType:
+    """What serves the page of `telecine view`."""
+    needs("uvicorn", "view")
+    return needs("starlette", "view")
+
+
+@pytest.fixture(scope="session")
+def browser(starlette: ModuleType) -> Generator[Any, None, None]:
+    """Debian's Chromium, driven by Playwright, one for all tests; what Playwright downloads itself is not asked for."""
+    playwright = needs("playwright.sync_api", "reference")
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip(f"{OUTSIDE}chromium: apt-get install chromium")
+    with playwright.sync_playwright() as driver:
+        launched = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield launched
+        launched.close()
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 NAMES = [name for name in tc.__all__ if name != "__version__"]
 FUNCTIONS = [name for name in NAMES if name[0].islower()]
-NEEDS = {"demo": "rerun", "record_sim": "mujoco"}
+NEEDS = {"demo": "rerun", "record_sim": "mujoco", "view": "starlette", "View": "starlette"}
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from telecine.commands.repair import repair
     from telecine.commands.schema import schema
     from telecine.commands.verify import diff, verify
+    from telecine.commands.view import View, view
     from telecine.conversion.dry_run import DryRun
     from telecine.conversion.pipeline import Options
     from telecine.conversion.report import Report
@@ -70,6 +71,7 @@ __all__ = [
     "SourceError",
     "TelecineError",
     "VideoError",
+    "View",
     "__version__",
     "compare",
     "convert",
@@ -88,6 +90,7 @@ __all__ = [
     "repair",
     "schema",
     "verify",
+    "view",
 ]
 
 _HOMES = {
@@ -115,6 +118,7 @@ _HOMES = {
     "SourceError": "core.errors",
     "TelecineError": "core.errors",
     "VideoError": "core.errors",
+    "View": "commands.view",
     "compare": "inspection.compare",
     "convert": "commands.convert",
     "demo": "commands.demo",
@@ -132,6 +136,7 @@ _HOMES = {
     "repair": "commands.repair",
     "schema": "commands.schema",
     "verify": "commands.verify",
+    "view": "commands.view",
 }
 
 

@@ -206,6 +206,29 @@ def push(
 
 
 @app.command()
+def view(
+    path: Annotated[str, typer.Argument(help="A dataset, a recording, or a folder of them.")],
+    browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the browser.")] = True,
+    episode: Annotated[int | None, typer.Option(min=0, help="Of a dataset: begin with this one.")] = None,
+    row: Annotated[int | None, typer.Option(min=0, help="Of that episode.")] = None,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Decide and write nothing.")] = False,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; others than loopback let other machines in.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 0,
+    fail_on: FailOn = None,
+) -> None:
+    """Look at datasets and recordings in the browser, decide, and write.
+
+    Prints the address of the page and serves it, to this machine alone, until it is stopped.
+    """
+    from telecine.cli.view import run
+
+    how = {"episode": episode, "row": row, "read_only": read_only, "port": port}
+    _run(lambda: run(path, show=browser, host=host, **how), fail_on)
+
+
+@app.command()
 def schema(fail_on: FailOn = None) -> None:
     """Print the JSON Schema of plan files."""
     from telecine.cli.schema import run

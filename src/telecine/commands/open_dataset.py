@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,9 @@ from telecine.dataset.values import to_numpy
 from telecine.lerobot_format.paths import INFO
 from telecine.video.frames.png import read_png
 from telecine.video.mp4_reader import decode_at, depth_at
+
+if TYPE_CHECKING:
+    from telecine.viewer.snapshot import Snapshot
 
 
 class DatasetEpisode:
@@ -78,6 +81,15 @@ class DatasetEpisode:
         else:
             shown = dict(decode_at(str(path), numbers))
         return np.stack([shown[first + row] for row in wanted])
+
+    def show(self, row: int = 0) -> "Snapshot":
+        """One row as a still in a notebook: the cameras' frames, and the curves of state and action with it marked.
+
+        Raises: DatasetError when there is no such row or a file is missing; VideoError.
+        """
+        from telecine.viewer.snapshot import snapshot
+
+        return snapshot(self._dataset, self._number, row)
 
 
 def _pixels(data: bytes, depth: DepthScale | None) -> npt.NDArray[Any]:

@@ -66,7 +66,7 @@ def probe_file(path: str) -> FileFacts:
     Raises:
         VideoError: the file is missing, truncated, or has no video.
     """
-    with _opened(path) as source:
+    with opened_video(path) as source:
         stream = source.streams.video[0]
         context = stream.codec_context
         packets: list[tuple[int, bool]] = []
@@ -77,7 +77,7 @@ def probe_file(path: str) -> FileFacts:
                 packets.append((packet.pts, packet.is_keyframe))
         packets.sort()
         pix_fmt, rotation = _first_frame(source)
-        rate, base = _timing(stream)
+        rate, base = timing(stream)
         times = np.array([pts for pts, _ in packets], np.float64) * float(base)
         return FileFacts(
             codec=_CODECS.get(context.name, context.name),
@@ -111,7 +111,7 @@ class ReadableFrames:
 
 def readable_frames(path: str) -> ReadableFrames:
     """The frames of a file up to the first that is cut off. Raises: VideoError when nothing of it can be read."""
-    with _opened(path) as source:
+    with opened_video(path) as source:
         stream = source.streams.video[0]
         context, stamps, is_cut = stream.codec_context, [], False
         for packet in source.demux(stream):
@@ -120,7 +120,7 @@ def readable_frames(path: str) -> ReadableFrames:
                 break
             if packet.pts is not None and not packet.is_discard:
                 stamps.append(packet.pts)
-        _, base = _timing(stream)
+        _, base = timing(stream)
         is_cut = is_cut or 0 < len(stamps) < stream.frames
         times = np.sort(np.array(stamps, np.float64)) * float(base)
         codec = _CODECS.get(context.name, context.name)
@@ -129,7 +129,7 @@ def readable_frames(path: str) -> ReadableFrames:
 
 def copy_readable(path: str, target: str) -> None:
     """Write `target`, an MP4 of the packets of a video up to the first that is cut off. Raises: VideoError."""
-    with _opened(path) as source, av.open(target, "w", format="mp4") as sink:
+    with opened_video(path) as source, av.open(target, "w", format="mp4") as sink:
         old = source.streams.video[0]
         stream = sink.add_stream_from_template(old, opaque=True)
         stream.time_base = old.time_base
@@ -141,7 +141,7 @@ def copy_readable(path: str, target: str) -> None:
                 sink.mux(packet)
 
 
-def _timing(stream: av.VideoStream) -> tuple[Fraction, Fraction]:
+def timing(stream: av.VideoStream) -> tuple[Fraction, Fraction]:
     """(frames per second, seconds per tick), 0 where the file does not tell; PyAV 19 has a rational of its own."""
     return Fraction(stream.average_rate or 0), Fraction(stream.time_base or 0)
 
@@ -166,7 +166,7 @@ def decode_all(path: str) -> Iterator[Rgb]:
     Raises:
         VideoError: the file cannot be read, or a frame is damaged.
     """
-    with _opened(path) as source:
+    with opened_video(path) as source:
         for frame in source.decode(source.streams.video[0]):
             yield _rgb(frame, path)
 
@@ -201,27 +201,27 @@ def frames_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, av.VideoF
     Raises:
         VideoError: the file cannot be read, a frame is damaged, or it is not at number / average rate.
     """
-    with _opened(path) as source, _opened(path) as scout:
+    with opened_video(path) as source, opened_video(path) as scout:
         stream = source.streams.video[0]
-        rate, base = _timing(stream)
+        rate, base = timing(stream)
         if not rate or not base:
             raise VideoError(f"{path}: the file does not tell how many frames it shows per second")
         ticks = 1 / (rate * base)
         shown: Iterator[av.VideoFrame] = iter(())
         last = -1
         for number in sorted({int(f) for f in frames}):
-            target, key = _keyframe_before(scout, number, ticks)
+            target, key = keyframe_before(scout, number, ticks)
             if last < 0 or key > last:
                 source.seek(target, stream=stream)
                 shown = source.decode(stream)
-            frame = _until(shown, number, ticks, path)
+            frame = frame_from(shown, number, ticks, path)
             if abs(frame.pts - number * ticks) * base >= TOLERANCE_S:
                 raise VideoError(f"{path}: frame {number} lies at {float(frame.pts * base):.6f} s, not on the grid")
             last = number
             yield number, frame
 
 
-def _keyframe_before(scout: _Input, number: int, ticks: Fraction) -> tuple[int, int]:
+def keyframe_before(scout: _Input, number: int, ticks: Fraction) -> tuple[int, int]:
     """(where to seek to for a frame, in ticks; the number of the keyframe where that lands)."""
     target, key = 0, 0
     stream = scout.streams.video[0]
@@ -235,7 +235,7 @@ def _keyframe_before(scout: _Input, number: int, ticks: Fraction) -> tuple[int, 
     return target, key
 
 
-def _until(shown: Iterator[av.VideoFrame], number: int, ticks: Fraction, path: str) -> av.VideoFrame:
+def frame_from(shown: Iterator[av.VideoFrame], number: int, ticks: Fraction, path: str) -> av.VideoFrame:
     """The frame `number` among those that come next."""
     for frame in shown:
         if frame.pts is not None and round(frame.pts / ticks) >= number:
@@ -250,7 +250,7 @@ def _rgb(frame: av.VideoFrame, path: str) -> Rgb:
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[_Input]:
+def opened_video(path: str) -> Iterator[_Input]:
     """The file, decoding strictly in one thread; whatever FFmpeg reports becomes a VideoError that names it."""
     try:
         with av.open(path, options=_NO_PROBE) as source:

@@ -93,7 +93,7 @@ def resample(recording: Recording, plan: Plan, choose: Choose | None = None) -> 
     """
     binding = bind(plan, recording)
     where = recording.ref.label
-    ticks, cuts = _ticks(binding, plan, where, recording.ref.part)
+    ticks, cuts = ticks_of(binding, plan, where, recording.ref.part)
     last = max(bound.feature.shift for bound in binding.features)
     if ticks.size <= last:
         raise AlignError(f"{where}: {ticks.size} rows are too few for a shift of {last}; leave the recording out")
@@ -106,7 +106,7 @@ def resample(recording: Recording, plan: Plan, choose: Choose | None = None) -> 
     references = _references(binding, ticks, where)
     for bound in binding.features:
         if bound.is_camera:
-            rows, used = _rows(bound, bound.sources[0], ticks, where, choose)
+            rows, used = rows_of(bound, bound.sources[0], ticks, where, choose)
             cameras.append(CameraRows(bound.feature, bound.sources[0], rows))
         else:
             columns.append(column_of(bound))
@@ -127,7 +127,7 @@ def resample(recording: Recording, plan: Plan, choose: Choose | None = None) -> 
     )  # fmt: skip
 
 
-def _ticks(binding: Binding, plan: Plan, where: str, part: Part | None) -> tuple[Times, list[Finding]]:
+def ticks_of(binding: Binding, plan: Plan, where: str, part: Part | None) -> tuple[Times, list[Finding]]:
     """(n,) ticks, n > 0, and what was cut from the streams to get there."""
     bounds = list(bounds_of(binding, plan.fps, where, part))
     whole = span(bounds, where, plan.fps)
@@ -178,7 +178,7 @@ def _check_rate(rate: Rate, plan: Plan, name: str, where: str) -> None:
         )
 
 
-def _rows(
+def rows_of(
     bound: BoundFeature, source: Source, ticks: Times, where: str, choose: Choose | None = None
 ) -> tuple[Rows, tuple[Use, ...]]:
     """(m,) rows of the samples that ticks get, every one usable, and how the stream served; no use when static."""
@@ -252,7 +252,7 @@ def _values(
         source = bound.sources[0]
         stream = source.stream
         assert stream.kind == "text"
-        rows, uses = _rows(bound, source, ticks, where)
+        rows, uses = rows_of(bound, source, ticks, where)
         return array(stream.take(rows, source.clock), pa.string()), uses
     feature = bound.feature
     known = references.get(feature.key)  # neither shifted nor relative itself
@@ -279,7 +279,7 @@ def _numbers(bound: BoundFeature, ticks: Times, where: str) -> tuple[Array, tupl
         stream = source.stream
         assert stream.kind == "vector"
         if feature.how in ("hold", "nearest") or stream.static:
-            rows, uses = _rows(bound, source, ticks, where)
+            rows, uses = rows_of(bound, source, ticks, where)
             values = stream.take(rows, source.clock)
         else:
             values, uses = _blended(source, feature, ticks, where)

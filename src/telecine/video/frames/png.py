@@ -15,13 +15,18 @@ _BORDER_PX = 2
 
 def write_png(path: Path, rgb: Rgb) -> None:
     """(height, width, 3) uint8 as a PNG file. Raises: VideoError when the disk refuses."""
+    with raised_as(VideoError, f"{path}: cannot be written", OSError):
+        path.write_bytes(to_png(rgb))
+
+
+def to_png(rgb: Rgb) -> bytes:
+    """(height, width, 3) uint8 as the bytes of a PNG file."""
     encoder = av.CodecContext.create("png", "w")
     assert isinstance(encoder, av.VideoCodecContext)
     encoder.height, encoder.width, encoder.pix_fmt = rgb.shape[0], rgb.shape[1], "rgb24"
     encoder.time_base = Fraction(1)
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
-    with raised_as(VideoError, f"{path}: cannot be written", OSError):
-        path.write_bytes(b"".join(bytes(p) for part in (frame, None) for p in encoder.encode(part)))
+    return b"".join(bytes(p) for part in (frame, None) for p in encoder.encode(part))
 
 
 def read_png(data: bytes) -> Rgb:
@@ -37,14 +42,15 @@ def read_png(data: bytes) -> Rgb:
 
 def sheet(rows: Sequence[Sequence[Rgb]], *, width_px: int = 160) -> Rgb:
     """Frames side by side, one line for each of `rows`, all `width_px` wide; white where a line is shorter."""
-    lines = [np.concatenate([_framed(_scaled(p, width_px)) for p in row], axis=1) for row in rows if row]
+    lines = [np.concatenate([_framed(scaled(p, width_px)) for p in row], axis=1) for row in rows if row]
     widest = max((line.shape[1] for line in lines), default=0)
     filled = [np.pad(a, ((0, 0), (0, widest - a.shape[1]), (0, 0)), constant_values=255) for a in lines]
     made: Rgb = np.concatenate(filled, axis=0) if filled else np.full((1, 1, 3), 255, np.uint8)
     return made
 
 
-def _scaled(rgb: Rgb, width_px: int) -> Rgb:
+def scaled(rgb: Rgb, width_px: int) -> Rgb:
+    """The frame `width_px` wide, in the same proportion."""
     height_px = max(round(rgb.shape[0] * width_px / rgb.shape[1]), 1)
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
     small: Rgb = frame.reformat(width_px, height_px).to_ndarray(format="rgb24")

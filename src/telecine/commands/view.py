@@ -1,0 +1,100 @@
+"""`telecine.view`: what `telecine view` does, with the same words."""
+
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from telecine.core.errors import PlanError
+
+if TYPE_CHECKING:
+    from telecine.viewer.server import Server
+
+HEIGHT_PX = 760
+
+
+class View:
+    """A page that is being served until `close()`, or until this program ends; an iframe in a notebook.
+
+    address: what to open in a browser, once; it has the token.
+
+    >>> import telecine as tc
+    >>> with tc.view("dataset") as page:
+    ...     page.address.startswith("http://127.0.0.1:")
+    True
+    """
+
+    def __init__(self, server: "Server", page: str) -> None:
+        self._server, self._page = server, page
+
+    @property
+    def address(self) -> str:
+        """For the first visit; afterwards the browser has a cookie."""
+        return self._server.address(page=self._page)
+
+    def wait(self) -> None:
+        """Until it ends. Ctrl-C comes through."""
+        self._server.join()
+
+    def close(self) -> None:
+        """Stop serving; what is being written is given up."""
+        self._server.stop()
+
+    def __enter__(self) -> "View":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<telecine view: {self.address}>"
+
+    def _repr_html_(self) -> str:
+        # Notebooks are at localhost; a page of another host name would not get its cookie in a frame.
+        framed = escape(self._server.address("localhost", self._page))
+        return (
+            f'<iframe src="{framed}" width="100%" height="{HEIGHT_PX}" style="border:0" title="telecine view"></iframe>'
+            f'<p><a href="{escape(self.address)}" target="_blank" rel="noopener">open in a tab of its own</a></p>'
+        )
+
+
+def view(
+    path: str | Path,
+    *,
+    episode: int | None = None,
+    row: int | None = None,
+    read_only: bool = False,
+    host: str = "127.0.0.1",
+    port: int = 0,
+) -> View:
+    """A page for a dataset, recordings, or a folder of them, for browsers on this machine; an iframe in a notebook.
+
+    Args:
+        path: a LeRobot dataset of v2.0, v2.1 or v3.0, a recording of any format, or a folder of such.
+        episode: of a dataset: the one to begin with.
+        row: of that episode.
+        read_only: decide and write nothing.
+        host: the address to listen on; another than loopback lets other machines in.
+        port: 0 takes a free one.
+
+    Returns:
+        The page: `.address` is for a browser, `.close()` ends it.
+
+    Raises:
+        SourceError: there is nothing to show. PlanError: the extra `view` is not installed, or the address cannot be
+        had.
+
+    >>> import telecine as tc
+    >>> page = tc.view("dataset", episode=1, row=3)
+    >>> "/dataset/0?episode=1&row=3&token=" in page.address
+    True
+    >>> page.close()
+    """
+    from telecine.viewer.entries import find_entries
+    from telecine.viewer.server import Server, ServerOptions
+
+    entries = find_entries(str(path))
+    if (episode is not None or row is not None) and (len(entries) != 1 or entries[0].kind != "dataset"):
+        raise PlanError("episode and row are those of one dataset; name it")
+    page = "/" if episode is None and row is None else f"/dataset/0?episode={episode or 0}&row={row or 0}"
+    options = ServerOptions(host, port, read_only=read_only, in_notebook=host == "127.0.0.1")
+    return View(Server(str(path), entries, options), page)

@@ -1,0 +1,198 @@
+"""One dataset as the page asks for it: what it is, all its episodes, one of them, its curves, its frames."""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from telecine.core.episode import FeatureColumn
+from telecine.core.errors import DatasetError, raised_as
+from telecine.dataset.reader import open_dataset
+from telecine.dataset.values import to_numpy
+from telecine.lerobot_format import read
+from telecine.lerobot_format.metadata import INDEX_KEYS, EpisodeMeta, path_of
+from telecine.lerobot_format.paths import FileIndex
+from telecine.viewer.curves import envelope
+from telecine.viewer.edit_file import EditFile
+from telecine.viewer.jobs import Job
+from telecine.viewer.stills import Stills
+
+MOST_STEPS = 4000
+MOST_DIMS = 400
+MOST_TEXTS = 2000
+NOT_DRAWN = frozenset({"string", "language", "video", "image"})
+
+
+class DatasetView:
+    """A dataset, open. Raises: DatasetError when it cannot be opened."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.dataset = open_dataset(path)
+        self.edits = EditFile(path, self.dataset)
+        self.stills = Stills(self.dataset)
+        self._features = read.read_features(self.dataset.root, self.dataset.info)
+        self._checks: Job | None = None
+        self._findings: tuple[dict[str, Any], ...] | None = None
+        self._lock = threading.Lock()
+        self.columns = tuple(
+            column
+            for column in self.dataset.features
+            if column.dtype not in NOT_DRAWN and column.key not in INDEX_KEYS and _width(column) <= MOST_DIMS
+        )
+
+    def info(self) -> dict[str, Any]:
+        """What stays the same while it is open."""
+        dataset = self.dataset
+        cameras = [
+            {
+                "key": key,
+                "kind": self._features[key].dtype,
+                "depth": self._features[key].is_depth or self._features[key].shape[-1:] == (1,),
+                "codec": str(self._features[key].info.get("video.codec") or ""),
+                "width": self._features[key].shape[1] if len(self._features[key].shape) > 1 else 0,
+                "height": self._features[key].shape[0] if self._features[key].shape else 0,
+            }
+            for key in dataset.cameras
+        ]
+        columns = [
+            {"key": c.key, "dtype": c.dtype, "dims": _width(c), "names": list(c.names or ())[: _width(c)]}
+            for c in self.columns
+        ]
+        left_out = [c.key for c in dataset.features if c.dtype not in NOT_DRAWN and _width(c) > MOST_DIMS]
+        return {
+            "path": self.path,
+            "name": Path(self.path).resolve().name,
+            "version": dataset.version,
+            "fps": dataset.fps,
+            "frames": dataset.frames,
+            "robot_type": dataset.robot_type,
+            "episodes": len(dataset),
+            "cameras": cameras,
+            "columns": columns,
+            "too_wide": left_out,
+            "edit_file": str(self.edits.path),
+        }
+
+    def episodes(self) -> dict[str, Any]:
+        """All episodes, a list per fact: tasks are positions in `tasks`."""
+        numbers: dict[str, int] = {}
+        tasks, lengths, success = [], [], []
+        tags: dict[int, list[str]] = {}
+        for position, episode in enumerate(self.dataset.episodes):
+            own = [numbers.setdefault(task, len(numbers)) for task in episode.tasks]
+            tasks.append(own[0] if len(own) == 1 else own)
+            lengths.append(episode.length)
+            success.append(episode.facts.get("success"))
+            if episode.facts.get("tags"):
+                tags[position] = list(episode.facts["tags"])
+        return {"lengths": lengths, "task": tasks, "tasks": list(numbers), "success": success, "tags": tags}
+
+    def findings(self) -> dict[str, Any]:
+        """`state`: unchecked, checked or failed; and what was noticed, when that is known."""
+        with self._lock:
+            if self._findings is None and self._checks is None:
+                self._checks = Job("findings", path=str(self.dataset.root.resolve()))
+            end = None if self._checks is None else self._checks.end
+            if end is not None and end["event"] == "done":
+                self._findings, self._checks = tuple(end["report"]), None
+            if self._findings is not None:
+                return {"state": "checked", "findings": self._findings}
+            if end is not None:
+                return {"state": "failed", "findings": [], "error": end.get("error", end["event"])}
+            return {"state": "unchecked", "findings": []}
+
+    def episode(self, number: int) -> dict[str, Any]:
+        """One episode: its facts and where its videos are; `first` is the file's number of the frame of row 0."""
+        episode = self._episode(number)
+        videos = [
+            {
+                "camera": position,
+                "file": [span.file_index.chunk, span.file_index.file],
+                "first": round(span.from_s * self.dataset.fps),
+            }
+            for position, key in enumerate(self.dataset.cameras)
+            if (span := episode.videos.get(key)) is not None
+        ]
+        facts = {name: value for name, value in episode.facts.items() if value not in (None, [], "")}
+        spans = self._text_spans(number)
+        return {"number": number, "length": episode.length, "tasks": list(episode.tasks), "facts": facts,
+                "videos": videos, "texts": spans}  # fmt: skip
+
+    def episode_length(self, number: int) -> int:
+        """Rows. Raises: DatasetError when there is no such episode."""
+        return self._episode(number).length
+
+    def curves(self, number: int, column: int, start: int, stop: int, steps: int) -> bytes:
+        """The curves of a column for a screen, as `Envelope.to_bytes`. Raises: DatasetError."""
+        if not 0 <= column < len(self.columns):
+            raise DatasetError(f"there are {len(self.columns)} columns with curves, from 0")
+        length = self._episode(number).length
+        if not 0 <= start < stop <= length:
+            raise DatasetError(f"rows {start} to {stop} are not in [0, {length}]")
+        chosen = self.columns[column]
+        table = self.dataset.rows(number, [chosen.key])
+        with raised_as(DatasetError, f"{chosen.key}: its rows hold something else than info.json says", ValueError):
+            values = to_numpy(table.column(chosen.key), chosen).reshape(length, -1).astype(np.float64)
+        return envelope(values, start, stop, min(max(steps, 1), MOST_STEPS)).to_bytes()
+
+    def video(self, camera: int, chunk: int, file: int) -> Path:
+        """A video file of a camera. Raises: DatasetError when there is none of these numbers."""
+        key = self.camera(camera)
+        with raised_as(DatasetError, f"{self.path}: info.json", ValueError):
+            path = path_of(str(self.dataset.info.get("video_path")), FileIndex(chunk, file), key)
+        found = read.existing(self.dataset.root, path)
+        if self._features[key].dtype != "video":
+            raise DatasetError(f"{key}: is no video")
+        return found
+
+    def camera(self, number: int) -> str:
+        """The key of a camera. Raises: DatasetError."""
+        if not 0 <= number < len(self.dataset.cameras):
+            raise DatasetError(f"there are {len(self.dataset.cameras)} cameras, from 0")
+        return self.dataset.cameras[number]
+
+    def close(self) -> None:
+        """Let go of files and of checks under way."""
+        self.stills.close()
+        with self._lock:
+            if self._checks is not None:
+                self._checks.close()
+
+    def _episode(self, number: int) -> EpisodeMeta:
+        episodes: Sequence[EpisodeMeta] = self.dataset.episodes
+        if not 0 <= number < len(episodes):
+            raise DatasetError(f"there are {len(episodes)} episodes, from 0")
+        return episodes[number]
+
+    def _text_spans(self, number: int) -> list[dict[str, Any]]:
+        """Stretches of rows with one text, of columns of texts and of several tasks: {key, rows, text}."""
+        keys = [c.key for c in self.dataset.features if c.dtype == "string" and c.shape == (1,)]
+        found: list[dict[str, Any]] = []
+        if len(self._episode(number).tasks) > 1:
+            texts = dict(enumerate(self.dataset.tasks))
+            tasks = self.dataset.rows(number, ["task_index"]).column("task_index").to_pylist()
+            found += _spans("task", [texts.get(task, "?") for task in tasks])
+        for key in keys:
+            found += _spans(key, self.dataset.rows(number, [key]).column(key).to_pylist())
+        return found
+
+
+def _spans(key: str, texts: Sequence[str | None]) -> list[dict[str, Any]]:
+    """Equal neighbours as one span; nothing of a column that differs in nearly every row."""
+    starts = [row for row, text in enumerate(texts) if row == 0 or text != texts[row - 1]]
+    if len(starts) > MOST_TEXTS or len(starts) > len(texts) / 2 + 1:
+        return []
+    stops = [*starts[1:], len(texts)]
+    return [{"key": key, "rows": [a, b], "text": texts[a]} for a, b in zip(starts, stops, strict=True) if texts[a]]
+
+
+def _width(column: FeatureColumn) -> int:
+    return int(np.prod(column.shape)) if column.shape else 1
+
+
+def command(view: DatasetView, out: str) -> list[str]:
+    """The command that does what the page's button does."""
+    return ["telecine", "edit", view.path, out, "--edit", str(view.edits.path)]

@@ -1,0 +1,146 @@
+// The page of a recording: when each sample was taken, which row of the plan uses it, and how old it is there.
+import { $, bytes, clamp, el, get, say, send } from "./api.js";
+import { Form } from "./form.js";
+import { Strips, ms, seconds } from "./strips.js";
+import * as dialogs from "./write.js";
+
+class Page {
+  constructor() {
+    this.number = Number(location.pathname.split("/").pop());
+    const asked = new URLSearchParams(location.search).get("item") ?? "";
+    this.item = /^\d{1,6}$/.test(asked) ? Number(asked) : 0;
+    this.part = 0;
+    this.window = null;
+    this.asked = 0;
+  }
+
+  get url() { return `/api/recording/${this.number}/${this.item}`; }
+
+  async start() {
+    this.facts = await get(this.url);
+    this.strips = new Strips($("#strips"), { onWindow: window => { this.window = window; this.refresh(); }, onCursor: time => this.frames(time) });
+    this.describe();
+    this.form = new Form($("#plan"), this.facts, () => { this.window = null; this.refresh(); });
+    $("#item").addEventListener("change", event => { location.search = `?item=${event.target.value}`; });
+    $("#part").addEventListener("change", event => { this.part = Number(event.target.value); this.window = null; this.refresh(); });
+    $("#whole").addEventListener("click", () => { this.window = null; this.refresh(); });
+    for (const [id, run] of [["#in", () => this.strips.zoom(1 / 2)], ["#out", () => this.strips.zoom(2)], ["#left", () => this.strips.move(-0.4)], ["#right", () => this.strips.move(0.4)]]) $(id).addEventListener("click", () => { if (this.strips.data) run(); });
+    $("#apply").addEventListener("click", () => this.refresh({ yaml: $("#yaml").value }));
+    $("#save").addEventListener("click", () => this.save());
+    $("#convert").addEventListener("click", () => this.convert());
+    for (const id of ["#save", "#convert"]) $(id).disabled = this.facts.read_only;
+    await this.refresh();
+    document.body.dataset.ready = "yes";
+  }
+
+  describe() {
+    const { facts } = this;
+    document.title = `${facts.label.split("/").pop()} - telecine`;
+    $("#name").textContent = facts.label.split("/").pop();
+    $("#facts").textContent = `${facts.format}, ${facts.seconds.toFixed(1)} s, ${bytes(facts.size_bytes)}${Object.entries(facts.attrs).slice(0, 6).map(([key, value]) => `; ${key}: ${value.slice(0, 60)}`).join("")}`;
+    $("#back").hidden = !facts.listed;
+    if (facts.items.length > 1) {
+      $("#items").hidden = false;
+      $("#item").replaceChildren(...facts.items.map((name, n) => el("option", { value: n, selected: n === this.item }, name)));
+    }
+    $("#guesses").replaceChildren(...facts.missing.map(text => el("p", { class: "bad" }, `to add: ${text}`)), ...facts.guesses.map(text => el("p", {}, `guess: ${text}`)));
+    const rows = [];
+    for (const stream of facts.streams) for (const clock of stream.clocks) rows.push(el("tr", {}, el("td", {}, stream.name), el("td", {}, clock.name), el("td", { class: "number" }, clock.samples.toLocaleString("en")), el("td", { class: "number" }, clock.hz ? `${clock.hz.toFixed(2)} Hz` : ""),
+      el("td", {}, clock.lag_ns === undefined ? "" : `${ms(clock.lag_ns)} behind ${stream.clocks[0].name}, varies by ${ms(clock.lag_spread_ns)}`), el("td", {}, clock.backwards ? `${clock.backwards} go back` : "")));
+    $("#clocks").replaceChildren(el("thead", {}, el("tr", {}, ...["stream", "clock", "samples", "rate", "offset", ""].map(text => el("th", { scope: "col" }, text)))), el("tbody", {}, ...rows));
+    $("#findings").replaceChildren(el("h2", {}, "Findings"), ...(facts.findings.length ? dialogs.findingLines(facts.findings) : [el("p", { class: "quiet" }, "none")]));
+    this.account({});
+  }
+
+  // used(feature) | offered | unreadable: every stream is in one of them.
+  account(used) {
+    const left = new Map(this.facts.left_out.map(item => [item.stream, item])), rows = [];
+    const add = (name, kind, what, why, state) => rows.push(el("tr", { class: state }, el("td", {}, name), el("td", {}, kind), el("td", {}, what), el("td", {}, why)));
+    for (const stream of this.facts.streams) {
+      const item = left.get(stream.name), problem = stream.problems.join("; ");
+      left.delete(stream.name);
+      if (used[stream.name]) add(stream.name, stream.label, `used: ${used[stream.name]}`, problem, "used");
+      else if (problem) add(stream.name, stream.label, "unreadable", problem, "unreadable");
+      else add(stream.name, stream.label, item?.what ?? "offered", item?.why ?? this.facts.reasons[stream.name] ?? "the plan does not use it", "offered");
+    }
+    for (const item of left.values()) add(item.stream, "", item.what, `${item.why}${item.fix ? `: ${item.fix}` : ""}`, item.what);
+    $("#accounting").replaceChildren(el("thead", {}, el("tr", {}, ...["stream", "holds", "is", "why"].map(text => el("th", { scope: "col" }, text)))), el("tbody", {}, ...rows));
+  }
+
+  // Rows and ages by the form's plan, or by a text; the newest answer counts.
+  async refresh(given) {
+    const mine = ++this.asked;
+    const body = { ...(given ?? { plan: this.form.body }), part: this.part, px: Math.round(clamp(this.strips.width || 800, 200, 3000)), window: this.window };
+    try {
+      const data = await send("POST", `${this.url}/rows`, body);
+      if (mine !== this.asked) return;
+      this.plan = data.plan;
+      if (given) { this.form.take(data.plan); this.window = null; }
+      $("#yaml").value = data.yaml;
+      $("#problem").replaceChildren(...data.sources.filter(source => source.problem).map(source => el("p", { class: "bad" }, source.problem)));
+      $("#planned").textContent = `${data.rows.toLocaleString("en")} rows at ${data.fps} fps, ${(data.rows / data.fps).toFixed(2)} s${data.parts.length ? `; ${data.parts.length} episodes` : ""}`;
+      this.choices(data);
+      this.strips.show(data);
+      $("#window").textContent = `${seconds(data.window[0])} to ${seconds(data.window[1])}`;
+      this.account(data.used);
+      document.body.dataset.rows = data.rows;
+    } catch (error) {
+      if (mine !== this.asked) return;
+      $("#problem").replaceChildren(...error.message.split("\n").map(text => el("p", { class: "bad" }, text)));
+      $("#planned").textContent = "this plan makes no rows";
+      document.body.dataset.rows = "";
+    }
+    document.body.dataset.asked = mine;
+  }
+
+  choices(data) {
+    $("#parts").hidden = data.parts.length < 2;
+    if ($("#part").childElementCount !== data.parts.length) $("#part").replaceChildren(...data.parts.map(([from, to], n) => el("option", { value: n, selected: n === this.part }, `${n}: ${seconds(to - from)}`)));
+  }
+
+  // The frame that each camera's row shows at a moment.
+  async frames(time) {
+    const data = this.strips.data, cameras = data.sources.filter(source => source.kind === "image" || source.kind === "video");
+    const figures = await Promise.all(cameras.map(async source => {
+      const at = data.ticks.at ? data.ticks.at.findLastIndex(tick => tick <= time) : -1;
+      if (at < 0 || !source.rows || source.rows[at] < 0) return el("figure", {}, el("figcaption", {}, `${source.key}: zoom in to see single rows`));
+      const sample = source.rows[at], row = data.ticks.first + at;
+      const response = await fetch(`${this.url}/frame?stream=${encodeURIComponent(source.stream)}&clock=${encodeURIComponent(source.clock)}&sample=${sample}`);
+      if (!response.ok) return el("figure", {}, el("figcaption", { class: "bad" }, (await response.json()).error));
+      const image = el("img", { alt: `${source.key}: sample ${sample}` });
+      image.src = URL.createObjectURL(await response.blob());
+      return el("figure", { "data-sample": sample, "data-row": row }, image, el("figcaption", {}, `${source.key.replace("observation.images.", "")}: row ${row} shows sample ${sample}, ${ms(source.ages[at])} old`));
+    }));
+    for (const image of document.querySelectorAll("#frames img")) URL.revokeObjectURL(image.src);
+    $("#frames").replaceChildren(...figures);
+  }
+
+  save() {
+    const name = el("input", { id: "file", type: "text", value: `${this.facts.path.replace(/\/[^/]*\/?$/, "")}/plan.yaml`, spellcheck: "false" });
+    dialogs.open("Save the plan", el("label", { for: "file" }, "New file"), name, el("div", { class: "buttons" }, el("button", { type: "button", onclick: dialogs.close }, "Cancel"),
+      el("button", { type: "button", class: "primary", onclick: async () => {
+        try { const { file } = await send("POST", `${this.url}/save`, { plan: this.form.body, file: name.value }); dialogs.close(); say(`saved: ${file}`); } catch (error) { say(error.message); }
+      } }, "Save")));
+  }
+
+  convert() {
+    const all = el("input", { id: "all", type: "checkbox" });
+    dialogs.writer({
+      title: "Convert",
+      out: `${this.facts.path.replace(/\/+$/, "").replace(/\.[^./]*$/, "")}-dataset`,
+      url: `${this.url}/convert`,
+      body: () => ({ plan: this.form.body, all: all.checked }),
+      foresee: report => [
+        el("p", {}, `${report.recordings.length} episodes of ${report.recordings.reduce((sum, entry) => sum + entry.rows, 0)} rows, about ${bytes(report.size_bytes)} and ${Math.ceil(report.seconds)} s.`),
+        ...report.recordings.slice(0, 1).flatMap(entry => entry.cameras.map(camera => el("p", {}, `${camera.key}: ${camera.action}, ${camera.why}`))),
+        ...report.rejected.slice(0, 8).map(entry => el("p", { class: "bad" }, `${entry.recording}: ${entry.reason.message}`)), ...dialogs.findingLines(report.findings)],
+      done: report => [el("p", { class: report.ok ? "good" : "bad" }, `${report.episodes.length} episodes are in ${report.root}${report.ok ? ", verified" : ""}.`),
+        ...report.rejected.slice(0, 8).map(entry => el("p", { class: "bad" }, `${entry.recording}: ${entry.reason.message}`)), ...dialogs.findingLines(report.findings)],
+    });
+    if (this.facts.listed) $("#out").after(el("label", {}, all, " all recordings of this folder"));
+  }
+}
+
+const page = new Page();
+page.start().catch(error => { $("#name").textContent = "cannot be read"; $("#problem").replaceChildren(el("p", { class: "bad" }, error.message)); document.body.dataset.failed = error.message; });
+globalThis.page = page;

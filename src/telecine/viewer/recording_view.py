@@ -1,0 +1,282 @@
+"""One recording as the page asks for it: its streams and clocks, a plan's rows on them, and single frames."""
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+
+from telecine.core.accounting import account
+from telecine.core.align import MISSING, measure
+from telecine.core.bitstream.packets import index_packets
+from telecine.core.errors import DatasetError, SourceError
+from telecine.core.grid import Times
+from telecine.core.plan.model import Plan, make_plan, parse_plan
+from telecine.core.proposal.propose import propose
+from telecine.core.proposal.text import command_line
+from telecine.core.recording import Part, Recording, Ref, Stream
+from telecine.core.recording_summary import StreamSummary
+from telecine.core.resample.planned_rows import PlannedRows, SourceRows, planned_rows
+from telecine.core.resample.split import split
+from telecine.core.video import PacketIndex
+from telecine.inspection.recording_findings import PlanScope, recording_findings
+from telecine.inspection.recordings import inspect_recording
+from telecine.sources import registry
+from telecine.sources.border import border
+from telecine.video.decode import frames
+from telecine.video.frames.colour import to_rgb
+from telecine.video.frames.jpeg import to_jpeg
+from telecine.viewer.entries import Entry
+
+MOST_MARKS = 3000
+"""Samples, or rows, of a window that are sent one by one; more are sent as densities."""
+MOST_GAPS = 200
+GAP_PERIODS = 3
+STILL_WIDTH_PX = 960
+
+
+class RecordingView:
+    """The recordings of one file, one of them open at a time. Raises: SourceError when none can be read."""
+
+    def __init__(self, entry: Entry) -> None:
+        if entry.claim is None:
+            raise SourceError(f"{entry.path}: {entry.problem or 'is no recording'}")
+        self.path = entry.path
+        found = registry.index(entry.claim)
+        if not found.refs:
+            raise SourceError(next((str(f.message) for f in found.findings), f"{entry.path}: holds no recording"))
+        self.refs: tuple[Ref, ...] = found.refs
+        self._lock = threading.RLock()
+        self._open: tuple[int, Recording] | None = None
+        self._facts: dict[int, dict[str, Any]] = {}
+        self._rows: tuple[str, PlannedRows, list[Part]] | None = None
+        self._indexes: dict[str, PacketIndex] = {}
+
+    def facts(self, item: int) -> dict[str, Any]:
+        """What a recording holds, and the plan that it suggests. Raises: SourceError."""
+        with self._lock:
+            if item not in self._facts:
+                self._facts = {item: self._inspected(item)}
+            return self._facts[item]
+
+    def rows(self, item: int, plan: Plan, part: int, window: tuple[int, int] | None, px: int) -> dict[str, Any]:
+        """What the plan makes of a recording, in a window of ns from its first row on. Raises: TelecineError."""
+        with self._lock:
+            planned, parts = self._planned(item, plan, part)
+            origin = int(planned.ticks[0])
+            start, stop = window or _whole(planned, origin)
+            sources = [_strip(s, origin, start, stop, px) for s in planned.sources]
+            recording = self._recording(item)
+            used = dict(account(recording, plan).used)
+        first, last = np.searchsorted(planned.ticks - origin, (start, stop))
+        return {
+            "origin_ns": str(origin),
+            "window": [start, stop],
+            "whole": list(_whole(planned, origin)),
+            "rows": int(planned.ticks.size),
+            "fps": plan.fps,
+            "ticks": _some_ticks(planned.ticks - origin, int(first), int(last)),
+            "sources": sources,
+            "parts": [[p.start_ns - origin, p.stop_ns - origin] for p in parts],
+            "part": part,
+            "used": used,
+            "findings": [asdict(f) for f in planned.findings],
+            "plan": plan.to_dict(),
+            "yaml": plan.to_yaml(),
+        }
+
+    def frame(self, item: int, stream: str, clock: str, sample: int) -> bytes:
+        """One frame of a camera as JPEG. Raises: SourceError, VideoError, DatasetError when there is none."""
+        with self._lock:
+            found = self._stream(item, stream)
+            if found.kind not in ("image", "video") or clock not in found.clocks:
+                raise DatasetError(f"{stream}: is no camera on {clock}")
+            if not 0 <= sample < found.times(clock).size:
+                raise DatasetError(f"{stream}: has {found.times(clock).size} frames, no frame {sample}")
+            with border(stream):
+                index = None
+                if found.kind == "video":
+                    key = f"{item} {stream} {clock}"
+                    if key not in self._indexes:
+                        codec: Any = found.schema.encoding
+                        self._indexes = {key: index_packets(found.packets(clock), codec)}
+                    index = self._indexes[key]
+                frame = next(frames(found, np.array([sample], np.int64), clock, index=index))
+                width = min(frame.width, STILL_WIDTH_PX)
+                return to_jpeg(to_rgb(frame, (width, max(round(frame.height * width / frame.width), 1))))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            if self._open is not None:
+                self._open[1].__exit__(None, None, None)
+                self._open = None
+
+    def _recording(self, item: int) -> Recording:
+        if not 0 <= item < len(self.refs):
+            raise DatasetError(f"{self.path} holds {len(self.refs)} recordings, from 0")
+        if self._open is None or self._open[0] != item:
+            self.close()
+            self._rows, self._indexes = None, {}
+            self._open = (item, registry.open(self.refs[item]))
+        return self._open[1]
+
+    def _stream(self, item: int, name: str) -> Stream:
+        streams = self._recording(item).streams
+        if name not in streams:
+            raise DatasetError(f"there is no stream {name[:100]!r}")
+        return streams[name]
+
+    def _inspected(self, item: int) -> dict[str, Any]:
+        ref = self.refs[item] if 0 <= item < len(self.refs) else None
+        recording = self._recording(item)
+        assert ref is not None
+        with border(ref.label):
+            seen = inspect_recording(recording)
+        proposal = propose([seen])
+        scope = PlanScope(proposal.timeline, proposal.used, proposal.split_ns)
+        return {
+            "path": self.path,
+            "label": seen.label,
+            "items": [r.id or r.label for r in self.refs],
+            "item": item,
+            "format": ref.format,
+            "seconds": seen.seconds,
+            "size_bytes": ref.size_bytes,
+            "attrs": dict(seen.attrs),
+            "streams": [_stream_facts(summary, recording.streams[summary.name]) for summary in seen.streams],
+            "left_out": [asdict(i) for i in seen.left_out],
+            "reasons": dict(proposal.reasons),
+            "findings": [asdict(f) for f in recording_findings(seen, scope)],
+            "proposal": proposal.body,
+            "timeline": proposal.timeline,
+            "missing": list(proposal.missing),
+            "guesses": list(proposal.guesses),
+            "command": command_line(proposal, [self.path], "OUT"),
+        }
+
+    def _planned(self, item: int, plan: Plan, part: int) -> tuple[PlannedRows, list[Part]]:
+        recording = self._recording(item)
+        key = json.dumps([item, part, plan.digest()])
+        if self._rows is None or self._rows[0] != key:
+            with border(recording.ref.label):
+                parts = [] if plan.split is None else list(split(recording, plan).parts)
+                if parts:
+                    chosen = parts[min(max(part, 0), len(parts) - 1)]
+                    recording = replace(recording, ref=replace(recording.ref, part=chosen))
+                self._rows = (key, planned_rows(recording, plan), parts)
+        return self._rows[1], self._rows[2]
+
+
+def plan_of(given: Mapping[str, Any]) -> Plan:
+    """The plan in a request: `yaml`, or plain values in `plan`. Raises: PlanError with every mistake."""
+    text = given.get("yaml")
+    return parse_plan(text) if isinstance(text, str) else make_plan(given.get("plan") or {})
+
+
+def _stream_facts(summary: StreamSummary, stream: Stream) -> dict[str, Any]:
+    return {
+        "name": summary.name,
+        "kind": summary.kind,
+        "label": summary.label,
+        "names": list(summary.names or ()),
+        "unit": summary.unit,
+        "static": summary.static,
+        "value": summary.value,
+        "texts": list(summary.texts),
+        "problems": list(summary.problems),
+        "clocks": [] if summary.problems and not summary.clocks else list(_clocks(stream)),
+    }
+
+
+def _clocks(stream: Stream) -> Iterator[dict[str, Any]]:
+    """Each clock of a stream; `lag_ns`: how far its stamps are behind those of the first clock, at the median."""
+    first: Times | None = None
+    for name, kind in stream.clocks.items():
+        times = stream.times(name)
+        rate = measure(times)
+        facts = {"name": name, "kind": kind, "samples": int(times.size), "hz": rate.hz or None, "gaps": rate.gaps,
+                 "backwards": stream.backwards(name), "first_ns": str(times[0]) if times.size else None,
+                 "last_ns": str(times[-1]) if times.size else None}  # fmt: skip
+        if kind == "timestamp" and times.size:
+            if first is None:
+                first = times
+            elif first.size == times.size:
+                apart = times - first
+                facts["lag_ns"] = int(np.median(apart))
+                facts["lag_spread_ns"] = int(np.percentile(apart, 99) - np.percentile(apart, 1))
+        yield facts
+
+
+def _whole(planned: PlannedRows, origin: int) -> tuple[int, int]:
+    """[start, stop) in ns from the first row that shows every sample and row."""
+    starts = [int(s.times[0]) for s in planned.sources if s.times.size] + [int(planned.ticks[0])]
+    stops = [int(s.times[-1]) for s in planned.sources if s.times.size] + [int(planned.ticks[-1])]
+    return min(starts) - origin, max(stops) - origin + 1
+
+
+def _some_ticks(ticks: Times, first: int, last: int) -> dict[str, Any]:
+    """The moments of rows [first, last), where they are not too many."""
+    return {"first": first, "at": ticks[first:last].tolist() if last - first <= MOST_MARKS else None}
+
+
+def _strip(rows: SourceRows, origin: int, start: int, stop: int, px: int) -> dict[str, Any]:
+    """One stream in a window: its samples, which rows use them, how old they are there; and facts of the whole."""
+    times, ticks = rows.times - origin, rows.ticks - origin
+    used = np.zeros(times.size, np.bool_)
+    used[rows.rows[rows.rows != MISSING]] = True
+    inside = (times >= ticks[0]) & (times <= ticks[-1])
+    ages = rows.ages
+    known = ages[rows.rows != MISSING]
+    a, b = (int(i) for i in np.searchsorted(times, (start, stop)))
+    r, s = (int(i) for i in np.searchsorted(ticks, (start, stop)))
+    rate = measure(rows.times)
+    return {
+        "key": rows.key,
+        "stream": rows.source.stream.name,
+        "kind": rows.source.stream.kind,
+        "clock": rows.source.clock,
+        "how": rows.how,
+        "limit_ns": rows.limit_ns,
+        "problem": rows.problem,
+        "samples": int(times.size),
+        "hz": rate.hz or None,
+        "unused": int(np.sum(inside & ~used)),
+        "outside": int(np.sum(~inside & ~used)),
+        "missing": int(np.sum(rows.rows == MISSING)),
+        "repeated": int(np.sum((np.diff(rows.rows) == 0) & (rows.rows[1:] != MISSING))),
+        "age_ns": [int(np.median(np.abs(known))), int(np.abs(known).max())] if known.size else None,
+        "gaps": _gaps(times, rate.period_ns),
+        **_samples(times[a:b], used[a:b], a, start, stop, px),
+        **_ages(rows.rows[r:s], ages[r:s], ticks[r:s], r, (start, stop), px),
+    }
+
+
+def _gaps(times: Times, period_ns: int) -> list[list[int]]:
+    """[start, stop] of pauses of more than three periods, the longest ones."""
+    steps = np.diff(times)
+    found = np.flatnonzero(steps > GAP_PERIODS * period_ns) if period_ns else np.zeros(0, np.int64)
+    longest = np.sort(found[np.argsort(steps[found])[::-1][:MOST_GAPS]])
+    return [[int(times[i]), int(times[i + 1])] for i in longest]
+
+
+def _samples(times: Times, used: Any, first: int, start: int, stop: int, px: int) -> dict[str, Any]:
+    if times.size <= MOST_MARKS:
+        return {"first_sample": first, "times": times.tolist(), "used": used.astype(int).tolist()}
+    edges = np.linspace(start, stop, px + 1)
+    every, shown = (np.histogram(part, edges)[0] for part in (times, times[used]))
+    return {"first_sample": first, "density": every.tolist(), "density_used": shown.tolist()}
+
+
+def _ages(rows: Any, ages: Times, ticks: Times, first: int, window: tuple[int, int], px: int) -> dict[str, Any]:
+    """Sample and age of each row, or the greatest age of each of `px` steps."""
+    if rows.size <= MOST_MARKS:
+        return {"first_row": first, "rows": rows.tolist(), "ages": ages.tolist()}
+    place = ((ticks - window[0]) * px // max(window[1] - window[0], 1)).clip(0, px - 1)
+    worst = np.zeros(px, np.int64)
+    np.maximum.at(worst, place, np.abs(ages))
+    lost = np.zeros(px, np.int64)
+    np.add.at(lost, place, rows == MISSING)
+    return {"first_row": first, "worst": worst.tolist(), "lost": lost.tolist()}

@@ -1,0 +1,102 @@
+"""What one server has open: its list, at most two datasets and one recording, and the work that the page asked for."""
+
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+from telecine.core.errors import DatasetError, EditError
+from telecine.viewer.dataset_view import DatasetView
+from telecine.viewer.entries import Entry, dataset_entry
+from telecine.viewer.jobs import Job
+from telecine.viewer.recording_view import RecordingView
+
+MOST_DATASETS = 2
+MOST_JOBS = 50
+_WORK_AT_ONCE = 2
+
+
+class Session:
+    """State of the server. Methods may be called from several threads."""
+
+    def __init__(self, path: str, entries: tuple[Entry, ...], *, read_only: bool) -> None:
+        self.path, self.read_only = path, read_only
+        self._entries = list(entries)
+        self._lock = threading.RLock()
+        self._datasets: OrderedDict[int, DatasetView] = OrderedDict()
+        self._recording: tuple[int, RecordingView] | None = None
+        self._jobs: list[Job] = []
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The list; an entry's number is its place."""
+        with self._lock:
+            return list(self._entries)
+
+    def entry(self, number: int, kind: str) -> Entry:
+        """Raises: DatasetError when there is no such one of that kind."""
+        with self._lock:
+            if not 0 <= number < len(self._entries) or self._entries[number].kind != kind:
+                raise DatasetError(f"there is no {kind} {number}")
+            return self._entries[number]
+
+    def add(self, path: str) -> int:
+        """The number of the dataset at `path`, now in the list."""
+        with self._lock:
+            for number, entry in enumerate(self._entries):
+                if Path(entry.path).resolve() == Path(path).resolve():
+                    return number
+            self._entries.append(dataset_entry(path))
+            return len(self._entries) - 1
+
+    def dataset(self, number: int) -> DatasetView:
+        """The dataset of an entry, open. Raises: DatasetError."""
+        entry = self.entry(number, "dataset")
+        with self._lock:
+            if number not in self._datasets:
+                self._datasets[number] = DatasetView(entry.path)
+                while len(self._datasets) > MOST_DATASETS:
+                    self._datasets.popitem(last=False)[1].close()
+            self._datasets.move_to_end(number)
+            return self._datasets[number]
+
+    def recording(self, number: int) -> RecordingView:
+        """The recordings of an entry, open. Raises: DatasetError, SourceError."""
+        entry = self.entry(number, "recording")
+        with self._lock:
+            if self._recording is None or self._recording[0] != number:
+                if self._recording is not None:
+                    self._recording[1].close()
+                    self._recording = None
+                self._recording = (number, RecordingView(entry))
+            return self._recording[1]
+
+    def start(self, work: str, **values: Any) -> int:
+        """Begin a piece of work; its number. Raises: EditError while others are under way."""
+        with self._lock:
+            if sum(job.end is None for job in self._jobs) >= _WORK_AT_ONCE or len(self._jobs) >= MOST_JOBS:
+                raise EditError("something is being written already; wait for it, or cancel it")
+            self._jobs.append(Job(work, **values))
+            return len(self._jobs) - 1
+
+    def job(self, number: int) -> Job:
+        """Raises: DatasetError when there is none of that number."""
+        with self._lock:
+            if not 0 <= number < len(self._jobs):
+                raise DatasetError(f"there is no job {number}")
+            return self._jobs[number]
+
+    def close(self) -> None:
+        """Let go of everything; work under way is given up."""
+        with self._lock:
+            jobs, datasets = self._jobs, list(self._datasets.values())
+            recording, self._recording = self._recording, None
+            self._datasets.clear()
+        for job in jobs:
+            job.cancel()
+        for job in jobs:
+            job.close()
+        for view in datasets:
+            view.close()
+        if recording is not None:
+            recording[1].close()
