@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from telecine.core.errors import PlanError
 from telecine.core.plan.fields import format_duration, parse_duration
-from telecine.core.plan.model import Plan, json_schema, make_plan, parse_plan
+from telecine.core.plan.json_schema import json_schema
+from telecine.core.plan.model import Plan, make_plan, parse_plan
 from telecine.core.text.numbers import fraction_of
 
 GOOD = """

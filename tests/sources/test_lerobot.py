@@ -375,13 +375,15 @@ def test_depth_in_tiff_files_is_read_and_shown(tmp_path, dtype):
     assert Dataset(tmp_path / "out").info["features"][TOP]["info"]["is_depth_map"]
 
 
-def test_language_columns_are_left_out_by_name_and_the_rest_converts(v3, tmp_path):
+def test_language_columns_that_cannot_be_read_are_left_out_by_name_and_the_rest_converts(v3, tmp_path):
     old = v2(tmp_path / "old", lengths=(5,))
     info = json.loads((old / "meta/info.json").read_text())
     info["features"]["language_events"] = {"dtype": "language", "shape": [1], "names": None}
     (old / "meta/info.json").write_text(json.dumps(info))
     with registry.open(registry.find([old]).refs[0]) as recording:
-        assert [item.stream for item in recording.left_out] == ["/language_events"]
+        (item,) = recording.left_out
+        assert (item.stream, item.what) == ("/language_events", "unreadable")
+        assert "has no column language_events" in item.why
         assert "/action" in recording.streams
 
 

@@ -41,6 +41,7 @@ def _edit(app: typer.Typer, _run: Run) -> None:
         ] = None,
         outcome: Annotated[list[str] | None, typer.Option(metavar="EPISODES=WORD")] = None,
         tag: Annotated[list[str] | None, typer.Option(metavar="EPISODES=WORD,...")] = None,
+        labels: Annotated[list[Path] | None, typer.Option(help="CSV or JSON; docs/labels.md.")] = None,
         rename: Annotated[list[str] | None, typer.Option(metavar="OLD=NEW", help="A feature's key.")] = None,
         drop: Annotated[list[str] | None, typer.Option(metavar="KEY", help="Leave a feature out.")] = None,
         order: Annotated[str | None, typer.Option(metavar="EPISODES", help="All that stay, as wanted.")] = None,
@@ -62,7 +63,7 @@ def _edit(app: typer.Typer, _run: Run) -> None:
         flags = {
             "delete": delete, "keep": keep, "where": where, "trim": trim, "split": split, "task": task,
             "task_map": task_map, "success": success, "outcome": outcome, "tag": tag, "rename": rename, "drop": drop,
-            "order": order,
+            "order": order, "labels": labels,
         }  # fmt: skip
         how = {"in_place": in_place, "into": into, "seed": seed, "dry_run": dry_run, "overwrite": overwrite}
         _run(lambda: run(dataset, out, json=json, edits=edits or [], **how, **flags), fail_on)

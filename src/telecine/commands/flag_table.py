@@ -56,6 +56,7 @@ class PlanFlags:
         EPISODES, "An episode while this stream is not zero; more in the plan.", metavar="STREAM"
     )
     spans: Path | None = _flag(EPISODES, "Episodes as a table: recording, start, stop, task, success.", metavar="CSV")
+    labels: Path | None = _flag(EPISODES, "Labels: recording, start, stop, style, text (CSV, JSON).", metavar="FILE")
     trim: float | None = _flag(EPISODES, "Leave out idle ends, where nothing moves more than this.", metavar="STILL")
     robot_type: str | None = _flag(OUTPUT, "Name of the robot.")
     layout: Literal["v3.0", "v2.1", "gr00t"] | None = _flag(OUTPUT, "For trainers that want LeRobot's last layout.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from telecine.commands.flag_table import PlanFlags
 from telecine.core.errors import PlanError, raised_as
+from telecine.core.labels.table import MOST_LABELS, label_fields, label_lines
 from telecine.core.plan.model import IMAGES, Plan, make_plan, read_plan
 from telecine.core.plan.spans_csv import spans_of_csv
 from telecine.core.text.documents import MAX_YAML_BYTES, suggest
@@ -36,6 +37,8 @@ def plan_of(flags: PlanFlags, plan: "PlanLike | None", proposal: "Proposal | Non
     _add(body, "video", _given(video))
     body |= _given({"split": _split(flags)}) | ({} if flags.trim is None else {"trim": {"still": flags.trim}})
     body |= _given({"fps": flags.fps, "task": _task(flags), "robot_type": flags.robot_type, "layout": flags.layout})
+    if flags.labels is not None:
+        body["labels"] = [*body.get("labels", ()), *_labels(flags.labels)]
     if plan is None:
         _check_complete(body, proposal)
     try:
@@ -90,6 +93,8 @@ def check_flags(flags: PlanFlags) -> None:
         rate_of(flags.rate)
     _split(flags)
     _task(flags)
+    if flags.labels is not None:
+        _labels(flags.labels)
 
 
 def _task(flags: PlanFlags) -> Any:
@@ -148,6 +153,22 @@ def _split(flags: PlanFlags) -> dict[str, Any] | None:
         with raised_as(PlanError, f"{flags.spans}: the table of spans cannot be read", OSError, UnicodeDecodeError):
             rules["spans"] = spans_of_csv(flags.spans.read_text(encoding="utf-8"), str(flags.spans))
     return rules or None
+
+
+def _labels(path: Path) -> list[dict[str, Any]]:
+    """The labels of a table as the plan has them. Raises: PlanError naming file and line."""
+    with raised_as(PlanError, f"{path}: the table of labels cannot be read", OSError, UnicodeDecodeError):
+        text = path.read_text(encoding="utf-8")
+    found = []
+    for place, cells in label_lines(text, str(path), named_by="recording"):
+        span: dict[str, Any] = {name: cells[name] for name in ("recording", "start", "stop") if name in cells}
+        found.append({"start": "0s", **span, **label_fields(cells, place)})
+    if len(found) > MOST_LABELS:
+        raise PlanError(
+            f"{path}: {len(found)} labels; a plan holds at most {MOST_LABELS}: convert first, then "
+            "`telecine edit --labels` in several parts"
+        )
+    return found
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:

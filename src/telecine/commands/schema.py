@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from telecine.core.plan.model import json_schema
+from telecine.core.plan.json_schema import json_schema
 
 
 def schema() -> dict[str, Any]:

@@ -14,7 +14,7 @@ from telecine.core.errors import AlignError, SourceError, TelecineError
 from telecine.core.findings import Finding, grouped
 from telecine.core.plan.model import Plan
 from telecine.core.recording import Part, Ref
-from telecine.core.resample.split import EpisodeSplit, labels_of, split
+from telecine.core.resample.split import EpisodeSplit, spans_of, split
 from telecine.core.text.documents import suggest
 from telecine.run.executor import Executor, Lost, Tell, serial, silent
 from telecine.sources import registry
@@ -173,8 +173,8 @@ def _spanned(refs: Iterable[Ref], plan: Plan) -> tuple[tuple[Ref, ...], tuple[Fi
     spans = plan.split.spans if plan.split else None
     if spans is None:
         return refs, ()
-    staying = tuple(ref for ref in refs if labels_of(spans, ref))
-    names = [ref.label.rpartition("/")[2] for ref in refs if not labels_of(spans, ref)]
+    staying = tuple(ref for ref in refs if spans_of(spans, ref))
+    names = [ref.label.rpartition("/")[2] for ref in refs if not spans_of(spans, ref)]
     if not names:
         return refs, ()
     few = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")

@@ -169,9 +169,11 @@ def _convert_by_v3(job: _Job) -> Report:
         report = _convert(replace(job, root=between, plan=inner, options=replace(job.options, overwrite=True)))
         if report.episodes and not has_errors(report.findings):
             with raised_as(DatasetError, f"{target}: cannot be written", OSError):
-                write_v2(between, stage.folder, plan.layout, scratch=stage.scratch)
+                lost = write_v2(between, stage.folder, plan.layout, scratch=stage.scratch)
                 (stage.folder / PLAN).write_text(plan.to_yaml(), encoding="utf-8")
                 stage.publish()
+            lost = [replace(finding, where=str(job.root)) for finding in lost]
+            report = replace(report, findings=(*report.findings, *lost))
         shutil.rmtree(between, ignore_errors=True)
     return replace(report, root=str(job.root), plan_digest=plan.digest())
 

@@ -112,6 +112,7 @@ def used_streams(plan: Plan, recording: Recording) -> dict[str, str]:
     """Stream -> the part of the plan that uses it, for streams that `recording` has."""
     wanted = [(take.stream, feature.key) for feature in plan.features for take in feature.sources]
     wanted += [(name, part) for name, part in ((plan.task.stream, "task"), (plan.clock.follow, "clock.follow")) if name]
+    wanted += [(rule.stream, f"labels ({rule.style})") for rule in plan.labels if rule.stream]
     if plan.split is not None:
         wanted += [(name, "split") for name in (plan.split.marker, plan.split.stream) if name]
     if plan.trim is not None:

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from telecine.core.findings import Finding
 from telecine.core.grid import Grid
+from telecine.core.label import Label
 from telecine.core.recording import CameraCalibration, LeftOut, Ref
 from telecine.core.video import Clip
 
@@ -15,7 +16,8 @@ from telecine.core.video import Clip
 class FeatureColumn:
     """One feature of the dataset that is stored in Parquet: an entry of info.json's `features`.
 
-    dtype: LeRobot's name: float32, float64, int8..int64, uint8..uint64, bool, string.
+    dtype: LeRobot's name: float32, float64, int8..int64, uint8..uint64, bool, string; language for the two columns of
+        labels (core/labels/columns.py).
     shape: of one row; (1,) is stored as a scalar column, (n,) as fixed_size_list, more dims as nested lists.
     """
 
@@ -99,6 +101,10 @@ class Episode:
     """Camera's key -> how it sees; of cameras that the recording describes."""
     left_out: tuple[LeftOut, ...] = ()
     """The streams of its recording that no feature uses."""
+    labels: tuple[Label, ...] = ()
+    """What spans of its rows are; the writer makes columns of them."""
+    label_styles: tuple[str, ...] = ()
+    """Styles that have their columns even where no row has a label of them."""
 
     @property
     def tasks(self) -> tuple[str, ...]:

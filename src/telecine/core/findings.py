@@ -77,6 +77,10 @@ CODES: dict[str, str] = {
     "convert-resumed": "Finished episodes of an interrupted run were taken up.",
     "convert-leftover": "What interrupted runs left beside the dataset could not be used and was removed.",
     "success-unknown": "Whether some episodes succeeded is known of others only, or stands in their facts only.",
+    # labels
+    "label-lost": "Labels that no row of the dataset has.",
+    "label-open": "Rows behind the end of a label that LeRobot shows as if they still had it.",
+    "label-spelling": "Texts of tasks or labels that are likely one, in several spellings.",
     # recording
     "record-quiet": "A stream had no sample for longer than its limit while it was recorded.",
     "record-behind": "An encoder is slower than its camera, so frames wait on disk.",

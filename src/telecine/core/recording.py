@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from telecine.core.depth import DepthScale
 from telecine.core.grid import Grid, Rows, Times
+from telecine.core.label import TimedLabels
 
 StreamKind = Literal["vector", "text", "image", "video"]
 ClockKind = Literal["timestamp", "duration", "sequence"]
@@ -330,6 +331,8 @@ class Recording:
     in `streams` has to be here: one unreadable stream never hides another."""
     calibrations: Mapping[str, CameraCalibration] = field(default_factory=dict)
     """Stream of a camera -> its calibration, where the recording has one."""
+    labels: tuple[TimedLabels, ...] = ()
+    """What the recording itself says of its spans, as annotated datasets do; a plan can take more from streams."""
 
     def __enter__(self) -> Self:
         return self

@@ -11,12 +11,14 @@ import pyarrow as pa
 from telecine.core.depth import LEVELS, DepthScale
 from telecine.core.episode import MOST_ELEMENTS, Episode, FeatureColumn
 from telecine.core.errors import DatasetError
+from telecine.core.labels.columns import LABEL_COLUMNS
 from telecine.core.video import Clip, FrameFormat
 from telecine.dataset.values import Values, to_numpy
 from telecine.lerobot_format.paths import Limits
-from telecine.lerobot_format.schema import INDEX_COLUMNS, LEAVES, Features
+from telecine.lerobot_format.schema import INDEX_COLUMNS, LEAVES, Features, arrow_type
 
 RESERVED = {*(column.key for column in INDEX_COLUMNS), "task"}
+_LANGUAGE = {(column.dtype, key) for key, column in LABEL_COLUMNS.items() if column.dtype == "language"}
 _TIMESTAMP = INDEX_COLUMNS[0]
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -68,7 +70,7 @@ def _feature_problems(features: Features) -> Iterator[str]:
 
 
 def _column_problems(column: FeatureColumn) -> Iterator[str]:
-    if column.dtype not in LEAVES:
+    if column.dtype not in LEAVES and (column.dtype, column.key) not in _LANGUAGE:
         yield f"got dtype {column.dtype}, expected one of {', '.join(LEAVES)}"
     if not 1 <= len(column.shape) <= 5 or any(size < 1 for size in column.shape):
         yield f"got shape {column.shape}, expected 1 to 5 dimensions of at least 1"
@@ -138,6 +140,10 @@ def _value_problems(episode: Episode, values: dict[str, Values], fps: int) -> It
         data = episode.rows.column(column.key)
         if column.dtype == "string":
             yield from _text_problems(column.key, data)
+            continue
+        if column.dtype == "language":
+            if data.type != arrow_type(column) or data.null_count:
+                yield f"{column.key}: got {data.type} with {data.null_count} nulls, expected {arrow_type(column)}"
             continue
         try:
             values[column.key] = to_numpy(data, column)

@@ -19,6 +19,7 @@ from telecine.core.depth import PIX_FMT, DepthScale
 from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError
 from telecine.core.file_state import FileState, state_from
+from telecine.core.label import LANGUAGE
 from telecine.core.stats import QUANTILES, Moments, Stats
 from telecine.core.video import FrameFormat
 from telecine.dataset.card import as_written, card, license_of
@@ -250,7 +251,8 @@ def _schema(path: Path, ours: pa.Schema, optional: Sequence[tuple[str, pa.DataTy
     kinds = {field.name: getattr(field.type, "storage_type", field.type) for field in theirs}
     absent = {name for name, _ in optional} - kinds.keys()
     mine = {field.name: field.type for field in ours if field.name not in absent}
-    different = sorted(name for name in kinds.keys() | mine.keys() if kinds.get(name) != mine.get(name))
+    names = (kinds.keys() | mine.keys()) - set(LANGUAGE)  # whose types LeRobot's reader casts, file by file
+    different = sorted(name for name in names if kinds.get(name) != mine.get(name))
     if different:
         listed = ", ".join(f"{name} ({kinds.get(name)}, telecine writes {mine.get(name)})" for name in different[:5])
         raise DatasetError(f"{path}: its columns are not those that telecine writes: {listed}")

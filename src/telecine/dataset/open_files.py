@@ -14,6 +14,7 @@ from telecine.core.data import arrow
 from telecine.core.data.serialize import to_plain
 from telecine.core.episode import Episode, FeatureColumn, recording_name
 from telecine.core.errors import VideoError
+from telecine.core.labels.columns import label_array
 from telecine.core.stats import STATISTICS, column_stats
 from telecine.dataset.existing import ExistingDataset
 from telecine.dataset.images import with_images
@@ -56,12 +57,12 @@ class OpenFiles:
                 self._encoders[clip.key] = {}
 
     def add_zeros(self, column: FeatureColumn) -> None:
-        """Give all episodes so far one more column, zero (or false) in every row."""
+        """Give all episodes so far one more column: zero (or false) in every row, or no label."""
         self.features = replace(self.features, columns=(*self.features.columns, column))
         self.schema, episodes = schema.data_schema(self.features), schema.episodes_schema(self.features)
 
         def rows(before: pa.Table) -> pa.Table:
-            return _extended(before, {column.key: to_arrow(zeros(before.num_rows, column), column)}, self.schema)
+            return _extended(before, {column.key: label_array(column, (), before.num_rows, 1)}, self.schema)
 
         def records(before: pa.Table) -> pa.Table:
             lengths = before.column("length").to_pylist()
@@ -71,7 +72,8 @@ class OpenFiles:
             return _extended(before, arrays, episodes)
 
         self.rows.rewrite(self.schema, rows)
-        self.episodes.rewrite(episodes, records)
+        if column.dtype != "language":
+            self.episodes.rewrite(episodes, records)
 
     def described(self) -> Features:
         """The features with the encoder settings that hold for every episode."""

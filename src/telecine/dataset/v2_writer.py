@@ -13,8 +13,12 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from telecine.core.findings import Finding
+from telecine.core.label import LANGUAGE
 from telecine.dataset.card import card
+from telecine.dataset.metadata_files import write_json
 from telecine.dataset.reader import Dataset
+from telecine.dataset.v2_labels import SUBTASK, V2Labels
 from telecine.lerobot_format import paths
 from telecine.lerobot_format.modality import modality
 from telecine.lerobot_format.read import read_statistics
@@ -22,36 +26,48 @@ from telecine.video.append import VideoFile
 from telecine.video.cut import ClipRange, cut
 from telecine.video.presets import video_settings
 
+_INT64 = {"dtype": "int64", "_type": "Value"}
 V2Layout = Literal["v2.1", "gr00t"]
 _OURS = (
     paths.PLAN, paths.PROVENANCE, paths.REPORT, paths.REPORT_ROWS, paths.LEFT_OUT, paths.CAMERAS, paths.RELATIVE_STATS,
 )  # fmt: skip
 
 
-def write_v2(source: Path, folder: Path, kind: V2Layout, *, scratch: Path) -> None:
+def write_v2(source: Path, folder: Path, kind: V2Layout, *, scratch: Path) -> list[Finding]:
     """Write the dataset at `source`, of version 3.0, into the empty `folder`; clips pass through `scratch`.
+
+    Returns: what the layout has no place for.
 
     Raises: DatasetError or VideoError when it cannot be read, OSError when the disk refuses.
     """
     dataset = Dataset(source)
-    v2_info = _info(dataset)
+    labels = V2Labels(dataset, annotates=kind == "gr00t")
+    v2_info = _info(dataset, labels)
     for number in range(len(dataset)):
         path = folder / _path(v2_info, paths.V2_DATA_PATH, number)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as sink:
-            pq.write_table(_as_sequences(dataset.rows(number)), sink, compression="snappy")
+            pq.write_table(_as_sequences(labels.rows(number, dataset.rows(number))), sink, compression="snappy")
     for key in _video_keys(dataset):
         _videos(dataset, key, folder, v2_info, scratch)
-    _meta(dataset, v2_info, folder)
+    _meta(dataset, v2_info, folder, labels)
     if kind == "gr00t":
-        _write_json(folder / paths.MODALITY, modality(dataset.features, dataset.cameras))
-        _write_json(
+        write_json(folder / paths.MODALITY, _modality(dataset, labels))
+        write_json(
             folder / paths.STATS, _without_counts(json.loads((source / paths.STATS).read_text(encoding="utf-8")))
         )
     for name in _OURS:
         if (source / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / name, folder / name)
+    return list(labels.findings(str(source)))
+
+
+def _modality(dataset: Dataset, labels: V2Labels) -> dict[str, Any]:
+    made = modality(dataset.features, dataset.cameras)
+    if labels.annotates:
+        made["annotation"]["human.subtask"] = {"original_key": SUBTASK.key}
+    return made
 
 
 def _as_sequences(rows: pa.Table) -> pa.Table:
@@ -62,6 +78,8 @@ def _as_sequences(rows: pa.Table) -> pa.Table:
     metadata = dict(rows.schema.metadata or {})
     if b"huggingface" in metadata:
         types = json.loads(metadata[b"huggingface"], object_hook=_sequence)
+        own = types["info"]["features"] | ({SUBTASK.key: _INT64} if SUBTASK.key in rows.column_names else {})
+        types["info"]["features"] = {key: kind for key, kind in own.items() if key not in LANGUAGE}
         metadata[b"huggingface"] = json.dumps(types).encode()
     return rows.replace_schema_metadata(metadata or None)
 
@@ -75,7 +93,7 @@ def _without_counts(stats: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[st
     return {key: {name: value for name, value in found.items() if name != "count"} for key, found in stats.items()}
 
 
-def _info(dataset: Dataset) -> dict[str, Any]:
+def _info(dataset: Dataset, labels: V2Labels) -> dict[str, Any]:
     info, videos = dataset.info, _video_keys(dataset)
     chunk = int(info.get("chunks_size", 1000))
     return {
@@ -91,7 +109,7 @@ def _info(dataset: Dataset) -> dict[str, Any]:
         "splits": {"train": f"0:{len(dataset)}"},
         "data_path": paths.V2_DATA_PATH,
         "video_path": paths.V2_VIDEO_PATH if videos else None,
-        "features": info["features"],
+        "features": labels.features(info["features"]),
     }
 
 
@@ -121,15 +139,18 @@ def _videos(dataset: Dataset, key: str, folder: Path, v2_info: Mapping[str, Any]
             Path(clip.path).unlink()
 
 
-def _meta(dataset: Dataset, v2_info: Mapping[str, Any], folder: Path) -> None:
+def _meta(dataset: Dataset, v2_info: Mapping[str, Any], folder: Path, labels: V2Labels) -> None:
     meta = folder / "meta"
     meta.mkdir(exist_ok=True)
-    _write_lines(meta / "tasks.jsonl", ({"task_index": i, "task": task} for i, task in enumerate(dataset.tasks)))
+    _write_lines(meta / "tasks.jsonl", ({"task_index": i, "task": task} for task, i in labels.texts.items()))
     lines = ({"episode_index": e.index, "tasks": list(e.tasks), "length": e.length} for e in dataset.episodes)
     _write_lines(meta / "episodes.jsonl", lines)
-    stats = ({"episode_index": i, "stats": found} for i, found in enumerate(read_statistics(dataset.root)))
+    stats = (
+        {"episode_index": i, "stats": found | ({SUBTASK.key: labels.stats[i]} if i in labels.stats else {})}
+        for i, found in enumerate(read_statistics(dataset.root))
+    )
     _write_lines(meta / "episodes_stats.jsonl", stats)
-    _write_json(meta / "info.json", v2_info)
+    write_json(meta / "info.json", {**v2_info, "total_tasks": len(labels.texts)})
     text = card(dict(v2_info), list(dataset.tasks))
     (folder / paths.CARD).write_text(text, encoding="utf-8")
 
@@ -137,7 +158,3 @@ def _meta(dataset: Dataset, v2_info: Mapping[str, Any], folder: Path) -> None:
 def _write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
     """One JSON object a line and no line more: GR00T parses every line."""
     path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=4, ensure_ascii=False), encoding="utf-8")

@@ -5,7 +5,6 @@ is written again, and memory does not grow with the number of episodes. The same
 Refuses what LeRobot could not read back exactly; never changes a value.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -17,18 +16,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from telecine.core.episode import Episode
+from telecine.core.episode import Episode, FeatureColumn
 from telecine.core.errors import DatasetError, closed_on_failure, disk_is_full, raised_as
 from telecine.core.findings import Finding
+from telecine.core.labels.columns import LABEL_COLUMNS
 from telecine.core.outcome import SUCCESS, decided, with_outcome
 from telecine.core.stats import Stats
 from telecine.dataset.card import card
 from telecine.dataset.episode_check import check_episode
+from telecine.dataset.episode_labels import EpisodeLabels
 from telecine.dataset.existing import ExistingDataset, features_of, license_at, read_existing, state_of
+from telecine.dataset.metadata_files import write_json, write_tables
 from telecine.dataset.open_files import WRITE_ERRORS, OpenFiles, facts_row, provenance, tables, zeros
 from telecine.dataset.reader import Dataset
 from telecine.dataset.relative_stats import no_difference, relative_keys, write_relative_stats
-from telecine.dataset.rolling_files import TableFile
 from telecine.dataset.running_stats import RunningStats
 from telecine.dataset.staging import Staging
 from telecine.dataset.values import Values
@@ -69,6 +70,7 @@ class DatasetWriter:
         self._outcomes = outcomes
         self._relative = tuple(dict.fromkeys([*relative, *(relative_keys(published.root) if published else ())]))
         self._success = Counter[bool | None]()
+        self._labels = EpisodeLabels(published=published is not None)
         self.calibrations = read_calibrations(published.root) if published else {}
         """What will be in meta/telecine/cameras.json; `add` puts in what episodes have."""
         self._files: OpenFiles | None = None
@@ -173,7 +175,10 @@ class DatasetWriter:
         known = {column.key: column for column in features.columns} if features else {}
         late = self._wants_outcome(episode) and SUCCESS.key not in known
         episode = with_outcome(episode, known | ({SUCCESS.key: SUCCESS} if late else {}))
-        features = _with_success(features) if late else features
+        episode = self._labels.labelled(episode, known)
+        new = [column for column in episode.columns if column.key not in known and _is_late(column, late=late)]
+        if features is not None and self._published is None:
+            features = replace(features, columns=(*features.columns, *new))
         values = check_episode(episode, features, fps=self.fps, limits=self._limits)
         for key in self._relative:
             if why := no_difference({column.key: column for column in episode.columns}, key):
@@ -181,9 +186,11 @@ class DatasetWriter:
         self._state = "writing"
         try:
             files = self._files
-            if late and files is not None:
-                files.add_zeros(SUCCESS)
-                self._totals.add({SUCCESS.key: zeros(self.frames, SUCCESS)}, ())
+            for column in new if files is not None else ():
+                assert files is not None
+                files.add_zeros(column)
+                if column.dtype != "language":
+                    self._totals.add({column.key: zeros(self.frames, column)}, ())
             if files is None:
                 files = self._files = self._opened(episode)
             self._write(episode, values, files)
@@ -199,6 +206,9 @@ class DatasetWriter:
     @property
     def findings(self) -> list[Finding]:
         """What is to be said of the episodes added."""
+        return [*self._labels.findings(str(self.root), self._tasks), *self._success_findings()]
+
+    def _success_findings(self) -> list[Finding]:
         unknown, known = self._success[None], self._success[True] + self._success[False]
         if known and self._features and SUCCESS.key not in {column.key for column in self._features.columns}:
             text = f"it has no column {SUCCESS.key}, so whether {known} episodes succeeded is in the provenance only"
@@ -246,7 +256,7 @@ class DatasetWriter:
             for name, text in ((paths.REPORT, report), (paths.LEFT_OUT, left_out)):
                 if text:
                     (self._stage.folder / name).write_text(text, "utf-8", "backslashreplace")
-            _write_tables(self._stage.folder / paths.REPORT_ROWS, report_tables)
+            write_tables(self._stage.folder / paths.REPORT_ROWS, report_tables)
             self._finish(self._files, plan_yaml)
             self._stage.publish()
             self._committed = self._files
@@ -338,21 +348,22 @@ class DatasetWriter:
             info = schema.info(features, counts, fps=self.fps, robot_type=self._robot_type, limits=self._limits)
         else:
             info = published.described(features, counts)
-        _write_json(folder / paths.STATS, self._totals.stats(features))
+        write_json(folder / paths.STATS, self._totals.stats(features))
         write_calibrations(folder, self.calibrations)
         with (folder / paths.TASKS).open("wb") as sink:
             pq.write_table(schema.tasks_table(tasks), sink)
         if published is None or published.has_our_card():
             stated = None if published is None else license_at(published.root)
             (folder / paths.CARD).write_text(card(info, tasks, plan_yaml, license=stated), encoding="utf-8")
-        _write_json(folder / paths.INFO, info)
+        write_json(folder / paths.INFO, info)
         if published is not None:
             published.link_into(folder, plan_yaml)
         write_relative_stats(folder, self._relative)
 
 
-def _with_success(features: Features | None) -> Features | None:
-    return None if features is None else replace(features, columns=(*features.columns, SUCCESS))
+def _is_late(column: FeatureColumn, *, late: bool) -> bool:
+    """Whether a dataset may get the column with an episode after the first."""
+    return late if column == SUCCESS else LABEL_COLUMNS.get(column.key) == column
 
 
 def _require_same(root: Path, what: str, given: Any, there: Any) -> None:
@@ -361,23 +372,6 @@ def _require_same(root: Path, what: str, given: Any, there: Any) -> None:
             f"{root}: has {what} {there!r}, the plan says {given!r}; append with the plan of the dataset, or make a "
             "new one"
         )
-
-
-def _write_tables(path: Path, tables: Iterable[pa.Table]) -> None:
-    """One Parquet file of all these tables; none without tables."""
-    file: TableFile | None = None
-    try:
-        for table in tables:
-            file = file or TableFile(path, table.schema)
-            file.write(table)
-    finally:
-        if file is not None:
-            file.close()
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=4, ensure_ascii=False, allow_nan=False), encoding="utf-8")
 
 
 def write_error(root: Path, error: BaseException) -> DatasetError:

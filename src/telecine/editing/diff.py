@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 
 from telecine.core.edit.match import Hashes, Match, match_episodes, row_hashes
-from telecine.core.errors import DatasetError
+from telecine.core.errors import DatasetError, raised_as
+from telecine.core.label import LANGUAGE, Label
+from telecine.core.labels.columns import labels_of
+from telecine.core.labels.spans import cut
 from telecine.dataset.reader import Dataset
 from telecine.dataset.values import to_numpy
 from telecine.lerobot_format import paths, schema
@@ -144,6 +147,12 @@ class _Side:
             found.append(row_hashes([to_numpy(rows.column(key), columns[key]) for key in keys]))
         return found
 
+    def labels(self, episode: int) -> tuple[Label, ...]:
+        """In its columns of language. Raises: DatasetError."""
+        keys = [column.key for column in self.dataset.features if column.key in LANGUAGE]
+        with raised_as(DatasetError, f"{self.dataset.root}: episode {episode}", ValueError):
+            return labels_of(self.dataset.rows(episode, keys), self.dataset.fps) if keys else ()
+
     def length(self, episode: int) -> int:
         return self.dataset.episodes[episode].length
 
@@ -187,12 +196,19 @@ def _relabelled(one: _Side, other: _Side, matches: Sequence[Match]) -> Iterator[
         what: dict[str, Any] = {}
         if there.tasks != here.tasks and (whole or not set(here.tasks) <= set(there.tasks)):
             what["tasks"] = {"a": list(there.tasks), "b": list(here.tasks)}
+        labels = cut(one.labels(match.a), match.start, match.start + other.length(match.b)), other.labels(match.b)
+        if labels[0] != labels[1]:
+            what["labels"] = dict(zip(("a", "b"), map(_listed, labels), strict=True))
         for name in _MARKS:
             values = there.facts.get(name), here.facts.get(name)
             if (values[0] or None) != (values[1] or None) or (values[0] is False) is not (values[1] is False):
                 what[name] = {"a": values[0], "b": values[1]}
         if what:
             yield {"a": match.a, "b": match.b, "what": what}
+
+
+def _listed(labels: Sequence[Label]) -> list[dict[str, Any]]:
+    return [{"rows": [one.start, one.stop], "style": one.style, "text": one.text} for one in labels]
 
 
 def _moved(matches: Sequence[Match]) -> Iterator[dict[str, int]]:

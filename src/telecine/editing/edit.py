@@ -9,15 +9,20 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from telecine.core.edit.flags import EditFlags, combined, edit_of_flags
+from telecine.core.edit.labels import edit_of_labels
 from telecine.core.edit.model import Edit, make_edit, parse_edit
 from telecine.core.edit.resolve import resolve
 from telecine.core.edit.table import edit_of_table
 from telecine.core.errors import DatasetError, EditError, PlanError, raised_as
 from telecine.core.findings import Finding, has_errors, with_notes
+from telecine.core.label import STYLES
+from telecine.core.labels.spelling import spelling_findings
+from telecine.core.labels.table import MOST_LABELS
 from telecine.core.text.documents import read_mapping
 from telecine.dataset.assembly.assemble import Assembled, assemble, foresee
 from telecine.dataset.assembly.selection import Selection
 from telecine.dataset.open_files import WRITE_ERRORS
+from telecine.dataset.reader import Dataset
 from telecine.dataset.staging import Staging, require_writable
 from telecine.dataset.verify.changes import verify_changes
 from telecine.dataset.writer import write_error
@@ -90,11 +95,26 @@ def edit(
 
 def whole_edit(given: InputDataset, edits: Sequence[str | Path | Edit], flags: Mapping[str, Any]) -> Edit:
     """All that files, values and flags say of the dataset as one edit. Raises: EditError, DatasetError."""
-    others = {name: value for name, value in flags.items() if name != "task_map"}
+    others = {name: value for name, value in flags.items() if name not in ("task_map", "labels")}
     task_map = flags.get("task_map")
     texts = [] if task_map is None else [(str(task_map), make_edit({"tasks": _task_map(Path(task_map))}))]
+    texts += [(str(path), _labels(Path(path), given)) for path in _listed(flags.get("labels"))]
     flagged = edit_of_flags(flags_of(others), [given.source])
-    return combined([*_read(edits, given), *texts, ("the flags", flagged)])
+    whole = combined([*_read(edits, given), *texts, ("the flags", flagged)])
+    if len(whole.labels) > MOST_LABELS:
+        raise EditError(f"{len(whole.labels)} labels in one edit; at most {MOST_LABELS}, so make several edits of them")
+    return whole
+
+
+def _listed(paths: Any) -> list[Any]:
+    return [paths] if isinstance(paths, str | Path) else list(paths or ())
+
+
+def _labels(path: Path, given: InputDataset) -> Edit:
+    """The labels of a table. Raises: EditError naming file and line."""
+    with raised_as(EditError, f"{path}: the table of labels cannot be read", OSError, UnicodeDecodeError):
+        text = path.read_text(encoding="utf-8")
+    return edit_of_labels(text, str(path), [given.source])
 
 
 def _task_map(path: Path) -> dict[str, Any]:
@@ -174,6 +194,7 @@ def assembled(
         except WRITE_ERRORS as error:
             raise write_error(target, error) from error
         findings = _checked(stage.folder, target, made)
+        findings += _spelling(edit, stage.folder, target)
         with raised_as(DatasetError, f"{target}: cannot be written", OSError):
             stage.publish()
     done = _report(out, inputs, selection, made, written=True)
@@ -194,7 +215,8 @@ def selection_of(edit: Edit, inputs: tuple[InputDataset, ...]) -> Selection:
                 raise EditError(f"cameras.{key}: its frames are images in the rows, which stay as they are")
             if column is not None and column.shape[-1] == 1:
                 raise EditError(f"cameras.{key}: depth stays as it is, without loss")
-    return Selection(tuple(given.dataset for given in inputs), episodes, keys, edit.tasks, edit.cameras)
+    datasets = tuple(given.dataset for given in inputs)
+    return Selection(datasets, episodes, keys, edit.tasks, edit.cameras, edit.label_texts)
 
 
 def _note_edit(edit: Edit, inputs: tuple[InputDataset, ...], folder: Path) -> None:
@@ -217,6 +239,15 @@ def _checked(folder: Path, target: Path, made: Assembled) -> list[Finding]:
         )
         raise with_notes(DatasetError(text), errors)
     return findings
+
+
+def _spelling(edit: Edit, folder: Path, target: Path) -> list[Finding]:
+    """Variants among the tasks of the new dataset and the labels of the edit."""
+    texts: dict[str, list[str]] = {"task": list(Dataset(folder).tasks)}
+    for label in edit.labels:
+        if label.text and STYLES[label.style].is_language:
+            texts.setdefault(label.style, []).append(label.text)
+    return spelling_findings(texts, str(target))
 
 
 def _report(

@@ -8,6 +8,7 @@ from telecine.core.edit.model import Edit, EditInput
 from telecine.core.edit.resolve import resolve
 from telecine.core.errors import EditError
 from telecine.core.findings import Finding
+from telecine.core.label import LANGUAGE
 from telecine.core.text.documents import suggest
 from telecine.dataset.assembly.selection import Selection
 from telecine.editing.converted import opened_inputs
@@ -119,7 +120,8 @@ def _common(
     inputs: Sequence[InputDataset], names: Sequence[dict[str, str]]
 ) -> tuple[tuple[dict[str, str], ...], list[tuple[str, list[str]]]]:
     """(for each input the keys that all have, what is left out of each)."""
-    shared = [key for key in names[0].values() if all(key in mapping.values() for mapping in names)]
+    every = dict.fromkeys(key for mapping in names for key in mapping.values())
+    shared = [key for key in every if key in LANGUAGE or all(key in mapping.values() for mapping in names)]
     keys = tuple({old: new for new in shared for old in mapping if mapping[old] == new} for mapping in names)
     left_out = [
         (given.path, [old for old, new in mapping.items() if new not in shared])

@@ -14,6 +14,7 @@ import pyarrow as pa
 from telecine.core.data.arrow import array
 from telecine.core.depth import DepthScale
 from telecine.core.episode import Episode, FeatureColumn
+from telecine.core.labels.columns import hugging_face_type, language_type
 from telecine.core.stats import STATISTICS
 from telecine.core.video import FrameFormat
 from telecine.lerobot_format.metadata import EPISODE_COLUMNS, OWN_FILE_COLUMNS, span_columns
@@ -123,7 +124,10 @@ class Features:
     @property
     def numbers(self) -> tuple[FeatureColumn, ...]:
         """Columns that have statistics, in order, the index columns last."""
-        return tuple(column for column in self.columns if column.dtype != "string") + INDEX_COLUMNS
+        return (
+            tuple(column for column in self.columns if column.dtype in LEAVES and column.dtype != "string")
+            + INDEX_COLUMNS
+        )
 
     @property
     def measured(self) -> tuple[str, ...]:
@@ -148,9 +152,9 @@ class Counts:
 
 def info(features: Features, counts: Counts, *, fps: int, robot_type: str | None, limits: Limits) -> JsonObject:
     """meta/info.json, keys in LeRobot's order."""
-    entries = {column.key: _column_entry(column) for column in features.columns}
+    entries = {column.key: column_entry(column) for column in features.columns}
     entries |= {camera.key: _camera_entry(camera, fps) for camera in features.cameras}
-    entries |= {column.key: _column_entry(column) for column in INDEX_COLUMNS}
+    entries |= {column.key: column_entry(column) for column in INDEX_COLUMNS}
     return {
         "codebase_version": VERSION,
         "fps": fps,
@@ -170,6 +174,8 @@ def info(features: Features, counts: Counts, *, fps: int, robot_type: str | None
 
 def arrow_type(column: FeatureColumn) -> pa.DataType:
     """Scalar for shape (1,), fixed_size_list for (n,), nested lists for more dimensions."""
+    if column.dtype == "language":
+        return language_type(column.key)
     leaf = LEAVES[column.dtype]
     if column.shape == (1,):
         return leaf
@@ -185,9 +191,9 @@ def data_schema(features: Features) -> pa.Schema:
     fields = [_arrow_field(column) for column in features.columns]
     fields += [pa.field(camera.key, IMAGE) for camera in features.images]
     fields += [_arrow_field(column) for column in INDEX_COLUMNS]
-    hugging: JsonObject = {column.key: _hugging_face_type(column) for column in features.columns}
+    hugging: JsonObject = {column.key: hugging_face_entry(column) for column in features.columns}
     hugging |= {camera.key: {"_type": "Image"} for camera in features.images}
-    hugging |= {column.key: _hugging_face_type(column) for column in INDEX_COLUMNS}
+    hugging |= {column.key: hugging_face_entry(column) for column in INDEX_COLUMNS}
     return pa.schema(fields, {"huggingface": json.dumps({"info": {"features": hugging}})})
 
 
@@ -222,7 +228,8 @@ def _mebibytes(size: int) -> int:
     return max(1, -(-size // MIB))
 
 
-def _column_entry(column: FeatureColumn) -> JsonObject:
+def column_entry(column: FeatureColumn) -> JsonObject:
+    """The column in info.json's `features`."""
     names = None if column.names is None else list(column.names)
     return {"dtype": column.dtype, "shape": list(column.shape), "names": names}
 
@@ -261,7 +268,10 @@ def _arrow_field(column: FeatureColumn) -> pa.Field:
     return pa.field(column.key, arrow_type(column), metadata=extension)
 
 
-def _hugging_face_type(column: FeatureColumn) -> JsonObject:
+def hugging_face_entry(column: FeatureColumn) -> JsonObject:
+    """The column as the package `datasets` describes it in a file's metadata."""
+    if column.dtype == "language":
+        return hugging_face_type(column.key)
     if column.shape == (1,):
         return {"dtype": column.dtype, "_type": "Value"}
     if len(column.shape) == 1:

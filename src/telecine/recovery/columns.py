@@ -8,6 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from telecine.core.episode import FeatureColumn
+from telecine.core.label import LANGUAGE
+from telecine.core.labels.columns import LABEL_COLUMNS, as_language, language_type
 from telecine.dataset.values import to_arrow, to_numpy, unwrap_extensions
 from telecine.lerobot_format.metadata import INDEX_KEYS, FeatureMeta
 from telecine.lerobot_format.schema import LEAVES, arrow_type
@@ -32,6 +34,8 @@ def column_of(key: str, kind: pa.DataType, first: Any, declared: FeatureMeta | N
 
     declared: as info.json has it, for its names.
     """
+    if key in LANGUAGE and pa.types.is_list(kind):
+        return LABEL_COLUMNS[key]
     if isinstance(kind, pa.BaseExtensionType):
         kind = kind.storage_type
     leaf, depth = kind, 0
@@ -75,6 +79,8 @@ def as_stored(table: pa.Table, columns: tuple[FeatureColumn, ...]) -> pa.Table:
 
 
 def _stored(data: pa.ChunkedArray, column: FeatureColumn) -> Any:
+    if column.dtype == "language":
+        return _language(data, column)
     if column.dtype == "string":
         if data.null_count:
             raise ValueError(f"{data.null_count} nulls")
@@ -84,6 +90,13 @@ def _stored(data: pa.ChunkedArray, column: FeatureColumn) -> Any:
     if "halffloat" in str(data.type):
         data = data.cast(arrow_type(column))
     return to_arrow(np.ascontiguousarray(to_numpy(data, column)), column)
+
+
+def _language(data: pa.ChunkedArray, column: FeatureColumn) -> pa.Array:
+    """A column of language, whoever wrote it, in the type that telecine writes. Raises: ValueError."""
+    if column.key not in LANGUAGE:
+        raise ValueError("a column of language that LeRobot does not have")
+    return data if data.type == language_type(column.key) else as_language(data, column.key)
 
 
 def _is_number(kind: pa.DataType) -> bool:

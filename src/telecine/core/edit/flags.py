@@ -93,6 +93,8 @@ def _put(
         here = (*path, str(key))
         if here == ("revision",):
             into[key] = max(into.get(key, 0), value)
+        elif here == ("labels",):  # those that contradict each other are found in their rows
+            into[key] = [*into.get(key, []), *value]
         elif isinstance(value, Mapping):
             yield from _put(into.setdefault(key, {}), value, name, here, origins)
         elif key in into and into[key] != value:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from telecine.core.errors import EditError, PlanError
+from telecine.core.label import StyleName
 from telecine.core.plan.fields import Model
 from telecine.core.text.documents import keys_of, mistakes, read_mapping, to_yaml
 
@@ -95,6 +96,26 @@ class CameraEdit(Model):
         return self
 
 
+class LabelEdit(Model):
+    """What rows of an episode are; over the labels of the same style that are there."""
+
+    episode: Annotated[str, BeforeValidator(str)] = Field(description='"input/episode", or "episode" alone.')
+    rows: tuple[int, int] | None = Field(None, description="[start, stop) in the source episode; default: all of it.")
+    style: StyleName = Field(description="What the label is; docs/labels.md has the styles.")
+    text: str | None = Field(None, min_length=1, description="The words.")
+    value: float | None = Field(None, description="The number, of intervention (1: human), reward, done and success.")
+    role: str = Field("", description="Who says it: user, assistant, system, tool; default: by the style.")
+    camera: str | None = Field(None, description="Key of the camera that it is about (vqa, trace), as it is renamed.")
+    drop: bool = Field(False, description="Take away the labels of this style in these rows.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        given = [name for name in ("text", "value", "role", "camera") if getattr(self, name)]
+        if self.drop and given:
+            raise ValueError(f"drop: does not go with {', '.join(given)}")
+        return self
+
+
 class Edit(Model):
     """A whole edit, version 1 of its format."""
 
@@ -104,6 +125,8 @@ class Edit(Model):
     episodes: Annotated[Mapping[str, EpisodeEdit], BeforeValidator(_text_key)] = Field(
         {}, description='By "input/episode", or "episode" alone where there is one input; numbers of the source.'
     )
+    labels: tuple[LabelEdit, ...] = Field((), description="Subtasks and the like, in rows of the source.")
+    label_texts: Mapping[str, str] = Field({}, description="Old text of labels: new one, in all episodes.")
     tasks: Mapping[str, str] = Field({}, description="Old task text: new one, in all episodes.")
     features: FeatureEdit = FeatureEdit()
     cameras: Mapping[str, CameraEdit] = Field({}, description="By key, as it is after renaming.")
@@ -129,7 +152,7 @@ def make_edit(body: Mapping[str, Any]) -> Edit:
     try:
         return Edit.model_validate(body)
     except ValidationError as error:
-        models = (Edit, EditInput, EpisodeEdit, PartEdit, FeatureEdit, CameraEdit)
+        models = (Edit, EditInput, EpisodeEdit, PartEdit, FeatureEdit, CameraEdit, LabelEdit)
         problems = mistakes(error, keys_of(*models))
     raise EditError(f"the edit has {len(problems)} mistake(s):\n  " + "\n  ".join(problems))
 

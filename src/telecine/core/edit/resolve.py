@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from telecine.core.edit.model import Edit, EpisodeEdit, Marks, Success
 from telecine.core.errors import EditError
+from telecine.core.label import Label, label_problems
 from telecine.core.plan.model import RESERVED
 from telecine.core.text.documents import suggest
 
@@ -50,6 +51,10 @@ class OutputEpisode:
     success: Success | None = None
     outcome: str | None = None
     tags: tuple[str, ...] | None = None
+    labels: tuple[Label, ...] = ()
+    """Of rows of the source episode, over those that it has."""
+    unlabelled: tuple[Label, ...] = ()
+    """Styles that are taken away, and from which rows of the source episode."""
 
     @property
     def length(self) -> int:
@@ -73,7 +78,12 @@ def resolve(edit: Edit, inputs: Sequence[SourceDataset]) -> tuple[OutputEpisode,
         else:
             marks[name] = entry
             problems += (f"episodes.{key}.{text}" for text in _wrong_rows(entry, name, inputs))
-    outputs = {name: tuple(_outputs(name, marks.get(name), inputs)) for name, _ in every_episode(inputs)}
+    labels, wrong_labels = _labels(edit, inputs)
+    problems += wrong_labels
+    outputs = {
+        name: tuple(_labelled(part, labels.get(name, ())) for part in _outputs(name, marks.get(name), inputs))
+        for name, _ in every_episode(inputs)
+    }
     staying = {name: parts for name, parts in outputs.items() if parts}
     if not staying and any(dataset.episodes for dataset in inputs):
         problems.append("episodes: every episode is left out, which leaves no dataset; keep at least one")
@@ -129,6 +139,37 @@ def _outputs(name: Name, entry: EpisodeEdit | None, inputs: Sequence[SourceDatas
 def _marked(episode: OutputEpisode, marks: Marks) -> OutputEpisode:
     said = {name: getattr(marks, name) for name in ("task", "success", "outcome", "tags")}
     return replace(episode, **{name: value for name, value in said.items() if value is not None})
+
+
+def _labels(edit: Edit, inputs: Sequence[SourceDataset]) -> tuple[dict[Name, list[tuple[bool, Label]]], list[str]]:
+    """By episode (whether it is taken away, the label); and every mistake, with its episode and rows."""
+    found: dict[Name, list[tuple[bool, Label]]] = {}
+    problems = [f"label_texts: {old!r} gets no text" for old, new in edit.label_texts.items() if not new.strip()]
+    for number, entry in enumerate(edit.labels):
+        name = name_of(entry.episode, inputs)
+        if isinstance(name, str):
+            problems.append(f"labels.{number}.episode: {entry.episode}: {name}")
+            continue
+        start, stop = entry.rows or (0, inputs[name[0]].episodes[name[1]].length)
+        label = Label(start, stop, entry.style, entry.text, entry.role, entry.camera, entry.value)
+        found.setdefault(name, []).append((entry.drop, label))
+    for name, own in found.items():
+        dataset = inputs[name[0]]
+        cameras = [edit.features.rename.get(key, key) for key in dataset.cameras]
+        added = [label for drop, label in own if not drop]
+        for problem in label_problems(added, dataset.episodes[name[1]].length, cameras):
+            rows = f"rows {problem.rows[0]} to {problem.rows[1] - 1}"
+            problems.append(f"labels: episode {key_of(name, inputs)}, {rows}: {problem.text}")
+    return found, problems
+
+
+def _labelled(part: OutputEpisode, labels: Sequence[tuple[bool, Label]]) -> OutputEpisode:
+    """The episode with its labels; one of its success is a mark, which its last row decides."""
+    added = [label for drop, label in labels if not drop]
+    last = [label for label in added if label.style == "success" and label.start < part.stop <= label.stop]
+    success = bool(last[-1].number) if last and part.success is None else part.success
+    own = tuple(label for label in added if label.style != "success")
+    return replace(part, success=success, labels=own, unlabelled=tuple(label for drop, label in labels if drop))
 
 
 def _wrong_rows(entry: EpisodeEdit, name: Name, inputs: Sequence[SourceDataset]) -> Iterator[str]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from telecine.core.errors import PlanError
 from telecine.core.grid import SECOND, Grid, Times
+from telecine.core.plan.labels import LabelRule
 from telecine.core.plan.model import IMAGES, Feature, Plan, Take
 from telecine.core.plan.operators import ElementMap, joined_map
 from telecine.core.recording import Recording, Stream
@@ -93,6 +94,8 @@ class Binding:
     """The stream that separates episodes: `split.marker`, or whose gaps do."""
     motion: tuple[Source, ...] = ()
     """The streams whose motion `trim` measures, where the plan names them."""
+    labels: tuple[tuple[LabelRule, Source], ...] = ()
+    """The text streams that labels come from."""
 
 
 def bind(plan: Plan, recording: Recording) -> Binding:
@@ -110,13 +113,14 @@ def bind(plan: Plan, recording: Recording) -> Binding:
             problems.append(f"clock.follow: {follow.stream.name} is static; it has no stamps to follow")
     marker = _marker(plan, recording, problems)
     motion = _motion(plan, recording, problems)
+    labels = _labels(plan, recording, problems)
     if problems:
         raise PlanError(
             f"the plan does not fit {visible(recording.ref.label)}, {len(problems)} problem(s):\n  "
             + "\n  ".join(map(visible, problems))  # names in recordings begin no line of their own
         )
     assert task is not None
-    return Binding(tuple(features), task, follow, marker, motion)
+    return Binding(tuple(features), task, follow, marker, motion, labels)
 
 
 def find_stream(name: str, streams: Mapping[str, Stream]) -> Stream | str:
@@ -306,6 +310,21 @@ def _motion(plan: Plan, recording: Recording, problems: list[str]) -> tuple[Sour
     if not moving and not problems:
         problems.append("trim: no planned action or observation holds numbers; name the streams in `by`")
     return moving
+
+
+def _labels(plan: Plan, recording: Recording, problems: list[str]) -> tuple[tuple[LabelRule, Source], ...]:
+    """The rules that name a stream, with the streams they mean."""
+    found = []
+    for number, rule in enumerate(plan.labels):
+        if rule.stream is None:
+            continue
+        take = Take(stream=rule.stream, timeline=rule.timeline).model_copy(update={"offset": rule.offset})
+        source = _source(take, plan, recording, f"labels.{number}.from", problems)
+        if source is not None and source.stream.kind != "text":
+            problems.append(f"labels.{number}.from: {source.stream.name} is a {source.stream.kind} stream, not text")
+        elif source is not None:
+            found.append((rule, source))
+    return tuple(found)
 
 
 def _watched(plan: Plan) -> tuple[Take, ...]:

@@ -38,7 +38,7 @@ def _format_moment(ns: int) -> int | str:
 Moment = Annotated[int, BeforeValidator(parse_moment), PlainSerializer(_format_moment)]
 
 
-class Label(Model):
+class EpisodeSpan(Model):
     """One episode by hand: a span of a recording, with what is known of it."""
 
     recording: str | None = Field(None, description="Recording id or file name; any recording if absent.")
@@ -69,7 +69,7 @@ class Split(Model):
     )
     start: str | None = Field(None, description="With marker: the value that starts an episode.")
     stop: str | None = Field(None, description="With start: the value that ends it; default: the next start.")
-    spans: tuple[Label, ...] | None = Field(None, description="The episodes, one by one.")
+    spans: tuple[EpisodeSpan, ...] | None = Field(None, description="The episodes, one by one.")
     shortest: Duration = Field(0, description="Shorter episodes are left out, and named.")
 
     @model_validator(mode="before")

@@ -16,8 +16,9 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from telecine.core.align import How
 from telecine.core.copying.damage import Policy
 from telecine.core.errors import PlanError
-from telecine.core.plan.episodes import Label, Split, Trim
+from telecine.core.plan.episodes import EpisodeSpan, Split, Trim
 from telecine.core.plan.fields import Duration, Limit, Model, Phase, StatsSettings, format_duration
+from telecine.core.plan.labels import LabelRule, label_columns
 from telecine.core.plan.operators import Operators
 from telecine.core.recording import Codec, ColourOrder, Rotation
 from telecine.core.text.documents import Body as PlanBody
@@ -188,6 +189,7 @@ class Plan(Model):
     task: Annotated[Task, BeforeValidator(_parse_task)]
     split: Split | None = Field(None, description="Several episodes out of one recording.")
     trim: Trim | None = Field(None, description="Leave out idle time at the start and the end of episodes.")
+    labels: tuple[LabelRule, ...] = Field((), description="What spans of the recordings are: subtasks and the like.")
     robot_type: str | None = None
     layout: Literal["v3.0", "v2.1", "gr00t"] = Field(
         "v3.0", description="Of the dataset: LeRobot's current one, its last one, or that with GR00T's modality.json."
@@ -201,6 +203,8 @@ class Plan(Model):
     def _rules(self) -> Self:
         problems = [*_key_problems(self.features), *_feature_problems(self.features)]
         problems += _relative_problems(self.stats.relative, {f.key: f for f in self.features})
+        for key in sorted(label_columns(self.labels) & {f.key for f in self.features}):
+            problems.append(f"labels: they make the column {key}, which features have too; leave one of them out")
         if not self.features:
             problems.append("features: none given; a dataset needs at least one")
         if self.clock.keep is not None and self.clock.keep in {*RESERVED, *(f.key for f in self.features)}:
@@ -363,37 +367,8 @@ def _place(body: PlanBody, loc: tuple[int | str, ...]) -> list[str]:
 
 def known_keys() -> list[str]:
     """Every key that a plan file may use, at any level."""
-    return [key for key in keys_of(Plan, Clock, Feature, Take, Task, Video, Split, Label, Trim) if key != "key"]
-
-
-def json_schema() -> dict[str, Any]:
-    """JSON Schema of the plan file, so that editors complete and check it."""
-    schema = Plan.model_json_schema(by_alias=True, mode="validation")
-    take = {"$ref": "#/$defs/Take"}
-    one = {"anyOf": [{"type": "string"}, take]}
-    feature = schema["$defs"]["Feature"]
-    feature["properties"].pop("key")
-    feature["required"].remove("key")
-    feature["properties"]["from"] = {"anyOf": [*one["anyOf"], {"type": "array", "items": one}]}
-    body = {"anyOf": [{"$ref": "#/$defs/Feature"}, {"type": "string"}]}
-    schema["properties"]["features"] = {"type": "object", "minProperties": 1, "additionalProperties": body}
-    schema["properties"]["task"] = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/Task"}]}
-    texts = {"type": "object", "additionalProperties": {"type": "string"}}
-    schema["$defs"]["Task"]["properties"]["recordings"] = texts
-    duration = {"type": "string", "examples": ["40ms", "0.5s"]}
-    schema["$defs"]["Take"]["properties"]["offset"] |= duration
-    for model, name in (("Split", "gaps"), ("Split", "shortest"), ("Trim", "margin")):
-        described = schema["$defs"][model]["properties"][name]
-        schema["$defs"][model]["properties"][name] = {"description": described["description"], **duration}
-    for name in ("start", "stop"):
-        moment = schema["$defs"]["Label"]["properties"][name]
-        schema["$defs"]["Label"]["properties"][name] = {
-            "description": moment["description"],
-            "type": ["number", "string"],
-        }
-    for model, name in (("Feature", "limit"), ("Clock", "phase"), ("Video", "slack")):
-        described = schema["$defs"][model]["properties"][name]
-        schema["$defs"][model]["properties"][name] = {"description": described["description"], **duration}
-    schema["$defs"]["Clock"]["properties"]["rate"] = {"type": ["number", "string", "null"]}
-    schema["description"] = schema["description"].partition("\n\n")[0]  # an editor shows it: no examples in Python
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "telecine plan"}
+    return [
+        key
+        for key in keys_of(Plan, Clock, Feature, Take, Task, Video, Split, EpisodeSpan, Trim, LabelRule)
+        if key != "key"
+    ]

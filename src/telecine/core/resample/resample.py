@@ -19,12 +19,14 @@ from telecine.core.episode import NO_FACTS, Episode, EpisodeFacts, FeatureColumn
 from telecine.core.errors import AlignError
 from telecine.core.findings import REMARKS, Finding, placed
 from telecine.core.grid import SECOND, Grid, Rows, Times
+from telecine.core.label import Label
 from telecine.core.outcome import facts_of
 from telecine.core.plan.bind import Binding, BoundFeature, Source, bind
 from telecine.core.plan.episodes import split_advice
 from telecine.core.plan.fields import format_duration
 from telecine.core.plan.model import Feature, Plan, mapped
 from telecine.core.recording import Array, CameraCalibration, Part, Recording, Ref, remarks_of
+from telecine.core.resample.labels import labels_at, with_success
 from telecine.core.resample.overlap import age_limit, bounds_of, check_length, span, trims
 from telecine.core.resample.rates import SAME, repeated_rows, time_findings
 from telecine.core.resample.row_sanity import count_problem, repeats_problem
@@ -55,13 +57,15 @@ class Resampled:
     findings: tuple[Finding, ...]
     facts: EpisodeFacts = NO_FACTS
     calibrations: Mapping[str, CameraCalibration] = field(default_factory=dict)
+    labels: tuple[Label, ...] = ()
+    label_styles: tuple[str, ...] = ()
 
     def with_clips(self, clips: tuple[Clip, ...], findings: tuple[Finding, ...] = ()) -> Episode:
         """The finished episode."""
         every = self.findings + findings
         return Episode(
             self.ref, self.grid, self.rows, self.columns, clips, self.uses, every, self.facts,
-            calibrations=self.calibrations,
+            calibrations=self.calibrations, labels=self.labels, label_styles=self.label_styles,
         )  # fmt: skip
 
 
@@ -119,11 +123,15 @@ def resample(recording: Recording, plan: Plan, choose: Choose | None = None) -> 
         arrays[plan.clock.keep] = numbers((ticks - ticks[0]) / SECOND)
     arrays["timestamp"] = numbers((np.arange(grid.count) / plan.fps).astype(np.float32))
     arrays["task"] = _task(binding.task, ticks, where)
-    findings = (*cuts, *_notes(recording, binding), *_use_findings(uses, cameras, plan.fps, where))
+    labels, about_labels = labels_at(recording, plan, binding, ticks)
+    findings = (*cuts, *about_labels, *_notes(recording, binding), *_use_findings(uses, cameras, plan.fps, where))
     known = ((c.feature.key, recording.calibrations.get(c.source.stream.name)) for c in cameras)
     return Resampled(
         recording.ref, grid, pa.table(arrays), tuple(columns), tuple(cameras), tuple(uses), findings,
-        facts_of(recording), {key: calibration for key, calibration in known if calibration is not None},
+        with_success(facts_of(recording), labels, grid.count),
+        {key: calibration for key, calibration in known if calibration is not None},
+        tuple(label for label in labels if label.style != "success"),
+        tuple(dict.fromkeys(rule.style for rule in plan.labels if rule.style != "success")),
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from telecine.core.errors import AlignError
 from telecine.core.grid import Times
 from telecine.core.plan.bind import Binding, Source, bind
-from telecine.core.plan.episodes import ABSOLUTE_NS, Label, Split
+from telecine.core.plan.episodes import ABSOLUTE_NS, EpisodeSpan, Split
 from telecine.core.plan.model import Plan
 from telecine.core.recording import Part, Recording, Ref
 
@@ -48,9 +48,9 @@ def split(recording: Recording, plan: Plan) -> EpisodeSplit:
 
 def _spans(rule: Split, binding: Binding, ref: Ref) -> Iterator[tuple[int, int, str | None, bool | None]]:
     if rule.spans is not None:
-        origin, _ = _ends(binding)
+        origin, _ = ends(binding)
         yield from sorted(
-            (_moment(s.start, origin), _moment(s.stop, origin), s.task, s.success) for s in labels_of(rule.spans, ref)
+            (_moment(s.start, origin), _moment(s.stop, origin), s.task, s.success) for s in spans_of(rule.spans, ref)
         )
         return
     if rule.gaps is not None:
@@ -58,13 +58,13 @@ def _spans(rule: Split, binding: Binding, ref: Ref) -> Iterator[tuple[int, int, 
         spans = at_gaps(times, rule.gaps)
     else:
         assert binding.marker is not None
-        spans = _marked(rule, binding.marker, _ends(binding)[1])
+        spans = _marked(rule, binding.marker, ends(binding)[1])
     yield from ((start, stop, None, None) for start, stop in spans)
 
 
-def labels_of(labels: Sequence[Label], ref: Ref) -> list[Label]:
-    """The labels that mean this recording."""
-    return [label for label in labels if label.recording is None or label.recording in ref.names]
+def spans_of(spans: Sequence[EpisodeSpan], ref: Ref) -> list[EpisodeSpan]:
+    """The spans that mean this recording."""
+    return [span for span in spans if span.recording is None or span.recording in ref.names]
 
 
 def _moment(ns: int, origin: int) -> int:
@@ -79,7 +79,7 @@ def _stamps(binding: Binding) -> Times:
     return every
 
 
-def _ends(binding: Binding) -> tuple[int, int]:
+def ends(binding: Binding) -> tuple[int, int]:
     """The first and the last stamp of the planned streams."""
     times = _stamps(binding)
     return (int(times[0]), int(times[-1])) if times.size else (0, 0)

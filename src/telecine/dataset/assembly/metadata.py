@@ -1,6 +1,5 @@
 """info.json, stats.json, tasks, provenance and the rest of meta/ of a new dataset."""
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
@@ -12,15 +11,16 @@ import pyarrow.parquet as pq
 
 from telecine._version import __version__
 from telecine.core.data import arrow
-from telecine.core.outcome import SUCCESS
 from telecine.core.plan.model import Plan, parse_plan
 from telecine.core.recording import CameraCalibration
 from telecine.dataset.assembly.episode_table import keys_with_stats, pooled
+from telecine.dataset.assembly.made_columns import added_columns
 from telecine.dataset.assembly.rows import WrittenRows
 from telecine.dataset.assembly.selection import Selection, facts_of
 from telecine.dataset.assembly.videos import WrittenVideos, link
 from telecine.dataset.card import card
 from telecine.dataset.existing import OF_ALL_VIDEOS, has_our_card, license_at
+from telecine.dataset.metadata_files import write_json
 from telecine.dataset.reader import Dataset
 from telecine.dataset.relative_stats import relative_keys, write_relative_stats
 from telecine.lerobot_format import paths, schema
@@ -49,8 +49,8 @@ def write_metadata(
 ) -> None:
     """Everything in meta/ but meta/episodes, and the card. Raises: OSError."""
     info = _info(selection, rows, videos)
-    _write_json(folder / paths.INFO, info)
-    _write_json(folder / paths.STATS, _stats(episodes))
+    write_json(folder / paths.INFO, info)
+    write_json(folder / paths.STATS, _stats(episodes))
     with (folder / paths.TASKS).open("wb") as sink:
         pq.write_table(schema.tasks_table(list(rows.texts)), sink)
     plan_yaml = _write_plans(selection, folder)
@@ -76,10 +76,11 @@ def write_metadata(
 def _info(selection: Selection, rows: WrittenRows, videos: Mapping[str, WrittenVideos]) -> dict[str, Any]:
     """The first input's info.json, with the features and counts that the new dataset has."""
     info, keys = selection.inputs[0].info, selection.keys[0]
-    features = {}
+    features: dict[str, Any] = {}
+    added = {column.key: schema.column_entry(column) for column in added_columns(selection)}
     for key, entry in info["features"].items():
-        if key in INDEX_KEYS and selection.adds_success and SUCCESS.key not in features:
-            features[SUCCESS.key] = {"dtype": SUCCESS.dtype, "shape": list(SUCCESS.shape), "names": None}
+        if key in INDEX_KEYS:
+            features |= added
         if key in INDEX_KEYS or key in keys:
             features[keys.get(key, key)] = entry
     for key, made in videos.items():
@@ -202,8 +203,3 @@ def _link_others(selection: Selection, folder: Path) -> None:
             continue
         if not (folder / name).exists():
             link(path, folder / name)
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=4, ensure_ascii=False, allow_nan=False), encoding="utf-8")

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from telecine.core.edit.resolve import OutputEpisode
 from telecine.core.errors import DatasetError, raised_as
+from telecine.core.label import LANGUAGE
 from telecine.dataset.assembly.row_groups import ColumnLayout, ParquetFooter, footer_of
 from telecine.dataset.assembly.selection import Selection
 from telecine.dataset.values import unwrap_extensions
@@ -78,6 +79,8 @@ def _copyable_footer(
     selection: Selection, number: int, opened: BinaryIO, layouts: Mapping[str, ColumnLayout]
 ) -> ParquetFooter | None:
     """That of a file whose columns are stored as those of the new dataset are; None for others. Raises: OSError."""
+    if selection.label_texts and not set(LANGUAGE).isdisjoint(layouts):
+        return None
     footer = ParquetFooter.read(opened)
     old = {new: key for key, new in selection.keys[number].items()}
     there = {} if footer is None else {name: column.layout for name, column in footer.columns.items()}
@@ -118,7 +121,8 @@ def _spanned(selection: Selection, episodes: list[Numbered], at: int, stop: int)
     for position in range(at, len(episodes)):
         episode = episodes[position][1]
         facts = selection.facts(episode)
-        if facts.start != row or not selection.is_whole(episode) or isinstance(episode.success, bool):
+        said = isinstance(episode.success, bool) or episode.labels or episode.unlabelled
+        if facts.start != row or not selection.is_whole(episode) or said:
             return 0
         row += facts.length
         if row >= stop:

@@ -16,11 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from telecine.core.data import arrow
-from telecine.core.edit.resolve import OutputEpisode
+from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError, raised_as
 from telecine.core.grid import Rows
-from telecine.core.outcome import SUCCESS
+from telecine.core.label import LANGUAGE
+from telecine.core.labels.columns import language_type
 from telecine.core.stats import Stats, column_stats
+from telecine.dataset.assembly.made_columns import added_columns, made_column
 from telecine.dataset.assembly.row_batches import RowBatch, row_batches
 from telecine.dataset.assembly.row_groups import CopiedGroup, RowGroupFile
 from telecine.dataset.assembly.selection import Selection
@@ -65,7 +67,7 @@ def write_rows(selection: Selection, folder: Path, limits: Limits) -> WrittenRow
     tasks = _Tasks()
     files = RowFiles(folder, columns_there, limits, kind=RowGroupFile)
     file_indexes: list[FileIndex] = []
-    written, adds_success = 0, selection.adds_success
+    written, added = 0, [c.key for c in added_columns(selection) if c.dtype != "language"]
     episode_tasks: list[tuple[str, ...]] = []
     task_stats: list[Stats] = []
     cut_stats: dict[int, Mapping[str, Stats]] = {}
@@ -80,7 +82,7 @@ def write_rows(selection: Selection, folder: Path, limits: Limits) -> WrittenRow
                 DatasetError, f"{_where(selection, batch)}: its columns do not fit", KeyError, pa.ArrowException
             ):
                 made = _table(selection, batch, columns, columns_there)
-            cut_stats |= _new_stats(selection, batch, made, adds_success=adds_success)
+            cut_stats |= _new_stats(selection, batch, made, added)
             file_indexes += _append(files, made, batch.lengths)
             written += sum(batch.lengths)
     finally:
@@ -92,7 +94,7 @@ def write_rows(selection: Selection, folder: Path, limits: Limits) -> WrittenRow
 
 
 def _new_stats(
-    selection: Selection, batch: RowBatch, made: pa.Table | CopiedGroup, *, adds_success: bool
+    selection: Selection, batch: RowBatch, made: pa.Table | CopiedGroup, added: list[str]
 ) -> dict[int, Mapping[str, Stats]]:
     """New episode -> statistics of its numbers, of those that were cut or got another value."""
     found: dict[int, Mapping[str, Stats]] = {}
@@ -102,10 +104,10 @@ def _new_stats(
     for number, episode in enumerate(batch.episodes, batch.first):
         own = made.slice(at, episode.length)
         at += episode.length
-        if not selection.is_whole(episode) or isinstance(episode.success, bool):
+        if not selection.is_whole(episode) or isinstance(episode.success, bool) or episode.labels:
             found[number] = _stats_of(selection, own)
-        elif adds_success:
-            found[number] = _stats_of(selection, own.select([SUCCESS.key]))
+        elif added:
+            found[number] = _stats_of(selection, own.select(added))
     return found
 
 
@@ -186,26 +188,14 @@ def _table(selection: Selection, batch: RowBatch, columns: dict[str, Any], schem
             arrays[field.name] = arrow.numbers(np.asarray(columns[field.name])).cast(field.type)
         elif batch.group is not None:
             continue
-        elif field.name == SUCCESS.key and any(isinstance(e.success, bool) for e in batch.episodes):
-            there = old.get(SUCCESS.key)
-            own = table.column(there) if there in table.column_names else None
-            arrays[field.name] = _success(batch.episodes, own)
+        elif (made := made_column(selection, batch.episodes, table, field.name)) is not None:
+            arrays[field.name] = made.cast(field.type)
         else:
             arrays[field.name] = table.column(old.get(field.name, field.name)).cast(field.type)
-    made = pa.table(list(arrays.values()), schema=pa.schema([schema.field(name) for name in arrays], schema.metadata))
+    rows = pa.table(list(arrays.values()), schema=pa.schema([schema.field(name) for name in arrays], schema.metadata))
     if batch.group is None:
-        return made
-    return CopiedGroup(*batch.group, {name: old.get(name, name) for name in schema.names}, made)
-
-
-def _success(episodes: Sequence[OutputEpisode], there: pa.ChunkedArray | None) -> pa.Array:
-    """`next.success` of each row: as the edit sets it, else what was there."""
-    lengths = [e.length for e in episodes]
-    said = np.repeat([e.success is True for e in episodes], lengths)
-    if there is None:
-        return pa.array(said)
-    known = np.repeat([isinstance(e.success, bool) for e in episodes], lengths)
-    return pa.array(np.where(known, said, there.to_numpy()))
+        return rows
+    return CopiedGroup(*batch.group, {name: old.get(name, name) for name in schema.names}, rows)
 
 
 def _stats_of(selection: Selection, rows: pa.Table) -> dict[str, Stats]:
@@ -213,7 +203,7 @@ def _stats_of(selection: Selection, rows: pa.Table) -> dict[str, Stats]:
     features = {column.key: column for column in schema.INDEX_COLUMNS[:2]}  # the others move in every episode
     for dataset, keys in zip(selection.inputs, selection.keys, strict=True):
         features |= {keys[c.key]: c for c in dataset.features if c.key in keys}
-    features.setdefault(SUCCESS.key, SUCCESS)
+    features |= {column.key: column for column in added_columns(selection)}
     found = {}
     for key, column in features.items():
         if column.dtype not in schema.LEAVES or column.dtype == "string" or key not in rows.column_names:
@@ -240,14 +230,15 @@ def _schema(selection: Selection) -> pa.Schema:
         if foreign or field.name in known - set(keys) - set(INDEX_KEYS):
             continue
         kind = field.type.storage_type if isinstance(field.type, pa.BaseExtensionType) else field.type
-        fields.append(pa.field(keys.get(field.name, field.name), kind, metadata=field.metadata))
-    if selection.adds_success:
-        fields.append(pa.field(SUCCESS.key, pa.bool_()))
-    return pa.schema(fields, _metadata(there.metadata or {}, keys, known, adds_success=selection.adds_success))
+        name = keys.get(field.name, field.name)
+        fields.append(pa.field(name, language_type(name) if name in LANGUAGE else kind, metadata=field.metadata))
+    added = added_columns(selection)
+    fields += [pa.field(column.key, schema.arrow_type(column)) for column in added]
+    return pa.schema(fields, _metadata(there.metadata or {}, keys, known, added))
 
 
 def _metadata(
-    there: Mapping[bytes, bytes], keys: Mapping[str, str], known: set[str], *, adds_success: bool
+    there: Mapping[bytes, bytes], keys: Mapping[str, str], known: set[str], added: Sequence[FeatureColumn]
 ) -> dict[bytes, bytes]:
     """The schema's metadata, with the features that Hugging Face `datasets` reads in it renamed alike."""
     made = dict(there)
@@ -259,8 +250,7 @@ def _metadata(
             for key, entry in features.items()
             if key not in known - set(keys) - set(INDEX_KEYS)
         }
-        if adds_success:
-            body["info"]["features"][SUCCESS.key] = {"dtype": "bool", "_type": "Value"}
+        body["info"]["features"] |= {column.key: schema.hugging_face_entry(column) for column in added}
         made[b"huggingface"] = json.dumps(body).encode()
     except (KeyError, TypeError, ValueError):
         made.pop(b"huggingface", None)  # it would name other columns than there are

@@ -6,7 +6,6 @@ from typing import Any
 
 from telecine.core.edit.model import CameraEdit
 from telecine.core.edit.resolve import OutputEpisode
-from telecine.core.outcome import SUCCESS
 from telecine.dataset.reader import Dataset
 from telecine.lerobot_format.metadata import EpisodeMeta
 
@@ -25,6 +24,9 @@ class Selection:
     cameras: Mapping[str, CameraEdit] = field(default_factory=dict)
     """By new key: cameras whose frames are all re-encoded."""
 
+    label_texts: Mapping[str, str] = field(default_factory=dict)
+    """Old text of labels -> new one."""
+
     def facts(self, episode: OutputEpisode) -> EpisodeMeta:
         """The metadata of the input's episode that this one was."""
         return self.inputs[episode.source[0]].episodes[episode.source[1]]
@@ -32,12 +34,6 @@ class Selection:
     def is_whole(self, episode: OutputEpisode) -> bool:
         """True when all of the source episode stays."""
         return (episode.start, episode.stop) == (0, self.facts(episode).length)
-
-    @property
-    def adds_success(self) -> bool:
-        """True when an edit sets how episodes went and no input has a column for it."""
-        there = any(SUCCESS.key in keys.values() for keys in self.keys)
-        return not there and any(isinstance(e.success, bool) for e in self.episodes)
 
     def source_key(self, number: int, key: str) -> str:
         """The key in input `number` of what the new dataset calls `key`."""

@@ -1,9 +1,10 @@
 """LeRobot datasets (v2.0, v2.1, v3.0) as recordings, one per episode: to change rate or features, or to merge several.
 
 Frame i of an episode was at i / fps. Streams are called /FEATURE; the task is the text stream /task. Cameras are the
-packets of their video files, so that they can be copied, also those of depth; depth in TIFF files is read. Language
-columns are left out by name. Trusts the metadata, but for names of files, which must stay in the dataset's folder, and
-numbers that ask for memory; `telecine verify` and `telecine repair` are for what does not deserve it.
+packets of their video files, so that they can be copied, also those of depth; depth in TIFF files is read. What the
+columns of language say are labels of the recording. Trusts the metadata, but for names of files, which must stay in the
+dataset's folder, and numbers that ask for memory; `telecine verify` and `telecine repair` are for what does not deserve
+it.
 Format: lerobot 0.6 `lerobot/datasets`, and its script `convert_dataset_v21_to_v30`.
 """
 
@@ -20,6 +21,9 @@ import pyarrow as pa
 from telecine.core.errors import DatasetError, SourceError, raised_as
 from telecine.core.file_state import FileState
 from telecine.core.grid import Grid
+from telecine.core.label import LANGUAGE as LANGUAGE_COLUMNS
+from telecine.core.label import TimedLabels
+from telecine.core.labels.columns import labels_of
 from telecine.core.naming import file_below
 from telecine.core.outcome import WORDS, stored_facts
 from telecine.core.recording import Array, CameraCalibration, LeftOut, Recording, Ref, Stream
@@ -30,7 +34,15 @@ from telecine.lerobot_format.paths import INFO, VERSION, FileIndex
 from telecine.lerobot_format.read import read_dataset, read_rows
 from telecine.sources.format import Found
 from telecine.sources.lerobot.agibot import described_names, instructions_of
-from telecine.sources.shared.arrays import ArrayPart, CompressedArray, NumberArray, PixelArray, TextArray, Timing
+from telecine.sources.shared.arrays import (
+    TIME,
+    ArrayPart,
+    CompressedArray,
+    NumberArray,
+    PixelArray,
+    TextArray,
+    Timing,
+)
 from telecine.sources.shared.confinement import confined, link_problem
 from telecine.sources.shared.fingerprint import file_state
 from telecine.sources.shared.held_arrays import HeldArray
@@ -77,6 +89,8 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
         if texts and _SUBTASK not in streams:
             part = ArrayPart(_SUBTASK, HeldArray(np.array(texts, object)), 0, len(texts), Timing(Fraction(dataset.fps)))
             streams[_SUBTASK] = TextArray(part)
+    labels, unread = _labels(dataset, episode)
+    left_out += unread
     attrs = {"layout": str(dataset.info["codebase_version"]), "fps": str(dataset.fps), **_facts(episode)}
     if dataset.robot_type:
         attrs["robot_type"] = dataset.robot_type
@@ -84,6 +98,7 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     return Recording(
         ref, streams, attrs, notes, features=features, left_out=left_out, calibrations=_calibrations(dataset, episode),
         rows=Grid(0, episode.length, Fraction(dataset.fps)), stored_times=_times(dataset, episode, ref.label),
+        labels=labels,
     )  # fmt: skip
 
 
@@ -146,9 +161,11 @@ def _streams(dataset: DatasetMeta, episode: EpisodeMeta, label: str) -> tuple[di
     for key, feature in dataset.features.items():
         if key in INDEX_KEYS:
             continue
+        if feature.dtype == LANGUAGE and key in LANGUAGE_COLUMNS:
+            continue  # labels of the recording
         if feature.dtype == LANGUAGE:
-            why = "lists of language annotations (roles, contents, styles), which telecine cannot write"
-            left_out.append(LeftOut(f"/{key}", "unreadable", why, "add them to the new dataset with LeRobot"))
+            why = f"a column of language that LeRobot does not have; it has {', '.join(LANGUAGE_COLUMNS)}"
+            left_out.append(LeftOut(f"/{key}", "unreadable", why))
             continue
         if _is_refused(feature):
             why = f"{feature.dtype} under observation* or action*, which ends LeRobot's training with an error"
@@ -164,6 +181,21 @@ def _streams(dataset: DatasetMeta, episode: EpisodeMeta, label: str) -> tuple[di
     tasks = _Column(dataset, episode, FeatureMeta("task_index", _TASK, (1,)), label)
     streams.append(TextArray(ArrayPart("/task", tasks, 0, episode.length, timing)))
     return {s.name: s for s in streams}, tuple(left_out)
+
+
+def _labels(dataset: DatasetMeta, episode: EpisodeMeta) -> tuple[tuple[TimedLabels, ...], tuple[LeftOut, ...]]:
+    """What the columns of language say, on the clock of the rows; and those columns where they cannot be read."""
+    keys = [key for key in LANGUAGE_COLUMNS if key in dataset.features]
+    if not keys:
+        return (), ()
+    path = dataset.root / path_of(dataset.info["data_path"], episode.data)
+    times = Grid(0, episode.length + 1, Fraction(dataset.fps)).ticks()
+    try:
+        found = labels_of(read_rows(path, episode, keys), dataset.fps)
+    except (DatasetError, *_READ_ERRORS) as error:
+        return (), tuple(LeftOut(f"/{key}", "unreadable", f"its labels cannot be read: {error}") for key in keys)
+    timed = (replace(one, start=int(times[one.start]), stop=int(times[one.stop])) for one in found)
+    return ((TimedLabels(TIME, tuple(timed)),) if found else ()), ()
 
 
 def _is_refused(feature: FeatureMeta) -> bool:

@@ -1,0 +1,1 @@
+"""What spans of an episode's rows are: subtasks, interventions, spoken words. `core/label.py` has the value."""
