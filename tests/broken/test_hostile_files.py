@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+import telecine as tc
 from support import hdf5 as made_hdf5
 from support.dataset import episode, write
 from support.mcap import some_messages, write_mcap
 from support.robosandbox import write_run
-from telecine.core.errors import SourceError
+from telecine.core.errors import DatasetError, SourceError
 from telecine.sources import registry
 from telecine.sources.border import UnexpectedError, border
 from telecine.sources.shared.confinement import confined, open_regular
@@ -224,3 +225,40 @@ def test_no_file_of_a_dataset_may_lead_elsewhere(tmp_path, name):
     assert found.refs == ()
     assert any("outside of" in finding.message for finding in found.findings)
     assert registry.find([tmp_path / "in"], follow_links=True).refs != ()
+
+
+@pytest.fixture
+def leading_out(tmp_path):
+    """A dataset, sound but for a link to a file beside it; and a sound one."""
+    root = write(tmp_path / "in" / "dataset", [episode(5)])
+    moved_outside(root / "data/chunk-000/file-000.parquet", tmp_path)
+    return root, write(tmp_path / "other", [episode(5)])
+
+
+COMMANDS = {
+    "verify": lambda bad, good, out, **how: tc.verify(bad, **how),
+    "inspect": lambda bad, good, out, **how: tc.inspect(bad, **how),
+    "repair": lambda bad, good, out, **how: tc.repair(bad, out, **how),
+    "edit": lambda bad, good, out, **how: tc.edit(bad, out, task="0=other", **how),
+    "in place": lambda bad, good, out, **how: tc.edit(bad, in_place=True, task="0=other", **how),
+    "merge": lambda bad, good, out, **how: tc.merge([good, bad], out, **how),
+    "diff": lambda bad, good, out, **how: tc.diff(good, bad, **how),
+    "push": lambda bad, good, out, **how: tc.push(bad, "me/name", dry_run=True, **how),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_command_follows_a_link_out_of_a_dataset_unless_a_person_allows_it(leading_out, tmp_path, name):
+    with pytest.raises(DatasetError, match=r"file-000\.parquet leads to .*outside of .*--follow-links"):
+        COMMANDS[name](*leading_out, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    COMMANDS[name](*leading_out, tmp_path / "out", follow_links=True)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_fifo_in_a_dataset_is_never_opened(tmp_path, name):
+    bad, good = (write(tmp_path / name, [episode(5)]) for name in ("bad", "good"))
+    (bad / "data/chunk-000/file-000.parquet").unlink()
+    os.mkfifo(bad / "data/chunk-000/file-000.parquet")
+    with pytest.raises(DatasetError, match="is a FIFO"):
+        COMMANDS[name](bad, good, tmp_path / "out", follow_links=True)

@@ -10,6 +10,7 @@ from telecine.cli.exit_codes import Outcome
 from telecine.cli.tables import bytes_text, console, print_json, show_findings
 from telecine.commands.edit import edit
 from telecine.editing.edit import EditReport
+from telecine.sources.shared.confinement import check_dataset, links_followed
 
 
 def run(dataset: Path, out: Path | None, *, json: bool, **how: Any) -> Outcome:
@@ -33,10 +34,13 @@ def run_merge(paths: list[Path], *, json: bool, **how: Any) -> Outcome:
     return shown(merge(paths[:-1], paths[-1], **how), json=json)
 
 
-def run_diff(a: Path, b: Path, *, frames: bool, json: bool) -> Outcome:
+def run_diff(a: Path, b: Path, *, frames: bool, follow_links: bool, json: bool) -> Outcome:
     """Done when nothing differs."""
     from telecine.editing.diff import diff
 
+    with links_followed(follow_links):
+        check_dataset(a)
+        check_dataset(b)
     found = diff(a, b, frames=frames)
     if json:
         print_json(found.to_dict())

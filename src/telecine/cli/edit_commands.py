@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from telecine.cli.recording_flags import FailOn, Json
+from telecine.cli.recording_flags import FailOn, FollowLinks, Json
 
 if TYPE_CHECKING:
     from telecine.cli.exit_codes import Outcome
@@ -50,6 +50,7 @@ def _edit(app: typer.Typer, _run: Run) -> None:
         seed: Annotated[int, typer.Option(help="Of --into.")] = 0,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be copied and re-encoded.")] = False,
         overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the dataset at OUT.")] = False,
+        follow_links: FollowLinks = False,
         json: Json = False,
         fail_on: FailOn = None,
     ) -> None:
@@ -66,6 +67,7 @@ def _edit(app: typer.Typer, _run: Run) -> None:
             "order": order, "labels": labels,
         }  # fmt: skip
         how = {"in_place": in_place, "into": into, "seed": seed, "dry_run": dry_run, "overwrite": overwrite}
+        how["follow_links"] = follow_links
         _run(lambda: run(dataset, out, json=json, edits=edits or [], **how, **flags), fail_on)
 
 
@@ -77,6 +79,7 @@ def _merge(app: typer.Typer, _run: Run) -> None:
         require_equal: Annotated[bool, typer.Option("--require-equal", help="Refuse other features.")] = False,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen.")] = False,
         overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the dataset at OUT.")] = False,
+        follow_links: FollowLinks = False,
         json: Json = False,
         fail_on: FailOn = None,
     ) -> None:
@@ -87,6 +90,7 @@ def _merge(app: typer.Typer, _run: Run) -> None:
         from telecine.cli.edit import run_merge
 
         how = {"rename": rename or [], "require_equal": require_equal, "dry_run": dry_run, "overwrite": overwrite}
+        how["follow_links"] = follow_links
         _run(lambda: run_merge(datasets, json=json, **how), fail_on)
 
 
@@ -96,6 +100,7 @@ def _diff(app: typer.Typer, _run: Run) -> None:
         a: Annotated[Path, typer.Argument(help="A LeRobot v3.0 dataset.")],
         b: Annotated[Path, typer.Argument(help="Another one.")],
         frames: Annotated[bool, typer.Option(help="Compare videos too.")] = True,
+        follow_links: FollowLinks = False,
         json: Json = False,
         fail_on: FailOn = None,
     ) -> None:
@@ -105,4 +110,4 @@ def _diff(app: typer.Typer, _run: Run) -> None:
         """
         from telecine.cli.edit import run_diff
 
-        _run(lambda: run_diff(a, b, frames=frames, json=json), fail_on)
+        _run(lambda: run_diff(a, b, frames=frames, follow_links=follow_links, json=json), fail_on)

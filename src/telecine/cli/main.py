@@ -172,6 +172,7 @@ def repair(
     trust: Annotated[
         Literal["rows", "meta", "video"] | None, typer.Option(help="Whom to believe where these disagree.")
     ] = None,
+    follow_links: FollowLinks = False,
     json: Json = False,
     fail_on: FailOn = None,
 ) -> None:
@@ -181,7 +182,8 @@ def repair(
     """
     from telecine.cli.repair import run
 
-    _run(lambda: run(dataset, out=apply, task=task, without=without or [], trust=trust, json=json), fail_on)
+    how: dict[str, Any] = {"task": task, "without": without or [], "trust": trust, "follow_links": follow_links}
+    _run(lambda: run(dataset, out=apply, json=json, **how), fail_on)
 
 
 @app.command()
@@ -193,6 +195,7 @@ def push(
         str | None, typer.Option(metavar="ID", help="Into the card: apache-2.0, cc-by-4.0, mit ... Asked when missing.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, and say what would be uploaded.")] = False,
+    follow_links: FollowLinks = False,
     json: Json = False,
     fail_on: FailOn = None,
 ) -> None:
@@ -202,7 +205,8 @@ def push(
     """
     from telecine.cli.push import run
 
-    _run(lambda: run(dataset, repo_id, private=private, license=license, dry_run=dry_run, json=json), fail_on)
+    how: dict[str, Any] = {"private": private, "dry_run": dry_run, "follow_links": follow_links}
+    _run(lambda: run(dataset, repo_id, license=license, json=json, **how), fail_on)
 
 
 @app.command()

@@ -18,13 +18,14 @@ def run(
     private: bool | None,
     license: str | None,  # noqa: A002 - as the Hub calls it
     dry_run: bool,
+    follow_links: bool,
     json: bool,
 ) -> Outcome:
     """Done when the dataset is on the Hub, or would be without `dry_run`."""
     if license is None and license_at(root) is None and not json and sys.stdin.isatty():
         asked = typer.prompt("Licence of the dataset (apache-2.0, cc-by-4.0, mit ...; empty: none)", default="")
         license = asked.strip() or None  # noqa: A001
-    pushed = push(root, repo_id, private=private, license=license, dry_run=dry_run)
+    pushed = push(root, repo_id, private=private, license=license, dry_run=dry_run, follow_links=follow_links)
     outcome = Outcome(pushed.ok, pushed.findings)
     if json:
         print_json(pushed.to_dict())

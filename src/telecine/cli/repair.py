@@ -13,10 +13,17 @@ from telecine.recovery.repair import Repair
 
 
 def run(
-    dataset: Path, *, out: Path | None, task: str | None, without: list[str], trust: Trust | None, json: bool
+    dataset: Path,
+    *,
+    out: Path | None,
+    task: str | None,
+    without: list[str],
+    trust: Trust | None,
+    follow_links: bool,
+    json: bool,
 ) -> Outcome:
     """Done when nothing is wrong, or the copy lacks nothing and verifies clean."""
-    done = repair(dataset, out, task=task, without=without, trust=trust)
+    done = repair(dataset, out, task=task, without=without, trust=trust, follow_links=follow_links)
     if json:
         print_json(_values(done))
     else:

@@ -9,6 +9,7 @@ from telecine.core.errors import EditError
 from telecine.editing.edit import EditReport
 from telecine.editing.edit import edit as edit_one
 from telecine.editing.into import IntoReport, share_out
+from telecine.sources.shared.confinement import links_followed
 
 
 def edit(
@@ -21,6 +22,7 @@ def edit(
     seed: int = 0,
     dry_run: bool = False,
     overwrite: bool = False,
+    follow_links: bool = False,
     **flags: Any,
 ) -> EditReport | IntoReport:
     """A dataset made of episodes of another one: left out, cut, relabelled, renamed. Kept frames are the same bits.
@@ -34,6 +36,7 @@ def edit(
         seed: of `into`; the same seed gives the same parts.
         dry_run: say what would be linked, copied, re-encoded, and how big; write nothing.
         overwrite: replace the dataset at `out`.
+        follow_links: read files that links in the dataset lead to outside.
         flags: those of `telecine edit`, each a list of texts or one text: delete, keep, trim, split, task, success,
             outcome, tag, rename, drop, order, where, task_map (a YAML file of old task text: new one).
 
@@ -48,8 +51,10 @@ def edit(
     >>> tc.edit("dataset", "curated", delete="1", trim="0:2..6").rows
     4
     """
-    if into is None:
-        return edit_one(dataset, out, edits=edits, in_place=in_place, dry_run=dry_run, overwrite=overwrite, **flags)
-    if out is None or in_place:
-        raise EditError("into: name a folder for the new datasets; in_place does not go with it")
-    return share_out(dataset, out, into, seed=seed, edits=edits, dry_run=dry_run, overwrite=overwrite, **flags)
+    how: dict[str, Any] = {"edits": edits, "dry_run": dry_run, "overwrite": overwrite, **flags}
+    with links_followed(follow_links):
+        if into is None:
+            return edit_one(dataset, out, in_place=in_place, **how)
+        if out is None or in_place:
+            raise EditError("into: name a folder for the new datasets; in_place does not go with it")
+        return share_out(dataset, out, into, seed=seed, **how)

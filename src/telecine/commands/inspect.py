@@ -16,6 +16,7 @@ from telecine.inspection.recordings import Inspection, inspect_found
 from telecine.lerobot_format.paths import INFO
 from telecine.run.executor import Executor, Lost, Tell, silent
 from telecine.sources.registry import Found
+from telecine.sources.shared.confinement import check_dataset, links_followed
 from telecine.video.frames.png import write_png
 
 
@@ -64,6 +65,8 @@ def inspect(
     """
     where = path_list(paths)
     if plan is None and len(where) == 1 and is_dataset(where[0]):
+        with links_followed(follow_links):
+            check_dataset(where[0])
         return _inspected_dataset(where[0], png)
     if png is not None:
         raise PlanError("png draws one finished dataset; give its folder")

@@ -13,6 +13,7 @@ from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.verify import verify
 from telecine.inspection.dataset_card import card_findings, dataset_card, write_card
 from telecine.lerobot_format.paths import CARD, VERSION
+from telecine.sources.shared.confinement import check_dataset, links_followed
 
 LARGE_BYTES = 1 << 30
 """From here on a dataset is uploaded in several commits, so that an interrupted push leaves what it committed."""
@@ -54,6 +55,7 @@ def push(
     private: bool | None = None,
     license: str | None = None,  # noqa: A002 - as the Hub calls it
     dry_run: bool = False,
+    follow_links: bool = False,
 ) -> Push:
     """Upload a verified dataset to the Hugging Face Hub, tagged so that LeRobot finds it.
 
@@ -63,6 +65,7 @@ def push(
         private: visibility of a repository that is new; None: the Hub's default.
         license: an identifier of the Hub's for the card, such as "apache-2.0"; None: what the card states.
         dry_run: check, and say what would be uploaded; the card is not changed either.
+        follow_links: upload files that links in the dataset lead to outside.
 
     The card (README.md) gets the dataset's facts and the defects that `inspect` finds: between marks where somebody
     edited it, so that the rest stays. A card without a licence is a warning.
@@ -72,7 +75,8 @@ def push(
         for training.
 
     Raises:
-        DatasetError: huggingface_hub is not installed, or the Hub refused or was not reached.
+        DatasetError: a link in the dataset leads outside, huggingface_hub is not installed, or the Hub refused or was
+        not reached.
         PlanError: `license` has not the form of an identifier.
 
     >>> import telecine as tc
@@ -81,6 +85,8 @@ def push(
     (True, 'v3.0', 'lerobot-train')
     """
     root = Path(dataset)
+    with links_followed(follow_links):
+        check_dataset(root)
     opened = Dataset(root)
     if license is not None and not is_license(license):
         raise PlanError(f"--license {license!r} is no identifier of the Hub's, such as apache-2.0, cc-by-4.0 or mit")

@@ -6,6 +6,7 @@ from pathlib import Path
 from telecine.recovery import repair as recovery
 from telecine.recovery.conflicts import Trust
 from telecine.recovery.repair import Repair
+from telecine.sources.shared.confinement import check_dataset, links_followed
 
 
 def repair(
@@ -15,6 +16,7 @@ def repair(
     task: str | None = None,
     without: Sequence[str] = (),
     trust: Trust | None = None,
+    follow_links: bool = False,
 ) -> Repair:
     """What of a broken dataset can be saved; with `apply`, save it into a copy. `dataset` is never changed.
 
@@ -25,6 +27,7 @@ def repair(
         without: features to leave out, e.g. a lost camera.
         trust: whom to believe where "rows", "meta" and "video" disagree; without it nothing is written where both of
             two may be right.
+        follow_links: read files that links in the dataset lead to outside.
 
     Returns:
         What is `wrong`, what was `found` (recovered, changed, lost, in conflict), and what verification finds in the
@@ -37,4 +40,6 @@ def repair(
     >>> tc.repair("dataset").ok
     True
     """
-    return recovery.repair(dataset, apply, task=task, without=without, trust=trust)
+    with links_followed(follow_links):
+        check_dataset(dataset)
+        return recovery.repair(dataset, apply, task=task, without=without, trust=trust)

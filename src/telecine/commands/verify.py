@@ -9,6 +9,7 @@ from telecine.dataset.verify.frames import Depth
 from telecine.dataset.verify.verify import verify as verify_files
 from telecine.inspection.compare import compare
 from telecine.lerobot_format.paths import INFO
+from telecine.sources.shared.confinement import check_dataset, links_followed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,13 +41,16 @@ def verify(
         Findings; with severity error it is not fit for training. A table in a notebook.
 
     Raises:
-        DatasetError: `against` is given and the dataset does not say what it was made of. SourceError: `against` holds
+        DatasetError: a link in the dataset leads outside; `against` is given and the dataset does not say what it was
+        made of. SourceError: `against` holds
         no recording.
 
     >>> import telecine as tc
     >>> tc.verify("dataset", against="recordings")
     []
     """
+    with links_followed(follow_links):
+        check_dataset(out)
     findings: list[Finding] = verify_files(out, decode=decode, progress=progress)
     if against is not None and not has_errors(findings):
         options = reading_options(catalog_token_file, follow_links=follow_links, catalog_token=catalog_token)
@@ -87,6 +91,9 @@ def diff(
     if isinstance(other, (str, Path)) and (Path(other) / INFO).is_file():
         from telecine.editing.diff import diff as diff_datasets
 
+        with links_followed(follow_links):
+            check_dataset(out)
+            check_dataset(other)
         return diff_datasets(out, other, frames=frames)
     options = reading_options(catalog_token_file, follow_links=follow_links, catalog_token=catalog_token)
     return Findings(compare(out, path_list(other), options))

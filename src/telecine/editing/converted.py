@@ -18,6 +18,7 @@ from telecine.dataset.reader import Dataset, open_dataset
 from telecine.dataset.staging import workspace
 from telecine.editing.inputs import InputDataset
 from telecine.lerobot_format.metadata import INDEX_KEYS, V2_VERSIONS
+from telecine.sources.shared.confinement import are_links_followed, check_dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ def opened_inputs(paths: Sequence[str | Path], target: Path | None) -> Iterator[
 
     Raises: EditError: a rate is no multiple of the slowest one. DatasetError: an input is damaged.
     """
+    for path in paths:
+        check_dataset(path)
     given = [open_dataset(path) for path in paths]
     fps = min(dataset.fps for dataset in given)
     if odd := [dataset for dataset in given if dataset.fps % fps]:
@@ -81,7 +84,8 @@ def _convert(dataset: Dataset, folder: Path, fps: int) -> Iterator[Finding]:
     """Make the dataset in `folder`; what was done. Raises: DatasetError when an episode could not be converted."""
     from telecine.conversion.pipeline import Options, convert  # most inputs need none
 
-    report = convert([dataset.root], folder, _plan(dataset, fps), Options(workers=0, verify=False, resume=False))
+    options = Options(workers=0, verify=False, resume=False, follow_links=are_links_followed())
+    report = convert([dataset.root], folder, _plan(dataset, fps), options)
     if report.rejected or has_errors(report.findings):
         reasons = [*(entry.reason for entry in report.rejected), *report.findings]
         text = f"{dataset.root}: cannot be made v3.0 at {fps} fps: {reasons[0].message}"

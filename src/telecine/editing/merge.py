@@ -15,6 +15,7 @@ from telecine.editing.converted import opened_inputs
 from telecine.editing.edit import EditReport, assembled
 from telecine.editing.inputs import InputDataset
 from telecine.lerobot_format.metadata import INDEX_KEYS
+from telecine.sources.shared.confinement import links_followed
 
 
 def merge(
@@ -25,6 +26,7 @@ def merge(
     require_equal: bool = False,
     dry_run: bool = False,
     overwrite: bool = False,
+    follow_links: bool = False,
 ) -> EditReport:
     """One dataset of all episodes of several, in the order given. No video is decoded, or copied where links do.
 
@@ -35,6 +37,7 @@ def merge(
         require_equal: refuse features that are not in all of them; else those are left out, and named.
         dry_run: say what would happen, write nothing.
         overwrite: replace the dataset at `out`.
+        follow_links: read files that links in the datasets lead to outside.
 
     Returns:
         What was done; features that were left out are among its findings.
@@ -50,7 +53,8 @@ def merge(
     """
     if len(datasets) < 2:
         raise EditError("merge: name two datasets or more, and the folder of the new one behind them")
-    with opened_inputs(datasets, None if dry_run else Path(out).resolve()) as opened:
+    target = None if dry_run else Path(out).resolve()
+    with links_followed(follow_links), opened_inputs(datasets, target) as opened:
         selection, left_out = _selected(opened.datasets, rename, require_equal=require_equal)
         edit = Edit(inputs=tuple(EditInput(path=given.path) for given in opened.datasets))
         done = assembled(edit, opened.datasets, selection, out, overwrite=overwrite, dry_run=dry_run)

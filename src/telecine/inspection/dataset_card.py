@@ -29,10 +29,16 @@ def dataset_card(root: Path, license: str | None = None) -> str:  # noqa: A002 -
 
 
 def write_card(root: Path, text: str) -> None:
-    """Put the card in its place, unless it is as it was. Raises: DatasetError."""
+    """Put the card in its place in one step, unless it is as it was. Raises: DatasetError."""
+    new = root / f".{CARD}.new"
     with raised_as(DatasetError, f"{root / CARD} cannot be written", OSError):
-        if not (root / CARD).is_file() or (root / CARD).read_text(encoding="utf-8") != text:
-            (root / CARD).write_text(text, encoding="utf-8")
+        if (root / CARD).is_file() and (root / CARD).read_text(encoding="utf-8") == text:
+            return
+        try:
+            new.write_text(text, encoding="utf-8")
+            new.replace(root / CARD)
+        finally:
+            new.unlink(missing_ok=True)
 
 
 def card_findings(text: str, where: str) -> tuple[Finding, ...]:

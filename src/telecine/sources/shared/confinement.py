@@ -14,10 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from telecine.core.errors import SourceError, closed_on_failure
+from telecine.core.errors import DatasetError, SourceError, closed_on_failure
 
 FOLLOW_FIX = "use --follow-links if you trust it"
 _follows: ContextVar[bool] = ContextVar("follow_links", default=False)
+
+
+def are_links_followed() -> bool:
+    """What `links_followed` says here."""
+    return _follows.get()
 
 
 @contextmanager
@@ -71,14 +76,21 @@ def beside(path: Path, root: Path) -> Path:
     return path
 
 
-def link_problem(folder: str) -> str:
-    """Why a folder must not be read as one recording: a link in it leads outside, or to no regular file; else ""."""
+def link_problem(folder: str | os.PathLike[str]) -> str:
+    """Why a folder must not be read: a link in it leads outside, or what is there is no regular file; else ""."""
     inside = confined(folder)
     for above, folders, names in os.walk(folder):
-        for path in (Path(above, name) for name in (*folders, *names)):
-            if path.is_symlink() and not (path.is_dir() and inside.holds(path)) and (problem := inside.problem(path)):
+        links = [name for name in folders if Path(above, name).is_symlink()]
+        for path in (Path(above, name) for name in (*links, *names)):
+            if not (path.is_dir() and inside.holds(path)) and (problem := inside.problem(path)):
                 return f"{path.relative_to(folder)} {problem}"
     return ""
+
+
+def check_dataset(root: str | os.PathLike[str]) -> None:
+    """Nothing, for a dataset of regular files of its own. Raises: DatasetError naming what leads elsewhere."""
+    if problem := link_problem(root):
+        raise DatasetError(f"{os.fspath(root)}: {problem}")
 
 
 def _blobs(folder: str) -> Iterator[str]:
