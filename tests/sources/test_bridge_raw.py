@@ -2,37 +2,20 @@
 
 import pickle
 import pickletools
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from support.hdf5 import jpeg, patch_colours, patches, ramp
+from support.hdf5 import patch_colours, patches, ramp
 from support.proposed import convert_proposed, shown_frame
+from support.robot_folders import BRIDGE_STEPS as STEPS
+from support.robot_folders import bridge as write
 from telecine.core.errors import SourceError
 from telecine.sources import registry
 from telecine.sources.pickles.plain_pickle import load_plain
 from telecine.testing import SourceContract
-
-STEPS = 7
-
-
-def write(
-    folder: Path, first: int = 0, *, protocol: int = 4, text: str = "confidence: 1.0\nput the pot down\n"
-) -> Path:
-    """As `bridge_data_robot` saves a trajectory: one observation more than actions."""
-    folder.mkdir(parents=True)
-    stamps = 1.6e9 + 0.2 * np.arange(STEPS)
-    observed = {"state": ramp(STEPS, 7, first), "qpos": ramp(STEPS, 6, first, "float64"), "time_stamp": list(stamps)}
-    policy = [{"actions": row, "policy_type": "VRTeleopPolicy"} for row in ramp(STEPS - 1, 7, first + 50, "float64")]
-    for name, value in (("obs_dict", observed), ("policy_out", policy)):
-        (folder / f"{name}.pkl").write_bytes(pickle.dumps(value, protocol=protocol))
-    for camera in range(2):
-        (folder / f"images{camera}").mkdir()
-        for i in range(STEPS):
-            (folder / f"images{camera}/im_{i}.jpg").write_bytes(jpeg(patches(i + 9 * camera)))
-    (folder / "lang.txt").write_text(text)
-    return folder
 
 
 @pytest.fixture
@@ -133,6 +116,24 @@ BOMBS = {
     "empty": b"",
     "persistent": b"\x80\x04Va\nQ.",
     "extension": b"\x80\x04\x82\x01.",
+    "lists": b"\x80\x02]q\x00" + b"".join(b"]q%c(h%ch%ce" % (n + 1, n, n) for n in range(30)) + b".",
+    "keys": b"\x80\x02}K\x01q\x00" + b"".join(b"h%ch%c\x86q%c" % (n, n, n + 1) for n in range(40)) + b"K\x01s.",
+    "copies": b"\x80\x02X"
+    + struct.pack("<I", 1 << 16)
+    + b"a" * (1 << 16)
+    + b"q\x00c_codecs\nencode\nq\x01("
+    + b"h\x01h\x00X\x06\x00\x00\x00latin1\x86R" * 50_000
+    + b"l.",
+    "dicts": b"\x80\x02ccollections\nOrderedDict\nq\x00}q\x01("
+    + b"".join(b"J%sK\x01" % struct.pack("<i", n) for n in range(30_000))
+    + b"u0("
+    + b"h\x00h\x01\x85R" * 30_000
+    + b"l.",
+    "big key": b"\x80\x02}\x8b" + struct.pack("<i", 1 << 12) + b"\x01" * (1 << 12) + b"K\x01s.",
+    "type of lists": b"\x80\x02cnumpy\ndtype\n]q\x00"
+    + b"".join(b"]q%c(h%ch%ce" % (n + 1, n, n) for n in range(40))
+    + b"\x85R.",
+    "class": b"\x80\x02cnumpy\ndtype\nN}X\x04\x00\x00\x00madeK\x01s\x86b.",
     "build": b"\x80\x04]}Va\nK\x01sb.",
 }
 

@@ -1,35 +1,17 @@
 """Demonstrations of GELLO: a pickle for each step."""
 
-import pickle
-from datetime import datetime, timedelta
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from support.hdf5 import patch_colours, patches, ramp
 from support.proposed import convert_proposed, shown_frame
+from support.robot_folders import STEPS
+from support.robot_folders import gello as write
 from telecine.core.errors import SourceError
 from telecine.sources import registry
 from telecine.sources.pickles import gello
 from telecine.sources.pickles.plain_pickle import plain_of
 from telecine.testing import SourceContract
-
-STEPS = 6
-
-
-def write(folder: Path, first: int = 0, change=lambda number, step: None) -> Path:
-    """As `save_frame` of format_obs.py does, at 10 Hz."""
-    folder.mkdir(parents=True)
-    start = datetime(2024, 3, 1, 10, 0, 0, 100_000)
-    for i in range(STEPS):
-        step = {"joint_positions": ramp(STEPS, 7, first, "float64")[i], "gripper_position": np.array([0.5]),
-                "wrist_rgb": patches(i), "wrist_depth": np.full((48, 64, 1), 300 + i, np.uint16),
-                "control": ramp(STEPS, 7, first + 1, "float64")[i]}  # fmt: skip
-        change(i, step)
-        name = (start + timedelta(milliseconds=100 * i)).isoformat()
-        (folder / f"{name}.pkl").write_bytes(pickle.dumps(step))
-    return folder
 
 
 @pytest.fixture

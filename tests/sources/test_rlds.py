@@ -238,3 +238,16 @@ def test_features_within_features_without_end_are_no_recursion(bridge):
     (bridge / "features.json").write_text(body)
     with pytest.raises(SourceError, match="`steps`|cannot be read"):
         opened(bridge)
+
+
+def test_packed_numbers_are_unpacked_when_they_are_asked_for(crc32c, tmp_path, monkeypatch):
+    """Those of all steps together may be far more than the file says."""
+    from telecine.sources.rlds import episode as reader
+
+    monkeypatch.setattr(reader, "CACHE_BYTES", 100)
+    rows = ramp(6, 7)
+    values = {**make.episode(0), "steps/action": [zlib.compress(row.tobytes()) for row in rows]}
+    make.dataset(tmp_path, [[values]], step={**make.STEP, "action": make.tensor(7, encoding="zlib")})
+    with registry.open(registry.find([tmp_path]).refs[0]) as recording:
+        assert isinstance(recording.streams["/action"].part.array, reader._PackedRows)
+        assert np.array_equal(recording.streams["/action"].take(np.array([1, 4]), "step"), rows[[1, 4]])

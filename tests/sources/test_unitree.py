@@ -8,37 +8,19 @@ import pytest
 
 from support.hdf5 import jpeg, patch_colours, patches, ramp
 from support.proposed import convert_proposed, shown_frame
+from support.robot_folders import STEPS
+from support.robot_folders import unitree as write
 from telecine.core.errors import SourceError
 from telecine.sources import registry
 from telecine.testing import SourceContract
 
-JOINTS = {"left_arm": ["kLeftElbow", "kLeftWrist"], "right_arm": ["kRightElbow", "kRightWrist"], "left_ee": []}
-STEPS = 6
 
-
-def write(root: Path, number: int = 0, *, steps: int = STEPS, closed: bool = True, cameras: int = 2) -> Path:
-    """The calls of its writer, one after the other."""
-    folder = root / f"episode_{number:04d}"
-    for name in ("colors", "depths", "audios"):
-        (folder / name).mkdir(parents=True)
-    info = {"version": "1.0.0", "image": {"width": 64, "height": 48, "fps": 30}, "joint_names": JOINTS}
-    text = {"goal": "Pick up the red cup.", "desc": "", "steps": "step1: reach"}
-    out = '{\n"info": ' + json.dumps(info, indent=4) + ',\n"text": ' + json.dumps(text, indent=4) + ',\n"data": [\n'
-    out += ",\n".join(json.dumps(_step(folder, number, i, cameras), indent=4) for i in range(steps))
-    (folder / "data.json").write_text(out + ('\n],\n"rewards": {"success": true}\n}' if closed else ""))
-    return folder
-
-
-def _step(folder: Path, number: int, i: int, cameras: int) -> dict:
-    colors = {}
-    for camera in range(cameras):
-        colors[f"color_{camera}"] = f"colors/{i:06d}_color_{camera}.jpg"
-        (folder / colors[f"color_{camera}"]).write_bytes(jpeg(patches(i + 10 * camera)))
-    values = {"left_arm": ramp(STEPS, 2, number), "right_arm": ramp(STEPS, 2, number + 1)}
-    parts = {part: {"qpos": rows[i].tolist(), "qvel": [], "torque": []} for part, rows in values.items()}
-    parts["left_ee"] = {"qpos": [i / 10], "qvel": [], "torque": []}
-    return {"idx": i, "colors": colors, "depths": {"depth_0": f"depths/{i:06d}_depth_0.jpg"}, "states": parts,
-            "actions": parts, "tactiles": None, "audios": None, "sim_state": None}  # fmt: skip
+def steps_of(folder, change):
+    """The file with every step changed."""
+    body = json.loads((folder / "data.json").read_text())
+    for number, step in enumerate(body["data"]):
+        change(number, step)
+    (folder / "data.json").write_text(json.dumps(body))
 
 
 @pytest.fixture
@@ -138,3 +120,21 @@ def test_what_is_no_episode_inside_is_named(tmp_path):
     (folder / "data.json").write_text('{"info": {"joint_names": 1}, "data": [7]}')
     with pytest.raises(SourceError, match="1 of 1 steps are no objects"):
         opened(tmp_path)
+
+
+def test_a_number_that_no_float_holds_costs_its_own_stream(tmp_path):
+    folder = write(tmp_path)
+    steps_of(folder, lambda _, step: step["states"]["left_ee"].update(qpos=[10**400]))
+    with opened(folder) as recording:
+        assert "/states/left_arm/qpos" in recording.streams
+        assert ["too large" in item.why for item in recording.left_out if item.stream == "/states/left_ee/qpos"] == [
+            True
+        ]
+
+
+@pytest.mark.parametrize(("group", "count", "why"), [("states", 4000, "20000 states"), ("colors", 50, "more than 256")])
+def test_names_without_end_are_taken_for_damage(tmp_path, group, count, why):
+    folder = write(tmp_path)
+    steps_of(folder, lambda number, step: step.update({group: {f"{number}_{i}": [1.0] for i in range(count)}}))
+    with pytest.raises(SourceError, match=why):
+        opened(folder)

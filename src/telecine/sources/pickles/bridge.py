@@ -78,7 +78,7 @@ def _actions(policy: Any, path: Path) -> Any:
     rows = [step.get("actions") if isinstance(step, Mapping) else step for step in policy if step is not None]
     try:
         made = np.array(rows, np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise SourceError(f"{path}: its actions are not one count of numbers at each step: {error}") from error
     if made.ndim != 2 or not made.size:
         raise SourceError(f"{path}: holds no list of actions")
@@ -98,7 +98,7 @@ def _stamps(observed: Mapping[str, Any], steps: int) -> Times | None:
     """(steps,) int64 ns from the first one, where the robot's clock was written down and goes on."""
     try:
         seconds = np.asarray(observed.get("time_stamp"), np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return times_of_seconds(seconds) if seconds.shape == (steps,) else None
 
@@ -109,7 +109,7 @@ def _stream(name: str, values: Any, steps: int, timing: Timing, left_out: list[L
         return None
     try:
         array = np.asarray(values)
-    except ValueError:
+    except (ValueError, OverflowError):
         array = np.array(None)
     if array.ndim == 0 or array.dtype.kind not in "biuf" or len(array) not in (steps, steps - 1):
         left_out.append(LeftOut(f"/{name}", "unreadable", f"it has not one row of numbers for each of {steps} steps"))

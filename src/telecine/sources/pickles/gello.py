@@ -155,7 +155,7 @@ def _column(files: Sequence[Path], steps: Sequence[Mapping[str, Any]], name: str
         return _Frames(files, name, places)
     try:
         made = np.array(values, np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise SourceError(f"it is not the same count of numbers in each step: {error}") from error
     return HeldArray(made)
 

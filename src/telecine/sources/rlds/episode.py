@@ -19,9 +19,11 @@ from telecine.sources.rlds.example import Values
 from telecine.sources.rlds.feature_spec import STEPS, RldsFeature
 from telecine.sources.rlds.known_datasets import Conventions
 from telecine.sources.shared.arrays import (
+    CACHE_BYTES,
     ArrayPart,
     CompressedArray,
     PixelLayout,
+    StoredArray,
     TextArray,
     Timing,
     coding,
@@ -80,26 +82,44 @@ class RldsEpisode:
         if not spec.of_steps:
             return _of_episode(spec, values)
         if spec.kind == "number":
-            array = _numbers(spec, values, self._steps)
-            made = stream_of(self._part(spec, array), PixelLayout(), self._names)
+            made = stream_of(self._part(spec, self._rows(spec, values)), PixelLayout(), self._names)
             if made is None:
                 raise SourceError(f"numbers of {spec.dtype} and the shape {spec.shape} are no stream")
             return made
         strings = _byte_strings(values, self._steps)
-        part = self._part(spec, np.array(strings, dtype=object))
+        part = self._part(spec, HeldArray(np.array(strings, dtype=object)))
         if spec.kind == "text":
             return TextArray(part)
         if coding(strings[0]) is None:
             raise SourceError("its frames are neither JPEG nor PNG")
         return CompressedArray(part)
 
-    def _part(self, spec: RldsFeature, values: Array) -> ArrayPart:
-        return ArrayPart(spec.name, HeldArray(values), 0, self._steps, self._timing)
+    def _rows(self, spec: RldsFeature, values: Values) -> StoredArray:
+        if spec.encoding == "none" or self._steps * _step_bytes(spec) <= CACHE_BYTES:
+            return HeldArray(_numbers(spec, values, self._steps))
+        return _PackedRows(spec, _byte_strings(values, self._steps))
+
+    def _part(self, spec: RldsFeature, array: StoredArray) -> ArrayPart:
+        return ArrayPart(spec.name, array, 0, self._steps, self._timing)
 
     def _names(self, name: str, shape: tuple[int, ...]) -> tuple[str, ...] | None:
         known = self._known.get(name)
         width = shape[0] if len(shape) == 1 else 1
         return known if known and len(known) == width else element_names(name.rpartition("/")[2], shape)
+
+
+class _PackedRows:
+    """Numbers that are stored as bytes, those of a step unpacked when it is asked for: all may be far too many."""
+
+    chunks = None
+
+    def __init__(self, spec: RldsFeature, strings: Sequence[bytes]) -> None:
+        self._spec, self._strings = spec, strings
+        self.shape, self.dtype = (len(strings), *spec.shape), _dtype(spec)
+
+    def __getitem__(self, rows: slice) -> Array:
+        parts = [_unpacked(self._spec, item) for item in self._strings[rows]]
+        return np.stack(parts).reshape(-1, *self._spec.shape)
 
 
 def _count_steps(specs: Sequence[RldsFeature], example: Mapping[str, Values]) -> int:
@@ -130,6 +150,11 @@ def _width(spec: RldsFeature) -> int:
     return max(int(np.prod(spec.shape, dtype=object)), 1)
 
 
+def _step_bytes(spec: RldsFeature) -> int:
+    """Of the numbers of one step."""
+    return _width(spec) * int(_dtype(spec).itemsize)
+
+
 def _dtype(spec: RldsFeature) -> Any:
     if spec.dtype in ("bfloat16", "float16"):
         return np.dtype("float32")  # an Example holds float32 for both
@@ -144,7 +169,7 @@ def _dtype(spec: RldsFeature) -> Any:
 
 def _unpacked(spec: RldsFeature, data: bytes) -> Array:
     """The numbers of one step that are stored as bytes."""
-    size = _width(spec) * int(_dtype(spec).itemsize)
+    size = _step_bytes(spec)
     if size > _MOST_BYTES:
         raise SourceError(f"one step is said to hold {size} bytes of numbers")
     if spec.encoding == "zlib":

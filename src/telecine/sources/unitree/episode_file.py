@@ -22,6 +22,7 @@ from telecine.sources.shared.fingerprint import file_state
 
 LARGEST_BYTES = 1 << 30
 _DEEPEST = 8
+_MOST_NAMES = 20_000
 _CLOSED = re.compile(rb'\]\s*(,\s*"rewards":\s*\{[^{}]*\}\s*)?\}\s*\Z')
 
 
@@ -120,14 +121,23 @@ def leaves(step: Mapping[str, Any], group: str) -> dict[str, Any]:
     return found
 
 
-def column(steps: Sequence[Mapping[str, Any]], group: str, name: str) -> Array:
+def columns(steps: Sequence[Mapping[str, Any]], group: str) -> dict[str, list[Any]]:
+    """Name -> the values of the steps that have it, in order. Raises: SourceError for too many names."""
+    found: dict[str, list[Any]] = {}
+    for step in steps:
+        for name, value in leaves(step, group).items():
+            found.setdefault(name, []).append(value)
+        if len(found) > _MOST_NAMES:
+            raise SourceError(f"its steps name more than {_MOST_NAMES} {group}, which is taken for damage")
+    return found
+
+
+def as_numbers(rows: Sequence[Any], steps: int) -> Array:
     """(steps, n) float64 of one value of each step. Raises: SourceError where it changes its length or is no number."""
-    rows = [leaves(step, group).get(name) for step in steps]
-    missing = sum(row is None for row in rows)
-    if missing:
-        raise SourceError(f"{missing} of {len(rows)} steps do not have it")
+    if len(rows) < steps:
+        raise SourceError(f"{steps - len(rows)} of {steps} steps do not have it")
     try:
         made = np.array(rows, np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise SourceError(f"it is not the same count of numbers in each step: {error}") from error
     return made.reshape(len(rows), -1)

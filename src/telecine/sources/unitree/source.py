@@ -20,12 +20,13 @@ from telecine.sources.shared.confinement import open_regular
 from telecine.sources.shared.fingerprint import size_bytes
 from telecine.sources.shared.held_arrays import HeldArray, ImageFiles
 from telecine.sources.shared.truncation import CUT_FIX
-from telecine.sources.unitree.episode_file import UnitreeEpisode, column, is_closed, leaves, read_file
+from telecine.sources.unitree.episode_file import UnitreeEpisode, as_numbers, columns, is_closed, leaves, read_file
 
 NAME = "unitree"
 SUFFIXES = ()
 _FILE = "data.json"
 _HEAD_BYTES = 1 << 16
+_MOST_CAMERAS = 256
 _PARTS = ("left_arm", "right_arm", "left_ee", "right_ee", "left_hand", "right_hand", "waist", "head", "base")
 """Whose positions are state and action, in this order; `body` repeats them."""
 _GROUPS = ("states", "actions", "tactiles", "torques")
@@ -63,8 +64,9 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     for group in _GROUPS:
         for stream in _numbers(episode, group, timing, left_out):
             streams[stream.name] = stream
+    colors = [leaves(step, "colors") for step in episode.steps]
     for camera in _cameras(episode, "colors"):
-        files = ImageFiles(ref.path, [leaves(step, "colors").get(camera) for step in episode.steps])
+        files = ImageFiles(ref.path, [names.get(camera) for names in colors])
         streams[f"/colors/{camera}"] = CompressedArray(ArrayPart(f"/colors/{camera}", files, 0, steps, timing))
     left_out += _unread(episode)
     for name in ("goal", "desc", "steps"):
@@ -89,11 +91,11 @@ def _rate(episode: UnitreeEpisode) -> Fraction | None:
 
 
 def _numbers(episode: UnitreeEpisode, group: str, timing: Timing, left_out: list[LeftOut]) -> Iterator[Stream]:
-    names = sorted({name for step in episode.steps for name in leaves(step, group)}, key=natural)
-    for name in names:
+    found = columns(episode.steps, group)
+    for name in sorted(found, key=natural):
         stream = f"/{group}/{name}"
         try:
-            values = column(episode.steps, group, name)
+            values = as_numbers(found[name], len(episode.steps))
         except SourceError as error:
             left_out.append(LeftOut(stream, "unreadable", str(error), training=group in ("states", "actions")))
             continue
@@ -112,7 +114,10 @@ def _names(episode: UnitreeEpisode, name: str, values: Any) -> tuple[str, ...]:
 
 
 def _cameras(episode: UnitreeEpisode, group: str) -> list[str]:
-    return sorted({name for step in episode.steps for name in leaves(step, group)}, key=natural)
+    found = sorted(columns(episode.steps, group), key=natural)
+    if len(found) > _MOST_CAMERAS:
+        raise SourceError(f"{_FILE}: names {len(found)} of {group}; more than {_MOST_CAMERAS} are taken for damage")
+    return found
 
 
 def _unread(episode: UnitreeEpisode) -> Iterator[LeftOut]:
