@@ -42,9 +42,9 @@ from telecine.core.text.html import table
 from telecine.core.video import PacketIndex
 from telecine.inspection.recording_findings import PlanScope, compare, recording_findings
 from telecine.run.executor import Executor, Lost, Tell, serial, silent
-from telecine.sources import registry
 from telecine.sources.border import border
 from telecine.sources.format import MissingExtra
+from telecine.sources.part_cache import none_left_open, opened
 from telecine.sources.registry import Found
 from telecine.video.decode import frames, stated_rate
 
@@ -153,6 +153,7 @@ def inspect_found(
     return replace(seen, findings=(*found.findings, *own))
 
 
+@none_left_open()
 def _inspected_refs(
     refs: Sequence[Ref], executor: Executor, proposing: Callable[[Sequence[RecordingFacts]], Proposal]
 ) -> Inspection:
@@ -181,7 +182,7 @@ def _inspected_refs(
 def _inspected(ref: Ref, tell: Tell) -> RecordingFacts | Finding:
     del tell
     try:
-        with border(ref.label), registry.open(ref) as recording:
+        with opened(ref) as recording:
             return inspect_recording(recording)
     except TelecineError as error:
         return Finding(error.code, "error", ref.label, str(error), recording=ref.label)

@@ -1,4 +1,4 @@
-"""Recordings of which several episodes are made, opened once for all of them.
+"""Recordings of which several episodes are made, and files of several recordings, opened once for all of them.
 
 Opening a long recording can mean a pass over it, and so can finding the stamps of its messages: without this, a
 recording of fifty episodes would be read fifty times.
@@ -14,6 +14,7 @@ from telecine.core.recording import Recording, Ref
 from telecine.sources import registry
 from telecine.sources.border import border
 from telecine.sources.shared import fingerprint
+from telecine.sources.shared.stay_open import close_latest, files_stay_open
 
 
 @dataclass(slots=True)
@@ -40,7 +41,10 @@ def opened(ref: Ref, *, parts: bool = False) -> Iterator[Recording]:
 
     That of a part stays open for the next one, until its files change or reading fails.
 
-    parts: the parts of `ref` come next. Whoever opens parts sees to it that none is left (`none_left_open`), or ends.
+    A file of several recordings stays open for the next one. Whoever opens recordings in this way sees to it that none
+    is left (`none_left_open`), or ends.
+
+    parts: the parts of `ref` come next.
 
     Raises: see `registry.open`.
     """
@@ -53,7 +57,9 @@ def _opened(ref: Ref, parts: bool) -> Iterator[Recording]:
     state = fingerprint.stamp_of(ref) if parts or ref.part is not None else None
     if state is None:
         _let_go()
-        with registry.open(ref) as recording:
+        with files_stay_open():
+            recording = registry.open(ref)
+        with recording:
             yield recording
         return
     whole, latest = replace(ref, part=None, size_bytes=0), _latest.open
@@ -66,11 +72,12 @@ def _opened(ref: Ref, parts: bool) -> Iterator[Recording]:
 
 @contextmanager
 def none_left_open() -> Iterator[None]:
-    """Close, at the end, what is open for further parts. Also a decorator."""
+    """Close, at the end, what is open for further parts and recordings. Also a decorator."""
     try:
         yield
     finally:
         _let_go()
+        close_latest()
 
 
 def _let_go() -> None:

@@ -18,6 +18,7 @@ from telecine.sources.hdf5.layouts import once_per_file, tags_of
 from telecine.sources.hdf5.links import check_links
 from telecine.sources.hdf5.reader import EpisodeReader
 from telecine.sources.shared.confinement import confined
+from telecine.sources.shared.stay_open import shared_file
 
 NAME = "hdf5"
 SUFFIXES = (".hdf5", ".h5")
@@ -45,9 +46,10 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
 
 def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     """The episode that `ref` names; see `Format.open`."""
-    file = _opened(ref.path)
-    with closed_on_failure(file.close):
-        return _asked(ref.label, lambda: _recording(ref, file))
+    with raised_as(SourceError, f"{ref.path}: cannot be read", OSError):
+        file, close = shared_file(ref.path, _opened)
+    with closed_on_failure(close):
+        return _asked(ref.label, lambda: _recording(ref, file, close))
 
 
 def _opened(path: str) -> Any:
@@ -81,7 +83,7 @@ def _check_shared(file: Any, path: str) -> None:
         check_attributes(file["data"], path)
 
 
-def _recording(ref: Ref, file: Any) -> Recording:
+def _recording(ref: Ref, file: Any, close: Callable[[], None]) -> Recording:
     _check_links(file, ref.path, ref.follow_links)  # first: a name that is asked for is followed
     _check_shared(file, ref.path)
     holder = file[ref.id] if ref.id in file else file["/"]
@@ -97,7 +99,7 @@ def _recording(ref: Ref, file: Any) -> Recording:
     features = {key: names for key, names in episode.features.items() if all(n in streams for n in names)}
     notes = reader.all_notes(streams)
     attrs = {"layout": episode.layout, **_tags(file, ref.id), **episode.attrs}
-    return Recording(ref, streams, attrs, notes, file.close, features, left_out=tuple(reader.left_out(streams)))
+    return Recording(ref, streams, attrs, notes, close, features, left_out=tuple(reader.left_out(streams)))
 
 
 def _tags(file: Any, place: str) -> dict[str, str]:
