@@ -19,7 +19,7 @@ from telecine.core.recording import LeftOut, Recording, Ref, Stream
 from telecine.sources.format import Found
 from telecine.sources.pickles.plain_pickle import load_plain
 from telecine.sources.shared.arrays import ArrayPart, CompressedArray, PixelLayout, Timing, static, stream_of
-from telecine.sources.shared.confinement import open_regular
+from telecine.sources.shared.confinement import link_problem, open_regular
 from telecine.sources.shared.fingerprint import size_bytes
 from telecine.sources.shared.held_arrays import HeldArray, ImageFiles
 from telecine.sources.shared.stamps import times_of_seconds
@@ -41,6 +41,8 @@ def claims(path: str) -> bool:
 def index(path: str, *, recover: bool, token: str | None = None) -> Found:
     """One Ref; see `Format.index`."""
     del recover, token
+    if problem := link_problem(path):
+        raise SourceError(f"{path}: {problem}")
     return Found((Ref(NAME, path, "", size_bytes(path)),))
 
 

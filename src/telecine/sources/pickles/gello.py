@@ -20,7 +20,7 @@ from telecine.core.recording import LeftOut, Recording, Ref, Stream
 from telecine.sources.format import Found
 from telecine.sources.pickles.plain_pickle import plain_of, read_whole
 from telecine.sources.shared.arrays import ArrayPart, PixelLayout, Timing, stream_of
-from telecine.sources.shared.confinement import confined, open_regular
+from telecine.sources.shared.confinement import confined, link_problem, open_regular
 from telecine.sources.shared.held_arrays import HeldArray
 
 NAME = "gello"
@@ -38,6 +38,8 @@ def claims(path: str) -> bool:
 def index(path: str, *, recover: bool, token: str | None = None) -> Found:
     """One Ref; see `Format.index`."""
     del recover, token
+    if problem := link_problem(path):
+        raise SourceError(f"{path}: {problem}")
     return Found((Ref(NAME, path, "", sum(f.stat().st_size for f in _files(path))),))
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from telecine.core.errors import SourceError, raised_as
 from telecine.core.file_state import FileState
-from telecine.sources.shared.confinement import open_regular
+from telecine.sources.shared.confinement import confined, open_regular
 from telecine.sources.shared.fingerprint import file_state
 
 SpecKind = Literal["number", "image", "text"]
@@ -50,7 +50,7 @@ class RldsFeature:
 
 def specs_of(folder: Path) -> tuple[RldsFeature, ...]:
     """All values that the dataset in `folder` says its episodes have. Raises: SourceError."""
-    place = str(folder / "features.json")
+    place = confined(folder).check(folder / "features.json")
     with raised_as(SourceError, f"{place}: cannot be read", OSError):
         return _specs(file_state(place))
 
@@ -64,7 +64,8 @@ def _specs(state: FileState) -> tuple[RldsFeature, ...]:
 
 
 def read_json(path: Path) -> Mapping[str, Any]:
-    """The object in a file. Raises: SourceError."""
+    """The object in a file, which must not be a link out of its folder. Raises: SourceError."""
+    confined(path.parent).check(path)
     with raised_as(SourceError, f"{path}: cannot be read", OSError, ValueError, RecursionError):
         with open_regular(path) as file:
             text = file.read(_LARGEST_BYTES + 1)

@@ -16,7 +16,7 @@ from telecine.core.plan.model import IMAGES
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
 from telecine.sources.format import Found
 from telecine.sources.shared.arrays import ArrayPart, CompressedArray, NumberArray, Timing, static
-from telecine.sources.shared.confinement import open_regular
+from telecine.sources.shared.confinement import link_problem, open_regular
 from telecine.sources.shared.fingerprint import size_bytes
 from telecine.sources.shared.held_arrays import HeldArray, ImageFiles
 from telecine.sources.shared.truncation import CUT_FIX
@@ -45,6 +45,8 @@ def claims(path: str) -> bool:
 def index(path: str, *, recover: bool, token: str | None = None) -> Found:
     """One Ref; see `Format.index`."""
     del token
+    if problem := link_problem(path):
+        raise SourceError(f"{path}: {problem}")
     if not recover and not is_closed(Path(path) / _FILE):
         count = len(read_file(Path(path) / _FILE).steps)
         text = (
