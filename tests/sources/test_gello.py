@@ -1,5 +1,7 @@
 """Demonstrations of GELLO: a pickle for each step."""
 
+import pickle
+
 import numpy as np
 import pytest
 

@@ -6,6 +6,7 @@ that follows from it is made in `core/proposal/propose.py`, what is odd is said 
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,15 @@ import numpy as np
 
 from telecine.conversion.discovery import find_all
 from telecine.core.accounting import LeftOutEverywhere, Tally, account_facts, add, merge, training_findings
-from telecine.core.align import measure
+from telecine.core.align import Rate, measure
 from telecine.core.bitstream.packets import NAMES, index_packets
 from telecine.core.errors import TelecineError, VideoError
 from telecine.core.findings import Finding, Findings
+from telecine.core.grid import Times
 from telecine.core.plan.model import Plan
 from telecine.core.proposal.propose import Proposal, propose
 from telecine.core.recording import (
+    ClockKind,
     ImageStream,
     Recording,
     Ref,
@@ -53,6 +56,8 @@ TEXTS_READ = 1000
 """Samples of a text stream that are searched for different texts."""
 LONGEST_TEXT = 80
 MOST_PROBLEMS = 3
+_SHORT = 1024
+"""Stamps of a clock up to which what is measured of them is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,11 +225,24 @@ def _summary(name: str, stream: Stream) -> StreamSummary:
 
 
 def _clock(stream: Stream, name: str) -> ClockFacts:
-    times = stream.times(name)
+    times, kind = stream.times(name), stream.clocks[name]
+    rate, pauses = _measured(times.tobytes(), kind) if times.size <= _SHORT else _rate_and_pauses(times, kind)
     first, last = (int(times[0]), int(times[-1])) if times.size else (0, 0)
-    rate, kind = measure(times), stream.clocks[name]
-    pauses = () if kind == "sequence" else pauses_of(times, rate)
     return ClockFacts(name, kind, first, last, rate, stream.backwards(name), pauses)
+
+
+_Measured = tuple[Rate, tuple[tuple[int, int], ...]]
+
+
+def _rate_and_pauses(times: Times, kind: ClockKind) -> _Measured:
+    rate = measure(times)
+    return rate, () if kind == "sequence" else pauses_of(times, rate)
+
+
+@lru_cache(maxsize=64)
+def _measured(times: bytes, kind: ClockKind) -> _Measured:
+    """The same, remembered: the streams of short episodes have the same stamps, and many episodes too."""
+    return _rate_and_pauses(np.frombuffer(times, np.int64), kind)
 
 
 def _with_content(known: StreamSummary, stream: Stream) -> StreamSummary:

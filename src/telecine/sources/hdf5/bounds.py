@@ -97,17 +97,16 @@ def _most(references: bytes) -> int:
     return int(np.frombuffer(references[:whole], _REFERENCE)["count"].max(initial=0))
 
 
-def check_arrays(group: Any, path: str) -> list[tuple[str, Any]]:
-    """(path, array) of the arrays of a group, when what they say they hold is what is stored. Raises: SourceError."""
+def check_arrays(group: Any, path: str) -> dict[str, Any]:
+    """Path -> array or group of all below a group, when arrays hold what they say they do. Raises: SourceError."""
     import h5py
 
-    found: list[tuple[str, Any]] = []
+    found: dict[str, Any] = {}
     size = Path(path).stat().st_size
     with Path(path).open("rb") as raw:
 
         def visit(name: str, item: Any) -> None:
-            if isinstance(item, h5py.Dataset):
-                found.append((name, item))
+            found[name] = item
             if isinstance(item, h5py.Dataset) and not (item.is_virtual or item.external):
                 where = f"{path}: {group.name.rstrip('/')}/{name}"
                 _check_size(item, where)

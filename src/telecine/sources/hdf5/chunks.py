@@ -39,8 +39,8 @@ class CheckedRows:
         self.shape: tuple[int, ...] = array.shape
         self.dtype: Any = array.dtype
         self.chunks: tuple[int, ...] | None = array.chunks
-        made = array.id.get_create_plist()
-        self._filters = [made.get_filter(i)[0] for i in range(made.get_nfilters())]
+        made = None if self.chunks is None else array.id.get_create_plist()  # only chunks are filtered
+        self._filters = [] if made is None else [made.get_filter(i)[0] for i in range(made.get_nfilters())]
 
     def __getitem__(self, rows: Any) -> Any:
         if self._filters and self.chunks and isinstance(rows, slice) and self.shape:

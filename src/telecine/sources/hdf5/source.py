@@ -13,6 +13,7 @@ from telecine.core.errors import SourceError, closed_on_failure, raised_as
 from telecine.core.recording import Recording, Ref
 from telecine.sources.format import Found, MissingExtra
 from telecine.sources.hdf5.bounds import check_arrays, check_attributes
+from telecine.sources.hdf5.known_members import KnownGroup
 from telecine.sources.hdf5.layout_table import episode_of, episodes_of
 from telecine.sources.hdf5.layouts import once_per_file, tags_of
 from telecine.sources.hdf5.links import check_links
@@ -86,15 +87,19 @@ def _check_shared(file: Any, path: str) -> None:
 def _recording(ref: Ref, file: Any, close: Callable[[], None]) -> Recording:
     _check_links(file, ref.path, ref.follow_links)  # first: a name that is asked for is followed
     _check_shared(file, ref.path)
-    holder = file[ref.id] if ref.id in file else file["/"]
+    place = ref.id if ref.id in file else "/"
+    holder = file[place]
     check_attributes(holder, ref.path)
-    arrays = check_arrays(holder, ref.path)
-    episode = episode_of(file, ref.id, ref.path)
+    members = check_arrays(holder, ref.path)
+    known = KnownGroup(file if place == "/" else holder, members)
+    episode = episode_of(KnownGroup(file, {ref.id: known}) if place != "/" else known, ref.id, ref.path)
     root = ref.id if episode.root is None else episode.root
-    if root and root not in file:
+    if root and root != place and root not in file:
         raise SourceError(f"{ref.path}: holds no episode {ref.id!r}")
-    group = file[root or "/"]
-    reader = EpisodeReader(group, episode, arrays if group == holder else check_arrays(group, ref.path))
+    if (root or "/") != place:
+        members = check_arrays(file[root or "/"], ref.path)
+        known = KnownGroup(file[root or "/"], members)
+    reader = EpisodeReader(known, episode, [(p, m) for p, m in members.items() if hasattr(m, "shape")])
     streams = {s.name: s for s in reader.streams()}
     features = {key: names for key, names in episode.features.items() if all(n in streams for n in names)}
     notes = reader.all_notes(streams)
