@@ -333,7 +333,7 @@ def test_a_source_named_as_the_new_dataset_is_replaced_only_when_asked(source, t
     assert shown(tmp_path / "set") == expected((1, 0, 7), (2, 0, 33), (3, 0, 12))
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_two_edits_compose(source, tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("compose")
