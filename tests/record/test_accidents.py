@@ -17,17 +17,20 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from support.pictures import draw_frame_id
+from support.pictures import draw_frame_id, read_frame_id
 from telecine import Recorder
 from telecine.core.errors import AlignError, DatasetError, PlanError, TelecineError
 from telecine.core.findings import has_errors
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.verify import verify
 from telecine.recorder import episode as episode_module
+from telecine.recorder import frame_queue
 from telecine.recorder.progress import RecordingDisplay, table
 from telecine.recorder.stamp_check import StampCheck
 from telecine.sources import registry
+from telecine.sources.recorder_spool import format as layout
 from telecine.sources.recorder_spool.spool_file import SpoolFile
+from telecine.video.mp4_reader import decode_at
 
 FRONT = "observation.images.front"
 STATE = "observation.state"
@@ -532,6 +535,28 @@ def test_a_stopped_process_loses_the_last_second_at_most_and_the_next_start_repo
     found.clear()
     Recorder(root, fps=20, mode="append", on_finding=found.append).close()
     assert found == []
+
+
+def test_frames_that_an_encoder_holds_for_long_are_on_disk_before_it_gives_them(tmp_path, monkeypatch):
+    """This one holds a dozen: at 5 frames a second they would be gone with the power for two seconds and more."""
+    monkeypatch.setattr(frame_queue, "HELD_S", 0.0)
+    with Recorder(tmp_path / "set", fps=5, video={"codec": "hevc"}, on_exit="discard") as recorder:
+        recorder.start_episode("lift")
+        for number in range(10):
+            recorder.add(number * 200 * MS, {FRONT: frame(number)})
+        live = recorder.running_episode
+        for _ in range(500):
+            (camera,) = layout.scan(str(live.file.path)).streams
+            if len(camera.packets) + len(camera.raw) == 10:
+                break
+            time.sleep(0.02)
+        assert camera.raw
+        assert len(camera.packets) + len(camera.raw) == 10
+        report = recorder.end_episode()
+    assert (report.rows, report.clips[0].copied, [f for f in report.findings if f.severity != "info"]) == (10, True, [])
+    dataset = Dataset(tmp_path / "set")
+    path, _ = dataset.frame(FRONT, 0, 0)
+    assert [read_frame_id(rgb)[0] for _, rgb in decode_at(str(path), range(10))] == list(range(10))
 
 
 def test_a_recorder_that_lives_is_left_alone(tmp_path, found):

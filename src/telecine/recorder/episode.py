@@ -30,7 +30,7 @@ from telecine.sources.recorder_spool.spool_file import SpoolFile
 
 EPISODE_FILE = f"episode{SUFFIX}"
 FLUSH_S = 0.1
-SYNC_S = 0.5
+SYNC_S = 0.15
 WATCH_NS = SECOND // 20
 """How often, by the episode's own clock, quiet streams are looked for."""
 OnFinding = Callable[[Finding], None]

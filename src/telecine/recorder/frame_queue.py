@@ -27,13 +27,15 @@ HOPE_S = 0.1
 """How often one who waits for memory asks whether there will be some."""
 STALE_S = 0.4
 """Frames that wait longer are written to disk: after a power cut all but the last second has to be there."""
+HELD_S = 0.7
+"""So are those that an encoder has for longer: the default one holds 2, others up to 20, which at 30 fps is less."""
 
 Spill = Callable[[int, int, Array], int]
 """(stamp, number, frame) -> its place on disk."""
 
 
 class QueuedFrame(NamedTuple):
-    """A frame for the encoder. pixels: None where it waits on disk, at `place`."""
+    """A frame for the encoder. pixels: None where it waits on disk. place: in the file, -1 where it is not there."""
 
     number: int
     stamp_ns: int
@@ -49,6 +51,7 @@ class _Waiting:
     pixels: Array | None
     place: int = -1
     is_taken: bool = False
+    is_released: bool = False
     is_spilling: bool = False
 
     @property
@@ -71,6 +74,7 @@ class FrameQueue:
         self.capacity = max(memory_bytes // size, FEWEST)
         self._waiting: deque[_Waiting] = deque()
         self._not_on_disk: deque[_Waiting] = deque()
+        self._held: deque[_Waiting] = deque()
         self._taken: deque[_Waiting] = deque()
         self._in_memory = self._to_drop = 0
         self._spare: list[Array] = []
@@ -145,6 +149,7 @@ class FrameQueue:
             self._in_memory -= sum(entry.pixels is not None for entry in self._waiting)
             self._waiting.clear()
             self._not_on_disk.clear()
+            self._held.clear()
             self.on_disk = 0
             self._changed.notify_all()
             return gone
@@ -174,6 +179,7 @@ class FrameQueue:
 
     def _release(self) -> None:
         entry = self._taken.popleft()
+        entry.is_released = True
         if entry.pixels is None:
             self.on_disk -= 1
             return
@@ -190,45 +196,52 @@ class FrameQueue:
             entry = self._waiting.popleft()
             self._taken.append(entry)
             entry.is_taken = True
+            if self._behind == "spill" and entry.pixels is not None and not entry.is_spilling:
+                self._held.append(entry)
             while len(self._taken) > self.capacity // 2:  # an encoder may hold more frames than there is memory
                 self._release()
             while self._not_on_disk and self._not_on_disk[0].is_taken:
                 self._not_on_disk.popleft()
             return entry
 
-    def spill(self, write: Spill, *, every: bool = False) -> None:
-        """Write frames to disk that wait for long, or while more than half of the memory is used; `every`: all.
+    def spill(self, write: Spill) -> None:
+        """Write frames to disk that wait for long, or while more than half of the memory is used.
 
-        Only where `behind` is "spill". Raises: OSError from `write`; the frame stays in memory then.
+        Those that the encoder has for long, too, and they stay in memory all the same. Only where `behind` is "spill".
+
+        Raises: OSError from `write`; the frame stays in memory then.
         """
-        while (entry := self._oldest(every=every)) is not None:
+        while (entry := self._oldest()) is not None:
             assert entry.pixels is not None
             try:
                 place = write(entry.stamp_ns, entry.number, entry.pixels)
             except OSError:
                 with self._changed:
                     entry.is_spilling = False
-                    self._not_on_disk.appendleft(entry)
+                    (self._held if entry.is_taken else self._not_on_disk).appendleft(entry)
                 raise
             with self._changed:
-                entry.is_spilling = False
+                entry.is_spilling, entry.place = False, place
                 if not entry.is_taken:
                     self._spare.append(entry.pixels)
-                    entry.place, entry.pixels = place, None
+                    entry.pixels = None
                     self._in_memory -= 1
                     self.on_disk += 1
                     self.spilled += 1
                     self._changed.notify_all()
 
-    def _oldest(self, *, every: bool) -> _Waiting | None:
+    def _oldest(self) -> _Waiting | None:
         with self._changed:
+            while self._held and self._held[0].is_released:
+                self._held.popleft()
             while self._not_on_disk and self._not_on_disk[0].is_taken:
                 self._not_on_disk.popleft()
-            if not self._not_on_disk:
+            now_s = time.monotonic()
+            if self._held and now_s - self._held[0].arrived_s > HELD_S:
+                entry = self._held.popleft()
+            elif self._not_on_disk and (self.is_full or now_s - self._not_on_disk[0].arrived_s > STALE_S):
+                entry = self._not_on_disk.popleft()
+            else:
                 return None
-            stale = time.monotonic() - self._not_on_disk[0].arrived_s > STALE_S
-            if not (every or self.is_full or stale):
-                return None
-            entry = self._not_on_disk.popleft()
             entry.is_spilling = True
             return entry

@@ -259,7 +259,7 @@ class LiveCamera(LiveStream):
             except Exception as error:  # noqa: BLE001  the border of the thread: frames must not be lost with it
                 self._give_up(str(error) if isinstance(error, VideoError) else f"{type(error).__name__}: {error}")
             for frame in chain(self.queue.taken, frames):
-                if frame.pixels is not None:  # others are in the file already
+                if frame.pixels is not None and frame.place < 0:  # others are in the file already
                     self._disk.write(partial(self._store, file, frame.stamp_ns, frame.number, frame.pixels))
                 self.queue.release(frame.number)
         except OSError as error:
