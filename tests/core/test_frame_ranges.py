@@ -1,9 +1,21 @@
 """Which frames are whose: by counts where those leave no doubt, lost where they do."""
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telecine.core.frame_ranges import ClaimedFrames, FrameRange, UnknownFrames, assign_frames, with_gaps, with_unnamed
+from telecine.core.frame_ranges import (
+    ClaimedFrames,
+    FrameRange,
+    FrameTimes,
+    UnknownFrames,
+    assign_frames,
+    frame_times,
+    with_exchanged_files,
+    with_forgotten,
+    with_gaps,
+    with_unnamed,
+)
 
 LENGTHS = st.lists(st.integers(1, 30), min_size=1, max_size=12)
 
@@ -74,10 +86,83 @@ def test_an_episode_whose_frames_were_dropped_is_lost_and_no_other():
     assert placed[1] == UnknownFrames("10 rows have 8 frames, and nothing tells which rows are without")
 
 
-def test_frames_after_the_last_row_are_left_out():
-    placed = assign_frames([10, 10], [23], [ClaimedFrames(0, 0, 13), ClaimedFrames(0, 13, 10)])
-    assert placed[0] == FrameRange(0, 0, 10, "3 frames after its last row are left out")
-    assert placed[1] == FrameRange(0, 13, 10)
+def test_frames_after_the_last_row_are_left_out_where_its_rows_are_all_there():
+    told = [ClaimedFrames(0, 0, 13), ClaimedFrames(0, 13, 10)]
+    placed = assign_frames([10, 10], [23], told, stated=[10, 10])
+    assert (placed[0].note, placed[1]) == ("3 frames after its last row are left out", FrameRange(0, 13, 10))
+    assert "LeRobot's recorder leaves behind" in placed[0].doubt
+    for stated, text in ((13, "13 rows are stated"), (None, "10 rows are there")):
+        placed = assign_frames([10, 10], [23], told, stated=[stated, 10])
+        assert placed[0].is_choice
+        assert text in placed[0].why
+        believed = assign_frames([10, 10], [23], told, stated=[stated, 10], trust_video=True)
+        assert (spans(believed), believed[0].doubt) == ([(0, 0, 10), (0, 13, 10)], placed[0].why)
+
+
+def test_frames_that_nothing_knows_leave_every_episode_of_their_file_in_doubt():
+    told = [ClaimedFrames(0, 0, 10), ClaimedFrames(0, 10, 10), ClaimedFrames(1, 0, 10)]
+    placed = assign_frames([10, 10, 10], [21, 10], told)
+    assert spans(placed) == [None, None, (1, 0, 10)]
+    assert all(p.is_choice and "21 frames, 1 behind all" in p.why for p in placed[:2])
+    believed = assign_frames([10, 10, 10], [21, 10], told, trust_video=True)
+    assert spans(believed) == [(0, 0, 10), (0, 10, 10), (1, 0, 10)]
+    assert [bool(p.doubt) for p in believed] == [True, True, False]
+
+
+def test_frames_between_episodes_are_of_no_row_where_both_together_fill_the_file():
+    told = [ClaimedFrames(0, 0, 10), ClaimedFrames(0, 13, 10)]
+    placed = assign_frames([10, 10], [23], told)
+    assert spans(placed) == [(0, 0, 10), (0, 13, 10)]
+    assert (placed[0].doubt, "3 frames before its first" in placed[1].doubt) == ("", True)
+    assert not any(p.doubt for p in assign_frames([10, 10], [23], told, sound={0}))
+
+
+def test_two_episodes_on_one_span_take_the_order_of_the_format():
+    told = [ClaimedFrames(0, first, n) for first, n in ((0, 20), (20, 9), (29, 15), (20, 9))]
+    assert spans(assign_frames([20, 9, 15, 9], [53], told)) == [(0, 0, 20), (0, 20, 9), (0, 29, 15), (0, 44, 9)]
+    other = [ClaimedFrames(0, 9, 5), ClaimedFrames(0, 0, 9)]
+    assert spans(assign_frames([5, 9], [14], other)) == [(0, 9, 5), (0, 0, 9)]
+
+
+def test_an_episode_the_metadata_forgot_fills_what_its_neighbours_leave():
+    told = [ClaimedFrames(0, 0, 10), None, None, ClaimedFrames(0, 18, 10), None, ClaimedFrames(1, 0, 4)]
+    found = with_forgotten([10, 5, 3, 10, 6, 4], told)
+    assert found == [told[0], ClaimedFrames(0, 10, 5), ClaimedFrames(0, 15, 3), told[3], None, told[5]]
+    assert with_forgotten([10, 5, 4, 10, 6, 4], told) == told
+
+
+def test_a_claim_beyond_the_files_end_leaves_all_of_them_in_doubt():
+    placed = assign_frames([10, 4], [15], [ClaimedFrames(0, 0, 10), ClaimedFrames(0, 12, 4)])
+    assert spans(placed) == [None, None]
+    assert "14 rows up to its frame 15" in placed[0].why
+
+
+def test_files_under_each_others_numbers_are_told_apart_by_their_counts():
+    told = [ClaimedFrames(0, 0, 20), ClaimedFrames(0, 20, 9), ClaimedFrames(1, 0, 18), ClaimedFrames(2, 0, 5), None]
+    found = with_exchanged_files([20, 9, 18, 5, 1], [18, 29, 5], told)
+    assert [claim and claim.file for claim in found] == [1, 1, 0, 2, None]
+    for frames in ([29, 18, 5], [18, 30, 5], [18, 18, 29]):
+        assert with_exchanged_files([20, 9, 18, 5, 1], frames, told) == told
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=30), st.integers(1, 60), st.floats(0, 0.2))
+def test_times_tell_which_places_have_no_frame(gaps, fps, jitter):
+    places = np.cumsum([gap + 1 for gap in gaps]) - gaps[0] - 1
+    times = (places + jitter * (-1) ** np.arange(places.size)) / fps
+    found = frame_times(times, fps)
+    missing = sorted(set(range(int(places[-1]))) - set(places.tolist()))
+    if len(missing) < places.size:
+        assert found == FrameTimes(tuple(missing))
+    else:
+        assert found.is_irregular
+    assert frame_times(times + 3 / fps, fps, places.size + 3) == (found if missing else FrameTimes((0, 1, 2)))
+
+
+def test_times_that_are_neither_on_the_grid_nor_even_are_irregular():
+    assert frame_times(np.array([0, 1, 1.5, 2, 4]) / 30, 30) == FrameTimes(is_irregular=True)
+    assert frame_times(np.arange(9) / 60, 30) == FrameTimes()  # at another rate, but evenly
+    assert frame_times(np.empty(0), 30) == FrameTimes()
+    assert frame_times(np.array([0.0, 1e9]), 30) == FrameTimes(is_irregular=True)
 
 
 def test_a_video_that_was_cut_keeps_the_frames_it_has():
@@ -102,8 +187,11 @@ def test_a_place_without_a_frame_costs_its_episode_and_moves_those_behind_it():
 
 
 def test_a_wrong_end_is_told_by_the_start_of_the_next():
-    placed = assign_frames([10, 10], [25], [ClaimedFrames(0, 0, 9), ClaimedFrames(0, 10, 10)])
-    assert placed == [FrameRange(0, 0, 10, "the metadata said 9 frames, there are 10"), FrameRange(0, 10, 10)]
+    placed = assign_frames([10, 10], [20], [ClaimedFrames(0, 0, 9), ClaimedFrames(0, 10, 10)], cut={0})
+    assert placed == [
+        FrameRange(0, 0, 10, "the metadata said frames 0 to 8, the counts say 0 to 9"),
+        FrameRange(0, 10, 10),
+    ]
 
 
 def test_episodes_that_overlap_are_lost():
@@ -132,14 +220,21 @@ def test_rows_written_before_their_video_have_no_frames():
     assert placed[2] == UnknownFrames("no video holds its frames")
 
 
-def test_frames_of_an_episode_whose_rows_were_lost_are_left_out():
-    assert spans(assign_frames([10, 5], [22], [None] * 2)) == [(0, 0, 10), (0, 10, 5)]
+def test_frames_behind_episodes_that_no_metadata_places_leave_them_in_doubt():
+    placed = assign_frames([8, 10, 5], [8, 22], [None] * 3)
+    assert spans(placed) == [(0, 0, 8), None, None]
+    assert all(p.is_choice for p in placed[1:])
+    assert spans(assign_frames([10, 5], [22], [None] * 2, trust_video=True)) == [(0, 0, 10), (0, 10, 5)]
 
 
 def test_a_file_with_missing_frames_leaves_whole_files_behind_it_usable():
     placed = assign_frames([10, 5, 7, 3, 8, 2], [15, 9, 10], [None] * 6)
     assert spans(placed) == [(0, 0, 10), (0, 10, 5), None, None, (2, 0, 8), (2, 8, 2)]
     assert placed[2] == UnknownFrames("the videos hold 19 frames for 20 rows, and nothing tells whose are missing")
+
+
+def test_a_file_that_ends_early_keeps_what_is_whole_without_metadata_too():
+    assert spans(assign_frames([10, 5, 7, 3], [13, 3], [None] * 4, {0})) == [(0, 0, 10), None, None, (1, 0, 3)]
 
 
 def test_nothing_is_sure_behind_a_file_when_the_last_one_does_not_fit_either():

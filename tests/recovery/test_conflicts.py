@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from support.dataset import FPS, TOP, WRIST, everything, write
+from support.dataset import episode as one_episode
 from support.pictures import read_frame_id
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.verify import verify
@@ -168,6 +170,151 @@ def test_without_a_second_witness_there_is_no_conflict(dataset):
     shutil.rmtree(dataset / "meta/episodes")
     rows = pq.read_table(dataset / DATA).num_rows
     change(dataset, DATA, "task_index", [0] * rows)
-    info = json.loads((dataset / "meta/info.json").read_text())
-    (dataset / "meta/info.json").write_text(json.dumps(info))
     assert conflicts(repair(dataset)) == []
+
+
+def without_statistics(root):
+    """No second witness."""
+    table = pq.read_table(root / EPISODES)
+    pq.write_table(table.select([n for n in table.column_names if not n.startswith("stats/")]), root / EPISODES)
+    (root / "meta/stats.json").unlink()
+
+
+def without_episodes(root):
+    shutil.rmtree(root / "meta/episodes")
+
+
+def nothing(root):
+    del root
+
+
+WITNESSES = [nothing, without_statistics, without_episodes]
+
+
+def with_frames(path, order, times=None):
+    """The video re-encoded: frames `order` of it, at `times` (in frames) or one after the other."""
+    rest = path.with_name("rest.mp4")
+    with av.open(str(path)) as source:
+        frames = [frame.to_ndarray(format="rgb24") for frame in source.decode(video=0)]
+    with av.open(str(rest), "w") as target:
+        stream = target.add_stream("h264", rate=FPS, options={"g": "2", "bf": "0"})
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 100 * FPS)
+        for place, number in zip(range(len(order)) if times is None else times, order, strict=True):
+            frame = av.VideoFrame.from_ndarray(frames[number], format="rgb24")
+            frame.pts, frame.time_base = round(100 * place), Fraction(1, 100 * FPS)
+            target.mux(stream.encode(frame))
+        target.mux(stream.encode(None))
+    rest.replace(path)
+
+
+def without_rows(root, gone, renumbered):
+    """The rows without some, with columns counted anew."""
+    table = pq.read_table(root / DATA)
+    table = table.take(pa.array([i for i in range(table.num_rows) if i not in gone]))
+    frames: list[int] = []
+    episodes = table.column("episode_index").to_pylist()
+    for number, episode in enumerate(episodes):
+        frames.append(0 if not number or episodes[number - 1] != episode else frames[-1] + 1)
+    counted = {"frame_index": frames, "timestamp": [f / FPS for f in frames], "index": list(range(len(frames)))}
+    pq.write_table(table, root / DATA)
+    for key in renumbered:
+        change(root, DATA, key, counted[key])
+
+
+def twice(root):
+    with_frames(video(root), [*range(24), *range(23, sum(LENGTHS))])
+
+
+def left_between(root):
+    with_frames(video(root), [*range(29), *range(5), *range(29, sum(LENGTHS))])
+
+
+def row_gone(root):
+    without_rows(root, {24}, ("frame_index", "timestamp", "index"))
+
+
+def gap_and_twice(root):
+    order = [k for k in range(sum(LENGTHS)) if k != 33]
+    with_frames(video(root), [*order[:10], 9, *order[10:]], [*order[:10], 9.5, *order[10:]])
+
+
+@pytest.mark.parametrize("witness", WITNESSES)
+@pytest.mark.parametrize("spoil", [twice, left_between, row_gone, gap_and_twice])
+def test_where_counts_or_times_leave_two_ways_nothing_is_written_untold(dataset, spoil, witness):
+    spoil(dataset)
+    witness(dataset)
+    done = repair(dataset)
+    assert not done.ok
+    assert {c.where.rpartition(" ")[2] for c in done.conflicts} <= {TOP, WRIST}
+    assert done.conflicts
+    assert all("--trust video or --trust meta" in f.fix for f in done.conflicts)
+
+
+def test_who_trusts_the_video_is_told_what_was_doubted_and_who_does_not_loses_the_episodes(dataset):
+    row_gone(dataset)
+    done = repair(dataset, dataset.parent / "out", trust="meta")
+    assert (done.ok, [f.where for f in done.lost]) == (False, ["episode 1"])
+    frames = shown(dataset.parent / "out")
+    assert frames[0, TOP] == [(row, 0, 0) for row in range(20)]
+    assert frames[1, WRIST] == [(row, 2, 1) for row in range(11)]
+    told = repair(dataset, trust="video")
+    assert (told.ok, told.episodes) == (False, 3)
+    assert all("believed: video" in c.message for c in told.conflicts)
+
+
+def test_frames_of_a_discarded_take_are_left_out_and_named(dataset):
+    left_between(dataset)
+    starts, ends = (pq.read_table(dataset / EPISODES).column(f"videos/{TOP}/{n}").to_pylist()
+                    for n in ("from_timestamp", "to_timestamp"))  # fmt: skip
+    change(dataset, EPISODES, f"videos/{TOP}/from_timestamp", [*starts[:2], starts[2] + 5 / FPS])
+    change(dataset, EPISODES, f"videos/{TOP}/to_timestamp", [ends[0], ends[1] + 5 / FPS, ends[2] + 5 / FPS])
+    done = repair(dataset, dataset.parent / "out")
+    assert "episode 1" in conflicts(done)[0]
+    assert "behind those of the rows; believed: video" in conflicts(done)[0]
+    frames = shown(dataset.parent / "out")
+    assert [frames[n, TOP] for n in range(3)] == [[(row, n, 0) for row in range(c)] for n, c in enumerate(LENGTHS)]
+
+
+def test_an_episode_that_the_metadata_forgot_is_between_its_neighbours(dataset):
+    table = pq.read_table(dataset / EPISODES)
+    pq.write_table(table.take(pa.array([0, 2])), dataset / EPISODES)
+    done = repair(dataset, dataset.parent / "out")
+    assert (done.ok, done.episodes) == (True, 3)
+    assert shown(dataset.parent / "out")[1, TOP] == [(row, 1, 0) for row in range(9)]
+
+
+def test_rows_that_count_from_elsewhere_are_all_there(dataset):
+    change(dataset, DATA, "frame_index", list(range(sum(LENGTHS))))
+    done = repair(dataset, dataset.parent / "out")
+    assert (done.ok, done.rows) == (True, sum(LENGTHS))
+
+
+@pytest.mark.parametrize("witness", [nothing, without_episodes])
+def test_a_rate_that_rows_and_videos_contradict_is_named(dataset, witness):
+    info = json.loads((dataset / "meta/info.json").read_text())
+    (dataset / "meta/info.json").write_text(json.dumps(info | {"fps": 15}))
+    witness(dataset)
+    done = repair(dataset)
+    assert (done.ok, done.conflicts[0].where) == (False, "meta/info.json fps")
+    assert f"{FPS} rows a second, info.json says 15" in done.conflicts[0].message
+    told = repair(dataset, dataset.parent / "out", trust="rows")
+    assert told.episodes == 3
+    assert Dataset(dataset.parent / "out").fps == FPS
+    assert verify(dataset.parent / "out", decode="all") == []
+
+
+def test_rows_that_are_those_of_another_episodes_statistics_are_named(tmp_path):
+    root = write(tmp_path / "dataset", [one_episode(9, i) for i in range(3)])
+    table = pq.read_table(root / DATA)
+    for key in ("action", "observation.state"):
+        values = table.column(key).to_pylist()
+        change(root, DATA, key, [*values[9:18], *values[:9], *values[18:]])
+    done = repair(root)
+    assert [c.where for c in done.conflicts] == ["episode 0", "episode 1"]
+    assert all("--trust rows or --trust meta" in c.fix for c in done.conflicts)
+    told = repair(root, tmp_path / "out", trust="meta")
+    assert (told.episodes, len(told.lost)) == (1, 2)
+    change(root, DATA, "action", [[0.5] * 3] * 27)  # like nobody's: there is nothing else to believe
+    assert all("believed: rows" in c.message for c in repair(root).conflicts)

@@ -1,12 +1,16 @@
 """Which frames of which video file belong to each episode, from what is left of a damaged dataset. Pure.
 
 The rule of LeRobot v3.0 is that an episode's frames lie one after the other in one file, and episodes follow each
-other in order. So counts alone often correct or complete the metadata. Where they leave a doubt, the episode is lost:
-no row gets a frame by a guess.
+other in order. So counts alone often correct or complete the metadata. Where they leave a doubt, the episode is lost,
+or the user says what to believe: no row gets a frame by a guess.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +26,61 @@ class ClaimedFrames:
 class FrameRange:
     """Where an episode's frames are: `count` of them, for its first rows, from `first` on in a file.
 
-    note: how that differs from the metadata; "" when it does not.
+    note: how that differs from the metadata; "" when it does not. doubt: why other frames were possible, and what was
+    believed; "" where none were.
     """
 
     file: int
     first: int
     count: int
     note: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownFrames:
-    """Why nobody can know which frames are an episode's."""
+    """Why nobody can know which frames are an episode's; with `is_choice`, unless the user says to go by the video."""
 
     why: str
+    is_choice: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FrameTimes:
+    """What the times of a file's frames say. missing: places without a frame, in order.
+
+    is_irregular: they lie neither on the grid of the rate, each on a place of its own, nor at equal distances.
+    """
+
+    missing: tuple[int, ...] = ()
+    is_irregular: bool = False
+
+
+def frame_times(seconds: npt.NDArray[np.float64], fps: int, stated: int | None = None) -> FrameTimes:
+    """Where frames at these times are on the grid of places k / fps.
+
+    seconds: (n,), non-decreasing. stated: how many frames there should be; places before the first one count as missing
+        when there are then so many.
+    """
+    places = np.rint(seconds * fps).astype(np.int64)
+    on_grid = bool(np.all(np.abs(seconds * fps - places) < _OFF))
+    steps = np.diff(seconds)
+    if not on_grid or np.any(np.diff(places) < 1):
+        is_even = steps.size == 0 or bool(np.all(np.abs(steps - np.median(steps)) < _OFF * np.median(steps)))
+        return FrameTimes(is_irregular=not is_even)
+    if not places.size:
+        return FrameTimes()
+    lead, span = int(places[0]), int(places[-1] - places[0]) + 1
+    if span >= 2 * places.size:
+        return FrameTimes(is_irregular=True)
+    inner = np.setdiff1d(np.arange(lead, lead + span), places)
+    if lead > 0 and span + lead == stated:
+        return FrameTimes((*range(lead), *inner.tolist()))
+    return FrameTimes(tuple((inner - lead).tolist()))
+
+
+_OFF = 0.25
+"""Of a step: measured times stay within it."""
 
 
 def assign_frames(
@@ -43,24 +88,38 @@ def assign_frames(
     frames: Sequence[int],
     claims: Sequence[ClaimedFrames | None],
     cut: Collection[int] = (),
+    *,
+    sound: Collection[int] = (),
+    stated: Sequence[int | None] = (),
+    trust_video: bool = False,
 ) -> list[FrameRange | UnknownFrames]:
     """The range of frames of each episode.
 
     lengths: rows of each episode, in order. frames: frames in each file, in order; 0 for files that cannot be read.
-    claims: the metadata of each episode, None where it has none. cut: files that are known to end too early; in a
-        file that only has fewer frames than its episodes need, one may be missing anywhere.
+    claims: the metadata of each episode, None where it has none. cut: files that are known to end too early; in another
+        one with fewer or more frames than rows, one may be missing, or too many, anywhere.
+    sound: files whose surplus frames are known, so that claims are right. stated: how many rows each episode had, where
+        something else tells that. trust_video: believe that every file differs at its end alone.
     """
+    cut = range(len(frames)) if trust_video else cut
     ranges: dict[int, FrameRange | UnknownFrames] = {}
     for file in range(len(frames)):
         group = [(claim, i) for i, claim in enumerate(claims) if claim is not None and claim.file == file]
         group.sort(key=lambda pair: (pair[0].first, pair[1]))
         numbers, own = [i for _, i in group], [claim for claim, _ in group]
         needed = [lengths[i] for i in numbers]
-        foreseen = sum(claim.count for claim in own) <= frames[file]
-        if sum(needed) > frames[file] > 0 and not foreseen and file not in cut:
-            ranges |= dict.fromkeys(numbers, _doubt(sum(needed), frames[file]))
-        else:
-            ranges |= _in_file(needed, own, frames[file], numbers)
+        end = max((claim.first + claim.count for claim in own), default=0)
+        if end > frames[file] > 0 and sum(needed) != frames[file] and file not in cut:
+            ranges |= dict.fromkeys(numbers, _doubt(sum(needed), end, frames[file]))
+            continue
+        found = _in_file(needed, own, frames[file], numbers)
+        if numbers and sum(needed) < frames[file] and file not in sound:
+            held = {i: stated[i] if stated else None for i in numbers}
+            doubted = _with_surplus(
+                found, dict(zip(numbers, own, strict=True)), frames[file], lengths, held, is_all=None not in claims
+            )
+            found = _believed(found, doubted) if trust_video else doubted
+        ranges |= found
     without = [i for i, claim in enumerate(claims) if claim is None]
     taken = [
         t
@@ -69,13 +128,123 @@ def assign_frames(
     ]
     start = max(((t.file, max(0, t.first + t.count)) for t in taken), default=(0, 0))
     rest = [max(0, n - start[1]) if f == start[0] else n for f, n in enumerate(frames) if f >= start[0]]
-    for i, found in zip(without, _tiled([lengths[i] for i in without], rest), strict=True):
-        if isinstance(found, FrameRange):
-            at = start[1] if found.file == 0 else 0
-            found = FrameRange(found.file + start[0], found.first + at, found.count, found.note)
-        ranges[i] = found
+    for i, found_there in zip(
+        without, _tiled([lengths[i] for i in without], rest, {f - start[0] for f in cut}), strict=True
+    ):
+        ranges[i] = found_there
+        if isinstance(found_there, FrameRange):
+            at = start[1] if found_there.file == 0 else 0
+            ranges[i] = replace(found_there, file=found_there.file + start[0], first=found_there.first + at)
+    behind = _behind(ranges, without, frames)
+    ranges |= _believed(ranges, behind) if trust_video else behind
     nowhere = UnknownFrames("the video file that the metadata names is not there")
     return [ranges.get(i, nowhere) for i in range(len(lengths))]
+
+
+def _with_surplus(
+    ranges: dict[int, FrameRange | UnknownFrames],
+    claims: dict[int, ClaimedFrames],
+    frames: int,
+    lengths: Sequence[int],
+    stated: dict[int, int | None],
+    *,
+    is_all: bool,
+) -> dict[int, FrameRange | UnknownFrames]:
+    """The ranges of a file with more frames than rows: whether its surplus leaves a doubt about them.
+
+    is_all: no other episode may be in the file.
+    """
+    end = max(claim.first + max(claim.count, lengths[i]) for i, claim in claims.items())
+    if frames > end and is_all:
+        return dict.fromkeys(claims, _surplus(frames, end))
+    found, before = dict(ranges), 0
+    for i, claim in claims.items():
+        own, extra = ranges[i], claim.count - lengths[i]
+        if isinstance(own, FrameRange) and extra > 0 and stated[i] != lengths[i]:
+            count = "" if stated[i] is None else f", {stated[i]} rows are stated,"
+            text = f"its video holds {claim.count} frames{count} and {lengths[i]} rows are there: nothing tells which"
+            found[i] = UnknownFrames(f"{text} belong together; {_FIRST_ONES}", is_choice=True)
+        elif isinstance(own, FrameRange) and extra > 0:
+            text = f"its video holds {extra} frames more than its rows and statistics count"
+            found[i] = replace(own, doubt=f"{text}, which LeRobot's recorder leaves behind those of the rows")
+        elif isinstance(own, FrameRange) and claim.first > before:
+            text = f"{claim.first - before} frames before its first are of no row"
+            found[i] = replace(own, doubt=f"{text}, as the metadata says it, and both fill the file")
+        before = claim.first + max(claim.count, 1)
+    return found
+
+
+def _believed(
+    ranges: dict[int, FrameRange | UnknownFrames], doubted: dict[int, FrameRange | UnknownFrames]
+) -> dict[int, FrameRange | UnknownFrames]:
+    """The ranges that were doubted, as they were, and why they were doubted."""
+    believed: dict[int, FrameRange | UnknownFrames] = {}
+    for i, found in doubted.items():
+        own = ranges[i]
+        believed[i] = found
+        if isinstance(found, UnknownFrames) and found.is_choice and isinstance(own, FrameRange):
+            believed[i] = replace(own, doubt=found.why)
+    return believed
+
+
+def _behind(
+    ranges: dict[int, FrameRange | UnknownFrames], without: Iterable[int], frames: Sequence[int]
+) -> dict[int, FrameRange | UnknownFrames]:
+    """Episodes that no metadata places, in the last file that they are in, where frames behind them are of nobody."""
+    mine = [(i, found) for i in without if isinstance(found := ranges[i], FrameRange)]
+    if not mine:
+        return {}
+    last = max(found.file for _, found in mine)
+    end = max(found.first + found.count for _, found in mine if found.file == last)
+    if end == frames[last]:
+        return {}
+    return dict.fromkeys((i for i, found in mine if found.file == last), _surplus(frames[last], end))
+
+
+_FIRST_ONES = "if the first frames are those of its rows, say --trust video"
+
+
+def _surplus(frames: int, end: int) -> UnknownFrames:
+    return UnknownFrames(
+        f"its video holds {frames} frames, {frames - end} behind all that rows are known to have: if one of them is "
+        "anywhere before, rows behind it would show the frames of others; if all are at the end, say --trust video",
+        is_choice=True,
+    )
+
+
+def with_forgotten(lengths: Sequence[int], claims: Sequence[ClaimedFrames | None]) -> list[ClaimedFrames | None]:
+    """The claims; episodes that the metadata forgot fill what lies between their neighbours where that is exact."""
+    found = list(claims)
+    known = [i for i, claim in enumerate(claims) if claim is not None]
+    for before, after in pairwise(known):
+        left, right, between = claims[before], claims[after], range(before + 1, after)
+        assert left is not None
+        assert right is not None
+        at = left.first + left.count
+        if left.file != right.file or right.first - at != sum(lengths[i] for i in between):
+            continue
+        for i in between:
+            found[i] = ClaimedFrames(left.file, at, lengths[i])
+            at += lengths[i]
+    return found
+
+
+def with_exchanged_files(
+    lengths: Sequence[int], frames: Sequence[int], claims: Sequence[ClaimedFrames | None]
+) -> list[ClaimedFrames | None]:
+    """The claims; on the files that hold as many frames as the episodes of another file have rows, and the reverse."""
+    needed = {claim.file: 0 for claim in claims if claim is not None and claim.file >= 0}
+    for length, claim in zip(lengths, claims, strict=True):
+        if claim is not None and claim.file >= 0:
+            needed[claim.file] += length
+    odd = [file for file, count in needed.items() if frames[file] != count]
+    by_count = {frames[file]: file for file in odd}
+    if sorted(by_count) != sorted(needed[file] for file in odd):
+        return list(claims)
+    return [
+        replace(claim, file=by_count[needed[claim.file]]) if claim is not None and claim.file in odd else claim
+        for claim in claims
+    ]
 
 
 def with_unnamed(
@@ -108,10 +277,11 @@ def with_unnamed(
     return found
 
 
-def _doubt(needed: int, frames: int) -> UnknownFrames:
+def _doubt(needed: int, end: int, frames: int) -> UnknownFrames:
+    held = f"{needed} rows" if needed > frames else f"{needed} rows up to its frame {end - 1}"
     return UnknownFrames(
-        f"its video holds {frames} frames for {needed} rows, and nothing tells which are missing: rows behind them "
-        "would show the frames of others; if only the file's end is missing, say --trust video"
+        f"its video holds {frames} frames for {held}, and nothing tells which are missing: rows behind them would show "
+        "the frames of others; if only the file's end is missing, say --trust video"
     )
 
 
@@ -126,7 +296,7 @@ def with_gaps(found: FrameRange | UnknownFrames, missing: Sequence[int]) -> Fram
     if inside:
         return UnknownFrames(f"by the times of its packets row {inside[0] - found.first} has no frame")
     before = sum(place < found.first for place in missing)
-    return FrameRange(found.file, found.first - before, found.count, found.note)
+    return replace(found, first=found.first - before)
 
 
 def _in_file(
@@ -134,6 +304,10 @@ def _in_file(
 ) -> dict[int, FrameRange | UnknownFrames]:
     """Episodes of one file, in the order of their frames."""
     if sum(lengths) == frames:
+        starts = [claim.first for claim in claims]
+        if any(a >= b for a, b in pairwise(starts)) or not _is_tiled(lengths, claims):
+            order = np.argsort(numbers, kind="stable").tolist()  # the format's own: episodes follow each other
+            lengths, claims, numbers = ([values[k] for k in order] for values in (lengths, claims, numbers))
         return dict(zip(numbers, _one_after_the_other(lengths, claims), strict=True))
     ranges: dict[int, FrameRange | UnknownFrames] = {}
     before = 0
@@ -144,8 +318,14 @@ def _in_file(
     return ranges
 
 
+def _is_tiled(lengths: Sequence[int], claims: Sequence[ClaimedFrames]) -> bool:
+    """Whether the claims are one after the other already."""
+    ends = np.cumsum([0, *lengths]).tolist()
+    return all(claim.first == end for claim, end in zip(claims, ends, strict=False))
+
+
 def _one_after_the_other(lengths: Sequence[int], claims: Sequence[ClaimedFrames]) -> list[FrameRange | UnknownFrames]:
-    """As many frames as rows: then only one order is possible."""
+    """As many frames as rows: then only one way is possible in an order."""
     first = 0
     ranges: list[FrameRange | UnknownFrames] = []
     for length, own in zip(lengths, claims, strict=True):
@@ -179,7 +359,7 @@ def _single(length: int, own: ClaimedFrames, frames: int, before: int, after: in
     return FrameRange(own.file, own.first, have, f"{extra} frames after its last row are left out" if extra else "")
 
 
-def _tiled(lengths: Sequence[int], frames: Sequence[int]) -> list[FrameRange | UnknownFrames]:
+def _tiled(lengths: Sequence[int], frames: Sequence[int], cut: Collection[int]) -> list[FrameRange | UnknownFrames]:
     """Episodes one after the other over files: from the front, and from the back behind a file that does not fit."""
     ranges: list[FrameRange | UnknownFrames] = []
     for file, count in enumerate(frames):
@@ -190,7 +370,8 @@ def _tiled(lengths: Sequence[int], frames: Sequence[int]) -> list[FrameRange | U
             mine.append(FrameRange(file, first, length))
             first += length
         if first != count and number + len(mine) < len(lengths):
-            return ranges + _from_the_back(lengths[number:], frames[file:], file)
+            sure = ranges + mine if file in cut else ranges
+            return sure + _from_the_back(lengths[len(sure) :], frames[file:], file)
         ranges += mine
     return ranges + [UnknownFrames("no video holds its frames")] * (len(lengths) - len(ranges))
 

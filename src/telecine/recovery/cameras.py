@@ -16,8 +16,12 @@ from telecine.core.errors import VideoError
 from telecine.core.frame_ranges import (
     ClaimedFrames,
     FrameRange,
+    FrameTimes,
     UnknownFrames,
     assign_frames,
+    frame_times,
+    with_exchanged_files,
+    with_forgotten,
     with_gaps,
     with_unnamed,
 )
@@ -29,6 +33,7 @@ from telecine.lerobot_format.metadata import DatasetMeta
 from telecine.lerobot_format.paths import FileIndex, file_index_of
 from telecine.recovery.repair_log import RepairLog
 from telecine.recovery.rows import EpisodeRows
+from telecine.recovery.stated_rows import stated_rows
 from telecine.video.decode import frames, raw_frame
 from telecine.video.encode import encode
 from telecine.video.mp4_reader import ReadableFrames, copy_readable, decode_all, readable_frames
@@ -74,25 +79,10 @@ def find_camera(
     probed = [_probed(path, metadata.root, log) for path, _ in files]
     if not any(facts.times.size for facts in probed):
         return None
-    missing = [_missing(facts, metadata.fps) for facts in probed]
-    counts = [facts.times.size + len(places) for facts, places in zip(probed, missing, strict=True)]
     numbers = {name: number for number, (_, name) in enumerate(files)}
-    lengths = [run.count for run in runs]
-    named = [_claimed(metadata, key, run, numbers, counts) for run in runs]
-    claimed = with_unnamed(lengths, counts, named)
-    for run, before, own in zip(runs, named, claimed, strict=True):
-        if own is not None and own != before:
-            name = files[own.file][0].relative_to(metadata.root).as_posix()
-            text = f"the video that the metadata names is not there; {name}, which nothing names, holds its frames"
-            log.recovered(f"episode {run.episode} {key}", f"{text} by their count")
-    cut = {n for n, facts in enumerate(probed) if facts.is_cut or trust_video}
-    assigned = assign_frames(lengths, counts, claimed, cut)
-    by_episode: dict[int, FrameRange | UnknownFrames] = {}
-    for run, place in zip(runs, assigned, strict=True):
-        found = with_gaps(place, missing[place.file]) if isinstance(place, FrameRange) else place
-        if isinstance(found, FrameRange) and found.note:
-            log.changed(f"episode {run.episode} {key}", found.note)
-        by_episode[run.episode] = found
+    ends = _ends(metadata, key, numbers)
+    times = [frame_times(facts.times, metadata.fps, ends.get(number)) for number, facts in enumerate(probed)]
+    by_episode = _ranges(metadata, key, runs, _Files(files, numbers, probed, times), log, trust_video=trust_video)
     info = metadata.features[key].info
     try:
         depth = metadata.features[key].depth
@@ -111,6 +101,114 @@ def find_camera(
     return StoredCamera(key, tuple(paths), by_episode, encoder, depth, sizes)
 
 
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The videos of one camera: (path, index), the place of each index, their frames, and what those times say."""
+
+    names: Sequence[tuple[Path, FileIndex]]
+    numbers: Mapping[FileIndex, int]
+    probed: Sequence[ReadableFrames]
+    times: Sequence[FrameTimes]
+
+
+def _ranges(
+    metadata: DatasetMeta, key: str, runs: Sequence[EpisodeRows], files: _Files, log: RepairLog, *, trust_video: bool
+) -> dict[int, FrameRange | UnknownFrames]:
+    """By episode, where its frames are or why that is unknown."""
+    counts = [facts.times.size + len(own.missing) for facts, own in zip(files.probed, files.times, strict=True)]
+    named = [_claimed(metadata, key, run.episode, files.numbers, counts) for run in runs]
+    given = with_unnamed([run.count for run in runs], counts, named)
+    for run, before, own in zip(runs, named, given, strict=True):
+        if own is not None and own != before:
+            name = files.names[own.file][0].relative_to(metadata.root).as_posix()
+            text = f"the video that the metadata names is not there; {name}, which nothing names, holds its frames"
+            log.recovered(f"episode {run.episode} {key}", f"{text} by their count")
+    without_rows = _without_rows(metadata, key, runs, files.numbers, counts)
+    lengths = [*(run.count for run in runs), *(claim.count for claim in without_rows)]
+    forgotten = with_forgotten(lengths[: len(runs)], given)
+    claimed = with_exchanged_files(lengths, counts, [*forgotten, *without_rows])
+    assigned = assign_frames(
+        lengths, counts, claimed, {n for n, facts in enumerate(files.probed) if facts.is_cut},
+        sound=_sound(metadata, key, runs, claimed, counts),
+        stated=[*stated_rows(metadata, runs), *(claim.count for claim in without_rows)], trust_video=trust_video,
+    )  # fmt: skip
+    by_episode: dict[int, FrameRange | UnknownFrames] = {}
+    for run, before, own, place in zip(runs, forgotten, claimed, assigned, strict=False):
+        found = with_gaps(place, files.times[place.file].missing) if isinstance(place, FrameRange) else place
+        if isinstance(found, FrameRange) and files.times[found.file].is_irregular:
+            found = _irregular(found, trust_video=trust_video)
+        if isinstance(found, FrameRange) and own != before:
+            found = replace(found, doubt="its video has the number of another file, by the counts of frames and rows")
+        if isinstance(found, FrameRange) and found.note:
+            log.changed(f"episode {run.episode} {key}", found.note)
+        by_episode[run.episode] = found
+    return by_episode
+
+
+def _without_rows(
+    metadata: DatasetMeta,
+    key: str,
+    runs: Sequence[EpisodeRows],
+    numbers: Mapping[FileIndex, int],
+    counts: Sequence[int],
+) -> list[ClaimedFrames]:
+    """Where the metadata says the frames of episodes are whose rows are lost."""
+    known = {run.episode for run in runs}
+    claims = (_claimed(metadata, key, e.index, numbers, counts) for e in metadata.episodes if e.index not in known)
+    return [claim for claim in claims if claim is not None and claim.file >= 0 and claim.count > 0]
+
+
+def _irregular(found: FrameRange, *, trust_video: bool) -> FrameRange | UnknownFrames:
+    text = (
+        "the times of its video's packets lie neither on the grid of its rate nor at equal distances, so that frames "
+        "may be missing or doubled; if each row has the frame of its number, say --trust video"
+    )
+    return replace(found, doubt=text) if trust_video else UnknownFrames(text, is_choice=True)
+
+
+def _ends(metadata: DatasetMeta, key: str, numbers: Mapping[FileIndex, int]) -> dict[int, int]:
+    """Where the last episode of each file ends, by the metadata, in frames."""
+    ends: dict[int, int] = {}
+    for episode in metadata.episodes:
+        span = episode.videos.get(key)
+        if span is not None and span.file_index in numbers:
+            number = numbers[span.file_index]
+            ends[number] = max(ends.get(number, 0), round(span.to_s * metadata.fps))
+    return ends
+
+
+def _sound(
+    metadata: DatasetMeta,
+    key: str,
+    runs: Sequence[EpisodeRows],
+    claims: Sequence[ClaimedFrames | None],
+    counts: Sequence[int],
+) -> set[int]:
+    """Files in which telecine left frames that no row shows, and which hold those and no others."""
+    ends: dict[int, int] = {}
+    wrong: set[int] = set()
+    for run, claim in zip(runs, claims, strict=False):
+        if claim is None:
+            continue
+        before, held = _hidden(metadata, key, run)
+        end = ends.get(claim.file, 0)
+        if claim.first != end + before:
+            wrong.add(claim.file)
+        ends[claim.file] = end + held
+    return {file for file, end in ends.items() if file not in wrong and 0 <= file < len(counts) and end == counts[file]}
+
+
+def _hidden(metadata: DatasetMeta, key: str, run: EpisodeRows) -> tuple[int, int]:
+    """(frames before the first row's, all frames) of an episode whose packets were copied."""
+    origin = metadata.provenance.get(run.episode, {})
+    for camera in (origin.get("cameras") or ()) if origin.get("ticks") == run.count else ():
+        if isinstance(camera, dict) and camera.get("key") == key:
+            before, held = camera.get("preroll"), camera.get("frames")
+            if isinstance(before, int) and isinstance(held, int):
+                return before, max(held, before + run.count)
+    return 0, run.count
+
+
 _NOTHING = ReadableFrames(np.empty(0), is_cut=False, codec="", size=(0, 0))
 
 
@@ -125,17 +223,6 @@ def _probed(path: Path, root: Path, log: RepairLog) -> ReadableFrames:
     if found.is_cut:
         log.recovered(name, f"the file ends early; {found.times.size} whole frames were read")
     return found
-
-
-def _missing(facts: ReadableFrames, fps: int) -> list[int]:
-    """The places k / fps, up to the last frame, at which the file has none; none unless all its frames are on such."""
-    places = np.rint(facts.times * fps).astype(np.int64)
-    on_grid = np.abs(facts.times * fps - places) < 0.25
-    if not places.size or not on_grid.all() or places[0] != 0 or np.any(np.diff(places) < 1):
-        return []
-    there = set(places.tolist())
-    gaps = [place for place in range(int(places[-1]) + 1) if place not in there]
-    return gaps if len(gaps) < places.size else []
 
 
 def _files(root: Path, key: str) -> list[tuple[Path, FileIndex]]:
@@ -155,15 +242,15 @@ def _files(root: Path, key: str) -> list[tuple[Path, FileIndex]]:
 
 
 def _claimed(
-    metadata: DatasetMeta, key: str, run: EpisodeRows, numbers: Mapping[FileIndex, int], counts: Sequence[int]
+    metadata: DatasetMeta, key: str, episode: int, numbers: Mapping[FileIndex, int], counts: Sequence[int]
 ) -> ClaimedFrames | None:
-    stated = metadata.by_index.get(run.episode)
+    stated = metadata.by_index.get(episode)
     span = stated.videos.get(key) if stated else None
     if span is not None:
         first = round(span.from_s * metadata.fps)
         file = numbers.get(span.file_index, -1)
         return ClaimedFrames(file, first, max(0, round(span.to_s * metadata.fps) - first))
-    own = numbers.get(FileIndex(-1, run.episode))  # v2.x: a file per episode
+    own = numbers.get(FileIndex(-1, episode))  # v2.x: a file per episode
     return None if own is None else ClaimedFrames(own, 0, counts[own])
 
 

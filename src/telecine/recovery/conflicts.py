@@ -8,15 +8,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from telecine.core.errors import TelecineError
-from telecine.core.frame_ranges import FrameRange
+import numpy as np
+import numpy.typing as npt
+
+from telecine.core.episode import FeatureColumn
+from telecine.core.errors import DatasetError, TelecineError
+from telecine.core.frame_ranges import FrameRange, UnknownFrames
+from telecine.dataset.values import to_numpy
 from telecine.dataset.verify.finding_log import FindingLog
 from telecine.dataset.verify.frames import DecodedFrames, check_decoded, parsed_statistics
-from telecine.dataset.verify.reading import UNREADABLE
+from telecine.dataset.verify.statistics import floats
 from telecine.lerobot_format.metadata import DatasetMeta
-from telecine.lerobot_format.read import read_statistics
 from telecine.recovery.cameras import StoredCamera
-from telecine.recovery.rows import EpisodeRows
+from telecine.recovery.rows import EpisodeRows, RowReader
+from telecine.recovery.stated_rows import of_statistics, row_count
 from telecine.video.mp4_reader import decode_at
 
 Trust = Literal["rows", "meta", "video"]
@@ -30,7 +35,7 @@ class Conflict:
     episodes: those it is about; none when it is about all.
     """
 
-    witness: Literal["tasks", "sizes", "statistics"]
+    witness: Literal["tasks", "sizes", "statistics", "counts", "rates"]
     where: str
     message: str
     choices: tuple[Trust, ...]
@@ -95,12 +100,23 @@ def exchanged(metadata: DatasetMeta, cameras: Sequence[StoredCamera]) -> dict[st
     return found
 
 
+def count_conflicts(cameras: Sequence[StoredCamera]) -> Iterator[Conflict]:
+    """Episodes whose frames and rows do not go together by their counts or times, each reason once."""
+    found: dict[tuple[str, str, tuple[Trust, ...]], list[int]] = {}
+    for camera in cameras:
+        for episode, place in camera.ranges.items():
+            if isinstance(place, UnknownFrames) and place.is_choice:
+                found.setdefault((camera.key, place.why, ("video", "meta")), []).append(episode)
+            elif isinstance(place, FrameRange) and place.doubt:
+                found.setdefault((camera.key, place.doubt, ("video",)), []).append(episode)
+    for (key, why, choices), episodes in found.items():
+        named = f"episode{'s' if len(episodes) > 1 else ''} {', '.join(map(str, sorted(episodes)))}"
+        yield Conflict("counts", f"{named} {key}", why, choices, tuple(episodes))
+
+
 def statistics_conflicts(metadata: DatasetMeta, cameras: Sequence[StoredCamera]) -> Iterator[Conflict]:
     """Episodes whose frames, where the repair takes them from, are not those that their statistics were made of."""
-    try:
-        stored = dict(zip((e.index for e in metadata.episodes), read_statistics(metadata.root), strict=True))
-    except (*UNREADABLE, ValueError, TypeError, AttributeError):
-        return  # no second witness
+    stored = of_statistics(metadata, [camera.key for camera in cameras], dict)
     for camera in cameras:
         for episode, place in camera.ranges.items():
             if isinstance(place, FrameRange):
@@ -128,6 +144,63 @@ def _statistics_problem(
     if decoded.means:
         check_decoded("", own, decoded, "sample", log)
     return next((finding.message for finding in log.all()), "")
+
+
+def row_conflicts(
+    metadata: DatasetMeta, runs: Sequence[EpisodeRows], reader: RowReader, columns: Sequence[FeatureColumn]
+) -> Iterator[Conflict]:
+    """Episodes whose rows are not those that their statistics were made of, by the ends of what moves."""
+    vectors = [c for c in columns if c.key in ("action", "observation.state") and c.dtype.startswith("float")]
+    keys = [column.key for column in vectors]
+    stored = of_statistics(metadata, keys, lambda own: _stored_ends(own, keys))
+    odd: dict[int, bytes] = {}
+    owners: dict[bytes, int] = {}
+    for run in runs:
+        said = stored.get(run.episode)
+        ends = None if said is None else _row_ends(reader, run, vectors)
+        if said is not None and ends is not None and not _same(ends, said):
+            odd[run.episode] = _name(ends)
+            owners[_name(said)] = run.episode
+    for episode, name in odd.items():
+        text, choices = f"its statistics of {' and '.join(keys)} are not those of its rows", ROWS
+        if name in owners:
+            text, choices = f"{text}, which are those of episode {owners[name]}'s statistics", (*ROWS, "meta")
+        yield Conflict("statistics", f"episode {episode}", text, choices, (episode,))
+
+
+ROWS: tuple[Trust, ...] = ("rows",)
+Ends = tuple[int, npt.NDArray[np.float64]]
+"""How many rows, and the least and the greatest values of each element."""
+
+
+def _row_ends(reader: RowReader, run: EpisodeRows, columns: Sequence[FeatureColumn]) -> Ends | None:
+    """None where the rows cannot be read, which is named when they are stored."""
+    try:
+        table = reader.table(run, [column.key for column in columns])
+        values = [to_numpy(table.column(c.key), c).reshape(run.count, -1).astype(np.float64) for c in columns]
+    except (DatasetError, ValueError, KeyError):
+        return None
+    found = np.concatenate([f(own, axis=0) for own in values for f in (np.min, np.max)])
+    return (run.count, found) if np.isfinite(found).all() else None
+
+
+def _stored_ends(own: Mapping[str, Any], keys: Sequence[str]) -> Ends | None:
+    """None where the statistics do not state them."""
+    count = row_count(own, keys)
+    parts = [floats(own.get(key, {}).get(name)) for key in keys for name in ("min", "max")]
+    if count is None or not parts or any(part is None or part.ndim != 1 for part in parts):
+        return None
+    return count, np.concatenate([part for part in parts if part is not None])
+
+
+def _same(a: Ends, b: Ends) -> bool:
+    """Whether statistics of as many rows say the same; of other rows they say nothing."""
+    return a[0] != b[0] or (a[1].shape == b[1].shape and bool(np.allclose(a[1], b[1], rtol=1e-4, atol=1e-6)))
+
+
+def _name(ends: Ends) -> bytes:
+    """Equal for rows and the statistics that were made of them."""
+    return b"%d " % ends[0] + (np.round(ends[1], 4) + 0.0).tobytes()
 
 
 def with_exchanged(metadata: DatasetMeta, cameras: Sequence[StoredCamera]) -> tuple[StoredCamera, ...]:

@@ -32,6 +32,7 @@ from telecine.recovery.cameras import ClipCutter
 from telecine.recovery.columns import as_stored
 from telecine.recovery.conflicts import Trust
 from telecine.recovery.lenient_metadata import read_metadata
+from telecine.recovery.rates import with_rate
 from telecine.recovery.repair_log import RepairLog
 from telecine.recovery.survey import Content, Piece, survey
 
@@ -106,16 +107,16 @@ def repair(
         return Repair(str(root), None, len(counts), sum(counts), wrong, tuple(log.all()), ())
 
     if out is None:
-        metadata = read_metadata(folder, log)
+        metadata, rates = with_rate(read_metadata(folder, log), trust)
         with (
             disk_errors_named(tempfile.gettempdir()),
             tempfile.TemporaryDirectory(prefix="telecine-repair-") as temporary,
         ):
-            return unwritten(survey(metadata, Path(temporary), log, without, trust))
+            return unwritten(survey(metadata, Path(temporary), log, without, trust=trust, known=rates))
     target = Path(out).resolve()
     if target == folder.resolve() or folder.resolve() in target.parents:
         raise DatasetError(f"{out}: the copy cannot be inside the dataset; name another folder")
-    metadata = read_metadata(folder, log)
+    metadata, rates = with_rate(read_metadata(folder, log), trust)
     with (
         disk_errors_named(str(target.parent)),
         DatasetWriter.create(
@@ -123,7 +124,7 @@ def repair(
         ) as writer,
         _scratch(target) as scratch,
     ):
-        content = survey(metadata, scratch, log, without, trust)
+        content = survey(metadata, scratch, log, without, trust=trust, known=rates)
         try:
             writer.calibrations = read_calibrations(folder)
         except DatasetError as damage:

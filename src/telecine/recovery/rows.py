@@ -64,6 +64,11 @@ class EpisodeRows:
     order: Ints | None = None
     """(n,) positions of the rows, in the order of their frame_index, where they lie in another."""
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether rows behind a hole are known to be lost."""
+        return sum(part.stop - part.start for part in self.parts) > self.count
+
 
 def open_files(metadata: DatasetMeta, scratch: Path, log: RepairLog) -> list[RowFile]:
     """All files of rows that can be read, in order; recovered copies are in `scratch`."""
@@ -194,6 +199,9 @@ def _usable(
         order = np.argsort(frames, kind="stable")
         indices, frames = {key: values[order] for key, values in indices.items()}, frames[order]
         log.changed(f"{name} episode {episode}", "its rows were not in the order of frame_index; sorted by it")
+    if _counts_from_elsewhere(frames, indices["timestamp"]):
+        log.changed(f"{name} episode {episode}", f"frame_index began at {frames[0]}, its time at 0; it begins at 0")
+        frames = frames - frames[0]
     right = frames == np.arange(len(frames))
     count = len(frames) if right.all() else int(np.argmin(right))
     where = f"{name} episode {episode}"
@@ -206,6 +214,11 @@ def _usable(
     if not count:
         return None
     return EpisodeRows(episode, tuple(parts), count, indices["task_index"][:count], indices["timestamp"][:count], order)
+
+
+def _counts_from_elsewhere(frames: Ints, seconds: npt.NDArray[np.float64]) -> bool:
+    """Whether rows whose time begins at 0 only count from another number: none is missing before them."""
+    return bool(frames.size and frames[0] > 0 and seconds[0] == 0 < seconds[-1] and np.all(np.diff(frames) == 1))
 
 
 class RowReader:

@@ -19,7 +19,9 @@ from telecine.recovery.columns import column_of, is_image
 from telecine.recovery.conflicts import (
     Conflict,
     Trust,
+    count_conflicts,
     other_tasks,
+    row_conflicts,
     size_conflicts,
     statistics_conflicts,
     task_conflicts,
@@ -80,7 +82,7 @@ class Content:
                 log.lost(where, f"{run.count} rows: {'; '.join(lost)}", "leave that camera out with --without")
                 continue
             if self._believes_meta("statistics", run.episode):
-                log.lost(where, f"{run.count} rows: its frames are not those of its statistics, which were trusted")
+                log.lost(where, f"{run.count} rows: it is not what its statistics were made of, which were trusted")
                 continue
             found = {key: frame_range for key, frame_range in ranges.items() if isinstance(frame_range, FrameRange)}
             count = min([run.count, *(frame_range.count for frame_range in found.values())])
@@ -126,9 +128,18 @@ class Content:
 
 
 def survey(
-    metadata: DatasetMeta, scratch: Path, log: RepairLog, without: Sequence[str], trust: Trust | None = None
+    metadata: DatasetMeta,
+    scratch: Path,
+    log: RepairLog,
+    without: Sequence[str],
+    *,
+    trust: Trust | None = None,
+    known: Sequence[Conflict] = (),
 ) -> Content:
-    """Read everything but frames and values. Raises: DatasetError when there is no episode to be found."""
+    """Read everything but frames and values.
+
+    known: conflicts that were found before. Raises: DatasetError when there is no episode to be found.
+    """
     unknown = sorted(set(without) - set(metadata.features))
     if unknown:
         raise DatasetError(f"--without {unknown[0]}: no such feature; there are {', '.join(metadata.features)}")
@@ -148,9 +159,9 @@ def survey(
             else:
                 videos.append(camera)
     _note_counts(runs, metadata, log)
-    conflicts = [*task_conflicts(metadata, runs), *size_conflicts(metadata, videos)]
+    conflicts = [*known, *task_conflicts(metadata, runs), *size_conflicts(metadata, videos), *count_conflicts(videos)]
     cameras = with_exchanged(metadata, videos) if trust == "meta" else tuple(videos)
-    conflicts += statistics_conflicts(metadata, cameras)
+    conflicts += [*statistics_conflicts(metadata, cameras), *row_conflicts(metadata, runs, reader, columns)]
     decided = tuple((conflict, conflict.believed(trust)) for conflict in conflicts)
     for conflict, believed in decided:
         log.conflict(
