@@ -303,3 +303,72 @@ def test_attributes_and_filters_of_an_episode_are_its_facts(h5py, tmp_path):
     facts = Dataset(tmp_path / "out").provenance
     assert [f["tags"] for f in facts] == [["good", "train"], ["train"], []]
     assert facts[1]["error_cause"] == "dropped"
+
+
+# --- what siblings of known trees look like --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("groups", "found"),
+    [
+        (("episodes/3fa8c1", "episodes/c0ffee"), ["/episodes/3fa8c1", "/episodes/c0ffee"]),
+        (("9b77de12", "c0ffee34"), ["/9b77de12", "/c0ffee34"]),
+        (("2024-03-01_10-00-07", "2024-03-01_11-20-00"), ["/2024-03-01_10-00-07", "/2024-03-01_11-20-00"]),
+        (("demos/first try", "demos/second try"), ["/demos/first try", "/demos/second try"]),
+        (("session_1/episode_0", "session_1/episode_1", "session_2/episode_0"),
+         ["/session_1/episode_0", "/session_1/episode_1", "/session_2/episode_0"]),
+        (("run_2024/take_1", "run_2024/take_2"), ["/run_2024/take_1", "/run_2024/take_2"]),
+        (("left", "right"), [""]),
+        (("robots/left", "robots/right"), [""]),
+    ],
+)  # fmt: skip
+def test_episodes_by_date_id_container_and_within_sessions(h5py, tmp_path, groups, found):
+    path = tmp_path / "x.hdf5"
+    with h5py.File(path, "w") as file:
+        for number, group in enumerate(groups):
+            episode_group(file, group, number)
+        file["normalization/action/mean"] = np.zeros(3)
+    assert ids(path) == found
+
+
+@pytest.mark.parametrize(("marked", "lengths"), [([9, 19, 29], [10, 10, 10]), ([8, 9, 19, 29], [30])])
+def test_dones_cut_episodes_unless_they_last(h5py, tmp_path, marked, lengths):
+    path = flat(h5py, tmp_path / "x.hdf5", dones=marked)
+    report = convert(path, tmp_path / "out", rate=20, task="hop")
+    assert [e.rows for e in report.episodes] == lengths
+
+
+def test_values_in_the_group_say_what_became_of_an_episode(h5py, tmp_path):
+    path = tmp_path / "x.hdf5"
+    with h5py.File(path, "w") as file:
+        for number, (name, value) in enumerate(
+            [("success", np.bool_(True)), ("failure", np.array([1])), ("outcome", "aborted"), ("tags", ["a", "b"])]
+        ):
+            episode_group(file, f"demo_{number}", number)
+            file[f"demo_{number}/{name}"] = value
+    report = convert(path, tmp_path / "out", rate=20, task="hop")
+    assert [e.success for e in report.episodes] == [True, False, None, None]
+    facts = Dataset(tmp_path / "out").provenance
+    assert (facts[2]["outcome"], facts[3]["tags"]) == ("aborted", ["a", "b"])
+
+
+def test_demos_without_steps_are_no_episodes_and_said(h5py, tmp_path):
+    path = make.isaaclab(h5py, tmp_path / "x.hdf5", demos=(0, 1), steps=6)
+    with h5py.File(path, "a") as file:
+        for number in (2, 3):
+            empty = file.create_group(f"data/demo_{number}")
+            empty.attrs["num_samples"] = 0
+            empty["initial_state/articulation/robot/root_pose"] = make.ramp(1, 7)
+    code, output, errors = telecine("convert", path, tmp_path / "out", "--task-text", "x")
+    assert code == 0
+    assert "/data/demo_2 and 1 more: no steps were recorded" in " ".join((output + errors).split())
+    assert len(Dataset(tmp_path / "out").episodes) == 2
+
+
+def test_alohas_depth_is_no_camera_of_a_proposal(h5py, tmp_path):
+    path = make.aloha(h5py, tmp_path / "x.hdf5", how="raw")
+    with h5py.File(path, "a") as file:
+        file["observations/images/cam_depth"] = np.full((6, 48, 64), 700, np.uint16)
+    report = convert(path, tmp_path / "out", task="x")
+    assert report.ok
+    assert any(e.item.stream.endswith("cam_depth") and e.item.training for e in report.left_out)

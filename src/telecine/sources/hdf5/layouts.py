@@ -111,12 +111,22 @@ def attribute(attrs: Any, name: str) -> str:
     return text_of(attrs[name]) if name in attrs else ""
 
 
-def stated_facts(attrs: Any) -> dict[str, str]:
-    """What attributes of an episode say about what became of it, as attributes of its recording."""
-    found = {name: text for name in _FACTS if (text := attribute(attrs, name).strip())}
-    for name in ("success", "failure"):
-        if name in attrs and np.asarray(attrs[name]).dtype.kind in "biuf" and np.asarray(attrs[name]).size == 1:
-            found[name] = str(bool(np.asarray(attrs[name]).item())).lower()
+def stated_facts(holder: Any) -> dict[str, str]:
+    """What attributes of an episode, or single values in its group, say about what became of it, as attributes.
+
+    holder: the attributes, or the group.
+    """
+    found = {}
+    for name in (name for name in _FACTS if name in holder):
+        item = holder[name]
+        if name == "tags" and getattr(item, "ndim", 0) == 1:
+            found[name] = ",".join(map(text_of, item[()] if hasattr(item, "chunks") else item))
+        if hasattr(item, "keys") or getattr(item, "size", 1) != 1:
+            continue
+        value = np.asarray(item[()] if hasattr(item, "shape") else item)
+        number = value.dtype.kind in "biuf" and name in ("success", "failure")
+        if text := str(bool(value.item())).lower() if number else text_of(value.item()).strip():
+            found[name] = text
     if found.pop("failure", "") == "true" and "success" not in found:
         found["success"] = "false"
     if cause := found.pop("failure_reason", ""):

@@ -26,6 +26,7 @@ from telecine.sources.hdf5.layouts import (
     stated_facts,
     whole_file,
 )  # fmt: skip
+from telecine.sources.hdf5.odd_cameras import odd_camera, unit_of
 from telecine.sources.shared.arrays import PixelLayout, text_of
 from telecine.sources.shared.confinement import beside
 
@@ -37,6 +38,8 @@ def _cameras(parent: Any, path: str, leaf: str = "") -> dict[str, tuple[str, ...
     if not hasattr(parent, "keys"):
         return {}
     names = [n for n in sorted(parent) if not leaf or leaf in parent[n]]
+    arrays = {n: parent[n][leaf] if leaf else parent[n] for n in names}
+    names = [n for n, a in arrays.items() if not hasattr(a, "dtype") or odd_camera(n, a, unit_of(a)) is None]
     return {IMAGES + camera_name(n): (f"{path}/{n}{'/' if leaf else ''}{leaf}",) for n in names}
 
 

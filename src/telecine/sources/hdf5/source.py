@@ -5,11 +5,14 @@ read as it stands. Streams are named by their path within the episode. Every str
 layout states the rate it has `time` as well. Values are never changed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from telecine.core.errors import SourceError, closed_on_failure, raised_as
+from telecine.core.findings import Finding
 from telecine.core.recording import Recording, Ref
 from telecine.sources.format import Found, MissingExtra
 from telecine.sources.hdf5.bounds import check_arrays, check_attributes
@@ -40,9 +43,22 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
     with _opened(path) as file:
         _asked(path, lambda: _check_shared(file, path))
         _asked(path, lambda: _check_links(file, path, confined(path).follows))
-        places = _asked(path, lambda: episodes_of(file))
+        places, empty = _asked(path, lambda: _with_steps(file, episodes_of(file)))
     size = Path(path).stat().st_size // max(len(places), 1)
-    return Found(tuple(Ref(NAME, path, place, size) for place in places))
+    return Found(tuple(Ref(NAME, path, place, size) for place in places), tuple(_said_empty(path, empty)))
+
+
+def _with_steps(file: Any, places: list[str]) -> tuple[list[str], list[str]]:
+    """(the episodes, those that state to have no steps); a file of nothing else is opened, to say so."""
+    empty = [p for p in places if p in file and np.all(file[p].attrs.get("num_samples", 1) == 0)]
+    return ([p for p in places if p not in set(empty)], empty) if len(empty) < len(places) else (places, [])
+
+
+def _said_empty(path: str, empty: list[str]) -> Iterator[Finding]:
+    if empty:
+        more = f" and {len(empty) - 1} more" if len(empty) > 1 else ""
+        text = f"{empty[0]}{more}: no steps were recorded (`num_samples` is 0), so it is no episode"
+        yield Finding("source-empty", "warning", path, text, recording=f"{path}#{empty[0]}")
 
 
 def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has

@@ -1,8 +1,9 @@
 """Any other tree: where its episodes are, and what its recorder says of one.
 
-Episodes are groups whose names differ in a number (`demo_3`, `run_12`, `7`), whatever stands beside them, at whatever
-depth. A file without such groups may hold all of them one after the other: `episode_ends` says where each ends (as in
-replay buffers), else the flags `terminals` and `timeouts` (D4RL) or `is_first` and `is_last` (RLDS) of its rows.
+Episodes are groups whose names differ in a number (`demo_3`, `run_12`, `7`), a date or an id (`9b77de`), or that stand
+alike in a group such as `episodes`, whatever stands beside them, at whatever depth; of `session_1/episode_2` the inner
+ones. A file without such groups may hold all of them one after the other: `episode_ends` says where each ends (as in
+replay buffers), else the flags `terminals`, `timeouts` (D4RL), `is_first`, `is_last` (RLDS) or `dones` of its rows.
 """
 
 import re
@@ -39,7 +40,12 @@ _PARTS = frozenset(
 """Words of numbered groups that are parts of one scene, not episodes."""
 _DEEPEST = 5
 _ENDS = ("episode_ends", "meta/episode_ends", "metadata/episode_ends")
-_LAST_ROW, _FIRST_ROW = ("terminals", "timeouts", "is_last"), "is_first"
+_FIRST_ROW = "is_first"
+_SINGLE = ("dones", "done", "terminations", "truncations")
+"""Flags that some writers raise once and others from success on: these say nothing of episodes."""
+_LAST_ROW = ("terminals", "timeouts", "is_last", *_SINGLE)
+_UNNUMBERED = (("date", r"\d{4}[-_]?\d\d[-_]?\d\d.*"), ("id", r"[0-9a-f]{6,}(-[0-9a-f]{4,})*"))
+"""What names of episodes are that no number tells from one another."""
 _RATES = ("fps", "hz", "rate", "frequency", "control_freq", "control_frequency", "control_hz")
 _FASTEST_HZ = 10_000
 
@@ -47,10 +53,34 @@ _FASTEST_HZ = 10_000
 def _numbered(group: Any, depth: int = 0) -> list[str]:
     """Paths of the groups below `group` that are episodes, in order."""
     groups = [name for name in sorted(group, key=natural) if _is_group(group, name)]
-    found = [group[name].name for name in _alike(group, groups)]
-    if found or depth == _DEEPEST:
-        return found
-    return [path for name in groups for path in _numbered(group[name], depth + 1)]
+    chosen = _alike(group, groups) or _contained(group, groups)
+    if chosen and not all(_inner(group[name], depth) for name in chosen[:3]):
+        return [group[name].name for name in chosen]
+    if depth == _DEEPEST:
+        return []
+    return [path for name in chosen or groups for path in _numbered(group[name], depth + 1)]
+
+
+def _inner(group: Any, depth: int) -> bool:
+    """True for a group that is called an episode's name and yet holds others that are."""
+    found = _numbered(group, depth + 1) if depth < _DEEPEST else []
+    return bool(found) and all(words(_stem(path.rpartition("/")[2])) & _EPISODES for path in found)
+
+
+def _contained(group: Any, names: list[str]) -> list[str]:
+    """The groups in one that is called `episodes` or the like, where they hold the same things."""
+    if not words(str(group.name).rpartition("/")[2]) & _EPISODES or len(names) < 2:
+        return []
+    parts = set(group[names[0]])
+    alike = [name for name in names if set(group[name]) == parts]
+    return alike if len(alike) > 1 and _has_rows(group[alike[0]]) else []
+
+
+def _stem(name: str) -> str:
+    """What episodes of one series have in common in their names."""
+    kind = next((kind for kind, pattern in _UNNUMBERED if re.fullmatch(pattern, name)), "")
+    match = re.fullmatch(r"(.*?)\d+", name)
+    return f"#{kind}" if kind and not (match and not match[1]) else match[1] if match else name
 
 
 def _is_group(group: Any, name: str) -> bool:
@@ -61,10 +91,10 @@ def _alike(group: Any, names: list[str]) -> list[str]:
     """Those of the groups `names` that are episodes by their names."""
     stems: dict[str, list[str]] = {}
     for name in names:
-        if match := re.fullmatch(r"(.*?)\d+", name):
-            stems.setdefault(match[1], []).append(name)
+        if (stem := _stem(name)) != name:
+            stems.setdefault(stem, []).append(name)
     chosen = {stem for stem, alike in stems.items() if _are_episodes(stem, alike, group)}
-    return [name for name in names if (m := re.fullmatch(r"(.*?)\d+", name)) and m[1] in chosen]
+    return [name for name in names if _stem(name) in chosen]
 
 
 def _are_episodes(stem: str, alike: list[str], group: Any) -> bool:
@@ -89,11 +119,7 @@ def _cuts(file: Any) -> tuple[int, ...]:
     for path in _ENDS:
         if path in file and not hasattr(file[path], "keys"):
             return _checked(file, path)
-    flags = {
-        name: np.asarray(whole(file[name])).astype(bool).reshape(-1)
-        for name in (*_LAST_ROW, _FIRST_ROW)
-        if _is_flag(file, name)
-    }
+    flags = _flags(file)
     if not flags:
         return ()
     rows = max(flag.size for flag in flags.values())
@@ -106,6 +132,17 @@ def _cuts(file: Any) -> tuple[int, ...]:
         return ()
     ends = (np.flatnonzero(last) + 1).tolist()
     return tuple(ends if ends[-1] == rows else [*ends, rows])
+
+
+def _flags(file: Any) -> dict[str, Any]:
+    """Name -> (rows,) bool of the flags that mark the ends of episodes."""
+    found = {
+        name: np.asarray(whole(file[name])).astype(bool).reshape(-1)
+        for name in (*_LAST_ROW, _FIRST_ROW)
+        if _is_flag(file, name)
+    }
+    lasting = [name for name in _SINGLE if name in found and bool(np.any(found[name][1:] & found[name][:-1]))]
+    return {name: flag for name, flag in found.items() if name not in lasting}
 
 
 def _is_flag(file: Any, name: str) -> bool:
@@ -159,7 +196,7 @@ def _describe(file: Any, place: str, path: str) -> LayoutEpisode:
 def _of_group(file: Any, place: str) -> LayoutEpisode:
     group = file[place]
     rate = _stated_rate(group, file)
-    attrs = {**stated_facts(group.attrs), **_asked(rate)}
+    attrs = {**stated_facts(group), **stated_facts(group.attrs), **_asked(rate)}
     return LayoutEpisode(_name(file), fps=rate, attrs=attrs, is_rate_assumed=True)
 
 
