@@ -87,6 +87,14 @@ def pytest_make_collect_report(
     return report
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Generator[None, None, None]:
+    """What is kept in the user's cache folder is this run's alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="module", autouse=True)
 def no_threads_of_closed_recordings() -> Generator[None, None, None]:
     """rerun-sdk keeps two busy threads for each recording that was written, until it is asked to end them."""

@@ -17,7 +17,8 @@ from telecine.core.errors import DatasetError, PlanError, VideoError
 from telecine.core.plan.model import make_plan
 from telecine.dataset.reader import Dataset, open_dataset
 from telecine.dataset.v2_writer import write_v2
-from telecine.inspection.dataset_summary import episode_frames, summarize
+from telecine.inspection.dataset_frames import episode_frames
+from telecine.inspection.dataset_summary import summarize
 from telecine.lerobot_format.modality import modality, parts
 from telecine.video.cut import ClipRange, cut
 from telecine.video.demux import packets

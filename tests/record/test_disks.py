@@ -17,7 +17,7 @@ import pytest
 from telecine import Recorder
 from telecine.core.errors import DatasetError
 from telecine.dataset.reader import Dataset
-from telecine.inspection.dataset_summary import episode_frames
+from telecine.inspection.dataset_frames import episode_frames
 from telecine.recorder import live_streams, rejected
 from telecine.sources import registry
 from telecine.sources.recorder_spool.spool_file import SpoolFile

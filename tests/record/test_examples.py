@@ -12,7 +12,7 @@ from telecine import Recorder
 from telecine.core.findings import has_errors
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.verify import verify
-from telecine.inspection.dataset_summary import episode_frames
+from telecine.inspection.dataset_frames import episode_frames
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
 FRONT = "observation.images.front"

@@ -11,7 +11,7 @@ from telecine import Recorder
 from telecine.core.errors import AlignError, DatasetError, PlanError, VideoError
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.verify import verify
-from telecine.inspection.dataset_summary import episode_frames
+from telecine.inspection.dataset_frames import episode_frames
 from telecine.video.live import LiveClip, clip_packets
 from telecine.video.presets import video_settings
 

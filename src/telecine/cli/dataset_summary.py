@@ -1,12 +1,14 @@
 """`telecine inspect DATASET`: one page about a finished dataset."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from telecine.cli.exit_codes import Outcome
+from telecine.cli.progress import Bar
 from telecine.cli.tables import console, escape, print_json, show_findings
 from telecine.commands.inspect import inspect
 from telecine.core.findings import has_errors
@@ -17,13 +19,14 @@ MOST_SHOWN = 40
 MOST_FILES = 3
 
 
-def run(root: str, *, png: Path | None, json: bool, card: bool = False) -> Outcome:
+def run(root: str, *, png: Path | None, json: bool, card: bool = False, checks: Sequence[str] = ()) -> Outcome:
     """Done when there are no errors. card: print the dataset's card instead of the page."""
     if card:
         text = dataset_card(Path(root))
         print_json({"card": text}) if json else sys.stdout.write(text)
         return Outcome(True, card_findings(text, root))
-    page = inspect(root, png=png)
+    with Bar(quiet=json) as bar:
+        page = inspect(root, png=png, checks=checks, progress=bar)
     assert isinstance(page, DatasetSummary)
     if json:
         print_json(page.to_dict())

@@ -98,6 +98,12 @@ def inspect(
         Path | None, typer.Option(help="Write a PNG: every camera, red and blue both ways.")
     ] = None,
     card: Annotated[bool, typer.Option("--card", help="Of a dataset: print its card as push would write it.")] = False,
+    checks: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CODE,...", help="Of a dataset: only these checks; rows, tasks, frames, episodes, or codes."
+        ),
+    ] = None,
     json: Json = False,
     fail_on: FailOn = None,
 ) -> None:
@@ -110,9 +116,9 @@ def inspect(
     from telecine.commands.inspect import is_dataset
 
     if paths is not None and len(paths) == 1 and is_dataset(paths[0]) and plan is None:
-        _run(lambda: dataset_summary.run(paths[0], png=png, json=json, card=card), fail_on)
-    if png is not None or card:
-        raise typer.BadParameter("--png and --card are of one finished dataset; give its folder")
+        _run(lambda: dataset_summary.run(paths[0], png=png, json=json, card=card, checks=checks or ()), fail_on)
+    if png is not None or card or checks:
+        raise typer.BadParameter("--png, --card and --checks are of one finished dataset; give its folder")
     where = sources_of(paths, catalog_url, dataset_name)
     reading: dict[str, Any] = {"recover": recover, "follow_links": follow_links, "timeout": timeout}
     reading |= {"catalog_token": catalog_token, "catalog_token_file": catalog_token_file}
@@ -263,13 +269,18 @@ def sim(
         Literal["auto", "rays", "gl"],
         typer.Option(help="rays need no graphics library; auto: gl where MUJOCO_GL names one."),
     ] = "auto",
+    spoil: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KIND", help="Make a defect on purpose: frozen, dark@2, lag=80ms ...; repeatable."),
+    ] = None,
     json: Json = False,
     fail_on: FailOn = None,
 ) -> None:
     """Record a scripted robot in simulation: no hardware, no display, no GPU. Failures are kept and labelled."""
     from telecine.cli.record import run
 
-    _run(lambda: run(out, to, task, (episodes, seed, seconds), size, fps=fps, render=render, json=json), fail_on)
+    about = {"fps": fps, "render": render, "spoil": spoil or ()}
+    _run(lambda: run(out, to, task, (episodes, seed, seconds), size, about=about, json=json), fail_on)
 
 
 def _run(command: "Callable[[], Outcome]", fail_on: Sequence[str] | None) -> None:

@@ -1,7 +1,8 @@
 """`telecine record sim`."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from rich.console import Console
 
@@ -9,7 +10,7 @@ from telecine.cli.exit_codes import Outcome
 from telecine.cli.tables import console, escape, print_json
 from telecine.commands.demo import record_sim
 from telecine.commands.plan_flags import size_of
-from telecine.recorder.sim.record import Played, Render, SimFormat
+from telecine.recorder.sim.record import Played, SimFormat
 
 
 def run(
@@ -19,11 +20,13 @@ def run(
     episodes: tuple[int, int, float],
     size: str,
     *,
-    fps: int,
-    render: Render,
+    about: dict[str, Any],
     json: bool,
 ) -> Outcome:
-    """Always done: episodes in which the robot failed are recordings too. episodes: (count, first seed, seconds)."""
+    """Always done: episodes in which the robot failed are recordings too.
+
+    episodes: (count, first seed, seconds). about: fps, render and spoil of `record_sim`.
+    """
     screen = console()
     width, height = size_of(size)
     count, seed, seconds = episodes
@@ -34,9 +37,8 @@ def run(
         episodes=count,
         seed=seed,
         seconds=seconds,
-        fps=fps,
         size=(width, height),
-        render=render,
+        **about,
         on_episode=lambda one: None if json else _tell(screen, one),
     )
     if json:
@@ -51,12 +53,15 @@ def run(
 def vars_of(played: Played) -> dict[str, object]:
     """Plain values for JSON."""
     names = ("task", "seed", "steps", "success", "reason")
-    return {name: getattr(played, name) for name in names}
+    return {**{name: getattr(played, name) for name in names}, "spoiled": [asdict(one) for one in played.spoiled]}
 
 
 def _tell(screen: Console, played: Played) -> None:
     mark = "success" if played.success else "[yellow]failed[/yellow]"
     screen.print(f"seed {played.seed}: {mark}, {escape(played.task)}: {escape(played.reason)}, {played.steps} steps")
+    for one in played.spoiled:
+        place = f"{one.key or 'all'}, rows {one.rows[0]} to {one.rows[1] - 1}"
+        screen.print(f"  spoiled on purpose: {one.kind} in {place} (inspect should say {one.code})")
 
 
 def _next(out: Path, kind: SimFormat) -> str:

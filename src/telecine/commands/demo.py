@@ -1,6 +1,6 @@
 """`telecine.demo` and `telecine.record_sim`: what `telecine demo` and `telecine record sim` do, with the same words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +13,7 @@ from telecine.core.proposal.text import plan_yaml
 from telecine.dataset.claimed_folder import claimed, is_claimable
 from telecine.inspection.recordings import inspect_many
 from telecine.recorder.sim import record as sim
+from telecine.recorder.sim.spoil import parse_spoil
 from telecine.samples.recordings import write_demo_recordings
 
 
@@ -68,6 +69,7 @@ def record_sim(
     fps: int = 30,
     size: tuple[int, int] = (320, 240),
     render: Literal["auto", "rays", "gl"] = "auto",
+    spoil: Sequence[str] = (),
     on_episode: Callable[[sim.Played], None] = lambda _: None,
 ) -> list[sim.Played]:
     """Record a scripted robot in simulation: no hardware, no display, no GPU. Failed episodes are labelled.
@@ -82,10 +84,12 @@ def record_sim(
         fps: control steps and frames a second.
         size: (width, height) of both cameras in px, even.
         render: rays need no graphics library; auto: gl where MUJOCO_GL names one.
+        spoil: defects to make on purpose, such as "frozen", "dark@2" (in episode 2; else the middle one) or "lag=80ms"
+            (cameras late in all episodes); docs/quality.md has all.
         on_episode: is called with each episode as it is finished.
 
     Returns:
-        One value per episode: path, task, seed, steps, success and the reason.
+        One value per episode: path, task, seed, steps, success and the reason, and what was spoiled in which rows.
 
     Raises:
         SourceError: MuJoCo (extra `sim`) or a writer's library is not installed, or `out` is in use. DatasetError:
@@ -105,5 +109,6 @@ def record_sim(
         fps=fps,
         size=size,
         render=render,
+        spoil=[parse_spoil(text) for text in spoil],
         on_episode=on_episode,
     )

@@ -1,11 +1,14 @@
 """`telecine.inspect`: what `telecine inspect` does, with the same words."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from telecine.commands.convert import Paths, path_list, reading_options, who_works
 from telecine.conversion.discovery import find_all, nothing_readable
+from telecine.conversion.pipeline import Options
 from telecine.core.errors import PlanError, SourceError, raised_as
+from telecine.core.progress import Progress
 from telecine.core.proposal.text import plan_yaml
 from telecine.core.recording import Ref
 from telecine.inspection.contact_sheet import ContactSheet
@@ -31,6 +34,8 @@ def inspect(
     timeout: float | None = None,
     catalog_token: str | None = None,
     catalog_token_file: str | Path | None = None,
+    checks: Sequence[str] = (),
+    progress: Progress | None = None,
     executor: Executor | None = None,
 ) -> Inspection | DatasetSummary:
     """What recordings or a dataset hold, as `telecine inspect` shows it; a table in a notebook.
@@ -45,6 +50,9 @@ def inspect(
         timeout: give up on a recording after so many seconds without progress.
         catalog_token: access token of a catalog server.
         catalog_token_file: a file with it.
+        checks: of a dataset: quality checks to make, codes such as `look-frozen`, or rows, tasks, frames, episodes; all
+            without any.
+        progress: of a dataset: gets how far the checks are, in bytes.
         executor: who reads; None: a process of its own where that is safe.
 
     Returns:
@@ -67,9 +75,11 @@ def inspect(
     if plan is None and len(where) == 1 and is_dataset(where[0]):
         with links_followed(follow_links):
             check_dataset(where[0])
-        return _inspected_dataset(where[0], png)
-    if png is not None:
-        raise PlanError("png draws one finished dataset; give its folder")
+        with who_works(executor, Options()) as who:
+            summary = summarize(where[0], checks=checks, executor=who, progress=progress)
+        return summary if png is None else _drawn(summary, Path(png))
+    if png is not None or checks:
+        raise PlanError("png and checks are of one finished dataset; give its folder")
     options = reading_options(
         catalog_token_file, recover=recover, follow_links=follow_links, timeout=timeout, catalog_token=catalog_token
     )
@@ -103,9 +113,9 @@ def is_dataset(path: str | Path) -> bool:
     return (Path(path) / INFO).is_file()
 
 
-def _inspected_dataset(root: str, png: str | Path | None) -> DatasetSummary:
-    summary = summarize(root)
-    return summary if png is None else replace(summary, drawn=tuple(map(str, write_pngs(root, Path(png)))))
+def _drawn(summary: DatasetSummary, folder: Path) -> DatasetSummary:
+    drawn = write_pngs(summary.root, folder, summary.findings)
+    return replace(summary, drawn=tuple(map(str, drawn)))
 
 
 def _write_plan(path: Path, text: str) -> None:

@@ -9,20 +9,16 @@ import numpy as np
 
 from telecine.core.findings import Finding, Severity
 from telecine.core.stats import Floats
-from telecine.core.video import Flags
 
 SAME_SHARE = 0.95
 """Rows in which action equals state, above which nothing was commanded."""
 IDLE_S = 1.0
 STILL = 1e-3
 """Part of an element's range that counts as not moving."""
-CLIPPED_SHARE = 0.2
-DARK = 16.0
-"""Mean brightness, 0 to 255, below which a person sees nothing."""
-FROZEN = 0.5
-"""Mean absolute difference of frames, 0 to 255, which an encoder alone makes."""
 SHORT_S = 1.0
 SHORT_SHARE = 0.2
+LONG_TIMES, LONG_FROM = 4.0, 5
+"""Episodes so many times as long as the typical one are told, from this many episodes on."""
 
 
 def action_findings(state: Floats, action: Floats, where: str) -> Iterator[Finding]:
@@ -35,37 +31,16 @@ def action_findings(state: Floats, action: Floats, where: str) -> Iterator[Findi
     if share >= SAME_SHARE:
         text = f"the action is the state of the same row in {share:.0%} of {len(state)} rows"
         fix = "record what was commanded, or take the next state; a policy learns to stay where it is"
-        yield Finding("look-action-state", "warning", where, text, fix)
+        yield Finding("look-action-state", "warning", where, text, fix, rows=(0, len(state)))
 
 
-def value_findings(values: Floats, names: Sequence[str], where: str) -> Iterator[Finding]:
-    """NaN, infinity, and elements that stand at their end. values: (n, w), names: w of them."""
+def value_findings(values: Floats, where: str) -> Iterator[Finding]:
+    """NaN and infinity. values: (n, w)."""
     bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
     if bad.size:
         text = f"NaN or infinity in {bad.size} of {len(values)} rows, first in row {int(bad[0])}"
         fix = "training would get NaN loss; leave the episode out"
         yield Finding("look-values", "error", where, text, fix, rows=(int(bad[0]), int(bad[-1]) + 1))
-        return
-    clipped = [names[i] for i in np.flatnonzero(_clipped(values))]
-    if clipped:
-        text = f"at its end in over {CLIPPED_SHARE:.0%} of rows: {', '.join(clipped)}"
-        yield Finding("look-clipped", "info", where, text, "grippers do that; joints that do were clipped")
-
-
-def _clipped(values: Floats) -> Flags:
-    """(w,) true for elements that take many values, but one of their two ends in many rows.
-
-    The ends of the episode do not count: who stands still there stands at an end without being clipped.
-    """
-    if not len(values):
-        return np.zeros(values.shape[1], np.bool_)
-    first, last = moving(values)
-    inner = np.sort(values[first:last], axis=0)
-    if len(inner) <= 10:
-        return np.zeros(values.shape[1], np.bool_)
-    different = 1 + (inner[1:] != inner[:-1]).sum(axis=0)
-    at_an_end = np.maximum((inner == inner[0]).sum(axis=0), (inner == inner[-1]).sum(axis=0))
-    return np.asarray((different > 10) & (at_an_end > CLIPPED_SHARE * len(inner)))
 
 
 def moving(values: Floats) -> tuple[int, int]:
@@ -80,14 +55,14 @@ def idle_findings(values: Floats, fps: int, where: str) -> Iterator[Finding]:
     """values: (n, w), finite, of everything that ought to move."""
     first, last = moving(values)
     if last == 0:
-        yield Finding("look-idle", "warning", where, f"nothing moves in {len(values)} rows", "leave the episode out")
-        return
-    ends = [(first / fps, "start"), ((len(values) - last) / fps, "end")]
-    ends_idle = [f"{seconds:.1f} s at the {end}" for seconds, end in ends if seconds > IDLE_S]
-    if ends_idle:
         yield Finding(
-            "look-idle", "info", where, f"nothing moves for {' and '.join(ends_idle)}", "see `trim` in the plan"
+            "look-idle", "warning", where, f"nothing moves in {len(values)} rows", "leave it out", rows=(0, len(values))
         )
+        return
+    for start, stop, end in ((0, first, "start"), (last, len(values), "end")):
+        if stop - start > IDLE_S * fps:
+            text = f"nothing moves for {(stop - start) / fps:.1f} s at the {end}"
+            yield Finding("look-idle", "info", where, text, "see `trim` in the plan", rows=(start, stop))
 
 
 def time_findings(timestamps: Floats, fps: int, where: str) -> Iterator[Finding]:
@@ -101,16 +76,6 @@ def time_findings(timestamps: Floats, fps: int, where: str) -> Iterator[Finding]
         )
         fix, rows = "LeRobot cannot find the frames of these rows", (row, int(wrong[-1]) + 1)
         yield Finding("look-timestamps", "error", where, text, fix, key="timestamp", rows=rows)
-
-
-def frame_findings(brightness: Floats, differences: Floats, where: str) -> Iterator[Finding]:
-    """brightness: (k,) means of sampled frames; differences: (k - 1,) mean absolute, from one to the next."""
-    if brightness.size and float(brightness.max()) < DARK:
-        text = f"dark: mean brightness {float(brightness.mean()):.0f} of 255 at most {float(brightness.max()):.0f}"
-        yield Finding("look-dark", "warning", where, text, "check exposure, lights and the camera's cover")
-    if differences.size and float(differences.max()) < FROZEN:
-        text = f"frozen: {brightness.size} frames over the episode are all alike"
-        yield Finding("look-frozen", "warning", where, text, "check whether the camera ran")
 
 
 SMALLEST_PX = 64
@@ -132,7 +97,7 @@ def small_text(width: int, height: int) -> str:
 
 
 def length_findings(lengths: Sequence[int], fps: int) -> Iterator[Finding]:
-    """Episodes that are over before anything can have happened."""
+    """Episodes that are over before anything can have happened, and far longer ones than most."""
     typical = float(np.median(lengths)) if lengths else 0.0
     for number, length in enumerate(lengths):
         if length < SHORT_S * fps or length < SHORT_SHARE * typical:
@@ -140,3 +105,7 @@ def length_findings(lengths: Sequence[int], fps: int) -> Iterator[Finding]:
             text = f"{length} rows, {length / fps:.2f} s; the typical episode has {typical:.0f}"
             fix = "leave it out unless it is meant"
             yield Finding("look-short", severity, f"episode {number}", text, fix, episode=number, rows=(0, length))
+        elif length > LONG_TIMES * typical and len(lengths) >= LONG_FROM:
+            text = f"{length} rows, {length / fps:.1f} s; the typical episode has {typical:.0f}"
+            fix = "see what else it holds"
+            yield Finding("look-long", "info", f"episode {number}", text, fix, episode=number, rows=(0, length))

@@ -31,7 +31,6 @@ def suspects(known: Mapping[str, Floats], lengths: Ints, fps: int, *, state: str
     for key, values in known.items():
         if key.startswith(("observation", "action")):
             bad |= ~np.isfinite(values).all(axis=1)
-            found |= _repeating(values, lengths)
     if "timestamp" in known:
         bad |= ~(np.abs(known["timestamp"][:, 0] - rows / fps) < _OFF_S)
     found |= np.logical_or.reduceat(bad, starts)
@@ -40,16 +39,6 @@ def suspects(known: Mapping[str, Floats], lengths: Ints, fps: int, *, state: str
         found |= _idle(np.concatenate(moves, axis=1), starts, lengths, fps)
     if len(moves) == 2:
         found |= moves[0].shape[1] != moves[1].shape[1] or _equal(moves[0], moves[1], starts, lengths)
-    return found
-
-
-def _repeating(values: Floats, lengths: Ints) -> Flags:
-    """Episodes in which an element has a value three times: fewer are never "at its end"."""
-    episode = np.repeat(np.arange(len(lengths)), lengths)
-    found = np.zeros(len(lengths), np.bool_)
-    for column in values.T:
-        ordered = column[np.lexsort((column, episode))]
-        found[episode[2:][(ordered[2:] == ordered[:-2]) & (episode[2:] == episode[:-2])]] = True
     return found
 
 

@@ -74,12 +74,14 @@ class Dataset:
         meta = self._episode(episode)
         return unwrap_extensions(read.read_rows(self._file("data_path", meta.data), meta, columns))
 
-    def runs(self, columns: list[str]) -> Iterator[tuple[Sequence[EpisodeMeta], pa.Table | DatasetError]]:
-        """The rows of all episodes in order, those of many short episodes at a time, which reads them far sooner.
+    def runs(
+        self, columns: list[str], start: int = 0, stop: int | None = None
+    ) -> Iterator[tuple[Sequence[EpisodeMeta], pa.Table | DatasetError]]:
+        """The rows of episodes [start, stop) in order, those of many short ones at a time, which reads them far sooner.
 
         An episode that cannot be read comes alone, with the error that `rows` would raise.
         """
-        for index, run in groupby(self.episodes, lambda episode: episode.data):
+        for index, run in groupby(self.episodes[start:stop], lambda episode: episode.data):
             episodes = list(run)
             try:
                 path = self._file("data_path", index)

@@ -1,46 +1,29 @@
 """A finished dataset looked at: the facts of one page, and what an eye would stop at.
 
-`verify` decides whether a dataset is sound; this checks its quality. Reads every number, and a few frames
-of each camera.
+`verify` decides whether a dataset is sound; `quality.py` checks its quality.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-
 from telecine.core import quality_checks
-from telecine.core.depth import DepthScale
 from telecine.core.episode import FeatureColumn
-from telecine.core.errors import DatasetError, VideoError, raised_as
-from telecine.core.findings import Finding, Findings, placed
-from telecine.core.quality_screen import suspects
-from telecine.core.stats import Floats
+from telecine.core.errors import DatasetError, VideoError
+from telecine.core.findings import Finding, Findings
+from telecine.core.progress import Progress
+from telecine.core.quality.table import chosen
 from telecine.core.text.html import table
-from telecine.core.tiff import is_tiff, tiff_pixels
-from telecine.core.video import Flags
 from telecine.dataset.reader import Dataset, open_dataset
-from telecine.dataset.values import to_numpy
 from telecine.dataset.verify.verify import verify
-from telecine.lerobot_format.metadata import CAMERA_DTYPES, EpisodeMeta
+from telecine.inspection.quality import check_dataset
+from telecine.inspection.quality_rows import VERIFY
 from telecine.lerobot_format.paths import VERSION, FileIndex
-from telecine.video.frames.colour import Rgb
-from telecine.video.frames.png import read_png
-from telecine.video.mp4_reader import decode_at, probe_file
-
-FRAMES_CHECKED = 8
-"""Frames checked for each camera and episode."""
-MOST_EPISODES = 50
-"""Of a larger dataset this many, spread over it, have their frames checked."""
-VERIFY = "run `telecine verify` for details"
-STATE, ACTION = "observation.state", "action"
-NOT_NUMERIC = CAMERA_DTYPES | {"string", "bool", "language"}
+from telecine.run.executor import Executor, serial
+from telecine.video.mp4_reader import probe_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +101,20 @@ class DatasetSummary:
         )
 
 
-def summarize(root: str | Path) -> DatasetSummary:
-    """The page of the dataset at `root`, version 2.0, 2.1 or 3.0. Raises: DatasetError when it cannot be read."""
+def summarize(
+    root: str | Path, *, checks: Sequence[str] = (), executor: Executor = serial, progress: Progress | None = None
+) -> DatasetSummary:
+    """The page of the dataset at `root`, version 2.0, 2.1 or 3.0.
+
+    checks, executor, progress: of `inspection.quality.check_dataset`.
+
+    Raises: DatasetError when it cannot be read. PlanError for a check that there is none of.
+    """
     dataset = open_dataset(root)
-    findings: list[Finding] = list(quality_checks.length_findings([e.length for e in dataset.episodes], dataset.fps))
+    findings: list[Finding] = []
     cameras = tuple(_cameras(dataset, findings))
-    seen = set(np.linspace(0, max(len(dataset.episodes) - 1, 0), MOST_EPISODES).round().astype(int).tolist())
-    findings += _row_findings(dataset)
-    for number in sorted(seen) if dataset.episodes else ():
-        findings += placed(_frames(dataset, number), episode=number)
-    findings += _small(cameras)
+    findings += check_dataset(root, checks=checks, executor=executor, progress=progress)
+    findings += _small(cameras) if "look-small" in chosen(checks) else ()
     findings += _counts(dataset)
     findings += verify(root, decode="none", statistics=False) if dataset.version == VERSION else ()
     codes: dict[int | None, list[str]] = {}
@@ -186,69 +173,6 @@ def _counts(dataset: Dataset) -> Iterator[Finding]:
         yield Finding("look-counts", "error", "meta", text, VERIFY)
 
 
-def _row_findings(dataset: Dataset) -> Iterator[Finding]:
-    """Findings on the numbers of all episodes."""
-    columns = [c for c in dataset.features if c.dtype not in NOT_NUMERIC and len(c.shape) == 1]
-    number = 0
-    for run, rows in dataset.runs([column.key for column in columns]):
-        if isinstance(rows, DatasetError):
-            where = f"episode {number}"
-            yield Finding("look-counts", "error", where, str(rows), VERIFY, episode=number)
-            number += len(run)
-            continue
-        whole, start = {column: _array(rows, column) for column in columns}, 0
-        for episode, odd in zip(run, _suspects(whole, run, dataset.fps), strict=True):
-            stop = start + episode.length
-            known: dict[FeatureColumn, Floats | str] = {}
-            for column, values in whole.items() if odd else ():
-                alone = isinstance(values, str)  # this episode may be as it should be
-                known[column] = _array(rows.slice(start, episode.length), column) if alone else values[start:stop]
-            yield from placed(_episode_findings(known, dataset.fps, f"episode {number}"), episode=number)
-            start, number = stop, number + 1
-
-
-def _suspects(whole: Mapping[FeatureColumn, Floats | str], run: Sequence[EpisodeMeta], fps: int) -> Flags:
-    """(episodes,) true for those in which the checks may find something."""
-    known = {column.key: values for column, values in whole.items() if not isinstance(values, str)}
-    if len(known) < len(whole):
-        return np.ones(len(run), np.bool_)
-    lengths = np.array([episode.length for episode in run], np.int64)
-    return suspects(known, lengths, fps, state=STATE, action=ACTION)
-
-
-def _array(rows: pa.Table, column: FeatureColumn) -> Floats | str:
-    """(n, width) values of a column, or what it holds instead."""
-    try:
-        return to_numpy(rows.column(column.key), column).astype(np.float64).reshape(rows.num_rows, -1)
-    except (KeyError, ValueError) as error:
-        return str(error)
-
-
-def _episode_findings(columns: Mapping[FeatureColumn, Floats | str], fps: int, where: str) -> Iterator[Finding]:
-    known: dict[str, Floats] = {}
-    for column, values in columns.items():
-        if isinstance(values, str):
-            text = f"{column.key}: info.json says {column.dtype} {column.shape}, the rows hold {values}"
-            yield Finding("look-width", "error", where, text, VERIFY, key=column.key)
-            continue
-        known[column.key] = values
-        if column.key.startswith(("observation", "action")):
-            names = column.names or tuple(f"element {i}" for i in range(values.shape[1]))
-            found = quality_checks.value_findings(values, names, f"{where} {column.key}")
-            yield from placed(found, key=column.key)
-    yield from _together(known, fps, where)
-
-
-def _together(known: dict[str, Floats], fps: int, where: str) -> Iterator[Finding]:
-    if "timestamp" in known:
-        yield from quality_checks.time_findings(known["timestamp"][:, 0], fps, where)
-    moves = [known[key] for key in (STATE, ACTION) if key in known and np.isfinite(known[key]).all()]
-    if moves:
-        yield from quality_checks.idle_findings(np.concatenate(moves, axis=1), fps, where)
-    if len(moves) == 2:
-        yield from quality_checks.action_findings(moves[0], moves[1], where)
-
-
 def _cameras(dataset: Dataset, findings: list[Finding]) -> Iterator[CameraSummary]:
     shapes = {c.key: c for c in dataset.features}
     for key in dataset.cameras if dataset.episodes else ():
@@ -266,41 +190,3 @@ def _cameras(dataset: Dataset, findings: list[Finding]) -> Iterator[CameraSummar
             text = f"info.json says {width}x{height}, the video is {facts.width}x{facts.height}"
             findings.append(Finding("look-width", "error", key, text, VERIFY, key=key))
         yield CameraSummary(key, facts.codec, facts.width, facts.height, float(facts.average_rate))
-
-
-def _frames(dataset: Dataset, number: int) -> Iterator[Finding]:
-    for key in dataset.cameras:
-        where = f"episode {number} {key}"
-        try:
-            shown = episode_frames(dataset, key, number)
-        except (DatasetError, VideoError) as error:
-            yield Finding("look-counts", "error", where, str(error), VERIFY, key=key)
-            continue
-        small = [p[::4, ::4].astype(np.float64) for p in shown]
-        brightness = np.array([p.mean() for p in small])
-        steps = [np.abs(b - a).mean() for a, b in pairwise(small)]
-        yield from placed(quality_checks.frame_findings(brightness, np.array(steps), where), key=key)
-
-
-def _pixels(data: bytes) -> Rgb:
-    """A stored image; depth in shades of its distance. Raises: VideoError."""
-    if not is_tiff(data):
-        return read_png(data)
-    with raised_as(VideoError, "a stored frame cannot be read", ValueError):
-        depth = tiff_pixels(data)
-    shades = DepthScale().codes(depth, "m" if depth.dtype.kind == "f" else "mm") >> 4
-    return np.repeat(shades.astype(np.uint8)[:, :, None], 3, axis=2)
-
-
-def episode_frames(dataset: Dataset, key: str, number: int, count: int = FRAMES_CHECKED) -> list[Rgb]:
-    """At most `count` frames of a camera, spread over an episode from its first row to its last.
-
-    Raises: DatasetError, VideoError when a frame is missing or cannot be decoded.
-    """
-    length = dataset.episodes[number].length
-    rows = np.unique(np.linspace(0, length - 1, min(count, length)).round().astype(int)).tolist()
-    if next(c.dtype for c in dataset.features if c.key == key) == "image":
-        stored = dataset.rows(number, [key]).column(key)
-        return [_pixels(stored[row].as_py()["bytes"]) for row in rows]
-    path, first = dataset.frame(key, number, 0)
-    return [frame for _, frame in decode_at(str(path), [first + row for row in rows])]

@@ -20,6 +20,7 @@ from telecine.core.grid import Rows
 from telecine.video.decode import STRICT
 from telecine.video.frames.colour import Rgb, to_rgb
 from telecine.video.frames.depth import CODE_BITS, stored_codes
+from telecine.video.frames.luma import luma
 
 _Input: TypeAlias = av.container.InputContainer
 
@@ -191,6 +192,17 @@ def depth_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, npt.NDArra
         if frame.format.components[0].bits != CODE_BITS:
             raise VideoError(f"{path}: frame {number} is {frame.format.name}, not depth in 12 bits")
         yield number, stored_codes(frame)
+
+
+def grey_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
+    """(number, brightness) of the wanted frames, like `decode_at`; brightness is (height, width) uint8.
+
+    Of YUV it is the coded plane, which costs no conversion of colours. Raises: VideoError, see `frames_at`.
+    """
+    for number, frame in frames_at(path, frames):
+        if frame.is_corrupt:
+            raise VideoError(f"{path}: the frame at {frame.time:.3f} s is damaged")
+        yield number, luma(frame)
 
 
 def frames_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, av.VideoFrame]]:

@@ -41,6 +41,8 @@ class About:
     task: str
     seed: int
     fps: int
+    late_ns: int = 0
+    """How much later than they were taken frames are stamped, in recordings in which each stream has its own times."""
 
 
 class Target(Protocol):
@@ -233,10 +235,12 @@ def write_rrd(path: Path, taken: Taken) -> None:
         stream.log(entity, rr.SeriesLines(names=list(taken.names)), static=True)
         columns = rr.Scalars.columns(scalars=values.ravel()).partition([values.shape[1]] * len(values))
         stream.send_columns(entity, [time], columns)
+    late = (taken.times + taken.about.late_ns).astype("timedelta64[ns]")
+    shown = rr.TimeColumn("sim_time", duration=late)
     for name, clip in taken.clips.items():
         stream.log(f"/camera/{name}", rr.VideoStream.from_fields(codec=rr.VideoCodec.H264), static=True)
         packets = list(clip_packets(clip.path))
-        stream.send_columns(f"/camera/{name}", [time], rr.VideoStream.columns(sample=packets))
+        stream.send_columns(f"/camera/{name}", [shown], rr.VideoStream.columns(sample=packets))
     path.write_bytes(memory.drain_as_bytes())
 
 
@@ -295,7 +299,8 @@ def _messages(taken: Taken) -> Iterator[tuple[str, int, dict[str, Any]]]:
         yield "/joint_states", time_ns, {"names": names, "values": taken.state[number].tolist()}
         yield "/action", time_ns, {"names": names, "values": taken.action[number].tolist()}
     for name, clip in taken.clips.items():
-        for time_ns, packet in zip(times, clip_packets(clip.path), strict=True):
+        for taken_ns, packet in zip(times, clip_packets(clip.path), strict=True):
+            time_ns = taken_ns + taken.about.late_ns
             stamp = {"sec": time_ns // SECOND, "nsec": time_ns % SECOND}
             data = base64.b64encode(packet).decode()
             yield f"/camera/{name}", time_ns, {"timestamp": stamp, "frame_id": name, "data": data, "format": "h264"}

@@ -1,6 +1,7 @@
 """Single frames as PNG files, and many frames on one sheet."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import numpy as np
 
 from telecine.core.errors import VideoError, raised_as
 from telecine.video.frames.colour import Rgb
+from telecine.video.frames.lettering import caption
 
 _BORDER_PX = 2
+_PLAIN, _MARKED = (255, 255, 255), (220, 30, 30)
 
 
 def write_png(path: Path, rgb: Rgb) -> None:
@@ -40,13 +43,28 @@ def read_png(data: bytes) -> Rgb:
     return rgb
 
 
-def sheet(rows: Sequence[Sequence[Rgb]], *, width_px: int = 160) -> Rgb:
+@dataclass(frozen=True, eq=False, slots=True)
+class Cell:
+    """One frame on a sheet. marked: a red border around it."""
+
+    rgb: Rgb
+    caption: str = ""
+    marked: bool = False
+
+
+def sheet(rows: Sequence[Sequence[Cell]], *, title: str = "", width_px: int = 160) -> Rgb:
     """Frames side by side, one line for each of `rows`, all `width_px` wide; white where a line is shorter."""
-    lines = [np.concatenate([_framed(scaled(p, width_px)) for p in row], axis=1) for row in rows if row]
+    lines = [np.concatenate([_cell(cell, width_px) for cell in row], axis=1) for row in rows if row]
     widest = max((line.shape[1] for line in lines), default=0)
     filled = [np.pad(a, ((0, 0), (0, widest - a.shape[1]), (0, 0)), constant_values=255) for a in lines]
-    made: Rgb = np.concatenate(filled, axis=0) if filled else np.full((1, 1, 3), 255, np.uint8)
+    head = [caption(title, widest)] if title and filled else []
+    made: Rgb = np.concatenate(head + filled, axis=0) if filled else np.full((1, 1, 3), 255, np.uint8)
     return made
+
+
+def _cell(cell: Cell, width_px: int) -> Rgb:
+    framed = _framed(scaled(cell.rgb, width_px), _MARKED if cell.marked else _PLAIN)
+    return np.concatenate([framed, caption(cell.caption, framed.shape[1])], axis=0) if cell.caption else framed
 
 
 def scaled(rgb: Rgb, width_px: int) -> Rgb:
@@ -57,5 +75,9 @@ def scaled(rgb: Rgb, width_px: int) -> Rgb:
     return small
 
 
-def _framed(rgb: Rgb) -> Rgb:
-    return np.pad(rgb, ((_BORDER_PX, _BORDER_PX), (_BORDER_PX, _BORDER_PX), (0, 0)), constant_values=255)
+def _framed(rgb: Rgb, colour: tuple[int, int, int]) -> Rgb:
+    height, width, _ = rgb.shape
+    made = np.empty((height + 2 * _BORDER_PX, width + 2 * _BORDER_PX, 3), np.uint8)
+    made[:] = colour
+    made[_BORDER_PX:-_BORDER_PX, _BORDER_PX:-_BORDER_PX] = rgb
+    return made

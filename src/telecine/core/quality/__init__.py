@@ -1,0 +1,1 @@
+"""What a careful person sees in a dataset: arrays in, findings with their place out. Pure."""

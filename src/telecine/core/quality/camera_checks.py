@@ -1,0 +1,260 @@
+"""Stretches of one camera in one episode that show nothing, the same, or something broken.
+
+First on frames some rows apart (`suspects`), then on all rows between the last good and the first bad one (`edges`).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from telecine.core.findings import Finding
+from telecine.core.grid import Rows
+from telecine.core.quality.frame_facts import FrameFacts, difference
+from telecine.core.quality.stretches import stretches
+from telecine.core.stats import Floats
+from telecine.core.video import Flags
+
+Kind = Literal["dark", "white", "dim", "frozen", "blurred", "torn"]
+DARK, WHITE, EVEN = 16.0, 240.0, 12.0
+"""Mean brightness of frames in which a person sees nothing, and the deviation below which white is white."""
+DIM, DIM_FROM = 0.45, 40.0
+"""A stretch so many times as bright as the rest of the episode, which has at least this brightness."""
+SAME, SAME_MOST = 0.35, 1.2
+"""Mean difference of small images, 0 to 255, that an encoder alone makes; the second where motion makes far more."""
+SAME_SPOT, SAME_SPOT_MOST = 5.0, 25.0
+"""The same for the part of the image that differs most."""
+SAME_SHARE = 0.12
+"""Between the two, this part of what motion makes."""
+MOVED = 0.03
+"""Part of the joints' ranges, on average, that has to be moved for a camera to show it."""
+BLURRED = 0.4
+TORN_SEAM, TORN_TIMES = 0.45, 2.5
+TORN_FLAT, TORN_FLAT_SEAM = 0.15, 0.7
+FEWEST = 6
+"""Frames that tell what is usual."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class CameraSamples:
+    """Frames of one camera at some rows of an episode, the first and the last among them.
+
+    rows: (k,) increasing. motion: (k - 1,) from one to the next, of state and action, in parts of their ranges; None
+    where the dataset has neither.
+    """
+
+    episode: int
+    key: str
+    rows: Rows
+    frames: FrameFacts
+    motion: Floats | None
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """Samples [first, stop) that show a kind of defect."""
+
+    kind: Kind
+    first: int
+    stop: int
+
+
+def suspects(samples: CameraSamples) -> list[Suspect]:
+    """What the samples show, black and white first; a stretch has one kind."""
+    frames = samples.frames
+    found: list[Suspect] = []
+    told = np.zeros(len(frames), np.bool_)
+    flags: list[tuple[Kind, Flags]] = [("dark", frames.brightness < DARK), ("white", _white(frames))]
+    told |= flags[0][1] | flags[1][1]
+    seen = ~told
+    if seen.sum() >= FEWEST:
+        flags += [("torn", _torn(frames, seen)), ("dim", _dim(frames, seen)), ("blurred", _blurred(frames, seen))]
+    told = np.zeros(len(frames), np.bool_)
+    for kind, holds in flags:
+        found += [Suspect(kind, a, b) for a, b in stretches(holds & ~told)]
+        told |= holds
+    return found + _frozen(samples, ~told)
+
+
+def _white(frames: FrameFacts) -> Flags:
+    return np.asarray((frames.brightness > WHITE) & (frames.contrast < EVEN))
+
+
+def _dim(frames: FrameFacts, seen: Flags) -> Flags:
+    usual = float(np.median(frames.brightness[seen]))
+    return np.asarray((frames.brightness < DIM * usual) & seen & (usual >= DIM_FROM))
+
+
+def _blurred(frames: FrameFacts, seen: Flags) -> Flags:
+    usual = float(np.median(frames.detail[seen]))
+    return np.asarray((frames.detail < BLURRED * usual) & seen)
+
+
+def _torn(frames: FrameFacts, seen: Flags) -> Flags:
+    """A line across most of the frame that the others do not have, or one grey below such a line."""
+    seam = float(np.median(frames.seam[seen]))
+    seams = (frames.seam > TORN_SEAM) & (frames.seam > TORN_TIMES * seam)
+    return np.asarray((seams | (_cut(frames) & (float(np.mean(_cut(frames)[seen])) < 0.5))) & seen)
+
+
+def _cut(frames: FrameFacts) -> Flags:
+    return np.asarray((frames.flat > TORN_FLAT) & (frames.flat_seam > TORN_FLAT_SEAM))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Alike:
+    """When two small images count as one frame, by what motion usually changes between samples."""
+
+    mean: float
+    spot: float
+
+    def __call__(self, a: "np.ndarray[Any, np.dtype[np.float32]]", b: "np.ndarray[Any, np.dtype[np.float32]]") -> Flags:
+        return np.asarray((difference(a, b) < self.mean) & (np.abs(a - b).max(axis=(1, 2)) < self.spot))
+
+
+def _alike(samples: CameraSamples) -> _Alike:
+    small = samples.frames.small
+    mean, spot = difference(small[1:], small[:-1]), np.abs(small[1:] - small[:-1]).max(axis=(1, 2))
+    return _Alike(
+        min(max(SAME, SAME_SHARE * float(np.percentile(mean, 80))), SAME_MOST),
+        min(max(SAME_SPOT, SAME_SHARE * float(np.percentile(spot, 80))), SAME_SPOT_MOST),
+    )
+
+
+def _frozen(samples: CameraSamples, seen: Flags) -> list[Suspect]:
+    """Samples that are alike although the robot moves, where the camera usually shows that it does."""
+    small = samples.frames.small
+    if len(small) < 2:
+        return []
+    same, step = _alike(samples), difference(small[1:], small[:-1])
+    alike = same(small[1:], small[:-1]) & seen[1:] & seen[:-1]
+    if alike.all():
+        moves = samples.motion is None or float(samples.motion.sum()) > 2 * MOVED
+        return [Suspect("frozen", 0, len(small))] if moves else []
+    if samples.motion is None:
+        return []
+    found = []
+    for a, b in stretches(alike):
+        moved = float(samples.motion[a:b].sum())
+        rate = moved / (b - a)
+        shown = ~alike & (samples.motion < 2 * rate) & (samples.motion > 0.2 * rate) & seen[1:] & seen[:-1]
+        usual = float(np.median(step[shown])) if shown.sum() >= 2 else 0.0
+        still = bool(same(small[a + 1 : b + 1], small[a]).all())
+        if still and moved > MOVED and usual > 4 * same.mean:
+            found.append(Suspect("frozen", a, b + 1))
+    return found
+
+
+def rows_between(samples: CameraSamples, found: Iterable[Suspect]) -> list[int]:
+    """Rows between the last good and the first bad sample, on both sides of each stretch."""
+    rows = samples.rows
+    wanted: set[int] = set()
+    for one in found:
+        if one.first > 0:
+            wanted |= set(range(int(rows[one.first - 1]) + 1, int(rows[one.first])))
+        if one.stop < len(rows):
+            wanted |= set(range(int(rows[one.stop - 1]) + 1, int(rows[one.stop])))
+    return sorted(wanted)
+
+
+def edges(
+    samples: CameraSamples, one: Suspect, rows: Sequence[int], frames: FrameFacts | None
+) -> tuple[tuple[int, int], bool]:
+    """([start, stop) rows, whether it begins and ends from one row to the next) of a stretch.
+
+    rows, frames: those that `rows_between` asked for, increasing; frames None without rows.
+    """
+    start, stop = int(samples.rows[one.first]), int(samples.rows[one.stop - 1]) + 1
+    if frames is None:
+        return (start, stop), True
+    is_bad = _holds(samples, one, frames)
+    bad = {row for row, holds in zip(rows, is_bad, strict=True) if holds}
+    while start - 1 in bad:
+        start -= 1
+    while stop in bad:
+        stop += 1
+    return (start, stop), _abrupt(samples, one, (start, stop), (rows, frames))
+
+
+def _holds(samples: CameraSamples, one: Suspect, frames: FrameFacts) -> Flags:
+    own = samples.frames
+    good = np.ones(len(own), np.bool_)
+    good[one.first : one.stop] = False
+    match one.kind:
+        case "dark":
+            return np.asarray(frames.brightness < DARK)
+        case "white":
+            return _white(frames)
+        case "frozen":
+            return _alike(samples)(frames.small, own.small[(one.first + one.stop) // 2])
+        case "dim":
+            return np.asarray(frames.brightness < _middle(own.brightness, one, good))
+        case "blurred":
+            return np.asarray(frames.detail < _middle(own.detail, one, good))
+        case "torn":
+            seams = frames.seam > max(_middle(own.seam, one, good), TORN_TIMES * float(np.median(own.seam[good])))
+            return np.asarray(_cut(frames) | seams)
+
+
+def _middle(values: Floats, one: Suspect, good: Flags) -> float:
+    """Half-way between what is usual within the stretch and outside."""
+    return float(np.median(values[one.first : one.stop]) + np.median(values[good])) / 2
+
+
+def _abrupt(
+    samples: CameraSamples, one: Suspect, place: tuple[int, int], between: tuple[Sequence[int], FrameFacts]
+) -> bool:
+    """True when brightness or detail changes within a row or two at the edges, as motion does not make it change."""
+    if one.kind not in ("dim", "blurred"):
+        return True
+    name = "brightness" if one.kind == "dim" else "detail"
+    values = dict(zip(samples.rows.tolist(), getattr(samples.frames, name).tolist(), strict=True))
+    values |= dict(zip(between[0], getattr(between[1], name).tolist(), strict=True))
+    good = np.ones(len(samples.frames), np.bool_)
+    good[one.first : one.stop] = False
+    own = getattr(samples.frames, name)
+    change = float(np.median(own[good]) - np.median(own[one.first : one.stop]))
+    last = int(samples.rows[-1])
+    for outside, inside in ((place[0] - 1, place[0]), (place[1], place[1] - 1)):
+        if 0 <= outside <= last and values.get(outside, 0.0) - values.get(inside, 0.0) < 0.5 * change:
+            return False
+    return True
+
+
+TEXTS: dict[Kind, tuple[str, str]] = {
+    "dark": ("dark: mean brightness {here:.0f} of 255", "check exposure, lights and the camera's cover"),
+    "white": ("white: mean brightness {here:.0f} of 255", "check exposure and lights"),
+    "dim": ("much darker: mean brightness {here:.0f}, {usual:.0f} in the rest", "check exposure and lights"),
+    "frozen": ("frozen: one frame stands while the robot moves", "check whether the camera ran; cut the rows"),
+    "blurred": ("blurred: {share:.0%} of the usual detail", "check focus and exposure time; cut the rows"),
+    "torn": (
+        "torn: a line across the frame, and something else below it",
+        "packets or parts of frames were lost; cut the rows",
+    ),
+}
+
+
+def camera_findings(
+    samples: CameraSamples, found: Sequence[Suspect], rows: Sequence[int], frames: FrameFacts | None
+) -> Iterator[Finding]:
+    """A finding for each stretch, with the rows that `edges` finds."""
+    own = samples.frames
+    for one in found:
+        place, abrupt = edges(samples, one, rows, frames)
+        if not abrupt:
+            continue
+        inside = slice(one.first, one.stop)
+        good = np.ones(len(own), np.bool_)
+        good[inside] = False
+        rest = own.detail[good] if good.any() else own.detail
+        text, fix = TEXTS[one.kind]
+        said = text.format(
+            here=float(own.brightness[inside].mean()),
+            usual=float(np.median(own.brightness[good])) if good.any() else 0.0,
+            share=float(np.median(own.detail[inside]) / max(float(np.median(rest)), 1e-9)),
+        )
+        where = f"episode {samples.episode} {samples.key}"
+        yield Finding(
+            f"look-{one.kind}", "warning", where, said, fix, episode=samples.episode, key=samples.key, rows=place
+        )

@@ -1,0 +1,235 @@
+"""One episode's numbers beside those of the others: copies, dead joints, units, order, lag, range."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from telecine.core.findings import Finding
+from telecine.core.quality.episode_rows import ACTION, STATE, is_gripper
+from telecine.core.quality.row_facts import KeyFacts, RowFacts
+from telecine.core.quality.stretches import named
+from telecine.core.stats import Floats
+from telecine.core.video import Flags
+
+Names = Mapping[str, tuple[str, ...]]
+FEW = 4
+"""Episodes from which "the others" means something."""
+DEAD_SHARE = 0.005
+"""Part of the usual range that counts as no motion."""
+MOST_MOVE = 0.9
+"""Part of the episodes in which an element must move to be missed where it does not."""
+UNITS = ((180 / np.pi, "degrees for radians"), (1000.0, "mm for m"), (100.0, "percent or cm for parts or m"))
+IN_BAND, OUT_OF_BAND = 1.0, 4.0
+"""How far the ends of an element are from their usual values, in usual spreads, when it is, and is not, itself."""
+LAG_S, LAG_ROWS = 0.1, 2.5
+"""How far a lag is from the others' before it is told."""
+OUTSIDE = 1.0
+"""How far outside of all other episodes an end lies, in their whole range."""
+
+
+def row_comparisons(facts: RowFacts, names: Names, fps: int) -> Iterator[Finding]:
+    """All findings on numbers that need other episodes; those of units and order stand for those of range."""
+    yield from _copies(facts)
+    yield from _lags(facts, fps)
+    for key, own in facts.keys.items():
+        odd = np.zeros(len(facts.lengths), np.bool_)
+        for found in (_constant(own, key, names[key]), _dead(facts, key, names[key])):
+            yield from found
+        for finding in (*_units(facts, key), *_orders(facts, key, names[key])):
+            odd |= facts.episodes == finding.episode
+            yield finding
+        yield from _ranges(facts, key, names[key], odd)
+
+
+def _whole(facts: RowFacts, code: str, at: int, text: str, fix: str, *, key: str | None = None) -> Finding:
+    """A finding on the whole episode at a position of the facts."""
+    number, place = int(facts.episodes[at]), (0, int(facts.lengths[at]))
+    return Finding(code, "warning", f"episode {number}", text, fix, episode=number, key=key, rows=place)
+
+
+def _copies(facts: RowFacts) -> Iterator[Finding]:
+    first: dict[str, int] = {}
+    for number, digest in enumerate(facts.digests):
+        if digest and first.setdefault(digest, number) != number:
+            text = f"all numbers are exactly those of episode {facts.episodes[first[digest]]}"
+            yield _whole(facts, "look-copy", number, text, "leave one of the two out")
+
+
+def _constant(own: KeyFacts, key: str, names: tuple[str, ...]) -> Iterator[Finding]:
+    same = (own.low.min(axis=0) == own.high.max(axis=0)) & np.isfinite(own.low).all(axis=0)
+    if same.any():
+        text = f"{named(names, same)} never change(s) in {len(own.low)} episode(s)"
+        yield Finding(
+            "look-constant", "info", key, text, "leave the element out, or see whether it was recorded", key=key
+        )
+
+
+def _dead(facts: RowFacts, key: str, names: tuple[str, ...]) -> Iterator[Finding]:
+    """Elements that do not move in an episode, although they do in nearly all others, or their command does."""
+    own = facts.keys[key]
+    span = own.high - own.low
+    usual = np.median(span, axis=0)
+    moves = span > DEAD_SHARE * usual
+    missed = ~moves & (moves.mean(axis=0) >= MOST_MOVE) & (usual > 0) & (len(span) >= FEW)
+    others = ~missed & (usual > 0)
+    alive = (others & (span > 0.3 * usual)).sum(axis=1) >= np.maximum(others.sum(axis=1) / 2, 1)
+    missed &= alive[:, None]
+    if key == STATE:
+        missed |= _not_following(facts)
+    for number in np.flatnonzero(missed.any(axis=1)).tolist():
+        grippers = np.array([is_gripper(name) for name in names])
+        for code, which in (("look-gripper", missed[number] & grippers), ("look-dead", missed[number] & ~grippers)):
+            if which.any():
+                text = f"{named(names, which)} do(es) not move, and {_why(facts, key, number, which)}"
+                fix = "see whether it was recorded, or moved at all; else leave the episode out"
+                yield _whole(facts, code, number, text, fix, key=key)
+
+
+def _why(facts: RowFacts, key: str, number: int, which: Flags) -> str:
+    if key == STATE and (_not_following(facts)[number] & which).any():
+        return "the action tells it to"
+    return f"does in most of {len(facts.lengths)} episodes"
+
+
+def _not_following(facts: RowFacts) -> Flags:
+    """(e, width) true where the state stands exactly still while its action moves as others do.
+
+    Not in a dataset where the element never moves at all: that is `look-constant`.
+    """
+    state, action = facts.keys[STATE], facts.keys.get(ACTION)
+    still = state.high == state.low
+    if action is None or action.low.shape != state.low.shape:
+        return np.zeros(still.shape, np.bool_)
+    span = action.high - action.low
+    usual = np.median(span, axis=1, keepdims=True)
+    other = ~(state.low.min(axis=0) == state.high.max(axis=0))
+    alive = (~still).mean(axis=1, keepdims=True) >= 0.5
+    return np.asarray(still & (span > 0.2 * usual) & (usual > 0) & other & alive)
+
+
+def _units(facts: RowFacts, key: str) -> Iterator[Finding]:
+    """Episodes in which most of what moves is larger or smaller by the factor between two units."""
+    own = facts.keys[key]
+    span = own.high - own.low
+    usual = np.median(span, axis=0)
+    counted = usual > 0
+    if len(span) < FEW or counted.sum() < 2:
+        return
+    ratio = span[:, counted] / usual[counted]
+    size = np.maximum(np.abs(own.low), np.abs(own.high))[:, counted]
+    level = size / np.maximum(np.median(size, axis=0), 1e-12)
+    for number in np.flatnonzero((np.median(ratio, axis=1) > 8) | (np.median(ratio, axis=1) < 1 / 8)).tolist():
+        for factor, meaning in UNITS:
+            for by, text in ((factor, "times as large"), (1 / factor, "times as small")):
+                fits = np.mean((ratio[number] > by / 4) & (ratio[number] < by * 4)) >= 0.6
+                near = by / 3 < float(np.median(level[number])) < by * 3
+                if fits and near and _nearest(float(np.median(level[number]))) == by:
+                    said = f"values are about {factor:.0f} {text} as in the other episodes: {meaning}, or the reverse"
+                    yield _whole(facts, "look-units", number, said, "`scale` in a plan, or leave it out", key=key)
+
+
+def _nearest(ratio: float) -> float:
+    """The factor between two units that is nearest to a ratio."""
+    factors = [by for factor, _ in UNITS for by in (factor, 1 / factor)]
+    return min(factors, key=lambda by: abs(np.log(max(ratio, 1e-12) / by)))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Usual:
+    """Where the ends and the mean of each element usually are, and how much they vary: (3, width) each."""
+
+    middle: Floats
+    spread: Floats
+
+    @property
+    def moving(self) -> Flags:
+        return np.asarray(self.middle[1] > self.middle[0])
+
+
+def _orders(facts: RowFacts, key: str, names: tuple[str, ...]) -> Iterator[Finding]:
+    """Episodes in which several elements look like one another's, and not like their own."""
+    own = facts.keys[key]
+    if len(own.low) < FEW or own.low.shape[1] < 2:
+        return
+    ends = np.stack([own.low, own.high, own.mean], axis=1)
+    middle = np.median(ends, axis=0)
+    spread = np.median(np.abs(ends - middle), axis=0) + 0.1 * (middle[1] - middle[0])
+    usual = _Usual(middle, np.where(middle[1] > middle[0], spread, np.inf))
+    off = np.abs(ends - middle) / usual.spread
+    for number in np.flatnonzero((off.mean(axis=1) > OUT_OF_BAND).sum(axis=1) >= 2).tolist():
+        text = _order(ends[number], usual, names)
+        if text:
+            yield _whole(facts, "look-order", number, text, "name the elements in the plan, or leave it out", key=key)
+
+
+def _order(ends: Floats, usual: _Usual, names: tuple[str, ...]) -> str:
+    """What an episode's elements look like, when the strangers among them are a permutation of each other, else ""."""
+    cost = (np.abs(ends[:, :, None] - usual.middle[:, None, :]) / usual.spread[:, None, :]).mean(axis=0)
+    strangers = np.flatnonzero(usual.moving & (np.diag(cost) > OUT_OF_BAND))
+    among = cost[np.ix_(strangers, strangers)]
+    like = {
+        int(a): int(strangers[row.argmin()]) for a, row in zip(strangers, among, strict=True) if row.min() < 2 * IN_BAND
+    }
+    while like.keys() != set(
+        like.values()
+    ):  # who looks like one that looks like itself, or like nothing, is no part of it
+        like = {a: b for a, b in like.items() if b in like and a in like.values()}
+    return f"elements are in another order: {_listed(like, names)}" if len(like) > 1 else ""
+
+
+def _listed(like: Mapping[int, int], names: tuple[str, ...]) -> str:
+    return "; ".join([f"{names[a]} looks like {names[b]}" for a, b in like.items()][:3])
+
+
+def _lags(facts: RowFacts, fps: int) -> Iterator[Finding]:
+    known = np.flatnonzero(np.isfinite(facts.lag_rows))
+    if len(known) < FEW:
+        return
+    lags = facts.lag_rows[known]
+    usual = float(np.median(lags))
+    steady = float(np.median(np.abs(lags - usual)))
+    least = max(LAG_S * fps, LAG_ROWS, 6 * steady)
+    for number in known[np.abs(lags - usual) > least].tolist():
+        here, most = facts.lag_rows[number] / fps * 1000, usual / fps * 1000
+        text = f"the state follows the action by {here:.0f} ms, in most episodes by {most:.0f} ms"
+        yield _whole(facts, "look-lag", number, text, "`offset` in a plan, or leave it out", key=STATE)
+
+
+def _ranges(facts: RowFacts, key: str, names: tuple[str, ...], told: Flags) -> Iterator[Finding]:
+    """Ends far outside of all other episodes together."""
+    own = facts.keys[key]
+    if len(own.low) <= FEW:
+        return
+    for at, element, end, row, text in _outside(own):
+        number = int(facts.episodes[at])
+        if told[at] or is_gripper(names[element]):
+            continue
+        said = f"{names[element]} reaches {end:.4g}; all other episodes are {text}"
+        fix = "a wrong value, another unit, or a pose that no other episode has"
+        place = {"episode": number, "key": key, "rows": (row, row + 1)}
+        yield Finding("look-range", "warning", f"episode {number}", said, fix, **place)  # type: ignore[arg-type]
+
+
+def _outside(own: KeyFacts) -> Iterator[tuple[int, int, float, int, str]]:
+    """(episode, element, value, its row, the others' range in words)."""
+    for ends, rows, sign in ((own.high, own.high_row, 1.0), (own.low, own.low_row, -1.0)):
+        beyond = sign * ends
+        order = np.argsort(beyond, axis=0)
+        elements = np.arange(ends.shape[1])
+        last, before = order[-1], order[-2]
+        others_low, others_high = _without(own.low, last, np.min), _without(own.high, last, np.max)
+        span = others_high - others_low
+        off = beyond[last, elements] - beyond[before, elements]
+        for element in np.flatnonzero((off > OUTSIDE * span) & (span > 0)).tolist():
+            number = int(last[element])
+            text = f"within {others_low[element]:.4g} to {others_high[element]:.4g}"
+            yield number, element, float(ends[number, element]), int(rows[number, element]), text
+
+
+def _without(values: Floats, left_out: "np.ndarray[tuple[int], np.dtype[np.intp]]", reduce: "object") -> Floats:
+    """(width,) the least or greatest of each element, without one episode of each."""
+    kept = values.copy()
+    kept[left_out, np.arange(values.shape[1])] = np.nan
+    made: Floats = np.nanmin(kept, axis=0) if reduce is np.min else np.nanmax(kept, axis=0)
+    return made

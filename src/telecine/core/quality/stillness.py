@@ -1,0 +1,116 @@
+"""Numbers that stand still or come again while the robot goes on. One episode at a time."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from telecine.core.findings import Finding
+from telecine.core.quality.episode_rows import ACTION, STATE, EpisodeNumbers
+from telecine.core.quality.stretches import stretches, usual_step
+from telecine.core.stats import Floats
+from telecine.core.video import Flags
+
+STUCK_S = 0.4
+"""Exactly equal rows for so long are looked at."""
+CATCH_UP, CATCH_UP_SHARE = 5.0, 0.03
+"""What comes after them jumps by so many usual steps, and by this part of the range."""
+MOST_HOLDS = 2
+"""Numbers that come at a lower rate than rows stand and jump all the time."""
+FOLLOW_S = 0.25
+"""How far a healthy robot may be behind its command."""
+COMMANDED = 0.15
+"""Part of its range by which the other of action and state moves meanwhile."""
+REPEAT_S = 0.2
+
+
+def stuck_findings(rows: EpisodeNumbers) -> Iterator[Finding]:
+    """State or action that stands exactly still, then catches up, or while the other one moves."""
+    told: list[tuple[int, int]] = []
+    for key in rows.moving:
+        for start, stop in _stuck(rows, key):
+            if any(start < b and a < stop for a, b in told):
+                continue
+            told.append((start, stop))
+            also = key == STATE and ACTION in rows.values and _stands(rows.values[ACTION][start:stop])
+            what = "state and action stand" if also else f"{key.rpartition('.')[2]} stands"
+            text = f"{what} exactly still for {(stop - start) / rows.fps:.1f} s while the robot moves"
+            fix = "telemetry stopped: cut the rows, or leave the episode out"
+            place = (start, stop)
+            yield Finding("look-stuck", "warning", rows.where, text, fix, episode=rows.episode, key=key, rows=place)
+
+
+def _stands(values: Floats) -> bool:
+    return bool((values == values[0]).all())
+
+
+def _stuck(rows: EpisodeNumbers, key: str) -> Iterator[tuple[int, int]]:
+    """[start, stop) of equal rows that the robot did not stand still in."""
+    values = rows.values[key]
+    steps = np.abs(np.diff(values, axis=0))
+    still = (steps == 0).all(axis=1)
+    least = max(8, round(STUCK_S * rows.fps))
+    if not still.any():
+        return
+    span = np.ptp(values, axis=0)
+    large = steps > CATCH_UP_SHARE * span
+    jumps = large & (steps > CATCH_UP * usual_step(steps))
+    holds = [(a, b) for a, b in stretches(still, 3) if b < len(steps) and _catches_up(large[b], span > 0)]
+    for a, b in stretches(still, least):
+        start, stop = a, b + 1
+        regular = len([h for h in holds if h != (a, b)]) > MOST_HOLDS
+        caught = (a, b) in holds and _catches_up(jumps[b], span > 0)
+        caught &= key == STATE or _other_moves(rows, key, start, stop, 0.0)
+        commanded = key == STATE and start > 0 and _other_moves(rows, key, start, stop, FOLLOW_S)
+        if not regular and (caught or commanded):
+            yield start, stop
+
+
+def _catches_up(jumps: Flags, moves: Flags) -> bool:
+    """True when a good part of what moves at all jumps at once."""
+    return int(jumps.sum()) >= max(1, -(-int(moves.sum()) // 3))
+
+
+def _other_moves(rows: EpisodeNumbers, key: str, start: int, stop: int, tail_s: float) -> bool:
+    """True when at least two elements of the other of state and action move clearly, well before `stop`.
+
+    One alone may be a gripper that closes on an object, which its measured width cannot follow.
+    """
+    other = ACTION if key == STATE else STATE
+    end = stop - round(tail_s * rows.fps)
+    if other not in rows.values or end - start < 2:
+        return False
+    values = rows.values[other]
+    span = np.ptp(values, axis=0)
+    inside = np.ptp(values[start:end], axis=0)
+    return int(((inside > COMMANDED * span) & (span > 0)).sum()) >= 2
+
+
+def repeated_findings(rows: EpisodeNumbers) -> Iterator[Finding]:
+    """Moving rows that are exactly those of an earlier stretch of the episode."""
+    if not rows.moving:
+        return
+    values = np.ascontiguousarray(np.concatenate([rows.values[key] for key in rows.moving], axis=1))
+    count = len(values)
+    moved = np.concatenate([[True], (np.diff(values, axis=0) != 0).any(axis=1)])
+    codes = np.unique(values @ _mixed(values.shape[1]), return_inverse=True)[1].reshape(-1)
+    order = np.lexsort((np.arange(count), codes))
+    before = np.full(count, -1)
+    same = codes[order[1:]] == codes[order[:-1]]
+    before[order[1:][same]] = order[:-1][same]
+    back = np.where((before >= 0) & moved, np.arange(count) - before, 0)
+    changes = np.flatnonzero(np.diff(back)) + 1
+    least = max(5, round(REPEAT_S * rows.fps))
+    for start, stop in zip([0, *changes.tolist()], [*changes.tolist(), count], strict=True):
+        if back[start] == 0 or stop - start < least:
+            continue
+        first = int(before[start])
+        if np.array_equal(values[start:stop], values[first : first + stop - start]):
+            text = f"{stop - start} moving rows are exactly those from row {first} on"
+            fix = "rows were written twice: cut them"
+            yield Finding("look-repeated", "warning", rows.where, text, fix, episode=rows.episode, rows=(start, stop))
+
+
+def _mixed(width: int) -> Floats:
+    """(width,) factors that hardly ever give two rows one sum; sums that agree are compared row by row."""
+    made: Floats = np.sqrt(np.arange(2, width + 2)) + np.pi
+    return made

@@ -1,0 +1,125 @@
+"""One camera of some episodes of a dataset: frames some rows apart, and every frame where something begins or ends."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from telecine.core.errors import DatasetError, VideoError
+from telecine.core.findings import Finding
+from telecine.core.quality import camera_checks
+from telecine.core.quality.camera_checks import CameraSamples, rows_between, suspects
+from telecine.core.quality.compare_cameras import CameraLook, facts_of_camera, joined_cameras
+from telecine.core.quality.frame_facts import FrameFacts, Grey, frame_facts
+from telecine.core.stats import Floats
+from telecine.dataset.reader import Dataset
+from telecine.inspection.dataset_frames import stored_frame
+from telecine.inspection.quality_rows import VERIFY
+from telecine.video.mp4_reader import grey_at
+
+Wanted = Mapping[int, Sequence[int]]
+"""Episode -> rows of it, increasing."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class CameraSeen:
+    """What one camera gave; facts of `episodes`, None without any."""
+
+    findings: list[Finding]
+    facts: CameraLook | None
+    episodes: list[int]
+
+
+def sampled_rows(length: int, fps: int) -> list[int]:
+    """The rows of an episode whose frames are looked at first: three a second, the first two and the last.
+
+    They are multiples of five, at which `train` has its keyframes, and mostly of two, as LeRobot has.
+    """
+    every = max(5 * round(fps / 15), 5)
+    return sorted({*range(0, length, every), min(1, length - 1), length - 1})
+
+
+def colour_cameras(dataset: Dataset) -> list[str]:
+    """The cameras whose frames are looked at: brightness says nothing of depth."""
+    shapes = {c.key: c.shape for c in dataset.features}
+    return [key for key in dataset.cameras if shapes[key][-1:] != (1,)]
+
+
+def camera_findings(dataset: Dataset, key: str, episodes: Iterable[int], motion: Mapping[int, Floats]) -> CameraSeen:
+    """What is wrong in single episodes, and facts for comparing them."""
+    lengths = {number: dataset.episodes[number].length for number in episodes}
+    rows = {number: sampled_rows(length, dataset.fps) for number, length in lengths.items() if length}
+    findings: list[Finding] = []
+    odd: dict[int, CameraSamples] = {}
+    facts: list[CameraLook] = []
+    seen: list[int] = []
+    for number, frames in _frames(dataset, key, rows):
+        if not isinstance(frames, FrameFacts):
+            where = f"episode {number} {key}"
+            findings.append(Finding("look-counts", "error", where, str(frames), VERIFY, episode=number, key=key))
+            continue
+        moved = None if number not in motion else np.diff(motion[number][rows[number]])
+        samples = CameraSamples(number, key, np.array(rows[number], np.int64), frames, moved)
+        facts.append(facts_of_camera(rows[number], frames))
+        seen.append(number)
+        if suspects(samples):
+            odd[number] = samples
+    findings += _narrowed(dataset, key, odd)
+    return CameraSeen(findings, joined_cameras(facts) if facts else None, seen)
+
+
+def _narrowed(dataset: Dataset, key: str, odd: Mapping[int, CameraSamples]) -> Iterator[Finding]:
+    """The stretches of episodes that have some, to the row."""
+    between = {number: rows_between(samples, suspects(samples)) for number, samples in odd.items()}
+    frames = dict(_frames(dataset, key, {number: rows for number, rows in between.items() if rows}))
+    for number, samples in odd.items():
+        fine = frames.get(number)
+        exact = fine if isinstance(fine, FrameFacts) else None
+        yield from camera_checks.camera_findings(samples, suspects(samples), between[number], exact)
+
+
+def _frames(dataset: Dataset, key: str, rows: Wanted) -> Iterator[tuple[int, FrameFacts | Exception]]:
+    """What is kept of the wanted rows' frames, episode by episode, or why they cannot be had."""
+    for run in _runs(dataset, key, rows):
+        try:
+            yield from list(_run_frames(dataset, key, run))
+        except (DatasetError, VideoError, ValueError):  # of one of them: the others may be read alone
+            for number, wanted in run.items():
+                try:
+                    yield from list(_run_frames(dataset, key, {number: wanted}))
+                except (DatasetError, VideoError, ValueError) as error:
+                    yield number, error
+
+
+def _runs(dataset: Dataset, key: str, rows: Wanted) -> Iterator[dict[int, Sequence[int]]]:
+    """Neighbouring episodes whose frames are in one video file; those of stored images alone."""
+    run: dict[int, Sequence[int]] = {}
+    last = None
+    for number, wanted in rows.items():
+        span = dataset.episodes[number].videos.get(key)
+        index = None if span is None else span.file_index
+        if run and (index is None or index != last):
+            yield run
+            run = {}
+        run[number], last = wanted, index
+    if run:
+        yield run
+
+
+def _run_frames(dataset: Dataset, key: str, rows: Wanted) -> Iterator[tuple[int, FrameFacts]]:
+    """Raises: DatasetError, VideoError; ValueError for frames of several sizes."""
+    if key not in dataset.episodes[next(iter(rows))].videos:
+        for number, wanted in rows.items():
+            cells = dataset.rows(number, [key]).column(key)
+            frames = (stored_frame(cells[row].as_py()["bytes"]) for row in wanted)
+            yield number, frame_facts([rgb.mean(axis=2).astype(np.uint8) for rgb in frames])
+        return
+    path, _ = dataset.frame(key, next(iter(rows)), 0)
+    firsts = {number: dataset.frame(key, number, 0)[1] for number in rows}
+    owners = sorted((firsts[number] + row, number) for number, wanted in rows.items() for row in wanted)
+    held: dict[int, list[Grey]] = {number: [] for number in rows}
+    decoded = grey_at(str(path), [frame for frame, _ in owners])
+    for (_, grey), (_, number) in zip(decoded, owners, strict=True):
+        held[number].append(grey)
+        if len(held[number]) == len(rows[number]):
+            yield number, frame_facts(held.pop(number))

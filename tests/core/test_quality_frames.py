@@ -1,0 +1,193 @@
+"""Defects planted in the frames of episodes, each found in its rows, and none in what is sound."""
+
+import numpy as np
+import pytest
+
+from telecine.core.findings import Finding
+from telecine.core.quality.camera_checks import CameraSamples, camera_findings, rows_between, suspects
+from telecine.core.quality.compare_cameras import camera_comparisons, facts_of_camera, joined_cameras
+from telecine.core.quality.explained import without_explained
+from telecine.core.quality.frame_facts import frame_facts
+
+COUNT, STEP = 60, 10
+TOP, WRIST = "observation.images.top", "observation.images.wrist"
+
+
+def texture(seed, size=(96, 128)):
+    """A background of wide stripes with fine lines in them."""
+    rng = np.random.default_rng(seed)
+    coarse = np.kron(rng.uniform(60, 180, (1, size[1] // 16)), np.ones((size[0], 16)))
+    lines = np.where(np.arange(size[1]) % 7 == 0, 40, 0)
+    return np.clip(coarse + lines, 0, 255).astype(np.uint8)
+
+
+def film(seed=0, count=COUNT, scene=0):
+    """(count, 96, 128) uint8: an arm, which is a bright block, moves over a background."""
+    rng = np.random.default_rng(seed)
+    speed, start = rng.uniform(0.7, 1.3), rng.uniform(0, 20)
+    frames = np.repeat(texture(scene)[None], count, axis=0)
+    for row in range(count):
+        x = int(start + speed * row * 80 / count)
+        frames[row, 20 + int(10 * np.sin(row / 9 + seed)) :, x : x + 20][:40] = 250
+    return frames
+
+
+def blurred(frame):
+    made = frame.astype(float)
+    for axis in (0, 1):
+        made = sum(np.roll(made, k, axis) for k in range(-4, 5)) / 9
+    return made.astype(np.uint8)
+
+
+def samples_of(frames, motion=0.01):
+    rows = sorted({*range(0, len(frames), STEP), 1, len(frames) - 1})
+    moved = None if motion is None else np.diff(rows) * motion
+    return CameraSamples(2, TOP, np.array(rows), frame_facts([frames[r] for r in rows]), moved)
+
+
+def found(frames, motion=0.01):
+    samples = samples_of(frames, motion)
+    listed = suspects(samples)
+    between = rows_between(samples, listed)
+    fine = frame_facts([frames[r] for r in between]) if between else None
+    return [(f.code, f.rows) for f in camera_findings(samples, listed, between, fine)]
+
+
+def spoiled(change, start=14, stop=41, seed=0):
+    frames = film(seed)
+    frames[start:stop] = [change(frame) for frame in frames[start:stop]]
+    return frames
+
+
+def torn(frame):
+    made = frame.copy()
+    made[40:] = 10
+    return made
+
+
+def shifted(frame):
+    made = frame.copy()
+    made[39:] = 255 - np.roll(frame[39:], 50, axis=1)
+    return made
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_nothing_is_found_in_frames_of_motion(seed):
+    assert found(film(seed, scene=seed)) == []
+    assert found(film(seed), motion=None) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "change"),
+    [
+        ("look-dark", np.zeros_like),
+        ("look-white", lambda frame: np.full_like(frame, 254)),
+        ("look-dim", lambda frame: (frame * 0.2).astype(np.uint8)),
+        ("look-blurred", blurred),
+        ("look-torn", torn),
+        ("look-torn", shifted),
+    ],
+)
+def test_stretches_are_found_to_the_row(code, change):
+    assert found(spoiled(change)) == [(code, (14, 41))]
+    assert found(spoiled(change, 37, 60)) == [(code, (37, 60))]
+
+
+def test_a_frozen_stretch_is_found_to_the_row():
+    frames = film()
+    frames[14:45] = frames[14]
+    assert found(frames) == [("look-frozen", (14, 45))]
+    assert found(frames, motion=0.0) == [], "the robot stands still"
+    assert found(frames, motion=None) == [], "nobody knows whether it moves"
+
+
+def test_a_whole_episode_is_found_without_rows_between():
+    still = np.repeat(film()[:1], COUNT, axis=0)
+    assert found(still) == [("look-frozen", (0, COUNT))]
+    assert found(still, motion=None) == [("look-frozen", (0, COUNT))]
+    assert found(still, motion=0.0) == []
+    assert found(np.zeros_like(still)) == [("look-dark", (0, COUNT))]
+    alone = CameraSamples(0, TOP, np.array([0]), frame_facts([still[0]]), np.array([]))
+    assert suspects(alone) == []
+
+
+def test_light_that_changes_slowly_is_no_finding():
+    frames = film()
+    fade = np.concatenate([np.linspace(1, 0.3, 30), np.linspace(0.3, 1, 30)])
+    frames = (frames * fade[:, None, None]).astype(np.uint8)
+    assert found(frames) == []
+
+
+def episodes(count=8, **changed):
+    """Facts of both cameras in as many episodes; changed: e3=(top, wrist) films of episode 3."""
+    cameras = {TOP: [], WRIST: []}
+    rows = [*range(0, COUNT, STEP), COUNT - 1]
+    rows.insert(1, 1)
+    for number in range(count):
+        films = changed.get(f"e{number}", (film(number), film(number + 50, scene=7)))
+        for key, frames in zip(cameras, films, strict=True):
+            cameras[key].append(facts_of_camera(rows, frame_facts([frames[r] for r in rows])))
+    return {key: joined_cameras(parts) for key, parts in cameras.items()}
+
+
+def compared(cameras, count=8):
+    return [(f.code, f.episode, f.key) for f in camera_comparisons(cameras, range(count), [COUNT] * count)]
+
+
+def test_nothing_is_found_between_sound_episodes():
+    assert compared(episodes()) == []
+    assert compared(episodes(1), 1) == []
+
+
+def test_copies_exchanged_cameras_and_odd_episodes_are_found():
+    assert compared(episodes(e5=(film(2), film(52, scene=7)))) == [("look-copy", 5, TOP)]
+    assert compared(episodes(e3=(film(53, scene=7), film(3)))) == [("look-cameras", 3, TOP)]
+    dim = (film(4) * 0.2).astype(np.uint8)
+    assert compared(episodes(e4=(dim, film(54, scene=7)))) == [("look-dim", 4, TOP)]
+    soft = np.stack([blurred(frame) for frame in film(4)])
+    assert compared(episodes(e4=(soft, film(54, scene=7)))) == [("look-blurred", 4, TOP)]
+    odd = {f"e{i}": ((film(i) * 0.2).astype(np.uint8), film(i + 50, scene=7)) for i in range(4)}
+    assert compared(episodes(**odd)) == [], "two usual kinds of light"
+
+
+def test_a_first_frame_of_the_episode_before_is_found():
+    first = film(5)
+    first[0] = film(4)[-1]
+    cameras = episodes(e5=(first, film(55, scene=7)))
+    assert compared(cameras) == [("look-first-frame", 5, TOP)]
+    apart = camera_comparisons(cameras, [*range(5), 7, 8, 9], [COUNT] * 8)
+    assert list(apart) == [], "the episode before could not be read"
+
+
+def test_cameras_of_other_sizes_are_not_compared():
+    rows = [0, 1, 59]
+    parts = [facts_of_camera(rows, frame_facts(list(film()[rows][:, :size]))) for size in (96, 48)]
+    assert joined_cameras(parts) is None
+    small = frame_facts([np.zeros((30, 30), np.uint8), np.zeros((30, 30), np.uint8)])
+    assert small.prints.shape == (2, 12, 15)
+    wide = facts_of_camera([0, 1], small)
+    tall = facts_of_camera([0, 1], frame_facts([np.zeros((16, 20), np.uint8)] * 2))
+    both = {TOP: joined_cameras([wide] * 4), WRIST: joined_cameras([tall] * 4)}
+    assert list(camera_comparisons(both, range(4), [2] * 4)) == []
+
+
+def test_facts_of_some_episodes_are_theirs():
+    own = episodes(3)[TOP]
+    assert own.of([0, 2]).brightness.tolist() == own.brightness[[0, 2]].tolist()
+
+
+def test_one_defect_is_one_finding():
+    def finding(code, key=None, rows=(0, 10), episode=1):
+        return Finding(code, "warning", "e", "m", episode=episode, key=key, rows=rows)
+
+    spike, far = finding("look-spikes", "a", (3, 4)), finding("look-range", "a", (3, 4))
+    assert without_explained([far, spike]) == [spike]
+    other = finding("look-range", "b", (3, 4))
+    assert without_explained([other, spike]) == [other, spike]
+    apart = finding("look-range", "a", (5, 6))
+    assert without_explained([apart, spike]) == [apart, spike]
+    unplaced = finding("look-range", "a", None)
+    assert without_explained([unplaced, spike]) == [spike]
+    copy, frames = finding("look-copy"), finding("look-copy", TOP)
+    assert without_explained([copy, frames]) == [copy]
+    assert without_explained([frames]) == [frames]
