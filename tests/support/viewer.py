@@ -23,16 +23,32 @@ VIDEOS = (B_FRAMES, AV1, H264)
 """Cameras that Chromium plays."""
 STILLS = (HEVC, STORED, DEPTH)
 LENGTHS = (30, 22, 26)
+SHOWN = """() => [...document.querySelectorAll("figure[data-camera]")].map(figure => {
+  const source = figure.querySelector("video.front") ?? figure.querySelector("img");
+  const box = figure.querySelector(".frame"), canvas = document.createElement("canvas");
+  const g = canvas.getContext("2d", { willReadFrequently: true });
+  canvas.width = 160; canvas.height = 40;
+  if (source) g.drawImage(source, 0, 0, 160, 40);
+  const data = g.getImageData(0, 0, 160, 40).data;
+  const cell = (column, row) => data.subarray(((row * 10 + 5) * 160 + column * 10 + 5) * 4).subarray(0, 3);
+  const bits = (row, many) => [...Array(many).keys()].reduce((sum, b) => sum + (cell(b, row)[1] > 127 ? 1 << b : 0), 0);
+  return { ...figure.dataset, covered: box.classList.contains("waiting"), frame: bits(1, 16), number: bits(2, 12),
+           middle: [...cell(8, 2)], tag: source?.tagName };
+})"""
+"""In a page: what each camera says that it shows, and what its pixels say."""
 SIZE = (128, 96)
+DEPTH_RANGE = (300, 3000)
+"""mm at the left and the right edge of each depth frame."""
 
 
 def depth_mm(row, number):
-    """What every pixel of the depth camera shows."""
+    """What the middle of the depth camera's frame shows."""
     return 500 + 20 * row + 700 * number
 
 
 def _depth(folder, count, number):
-    depths = (np.full((48, 64), depth_mm(row, number), np.uint16) for row in range(count))
+    depths = np.full((count, 48, 64), [[[depth_mm(row, number)]] for row in range(count)], np.uint16)
+    depths[:, :, :16], depths[:, :, 48:] = DEPTH_RANGE
     frames = (av.VideoFrame.from_ndarray(mm, format="gray16le") for mm in depths)
     how = {"count": count, "key": DEPTH, "path": str(folder / f"depth-{number}.clip"), "why": "made for a test"}
     return encode(frames, depth_settings(Video(), DepthScale()), 30, **how)

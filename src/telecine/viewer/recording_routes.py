@@ -25,7 +25,7 @@ def routes(session: Session) -> list[Any]:
 
     def facts(request: Request) -> Response:
         view = session.recording(request.path_params["number"])
-        listed = {"listed": len(session.entries) > 1, "read_only": session.read_only}
+        listed = {"listed": len(session.entries) > 1, "read_only": session.read_only, "opened": session.path}
         return plain_json({**view.facts(request.path_params["item"]), **listed})
 
     def frame(request: Request) -> Response:

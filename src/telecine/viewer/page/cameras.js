@@ -3,7 +3,7 @@
 import { $, clamp, el, get, say } from "./api.js";
 
 const HALF = 0.5; // of a period: at k / fps every third seek shows the frame before
-const NUDGE = 0.2; // of a period, when a seek shows nothing new
+const NUDGE = -0.2; // of a period, when a seek shows nothing new
 const WAIT_MS = 350;
 const TRIES = 4;
 
@@ -57,7 +57,10 @@ class Player {
   shows(frame) {
     this.frame = frame;
     this.camera.presented(this);
-    if (!this.busy) return;
+    if (!this.busy) { // a frame that was on its way when playing ended
+      if (!this.camera.page.cameras.playing && this.target >= 0 && frame !== this.target) this.go();
+      return;
+    }
     if (frame === this.asked || this.asked !== this.target) { clearTimeout(this.timer); this.busy = false; this.go(); }
   }
 

@@ -24,7 +24,7 @@ class Page {
     $("#item").addEventListener("change", event => { location.search = `?item=${event.target.value}`; });
     $("#part").addEventListener("change", event => { this.part = Number(event.target.value); this.window = null; this.refresh(); });
     $("#whole").addEventListener("click", () => { this.window = null; this.refresh(); });
-    for (const [id, run] of [["#in", () => this.strips.zoom(1 / 2)], ["#out", () => this.strips.zoom(2)], ["#left", () => this.strips.move(-0.4)], ["#right", () => this.strips.move(0.4)]]) $(id).addEventListener("click", () => { if (this.strips.data) run(); });
+    for (const [id, run] of [["#closer", () => this.strips.zoom(1 / 2)], ["#wider", () => this.strips.zoom(2)], ["#left", () => this.strips.move(-0.4)], ["#right", () => this.strips.move(0.4)]]) $(id).addEventListener("click", () => { if (this.strips.data) run(); });
     $("#apply").addEventListener("click", () => this.refresh({ yaml: $("#yaml").value }));
     $("#save").addEventListener("click", () => this.save());
     $("#convert").addEventListener("click", () => this.convert());
@@ -127,7 +127,7 @@ class Page {
     const all = el("input", { id: "all", type: "checkbox" });
     dialogs.writer({
       title: "Convert",
-      out: `${this.facts.path.replace(/\/+$/, "").replace(/\.[^./]*$/, "")}-dataset`,
+      out: `${this.facts.opened.replace(/\/+$/, "").replace(/\.[^./]*$/, "")}-dataset`,
       url: `${this.url}/convert`,
       body: () => ({ plan: this.form.body, all: all.checked }),
       foresee: report => [
