@@ -27,6 +27,7 @@ from telecine.core.errors import PlanError, raised_as
 from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan
 from telecine.core.progress import Progress
+from telecine.core.text.addresses import require_local
 from telecine.core.text.documents import suggest
 from telecine.lerobot_format.paths import PLAN
 from telecine.run.executor import Executor
@@ -81,6 +82,7 @@ def convert(
     >>> report.ok, len(report.episodes), report.fps
     (True, 2, 15)
     """
+    require_local(out)
     return _call(paths, plan, options, executor, flags, lambda job: job.convert(out, progress))
 
 

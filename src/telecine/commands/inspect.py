@@ -11,6 +11,7 @@ from telecine.core.errors import PlanError, SourceError, raised_as
 from telecine.core.progress import Progress
 from telecine.core.proposal.text import plan_yaml
 from telecine.core.recording import Ref
+from telecine.core.text.addresses import require_local
 from telecine.inspection.contact_sheet import ContactSheet
 from telecine.inspection.contact_sheet import contact_sheet as made_sheet
 from telecine.inspection.dataset_summary import DatasetSummary, summarize
@@ -80,6 +81,8 @@ def inspect(
         return summary if png is None else _drawn(summary, Path(png))
     if png is not None or checks:
         raise PlanError("png and checks are of one finished dataset; give its folder")
+    if plan is not None:
+        _require_new(Path(plan))
     options = reading_options(
         catalog_token_file, recover=recover, follow_links=follow_links, timeout=timeout, catalog_token=catalog_token
     )
@@ -118,8 +121,13 @@ def _drawn(summary: DatasetSummary, folder: Path) -> DatasetSummary:
     return replace(summary, drawn=tuple(map(str, drawn)))
 
 
-def _write_plan(path: Path, text: str) -> None:
+def _require_new(path: Path) -> None:
+    require_local(path)
     if path.exists():
         raise PlanError(f"{path} exists; inspect never overwrites a plan, remove it or choose another name")
+
+
+def _write_plan(path: Path, text: str) -> None:
+    _require_new(path)
     with raised_as(PlanError, f"{path} cannot be written", OSError):
         path.write_text(text, encoding="utf-8")

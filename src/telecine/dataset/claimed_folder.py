@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from telecine.core.errors import DatasetError, disk_problem
+from telecine.core.text.addresses import require_local
 
 _MARK = ".telecine-unfinished.json"
 
@@ -28,7 +29,8 @@ def is_unfinished(folder: Path, command: Mapping[str, Any], *, beside: bool = Fa
 
 
 def is_claimable(folder: Path, command: Mapping[str, Any]) -> bool:
-    """True when there is no such folder, it is empty, or `is_unfinished`."""
+    """True when there is no such folder, it is empty, or `is_unfinished`. Raises: PlanError for an address."""
+    require_local(folder)
     is_free = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
     return is_free or is_unfinished(folder, command)
 

@@ -23,6 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from telecine.core.errors import DatasetError, closed_on_failure
+from telecine.core.text.addresses import require_local
 from telecine.dataset.atomic_swap import exchange
 from telecine.lerobot_format.paths import INFO
 
@@ -44,6 +45,7 @@ class Staging:
     """The stage of one target, locked. `folder` is new and empty."""
 
     def __init__(self, root: Path, *, overwrite: bool) -> None:
+        require_local(root)
         self.root = root
         self._overwrite = overwrite
         self._home = workspace(root)
@@ -138,6 +140,7 @@ def require_writable(root: Path, *, overwrite: bool) -> None:
     Raises:
         DatasetError: something is there that must not be replaced.
     """
+    require_local(root)
     if not root.exists():
         return
     if not root.is_dir():
