@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from telecine.commands.push import Push, push
     from telecine.commands.repair import repair
     from telecine.commands.schema import schema
+    from telecine.commands.shards import finalize
     from telecine.commands.verify import diff, verify
     from telecine.commands.view import View, view
     from telecine.conversion.dry_run import DryRun
     from telecine.conversion.pipeline import Options
     from telecine.conversion.report import Report
+    from telecine.conversion.shards.finalize import Finalized
     from telecine.core.errors import AlignError, DatasetError, PlanError, SourceError, TelecineError, VideoError
     from telecine.core.findings import Finding, Findings
     from telecine.core.plan.model import Plan, make_plan, parse_plan
@@ -54,6 +56,7 @@ __all__ = [
     "DatasetSummary",
     "DryRun",
     "EditReport",
+    "Finalized",
     "Finding",
     "Findings",
     "Inspection",
@@ -79,6 +82,7 @@ __all__ = [
     "diff",
     "dry_run",
     "edit",
+    "finalize",
     "inspect",
     "inspect_many",
     "make_plan",
@@ -101,6 +105,7 @@ _HOMES = {
     "DatasetSummary": "inspection.dataset_summary",
     "DryRun": "conversion.dry_run",
     "EditReport": "editing.edit",
+    "Finalized": "conversion.shards.finalize",
     "Finding": "core.findings",
     "Findings": "core.findings",
     "Inspection": "inspection.recordings",
@@ -125,6 +130,7 @@ _HOMES = {
     "diff": "commands.verify",
     "dry_run": "commands.convert",
     "edit": "commands.edit",
+    "finalize": "commands.shards",
     "inspect": "commands.inspect",
     "inspect_many": "inspection.recordings",
     "merge": "editing.merge",

@@ -14,6 +14,7 @@ from telecine.core.stats import (
     Stats,
     camera_stats,
     column_stats,
+    constant,
 )
 
 finite = st.floats(-1e6, 1e6, width=32)
@@ -162,3 +163,14 @@ def test_pooled_frames_have_exact_moments():
     np.testing.assert_allclose(
         pooled.quantiles.reshape(5, 3), np.repeat([[0], [0], [0], [1], [1]], 3, axis=1), atol=1e-3
     )
+
+
+def test_statistics_of_moved_values_are_moved():
+    values = np.array([3.0, 1.0, 4.0])
+    moved, again = column_stats(values).plus(10.0), column_stats(values + 10.0)
+    for name, value in moved.lists().items():
+        np.testing.assert_allclose(value, again.lists()[name], atol=1e-3, err_msg=name)
+
+
+def test_statistics_of_equal_values_need_no_values():
+    assert constant(2.5, 7).lists() == column_stats(np.full(7, 2.5)).lists()

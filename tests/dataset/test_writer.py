@@ -352,7 +352,7 @@ def test_a_disk_that_fills_up_at_commit_leaves_the_old_dataset(tmp_path, monkeyp
 
     with create(root, overwrite=True) as writer:
         writer.add(episode(9))
-        monkeypatch.setattr("telecine.dataset.writer.write_json", full)
+        monkeypatch.setattr("telecine.dataset.finish.write_json", full)
         with pytest.raises(DatasetError, match="no space left"):
             writer.commit()
     assert digests(root) == before

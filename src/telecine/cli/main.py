@@ -152,6 +152,25 @@ app.command(cls=GroupedCommand)(convert)
 
 
 @app.command()
+def finalize(
+    out: Annotated[str, typer.Argument(help="Where `convert --shard` was told to make the dataset.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what is done, failed, missing; write nothing.")
+    ] = False,
+    workers: Annotated[int | None, typer.Option(min=0, help="Processes that rewrite rows. [default: by cores]")] = None,
+    json: Json = False,
+    fail_on: FailOn = None,
+) -> None:
+    """Make the dataset of all parts that `convert --shard` made.
+
+    Videos are neither read nor moved. Names what is missing, with the commands that make it.
+    """
+    from telecine.cli.finalize import run
+
+    _run(lambda: run(out, dry_run=dry_run, workers=workers, json=json), fail_on)
+
+
+@app.command()
 def verify(
     dataset: Annotated[Path, typer.Argument(help="A LeRobot v3.0 dataset, whoever wrote it.")],
     against: Annotated[list[str] | None, typer.Option(help="Also compare with the recordings it was made of.")] = None,

@@ -27,6 +27,7 @@ from telecine.core.errors import PlanError, raised_as
 from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan
 from telecine.core.progress import Progress
+from telecine.core.shards import Shard, shard_of
 from telecine.core.text.addresses import require_local
 from telecine.core.text.documents import suggest
 from telecine.lerobot_format.paths import PLAN
@@ -66,9 +67,9 @@ def convert(
         progress: gets how far the work is, in bytes.
         executor: who works; None: processes as `workers` and `max_memory` say.
         flags: those of the command line, by their names with `_` for `-`: `fps` (rows per second), `task_text`,
-            `action`, `state`, `video`, `size`, `split_gaps`, `overwrite`, `append`, `workers` ... They override the
-            plan. docs/api.md lists all. `task` is the task's text, or a stream with it: one that begins with "/", or
-            `{"from": STREAM}` as in the plan.
+            `action`, `state`, `video`, `size`, `split_gaps`, `overwrite`, `append`, `workers`, `shard` (i, n) ... They
+            override the plan. docs/api.md lists all. `task` is the task's text, or a stream with it: one that begins
+            with "/", or `{"from": STREAM}` as in the plan.
 
     Returns:
         What became of each recording; `report.ok` is true when none was rejected and the dataset verified clean.
@@ -83,7 +84,14 @@ def convert(
     (True, 2, 15)
     """
     require_local(out)
-    return _call(paths, plan, options, executor, flags, lambda job: job.convert(out, progress))
+    shard = flags.pop("shard", None)
+    if shard is None:
+        return _call(paths, plan, options, executor, flags, lambda job: job.convert(out, progress))
+    from telecine.commands.shards import begun_plan
+
+    part = shard_of(shard)
+    plan = begun_plan(out, plan, flags)
+    return _call(paths, plan, options, executor, flags, lambda job: job.convert_shard(out, part, progress))
 
 
 def dry_run(
@@ -138,6 +146,13 @@ class _Job:
         if self.seen is None:
             return report
         return replace(report, findings=(*_proposal_findings(self.seen, report), *report.findings))
+
+    def convert_shard(self, out: str | Path, shard: Shard, progress: Progress | None) -> Report:
+        from telecine.conversion.shards.part import convert_shard
+
+        return convert_shard(
+            self.paths, out, self.plan, self.options, shard=shard, executor=self.executor, progress=progress
+        )
 
     def dry_run(self) -> "DryRun":
         from telecine.conversion import dry_run
@@ -206,7 +221,8 @@ def run_options(flags: RunFlags, options: Options | None = None) -> Options:
     """The options that flags change. Raises: PlanError for a size or a file that means nothing."""
     names = {"catalog_token": "token", "max_memory": "max_memory_bytes", "timeout": "timeout_s"}  # nosec B105  # fields
     given = {f.name: getattr(flags, f.name) for f in fields(RunFlags) if getattr(flags, f.name) != f.default}
-    given.pop("missing_action", None)
+    for name in ("missing_action", "shard"):
+        given.pop(name, None)
     if file := given.pop("catalog_token_file", None):
         with raised_as(PlanError, f"--catalog-token-file {file}: cannot be read", OSError, UnicodeDecodeError):
             given["catalog_token"] = Path(file).read_text(encoding="utf-8").strip() or None

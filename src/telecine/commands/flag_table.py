@@ -96,3 +96,6 @@ class RunFlags:
     resume: bool = _flag(
         RUNNING, "Keep finished episodes until the end, to take up an interrupted run.", default=True, negative=True
     )
+    shard: str | tuple[int, int] | None = _flag(
+        RUNNING, "Make one part of N, anywhere; `telecine finalize OUT` joins all.", metavar="I/N"
+    )

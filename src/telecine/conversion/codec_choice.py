@@ -14,6 +14,7 @@ from telecine.core.errors import TelecineError
 from telecine.core.plan.bind import find_stream
 from telecine.core.plan.model import Plan
 from telecine.core.recording import Codec, Recording, Ref
+from telecine.dataset.existing import ExistingDataset
 from telecine.run.executor import Executor, Tell, serial, silent
 from telecine.sources.part_cache import opened
 
@@ -33,6 +34,12 @@ def settle_codecs(
         if isinstance(found, dict):
             return _with_codecs(plan, found)
     return plan
+
+
+def existing_codecs(published: ExistingDataset | None) -> dict[str, Codec]:
+    """Codec by camera key of the dataset that is appended to."""
+    cameras = published.features.videos if published else ()
+    return {camera.key: codec for camera in cameras if (codec := camera.format.codec) != "png"}
 
 
 def _copied_codecs(ref: Ref, tell: Tell, *, plan: Plan) -> dict[str, Codec] | None:

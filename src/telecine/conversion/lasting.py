@@ -23,7 +23,7 @@ from telecine.lerobot_format.paths import REPORT_ROWS
 _OF_ONE_RUN = {"convert-resumed", "convert-leftover", "convert-crashed", "convert-known"}
 """Findings about how a run went, not about what came out of it."""
 _BATCH = 1000
-_MOST_FINDINGS = 100
+MOST_FINDINGS = 100
 _FINDING = ("code", "severity", "where", "message", "fix", "key")
 
 
@@ -69,8 +69,8 @@ def lasting_summary(report: Report, folders: Iterable[str]) -> str:
         "rejected_by_code": dict(sorted(Counter(r.reason.code for r in report.rejected).items())),
         "findings_by_code": dict(sorted(Counter(f.code for e in report.episodes for f in e.findings).items())),
         "cameras": _cameras(report.episodes),
-        "findings": [asdict(finding) | {"more": more} for finding, more in found[:_MOST_FINDINGS]],
-        "more_findings": max(0, len(found) - _MOST_FINDINGS),
+        "findings": [asdict(finding) | {"more": more} for finding, more in found[:MOST_FINDINGS]],
+        "more_findings": max(0, len(found) - MOST_FINDINGS),
         "recordings": REPORT_ROWS,
     }
     return json.dumps(_without(_prefix(folders), body), indent=1, ensure_ascii=False) + "\n"
@@ -83,6 +83,16 @@ def lasting_tables(report: Report, folders: Iterable[str]) -> Iterator[pa.Table]
     for start in range(0, len(entries), _BATCH):
         records = [_without(prefix, _record(entry)) for entry in entries[start : start + _BATCH]]
         yield arrow.table(records, _SCHEMA)
+
+
+def rejected_table(rejected: Sequence[Rejected]) -> pa.Table:
+    """Rows of meta/telecine/report.parquet for recordings that were rejected."""
+    return arrow.table([_record(entry) for entry in rejected], _SCHEMA)
+
+
+def without_folders(value: Any, folders: Iterable[str]) -> Any:
+    """A plain value with the folders that files lie in taken out of every text in it."""
+    return _without(_prefix(folders), value)
 
 
 def _cameras(episodes: Sequence[EpisodeReport]) -> dict[str, dict[str, int]]:

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TypedDict
 
 from telecine.conversion import checkpoint
-from telecine.conversion.codec_choice import settle_codecs
+from telecine.conversion.codec_choice import existing_codecs, settle_codecs
 from telecine.conversion.discovery import EVERYTHING, ChosenEpisodes, Episodes, crashed, discover
 from telecine.conversion.lasting import lasting_accounts, lasting_summary, lasting_tables
-from telecine.conversion.report import EpisodeReport, Rejected, Report, rejection
-from telecine.conversion.worker import Known, Made, NotWanted, Outcome, WorkerContext, build, not_wanted
+from telecine.conversion.report import EpisodeReport, Rejected, Report, nothing_written, rejection
+from telecine.conversion.worker import Known, Made, NotWanted, Origin, Outcome, WorkerContext, build, not_wanted
 from telecine.core.accounting import (
     NO_CHOICES,
     Choices,
@@ -35,13 +35,14 @@ from telecine.core.findings import Finding, has_errors, with_notes
 from telecine.core.outcome import decided
 from telecine.core.plan.model import Plan
 from telecine.core.progress import Progress, Silent
-from telecine.core.recording import Codec, Ref
+from telecine.core.recording import Ref
 from telecine.core.resample.rates import input_rates, rate_findings
 from telecine.dataset.staging import Staging, workspace
 from telecine.dataset.v2_writer import write_v2
 from telecine.dataset.verify.verify import verify as verify_dataset
 from telecine.dataset.writer import DatasetWriter
 from telecine.lerobot_format.paths import PLAN
+from telecine.lerobot_format.schema import Features
 from telecine.run.executor import Executor, Lost, Marked
 from telecine.run.worker_count import Workers, is_small
 from telecine.sources.part_cache import none_left_open
@@ -118,6 +119,19 @@ def convert(
     return _convert(job) if plan.layout == "v3.0" else _convert_by_v3(job)
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Settled:
+    """What is settled before a part of a conversion is made (conversion/shards/job.py), so that all parts agree on it.
+
+    features: what every episode has; None where no recording is usable. origins: of the dataset that the episodes are
+    added to. The plan that goes with it has the codecs of the cameras.
+    """
+
+    episodes: Episodes
+    features: Features | None
+    origins: frozenset[Origin] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class _Job:
     """What one call of `convert` was asked for."""
@@ -129,18 +143,33 @@ class _Job:
     executor: Executor
     progress: Progress
     choices: Choices
+    settled: Settled | None = None
+
+
+def convert_part(
+    root: Path, plan: Plan, settled: Settled, options: Options, *, executor: Executor, progress: Progress | None = None
+) -> Report:
+    """The dataset `root` of the episodes of one part; none, and no finding, where the part has no episode.
+
+    Finished episodes go as soon as they are written, so that the disk holds the part once.
+    """
+    return _convert(_Job((), root, plan, options, executor, progress or Silent(), NO_CHOICES, settled))
 
 
 @none_left_open()
 def _convert(job: _Job) -> Report:
-    began, plan, options = time.monotonic(), job.plan, job.options
-    episodes = discover(job.paths, plan, **options.access, select=options.select, executor=job.executor)
+    began, plan, options, settled = time.monotonic(), job.plan, job.options, job.settled
+    if settled is None:
+        episodes = discover(job.paths, plan, **options.access, select=options.select, executor=job.executor)
+    else:
+        episodes = settled.episodes
     job.progress.begin(episodes.size_bytes)
     with _writer(job) as writer:
         refs = () if options.strict and episodes.rejected else episodes.refs
         with _finished_stay(writer.scratch), _who_works(job, refs, writer.scratch) as (executor, crash):
-            plan = settle_codecs(plan, refs, executor, existing=_existing_codecs(writer))
-            context, leftover = _worker_context(writer, plan, options, refs)
+            if settled is None:
+                plan = settle_codecs(plan, refs, executor, existing=existing_codecs(writer.published))
+            context, leftover = _worker_context(writer, plan, job, refs)
             outcomes = executor(partial(build, plan=plan, context=context), refs, job.progress.advance)
             written = _write(outcomes, writer, job)
             findings = (*crash, *_earlier_runs(job.root, written, leftover), *writer.findings)
@@ -187,14 +216,20 @@ def _writer(job: _Job) -> DatasetWriter:
             robot_type=plan.robot_type,
             overwrite=job.options.overwrite,
             relative=plan.stats.relative,
+            features=job.settled.features if job.settled else None,
         )
     if job.options.overwrite:
         raise DatasetError(f"{root}: it can be appended to or overwritten, not both")
+    require_sound(root)
+    return DatasetWriter.append(root, fps=plan.fps, robot_type=plan.robot_type, relative=plan.stats.relative)
+
+
+def require_sound(root: Path) -> None:
+    """Nothing, for a dataset that episodes can be added to. Raises: DatasetError."""
     errors = [finding for finding in verify_dataset(root, decode="none") if finding.severity == "error"]
     if errors:
         text = f"{root}: not a sound dataset, so nothing is appended: {errors[0].message}"
         raise with_notes(DatasetError(text), errors)
-    return DatasetWriter.append(root, fps=plan.fps, robot_type=plan.robot_type, relative=plan.stats.relative)
 
 
 @contextmanager
@@ -230,21 +265,14 @@ def _who_works(job: _Job, refs: Sequence[Ref], scratch: Path) -> Iterator[tuple[
     yield executor, crash
 
 
-def _worker_context(
-    writer: DatasetWriter, plan: Plan, options: Options, refs: Sequence[Ref]
-) -> tuple[WorkerContext, int]:
+def _worker_context(writer: DatasetWriter, plan: Plan, job: _Job, refs: Sequence[Ref]) -> tuple[WorkerContext, int]:
     """Where workers work, and how many finished episodes were there that are of no use."""
+    options = job.options
     cache_dir = checkpoint.cache_dir(writer.scratch, plan)
     leftover = checkpoint.clear(writer.scratch, cache_dir if options.resume else None)
-    known = writer.published.origins() if writer.published else frozenset()
+    known = writer.published.origins() if writer.published else job.settled.origins if job.settled else frozenset()
     sync = options.resume and not is_small(len(refs), _size_bytes(refs))
     return WorkerContext(writer.scratch, cache_dir, sync=sync, known=known, where=options.where), leftover
-
-
-def _existing_codecs(writer: DatasetWriter) -> dict[str, Codec]:
-    """Codec by camera key of the dataset that is appended to."""
-    cameras = writer.published.features.videos if writer.published else ()
-    return {camera.key: codec for camera in cameras if (codec := camera.format.codec) != "png"}
 
 
 def _size_bytes(refs: Iterable[Ref]) -> int:
@@ -311,7 +339,7 @@ def _add(made: Made, writer: DatasetWriter, job: _Job, tally: Tally) -> EpisodeR
             shutil.rmtree(made.folder, ignore_errors=True)
         raise
     finally:
-        if not job.options.resume:
+        if job.settled is not None or not job.options.resume:
             shutil.rmtree(made.folder, ignore_errors=True)
     add(tally, made.ref.recording_label, episode.left_out, job.choices)
     return EpisodeReport.of(index, episode)
@@ -321,8 +349,8 @@ def _report(job: _Job, plan: Plan, found: Episodes, written: _Written, about_run
     """The report, without episodes where nothing is to be written."""
     rejected = (*found.rejected, *written.rejected)
     findings, episodes = [*found.findings, *about_run, *_not_wanted(job, written)], written.episodes
-    if not episodes or (job.options.strict and rejected):
-        findings += _nothing_written(job.root, rejected, len(episodes), strict=job.options.strict)
+    if (not episodes and job.settled is None) or (job.options.strict and rejected):
+        findings += nothing_written(job.root, rejected, len(episodes), strict=job.options.strict)
         episodes = ()
     findings += [*unreadable_findings(written.left_out), *training_findings(written.left_out, "dataset")]
     cameras = frozenset(clip.key for episode in episodes for clip in episode.clips)
@@ -343,7 +371,7 @@ def _not_wanted(job: _Job, written: _Written) -> list[Finding]:
     more = f"; and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""
     text = f"--where {job.options.where!r} leaves out {len(skipped)} recordings: {named}{more}"
     found = [Finding("convert-where", "info", root, text)]
-    if not (written.episodes or written.rejected or written.known):
+    if job.settled is None and not (written.episodes or written.rejected or written.known):
         why = f"no dataset was written: --where {job.options.where!r} leaves out all {len(skipped)} recordings"
         found.append(Finding("convert-nothing", "error", root, why, "ask for less; `outcomes` says what is known"))
     return found
@@ -351,16 +379,6 @@ def _not_wanted(job: _Job, written: _Written) -> list[Finding]:
 
 _NAMED = 20
 """Recordings that one finding names; the report has all."""
-
-
-def _nothing_written(root: Path, rejected: Sequence[Rejected], made: int, *, strict: bool) -> list[Finding]:
-    """Why there is nothing new; no finding when all recordings were there before. made: episodes that are kept."""
-    if not rejected:
-        return []
-    why = "--strict stops at the first rejected recording" if strict else "no recording was usable"
-    later = f"; the {made} finished episodes are kept, and the next run takes them up" if made else ""
-    text = f"no dataset was written: {why}{later}"
-    return [Finding("convert-nothing", "error", str(root), text, "see the rejected recordings")]
 
 
 def _earlier_runs(root: Path, written: _Written, leftover: int) -> list[Finding]:

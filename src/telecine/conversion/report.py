@@ -1,7 +1,7 @@
 """What a conversion did: one value for the table people read and the JSON machines read."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -99,6 +99,16 @@ def rejection(error: TelecineError, ref: Ref) -> Rejected:
     return Rejected(ref.label, Finding(code, "error", ref.label, f"{error}{notes}", recording=ref.label))
 
 
+def nothing_written(root: object, rejected: Sequence[Rejected], made: int, *, strict: bool) -> list[Finding]:
+    """Why there is nothing new; no finding when all recordings were there before. made: episodes that are kept."""
+    if not rejected:
+        return []
+    why = "--strict stops at the first rejected recording" if strict else "no recording was usable"
+    later = f"; the {made} finished episodes are kept, and the next run takes them up" if made else ""
+    text = f"no dataset was written: {why}{later}"
+    return [Finding("convert-nothing", "error", str(root), text, "see the rejected recordings")]
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """The whole of a conversion; a table in a notebook.
@@ -125,11 +135,14 @@ class Report:
     """What was chosen where no plan was given."""
     not_wanted: tuple[str, ...] = ()
     """Recordings that `--where` left out."""
+    shard: str = ""
+    """Which part of a conversion this is, such as "7/200": it may have no recording, and `finalize` joins all parts."""
 
     @property
     def ok(self) -> bool:
         """True when every recording became an episode or was one already, and the dataset verified clean."""
-        return bool(self.episodes or self.known) and not self.rejected and not has_errors(self.findings)
+        done = bool(self.episodes or self.known or self.shard)
+        return done and not self.rejected and not has_errors(self.findings)
 
     @property
     def all_findings(self) -> tuple[Finding, ...]:

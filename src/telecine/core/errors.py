@@ -6,7 +6,8 @@
     |   '- EditError  the same of an edit and the datasets it is for
     |- AlignError     no usable sample at some ticks
     |- VideoError     a codec is not supported, or decoding, encoding or muxing failed
-    '- DatasetError   the target exists, is not a dataset, is damaged or locked, or commit failed
+    |- DatasetError   the target exists, is not a dataset, is damaged or locked, or commit failed
+    '- StoreError     a folder or an object store refused to read or write
 
 Each takes one positional message, so that it survives pickling between processes; add context with `add_note`.
 `code` is the code of the finding (core/findings.py) that reports the error; a subclass inherits it.
@@ -56,6 +57,12 @@ class DatasetError(TelecineError):
     """The dataset cannot be written or is damaged."""
 
     code = "dataset-mismatch"
+
+
+class StoreError(TelecineError):
+    """A store refused to read or write, also when asked several times."""
+
+    code = "store-refused"
 
 
 def causes_of(error: BaseException) -> Iterator[BaseException]:

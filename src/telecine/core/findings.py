@@ -76,6 +76,10 @@ CODES: dict[str, str] = {
     "convert-where": "Recordings were left out, because what --where asks does not hold for them.",
     "convert-resumed": "Finished episodes of an interrupted run were taken up.",
     "convert-leftover": "What interrupted runs left beside the dataset could not be used and was removed.",
+    "convert-shard": "A shard's part of a conversion is there already, or its dataset was published.",
+    "finalize-missing": "Shards of a conversion are not done, so there is no dataset yet.",
+    "finalize-rejected": "Recordings of a conversion in shards were rejected.",
+    "store-refused": "An object store or a disk refused to read or write, also when asked again.",
     "success-unknown": "Whether some episodes succeeded is known of others only, or stands in their facts only.",
     # labels
     "label-lost": "Labels that no row of the dataset has.",

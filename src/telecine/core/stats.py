@@ -67,11 +67,23 @@ class Stats:
         outer = np.concatenate([lower[:_LOWER], upper[_LOWER:]])
         return Stats(self.moments.pooled(other.moments), outer)
 
+    def plus(self, step: float) -> "Stats":
+        """Statistics of the same values, each greater by `step`."""
+        m = self.moments
+        moved = Moments(m.low + step, m.high + step, m.mean + step, m.std, m.count)
+        return Stats(moved, self.quantiles + step)
+
     def lists(self) -> dict[str, list[Any]]:
         """As stats.json and meta/episodes hold them: nested lists, in the order of `STATISTICS`."""
         m = self.moments
         values = [m.low, m.high, m.mean, m.std, np.array([m.count]), *self.quantiles]
         return {name: value.tolist() for name, value in zip(STATISTICS, values, strict=True)}
+
+
+def constant(value: float, count: int) -> Stats:
+    """Statistics of a column of shape (1,) in which all `count` rows have one value."""
+    values = np.array([float(value)])
+    return Stats(Moments(values, values, values, np.zeros(1), count), np.repeat(values[None], len(QUANTILES), axis=0))
 
 
 def column_stats(values: npt.NDArray[Any]) -> Stats:

@@ -13,9 +13,10 @@ from telecine.core.labels.spelling import spelling_findings
 class EpisodeLabels:
     """Makes columns of labels, and notes what is to be said of all of them."""
 
-    def __init__(self, *, published: bool) -> None:
+    def __init__(self, *, published: bool, made: Iterable[str] = ()) -> None:
+        """made: columns that every episode gets, whether it has such labels or not."""
         self._published = published
-        self._keys: set[str] = set()
+        self._keys = set(made)
         """Columns that labels made."""
         self._lost = 0
         self._texts: dict[str, dict[str, None]] = {}

@@ -19,9 +19,13 @@ class RunningStats:
         """Count an episode in; its own statistics, by feature."""
         found = {key: column_stats(array) for key, array in values.items()}
         found |= {clip.key: camera_stats(clip.histogram, clip.sampled, clip.depth) for clip in clips}
+        self.pool(found)
+        return found
+
+    def pool(self, found: Mapping[str, Stats]) -> None:
+        """Count many episodes in, by their statistics together."""
         for key, own in found.items():
             self._stats[key] = self._stats[key].pooled(own) if key in self._stats else own
-        return found
 
     def stats(self, features: Features) -> dict[str, dict[str, list[Any]]]:
         """meta/stats.json."""

@@ -14,7 +14,6 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from telecine.core.episode import Episode, FeatureColumn
 from telecine.core.errors import DatasetError, closed_on_failure, disk_is_full, raised_as
@@ -22,19 +21,19 @@ from telecine.core.findings import Finding
 from telecine.core.labels.columns import LABEL_COLUMNS
 from telecine.core.outcome import SUCCESS, decided, with_outcome
 from telecine.core.stats import Stats
-from telecine.dataset.card import card
 from telecine.dataset.episode_check import check_episode
 from telecine.dataset.episode_labels import EpisodeLabels
-from telecine.dataset.existing import ExistingDataset, features_of, license_at, read_existing, state_of
-from telecine.dataset.metadata_files import write_json, write_tables
+from telecine.dataset.existing import ExistingDataset, features_of, read_existing, state_of
+from telecine.dataset.finish import WholeDataset, write_finish
+from telecine.dataset.metadata_files import write_tables
 from telecine.dataset.open_files import WRITE_ERRORS, OpenFiles, facts_row, provenance, tables, zeros
 from telecine.dataset.reader import Dataset
-from telecine.dataset.relative_stats import no_difference, relative_keys, write_relative_stats
+from telecine.dataset.relative_stats import no_difference, relative_keys
 from telecine.dataset.running_stats import RunningStats
 from telecine.dataset.staging import Staging
 from telecine.dataset.values import Values
 from telecine.lerobot_format import paths, schema
-from telecine.lerobot_format.calibrations import read_calibrations, write_calibrations
+from telecine.lerobot_format.calibrations import read_calibrations
 from telecine.lerobot_format.paths import FileIndex, Limits
 from telecine.lerobot_format.schema import Features
 
@@ -56,6 +55,7 @@ class DatasetWriter:
         published: ExistingDataset | None = None,
         outcomes: bool = False,
         relative: Sequence[str] = (),
+        features: Features | None = None,
     ) -> None:
         self.root = stage.root
         self.fps = fps
@@ -65,12 +65,14 @@ class DatasetWriter:
         self._robot_type = robot_type
         self._limits = limits
         self._published = published
+        self._settled = published.features if published else features
         self._tasks = {task: index for index, task in enumerate(published.tasks)} if published else {}
         self._totals = published.totals if published else RunningStats()
         self._outcomes = outcomes
         self._relative = tuple(dict.fromkeys([*relative, *(relative_keys(published.root) if published else ())]))
         self._success = Counter[bool | None]()
-        self._labels = EpisodeLabels(published=published is not None)
+        made = () if published or not features else [c.key for c in features.columns if _is_late(c, late=False)]
+        self._labels = EpisodeLabels(published=published is not None, made=made)
         self.calibrations = read_calibrations(published.root) if published else {}
         """What will be in meta/telecine/cameras.json; `add` puts in what episodes have."""
         self._files: OpenFiles | None = None
@@ -98,12 +100,14 @@ class DatasetWriter:
         limits: Limits = Limits(),
         outcomes: bool = False,
         relative: Sequence[str] = (),
+        features: Features | None = None,
     ) -> "DatasetWriter":
         """A writer of a new dataset at `root`, which it locks until it is closed.
 
         outcomes: give it the column `next.success` from the start. Otherwise it gets one with the first episode whose
             success is known, which writes the rows of those before once more.
         relative: features that get statistics of what they are less the state of the row, too.
+        features: what every episode must have; None leaves it to the first.
 
         Raises:
             DatasetError: the target exists (say `overwrite`), is being written by another process, or cannot be.
@@ -113,7 +117,10 @@ class DatasetWriter:
         target = Path(root).resolve()
         with raised_as(DatasetError, f"{target}: cannot be written", OSError):
             stage = Staging(target, overwrite=overwrite)
-        return cls(stage, fps=fps, robot_type=robot_type, limits=limits, outcomes=outcomes, relative=relative)
+        return cls(
+            stage, fps=fps, robot_type=robot_type, limits=limits, outcomes=outcomes, relative=relative,
+            features=features,
+        )  # fmt: skip
 
     @classmethod
     def append(
@@ -171,7 +178,7 @@ class DatasetWriter:
             DatasetError: the episode does not fit (the writer can go on), or writing failed (it cannot).
         """
         self._require_open()
-        episode, features = decided(episode), self._features
+        episode, features = decided(episode), self.features
         known = {column.key: column for column in features.columns} if features else {}
         late = self._wants_outcome(episode) and SUCCESS.key not in known
         episode = with_outcome(episode, known | ({SUCCESS.key: SUCCESS} if late else {}))
@@ -192,7 +199,7 @@ class DatasetWriter:
                 if column.dtype != "language":
                     self._totals.add({column.key: zeros(self.frames, column)}, ())
             if files is None:
-                files = self._files = self._opened(episode)
+                files = self._files = self._opened(features or Features.of(episode))
             self._write(episode, values, files)
         except WRITE_ERRORS as error:
             self._give_up()
@@ -210,7 +217,7 @@ class DatasetWriter:
 
     def _success_findings(self) -> list[Finding]:
         unknown, known = self._success[None], self._success[True] + self._success[False]
-        if known and self._features and SUCCESS.key not in {column.key for column in self._features.columns}:
+        if known and self.features and SUCCESS.key not in {column.key for column in self.features.columns}:
             text = f"it has no column {SUCCESS.key}, so whether {known} episodes succeeded is in the provenance only"
             return [Finding("success-unknown", "info", str(self.root), text, "convert all recordings again")]
         if not known or not unknown:
@@ -221,9 +228,9 @@ class DatasetWriter:
         ]
 
     @property
-    def _features(self) -> Features | None:
+    def features(self) -> Features | None:
         """What every episode must have; None before the first."""
-        return self._published.features if self._published else self._files.features if self._files else None
+        return self._files.features if self._files and not self._published else self._settled
 
     def _wants_outcome(self, episode: Episode) -> bool:
         """Whether the episode makes `next.success` a column; a published dataset keeps its columns."""
@@ -294,8 +301,7 @@ class DatasetWriter:
         self._stage.close()
         self._state = "failed"
 
-    def _opened(self, episode: Episode) -> OpenFiles:
-        features = self._published.features if self._published else Features.of(episode)
+    def _opened(self, features: Features) -> OpenFiles:
         return OpenFiles(self._stage.folder, features, self.fps, self._limits, published=self._published)
 
     def _write(self, episode: Episode, values: dict[str, Values], files: OpenFiles) -> None:
@@ -342,23 +348,12 @@ class DatasetWriter:
 
     def _finish(self, files: OpenFiles, plan_yaml: str | None) -> None:
         files.close()
-        features, folder, published = files.described(), self._stage.folder, self._published
-        counts, tasks = schema.Counts(self.episodes, self.frames, len(self._tasks)), list(self._tasks)
-        if published is None:
-            info = schema.info(features, counts, fps=self.fps, robot_type=self._robot_type, limits=self._limits)
-        else:
-            info = published.described(features, counts)
-        write_json(folder / paths.STATS, self._totals.stats(features))
-        write_calibrations(folder, self.calibrations)
-        with (folder / paths.TASKS).open("wb") as sink:
-            pq.write_table(schema.tasks_table(tasks), sink)
-        if published is None or published.has_our_card():
-            stated = None if published is None else license_at(published.root)
-            (folder / paths.CARD).write_text(card(info, tasks, plan_yaml, license=stated), encoding="utf-8")
-        write_json(folder / paths.INFO, info)
-        if published is not None:
-            published.link_into(folder, plan_yaml)
-        write_relative_stats(folder, self._relative)
+        whole = WholeDataset(
+            files.described(), schema.Counts(self.episodes, self.frames, len(self._tasks)), list(self._tasks),
+            self._totals, self.fps, self._robot_type, self._limits, self.calibrations, self._relative, plan_yaml,
+            self._published,
+        )  # fmt: skip
+        write_finish(self._stage.folder, whole)
 
 
 def _is_late(column: FeatureColumn, *, late: bool) -> bool:

@@ -1,0 +1,43 @@
+"""`telecine finalize`."""
+
+from typing import TYPE_CHECKING
+
+from telecine.cli.exit_codes import Outcome
+from telecine.cli.tables import console, escape, print_json, show_findings, show_rejected
+from telecine.commands.shards import finalize
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from telecine.conversion.shards.finalize import Finalized
+
+_SHOWN = 20
+
+
+def run(out: str, *, dry_run: bool, workers: int | None, json: bool) -> Outcome:
+    """Done when the dataset is there, or with `dry_run`."""
+    made = finalize(out, dry_run=dry_run, workers=workers)
+    if json:
+        print_json(made.to_dict())
+    else:
+        _show(console(), made, dry_run=dry_run)
+    return Outcome(made.ok, made.findings)
+
+
+def _show(out: "Console", made: "Finalized", *, dry_run: bool) -> None:
+    waiting = [part for part in made.parts if part.what != "done"]
+    for part in waiting[:_SHOWN]:
+        why = f": {escape(part.why)}" if part.why else ""
+        out.print(f"[yellow]{part.what}[/yellow] {part.shard}{why}\n  {escape(part.command)}", soft_wrap=True)
+    if len(waiting) > _SHOWN:
+        out.print(f"[dim]... and {len(waiting) - _SHOWN} more; --json has all[/dim]")
+    show_findings(out, made.findings)
+    show_rejected(out, made.rejected)
+    done = made.count("done")
+    if made.published:
+        out.print(f"[bold]{made.episodes} episodes, {made.rows} rows[/bold] -> {escape(made.root)}")
+        if made.left:
+            out.print(f"[dim]the parts stay in {escape(made.left)}; remove that folder when you like[/dim]")
+    else:
+        note = "; nothing was written" if dry_run else ""
+        out.print(f"[bold]{done} of {made.shards} parts are done[/bold], {made.episodes} episodes{note}")

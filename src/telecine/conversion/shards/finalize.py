@@ -1,0 +1,159 @@
+"""`telecine finalize OUT`: the dataset of all parts of a conversion. Videos are neither read nor moved."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from telecine.conversion.report import Rejected
+from telecine.conversion.shards.job import JOB, NEW, ShardJob, read_job
+from telecine.conversion.shards.join import JoinedCounts, join, lined_up
+from telecine.conversion.shards.manifest import Manifest, final_name, is_video
+from telecine.conversion.shards.part import part_folder
+from telecine.conversion.shards.place import JOB_MARK, JobPlace, place_of
+from telecine.conversion.shards.survey import PartState, Survey, survey
+from telecine.core.data.serialize import to_plain
+from telecine.core.errors import DatasetError
+from telecine.core.findings import Finding, Severity, has_errors
+from telecine.core.shards import Shard, chunk_of
+from telecine.dataset.assembly.videos import link
+from telecine.dataset.existing import read_existing
+from telecine.dataset.metadata_files import write_json
+from telecine.dataset.staging import Staging
+from telecine.run.executor import Executor
+
+
+@dataclass(frozen=True, slots=True)
+class Finalized:
+    """How far a conversion in parts is, or that its dataset is there.
+
+    parts: in order, each with the command that makes it where it is not done. episodes, rows: of the finished parts;
+    of a published dataset, of all of it. left: the folder with the parts, of no use once the dataset is there.
+
+    >>> import telecine as tc
+    >>> report = tc.convert("recordings", "half", tc.inspect("recordings").plan, shard=(1, 2))
+    >>> made = tc.finalize("half", dry_run=True)
+    >>> made.published, [part.what for part in made.parts], made.parts[1].command
+    (False, ['done', 'missing'], 'telecine convert recordings half --shard 2/2')
+    """
+
+    root: str
+    published: bool
+    shards: int
+    parts: tuple[PartState, ...] = ()
+    episodes: int = 0
+    rows: int = 0
+    rejected: tuple[Rejected, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    left: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """True when nothing stands in the way of the dataset, or it is there."""
+        return not has_errors(self.findings)
+
+    def count(self, what: str) -> int:
+        """How many parts are done, failed, missing, incomplete or foreign."""
+        return sum(part.what == what for part in self.parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        counts = {what: self.count(what) for what in ("done", "failed", "missing", "incomplete", "foreign")}
+        return {"ok": self.ok, **asdict(self), "counts": counts}
+
+
+def finalize(root: str | Path, *, dry_run: bool = False, executor: Executor) -> Finalized:
+    """Make the dataset of all parts, or say what is missing; nothing, where it was made before.
+
+    Raises: DatasetError where no conversion in parts was begun, or writing fails; StoreError.
+    """
+    place = place_of(root)
+    job = _open_job(place)
+    if job is None:
+        return _published(place)
+    found = survey(place, job)
+    state = _state(place, found, dry_run=dry_run)
+    if dry_run or not found.is_complete:
+        return state
+    manifests = [manifest for manifest in found.manifests if manifest is not None]
+    joined = _publish(place, job, manifests, executor)
+    findings = (*state.findings, *_success(place, joined))
+    return replace(state, published=True, episodes=joined.episodes, rows=joined.rows, findings=findings)
+
+
+def _open_job(place: JobPlace) -> ShardJob | None:
+    """The job that is not published yet; None when the last one is. Raises: DatasetError without any."""
+    if not place.is_published():
+        job = read_job(place.job(NEW))
+        if job is None:
+            text = f"{place.name}: no conversion in parts was begun here (there is no {place.job(NEW).address}/{JOB})"
+            raise DatasetError(f"{text}; begin with telecine convert RECORDINGS {place.name} --plan PLAN --shard 1/N")
+        return job
+    job = read_job(place.job(place.base(append=True)))
+    if job is None and not place.last_job():
+        raise DatasetError(f"{place.name}: a dataset, and no conversion in parts into it was begun")
+    return job
+
+
+def _published(place: JobPlace) -> Finalized:
+    last = place.last_job()
+    text = f"the dataset is published ({last['episodes']} episodes); nothing was changed"
+    found = Finding("convert-shard", "info", place.name, text)
+    shards = int(last["request"]["shards"])
+    parts = tuple(PartState(f"{number}/{shards}", "done") for number in range(1, shards + 1))
+    return Finalized(place.name, True, shards, parts, last["episodes"], last["rows"], findings=(found,))
+
+
+def _state(place: JobPlace, found: Survey, *, dry_run: bool) -> Finalized:
+    manifests = [manifest for manifest in found.manifests if manifest is not None]
+    rejected = tuple(entry for manifest in manifests for entry in manifest.rejected)
+    findings = []
+    waiting = [part for part in found.parts if part.what != "done"]
+    if waiting:
+        names = ", ".join(f"{part.shard} ({part.what})" for part in waiting[:5])
+        more = f" and {len(waiting) - 5} more" if len(waiting) > 5 else ""
+        text = f"{len(waiting)} of {len(found.parts)} parts are not done: {names}{more}"
+        severity: Severity = "info" if dry_run else "error"
+        findings.append(Finding("finalize-missing", severity, place.name, text, waiting[0].command))
+    if rejected:
+        text = f"{len(rejected)} recordings were rejected, and are in no episode"
+        findings.append(Finding("finalize-rejected", "warning", place.name, text, "see `rejected` and report.parquet"))
+    episodes, rows = (sum(getattr(m, name) for m in manifests) for name in ("episodes", "rows"))
+    left = place.job(found.job.base).address
+    return Finalized(place.name, False, len(found.parts), found.parts, episodes, rows, rejected, tuple(findings), left)
+
+
+def _publish(place: JobPlace, job: ShardJob, manifests: Sequence[Manifest], executor: Executor) -> JoinedCounts:
+    assert place.folder is not None
+    root, store = place.folder, place.job(job.base)
+    with closing(Staging(root, overwrite=job.base != NEW)) as stage:
+        existing = read_existing(root) if job.base != NEW else None
+        if existing is not None and place.base(append=True) != job.base:
+            raise DatasetError(f"{place.name}: it was changed meanwhile, so the parts do not fit; make them again")
+        shards = [Shard(number, len(manifests)) for number in range(1, len(manifests) + 1)]
+        parts = lined_up([(s, part_folder(store, s), m) for s, m in zip(shards, manifests, strict=True)], existing)
+        for part in parts:
+            for name in (file.name for file in part.manifest.files if is_video(file.name)):
+                target = stage.folder / final_name(name, chunk_of(part.shard, job.first_chunk))
+                target.parent.mkdir(parents=True, exist_ok=True)
+                link(part.root / name, target)
+        _write_mark(stage.folder, job, manifests, (existing.episodes, existing.frames) if existing else (0, 0))
+        joined = join(job, parts, manifests, stage.folder, existing=existing, executor=executor)
+        stage.publish()
+    return joined
+
+
+def _write_mark(folder: Path, job: ShardJob, manifests: Sequence[Manifest], before: tuple[int, int]) -> None:
+    episodes, rows = (sum(getattr(m, name) for m in manifests) for name in ("episodes", "rows"))
+    counts = {"episodes": before[0] + episodes, "rows": before[1] + rows}
+    write_json(folder / JOB_MARK, {"id": job.id, "request": to_plain(job.request), **counts})
+
+
+def _success(place: JobPlace, joined: JoinedCounts) -> list[Finding]:
+    if not (joined.success_known and joined.success_unknown):
+        return []
+    total = joined.success_known + joined.success_unknown
+    text = f"nothing says whether {joined.success_unknown} of {total} episodes succeeded; their next.success is false"
+    fix = "say it in the column success of --spans CSV"
+    return [Finding("success-unknown", "warning", place.name, text, fix)]

@@ -1,0 +1,180 @@
+"""Makes one part of a conversion: `telecine convert IN OUT --shard 7/200`."""
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from telecine.conversion.discovery import Episodes
+from telecine.conversion.pipeline import Options, Settled, convert_part
+from telecine.conversion.report import Report
+from telecine.conversion.shards.job import Request, ShardJob, check_job, listing_digest, read_job, read_refs, write_job
+from telecine.conversion.shards.manifest import Manifest, manifest_of, write_manifest
+from telecine.conversion.shards.place import JobPlace, place_of
+from telecine.conversion.shards.settle import AskedJob, settle
+from telecine.conversion.shards.survey import part_state
+from telecine.core.errors import DatasetError, PlanError, StoreError, TelecineError
+from telecine.core.findings import Finding
+from telecine.core.plan.model import Plan
+from telecine.core.progress import Progress
+from telecine.core.shards import MOST_CHUNKS, Shard, chunks_of, cut
+from telecine.dataset.existing import ExistingDataset, read_existing
+from telecine.dataset.staging import require_writable
+from telecine.lerobot_format.paths import file_index_of
+from telecine.run.executor import Executor
+from telecine.sources import registry
+from telecine.storage.local import LocalStore
+from telecine.storage.store import FileStore
+
+
+def convert_shard(
+    paths: Sequence[str],
+    root: str | Path,
+    plan: Plan,
+    options: Options,
+    *,
+    shard: Shard,
+    executor: Executor,
+    progress: Progress | None = None,
+) -> Report:
+    """Make a part of the conversion of all recordings at `paths` into `root`, or find that it is there.
+
+    The first part to come settles what all share (see `ShardJob`). Raises: as `pipeline.convert`, and PlanError for
+    another conversion than the one that was begun.
+    """
+    place = place_of(root)
+    request = request_of(paths, plan, options, shard.of)
+    if is_published(place, request):
+        return _report(place, plan, shard, f"the dataset of all {shard.of} parts is published; nothing is left to do")
+    job, existing = begun(place, paths, plan, options, request=request, executor=executor)
+    store = place.job(job.base)
+    _, done = part_state(place, job, shard)
+    if done is not None:
+        text = f"this part is done ({done.episodes} episodes); `telecine finalize {root}` joins all parts"
+        return replace(_report(place, plan, shard, text), rejected=done.rejected)
+    try:
+        report = _made(place, job, shard, paths, options, existing, executor=executor, progress=progress)
+        wrong = next((f for f in report.findings if f.severity == "error" and f.code.startswith("verify-")), None)
+        _note(store, job, shard, str(wrong) if wrong else None)
+    except TelecineError as error:
+        with suppress(StoreError):  # the error itself says more
+            _note(store, job, shard, str(error))
+        raise
+    return report
+
+
+def _note(store: FileStore, job: ShardJob, shard: Shard, why: str | None) -> None:
+    """Say why the part's last run ended without a manifest, or that there is no such reason any more."""
+    name = f"{shard.name}.failed.json"
+    if why is None:
+        store.delete(name)
+    else:
+        text = json.dumps({"job": job.id, "why": why}, ensure_ascii=False) + "\n"
+        store.put(name, text.encode(errors="backslashreplace"))
+
+
+def request_of(paths: Sequence[str], plan: Plan, options: Options, shards: int) -> Request:
+    """What is asked for. Raises: PlanError for what parts cannot do; SourceError without a file."""
+    if plan.layout != "v3.0":
+        raise PlanError(f"--shard makes LeRobot v3.0 datasets, not {plan.layout}; leave the layout out")
+    if options.overwrite:
+        raise PlanError("--shard does not go with --overwrite: another part may be there; remove the dataset before")
+    if options.select.names or options.select.most is not None:
+        raise PlanError("--shard converts all recordings; give only the files that are meant")
+    claims = registry.claimed(paths, follow_links=options.follow_links)
+    listing = listing_digest(((claim.path, claim.size_bytes) for claim in claims), paths)
+    return Request(shards, plan.digest(), listing, options.where, options.append)
+
+
+def is_published(place: JobPlace, request: Request) -> bool:
+    """True when the dataset is there and was made, or last added to, by the same request."""
+    if not place.is_published():
+        return False
+    last = place.last_job().get("request")
+    return isinstance(last, dict) and Request(**last) == request
+
+
+def begun(
+    place: JobPlace, paths: Sequence[str], plan: Plan, options: Options, *, request: Request, executor: Executor
+) -> tuple[ShardJob, ExistingDataset | None]:
+    """The job, settled now or before, and the dataset that episodes are added to. Raises: see `convert_shard`."""
+    if place.folder is not None and not request.append:
+        require_writable(place.folder, overwrite=False)
+    base = place.base(append=request.append)
+    store = place.job(base)
+    existing = read_existing(_folder(place)) if request.append else None
+    if existing is not None:
+        _require_same(place, "fps", plan.fps, existing.info["fps"])
+        _require_same(place, "robot_type", plan.robot_type, existing.info.get("robot_type"))
+    job = read_job(store)
+    if job is None:
+        asked = AskedJob(tuple(paths), place.name, plan, options, request, base, existing)
+        write_job(store, *settle(asked, executor))
+        job = read_job(store)
+        assert job is not None
+    check_job(job, request, place.name)
+    return job, existing
+
+
+def plan_begun(root: str | Path, *, append: bool) -> Plan | None:
+    """The plan of the conversion into `root` that was begun, if one was."""
+    place = place_of(root)
+    if append and not place.is_published():
+        return None
+    job = read_job(place.job(place.base(append=append)))
+    return None if job is None else job.asked_plan
+
+
+def _folder(place: JobPlace) -> Path:
+    assert place.folder is not None
+    return place.folder
+
+
+def _require_same(place: JobPlace, what: str, given: object, there: object) -> None:
+    if given != there:
+        text = f"{place.name}: has {what} {there!r}, the plan says {given!r}; append with the plan of the dataset"
+        raise DatasetError(f"{text}, or make a new one")
+
+
+def _made(
+    place: JobPlace, job: ShardJob, shard: Shard, paths: Sequence[str], options: Options,
+    existing: ExistingDataset | None, *, executor: Executor, progress: Progress | None,
+) -> Report:  # fmt: skip
+    store = place.job(job.base)
+    refs = read_refs(store, job, paths, token=options.token)
+    mine = cut([ref.size_bytes for ref in refs], shard.of)[shard.number - 1]
+    first = shard.number == 1  # it tells what was found of all
+    episodes = Episodes(refs[mine.start : mine.stop], job.findings if first else (), job.rejected if first else ())
+    settled = Settled(episodes, job.features, existing.origins() if existing else frozenset())
+    folder = part_folder(store, shard)
+    inner = replace(options, append=False, overwrite=True, where=job.request.where)
+    report = convert_part(folder, job.settled_plan, settled, inner, executor=executor, progress=progress)
+    report = replace(report, root=place.name, shard=str(shard))
+    if report.rejected and options.strict:
+        raise DatasetError(f"{place.name}: part {shard}: --strict stops at {report.rejected[0].reason}")
+    if any(f.severity == "error" and f.code.startswith("verify-") for f in report.findings):
+        return report
+    manifest = manifest_of(job.id, shard, report, folder, (*job.folders, str(folder.parent)))
+    _check_room(place, job, shard, manifest)
+    write_manifest(store, manifest, shard.name)
+    return report
+
+
+def part_folder(store: FileStore, shard: Shard) -> Path:
+    """Where the episodes of a part are, or are made, on this machine."""
+    assert isinstance(store, LocalStore)
+    return store.root / shard.name
+
+
+def _check_room(place: JobPlace, job: ShardJob, shard: Shard, manifest: Manifest) -> None:
+    """Nothing, when the part's files fit into the chunks that it may fill. Raises: DatasetError."""
+    used = max((index.chunk for f in manifest.files if (index := file_index_of(f.name)) is not None), default=0) + 1
+    if used > chunks_of(shard, job.first_chunk):
+        text = f"{place.name}: part {shard} fills {used} chunks of files, and there are {MOST_CHUNKS} for all parts"
+        raise DatasetError(f"{text}; begin again with more parts, such as --shard 1/{min(shard.of * 4, MOST_CHUNKS)}")
+
+
+def _report(place: JobPlace, plan: Plan, shard: Shard, text: str) -> Report:
+    found = Finding("convert-shard", "info", place.name, text)
+    return Report(place.name, plan.fps, plan.digest(), (), (), (found,), 0.0, shard=str(shard))

@@ -1,0 +1,194 @@
+"""A conversion in parts gives the dataset of one run, whatever happens to the parts on the way."""
+
+import json
+import random
+
+import pytest
+
+import telecine as tc
+from support.cli import telecine
+from support.robot import Camera, jittered, robot_plan, write_robot
+from support.shards import assert_equal, contents, convert_all, episodes_of, write_runs
+from telecine.conversion.shards import part
+from telecine.core.errors import DatasetError, PlanError
+from telecine.dataset.staging import Staging, workspace
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    return write_runs(tmp_path_factory.mktemp("runs") / "recordings")
+
+
+@pytest.fixture(scope="module")
+def plan(recordings):
+    return tc.inspect(str(recordings / "run-05"), executor=None).plan
+
+
+@pytest.fixture(scope="module")
+def whole(recordings, plan, tmp_path_factory):
+    root = tmp_path_factory.mktemp("whole") / "out"
+    report = tc.convert(recordings, root, plan, workers=0)
+    assert (len(report.episodes), len(report.rejected)) == (7, 3), report.all_findings
+    return root
+
+
+@pytest.mark.parametrize("of", [1, 4, 7, 50])
+def test_any_number_of_parts_gives_the_dataset_of_one_run(recordings, plan, whole, tmp_path, of):
+    order = random.Random(of).sample(range(1, of + 1), of)
+    reports, made = convert_all(recordings, tmp_path / "out", plan, of, order)
+    assert sum(len(report.episodes) for report in reports.values()) == 7
+    assert sum(len(report.rejected) for report in reports.values()) == 3
+    assert (made.ok, made.published, made.episodes, len(made.rejected)) == (True, True, 7, 3)
+    assert_equal(tmp_path / "out", whole)
+    assert tc.verify(tmp_path / "out") == []
+    assert episodes_of(whole).column("success").null_count == 2
+    assert [f.code for f in made.findings] == ["finalize-rejected", "success-unknown"]
+
+
+def test_videos_are_the_same_files_and_frames(tmp_path, rerun):
+    for number in range(4):
+        tasks = {0.2: "one", 0.6: "two"} if number % 2 else {0.2: "two"}
+        cameras = {"front": Camera(jittered(30, seed=number), "jpeg" if number == 2 else "x264")}
+        write_robot(tmp_path / "in" / f"r{number}.rrd", cameras, episode=number, tasks=tasks)
+    plan = tc.make_plan(robot_plan("front"))
+    tc.convert(tmp_path / "in", tmp_path / "whole", plan, workers=0)
+    _, made = convert_all(tmp_path / "in", tmp_path / "out", plan, 3)
+    assert made.ok
+    assert_equal(tmp_path / "out", tmp_path / "whole")
+    assert tc.diff(tmp_path / "out", tmp_path / "whole").equal
+    assert tc.verify(tmp_path / "out") == []
+    video = next((tmp_path / "out" / "videos").rglob("*.mp4"))
+    assert video.stat().st_nlink == 2  # the part's own file: no byte was copied
+
+
+def test_a_part_has_the_same_bytes_each_time(recordings, plan, tmp_path):
+    made = []
+    for name in ("a", "b"):
+        tc.convert(recordings, tmp_path / name, plan, shard="2/3", workers=0)
+        made.append({k: v[0] for k, v in contents(workspace(tmp_path / name)).items() if "shard-002" in k})
+    assert made[0] == made[1]
+    before = contents(tmp_path)
+    again = tc.convert(recordings, tmp_path / "a", plan, shard="2/3", workers=0)
+    assert (again.ok, [f.code for f in again.findings]) == (True, ["convert-shard"])
+    assert contents(tmp_path) == before
+
+
+def test_a_second_finalize_changes_nothing(recordings, plan, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    convert_all(recordings, "out", plan, 2)
+    before = contents(tmp_path)
+    code, out, _ = telecine("finalize", "out", "--json")
+    assert (code, json.loads(out)["published"], json.loads(out)["counts"]["done"]) == (0, True, 2)
+    code, out, _ = telecine("finalize", "out", "--json", "--dry-run")
+    assert (code, json.loads(out)["episodes"]) == (0, 7)
+    late = tc.convert(recordings, "out", plan, shard=(1, 2), workers=0)
+    assert late.ok
+    assert contents(tmp_path) == before
+
+
+def test_what_is_missing_is_named_with_its_command(recordings, plan, whole, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plan.yaml").write_text(plan.to_yaml())
+    assert telecine("convert", recordings, "out", "--plan", "plan.yaml", "--shard", "2/3", "--workers", "0")[0] == 0
+    code, out, _ = telecine("finalize", "out", "--dry-run")
+    assert (code, "1 of 3 parts are done" in out, "missing 3/3" in out) == (0, True, True)
+    code, out, _ = telecine("finalize", "out", "--json")
+    body = json.loads(out)
+    assert (code, body["ok"], body["counts"]["missing"], (tmp_path / "out").exists()) == (1, False, 2, False)
+    commands = [part["command"] for part in body["parts"] if part["what"] == "missing"]
+    assert commands[1] == f"telecine convert {recordings} out --shard 3/3"
+    for command in commands:  # without a plan: the one that the conversion was begun with
+        telecine(*command.split()[1:], "--workers", "0")
+    assert telecine("finalize", "out")[0] == 0
+    assert_equal(tmp_path / "out", whole)
+
+
+def test_a_part_that_is_not_whole_or_not_ours_is_refused(recordings, plan, whole, tmp_path):
+    for number in (1, 2):
+        tc.convert(recordings, tmp_path / "out", plan, shard=(number, 2), workers=0)
+    job = workspace(tmp_path / "out") / "job-new"
+    rows = next((job / "shard-002" / "data").rglob("*.parquet"))
+    there = rows.read_bytes()
+    rows.write_bytes(there[:-100])
+    made = tc.finalize(tmp_path / "out", workers=0)
+    assert (made.ok, made.parts[1].what, made.parts[1].command[-3:]) == (False, "incomplete", "2/2")
+    assert f"has {len(there) - 100} bytes" in made.parts[1].why
+    rows.unlink()
+    assert "is missing" in tc.finalize(tmp_path / "out", workers=0).parts[1].why
+    rows.write_bytes(there)
+    manifest = job / "shard-002.json"
+    told = manifest.read_text()
+    manifest.write_text(told.replace('"2/2"', '"1/2"', 1))
+    assert tc.finalize(tmp_path / "out", workers=0).parts[1].what == "foreign"
+    manifest.write_text(told[:50])
+    assert tc.finalize(tmp_path / "out", workers=0).parts[1].what == "incomplete"
+    tc.convert(recordings, tmp_path / "out", plan, shard=(2, 2), workers=0)
+    assert tc.finalize(tmp_path / "out", workers=0).ok
+    assert_equal(tmp_path / "out", whole)
+
+
+def test_another_conversion_into_the_same_place_is_refused(recordings, plan, tmp_path):
+    out = tmp_path / "out"
+    tc.convert(recordings, out, plan, shard=(1, 2), workers=0)
+    for change in ({"shard": (1, 3)}, {"fps": 15}, {"where": "rows > 3"}):
+        with pytest.raises(PlanError, match="a conversion into it was begun"):
+            tc.convert(recordings, out, plan, workers=0, **{"shard": (1, 2), **change})
+    (tmp_path / "plan.yaml").write_text(plan.to_yaml())
+    code = telecine("convert", recordings, out, "--plan", tmp_path / "plan.yaml", "--fps", "9", "--shard", "1/2")[0]
+    assert code == 2
+    with pytest.raises(DatasetError, match="the recordings are not those"):
+        tc.convert([recordings / "run-01", recordings / "run-02"], out, plan, shard=(1, 2), workers=0)
+    with pytest.raises(PlanError, match="needs a plan"):
+        tc.convert(recordings, tmp_path / "other", shard=(1, 2))
+
+
+def test_a_part_that_fails_says_so_and_can_be_made_again(recordings, plan, whole, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    tc.convert(recordings, out, plan, shard=(1, 2), workers=0)
+
+    def full(*_args):
+        raise DatasetError("no space left")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(part, "write_manifest", full)
+        with pytest.raises(DatasetError, match="no space left"):
+            tc.convert(recordings, out, plan, shard=(2, 2), workers=0)
+    made = tc.finalize(out, dry_run=True, workers=0)
+    assert (made.ok, made.parts[1].what, made.parts[1].why) == (True, "failed", "no space left")
+    tc.convert(recordings, out, plan, shard=(2, 2), workers=0)
+    assert tc.finalize(out, workers=0).ok
+    assert_equal(out, whole)
+
+
+def test_two_at_once_never_write_the_same_part(recordings, plan, whole, tmp_path):
+    out = tmp_path / "out"
+    tc.convert(recordings, out, plan, shard=(1, 2), workers=0)
+    other = Staging(workspace(out) / "job-new" / "shard-002", overwrite=True)
+    with pytest.raises(DatasetError, match="locked"):
+        tc.convert(recordings, out, plan, shard=(2, 2), workers=0)
+    other.close()
+    tc.convert(recordings, out, plan, shard=(2, 2), workers=0)
+    assert tc.finalize(out, workers=0).ok
+    assert_equal(out, whole)
+
+
+def test_parts_append_to_a_dataset(recordings, plan, whole, tmp_path):
+    out, first = tmp_path / "out", [recordings / f"run-{n:02d}" for n in range(4)]
+    for root in (out, tmp_path / "one"):
+        tc.convert(first, root, plan, workers=0)
+    tc.convert(recordings, tmp_path / "one", plan, append=True, workers=0)
+    reports, made = convert_all(recordings, out, plan, 3, [2, 3, 1], append=True)
+    assert (sum(len(r.known) for r in reports.values()), made.episodes, made.ok) == (2, 7, True)
+    assert_equal(out, tmp_path / "one")
+    assert tc.verify(out) == []
+    before = contents(out)
+    assert tc.finalize(out, workers=0).ok
+    assert tc.convert(recordings, out, plan, shard=(1, 3), append=True, workers=0).ok
+    assert contents(out) == before
+
+
+def test_without_a_usable_recording_there_is_no_dataset(recordings, plan, tmp_path):
+    with pytest.raises(DatasetError, match="no recording was usable"):
+        convert_all(recordings / "run-01", tmp_path / "out", plan, 2)
+    with pytest.raises(DatasetError, match="no conversion in parts was begun"):
+        tc.finalize(tmp_path / "nowhere")
