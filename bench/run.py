@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import edits
 import topics
 from report import Row, show, write
 
@@ -49,6 +50,7 @@ TOPICS: dict[str, Callable[[topics.Place], list[Row]]] = {
     "encode": topics.encoding,
     "reads": topics.reading,
     "messages": topics.messages,
+    "edit": edits.editing,
     "start": topics.starting,
 }
 

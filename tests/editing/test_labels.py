@@ -10,11 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from support.cli import telecine
-from support.dataset import PLAIN, episode, write
+from support.dataset import PLAIN, TOP, clip, episode, write
 from telecine.core.edit.model import make_edit
 from telecine.core.errors import EditError
 from telecine.core.label import EVENTS, PERSISTENT, Label
 from telecine.core.labels.columns import labels_of
+from telecine.dataset.assembly import row_batches
 from telecine.dataset.reader import Dataset
 from telecine.dataset.v2_writer import write_v2
 from telecine.dataset.verify.verify import verify
@@ -192,3 +193,14 @@ def test_a_table_labels_a_dataset_from_the_command_line(source, tmp_path):
     (tmp_path / "d.csv").write_text("episode,start\n" + "0,0s\n" * 5001)
     with pytest.raises(EditError, match="5001 labels in one edit"):
         edit(source, tmp_path / "no", labels=[tmp_path / "d.csv"])
+
+
+@pytest.mark.parametrize("copied_rows", [1, 1 << 12])
+def test_a_renamed_camera_is_renamed_in_labels(tmp_path, monkeypatch, copied_rows):
+    monkeypatch.setattr(row_batches, "COPIED_ROWS", copied_rows)
+    asked = Label(2, 3, "vqa", "what is it?", camera=TOP)
+    one = replace(episode(9, 0, clips=[clip(tmp_path, TOP, 9)]), labels=(asked,))
+    write(tmp_path / "in", [one])
+    edit(tmp_path / "in", tmp_path / "out", rename=f"{TOP}=observation.images.front")
+    assert found(tmp_path / "out", 0) == {replace(asked, camera="observation.images.front")}
+    assert verify(tmp_path / "out") == []

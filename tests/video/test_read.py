@@ -9,6 +9,8 @@ import pytest
 from support import video
 from telecine.core.errors import VideoError
 from telecine.video.append import VideoFile
+from telecine.video.frame_reader import FrameReader
+from telecine.video.frames.colour import to_rgb
 from telecine.video.mp4_reader import decode_all, decode_at, probe_file
 
 EITHER = ["h264", "h264 b-frames", "hevc closed", "av1", "av1 low delay"]
@@ -60,6 +62,18 @@ def test_a_single_keyframe_is_no_obstacle(tmp_path, name):
     path = ours(tmp_path / "v.mp4", name, gop=100)
     assert probe_file(path).keyframes.tolist() == [0]
     assert [video.picture_id(p) for _, p in decode_at(path, [2, 40, 44])] == [(2, 0), (40, 0), (44, 0)]
+
+
+def test_keyframes_that_decoding_cannot_begin_at_are_no_obstacle(tmp_path):
+    """Open groups of pictures: x264 marks their I-frames as keyframes, and strictly they need what comes before."""
+    options = {"bf": "3", "g": "12", "x264-params": "b-adapt=0:open-gop=1:scenecut=0"}
+    path = theirs(tmp_path / "v.mp4", 40, options=options)
+    assert len(probe_file(path).keyframes) > 1
+    for numbers in ([0, 25, 39], [14], [39]):
+        assert [(n, video.picture_id(p)[0]) for n, p in decode_at(path, numbers)] == [(n, n) for n in numbers]
+    with FrameReader(path) as reader:
+        for number in (20, 39, 21, 22, 3):
+            assert video.picture_id(to_rgb(reader.at(number)))[0] == number
 
 
 def test_pictures_have_height_width_and_three_channels(tmp_path):

@@ -35,16 +35,21 @@ class FrameReader:
         if self._last is not None and self._last[0] == number:
             return self._last[1]
         try:
-            frame = self._found(number)
+            try:
+                frame = self._found(number)
+            except av.FFmpegError:  # a keyframe of an open group of pictures, see `frames_at`
+                self._last = None
+                frame = self._found(number, whole=True)
         except av.FFmpegError as error:
             self._last = None
             raise VideoError(f"{self.path}: frame {number} cannot be read: {error.strerror}") from error
         self._last = (number, frame)
         return frame
 
-    def _found(self, number: int) -> av.VideoFrame:
+    def _found(self, number: int, *, whole: bool = False) -> av.VideoFrame:
+        """whole: decoded from the start of the file."""
         if self._last is None or not 0 < number - self._last[0] <= _NEAR:
-            target, _ = keyframe_before(self._scout, number, self._ticks)
+            target = 0 if whole else keyframe_before(self._scout, number, self._ticks)[0]
             self._source.seek(target, stream=self._stream)
             self._shown = self._source.decode(self._stream)
         self._last = None

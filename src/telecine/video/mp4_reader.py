@@ -220,13 +220,21 @@ def frames_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, av.VideoF
             raise VideoError(f"{path}: the file does not tell how many frames it shows per second")
         ticks = 1 / (rate * base)
         shown: Iterator[av.VideoFrame] = iter(())
-        last = -1
+        last, jumps = -1, True
         for number in sorted({int(f) for f in frames}):
-            target, key = keyframe_before(scout, number, ticks)
+            target, key = keyframe_before(scout, number, ticks) if jumps else (0, -1)
             if last < 0 or key > last:
                 source.seek(target, stream=stream)
                 shown = source.decode(stream)
-            frame = frame_from(shown, number, ticks, path)
+            try:
+                frame = frame_from(shown, number, ticks, path)
+            except av.FFmpegError:
+                if not jumps or not key:
+                    raise
+                jumps = False  # keyframes of open groups of pictures are none that decoding can begin at, strictly
+                source.seek(0, stream=stream)
+                shown = source.decode(stream)
+                frame = frame_from(shown, number, ticks, path)
             if abs(frame.pts - number * ticks) * base >= TOLERANCE_S:
                 raise VideoError(f"{path}: frame {number} lies at {float(frame.pts * base):.6f} s, not on the grid")
             last = number

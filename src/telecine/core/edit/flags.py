@@ -110,7 +110,7 @@ def rows_of(text: str, fps: int, length: int, what: str) -> int:
     >>> rows_of("0.1s", 30, 100, "--trim"), rows_of("45", 30, 100, "--trim")
     (3, 45)
     """
-    found = re.fullmatch(r"\s*(\d{1,12}(?:\.\d{1,12})?)\s*(s|ms)?\s*", text, re.ASCII)
+    found = re.fullmatch(r"\s*(\d{1,12}(?:\.\d{1,30})?)\s*(s|ms)?\s*", text, re.ASCII)
     if found is None or (found[2] is None and "." in found[1]):
         raise EditError(f"{what}: {text!r} is no moment; write seconds as 1.5s, or a row as 45")
     per_unit = {"s": Fraction(fps), "ms": Fraction(fps, 1000)}.get(found[2], Fraction(1))

@@ -85,7 +85,7 @@ def _language(
 ) -> pa.Array | None:
     """Labels of cut episodes are clipped and timed anew, those of the edit go over them."""
     kept = all(selection.is_whole(e) and not e.labels and not e.unlabelled for e in episodes)
-    if kept and there is not None and there.type == language_type(key) and not selection.label_texts:
+    if kept and there is not None and there.type == language_type(key) and not selection.rewrites_labels:
         return None
     fps, parts = selection.inputs[0].fps, []
     for (start, stop), episode in zip(_slices(episodes), episodes, strict=True):

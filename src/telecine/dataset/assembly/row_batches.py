@@ -79,7 +79,7 @@ def _copyable_footer(
     selection: Selection, number: int, opened: BinaryIO, layouts: Mapping[str, ColumnLayout]
 ) -> ParquetFooter | None:
     """That of a file whose columns are stored as those of the new dataset are; None for others. Raises: OSError."""
-    if selection.label_texts and not set(LANGUAGE).isdisjoint(layouts):
+    if selection.rewrites_labels and not set(LANGUAGE).isdisjoint(layouts):
         return None
     footer = ParquetFooter.read(opened)
     old = {new: key for key, new in selection.keys[number].items()}

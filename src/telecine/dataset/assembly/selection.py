@@ -35,6 +35,14 @@ class Selection:
         """True when all of the source episode stays."""
         return (episode.start, episode.stop) == (0, self.facts(episode).length)
 
+    @property
+    def rewrites_labels(self) -> bool:
+        """True when texts of labels, or the keys of cameras that labels name, are others than in the inputs."""
+        cameras = (
+            keys.get(key, key) != key for d, keys in zip(self.inputs, self.keys, strict=True) for key in d.cameras
+        )
+        return bool(self.label_texts) or any(cameras)
+
     def source_key(self, number: int, key: str) -> str:
         """The key in input `number` of what the new dataset calls `key`."""
         return next(old for old, new in self.keys[number].items() if new == key)
