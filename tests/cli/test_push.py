@@ -12,7 +12,7 @@ from support.dataset import episode, write
 from support.hub import fake_hub
 from telecine.cli.main import app
 from telecine.cli.push import run
-from telecine.commands.push import train_command
+from telecine.commands.train import train_command
 from telecine.compat.rerun_export import LeRobotDataset
 from telecine.dataset.card import license_of
 from telecine.dataset.reader import Dataset
@@ -167,7 +167,7 @@ def test_a_missing_licence_is_a_warning_and_asked_for_in_a_terminal(dataset, mon
     assert "card-license" in quiet.output
     monkeypatch.setattr("telecine.cli.push.sys.stdin", type("Terminal", (), {"isatty": lambda self: True})())
     monkeypatch.setattr("telecine.cli.push.typer.prompt", lambda *a, **k: "cc-by-4.0")
-    run(dataset, "me/mine", private=None, license=None, dry_run=False, json=False)
+    run(dataset, "me/mine", private=None, license=None, dry_run=False, follow_links=False, json=False)
     assert license_of((dataset / "README.md").read_text()) == "cc-by-4.0"
 
 
@@ -182,4 +182,4 @@ def test_inspect_prints_the_card_that_push_would_write(dataset):
 
 
 def test_without_a_camera_the_policy_is_left_to_the_reader(dataset):
-    assert "--policy.type=POLICY" in train_command(Dataset(dataset), "me/mine")
+    assert "--policy.type=POLICY" in train_command("me/mine", cameras=bool(Dataset(dataset).cameras))

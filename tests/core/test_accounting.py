@@ -128,7 +128,7 @@ def test_cameras_and_positions_make_one_warning_that_names_them_all():
         "a and 1 more /lidar",
     )
     assert (training.code, training.where) == ("stream-left-out", "out")
-    assert "2 camera(s) or position(s) are left out: /arm/state, /gripper" in training.message
+    assert "cameras or positions are left out (2): /arm/state, /gripper" in training.message
     quiet = [replace(i, training=False) for i in made.left_out if i.what == "offered"]
     assert list(training_findings(merge({i: ["a"] for i in quiet}), "out")) == []
 

@@ -41,7 +41,7 @@ def test_the_place_names_what_the_file_alone_does_not():
 def test_notebooks_show_findings_as_a_table_with_everything_escaped():
     one = Finding("align-gap", "warning", "<b>a</b>", "1 gap", "lower `limit`")
     html = one._repr_html_()
-    assert html.startswith("<table><caption>1 finding(s)</caption>")
+    assert html.startswith("<table><caption>1 finding</caption>")
     assert "<td>&lt;b&gt;a&lt;/b&gt;</td><td>1 gap</td><td>lower `limit`</td>" in html
 
 

@@ -79,7 +79,7 @@ task: {from: a, constant: b}
 """
     )
     for expected in (
-        "mistake(s)",
+        "mistake",
         "fps: ",
         "clok: unknown key 'clok'; did you mean 'clock'?",
         "clock.timelin: unknown key 'timelin'; did you mean 'timeline'?",

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from telecine.cli.exit_codes import Outcome
+from telecine.cli.next_steps import after_dataset, show_steps
 from telecine.cli.progress import Bar
 from telecine.cli.tables import console, print_json, show_forecast, show_report
 from telecine.commands.convert import convert, dry_run
@@ -27,5 +28,8 @@ def run(
     if json:
         print_json(report.to_dict())
     else:
-        show_report(console(), report)
+        text = console()
+        show_report(text, report)
+        if report.episodes:
+            show_steps(text, after_dataset(out, paths))
     return Outcome(report.ok, report.all_findings)

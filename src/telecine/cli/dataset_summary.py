@@ -12,6 +12,7 @@ from telecine.cli.progress import Bar
 from telecine.cli.tables import console, escape, print_json, show_findings
 from telecine.commands.inspect import inspect
 from telecine.core.findings import has_errors
+from telecine.core.text.numbers import counted
 from telecine.inspection.dataset_card import card_findings, dataset_card
 from telecine.inspection.dataset_summary import DatasetSummary, EpisodeSummary
 
@@ -74,4 +75,4 @@ def _show(out: Console, page: DatasetSummary) -> None:
     show_findings(out, page.findings)
     verdict = "[bold red]needs repair[/bold red]" if has_errors(page.findings) else "[bold]nothing broken[/bold]"
     worth = sum(f.severity != "info" for f in page.findings)
-    out.print(f"{verdict}; {worth} thing(s) to look at" if worth else f"{verdict}, nothing to look at")
+    out.print(f"{verdict}; {counted(worth, 'thing')} to look at" if worth else f"{verdict}, nothing to look at")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from telecine.cli.exit_codes import Outcome
+from telecine.cli.next_steps import after_dataset, command, show_steps
 from telecine.cli.progress import Bar
 from telecine.cli.tables import bytes_text, console, escape, print_json, show_report
 from telecine.commands.demo import demo
@@ -27,17 +28,14 @@ def run(out: Path, *, episodes: int, seconds: float, seed: int, json: bool) -> O
     show_report(text, report)
     for line in _tree(dataset):
         text.print(f"  {escape(line)}")
-    where = escape(str(out))
-    text.print(f"""
-[bold]next[/bold]
-  telecine inspect {where}/recordings             what the recordings hold
-  telecine verify {where}/dataset --against {where}/recordings
-  telecine convert {where}/recordings OTHER --plan {where}/plan.yaml --fps 10 --dry-run
-  look at {where}/dataset/videos/*/*/*.mp4, and edit {where}/plan.yaml
-  with LeRobot installed, in Python:
-    from lerobot.datasets.lerobot_dataset import LeRobotDataset
-    print(LeRobotDataset("local/demo", root="{where}/dataset")[0])
-""")
+    plan = command(
+        "telecine", "convert", recordings, f"{out}-10fps", "--plan", out / "plan.yaml", "--fps", "10", "--dry-run"
+    )
+    before = [
+        ("what the recordings hold", command("telecine", "inspect", recordings)),
+        ("what ten rows a second would take; nothing is written", plan),
+    ]
+    show_steps(text, [*before, *after_dataset(dataset, [str(recordings)])])
     return Outcome(report.ok, report.all_findings)
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from telecine.cli.exit_codes import Outcome
+from telecine.cli.layout import show_table
+from telecine.cli.next_steps import show_steps
 from telecine.cli.tables import bytes_text, console, escape, print_json, short, show_findings, show_left_out
 from telecine.commands.inspect import inspect
 from telecine.core.findings import has_errors
@@ -36,9 +37,9 @@ def run(
 
 
 def _show(out: Console, seen: Inspection, proposal: Proposal, command: str, plan_file: Path | None) -> None:
-    out.print(_recordings(seen.recordings))
+    _show_recordings(out, seen.recordings)
     out.print()
-    out.print(_streams(seen.recordings, proposal.timeline))
+    _show_streams(out, seen.recordings, proposal.timeline)
     show_left_out(out, seen.left_out)
     if seen.findings:
         out.print("\n[bold]findings[/bold]")
@@ -46,30 +47,27 @@ def _show(out: Console, seen: Inspection, proposal: Proposal, command: str, plan
     if proposal.missing:
         out.print("\n[bold]you have to add[/bold]")
         for sentence in proposal.missing:
-            out.print(f"  {escape(sentence)}")
+            out.print(f"  {escape(sentence)}", soft_wrap=True)
     if proposal.guesses:
-        out.print("\n[bold]guesses in the proposed plan[/bold]")
+        out.print("\n[bold]guessed, please check[/bold]")
         for guess in proposal.guesses:
-            out.print(f"  {escape(guess)}")
-    out.print("\n[bold]to convert[/bold]")
+            out.print(f"  {escape(guess)}", soft_wrap=True)
     if plan_file is not None:
-        out.print(f"  the proposed plan is in {escape(str(plan_file))}; read it, then use --plan, or as flags:")
-    out.print(f"  {escape(command)}", soft_wrap=True)
+        out.print(f"\nthe proposed plan is in {escape(str(plan_file))}; read it, then use --plan, or as flags:")
+    show_steps(out, [("to convert", command)])
 
 
-def _recordings(recordings: Iterable[RecordingFacts]) -> Table:
-    table = Table("recording", "size", "seconds", "streams", "timelines", box=None, pad_edge=False)
-    for r in recordings:
-        streams, clocks = str(len(r.streams)), ", ".join(r.clock_names())
-        table.add_row(escape(short(r.label)), bytes_text(r.size_bytes), f"{r.seconds:.1f}", streams, escape(clocks))
-    return table
+def _show_recordings(out: Console, recordings: Iterable[RecordingFacts]) -> None:
+    rows = (
+        (short(r.label), bytes_text(r.size_bytes), f"{r.seconds:.1f}", str(len(r.streams)), ", ".join(r.clock_names()))
+        for r in recordings
+    )
+    show_table(out, ("recording", "size", "seconds", "streams", "timelines"), rows)
 
 
-def _streams(recordings: tuple[RecordingFacts, ...], timeline: str) -> Table:
+def _show_streams(out: Console, recordings: tuple[RecordingFacts, ...], timeline: str) -> None:
     """Every stream once, as most recordings have it, on the plan's clock or else the one with most samples."""
-    table = Table(
-        "stream", "what", "in", "clock", "samples", "rate", "jitter", "gaps", "more", box=None, pad_edge=False
-    )  # fmt: skip
+    rows = []
     for stream, count in across(recordings):
         fullest = max(stream.clocks, key=lambda c: (c.samples, c.hz is not None), default=None)  # counts have no rate
         clock = stream.on(timeline) or fullest
@@ -77,9 +75,9 @@ def _streams(recordings: tuple[RecordingFacts, ...], timeline: str) -> Table:
         if clock is not None:
             rate = "-" if clock.hz is None else f"{clock.hz:.2f} Hz"
             jitter = "-" if clock.hz is None else f"{clock.jitter_ms:.2f} ms"
-            cells = [escape(clock.name), str(clock.samples), rate, jitter, str(clock.rate.gaps or "")]
-        table.add_row(escape(stream.name), stream.label, f"{count}/{len(recordings)}", *cells, escape(_more(stream)))
-    return table
+            cells = [clock.name, str(clock.samples), rate, jitter, str(clock.rate.gaps or "")]
+        rows.append((stream.name, stream.label, f"{count}/{len(recordings)}", *cells, _more(stream)))
+    show_table(out, ("stream", "what", "in", "clock", "samples", "rate", "jitter", "gaps", "more"), rows)
 
 
 def _more(stream: StreamSummary) -> str:

@@ -177,6 +177,7 @@ def verify(
     decode: Annotated[Literal["all", "sample", "none"], typer.Option(help="How many frames to decode.")] = "sample",
     catalog_token: CatalogToken = None,
     catalog_token_file: CatalogTokenFile = None,
+    recover: Recover = False,
     follow_links: FollowLinks = False,
     json: Json = False,
     fail_on: FailOn = None,
@@ -184,7 +185,8 @@ def verify(
     """Read a dataset and say what would hurt in training."""
     from telecine.cli.verify import run
 
-    reading = {"catalog_token": catalog_token, "catalog_token_file": catalog_token_file, "follow_links": follow_links}
+    reading: dict[str, Any] = {"recover": recover, "follow_links": follow_links}
+    reading |= {"catalog_token": catalog_token, "catalog_token_file": catalog_token_file}
     _run(lambda: run(dataset, against=against or [], decode=decode, json=json, reading=reading), fail_on)
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from rich.console import Console
 
 from telecine.cli.exit_codes import Outcome
+from telecine.cli.next_steps import Step, after_dataset, command, show_steps
 from telecine.cli.tables import console, escape, print_json
 from telecine.commands.demo import record_sim
 from telecine.commands.plan_flags import size_of
@@ -46,7 +47,7 @@ def run(
     else:
         good = sum(p.success for p in played)
         screen.print(f"[bold]{len(played)} episodes, {good} successful[/bold] -> {escape(str(out))}", soft_wrap=True)
-        screen.print(f"next: {escape(_next(out, kind))}", soft_wrap=True)
+        show_steps(screen, _next(out, kind))
     return Outcome(True)
 
 
@@ -64,7 +65,7 @@ def _tell(screen: Console, played: Played) -> None:
         screen.print(f"  spoiled on purpose: {one.kind} in {place} (inspect should say {one.code})")
 
 
-def _next(out: Path, kind: SimFormat) -> str:
+def _next(out: Path, kind: SimFormat) -> list[Step]:
     if kind == "dataset":
-        return f"telecine inspect {out} --png {out}-pictures"
-    return f"telecine convert {out} {out}-dataset"
+        return after_dataset(out)
+    return [("make a dataset of them", command("telecine", "convert", out, f"{out}-dataset"))]

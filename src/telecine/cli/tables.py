@@ -11,6 +11,7 @@ from rich.markup import escape as without_markup
 from rich.table import Table
 from rich.text import Text
 
+from telecine.cli.layout import show_table
 from telecine.core.errors import PlanError
 from telecine.core.findings import Finding, grouped
 from telecine.core.resample.rates import distinct_rates
@@ -27,6 +28,10 @@ SHOWN_INFOS = ("align-idle", "clock-shared")
 STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 
 
+USES = (
+    "stream", "feature", "rate", "age median", "p99", "max", "gaps", "equal timestamps", "unused", "reused", "shifted"
+)  # fmt: skip
+"""What is told of each stream; docs/report.md explains the words."""
 FILE_WIDTH = 200
 """Columns of text that does not go to a terminal, so that nothing is cut in a log."""
 
@@ -85,7 +90,7 @@ def show_findings(out: Console, findings: Iterable[Finding], *, most: int = 30) 
         where = f.place + (f" and {more} more" if more else "")
         tail = f" [dim]-> {escape(f.fix)}[/dim]" if f.fix else ""
         style = STYLES[f.severity]
-        out.print(f"  [{style}]{f.severity}[/{style}] {f.code} {escape(where)}: {_message(f)}{tail}")
+        out.print(f"  [{style}]{f.severity}[/{style}] {f.code} {escape(where)}: {_message(f)}{tail}", soft_wrap=True)
     if len(groups) > most:
         out.print(f"  [dim]... and {len(groups) - most} more; --json has all[/dim]")
 
@@ -98,7 +103,7 @@ def show_left_out(out: Console, entries: "Iterable[LeftOutEverywhere]", *, most:
     for entry in listed[:most]:
         what = "" if entry.item.what == "offered" else f" [yellow]{entry.item.what}[/yellow]"
         count = f" [dim]({entry.recordings} recordings)[/dim]" if entry.recordings > 1 else ""
-        out.print(f"  {escape(entry.item.stream)}{what}: {escape(entry.item.why)}{count}")
+        out.print(f"  {escape(entry.item.stream)}{what}: {escape(entry.item.why)}{count}", soft_wrap=True)
     if len(listed) > most:
         out.print(f"  [dim]... and {len(listed) - most} more; --json has all[/dim]")
 
@@ -106,13 +111,8 @@ def show_left_out(out: Console, entries: "Iterable[LeftOutEverywhere]", *, most:
 def show_report(out: Console, report: "Report") -> None:
     """The table at the end of a conversion."""
     if report.episodes:
-        table = Table("episode", "recording", "rows", "seconds", "cameras", "oldest sample", box=None, pad_edge=False)
-        for e in report.episodes[:40]:
-            oldest = max((u.age_max_ns for u in e.uses), default=0) / 1e6
-            cameras = ", ".join(_clip_text(e, i) for i in range(len(e.clips))) or "-"
-            seconds = f"{e.rows / report.fps:.1f}"
-            table.add_row(str(e.index), escape(short(e.recording)), str(e.rows), seconds, cameras, f"{oldest:.1f} ms")
-        out.print(table)
+        rows = [_episode_cells(e, report.fps) for e in report.episodes[:40]]
+        show_table(out, ("recording", "episode", "rows", "seconds", "oldest sample", "cameras"), rows)
         if len(report.episodes) > 40:
             out.print(f"[dim]... and {len(report.episodes) - 40} more episodes[/dim]")
         show_uses(out, report.episodes)
@@ -127,8 +127,15 @@ def show_report(out: Console, report: "Report") -> None:
         known = f" ({outcomes})" if outcomes else ""
         out.print(
             f"[bold]{len(report.episodes)} episodes{known}, {report.rows} rows, {bytes_text(size)} of video in "
-            f"{report.seconds:.1f} s[/bold] -> {escape(report.root)}"
+            f"{report.seconds:.1f} s[/bold] -> {escape(report.root)}",
+            soft_wrap=True,
         )
+
+
+def _episode_cells(e: "EpisodeReport", fps: int) -> tuple[str, ...]:
+    oldest = max((u.age_max_ns for u in e.uses), default=0) / 1e6
+    cameras = ", ".join(_clip_text(e, i) for i in range(len(e.clips)))
+    return short(e.recording), str(e.index), str(e.rows), f"{e.rows / fps:.1f}", f"{oldest:.1f} ms", cameras
 
 
 def _clip_text(episode: "EpisodeReport", number: int) -> str:
@@ -146,33 +153,25 @@ def show_uses(out: Console, episodes: "Iterable[EpisodeReport]") -> None:
             streams.setdefault((use.key, use.stream), []).append(use)
     if not streams:
         return
-    table = Table(
-        "feature", "stream", "rate", "age median", "p99", "max", "gaps", "same stamp", "not shown", "repeated",
-        "shifted",
-        box=None, pad_edge=False,
-    )  # fmt: skip
+    rows = []
     for (key, name), uses in streams.items():
         ages = [max(getattr(u, f"age_{part}_ns") for u in uses) / 1e6 for part in ("median", "p99", "max")]
         counts = [
             sum(getattr(u, part) for u in uses) for part in ("gaps", "duplicates", "dropped", "repeated", "shifted")
         ]
         rates = [f"{hz:.2f}" for hz in distinct_rates(u.rate_hz for u in uses)] or ["0.00"]
-        table.add_row(
-            escape(key.removeprefix("observation.")),
-            escape(name.partition(":")[0]),
-            f"{rates[0]}, ... {rates[-1]} Hz" if len(rates) > 3 else f"{', '.join(rates)} Hz",
-            *(f"{a:.1f} ms" for a in ages),
-            *(str(c) for c in counts),
-        )
-    out.print(table)
+        rate = f"{rates[0]}, ... {rates[-1]} Hz" if len(rates) > 3 else f"{', '.join(rates)} Hz"
+        feature = key.removeprefix("observation.")
+        rows.append((name.partition(":")[0], feature, rate, *(f"{a:.1f} ms" for a in ages), *map(str, counts)))
+    show_table(out, USES, rows)
 
 
 def show_rejected(out: Console, rejected: "Iterable[Rejected]") -> None:
     """Every rejected recording with its reason."""
     for item in rejected:
-        out.print(f"[bold red]rejected[/bold red] {escape(item.recording)}: {_message(item.reason)}")
+        out.print(f"[bold red]rejected[/bold red] {escape(item.recording)}: {_message(item.reason)}", soft_wrap=True)
         if item.reason.fix:
-            out.print(f"  [dim]-> {escape(item.reason.fix)}[/dim]")
+            out.print(f"  [dim]-> {escape(item.reason.fix)}[/dim]", soft_wrap=True)
 
 
 def show_forecast(out: Console, made: "DryRun") -> None:

@@ -1,13 +1,24 @@
 """`telecine verify`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from telecine.cli.exit_codes import Outcome
+from telecine.cli.next_steps import command, show_steps
 from telecine.cli.tables import console, escape, findings_dict, print_json, show_findings
 from telecine.commands.verify import verify
-from telecine.core.findings import has_errors
+from telecine.core.findings import Finding, has_errors
+from telecine.core.text.numbers import counted
+from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.frames import Depth
+from telecine.inspection.compare import compared
+
+FRAMES: dict[Depth, str] = {
+    "all": "all frames decoded",
+    "sample": "a sample of frames decoded",
+    "none": "no frame decoded",
+}
 
 
 def run(dataset: Path, *, against: list[str], decode: Depth, json: bool, reading: dict[str, Any]) -> Outcome:
@@ -16,11 +27,29 @@ def run(dataset: Path, *, against: list[str], decode: Depth, json: bool, reading
     failed = has_errors(findings)
     if json:
         print_json({"ok": not failed, "dataset": str(dataset), "findings": findings_dict(findings)})
+        return Outcome(not failed, tuple(findings))
+    out = console()
+    show_findings(out, findings)
+    if any(f.code == "verify-version" for f in findings):
+        out.print(f"{escape(str(dataset))}: [bold]not judged[/bold]")
+    elif failed:
+        damaged = any(f.severity == "error" and f.code != "verify-against" for f in findings)
+        text = "not fit for training" if damaged else "differs from its recordings, or was not compared"
+        out.print(f"{escape(str(dataset))}: [bold red]{text}[/bold red], as listed above", soft_wrap=True)
+        if damaged and dataset.is_dir():
+            show_steps(out, [("what can be saved of it", command("telecine", "repair", dataset))])
     else:
-        out = console()
-        show_findings(out, findings)
-        text = "[bold red]not fit for training[/bold red]" if failed else "[bold]verified[/bold]"
-        if any(f.code == "verify-version" for f in findings):
-            text = "[bold]not judged[/bold]"
-        out.print(f"{escape(str(dataset))}: {text}, {len(findings)} finding(s)")
+        text = _checked(Dataset(dataset), findings, decode, compare=bool(against))
+        out.print(f"{escape(str(dataset))}: [bold]verified: OK[/bold]. {text}", soft_wrap=True)
     return Outcome(not failed, tuple(findings))
+
+
+def _checked(dataset: Dataset, findings: Sequence[Finding], decode: Depth, *, compare: bool) -> str:
+    """What was looked at, in numbers."""
+    rows = sum(episode.length for episode in dataset.episodes)
+    text = f"{counted(len(dataset.episodes), 'episode')}, {counted(rows, 'row')}, {FRAMES[decode]}"
+    if compare:
+        done, known = compared(dataset, findings)
+        text += f"; compared with {done} of {counted(known, 'recording')}"
+    warnings = sum(f.severity == "warning" for f in findings)
+    return text + (f"; {counted(warnings, 'warning')}, as listed above" if warnings else "")

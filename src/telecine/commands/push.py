@@ -1,10 +1,10 @@
 """`telecine.push`: what `telecine push` does, with the same words."""
 
-import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from telecine.commands.train import train_command
 from telecine.compat import hub
 from telecine.core.errors import PlanError
 from telecine.core.findings import Finding, has_errors
@@ -99,7 +99,7 @@ def push(
             write_card(root, text)
     names = hub.files(root)
     size = sum((root / name).stat().st_size for name in names)
-    ok, command = not has_errors(findings), train_command(opened, repo_id)
+    ok, command = not has_errors(findings), train_command(repo_id, cameras=bool(opened.cameras))
     if ok and not dry_run:
         hub.push(
             root,
@@ -112,17 +112,3 @@ def push(
             upload_large_folder=size >= LARGE_BYTES,
         )
     return Push(ok, str(dataset), repo_id, len(names), size, VERSION, private, license, dry_run, command, findings)
-
-
-def train_command(dataset: Dataset, repo_id: str) -> str:
-    """The `lerobot-train` command for it: ACT, which needs a camera; without one a person has to choose the policy."""
-    policy = "act" if dataset.cameras else "POLICY"
-    parts = [
-        "lerobot-train",
-        f"--dataset.repo_id={repo_id}",
-        f"--policy.type={policy}",
-        f"--policy.repo_id={repo_id}-{policy.lower()}",
-        f"--output_dir=outputs/train/{repo_id.rpartition('/')[2]}",
-        "--steps=100000",
-    ]
-    return shlex.join(parts)

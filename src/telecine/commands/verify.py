@@ -21,6 +21,7 @@ def verify(
     against: Paths | None = None,
     *,
     decode: Depth = "sample",
+    recover: bool = False,
     follow_links: bool = False,
     catalog_token: str | None = None,
     catalog_token_file: str | Path | None = None,
@@ -32,6 +33,7 @@ def verify(
         out: the folder of a LeRobot v3.0 dataset.
         against: also compare with these recordings, which it was made of; only a dataset that is sound by itself.
         decode: frames of every row ("all"), of a few rows of a few episodes in each file ("sample"), or none.
+        recover: read damaged recordings up to their last whole message.
         follow_links: read files that links and names in recordings lead to outside.
         catalog_token: access token of a catalog server that `against` names.
         catalog_token_file: a file with it.
@@ -53,7 +55,8 @@ def verify(
         check_dataset(out)
     findings: list[Finding] = verify_files(out, decode=decode, progress=progress)
     if against is not None and not has_errors(findings):
-        options = reading_options(catalog_token_file, follow_links=follow_links, catalog_token=catalog_token)
+        given = {"recover": recover, "follow_links": follow_links, "catalog_token": catalog_token}
+        options = reading_options(catalog_token_file, **given)
         findings += compare(out, path_list(against), options)
     return Findings(findings)
 

@@ -15,6 +15,7 @@ from telecine.core.findings import Finding
 from telecine.core.grid import Grid, tick_at
 from telecine.core.plan.model import IMAGES, Plan, make_plan
 from telecine.core.recording import MemoryStream, Recording, Ref, Schema
+from telecine.core.text.numbers import counted
 from telecine.recorder.episode import LiveEpisode
 from telecine.recorder.options import RecorderOptions
 from telecine.sources.recorder_spool import format as layout
@@ -46,7 +47,7 @@ def parse_features(features: Mapping[str, Mapping[str, Any]]) -> tuple[FeatureCo
         except PlanError as error:
             problems.append(f"features.{key}: {error}")
     if problems:
-        raise PlanError(f"the features have {len(problems)} mistake(s):\n  " + "\n  ".join(problems))
+        raise PlanError(f"the features have {counted(len(problems), 'mistake')}:\n  " + "\n  ".join(problems))
     return tuple(columns)
 
 

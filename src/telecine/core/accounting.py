@@ -213,7 +213,7 @@ def training_findings(entries: Iterable[LeftOutEverywhere], where: str) -> Itera
     """One warning that names all cameras and positions that are left out, if there are any."""
     names = list(dict.fromkeys(e.item.stream for e in entries if e.item.what == "offered" and e.item.training))
     if names:
-        text = f"{len(names)} camera(s) or position(s) are left out: {', '.join(names)}"
+        text = f"cameras or positions are left out ({len(names)}): {', '.join(names)}"
         fix = "name them in the plan if the policy needs them; `left_out` in --json says why each is left out"
         yield Finding("stream-left-out", "warning", where, text, fix)
 

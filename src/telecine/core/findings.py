@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from telecine.core.text.html import table
+from telecine.core.text.numbers import counted
 
 Severity = Literal["info", "warning", "error"]
 Failure = TypeVar("Failure", bound=BaseException)
@@ -231,7 +232,7 @@ class Findings(list[Finding]):
 
     def _repr_html_(self) -> str:
         rows = [(f.severity, f.code, f.place, f.message, f.fix) for f, _ in grouped(self)]
-        return table(f"{len(self)} finding(s)", ("severity", "code", "where", "message", "next step"), rows)
+        return table(counted(len(self), "finding"), ("severity", "code", "where", "message", "next step"), rows)
 
 
 def placed(

@@ -5,7 +5,7 @@ that a mistake in one of the two shows. Frames are compared with the source's, a
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -38,6 +38,7 @@ ROWS = 25
 """Rows compared per episode, spread from the first to the last."""
 FRAMES = 4
 """Frames compared per camera and episode."""
+ELSEWHERE = "give the folder it lies in"
 FAR = 24.0
 """Mean absolute difference (0 to 255) above which a coded frame cannot be the source's."""
 
@@ -88,7 +89,7 @@ def compare(root: str | Path, paths: Sequence[str | Path], options: Options = Op
         plan, ref = plans[digest], _origin(refs[digest], origin)
         if ref is None:
             text = f"recording {origin['source']} {origin['recording_id']} is not among the given ones"
-            missing = Finding("verify-against", "warning", where, text, "give the folder it lies in")
+            missing = Finding("verify-against", "warning", where, text, ELSEWHERE)
             findings.append(replace(missing, episode=int(origin["episode_index"]), recording=str(origin["source"])))
             continue
         differences: list[Finding] = []
@@ -98,7 +99,19 @@ def compare(root: str | Path, paths: Sequence[str | Path], options: Options = Op
         except TelecineError as error:
             differences.append(Finding("verify-against", "error", where, f"cannot be compared: {error}"))
         findings += placed(differences, episode=int(origin["episode_index"]), recording=ref.label)
+    done, known = compared(dataset, findings)
+    if known and not done:
+        text = f"nothing was compared: none of the {known} recordings it was made of is among the given ones"
+        return [Finding("verify-against", "error", str(root), text, ELSEWHERE)]
     return findings
+
+
+def compared(dataset: Dataset, findings: Iterable[Finding]) -> tuple[int, int]:
+    """(recordings that `compare` found, recordings that the dataset was made of)."""
+    known = {(str(origin["source"]), str(origin["recording_id"])) for origin in dataset.provenance}
+    elsewhere = {f.episode for f in findings if f.fix == ELSEWHERE}
+    found = (o for o in dataset.provenance if int(o["episode_index"]) not in elsewhere)
+    return len({(str(origin["source"]), str(origin["recording_id"])) for origin in found}), len(known)
 
 
 def _plans(dataset: Dataset) -> dict[str, Plan]:

@@ -17,6 +17,7 @@ from telecine.core.findings import Finding, Findings
 from telecine.core.progress import Progress
 from telecine.core.quality.table import chosen
 from telecine.core.text.html import table
+from telecine.core.text.numbers import counted
 from telecine.dataset.reader import Dataset, open_dataset
 from telecine.dataset.verify.verify import verify
 from telecine.inspection.quality import check_dataset
@@ -169,7 +170,7 @@ def _counts(dataset: Dataset) -> Iterator[Finding]:
         yield Finding("look-counts", "error", "meta/info.json", text, VERIFY)
     task_indices = {t for e in dataset.episodes for t in e.tasks} - set(dataset.tasks)
     if task_indices:
-        text = f"episodes name {len(task_indices)} task(s) that the table of tasks does not have"
+        text = f"episodes name {counted(len(task_indices), 'task')} that the table of tasks does not have"
         yield Finding("look-counts", "error", "meta", text, VERIFY)
 
 

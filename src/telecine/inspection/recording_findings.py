@@ -10,6 +10,7 @@ from telecine.core.findings import REMARKS, Finding, FindingSpan, placed
 from telecine.core.plan.episodes import split_advice
 from telecine.core.proposal.rates import BRIDGED_NS, stalls_of
 from telecine.core.recording_summary import ClockFacts, RecordingFacts, StreamSummary
+from telecine.core.text.numbers import counted
 from telecine.core.video import LONG_GOP
 
 
@@ -89,7 +90,7 @@ def _clock_findings(stream: StreamSummary, view: PlanScope, where: str) -> Itera
         yield Finding("align-duplicates", "info", at, text)
     splits = sum(view.split_ns is not None and stop - start > view.split_ns for start, stop in clock.pauses)
     if rate.gaps > splits and stream.kind != "text" and clock.kind != "sequence":
-        text = f"{rate.gaps} gap(s) longer than three periods, the longest {rate.longest_ns / 1e9:.3f} s"
+        text = f"{counted(rate.gaps, 'gap')} longer than three periods, the longest {rate.longest_ns / 1e9:.3f} s"
         fix = _gap_fix(stream.name, clock, view)
         yield Finding("align-gap", "warning", at, text, fix, stream=stream.name, span=_longest_pause(clock))
 

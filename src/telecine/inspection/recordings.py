@@ -89,7 +89,7 @@ class Inspection:
             table("recordings", ("recording", "seconds", "streams"), self._recording_rows())
             + table("streams", ("stream", "what", "in", "samples", "rate"), self._stream_rows())
             + table("left out of the proposed plan", ("stream", "what", "why"), left_out)
-            + table("guesses in the proposed plan", ("guess",), ([guess] for guess in self.proposal.guesses))
+            + table("guessed, please check", ("guess",), ([guess] for guess in self.proposal.guesses))
             + Findings(self.findings)._repr_html_()
         )
 

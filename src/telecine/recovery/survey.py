@@ -13,6 +13,7 @@ from telecine.core.findings import with_notes
 from telecine.core.frame_ranges import FrameRange, UnknownFrames
 from telecine.core.outcome import stored_facts
 from telecine.core.recording import Ref
+from telecine.core.text.task_text import TASK_TO_GIVE
 from telecine.lerobot_format.metadata import INDEX_KEYS, UNKNOWN_LENGTH, DatasetMeta, FeatureMeta
 from telecine.recovery.cameras import StoredCamera, find_camera
 from telecine.recovery.columns import column_of, is_image
@@ -91,7 +92,7 @@ class Content:
             tasks = self._tasks(run, task)
             if tasks is None:
                 text = "nothing tells its task any more"
-                log.lost(where, f"{run.count} rows: {text}", 'give it with --task "..."')
+                log.lost(where, f"{run.count} rows: {text}", f'give it with --task "{TASK_TO_GIVE}"')
                 continue
             _note_times(run, self.metadata.fps, log)
             yield Piece(run, count, tasks[:count], found)

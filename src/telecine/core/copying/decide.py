@@ -5,6 +5,7 @@ import numpy as np
 from telecine.core.copying.splice import Copied, Encoded, Repeated, Run, Splice, splice_obstacle
 from telecine.core.depth import PIX_FMT
 from telecine.core.grid import Rows
+from telecine.core.text.numbers import counted
 from telecine.core.video import Encode, Flags, PacketIndex, VideoSettings
 
 LONGEST_GOP = 60
@@ -107,7 +108,7 @@ def _settings_obstacle(index: PacketIndex, settings: VideoSettings) -> str:
 
 def _formats_obstacle(index: PacketIndex) -> str:
     if len(index.formats) != 1:
-        return f"the stream changes its frame format {max(len(index.formats) - 1, 0)} time(s)"
+        return f"the stream changes its frame format {counted(max(len(index.formats) - 1, 0), 'time')}"
     return ""
 
 

@@ -14,6 +14,7 @@ from telecine.core.errors import EditError, PlanError
 from telecine.core.label import StyleName
 from telecine.core.plan.fields import Model
 from telecine.core.text.documents import keys_of, mistakes, read_mapping, to_yaml
+from telecine.core.text.numbers import counted
 
 Success = bool | Literal["unknown"]
 
@@ -154,7 +155,7 @@ def make_edit(body: Mapping[str, Any]) -> Edit:
     except ValidationError as error:
         models = (Edit, EditInput, EpisodeEdit, PartEdit, FeatureEdit, CameraEdit, LabelEdit)
         problems = mistakes(error, keys_of(*models))
-    raise EditError(f"the edit has {len(problems)} mistake(s):\n  " + "\n  ".join(problems))
+    raise EditError(f"the edit has {counted(len(problems), 'mistake')}:\n  " + "\n  ".join(problems))
 
 
 def parse_edit(text: str) -> Edit:

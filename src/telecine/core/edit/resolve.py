@@ -9,6 +9,7 @@ from telecine.core.errors import EditError
 from telecine.core.label import Label, label_problems
 from telecine.core.plan.model import RESERVED
 from telecine.core.text.documents import suggest
+from telecine.core.text.numbers import counted
 
 Name = tuple[int, int]
 """(input, episode) of a source episode."""
@@ -92,7 +93,7 @@ def resolve(edit: Edit, inputs: Sequence[SourceDataset]) -> tuple[OutputEpisode,
         order, wrong = _ordered(edit.order, staying, inputs)
         problems += wrong
     if problems:
-        raise EditError(f"the edit has {len(problems)} mistake(s):\n  " + "\n  ".join(problems))
+        raise EditError(f"the edit has {counted(len(problems), 'mistake')}:\n  " + "\n  ".join(problems))
     return tuple(part for name in order for part in staying[name])
 
 
@@ -181,7 +182,7 @@ def _wrong_rows(entry: EpisodeEdit, name: Name, inputs: Sequence[SourceDataset])
 
 def _wrong_inputs(edit: Edit, inputs: Sequence[SourceDataset]) -> Iterator[str]:
     if edit.inputs and len(edit.inputs) != len(inputs):
-        yield f"inputs: the edit is of {len(edit.inputs)} dataset(s), given are {len(inputs)}"
+        yield f"inputs: the edit is of {counted(len(edit.inputs), 'dataset')}, given are {len(inputs)}"
 
 
 def _wrong_features(edit: Edit, inputs: Sequence[SourceDataset]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from telecine.core.plan.model import IMAGES, Feature, Plan, Take
 from telecine.core.plan.operators import ElementMap, joined_map
 from telecine.core.recording import Recording, Stream
 from telecine.core.text.documents import suggest
+from telecine.core.text.numbers import counted
 from telecine.core.text.visible import visible
 
 MOST_NS = 1 << 62
@@ -116,7 +117,7 @@ def bind(plan: Plan, recording: Recording) -> Binding:
     labels = _labels(plan, recording, problems)
     if problems:
         raise PlanError(
-            f"the plan does not fit {visible(recording.ref.label)}, {len(problems)} problem(s):\n  "
+            f"the plan does not fit {visible(recording.ref.label)}, {counted(len(problems), 'problem')}:\n  "
             + "\n  ".join(map(visible, problems))  # names in recordings begin no line of their own
         )
     assert task is not None

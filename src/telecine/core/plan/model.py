@@ -24,7 +24,8 @@ from telecine.core.recording import Codec, ColourOrder, Rotation
 from telecine.core.text.documents import Body as PlanBody
 from telecine.core.text.documents import keys_of, mistakes, read_mapping, suggest, to_yaml
 from telecine.core.text.html import table
-from telecine.core.text.numbers import fraction_of
+from telecine.core.text.numbers import counted, fraction_of
+from telecine.core.text.task_text import task_problem
 
 IMAGES = "observation.images."
 STATE = "observation.state"
@@ -164,8 +165,8 @@ class Task(Model):
     def _one(self) -> Self:
         if sum(v is not None for v in (self.constant, self.stream, self.recordings)) != 1:
             raise ValueError("give exactly one of: a text, {from: STREAM} or {recordings: {ID: TEXT}}")
-        if self.constant is not None and not self.constant.strip():
-            raise ValueError("the task text is empty; policies are conditioned on it")
+        if self.constant is not None and (problem := task_problem(self.constant)):
+            raise ValueError(problem)
         return self
 
 
@@ -304,7 +305,7 @@ def mapped(feature: Feature) -> str:
     """What the plan does to the values of a feature, for the report; "" for nothing."""
     parts = [f"{take.stream}: {take.described}" for take in feature.sources if take.changes_values]
     parts += [feature.described] if feature.changes_values else []
-    parts += [f"values of {feature.shift} row(s) later, the last {feature.shift} left out"] if feature.shift else []
+    parts += [f"{counted(feature.shift, 'row')} later, the last {feature.shift} left out"] if feature.shift else []
     parts += [f"less {feature.reference} of the row"] if feature.reference else []
     return "; ".join(parts)
 
@@ -329,7 +330,7 @@ def make_plan(body: PlanBody) -> Plan:
         return Plan.model_validate(body)
     except ValidationError as error:
         problems = mistakes(error, known_keys(), partial(_place, body))
-    raise PlanError(f"the plan has {len(problems)} mistake(s):\n  " + "\n  ".join(problems))
+    raise PlanError(f"the plan has {counted(len(problems), 'mistake')}:\n  " + "\n  ".join(problems))
 
 
 def parse_plan(text: str) -> Plan:

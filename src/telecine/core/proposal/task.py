@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from telecine.core.naming import words
 from telecine.core.proposal.notes import Notes
 from telecine.core.recording_summary import RecordingFacts, StreamSummary, shared_attr
+from telecine.core.text.task_text import TASK_TO_GIVE
 
 TASK_WORDS = ("language_instruction", "instruction", "task", "prompt", "language")
 NAMED = ("env", "env_name", "environment", "task_name", "scene")
@@ -18,7 +19,8 @@ def choose_task(recordings: Sequence[RecordingFacts], usable: Sequence[StreamSum
     if task is None:
         texts = ", ".join(s.name for s in usable if s.kind == "text")
         hint = f"; the text streams are {texts}" if texts else ""
-        notes.missing.append(f'no stream tells the task: give it with --task-text "..." or `task:` in the plan{hint}')
+        give = f'give it with --task-text "{TASK_TO_GIVE}" or `task:` in the plan'
+        notes.missing.append(f"no stream tells the task: {give}{hint}")
         if name := _name(recordings):
             notes.comments["task"] = [f"the recordings are named {name!r}; if that says it, put it into words"]
     return task

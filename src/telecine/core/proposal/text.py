@@ -10,6 +10,7 @@ import yaml
 from telecine.core.plan.model import IMAGES
 from telecine.core.proposal.propose import Proposal
 from telecine.core.proposal.timeline import NO_TIMELINE
+from telecine.core.text.task_text import TASK_TO_GIVE
 
 _FLAGS = {"action": "--action", "observation.state": "--state"}
 VIDEO_HINT = (
@@ -73,8 +74,9 @@ def _comments(lead: str, sentences: Iterable[str]) -> Iterator[str]:
 
 
 def command_line(proposal: Proposal, paths: Sequence[str], out: str) -> str:
-    """The `telecine convert` command for this proposal, quoted for a shell; "..." stands for what is missing.
+    """The `telecine convert` command for this proposal, quoted for a shell.
 
+    Words in capitals stand for what is missing.
     Where flags cannot say it all, the command uses a plan file that `telecine inspect --plan` writes.
     """
     body, names = proposal.body, proposal.short
@@ -87,14 +89,14 @@ def command_line(proposal: Proposal, paths: Sequence[str], out: str) -> str:
     if body["clock"]["timeline"] != NO_TIMELINE:
         parts += ["--index", body["clock"]["timeline"]]
     if proposal.counting or "rate" in body["clock"]:
-        parts += ["--rate", body["clock"].get("rate", "...")]
+        parts += ["--rate", body["clock"].get("rate", "HZ")]
     for key, feature in _plain(body["features"]).items():
         flag = "--video" if key.startswith(IMAGES) else _FLAGS.get(key, "--feature")
         lead = {"--video": f"{key.removeprefix(IMAGES)}:", "--feature": f"{key}="}.get(flag, "")
         for name in [feature] if isinstance(feature, str) else feature:
             parts += [flag, lead + names[name]]
     task = body.get("task")
-    parts += ["--task", names[task["from"]]] if isinstance(task, dict) else ["--task-text", task or "..."]
+    parts += ["--task", names[task["from"]]] if isinstance(task, dict) else ["--task-text", task or TASK_TO_GIVE]
     parts += ["--robot-type", body["robot_type"]] if "robot_type" in body else []
     return shlex.join(parts)
 

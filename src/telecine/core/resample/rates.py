@@ -11,6 +11,7 @@ from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
 from telecine.core.grid import ON_GRID_NS, SECOND, Rows
 from telecine.core.recording import Recording
+from telecine.core.text.numbers import counted
 
 SAME = 0.02
 """Rates this close are one rate."""
@@ -75,7 +76,7 @@ def rate_findings(inputs: Sequence[InputRate], fps: int, where: str) -> list[Fin
     rates = distinct_rates(i.hz for i in inputs)
     parts = []
     for hz, above in zip(rates, [*rates[1:], float("inf")], strict=True):
-        names = [f"{i.name} ({i.episodes} episode(s))" for i in inputs if hz <= i.hz < above]
+        names = [f"{i.name} ({counted(i.episodes, 'episode')})" for i in inputs if hz <= i.hz < above]
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         parts.append(f"{', '.join(names[:SHOWN])}{more}: {hz:.4g} Hz{_effect(hz, fps)}")
     text = f"the inputs have different rates, the dataset has {fps} rows per second. " + "; ".join(parts)

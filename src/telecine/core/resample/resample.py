@@ -31,6 +31,7 @@ from telecine.core.resample.overlap import age_limit, bounds_of, check_length, s
 from telecine.core.resample.rates import SAME, repeated_rows, time_findings
 from telecine.core.resample.row_sanity import count_problem, repeats_problem
 from telecine.core.resample.trim_idle import without_idle
+from telecine.core.text.numbers import counted
 from telecine.core.video import Clip
 
 
@@ -363,10 +364,11 @@ def _use_findings(uses: list[Use], cameras: list[CameraRows], fps: int, where: s
 def _findings_of(use: Use, shown: Rows | None, fps: int, stream: str) -> Iterator[Finding]:
     """shown: the frames of a camera that rows show; None for other streams."""
     if use.gaps:
-        text = f"{use.gaps} gap(s) longer than three periods; the oldest sample used is {use.age_max_ns / 1e6:.1f} ms"
+        gaps, oldest_ms = counted(use.gaps, "gap"), use.age_max_ns / 1e6
+        text = f"{gaps} longer than three periods; the oldest sample used is {oldest_ms:.1f} ms"
         yield Finding("align-gap", "warning", stream, text, "lower `limit` to reject such recordings")
     if use.duplicates:
-        text = f"{use.duplicates} sample(s) with the stamp of the one before; the last of each counts"
+        text = f"{counted(use.duplicates, 'sample')} with the timestamp of the one before; the last of each counts"
         yield Finding("align-duplicates", "info", stream, text)
     if shown is not None and use.dropped:
         yield Finding("video-frames-dropped", "info", stream, f"{use.dropped} of {use.samples} frames not shown")

@@ -14,6 +14,7 @@ from telecine.core.plan.fields import format_duration
 from telecine.core.plan.model import Feature
 from telecine.core.recording import Stream
 from telecine.core.resample.overlap import Bounds
+from telecine.core.text.numbers import counted
 
 FEWEST = 0.1
 """Of the rows that the longest planned stream would give; fewer are refused."""
@@ -29,8 +30,8 @@ def repeats_problem(feature: Feature, stream: Stream, times: Times, *, ticks: Ti
     name, distinct = stream.name, np.unique(times).size
     if distinct * STANDS_STILL <= times.size:
         return (
-            f"{feature.key}: {times.size} samples of {name} have {distinct} stamp(s), so the clock does not advance "
-            f"and {np.unique(rows).size} of them would be used; choose another `timeline`"
+            f"{feature.key}: {times.size} samples of {name} have {counted(distinct, 'timestamp')}, so the clock does "
+            f"not advance and {np.unique(rows).size} of them would be used; choose another `timeline`"
         )
     if feature.limit is not None or feature.repeats == "allowed":
         return ""

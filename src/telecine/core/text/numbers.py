@@ -22,3 +22,12 @@ def fraction_of(text: str) -> Fraction:
         return Fraction(text)
     except (ValueError, ZeroDivisionError):
         raise ValueError(f"{text!r} is not a number") from None
+
+
+def counted(number: int, noun: str) -> str:
+    """The number with its noun, whose plural ends in s.
+
+    >>> counted(1, "row"), counted(2, "row")
+    ('1 row', '2 rows')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,49 @@
+"""What to type next: whole commands, each alone on its line, so that it can be pasted."""
+
+import json
+import shlex
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from telecine.commands.train import train_command
+from telecine.core.text.visible import visible
+from telecine.lerobot_format.paths import INFO
+
+Step = tuple[str, str]
+"""What a command does, and the command, quoted for a shell."""
+
+
+def show_steps(out: Console, steps: Iterable[Step], title: str = "next") -> None:
+    """For each step what it does, and below it the command.
+
+    No line break is put into a command, however narrow the terminal is.
+    """
+    out.print(f"\n[bold]{title}[/bold]")
+    for what, command in steps:
+        out.print(Text(f"  {visible(what)}"), soft_wrap=True)
+        out.print(Text(f"    {visible(command)}"), soft_wrap=True)
+
+
+def command(*words: str | Path) -> str:
+    """Words quoted for a shell."""
+    return shlex.join(str(word) for word in words)
+
+
+def after_dataset(root: Path, against: Sequence[str] = ()) -> list[Step]:
+    """Look at the dataset that has been made, verify it, train on it."""
+    steps = [
+        ("what it holds: tasks, episodes, defects", command("telecine", "inspect", root)),
+        ("look at it in the browser", command("telecine", "view", root)),
+        (
+            "compare it with the recordings, row by row",
+            command("telecine", "verify", root, *(word for path in against for word in ("--against", path))),
+        ),
+    ]
+    features = json.loads((root / INFO).read_text(encoding="utf-8"))["features"]
+    cameras = any(feature["dtype"] in ("video", "image") for feature in features.values())
+    name = root.resolve().name or "dataset"
+    train = train_command(f"local/{name}", cameras=cameras, root=root)
+    return [*(steps if against else steps[:2]), ("train on it, where LeRobot is installed", train)]
