@@ -241,7 +241,7 @@ def _group(found: frozenset[str]) -> str:
 def surest(roles: Sequence[Role]) -> tuple[list[Role], dict[str, str]]:
     """(roles to take, stream -> why another was taken instead): for each part of the robot the surest of one kind.
 
-    Velocities are taken only where the same topic has no positions.
+    Velocities are taken only where the same topic has no positions, the last point of a trajectory without a first one.
     """
     chosen: list[Role] = []
     reasons: dict[str, str] = {}
@@ -249,7 +249,7 @@ def surest(roles: Sequence[Role]) -> tuple[list[Role], dict[str, str]]:
         mine = [role for role in roles if role.part == part]
         best = min(mine, key=_order)
         for role in mine:
-            if (role.rank, role.kind) == (best.rank, best.kind) and _is_velocity(role) == _is_velocity(best):
+            if _order(role) == _order(best):
                 chosen.append(role)
             else:
                 reasons[role.stream.name] = f"{best.stream.name} is surer: {best.why}"

@@ -33,7 +33,7 @@ CAPTURE = "capture_time"
 HEADER = "header_stamp"
 SAMPLES = 24
 """Messages of each topic that are sampled to distinguish the senders' clocks."""
-_CORRECT = "an `offset` of the stream corrects it: `from: [{stream: NAME, offset: -30ms}]` in the plan"
+_CORRECT = "an `offset` of the stream corrects it: `from: [{{stream: NAME, offset: {}ms}}]` in the plan"
 _DO_NOT_FIT = f"topics of other clocks and without stamps do not fit; leave them out, or use `timeline: {LOG_TIME}`"
 Remarks = tuple[tuple[str, str], ...]
 """(finding code, message): what was odd in the samples."""
@@ -207,11 +207,15 @@ class TopicTimes:
             case "later":
                 text = f"stamped {-domain.distance_ns / 1e9:.3f} s later than received{shared}, so by another clock"
                 remarks = (
-                    ("clock-offset", f"{text}: moved by {offset}, which takes its latency for zero; {_CORRECT}"),
+                    (
+                        "clock-offset",
+                        f"{text}: moved by {offset}, which takes its latency for zero; {_CORRECT.format('-30')}",
+                    ),
                 )
             case "delayed":
                 text = f"stamped {domain.distance_ns / 1e9:.3f} s before it was received{shared}, other topics less"
-                remarks = (("clock-delayed", f"{text}: latency, or another clock? Not moved; if another, {_CORRECT}"),)
+                correct = _CORRECT.format(round(domain.distance_ns / 1e6))
+                remarks = (("clock-delayed", f"{text}: latency, or another clock? Not moved; if another, {correct}"),)
         own = self.clocks.paces.get(self.topic.name, 1.0)
         if own != 1:
             unlike = "topics without stamps are moved onto it" if self.clocks.simulated else _DO_NOT_FIT

@@ -25,6 +25,7 @@ from telecine.sources.messages.groups import groups, text_paths
 from telecine.sources.messages.joints import joint_lists, joint_streams
 from telecine.sources.messages.model import Attachment, Contents, Topic
 from telecine.sources.messages.struct_arrays import array_streams, list_streams
+from telecine.sources.messages.transform_chains import chain_streams
 from telecine.sources.messages.transforms import layout_of, transform_streams
 from telecine.sources.messages.vectors import GroupStream, MessageStream, MessageTextStream
 
@@ -50,6 +51,7 @@ def _recording(ref: Ref, contents: Contents) -> Recording:
         found = _found(name, [topic for topic in group if topic.count], clocks, attrs)
         streams |= {stream.name: cast("Stream", stream) for stream in found if not isinstance(stream, LeftOut)}
         left_out += [item for item in found if isinstance(item, LeftOut)]
+    streams |= {chain.name: chain for chain in chain_streams(streams)}
     unreadable = {item.stream for item in left_out if item.what == "unreadable"}
     calibrations = calibrations_of([topic for topic in contents.topics if topic.name not in unreadable])
     return Recording(

@@ -92,6 +92,16 @@ class TransformStream(NumberStream):
         super().__init__(name, times)
         self._shared, self._pair = shared, pair
 
+    @property
+    def parent(self) -> str:
+        """The frame that it is given in."""
+        return self._pair[0].lstrip("/")
+
+    @property
+    def child(self) -> str:
+        """The frame that it places."""
+        return self._pair[1].lstrip("/")
+
     def _read(self) -> TopicSamples:
         messages, columns, remarks = self._shared.all
         layout = self._shared.layout
