@@ -28,3 +28,15 @@ def opened(browser):
     yield make
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def problems():
+    """Finds what axe-core calls serious or critical in a page: (rule, HTML) of each."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe()
+
+    def find(page):
+        found = [v for v in axe.run(page).response["violations"] if v["impact"] in ("serious", "critical")]
+        return [(v["id"], node["html"][:150]) for v in found for node in v["nodes"]]
+
+    return find

@@ -100,13 +100,35 @@ def test_keys_are_silent_inside_inputs_and_the_help_is_the_table_of_keys(starlet
         shown = page.locator("dialog .keys kbd").all_text_contents()
         page.keyboard.press("d")
         page.keyboard.press("Escape")
-        listed = page.evaluate(
-            """import('/page/keys.js').then(({ KEYS }) =>
-                 KEYS.filter(k => !k.needs || page.info[k.needs]).map(k => k.shown))"""
-        )
+        listed = page.evaluate("import('/page/keys.js').then(({ KEYS }) => KEYS.map(k => k.shown))")
         assert shown == listed
-        assert {"Space", "→", "j", "k", "d", "g", "i", "o", "s", "t", "f", "u", "n", "/", "?"} <= set(shown)
+        assert {"Space", "→", "j", "k", "d", "g", "i", "o", "s", "t", "l", "f", "u", "n", "/", "?"} <= set(shown)
     assert not list(picks.parent.glob("*.edit.yaml"))
+
+
+def test_a_span_is_labelled_from_where_l_is_pressed_to_where_it_is_pressed_again(starlette, opened, picks):
+    with served(picks) as server:
+        page = opened(server.address())
+        at(page, 2, 10)
+        page.keyboard.press("l")
+        at(page, 2, 19)
+        page.keyboard.press("l")
+        page.locator("#style").select_option("subtask")
+        page.locator("#asked").fill("grasp")
+        page.keyboard.press("Enter")
+        decided(page, 1)
+        (label,) = edit_of(picks).labels
+        assert (label.episode, label.rows, label.style, label.text) == ("2", (10, 20), "subtask", "grasp")
+        assert page.locator("#spans button").all_text_contents()[-1] == "subtask: grasp"
+        tc.edit(picks, picks.parent / "labelled", edits=[picks.parent / "picks.edit.yaml"])
+        page.keyboard.press("u")
+        decided(page, 2)
+        assert edit_of(picks).labels == ()
+    with served(picks.parent / "labelled") as server:
+        page = opened(server.address(page="/dataset/0?episode=2&row=0"))
+        page.wait_for_function(
+            "() => [...document.querySelectorAll('#spans button')].some(b => b.textContent === 'subtask: grasp')"
+        )
 
 
 def test_decisions_are_there_after_the_server_was_killed(starlette, opened, picks):
@@ -222,6 +244,21 @@ def test_writing_can_be_cancelled_and_leaves_nothing(starlette, picks, monkeypat
         assert (status, headers["content-type"].split(";")[0], last["event"]) == (200, "text/event-stream", "cancelled")
         assert client.ask("POST", f"/api/jobs/{job}/open", "{}")[0] == 422
     assert sorted(path.name for path in picks.parent.iterdir()) == ["picks", "picks.edit.yaml"]
+
+
+def test_rerun_is_started_with_the_episode_at_hand(starlette, opened, picks, tmp_path):
+    noted = tmp_path / "noted.txt"
+    program = (sys.executable, "-c", f"import sys, pathlib; pathlib.Path({str(noted)!r}).write_text(sys.argv[1])")
+    with served(picks, rerun=program) as server:
+        page = opened(server.address(page="/dataset/0?episode=2&row=0"))
+        page.locator("#rerun").click()
+        page.wait_for_function("() => !document.querySelector('#message').classList.contains('shown')", timeout=60_000)
+        for _ in range(200):
+            if noted.exists() and noted.read_text():
+                break
+            page.wait_for_timeout(50)
+        (episode,) = tc.open_dataset(noted.read_text())
+        assert len(episode) == LENGTHS[2]
 
 
 def test_what_cannot_be_written_says_why(starlette, opened, picks):

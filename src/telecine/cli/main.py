@@ -243,6 +243,7 @@ def view(
     episode: Annotated[int | None, typer.Option(min=0, help="Of a dataset: begin with this one.")] = None,
     row: Annotated[int | None, typer.Option(min=0, help="Of that episode.")] = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="Decide and write nothing.")] = False,
+    rerun: Annotated[bool, typer.Option("--rerun", help="Offer to open the episode in Rerun's viewer.")] = False,
     host: Annotated[
         str, typer.Option(help="Address to listen on; others than loopback let other machines in.")
     ] = "127.0.0.1",
@@ -255,7 +256,7 @@ def view(
     """
     from telecine.cli.view import run
 
-    how = {"episode": episode, "row": row, "read_only": read_only, "port": port}
+    how = {"episode": episode, "row": row, "read_only": read_only, "rerun": rerun, "port": port}
     _run(lambda: run(path, show=browser, host=host, **how), fail_on)
 
 

@@ -1,6 +1,8 @@
 """`telecine.view`: what `telecine view` does, with the same words."""
 
+import sys
 from html import escape
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,6 +65,7 @@ def view(
     episode: int | None = None,
     row: int | None = None,
     read_only: bool = False,
+    rerun: bool = False,
     host: str = "127.0.0.1",
     port: int = 0,
 ) -> View:
@@ -73,6 +76,7 @@ def view(
         episode: of a dataset: the one to begin with.
         row: of that episode.
         read_only: decide and write nothing.
+        rerun: offer to open the episode at hand in Rerun's viewer.
         host: the address to listen on; another than loopback lets other machines in.
         port: 0 takes a free one.
 
@@ -80,8 +84,8 @@ def view(
         The page: `.address` is for a browser, `.close()` ends it.
 
     Raises:
-        SourceError: there is nothing to show. PlanError: the extra `view` is not installed, or the address cannot be
-        had.
+        SourceError: there is nothing to show. PlanError: the extra `view`, or Rerun, is not installed, or the address
+        cannot be had.
 
     >>> import telecine as tc
     >>> page = tc.view("dataset", episode=1, row=3)
@@ -96,5 +100,8 @@ def view(
     if (episode is not None or row is not None) and (len(entries) != 1 or entries[0].kind != "dataset"):
         raise PlanError("episode and row are those of one dataset; name it")
     page = "/" if episode is None and row is None else f"/dataset/0?episode={episode or 0}&row={row or 0}"
-    options = ServerOptions(host, port, read_only=read_only, in_notebook=host == "127.0.0.1")
+    if rerun and find_spec("rerun") is None:
+        raise PlanError("rerun: Rerun's viewer is not installed: pip install 'telecine[rrd]'")
+    program = (sys.executable, "-m", "rerun") if rerun else ()
+    options = ServerOptions(host, port, read_only=read_only, in_notebook=host == "127.0.0.1", rerun=program)
     return View(Server(str(path), entries, options), page)

@@ -10,13 +10,12 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from telecine.core.edit.model import Edit
 from telecine.core.errors import TelecineError
 from telecine.viewer.dataset_view import DatasetView, command
 from telecine.viewer.requests import body, field, number, plain_json
 from telecine.viewer.session import Session
 
-CHANGEABLE = frozenset({"labels", "tasks"} & Edit.model_fields.keys())
+CHANGEABLE = ("labels", "tasks")
 """Parts of an edit beside its episodes that the page may set."""
 MOST_PX = 4000
 Answer = Callable[[Request], Response]
@@ -41,12 +40,13 @@ def routes(session: Session) -> list[Any]:
         Route(f"{base}/edit", of_dataset(lambda view, _: plain_json(_decided(view)))),
         Route(f"{base}/edit", _change(session), methods=["PUT"]),
         Route(f"{base}/write", _write(session), methods=["POST"]),
+        Route(f"{base}/rerun", _rerun(session), methods=["POST"]),
         Route("/api/jobs/{job:int}/open", _open_result(session), methods=["POST"]),
     ]
 
 
 def _info(session: Session, view: DatasetView) -> dict[str, Any]:
-    more = {"read_only": session.read_only, "labels": "labels" in CHANGEABLE, "listed": len(session.entries) > 1}
+    more = {"rerun": bool(session.rerun), "read_only": session.read_only, "listed": len(session.entries) > 1}
     return {**view.info(), **more}
 
 
@@ -120,6 +120,21 @@ def _write(session: Session) -> Callable[[Request], Awaitable[Response]]:
         out = str(Path(out).expanduser())
         job = session.start("edit", path=view.path, out=out, file=str(view.edits.path), dry_run=dry_run)
         return plain_json({"job": job, "command": command(view, out)})
+
+    return answer
+
+
+def _rerun(session: Session) -> Callable[[Request], Awaitable[Response]]:
+    """Rerun's viewer with one episode; the answer names the job that starts it."""
+
+    async def answer(request: Request) -> Response:
+        episode = field(await body(request), "episode", int)
+        view = await run_in_threadpool(session.dataset, request.path_params["number"])
+        view.episode_length(episode)
+        if not session.rerun:
+            raise HTTPException(404, "not offered: start telecine view with --rerun")
+        how = {"folder": session.scratch(), "program": list(session.rerun)}
+        return plain_json({"job": session.start("rerun", path=view.path, episode=episode, **how)})
 
     return answer
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError, raised_as
+from telecine.core.label import LANGUAGE, STYLES
+from telecine.core.labels.columns import labels_of
 from telecine.dataset.reader import open_dataset
 from telecine.dataset.values import to_numpy
 from telecine.lerobot_format import read
@@ -74,6 +76,7 @@ class DatasetView:
             "columns": columns,
             "too_wide": left_out,
             "edit_file": str(self.edits.path),
+            "label_styles": {name: style.is_language for name, style in STYLES.items() if not style.needs_camera},
         }
 
     def episodes(self) -> dict[str, Any]:
@@ -161,6 +164,19 @@ class DatasetView:
             if self._checks is not None:
                 self._checks.close()
 
+    def _labels(self, number: int) -> list[dict[str, Any]]:
+        """The labels in the columns of language, as spans."""
+        keys = [column.key for column in self.dataset.features if column.key in LANGUAGE]
+        if not keys:
+            return []
+        with raised_as(DatasetError, f"{self.path}: its labels cannot be read", ValueError):
+            labels = labels_of(self.dataset.rows(number, keys), self.dataset.fps)
+        return [
+            {"key": label.style, "rows": [label.start, max(label.stop, label.start + 1)], "text": label.text}
+            for label in labels[:MOST_TEXTS]
+            if label.text
+        ]
+
     def _episode(self, number: int) -> EpisodeMeta:
         episodes: Sequence[EpisodeMeta] = self.dataset.episodes
         if not 0 <= number < len(episodes):
@@ -175,6 +191,7 @@ class DatasetView:
             texts = dict(enumerate(self.dataset.tasks))
             tasks = self.dataset.rows(number, ["task_index"]).column("task_index").to_pylist()
             found += _spans("task", [texts.get(task, "?") for task in tasks])
+        found += self._labels(number)
         for key in keys:
             found += _spans(key, self.dataset.rows(number, [key]).column(key).to_pylist())
         return found

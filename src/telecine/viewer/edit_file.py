@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from telecine.core.edit.model import Edit, EditInput, make_edit, parse_edit
+from telecine.core.edit.resolve import resolve
 from telecine.core.errors import DatasetError, EditError, raised_as
 from telecine.core.file_state import FileState, state_from
 from telecine.core.text.documents import MAX_YAML_BYTES
@@ -74,6 +75,8 @@ class EditFile:
             body["inputs"] = [self._input().model_dump(mode="json", exclude_defaults=True)]
             changed = make_edit(body)
             self._check(changed, episodes)
+            if "labels" in others:
+                resolve(Edit(labels=changed.labels), [self._given.source])
             self._write(changed)
             self._seen = (self._state(), changed)
             return changed

@@ -8,6 +8,7 @@ the process ends: so it ends with the server, too, however that ended.
 import json
 import os
 import signal
+import subprocess  # nosec B404  # starts Rerun's viewer, no shell
 import sys
 import threading
 import time
@@ -51,9 +52,9 @@ class Telling:
 
 def findings(path: str) -> list[dict[str, Any]]:
     """What the quality checks notice in the dataset at `path`."""
-    from telecine.inspection.dataset_summary import summarize
+    from telecine.inspection.quality import check_dataset
 
-    return [asdict(finding) for finding in summarize(path).findings]
+    return [asdict(finding) for finding in check_dataset(path, progress=Telling())]
 
 
 def edit(path: str, out: str, file: str, dry_run: bool) -> dict[str, Any]:
@@ -111,7 +112,25 @@ def convert(paths: list[str], out: str, plan: Mapping[str, Any], dry_run: bool) 
     return convert_recordings(paths, out, whole, Options(), progress=Telling()).to_dict()
 
 
-WORK: Mapping[str, Callable[..., Any]] = {"findings": findings, "edit": edit, "convert": convert}
+def rerun(path: str, episode: int, folder: str, program: list[str]) -> dict[str, Any]:
+    """Rerun's viewer, begun with the one episode: a dataset of it alone, whose video is copied."""
+    from telecine.editing.edit import edit as edit_dataset
+
+    out = Path(folder) / f"episode-{episode}"
+    edit_dataset(path, out, keep=str(episode), overwrite=True)
+    quiet = subprocess.DEVNULL
+    subprocess.Popen(  # noqa: S603 # nosec B603  # a program of this environment and no shell
+        [*program, str(out)], stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
+    )
+    return {"ok": True}
+
+
+WORK: Mapping[str, Callable[..., Any]] = {
+    "findings": findings,
+    "edit": edit,
+    "convert": convert,
+    "rerun": rerun,
+}
 
 
 def _give_up_at_end_of_input() -> None:

@@ -11,7 +11,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from telecine.core.errors import DatasetError, raised_as
-from telecine.viewer.recording_view import RecordingView, plan_of
+from telecine.core.text.documents import to_yaml
+from telecine.viewer.recording_view import RecordingView, lacks_task, plan_of
 from telecine.viewer.requests import body, field, number, plain_json
 from telecine.viewer.session import Session
 
@@ -73,7 +74,13 @@ def _rows(session: Session, view: RecordingView, item: int, given: dict[str, Any
         raise HTTPException(400, "window: [start, stop) in whole ns")
     if not 1 <= px <= MOST_PX:
         raise HTTPException(400, f"px: 1 to {MOST_PX}")
-    return view.rows(item, plan_of(given), part, None if window is None else (window[0], window[1]), px)
+    no_task = lacks_task(given)
+    plan = plan_of({"plan": {**given["plan"], "task": "-"}} if no_task else given)
+    made = view.rows(item, plan, part, None if window is None else (window[0], window[1]), px)
+    if no_task:
+        made["plan"] = {key: value for key, value in made["plan"].items() if key != "task"}
+        made["yaml"] = to_yaml(made["plan"])
+    return {**made, "lacks_task": no_task}
 
 
 def _save(session: Session, view: RecordingView, item: int, given: dict[str, Any]) -> dict[str, Any]:

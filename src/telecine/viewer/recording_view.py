@@ -176,6 +176,12 @@ def plan_of(given: Mapping[str, Any]) -> Plan:
     return parse_plan(text) if isinstance(text, str) else make_plan(given.get("plan") or {})
 
 
+def lacks_task(given: Mapping[str, Any]) -> bool:
+    """The plan names no task yet, on which no row and no age depends."""
+    plan = given.get("plan")
+    return isinstance(plan, Mapping) and plan.get("task") in (None, "") and not isinstance(given.get("yaml"), str)
+
+
 def _stream_facts(summary: StreamSummary, stream: Stream) -> dict[str, Any]:
     return {
         "name": summary.name,

@@ -26,6 +26,8 @@ class ServerOptions:
     port: int = 0
     read_only: bool = False
     in_notebook: bool = False
+    rerun: tuple[str, ...] = ()
+    """The program that shows a dataset in Rerun's viewer; none: the page does not offer it."""
 
 
 class Server:
@@ -43,7 +45,7 @@ class Server:
         self._access = ServerAccess(
             options.host, port, secrets.token_urlsafe(24), options.read_only, options.in_notebook
         )
-        self.session = Session(path, entries, read_only=options.read_only)
+        self.session = Session(path, entries, read_only=options.read_only, rerun=options.rerun)
         app: App = Guard(make_app(self.session), self._access)
         config = uvicorn.Config(
             app,

@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from telecine.core.errors import DatasetError, EditError
@@ -19,8 +20,9 @@ _WORK_AT_ONCE = 2
 class Session:
     """State of the server. Methods may be called from several threads."""
 
-    def __init__(self, path: str, entries: tuple[Entry, ...], *, read_only: bool) -> None:
-        self.path, self.read_only = path, read_only
+    def __init__(self, path: str, entries: tuple[Entry, ...], *, read_only: bool, rerun: tuple[str, ...] = ()) -> None:
+        self.path, self.read_only, self.rerun = path, read_only, rerun
+        self._scratch: TemporaryDirectory[str] | None = None
         self._entries = list(entries)
         self._lock = threading.RLock()
         self._datasets: OrderedDict[int, DatasetView] = OrderedDict()
@@ -86,6 +88,12 @@ class Session:
                 raise DatasetError(f"there is no job {number}")
             return self._jobs[number]
 
+    def scratch(self) -> str:
+        """A folder that goes with the session."""
+        with self._lock:
+            self._scratch = self._scratch or TemporaryDirectory(prefix="telecine-view-", ignore_cleanup_errors=True)
+            return self._scratch.name
+
     def close(self) -> None:
         """Let go of everything; work under way is given up."""
         with self._lock:
@@ -100,3 +108,5 @@ class Session:
             view.close()
         if recording is not None:
             recording[1].close()
+        if self._scratch is not None:
+            self._scratch.cleanup()

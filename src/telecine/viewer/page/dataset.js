@@ -1,5 +1,5 @@
 // The page of a dataset.
-import { $, bytes, clamp, el, get, say } from "./api.js";
+import { $, bytes, clamp, el, follow, get, say, send } from "./api.js";
 import { Cameras } from "./cameras.js";
 import { listen, table } from "./keys.js";
 import { List } from "./list.js";
@@ -39,6 +39,8 @@ class Page {
     $("#play").addEventListener("click", () => this.cameras.toggle());
     $("#help").addEventListener("click", () => this.help());
     $("#write").addEventListener("click", () => this.write());
+    $("#rerun").hidden = !info.rerun;
+    $("#rerun").addEventListener("click", () => this.rerun());
     listen(this);
     const asked = new URLSearchParams(location.search), whole = name => /^\d{1,9}$/.test(asked.get(name) ?? "") ? Number(asked.get(name)) : 0;
     if (info.episodes) await this.open(clamp(whole("episode"), 0, info.episodes - 1), whole("row"));
@@ -178,21 +180,51 @@ class Page {
 
   focusFilter() { $("#filter").focus(); $("#filter").select(); }
 
-  help() { dialogs.open("Keys", table(this), el("p", { class: "quiet" }, "Filter: words, is:dropped is:marked is:finding is:success is:failure is:unknown, tag:WORD, task:WORD, finding:CODE, rows>30, s<2, not:is:dropped. The wheel over the timeline zooms."), el("div", { class: "buttons" }, el("button", { type: "button", class: "primary", autofocus: true, onclick: dialogs.close }, "Close"))); }
+  help() { dialogs.open("Keys", table(), el("p", { class: "quiet" }, "Filter: words, is:dropped is:marked is:finding is:success is:failure is:unknown, tag:WORD, task:WORD, finding:CODE, rows>30, s<2, not:is:dropped. The wheel over the timeline zooms."), el("div", { class: "buttons" }, el("button", { type: "button", class: "primary", autofocus: true, onclick: dialogs.close }, "Close"))); }
 
-  ask(title, label, value, known, then) {
+  ask(title, label, value, known, then, ...more) {
     const input = el("input", { id: "asked", type: "text", list: "known", autocomplete: "off", autofocus: true });
     input.value = value;
-    const form = el("form", { method: "dialog" }, el("label", { for: "asked" }, label), input, el("datalist", { id: "known" }, ...known.slice(0, 500).map(text => el("option", { value: text }))),
+    const form = el("form", { method: "dialog" }, ...more, el("label", { for: "asked" }, label), input, el("datalist", { id: "known" }, ...known.slice(0, 500).map(text => el("option", { value: text }))),
       el("div", { class: "buttons" }, el("button", { type: "button", onclick: dialogs.close }, "Cancel"), el("button", { type: "submit", class: "primary" }, "Set")));
     form.addEventListener("submit", event => { event.preventDefault(); dialogs.close(); then(input.value.trim()); });
     dialogs.open(title, form);
     input.select();
   }
 
+  // Once where the label begins, once where it ends.
+  label() {
+    if (this.labelStart === null) {
+      this.labelStart = this.row;
+      say("the label begins at this row: go to where it ends, and press l again");
+      this.timeline.draw();
+      return;
+    }
+    const rows = [Math.min(this.labelStart, this.row), Math.max(this.labelStart, this.row) + 1];
+    this.labelStart = null;
+    this.timeline.draw();
+    const styles = Object.keys(this.info.label_styles);
+    const style = el("select", { id: "style" }, ...styles.map(name => el("option", { value: name }, name)));
+    const known = [...new Set((this.marks.edit.labels ?? []).map(label => label.text).filter(Boolean))];
+    this.ask(`Label rows ${rows[0]} to ${rows[1] - 1}`, "Words, or a number for a style of numbers", "", known, text => {
+      const words = this.info.label_styles[style.value];
+      if (!words && !Number.isFinite(Number(text || "1"))) { say(`${style.value} is a number for each row`); return; }
+      this.marks.label({ episode: String(this.number), rows, style: style.value, ...(words ? { text } : { value: Number(text || "1") }) });
+    }, el("label", { for: "style" }, "Style"), style);
+  }
+
   askTask() {
     const entry = this.marks.of(this.number), at = this.marks.target(entry) ?? entry;
     this.ask("Task", "What the robot does", at.task ?? entry.task ?? this.episode.tasks[0] ?? "", this.list.data.tasks, text => this.marks.task(text));
+  }
+
+  async rerun() {
+    say("opening Rerun's viewer ...");
+    try {
+      const { job } = await send("POST", `/api/dataset/${this.dataset}/rerun`, { episode: this.number });
+      const end = await follow(job, () => {});
+      if (end.event !== "done") say(`Rerun's viewer could not be opened: ${end.error}`);
+    } catch (error) { say(error.message); }
   }
 
   write() {

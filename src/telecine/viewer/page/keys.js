@@ -18,7 +18,7 @@ export const KEYS = [
   { keys: ["o"], shown: "o", does: "trim: end with this row", run: page => page.marks.trimStop() },
   { keys: ["s"], shown: "s", does: "split before this row, or join again", run: page => page.marks.split() },
   { keys: ["t"], shown: "t", does: "set the task", run: page => page.askTask() },
-  { keys: ["l"], shown: "l", does: "label a span: once where it begins, once where it ends", needs: "labels", run: page => page.label() },
+  { keys: ["l"], shown: "l", does: "label a span: once where it begins, once where it ends", run: page => page.label() },
   { keys: ["f"], shown: "f", does: "success, failure, as it was", run: page => page.marks.success() },
   { keys: ["u"], shown: "u", does: "undo the last decision", run: page => page.marks.undo() },
   { keys: ["/"], shown: "/", does: "filter the list", run: page => page.focusFilter() },
@@ -33,14 +33,13 @@ export function listen(page) {
     if (typing(event.target) || document.querySelector("dialog[open]")) return;
     if (event.key === " " && event.target.tagName === "BUTTON") return; // presses it
     const found = KEYS.find(entry => entry.keys.includes(event.key) && (!event.key.startsWith("Arrow") || Boolean(entry.shift) === event.shiftKey));
-    if (!found || (found.needs && !page.info[found.needs])) return;
+    if (!found) return;
     event.preventDefault();
     found.run(page);
   });
 }
 
-export function table(page) {
-  const rows = KEYS.filter(entry => !entry.needs || page.info[entry.needs])
-    .map(entry => el("tr", {}, el("th", { scope: "row" }, el("kbd", {}, entry.shown)), el("td", {}, entry.does)));
+export function table() {
+  const rows = KEYS.map(entry => el("tr", {}, el("th", { scope: "row" }, el("kbd", {}, entry.shown)), el("td", {}, entry.does)));
   return el("table", { class: "keys" }, el("tbody", {}, ...rows));
 }

@@ -43,7 +43,7 @@ export class Marks {
     return words.join(", ");
   }
 
-  get count() { return Object.keys(this.edit.episodes).length; }
+  get count() { return new Set([...Object.keys(this.edit.episodes), ...(this.edit.labels ?? []).map(label => String(label.episode).split("/").pop())]).size; }
 
   // Send the new entry of an episode, null for none; what it was before can be undone.
   set(n, entry, { undo = true } = {}) {
@@ -58,16 +58,31 @@ export class Marks {
     return this.queue;
   }
 
-  async put(n, value) {
+  // The labels of the edit with one more; they are one list, sent whole.
+  label(entry) {
+    if (this.page.info.read_only) { say("opened with --read-only: nothing can be decided"); return; }
+    const before = this.edit.labels ?? [];
+    this.past.push({ labels: before });
+    this.setLabels([...before, entry]);
+  }
+
+  setLabels(labels) {
+    this.edit.labels = labels;
+    this.page.decided();
+    this.queue = this.queue.then(() => this.put(this.n, undefined, labels));
+  }
+
+  async put(n, value, labels) {
     try {
-      const { edit } = await send("PUT", `/api/dataset/${this.page.dataset}/edit`, { revision: this.edit.revision, episodes: { [n]: value } });
+      const change = labels ? { labels } : { episodes: { [n]: value } };
+      const { edit } = await send("PUT", `/api/dataset/${this.page.dataset}/edit`, { revision: this.edit.revision, ...change });
       this.edit.revision = edit.revision;
       $("#decided").dataset.revision = edit.revision;
     } catch (error) {
       if (error.status === 409) {
         this.take(error.body.edit);
         this.past = [];
-        say(`Another window decided meanwhile; your last decision, on episode ${n}, was not saved.`, { name: "Decide it again", run: () => this.set(n, value) });
+        say(`Another window decided meanwhile; your last decision, on episode ${n}, was not saved.`, labels ? undefined : { name: "Decide it again", run: () => this.set(n, value) });
       } else {
         await this.load();
         say(`not saved: ${error.message}`);
@@ -79,6 +94,7 @@ export class Marks {
   undo() {
     const last = this.past.pop();
     if (!last) { say("nothing to undo"); return; }
+    if (last.labels) { this.setLabels(last.labels); return; }
     this.set(last.n, last.before, { undo: false });
     if (last.n !== this.page.number) this.page.open(last.n, 0);
   }

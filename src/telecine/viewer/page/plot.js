@@ -89,7 +89,7 @@ export class Plots {
       } catch { at.set(column, () => NaN); }
     }));
     if (number !== this.page.number || row !== this.page.row) { this.again = true; return; }
-    for (const strip of this.visible()) strip.value.textContent = strip.lines.map(line => text(at.get(line.column)?.(line.dim))).join("  ");
+    for (const strip of this.visible()) strip.value.replaceChildren(...strip.lines.flatMap((line, k) => [k ? "  " : "", el("span", { class: line.role === ACTION ? "action" : "state" }, text(at.get(line.column)?.(line.dim)))]));
     this.box.dataset.row = row;
   }
 
@@ -123,6 +123,7 @@ export class Plots {
     const [from, to] = this.page.view, X = row => (row + 0.5 - from) / (to - from) * width, Y = value => 3 + (high - value) / (high - low) * (height - 7);
     g.strokeStyle = stroke;
     g.lineWidth = wide ? 1.6 : 1.2;
+    g.setLineDash(wide ? [] : [5, 3]); // so that both are seen where they are equal
     g.beginPath();
     let pen = false;
     for (let i = 0; i < data.count; i++) {
@@ -134,6 +135,7 @@ export class Plots {
       pen = true;
     }
     g.stroke();
+    g.setLineDash([]);
   }
 
   // Rows that are left out, and rows of findings, in the background.

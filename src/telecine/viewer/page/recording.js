@@ -28,7 +28,6 @@ class Page {
     $("#apply").addEventListener("click", () => this.refresh({ yaml: $("#yaml").value }));
     $("#save").addEventListener("click", () => this.save());
     $("#convert").addEventListener("click", () => this.convert());
-    for (const id of ["#save", "#convert"]) $(id).disabled = this.facts.read_only;
     await this.refresh();
     document.body.dataset.ready = "yes";
   }
@@ -43,7 +42,7 @@ class Page {
       $("#items").hidden = false;
       $("#item").replaceChildren(...facts.items.map((name, n) => el("option", { value: n, selected: n === this.item }, name)));
     }
-    $("#guesses").replaceChildren(...facts.missing.map(text => el("p", { class: "bad" }, `to add: ${text}`)), ...facts.guesses.map(text => el("p", {}, `guess: ${text}`)));
+    $("#guesses").replaceChildren(...facts.guesses.map(text => el("p", {}, `guess: ${text}`)));
     const rows = [];
     for (const stream of facts.streams) for (const clock of stream.clocks) rows.push(el("tr", {}, el("td", {}, stream.name), el("td", {}, clock.name), el("td", { class: "number" }, clock.samples.toLocaleString("en")), el("td", { class: "number" }, clock.hz ? `${clock.hz.toFixed(2)} Hz` : ""),
       el("td", {}, clock.lag_ns === undefined ? "" : `${ms(clock.lag_ns)} behind ${stream.clocks[0].name}, varies by ${ms(clock.lag_spread_ns)}`), el("td", {}, clock.backwards ? `${clock.backwards} go back` : "")));
@@ -78,6 +77,7 @@ class Page {
       if (given) { this.form.take(data.plan); this.window = null; }
       $("#yaml").value = data.yaml;
       $("#problem").replaceChildren(...data.sources.filter(source => source.problem).map(source => el("p", { class: "bad" }, source.problem)));
+      this.ready(data.lacks_task ? "to convert, say what the robot does: task" : "");
       $("#planned").textContent = `${data.rows.toLocaleString("en")} rows at ${data.fps} fps, ${(data.rows / data.fps).toFixed(2)} s${data.parts.length ? `; ${data.parts.length} episodes` : ""}`;
       this.choices(data);
       this.strips.show(data);
@@ -88,9 +88,16 @@ class Page {
       if (mine !== this.asked) return;
       $("#problem").replaceChildren(...error.message.split("\n").map(text => el("p", { class: "bad" }, text)));
       $("#planned").textContent = "this plan makes no rows";
+      this.ready(error.message);
       document.body.dataset.rows = "";
     }
     document.body.dataset.asked = mine;
+  }
+
+  // Save and convert need a whole plan.
+  ready(missing) {
+    for (const id of ["#save", "#convert"]) { $(id).disabled = Boolean(missing) || this.facts.read_only; $(id).title = missing; }
+    $("#missing").textContent = missing && missing.length < 200 ? missing : "";
   }
 
   choices(data) {
