@@ -44,6 +44,9 @@ def _edit(app: typer.Typer, _run: Run) -> None:
         labels: Annotated[list[Path] | None, typer.Option(help="CSV or JSON; docs/labels.md.")] = None,
         rename: Annotated[list[str] | None, typer.Option(metavar="OLD=NEW", help="A feature's key.")] = None,
         drop: Annotated[list[str] | None, typer.Option(metavar="KEY", help="Leave a feature out.")] = None,
+        add: Annotated[list[str] | None, typer.Option(metavar="KEY=EXPR", help="A computed column.")] = None,
+        functions: Annotated[Path | None, typer.Option(help="Python file of functions for --add; it is run.")] = None,
+        urdf: Annotated[Path | None, typer.Option(help="Robot for forward kinematics in --add.")] = None,
         order: Annotated[str | None, typer.Option(metavar="EPISODES", help="All that stay, as wanted.")] = None,
         edits: Annotated[list[Path] | None, typer.Option("--edit", help="YAML, JSON or CSV; repeatable.")] = None,
         into: Annotated[str | None, typer.Option(metavar="NAME=SHARE,...", help="e.g. train=0.9,val=0.1")] = None,
@@ -64,7 +67,8 @@ def _edit(app: typer.Typer, _run: Run) -> None:
         flags = {
             "delete": delete, "keep": keep, "where": where, "trim": trim, "split": split, "task": task,
             "task_map": task_map, "success": success, "outcome": outcome, "tag": tag, "rename": rename, "drop": drop,
-            "order": order, "labels": labels,
+            "order": order, "labels": labels, "add": add,
+            "functions": functions, "urdf": urdf,
         }  # fmt: skip
         how = {"in_place": in_place, "into": into, "seed": seed, "dry_run": dry_run, "overwrite": overwrite}
         how["follow_links"] = follow_links

@@ -17,11 +17,13 @@ from telecine.commands.plan_flags import (
     text_of_task,
     wants_proposal,
 )
+from telecine.commands.tools import tools_of
 from telecine.conversion import pipeline
 from telecine.conversion.discovery import nothing_readable
 from telecine.conversion.pipeline import Options
 from telecine.conversion.report import Report
 from telecine.core.accounting import NO_CHOICES, Choices
+from telecine.core.derive.functions import NO_TOOLS
 from telecine.core.episode_filter import parse_where
 from telecine.core.errors import PlanError, raised_as
 from telecine.core.findings import Finding
@@ -226,6 +228,9 @@ def run_options(flags: RunFlags, options: Options | None = None) -> Options:
     if file := given.pop("catalog_token_file", None):
         with raised_as(PlanError, f"--catalog-token-file {file}: cannot be read", OSError, UnicodeDecodeError):
             given["catalog_token"] = Path(file).read_text(encoding="utf-8").strip() or None
+    tools = tools_of(given.pop("functions", None), given.pop("urdf", None))
+    if tools is not NO_TOOLS:
+        given["tools"] = tools
     if where := given.get("where"):
         parse_where(where)
     memory = given.get("max_memory")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from telecine.commands.tools import tools_of
 from telecine.core.edit.model import Edit
 from telecine.core.errors import EditError
 from telecine.editing.edit import EditReport
@@ -38,7 +39,8 @@ def edit(
         overwrite: replace the dataset at `out`.
         follow_links: read files that links in the dataset lead to outside.
         flags: those of `telecine edit`, each a list of texts or one text: delete, keep, trim, split, task, success,
-            outcome, tag, rename, drop, order, where, task_map (a YAML file of old task text: new one).
+            outcome, tag, rename, drop, add, order, where, task_map (a YAML file of old task text: new one), labels
+            (files of CSV or JSON), functions (a Python file, which `add` may use) and urdf (a robot for it).
 
     Returns:
         What was done; with `into` a report per part.
@@ -51,7 +53,8 @@ def edit(
     >>> tc.edit("dataset", "curated", delete="1", trim="0:2..6").rows
     4
     """
-    how: dict[str, Any] = {"edits": edits, "dry_run": dry_run, "overwrite": overwrite, **flags}
+    tools = tools_of(flags.pop("functions", None), flags.pop("urdf", None))
+    how: dict[str, Any] = {"edits": edits, "dry_run": dry_run, "overwrite": overwrite, "tools": tools, **flags}
     with links_followed(follow_links):
         if into is None:
             return edit_one(dataset, out, in_place=in_place, **how)

@@ -36,6 +36,7 @@ class PlanFlags:
     state: Sequence[str] = _flag(TAKE, "Repeat to concatenate several streams.", default=(), metavar="STREAM")
     video: Sequence[str] = _flag(TAKE, "A camera; repeatable.", default=(), metavar="KEY:STREAM")
     feature: Sequence[str] = _flag(TAKE, "Any other feature; repeatable.", default=(), metavar="KEY=STREAM")
+    add: Sequence[str] = _flag(TAKE, "A computed column; repeatable.", default=(), metavar="KEY=EXPR")
     action_names: str | None = _flag(TAKE, "Names of the action's elements.", metavar="A,B,...")
     state_names: str | None = _flag(TAKE, "Names of the state's elements.", metavar="A,B,...")
     task: str | Mapping[str, str] | None = _flag(TAKE, "Text stream with the task.", metavar="STREAM")
@@ -85,6 +86,8 @@ class RunFlags:
     where: str | None = _flag(
         EPISODES, "Take episodes for which this holds, e.g. 'success == true and rows >= 30'.", metavar="EXPR"
     )
+    functions: Path | None = _flag(TAKE, "Python file of functions for derived columns; it is run.", metavar="FILE")
+    urdf: Path | None = _flag(TAKE, "Robot for forward kinematics in derived columns.", metavar="FILE")
     append: bool = _flag(OUTPUT, "Add the recordings to the dataset that is there.", default=False)
     verify: bool = _flag(OUTPUT, "Read the finished dataset back.", default=True, negative=True)
     strict: bool = _flag(RUNNING, "Stop at the first rejected recording, and write nothing.", default=False)

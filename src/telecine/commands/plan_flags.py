@@ -37,6 +37,11 @@ def plan_of(flags: PlanFlags, plan: "PlanLike | None", proposal: "Proposal | Non
     _add(body, "video", _given(video))
     body |= _given({"split": _split(flags)}) | ({} if flags.trim is None else {"trim": {"still": flags.trim}})
     body |= _given({"fps": flags.fps, "task": _task(flags), "robot_type": flags.robot_type, "layout": flags.layout})
+    if flags.add:
+        pairs = [
+            _pair(item, "=", "--add", "KEY=EXPR, e.g. action=relative(action, observation.state)") for item in flags.add
+        ]
+        body["derived"] = [*body.get("derived", ()), *({"key": key.strip(), "value": value} for key, value in pairs)]
     if flags.labels is not None:
         body["labels"] = [*body.get("labels", ()), *_labels(flags.labels)]
     if plan is None:

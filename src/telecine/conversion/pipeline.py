@@ -15,9 +15,10 @@ from typing import TypedDict
 
 from telecine.conversion import checkpoint
 from telecine.conversion.codec_choice import existing_codecs, settle_codecs
+from telecine.conversion.derived import check_plan, computed, derivations
 from telecine.conversion.discovery import EVERYTHING, ChosenEpisodes, Episodes, crashed, discover
 from telecine.conversion.lasting import lasting_accounts, lasting_summary, lasting_tables
-from telecine.conversion.report import EpisodeReport, Rejected, Report, nothing_written, rejection
+from telecine.conversion.report import EpisodeReport, Rejected, Report, earlier_runs, nothing_written, rejection
 from telecine.conversion.worker import Known, Made, NotWanted, Origin, Outcome, WorkerContext, build, not_wanted
 from telecine.core.accounting import (
     NO_CHOICES,
@@ -29,6 +30,7 @@ from telecine.core.accounting import (
     training_findings,
     unreadable_findings,
 )
+from telecine.core.derive.functions import NO_TOOLS, Toolbox
 from telecine.core.episode import recording_name
 from telecine.core.errors import DatasetError, VideoError, raised_as
 from telecine.core.findings import Finding, has_errors, with_notes
@@ -88,6 +90,9 @@ class Options:
     """Which of the recordings at the paths to convert."""
     where: str | None = None
     """An expression that has to hold for an episode, such as `success == true` (core/episode_filter.py)."""
+
+    tools: Toolbox = NO_TOOLS
+    """What the expressions of derived columns may use."""
 
     @property
     def access(self) -> Access:
@@ -159,6 +164,7 @@ def convert_part(
 @none_left_open()
 def _convert(job: _Job) -> Report:
     began, plan, options, settled = time.monotonic(), job.plan, job.options, job.settled
+    check_plan(plan, options.tools)
     if settled is None:
         episodes = discover(job.paths, plan, **options.access, select=options.select, executor=job.executor)
     else:
@@ -172,7 +178,7 @@ def _convert(job: _Job) -> Report:
             context, leftover = _worker_context(writer, plan, job, refs)
             outcomes = executor(partial(build, plan=plan, context=context), refs, job.progress.advance)
             written = _write(outcomes, writer, job)
-            findings = (*crash, *_earlier_runs(job.root, written, leftover), *writer.findings)
+            findings = (*crash, *earlier_runs(job.root, written.known, written.taken_up, leftover), *writer.findings)
             report = _report(job, plan, episodes, written, findings)
             if report.episodes:
                 folders = (*episodes.folders, str(writer.scratch))
@@ -181,6 +187,7 @@ def _convert(job: _Job) -> Report:
                     report=lasting_summary(report, folders),
                     report_tables=lasting_tables(report, folders),
                     left_out=lasting_accounts(report, folders),
+                    derived=derivations(writer, plan, options.tools),
                 )
     checked = verify_dataset(job.root) if report.episodes and options.verify else []
     return replace(report, findings=(*report.findings, *checked), seconds=time.monotonic() - began)
@@ -331,7 +338,7 @@ def _add(made: Made, writer: DatasetWriter, job: _Job, tally: Tally) -> EpisodeR
         episode = decided(checkpoint.load(made.folder, made.ref))
         if made.taken_up and (why := not_wanted(job.options.where, episode, made.ref)):
             return NotWanted(made.ref, why)
-        index = writer.add(episode)
+        index = writer.add(computed(episode, job.plan, job.options.tools))
     except (DatasetError, VideoError) as error:
         if isinstance(error, DatasetError) and not writer.broken:
             return rejection(error, made.ref)
@@ -379,18 +386,3 @@ def _not_wanted(job: _Job, written: _Written) -> list[Finding]:
 
 _NAMED = 20
 """Recordings that one finding names; the report has all."""
-
-
-def _earlier_runs(root: Path, written: _Written, leftover: int) -> list[Finding]:
-    """What this run found of earlier ones. leftover: finished episodes that were of no use."""
-    found = []
-    if known := written.known:
-        text = f"{len(known)} recordings are in the dataset already and were not appended again: {', '.join(known[:5])}"
-        found.append(Finding("convert-known", "info", str(root), text + (" ..." if len(known) > 5 else "")))
-    if written.taken_up:
-        text = f"{written.taken_up} finished episodes of an interrupted run were taken up"
-        found.append(Finding("convert-resumed", "info", str(root), text))
-    if leftover:
-        text = f"{leftover} finished episodes of an interrupted run with another plan or other versions were removed"
-        found.append(Finding("convert-leftover", "info", str(root), text))
-    return found

@@ -109,6 +109,25 @@ def nothing_written(root: object, rejected: Sequence[Rejected], made: int, *, st
     return [Finding("convert-nothing", "error", str(root), text, "see the rejected recordings")]
 
 
+def earlier_runs(root: object, known: Sequence[str], taken_up: int, leftover: int) -> list[Finding]:
+    """What this run found of earlier ones.
+
+    known: labels of recordings that were in the dataset before. taken_up: finished episodes that were used again.
+    leftover: those that were of no use.
+    """
+    found = []
+    if known:
+        text = f"{len(known)} recordings are in the dataset already and were not appended again: {', '.join(known[:5])}"
+        found.append(Finding("convert-known", "info", str(root), text + (" ..." if len(known) > 5 else "")))
+    if taken_up:
+        text = f"{taken_up} finished episodes of an interrupted run were taken up"
+        found.append(Finding("convert-resumed", "info", str(root), text))
+    if leftover:
+        text = f"{leftover} finished episodes of an interrupted run with another plan or other versions were removed"
+        found.append(Finding("convert-leftover", "info", str(root), text))
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """The whole of a conversion; a table in a notebook.

@@ -30,6 +30,7 @@ _INT64 = {"dtype": "int64", "_type": "Value"}
 V2Layout = Literal["v2.1", "gr00t"]
 _OURS = (
     paths.PLAN, paths.PROVENANCE, paths.REPORT, paths.REPORT_ROWS, paths.LEFT_OUT, paths.CAMERAS, paths.RELATIVE_STATS,
+    paths.DERIVED,
 )  # fmt: skip
 
 

@@ -243,11 +243,13 @@ class DatasetWriter:
         report: str = "",
         report_tables: Iterable[pa.Table] = (),
         left_out: str = "",
+        derived: str = "",
     ) -> Path:
         """Finish the dataset and show it at `root`.
 
         What is given is kept in meta/telecine: `plan_yaml` as plan.yaml, `report` as report.json, the rows of
-        `report_tables`, which are taken one by one, as report.parquet, and `left_out` as left_out.json.
+        `report_tables`, which are taken one by one, as report.parquet, `left_out` as left_out.json and `derived` as
+        derived.json.
 
         Raises:
             DatasetError: no episode was added, the target has appeared meanwhile, or writing failed.
@@ -260,7 +262,7 @@ class DatasetWriter:
         try:
             if plan_yaml is not None:
                 (self._stage.folder / paths.PLAN).write_text(plan_yaml, encoding="utf-8")
-            for name, text in ((paths.REPORT, report), (paths.LEFT_OUT, left_out)):
+            for name, text in ((paths.REPORT, report), (paths.LEFT_OUT, left_out), (paths.DERIVED, derived)):
                 if text:
                     (self._stage.folder / name).write_text(text, "utf-8", "backslashreplace")
             write_tables(self._stage.folder / paths.REPORT_ROWS, report_tables)

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from telecine.core.derive.functions import NO_TOOLS, Toolbox
 from telecine.core.edit.flags import EditFlags, combined, edit_of_flags
 from telecine.core.edit.labels import edit_of_labels
 from telecine.core.edit.model import Edit, make_edit, parse_edit
@@ -27,6 +28,7 @@ from telecine.dataset.staging import Staging, require_writable
 from telecine.dataset.verify.changes import verify_changes
 from telecine.dataset.writer import write_error
 from telecine.editing.converted import opened_inputs
+from telecine.editing.derived_columns import derived_columns
 from telecine.editing.inputs import EDITS, InputDataset, check_fingerprints
 from telecine.lerobot_format.paths import Limits
 
@@ -77,6 +79,7 @@ def edit(
     in_place: bool = False,
     dry_run: bool = False,
     overwrite: bool = False,
+    tools: Toolbox = NO_TOOLS,
     **flags: Any,
 ) -> EditReport:
     """The dataset `out` made of episodes of `dataset`, or `dataset` itself replaced; see `telecine.edit`.
@@ -89,7 +92,7 @@ def edit(
     with opened_inputs([dataset], None if dry_run else Path(target).resolve()) as opened:
         (given,) = opened.datasets
         whole = whole_edit(given, edits, flags)
-        done = apply_edit(whole, given, target, overwrite=overwrite or in_place, dry_run=dry_run)
+        done = apply_edit(whole, given, target, overwrite=overwrite or in_place, dry_run=dry_run, tools=tools)
     return replace(done, findings=(*opened.findings, *done.findings))
 
 
@@ -158,7 +161,13 @@ def _read(edits: Sequence[str | Path | Edit], given: InputDataset) -> list[tuple
 
 
 def apply_edit(
-    edit: Edit, given: InputDataset, out: str | Path, *, overwrite: bool = False, dry_run: bool = False
+    edit: Edit,
+    given: InputDataset,
+    out: str | Path,
+    *,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    tools: Toolbox = NO_TOOLS,
 ) -> EditReport:
     """The dataset at `out` that an edit makes of `given`, in whose place it may be with `overwrite`.
 
@@ -166,7 +175,7 @@ def apply_edit(
     """
     inputs = (given,)
     check_fingerprints(edit, inputs)
-    return assembled(edit, inputs, selection_of(edit, inputs), out, overwrite=overwrite, dry_run=dry_run)
+    return assembled(edit, inputs, selection_of(edit, inputs, tools), out, overwrite=overwrite, dry_run=dry_run)
 
 
 def assembled(
@@ -201,7 +210,7 @@ def assembled(
     return replace(done, findings=(*done.findings, *findings), seconds=time.monotonic() - began)
 
 
-def selection_of(edit: Edit, inputs: tuple[InputDataset, ...]) -> Selection:
+def selection_of(edit: Edit, inputs: tuple[InputDataset, ...], tools: Toolbox = NO_TOOLS) -> Selection:
     """What an edit takes from the inputs. Raises: EditError."""
     sources = [given.source for given in inputs]
     episodes = resolve(edit, sources)
@@ -216,7 +225,11 @@ def selection_of(edit: Edit, inputs: tuple[InputDataset, ...]) -> Selection:
             if column is not None and column.shape[-1] == 1:
                 raise EditError(f"cameras.{key}: depth stays as it is, without loss")
     datasets = tuple(given.dataset for given in inputs)
-    return Selection(datasets, episodes, keys, edit.tasks, edit.cameras, edit.label_texts)
+    derived = edit.features.add
+    columns = derived_columns(derived, datasets[0], tools) if derived else ()
+    return Selection(
+        datasets, episodes, keys, edit.tasks, edit.cameras, edit.label_texts, derived, columns, tools,
+    )  # fmt: skip
 
 
 def _note_edit(edit: Edit, inputs: tuple[InputDataset, ...], folder: Path) -> None:

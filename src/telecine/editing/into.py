@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from telecine.core.derive.functions import NO_TOOLS, Toolbox
 from telecine.core.edit.flags import combined
 from telecine.core.edit.model import Edit, make_edit
 from telecine.core.edit.partition import parse_shares, partition
@@ -41,6 +42,7 @@ def share_out(
     edits: Sequence[str | Path | Edit] = (),
     dry_run: bool = False,
     overwrite: bool = False,
+    tools: Toolbox = NO_TOOLS,
     **flags: Any,
 ) -> IntoReport:
     """Datasets OUT/NAME for "NAME=SHARE,NAME=SHARE": by task, no recording in two of them, the same for one seed.
@@ -58,7 +60,7 @@ def share_out(
         _keep_source(dataset, out, parse_shares(into))
         parts = {}
         for name, edit in _edits(whole, given, into, seed).items():
-            done = apply_edit(edit, given, Path(out) / name, overwrite=overwrite, dry_run=dry_run)
+            done = apply_edit(edit, given, Path(out) / name, overwrite=overwrite, dry_run=dry_run, tools=tools)
             parts[name] = replace(done, findings=(*opened.findings, *done.findings))
     return IntoReport(seed, parts)
 

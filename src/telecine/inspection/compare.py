@@ -151,7 +151,8 @@ def _compare_episode(
     copied = {str(c["key"]): bool(c["copied"]) for c in origin["cameras"]}
     case = _Case(dataset, int(origin["episode_index"]), plan, binding, ticks[:count], ticks, copied, where)
     cropped = {str(c["key"]) for c in origin["cameras"] if c["why"] == CROPPED}
-    for bound in binding.features:
+    computed = {one.key for one in plan.derived}  # whose values are not the recording's
+    for bound in (bound for bound in binding.features if bound.feature.key not in computed):
         if bound.feature.key in cropped:
             text = f"{bound.feature.key}: cropped by an edit, so its frames were not compared"
             yield Finding("verify-against", "info", where, text, key=bound.feature.key)

@@ -42,6 +42,8 @@ class EditFlags:
     """"old=new"."""
     drop: Sequence[str] = ()
     """A feature's key."""
+    add: Sequence[str] = ()
+    """"action_delta=delta(action)"."""
     order: str | None = None
     """"3,1,2"."""
     where: str | None = None
@@ -70,6 +72,8 @@ def edit_of_flags(flags: EditFlags, inputs: Sequence[SourceDataset]) -> Edit:
     body: dict[str, Any] = {"episodes": {key_of(name, inputs): entries[name] for name in sorted(entries)}}
     body["tasks"] = dict(_task_texts(flags.task, inputs))
     body["features"] = {"rename": dict(_pairs("--rename", flags.rename)), "drop": list(flags.drop)}
+    if flags.add:
+        body["features"]["add"] = [{"key": key, "value": value} for key, value in _pairs("--add", flags.add)]
     if flags.order is not None:
         body["order"] = [key_of(name, inputs) for name in episodes_of("--order", flags.order, inputs)]
     return make_edit(body)
@@ -93,7 +97,7 @@ def _put(
         here = (*path, str(key))
         if here == ("revision",):
             into[key] = max(into.get(key, 0), value)
-        elif here == ("labels",):  # those that contradict each other are found in their rows
+        elif here in (("labels",), ("features", "add")):  # those that contradict each other are found in their rows
             into[key] = [*into.get(key, []), *value]
         elif isinstance(value, Mapping):
             yield from _put(into.setdefault(key, {}), value, name, here, origins)

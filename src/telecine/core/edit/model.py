@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from telecine.core.errors import EditError, PlanError
 from telecine.core.label import StyleName
+from telecine.core.plan.derived import Derived
 from telecine.core.plan.fields import Model
 from telecine.core.text.documents import keys_of, mistakes, read_mapping, to_yaml
 from telecine.core.text.numbers import counted
@@ -75,10 +76,11 @@ class EditInput(Model):
 
 
 class FeatureEdit(Model):
-    """Columns renamed or left out."""
+    """Columns renamed, left out, or computed."""
 
     rename: Mapping[str, str] = Field({}, description="Old key: new key.")
     drop: tuple[str, ...] = Field((), description="Keys that are left out.")
+    add: tuple[Derived, ...] = Field((), description="Columns computed from others, under their keys of the source.")
 
 
 class CameraEdit(Model):
@@ -153,7 +155,7 @@ def make_edit(body: Mapping[str, Any]) -> Edit:
     try:
         return Edit.model_validate(body)
     except ValidationError as error:
-        models = (Edit, EditInput, EpisodeEdit, PartEdit, FeatureEdit, CameraEdit, LabelEdit)
+        models = (Edit, EditInput, EpisodeEdit, PartEdit, FeatureEdit, CameraEdit, LabelEdit, Derived)
         problems = mistakes(error, keys_of(*models))
     raise EditError(f"the edit has {counted(len(problems), 'mistake')}:\n  " + "\n  ".join(problems))
 

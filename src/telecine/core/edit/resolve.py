@@ -203,7 +203,11 @@ def _wrong_features(edit: Edit, inputs: Sequence[SourceDataset]) -> Iterator[str
     for key in edit.cameras:
         if key not in cameras:
             yield f"cameras: there is no camera {key!r}{suggest(key, cameras)}"
-    if not after and known:
+    added = [one.key for one in edit.features.add]
+    for key in dict.fromkeys(added):
+        if key in RESERVED or key in after or added.count(key) > 1:
+            yield f"features.add: {key} is there already; drop that one too, and its place is taken"
+    if not after and known and not added:
         yield "features.drop: nothing would be left"
 
 

@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from telecine.core.align import How
 from telecine.core.copying.damage import Policy
 from telecine.core.errors import PlanError
+from telecine.core.plan.derived import Derived
 from telecine.core.plan.episodes import EpisodeSpan, Split, Trim
 from telecine.core.plan.fields import Duration, Limit, Model, Phase, StatsSettings, format_duration
 from telecine.core.plan.labels import LabelRule, label_columns
@@ -190,6 +191,7 @@ class Plan(Model):
     task: Annotated[Task, BeforeValidator(_parse_task)]
     split: Split | None = Field(None, description="Several episodes out of one recording.")
     trim: Trim | None = Field(None, description="Leave out idle time at the start and the end of episodes.")
+    derived: tuple[Derived, ...] = Field((), description="Columns computed from others; docs/derived.md.")
     labels: tuple[LabelRule, ...] = Field((), description="What spans of the recordings are: subtasks and the like.")
     robot_type: str | None = None
     layout: Literal["v3.0", "v2.1", "gr00t"] = Field(
@@ -204,6 +206,7 @@ class Plan(Model):
     def _rules(self) -> Self:
         problems = [*_key_problems(self.features), *_feature_problems(self.features)]
         problems += _relative_problems(self.stats.relative, {f.key: f for f in self.features})
+        problems += _derived_problems(self.derived)
         for key in sorted(label_columns(self.labels) & {f.key for f in self.features}):
             problems.append(f"labels: they make the column {key}, which features have too; leave one of them out")
         if not self.features:
@@ -255,6 +258,13 @@ def _key_problems(features: Iterable[Feature]) -> Iterable[str]:
             yield f"{where}: this column is written by telecine itself; choose another key"
         if not re.fullmatch(r"[^\s/\\]{1,200}", f.key) or f.key.startswith("."):
             yield f"{where}: keys hold no blanks and no slashes (LeRobot makes statistics paths of them)"
+
+
+def _derived_problems(derived: Sequence[Derived]) -> Iterable[str]:
+    keys = [one.key for one in derived]
+    for key in dict.fromkeys(keys):
+        if key in RESERVED or key.startswith(IMAGES) or keys.count(key) > 1:
+            yield f"derived.{key}: no name for a computed column, or given twice; choose another key"
 
 
 def _feature_problems(features: Sequence[Feature]) -> Iterable[str]:
@@ -370,6 +380,6 @@ def known_keys() -> list[str]:
     """Every key that a plan file may use, at any level."""
     return [
         key
-        for key in keys_of(Plan, Clock, Feature, Take, Task, Video, Split, EpisodeSpan, Trim, LabelRule)
+        for key in keys_of(Plan, Clock, Feature, Take, Task, Video, Split, EpisodeSpan, Trim, LabelRule, Derived)
         if key != "key"
     ]

@@ -7,9 +7,13 @@ import numpy as np
 import pyarrow as pa
 
 from telecine.core.data import arrow
+from telecine.core.data.columns import nested
+from telecine.core.derive.derived import compute
+from telecine.core.derive.episode import numbers_of
+from telecine.core.derive.functions import RowBlock
 from telecine.core.edit.resolve import OutputEpisode
 from telecine.core.episode import FeatureColumn
-from telecine.core.errors import DatasetError, raised_as
+from telecine.core.errors import DatasetError, PlanError, raised_as
 from telecine.core.label import LANGUAGE, Label
 from telecine.core.labels.columns import (
     LABEL_COLUMNS,
@@ -23,6 +27,7 @@ from telecine.core.labels.spans import cut, in_order, over, without
 from telecine.core.outcome import SUCCESS
 from telecine.dataset.assembly.selection import Selection
 from telecine.dataset.values import to_numpy
+from telecine.lerobot_format.schema import LEAVES
 
 
 def added_columns(selection: Selection) -> tuple[FeatureColumn, ...]:
@@ -32,6 +37,7 @@ def added_columns(selection: Selection) -> tuple[FeatureColumn, ...]:
     wanted |= {key: LABEL_COLUMNS[key] for keys in selection.keys for key in keys.values() if key in LANGUAGE}
     if any(isinstance(e.success, bool) for e in selection.episodes):
         wanted[SUCCESS.key] = SUCCESS
+    wanted |= {column.key: column for column in selection.derived_columns}
     return tuple(column for key, column in wanted.items() if key not in there)
 
 
@@ -51,6 +57,27 @@ def made_column(selection: Selection, episodes: Sequence[OutputEpisode], table: 
     if key not in LABEL_COLUMNS or (there is not None and not any(own)):
         return None
     return _numbers(episodes, own, LABEL_COLUMNS[key], there)
+
+
+def derived_arrays(selection: Selection, episodes: Sequence[OutputEpisode], table: pa.Table) -> dict[str, pa.Array]:
+    """The computed columns of a batch, the rows of `episodes` of one input, by key. Raises: DatasetError."""
+    if not selection.derived:
+        return {}
+    dataset = selection.inputs[episodes[0].source[0]]
+    starts = np.cumsum([0, *(e.length for e in episodes[:-1])], dtype=np.int64)
+    rows = RowBlock(starts, table.num_rows, dataset.fps, selection.tools.robot)
+    columns = [c for c in dataset.features if c.key in table.column_names and c.dtype in LEAVES]
+    with raised_as(DatasetError, str(dataset.root), ValueError, pa.ArrowException):
+        values = numbers_of(table, columns)
+    try:
+        made = compute(selection.derived, values, rows, selection.tools)
+    except PlanError as error:
+        named = ", ".join(str(e.source[1]) for e in episodes[:5]) + (" ..." if len(episodes) > 5 else "")
+        raise DatasetError(f"{dataset.root}: episodes {named}: {error}") from error
+    shapes = {column.key: column.shape for column in selection.derived_columns}
+    if odd := [key for key, found in made.items() if (found.shape[1],) != shapes[key]]:
+        raise DatasetError(f"{dataset.root}: {', '.join(odd)} would have another width than in the first episode")
+    return {key: nested(np.ascontiguousarray(found), shapes[key]) for key, found in made.items()}
 
 
 def _success(episodes: Sequence[OutputEpisode], there: pa.ChunkedArray | None) -> pa.Array:

@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 
 from telecine._version import __version__
 from telecine.core.data import arrow
+from telecine.core.derive.derived import meanings_of, record
+from telecine.core.derive.functions import Meaning
 from telecine.core.plan.model import Plan, parse_plan
 from telecine.core.recording import CameraCalibration
 from telecine.dataset.assembly.episode_table import keys_with_stats, pooled
@@ -41,6 +43,7 @@ _MADE = (
     paths.REPORT_ROWS,
     paths.CARD,
     paths.PLAN,
+    paths.DERIVED,
 )
 
 
@@ -55,6 +58,7 @@ def write_metadata(
         pq.write_table(schema.tasks_table(list(rows.texts)), sink)
     plan_yaml = _write_plans(selection, folder)
     _write_provenance(selection, folder, rows, videos)
+    _write_derived(selection, folder)
     _link_others(selection, folder)
     inputs = zip(selection.inputs, selection.keys, strict=True)
     relative = [keys[key] for dataset, keys in inputs for key in relative_keys(dataset.root) if key in keys]
@@ -192,6 +196,22 @@ def _renamed(text: str, keys: Mapping[str, str]) -> str:
     plan: Plan = parse_plan(text)
     features = tuple(f.model_copy(update={"key": keys[f.key]}) for f in plan.features if f.key in keys)
     return plan.model_copy(update={"features": features}).to_yaml()
+
+
+def _write_derived(selection: Selection, folder: Path) -> None:
+    """How columns were computed, and the way back: those that the first input has, and new ones."""
+    first, keys = selection.inputs[0], selection.keys[0]
+    there = first.json(paths.DERIVED) if (first.root / paths.DERIVED).is_file() else {}
+    known = {c.key: there.get(c.key) or {} for c in first.features}
+    meanings = {}
+    for column in first.features:
+        units, frame = known[column.key].get("units") or "", known[column.key].get("frame") or ""
+        meanings[column.key] = Meaning(column.names, units, frame, column.key)
+    made = {keys[key]: entry for key, entry in there.items() if key in keys}
+    found = meanings_of(selection.derived, meanings, selection.tools)
+    made |= record(selection.derived, found, selection.tools)
+    if made:
+        write_json(folder / paths.DERIVED, made)
 
 
 def _link_others(selection: Selection, folder: Path) -> None:

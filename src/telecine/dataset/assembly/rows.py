@@ -22,7 +22,7 @@ from telecine.core.grid import Rows
 from telecine.core.label import LANGUAGE
 from telecine.core.labels.columns import language_type
 from telecine.core.stats import Stats, column_stats
-from telecine.dataset.assembly.made_columns import added_columns, made_column
+from telecine.dataset.assembly.made_columns import added_columns, derived_arrays, made_column
 from telecine.dataset.assembly.row_batches import RowBatch, row_batches
 from telecine.dataset.assembly.row_groups import CopiedGroup, RowGroupFile
 from telecine.dataset.assembly.selection import Selection
@@ -183,11 +183,14 @@ def _table(selection: Selection, batch: RowBatch, columns: dict[str, Any], schem
     old = {new: key for key, new in selection.keys[batch.episodes[0].source[0]].items()}
     table = batch.rows
     arrays = {}
+    derived = {} if batch.group is not None else derived_arrays(selection, batch.episodes, table)
     for field in schema:
         if field.name in columns:
             arrays[field.name] = arrow.numbers(np.asarray(columns[field.name])).cast(field.type)
         elif batch.group is not None:
             continue
+        elif field.name in derived:
+            arrays[field.name] = derived[field.name].cast(field.type)
         elif (made := made_column(selection, batch.episodes, table, field.name)) is not None:
             arrays[field.name] = made.cast(field.type)
         else:

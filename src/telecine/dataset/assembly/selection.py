@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from telecine.core.derive.functions import NO_TOOLS, Toolbox
 from telecine.core.edit.model import CameraEdit
 from telecine.core.edit.resolve import OutputEpisode
+from telecine.core.episode import FeatureColumn
+from telecine.core.plan.derived import Derived
 from telecine.dataset.reader import Dataset
 from telecine.lerobot_format.metadata import EpisodeMeta
 
@@ -26,6 +29,12 @@ class Selection:
 
     label_texts: Mapping[str, str] = field(default_factory=dict)
     """Old text of labels -> new one."""
+    derived: tuple[Derived, ...] = ()
+    """Columns computed from those of the inputs, under their keys there."""
+    derived_columns: tuple[FeatureColumn, ...] = ()
+    """What they are, in the same order."""
+    tools: Toolbox = NO_TOOLS
+    """What their expressions may use."""
 
     def facts(self, episode: OutputEpisode) -> EpisodeMeta:
         """The metadata of the input's episode that this one was."""

@@ -1,0 +1,1 @@
+"""Columns computed from others: rotations, velocities, relative actions, poses. Read `derived.py` first."""

@@ -1,0 +1,1 @@
+"""Robots read from URDF files, by MuJoCo, the only package that does: extra `kinematics`."""
