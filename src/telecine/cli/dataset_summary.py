@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from telecine.cli.exit_codes import Outcome
+from telecine.cli.label_tables import show_labels
 from telecine.cli.progress import Bar
 from telecine.cli.tables import console, escape, print_json, show_findings
 from telecine.commands.inspect import inspect
@@ -72,6 +73,7 @@ def _show(out: Console, page: DatasetSummary) -> None:
     out.print(table)
     if len(page.episodes) > MOST_SHOWN:
         out.print(f"[dim]... and {len(page.episodes) - MOST_SHOWN} more episodes; --json has all[/dim]")
+    show_labels(out, page)
     show_findings(out, page.findings)
     verdict = "[bold red]needs repair[/bold red]" if has_errors(page.findings) else "[bold]nothing broken[/bold]"
     worth = sum(f.severity != "info" for f in page.findings)

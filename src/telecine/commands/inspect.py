@@ -15,6 +15,7 @@ from telecine.core.text.addresses import require_local
 from telecine.inspection.contact_sheet import ContactSheet
 from telecine.inspection.contact_sheet import contact_sheet as made_sheet
 from telecine.inspection.dataset_summary import DatasetSummary, summarize
+from telecine.inspection.label_plots import draw_labels
 from telecine.inspection.plots import write_pngs
 from telecine.inspection.recordings import Inspection, inspect_found
 from telecine.lerobot_format.paths import INFO
@@ -117,7 +118,7 @@ def is_dataset(path: str | Path) -> bool:
 
 
 def _drawn(summary: DatasetSummary, folder: Path) -> DatasetSummary:
-    drawn = write_pngs(summary.root, folder, summary.findings)
+    drawn = [*write_pngs(summary.root, folder, summary.findings), *draw_labels(summary, folder)]
     return replace(summary, drawn=tuple(map(str, drawn)))
 
 

@@ -20,6 +20,13 @@ from telecine.core.text.html import table
 from telecine.core.text.numbers import counted
 from telecine.dataset.reader import Dataset, open_dataset
 from telecine.dataset.verify.verify import verify
+from telecine.inspection.label_summary import (
+    LabelledEpisode,
+    TextSummary,
+    label_findings,
+    label_lists,
+    text_table,
+)
 from telecine.inspection.quality import check_dataset
 from telecine.inspection.quality_rows import VERIFY
 from telecine.lerobot_format.paths import VERSION, FileIndex
@@ -82,6 +89,10 @@ class DatasetSummary:
     episodes: tuple[EpisodeSummary, ...]
     findings: tuple[Finding, ...]
     frame_tables: tuple[FrameTable, ...] = ()
+    labels: tuple[LabelledEpisode, ...] = ()
+    """Of the episodes that have some."""
+    texts: tuple[TextSummary, ...] = ()
+    """Tasks, and texts of labels."""
     drawn: tuple[str, ...] = ()
     """The PNG files of its frames and curves, where they were asked for."""
 
@@ -118,6 +129,9 @@ def summarize(
     findings += _small(cameras) if "look-small" in chosen(checks) else ()
     findings += _counts(dataset)
     findings += verify(root, decode="none", statistics=False) if dataset.version == VERSION else ()
+    labels = tuple(label_lists(dataset, findings))
+    texts = text_table(dataset, labels)
+    findings += label_findings(texts, str(root))
     codes: dict[int | None, list[str]] = {}
     for finding in findings:
         codes.setdefault(finding.episode, []).append(finding.code)
@@ -133,6 +147,8 @@ def summarize(
         episodes=tuple(_episode(dataset, number, codes.get(number, [])) for number in range(len(dataset.episodes))),
         findings=tuple(findings),
         frame_tables=tuple(_tables(dataset)),
+        labels=labels,
+        texts=texts,
     )
 
 

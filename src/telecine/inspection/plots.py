@@ -75,7 +75,7 @@ def _draw(dataset: Dataset, number: int, path: Path, findings: Sequence[Finding]
     curves = {c.key: to_numpy(table.column(c.key), c).reshape(table.num_rows, -1) for c in columns}
     names = max((c.names or () for c in columns), key=len)
     width = min(max(v.shape[1] for v in curves.values()), MOST_ELEMENTS)
-    figure = _figure(width)
+    figure = figure_of(width)
     time = np.arange(table.num_rows) / dataset.fps
     for element in range(width):
         axis = figure.add_subplot(-(-width // 2), 2, element + 1)
@@ -95,8 +95,11 @@ def _draw(dataset: Dataset, number: int, path: Path, findings: Sequence[Finding]
     return True
 
 
-def _figure(width: int) -> Any:
-    """A figure that needs no display and no global state."""
+def figure_of(width: int) -> Any:
+    """A figure for `width` small axes that needs no display and no global state.
+
+    Raises: DatasetError when matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
