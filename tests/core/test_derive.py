@@ -256,6 +256,7 @@ def test_expressions_that_cannot_be_read_are_named(text, said):
         ("quat_from_euler(a, 'xyZ')", "is no order of axes"),
         ("'text'", "makes <U4 (), not numbers"),
         ("a[0:2] + a", "cannot be computed"),
+        ("a[a]", "cannot be computed"),
     ],
 )
 def test_what_cannot_be_computed_is_named_with_its_row(text, said):

@@ -329,5 +329,6 @@ def test_a_rule_that_does_not_fit_the_recording_or_the_features_is_refused():
 
 
 def test_every_style_is_stored_in_a_column():
+    assert [Label(0, 1, "plan", "x").number, Label(0, 1, "intervention", "Policy").number] == [None, 0]
     assert {style.column for style in STYLES.values()} == {
         PERSISTENT, EVENTS, "intervention", "next.reward", "next.done", "next.success"}  # fmt: skip

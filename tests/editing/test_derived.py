@@ -149,3 +149,18 @@ def test_forward_kinematics_agree_with_mujoco_on_the_simulated_arm(tmp_path, muj
             tools_of(None, tmp_path / "bad.urdf")
     with pytest.raises(PlanError, match="cannot be read: No such file"):
         tools_of(None, tmp_path / "none.urdf")
+
+
+def test_parts_of_a_conversion_compute_the_same_columns(source, tmp_path):
+    (tmp_path / "plan.yaml").write_text(
+        "{fps: 30, clock: {timeline: time}, task: {from: /task}, features: {action: /action},"
+        " derived: [{key: action, value: delta(action)}, {key: far, value: norm(action)}]}"
+    )
+    how = ("--plan", tmp_path / "plan.yaml", "--workers", "0")
+    for shard in ("1/2", "2/2"):
+        assert telecine("convert", source, tmp_path / "parts", *how, "--shard", shard)[0] == 0
+    assert telecine("finalize", tmp_path / "parts")[0] == 0
+    assert telecine("convert", source, tmp_path / "whole", *how)[0] == 0
+    for number in (0, 1):
+        assert Dataset(tmp_path / "parts").rows(number) == Dataset(tmp_path / "whole").rows(number)
+    assert (tmp_path / "parts" / DERIVED).read_text() == (tmp_path / "whole" / DERIVED).read_text()

@@ -30,6 +30,6 @@ def run(
     else:
         text = console()
         show_report(text, report)
-        if report.episodes:
+        if report.episodes and not flags.get("shard"):  # one part is no dataset yet
             show_steps(text, after_dataset(out, paths))
     return Outcome(report.ok, report.all_findings)

@@ -1,5 +1,6 @@
 """Joins the parts of a conversion into one dataset in a folder: rows renumbered, metadata made, videos not touched."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -228,6 +229,8 @@ def _write_lasting(
     home = (folder / paths.PLAN).parent
     home.mkdir(parents=True, exist_ok=True)
     (folder / paths.PLAN).write_text(job.settled_plan.to_yaml(), encoding="utf-8")
+    if parts and (derived := parts[0].root / paths.DERIVED).is_file():
+        shutil.copyfile(derived, folder / paths.DERIVED)
     write_json(folder / paths.REPORT, joined_report([manifest.report for manifest in manifests]))
     write_json(folder / paths.LEFT_OUT, joined_accounts([manifest.left_out for manifest in manifests]))
     by_shard = {str(part.shard): part for part in parts}

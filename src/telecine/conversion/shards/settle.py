@@ -9,6 +9,7 @@ from pathlib import Path
 
 from telecine.conversion import checkpoint
 from telecine.conversion.codec_choice import existing_codecs, settle_codecs
+from telecine.conversion.derived import computed
 from telecine.conversion.discovery import discover
 from telecine.conversion.pipeline import Options, require_sound
 from telecine.conversion.shards.job import NEW, Request, ShardJob, named, versions
@@ -78,7 +79,7 @@ def _features(refs: Sequence[Ref], plan: Plan, options: Options, executor: Execu
             if not isinstance(made, Made):
                 continue
             with suppress(DatasetError, VideoError), _writer(scratch / f"try-{number}", plan) as writer:
-                writer.add(checkpoint.load(made.folder, ref))
+                writer.add(computed(checkpoint.load(made.folder, ref), plan, options.tools))
                 return writer.features
     return None
 

@@ -55,14 +55,14 @@ def _beside(label: Label, gone: Label) -> Iterable[Label]:
 def in_order(labels: Iterable[Label]) -> tuple[Label, ...]:
     """By start, style and role, as LeRobot's writer sorts them; neighbours that say the same are one."""
     joined: list[Label] = []
-    for label in sorted(labels, key=lambda one: (*one.selector, one.start, one.stop)):
+    for label in sorted(labels, key=lambda one: (*one.selector, one.text or "", one.start, one.stop)):
         last = joined[-1] if joined else None
         same = last is not None and replace(last, start=label.start, stop=label.stop) == label
         if last is not None and same and not label.is_event and last.stop >= label.start:
             joined[-1] = replace(last, stop=max(last.stop, label.stop))
         elif not (last is not None and same and (last.start, last.stop) == (label.start, label.stop)):
             joined.append(label)
-    return tuple(sorted(joined, key=lambda one: (one.start, *one.selector)))
+    return tuple(sorted(joined, key=lambda one: (one.start, *one.selector, one.text or "")))
 
 
 def until_next(labels: Sequence[Label], is_open: Sequence[bool]) -> list[Label]:
