@@ -22,6 +22,7 @@ PACKAGES = {
     "robovet": ["robovet==0.2.2", "av"],
     "kalanos": ["kalanos==0.8.2"],
     "lerobot-doctor": ["lerobot-doctor==0.2.0"],
+    "tfds": ["tensorflow-cpu==2.21.0", "tensorflow-datasets==4.9.10", "importlib_resources", "pillow"],
 }
 LOADERS = {"robomimic": "robomimic==0.3.0", "minari": "minari==0.5.4", "mani-skill": "mani-skill==3.0.1"}
 
