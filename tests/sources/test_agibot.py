@@ -3,13 +3,14 @@
 import json
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from support import hdf5 as make
 from support.old_dataset import write_old
 from support.pictures import to_png16
-from telecine import convert, inspect
-from telecine.core.plan.model import make_plan
+from telecine import convert
+from telecine.core.labels.columns import labels_of
 from telecine.dataset.reader import Dataset
 from telecine.sources import registry
 
@@ -36,16 +37,22 @@ def opened(path):
     return registry.open(registry.find([path]).refs[0])
 
 
-def test_segments_are_a_text_for_each_step_that_a_plan_can_take(h5py, tmp_path):
+def subtasks(recording, clock="step"):
+    (timed,) = [timed for timed in recording.labels if timed.clock == clock]
+    return [(label.start, label.stop, label.text) for label in timed.labels]
+
+
+def test_segments_are_subtasks_of_the_rows(h5py, tmp_path):
     path = recorded(h5py, tmp_path)
     with opened(path) as recording:
-        assert recording.streams["/subtask"].take(np.arange(10), "step") == TEXTS
-    body = dict(inspect(path).proposal.body)
-    report = convert(
-        path, tmp_path / "out", make_plan({**body, "features": {**body["features"], "info.subtask": "/subtask"}})
-    )
+        assert subtasks(recording) == [(0, 4, TEXTS[0]), (4, 10, TEXTS[-1])]
+        assert {timed.clock for timed in recording.labels} == set(recording.streams["/state/joint/position"].clocks)
+        assert [end - start for start, end, _ in subtasks(recording, "time")] == [133333333, 200000000]
+    report = convert(path, tmp_path / "out")
     assert report.ok
-    assert Dataset(tmp_path / "out").rows(0, ["info.subtask"])["info.subtask"].to_pylist() == TEXTS[1:]
+    assert not [f for f in report.all_findings if f.code == "label-lost"]
+    labels = labels_of(pq.read_table(next((tmp_path / "out/data").rglob("*.parquet"))), 30)
+    assert [(label.start, label.stop, label.text) for label in labels] == [(0, 3, TEXTS[0]), (3, 9, TEXTS[-1])]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +67,7 @@ def test_segments_are_a_text_for_each_step_that_a_plan_can_take(h5py, tmp_path):
 def test_a_segment_that_does_not_fit_is_said(h5py, tmp_path, segment, said):
     with opened(recorded(h5py, tmp_path, [SEGMENTS[0], segment])) as recording:
         assert any(said in text and "1 of 2" in text for _, text in recording.notes)
-        assert recording.streams["/subtask"].take(np.array([0]), "step") == TEXTS[:1]
+        assert subtasks(recording)[0] == (0, 4, TEXTS[0])
 
 
 def test_depth_of_some_steps_is_offered_in_millimetres(h5py, tmp_path):
@@ -107,12 +114,11 @@ def test_the_data_set_of_2026_has_names_and_instructions(tmp_path):
     )
     refs = registry.find([root]).refs
     with registry.open(refs[1]) as recording:
-        texts = recording.streams["/subtask"].take(np.arange(8), "step")
-        assert texts == ["", "Pick", "Pick", "", "", "Place", "Place", "Place"]
+        assert subtasks(recording) == [(1, 3, "Pick"), (5, 8, "Place")]
         names = recording.streams["/observation.state"].schema.names
         assert names == ("waist_position", "left_effector_position")
     with registry.open(refs[0]) as recording:
-        assert "/subtask" not in recording.streams
+        assert recording.labels == ()
     report = convert(root, tmp_path / "out")
     assert report.ok
     features = {feature.key: feature.names for feature in Dataset(tmp_path / "out").features}

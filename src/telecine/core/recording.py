@@ -332,7 +332,8 @@ class Recording:
     calibrations: Mapping[str, CameraCalibration] = field(default_factory=dict)
     """Stream of a camera -> its calibration, where the recording has one."""
     labels: tuple[TimedLabels, ...] = ()
-    """What the recording itself says of its spans, as annotated datasets do; a plan can take more from streams."""
+    """What the recording itself says of its spans, as annotated datasets do; a plan can take more from streams. On
+    several clocks where a plan may choose any: the same on each."""
 
     def __enter__(self) -> Self:
         return self

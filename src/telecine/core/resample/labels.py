@@ -9,7 +9,7 @@ from telecine.core.episode import EpisodeFacts
 from telecine.core.errors import AlignError
 from telecine.core.findings import Finding
 from telecine.core.grid import Times
-from telecine.core.label import STYLES, Label, label_problems
+from telecine.core.label import STYLES, Label, TimedLabels, label_problems
 from telecine.core.labels.spans import at_ticks, open_rows, over, until_next
 from telecine.core.outcome import WORDS
 from telecine.core.plan.bind import Binding, Source
@@ -44,7 +44,8 @@ def labels_at(
         raise AlignError(f"{where}: {len(problems)} label(s) of the plan are wrong, by rows: {listed}")
     stated, odd = _sound(stated, len(ticks), cameras)
     findings = [*odd, *_lost((*lost, *more), ticks, recording)]
-    elsewhere = [timed for timed in recording.labels if timed.clock != timeline]
+    here = [_said(timed) for timed in recording.labels if timed.clock == timeline]
+    elsewhere = [timed for timed in recording.labels if timed.clock != timeline and _said(timed) not in here]
     if elsewhere:
         count, clocks = sum(len(t.labels) for t in elsewhere), ", ".join(t.clock for t in elsewhere)
         text = f"{count} labels are on {clocks}, not on {timeline}, so they are left out"
@@ -54,6 +55,11 @@ def labels_at(
         text = f"{rows} rows behind the end of a {style} have none; LeRobot shows the last one until the next"
         findings.append(Finding("label-open", "info", where, text, "label these rows too, e.g. `idle`"))
     return labels, tuple(findings)
+
+
+def _said(timed: TimedLabels) -> list[tuple[str, str | None]]:
+    """What labels say, whatever their clock."""
+    return [(label.style, label.text) for label in timed.labels]
 
 
 def with_success(facts: EpisodeFacts, labels: Sequence[Label], count: int) -> EpisodeFacts:

@@ -23,7 +23,7 @@ from telecine.sources.hdf5.layouts import (
     whole_file,
 )  # fmt: skip
 from telecine.sources.shared.confinement import beside
-from telecine.sources.shared.segments import segment_texts
+from telecine.sources.shared.segments import segment_labels
 
 _PARTS = ("joint/position", "effector/position", "head/position", "waist/position")
 _DEPTH = re.compile(r"(?P<camera>.+)_(?P<step>\d{1,9})\.png")
@@ -41,7 +41,7 @@ def _agibot(file: Any, place: str, path: str) -> LayoutEpisode:
     video_files = _video_files(path)
     task = str(about.get("task_name", ""))
     there = [p for p in _PARTS if all(getattr(file.get(f"{k}/{p}"), "size", 0) for k in ("state", "action"))]
-    segments, notes = segment_texts(_steps_of(about), steps, _SEGMENT)
+    segments, notes = segment_labels(_steps_of(about), steps, _SEGMENT)
     return LayoutEpisode(
         "agibot",
         fps=Fraction(30),
@@ -58,7 +58,7 @@ def _agibot(file: Any, place: str, path: str) -> LayoutEpisode:
         quaternion="xyzw",
         video_files=video_files,
         depth_files=_depth_files(path, steps),
-        texts={"/subtask": segments} if segments else {},
+        labels=segments,
         at=dict(_scattered(file["action"], steps)),
     )
 

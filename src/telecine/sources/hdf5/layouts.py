@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from telecine.core.grid import Rows, Times
+from telecine.core.label import Label
 from telecine.core.naming import natural
 from telecine.sources.hdf5.chunks import whole
 from telecine.sources.shared.arrays import PixelLayout, text_of
@@ -49,8 +50,8 @@ class LayoutEpisode:
     """Name -> a video file with one frame per step."""
     depth_files: Mapping[str, tuple[str, Mapping[int, str]]] = field(default_factory=dict)
     """Name -> (folder, step -> the name of a file in it) of frames of depth, in mm."""
-    texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Name -> a text for each step."""
+    labels: tuple[Label, ...] = ()
+    """What steps [start, stop) are."""
     followed: tuple[str, ...] = ()
     """Arrays that also serve one step ahead, as the action."""
     at: Mapping[str, Rows] = field(default_factory=dict)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from telecine.core.label import TimedLabels
 from telecine.core.naming import element_names
 from telecine.core.recording import LeftOut, Stream
 from telecine.sources.hdf5.chunks import CheckedRows
@@ -17,12 +18,12 @@ from telecine.sources.shared.arrays import (
     ArrayPart,
     CompressedArray,
     PixelLayout,
-    TextArray,
     Timing,
     static,
     stream_of,
 )  # fmt: skip
-from telecine.sources.shared.held_arrays import HeldArray, ImageFiles
+from telecine.sources.shared.held_arrays import ImageFiles
+from telecine.sources.shared.segments import timed_labels
 from telecine.sources.shared.stamps import Stamps
 from telecine.sources.shared.video_file import VideoFileStream
 
@@ -63,10 +64,12 @@ class EpisodeReader:
             self._placed |= set() if timing.stamps is None else {name}
             yield VideoFileStream(name, place, timing, self._first, self._steps)
         yield from self._of_files()
-        for name, texts in self.episode.texts.items():
-            yield TextArray(ArrayPart(name, HeldArray(np.array(texts, object)), 0, len(texts), self._timing("")))
         for name, value in self.episode.values.items():
             yield static(name, value)
+
+    def labels(self) -> tuple[TimedLabels, ...]:
+        """What the layout says of the steps, on each of their clocks."""
+        return timed_labels(self.episode.labels, self._timing(""), self._steps)
 
     def _of_files(self) -> Iterator[Stream]:
         """Depth with a file for each frame."""

@@ -120,7 +120,9 @@ def _recording(ref: Ref, file: Any, close: Callable[[], None]) -> Recording:
     features = {key: names for key, names in episode.features.items() if all(n in streams for n in names)}
     notes = reader.all_notes(streams)
     attrs = {"layout": episode.layout, **_tags(file, ref.id), **episode.attrs}
-    return Recording(ref, streams, attrs, notes, close, features, left_out=tuple(reader.left_out(streams)))
+    left_out = tuple(reader.left_out(streams))
+    labels = reader.labels() if episode.labels else ()
+    return Recording(ref, streams, attrs, notes, close, features, left_out=left_out, labels=labels)
 
 
 def _tags(file: Any, place: str) -> dict[str, str]:

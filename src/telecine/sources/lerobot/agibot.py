@@ -7,20 +7,21 @@ episode, some of them on tracks for one arm. Seen in the converters of others; t
 from collections.abc import Mapping
 from typing import Any
 
-from telecine.sources.shared.segments import Notes, segment_texts
+from telecine.core.label import Label
+from telecine.sources.shared.segments import Notes, segment_labels
 
 _SEGMENT = ("start_frame_index", "end_frame_index", "instruction")
 _WHOLE_ROBOT = "default"
 _KINDS = ("state", "action")
 
 
-def instructions_of(info: Mapping[str, Any], episode: int, length: int) -> tuple[tuple[str, ...], Notes]:
-    """(a text for each row, "" where no segment is; () without segments, notes on those that do not fit)."""
+def instructions_of(info: Mapping[str, Any], episode: int, length: int) -> tuple[tuple[Label, ...], Notes]:
+    """(subtasks of rows, notes on segments that do not fit)."""
     every = info.get("instruction_segments")
     found = every.get(str(episode)) if isinstance(every, Mapping) else None
     segments = [s for s in found if isinstance(s, Mapping)] if isinstance(found, list) else []
     whole = [s for s in segments if s.get("track", _WHOLE_ROBOT) == _WHOLE_ROBOT]
-    return segment_texts(whole or segments, length, _SEGMENT)
+    return segment_labels(whole or segments, length, _SEGMENT)
 
 
 def described_names(info: Mapping[str, Any], key: str, width: int) -> tuple[str, ...] | None:

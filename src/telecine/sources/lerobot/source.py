@@ -45,13 +45,12 @@ from telecine.sources.shared.arrays import (
 )
 from telecine.sources.shared.confinement import confined, link_problem
 from telecine.sources.shared.fingerprint import file_state
-from telecine.sources.shared.held_arrays import HeldArray
+from telecine.sources.shared.segments import timed_labels
 from telecine.sources.shared.video_file import VideoFileStream
 
 NAME = "lerobot"
 SUFFIXES: tuple[str, ...] = ()
 LANGUAGE = "language"
-_SUBTASK = "/subtask"
 _TASK = "task"
 """In place of a dtype: the text of a task_index."""
 _FASTEST_FPS, _LONGEST_S = 10_000, 86_400
@@ -85,11 +84,9 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
         raise SourceError(f"{ref.path}: holds no episode {ref.id!r}, only {len(dataset.episodes)}")
     with raised_as(SourceError, f"{ref.label}: cannot be read", *_READ_ERRORS):
         streams, left_out = _streams(dataset, episode, ref.label)
-        texts, notes = instructions_of(dataset.info, episode.index, episode.length)
-        if texts and _SUBTASK not in streams:
-            part = ArrayPart(_SUBTASK, HeldArray(np.array(texts, object)), 0, len(texts), Timing(Fraction(dataset.fps)))
-            streams[_SUBTASK] = TextArray(part)
+    segments, notes = instructions_of(dataset.info, episode.index, episode.length)
     labels, unread = _labels(dataset, episode)
+    labels += timed_labels(segments, Timing(Fraction(dataset.fps)), episode.length)
     left_out += unread
     attrs = {"layout": str(dataset.info["codebase_version"]), "fps": str(dataset.fps), **_facts(episode)}
     if dataset.robot_type:
