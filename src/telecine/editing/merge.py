@@ -1,6 +1,6 @@
 """Several datasets as one: no video is touched, rows are renumbered, tasks unified, what does not fit is named."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from telecine.editing.edit import EditReport, assembled
 from telecine.editing.inputs import InputDataset
 from telecine.lerobot_format.metadata import INDEX_KEYS
 from telecine.sources.shared.confinement import links_followed
+
+SUBTASK_INDEX, SUBTASKS = "subtask_index", "meta/subtasks.parquet"
 
 
 def merge(
@@ -71,6 +73,7 @@ def _selected(
     keys, left_out = _common(inputs, names)
     if require_equal:
         problems += [f"{where}: {', '.join(found)} is not in all of them" for where, found in left_out]
+    problems += _subtask_tables(inputs, keys)
     if not keys[0]:
         problems.append("they have no feature in common")
     if problems:
@@ -118,6 +121,14 @@ def _different(inputs: Sequence[InputDataset], names: Sequence[dict[str, str]]) 
         orders = {c.names for _, c in columns if c.names is not None}
         if len(orders) > 1:
             yield f"{key}: its elements have other names or another order: {' / '.join(map(str, sorted(orders)))}"
+
+
+def _subtask_tables(inputs: Sequence[InputDataset], keys: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """Numbers of subtasks, which LeRobot had before its columns of language, that mean other texts in each dataset."""
+    if all(SUBTASK_INDEX in mapping for mapping in keys):
+        paths = [given.dataset.root / SUBTASKS for given in inputs]
+        if len({path.read_bytes() if path.is_file() else b"" for path in paths}) > 1:
+            yield f"{SUBTASK_INDEX}: {SUBTASKS} differs between them; `telecine edit --drop {SUBTASK_INDEX}` first"
 
 
 def _common(
