@@ -153,3 +153,11 @@ class TestContract(SourceContract):
     @pytest.fixture
     def places(self, tmp_path):
         return [str(write(tmp_path / "a"))]
+
+
+@pytest.mark.parametrize("session", [(0, 1 << 62), (-5, 3), (9, 2), (0, 2_000_000)])
+def test_sessions_of_steps_without_end_are_damage(tmp_path, session):
+    write(tmp_path / "training", annotations=False, sessions=(session,))
+    found = registry.find([tmp_path])
+    assert found.refs == ()
+    assert ["are damage" in finding.message for finding in found.findings] == [True]

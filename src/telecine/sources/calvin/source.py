@@ -31,6 +31,8 @@ SUFFIXES = ()
 _SESSIONS = "ep_start_end_ids.npy"
 _ANNOTATIONS = "lang_annotations/auto_lang_ann.npy"
 _RATE = Fraction(30)
+_MOST_STEPS = 1_000_000
+"""Of one session of play: nine hours."""
 _ID = re.compile(r"/(?P<kind>segment|session)_(?P<number>\d{1,9})")
 _POSE = ("x", "y", "z", "euler_x", "euler_y", "euler_z")
 _JOINTS = tuple(f"joint_{i}" for i in range(7))
@@ -68,14 +70,22 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
         findings.append(Finding("source-assumed", "warning", path, text))
         kind, spans = "session", _sessions(path)
     if kind == "segment":
-        covered = {step for span in spans for step in range(span.first, span.stop)}
         steps = sum(span.stop - span.first for span in _sessions(path))
         text = (
-            f"its {len(spans)} annotated segments are read, {len(covered)} of {steps} steps; "
+            f"its {len(spans)} annotated segments are read, {_covered(spans)} of {steps} steps; "
             "move `lang_annotations` away to read the sessions of play as a whole"
         )
         findings.append(Finding("source-assumed", "info", path, text))
     return Found(tuple(Ref(NAME, path, f"/{kind}_{n}") for n in range(len(spans))), tuple(findings))
+
+
+def _covered(spans: Sequence[_Span]) -> int:
+    """How many steps are in a span, however many have them."""
+    count = end = 0
+    for span in sorted(spans, key=lambda span: span.first):
+        count += max(span.stop - max(span.first, end), 0)
+        end = max(end, span.stop)
+    return count
 
 
 def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
@@ -145,7 +155,7 @@ def _annotated(state: FileState) -> tuple[_Span, ...]:
         texts, spans = body["language"]["ann"], np.asarray(body["info"]["indx"], np.int64).reshape(-1, 2)
         if len(texts) != len(spans) or not len(spans):
             raise ValueError(f"{len(texts)} sentences for {len(spans)} segments")
-        return tuple(_Span(int(a), int(b) + 1, str(t).strip()) for (a, b), t in zip(spans, texts, strict=True))
+        return tuple(_span(place, int(a), int(b), str(t).strip()) for (a, b), t in zip(spans, texts, strict=True))
 
 
 def _sessions(path: str) -> tuple[_Span, ...]:
@@ -154,4 +164,11 @@ def _sessions(path: str) -> tuple[_Span, ...]:
     ids = read_plain_npy(place, None)
     if not isinstance(ids, np.ndarray) or ids.ndim != 2 or ids.shape[1] != 2 or ids.dtype.kind not in "iu":
         raise SourceError(f"{place}: is no list of first and last steps")
-    return tuple(_Span(int(first), int(last) + 1) for first, last in sorted(ids.tolist()))
+    return tuple(_span(place, first, last) for first, last in sorted(ids.tolist()))
+
+
+def _span(place: Path, first: int, last: int, task: str = "") -> _Span:
+    """The steps from `first` to `last`. Raises: SourceError for numbers that no recording has."""
+    if not (0 <= first <= last < 1 << 53 and last - first < _MOST_STEPS):
+        raise SourceError(f"{place}: says steps {first} to {last}; more than {_MOST_STEPS}, or none, are damage")
+    return _Span(first, last + 1, task)
