@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from telecine.recovery import rows
 from telecine.recovery.repair_log import RepairLog
 from telecine.recovery.rows import RowFile, find_runs
 
@@ -44,3 +45,24 @@ def test_rows_in_another_order_are_sorted_and_rows_behind_a_repeated_one_are_los
     repeated = row_file(tmp_path / "repeated.parquet", [0, 1, 0, 1, 2], row_group_size=2)
     (run,) = find_runs([repeated], RepairLog())
     assert (run.count, run.order) == (2, None)
+
+
+def test_an_episode_of_far_too_many_rows_is_lost_and_never_held(tmp_path, monkeypatch):
+    monkeypatch.setattr(rows, "MOST_ROWS", 20)
+    log = RepairLog()
+    small_groups = row_file(tmp_path / "many.parquet", np.arange(50), row_group_size=10)
+    one_group = row_file(tmp_path / "one.parquet", np.arange(50))
+    right = row_file(tmp_path / "right.parquet", np.arange(20), row_group_size=10)
+    assert [run.count for run in find_runs([small_groups, one_group, right], log)] == [20]
+    assert [(f.where, f.message[:18]) for f in log.all()] == [
+        ("many.parquet episode 0", "50 rows; more than"), ("one.parquet row group 0", "50 rows; more than"),
+    ]  # fmt: skip
+
+
+def test_a_number_that_never_changes_is_held_once(tmp_path):
+    frames = np.arange(100)
+    table = pa.table({"episode_index": np.zeros(100, np.int64), "frame_index": frames, "task_index": frames * 0 + 2})
+    pq.write_table(table, tmp_path / "rows.parquet", row_group_size=30)
+    (run,) = find_runs([RowFile("rows.parquet", tmp_path / "rows.parquet", table.schema)], RepairLog())
+    assert run.tasks.tolist() == [2] * 100
+    assert run.tasks.strides == (0,)

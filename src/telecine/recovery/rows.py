@@ -6,7 +6,7 @@ of its rows; rows after a hole are lost, because nothing could stand there.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from telecine.recovery.parquet_pages import recover
 from telecine.recovery.repair_log import RepairLog
 
 Ints = npt.NDArray[np.int64]
+MOST_ROWS = 1 << 20
+"""Of an episode, and of a row group: both are held as a whole. At 30 rows a second that is 9 hours."""
 _INDICES = ("episode_index", "frame_index", "task_index", "timestamp")
 
 
@@ -137,7 +139,7 @@ def _runs_of(number: int, file: RowFile, log: RepairLog) -> Iterator[tuple[int, 
     if missing:
         log.lost(file.name, f"has no column {', '.join(missing)}, so nothing tells which rows belong together")
         return
-    current: tuple[int, list[RowRange], list[dict[str, Any]]] | None = None
+    current: _Run | None = None
     for group, indices in _groups(file, log):
         episodes = indices["episode_index"]
         cuts = [0, *(np.flatnonzero(np.diff(episodes)) + 1).tolist(), len(episodes)]
@@ -146,20 +148,55 @@ def _runs_of(number: int, file: RowFile, log: RepairLog) -> Iterator[tuple[int, 
                 continue
             own = {key: values[start:stop] for key, values in indices.items() if key != "episode_index"}
             part = RowRange(number, group, start, stop)
-            if current is not None and current[0] == episodes[start]:
-                current[1].append(part)
-                current[2].append(own)
-                continue
-            if current is not None:
-                yield current[0], current[1], _joined(current[2])
-            current = int(episodes[start]), [part], [own]
-    if current is not None:
-        yield current[0], current[1], _joined(current[2])
+            if current is None or current.episode != episodes[start]:
+                yield from _whole(current, file, log)
+                current = _Run(int(episodes[start]))
+            current.add(part, own)
+    yield from _whole(current, file, log)
+
+
+@dataclass(slots=True)
+class _Run:
+    """Rows of one episode that follow each other. Of too many only the count is kept."""
+
+    episode: int
+    count: int = 0
+    parts: list[RowRange] = field(default_factory=list)
+    own: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, part: RowRange, own: dict[str, Any]) -> None:
+        self.count += part.stop - part.start
+        if self.count > MOST_ROWS:
+            self.parts.clear()
+            self.own.clear()
+        else:
+            self.parts.append(part)
+            self.own.append(own)
+
+
+def _whole(run: _Run | None, file: RowFile, log: RepairLog) -> Iterator[tuple[int, list[RowRange], dict[str, Any]]]:
+    """A run as `_runs_of` gives it; nothing for one that is too long, which is named."""
+    if run is not None and run.count > MOST_ROWS:
+        log.lost(f"{file.name} episode {run.episode}", _too_many(run.count))
+    elif run is not None:
+        yield run.episode, run.parts, _joined(run.own)
+
+
+def _too_many(rows: int) -> str:
+    return f"{rows} rows; more than {MOST_ROWS} together are taken for damage"
 
 
 def _joined(parts: list[dict[str, Any]]) -> dict[str, Any]:
     """One array of each key; `parts` are emptied on the way, so that never all is there twice."""
-    return {key: np.concatenate([part.pop(key) for part in parts]) for key in list(parts[0])}
+    return {key: _compact([part.pop(key) for part in parts]) for key in list(parts[0])}
+
+
+def _compact(parts: list[Any]) -> Any:
+    """One array of several; of one number that is always the same, as a task's is, it holds a single copy."""
+    first = parts[0][:1]
+    if all((part == first).all() for part in parts):
+        return np.broadcast_to(first.copy(), sum(len(part) for part in parts))
+    return np.concatenate(parts)
 
 
 def _groups(file: RowFile, log: RepairLog) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -167,12 +204,15 @@ def _groups(file: RowFile, log: RepairLog) -> Iterator[tuple[int, dict[str, Any]
     names = [name for name in _INDICES if name in file.schema.names]
     with pq.ParquetFile(file.path) as opened:
         for group in range(opened.num_row_groups):
+            rows = opened.metadata.row_group(group).num_rows
+            if rows > MOST_ROWS:
+                log.lost(f"{file.name} row group {group}", _too_many(rows))
+                continue
             try:
                 table = opened.read_row_group(group, names, use_threads=False)
                 table.validate(full=True)
                 indices = {name: _plain(table.column(name)) for name in names}
             except (*UNREADABLE, ValueError) as error:
-                rows = opened.metadata.row_group(group).num_rows
                 log.lost(f"{file.name} row group {group}", f"{rows} rows: {str(error).splitlines()[0]}")
                 continue
             count = table.num_rows
