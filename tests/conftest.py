@@ -161,6 +161,12 @@ def crc32c() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def array_record(crc32c: ModuleType) -> ModuleType:
+    """The newer container of RLDS, on Linux."""
+    return needs("array_record", "rlds")
+
+
+@pytest.fixture(scope="session")
 def mujoco() -> ModuleType:
     """Simulates the robot of `record sim`."""
     return needs("mujoco", "sim")

@@ -5,7 +5,9 @@ What was finished stays whole, nothing partial stays under a name of its own, an
 
 import errno
 import os
+import shutil
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -34,6 +36,7 @@ def dataset(tmp_path_factory):
 @pytest.fixture(scope="module")
 def damaged(dataset):
     """Without its metadata of episodes, and with a video that ends early: a repair writes beside its target too."""
+    dataset = Path(shutil.copytree(dataset, dataset.with_name("damaged")))
     for path in (dataset / "meta" / "episodes").rglob("*.parquet"):
         path.rename(path.with_suffix(".gone"))
     return dataset
@@ -49,6 +52,19 @@ def repair(source, out):
     assert done.episodes == 2
 
 
+def edit(source, out):
+    tc.edit(source, out, trim="0:1..6", task="1=wipe", overwrite=True)
+
+
+def merge(source, out):
+    tc.merge([source, source], out, overwrite=True)
+
+
+def downgrade(source, out):
+    assert tc.convert(source, out, fps=30, layout="v2.1", workers=0, overwrite=True).ok
+
+
+OF_DATASETS = {"convert": convert, "edit": edit, "merge": merge, "layout": downgrade}
 COMMANDS = {
     "demo": lambda out: tc.demo(out, episodes=2, seconds=1),
     **{kind: partial(tc.record_sim, kind=kind, **SIM) for kind in ("dataset", "run", "rrd", "mcap")},
@@ -56,14 +72,16 @@ COMMANDS = {
 NEEDS = {"demo": ["rerun"], "rrd": ["mujoco", "rerun"], "mcap": ["mujoco", "mcap"]}
 
 
-@pytest.fixture(params=["convert", "repair", *COMMANDS])
+@pytest.fixture(params=[*OF_DATASETS, "repair", *COMMANDS])
 def command(request, dataset):
     """Writes at the path that it is given."""
-    for name in NEEDS.get(request.param, [] if request.param in ("convert", "repair") else ["mujoco"]):
-        request.getfixturevalue(name)
     if request.param == "repair":
         return partial(repair, request.getfixturevalue("damaged"))
-    return partial(convert, dataset) if request.param == "convert" else COMMANDS[request.param]
+    if request.param in OF_DATASETS:
+        return partial(OF_DATASETS[request.param], dataset)
+    for name in NEEDS.get(request.param, ["mujoco"]):
+        request.getfixturevalue(name)
+    return COMMANDS[request.param]
 
 
 def refused(command, out):

@@ -4,10 +4,18 @@ import pytest
 
 from support.mutants import STRUCTURE, try_mutants
 
-NEEDS = {"mcap": "mcap", "rosbag": "mcap", "rosbag2": "mcap", "hdf5": "h5py", "zarr": "zarr", "rrd": "rerun"}
+NEEDS = {
+    "mcap": "mcap",
+    "rosbag": "mcap",
+    "rosbag2": "mcap",
+    "hdf5": "h5py",
+    "zarr": "zarr",
+    "rlds": "array_record",
+    "rrd": "rerun",
+}
 
 
-@pytest.mark.parametrize("source", [*NEEDS, "robosandbox", "lerobot"])
+@pytest.mark.parametrize("source", [*NEEDS, "robosandbox", "lerobot", "unitree", "bridge_raw", "gello"])
 def test_hostile_values_in_sound_containers_end_in_data_or_a_named_error(source, request):
     if source in NEEDS:
         request.getfixturevalue(NEEDS[source])

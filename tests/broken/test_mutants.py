@@ -8,8 +8,24 @@ from support.mutants import INPUTS, read, try_mutants
 
 MANY = 20
 """Of fewer mutants none may have hit what is read."""
-COUNTS = {"rrd": 300, "mcap": 120, "robosandbox": 40, "lerobot": 40, "dataset": 6, "plan": 100}
-NEEDS = {"rrd": "rerun", "mcap": "mcap", "rosbag": "mcap", "rosbag2": "mcap", "hdf5": "h5py", "zarr": "zarr"}
+COUNTS = {
+    "rrd": 300,
+    "mcap": 120,
+    "robosandbox": 40,
+    "lerobot": 40,
+    "dataset": 6,
+    "plan": 100,
+    **dict.fromkeys(("rlds", "unitree", "bridge_raw", "gello"), 30),
+}
+NEEDS = {
+    "rrd": "rerun",
+    "mcap": "mcap",
+    "rosbag": "mcap",
+    "rosbag2": "mcap",
+    "hdf5": "h5py",
+    "zarr": "zarr",
+    "rlds": "array_record",
+}
 
 
 @pytest.fixture(params=INPUTS)

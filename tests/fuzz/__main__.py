@@ -17,7 +17,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # for `support`
 
 from support import mutants
 
-SOURCES = ("rrd", "mcap", "rosbag", "rosbag2", "hdf5", "zarr", "robosandbox", "lerobot")
+SOURCES = (
+    *("rrd", "mcap", "rosbag", "rosbag2", "hdf5", "zarr", "robosandbox", "lerobot"),
+    *("rlds", "unitree", "bridge_raw", "gello"),
+)
 MOST_MB = 1024
 
 

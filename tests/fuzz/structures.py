@@ -9,58 +9,11 @@ import sqlite3
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-NUMBERS = (-1, 0, 1, 255, 2**31 - 1, 2**31, 2**32 - 1, 2**40, 2**62, 2**63 - 1, -(2**63), 2**64, 10**30, 1e308, -1e308)
-FLOATS = (float("nan"), float("inf"), 1e-320, -0.0)
-TEXTS = (
-    "",
-    "..",
-    "../../outside/canary",
-    "/etc/passwd",
-    "a\x1b[31m\nb",
-    "\u202egpj",
-    "x" * 5000,
-    "{}",
-    "$(touch x)",
-    "%s%n",
-)
-ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x FROM c"
-EXECUTING = ("pickle", "vlen-utf8", "os.system", "cos\nsystem\n(S'true'\ntR.", "!!python/object/apply:os.system [true]")
-
-
-def hostile(rng: random.Random, outside: Path) -> Any:
-    """A value that nobody expects: a number, a text, a path that leads outside, a code name, or something nested."""
-    match rng.randrange(7):
-        case 0 | 1:
-            return rng.choice(NUMBERS)
-        case 2:
-            return rng.choice(FLOATS)
-        case 3:
-            return rng.choice(TEXTS)
-        case 4:
-            return str(rng.choice([outside, outside / "canary.h5", outside / "canary.json"]))
-        case 5:
-            return rng.choice(EXECUTING)
-    return rng.choice([None, True, [], {}, [[[[[1]]]]] * 3, {"a": {"a": {"a": -1}}}, [1] * 3000])
-
-
-def changed(value: Any, rng: random.Random, outside: Path, depth: int = 0) -> Any:
-    """A copy of nested plain values in which one has become hostile, is gone, or is there twice under another name."""
-    if isinstance(value, dict) and value and (depth < 1 or rng.random() < 0.85):
-        key = rng.choice(list(value))
-        match rng.randrange(12):
-            case 0:
-                return {k: v for k, v in value.items() if k != key}
-            case 1:
-                return {**value, str(hostile(rng, outside)): value[key]}
-        return {**value, key: changed(value[key], rng, outside, depth + 1)}
-    if isinstance(value, list) and value and rng.random() < 0.8:
-        at = rng.randrange(len(value))
-        return [*value[:at], changed(value[at], rng, outside, depth + 1), *value[at + 1 :]]
-    return hostile(rng, outside)
+from fuzz import robot_files
+from fuzz.values import ENDLESS, EXECUTING, NUMBERS, TEXTS, changed, hostile
 
 
 def _json(path: Path, rng: random.Random, outside: Path) -> None:
@@ -248,12 +201,16 @@ STRUCTURES: dict[str, Callable[[Path, random.Random, Path], None]] = {
     **dict.fromkeys((".mcap", ".bag"), _records),
     ".rrd": _rrd,
     ".mp4": _boxes,
+    ".pkl": robot_files.pickled,
+    ".jpg": robot_files.jpeg,
 }
+SHARDS = (".tfrecord-", ".array_record-")
 
 
 def made_hostile(path: Path, rng: random.Random, outside: Path) -> bool:
     """Change a file by its structure, one field to three; False when nothing is known of such files."""
-    change = STRUCTURES.get(path.suffix) or STRUCTURES.get(path.name)
+    shard = robot_files.shard if path.suffix.startswith(SHARDS) else None
+    change = shard or STRUCTURES.get(path.suffix) or STRUCTURES.get(path.name)
     for _ in range(rng.choice((1, 1, 2, 3)) if change is not None else 0):
         before = path.read_bytes()
         try:

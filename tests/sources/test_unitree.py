@@ -12,6 +12,8 @@ from support.robot_folders import STEPS
 from support.robot_folders import unitree as write
 from telecine.core.errors import SourceError
 from telecine.sources import registry
+from telecine.sources.shared.confinement import links_followed
+from telecine.sources.unitree import source as unitree
 from telecine.testing import SourceContract
 
 
@@ -138,3 +140,12 @@ def test_names_without_end_are_taken_for_damage(tmp_path, group, count, why):
     steps_of(folder, lambda number, step: step.update({group: {f"{number}_{i}": [1.0] for i in range(count)}}))
     with pytest.raises(SourceError, match=why):
         opened(folder)
+
+
+def test_a_link_in_the_place_of_the_steps_is_not_even_opened(tmp_path):
+    folder = write(tmp_path / "in")
+    (folder / "data.json").rename(tmp_path / "data.json")
+    (folder / "data.json").symlink_to(tmp_path / "data.json")
+    assert not unitree.claims(str(folder))
+    with links_followed(follow=True):
+        assert unitree.claims(str(folder))

@@ -20,7 +20,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +34,8 @@ import numpy as np
 HANG_S = 60
 LONG_S = 20
 """For hostile values: nothing that small takes as long, but the first of a process, which imports everything."""
+WAITS = 10
+"""How many times that long nothing may be said at all: what sleeps takes no CPU."""
 BATCH = 200
 """Mutants per process: one that grows is seen in the peak, and does not fill the machine."""
 
@@ -144,6 +148,36 @@ def robosandbox(folder: Path) -> None:
     write_run(folder / "run", 8, actions=True)
 
 
+def rlds(folder: Path) -> None:
+    from support import rlds as made
+
+    for container in ("tfrecord", "array_record") if sys.platform == "linux" else ("tfrecord",):
+        made.dataset(folder / container, [[made.episode(0, 3), made.episode(1, 4)]], container=container)
+    packed = {**made.STEP, "action": made.tensor(7, encoding="zlib")}
+    values = {**made.episode(2, 3), "steps/action": [zlib.compress(row.tobytes()) for row in np.ones((3, 7), "f4")]}
+    made.dataset(folder / "packed", [[values]], step=packed)
+
+
+def unitree(folder: Path) -> None:
+    from support import robot_folders
+
+    robot_folders.unitree(folder, 0, steps=3)
+    robot_folders.unitree(folder, 1, steps=2, cameras=0)
+
+
+def bridge_raw(folder: Path) -> None:
+    from support import robot_folders
+
+    for protocol in (2, 4):
+        robot_folders.bridge(folder / f"traj{protocol}", protocol=protocol)
+
+
+def gello(folder: Path) -> None:
+    from support import robot_folders
+
+    robot_folders.gello(folder / "0301_100000")
+
+
 def dataset(folder: Path) -> None:
     """Read by `verify` and `repair`."""
     from support.dataset import everything, write
@@ -184,6 +218,10 @@ INPUTS: dict[str, Callable[[Path], None]] = {
     "zarr": zarr,
     "robosandbox": robosandbox,
     "lerobot": lerobot,
+    "rlds": rlds,
+    "unitree": unitree,
+    "bridge_raw": bridge_raw,
+    "gello": gello,
     "dataset": dataset,
     "plan": plan,
 }
@@ -192,7 +230,7 @@ INPUTS: dict[str, Callable[[Path], None]] = {
 
 STRUCTURE = "+structure"
 """Behind the name of a source: hostile values in sound containers (tests/fuzz), instead of damaged bytes."""
-READ_ONE_WAY = ("hdf5", "zarr", "lerobot")
+READ_ONE_WAY = ("hdf5", "zarr", "lerobot", "rlds", "bridge_raw", "gello")
 """Sources to which `--recover` makes no difference."""
 CONVERT = "+convert"
 """Behind the name of a source: convert its mutants with the plan that `inspect` proposes, instead of reading all."""
@@ -452,20 +490,34 @@ def _same_code() -> str:
 
 
 def _asked(child, number, limit_s):  # type: ignore[no-untyped-def]
-    """The child's answer; None when it died or says nothing for too long."""
+    """The child's answer; None when it died, or took too long: of its own CPU, so that a busy machine is no hang."""
     import select
 
+    began, spent_before = time.monotonic(), _spent_s(child.pid)
     try:
         child.stdin.write(f"{number}\n".encode())
         child.stdin.flush()
     except OSError:
         child.wait()
         return None
-    ready, _, _ = select.select([child.stdout], [], [], limit_s)
+    ready: list[Any] = []
+    while not ready and _spent_s(child.pid) - spent_before < limit_s:
+        ready, _, _ = select.select([child.stdout], [], [], 0.5)
+        if time.monotonic() - began > WAITS * limit_s:
+            break
     line = child.stdout.readline() if ready else b""
     if ready and not line:
         child.wait()
     return json.loads(line) if line else None
+
+
+def _spent_s(pid: int) -> float:
+    """CPU seconds of a process so far; 0 where the system does not say."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def answers(kind: str, sound: Path, folder: Path) -> Iterator[str]:

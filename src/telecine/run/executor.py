@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from telecine.core.errors import disk_errors_named
+
 A = TypeVar("A")
 B = TypeVar("B")
 
@@ -49,7 +51,8 @@ class Marked:
     def __call__(self, fn: Callable[[A, Tell], B], items: Iterable[A], tell: Tell, /) -> Iterator[B]:
         """See `Executor`."""
         for item in items:
-            self.path.write_text(str(getattr(item, "label", item)), encoding="utf-8")
+            with disk_errors_named(str(self.path.parent)):
+                self.path.write_text(str(getattr(item, "label", item)), encoding="utf-8")
             try:
                 answer = fn(item, tell)
             finally:

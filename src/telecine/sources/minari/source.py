@@ -35,7 +35,7 @@ _SPACES = {"observations": "observation_space", "actions": "action_space"}
 def claims(path: str) -> bool:
     """True for the folder `data` of a dataset of these formats."""
     place = Path(path) / _METADATA
-    return place.is_file() and _metadata(place).get("data_format") in _FORMATS
+    return place.is_file() and confined(path).holds(place) and _metadata(place).get("data_format") in _FORMATS
 
 
 def index(path: str, *, recover: bool, token: str | None = None) -> Found:

@@ -22,7 +22,7 @@ from telecine.sources.shared.confinement import open_regular
 
 LARGEST_BYTES = 1 << 30
 _DEEPEST = 32
-_SPREAD, _SPARE_BYTES = 8, 1 << 27
+_SPREAD, _SPARE_BYTES = 8, 1 << 22
 """What a pickle holds may take, in times of its bytes and beyond: it may name one object many times."""
 _NUMBER_BYTES = 8
 _KINDS = "biuf"

@@ -16,7 +16,7 @@ from telecine.core.plan.model import IMAGES
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
 from telecine.sources.format import Found
 from telecine.sources.shared.arrays import ArrayPart, CompressedArray, NumberArray, Timing, static
-from telecine.sources.shared.confinement import link_problem, open_regular
+from telecine.sources.shared.confinement import confined, link_problem, open_regular
 from telecine.sources.shared.fingerprint import size_bytes
 from telecine.sources.shared.held_arrays import HeldArray, ImageFiles
 from telecine.sources.shared.truncation import CUT_FIX
@@ -35,7 +35,7 @@ _GROUPS = ("states", "actions", "tactiles", "torques")
 def claims(path: str) -> bool:
     """True for the folder of an episode."""
     place = Path(path) / _FILE
-    if not Path(path).is_dir() or not place.is_file():
+    if not Path(path).is_dir() or not place.is_file() or not confined(path).holds(place):
         return False
     with open_regular(place) as file:
         head = file.read(_HEAD_BYTES)
