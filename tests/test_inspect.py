@@ -205,7 +205,7 @@ def test_gaps_duplicates_and_backward_stamps_are_findings():
     assert seen == {
         ("align-backwards", "warning"): "1 of 8 stamps go back in time; samples are sorted by stamp",
         ("align-duplicates", "info"): "1 of 8 samples have the stamp of the one before; the last counts",
-        ("align-gap", "warning"): "1 gap(s) longer than three periods, the longest 0.900 s",
+        ("align-gap", "warning"): "1 gap longer than three periods, the longest 0.900 s",
     }
 
 

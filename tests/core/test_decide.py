@@ -245,8 +245,8 @@ def test_a_cut_at_keyframes_copies_all_between_them():
 @pytest.mark.parametrize(
     ("made", "reason"),
     [
-        (index(formats=()), "changes its frame format 0 time(s)"),
-        (index(formats=(H264, replace(H264, width=32))), "changes its frame format 1 time(s)"),
+        (index(formats=()), "changes its frame format 0 times"),
+        (index(formats=(H264, replace(H264, width=32))), "changes its frame format 1 time"),
         (index(start=5), "no keyframe at or before the first row"),
         (index(4, 2, display=[0, 2, 1, 3]), "not stored in whole groups"),
         (index(gop=40), "it lies between two keyframes"),

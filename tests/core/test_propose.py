@@ -128,7 +128,7 @@ def test_a_timeline_that_counts_needs_a_rate():
     proposal = propose([recording(vector("/action", clock(name="step", kind="sequence")))], task_text="pick")
     assert proposal.plan is None
     assert "'step' counts steps" in proposal.missing[0]
-    assert "--index step --rate ..." in command_line(proposal, ["in"], "out")
+    assert "--index step --rate HZ" in command_line(proposal, ["in"], "out")
 
 
 def test_a_recording_without_stamps_has_no_plan():
@@ -149,7 +149,7 @@ def test_a_missing_task_is_asked_for_and_never_invented():
     assert proposal.plan is None
     assert "--task-text" in proposal.missing[0]
     assert "/notes" in proposal.missing[0]
-    assert command_line(proposal, ["in"], "out").endswith("--task-text ...")
+    assert command_line(proposal, ["in"], "out").endswith("--task-text 'DESCRIBE THE TASK'")
     with pytest.raises(PlanError, match="task: is required; give --task-text"):
         parse_plan(plan_yaml(proposal))
 

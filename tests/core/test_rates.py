@@ -30,14 +30,14 @@ def test_the_typical_rate_of_each_input_counts_not_a_mean_of_all():
     assert inputs == [InputRate("a", 2, 15.0), InputRate("b", 1, 30.0)]
     (found,) = rate_findings(inputs, 30, "out")
     assert (found.code, found.severity, found.where) == ("align-rates", "warning", "out")
-    assert "a (2 episode(s)): 15 Hz, so each sample fills 2 rows, and rows 1, 3, 5 and so on repeat" in found.message
-    assert found.message.endswith("b (1 episode(s)): 30 Hz")
+    assert "a (2 episodes): 15 Hz, so each sample fills 2 rows, and rows 1, 3, 5 and so on repeat" in found.message
+    assert found.message.endswith("b (1 episode): 30 Hz")
     assert found.fix == "set `fps` to 15 and no row repeats"
 
 
 def test_at_the_slowest_rate_samples_of_the_others_are_in_no_row():
     (found,) = rate_findings([InputRate("a", 1, 15.0), InputRate("b", 1, 30.0)], 15, "out")
-    assert "a (1 episode(s)): 15 Hz; b (1 episode(s)): 30 Hz, so 50% of its samples are in no row" in found.message
+    assert "a (1 episode): 15 Hz; b (1 episode): 30 Hz, so 50% of its samples are in no row" in found.message
     assert found.fix == ""
 
 
@@ -51,8 +51,8 @@ def test_rates_that_do_not_divide_say_which_rows_repeat():
 def test_many_inputs_are_counted_by_rate():
     inputs = [*(InputRate(f"{i}.rrd", 1, 30.0) for i in range(9)), InputRate("slow.rrd", 1, 10.0)]
     (found,) = rate_findings(inputs, 30, "out")
-    assert "slow.rrd (1 episode(s)): 10 Hz" in found.message
-    assert "0.rrd (1 episode(s)), 1.rrd (1 episode(s)), 2.rrd (1 episode(s)) and 6 more: 30 Hz" in found.message
+    assert "slow.rrd (1 episode): 10 Hz" in found.message
+    assert "0.rrd (1 episode), 1.rrd (1 episode), 2.rrd (1 episode) and 6 more: 30 Hz" in found.message
 
 
 def test_what_is_sent_when_it_changes_has_no_rate():

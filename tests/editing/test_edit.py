@@ -231,16 +231,17 @@ def test_images_in_rows_are_cut_byte_for_byte(tmp_path):
 
 def test_videos_behind_links_are_linked_themselves(source, tmp_path):
     """As in the Hub's cache, whose snapshots are symbolic links to blobs."""
-    shutil.copytree(source, tmp_path / "blobs")
-    for path in sorted((tmp_path / "blobs").rglob("*")):
-        link = tmp_path / "set" / path.relative_to(tmp_path / "blobs")
+    blobs, snapshot = tmp_path / "picks/blobs", tmp_path / "picks/snapshots/1a2b"
+    shutil.copytree(source, blobs)
+    for path in sorted(blobs.rglob("*")):
+        link = snapshot / path.relative_to(blobs)
         link.parent.mkdir(parents=True, exist_ok=True)
         if path.is_file():
             link.symlink_to(path)
-    edit(tmp_path / "set", tmp_path / "out")
+    edit(snapshot, tmp_path / "out")
     assert not [p for p in (tmp_path / "out").rglob("*") if p.is_symlink()]
     video = f"videos/{TOP}/chunk-000/file-000.mp4"
-    assert (tmp_path / "out" / video).stat().st_ino == (tmp_path / "blobs" / video).stat().st_ino
+    assert (tmp_path / "out" / video).stat().st_ino == (blobs / video).stat().st_ino
     assert verify(tmp_path / "out") == []
 
 

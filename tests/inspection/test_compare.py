@@ -10,6 +10,8 @@ import pytest
 from support.robot import Camera, jittered, mode_signal, robot_plan, write_robot
 from telecine import compare, convert, make_plan
 from telecine.core.errors import DatasetError
+from telecine.dataset.reader import Dataset
+from telecine.inspection.compare import compared
 
 pytestmark = pytest.mark.usefixtures("rerun")
 
@@ -118,12 +120,27 @@ def test_another_text_is_noticed(tmp_path):
     assert any(m.startswith("phase: ") for m in messages(root, tmp_path))
 
 
-def test_a_recording_that_is_not_given_is_named(tmp_path):
+def test_a_comparison_with_other_recordings_is_an_error(tmp_path):
     root = made(tmp_path)
     write_robot(tmp_path / "others" / "b.rrd", {"front": Camera(jittered(40), "x264")}, episode=1)
     (finding,) = compare(root, [tmp_path / "others"])
-    assert finding.severity == "warning"
+    assert finding.severity == "error"
+    assert "none of the 1 recording " in finding.message
+
+
+def test_a_recording_that_is_not_given_is_named(tmp_path):
+    write_robot(
+        tmp_path / "recordings" / "b.rrd",
+        {"front": Camera(jittered(40), "x264")},
+        episode=1,
+        stop_s=2.2,
+        extra=mode_signal(2.2),
+    )
+    root = made(tmp_path)
+    (finding,) = compare(root, [tmp_path / "recordings" / "b.rrd"])
+    assert (finding.severity, finding.episode) == ("warning", 0)
     assert "a.rrd" in finding.message
+    assert compared(Dataset(root), [finding]) == (1, 2)
 
 
 def test_a_dataset_that_does_not_say_where_it_came_from_is_refused(tmp_path):

@@ -25,6 +25,7 @@ from telecine.core.findings import Finding, placed
 from telecine.core.plan.bind import Binding, BoundFeature, Source, bind
 from telecine.core.plan.model import Plan, parse_plan
 from telecine.core.recording import Recording, Ref
+from telecine.core.text.numbers import counted
 from telecine.dataset.assembly.metadata import CROPPED
 from telecine.dataset.reader import Dataset
 from telecine.lerobot_format.paths import PLAN, PLANS
@@ -101,7 +102,7 @@ def compare(root: str | Path, paths: Sequence[str | Path], options: Options = Op
         findings += placed(differences, episode=int(origin["episode_index"]), recording=ref.label)
     done, known = compared(dataset, findings)
     if known and not done:
-        text = f"nothing was compared: none of the {known} recordings it was made of is among the given ones"
+        text = f"nothing was compared: none of the {counted(known, 'recording')} it was made of is among the given ones"
         return [Finding("verify-against", "error", str(root), text, ELSEWHERE)]
     return findings
 
