@@ -41,8 +41,8 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
     """One Ref per episode, named by its place in the file; see `Format.index`."""
     del recover, token
     with _opened(path) as file:
-        _asked(path, lambda: _check_shared(file, path))
         _asked(path, lambda: _check_links(file, path, confined(path).follows))
+        _asked(path, lambda: _check_shared(file, path))
         places, empty = _asked(path, lambda: _with_steps(file, episodes_of(file)))
     size = Path(path).stat().st_size // max(len(places), 1)
     return Found(tuple(Ref(NAME, path, place, size) for place in places), tuple(_said_empty(path, empty)))
