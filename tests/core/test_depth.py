@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telecine.core.depth import LEVELS, DepthScale, depth_scale, is_depth
+from telecine.core.depth import LEVELS, DepthScale, depth_scale, depth_size_problem, is_depth
 from telecine.core.stats import camera_stats
 
 USUAL = DepthScale()
@@ -66,3 +66,8 @@ def test_what_lerobot_could_decode_nothing_by_is_refused(entry):
     with pytest.raises(ValueError, match="depth in"):
         depth_scale(entry)
     assert depth_scale({}) == USUAL
+
+
+def test_depth_that_its_encoder_cannot_open_is_named():
+    assert depth_size_problem(16, 17) == ""
+    assert "8x16 px" in depth_size_problem(8, 16)

@@ -332,3 +332,14 @@ def test_every_style_is_stored_in_a_column():
     assert [Label(0, 1, "plan", "x").number, Label(0, 1, "intervention", "Policy").number] == [None, 0]
     assert {style.column for style in STYLES.values()} == {
         PERSISTENT, EVENTS, "intervention", "next.reward", "next.done", "next.success"}  # fmt: skip
+
+
+def test_an_event_that_is_said_twice_is_one():
+    event = Label(3, 4, "interjection", "stop", "user")
+    assert event.is_event
+    assert in_order([event, event]) == (event,)
+
+
+def test_a_list_of_nothing_but_empty_labels_is_refused():
+    with pytest.raises(PlanError, match="holds no label"):
+        list(label_lines("[{}]", "a.json", named_by="episode"))

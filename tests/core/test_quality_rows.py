@@ -186,3 +186,10 @@ def test_checks_are_chosen_by_code_and_family():
     assert "look-dead" in chosen(["episodes"])
     with pytest.raises(PlanError, match=r"--checks 'frozne' is no check; did you mean .*frozen"):
         chosen(["frozne"])
+
+
+def test_a_jump_that_overshoots_and_stays_is_no_spike():
+    state, _ = motion(count=400)
+    state[200:202, 1] += 1000
+    state[202:, 1] += 600
+    assert list(spike_findings(rows_of(state))) == []

@@ -192,7 +192,7 @@ def _holds(samples: CameraSamples, one: Suspect, frames: FrameFacts) -> Flags:
             return np.asarray(frames.brightness < _middle(own.brightness, one, good))
         case "blurred":
             return np.asarray(frames.detail < _middle(own.detail, one, good))
-        case "torn":
+        case _:  # torn
             seams = frames.seam > max(_middle(own.seam, one, good), TORN_TIMES * float(np.median(own.seam[good])))
             return np.asarray(_cut(frames) | seams)
 

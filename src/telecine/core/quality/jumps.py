@@ -141,14 +141,9 @@ def _clipped(rows: EpisodeNumbers, key: str, name: str, end: float, spans: list[
 
 def _cut_off(at_end: Flags, column: Floats, usual: float) -> list[tuple[int, int]]:
     """Stretches at the end that are entered and left at no less than half the usual speed."""
-    found = []
-    for start, stop in stretches(at_end, PLATEAU):
-        if start < 2 or stop + 1 >= len(column):
-            continue
-        enters, leaves = abs(column[start - 1] - column[start - 2]), abs(column[stop + 1] - column[stop])
-        if min(enters, leaves) > 0.5 * usual:
-            found.append((start, stop))
-    return found
+    inside = [(a, b) for a, b in stretches(at_end, PLATEAU) if a >= 2 and b + 1 < len(column)]
+    steps = np.abs(np.diff(column))
+    return [(a, b) for a, b in inside if min(steps[a - 2], steps[b]) > 0.5 * usual]
 
 
 def _asks_more(rows: EpisodeNumbers, element: int, spans: list[tuple[int, int]], sign: float) -> bool:

@@ -27,9 +27,7 @@ def stuck_findings(rows: EpisodeNumbers) -> Iterator[Finding]:
     """State or action that stands exactly still, then catches up, or while the other one moves."""
     told: list[tuple[int, int]] = []
     for key in rows.moving:
-        for start, stop in _stuck(rows, key):
-            if any(start < b and a < stop for a, b in told):
-                continue
+        for start, stop in ((a, b) for a, b in _stuck(rows, key) if not any(a < d and c < b for c, d in told)):
             told.append((start, stop))
             also = key == STATE and ACTION in rows.values and _stands(rows.values[ACTION][start:stop])
             what = "state and action stand" if also else f"{key.rpartition('.')[2]} stands"
@@ -101,11 +99,10 @@ def repeated_findings(rows: EpisodeNumbers) -> Iterator[Finding]:
     changes = np.flatnonzero(np.diff(back)) + 1
     least = max(5, round(REPEAT_S * rows.fps))
     for start, stop in zip([0, *changes.tolist()], [*changes.tolist(), count], strict=True):
-        if back[start] == 0 or stop - start < least:
-            continue
-        first = int(before[start])
-        if np.array_equal(values[start:stop], values[first : first + stop - start]):
-            text = f"{stop - start} moving rows are exactly those from row {first} on"
+        first, length = int(before[start]), stop - start
+        long = back[start] != 0 and length >= least
+        if long and np.array_equal(values[start:stop], values[first : first + length]):
+            text = f"{length} moving rows are exactly those from row {first} on"
             fix = "rows were written twice: cut them"
             yield Finding("look-repeated", "warning", rows.where, text, fix, episode=rows.episode, rows=(start, stop))
 
