@@ -164,7 +164,7 @@ def test_no_source_file_loads_what_can_run_code():
     root = Path(__file__).parents[2] / "src" / "telecine"
     allowed = {"run/ipc.py", "run/worker.py", "testing.py", "sources/pickles/plain_pickle.py"}  # refuses all names
     for path in root.rglob("*.py"):
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8").replace("ast.literal_eval(", "")  # reads literals and nothing else
         name = path.relative_to(root).as_posix()
         assert name in allowed or "pickle." not in text.replace("allow_pickle", ""), name
         assert "allow_pickle=True" not in text, name

@@ -17,7 +17,7 @@ from telecine.cli.main import app
 from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError, PlanError
 from telecine.dataset.values import to_arrow
-from telecine.inspection import quality, quality_cache
+from telecine.inspection import quality, quality_cache, quality_rows
 from telecine.inspection.quality import check_dataset, known_findings
 from telecine.run.executor import Lost
 from telecine.video.encode import encode
@@ -187,3 +187,10 @@ def test_what_cannot_be_checked_is_refused(tmp_path, case):
         check_dataset(tmp_path)
     with pytest.raises(PlanError, match="did you mean"):
         check_dataset(case, checks=["look-frozn"])
+
+
+def test_names_of_elements_cost_nothing_until_they_are_asked_for():
+    names = quality_rows._Numbered(2**62)
+    assert (names[2**61], names[1:3]) == (f"element {2**61}", ["element 1", "element 2"])
+    with pytest.raises(IndexError):
+        quality_rows._Numbered(3)[3]

@@ -1,6 +1,7 @@
 """The numbers of some episodes of a dataset, read once: what is wrong with them, and what comparing them needs."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -33,9 +34,23 @@ _ALONE = {
 }
 
 
-def element_names(dataset: Dataset) -> dict[str, tuple[str, ...]]:
+class _Numbered(Sequence[str]):
+    """Names of elements that have none, made when they are asked for: the metadata may lie about how many there are."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, at: Any) -> Any:
+        numbers = range(self._count)[at]
+        return [f"element {i}" for i in numbers] if isinstance(numbers, range) else f"element {numbers}"
+
+
+def element_names(dataset: Dataset) -> dict[str, Sequence[str]]:
     """A name for each element of each vector."""
-    return {c.key: c.names or tuple(f"element {i}" for i in range(c.shape[0])) for c in _columns(dataset)}
+    return {c.key: c.names or _Numbered(c.shape[0]) for c in _columns(dataset)}
 
 
 def _columns(dataset: Dataset) -> list[FeatureColumn]:
@@ -84,7 +99,7 @@ def _whole_facts(moving: Mapping[str, Floats], number: int, run: Sequence[Episod
 
 
 def _episodes(
-    moving: Mapping[str, Floats], number: int, run: Sequence[EpisodeMeta], about: tuple[int, dict[str, tuple[str, ...]]]
+    moving: Mapping[str, Floats], number: int, run: Sequence[EpisodeMeta], about: tuple[int, dict[str, Sequence[str]]]
 ) -> Iterator[EpisodeNumbers]:
     """The episodes of a run of which every number is one. about: (fps, names)."""
     start = 0

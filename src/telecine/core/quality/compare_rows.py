@@ -1,6 +1,6 @@
 """One episode's numbers beside those of the others: copies, dead joints, units, order, lag, range."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from telecine.core.quality.stretches import named
 from telecine.core.stats import Floats
 from telecine.core.video import Flags
 
-Names = Mapping[str, tuple[str, ...]]
+Names = Mapping[str, Sequence[str]]
 FEW = 4
 """Episodes from which "the others" means something."""
 DEAD_SHARE = 0.005
@@ -56,7 +56,7 @@ def _copies(facts: RowFacts) -> Iterator[Finding]:
             yield _whole(facts, "look-copy", number, text, "leave one of the two out")
 
 
-def _constant(own: KeyFacts, key: str, names: tuple[str, ...]) -> Iterator[Finding]:
+def _constant(own: KeyFacts, key: str, names: Sequence[str]) -> Iterator[Finding]:
     same = (own.low.min(axis=0) == own.high.max(axis=0)) & np.isfinite(own.low).all(axis=0)
     if same.any():
         text = f"{named(names, same)} never change(s) in {len(own.low)} episode(s)"
@@ -65,7 +65,7 @@ def _constant(own: KeyFacts, key: str, names: tuple[str, ...]) -> Iterator[Findi
         )
 
 
-def _dead(facts: RowFacts, key: str, names: tuple[str, ...]) -> Iterator[Finding]:
+def _dead(facts: RowFacts, key: str, names: Sequence[str]) -> Iterator[Finding]:
     """Elements that do not move in an episode, although they do in nearly all others, or their command does."""
     own = facts.keys[key]
     span = own.high - own.low
@@ -147,7 +147,7 @@ class _Usual:
         return np.asarray(self.middle[1] > self.middle[0])
 
 
-def _orders(facts: RowFacts, key: str, names: tuple[str, ...]) -> Iterator[Finding]:
+def _orders(facts: RowFacts, key: str, names: Sequence[str]) -> Iterator[Finding]:
     """Episodes in which several elements look like one another's, and not like their own."""
     own = facts.keys[key]
     if len(own.low) < FEW or own.low.shape[1] < 2:
@@ -163,7 +163,7 @@ def _orders(facts: RowFacts, key: str, names: tuple[str, ...]) -> Iterator[Findi
             yield _whole(facts, "look-order", number, text, "name the elements in the plan, or leave it out", key=key)
 
 
-def _order(ends: Floats, usual: _Usual, names: tuple[str, ...]) -> str:
+def _order(ends: Floats, usual: _Usual, names: Sequence[str]) -> str:
     """What an episode's elements look like, when the strangers among them are a permutation of each other, else ""."""
     cost = (np.abs(ends[:, :, None] - usual.middle[:, None, :]) / usual.spread[:, None, :]).mean(axis=0)
     strangers = np.flatnonzero(usual.moving & (np.diag(cost) > OUT_OF_BAND))
@@ -178,7 +178,7 @@ def _order(ends: Floats, usual: _Usual, names: tuple[str, ...]) -> str:
     return f"elements are in another order: {_listed(like, names)}" if len(like) > 1 else ""
 
 
-def _listed(like: Mapping[int, int], names: tuple[str, ...]) -> str:
+def _listed(like: Mapping[int, int], names: Sequence[str]) -> str:
     return "; ".join([f"{names[a]} looks like {names[b]}" for a, b in like.items()][:3])
 
 
@@ -196,7 +196,7 @@ def _lags(facts: RowFacts, fps: int) -> Iterator[Finding]:
         yield _whole(facts, "look-lag", number, text, "`offset` in a plan, or leave it out", key=STATE)
 
 
-def _ranges(facts: RowFacts, key: str, names: tuple[str, ...], told: Flags) -> Iterator[Finding]:
+def _ranges(facts: RowFacts, key: str, names: Sequence[str], told: Flags) -> Iterator[Finding]:
     """Ends far outside of all other episodes together."""
     own = facts.keys[key]
     if len(own.low) <= FEW:

@@ -1,6 +1,6 @@
 """The numbers of one episode that its checks look at."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from telecine.core.stats import Floats
@@ -18,7 +18,7 @@ class EpisodeNumbers:
     episode: int
     fps: int
     values: Mapping[str, Floats]
-    names: Mapping[str, tuple[str, ...]]
+    names: Mapping[str, Sequence[str]]
 
     @property
     def moving(self) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """Where something holds: runs of true values, and how much numbers move."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from telecine.core.stats import Floats
@@ -26,7 +28,7 @@ def usual_step(steps: Floats) -> Floats:
     return found
 
 
-def named(names: tuple[str, ...], which: Flags, most: int = 4) -> str:
+def named(names: Sequence[str], which: Flags, most: int = 4) -> str:
     """The names of elements, the first few of many.
 
     >>> named(("a", "b", "c"), np.array([True, False, True]))
