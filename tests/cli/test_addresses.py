@@ -20,7 +20,9 @@ def empty_folder(tmp_path, monkeypatch):
         ("inspect", "missing.mcap", "--plan", "ftp://host/plan.yaml"),
     ],
 )
-def test_an_address_that_cannot_be_written_is_refused_with_2(command, tmp_path):
+def test_an_address_that_cannot_be_written_is_refused_with_2(command, tmp_path, request):
+    if command[0] == "record":
+        request.getfixturevalue("mujoco")
     code, _, error = telecine(*command)
     assert code == 2, error
     assert "ftp: is the scheme of an address" in error

@@ -9,6 +9,8 @@ from telecine.sources import registry
 
 HZ, COUNT = 50, 60
 
+pytestmark = pytest.mark.usefixtures("mcap")
+
 
 def turn(axis, angle):
     """A quaternion x, y, z, w about one axis."""
