@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -241,3 +242,22 @@ def test_the_command_prints_one_line_at_once_and_ends_when_asked(starlette, pick
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (0, "", "stopped\n")
+
+
+def test_ctrl_c_while_waiting_lets_the_server_end_by_itself(starlette, picks):
+    """An error in its thread would be a warning, and so fail here."""
+    before = set(sys._current_frames())
+    server = Server(str(picks), find_entries(str(picks)), ServerOptions())
+    serving = set(sys._current_frames()) - before
+    threading.Timer(0.2, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        server.join()
+    server.stop()
+    for _ in range(500):
+        if not serving & set(sys._current_frames()):
+            break
+        time.sleep(0.01)
+    assert serving
+    assert not serving & set(sys._current_frames())
+    with socket.socket() as other:
+        assert other.connect_ex(("127.0.0.1", server.port)) != 0

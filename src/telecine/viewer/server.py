@@ -57,17 +57,22 @@ class Server:
             timeout_graceful_shutdown=1,
         )
         self._server: Any = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._serve, name="telecine view", daemon=True)
-        self._thread.start()
+        # Not Thread.join: up to Python 3.12 one that Ctrl-C interrupts takes the thread for dead (CPython issue 90882).
+        self._ended = threading.Event()
+        threading.Thread(target=self._serve, name="telecine view", daemon=True).start()
         self._wait(lambda: self._server.started)
 
     def _serve(self) -> None:
-        with contextlib.suppress(SystemExit):  # uvicorn's way to say that it cannot start
-            self._server.run(sockets=[self._socket])
+        """The socket is this thread's: closed elsewhere, uvicorn could not take it out of its loop."""
+        try:
+            with self._socket, contextlib.suppress(SystemExit):  # uvicorn's way to say that it cannot start
+                self._server.run(sockets=[self._socket])
+        finally:
+            self._ended.set()
 
     def _wait(self, done: Callable[[], bool]) -> None:
         until = time.monotonic() + STARTS_WITHIN_S
-        while not done() and self._thread.is_alive() and time.monotonic() < until:
+        while not done() and not self._ended.is_set() and time.monotonic() < until:
             time.sleep(0.01)
 
     @property
@@ -85,15 +90,14 @@ class Server:
 
     def join(self) -> None:
         """Wait until it ends; Ctrl-C comes through."""
-        while self._thread.is_alive():
-            self._thread.join(0.5)
+        while not self._ended.wait(0.5):
+            pass
 
     def stop(self) -> None:
         """End it; a dataset that is being written is given up, its staging removed."""
         self.session.close()
         self._server.should_exit = True
-        self._thread.join(5)
-        self._socket.close()
+        self._ended.wait(5)
 
 
 def _bound(host: str, port: int) -> socket.socket:
