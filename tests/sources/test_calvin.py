@@ -3,42 +3,20 @@
 import os
 import pickle
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from support.hdf5 import patch_colours, patches, ramp
+from support.hdf5 import patch_colours, ramp
 from support.proposed import convert_proposed, shown_frame
+from support.robot_folders import CALVIN_FIRST as FIRST
+from support.robot_folders import CALVIN_STEPS as STEPS
+from support.robot_folders import SENTENCES
+from support.robot_folders import calvin as write
 from telecine.core.errors import SourceError
 from telecine.core.recording import Ref
 from telecine.sources import registry
 from telecine.testing import SourceContract
-
-FIRST, STEPS = 358_482, 20
-SEGMENTS = ((FIRST, FIRST + 7), (FIRST + 9, FIRST + 15))
-SENTENCES = ["push the slider to the left", "lift the red block"]
-
-
-def write(folder: Path, annotations=True, sessions=((FIRST, FIRST + 11), (FIRST + 12, FIRST + 19))) -> Path:
-    """As CALVIN's recorder does, with small frames."""
-    folder.mkdir(parents=True)
-    for i in range(STEPS):
-        np.savez_compressed(
-            folder / f"episode_{FIRST + i:07d}.npz", actions=ramp(STEPS, 7, 1)[i], rel_actions=ramp(STEPS, 7, 2)[i],
-            robot_obs=ramp(STEPS, 15, 3, "float64")[i], scene_obs=ramp(STEPS, 24, 4)[i], rgb_static=patches(i),
-            rgb_gripper=patches(i, 32, 32), rgb_tactile=np.zeros((16, 12, 6), np.uint8),
-            depth_static=np.full((48, 64), 0.5 + i / 100, np.float32), depth_tactile=np.zeros((16, 12, 2), np.float32),
-        )  # fmt: skip
-    np.save(folder / "ep_start_end_ids.npy", np.array(sessions))
-    if annotations:
-        (folder / "lang_annotations").mkdir()
-        body = {
-            "language": {"ann": SENTENCES, "task": ["a", "b"], "emb": np.zeros((2, 1, 384), np.float32)},
-            "info": {"episodes": [], "indx": list(SEGMENTS)},
-        }
-        np.save(folder / "lang_annotations/auto_lang_ann.npy", np.array(body, dtype=object), allow_pickle=True)
-    return folder
 
 
 def test_annotated_segments_are_the_episodes_with_their_sentences(tmp_path):
@@ -54,6 +32,50 @@ def test_annotated_segments_are_the_episodes_with_their_sentences(tmp_path):
     assert patch_colours(shown) == [0, 1, 2]
     assert shown[2].min(axis=1).argmax() == 12
     assert set(dataset.cameras) == {"observation.images.static", "observation.images.gripper"}
+
+
+CONFIG = "env:\n  _target_: calvin_env.envs.play_table_env.PlayTableSimEnv\n  robot_cfg: ${robot}\n  control_freq: %s\n"
+
+
+def notes(folder):
+    with registry.open(registry.find([folder]).refs[0]) as recording:
+        return [text for _, text in recording.notes if "steps a second" in text], recording
+
+
+def test_the_rate_is_that_of_the_environment_whose_configuration_lies_beside(tmp_path):
+    """`render_low_freq.py` writes the other rate there, and names of six digits."""
+    folder = write(tmp_path / "slow", config=CONFIG % 15, digits=6)
+    assert notes(folder)[0] == []
+    plan, dataset = convert_proposed(folder, tmp_path / "out")
+    assert (plan.fps, [e.length for e in dataset.episodes]) == (15, [8, 7])
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ("", "environment; if"),
+        ("env: 3", "environment; if"),
+        (CONFIG % "fast", "environment; if"),
+        (CONFIG % 0, "env.control_freq is 0"),
+        (CONFIG % ".nan", "env.control_freq is nan"),
+        ("a: &a [1]\nb: *a", "aliases"),
+        ("\t: {", "cannot be read"),
+        ("#" * (1 << 20) + "\n", "is longer than"),
+    ],
+)
+def test_a_rate_that_nothing_states_is_said_to_be_assumed(tmp_path, config, said):
+    ((text,), recording) = notes(write(tmp_path / "a", config=config))
+    assert said in text
+    assert text.startswith("30 steps a second")
+    assert recording.streams["/robot_obs"].times("time").tolist()[1] == 33_333_333
+
+
+def test_segments_are_found_beside_embeddings_of_any_model(tmp_path):
+    folder = write(tmp_path / "a")
+    (folder / "lang_annotations").rename(folder / "lang_BERT")
+    assert [ref.id for ref in registry.find([folder]).refs] == ["/segment_0", "/segment_1"]
+    (folder / "lang_BERT/auto_lang_ann.npy").rename(folder / "auto_lang_ann.npy")
+    assert [ref.id for ref in registry.find([folder]).refs] == ["/segment_0", "/segment_1"]
 
 
 def test_how_much_of_the_play_is_annotated_is_said_and_without_annotations_it_is_read(tmp_path):
@@ -155,7 +177,7 @@ class TestContract(SourceContract):
         return [str(write(tmp_path / "a"))]
 
 
-@pytest.mark.parametrize("session", [(0, 1 << 62), (-5, 3), (9, 2), (0, 2_000_000)])
+@pytest.mark.parametrize("session", [(0, (1 << 62)), (-5 - FIRST, 3), (9, 2), (0, 2_000_000)])
 def test_sessions_of_steps_without_end_are_damage(tmp_path, session):
     write(tmp_path / "training", annotations=False, sessions=(session,))
     found = registry.find([tmp_path])

@@ -1,4 +1,4 @@
-"""Folders of robots' own recorders, as their writers leave them: xr_teleoperate, BridgeData, GELLO.
+"""Folders of robots' own recorders, as their writers leave them: xr_teleoperate, BridgeData, GELLO, CALVIN.
 
 STEPS steps each; numbers are ramps, frames coloured patches.
 """
@@ -15,6 +15,8 @@ from support.hdf5 import jpeg, patches, ramp
 STEPS = 6
 JOINTS = {"left_arm": ["kLeftElbow", "kLeftWrist"], "right_arm": ["kRightElbow", "kRightWrist"], "left_ee": []}
 BRIDGE_STEPS = 7
+CALVIN_FIRST, CALVIN_STEPS = 358_482, 20
+SENTENCES = ["push the slider to the left", "lift the red block"]
 
 
 def unitree(root: Path, number: int = 0, *, steps: int = STEPS, closed: bool = True, cameras: int = 2) -> Path:
@@ -75,4 +77,34 @@ def gello(folder: Path, first: int = 0, change=lambda number, step: None) -> Pat
         change(i, step)
         name = (start + timedelta(milliseconds=100 * i)).isoformat()
         (folder / f"{name}.pkl").write_bytes(pickle.dumps(step))
+    return folder
+
+
+def calvin(
+    folder: Path, annotations=True, sessions=((0, 11), (12, 19)), config="", digits=7, segments=((0, 8), (9, 16))
+) -> Path:
+    """As CALVIN's renderer and annotator write, with small frames.
+
+    sessions: first and last step of each. segments: first step and the one behind the last, as `label_seq` has them.
+    """
+    folder.mkdir(parents=True)
+    if config:
+        (folder / ".hydra").mkdir()
+        (folder / ".hydra/merged_config.yaml").write_text(config)
+    for i in range(CALVIN_STEPS):
+        np.savez_compressed(
+            folder / f"episode_{CALVIN_FIRST + i:0{digits}d}.npz", actions=ramp(CALVIN_STEPS, 7, 1)[i],
+            rel_actions=ramp(CALVIN_STEPS, 7, 2)[i], robot_obs=ramp(CALVIN_STEPS, 15, 3, "float64")[i],
+            scene_obs=ramp(CALVIN_STEPS, 24, 4)[i], rgb_static=patches(i), rgb_gripper=patches(i, 32, 32),
+            rgb_tactile=np.zeros((16, 12, 6), np.uint8), depth_static=np.full((48, 64), 0.5 + i / 100, np.float32),
+            depth_tactile=np.zeros((16, 12, 2), np.float32),
+        )  # fmt: skip
+    np.save(folder / "ep_start_end_ids.npy", np.array(sessions) + CALVIN_FIRST)
+    if annotations:
+        (folder / "lang_annotations").mkdir()
+        body = {
+            "language": {"ann": SENTENCES, "task": ["a", "b"], "emb": np.zeros((2, 1, 384), np.float32)},
+            "info": {"episodes": [], "indx": [(CALVIN_FIRST + a, CALVIN_FIRST + b) for a, b in segments]},
+        }
+        np.save(folder / "lang_annotations/auto_lang_ann.npy", np.array(body, dtype=object), allow_pickle=True)
     return folder

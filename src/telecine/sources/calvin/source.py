@@ -1,8 +1,14 @@
 """CALVIN's play data as its simulator wrote it: `training/` or `validation/` with `episode_0000000.npz` for each step.
 
 `ep_start_end_ids.npy` has the first and the last step of each session of play. Where `lang_annotations` is there, its
-segments, each with a sentence, are the recordings, since policies train on those; else the sessions are.
-Sources: https://github.com/mees/calvin, `dataset/README.md` (keys, shapes, units); calvin_env `camera.py` (depth in m).
+segments, each with a sentence, are the recordings, since policies train on those; else the sessions are. Other folders
+`lang_*` have the same segments with embeddings of other models. A segment is half-open: its second number is the step
+behind its last. The rate is the environment's, in `.hydra/merged_config.yaml`.
+
+Sources: github.com/mees/calvin at fa03f01, `dataset/README.md` (keys, shapes, units) and
+`automatic_lang_annotator_mp.py` (`label_seq`: step + length); github.com/mees/calvin_env at 797142c, `datarenderer.py`
+(files, sessions), `camera.py` (depth in m), `play_table_env.py` and `conf/env/play_table_env.yaml` (`control_freq`),
+`scripts/render_low_freq.py` (other rates).
 """
 
 import re
@@ -13,24 +19,30 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from yaml import YAMLError
 
 from telecine.core.errors import SourceError, raised_as
 from telecine.core.file_state import FileState
 from telecine.core.findings import Finding
 from telecine.core.plan.model import IMAGES
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
+from telecine.core.text.documents import plain_yaml
 from telecine.sources.calvin.step_files import CalvinSteps, read_plain_npy
 from telecine.sources.format import Found
 from telecine.sources.pickles.plain_pickle import plain_of
 from telecine.sources.shared.arrays import ArrayPart, PixelLayout, Timing, static, stream_of
-from telecine.sources.shared.confinement import confined
+from telecine.sources.shared.confinement import confined, open_regular
 from telecine.sources.shared.fingerprint import file_state
 
 NAME = "calvin"
 SUFFIXES = ()
 _SESSIONS = "ep_start_end_ids.npy"
-_ANNOTATIONS = "lang_annotations/auto_lang_ann.npy"
+_ANNOTATIONS = "auto_lang_ann.npy"
+_ANNOTATED = "lang_annotations"
+_CONFIG = ".hydra/merged_config.yaml"
+_LARGEST_CONFIG = 1 << 20
 _RATE = Fraction(30)
+"""What its environment has where no configuration lies beside the steps."""
 _MOST_STEPS = 1_000_000
 """Of one session of play: nine hours."""
 _ID = re.compile(r"/(?P<kind>segment|session)_(?P<number>\d{1,9})")
@@ -73,7 +85,7 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
         steps = sum(span.stop - span.first for span in _sessions(path))
         text = (
             f"its {len(spans)} annotated segments are read, {_covered(spans)} of {steps} steps; "
-            "move `lang_annotations` away to read the sessions of play as a whole"
+            "move the folders `lang_*` away to read the sessions of play as a whole"
         )
         findings.append(Finding("source-assumed", "info", path, text))
     return Found(tuple(Ref(NAME, path, f"/{kind}_{n}") for n in range(len(spans))), tuple(findings))
@@ -93,19 +105,47 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     span = _span_of(ref)
     steps = CalvinSteps(confined(ref.path), ref.path, range(span.first, span.stop))
     left_out: list[LeftOut] = []
-    streams = {stream.name: stream for stream in _streams(steps, left_out)}
+    stated, notes = _stated_rate(ref.path)
+    streams = {stream.name: stream for stream in _streams(steps, Timing(stated or _RATE), left_out)}
     if span.task:
         streams["/task"] = static("/task", span.task)
     cameras = {IMAGES + name.removeprefix("rgb_"): (f"/{name}",) for name in _CAMERAS}
     wanted = {"observation.state": ("/robot_obs",), "action": ("/rel_actions",), **cameras}
     features = {key: names for key, names in wanted.items() if names[0] in streams}
-    said = f"{_RATE} steps a second, the control rate of CALVIN's environment; if not, use --index step and --rate"
-    notes = (("source-assumed", said), ("source-assumed", "the action is `rel_actions`; `actions` are absolute poses"))
+    notes += (("source-assumed", "the action is `rel_actions`; `actions` are absolute poses"),)
     return Recording(ref, streams, {"layout": "calvin"}, notes, None, features, left_out=tuple(left_out))
 
 
-def _streams(steps: CalvinSteps, left_out: list[LeftOut]) -> Iterator[Stream]:
-    timing = Timing(_RATE)
+def _stated_rate(path: str) -> tuple[Fraction | None, tuple[tuple[str, str], ...]]:
+    """(`env.control_freq` of the configuration that the steps were rendered with, notes where it is not to be had)."""
+    place, said = Path(path) / _CONFIG, ""
+    try:
+        if place.is_file() and (rate := _rate_in(confined(path).check(place))):
+            return rate, ()
+    except (SourceError, OSError, ValueError, YAMLError) as error:
+        said = f" ({_CONFIG} cannot be read: {error})"
+    assumed = (
+        f"{_RATE} steps a second, the control rate of CALVIN's environment{said}; if not, use --index step and --rate"
+    )
+    return None, (("source-assumed", assumed),)
+
+
+def _rate_in(place: str) -> Fraction | None:
+    with open_regular(place) as file:
+        text = file.read(_LARGEST_CONFIG + 1)
+    if len(text) > _LARGEST_CONFIG:
+        raise ValueError(f"it is longer than {_LARGEST_CONFIG} bytes")
+    body = plain_yaml(text.decode())
+    env = body.get("env") if isinstance(body, dict) else None
+    rate = env.get("control_freq") if isinstance(env, dict) else None
+    if isinstance(rate, bool) or not isinstance(rate, int | float):
+        return None
+    if not 0 < rate <= 1000:
+        raise ValueError(f"env.control_freq is {rate}")
+    return Fraction(rate).limit_denominator(1000)
+
+
+def _streams(steps: CalvinSteps, timing: Timing, left_out: list[LeftOut]) -> Iterator[Stream]:
     for name, (shape, dtype) in steps.members.items():
         layout = PixelLayout(unit="m") if name in _DEPTH else PixelLayout()
         part = ArrayPart(f"/{name}", steps.column(name), 0, len(steps), timing)
@@ -140,8 +180,9 @@ def _span_of(ref: Ref) -> _Span:
 
 def _recordings(path: str) -> tuple[str, Sequence[_Span]]:
     """("segment" or "session", the spans of the recordings). Raises: SourceError for annotations of another kind."""
-    place = Path(path) / _ANNOTATIONS
-    if not place.is_file():
+    folders = [Path(path) / _ANNOTATED, *sorted(Path(path).glob("lang_*")), Path(path)]
+    place = next((file for folder in folders if (file := folder / _ANNOTATIONS).is_file()), None)
+    if place is None:
         return "session", _sessions(path)
     confined(path).check(place)
     return "segment", _annotated(file_state(str(place)))
@@ -155,7 +196,7 @@ def _annotated(state: FileState) -> tuple[_Span, ...]:
         texts, spans = body["language"]["ann"], np.asarray(body["info"]["indx"], np.int64).reshape(-1, 2)
         if len(texts) != len(spans) or not len(spans):
             raise ValueError(f"{len(texts)} sentences for {len(spans)} segments")
-        return tuple(_span(place, int(a), int(b), str(t).strip()) for (a, b), t in zip(spans, texts, strict=True))
+        return tuple(_span(place, int(a), int(b) - 1, str(t).strip()) for (a, b), t in zip(spans, texts, strict=True))
 
 
 def _sessions(path: str) -> tuple[_Span, ...]:

@@ -23,6 +23,8 @@ _LARGEST_BYTES = 64 << 20
 _LARGEST_FILE = 1 << 30
 _SMALL = 256
 """Numbers of a step in an array that is read with those of all other steps."""
+_DIGITS = (7, 6)
+"""Of the number in a file's name: as the renderer writes it, and as `render_low_freq.py` does."""
 _FAILURES = (OSError, ValueError, KeyError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
@@ -31,6 +33,7 @@ class CalvinSteps:
 
     def __init__(self, inside: Confinement, folder: str, numbers: range) -> None:
         self._inside, self._folder, self._numbers = inside, Path(folder), numbers
+        self._digits = next((d for d in _DIGITS if self._named(numbers[0], d).is_file()), _DIGITS[0])
         if missing := sum(not self._place(n).is_file() for n in numbers):
             raise SourceError(
                 f"{folder}: {missing} of the {len(numbers)} steps {numbers[0]} to {numbers[-1]} are missing"
@@ -47,7 +50,10 @@ class CalvinSteps:
         return CalvinColumn(self, name, (len(self), *shape), dtype)
 
     def _place(self, number: int) -> Path:
-        return self._folder / f"episode_{number:07d}.npz"
+        return self._named(number, self._digits)
+
+    def _named(self, number: int, digits: int) -> Path:
+        return self._folder / f"episode_{number:0{digits}d}.npz"
 
     def is_small(self, name: str) -> bool:
         """True for what is read with those of all steps."""
