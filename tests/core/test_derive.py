@@ -128,7 +128,7 @@ def test_rotations_agree_with_one_another(q, p):
 
 
 def test_rotations_agree_with_scipy():
-    scipy = pytest.importorskip("scipy.spatial.transform", reason="outside this repository: scipy is not installed")
+    scipy = pytest.importorskip("scipy.spatial.transform", reason="needs scipy: pip install 'telecine[reference]'")
     q = np.random.default_rng(1).normal(size=(200, 4))
     known = scipy.Rotation.from_quat(q)
     np.testing.assert_allclose(rotations.to_matrix(q), known.as_matrix(), atol=1e-12)

@@ -142,6 +142,24 @@ def test_another_conversion_into_the_same_place_is_refused(recordings, plan, tmp
         tc.convert(recordings, tmp_path / "other", shard=(1, 2))
 
 
+def test_all_parts_have_the_same_functions_and_the_command_that_is_missing_names_them(recordings, plan, tmp_path):
+    out, mine = tmp_path / "out", tmp_path / "mine.py"
+    mine.write_text("def above(x, level):\n    return x > level\n")
+    given = tc.make_plan({**plan.to_dict(), "derived": [{"key": "is_high", "value": "above(observation.state, 0.1)"}]})
+    tc.convert(recordings, out, given, shard=(1, 2), functions=mine, workers=0)
+    missing = tc.finalize(out, dry_run=True, workers=0).parts[1].command
+    assert missing.endswith(f"--functions {mine} --shard 2/2")
+    mine.write_text("def above(x, level):\n    return x >= level\n")
+    with pytest.raises(PlanError, match=r"its --functions was mine.py sha256:\w+, this one is mine.py sha256:\w+"):
+        tc.convert(recordings, out, given, shard=(2, 2), functions=mine, workers=0)
+    with pytest.raises(PlanError, match=r"its --functions was mine.py sha256:\w+, this one is none"):
+        tc.convert(recordings, out, given, shard=(2, 2), workers=0)
+    mine.write_text("def above(x, level):\n    return x > level\n")
+    assert telecine(*missing.split()[1:], "--workers", "0")[0] == 0
+    assert tc.finalize(out, workers=0).ok
+    assert "is_high" in json.loads((out / "meta/info.json").read_text())["features"]
+
+
 def test_a_part_that_fails_says_so_and_can_be_made_again(recordings, plan, whole, tmp_path, monkeypatch):
     out = tmp_path / "out"
     tc.convert(recordings, out, plan, shard=(1, 2), workers=0)

@@ -19,8 +19,8 @@ def tools_of(functions: str | Path | None, urdf: str | Path | None) -> Toolbox:
 
     own = {} if functions is None else _functions(Path(functions))
     robot = None if urdf is None else read_robot(urdf)
-    given = {"functions": functions, "urdf": urdf}
-    return Toolbox(own, robot, {name: _noted(Path(path)) for name, path in given.items() if path is not None})
+    given = {flag: str(path) for flag, path in (("functions", functions), ("urdf", urdf)) if path is not None}
+    return Toolbox(own, robot, {flag: _noted(Path(path)) for flag, path in given.items()}, given)
 
 
 def _functions(path: Path) -> dict[str, Callable[..., Any]]:

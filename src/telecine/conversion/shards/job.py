@@ -41,13 +41,17 @@ _INPUTS = pa.schema([("ref", pa.string()), ("size_bytes", pa.int64())])
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a command asks for, as far as all parts of a job have to ask alike. listing: digest of the files."""
+    """What a command asks for, as far as all parts of a job have to ask alike. listing: digest of the files.
+
+    tools: flag -> name and digest of the file that derived columns use, `functions` and `urdf`.
+    """
 
     shards: int
     plan_digest: str
     listing: str
     where: str | None = None
     append: bool = False
+    tools: Mapping[str, str] = field(default_factory=dict)
 
     def differs(self, other: "Request") -> str:
         """Why `other`, which was asked before, is another job; "" when it is the same."""
@@ -57,6 +61,10 @@ class Request:
             return f"it has another plan (digest {other.plan_digest[:12]}, this one is {self.plan_digest[:12]})"
         if other.where != self.where:
             return f"it was asked for --where {other.where!r}, not {self.where!r}"
+        for flag in sorted(set(self.tools) | set(other.tools)):
+            if self.tools.get(flag) != other.tools.get(flag):
+                there, here = (asked.tools.get(flag, "none") for asked in (other, self))
+                return f"its --{flag} was {there}, this one is {here}"
         return "" if other.append == self.append else "one of them is --append, the other is not"
 
 
@@ -65,7 +73,7 @@ class ShardJob:
     """The content of job.json. paths: as they were typed; plan, settled: plain, without and with the cameras' codecs.
 
     base: `NEW`, or the digest of the info.json that episodes are added to; first_chunk: of the first part's files.
-    folders: where recordings lie, which reports leave out.
+    folders: where recordings lie, which reports leave out. tool_paths: flag -> file of `Request.tools`, as typed.
     """
 
     request: Request
@@ -81,6 +89,7 @@ class ShardJob:
     findings: tuple[Finding, ...] = ()
     folders: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
+    tool_paths: Mapping[str, str] = field(default_factory=dict)
     id: str = field(default="", compare=False)
 
     @property
@@ -101,6 +110,7 @@ class ShardJob:
         words = ["telecine", "convert", *self.paths, str(root)]
         words += ["--append"] if request.append else []
         words += ["--where", request.where] if request.where else []
+        words += [word for flag, path in self.tool_paths.items() for word in (f"--{flag}", path)]
         return shlex.join([*words, "--shard", str(shard)])
 
 

@@ -84,7 +84,7 @@ def request_of(paths: Sequence[str], plan: Plan, options: Options, shards: int) 
         raise PlanError("--shard converts all recordings; give only the files that are meant")
     claims = registry.claimed(paths, follow_links=options.follow_links)
     listing = listing_digest(((claim.path, claim.size_bytes) for claim in claims), paths)
-    return Request(shards, plan.digest(), listing, options.where, options.append)
+    return Request(shards, plan.digest(), listing, options.where, options.append, dict(options.tools.about))
 
 
 def is_published(place: JobPlace, request: Request) -> bool:

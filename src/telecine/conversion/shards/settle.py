@@ -55,6 +55,7 @@ def settle(asked: AskedJob, executor: Executor) -> tuple[ShardJob, tuple[Ref, ..
     job = ShardJob(
         asked.request, asked.paths, plan.to_dict(), settled.to_dict(), features, len(episodes.refs),
         episodes.size_bytes, asked.base, first, episodes.rejected, episodes.findings, episodes.folders, versions(),
+        dict(options.tools.paths),
     )  # fmt: skip
     return named(job, episodes.refs), episodes.refs
 

@@ -192,12 +192,14 @@ FUNCTIONS: Mapping[str, Function] = {
 class Toolbox:
     """What expressions may use beside columns: functions of the person's own, and a robot.
 
-    functions: of (n, w) arrays and constants, from a file named on the command line. about: these files, to be noted.
+    functions: of (n, w) arrays and constants, from a file named on the command line. about: flag -> name and digest of
+    its file, to be noted. paths: flag -> the file as it was typed.
     """
 
     functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     robot: Robot | None = None
     about: Mapping[str, str] = field(default_factory=dict)
+    paths: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def known(self) -> Mapping[str, Function]:
