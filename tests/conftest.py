@@ -167,6 +167,12 @@ def array_record(crc32c: ModuleType) -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def ray() -> ModuleType:
+    """The engine of `convert --engine ray`."""
+    return needs("ray", "ray")
+
+
+@pytest.fixture(scope="session")
 def mujoco() -> ModuleType:
     """Simulates the robot of `record sim`."""
     return needs("mujoco", "sim")

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from telecine.cli.exit_codes import Outcome
+from telecine.cli.finalize import show_finalized
 from telecine.cli.next_steps import after_dataset, show_steps
 from telecine.cli.progress import Bar
 from telecine.cli.tables import console, print_json, show_forecast, show_report
@@ -23,6 +24,8 @@ def run(
         else:
             show_forecast(console(), made)
         return Outcome(made.ok, made.all_findings)
+    if flags.get("engine"):
+        return _by_engine(paths, out, plan, flags, json=json)
     with Bar(quiet=json) as bar:
         report = convert(paths, out, plan, progress=bar, **flags)
     if json:
@@ -33,3 +36,16 @@ def run(
         if report.episodes and not flags.get("shard"):  # one part is no dataset yet
             show_steps(text, after_dataset(out, paths))
     return Outcome(report.ok, report.all_findings)
+
+
+def _by_engine(paths: list[str], out: Path, plan: Path | None, flags: dict[str, Any], *, json: bool) -> Outcome:
+    with Bar(quiet=json, notes=True) as bar:
+        made = convert(paths, out, plan, progress=bar, **flags)
+    if json:
+        print_json(made.to_dict())
+    else:
+        text = console()
+        show_finalized(text, made, dry_run=False)
+        if made.published:
+            show_steps(text, after_dataset(out, paths))
+    return Outcome(made.ok and not made.rejected, made.findings)

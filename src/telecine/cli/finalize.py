@@ -20,11 +20,12 @@ def run(out: str, *, dry_run: bool, workers: int | None, json: bool) -> Outcome:
     if json:
         print_json(made.to_dict())
     else:
-        _show(console(), made, dry_run=dry_run)
+        show_finalized(console(), made, dry_run=dry_run)
     return Outcome(made.ok, made.findings)
 
 
-def _show(out: "Console", made: "Finalized", *, dry_run: bool) -> None:
+def show_finalized(out: "Console", made: "Finalized", *, dry_run: bool) -> None:
+    """The parts that are not done with their commands, findings, rejected recordings, and what there is now."""
     waiting = [part for part in made.parts if part.what != "done"]
     for part in waiting[:_SHOWN]:
         why = f": {escape(part.why)}" if part.why else ""

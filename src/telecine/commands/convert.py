@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 
+from telecine.commands.engine import Engine, convert_by_engine, engine_of
 from telecine.commands.flag_table import PlanFlags, RunFlags
 from telecine.commands.plan_flags import (
     PlanLike,
@@ -38,11 +39,38 @@ from telecine.run.worker_count import Workers
 
 if TYPE_CHECKING:  # loaded where they are used, since most conversions need neither
     from telecine.conversion.dry_run import DryRun
+    from telecine.conversion.shards.finalize import Finalized
     from telecine.inspection.recordings import Inspection
 
 Paths: TypeAlias = str | Path | Sequence[str | Path]
 """One file, folder, glob or catalog address, or several."""
 T = TypeVar("T", PlanFlags, RunFlags)
+
+
+@overload
+def convert(
+    paths: Paths,
+    out: str | Path,
+    plan: "PlanLike | None" = None,
+    options: Options | None = None,
+    *,
+    progress: Progress | None = None,
+    executor: Executor | None = None,
+    engine: None = None,
+    **flags: Any,
+) -> Report: ...
+@overload
+def convert(
+    paths: Paths,
+    out: str | Path,
+    plan: "PlanLike | None" = None,
+    options: Options | None = None,
+    *,
+    progress: Progress | None = None,
+    executor: Executor | None = None,
+    engine: str,
+    **flags: Any,
+) -> "Finalized": ...
 
 
 def convert(
@@ -53,8 +81,9 @@ def convert(
     *,
     progress: Progress | None = None,
     executor: Executor | None = None,
+    engine: str | None = None,
     **flags: Any,
-) -> Report:
+) -> "Report | Finalized":
     """Make the LeRobot dataset `out` of all recordings at `paths`, as `telecine convert` does.
 
     A recording that cannot be used is in the report with its reason, and costs no other one. The dataset is there
@@ -68,17 +97,20 @@ def convert(
         options: how to convert, as one value instead of flags.
         progress: gets how far the work is, in bytes.
         executor: who works; None: processes as `workers` and `max_memory` say.
+        engine: "ray": make all parts on a cluster, `shards` of them (None: by size and nodes), then the dataset;
+            `ray_address` names the cluster, None is one of this machine. docs/scale.md.
         flags: those of the command line, by their names with `_` for `-`: `fps` (rows per second), `task_text`,
             `action`, `state`, `video`, `size`, `split_gaps`, `overwrite`, `append`, `workers`, `shard` (i, n) ... They
             override the plan. docs/api.md lists all. `task` is the task's text, or a stream with it: one that begins
             with "/", or `{"from": STREAM}` as in the plan.
 
     Returns:
-        What became of each recording; `report.ok` is true when none was rejected and the dataset verified clean.
+        What became of each recording; `report.ok` is true when none was rejected and the dataset verified clean. With
+        `engine` what `finalize` returns.
 
     Raises:
-        SourceError: nothing can be read. PlanError: the plan or a flag is wrong. DatasetError: `out` exists or cannot
-        be written. TypeError: there is no such flag.
+        SourceError: nothing can be read. PlanError: the plan or a flag is wrong, or the engine's package is missing.
+        DatasetError: `out` exists or cannot be written, or no cluster is reached. TypeError: there is no such flag.
 
     >>> import telecine as tc
     >>> report = tc.convert("recordings", "picks", fps=15, task="pick up the cube")
@@ -86,7 +118,14 @@ def convert(
     (True, 2, 15)
     """
     require_local(out)
+    by = engine_of({"engine": engine, **flags})
+    flags = {name: value for name, value in flags.items() if name not in _ENGINE_FLAGS}
     shard = flags.pop("shard", None)
+    if by is not None:
+        from telecine.conversion.shards.part import plan_begun
+
+        plan = plan if plan is not None else plan_begun(out, append=bool(flags.get("append")))
+        return _call(paths, plan, options, executor, flags, lambda job: job.convert_by(by, out, progress))
     if shard is None:
         return _call(paths, plan, options, executor, flags, lambda job: job.convert(out, progress))
     from telecine.commands.shards import begun_plan
@@ -156,6 +195,13 @@ class _Job:
             self.paths, out, self.plan, self.options, shard=shard, executor=self.executor, progress=progress
         )
 
+    def convert_by(self, engine: Engine, out: str | Path, progress: Progress | None) -> "Finalized":
+        made = convert_by_engine(engine, self.paths, out, self.plan, self.options, self.executor, progress)
+        if self.seen is None:
+            return made
+        guesses = (Finding("plan-proposed", "warning", f"{made.root}/{PLAN}", g) for g in self.seen.proposal.guesses)
+        return replace(made, findings=(*guesses, *made.findings))
+
     def dry_run(self) -> "DryRun":
         from telecine.conversion import dry_run
 
@@ -163,6 +209,7 @@ class _Job:
 
 
 R = TypeVar("R")
+_ENGINE_FLAGS = ("engine", "shards", "ray_address")
 
 
 def _call(
@@ -223,7 +270,7 @@ def run_options(flags: RunFlags, options: Options | None = None) -> Options:
     """The options that flags change. Raises: PlanError for a size or a file that means nothing."""
     names = {"catalog_token": "token", "max_memory": "max_memory_bytes", "timeout": "timeout_s"}  # nosec B105  # fields
     given = {f.name: getattr(flags, f.name) for f in fields(RunFlags) if getattr(flags, f.name) != f.default}
-    for name in ("missing_action", "shard"):
+    for name in ("missing_action", "shard", *_ENGINE_FLAGS):
         given.pop(name, None)
     if file := given.pop("catalog_token_file", None):
         with raised_as(PlanError, f"--catalog-token-file {file}: cannot be read", OSError, UnicodeDecodeError):

@@ -102,3 +102,8 @@ class RunFlags:
     shard: str | tuple[int, int] | None = _flag(
         RUNNING, "Make one part of N, anywhere; `telecine finalize OUT` joins all.", metavar="I/N"
     )
+    engine: Literal["ray"] | None = _flag(RUNNING, "Make all parts on a cluster, or on this machine, then join them.")
+    shards: int | None = _flag(RUNNING, "Of --engine: how many parts. [default: by size and nodes]", min=1, max=1000)
+    ray_address: str | None = _flag(
+        RUNNING, "Of --engine ray: a cluster, such as auto or HEAD:6379. [default: this machine]", metavar="ADDRESS"
+    )

@@ -78,6 +78,7 @@ CODES: dict[str, str] = {
     "convert-resumed": "Finished episodes of an interrupted run were taken up.",
     "convert-leftover": "What interrupted runs left beside the dataset could not be used and was removed.",
     "convert-shard": "A shard's part of a conversion is there already, or its dataset was published.",
+    "engine-part": "A part of a conversion failed on a cluster, also when it was tried again.",
     "finalize-missing": "Shards of a conversion are not done, so there is no dataset yet.",
     "finalize-rejected": "Recordings of a conversion in shards were rejected.",
     "store-refused": "An object store or a disk refused to read or write, also when asked again.",

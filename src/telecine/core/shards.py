@@ -58,6 +58,25 @@ def shard_of(given: str | tuple[int, int]) -> Shard:
     return Shard(number, of)
 
 
+SMALL_SHARD_BYTES = 128 << 20
+"""Recordings of less are converted before starting one more process has paid."""
+LARGE_SHARD_BYTES = 8 << 30
+"""Of recordings in a shard at most, so that one that is lost costs minutes, not days."""
+_PER_SLOT = 4
+"""Shards for each place to work, so that no place waits long for the last one."""
+
+
+def shards_for(recordings: int, size_bytes: int, slots: int) -> int:
+    """How many shards a conversion deserves that `slots` processes work on at a time. size_bytes: 0 where unknown.
+
+    >>> shards_for(recordings=76_000, size_bytes=8_700 << 30, slots=64), shards_for(20, 1 << 20, slots=64)
+    (1000, 1)
+    """
+    wanted = max(_PER_SLOT * slots, -(-size_bytes // LARGE_SHARD_BYTES))
+    deserved = -(-size_bytes // SMALL_SHARD_BYTES) if size_bytes else wanted
+    return max(1, min(wanted, deserved, recordings, MOST_CHUNKS))
+
+
 def cut(sizes: Sequence[int], of: int) -> list[range]:
     """The positions that each of `of` shards has; sizes: of the recordings, in bytes.
 

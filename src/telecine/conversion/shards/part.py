@@ -96,9 +96,19 @@ def is_published(place: JobPlace, request: Request) -> bool:
 
 
 def begun(
-    place: JobPlace, paths: Sequence[str], plan: Plan, options: Options, *, request: Request, executor: Executor
+    place: JobPlace,
+    paths: Sequence[str],
+    plan: Plan,
+    options: Options,
+    *,
+    request: Request,
+    executor: Executor,
+    found: Episodes | None = None,
 ) -> tuple[ShardJob, ExistingDataset | None]:
-    """The job, settled now or before, and the dataset that episodes are added to. Raises: see `convert_shard`."""
+    """The job, settled now or before, and the dataset that episodes are added to. Raises: see `convert_shard`.
+
+    found: the recordings, where they were looked for before.
+    """
     if place.folder is not None and not request.append:
         require_writable(place.folder, overwrite=False)
     base = place.base(append=request.append)
@@ -109,7 +119,7 @@ def begun(
         _require_same(place, "robot_type", plan.robot_type, existing.info.get("robot_type"))
     job = read_job(store)
     if job is None:
-        asked = AskedJob(tuple(paths), place.name, plan, options, request, base, existing)
+        asked = AskedJob(tuple(paths), place.name, plan, options, request, base, existing, found)
         write_job(store, *settle(asked, executor))
         job = read_job(store)
         assert job is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 from telecine.conversion import checkpoint
 from telecine.conversion.codec_choice import existing_codecs, settle_codecs
 from telecine.conversion.derived import computed
-from telecine.conversion.discovery import discover
+from telecine.conversion.discovery import Episodes, discover
 from telecine.conversion.pipeline import Options, require_sound
 from telecine.conversion.shards.job import NEW, Request, ShardJob, named, versions
 from telecine.conversion.worker import Made, WorkerContext, build
@@ -27,7 +27,10 @@ from telecine.run.executor import Executor, silent
 
 @dataclass(frozen=True, eq=False, slots=True)
 class AskedJob:
-    """What a command is asked for. base: see `ShardJob`; existing: the dataset that episodes are added to."""
+    """What a command is asked for. base: see `ShardJob`; existing: the dataset that episodes are added to.
+
+    found: the recordings, where they were looked for before.
+    """
 
     paths: tuple[str, ...]
     root: object
@@ -36,6 +39,7 @@ class AskedJob:
     request: Request
     base: str = NEW
     existing: ExistingDataset | None = None
+    found: Episodes | None = None
 
 
 def settle(asked: AskedJob, executor: Executor) -> tuple[ShardJob, tuple[Ref, ...]]:
@@ -46,7 +50,7 @@ def settle(asked: AskedJob, executor: Executor) -> tuple[ShardJob, tuple[Ref, ..
     plan, options, existing = asked.plan, asked.options, asked.existing
     if existing is not None:
         require_sound(existing.root)
-    episodes = discover(asked.paths, plan, **options.access, executor=executor)
+    episodes = asked.found or discover(asked.paths, plan, **options.access, executor=executor)
     settled = settle_codecs(plan, episodes.refs, executor, existing=existing_codecs(existing))
     features = existing.features if existing else _features(episodes.refs, settled, options, executor)
     first = first_chunk(existing)
