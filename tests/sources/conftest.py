@@ -7,11 +7,23 @@ from typing import Any
 
 import pytest
 
+from support.page_contract import shows_every_stream
 from support.rrd import write_rrd
 from telecine.core.recording import Recording
 from telecine.sources import registry
 
 pytest.register_assert_rewrite("telecine.testing")
+
+from telecine.testing import SourceContract  # noqa: E402  # its asserts are rewritten from here on
+
+
+def shown(_contract: SourceContract, places: Sequence[str]) -> None:
+    """A test of every contract here: the page of `telecine view` shows all formats. Authors of others need no page."""
+    for place in places:
+        shows_every_stream(place)
+
+
+SourceContract.test_the_page_shows_every_stream = shown  # type: ignore[attr-defined]
 
 
 @pytest.fixture

@@ -62,7 +62,11 @@ def shown(page, number, row):
 
 
 def expect_row(page, number, row):
-    for key, entry in shown(page, number, row).items():
+    every = shown(page, number, row)
+    assert page.evaluate("[...document.querySelectorAll('video')].filter(v => v.checkVisibility()).length") == len(
+        VIDEOS
+    )
+    for key, entry in every.items():
         assert not entry["covered"]
         assert entry["source"] == ("still" if key in STILLS else "video"), key
         if key == DEPTH:
@@ -105,7 +109,7 @@ def test_the_frame_is_that_of_the_row(server, opened):
     page.keyboard.press("k")
     page.keyboard.press("k")
     expect_row(page, 0, 0)
-    page.locator('[data-episode="2"]').click()
+    page.locator('#list [data-episode="2"]').click()
     page.keyboard.press("End")
     expect_row(page, 2, LENGTHS[2] - 1)
     page.wait_for_url(re.compile(r"\?episode=2&row=25$"))

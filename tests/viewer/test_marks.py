@@ -79,7 +79,7 @@ def test_each_key_is_a_decision_in_the_file(starlette, opened, picks):
         page.keyboard.press("Enter")
         decided(page, len(steps) + 1)
         assert entries_of(picks)["3"] == {"task": "wipe the table"}
-        assert page.locator('[data-episode="3"] .task').text_content() == "wipe the table"
+        assert page.locator('#list [data-episode="3"] .task').text_content() == "wipe the table"
         assert page.errors == []
     (named,) = edit_of(picks).inputs
     assert (named.episodes, len(named.fingerprint)) == (5, 64)
@@ -147,8 +147,8 @@ def test_decisions_are_there_after_the_server_was_killed(starlette, opened, pick
     assert entries_of(picks) == {"0": {"drop": True}, "1": {"tags": ["good"]}}
     with served(picks) as server:
         page = opened(server.address())
-        assert "dropped" in page.locator('[data-episode="0"]').get_attribute("class")
-        assert page.locator('[data-episode="1"] .tag').text_content() == "good"
+        assert "dropped" in page.locator('#list [data-episode="0"]').get_attribute("class")
+        assert page.locator('#list [data-episode="1"] .tag').text_content() == "good"
 
 
 def test_a_second_window_gets_a_conflict_and_nothing_is_lost(starlette, opened, picks):
@@ -164,7 +164,7 @@ def test_a_second_window_gets_a_conflict_and_nothing_is_lost(starlette, opened, 
             in second.locator("#message").text_content()
         )
         assert entries_of(picks) == {"0": {"drop": True}}
-        assert "dropped" in second.locator('[data-episode="0"]').get_attribute("class")
+        assert "dropped" in second.locator('#list [data-episode="0"]').get_attribute("class")
         second.locator("#message button").click()
         decided(second, 2)
     assert entries_of(picks) == {"0": {"drop": True}, "2": {"tags": ["good"]}}

@@ -70,13 +70,16 @@ def test_rows_and_ages_are_those_of_the_conversion(client, runs, change):
 
 
 def test_a_window_shows_its_samples_and_rows_alone(client):
+    """A row belongs where its moment is, also when it takes a sample of a later one."""
     body = proposal(client)["proposal"]
+    body["features"]["action"] = {"from": "/action", "shift": 3}
     _, whole = asked(client, "rows", plan=body)
     _, part = asked(client, "rows", plan=body, window=[300_000_000, 500_000_000])
     for all_of, some in zip(whole["sources"], part["sources"], strict=True):
         inside = [t for t in all_of["times"] if 300_000_000 <= t < 500_000_000]
         assert some["times"] == inside
         assert all_of["times"][some["first_sample"]] == inside[0]
+        assert some["first_row"] == part["ticks"]["first"]
         assert some["rows"] == all_of["rows"][some["first_row"] : some["first_row"] + len(some["rows"])]
 
 
@@ -101,6 +104,19 @@ def test_plans_that_mean_nothing_say_why(client, body, status, text):
     assert (code, text in answer["error"]) == (status, True), answer
 
 
+def test_samples_are_there_without_a_plan(client):
+    path = "/api/recording/0/0/samples?clock=sim"
+    found = json.loads(client.ask("GET", f"{path}&px=200")[2])
+    assert {strip["stream"] for strip in found["others"]} >= {"/action", "/robot_joints", "/ee_pose"}
+    assert (found["counts"], found["window"], found["whole"][0]) == (False, found["whole"], 0)
+    (action,) = (strip for strip in found["others"] if strip["stream"] == "/action")
+    part = json.loads(client.ask("GET", f"{path}&from=300000000&to=500000000")[2])
+    (inside,) = (strip for strip in part["others"] if strip["stream"] == "/action")
+    assert inside["times"] == [t for t in action["times"] if 300_000_000 <= t < 500_000_000]
+    for query, status in (("clock=none", 404), ("clock=sim&px=0", 400), ("clock=sim&from=9&to=9", 400)):
+        assert client.ask("GET", f"/api/recording/0/0/samples?{query}")[0] == status
+
+
 def test_frames_and_clocks_of_a_recording(client):
     facts = proposal(client)
     camera = next(s for s in facts["streams"] if s["kind"] == "video")
@@ -121,8 +137,8 @@ def test_the_form_changes_rows_at_once_and_the_plan_is_saved_and_converts(starle
         page = opened(server.address())
         rows = int(page.locator("body").get_attribute("data-rows"))
         assert page.locator(".sample-strip").count() == page.evaluate("page.strips.data.sources.length")
+        page.wait_for_selector("#frames figure[data-sample='0'] img")
         page.locator("#fps").fill("10")
-        page.locator("#fps").blur()
         page.wait_for_function(
             "before => document.body.dataset.rows && Number(document.body.dataset.rows) < before / 2", arg=rows
         )
@@ -165,6 +181,31 @@ def test_the_form_changes_rows_at_once_and_the_plan_is_saved_and_converts(starle
     names = [p.relative_to(tmp_path / "made") for p in sorted((tmp_path / "made").rglob("*.parquet"))]
     assert all((tmp_path / "made" / n).read_bytes() == (tmp_path / "by command" / n).read_bytes() for n in names)
     assert names
+
+
+def test_a_recording_that_counts_steps_shows_its_samples_until_their_rate_is_known(starlette, h5py, opened, tmp_path):
+    with h5py.File(tmp_path / "steps.hdf5", "w") as file:
+        for name in ("demo_0", "demo_1"):
+            for array in ("actions", "obs/joint_pos", "obs/torques"):
+                file[f"data/{name}/{array}"] = np.linspace(0, 1, 150, dtype=np.float32).reshape(25, 6)
+    with served(tmp_path / "steps.hdf5") as server:
+        page = opened(server.address())
+        assert "clock.rate" in page.locator("#problem").text_content()
+        assert page.locator("#window").text_content() == "0 steps to 24 steps"
+        streams = page.locator("#others .sample-strip").count()
+        assert streams == 3
+        page.locator("#rate").fill("50")
+        page.wait_for_function("() => Number(document.body.dataset.rows) > 10")
+        used = page.locator("#strips .sample-strip").count()
+        page.wait_for_function(
+            "many => document.querySelectorAll('#others .sample-strip').length === many", arg=streams - used
+        )
+        assert "clock.rate" not in page.locator("#problem").text_content()
+        page.locator("#item").select_option("1")
+        page.wait_for_url(re.compile("item=1"))
+        page.wait_for_selector("body[data-ready]", state="attached")
+        assert page.locator("#name").text_content().endswith("demo_1")
+        assert page.errors == []
 
 
 def test_a_folder_is_a_list_of_datasets_and_recordings(starlette, opened, runs, tmp_path):

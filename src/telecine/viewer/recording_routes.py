@@ -35,8 +35,17 @@ def routes(session: Session) -> list[Any]:
         data = view.frame(request.path_params["item"], *names, number(request, "sample"))
         return Response(data, media_type="image/jpeg", headers={"cache-control": "no-store"})
 
+    def samples(request: Request) -> Response:
+        view = session.recording(request.path_params["number"])
+        start, stop = number(request, "from", 0), number(request, "to", 0)
+        if stop and not start < stop:
+            raise HTTPException(400, "from, to: [start, stop) in whole ns")
+        window, px = (start, stop) if stop else None, _px(number(request, "px", 1000))
+        return plain_json(view.samples(request.path_params["item"], request.query_params.get("clock", ""), window, px))
+
     return [
         Route(base, facts),
+        Route(f"{base}/samples", samples),
         Route(f"{base}/frame", frame),
         Route(f"{base}/rows", _answer(session, _rows), methods=["POST"]),
         Route(f"{base}/save", _answer(session, _save), methods=["POST"]),
@@ -63,8 +72,8 @@ def _answer(session: Session, work: Work) -> Callable[[Request], Awaitable[Respo
 def _rows(session: Session, view: RecordingView, item: int, given: dict[str, Any]) -> dict[str, Any]:
     """The rows of a plan. Asked by POST, because plans are long; nothing is changed by it."""
     del session
-    part, px = field(given, "part", int, 0), field(given, "px", int, 1000)
-    window = given.get("window")
+    part, px = field(given, "part", int, 0), _px(field(given, "px", int, 1000))
+    others, window = field(given, "others", bool, False), given.get("window")
     if window is not None and not (
         isinstance(window, list)
         and len(window) == 2
@@ -72,15 +81,20 @@ def _rows(session: Session, view: RecordingView, item: int, given: dict[str, Any
         and window[0] < window[1]
     ):
         raise HTTPException(400, "window: [start, stop) in whole ns")
-    if not 1 <= px <= MOST_PX:
-        raise HTTPException(400, f"px: 1 to {MOST_PX}")
     no_task = lacks_task(given)
     plan = plan_of({"plan": {**given["plan"], "task": "-"}} if no_task else given)
-    made = view.rows(item, plan, part, None if window is None else (window[0], window[1]), px)
+    asked = None if window is None else (window[0], window[1])
+    made = view.rows(item, plan, part, asked, px, others=others)
     if no_task:
         made["plan"] = {key: value for key, value in made["plan"].items() if key != "task"}
         made["yaml"] = to_yaml(made["plan"])
     return {**made, "lacks_task": no_task}
+
+
+def _px(px: int) -> int:
+    if not 1 <= px <= MOST_PX:
+        raise HTTPException(400, f"px: 1 to {MOST_PX}")
+    return px
 
 
 def _save(session: Session, view: RecordingView, item: int, given: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from telecine.core.accounting import account
-from telecine.core.align import MISSING, measure
+from telecine.core.align import measure
 from telecine.core.bitstream.packets import index_packets
 from telecine.core.errors import DatasetError, SourceError
 from telecine.core.grid import Times
@@ -18,7 +18,7 @@ from telecine.core.proposal.propose import propose
 from telecine.core.proposal.text import command_line
 from telecine.core.recording import Part, Recording, Ref, Stream
 from telecine.core.recording_summary import StreamSummary
-from telecine.core.resample.planned_rows import PlannedRows, SourceRows, planned_rows
+from telecine.core.resample.planned_rows import PlannedRows, planned_rows
 from telecine.core.resample.split import split
 from telecine.core.video import PacketIndex
 from telecine.inspection.recording_findings import PlanScope, recording_findings
@@ -28,12 +28,9 @@ from telecine.sources.border import border
 from telecine.video.decode import frames
 from telecine.video.frames.colour import to_rgb
 from telecine.video.frames.jpeg import to_jpeg
+from telecine.viewer import recording_strips as strips
 from telecine.viewer.entries import Entry
 
-MOST_MARKS = 3000
-"""Samples, or rows, of a window that are sent one by one; more are sent as densities."""
-MOST_GAPS = 200
-GAP_PERIODS = 3
 STILL_WIDTH_PX = 960
 
 
@@ -61,30 +58,60 @@ class RecordingView:
                 self._facts = {item: self._inspected(item)}
             return self._facts[item]
 
-    def rows(self, item: int, plan: Plan, part: int, window: tuple[int, int] | None, px: int) -> dict[str, Any]:
-        """What the plan makes of a recording, in a window of ns from its first row on. Raises: TelecineError."""
+    def rows(
+        self, item: int, plan: Plan, part: int, window: tuple[int, int] | None, px: int, *, others: bool = False
+    ) -> dict[str, Any]:
+        """What the plan makes of a recording, in a window of ns from its first row on. Raises: TelecineError.
+
+        others: with the samples of the streams that no row uses.
+        """
         with self._lock:
             planned, parts = self._planned(item, plan, part)
             origin = int(planned.ticks[0])
-            start, stop = window or _whole(planned, origin)
-            sources = [_strip(s, origin, start, stop, px) for s in planned.sources]
+            start, stop = window or strips.whole(planned, origin)
+            sources = [strips.strip(s, planned, (start, stop), px) for s in planned.sources]
             recording = self._recording(item)
             used = dict(account(recording, plan).used)
+            drawn = {s.source.stream.name for s in planned.sources}
+            rest = (s for s in recording.streams.values() if others and s.name not in drawn)
+            timed = strips.timed(rest, plan.clock.timeline, plan.clock.rate)
+            unused = [strips.other_strip(s, times - origin, (start, stop), px) for s, times in timed]
         first, last = np.searchsorted(planned.ticks - origin, (start, stop))
         return {
             "origin_ns": str(origin),
             "window": [start, stop],
-            "whole": list(_whole(planned, origin)),
+            "whole": list(strips.whole(planned, origin)),
             "rows": int(planned.ticks.size),
             "fps": plan.fps,
-            "ticks": _some_ticks(planned.ticks - origin, int(first), int(last)),
+            "ticks": strips.some_ticks(planned.ticks - origin, int(first), int(last)),
             "sources": sources,
+            "others": unused,
             "parts": [[p.start_ns - origin, p.stop_ns - origin] for p in parts],
-            "part": part,
+            "part": min(max(part, 0), max(len(parts) - 1, 0)),
             "used": used,
             "findings": [asdict(f) for f in planned.findings],
             "plan": plan.to_dict(),
             "yaml": plan.to_yaml(),
+        }
+
+    def samples(self, item: int, clock: str, window: tuple[int, int] | None, px: int) -> dict[str, Any]:
+        """All samples on a clock, for a plan that makes no rows: ns from the first, a count as a second.
+
+        Raises: SourceError, DatasetError when there is nothing on this clock.
+        """
+        with self._lock:
+            streams = self._recording(item).streams.values()
+            timed = list(strips.timed(streams, clock, None))
+        if not timed:
+            raise DatasetError(f"{self.path}: nothing that can be drawn is on the clock {clock[:100]!r}")
+        origin = min(int(times[0]) for _, times in timed)
+        whole = (0, max(int(times[-1]) for _, times in timed) - origin + 1)
+        kinds = {stream.clocks[clock] for stream, _ in timed}
+        return {
+            "whole": list(whole),
+            "window": list(window or whole),
+            "counts": "sequence" in kinds,
+            "others": [strips.other_strip(s, times - origin, window or whole, px) for s, times in timed],
         }
 
     def frame(self, item: int, stream: str, clock: str, sample: int) -> bytes:
@@ -202,8 +229,8 @@ def _clocks(stream: Stream) -> Iterator[dict[str, Any]]:
     first: Times | None = None
     for name, kind in stream.clocks.items():
         times = stream.times(name)
-        rate = measure(times)
-        facts = {"name": name, "kind": kind, "samples": int(times.size), "hz": rate.hz or None, "gaps": rate.gaps,
+        hz = None if kind == "sequence" else strips.steady_hz(times)
+        facts = {"name": name, "kind": kind, "samples": int(times.size), "hz": hz, "gaps": measure(times).gaps,
                  "backwards": stream.backwards(name), "first_ns": str(times[0]) if times.size else None,
                  "last_ns": str(times[-1]) if times.size else None}  # fmt: skip
         if kind == "timestamp" and times.size:
@@ -214,75 +241,3 @@ def _clocks(stream: Stream) -> Iterator[dict[str, Any]]:
                 facts["lag_ns"] = int(np.median(apart))
                 facts["lag_spread_ns"] = int(np.percentile(apart, 99) - np.percentile(apart, 1))
         yield facts
-
-
-def _whole(planned: PlannedRows, origin: int) -> tuple[int, int]:
-    """[start, stop) in ns from the first row that shows every sample and row."""
-    starts = [int(s.times[0]) for s in planned.sources if s.times.size] + [int(planned.ticks[0])]
-    stops = [int(s.times[-1]) for s in planned.sources if s.times.size] + [int(planned.ticks[-1])]
-    return min(starts) - origin, max(stops) - origin + 1
-
-
-def _some_ticks(ticks: Times, first: int, last: int) -> dict[str, Any]:
-    """The moments of rows [first, last), where they are not too many."""
-    return {"first": first, "at": ticks[first:last].tolist() if last - first <= MOST_MARKS else None}
-
-
-def _strip(rows: SourceRows, origin: int, start: int, stop: int, px: int) -> dict[str, Any]:
-    """One stream in a window: its samples, which rows use them, how old they are there; and facts of the whole."""
-    times, ticks = rows.times - origin, rows.ticks - origin
-    used = np.zeros(times.size, np.bool_)
-    used[rows.rows[rows.rows != MISSING]] = True
-    inside = (times >= ticks[0]) & (times <= ticks[-1])
-    ages = rows.ages
-    known = ages[rows.rows != MISSING]
-    a, b = (int(i) for i in np.searchsorted(times, (start, stop)))
-    r, s = (int(i) for i in np.searchsorted(ticks, (start, stop)))
-    rate = measure(rows.times)
-    return {
-        "key": rows.key,
-        "stream": rows.source.stream.name,
-        "kind": rows.source.stream.kind,
-        "clock": rows.source.clock,
-        "how": rows.how,
-        "limit_ns": rows.limit_ns,
-        "problem": rows.problem,
-        "samples": int(times.size),
-        "hz": rate.hz or None,
-        "unused": int(np.sum(inside & ~used)),
-        "outside": int(np.sum(~inside & ~used)),
-        "missing": int(np.sum(rows.rows == MISSING)),
-        "repeated": int(np.sum((np.diff(rows.rows) == 0) & (rows.rows[1:] != MISSING))),
-        "age_ns": [int(np.median(np.abs(known))), int(np.abs(known).max())] if known.size else None,
-        "gaps": _gaps(times, rate.period_ns),
-        **_samples(times[a:b], used[a:b], a, start, stop, px),
-        **_ages(rows.rows[r:s], ages[r:s], ticks[r:s], r, (start, stop), px),
-    }
-
-
-def _gaps(times: Times, period_ns: int) -> list[list[int]]:
-    """[start, stop] of pauses of more than three periods, the longest ones."""
-    steps = np.diff(times)
-    found = np.flatnonzero(steps > GAP_PERIODS * period_ns) if period_ns else np.zeros(0, np.int64)
-    longest = np.sort(found[np.argsort(steps[found])[::-1][:MOST_GAPS]])
-    return [[int(times[i]), int(times[i + 1])] for i in longest]
-
-
-def _samples(times: Times, used: Any, first: int, start: int, stop: int, px: int) -> dict[str, Any]:
-    if times.size <= MOST_MARKS:
-        return {"first_sample": first, "times": times.tolist(), "used": used.astype(int).tolist()}
-    edges = np.linspace(start, stop, px + 1)
-    every, shown = (np.histogram(part, edges)[0] for part in (times, times[used]))
-    return {"first_sample": first, "density": every.tolist(), "density_used": shown.tolist()}
-
-
-def _ages(rows: Any, ages: Times, ticks: Times, first: int, window: tuple[int, int], px: int) -> dict[str, Any]:
-    """Sample and age of each row, or the greatest age of each of `px` steps."""
-    if rows.size <= MOST_MARKS:
-        return {"first_row": first, "rows": rows.tolist(), "ages": ages.tolist()}
-    place = ((ticks - window[0]) * px // max(window[1] - window[0], 1)).clip(0, px - 1)
-    worst = np.zeros(px, np.int64)
-    np.maximum.at(worst, place, np.abs(ages))
-    lost = np.zeros(px, np.int64)
-    np.add.at(lost, place, rows == MISSING)
-    return {"first_row": first, "worst": worst.tolist(), "lost": lost.tolist()}

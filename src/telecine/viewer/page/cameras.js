@@ -6,6 +6,8 @@ const HALF = 0.5; // of a period: at k / fps every third seek shows the frame be
 const NUDGE = -0.2; // of a period, when a seek shows nothing new
 const WAIT_MS = 350;
 const TRIES = 4;
+const PART = 0.42; // of the window's height, for all cameras together
+const MOST_PX = 420, LEAST_PX = 100, LEAST_WIDE_PX = 176, GAP_PX = 8, CAPTION_PX = 20;
 
 // One video element on one file. `frame`: the number in the file of the frame that it shows, -1 for none yet.
 class Player {
@@ -82,7 +84,7 @@ class Camera {
     this.caption = el("figcaption", {}, el("b", {}, this.info.key.replace("observation.images.", "")), " ", el("span", { class: "quiet" }));
     this.figure = el("figure", { "data-camera": this.info.key }, this.box, this.caption);
     this.box.style.aspectRatio = `${this.info.width || 4} / ${this.info.height || 3}`;
-    this.figure.style.setProperty("--ratio", (this.info.width || 4) / (this.info.height || 3));
+    this.ratio = (this.info.width || 4) / (this.info.height || 3);
     this.front = null;
     this.back = null;
     if (!this.stills) {
@@ -235,7 +237,26 @@ export class Cameras {
     this.rate = 1;
     this.all = page.info.cameras.map((_, number) => new Camera(page, number));
     $("#cameras").replaceChildren(...this.all.map(camera => camera.figure));
+    this.fit();
+    addEventListener("resize", () => this.fit());
     $("#speed").addEventListener("change", event => { this.rate = Number(event.target.value); for (const camera of this.all) if (camera.front) camera.front.video.playbackRate = this.rate; event.target.blur(); });
+  }
+
+  // One height for all, the greatest at which they fit; by the window alone, so that nothing moves later.
+  fit() {
+    const wide = $("#cameras").clientWidth, room = innerHeight * PART, ratios = this.all.map(camera => camera.ratio);
+    const least = Math.max(LEAST_PX, ...ratios.map(ratio => LEAST_WIDE_PX / ratio));
+    const lines = tall => {
+      let count = 1, filled = 0;
+      for (const ratio of ratios) {
+        if (filled && filled + ratio * tall > wide) { count++; filled = 0; }
+        filled += ratio * tall + GAP_PX;
+      }
+      return count;
+    };
+    let tall = Math.min(MOST_PX, room - CAPTION_PX);
+    while (tall > least && lines(tall) * (tall + CAPTION_PX + GAP_PX) > room + GAP_PX) tall -= 2;
+    for (const camera of this.all) camera.figure.style.width = `${Math.floor(camera.ratio * Math.max(tall, least))}px`;
   }
 
   get lead() { return this.all.find(camera => !camera.stills && camera.front.url); }

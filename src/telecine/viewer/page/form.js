@@ -1,6 +1,7 @@
 // The plan as a form. What the form does not show stays in the plan as it is.
 import { el } from "./api.js";
 
+const PAUSE_MS = 200; // in typing, before what is typed is used
 const HOW = ["hold", "nearest", "linear", "slerp"];
 
 export class Form {
@@ -17,7 +18,16 @@ export class Form {
   // A field whose change becomes a change of the plan; the rows are asked for anew.
   field(label, value, set, attributes = {}) {
     const input = el("input", { type: "text", autocomplete: "off", spellcheck: "false", value: value ?? "", "aria-label": label, ...attributes });
-    input.addEventListener("change", () => { set(input.value.trim()); this.changed(); });
+    const use = () => {
+      clearTimeout(timer);
+      if (input.value === used) return;
+      used = input.value;
+      set(used.trim());
+      this.changed();
+    };
+    let used = input.value, timer = 0;
+    input.addEventListener("change", use);
+    input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(use, PAUSE_MS); });
     return input;
   }
 
@@ -37,9 +47,15 @@ export class Form {
   draw() {
     const body = this.body, clock = body.clock ??= {};
     const kinds = new Map(this.facts.streams.map(stream => [stream.name, stream.kind]));
+    const clocks = new Map(this.facts.streams.flatMap(stream => stream.clocks.map(entry => [entry.name, entry.kind])));
+    if (clock.timeline && !clocks.has(clock.timeline)) clocks.set(clock.timeline, "");
+    const timeline = el("select", { id: "clock-name", "aria-label": "clock" }, ...[...clocks.keys()].map(name => el("option", { value: name, selected: name === clock.timeline }, name)));
+    timeline.addEventListener("change", () => { clock.timeline = timeline.value; if (clocks.get(timeline.value) !== "sequence") delete clock.rate; this.draw(); this.changed(); });
     const task = typeof body.task === "string" ? body.task : body.task?.constant ?? "";
     const parts = [
       this.line("fps", this.field("fps", body.fps, value => { body.fps = Number(value) || value; }, { inputmode: "numeric", class: "short", id: "fps" })),
+      this.line("clock", timeline),
+      clocks.get(clock.timeline) === "sequence" ? this.line("rate", this.field("steps a second", clock.rate, value => this.set(clock, "rate", value, ""), { class: "short", id: "rate" }), el("span", { class: "quiet" }, "steps a second")) : null,
       this.line("phase", this.field("phase of the grid", clock.phase ?? "auto", value => this.set(clock, "phase", value, "auto"), { class: "short" }), el("span", { class: "quiet" }, "auto, or 5ms")),
       body.task?.from ? this.line("task", el("span", {}, body.task.from)) : this.line("task", this.field("task", task, value => { body.task = value; }, { id: "task" })),
     ];
@@ -47,7 +63,7 @@ export class Form {
     const free = this.facts.streams.filter(stream => !this.taken().has(stream.name) && !stream.problems.length);
     if (free.length) parts.push(this.adding(free));
     parts.push(this.spans());
-    this.box.replaceChildren(...parts);
+    this.box.replaceChildren(...parts.filter(Boolean));
   }
 
   taken() { return new Set(Object.keys(this.body.features).flatMap(key => this.feature(key).from.map(take => take.stream))); }

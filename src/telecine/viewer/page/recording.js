@@ -1,7 +1,7 @@
 // The page of a recording: when each sample was taken, which row of the plan uses it, and how old it is there.
 import { $, bytes, clamp, el, get, say, send } from "./api.js";
 import { Form } from "./form.js";
-import { Strips, ms, seconds } from "./strips.js";
+import { Strips, ms, seconds, steps } from "./strips.js";
 import * as dialogs from "./write.js";
 
 class Page {
@@ -12,19 +12,24 @@ class Page {
     this.part = 0;
     this.window = null;
     this.asked = 0;
+    this.looked = 0;
+    this.stale = true;
   }
 
   get url() { return `/api/recording/${this.number}/${this.item}`; }
 
   async start() {
     this.facts = await get(this.url);
-    this.strips = new Strips($("#strips"), { onWindow: window => { this.window = window; this.refresh(); }, onCursor: time => this.frames(time) });
+    const look = { onWindow: window => { this.window = window; this.refresh(); }, onCursor: time => this.point(time) };
+    this.strips = new Strips($("#strips"), look);
+    this.others = new Strips($("#others"), { ...look, plain: true });
     this.describe();
-    this.form = new Form($("#plan"), this.facts, () => { this.window = null; this.refresh(); });
+    this.form = new Form($("#plan"), this.facts, () => this.replan());
+    $("#unused").addEventListener("toggle", () => { if ($("#unused").open && !this.others.data) this.refresh(); });
     $("#item").addEventListener("change", event => { location.search = `?item=${event.target.value}`; });
-    $("#part").addEventListener("change", event => { this.part = Number(event.target.value); this.window = null; this.refresh(); });
-    $("#whole").addEventListener("click", () => { this.window = null; this.refresh(); });
-    for (const [id, run] of [["#closer", () => this.strips.zoom(1 / 2)], ["#wider", () => this.strips.zoom(2)], ["#left", () => this.strips.move(-0.4)], ["#right", () => this.strips.move(0.4)]]) $(id).addEventListener("click", () => { if (this.strips.data) run(); });
+    $("#part").addEventListener("change", event => { this.part = Number(event.target.value); this.replan(); });
+    $("#whole").addEventListener("click", () => { this.window = this.shown.data.whole; this.refresh(); });
+    for (const [id, run] of [["#closer", strips => strips.zoom(1 / 2)], ["#wider", strips => strips.zoom(2)], ["#left", strips => strips.move(-0.4)], ["#right", strips => strips.move(0.4)]]) $(id).addEventListener("click", () => { if (this.shown) run(this.shown); });
     $("#apply").addEventListener("click", () => this.refresh({ yaml: $("#yaml").value }));
     $("#save").addEventListener("click", () => this.save());
     $("#convert").addEventListener("click", () => this.convert());
@@ -36,7 +41,7 @@ class Page {
     const { facts } = this;
     document.title = `${facts.label.split("/").pop()} - telecine`;
     $("#name").textContent = facts.label.split("/").pop();
-    $("#facts").textContent = `${facts.format}, ${facts.seconds.toFixed(1)} s, ${bytes(facts.size_bytes)}${Object.entries(facts.attrs).slice(0, 6).map(([key, value]) => `; ${key}: ${value.slice(0, 60)}`).join("")}`;
+    $("#facts").textContent = `${facts.format}, ${facts.seconds ? `${facts.seconds.toFixed(1)} s, ` : ""}${bytes(facts.size_bytes)}${Object.entries(facts.attrs).slice(0, 6).map(([key, value]) => `; ${key}: ${value.slice(0, 60)}`).join("")}`;
     $("#back").hidden = !facts.listed;
     if (facts.items.length > 1) {
       $("#items").hidden = false;
@@ -47,7 +52,8 @@ class Page {
     for (const stream of facts.streams) for (const clock of stream.clocks) rows.push(el("tr", {}, el("td", {}, stream.name), el("td", {}, clock.name), el("td", { class: "number" }, clock.samples.toLocaleString("en")), el("td", { class: "number" }, clock.hz ? `${clock.hz.toFixed(2)} Hz` : ""),
       el("td", {}, clock.lag_ns === undefined ? "" : `${ms(clock.lag_ns)} behind ${stream.clocks[0].name}, varies by ${ms(clock.lag_spread_ns)}`), el("td", {}, clock.backwards ? `${clock.backwards} go back` : "")));
     $("#clocks").replaceChildren(el("thead", {}, el("tr", {}, ...["stream", "clock", "samples", "rate", "offset", ""].map(text => el("th", { scope: "col" }, text)))), el("tbody", {}, ...rows));
-    $("#findings").replaceChildren(el("h2", {}, "Findings"), ...(facts.findings.length ? dialogs.findingLines(facts.findings) : [el("p", { class: "quiet" }, "none")]));
+    $("#frames").classList.toggle("some", facts.streams.some(stream => stream.kind === "image" || stream.kind === "video"));
+    $("#found").replaceChildren(...(facts.findings.length ? dialogs.findingLines(facts.findings) : [el("p", { class: "quiet" }, "none")]));
     this.account({});
   }
 
@@ -66,38 +72,83 @@ class Page {
     $("#accounting").replaceChildren(el("thead", {}, el("tr", {}, ...["stream", "holds", "is", "why"].map(text => el("th", { scope: "col" }, text)))), el("tbody", {}, ...rows));
   }
 
-  // Rows and ages by the form's plan, or by a text; the newest answer counts.
+  // Another plan: all of it is shown, and the frames are those of its rows.
+  replan() { this.window = null; this.stale = true; this.refresh(); }
+
+  // Rows and ages by the form's plan, or by a text. One question at a time; the newest one is asked next.
   async refresh(given) {
     const mine = ++this.asked;
-    const body = { ...(given ?? { plan: this.form.body }), part: this.part, px: Math.round(clamp(this.strips.width || 800, 200, 3000)), window: this.window };
+    this.next = { given, mine };
+    if (this.asking) return;
+    this.asking = true;
+    while (this.next) {
+      const ask = this.next;
+      this.next = null;
+      await this.answer(ask.given).catch(error => say(error.message));
+      document.body.dataset.asked = ask.mine;
+    }
+    this.asking = false;
+  }
+
+  async answer(given) {
+    const px = Math.round(clamp(this.strips.width || 800, 200, 3000));
     try {
-      const data = await send("POST", `${this.url}/rows`, body);
-      if (mine !== this.asked) return;
+      const data = await send("POST", `${this.url}/rows`, { ...(given ?? { plan: this.form.body }), part: this.part, px, window: given ? null : this.window, others: $("#unused").open });
+      if (this.next) return;
       this.plan = data.plan;
-      if (given) { this.form.take(data.plan); this.window = null; }
+      this.part = data.part;
+      if (given) { this.form.take(data.plan); this.window = null; this.stale = true; }
+      if (data.parts.length > 1 && !this.window) { // the episode, not the hours around it
+        this.window = data.parts[this.part].map(Math.round);
+        this.next = { mine: this.asked };
+        return;
+      }
       $("#yaml").value = data.yaml;
-      $("#problem").replaceChildren(...data.sources.filter(source => source.problem).map(source => el("p", { class: "bad" }, source.problem)));
+      const odd = data.sources.filter(source => source.problem).map(source => source.problem);
+      $("#problem").replaceChildren(...odd.map(text => el("p", { class: "bad" }, text)));
       this.ready(data.lacks_task ? "to convert, say what the robot does: task" : "");
+      if (data.lacks_task) $("#problem").append(el("p", { class: "bad" }, "to convert, say what the robot does: task"));
       $("#planned").textContent = `${data.rows.toLocaleString("en")} rows at ${data.fps} fps, ${(data.rows / data.fps).toFixed(2)} s${data.parts.length ? `; ${data.parts.length} episodes` : ""}`;
       this.choices(data);
+      this.shown = this.strips;
       this.strips.show(data);
-      $("#window").textContent = `${seconds(data.window[0])} to ${seconds(data.window[1])}`;
+      if ($("#unused").open) this.others.show({ ...data, sources: data.others });
+      this.placed(data);
       this.account(data.used);
       document.body.dataset.rows = data.rows;
+      if (this.stale) { this.stale = false; this.point(clamp(this.strips.cursor ?? 0, ...data.whole)); }
     } catch (error) {
-      if (mine !== this.asked) return;
+      if (this.next) return;
       $("#problem").replaceChildren(...error.message.split("\n").map(text => el("p", { class: "bad" }, text)));
       $("#planned").textContent = "this plan makes no rows";
       this.ready(error.message);
       document.body.dataset.rows = "";
+      await this.bare(px);
     }
-    document.body.dataset.asked = mine;
   }
+
+  // Where the plan makes no rows, the samples of all streams.
+  async bare(px) {
+    this.strips.show({ sources: [], ticks: { at: null, first: 0 }, window: [0, 1], whole: [0, 1] });
+    this.looked++;
+    $("#frames").replaceChildren();
+    this.account({});
+    const clock = this.form.body.clock?.timeline ?? "", window = this.window ? `&from=${Math.max(0, this.window[0])}&to=${this.window[1]}` : "";
+    try {
+      const data = await get(`${this.url}/samples?clock=${encodeURIComponent(clock)}&px=${px}${window}`);
+      if (this.next) return;
+      $("#unused").open = true;
+      this.shown = this.others;
+      this.others.show({ ...data, sources: data.others, ticks: { at: null, first: 0 } });
+      this.placed(data);
+    } catch (error) { this.others.show({ sources: [], ticks: { at: null, first: 0 }, window: [0, 1], whole: [0, 1] }); $("#window").textContent = error.message; }
+  }
+
+  placed(data) { const text = data.counts ? steps : seconds; $("#window").textContent = `${text(data.window[0])} to ${text(data.window[1])}`; }
 
   // Save and convert need a whole plan.
   ready(missing) {
     for (const id of ["#save", "#convert"]) { $(id).disabled = Boolean(missing) || this.facts.read_only; $(id).title = missing; }
-    $("#missing").textContent = missing && missing.length < 200 ? missing : "";
   }
 
   choices(data) {
@@ -105,19 +156,34 @@ class Page {
     if ($("#part").childElementCount !== data.parts.length) $("#part").replaceChildren(...data.parts.map(([from, to], n) => el("option", { value: n, selected: n === this.part }, `${n}: ${seconds(to - from)}`)));
   }
 
+  point(time) {
+    for (const strips of [this.strips, this.others]) { strips.cursor = time; strips.draw(); }
+    if (this.shown === this.strips) this.frames(time).catch(error => say(error.message));
+  }
+
+  // Single rows around a moment, where the window has too many of them.
+  async around(time) {
+    const { data } = this.strips, [from, to] = data.window;
+    if (data.ticks.at && time >= from && time < to) return data;
+    const half = Math.ceil(2e9 / data.fps), window = [Math.round(time) - half, Math.round(time) + half];
+    return send("POST", `${this.url}/rows`, { plan: this.plan, part: this.part, px: 200, window });
+  }
+
   // The frame that each camera's row shows at a moment.
   async frames(time) {
-    const data = this.strips.data, cameras = data.sources.filter(source => source.kind === "image" || source.kind === "video");
+    const mine = ++this.looked, data = await this.around(time);
+    const cameras = data.sources.filter(source => source.kind === "image" || source.kind === "video");
     const figures = await Promise.all(cameras.map(async source => {
-      const at = data.ticks.at ? data.ticks.at.findLastIndex(tick => tick <= time) : -1;
-      if (at < 0 || !source.rows || source.rows[at] < 0) return el("figure", {}, el("figcaption", {}, `${source.key}: zoom in to see single rows`));
+      const at = data.ticks.at?.findLastIndex(tick => tick <= time) ?? -1;
+      if (at < 0 || !source.rows || source.rows[at] < 0) return el("figure", {}, el("figcaption", {}, `${source.key}: no row shows a frame here`));
       const sample = source.rows[at], row = data.ticks.first + at;
       const response = await fetch(`${this.url}/frame?stream=${encodeURIComponent(source.stream)}&clock=${encodeURIComponent(source.clock)}&sample=${sample}`);
       if (!response.ok) return el("figure", {}, el("figcaption", { class: "bad" }, (await response.json()).error));
       const image = el("img", { alt: `${source.key}: sample ${sample}` });
       image.src = URL.createObjectURL(await response.blob());
-      return el("figure", { "data-sample": sample, "data-row": row }, image, el("figcaption", {}, `${source.key.replace("observation.images.", "")}: row ${row} shows sample ${sample}, ${ms(source.ages[at])} old`));
+      return el("figure", { "data-sample": sample, "data-row": row }, image, el("figcaption", {}, `${source.key.replace("observation.images.", "")}: row ${row}, sample ${sample}, ${ms(source.ages[at])} old`));
     }));
+    if (mine !== this.looked) return;
     for (const image of document.querySelectorAll("#frames img")) URL.revokeObjectURL(image.src);
     $("#frames").replaceChildren(...figures);
   }
@@ -149,5 +215,5 @@ class Page {
 }
 
 const page = new Page();
-page.start().catch(error => { $("#name").textContent = "cannot be read"; $("#problem").replaceChildren(el("p", { class: "bad" }, error.message)); document.body.dataset.failed = error.message; });
+page.start().catch(error => { $("#name").textContent = "cannot be read"; $("#facts").textContent = error.message; $("#problem").replaceChildren(el("p", { class: "bad" }, error.message)); document.body.dataset.failed = error.message; });
 globalThis.page = page;

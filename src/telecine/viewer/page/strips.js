@@ -2,13 +2,16 @@
 // between them a line from each row to its sample.
 import { clamp, colour, context, el } from "./api.js";
 
-const SAMPLES = 16, AGES = 30, HEIGHT = 84, MOST_LINES = 400;
+const SAMPLES = 16, AGES = 30, MOST_LINES = 400;
 export const ms = ns => `${(ns / 1e6).toFixed(Math.abs(ns) < 1e8 ? 1 : 0)} ms`;
 export const seconds = ns => `${(ns / 1e9).toFixed(3)} s`;
+export const steps = ns => `${Math.round(ns / 1e9)} steps`;
 
 export class Strips {
-  constructor(box, { onWindow, onCursor }) {
+  // plain: samples alone, of streams that no row uses.
+  constructor(box, { onWindow, onCursor, plain = false }) {
     this.box = box;
+    this.plain = plain;
     this.onWindow = onWindow;
     this.onCursor = onCursor;
     this.cursor = null;
@@ -21,7 +24,7 @@ export class Strips {
 
   show(data) {
     this.data = data;
-    const names = data.sources.map(source => `${source.key} ${source.stream}`).join("|");
+    const names = data.sources.map(source => `${source.key ?? ""} ${source.stream}`).join("|");
     if (names !== this.names) {
       this.names = names;
       this.parts = data.sources.map((source, k) => this.part(source, k));
@@ -42,17 +45,26 @@ export class Strips {
       if (step) this.move(step); else if (event.key === "+") this.zoom(1 / 1.5); else if (event.key === "-") this.zoom(1.5); else return;
       event.preventDefault();
     });
-    return { canvas, facts, row: el("div", { class: "sample-strip", "data-key": source.key, "data-stream": source.stream }, el("div", { class: "strip-name" }, el("b", {}, source.key.replace("observation.", "")), el("span", { class: "quiet", title: source.stream }, source.stream)), canvas, facts) };
+    const name = el("span", { class: "quiet", title: source.stream }, source.stream), key = source.key?.replace("observation.", "");
+    const names = el("div", { class: "strip-name" }, key ? el("b", {}, key) : null, name);
+    return { canvas, facts, row: el("div", { class: this.plain ? "sample-strip plain" : "sample-strip", "data-key": source.key, "data-stream": source.stream }, names, canvas, facts) };
   }
 
   describe(source, part) {
-    const age = source.age_ns ? `age ${ms(source.age_ns[0])}, at most ${ms(source.age_ns[1])}` : "no ages";
+    const count = `${source.samples.toLocaleString("en")} samples${source.hz && !this.data.counts ? `, ${source.hz.toFixed(2)} Hz` : ""}`;
+    const gaps = source.gaps.length ? `${source.gaps.length} gap${source.gaps.length > 1 ? "s" : ""}, up to ${(this.data.counts ? steps : seconds)(Math.max(...source.gaps.map(([a, b]) => b - a)))}` : "";
+    if (this.plain) {
+      part.facts.replaceChildren(el("div", {}, count), ...(gaps ? [el("div", { class: "warning" }, gaps)] : []));
+      part.canvas.setAttribute("aria-label", `${source.stream}: ${count}${gaps ? `; ${gaps}` : ""}; no row uses it`);
+      return;
+    }
     const lines = [
-      `${source.samples.toLocaleString("en")} samples${source.hz ? `, ${source.hz.toFixed(2)} Hz` : ""}`,
-      `${age}${source.limit_ns === null ? ", no limit" : `, limit ${ms(source.limit_ns)}`}`,
-      `${source.unused} unused, ${source.repeated} rows repeat${source.outside ? `, ${source.outside} outside` : ""}`,
+      count,
+      source.age_ns ? `age ${ms(source.age_ns[0])}, at most ${ms(source.age_ns[1])}` : "no ages",
+      `${source.limit_ns === null ? "no limit" : `limit ${ms(source.limit_ns)}`}, ${source.repeated} rows repeat`,
+      `${source.unused.toLocaleString("en")} unused${source.outside ? `, ${source.outside.toLocaleString("en")} outside` : ""}`,
     ];
-    const odd = [source.missing ? `${source.missing} rows without a sample` : "", source.gaps.length ? `${source.gaps.length} gap${source.gaps.length > 1 ? "s" : ""}, up to ${seconds(Math.max(...source.gaps.map(([a, b]) => b - a)))}` : ""].filter(Boolean).join(", ");
+    const odd = [source.missing ? `${source.missing} rows without a sample` : "", gaps].filter(Boolean).join(", ");
     part.facts.replaceChildren(...lines.map(text => el("div", {}, text)), ...(odd ? [el("div", { class: source.missing ? "bad" : "warning" }, odd)] : []));
     part.facts.title = source.problem;
     part.canvas.setAttribute("aria-label", `${source.key}: ${lines.join("; ")}${odd ? `; ${odd}` : ""}`);
@@ -89,8 +101,9 @@ export class Strips {
 
   draw() {
     if (!this.data) return;
-    const names = { text: "--text", used: "--state", unused: "--drop", age: "--good", old: "--bad", grid: "--grid", line: "--quiet", warn: "--warn", cursor: "--cursor" };
+    const names = { used: "--state", unused: "--drop", age: "--good", old: "--bad", grid: "--grid", line: "--quiet", warn: "--warn", cursor: "--cursor" };
     const paint = Object.fromEntries(Object.entries(names).map(([name, value]) => [name, colour(value)]));
+    if (this.plain) paint.unused = paint.line;
     this.data.sources.forEach((source, k) => this.strip(source, this.parts[k].canvas, paint));
   }
 
@@ -100,12 +113,14 @@ export class Strips {
     g.fillStyle = paint.warn;
     for (const [a, b] of source.gaps) g.fillRect(X(a), 0, Math.max(1, X(b) - X(a)), height);
     g.globalAlpha = 1;
-    const ticks = this.data.ticks, few = ticks.at && ticks.at.length < width / 3;
-    if (few) { g.fillStyle = paint.grid; for (const tick of ticks.at) g.fillRect(X(tick), SAMPLES, 1, height - SAMPLES); }
+    g.fillStyle = paint.cursor;
+    for (const edge of (this.data.parts ?? []).flat()) g.fillRect(X(edge), height - 6, 1, 6);
+    const ticks = this.data.ticks;
+    if (!this.plain && ticks.at && ticks.at.length < width / 3) { g.fillStyle = paint.grid; for (const tick of ticks.at) g.fillRect(X(tick), SAMPLES, 1, height - SAMPLES); }
     if (source.times && source.rows && source.times.length + source.rows.length < MOST_LINES * 2) this.lines(g, source, X, height, paint);
     if (source.times) source.times.forEach((time, i) => { g.fillStyle = source.used[i] ? paint.used : paint.unused; g.fillRect(X(time) - 0.75, 0, 1.5, source.used[i] ? SAMPLES : SAMPLES - 4); });
     else this.density(g, source, width, paint);
-    this.ages(g, source, X, width, height, paint);
+    if (!this.plain) this.ages(g, source, X, width, height, paint);
     if (this.cursor !== null) { g.fillStyle = paint.cursor; g.fillRect(X(this.cursor), 0, 1, height); }
   }
 
@@ -116,7 +131,7 @@ export class Strips {
     const ticks = this.data.ticks.at ?? [];
     source.rows.forEach((sample, i) => {
       if (sample < 0 || i >= ticks.length) return;
-      g.moveTo(X(ticks[i] - source.ages[i]), SAMPLES);
+      g.moveTo(X(source.times[sample - source.first_sample] ?? ticks[i] - source.ages[i]), SAMPLES);
       g.lineTo(X(ticks[i]), height - AGES);
     });
     g.stroke();
@@ -144,5 +159,3 @@ export class Strips {
     if (limit !== null && limit <= most) { g.fillStyle = paint.old; g.fillRect(0, height - tall(limit), width, 1); }
   }
 }
-
-export { HEIGHT };
