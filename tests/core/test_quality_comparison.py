@@ -64,7 +64,7 @@ def test_a_dead_joint_and_a_gripper_are_found():
 
     assert found(episodes(dead)) == [("look-dead", 6, STATE)]
     (said,) = row_comparisons(episodes(dead), NAMES, FPS)
-    assert "lift do(es) not move, and the action tells it to" in said.message
+    assert "lift: no motion here, though the action asks for it" in said.message
     assert found(episodes(dead, at=0, count=2)) == [("look-dead", 0, STATE)]
 
     def gripper(state, action):
@@ -84,7 +84,7 @@ def test_an_element_that_never_changes_is_information():
     assert (said.code, said.severity, said.message) == (
         "look-constant",
         "info",
-        "spare never change(s) in 1 episode(s)",
+        "no change in 1 episode: spare",
     )
 
 
@@ -141,6 +141,22 @@ def test_a_range_far_outside_is_found_with_its_row():
         state[50, 3] += 90
 
     assert "look-range" not in {code for code, *_ in found(episodes(open_wide))}
+
+
+def test_two_ranges_far_outside_do_not_hide_each_other():
+    def facts(far):
+        values = np.concatenate([motion(LENGTH, seed=number)[0] for number in range(20)])
+        for number, size in far.items():
+            values[number * LENGTH + 40, 1] = size
+        return facts_of({STATE: values}, np.arange(20), np.full(20, LENGTH), FPS)
+
+    def ranges(far):
+        return sorted((f.episode, f.rows) for f in row_comparisons(facts(far), NAMES, FPS) if f.code == "look-range")
+
+    assert ranges({}) == []
+    assert ranges({3: 400, 9: 400}) == [(3, (40, 41)), (9, (40, 41))]
+    assert ranges({3: 90, 9: 4000}) == [(3, (40, 41)), (9, (40, 41))]
+    assert ranges({3: 400, 9: 400, 12: 400}) == [], "a way of moving that several episodes have"
 
 
 def test_the_lag_of_speeds_is_that_of_the_rows():

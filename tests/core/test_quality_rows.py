@@ -101,12 +101,23 @@ def test_a_switch_that_is_on_for_a_moment_is_no_spike():
     assert found(rows_of(state, action)) == []
 
 
+def test_a_push_that_another_element_confirms_is_no_spike():
+    state, _ = motion()
+    state[:, 1] = 0.01 * state[:, 0]
+    state[50, 1] += 2
+    assert found(rows_of(state)) == [("look-spikes", STATE, (50, 51))]
+    state[:, 2] = np.cumsum(state[:, 1])
+    assert not [f for f in found(rows_of(state)) if f[0] == "look-spikes"]
+    other = np.column_stack([np.concatenate([[0], np.cumsum(state[:-1, 1])]), state[:, 3]])
+    assert not [f for f in found(rows_of(other, state[:, [1, 3]])) if f[0] == "look-spikes"]
+
+
 def test_a_jump_that_stays_is_found():
     state, action = motion()
     state[50:, 2] += 3
     assert found(rows_of(state, action)) == [("look-jump", STATE, (49, 51))]
     (said,) = jump_findings(rows_of(state, action))
-    assert said.message.startswith("joint_2 jump(s) from")
+    assert said.message.startswith("joint_2: from")
     assert not list(jump_findings(EpisodeNumbers(0, FPS, {}, {})))
     assert not list(jump_findings(rows_of(state[48:53])))
     late = motion()[0]
@@ -177,7 +188,7 @@ def test_tasks_that_say_nothing_are_named():
     assert [f.episode for f in task_findings(tasks, lengths)] == [1, 2, 3, 7]
     (said,) = spelling_findings(tasks, lengths)
     assert (said.episode, said.rows) == (4, (0, 10))
-    assert "'Pick the cube.' of 1 episode(s) is spelled 'pick the cube' in 2" in said.message
+    assert "'Pick the cube.' of 1 episode is spelled 'pick the cube' in 2" in said.message
 
 
 def test_checks_are_chosen_by_code_and_family():

@@ -205,19 +205,19 @@ def _middle(values: Floats, one: Suspect, good: Flags) -> float:
 def _abrupt(
     samples: CameraSamples, one: Suspect, place: tuple[int, int], between: tuple[Sequence[int], FrameFacts]
 ) -> bool:
-    """True when brightness or detail changes within a row or two at the edges, as motion does not make it change."""
-    if one.kind not in ("dim", "blurred"):
+    """True when what tells the stretch changes within a row at its edges, as motion does not make it change."""
+    name = {"dim": "brightness", "blurred": "detail", "torn": "small"}.get(one.kind)
+    if name is None:
         return True
-    name = "brightness" if one.kind == "dim" else "detail"
-    values = dict(zip(samples.rows.tolist(), getattr(samples.frames, name).tolist(), strict=True))
-    values |= dict(zip(between[0], getattr(between[1], name).tolist(), strict=True))
+    own = getattr(samples.frames, name)
+    values = dict(zip(samples.rows.tolist(), own, strict=True))
+    values |= dict(zip(between[0], getattr(between[1], name), strict=True))
     good = np.ones(len(samples.frames), np.bool_)
     good[one.first : one.stop] = False
-    own = getattr(samples.frames, name)
-    change = float(np.median(own[good]) - np.median(own[one.first : one.stop]))
+    change = float(np.abs(np.median(own[good], axis=0) - np.median(own[one.first : one.stop], axis=0)).mean())
     last = int(samples.rows[-1])
     for outside, inside in ((place[0] - 1, place[0]), (place[1], place[1] - 1)):
-        if 0 <= outside <= last and values.get(outside, 0.0) - values.get(inside, 0.0) < 0.5 * change:
+        if 0 <= outside <= last and float(np.abs(values[outside] - values[inside]).mean()) < 0.5 * change:
             return False
     return True
 

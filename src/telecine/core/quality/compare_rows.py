@@ -4,12 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from telecine.core.findings import Finding
 from telecine.core.quality.episode_rows import ACTION, STATE, is_gripper
 from telecine.core.quality.row_facts import KeyFacts, RowFacts
 from telecine.core.quality.stretches import named
 from telecine.core.stats import Floats
+from telecine.core.text.numbers import counted
 from telecine.core.video import Flags
 
 Names = Mapping[str, Sequence[str]]
@@ -25,7 +27,9 @@ IN_BAND, OUT_OF_BAND = 1.0, 4.0
 LAG_S, LAG_ROWS = 0.1, 2.5
 """How far a lag is from the others' before it is told."""
 OUTSIDE = 1.0
-"""How far outside of all other episodes an end lies, in their whole range."""
+"""How far outside of the other episodes an end lies, in their whole range."""
+TOGETHER, MOST_TOGETHER = 10, 5
+"""One episode of so many may stand apart, and at most so many together."""
 
 
 def row_comparisons(facts: RowFacts, names: Names, fps: int) -> Iterator[Finding]:
@@ -59,7 +63,7 @@ def _copies(facts: RowFacts) -> Iterator[Finding]:
 def _constant(own: KeyFacts, key: str, names: Sequence[str]) -> Iterator[Finding]:
     same = (own.low.min(axis=0) == own.high.max(axis=0)) & np.isfinite(own.low).all(axis=0)
     if same.any():
-        text = f"{named(names, same)} never change(s) in {len(own.low)} episode(s)"
+        text = f"no change in {counted(len(own.low), 'episode')}: {named(names, same)}"
         yield Finding(
             "look-constant", "info", key, text, "leave the element out, or see whether it was recorded", key=key
         )
@@ -81,15 +85,15 @@ def _dead(facts: RowFacts, key: str, names: Sequence[str]) -> Iterator[Finding]:
         grippers = np.array([is_gripper(name) for name in names])
         for code, which in (("look-gripper", missed[number] & grippers), ("look-dead", missed[number] & ~grippers)):
             if which.any():
-                text = f"{named(names, which)} do(es) not move, and {_why(facts, key, number, which)}"
+                text = f"{named(names, which)}: no motion here, though {_why(facts, key, number, which)}"
                 fix = "see whether it was recorded, or moved at all; else leave the episode out"
                 yield _whole(facts, code, number, text, fix, key=key)
 
 
 def _why(facts: RowFacts, key: str, number: int, which: Flags) -> str:
     if key == STATE and (_not_following(facts)[number] & which).any():
-        return "the action tells it to"
-    return f"does in most of {len(facts.lengths)} episodes"
+        return "the action asks for it"
+    return f"there is in most of {len(facts.lengths)} episodes"
 
 
 def _not_following(facts: RowFacts) -> Flags:
@@ -197,39 +201,42 @@ def _lags(facts: RowFacts, fps: int) -> Iterator[Finding]:
 
 
 def _ranges(facts: RowFacts, key: str, names: Sequence[str], told: Flags) -> Iterator[Finding]:
-    """Ends far outside of all other episodes together."""
-    own = facts.keys[key]
-    if len(own.low) <= FEW:
-        return
+    """Ends far outside of those of the other episodes, among the episodes of which nothing else explains it."""
+    own, numbers = facts.keys[key].of(~told), facts.episodes[~told]
     for at, element, end, row, text in _outside(own):
-        number = int(facts.episodes[at])
-        if told[at] or is_gripper(names[element]):
+        number = int(numbers[at])
+        if is_gripper(names[element]):
             continue
-        said = f"{names[element]} reaches {end:.4g}; all other episodes are {text}"
+        said = f"{names[element]} reaches {end:.4g}; the other episodes are {text}"
         fix = "a wrong value, another unit, or a pose that no other episode has"
         place = {"episode": number, "key": key, "rows": (row, row + 1)}
         yield Finding("look-range", "warning", f"episode {number}", said, fix, **place)  # type: ignore[arg-type]
 
 
 def _outside(own: KeyFacts) -> Iterator[tuple[int, int, float, int, str]]:
-    """(episode, element, value, its row, the others' range in words)."""
+    """(position, element, value, its row, the others' range in words); a few episodes may stand apart together."""
+    count = len(own.low)
+    if count <= FEW:
+        return
     for ends, rows, sign in ((own.high, own.high_row, 1.0), (own.low, own.low_row, -1.0)):
-        beyond = sign * ends
-        order = np.argsort(beyond, axis=0)
-        elements = np.arange(ends.shape[1])
-        last, before = order[-1], order[-2]
-        others_low, others_high = _without(own.low, last, np.min), _without(own.high, last, np.max)
-        span = others_high - others_low
-        off = beyond[last, elements] - beyond[before, elements]
-        for element in np.flatnonzero((off > OUTSIDE * span) & (span > 0)).tolist():
-            number = int(last[element])
-            text = f"within {others_low[element]:.4g} to {others_high[element]:.4g}"
-            yield number, element, float(ends[number, element]), int(rows[number, element]), text
+        order = np.argsort(sign * ends, axis=0)
+        told: set[tuple[int, int]] = set()
+        for apart in range(1, max(min(count // TOGETHER, MOST_TOGETHER), 1) + 1):
+            last = order[-apart:]
+            nearest, beyond = (np.take_along_axis(ends, order[[at]], axis=0)[0] for at in (-apart - 1, -apart))
+            others_low, others_high = _without(own.low, last, np.min), _without(own.high, last, np.max)
+            span = others_high - others_low
+            for element in np.flatnonzero((sign * (beyond - nearest) > OUTSIDE * span) & (span > 0)).tolist():
+                text = f"within {others_low[element]:.4g} to {others_high[element]:.4g}"
+                for at in last[:, element].tolist():
+                    if (at, element) not in told:
+                        told.add((at, element))
+                        yield at, element, float(ends[at, element]), int(rows[at, element]), text
 
 
-def _without(values: Floats, left_out: "np.ndarray[tuple[int], np.dtype[np.intp]]", reduce: "object") -> Floats:
-    """(width,) the least or greatest of each element, without one episode of each."""
+def _without(values: Floats, left_out: npt.NDArray[np.intp], reduce: "object") -> Floats:
+    """(width,) the least or greatest of each element, without some episodes of each. left_out: (k, width)."""
     kept = values.copy()
-    kept[left_out, np.arange(values.shape[1])] = np.nan
+    np.put_along_axis(kept, left_out, np.nan, axis=0)
     made: Floats = np.nanmin(kept, axis=0) if reduce is np.min else np.nanmax(kept, axis=0)
     return made

@@ -87,8 +87,8 @@ def _flat(grey: Grey) -> tuple[float, float]:
     level = float(lines[0].mean())
     uneven = np.flatnonzero(np.abs(lines - level).max(axis=1) > 2 * FLAT)
     top = int(uneven[0]) if uneven.size else len(lines)
-    above = lines[top + 1 : top + 3]  # an encoder smears the line between
-    seam = float((np.abs(above - level) > SEAM / 2).mean()) if len(above) else 0.0
+    above = lines[top + 1 : top + 4]  # an encoder smears the lines between
+    seam = float((np.abs(above - level) > SEAM / 2).mean(axis=1).max()) if len(above) else 0.0
     return top / len(lines), seam
 
 

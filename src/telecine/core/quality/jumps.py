@@ -8,6 +8,7 @@ from telecine.core.findings import Finding, Severity
 from telecine.core.quality.episode_rows import ACTION, STATE, EpisodeNumbers, is_gripper
 from telecine.core.quality.stretches import named, stretches, usual_step
 from telecine.core.stats import Floats
+from telecine.core.text.numbers import counted
 from telecine.core.video import Flags
 
 WINDOW = 7
@@ -15,6 +16,8 @@ WINDOW = 7
 SPIKE, SPIKE_SHARE = 10.0, 0.2
 """A spike is so many times the usual distance from its neighbours' median, and this part of the element's range."""
 RETURNS = 0.3
+RATE = 0.9
+"""Correlation with the steps of another element, from which an element is taken for its speed."""
 JUMP, JUMP_SHARE = 8.0, 0.15
 """A jump is so many times the largest other step, and this part of the element's range."""
 PLATEAU = 4
@@ -28,6 +31,8 @@ def spike_findings(rows: EpisodeNumbers) -> Iterator[Finding]:
     for key in rows.moving:
         values = rows.values[key]
         spikes = _spikes(values)
+        for element in np.flatnonzero(spikes.any(axis=0)).tolist():
+            spikes[:, element] &= not _is_rate(rows, key, element)
         apart = spikes.any(axis=1)
         if not apart.any():
             continue
@@ -35,11 +40,28 @@ def spike_findings(rows: EpisodeNumbers) -> Iterator[Finding]:
         elements = np.asarray(spikes.any(axis=0))
         worst = int(at[0])
         text = (
-            f"{len(at)} row(s) with a spike in {named(rows.names[key], elements)}, first {_size(values, spikes, worst)}"
+            f"{counted(len(at), 'row')} with a spike in {named(rows.names[key], elements)}, "
+            f"first {_size(values, spikes, worst)}"
         )
         fix = "a sensor's or a bus's glitch: cut the rows, or replace the values"
         place = (worst, int(at[-1]) + 1)
         yield Finding("look-spikes", "warning", rows.where, text, fix, episode=rows.episode, key=key, rows=place)
+
+
+def _is_rate(rows: EpisodeNumbers, key: str, element: int) -> bool:
+    """True for an element that says how fast another one moves, spikes and all: a push, not a glitch."""
+    column = rows.values[key][:, element]
+    for other in rows.moving:
+        steps = np.diff(rows.values[other], axis=0)
+        if other == key:
+            steps[:, element] = 0.0
+        steps = steps[:, steps.std(axis=0) > 0]
+        for part in (column[1:], column[:-1]):
+            apart, off = steps - steps.mean(axis=0), part - part.mean()
+            match = off @ apart / (len(part) * np.maximum(steps.std(axis=0) * part.std(), 1e-300))
+            if (np.abs(match) > RATE).any():
+                return True
+    return False
 
 
 def _size(values: Floats, spikes: Flags, row: int) -> str:
@@ -88,7 +110,7 @@ def jump_findings(rows: EpisodeNumbers) -> Iterator[Finding]:
     for at, elements in found.items():
         which = np.isin(np.arange(values.shape[1]), elements)
         moved = [f"{values[at, e]:.4g} to {values[at + 1, e]:.4g}" for e in elements[:2]]
-        text = f"{named(rows.names[STATE], which)} jump(s) from {', '.join(moved)} within a row and stay(s) there"
+        text = f"{named(rows.names[STATE], which)}: from {', '.join(moved)} within a row, to stay there"
         fix = "an encoder that lost its zero, or rows that are missing here: cut the episode before it"
         place = (at, at + 2)
         yield Finding("look-jump", "warning", rows.where, text, fix, episode=rows.episode, key=STATE, rows=place)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from telecine.core.quality.episode_rows import ACTION, STATE
 from telecine.core.stats import Floats
+from telecine.core.video import Flags
 
 Ints = npt.NDArray[np.int64]
 LONGEST_LAG_S = 1.0
@@ -27,6 +28,10 @@ class KeyFacts:
     mean: Floats
     low_row: Ints
     high_row: Ints
+
+    def of(self, which: Flags) -> "KeyFacts":
+        """Of some of the episodes; which: (e,)."""
+        return KeyFacts(*(getattr(self, field.name)[which] for field in fields(KeyFacts)))
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from telecine.core.findings import Finding
+from telecine.core.text.numbers import counted
 
 PLACEHOLDERS = frozenset((
     "task", "todo", "tbd", "test", "testing", "none", "null", "nan", "n/a", "na", "unknown", "untitled", "default",
@@ -40,7 +41,7 @@ def spelling_findings(tasks: Sequence[Sequence[str]], lengths: Sequence[int]) ->
         usual = max(spellings, key=lambda text: (count[text], -first[text]))
         for text in sorted(set(spellings) - {usual}, key=first.__getitem__) if plain else ():
             number = first[text]
-            said = f"the task {text!r} of {count[text]} episode(s) is spelled {usual!r} in {count[usual]}"
+            said = f"the task {text!r} of {counted(count[text], 'episode')} is spelled {usual!r} in {count[usual]}"
             place = {"episode": number, "rows": (0, lengths[number]), "key": "task"}
             yield Finding("look-spelling", "warning", f"episode {number}", said, FIX, **place)  # type: ignore[arg-type]
 
