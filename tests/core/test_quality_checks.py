@@ -12,6 +12,7 @@ from telecine.core.quality_checks import (
     moving,
     time_findings,
     value_findings,
+    width_findings,
 )
 from telecine.core.quality_screen import suspects
 
@@ -25,7 +26,9 @@ def codes(findings):
 def test_an_action_that_is_the_state_is_named():
     assert codes(action_findings(WAVE, WAVE, "e")) == [("look-action-state", "warning")]
     assert codes(action_findings(WAVE, np.roll(WAVE, -1, axis=0), "e")) == []
-    assert codes(action_findings(WAVE, WAVE[:, :1], "e")) == [("look-width", "info")]
+    assert codes(action_findings(WAVE, WAVE[:, :1], "e")) == []
+    assert codes(width_findings(6, 7)) == [("look-width", "info")]
+    assert codes(width_findings(6, 6)) == []
     assert codes(action_findings(WAVE[:0], WAVE[:0], "e")) == []
 
 

@@ -88,6 +88,11 @@ def test_an_element_that_never_changes_is_information():
     )
 
 
+def test_one_row_alone_is_not_constant():
+    facts = facts_of({STATE: motion()[0][:1]}, np.array([0]), np.array([1]), FPS)
+    assert list(row_comparisons(facts, NAMES, FPS)) == []
+
+
 @pytest.mark.parametrize(
     ("factor", "meaning"), [(180 / np.pi, "degrees for radians"), (0.001, "mm for m"), (100, "percent")]
 )

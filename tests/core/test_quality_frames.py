@@ -1,10 +1,12 @@
 """Defects planted in the frames of episodes, each found in its rows, and none in what is sound."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from telecine.core.findings import Finding
-from telecine.core.quality.camera_checks import CameraSamples, camera_findings, rows_between, suspects
+from telecine.core.quality.camera_checks import CameraSamples, Shown, camera_findings, rows_between, suspects
 from telecine.core.quality.compare_cameras import camera_comparisons, facts_of_camera, joined_cameras
 from telecine.core.quality.explained import without_explained
 from telecine.core.quality.frame_facts import frame_facts
@@ -191,3 +193,32 @@ def test_one_defect_is_one_finding():
     copy, frames = finding("look-copy"), finding("look-copy", TOP)
     assert without_explained([copy, frames]) == [copy]
     assert without_explained([frames]) == [frames]
+
+
+def shown_by(others):
+    """What the camera showed in other episodes: (motion, change, where it changes most) of each pair."""
+    motion, change, spot = (np.array(column, float) for column in zip(*others, strict=True))
+    return Shown(np.full(len(motion), 9), np.arange(len(motion)), motion, change, spot)
+
+
+def test_a_camera_that_stands_is_told_only_where_others_show_such_motion():
+    frames = film()
+    frames[14:45] = frames[14]
+    samples = samples_of(frames)
+    moving = shown_by([(0.1, 5, 120)] * 6)
+    assert [s.kind for s in suspects(replace(samples, shown=moving))] == ["frozen"]
+    hidden = shown_by([(0.1, 5, 120)] * 3 + [(0.1, 0.1, 2)] * 3)
+    assert suspects(replace(samples, shown=hidden)) == [], "the other arm moves, which this camera does not show"
+    still = samples_of(np.repeat(film()[:1], COUNT, axis=0))
+    assert [s.kind for s in suspects(replace(still, shown=moving))] == ["frozen"]
+    assert suspects(replace(still, shown=hidden)) == []
+    assert [s.kind for s in suspects(replace(still, shown=shown_by([(9, 5, 120)])))] == ["frozen"], "nothing to compare"
+
+
+def test_something_flat_that_leaves_the_lower_edge_is_not_torn():
+    frames = film()
+    for row in range(COUNT):
+        frames[row, max(96 - 2 * row, 40) :] = 130
+    tops = [int(np.flatnonzero((f[:, 0] == 130) & (f[:, 70] == 130))[0]) if row else 96 for row, f in enumerate(frames)]
+    assert tops == sorted(tops, reverse=True)
+    assert not [f for f in found(frames) if f[0] == "look-torn"]

@@ -9,6 +9,7 @@ import numpy as np
 
 from telecine.core.findings import Finding, Severity
 from telecine.core.stats import Floats
+from telecine.core.text.numbers import counted
 
 SAME_SHARE = 0.95
 """Rows in which action equals state, above which nothing was commanded."""
@@ -22,16 +23,22 @@ LONG_TIMES, LONG_FROM = 4.0, 5
 
 
 def action_findings(state: Floats, action: Floats, where: str) -> Iterator[Finding]:
-    """state: (n, w), action: (n, v) of the same rows."""
-    if state.shape[1] != action.shape[1]:
-        text = f"the action has {action.shape[1]} elements, the state {state.shape[1]}"
-        yield Finding("look-width", "info", where, text, "right for other action spaces; else see the plan")
-        return
-    share = float((state == action).all(axis=1).mean()) if len(state) else 0.0
+    """state: (n, w), action: (n, v) of the same rows; of other widths they are different things."""
+    same = state.shape[1] == action.shape[1]
+    share = float((state == action).all(axis=1).mean()) if same and len(state) else 0.0
     if share >= SAME_SHARE:
         text = f"the action is the state of the same row in {share:.0%} of {len(state)} rows"
         fix = "record what was commanded, or take the next state; a policy learns to stay where it is"
         yield Finding("look-action-state", "warning", where, text, fix, rows=(0, len(state)))
+
+
+def width_findings(state: int, action: int) -> Iterator[Finding]:
+    """Of the whole dataset, by how many elements its state and action have."""
+    if state != action:
+        text = f"the action has {counted(action, 'element')}, the state {state}"
+        yield Finding(
+            "look-width", "info", "action", text, "right for other action spaces; else see the plan", key="action"
+        )
 
 
 def value_findings(values: Floats, where: str) -> Iterator[Finding]:
@@ -52,8 +59,10 @@ def moving(values: Floats) -> tuple[int, int]:
 
 
 def idle_findings(values: Floats, fps: int, where: str) -> Iterator[Finding]:
-    """values: (n, w), finite, of everything that ought to move."""
+    """values: (n, w), finite, of everything that ought to move; one row alone cannot."""
     first, last = moving(values)
+    if len(values) < 2:
+        return
     if last == 0:
         yield Finding(
             "look-idle", "warning", where, f"nothing moves in {len(values)} rows", "leave it out", rows=(0, len(values))
@@ -102,7 +111,7 @@ def length_findings(lengths: Sequence[int], fps: int) -> Iterator[Finding]:
     for number, length in enumerate(lengths):
         if length < SHORT_S * fps or length < SHORT_SHARE * typical:
             severity: Severity = "warning"
-            text = f"{length} rows, {length / fps:.2f} s; the typical episode has {typical:.0f}"
+            text = f"{counted(length, 'row')}, {length / fps:.2f} s; the typical episode has {typical:.0f}"
             fix = "leave it out unless it is meant"
             yield Finding("look-short", severity, f"episode {number}", text, fix, episode=number, rows=(0, length))
         elif length > LONG_TIMES * typical and len(lengths) >= LONG_FROM:

@@ -37,8 +37,8 @@ def suspects(known: Mapping[str, Floats], lengths: Ints, fps: int, *, state: str
     moves = [known[key] for key in (state, action) if key in known]
     if moves:
         found |= _idle(np.concatenate(moves, axis=1), starts, lengths, fps)
-    if len(moves) == 2:
-        found |= moves[0].shape[1] != moves[1].shape[1] or _equal(moves[0], moves[1], starts, lengths)
+    if len(moves) == 2 and moves[0].shape[1] == moves[1].shape[1]:
+        found |= _equal(moves[0], moves[1], starts, lengths)
     return found
 
 

@@ -15,6 +15,7 @@ from telecine.core.findings import Finding
 from telecine.core.progress import Progress, Silent
 from telecine.core.quality.compare_cameras import CameraLook, camera_comparisons, joined_cameras
 from telecine.core.quality.compare_rows import row_comparisons
+from telecine.core.quality.episode_rows import ACTION, STATE
 from telecine.core.quality.explained import without_explained
 from telecine.core.quality.row_facts import RowFacts, joined
 from telecine.core.quality.table import CHECKS, chosen
@@ -106,6 +107,9 @@ def _checked(root: Path, codes: frozenset[str], executor: Executor, progress: Pr
     found: list[Finding] = list(quality_checks.length_findings(lengths, dataset.fps))
     tasks = [episode.tasks for episode in dataset.episodes]
     found += [*task_findings(tasks, lengths), *spelling_findings(tasks, lengths)]
+    widths = {c.key: c.shape[0] for c in dataset.features if c.key in (STATE, ACTION) and len(c.shape) == 1}
+    if len(widths) == 2:
+        found += quality_checks.width_findings(widths[STATE], widths[ACTION])
     parts = list(_parts(dataset, codes))
     done: list[_Checked] = []
     for answer in _answers(dataset, parts, executor, progress):

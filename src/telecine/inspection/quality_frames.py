@@ -8,13 +8,13 @@ import numpy as np
 from telecine.core.errors import DatasetError, VideoError
 from telecine.core.findings import Finding
 from telecine.core.quality import camera_checks
-from telecine.core.quality.camera_checks import CameraSamples, rows_between, suspects
+from telecine.core.quality.camera_checks import CameraSamples, Shown, rows_between, suspects
 from telecine.core.quality.compare_cameras import CameraLook, facts_of_camera, joined_cameras
 from telecine.core.quality.frame_facts import FrameFacts, Grey, frame_facts
-from telecine.core.stats import Floats
+from telecine.core.quality.visible_motion import joint_paths, joint_weights, seen_motion
 from telecine.dataset.reader import Dataset
 from telecine.inspection.dataset_frames import stored_frame
-from telecine.inspection.quality_rows import VERIFY
+from telecine.inspection.quality_rows import VERIFY, Motion
 from telecine.video.mp4_reader import grey_at
 
 Wanted = Mapping[int, Sequence[int]]
@@ -45,27 +45,44 @@ def colour_cameras(dataset: Dataset) -> list[str]:
     return [key for key in dataset.cameras if shapes[key][-1:] != (1,)]
 
 
-def camera_findings(dataset: Dataset, key: str, episodes: Iterable[int], motion: Mapping[int, Floats]) -> CameraSeen:
-    """What is wrong in single episodes, and facts for comparing them."""
+def camera_findings(dataset: Dataset, key: str, episodes: Iterable[int], motion: Motion) -> CameraSeen:
+    """What is wrong in single episodes, and facts for comparing them. motion: of those whose numbers are known."""
     lengths = {number: dataset.episodes[number].length for number in episodes}
     rows = {number: sampled_rows(length, dataset.fps) for number, length in lengths.items() if length}
     findings: list[Finding] = []
-    odd: dict[int, CameraSamples] = {}
+    read: dict[int, FrameFacts] = {}
     facts: list[CameraLook] = []
-    seen: list[int] = []
     for number, frames in _frames(dataset, key, rows):
-        if not isinstance(frames, FrameFacts):
+        if isinstance(frames, FrameFacts):
+            read[number] = frames
+            facts.append(facts_of_camera(rows[number], frames))
+        else:
             where = f"episode {number} {key}"
             findings.append(Finding("look-counts", "error", where, str(frames), VERIFY, episode=number, key=key))
-            continue
-        moved = None if number not in motion else np.diff(motion[number][rows[number]])
-        samples = CameraSamples(number, key, np.array(rows[number], np.int64), frames, moved)
-        facts.append(facts_of_camera(rows[number], frames))
-        seen.append(number)
-        if suspects(samples):
-            odd[number] = samples
+    odd = {samples.episode: samples for samples in _samples(key, rows, read, motion) if suspects(samples)}
     findings += _narrowed(dataset, key, odd)
-    return CameraSeen(findings, joined_cameras(facts) if facts else None, seen)
+    return CameraSeen(findings, joined_cameras(facts) if facts else None, list(read))
+
+
+def _samples(key: str, rows: Wanted, read: Mapping[int, FrameFacts], motion: Motion) -> Iterator[CameraSamples]:
+    """Of each episode that was read, with what the camera shows of the robot's motion in all of them."""
+    moved = {n: np.diff(joint_paths(motion[n])[rows[n]], axis=0) for n in read if n in motion}
+    shown = None
+    if moved:
+        changes = {number: camera_checks.changes_of(read[number]) for number in moved}
+        seen = {number: camera_checks.seen_pairs(read[number]) for number in moved}
+        width = max(values.shape[1] for values in moved.values())
+        moved = {number: values for number, values in moved.items() if values.shape[1] == width}
+        told = [
+            (np.full(seen[n].sum(), n), np.flatnonzero(seen[n]), moved[n][seen[n]], *(c[seen[n]] for c in changes[n]))
+            for n in moved
+        ]
+        episode, pair, joints, change, spot = (np.concatenate(parts) for parts in zip(*told, strict=True))
+        weights = joint_weights(change, joints)
+        moved = {number: seen_motion(values, weights) for number, values in moved.items()}
+        shown = Shown(episode, pair, seen_motion(joints, weights), change, spot)
+    for number, frames in read.items():
+        yield CameraSamples(number, key, np.array(rows[number], np.int64), frames, moved.get(number), shown)
 
 
 def _narrowed(dataset: Dataset, key: str, odd: Mapping[int, CameraSamples]) -> Iterator[Finding]:

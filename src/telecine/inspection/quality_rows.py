@@ -24,7 +24,7 @@ from telecine.lerobot_format.metadata import CAMERA_DTYPES, EpisodeMeta
 VERIFY = "run `telecine verify` for details"
 NOT_NUMERIC = CAMERA_DTYPES | {"string", "bool", "language"}
 Motion = dict[int, Floats]
-"""Episode -> (n,) how far the robot has moved up to each row, in parts of its ranges."""
+"""Episode -> (n, w) the state, or the action, of each row."""
 _ALONE = {
     "look-stuck": stuck_findings,
     "look-spikes": spike_findings,
@@ -66,6 +66,7 @@ def row_findings(
     findings: list[Finding] = []
     facts: list[RowFacts] = []
     motion: Motion = {}
+    needs_motion = bool(dataset.cameras) and "look-frozen" in codes
     number = start
     for run, rows in dataset.runs([column.key for column in columns], start, stop):
         if isinstance(rows, DatasetError):
@@ -79,8 +80,10 @@ def row_findings(
         if moving and len(moving) == sum(c.key in (STATE, ACTION) for c in columns):
             facts += _whole_facts(moving, number, run, dataset.fps)
             for one in _episodes(moving, number, run, (dataset.fps, names)):
-                motion[one.episode] = _moved(one.values)
-                if len(motion[one.episode]) >= FEWEST_ROWS:
+                joints = one.values[STATE] if STATE in one.values else one.values[ACTION]
+                if needs_motion:
+                    motion[one.episode] = joints
+                if len(joints) >= FEWEST_ROWS:
                     findings += [f for code in sorted(codes & _ALONE.keys()) for f in _ALONE[code](one)]
         number += len(run)
     return findings, facts, motion
@@ -109,19 +112,6 @@ def _episodes(
         start = stop
         if episode.length and all(np.isfinite(v).all() for v in values.values()):
             yield EpisodeNumbers(number + at, about[0], values, about[1])
-
-
-def _moved(values: Mapping[str, Floats]) -> Floats:
-    """(n,) the path of the state, or the action, up to each row, in parts of ranges, averaged over moving elements.
-
-    In each row without the element that moves most, which may be a gripper that a camera hardly shows.
-    """
-    whole = values[STATE] if STATE in values else values[ACTION]
-    span = np.ptp(whole, axis=0)
-    if (span > 0).sum() < 2:
-        return np.zeros(len(whole))
-    steps = np.abs(np.diff(whole[:, span > 0], axis=0)) / span[span > 0]
-    return np.concatenate([[0.0], np.cumsum((steps.sum(axis=1) - steps.max(axis=1)) / (steps.shape[1] - 1))])
 
 
 def _run_findings(

@@ -23,25 +23,46 @@ DIM, DIM_FROM = 0.45, 40.0
 """A stretch so many times as bright as the rest of the episode, which has at least this brightness."""
 SAME, SAME_MOST = 0.35, 1.2
 """Mean difference of small images, 0 to 255, that an encoder alone makes; the second where motion makes far more."""
-SAME_SPOT, SAME_SPOT_MOST = 5.0, 25.0
+SAME_SPOT, SAME_SPOT_MOST = 8.0, 25.0
 """The same for the part of the image that differs most."""
 SAME_SHARE = 0.12
 """Between the two, this part of what motion makes."""
+EXACT, EXACT_SPOT = 0.35, 5.0
+"""The same where a stretch begins and ends, unless the encoder makes half of more within it."""
 MOVED = 0.03
 """Part of the joints' ranges, on average, that has to be moved for a camera to show it."""
+HIDDEN, HIDDEN_SPOT = 0.35, 0.15
+"""A frame stands where it changes by less than these parts of what as much motion nearly always changes."""
+ALIKE_MOTION = 2.0
+"""So many times as much, or as little, is as much motion."""
 BLURRED = 0.4
 TORN_SEAM, TORN_TIMES = 0.45, 2.5
 TORN_FLAT, TORN_FLAT_SEAM = 0.15, 0.7
-FEWEST = 6
-"""Frames that tell what is usual."""
+FEWEST, FEWEST_PAIRS = 6, 3
+"""Frames, and pairs of them, that tell what is usual."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Shown:
+    """What a camera showed from one sample to the next, in s pairs of several episodes.
+
+    episode, pair: (s,) whose, and which of its. motion: (s,) parts of ranges, as the camera shows it. change, spot:
+    (s,) of small images, on average and where they differ most.
+    """
+
+    episode: Rows
+    pair: Rows
+    motion: Floats
+    change: Floats
+    spot: Floats
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class CameraSamples:
     """Frames of one camera at some rows of an episode, the first and the last among them.
 
-    rows: (k,) increasing. motion: (k - 1,) from one to the next, of state and action, in parts of their ranges; None
-    where the dataset has neither.
+    rows: (k,) increasing. motion: (k - 1,) from one to the next, of state or action, in parts of their ranges as this
+    camera shows them; None where the dataset has neither. shown: of this camera, in this episode and others.
     """
 
     episode: int
@@ -49,6 +70,19 @@ class CameraSamples:
     rows: Rows
     frames: FrameFacts
     motion: Floats | None
+    shown: Shown | None = None
+
+
+def changes_of(frames: FrameFacts) -> tuple[Floats, Floats]:
+    """(k - 1,) differences of small images from one to the next: on average, and where they differ most."""
+    off = np.abs(np.diff(frames.small, axis=0))
+    return off.mean(axis=(1, 2), dtype=np.float64), off.max(axis=(1, 2)).astype(np.float64)
+
+
+def seen_pairs(frames: FrameFacts) -> Flags:
+    """(k - 1,) true between samples that are neither black nor white."""
+    seen = ~((frames.brightness < DARK) | _white(frames))
+    return np.asarray(seen[1:] & seen[:-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +148,9 @@ class _Alike:
 
 
 def _alike(samples: CameraSamples) -> _Alike:
-    small = samples.frames.small
-    mean, spot = difference(small[1:], small[:-1]), np.abs(small[1:] - small[:-1]).max(axis=(1, 2))
+    change, spot = changes_of(samples.frames)
     return _Alike(
-        min(max(SAME, SAME_SHARE * float(np.percentile(mean, 80))), SAME_MOST),
+        min(max(SAME, SAME_SHARE * float(np.percentile(change, 80))), SAME_MOST),
         min(max(SAME_SPOT, SAME_SHARE * float(np.percentile(spot, 80))), SAME_SPOT_MOST),
     )
 
@@ -127,23 +160,40 @@ def _frozen(samples: CameraSamples, seen: Flags) -> list[Suspect]:
     small = samples.frames.small
     if len(small) < 2:
         return []
-    same, step = _alike(samples), difference(small[1:], small[:-1])
+    same = _alike(samples)
     alike = same(small[1:], small[:-1]) & seen[1:] & seen[:-1]
-    if alike.all():
-        moves = samples.motion is None or float(samples.motion.sum()) > 2 * MOVED
-        return [Suspect("frozen", 0, len(small))] if moves else []
+    whole = bool(alike.all())
     if samples.motion is None:
-        return []
+        return [Suspect("frozen", 0, len(small))] if whole else []
     found = []
     for a, b in stretches(alike):
         moved = float(samples.motion[a:b].sum())
-        rate = moved / (b - a)
-        shown = ~alike & (samples.motion < 2 * rate) & (samples.motion > 0.2 * rate) & seen[1:] & seen[:-1]
-        usual = float(np.median(step[shown])) if shown.sum() >= 2 else 0.0
-        still = bool(same(small[a + 1 : b + 1], small[a]).all())
-        if still and moved > MOVED and usual > 4 * same.mean:
+        still = whole or bool(same(small[a + 1 : b + 1], small[a]).all())
+        if still and moved > (2 * MOVED if whole else MOVED) and _would_show(samples, a, b):
             found.append(Suspect("frozen", a, b + 1))
     return found
+
+
+def _would_show(samples: CameraSamples, first: int, stop: int) -> bool:
+    """True when as much motion changes far more in nearly all other pairs than in [first, stop).
+
+    Without such pairs only a whole episode in which nothing changes is told.
+    """
+    change, spot = changes_of(samples.frames)
+    own = samples.motion
+    assert own is not None
+    pairs = np.arange(len(change))
+    all_own = Shown(np.full(len(pairs), samples.episode), pairs, own, change, spot)
+    shown = samples.shown or all_own
+    rate = float(own[first:stop].mean())
+    near = (shown.motion > rate / ALIKE_MOTION) & (shown.motion < rate * ALIKE_MOTION)
+    near &= (shown.episode != samples.episode) | (shown.pair < first) | (shown.pair >= stop)
+    if near.sum() < FEWEST_PAIRS:
+        return first == 0 and stop == len(change)
+    usual, usual_spot = (float(np.percentile(values[near], 25)) for values in (shown.change, shown.spot))
+    here, here_spot = float(change[first:stop].max()), float(spot[first:stop].max())
+    shows = usual > EXACT and usual_spot > 3 * EXACT_SPOT
+    return shows and here < HIDDEN * usual and here_spot < HIDDEN_SPOT * usual_spot
 
 
 def rows_between(samples: CameraSamples, found: Iterable[Suspect]) -> list[int]:
@@ -187,7 +237,9 @@ def _holds(samples: CameraSamples, one: Suspect, frames: FrameFacts) -> Flags:
         case "white":
             return _white(frames)
         case "frozen":
-            return _alike(samples)(frames.small, own.small[(one.first + one.stop) // 2])
+            change, spot = (float(v[one.first : one.stop - 1].max()) for v in changes_of(own))
+            exactly = _Alike(max(EXACT, 2 * change), max(EXACT_SPOT, 2 * spot))
+            return exactly(frames.small, own.small[(one.first + one.stop) // 2])
         case "dim":
             return np.asarray(frames.brightness < _middle(own.brightness, one, good))
         case "blurred":

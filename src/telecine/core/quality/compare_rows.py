@@ -26,8 +26,9 @@ IN_BAND, OUT_OF_BAND = 1.0, 4.0
 """How far the ends of an element are from their usual values, in usual spreads, when it is, and is not, itself."""
 LAG_S, LAG_ROWS = 0.1, 2.5
 """How far a lag is from the others' before it is told."""
-OUTSIDE = 1.0
-"""How far outside of the other episodes an end lies, in their whole range."""
+OUTSIDE, OUTSIDE_FEW = 1.0, 12.0
+"""How far outside of the other episodes an end lies, in their whole range, which few episodes hardly tell: plus this
+by their number."""
 TOGETHER, MOST_TOGETHER = 10, 5
 """One episode of so many may stand apart, and at most so many together."""
 
@@ -38,8 +39,9 @@ def row_comparisons(facts: RowFacts, names: Names, fps: int) -> Iterator[Finding
     yield from _lags(facts, fps)
     for key, own in facts.keys.items():
         odd = np.zeros(len(facts.lengths), np.bool_)
-        for found in (_constant(own, key, names[key]), _dead(facts, key, names[key])):
-            yield from found
+        if facts.lengths.max() > 1:
+            yield from _constant(own, key, names[key])
+        yield from _dead(facts, key, names[key])
         for finding in (*_units(facts, key), *_orders(facts, key, names[key])):
             odd |= facts.episodes == finding.episode
             yield finding
@@ -218,6 +220,7 @@ def _outside(own: KeyFacts) -> Iterator[tuple[int, int, float, int, str]]:
     count = len(own.low)
     if count <= FEW:
         return
+    outside = OUTSIDE + OUTSIDE_FEW / count
     for ends, rows, sign in ((own.high, own.high_row, 1.0), (own.low, own.low_row, -1.0)):
         order = np.argsort(sign * ends, axis=0)
         told: set[tuple[int, int]] = set()
@@ -226,7 +229,7 @@ def _outside(own: KeyFacts) -> Iterator[tuple[int, int, float, int, str]]:
             nearest, beyond = (np.take_along_axis(ends, order[[at]], axis=0)[0] for at in (-apart - 1, -apart))
             others_low, others_high = _without(own.low, last, np.min), _without(own.high, last, np.max)
             span = others_high - others_low
-            for element in np.flatnonzero((sign * (beyond - nearest) > OUTSIDE * span) & (span > 0)).tolist():
+            for element in np.flatnonzero((sign * (beyond - nearest) > outside * span) & (span > 0)).tolist():
                 text = f"within {others_low[element]:.4g} to {others_high[element]:.4g}"
                 for at in last[:, element].tolist():
                     if (at, element) not in told:
