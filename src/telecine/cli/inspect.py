@@ -19,7 +19,12 @@ from telecine.inspection.recordings import Inspection
 
 
 def run(
-    paths: list[str], *, plan: Path | None, contact_sheet: Path | None, json: bool, reading: dict[str, Any]
+    paths: list[str],
+    *,
+    plan: Path | None,
+    contact_sheet: Path | None,
+    json: bool,
+    reading: dict[str, Any],
 ) -> Outcome:
     """Done when every recording could be read, perhaps without some of its streams."""
     seen = inspect(paths, plan=plan, contact_sheet=contact_sheet, **reading)
@@ -38,6 +43,8 @@ def run(
 
 def _show(out: Console, seen: Inspection, proposal: Proposal, command: str, plan_file: Path | None) -> None:
     _show_recordings(out, seen.recordings)
+    if len(seen.recordings) < seen.found:
+        out.print(f"[dim]{len(seen.recordings)} of {seen.found} recordings were read[/dim]")
     out.print()
     _show_streams(out, seen.recordings, proposal.timeline)
     show_left_out(out, seen.left_out)

@@ -104,6 +104,9 @@ def inspect(
             metavar="CODE,...", help="Of a dataset: only these checks; rows, tasks, frames, episodes, or codes."
         ),
     ] = None,
+    all: Annotated[  # noqa: A002 - the flag's name
+        bool, typer.Option("--all", help="Read all recordings; of more than 1,000, a sample of so many without it.")
+    ] = False,
     json: Json = False,
     fail_on: FailOn = None,
 ) -> None:
@@ -120,7 +123,7 @@ def inspect(
     if png is not None or card or checks:
         raise typer.BadParameter("--png, --card and --checks are of one finished dataset; give its folder")
     where = sources_of(paths, catalog_url, dataset_name)
-    reading: dict[str, Any] = {"recover": recover, "follow_links": follow_links, "timeout": timeout}
+    reading: dict[str, Any] = {"recover": recover, "follow_links": follow_links, "timeout": timeout, "all": all}
     reading |= {"catalog_token": catalog_token, "catalog_token_file": catalog_token_file}
     _run(lambda: run(where, plan=plan, contact_sheet=contact_sheet, json=json, reading=reading), fail_on)
 

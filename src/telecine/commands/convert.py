@@ -331,5 +331,7 @@ def _proposal_findings(seen: "Inspection", report: Report) -> Iterator[Finding]:
         yield Finding("plan-proposed", "warning", where, guess)
     named = {r.recording for r in report.rejected}
     for finding in seen.findings:
+        if finding.code == "inspect-sampled":
+            yield replace(finding, fix="give a plan of all: telecine inspect RECORDINGS --all --plan plan.yaml")
         if finding.severity == "error" and not any(finding.where.startswith(label) for label in named):
             yield finding

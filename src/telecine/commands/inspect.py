@@ -37,6 +37,7 @@ def inspect(
     catalog_token: str | None = None,
     catalog_token_file: str | Path | None = None,
     checks: Sequence[str] = (),
+    all: bool = False,  # noqa: A002 - the flag's name
     progress: Progress | None = None,
     executor: Executor | None = None,
 ) -> Inspection | DatasetSummary:
@@ -54,6 +55,7 @@ def inspect(
         catalog_token_file: a file with it.
         checks: of a dataset: quality checks to make, codes such as `look-frozen`, or rows, tasks, frames, episodes; all
             without any.
+        all: read all recordings, also of more than 1,000; else a sample of so many, which a finding says.
         progress: of a dataset: gets how far the checks are, in bytes.
         executor: who reads; None: a process of its own where that is safe.
 
@@ -89,7 +91,7 @@ def inspect(
     )
     with who_works(executor, options) as who:
         found = find_all(where, **options.access, executor=who)
-        seen = inspect_found(found, who)
+        seen = inspect_found(found, who, all=all)
         sheet = None if contact_sheet is None else _write_sheet(Path(contact_sheet), where, found, who)
     if plan is not None:
         _write_plan(Path(plan), plan_yaml(seen.proposal))

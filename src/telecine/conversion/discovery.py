@@ -17,9 +17,13 @@ from telecine.core.recording import Part, Ref
 from telecine.core.resample.split import EpisodeSplit, spans_of, split
 from telecine.core.text.documents import suggest
 from telecine.run.executor import Executor, Lost, Tell, serial, silent
+from telecine.run.worker_count import Workers
 from telecine.sources import registry
 from telecine.sources.part_cache import opened
 from telecine.sources.registry import Claim, Found
+
+_MANY = 64
+"""Files up to which looking into them is done before another process would be ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +115,14 @@ def find_all(
     follow_links: bool = False,
     executor: Executor = serial,
 ) -> Found:
-    """`registry.find`, each file indexed where `executor` works; unreadable files alone are no error here."""
+    """`registry.find`, each file indexed where `executor` works; unreadable files alone are no error here.
+
+    Many files are shared out among as many processes as they deserve.
+    """
     work = partial(_indexed, recover=recover, token=token)
     claims = registry.claimed(paths, follow_links=follow_links)
+    if isinstance(executor, Workers) and len(claims) > _MANY:
+        executor.grow(len(claims), sum(claim.size_bytes for claim in claims), safely=False)
     found = registry.joined(paths, map(_found, executor(work, claims, silent)))
     return registry.with_layers(found, map(_joined, executor(_join, registry.layered(found), silent)))
 

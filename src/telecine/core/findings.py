@@ -41,6 +41,7 @@ CODES: dict[str, str] = {
     "clock-unit": "The recorder did not count nanoseconds, as its format asks for.",
     "depth-unit": "Depth images state no unit, or one that cannot be, so the likely one was taken.",
     # plan
+    "inspect-sampled": "Only some of very many recordings were read.",
     "plan-mismatch": "The plan does not fit this recording.",
     "plan-proposed": "The plan, or a choice in it, was proposed by telecine.",
     "action-missing": "No action was recorded, or not at every step.",

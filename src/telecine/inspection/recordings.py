@@ -44,6 +44,7 @@ from telecine.core.streams.from_keyframe import from_first_keyframe
 from telecine.core.text.html import table
 from telecine.core.video import PacketIndex
 from telecine.inspection.recording_findings import PlanScope, compare, recording_findings
+from telecine.inspection.sampling import sampled, sampling_finding
 from telecine.run.executor import Executor, Lost, Tell, serial, silent
 from telecine.sources.border import border
 from telecine.sources.format import MissingExtra
@@ -77,6 +78,8 @@ class Inspection:
     """The streams that it does not use."""
     contact_sheet: tuple[str, ...] = ()
     """What each row of the contact sheet shows, where one was asked for."""
+    found: int = 0
+    """How many recordings there are; more than were read where these are a sample."""
 
     @property
     def plan(self) -> Plan | None:
@@ -109,6 +112,7 @@ class Inspection:
         return {
             "left_out": [entry.to_dict() for entry in self.left_out],
             "guesses": list(self.proposal.guesses),
+            "found": self.found,
             "recordings": [r.to_dict() for r in self.recordings],
             "findings": [asdict(f) for f in self.findings],
         }
@@ -122,6 +126,7 @@ def inspect_many(
     follow_links: bool = False,
     executor: Executor = serial,
     proposing: Callable[[Sequence[RecordingFacts]], Proposal] = propose,
+    all: bool = False,  # noqa: A002 - the flag's name
 ) -> Inspection:
     """Every recording at `paths`; those that cannot be read are among the findings, with severity error.
 
@@ -132,6 +137,7 @@ def inspect_many(
         follow_links: read files that links in recordings lead to outside.
         executor: who reads; this process by default.
         proposing: `propose` with what is given beside the recordings.
+        all: read all recordings, also of more than 1,000; else a sample of so many, which a finding says.
 
     Returns:
         What they hold, and the plan that they suggest. `telecine.inspect` is the same for one path or several.
@@ -143,16 +149,24 @@ def inspect_many(
     2
     """
     found = find_all(paths, recover=recover, token=token, follow_links=follow_links, executor=executor)
-    return inspect_found(found, executor, proposing)
+    return inspect_found(found, executor, proposing, all=all)
 
 
 def inspect_found(
     found: Found,
     executor: Executor = serial,
     proposing: Callable[[Sequence[RecordingFacts]], Proposal] = propose,
+    *,
+    all: bool = False,  # noqa: A002 - the flag's name
 ) -> Inspection:
     """The recordings that were found, one after the other, where `executor` works, as `inspect_many`."""
-    seen = _inspected_refs(found.refs, executor, proposing)
+    refs = found.refs if all else sampled(found.refs)
+    seen = _inspected_refs(refs, executor, proposing)
+    if len(refs) < len(found.refs):
+        said = sampling_finding(len(found.refs), len(refs), str(Path(found.refs[0].path).parent))
+        seen = replace(seen, findings=(said, *seen.findings), found=len(found.refs))
+    else:
+        seen = replace(seen, found=len(found.refs))
     known = {f.code for f in found.findings}
     own = tuple(f for f in seen.findings if f.code != "source-duplicate-id" or f.code not in known)
     return replace(seen, findings=(*found.findings, *own))
