@@ -1,6 +1,7 @@
 """Makes one part of a conversion: `telecine convert IN OUT --shard 7/200`."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -21,7 +22,7 @@ from telecine.core.progress import Progress
 from telecine.core.shards import MOST_CHUNKS, Shard, chunks_of, cut
 from telecine.dataset.existing import ExistingDataset, read_existing
 from telecine.dataset.staging import require_writable
-from telecine.lerobot_format.paths import file_index_of
+from telecine.lerobot_format.paths import INFO, file_index_of
 from telecine.run.executor import Executor
 from telecine.sources import registry
 from telecine.storage.local import LocalStore
@@ -158,6 +159,8 @@ def _made(
     episodes = Episodes(refs[mine.start : mine.stop], job.findings if first else (), job.rejected if first else ())
     settled = Settled(episodes, job.features, existing.origins() if existing else frozenset())
     folder = part_folder(store, shard)
+    if folder.is_dir() and not (folder / INFO).is_file():
+        shutil.rmtree(folder)  # half a copy: a part appears by one rename, with all that it holds
     inner = replace(options, append=False, overwrite=True, where=job.request.where)
     report = convert_part(folder, job.settled_plan, settled, inner, executor=executor, progress=progress)
     report = replace(report, root=place.name, shard=str(shard))
