@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 
 import pytest
 
@@ -32,7 +33,22 @@ def whole(recordings, plan, tmp_path_factory):
     return root
 
 
-@pytest.mark.parametrize("of", [1, 4, 7, 50])
+@pytest.fixture(scope="module")
+def first_of_two(recordings, plan, tmp_path_factory):
+    """Where part 1/2 is done, and nothing else."""
+    folder = tmp_path_factory.mktemp("parts")
+    tc.convert(recordings, folder / "out", plan, shard=(1, 2), workers=0)
+    return folder
+
+
+@pytest.fixture
+def begun(first_of_two, tmp_path):
+    """A copy of it of the test's own: the target."""
+    shutil.copytree(first_of_two, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "out"
+
+
+@pytest.mark.parametrize("of", [1, 4, 7, pytest.param(50, marks=pytest.mark.long)])
 def test_any_number_of_parts_gives_the_dataset_of_one_run(recordings, plan, whole, tmp_path, of):
     order = random.Random(of).sample(range(1, of + 1), of)
     reports, made = convert_all(recordings, tmp_path / "out", plan, of, order)
@@ -103,9 +119,8 @@ def test_what_is_missing_is_named_with_its_command(recordings, plan, whole, tmp_
     assert_equal(tmp_path / "out", whole)
 
 
-def test_a_part_that_is_not_whole_or_not_ours_is_refused(recordings, plan, whole, tmp_path):
-    for number in (1, 2):
-        tc.convert(recordings, tmp_path / "out", plan, shard=(number, 2), workers=0)
+def test_a_part_that_is_not_whole_or_not_ours_is_refused(recordings, plan, whole, begun, tmp_path):
+    tc.convert(recordings, begun, plan, shard=(2, 2), workers=0)
     job = workspace(tmp_path / "out") / "job-new"
     rows = next((job / "shard-002" / "data").rglob("*.parquet"))
     there = rows.read_bytes()
@@ -127,9 +142,8 @@ def test_a_part_that_is_not_whole_or_not_ours_is_refused(recordings, plan, whole
     assert_equal(tmp_path / "out", whole)
 
 
-def test_another_conversion_into_the_same_place_is_refused(recordings, plan, tmp_path):
-    out = tmp_path / "out"
-    tc.convert(recordings, out, plan, shard=(1, 2), workers=0)
+def test_another_conversion_into_the_same_place_is_refused(recordings, plan, begun, tmp_path):
+    out = begun
     for change in ({"shard": (1, 3)}, {"fps": 15}, {"where": "rows > 3"}):
         with pytest.raises(PlanError, match="a conversion into it was begun"):
             tc.convert(recordings, out, plan, workers=0, **{"shard": (1, 2), **change})
@@ -160,9 +174,8 @@ def test_all_parts_have_the_same_functions_and_the_command_that_is_missing_names
     assert "is_high" in json.loads((out / "meta/info.json").read_text())["features"]
 
 
-def test_a_part_that_fails_says_so_and_can_be_made_again(recordings, plan, whole, tmp_path, monkeypatch):
-    out = tmp_path / "out"
-    tc.convert(recordings, out, plan, shard=(1, 2), workers=0)
+def test_a_part_that_fails_says_so_and_can_be_made_again(recordings, plan, whole, begun, monkeypatch):
+    out = begun
 
     def full(*_args):
         raise DatasetError("no space left")
@@ -178,9 +191,8 @@ def test_a_part_that_fails_says_so_and_can_be_made_again(recordings, plan, whole
     assert_equal(out, whole)
 
 
-def test_two_at_once_never_write_the_same_part(recordings, plan, whole, tmp_path):
-    out = tmp_path / "out"
-    tc.convert(recordings, out, plan, shard=(1, 2), workers=0)
+def test_two_at_once_never_write_the_same_part(recordings, plan, whole, begun):
+    out = begun
     other = Staging(workspace(out) / "job-new" / "shard-002", overwrite=True)
     with pytest.raises(DatasetError, match="locked"):
         tc.convert(recordings, out, plan, shard=(2, 2), workers=0)
