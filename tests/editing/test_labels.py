@@ -12,7 +12,6 @@ import pytest
 from support.cli import telecine
 from support.dataset import PLAIN, TOP, clip, episode, write
 from telecine.core.edit.model import make_edit
-from telecine.core.episode import FeatureColumn
 from telecine.core.errors import EditError
 from telecine.core.label import EVENTS, PERSISTENT, Label
 from telecine.core.labels.columns import labels_of
@@ -205,15 +204,3 @@ def test_a_renamed_camera_is_renamed_in_labels(tmp_path, monkeypatch, copied_row
     edit(tmp_path / "in", tmp_path / "out", rename=f"{TOP}=observation.images.front")
     assert found(tmp_path / "out", 0) == {replace(asked, camera="observation.images.front")}
     assert verify(tmp_path / "out") == []
-
-
-def test_numbers_of_subtasks_with_other_texts_are_not_merged(tmp_path):
-    column = FeatureColumn("subtask_index", "int64", (1,))
-    for name, text in (("a", b"one"), ("b", b"other")):
-        write(tmp_path / name, [episode(4, 0, columns=(*PLAIN, column))])
-        (tmp_path / name / "meta/subtasks.parquet").write_bytes(text)
-    with pytest.raises(EditError, match=r"subtask_index: meta/subtasks.parquet differs between them"):
-        merge([tmp_path / "a", tmp_path / "b"], tmp_path / "both")
-    shutil.copyfile(tmp_path / "a/meta/subtasks.parquet", tmp_path / "b/meta/subtasks.parquet")
-    merge([tmp_path / "a", tmp_path / "b"], tmp_path / "both")
-    assert (tmp_path / "both/meta/subtasks.parquet").read_bytes() == b"one"

@@ -14,10 +14,13 @@ import pyarrow as pa
 
 from telecine.core.depth import DepthScale
 from telecine.core.errors import DatasetError, raised_as
+from telecine.core.label import LANGUAGE
+from telecine.core.labels.numbered import SUBTASK_INDEX
 from telecine.dataset.values import unwrap_extensions
 from telecine.lerobot_format import paths, read
 from telecine.lerobot_format.metadata import V2_VERSIONS, EpisodeMeta, feature_of, path_of
 from telecine.lerobot_format.paths import FileIndex
+from telecine.lerobot_format.subtasks import read_subtasks
 
 
 class Dataset:
@@ -52,6 +55,16 @@ class Dataset:
     def task_numbers(self) -> dict[str, int]:
         """Text -> task_index, in order of number. Raises: DatasetError."""
         return {text: index for index, text in read.read_tasks(self.root, self.info).items()}
+
+    @cached_property
+    def subtasks(self) -> tuple[str, ...]:
+        """The texts that `subtask_index` numbers, of a dataset that has them. Raises: DatasetError."""
+        return read_subtasks(self.root, self._features)
+
+    @cached_property
+    def label_keys(self) -> list[str]:
+        """The columns that say labels in words: those of language, and `subtask_index`. Raises: DatasetError."""
+        return [key for key in LANGUAGE if key in self._features] + ([SUBTASK_INDEX] if self.subtasks else [])
 
     @cached_property
     def episodes(self) -> tuple[EpisodeMeta, ...]:

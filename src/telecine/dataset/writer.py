@@ -6,7 +6,7 @@ Refuses what LeRobot could not read back exactly; never changes a value.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -244,12 +244,13 @@ class DatasetWriter:
         report_tables: Iterable[pa.Table] = (),
         left_out: str = "",
         derived: str = "",
+        others: Mapping[str, bytes] | None = None,
     ) -> Path:
         """Finish the dataset and show it at `root`.
 
         What is given is kept in meta/telecine: `plan_yaml` as plan.yaml, `report` as report.json, the rows of
         `report_tables`, which are taken one by one, as report.parquet, `left_out` as left_out.json and `derived` as
-        derived.json.
+        derived.json. others: more files of metadata, by name below the dataset.
 
         Raises:
             DatasetError: no episode was added, the target has appeared meanwhile, or writing failed.
@@ -265,6 +266,8 @@ class DatasetWriter:
             for name, text in ((paths.REPORT, report), (paths.LEFT_OUT, left_out), (paths.DERIVED, derived)):
                 if text:
                     (self._stage.folder / name).write_text(text, "utf-8", "backslashreplace")
+            for name, data in (others or {}).items():
+                (self._stage.folder / name).write_bytes(data)
             write_tables(self._stage.folder / paths.REPORT_ROWS, report_tables)
             self._finish(self._files, plan_yaml)
             self._stage.publish()

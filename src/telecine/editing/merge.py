@@ -9,15 +9,15 @@ from telecine.core.edit.resolve import resolve
 from telecine.core.errors import EditError
 from telecine.core.findings import Finding
 from telecine.core.label import LANGUAGE
+from telecine.core.labels.numbered import SUBTASK_INDEX
 from telecine.core.text.documents import suggest
 from telecine.dataset.assembly.selection import Selection
 from telecine.editing.converted import opened_inputs
 from telecine.editing.edit import EditReport, assembled
 from telecine.editing.inputs import InputDataset
 from telecine.lerobot_format.metadata import INDEX_KEYS
+from telecine.lerobot_format.subtasks import SUBTASKS
 from telecine.sources.shared.confinement import links_followed
-
-SUBTASK_INDEX, SUBTASKS = "subtask_index", "meta/subtasks.parquet"
 
 
 def merge(

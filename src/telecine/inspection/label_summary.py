@@ -10,9 +10,11 @@ from telecine.core.data import arrow
 from telecine.core.errors import DatasetError, raised_as
 from telecine.core.findings import Finding
 from telecine.core.label import LANGUAGE, Label
-from telecine.core.labels.columns import LABEL_COLUMNS, labels_of
+from telecine.core.labels.columns import labels_of
+from telecine.core.labels.numbered import SUBTASK_INDEX
 from telecine.core.labels.spelling import spelling_findings
 from telecine.dataset.reader import Dataset
+from telecine.lerobot_format.subtasks import SUBTASKS
 
 INTERVENTION = "intervention"
 
@@ -40,10 +42,12 @@ class TextSummary:
 
 def label_lists(dataset: Dataset, findings: list[Finding]) -> Iterator[LabelledEpisode]:
     """The labels of each episode that has some; one that cannot be read is a finding."""
-    known = {c.key: c for c in dataset.features}
-    keys = [key for key in (*LANGUAGE, INTERVENTION) if key in known]
-    if known.get(INTERVENTION, LABEL_COLUMNS[INTERVENTION]).dtype != "bool":
-        keys.remove(INTERVENTION)
+    try:
+        keys = list(dataset.label_keys)
+    except DatasetError as error:
+        findings.append(Finding("verify-structure", "error", SUBTASKS, str(error)))
+        keys = [c.key for c in dataset.features if c.key in LANGUAGE]
+    keys += [c.key for c in dataset.features if c.key == INTERVENTION and c.dtype == "bool"]
     for run, table in dataset.runs(keys) if keys else ():
         at = 0
         for episode in run:
@@ -62,7 +66,7 @@ def label_lists(dataset: Dataset, findings: list[Finding]) -> Iterator[LabelledE
 def _labels(rows: pa.Table, dataset: Dataset, number: int) -> tuple[Label, ...]:
     where = f"{dataset.root}: the labels of episode {number} cannot be read"
     with raised_as(DatasetError, where, ValueError, pa.ArrowException):
-        found = labels_of(rows, dataset.fps)
+        found = labels_of(rows, dataset.fps, subtasks=dataset.subtasks if SUBTASK_INDEX in rows.column_names else ())
         return (*found, *_interventions(rows)) if INTERVENTION in rows.column_names else found
 
 

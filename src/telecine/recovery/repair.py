@@ -34,6 +34,7 @@ from telecine.recovery.conflicts import Trust
 from telecine.recovery.lenient_metadata import read_metadata
 from telecine.recovery.rates import with_rate
 from telecine.recovery.repair_log import RepairLog
+from telecine.recovery.side_files import side_files
 from telecine.recovery.survey import Content, Piece, survey
 
 
@@ -136,7 +137,8 @@ def repair(
         if not writer.episodes:
             text = f"{root}: no episode can be recovered, so nothing was written"
             raise with_notes(DatasetError(text), log.all())
-        writer.commit()
+        kept = {column.key for column in writer.features.columns} if writer.features else set()
+        writer.commit(others=side_files(folder, kept, log))
     return Repair(str(root), str(out), *counts, wrong, tuple(log.all()), tuple(verify(target)))
 
 

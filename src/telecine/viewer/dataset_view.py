@@ -9,7 +9,7 @@ import numpy as np
 
 from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError, raised_as
-from telecine.core.label import LANGUAGE, STYLES
+from telecine.core.label import STYLES
 from telecine.core.labels.columns import labels_of
 from telecine.dataset.reader import open_dataset
 from telecine.dataset.values import to_numpy
@@ -165,12 +165,12 @@ class DatasetView:
                 self._checks.close()
 
     def _labels(self, number: int) -> list[dict[str, Any]]:
-        """The labels in the columns of language, as spans."""
-        keys = [column.key for column in self.dataset.features if column.key in LANGUAGE]
+        """The labels that columns say in words, as spans."""
+        keys = self.dataset.label_keys
         if not keys:
             return []
         with raised_as(DatasetError, f"{self.path}: its labels cannot be read", ValueError):
-            labels = labels_of(self.dataset.rows(number, keys), self.dataset.fps)
+            labels = labels_of(self.dataset.rows(number, keys), self.dataset.fps, subtasks=self.dataset.subtasks)
         return [
             {"key": label.style, "rows": [label.start, max(label.stop, label.start + 1)], "text": label.text}
             for label in labels[:MOST_TEXTS]

@@ -15,6 +15,7 @@ import pyarrow as pa
 from telecine.core.data import arrow
 from telecine.core.episode import Episode, FeatureColumn
 from telecine.core.label import EVENTS, LANGUAGE, PERSISTENT, STYLES, Label
+from telecine.core.labels.numbered import SUBTASK_INDEX, numbered_subtasks
 from telecine.core.labels.spans import in_order
 from telecine.core.recording import Array
 
@@ -102,11 +103,12 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
-def labels_of(rows: pa.Table, fps: float, count: int | None = None) -> tuple[Label, ...]:
+def labels_of(rows: pa.Table, fps: float, count: int | None = None, subtasks: Sequence[str] = ()) -> tuple[Label, ...]:
     """The labels in the columns of language of an episode whose rows these are.
 
     An entry lasts until the next of its style, role and camera; a `task_aug` to the end. count: of rows of the whole
-    episode, where only some are given; events then count from the first of these.
+    episode, where only some are given; events then count from the first of these. subtasks: the texts that
+    `subtask_index` numbers, which says the subtasks where no column of language does.
 
     Raises: ValueError for columns that hold something else.
     """
@@ -119,6 +121,8 @@ def labels_of(rows: pa.Table, fps: float, count: int | None = None) -> tuple[Lab
         for row, entries in _filled(rows.column(EVENTS)):
             labels = [_label(entry, row) for entry in _dicts(entries, EVENTS)]
             found += (replace(label, of_events=label.style not in STYLES) for label in labels)
+    if subtasks and SUBTASK_INDEX in rows.column_names and not any(label.style == "subtask" for label in found):
+        found += numbered_subtasks(arrow.to_numpy(rows.column(SUBTASK_INDEX).combine_chunks()).reshape(-1), subtasks)
     return in_order(found)
 
 

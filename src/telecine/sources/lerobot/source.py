@@ -2,13 +2,13 @@
 
 Frame i of an episode was at i / fps. Streams are called /FEATURE; the task is the text stream /task. Cameras are the
 packets of their video files, so that they can be copied, also those of depth; depth in TIFF files is read. What the
-columns of language say are labels of the recording. Trusts the metadata, but for names of files, which must stay in the
-dataset's folder, and numbers that ask for memory; `telecine verify` and `telecine repair` are for what does not deserve
-it.
+columns of language and `subtask_index` say are labels of the recording. Trusts the metadata, but for names of files,
+which must stay in the dataset's folder, and numbers that ask for memory; `telecine verify` and `telecine repair` are
+for what does not deserve it.
 Format: lerobot 0.6 `lerobot/datasets`, and its script `convert_dataset_v21_to_v30`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
@@ -24,6 +24,7 @@ from telecine.core.grid import Grid
 from telecine.core.label import LANGUAGE as LANGUAGE_COLUMNS
 from telecine.core.label import TimedLabels
 from telecine.core.labels.columns import labels_of
+from telecine.core.labels.numbered import SUBTASK_INDEX
 from telecine.core.naming import file_below
 from telecine.core.outcome import WORDS, stored_facts
 from telecine.core.recording import Array, CameraCalibration, LeftOut, Recording, Ref, Stream
@@ -32,6 +33,7 @@ from telecine.lerobot_format.calibrations import read_calibrations
 from telecine.lerobot_format.metadata import INDEX_KEYS, DatasetMeta, EpisodeMeta, FeatureMeta, path_of
 from telecine.lerobot_format.paths import INFO, VERSION, FileIndex
 from telecine.lerobot_format.read import read_dataset, read_rows
+from telecine.lerobot_format.subtasks import SUBTASKS, read_subtasks
 from telecine.sources.format import Found
 from telecine.sources.lerobot.agibot import described_names, instructions_of
 from telecine.sources.shared.arrays import (
@@ -45,7 +47,7 @@ from telecine.sources.shared.arrays import (
 )
 from telecine.sources.shared.confinement import confined, link_problem
 from telecine.sources.shared.fingerprint import file_state
-from telecine.sources.shared.segments import timed_labels
+from telecine.sources.shared.segments import Notes, timed_labels
 from telecine.sources.shared.video_file import VideoFileStream
 
 NAME = "lerobot"
@@ -85,15 +87,21 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     with raised_as(SourceError, f"{ref.label}: cannot be read", *_READ_ERRORS):
         streams, left_out = _streams(dataset, episode, ref.label)
     segments, notes = instructions_of(dataset.info, episode.index, episode.length)
-    labels, unread = _labels(dataset, episode)
+    subtasks, said = _subtasks(dataset)
+    labels, unread = _labels(dataset, episode, subtasks)
     labels += timed_labels(segments, Timing(Fraction(dataset.fps)), episode.length)
     left_out += unread
     attrs = {"layout": str(dataset.info["codebase_version"]), "fps": str(dataset.fps), **_facts(episode)}
     if dataset.robot_type:
         attrs["robot_type"] = dataset.robot_type
     features = {key: (f"/{key}",) for key, f in dataset.features.items() if f"/{key}" in streams and not _is_refused(f)}
+    if subtasks:
+        features.pop(SUBTASK_INDEX, None)
+        fix = f"name it in a plan: {SUBTASK_INDEX}: /{SUBTASK_INDEX}"
+        left_out += (LeftOut(f"/{SUBTASK_INDEX}", "offered", f"numbers of {SUBTASKS}, whose texts are labels", fix),)
     return Recording(
-        ref, streams, attrs, notes, features=features, left_out=left_out, calibrations=_calibrations(dataset, episode),
+        ref, streams, attrs, (*notes, *said), features=features, left_out=left_out,
+        calibrations=_calibrations(dataset, episode),
         rows=Grid(0, episode.length, Fraction(dataset.fps)), stored_times=_times(dataset, episode, ref.label),
         labels=labels,
     )  # fmt: skip
@@ -180,15 +188,25 @@ def _streams(dataset: DatasetMeta, episode: EpisodeMeta, label: str) -> tuple[di
     return {s.name: s for s in streams}, tuple(left_out)
 
 
-def _labels(dataset: DatasetMeta, episode: EpisodeMeta) -> tuple[tuple[TimedLabels, ...], tuple[LeftOut, ...]]:
-    """What the columns of language say, on the clock of the rows; and those columns where they cannot be read."""
-    keys = [key for key in LANGUAGE_COLUMNS if key in dataset.features]
+def _subtasks(dataset: DatasetMeta) -> tuple[tuple[str, ...], Notes]:
+    """(the texts that `subtask_index` numbers, a note where they cannot be read)."""
+    try:
+        return read_subtasks(dataset.root, dataset.features), ()
+    except DatasetError as error:
+        return (), (("source-incomplete", f"its subtasks are numbers without texts: {error}"),)
+
+
+def _labels(
+    dataset: DatasetMeta, episode: EpisodeMeta, subtasks: Sequence[str]
+) -> tuple[tuple[TimedLabels, ...], tuple[LeftOut, ...]]:
+    """What columns say in words, on the clock of the rows; and those columns where they cannot be read."""
+    keys = [key for key in LANGUAGE_COLUMNS if key in dataset.features] + ([SUBTASK_INDEX] if subtasks else [])
     if not keys:
         return (), ()
     path = dataset.root / path_of(dataset.info["data_path"], episode.data)
     times = Grid(0, episode.length + 1, Fraction(dataset.fps)).ticks()
     try:
-        found = labels_of(read_rows(path, episode, keys), dataset.fps)
+        found = labels_of(read_rows(path, episode, keys), dataset.fps, subtasks=subtasks)
     except (DatasetError, *_READ_ERRORS) as error:
         return (), tuple(LeftOut(f"/{key}", "unreadable", f"its labels cannot be read: {error}") for key in keys)
     timed = (replace(one, start=int(times[one.start]), stop=int(times[one.stop])) for one in found)
