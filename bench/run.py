@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import derived
 import edits
 import topics
 from report import Row, show, write
@@ -51,6 +52,7 @@ TOPICS: dict[str, Callable[[topics.Place], list[Row]]] = {
     "reads": topics.reading,
     "messages": topics.messages,
     "edit": edits.editing,
+    "derive": derived.deriving,
     "start": topics.starting,
 }
 

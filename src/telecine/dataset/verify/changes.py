@@ -3,8 +3,11 @@
 All metadata and the index columns of all rows are read; values, statistics and videos only where they are new.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Container, Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,9 +24,9 @@ from telecine.dataset.verify.metadata import check_meta
 from telecine.dataset.verify.reading import NUMBERS, UNREADABLE
 from telecine.dataset.verify.rows import check_rows, check_values, episodes_by_file
 from telecine.dataset.verify.videos import by_file, check_video, read_hidden_frames
-from telecine.lerobot_format.metadata import INDEX_KEYS, DatasetMeta
+from telecine.lerobot_format.metadata import INDEX_KEYS, DatasetMeta, EpisodeMeta
 from telecine.lerobot_format.paths import data_path
-from telecine.lerobot_format.read import read_rows, read_statistics_of
+from telecine.lerobot_format.read import read_runs, read_statistics_of
 
 BATCH_ROWS = 1 << 16
 
@@ -91,17 +94,36 @@ def _fits(metadata: DatasetMeta, batch: pa.RecordBatch, position: int, numbers: 
 
 def _check_episodes(metadata: DatasetMeta, numbers: list[int], log: FindingLog) -> None:
     columns = [key for key, feature in metadata.features.items() if feature.dtype in NUMBERS | {"string"}]
-    for number, stored in zip(numbers, read_statistics_of(metadata.root, numbers), strict=True):
-        episode = metadata.episodes[number]
-        name = data_path(episode.data)
-        with log.at(episode=number):
-            try:
-                table = read_rows(metadata.root / name, episode, columns)
-            except DatasetError as error:
-                log.error("verify-structure", name, str(error))
-                continue
-            check_values(metadata, name, episode, table, stored, log)
-            for key in metadata.cameras:
-                with log.at(key=key):
-                    where = f"meta/episodes episode {number} {key}"
-                    parsed_statistics(where, stored.get(key), metadata.features[key], log)
+    statistics = dict(zip(numbers, read_statistics_of(metadata.root, numbers), strict=True))
+    for file_index, episodes in episodes_by_file(metadata.episodes):
+        name = data_path(file_index)
+        for neighbours in _neighbours(episodes, statistics):
+            for run, found in read_runs(metadata.root / name, neighbours, columns):
+                at = 0
+                for episode in run:
+                    with log.at(episode=episode.index):
+                        if isinstance(found, DatasetError):
+                            log.error("verify-structure", name, str(found))
+                            continue
+                        table = found.slice(at, episode.length)
+                        at += episode.length
+                        _check_episode(metadata, episode, table, statistics[episode.index], log)
+
+
+def _neighbours(episodes: Sequence[EpisodeMeta], wanted: Container[int]) -> Iterator[list[EpisodeMeta]]:
+    """Those wanted of the episodes of a file, in lists of such as follow one another, with their place in the file."""
+    first = episodes[0].first_row
+    placed = [replace(episode, start=episode.first_row - first) for episode in episodes]
+    for is_wanted, group in groupby(placed, lambda episode: episode.index in wanted):
+        if is_wanted:
+            yield list(group)
+
+
+def _check_episode(
+    metadata: DatasetMeta, episode: EpisodeMeta, table: pa.Table, stored: dict[str, Any], log: FindingLog
+) -> None:
+    check_values(metadata, data_path(episode.data), episode, table, stored, log)
+    for key in metadata.cameras:
+        with log.at(key=key):
+            where = f"meta/episodes episode {episode.index} {key}"
+            parsed_statistics(where, stored.get(key), metadata.features[key], log)
