@@ -9,6 +9,7 @@ from rich.table import Table
 
 from telecine.cli.exit_codes import Outcome
 from telecine.cli.label_tables import show_labels
+from telecine.cli.lag_table import show_lag
 from telecine.cli.progress import Bar
 from telecine.cli.tables import console, escape, print_json, show_findings
 from telecine.commands.inspect import inspect
@@ -21,14 +22,16 @@ MOST_SHOWN = 40
 MOST_FILES = 3
 
 
-def run(root: str, *, png: Path | None, json: bool, card: bool = False, checks: Sequence[str] = ()) -> Outcome:
+def run(
+    root: str, *, png: Path | None, json: bool, card: bool = False, checks: Sequence[str] = (), lag: bool = False
+) -> Outcome:
     """Done when there are no errors. card: print the dataset's card instead of the page."""
     if card:
         text = dataset_card(Path(root))
         print_json({"card": text}) if json else sys.stdout.write(text)
         return Outcome(True, card_findings(text, root))
     with Bar(quiet=json) as bar:
-        page = inspect(root, png=png, checks=checks, progress=bar)
+        page = inspect(root, png=png, checks=checks, lag=lag, progress=bar)
     assert isinstance(page, DatasetSummary)
     if json:
         print_json(page.to_dict())
@@ -74,6 +77,7 @@ def _show(out: Console, page: DatasetSummary) -> None:
     if len(page.episodes) > MOST_SHOWN:
         out.print(f"[dim]... and {len(page.episodes) - MOST_SHOWN} more episodes; --json has all[/dim]")
     show_labels(out, page)
+    show_lag(out, page.lag)
     show_findings(out, page.findings)
     verdict = "[bold red]needs repair[/bold red]" if has_errors(page.findings) else "[bold]nothing broken[/bold]"
     worth = sum(f.severity != "info" for f in page.findings)

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from telecine.cli.exit_codes import Outcome
+from telecine.cli.lag_table import show_lag
 from telecine.cli.layout import show_table
 from telecine.cli.next_steps import show_steps
 from telecine.cli.tables import bytes_text, console, escape, print_json, short, show_findings, show_left_out
@@ -18,16 +19,9 @@ from telecine.core.recording_summary import RecordingFacts, StreamSummary, acros
 from telecine.inspection.recordings import Inspection
 
 
-def run(
-    paths: list[str],
-    *,
-    plan: Path | None,
-    contact_sheet: Path | None,
-    json: bool,
-    reading: dict[str, Any],
-) -> Outcome:
-    """Done when every recording could be read, perhaps without some of its streams."""
-    seen = inspect(paths, plan=plan, contact_sheet=contact_sheet, **reading)
+def run(paths: list[str], *, plan: Path | None, json: bool, reading: dict[str, Any]) -> Outcome:
+    """Done when every recording could be read, perhaps without some of its streams. reading: more of `inspect`."""
+    seen = inspect(paths, plan=plan, **reading)
     assert isinstance(seen, Inspection)
     proposal = seen.proposal
     command = command_line(proposal, paths, "out")
@@ -37,7 +31,7 @@ def run(
     else:
         _show(console(), seen, proposal, command, plan)
         for number, text in enumerate(seen.contact_sheet, 1):
-            console().print(f"row {number} of {escape(str(contact_sheet))}: {escape(text)}")
+            console().print(f"row {number} of {escape(str(reading['contact_sheet']))}: {escape(text)}")
     return Outcome(not has_errors(seen.findings), seen.findings)
 
 
@@ -48,6 +42,7 @@ def _show(out: Console, seen: Inspection, proposal: Proposal, command: str, plan
     out.print()
     _show_streams(out, seen.recordings, proposal.timeline)
     show_left_out(out, seen.left_out)
+    show_lag(out, seen.lag)
     if seen.findings:
         out.print("\n[bold]findings[/bold]")
         show_findings(out, seen.findings)

@@ -107,6 +107,9 @@ def inspect(
     all: Annotated[  # noqa: A002 - the flag's name
         bool, typer.Option("--all", help="Read all recordings; of more than 1,000, a sample of so many without it.")
     ] = False,
+    lag: Annotated[
+        bool, typer.Option("--lag", help="Measure how much later cameras show what the joints did; --plan corrects it.")
+    ] = False,
     json: Json = False,
     fail_on: FailOn = None,
 ) -> None:
@@ -119,13 +122,15 @@ def inspect(
     from telecine.commands.inspect import is_dataset
 
     if paths is not None and len(paths) == 1 and is_dataset(paths[0]) and plan is None:
-        _run(lambda: dataset_summary.run(paths[0], png=png, json=json, card=card, checks=checks or ()), fail_on)
+        shown: dict[str, Any] = {"png": png, "card": card, "checks": checks or (), "lag": lag}
+        _run(lambda: dataset_summary.run(paths[0], json=json, **shown), fail_on)
     if png is not None or card or checks:
         raise typer.BadParameter("--png, --card and --checks are of one finished dataset; give its folder")
     where = sources_of(paths, catalog_url, dataset_name)
     reading: dict[str, Any] = {"recover": recover, "follow_links": follow_links, "timeout": timeout, "all": all}
     reading |= {"catalog_token": catalog_token, "catalog_token_file": catalog_token_file}
-    _run(lambda: run(where, plan=plan, contact_sheet=contact_sheet, json=json, reading=reading), fail_on)
+    reading |= {"contact_sheet": contact_sheet, "lag": lag}
+    _run(lambda: run(where, plan=plan, json=json, reading=reading), fail_on)
 
 
 def convert(**given: Any) -> None:

@@ -16,6 +16,9 @@ from telecine.inspection.contact_sheet import ContactSheet
 from telecine.inspection.contact_sheet import contact_sheet as made_sheet
 from telecine.inspection.dataset_summary import DatasetSummary, summarize
 from telecine.inspection.label_plots import draw_labels
+from telecine.inspection.lag import measure_lag
+from telecine.inspection.lag_of_path import lag_rows
+from telecine.inspection.lag_row import lag_findings, with_offsets
 from telecine.inspection.plots import write_pngs
 from telecine.inspection.recordings import Inspection, inspect_found
 from telecine.lerobot_format.paths import INFO
@@ -38,6 +41,7 @@ def inspect(
     catalog_token_file: str | Path | None = None,
     checks: Sequence[str] = (),
     all: bool = False,  # noqa: A002 - the flag's name
+    lag: bool = False,
     progress: Progress | None = None,
     executor: Executor | None = None,
 ) -> Inspection | DatasetSummary:
@@ -56,6 +60,8 @@ def inspect(
         checks: of a dataset: quality checks to make, codes such as `look-frozen`, or rows, tasks, frames, episodes; all
             without any.
         all: read all recordings, also of more than 1,000; else a sample of so many, which a finding says.
+        lag: measure how much later each camera shows what the joints did, and the joints do what the action says, in ms
+            with a 95 % interval; the proposed plan gets an `offset` for each camera whose lag is not zero.
         progress: of a dataset: gets how far the checks are, in bytes.
         executor: who reads; None: a process of its own where that is safe.
 
@@ -81,6 +87,7 @@ def inspect(
             check_dataset(where[0])
         with who_works(executor, Options()) as who:
             summary = summarize(where[0], checks=checks, executor=who, progress=progress)
+            summary = _with_lag_of(summary, who) if lag else summary
         return summary if png is None else _drawn(summary, Path(png))
     if png is not None or checks:
         raise PlanError("png and checks are of one finished dataset; give its folder")
@@ -92,10 +99,22 @@ def inspect(
     with who_works(executor, options) as who:
         found = find_all(where, **options.access, executor=who)
         seen = inspect_found(found, who, all=all)
+        seen = _with_lag(seen, found, who) if lag else seen
         sheet = None if contact_sheet is None else _write_sheet(Path(contact_sheet), where, found, who)
     if plan is not None:
         _write_plan(Path(plan), plan_yaml(seen.proposal))
     return seen if sheet is None else replace(seen, contact_sheet=sheet)
+
+
+def _with_lag(seen: Inspection, found: Found, executor: Executor) -> Inspection:
+    rows = measure_lag(found.refs, seen.proposal, executor=executor)
+    findings = (*seen.findings, *lag_findings(rows))
+    return replace(seen, lag=rows, proposal=with_offsets(seen.proposal, rows), findings=findings)
+
+
+def _with_lag_of(summary: DatasetSummary, executor: Executor) -> DatasetSummary:
+    rows = lag_rows(summary.root, executor=executor)
+    return replace(summary, lag=rows, findings=(*summary.findings, *lag_findings(rows)))
 
 
 def _write_sheet(path: Path, paths: list[str], found: Found, executor: Executor) -> tuple[str, ...]:

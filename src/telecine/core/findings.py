@@ -144,6 +144,8 @@ CODES: dict[str, str] = {
     "look-units": "An episode's values are in another unit than the others'.",
     "look-order": "An episode's elements are in another order than the others'.",
     "look-lag": "In one episode the state follows the action later or sooner than in the others.",
+    "lag-drift": "The lag of a stream changes within a recording: two clocks drift apart.",
+    "lag-unlike": "In one episode a stream comes later or sooner after the joints than in the others.",
     "look-range": "An episode reaches far outside of what all others do.",
     "look-short": "An episode is very short.",
     "look-long": "An episode is very long.",

@@ -27,6 +27,7 @@ from telecine.inspection.label_summary import (
     label_lists,
     text_table,
 )
+from telecine.inspection.lag_row import LagRow
 from telecine.inspection.quality import check_dataset
 from telecine.inspection.quality_rows import VERIFY
 from telecine.lerobot_format.paths import VERSION, FileIndex
@@ -95,10 +96,12 @@ class DatasetSummary:
     """Tasks, and texts of labels."""
     drawn: tuple[str, ...] = ()
     """The PNG files of its frames and curves, where they were asked for."""
+    lag: tuple[LagRow, ...] = ()
+    """How much later cameras show what the joints did, and what the action said, where that was asked for."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return asdict(self)
+        return {**asdict(self), "lag": [row.to_dict() for row in self.lag]}
 
     def _repr_html_(self) -> str:
         head = f"{self.root}: LeRobot {self.version}, {self.frames} frames at {self.fps} fps"

@@ -43,6 +43,7 @@ from telecine.core.recording_summary import (
 from telecine.core.streams.from_keyframe import from_first_keyframe
 from telecine.core.text.html import table
 from telecine.core.video import PacketIndex
+from telecine.inspection.lag_row import LagRow
 from telecine.inspection.recording_findings import PlanScope, compare, recording_findings
 from telecine.inspection.sampling import sampled, sampling_finding
 from telecine.run.executor import Executor, Lost, Tell, serial, silent
@@ -80,6 +81,8 @@ class Inspection:
     """What each row of the contact sheet shows, where one was asked for."""
     found: int = 0
     """How many recordings there are; more than were read where these are a sample."""
+    lag: tuple[LagRow, ...] = ()
+    """How much later cameras show what the joints did, and what the action said, where that was asked for."""
 
     @property
     def plan(self) -> Plan | None:
@@ -115,6 +118,7 @@ class Inspection:
             "found": self.found,
             "recordings": [r.to_dict() for r in self.recordings],
             "findings": [asdict(f) for f in self.findings],
+            "lag": [row.to_dict() for row in self.lag],
         }
 
 

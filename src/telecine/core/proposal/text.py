@@ -81,7 +81,8 @@ def command_line(proposal: Proposal, paths: Sequence[str], out: str) -> str:
     """
     body, names = proposal.body, proposal.short
     if not _fits_flags(body):
-        inspect = ["telecine", "inspect", *paths, "--plan", "plan.yaml"]
+        lag = ["--lag"] if _has_offset(body) else []  # was measured: the plan file gets it in the same way
+        inspect = ["telecine", "inspect", *paths, *lag, "--plan", "plan.yaml"]
         convert = ["telecine", "convert", *paths, out, "--plan", "plan.yaml"]
         return f"{shlex.join(inspect)} && {shlex.join(convert)}"
     parts = ["telecine", "convert", *paths, out]
@@ -99,6 +100,11 @@ def command_line(proposal: Proposal, paths: Sequence[str], out: str) -> str:
     parts += ["--task", names[task["from"]]] if isinstance(task, dict) else ["--task-text", task or TASK_TO_GIVE]
     parts += ["--robot-type", body["robot_type"]] if "robot_type" in body else []
     return shlex.join(parts)
+
+
+def _has_offset(body: Mapping[str, Any]) -> bool:
+    taken = (f["from"] for f in body["features"].values() if isinstance(f, Mapping))
+    return any(isinstance(one, Mapping) and "offset" in one for one in taken)
 
 
 def _fits_flags(body: Mapping[str, Any]) -> bool:

@@ -49,14 +49,14 @@ def frame_facts(frames: Sequence[Grey]) -> FrameFacts:
     """frames: k of (height, width) uint8, all of one size, at least one."""
     small, numbers = [], []
     for grey in frames:
-        reduced = _reduced(grey)
+        reduced = reduced_to_means(grey)
         small.append(reduced)
         numbers.append((float(reduced.mean()), float(reduced.std()), _detail(grey, reduced), _seam(grey), *_flat(grey)))
     columns = np.array(numbers, np.float64).T
     return FrameFacts(np.stack(small), *columns)
 
 
-def _reduced(grey: Grey) -> npt.NDArray[np.float32]:
+def reduced_to_means(grey: Grey) -> npt.NDArray[np.float32]:
     """Means of squares of pixels, so that the noise of sensor and encoder goes."""
     factor = max(round(min(grey.shape) / SMALL_PX), 2)
     height, width = (side // factor for side in grey.shape)

@@ -1,0 +1,230 @@
+"""How much later one series of motion shows what another did: a camera after the joints, the state after the action.
+
+A stretch of some seconds gives one estimate. Both series become rates on a fine grid of time, without what is slower
+than half a second, so that the gain of a camera, which depends on the pose, does not count as time. At each lag the
+answer is fitted by a weighted sum of the joints' speeds; the lag is where that fits best, by a parabola between two
+steps of the grid. What several stretches say together is in `lag_estimate.py`.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from telecine.core.grid import SECOND, Times
+from telecine.core.stats import Floats
+
+STEP_NS = 4_000_000
+"""The grid on which series are compared."""
+LONGEST_NS = 500_000_000
+"""Lags up to this are looked for, either way."""
+SLOW_NS = 500_000_000
+"""Deviation of the Gaussian that takes away what is slower."""
+FINE_NS = 30_000_000
+"""Deviation of the Gaussian that takes away jitter and noise; a slow camera's is longer."""
+SHORTEST_NS = 2 * SECOND
+"""A stretch needs so much time that both series cover, beside the lags looked for."""
+MOST_ELEMENTS, STILL = 12, 1e-6
+"""Elements that a fit can tell apart in some seconds; and how little is no motion, in units of the element."""
+GAINS = 2
+"""Directions of the pose on which the gain of a camera may depend."""
+LEAST_MATCH, LEAST_GAIN = 0.6, 0.08
+"""Part of the answer's variance that the best lag has to explain, and by how much more than lags far from it."""
+SAME_AGAIN, UNLIKE = 0.9, 0.3
+"""Correlation of the motion with itself some time later, from which it is periodic, and what it is less in between."""
+_TOO_SHORT = f"less than {(SHORTEST_NS + 2 * LONGEST_NS) / SECOND:.0f} s that both streams cover"
+_BLOCK_NS = 250_000_000
+_RIDGE = 1e-3
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Paths:
+    """A series of positions. times: (m,) int64 ns, increasing; values: (m, w), in any units."""
+
+    times: Times
+    values: Floats
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Energies:
+    """How much frames change. times: (n + 1,) int64 ns of the frames; values: (n,) from each to the next, 0 or more."""
+
+    times: Times
+    values: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class StretchLag:
+    """What one stretch says. lag_ns: None where it cannot tell, for which `why` is the reason.
+
+    error_ns: the standard error, as far as this stretch shows it. match: the part of the answer that the motion
+    explains. at_ns: the middle of the stretch.
+    """
+
+    lag_ns: float | None
+    error_ns: float
+    match: float
+    at_ns: int
+    why: str = ""
+
+
+def camera_lag(energies: Energies, joints: Paths) -> StretchLag:
+    """How much later a camera shows what the joints did, from one stretch."""
+    at_ns = int(energies.times[len(energies.times) // 2]) if len(energies.times) else 0
+    grid = _grid(energies.times, joints.times)
+    if grid is None:
+        return StretchLag(None, 0.0, 0.0, at_ns, _TOO_SHORT)
+    positions = _on_grid(grid, joints)
+    if not positions.size:
+        return StretchLag(None, 0.0, 0.0, at_ns, "too little motion: the joints stand still")
+    if not energies.values.any():
+        return StretchLag(None, 0.0, 0.0, at_ns, "too little motion: the camera shows none")
+    path = np.concatenate([[0.0], np.cumsum(energies.values)])
+    answer = np.diff(np.interp(grid, energies.times, path))[:, None]
+    fine = max(FINE_NS, 0.6 * float(np.median(np.diff(energies.times))))
+    speeds = np.abs(np.diff(_smooth(positions, fine / 2), axis=0))
+    speeds /= speeds.std(axis=0) + 1e-12
+    causes = np.concatenate([speeds, speeds.sum(axis=1, keepdims=True) * _pose(positions[:-1])], axis=1)
+    return _lag_of(_band(answer, fine), _band(causes, fine)[:, None, :], at_ns)
+
+
+def follower_lag(after: Paths, before: Paths) -> StretchLag:
+    """How much later the first positions follow the second, element by element, from one stretch.
+
+    Both have as many elements, which mean the same.
+    """
+    at_ns = int(after.times[len(after.times) // 2]) if len(after.times) else 0
+    grid = _grid(after.times, before.times)
+    if grid is None:
+        return StretchLag(None, 0.0, 0.0, at_ns, _TOO_SHORT)
+    pair = [np.stack([np.interp(grid, p.times, column) for column in p.values.T], axis=1) for p in (after, before)]
+    moves = np.all([np.ptp(values, axis=0) > STILL for values in pair], axis=0)
+    if not moves.any():
+        return StretchLag(None, 0.0, 0.0, at_ns, "too little motion: no element moves in both")
+    answer, causes = (_band(np.diff(values[:, moves], axis=0), FINE_NS) for values in pair)
+    size = answer.std(axis=0) + 1e-12
+    return _lag_of(answer / size, (causes / size)[:, :, None], at_ns)
+
+
+def _grid(a: Times, b: Times) -> Times | None:
+    """Moments that both series cover, or None where they are too few."""
+    if len(a) < 2 or len(b) < 2:
+        return None
+    start, stop = max(int(a[0]), int(b[0])), min(int(a[-1]), int(b[-1]))
+    if stop - start < SHORTEST_NS + 2 * LONGEST_NS:
+        return None
+    return np.arange(start, stop, STEP_NS, dtype=np.int64)
+
+
+def _on_grid(grid: Times, path: Paths) -> Floats:
+    """(n, up to 12) the elements that move, each of deviation 1; of more, the directions in which they move most."""
+    values = np.stack([np.interp(grid, path.times, column) for column in path.values.T], axis=1)
+    values = values[:, np.ptp(values, axis=0) > STILL]
+    values = (values - values.mean(axis=0)) / values.std(axis=0)
+    if values.shape[1] <= MOST_ELEMENTS:
+        return np.asarray(values)
+    _, _, axes = np.linalg.svd(values, full_matrices=False)
+    return np.asarray(values @ axes[:MOST_ELEMENTS].T)
+
+
+def _pose(values: Floats) -> Floats:
+    """(n, up to 2) the directions in which the pose varies most, each of deviation 1."""
+    _, sizes, axes = np.linalg.svd(values, full_matrices=False)
+    made = values @ axes[: min(GAINS, values.shape[1] - 1)].T
+    return np.asarray(made / (sizes[: made.shape[1]] / np.sqrt(len(values)) + 1e-12))
+
+
+def _band(values: Floats, fine_ns: float) -> Floats:
+    """(n, w) without what is faster or slower than motion."""
+    smooth = _smooth(values, fine_ns)
+    return smooth - _smooth(smooth, SLOW_NS)
+
+
+def _smooth(values: Floats, deviation_ns: float) -> Floats:
+    """(n, w) with a Gaussian; the ends count as going on as they are."""
+    deviation = deviation_ns / STEP_NS
+    reach = int(np.ceil(3 * deviation))
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
+    weights /= weights.sum()
+    padded = np.pad(values, ((reach, reach), (0, 0)), mode="edge")
+    return np.stack([np.convolve(column, weights, "valid") for column in padded.T], axis=1)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Fit:
+    """Of each of l lags and k answers. weights: (l, k, p); matches: (l,) part of the variance that is explained."""
+
+    lags: "np.ndarray[tuple[int], np.dtype[np.int64]]"
+    weights: Floats
+    matches: Floats
+
+
+def _lag_of(answer: Floats, causes: Floats, at_ns: int) -> StretchLag:
+    """answer: (n, k) rates. causes: (n, k, p) what each may be a weighted sum of, some steps of the grid earlier."""
+    fit = _fitted(answer, causes)
+    best = int(fit.matches.argmax())
+    match = float(fit.matches[best])
+    far = np.abs(fit.lags - fit.lags[best]) * STEP_NS > LONGEST_NS / 2
+    gain = match - float(np.median(fit.matches[far]))
+    again = _period(np.einsum("nkp,kp->nk", causes, fit.weights[best]))
+    unknown = StretchLag(None, 0.0, match, at_ns)
+    if match < LEAST_MATCH or gain < LEAST_GAIN:
+        return replace(
+            unknown,
+            why=f"the motion explains {max(match, 0) * 100:.0f} % of what changes, hardly more than at other lags",
+        )
+    if again:
+        return replace(unknown, why=f"the motion is periodic: it repeats after {again * STEP_NS / SECOND:.2f} s")
+    if best in (0, len(fit.lags) - 1):
+        return replace(unknown, why=f"it fits best at the end of what is looked for, {LONGEST_NS / SECOND:.1f} s")
+    left, middle, right = fit.matches[best - 1 : best + 2].tolist()
+    bend = left - 2 * middle + right
+    lag = float(fit.lags[best]) + (0.5 * (left - right) / bend if bend else 0.0)
+    return StretchLag(lag * STEP_NS, _error(answer, causes, fit, best), match, at_ns)
+
+
+def _longest() -> int:
+    return LONGEST_NS // STEP_NS
+
+
+def _fitted(answer: Floats, causes: Floats) -> _Fit:
+    """The weights of least squares at every lag, over the same moments of the answer."""
+    longest, count = _longest(), len(answer)
+    lags = np.arange(-longest, longest + 1)
+    target = np.ascontiguousarray(answer[longest : count - longest].T)
+    by_answer = np.ascontiguousarray(causes.transpose(1, 2, 0))
+    windows = [by_answer[:, :, longest - lag : count - longest - lag] for lag in lags.tolist()]
+    gram = np.stack([used @ used.transpose(0, 2, 1) for used in windows])
+    both = np.stack([used @ target[:, :, None] for used in windows])
+    size = np.einsum("lkpp->lk", gram)[:, :, None, None] / gram.shape[-1]
+    weights = np.linalg.solve(gram + (_RIDGE * size + 1e-30) * np.eye(gram.shape[-1]), both)
+    explained = 2 * weights * both - weights * (gram @ weights)
+    return _Fit(lags, weights[..., 0], explained.sum(axis=(1, 2, 3)) / (float((target * target).sum()) + 1e-30))
+
+
+def _error(answer: Floats, causes: Floats, fit: _Fit, best: int) -> float:
+    """The standard error of the lag in ns: residuals against the slope of the fit, in blocks that are independent."""
+    longest, count, lag = _longest(), len(answer), int(fit.lags[best])
+    used = causes[longest - lag : count - longest - lag]
+    fitted = np.einsum("nkp,kp->nk", used, fit.weights[best])
+    rest = answer[longest : count - longest] - fitted
+    slope = np.gradient(fitted, axis=0)
+    for k in range(slope.shape[1]):
+        slope[:, k] -= used[:, k] @ np.linalg.lstsq(used[:, k], slope[:, k], rcond=None)[0]
+    pulls = (rest * slope).sum(axis=1)
+    starts = np.arange(0, len(pulls), _BLOCK_NS // STEP_NS)
+    blocks = np.add.reduceat(pulls, starts)
+    return float(np.sqrt((blocks * blocks).sum()) / (float((slope * slope).sum()) + 1e-30)) * STEP_NS
+
+
+def _period(motion: Floats) -> int:
+    """Steps after which the motion is most like itself, where that is nearly the same; 0 where it is not."""
+    count = len(motion)
+    shifts = range(1, min(2 * _longest(), count // 2))
+    alike = np.array([_alike(motion[shift:], motion[: count - shift]) for shift in shifts])
+    other = np.cumsum(alike < UNLIKE) > 0  # it has been something else in between
+    best = int(np.where(other, alike, 0.0).argmax())
+    return shifts[best] if other[best] and alike[best] > SAME_AGAIN else 0
+
+
+def _alike(a: Floats, b: Floats) -> float:
+    return float((a * b).sum() / np.sqrt(float((a * a).sum() * (b * b).sum()) + 1e-30))
