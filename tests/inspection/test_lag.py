@@ -242,6 +242,15 @@ def test_without_a_plan_each_camera_says_what_is_missing():
     assert row.why == "; ".join(proposal.missing)
 
 
+@pytest.mark.parametrize("task", [{}, {"task": "move"}])
+def test_no_lag_depends_on_the_task(task):
+    body = {"fps": 30, "clock": {"timeline": CLOCK}, "features": {STATE: "/joints", FRONT: "/front"}, **task}
+    proposal = propose([])
+    proposal = type(proposal)(**{**{k: getattr(proposal, k) for k in proposal.__slots__}, "body": body})
+    (row,) = measure_lag([], proposal)
+    assert (row.stream, row.why) == ("/front", "nothing could be read")
+
+
 ROWS = (
     LagRow("/front", FRONT, STATE, 131.4, (120.0, 142.0), ""),
     LagRow("/wrist", "observation.images.wrist", STATE, 4.0, (-6.0, 14.0), ""),
@@ -294,7 +303,7 @@ def run(*arguments):
 def test_the_offset_of_the_plan_takes_the_lag_of_simulated_recordings_away(tmp_path):
     takes, file, out = tmp_path / "takes", tmp_path / "plan.yaml", tmp_path / "set"
     size = ("--size", "96x72", "--seconds", "5", "--episodes", "3")
-    run("record", "sim", takes, "--as", "rrd", "--spoil", "lag=131ms", *size)
+    run("record", "sim", takes, "--as", "rrd", "--spoil", "lag=131ms", "--spoil", "jitter=5ms", *size)
     rows = {r["key"]: r for r in json.loads(run("inspect", takes, "--lag", "--json", "--plan", file))["lag"]}
     for key in (FRONT, "observation.images.wrist"):
         low, high = rows[key]["interval_ms"]

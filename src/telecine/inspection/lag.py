@@ -22,7 +22,6 @@ from telecine.core.quality.motion_lag import Paths, StretchLag, camera_lag, foll
 from telecine.core.recording import ImageStream, Recording, Ref, VideoStream
 from telecine.core.stats import Floats
 from telecine.core.streams.from_keyframe import FromKeyframe, from_first_keyframe
-from telecine.core.text.task_text import TASK_TO_GIVE
 from telecine.core.video import PacketIndex
 from telecine.inspection.lag_row import ACTION, STATE, LagRow
 from telecine.run.executor import Executor, Lost, Tell, serial, silent
@@ -74,7 +73,7 @@ def _plan_of(proposal: Proposal) -> Plan | str:
     if proposal.plan is not None:
         return proposal.plan
     try:
-        return make_plan({"task": TASK_TO_GIVE, **proposal.body})
+        return make_plan({"task": "any, which no lag depends on", **proposal.body})
     except PlanError as error:
         return "; ".join(proposal.missing) or str(error)
 

@@ -19,6 +19,7 @@ from telecine.recorder.sim.recordings import About, SimFormat, Target, target
 from telecine.recorder.sim.spoil import (
     IN_FILES,
     KINDS,
+    STAMPS,
     Spoil,
     Spoiled,
     Where,
@@ -30,6 +31,7 @@ from telecine.recorder.sim.spoil import (
     stretch_of,
 )
 from telecine.recorder.sim.spoil_files import spoil_files
+from telecine.recorder.sim.stamps import StampErrors
 from telecine.video.frames.colour import Rgb
 
 __all__ = ["TASKS", "Played", "Render", "SimFormat", "record"]
@@ -78,6 +80,9 @@ def record(
     files_only = [one.kind for one in spoil if one.kind in IN_FILES]
     if files_only and kind != "dataset":
         raise PlanError(f"--spoil {files_only[0]} is made in the files of a dataset; leave out --as {kind}")
+    own_times = [one.kind for one in spoil if one.kind in ("jitter", "drift")]
+    if own_times and kind in ("dataset", "run"):
+        raise PlanError(f"--spoil {own_times[0]} is made in stamps that each stream has for itself: --as rrd, or mcap")
     with ExitStack() as stack:
         writer: Target | None = None
         for number in range(episodes):
@@ -94,8 +99,7 @@ def record(
                 text = attempt.task
                 for one in wanted:
                     text = spoiled_task(one.kind, text)
-                late_ns = sum(one.late_ns for one in wanted)
-                path = writer.write(play, iter(last), About(number, text, own_seed, fps, late_ns))
+                path = writer.write(play, iter(last), About(number, text, own_seed, fps, _stamps(wanted)))
                 before = last.frames
             told = tuple(replace(one, episode=number, rows=place_of(one.kind, where)) for one in spoiled)
             played.append(Played(path, attempt.task, own_seed, steps, play.success, play.reason, told))
@@ -103,6 +107,11 @@ def record(
     if files_only:
         spoil_files(out, [one for episode in played for one in episode.spoiled])
     return played
+
+
+def _stamps(wanted: Sequence[Spoil]) -> StampErrors:
+    late, jitter, drift = (sum(one.late_ns for one in wanted if one.kind == kind) for kind in STAMPS)
+    return StampErrors(late, jitter, drift)
 
 
 def _rows(wanted: Sequence[Spoil], count: int, fps: int) -> int:
@@ -124,7 +133,7 @@ def _spoiled(
     """The steps with all that was asked for, and what that is; where, is known when they have been played."""
     spoiled = []
     for one in wanted:
-        if one.kind == "lag":
+        if one.kind in STAMPS:
             if kind in ("dataset", "run"):  # one time for all: it can only be late by whole rows
                 steps = late_frames(steps, round(one.late_ns * where.fps / SECOND))
             continue

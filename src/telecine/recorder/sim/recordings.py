@@ -9,7 +9,7 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -23,6 +23,7 @@ from telecine.dataset.claimed_folder import claimed, is_claimable, is_unfinished
 from telecine.dataset.staging import require_writable
 from telecine.recorder.recorder import Mode, Recorder
 from telecine.recorder.sim.play import Play, SimStep
+from telecine.recorder.sim.stamps import StampErrors
 from telecine.video.live import LiveClip, clip_packets, write_mp4
 from telecine.video.presets import video_settings
 
@@ -41,8 +42,8 @@ class About:
     task: str
     seed: int
     fps: int
-    late_ns: int = 0
-    """How much later than they were taken frames are stamped, in recordings in which each stream has its own times."""
+    stamps: StampErrors = field(default_factory=StampErrors)
+    """What is wrong with the stamps of frames, in recordings in which each stream has its own times."""
 
 
 class Target(Protocol):
@@ -235,9 +236,9 @@ def write_rrd(path: Path, taken: Taken) -> None:
         stream.log(entity, rr.SeriesLines(names=list(taken.names)), static=True)
         columns = rr.Scalars.columns(scalars=values.ravel()).partition([values.shape[1]] * len(values))
         stream.send_columns(entity, [time], columns)
-    late = (taken.times + taken.about.late_ns).astype("timedelta64[ns]")
-    shown = rr.TimeColumn("sim_time", duration=late)
     for name, clip in taken.clips.items():
+        stamped = taken.about.stamps.stamped(taken.times, name, taken.about.seed)
+        shown = rr.TimeColumn("sim_time", duration=stamped.astype("timedelta64[ns]"))
         stream.log(f"/camera/{name}", rr.VideoStream.from_fields(codec=rr.VideoCodec.H264), static=True)
         packets = list(clip_packets(clip.path))
         stream.send_columns(f"/camera/{name}", [shown], rr.VideoStream.columns(sample=packets))
@@ -299,8 +300,8 @@ def _messages(taken: Taken) -> Iterator[tuple[str, int, dict[str, Any]]]:
         yield "/joint_states", time_ns, {"names": names, "values": taken.state[number].tolist()}
         yield "/action", time_ns, {"names": names, "values": taken.action[number].tolist()}
     for name, clip in taken.clips.items():
-        for taken_ns, packet in zip(times, clip_packets(clip.path), strict=True):
-            time_ns = taken_ns + taken.about.late_ns
+        stamped = taken.about.stamps.stamped(taken.times, name, taken.about.seed) + START_NS
+        for time_ns, packet in zip(stamped.tolist(), clip_packets(clip.path), strict=True):
             stamp = {"sec": time_ns // SECOND, "nsec": time_ns % SECOND}
             data = base64.b64encode(packet).decode()
             yield f"/camera/{name}", time_ns, {"timestamp": stamp, "frame_id": name, "data": data, "format": "h264"}

@@ -20,18 +20,21 @@ STATE, ACTION, IMAGES = "observation.state", "action", "observation.images."
 CAMERA = "front"
 JOINT = 1
 """The joint that is spoiled where one is: it moves in every task."""
+STAMPS = ("lag", "jitter", "drift")
+"""What is wrong with the stamps of cameras, by a duration: `StampErrors`."""
 BOTH_WAYS = 3
 """The one that it is exchanged with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spoil:
-    """One defect that was asked for. episode: None for the middle one, or, of a camera that is late, for all."""
+    """One defect that was asked for. episode: None for the middle one, or, of stamps of cameras, for all."""
 
     kind: str
     episode: int | None = None
     late_ns: int = 0
-    """Of `lag`: how much later than the joints the cameras show something; negative: sooner."""
+    """Of `lag`: how much later than the joints the cameras show something; negative: sooner. Of the others in `STAMPS`:
+    by how much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +69,22 @@ Make = Callable[[Steps, Where], Steps]
 
 
 def parse_spoil(text: str) -> Spoil:
-    """KIND, KIND@EPISODE or lag=80ms. Raises: PlanError naming the nearest kind.
+    """KIND, KIND@EPISODE, or KIND=DURATION of those in `STAMPS`. Raises: PlanError naming the nearest kind.
 
     >>> parse_spoil("dark@2")
     Spoil(kind='dark', episode=2, late_ns=0)
     """
     match = re.fullmatch(r"([a-z-]+)(?:=(-?[\d.]+ *[a-z]+))?(?:@(\d+))?", text.strip())
     kind = match.group(1) if match else text
-    if match is None or (kind not in KINDS and kind != "lag"):
+    if match is None or (kind not in KINDS and kind not in STAMPS):
         from telecine.core.text.documents import suggest
 
-        listed = f"{', '.join(KINDS)}, lag=80ms"
-        raise PlanError(f"--spoil {text!r} is no defect{suggest(kind, (*KINDS, 'lag'))}; there are {listed}")
-    if (kind == "lag") != (match.group(2) is not None):
-        raise PlanError(f"--spoil {text!r}: a lag needs a duration, nothing else has one: --spoil lag=80ms")
+        listed = f"{', '.join(KINDS)}, lag=80ms, jitter=5ms, drift=60ms"
+        raise PlanError(f"--spoil {text!r} is no defect{suggest(kind, (*KINDS, *STAMPS))}; there are {listed}")
+    if (kind in STAMPS) != (match.group(2) is not None):
+        raise PlanError(
+            f"--spoil {text!r}: {', '.join(STAMPS)} need a duration, nothing else has one: --spoil lag=80ms"
+        )
     late_ns = parse_duration(match.group(2)) if match.group(2) else 0
     return Spoil(kind, None if match.group(3) is None else int(match.group(3)), late_ns)
 
@@ -361,7 +366,7 @@ def stretch_of(count: int) -> tuple[int, int]:
 def spoils_of(asked: Sequence[Spoil], number: int, episodes: int) -> list[Spoil]:
     """Those that are to be made in one episode."""
     middle = episodes // 2
-    return [s for s in asked if s.episode == number or (s.episode is None and (s.kind == "lag" or number == middle))]
+    return [s for s in asked if s.episode == number or (s.episode is None and (s.kind in STAMPS or number == middle))]
 
 
 def late_frames(steps: Steps, late_rows: int) -> Steps:
