@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telecine.core.frame_claims import with_exchanged_files, with_forgotten, with_order, with_unnamed
 from telecine.core.frame_ranges import (
     ClaimedFrames,
     FrameRange,
@@ -11,10 +12,7 @@ from telecine.core.frame_ranges import (
     UnknownFrames,
     assign_frames,
     frame_times,
-    with_exchanged_files,
-    with_forgotten,
     with_gaps,
-    with_unnamed,
 )
 
 LENGTHS = st.lists(st.integers(1, 30), min_size=1, max_size=12)
@@ -259,3 +257,21 @@ def test_files_that_nothing_names_are_given_back_or_nobody_gets_them(lengths, cu
 def test_two_files_of_one_length_of_which_one_is_gone_go_to_nobody():
     claims = [ClaimedFrames(-1, 0, 5), ClaimedFrames(0, 0, 7), ClaimedFrames(-1, 0, 5)]
     assert with_unnamed([5, 7, 5], [7, 5], claims) == claims
+
+
+@given(LENGTHS, st.randoms(use_true_random=False))
+def test_claims_that_fill_a_file_in_another_order_are_put_in_that_of_episodes(lengths, random):
+    episodes = [2 * i + 3 for i in range(len(lengths))]
+    placed = list(range(len(lengths)))
+    random.shuffle(placed)
+    claims: list[ClaimedFrames | None] = [None] * len(lengths)
+    right, first, at = [], 0, 0
+    for i in placed:
+        claims[i] = ClaimedFrames(0, first, lengths[i])
+        first += lengths[i]
+    for length in lengths:
+        right.append(ClaimedFrames(0, at, length))
+        at += length
+    assert with_order(lengths, [sum(lengths)], claims, episodes) == right
+    assert with_order(lengths, [sum(lengths) + 1], claims, episodes) == claims
+    assert with_order(lengths, [sum(lengths)], [None, *claims[1:]], episodes) == [None, *claims[1:]]

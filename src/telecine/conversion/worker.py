@@ -11,6 +11,7 @@ from pathlib import Path
 
 from telecine.conversion import checkpoint
 from telecine.conversion.cameras import code, prepare
+from telecine.conversion.frame_check import check_frames
 from telecine.conversion.report import Rejected, rejection
 from telecine.core.accounting import account
 from telecine.core.episode import Episode, recording_name
@@ -121,6 +122,7 @@ def _made(ref: Ref, plan: Plan, context: WorkerContext, coded: Callable[[int], N
                 return NotWanted(ref, why)
             part = ref.size_bytes // (len(prepared.cameras) + 1)
             episode = code(prepared, plan, folder, lambda: coded(part))
+            check_frames(recording, prepared.cameras, episode.clips)
             left_out = account(recording, plan).left_out
         episode = replace(episode, plan_digest=plan.digest(), left_out=left_out)
         if fingerprint.stamp_of(ref) == before:

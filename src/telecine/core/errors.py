@@ -2,6 +2,7 @@
 
     TelecineError
     |- SourceError    a recording cannot be read: unknown format, truncated, missing extra
+    |   '- ContradictionError  what it says twice differs, so that its rows or frames may be another's
     |- PlanError      the plan is malformed or does not fit this recording; every problem with its path
     |   '- EditError  the same of an edit and the datasets it is for
     |- AlignError     no usable sample at some ticks
@@ -29,6 +30,12 @@ class SourceError(TelecineError):
     """A recording cannot be read."""
 
     code = "source-unreadable"
+
+
+class ContradictionError(SourceError):
+    """A recording says two things that cannot both be true, so that its rows or frames may be another's."""
+
+    code = "source-metadata"
 
 
 class PlanError(TelecineError, ValueError):

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from telecine.core.depth import DepthScale
+from telecine.core.frame_witness import FrameWitness
 from telecine.core.grid import Grid, Rows, Times
 from telecine.core.label import TimedLabels
 
@@ -322,18 +323,19 @@ class Recording:
     features: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Feature key -> streams, where the format itself declares what its streams are; else names decide."""
     rows: Grid | None = None
-    """Of a recording that is an episode of rows: each stands for its whole period, so the last one ends at
-    `rows.stop_ns`, and no sample from outside is shown. On clocks of kind `duration`; a sequence clock counts them."""
+    """Of an episode of rows, each of which stands for its whole period: no sample from outside `rows` is shown. On
+    clocks of kind `duration`; a sequence clock counts them."""
     stored_times: Callable[[], Array] | None = None
     """Reads the (n,) seconds that each row has as its time, where that is stored; they may be off the grid `rows`."""
+    frame_witness: Callable[[str], FrameWitness | None] | None = None
+    """What is stored beside the frames of a stream, and tells whether they are its own."""
     left_out: tuple[LeftOut, ...] = ()
     """Streams that cannot be read, and those that are never proposed. What the format's own library lists and is not
     in `streams` has to be here: one unreadable stream never hides another."""
     calibrations: Mapping[str, CameraCalibration] = field(default_factory=dict)
     """Stream of a camera -> its calibration, where the recording has one."""
     labels: tuple[TimedLabels, ...] = ()
-    """What the recording itself says of its spans, as annotated datasets do; a plan can take more from streams. On
-    several clocks where a plan may choose any: the same on each."""
+    """What the recording itself says of its spans, as annotated datasets do. On each clock that a plan may choose."""
 
     def __enter__(self) -> Self:
         return self

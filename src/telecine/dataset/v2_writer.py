@@ -150,7 +150,7 @@ def _meta(dataset: Dataset, v2_info: Mapping[str, Any], folder: Path, labels: V2
         {"episode_index": i, "stats": found | ({SUBTASK.key: labels.stats[i]} if i in labels.stats else {})}
         for i, found in enumerate(read_statistics(dataset.root))
     )
-    _write_lines(meta / "episodes_stats.jsonl", stats)
+    _write_lines(folder / paths.V2_EPISODE_STATS, stats)
     write_json(meta / "info.json", {**v2_info, "total_tasks": len(labels.texts)})
     text = card(dict(v2_info), list(dataset.tasks))
     (folder / paths.CARD).write_text(text, encoding="utf-8")

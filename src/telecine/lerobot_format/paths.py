@@ -15,6 +15,7 @@ V2_DATA_PATH = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parqu
 V2_VIDEO_PATH = "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4"
 V2_TASKS = "meta/tasks.jsonl"
 V2_EPISODES = "meta/episodes.jsonl"
+V2_EPISODE_STATS = "meta/episodes_stats.jsonl"
 EPISODES_PATH = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 INFO = "meta/info.json"
 STATS = "meta/stats.json"

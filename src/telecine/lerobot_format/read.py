@@ -165,6 +165,8 @@ def read_episodes_table(root: Path, wanted: Callable[[str], bool] | None = None)
     Raises: DatasetError.
     """
     files = episode_files(root)
+    if not files:
+        raise DatasetError(f"{root}: meta/episodes holds no Parquet file; the dataset is not complete")
     with raised_as(DatasetError, f"{root}: meta/episodes cannot be read", OSError, pa.ArrowException):
         names = None if wanted is None else [*filter(wanted, pq.read_schema(files[0]).names), "episode_index"]
         table = pa.concat_tables([_columns(path, names) for path in files])

@@ -13,6 +13,7 @@ import pyarrow as pa
 from telecine.core.copying.decide import decide
 from telecine.core.depth import DepthScale
 from telecine.core.errors import VideoError
+from telecine.core.frame_claims import with_exchanged_files, with_forgotten, with_order, with_unnamed
 from telecine.core.frame_ranges import (
     ClaimedFrames,
     FrameRange,
@@ -20,10 +21,7 @@ from telecine.core.frame_ranges import (
     UnknownFrames,
     assign_frames,
     frame_times,
-    with_exchanged_files,
-    with_forgotten,
     with_gaps,
-    with_unnamed,
 )
 from telecine.core.grid import Rows
 from telecine.core.plan.model import Video
@@ -123,20 +121,25 @@ def _ranges(
             name = files.names[own.file][0].relative_to(metadata.root).as_posix()
             text = f"the video that the metadata names is not there; {name}, which nothing names, holds its frames"
             log.recovered(f"episode {run.episode} {key}", f"{text} by their count")
-    without_rows = _without_rows(metadata, key, runs, files.numbers, counts)
+    lost = _without_rows(metadata, key, runs, files.numbers, counts)
+    without_rows, episodes = list(lost.values()), [*(run.episode for run in runs), *lost]
     lengths = [*(run.count for run in runs), *(claim.count for claim in without_rows)]
     forgotten = with_forgotten(lengths[: len(runs)], given)
     claimed = with_exchanged_files(lengths, counts, [*forgotten, *without_rows])
+    in_order = with_order(lengths, counts, claimed, episodes)
+    cut = {number for number, facts in enumerate(files.probed) if facts.is_cut}
     assigned = assign_frames(
-        lengths, counts, claimed, {n for n, facts in enumerate(files.probed) if facts.is_cut},
+        lengths, counts, in_order if trust_video else claimed, cut,
         sound=_sound(metadata, key, runs, claimed, counts),
         stated=[*stated_rows(metadata, runs), *(claim.count for claim in without_rows)], trust_video=trust_video,
     )  # fmt: skip
     by_episode: dict[int, FrameRange | UnknownFrames] = {}
-    for run, before, own, place in zip(runs, forgotten, claimed, assigned, strict=False):
+    for run, before, own, ordered, place in zip(runs, forgotten, claimed, in_order, assigned, strict=False):
         found = with_gaps(place, files.times[place.file].missing) if isinstance(place, FrameRange) else place
         if isinstance(found, FrameRange) and files.times[found.file].is_irregular:
             found = _irregular(found, trust_video=trust_video)
+        if isinstance(found, FrameRange) and own is not None and ordered is not None and ordered != own:
+            found = _out_of_order(found, own.first, ordered.first, trust_video=trust_video)
         if isinstance(found, FrameRange) and own != before:
             found = replace(found, doubt="its video has the number of another file, by the counts of frames and rows")
         if isinstance(found, FrameRange) and found.note:
@@ -151,11 +154,21 @@ def _without_rows(
     runs: Sequence[EpisodeRows],
     numbers: Mapping[FileIndex, int],
     counts: Sequence[int],
-) -> list[ClaimedFrames]:
-    """Where the metadata says the frames of episodes are whose rows are lost."""
+) -> dict[int, ClaimedFrames]:
+    """By episode, where the metadata says the frames of those are whose rows are lost."""
     known = {run.episode for run in runs}
-    claims = (_claimed(metadata, key, e.index, numbers, counts) for e in metadata.episodes if e.index not in known)
-    return [claim for claim in claims if claim is not None and claim.file >= 0 and claim.count > 0]
+    lost = [episode.index for episode in metadata.episodes if episode.index not in known]
+    claims = ((number, _claimed(metadata, key, number, numbers, counts)) for number in lost)
+    return {n: claim for n, claim in claims if claim is not None and claim.file >= 0 and claim.count > 0}
+
+
+def _out_of_order(found: FrameRange, stated: int, ordered: int, *, trust_video: bool) -> FrameRange | UnknownFrames:
+    text = (
+        f"the metadata has its frames from frame {stated} of their file on, and those of other episodes in another "
+        f"order than that of episodes, in which they begin at frame {ordered}; if they lie in the order of episodes, "
+        "as every writer has them, say --trust video"
+    )
+    return replace(found, doubt=text) if trust_video else UnknownFrames(text, is_choice=True)
 
 
 def _irregular(found: FrameRange, *, trust_video: bool) -> FrameRange | UnknownFrames:

@@ -14,10 +14,13 @@ import numpy.typing as npt
 from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError, TelecineError
 from telecine.core.frame_ranges import FrameRange, UnknownFrames
+from telecine.core.frame_witness import FrameWitness
 from telecine.dataset.values import to_numpy
 from telecine.dataset.verify.finding_log import FindingLog
+from telecine.dataset.verify.frame_owners import owner_problem
 from telecine.dataset.verify.frames import DecodedFrames, check_decoded, parsed_statistics
 from telecine.dataset.verify.statistics import floats
+from telecine.lerobot_format.frame_statistics import FrameStatistics
 from telecine.lerobot_format.metadata import DatasetMeta
 from telecine.recovery.cameras import StoredCamera
 from telecine.recovery.rows import EpisodeRows, RowReader
@@ -117,33 +120,40 @@ def count_conflicts(cameras: Sequence[StoredCamera]) -> Iterator[Conflict]:
 def statistics_conflicts(metadata: DatasetMeta, cameras: Sequence[StoredCamera]) -> Iterator[Conflict]:
     """Episodes whose frames, where the repair takes them from, are not those that their statistics were made of."""
     stored = of_statistics(metadata, [camera.key for camera in cameras], dict)
+    frames = FrameStatistics(metadata)
     for camera in cameras:
         for episode, place in camera.ranges.items():
             if isinstance(place, FrameRange):
-                problem = _statistics_problem(metadata, camera, place, stored.get(episode, {}))
-                if problem:
+                own, witness = stored.get(episode, {}), frames.witness(camera.key, episode)
+                message = _statistics_problem(metadata, camera, place, own, witness)
+                if message:
                     where = f"episode {episode} {camera.key}"
-                    message = f"its statistics are not those of its frames: {problem}"
                     yield Conflict("statistics", where, message, ("video", "meta"), (episode,))
 
 
 def _statistics_problem(
-    metadata: DatasetMeta, camera: StoredCamera, place: FrameRange, stored: Mapping[str, Any]
+    metadata: DatasetMeta,
+    camera: StoredCamera,
+    place: FrameRange,
+    stored: Mapping[str, Any],
+    witness: FrameWitness | None,
 ) -> str:
     log = FindingLog()
     own = parsed_statistics("", stored.get(camera.key), metadata.features[camera.key], log)
     if own is None or camera.depth is not None:  # those of depth are of distances that its steps may not reach
         return ""
-    decoded = DecodedFrames()
+    decoded, path = DecodedFrames(), str(camera.files[place.file][0])
     wanted = sorted({place.first, place.first + place.count // 2, place.first + place.count - 1})
     try:
-        for _, rgb in decode_at(str(camera.files[place.file][0]), wanted):
+        for _, rgb in decode_at(path, wanted):
             decoded.add(rgb)
     except TelecineError:
         return ""  # damaged frames are named when they are copied
+    if witness is not None and (problem := owner_problem(path, place.first, place.count, witness, decoded)):
+        return problem
     if decoded.means:
         check_decoded("", own, decoded, "sample", log)
-    return next((finding.message for finding in log.all()), "")
+    return "".join(f"its statistics are not those of its frames: {finding.message}" for finding in log.all()[:1])
 
 
 def row_conflicts(

@@ -47,6 +47,12 @@ class DecodedFrames:
         self.means.append(pixels.mean(axis=0))
         self.squares.append((pixels**2).mean(axis=0))
 
+    @property
+    def looks(self) -> Floats:
+        """(6,) means and deviations of the channels over all frames."""
+        mean = np.mean(self.means, axis=0)
+        return np.concatenate([mean, np.sqrt(np.maximum(np.mean(self.squares, axis=0) - mean**2, 0))])
+
 
 def check_video_frames(
     video: CheckedVideo, metadata: DatasetMeta, depth: Depth, log: FindingLog
@@ -178,10 +184,14 @@ def check_camera_statistics(
     metadata: DatasetMeta,
     stored: Mapping[str, Any] | None,
     decoded: Mapping[str, Mapping[int, DecodedFrames]],
+    others: Mapping[tuple[str, int], str],
     depth: Depth,
     log: FindingLog,
 ) -> None:
-    """Statistics of cameras: their shape, the frames they were made of, and their sum over the episodes."""
+    """Statistics of cameras: their shape, the frames they were made of, and their sum over the episodes.
+
+    others: by camera and episode, why its frames are another's.
+    """
     pools: dict[str, list[dict[str, Floats]]] = {key: [] for key in metadata.cameras}
     of_episodes = read_statistics(metadata.root, metadata.cameras) if metadata.cameras else iter(())
     for episode, statistics in zip(metadata.episodes, of_episodes, strict=False):
@@ -190,7 +200,9 @@ def check_camera_statistics(
             sampled = decoded.get(key, {}).get(episode.index)
             with log.at(episode=episode.index, key=key):
                 own = parsed_statistics(where, statistics.get(key), metadata.features[key], log)
-                if own is not None and sampled is not None:
+                if problem := others.get((key, episode.index)):
+                    log.error("verify-stats", where, problem)
+                elif own is not None and sampled is not None:
                     check_decoded(where, own, sampled, depth, log)
             if own is not None:
                 pools[key].append(own)
@@ -235,8 +247,7 @@ def parsed_statistics(where: str, stored: Any, feature: FeatureMeta, log: Findin
 def check_decoded(where: str, own: Mapping[str, Floats], decoded: DecodedFrames, depth: Depth, log: FindingLog) -> None:
     """Mean and std of decoded frames against the stored ones, as far as so many frames can tell."""
     means = np.stack(decoded.means)
-    mean = means.mean(axis=0)
-    std = np.sqrt(np.maximum(np.mean(decoded.squares, axis=0) - mean**2, 0))
+    mean, std = decoded.looks[:3], decoded.looks[3:]
     allowed: Any = _CODING_ERROR
     if depth != "all":
         spread = means.std(axis=0) / np.sqrt(len(means)) if len(means) > 1 else 0.0

@@ -50,6 +50,7 @@ from telecine.lerobot_format.paths import (
 )
 from telecine.lerobot_format.read import episode_files
 from telecine.lerobot_format.schema import INDEX_COLUMNS
+from telecine.lerobot_format.video_spans import length_problem
 
 
 def check_meta(root: Path, log: FindingLog) -> DatasetMeta | None:
@@ -319,12 +320,8 @@ def _check_episode(metadata: DatasetMeta, position: int, first: int, log: Findin
     unknown = [task for task in episode.tasks if metadata.tasks is not None and task not in metadata.task_texts]
     if unknown or not episode.tasks:
         log.error("verify-tasks", where, f"found tasks {_few(episode.tasks)}, expected tasks of {TASKS}")
-    for key, span in episode.videos.items():
-        if abs(span.to_s - span.from_s - episode.length / metadata.fps) >= 1e-4:
-            message = (
-                f"found from {span.from_s:.6f} s to {span.to_s:.6f} s, expected "
-                f"{episode.length / metadata.fps:.6f} s for {episode.length} rows at {metadata.fps} fps"
-            )
+    for key in episode.videos:
+        if message := length_problem(key, episode, metadata.fps):
             with log.at(key=key):
                 log.error("verify-video", f"{where} {key}", message)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from telecine.core.findings import Finding
 from telecine.core.progress import Progress, Silent
 from telecine.dataset.verify.finding_log import FindingLog
+from telecine.dataset.verify.frame_owners import owner_problems
 from telecine.dataset.verify.frames import (
     DecodedFrames,
     Depth,
@@ -23,8 +24,10 @@ from telecine.dataset.verify.frames import (
 from telecine.dataset.verify.metadata import check_meta
 from telecine.dataset.verify.reading import read_json
 from telecine.dataset.verify.rows import check_rows
-from telecine.dataset.verify.videos import CheckedVideo, by_file, check_coding, check_video, read_hidden_frames
+from telecine.dataset.verify.videos import CheckedVideo, by_file, check_coding, check_video
+from telecine.lerobot_format.frame_statistics import FrameStatistics
 from telecine.lerobot_format.metadata import DatasetMeta
+from telecine.lerobot_format.video_spans import read_hidden_frames
 
 
 def verify(
@@ -60,7 +63,8 @@ def _check_content(
             with log.at(key=key):
                 decoded[key] = check_row_images(metadata, key, decode, log) if decode != "none" else {}
     progress.advance(data, "rows")
-    hidden = read_hidden_frames(metadata)
+    hidden, frames = read_hidden_frames(metadata), FrameStatistics(metadata)
+    others: dict[tuple[str, int], str] = {}
     for key in metadata.videos:
         checked: list[CheckedVideo] = []
         decoded[key] = {}
@@ -70,8 +74,9 @@ def _check_content(
                 checked += [] if video is None else [video]
                 if video is not None and decode != "none":
                     decoded[key] |= check_video_frames(video, metadata, decode, log)
+                    others |= owner_problems(video, metadata, frames, decoded[key], decode)
             path = metadata.root / name
             progress.advance(path.stat().st_size if path.is_file() else 0, name)
         with log.at(key=key):
             check_coding(metadata.features[key], checked, log)
-    check_camera_statistics(metadata, stored, decoded, decode, log)
+    check_camera_statistics(metadata, stored, decoded, others, decode, log)

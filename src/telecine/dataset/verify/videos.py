@@ -1,24 +1,18 @@
 """Whether every video holds exactly the frames that the rows point at, where LeRobot looks for them."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
-
-import pyarrow.parquet as pq
 
 from telecine.core.errors import VideoError
 from telecine.dataset.verify.finding_log import FindingLog
-from telecine.dataset.verify.reading import UNREADABLE
 from telecine.lerobot_format.metadata import DatasetMeta, EpisodeMeta, FeatureMeta
-from telecine.lerobot_format.paths import FLOAT32_SAFE_S, PROVENANCE, video_path
+from telecine.lerobot_format.paths import FLOAT32_SAFE_S, video_path
+from telecine.lerobot_format.video_spans import HiddenFrames, placed_episodes, span_problems
 from telecine.video.mp4_reader import FileFacts, probe_file
 
 TOLERANCE_S = 1e-4
 _CODE = "verify-video"
-
-HiddenFrames = Mapping[tuple[int, str], tuple[int, int]]
-"""(episode, camera): frames before the first row's, and all frames of the clip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +43,7 @@ def check_video(
         return None
     _check_format(name, facts, metadata.features[key], log)
     _check_timing(name, facts, metadata.fps, log)
-    found_at = sorted(
-        ((e, round(e.videos[key].from_s * metadata.fps)) for e in episodes), key=lambda p: (p[1], p[0].index)
-    )
+    found_at = placed_episodes(key, episodes, metadata.fps)
     video = CheckedVideo(
         key, name, tuple(found_at), facts.frames, tuple(facts.keyframes.tolist()), (facts.codec, facts.pix_fmt)
     )
@@ -116,26 +108,12 @@ def _check_timing(name: str, facts: FileFacts, fps: int, log: FindingLog) -> Non
 
 
 def _check_tiling(video: CheckedVideo, fps: int, hidden: HiddenFrames, log: FindingLog) -> None:
-    """Episodes lie in the file one after the other, without overlap, and fill it."""
-    end = 0
-    for episode, first in video.episodes:
-        start = episode.videos[video.key].from_s
-        before, rest = hidden.get((episode.index, video.key), (0, episode.length))
-        where = f"{video.name} episode {episode.index}"
-        with log.at(episode=episode.index):
-            if first != end + before or abs(start - first / fps) > 1e-6:
-                log.error(
-                    _CODE, where,
-                    f"found from_timestamp {start:.6f} s (frame {first}), expected {(end + before) / fps:.6f} s "
-                    f"(frame {end + before}), where the frames before it end",
-                )  # fmt: skip
-            if first + episode.length > video.frames:
-                last = first + episode.length - 1
-                log.error(_CODE, where, f"found {video.frames} frames in the file, its last row needs frame {last}")
-        end += max(rest, before + episode.length)
-    if end != video.frames:
-        message = f"found {video.frames} frames, expected {end} for its {len(video.episodes)} episodes"
-        log.error(_CODE, video.name, message)
+    for problem in span_problems(video.key, video.episodes, video.frames, fps, hidden):
+        if problem.episode is None:
+            log.error(_CODE, video.name, problem.message)
+            continue
+        with log.at(episode=problem.episode.index):
+            log.error(_CODE, f"{video.name} episode {problem.episode.index}", problem.message)
 
 
 def _check_float32(video: CheckedVideo, log: FindingLog) -> None:
@@ -148,21 +126,3 @@ def _check_float32(video: CheckedVideo, log: FindingLog) -> None:
                     f"found frames from {span.from_s:.1f} s to {span.to_s:.1f} s, expected all before 1024 s: LeRobot "
                     "compares times as float32, too coarse beyond, unless the episode starts the file",
                 )  # fmt: skip
-
-
-def read_hidden_frames(metadata: DatasetMeta) -> HiddenFrames:
-    """Frames that no row shows, as telecine tells of copied cameras; nothing for datasets of others."""
-    found: dict[tuple[int, str], tuple[int, int]] = {}
-    try:
-        with pq.ParquetFile(metadata.root / PROVENANCE) as file:
-            rows = file.read(["episode_index", "cameras"]).to_pylist()
-        for row in rows:
-            for camera in row["cameras"] or ():
-                found[row["episode_index"], camera["key"]] = _hidden(camera)
-    except (*UNREADABLE, KeyError, TypeError):
-        return {}
-    return found
-
-
-def _hidden(camera: dict[str, Any]) -> tuple[int, int]:
-    return int(camera["preroll"]), int(camera["frames"])

@@ -2,9 +2,9 @@
 
 Frame i of an episode was at i / fps. Streams are called /FEATURE; the task is the text stream /task. Cameras are the
 packets of their video files, so that they can be copied, also those of depth; depth in TIFF files is read. What the
-columns of language and `subtask_index` say are labels of the recording. Trusts the metadata, but for names of files,
-which must stay in the dataset's folder, and numbers that ask for memory; `telecine verify` and `telecine repair` are
-for what does not deserve it.
+columns of language and `subtask_index` say are labels of the recording. Rows and frames that by what the dataset says a
+second time may be another episode's are refused (witnesses.py), as are names that lead out of the dataset's folder and
+numbers that ask for memory; `telecine verify` and `telecine repair` are for what is broken.
 Format: lerobot 0.6 `lerobot/datasets`, and its script `convert_dataset_v21_to_v30`.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from telecine.core.errors import DatasetError, SourceError, raised_as
+from telecine.core.errors import ContradictionError, DatasetError, SourceError, raised_as
 from telecine.core.file_state import FileState
 from telecine.core.grid import Grid
 from telecine.core.label import LANGUAGE as LANGUAGE_COLUMNS
@@ -36,6 +36,7 @@ from telecine.lerobot_format.read import read_dataset, read_rows
 from telecine.lerobot_format.subtasks import SUBTASKS, read_subtasks
 from telecine.sources.format import Found
 from telecine.sources.lerobot.agibot import described_names, instructions_of
+from telecine.sources.lerobot.witnesses import Witnesses, order_problem
 from telecine.sources.shared.arrays import (
     TIME,
     ArrayPart,
@@ -49,6 +50,7 @@ from telecine.sources.shared.confinement import confined, link_problem
 from telecine.sources.shared.fingerprint import file_state
 from telecine.sources.shared.segments import Notes, timed_labels
 from telecine.sources.shared.video_file import VideoFileStream
+from telecine.video.demux import Mp4Facts
 
 NAME = "lerobot"
 SUFFIXES: tuple[str, ...] = ()
@@ -85,7 +87,8 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     if episode is None:
         raise SourceError(f"{ref.path}: holds no episode {ref.id!r}, only {len(dataset.episodes)}")
     with raised_as(SourceError, f"{ref.label}: cannot be read", *_READ_ERRORS):
-        streams, left_out = _streams(dataset, episode, ref.label)
+        rows = _Rows(dataset, episode, ref.label, _witnesses(ref.path, file_state(str(Path(ref.path) / INFO))))
+        streams, left_out = _streams(rows)
     segments, notes = instructions_of(dataset.info, episode.index, episode.length)
     subtasks, said = _subtasks(dataset)
     labels, unread = _labels(dataset, episode, subtasks)
@@ -102,15 +105,15 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     return Recording(
         ref, streams, attrs, (*notes, *said), features=features, left_out=left_out,
         calibrations=_calibrations(dataset, episode),
-        rows=Grid(0, episode.length, Fraction(dataset.fps)), stored_times=_times(dataset, episode, ref.label),
-        labels=labels,
+        rows=Grid(0, episode.length, Fraction(dataset.fps)), stored_times=_times(rows), labels=labels,
+        frame_witness=lambda stream: rows.witnesses.frames.witness(stream[1:], episode.index),
     )  # fmt: skip
 
 
-def _times(dataset: DatasetMeta, episode: EpisodeMeta, label: str) -> Callable[[], Array] | None:
+def _times(rows: "_Rows") -> Callable[[], Array] | None:
     """What reads the episode's own timestamps, where it has any."""
-    feature = dataset.features.get("timestamp")
-    return None if feature is None else lambda: np.asarray(_Column(dataset, episode, feature, label)[:])
+    feature = rows.dataset.features.get("timestamp")
+    return None if feature is None else lambda: np.asarray(_Column(rows, feature)[:])
 
 
 def _facts(episode: EpisodeMeta) -> dict[str, str]:
@@ -139,6 +142,12 @@ def _opened(path: str) -> DatasetMeta:
 
 
 @lru_cache(maxsize=4)
+def _witnesses(path: str, state: FileState) -> Witnesses:
+    """What the dataset says of its episodes beside where they are, kept as its metadata is."""
+    return Witnesses(_read(path, state))
+
+
+@lru_cache(maxsize=4)
 def _read(path: str, state: FileState) -> DatasetMeta:
     """The metadata, kept for the other episodes of the dataset as long as it does not change."""
     del state
@@ -159,7 +168,8 @@ def _read(path: str, state: FileState) -> DatasetMeta:
     return dataset
 
 
-def _streams(dataset: DatasetMeta, episode: EpisodeMeta, label: str) -> tuple[dict[str, Stream], tuple[LeftOut, ...]]:
+def _streams(rows: "_Rows") -> tuple[dict[str, Stream], tuple[LeftOut, ...]]:
+    dataset, episode = rows.dataset, rows.episode
     timing = Timing(Fraction(dataset.fps))
     streams: list[Stream] = []
     left_out: list[LeftOut] = []
@@ -177,13 +187,13 @@ def _streams(dataset: DatasetMeta, episode: EpisodeMeta, label: str) -> tuple[di
             left_out.append(LeftOut(f"/{key}", "offered", why, f"name it otherwise in a plan: info.{key}: /{key}"))
         if feature.dtype == "video":
             try:
-                streams.append(_video_stream(dataset, episode, feature, timing))
+                streams.append(_video_stream(rows, feature, timing))
             except ValueError as error:
                 left_out.append(LeftOut(f"/{key}", "unreadable", str(error), training=True))
         else:
             names = _names(feature) or _described(dataset, feature)
-            streams.append(_column_stream(_Column(dataset, episode, feature, label), timing, names))
-    tasks = _Column(dataset, episode, FeatureMeta("task_index", _TASK, (1,)), label)
+            streams.append(_column_stream(_Column(rows, feature), timing, names))
+    tasks = _Column(rows, FeatureMeta("task_index", _TASK, (1,)))
     streams.append(TextArray(ArrayPart("/task", tasks, 0, episode.length, timing)))
     return {s.name: s for s in streams}, tuple(left_out)
 
@@ -218,14 +228,20 @@ def _is_refused(feature: FeatureMeta) -> bool:
     return feature.dtype in ("bool", "string") and feature.key.startswith(("observation", "action"))
 
 
-def _video_stream(dataset: DatasetMeta, episode: EpisodeMeta, feature: FeatureMeta, timing: Timing) -> Stream:
+def _video_stream(rows: "_Rows", feature: FeatureMeta, timing: Timing) -> Stream:
     """The frames of a camera. Raises: ValueError for depth in impossible steps."""
-    key = feature.key
+    dataset, episode, key = rows.dataset, rows.episode, feature.key
     span = episode.videos[key]
     path = dataset.root / path_of(dataset.info["video_path"], span.file_index, key)
     first = round(span.from_s * dataset.fps)
     count = None if dataset.info["codebase_version"] == VERSION else episode.length
-    return VideoFileStream(f"/{key}", str(path), timing, first, count, (first, first + episode.length), feature.depth)
+    window = (first, first + episode.length)
+
+    def problem(facts: Mp4Facts) -> str:
+        found = rows.witnesses.video_problem(key, episode, facts)
+        return f"{found}, so its frames may be another episode's; {rows.witnesses.advice}" if found else ""
+
+    return VideoFileStream(f"/{key}", str(path), timing, first, count, window, feature.depth, problem)
 
 
 def _column_stream(column: "_Column", timing: Timing, names: tuple[str, ...] | None) -> Stream:
@@ -280,33 +296,65 @@ def _described(dataset: DatasetMeta, feature: FeatureMeta) -> tuple[str, ...] | 
     return described_names(dataset.info, feature.key, feature.shape[0]) if len(feature.shape) == 1 else None
 
 
+class _Rows:
+    """The rows of an episode, refused where they are not in the order of its frames or witnesses call them another's.
+
+    What else the dataset says of them is read with the first column.
+    """
+
+    def __init__(self, dataset: DatasetMeta, episode: EpisodeMeta, label: str, witnesses: Witnesses) -> None:
+        self.dataset, self.episode, self.label, self.witnesses = dataset, episode, label, witnesses
+        self._checked = False
+
+    def column(self, key: str) -> Any:
+        """One column. Raises: SourceError."""
+        extra = [k for k in ("frame_index", "task_index") if not self._checked and k in self.dataset.features]
+        path = self.dataset.root / path_of(self.dataset.info["data_path"], self.episode.data)
+        try:
+            table = read_rows(path, self.episode, list(dict.fromkeys([key, *extra])))
+        except DatasetError as error:
+            raise SourceError(f"{self.label}: {key} cannot be read: {error}") from error
+        if key != "timestamp" and extra:
+            self._check(table)
+            self._checked = True
+        return table.column(key).combine_chunks()
+
+    def _check(self, table: Any) -> None:
+        if "frame_index" in table.column_names:
+            self.refuse(order_problem(_numbers(table.column("frame_index").combine_chunks())))
+        if "task_index" in table.column_names:
+            tasks = self.dataset.tasks or {}
+            texts = [tasks.get(number, "") for number in set(table.column("task_index").to_pylist())]
+            self.refuse(self.witnesses.task_problem(self.episode, texts))
+
+    def refuse(self, problem: str) -> None:
+        """Nothing, without a problem. Raises: ContradictionError."""
+        if problem:
+            raise ContradictionError(f"{self.label}: {problem}; {self.witnesses.advice}")
+
+
 class _Column:
     """One column of an episode as an array on disk, read whole when it is first asked for."""
 
     chunks = None
 
-    def __init__(self, dataset: DatasetMeta, episode: EpisodeMeta, feature: FeatureMeta, label: str) -> None:
+    def __init__(self, rows: _Rows, feature: FeatureMeta) -> None:
         self.feature = feature
-        self._dataset, self._episode, self._label = dataset, episode, label
+        self._rows, self._dataset = rows, rows.dataset
         self._values: Any = None
         self.dtype = np.dtype(object if feature.dtype in ("string", "image", _TASK) else feature.dtype)
-        self.shape = (episode.length, *(() if self.dtype == object or feature.shape == (1,) else feature.shape))
+        length = rows.episode.length
+        self.shape = (length, *(() if self.dtype == object or feature.shape == (1,) else feature.shape))
 
     def __getitem__(self, rows: Any) -> Any:
         """The values of a slice. Raises: SourceError."""
         if self._values is None:
-            self._values = self._read()
+            key = self.feature.key
+            with raised_as(SourceError, f"{self._rows.label}: {key} cannot be read", *_READ_ERRORS):
+                self._values = self._values_of(self._rows.column(key))
+                if self.dtype != object:
+                    self._rows.refuse(self._rows.witnesses.rows_problem(key, self._rows.episode, self._values))
         return self._values[rows]
-
-    def _read(self) -> Any:
-        key = self.feature.key
-        with raised_as(SourceError, f"{self._label}: {key} cannot be read", *_READ_ERRORS):
-            path = self._dataset.root / path_of(self._dataset.info["data_path"], self._episode.data)
-            try:
-                column = read_rows(path, self._episode, [key]).column(key)
-            except DatasetError as error:
-                raise SourceError(f"{self._label}: {key} cannot be read: {error}") from error
-            return self._values_of(column.combine_chunks())
 
     def _values_of(self, column: Any) -> Any:
         match self.feature.dtype:

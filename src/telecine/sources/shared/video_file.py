@@ -1,6 +1,6 @@
 """A video file beside a recording, one frame per step, as a stream."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from telecine.core.depth import DepthScale
-from telecine.core.errors import SourceError, VideoError
+from telecine.core.errors import ContradictionError, SourceError, VideoError
 from telecine.core.file_state import FileState
 from telecine.core.grid import Times
 from telecine.core.recording import Buffer, ClockKind, Schema
@@ -45,6 +45,8 @@ class VideoFileStream:
     groups of pictures are there, from the keyframe at or before the first to that at or after the last."""
     depth: DepthScale | None = None
     """Of frames that are codes of distances."""
+    check: Callable[[Mp4Facts], str] | None = None
+    """Why the frames may not be the recording's, by what the packets tell; "" where they are."""
     kind: Literal["video"] = "video"
 
     @cached_property
@@ -52,7 +54,7 @@ class VideoFileStream:
         if not Path(self.path).is_file():
             raise SourceError(f"{self.name}: the video file {self.path} is missing")
         if problem := pointer_problem(self.path):
-            raise SourceError(f"{self.name}: {self.path}: {problem}")
+            raise ContradictionError(f"{self.name}: {self.path}: {problem}")
         try:
             facts = _facts_of(file_state(self.path))
         except VideoError as error:
@@ -63,6 +65,8 @@ class VideoFileStream:
                 f"{self.name}: {self.path} has {shown} frames and the recording {self.rows} rows, so nobody "
                 "can tell which belong together; leave the camera out"
             )
+        if self.check is not None and (problem := self.check(facts)):
+            raise ContradictionError(f"{self.name}: {self.path}: {problem}")
         return facts
 
     @property

@@ -1,0 +1,127 @@
+"""What a dataset says a second time of its rows and frames, so that no episode is taken with those of another.
+
+Metadata says where rows and frames are. Counts, times of packets, sizes, tasks and statistics say it again; where they
+disagree nobody can tell here who is right, so the episode is refused, and `telecine repair` names what can be saved.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+
+from telecine.core.frame_ranges import frame_times
+from telecine.core.recording import Array
+from telecine.lerobot_format.episode_statistics import EpisodeStatistics, episode_statistics
+from telecine.lerobot_format.frame_statistics import FrameStatistics
+from telecine.lerobot_format.metadata import DatasetMeta, EpisodeMeta
+from telecine.lerobot_format.paths import VERSION, FileIndex
+from telecine.lerobot_format.video_spans import (
+    PlacedEpisode,
+    length_problem,
+    placed_episodes,
+    read_hidden_frames,
+    span_problems,
+)
+from telecine.video.demux import Mp4Facts
+
+_MOVING = ("action", "observation.state")
+"""Features whose values differ from episode to episode."""
+
+
+class Witnesses:
+    """What `dataset` says of its episodes beside where they are; read when it is first asked for."""
+
+    def __init__(self, dataset: DatasetMeta) -> None:
+        self._dataset = dataset
+        self.frames = FrameStatistics(dataset)
+        self._ends: dict[str, EpisodeStatistics] = {}
+        self._placed: dict[tuple[str, FileIndex], list[PlacedEpisode]] = {}
+
+    @cached_property
+    def advice(self) -> str:
+        """What to type."""
+        return f"see what `telecine repair {self._dataset.root}` can save"
+
+    def video_problem(self, key: str, episode: EpisodeMeta, facts: Mp4Facts) -> str:
+        """Why the frames that the metadata names may be another episode's, by the packets of their file; "" if not."""
+        declared, fps = self._dataset.features[key].shape[:2], self._dataset.fps
+        if len(declared) == 2 and declared != (facts.height, facts.width):
+            return f"its frames are {facts.height} x {facts.width}, info.json declares {declared[0]} x {declared[1]}"
+        times = frame_times(np.sort(facts.pts_ns)[facts.hidden :] / 1e9, fps)
+        if times.missing:
+            return f"by the times of its packets frame {times.missing[0]} is missing"
+        if times.is_irregular:
+            return "the times of its packets lie neither on the grid of its rate nor at equal distances"
+        if self._dataset.info.get("codebase_version") != VERSION:
+            return ""  # a file for each episode, with as many frames as rows
+        if key in self._unsorted:
+            return "the files of its camera are not in the order of their episodes"
+        frames, placed = facts.count - facts.hidden, self._in_file(key, episode.videos[key].file_index)
+        first = next(at for other, at in placed if other.index == episode.index)
+        lengths = {other.index: at for other, at in placed if length_problem(key, other, fps)}
+        if any(at <= first for at in lengths.values()):
+            return length_problem(key, episode, fps) or f"episode {min(lengths)} before it has frames of no row"
+        starts = {other.index: at for other, at in placed}
+        for problem in span_problems(key, placed, frames, fps, self._hidden):
+            if problem.episode is None or problem.is_all or starts[problem.episode.index] <= first:
+                whose = "" if problem.episode in (None, episode) else f"episode {problem.episode.index}: "
+                return f"{whose}{problem.message}"
+        return ""
+
+    @cached_property
+    def _hidden(self) -> dict[tuple[int, str], tuple[int, int]]:
+        return dict(read_hidden_frames(self._dataset))
+
+    @cached_property
+    def _unsorted(self) -> frozenset[str]:
+        """Cameras whose later episodes are in earlier files."""
+        found = set()
+        for key in self._dataset.videos:
+            files = [episode.videos[key].file_index for episode in self._dataset.episodes]
+            if any(after < before for before, after in pairwise(files)):
+                found.add(key)
+        return frozenset(found)
+
+    def _in_file(self, key: str, file: FileIndex) -> list[PlacedEpisode]:
+        if not self._placed:
+            groups: dict[tuple[str, FileIndex], list[EpisodeMeta]] = defaultdict(list)
+            for episode in self._dataset.episodes:
+                for camera, span in episode.videos.items():
+                    groups[camera, span.file_index].append(episode)
+            fps = self._dataset.fps
+            self._placed = {name: placed_episodes(name[0], own, fps) for name, own in groups.items()}
+        return self._placed[key, file]
+
+    def rows_problem(self, key: str, episode: EpisodeMeta, values: Array) -> str:
+        """Why the (n, width) values of a feature are another episode's, by their ends; "" where they may be its own."""
+        if key not in _MOVING or values.ndim != 2 or not np.issubdtype(values.dtype, np.floating):
+            return ""
+        if key not in self._ends:
+            self._ends[key] = episode_statistics(self._dataset, key, ("min", "max"))
+        stored = self._ends[key]
+        own, ends = stored.of(episode.index), np.concatenate([values.min(axis=0), values.max(axis=0)])
+        if own is None or own.shape != ends.shape or np.allclose(ends, own, rtol=1e-4, atol=1e-6):
+            return ""
+        fits = np.flatnonzero(np.isclose(stored.values, ends, rtol=1e-4, atol=1e-6).all(axis=1))
+        if not fits.size:
+            return ""
+        whose = next(index for index, row in stored.rows.items() if row == fits[0])
+        return f"{key}: its rows are not those of its statistics, but those of episode {whose}'s"
+
+    def task_problem(self, episode: EpisodeMeta, texts: Sequence[str]) -> str:
+        """Why the tasks of its rows are not those that the metadata states for it; "" where they are."""
+        if not episode.tasks or self._dataset.info.get("codebase_version") != VERSION:
+            return ""
+        found = sorted(set(texts))
+        if set(found) == set(episode.tasks):
+            return ""
+        said = ", ".join(map(repr, sorted(episode.tasks)))
+        return f"its rows are of {', '.join(map(repr, found))}, meta/episodes says {said}"
+
+
+def order_problem(numbers: Array) -> str:
+    """Why rows whose frame_index is `numbers`, (n,), are not in the order of their frames; "" where they are."""
+    wrong = np.flatnonzero(numbers != np.arange(len(numbers)))
+    return f"row {wrong[0]} says that it is row {numbers[wrong[0]]}" if wrong.size else ""

@@ -1,0 +1,43 @@
+"""Frames that are another's by the statistics stored with them."""
+
+import numpy as np
+import pytest
+
+from telecine.core.frame_witness import FrameWitness, frames_problem, looks_of, may_be_others
+
+OWN = np.array([0.4, 0.5, 0.6, 0.1, 0.1, 0.1])
+OTHER = OWN + np.array([0.05, 0.04, 0, 0, 0, 0])
+WITNESS = FrameWitness(OWN, np.array([OWN + 0.2, OTHER]), ("episode 3", "episode 7"))
+ALONE = FrameWitness(OWN, np.empty((0, 6)), ())
+
+
+@pytest.mark.parametrize(
+    ("found", "witness", "said"),
+    [
+        (OWN + 0.004, WITNESS, ""),
+        (OTHER - 0.002, WITNESS, "like those of episode 7"),
+        (OTHER - 0.03, WITNESS, ""),  # between both: no witness
+        (OTHER, ALONE, ""),
+        (OWN + 0.1, ALONE, "not those of its frames: found"),
+        (OWN + np.array([0, 0, 0, 0, 0, 0.07]), WITNESS, "expected 0.400, 0.500, 0.600, 0.100, 0.100, 0.170"),
+    ],
+)
+def test_frames_are_anothers_where_its_statistics_fit_far_better(found, witness, said):
+    problem = frames_problem(found, witness)
+    assert said in problem
+    assert bool(said) == bool(problem)
+
+
+@pytest.mark.parametrize(
+    ("found", "witness", "more"),
+    [(OWN + 0.01, WITNESS, False), (OTHER - 0.01, WITNESS, True), (OWN - 0.03, WITNESS, False),
+     (OWN - 0.07, ALONE, True), (OWN - 0.03, ALONE, False)],
+)  # fmt: skip
+def test_more_frames_are_looked_at_where_a_few_leave_a_doubt(found, witness, more):
+    assert may_be_others(found, witness) is more
+
+
+def test_means_and_deviations_are_those_of_the_levels():
+    counts = np.zeros((3, 256), np.int64)
+    counts[:, 0] = counts[0, 255] = 8
+    assert looks_of(counts, 2) == pytest.approx([0.5, 0, 0, 0.5, 0, 0])

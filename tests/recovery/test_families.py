@@ -1,0 +1,113 @@
+"""Families of damage that pair rows with frames of others: no command makes a clean dataset of them that is wrong.
+
+Every row and every frame carries its number and its episode. Where nothing in a dataset tells the damage any more, the
+family is in `UNTOLD`, with the reason: there both commands can only take what the dataset says.
+"""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from support import corruptions as families
+from support.corruptions import FAMILIES, make, with_statistics, without_statistics, wrong_rows
+from telecine import convert
+from telecine.core.errors import DatasetError
+from telecine.core.findings import has_errors
+from telecine.dataset.verify.verify import verify
+from telecine.recovery.repair import repair
+
+UNTOLD = {
+    # Counts and times are right, and a mean colour does not see one frame in fifty, nor an order.
+    (families.frame_missing_and_another_twice_on_the_grid, with_statistics),
+    (families.frames_played_backwards, with_statistics),
+    # Every index was counted anew, and an episode's statistics do not see the order of its rows.
+    (families.rows_not_in_order_and_counted_anew, with_statistics),
+    # Only statistics tell rows and frames of equal number apart.
+    (families.frame_missing_and_another_twice_on_the_grid, without_statistics),
+    (families.frames_played_backwards, without_statistics),
+    (families.rows_not_in_order_and_counted_anew, without_statistics),
+    (families.rows_of_equal_episodes_exchanged, without_statistics),
+    (families.frames_of_equal_episodes_exchanged, without_statistics),
+    (families.frames_of_unequal_episodes_exchanged, without_statistics),
+    (families.one_file_of_cameras_exchanged, without_statistics),
+    (families.cameras_exchanged, without_statistics),
+    (families.camera_is_a_copy, without_statistics),
+}
+"""(family, witnesses) of which nothing tells."""
+QUICK = (
+    (families.frames_of_equal_episodes_exchanged, with_statistics),
+    (families.spans_of_equal_episodes_exchanged, without_statistics),
+    (families.row_missing_and_metadata_counted_anew, without_statistics),
+    (families.rows_not_in_order, without_statistics),
+)
+CASES = [(f, w) for f in FAMILIES for w in (with_statistics, without_statistics) if (f, w) not in UNTOLD]
+
+
+def named(value):
+    return getattr(value, "__name__", None)
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("good"))
+
+
+def spoilt(good: Path, folder: Path, family, witness) -> Path:
+    root = Path(shutil.copytree(good, folder / "dataset"))
+    family(root)
+    witness(root)
+    return root
+
+
+def check_convert(root: Path, out: Path) -> None:
+    """Every row of every episode that is made is exact; a damaged one is refused by name."""
+    report = convert(root, out, task="x", workers=0, verify=False)
+    assert report.rejected or wrong_rows(out) == []
+    if report.episodes:
+        assert wrong_rows(out) == []
+    assert all("telecine repair" in f"{refused.reason.message}" for refused in report.rejected)
+
+
+def check_repair(root: Path, out: Path) -> None:
+    try:
+        done = repair(root, out)
+    except DatasetError:
+        assert not out.exists()
+        return
+    assert done.out is None or wrong_rows(out) == []
+
+
+def test_the_dataset_says_what_it_is(good: Path) -> None:
+    assert wrong_rows(good) == []
+    assert verify(good, decode="all") == []
+
+
+@pytest.mark.parametrize(("family", "witness"), QUICK, ids=named)
+def test_no_row_is_converted_with_the_frame_of_another(good, tmp_path, family, witness):
+    root = spoilt(good, tmp_path, family, witness)
+    check_convert(root, tmp_path / "converted")
+    check_repair(root, tmp_path / "repaired")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("family", "witness"), CASES, ids=named)
+def test_no_family_of_damage_becomes_a_clean_dataset_that_is_wrong(good, tmp_path, family, witness):
+    root = spoilt(good, tmp_path, family, witness)
+    check_convert(root, tmp_path / "converted")
+    check_repair(root, tmp_path / "repaired")
+
+
+def test_a_sound_dataset_converts_whole(good, tmp_path):
+    report = convert(good, tmp_path / "out", task="x", workers=0)
+    assert report.ok
+    assert len(report.episodes) == len(families.LENGTHS)
+    assert wrong_rows(tmp_path / "out") == []
+
+
+def test_verify_names_whose_frames_they_are(good, tmp_path):
+    root = spoilt(good, tmp_path, families.frames_of_equal_episodes_exchanged, with_statistics)
+    for decode in ("sample", "all"):
+        found = [f for f in verify(root, decode=decode) if "are like those of" in f.message]
+        assert {f.episode for f in found} == {0, 1}
+        assert has_errors(found)
