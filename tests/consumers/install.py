@@ -9,14 +9,16 @@ tests/consumers` runs what each of them says of our datasets. Needs a package in
 
 import subprocess
 import sys
+import sysconfig
 import venv
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[2] / ".consumers"
 # LeRobot 0.3.3 asks for datasets <= 3.6.0, which is what openpi's lock has too; huggingface_hub 1.0 came later.
+# fsspec, dill and multiprocess are those that datasets 3.6.0 asks for.
 PACKAGES = {
-    "lerobot-0.3.3": ["lerobot==0.3.3", "datasets==3.6.0", "huggingface_hub<1"],
-    "ray": ["ray", "lerobot[dataset]==0.6.1"],
+    "lerobot-0.3.3": ["fsspec<=2025.3.0", "dill<0.3.9", "multiprocess<0.70.17", "jsonlines", "deepdiff", "draccus"],
+    "ray": ["ray"],
     "daft": ["daft", "av", "numpy", "pillow"],
     "rdq": ["rdq==0.3.4"],
     "robovet": ["robovet==0.2.2", "av"],
@@ -24,6 +26,9 @@ PACKAGES = {
     "lerobot-doctor": ["lerobot-doctor==0.2.0"],
     "tfds": ["tensorflow-cpu==2.21.0", "tensorflow-datasets==4.9.10", "importlib_resources", "pillow"],
 }
+BORROWING = {"lerobot-0.3.3": ["lerobot==0.3.3", "datasets==3.6.0", "huggingface_hub<1"], "ray": []}
+"""Environments that see the packages of the one that runs this behind their own (torch, torchvision and, for Ray,
+LeRobot 0.6.1), and what is installed there without what it needs: its own torch would be gigabytes."""
 LOADERS = {"robomimic": "robomimic==0.3.0", "minari": "minari==0.5.4", "mani-skill": "mani-skill==3.0.1"}
 
 
@@ -51,8 +56,16 @@ def install(name: str) -> None:
         return
     if not program(name).is_file():
         venv.create(FOLDER / name, with_pip=True)
-    subprocess.run([program(name), "-m", "pip", "install", "--quiet", *PACKAGES[name]], check=True)
+    pip = [program(name), "-m", "pip", "install", "--quiet"]
+    if name in BORROWING:
+        own = subprocess.run([program(name), "-c", _WHERE], check=True, capture_output=True, text=True).stdout.strip()
+        (Path(own) / "borrowed.pth").write_text(f"{sysconfig.get_path('purelib')}\n", encoding="utf-8")
+        if BORROWING[name]:
+            subprocess.run([*pip, "--no-deps", *BORROWING[name]], check=True)
+    subprocess.run([*pip, *PACKAGES[name]], check=True)
 
+
+_WHERE = "import sysconfig; print(sysconfig.get_path('purelib'))"
 
 if __name__ == "__main__":
     for chosen in sys.argv[1:] or (*PACKAGES, *LOADERS):

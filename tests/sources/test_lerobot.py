@@ -21,7 +21,7 @@ from telecine import convert, merge, repair
 from telecine.cli.main import app
 from telecine.core.depth import DepthScale
 from telecine.core.episode import EpisodeFacts, FeatureColumn
-from telecine.core.errors import EditError, SourceError
+from telecine.core.errors import DatasetError, EditError, SourceError
 from telecine.core.findings import has_errors
 from telecine.core.outcome import stored_facts
 from telecine.core.plan.model import Video, make_plan
@@ -456,3 +456,42 @@ def test_a_video_that_changed_is_read_again_although_its_time_is_put_back(tmp_pa
         stream = VideoFileStream("/top", str(path), Timing(Fraction(FPS)))
         counts.append(len(stream.times("step")))
     assert counts == [5, 7]
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "float32"])
+def test_repair_makes_depth_video_of_depth_in_tiff_files(tmp_path, dtype):
+    metres = np.linspace(0.5, 4, 5 * 48 * 64).reshape(5, 48, 64)
+    root = with_depth_images(tmp_path, (metres * (1000 if dtype == "uint16" else 1)).astype(dtype))
+    done = repair(root, tmp_path / "out")
+    assert (done.lost, done.episodes) == ((), 1)
+    assert not has_errors(done.after)
+    assert any("becomes depth video" in f.message for f in done.found)
+    path, first = Dataset(tmp_path / "out").frame(TOP, 0, 0)
+    shown = DepthScale().levels()[np.stack([codes for _, codes in depth_at(str(path), range(first, first + 5))])]
+    assert np.abs(shown - metres * 1000).max() < 4
+
+
+@pytest.mark.parametrize("spoil", [lambda data: b"\x89PNG" + data, lambda data: data[:60]])
+def test_repair_leaves_out_depth_that_is_in_no_plain_tiff_file(tmp_path, spoil):
+    root = with_depth_images(tmp_path, np.full((5, 48, 64), 900, np.uint16))
+    path = root / "data/chunk-000/file-000.parquet"
+    table = pq.read_table(path)
+    at, field = table.column_names.index(TOP), table.schema.field(TOP)
+    cells = [{"bytes": spoil(cell["bytes"]), "path": cell["path"]} for cell in table.column(TOP).to_pylist()]
+    pq.write_table(table.set_column(at, field, pa.array(cells, field.type)), path)
+    done = repair(root, tmp_path / "out")
+    assert [f.where for f in done.lost] == [TOP]
+    assert Dataset(tmp_path / "out").cameras == ()
+
+
+def test_repair_loses_an_episode_of_depth_in_two_types(tmp_path):
+    root = with_depth_images(tmp_path, np.full((5, 48, 64), 900, np.uint16))
+    path = root / "data/chunk-000/file-000.parquet"
+    table = pq.read_table(path)
+    at, field = table.column_names.index(TOP), table.schema.field(TOP)
+    cells = table.column(TOP).to_pylist()
+    cells[2]["bytes"] = tiff(np.full((48, 64), 0.9, np.float32))
+    pq.write_table(table.set_column(at, field, pa.array(cells, field.type)), path)
+    with pytest.raises(DatasetError, match="no episode can be recovered") as error:
+        repair(root, tmp_path / "out")
+    assert any("depth of float32 and uint16" in note for note in error.value.__notes__)

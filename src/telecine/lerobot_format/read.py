@@ -44,9 +44,12 @@ _ODD_VALUES = (KeyError, TypeError, ValueError, AttributeError)
 def read_dataset(root: Path) -> DatasetMeta:
     """All metadata. Raises: DatasetError."""
     info = read_info(root)
-    features = read_features(root, info)
-    tasks = read_tasks(root, info)
-    return DatasetMeta(root, info, int(info["fps"]), features, tasks, read_episodes(root, info, features))
+    try:
+        features = read_features(root, info)
+        tasks = read_tasks(root, info)
+        return DatasetMeta(root, info, int(info["fps"]), features, tasks, read_episodes(root, info, features))
+    except DatasetError as error:
+        raise DatasetError(f"{error}; see what `telecine repair {root}` can save") from error
 
 
 def read_info(root: Path, versions: tuple[str, ...] = VERSIONS) -> dict[str, Any]:

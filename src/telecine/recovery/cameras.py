@@ -26,6 +26,7 @@ from telecine.core.frame_ranges import (
 from telecine.core.grid import Rows
 from telecine.core.plan.model import Video
 from telecine.core.recording import Codec, Image
+from telecine.core.tiff import tiff_pixels
 from telecine.core.video import Clip, Encode
 from telecine.lerobot_format.metadata import DatasetMeta
 from telecine.lerobot_format.paths import FileIndex, file_index_of
@@ -313,12 +314,20 @@ class ClipCutter:
 
     def images(self, key: str, column: pa.ChunkedArray) -> Clip:
         """Frames stored in rows. Raises: VideoError."""
-        images = [None if value is None else value["bytes"] for value in column.to_pylist()]
-        missing = sum(data is None for data in images)
-        if missing:
-            raise VideoError(f"{key}: {missing} of {len(images)} rows hold no frame")
-        whole = [data for data in images if data is not None]
-        return keep_images(whole, key=key, path=self._target(), why="repaired")
+        return keep_images(_whole(key, column), key=key, path=self._target(), why="repaired")
+
+    def depth_images(self, key: str, column: pa.ChunkedArray) -> Clip:
+        """Depth stored in rows as TIFF files, as depth video. Raises: VideoError."""
+        files = _whole(key, column)
+        try:
+            kind = tiff_pixels(files[0]).dtype
+            images = (_depth_frame(data, kind) for data in files)
+            settings = depth_settings(Video(), DepthScale(unit="m" if kind.kind == "f" else "mm"))
+            return encode(
+                images, settings, self._fps, count=len(files), key=key, path=self._target(), why="depth in TIFF files"
+            )
+        except ValueError as error:
+            raise VideoError(f"{key}: {error}") from error
 
     def clear(self) -> None:
         """Remove the clips made since the last time; nobody reads them any more."""
@@ -331,3 +340,21 @@ class ClipCutter:
         self._made += 1
         self._clips.append(self._scratch / f"clip-{self._made:06d}.arrow")
         return str(self._clips[-1])
+
+
+def _whole(key: str, column: pa.ChunkedArray) -> list[bytes]:
+    """The files of a column of images. Raises: VideoError when one is missing."""
+    images = [None if value is None else value["bytes"] for value in column.to_pylist()]
+    whole = [data for data in images if data is not None]
+    if len(whole) < len(images):
+        raise VideoError(f"{key}: {len(images) - len(whole)} of {len(images)} rows hold no frame")
+    return whole
+
+
+def _depth_frame(data: bytes, kind: np.dtype[Any]) -> Any:
+    """The frame of a TIFF file with pixels of this type. Raises: ValueError, VideoError."""
+    pixels = tiff_pixels(data)
+    if pixels.dtype != kind:
+        raise ValueError(f"depth of {pixels.dtype} and {kind} in one episode")
+    height, width = pixels.shape
+    return raw_frame(Image(pixels.tobytes(), "grayf32le" if kind.kind == "f" else "gray16le", width, height))

@@ -188,7 +188,10 @@ def _with_frames(content: Content, piece: Piece, cutter: ClipCutter) -> Episode:
     """The episode as the writer takes it. Raises: DatasetError, VideoError, ValueError naming what is damaged."""
     table = _table(content, piece, content.images)
     clips = [cutter.clip(camera, piece.ranges[camera.key], piece.count) for camera in content.videos]
-    clips += [cutter.images(key, table.column(key)) for key in content.images]
+    depths = {key for key, feature in content.metadata.features.items() if feature.is_depth}
+    clips += [
+        (cutter.depth_images if key in depths else cutter.images)(key, table.column(key)) for key in content.images
+    ]
     return _episode(content, piece, table, clips)
 
 

@@ -14,6 +14,7 @@ from telecine.core.frame_ranges import FrameRange, UnknownFrames
 from telecine.core.outcome import stored_facts
 from telecine.core.recording import Ref
 from telecine.core.text.task_text import TASK_TO_GIVE
+from telecine.core.tiff import tiff_pixels
 from telecine.lerobot_format.metadata import INDEX_KEYS, UNKNOWN_LENGTH, DatasetMeta, FeatureMeta
 from telecine.recovery.cameras import StoredCamera, find_camera
 from telecine.recovery.columns import column_of, is_image
@@ -190,6 +191,11 @@ def _columns(
         if key in INDEX_KEYS or key in without or not _is_storable(declared or FeatureMeta(key, "", ()), log):
             continue
         if is_image(kind):
+            if not _is_colour_or_tiff(declared, _first_value(reader, runs, key)):
+                log.lost(key, "depth in images that are no TIFF files of one channel; the copy is without it")
+                continue
+            if declared is not None and declared.is_depth:
+                log.changed(key, f"depth in images of the rows becomes depth video: {_STEPS}")
             images.append(key)
             continue
         column = column_of(key, kind, _first_value(reader, runs, key), declared)
@@ -221,12 +227,23 @@ def _first_value(reader: RowReader, runs: Sequence[EpisodeRows], key: str) -> An
     raise problem
 
 
+_STEPS = "4096 steps from 1 cm to 10 m that grow from 1.2 to 4.4 mm, as LeRobot has them"
+
+
+def _is_colour_or_tiff(feature: FeatureMeta | None, cell: Any) -> bool:
+    """False for depth in other files than the plain TIFF files that LeRobot writes."""
+    if feature is None or not feature.is_depth:
+        return True
+    data = cell.get("bytes") if isinstance(cell, dict) else None
+    try:
+        return isinstance(data, bytes) and tiff_pixels(data).size > 0
+    except ValueError:
+        return False
+
+
 def _is_storable(feature: FeatureMeta, log: RepairLog) -> bool:
     """False for what the writer cannot hold, which is named."""
     key = feature.key
-    if feature.dtype == "image" and feature.is_depth:
-        log.lost(key, "depth in images of the rows cannot be repaired; the copy is without it")
-        return False
     if not key or any(sign in key for sign in "/\\\0\n") or key.startswith("."):
         log.lost(repr(key[:80]), "a name that cannot be a folder; the copy is without it")
         return False
