@@ -218,6 +218,10 @@ def test_a_folder_is_a_list_of_datasets_and_recordings(starlette, opened, runs, 
         assert page.url.endswith("/list")
         names = page.locator("#entries a").all_text_contents()
         assert names == ["made", "run_7/events.jsonl"]
+        page.wait_for_selector("body[data-counted]", state="attached")
+        held = page.locator("#entries td[data-entry]").all_text_contents()
+        assert held == ["1 episode", "1 recording"]
+        assert page.locator("#facts").text_content() == "1 dataset, 1 recording file"
         page.locator("#filter").fill("recording")
         assert page.locator("#entries tr").count() == 1
         page.locator("#entries a").click()

@@ -104,6 +104,8 @@ def test_every_answer_has_a_policy_that_lets_nothing_in(client):
         ("GET", "/video/0/0/..%2f..%2fmeta/info.json", None, 404),
         ("GET", "/api/dataset/7", None, 404),
         ("GET", "/api/recording/0/0", None, 404),
+        ("GET", "/api/list/0", None, 404),
+        ("GET", "/api/list/9", None, 404),
         ("GET", "/api/dataset/0/episode/3", None, 404),
         ("GET", "/api/dataset/0/episode/-1", None, 404),
         ("GET", "/api/dataset/0/curves/0/99", None, 404),

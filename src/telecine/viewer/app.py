@@ -40,6 +40,7 @@ def make_app(session: Session) -> App:
         Route("/recording/{number:int}", _page("recording.html")),
         Route("/page/{name}", _page_file),
         Route("/api/list", _list(session)),
+        Route("/api/list/{number:int}", _count(session)),
         Route("/api/jobs/{number:int}/events", _events(session)),
         Route("/api/jobs/{number:int}/cancel", _cancel(session), methods=["POST"]),
         *dataset_routes.routes(session),
@@ -102,6 +103,16 @@ def _start(session: Session) -> Callable[[Request], Response]:
 def _list(session: Session) -> Callable[[Request], Response]:
     def answer(_request: Request) -> Response:
         return plain_json({"path": session.path, "entries": [entry.facts() for entry in session.entries]})
+
+    return answer
+
+
+def _count(session: Session) -> Callable[[Request], Response]:
+    """How many recordings an entry of the list has, asked for one by one because each file is opened for it."""
+
+    def answer(request: Request) -> Response:
+        entry = session.entry(request.path_params["number"], "recording")
+        return plain_json({"recordings": entry.recordings()})
 
     return answer
 

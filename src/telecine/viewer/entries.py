@@ -10,6 +10,7 @@ from telecine.core.errors import DatasetError, SourceError
 from telecine.dataset.reader import Dataset, open_dataset
 from telecine.lerobot_format.paths import INFO
 from telecine.sources import registry
+from telecine.sources.border import border
 from telecine.sources.registry import Claim
 
 MOST_FILES = 20_000
@@ -46,6 +47,13 @@ class Entry:
             "episodes": count,
             "problem": self.problem,
         }
+
+    def recordings(self) -> int:
+        """How many there are in it, which may take long. Raises: SourceError when it cannot be told."""
+        if self.claim is None:
+            raise SourceError(f"{self.path}: {self.problem or 'is no recording'}")
+        with border(self.name):
+            return len(registry.index(self.claim).refs)
 
     def _measured(self) -> tuple[int | None, float | None, int | None]:
         path = Path(self.path)
