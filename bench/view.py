@@ -20,14 +20,16 @@ import pyarrow.parquet as pq
 from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from support.dataset import episode, two_cameras, write
+from support.dataset import TOP, WRIST, clip, episode, write
 
 EPISODES, SEEKS = 50_000, 60
 
 
 def large(root: Path) -> Path:
     """A dataset of four episodes whose metadata name 50,000, all of them the rows and frames of these four."""
-    write(root, [episode(300, n, clips=two_cameras(root.parent, 300, n, size=(320, 240))) for n in range(4)])
+    cameras = ((TOP, 0), (WRIST, 1))
+    shown = [[clip(root.parent, key, 300, episode=n, camera=c, size=(320, 240)) for key, c in cameras] for n in range(4)]
+    write(root, [episode(300, n, clips=clips) for n, clips in enumerate(shown)])
     path = next((root / "meta" / "episodes").rglob("*.parquet"))
     table = pq.read_table(path)
     take = np.arange(EPISODES) % table.num_rows

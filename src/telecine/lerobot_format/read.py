@@ -4,8 +4,9 @@ Trusts what it can read; `dataset/verify` is what checks it. Files are found by 
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,6 @@ from telecine.lerobot_format.metadata import (
     EpisodeMeta,
     FeatureMeta,
     VideoSpan,
-    episode_of,
     feature_of,
     span_columns,
     video_keys,
@@ -111,15 +111,40 @@ def read_episodes(root: Path, info: Mapping[str, Any], features: Mapping[str, Fe
     columns = EPISODE_COLUMNS | span_columns(videos)
     facts = [name for name, _ in FACTS_FIELDS]
     episodes: list[EpisodeMeta] = []
-    starts: dict[tuple[int, int], int] = {}
+    starts: dict[FileIndex, int] = {}
     for path in files:
         table = read_table(root, path.relative_to(root), [*columns], facts)
-        stated = table.select([name for name in facts if name in table.column_names]).to_pylist()
-        for row, own in zip(_typed(path, table, columns).to_pylist(), stated, strict=True):
-            first = row["dataset_from_index"]
-            start = starts.setdefault((row["data/chunk_index"], row["data/file_index"]), first)
-            episodes.append(episode_of(row, videos, start=first - start, facts=own))
+        stated = [name for name in facts if name in table.column_names]
+        own = table.select(stated).to_pylist() if stated else repeat({}, table.num_rows)
+        episodes += _episodes(_typed(path, table, columns), videos, own, starts)
     return tuple(episodes)
+
+
+def _episodes(
+    table: pa.Table, videos: Iterable[str], facts: Iterable[Mapping[str, Any]], starts: dict[FileIndex, int]
+) -> Iterator[EpisodeMeta]:
+    """Column by column, because there may be a hundred thousand. starts: the first row of each data file, kept here."""
+
+    def column(name: str) -> list[Any]:
+        found: list[Any] = table.column(name).to_pylist()
+        return found
+
+    def files(prefix: str) -> Iterator[FileIndex]:
+        numbers = zip(column(f"{prefix}/chunk_index"), column(f"{prefix}/file_index"), strict=True)
+        return (known.get(number) or known.setdefault(number, FileIndex(*number)) for number in numbers)
+
+    def spans(key: str) -> Iterator[VideoSpan]:
+        place = f"videos/{key}"
+        return map(VideoSpan, files(place), column(f"{place}/from_timestamp"), column(f"{place}/to_timestamp"))
+
+    known: dict[tuple[int, int], FileIndex] = {}
+    cameras = tuple(videos)
+    shown = zip(*map(spans, cameras), strict=True) if cameras else repeat((), table.num_rows)
+    numbers = (column(name) for name in ("episode_index", "length", "dataset_from_index", "dataset_to_index"))
+    data, tasks = files("data"), map(tuple, column("tasks"))
+    for number, length, first, stop, where, texts, own, seen in zip(*numbers, data, tasks, facts, shown, strict=True):
+        start = first - starts.setdefault(where, first)
+        yield EpisodeMeta(number, length, texts, where, first, stop, dict(zip(cameras, seen, strict=True)), start, own)
 
 
 def _typed(path: Path, table: pa.Table, columns: Mapping[str, pa.DataType]) -> pa.Table:
