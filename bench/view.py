@@ -28,7 +28,9 @@ EPISODES, SEEKS = 50_000, 60
 def large(root: Path) -> Path:
     """A dataset of four episodes whose metadata name 50,000, all of them the rows and frames of these four."""
     cameras = ((TOP, 0), (WRIST, 1))
-    shown = [[clip(root.parent, key, 300, episode=n, camera=c, size=(320, 240)) for key, c in cameras] for n in range(4)]
+    shown = [
+        [clip(root.parent, key, 300, episode=n, camera=c, size=(320, 240)) for key, c in cameras] for n in range(4)
+    ]
     write(root, [episode(300, n, clips=clips) for n, clips in enumerate(shown)])
     path = next((root / "meta" / "episodes").rglob("*.parquet"))
     table = pq.read_table(path)

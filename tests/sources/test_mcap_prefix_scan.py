@@ -117,6 +117,12 @@ def test_what_is_kept_is_bounded_over_all_files_and_ends_with_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     budget = MemoryBudget(1000)
+    with budget.at_most(10):
+        assert (budget.reserve(budget, 10), budget.reserve(budget, 1), budget.most_bytes) == (True, False, 10)
+        with budget.at_most(2000):
+            assert budget.most_bytes == 10
+    budget.release(budget)
+    assert budget.most_bytes == 1000
     first, second = BufferPool(), BufferPool()
     assert budget.reserve(first, 600)
     assert not budget.reserve(second, 600)

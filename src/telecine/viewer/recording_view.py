@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -25,6 +26,7 @@ from telecine.inspection.recording_findings import PlanScope, recording_findings
 from telecine.inspection.recordings import inspect_recording
 from telecine.sources import registry
 from telecine.sources.border import border
+from telecine.sources.shared.chunk_file import CHUNK_BUDGET
 from telecine.video.decode import frames
 from telecine.video.frames.colour import to_rgb
 from telecine.video.frames.jpeg import to_jpeg
@@ -32,6 +34,8 @@ from telecine.viewer import recording_strips as strips
 from telecine.viewer.entries import Entry
 
 STILL_WIDTH_PX = 960
+CHUNKS_BYTES = 32 << 20
+"""Of expanded chunks that stay in memory: the page reads stamps once, and then single frames."""
 
 
 class RecordingView:
@@ -46,6 +50,8 @@ class RecordingView:
             raise SourceError(next((str(f.message) for f in found.findings), f"{entry.path}: holds no recording"))
         self.refs: tuple[Ref, ...] = found.refs
         self._lock = threading.RLock()
+        self._less = ExitStack()
+        self._less.enter_context(CHUNK_BUDGET.at_most(CHUNKS_BYTES))
         self._open: tuple[int, Recording] | None = None
         self._facts: dict[int, dict[str, Any]] = {}
         self._rows: tuple[str, PlannedRows, list[Part]] | None = None
@@ -137,15 +143,19 @@ class RecordingView:
     def close(self) -> None:
         """Let go of the file."""
         with self._lock:
-            if self._open is not None:
-                self._open[1].__exit__(None, None, None)
-                self._open = None
+            self._let_go()
+            self._less.close()
+
+    def _let_go(self) -> None:
+        if self._open is not None:
+            self._open[1].__exit__(None, None, None)
+            self._open = None
 
     def _recording(self, item: int) -> Recording:
         if not 0 <= item < len(self.refs):
             raise DatasetError(f"{self.path} holds {len(self.refs)} recordings, from 0")
         if self._open is None or self._open[0] != item:
-            self.close()
+            self._let_go()
             self._rows, self._indexes = None, {}
             self._open = (item, registry.open(self.refs[item]))
         return self._open[1]

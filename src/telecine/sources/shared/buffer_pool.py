@@ -5,6 +5,8 @@ A chunk of a megabyte in memory of its own costs the system more to give than a 
 """
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -37,17 +39,26 @@ class MemoryBudget:
     """A limit on the bytes that all owners in this process cache together. What an owner reserved ends with it."""
 
     def __init__(self, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
+        self.most_bytes = most_bytes
         self._reserved: WeakKeyDictionary[object, int] = WeakKeyDictionary()
         self._one_at_a_time = threading.Lock()
 
     def reserve(self, owner: object, size: int) -> bool:
         """True when `owner` may cache `size` more bytes."""
         with self._one_at_a_time:
-            if self.reserved_bytes + size > self._most_bytes:
+            if self.reserved_bytes + size > self.most_bytes:
                 return False
             self._reserved[owner] = self._reserved.get(owner, 0) + size
             return True
+
+    @contextmanager
+    def at_most(self, most_bytes: int) -> Iterator[None]:
+        """Inside, no more than this is cached anew, and never more than the limit."""
+        before, self.most_bytes = self.most_bytes, min(most_bytes, self.most_bytes)
+        try:
+            yield
+        finally:
+            self.most_bytes = before
 
     @property
     def reserved_bytes(self) -> int:
