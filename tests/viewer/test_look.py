@@ -2,19 +2,24 @@
 
 import os
 import threading
+from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 import telecine as tc
 from support.dataset import everything, write
 from support.robosandbox import write_run
 from support.viewer import served
+from telecine.samples.recordings import write_demo_recordings
 from telecine.video.frames.png import read_png
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
-"""Where TELECINE_DOCS_IMAGES=1 puts what the page looks like."""
+"""What the page looks like, for its docs: TELECINE_DOCS_IMAGES=1 makes the files anew."""
+FRAME_S = Fraction(1, 25)
 LENGTHS = (90, 40, 120)
 PAGES = {"dataset": "/dataset/0?episode=2&row=31", "recording": "/recording/1", "list": "/list"}
 
@@ -37,16 +42,13 @@ def server(starlette, folder):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
-def test_pages_are_named_for_screen_readers_and_have_contrast(server, opened, problems, tmp_path, name, scheme):
+def test_pages_are_named_for_screen_readers_and_have_contrast(server, opened, problems, name, scheme):
     page = opened(server.address(page=PAGES[name]), color_scheme=scheme)
     if name == "dataset":
         page.wait_for_selector("body[data-checked=checked]", state="attached")
         page.wait_for_function("() => [...document.querySelectorAll('figure')].every(f => f.dataset.shown === '31')")
     assert problems(page) == []
-    picture = (IMAGES if os.environ.get("TELECINE_DOCS_IMAGES") else tmp_path) / f"view-{name}-{scheme}.png"
-    picture.parent.mkdir(exist_ok=True)
-    page.screenshot(path=picture)
-    rgb = read_png(picture.read_bytes())
+    rgb = read_png(page.screenshot())
     assert rgb.shape == (800, 1280, 3)
     assert (rgb.mean() > 128) == (scheme == "light" or (name == "dataset" and rgb.mean() > 128))
     if name == "dataset":
@@ -98,3 +100,51 @@ def test_a_notebook_of_this_machine_shows_the_page_in_a_frame(starlette, opened,
             frame.locator("body[data-ready]").wait_for(state="attached")
             assert frame.locator("#title").text_content().startswith("Episode 1")
             notebook.shutdown()
+
+
+def webp(picture):
+    """The bytes of (height, width, 3) uint8 as WebP."""
+    codec = av.CodecContext.create("libwebp", "w")
+    codec.width, codec.height, codec.pix_fmt, codec.time_base = picture.shape[1], picture.shape[0], "yuv420p", FRAME_S
+    codec.options = {"quality": "82", "preset": "text"}
+    frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
+    return b"".join(bytes(packet) for packet in [*codec.encode(frame), *codec.encode(None)])
+
+
+@pytest.mark.long
+def test_the_docs_show_what_the_pages_look_like(starlette, rerun, opened, tmp_path):
+    """A dataset with decisions, a recording at a row, and the list of both, of the demo's recordings."""
+    root = tmp_path / "demo"
+    write_demo_recordings(root / "recordings", episodes=3, seconds=6.0)
+    tc.convert(root / "recordings", root / "dataset", workers=0)
+    made = {}
+    with served(root) as running:
+        page = opened(running.address(page="/dataset/0?episode=1&row=64"), color_scheme="light")
+        page.wait_for_selector("body[data-checked]", state="attached", timeout=120_000)
+        for key, row in (("i", 12), ("o", 150), ("s", 96), ("f", 64), ("g", 64)):
+            page.evaluate("row => page.seek(row)", row)
+            page.keyboard.press(key)
+        page.evaluate("page.open(2, 0)")
+        page.keyboard.press("d")
+        page.wait_for_selector("#decided[data-revision='6']")
+        page.evaluate("page.open(1, 64)")
+        page.wait_for_function("() => [...document.querySelectorAll('figure')].every(f => f.dataset.shown === '64')")
+        page.wait_for_function("() => document.querySelector('#plots').dataset.row === '64'")
+        made["dataset"] = page.screenshot()
+        page = opened(running.address(page="/recording/1"), color_scheme="dark")
+        page.evaluate("page.strips.ask(2.0e9, 3.0e9)")
+        page.wait_for_function("() => page.strips.data.window[1] === 3.0e9")
+        page.evaluate("page.point(2.5e9)")
+        page.wait_for_function(
+            "() => [...document.querySelectorAll('#frames figcaption')].some(f => f.textContent.includes('row 7'))"
+        )
+        made["recording"] = page.screenshot()
+    for name, png in made.items():
+        file = IMAGES / f"view-{name}.webp"
+        if os.environ.get("TELECINE_DOCS_IMAGES"):
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(webp(read_png(png)))
+        with av.open(file) as shown:
+            (picture,) = (frame.to_ndarray(format="rgb24") for frame in shown.decode(video=0))
+        assert f"images/{file.name}" in (IMAGES.parent / "view.md").read_text()
+        assert np.abs(picture.astype(int) - read_png(png)).mean() < 12, f"docs/images/{file.name} looks otherwise"

@@ -66,7 +66,7 @@ export class Form {
     this.box.replaceChildren(...parts.filter(Boolean));
   }
 
-  taken() { return new Set(Object.keys(this.body.features).flatMap(key => this.feature(key).from.map(take => take.stream))); }
+  taken() { return new Set([this.body.task?.from].concat(Object.keys(this.body.features).flatMap(key => this.feature(key).from.map(take => take.stream)))); }
 
   featureBox(key, kinds) {
     const on = key in this.body.features;
