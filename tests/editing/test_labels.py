@@ -112,6 +112,19 @@ def test_texts_of_labels_get_one_spelling_and_variants_of_tasks_are_named(source
     assert said[1].startswith("plan: 'Reach, then grasp', 'reach then grasp'")
 
 
+def test_rows_behind_the_end_of_a_new_label_are_named_unless_an_old_one_holds_there(source, tmp_path):
+    new = {"labels": [
+        {"episode": 0, "rows": [2, 4], "style": "subtask", "text": "lift"},
+        {"episode": 2, "rows": [0, 3], "style": "subtask", "text": "lift"},
+        {"episode": 1, "rows": [8, 10], "style": "subtask", "text": "lift"},
+        {"episode": 2, "rows": [0, 1], "style": "interjection", "text": "now"},
+    ]}  # fmt: skip
+    done = edit(source, tmp_path / "out", edits=[make_edit(new)], trim="0:..7")
+    (said,) = [f.message for f in done.findings if f.code == "label-open"]
+    assert said.startswith("5 rows behind the end of a subtask have none")
+    assert said.endswith("in 2 episode(s), the first is 0")
+
+
 def test_merging_keeps_labels_and_appending_fills_or_names_them(source, tmp_path):
     write(tmp_path / "plain", [episode(7, 5)])
     done = merge([tmp_path / "plain", source], tmp_path / "both")
@@ -155,6 +168,22 @@ def test_columns_as_lerobot_writes_them_are_kept_by_edits_and_repair(source, tmp
     edit(tmp_path / "theirs", tmp_path / "out", delete="0")
     assert repair(tmp_path / "theirs", tmp_path / "mended").ok
     assert found(tmp_path / "out", 0) == found(tmp_path / "mended", 1) == set(LANGUAGE)
+
+
+def test_a_merge_says_how_to_keep_a_column_that_only_some_have(source, tmp_path):
+    """Demonstrations without interventions, rollouts with them: nobody but the user knows the rows of the others."""
+    write(tmp_path / "plain", [episode(7, 5), episode(3, 6)])
+    done = merge([tmp_path / "plain", source], tmp_path / "both")
+    assert "intervention" not in {c.key for c in Dataset(tmp_path / "both").features}
+    (said,) = [f for f in done.findings if "intervention left out" in f.message]
+    line = said.fix.partition(f"for {tmp_path / 'plain'} ")[2]
+    assert json.loads(line) == [{"episode": "0-1", "start": 0, "style": "intervention", "value": 0}]
+    (tmp_path / "a.json").write_text(line)
+    edit(tmp_path / "plain", tmp_path / "known", labels=tmp_path / "a.json")
+    merge([tmp_path / "known", source], tmp_path / "all", require_equal=False)
+    assert [sum(column(tmp_path / "all", n, "intervention")) for n in range(5)] == [0, 0, 0, 6, 0]
+    with pytest.raises(EditError, match="is not in all of them"):
+        merge([tmp_path / "plain", source], tmp_path / "no", require_equal=True)
 
 
 @pytest.mark.parametrize("kind", ["v2.1", "gr00t"])

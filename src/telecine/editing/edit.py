@@ -16,20 +16,18 @@ from telecine.core.edit.resolve import resolve
 from telecine.core.edit.table import edit_of_table
 from telecine.core.errors import DatasetError, EditError, PlanError, raised_as
 from telecine.core.findings import Finding, has_errors, with_notes
-from telecine.core.label import STYLES
-from telecine.core.labels.spelling import spelling_findings
 from telecine.core.labels.table import MOST_LABELS
 from telecine.core.text.documents import read_mapping
 from telecine.dataset.assembly.assemble import Assembled, assemble, foresee
 from telecine.dataset.assembly.selection import Selection
 from telecine.dataset.open_files import WRITE_ERRORS
-from telecine.dataset.reader import Dataset
 from telecine.dataset.staging import Staging, require_writable
 from telecine.dataset.verify.changes import verify_changes
 from telecine.dataset.writer import write_error
 from telecine.editing.converted import opened_inputs
 from telecine.editing.derived_columns import derived_columns
 from telecine.editing.inputs import EDITS, InputDataset, check_fingerprints
+from telecine.editing.label_findings import label_findings
 from telecine.lerobot_format.paths import Limits
 
 
@@ -203,7 +201,7 @@ def assembled(
         except WRITE_ERRORS as error:
             raise write_error(target, error) from error
         findings = _checked(stage.folder, target, made)
-        findings += _spelling(edit, stage.folder, target)
+        findings += label_findings(edit, selection, stage.folder, target)
         with raised_as(DatasetError, f"{target}: cannot be written", OSError):
             stage.publish()
     done = _report(out, inputs, selection, made, written=True)
@@ -252,15 +250,6 @@ def _checked(folder: Path, target: Path, made: Assembled) -> list[Finding]:
         )
         raise with_notes(DatasetError(text), errors)
     return findings
-
-
-def _spelling(edit: Edit, folder: Path, target: Path) -> list[Finding]:
-    """Variants among the tasks of the new dataset and the labels of the edit."""
-    texts: dict[str, list[str]] = {"task": list(Dataset(folder).tasks)}
-    for label in edit.labels:
-        if label.text and STYLES[label.style].is_language:
-            texts.setdefault(label.style, []).append(label.text)
-    return spelling_findings(texts, str(target))
 
 
 def _report(

@@ -8,7 +8,7 @@ from telecine.core.edit.model import Edit, EditInput
 from telecine.core.edit.resolve import resolve
 from telecine.core.errors import EditError
 from telecine.core.findings import Finding
-from telecine.core.label import LANGUAGE
+from telecine.core.label import LANGUAGE, STYLES
 from telecine.core.labels.numbered import SUBTASK_INDEX
 from telecine.core.text.documents import suggest
 from telecine.dataset.assembly.selection import Selection
@@ -18,6 +18,9 @@ from telecine.editing.inputs import InputDataset
 from telecine.lerobot_format.metadata import INDEX_KEYS
 from telecine.lerobot_format.subtasks import SUBTASKS
 from telecine.sources.shared.confinement import links_followed
+
+LABEL_STYLES = {style.column: name for name, style in STYLES.items() if name in ("intervention", "reward", "done")}
+"""Columns of labels that are numbers of each row -> the style that fills them."""
 
 
 def merge(
@@ -149,8 +152,22 @@ def _remarks(inputs: Sequence[InputDataset], left_out: list[tuple[str, list[str]
     for path, found in left_out:
         text = f"{', '.join(found)} left out: not in all datasets"
         fix = "rename it with --rename DATASET:OLD=NEW if it is there under another key"
+        labels = [key for key in found if key in LABEL_STYLES]
+        fix += "".join(f"; {_labelling(key, inputs)}" for key in labels)
         yield Finding("dataset-mismatch", "warning", path, text, fix)
     robots = {str(given.dataset.robot_type) for given in inputs}
     if len(robots) > 1:
         text = f"the robots differ: {', '.join(sorted(robots))}; the new dataset says {inputs[0].dataset.robot_type}"
         yield Finding("dataset-mismatch", "warning", inputs[0].path, text)
+
+
+def _labelling(key: str, inputs: Sequence[InputDataset]) -> str:
+    """How to give the datasets without a column of labels what only people know: the value of their rows."""
+    lacking = [given for given in inputs if key not in given.source.features]
+    lines = (
+        f'for {given.path} [{{"episode": "0-{len(given.dataset) - 1}", "start": 0, '
+        f'"style": "{LABEL_STYLES[key]}", "value": 0}}]'
+        for given in lacking
+    )
+    how = "say what the others' rows are: telecine edit OLD NEW --labels FILE.json, with"
+    return f"to keep {key}, {how} {', '.join(lines)}"

@@ -30,6 +30,7 @@ def _draw(labels: tuple[Label, ...], episode: EpisodeSummary, fps: int, path: Pa
             free = next((n for n in lanes if n[0].style == style and n[-1].stop <= label.start), None)
             free.append(label) if free is not None else lanes.append([label])
     figure = figure_of(max(len(lanes), 1))
+    figure.subplots_adjust(left=0.03 + 0.0075 * max(map(len, styles)))  # room for the longest name
     axis = figure.add_subplot(1, 1, 1)
     colours = {text: _COLOURS[n % len(_COLOURS)] for n, text in enumerate(dict.fromkeys(one.text for one in labels))}
     for height, lane in enumerate(lanes):

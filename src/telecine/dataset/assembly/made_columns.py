@@ -117,12 +117,12 @@ def _language(
     fps, parts = selection.inputs[0].fps, []
     for (start, stop), episode in zip(_slices(episodes), episodes, strict=True):
         rows = None if there is None else pa.table({key: there.slice(start, stop - start)})
-        labels = _of_episode(selection, episode, rows)
+        labels = labels_of_episode(selection, episode, rows)
         parts.append(language_array(key, labels, episode.length, fps))
     return pa.concat_arrays(parts)
 
 
-def _of_episode(selection: Selection, episode: OutputEpisode, rows: pa.Table | None) -> tuple[Label, ...]:
+def labels_of_episode(selection: Selection, episode: OutputEpisode, rows: pa.Table | None) -> tuple[Label, ...]:
     """The labels of a new episode. rows: those of the input that stay, with one column of language; None without."""
     dataset = selection.inputs[episode.source[0]]
     where = f"{dataset.root}: episode {episode.source[1]}"
