@@ -154,7 +154,7 @@ def test_what_does_not_exist_is_an_error(tmp_path: Path) -> None:
 
 def test_a_folder_without_recordings_is_an_error_that_says_what_was_expected(tmp_path: Path) -> None:
     write(tmp_path, "README.txt", content="hello")
-    with pytest.raises(SourceError, match=r"no recording found; expected files like .*\.rrd"):
+    with pytest.raises(SourceError, match=r"no recording found; 1 \.txt is not read; expected files like .*\.rrd"):
         registry.find([tmp_path])
 
 
@@ -243,6 +243,12 @@ def test_without_the_catalog_client_the_extra_is_named(monkeypatch: pytest.Monke
         ("a/values.npy", "arrays of numpy: put them into HDF5"),
         ("data/chunk-000/file-000.parquet", r"Parquet files: a LeRobot dataset needs `meta/info\.json`"),
         ("front.mp4", "videos: no file beside them has the joints"),
+        (
+            "train/data-00000-of-00001.arrow",
+            "tables of Hugging Face `datasets`: LeRobot datasets are read from v2.0 on",
+        ),
+        ("recordings/SVO/2001.svo2", "recordings of ZED cameras: the vendor's SDK"),
+        ("joints.mat", "MATLAB files: save them as HDF5"),
     ],
 )
 def test_a_folder_without_recordings_is_told_what_it_looks_like(tmp_path, name, words):
@@ -250,6 +256,22 @@ def test_a_folder_without_recordings_is_told_what_it_looks_like(tmp_path, name, 
     (tmp_path / name).write_bytes(b"x")
     (tmp_path / "notes.txt").write_text("a note")
     with pytest.raises(SourceError, match=f"1 of its 2 files are {words}.*expected files like"):
+        registry.find([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ((), "there is no file in it"),
+        (("a.vla",), r"1 \.vla is not read"),
+        (("a.vla", "b.vla", "README"), r"none of its 3 files is of a known kind \(2 \.vla, 1 README\)"),
+        (("only.mp4",), "its only file looks like videos"),
+    ],
+)
+def test_other_folders_are_told_what_is_in_them(tmp_path, names, words):
+    for name in names:
+        (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(SourceError, match=f"no recording found; {words}.*expected files like"):
         registry.find([tmp_path])
 
 

@@ -34,6 +34,13 @@ def test_a_pointer_is_named_whatever_the_format(tmp_path, name):
     assert finding.message == "it is a Git LFS pointer, not the data: run `git lfs pull` in its repository"
 
 
+def test_nothing_is_proposed_where_nothing_could_be_read(tmp_path):
+    (tmp_path / "a.hdf5").write_text(POINTER)
+    code, out, _ = telecine("inspect", tmp_path)
+    assert (code, "Git LFS pointer" in out, "nothing could be read" in out) == (1, True, True)
+    assert "telecine convert" not in out
+
+
 @pytest.mark.parametrize("kind", ["zarr", "rosbag2", "lerobot"])
 def test_pointers_inside_a_folder_that_is_a_recording_are_named(tmp_path, kind, request):
     folder = tmp_path / f"set.{kind}"

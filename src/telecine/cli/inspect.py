@@ -46,6 +46,9 @@ def _show(out: Console, seen: Inspection, proposal: Proposal, command: str, plan
     if seen.findings:
         out.print("\n[bold]findings[/bold]")
         show_findings(out, seen.findings)
+    if not seen.recordings:
+        out.print("\nnothing could be read, so there is nothing to convert")
+        return
     if proposal.missing:
         out.print("\n[bold]you have to add[/bold]")
         for sentence in proposal.missing:

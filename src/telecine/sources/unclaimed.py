@@ -6,7 +6,7 @@ By names alone, and by the first bytes of what may be a Git LFS pointer. Said wh
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -16,6 +16,9 @@ _MOST_FILES = 5000
 _RULES: tuple[tuple[str, str, str], ...] = (
     (r"episode_\d{5,}\.npz", "npz files as CALVIN writes them", "`ep_start_end_ids.npy` must be beside them"),
     (r".*\.tfrecord-\d+-of-\d+", "TFRecord shards", "they need `dataset_info.json` and `features.json` beside them"),
+    (r"data-\d+-of-\d+\.arrow", "tables of Hugging Face `datasets`", "LeRobot datasets are read from v2.0 on"),
+    (r".*\.svo2?", "recordings of ZED cameras", "the vendor's SDK turns them into MP4, as DROID has it"),
+    (r".*\.mat", "MATLAB files", "save them as HDF5 or zarr, with one row for each step"),
     (r"part-\d+\.arrow", "a Minari dataset", "its folder `data` with `metadata.json` is read as a whole"),
     (r".*\.(pkl|pickle)", "pickles", "of these only those of BridgeData and GELLO are read"),
     (r".*\.np[yz]", "arrays of numpy", "put them into HDF5 or zarr, with one row for each step"),
@@ -29,25 +32,28 @@ _RULES: tuple[tuple[str, str, str], ...] = (
 
 
 def likeness(paths: Iterable[str | os.PathLike[str]]) -> str:
-    """A sentence on what the files at `paths` are, and what to do; "" where their names tell nothing.
-
-    >>> likeness(["src"])
-    ''
-    """
+    """A sentence on what the files at `paths` are, and what to do where that is known."""
     files = list(islice((file for path in paths for file in _files(Path(path))), _MOST_FILES))
     pointers = [file for file in files if is_pointer(file)]
     if pointers:
         return f"{len(pointers)} of its files are Git LFS pointers, not the data: run `git lfs pull` in its repository"
     counts = Counter(rule for file in files if (rule := _rule_of(file.name)) is not None)
     for number, (_, called, fix) in enumerate(_RULES):
-        if counts[number]:
-            count = counts[number]
-            return (
-                f"{count} of its {len(files)} files are {called}: {fix}"
-                if len(files) > 1
-                else f"it is one of {called}: {fix}"
-            )
-    return ""
+        if count := counts[number]:
+            many = f"{count} of its {len(files)} files are" if len(files) > 1 else "its only file looks like"
+            return f"{many} {called}: {fix}"
+    return _kinds(files)
+
+
+def _kinds(files: Sequence[Path]) -> str:
+    """The commonest endings of the names of files that no rule knows."""
+    if not files:
+        return "there is no file in it"
+    ends = Counter(file.suffix.lower() or file.name for file in files)
+    listed = ", ".join(f"{count} {end}" for end, count in ends.most_common(3))
+    return (
+        f"none of its {len(files)} files is of a known kind ({listed})" if len(files) > 1 else f"{listed} is not read"
+    )
 
 
 def _files(path: Path) -> Iterator[Path]:
