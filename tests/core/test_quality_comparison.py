@@ -67,6 +67,12 @@ def test_a_dead_joint_and_a_gripper_are_found():
     assert "lift: no motion here, though the action asks for it" in said.message
     assert found(episodes(dead, at=0, count=2)) == [("look-dead", 0, STATE)]
 
+    def late(state, action):
+        state[:, 3], action[:, 3] = state[0, 3], action[0, 3]
+        action[-4:, 3] += 4
+
+    assert found(episodes(late, at=0, count=2)) == [], "a command in the last rows, which nothing can follow yet"
+
     def gripper(state, action):
         state[:, 3] = action[:, 3] = state[0, 3]
 
@@ -123,6 +129,21 @@ def test_another_order_is_found():
         state[:, :2] += 90
 
     assert "look-order" not in {code for code, *_ in found(episodes(strange))}
+
+
+def test_joints_that_turn_to_the_other_side_are_not_exchanged():
+    def turn(at, sides):
+        values = []
+        for number in range(COUNT):
+            side = 1.0 if number == at else -1.0
+            rise = np.sin(np.linspace(0, np.pi, LENGTH)) * (1 + 0.02 * number)
+            column = np.array([side, -side, 3, 1]) if sides else np.array([-1, 1, 3, 1.0])
+            values.append(rise[:, None] * column)
+        facts = facts_of({STATE: np.concatenate(values)}, np.arange(COUNT), np.full(COUNT, LENGTH), FPS)
+        return [f.code for f in row_comparisons(facts, NAMES, FPS) if f.code == "look-order"]
+
+    assert turn(0, sides=True) == []
+    assert turn(0, sides=False) == []
 
 
 def test_a_lag_unlike_the_others_is_found():

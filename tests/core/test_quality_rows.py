@@ -125,6 +125,17 @@ def test_a_jump_that_stays_is_found():
     assert not list(jump_findings(rows_of(late))), "nobody knows whether it stays"
 
 
+def test_a_jump_within_slow_motion_is_found_although_other_motion_is_fast():
+    time = np.linspace(0, 3, 120)[:, None]
+    state = np.hstack([np.sin(time * rate) + 0.02 * time for rate in (1.0, 1.3)])
+    state[80:100] += np.linspace(0, 1, 20)[:, None] ** 2 * 1.2
+    state[100:] += 1.2
+    slow = state.copy()
+    state[20:, 0] += 0.5
+    assert found(rows_of(slow)) == []
+    assert found(rows_of(state)) == [("look-jump", STATE, (19, 21))]
+
+
 def test_a_joint_cut_off_below_its_command_is_found():
     state, action = motion()
     limit = np.quantile(state[:, 1], 0.85)

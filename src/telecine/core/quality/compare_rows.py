@@ -24,6 +24,10 @@ MOST_MOVE = 0.9
 UNITS = ((180 / np.pi, "degrees for radians"), (1000.0, "mm for m"), (100.0, "percent or cm for parts or m"))
 IN_BAND, OUT_OF_BAND = 1.0, 4.0
 """How far the ends of an element are from their usual values, in usual spreads, when it is, and is not, itself."""
+NEAR_ZERO = 0.25
+"""Part of its range by which an element may be from zero to be near it."""
+FOLLOW_S, FOLLOW_ROWS = 0.5, 3
+"""A state may need so long to follow its action."""
 LAG_S, LAG_ROWS = 0.1, 2.5
 """How far a lag is from the others' before it is told."""
 OUTSIDE, OUTSIDE_FEW = 1.0, 12.0
@@ -41,7 +45,7 @@ def row_comparisons(facts: RowFacts, names: Names, fps: int) -> Iterator[Finding
         odd = np.zeros(len(facts.lengths), np.bool_)
         if facts.lengths.max() > 1:
             yield from _constant(own, key, names[key])
-        yield from _dead(facts, key, names[key])
+        yield from _dead(facts, key, names[key], fps)
         for finding in (*_units(facts, key), *_orders(facts, key, names[key])):
             odd |= facts.episodes == finding.episode
             yield finding
@@ -71,7 +75,7 @@ def _constant(own: KeyFacts, key: str, names: Sequence[str]) -> Iterator[Finding
         )
 
 
-def _dead(facts: RowFacts, key: str, names: Sequence[str]) -> Iterator[Finding]:
+def _dead(facts: RowFacts, key: str, names: Sequence[str], fps: int) -> Iterator[Finding]:
     """Elements that do not move in an episode, although they do in nearly all others, or their command does."""
     own = facts.keys[key]
     span = own.high - own.low
@@ -81,25 +85,23 @@ def _dead(facts: RowFacts, key: str, names: Sequence[str]) -> Iterator[Finding]:
     others = ~missed & (usual > 0)
     alive = (others & (span > 0.3 * usual)).sum(axis=1) >= np.maximum(others.sum(axis=1) / 2, 1)
     missed &= alive[:, None]
-    if key == STATE:
-        missed |= _not_following(facts)
+    deaf = _not_following(facts, fps) if key == STATE else np.zeros(missed.shape, np.bool_)
+    missed |= deaf
     for number in np.flatnonzero(missed.any(axis=1)).tolist():
         grippers = np.array([is_gripper(name) for name in names])
         for code, which in (("look-gripper", missed[number] & grippers), ("look-dead", missed[number] & ~grippers)):
             if which.any():
-                text = f"{named(names, which)}: no motion here, though {_why(facts, key, number, which)}"
+                text = f"{named(names, which)}: no motion here, though {_why(len(facts.lengths), deaf[number] & which)}"
                 fix = "see whether it was recorded, or moved at all; else leave the episode out"
                 yield _whole(facts, code, number, text, fix, key=key)
 
 
-def _why(facts: RowFacts, key: str, number: int, which: Flags) -> str:
-    if key == STATE and (_not_following(facts)[number] & which).any():
-        return "the action asks for it"
-    return f"there is in most of {len(facts.lengths)} episodes"
+def _why(count: int, deaf: Flags) -> str:
+    return "the action asks for it" if deaf.any() else f"there is in most of {count} episodes"
 
 
-def _not_following(facts: RowFacts) -> Flags:
-    """(e, width) true where the state stands exactly still while its action moves as others do.
+def _not_following(facts: RowFacts, fps: int) -> Flags:
+    """(e, width) true where the state stands exactly still while its action moves as others do, not only at its end.
 
     Not in a dataset where the element never moves at all: that is `look-constant`.
     """
@@ -111,6 +113,8 @@ def _not_following(facts: RowFacts) -> Flags:
     usual = np.median(span, axis=1, keepdims=True)
     other = ~(state.low.min(axis=0) == state.high.max(axis=0))
     alive = (~still).mean(axis=1, keepdims=True) >= 0.5
+    away = np.minimum(action.mean - action.low, action.high - action.mean) * facts.lengths[:, None]
+    alive = alive & (away >= span * max(FOLLOW_S * fps, FOLLOW_ROWS))
     return np.asarray(still & (span > 0.2 * usual) & (usual > 0) & other & alive)
 
 
@@ -152,6 +156,12 @@ class _Usual:
     def moving(self) -> Flags:
         return np.asarray(self.middle[1] > self.middle[0])
 
+    @property
+    def from_zero(self) -> Flags:
+        """Where an element begins or ends near zero, from which it may turn to either side."""
+        low, high = self.middle[0], self.middle[1]
+        return np.asarray((low < NEAR_ZERO * (high - low)) & (high > -NEAR_ZERO * (high - low)))
+
 
 def _orders(facts: RowFacts, key: str, names: Sequence[str]) -> Iterator[Finding]:
     """Episodes in which several elements look like one another's, and not like their own."""
@@ -170,9 +180,14 @@ def _orders(facts: RowFacts, key: str, names: Sequence[str]) -> Iterator[Finding
 
 
 def _order(ends: Floats, usual: _Usual, names: Sequence[str]) -> str:
-    """What an episode's elements look like, when the strangers among them are a permutation of each other, else ""."""
+    """What an episode's elements look like, when the strangers among them are a permutation of each other, else "".
+
+    A joint that only turns to the other side is none: to the left, it looks like another one that turns to the left.
+    """
     cost = (np.abs(ends[:, :, None] - usual.middle[:, None, :]) / usual.spread[:, None, :]).mean(axis=0)
-    strangers = np.flatnonzero(usual.moving & (np.diag(cost) > OUT_OF_BAND))
+    aside = (np.abs(np.stack([-ends[1], -ends[0], -ends[2]]) - usual.middle) / usual.spread).mean(axis=0)
+    aside = (aside < 2 * IN_BAND) & usual.from_zero
+    strangers = np.flatnonzero(usual.moving & (np.diag(cost) > OUT_OF_BAND) & ~aside)
     among = cost[np.ix_(strangers, strangers)]
     like = {
         int(a): int(strangers[row.argmin()]) for a, row in zip(strangers, among, strict=True) if row.min() < 2 * IN_BAND

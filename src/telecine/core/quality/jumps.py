@@ -20,6 +20,8 @@ RATE = 0.9
 """Correlation with the steps of another element, from which an element is taken for its speed."""
 JUMP, JUMP_SHARE = 8.0, 0.15
 """A jump is so many times the largest other step, and this part of the element's range."""
+AROUND, SUDDEN, SUDDEN_AROUND = 4, 4.0, 15.0
+"""Or so many times the largest other step, and so many times the largest of so many rows around it."""
 PLATEAU = 4
 """Rows at exactly the end that count as cut off there."""
 BEYOND = 0.03
@@ -122,11 +124,14 @@ def _may_jump(values: Floats, steps: Floats) -> Flags:
     if len(steps) < 8:
         return np.zeros(values.shape[1], np.bool_)
     at = steps.argmax(axis=0)
-    near = np.abs(np.arange(len(steps))[:, None] - at) <= 1
-    others = np.where(near, 0.0, steps)
+    apart = np.abs(np.arange(len(steps))[:, None] - at)
+    others = np.where(apart <= 1, 0.0, steps)
+    around = np.where(apart <= AROUND, others, 0.0)
     moves = others.sum(axis=0) >= largest
     span = np.ptp(values, axis=0)
-    return np.asarray((largest > JUMP * others.max(axis=0)) & (largest > JUMP_SHARE * span) & moves & (span > 0))
+    sudden = (largest > SUDDEN * others.max(axis=0)) & (largest > SUDDEN_AROUND * around.max(axis=0))
+    sudden |= largest > JUMP * others.max(axis=0)
+    return np.asarray(sudden & (largest > JUMP_SHARE * span) & moves & (span > 0))
 
 
 def _stays(column: Floats, at: int) -> bool:
