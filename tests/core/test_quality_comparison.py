@@ -185,6 +185,14 @@ def test_two_ranges_far_outside_do_not_hide_each_other():
     assert ranges({3: 400, 9: 400, 12: 400}) == [], "a way of moving that several episodes have"
 
 
+def test_a_joint_that_hardly_moves_may_once_move_a_bit():
+    values = np.concatenate([motion(LENGTH, seed=number)[0] for number in range(20)])
+    values[:, 1] *= 0.01
+    values[7 * LENGTH + 40, 1] = 0.4
+    facts = facts_of({STATE: values}, np.arange(20), np.full(20, LENGTH), FPS)
+    assert not [f for f in row_comparisons(facts, NAMES, FPS) if f.code == "look-range"]
+
+
 def test_the_lag_of_speeds_is_that_of_the_rows():
     state, action = motion(200)
     assert lag_rows(action, state, 30) == pytest.approx(2, abs=0.3)

@@ -33,6 +33,8 @@ LAG_S, LAG_ROWS = 0.1, 2.5
 OUTSIDE, OUTSIDE_FEW = 1.0, 12.0
 """How far outside of the other episodes an end lies, in their whole range, which few episodes hardly tell: plus this
 by their number."""
+OUTSIDE_LEAST = 0.5
+"""And by this part of what most elements of the feature move at all: a joint that hardly moves may once move a bit."""
 TOGETHER, MOST_TOGETHER = 10, 5
 """One episode of so many may stand apart, and at most so many together."""
 
@@ -244,7 +246,10 @@ def _outside(own: KeyFacts) -> Iterator[tuple[int, int, float, int, str]]:
             nearest, beyond = (np.take_along_axis(ends, order[[at]], axis=0)[0] for at in (-apart - 1, -apart))
             others_low, others_high = _without(own.low, last, np.min), _without(own.high, last, np.max)
             span = others_high - others_low
-            for element in np.flatnonzero((sign * (beyond - nearest) > outside * span) & (span > 0)).tolist():
+            moving = span[span > 0]
+            least = OUTSIDE_LEAST * float(np.percentile(moving, 25)) if moving.size else 0.0
+            off = sign * (beyond - nearest)
+            for element in np.flatnonzero((off > outside * span) & (off > least) & (span > 0)).tolist():
                 text = f"within {others_low[element]:.4g} to {others_high[element]:.4g}"
                 for at in last[:, element].tolist():
                     if (at, element) not in told:
