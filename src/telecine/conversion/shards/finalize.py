@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from telecine.conversion.report import Rejected
+from telecine.conversion.shards.borders import check_borders
 from telecine.conversion.shards.job import JOB, NEW, ShardJob, read_job
 from telecine.conversion.shards.join import JoinedCounts, join, lined_up
 from telecine.conversion.shards.manifest import Manifest, final_name, is_video
@@ -140,6 +141,8 @@ def _publish(place: JobPlace, job: ShardJob, manifests: Sequence[Manifest], exec
                 link(part.root / name, target)
         _write_mark(stage.folder, job, manifests, (existing.episodes, existing.frames) if existing else (0, 0))
         joined = join(job, parts, manifests, stage.folder, existing=existing, executor=executor)
+        before = (existing.episodes, existing.frames) if existing else (0, 0)
+        check_borders(stage.folder, before, (joined.episodes, joined.rows))
         stage.publish()
     return joined
 

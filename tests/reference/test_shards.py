@@ -1,0 +1,30 @@
+"""Datasets joined of parts in LeRobot: its reader gives what those of one run give; the conformance check passes."""
+
+import numpy as np
+import torch
+
+import telecine as tc
+from support.robot import Camera, jittered, robot_plan, write_robot
+from support.shards import convert_all
+
+
+def test_lerobot_reads_a_finalized_dataset_as_that_of_one_run(rerun, tmp_path, lerobot_dataset, conformance):
+    for number in range(6):  # uneven parts, so that chunk numbers have gaps; tasks that parts count differently
+        tasks = {0.2: "one", 0.6: "two"} if number % 2 else {0.2: "two"}
+        cameras = {"front": Camera(jittered(24 + 6 * number, seed=number), "jpeg" if number == 2 else "x264")}
+        write_robot(tmp_path / "in" / f"r{number}.rrd", cameras, episode=number, tasks=tasks)
+    plan = tc.make_plan(robot_plan("front"))
+    tc.convert(tmp_path / "in", tmp_path / "whole", plan, workers=0)
+    _, made = convert_all(tmp_path / "in", tmp_path / "out", plan, 9, [5, 1, 9, 2, 8, 3, 7, 4, 6])
+    assert (made.ok, made.episodes) == (True, 6)
+    ours, theirs = lerobot_dataset(tmp_path / "out"), lerobot_dataset(tmp_path / "whole")
+    assert (len(ours), ours.num_episodes) == (len(theirs), 6)
+    borders = np.cumsum([0, *(int(length) for length in theirs.meta.episodes["length"])])
+    near = {int(row) + step for row in borders for step in (-1, 0, 1)}
+    for row in sorted({*range(0, len(theirs), 7), *near} & set(range(len(theirs)))):
+        one, other = ours[row], theirs[row]
+        assert one.keys() == other.keys()
+        for key, value in other.items():
+            same = torch.equal(one[key], value) if torch.is_tensor(value) else one[key] == value
+            assert same, (row, key)
+    conformance(tmp_path / "out")
