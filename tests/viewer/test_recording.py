@@ -11,6 +11,7 @@ from support.robosandbox import write_run
 from support.viewer import Client, served
 from telecine.core.plan.model import parse_plan
 from telecine.core.resample.resample import resample
+from telecine.inspection.lag_of_path import lag_rows
 from telecine.sources import registry
 from telecine.viewer.entries import find_entries
 
@@ -205,6 +206,35 @@ def test_a_recording_that_counts_steps_shows_its_samples_until_their_rate_is_kno
         page.wait_for_url(re.compile("item=1"))
         page.wait_for_selector("body[data-ready]", state="attached")
         assert page.locator("#name").text_content().endswith("demo_1")
+        assert page.errors == []
+
+
+def test_the_lag_of_cameras_is_measured_and_an_offset_takes_it_away(starlette, opened, runs):
+    """Measuring changes nothing, so that it is offered with --read-only as well."""
+    wanted = [row.text for row in lag_rows(runs / "run_0")]
+    late = {
+        "key": "observation.images.scene",
+        "stream": "/scene",
+        "ms": 40.2,
+        "interval_ms": [31, 49],
+        "text": "+40 ms",
+    }
+    unsure = {"key": "action", "stream": "/action", "ms": None, "interval_ms": None, "text": "cannot tell: no motion"}
+    done = json.dumps({"event": "done", "report": [late, unsure]})
+    with served(runs / "run_0", read_only=True) as server:
+        page = opened(server.address())
+        page.locator("#measure").click()
+        page.locator("#lag [data-lag]").first.wait_for(timeout=60_000)
+        text = page.locator("#lag").text_content()
+        assert wanted
+        assert all(words in text for words in wanted)
+        answer = {"content_type": "text/event-stream", "body": f"id: 1\ndata: {done}\n\n"}
+        page.route("**/events", lambda route: route.fulfill(**answer))
+        page.locator("#measure").click()
+        page.get_by_role("button", name="offset -40ms").click()
+        page.wait_for_function("() => page.plan.features['observation.images.scene'].from[0]?.offset === '-40ms'")
+        assert page.locator("#lag button").count() == 1
+        assert page.get_by_label("offset of /scene").input_value() == "-40ms"
         assert page.errors == []
 
 

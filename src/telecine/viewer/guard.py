@@ -20,8 +20,8 @@ App: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 LONGEST_PATH = 300
 MOST_BODY_BYTES = 4_000_000
 SAFE = ("GET", "HEAD")
-ASKING = "/rows"
-"""End of the address that is asked by POST, because a plan is long, and changes nothing."""
+ASKING = ("/rows", "/lag")
+"""Ends of the addresses that are asked by POST, because a plan is long and work is begun, and change nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,13 @@ def convert(paths: list[str], out: str, plan: Mapping[str, Any], dry_run: bool) 
     return convert_recordings(paths, out, whole, Options(), progress=Telling()).to_dict()
 
 
+def lag(path: str) -> list[dict[str, Any]]:
+    """What `telecine inspect PATH --lag` measures: a row for each camera and for the action, each also in words."""
+    from telecine.inspection.lag_of_path import lag_rows
+
+    return [{**row.to_dict(), "text": row.text} for row in lag_rows(path)]
+
+
 def rerun(path: str, episode: int, folder: str, program: list[str]) -> dict[str, Any]:
     """Rerun's viewer, begun with the one episode: a dataset of it alone, whose video is copied."""
     from telecine.editing.edit import edit as edit_dataset
@@ -129,6 +136,7 @@ WORK: Mapping[str, Callable[..., Any]] = {
     "findings": findings,
     "edit": edit,
     "convert": convert,
+    "lag": lag,
     "rerun": rerun,
 }
 

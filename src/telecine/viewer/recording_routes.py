@@ -49,6 +49,7 @@ def routes(session: Session) -> list[Any]:
         Route(f"{base}/frame", frame),
         Route(f"{base}/rows", _answer(session, _rows), methods=["POST"]),
         Route(f"{base}/save", _answer(session, _save), methods=["POST"]),
+        Route(f"{base}/lag", _answer(session, _lag), methods=["POST"]),
         Route(f"{base}/convert", _answer(session, _convert), methods=["POST"]),
     ]
 
@@ -108,6 +109,12 @@ def _save(session: Session, view: RecordingView, item: int, given: dict[str, Any
     with raised_as(DatasetError, f"{path}: cannot be written", OSError):
         path.write_text(text, encoding="utf-8")
     return {"file": str(path)}
+
+
+def _lag(session: Session, view: RecordingView, item: int, given: dict[str, Any]) -> dict[str, Any]:
+    """Measure how late the cameras are, in all recordings of the file; the answer names the job."""
+    del item, given
+    return {"job": session.start("lag", path=view.path)}
 
 
 def _convert(session: Session, view: RecordingView, item: int, given: dict[str, Any]) -> dict[str, Any]:

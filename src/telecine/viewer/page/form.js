@@ -68,6 +68,14 @@ export class Form {
 
   taken() { return new Set([this.body.task?.from].concat(Object.keys(this.body.features).flatMap(key => this.feature(key).from.map(take => take.stream)))); }
 
+  // The offset of a stream, wherever a feature takes it; false where none does.
+  offset(stream, value) {
+    const taken = Object.keys(this.body.features).flatMap(key => this.feature(key).from).filter(take => take.stream === stream);
+    for (const take of taken) take.offset = value;
+    this.draw();
+    return taken.length > 0;
+  }
+
   featureBox(key, kinds) {
     const on = key in this.body.features;
     const check = el("input", { type: "checkbox", checked: on, "aria-label": `take ${key}` });

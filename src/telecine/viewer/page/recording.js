@@ -1,5 +1,5 @@
 // The page of a recording: when each sample was taken, which row of the plan uses it, and how old it is there.
-import { $, bytes, clamp, el, get, say, send } from "./api.js";
+import { $, bytes, clamp, el, follow, get, say, send } from "./api.js";
 import { Form } from "./form.js";
 import { Strips, ms, seconds, steps } from "./strips.js";
 import * as dialogs from "./write.js";
@@ -30,6 +30,7 @@ class Page {
     $("#part").addEventListener("change", event => { this.part = Number(event.target.value); this.replan(); });
     $("#whole").addEventListener("click", () => { this.window = this.shown.data.whole; this.refresh(); });
     for (const [id, run] of [["#closer", strips => strips.zoom(1 / 2)], ["#wider", strips => strips.zoom(2)], ["#left", strips => strips.move(-0.4)], ["#right", strips => strips.move(0.4)]]) $(id).addEventListener("click", () => { if (this.shown) run(this.shown); });
+    $("#measure").addEventListener("click", () => this.measure().catch(error => this.lagged(el("p", { class: "bad" }, error.message))));
     $("#apply").addEventListener("click", () => this.refresh({ yaml: $("#yaml").value }));
     $("#save").addEventListener("click", () => this.save());
     $("#convert").addEventListener("click", () => this.convert());
@@ -149,6 +150,21 @@ class Page {
   // Save and convert need a whole plan.
   ready(missing) {
     for (const id of ["#save", "#convert"]) { $(id).disabled = Boolean(missing) || this.facts.read_only; $(id).title = missing; }
+  }
+
+  lagged(...lines) { $("#lag").replaceChildren(...lines); $("#measure").disabled = false; }
+
+  // How late the cameras are; one that certainly is gets a button for the offset.
+  async measure() {
+    $("#measure").disabled = true;
+    $("#lag").replaceChildren(el("p", { class: "quiet" }, "measuring ..."));
+    const end = await follow((await send("POST", `${this.url}/lag`, {})).job, () => {});
+    if (end.event !== "done") { this.lagged(el("p", { class: "bad" }, end.error ?? "given up")); return; }
+    this.lagged(...end.report.map(row => {
+      const sure = row.key !== "action" && row.interval_ms !== null && (row.interval_ms[0] > 0 || row.interval_ms[1] < 0), offset = `${Math.round(-row.ms)}ms`;
+      const use = () => { if (this.form.offset(row.stream, offset)) this.replan(); else say(`the plan does not take ${row.stream}`); };
+      return el("p", { "data-lag": row.key }, el("b", {}, row.stream), " ", row.text, " ", sure ? el("button", { type: "button", onclick: use }, `offset ${offset}`) : null);
+    }), ...(end.report.length ? [] : [el("p", {}, "the plan has no camera")]));
   }
 
   choices(data) {
