@@ -1,8 +1,10 @@
 """Findings."""
 
+from dataclasses import asdict
+
 import pytest
 
-from telecine.core.findings import Finding, FindingSpan, has_errors, with_notes
+from telecine.core.findings import Finding, FindingSpan, has_errors, placed, with_notes
 from telecine.core.text.html import MOST, table
 
 
@@ -49,3 +51,23 @@ def test_a_long_table_is_cut_and_the_rest_counted():
     html = table("c", ["n"], [[n] for n in range(MOST + 7)])
     assert html.count("<tr>") == MOST + 2
     assert html.endswith("<tr><td>... and 7 more</td></tr></table>")
+
+
+@pytest.mark.parametrize("span", [None, FindingSpan(1, 2, "time")])
+def test_plain_values_are_those_of_asdict(span):
+    one = Finding("align-gap", "info", "a.rrd", "y", "z", 3, "action", (4, 9), "a", "/joints", span)
+    assert one.to_dict() == asdict(one)
+    assert list(one.to_dict()) == list(asdict(one))
+
+
+def test_a_place_is_added_where_a_finding_has_none():
+    bare, full = (
+        Finding("align-gap", "info", "a", "y", "z", rows=(1, 2)),
+        Finding("align-gap", "info", "a", "y", "z", 3, "k"),
+    )
+    assert list(placed([bare, full], episode=7, key="action", recording="r")) == [
+        Finding("align-gap", "info", "a", "y", "z", 7, "action", (1, 2), "r"),
+        Finding("align-gap", "info", "a", "y", "z", 3, "k", None, "r"),
+    ]
+    (same,) = placed([full], episode=7, key="action")
+    assert same is full

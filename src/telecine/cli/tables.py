@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -197,4 +196,4 @@ def show_forecast(out: Console, made: "DryRun") -> None:
 
 def findings_dict(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     """Plain values for JSON."""
-    return [asdict(f) for f in findings]
+    return [f.to_dict() for f in findings]

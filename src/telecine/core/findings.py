@@ -1,8 +1,8 @@
 """What was noticed, in one type for inspect, plan check, alignment, video, verify and the report."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeVar
 
 from telecine.core.text.html import table
 from telecine.core.text.numbers import counted
@@ -206,6 +206,11 @@ class Finding:
         if self.code not in CODES:
             raise ValueError(f"unknown finding code {self.code!r}; add it to CODES and docs/findings.md")
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, as `dataclasses.asdict` gives them, in a tenth of its time."""
+        found = {name: getattr(self, name) for name in self.__slots__}
+        return found if self.span is None else found | {"span": asdict(self.span)}
+
     def __str__(self) -> str:
         return f"{self.severity} {self.code} {self.place}: {self.message}" + (f" -> {self.fix}" if self.fix else "")
 
@@ -249,13 +254,12 @@ def placed(
 ) -> Iterator[Finding]:
     """The findings with this place, where they have none of their own."""
     for f in findings:
-        yield replace(
-            f,
-            episode=episode if f.episode is None else f.episode,
-            key=f.key or key,
-            recording=f.recording or recording,
-            stream=f.stream or stream,
-        )
+        own = (f.episode, f.key, f.recording, f.stream)
+        new = (episode if f.episode is None else f.episode, f.key or key, f.recording or recording, f.stream or stream)
+        if new == own:
+            yield f
+        else:
+            yield Finding(f.code, f.severity, f.where, f.message, f.fix, *new[:2], f.rows, *new[2:], f.span)
 
 
 def grouped(findings: Iterable[Finding]) -> list[tuple[Finding, int]]:

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 
 from telecine import __version__
@@ -57,7 +56,7 @@ def save(root: Path, codes: frozenset[str], found: tuple[Finding, ...]) -> None:
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(f".{os.getpid()}")
-        unfinished.write_text(json.dumps([asdict(f) for f in found]), encoding="utf-8")
+        unfinished.write_text(json.dumps([f.to_dict() for f in found]), encoding="utf-8")
         unfinished.replace(path)
         entries = sorted(path.parent.glob("*.json"), key=lambda p: p.stat().st_mtime_ns)
         for old in entries[:-MOST_ENTRIES]:
