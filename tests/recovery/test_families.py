@@ -7,6 +7,7 @@ family is in `UNTOLD`, with the reason: there both commands can only take what t
 import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from support import corruptions as families
@@ -111,3 +112,23 @@ def test_verify_names_whose_frames_they_are(good, tmp_path):
         found = [f for f in verify(root, decode=decode) if "are like those of" in f.message]
         assert {f.episode for f in found} == {0, 1}
         assert has_errors(found)
+
+
+@pytest.mark.parametrize("witness", [with_statistics, without_statistics], ids=named)
+def test_a_camera_that_is_a_copy_of_another_is_named(good, tmp_path, witness):
+    root = spoilt(good, tmp_path, families.camera_is_a_copy, witness)
+    done = repair(root, tmp_path / "out")
+    assert done.out is None
+    assert any("byte for byte" in conflict.message for conflict in done.conflicts)
+    lost = repair(root, trust="meta").lost
+    assert {finding.where for finding in lost} == {f"episode {n}" for n in range(len(families.LENGTHS))}
+
+
+def test_cameras_that_saw_the_same_by_their_statistics_are_no_conflict(good, tmp_path):
+    root = spoilt(good, tmp_path, families.camera_is_a_copy, with_statistics)
+    table = pq.read_table(root / families.EPISODES)
+    for name in [n for n in table.column_names if n.startswith(f"stats/{families.SIDE}/")]:
+        at = table.column_names.index(name.replace(families.SIDE, families.TOP))
+        table = table.set_column(at, table.schema.field(at), table.column(name))
+    pq.write_table(table, root / families.EPISODES)
+    assert repair(root).conflicts == ()

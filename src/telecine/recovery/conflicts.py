@@ -4,8 +4,11 @@ Witnesses are the rows, the metadata (tasks, sizes, statistics) and the videos. 
 make a clean dataset of a wrong one and erase the evidence.
 """
 
+import filecmp
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -38,7 +41,7 @@ class Conflict:
     episodes: those it is about; none when it is about all.
     """
 
-    witness: Literal["tasks", "sizes", "statistics", "counts", "rates"]
+    witness: Literal["tasks", "sizes", "statistics", "counts", "rates", "copies"]
     where: str
     message: str
     choices: tuple[Trust, ...]
@@ -115,6 +118,26 @@ def count_conflicts(cameras: Sequence[StoredCamera]) -> Iterator[Conflict]:
     for (key, why, choices), episodes in found.items():
         named = f"episode{'s' if len(episodes) > 1 else ''} {', '.join(map(str, sorted(episodes)))}"
         yield Conflict("counts", f"{named} {key}", why, choices, tuple(episodes))
+
+
+def copy_conflicts(metadata: DatasetMeta, cameras: Sequence[StoredCamera]) -> Iterator[Conflict]:
+    """Cameras of which a video is a copy of another's, byte for byte, unless statistics say that they saw the same."""
+    frames = FrameStatistics(metadata)
+    for one, other in combinations(cameras, 2):
+        copies = [a for a, (path, _) in enumerate(one.files) if any(_is_copy(path, own) for own, _ in other.files)]
+        mine = [e for e, place in one.ranges.items() if isinstance(place, FrameRange) and place.file in copies]
+        looks = [(frames.witness(one.key, e), frames.witness(other.key, e)) for e in mine]
+        equal = all(a is not None and b is not None and np.allclose(a.own, b.own) for a, b in looks)
+        if mine and not equal:
+            text = (
+                f"{len(copies)} of its {len(one.files)} videos are copies of those of {other.key}, byte for byte; "
+                f"if both cameras saw the same, say --trust video, else leave this one out with --without {one.key}"
+            )
+            yield Conflict("copies", one.key, text, ("video", "meta"), tuple(mine))
+
+
+def _is_copy(one: Path, other: Path) -> bool:
+    return one.stat().st_size == other.stat().st_size and filecmp.cmp(one, other, shallow=False)
 
 
 def statistics_conflicts(metadata: DatasetMeta, cameras: Sequence[StoredCamera]) -> Iterator[Conflict]:

@@ -21,6 +21,7 @@ from telecine.recovery.columns import column_of, is_image
 from telecine.recovery.conflicts import (
     Conflict,
     Trust,
+    copy_conflicts,
     count_conflicts,
     other_tasks,
     row_conflicts,
@@ -82,6 +83,9 @@ class Content:
             ]
             if lost:
                 log.lost(where, f"{run.count} rows: {'; '.join(lost)}", "leave that camera out with --without")
+                continue
+            if self._believes_meta("copies", run.episode):
+                log.lost(where, f"{run.count} rows: a video of it is a copy of another camera's, which was not trusted")
                 continue
             if self._believes_meta("statistics", run.episode):
                 log.lost(where, f"{run.count} rows: it is not what its statistics were made of, which were trusted")
@@ -163,7 +167,8 @@ def survey(
     _note_counts(runs, metadata, log)
     conflicts = [*known, *task_conflicts(metadata, runs), *size_conflicts(metadata, videos), *count_conflicts(videos)]
     cameras = with_exchanged(metadata, videos) if trust == "meta" else tuple(videos)
-    conflicts += [*statistics_conflicts(metadata, cameras), *row_conflicts(metadata, runs, reader, columns)]
+    conflicts += [*copy_conflicts(metadata, cameras), *statistics_conflicts(metadata, cameras)]
+    conflicts += [*row_conflicts(metadata, runs, reader, columns)]
     decided = tuple((conflict, conflict.believed(trust)) for conflict in conflicts)
     for conflict, believed in decided:
         log.conflict(
