@@ -37,7 +37,7 @@ def test_a_stretch_that_nothing_confirms_has_a_wider_interval():
 
 def test_no_number_of_stretches_makes_the_interval_narrower_than_the_methods_own_error():
     low, high = lag_of(episodes(*[20] * 200)).interval_ms
-    assert 11 < high - low < 14
+    assert 15 < high - low < 17
 
 
 def test_stamps_of_rows_widen_the_interval():

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from support.motion import MS, joints, seen, swinging
 from telecine.core.grid import SECOND
+from telecine.core.quality import motion_lag
 from telecine.core.quality.motion_lag import Energies, Paths, camera_lag, follower_lag
 
 seeds = st.integers(0, 500)
@@ -89,6 +90,39 @@ def test_many_elements_count_by_the_directions_in_which_they_move():
     wide = np.concatenate([path.values @ np.random.default_rng(n).normal(size=(6, 6)) for n in range(5)], axis=1)
     found = camera_lag(seen(path, 80 * MS), Paths(path.times, wide))
     assert found.lag_ns == pytest.approx(80 * MS, abs=20 * MS)
+
+
+def test_an_element_that_is_nothing_but_noise_does_not_count():
+    path = joints(5)
+    noise = np.random.default_rng(0).normal(0, 2e-4, (len(path.times), 4))
+    found = camera_lag(
+        seen(path, 80 * MS), Paths(path.times, np.concatenate([path.values + noise[:, :1], noise], axis=1))
+    )
+    assert found.lag_ns == pytest.approx(camera_lag(seen(path, 80 * MS), path).lag_ns, abs=2 * MS)
+
+
+@given(seed=seeds)
+@few
+def test_a_gain_that_changes_by_factors_within_a_move_is_not_taken_for_time(seed):
+    path = joints(seed)
+    camera = seen(path, 60 * MS, seed=seed)
+    gain = np.exp(0.6 * np.sin(np.cumsum(camera.values) / camera.values.sum() * 20))
+    found = camera_lag(Energies(camera.times, camera.values * gain), path)
+    assert abs(found.lag_ns - 60 * MS) < 15 * MS + 3 * found.error_ns
+
+
+def test_rates_and_their_logarithms_that_disagree_say_none(monkeypatch):
+    path = joints(3)
+    monkeypatch.setattr(motion_lag, "APART_NS", -1)
+    found = camera_lag(seen(path, 40 * MS), path)
+    assert found.lag_ns is None
+    assert found.why.startswith("how fast and when it moves disagree by ")
+
+
+def test_positions_that_have_nothing_to_do_with_each_other_follow_by_no_lag():
+    found = follower_lag(joints(1), joints(2))
+    assert found.lag_ns is None
+    assert "of what changes" in found.why
 
 
 def test_one_joint_alone_has_no_other_to_depend_on():

@@ -18,7 +18,7 @@ from telecine.core.stats import Floats
 MS = 1_000_000
 OWN_ERROR_NS = 7 * MS
 """Standard deviation of what one stretch is off beyond its own error."""
-COMMON_ERROR_NS = 3 * MS
+COMMON_ERROR_NS = 4 * MS
 """The same of what all stretches of a camera are off together, as its gain depends on speed and pose."""
 ALONE = 1.5
 """One stretch that nothing confirms has so many times the error."""
