@@ -21,7 +21,7 @@ TYPE_CHECKING = False  # type checkers take it for true; importing it takes long
 if TYPE_CHECKING:
     from telecine.commands.convert import convert, dry_run
     from telecine.commands.demo import demo, record_sim
-    from telecine.commands.edit import edit
+    from telecine.commands.edit import edit, merge
     from telecine.commands.inspect import inspect
     from telecine.commands.open_dataset import DatasetEpisode, OpenDataset, open_dataset
     from telecine.commands.push import Push, push
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from telecine.core.recording import Recording, Ref
     from telecine.editing.diff import DatasetDiff
     from telecine.editing.edit import EditReport
-    from telecine.editing.merge import merge
     from telecine.inspection.compare import compare
     from telecine.inspection.dataset_summary import DatasetSummary
     from telecine.inspection.recordings import Inspection, inspect_many
@@ -133,7 +132,7 @@ _HOMES = {
     "finalize": "commands.shards",
     "inspect": "commands.inspect",
     "inspect_many": "inspection.recordings",
-    "merge": "editing.merge",
+    "merge": "commands.edit",
     "make_plan": "core.plan.model",
     "open_dataset": "commands.open_dataset",
     "parse_plan": "core.plan.model",

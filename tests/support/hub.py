@@ -1,4 +1,4 @@
-"""A server on loopback that answers as the Hugging Face Hub does, as far as pushing a dataset needs it."""
+"""A server on loopback that answers as the Hugging Face Hub does, as far as pushing and reading datasets need it."""
 
 import base64
 import hashlib
@@ -7,6 +7,7 @@ import os
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, unquote
 
 LARGE = (".parquet", ".mp4")
 """What the Hub stores as large files, by their names, as its `.gitattributes` does."""
@@ -16,6 +17,7 @@ class FakeHub(ThreadingHTTPServer):
     """Takes small files in a commit and large ones through Git LFS, and keeps what it was told and given."""
 
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Answer)
@@ -27,6 +29,10 @@ class FakeHub(ThreadingHTTPServer):
         """The names of the files in each commit, in order."""
         self.stored = {}
         """Large files that arrived whole: SHA-256 to bytes."""
+        self.refuses = ""
+        """With what every POST is refused."""
+        self.ranges = []
+        """(name, bytes) of each range that was asked for."""
         self.sent = []
         """SHA-256 of each large file whose upload began, in order."""
         self.hold_after = None
@@ -64,13 +70,13 @@ class _Answer(BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
-    def answer(self, body, status=200):
+    def answer(self, body, status=200, code="RevisionNotFound"):
         data = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
         if status == 404:
-            self.send_header("X-Error-Code", "RevisionNotFound")
+            self.send_header("X-Error-Code", code)
         self.end_headers()
         self.wfile.write(data)
 
@@ -82,7 +88,62 @@ class _Answer(BaseHTTPRequestHandler):
         self.answer({"error": "no such tag"}, 404)
 
     def do_GET(self):
-        self.answer({"id": "me/mine", "sha": "0" * 40, "private": True})
+        path, _, query = unquote(self.path).partition("?")
+        if "/tree/main" in path:
+            below = path.partition("/tree/main")[2].strip("/")
+            self.answer_tree(f"{below}/" if below else "", recursive="recursive=true" in query.lower())
+        elif "/resolve/main/" in path:
+            self.answer_file(path.partition("/resolve/main/")[2])
+        else:
+            sha = f"{len(self.server.commits):040x}"
+            self.answer({"id": "me/mine", "sha": sha, "private": True, "_id": "1", "siblings": []})
+
+    do_HEAD = do_GET
+
+    def answer_tree(self, below, *, recursive):
+        names = [name for name in sorted(self.server.files) if name.startswith(below)]
+        folders = {below + name.removeprefix(below).partition("/")[0] for name in names if "/" in name[len(below) :]}
+        if recursive:
+            folders = {name[:at] for name in names for at in range(len(name)) if name[at] == "/" and at >= len(below)}
+        files = [name for name in names if recursive or "/" not in name[len(below) :]]
+        listed = [{"type": "directory", "oid": "0" * 40, "size": 0, "path": name} for name in sorted(folders)]
+        if not names and below:
+            self.answer({"error": "Entry not found"}, 404, "EntryNotFound")
+            return
+        self.answer(listed + [{"type": "file", **self.facts(name)} for name in files])
+
+    def facts(self, name):
+        content = self.server.files[name]
+        return {
+            "path": name,
+            "size": len(content),
+            "oid": hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest(),
+        }
+
+    def answer_file(self, name):
+        content = self.server.files.get(name)
+        if content is None:
+            self.answer({"error": "Entry not found"}, 404, "EntryNotFound")
+            return
+        total, status, asked = len(content), 200, self.headers.get("Range")
+        if asked:
+            start, _, stop = asked.removeprefix("bytes=").partition("-")
+            content, status = content[int(start) : int(stop or total) + 1], 206
+            self.server.ranges.append((name, len(content)))
+        self.send_response(status)
+        self.send_header("ETag", f'"{self.facts(name)["oid"]}"')
+        self.send_header("X-Repo-Commit", "0" * 40)
+        self.send_header("Content-Length", str(len(content)))
+        if asked:
+            self.send_header("Content-Range", f"bytes {start}-{int(start) + len(content) - 1}/{total}")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def answer_paths(self, paths):
+        files = [{"type": "file", **self.facts(name)} for name in paths if name in self.server.files]
+        folders = [name for name in paths if any(file.startswith(f"{name}/") for file in self.server.files)]
+        self.answer(files + [{"type": "directory", "path": name, "oid": "0" * 40} for name in folders])
 
     def do_PUT(self):
         """One large file; `path` ends with its SHA-256."""
@@ -102,8 +163,15 @@ class _Answer(BaseHTTPRequestHandler):
 
     def do_POST(self):
         data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.server.refuses:
+            self.answer({"error": self.server.refuses}, 403)
+            return
         if self.path.endswith("/commit/main"):
             self.commit([json.loads(line) for line in data.splitlines()])
+            return
+        if self.path.endswith("/paths-info/main"):
+            asked = parse_qs(data.decode()) if not data.startswith(b"{") else json.loads(data)
+            self.answer_paths(asked["paths"])
             return
         body = json.loads(data)
         self.server.told.append(("POST", self.path, body))
@@ -136,6 +204,9 @@ class _Answer(BaseHTTPRequestHandler):
             value = line["value"]
             if line["key"] == "file":
                 hub.files[value["path"]] = base64.b64decode(value["content"])
+            elif line["key"] == "deletedFile":
+                del hub.files[value["path"]]
+                continue
             elif line["key"] == "lfsFile":
                 hub.files[value["path"]] = hub.stored[value["oid"]]
             else:

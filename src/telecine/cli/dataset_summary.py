@@ -13,6 +13,7 @@ from telecine.cli.lag_table import show_lag
 from telecine.cli.progress import Bar
 from telecine.cli.tables import console, escape, print_json, show_findings
 from telecine.commands.inspect import inspect
+from telecine.commands.stores import stores
 from telecine.core.findings import has_errors
 from telecine.core.text.numbers import counted
 from telecine.inspection.dataset_card import card_findings, dataset_card
@@ -27,7 +28,8 @@ def run(
 ) -> Outcome:
     """Done when there are no errors. card: print the dataset's card instead of the page."""
     if card:
-        text = dataset_card(Path(root))
+        with stores() as here:
+            text = here.done(dataset_card(Path(here.dataset(root))))
         print_json({"card": text}) if json else sys.stdout.write(text)
         return Outcome(True, card_findings(text, root))
     with Bar(quiet=json) as bar:

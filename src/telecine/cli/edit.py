@@ -9,6 +9,7 @@ from rich.markup import escape
 from telecine.cli.exit_codes import Outcome
 from telecine.cli.tables import bytes_text, console, print_json, show_findings
 from telecine.commands.edit import edit
+from telecine.commands.stores import stores
 from telecine.editing.edit import EditReport
 from telecine.sources.shared.confinement import check_dataset, links_followed
 
@@ -29,7 +30,7 @@ def run(dataset: Path, out: Path | None, *, json: bool, **how: Any) -> Outcome:
 
 def run_merge(paths: list[Path], *, json: bool, **how: Any) -> Outcome:
     """Done when the new dataset is there, or would be."""
-    from telecine.editing.merge import merge
+    from telecine.commands.edit import merge
 
     return shown(merge(paths[:-1], paths[-1], **how), json=json)
 
@@ -38,10 +39,11 @@ def run_diff(a: Path, b: Path, *, frames: bool, follow_links: bool, json: bool) 
     """Done when nothing differs."""
     from telecine.editing.diff import diff
 
-    with links_followed(follow_links):
-        check_dataset(a)
-        check_dataset(b)
-    found = diff(a, b, frames=frames)
+    with stores() as here, links_followed(follow_links):
+        root, other = here.dataset(a), here.dataset(b)
+        check_dataset(root)
+        check_dataset(other)
+        found = here.done(diff(root, other, frames=frames))
     if json:
         print_json(found.to_dict())
         return Outcome(found.equal)

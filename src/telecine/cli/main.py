@@ -121,16 +121,19 @@ def inspect(
     from telecine.cli.inspect import run
     from telecine.commands.inspect import is_dataset
 
-    if paths is not None and len(paths) == 1 and is_dataset(paths[0]) and plan is None:
-        shown: dict[str, Any] = {"png": png, "card": card, "checks": checks or (), "lag": lag}
-        _run(lambda: dataset_summary.run(paths[0], json=json, **shown), fail_on)
-    if png is not None or card or checks:
-        raise typer.BadParameter("--png, --card and --checks are of one finished dataset; give its folder")
-    where = sources_of(paths, catalog_url, dataset_name)
     reading: dict[str, Any] = {"recover": recover, "follow_links": follow_links, "timeout": timeout, "all": all}
     reading |= {"catalog_token": catalog_token, "catalog_token_file": catalog_token_file}
     reading |= {"contact_sheet": contact_sheet, "lag": lag}
-    _run(lambda: run(where, plan=plan, json=json, reading=reading), fail_on)
+
+    def inspected() -> "Outcome":
+        if paths is not None and len(paths) == 1 and plan is None and is_dataset(paths[0]):
+            return dataset_summary.run(paths[0], json=json, png=png, card=card, checks=checks or (), lag=lag)
+        if png is not None or card or checks:
+            raise typer.BadParameter("--png, --card and --checks are of one finished dataset; give its folder")
+        where = sources_of(paths, catalog_url, dataset_name)
+        return run(where, plan=plan, json=json, reading=reading)
+
+    _run(inspected, fail_on)
 
 
 def convert(**given: Any) -> None:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from telecine.commands.train import train_command
+from telecine.core.text.addresses import as_typed, is_stored
 from telecine.core.text.visible import visible
 from telecine.lerobot_format.paths import INFO
 
@@ -29,7 +30,7 @@ def show_steps(out: Console, steps: Iterable[Step], title: str = "next") -> None
 
 def command(*words: str | Path) -> str:
     """Words quoted for a shell."""
-    return shlex.join(str(word) for word in words)
+    return shlex.join(str(as_typed(word)) for word in words)
 
 
 def after_dataset(root: Path, against: Sequence[str] = ()) -> list[Step]:
@@ -42,6 +43,8 @@ def after_dataset(root: Path, against: Sequence[str] = ()) -> list[Step]:
             command("telecine", "verify", root, *(word for path in against for word in ("--against", path))),
         ),
     ]
+    if is_stored(root):
+        return [steps[0], *(steps[2:] if against else ())]
     features = json.loads((root / INFO).read_text(encoding="utf-8"))["features"]
     cameras = any(feature["dtype"] in ("video", "image") for feature in features.values())
     name = root.resolve().name or "dataset"

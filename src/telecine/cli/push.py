@@ -35,7 +35,7 @@ def run(
     seen = {None: "visible as the Hub's default", True: "private", False: "public"}[private]
     done = "not pushed: not fit for training" if not pushed.ok else "would be pushed" if dry_run else "pushed"
     about = f"{pushed.files} files, {bytes_text(pushed.size_bytes)}, tag {pushed.tag}, {seen}"
-    out.print(f"[bold]{escape(str(root))}: {done}[/bold] to {escape(repo_id)}: {about}")
+    out.print(f"[bold]{escape(pushed.dataset)}: {done}[/bold] to {escape(repo_id)}: {about}")
     if pushed.ok:
         out.print("\nto train:")
         out.print(f"  {escape(pushed.train)}", soft_wrap=True)

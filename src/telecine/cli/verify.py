@@ -7,8 +7,10 @@ from typing import Any
 from telecine.cli.exit_codes import Outcome
 from telecine.cli.next_steps import command, show_steps
 from telecine.cli.tables import console, escape, findings_dict, print_json, show_findings
+from telecine.commands.stores import stores
 from telecine.commands.verify import verify
 from telecine.core.findings import Finding, has_errors
+from telecine.core.text.addresses import as_typed
 from telecine.core.text.numbers import counted
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.frames import Depth
@@ -21,8 +23,9 @@ FRAMES: dict[Depth, str] = {
 }
 
 
-def run(dataset: Path, *, against: list[str], decode: Depth, json: bool, reading: dict[str, Any]) -> Outcome:
+def run(given: Path, *, against: list[str], decode: Depth, json: bool, reading: dict[str, Any]) -> Outcome:
     """Done when there are no errors."""
+    dataset = as_typed(given)
     findings = verify(dataset, against or None, decode=decode, **reading)
     failed = has_errors(findings)
     if json:
@@ -36,10 +39,12 @@ def run(dataset: Path, *, against: list[str], decode: Depth, json: bool, reading
         damaged = any(f.severity == "error" and f.code != "verify-against" for f in findings)
         text = "not fit for training" if damaged else "differs from its recordings, or was not compared"
         out.print(f"{escape(str(dataset))}: [bold red]{text}[/bold red], as listed above", soft_wrap=True)
-        if damaged and dataset.is_dir():
+        if damaged and Path(dataset).is_dir():
             show_steps(out, [("what can be saved of it", command("telecine", "repair", dataset))])
     else:
-        text = _checked(Dataset(dataset), findings, decode, compare=bool(against))
+        with stores() as here:
+            opened = Dataset(here.dataset(dataset, lambda key: key.startswith("meta/")))
+            text = _checked(opened, findings, decode, compare=bool(against))
         out.print(f"{escape(str(dataset))}: [bold]verified: OK[/bold]. {text}", soft_wrap=True)
     return Outcome(not failed, tuple(findings))
 

@@ -14,10 +14,10 @@ from telecine.commands.plan_flags import (
     check_flags,
     lacks_fps,
     plan_of,
-    size_bytes,
     text_of_task,
     wants_proposal,
 )
+from telecine.commands.stores import copies_gone, stores
 from telecine.commands.tools import tools_of
 from telecine.conversion import pipeline
 from telecine.conversion.discovery import nothing_readable
@@ -31,8 +31,9 @@ from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan
 from telecine.core.progress import Progress
 from telecine.core.shards import Shard, shard_of
-from telecine.core.text.addresses import require_local
+from telecine.core.text.addresses import is_stored, require_local, store_address
 from telecine.core.text.documents import suggest
+from telecine.core.text.numbers import bytes_in
 from telecine.lerobot_format.paths import PLAN
 from telecine.run.executor import Executor
 from telecine.run.worker_count import Workers
@@ -90,8 +91,8 @@ def convert(
     complete, or not at all.
 
     Args:
-        paths: a file, folder, glob or catalog address, or several of them.
-        out: the folder to make.
+        paths: a file, folder, glob, address in a store or catalog address, or several of them.
+        out: the folder to make, or an address in a store.
         plan: what to take: a `Plan`, the path of a plan file, its plain values, or a `Proposal`. None: the plan that
             the recordings suggest; each guess in it is among the report's findings.
         options: how to convert, as one value instead of flags.
@@ -117,17 +118,22 @@ def convert(
     >>> report.ok, len(report.episodes), report.fps
     (True, 2, 15)
     """
-    require_local(out)
     by = engine_of({"engine": engine, **flags})
     flags = {name: value for name, value in flags.items() if name not in _ENGINE_FLAGS}
     shard = flags.pop("shard", None)
     if by is not None:
+        require_local(out)
         from telecine.conversion.shards.part import plan_begun
 
         plan = plan if plan is not None else plan_begun(out, append=bool(flags.get("append")))
         return _call(paths, plan, options, executor, flags, lambda job: job.convert_by(by, out, progress))
     if shard is None:
-        return _call(paths, plan, options, executor, flags, lambda job: job.convert(out, progress))
+        overwrites, appends = (bool(flags.get(n) or getattr(options, n, False)) for n in ("overwrite", "append"))
+        with stores() as here:
+            there = here.changed(out) if appends else here.target(out, overwrite=overwrites)
+            done = _call(paths, plan, options, executor, flags, lambda job: job.convert(there, progress))
+            return here.done(done)
+    require_local(out)
     from telecine.commands.shards import begun_plan
 
     part = shard_of(shard)
@@ -234,7 +240,8 @@ def _call(
 
 def path_list(paths: Paths) -> list[str]:
     """One path or several as a list."""
-    return [str(paths)] if isinstance(paths, str | Path) else [str(path) for path in paths]
+    given = [paths] if isinstance(paths, str | Path) else paths
+    return [str(store_address(path)) if is_stored(path) else str(path) for path in given]
 
 
 def _split(flags: dict[str, Any]) -> tuple[PlanFlags, RunFlags]:
@@ -282,7 +289,7 @@ def run_options(flags: RunFlags, options: Options | None = None) -> Options:
         parse_where(where)
     memory = given.get("max_memory")
     if isinstance(memory, str):
-        given["max_memory"] = size_bytes(memory)
+        given["max_memory"] = bytes_in(memory)
         if given["max_memory"] is None:
             raise PlanError(f"--max-memory {memory!r} is not a size like 8GB or 500MB")
     return replace(options or Options(), **{names.get(name, name): value for name, value in given.items()})
@@ -297,10 +304,14 @@ def reading_options(token_file: str | Path | None, **flags: Any) -> Options:
 def who_works(executor: Executor | None, options: Options) -> Iterator[Executor]:
     """The executor that is given, or processes as the options say."""
     if executor is not None:
-        yield executor
+        with copies_gone():
+            yield executor
         return
-    with Workers(options.workers, max_bytes=options.max_memory_bytes, timeout_s=options.timeout_s) as workers:
-        yield workers
+    with (
+        copies_gone(),
+        Workers(options.workers, max_bytes=options.max_memory_bytes, timeout_s=options.timeout_s) as own,
+    ):
+        yield own
 
 
 def _inspected(

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from telecine.commands.convert import Paths, path_list, reading_options, who_works
+from telecine.commands.stores import is_stored_dataset, stores
 from telecine.conversion.discovery import find_all, nothing_readable
 from telecine.conversion.pipeline import Options
 from telecine.core.errors import PlanError, SourceError, raised_as
@@ -83,12 +84,14 @@ def inspect(
     """
     where = path_list(paths)
     if plan is None and len(where) == 1 and is_dataset(where[0]):
-        with links_followed(follow_links):
-            check_dataset(where[0])
-        with who_works(executor, Options()) as who:
-            summary = summarize(where[0], checks=checks, executor=who, progress=progress)
-            summary = _with_lag_of(summary, who) if lag else summary
-        return summary if png is None else _drawn(summary, Path(png))
+        with stores() as here:
+            root = here.dataset(where[0])
+            with links_followed(follow_links):
+                check_dataset(root)
+            with who_works(executor, Options()) as who:
+                summary = summarize(root, checks=checks, executor=who, progress=progress)
+                summary = _with_lag_of(summary, who) if lag else summary
+            return here.done(summary if png is None else _drawn(summary, Path(png)))
     if png is not None or checks:
         raise PlanError("png and checks are of one finished dataset; give its folder")
     if plan is not None:
@@ -135,7 +138,7 @@ def _sheet(refs: tuple[Ref, ...], tell: Tell) -> ContactSheet:
 
 def is_dataset(path: str | Path) -> bool:
     """True for the folder of a LeRobot dataset, whatever its version."""
-    return (Path(path) / INFO).is_file()
+    return is_stored_dataset(path) or (Path(path) / INFO).is_file()
 
 
 def _drawn(summary: DatasetSummary, folder: Path) -> DatasetSummary:

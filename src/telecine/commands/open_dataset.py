@@ -1,6 +1,8 @@
 """`telecine.open_dataset`: a LeRobot dataset as numpy arrays, without torch and without LeRobot."""
 
+import weakref
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from telecine.commands.stores import stores
 from telecine.core.depth import DepthScale
 from telecine.core.episode import FeatureColumn
-from telecine.core.errors import DatasetError, VideoError, raised_as
+from telecine.core.errors import DatasetError, VideoError, closed_on_failure, raised_as
 from telecine.core.tiff import is_tiff, tiff_pixels
 from telecine.dataset.reader import Dataset
 from telecine.dataset.reader import open_dataset as opened
@@ -136,7 +139,8 @@ def open_dataset(out: str | Path) -> OpenDataset:
     """The LeRobot dataset at `out`, of version 2.0, 2.1 or 3.0, to be read as numpy arrays.
 
     Args:
-        out: the folder of the dataset.
+        out: the folder of the dataset, or its address in a store, of which a copy is made that goes with what is
+            returned.
 
     Returns:
         A sequence of episodes: `[3].rows` are its values by feature, `[3].frames(key)` the frames of a camera. Nothing
@@ -152,7 +156,10 @@ def open_dataset(out: str | Path) -> OpenDataset:
     >>> dataset[-1].frames("observation.images.scene", range(3)).shape
     (3, 120, 160, 3)
     """
-    dataset = opened(out)
+    stack = ExitStack()
+    with closed_on_failure(stack.close):
+        dataset = opened(stack.enter_context(stores()).dataset(out))
+    weakref.finalize(dataset, stack.close)  # a copy of what is in a store
     return OpenDataset(
         dataset.root, dataset.fps, dataset.robot_type, dataset.features, dataset.cameras, dataset.tasks, dataset
     )

@@ -1,6 +1,5 @@
 """Flags into a plan: they override the keys of the plan that is given, or make one when there is none."""
 
-import re
 from collections.abc import Mapping
 from fractions import Fraction
 from importlib.resources import files
@@ -209,15 +208,6 @@ def _pair(text: str, separator: str, flag: str, form: str) -> tuple[str, str]:
     if not (key and found and stream):
         raise PlanError(f"{flag} {text!r} is not of the form {form}")
     return key, stream
-
-
-_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
-
-
-def size_bytes(text: str) -> int | None:
-    """The bytes that "8GB", "500 MiB" or "2g" mean; None when it means nothing."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?I?)B?", text.strip().upper())
-    return round(float(found[1]) * _UNITS[found[2]]) if found and found[2] in _UNITS else None
 
 
 def size_of(text: str) -> list[int]:

@@ -1,13 +1,15 @@
 """`telecine.push`: what `telecine push` does, with the same words."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from telecine.commands.stores import stores
 from telecine.commands.train import train_command
 from telecine.compat import hub
 from telecine.core.errors import PlanError
 from telecine.core.findings import Finding, has_errors
+from telecine.core.text.addresses import as_typed
 from telecine.dataset.card import is_license, license_of
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.verify import verify
@@ -84,9 +86,14 @@ def push(
     >>> pushed.ok, pushed.tag, pushed.train.split()[0]
     (True, 'v3.0', 'lerobot-train')
     """
-    root = Path(dataset)
-    with links_followed(follow_links):
+    with stores() as here, links_followed(follow_links):
+        root = Path(here.dataset(dataset))
         check_dataset(root)
+        pushed = _pushed(root, repo_id, private=private, license=license, dry_run=dry_run)
+        return here.done(replace(pushed, dataset=str(as_typed(dataset))))
+
+
+def _pushed(root: Path, repo_id: str, *, private: bool | None, license: str | None, dry_run: bool) -> Push:  # noqa: A002
     opened = Dataset(root)
     if license is not None and not is_license(license):
         raise PlanError(f"--license {license!r} is no identifier of the Hub's, such as apache-2.0, cc-by-4.0 or mit")
@@ -111,4 +118,4 @@ def push(
             allow_patterns=None,
             upload_large_folder=size >= LARGE_BYTES,
         )
-    return Push(ok, str(dataset), repo_id, len(names), size, VERSION, private, license, dry_run, command, findings)
+    return Push(ok, str(root), repo_id, len(names), size, VERSION, private, license, dry_run, command, findings)

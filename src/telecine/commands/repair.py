@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from telecine.commands.stores import stores
 from telecine.recovery import repair as recovery
 from telecine.recovery.conflicts import Trust
 from telecine.recovery.repair import Repair
@@ -40,6 +41,8 @@ def repair(
     >>> tc.repair("dataset").ok
     True
     """
-    with links_followed(follow_links):
-        check_dataset(dataset)
-        return recovery.repair(dataset, apply, task=task, without=without, trust=trust)
+    with links_followed(follow_links), stores() as here:
+        root = here.dataset(dataset)
+        there = None if apply is None else here.target(apply, overwrite=False)
+        check_dataset(root)
+        return here.done(recovery.repair(root, there, task=task, without=without, trust=trust))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from telecine.commands.convert import Paths, path_list, reading_options
+from telecine.commands.stores import copies_gone, is_stored_dataset, stores
 from telecine.core.findings import Finding, Findings, has_errors
 from telecine.core.progress import Progress
 from telecine.dataset.verify.frames import Depth
@@ -51,14 +52,16 @@ def verify(
     >>> tc.verify("dataset", against="recordings")
     []
     """
-    with links_followed(follow_links):
-        check_dataset(out)
-    findings: list[Finding] = verify_files(out, decode=decode, progress=progress)
-    if against is not None and not has_errors(findings):
-        given = {"recover": recover, "follow_links": follow_links, "catalog_token": catalog_token}
-        options = reading_options(catalog_token_file, **given)
-        findings += compare(out, path_list(against), options)
-    return Findings(findings)
+    with stores() as here, copies_gone():
+        root = here.dataset(out)
+        with links_followed(follow_links):
+            check_dataset(root)
+        findings: list[Finding] = verify_files(root, decode=decode, progress=progress)
+        if against is not None and not has_errors(findings):
+            given = {"recover": recover, "follow_links": follow_links, "catalog_token": catalog_token}
+            options = reading_options(catalog_token_file, **given)
+            findings += compare(root, path_list(against), options)
+        return Findings(here.done(findings))
 
 
 def diff(
@@ -91,12 +94,15 @@ def diff(
     >>> tc.diff("dataset", "recordings")
     []
     """
-    if isinstance(other, (str, Path)) and (Path(other) / INFO).is_file():
-        from telecine.editing.diff import diff as diff_datasets
+    with stores() as here, copies_gone():
+        root = here.dataset(out)
+        if isinstance(other, (str, Path)) and (is_stored_dataset(other) or (Path(other) / INFO).is_file()):
+            from telecine.editing.diff import diff as diff_datasets
 
-        with links_followed(follow_links):
-            check_dataset(out)
-            check_dataset(other)
-        return diff_datasets(out, other, frames=frames)
-    options = reading_options(catalog_token_file, follow_links=follow_links, catalog_token=catalog_token)
-    return Findings(compare(out, path_list(other), options))
+            there = here.dataset(other)
+            with links_followed(follow_links):
+                check_dataset(root)
+                check_dataset(there)
+            return here.done(diff_datasets(root, there, frames=frames))
+        options = reading_options(catalog_token_file, follow_links=follow_links, catalog_token=catalog_token)
+        return Findings(here.done(compare(root, path_list(other), options)))

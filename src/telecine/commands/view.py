@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from telecine.core.errors import PlanError
+from telecine.core.text.addresses import as_typed, is_stored
 
 if TYPE_CHECKING:
     from telecine.viewer.server import Server
@@ -96,6 +97,10 @@ def view(
     from telecine.viewer.entries import find_entries
     from telecine.viewer.server import Server, ServerOptions
 
+    if is_stored(path):
+        where = as_typed(path)
+        text = f"{where}: the page shows folders of this machine"
+        raise PlanError(f"{text}; `telecine edit {where} FOLDER` makes a copy of a dataset")
     entries = find_entries(str(path))
     if (episode is not None or row is not None) and (len(entries) != 1 or entries[0].kind != "dataset"):
         raise PlanError("episode and row are those of one dataset; name it")

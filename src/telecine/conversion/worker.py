@@ -21,7 +21,7 @@ from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan
 from telecine.core.recording import Recording, Ref
 from telecine.run.executor import Tell
-from telecine.sources.part_cache import opened
+from telecine.sources.part_cache import hold, opened
 from telecine.sources.shared import fingerprint
 
 
@@ -98,6 +98,7 @@ def build(ref: Ref, tell: Tell, *, plan: Plan, context: WorkerContext) -> Outcom
 
 
 def _made(ref: Ref, plan: Plan, context: WorkerContext, coded: Callable[[int], None]) -> Made | Known | NotWanted:
+    hold(ref)
     before = fingerprint.stamp_of(ref)
     digest = None if before is None else fingerprint.digest(before)
     target = None if digest is None else checkpoint.path_of(ref, digest, context.cache_dir)

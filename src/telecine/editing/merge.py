@@ -33,28 +33,9 @@ def merge(
     overwrite: bool = False,
     follow_links: bool = False,
 ) -> EditReport:
-    """One dataset of all episodes of several, in the order given. No video is decoded, or copied where links do.
+    """One dataset of all episodes of several, in the order given; see `telecine.merge`.
 
-    Args:
-        datasets: folders of LeRobot datasets; of rates that are multiples of the slowest, whose rows are then taken.
-        out: folder of the new one.
-        rename: "B:old=new", where B is the folder's name or its number from 0: a feature under another key.
-        require_equal: refuse features that are not in all of them; else those are left out, and named.
-        dry_run: say what would happen, write nothing.
-        overwrite: replace the dataset at `out`.
-        follow_links: read files that links in the datasets lead to outside.
-
-    Returns:
-        What was done; features that were left out are among its findings.
-
-    Raises:
-        EditError: a rate is no multiple of the slowest, or a feature has another type, size or order of elements in
-        one of them.
-        DatasetError: an input is damaged, the target exists, the result is not sound, or the disk refuses.
-
-    >>> import telecine as tc
-    >>> tc.merge(["dataset", "dataset"], "twice").episodes
-    4
+    Raises: EditError, DatasetError.
     """
     if len(datasets) < 2:
         raise EditError("merge: name two datasets or more, and the folder of the new one behind them")

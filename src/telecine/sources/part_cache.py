@@ -4,13 +4,15 @@ Opening a long recording can mean a pass over it, and so can finding the stamps 
 recording of fifty episodes would be read fifty times.
 """
 
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 from telecine.core.errors import closed_on_failure
 from telecine.core.recording import Recording, Ref
+from telecine.core.text.addresses import is_stored
 from telecine.sources import registry
 from telecine.sources.border import border
 from telecine.sources.shared import fingerprint
@@ -48,8 +50,24 @@ def opened(ref: Ref, *, parts: bool = False) -> Iterator[Recording]:
 
     Raises: see `registry.open`.
     """
-    with border(ref.label), _opened(ref, parts) as recording:
+    with border(ref.label), _addressed(ref), _opened(ref, parts) as recording:
         yield recording
+
+
+def hold(ref: Ref) -> None:
+    """Make the local copy now that a recording in a store is read from; nothing for others. Raises: StoreError."""
+    if is_stored(ref.path):
+        from telecine.sources.stored.copies import local_ref
+
+        local_ref(ref)
+
+
+def _addressed(ref: Ref) -> AbstractContextManager[None]:
+    if not is_stored(ref.path):
+        return nullcontext()
+    from telecine.sources.stored.copies import addressed
+
+    return addressed()
 
 
 @contextmanager
@@ -78,6 +96,8 @@ def none_left_open() -> Iterator[None]:
     finally:
         _let_go()
         close_latest()
+        if stored := sys.modules.get("telecine.sources.stored.copies"):
+            stored.let_go()
 
 
 def _let_go() -> None:

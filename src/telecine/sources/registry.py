@@ -8,12 +8,14 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-from telecine.core.errors import SourceError
+from telecine.core.errors import SourceError, StoreError
 from telecine.core.findings import Finding
 from telecine.core.naming import natural
 from telecine.core.recording import Recording, Ref
+from telecine.core.text.addresses import is_stored, unknown_scheme
+from telecine.core.text.renamed import renamed
 from telecine.core.text.secrets import scrubbed
 from telecine.sources.border import border
 from telecine.sources.format import Format, Found, Joining, MissingExtra
@@ -135,24 +137,43 @@ class Claim:
     refused: bool = False
     """The problem costs a recording, so it is an error."""
     follow_links: bool = False
+    stored_bytes: int = 0
+    """Of a file in a store."""
 
     @property
     def size_bytes(self) -> int:
         """Of a file; 0 for what has no size of its own."""
+        if is_stored(self.path):
+            return self.stored_bytes
         return os.stat(self.path).st_size if Path(self.path).is_file() else 0  # noqa: PTH116
 
 
 def claimed(paths: Iterable[str | os.PathLike[str]], *, follow_links: bool = False) -> list[Claim]:
     """What there is to index, in an order that never changes. Reads first bytes, by no library. Raises: see `find`."""
     with links_followed(follow_links):
-        claims = sorted(_claimed(paths), key=lambda claim: natural(claim.path))
+        typed = [os.fspath(path) for path in paths]
+        claims = sorted(_stored(typed) if any(map(is_stored, typed)) else _claimed(typed), key=_by_path)
     return [replace(claim, follow_links=follow_links) for claim in claims]
+
+
+def _by_path(claim: Claim) -> Any:
+    return natural(claim.path)
+
+
+def _stored(paths: Sequence[str]) -> list[Claim]:
+    """As `_claimed`, where addresses in stores are among the paths."""
+    from telecine.sources.stored.listing import placeholders
+
+    with placeholders(paths) as there:
+        return [renamed(replace(claim, stored_bytes=claim.size_bytes), there.names) for claim in _claimed(there.paths)]
 
 
 def index(claim: Claim, *, recover: bool = False, token: str | None = None) -> Found:
     """What is in one file; what cannot be read is a finding."""
     if claim.problem:
         return Found((), (_not_read(claim),))
+    if is_stored(claim.path):
+        return _index_copy(claim, recover=recover)
     form = _named(claim.format)
     assert form is not None
     with links_followed(claim.follow_links):
@@ -172,6 +193,17 @@ def index(claim: Claim, *, recover: bool = False, token: str | None = None) -> F
     except SourceError as error:
         message = str(error).removeprefix(f"{claim.path}: ")
         return Found((), (unreadable(claim.path, message),))
+
+
+def _index_copy(claim: Claim, *, recover: bool) -> Found:
+    """`index` of a local copy, what it finds by addresses."""
+    from telecine.sources.stored.copies import latest_names, local_path
+
+    try:
+        path = local_path(claim.path, claim.format)
+    except (SourceError, StoreError) as error:
+        return Found((), (unreadable(claim.path, str(error).removeprefix(f"{claim.path}: ")),))
+    return renamed(index(replace(claim, path=path), recover=recover), latest_names())
 
 
 def _not_read(claim: Claim) -> Finding:
@@ -231,7 +263,12 @@ def join(refs: Sequence[Ref]) -> Found:
     """The recording that files of one id make."""
     try:
         with border(refs[0].label), links_followed(refs[0].follow_links):
-            return cast("Joining", _named(refs[0].format)).join(refs)
+            joining = cast("Joining", _named(refs[0].format))
+            if not is_stored(refs[0].path):
+                return joining.join(refs)
+            from telecine.sources.stored.copies import join_copies
+
+            return join_copies(refs, joining.join)
     except SourceError as error:
         return Found((), (unreadable(refs[0].label, str(error).removeprefix(f"{refs[0].label}: ")),))
 
@@ -262,7 +299,11 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     if form is None:
         raise SourceError(f"{ref.label}: no format {ref.format!r}; known: {', '.join(sorted(formats()))}")
     with border(ref.label), links_followed(ref.follow_links):
-        return form.open(ref)
+        if not is_stored(ref.path):
+            return form.open(ref)
+        from telecine.sources.stored.copies import open_copy
+
+        return open_copy(ref, form.open)
 
 
 def _claimed(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Claim]:
@@ -321,6 +362,8 @@ def _format_of(place: str, asked_for: bool) -> Format | None:
         if form.SUFFIXES and place.lower().endswith(form.SUFFIXES):
             return form
     if asked_for:
+        if why := unknown_scheme(place) if is_url(place) else "":
+            raise SourceError(f"{why}, and the catalogs of Rerun (rerun+http://)")
         known = ", ".join(sorted(suffix for form in table for suffix in form.SUFFIXES))
         raise SourceError(f"{place}: not a recording that telecine reads ({known}, or a catalog address)")
     return None

@@ -25,6 +25,15 @@ class LocalStore:
         with _named(self.root / key):
             return (self.root / key).read_bytes()
 
+    def get_range(self, key: str, start: int, stop: int) -> bytes:
+        """See `FileStore`."""
+        with _named(self.root / key), (self.root / key).open("rb") as file:
+            file.seek(start)
+            found = file.read(stop - start)
+        if len(found) != stop - start:
+            raise StoreError(f"{self.root / key}: ends at byte {start + len(found)}, before {stop}")
+        return found
+
     def put(self, key: str, content: bytes) -> None:
         """See `FileStore`."""
         with self._written(key, content) as path:

@@ -25,12 +25,19 @@ class FileStore(Protocol):
         """The whole content. Raises: FileNotFoundError; StoreError."""
         ...
 
+    def get_range(self, key: str, start: int, stop: int) -> bytes:
+        """Bytes [start, stop) of the content, all of which are there. Raises: FileNotFoundError; StoreError."""
+        ...
+
     def put(self, key: str, content: bytes) -> None:
         """Write the content, there at once or not at all. Raises: StoreError."""
         ...
 
     def put_if_absent(self, key: str, content: bytes) -> bool:
-        """Write the content unless the key exists; whether it was written. Raises: StoreError."""
+        """Write the content unless the key exists; whether it was written. Raises: StoreError.
+
+        Of a content that nobody else writes: it counts as written when it is there, since an answer can get lost.
+        """
         ...
 
     def put_file(self, key: str, path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from telecine.core.errors import SourceError, raised_as
 from telecine.core.file_state import FileState, state_from
 from telecine.core.recording import Ref
+from telecine.core.text.addresses import is_stored
 
 Stamp = tuple[FileState, ...]
 
@@ -18,8 +19,11 @@ Stamp = tuple[FileState, ...]
 def stamp(path: str) -> Stamp | None:
     """The state of a file, or of all files below a folder; None for what is no file, like a server's address.
 
-    Raises: SourceError when it is gone or cannot be read.
+    Raises: SourceError when it is gone or cannot be read; StoreError.
     """
+    if is_stored(path):
+        found: Stamp = _copies().stored_state(path)
+        return found
     if "://" in path:
         return None
     with raised_as(SourceError, f"{path}: cannot be read", OSError):
@@ -50,8 +54,16 @@ def digest(state: Stamp) -> str:
 def _file_digest(*state: Any) -> str:
     """Kept for the other recordings of the same file, as long as that does not change."""
     path: str = state[0]
+    if is_stored(path):
+        path = _copies().local_path(path, "")
     with raised_as(SourceError, f"{path}: cannot be read", OSError), Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _copies() -> Any:
+    from telecine.sources.stored import copies
+
+    return copies
 
 
 def size_bytes(path: str) -> int:

@@ -1,0 +1,114 @@
+"""A folder that becomes visible in a store all at once: one file says that it is whole, and is written last.
+
+A store cannot rename. So whoever uploads first says so in a file of its own, which everybody else respects; then all
+files go there but the one, `last`, without which nobody takes what is there for whole; what does not belong there is
+removed, sizes are compared, and `last` is put there if nobody else did.
+"""
+
+import json
+import os
+import platform
+import uuid
+from collections.abc import Container, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from telecine.core.errors import DatasetError, StoreError
+from telecine.storage.store import FileStore
+
+CLAIM = ".telecine/upload.json"
+"""Says who is uploading."""
+_AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Where a folder goes, after `begin` has found that it may."""
+
+    store: FileStore
+    last: str
+    replaces: bool
+    """Something is there that this upload takes the place of."""
+    id: str
+
+    def finish(self, files: Mapping[str, Path], *, keep: Container[str] = ()) -> None:
+        """Upload the files by their keys, `last` among them; of others that are there only those of `keep` stay.
+
+        Raises: DatasetError when others wrote there meanwhile; StoreError. Then it does not look whole.
+        """
+        store = self.store
+        if self.replaces:
+            store.delete(self.last)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(lambda key: store.put_file(key, files[key]), (key for key in files if key != self.last)))
+        self._check(files, keep)
+        if _claimed_by(store).get("id") != self.id:
+            raise DatasetError(f"{store.address}: another upload took the place of this one; it is left alone")
+        if not store.put_if_absent(self.last, files[self.last].read_bytes()):
+            raise DatasetError(f"{store.address}: somebody else finished an upload here; it is left alone")
+        with suppress(StoreError):  # it is whole; the next upload finds a claim without harm
+            store.delete(CLAIM)
+
+    def _check(self, files: Mapping[str, Path], keep: Container[str]) -> None:
+        """Remove what an earlier dataset or upload left. Raises: DatasetError for files of others; StoreError."""
+        there = {file.key: file.size_bytes for file in self.store.list()}
+        strays = [key for key in there if key not in files and key != CLAIM and key not in keep]
+        if strays and not self.replaces:
+            text = f"{len(strays)} files that are not of this upload came there meanwhile ({strays[0]} ...)"
+            raise DatasetError(f"{self.store.address}: {text}; remove them, or write elsewhere")
+        for key in strays:
+            self.store.delete(key)
+        for key, path in files.items():
+            if key != self.last and there.get(key) != path.stat().st_size:
+                found = "is missing" if key not in there else f"has {there[key]} bytes, not {path.stat().st_size}"
+                raise StoreError(f"{self.store.address}/{key}: {found} after its upload")
+
+
+def begin(store: FileStore, *, last: str, overwrite: bool, changes: bool = False) -> Upload:
+    """An upload to a store where nothing is, or what `overwrite` allows to replace: something whole, or half an upload.
+
+    changes: what is there is changed, and must be whole.
+
+    Raises: DatasetError when something is there that must stay; StoreError.
+    """
+    own = str(uuid.uuid4())
+    there = next((file.key for file in store.list() if file.key != CLAIM), None)
+    claim = _claimed_by(store)
+    if there is not None and not overwrite and not changes and not claim:
+        text = "exists and is not empty; name another folder, or replace it with --overwrite"
+        raise DatasetError(f"{store.address}: {text}")
+    if there is not None and overwrite and not claim and store.head(last) is None:
+        raise DatasetError(f"{store.address}: holds no dataset ({last} is missing), so --overwrite leaves it alone")
+    if not store.put_if_absent(CLAIM, _claim(own)):
+        if not overwrite:
+            who = f"{claim.get('by') or 'somebody'} since {claim.get('began') or 'some time'}"
+            text = f"an upload by {who} is not finished; wait for it, or replace what it left with --overwrite"
+            raise DatasetError(f"{store.address}: {text}")
+        store.put(CLAIM, _claim(own))
+    return Upload(store, last, overwrite or changes or there is not None, own)
+
+
+def give_up(upload: Upload) -> None:
+    """Take the claim away when nothing was uploaded."""
+    with suppress(StoreError):
+        if _claimed_by(upload.store).get("id") == upload.id:
+            upload.store.delete(CLAIM)
+
+
+def _claim(own: str) -> bytes:
+    by = f"process {os.getpid()} on {platform.node() or 'an unnamed machine'}"
+    began = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
+    return json.dumps({"id": own, "by": by, "began": began}).encode()
+
+
+def _claimed_by(store: FileStore) -> dict[str, str]:
+    try:
+        found = json.loads(store.get(CLAIM))
+    except FileNotFoundError:
+        return {}
+    except ValueError:
+        return {"id": ""}
+    return found if isinstance(found, dict) else {"id": ""}
