@@ -2,6 +2,7 @@
 
 import json
 
+import av
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -123,6 +124,40 @@ def test_the_data_set_of_2026_has_names_and_instructions(tmp_path):
     assert report.ok
     features = {feature.key: feature.names for feature in Dataset(tmp_path / "out").features}
     assert features["action"] == ("waist_position", "left_effector_position")
+
+
+def head_depth(root, lengths=(6, 8)):
+    """Depth in mm as 16-bit frames, a video for each episode, as the data set has it."""
+    key, place = "observation.images.head_depth", root / "meta/info.json"
+    info = json.loads(place.read_text())
+    for number, length in enumerate(lengths):
+        path = root / info["video_path"].format(episode_chunk=0, video_key=key, episode_index=number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("png", rate=info["fps"])
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "gray16be"
+            for row in range(length):
+                mm = av.VideoFrame.from_ndarray(np.full((48, 64), 500 + row, np.uint16), format="gray16le")
+                frame = mm.reformat(format="gray16be")
+                frame.pts = row
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    about = {"video.codec": "png", "video.pix_fmt": "gray16be", "video.is_depth_map": True}
+    info["features"][key] = {"dtype": "video", "shape": [48, 64, 1], "names": None, "info": about}
+    place.write_text(json.dumps(info))
+
+
+def test_its_depth_of_16_bits_is_left_out_by_name_and_the_rest_is_read(tmp_path):
+    root = of_2026(tmp_path / "a", [segment("Pick", 1, 3)])
+    head_depth(root)
+    with registry.open(registry.find([root]).refs[0]) as recording:
+        (left,) = [item for item in recording.left_out if "head_depth" in item.stream]
+        assert (left.what, left.training) == ("unreadable", True)
+        assert "depth as png video, which is not read" in left.why
+    report = convert(root, tmp_path / "out")
+    assert report.ok
+    assert Dataset(tmp_path / "out").cameras == ("observation.images.top",)
+    assert [f for f in report.all_findings if f.code == "stream-unreadable" and "head_depth" in str(f)]
 
 
 def test_archives_are_told_to_be_unpacked(tmp_path):

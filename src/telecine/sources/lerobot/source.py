@@ -36,6 +36,7 @@ from telecine.lerobot_format.read import read_dataset, read_rows
 from telecine.lerobot_format.subtasks import SUBTASKS, read_subtasks
 from telecine.sources.format import Found
 from telecine.sources.lerobot.agibot import described_names, instructions_of
+from telecine.sources.lerobot.depth_video import check_depth
 from telecine.sources.lerobot.witnesses import Witnesses, order_problem
 from telecine.sources.shared.arrays import (
     TIME,
@@ -187,7 +188,10 @@ def _streams(rows: "_Rows") -> tuple[dict[str, Stream], tuple[LeftOut, ...]]:
             left_out.append(LeftOut(f"/{key}", "offered", why, f"name it otherwise in a plan: info.{key}: /{key}"))
         if feature.dtype == "video":
             try:
-                streams.append(_video_stream(rows, feature, timing))
+                stream = _video_stream(rows, feature, timing)
+                if feature.is_depth:
+                    check_depth(stream)
+                streams.append(stream)
             except ValueError as error:
                 left_out.append(LeftOut(f"/{key}", "unreadable", str(error), training=True))
         else:
