@@ -2,6 +2,14 @@
 
 import pytest
 
+from support.viewer import every_codec
+
+
+@pytest.fixture(scope="session")
+def codecs(tmp_path_factory):
+    """A dataset whose cameras are coded in every way there is. Nobody writes beside it."""
+    return every_codec(tmp_path_factory.mktemp("codecs") / "codecs")
+
 
 def is_error(message):
     """A message of the console that is one; what the server refuses, the page says itself."""

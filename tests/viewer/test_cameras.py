@@ -18,7 +18,6 @@ from support.viewer import (
     STILLS,
     VIDEOS,
     depth_mm,
-    every_codec,
     served,
 )
 from telecine.viewer.stills import colours
@@ -33,11 +32,6 @@ WATCH = f"""async ({{ until }}) => {{
   return found;
 }}"""
 """In a page: what was on the screen at each of its frames, until the row is reached or `enough` is set."""
-
-
-@pytest.fixture(scope="module")
-def codecs(tmp_path_factory):
-    return every_codec(tmp_path_factory.mktemp("codecs") / "codecs")
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 
 import telecine as tc
 from support.dataset import everything, write
-from support.viewer import served
+from support.viewer import Client, served
 from telecine.core.edit.model import parse_edit
 
 LENGTHS = (40, 12, 33, 20, 25)
@@ -172,17 +172,17 @@ def test_a_second_window_gets_a_conflict_and_nothing_is_lost(starlette, opened, 
 
 def test_a_file_that_is_no_edit_of_this_dataset_is_told_and_stays(starlette, opened, picks):
     file = picks.parent / "picks.edit.yaml"
-    for text in (
-        "edit: 1\nepisodes: {0: {dorp: true}}\n",
-        "edit: 1\ninputs: [{path: x, fingerprint: abc, episodes: 5}]\n",
-    ):
-        file.write_text(text)
-        with served(picks) as server:
-            page = opened(server.address())
-            page.keyboard.press("d")
-            page.wait_for_selector("#message.shown")
-            assert "decisions cannot be read" in page.locator("#message").text_content()
-        assert file.read_text() == text
+    foreign = "edit: 1\ninputs: [{path: x, fingerprint: abc, episodes: 5}]\n"
+    with served(picks) as server:
+        file.write_text(foreign)
+        status, _, body = Client(server).ask("GET", "/api/dataset/0/edit")
+        assert (status, "error" in json.loads(body)) == (422, True)
+        file.write_text(text := "edit: 1\nepisodes: {0: {dorp: true}}\n")
+        page = opened(server.address())
+        page.keyboard.press("d")
+        page.wait_for_selector("#message.shown")
+        assert "decisions cannot be read" in page.locator("#message").text_content()
+    assert file.read_text() == text
 
 
 def test_a_whole_curation_is_what_the_command_makes_of_the_same_file(starlette, opened, picks):
@@ -231,8 +231,6 @@ def test_a_whole_curation_is_what_the_command_makes_of_the_same_file(starlette, 
 
 
 def test_writing_can_be_cancelled_and_leaves_nothing(starlette, picks, monkeypatch):
-    from support.viewer import Client
-
     with served(picks) as server:
         client = Client(server)
         client.ask("PUT", "/api/dataset/0/edit", json.dumps({"revision": 0, "episodes": {"0": {"drop": True}}}))

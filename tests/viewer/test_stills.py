@@ -8,21 +8,16 @@ import pytest
 
 import telecine as tc
 from support.pictures import read_frame_id
-from support.viewer import DEPTH, HEVC, LENGTHS, STORED, VIDEOS, depth_mm, every_codec
+from support.viewer import DEPTH, HEVC, LENGTHS, STORED, VIDEOS, depth_mm
 from telecine.core.errors import DatasetError
 from telecine.dataset.reader import Dataset
 from telecine.video.frames.png import read_png
 from telecine.viewer.stills import Stills
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return every_codec(tmp_path_factory.mktemp("codecs") / "codecs")
-
-
 @pytest.fixture
-def stills(root):
-    made = Stills(Dataset(root))
+def stills(codecs):
+    made = Stills(Dataset(codecs))
     yield made
     made.close()
 
@@ -60,13 +55,13 @@ def test_rows_that_are_not_there_are_named(stills):
             stills.still(key, 0, 30)
 
 
-def test_an_episode_shows_a_row_as_a_still_with_its_curves(root):
-    shown = tc.open_dataset(root)[1].show(row=12)
+def test_an_episode_shows_a_row_as_a_still_with_its_curves(codecs):
+    shown = tc.open_dataset(codecs)[1].show(row=12)
     html = shown._repr_html_()
     frames = [base64.b64decode(data) for data in re.findall(r"image/jpeg;base64,([^\"]+)", html)]
     assert [read_frame_id(read_png(data))[:2] for data in frames] == [(12, 1)] * 5
     assert all(name in html for name in ("shoulder", "elbow", "gripper", f"row 12 of {LENGTHS[1]}", "put it down"))
-    value = np.asarray(Dataset(root).rows(1).column("action")[12].as_py())[0]
+    value = np.asarray(Dataset(codecs).rows(1).column("action")[12].as_py())[0]
     assert f"{value:.4g}" in html
     with pytest.raises(DatasetError, match="no row 22"):
-        tc.open_dataset(root)[1].show(row=22)
+        tc.open_dataset(codecs)[1].show(row=22)

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from telecine.viewer.server import Server
 
 HEIGHT_PX = 760
+_SAME_HOST = (
+    "if (location.hostname === '127.0.0.1') { const frame = document.currentScript.previousElementSibling; "
+    "frame.src = frame.src.replace('//localhost:', '//127.0.0.1:'); }"
+)
 
 
 class View:
@@ -52,10 +56,11 @@ class View:
         return f"<telecine view: {self.address}>"
 
     def _repr_html_(self) -> str:
-        # Notebooks are at localhost; a page of another host name would not get its cookie in a frame.
+        # A page of another host name than the notebook's would not get its cookie in a frame.
         framed = escape(self._server.address("localhost", self._page))
         return (
             f'<iframe src="{framed}" width="100%" height="{HEIGHT_PX}" style="border:0" title="telecine view"></iframe>'
+            f"<script>{_SAME_HOST}</script>"
             f'<p><a href="{escape(self.address)}" target="_blank" rel="noopener">open in a tab of its own</a></p>'
         )
 
