@@ -1,5 +1,6 @@
 """HDF5 files that lead elsewhere, show themselves or unpack without end; each is refused by name."""
 
+import os
 import subprocess
 import sys
 import zlib
@@ -11,6 +12,7 @@ import pytest
 from support import hdf5 as make
 from support.bounds import cost_of
 from telecine.core.errors import SourceError
+from telecine.core.recording import Ref
 from telecine.sources import registry
 
 SECRET = np.arange(5.0) + 1234.5
@@ -71,6 +73,41 @@ def test_a_file_that_leads_elsewhere_is_refused_by_name(h5py, made, way):
     for ref in registry.find([sound]).refs:
         with pytest.raises(SourceError, match="--follow-links"):
             registry.open(replace(ref, path=str(spoilt)))
+
+
+LONG_AGO_NS = 10**18
+
+
+def aged(path):
+    """Its state after a read long ago, so that the next one is noted."""
+    os.utime(path, ns=(LONG_AGO_NS, LONG_AGO_NS + 10**9))
+    return path.stat().st_atime_ns
+
+
+@pytest.fixture
+def reads_are_noted(tmp_path):
+    """Skips on a file system that keeps no time of the last read."""
+    probe = tmp_path / "probe"
+    probe.write_bytes(b"x")
+    aged(probe)
+    probe.read_bytes()
+    if probe.stat().st_atime_ns == LONG_AGO_NS:
+        pytest.skip("this file system does not note reads")
+
+
+@pytest.mark.usefixtures("reads_are_noted")
+@pytest.mark.parametrize("way", LEADING)
+def test_what_is_refused_was_not_opened_before(h5py, made, way):
+    """Names in a link were asked for before links were: HDF5 opens the other file for that."""
+    _, spoilt, foreign = made
+    with h5py.File(spoilt, "r+") as file:
+        way(h5py, file, foreign)
+    for path in (foreign, foreign.with_name("raw")):
+        assert aged(path) == LONG_AGO_NS
+    assert registry.find([spoilt]).refs == ()
+    with pytest.raises(SourceError, match="--follow-links"):
+        registry.open(Ref("hdf5", str(spoilt), "/data/demo_1"))
+    assert [path.stat().st_atime_ns for path in (foreign, foreign.with_name("raw"))] == [LONG_AGO_NS] * 2
 
 
 @pytest.mark.parametrize("way", [through_a_soft_link, virtual])
@@ -143,3 +180,66 @@ def test_sound_arrays_of_large_chunks_are_read(h5py, made):
     with registry.open(registry.find([spoilt]).refs[0]) as recording:
         for name in ("/noise", "/lzf"):
             assert np.array_equal(recording.streams[name].take(np.arange(5), "step"), values)
+
+
+LAYOUTS = {
+    "robomimic": ("data", "data/demo_1", "data/demo_1/obs", "mask"),
+    "isaaclab": ("data", "data/demo_0", "data/demo_0/obs", "data/demo_0/initial_state"),
+    "aloha": ("observations", "observations/images"),
+    "robomind": ("puppet", "observations/rgb_images"),
+    "robotwin": ("vision", "state", "action"),
+    "maniskill": ("traj_0", "traj_0/obs", "traj_0/obs/sensor_data"),
+    "droid": ("observation", "observation/robot_state", "action"),
+}
+
+
+@pytest.mark.parametrize(("layout", "place"), [(name, p) for name, places in LAYOUTS.items() for p in places])
+def test_an_array_where_a_group_should_be_is_not_read_row_by_row(h5py, tmp_path, monkeypatch, layout, place):
+    """h5py answers `name in array` and `sorted(array)` with all its rows, which may be a million million."""
+    path = tmp_path / layout / "a.hdf5"
+    path.parent.mkdir()
+    getattr(make, layout)(h5py, path)
+    with h5py.File(path, "r+") as file:
+        del file[place]
+        file.create_dataset(place, (8_000_000,), "f8", chunks=(1 << 16,))
+    walked = []
+
+    def note(array):
+        walked.append(array.name)
+        return iter(())
+
+    monkeypatch.setattr(h5py.Dataset, "__iter__", note)
+    found = registry.find([path])
+    for ref in found.refs:
+        try:
+            with registry.open(ref) as recording:
+                assert recording.streams
+        except SourceError as error:
+            assert str(path) in str(error)  # noqa: PT017 - either is fine
+    assert walked == []
+    assert found.refs or found.findings
+
+
+def wide(file, rows):
+    """An array with rows of 18 * 2**24 bytes, all of them stored."""
+    packed = zlib.compress(bytes(1 << 24), 1)
+    array = file["data/demo_1"].create_dataset("wide", (rows, 18 << 24), "u1", chunks=(1, 1 << 24), compression="gzip")
+    for row in range(rows):
+        for part in range(18):
+            array.id.write_direct_chunk((row, part << 24), packed)
+
+
+def test_an_array_that_is_no_value_is_not_read_as_one(h5py, made):
+    _, spoilt, _ = made
+    with h5py.File(spoilt, "r+") as file:
+        wide(file, 1)
+    with pytest.raises(SourceError, match="too large to be a value"):
+        registry.open(Ref("hdf5", str(spoilt), "/data/demo_1"))
+
+
+def test_a_row_that_is_larger_than_any_frame_is_refused(h5py, made):
+    _, spoilt, _ = made
+    with h5py.File(spoilt, "r+") as file:
+        wide(file, 5)
+    with pytest.raises(SourceError, match="/wide: a row of 301989888 bytes"):
+        registry.open(Ref("hdf5", str(spoilt), "/data/demo_1"))

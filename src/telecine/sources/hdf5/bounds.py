@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from telecine.core.errors import SourceError
+from telecine.sources.hdf5.known_members import KnownArray
 
 SPARSE_BYTES = 64 << 20
 """Arrays up to this size may lack what they say they have; it is zeros then."""
@@ -98,25 +99,43 @@ def _most(references: bytes) -> int:
 
 
 def check_arrays(group: Any, path: str) -> dict[str, Any]:
-    """Path -> array or group of all below a group, when arrays hold what they say they do. Raises: SourceError."""
+    """Path -> array (`KnownArray`) or group of all below a group, each object once, when arrays hold what they say.
+
+    Raises: SourceError.
+    """
     import h5py
 
+    names: list[bytes] = []
+    h5py.h5o.visit(group.id, lambda name: names.append(name))  # returns None, which goes on
     found: dict[str, Any] = {}
     size = Path(path).stat().st_size
     with Path(path).open("rb") as raw:
-
-        def visit(name: str, item: Any) -> None:
-            found[name] = item
-            if isinstance(item, h5py.Dataset) and not (item.is_virtual or item.external):
-                where = f"{path}: {group.name.rstrip('/')}/{name}"
-                _check_size(item, where)
-                unit = _unit(item.dtype)
-                for references in _references(item, raw) if unit else ():
-                    if (most := _most(references) * unit) > size:
-                        raise SourceError(f"{where} says a value has {most} bytes, more than the file's {size}")
-
-        group.visititems(visit)
+        for name in names:
+            opened = h5py.h5o.open(group.id, name)
+            known = name.decode("utf-8", "surrogateescape")
+            if isinstance(opened, h5py.h5g.GroupID):
+                found[known] = h5py.Group(opened)
+            elif isinstance(opened, h5py.h5d.DatasetID):
+                array = found[known] = KnownArray(h5py.Dataset(opened))
+                _check_array(array, raw, size, path)
     return found
+
+
+def _check_array(array: KnownArray, raw: BinaryIO, size: int, path: str) -> None:
+    """That the array holds what it says, unless it lies elsewhere; size: that of the file, in bytes."""
+    unit = _unit(array.dtype)
+    if not (unit or _declared(array) > SPARSE_BYTES) or array.is_virtual or array.external:
+        return
+    where = f"{path}: {array.name}"
+    _check_size(array, where)
+    for references in _references(array, raw) if unit else ():
+        if (most := _most(references) * unit) > size:
+            raise SourceError(f"{where} says a value has {most} bytes, more than the file's {size}")
+
+
+def _declared(array: KnownArray) -> int:
+    """Bytes that an array says it has."""
+    return (array.size or 0) * int(array.dtype.itemsize)
 
 
 def _unit(dtype: Any) -> int:
@@ -130,10 +149,9 @@ def _unit(dtype: Any) -> int:
     return 0 if inner is None else max(int(np.dtype(inner).itemsize), 1)
 
 
-def _check_size(array: Any, where: str) -> None:
+def _check_size(array: KnownArray, where: str) -> None:
     """That an array does not say it has far more than what is stored."""
-    width = int(array.dtype.itemsize)
-    declared = int(array.size or 0) * width
+    width, declared = int(array.dtype.itemsize), _declared(array)
     if declared <= SPARSE_BYTES:
         return
     if array.chunks is None:

@@ -5,6 +5,7 @@ gigabyte. Only chunks that could do so are unpacked once before, in pieces; most
 """
 
 import zlib
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -39,11 +40,15 @@ class CheckedRows:
         self.shape: tuple[int, ...] = array.shape
         self.dtype: Any = array.dtype
         self.chunks: tuple[int, ...] | None = array.chunks
-        made = None if self.chunks is None else array.id.get_create_plist()  # only chunks are filtered
-        self._filters = [] if made is None else [made.get_filter(i)[0] for i in range(made.get_nfilters())]
+
+    @cached_property
+    def _filters(self) -> list[int]:
+        """Their numbers; asked when rows are read, since most arrays of a large file are only listed."""
+        made = None if self.chunks is None else self._array.id.get_create_plist()  # only chunks are filtered
+        return [] if made is None else [made.get_filter(i)[0] for i in range(made.get_nfilters())]
 
     def __getitem__(self, rows: Any) -> Any:
-        if self._filters and self.chunks and isinstance(rows, slice) and self.shape:
+        if self.chunks and self.shape and isinstance(rows, slice) and self._filters:
             self._check(*rows.indices(self.shape[0])[:2])
         return self._array[rows]
 

@@ -43,7 +43,7 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
     with _opened(path) as file:
         _asked(path, lambda: _check_links(file, path, confined(path).follows))
         _asked(path, lambda: _check_shared(file, path))
-        places, empty = _asked(path, lambda: _with_steps(file, episodes_of(file)))
+        places, empty = _asked(path, lambda: _with_steps(file, episodes_of(KnownGroup(file, {}))))
     size = Path(path).stat().st_size // max(len(places), 1)
     return Found(tuple(Ref(NAME, path, place, size) for place in places), tuple(_said_empty(path, empty)))
 
@@ -105,6 +105,8 @@ def _recording(ref: Ref, file: Any, close: Callable[[], None]) -> Recording:
     _check_shared(file, ref.path)
     place = ref.id if ref.id in file else "/"
     holder = file[place]
+    if not hasattr(holder, "keys"):
+        raise SourceError(f"{ref.label}: it is an array where an episode should be")
     check_attributes(holder, ref.path)
     members = check_arrays(holder, ref.path)
     known = KnownGroup(file if place == "/" else holder, members)

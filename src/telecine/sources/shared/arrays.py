@@ -31,6 +31,8 @@ BLOCK_BYTES = 8 << 20
 """Read at a time, at least one chunk."""
 CACHE_BYTES = 64 << 20
 """Numbers up to this size are read once and cached."""
+MOST_ROW_BYTES = 1 << 28
+"""Of one row, such as a frame; more is taken for damage."""
 STEP = "step"
 TIME = "time"
 TIMESTAMP = "timestamp"
@@ -84,11 +86,11 @@ class Timing:
         return known
 
     def times(self, clock: str, steps: Rows) -> Times | None:
-        """(n,) int64 for steps, non-decreasing like them; None for a clock it does not have."""
+        """(n,) int64 for steps, in their order; None for a clock it does not have."""
         if clock == STEP:
             return steps
         if clock == TIME and self.fps is not None:
-            return Grid(0, int(steps[-1]) + 1 if steps.size else 0, self.fps).ticks()[steps]
+            return Grid(0, 0, self.fps).at(steps)
         if clock == self.clock and self.stamps is not None:
             return self.stamps[steps]
         return None
@@ -121,6 +123,8 @@ class ArrayPart:
 
     def read(self, start: int, stop: int) -> Any:
         """Rows [start, stop), counted from `first`. Raises: SourceError."""
+        if self.row_bytes > MOST_ROW_BYTES:
+            raise SourceError(f"{self.name}: a row of {self.row_bytes} bytes is more than {MOST_ROW_BYTES}")
         try:
             return self.array[self.first + start : self.first + stop]
         except _READ_ERRORS as error:

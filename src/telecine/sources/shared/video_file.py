@@ -94,6 +94,12 @@ class VideoFileStream:
         """(n,) int64, a stamp per frame in display order."""
         start, stop = self._part
         after = np.sort(self._facts.display[start:stop]) - self.first - self._facts.hidden
+        stamps = self.timing.stamps
+        if clock == self.timing.clock and stamps is not None and self._facts.hidden >= max(stamps.size, 1):
+            raise SourceError(
+                f"{self.name}: {self.path} hides {self._facts.hidden} frames before its first, more than the "
+                f"recording has stamps ({stamps.size})"
+            )
         times = self.timing.times(clock, np.abs(after)) if clock in self.clocks else None
         if times is None:
             raise SourceError(f"{self.name}: no clock {clock!r}; it has {', '.join(self.clocks)}")
