@@ -5,6 +5,7 @@ Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html.
 """
 
 import io
+import os
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -17,9 +18,11 @@ import numpy as np
 from telecine.core.errors import SourceError, raised_as
 from telecine.core.recording import Array
 from telecine.sources.shared.confinement import Confinement, open_regular
+from telecine.sources.shared.zip_members import read_member
 
 _LARGEST_BYTES = 64 << 20
 """Of one array of one step."""
+_LARGEST_STEP = 1 << 28
 _LARGEST_FILE = 1 << 30
 _SMALL = 256
 """Numbers of a step in an array that is read with those of all other steps."""
@@ -80,6 +83,8 @@ class CalvinSteps:
             zipfile.ZipFile(file) as archive,
         ):
             entries = archive.namelist() if names is None else [f"{name}.npy" for name in names]
+            if (size := sum(archive.getinfo(entry).file_size for entry in entries)) > _LARGEST_STEP:
+                raise ValueError(f"a step has {size} bytes; more than {_LARGEST_STEP} are taken for damage")
             for entry in entries:
                 found[entry.removesuffix(".npy")] = _member(archive, entry)
         for name in names or ():
@@ -104,10 +109,7 @@ class CalvinColumn:
 
 
 def _member(archive: zipfile.ZipFile, entry: str) -> Array:
-    size = archive.getinfo(entry).file_size
-    if size > _LARGEST_BYTES:
-        raise ValueError(f"{entry} has {size} bytes; more than {_LARGEST_BYTES} are taken for damage")
-    return _array(archive.read(entry))
+    return _array(read_member(archive, entry, _LARGEST_BYTES))
 
 
 def _array(data: bytes) -> Array:
@@ -133,9 +135,10 @@ def _header(data: bytes) -> tuple[tuple[int, ...], bool, Any, int]:
 def read_plain_npy(path: Path, unpickle: Callable[[bytes, Path], Any] | None) -> Any:
     """The array in an npy file; one of objects as the list of what `unpickle` makes of them. Raises: SourceError."""
     with raised_as(SourceError, f"{path}: cannot be read", *_FAILURES), open_regular(path) as file:
-        data = file.read(_LARGEST_FILE + 1)
-        if len(data) > _LARGEST_FILE:
+        size = os.fstat(file.fileno()).st_size
+        if size > _LARGEST_FILE:
             raise ValueError(f"it is longer than {_LARGEST_FILE} bytes")
+        data = file.read(size)
         *_, dtype, start = _header(data)
         if not dtype.hasobject:
             return _array(data)

@@ -6,23 +6,24 @@ Import it where zarr is used, inside a function: it needs zarr.
 import asyncio
 import json
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.core.buffer.core import default_buffer_prototype
 from zarr.storage import LocalStore, ZipStore
 
 from telecine.sources.shared.confinement import confined
+from telecine.sources.shared.zip_members import member_of, read_member
 from telecine.sources.zarr.allowed import LARGEST_BYTES, codec_fault, most_bytes
 
 _DOCUMENTS = ("zarr.json", ".zarray", ".zgroup", ".zmetadata", ".zattrs")
 _LARGEST_DOCUMENT = 1 << 24
 
 
-def _check_size(key: str, size: int, most: int = LARGEST_BYTES) -> None:
-    most = _LARGEST_DOCUMENT if key.endswith(_DOCUMENTS) else most
+def _check_size(key: str, size: int) -> None:
+    most = _LARGEST_DOCUMENT if key.endswith(_DOCUMENTS) else LARGEST_BYTES
     if size > most:
         raise ValueError(f"{key}: {size} bytes are more than the {most} that are read at once")
 
@@ -90,10 +91,27 @@ class CheckedZip(ZipStore):  # type: ignore[misc]
     def _get(self, key: str, prototype: BufferPrototype, byte_range: Any = None) -> Buffer | None:
         if not self._is_open:
             self._sync_open()
-        with suppress(KeyError):  # a chunk that is not there holds the fill value, which zarr knows
-            _check_size(key, self._zf.getinfo(key).file_size, most_bytes(os.path.getsize(self.path)))  # noqa: PTH202
-        found = super()._get(key, prototype=prototype, byte_range=byte_range)
+        most = _LARGEST_DOCUMENT if key.endswith(_DOCUMENTS) else most_bytes(os.path.getsize(self.path))  # noqa: PTH202
+        try:
+            start, stop = _range(byte_range, member_of(self._zf, key, most).file_size)
+            found = prototype.buffer.from_bytes(read_member(self._zf, key, most, start, stop))
+        except KeyError:
+            return None  # a chunk that is not there holds the fill value, which zarr knows
         return _checked(key, found) if byte_range is None else found
+
+
+def _range(asked: Any, size: int) -> tuple[int, int]:
+    """Bytes [start, stop) that a request of zarr's stands for."""
+    match asked:
+        case None:
+            return 0, size
+        case RangeByteRequest(start=start, end=end):
+            return start, end
+        case OffsetByteRequest(offset=offset):
+            return offset, size
+        case SuffixByteRequest(suffix=suffix):
+            return max(size - suffix, 0), size
+    raise TypeError(f"{asked!r} is no range of bytes")
 
 
 def store_of(path: str) -> Any:
