@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from telecine.core.errors import DatasetError, EditError
+from telecine.sources.shared.confinement import text_problem
 from telecine.viewer.dataset_view import DatasetView
 from telecine.viewer.entries import Entry, dataset_entry
 from telecine.viewer.jobs import Job
@@ -56,6 +57,8 @@ class Session:
         entry = self.entry(number, "dataset")
         with self._lock:
             if number not in self._datasets:
+                if problem := text_problem(entry.path):
+                    raise DatasetError(f"{entry.path}: {problem}")
                 self._datasets[number] = DatasetView(entry.path)
                 while len(self._datasets) > MOST_DATASETS:
                     self._datasets.popitem(last=False)[1].close()

@@ -47,7 +47,7 @@ from telecine.sources.shared.arrays import (
     TextArray,
     Timing,
 )
-from telecine.sources.shared.confinement import confined, link_problem
+from telecine.sources.shared.confinement import confined, link_problem, text_problem
 from telecine.sources.shared.fingerprint import file_state
 from telecine.sources.shared.segments import Notes, timed_labels
 from telecine.sources.shared.video_file import VideoFileStream
@@ -72,7 +72,7 @@ def claims(path: str) -> bool:
 def index(path: str, *, recover: bool, token: str | None = None) -> Found:
     """One Ref per episode; see `Format.index`."""
     del recover, token
-    if problem := link_problem(path):
+    if problem := link_problem(path) or text_problem(path):
         raise SourceError(f"{path}: {problem}")
     dataset = _opened(path)
     total = sum(e.length for e in dataset.episodes) or 1

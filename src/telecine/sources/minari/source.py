@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from telecine.core.errors import SourceError, raised_as
 from telecine.core.naming import element_names, natural
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
+from telecine.lerobot_format.text_bounds import text_fault
 from telecine.sources.format import Found
 from telecine.sources.minari.columns import MinariColumn, columns_of
 from telecine.sources.shared.arrays import ArrayPart, PixelLayout, TextArray, Timing, stream_of
@@ -111,6 +112,8 @@ def _read(path: str, form: str) -> pa.Table:
             file.seek(0)
         if size > _LARGEST_BYTES:
             raise SourceError(f"{path}: has {size} bytes; more than {_LARGEST_BYTES} are taken for damage")
+        if form == "parquet" and (fault := text_fault(Path(path))):
+            raise SourceError(f"{path}: {fault}")
         return pq.read_table(file) if form == "parquet" else pa.ipc.open_file(file).read_all()
 
 

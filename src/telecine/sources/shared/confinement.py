@@ -88,9 +88,22 @@ def link_problem(folder: str | os.PathLike[str]) -> str:
 
 
 def check_dataset(root: str | os.PathLike[str]) -> None:
-    """Nothing, for a dataset of regular files of its own. Raises: DatasetError naming what leads elsewhere."""
-    if problem := link_problem(root):
+    """Nothing, for a dataset of regular files of its own whose texts can be held.
+
+    Raises: DatasetError naming what leads elsewhere, or has texts beyond all measure.
+    """
+    if problem := link_problem(root) or text_problem(root):
         raise DatasetError(f"{os.fspath(root)}: {problem}")
+
+
+def text_problem(root: str | os.PathLike[str]) -> str:
+    """Why the Parquet files of a dataset must not be read, as `text_fault`; else ""."""
+    from telecine.lerobot_format.text_bounds import text_fault
+
+    for path in sorted(Path(root).rglob("*.parquet")):
+        if path.is_file() and (fault := text_fault(path)):
+            return f"{path.relative_to(root)}: {fault}"
+    return ""
 
 
 def _blobs(folder: str) -> Iterator[str]:
