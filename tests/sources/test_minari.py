@@ -1,9 +1,15 @@
 """Minari's datasets in all of its data formats."""
 
+import io
 import json
+from contextlib import suppress
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from support import minari as make
 from support.hdf5 import patch_colours, ramp
@@ -11,6 +17,7 @@ from support.proposed import convert_proposed, shown_frame
 from telecine.core.errors import SourceError
 from telecine.core.recording import Ref
 from telecine.sources import registry
+from telecine.sources.minari.arrow_bodies import read_arrow
 from telecine.testing import SourceContract
 
 
@@ -91,3 +98,85 @@ class TestContract(SourceContract):
     @pytest.fixture
     def places(self, tmp_path):
         return [str(make.write(tmp_path / "a")), str(make.write(tmp_path / "b", "parquet"))]
+
+
+def packed(folder, number, columns, compression=None):
+    """An episode with other columns as well, its file written again."""
+    (file,) = [f for f in (folder / str(number)).iterdir() if f.suffix in (".arrow", ".parquet")]
+    table = pq.read_table(file) if file.suffix == ".parquet" else pa.ipc.open_file(file.read_bytes()).read_all()
+    for name, values in columns.items():
+        table = table.append_column(name, values)
+    if file.suffix == ".parquet":
+        pq.write_table(table, file)
+        return file
+    options = pa.ipc.IpcWriteOptions(compression=compression)
+    with pa.OSFile(str(file), "wb") as out, pa.ipc.new_file(out, table.schema, options=options) as writer:
+        writer.write_table(table, max_chunksize=3)
+    return file
+
+
+@pytest.mark.parametrize("compression", [None, "zstd", "lz4"])
+def test_compressed_bodies_are_read(tmp_path, compression):
+    folder = make.write(tmp_path / "data")
+    words = pa.DictionaryArray.from_arrays(pa.array([0, 1, 0, 1, 0, 1, 0]), pa.array(["a", "b"]))
+    packed(folder, 0, {"more": pa.array(np.arange(7.0)), "words": words}, compression)
+    with opened(folder) as recording:
+        assert recording.streams["/more"].take(np.arange(6), "step").reshape(-1).tolist() == list(range(6))
+        assert np.array_equal(recording.streams["/actions"].take(np.arange(6), "step"), ramp(6, 4, 1))
+
+
+@pytest.mark.parametrize("form", ["arrow", "parquet"])
+def test_numbers_that_unpack_to_far_more_than_the_file_are_refused_at_no_cost(tmp_path, form):
+    """45 MB of zeros for each of 7 rows, in some kB."""
+    folder = make.write(tmp_path / "data", form)
+    zeros = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(7 * 5_600_000)), 5_600_000)
+    file = packed(folder, 0, {"more": zeros}, "zstd")
+    assert file.stat().st_size < 1_000_000
+    del zeros
+    ref = registry.find([folder]).refs[0]
+    before = pa.default_memory_pool().bytes_allocated()
+    with pytest.raises(SourceError, match="are taken for damage"):
+        registry.open(ref)
+    assert pa.default_memory_pool().bytes_allocated() - before < 1 << 20
+
+
+def test_an_arrow_file_whose_footer_tells_of_other_rows_is_refused(tmp_path):
+    """A message more, behind what the footer lists."""
+    folder = make.write(tmp_path / "data")
+    file = packed(folder, 0, {})
+    whole = file.read_bytes()
+    end = b"\xff\xff\xff\xff\0\0\0\0"
+    at = whole.rindex(end)
+    batch = whole.rindex(b"\xff\xff\xff\xff", 0, at)
+    file.write_bytes(whole[:at] + whole[batch:at] + whole[at:])
+    with pytest.raises(SourceError, match="its footer says 3"):
+        registry.open(registry.find([folder]).refs[0])
+
+
+@pytest.fixture(scope="module")
+def compressed():
+    out = io.BytesIO()
+    table = pa.table({"a": np.arange(9.0), "b": ["x", "y", "z"] * 3})
+    with pa.ipc.new_file(out, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+        writer.write_table(table)
+    return out.getvalue()
+
+
+@given(at=st.integers(0, 5000), number=st.sampled_from([b"\xff\xff\xff\xff", bytes(4), b"\xff\xff\xff\x7f"]))
+@settings(max_examples=80, deadline=None)
+def test_a_damaged_arrow_file_ends_in_rows_or_an_error(compressed, at, number):
+    at %= len(compressed)
+    content = io.BytesIO(compressed[:at] + number + compressed[at + 4 :])
+    with suppress(ValueError, OSError, pa.ArrowException):  # what the source names
+        assert read_arrow(content, 1 << 20).num_rows <= 9
+
+
+def test_the_sizes_of_bodies_are_counted_to_the_byte():
+    values = np.arange(1000.0)
+    out = io.BytesIO()
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with pa.ipc.new_file(out, pa.schema([("a", pa.float64())]), options=options) as writer:
+        writer.write_table(pa.table({"a": values}))
+    assert read_arrow(io.BytesIO(out.getvalue()), 8000).num_rows == 1000
+    with pytest.raises(ValueError, match="unpack to 8000 bytes"):
+        read_arrow(io.BytesIO(out.getvalue()), 7999)

@@ -18,6 +18,7 @@ from telecine.core.naming import element_names, natural
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
 from telecine.lerobot_format.text_bounds import text_fault
 from telecine.sources.format import Found
+from telecine.sources.minari.arrow_bodies import read_arrow
 from telecine.sources.minari.columns import MinariColumn, columns_of
 from telecine.sources.shared.arrays import ArrayPart, PixelLayout, TextArray, Timing, stream_of
 from telecine.sources.shared.confinement import confined, open_regular
@@ -30,6 +31,9 @@ _METADATA = "metadata.json"
 _FORMATS = ("arrow", "parquet")
 _LARGEST_METADATA = 16 << 20
 _LARGEST_BYTES = 2 << 30
+_MOST_BYTES = 1 << 28
+"""Of an episode, unpacked; a file of some size may have more, `_RATIO` times that."""
+_RATIO = 8
 _SPACES = {"observations": "observation_space", "actions": "action_space"}
 
 
@@ -105,16 +109,26 @@ def _table(folder: Path, form: str) -> pa.Table:
 def _read(path: str, form: str) -> pa.Table:
     with open_regular(path) as file:
         size = file.seek(0, 2)
-        file.seek(0)
-        if form == "parquet":
-            metadata = pq.read_metadata(file)
-            size = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
-            file.seek(0)
+        most = _MOST_BYTES + _RATIO * size
         if size > _LARGEST_BYTES:
             raise SourceError(f"{path}: has {size} bytes; more than {_LARGEST_BYTES} are taken for damage")
-        if form == "parquet" and (fault := text_fault(Path(path))):
+        if form == "arrow":
+            return read_arrow(file, most)
+        metadata = pq.read_metadata(file)
+        if fault := text_fault(Path(path)):
             raise SourceError(f"{path}: {fault}")
-        return pq.read_table(file) if form == "parquet" else pa.ipc.open_file(file).read_all()
+        if (count := _numbers(metadata)) > most:
+            raise SourceError(f"{path}: its numbers have {count} bytes; more than {most} are taken for damage")
+        file.seek(0)
+        return pq.read_table(file)
+
+
+def _numbers(metadata: pq.FileMetaData) -> int:
+    """Bytes of all numbers of a Parquet file as they are read, however they are packed, at 8 each."""
+    groups = (metadata.row_group(group) for group in range(metadata.num_row_groups))
+    return 8 * sum(
+        max(group.num_rows, group.column(n).num_values) for group in groups for n in range(group.num_columns)
+    )
 
 
 def _stream(column: MinariColumn, rows: int) -> Stream | None:

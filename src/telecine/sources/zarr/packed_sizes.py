@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 MOST_PIXELS = 1 << 26
 _ZSTD, _ZSTD_BLOCK = b"\x28\xb5\x2f\xfd", 1 << 17
+_SKIPPED = b"\x2a\x4d\x18"
+"""Of a frame that is passed over, behind a byte 0x50 to 0x5f."""
 _JXL_RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 _NO_FRAME_SIZE = frozenset((0xC4, 0xC8, 0xCC))
 """JPEG markers in the range of frame headers that are none."""
@@ -19,24 +21,41 @@ def lz4_size(packed: bytes | memoryview) -> int:
 
 
 def zstd_size(packed: bytes | memoryview) -> int | None:
-    """Bytes that a zstd frame unpacks to, at most where it does not say; None for what is no whole frame."""
-    if packed[:4] != _ZSTD or len(packed) < 6:
+    """Bytes that zstd frames unpack to, one after the other, at most where one does not say; None for others."""
+    at, total = 0, 0
+    while at < len(packed) or not at:
+        if packed[at + 1 : at + 4] == _SKIPPED and packed[at] >> 4 == 5:
+            at += 8 + int.from_bytes(packed[at + 4 : at + 8], "little")
+            continue
+        found = _zstd_frame(packed, at)
+        if found is None:
+            return None
+        at, size = found
+        total += size
+    return total
+
+
+def _zstd_frame(packed: bytes | memoryview, at: int) -> tuple[int, int] | None:
+    """(where the frame at `at` ends, bytes that it unpacks to); None for what is no whole frame."""
+    if packed[at : at + 4] != _ZSTD or len(packed) < at + 6:
         return None
-    descriptor = packed[4]
+    descriptor = packed[at + 4]
     single = descriptor >> 5 & 1
-    at = 5 + (not single) + (0, 1, 2, 4)[descriptor & 3]
+    at += 5 + (not single) + (0, 1, 2, 4)[descriptor & 3]
     width = (single, 2, 4, 8)[descriptor >> 6]
-    if width:
-        return int.from_bytes(packed[at : at + width], "little") + (256 if width == 2 else 0)
-    blocks = 0
-    while at + 3 <= len(packed):
+    declared = int.from_bytes(packed[at : at + width], "little") + (256 if width == 2 else 0)
+    at, blocks, last = at + width, 0, 0
+    while not last:
+        if at + 3 > len(packed):
+            return None
         header = int.from_bytes(packed[at : at + 3], "little")
         last, kind, size = header & 1, header >> 1 & 3, header >> 3
         blocks += 1
-        if last:
-            return blocks * _ZSTD_BLOCK
         at += 3 + (1 if kind == 1 else size)
-    return None
+    at += 4 * (descriptor >> 2 & 1)
+    if at > len(packed):
+        return None
+    return at, declared if width else blocks * _ZSTD_BLOCK
 
 
 def image_fault(data: bytes) -> str:
