@@ -3,6 +3,7 @@
 import io
 import json
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -98,6 +99,17 @@ class TestContract(SourceContract):
     @pytest.fixture
     def places(self, tmp_path):
         return [str(make.write(tmp_path / "a")), str(make.write(tmp_path / "b", "parquet"))]
+
+
+@pytest.mark.parametrize("name", ["metadata.json", "0/metadata.json"])
+def test_metadata_that_leads_out_of_the_dataset_is_refused(tmp_path, name):
+    folder = make.write(tmp_path / "data")
+    ref = registry.find([folder]).refs[0]
+    (folder / name).rename(tmp_path / "secret.json")
+    (folder / name).symlink_to(tmp_path / "secret.json")
+    with pytest.raises(SourceError, match=r"metadata.json: leads to .*secret.json, outside"):
+        registry.open(ref)
+    assert registry.open(replace(ref, follow_links=True)).streams
 
 
 def packed(folder, number, columns, compression=None):

@@ -40,7 +40,7 @@ _SPACES = {"observations": "observation_space", "actions": "action_space"}
 def claims(path: str) -> bool:
     """True for the folder `data` of a dataset of these formats."""
     place = Path(path) / _METADATA
-    return place.is_file() and confined(path).holds(place) and _metadata(place).get("data_format") in _FORMATS
+    return place.is_file() and confined(path).holds(place) and _metadata(place, path).get("data_format") in _FORMATS
 
 
 def index(path: str, *, recover: bool, token: str | None = None) -> Found:
@@ -55,7 +55,7 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
 
 def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     """The episode that `ref` names; see `Format.open`. Reads it whole."""
-    metadata = _metadata(Path(ref.path) / _METADATA)
+    metadata = _metadata(Path(ref.path) / _METADATA, ref.path)
     folder = Path(ref.path) / ref.id.removeprefix("/episode_")
     if not ref.id.startswith("/episode_") or not folder.name.isdecimal() or not folder.is_dir():
         raise SourceError(f"{ref.path}: holds no episode {ref.id!r}")
@@ -75,8 +75,9 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     return Recording(ref, streams, attrs, _notes(folder, table), None, features, left_out=tuple(left_out))
 
 
-def _metadata(place: Path) -> Mapping[str, Any]:
-    """The JSON object in a file; an empty one for anything else."""
+def _metadata(place: Path, root: str | Path) -> Mapping[str, Any]:
+    """The JSON object in a file; an empty one for anything else. Raises: SourceError, for one that leads elsewhere."""
+    confined(root).check(place)
     with raised_as(SourceError, f"{place}: cannot be read", OSError), open_regular(place) as file:
         return _space(file.read(_LARGEST_METADATA))
 
@@ -126,9 +127,7 @@ def _read(path: str, form: str) -> pa.Table:
 def _numbers(metadata: pq.FileMetaData) -> int:
     """Bytes of all numbers of a Parquet file as they are read, however they are packed, at 8 each."""
     groups = (metadata.row_group(group) for group in range(metadata.num_row_groups))
-    return 8 * sum(
-        max(group.num_rows, group.column(n).num_values) for group in groups for n in range(group.num_columns)
-    )
+    return 8 * int(sum(group.column(n).num_values for group in groups for n in range(group.num_columns)))
 
 
 def _stream(column: MinariColumn, rows: int) -> Stream | None:
@@ -144,7 +143,7 @@ def _stream(column: MinariColumn, rows: int) -> Stream | None:
 
 def _notes(folder: Path, table: pa.Table) -> tuple[tuple[str, str], ...]:
     place = folder / _METADATA
-    stated = _metadata(place).get("total_steps") if place.is_file() else None
+    stated = _metadata(place, folder.parent).get("total_steps") if place.is_file() else None
     steps = table.num_rows - 1
     if isinstance(stated, int) and stated != steps:
         return (("source-incomplete", f"its {_METADATA} says {stated} steps, and it has {steps}"),)

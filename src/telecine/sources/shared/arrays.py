@@ -31,14 +31,11 @@ BLOCK_BYTES = 8 << 20
 """Read at a time, at least one chunk."""
 CACHE_BYTES = 64 << 20
 """Numbers up to this size are read once and cached."""
-MOST_ROW_BYTES = 1 << 28
-"""Of one row, such as a frame; more is taken for damage."""
+MOST_ROW_BYTES = 1 << 28  # of one row, such as a frame; more is taken for damage
 STEP = "step"
 TIME = "time"
-TIMESTAMP = "timestamp"
-"""The clock of stamps that are dates."""
-ELAPSED = "elapsed"
-"""The clock of stamps that count from some start."""
+TIMESTAMP, ELAPSED = "timestamp", "elapsed"
+"""The clocks of stamps that are dates, and of those that count from some start."""
 _READ_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, SystemError, MemoryError)
 MAGIC = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png"}
 
