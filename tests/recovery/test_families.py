@@ -15,6 +15,7 @@ from support.corruptions import FAMILIES, make, with_statistics, without_statist
 from telecine import convert
 from telecine.core.errors import DatasetError
 from telecine.core.findings import has_errors
+from telecine.dataset.v2_writer import write_v2
 from telecine.dataset.verify.verify import verify
 from telecine.recovery.repair import repair
 
@@ -132,3 +133,27 @@ def test_cameras_that_saw_the_same_by_their_statistics_are_no_conflict(good, tmp
         table = table.set_column(at, table.schema.field(at), table.column(name))
     pq.write_table(table, root / families.EPISODES)
     assert repair(root).conflicts == ()
+
+
+def test_frames_that_a_recorder_left_cost_their_episode_and_those_behind_it_in_the_file(good, tmp_path):
+    root = spoilt(good, tmp_path, families.frames_left_behind_an_episode, with_statistics)
+    report = convert(root, tmp_path / "out", task="x", workers=0, verify=False)
+    assert [refused.recording.rpartition("_")[2] for refused in report.rejected] == ["1", "2", "3"]
+    assert wrong_rows(tmp_path / "out") == []
+
+
+def test_cameras_of_other_sizes_that_were_exchanged_are_never_dropped_in_silence(good, tmp_path):
+    root = spoilt(good, tmp_path, families.cameras_of_other_sizes_exchanged, with_statistics)
+    report = convert(root, tmp_path / "out", task="x", workers=0)
+    assert len(report.rejected) == len(families.LENGTHS)
+    assert all("telecine repair" in refused.reason.message for refused in report.rejected)
+    assert {refused.reason.code for refused in report.rejected} == {"source-metadata"}
+
+
+def test_videos_of_an_older_layout_that_were_exchanged_are_refused(good, tmp_path):
+    write_v2(good, tmp_path / "old", "v2.1", scratch=tmp_path)
+    one, other = (tmp_path / f"old/videos/chunk-000/{families.TOP}/episode_{n:06d}.mp4" for n in (0, 6))
+    families.exchanged(one, other)
+    report = convert(tmp_path / "old", tmp_path / "out", task="x", workers=0, verify=False)
+    assert [refused.recording.rpartition("_")[2] for refused in report.rejected] == ["0", "6"]
+    assert all("like those of episode" in refused.reason.message for refused in report.rejected)

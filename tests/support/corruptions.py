@@ -242,6 +242,19 @@ def frames_of_a_discarded_take(root):
     recoded(video(root), [*range(ends[1]), *range(ends[1] - 4, ends[-1])])
 
 
+def frames_left_behind_an_episode(root):
+    """As LeRobot's recorder leaves those of a take that was recorded again, and says so in the span."""
+    ends = _ends()
+    recoded(video(root), [*range(ends[2]), *range(ends[1], ends[1] + 5), *range(ends[2], ends[-1])])
+
+    def edit(a, b):
+        b[1] += 5
+        for i in (2, 3):
+            a[i], b[i] = a[i] + 5, b[i] + 5
+
+    spans(root, edit)
+
+
 def frame_missing(root):
     recoded(video(root), [k for k in range(_ends()[-1]) if k != 24])
 
@@ -366,7 +379,7 @@ FAMILIES: tuple[Damage, ...] = (
     spans_of_another_camera_file, file_numbers_exchanged, files_exchanged, cameras_exchanged,
     one_file_of_cameras_exchanged, cameras_of_other_sizes_exchanged, camera_is_a_copy,
     frames_of_equal_episodes_exchanged, frames_of_unequal_episodes_exchanged, frames_of_a_discarded_take,
-    frame_missing, frame_missing_in_time, frame_twice, frame_missing_and_another_twice,
+    frames_left_behind_an_episode, frame_missing, frame_missing_in_time, frame_twice, frame_missing_and_another_twice,
     frame_missing_and_another_twice_on_the_grid, video_cut, video_of_another_rate, video_with_jitter,
     frames_played_backwards, row_missing, row_missing_and_metadata_counted_anew, rows_not_in_order,
     rows_not_in_order_and_counted_anew, rows_of_equal_episodes_exchanged, episode_numbers_exchanged,

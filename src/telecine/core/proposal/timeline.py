@@ -81,6 +81,7 @@ def choose_timeline(
     rate_given: it is known how many steps make a second, whichever clock counts them. rated: of this clock it is known.
     """
     moving = [s for s in common if not s.static and s.kind != "text"] or [s for s in common if not s.static]
+    moving = [s for s in moving if not s.problems] or moving  # what cannot be read says nothing of clocks
     found = list(_candidates(recordings, moving))
     if not found:
         notes.missing.append("no stream has stamps, so there is no timeline to make rows on")

@@ -317,7 +317,7 @@ class _Rows:
         try:
             table = read_rows(path, self.episode, list(dict.fromkeys([key, *extra])))
         except DatasetError as error:
-            raise SourceError(f"{self.label}: {key} cannot be read: {error}") from error
+            raise SourceError(f"{self.label}: {key} cannot be read: {error}; {self.witnesses.advice}") from error
         if key != "timestamp" and extra:
             self._check(table)
             self._checked = True

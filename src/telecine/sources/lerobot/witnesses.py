@@ -60,9 +60,11 @@ class Witnesses:
             return "the files of its camera are not in the order of their episodes"
         frames, placed = facts.count - facts.hidden, self._in_file(key, episode.videos[key].file_index)
         first = next(at for other, at in placed if other.index == episode.index)
-        lengths = {other.index: at for other, at in placed if length_problem(key, other, fps)}
-        if any(at <= first for at in lengths.values()):
-            return length_problem(key, episode, fps) or f"episode {min(lengths)} before it has frames of no row"
+        longer = {other.index: at for other, at in placed if length_problem(key, other, fps)}
+        if any(at <= first for at in longer.values()):
+            return length_problem(key, episode, fps) or f"episode {min(longer)} before it has frames of no row"
+        if longer and _fill(key, placed, frames, fps):
+            return ""  # what is too much lies behind it
         starts = {other.index: at for other, at in placed}
         for problem in span_problems(key, placed, frames, fps, self._hidden):
             if problem.episode is None or problem.is_all or starts[problem.episode.index] <= first:
@@ -125,3 +127,10 @@ def order_problem(numbers: Array) -> str:
     """Why rows whose frame_index is `numbers`, (n,), are not in the order of their frames; "" where they are."""
     wrong = np.flatnonzero(numbers != np.arange(len(numbers)))
     return f"row {wrong[0]} says that it is row {numbers[wrong[0]]}" if wrong.size else ""
+
+
+def _fill(key: str, placed: Sequence[PlacedEpisode], frames: int, fps: int) -> bool:
+    """Whether the spans of a file, whatever rows their episodes have, follow each other in order and fill it."""
+    ends = [round(episode.videos[key].to_s * fps) for episode, _ in placed]
+    numbers = [episode.index for episode, _ in placed]
+    return [at for _, at in placed] == [0, *ends[:-1]] and ends[-1] == frames and numbers == sorted(numbers)
