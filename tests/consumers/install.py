@@ -20,10 +20,11 @@ PACKAGES = {
     "lerobot-0.3.3": ["fsspec<=2025.3.0", "dill<0.3.9", "multiprocess<0.70.17", "jsonlines", "deepdiff", "draccus"],
     "ray": ["ray"],
     "daft": ["daft", "av", "numpy", "pillow"],
-    "rdq": ["rdq==0.3.4"],
+    "rdq": ["rdq[video]==0.3.4"],
     "robovet": ["robovet==0.2.2", "av"],
     "kalanos": ["kalanos==0.8.2"],
     "lerobot-doctor": ["lerobot-doctor==0.2.0"],
+    "robot-report-card": ["robot-report-card[score]==0.1.0"],
     "tfds": ["tensorflow-cpu==2.21.0", "tensorflow-datasets==4.9.10", "importlib_resources", "pillow"],
 }
 BORROWING = {"lerobot-0.3.3": ["lerobot==0.3.3", "datasets==3.6.0", "huggingface_hub<1"], "ray": []}

@@ -9,7 +9,7 @@ from telecine.core.findings import Finding
 from telecine.core.quality.camera_checks import CameraSamples, Shown, camera_findings, rows_between, suspects
 from telecine.core.quality.compare_cameras import camera_comparisons, facts_of_camera, joined_cameras
 from telecine.core.quality.explained import without_explained
-from telecine.core.quality.frame_facts import frame_facts
+from telecine.core.quality.frame_facts import frame_facts, reduced_to_means
 
 COUNT, STEP = 60, 10
 TOP, WRIST = "observation.images.top", "observation.images.wrist"
@@ -173,6 +173,16 @@ def test_cameras_of_other_sizes_are_not_compared():
     assert list(camera_comparisons(both, range(4), [2] * 4)) == []
 
 
+@pytest.mark.parametrize("size", [(37, 41), (240, 320), (1080, 1920)])
+def test_frames_are_reduced_to_means(size):
+    grey = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
+    small = reduced_to_means(grey)
+    (height, width), factor = small.shape, max(round(min(size) / 60), 2)
+    whole = grey[: height * factor, : width * factor].reshape(height, factor, width, factor)
+    np.testing.assert_allclose(small, whole.mean(axis=(1, 3)), atol=1e-4)
+    assert len(frame_facts([grey[:, :3], grey[:, :3]])) == 2, "frames of a few pixels too"
+
+
 def test_facts_of_some_episodes_are_theirs():
     own = episodes(3)[TOP]
     assert own.of([0, 2]).brightness.tolist() == own.brightness[[0, 2]].tolist()
@@ -222,3 +232,30 @@ def test_something_flat_that_leaves_the_lower_edge_is_not_torn():
     tops = [int(np.flatnonzero((f[:, 0] == 130) & (f[:, 70] == 130))[0]) if row else 96 for row, f in enumerate(frames)]
     assert tops == sorted(tops, reverse=True)
     assert not [f for f in found(frames) if f[0] == "look-torn"]
+
+
+def covered(row, frame):
+    """Something grey comes in from below, as a hand does, stays, and goes."""
+    height = int(48 * np.clip(min(row - 14, 45 - row) / 8, 0, 1))
+    made = frame.copy()
+    made[96 - height :] = (90 + 20 * np.sin(np.arange(128) / 9)).astype(np.uint8)
+    return made
+
+
+def test_light_hands_and_noise_that_people_know_are_no_findings():
+    frames = film()
+    assert found(np.stack([covered(row, frame) for row, frame in enumerate(frames)])) == []
+    assert found(spoiled(lambda frame: (frame * 0.7).astype(np.uint8), 20, 40)) == []
+    noise = np.random.default_rng(0).normal(0, 4, frames.shape)
+    noisy = np.clip(frames + noise, 0, 255).astype(np.uint8)
+    assert found(noisy) == []
+    noisy[14:45] = noisy[14]
+    assert found(noisy) == [("look-frozen", (14, 45))]
+
+
+def test_dark_rows_are_found_where_light_fades_too():
+    level = np.interp(np.arange(COUNT), [10, 19, 30, 39], [1, 0.02, 0.02, 1])
+    ((code, rows),) = found((film() * level[:, None, None]).astype(np.uint8))
+    assert code == "look-dark"
+    assert rows[0] in range(18, 22)
+    assert rows[1] in range(29, 33)

@@ -215,3 +215,28 @@ def test_a_jump_that_overshoots_and_stays_is_no_spike():
     state[200:202, 1] += 1000
     state[202:, 1] += 600
     assert list(spike_findings(rows_of(state))) == []
+
+
+def wrapped(values):
+    """Angles that go on beyond half a turn."""
+    turning = values.copy()
+    turning[:, 0] = (np.arange(len(values)) * 0.05 + np.pi) % (2 * np.pi) - np.pi
+    return turning
+
+
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        (lambda v: np.round(v / 0.05) * 0.05, None),
+        (lambda v: v + np.random.default_rng(1).normal(size=v.shape) * 0.02, None),
+        (lambda v: np.repeat(v[::3], 3, axis=0)[: len(v)], None),
+        (lambda v: np.concatenate([v[:50], np.repeat(v[50:51], 45, axis=0), v[50:]]), None),
+        (wrapped, None),
+        (lambda v: np.column_stack([v[:, :3] * 0, np.interp(np.arange(len(v)), [40, 60], [0, 1])]), None),
+        (lambda v: np.column_stack([v[:, :3], np.arange(len(v)) > 60]), ("a", "b", "c", "gripper")),
+    ],
+    ids=["coarse", "noise", "slower", "pause", "turns", "gripper alone", "switch"],
+)
+def test_ways_to_move_and_to_record_that_are_sound_are_no_findings(change, names):
+    state, action = motion(300)
+    assert found(rows_of(change(state), change(action), names)) == []

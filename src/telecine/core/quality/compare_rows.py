@@ -247,7 +247,7 @@ def _outside(own: KeyFacts) -> Iterator[tuple[int, int, float, int, str]]:
             others_low, others_high = _without(own.low, last, np.min), _without(own.high, last, np.max)
             span = others_high - others_low
             moving = span[span > 0]
-            least = OUTSIDE_LEAST * float(np.percentile(moving, 25)) if moving.size else 0.0
+            least = OUTSIDE_LEAST * float(np.median(moving)) if moving.size else 0.0
             off = sign * (beyond - nearest)
             for element in np.flatnonzero((off > outside * span) & (off > least) & (span > 0)).tolist():
                 text = f"within {others_low[element]:.4g} to {others_high[element]:.4g}"
