@@ -199,14 +199,21 @@ def test_no_frame_of_the_episode_before_is_seen_after_a_change(server, opened):
     assert [entry for entry in wrong if entry["camera"] != DEPTH] == []
 
 
-def test_old_datasets_with_a_file_an_episode_are_shown_as_well(starlette, opened, tmp_path):
+@pytest.mark.parametrize("version", ["v2.0", "v2.1"])
+def test_old_datasets_with_a_file_an_episode_are_shown_as_well(starlette, opened, tmp_path, version):
     root = write_old(tmp_path / "old")
+    info = root / "meta" / "info.json"
+    info.write_text(info.read_text().replace("v2.1", version))
     with served(root) as running:
         page = opened(running.address())
+        assert version in page.locator("#facts").text_content()
         for number, row in ((0, 0), (1, 0), (1, 39), (0, 17)):
             page.evaluate("([number, row]) => page.open(number, row)", [number, row])
             (entry,) = shown(page, number, row).values()
             assert (entry["frame"], entry["number"], entry["source"]) == (row, number, "video")
+        page.keyboard.press("d")
+        page.wait_for_selector("#decided[data-revision='1']")
+    assert "drop: true" in (tmp_path / "old.edit.yaml").read_text()
 
 
 def test_cameras_that_are_away_leave_the_others(starlette, opened, tmp_path):
