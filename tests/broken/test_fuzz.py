@@ -1,7 +1,11 @@
-"""A few inputs of the fuzz harness; the long run and its figures are in docs/reliability.md."""
+"""A few inputs of the fuzz harness, and those that once ended badly (tests/fuzz/corpus).
+
+The long run and its figures are in docs/reliability.md.
+"""
 
 import pytest
 
+from fuzz.kept import kept_numbers
 from support.mutants import STRUCTURE, try_mutants
 
 NEEDS = {
@@ -12,15 +16,17 @@ NEEDS = {
     "zarr": "zarr",
     "rlds": "array_record",
     "rrd": "rerun",
+    "hdf5_layouts": "h5py",
 }
 
 
-@pytest.mark.parametrize("source", [*NEEDS, "robosandbox", "lerobot", "unitree", "bridge_raw", "gello"])
+@pytest.mark.parametrize("source", [*NEEDS, "robosandbox", "lerobot", "unitree", "bridge_raw", "gello", "calvin"])
 def test_hostile_values_in_sound_containers_end_in_data_or_a_named_error(source, request):
     if source in NEEDS:
         request.getfixturevalue(NEEDS[source])
-    tally = try_mutants(source + STRUCTURE, range(20))
+    numbers = [*range(20), *kept_numbers(source)]
+    tally = try_mutants(source + STRUCTURE, numbers)
     assert tally.bad == []
     assert tally.outcomes["named"] > 0
-    assert tally.outcomes.total() == 20
+    assert tally.outcomes.total() == len(numbers)
     assert tally.peak_mb < 1024

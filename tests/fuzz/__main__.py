@@ -3,7 +3,7 @@
     python tests/fuzz                          1,000 inputs of every source
     python tests/fuzz rrd mcap --count 100     some
     python tests/fuzz hdf5 --only 123          one again, its error shown
-    python tests/fuzz --corpus FOLDER          keep inputs that end badly; those that are there are tried first
+    python tests/fuzz --corpus FOLDER          keep inputs that end badly; those in it, and in corpus/, are tried first
 
 The exit code is 0 when nothing was executed, nothing outside was read or written, and nothing took over 20 s or 1 GB,
 ended its process, or raised anything but an error of telecine's that names the file. `structures.py` makes the inputs.
@@ -15,25 +15,19 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # for `support`
 
+from fuzz.kept import kept_numbers
 from support import mutants
 
 SOURCES = (
     *("rrd", "mcap", "rosbag", "rosbag2", "hdf5", "zarr", "robosandbox", "lerobot"),
-    *("rlds", "unitree", "bridge_raw", "gello"),
+    *("rlds", "unitree", "bridge_raw", "gello", "hdf5_layouts", "calvin", "minari"),
 )
 MOST_MB = 1024
 
 
-def numbers_in(corpus: Path | None, source: str) -> list[int]:
-    """Numbers of the inputs of this source that a corpus holds: each stands for its input."""
-    if corpus is None or not corpus.is_dir():
-        return []
-    return sorted(int(path.stem.partition("-")[2]) for path in corpus.glob(f"{source}-*.txt"))
-
-
 def run(source: str, count: int, first: int, corpus: Path | None) -> bool:
     """Print a line of the table, and what ended badly on standard error; True when nothing did."""
-    known = numbers_in(corpus, source)
+    known = sorted({*kept_numbers(source), *(kept_numbers(source, corpus) if corpus is not None else ())})
     numbers = [*known, *(n for n in range(first, first + count) if n not in known)]
     tally = mutants.try_mutants(source + mutants.STRUCTURE, numbers)
     names = ("complete", "named", "unexpected", "crash", "hang", "executed", "outside")

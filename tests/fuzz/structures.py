@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fuzz import robot_files
+from fuzz import array_files, robot_files
 from fuzz.values import ENDLESS, EXECUTING, NUMBERS, TEXTS, changed, hostile
 
 
@@ -203,6 +203,9 @@ STRUCTURES: dict[str, Callable[[Path, random.Random, Path], None]] = {
     ".mp4": _boxes,
     ".pkl": robot_files.pickled,
     ".jpg": robot_files.jpeg,
+    ".npy": array_files.npy,
+    ".npz": array_files.npz,
+    ".arrow": array_files.arrow,
 }
 SHARDS = (".tfrecord-", ".array_record-")
 

@@ -178,6 +178,38 @@ def gello(folder: Path) -> None:
     robot_folders.gello(folder / "0301_100000")
 
 
+def hdf5_layouts(folder: Path) -> None:
+    """Those that `hdf5` has not, with what lies beside the file."""
+    import h5py
+
+    from support import hdf5 as made
+    from support import minari as made_minari
+
+    made.agibot(h5py, folder / "agibot", steps=5)
+    made.libero(h5py, folder / "libero_demo.hdf5", steps=5)
+    (folder / "maniskill").mkdir()
+    made.maniskill(h5py, folder / "maniskill" / "trajectory.h5", steps=4)
+    made.robomind(h5py, folder / "h5_agilex" / "trajectory.hdf5", steps=4)
+    made.robotwin(h5py, folder / "robotwin.hdf5", steps=4)
+    made.d4rl(h5py, folder / "d4rl.hdf5", ends=(3, 5))
+    made_minari.write_hdf5(h5py, folder / "minari" / "data")
+
+
+def calvin(folder: Path) -> None:
+    from support import robot_folders
+
+    config = "env:\n  control_freq: 15\n"
+    robot_folders.calvin(folder / "segments", config=config)
+    robot_folders.calvin(folder / "play", annotations=False, digits=6)
+
+
+def minari(folder: Path) -> None:
+    from support import minari as made
+
+    for form in ("arrow", "parquet"):
+        made.write(folder / form, form)
+
+
 def dataset(folder: Path) -> None:
     """Read by `verify` and `repair`."""
     from support.dataset import everything, write
@@ -222,6 +254,9 @@ INPUTS: dict[str, Callable[[Path], None]] = {
     "unitree": unitree,
     "bridge_raw": bridge_raw,
     "gello": gello,
+    "hdf5_layouts": hdf5_layouts,
+    "calvin": calvin,
+    "minari": minari,
     "dataset": dataset,
     "plan": plan,
 }
@@ -230,7 +265,7 @@ INPUTS: dict[str, Callable[[Path], None]] = {
 
 STRUCTURE = "+structure"
 """Behind the name of a source: hostile values in sound containers (tests/fuzz), instead of damaged bytes."""
-READ_ONE_WAY = ("hdf5", "zarr", "lerobot", "rlds", "bridge_raw", "gello")
+READ_ONE_WAY = ("hdf5", "zarr", "lerobot", "rlds", "bridge_raw", "gello", "hdf5_layouts", "calvin", "minari")
 """Sources to which `--recover` makes no difference."""
 CONVERT = "+convert"
 """Behind the name of a source: convert its mutants with the plan that `inspect` proposes, instead of reading all."""
