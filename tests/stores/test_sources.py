@@ -124,7 +124,7 @@ def test_a_full_disk_is_told_before_anything_is_copied(runs, bucket, scratch, mo
     assert "TELECINE_SCRATCH" in out
 
 
-@pytest.mark.parametrize("how", ["error", "close", "cut"])
+@pytest.mark.parametrize("how", ["error", "cut"])
 def test_a_store_that_fails_every_tenth_call_costs_nothing(runs, bucket, proxy, tmp_path, how):
     folder, plan = runs
     address = bucket.upload(folder, "raw")

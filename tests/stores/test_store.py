@@ -96,6 +96,24 @@ def test_a_bucket_that_always_fails_is_named_after_a_few_tries(bucket, proxy, tm
     assert list(tmp_path.glob("x*")) == []
 
 
+def test_a_bucket_that_does_not_answer_in_time_is_named(bucket, proxy, monkeypatch):
+    monkeypatch.setattr("telecine.storage.cloud._CALL_S", 0.2)
+    store = open_store(store_address(bucket.address("f")))
+    bucket.put("f/x", b"content")
+    proxy.reset(every=1, how="slow", only=("GET",))
+    with pytest.raises(StoreError, match=rf"^s3://{bucket.name}/f/x: failed 5 times"):
+        store.get("x")
+
+
+def test_a_range_of_another_content_is_refused(store):
+    store.put("x", b"one")
+    tag = store.head("x").tag
+    assert store.get_range("x", 0, 3, tag=tag) == b"one"
+    store.put("x", b"other")
+    with pytest.raises(StoreError, match="changed while it was read"):
+        store.get_range("x", 0, 3, tag=tag)
+
+
 def test_a_bucket_that_is_not_there_is_named(bucket):
     with pytest.raises(StoreError, match="no such bucket"):
         open_store(store_address("s3://never-made/x")).get("a")

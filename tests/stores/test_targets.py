@@ -123,7 +123,7 @@ def test_episodes_are_added_and_edits_made_in_place(converted, runs, bucket, tmp
     assert not [key for key in bucket.listed() if CLAIM in key]
 
 
-@pytest.mark.parametrize("how", ["error", "close", "cut", "lost"])
+@pytest.mark.parametrize("how", ["error", "lost"])
 def test_a_store_that_fails_every_tenth_call_gets_the_whole_dataset(runs, bucket, proxy, tmp_path, how):
     folder, plan = runs
     tc.convert(folder, tmp_path / "local", plan, workers=0)

@@ -102,7 +102,7 @@ class Stores:
             self._begun_only.remove(target.upload)
         try:
             _finish(target, {**new, INFO: files[INFO]}, frozenset(files))
-        except TelecineError as error:
+        except BaseException as error:
             from telecine.storage.scratch import KEEP
 
             assert self._home is not None

@@ -172,7 +172,7 @@ def index(claim: Claim, *, recover: bool = False, token: str | None = None) -> F
     """What is in one file; what cannot be read is a finding."""
     if claim.problem:
         return Found((), (_not_read(claim),))
-    if is_stored(claim.path):
+    if is_stored(claim.path) and not _is_ranged(claim.path, claim.format):
         return _index_copy(claim, recover=recover)
     form = _named(claim.format)
     assert form is not None
@@ -190,7 +190,7 @@ def index(claim: Claim, *, recover: bool = False, token: str | None = None) -> F
     except MissingExtra as error:
         fix = "install it, then run this again"
         return Found((), (Finding(error.code, "error", claim.path, str(error), fix, recording=claim.path),))
-    except SourceError as error:
+    except (SourceError, StoreError) as error:
         message = str(error).removeprefix(f"{claim.path}: ")
         return Found((), (unreadable(claim.path, message),))
 
@@ -204,6 +204,12 @@ def _index_copy(claim: Claim, *, recover: bool) -> Found:
     except (SourceError, StoreError) as error:
         return Found((), (unreadable(claim.path, str(error).removeprefix(f"{claim.path}: ")),))
     return renamed(index(replace(claim, path=path), recover=recover), latest_names())
+
+
+def _is_ranged(path: str, form: str) -> bool:
+    from telecine.sources.stored.ranges import is_ranged
+
+    return is_ranged(path, form)
 
 
 def _not_read(claim: Claim) -> Finding:

@@ -17,7 +17,7 @@ from telecine.storage.pieces import AT_ONCE, copy_in_pieces
 from telecine.storage.store import StoredFile
 
 T = TypeVar("T")
-_CALL_S = 120
+_CALL_S = 60.0
 """How long one request may take, in s, of at most a piece."""
 _MOST_PARTS = 9000
 _ALLOW_HTTP = {"s3": "AWS_ALLOW_HTTP", "gs": "GOOGLE_ALLOW_HTTP", "az": "AZURE_ALLOW_HTTP"}
@@ -55,11 +55,8 @@ class CloudStore:
         """See `FileStore`."""
         return self._asked(key, lambda: bytes(self._api.get(self._store, key).bytes()))
 
-    def get_range(self, key: str, start: int, stop: int) -> bytes:
+    def get_range(self, key: str, start: int, stop: int, *, tag: str = "") -> bytes:
         """See `FileStore`."""
-        return self._piece(key, start, stop, "")
-
-    def _piece(self, key: str, start: int, stop: int, tag: str) -> bytes:
         options: dict[str, Any] = {"range": (start, stop), **({"if_match": tag} if tag else {})}
 
         def piece() -> bytes:
@@ -105,7 +102,9 @@ class CloudStore:
         there = self.head(key)
         if there is None:
             raise FileNotFoundError(f"{self.address}/{key}")
-        copy_in_pieces(f"{self.address}/{key}", there.size_bytes, path, lambda a, b: self._piece(key, a, b, there.tag))
+        copy_in_pieces(
+            f"{self.address}/{key}", there.size_bytes, path, lambda a, b: self.get_range(key, a, b, tag=there.tag)
+        )
 
     def head(self, key: str) -> StoredFile | None:
         """See `FileStore`."""

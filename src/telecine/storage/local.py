@@ -25,8 +25,10 @@ class LocalStore:
         with _named(self.root / key):
             return (self.root / key).read_bytes()
 
-    def get_range(self, key: str, start: int, stop: int) -> bytes:
+    def get_range(self, key: str, start: int, stop: int, *, tag: str = "") -> bytes:
         """See `FileStore`."""
+        if tag and (there := self.head(key)) is not None and there.tag != tag:
+            raise StoreError(f"{self.root / key}: changed while it was read; read it again when its writer is done")
         with _named(self.root / key), (self.root / key).open("rb") as file:
             file.seek(start)
             found = file.read(stop - start)

@@ -8,7 +8,6 @@ SCRATCH is TELECINE_SCRATCH, or a folder of the user's own below the system's fo
 at most TELECINE_SCRATCH_MAX (10GB) together, or one recording for each process where those are larger.
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -21,6 +20,13 @@ from pathlib import Path
 from telecine.core.errors import PlanError, StoreError, closed_on_failure
 from telecine.core.text.numbers import bytes_in
 from telecine.storage.store import FileStore, StoredFile
+
+try:
+    import fcntl
+except ImportError as error:  # pragma: no cover - Windows
+    raise StoreError(
+        "local copies of what is in stores need a system that locks files as Linux and macOS do"
+    ) from error
 
 FOLDER, MOST = "TELECINE_SCRATCH", "TELECINE_SCRATCH_MAX"
 DEFAULT_MOST = 10_000_000_000

@@ -25,8 +25,11 @@ class FileStore(Protocol):
         """The whole content. Raises: FileNotFoundError; StoreError."""
         ...
 
-    def get_range(self, key: str, start: int, stop: int) -> bytes:
-        """Bytes [start, stop) of the content, all of which are there. Raises: FileNotFoundError; StoreError."""
+    def get_range(self, key: str, start: int, stop: int, *, tag: str = "") -> bytes:
+        """Bytes [start, stop) of the content, all of which are there. Raises: FileNotFoundError; StoreError.
+
+        tag: that of the content that is meant, if the store can compare it; another one is a StoreError.
+        """
         ...
 
     def put(self, key: str, content: bytes) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from telecine.core.errors import SourceError, raised_as
 from telecine.core.recording import Array
+from telecine.core.text.addresses import is_stored
 from telecine.sources.format import MissingExtra
 from telecine.sources.shared.buffer_pool import BufferPool
 
@@ -169,10 +170,10 @@ def open_expanded(path: str) -> tuple[IO[bytes], int, str]:
         SourceError: it cannot be opened.
     """
     with raised_as(SourceError, f"{path}: cannot be read", OSError):
-        file = open(path, "rb")  # noqa: PTH123, SIM115 - the caller closes it
+        file = _open(path)
         start = file.read(len(ZSTD_MAGIC))
         if start != ZSTD_MAGIC:
-            return file, os.fstat(file.fileno()).st_size, ""
+            return file, file.seek(0, os.SEEK_END), ""
         problem = ""
         with file:
             file.seek(0)
@@ -182,6 +183,15 @@ def open_expanded(path: str) -> tuple[IO[bytes], int, str]:
             except SourceError as error:
                 problem = str(error)
         return copy, copy.tell(), problem
+
+
+def _open(path: str) -> BinaryIO:
+    """A file, or one in a store, read where it lies. The caller closes it."""
+    if not is_stored(path):
+        return open(path, "rb")  # noqa: PTH123
+    from telecine.sources.stored.ranges import open_ranged
+
+    return open_ranged(path)
 
 
 def expand_file(source: BinaryIO, target: IO[bytes]) -> None:

@@ -8,6 +8,7 @@ from typing import IO, Literal, Protocol, TypeVar
 from telecine.core.errors import SourceError, closed_on_failure
 from telecine.core.findings import Finding
 from telecine.core.recording import Ref
+from telecine.core.text.addresses import is_stored
 from telecine.sources.format import Found
 from telecine.sources.shared.compressed import open_expanded
 
@@ -76,7 +77,7 @@ def index_file(name: str, path: str, recover: bool, walk: Callable[[IO[bytes], i
     file, size_bytes, problem = open_expanded(path)
     with file:
         end = end_of(walk(file, size_bytes, path), problem)
-    return found_of(name, path, end, recover)
+    return found_of(name, path, end, recover, size_bytes if is_stored(path) else Path(path).stat().st_size)
 
 
 def open_file(
@@ -116,12 +117,12 @@ def end_of(scan: RecordScan, outer: str) -> End:
     return End(scan.state, scan.problem, whole, bool(scan.blocks), outer)
 
 
-def found_of(name: str, path: str, end: End, recover: bool) -> Found:
+def found_of(name: str, path: str, end: End, recover: bool, size_bytes: int) -> Found:
     """One Ref for a file of the format `name`, and what is wrong with its end; no Ref when that is an error."""
     findings = findings_of(path, end, recover)
     if any(finding.severity == "error" for finding in findings):
         return Found(findings=findings)
-    return Found((Ref(name, path, "", Path(path).stat().st_size, recover),), findings)
+    return Found((Ref(name, path, "", size_bytes, recover),), findings)
 
 
 def findings_of(path: str, end: End, recover: bool) -> tuple[Finding, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from telecine.core.errors import SourceError, TelecineError
+from telecine.core.errors import SourceError, StoreError, TelecineError
 from telecine.core.recording import Recording, Ref
 from telecine.core.text.addresses import StoreAddress, store_address
 from telecine.core.text.renamed import rename_error, renamed
@@ -123,6 +123,8 @@ def _held(paths: Sequence[str], form: str) -> _Held:
     let_go()
     try:
         copy = copied(store_of(addresses[0]), list(files.values()))
+    except StoreError as error:
+        raise SourceError(str(error)) from error
     except FileNotFoundError as error:
         raise SourceError(f"{error}: went away while it was read") from error
     _latest.held = _Held(tops.pop(), frozenset(files.values()), copy)
