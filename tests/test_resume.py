@@ -91,19 +91,23 @@ def messages(report, code):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_any_number_of_processes_gives_the_same_bytes(recordings, tmp_path, undisturbed, workers):
-    heard = []
+    heard, finished = [], []
 
     class Heard:
-        def begin(self, total_bytes):
+        def begin(self, total_bytes, phase, items=0):
             heard.append(-total_bytes)
 
         def advance(self, done_bytes, label):
             heard.append(done_bytes)
 
+        def finish(self, items=1):
+            finished.append(items)
+
     report = convert([recordings], tmp_path / "out", PLAN, Options(workers=workers), progress=Heard())
     assert report.ok
     assert contents(tmp_path / "out") == undisturbed
-    assert sum(heard) == 0
+    assert sum(heard) == 0  # of converting and of verifying
+    assert sum(finished) == COUNT
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
@@ -183,13 +187,16 @@ class Interrupting:
     def __init__(self, left):
         self.left = left
 
-    def begin(self, total_bytes):
+    def begin(self, total_bytes, phase, items=0):
         pass
 
     def advance(self, done_bytes, label):
         self.left -= 1
         if self.left == 0:
             raise KeyboardInterrupt
+
+    def finish(self, items=1):
+        pass
 
 
 def test_a_run_that_died_reading_makes_the_next_one_careful(recordings, tmp_path, undisturbed):

@@ -49,6 +49,14 @@ def test_a_rejected_recording_is_named_and_the_exit_code_is_1(with_a_bad_one, tm
     assert "2 episodes" in out
 
 
+def test_a_recording_that_cannot_be_read_stands_in_the_table_too(with_a_bad_one):
+    code, out, _ = telecine("inspect", with_a_bad_one)
+    assert code == 1
+    table = out.partition("\n\n")[0].splitlines()
+    assert [line.split()[0].partition("#")[0] for line in table[1:]] == ["r0.rrd", "r1.rrd", "r2.rrd"]
+    assert table[-1].endswith("not read: source-unreadable")
+
+
 def test_json_holds_the_whole_report(with_a_bad_one, tmp_path):
     code, out, _ = telecine("convert", with_a_bad_one, tmp_path / "out", *FLAGS, "--json")
     report = json.loads(out)
@@ -261,7 +269,10 @@ def test_help_loads_nothing_that_reads_or_writes_recordings():
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
-def test_the_progress_bar_is_silent_without_a_terminal(recordings, tmp_path):
+def test_without_a_terminal_progress_is_lines_and_none_with_quiet_or_json(recordings, tmp_path):
     command = [sys.executable, "-m", "telecine", "convert", str(recordings), str(tmp_path / "out"), *FLAGS]
     ran = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert ran.stderr == ""
+    assert {line.partition(":")[0] for line in ran.stderr.splitlines()} == {"converting", "verifying"}
+    for flag in ("--quiet", "--json"):
+        ran = subprocess.run([*command, flag, "--overwrite"], check=True, capture_output=True, text=True)
+        assert ran.stderr == ""

@@ -4,19 +4,22 @@ import json
 import subprocess
 import sys
 
+import av
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from support.dataset import episode, write
+from support.dataset import TOP, clip, episode, write
 from support.hub import fake_hub
 from telecine.cli.main import app
 from telecine.cli.push import run
-from telecine.commands.train import train_command
 from telecine.compat.rerun_export import LeRobotDataset
+from telecine.core.findings import has_errors
 from telecine.dataset.card import license_of
 from telecine.dataset.reader import Dataset
+from telecine.dataset.verify.verify import verify
 from telecine.lerobot_format.paths import Limits
+from telecine.lerobot_format.train import train_command
 
 
 @pytest.fixture
@@ -104,6 +107,7 @@ def test_a_push_that_does_not_reach_the_hub_says_so_in_one_sentence(hub, dataset
         assert "Traceback" not in done.stderr
         assert f"{dataset} was not pushed to me/mine: " in done.stderr.replace("\n", "")
         assert reason in done.stderr.lower()
+        assert "the same command goes on" in done.stderr
     assert hub.told == []
 
 
@@ -154,6 +158,21 @@ def test_without_a_card_one_is_written(dataset, monkeypatch):
     assert "## Defects" in sent[0]
 
 
+def test_a_pushed_card_shows_the_cameras_and_how_to_load(tmp_path, monkeypatch):
+    root = write(tmp_path / "out", [episode(40, clips=[clip(tmp_path, TOP, 40)])])
+    monkeypatch.setattr("telecine.compat.hub.push", lambda *a, **k: None)
+    result = CliRunner().invoke(app, ["push", str(root), "me/mine", "--license", "mit", "--json"])
+    assert result.exit_code == 0
+    text = (root / "README.md").read_text()
+    assert "![Cameras](meta/telecine/cameras.jpg)" in text
+    assert 'LeRobotDataset("me/mine")' in text
+    with av.open(str(root / "meta/telecine/cameras.jpg")) as picture:
+        frame = next(picture.decode(video=0))
+    height, width, _ = next(c.shape for c in Dataset(root).features if c.key == TOP)
+    assert (frame.width, frame.height) == (240, round(height * 240 / width))
+    assert not has_errors(verify(root))
+
+
 def test_a_licence_that_the_hub_could_not_read_is_a_wrong_command(dataset):
     result = CliRunner().invoke(app, ["push", str(dataset), "me/mine", "--license", "All rights reserved"])
     assert result.exit_code == 2
@@ -175,7 +194,7 @@ def test_inspect_prints_the_card_that_push_would_write(dataset):
     before = content(dataset)
     result = CliRunner().invoke(app, ["inspect", str(dataset), "--card"])
     assert result.exit_code == 0
-    assert result.output.startswith("---\ntags:\n- LeRobot\n")
+    assert result.output.startswith("---\n# license: which one?")
     assert "## Defects" in result.output
     assert content(dataset) == before
     assert CliRunner().invoke(app, ["inspect", str(dataset / "meta"), "--card"]).exit_code == 2

@@ -28,7 +28,7 @@ def test_without_apply_it_proposes_and_writes_nothing(broken):
     done = telecine("repair", broken)
     assert done.exit_code == 1
     assert "2 episodes, 12 rows, nothing lost; nothing was written" in done.output
-    assert f"telecine repair {broken} --apply OUT" in done.output
+    assert f"telecine repair {broken} --apply {broken}-repaired" in done.output
     assert sorted(broken.parent.rglob("*")) == before
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from support.dataset import TOP, clip, episode, write
 from telecine.core.findings import Finding
-from telecine.dataset.card import as_written, card, completed, is_license, license_of
+from telecine.dataset.card import OnHub, as_written, card, completed, is_license, license_of
 from telecine.dataset.reader import Dataset
 
 INFO = {
@@ -36,10 +36,43 @@ def test_the_licence_stands_in_the_front_matter_and_defects_are_listed_with_thei
     assert "- and 10 more: `telecine inspect` lists them" in card(INFO, ["pick"], defects=many)
 
 
+def test_a_published_card_says_how_to_look_load_and_train():
+    text = card(INFO, ["pick"], hub=OnHub("me/picks", "lerobot-train --dataset.repo_id=me/picks", "meta/x.jpg"))
+    assert "2 demonstrations of a robot, 3 s in all: state, action and 1 camera at 30 rows a second" in text
+    assert "(https://huggingface.co/spaces/lerobot/visualize_dataset?path=/me/picks/episode_0)" in text
+    assert 'LeRobotDataset("me/picks")' in text
+    assert "\nlerobot-train --dataset.repo_id=me/picks\n" in text
+    assert "![Cameras](meta/x.jpg)" in text
+    assert "![" not in card(INFO, ["pick"], hub=OnHub("me/picks", "lerobot-train"))
+
+
+def test_a_card_without_a_licence_has_the_line_to_fill_which_states_none():
+    text = card(INFO, ["pick"])
+    assert text.startswith("---\n# license: which one?")
+    assert license_of(text) is None
+    made = completed(text.replace("## Tasks", "## My tasks"), card(INFO, ["pick"], license="mit"))
+    assert made.startswith("---\nlicense: mit\ntags:")
+
+
+def test_units_of_the_plan_and_of_depth_stand_beside_the_features():
+    plan = "fps: 30\nfeatures:\n  action: {from: /a, units: deg to rad}\n  observation.state: {from: [/a, /b]}\n"
+    features = INFO["features"] | {
+        "observation.depth": {"dtype": "video", "shape": [4, 6, 1], "info": {"depth_unit": "mm"}}
+    }
+    text = card(INFO | {"features": features}, ["pick"], plan)
+    assert "| feature | type | shape | names | unit |" in text
+    assert "| `action` | float32 | 2 | pan, lift | rad |" in text
+    assert "| `observation.depth` | video (unknown codec) | 4 x 6 x 1 |  | mm |" in text
+    part = plan.replace("units: deg to rad", "limit: none").replace("[/a, /b]", "[{stream: /a, units: mm to m}]")
+    state = {"observation.state": {"dtype": "float32", "shape": [1], "names": ["x"]}}
+    assert "| `observation.state` | float32 | 1 | x | m |" in card(INFO | {"features": state}, ["pick"], part)
+
+
 @pytest.mark.parametrize("plan", [None, "fps: 30\n"])
 def test_what_pushing_adds_can_be_taken_off_again(plan):
-    text = card(INFO, ["pick"], plan, license="mit", defects=[DARK])
-    assert as_written(text) == card(INFO, ["pick"], plan)
+    hub = OnHub("me/picks", "lerobot-train --dataset.repo_id=me/picks", "meta/telecine/cameras.jpg")
+    text = card(INFO, ["pick"], plan, license="mit", defects=[DARK], hub=hub)
+    assert as_written(text) == as_written(card(INFO, ["pick"], plan))
 
 
 def test_a_card_of_ones_own_keeps_its_text_and_gets_the_facts_once():

@@ -303,7 +303,7 @@ def test_progress_is_told_in_bytes_that_add_up(dataset):
         def __init__(self):
             self.total, self.done, self.labels = 0, 0, []
 
-        def begin(self, total_bytes):
+        def begin(self, total_bytes, phase, items=0):
             self.total = total_bytes
 
         def advance(self, done_bytes, label):

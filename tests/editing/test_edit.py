@@ -315,7 +315,7 @@ def test_what_cannot_be_is_refused_before_anything_is_written(source, tmp_path):
     ):
         with pytest.raises(EditError, match=why):
             edit(source, tmp_path / "out", **flags)
-    with pytest.raises(EditError, match="in_place, not both"):
+    with pytest.raises(EditError, match="--in-place"):
         edit(source, delete="0")
     (tmp_path / "there").mkdir()
     (tmp_path / "there/file").touch()

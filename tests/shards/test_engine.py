@@ -174,7 +174,7 @@ def test_commands_are_run_with_the_flags_and_no_secret_in_sight(recordings, plan
     tools = Options(tools=Toolbox({"f": len}))
     with pytest.raises(PlanError, match="as files"):
         tc.convert(recordings, "other", plan, tools, engine="ray")
-    made = tc.convert(recordings, "out", engine="ray")
+    made = tc.convert(recordings, "out", engine="ray", functions="f.py")
     assert (made.published, made.ok) == (True, True)
 
 

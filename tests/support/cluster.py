@@ -35,12 +35,15 @@ class Watch:
     def __init__(self):
         self.total, self.done, self.notes = None, 0, []
 
-    def begin(self, total_bytes):
+    def begin(self, total_bytes, phase, items=0):
         self.total = total_bytes
 
     def advance(self, done_bytes, label):
         assert done_bytes > 0
         self.done += done_bytes
+
+    def finish(self, items=1):
+        pass
 
     def note(self, text):
         self.notes.append(text)

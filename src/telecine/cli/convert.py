@@ -1,20 +1,36 @@
 """`telecine convert`."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from telecine.cli.exit_codes import Outcome
 from telecine.cli.finalize import show_finalized
-from telecine.cli.next_steps import after_dataset, show_steps
+from telecine.cli.next_steps import after_dataset, command, show_steps
 from telecine.cli.progress import Bar
 from telecine.cli.tables import console, print_json, show_forecast, show_report
 from telecine.commands.convert import convert, dry_run
+from telecine.commands.inspect import is_dataset
+from telecine.core.errors import PlanError, SourceError
+from telecine.sources.registry import claimed
+
+
+def _require_target(paths: list[str], out: Path, flags: dict[str, Any]) -> None:
+    """Refuse recordings as the last argument: the dataset to make was forgotten. Raises: PlanError."""
+    if not out.exists() or flags["overwrite"] or is_dataset(out):
+        return
+    with suppress(SourceError):  # nothing in it is a recording
+        if not any(not claim.problem for claim in claimed([out])):
+            return
+        words = command("telecine", "convert", *paths, out, "OUT")
+        raise PlanError(f"{out} holds recordings, and the last argument is the dataset to make: {words}")
 
 
 def run(
     paths: list[str], out: Path, *, plan: Path | None, forecast: bool, json: bool, flags: dict[str, Any]
 ) -> Outcome:
     """Done when nothing was rejected and the dataset is clean."""
+    _require_target(paths, out, flags)
     if flags["task"] is not None:
         flags["task"] = {"from": flags["task"]}  # on the command line always a stream, whatever its name
     if forecast:

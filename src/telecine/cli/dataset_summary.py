@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from telecine.cli import loudness
 from telecine.cli.exit_codes import Outcome
 from telecine.cli.label_tables import show_labels
 from telecine.cli.lag_table import show_lag
@@ -49,7 +50,7 @@ def _tasks(episode: EpisodeSummary) -> str:
     return "; ".join(f"{n}: {text}" for n, text in zip(episode.task_numbers, episode.tasks, strict=True))
 
 
-def _show(out: Console, page: DatasetSummary) -> None:
+def _show_tables(out: Console, page: DatasetSummary) -> None:
     facts = Table(show_header=False, box=None, pad_edge=False)
     rows = [
         ("Dataset", page.root),
@@ -71,14 +72,20 @@ def _show(out: Console, page: DatasetSummary) -> None:
     for name, value in rows:
         facts.add_row(escape(name), escape(value))
     out.print(facts)
+    most = len(page.episodes) if loudness.verbose() else MOST_SHOWN
     table = Table("episode", "rows", "seconds", "task", "noticed", box=None, pad_edge=False)
-    for e in page.episodes[:MOST_SHOWN]:
+    for e in page.episodes[:most]:
         noticed = ", ".join(code.removeprefix("look-") for code in e.verdicts) or "-"
         table.add_row(str(e.index), str(e.length), f"{e.seconds:.1f}", escape(_tasks(e)), noticed)
     out.print(table)
-    if len(page.episodes) > MOST_SHOWN:
-        out.print(f"[dim]... and {len(page.episodes) - MOST_SHOWN} more episodes; --json has all[/dim]")
+    if len(page.episodes) > most:
+        out.print(f"[dim]... and {len(page.episodes) - most} more episodes; -v shows all[/dim]")
     show_labels(out, page)
+
+
+def _show(out: Console, page: DatasetSummary) -> None:
+    if not loudness.quiet():
+        _show_tables(out, page)
     show_lag(out, page.lag)
     show_findings(out, page.findings)
     verdict = "[bold red]needs repair[/bold red]" if has_errors(page.findings) else "[bold]nothing broken[/bold]"

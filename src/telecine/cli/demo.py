@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from telecine.cli import loudness
 from telecine.cli.exit_codes import Outcome
 from telecine.cli.next_steps import after_dataset, command, show_steps
 from telecine.cli.progress import Bar
-from telecine.cli.tables import bytes_text, console, escape, print_json, show_report
+from telecine.cli.tables import console, escape, print_json, show_report
 from telecine.commands.demo import demo
+from telecine.core.text.numbers import bytes_text
 
 
 def run(out: Path, *, episodes: int, seconds: float, seed: int, json: bool) -> Outcome:
@@ -19,6 +21,9 @@ def run(out: Path, *, episodes: int, seconds: float, seed: int, json: bool) -> O
         print_json({"recordings": str(recordings), "dataset": str(dataset), "report": report.to_dict()})
         return Outcome(report.ok, report.all_findings)
     text = console()
+    if loudness.quiet():
+        show_report(text, report)
+        return Outcome(report.ok, report.all_findings)
     text.print(
         f"[bold]recorded[/bold] {episodes} episodes of {seconds:g} s, as a robot would: no two streams share a stamp"
     )

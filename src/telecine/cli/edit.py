@@ -7,9 +7,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from telecine.cli.exit_codes import Outcome
-from telecine.cli.tables import bytes_text, console, print_json, show_findings
+from telecine.cli.next_steps import after_dataset, command, show_steps
+from telecine.cli.tables import console, print_json, show_findings
 from telecine.commands.edit import edit
 from telecine.commands.stores import stores
+from telecine.core.text.numbers import bytes_text, counted
 from telecine.editing.edit import EditReport
 from telecine.sources.shared.confinement import check_dataset, links_followed
 
@@ -78,16 +80,22 @@ def shown(made: EditReport, *, json: bool) -> Outcome:
 def _show(out: Console, made: EditReport) -> None:
     if made.dropped:
         few = ", ".join(made.dropped[:12]) + (" ..." if len(made.dropped) > 12 else "")
-        out.print(f"left out: {len(made.dropped)} episodes ({few})")
-    verb = "are" if made.written else "would be"
+        out.print(f"left out: {counted(len(made.dropped), 'episode')} ({few})")
+    verb = "would be" if not made.written else "is" if made.linked_files == 1 else "are"
     out.print(
-        f"videos: {made.linked_files} files {verb} linked, {made.copied_frames} frames copied, "
+        f"videos: {counted(made.linked_files, 'file')} {verb} linked, {counted(made.copied_frames, 'frame')} copied, "
         f"{made.encoded_frames} re-encoded; new files take about {bytes_text(made.new_bytes)}"
     )
     show_findings(out, made.findings)
     if not made.written:
-        out.print(f"{made.episodes} episodes, {made.rows} rows; nothing was written")
+        out.print(f"{_counts(made)}; nothing was written")
         return
-    out.print(f"{made.episodes} episodes, {made.rows} rows -> {escape(made.root)}, verified")
-    if len(made.inputs) == 1:
-        out.print(f"to see what changed: telecine diff {escape(made.inputs[0])} {escape(made.root)}", soft_wrap=True)
+    out.print(f"{_counts(made)} -> {escape(made.root)}, verified", soft_wrap=True)
+    changed = (
+        [("what changed", command("telecine", "diff", made.inputs[0], made.root))] if len(made.inputs) == 1 else []
+    )
+    show_steps(out, [*changed, *after_dataset(Path(made.root))])
+
+
+def _counts(made: EditReport) -> str:
+    return f"{counted(made.episodes, 'episode')}, {counted(made.rows, 'row')}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from telecine.cli.command import add
 from telecine.cli.recording_flags import FailOn, FollowLinks, Json
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def register(app: typer.Typer, _run: Run) -> None:
 
 def _edit(app: typer.Typer, _run: Run) -> None:
 
-    @app.command()
+    @add(app)
     def edit(
         dataset: Annotated[Path, typer.Argument(help="A LeRobot v3.0 dataset, whoever wrote it.")],
         out: Annotated[Path | None, typer.Argument(help="Folder of the new dataset; none with --in-place.")] = None,
@@ -76,7 +77,7 @@ def _edit(app: typer.Typer, _run: Run) -> None:
 
 
 def _merge(app: typer.Typer, _run: Run) -> None:
-    @app.command()
+    @add(app)
     def merge(
         datasets: Annotated[list[Path], typer.Argument(metavar="DATASET... OUT", help="The new one last.")],
         rename: Annotated[list[str] | None, typer.Option(metavar="DATASET:OLD=NEW", help="A feature's key.")] = None,
@@ -99,7 +100,7 @@ def _merge(app: typer.Typer, _run: Run) -> None:
 
 
 def _diff(app: typer.Typer, _run: Run) -> None:
-    @app.command()
+    @add(app)
     def diff(
         a: Annotated[Path, typer.Argument(help="A LeRobot v3.0 dataset.")],
         b: Annotated[Path, typer.Argument(help="Another one.")],

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from telecine.cli.exit_codes import Outcome
 from telecine.cli.tables import console, escape, print_json, show_findings, show_rejected
 from telecine.commands.shards import finalize
+from telecine.core.text.numbers import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,7 +37,8 @@ def show_finalized(out: "Console", made: "Finalized", *, dry_run: bool) -> None:
     show_rejected(out, made.rejected)
     done = made.count("done")
     if made.published:
-        out.print(f"[bold]{made.episodes} episodes, {made.rows} rows[/bold] -> {escape(made.root)}")
+        counts = f"{counted(made.episodes, 'episode')}, {counted(made.rows, 'row')}"
+        out.print(f"[bold]{counts}[/bold] -> {escape(made.root)}", soft_wrap=True)
         if made.left:
             out.print(f"[dim]the parts stay in {escape(made.left)}; remove that folder when you like[/dim]")
     else:

@@ -6,30 +6,20 @@ from dataclasses import Field, fields
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
-from typer.core import TyperCommand
 
+from telecine.cli.command import ExplainedCommand
 from telecine.commands.flag_table import GROUPS, OUTPUT, RUNNING, TAKE, PlanFlags, RunFlags
 
 _GROUPS = {"plan": TAKE, "catalog_url": TAKE, "dataset_name": TAKE, "dry_run": RUNNING, "json": OUTPUT}
-_GROUPS |= {"fail_on": RUNNING, "help": RUNNING}
+_GROUPS |= {"fail_on": RUNNING, "help": RUNNING, "quiet": OUTPUT, "verbose": OUTPUT}
 """Of flags that are not in the table."""
 
 
-class GroupedCommand(TyperCommand):
+class GroupedCommand(ExplainedCommand):
     """Lists options under the heading of their group, in the order of the table."""
 
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Arguments first, then the groups."""
-        groups: dict[str, list[tuple[str, str]]] = {heading: [] for heading in ("Arguments", *GROUPS)}
-        known = {f.name: str(f.metadata["group"]) for f in (*fields(PlanFlags), *fields(RunFlags))} | _GROUPS
-        for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
-            if record is not None:
-                is_flag = parameter.param_type_name == "option"
-                groups[known[str(parameter.name)] if is_flag else "Arguments"].append(record)
-        for heading, records in groups.items():
-            with formatter.section(heading):
-                formatter.write_dl(records)
+    group_of = {f.name: str(f.metadata["group"]) for f in (*fields(PlanFlags), *fields(RunFlags))} | _GROUPS
+    headings = GROUPS
 
 
 def convert_signature(**own: Any) -> inspect.Signature:

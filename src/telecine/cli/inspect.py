@@ -1,6 +1,5 @@
 """`telecine inspect`."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,13 @@ from telecine.cli.exit_codes import Outcome
 from telecine.cli.lag_table import show_lag
 from telecine.cli.layout import show_table
 from telecine.cli.next_steps import show_steps
-from telecine.cli.tables import bytes_text, console, escape, print_json, short, show_findings, show_left_out
+from telecine.cli.tables import console, escape, print_json, short, show_findings, show_left_out
 from telecine.commands.inspect import inspect
 from telecine.core.findings import has_errors
 from telecine.core.proposal.propose import Proposal
 from telecine.core.proposal.text import command_line
 from telecine.core.recording_summary import RecordingFacts, StreamSummary, across
+from telecine.core.text.numbers import bytes_text
 from telecine.inspection.recordings import Inspection
 
 
@@ -36,7 +36,7 @@ def run(paths: list[str], *, plan: Path | None, json: bool, reading: dict[str, A
 
 
 def _show(out: Console, seen: Inspection, proposal: Proposal, command: str, plan_file: Path | None) -> None:
-    _show_recordings(out, seen.recordings)
+    _show_recordings(out, seen)
     if len(seen.recordings) < seen.found:
         out.print(f"[dim]{len(seen.recordings)} of {seen.found} recordings were read[/dim]")
     out.print()
@@ -62,11 +62,15 @@ def _show(out: Console, seen: Inspection, proposal: Proposal, command: str, plan
     show_steps(out, [("to convert", command)])
 
 
-def _show_recordings(out: Console, recordings: Iterable[RecordingFacts]) -> None:
-    rows = (
+def _show_recordings(out: Console, seen: Inspection) -> None:
+    """Those that were read, then those that were not, by the code of the finding that says why."""
+    rows = [
         (short(r.label), bytes_text(r.size_bytes), f"{r.seconds:.1f}", str(len(r.streams)), ", ".join(r.clock_names()))
-        for r in recordings
-    )
+        for r in seen.recordings
+    ]
+    read = {r.label for r in seen.recordings}
+    refused = {f.where: f.code for f in seen.findings if f.severity == "error" and f.where not in read}
+    rows += [(short(where), "", "", "", f"not read: {code}") for where, code in refused.items()]
     show_table(out, ("recording", "size", "seconds", "streams", "timelines"), rows)
 
 

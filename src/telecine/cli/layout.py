@@ -7,6 +7,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from telecine.cli import loudness
 from telecine.core.text.visible import visible
 
 _GAP = "  "
@@ -18,6 +19,8 @@ def show_table(out: Console, headers: Sequence[str], rows: Iterable[Sequence[str
 
     Columns, but the first, that say nothing in any row are left out. Cells are plain text, from wherever it comes.
     """
+    if loudness.quiet():
+        return
     cells = [[visible(cell) for cell in row] for row in rows]
     told = [k for k in range(len(headers)) if k == 0 or any(row[k] not in _EMPTY for row in cells)]
     heads, cells = [headers[k] for k in told], [[row[k] for k in told] for row in cells]

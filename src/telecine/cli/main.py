@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
-from telecine.cli import edit_commands
+from telecine.cli import edit_commands, help_topics
+from telecine.cli.command import add
 from telecine.cli.flag_groups import GroupedCommand, convert_signature
 from telecine.cli.recording_flags import (
     CatalogToken,
@@ -41,6 +42,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,  # importing what draws boxes takes longer than all the rest of `--help`
 )
 
@@ -62,7 +64,7 @@ def _options(
     pass
 
 
-@app.command()
+@add(app)
 def demo(
     out: Annotated[Path, typer.Argument(help="Folder for the recordings and the dataset.")] = Path("telecine-demo"),
     episodes: Annotated[int, typer.Option(min=1, max=50)] = 3,
@@ -80,7 +82,7 @@ def demo(
     _run(lambda: run(out, episodes=episodes, seconds=seconds, seed=seed, json=json), fail_on)
 
 
-@app.command()
+@add(app)
 def inspect(
     paths: Annotated[list[str] | None, typer.Argument(help="Recordings (files, folders, globs), or a dataset.")] = None,
     plan: Annotated[Path | None, typer.Option(help="Write the proposed plan here, commented, ready to edit.")] = None,
@@ -144,6 +146,8 @@ def convert(**given: Any) -> None:
     from telecine.cli.convert import run
 
     *paths, out = given.pop("paths")
+    if not paths and not given["catalog_url"]:
+        raise typer.BadParameter(f"the last argument is the dataset to make: telecine convert {out} OUT")
     where = sources_of(paths, given.pop("catalog_url"), given.pop("dataset_name"))
     own = {name: given.pop(name) for name in ("plan", "json")}
     forecast, fail_on = given.pop("dry_run"), given.pop("fail_on")
@@ -159,10 +163,10 @@ convert.__signature__ = convert_signature(  # type: ignore[attr-defined]
     json=Json,
     fail_on=FailOn,
 )
-app.command(cls=GroupedCommand)(convert)
+add(app, GroupedCommand)(convert)
 
 
-@app.command()
+@add(app)
 def finalize(
     out: Annotated[str, typer.Argument(help="Where `convert --shard` was told to make the dataset.")],
     dry_run: Annotated[
@@ -181,7 +185,7 @@ def finalize(
     _run(lambda: run(out, dry_run=dry_run, workers=workers, json=json), fail_on)
 
 
-@app.command()
+@add(app)
 def verify(
     dataset: Annotated[Path, typer.Argument(help="A LeRobot v3.0 dataset, whoever wrote it.")],
     against: Annotated[list[str] | None, typer.Option(help="Also compare with the recordings it was made of.")] = None,
@@ -201,7 +205,7 @@ def verify(
     _run(lambda: run(dataset, against=against or [], decode=decode, json=json, reading=reading), fail_on)
 
 
-@app.command()
+@add(app)
 def repair(
     dataset: Annotated[Path, typer.Argument(help="A broken LeRobot dataset, whoever wrote it. It is never changed.")],
     apply: Annotated[Path | None, typer.Option(metavar="OUT", help="Write a repaired copy to this new folder.")] = None,
@@ -224,7 +228,7 @@ def repair(
     _run(lambda: run(dataset, out=apply, json=json, **how), fail_on)
 
 
-@app.command()
+@add(app)
 def push(
     dataset: Annotated[Path, typer.Argument(help="A LeRobot v3.0 dataset.")],
     repo_id: Annotated[str, typer.Argument(metavar="USER/NAME", help="Where on the Hub.")],
@@ -247,7 +251,7 @@ def push(
     _run(lambda: run(dataset, repo_id, license=license, json=json, **how), fail_on)
 
 
-@app.command()
+@add(app)
 def view(
     path: Annotated[str, typer.Argument(help="A dataset, a recording, or a folder of them.")],
     browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the browser.")] = True,
@@ -271,7 +275,7 @@ def view(
     _run(lambda: run(path, show=browser, host=host, **how), fail_on)
 
 
-@app.command()
+@add(app)
 def schema(fail_on: FailOn = None) -> None:
     """Print the JSON Schema of plan files."""
     from telecine.cli.schema import run
@@ -283,7 +287,7 @@ record_app = typer.Typer(help="Record episodes.", no_args_is_help=True)
 app.add_typer(record_app, name="record")
 
 
-@record_app.command()
+@add(record_app)
 def sim(
     out: Annotated[Path, typer.Argument(help="The dataset to make, or the folder for recordings (with --as).")],
     to: Annotated[
@@ -344,11 +348,14 @@ def _run(command: "Callable[[], Outcome]", fail_on: Sequence[str] | None) -> Non
 
 
 edit_commands.register(app, _run)
+help_topics.register(app)
 
 
 def main() -> None:
     """The console command."""
     gc.disable()  # until modules are loaded: looking for garbage among them takes a tenth of a second
+    if help_topics.COMPLETION in os.environ:
+        help_topics.prepare_completion()
     try:
         app()
     except KeyboardInterrupt:

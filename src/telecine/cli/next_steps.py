@@ -8,10 +8,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from telecine.commands.train import train_command
+from telecine.cli import loudness
 from telecine.core.text.addresses import as_typed, is_stored
 from telecine.core.text.visible import visible
 from telecine.lerobot_format.paths import INFO
+from telecine.lerobot_format.train import train_command
 
 Step = tuple[str, str]
 """What a command does, and the command, quoted for a shell."""
@@ -22,6 +23,8 @@ def show_steps(out: Console, steps: Iterable[Step], title: str = "next") -> None
 
     No line break is put into a command, however narrow the terminal is.
     """
+    if loudness.quiet():
+        return
     out.print(f"\n[bold]{title}[/bold]")
     for what, command in steps:
         out.print(Text(f"  {visible(what)}"), soft_wrap=True)

@@ -11,6 +11,7 @@ from telecine.cli.next_steps import Step, after_dataset, command, show_steps
 from telecine.cli.tables import console, escape, print_json
 from telecine.commands.demo import record_sim
 from telecine.commands.plan_flags import size_of
+from telecine.core.text.numbers import counted
 from telecine.recorder.sim.record import Played, SimFormat
 
 
@@ -46,7 +47,9 @@ def run(
         print_json({"out": str(out), "episodes": [{**vars_of(p), "path": str(p.path)} for p in played]})
     else:
         good = sum(p.success for p in played)
-        screen.print(f"[bold]{len(played)} episodes, {good} successful[/bold] -> {escape(str(out))}", soft_wrap=True)
+        screen.print(
+            f"[bold]{counted(len(played), 'episode')}, {good} successful[/bold] -> {escape(str(out))}", soft_wrap=True
+        )
         show_steps(screen, _next(out, kind))
     return Outcome(True)
 

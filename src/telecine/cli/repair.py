@@ -5,9 +5,11 @@ from pathlib import Path
 from rich.console import Console
 
 from telecine.cli.exit_codes import Outcome
+from telecine.cli.next_steps import after_dataset, command, show_steps
 from telecine.cli.tables import console, escape, findings_dict, print_json, show_findings
 from telecine.commands.repair import repair
 from telecine.core.findings import has_errors
+from telecine.core.text.numbers import counted
 from telecine.recovery.conflicts import Trust
 from telecine.recovery.repair import Repair
 
@@ -42,16 +44,20 @@ def _show(out: Console, done: Repair) -> None:
     show_findings(out, done.wrong)
     out.print("[bold]what a repaired copy holds[/bold]" if done.out is None else "[bold]what was repaired[/bold]")
     show_findings(out, done.found, most=len(done.found))
-    lost = f", {len(done.lost)} losses named above" if done.lost else ", nothing lost"
-    summary = f"{done.episodes} episodes, {done.rows} rows{lost}"
+    lost = f", lost as named above: {len(done.lost)}" if done.lost else ", nothing lost"
+    summary = f"{counted(done.episodes, 'episode')}, {counted(done.rows, 'row')}{lost}"
     if done.out is None:
         out.print(f"{summary}; nothing was written, no frame was decoded")
         if any(finding.fix for finding in done.conflicts):
             out.print("[bold red]witnesses disagree[/bold red]: say whom to believe with --trust, see above")
             return
         if has_errors(done.wrong) or done.lost:
-            out.print(f"write the copy: [bold]telecine repair {escape(done.root)} --apply OUT[/bold]")
+            show_steps(
+                out, [("write the copy", command("telecine", "repair", done.root, "--apply", f"{done.root}-repaired"))]
+            )
         return
     show_findings(out, done.after)
     state = "[bold red]not fit for training[/bold red]" if has_errors(done.after) else "[bold]verified[/bold]"
-    out.print(f"{summary} -> {escape(done.out)}: {state}")
+    out.print(f"{summary} -> {escape(done.out)}: {state}", soft_wrap=True)
+    if not has_errors(done.after):
+        show_steps(out, after_dataset(Path(done.out)))

@@ -10,10 +10,12 @@ from rich.markup import escape as without_markup
 from rich.table import Table
 from rich.text import Text
 
+from telecine.cli import loudness
 from telecine.cli.layout import show_table
 from telecine.core.errors import PlanError
 from telecine.core.findings import Finding, grouped
 from telecine.core.resample.rates import distinct_rates
+from telecine.core.text.numbers import bytes_text, counted
 from telecine.core.text.visible import visible
 
 if TYPE_CHECKING:
@@ -69,34 +71,27 @@ def print_json(value: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
 
 
-def bytes_text(size: float) -> str:
-    """12.3 MB."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    raise AssertionError(unit)
-
-
 def _is_shown(finding: Finding) -> bool:
-    return finding.severity != "info" or finding.code in SHOWN_INFOS
+    return finding.severity != "info" or finding.code in SHOWN_INFOS or loudness.verbose()
 
 
 def show_findings(out: Console, findings: Iterable[Finding], *, most: int = 30) -> None:
     """A line a finding, errors first; equal messages of several places once, with their number."""
-    groups = grouped(findings)
+    groups = grouped(f for f in findings if f.severity != "info" or not loudness.quiet())
+    most = len(groups) if loudness.verbose() else most
     for f, more in groups[:most]:
         where = f.place + (f" and {more} more" if more else "")
         tail = f" [dim]-> {escape(f.fix)}[/dim]" if f.fix else ""
         style = STYLES[f.severity]
         out.print(f"  [{style}]{f.severity}[/{style}] {f.code} {escape(where)}: {_message(f)}{tail}", soft_wrap=True)
     if len(groups) > most:
-        out.print(f"  [dim]... and {len(groups) - most} more; --json has all[/dim]")
+        out.print(f"  [dim]... and {len(groups) - most} more; -v shows all[/dim]")
 
 
 def show_left_out(out: Console, entries: "Iterable[LeftOutEverywhere]", *, most: int = 20) -> None:
     """A line for each stream that no feature uses, with the reason."""
-    listed = list(entries)
+    listed = [entry for entry in entries if entry.item.what != "offered" or not loudness.quiet()]
+    most = len(listed) if loudness.verbose() else most
     if listed:
         out.print("\n[bold]left out[/bold]")
     for entry in listed[:most]:
@@ -104,16 +99,17 @@ def show_left_out(out: Console, entries: "Iterable[LeftOutEverywhere]", *, most:
         count = f" [dim]({entry.recordings} recordings)[/dim]" if entry.recordings > 1 else ""
         out.print(f"  {escape(entry.item.stream)}{what}: {escape(entry.item.why)}{count}", soft_wrap=True)
     if len(listed) > most:
-        out.print(f"  [dim]... and {len(listed) - most} more; --json has all[/dim]")
+        out.print(f"  [dim]... and {len(listed) - most} more; -v shows all[/dim]")
 
 
 def show_report(out: Console, report: "Report") -> None:
     """The table at the end of a conversion."""
-    if report.episodes:
-        rows = [_episode_cells(e, report.fps) for e in report.episodes[:40]]
+    if report.episodes and not loudness.quiet():
+        shown = report.episodes if loudness.verbose() else report.episodes[:40]
+        rows = [_episode_cells(e, report.fps) for e in shown]
         show_table(out, ("recording", "episode", "rows", "seconds", "oldest sample", "cameras"), rows)
-        if len(report.episodes) > 40:
-            out.print(f"[dim]... and {len(report.episodes) - 40} more episodes[/dim]")
+        if len(report.episodes) > len(shown):
+            out.print(f"[dim]... and {len(report.episodes) - len(shown)} more episodes; -v shows all[/dim]")
         show_uses(out, report.episodes)
     show_findings(out, [f for e in report.episodes for f in e.findings if _is_shown(f)] + list(report.findings))
     show_left_out(out, report.left_out)
@@ -124,11 +120,9 @@ def show_report(out: Console, report: "Report") -> None:
         size = sum(c.size_bytes for e in report.episodes for c in e.clips)
         outcomes = ", ".join(f"{count} {word}" for word, count in report.outcomes.items() if count)
         known = f" ({outcomes})" if outcomes else ""
-        out.print(
-            f"[bold]{len(report.episodes)} episodes{known}, {report.rows} rows, {bytes_text(size)} of video in "
-            f"{report.seconds:.1f} s[/bold] -> {escape(report.root)}",
-            soft_wrap=True,
-        )
+        counts = f"{counted(len(report.episodes), 'episode')}{known}, {counted(report.rows, 'row')}"
+        took = f"{bytes_text(size)} of video in {report.seconds:.1f} s"
+        out.print(f"[bold]{counts}, {took}[/bold] -> {escape(report.root)}", soft_wrap=True)
 
 
 def _episode_cells(e: "EpisodeReport", fps: int) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from telecine.cli.exit_codes import Outcome
 from telecine.cli.next_steps import command, show_steps
+from telecine.cli.progress import Bar
 from telecine.cli.tables import console, escape, findings_dict, print_json, show_findings
 from telecine.commands.stores import stores
 from telecine.commands.verify import verify
@@ -26,7 +27,8 @@ FRAMES: dict[Depth, str] = {
 def run(given: Path, *, against: list[str], decode: Depth, json: bool, reading: dict[str, Any]) -> Outcome:
     """Done when there are no errors."""
     dataset = as_typed(given)
-    findings = verify(dataset, against or None, decode=decode, **reading)
+    with Bar(quiet=json) as bar:
+        findings = verify(dataset, against or None, decode=decode, progress=bar, **reading)
     failed = has_errors(findings)
     if json:
         print_json({"ok": not failed, "dataset": str(dataset), "findings": findings_dict(findings)})

@@ -95,9 +95,13 @@ class _Watched:
     def __init__(self, progress: Progress | None) -> None:
         self._progress = progress
 
-    def begin(self, total_bytes: int) -> None:
+    def begin(self, total_bytes: int, phase: str, items: int = 0) -> None:
         if self._progress is not None:
-            self._progress.begin(total_bytes)
+            self._progress.begin(total_bytes, phase, items)
+
+    def finish(self, items: int = 1) -> None:
+        if self._progress is not None:
+            self._progress.finish(items)
 
     def advance(self, done_bytes: int, label: str) -> None:
         if self._progress is not None:

@@ -19,6 +19,19 @@ RUNNING = "Running"
 GROUPS = (TAKE, TIME, VIDEO, EPISODES, OUTPUT, RUNNING)
 
 
+def whole_rows(text: str) -> int:
+    """Rows per second. Raises: ValueError for what is no whole number, with the next one to ask for."""
+    try:
+        return int(text)
+    except ValueError:
+        try:
+            near = round(float(text))
+        except (ValueError, OverflowError):
+            raise ValueError(f"{text!r} is no number of rows per second") from None
+        advice = f"--fps {near} takes such cameras: a row has the frame of its time, whatever their rate"
+        raise ValueError(f"rows per second are a whole number, got {text}; {advice}") from None
+
+
 def _flag(group: str, help: str | None = None, *, default: Any = None, **more: Any) -> Any:  # noqa: A002
     """A flag in `group`; more: what typer.Option takes besides help, such as metavar and min."""
     return field(default=default, metadata={"group": group, "help": help, **more})
@@ -28,7 +41,7 @@ def _flag(group: str, help: str | None = None, *, default: Any = None, **more: A
 class PlanFlags:
     """Flags that override keys of the plan, or make one; None or empty where they are not given."""
 
-    fps: int | None = _flag(TIME, "Rows per second.")
+    fps: int | None = _flag(TIME, "Rows per second.", parser=whole_rows, metavar="N")
     index: str | None = _flag(TIME, "Timeline that all stamps are read from.")
     rate: str | None = _flag(TIME, "Counts per second of a sequence timeline.")
     follow: str | None = _flag(TIME, "Take this stream's stamps as ticks.", metavar="STREAM")

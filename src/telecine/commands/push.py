@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from telecine.commands.stores import stores
-from telecine.commands.train import train_command
 from telecine.compat import hub
 from telecine.core.errors import PlanError
 from telecine.core.findings import Finding, has_errors
@@ -13,8 +12,9 @@ from telecine.core.text.addresses import as_typed
 from telecine.dataset.card import is_license, license_of
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.verify import verify
-from telecine.inspection.dataset_card import card_findings, dataset_card, write_card
+from telecine.inspection.dataset_card import card_findings, dataset_card, write_card, write_sheet
 from telecine.lerobot_format.paths import CARD, VERSION
+from telecine.lerobot_format.train import train_command
 from telecine.sources.shared.confinement import check_dataset, links_followed
 
 LARGE_BYTES = 1 << 30
@@ -99,10 +99,11 @@ def _pushed(root: Path, repo_id: str, *, private: bool | None, license: str | No
         raise PlanError(f"--license {license!r} is no identifier of the Hub's, such as apache-2.0, cc-by-4.0 or mit")
     findings = tuple(verify(root, decode="none"))
     if not has_errors(findings):
-        text = dataset_card(root, license)
+        text = dataset_card(root, license, repo_id=repo_id)
         license = license_of(text)  # noqa: A001
         findings += card_findings(text, str(root / CARD))
         if not dry_run:
+            write_sheet(root)
             write_card(root, text)
     names = hub.files(root)
     size = sum((root / name).stat().st_size for name in names)

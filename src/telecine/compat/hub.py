@@ -21,6 +21,8 @@ PART_FILES = 100
 PART_BYTES = 4 << 30
 """And their size, so that an interruption costs the hashing, and at worst the transfer, of this much."""
 
+_ADVICE = "; the Hub cannot be reached: see to the network (HF_ENDPOINT, HF_HUB_OFFLINE), then the same command goes on"
+
 
 def push(
     root: Path,
@@ -65,7 +67,10 @@ def push(
         text = _reason(error)
         shown = scrubbed(text, hub.get_token())
         # Chained, the error would show in a traceback what was taken out of the message.
-        raise DatasetError(f"{root} was not pushed to {repo_id}: {shown}") from (error if shown == text else None)
+        advice = "" if isinstance(error, hub.errors.HfHubHTTPError | ValueError) else _ADVICE
+        raise DatasetError(f"{root} was not pushed to {repo_id}: {shown}{advice}") from (
+            error if shown == text else None
+        )
 
 
 def files(root: Path) -> list[str]:

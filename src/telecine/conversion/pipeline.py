@@ -36,7 +36,7 @@ from telecine.core.errors import DatasetError, VideoError, raised_as
 from telecine.core.findings import Finding, has_errors, with_notes
 from telecine.core.outcome import decided
 from telecine.core.plan.model import Plan
-from telecine.core.progress import Progress, Silent
+from telecine.core.progress import CONVERTING, Progress, Silent
 from telecine.core.recording import Ref
 from telecine.core.resample.rates import input_rates, rate_findings
 from telecine.dataset.staging import Staging, workspace
@@ -169,7 +169,7 @@ def _convert(job: _Job) -> Report:
         episodes = discover(job.paths, plan, **options.access, select=options.select, executor=job.executor)
     else:
         episodes = settled.episodes
-    job.progress.begin(episodes.size_bytes)
+    job.progress.begin(episodes.size_bytes, CONVERTING, len(episodes.refs))
     with _writer(job) as writer:
         refs = () if options.strict and episodes.rejected else episodes.refs
         with _finished_stay(writer.scratch), _who_works(job, refs, writer.scratch) as (executor, crash):
@@ -189,7 +189,7 @@ def _convert(job: _Job) -> Report:
                     left_out=lasting_accounts(report, folders),
                     derived=derivations(writer, plan, options.tools),
                 )
-    checked = verify_dataset(job.root) if report.episodes and options.verify else []
+    checked = verify_dataset(job.root, progress=job.progress) if report.episodes and options.verify else []
     return replace(report, findings=(*report.findings, *checked), seconds=time.monotonic() - began)
 
 
@@ -311,6 +311,7 @@ def _write(outcomes: Iterable[Outcome | Lost], writer: DatasetWriter, job: _Job)
     for outcome in outcomes:
         result = _result(outcome, writer, job, tally)
         taken_up += isinstance(outcome, Made) and outcome.taken_up
+        job.progress.finish()
         match result:
             case EpisodeReport():
                 episodes.append(result)

@@ -6,9 +6,13 @@ the licence, where there is none, and the section between our marks change.
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import yaml
+
 from telecine.core.findings import Finding, grouped
+from telecine.core.text.numbers import counted, duration_text
 
 FRONT_MATTER = """---
 {license}tags:
@@ -23,10 +27,26 @@ configs:
 TASKS_SHOWN = 50
 DEFECTS_SHOWN = 30
 BEGIN, END = "<!-- telecine: facts -->", "<!-- telecine: end of facts -->"
+LICENSE_TO_FILL = "# license: which one? apache-2.0, cc-by-4.0, mit ...\n"
+VISUALIZER = "https://huggingface.co/spaces/lerobot/visualize_dataset"
+_PROVENANCE = (
+    "The recording and the time span of every episode are in `meta/telecine/provenance.parquet`, what became of each "
+    "recording in `meta/telecine/report.parquet`, streams left out in `meta/telecine/left_out.json`. The plan:"
+)
 _LICENSE = re.compile(r"^license:[ ]*([^\s#]+)[^\n]*\n", re.MULTILINE)
+_LICENSE_LINE = re.compile(r"^(?:# )?license:[^\n]*\n", re.MULTILINE)
 _FRONT = re.compile(r"\A---\n(.*?)^---\n", re.MULTILINE | re.DOTALL)
-_DEFECTS = re.compile(r"\n## Defects\n.*?(?=\n## |\Z)", re.DOTALL)
+_ADDED = re.compile(r"\n## (?:Defects|Look, load, train)\n.*?(?=\n## |\Z)", re.DOTALL)
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9.+_-]{1,60}")
+
+
+@dataclass(frozen=True, slots=True)
+class OnHub:
+    """Where a dataset is published: USER/NAME, the command that trains on it, a file with a picture of its cameras."""
+
+    repo_id: str
+    train: str
+    sheet: str | None = None
 
 
 def card(
@@ -36,30 +56,20 @@ def card(
     *,
     license: str | None = None,  # noqa: A002 - as the Hub calls it
     defects: Sequence[Finding] | None = None,
+    hub: OnHub | None = None,
 ) -> str:
     """README.md for the dataset that `info` (as in info.json) describes, made by the plan given.
 
-    license: an identifier of the Hub's, such as "apache-2.0". defects: what a check of its quality found; None: nobody
-    looked, so the card has no such section.
+    license: an identifier of the Hub's, such as "apache-2.0"; None: a line to fill. defects: what a check of its
+    quality found; None: nobody looked, so the card has no such section. hub: where it is published; None: not yet.
     """
-    seconds = info["total_frames"] / info["fps"]
-    facts = {
-        "Episodes": info["total_episodes"],
-        "Frames": info["total_frames"],
-        "Duration": f"{int(seconds // 3600)} h {int(seconds // 60 % 60)} min {seconds % 60:.1f} s",
-        "Frames per second": info["fps"],
-        "Robot": info.get("robot_type") or "not given",
-        "Tasks": len(tasks),
-        "Cameras": sum(entry["dtype"] in ("video", "image") for entry in info["features"].values()),
-        "Format": f"LeRobot {info['codebase_version']}",
-    }
     parts = [
-        FRONT_MATTER.replace("{license}", f"license: {license}\n" if license else ""),
-        "A robot dataset in the [LeRobot](https://github.com/huggingface/lerobot) format, written by telecine.\n",
-        "| | |\n|---|---|\n" + "".join(f"| {name} | {value} |\n" for name, value in facts.items()),
+        FRONT_MATTER.replace("{license}", f"license: {license}\n" if license else LICENSE_TO_FILL),
+        f"{_what_it_is(info)}\n",
+        _facts(info, tasks),
+        *([_on_hub(hub)] if hub is not None else []),
         "## Features\n",
-        "| feature | type | shape | names |\n|---|---|---|---|\n"
-        + "".join(map(_feature_row, info["features"].items())),
+        _features(info["features"], _units(plan_yaml)),
         "## Tasks\n",
         "".join(f"{index}. {_cell(task)}\n" for index, task in enumerate(tasks[:TASKS_SHOWN])),
     ]
@@ -68,8 +78,83 @@ def card(
     if defects is not None:
         parts.append(f"## Defects\n\n{_defects(defects)}")
     if plan_yaml is not None:
-        parts.append(f"## Plan\n\nHow it was made of recordings, see telecine:\n\n{_code_block(plan_yaml)}")
+        parts.append(f"## How it was made\n\n{_PROVENANCE}\n\n{_code_block(plan_yaml)}")
     return "\n".join(parts)
+
+
+def _what_it_is(info: Mapping[str, Any]) -> str:
+    """A sentence."""
+    robot = info.get("robot_type")
+    cameras = sum(entry["dtype"] in ("video", "image") for entry in info["features"].values())
+    whose = f"the robot `{_cell(robot)}`" if robot else "a robot"
+    holds = f"state, action and {counted(cameras, 'camera')}" if cameras else "state and action"
+    return (
+        f"{counted(info['total_episodes'], 'demonstration')} of {whose}, "
+        f"{duration_text(info['total_frames'] / info['fps'])} in all: {holds} at {info['fps']} rows a second, "
+        "in the format of [LeRobot](https://github.com/huggingface/lerobot), written by telecine."
+    )
+
+
+def _facts(info: Mapping[str, Any], tasks: Sequence[str]) -> str:
+    facts = {
+        "Episodes": info["total_episodes"],
+        "Frames": info["total_frames"],
+        "Duration": duration_text(info["total_frames"] / info["fps"]),
+        "Frames per second": info["fps"],
+        "Robot": info.get("robot_type") or "not given",
+        "Tasks": len(tasks),
+        "Cameras": sum(entry["dtype"] in ("video", "image") for entry in info["features"].values()),
+        "Format": f"LeRobot {info['codebase_version']}",
+    }
+    return "| | |\n|---|---|\n" + "".join(f"| {name} | {value} |\n" for name, value in facts.items())
+
+
+def _on_hub(hub: OnHub) -> str:
+    """How to look at it, load it and train on it."""
+    sheet = f"![Cameras]({hub.sheet})\n\n" if hub.sheet else ""
+    return f"""## Look, load, train
+
+{sheet}Every episode in the browser: [LeRobot's visualizer]({VISUALIZER}?path=/{hub.repo_id}/episode_0).
+
+```python
+from lerobot.datasets.lerobot_dataset import LeRobotDataset
+
+dataset = LeRobotDataset("{hub.repo_id}")
+```
+
+```sh
+{hub.train}
+```
+"""
+
+
+def _features(features: Mapping[str, Any], units: Mapping[str, str]) -> str:
+    """A row for each; a column with units where any is known."""
+    known = {
+        key: units.get(key) or (entry.get("info") or {}).get("depth_unit") or "" for key, entry in features.items()
+    }
+    more = (" unit |", "---|") if any(known.values()) else ("", "")
+    head = f"| feature | type | shape | names |{more[0]}\n|---|---|---|---|{more[1]}\n"
+    rows = (
+        _feature_row(item).rstrip("\n") + (f" {_cell(known[item[0]])} |" if more[0] else "") + "\n"
+        for item in features.items()
+    )
+    return head + "".join(rows)
+
+
+def _units(plan_yaml: str | None) -> dict[str, str]:
+    """Feature -> the unit that its numbers were converted to, where the plan says so for all of it."""
+    body = yaml.safe_load(plan_yaml) if plan_yaml else None
+    features = body.get("features") if isinstance(body, dict) else None
+    found = {}
+    for key, feature in (features or {}).items():
+        sources = feature.get("from") if isinstance(feature, dict) else None
+        parts = sources if isinstance(sources, list) else [sources]
+        said = [feature.get("units")] if isinstance(feature, dict) and feature.get("units") else []
+        said = said or [part.get("units") if isinstance(part, dict) else None for part in parts]
+        if len({str(text) for text in said}) == 1 and isinstance(said[0], str):
+            found[key] = said[0].rpartition(" to ")[2]
+    return found
 
 
 def _feature_row(item: tuple[str, dict[str, Any]]) -> str:
@@ -118,19 +203,27 @@ def is_license(text: str) -> bool:
 
 
 def as_written(text: str) -> str:
-    """A card of ours without what pushing adds: the licence and the defects."""
-    return _DEFECTS.sub("", _LICENSE.sub("", text, count=1), count=1)
+    """A card of ours without what pushing adds: the licence, how to load it, and the defects."""
+    return _ADDED.sub("", _LICENSE_LINE.sub("", text, count=1))
 
 
 def completed(text: str, ours: str) -> str:
     """Somebody's card with the licence of `ours` where it states none, and our facts between marks, once."""
     body, stated = _FRONT.sub("", ours, count=1), license_of(ours)
     if stated is not None and license_of(text) is None:
-        text = text.replace("---\n", f"---\nlicense: {stated}\n", 1) if _FRONT.match(text) else _front(ours) + text
+        text = _with_license(text, stated) if _FRONT.match(text) else _front(ours) + text
     block = f"{BEGIN}\n{body.strip()}\n{END}\n"
     if BEGIN in text and END in text:
         return text[: text.index(BEGIN)] + block + text[text.index(END) + len(END) :].removeprefix("\n")
     return f"{text.rstrip()}\n\n{block}"
+
+
+def _with_license(text: str, stated: str) -> str:
+    """In place of our line to fill, or as the first line of the front matter."""
+    line = f"license: {stated}\n"
+    return (
+        text.replace(LICENSE_TO_FILL, line, 1) if LICENSE_TO_FILL in text else text.replace("---\n", f"---\n{line}", 1)
+    )
 
 
 def _front(text: str) -> str:

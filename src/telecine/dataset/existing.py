@@ -118,7 +118,7 @@ def has_our_card(root: Path, info: dict[str, Any], tasks: Sequence[str]) -> bool
         plan = (root / paths.PLAN).read_text(encoding="utf-8") if (root / paths.PLAN).is_file() else None
     except (OSError, ValueError):
         return not (root / paths.CARD).is_file()
-    return as_written(text) == card(info, list(tasks), plan)
+    return as_written(text) == as_written(card(info, list(tasks), plan))
 
 
 def license_at(root: Path) -> str | None:

@@ -85,7 +85,7 @@ def edit(
     Raises: EditError, DatasetError.
     """
     if (out is None) is not in_place:
-        raise EditError("give a folder for the new dataset, or in_place, not both")
+        raise EditError("give a folder for the new dataset or --in-place (in_place=True), not both and not neither")
     target = dataset if out is None else out
     with opened_inputs([dataset], None if dry_run else Path(target).resolve()) as opened:
         (given,) = opened.datasets

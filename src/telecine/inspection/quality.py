@@ -146,12 +146,14 @@ def _answers(
     rows = max(sum(episode.length for episode in dataset.episodes), 1)
     if isinstance(executor, Workers):
         executor.grow(len(parts), total if dataset.cameras else 0, safely=False)
-    progress.begin(total)
+    progress.begin(total, "checking", len(dataset.episodes))
 
     def tell(done_rows: int, label: str) -> None:
         progress.advance(total * done_rows // rows, label)
 
-    yield from executor(_part_checked, parts, tell)
+    for part, answer in zip(parts, executor(_part_checked, parts, tell), strict=True):
+        progress.finish(part.stop - part.start)
+        yield answer
 
 
 def _part_checked(part: _Part, tell: Tell) -> _Checked:

@@ -39,15 +39,19 @@ class Telling:
     def __init__(self) -> None:
         self._total, self._done = 0, 0
 
-    def begin(self, total_bytes: int) -> None:
-        """Start at zero."""
+    def begin(self, total_bytes: int, phase: str, items: int = 0) -> None:
+        """Start at zero; bytes alone say how far it is."""
+        del items
         self._total, self._done = total_bytes, 0
-        tell("progress", done=0, total=total_bytes)
+        tell("progress", done=0, total=total_bytes, label=phase)
 
     def advance(self, done_bytes: int, label: str) -> None:
         """Move on."""
         self._done += done_bytes
         tell("progress", done=self._done, total=self._total, label=visible(label.rpartition("/")[2][:60]))
+
+    def finish(self, items: int = 1) -> None:
+        """Bytes say enough."""
 
 
 def findings(path: str) -> list[dict[str, Any]]:

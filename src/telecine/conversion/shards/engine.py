@@ -20,7 +20,7 @@ from telecine.conversion.shards.survey import part_state, survey
 from telecine.core.errors import PlanError
 from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan
-from telecine.core.progress import Progress
+from telecine.core.progress import CONVERTING, Progress
 from telecine.core.shards import Shard, cut, shards_for
 from telecine.run.cluster import Cluster, Command, Ended
 from telecine.run.executor import Executor
@@ -112,7 +112,7 @@ def _run(asked: OnCluster, place: JobPlace, job: ShardJob, cluster: Cluster, wat
     if len(commands) < len(state):
         watcher.note(f"{len(state) - len(commands)} of {len(state)} parts are done already")
     tally = _Tally({command.name: sizes[command.name] for command in commands}, len(commands), watcher)
-    watcher.begin(sum(tally.sizes.values()))
+    watcher.begin(sum(tally.sizes.values()), CONVERTING)
     logs = {command.name: command.log for command in commands}
     return [
         Finding("engine-part", "error", f"{place.name}: part {ended.name}", ended.why, f"see {logs[ended.name]}")

@@ -114,6 +114,12 @@ def _guessed(recordings: Sequence[RecordingFacts], usable: Sequence[StreamSummar
     return {"action": action, "observation.state": state, **{k: [s] for k, s in cameras.items()}}
 
 
+_STILL = (
+    "one static frame: a program that logs a camera with static=True, as LeRobot's display does, keeps only the last "
+    "one (docs/so101.md); a plan that names it shows it in every row"
+)
+
+
 def _cameras(streams: Sequence[StreamSummary], notes: Notes) -> dict[str, StreamSummary]:
     """Feature key -> camera."""
     cameras = []
@@ -124,7 +130,7 @@ def _cameras(streams: Sequence[StreamSummary], notes: Notes) -> dict[str, Stream
         else:
             cameras.append(stream)
     still = [s for s in streams if s.kind == "image" and s.static]
-    notes.leave_out(still, "one static frame; a plan that names it shows it in every row")
+    notes.leave_out(still, _STILL)
     cameras = physical_cameras(cameras, notes)
     found = {f"{IMAGES}{n}": s for n, s in zip(camera_names(list(map(_path_of, cameras))), cameras, strict=True)}
     _note_depth([key for key, stream in found.items() if stream.is_depth], notes)

@@ -1,6 +1,7 @@
 """Files that people write, plans and edits: read as plain data within bounds, every mistake with its path."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from difflib import SequenceMatcher
 from typing import Any, TypeAlias
@@ -110,11 +111,30 @@ def keys_of(*models: type[BaseModel]) -> list[str]:
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """A "did you mean" for the nearest of `known`, or nothing. The last part of a dotted name counts like the whole."""
-    nearest = max(((_likeness(word, name), name) for name in known), default=(0.0, ""))
-    return f"; did you mean {nearest[1]!r}?" if nearest[0] >= 0.5 else ""
+    """A "did you mean" for the nearest of `known`, or nothing.
+
+    What tells names apart counts most: a part that many names share, such as `joint_states`, says little.
+
+    >>> suggest("/rist/image", ["/camera/front/image", "/camera/wrist/image"])
+    "; did you mean '/camera/wrist/image'?"
+    """
+    names = list(known)
+    shared = Counter(part for name in names for part in set(_parts(name)))
+    likest = max(((*_likeness(word, name, shared), name) for name in names), default=(0.0, 0.0, ""))
+    return f"; did you mean {likest[2]!r}?" if likest[1] >= 0.5 else ""
 
 
-def _likeness(word: str, name: str) -> float:
-    parts = [re.split(r"[./:]", text)[-1] for text in (word, name)]
-    return max(SequenceMatcher(None, a, b).ratio() for a, b in ((word, name), (parts[0], parts[1])))
+def _parts(name: str) -> list[str]:
+    return re.findall(r"[a-z]+|[0-9]+", name.lower())
+
+
+def _likeness(word: str, name: str, shared: Counter[str]) -> tuple[float, float]:
+    """(What decides which is likest, and whether it is like at all), 0 to 1; shared: how many names have a part."""
+    last = [re.split(r"[./:]", text)[-1] for text in (word, name)]
+    whole = max(SequenceMatcher(None, a, b).ratio() for a, b in ((word, name), (last[0], last[1])))
+    parts, weights = _parts(name), {part: 1 / (1 + shared[part]) for part in _parts(word)}
+    if not parts or not weights:
+        return whole, whole
+    found = sum(w * max(SequenceMatcher(None, part, p).ratio() for p in parts) for part, w in weights.items())
+    telling = found / sum(weights.values())
+    return whole / 2 + telling, whole

@@ -1,4 +1,4 @@
-"""Exact numbers that people write. Pure."""
+"""Numbers that people write, and how numbers are written for them. Pure."""
 
 import re
 from fractions import Fraction
@@ -42,3 +42,31 @@ def bytes_in(text: str) -> int | None:
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?I?)B?", text.strip().upper())
     return round(float(found[1]) * _UNITS[found[2]]) if found and found[2] in _UNITS else None
+
+
+def bytes_text(size: float) -> str:
+    """A size in the largest unit of which there is one.
+
+    >>> bytes_text(999), bytes_text(12_345_678)
+    ('999 B', '12.3 MB')
+    """
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    raise AssertionError(unit)
+
+
+def duration_text(seconds: float) -> str:
+    """A time to wait or to look at, as people say it.
+
+    >>> duration_text(0.4), duration_text(36), duration_text(80), duration_text(7300)
+    ('0 s', '36 s', '1 min 20 s', '2 h 2 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"

@@ -54,7 +54,7 @@ def _check_content(
 ) -> None:
     data = sum(path.stat().st_size for path in metadata.root.glob("data/*/*.parquet"))
     videos = (path.stat().st_size for path in metadata.root.glob("videos/*/*/*.mp4"))
-    progress.begin(data + sum(videos))
+    progress.begin(data + sum(videos), "verifying")
     stored = read_json(metadata.root, "meta/stats.json", log)
     check_rows(metadata, stored, log, statistics=statistics)
     decoded: dict[str, dict[int, DecodedFrames]] = {}

@@ -1,0 +1,30 @@
+"""How much a command tells people: `-q` only what is wrong and the result, `-v` every remark."""
+
+from enum import IntEnum
+
+
+class Loudness(IntEnum):
+    """`-q`, neither, `-v`."""
+
+    QUIET = 0
+    NORMAL = 1
+    VERBOSE = 2
+
+
+_chosen = Loudness.NORMAL
+
+
+def choose(*, quiet: bool, verbose: bool) -> None:
+    """For the rest of this process. Of both flags the louder one counts."""
+    global _chosen  # as standard output is: one command a process
+    _chosen = Loudness.VERBOSE if verbose else Loudness.QUIET if quiet else Loudness.NORMAL
+
+
+def quiet() -> bool:
+    """Only what is wrong, and the result: no tables, no progress, no next steps."""
+    return _chosen is Loudness.QUIET
+
+
+def verbose() -> bool:
+    """Every remark and all rows of tables."""
+    return _chosen is Loudness.VERBOSE
