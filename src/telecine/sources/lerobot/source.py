@@ -245,7 +245,8 @@ def _video_stream(rows: "_Rows", feature: FeatureMeta, timing: Timing) -> Stream
         found = rows.witnesses.video_problem(key, episode, facts)
         return f"{found}, so its frames may be another episode's; {rows.witnesses.advice}" if found else ""
 
-    return VideoFileStream(f"/{key}", str(path), timing, first, count, window, feature.depth, problem)
+    advice = rows.witnesses.advice
+    return VideoFileStream(f"/{key}", str(path), timing, first, count, window, feature.depth, problem, advice)
 
 
 def _column_stream(column: "_Column", timing: Timing, names: tuple[str, ...] | None) -> Stream:

@@ -47,6 +47,8 @@ class VideoFileStream:
     """Of frames that are codes of distances."""
     check: Callable[[Mp4Facts], str] | None = None
     """Why the frames may not be the recording's, by what the packets tell; "" where they are."""
+    advice: str = ""
+    """What to do about a file that cannot be read."""
     kind: Literal["video"] = "video"
 
     @cached_property
@@ -58,7 +60,7 @@ class VideoFileStream:
         try:
             facts = _facts_of(file_state(self.path))
         except VideoError as error:
-            raise SourceError(f"{self.name}: {error}") from error
+            raise SourceError(f"{self.name}: {error}{f'; {self.advice}' if self.advice else ''}") from error
         shown = facts.count - facts.hidden
         if self.rows is not None and shown != self.rows:
             raise SourceError(
