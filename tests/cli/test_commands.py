@@ -167,7 +167,7 @@ def test_verify_says_what_is_wrong(recordings, tmp_path):
     ("arguments", "said"),
     [
         (["convert"], "Missing argument"),
-        (["convert", "out"], "no recordings given"),
+        (["convert", "out"], "telecine convert out OUT"),
         (["convert", "in", "out", "--index", "t"], "the plan is not complete"),
         (["convert", "in", "out", "--task", "/t", "--task-text", "x"], "use one of them"),
         (["convert", "in", "out", "--video", "front"], "not of the form key:path"),

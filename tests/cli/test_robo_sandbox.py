@@ -22,7 +22,7 @@ def test_a_run_is_exported_in_robosandboxs_words(run, tmp_path, capsys):
     assert main(["export-lerobot", str(run), str(out), "--task", "lift the cube", "--fps", "20"]) == 0
     dataset = Dataset(out)
     assert (dataset.fps, list(dataset.tasks)) == (20, ["lift the cube"])
-    assert "1 episodes" in capsys.readouterr().out
+    assert "1 episode " in capsys.readouterr().out
     assert main(["export-lerobot", str(run), str(out)]) == 1
     assert "exists" in capsys.readouterr().err
     assert main(["export-lerobot", str(run), str(out), "--overwrite"]) == 0
