@@ -77,7 +77,9 @@ def every_codec(root: Path, lengths=LENGTHS) -> Path:
 @contextmanager
 def served(path, **options):
     """A server of this process for a path."""
-    server = Server(str(path), find_entries(str(path)), ServerOptions(**options))
+    server = Server(
+        str(path), find_entries(str(path), follow_links=options.get("follow_links", False)), ServerOptions(**options)
+    )
     try:
         yield server
     finally:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -263,3 +264,39 @@ def test_ctrl_c_while_waiting_lets_the_server_end_by_itself(starlette, picks):
     assert not serving & set(sys._current_frames())
     with socket.socket() as other:
         assert other.connect_ex(("127.0.0.1", server.port)) != 0
+
+
+@pytest.fixture
+def leading_out(picks, tmp_path):
+    """A copy of the dataset whose rows are a link to a file outside of it."""
+    root = tmp_path / "shared" / "picks"
+    shutil.copytree(picks, root)
+    (rows,) = root.glob("data/*/*.parquet")
+    rows.rename(tmp_path / "private.parquet")
+    rows.symlink_to(tmp_path / "private.parquet")
+    return root
+
+
+def test_a_dataset_that_leads_outside_is_listed_with_the_reason_and_not_opened(leading_out):
+    with served(leading_out) as server:
+        client = Client(server)
+        assert client.ask("GET", "/api/dataset/0")[0] == 404
+        (entry,) = find_entries(str(leading_out))
+        assert "private.parquet" in entry.problem
+        assert "--follow-links" in entry.problem
+        assert entry.facts()["episodes"] is None
+    (entry,) = find_entries(str(leading_out), follow_links=True)
+    assert not entry.problem
+    with served(leading_out, follow_links=True) as server:
+        assert Client(server).ask("GET", "/api/dataset/0")[0] == 200
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="outside this repository: no FIFOs on this system")
+@pytest.mark.parametrize("name", ["meta/info.json", "meta/stats.json"])
+def test_a_fifo_in_a_dataset_does_not_stop_the_page(picks, tmp_path, name):
+    root = tmp_path / "picks"
+    shutil.copytree(picks, root)
+    (root / name).unlink()
+    os.mkfifo(root / name)
+    (entry,) = find_entries(str(root))
+    assert "FIFO" in entry.problem

@@ -259,6 +259,7 @@ def view(
     row: Annotated[int | None, typer.Option(min=0, help="Of that episode.")] = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="Decide and write nothing.")] = False,
     rerun: Annotated[bool, typer.Option("--rerun", help="Offer to open the episode in Rerun's viewer.")] = False,
+    follow_links: FollowLinks = False,
     host: Annotated[
         str, typer.Option(help="Address to listen on; others than loopback let other machines in.")
     ] = "127.0.0.1",
@@ -271,7 +272,8 @@ def view(
     """
     from telecine.cli.view import run
 
-    how = {"episode": episode, "row": row, "read_only": read_only, "rerun": rerun, "port": port}
+    how: dict[str, Any] = {"episode": episode, "row": row, "read_only": read_only, "rerun": rerun, "port": port}
+    how["follow_links"] = follow_links
     _run(lambda: run(path, show=browser, host=host, **how), fail_on)
 
 

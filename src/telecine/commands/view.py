@@ -4,7 +4,7 @@ import sys
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from telecine.core.errors import PlanError
 from telecine.core.text.addresses import as_typed, is_stored
@@ -72,6 +72,7 @@ def view(
     row: int | None = None,
     read_only: bool = False,
     rerun: bool = False,
+    follow_links: bool = False,
     host: str = "127.0.0.1",
     port: int = 0,
 ) -> View:
@@ -83,6 +84,7 @@ def view(
         row: of that episode.
         read_only: decide and write nothing.
         rerun: offer to open the episode at hand in Rerun's viewer.
+        follow_links: show files that links in datasets and recordings lead to outside.
         host: the address to listen on; another than loopback lets other machines in.
         port: 0 takes a free one.
 
@@ -106,12 +108,14 @@ def view(
         where = as_typed(path)
         text = f"{where}: the page shows folders of this machine"
         raise PlanError(f"{text}; `telecine edit {where} FOLDER` makes a copy of a dataset")
-    entries = find_entries(str(path))
+    entries = find_entries(str(path), follow_links=follow_links)
     if (episode is not None or row is not None) and (len(entries) != 1 or entries[0].kind != "dataset"):
         raise PlanError("episode and row are those of one dataset; name it")
     page = "/" if episode is None and row is None else f"/dataset/0?episode={episode or 0}&row={row or 0}"
     if rerun and find_spec("rerun") is None:
         raise PlanError("rerun: Rerun's viewer is not installed: pip install 'telecine[rrd]'")
     program = (sys.executable, "-m", "rerun") if rerun else ()
-    options = ServerOptions(host, port, read_only=read_only, in_notebook=host == "127.0.0.1", rerun=program)
+    local = host == "127.0.0.1"
+    how: dict[str, Any] = {"read_only": read_only, "in_notebook": local, "rerun": program, "follow_links": follow_links}
+    options = ServerOptions(host, port, **how)
     return View(Server(str(path), entries, options), page)

@@ -12,6 +12,7 @@ from telecine.lerobot_format.paths import INFO
 from telecine.sources import registry
 from telecine.sources.border import border
 from telecine.sources.registry import Claim
+from telecine.sources.shared.confinement import link_problem, links_followed
 
 MOST_FILES = 20_000
 """Files of a folder that are measured; the size of a larger one is "at least"."""
@@ -63,7 +64,7 @@ class Entry:
         states = [state for file in files if (state := _state(file)) is not None]
         size = sum(state.st_size for state in states)
         changed = max((state.st_mtime for state in states), default=path.stat().st_mtime)
-        return size, changed, _episodes(path) if self.kind == "dataset" else None
+        return size, changed, _episodes(path) if self.kind == "dataset" and not self.problem else None
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -86,21 +87,28 @@ def _episodes(root: Path) -> int | None:
 
 
 def dataset_entry(path: str) -> Entry:
-    """The dataset at `path`, whatever its version, with what is wrong if it cannot be opened."""
+    """The dataset at `path`, whatever its version, with what is wrong if it cannot be opened.
+
+    Links out of it, and what is no regular file, are refused as `links_followed` says.
+    """
+    if problem := link_problem(path):
+        return Entry("dataset", path, "LeRobot", problem=f"{path}: {problem}")
     try:
         return Entry("dataset", path, f"LeRobot {open_dataset(path).version}")
     except DatasetError as error:
         return Entry("dataset", path, "LeRobot", problem=str(error))
 
 
-def find_entries(path: str) -> tuple[Entry, ...]:
+def find_entries(path: str, *, follow_links: bool = False) -> tuple[Entry, ...]:
     """The dataset at `path`, or all datasets and recordings below it. Raises: SourceError when there is none."""
-    if (Path(path) / INFO).is_file():
-        return (dataset_entry(path),)
+    with links_followed(follow_links):
+        if os.path.lexists(Path(path) / INFO):  # whatever it is: not read before it is looked at
+            return (dataset_entry(path),)
     found = []
-    for claim in registry.claimed([path]):
+    for claim in registry.claimed([path], follow_links=follow_links):
         if claim.format == "lerobot" and (Path(claim.path) / INFO).is_file():
-            found.append(dataset_entry(claim.path))
+            with links_followed(follow_links):
+                found.append(dataset_entry(claim.path))
         else:
             found.append(Entry("recording", claim.path, claim.format or "?", claim, claim.problem))
     if not found:

@@ -26,6 +26,8 @@ class ServerOptions:
     port: int = 0
     read_only: bool = False
     in_notebook: bool = False
+    follow_links: bool = False
+    """Show datasets and recordings whose links lead outside of them."""
     rerun: tuple[str, ...] = ()
     """The program that shows a dataset in Rerun's viewer; none: the page does not offer it."""
 
@@ -45,7 +47,8 @@ class Server:
         self._access = ServerAccess(
             options.host, port, secrets.token_urlsafe(24), options.read_only, options.in_notebook
         )
-        self.session = Session(path, entries, read_only=options.read_only, rerun=options.rerun)
+        how = {"read_only": options.read_only, "follow_links": options.follow_links}
+        self.session = Session(path, entries, rerun=options.rerun, **how)
         app: App = Guard(make_app(self.session), self._access)
         config = uvicorn.Config(
             app,

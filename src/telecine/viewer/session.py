@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from telecine.core.errors import DatasetError, EditError
-from telecine.sources.shared.confinement import text_problem
+from telecine.sources.shared.confinement import check_dataset, links_followed
 from telecine.viewer.dataset_view import DatasetView
 from telecine.viewer.entries import Entry, dataset_entry
 from telecine.viewer.jobs import Job
@@ -21,8 +21,17 @@ _WORK_AT_ONCE = 2
 class Session:
     """State of the server. Methods may be called from several threads."""
 
-    def __init__(self, path: str, entries: tuple[Entry, ...], *, read_only: bool, rerun: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        path: str,
+        entries: tuple[Entry, ...],
+        *,
+        read_only: bool,
+        rerun: tuple[str, ...] = (),
+        follow_links: bool = False,
+    ) -> None:
         self.path, self.read_only, self.rerun = path, read_only, rerun
+        self._follow_links = follow_links
         self._scratch: TemporaryDirectory[str] | None = None
         self._entries = list(entries)
         self._lock = threading.RLock()
@@ -41,7 +50,10 @@ class Session:
         with self._lock:
             if not 0 <= number < len(self._entries) or self._entries[number].kind != kind:
                 raise DatasetError(f"there is no {kind} {number}")
-            return self._entries[number]
+            found = self._entries[number]
+        if kind == "dataset" and found.problem:
+            raise DatasetError(found.problem)
+        return found
 
     def add(self, path: str) -> int:
         """The number of the dataset at `path`, now in the list."""
@@ -49,7 +61,8 @@ class Session:
             for number, entry in enumerate(self._entries):
                 if Path(entry.path).resolve() == Path(path).resolve():
                     return number
-            self._entries.append(dataset_entry(path))
+            with links_followed(self._follow_links):
+                self._entries.append(dataset_entry(path))
             return len(self._entries) - 1
 
     def dataset(self, number: int) -> DatasetView:
@@ -57,8 +70,8 @@ class Session:
         entry = self.entry(number, "dataset")
         with self._lock:
             if number not in self._datasets:
-                if problem := text_problem(entry.path):
-                    raise DatasetError(f"{entry.path}: {problem}")
+                with links_followed(self._follow_links):
+                    check_dataset(entry.path)
                 self._datasets[number] = DatasetView(entry.path)
                 while len(self._datasets) > MOST_DATASETS:
                     self._datasets.popitem(last=False)[1].close()
