@@ -136,6 +136,29 @@ def test_every_command_stops_where_the_system_refuses_any_write(command, tmp_pat
         assert comparable(out) == whole
 
 
+def test_a_push_whose_card_does_not_fit_sends_nothing(dataset, tmp_path, monkeypatch):
+    """All that it writes here is the card and the picture of the cameras; both are there whole, or as they were."""
+    sent = []
+    monkeypatch.setattr("telecine.compat.hub.push", lambda root, *args, **how: sent.append(state(root)))
+    whole = Path(shutil.copytree(dataset, tmp_path / "whole"))
+    assert tc.push(whole, "me/picks", license="mit").ok
+    (whole_files,) = sent
+    new = sum(-(-len(data) // 4096) for name, data in whole_files.items() if state(dataset).get(name) != data)
+    for free in sorted({level // 4096 for level in levels(new * 4096)}):
+        sent.clear()
+        with small_disk(tmp_path / "disk", 30 << 10) as disk:
+            out = Path(shutil.copytree(dataset, disk / "out"))
+            mount(disk, f"size={used_bytes(disk) + free * 4096}")
+            with pytest.raises(DatasetError, match=r"cannot be written: No space left on device"):
+                tc.push(out, "me/picks", license="mit")
+            assert not sent
+            stays = state(out)
+            assert {n: d for n, d in stays.items() if d not in (whole_files.get(n), state(dataset).get(n))} == {}
+            mount(disk, "size=30m")
+            assert tc.push(out, "me/picks", license="mit").ok
+            assert sent == [whole_files]
+
+
 @pytest.mark.parametrize(("module", "call", "number"), [(os, "fsync", errno.EIO), (pa, "OSFile", errno.ENOSPC)])
 def test_a_repair_whose_disk_fails_stops_and_drops_no_episode(damaged, tmp_path, monkeypatch, module, call, number):
     """Halfway through its calls: a clip that cannot be written is no damaged episode."""
