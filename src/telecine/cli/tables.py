@@ -32,7 +32,7 @@ STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 USES = (
     "stream", "feature", "rate", "age median", "p99", "max", "gaps", "equal timestamps", "unused", "reused", "shifted"
 )  # fmt: skip
-"""What is told of each stream; docs/report.md explains the words."""
+"""What is told of each stream; docs/terminal.md explains the words."""
 FILE_WIDTH = 200
 """Columns of text that does not go to a terminal, so that nothing is cut in a log."""
 
