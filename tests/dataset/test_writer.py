@@ -290,7 +290,8 @@ def test_the_encoder_is_named_only_when_all_episodes_used_it(tmp_path):
 
 def test_the_card_says_what_is_in_the_dataset(tmp_path):
     text = (write(tmp_path / "out", [episode(3, task="pick | place\n# <b>")]) / "README.md").read_text()
-    assert text.startswith("---\ntags:\n- LeRobot\ntask_categories:\n- robotics\nconfigs:\n- config_name: default\n")
+    assert text.startswith("---\n# license: which one?")
+    assert "\ntags:\n- LeRobot\ntask_categories:\n- robotics\nconfigs:\n- config_name: default\n" in text
     assert "0. pick \\| place # &lt;b>" in text
     assert "| Frames | 3 |" in text
     assert "`observation.state` | float32 | 3 | shoulder, elbow, gripper" in text

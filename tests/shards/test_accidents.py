@@ -34,7 +34,7 @@ def whole(recordings, plan_file, tmp_path_factory):
 
 
 def started(recordings, out, plan_file, shard):
-    words = ["convert", recordings, out, "--plan", plan_file, "--shard", shard, "--workers", "0"]
+    words = ["convert", recordings, out, "--plan", plan_file, "--shard", shard, "--workers", "0", "--quiet"]
     command = [sys.executable, "-m", "telecine", *map(str, words)]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 

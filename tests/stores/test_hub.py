@@ -21,8 +21,7 @@ def hub(scratch, tmp_path, monkeypatch):
     with fake_hub() as server:
         for name, value in server.environment(tmp_path / "home").items():
             monkeypatch.setenv(name, value)
-        for name in ("ENDPOINT", "HF_HUB_DISABLE_XET"):
-            value = server.url if name == "ENDPOINT" else True
+        for name, value in (("ENDPOINT", server.url), ("HF_HUB_DISABLE_XET", True), ("HF_HUB_OFFLINE", False)):
             monkeypatch.setattr(f"huggingface_hub.constants.{name}", value)
         monkeypatch.setattr("telecine.storage.attempts.FIRST_PAUSE_S", 0.01)
         addressed._store.cache_clear()

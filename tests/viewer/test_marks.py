@@ -222,7 +222,9 @@ def test_a_whole_curation_is_what_the_command_makes_of_the_same_file(starlette, 
         assert page.errors == []
     assert f"'{out}'" in command
     file = picks.parent / "picks.edit.yaml"
-    tc.edit(picks, picks.parent / "by command", edits=[file])
+    # In a process of its own, as the page's: libraries that other tests load here change the schema that Arrow embeds.
+    words = ["edit", picks, picks.parent / "by command", "--edit", file, "--quiet"]
+    subprocess.run([sys.executable, "-m", "telecine", *map(str, words)], check=True, capture_output=True)
     one, other = (
         {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
         for root in (out, picks.parent / "by command")
