@@ -2,7 +2,7 @@
 
 import pytest
 
-from telecine.core.text.documents import DEEPEST_YAML, plain_yaml
+from telecine.core.text.documents import DEEPEST_YAML, plain_yaml, suggest
 
 
 def test_plain_values_are_read_however_they_are_nested_up_to_the_limit():
@@ -23,3 +23,13 @@ def test_plain_values_are_read_however_they_are_nested_up_to_the_limit():
 def test_yaml_that_could_expand_or_exhaust_the_stack_is_refused(text, why):
     with pytest.raises(ValueError, match=why):
         plain_yaml(text)
+
+
+def test_a_suggestion_weighs_what_tells_names_apart():
+    cameras = ["/camera/front/image", "/camera/wrist/image", "/wrist_cam/image_raw"]
+    assert suggest("/camera/rist/image", cameras) == "; did you mean '/camera/wrist/image'?"
+    arms = ["/left_arm/joint_states", "/right_arm/joint_states", "/left_arm/gripper"]
+    assert suggest("/rigth_arm/joint_states", arms) == "; did you mean '/right_arm/joint_states'?"
+    assert suggest("nothing like it", ["fps", "task"]) == ""
+    assert suggest("€", ["£", "fps"]) == ""
+    assert suggest("fps", []) == ""

@@ -50,11 +50,11 @@ def bytes_text(size: float) -> str:
     >>> bytes_text(999), bytes_text(12_345_678)
     ('999 B', '12.3 MB')
     """
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+    units = ["GB", "MB", "kB", "B"]
+    while size >= 1000 and len(units) > 1:
         size /= 1000
-    raise AssertionError(unit)
+        units.pop()
+    return f"{size:.0f} B" if units[-1] == "B" else f"{size:.1f} {units[-1]}"
 
 
 def duration_text(seconds: float) -> str:
