@@ -1,8 +1,9 @@
 """The table of flags as typer's parameters, and `--help` in groups."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import Field, fields
+from functools import wraps
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
@@ -43,9 +44,24 @@ def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
 
 def _of_flag(flag: "Field[Any]", hint: Any) -> inspect.Parameter:
     more = {key: value for key, value in flag.metadata.items() if key not in ("group", "negative")}
+    if "parser" in more:
+        more["parser"] = _told(more["parser"])
     name = f"--{flag.name.replace('_', '-')}"
     names = [name] if hint is bool and not flag.metadata.get("negative") else []
     return _parameter(flag.name, Annotated[_kind(hint), typer.Option(*names, **more)], flag.default or _none(hint))
+
+
+def _told(parser: Callable[[str], Any]) -> Callable[[str], Any]:
+    """The parser, whose own words are shown: of a ValueError, older versions of typer show the value alone."""
+
+    @wraps(parser)
+    def parse(text: str) -> Any:
+        try:
+            return parser(text)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+
+    return parse
 
 
 def _none(hint: Any) -> Any:
