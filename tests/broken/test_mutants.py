@@ -23,6 +23,7 @@ NEEDS = {
     "rosbag": "mcap",
     "rosbag2": "mcap",
     "hdf5": "h5py",
+    "hdf5_layouts": "h5py",
     "zarr": "zarr",
     "rlds": "array_record",
 }
