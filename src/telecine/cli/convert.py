@@ -10,14 +10,14 @@ from telecine.cli.next_steps import after_dataset, command, show_steps
 from telecine.cli.progress import Bar
 from telecine.cli.tables import console, print_json, show_forecast, show_report
 from telecine.commands.convert import convert, dry_run
-from telecine.commands.inspect import is_dataset
 from telecine.core.errors import PlanError, SourceError
+from telecine.lerobot_format.paths import INFO
 from telecine.sources.registry import claimed
 
 
 def _require_target(paths: list[str], out: Path, flags: dict[str, Any]) -> None:
     """Refuse recordings as the last argument: the dataset to make was forgotten. Raises: PlanError."""
-    if not out.exists() or flags["overwrite"] or is_dataset(out):
+    if not out.exists() or flags["overwrite"] or (out / INFO).is_file():
         return
     with suppress(SourceError):  # nothing in it is a recording
         if not any(not claim.problem for claim in claimed([out])):
