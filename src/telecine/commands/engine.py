@@ -10,7 +10,7 @@ from telecine.conversion.pipeline import Options
 from telecine.core.derive.functions import NO_TOOLS
 from telecine.core.errors import PlanError
 from telecine.core.plan.model import Plan
-from telecine.core.progress import Progress
+from telecine.core.progress import Progress, Silent
 from telecine.run.executor import Executor
 from telecine.run.worker_count import OWN_BYTES, WORKER_BYTES
 from telecine.sources.paths import is_url
@@ -93,19 +93,16 @@ class _Watched:
     """A `Watcher` of whatever progress was given; what happens goes to its `note`, where it has one."""
 
     def __init__(self, progress: Progress | None) -> None:
-        self._progress = progress
+        self._progress = progress or Silent()
 
     def begin(self, total_bytes: int, phase: str, items: int = 0) -> None:
-        if self._progress is not None:
-            self._progress.begin(total_bytes, phase, items)
+        self._progress.begin(total_bytes, phase, items)
 
     def finish(self, items: int = 1) -> None:
-        if self._progress is not None:
-            self._progress.finish(items)
+        self._progress.finish(items)
 
     def advance(self, done_bytes: int, label: str) -> None:
-        if self._progress is not None:
-            self._progress.advance(done_bytes, label)
+        self._progress.advance(done_bytes, label)
 
     def note(self, text: str) -> None:
         note = getattr(self._progress, "note", None)
