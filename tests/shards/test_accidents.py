@@ -21,19 +21,6 @@ def recordings(tmp_path_factory):
     return write_runs(tmp_path_factory.mktemp("runs") / "recordings", 8)
 
 
-@pytest.fixture(scope="module")
-def plan_file(recordings):
-    tc.inspect(recordings / "run-05", plan=recordings.parent / "plan.yaml")
-    return recordings.parent / "plan.yaml"
-
-
-@pytest.fixture(scope="module")
-def whole(recordings, plan_file, tmp_path_factory):
-    root = tmp_path_factory.mktemp("whole") / "out"
-    tc.convert(recordings, root, plan_file, workers=0)
-    return root
-
-
 def started(recordings, out, plan_file, shard):
     words = ["convert", recordings, out, "--plan", plan_file, "--shard", shard, "--workers", "0", "--quiet"]
     command = [sys.executable, "-m", "telecine", *map(str, words)]

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-import telecine as tc
 from support.shards import assert_equal, write_runs
 from telecine.dataset.staging import workspace
 
@@ -20,19 +19,6 @@ pytestmark = [pytest.mark.long, pytest.mark.usefixtures("ray")]
 @pytest.fixture(scope="module")
 def recordings(tmp_path_factory):
     return write_runs(tmp_path_factory.mktemp("runs") / "recordings", 12)
-
-
-@pytest.fixture(scope="module")
-def plan_file(recordings):
-    tc.inspect(recordings / "run-05", plan=recordings.parent / "plan.yaml")
-    return recordings.parent / "plan.yaml"
-
-
-@pytest.fixture(scope="module")
-def whole(recordings, plan_file, tmp_path_factory):
-    root = tmp_path_factory.mktemp("whole") / "out"
-    tc.convert(recordings, root, plan_file, workers=0)
-    return root
 
 
 def command(recordings, out, plan_file, *more):
