@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from support.corruptions import recoded
 from support.dataset import FPS, TOP, WRIST, everything, write
 from support.dataset import episode as one_episode
 from support.pictures import read_frame_id
@@ -192,21 +192,7 @@ WITNESSES = [nothing, without_statistics, without_episodes]
 
 
 def with_frames(path, order, times=None):
-    """The video re-encoded: frames `order` of it, at `times` (in frames) or one after the other."""
-    rest = path.with_name("rest.mp4")
-    with av.open(str(path)) as source:
-        frames = [frame.to_ndarray(format="rgb24") for frame in source.decode(video=0)]
-    with av.open(str(rest), "w") as target:
-        stream = target.add_stream("h264", rate=FPS, options={"g": "2", "bf": "0"})
-        stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
-        stream.codec_context.time_base = Fraction(1, 100 * FPS)
-        for place, number in zip(range(len(order)) if times is None else times, order, strict=True):
-            frame = av.VideoFrame.from_ndarray(frames[number], format="rgb24")
-            frame.pts, frame.time_base = round(100 * place), Fraction(1, 100 * FPS)
-            target.mux(stream.encode(frame))
-        target.mux(stream.encode(None))
-    rest.replace(path)
+    recoded(path, order, times, crf="23")  # x264's own default
 
 
 def without_rows(root, gone, renumbered):

@@ -98,13 +98,13 @@ def spans(root: Path, edit: Callable[[list, list], None], key: str = TOP) -> Non
     pq.write_table(table, root / EPISODES)
 
 
-def recoded(path: Path, order, times=None) -> None:
+def recoded(path: Path, order, times=None, *, crf="12") -> None:
     """The video re-encoded: frames `order` of it, at `times` (in frames) or one after the other."""
     rest = path.with_name("rest.mp4")
     with av.open(str(path)) as source:
         frames = [frame.to_ndarray(format="rgb24") for frame in source.decode(video=0)]
     with av.open(str(rest), "w") as target:
-        stream = target.add_stream("h264", rate=FPS, options={"g": "2", "bf": "0", "crf": "12"})
+        stream = target.add_stream("h264", rate=FPS, options={"g": "2", "bf": "0", "crf": crf})
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = Fraction(1, 100 * FPS)
