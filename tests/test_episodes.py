@@ -134,7 +134,7 @@ def test_a_recording_that_changes_between_its_episodes_is_opened_again(tmp_path,
 def test_the_kept_span_is_shown(tmp_path, capsys):
     from rich.console import Console
 
-    from telecine.cli.tables import show_report
+    from telecine.cli.screen.tables import show_report
 
     folder = long_recording(tmp_path, "jpeg")
     plan = make_plan(robot_plan("front", trim={"still": 0.05, "by": ["/action"], "margin": "0s"}))

@@ -13,8 +13,8 @@ import pytest
 import typer
 import yaml
 
-from telecine.cli.examples import EXAMPLES
-from telecine.cli.help_topics import COMPLETION, TOPICS, topic_text
+from telecine.cli.help.examples import EXAMPLES
+from telecine.cli.help.topic_commands import COMPLETION, TOPICS, topic_text
 from telecine.cli.main import app
 from telecine.core.edit.model import make_edit
 from telecine.core.plan.model import make_plan

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from telecine.cli.layout import show_table
-from telecine.cli.tables import console
+from telecine.cli.screen.layout import show_table
+from telecine.cli.screen.tables import console
 from telecine.core.text.task_text import TASK_TO_GIVE, task_problem
 
 WIDTHS = (60, 80, 120)

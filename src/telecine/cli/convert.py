@@ -6,9 +6,9 @@ from typing import Any
 
 from telecine.cli.exit_codes import Outcome
 from telecine.cli.finalize import show_finalized
-from telecine.cli.next_steps import after_dataset, command, show_steps
-from telecine.cli.progress import Bar
-from telecine.cli.tables import console, print_json, show_forecast, show_report
+from telecine.cli.screen.next_steps import after_dataset, command, show_steps
+from telecine.cli.screen.progress import Bar
+from telecine.cli.screen.tables import console, print_json, show_forecast, show_report
 from telecine.commands.convert import convert, dry_run
 from telecine.core.errors import PlanError, SourceError
 from telecine.lerobot_format.paths import INFO

@@ -7,12 +7,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from telecine.cli import loudness
 from telecine.cli.exit_codes import Outcome
-from telecine.cli.label_tables import show_labels
-from telecine.cli.lag_table import show_lag
-from telecine.cli.progress import Bar
-from telecine.cli.tables import console, escape, print_json, show_findings
+from telecine.cli.screen import loudness
+from telecine.cli.screen.label_tables import show_labels
+from telecine.cli.screen.lag_table import show_lag
+from telecine.cli.screen.progress import Bar
+from telecine.cli.screen.tables import console, escape, print_json, show_findings
 from telecine.commands.inspect import inspect
 from telecine.commands.stores import stores
 from telecine.core.findings import has_errors

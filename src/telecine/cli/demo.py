@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from telecine.cli import loudness
 from telecine.cli.exit_codes import Outcome
-from telecine.cli.next_steps import after_dataset, command, show_steps
-from telecine.cli.progress import Bar
-from telecine.cli.tables import console, escape, print_json, show_report
+from telecine.cli.screen import loudness
+from telecine.cli.screen.next_steps import after_dataset, command, show_steps
+from telecine.cli.screen.progress import Bar
+from telecine.cli.screen.tables import console, escape, print_json, show_report
 from telecine.commands.demo import demo
 from telecine.core.text.numbers import bytes_text
 

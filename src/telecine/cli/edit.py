@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from telecine.cli.exit_codes import Outcome
-from telecine.cli.next_steps import after_dataset, command, show_steps
-from telecine.cli.tables import console, print_json, show_findings
+from telecine.cli.screen.next_steps import after_dataset, command, show_steps
+from telecine.cli.screen.tables import console, print_json, show_findings
 from telecine.commands.edit import edit
 from telecine.commands.stores import stores
 from telecine.core.text.numbers import bytes_text, counted

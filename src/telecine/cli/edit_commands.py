@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from telecine.cli.command import add
+from telecine.cli.help.command import add
 from telecine.cli.recording_flags import FailOn, FollowLinks, Json
 
 if TYPE_CHECKING:

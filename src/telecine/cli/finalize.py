@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from telecine.cli.exit_codes import Outcome
-from telecine.cli.tables import console, escape, print_json, show_findings, show_rejected
+from telecine.cli.screen.tables import console, escape, print_json, show_findings, show_rejected
 from telecine.commands.shards import finalize
 from telecine.core.text.numbers import counted
 

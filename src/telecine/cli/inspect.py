@@ -6,10 +6,10 @@ from typing import Any
 from rich.console import Console
 
 from telecine.cli.exit_codes import Outcome
-from telecine.cli.lag_table import show_lag
-from telecine.cli.layout import show_table
-from telecine.cli.next_steps import show_steps
-from telecine.cli.tables import console, escape, print_json, short, show_findings, show_left_out
+from telecine.cli.screen.lag_table import show_lag
+from telecine.cli.screen.layout import show_table
+from telecine.cli.screen.next_steps import show_steps
+from telecine.cli.screen.tables import console, escape, print_json, short, show_findings, show_left_out
 from telecine.commands.inspect import inspect
 from telecine.core.findings import has_errors
 from telecine.core.proposal.propose import Proposal

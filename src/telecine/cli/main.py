@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
-from telecine.cli import edit_commands, help_topics
-from telecine.cli.command import add
-from telecine.cli.flag_groups import GroupedCommand, convert_signature
+from telecine.cli import edit_commands
+from telecine.cli.help import topic_commands
+from telecine.cli.help.command import add
+from telecine.cli.help.flag_groups import GroupedCommand, convert_signature
 from telecine.cli.recording_flags import (
     CatalogToken,
     CatalogTokenFile,
@@ -350,14 +351,14 @@ def _run(command: "Callable[[], Outcome]", fail_on: Sequence[str] | None) -> Non
 
 
 edit_commands.register(app, _run)
-help_topics.register(app)
+topic_commands.register(app)
 
 
 def main() -> None:
     """The console command."""
     gc.disable()  # until modules are loaded: looking for garbage among them takes a tenth of a second
-    if help_topics.COMPLETION in os.environ:
-        help_topics.prepare_completion()
+    if topic_commands.COMPLETION in os.environ:
+        topic_commands.prepare_completion()
     try:
         app()
     except KeyboardInterrupt:

@@ -6,7 +6,7 @@ from pathlib import Path
 import typer
 
 from telecine.cli.exit_codes import Outcome
-from telecine.cli.tables import console, escape, print_json, show_findings
+from telecine.cli.screen.tables import console, escape, print_json, show_findings
 from telecine.commands.push import push
 from telecine.core.text.numbers import bytes_text
 from telecine.dataset.existing import license_at

@@ -7,8 +7,8 @@ from typing import Any, Literal
 from rich.console import Console
 
 from telecine.cli.exit_codes import Outcome
-from telecine.cli.next_steps import Step, after_dataset, command, show_steps
-from telecine.cli.tables import console, escape, print_json
+from telecine.cli.screen.next_steps import Step, after_dataset, command, show_steps
+from telecine.cli.screen.tables import console, escape, print_json
 from telecine.commands.demo import record_sim
 from telecine.commands.plan_flags import size_of
 from telecine.core.text.numbers import counted

@@ -5,8 +5,8 @@ from pathlib import Path
 from rich.console import Console
 
 from telecine.cli.exit_codes import Outcome
-from telecine.cli.next_steps import after_dataset, command, show_steps
-from telecine.cli.tables import console, escape, findings_dict, print_json, show_findings
+from telecine.cli.screen.next_steps import after_dataset, command, show_steps
+from telecine.cli.screen.tables import console, escape, findings_dict, print_json, show_findings
 from telecine.commands.repair import repair
 from telecine.core.findings import has_errors
 from telecine.core.text.numbers import counted

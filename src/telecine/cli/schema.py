@@ -1,7 +1,7 @@
 """`telecine schema`."""
 
 from telecine.cli.exit_codes import Outcome
-from telecine.cli.tables import print_json
+from telecine.cli.screen.tables import print_json
 from telecine.commands.schema import schema
 
 

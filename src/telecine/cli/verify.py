@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from telecine.cli.exit_codes import Outcome
-from telecine.cli.next_steps import command, show_steps
-from telecine.cli.progress import Bar
-from telecine.cli.tables import console, escape, findings_dict, print_json, show_findings
+from telecine.cli.screen.next_steps import command, show_steps
+from telecine.cli.screen.progress import Bar
+from telecine.cli.screen.tables import console, escape, findings_dict, print_json, show_findings
 from telecine.commands.stores import stores
 from telecine.commands.verify import verify
 from telecine.core.findings import Finding, has_errors

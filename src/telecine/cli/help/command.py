@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from telecine.cli import loudness
-from telecine.cli.examples import EXAMPLES
+from telecine.cli.help.examples import EXAMPLES
+from telecine.cli.screen import loudness
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what is wrong, and the result.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say every remark, and show all rows of tables.")]

@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
-from telecine.cli.tables import escape
+from telecine.cli.screen.tables import escape
 from telecine.inspection.dataset_summary import DatasetSummary
 
 MOST_TEXTS = 40

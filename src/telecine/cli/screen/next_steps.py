@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from telecine.cli import loudness
+from telecine.cli.screen import loudness
 from telecine.core.text.addresses import as_typed, is_stored
 from telecine.core.text.visible import visible
 from telecine.lerobot_format.paths import INFO

@@ -10,8 +10,8 @@ from rich.markup import escape as without_markup
 from rich.table import Table
 from rich.text import Text
 
-from telecine.cli import loudness
-from telecine.cli.layout import show_table
+from telecine.cli.screen import loudness
+from telecine.cli.screen.layout import show_table
 from telecine.core.errors import PlanError
 from telecine.core.findings import Finding, grouped
 from telecine.core.resample.rates import distinct_rates

@@ -10,7 +10,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from telecine.cli import loudness
+from telecine.cli.screen import loudness
 from telecine.core.progress import CONVERTING, PhaseState
 from telecine.core.text.numbers import bytes_text, counted, duration_text
 from telecine.core.text.visible import visible

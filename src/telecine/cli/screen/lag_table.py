@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from telecine.cli.layout import show_table
+from telecine.cli.screen.layout import show_table
 from telecine.inspection.lag_row import LagRow
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from telecine.cli.command import add
+from telecine.cli.help.command import add
 
 TOPICS = {
     "plan": "what a conversion takes from recordings, and how it resamples",
@@ -34,7 +34,7 @@ def prepare_completion() -> None:
 
 def topic_text(topic: str) -> str:
     """The text of a topic."""
-    return (files("telecine.cli") / "topics" / f"{topic}.txt").read_text(encoding="utf-8")
+    return (files("telecine.cli.help") / "topics" / f"{topic}.txt").read_text(encoding="utf-8")
 
 
 def _help(app: typer.Typer) -> None:

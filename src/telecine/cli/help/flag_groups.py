@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
 
-from telecine.cli.command import ExplainedCommand
+from telecine.cli.help.command import ExplainedCommand
 from telecine.commands.flag_table import GROUPS, OUTPUT, RUNNING, TAKE, PlanFlags, RunFlags
 
 _GROUPS = {"plan": TAKE, "catalog_url": TAKE, "dataset_name": TAKE, "dry_run": RUNNING, "json": OUTPUT}

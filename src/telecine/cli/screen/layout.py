@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from telecine.cli import loudness
+from telecine.cli.screen import loudness
 from telecine.core.text.visible import visible
 
 _GAP = "  "

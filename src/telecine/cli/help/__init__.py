@@ -1,0 +1,1 @@
+"""What `--help` and `telecine help` say, and how."""

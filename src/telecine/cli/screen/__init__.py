@@ -1,0 +1,1 @@
+"""What people see: tables, progress, what to type next; and how loud it is."""
