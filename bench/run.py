@@ -14,6 +14,7 @@ from pathlib import Path
 import derived
 import edits
 import topics
+import view
 from report import Row, show, write
 
 
@@ -54,6 +55,7 @@ TOPICS: dict[str, Callable[[topics.Place], list[Row]]] = {
     "edit": edits.editing,
     "derive": derived.deriving,
     "start": topics.starting,
+    "view": view.viewing,
 }
 
 if __name__ == "__main__":

@@ -240,7 +240,7 @@ def test_the_command_prints_one_line_at_once_and_ends_when_asked(starlette, pick
     try:
         line = process.stdout.readline()
         assert line.startswith("http://127.0.0.1:")
-        assert "/?token=" in line
+        assert "/dataset/0?token=" in line
     finally:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)

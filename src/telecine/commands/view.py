@@ -111,7 +111,9 @@ def view(
     entries = find_entries(str(path), follow_links=follow_links)
     if (episode is not None or row is not None) and (len(entries) != 1 or entries[0].kind != "dataset"):
         raise PlanError("episode and row are those of one dataset; name it")
-    page = "/" if episode is None and row is None else f"/dataset/0?episode={episode or 0}&row={row or 0}"
+    page = "/" if len(entries) != 1 or entries[0].problem else f"/{entries[0].kind}/0"
+    if episode is not None or row is not None:
+        page += f"?episode={episode or 0}&row={row or 0}"
     if rerun and find_spec("rerun") is None:
         raise PlanError("rerun: Rerun's viewer is not installed: pip install 'telecine[rrd]'")
     program = (sys.executable, "-m", "rerun") if rerun else ()

@@ -18,6 +18,7 @@ from telecine.core.label import LANGUAGE
 from telecine.core.labels.numbered import SUBTASK_INDEX
 from telecine.dataset.values import unwrap_extensions
 from telecine.lerobot_format import paths, read
+from telecine.lerobot_format.episode_table import EpisodeTable
 from telecine.lerobot_format.metadata import V2_VERSIONS, EpisodeMeta, feature_of, path_of
 from telecine.lerobot_format.paths import FileIndex
 from telecine.lerobot_format.subtasks import read_subtasks
@@ -44,7 +45,7 @@ class Dataset:
         self._videos = tuple(key for key, feature in self._features.items() if feature.dtype == "video")
 
     def __len__(self) -> int:
-        return len(self.episodes)
+        return len(self._known)
 
     @cached_property
     def tasks(self) -> tuple[str, ...]:
@@ -69,7 +70,26 @@ class Dataset:
     @cached_property
     def episodes(self) -> tuple[EpisodeMeta, ...]:
         """All episodes, in order."""
-        return read.read_episodes(self.root, self.info, self._features)
+        return tuple(self._known)
+
+    @cached_property
+    def _known(self) -> Sequence[EpisodeMeta]:
+        """All episodes, of version 3.0 made one by one when they are asked for."""
+        if self.version in V2_VERSIONS:
+            return read.read_episodes(self.root, self.info, self._features)
+        return read.read_episode_table(self.root, self._features)
+
+    def episode(self, number: int) -> EpisodeMeta:
+        """One episode, without making all of them. Raises: DatasetError when there is no such one."""
+        if not 0 <= number < len(self):
+            raise DatasetError(f"{self.root}: has {len(self)} episodes, no episode {number}")
+        return self._known[number]
+
+    def column_of_episodes(self, name: str) -> list[Any]:
+        """`length`, `tasks` or one of the facts: a value for each episode, None where the dataset does not say."""
+        if isinstance(self._known, EpisodeTable):
+            return self._known.column(name)
+        return [getattr(episode, name, episode.facts.get(name)) for episode in self._known]
 
     @cached_property
     def provenance(self) -> tuple[dict[str, Any], ...]:
@@ -84,7 +104,7 @@ class Dataset:
         Raises:
             DatasetError: there is no such episode, or its file is missing or damaged.
         """
-        meta = self._episode(episode)
+        meta = self.episode(episode)
         return unwrap_extensions(read.read_rows(self._file("data_path", meta.data), meta, columns))
 
     def runs(
@@ -106,11 +126,11 @@ class Dataset:
 
     def rows_path(self, episode: int) -> Path:
         """The file with the rows of one episode. Raises: DatasetError when it is missing."""
-        return self._file("data_path", self._episode(episode).data)
+        return self._file("data_path", self.episode(episode).data)
 
     def frame(self, key: str, episode: int, row: int) -> tuple[Path, int]:
         """The video file of camera `key` and the number in it of the frame of one row of an episode."""
-        meta = self._episode(episode)
+        meta = self.episode(episode)
         if key not in meta.videos:
             raise DatasetError(f"{self.root}: {key} is not a video; videos are {', '.join(self._videos) or 'none'}")
         if not 0 <= row < meta.length:
@@ -132,11 +152,6 @@ class Dataset:
         if not isinstance(content, dict):
             raise DatasetError(f"{self.root / path}: holds {type(content).__name__}, expected an object")
         return content
-
-    def _episode(self, episode: int) -> EpisodeMeta:
-        if not 0 <= episode < len(self.episodes):
-            raise DatasetError(f"{self.root}: has {len(self.episodes)} episodes, no episode {episode}")
-        return self.episodes[episode]
 
     def _file(self, template: str, index: FileIndex, key: str = "") -> Path:
         with raised_as(DatasetError, f"{self.root / paths.INFO}", ValueError):

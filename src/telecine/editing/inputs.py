@@ -43,7 +43,7 @@ class InputDataset:
 
     def named(self) -> EditInput:
         """Itself, as an edit names it."""
-        return EditInput(path=self.path, fingerprint=self.fingerprint(), episodes=len(self.dataset.episodes))
+        return EditInput(path=self.path, fingerprint=self.fingerprint(), episodes=len(self.dataset))
 
 
 def check_fingerprints(edit: Edit, inputs: tuple[InputDataset, ...]) -> None:
@@ -53,8 +53,8 @@ def check_fingerprints(edit: Edit, inputs: tuple[InputDataset, ...]) -> None:
             continue
         _check_revision(edit, entry, given)
         count = entry.episodes
-        if count is not None and count > len(given.dataset.episodes):
-            raise EditError(f"{given.path}: has {len(given.dataset.episodes)} episodes, the edit was made for {count}")
+        if count is not None and count > len(given.dataset):
+            raise EditError(f"{given.path}: has {len(given.dataset)} episodes, the edit was made for {count}")
         if given.fingerprint(count) != entry.fingerprint:
             raise EditError(
                 f"{given.path}: is not the dataset that the edit was made for ({entry.path}): its features or its "
@@ -104,5 +104,6 @@ def _digests(dataset: Dataset) -> Iterator[str]:
             if not column.null_count
         ]
     stats = np.concatenate([np.zeros((table.num_rows, 0), "<f8"), *numbers], axis=1)
-    for facts, own in zip(dataset.episodes, stats, strict=True):
-        yield episode_digest(facts.length, facts.tasks, own.tobytes())
+    lengths, tasks = (dataset.column_of_episodes(name) for name in ("length", "tasks"))
+    for length, texts, own in zip(lengths, tasks, stats, strict=True):
+        yield episode_digest(length, texts, own.tobytes())

@@ -4,9 +4,8 @@ Trusts what it can read; `dataset/verify` is what checks it. Files are found by 
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from telecine.core.errors import DatasetError, raised_as
 from telecine.core.file_state import FileState, state_from
 from telecine.core.stats import STATISTICS
 from telecine.lerobot_format import paths
+from telecine.lerobot_format.episode_table import EpisodeTable
 from telecine.lerobot_format.metadata import (
     EPISODE_COLUMNS,
     V2_VERSIONS,
@@ -100,51 +100,31 @@ def read_tasks(root: Path, info: Mapping[str, Any]) -> dict[int, str]:
 
 def read_episodes(root: Path, info: Mapping[str, Any], features: Mapping[str, FeatureMeta]) -> tuple[EpisodeMeta, ...]:
     """All episodes, in order of files and rows. Raises: DatasetError."""
-    videos = video_keys(features.values())
     if info["codebase_version"] in V2_VERSIONS:
+        videos = video_keys(features.values())
         lines = _lines(root, paths.V2_EPISODES)
         with raised_as(DatasetError, f"{root / paths.V2_EPISODES}: cannot be read", *_ODD_VALUES):
             return tuple(_v2_episodes(sorted(lines, key=lambda e: int(e["episode_index"])), info, videos))
+    return tuple(read_episode_table(root, features))
+
+
+def read_episode_table(root: Path, features: Mapping[str, FeatureMeta]) -> EpisodeTable:
+    """All episodes of version 3.0, each made when it is asked for. Raises: DatasetError."""
     files = episode_files(root)
     if not files:
         raise DatasetError(f"{root}: meta/episodes holds no Parquet file; the dataset is not complete")
+    videos = video_keys(features.values())
     columns = EPISODE_COLUMNS | span_columns(videos)
     facts = [name for name, _ in FACTS_FIELDS]
-    episodes: list[EpisodeMeta] = []
-    starts: dict[FileIndex, int] = {}
+    tables = []
     for path in files:
         table = read_table(root, path.relative_to(root), [*columns], facts)
-        stated = [name for name in facts if name in table.column_names]
-        own = table.select(stated).to_pylist() if stated else repeat({}, table.num_rows)
-        episodes += _episodes(_typed(path, table, columns), videos, own, starts)
-    return tuple(episodes)
-
-
-def _episodes(
-    table: pa.Table, videos: Iterable[str], facts: Iterable[Mapping[str, Any]], starts: dict[FileIndex, int]
-) -> Iterator[EpisodeMeta]:
-    """Column by column, because there may be a hundred thousand. starts: the first row of each data file, kept here."""
-
-    def column(name: str) -> list[Any]:
-        found: list[Any] = table.column(name).to_pylist()
-        return found
-
-    def files(prefix: str) -> Iterator[FileIndex]:
-        numbers = zip(column(f"{prefix}/chunk_index"), column(f"{prefix}/file_index"), strict=True)
-        return (known.get(number) or known.setdefault(number, FileIndex(*number)) for number in numbers)
-
-    def spans(key: str) -> Iterator[VideoSpan]:
-        place = f"videos/{key}"
-        return map(VideoSpan, files(place), column(f"{place}/from_timestamp"), column(f"{place}/to_timestamp"))
-
-    known: dict[tuple[int, int], FileIndex] = {}
-    cameras = tuple(videos)
-    shown = zip(*map(spans, cameras), strict=True) if cameras else repeat((), table.num_rows)
-    numbers = (column(name) for name in ("episode_index", "length", "dataset_from_index", "dataset_to_index"))
-    data, tasks = files("data"), map(tuple, column("tasks"))
-    for number, length, first, stop, where, texts, own, seen in zip(*numbers, data, tasks, facts, shown, strict=True):
-        start = first - starts.setdefault(where, first)
-        yield EpisodeMeta(number, length, texts, where, first, stop, dict(zip(cameras, seen, strict=True)), start, own)
+        typed = _typed(path, table, columns)
+        for name in facts:
+            if name in table.column_names:
+                typed = typed.append_column(name, table.column(name))
+        tables.append(typed)
+    return EpisodeTable(tables, videos)
 
 
 def _typed(path: Path, table: pa.Table, columns: Mapping[str, pa.DataType]) -> pa.Table:

@@ -1,7 +1,8 @@
 """The addresses of the page and what each answers. Files are named by numbers: no text of a request meets the disk."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -66,25 +67,30 @@ async def _http_refusal(request: Request, error: HTTPException) -> Response:
     return JSONResponse({"error": str(error.detail)}, error.status_code)
 
 
-def _page_names() -> dict[str, str]:
-    """File name -> media type of the page's own files."""
-    names = (entry.name for entry in files("telecine.viewer").joinpath("page").iterdir())
-    return {name: MEDIA_TYPES[end] for name in names if (end := name.rpartition(".")[2]) in MEDIA_TYPES}
+@cache
+def _own_files() -> dict[str, tuple[str, bytes]]:
+    """File name -> media type and content of the page's own files, which are few and small."""
+    own = files("telecine.viewer").joinpath("page").iterdir()
+    known = ((entry, MEDIA_TYPES.get(entry.name.rpartition(".")[2])) for entry in own)
+    return {entry.name: (kind, entry.read_bytes()) for entry, kind in known if kind is not None}
 
 
 def _own_file(name: str) -> Response:
-    kind = _page_names().get(name)
-    if kind is None:
+    if name not in _own_files():
         raise HTTPException(404, "there is no such file")
-    data = files("telecine.viewer").joinpath("page").joinpath(name).read_bytes()
+    kind, data = _own_files()[name]
     return Response(data, media_type=kind, headers={"cache-control": "no-cache"})
 
 
-def _page(name: str) -> Callable[[Request], Response]:
-    return lambda _request: _own_file(name)
+def _page(name: str) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(_request: Request) -> Response:
+        return _own_file(name)
+
+    return answer
 
 
-def _page_file(request: Request) -> Response:
+async def _page_file(request: Request) -> Response:
+    """Not in a thread: a dozen are asked for at once, and each is there."""
     return _own_file(request.path_params["name"])
 
 

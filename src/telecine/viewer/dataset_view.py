@@ -14,7 +14,7 @@ from telecine.core.labels.columns import labels_of
 from telecine.dataset.reader import open_dataset
 from telecine.dataset.values import to_numpy
 from telecine.lerobot_format import read
-from telecine.lerobot_format.metadata import INDEX_KEYS, EpisodeMeta, path_of
+from telecine.lerobot_format.metadata import INDEX_KEYS, path_of
 from telecine.lerobot_format.paths import FileIndex
 from telecine.viewer.curves import envelope
 from telecine.viewer.edit_file import EditFile
@@ -33,6 +33,7 @@ class DatasetView:
     def __init__(self, path: str) -> None:
         self.path = path
         self.dataset = open_dataset(path)
+        self._count = len(self.dataset)  # reads the episodes, once, before several threads ask for them
         self.edits = EditFile(path, self.dataset)
         self.stills = Stills(self.dataset)
         self._features = read.read_features(self.dataset.root, self.dataset.info)
@@ -71,7 +72,7 @@ class DatasetView:
             "fps": dataset.fps,
             "frames": dataset.frames,
             "robot_type": dataset.robot_type,
-            "episodes": len(dataset),
+            "episodes": self._count,
             "cameras": cameras,
             "columns": columns,
             "too_wide": left_out,
@@ -82,16 +83,15 @@ class DatasetView:
     def episodes(self) -> dict[str, Any]:
         """All episodes, a list per fact: tasks are positions in `tasks`."""
         numbers: dict[str, int] = {}
-        tasks, lengths, success = [], [], []
-        tags: dict[int, list[str]] = {}
-        for position, episode in enumerate(self.dataset.episodes):
-            own = [numbers.setdefault(task, len(numbers)) for task in episode.tasks]
-            tasks.append(own[0] if len(own) == 1 else own)
-            lengths.append(episode.length)
-            success.append(episode.facts.get("success"))
-            if episode.facts.get("tags"):
-                tags[position] = list(episode.facts["tags"])
-        return {"lengths": lengths, "task": tasks, "tasks": list(numbers), "success": success, "tags": tags}
+        lengths, tasks, success, tags = map(self.dataset.column_of_episodes, ("length", "tasks", "success", "tags"))
+        places = [[numbers.setdefault(task, len(numbers)) for task in own] for own in tasks]
+        return {
+            "lengths": lengths,
+            "task": [own[0] if len(own) == 1 else own for own in places],
+            "tasks": list(numbers),
+            "success": {number: known for number, known in enumerate(success) if known is not None},
+            "tags": {number: own for number, own in enumerate(tags) if own},
+        }
 
     def findings(self) -> dict[str, Any]:
         """`state`: unchecked, checked or failed; and what was noticed, when that is known."""
@@ -109,7 +109,7 @@ class DatasetView:
 
     def episode(self, number: int) -> dict[str, Any]:
         """One episode: its facts and where its videos are; `first` is the file's number of the frame of row 0."""
-        episode = self._episode(number)
+        episode = self.dataset.episode(number)
         videos = [
             {
                 "camera": position,
@@ -126,13 +126,13 @@ class DatasetView:
 
     def episode_length(self, number: int) -> int:
         """Rows. Raises: DatasetError when there is no such episode."""
-        return self._episode(number).length
+        return self.dataset.episode(number).length
 
     def curves(self, number: int, column: int, start: int, stop: int, steps: int) -> bytes:
         """The curves of a column for a screen, as `Envelope.to_bytes`. Raises: DatasetError."""
         if not 0 <= column < len(self.columns):
             raise DatasetError(f"there are {len(self.columns)} columns with curves, from 0")
-        length = self._episode(number).length
+        length = self.dataset.episode(number).length
         if not 0 <= start < stop <= length:
             raise DatasetError(f"rows {start} to {stop} are not in [0, {length}]")
         chosen = self.columns[column]
@@ -177,17 +177,11 @@ class DatasetView:
             if label.text
         ]
 
-    def _episode(self, number: int) -> EpisodeMeta:
-        episodes: Sequence[EpisodeMeta] = self.dataset.episodes
-        if not 0 <= number < len(episodes):
-            raise DatasetError(f"there are {len(episodes)} episodes, from 0")
-        return episodes[number]
-
     def _text_spans(self, number: int) -> list[dict[str, Any]]:
         """Stretches of rows with one text, of columns of texts and of several tasks: {key, rows, text}."""
         keys = [c.key for c in self.dataset.features if c.dtype == "string" and c.shape == (1,)]
         found: list[dict[str, Any]] = []
-        if len(self._episode(number).tasks) > 1:
+        if len(self.dataset.episode(number).tasks) > 1:
             texts = dict(enumerate(self.dataset.tasks))
             tasks = self.dataset.rows(number, ["task_index"]).column("task_index").to_pylist()
             found += _spans("task", [texts.get(task, "?") for task in tasks])

@@ -112,11 +112,11 @@ class EditFile:
 
     def _check(self, edit: Edit, changed: Mapping[str, Any]) -> None:
         """Raises: EditError for episodes and rows that the dataset does not have."""
-        episodes = self._given.dataset.episodes
+        dataset = self._given.dataset
         for key in changed:
-            if not key.isascii() or not key.isdigit() or int(key[:12]) >= len(episodes):
-                raise EditError(f"episodes.{key[:20]}: there is no such episode; there are {len(episodes)}, from 0")
-            length = episodes[int(key)].length
+            if not key.isascii() or not key.isdigit() or int(key[:12]) >= len(dataset):
+                raise EditError(f"episodes.{key[:20]}: there is no such episode; there are {len(dataset)}, from 0")
+            length = dataset.episode(int(key)).length
             for part in edit.episodes[key].parts if key in edit.episodes else ():
                 if part.rows[1] > length:
                     raise EditError(f"episodes.{key}: rows {list(part.rows)} end behind its {length} rows")

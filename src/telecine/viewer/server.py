@@ -63,6 +63,7 @@ class Server:
         # Not Thread.join: up to Python 3.12 one that Ctrl-C interrupts takes the thread for dead (CPython issue 90882).
         self._ended = threading.Event()
         threading.Thread(target=self._serve, name="telecine view", daemon=True).start()
+        threading.Thread(target=self.session.prepare, name="telecine view opens", daemon=True).start()
         self._wait(lambda: self._server.started)
 
     def _serve(self) -> None:

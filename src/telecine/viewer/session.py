@@ -2,11 +2,12 @@
 
 import threading
 from collections import OrderedDict
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from telecine.core.errors import DatasetError, EditError
+from telecine.core.errors import DatasetError, EditError, TelecineError
 from telecine.sources.shared.confinement import check_dataset, links_followed
 from telecine.viewer.dataset_view import DatasetView
 from telecine.viewer.entries import Entry, dataset_entry
@@ -77,6 +78,12 @@ class Session:
                     self._datasets.popitem(last=False)[1].close()
             self._datasets.move_to_end(number)
             return self._datasets[number]
+
+    def prepare(self) -> None:
+        """Open the only dataset that there is, while the browser is still on its way."""
+        if len(self.entries) == 1 and self.entries[0].kind == "dataset":
+            with suppress(TelecineError):  # said again when the page asks
+                self.dataset(0)
 
     def recording(self, number: int) -> RecordingView:
         """The recordings of an entry, open. Raises: DatasetError, SourceError."""

@@ -34,7 +34,7 @@ class Snapshot:
 
 def snapshot(dataset: Dataset, number: int, row: int) -> Snapshot:
     """The frames of a row and the curves of its episode. Raises: DatasetError, VideoError."""
-    length = dataset.episodes[number].length
+    length = dataset.episode(number).length
     if not 0 <= row < length:
         raise DatasetError(f"episode {number} has {length} rows, no row {row}")
     stills = Stills(dataset)
@@ -42,7 +42,7 @@ def snapshot(dataset: Dataset, number: int, row: int) -> Snapshot:
         figures = [_figure(key, stills.still(key, number, row, CAMERA_PX)) for key in dataset.cameras]
     finally:
         stills.close()
-    tasks = "; ".join(dataset.episodes[number].tasks)
+    tasks = "; ".join(dataset.episode(number).tasks)
     head = f"episode {number}, row {row} of {length}, {row / dataset.fps:.3f} s: {tasks}"
     strips = "".join(_strip(name, lines, row) for name, lines in list(_curves(dataset, number))[:MOST_STRIPS])
     html = f'<div style="font:13px sans-serif"><p>{escape(head)}</p><div>{"".join(figures)}</div>{strips}</div>'

@@ -79,7 +79,7 @@ class Stills:
         """(height, width, 3) uint8, or `Distances` of a depth camera."""
         scale = self._dataset.depth(key) if key in self._dataset.cameras else None
         if self._dtypes.get(key) == "image":
-            if not 0 <= row < self._dataset.episodes[episode].length:
+            if not 0 <= row < self._dataset.episode(episode).length:
                 raise DatasetError(f"episode {episode} has no row {row}")
             return _stored(self._dataset.rows(episode, [key]).column(key)[row].as_py())
         path, number = self._dataset.frame(key, episode, row)

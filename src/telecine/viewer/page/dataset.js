@@ -22,6 +22,8 @@ class Page {
   }
 
   async start() {
+    const listed = get(`/api/dataset/${this.dataset}/episodes`);
+    listed.catch(() => {}); // told below, unless the dataset cannot be read at all
     this.info = await get(`/api/dataset/${this.dataset}`);
     const { info } = this;
     document.title = `${info.name} - telecine`;
@@ -33,7 +35,7 @@ class Page {
     this.cameras = new Cameras(this);
     this.timeline = new Timeline(this);
     this.plots = new Plots(this);
-    const [episodes] = await Promise.all([get(`/api/dataset/${this.dataset}/episodes`), this.marks.load()]);
+    const [episodes] = await Promise.all([listed, this.marks.load()]);
     this.list.setEpisodes(episodes);
     document.body.dataset.listed = info.episodes;
     $("#play").addEventListener("click", () => this.cameras.toggle());
