@@ -1,5 +1,7 @@
 """One episode that differs from the others, and episodes that do not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -195,11 +197,31 @@ def test_a_joint_that_hardly_moves_may_once_move_a_bit():
 
 def test_the_lag_of_speeds_is_that_of_the_rows():
     state, action = motion(200)
-    assert lag_rows(action, state, 30) == pytest.approx(2, abs=0.3)
-    assert lag_rows(state, action, 30) == pytest.approx(-2, abs=0.3)
-    assert np.isnan(lag_rows(np.ones_like(state), state, 30)), "the action does not move"
-    assert np.isnan(lag_rows(action[:40], state[:40], 30)), "too short"
-    assert np.isnan(lag_rows(np.random.default_rng(0).normal(size=state.shape), state, 30)), "nothing in common"
+    assert lag_rows(action, state, 30)[0] == pytest.approx(2, abs=0.3)
+    assert lag_rows(state, action, 30)[0] == pytest.approx(-2, abs=0.3)
+    assert np.isnan(lag_rows(np.ones_like(state), state, 30)).all(), "the action does not move"
+    assert np.isnan(lag_rows(action[:40], state[:40], 30)).all(), "too short"
+    assert np.isnan(lag_rows(np.random.default_rng(0).normal(size=state.shape), state, 30)).all(), "nothing in common"
+
+
+def test_lags_that_fit_nearly_as_well_are_between_low_and_high():
+    state, action = motion(200)
+    lag, low, high = lag_rows(action, state, 30)
+    assert low <= lag <= high
+    assert high - low <= 4
+    slow = np.cumsum(np.cumsum(np.random.default_rng(1).normal(size=(200, 4)), axis=0), axis=0)
+    shaken = slow + 0.5 * np.abs(np.diff(slow, axis=0)).mean() * np.random.default_rng(2).normal(size=slow.shape)
+    _, low, high = lag_rows(slow, shaken, 30)
+    assert low <= 0 <= high
+    assert high - low > 4, "speeds that change slowly, and much that the action does not say"
+
+
+def test_an_episode_of_which_other_lags_fit_as_well_is_not_unlike():
+    facts = episodes()
+    for low, high, told in ((7.0, 9.0, True), (1.0, 14.0, False)):
+        lags = facts.lag_rows.copy()
+        lags[6] = 8.0, low, high
+        assert found(replace(facts, lag_rows=lags)) == ([("look-lag", 6, STATE)] if told else [])
 
 
 def test_keys_of_other_widths_are_left_out():

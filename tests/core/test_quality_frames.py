@@ -166,8 +166,8 @@ def test_cameras_of_other_sizes_are_not_compared():
     parts = [facts_of_camera(rows, frame_facts(list(film()[rows][:, :size]))) for size in (96, 48)]
     assert joined_cameras(parts) is None
     small = frame_facts([np.zeros((30, 30), np.uint8), np.zeros((30, 30), np.uint8)])
-    assert small.prints.shape == (2, 12, 15)
     wide = facts_of_camera([0, 1], small)
+    assert wide.mean.shape == (1, 12, 15)
     tall = facts_of_camera([0, 1], frame_facts([np.zeros((16, 20), np.uint8)] * 2))
     both = {TOP: joined_cameras([wide] * 4), WRIST: joined_cameras([tall] * 4)}
     assert list(camera_comparisons(both, range(4), [2] * 4)) == []

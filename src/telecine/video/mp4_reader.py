@@ -5,6 +5,7 @@ Not noticed: damage inside H.265 frames that still parses (its decoder checks le
 another valid frame in any codec.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -235,7 +236,7 @@ def frames_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, av.VideoF
                 source.seek(0, stream=stream)
                 shown = source.decode(stream)
                 frame = frame_from(shown, number, ticks, path)
-            if abs(frame.pts - number * ticks) * base >= TOLERANCE_S:
+            if abs(float(frame.pts - number * ticks)) * float(base) >= TOLERANCE_S:
                 raise VideoError(f"{path}: frame {number} lies at {float(frame.pts * base):.6f} s, not on the grid")
             last = number
             yield number, frame
@@ -257,8 +258,9 @@ def keyframe_before(scout: _Input, number: int, ticks: Fraction) -> tuple[int, i
 
 def frame_from(shown: Iterator[av.VideoFrame], number: int, ticks: Fraction, path: str) -> av.VideoFrame:
     """The frame `number` among those that come next."""
+    earliest = math.ceil((2 * number - 1) * ticks / 2)  # whole numbers, as fractions are slow for each frame
     for frame in shown:
-        if frame.pts is not None and round(frame.pts / ticks) >= number:
+        if frame.pts is not None and frame.pts >= earliest:
             return frame
     raise VideoError(f"{path}: there is no frame {number}")
 

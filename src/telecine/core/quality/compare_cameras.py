@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from telecine.core.findings import Finding
 from telecine.core.quality.camera_checks import DIM_FROM, SAME
-from telecine.core.quality.frame_facts import FrameFacts, difference
+from telecine.core.quality.frame_facts import FrameFacts, difference, printed
 from telecine.core.stats import Floats
 
 Prints = npt.NDArray[np.float32]
@@ -50,13 +50,13 @@ def facts_of_camera(rows: Sequence[int], frames: FrameFacts) -> CameraLook:
     """Of one episode; rows: those of the frames, its first two (or the only one) and its last among them."""
     at = np.linspace(0, rows[-1], PRINTS).round()
     picked = np.abs(np.asarray(rows)[:, None] - at).argmin(axis=0)
-    prints = frames.prints
-    chosen = prints[picked]
+    chosen = printed(frames.small[picked])
+    mean = printed(frames.small.mean(axis=0, keepdims=True))  # the mean of all prints
     changes = float(difference(chosen, chosen.mean(axis=0)).mean())
     second = min(1, len(rows) - 1)
     fine = printed_fine(frames.small[[0, second, -1]])
     return CameraLook(
-        chosen[None], prints.mean(axis=0)[None], fine[[0]], fine[[1]], fine[[2]],
+        chosen[None], mean, fine[[0]], fine[[1]], fine[[2]],
         np.array([frames.brightness.mean()]), np.array([np.median(frames.detail)]), np.array([changes]),
     )  # fmt: skip
 

@@ -206,15 +206,15 @@ def _listed(like: Mapping[int, int], names: Sequence[str]) -> str:
 
 
 def _lags(facts: RowFacts, fps: int) -> Iterator[Finding]:
-    known = np.flatnonzero(np.isfinite(facts.lag_rows))
+    known = np.flatnonzero(np.isfinite(facts.lag_rows[:, 0]))
     if len(known) < FEW:
         return
-    lags = facts.lag_rows[known]
+    lags, low, high = facts.lag_rows[known].T
     usual = float(np.median(lags))
     steady = float(np.median(np.abs(lags - usual)))
     least = max(LAG_S * fps, LAG_ROWS, 6 * steady)
-    for number in known[np.abs(lags - usual) > least].tolist():
-        here, most = facts.lag_rows[number] / fps * 1000, usual / fps * 1000
+    for number in known[(np.abs(lags - usual) > least) & ((low > usual) | (high < usual))].tolist():
+        here, most = facts.lag_rows[number, 0] / fps * 1000, usual / fps * 1000
         text = f"the state follows the action by {here:.0f} ms, in most episodes by {most:.0f} ms"
         yield _whole(facts, "look-lag", number, text, "`offset` in a plan, or leave it out", key=STATE)
 

@@ -1,5 +1,6 @@
 """What is kept of a frame: a small grey image and a few numbers."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from telecine.core.stats import Floats
+from telecine.core.video import Flags
 
 Grey = npt.NDArray[np.uint8]
 SMALL_PX = 60
@@ -42,21 +44,16 @@ class FrameFacts:
     def __len__(self) -> int:
         return len(self.brightness)
 
-    @property
-    def prints(self) -> npt.NDArray[np.float32]:
-        """(k, 12, 16) float32, the frames scaled down."""
-        return printed(self.small)
-
 
 def frame_facts(frames: Sequence[Grey]) -> FrameFacts:
     """frames: k of (height, width) uint8, all of one size, at least one."""
-    small, numbers = [], []
-    for grey in frames:
-        reduced = reduced_to_means(grey)
-        small.append(reduced)
-        numbers.append((float(reduced.mean()), float(reduced.std()), _detail(grey, reduced), _seam(grey), *_flat(grey)))
-    columns = np.array(numbers, np.float64).T
-    return FrameFacts(np.stack(small), *columns)
+    small = np.stack([reduced_to_means(grey) for grey in frames])
+    brightness = small.mean(axis=(1, 2), dtype=np.float64)
+    contrast = np.sqrt(_squares(small - brightness.astype(np.float32)[:, None, None]))
+    detail = np.array([_fine(grey) for grey in frames]) / (_squares(np.diff(small, axis=2)) + 1.0)
+    lines = (np.array(grey[:, :: max(grey.shape[1] // 80, 1)], order="C") for grey in frames)
+    seam, flat, flat_seam = np.array([(_seam(some), *_flat(some)) for some in lines], np.float64).T
+    return FrameFacts(small, brightness, contrast, detail, seam, flat, flat_seam)
 
 
 def reduced_to_means(grey: Grey) -> npt.NDArray[np.float32]:
@@ -64,39 +61,57 @@ def reduced_to_means(grey: Grey) -> npt.NDArray[np.float32]:
     factor = max(round(min(grey.shape) / SMALL_PX), 2)
     height, width = (side // factor for side in grey.shape)
     cut = grey[: height * factor, : width * factor]
-    across: npt.NDArray[Any] = cut[:, ::factor].astype(np.uint16 if factor <= _FACTOR_16 else np.uint32)
+    down: npt.NDArray[Any] = cut[::factor].astype(np.uint16 if factor <= _FACTOR_16 else np.uint32)
     for at in range(1, factor):  # a few sums of whole arrays; numpy's own sums of short runs take five times as long
-        across += cut[:, at::factor]
-    sums = across[::factor].copy()
+        down += cut[at::factor]
+    sums = down[:, ::factor].copy()
     for at in range(1, factor):
-        sums += across[at::factor]
+        sums += down[:, at::factor]
     made: npt.NDArray[np.float32] = sums.astype(np.float32) / np.float32(factor * factor)
     return made
 
 
-def _detail(grey: Grey, reduced: npt.NDArray[np.float32]) -> float:
-    every = max(grey.shape[0] // 120, 1)
-    lines = grey[::every].astype(np.int16)
-    fine = np.diff(lines, axis=1).astype(np.float32).ravel()
-    coarse = np.diff(reduced, axis=1).ravel()
-    return float(fine @ fine) / max(fine.size, 1) / (float(coarse @ coarse) / max(coarse.size, 1) + 1.0)
+def _squares(values: npt.NDArray[np.float32]) -> Floats:
+    """(k,) means of the squares of (k, height, width)."""
+    made: Floats = np.einsum("kij,kij->k", values, values).astype(np.float64) / max(values[0].size, 1)
+    return made
 
 
-def _seam(grey: Grey) -> float:
-    every = max(grey.shape[1] // 80, 1)
-    columns = grey[:, ::every].astype(np.int16)
-    return float((np.abs(np.diff(columns, axis=0)) > SEAM).mean(axis=1).max()) if len(grey) > 1 else 0.0
+def _fine(grey: Grey) -> float:
+    """How much neighbouring pixels differ, squared; of some lines."""
+    lines = grey[:: max(grey.shape[0] // 60, 1)]
+    steps = _apart(lines[:, 1:], lines[:, :-1]).astype(np.float32)
+    return float(np.vdot(steps, steps)) / max(steps.size, 1)
 
 
-def _flat(grey: Grey) -> tuple[float, float]:
-    every = max(grey.shape[1] // 80, 1)
-    lines = np.ascontiguousarray(grey[::-1, ::every])
-    level = float(lines[0].mean())
-    uneven = np.flatnonzero((lines.max(axis=1) > level + 2 * FLAT) | (lines.min(axis=1) < level - 2 * FLAT))
-    top = int(uneven[0]) if uneven.size else len(lines)
-    above = lines[top + 1 : top + 4].astype(np.float32)  # an encoder smears the lines between
-    seam = float((np.abs(above - level) > SEAM / 2).mean(axis=1).max()) if len(above) else 0.0
-    return top / len(lines), seam
+def _apart(a: Grey, b: Grey) -> Grey:
+    """By how much bytes differ, without a detour through larger numbers."""
+    made: Grey = np.maximum(a, b) - np.minimum(a, b)
+    return made
+
+
+def _seam(lines: Grey) -> float:
+    """lines: (height, some columns)."""
+    seen = (_apart(lines[1:], lines[:-1]) > SEAM).sum(axis=1)
+    return int(seen.max(initial=0)) / int(lines.shape[1])
+
+
+def _flat(lines: Grey) -> tuple[float, float]:
+    """lines: (height, some columns)."""
+    count, width = lines.shape
+    level = float(lines[-1].mean())
+    even = _within(lines, level, 2 * FLAT).ravel()[::-1]
+    at = int(even.argmin())
+    top = count if even[at] else at // width
+    above = lines[max(count - top - 4, 0) : max(count - top - 1, 0)]  # an encoder smears the one between
+    seam = width - int(_within(above, level, SEAM / 2).sum(axis=1).min(initial=width))
+    return top / count, seam / width
+
+
+def _within(values: Grey, level: float, reach: float) -> Flags:
+    """Where bytes are at most so far from a level, by bounds that are bytes too."""
+    low, high = max(math.ceil(level - reach), 0), min(math.floor(level + reach), 255)
+    return np.asarray((values >= low) & (values <= high))
 
 
 def printed(small: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -78,9 +78,8 @@ def _spikes(values: Floats) -> Flags:
     half = WINDOW // 2
     padded = np.pad(values, ((half, half), (0, 0)), mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW, axis=0)
-    off = np.abs(values - np.median(windows, axis=2))
-    low, usual, high = np.percentile(values, [2, 50, 98], axis=0)
-    del usual
+    off = np.abs(values - np.partition(windows, half, axis=2)[:, :, half])
+    low, high = np.percentile(values, [2, 98], axis=0)
     large = (off > SPIKE * np.percentile(off, 95, axis=0)) & (off > SPIKE_SHARE * (high - low)) & (off > 0)
     found = np.zeros(values.shape, np.bool_)
     if not large.any():
@@ -144,17 +143,21 @@ def clipped_findings(rows: EpisodeNumbers) -> Iterator[Finding]:
     """Motion that is cut off at one end: it arrives there at full speed, stands exactly, and leaves at full speed."""
     for key in rows.moving:
         values = rows.values[key]
+        at_ends = [(values == end(values, axis=0), sign) for end, sign in ((np.max, 1.0), (np.min, -1.0))]
+        often = np.any([at_end.sum(axis=0) >= PLATEAU for at_end, _ in at_ends], axis=0)
+        if not often.any():
+            continue
         steps = np.abs(np.diff(values, axis=0))
         usual, standing = usual_step(steps), np.concatenate([[False], (steps == 0).all(axis=1)])
-        for element, name in enumerate(rows.names[key]):
-            column = values[:, element]
-            if usual[element] == 0 or is_gripper(name) or np.unique(column).size < len(column) / 4:
+        for element in np.flatnonzero(often & (usual > 0)).tolist():
+            column, name = values[:, element], rows.names[key][element]
+            if is_gripper(name) or np.unique(column).size < len(column) / 4:
                 continue
-            for end, sign in ((column.max(), 1.0), (column.min(), -1.0)):
-                spans = _cut_off((column == end) & ~standing, column, float(usual[element]))
+            for at_end, sign in at_ends:
+                spans = _cut_off(at_end[:, element] & ~standing, column, float(usual[element]))
                 asked = key == STATE and _asks_more(rows, element, spans, sign)
                 if asked or len(spans) >= 2:
-                    yield _clipped(rows, key, name, float(end), spans)
+                    yield _clipped(rows, key, name, float(column[at_end[:, element]][0]), spans)
 
 
 def _clipped(rows: EpisodeNumbers, key: str, name: str, end: float, spans: list[tuple[int, int]]) -> Finding:

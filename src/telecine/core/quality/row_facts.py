@@ -17,6 +17,8 @@ FEWEST_S = 2.0
 """Shorter episodes say too little about the lag."""
 CLEAR = 0.6
 """Correlation of speeds, at the best lag, from which the lag of an episode is known."""
+NEARLY = 1.5
+"""So many times as much that does not agree as at the best lag is nearly as good."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -36,7 +38,7 @@ class KeyFacts:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class RowFacts:
-    """The numbers of e episodes. digests: e texts, "" where nothing moves. lag_rows: (e,) or NaN."""
+    """The numbers of e episodes. digests: e texts, "" where nothing moves. lag_rows: (e, 3) of `lag_rows`."""
 
     episodes: Ints
     """(e,) the number of each."""
@@ -52,7 +54,7 @@ def facts_of(values: Mapping[str, Floats], episodes: Ints, lengths: Ints, fps: i
     kept = {key: values[key] for key in (STATE, ACTION) if key in values}
     keys = {key: _key_facts(v, starts, lengths) for key, v in kept.items()}
     whole = np.ascontiguousarray(np.concatenate(list(kept.values()), axis=1)) if kept else np.zeros((0, 0))
-    digests, lags = [], np.full(len(lengths), np.nan)
+    digests, lags = [], np.full((len(lengths), 3), np.nan)
     for number, (start, length) in enumerate(zip(starts.tolist(), lengths.tolist(), strict=True)):
         part = whole[start : start + length]
         moves = part.size > 0 and bool((part != part[0]).any())
@@ -75,15 +77,17 @@ def _key_facts(values: Floats, starts: Ints, lengths: Ints) -> KeyFacts:
     return KeyFacts(low, high, mean, first(low), first(high))
 
 
-def lag_rows(action: Floats, state: Floats, longest: int) -> float:
-    """By how many rows the state follows the action, from their speeds; NaN where that is not clear.
+def lag_rows(action: Floats, state: Floats, longest: int) -> tuple[float, float, float]:
+    """(lag, low, high) by how many rows the state follows the action, from their speeds; NaN where that is not clear.
 
-    action, state: (n, w) of the same elements. Negative: the action follows the state.
+    action, state: (n, w) of the same elements. Negative: the action follows the state. From low to high are lags at
+    which they agree nearly as well: with joints that hardly move, or that something else moves, that is much.
     """
+    unclear = (float("nan"),) * 3
     before, after = np.diff(action, axis=0), np.diff(state, axis=0)
     moves = (before.std(axis=0) > 0) & (after.std(axis=0) > 0)
     if not moves.any() or len(before) < 4 * longest // 2:
-        return float("nan")
+        return unclear
     before, after = _standard(before[:, moves]), _standard(after[:, moves])
     count, width = before.shape
     size = 1 << int(2 * count - 1).bit_length()
@@ -94,10 +98,12 @@ def lag_rows(action: Floats, state: Floats, longest: int) -> float:
     match = both[shifts] / np.maximum(overlap, 1)
     best = int(match.argmax())
     if match[best] < CLEAR or best in (0, len(shifts) - 1):
-        return float("nan")
+        return unclear
+    nearly = shifts[1 - match <= NEARLY * (1 - match[best])]
     left, middle, right = match[best - 1 : best + 2]
     bend = left - 2 * middle + right
-    return float(shifts[best] + (0.5 * (left - right) / bend if bend else 0.0))
+    lag = float(shifts[best] + (0.5 * (left - right) / bend if bend else 0.0))
+    return lag, min(lag, float(nearly.min(initial=shifts[best]))), max(lag, float(nearly.max(initial=shifts[best])))
 
 
 def _standard(values: Floats) -> Floats:

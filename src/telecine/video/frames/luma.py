@@ -18,4 +18,4 @@ def luma(frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
     rows = np.frombuffer(plane, np.uint8, plain.height * plane.line_size).reshape(plain.height, plane.line_size)
     shown = rows[:, : plain.width]
     full = plain.format.name.startswith(("yuvj", "gray")) or plain.color_range == _FULL_RANGE
-    return shown.copy() if full else _FROM_LIMITED[shown]
+    return shown.copy() if full else np.take(_FROM_LIMITED, shown, mode="clip")  # nothing is out of range: no check
