@@ -20,6 +20,10 @@ fix:
 test *paths:
     pytest -n 2 {{paths}}
 
+# the site of the docs on a local port, rebuilt while you write; needs: pip install -e '.[docs]'
+docs:
+    mkdocs serve --strict
+
 # recordings, a dataset, what to do next
 demo:
     telecine demo

@@ -92,8 +92,9 @@ def record_sim(
         One value per episode: path, task, seed, steps, success and the reason, and what was spoiled in which rows.
 
     Raises:
-        SourceError: MuJoCo (extra `sim`) or a writer's library is not installed, or `out` is in use. DatasetError:
-        likewise for a dataset, and when the disk refuses; finished recordings stay, and the same command works again.
+        SourceError: MuJoCo (extra `sim`) or a writer's library is not installed, or `out` is in use.
+        DatasetError: likewise for a dataset, and when the disk refuses; finished recordings stay, and the same command
+            works again.
 
     >>> import telecine as tc
     >>> [played.steps for played in tc.record_sim("runs", kind="run", episodes=1, seconds=2, size=(64, 48))]

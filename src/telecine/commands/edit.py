@@ -49,8 +49,9 @@ def edit(
         What was done; with `into` a report per part.
 
     Raises:
-        EditError: an edit or flag is wrong, does not fit the dataset, or contradicts another one. DatasetError: the
-        dataset is damaged, the target exists, the result is not sound, or the disk refuses; then nothing has changed.
+        EditError: an edit or flag is wrong, does not fit the dataset, or contradicts another one.
+        DatasetError: the dataset is damaged, the target exists, the result is not sound, or the disk refuses; then
+            nothing has changed.
 
     >>> import telecine as tc
     >>> tc.edit("dataset", "curated", delete="1", trim="0:2..6").rows
@@ -97,7 +98,7 @@ def merge(
 
     Raises:
         EditError: a rate is no multiple of the slowest, or a feature has another type, size or order of elements in
-        one of them.
+            one of them.
         DatasetError: an input is damaged, the target exists, the result is not sound, or the disk refuses.
 
     >>> import telecine as tc

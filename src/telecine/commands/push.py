@@ -78,7 +78,7 @@ def push(
 
     Raises:
         DatasetError: a link in the dataset leads outside, huggingface_hub is not installed, or the Hub refused or was
-        not reached.
+            not reached.
         PlanError: `license` has not the form of an identifier.
 
     >>> import telecine as tc

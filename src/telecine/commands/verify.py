@@ -45,8 +45,8 @@ def verify(
 
     Raises:
         DatasetError: a link in the dataset leads outside; `against` is given and the dataset does not say what it was
-        made of. SourceError: `against` holds
-        no recording.
+            made of.
+        SourceError: `against` holds no recording.
 
     >>> import telecine as tc
     >>> tc.verify("dataset", against="recordings")

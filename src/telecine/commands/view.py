@@ -92,8 +92,8 @@ def view(
         The page: `.address` is for a browser, `.close()` ends it.
 
     Raises:
-        SourceError: there is nothing to show. PlanError: the extra `view`, or Rerun, is not installed, or the address
-        cannot be had.
+        SourceError: there is nothing to show.
+        PlanError: the extra `view`, or Rerun, is not installed, or the address cannot be had.
 
     >>> import telecine as tc
     >>> page = tc.view("dataset", episode=1, row=3)

@@ -142,8 +142,9 @@ class Recorder:
         time_ns: nanoseconds on any clock that does not jump, the same for all streams. Within a stream, samples up to
             a second late are sorted in. Frames are uint8 (height, width, 3); depth is uint16 in mm or float32 in m.
 
-        Raises: PlanError for a stamp or value that cannot be taken; the episode is as it was before. DatasetError
-            when no episode is being recorded, or the disk is full and so is the memory for what waits.
+        Raises:
+            PlanError: a stamp or value that cannot be taken; the episode is as it was before.
+            DatasetError: no episode is being recorded, or the disk is full and so is the memory for what waits.
         """
         self._recording().add(time_ns, values)
 
@@ -173,8 +174,9 @@ class Recorder:
         success: whether it went well; None when that is not known. Stored in the episode's facts and, as its last row,
             in the column `next.success`. strict: reject it if streams had to be cut at all.
 
-        Raises: AlignError, PlanError, VideoError or DatasetError when it does not fit: it is saved beside the dataset
-            then, see `rejected`, and the next one can be recorded.
+        Raises:
+            TelecineError: it does not fit; AlignError, PlanError, VideoError or DatasetError says why. It is saved
+                beside the dataset then, see `rejected`, and the next one can be recorded.
         """
         live, self._episode = self._recording(), None
         return self._write(live, Ending(success), strict=strict)

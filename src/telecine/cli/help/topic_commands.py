@@ -11,6 +11,7 @@ TOPICS = {
     "plan": "what a conversion takes from recordings, and how it resamples",
     "edit": "edit files, and what --where and the other flags of `edit` take",
     "formats": "which recordings are read, and the extra that each needs",
+    "agents": "how programs drive telecine: --json, exit codes, findings",
     "exit-codes": "what 0, 1, 2 and 130 mean, for scripts",
 }
 
