@@ -27,6 +27,7 @@ from telecine.inspection.recordings import inspect_recording
 from telecine.sources import registry
 from telecine.sources.border import border
 from telecine.sources.shared.chunk_file import CHUNK_BUDGET
+from telecine.sources.shared.recent_values import DECODED
 from telecine.video.decode import frames
 from telecine.video.frames.colour import to_rgb
 from telecine.video.frames.jpeg import to_jpeg
@@ -34,8 +35,10 @@ from telecine.viewer import recording_strips as strips
 from telecine.viewer.entries import Entry
 
 STILL_WIDTH_PX = 960
-CHUNKS_BYTES = 32 << 20
+CHUNKS_BYTES = 16 << 20
 """Of expanded chunks that stay in memory: the page reads stamps once, and then single frames."""
+VALUES_BYTES = 16 << 20
+"""Of decoded values that stay in memory: the page shows when samples were taken, not what they hold."""
 
 
 class RecordingView:
@@ -52,6 +55,7 @@ class RecordingView:
         self._lock = threading.RLock()
         self._less = ExitStack()
         self._less.enter_context(CHUNK_BUDGET.at_most(CHUNKS_BYTES))
+        self._less.enter_context(DECODED.at_most(VALUES_BYTES))
         self._open: tuple[int, Recording] | None = None
         self._facts: dict[int, dict[str, Any]] = {}
         self._rows: tuple[str, PlannedRows, list[Part]] | None = None

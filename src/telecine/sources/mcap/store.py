@@ -39,7 +39,7 @@ from telecine.sources.messages.decoding.protocol import Batch, Definition
 from telecine.sources.messages.model import LOG_TIME, MessageClock
 from telecine.sources.messages.store import Channel
 from telecine.sources.shared.checksum import crc32
-from telecine.sources.shared.chunk_file import ChunkFile
+from telecine.sources.shared.chunk_file import CHUNK_BUDGET, ChunkFile
 from telecine.sources.shared.truncation import lost_behind
 
 _RECORD = struct.Struct("<BQ")
@@ -159,7 +159,7 @@ class McapStore:
 
     @cached_property
     def _prefix_scan(self) -> PrefixScan:
-        scan = PrefixScan(self._counts, PREFIXES_BYTES)
+        scan = PrefixScan(self._counts, min(PREFIXES_BYTES, CHUNK_BUDGET.most_bytes))
         for number, block in enumerate(self._blocks):
             entries = {key: pair for key, pair in (block.entries or {}).items() if len(pair[0])}
             if entries and not scan.add(self._expanded(number), entries, self._file.place(block)):

@@ -47,7 +47,8 @@ class Clocks:
 
     def recorded(self, topic: Topic, clock: MessageClock) -> Times:
         """(count,) int64 ns as the recorder noted, in order of arrival."""
-        return np.asarray(topic.times(clock) * self.scale[0], np.int64)
+        times, factor = topic.times(clock), self.scale[0]
+        return np.asarray(times if factor == 1 else times * factor, np.int64)
 
     @cached_property
     def start_ns(self) -> int:
@@ -146,6 +147,8 @@ class TopicTimes:
     def __init__(self, topic: Topic, clocks: Clocks) -> None:
         self.topic = topic
         self.clocks = clocks
+        self._of_all: dict[bool, tuple[Order, Remarks]] = {}
+        """Of the samples that are in all messages, which the streams of a topic share."""
 
     @cached_property
     def _stamps(self) -> Times | None:
@@ -157,12 +160,21 @@ class TopicTimes:
         rows: (n,) int64, non-decreasing. stamps: (n,) ns, instead of those in the messages' headers. now: a stamp of
         zero means the time of the message (trajectories) rather than that it was forgotten.
         """
-        logged = self.clocks.recorded(self.topic, LOG_TIME)[rows]
-        published = self.clocks.recorded(self.topic, PUBLISH_TIME)[rows]
+        if stamps is not None or not np.array_equal(rows, np.arange(self.topic.count)):
+            return self._order(rows, stamps, now=now)
+        if now not in self._of_all:
+            self._of_all[now] = self._order(None, None, now=now)
+        return self._of_all[now]
+
+    def _order(self, rows: Rows | None, stamps: Times | None, *, now: bool) -> tuple[Order, Remarks]:
+        """rows: None for all messages, of which nothing is copied then."""
+        logged, published = (self.clocks.recorded(self.topic, clock) for clock in (LOG_TIME, PUBLISH_TIME))
+        if rows is not None:
+            logged, published = logged[rows], published[rows]
         if stamps is None and self._stamps is not None:
-            stamps = self._stamps[rows]
+            stamps = self._stamps if rows is None else self._stamps[rows]
         known = {LOG_TIME: logged, PUBLISH_TIME: published}
-        there = {clock: np.ones(rows.size, np.bool_) for clock in known}
+        there = dict.fromkeys(known, np.ones(logged.size, np.bool_))
         remarks: Remarks = self._scale_remark()
         there[CAPTURE] = there[LOG_TIME]
         if stamps is None:
@@ -175,7 +187,7 @@ class TopicTimes:
             remarks += more
         kinds: dict[str, ClockKind] = {c: "timestamp" for c in (CAPTURE, HEADER, LOG_TIME, PUBLISH_TIME)
                                        if c in known and there[c].any()}  # fmt: skip
-        return Order(False, np.arange(rows.size), kinds, known, there), remarks
+        return Order(False, np.arange(logged.size), kinds, known, there), remarks
 
     def _captured(self, stamps: Times, stamped: Flags, logged: Times, *, now: bool) -> tuple[Times, Remarks]:
         """The sender's stamps on the recorder's clock, or the recorder's own times where they cannot be used."""

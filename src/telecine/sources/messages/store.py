@@ -119,7 +119,8 @@ class StoredTopic:
 
     def times(self, clock: MessageClock) -> Times:
         """See `Topic.times`."""
-        return np.concatenate([part.store.times(part.keys, clock) for part in self._parts])
+        parts = [part.store.times(part.keys, clock) for part in self._parts]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     @cached_property
     def _decoder(self) -> "Decoder | str":

@@ -13,7 +13,11 @@ from telecine.core.recording import Array, Schema
 from telecine.sources.messages.clocks import Remarks, TopicTimes, held_from_start, static_order
 from telecine.sources.messages.groups import LeafGroup
 from telecine.sources.messages.model import Decoded, LeafColumn, Topic
+from telecine.sources.shared.recent_values import DECODED
 from telecine.sources.shared.sample_order import Order, Ordered
+
+_A_TEXT_BYTES = 16
+"""Of a text, beside its letters: its place in two lists."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -93,9 +97,9 @@ class NumberStream(MessageStream):
     def _read(self) -> TopicSamples:
         """All samples."""
 
-    @cached_property
+    @property
     def _samples(self) -> TopicSamples:
-        return _of_one_width(self._read())
+        return DECODED.of(self, lambda: _of_one_width(self._read()), _bytes_of)
 
     @cached_property
     def _ordered(self) -> tuple[Order, Remarks]:
@@ -118,6 +122,10 @@ class NumberStream(MessageStream):
         (width,) = self.schema.shape
         starts = found.bounds[order.by_stamp(clock)[rows]]
         return np.asarray(found.values[starts[:, None] + np.arange(width)], self.dtype)
+
+
+def _bytes_of(found: TopicSamples) -> int:
+    return found.rows.nbytes + found.values.nbytes + found.bounds.nbytes
 
 
 def _of_one_width(found: TopicSamples) -> TopicSamples:
@@ -192,14 +200,17 @@ class MessageTextStream(MessageStream):
         super().__init__(name, times)
         self._path = path
 
-    @cached_property
+    @property
+    def _texts(self) -> tuple[Rows, list[str], Remarks]:
+        return DECODED.of(self, self._read, lambda found: sum(map(len, found[1])) + (_A_TEXT_BYTES * len(found[1])))
+
     def _read(self) -> tuple[Rows, list[str], Remarks]:
         seen = self._topic.read([self._path])
         return seen.rows, seen.columns[self._path].strings(), unreadable(seen, self._topic)
 
     @cached_property
     def _ordered(self) -> tuple[Order, Remarks]:
-        rows, texts, remarks = self._read
+        rows, texts, remarks = self._texts
         if self._topic.latched and len(texts) == 1:
             return static_order(0), remarks
         order, more = self._times.order(rows)
@@ -209,5 +220,5 @@ class MessageTextStream(MessageStream):
 
     def take(self, rows: Rows, clock: str) -> Sequence[str]:
         """len(rows) texts."""
-        texts = self._read[1]
+        texts = self._texts[1]
         return [texts[position] for position in self._on(clock).by_stamp(clock)[rows].tolist()]
