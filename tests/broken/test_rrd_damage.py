@@ -63,7 +63,7 @@ def test_a_cut_says_what_is_whole_and_how_to_get_it(whole: bytes, tmp_path: Path
     assert found.refs == ()
     (finding,) = found.findings
     assert "2 messages" in finding.message
-    assert f"{third[1]} of {third[1] + 20} bytes, are whole" in finding.message
+    assert f"{third[1]} of {third[1] + 20} bytes)" in finding.message
     assert "--recover" in finding.fix
     with pytest.raises(SourceError, match="--recover"):
         registry.open(Ref("rrd", str(path), "r"))

@@ -54,7 +54,8 @@ def test_a_recording_that_cannot_be_read_stands_in_the_table_too(with_a_bad_one)
     assert code == 1
     table = out.partition("\n\n")[0].splitlines()
     assert [line.split()[0].partition("#")[0] for line in table[1:]] == ["r0.rrd", "r1.rrd", "r2.rrd"]
-    assert table[-1].endswith("not read: source-unreadable")
+    assert table[0].endswith("not read")
+    assert table[-1].endswith("source-unreadable")
 
 
 def test_json_holds_the_whole_report(with_a_bad_one, tmp_path):
@@ -145,8 +146,8 @@ def test_the_command_that_inspect_proposes_runs(recordings, tmp_path):
 def test_inspect_shows_the_rate_where_steps_are_numbered_too(h5py, tmp_path):
     robomimic(h5py, tmp_path / "demo.hdf5", control_freq=20)
     out = telecine("inspect", tmp_path / "demo.hdf5")[1]
-    (row,) = (line.split() for line in out.splitlines() if line.startswith("/actions "))
-    assert row[row.index("time") + 1 :][:4] == ["9", "20.00", "Hz", "0.00"]
+    assert "/actions " in out
+    assert "each: in 2/2, clock time, samples 9, 20.00 Hz" in out
 
 
 def test_inspect_exits_1_for_a_file_it_cannot_read(with_a_bad_one):

@@ -144,14 +144,20 @@ def test_drawing_needs_a_dataset(tmp_path):
     assert inspect(tmp_path, "--png", tmp_path / "png")[0] == 2
 
 
-def test_sheets_need_nothing_and_curves_need_matplotlib(dataset, tmp_path, monkeypatch):
+def test_without_matplotlib_pictures_are_refused_before_any_work(dataset, tmp_path, monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     code, out = inspect(dataset, "--png", tmp_path / "png")
     assert code == 1
     assert "pip install 'telecine[plot]'" in " ".join(out.split())
-    drawn = sorted(p.name for p in (tmp_path / "png").iterdir())
+    assert not (tmp_path / "png").exists()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_sheets_show_each_camera_of_each_episode(dataset, tmp_path, matplotlib):
+    assert inspect(dataset, "--png", tmp_path / "png")[0] == 0
+    drawn = sorted(p.name for p in (tmp_path / "png").glob("*_pictures.png"))
     assert drawn == ["episode_000000_pictures.png", "episode_000001_pictures.png"]
     picture = read_png((tmp_path / "png" / drawn[0]).read_bytes())
     assert picture.shape == (11 + 135 + 122, 8 * 164, 3)  # 160 px wide, 120 and 107 high, border 2, captions 11

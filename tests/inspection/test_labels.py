@@ -56,7 +56,7 @@ def test_the_page_and_json_show_the_labels_of_each_episode(dataset):
     assert "1 0.00 to 1.00 subtask reach for the cube" in lines
     assert "1 0.40 interjection careful" in lines
     assert "1 0.67 to 1.17 intervention human" in lines
-    assert "task put it down 1 1 0.3" in lines
+    assert "put it down task 1 1 0.3" in lines
     body = json.loads(telecine("inspect", dataset, "--json")[1])
     assert body["labels"][0]["labels"][0]["text"] == "reach for the cube"
     assert body["texts"][0]["seconds"] == pytest.approx(80 / 30)

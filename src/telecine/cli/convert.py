@@ -2,17 +2,24 @@
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from telecine.cli.exit_codes import Outcome
 from telecine.cli.finalize import show_finalized
-from telecine.cli.screen.next_steps import after_dataset, command, show_steps
+from telecine.cli.screen.next_steps import after_dataset, command, recovering, show_steps, without_dry_run
 from telecine.cli.screen.progress import Bar
 from telecine.cli.screen.tables import console, print_json, show_forecast, show_report
 from telecine.commands.convert import convert, dry_run
 from telecine.core.errors import PlanError, SourceError
+from telecine.core.text.numbers import counted
 from telecine.lerobot_format.paths import INFO
 from telecine.sources.registry import claimed
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from telecine.conversion.dry_run import DryRun
+    from telecine.conversion.report import Report
 
 
 def _require_target(paths: list[str], out: Path, flags: dict[str, Any]) -> None:
@@ -39,7 +46,10 @@ def run(
             print_json(made.to_dict())
         else:
             show_forecast(console(), made)
-        return Outcome(made.ok, made.all_findings)
+            _show_fits_none(console(), made, paths)
+            if made.recordings:
+                show_steps(console(), [*recovering(r.reason for r in made.rejected), *without_dry_run()])
+        return Outcome(made.ok, made.all_findings, wrong=made.plan_is_wrong)
     if flags.get("engine"):
         return _by_engine(paths, out, plan, flags, json=json)
     with Bar(quiet=json) as bar:
@@ -49,9 +59,20 @@ def run(
     else:
         text = console()
         show_report(text, report)
+        steps = recovering((r.reason for r in report.rejected), *(["--overwrite"] if report.episodes else []))
         if report.episodes and not flags.get("shard"):  # one part is no dataset yet
-            show_steps(text, after_dataset(out, paths))
-    return Outcome(report.ok, report.all_findings)
+            steps += after_dataset(out, paths)
+        show_steps(text, steps)
+        _show_fits_none(text, report, paths)
+    return Outcome(report.ok, report.all_findings, wrong=report.plan_is_wrong)
+
+
+def _show_fits_none(out: "Console", made: "Report | DryRun", paths: list[str]) -> None:
+    """What to do where no recording has what the plan asks for; nothing otherwise."""
+    if made.plan_is_wrong:
+        recordings = counted(len(made.rejected), "recording")
+        out.print(f"\n[bold red]the plan fits none of {recordings}[/bold red]; nothing was written")
+        show_steps(out, [("what they hold, and a plan that fits", command("telecine", "inspect", *paths))])
 
 
 def _by_engine(paths: list[str], out: Path, plan: Path | None, flags: dict[str, Any], *, json: bool) -> Outcome:

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from telecine.cli.exit_codes import Outcome
 from telecine.cli.screen import loudness
 from telecine.cli.screen.label_tables import show_labels
 from telecine.cli.screen.lag_table import show_lag
+from telecine.cli.screen.layout import show_facts, show_table
+from telecine.cli.screen.next_steps import after_dataset, command, show_steps
 from telecine.cli.screen.progress import Bar
 from telecine.cli.screen.tables import console, escape, print_json, show_findings
 from telecine.commands.inspect import inspect
@@ -51,7 +52,6 @@ def _tasks(episode: EpisodeSummary) -> str:
 
 
 def _show_tables(out: Console, page: DatasetSummary) -> None:
-    facts = Table(show_header=False, box=None, pad_edge=False)
     rows = [
         ("Dataset", page.root),
         ("LeRobot", page.version),
@@ -69,15 +69,20 @@ def _show_tables(out: Console, page: DatasetSummary) -> None:
         rows.append(("Frame table", f"{made.path}: {made.rows} rows, columns {', '.join(made.columns)}"))
     if len(page.frame_tables) > MOST_FILES:
         rows.append(("", f"and {len(page.frame_tables) - MOST_FILES} more; --json has all"))
-    for name, value in rows:
-        facts.add_row(escape(name), escape(value))
-    out.print(facts)
+    show_facts(out, rows)
+    out.print()
     most = len(page.episodes) if loudness.verbose() else MOST_SHOWN
-    table = Table("episode", "rows", "seconds", "task", "noticed", box=None, pad_edge=False)
-    for e in page.episodes[:most]:
-        noticed = ", ".join(code.removeprefix("look-") for code in e.verdicts) or "-"
-        table.add_row(str(e.index), str(e.length), f"{e.seconds:.1f}", escape(_tasks(e)), noticed)
-    out.print(table)
+    episodes = [
+        (
+            str(e.index),
+            str(e.length),
+            f"{e.seconds:.1f}",
+            _tasks(e),
+            ", ".join(c.removeprefix("look-") for c in e.verdicts),
+        )
+        for e in page.episodes[:most]
+    ]
+    show_table(out, ("episode", "rows", "seconds", "task", "noticed"), episodes)
     if len(page.episodes) > most:
         out.print(f"[dim]... and {len(page.episodes) - most} more episodes; -v shows all[/dim]")
     show_labels(out, page)
@@ -91,3 +96,7 @@ def _show(out: Console, page: DatasetSummary) -> None:
     verdict = "[bold red]needs repair[/bold red]" if has_errors(page.findings) else "[bold]nothing broken[/bold]"
     worth = sum(f.severity != "info" for f in page.findings)
     out.print(f"{verdict}; {counted(worth, 'thing')} to look at" if worth else f"{verdict}, nothing to look at")
+    if has_errors(page.findings):
+        show_steps(out, [("what can be saved of it", command("telecine", "repair", page.root))])
+    else:
+        show_steps(out, [step for step in after_dataset(Path(page.root)) if "inspect" not in step[1]])

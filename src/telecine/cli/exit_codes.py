@@ -22,13 +22,19 @@ SEVERITIES = ("warning", "error")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a command did. done: all that was asked for; findings: everything that it noticed on the way."""
+    """What a command did. done: all that was asked for; findings: everything that it noticed on the way.
+
+    wrong: what it was given is wrong for all that it was to be applied to, so nothing was done.
+    """
 
     done: bool
     findings: tuple[Finding, ...] = ()
+    wrong: bool = False
 
     def exit_code(self, fail_on: Iterable[str] = ()) -> int:
         """The exit code; findings that `fail_on` names (`warning`, `error` or a code) count as not done."""
+        if self.wrong:
+            return WRONG
         named = set(fail_on)
         severities = {"error"} if "error" in named else set()
         severities |= set(SEVERITIES) if "warning" in named else set()

@@ -7,9 +7,9 @@ from rich.console import Console
 
 from telecine.cli.exit_codes import Outcome
 from telecine.cli.screen.lag_table import show_lag
-from telecine.cli.screen.layout import show_table
-from telecine.cli.screen.next_steps import show_steps
-from telecine.cli.screen.tables import console, escape, print_json, short, show_findings, show_left_out
+from telecine.cli.screen.layout import short_labels, show_table
+from telecine.cli.screen.next_steps import recovering, show_steps
+from telecine.cli.screen.tables import console, escape, print_json, show_findings, show_guesses, show_left_out
 from telecine.commands.inspect import inspect
 from telecine.core.findings import has_errors
 from telecine.core.proposal.propose import Proposal
@@ -43,35 +43,35 @@ def _show(out: Console, seen: Inspection, proposal: Proposal, command: str, plan
     _show_streams(out, seen.recordings, proposal.timeline)
     show_left_out(out, seen.left_out)
     show_lag(out, seen.lag)
-    if seen.findings:
+    findings = [f for f in seen.findings if f.code != "stream-unreadable"]  # they are left out, as listed
+    if findings:
         out.print("\n[bold]findings[/bold]")
-        show_findings(out, seen.findings)
+        show_findings(out, findings)
     if not seen.recordings:
         out.print("\nnothing could be read, so there is nothing to convert")
+        show_steps(out, recovering(seen.findings))
         return
     if proposal.missing:
         out.print("\n[bold]you have to add[/bold]")
         for sentence in proposal.missing:
             out.print(f"  {escape(sentence)}", soft_wrap=True)
-    if proposal.guesses:
-        out.print("\n[bold]guessed, please check[/bold]")
-        for guess in proposal.guesses:
-            out.print(f"  {escape(guess)}", soft_wrap=True)
+    show_guesses(out, proposal.guesses)
     if plan_file is not None:
         out.print(f"\nthe proposed plan is in {escape(str(plan_file))}; read it, then use --plan, or as flags:")
-    show_steps(out, [("to convert", command)])
+    show_steps(out, [*recovering(seen.findings), ("convert", command)])
 
 
 def _show_recordings(out: Console, seen: Inspection) -> None:
     """Those that were read, then those that were not, by the code of the finding that says why."""
-    rows = [
-        (short(r.label), bytes_text(r.size_bytes), f"{r.seconds:.1f}", str(len(r.streams)), ", ".join(r.clock_names()))
-        for r in seen.recordings
-    ]
     read = {r.label for r in seen.recordings}
     refused = {f.where: f.code for f in seen.findings if f.severity == "error" and f.where not in read}
-    rows += [(short(where), "", "", "", f"not read: {code}") for where, code in refused.items()]
-    show_table(out, ("recording", "size", "seconds", "streams", "timelines"), rows)
+    names = iter(short_labels([*(r.label for r in seen.recordings), *refused]))
+    rows = [
+        (name, bytes_text(r.size_bytes), f"{r.seconds:.1f}", str(len(r.streams)), ", ".join(r.clock_names()), "")
+        for r, name in zip(seen.recordings, names, strict=False)
+    ]
+    rows += [(name, "", "", "", "", code) for name, code in zip(names, refused.values(), strict=True)]
+    show_table(out, ("recording", "size", "seconds", "streams", "timelines", "not read"), rows)
 
 
 def _show_streams(out: Console, recordings: tuple[RecordingFacts, ...], timeline: str) -> None:
@@ -99,6 +99,16 @@ def _more(stream: StreamSummary) -> str:
         return camera.pix_fmt
     if stream.texts:
         return repr(stream.texts[0]) + (f" and {len(stream.texts) - 1} more" if len(stream.texts) > 1 else "")
-    if stream.names:
-        return ", ".join(stream.names[:8])
-    return stream.value
+    return _named(stream.names or ()) or stream.value
+
+
+_MOST_NAMES = 8
+
+
+def _named(names: tuple[str, ...]) -> str:
+    """Names of elements: all of a few, the first of many, and the ends of those that are numbered."""
+    stem = names[0].removesuffix("0") if names else ""
+    if len(names) > 2 and names == tuple(f"{stem}{k}" for k in range(len(names))):
+        return f"{names[0]} to {names[-1]}"
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more

@@ -28,6 +28,7 @@ from telecine.cli.recording_flags import (
     Timeout,
     sources_of,
 )
+from telecine.cli.typed import remember
 
 if TYPE_CHECKING:
     from telecine.cli.exit_codes import Outcome
@@ -357,6 +358,7 @@ topic_commands.register(app)
 def main() -> None:
     """The console command."""
     gc.disable()  # until modules are loaded: looking for garbage among them takes a tenth of a second
+    remember(sys.argv[1:])
     if topic_commands.COMPLETION in os.environ:
         topic_commands.prepare_completion()
     try:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from telecine.cli.exit_codes import Outcome
-from telecine.cli.screen.next_steps import command, show_steps
+from telecine.cli.screen.next_steps import after_dataset, command, show_steps
 from telecine.cli.screen.progress import Bar
 from telecine.cli.screen.tables import console, escape, findings_dict, print_json, show_findings
 from telecine.commands.stores import stores
@@ -48,6 +48,7 @@ def run(given: Path, *, against: list[str], decode: Depth, json: bool, reading: 
             opened = Dataset(here.dataset(dataset, lambda key: key.startswith("meta/")))
             text = _checked(opened, findings, decode, compare=bool(against))
         out.print(f"{escape(str(dataset))}: [bold]verified: OK[/bold]. {text}", soft_wrap=True)
+        show_steps(out, [step for step in after_dataset(Path(dataset)) if "inspect" not in step[1]])
     return Outcome(not failed, tuple(findings))
 
 

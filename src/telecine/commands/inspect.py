@@ -20,7 +20,7 @@ from telecine.inspection.label_plots import draw_labels
 from telecine.inspection.lag import measure_lag
 from telecine.inspection.lag_of_path import lag_rows
 from telecine.inspection.lag_row import lag_findings, with_offsets
-from telecine.inspection.plots import write_pngs
+from telecine.inspection.plots import require_curves, write_pngs
 from telecine.inspection.recordings import Inspection, inspect_found
 from telecine.lerobot_format.paths import INFO
 from telecine.run.executor import Executor, Lost, Tell, silent
@@ -84,14 +84,10 @@ def inspect(
     """
     where = path_list(paths)
     if plan is None and len(where) == 1 and is_dataset(where[0]):
-        with stores() as here:
-            root = here.dataset(where[0])
-            with links_followed(follow_links):
-                check_dataset(root)
-            with who_works(executor, Options()) as who:
-                summary = summarize(root, checks=checks, executor=who, progress=progress)
-                summary = _with_lag_of(summary, who) if lag else summary
-            return here.done(summary if png is None else _drawn(summary, Path(png)))
+        if png is not None:
+            require_curves()  # before any work
+        with links_followed(follow_links):
+            return _of_dataset(where[0], png, lag=lag, checks=checks, executor=executor, progress=progress)
     if png is not None or checks:
         raise PlanError("png and checks are of one finished dataset; give its folder")
     if plan is not None:
@@ -107,6 +103,24 @@ def inspect(
     if plan is not None:
         _write_plan(Path(plan), plan_yaml(seen.proposal))
     return seen if sheet is None else replace(seen, contact_sheet=sheet)
+
+
+def _of_dataset(
+    path: str,
+    png: str | Path | None,
+    *,
+    lag: bool,
+    checks: Sequence[str],
+    executor: Executor | None,
+    progress: Progress | None,
+) -> DatasetSummary:
+    with stores() as here:
+        root = here.dataset(path)
+        check_dataset(root)
+        with who_works(executor, Options()) as who:
+            summary = summarize(root, checks=checks, executor=who, progress=progress)
+            summary = _with_lag_of(summary, who) if lag else summary
+        return here.done(summary if png is None else _drawn(summary, Path(png)))
 
 
 def _with_lag(seen: Inspection, found: Found, executor: Executor) -> Inspection:

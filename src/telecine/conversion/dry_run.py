@@ -12,7 +12,7 @@ from telecine.conversion.cameras import CameraDecision, Prepared, prepare
 from telecine.conversion.codec_choice import settle_codecs
 from telecine.conversion.discovery import crashed, discover
 from telecine.conversion.pipeline import Options
-from telecine.conversion.report import Rejected, accounts, rejection
+from telecine.conversion.report import Rejected, accounts, fits_none, rejection
 from telecine.conversion.worker import NotWanted, not_wanted, not_wanted_before
 from telecine.core.accounting import (
     NO_CHOICES,
@@ -96,6 +96,21 @@ class DryRun:
         return bool(self.recordings) and not self.rejected
 
     @property
+    def plan_is_wrong(self) -> bool:
+        """True when the plan fits none of the recordings, for one and the same reason."""
+        return fits_none(self.rejected, len(self.recordings))
+
+    @property
+    def size_bytes(self) -> int:
+        """What the dataset would take."""
+        return sum(r.size_bytes for r in self.recordings)
+
+    @property
+    def seconds(self) -> float:
+        """What the conversion would take."""
+        return sum(r.seconds for r in self.recordings)
+
+    @property
     def all_findings(self) -> tuple[Finding, ...]:
         """Those of recordings and the reasons of rejections too."""
         of_recordings = tuple(f for r in self.recordings for f in r.findings)
@@ -110,8 +125,8 @@ class DryRun:
             "recordings": [asdict(replace(r, left_out=())) for r in self.recordings],
             "rejected": [asdict(r) for r in self.rejected],
             "findings": [asdict(f) for f in self.findings],
-            "size_bytes": sum(r.size_bytes for r in self.recordings),
-            "seconds": sum(r.seconds for r in self.recordings),
+            "size_bytes": self.size_bytes,
+            "seconds": self.seconds,
         }
 
 

@@ -367,6 +367,7 @@ def _report(job: _Job, plan: Plan, found: Episodes, written: _Written, about_run
     return Report(
         *(str(job.root), plan.fps, plan.digest(), episodes, rejected, tuple(findings), 0, written.known),
         *(written.left_out, job.choices.guesses, tuple(skipped.ref.label for skipped in written.not_wanted)),
+        stopped=job.options.strict and bool(rejected),
     )
 
 

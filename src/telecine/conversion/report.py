@@ -7,11 +7,12 @@ from typing import Any
 
 from telecine.core.accounting import LeftOutEverywhere
 from telecine.core.episode import Episode, Use
-from telecine.core.errors import TelecineError
+from telecine.core.errors import PlanError, TelecineError
 from telecine.core.findings import CODES, Finding, Findings, has_errors, placed
 from telecine.core.outcome import WORDS
 from telecine.core.recording import Ref
 from telecine.core.text.html import table
+from telecine.core.text.visible import visible
 from telecine.core.video import Clip
 
 
@@ -99,6 +100,26 @@ def rejection(error: TelecineError, ref: Ref) -> Rejected:
     return Rejected(ref.label, Finding(code, "error", ref.label, f"{error}{notes}", recording=ref.label))
 
 
+def by_cause(rejected: Iterable[Rejected]) -> list[tuple[Rejected, tuple[str, ...]]]:
+    """(the first recording that a cause holds for, the names of the others), in order.
+
+    Causes are one when they differ in nothing but the recording that they name.
+    """
+    causes: dict[tuple[str, str, str], list[Rejected]] = {}
+    for item in rejected:
+        message = item.reason.message
+        for name in (item.recording, item.recording.partition("#")[0]):
+            message = message.replace(visible(name), "")
+        causes.setdefault((item.reason.code, message, item.reason.fix), []).append(item)
+    return [(group[0], tuple(item.recording for item in group[1:])) for group in causes.values()]
+
+
+def fits_none(rejected: Sequence[Rejected], done: int) -> bool:
+    """True when one mistake of the plan holds for all recordings, of which then none is done."""
+    causes = by_cause(rejected)
+    return not done and len(causes) == 1 and causes[0][0].reason.code == PlanError.code
+
+
 def nothing_written(root: object, rejected: Sequence[Rejected], made: int, *, strict: bool) -> list[Finding]:
     """Why there is nothing new; no finding when all recordings were there before. made: episodes that are kept."""
     if not rejected:
@@ -156,12 +177,20 @@ class Report:
     """Recordings that `--where` left out."""
     shard: str = ""
     """Which part of a conversion this is, such as "7/200": it may have no recording, and `finalize` joins all parts."""
+    stopped: bool = False
+    """Whether `strict` ended it at the first recording that was rejected."""
 
     @property
     def ok(self) -> bool:
         """True when every recording became an episode or was one already, and the dataset verified clean."""
         done = bool(self.episodes or self.known or self.shard)
         return done and not self.rejected and not has_errors(self.findings)
+
+    @property
+    def plan_is_wrong(self) -> bool:
+        """True when the plan fits none of the recordings, for one and the same reason."""
+        others = len(self.episodes) + len(self.known) + len(self.not_wanted)
+        return not self.stopped and fits_none(self.rejected, others)
 
     @property
     def all_findings(self) -> tuple[Finding, ...]:

@@ -24,8 +24,9 @@ MOST_ELEMENTS = 16
 def write_pngs(root: str | Path, folder: Path, findings: Sequence[Finding] = ()) -> Iterator[Path]:
     """Write `episode_N_pictures.png` and `episode_N_curves.png` of each episode into `folder`; each when it is there.
 
-    Raises: DatasetError when matplotlib is not installed; the sheets are all written before that.
+    Raises: DatasetError when matplotlib is not installed; nothing is written then.
     """
+    require_curves()
     dataset = open_dataset(root)
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(len(dataset.episodes)):
@@ -95,15 +96,18 @@ def _draw(dataset: Dataset, number: int, path: Path, findings: Sequence[Finding]
     return True
 
 
-def figure_of(width: int) -> Any:
-    """A figure for `width` small axes that needs no display and no global state.
-
-    Raises: DatasetError when matplotlib is not installed.
-    """
+def require_curves() -> None:
+    """Nothing, where curves can be drawn. Raises: DatasetError when matplotlib is not installed."""
     try:
-        from matplotlib.figure import Figure
+        import matplotlib.figure  # noqa: F401 - whether it is there
     except ImportError as error:
         raise DatasetError("drawing curves needs: pip install 'telecine[plot]'") from error
+
+
+def figure_of(width: int) -> Any:
+    """A figure for `width` small axes that needs no display and no global state."""
+    from matplotlib.figure import Figure
+
     rows = -(-width // 2)
     height = 1 + 1.6 * rows  # inches; margins are in inches too. Matplotlib's own layout takes as long as the drawing.
     figure = Figure(figsize=(10, height))

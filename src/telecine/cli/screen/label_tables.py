@@ -1,9 +1,8 @@
 """`telecine inspect DATASET`: tasks and texts of labels with how long they hold, and the labels of each episode."""
 
 from rich.console import Console
-from rich.table import Table
 
-from telecine.cli.screen.tables import escape
+from telecine.cli.screen.layout import show_table
 from telecine.inspection.dataset_summary import DatasetSummary
 
 MOST_TEXTS = 40
@@ -15,22 +14,22 @@ MOST_LABELS = 12
 def show_labels(out: Console, page: DatasetSummary) -> None:
     """Nothing for a dataset with one task and no labels."""
     if len(page.texts) > 1:
-        table = Table("what", "text", "count", "episodes", "seconds", box=None, pad_edge=False)
-        for one in page.texts[:MOST_TEXTS]:
-            table.add_row(one.style, escape(one.text), str(one.count), str(one.episodes), f"{one.seconds:.1f}")
-        out.print(table)
+        out.print()
+        texts = [(t.text, t.style, str(t.count), str(t.episodes), f"{t.seconds:.1f}") for t in page.texts[:MOST_TEXTS]]
+        show_table(out, ("text", "what", "count", "episodes", "seconds"), texts)
         _more(out, len(page.texts) - MOST_TEXTS, "texts")
     if not page.labels:
         return
-    table = Table("episode", "seconds", "label", "text", box=None, pad_edge=False)
+    out.print()
+    rows = []
     for entry in page.labels[:MOST_EPISODES]:
         for label in entry.labels[:MOST_LABELS]:
             span = f"{label.start / page.fps:.2f} to {label.stop / page.fps:.2f}"
             span = f"{label.start / page.fps:.2f}" if label.is_event else span
-            table.add_row(str(entry.episode), span, label.style, escape(label.text or "call of a tool"))
+            rows.append((str(entry.episode), span, label.style, label.text or "call of a tool"))
         if (more := len(entry.labels) - MOST_LABELS) > 0:
-            table.add_row(str(entry.episode), "", "", f"and {more} more; --json has all")
-    out.print(table)
+            rows.append((str(entry.episode), "", "", f"and {more} more; --json has all"))
+    show_table(out, ("episode", "seconds", "label", "text"), rows)
     _more(out, len(page.labels) - MOST_EPISODES, "labelled episodes")
 
 

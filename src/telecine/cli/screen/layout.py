@@ -2,6 +2,8 @@
 
 import textwrap
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
+from pathlib import PurePosixPath
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -11,19 +13,64 @@ from telecine.cli.screen import loudness
 from telecine.core.text.visible import visible
 
 _GAP = "  "
-_EMPTY = frozenset({"", "0", "-", "0.0 ms"})
+_EMPTY = frozenset({"", "0", "-", "0.0 ms", "0.00 ms"})
+_MANY = 3
+"""Rows from which on what all have in common is told once."""
+_NARROWEST = 20
 
 
 def show_table(out: Console, headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A line per row where they fit in the width of `out`; else the first cell on a line of its own, the rest below.
 
-    Columns, but the first, that say nothing in any row are left out. Cells are plain text, from wherever it comes.
+    Columns, but the first, that say nothing in any row are left out; what is equal in all of three rows or more is told
+    once, below. Cells are plain text, from wherever it comes.
     """
-    if loudness.quiet():
-        return
     cells = [[visible(cell) for cell in row] for row in rows]
+    if loudness.quiet() or not cells:
+        return
     told = [k for k in range(len(headers)) if k == 0 or any(row[k] not in _EMPTY for row in cells)]
-    heads, cells = [headers[k] for k in told], [[row[k] for k in told] for row in cells]
+    equal = [k for k in told[1:] if len(cells) >= _MANY and len({row[k] for row in cells}) == 1]
+    differ = [k for k in told if k not in equal]
+    _show_rows(out, [headers[k] for k in differ], [[row[k] for k in differ] for row in cells])
+    common = ", ".join(_labelled(headers[k], cells[0][k]) for k in equal)
+    for line in _wrapped(f"each: {common}", out.width) if common else ():
+        out.print(Text(line), soft_wrap=True)
+
+
+def show_facts(out: Console, rows: Iterable[tuple[str, str]]) -> None:
+    """Names and values beside one another; what does not fit goes on below the value. Cells are plain text."""
+    cells = [(visible(name), visible(value)) for name, value in rows]
+    indent = max((cell_len(name) for name, _ in cells), default=0) + len(_GAP)
+    for name, value in cells:
+        lines = _wrapped(value, out.width - indent) or [""]
+        for lead, line in zip((name, *[""] * len(lines)), lines, strict=False):
+            out.print(Text((lead + " " * (indent - cell_len(lead)) + line).rstrip()), soft_wrap=True)
+
+
+def show_indented(out: Console, text: str, indent: int) -> None:
+    """Text from wherever, broken between words only, each line so many spaces from the left."""
+    for line in _wrapped(visible(text), out.width - indent):
+        out.print(Text(" " * indent + line), soft_wrap=True)
+
+
+def short_labels(labels: Sequence[str]) -> list[str]:
+    """Labels of recordings without the folder that all are in: the file stays, and what is named in it.
+
+    >>> short_labels(["in/a.hdf5#/data/demo_0", "in/b.hdf5#/data/demo_0"])
+    ['a.hdf5#/data/demo_0', 'b.hdf5#/data/demo_0']
+    >>> short_labels(["in/x/take.bag", "in/y/take.bag"])
+    ['x/take.bag', 'y/take.bag']
+    """
+    if any("://" in label for label in labels):
+        return list(labels)
+    paths = [PurePosixPath(label.replace("\\", "/")) for label in labels]
+    folders = [PurePosixPath(str(path).partition("#")[0]).parent.parts for path in paths]
+    alike = takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False))
+    count = sum(1 for _ in alike)
+    return [str(PurePosixPath(*path.parts[count:])) for path in paths]
+
+
+def _show_rows(out: Console, heads: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     widths = [max(map(cell_len, column)) for column in zip(heads, *cells, strict=True)]
     if sum(widths) + len(_GAP) * (len(widths) - 1) <= out.width:
         out.print(Text(_line(heads, widths), "bold"), soft_wrap=True)
@@ -31,10 +78,10 @@ def show_table(out: Console, headers: Sequence[str], rows: Iterable[Sequence[str
             out.print(Text(_line(row, widths)), soft_wrap=True)
         return
     for row in cells:
-        out.print(Text(row[0]), soft_wrap=True)
-        parts = [_labelled(head, cell) for head, cell in zip(heads[1:], row[1:], strict=True) if cell not in _EMPTY]
-        for line in _wrapped(parts, out.width - len(_GAP)):
-            out.print(Text(_GAP + line), soft_wrap=True)
+        out.print(Text(_labelled(heads[0], row[0]) if heads[0] in _NUMBERS else row[0]), soft_wrap=True)
+        parts = zip(heads[1:], row[1:], strict=True)
+        told = (_labelled(head, cell) for head, cell in parts if cell not in _EMPTY or (cell and head in _NUMBERS))
+        show_indented(out, ", ".join(told), len(_GAP))
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -47,8 +94,10 @@ def _labelled(head: str, cell: str) -> str:
     return cell if head in _SELF_EVIDENT else f"{head} {cell}"
 
 
-_SELF_EVIDENT = frozenset({"what", "more", "size", "rate", "cameras", "task"})
+_SELF_EVIDENT = frozenset({"what", "more", "size", "rate", "cameras", "task", "decision", "text"})
+_NUMBERS = frozenset({"episode"})
+"""Headers of numbers that are names, so that zero says something."""
 
 
-def _wrapped(parts: Iterable[str], width: int) -> list[str]:
-    return textwrap.wrap(", ".join(parts), max(width, 20), break_long_words=False, break_on_hyphens=False)
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, max(width, _NARROWEST), break_long_words=False, break_on_hyphens=False)

@@ -9,7 +9,10 @@ from rich.console import Console
 from rich.text import Text
 
 from telecine.cli.screen import loudness
+from telecine.cli.typed import typed
+from telecine.core.findings import Finding
 from telecine.core.text.addresses import as_typed, is_stored
+from telecine.core.text.numbers import counted
 from telecine.core.text.visible import visible
 from telecine.lerobot_format.paths import INFO
 from telecine.lerobot_format.train import train_command
@@ -23,7 +26,8 @@ def show_steps(out: Console, steps: Iterable[Step], title: str = "next") -> None
 
     No line break is put into a command, however narrow the terminal is.
     """
-    if loudness.quiet():
+    steps = list(steps)
+    if loudness.quiet() or not steps:
         return
     out.print(f"\n[bold]{title}[/bold]")
     for what, command in steps:
@@ -34,6 +38,20 @@ def show_steps(out: Console, steps: Iterable[Step], title: str = "next") -> None
 def command(*words: str | Path) -> str:
     """Words quoted for a shell."""
     return shlex.join(str(as_typed(word)) for word in words)
+
+
+def without_dry_run() -> list[Step]:
+    """The command that was typed, as it does the work."""
+    words = typed(without="--dry-run")
+    return [("do it", command(*words))] if words else []
+
+
+def recovering(findings: Iterable[Finding], *more: str) -> list[Step]:
+    """The command that was typed, so that it takes what is whole of damaged recordings, where there are any."""
+    damaged = sum("--recover" in finding.fix for finding in findings)
+    words = typed(more=["--recover", *more])
+    what = f"take what is whole of {counted(damaged, 'damaged recording')}, too"
+    return [(what, command(*words))] if damaged and words else []
 
 
 def after_dataset(root: Path, against: Sequence[str] = ()) -> list[Step]:

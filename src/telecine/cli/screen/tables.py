@@ -2,24 +2,25 @@
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape as without_markup
-from rich.table import Table
 from rich.text import Text
 
 from telecine.cli.screen import loudness
-from telecine.cli.screen.layout import show_table
+from telecine.cli.screen.layout import short_labels, show_indented, show_table
+from telecine.conversion.report import by_cause
 from telecine.core.errors import PlanError
 from telecine.core.findings import Finding, grouped
 from telecine.core.resample.rates import distinct_rates
-from telecine.core.text.numbers import bytes_text, counted
+from telecine.core.text.numbers import bytes_text, counted, duration_text
 from telecine.core.text.visible import visible
+from telecine.lerobot_format.paths import PLAN
 
 if TYPE_CHECKING:
-    from telecine.conversion.dry_run import DryRun
+    from telecine.conversion.dry_run import DryRun, RecordingDryRun
     from telecine.conversion.report import EpisodeReport, Rejected, Report
     from telecine.core.accounting import LeftOutEverywhere
     from telecine.core.episode import Use
@@ -61,11 +62,6 @@ def _message(finding: Finding) -> str:
     return "\n    ".join(escape(line.strip()) for line in lines)
 
 
-def short(label: str) -> str:
-    """A recording's label without its folder."""
-    return label.replace("\\", "/").rpartition("/")[2]
-
-
 def print_json(value: dict[str, Any]) -> None:
     """One JSON object on standard output."""
     sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
@@ -89,33 +85,53 @@ def show_findings(out: Console, findings: Iterable[Finding], *, most: int = 30) 
 
 
 def show_left_out(out: Console, entries: "Iterable[LeftOutEverywhere]", *, most: int = 20) -> None:
-    """A line for each stream that no feature uses, with the reason."""
-    listed = [entry for entry in entries if entry.item.what != "offered" or not loudness.quiet()]
-    most = len(listed) if loudness.verbose() else most
-    if listed:
+    """The streams that no feature uses: each reason once, with the names below it."""
+    reasons: dict[tuple[str, str, int], list[str]] = {}
+    for entry in entries:
+        if entry.item.what != "offered" or not loudness.quiet():
+            reasons.setdefault((entry.item.what, entry.item.why, entry.recordings), []).append(entry.item.stream)
+    if reasons:
         out.print("\n[bold]left out[/bold]")
-    for entry in listed[:most]:
-        what = "" if entry.item.what == "offered" else f" [yellow]{entry.item.what}[/yellow]"
-        count = f" [dim]({entry.recordings} recordings)[/dim]" if entry.recordings > 1 else ""
-        out.print(f"  {escape(entry.item.stream)}{what}: {escape(entry.item.why)}{count}", soft_wrap=True)
-    if len(listed) > most:
-        out.print(f"  [dim]... and {len(listed) - most} more; -v shows all[/dim]")
+    most = len(reasons) if loudness.verbose() else most
+    for (what, why, recordings), names in list(reasons.items())[:most]:
+        what = "" if what == "offered" else f" [yellow]{what}[/yellow]"
+        count = f" [dim]({recordings} recordings)[/dim]" if recordings > 1 else ""
+        if len(names) == 1:
+            out.print(f"  {escape(names[0])}{what}: {escape(why)}{count}", soft_wrap=True)
+            continue
+        out.print(f"  {len(names)} streams{what}: {escape(why)}{count}", soft_wrap=True)
+        show_indented(out, ", ".join(names), 4)
+    if len(reasons) > most:
+        rest = sum(map(len, list(reasons.values())[most:]))
+        out.print(f"  [dim]... and {counted(rest, 'stream')} more; -v shows all[/dim]")
+
+
+def show_guesses(out: Console, guesses: Iterable[str], plan: str = "") -> None:
+    """What was chosen between readings. plan: the file that has all that was proposed, where there is one."""
+    for number, guess in enumerate(guesses):
+        if not number:
+            kept = f" [dim](all that was proposed is in {escape(plan)})[/dim]" if plan else ""
+            out.print(f"\n[bold]guessed, please check[/bold]{kept}", soft_wrap=True)
+        out.print(f"  {escape(guess)}", soft_wrap=True)
 
 
 def show_report(out: Console, report: "Report") -> None:
     """The table at the end of a conversion."""
     if report.episodes and not loudness.quiet():
         shown = report.episodes if loudness.verbose() else report.episodes[:40]
-        rows = [_episode_cells(e, report.fps) for e in shown]
+        names = short_labels([e.recording for e in shown])
+        rows = [(name, *_episode_cells(e, report.fps)) for name, e in zip(names, shown, strict=True)]
         show_table(out, ("recording", "episode", "rows", "seconds", "oldest sample", "cameras"), rows)
         if len(report.episodes) > len(shown):
             out.print(f"[dim]... and {len(report.episodes) - len(shown)} more episodes; -v shows all[/dim]")
         show_uses(out, report.episodes)
-    show_findings(out, [f for e in report.episodes for f in e.findings if _is_shown(f)] + list(report.findings))
+    elsewhere = {"stream-unreadable"} | ({"plan-proposed"} if report.guesses else set())  # in the lists below
+    elsewhere |= {"convert-nothing"} if report.plan_is_wrong else set()
+    about_run = [f for f in report.findings if f.code not in elsewhere]
+    show_findings(out, [f for e in report.episodes for f in e.findings if _is_shown(f)] + about_run)
+    show_guesses(out, report.guesses, f"{report.root}/{PLAN}" if report.episodes else "")
     show_left_out(out, report.left_out)
     show_rejected(out, report.rejected)
-    if report.rejected:
-        out.print(f"[bold red]{len(report.rejected)} rejected[/bold red], as listed above")
     if report.episodes:
         size = sum(c.size_bytes for e in report.episodes for c in e.clips)
         outcomes = ", ".join(f"{count} {word}" for word, count in report.outcomes.items() if count)
@@ -128,7 +144,7 @@ def show_report(out: Console, report: "Report") -> None:
 def _episode_cells(e: "EpisodeReport", fps: int) -> tuple[str, ...]:
     oldest = max((u.age_max_ns for u in e.uses), default=0) / 1e6
     cameras = ", ".join(_clip_text(e, i) for i in range(len(e.clips)))
-    return short(e.recording), str(e.index), str(e.rows), f"{e.rows / fps:.1f}", f"{oldest:.1f} ms", cameras
+    return str(e.index), str(e.rows), f"{e.rows / fps:.1f}", f"{oldest:.1f} ms", cameras
 
 
 def _clip_text(episode: "EpisodeReport", number: int) -> str:
@@ -159,33 +175,58 @@ def show_uses(out: Console, episodes: "Iterable[EpisodeReport]") -> None:
     show_table(out, USES, rows)
 
 
-def show_rejected(out: Console, rejected: "Iterable[Rejected]") -> None:
-    """Every rejected recording with its reason."""
-    for item in rejected:
-        out.print(f"[bold red]rejected[/bold red] {escape(item.recording)}: {_message(item.reason)}", soft_wrap=True)
-        if item.reason.fix:
-            out.print(f"  [dim]-> {escape(item.reason.fix)}[/dim]", soft_wrap=True)
+def show_rejected(out: Console, rejected: "Sequence[Rejected]") -> None:
+    """Why recordings were rejected: each cause once, with the recordings that it holds for."""
+    if rejected:
+        out.print(f"\n[bold red]rejected: {counted(len(rejected), 'recording')}[/bold red]")
+    for first, others in by_cause(rejected):
+        more = f" and {len(others)} more" if others else ""
+        out.print(f"  {escape(first.recording)}{more}: {_message(first.reason)}", soft_wrap=True)
+        if first.reason.fix:
+            out.print(f"    [dim]-> {escape(first.reason.fix)}[/dim]", soft_wrap=True)
+        for other in others[: None if loudness.verbose() else _OTHERS]:
+            out.print(f"    [dim]also {escape(other)}[/dim]", soft_wrap=True)
+        if len(others) > _OTHERS and not loudness.verbose():
+            out.print(f"    [dim]... and {len(others) - _OTHERS} more; -v shows all[/dim]")
+
+
+_OTHERS = 5
+"""Recordings named besides the first, where one cause holds for many."""
 
 
 def show_forecast(out: Console, made: "DryRun") -> None:
     """The dry run: the plan, the decision per camera with its reason, sizes and times."""
-    out.print("[bold]plan[/bold]")
-    out.print(escape(made.plan.to_yaml()))
-    table = Table("recording", "rows", "camera", "decision", "why", "about", box=None, pad_edge=False)
-    for r in made.recordings:
-        table.add_row(escape(short(r.recording)), str(r.rows), "", "", "", bytes_text(r.size_bytes))
-        for c in r.cameras:
-            table.add_row("", "", escape(c.key.rpartition(".")[2]), c.action, escape(c.why), bytes_text(c.size_bytes))
-    out.print(table)
-    findings = [f for r in made.recordings for f in r.findings if not f.code.startswith(("video-copied", "video-enc"))]
-    show_findings(out, [*made.findings, *findings])
+    if not loudness.quiet():
+        out.print("[bold]plan[/bold]")
+        for line in made.plan.to_yaml().splitlines():
+            out.print(f"  {escape(line)}", soft_wrap=True)
+        out.print()
+    names = short_labels([r.recording for r in made.recordings])
+    show_table(
+        out,
+        ("recording", "rows", "about"),
+        [(n, str(r.rows), bytes_text(r.size_bytes)) for n, r in zip(names, made.recordings, strict=True)],
+    )
+    _show_decisions(out, made.recordings)
+    about_run = [f for f in made.findings if f.code != "stream-unreadable"]
+    show_findings(out, [*about_run, *(f for r in made.recordings for f in r.findings if _is_shown(f))])
+    show_guesses(out, made.guesses)
     show_left_out(out, made.left_out)
     show_rejected(out, made.rejected)
-    total = made.to_dict()
-    out.print(
-        f"[bold]about {bytes_text(total['size_bytes'])} in about {total['seconds']:.0f} s on one core[/bold]; "
-        "nothing was written"
-    )
+    total = f"{bytes_text(made.size_bytes)} in about {duration_text(made.seconds)}"
+    out.print(f"\n[bold]about {total}[/bold]; nothing was written")
+
+
+def _show_decisions(out: Console, recordings: "Sequence[RecordingDryRun]") -> None:
+    """What becomes of each camera and why, equal decisions of several recordings once."""
+    decisions: dict[tuple[str, str], list[str]] = {}
+    for r in recordings:
+        for c in r.cameras:
+            decisions.setdefault((c.key.rpartition(".")[2], c.action), []).append(c.why)
+    for (name, action), reasons in decisions.items():
+        like = "because" if len(set(reasons)) == 1 else "in the first because"
+        text = f"{name}: {action}, in {len(reasons)} of {counted(len(recordings), 'recording')}, {like} {reasons[0]}"
+        out.print(escape(text), soft_wrap=True)
 
 
 def findings_dict(findings: Iterable[Finding]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import IO
 import numpy as np
 
 from telecine.core.recording import Array
-from telecine.sources.shared.truncation import EndState
+from telecine.sources.shared.truncation import EndState, LoggedTimes, with_times
 
 MAGIC = b"\x89MCAP0\r\n"
 _HEADER = struct.Struct("<BQ")
@@ -102,6 +102,8 @@ class McapLayout:
     whole_bytes: int = 0
     records: int = 0
     problem: str = ""
+    times: LoggedTimes | None = None
+    """When messages were logged, as far as the file is known."""
 
 
 def walk(file: IO[bytes], size_bytes: int) -> McapLayout:
@@ -113,7 +115,8 @@ def walk(file: IO[bytes], size_bytes: int) -> McapLayout:
         if opcode in (SCHEMA, CHANNEL, MESSAGE):
             raw = raw or _Raw(at - RECORD_BYTES)
             if opcode == MESSAGE and length >= MESSAGE_BYTES:
-                raw.add(at, window.read(at, MESSAGE_BYTES))
+                logged_ns = raw.add(at, window.read(at, MESSAGE_BYTES))
+                layout.times = with_times(layout.times, logged_ns, logged_ns)
             raw.end = at + length
         if raw and (opcode not in (SCHEMA, CHANNEL, MESSAGE) or raw.end - raw.at > _RAW_BYTES):
             layout.blocks += raw.block()
@@ -149,9 +152,11 @@ class _Raw:
         self.at, self.end = at, at
         self._seen: dict[int, list[tuple[int, int]]] = {}
 
-    def add(self, at: int, start: bytes) -> None:
+    def add(self, at: int, start: bytes) -> int:
+        """Its log time, in ns."""
         channel, _, log_time, _ = _MESSAGE.unpack_from(start)
         self._seen.setdefault(channel, []).append((log_time, at - RECORD_BYTES - self.at))
+        return int(log_time)
 
     def block(self) -> list[McapBlock]:
         if not self._seen:
@@ -204,7 +209,11 @@ def _keep(window: _Window, layout: McapLayout, record: tuple[int, int, int]) -> 
             case 3 | 4 | 11 | 12 | 7:
                 _keep_small(layout, opcode, window.read(at, length))
             case 6:
-                layout.blocks.append(_chunk(window.read(at, 64), at, length, layout.size_bytes))
+                start = window.read(at, 64)
+                layout.blocks.append(_chunk(start, at, length, layout.size_bytes))
+                first_ns, last_ns, *_ = _CHUNK.unpack_from(start)
+                if last_ns:  # none without messages
+                    layout.times = with_times(layout.times, first_ns, last_ns, whole=layout.blocks[-1].whole)
             case 9:
                 layout.attachments.append(_attachment(window.read(at, min(length, _MOST_BYTES)), at, length))
     except (ValueError, struct.error, IndexError, UnicodeDecodeError):

@@ -14,7 +14,7 @@ from typing import IO
 import numpy as np
 
 from telecine.core.recording import Array
-from telecine.sources.shared.truncation import EndState
+from telecine.sources.shared.truncation import EndState, LoggedTimes, with_times
 
 MAGIC = b"#ROSBAG V2.0\n"
 MESSAGE, BAG, INDEX, CHUNK, CHUNK_INFO, CONNECTION = 2, 3, 4, 5, 6, 7
@@ -63,6 +63,8 @@ class BagLayout:
     whole_bytes: int = 0
     records: int = 0
     problem: str = ""
+    times: LoggedTimes | None = None
+    """When messages were logged, as far as the indexes behind chunks say."""
     gaps: list[tuple[int, int]] = field(default_factory=list)
     """(first byte, bytes) of zeros between records, which crashed recorders leave and rosbag's own tools skip."""
 
@@ -84,6 +86,9 @@ def walk(file: IO[bytes], size_bytes: int) -> BagLayout:
         elif opcode == CONNECTION and whole:
             file.seek(at)
             learn(layout, header, file.read(size))
+        elif opcode == INDEX and whole:
+            file.seek(at)
+            _date(layout, file.read(size))
         elif opcode == BAG:
             names = (b"index_pos", b"conn_count", b"chunk_count")
             promised = {name: _number(header, name) for name in names if name in header}
@@ -91,6 +96,18 @@ def walk(file: IO[bytes], size_bytes: int) -> BagLayout:
             found[opcode] += 1
     _judge(layout, promised, found)
     return layout
+
+
+def _date(layout: BagLayout, entries: bytes) -> None:
+    """The times in an index record: entries of time (two u32) and offset (u32)."""
+    if not entries or len(entries) % _ENTRY_BYTES:
+        return
+    table = np.frombuffer(entries, "<u4").reshape(-1, 3).astype(np.int64)
+    times: Array = table[:, 0] * SECOND + table[:, 1]
+    layout.times = with_times(layout.times, int(times.min()), int(times.max()))
+
+
+_ENTRY_BYTES = 12
 
 
 def _judge(layout: BagLayout, promised: dict[bytes, int], found: dict[int, int]) -> None:

@@ -21,7 +21,8 @@ class End:
     """complete: closed by its writer; open: ends behind a whole record; cut: within one; garbage: no record follows.
 
     whole: (records, bytes, of how many bytes) that can be read. holds_messages: False when there is nothing to save.
-    outer: what is wrong with the compression of the whole file. unit: what the format calls its records.
+    outer: what is wrong with the compression of the whole file. unit: what the format calls its records. times: what is
+    known of when its messages were logged.
     """
 
     state: EndState
@@ -30,6 +31,7 @@ class End:
     holds_messages: bool
     outer: str = ""
     unit: str = "records"
+    times: "LoggedTimes | None" = None
 
     @property
     def damage(self) -> str:
@@ -40,7 +42,44 @@ class End:
             return ""
         kind = "damaged" if self.state in ("garbage", "complete") else "truncated"
         records, whole_bytes, size_bytes = self.whole
-        return f"the file is {kind}: {problem}; {records} {self.unit}, {whole_bytes} of {size_bytes} bytes, are whole"
+        counts = f"{records} {self.unit}, {whole_bytes} of {size_bytes} bytes"
+        return f"the file is {kind}: {problem}; {self._share()} whole ({counts})"
+
+    def _share(self) -> str:
+        """How much is whole, in seconds where the format tells them."""
+        _, whole_bytes, size_bytes = self.whole
+        if self.times is None:
+            return f"{100 * whole_bytes // max(size_bytes, 1)} % of it is"
+        whole_s, all_s = self.times.seconds
+        if self.state == "garbage" and all_s == whole_s and whole_bytes:  # times behind the damage are not known
+            return f"{whole_s:.1f} of about {whole_s * size_bytes / whole_bytes:.1f} s are"
+        return f"{whole_s:.1f} of {all_s:.1f} s are" if f"{all_s:.1f}" != f"{whole_s:.1f}" else f"{whole_s:.1f} s are"
+
+
+@dataclass(slots=True)
+class LoggedTimes:
+    """Of messages in whole blocks, and in a block that is cut, in ns: what its header says."""
+
+    first_ns: int
+    whole_ns: int
+    last_ns: int
+
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """What is whole, and all that is known of."""
+        return (self.whole_ns - self.first_ns) / 1e9, (self.last_ns - self.first_ns) / 1e9
+
+
+def with_times(known: LoggedTimes | None, first_ns: int, last_ns: int, *, whole: bool = True) -> LoggedTimes:
+    """`known`, and the times of one block more.
+
+    >>> with_times(with_times(None, 0, 10**9), 10**9, 3 * 10**9, whole=False).seconds
+    (1.0, 3.0)
+    """
+    if known is None:
+        return LoggedTimes(first_ns, last_ns if whole else first_ns, last_ns)
+    whole_ns = max(known.whole_ns, last_ns) if whole else known.whole_ns
+    return LoggedTimes(min(known.first_ns, first_ns), whole_ns, max(known.last_ns, last_ns))
 
 
 class RecordScan(Protocol):
@@ -51,6 +90,7 @@ class RecordScan(Protocol):
     records: int
     whole_bytes: int
     size_bytes: int
+    times: LoggedTimes | None
 
     @property
     def blocks(self) -> Sequence[object]:
@@ -114,7 +154,7 @@ def lost_behind(label: str, chunk_at: int, end: int, recover: bool) -> str:
 def end_of(scan: RecordScan, outer: str) -> End:
     """How the file ends."""
     whole = (scan.records, scan.whole_bytes, scan.size_bytes)
-    return End(scan.state, scan.problem, whole, bool(scan.blocks), outer)
+    return End(scan.state, scan.problem, whole, bool(scan.blocks), outer, times=scan.times)
 
 
 def found_of(name: str, path: str, end: End, recover: bool, size_bytes: int) -> Found:
