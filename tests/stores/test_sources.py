@@ -10,6 +10,7 @@ from support.robosandbox import write_run
 from support.shards import assert_equal, rows_of, write_runs
 from telecine.core.errors import SourceError
 from telecine.dataset.reader import Dataset
+from telecine.storage.local import LocalStore
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +94,23 @@ def test_a_key_that_leads_elsewhere_is_refused(runs, bucket, tmp_path):
     assert code == 1
     assert not list(tmp_path.rglob("evil.mcap"))
     assert "evil" in error or "nothing is there" in error
+
+
+def test_several_use_one_copy_at_once(tmp_path, scratch):
+    """Workers that read the episodes of one file, or a command that a command has started."""
+    from telecine.storage.scratch import clear, copied
+
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "file").write_text("content")
+    store = LocalStore(tmp_path / "there")
+    used = [copied(store, list(store.list())) for _ in range(2)]
+    assert [(copy.folder / "file").read_text() for copy in used] == ["content", "content"]
+    used[0].close()
+    clear()
+    assert (used[1].folder / "file").exists()
+    used[1].close()
+    clear()
+    assert left_in(scratch) == []
 
 
 def test_copies_stay_within_the_bound(runs, bucket, scratch, tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ python cluster.py RECORDINGS OUT PLAN      in a network namespace of its own: Ra
 import sys
 from pathlib import Path
 
-from telecine.run.cluster import Ended, last_line, run_command
+from telecine.run.cluster import Ended, run_command
 
 
 class OneNode:
@@ -25,8 +25,8 @@ class OneNode:
                 yield Ended(command.name, "", 0.0, "lost with its node")
                 continue
             self.ran.append(command.name)
-            code = run_command(command, lambda done, name=command.name: hear(name, "here", done), "here")
-            yield Ended(command.name, "here", 1.0, "" if command.is_done() else f"{code}: {last_line(command.log)}")
+            code, said = run_command(command, lambda done, name=command.name: hear(name, "here", done), "here")
+            yield Ended(command.name, "here", 1.0, "" if command.is_done() else f"{code}: {said}")
 
 
 class Watch:

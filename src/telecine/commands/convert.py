@@ -31,7 +31,7 @@ from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan
 from telecine.core.progress import Progress
 from telecine.core.shards import Shard, shard_of
-from telecine.core.text.addresses import is_stored, require_local, store_address
+from telecine.core.text.addresses import is_stored, store_address
 from telecine.core.text.documents import suggest
 from telecine.core.text.numbers import bytes_in
 from telecine.lerobot_format.paths import PLAN
@@ -122,7 +122,6 @@ def convert(
     flags = {name: value for name, value in flags.items() if name not in _ENGINE_FLAGS}
     shard = flags.pop("shard", None)
     if by is not None:
-        require_local(out)
         from telecine.conversion.shards.part import plan_begun
 
         plan = plan if plan is not None else plan_begun(out, append=bool(flags.get("append")))
@@ -133,7 +132,6 @@ def convert(
             there = here.changed(out) if appends else here.target(out, overwrite=overwrites)
             done = _call(paths, plan, options, executor, flags, lambda job: job.convert(there, progress))
             return here.done(done)
-    require_local(out)
     from telecine.commands.shards import begun_plan
 
     part = shard_of(shard)

@@ -11,6 +11,7 @@ from telecine.core.derive.functions import NO_TOOLS
 from telecine.core.errors import PlanError
 from telecine.core.plan.model import Plan
 from telecine.core.progress import Progress, Silent
+from telecine.core.text.addresses import as_typed, is_stored
 from telecine.run.executor import Executor
 from telecine.run.worker_count import OWN_BYTES, WORKER_BYTES
 from telecine.sources.paths import is_url
@@ -69,7 +70,8 @@ def convert_by_engine(
         raise PlanError("the engine's processes need functions and robots as files: functions=FILE, urdf=FILE")
     where = [path if is_url(path) else os.path.abspath(path) for path in paths]  # noqa: PTH100  # links stay
     environment = {} if options.token is None else {TOKEN: options.token}
-    asked = OnCluster(where, Path(os.path.abspath(out)), plan, options, words, engine.shards, environment)  # noqa: PTH100
+    root = as_typed(out) if is_stored(out) else Path(os.path.abspath(out))  # noqa: PTH100
+    asked = OnCluster(where, root, plan, options, words, engine.shards, environment)
     with RayCluster(engine.ray_address, cpus=cpus, memory_bytes=memory_bytes) as cluster:
         return convert_on(asked, cluster, executor=executor, watcher=_Watched(progress))
 

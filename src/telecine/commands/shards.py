@@ -8,7 +8,6 @@ from telecine.conversion.shards import finalize as joining
 from telecine.conversion.shards.finalize import Finalized
 from telecine.conversion.shards.part import plan_begun
 from telecine.core.errors import PlanError
-from telecine.core.text.addresses import require_local
 from telecine.run.executor import Executor
 from telecine.run.worker_count import Workers
 
@@ -22,7 +21,7 @@ def finalize(
     """Make the dataset `out` of all parts of its conversion, without reading or moving video.
 
     Args:
-        out: where `convert` was told to make the dataset, with `shard`.
+        out: where `convert` was told to make the dataset, with `shard`: a folder or an address in a store.
         dry_run: say what is done, failed and missing; write nothing.
         workers: processes that rewrite rows; None: by cores.
         executor: who rewrites rows, in place of these.
@@ -40,7 +39,6 @@ def finalize(
     >>> tc.finalize("parts").episodes
     2
     """
-    require_local(out)
     if executor is not None:
         return joining.finalize(out, dry_run=dry_run, executor=executor)
     with Workers(workers) as own:

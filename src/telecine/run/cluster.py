@@ -9,8 +9,10 @@ import os
 import select
 import subprocess  # nosec B404  # starts telecine itself
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
@@ -36,6 +38,7 @@ class Command:
     """A command of telecine. words: without `telecine`; log: a file that is added to.
 
     is_done: whether it has done what it is for, whatever its exit code; asked on the machine that it ran on.
+    keep_log: where machines share no folder: brings the log, whose path it is given, to where people read it.
     environment: what it has besides its machine's, where secrets may stand; shown nowhere.
     """
 
@@ -44,6 +47,7 @@ class Command:
     log: str
     is_done: Callable[[], bool]
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    keep_log: Callable[[Path], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ class Ended:
 
 
 class Cluster(Protocol):
-    """Machines that see the files of commands under the same paths."""
+    """Machines that see the files of commands under the same paths or addresses."""
 
     def slots(self) -> int:
         """How many commands run at a time, as far as machines are there now."""
@@ -68,13 +72,18 @@ class Cluster(Protocol):
         ...
 
 
-def run_command(command: Command, tell: Callable[[int], None], node: str) -> int:
-    """Run it here to its end, and the exit code. tell: hears the bytes that are done. Interrupted, it ends it.
+def run_command(command: Command, tell: Callable[[int], None], node: str) -> tuple[int, str]:
+    """Run it here to its end: the exit code, and the last line of its log. Interrupted, it ends it.
 
-    Raises: DatasetError where the log cannot be written.
+    tell: hears the bytes that are done. Raises: DatasetError where the log cannot be written.
     """
+    with _log_path(command) as path:
+        return _run_command(command, tell, node, path), last_line(path)
+
+
+def _run_command(command: Command, tell: Callable[[int], None], node: str, path: str) -> int:
     words = [sys.executable, "-c", _START, *command.words, json.dumps(sys.path), str(os.getpid())]
-    with _log(command.log) as log:
+    with _log(path) as log:
         came, says = os.pipe()
         environment = {**os.environ, **command.environment, PROGRESS_FD: str(says)}
         log.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} on {node}: telecine {' '.join(command.words)}\n".encode())
@@ -94,6 +103,20 @@ def run_command(command: Command, tell: Callable[[int], None], node: str) -> int
             raise
         log.write(f"--- exit code {process.returncode}\n".encode())
     return process.returncode
+
+
+@contextmanager
+def _log_path(command: Command) -> Iterator[str]:
+    """Where the log is written: its place, or a file here that is brought there."""
+    if command.keep_log is None:
+        yield command.log
+        return
+    with tempfile.TemporaryDirectory(prefix="telecine-log-") as folder:
+        path = Path(folder) / "log"
+        try:
+            yield str(path)
+        finally:
+            command.keep_log(path)
 
 
 def _log(path: str) -> IO[bytes]:

@@ -13,13 +13,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, redirect_stdout, suppress
 from importlib import import_module
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from telecine._version import __version__
 from telecine.core.errors import DatasetError, PlanError
-from telecine.run.cluster import Command, Ended, Hear, last_line, run_command
+from telecine.run.cluster import Command, Ended, Hear, run_command
 
 _RETRIES = 3
 _WAIT_S = 1.0
@@ -121,7 +120,7 @@ class RayCluster:
 
     def _ended(self, command: Command, reference: Any) -> Ended:
         try:
-            node, seconds = self._ray.get(reference)
+            node, seconds, said = self._ray.get(reference)
         except self._ray.exceptions.RayTaskError as error:
             cause = error.cause
             if isinstance(cause, ImportError):
@@ -130,7 +129,7 @@ class RayCluster:
             return Ended(command.name, "", 0.0, str(cause))
         except self._ray.exceptions.RayError as error:
             return Ended(command.name, "", 0.0, f"lost with its node: {type(error).__name__}")
-        return Ended(command.name, node, seconds, "" if command.is_done() else last_line(command.log))
+        return Ended(command.name, node, seconds, "" if command.is_done() else said)
 
     def _cancel(self, references: list[Any]) -> None:
         """End what still runs: first politely, so that finished episodes are kept."""
@@ -158,17 +157,20 @@ class Board:
         return said
 
 
-def _run(command: Command, board: Any) -> tuple[str, float]:
-    """What Ray does on a node: (the node, seconds). Raises: CommandDied where another try may help."""
+def _run(command: Command, board: Any) -> tuple[str, float, str]:
+    """What Ray does on a node: (the node, seconds, the last line of its log).
+
+    Raises: CommandDied where another try may help.
+    """
     import ray
 
     began = time.monotonic()
     node = f"{socket.gethostname()}/{ray.get_runtime_context().get_node_id()[:8]}"
-    code = run_command(command, _teller(board, command.name, node), node)
+    code, said = run_command(command, _teller(board, command.name, node), node)
     if not command.is_done() and code != 2:  # 2: what was asked for is wrong, and stays so
         time.sleep(_WAIT_S)  # perhaps another process has just to let go of it
-        raise CommandDied(f"exit code {code} on {node}: {last_line(command.log)} (see {Path(command.log)})")
-    return node, time.monotonic() - began
+        raise CommandDied(f"exit code {code} on {node}: {said} (see {command.log})")
+    return node, time.monotonic() - began, said
 
 
 def _teller(board: Any, name: str, node: str) -> Callable[[int], None]:

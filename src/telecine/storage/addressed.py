@@ -22,6 +22,11 @@ def _store(address: StoreAddress) -> FileStore:
     return open_store(address)
 
 
+def folder_at(address: StoreAddress) -> FileStore:
+    """The store below an address, opened once in a process. Raises: as `open_store`."""
+    return _store(address)
+
+
 def store_of(address: StoreAddress) -> FileStore:
     """The whole bucket or repository that an address is in, opened once in a process."""
     return _store(StoreAddress(address.scheme, address.container, ""))

@@ -91,11 +91,27 @@ def begin(store: FileStore, *, last: str, overwrite: bool, changes: bool = False
     return Upload(store, last, overwrite or changes or there is not None, own)
 
 
+def join_in(store: FileStore, *, last: str, own: str, by: str) -> Upload:
+    """An upload that several processes may make at once, since all write the same bytes: those with this `own`.
+
+    by: who they are. Raises: DatasetError while somebody else uploads; StoreError.
+    """
+    if not store.put_if_absent(CLAIM, json.dumps({"id": own, "by": by}).encode()):
+        text = f"an upload by {_claimed_by(store).get('by') or 'somebody'} is not finished"
+        raise DatasetError(f"{store.address}: {text}; wait for it, or remove {store.address}/{CLAIM}")
+    return Upload(store, last, replaces=False, id=own)
+
+
 def give_up(upload: Upload) -> None:
     """Take the claim away when nothing was uploaded."""
+    leave(upload.store, upload.id)
+
+
+def leave(store: FileStore, own: str) -> None:
+    """Take the claim of an upload away, if it is there."""
     with suppress(StoreError):
-        if _claimed_by(upload.store).get("id") == upload.id:
-            upload.store.delete(CLAIM)
+        if _claimed_by(store).get("id") == own:
+            store.delete(CLAIM)
 
 
 def _claim(own: str) -> bytes:

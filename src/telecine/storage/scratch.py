@@ -12,6 +12,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -31,6 +32,7 @@ except ImportError as error:  # pragma: no cover - Windows
 FOLDER, MOST = "TELECINE_SCRATCH", "TELECINE_SCRATCH_MAX"
 DEFAULT_MOST = 10_000_000_000
 AT_ONCE = 8
+_PAUSE_S = 0.01
 
 
 def scratch_folder() -> Path:
@@ -111,22 +113,27 @@ def copied(store: FileStore, files: Sequence[StoredFile]) -> Copy:
     home.mkdir(exist_ok=True)
     named = hashlib.sha256(repr((store.address, [(f.key, f.size_bytes, f.tag) for f in files])).encode())
     folder = home / named.hexdigest()[:32]
+    lock = folder.with_suffix(".lock")
     while True:
-        handle = _locked(folder.with_suffix(".lock"), fcntl.LOCK_EX)
-        with closed_on_failure(lambda handle=handle: os.close(handle)):  # type: ignore[misc]
-            if not folder.exists():
-                _make_room(home, sum(file.size_bytes for file in files))
-                new = folder.with_suffix(".new")
-                shutil.rmtree(new, ignore_errors=True)
-                new.mkdir()
-                with _removed_on_failure(new):
-                    copy_files(store, files, new)
-                    new.rename(folder)
+        handle = _locked(lock, fcntl.LOCK_SH)  # waits for whoever makes it, not for those who use it
+        if folder.exists():
             os.utime(folder)
-            fcntl.flock(handle, fcntl.LOCK_SH)
-        if folder.exists():  # between the two locks somebody may have needed the room
             return Copy(folder, handle)
         os.close(handle)
+        if not _if_free(lock, lambda: _make(store, files, folder), keep=True):
+            time.sleep(_PAUSE_S)
+
+
+def _make(store: FileStore, files: Sequence[StoredFile], folder: Path) -> None:
+    if folder.exists():
+        return
+    _make_room(folder.parent, sum(file.size_bytes for file in files))
+    new = folder.with_suffix(".new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir()
+    with _removed_on_failure(new):
+        copy_files(store, files, new)
+        new.rename(folder)
 
 
 def clear() -> None:
@@ -176,16 +183,22 @@ def _remove_unused(folder: Path) -> bool:
     return _if_free(folder.with_suffix(".lock"), lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
-def _if_free(lock: Path, work: Callable[[], object]) -> bool:
-    """Do it, and remove the lock, if nobody holds that; whether it was done."""
+def _if_free(lock: Path, work: Callable[[], object], *, keep: bool = False) -> bool:
+    """Do it if nobody holds the lock, and remove that unless it is to `keep`; whether it was done."""
     try:
         handle = _locked(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
     try:
         work()
+    except BaseException:
+        keep = False
+        raise
     finally:
-        _unlink_and_close(lock, handle)
+        if keep:
+            os.close(handle)
+        else:
+            _unlink_and_close(lock, handle)
     return True
 
 

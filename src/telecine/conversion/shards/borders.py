@@ -4,7 +4,7 @@
 numbers of episodes and rows, and the files that episodes point at. Reads footers and some columns of meta/episodes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +22,10 @@ _PLACE = ("chunk_index", "file_index")
 Numbers = npt.NDArray[np.int64]
 
 
-def check_borders(folder: Path, first: tuple[int, int], stop: tuple[int, int]) -> None:
+def check_borders(folder: Path, first: tuple[int, int], stop: tuple[int, int], elsewhere: Container[str] = ()) -> None:
     """Nothing, when the (episodes, rows) from `first` to `stop` are there without a gap.
+
+    elsewhere: names of files of the dataset that are known to be where it will be.
 
     Raises: DatasetError that names the first place where they are not.
     """
@@ -35,8 +37,9 @@ def check_borders(folder: Path, first: tuple[int, int], stop: tuple[int, int]) -
         if key.startswith("meta/"):
             continue
         for index, rows in _runs(table, key, numbers):
-            path = folder / (data_path(index) if key == "data" else video_path(key.removeprefix("videos/"), index))
-            if not path.is_file():
+            name = data_path(index) if key == "data" else video_path(key.removeprefix("videos/"), index)
+            path = folder / name
+            if name not in elsewhere and not path.is_file():
                 raise DatasetError(f"the parts do not fit together: {path} is missing; nothing was published")
             if key == "data" and rows != (held := _rows_of(path)):
                 text = f"{path} holds rows {held}, its episodes have {rows}"

@@ -5,6 +5,7 @@ never from what a command said: so parts of earlier runs are left alone, whoever
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -17,14 +18,13 @@ from telecine.conversion.shards.job import ShardJob, read_job, read_refs
 from telecine.conversion.shards.part import begun, is_published, request_of
 from telecine.conversion.shards.place import JobPlace, place_of
 from telecine.conversion.shards.survey import part_state, survey
-from telecine.core.errors import PlanError
+from telecine.core.errors import PlanError, StoreError
 from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan
 from telecine.core.progress import CONVERTING, Progress
 from telecine.core.shards import Shard, cut, shards_for
 from telecine.run.cluster import Cluster, Command, Ended
 from telecine.run.executor import Executor
-from telecine.storage.local import LocalStore
 
 LOGS = "logs"
 
@@ -41,12 +41,12 @@ class Watcher(Progress, Protocol):
 class OnCluster:
     """What is to be converted, and how its parts are started.
 
-    paths: absolute, or addresses; words: the flags that every part's command has; shards: None to choose by size.
+    paths, root: absolute, or addresses. words: the flags that every part's command has; shards: None to choose by size.
     environment: of the commands besides their machine's, where secrets may stand.
     """
 
     paths: Sequence[str]
-    root: Path
+    root: str | Path
     plan: Plan
     options: Options
     words: Sequence[str] = ()
@@ -135,17 +135,25 @@ def _sizes(asked: OnCluster, place: JobPlace, job: ShardJob) -> dict[str, int]:
 def _command(asked: OnCluster, place: JobPlace, job: ShardJob, shard: Shard) -> Command:
     """`telecine convert ... --shard I/N`, whose plan is the one that the conversion was begun with."""
     words = ("convert", *asked.paths, str(asked.root), *asked.words, "--shard", str(shard))
-    return Command(str(shard), words, _log(place, job, shard), partial(_is_done, place, job, shard), asked.environment)
+    key = f"{LOGS}/{shard.name}.log"
+    keep = None if place.folder is not None else partial(_keep_log, place.name, job.base, key)
+    done = partial(_is_done, place.name, job, shard)
+    return Command(str(shard), words, f"{place.job(job.base).address}/{key}", done, asked.environment, keep)
 
 
-def _is_done(place: JobPlace, job: ShardJob, shard: Shard) -> bool:
-    return part_state(place, job, shard)[1] is not None
+def _is_done(root: str, job: ShardJob, shard: Shard) -> bool:
+    return part_state(place_of(root), job, shard)[1] is not None
 
 
-def _log(place: JobPlace, job: ShardJob, shard: Shard) -> str:
-    store = place.job(job.base)
-    assert isinstance(store, LocalStore)
-    return str(store.root / LOGS / f"{shard.name}.log")
+def _keep_log(root: str, base: str, key: str, path: Path) -> None:
+    """Add a log to what is in the store."""
+    store = place_of(root).job(base)
+    with suppress(StoreError):  # what counts is whether the part is there
+        try:
+            before = store.get(key)
+        except FileNotFoundError:
+            before = b""
+        store.put(key, before + path.read_bytes())
 
 
 class _Tally:

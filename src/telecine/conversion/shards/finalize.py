@@ -1,27 +1,29 @@
 """`telecine finalize OUT`: the dataset of all parts of a conversion. Videos are neither read nor moved."""
 
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from telecine.conversion.report import Rejected
 from telecine.conversion.shards.borders import check_borders
+from telecine.conversion.shards.deliver import fetched
 from telecine.conversion.shards.job import JOB, NEW, ShardJob, read_job
 from telecine.conversion.shards.join import JoinedCounts, join, lined_up
 from telecine.conversion.shards.manifest import Manifest, final_name, is_video
-from telecine.conversion.shards.part import part_folder
 from telecine.conversion.shards.place import JOB_MARK, JobPlace, place_of
-from telecine.conversion.shards.survey import PartState, Survey, survey
+from telecine.conversion.shards.survey import PartState, Survey, part_folder, survey
 from telecine.core.data.serialize import to_plain
-from telecine.core.errors import DatasetError
+from telecine.core.errors import DatasetError, TelecineError
 from telecine.core.findings import Finding, Severity, has_errors
 from telecine.core.shards import Shard, chunk_of
+from telecine.core.text.renamed import rename_error
 from telecine.dataset.assembly.videos import link
 from telecine.dataset.existing import read_existing
 from telecine.dataset.metadata_files import write_json
 from telecine.dataset.staging import Staging
+from telecine.lerobot_format.paths import INFO
 from telecine.run.executor import Executor
 
 
@@ -78,7 +80,15 @@ def finalize(root: str | Path, *, dry_run: bool = False, executor: Executor) -> 
     if dry_run or not found.is_complete:
         return state
     manifests = [manifest for manifest in found.manifests if manifest is not None]
-    joined = _publish(place, job, manifests, executor)
+    if place.folder is not None:
+        joined = _publish(place, job, manifests, executor)
+    else:
+        try:
+            joined = _publish_at(place, job, manifests, executor)
+        except DatasetError:
+            if place.last_job().get("id") == job.id:  # another process was faster
+                return _published(place)
+            raise
     findings = (*state.findings, *_success(place, joined))
     return replace(state, published=True, episodes=joined.episodes, rows=joined.rows, findings=findings)
 
@@ -99,6 +109,10 @@ def _open_job(place: JobPlace) -> ShardJob | None:
 
 def _published(place: JobPlace) -> Finalized:
     last = place.last_job()
+    if place.folder is None:
+        from telecine.storage.publish import leave
+
+        leave(place.dataset, str(last["id"]))  # of one that was killed when the dataset was there already
     text = f"the dataset is published ({last['episodes']} episodes); nothing was changed"
     found = Finding("convert-shard", "info", place.name, text)
     shards = int(last["request"]["shards"])
@@ -145,6 +159,56 @@ def _publish(place: JobPlace, job: ShardJob, manifests: Sequence[Manifest], exec
         check_borders(stage.folder, before, (joined.episodes, joined.rows))
         stage.publish()
     return joined
+
+
+def _publish_at(place: JobPlace, job: ShardJob, manifests: Sequence[Manifest], executor: Executor) -> JoinedCounts:
+    """In a store: rows and metadata are fetched, made here and uploaded; videos are where they will stay."""
+    from telecine.storage.publish import join_in
+    from telecine.storage.scratch import own_folder
+
+    shards = [Shard(number, len(manifests)) for number in range(1, len(manifests) + 1)]
+    videos = {name for name in _final_names(job, manifests) if is_video(name)}
+    _require_no_strays(place, job, manifests)
+    upload = join_in(place.dataset, last=INFO, own=job.id, by="telecine finalize")
+    with own_folder() as home, _by_address(home, place, job):
+        roots = fetched(place, job, manifests, home / "parts")
+        parts = lined_up(list(zip(shards, roots, manifests, strict=True)), None)
+        folder = home / "dataset"
+        _write_mark(folder, job, manifests, (0, 0))
+        joined = join(job, parts, manifests, folder, existing=None, executor=executor)
+        check_borders(folder, (0, 0), (joined.episodes, joined.rows), videos)
+        files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+        upload.finish(files, keep=videos)
+    return joined
+
+
+@contextmanager
+def _by_address(home: Path, place: JobPlace, job: ShardJob) -> Iterator[None]:
+    """Inside, errors name what is below `home` by where it comes from and goes to."""
+    try:
+        yield
+    except TelecineError as error:
+        rename_error(error, {str(home / "parts"): place.job(job.base).address, str(home / "dataset"): place.name})
+        raise
+
+
+def _final_names(job: ShardJob, manifests: Sequence[Manifest]) -> set[str]:
+    """Files of rows and frames of all parts, as the dataset calls them."""
+    return {
+        final_name(file.name, chunk_of(Shard(number, len(manifests)), job.first_chunk))
+        for number, manifest in enumerate(manifests, start=1)
+        for file in manifest.files
+        if file.name.startswith(("data/", "videos/"))
+    }
+
+
+def _require_no_strays(place: JobPlace, job: ShardJob, manifests: Sequence[Manifest]) -> None:
+    """LeRobot loads every file of rows below data/, whoever put it there. Raises: DatasetError."""
+    ours = _final_names(job, manifests)
+    found = [f.key for f in place.dataset.list() if f.key.startswith(("data/", "videos/")) and f.key not in ours]
+    if found:
+        text = f"{len(found)} files are no part of this conversion ({found[0]} ...)"
+        raise DatasetError(f"{place.name}: {text}; remove them, then finalize again")
 
 
 def _write_mark(folder: Path, job: ShardJob, manifests: Sequence[Manifest], before: tuple[int, int]) -> None:

@@ -56,8 +56,16 @@ def manifest_of(job: str, shard: Shard, report: Report, part: Path, folders: Seq
 
 def write_manifest(store: FileStore, manifest: Manifest, name: str) -> None:
     """Put it there. Raises: StoreError."""
-    text = json.dumps(to_plain(manifest), indent=1, ensure_ascii=False) + "\n"
-    store.put(f"{name}.json", text.encode(errors="backslashreplace"))
+    store.put(f"{name}.json", _as_bytes(manifest))
+
+
+def put_manifest(store: FileStore, manifest: Manifest, name: str) -> bool:
+    """Put it there unless there is one; False where that is another one. Raises: StoreError."""
+    return store.put_if_absent(f"{name}.json", _as_bytes(manifest))
+
+
+def _as_bytes(manifest: Manifest) -> bytes:
+    return (json.dumps(to_plain(manifest), indent=1, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
 
 
 def read_manifest(store: FileStore, name: str) -> Manifest | None:

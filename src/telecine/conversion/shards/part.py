@@ -10,11 +10,21 @@ from pathlib import Path
 from telecine.conversion.discovery import Episodes
 from telecine.conversion.pipeline import Options, Settled, convert_part
 from telecine.conversion.report import Report
-from telecine.conversion.shards.job import Request, ShardJob, check_job, listing_digest, read_job, read_refs, write_job
+from telecine.conversion.shards.deliver import deliver
+from telecine.conversion.shards.job import (
+    JOB,
+    Request,
+    ShardJob,
+    check_job,
+    listing_digest,
+    read_job,
+    read_refs,
+    write_job,
+)
 from telecine.conversion.shards.manifest import Manifest, manifest_of, write_manifest
 from telecine.conversion.shards.place import JobPlace, place_of
 from telecine.conversion.shards.settle import AskedJob, settle
-from telecine.conversion.shards.survey import part_state
+from telecine.conversion.shards.survey import part_folder, part_state
 from telecine.core.errors import DatasetError, PlanError, StoreError, TelecineError
 from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan
@@ -25,7 +35,6 @@ from telecine.dataset.staging import require_writable
 from telecine.lerobot_format.paths import INFO, file_index_of
 from telecine.run.executor import Executor
 from telecine.sources import registry
-from telecine.storage.local import LocalStore
 from telecine.storage.store import FileStore
 
 
@@ -50,11 +59,13 @@ def convert_shard(
         return _report(place, plan, shard, f"the dataset of all {shard.of} parts is published; nothing is left to do")
     job, existing = begun(place, paths, plan, options, request=request, executor=executor)
     store = place.job(job.base)
-    _, done = part_state(place, job, shard)
+    state, done = part_state(place, job, shard)
     if done is not None:
         text = f"this part is done ({done.episodes} episodes); `telecine finalize {root}` joins all parts"
         return replace(_report(place, plan, shard, text), rejected=done.rejected)
     try:
+        if place.folder is None and state.what in ("incomplete", "foreign"):
+            store.delete(f"{shard.name}.json")  # until it is whole again there is no such part
         report = _made(place, job, shard, paths, options, existing, executor=executor, progress=progress)
         wrong = next((f for f in report.findings if f.severity == "error" and f.code.startswith("verify-")), None)
         _note(store, job, shard, str(wrong) if wrong else None)
@@ -110,11 +121,14 @@ def begun(
 
     found: the recordings, where they were looked for before.
     """
-    if place.folder is not None and not request.append:
-        require_writable(place.folder, overwrite=False)
+    if request.append and place.folder is None:
+        fix = f"make a dataset of the new recordings, then telecine merge {place.name} NEW OUT"
+        raise PlanError(f"{place.name}: parts are added to datasets in folders; {fix}")
     base = place.base(append=request.append)
     store = place.job(base)
     existing = read_existing(_folder(place)) if request.append else None
+    if not request.append:
+        _require_free(place, store)
     if existing is not None:
         _require_same(place, "fps", plan.fps, existing.info["fps"])
         _require_same(place, "robot_type", plan.robot_type, existing.info.get("robot_type"))
@@ -126,6 +140,18 @@ def begun(
         assert job is not None
     check_job(job, request, place.name)
     return job, existing
+
+
+def _require_free(place: JobPlace, store: FileStore) -> None:
+    """Nothing, when a dataset may appear there, or parts of it are there. Raises: DatasetError; StoreError."""
+    if place.folder is not None:
+        require_writable(place.folder, overwrite=False)
+        return
+    free = not place.is_published() and (
+        store.head(JOB) is not None or next(place.dataset.list(), None) is None or store.head(JOB) is not None
+    )
+    if not free:
+        raise DatasetError(f"{place.name}: exists and is not empty; name another folder")
 
 
 def plan_begun(root: str | Path, *, append: bool) -> Plan | None:
@@ -152,8 +178,12 @@ def _made(
     place: JobPlace, job: ShardJob, shard: Shard, paths: Sequence[str], options: Options,
     existing: ExistingDataset | None, *, executor: Executor, progress: Progress | None,
 ) -> Report:  # fmt: skip
-    store = place.job(job.base)
-    refs = read_refs(store, job, paths, token=options.token)
+    store = place.local().job(job.base)
+    if place.folder is None and (made := part_state(place.local(), job, shard)[1]) is not None:
+        deliver(place, job, shard, made)  # an earlier run could not
+        text = f"this part was made before ({made.episodes} episodes), and is uploaded now"
+        return replace(_report(place, job.asked_plan, shard, text), rejected=made.rejected)
+    refs = read_refs(place.job(job.base), job, paths, token=options.token)
     mine = cut([ref.size_bytes for ref in refs], shard.of)[shard.number - 1]
     first = shard.number == 1  # it tells what was found of all
     episodes = Episodes(refs[mine.start : mine.stop], job.findings if first else (), job.rejected if first else ())
@@ -171,13 +201,9 @@ def _made(
     manifest = manifest_of(job.id, shard, report, folder, (*job.folders, str(folder.parent)))
     _check_room(place, job, shard, manifest)
     write_manifest(store, manifest, shard.name)
+    if place.folder is None:
+        deliver(place, job, shard, manifest)
     return report
-
-
-def part_folder(store: FileStore, shard: Shard) -> Path:
-    """Where the episodes of a part are, or are made, on this machine."""
-    assert isinstance(store, LocalStore)
-    return store.root / shard.name
 
 
 def _check_room(place: JobPlace, job: ShardJob, shard: Shard, manifest: Manifest) -> None:

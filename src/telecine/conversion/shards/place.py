@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from telecine.conversion.shards.job import NEW
-from telecine.core.errors import DatasetError, raised_as
+from telecine.core.errors import DatasetError, PlanError, raised_as
+from telecine.core.text.addresses import StoreAddress, is_stored, store_address, unknown_scheme
 from telecine.dataset.staging import workspace
 from telecine.lerobot_format.paths import INFO
 from telecine.storage.local import LocalStore
@@ -15,20 +16,41 @@ from telecine.storage.store import FileStore
 
 JOB_MARK = "meta/telecine/job.json"
 """In a dataset: the job that made its last episodes."""
+PARTS = "parts"
+"""In the scratch folder: parts that are on their way to a store."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class JobPlace:
-    """A dataset that is, or will be, at `name`. folder: where it is a folder of this machine."""
+    """A dataset that is, or will be, at `name`. folder: where it is one of this machine; else it has an address."""
 
     name: str
     dataset: FileStore
     folder: Path | None = None
+    address: StoreAddress | None = None
 
     def job(self, base: str) -> FileStore:
         """Where a job keeps its files. base: see `ShardJob`."""
-        assert self.folder is not None
-        return LocalStore(workspace(self.folder) / f"job-{base}")
+        if self.folder is not None:
+            return LocalStore(workspace(self.folder) / f"job-{base}")
+        from telecine.storage.addressed import folder_at
+
+        assert self.address is not None
+        return folder_at(self.address.parent().below(f".{self.address.name}.telecine").below(f"job-{base}"))
+
+    def local(self) -> "JobPlace":
+        """Where parts are made: here; of a dataset in a store, in a folder of its own in the scratch of this machine.
+
+        The same one each time, so that what a killed command left is taken up.
+        """
+        if self.folder is not None:
+            return self
+        from telecine.storage.scratch import scratch_folder
+
+        assert self.address is not None
+        digest = hashlib.sha256(self.name.encode()).hexdigest()[:16]
+        folder = scratch_folder() / PARTS / digest / self.address.name
+        return JobPlace(self.name, LocalStore(folder), folder)
 
     def base(self, *, append: bool) -> str:
         """`NEW`, or which dataset it is that episodes are added to. Raises: DatasetError without one; StoreError."""
@@ -55,6 +77,21 @@ class JobPlace:
 
 
 def place_of(root: str | Path) -> JobPlace:
-    """The place that a path names."""
+    """The place that a path or an address in a store names.
+
+    Raises: PlanError for an address where parts cannot be; StoreError without the extra of its store.
+    """
+    if is_stored(root):
+        address = store_address(root)
+        if address.scheme == "hf":
+            fix = "name a folder or a bucket, then upload the dataset with telecine push"
+            raise PlanError(f"{address}: the Hub takes commits, so parts cannot be collected there; {fix}")
+        if not address.key:
+            raise PlanError(f"{address}: parts lie beside the dataset; name a folder in it, such as {address}/picks")
+        from telecine.storage.addressed import folder_at
+
+        return JobPlace(str(address), folder_at(address), address=address)
+    if why := unknown_scheme(root):
+        raise PlanError(why)
     folder = Path(root).resolve()
     return JobPlace(str(root), LocalStore(folder), folder)
