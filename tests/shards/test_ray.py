@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import needs
 from support.shards import assert_equal, write_runs
 from telecine.dataset.staging import workspace
 
@@ -47,12 +48,17 @@ def test_a_machine_alone_is_a_cluster_and_ctrl_c_loses_nothing(recordings, plan_
     assert logs == [f"shard-00{number}.log" for number in range(1, 5)]
 
 
-def test_a_node_that_is_killed_costs_no_episode(recordings, plan_file, whole, tmp_path):
+@pytest.mark.parametrize("where", ["folder", "store"])
+def test_a_node_that_is_killed_costs_no_episode(recordings, plan_file, whole, tmp_path, where):
+    if where == "store":
+        for module, extra in (("obstore", "cloud"), ("moto", "reference"), ("boto3", "reference")):
+            needs(module, extra)
     here = "unshare -n true && ip link show lo"
     if shutil.which("unshare") is None or subprocess.run(["sh", "-c", here], capture_output=True).returncode:
         pytest.skip("outside this repository: privileges for a network namespace (unshare -n)")
     program = Path(__file__).parents[1] / "support" / "cluster.py"
-    words = f'ip link set lo up && exec "{sys.executable}" "{program}" "{recordings}" "{tmp_path}/out" "{plan_file}"'
+    given = f'"{recordings}" "{tmp_path}/out" "{plan_file}" {where}'
+    words = f'ip link set lo up && exec "{sys.executable}" "{program}" {given}'
     environment = os.environ | {"RAY_raylet_start_wait_time_s": "200", "RAY_USAGE_STATS_ENABLED": "0"}
     ended = subprocess.run(["unshare", "-n", "sh", "-c", words], capture_output=True, text=True, env=environment)
     assert "killed" in ended.stdout, ended.stdout + ended.stderr

@@ -1,9 +1,14 @@
 """Clusters for tests of `--engine`, and a program that runs one of two raylets and kills one of them.
 
-python cluster.py RECORDINGS OUT PLAN      in a network namespace of its own: Ray listens on all interfaces
+python cluster.py RECORDINGS OUT PLAN          in a network namespace of its own: Ray listens on all interfaces
+python cluster.py RECORDINGS OUT PLAN store    nothing but a bucket between the nodes; then it is copied to OUT
 """
 
+import os
+import shutil
+import signal
 import sys
+import tempfile
 from pathlib import Path
 
 from telecine.run.cluster import Ended, run_command
@@ -49,11 +54,22 @@ class Watch:
         self.notes.append(text)
 
 
-def main(recordings, out, plan_file):
+def main(recordings, out, plan_file, where="folder"):
     """All parts on two raylets, of which one is killed when it has just said that it works."""
-    import os
-    import signal
+    if where == "folder":
+        run(recordings, out, plan_file)
+        return
+    from support.stores import Bucket, environment, s3_server
 
+    with s3_server(f"{out}.log") as port:
+        os.environ |= environment(f"http://127.0.0.1:{port}")
+        bucket = Bucket("two-nodes", f"http://127.0.0.1:{port}")
+        run(bucket.upload(recordings, "raw"), bucket.address("ds"), plan_file)
+        bucket.download("ds", out)
+
+
+def run(recordings, out, plan_file):
+    """The same, of paths or addresses."""
     import telecine as tc
     from telecine.conversion.pipeline import Options
     from telecine.conversion.shards.engine import OnCluster, convert_on
@@ -65,7 +81,8 @@ def main(recordings, out, plan_file):
 
     small = {"object_store_memory": 80 << 20}
     machines = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **small})
-    nodes = [machines.add_node(num_cpus=1, **small) for _ in range(2)]
+    scratch = [tempfile.mkdtemp() for _ in range(2)]
+    nodes = [machines.add_node(num_cpus=1, env_vars={"TELECINE_SCRATCH": folder}, **small) for folder in scratch]
 
     class Killing(Watch):
         killed = ""
@@ -80,15 +97,18 @@ def main(recordings, out, plan_file):
                 print(f"killed {Killing.killed}", file=sys.__stdout__, flush=True)
 
     plan = tc.parse_plan(Path(plan_file).read_text())
-    asked = OnCluster([recordings], Path(out), plan, Options(), ("--workers", "0"), 6)
+    asked = OnCluster([recordings], out, plan, Options(), ("--workers", "0"), 6)
     with RayCluster(machines.address, cpus=1, memory_bytes=0) as cluster:
         made = convert_on(asked, cluster, executor=serial, watcher=Killing())
     assert made.published, made
     assert Killing.killed
     print(f"published {made.episodes}", file=sys.__stdout__, flush=True)
     machines.shutdown()
-    os.kill(os.getpid(), signal.SIGKILL)  # Ray's threads would wait for the raylet that is no more
+    for folder in scratch:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
     main(*sys.argv[1:])
+    os.kill(os.getpid(), signal.SIGKILL)  # Ray's threads would wait for the raylet that is no more

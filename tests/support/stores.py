@@ -16,7 +16,8 @@ SECRET = "wJalrXUtnFEMI-secret-of-the-tests"
 KEY = "AKIAOFTHETESTS00"
 
 
-def _free_port():
+def free_port():
+    """A port of loopback that nobody listens on."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return one.getsockname()[1]
@@ -25,7 +26,7 @@ def _free_port():
 @contextmanager
 def s3_server(log):
     """The port of a running moto server."""
-    port = _free_port()
+    port = free_port()
     with Path(log).open("wb") as sink:
         command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
         server = subprocess.Popen(command, stdout=sink, stderr=sink)
