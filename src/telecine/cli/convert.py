@@ -1,6 +1,7 @@
 """`telecine convert`."""
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from telecine.cli.finalize import show_finalized
 from telecine.cli.screen.next_steps import after_dataset, command, recovering, show_steps, without_dry_run
 from telecine.cli.screen.progress import Bar
 from telecine.cli.screen.tables import console, print_json, show_forecast, show_report
-from telecine.commands.convert import convert, dry_run
+from telecine.commands.convert import convert, cpu_seconds, dry_run
 from telecine.core.errors import PlanError, SourceError
 from telecine.core.text.numbers import counted
 from telecine.lerobot_format.paths import INFO
@@ -41,7 +42,7 @@ def run(
     if flags["task"] is not None:
         flags["task"] = {"from": flags["task"]}  # on the command line always a stream, whatever its name
     if forecast:
-        made = dry_run(paths, plan, **flags)
+        made = replace(dry_run(paths, plan, **flags), looked_s=cpu_seconds())  # with starting up
         if json:
             print_json(made.to_dict())
         else:

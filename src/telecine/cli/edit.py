@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from telecine.cli.exit_codes import Outcome
-from telecine.cli.screen.next_steps import after_dataset, command, show_steps
+from telecine.cli.screen.next_steps import after_dataset, command, show_steps, without_dry_run
 from telecine.cli.screen.tables import console, print_json, show_findings
 from telecine.commands.edit import edit
 from telecine.commands.stores import stores
@@ -89,6 +89,7 @@ def _show(out: Console, made: EditReport) -> None:
     show_findings(out, made.findings)
     if not made.written:
         out.print(f"{_counts(made)}; nothing was written")
+        show_steps(out, without_dry_run() if made.ok else [])
         return
     out.print(f"{_counts(made)} -> {escape(made.root)}, verified", soft_wrap=True)
     changed = (

@@ -1,5 +1,6 @@
 """`telecine.convert` and `telecine.dry_run`: what `telecine convert` does, with the same words."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -166,7 +167,9 @@ def dry_run(
     >>> [(r.rows, [c.action for c in r.cameras]) for r in tc.dry_run("recordings").recordings]
     [(8, ['copy']), (8, ['copy'])]
     """
-    return _call(paths, plan, options, executor, flags, lambda job: job.dry_run())
+    began_s = cpu_seconds()
+    made = _call(paths, plan, options, executor, flags, lambda job: job.dry_run())
+    return replace(made, looked_s=cpu_seconds() - began_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +213,11 @@ class _Job:
         from telecine.conversion import dry_run
 
         return dry_run.dry_run(self.paths, self.plan, self.options, executor=self.executor, choices=self.choices)
+
+
+def cpu_seconds() -> float:
+    """CPU seconds of this process and of those that it started and that have ended."""
+    return sum(os.times()[:4])
 
 
 R = TypeVar("R")

@@ -15,12 +15,13 @@ from telecine.core.recording import Ref
 from telecine.core.text.addresses import require_local
 from telecine.inspection.contact_sheet import ContactSheet
 from telecine.inspection.contact_sheet import contact_sheet as made_sheet
+from telecine.inspection.curves import require_curves
 from telecine.inspection.dataset_summary import DatasetSummary, summarize
 from telecine.inspection.label_plots import draw_labels
 from telecine.inspection.lag import measure_lag
 from telecine.inspection.lag_of_path import lag_rows
 from telecine.inspection.lag_row import lag_findings, with_offsets
-from telecine.inspection.plots import require_curves, write_pngs
+from telecine.inspection.plots import write_pngs
 from telecine.inspection.recordings import Inspection, inspect_found
 from telecine.lerobot_format.paths import INFO
 from telecine.run.executor import Executor, Lost, Tell, silent

@@ -166,7 +166,7 @@ def code(prepared: Prepared, plan: Plan, scratch: Path, coded: Callable[[], None
     """
 
     def clip(number: int, camera: CameraDecision) -> Clip:
-        made = _clip(camera, plan.fps, str(scratch / f"camera-{number:03d}.clip"))
+        made = clip_of(camera, plan.fps, str(scratch / f"camera-{number:03d}.clip"))
         coded()
         return made
 
@@ -233,7 +233,8 @@ def _bits_findings(camera: CameraDecision, pix_fmt: str, where: str) -> list[Fin
     return [Finding("video-bits", "warning", f"{where} {camera.pick.feature.key.removeprefix(IMAGES)}", text, fix)]
 
 
-def _clip(camera: CameraDecision, fps: int, path: str) -> Clip:
+def clip_of(camera: CameraDecision, fps: int, path: str) -> Clip:
+    """The clip of one camera at `path`, as was decided. Raises: VideoError for frames that cannot be coded."""
     decision, stream = camera.decision, camera.pick.source.stream
     clock, key = camera.pick.source.clock, camera.pick.feature.key
     assert stream.kind in ("image", "video")

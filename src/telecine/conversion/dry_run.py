@@ -1,6 +1,6 @@
 """What a conversion would do: rows, copy or encode per camera with the reason, bytes and time. Writes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from telecine.conversion.codec_choice import settle_codecs
 from telecine.conversion.discovery import crashed, discover
 from telecine.conversion.pipeline import Options
 from telecine.conversion.report import Rejected, accounts, fits_none, rejection
+from telecine.conversion.trial import Trial, trials
 from telecine.conversion.worker import NotWanted, not_wanted, not_wanted_before
 from telecine.core.accounting import (
     NO_CHOICES,
@@ -34,7 +35,11 @@ from telecine.run.executor import Executor, Lost, Tell, serial, silent
 from telecine.sources.part_cache import none_left_open, opened
 
 COPY_BYTES_PER_S = 150e6
-"""Reading, re-stamping and writing packets on one core of a small server."""
+"""Reading, re-stamping and writing packets on one core of a small server, without the cost of each packet."""
+FRAME_S = 0.0001
+"""For each frame, however it is made: its packet written, counted, and checked at the end."""
+EPISODE_S = 0.05
+"""For each episode, beyond what a dry run does too: its rows and statistics, its files, and checking them."""
 ENCODE = {
     # preset, codec: bytes and seconds per pixel, measured at 640x480 (docs/benchmarks.md); content changes both
     ("train", "h264"): (0.053, 1 / 75e6),
@@ -73,6 +78,11 @@ class RecordingDryRun:
     seconds: float
     left_out: tuple[LeftOut, ...] = ()
 
+    @property
+    def encodes(self) -> bool:
+        """Whether any of its cameras is encoded."""
+        return any(camera.action == "encode" for camera in self.cameras)
+
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
@@ -89,6 +99,10 @@ class DryRun:
     findings: tuple[Finding, ...]
     left_out: tuple[LeftOutEverywhere, ...] = ()
     guesses: tuple[str, ...] = ()
+    looked_s: float = 0.0
+    """What the dry run took itself, in CPU seconds: finding, inspecting and aligning are the conversion's work, too."""
+    tried_s: float = 0.0
+    """The part of it in which frames were coded on trial, which are coded once more in the conversion."""
 
     @property
     def ok(self) -> bool:
@@ -107,8 +121,8 @@ class DryRun:
 
     @property
     def seconds(self) -> float:
-        """What the conversion would take."""
-        return sum(r.seconds for r in self.recordings)
+        """What the conversion would take, in CPU seconds."""
+        return max(self.looked_s - self.tried_s, 0) + sum(r.seconds for r in self.recordings)
 
     @property
     def all_findings(self) -> tuple[Finding, ...]:
@@ -159,8 +173,11 @@ def dry_run(
                 recordings.append(answer)
                 add(tally, ref.recording_label, answer.left_out, choices)
     left_out = merge(tally)
+    known = trials(recordings, episodes.refs, plan, executor)
+    recordings = [_by_trials(recording, known) for recording in recordings]
     findings = (*episodes.findings, *skipped, *unreadable_findings(left_out), *training_findings(left_out, "the plan"))
-    return DryRun(plan, tuple(recordings), tuple(rejected), findings, left_out, choices.guesses)
+    tried_s = sum(trial.seconds for trial in known.values())
+    return DryRun(plan, tuple(recordings), tuple(rejected), findings, left_out, choices.guesses, tried_s=tried_s)
 
 
 def _forecast(ref: Ref, tell: Tell, *, plan: Plan, where: str | None) -> RecordingDryRun | NotWanted | Rejected:
@@ -182,7 +199,7 @@ def _recording(ref: Ref, prepared: Prepared) -> RecordingDryRun:
     cameras = tuple(_camera(c) for c in prepared.cameras)
     resampled = prepared.resampled
     size = resampled.rows.nbytes + sum(c.size_bytes for c in cameras)
-    seconds = ref.size_bytes / (4 * COPY_BYTES_PER_S) + sum(c.seconds for c in cameras)
+    seconds = EPISODE_S + ref.size_bytes / (4 * COPY_BYTES_PER_S) + sum(c.seconds for c in cameras)
     findings = resampled.findings + prepared.findings
     return RecordingDryRun(ref.label, resampled.grid.count, cameras, findings, size, seconds)
 
@@ -194,9 +211,30 @@ def _camera(camera: CameraDecision) -> CameraDryRun:
     pixels = _pixels(camera) * camera.encoded
     encoded_bytes = int(pixels * per_byte * (5 / max(settings.gop, 2)) ** 0.25)
     copied = camera.copied_bytes
-    seconds = copied / COPY_BYTES_PER_S + pixels * per_second
+    seconds = copied / COPY_BYTES_PER_S + rows * FRAME_S + pixels * per_second
     action = "encode" if isinstance(camera.decision, Encode) else "copy"
     return CameraDryRun(key, action, camera.why, rows, camera.encoded, copied + encoded_bytes, seconds)
+
+
+def _by_trials(recording: RecordingDryRun, known: Mapping[str, Trial]) -> RecordingDryRun:
+    """The forecast with what encoding is known to take, instead of what it takes on average."""
+    cameras = tuple(
+        replace(
+            camera,
+            size_bytes=round(trial.size_bytes / trial.frames * camera.encoded),
+            seconds=camera.frames * FRAME_S + trial.seconds / trial.frames * camera.encoded,
+        )
+        if camera.action == "encode" and (trial := known.get(camera.key))
+        else camera
+        for camera in recording.cameras
+    )
+    sizes, times = (
+        sum(getattr(new, part) - getattr(old, part) for new, old in zip(cameras, recording.cameras, strict=True))
+        for part in ("size_bytes", "seconds")
+    )
+    return replace(
+        recording, cameras=cameras, size_bytes=recording.size_bytes + sizes, seconds=recording.seconds + times
+    )
 
 
 def _pixels(camera: CameraDecision) -> int:

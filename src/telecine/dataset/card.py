@@ -69,7 +69,7 @@ def card(
         _facts(info, tasks),
         *([_on_hub(hub)] if hub is not None else []),
         "## Features\n",
-        _features(info["features"], _units(plan_yaml)),
+        _features(info["features"], stated_units(plan_yaml)),
         "## Tasks\n",
         "".join(f"{index}. {_cell(task)}\n" for index, task in enumerate(tasks[:TASKS_SHOWN])),
     ]
@@ -142,7 +142,7 @@ def _features(features: Mapping[str, Any], units: Mapping[str, str]) -> str:
     return head + "".join(rows)
 
 
-def _units(plan_yaml: str | None) -> dict[str, str]:
+def stated_units(plan_yaml: str | None) -> dict[str, str]:
     """Feature -> the unit that its numbers were converted to, where the plan says so for all of it."""
     body = yaml.safe_load(plan_yaml) if plan_yaml else None
     features = body.get("features") if isinstance(body, dict) else None

@@ -17,6 +17,7 @@ from telecine.sources import registry
 from telecine.sources.border import border
 from telecine.video.decode import frames
 from telecine.video.frames.colour import Rgb, to_rgb
+from telecine.video.frames.lettering import caption
 
 HEIGHT_PX = 180
 _GAP_PX = 6
@@ -50,7 +51,7 @@ def contact_sheet(refs: Sequence[Ref]) -> ContactSheet:
                     )
     if not rows:
         raise SourceError("no recording has a camera, so there is nothing to show on a contact sheet")
-    strips = [_strip(rgb) for _, rgb in rows]
+    strips = [_strip(rgb, text.partition(" of ")[0]) for text, rgb in rows]
     width = max(strip.shape[1] for strip in strips)
     sheet = np.concatenate([np.pad(s, ((0, 0), (0, width - s.shape[1]), (0, 0))) for s in strips])
     return ContactSheet(sheet, tuple(text for text, _ in rows))
@@ -71,9 +72,11 @@ def _first(stream: ImageStream | VideoStream, ref: Ref) -> Rgb:
     return to_rgb(frame, (max(round(frame.width * HEIGHT_PX / frame.height), 2), HEIGHT_PX))
 
 
-def _strip(rgb: Rgb) -> Rgb:
-    """The frame twice: with a border as it is, and with red and blue exchanged."""
-    return np.concatenate([_bordered(rgb, _GREEN), _bordered(rgb[..., ::-1], _GREY)], axis=1)
+def _strip(rgb: Rgb, name: str) -> Rgb:
+    """The frame twice, below the camera's name: with a border as it is, and with red and blue exchanged."""
+    both = [("as stored", _bordered(rgb, _GREEN)), ("exchanged", _bordered(rgb[..., ::-1], _GREY))]
+    cells = np.concatenate([np.concatenate([caption(text, one.shape[1]), one]) for text, one in both], axis=1)
+    return np.concatenate([caption(name, cells.shape[1]), cells])
 
 
 def _bordered(rgb: Rgb, colour: tuple[int, int, int]) -> Rgb:

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from telecine.core.label import Label
+from telecine.inspection.curves import figure_of
 from telecine.inspection.dataset_summary import DatasetSummary, EpisodeSummary
-from telecine.inspection.plots import figure_of
 
 LONGEST = 28
 """Characters of a text in a bar."""

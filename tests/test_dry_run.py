@@ -1,0 +1,44 @@
+"""What a dry run foretells: sizes near those of the conversion, and times that add up."""
+
+from dataclasses import replace
+
+import pytest
+
+from support.robot import Camera, jittered, robot_plan, write_robot
+from telecine.conversion.dry_run import dry_run
+from telecine.conversion.pipeline import Options, convert
+from telecine.conversion.trial import Trial
+from telecine.core.plan.model import make_plan
+
+
+@pytest.fixture
+def robots(tmp_path, rerun):
+    for number in range(3):
+        write_robot(tmp_path / f"in/r{number}.rrd", {"front": Camera(jittered(60), "x264")}, episode=number)
+    return tmp_path / "in"
+
+
+def size_of(root):
+    files = [path for part in ("data", "videos") for path in (root / part).rglob("*") if path.is_file()]
+    return sum(path.stat().st_size for path in files)
+
+
+@pytest.mark.parametrize("fps", [30, 10])
+def test_the_size_is_foretold_within_a_third(robots, tmp_path, fps):
+    plan = make_plan(robot_plan("front", fps=fps))
+    made = dry_run([robots], plan)
+    convert([robots], tmp_path / "out", plan, Options(workers=0))
+    assert {c.action for r in made.recordings for c in r.cameras} == {"copy" if fps == 30 else "encode"}
+    assert made.size_bytes == pytest.approx(size_of(tmp_path / "out"), rel=1 / 3)
+
+
+def test_frames_coded_on_trial_count_once_in_the_time(robots):
+    made = dry_run([robots], make_plan(robot_plan("front", fps=10)))
+    assert made.tried_s > 0
+    foretold = sum(r.seconds for r in made.recordings)
+    assert made.seconds == foretold
+    assert replace(made, looked_s=made.tried_s + 1).seconds == pytest.approx(foretold + 1)
+
+
+def test_trials_of_several_recordings_add_up():
+    assert Trial(2, 100, 0.5) + Trial() + Trial(1, 50, 0.25) == Trial(3, 150, 0.75)
