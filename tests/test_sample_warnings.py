@@ -4,17 +4,12 @@ Each line is one sample, the codes of its warnings and errors, and what is true 
 false alarm or was not looked at; one that no longer comes hides something.
 """
 
-from pathlib import Path
-
 import pytest
 
+from support.samples import BESIDE, sample
 from telecine.inspection.recordings import inspect_many
 
-SAMPLES = Path(__file__).parents[2] / "shared" / "samples"
-pytestmark = [
-    pytest.mark.usefixtures("mcap", "h5py", "zarr"),
-    pytest.mark.skipif(not SAMPLES.is_dir(), reason="outside this repository: recordings of other projects"),
-]
+pytestmark = pytest.mark.usefixtures("mcap", "h5py", "zarr")
 MIXED = {"dataset-mismatch", "stream-left-out"}
 """Of folders that hold recordings of several robots or layouts, which no one plan fits."""
 TRUE = {
@@ -64,10 +59,11 @@ TRUE = {
 
 @pytest.mark.parametrize("name", TRUE)
 def test_only_true_warnings(name):
-    found = inspect_many([SAMPLES / name]).findings
+    found = inspect_many([sample(name)]).findings
     assert {f.code for f in found if f.severity != "info"} == TRUE[name], [str(f) for f in found]
 
 
+@pytest.mark.skipif(not BESIDE.is_dir(), reason="outside this repository: recordings of other projects")
 def test_every_sample_is_in_the_list():
-    there = {f"{kind}/{path.name}" for kind in ("mcap", "hdf5", "robosandbox") for path in (SAMPLES / kind).iterdir()}
+    there = {f"{kind}/{path.name}" for kind in ("mcap", "hdf5", "robosandbox") for path in (BESIDE / kind).iterdir()}
     assert there == TRUE.keys()

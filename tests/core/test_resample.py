@@ -1,6 +1,7 @@
 """A recording becomes rows: hand-computed cases, and laws over random rates."""
 
 import math
+import re
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
@@ -15,6 +16,7 @@ from telecine.core.errors import AlignError, PlanError, SourceError
 from telecine.core.findings import Finding, FindingSpan
 from telecine.core.grid import Grid
 from telecine.core.plan.bind import Source
+from telecine.core.plan.fields import format_duration, parse_duration
 from telecine.core.plan.model import make_plan
 from telecine.core.recording import MemoryStream, Schema
 from telecine.core.resample.resample import resample
@@ -236,6 +238,37 @@ def test_follow_refuses_a_rate_that_contradicts_fps_with_both_numbers():
     rec = recording(ramp("a", every(24, 5)))
     with pytest.raises(AlignError, match=r"a runs at 24\.000 Hz, the plan says fps 30: 20\.0% apart"):
         resample(rec, plan({"action": "a"}, fps=30, clock={"follow": "a"}))
+
+
+@pytest.mark.parametrize(("hz", "tolerance"), [(10.08, None), (9.92, None), (10.15, 0.02)])
+def test_follow_takes_a_rate_within_the_tolerance(hz, tolerance):
+    clock = {"follow": "a"} | ({} if tolerance is None else {"tolerance": tolerance})
+    assert resample(recording(ramp("a", every(hz, 3))), plan({"action": "a"}, clock=clock)).grid.count >= 29
+
+
+@pytest.mark.parametrize(("hz", "tolerance"), [(10.12, None), (9.88, None), (10.25, 0.02)])
+def test_follow_refuses_a_rate_just_beyond_the_tolerance(hz, tolerance):
+    clock = {"follow": "a"} | ({} if tolerance is None else {"tolerance": tolerance})
+    with pytest.raises(AlignError, match=f"{tolerance or 0.01:.1%} accepted; set fps to 10"):
+        resample(recording(ramp("a", every(hz, 3))), plan({"action": "a"}, clock=clock))
+
+
+@pytest.mark.parametrize("how", ["hold", "nearest", "linear"])
+@settings(max_examples=20)
+@given(st.integers(400_000_001, 900_000_000))
+def test_the_limit_that_a_gap_is_told_is_the_least_whole_ms_that_accepts_it(how, gap_ns):
+    before = every(50, 1)
+    times = np.concatenate([before, before[-1] + gap_ns + before])
+    rec = recording(ramp("a", every(50, 3)), ramp("b", times))
+    features = {"action": "a", "observation.state": {"from": "b", "how": how, "limit": "100ms"}}
+    with pytest.raises(AlignError, match="would accept the gap") as refused:
+        resample(rec, plan(features))
+    told = re.search(r"a limit of (\S+) would", str(refused.value)).group(1)
+    features["observation.state"]["limit"] = told
+    assert resample(rec, plan(features)).grid.count >= 20
+    features["observation.state"]["limit"] = format_duration(parse_duration(told) - 1_000_000)
+    with pytest.raises(AlignError, match="would accept the gap"):
+        resample(rec, plan(features))
 
 
 def test_a_static_stream_cannot_be_followed():

@@ -1,7 +1,6 @@
 """Every HDF5 layout: named, read, and converted with the right colours."""
 
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from support import hdf5 as make
 from support.hdf5 import patch_colours
 from support.proposed import shown_frame
+from support.samples import sample, samples
 from telecine import convert
 from telecine.core.errors import SourceError
 from telecine.core.plan.model import make_plan
@@ -328,16 +328,9 @@ class TestHdf5(FileSourceContract):
         return sorted({0, 1, 7, 8, 9, 40, 96, *np.linspace(100, size_bytes - 1, 12, dtype=int).tolist()})
 
 
-SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "hdf5"
-
-
-def sample_files():
-    return sorted(p for p in SAMPLES.rglob("*") if p.suffix in (".h5", ".hdf5"))
-
-
-@pytest.mark.skipif(not SAMPLES.is_dir(), reason="outside this repository: recordings of other projects")
-@pytest.mark.parametrize("path", sample_files(), ids=lambda p: str(p.relative_to(SAMPLES)))
-def test_every_sample_is_named_by_one_layout_and_converts(h5py, tmp_path, path):
+@pytest.mark.parametrize("name", samples("hdf5", ".h5", ".hdf5"))
+def test_every_sample_is_named_by_one_layout_and_converts(h5py, tmp_path, name):
+    path = sample(name)
     with h5py.File(path) as file:
         assert len(names_of(file)) == 1
     dataset = converted([path], tmp_path / "out")

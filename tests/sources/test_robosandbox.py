@@ -10,13 +10,13 @@ import pytest
 from typer.testing import CliRunner
 
 from support.robosandbox import STEP_S, commanded, line, write_run, write_video
+from support.samples import sample
 from telecine.cli.main import app
 from telecine.core.errors import SourceError
 from telecine.dataset.reader import Dataset
 from telecine.sources import registry
 from telecine.testing import SourceContract
 
-SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "robosandbox"
 MISSING = "no action was recorded"
 
 
@@ -280,17 +280,13 @@ def test_further_cameras_and_names_come_from_the_folder(tmp_path):
     ],
 )
 def test_every_run_of_the_real_recorder_converts(tmp_path, name):
-    folder = SAMPLES / name
-    if not folder.is_dir():
-        pytest.skip("outside this repository: the sample recordings are not beside this checkout")
+    folder = sample(f"robosandbox/{name}")
     code, report = run(folder, tmp_path / "out")
     assert code == 0, report
 
 
 def test_a_real_run_without_a_step_says_why(tmp_path):
-    folder = SAMPLES / "builtin6dof_pick_unreachable__fail_zero_frames"
-    if not folder.is_dir():
-        pytest.skip("outside this repository: the sample recordings are not beside this checkout")
+    folder = sample("robosandbox/builtin6dof_pick_unreachable__fail_zero_frames")
     code, message = run(folder, tmp_path / "out")
     assert code == 1
     assert "ended before its first step" in message

@@ -1,12 +1,11 @@
 """Replay buffers of Diffusion Policy and UMI."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from support import hdf5 as make
 from support.hdf5 import patch_colours
+from support.samples import sample
 from telecine.conversion.pipeline import convert
 from telecine.core.errors import SourceError
 from telecine.core.plan.model import make_plan
@@ -102,20 +101,17 @@ def test_without_zarr_the_extra_is_named(umi, monkeypatch):
     assert "pip install 'telecine[zarr]'" in finding.message
 
 
-SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "hdf5"
-
-
-@pytest.mark.skipif(not SAMPLES.is_dir(), reason="outside this repository: recordings of other projects")
 @pytest.mark.parametrize("name", ["diffusion_policy_ReplayBuffer/pusht_style.zarr",
                                   "diffusion_policy_ReplayBuffer/real_style_jpeg2k.zarr",
                                   "umi_ReplayBuffer/dataset.zarr.zip"])  # fmt: skip
 def test_every_sample_is_named_once_converts_and_keeps_its_colours(zarr, tmp_path, name):
-    assert {ref.format for ref in registry.find([SAMPLES / name]).refs} == {"zarr"}
-    proposal = propose(inspect_many([SAMPLES / name]).recordings)
+    place = sample(f"hdf5/{name}")
+    assert {ref.format for ref in registry.find([place]).refs} == {"zarr"}
+    proposal = propose(inspect_many([place]).recordings)
     body = {"task": "lift it", **proposal.body}
     if body["clock"]["timeline"] == "step":
         body |= {"clock": {"timeline": "step", "rate": "10"}, "fps": 10}
-    report = convert([SAMPLES / name], tmp_path / "out", make_plan(body))
+    report = convert([place], tmp_path / "out", make_plan(body))
     assert report.ok, [str(r.reason) for r in report.rejected] + [str(f) for f in report.findings]
     dataset = Dataset(tmp_path / "out")
     assert dataset.cameras
