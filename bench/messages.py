@@ -1,9 +1,9 @@
 """Messages of ROS 2 in MCAP files, read by telecine, by `mcap` with `mcap-ros2-support`, by `rosbags`, and barely.
 
 `python bench/messages.py make KIND FILE SECONDS` writes a recording (`state`: 4 topics at 1 kHz; `camera`: three
-cameras and joints; `json`: 35 topics at 50 Hz), `python bench/messages.py read READER FILE` prints what reading all of
-it took, imports left out. Bare reading is: read the chunks, decompress them, nothing else; `checked` computes their
-checksums as well.
+cameras and joints; `jpeg`: two small cameras that show something, and joints; `json`: 35 topics at 50 Hz), `python
+bench/messages.py read READER FILE` prints what reading all of it took, imports left out. Bare reading is: read the
+chunks, decompress them, nothing else; `checked` computes their checksums as well.
 """
 
 import json
@@ -63,7 +63,9 @@ def make(kind: str, path: Path, seconds: int) -> None:
     with path.open("wb") as file:
         writer = Writer(file)
         writer.start(profile="ros2", library="telecine-bench")
-        for topic, name, value, stamp in (state if kind == "state" else cameras)(store, seconds):
+        for topic, name, value, stamp in {"state": state, "camera": cameras, "jpeg": small_cameras}[kind](
+            store, seconds
+        ):
             if topic not in channels:
                 text = store.generate_msgdef(name, ros_version=2)[0].encode()
                 channels[topic] = writer.register_channel(topic, "cdr", writer.register_schema(name, "ros2msg", text))
@@ -113,6 +115,22 @@ def cameras(store: Any, seconds: int) -> Any:
                 data = chance.integers(0, 256, PICTURE_BYTES, np.uint8)
                 data[:4] = 0xFF, 0xD8, 0xFF, 0xE0
                 yield f"/{camera}/compressed", name, store.types[name](header(store, stamp), "jpeg", data), stamp
+
+
+def small_cameras(store: Any, seconds: int) -> Any:
+    """Two cameras of 320x240 that show a scene, at 30 Hz, and joints at 50 Hz."""
+    from pictures import small_jpegs
+
+    name = "sensor_msgs/msg/CompressedImage"
+    pictures = small_jpegs(seconds)
+    for i in range(seconds * 150):
+        stamp = START_NS + i * 10**9 // 150
+        if i % 3 == 0:
+            yield "/joint_states", STATE["/joint_states"], joints(store, stamp, np.sin(i / 150 + np.arange(8))), stamp
+        if i % 5 == 0:
+            for camera, made in pictures.items():
+                value = store.types[name](header(store, stamp), "jpeg", np.frombuffer(made[i // 5], np.uint8))
+                yield f"/{camera}/compressed", name, value, stamp
 
 
 def bare(path: str, check: bool = False) -> int:

@@ -1,9 +1,11 @@
 """A synthetic scene that codes about as a robot's cameras do: texture, slow camera motion, an object, sensor noise."""
 
+import io
 from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 WIDTH, HEIGHT, FPS = 640, 480, 30
 CAMERAS = ("front", "wrist", "top")
@@ -24,6 +26,23 @@ def scene(camera: int, count: int, seed: int = 0) -> Iterator[Rgb]:
         down, right = random.integers(0, 64, 2)
         picture += noise[down : down + HEIGHT, right : right + WIDTH]
         yield np.clip(picture, 0, 255, out=picture).astype(np.uint8)
+
+
+def small_scene(camera: int, count: int) -> Iterator[Rgb]:
+    """The same scene at half the size, (240, 320, 3)."""
+    return (np.ascontiguousarray(picture[::2, ::2]) for picture in scene(camera, count))
+
+
+def small_jpegs(seconds: int) -> dict[str, list[bytes]]:
+    """JPEG of quality 90 of two cameras."""
+    return {name: [jpeg(picture) for picture in small_scene(k, seconds * FPS)] for k, name in enumerate(CAMERAS[:2])}
+
+
+def jpeg(picture: Rgb) -> bytes:
+    """Quality 90, as cameras send it."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
 
 
 def _texture(random: np.random.Generator, height: int, width: int) -> npt.NDArray[np.float32]:

@@ -4,7 +4,6 @@ State and action share their stamps, and the cameras run without jitter: the pee
 has no such wish; on recordings without common stamps there would be nothing to compare with.
 """
 
-import io
 import sys
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -14,8 +13,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 import rerun as rr
-from pictures import CAMERAS, FPS, HEIGHT, WIDTH, scene
-from PIL import Image
+from pictures import CAMERAS, FPS, HEIGHT, WIDTH, jpeg, scene, small_scene
 
 ACTION_HZ = 50
 START_NS = 1_700_000_000_000_000_000
@@ -27,6 +25,17 @@ def copy_set(folder: Path, *, episodes: int = 2, seconds: int = 30) -> Path:
     for episode in range(episodes):
         with Recorded(folder, episode, seconds) as recording:
             for name, packets in zip(CAMERAS, streams, strict=True):
+                recording.log(f"/camera/{name}", rr.VideoStream(codec=rr.VideoCodec.H264), static=True)
+                _in_parts(recording, f"/camera/{name}", FPS, packets, lambda part: rr.VideoStream.columns(sample=part))
+    return folder
+
+
+def short_set(folder: Path, *, episodes: int) -> Path:
+    """Ten seconds of two 320x240 H.264 cameras, again and again."""
+    streams = [list(h264(small_scene(camera, 10 * FPS))) for camera in range(2)]
+    for episode in range(episodes):
+        with Recorded(folder, episode, 10) as recording:
+            for name, packets in zip(CAMERAS[:2], streams, strict=True):
                 recording.log(f"/camera/{name}", rr.VideoStream(codec=rr.VideoCodec.H264), static=True)
                 _in_parts(recording, f"/camera/{name}", FPS, packets, lambda part: rr.VideoStream.columns(sample=part))
     return folder
@@ -80,21 +89,16 @@ def raw_set(folder: Path, *, seconds: int) -> Path:
 def h264(pictures: Iterator[npt.NDArray[np.uint8]]) -> Iterator[bytes]:
     """One access unit per picture."""
     encoder = av.CodecContext.create("libx264", "w")
-    encoder.width, encoder.height, encoder.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+    encoder.pix_fmt = "yuv420p"
     encoder.time_base, encoder.framerate = Fraction(1, FPS), Fraction(FPS)
     encoder.options = {"preset": "veryfast", "tune": "zerolatency", "crf": "17", "g": str(FPS), "bf": "0"}
     for k, picture in enumerate(pictures):
+        if not k:
+            encoder.height, encoder.width = picture.shape[:2]
         frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
         frame.pts = k
         yield from map(bytes, encoder.encode(frame))
     yield from map(bytes, encoder.encode(None))
-
-
-def jpeg(picture: npt.NDArray[np.uint8]) -> bytes:
-    """Quality 90, as cameras send it."""
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", quality=90)
-    return buffer.getvalue()
 
 
 class Recorded:
@@ -132,6 +136,7 @@ def _in_parts(recording: rr.RecordingStream, entity: str, rate: int, items: Sequ
 
 
 if __name__ == "__main__":
-    kind, folder, *length = sys.argv[1:]
-    makers = {"copy": copy_set, "jpeg": jpeg_set, "raw": raw_set, "long": long_set}
-    makers[kind](Path(folder), **({"seconds": int(length[0])} if length else {}))
+    kind, folder, *number = sys.argv[1:]
+    makers = {"copy": copy_set, "jpeg": jpeg_set, "raw": raw_set, "long": long_set, "short": short_set}
+    unit = "episodes" if kind == "short" else "seconds"
+    makers[kind](Path(folder), **({unit: int(number[0])} if number else {}))

@@ -270,6 +270,21 @@ def test_help_loads_nothing_that_reads_or_writes_recordings():
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
+NOT_TO_START = (
+    *("conversion.shards", "dataset.assembly", "dataset.v2_writer", "core.derive.derived", "sources.rrd.depth"),
+    *("editing", "inspection", "recovery", "recorder", "storage", "viewer", "run.cluster", "video.cut"),
+)
+NO_LIBRARY = ("pyarrow.compute", "pyarrow.dataset", "html", "rich.progress", "asyncio", "multiprocessing", "rerun")
+
+
+def test_a_conversion_starts_without_what_others_need():
+    """Parts, edits, older layouts, computed columns: what each imports would be paid by every conversion."""
+    code = "import sys, telecine.cli.main, telecine.cli.convert, telecine.sources.rrd.source; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    for name in (*(f"telecine.{part}" for part in NOT_TO_START), *NO_LIBRARY):
+        assert not [module for module in loaded if f"{module}.".startswith(f"{name}.")]
+
+
 def test_without_a_terminal_progress_is_lines_and_none_with_quiet_or_json(recordings, tmp_path):
     command = [sys.executable, "-m", "telecine", "convert", str(recordings), str(tmp_path / "out"), *FLAGS]
     ran = subprocess.run(command, check=True, capture_output=True, text=True)

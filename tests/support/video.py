@@ -26,11 +26,12 @@ def picture_id(rgb):
 
 
 def encode(
-    encoder, count, *, episode=0, size=SIZE, pix_fmt="yuv420p", numbers=None, keys=(), ps=(), tags=None, **options
-):
+    encoder, count, *, episode=0, size=SIZE, pix_fmt="yuv420p", numbers=None, pictures=None, keys=(), ps=(), tags=None,
+    **options,
+):  # fmt: skip
     """Access units in decode order, as bytes; `keys` are frames forced to be keyframes, `ps` to be P pictures.
 
-    numbers: what the pictures show, 0, 1, ... unless given.
+    numbers: what the pictures show, 0, 1, ... unless given. pictures: (count, height, width, 3) uint8 in their place.
     """
     context = av.CodecContext.create(encoder, "w")
     context.width, context.height = size
@@ -43,9 +44,8 @@ def encode(
     context.options = {k: str(v) for k, v in options.items()}
     packets = []
     for i in range(count):
-        frame = av.VideoFrame.from_ndarray(
-            picture(i if numbers is None else int(numbers[i]), episode, size), format="rgb24"
-        )
+        shown = picture(i if numbers is None else int(numbers[i]), episode, size) if pictures is None else pictures[i]
+        frame = av.VideoFrame.from_ndarray(shown, format="rgb24")
         frame = frame.reformat(format=pix_fmt, dst_color_range=2 if pix_fmt.startswith("yuvj") else 1)
         frame.pts = i
         frame.time_base = Fraction(1, 30)

@@ -1,6 +1,7 @@
 """Which frames stand for a copied camera in the statistics."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,9 +14,9 @@ def test_only_keyframes_are_decoded_of_long_episodes_with_short_groups(tmp_path)
     packets = video.x264(600, gop=30)
     clip = video.make_clip(packets, "h264", tmp_path / "clip")
     index = index_packets(packets, "h264")
-    wanted = sampled_frames(index.display, index.keyframe, 0, 600)
-    assert clip.sampled == wanted.size >= 12
-    assert np.isin(wanted, np.flatnonzero(index.keyframe)).all()
+    wanted, more = sampled_frames(index.display, index.keyframe, 0, 600)
+    assert clip.sampled == wanted.size == 6
+    assert np.isin([*wanted, *more], np.flatnonzero(index.keyframe)).all()
 
 
 @st.composite
@@ -35,19 +36,71 @@ def episodes(draw):
 
 
 @given(episodes())
-def test_sampled_pictures_are_shown_ones_and_at_least_twelve(episode):
+def test_sampled_pictures_are_shown_ones_and_spread_from_end_to_end(episode):
     display, keyframe, preroll, count = episode
-    wanted = sampled_frames(display, keyframe, preroll, count)
-    assert wanted.size >= min(12, count)
-    assert np.all(np.diff(wanted) > 0)
-    assert preroll <= wanted[0]
-    assert wanted[-1] < preroll + count
-    assert wanted.size <= max(60, 2 * min(12, count))
+    wanted, more = sampled_frames(display, keyframe, preroll, count)
+    for some in (wanted, more):
+        assert np.all(np.diff(some) > 0)
+        assert np.all((preroll <= some) & (some < preroll + count))
+    assert not np.intersect1d(wanted, more).size
+    assert wanted.size >= min(4, count)
+    assert wanted.size + more.size <= 90
+    part = count / min(6, count)
+    assert np.max(np.diff(np.concatenate([[preroll], wanted, [preroll + count - 1]]))) <= 3 * part + 2
 
 
 @given(episodes())
-def test_sampled_pictures_leave_no_long_stretch_out(episode):
+def test_pictures_between_keyframes_are_taken_only_where_keyframes_are_far(episode):
     display, keyframe, preroll, count = episode
-    wanted = sampled_frames(display, keyframe, preroll, count)
-    longest = np.max(np.diff(np.concatenate([[preroll], wanted, [preroll + count - 1]])))
-    assert longest <= 2 * max(15, count // 20) + count // 11 + 1
+    wanted, more = sampled_frames(display, keyframe, preroll, count)
+    keys = display[keyframe]
+    assert np.isin(more, keys).all()
+    assert np.isin(wanted, keys).all() or wanted.size >= min(count, 7)
+
+
+def test_the_end_of_a_short_episode_decodes_no_group_for_one_picture():
+    keyframe = np.arange(300) % 60 == 0
+    wanted, _ = sampled_frames(np.arange(300), keyframe, 0, 300)
+    assert np.array_equal(wanted, np.flatnonzero(keyframe))
+
+
+def test_one_keyframe_stands_for_nothing_but_its_surroundings():
+    keyframe = np.arange(900) == 0
+    wanted, more = sampled_frames(np.arange(900), keyframe, 0, 900)
+    assert (wanted.size, more.size) == (18, 0)
+
+
+def clip_of(levels, path):
+    """The clip of grey pictures of these levels, a keyframe every 15."""
+    pictures = np.broadcast_to(np.uint8(levels)[:, None, None, None], (len(levels), 64, 64, 3))
+    return video.make_clip(video.x264(len(levels), gop=15, size=(64, 64), pictures=pictures), "h264", path)
+
+
+def share_below(counts):
+    """The share of pixels at or below each level."""
+    return np.cumsum(counts) / np.sum(counts)
+
+
+def mean_of(counts):
+    return counts @ np.arange(256) / np.sum(counts)
+
+
+@pytest.mark.parametrize("share", [0.15, 0.37, 0.5, 0.81])
+def test_a_camera_of_two_looks_is_sampled_more_densely(tmp_path, share):
+    """A wrist camera above a dark table, then before a bright bin."""
+    levels = np.where(np.arange(900) < share * 900, 30, 190) + np.arange(900) % 7
+    clip = clip_of(levels, tmp_path / "clip")
+    assert clip.sampled == 18
+    found, truth = clip.histogram[0], np.bincount(levels, minlength=256)
+    assert (
+        abs(mean_of(found) - mean_of(truth)) <= 160 / 36 + 4
+    )  # the step / 2n, and keyframes of others of the 7 levels
+    no_frame_has = slice(60, 170)
+    assert np.all(np.abs(share_below(found) - share_below(truth))[no_frame_has] <= 1 / 18)
+
+
+def test_a_camera_that_only_drifts_is_not(tmp_path):
+    levels = np.linspace(60, 120, 900)
+    clip = clip_of(levels.round(), tmp_path / "clip")
+    assert clip.sampled == 6
+    assert abs(mean_of(clip.histogram[0]) - mean_of(np.bincount(levels.astype(int), minlength=256))) <= 2.55

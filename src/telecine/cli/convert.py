@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from telecine.cli.exit_codes import Outcome
-from telecine.cli.finalize import show_finalized
 from telecine.cli.screen.next_steps import after_dataset, command, recovering, show_steps, without_dry_run
 from telecine.cli.screen.progress import Bar
 from telecine.cli.screen.tables import console, print_json, show_forecast, show_report
@@ -77,6 +76,8 @@ def _show_fits_none(out: "Console", made: "Report | DryRun", paths: list[str]) -
 
 
 def _by_engine(paths: list[str], out: Path, plan: Path | None, flags: dict[str, Any], *, json: bool) -> Outcome:
+    from telecine.cli.finalize import show_finalized  # it joins parts: modules that no other conversion needs
+
     with Bar(quiet=json, notes=True) as bar:
         made = convert(paths, out, plan, progress=bar, **flags)
     if json:

@@ -40,7 +40,6 @@ from telecine.core.progress import CONVERTING, Progress, Silent
 from telecine.core.recording import Ref
 from telecine.core.resample.rates import input_rates, rate_findings
 from telecine.dataset.staging import Staging, workspace
-from telecine.dataset.v2_writer import write_v2
 from telecine.dataset.verify.verify import verify as verify_dataset
 from telecine.dataset.writer import DatasetWriter
 from telecine.lerobot_format.paths import PLAN
@@ -195,6 +194,8 @@ def _convert(job: _Job) -> Report:
 
 def _convert_by_v3(job: _Job) -> Report:
     """A dataset of an older layout: of the v3.0 dataset that is made and verified beside the target, then goes."""
+    from telecine.dataset.v2_writer import write_v2
+
     plan, target = job.plan, job.root.resolve()
     if job.options.append:
         raise DatasetError(f"{job.root}: episodes are added to v3.0 datasets only; convert all to {plan.layout} again")

@@ -5,6 +5,8 @@ from typing import Protocol
 
 CONVERTING = "converting"
 """The phase in which recordings become episodes; its bytes are theirs."""
+PROGRESS_FD = "TELECINE_PROGRESS_FD"
+"""The environment variable with the number of an open file that a command writes the bytes into that it has done."""
 
 
 class Progress(Protocol):

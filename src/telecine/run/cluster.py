@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from telecine.core.errors import DatasetError
+from telecine.core.progress import PROGRESS_FD
 
-PROGRESS_FD = "TELECINE_PROGRESS_FD"
-"""The environment variable with the number of an open file that a command writes the bytes into that it has done."""
 _START = (
     "import json, sys; parent = int(sys.argv.pop()); sys.path[:] = json.loads(sys.argv.pop()); "
     "from telecine.run.parent import end_with; end_with(parent); from telecine.cli.main import main; main()"

@@ -1,26 +1,33 @@
 """The scratch file of one camera of one episode: coded frames with their place in display order.
 
-An Arrow file of small record batches: written and read back in bounded memory (a mapped file would count as memory).
-It lives between a worker and the writer of the same run, so it carries no version.
+Packets one behind the other, so that nothing is copied on the way to the disk, then a table of them: (n,) int64 sizes
+in bytes, (n,) int64 numbers of the frames that they show, (n,) bytes of 1 for keyframes, n as int64, and a mark.
+Written and read back in bounded memory (a mapped file would count as memory). It lives between a worker and the writer
+of the same run, so it carries no version.
 """
 
+import os
+import struct
 from collections.abc import Iterable, Iterator
+from io import FileIO
 from types import TracebackType
 from typing import Self, TypeAlias
 
 import numpy as np
-import pyarrow as pa
 
-from telecine.core.data.arrow import array
 from telecine.core.errors import VideoError, raised_as
+from telecine.core.grid import Rows
 from telecine.core.recording import Buffer
-from telecine.core.video import Clip, PacketIndex
+from telecine.core.video import Clip, Flags, PacketIndex
 
-_SCHEMA = pa.schema([("data", pa.large_binary()), ("display", pa.int64()), ("keyframe", pa.bool_())])
 ClipPacket: TypeAlias = tuple[Buffer, int, bool]
 """(packet, number in the clip of the frame that it shows, whether it is a keyframe)."""
+_END = struct.Struct("<q8s")
+_MARK = b"telecine"
+_PACKET_BYTES = 8 + 8 + 1
+"""Of each packet in the table."""
 _BATCH_BYTES = 1 << 20
-_BATCH_PACKETS = 256
+"""So much is read at a time."""
 
 
 class ClipWriter:
@@ -33,15 +40,13 @@ class ClipWriter:
         self.frames = 0
         self.size_bytes = 0
         self._path = path
-        self._data: list[Buffer] = []
+        self._sizes: list[int] = []
         self._display: list[int] = []
-        self._keyframe: list[bool] = []
-        self._pending_bytes = 0
+        self._keyframe = bytearray()
 
     def __enter__(self) -> Self:
-        with raised_as(VideoError, f"{self._path}: cannot be written", OSError, pa.ArrowException):
-            self._sink = pa.OSFile(self._path, "wb")
-            self._writer = pa.ipc.new_file(self._sink, _SCHEMA)
+        with raised_as(VideoError, f"{self._path}: cannot be written", OSError):
+            self._file = FileIO(self._path, "wb")
         return self
 
     def add(self, data: Buffer, display: int, keyframe: bool) -> None:
@@ -50,38 +55,28 @@ class ClipWriter:
         Raises:
             VideoError: the disk refuses.
         """
-        self._data.append(data)
+        self._write(data)
+        self._sizes.append(len(data))
         self._display.append(display)
         self._keyframe.append(keyframe)
-        self._pending_bytes += len(data)
         self.frames += 1
         self.size_bytes += len(data)
-        if self._pending_bytes >= _BATCH_BYTES or len(self._data) >= _BATCH_PACKETS:
-            self._flush()
 
-    def _flush(self) -> None:
-        if not self._data:
-            return
-        columns = [
-            array(self._data, pa.large_binary()),
-            array(self._display, pa.int64()),
-            array(self._keyframe, pa.bool_()),
-        ]
-        with raised_as(VideoError, f"{self._path}: cannot be written", OSError, pa.ArrowException):
-            self._writer.write_batch(pa.record_batch(columns, schema=_SCHEMA))
-        self._data, self._display, self._keyframe, self._pending_bytes = [], [], [], 0
+    def _write(self, data: Buffer) -> None:
+        try:  # `raised_as` would take longer than writing does
+            done = self._file.write(data)
+            while done < len(data):  # a disk that is nearly full takes a part
+                done += self._file.write(memoryview(data)[done:])
+        except OSError as error:
+            raise VideoError(f"{self._path}: cannot be written: {error}") from error
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
+        with self._file:
             if kind is None:
-                self._flush()
-                self._writer.close()
-        except (OSError, pa.ArrowException) as failed:
-            raise VideoError(f"{self._path}: cannot be written: {failed}") from failed
-        finally:
-            self._sink.close()
+                table = np.array([self._sizes, self._display], "<i8")
+                self._write(table.tobytes() + self._keyframe + _END.pack(self.frames, _MARK))
 
 
 def copied_clip(path: str, packets: Iterable[Buffer], index: PacketIndex, run: slice, *, key: str) -> Clip:
@@ -124,29 +119,48 @@ def unwritten_clip(
 
 
 def read_clip(path: str) -> Iterator[tuple[memoryview, int, bool]]:
-    """(packet, display, keyframe) in decode order, lazily; the packets are views of a batch in memory.
+    """(packet, display, keyframe) in decode order, lazily; the packets are views of a part of the file in memory.
 
     Raises:
         VideoError: the file is missing, truncated or not a clip. Truncation is noticed before the first packet.
     """
-    with (
-        raised_as(VideoError, f"{path}: the clip cannot be read", OSError, pa.ArrowException),
-        pa.OSFile(path) as file,
-        pa.ipc.open_file(file) as reader,
-    ):
-        if reader.schema != _SCHEMA:
-            raise VideoError(f"{path}: not a clip of telecine's")
-        for i in range(reader.num_record_batches):
-            yield from _packets(reader.get_batch(i))
+    with raised_as(VideoError, f"{path}: the clip cannot be read", OSError), FileIO(path) as file:
+        sizes, display, keyframe = _table(file, path)
+        file.seek(0)
+        ends = np.cumsum(sizes)
+        first = 0
+        while first < sizes.size:
+            start = int(ends[first] - sizes[first])
+            stop = max(first + 1, int(np.searchsorted(ends, start + _BATCH_BYTES, side="right")))
+            view = memoryview(_read(file, int(ends[stop - 1]) - start, path))
+            bounds = [0, *(ends[first:stop] - start).tolist()]
+            shown, keys = display[first:stop].tolist(), keyframe[first:stop].tolist()
+            for number, (place, key) in enumerate(zip(shown, keys, strict=True)):
+                yield view[bounds[number] : bounds[number + 1]], place, key
+            first = stop
 
 
-def _packets(batch: pa.RecordBatch) -> Iterator[tuple[memoryview, int, bool]]:
-    """Rows of a batch without copying the data, which `as_py` would do."""
-    data = batch.column(0)
-    _, offsets, values = data.buffers()
-    bounds = np.frombuffer(offsets, np.int64, len(data) + 1, offset=8 * data.offset).tolist()
-    view = memoryview(values).cast("B") if values is not None else memoryview(b"")
-    numbers = batch.column(1).to_pylist()
-    flags = batch.column(2).to_pylist()
-    for i, (display, keyframe) in enumerate(zip(numbers, flags, strict=True)):
-        yield view[bounds[i] : bounds[i + 1]], display, keyframe
+def _table(file: FileIO, path: str) -> tuple[Rows, Rows, Flags]:
+    """(n,) sizes in bytes, (n,) frames shown, (n,) keyframes. Raises: VideoError unless they account for every byte."""
+    whole = file.seek(0, os.SEEK_END)
+    file.seek(max(0, whole - _END.size))
+    count, mark = _END.unpack(_read(file, _END.size, path))
+    rest = whole - _END.size - _PACKET_BYTES * count
+    if mark != _MARK or count < 0 or rest < 0:
+        raise VideoError(f"{path}: the clip cannot be read: it is cut off, or not a clip of telecine's")
+    file.seek(rest)
+    table = _read(file, _PACKET_BYTES * count, path)
+    sizes, display = np.frombuffer(table, "<i8", 2 * count).reshape(2, count)
+    if int(sizes.sum()) != rest or np.any(sizes < 0):
+        raise VideoError(f"{path}: the clip cannot be read: its packets have {int(sizes.sum())} bytes, not {rest}")
+    return sizes, display, np.frombuffer(table, np.bool_, count, offset=16 * count)
+
+
+def _read(file: FileIO, size_bytes: int, path: str) -> bytes:
+    data = file.read(size_bytes)
+    while len(data) < size_bytes:
+        more = file.read(size_bytes - len(data))
+        if not more:
+            raise VideoError(f"{path}: the clip cannot be read: it ends after {len(data)} bytes of {size_bytes}")
+        data += more
+    return data

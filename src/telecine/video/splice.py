@@ -53,13 +53,15 @@ def splice(
     _check(decision, rows, index, where)
     codec: Codec = stream.schema.encoding  # type: ignore[assignment]
     display, keyframe = stored(decision, index, LONGEST_GOP)
-    wanted = sampled_frames(display, keyframe, decision.preroll, rows.size)
-    sampler = Sampler(codec, display, keyframe, wanted, where=where, depth=depth is not None)
+    # Distances are scaled by their least and greatest values, which a few frames would miss.
+    sample = sampled_frames(display, keyframe, decision.preroll, rows.size, dense=depth is not None)
+    sampler = Sampler(codec, display, keyframe, sample, where=where, depth=depth is not None)
     splicer = _Splicer(stream, clock, index, decision, rows, fps, where=where)
     with ClipWriter(path) as clip:
         for data, position, is_key in zip(splicer.packets(), display.tolist(), keyframe.tolist(), strict=True):
             clip.add(data, position, is_key)
             sampler.see(data)
+    sampler.finish()
     return Clip(
         key=key,
         path=path,

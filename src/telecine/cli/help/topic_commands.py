@@ -1,6 +1,5 @@
 """`telecine help [TOPIC]` and `telecine completion SHELL`."""
 
-from importlib.resources import files
 from typing import Annotated, Any, Literal
 
 import typer
@@ -35,6 +34,8 @@ def prepare_completion() -> None:
 
 def topic_text(topic: str) -> str:
     """The text of a topic."""
+    from importlib.resources import files
+
     return (files("telecine.cli.help") / "topics" / f"{topic}.txt").read_text(encoding="utf-8")
 
 

@@ -11,10 +11,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from telecine.cli.screen import loudness
-from telecine.core.progress import CONVERTING, PhaseState
+from telecine.core.progress import CONVERTING, PROGRESS_FD, PhaseState
 from telecine.core.text.numbers import bytes_text, counted, duration_text
 from telecine.core.text.visible import visible
-from telecine.run.cluster import PROGRESS_FD
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -138,6 +138,9 @@ def _nal_with_sets(packets: Iterable[Buffer], codec: ModuleType) -> Iterator[Buf
     for packet in packets:
         found = leading(packet, codec.IS_SLICE)
         data, units, start = found
+        if start >= 0 and not units and not codec.IS_KEYFRAME[data[start]]:  # nearly all packets
+            yield packet
+            continue
         own = [(begin, end) for begin, end in units if codec.rank(data[begin]) >= 0]
         sent = set()
         for begin, end in own:

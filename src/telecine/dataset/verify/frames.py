@@ -43,9 +43,9 @@ class DecodedFrames:
     def add(self, rgb: npt.NDArray[np.uint8]) -> None:
         """Count in one frame, (height, width, 3) uint8."""
         stride = max(1, max(rgb.shape[:2]) // _PIXELS)
-        pixels = rgb[::stride, ::stride].reshape(-1, 3) / 255.0
-        self.means.append(pixels.mean(axis=0))
-        self.squares.append((pixels**2).mean(axis=0))
+        planes = rgb[::stride, ::stride].reshape(-1, 3).T.astype(np.float64, order="C") / 255.0
+        self.means.append(planes.mean(axis=1))
+        self.squares.append((planes**2).mean(axis=1))
 
     @property
     def looks(self) -> Floats:

@@ -14,7 +14,6 @@ from telecine.sources.rrd import columns as arrow
 from telecine.sources.rrd.asset_video import AssetImages, AssetPackets
 from telecine.sources.rrd.chunks import RESERVED, Chunks, ComponentColumn
 from telecine.sources.rrd.columns import ArrowLeaf
-from telecine.sources.rrd.depth import CodedDepth, RawDepth
 from telecine.sources.rrd.payloads import CodedImages, RawImages, VideoPackets
 from telecine.sources.rrd.samples import Texts, Vectors
 
@@ -129,8 +128,12 @@ def _list_camera(chunks: Chunks, column: ComponentColumn, archetype: str, found:
         case "EncodedImage":
             found.add(CodedImages(chunks, column, "EncodedImage:media_type"))
         case "DepthImage":
+            from telecine.sources.rrd.depth import RawDepth
+
             found.add(RawDepth(chunks, column, "DepthImage:format", "DepthImage:meter"))
         case "EncodedDepthImage":
+            from telecine.sources.rrd.depth import CodedDepth
+
             found.add(CodedDepth(chunks, column, "EncodedDepthImage:media_type", "EncodedDepthImage:meter"))
         case "VideoFrameReference":
             frames = AssetPackets(chunks, column)
