@@ -28,6 +28,8 @@ from recordings import Recorded, h264, scene
 ROWS = 10
 REAL = 25
 """Episodes that are converted; all others repeat them."""
+MOST = 1000 * REAL
+"""Of a part: it is joined of repeated ones, of which there are 1000 at most."""
 STREAMS = {"observation.state": "/observation/state", "action": "/action"}
 SMALL = {"size": [64, 48]}
 
@@ -54,6 +56,8 @@ def main() -> int:
 
 def measure(folder: Path, episodes: int, parts: int, cameras: int) -> None:
     """Make the parts, join them, and print."""
+    if episodes // parts > MOST:
+        sys.exit(f"a part has at most {MOST} episodes here: --parts {-(-episodes // MOST)}")
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / "out"
     asked = ["--episodes", str(episodes // parts), "--parts", str(parts), "--cameras", str(cameras), "--work", folder]

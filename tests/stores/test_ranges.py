@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import telecine as tc
+from support.hdf5 import isaaclab
 from support.mcap import START_NS, Said, coded_picture, joints, write_mcap
 from support.pictures import to_jpeg
 from telecine.sources import registry
+from telecine.sources.stored import ranges
 from telecine.storage import ranged_file
 from telecine.storage.local import LocalStore
 from telecine.storage.ranged_file import RangedFile
@@ -101,3 +103,27 @@ def test_a_store_that_fails_while_it_is_indexed_is_named(recording, bucket, prox
     bucket.delete("raw/long.mcap")
     (finding,) = registry.index(claim).findings
     assert "not there any more" in finding.message
+
+
+def test_episodes_of_a_large_hdf5_file_are_found_by_ranges(h5py, bucket, proxy, scratch, tmp_path, monkeypatch):
+    """By the file's own tree; the dataset is that of a local file. A small one is copied, which is sooner done."""
+    isaaclab(h5py, tmp_path / "demos.hdf5", demos=range(3))
+    with h5py.File(tmp_path / "demos.hdf5", "a") as file:
+        noise = np.random.default_rng(0).integers(0, 256, (12, 240, 320, 3), np.uint8)
+        for demo in file["data"].values():
+            demo["obs"]["camera"] = noise
+    size = (tmp_path / "demos.hdf5").stat().st_size
+    assert size > 8_000_000
+    monkeypatch.setitem(ranges._FORMATS, "hdf5", 8_000_000)
+    address = bucket.upload(tmp_path / "demos.hdf5", "raw/demos.hdf5")
+    here = registry.find([str(tmp_path / "demos.hdf5")])
+    proxy.reset()
+    there = registry.find([address])
+    assert not there.findings
+    assert [(ref.id, ref.size_bytes) for ref in there.refs] == [(ref.id, ref.size_bytes) for ref in here.refs]
+    assert {ref.path for ref in there.refs} == {address}
+    assert 0 < proxy.sent < size / 20
+    assert not list(scratch.rglob("*.hdf5"))
+    proxy.reset(every=1, how="cut", only=("GET",))
+    (finding,) = registry.index(registry.claimed([address])[0]).findings
+    assert "failed 5 times" in finding.message

@@ -172,7 +172,7 @@ def index(claim: Claim, *, recover: bool = False, token: str | None = None) -> F
     """What is in one file; what cannot be read is a finding."""
     if claim.problem:
         return Found((), (_not_read(claim),))
-    if is_stored(claim.path) and not _is_ranged(claim.path, claim.format):
+    if is_stored(claim.path) and not _is_ranged(claim):
         return _index_copy(claim, recover=recover)
     form = _named(claim.format)
     assert form is not None
@@ -206,10 +206,10 @@ def _index_copy(claim: Claim, *, recover: bool) -> Found:
     return renamed(index(replace(claim, path=path), recover=recover), latest_names())
 
 
-def _is_ranged(path: str, form: str) -> bool:
+def _is_ranged(claim: Claim) -> bool:
     from telecine.sources.stored.ranges import is_ranged
 
-    return is_ranged(path, form)
+    return is_ranged(claim.path, claim.format, claim.stored_bytes)
 
 
 def _not_read(claim: Claim) -> Finding:

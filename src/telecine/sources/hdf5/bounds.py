@@ -8,6 +8,7 @@ What this refuses to do: check object headers of version 2 ("latest"), which hav
 arrays that are compressed.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from struct import Struct
@@ -17,6 +18,7 @@ import numpy as np
 
 from telecine.core.errors import SourceError
 from telecine.sources.hdf5.known_members import KnownArray
+from telecine.sources.shared.compressed import open_file
 
 SPARSE_BYTES = 64 << 20
 """Arrays up to this size may lack what they say they have; it is zeros then."""
@@ -37,8 +39,8 @@ def check_attributes(holder: Any, path: str) -> None:
     if file.id.get_create_plist().get_sizes() != (8, 8):
         return  # Nobody writes those; HDF5 itself can be asked for them.
     start = h5py.h5o.get_info(holder.id).addr
-    size = Path(path).stat().st_size
-    with Path(path).open("rb") as raw:
+    with open_file(path) as raw:
+        size = raw.seek(0, os.SEEK_END)
         for body in _attribute_messages(raw, int(file.userblock_size), start):
             name, most = _longest(body)
             if most > size:

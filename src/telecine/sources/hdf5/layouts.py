@@ -158,7 +158,7 @@ def once_per_file(ask: Callable[..., Answer]) -> Callable[..., Answer]:
     @wraps(ask)
     def answer(file: Any, *more: Any) -> Answer:
         name = getattr(file, "filename", None)
-        if not isinstance(name, str):
+        if not isinstance(name, str) or file.driver == "fileobj":  # in a store, where it is opened once
             return ask(file, *more)
         key = (*file_state(name), *more)
         if key not in known:

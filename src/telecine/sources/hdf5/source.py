@@ -5,6 +5,7 @@ read as it stands. Streams are named by their path within the episode. Every str
 layout states the rate it has `time` as well. Values are never changed.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ import numpy as np
 from telecine.core.errors import SourceError, closed_on_failure, raised_as
 from telecine.core.findings import Finding
 from telecine.core.recording import Recording, Ref
+from telecine.core.text.addresses import is_stored
 from telecine.sources.format import Found, MissingExtra
 from telecine.sources.hdf5.bounds import check_arrays, check_attributes
 from telecine.sources.hdf5.known_members import KnownGroup
@@ -21,6 +23,7 @@ from telecine.sources.hdf5.layout_table import episode_of, episodes_of
 from telecine.sources.hdf5.layouts import once_per_file, tags_of
 from telecine.sources.hdf5.links import check_links
 from telecine.sources.hdf5.reader import EpisodeReader
+from telecine.sources.shared.compressed import open_file
 from telecine.sources.shared.confinement import confined
 from telecine.sources.shared.stay_open import shared_file
 
@@ -44,7 +47,8 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
         _asked(path, lambda: _check_links(file, path, confined(path).follows))
         _asked(path, lambda: _check_shared(file, path))
         places, empty = _asked(path, lambda: _with_steps(file, episodes_of(KnownGroup(file, {}))))
-    size = Path(path).stat().st_size // max(len(places), 1)
+    with open_file(path) as raw:
+        size = raw.seek(0, os.SEEK_END) // max(len(places), 1)
     return Found(tuple(Ref(NAME, path, place, size) for place in places), tuple(_said_empty(path, empty)))
 
 
@@ -76,7 +80,8 @@ def _opened(path: str) -> Any:
         raise MissingExtra("reading HDF5 needs: pip install 'telecine[hdf5]'") from error
     with raised_as(SourceError, f"{path}: cannot be read as HDF5, it may be cut off or still open", OSError):
         # No lock: recordings often lie on read-only mounts, and nothing is written.
-        return h5py.File(path, "r", locking=False, rdcc_nbytes=_CACHE_BYTES)
+        place = open_file(path) if is_stored(path) else path
+        return h5py.File(place, "r", locking=False, rdcc_nbytes=_CACHE_BYTES)
 
 
 def _asked(where: str, question: Callable[[], Result]) -> Result:

@@ -170,7 +170,7 @@ def open_expanded(path: str) -> tuple[IO[bytes], int, str]:
         SourceError: it cannot be opened.
     """
     with raised_as(SourceError, f"{path}: cannot be read", OSError):
-        file = _open(path)
+        file = open_file(path)
         start = file.read(len(ZSTD_MAGIC))
         if start != ZSTD_MAGIC:
             return file, file.seek(0, os.SEEK_END), ""
@@ -185,7 +185,7 @@ def open_expanded(path: str) -> tuple[IO[bytes], int, str]:
         return copy, copy.tell(), problem
 
 
-def _open(path: str) -> BinaryIO:
+def open_file(path: str) -> BinaryIO:
     """A file, or one in a store, read where it lies. The caller closes it."""
     if not is_stored(path):
         return open(path, "rb")  # noqa: PTH123

@@ -1,6 +1,6 @@
 """Formats whose files are indexed where they lie, which reads a small part of them.
 
-Opening one reads the stamps in its messages, which lie in the chunks beside the frames of cameras: that takes a copy.
+Opening one takes a copy: stamps of messages lie beside the frames of cameras, and HDF5 may have files beside it.
 """
 
 from typing import BinaryIO, cast
@@ -10,13 +10,16 @@ from telecine.core.text.addresses import store_address
 from telecine.storage.addressed import store_of
 from telecine.storage.ranged_file import RangedFile
 
-_FORMATS = ("mcap", "rosbag")
-"""They have an index, and their readers take any file."""
+_FORMATS = {"mcap": 0, "rosbag": 0, "hdf5": 32 << 20}
+"""They have an index, and their readers take any file -> from how many bytes on it is worth more requests.
+
+What tells the episodes of an HDF5 file lies all over it: a small one is read sooner as a whole.
+"""
 
 
-def is_ranged(path: str, form: str) -> bool:
+def is_ranged(path: str, form: str, size_bytes: int) -> bool:
     """True for a file that is indexed by ranges; one that is compressed as a whole has to be read as a whole."""
-    return form in _FORMATS and not path.lower().endswith(".zstd")
+    return form in _FORMATS and size_bytes >= _FORMATS[form] and not path.lower().endswith(".zstd")
 
 
 def open_ranged(path: str) -> BinaryIO:
