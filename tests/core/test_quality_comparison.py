@@ -204,6 +204,28 @@ def test_the_lag_of_speeds_is_that_of_the_rows():
     assert np.isnan(lag_rows(np.random.default_rng(0).normal(size=state.shape), state, 30)).all(), "nothing in common"
 
 
+def test_elements_that_rest_do_not_hide_the_lag():
+    state, action = motion(200)
+    shaking = np.random.default_rng(3).normal(size=(2, 200, 6))
+    lag, *_ = lag_rows(np.hstack([action, shaking[0]]), np.hstack([state, shaking[1]]), 30)
+    assert lag == pytest.approx(2, abs=0.3)
+
+
+def test_units_of_half_of_the_episodes_are_found():
+    values = [motion(LENGTH, seed=0)[0] + LEVELS * 0.1 for _ in range(8)]
+    for number in (1, 3, 6, 7):
+        values[number] = np.rad2deg(values[number])
+    facts = facts_of({STATE: np.concatenate(values)}, np.arange(8), np.full(8, LENGTH), FPS)
+    assert [(c, e) for c, e, _ in found(facts) if c == "look-units"] == [("look-units", n) for n in (1, 3, 6, 7)]
+
+
+def test_an_action_that_stands_while_the_state_moves_is_dead():
+    def stands(state, action):
+        action[:] = action[0]
+
+    assert [f for f in found(episodes(stands)) if f[0] in ("look-dead", "look-gripper")] == [("look-dead", 6, ACTION)]
+
+
 def test_lags_that_fit_nearly_as_well_are_between_low_and_high():
     state, action = motion(200)
     lag, low, high = lag_rows(action, state, 30)

@@ -152,6 +152,37 @@ def test_copies_exchanged_cameras_and_odd_episodes_are_found():
     assert compared(episodes(**odd)) == [], "two usual kinds of light"
 
 
+def test_cameras_upside_down_mirrored_or_fading_are_found():
+    for turned in (film(4)[:, ::-1, ::-1], film(4)[:, :, ::-1]):
+        assert compared(episodes(e4=(turned, film(54, scene=7)))) == [("look-cameras", 4, TOP)]
+    (said,) = camera_comparisons(episodes(e4=(film(4)[:, ::-1, ::-1], film(54, scene=7))), range(8), [COUNT] * 8)
+    assert said.message == "the camera is upside down, beside most episodes"
+    fading = (film(4) * np.linspace(1, 0.2, COUNT)[:, None, None]).astype(np.uint8)
+    assert compared(episodes(e4=(fading, film(54, scene=7)))) == [("look-dim", 4, TOP)]
+    all_fade = {
+        f"e{i}": ((film(i) * np.linspace(1, 0.2, COUNT)[:, None, None]).astype(np.uint8), film(i + 50, scene=7))
+        for i in range(8)
+    }
+    assert compared(episodes(**all_fade)) == [], "a lamp that is part of the task"
+    assert compared(episodes(3, e1=(film(1)[:, ::-1, ::-1], film(51, scene=7))), 3) == [], (
+        "too few to say what is usual"
+    )
+
+
+@pytest.mark.parametrize("side", ["right", "upper"])
+def test_frames_of_which_a_half_is_lost_are_torn(side):
+    frames = film()
+    half = (slice(None), slice(66, None)) if side == "right" else (slice(None, 50), slice(None))
+    frames[14:41][(slice(None), *half)] = 30
+    assert found(frames) == [("look-torn", (14, 41))]
+
+
+def test_frames_of_noise_are_torn():
+    frames = film()
+    frames[14:41] = np.random.default_rng(0).integers(0, 256, (27, 96, 128))
+    assert found(frames) == [("look-torn", (14, 41))]
+
+
 def test_a_first_frame_of_the_episode_before_is_found():
     first = film(5)
     first[0] = film(4)[-1]

@@ -6,12 +6,12 @@ import pytest
 from telecine.core.errors import PlanError
 from telecine.core.quality.episode_rows import ACTION, STATE, EpisodeNumbers
 from telecine.core.quality.jumps import clipped_findings, jump_findings, spike_findings
-from telecine.core.quality.stillness import repeated_findings, stuck_findings
+from telecine.core.quality.stillness import deaf_findings, repeated_findings, stuck_findings
 from telecine.core.quality.stretches import named, usual_step
 from telecine.core.quality.table import ALL, chosen
 from telecine.core.quality.task_texts import spelling_findings, task_findings
 
-CHECKS = (stuck_findings, spike_findings, jump_findings, clipped_findings, repeated_findings)
+CHECKS = (stuck_findings, deaf_findings, spike_findings, jump_findings, clipped_findings, repeated_findings)
 FPS = 30
 
 
@@ -123,6 +123,46 @@ def test_a_jump_that_stays_is_found():
     late = motion()[0]
     late[-1, 0] += 9
     assert not list(jump_findings(rows_of(late))), "nobody knows whether it stays"
+
+
+def test_a_jump_that_the_action_asked_for_is_none():
+    state, action = motion()
+    state[50:, 2] += 3
+    assert found(rows_of(state, action)) == [("look-jump", STATE, (49, 51))]
+    action[48:, 2] += 3
+    assert found(rows_of(state, action)) == []
+
+
+def test_an_encoder_that_lost_a_turn_jumps_and_an_angle_within_one_does_not():
+    state, _ = motion()
+    state[:, 2] *= 0.2
+    state[50:, 2] += 2 * np.pi
+    assert found(rows_of(state)) == [("look-jump", STATE, (49, 51))]
+    angle = np.linspace(2, 4, 120)
+    state[:, 2] = np.where(angle > np.pi, angle - 2 * np.pi, angle)
+    assert found(rows_of(state)) == []
+
+
+def test_a_joint_that_is_dead_from_some_row_on_is_found():
+    state, action = motion()
+    state[60:, 1] = state[60, 1]
+    (said,) = deaf_findings(rows_of(state, action))
+    assert (said.code, said.key, said.rows) == ("look-dead", STATE, (60, 120))
+    assert said.message == "joint_1: no motion in the last 2.0 s, though the action asks for it"
+    names = ("a", "gripper", "c", "d")
+    assert not list(deaf_findings(rows_of(state, action, names))), "a gripper holds what it grasped"
+    assert not list(deaf_findings(rows_of(state))), "nothing says that it should move"
+    state[110:, 1] += 0.1
+    assert not list(deaf_findings(rows_of(state, action))), "it was held up"
+    action[60:, 1] = action[60, 1]
+    state[60:, 1] = state[60, 1]
+    assert not list(deaf_findings(rows_of(state, action))), "it was asked to stand"
+
+
+def test_a_crest_that_a_coarse_sensor_shows_flat_is_not_cut_off():
+    state, action = motion()
+    state[:, 0] = (action[:, 0] / 0.05).round() * 0.05
+    assert found(rows_of(state, action * 1.2)) == []
 
 
 def test_a_jump_within_slow_motion_is_found_although_other_motion_is_fast():

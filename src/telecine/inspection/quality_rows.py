@@ -13,7 +13,7 @@ from telecine.core.findings import Finding, placed
 from telecine.core.quality.episode_rows import ACTION, FEWEST_ROWS, STATE, EpisodeNumbers
 from telecine.core.quality.jumps import clipped_findings, jump_findings, spike_findings
 from telecine.core.quality.row_facts import RowFacts, facts_of
-from telecine.core.quality.stillness import repeated_findings, stuck_findings
+from telecine.core.quality.stillness import deaf_findings, repeated_findings, stuck_findings
 from telecine.core.quality_screen import suspects
 from telecine.core.stats import Floats
 from telecine.core.video import Flags
@@ -27,6 +27,7 @@ Motion = dict[int, Floats]
 """Episode -> (n, w) the state, or the action, of each row."""
 _ALONE = {
     "look-stuck": stuck_findings,
+    "look-dead": deaf_findings,
     "look-spikes": spike_findings,
     "look-jump": jump_findings,
     "look-clipped": clipped_findings,

@@ -38,6 +38,11 @@ ALIKE_MOTION = 2.0
 BLURRED = 0.4
 TORN_SEAM, TORN_TIMES = 0.45, 2.5
 TORN_FLAT, TORN_FLAT_SEAM = 0.15, 0.7
+BORDER, BORDER_TIMES, BORDER_STEP = 0.6, 2.5, 12.0
+"""A border is a straight line through the small image at which so much of it differs by this brightness, of 255, from
+the next line: so many times as much as at the same place in other frames."""
+NOISE = 2.5
+"""So many times the usual detail is noise."""
 FEWEST, FEWEST_PAIRS = 6, 3
 """Frames, and pairs of them, that tell what is usual."""
 
@@ -126,10 +131,28 @@ def _blurred(frames: FrameFacts, seen: Flags) -> Flags:
 
 
 def _torn(frames: FrameFacts, seen: Flags) -> Flags:
-    """A line across most of the frame that the others do not have, or one grey below such a line."""
+    """A line through most of the frame that the others do not have, or one grey below such a line; or noise."""
     seam = float(np.median(frames.seam[seen]))
     seams = (frames.seam > TORN_SEAM) & (frames.seam > TORN_TIMES * seam)
-    return np.asarray((seams | (_cut(frames) & (float(np.mean(_cut(frames)[seen])) < 0.5))) & seen)
+    noise = frames.detail > NOISE * float(np.median(frames.detail[seen]))
+    found = (
+        seams
+        | noise
+        | (_borders(frames, seen) & ~_blurred(frames, seen))
+        | (_cut(frames) & (float(np.mean(_cut(frames)[seen])) < 0.5))
+    )
+    return np.asarray(found & seen)
+
+
+def _lines(small: "np.ndarray[Any, np.dtype[np.float32]]") -> Floats:
+    """(k, height + width - 2) the part of each line that differs clearly from the next line; then of columns."""
+    apart = [(np.abs(np.diff(small, axis=axis)) > BORDER_STEP).mean(axis=3 - axis) for axis in (1, 2)]
+    return np.concatenate(apart, axis=1)
+
+
+def _borders(frames: FrameFacts, seen: Flags) -> Flags:
+    lines = _lines(frames.small)
+    return np.asarray(((lines > BORDER) & (lines > BORDER_TIMES * np.median(lines[seen], axis=0))).any(axis=1))
 
 
 def _cut(frames: FrameFacts) -> Flags:
@@ -246,7 +269,18 @@ def _holds(samples: CameraSamples, one: Suspect, frames: FrameFacts) -> Flags:
             return np.asarray(frames.detail < _middle(own.detail, one, good))
         case _:  # torn
             seams = frames.seam > max(_middle(own.seam, one, good), TORN_TIMES * float(np.median(own.seam[good])))
-            return np.asarray(_cut(frames) | seams)
+            noise = frames.detail > max(_middle(own.detail, one, good), NOISE / 2 * float(np.median(own.detail[good])))
+            return np.asarray(_cut(frames) | seams | noise | _same_border(own, one, good, frames))
+
+
+def _same_border(own: FrameFacts, one: Suspect, good: Flags, frames: FrameFacts) -> Flags:
+    """Frames with at least half of the border that the stretch has; none where it has none."""
+    lines = _lines(own.small)
+    usual = np.median(lines[good], axis=0)
+    more = np.median(lines[one.first : one.stop], axis=0) - usual
+    at = int(more.argmax())
+    here = _lines(frames.small)[:, at] - usual[at]
+    return np.asarray((here > more[at] / 2) & (more[at] > BORDER / 2))
 
 
 def _middle(values: Floats, one: Suspect, good: Flags) -> float:
@@ -281,7 +315,7 @@ TEXTS: dict[Kind, tuple[str, str]] = {
     "frozen": ("frozen: one frame stands while the robot moves", "check whether the camera ran; cut the rows"),
     "blurred": ("blurred: {share:.0%} of the usual detail", "check focus and exposure time; cut the rows"),
     "torn": (
-        "torn: a line across the frame, and something else below it",
+        "torn: a line through the frame and something else beyond it, or noise",
         "packets or parts of frames were lost; cut the rows",
     ),
 }

@@ -20,6 +20,8 @@ CHANGES = 2.0
 COPY, NEAR_PIXEL = 0.3, 3.0
 """How far the prints of one frame, coded twice, are apart: on average, and where they differ most."""
 DIM, BLURRED = 0.5, 0.4
+TURNED = 8.0
+"""How far, of 255, an episode's mean image is from the usual one before it is compared with that one turned."""
 CLOSER = 0.5
 """How many times nearer an exchanged camera is to the other's usual image than to its own."""
 
@@ -87,6 +89,9 @@ def camera_comparisons(
         yield from _unlike(key, own, episodes, lengths)
     yield from _copies(cameras, episodes, lengths)
     yield from _exchanged(cameras, episodes, lengths)
+    for key, own in cameras.items():
+        yield from _turned(key, own, episodes, lengths)
+        yield from _faded(key, own, episodes, lengths)
 
 
 def _first_frames(key: str, own: CameraLook, episodes: Sequence[int]) -> Iterator[Finding]:
@@ -179,3 +184,36 @@ def _exchanged(cameras: Mapping[str, CameraLook], episodes: Sequence[int], lengt
                 fix = "record which camera is which, or leave the episode out"
                 where, place = f"episode {number} {one}", (0, lengths[at])
                 yield Finding("look-cameras", "warning", where, text, fix, episode=number, key=one, rows=place)
+
+
+def _turned(key: str, own: CameraLook, episodes: Sequence[int], lengths: Sequence[int]) -> Iterator[Finding]:
+    """Episodes in which a camera shows its usual image upside down or mirrored."""
+    if len(episodes) < FEW:
+        return
+    usual = np.median(own.mean, axis=0)
+    ways = ("as usual", "upside down", "mirrored", "mirrored, upside down")
+    shown = (usual, usual[::-1, ::-1], usual[:, ::-1], usual[::-1])
+    off = np.stack([difference(own.mean, other) for other in shown])
+    turned = (off.min(axis=0) < CLOSER * off[0]) & (off[0] > TURNED)
+    for at in np.flatnonzero(turned).tolist() if turned.mean() < 0.5 else ():
+        number = episodes[at]
+        text = f"the camera is {ways[int(off[:, at].argmin())]}, beside most episodes"
+        fix = "see how it was mounted or set; `turn` in a plan turns frames, or leave the episode out"
+        where, place = f"episode {number} {key}", (0, lengths[at])
+        yield Finding("look-cameras", "warning", where, text, fix, episode=number, key=key, rows=place)
+
+
+def _faded(key: str, own: CameraLook, episodes: Sequence[int], lengths: Sequence[int]) -> Iterator[Finding]:
+    """Episodes that slowly become much darker than the others are at that time."""
+    bright = own.prints.mean(axis=(2, 3), dtype=np.float64)
+    usual = np.median(bright, axis=0)
+    dim = (bright < DIM * usual) & (usual >= DIM_FROM)
+    fading = (
+        dim[:, -1] & ~dim[:, 0] & (np.diff(bright, axis=1) < 0).all(axis=1) & (own.brightness >= DIM * usual.mean())
+    )
+    for at in np.flatnonzero(fading).tolist() if len(episodes) >= FEW and fading.mean() < 0.3 else ():
+        number = episodes[at]
+        text = f"fades: mean brightness {bright[at, 0]:.0f} in its first row, {bright[at, -1]:.0f} in its last"
+        text += f", {usual[-1]:.0f} there in most episodes"
+        where, place = f"episode {number} {key}", (0, lengths[at])
+        yield Finding("look-dim", "warning", where, text, "lock the exposure", episode=number, key=key, rows=place)

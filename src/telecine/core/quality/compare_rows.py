@@ -19,8 +19,9 @@ FEW = 4
 """Episodes from which "the others" means something."""
 DEAD_SHARE = 0.005
 """Part of the usual range that counts as no motion."""
-MOST_MOVE = 0.9
-"""Part of the episodes in which an element must move to be missed where it does not."""
+MOST_MOVE, MOVE_SHARE = 0.9, 0.25
+"""Part of the episodes in which an element must move to be missed where it does not: by this part of its usual range,
+which an arm that mostly rests does not."""
 UNITS = ((180 / np.pi, "degrees for radians"), (1000.0, "mm for m"), (100.0, "percent or cm for parts or m"))
 IN_BAND, OUT_OF_BAND = 1.0, 4.0
 """How far the ends of an element are from their usual values, in usual spreads, when it is, and is not, itself."""
@@ -79,23 +80,31 @@ def _constant(own: KeyFacts, key: str, names: Sequence[str]) -> Iterator[Finding
 
 def _dead(facts: RowFacts, key: str, names: Sequence[str], fps: int) -> Iterator[Finding]:
     """Elements that do not move in an episode, although they do in nearly all others, or their command does."""
-    own = facts.keys[key]
-    span = own.high - own.low
+    span = facts.keys[key].high - facts.keys[key].low
     usual = np.median(span, axis=0)
-    moves = span > DEAD_SHARE * usual
-    missed = ~moves & (moves.mean(axis=0) >= MOST_MOVE) & (usual > 0) & (len(span) >= FEW)
-    others = ~missed & (usual > 0)
-    alive = (others & (span > 0.3 * usual)).sum(axis=1) >= np.maximum(others.sum(axis=1) / 2, 1)
+    mostly = (span > MOVE_SHARE * usual).mean(axis=0) >= MOST_MOVE
+    missed = (span <= DEAD_SHARE * usual) & mostly & (usual > 0) & (len(span) >= FEW)
+    alive = _alive(span, ~missed & (usual > 0))
+    if key == ACTION and STATE in facts.keys:
+        state = facts.keys[STATE].high - facts.keys[STATE].low
+        alive |= _alive(state, np.broadcast_to(np.median(state, axis=0) > 0, state.shape))
     missed &= alive[:, None]
     deaf = _not_following(facts, fps) if key == STATE else np.zeros(missed.shape, np.bool_)
     missed |= deaf
+    grippers = np.array([is_gripper(name) for name in names])
     for number in np.flatnonzero(missed.any(axis=1)).tolist():
-        grippers = np.array([is_gripper(name) for name in names])
-        for code, which in (("look-gripper", missed[number] & grippers), ("look-dead", missed[number] & ~grippers)):
+        apart = grippers & ~missed[number][~grippers].all()  # where nothing moves it is not the gripper alone
+        for code, which in (("look-gripper", missed[number] & apart), ("look-dead", missed[number] & ~apart)):
             if which.any():
                 text = f"{named(names, which)}: no motion here, though {_why(len(facts.lengths), deaf[number] & which)}"
                 fix = "see whether it was recorded, or moved at all; else leave the episode out"
                 yield _whole(facts, code, number, text, fix, key=key)
+
+
+def _alive(span: Floats, among: Flags) -> Flags:
+    """(e,) true for episodes in which half of the elements among these move about as much as usual; both (e, width)."""
+    moving = among & (span > 0.3 * np.median(span, axis=0))
+    return np.asarray(moving.sum(axis=1) >= np.maximum(among.sum(axis=1) / 2, 1))
 
 
 def _why(count: int, deaf: Flags) -> str:
@@ -124,13 +133,13 @@ def _units(facts: RowFacts, key: str) -> Iterator[Finding]:
     """Episodes in which most of what moves is larger or smaller by the factor between two units."""
     own = facts.keys[key]
     span = own.high - own.low
-    usual = np.median(span, axis=0)
+    usual = np.percentile(span, 50, axis=0, method="lower")  # of two halves one, not what lies between them
     counted = usual > 0
     if len(span) < FEW or counted.sum() < 2:
         return
     ratio = span[:, counted] / usual[counted]
     size = np.maximum(np.abs(own.low), np.abs(own.high))[:, counted]
-    level = size / np.maximum(np.median(size, axis=0), 1e-12)
+    level = size / np.maximum(np.percentile(size, 50, axis=0, method="lower"), 1e-12)
     for number in np.flatnonzero((np.median(ratio, axis=1) > 8) | (np.median(ratio, axis=1) < 1 / 8)).tolist():
         for factor, meaning in UNITS:
             for by, text in ((factor, "times as large"), (1 / factor, "times as small")):
@@ -156,7 +165,7 @@ class _Usual:
 
     @property
     def moving(self) -> Flags:
-        return np.asarray(self.middle[1] > self.middle[0])
+        return np.asarray(np.isfinite(self.spread[0]))
 
     @property
     def from_zero(self) -> Flags:
@@ -171,9 +180,10 @@ def _orders(facts: RowFacts, key: str, names: Sequence[str]) -> Iterator[Finding
     if len(own.low) < FEW or own.low.shape[1] < 2:
         return
     ends = np.stack([own.low, own.high, own.mean], axis=1)
-    middle = np.median(ends, axis=0)
-    spread = np.median(np.abs(ends - middle), axis=0) + 0.1 * (middle[1] - middle[0])
-    usual = _Usual(middle, np.where(middle[1] > middle[0], spread, np.inf))
+    low, middle, high = np.percentile(ends, [25, 50, 75], axis=0)
+    span = np.median(own.high - own.low, axis=0)
+    spread = (high - low) / 2 + 0.1 * span  # quartiles tell a joint that turns to either side
+    usual = _Usual(middle, np.where(span > 0, spread, np.inf))
     off = np.abs(ends - middle) / usual.spread
     for number in np.flatnonzero((off.mean(axis=1) > OUT_OF_BAND).sum(axis=1) >= 2).tolist():
         text = _order(ends[number], usual, names)

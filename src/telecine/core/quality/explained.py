@@ -14,6 +14,7 @@ _BY: dict[str, frozenset[str]] = {
     "look-lag": frozenset({"look-stuck", "look-action-state", "look-units", "look-order"}),
     "look-order": frozenset({"look-units"}),
     "look-idle": frozenset({"look-stuck"}),
+    "look-dead": frozenset({"look-stuck"}),
     "look-jump": frozenset({"look-repeated"}),
 }
 """Code -> the codes that explain it, on the same rows and of the same feature."""
@@ -40,4 +41,5 @@ def _same_place(finding: Finding, cause: Finding) -> bool:
         return False
     if finding.rows is None or cause.rows is None:
         return True
-    return finding.rows[0] < cause.rows[1] and cause.rows[0] < finding.rows[1]
+    stays = finding.code == "look-range" and cause.code == "look-jump"
+    return cause.rows[0] < finding.rows[1] and (stays or finding.rows[0] < cause.rows[1])

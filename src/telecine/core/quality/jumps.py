@@ -22,8 +22,15 @@ JUMP, JUMP_SHARE = 8.0, 0.15
 """A jump is so many times the largest other step, and this part of the element's range."""
 AROUND, SUDDEN, SUDDEN_AROUND = 4, 4.0, 15.0
 """Or so many times the largest other step, and so many times the largest of so many rows around it."""
+TURN, TURN_OFF = (2 * np.pi, 360.0), 0.02
+"""A whole turn, by which an encoder is off that lost count; and the part of it that it may be off. Angles that are
+kept within one turn jump by as much, too, and stay within it."""
+ANSWERED = 3
+"""Rows within which a state may be where its action asked it to be."""
 PLATEAU = 4
 """Rows at exactly the end that count as cut off there."""
+RESOLVED, SLOWER = 8.0, 0.5
+"""At full speed an element moves by more of its smallest steps, and by this part of what it does in rows beside."""
 BEYOND = 0.03
 """Part of the range by which the action asks for more than the state shows."""
 
@@ -106,7 +113,7 @@ def jump_findings(rows: EpisodeNumbers) -> Iterator[Finding]:
     for element in np.flatnonzero(_may_jump(values, steps)):
         at = int(steps[:, element].argmax())
         stuck = at >= 3 and bool(standing[at - 3 : at].all())  # it stood still before: that is another finding
-        if not stuck and _stays(values[:, element], at):
+        if not stuck and _stays(values[:, element], at) and not _asked(rows, int(element), at):
             found.setdefault(at, []).append(int(element))
     for at, elements in found.items():
         which = np.isin(np.arange(values.shape[1]), elements)
@@ -115,6 +122,15 @@ def jump_findings(rows: EpisodeNumbers) -> Iterator[Finding]:
         fix = "an encoder that lost its zero, or rows that are missing here: cut the episode before it"
         place = (at, at + 2)
         yield Finding("look-jump", "warning", rows.where, text, fix, episode=rows.episode, key=STATE, rows=place)
+
+
+def _asked(rows: EpisodeNumbers, element: int, at: int) -> bool:
+    """True when the action of the same element asked for the place behind the jump."""
+    state, action = rows.values[STATE][:, element], rows.values.get(ACTION)
+    if action is None or action.shape != rows.values[STATE].shape:
+        return False
+    off = np.abs(action[max(at + 1 - ANSWERED, 0) : at + 1, element] - state[at + 1])
+    return bool((off < RETURNS * abs(state[at + 1] - state[at])).any())
 
 
 def _may_jump(values: Floats, steps: Floats) -> Flags:
@@ -126,8 +142,9 @@ def _may_jump(values: Floats, steps: Floats) -> Flags:
     apart = np.abs(np.arange(len(steps))[:, None] - at)
     others = np.where(apart <= 1, 0.0, steps)
     around = np.where(apart <= AROUND, others, 0.0)
-    moves = others.sum(axis=0) >= largest
     span = np.ptp(values, axis=0)
+    turns = np.any([(np.abs(largest - turn) < TURN_OFF * turn) & (span > 1.05 * turn) for turn in TURN], axis=0)
+    moves = (others.sum(axis=0) >= largest) | (turns & (others.sum(axis=0) > 0))
     sudden = (largest > SUDDEN * others.max(axis=0)) & (largest > SUDDEN_AROUND * around.max(axis=0))
     sudden |= largest > JUMP * others.max(axis=0)
     return np.asarray(sudden & (largest > JUMP_SHARE * span) & moves & (span > 0))
@@ -170,10 +187,22 @@ def _clipped(rows: EpisodeNumbers, key: str, name: str, end: float, spans: list[
 
 
 def _cut_off(at_end: Flags, column: Floats, usual: float) -> list[tuple[int, int]]:
-    """Stretches at the end that are entered and left at no less than half the usual speed."""
+    """Stretches at the end that are entered and left at full speed, which a joint that stops and turns is not.
+
+    It slows down before; and by how little it moves from row to row then, its sensor may not tell at all.
+    """
     inside = [(a, b) for a, b in stretches(at_end, PLATEAU) if a >= 2 and b + 1 < len(column)]
     steps = np.abs(np.diff(column))
-    return [(a, b) for a, b in inside if min(steps[a - 2], steps[b]) > 0.5 * usual]
+    least = max(0.5 * usual, RESOLVED * float(steps[steps > 0].min(initial=np.inf))) if inside else 0.0
+
+    def sudden(step: float, beside: Floats) -> bool:
+        return step > least and step > SLOWER * float(beside.max(initial=0.0))
+
+    return [
+        (a, b)
+        for a, b in inside
+        if sudden(steps[a - 2], steps[max(a - 5, 0) : a - 2]) and sudden(steps[b], steps[b + 1 : b + 4])
+    ]
 
 
 def _asks_more(rows: EpisodeNumbers, element: int, spans: list[tuple[int, int]], sign: float) -> bool:

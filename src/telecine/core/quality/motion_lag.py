@@ -122,6 +122,9 @@ def follower_lag(after: Paths, before: Paths) -> StretchLag:
     answer, causes = (_band(np.diff(values[:, moves], axis=0), FINE_NS) for values in pair)
     size = answer.std(axis=0) + 1e-12
     answer, causes = answer / size, (causes / size)[:, :, None]
+    follows = np.array([_fitted(answer[:, [k]], causes[:, [k]]).match >= LEAST_MATCH for k in range(answer.shape[1])])
+    if follows.any():  # the others rest, or are moved by something else
+        answer, causes = answer[:, follows], causes[:, follows]
     fit = _fitted(answer, causes)
     if why := _doubt(fit, causes):
         return StretchLag(None, 0.0, fit.match, at_ns, why)

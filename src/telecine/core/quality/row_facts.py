@@ -17,6 +17,8 @@ FEWEST_S = 2.0
 """Shorter episodes say too little about the lag."""
 CLEAR = 0.6
 """Correlation of speeds, at the best lag, from which the lag of an episode is known."""
+CLEAR_SHARE = 0.3
+"""Of the elements that move so many have to be clear by themselves; the others rest, or are moved by something else."""
 NEARLY = 1.5
 """So many times as much that does not agree as at the best lag is nearly as good."""
 
@@ -92,10 +94,12 @@ def lag_rows(action: Floats, state: Floats, longest: int) -> tuple[float, float,
     count, width = before.shape
     size = 1 << int(2 * count - 1).bit_length()
     spectrum = np.conj(np.fft.rfft(before, size, axis=0)) * np.fft.rfft(after, size, axis=0)
-    both = np.fft.irfft(spectrum.sum(axis=1), size) / width
     shifts = np.arange(-longest // 3, longest + 1)
-    overlap = count - np.abs(shifts)
-    match = both[shifts] / np.maximum(overlap, 1)
+    each = np.fft.irfft(spectrum, size, axis=0)[shifts] / np.maximum(count - np.abs(shifts), 1)[:, None]
+    clear = each.max(axis=0) >= CLEAR
+    if clear.sum() < width * CLEAR_SHARE:
+        return unclear
+    match = each[:, clear].mean(axis=1)
     best = int(match.argmax())
     if match[best] < CLEAR or best in (0, len(shifts) - 1):
         return unclear

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from telecine.core.findings import Finding
-from telecine.core.quality.episode_rows import ACTION, STATE, EpisodeNumbers
+from telecine.core.quality.episode_rows import ACTION, STATE, EpisodeNumbers, is_gripper
 from telecine.core.quality.stretches import stretches, usual_step
 from telecine.core.stats import Floats
 from telecine.core.video import Flags
@@ -21,6 +21,13 @@ FOLLOW_S = 0.25
 COMMANDED = 0.15
 """Part of its range by which the other of action and state moves meanwhile."""
 REPEAT_S = 0.2
+FOLLOW_LATE_S, ASKED, MOVING = 0.5, 0.25, 0.5
+"""How late the slowest joint follows its action; by which part of its range that has to move for a joint that does not;
+and in which part of the rows before it has to have moved."""
+FOLLOWED = 0.05
+"""The part of its action's range that a joint has to have moved at all."""
+COARSE = 4.0
+"""The action has to move by so many of its usual steps, too, which are large where the joint is told coarsely."""
 
 
 def stuck_findings(rows: EpisodeNumbers) -> Iterator[Finding]:
@@ -81,6 +88,35 @@ def _other_moves(rows: EpisodeNumbers, key: str, start: int, stop: int, tail_s: 
     span = np.ptp(values, axis=0)
     inside = np.ptp(values[start:end], axis=0)
     return int(((inside > COMMANDED * span) & (span > 0)).sum()) >= 2
+
+
+def deaf_findings(rows: EpisodeNumbers) -> Iterator[Finding]:
+    """Joints that follow their action, and then stand exactly still to the end although it goes on.
+
+    One that moves again was held up: a finger at what it grasps, an arm at the table.
+    """
+    state, action = (rows.values.get(key) for key in (STATE, ACTION))
+    if state is None or action is None or state.shape != action.shape:
+        return
+    least = round((STUCK_S + FOLLOW_LATE_S) * rows.fps)
+    steps = np.abs(np.diff(state, axis=0))
+    moved = (steps > 0)[::-1]
+    if not moved[:least].any():  # all of it stands: `stuck_findings`
+        return
+    asked = np.maximum(ASKED * np.ptp(action, axis=0), COARSE * usual_step(steps))
+    follows = np.ptp(state, axis=0) > FOLLOWED * np.ptp(action, axis=0)
+    found: dict[int, list[str]] = {}
+    for element in np.flatnonzero(follows & ~moved[:least].any(axis=0)).tolist():
+        start, name = len(steps) - int(moved[:, element].argmax()), rows.names[STATE][element]
+        goes_on = np.ptp(action[start : len(action) - round(FOLLOW_LATE_S * rows.fps), element]) > asked[element]
+        if goes_on and np.mean(steps[:start, element] > 0) > MOVING and not is_gripper(name):
+            found.setdefault(start, []).append(name)
+    for start, names in found.items():
+        length = len(state) - start
+        text = f"{', '.join(names)}: no motion in the last {length / rows.fps:.1f} s, though the action asks for it"
+        fix = "see whether it was recorded, or moved at all; cut the rows, or leave the episode out"
+        place = (start, len(state))
+        yield Finding("look-dead", "warning", rows.where, text, fix, episode=rows.episode, key=STATE, rows=place)
 
 
 def repeated_findings(rows: EpisodeNumbers) -> Iterator[Finding]:
