@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 
 from support.memory import every, images, ramp, recording, text, vector
 from telecine.core.errors import AlignError
+from telecine.core.grid import SECOND
 from telecine.core.plan.model import make_plan
 from telecine.core.recording import Part, Recording
+from telecine.core.resample.overlap import Bounds
 from telecine.core.resample.resample import resample
+from telecine.core.resample.row_sanity import count_problem
 from telecine.core.resample.split import split
 
 
@@ -123,3 +126,12 @@ def test_a_camera_is_no_event_however_long_it_pauses():
 def test_a_steady_stream_alone_is_never_refused(hz, fps, length, limit):
     rec = recording(ramp("a", every(hz, length)))
     assert resample(rec, plan({"action": {"from": "a", "limit": limit}}, fps=fps)).grid.count >= 1
+
+
+@pytest.mark.parametrize(("begins_s", "rows", "told"), [(10, 10, True), (10, 11, False), (0, 10, True), (0, 11, False)])
+def test_rows_are_compared_with_those_between_the_first_and_the_last_sample(begins_s, rows, told):
+    begin, end, late = (round(s * SECOND) for s in (begins_s, begins_s + 10, begins_s + 9))
+    bounds = [Bounds("a", begin, end, False, end, True), Bounds("b", late, end, False, end, True)]
+    problem = count_problem(bounds, late + np.arange(rows) * (SECOND // 10), 10)
+    expected = "10 of 101 rows are left, because b starts 9s after the first planned sample; leave it out of the plan"
+    assert problem == (expected if told else "")
