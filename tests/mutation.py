@@ -125,27 +125,32 @@ class _Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self.tree, self.path, "exec"), module.__dict__)
 
 
-def lives(path: Path, tree: ast.Module, where: list[str]) -> bool:
-    """Whether the tests of the changed module pass, in a copy of this process."""
-    module = ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
+def passes(tests: list[str], mutated: _Mutated | None = None) -> bool:
+    """Whether tests pass, in a copy of this process, with a changed module or as all is."""
     child = os.fork()
     if not child:
         os.setsid()
-        resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
-        if not os.environ.get("SHOW"):
-            nothing = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nothing, 1)
-            os.dup2(nothing, 2)
-        sys.modules["torchcodec"] = None  # type: ignore[assignment]  # or conftest.py starts pytest anew, without the change
-        sys.meta_path.insert(0, _Mutated(module, path, tree))
+        if mutated is not None:
+            resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
+            sys.meta_path.insert(0, mutated)
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, 1)
+        os.dup2(nothing, 2)
+        sys.modules["torchcodec"] = None  # type: ignore[assignment]  # or conftest.py starts pytest anew, unchanged
         import pytest
 
         quiet = ["-q", "-x", "-n0", "-pno:cacheprovider", "--hypothesis-profile=gate", "--rootdir", str(ROOT)]
-        os._exit(min(int(pytest.main([*quiet, *tests_of(module, where)])), 100))
+        os._exit(min(int(pytest.main([*quiet, *tests])), 100))
     _, status = os.waitpid(child, 0)
     with suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)  # what a stuck test left
     return os.waitstatus_to_exitcode(status) == 0
+
+
+def lives(path: Path, tree: ast.Module, where: list[str]) -> bool:
+    """Whether the tests of the changed module pass."""
+    module = ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
+    return passes(tests_of(module, where), _Mutated(module, path, tree))
 
 
 def main() -> None:
@@ -164,12 +169,10 @@ def main() -> None:
 
     numbers = range(given.first, given.first + given.count) if given.only is None else [given.only]
     where, verdicts = given.tests or [f"tests/{given.package}"], Counter[bool]()
-    sound: set[Path] = set()
+    if given.only is None and not passes([str(ROOT / name) for name in where]):
+        sys.exit(f"error: {' '.join(where)} fails without any change")
     for number in numbers:
         path, line, what, tree = mutant(given.package, number)
-        if path not in sound and not lives(path, ast.parse(path.read_text(encoding="utf-8")), where):
-            sys.exit(f"error: the tests of {path.relative_to(ROOT)} fail without any change")
-        sound.add(path)
         living = lives(path, tree, where)
         verdicts[living] += 1
         if living or given.only is not None:
