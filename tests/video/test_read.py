@@ -9,6 +9,7 @@ import pytest
 from support import video
 from telecine.core.errors import VideoError
 from telecine.video.append import VideoFile
+from telecine.video.demux import track
 from telecine.video.frame_reader import FrameReader
 from telecine.video.frames.colour import to_rgb
 from telecine.video.mp4_reader import decode_all, decode_at, probe_file
@@ -107,6 +108,16 @@ def test_a_hole_and_a_late_start_are_off_the_grid(tmp_path):
     assert facts.off_grid is not None
     facts = probe_file(theirs(tmp_path / "late.mkv", shift=6))
     assert facts.off_grid == (0, pytest.approx(0.2))
+
+
+def test_a_playlist_is_no_video_whatever_its_name(tmp_path):
+    """FFmpeg goes by what is in a file, and would read the file that the text names."""
+    theirs(tmp_path / "inner.mp4")
+    script = tmp_path / "video.mp4"
+    script.write_text("ffconcat version 1.0\nfile inner.mp4\n")
+    for read in (probe_file, track):
+        with pytest.raises(VideoError, match="no MP4, Matroska, AVI or MPEG-TS file"):
+            read(str(script))
 
 
 def test_a_picture_off_the_grid_is_not_taken_for_another(tmp_path):

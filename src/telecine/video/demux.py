@@ -3,6 +3,7 @@
 Times of the file are not read: whoever owns the file knows when its frames were taken.
 """
 
+import errno
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,14 @@ DELIMITER = b"\x12\x00"
 """An AV1 temporal delimiter: packets of a low-overhead stream begin with it, those in MP4 do not."""
 _AV1C_BYTES = 4
 """Before the headers in an MP4's AV1 configuration."""
+
+
+CONTAINERS = {
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts",
+    "protocol_whitelist": "file",
+}
+"""Options with which FFmpeg opens files of video only: it goes by what is in a file, whatever its name says, and knows
+playlists, which are texts that name other files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,14 +194,21 @@ def _av1_lead(extradata: bytes) -> bytes:
     return DELIMITER + extradata[_AV1C_BYTES:]
 
 
+def reason(error: OSError) -> str:
+    """What FFmpeg says, in words. It answers EINVAL for a container that is not in `CONTAINERS`."""
+    if error.errno == errno.EINVAL:
+        return "it is no MP4, Matroska, AVI or MPEG-TS file"
+    return str(error.strerror)
+
+
 @contextmanager
 def _opened(path: str) -> Iterator[_Input]:
     try:
-        with av.open(path) as source:
+        with av.open(path, options=CONTAINERS) as source:
             if not source.streams.video or source.streams.video[0].codec_context is None:
                 raise VideoError(f"{path}: there is no video in it")
             yield source
     except (av.FFmpegError, OSError) as error:
-        raise VideoError(f"{path}: cannot be read as video: {error.strerror}") from error
+        raise VideoError(f"{path}: cannot be read as video: {reason(error)}") from error
     except UnicodeDecodeError as error:  # PyAV decodes tags that may be any bytes
         raise VideoError(f"{path}: cannot be read as video: a tag in it is not text ({error})") from error

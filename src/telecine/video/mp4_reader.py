@@ -19,6 +19,7 @@ import numpy.typing as npt
 from telecine.core.errors import VideoError
 from telecine.core.grid import Rows
 from telecine.video.decode import STRICT
+from telecine.video.demux import CONTAINERS, reason
 from telecine.video.frames.colour import Rgb, to_rgb
 from telecine.video.frames.depth import CODE_BITS, stored_codes
 from telecine.video.frames.luma import luma
@@ -275,7 +276,7 @@ def _rgb(frame: av.VideoFrame, path: str) -> Rgb:
 def opened_video(path: str) -> Iterator[_Input]:
     """The file, decoding strictly in one thread; whatever FFmpeg reports becomes a VideoError that names it."""
     try:
-        with av.open(path, options=_NO_PROBE) as source:
+        with av.open(path, options=CONTAINERS | _NO_PROBE) as source:
             if not source.streams.video:
                 raise VideoError(f"{path}: there is no video in it")
             context = source.streams.video[0].codec_context
@@ -285,6 +286,6 @@ def opened_video(path: str) -> Iterator[_Input]:
             context.options = STRICT
             yield source
     except av.FFmpegError as error:
-        raise VideoError(f"{path}: cannot be read as video: {error.strerror}") from error
+        raise VideoError(f"{path}: cannot be read as video: {reason(error)}") from error
     except UnicodeDecodeError as error:  # PyAV decodes tags that may be any bytes
         raise VideoError(f"{path}: cannot be read as video: a tag in it is not text ({error})") from error
