@@ -247,6 +247,14 @@ COMMANDS = {
 }
 
 
+@pytest.mark.parametrize("flags", [(), ("--card",)])
+def test_inspect_of_a_dataset_follows_links_when_told_on_the_command_line(leading_out, flags):
+    refused = telecine("inspect", leading_out[0], *flags)
+    assert (refused.returncode, b"--follow-links" in refused.stderr) == (1, True), refused.stderr
+    allowed = telecine("inspect", leading_out[0], "--follow-links", *flags)
+    assert allowed.returncode == 0, allowed.stderr
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_command_follows_a_link_out_of_a_dataset_unless_a_person_allows_it(leading_out, tmp_path, name):
     with pytest.raises(DatasetError, match=r"file-000\.parquet leads to .*outside of .*--follow-links"):

@@ -37,6 +37,12 @@ def found(page):
     return {f.code for f in page.findings}
 
 
+@pytest.mark.parametrize("flags", [["--all"], ["--recover"], ["--contact-sheet", "x.png"], ["--timeout", "9"]])
+def test_what_only_recordings_have_is_refused_of_a_dataset(dataset, flags):
+    code, out = inspect(dataset, *flags)
+    assert (code, f"{flags[0]}: of recordings only" in " ".join(out.split())) == (2, True)
+
+
 def test_the_page_has_what_a_person_asks_first(dataset):
     code, out = inspect(dataset)
     assert code == 0

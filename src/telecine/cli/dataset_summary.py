@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -20,22 +21,25 @@ from telecine.core.findings import has_errors
 from telecine.core.text.numbers import counted
 from telecine.inspection.dataset_card import card_findings, dataset_card
 from telecine.inspection.dataset_summary import DatasetSummary, EpisodeSummary
+from telecine.sources.shared.confinement import check_dataset, links_followed
 
 MOST_SHOWN = 40
 MOST_FILES = 3
 
 
 def run(
-    root: str, *, png: Path | None, json: bool, card: bool = False, checks: Sequence[str] = (), lag: bool = False
+    root: str, *, png: Path | None, json: bool, card: bool = False, checks: Sequence[str] = (), reading: dict[str, Any]
 ) -> Outcome:
-    """Done when there are no errors. card: print the dataset's card instead of the page."""
+    """Done when there are no errors. card: print the dataset's card instead of the page. reading: more of `inspect`."""
     if card:
-        with stores() as here:
-            text = here.done(dataset_card(Path(here.dataset(root))))
+        with stores() as here, links_followed(reading["follow_links"]):
+            place = here.dataset(root)
+            check_dataset(place)
+            text = here.done(dataset_card(Path(place)))
         print_json({"card": text}) if json else sys.stdout.write(text)
         return Outcome(True, card_findings(text, root))
     with Bar(quiet=json) as bar:
-        page = inspect(root, png=png, checks=checks, lag=lag, progress=bar)
+        page = inspect(root, png=png, checks=checks, progress=bar, **reading)
     assert isinstance(page, DatasetSummary)
     if json:
         print_json(page.to_dict())

@@ -131,7 +131,7 @@ def inspect(
 
     def inspected() -> "Outcome":
         if paths is not None and len(paths) == 1 and plan is None and is_dataset(paths[0]):
-            return dataset_summary.run(paths[0], json=json, png=png, card=card, checks=checks or (), lag=lag)
+            return dataset_summary.run(paths[0], json=json, png=png, card=card, checks=checks or (), reading=reading)
         if png is not None or card or checks:
             raise typer.BadParameter("--png, --card and --checks are of one finished dataset; give its folder")
         where = sources_of(paths, catalog_url, dataset_name)

@@ -73,7 +73,8 @@ def inspect(
         episodes and findings.
 
     Raises:
-        SourceError: a path does not exist or holds no recording. PlanError: `plan` exists or cannot be written.
+        SourceError: a path does not exist or holds no recording. PlanError: `plan` exists or cannot be written, or
+            something was given that is of recordings only, or of a dataset only.
         DatasetError: the dataset cannot be read, or curves need matplotlib.
 
     >>> import telecine as tc
@@ -85,6 +86,7 @@ def inspect(
     """
     where = path_list(paths)
     if plan is None and len(where) == 1 and is_dataset(where[0]):
+        _require_of_dataset(all=all, recover=recover, contact_sheet=contact_sheet, timeout=timeout)
         if png is not None:
             require_curves()  # before any work
         with links_followed(follow_links):
@@ -122,6 +124,13 @@ def _of_dataset(
             summary = summarize(root, checks=checks, executor=who, progress=progress)
             summary = _with_lag_of(summary, who) if lag else summary
         return here.done(summary if png is None else _drawn(summary, Path(png)))
+
+
+def _require_of_dataset(**of_recordings: object) -> None:
+    """Raises: PlanError, naming what was asked for that only recordings have."""
+    given = ", ".join("--" + name.replace("_", "-") for name, value in of_recordings.items() if value)
+    if given:
+        raise PlanError(f"{given}: of recordings only, and this is a finished dataset, which is always read whole")
 
 
 def _with_lag(seen: Inspection, found: Found, executor: Executor) -> Inspection:
