@@ -163,6 +163,12 @@ def test_measure_of_too_few_stamps_says_zero(times):
     assert rate.duplicates == max(len(times) - 1, 0)
 
 
+def test_measure_of_stamps_further_apart_than_int64_holds_warns_of_nothing():
+    rate = measure(np.array([-(2**63), 0, 2**62, 2**63 - 1], np.int64))
+    assert rate.hz == pytest.approx(2 * SECOND / 2**64)
+    assert rate.longest_ns == 2**62
+
+
 def test_a_camera_with_a_single_frame_has_no_say_in_the_phase():
     assert choose_phase([CameraTimes(np.array([7], np.int64), "hold")], 0, Fraction(30)) == 0
 

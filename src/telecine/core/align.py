@@ -136,7 +136,7 @@ def measure(times: Times) -> Rate:
     period = _median(moves)
     return Rate(
         samples=int(times.size),
-        hz=float(moves.size * SECOND / int(times[-1] - times[0])),
+        hz=float(moves.size * SECOND / (int(times[-1]) - int(times[0]))),  # may be more than int64 holds
         period_ns=period,
         jitter_ns=_median(np.abs(moves - period)),
         gaps=int(np.sum(moves > 3 * period)),
