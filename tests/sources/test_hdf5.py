@@ -16,6 +16,7 @@ from telecine.core.proposal.propose import propose
 from telecine.dataset.reader import Dataset
 from telecine.inspection.recordings import inspect_many
 from telecine.sources import registry
+from telecine.sources.hdf5.known_members import KnownArray
 from telecine.sources.hdf5.layout_table import names_of
 from telecine.testing import FileSourceContract
 from telecine.video.decode import frames
@@ -338,3 +339,24 @@ def test_every_sample_is_named_by_one_layout_and_converts(h5py, tmp_path, name):
         for feature in dataset.features:
             if feature.dtype == "video":
                 assert patch_colours(shown_frame(dataset, feature.key, 20)) == [0, 1, 2], feature.key
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array([True, False]),
+        np.arange(6, dtype=">i4").reshape(3, 2),
+        np.zeros((0, 3)),
+        np.arange(4, dtype=np.float16),
+    ],
+    ids=["bool", "big-endian", "no rows", "half"],
+)
+def test_arrays_read_whole_are_what_h5py_reads(h5py, tmp_path, values):
+    with h5py.File(tmp_path / "a.hdf5", "w") as file:
+        file["plain"] = values
+        file.create_dataset("packed", data=values, chunks=True if values.size else None, compression=None)
+        for name in ("plain", "packed"):
+            array = KnownArray(file[name].id)
+            assert array[0 : len(values)].dtype == file[name].dtype
+            np.testing.assert_array_equal(array[0 : len(values)], values)
+            np.testing.assert_array_equal(array[1:], values[1:])

@@ -229,10 +229,11 @@ def _summary(name: str, stream: Stream) -> StreamSummary:
     try:
         with border(name):
             schema = stream.schema
-            known = replace(known, dtype=schema.dtype, shape=schema.shape, names=schema.names, unit=schema.unit)
-            known = replace(known, static=stream.static)
+            facts = (schema.dtype, schema.shape, schema.names, schema.unit, stream.static)
+            known = StreamSummary(name, stream.kind, *facts)
             clocks = tuple(_clock(stream, name) for name in stream.clocks)
-            summary = replace(known, clocks=clocks, remarks=remarks_of(stream), first_logged=first_logged(stream))
+            logged, remarks = first_logged(stream), remarks_of(stream)
+            summary = StreamSummary(name, stream.kind, *facts, clocks, first_logged=logged, remarks=remarks)
             if not clocks and not stream.static:
                 return replace(summary, problems=("it holds no sample that can be used",))
             return _with_content(summary, stream)

@@ -111,26 +111,25 @@ def check_arrays(group: Any, path: str) -> dict[str, Any]:
     h5py.h5o.visit(group.id, lambda name: names.append(name))  # returns None, which goes on
     found: dict[str, Any] = {}
     size = Path(path).stat().st_size
-    with Path(path).open("rb") as raw:
-        for name in names:
-            opened = h5py.h5o.open(group.id, name)
-            known = name.decode("utf-8", "surrogateescape")
-            if isinstance(opened, h5py.h5g.GroupID):
-                found[known] = h5py.Group(opened)
-            elif isinstance(opened, h5py.h5d.DatasetID):
-                array = found[known] = KnownArray(h5py.Dataset(opened))
-                _check_array(array, raw, size, path)
+    for name in names:
+        opened = h5py.h5o.open(group.id, name)
+        known = name.decode("utf-8", "surrogateescape")
+        if isinstance(opened, h5py.h5g.GroupID):
+            found[known] = h5py.Group(opened)
+        elif isinstance(opened, h5py.h5d.DatasetID):
+            array = found[known] = KnownArray(opened)
+            _check_array(array, size, path)
     return found
 
 
-def _check_array(array: KnownArray, raw: BinaryIO, size: int, path: str) -> None:
+def _check_array(array: KnownArray, size: int, path: str) -> None:
     """That the array holds what it says, unless it lies elsewhere; size: that of the file, in bytes."""
     unit = _unit(array.dtype)
     if not (unit or _declared(array) > SPARSE_BYTES) or array.is_virtual or array.external:
         return
     where = f"{path}: {array.name}"
     _check_size(array, where)
-    for references in _references(array, raw) if unit else ():
+    for references in _references(array, path) if unit else ():
         if (most := _most(references) * unit) > size:
             raise SourceError(f"{where} says a value has {most} bytes, more than the file's {size}")
 
@@ -144,6 +143,8 @@ def _unit(dtype: Any) -> int:
     """Bytes of one element of values of varying length; 0 for other types."""
     import h5py
 
+    if dtype.kind != "O":
+        return 0
     text = h5py.check_string_dtype(dtype)
     if text is not None:
         return int(text.length is None)
@@ -170,11 +171,12 @@ def _check_size(array: KnownArray, where: str) -> None:
         )
 
 
-def _references(array: Any, raw: BinaryIO) -> Iterator[bytes]:
+def _references(array: Any, path: str) -> Iterator[bytes]:
     """The references of an array of values of varying length, where they are stored as they are."""
-    for offset, length in _stretches(array):
-        raw.seek(offset)
-        yield raw.read(length)
+    with Path(path).open("rb") as raw:
+        for offset, length in _stretches(array):
+            raw.seek(offset)
+            yield raw.read(length)
 
 
 def _stretches(array: Any) -> list[tuple[int, int]]:

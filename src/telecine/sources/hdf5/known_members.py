@@ -6,28 +6,41 @@ expects a group what a group has: `"obs" in array` and `sorted(array)` read it r
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 MOST_BYTES = 1 << 28
 """What is read of an array at once, but for its blocks of rows; more is taken for damage."""
+_CHUNKED = 2
+"""`h5py.h5d.CHUNKED`."""
 
 
 class KnownArray:
     """An array whose facts were asked once. It has no members, cannot be walked, and is not read whole if it is large.
 
-    shape, chunks: None as h5py says it; size: None without a shape. All else is asked of h5py.
+    shape, chunks: None as h5py says it; size: None without a shape. All else is asked of h5py. Most arrays of a large
+    file are small, and h5py's own class takes longer to make of one than the array to read: it is made when needed.
     """
 
     __iter__ = None
 
-    def __init__(self, array: Any) -> None:
-        """array: an `h5py.Dataset`."""
-        self._array = array
-        self.shape: tuple[int, ...] | None = array.shape
-        self.dtype: Any = array.dtype
+    def __init__(self, opened: Any) -> None:
+        """opened: an `h5py.h5d.DatasetID`."""
+        self.id = opened
+        self.shape: tuple[int, ...] | None = opened.shape
+        self.dtype: Any = opened.dtype
         self.ndim = len(self.shape or ())
         self.size: int | None = None if self.shape is None else math.prod(self.shape)
-        self.chunks: tuple[int, ...] | None = array.chunks
+        made = opened.get_create_plist()
+        self.chunks: tuple[int, ...] | None = made.get_chunk() if made.get_layout() == _CHUNKED else None
+
+    @cached_property
+    def _array(self) -> Any:
+        import h5py
+
+        return h5py.Dataset(self.id)
 
     def __contains__(self, name: object) -> bool:
         return False
@@ -40,7 +53,17 @@ class KnownArray:
             taken = self.size or 0 if rows == () else math.prod((self.shape or ())[1:])
             if taken * int(self.dtype.itemsize) > MOST_BYTES:
                 raise ValueError(f"{self._array.name} of shape {self.shape} is too large to be a value")
+        elif self.shape and self.dtype.kind in "fiub" and rows.indices(self.shape[0]) == (0, self.shape[0], 1):
+            return self._numbers()
         return self._array[rows]
+
+    def _numbers(self) -> Any:
+        """All of it, of plain numbers."""
+        from h5py import h5s
+
+        read = np.empty(self.shape or (), self.dtype)
+        self.id.read(h5s.ALL, h5s.ALL, read)
+        return read
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._array, name)
@@ -61,7 +84,7 @@ class KnownGroup:
             return found
         if hasattr(found, "keys"):
             return KnownGroup(found, self._known, f"{self._above}{name}/")
-        return KnownArray(found) if hasattr(found, "shape") else found
+        return KnownArray(found.id) if hasattr(found, "shape") else found
 
     def get(self, name: str, default: Any = None) -> Any:
         """The member, or `default`."""

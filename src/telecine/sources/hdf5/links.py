@@ -26,14 +26,17 @@ _FILTERS = {
 
 def check_links(file: Any, path: str, *, follows: bool) -> None:
     """Nothing, for a file that leads only into itself. Raises: SourceError, naming what leads elsewhere."""
-    for group, name, where in _members(file):
-        import h5py
+    import h5py
 
-        kind = group.links.get_info(name).type
+    for group, name, above, kind, is_array in _members(file):
         if kind not in (_HARD, _SOFT) and not follows:
-            raise SourceError(f"{path}: {where} is a link to {_target(group, name)}; {FOLLOW_FIX}")
-        if kind == _HARD and h5py.h5o.get_info(group, name).type == _DATASET:
-            _check_dataset(h5py.h5d.open(group, name), f"{path}: {where}", follows, group)
+            raise SourceError(f"{path}: {_path(above, name)} is a link to {_target(group, name)}; {FOLLOW_FIX}")
+        if is_array:
+            _check_dataset(h5py.h5d.open(group, name), f"{path}: {_path(above, name)}", follows, group)
+
+
+def _path(above: str, name: bytes) -> str:
+    return f"{above}/{name.decode(errors='replace')}"
 
 
 def _target(group: Any, name: bytes) -> str:
@@ -43,8 +46,8 @@ def _target(group: Any, name: bytes) -> str:
         return "something outside of the file"
 
 
-def _members(file: Any) -> Iterator[tuple[Any, bytes, str]]:
-    """(group, name of a member, its path) of everything that hard links reach, each object once."""
+def _members(file: Any) -> Iterator[tuple[Any, bytes, str, int, bool]]:
+    """(group, name of a member, the group's path, kind of link, True for an array) of what hard links reach, once."""
     import h5py
 
     waiting, met, count = [(file["/"].id, "", 0)], {h5py.h5o.get_info(file["/"].id).addr}, 0
@@ -56,13 +59,12 @@ def _members(file: Any) -> Iterator[tuple[Any, bytes, str]]:
         if count > _MOST_OBJECTS or depth > DEEPEST:
             raise SourceError(f"{file.filename}: {above}: more than {_MOST_OBJECTS} objects, or {DEEPEST} levels")
         for name in names:
-            where = f"{above}/{name.decode(errors='replace')}"
-            yield group, name, where
-            if group.links.get_info(name).type == _HARD:
-                info = h5py.h5o.get_info(group, name)
-                if info.type == _GROUP and info.addr not in met:
-                    met.add(info.addr)
-                    waiting.append((h5py.h5g.open(group, name), where, depth + 1))
+            kind = group.links.get_info(name).type
+            info = h5py.h5o.get_info(group, name) if kind == _HARD else None
+            yield group, name, above, kind, info is not None and info.type == _DATASET
+            if info is not None and info.type == _GROUP and info.addr not in met:
+                met.add(info.addr)
+                waiting.append((h5py.h5g.open(group, name), _path(above, name), depth + 1))
 
 
 def _check_dataset(array: Any, where: str, follows: bool, group: Any) -> None:

@@ -5,10 +5,11 @@ chunks, since a compressed chunk is decoded whole whoever asks for one row of it
 """
 
 # ruff: noqa: D102 - the methods of streams are described by their protocols
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -93,6 +94,18 @@ class Timing:
         return None
 
 
+_SHORT = 10_000
+
+
+@lru_cache(maxsize=64)
+def _counted(steps: int, fps: Fraction | None, clock: str) -> Times | None:
+    """As `Timing.times` of the first steps, made once for the arrays of many short episodes: not to be changed."""
+    times = Timing(fps).times(clock, np.arange(steps, dtype=np.int64))
+    if times is not None:
+        times.flags.writeable = False
+    return times
+
+
 @dataclass(frozen=True, slots=True)
 class ArrayPart:
     """Rows [first, stop) of an array, under a name, at their steps."""
@@ -116,7 +129,7 @@ class ArrayPart:
     @property
     def row_bytes(self) -> int:
         """Of one row as NumPy has it; that of the reference for texts and byte strings of varying length."""
-        return int(np.prod(self.row_shape, dtype=np.int64)) * int(self.array.dtype.itemsize)
+        return math.prod(self.row_shape) * int(self.array.dtype.itemsize)
 
     def read(self, start: int, stop: int) -> Any:
         """Rows [start, stop), counted from `first`. Raises: SourceError."""
@@ -160,14 +173,18 @@ class _OfPart:
         return self.part.timing.clocks() if len(self.part) else {}
 
     def times(self, clock: str) -> Times:
-        steps = np.arange(len(self.part), dtype=np.int64) if self.part.steps is None else self.part.steps
-        times = self.part.timing.times(clock, steps)
+        count, steps = len(self.part), self.part.steps
+        if steps is None and count <= _SHORT and clock in (STEP, TIME):
+            times = _counted(count, self.part.timing.fps if clock == TIME else None, clock)
+        else:
+            times = self.part.timing.times(clock, np.arange(count, dtype=np.int64) if steps is None else steps)
         if times is None:
             raise SourceError(f"{self.name}: no clock {clock!r}; it has {', '.join(self.clocks)}")
         return times
 
     def backwards(self, clock: str) -> int:
-        return int(np.sum(np.diff(self.times(clock)) < 0))
+        times = self.times(clock)
+        return int(np.count_nonzero(times[1:] < times[:-1]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,6 +211,7 @@ class NumberArray(_OfPart):
         return taken.reshape(len(rows), *self.schema.shape).astype(self.schema.dtype, copy=False)
 
 
+@lru_cache(maxsize=256)
 def _dtype(dtype: Any) -> str:
     name = np.dtype(dtype).newbyteorder("=").name
     return "float32" if name == "float16" else name
