@@ -10,7 +10,7 @@ import pytest
 
 from support.old_dataset import write_old
 from telecine.core.errors import SourceError
-from telecine.sources.shared.arrays import Timing
+from telecine.sources.shared.timing import Timing
 from telecine.sources.shared.video_file import VideoFileStream
 from telecine.video.demux import Mp4Facts
 

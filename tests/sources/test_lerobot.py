@@ -33,7 +33,7 @@ from telecine.inspection.dataset_summary import summarize
 from telecine.inspection.recordings import inspect_many
 from telecine.lerobot_format.calibrations import read_calibrations
 from telecine.sources import registry
-from telecine.sources.shared.arrays import Timing
+from telecine.sources.shared.timing import Timing
 from telecine.sources.shared.video_file import VideoFileStream
 from telecine.testing import SourceContract
 from telecine.video.encode import encode

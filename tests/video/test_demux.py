@@ -9,7 +9,7 @@ import pytest
 from support.hdf5 import film, mp4
 from telecine.core.bitstream.packets import index_packets
 from telecine.core.errors import SourceError, VideoError
-from telecine.sources.shared.arrays import Timing
+from telecine.sources.shared.timing import Timing
 from telecine.sources.shared.video_file import VideoFileStream
 from telecine.video.decode import frames
 from telecine.video.demux import Mp4Facts, film_facts, packets, read_film

@@ -30,9 +30,10 @@ from telecine.core.text.documents import plain_yaml
 from telecine.sources.calvin.step_files import CalvinSteps, read_plain_npy
 from telecine.sources.format import Found
 from telecine.sources.pickles.plain_pickle import plain_of
-from telecine.sources.shared.arrays import ArrayPart, PixelLayout, Timing, static, stream_of
+from telecine.sources.shared.arrays import ArrayPart, PixelLayout, static, stream_of
 from telecine.sources.shared.confinement import confined, open_regular
 from telecine.sources.shared.fingerprint import file_state
+from telecine.sources.shared.timing import Timing
 
 NAME = "calvin"
 SUFFIXES = ()

@@ -14,8 +14,8 @@ from telecine.core.errors import SourceError
 from telecine.core.recording import ClockKind
 from telecine.sources.hdf5.chunks import whole
 from telecine.sources.hdf5.layouts import attribute
-from telecine.sources.shared.arrays import ELAPSED, TIMESTAMP
 from telecine.sources.shared.stamps import Stamps, is_stamp, owner_of, stamps_of
+from telecine.sources.shared.timing import ELAPSED, TIMESTAMP
 
 _UNIT_ATTRIBUTES = ("unit", "units")
 

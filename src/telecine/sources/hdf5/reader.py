@@ -14,17 +14,11 @@ from telecine.sources.hdf5.chunks import CheckedRows
 from telecine.sources.hdf5.layouts import LayoutEpisode
 from telecine.sources.hdf5.odd_cameras import depth_camera, odd_camera, unit_of
 from telecine.sources.hdf5.own_stamps import OwnStamps, clock_of, own_stamps
-from telecine.sources.shared.arrays import (
-    ArrayPart,
-    CompressedArray,
-    PixelLayout,
-    Timing,
-    static,
-    stream_of,
-)  # fmt: skip
+from telecine.sources.shared.arrays import ArrayPart, CompressedArray, PixelLayout, static, stream_of
 from telecine.sources.shared.held_arrays import ImageFiles
 from telecine.sources.shared.segments import timed_labels
 from telecine.sources.shared.stamps import Stamps
+from telecine.sources.shared.timing import Timing
 from telecine.sources.shared.video_file import VideoFileStream
 
 SMALL = 64

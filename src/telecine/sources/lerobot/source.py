@@ -38,18 +38,11 @@ from telecine.sources.format import Found
 from telecine.sources.lerobot.agibot import described_names, instructions_of
 from telecine.sources.lerobot.depth_video import check_depth
 from telecine.sources.lerobot.witnesses import Witnesses, order_problem
-from telecine.sources.shared.arrays import (
-    TIME,
-    ArrayPart,
-    CompressedArray,
-    NumberArray,
-    PixelArray,
-    TextArray,
-    Timing,
-)
+from telecine.sources.shared.arrays import ArrayPart, CompressedArray, NumberArray, PixelArray, TextArray
 from telecine.sources.shared.confinement import confined, link_problem, text_problem
 from telecine.sources.shared.fingerprint import file_state
 from telecine.sources.shared.segments import Notes, timed_labels
+from telecine.sources.shared.timing import TIME, Timing
 from telecine.sources.shared.video_file import VideoFileStream
 from telecine.video.demux import Mp4Facts
 

@@ -20,10 +20,11 @@ from telecine.lerobot_format.text_bounds import text_fault
 from telecine.sources.format import Found
 from telecine.sources.minari.arrow_bodies import read_arrow
 from telecine.sources.minari.columns import MinariColumn, columns_of
-from telecine.sources.shared.arrays import ArrayPart, PixelLayout, TextArray, Timing, stream_of
+from telecine.sources.shared.arrays import ArrayPart, PixelLayout, TextArray, stream_of
 from telecine.sources.shared.confinement import confined, open_regular
 from telecine.sources.shared.fingerprint import size_bytes
 from telecine.sources.shared.minari_features import minari_features
+from telecine.sources.shared.timing import Timing
 
 NAME = "minari"
 SUFFIXES = ()

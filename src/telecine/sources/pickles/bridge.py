@@ -18,11 +18,12 @@ from telecine.core.plan.model import IMAGES
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
 from telecine.sources.format import Found
 from telecine.sources.pickles.plain_pickle import load_plain
-from telecine.sources.shared.arrays import ArrayPart, CompressedArray, PixelLayout, Timing, static, stream_of
+from telecine.sources.shared.arrays import ArrayPart, CompressedArray, PixelLayout, static, stream_of
 from telecine.sources.shared.confinement import link_problem, open_regular
 from telecine.sources.shared.fingerprint import size_bytes
 from telecine.sources.shared.held_arrays import HeldArray, ImageFiles
 from telecine.sources.shared.stamps import times_of_seconds
+from telecine.sources.shared.timing import Timing
 
 NAME = "bridge_raw"
 SUFFIXES = ()

@@ -19,9 +19,10 @@ from telecine.core.plan.model import IMAGES
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
 from telecine.sources.format import Found
 from telecine.sources.pickles.plain_pickle import plain_of, read_whole
-from telecine.sources.shared.arrays import ArrayPart, PixelLayout, Timing, stream_of
+from telecine.sources.shared.arrays import ArrayPart, PixelLayout, stream_of
 from telecine.sources.shared.confinement import confined, link_problem, open_regular
 from telecine.sources.shared.held_arrays import HeldArray
+from telecine.sources.shared.timing import Timing
 
 NAME = "gello"
 SUFFIXES = ()

@@ -25,13 +25,13 @@ from telecine.sources.shared.arrays import (
     PixelLayout,
     StoredArray,
     TextArray,
-    Timing,
     coding,
     static,
     stream_of,
     text_of,
 )
 from telecine.sources.shared.held_arrays import HeldArray
+from telecine.sources.shared.timing import Timing
 
 _MOST_BYTES = 1 << 28
 """Of the numbers of one step."""

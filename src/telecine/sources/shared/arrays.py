@@ -8,14 +8,13 @@ chunks, since a compressed chunk is decoded whole whoever asks for one row of it
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from telecine.core.errors import SourceError
-from telecine.core.grid import Grid, Rows, Times
+from telecine.core.grid import Rows, Times
 from telecine.core.recording import (
     Array,
     ClockKind,
@@ -27,16 +26,13 @@ from telecine.core.recording import (
     Schema,
     Stream,
 )  # fmt: skip
+from telecine.sources.shared.timing import SHORT, STEP, TIME, Timing, counted
 
 BLOCK_BYTES = 8 << 20
 """Read at a time, at least one chunk."""
 CACHE_BYTES = 64 << 20
 """Numbers up to this size are read once and cached."""
 MOST_ROW_BYTES = 1 << 28  # of one row, such as a frame; more is taken for damage
-STEP = "step"
-TIME = "time"
-TIMESTAMP, ELAPSED = "timestamp", "elapsed"
-"""The clocks of stamps that are dates, and of those that count from some start."""
 _READ_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, SystemError, MemoryError)
 MAGIC = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png"}
 
@@ -62,48 +58,6 @@ class StoredArray(Protocol):
     def __getitem__(self, rows: Any) -> Any:
         """The rows of a slice."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """When each step was: always on the clock `step`, which counts; on `time` where the rate is known."""
-
-    fps: Fraction | None = None
-    stamps: Times | None = None
-    """(steps,) int64 ns on the clock `clock`, where the recorder kept them."""
-    clock: str = TIMESTAMP
-    kind: ClockKind = "timestamp"
-
-    def clocks(self) -> Mapping[str, ClockKind]:
-        """What `times` knows."""
-        known: dict[str, ClockKind] = {STEP: "sequence"}
-        if self.fps is not None:
-            known[TIME] = "duration"
-        if self.stamps is not None:
-            known[self.clock] = self.kind
-        return known
-
-    def times(self, clock: str, steps: Rows) -> Times | None:
-        """(n,) int64 for steps, in their order; None for a clock it does not have."""
-        if clock == STEP:
-            return steps
-        if clock == TIME and self.fps is not None:
-            return Grid(0, 0, self.fps).at(steps)
-        if clock == self.clock and self.stamps is not None:
-            return self.stamps[steps]
-        return None
-
-
-_SHORT = 10_000
-
-
-@lru_cache(maxsize=64)
-def _counted(steps: int, fps: Fraction | None, clock: str) -> Times | None:
-    """As `Timing.times` of the first steps, made once for the arrays of many short episodes: not to be changed."""
-    times = Timing(fps).times(clock, np.arange(steps, dtype=np.int64))
-    if times is not None:
-        times.flags.writeable = False
-    return times
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +128,8 @@ class _OfPart:
 
     def times(self, clock: str) -> Times:
         count, steps = len(self.part), self.part.steps
-        if steps is None and count <= _SHORT and clock in (STEP, TIME):
-            times = _counted(count, self.part.timing.fps if clock == TIME else None, clock)
+        if steps is None and count <= SHORT and clock in (STEP, TIME):
+            times = counted(count, self.part.timing.fps if clock == TIME else None, clock)
         else:
             times = self.part.timing.times(clock, np.arange(count, dtype=np.int64) if steps is None else steps)
         if times is None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from telecine.core.grid import Times
 from telecine.core.label import Label, TimedLabels
-from telecine.sources.shared.arrays import Timing
+from telecine.sources.shared.timing import Timing
 
 Notes = tuple[tuple[str, str], ...]
 

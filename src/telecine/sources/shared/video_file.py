@@ -13,9 +13,9 @@ from telecine.core.errors import ContradictionError, SourceError, VideoError
 from telecine.core.file_state import FileState
 from telecine.core.grid import Times
 from telecine.core.recording import Buffer, ClockKind, Schema
-from telecine.sources.shared.arrays import Timing
 from telecine.sources.shared.fingerprint import file_state
 from telecine.sources.shared.lfs import pointer_problem
+from telecine.sources.shared.timing import Timing
 from telecine.video.demux import Mp4Facts, film_facts, packets
 
 

@@ -15,10 +15,11 @@ from telecine.core.naming import natural
 from telecine.core.plan.model import IMAGES
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
 from telecine.sources.format import Found
-from telecine.sources.shared.arrays import ArrayPart, CompressedArray, NumberArray, Timing, static
+from telecine.sources.shared.arrays import ArrayPart, CompressedArray, NumberArray, static
 from telecine.sources.shared.confinement import confined, link_problem, open_regular
 from telecine.sources.shared.fingerprint import size_bytes
 from telecine.sources.shared.held_arrays import HeldArray, ImageFiles
+from telecine.sources.shared.timing import Timing
 from telecine.sources.shared.truncation import CUT_FIX
 from telecine.sources.unitree.episode_file import UnitreeEpisode, as_numbers, columns, is_closed, leaves, read_file
 

@@ -17,10 +17,11 @@ from telecine.core.naming import camera_name, element_names
 from telecine.core.plan.model import IMAGES
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
 from telecine.sources.format import Found, MissingExtra
-from telecine.sources.shared.arrays import ArrayPart, PixelLayout, StoredArray, Timing, stream_of
+from telecine.sources.shared.arrays import ArrayPart, PixelLayout, StoredArray, stream_of
 from telecine.sources.shared.episode_ends import check_ends, episode_names, span_of
 from telecine.sources.shared.fingerprint import size_bytes
 from telecine.sources.shared.stamps import times_of_seconds
+from telecine.sources.shared.timing import Timing
 from telecine.sources.zarr.allowed import MOST_BYTES, most_bytes
 
 NAME = "zarr"
