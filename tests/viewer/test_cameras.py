@@ -137,6 +137,28 @@ def test_playing_names_the_frames_that_it_shows_and_pauses_exactly(server, opene
     expect_row(page, 0, LENGTHS[0] - 1)
 
 
+@pytest.mark.parametrize("speed", ["0.25", "0.5", "2", "4"])
+def test_other_speeds_name_the_frames_that_they_show(server, opened, speed):
+    """Up to 1x the cameras are a row apart at most; faster ones may skip rows, and still name what is shown."""
+    page = opened(server.address())
+    settled(page, 0, 0)
+    page.locator("#speed").select_option(speed)
+    watch = f"asked => {{ page.cameras.play(); return ({WATCH})(asked); }}"
+    seen = page.evaluate(watch, {"until": 6 if float(speed) < 1 else 20})
+    rates = page.evaluate("[...document.querySelectorAll('video.front')].map(video => video.playbackRate)")
+    assert all(rate == pytest.approx(float(speed), rel=0.16) for rate in rates)
+    looks = [{e["camera"]: e for e in entries if e["camera"] in VIDEOS and not e["covered"]} for entries in seen]
+    assert any(looks)
+    assert all(entry["number"] == 0 for look in looks for entry in look.values())
+    for look, later in zip(looks, looks[2:], strict=False):
+        frames = [entry["frame"] for entry in look.values()]
+        if float(speed) < 1 and frames:
+            assert max(frames) - min(frames) <= 2  # one row, and one that came while they were read
+        for key in look.keys() & later.keys():  # a frame is on the screen first, and named when the page runs again
+            assert int(look[key]["shown"]) <= look[key]["frame"] <= int(later[key]["shown"]) + 1, key
+    expect_row(page, 0, page.evaluate("page.row"))
+
+
 def test_depth_under_the_pointer_is_told(server, opened):
     page = opened(server.address(page="/dataset/0?episode=2&row=9"))
     settled(page, 2, 9)

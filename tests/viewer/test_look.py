@@ -1,6 +1,7 @@
 """In a browser: pages that screen readers can name, that load nothing foreign and do not jump; pictures of them."""
 
 import os
+import shutil
 import threading
 from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -11,7 +12,8 @@ import numpy as np
 import pytest
 
 import telecine as tc
-from support.dataset import everything, write
+from support.dataset import episode, everything, write
+from support.mcap import some_messages, write_mcap
 from support.robosandbox import write_run
 from support.viewer import served
 from telecine.samples.recordings import write_demo_recordings
@@ -152,3 +154,23 @@ def test_the_docs_show_what_the_pages_look_like(starlette, rerun, opened, tmp_pa
             (picture,) = (frame.to_ndarray(format="rgb24") for frame in shown.decode(video=0))
         assert f"images/{file.name}" in (IMAGES.parent / "view.md").read_text()
         assert np.abs(picture.astype(int) - read_png(png)).mean() < 12, f"docs/images/{file.name} looks otherwise"
+
+
+def test_what_cannot_be_opened_says_why_and_offers_nothing_else(starlette, mcap, opened, tmp_path):
+    root = tmp_path / "data"
+    write(root / "empty", [episode(5)])
+    shutil.rmtree(root / "empty" / "meta" / "episodes")
+    whole = write_mcap(tmp_path / "whole.mcap", some_messages(20)).read_bytes()
+    (root / "cut.mcap").write_bytes(whole[: len(whole) // 2])
+    with served(root) as running:
+        for address, name, why in (
+            ("/dataset/1", "empty cannot be shown", "holds no Parquet file"),
+            ("/recording/0", "cut.mcap cannot be read", "--recover"),
+        ):
+            page = opened(running.address(page=address), wait="body[data-failed]")
+            page.get_by_text(name).wait_for()
+            assert page.get_by_text(why).first.is_visible()
+            assert page.get_by_role("button").filter(visible=True).count() == 0
+            assert page.locator("#back").is_visible()
+        page = opened(running.address(page="/list"), wait="body[data-counted]")
+        assert page.locator("[data-entry='0']").text_content() == "cannot be read"

@@ -6,11 +6,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
 import telecine as tc
 from support.dataset import everything, write
+from support.rrd import rrd_reader
 from support.viewer import Client, served
 from telecine.core.edit.model import parse_edit
 
@@ -259,6 +263,40 @@ def test_rerun_is_started_with_the_episode_at_hand(starlette, opened, picks, tmp
             page.wait_for_timeout(50)
         (episode,) = tc.open_dataset(noted.read_text())
         assert len(episode) == LENGTHS[2]
+
+
+def test_reruns_own_program_receives_the_episode(starlette, rerun, picks, tmp_path):
+    """Without a display: it saves what it would show."""
+    out = tmp_path / "received.rrd"
+    program = (sys.executable, "-m", "rerun", "--bind", "127.0.0.1", "--save", str(out))
+    with served(picks, rerun=program) as server:
+        client = Client(server)
+        status, _, answer = client.ask("POST", "/api/dataset/0/rerun", '{"episode": 2}')
+        assert status == 200
+        end = server.session.job(json.loads(answer)["job"]).wait()
+        assert end["event"] == "done", end
+        for _ in range(300):
+            if "File saved" in Path(server.session.scratch(), "viewer.log").read_text():
+                break
+            time.sleep(0.1)
+    reader = rrd_reader(out)
+    (one,) = reader.recordings()
+    received = Counter()
+    for chunk in reader.stream(store=one):
+        received[str(chunk.entity_path)] += 0 if chunk.is_static else chunk.num_rows
+    assert received["/action"] == received["/observation.state"] == LENGTHS[2]
+
+
+def test_a_viewer_that_cannot_start_says_why(starlette, opened, picks):
+    fails = "import sys, time; print('Error: no DISPLAY is set', file=sys.stderr, flush=True); time.sleep(60)"
+    with served(picks, rerun=(sys.executable, "-c", fails)) as server:
+        page = opened(server.address())
+        page.locator("#rerun").click()
+        page.get_by_text("could not be opened: Error: no DISPLAY is set").wait_for()
+    with served(picks, rerun=(sys.executable, "-c", "raise SystemExit(3)")) as server:
+        page = opened(server.address())
+        page.locator("#rerun").click()
+        page.get_by_text("it ended with code 3").wait_for()
 
 
 def test_what_cannot_be_written_says_why(starlette, opened, picks):

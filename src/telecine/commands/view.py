@@ -1,15 +1,18 @@
 """`telecine.view`: what `telecine view` does, with the same words."""
 
 import sys
+from contextlib import ExitStack
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from telecine.commands.stores import copies_gone, is_stored_dataset, stores
 from telecine.core.errors import PlanError
-from telecine.core.text.addresses import as_typed, is_stored
+from telecine.core.text.addresses import as_typed, unknown_scheme
 
 if TYPE_CHECKING:
+    from telecine.viewer.entries import Entry
     from telecine.viewer.server import Server
 
 HEIGHT_PX = 760
@@ -30,8 +33,8 @@ class View:
     True
     """
 
-    def __init__(self, server: "Server", page: str) -> None:
-        self._server, self._page = server, page
+    def __init__(self, server: "Server", page: str, copies: ExitStack) -> None:
+        self._server, self._page, self._copies = server, page, copies
 
     @property
     def address(self) -> str:
@@ -45,6 +48,7 @@ class View:
     def close(self) -> None:
         """Stop serving; what is being written is given up."""
         self._server.stop()
+        self._copies.close()
 
     def __enter__(self) -> "View":
         return self
@@ -79,7 +83,8 @@ def view(
     """A page for a dataset, recordings, or a folder of them, for browsers on this machine; an iframe in a notebook.
 
     Args:
-        path: a LeRobot dataset of v2.0, v2.1 or v3.0, a recording of any format, or a folder of such.
+        path: a LeRobot dataset of v2.0, v2.1 or v3.0, a recording of any format, or a folder of these,
+            here or in a store.
         episode: of a dataset: the one to begin with.
         row: of that episode.
         read_only: decide and write nothing.
@@ -104,20 +109,28 @@ def view(
     from telecine.viewer.entries import find_entries
     from telecine.viewer.server import Server, ServerOptions
 
-    if is_stored(path):
-        where = as_typed(path)
-        text = f"{where}: the page shows folders of this machine"
-        raise PlanError(f"{text}; `telecine edit {where} FOLDER` makes a copy of a dataset")
-    entries = find_entries(str(path), follow_links=follow_links)
+    path = str(as_typed(path))
+    if why := unknown_scheme(path):
+        raise PlanError(why)
+    with ExitStack() as stack:
+        stack.enter_context(copies_gone())
+        there = stack.enter_context(stores())
+        entries = find_entries(path, follow_links=follow_links, is_stored_dataset=is_stored_dataset)
+        page = _first_page(entries, episode, row)
+        program = _rerun_program() if rerun else ()
+        how: dict[str, Any] = {"read_only": read_only, "in_notebook": host == "127.0.0.1", "rerun": program}
+        how |= {"follow_links": follow_links, "copied": lambda root: str(there.dataset(root))}
+        return View(Server(path, entries, ServerOptions(host, port, **how)), page, stack.pop_all())
+
+
+def _first_page(entries: "tuple[Entry, ...]", episode: int | None, row: int | None) -> str:
     if (episode is not None or row is not None) and (len(entries) != 1 or entries[0].kind != "dataset"):
         raise PlanError("episode and row are those of one dataset; name it")
     page = "/" if len(entries) != 1 or entries[0].problem else f"/{entries[0].kind}/0"
-    if episode is not None or row is not None:
-        page += f"?episode={episode or 0}&row={row or 0}"
-    if rerun and find_spec("rerun") is None:
+    return page if episode is None and row is None else f"{page}?episode={episode or 0}&row={row or 0}"
+
+
+def _rerun_program() -> tuple[str, ...]:
+    if find_spec("rerun") is None:
         raise PlanError("rerun: Rerun's viewer is not installed: pip install 'telecine[rrd]'")
-    program = (sys.executable, "-m", "rerun") if rerun else ()
-    local = host == "127.0.0.1"
-    how: dict[str, Any] = {"read_only": read_only, "in_notebook": local, "rerun": program, "follow_links": follow_links}
-    options = ServerOptions(host, port, **how)
-    return View(Server(str(path), entries, options), page)
+    return (sys.executable, "-m", "rerun", "--bind", "127.0.0.1")  # else it listens for the whole network

@@ -118,7 +118,8 @@ def _count(session: Session) -> Callable[[Request], Response]:
 
     def answer(request: Request) -> Response:
         entry = session.entry(request.path_params["number"], "recording")
-        return plain_json({"recordings": entry.recordings()})
+        count, problem = entry.recordings()
+        return plain_json({"recordings": count, "problem": visible(problem)})
 
     return answer
 

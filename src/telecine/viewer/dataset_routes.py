@@ -11,6 +11,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from telecine.core.errors import TelecineError
+from telecine.core.text.addresses import require_local
 from telecine.viewer.dataset_view import DatasetView, command
 from telecine.viewer.requests import body, field, number, plain_json
 from telecine.viewer.session import Session
@@ -117,8 +118,9 @@ def _write(session: Session) -> Callable[[Request], Awaitable[Response]]:
         if not out:
             raise HTTPException(400, "out: name a folder for the new dataset")
         view = await run_in_threadpool(session.dataset, request.path_params["number"])
+        require_local(out)
         out = str(Path(out).expanduser())
-        job = session.start("edit", path=view.path, out=out, file=str(view.edits.path), dry_run=dry_run)
+        job = session.start("edit", path=view.folder, out=out, file=str(view.edits.path), dry_run=dry_run)
         return plain_json({"job": job, "command": command(view, out)})
 
     return answer
@@ -134,7 +136,7 @@ def _rerun(session: Session) -> Callable[[Request], Awaitable[Response]]:
         if not session.rerun:
             raise HTTPException(404, "not offered: start telecine view with --rerun")
         how = {"folder": session.scratch(), "program": list(session.rerun)}
-        return plain_json({"job": session.start("rerun", path=view.path, episode=episode, **how)})
+        return plain_json({"job": session.start("rerun", path=view.folder, episode=episode, **how)})
 
     return answer
 

@@ -11,6 +11,7 @@ from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError, raised_as
 from telecine.core.label import STYLES
 from telecine.core.labels.columns import labels_of
+from telecine.core.text.addresses import is_stored
 from telecine.dataset.reader import open_dataset
 from telecine.dataset.values import to_numpy
 from telecine.lerobot_format import read
@@ -28,11 +29,14 @@ NOT_DRAWN = frozenset({"string", "language", "video", "image"})
 
 
 class DatasetView:
-    """A dataset, open. Raises: DatasetError when it cannot be opened."""
+    """A dataset, open. folder: where its files are, another than `path` where that is an address in a store.
 
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.dataset = open_dataset(path)
+    Raises: DatasetError when it cannot be opened.
+    """
+
+    def __init__(self, path: str, folder: str) -> None:
+        self.path, self.folder = path, folder
+        self.dataset = open_dataset(folder)
         self._count = len(self.dataset)  # reads the episodes, once, before several threads ask for them
         self.edits = EditFile(path, self.dataset)
         self.stills = Stills(self.dataset)
@@ -68,6 +72,7 @@ class DatasetView:
         return {
             "path": self.path,
             "name": Path(self.path).resolve().name,
+            "out": f"{Path(self.path).name if is_stored(self.path) else self.path.rstrip('/')}-curated",
             "version": dataset.version,
             "fps": dataset.fps,
             "frames": dataset.frames,

@@ -14,6 +14,7 @@ from telecine.core.edit.model import Edit, EditInput, make_edit, parse_edit
 from telecine.core.edit.resolve import resolve
 from telecine.core.errors import DatasetError, EditError, raised_as
 from telecine.core.file_state import FileState, state_from
+from telecine.core.text.addresses import is_stored, store_address
 from telecine.core.text.documents import MAX_YAML_BYTES
 from telecine.dataset.reader import Dataset
 from telecine.dataset.staging import sync_to_disk
@@ -33,14 +34,22 @@ class EditConflict(EditError):
 
 
 def edit_path(root: str | Path) -> Path:
-    """Where the edit of the dataset at `root` is: beside it, or in the user's state folder where that is read-only."""
+    """Where the edit of the dataset at `root` is: beside it, or in the user's state folder.
+
+    There, where the folder is read-only or the dataset is in a store.
+    """
+    if is_stored(root):
+        return _in_state_folder(store_address(root).name, str(root))
     root = Path(root).resolve()
     beside = root.parent / f"{root.name}.edit.yaml"
     if beside.exists() or os.access(root.parent, os.W_OK):
         return beside
+    return _in_state_folder(root.name, str(root))
+
+
+def _in_state_folder(name: str, root: str) -> Path:
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    name = f"{root.name}-{sha256(str(root).encode()).hexdigest()[:12]}.edit.yaml"
-    return state / "telecine" / name
+    return state / "telecine" / f"{name}-{sha256(root.encode()).hexdigest()[:12]}.edit.yaml"
 
 
 class EditFile:

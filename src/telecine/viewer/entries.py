@@ -1,17 +1,18 @@
 """What is at a path: datasets and recordings, as a list that the page shows. Reads names and first bytes only."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from telecine.core.errors import DatasetError, SourceError
+from telecine.core.text.addresses import is_stored
 from telecine.dataset.reader import Dataset, open_dataset
 from telecine.lerobot_format.paths import INFO
 from telecine.sources import registry
 from telecine.sources.border import border
-from telecine.sources.registry import Claim
+from telecine.sources.registry import Claim, Found
 from telecine.sources.shared.confinement import link_problem, links_followed
 
 MOST_FILES = 20_000
@@ -49,16 +50,22 @@ class Entry:
             "problem": self.problem,
         }
 
-    def recordings(self) -> int:
-        """How many there are in it, which may take long. Raises: SourceError when it cannot be told."""
+    def recordings(self) -> tuple[int, str]:
+        """How many there are in it, and why none where there is none; it may take long. Raises: SourceError."""
         if self.claim is None:
             raise SourceError(f"{self.path}: {self.problem or 'is no recording'}")
-        with border(self.name):
-            return len(registry.index(self.claim).refs)
+        try:
+            with border(self.name):
+                found = registry.index(self.claim)
+        finally:
+            let_go_of_copies(self.path)
+        return len(found.refs), "" if found.refs else why_none(found, self.path)
 
     def _measured(self) -> tuple[int | None, float | None, int | None]:
         path = Path(self.path)
-        if "://" in self.path or not path.exists():
+        if is_stored(self.path):
+            return (self.claim.stored_bytes if self.claim else None), None, None
+        if not path.exists():
             return None, None, None
         files = [path] if path.is_file() else [p for _, p in zip(range(MOST_FILES), _files(path), strict=False)]
         states = [state for file in files if (state := _state(file)) is not None]
@@ -86,11 +93,29 @@ def _episodes(root: Path) -> int | None:
         return None
 
 
+def let_go_of_copies(path: str) -> None:
+    """Of what is in a store: this thread needs its local copy no more."""
+    if is_stored(path):
+        from telecine.sources.stored.copies import let_go
+
+        let_go()
+
+
+def why_none(found: Found, path: str) -> str:
+    """Why no recording could be read in a file, and what to do."""
+    first = next(iter(found.findings), None)
+    if first is None:
+        return f"{path}: holds no recording"
+    return f"{first.message}; {first.fix}" if first.fix else first.message
+
+
 def dataset_entry(path: str) -> Entry:
     """The dataset at `path`, whatever its version, with what is wrong if it cannot be opened.
 
     Links out of it, and what is no regular file, are refused as `links_followed` says.
     """
+    if is_stored(path):
+        return Entry("dataset", path, "LeRobot")  # its files are here when it is opened
     if problem := link_problem(path):
         return Entry("dataset", path, "LeRobot", problem=f"{path}: {problem}")
     try:
@@ -99,14 +124,23 @@ def dataset_entry(path: str) -> Entry:
         return Entry("dataset", path, "LeRobot", problem=str(error))
 
 
-def find_entries(path: str, *, follow_links: bool = False) -> tuple[Entry, ...]:
-    """The dataset at `path`, or all datasets and recordings below it. Raises: SourceError when there is none."""
+def find_entries(
+    path: str, *, follow_links: bool = False, is_stored_dataset: Callable[[str], bool] = lambda _: False
+) -> tuple[Entry, ...]:
+    """The dataset at `path`, or all datasets and recordings below it.
+
+    is_stored_dataset: of an address in a store, whether a dataset is there.
+
+    Raises: SourceError when there is none; StoreError.
+    """
+    if is_stored(path) and is_stored_dataset(path):
+        return (dataset_entry(path),)
     with links_followed(follow_links):
         if os.path.lexists(Path(path) / INFO):  # whatever it is: not read before it is looked at
             return (dataset_entry(path),)
     found = []
     for claim in registry.claimed([path], follow_links=follow_links):
-        if claim.format == "lerobot" and (Path(claim.path) / INFO).is_file():
+        if claim.format == "lerobot" and (is_stored(claim.path) or (Path(claim.path) / INFO).is_file()):
             with links_followed(follow_links):
                 found.append(dataset_entry(claim.path))
         else:

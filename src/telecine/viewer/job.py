@@ -23,6 +23,8 @@ from telecine.core.text.visible import visible
 from telecine.dataset.staging import workspace
 
 EVERY_S = 0.25
+STARTS_WITHIN_S = 4.0
+"""A viewer that says nothing so long has started."""
 _out = threading.Lock()
 
 
@@ -129,11 +131,30 @@ def rerun(path: str, episode: int, folder: str, program: list[str]) -> dict[str,
 
     out = Path(folder) / f"episode-{episode}"
     edit_dataset(path, out, keep=str(episode), overwrite=True)
-    quiet = subprocess.DEVNULL
-    subprocess.Popen(  # noqa: S603 # nosec B603  # a program of this environment and no shell
-        [*program, str(out)], stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
-    )
+    said, quiet = Path(folder) / "viewer.log", subprocess.DEVNULL
+    with said.open("wb") as log:
+        viewer = subprocess.Popen(  # noqa: S603 # nosec B603  # a program of this environment and no shell
+            [*program, str(out)], stdin=quiet, stdout=quiet, stderr=log, start_new_session=True
+        )
+    if why := _why_ended(viewer, said):
+        viewer.kill()
+        raise TelecineError(why)
     return {"ok": True}
+
+
+def _why_ended(viewer: "subprocess.Popen[bytes]", said: Path) -> str:
+    """What a viewer says that cannot start, without a display for one; "" of one that goes on, or ended well."""
+    until = time.monotonic() + STARTS_WITHIN_S
+    while viewer.poll() is None and time.monotonic() < until:
+        if error := _error_in(said):  # after which it need not end
+            return error
+        time.sleep(0.1)
+    return (_error_in(said) or f"it ended with code {viewer.returncode}") if viewer.returncode else ""
+
+
+def _error_in(said: Path) -> str:
+    lines = said.read_text(encoding="utf-8", errors="replace").splitlines()
+    return next((line[:500] for line in lines if line.startswith("Error: ")), "")
 
 
 WORK: Mapping[str, Callable[..., Any]] = {

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from telecine.core.errors import DatasetError, raised_as
+from telecine.core.text.addresses import is_stored, require_local
 from telecine.core.text.documents import to_yaml
 from telecine.viewer.recording_view import RecordingView, lacks_task, plan_of
 from telecine.viewer.requests import body, field, number, plain_json
@@ -26,7 +27,8 @@ def routes(session: Session) -> list[Any]:
 
     def facts(request: Request) -> Response:
         view = session.recording(request.path_params["number"])
-        listed = {"listed": len(session.entries) > 1, "read_only": session.read_only, "opened": session.path}
+        listed = {"listed": len(session.entries) > 1, "read_only": session.read_only, "opened": session.path,
+                  "stored": is_stored(session.path)}  # fmt: skip
         return plain_json({**view.facts(request.path_params["item"]), **listed})
 
     def frame(request: Request) -> Response:
@@ -102,7 +104,9 @@ def _save(session: Session, view: RecordingView, item: int, given: dict[str, Any
     """Write the plan to a new file, by default beside the recording."""
     del session, item
     name = field(given, "file", str, "").strip()
-    path = Path(name).expanduser() if name else Path(view.path).resolve().parent / "plan.yaml"
+    beside = Path() if is_stored(view.path) else Path(view.path).resolve().parent
+    require_local(name)
+    path = Path(name).expanduser() if name else beside / "plan.yaml"
     text = plan_of(given).to_yaml()
     if path.exists():
         raise DatasetError(f"{path}: exists; a plan is never overwritten, choose another name")
@@ -124,6 +128,7 @@ def _convert(session: Session, view: RecordingView, item: int, given: dict[str, 
     if not out:
         raise HTTPException(400, "out: name a folder for the new dataset")
     paths = [session.path] if field(given, "all", bool, False) else [view.path]
+    require_local(out)
     out = str(Path(out).expanduser())
     plan = plan_of(given)
     job = session.start("convert", paths=paths, out=out, plan=plan.to_dict(), dry_run=dry_run)

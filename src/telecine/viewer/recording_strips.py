@@ -19,6 +19,8 @@ MOST_MARKS = 3000
 MOST_OTHER_MARKS = 500
 """As `MOST_MARKS`, of a stream that no row uses: there may be hundreds."""
 MOST_GAPS = 200
+LEAST_NS = 10_000_000
+"""Of time that is drawn."""
 GAP_PERIODS = 3
 FARTHEST_NS = 1 << 62
 
@@ -43,10 +45,12 @@ def timed(streams: Iterable[Stream], clock: str, rate: str | None) -> Iterator[t
 
 
 def whole(planned: PlannedRows, origin: int) -> tuple[int, int]:
-    """[start, stop) in ns from the first row that shows every sample and row."""
+    """[start, stop) in ns from the first row that shows every sample and row; of a moment, what is around it."""
     starts = [int(s.times[0]) for s in planned.sources if s.times.size] + [int(planned.ticks[0])]
     stops = [int(s.times[-1]) for s in planned.sources if s.times.size] + [int(planned.ticks[-1])]
-    return min(starts) - origin, max(stops) - origin + 1
+    start, stop = min(starts) - origin, max(stops) - origin + 1
+    around = LEAST_NS // 2 if stop - start < LEAST_NS else 0
+    return start - around, stop + around
 
 
 def some_ticks(ticks: Times, first: int, last: int) -> dict[str, Any]:

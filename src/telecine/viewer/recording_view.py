@@ -1,18 +1,19 @@
 """One recording as the page asks for it: its streams and clocks, a plan's rows on them, and single frames."""
 
 import json
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, replace
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
 from telecine.core.accounting import account
 from telecine.core.align import measure
 from telecine.core.bitstream.packets import index_packets
-from telecine.core.errors import DatasetError, SourceError
+from telecine.core.errors import DatasetError, SourceError, closed_on_failure
 from telecine.core.grid import Times
 from telecine.core.plan.model import Plan, make_plan, parse_plan
 from telecine.core.proposal.propose import propose
@@ -32,8 +33,10 @@ from telecine.video.decode import frames
 from telecine.video.frames.colour import to_rgb
 from telecine.video.frames.jpeg import to_jpeg
 from telecine.viewer import recording_strips as strips
-from telecine.viewer.entries import Entry
+from telecine.viewer.entries import Entry, let_go_of_copies, why_none
 
+P = ParamSpec("P")
+R = TypeVar("R")
 STILL_WIDTH_PX = 960
 CHUNKS_BYTES = 16 << 20
 """Of expanded chunks that stay in memory: the page reads stamps once, and then single frames."""
@@ -41,18 +44,36 @@ VALUES_BYTES = 16 << 20
 """Of decoded values that stay in memory: the page shows when samples were taken, not what they hold."""
 
 
+def _alone(method: Callable[Concatenate["RecordingView", P], R]) -> Callable[Concatenate["RecordingView", P], R]:
+    """The method in the view's own thread, which others wait for."""
+
+    @wraps(method)
+    def in_its_thread(view: "RecordingView", /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return view.thread.submit(method, view, *args, **kwargs).result()
+
+    return in_its_thread
+
+
 class RecordingView:
-    """The recordings of one file, one of them open at a time. Raises: SourceError when none can be read."""
+    """The recordings of one file, one of them open at a time. Raises: SourceError when none can be read.
+
+    All of them are read in one thread: files are open there, and the local copy of what is in a store is held there.
+    """
 
     def __init__(self, entry: Entry) -> None:
+        self.thread = ThreadPoolExecutor(1, "telecine recording")
+        with closed_on_failure(self.thread.shutdown):
+            self._find(entry)
+
+    @_alone
+    def _find(self, entry: Entry) -> None:
         if entry.claim is None:
             raise SourceError(f"{entry.path}: {entry.problem or 'is no recording'}")
         self.path = entry.path
         found = registry.index(entry.claim)
         if not found.refs:
-            raise SourceError(next((str(f.message) for f in found.findings), f"{entry.path}: holds no recording"))
+            raise SourceError(why_none(found, entry.path))
         self.refs: tuple[Ref, ...] = found.refs
-        self._lock = threading.RLock()
         self._less = ExitStack()
         self._less.enter_context(CHUNK_BUDGET.at_most(CHUNKS_BYTES))
         self._less.enter_context(DECODED.at_most(VALUES_BYTES))
@@ -61,13 +82,14 @@ class RecordingView:
         self._rows: tuple[str, PlannedRows, list[Part]] | None = None
         self._indexes: dict[str, PacketIndex] = {}
 
+    @_alone
     def facts(self, item: int) -> dict[str, Any]:
         """What a recording holds, and the plan that it suggests. Raises: SourceError."""
-        with self._lock:
-            if item not in self._facts:
-                self._facts = {item: self._inspected(item)}
-            return self._facts[item]
+        if item not in self._facts:
+            self._facts = {item: self._inspected(item)}
+        return self._facts[item]
 
+    @_alone
     def rows(
         self, item: int, plan: Plan, part: int, window: tuple[int, int] | None, px: int, *, others: bool = False
     ) -> dict[str, Any]:
@@ -75,17 +97,16 @@ class RecordingView:
 
         others: with the samples of the streams that no row uses.
         """
-        with self._lock:
-            planned, parts = self._planned(item, plan, part)
-            origin = int(planned.ticks[0])
-            start, stop = window or strips.whole(planned, origin)
-            sources = [strips.strip(s, planned, (start, stop), px) for s in planned.sources]
-            recording = self._recording(item)
-            used = dict(account(recording, plan).used)
-            drawn = {s.source.stream.name for s in planned.sources}
-            rest = (s for s in recording.streams.values() if others and s.name not in drawn)
-            timed = strips.timed(rest, plan.clock.timeline, plan.clock.rate)
-            unused = [strips.other_strip(s, times - origin, (start, stop), px) for s, times in timed]
+        planned, parts = self._planned(item, plan, part)
+        origin = int(planned.ticks[0])
+        start, stop = window or strips.whole(planned, origin)
+        sources = [strips.strip(s, planned, (start, stop), px) for s in planned.sources]
+        recording = self._recording(item)
+        used = dict(account(recording, plan).used)
+        drawn = {s.source.stream.name for s in planned.sources}
+        rest = (s for s in recording.streams.values() if others and s.name not in drawn)
+        timed = strips.timed(rest, plan.clock.timeline, plan.clock.rate)
+        unused = [strips.other_strip(s, times - origin, (start, stop), px) for s, times in timed]
         first, last = np.searchsorted(planned.ticks - origin, (start, stop))
         return {
             "origin_ns": str(origin),
@@ -104,14 +125,14 @@ class RecordingView:
             "yaml": plan.to_yaml(),
         }
 
+    @_alone
     def samples(self, item: int, clock: str, window: tuple[int, int] | None, px: int) -> dict[str, Any]:
         """All samples on a clock, for a plan that makes no rows: ns from the first, a count as a second.
 
         Raises: SourceError, DatasetError when there is nothing on this clock.
         """
-        with self._lock:
-            streams = self._recording(item).streams.values()
-            timed = list(strips.timed(streams, clock, None))
+        streams = self._recording(item).streams.values()
+        timed = list(strips.timed(streams, clock, None))
         if not timed:
             raise DatasetError(f"{self.path}: nothing that can be drawn is on the clock {clock[:100]!r}")
         origin = min(int(times[0]) for _, times in timed)
@@ -124,31 +145,36 @@ class RecordingView:
             "others": [strips.other_strip(s, times - origin, window or whole, px) for s, times in timed],
         }
 
+    @_alone
     def frame(self, item: int, stream: str, clock: str, sample: int) -> bytes:
         """One frame of a camera as JPEG. Raises: SourceError, VideoError, DatasetError when there is none."""
-        with self._lock:
-            found = self._stream(item, stream)
-            if found.kind not in ("image", "video") or clock not in found.clocks:
-                raise DatasetError(f"{stream}: is no camera on {clock}")
-            if not 0 <= sample < found.times(clock).size:
-                raise DatasetError(f"{stream}: has {found.times(clock).size} frames, no frame {sample}")
-            with border(stream):
-                index = None
-                if found.kind == "video":
-                    key = f"{item} {stream} {clock}"
-                    if key not in self._indexes:
-                        codec: Any = found.schema.encoding
-                        self._indexes = {key: index_packets(found.packets(clock), codec)}
-                    index = self._indexes[key]
-                frame = next(frames(found, np.array([sample], np.int64), clock, index=index))
-                width = min(frame.width, STILL_WIDTH_PX)
-                return to_jpeg(to_rgb(frame, (width, max(round(frame.height * width / frame.width), 1))))
+        found = self._stream(item, stream)
+        if found.kind not in ("image", "video") or clock not in found.clocks:
+            raise DatasetError(f"{stream}: is no camera on {clock}")
+        if not 0 <= sample < found.times(clock).size:
+            raise DatasetError(f"{stream}: has {found.times(clock).size} frames, no frame {sample}")
+        with border(stream):
+            index = None
+            if found.kind == "video":
+                key = f"{item} {stream} {clock}"
+                if key not in self._indexes:
+                    codec: Any = found.schema.encoding
+                    self._indexes = {key: index_packets(found.packets(clock), codec)}
+                index = self._indexes[key]
+            frame = next(frames(found, np.array([sample], np.int64), clock, index=index))
+            width = min(frame.width, STILL_WIDTH_PX)
+            return to_jpeg(to_rgb(frame, (width, max(round(frame.height * width / frame.width), 1))))
 
     def close(self) -> None:
         """Let go of the file."""
-        with self._lock:
-            self._let_go()
-            self._less.close()
+        self._close()
+        self.thread.shutdown()
+
+    @_alone
+    def _close(self) -> None:
+        self._let_go()
+        self._less.close()
+        let_go_of_copies(self.path)
 
     def _let_go(self) -> None:
         if self._open is not None:

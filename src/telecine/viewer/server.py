@@ -28,6 +28,8 @@ class ServerOptions:
     in_notebook: bool = False
     follow_links: bool = False
     """Show datasets and recordings whose links lead outside of them."""
+    copied: Callable[[str], str] = str
+    """The folder of a dataset: itself, or a copy of one in a store."""
     rerun: tuple[str, ...] = ()
     """The program that shows a dataset in Rerun's viewer; none: the page does not offer it."""
 
@@ -47,7 +49,11 @@ class Server:
         self._access = ServerAccess(
             options.host, port, secrets.token_urlsafe(24), options.read_only, options.in_notebook
         )
-        how = {"read_only": options.read_only, "follow_links": options.follow_links}
+        how: dict[str, Any] = {
+            "read_only": options.read_only,
+            "follow_links": options.follow_links,
+            "copied": options.copied,
+        }
         self.session = Session(path, entries, rerun=options.rerun, **how)
         app: App = Guard(make_app(self.session), self._access)
         config = uvicorn.Config(

@@ -2,6 +2,7 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +21,10 @@ _WORK_AT_ONCE = 2
 
 
 class Session:
-    """State of the server. Methods may be called from several threads."""
+    """State of the server. Methods may be called from several threads.
+
+    copied: the folder of a dataset: itself, or a copy of one in a store.
+    """
 
     def __init__(
         self,
@@ -30,9 +34,11 @@ class Session:
         read_only: bool,
         rerun: tuple[str, ...] = (),
         follow_links: bool = False,
+        copied: Callable[[str], str] = str,
     ) -> None:
         self.path, self.read_only, self.rerun = path, read_only, rerun
         self._follow_links = follow_links
+        self._copied, self._folders = copied, dict[int, str]()
         self._scratch: TemporaryDirectory[str] | None = None
         self._entries = list(entries)
         self._lock = threading.RLock()
@@ -71,9 +77,12 @@ class Session:
         entry = self.entry(number, "dataset")
         with self._lock:
             if number not in self._datasets:
+                if number not in self._folders:
+                    self._folders[number] = self._copied(entry.path)
+                folder = self._folders[number]
                 with links_followed(self._follow_links):
-                    check_dataset(entry.path)
-                self._datasets[number] = DatasetView(entry.path)
+                    check_dataset(folder)
+                self._datasets[number] = DatasetView(entry.path, folder)
                 while len(self._datasets) > MOST_DATASETS:
                     self._datasets.popitem(last=False)[1].close()
             self._datasets.move_to_end(number)

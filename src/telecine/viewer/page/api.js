@@ -68,6 +68,8 @@ export function bytes(count) {
   return `${power && count < 100 ? count.toFixed(1) : Math.round(count)} ${units[power]}`;
 }
 
+export const many = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
+
 export const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 // A canvas of its element's size in device pixels, its context scaled to CSS pixels.

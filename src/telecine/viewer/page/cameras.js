@@ -95,7 +95,7 @@ class Camera {
     this.want = 0;
   }
 
-  note(text) { this.caption.lastChild.textContent = text; }
+  note(text) { this.caption.lastChild.textContent = this.caption.title = text; }
 
   makeImage() {
     this.image = el("img", { alt: `${this.info.key}: the frame of the row`, draggable: "false" });
@@ -140,11 +140,12 @@ class Camera {
   }
 
   // What is on the screen is of another episode: it is covered until the right frame is there.
-  hide() { this.row = -1; this.box.classList.add("waiting"); this.figure.dataset.shown = ""; }
+  hide() { this.row = -1; delete this.box.dataset.error; this.box.classList.add("waiting"); this.figure.dataset.shown = ""; }
 
   reveal(row, source) {
     this.row = row;
     this.box.classList.remove("waiting");
+    delete this.box.dataset.error;
     Object.assign(this.figure.dataset, { shown: row, episode: this.episode.number, source });
   }
 
@@ -211,7 +212,7 @@ class Camera {
           this.page.cameras.settled(this);
         } catch (error) {
           this.forget(`${number}/${row}`);
-          if (number === this.episode.number) { this.note(error.message); }
+          if (number === this.episode.number) { this.note(error.message); this.box.dataset.error = error.message; }
         }
         if (this.want === row && this.episode.number === number) break;
       }

@@ -1,5 +1,5 @@
 // The page of a dataset.
-import { $, bytes, clamp, el, follow, get, say, send } from "./api.js";
+import { $, bytes, clamp, el, follow, get, many, say, send } from "./api.js";
 import { Cameras } from "./cameras.js";
 import { listen, table } from "./keys.js";
 import { List } from "./list.js";
@@ -28,7 +28,7 @@ class Page {
     const { info } = this;
     document.title = `${info.name} - telecine`;
     $("#name").textContent = info.name;
-    $("#facts").textContent = `${info.episodes.toLocaleString("en")} episodes, ${info.frames.toLocaleString("en")} rows at ${info.fps} fps, ${info.version}${info.robot_type ? `, ${info.robot_type}` : ""}`;
+    $("#facts").textContent = `${many(info.episodes, "episode")}, ${many(info.frames, "row")} at ${info.fps} fps, ${info.version}${info.robot_type ? `, ${info.robot_type}` : ""}`;
     $("#back").hidden = !info.listed;
     this.marks = new Marks(this);
     this.list = new List(this);
@@ -80,7 +80,7 @@ class Page {
     const own = this.findings.filter(finding => finding.episode === this.number);
     const labels = (this.marks.edit.labels ?? []).filter(label => String(label.episode).split("/").pop() === String(this.number));
     this.spans = [
-      ...own.map(finding => ({ kind: "finding", rows: finding.rows, text: finding.message, code: finding.code, severity: finding.severity })),
+      ...own.map(finding => ({ kind: "finding", rows: finding.rows, text: `${finding.key ? `${finding.key.replace("observation.images.", "")}: ` : ""}${finding.message}`, code: finding.code, severity: finding.severity })),
       ...(this.episode?.texts ?? []).map(text => ({ kind: "label", rows: text.rows, text: `${text.key}: ${text.text}` })),
       ...labels.map(label => ({ kind: "label", rows: label.rows, text: `${label.style}: ${label.text}` })),
     ];
@@ -89,7 +89,7 @@ class Page {
 
   shades() {
     return [...this.marks.left().map(rows => ({ rows, colour: "--drop", alpha: 0.25 })),
-      ...this.spans.filter(span => span.kind === "finding" && span.rows).map(span => ({ rows: span.rows, colour: "--warn", alpha: 0.18 }))];
+      ...this.spans.filter(span => span.kind === "finding" && span.rows && span.rows[1] - span.rows[0] < this.episode.length).map(span => ({ rows: span.rows, colour: "--warn", alpha: 0.18 }))];
   }
 
   async check() {
@@ -232,18 +232,24 @@ class Page {
   write() {
     dialogs.writer({
       title: "Write the curated dataset",
-      out: `${this.info.path.replace(/\/+$/, "")}-curated`,
+      out: this.info.out,
       url: `/api/dataset/${this.dataset}/write`,
       body: () => ({}),
       foresee: report => [
-        el("p", {}, `${report.episodes} episodes, ${report.rows} rows; ${report.dropped.length} episodes are left out.`),
-        el("p", {}, `${report.linked_files} video files are linked, ${report.copied_frames} frames copied, ${report.encoded_frames} re-encoded; new video files take about ${bytes(report.new_bytes)}, rows at most ${bytes(report.rows_bytes)}.`),
+        el("p", {}, `${many(report.episodes, "episode")}, ${many(report.rows, "row")}; ${many(report.dropped.length, "episode")} left out.`),
+        el("p", {}, `${many(report.linked_files, "video file")} linked, ${many(report.copied_frames, "frame")} copied, ${report.encoded_frames.toLocaleString("en")} re-encoded; new video files take about ${bytes(report.new_bytes)}, rows at most ${bytes(report.rows_bytes)}.`),
         el("p", { class: "quiet" }, `${this.info.path} stays as it is.`), ...dialogs.findingLines(report.findings)],
-      done: report => [el("p", { class: report.ok ? "good" : "bad" }, report.ok ? `${report.episodes} episodes, ${report.rows} rows are in ${report.root}, verified.` : `${report.root} is not sound.`), ...dialogs.findingLines(report.findings)],
+      done: report => [el("p", { class: report.ok ? "good" : "bad" }, report.ok ? `${many(report.episodes, "episode")} with ${many(report.rows, "row")} in ${report.root}, verified.` : `${report.root} is not sound.`), ...dialogs.findingLines(report.findings)],
     });
   }
 }
 
 const page = new Page(Number(location.pathname.split("/").pop()));
-page.start().then(() => { document.body.dataset.ready = "yes"; }, error => { say(error.message); document.body.dataset.failed = error.message; $("#title").textContent = error.message; });
+page.start().then(() => { document.body.dataset.ready = "yes"; }, async error => {
+  document.body.dataset.failed = error.message; // of the page, only this and the way back are left
+  $("#problem").textContent = error.message;
+  const { entries } = await get("/api/list");
+  $("#back").hidden = entries.length < 2;
+  $("#title").textContent = `${entries[page.dataset]?.name ?? "This dataset"} cannot be shown`;
+});
 globalThis.page = page;

@@ -1,8 +1,7 @@
 // The list of a folder: datasets and recordings with kinds, sizes, counts and when they last changed.
-import { $, bytes, el, get, say } from "./api.js";
+import { $, bytes, el, get, many, say } from "./api.js";
 
 const MOST_COUNTED = 500;
-const many = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
 const held = entry => entry.kind === "dataset" ? entry.episodes === null ? "" : many(entry.episodes, "episode") : entry.recordings === undefined ? "" : many(entry.recordings, "recording");
 
 // Recordings are counted one file after the other, those in the list first, because each file is opened for it.
@@ -10,8 +9,10 @@ async function count(entries, shown) {
   for (const n of shown) {
     const entry = entries[n];
     if (entry.kind !== "recording" || entry.problem || entry.recordings !== undefined) continue;
-    try { entry.recordings = (await get(`/api/list/${n}`)).recordings; } catch { continue; } // its page says why
-    document.querySelector(`[data-entry="${n}"]`)?.replaceChildren(held(entry));
+    let problem;
+    try { ({ recordings: entry.recordings, problem } = await get(`/api/list/${n}`)); } catch (error) { problem = error.message; }
+    const cell = document.querySelector(`[data-entry="${n}"]`);
+    cell?.replaceChildren(problem ? el("span", { class: "bad", title: problem }, "cannot be read") : held(entry));
   }
   document.body.dataset.counted = "yes";
 }

@@ -1,5 +1,5 @@
 // The page of a recording: when each sample was taken, which row of the plan uses it, and how old it is there.
-import { $, bytes, clamp, el, follow, get, say, send } from "./api.js";
+import { $, bytes, clamp, el, follow, get, many, say, send } from "./api.js";
 import { Form } from "./form.js";
 import { Strips, ms, seconds, steps } from "./strips.js";
 import * as dialogs from "./write.js";
@@ -109,7 +109,7 @@ class Page {
       $("#problem").replaceChildren(...odd.map(text => el("p", { class: "bad" }, text)));
       this.ready(data.lacks_task ? "to convert, say what the robot does: task" : "");
       if (data.lacks_task) $("#problem").append(el("p", { class: "bad" }, "to convert, say what the robot does: task"));
-      $("#planned").textContent = `${data.rows.toLocaleString("en")} rows at ${data.fps} fps, ${(data.rows / data.fps).toFixed(2)} s${data.parts.length ? `; ${data.parts.length} episodes` : ""}`;
+      $("#planned").textContent = `${many(data.rows, "row")} at ${data.fps} fps, ${(data.rows / data.fps).toFixed(2)} s${data.parts.length ? `; ${data.parts.length} episodes` : ""}`;
       this.choices(data);
       this.shown = this.strips;
       this.strips.show(data);
@@ -205,7 +205,7 @@ class Page {
   }
 
   save() {
-    const name = el("input", { id: "file", type: "text", value: `${this.facts.path.replace(/\/[^/]*\/?$/, "")}/plan.yaml`, spellcheck: "false" });
+    const name = el("input", { id: "file", type: "text", value: this.facts.stored ? "plan.yaml" : `${this.facts.path.replace(/\/[^/]*\/?$/, "")}/plan.yaml`, spellcheck: "false" });
     dialogs.open("Save the plan", el("label", { for: "file" }, "New file"), name, el("div", { class: "buttons" }, el("button", { type: "button", onclick: dialogs.close }, "Cancel"),
       el("button", { type: "button", class: "primary", onclick: async () => {
         try { const { file } = await send("POST", `${this.url}/save`, { plan: this.form.body, file: name.value }); dialogs.close(); say(`saved: ${file}`); } catch (error) { say(error.message); }
@@ -216,7 +216,7 @@ class Page {
     const all = el("input", { id: "all", type: "checkbox" });
     dialogs.writer({
       title: "Convert",
-      out: `${this.facts.opened.replace(/\/+$/, "").replace(/\.[^./]*$/, "")}-dataset`,
+      out: `${(this.facts.stored ? this.facts.opened.split("/").pop() : this.facts.opened).replace(/\/+$/, "").replace(/\.[^./]*$/, "")}-dataset`,
       url: `${this.url}/convert`,
       body: () => ({ plan: this.form.body, all: all.checked }),
       foresee: report => [
@@ -231,5 +231,12 @@ class Page {
 }
 
 const page = new Page();
-page.start().catch(error => { $("#name").textContent = "cannot be read"; $("#facts").textContent = error.message; $("#problem").replaceChildren(el("p", { class: "bad" }, error.message)); document.body.dataset.failed = error.message; });
+page.start().catch(async error => {
+  $("#name").textContent = "cannot be read";
+  $("#facts").replaceChildren(el("span", { class: "bad" }, error.message));
+  document.body.dataset.failed = error.message; // of the page, only this and the way back are left
+  const { entries } = await get("/api/list");
+  $("#back").hidden = entries.length < 2;
+  $("#name").textContent = `${entries[page.number]?.name ?? "This recording"} cannot be read`;
+});
 globalThis.page = page;

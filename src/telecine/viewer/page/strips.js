@@ -1,6 +1,6 @@
 // Strips of one recording: above the samples of a stream, below the rows of the plan with the age of what they show, and
 // between them a line from each row to its sample.
-import { clamp, colour, context, el } from "./api.js";
+import { clamp, colour, context, el, many } from "./api.js";
 
 const SAMPLES = 16, AGES = 30, MOST_LINES = 400;
 export const ms = ns => `${(ns / 1e6).toFixed(Math.abs(ns) < 1e8 ? 1 : 0)} ms`;
@@ -45,13 +45,13 @@ export class Strips {
       if (step) this.move(step); else if (event.key === "+") this.zoom(1 / 1.5); else if (event.key === "-") this.zoom(1.5); else return;
       event.preventDefault();
     });
-    const name = el("span", { class: "quiet", title: source.stream }, source.stream), key = source.key?.replace("observation.", "");
+    const name = el("span", { class: "quiet ending", title: source.stream }, el("bdi", {}, source.stream)), key = source.key?.replace("observation.", "");
     const names = el("div", { class: "strip-name" }, key ? el("b", {}, key) : null, name);
     return { canvas, facts, row: el("div", { class: this.plain ? "sample-strip plain" : "sample-strip", "data-key": source.key, "data-stream": source.stream }, names, canvas, facts) };
   }
 
   describe(source, part) {
-    const count = `${source.samples.toLocaleString("en")} samples${source.hz && !this.data.counts ? `, ${source.hz.toFixed(2)} Hz` : ""}`;
+    const count = `${many(source.samples, "sample")}${source.hz && !this.data.counts ? `, ${source.hz.toFixed(2)} Hz` : ""}`;
     const gaps = source.gaps.length ? `${source.gaps.length} gap${source.gaps.length > 1 ? "s" : ""}, up to ${(this.data.counts ? steps : seconds)(Math.max(...source.gaps.map(([a, b]) => b - a)))}` : "";
     if (this.plain) {
       part.facts.replaceChildren(el("div", {}, count), ...(gaps ? [el("div", { class: "warning" }, gaps)] : []));
@@ -61,10 +61,10 @@ export class Strips {
     const lines = [
       count,
       source.age_ns ? `age ${ms(source.age_ns[0])}, at most ${ms(source.age_ns[1])}` : "no ages",
-      `${source.limit_ns === null ? "no limit" : `limit ${ms(source.limit_ns)}`}, ${source.repeated} rows repeat`,
+      `${source.limit_ns === null ? "no limit" : `limit ${ms(source.limit_ns)}`}, ${many(source.repeated, "row")} repeat${source.repeated === 1 ? "s" : ""}`,
       `${source.unused.toLocaleString("en")} unused${source.outside ? `, ${source.outside.toLocaleString("en")} outside` : ""}`,
     ];
-    const odd = [source.missing ? `${source.missing} rows without a sample` : "", gaps].filter(Boolean).join(", ");
+    const odd = [source.missing ? `${many(source.missing, "row")} without a sample` : "", gaps].filter(Boolean).join(", ");
     part.facts.replaceChildren(...lines.map(text => el("div", {}, text)), ...(odd ? [el("div", { class: source.missing ? "bad" : "warning" }, odd)] : []));
     part.facts.title = source.problem;
     part.canvas.setAttribute("aria-label", `${source.key}: ${lines.join("; ")}${odd ? `; ${odd}` : ""}`);
@@ -149,7 +149,8 @@ export class Strips {
   }
 
   ages(g, source, X, width, height, paint) {
-    const limit = source.limit_ns, most = Math.max(limit !== null && limit < 4 * (source.age_ns?.[1] ?? 0) ? limit : 0, source.age_ns?.[1] ?? 1, 1);
+    const limit = source.limit_ns, least = 1e8 / (this.data.fps ?? 30); // a tenth of a row: rounding is no age
+    const most = Math.max(limit !== null && limit < 4 * (source.age_ns?.[1] ?? 0) ? limit : 0, source.age_ns?.[1] ?? 1, least);
     const tall = age => Math.max(1, Math.min(1, Math.abs(age) / most) * (AGES - 3)), ticks = this.data.ticks.at;
     const bar = (x, wide, age, bad) => { g.fillStyle = bad ? paint.old : paint.age; g.fillRect(x, height - tall(age), wide, tall(age)); };
     if (source.rows) {

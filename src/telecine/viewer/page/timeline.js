@@ -2,6 +2,7 @@
 import { $, clamp, colour, context, el } from "./api.js";
 
 const MOST_LINES = 5;
+export const rowsOf = ([from, to]) => to - from === 1 ? `row ${from}` : `rows ${from} to ${to - 1}`;
 
 export class Timeline {
   constructor(page) {
@@ -52,7 +53,7 @@ export class Timeline {
     const state = { unchecked: "unchecked: the quality checks are running", failed: `the quality checks failed: ${page.checkError}` }[page.checked];
     const texts = page.spans.filter(span => span.kind === "label").slice(0, 12);
     const line = span => el("li", { class: span.severity ?? span.kind }, el("button", { type: "button", onclick: () => page.seek(span.rows ? span.rows[0] : 0), title: span.text },
-      span.kind === "finding" ? `⚠ ${span.code}` : span.text.slice(0, 60)), span.kind === "finding" ? ` ${span.rows ? `rows ${span.rows[0]} to ${span.rows[1] - 1}: ` : ""}${span.text}` : "");
+      span.kind === "finding" ? `⚠ ${span.code}` : span.text.slice(0, 60)), span.kind === "finding" ? ` ${span.rows ? `${rowsOf(span.rows)}: ` : ""}${span.text}` : "");
     const more = page.spans.filter(span => span.kind === "finding").length - shown.length;
     $("#spans").replaceChildren(...(state ? [el("li", { class: "quiet" }, state)] : []), ...shown.map(line), ...(more > 0 ? [el("li", { class: "quiet" }, `and ${more} more findings`)] : []),
       ...(texts.length ? [el("li", { class: "texts" }, ...texts.map(span => line(span).firstChild))] : []));

@@ -83,5 +83,5 @@ export function writer({ title, out, url, body, foresee, done }) {
 export const findingLines = findings => {
   const order = { error: 0, warning: 1, info: 2 };
   return [...findings].sort((a, b) => order[a.severity] - order[b.severity]).slice(0, 12)
-    .map(finding => el("p", { class: finding.severity }, `${finding.severity}: ${finding.message}${finding.fix ? ` (${finding.fix})` : ""}`));
+    .map(finding => el("p", { class: finding.severity }, `${finding.severity}: ${finding.stream ?? finding.key ? `${finding.stream ?? finding.key}: ` : ""}${finding.message}${finding.fix ? ` (${finding.fix})` : ""}`));
 };
