@@ -83,6 +83,13 @@ def test_the_most_frequent_reason_found_in_motion_is_told():
     assert lag_of({}).why == "nothing could be read"
 
 
+def test_of_recordings_that_are_too_short_the_longest_says_how_much_too_short():
+    short = [StretchLag(None, 0, 0, 0, f"{s} s that both streams cover, 3 s are needed", s * SECOND) for s in (1, 2, 1)]
+    said = lag_of({str(number): [one] for number, one in enumerate(short)})
+    assert said.why == "at most 2 s that both streams cover, 3 s are needed"
+    assert lag_of({"take": short[:1]}).why == "1 s that both streams cover, 3 s are needed"
+
+
 def test_few_stretches_among_many_that_show_something_else_tell_nothing():
     lag = lag_of({"take": [stretch(10), *[unknown("the motion is periodic", match=0.9)] * 3]})
     assert (lag.ms, lag.why, lag.episodes) == (None, "the motion is periodic", (1, 1))

@@ -171,12 +171,12 @@ def odd(kind):
         case "one frame":
             return recording(
                 vector("/joints", path), camera(stamps[:1], frames[:1])
-            ), "the camera has fewer than two frames"
+            ), "the camera has 1 frame, two are the least"
         case "apart":
             later = camera(stamps + 60 * SECOND, frames)
             return recording(
                 vector("/joints", path), later
-            ), "the camera has fewer than two frames while the joints are known"
+            ), "the camera has 0 frames while the joints are known, two are the least"
         case "no samples":
             none = MemoryStream("/joints", "vector", Schema("float64", (6,)), {CLOCK: stamps[:0]}, np.zeros((0, 6)))
             return recording(none, camera(stamps, frames)), "observation.state has no samples"

@@ -22,6 +22,7 @@ from telecine.core.quality.motion_lag import Paths, StretchLag, camera_lag, foll
 from telecine.core.recording import ImageStream, Recording, Ref, VideoStream
 from telecine.core.stats import Floats
 from telecine.core.streams.from_keyframe import FromKeyframe, from_first_keyframe
+from telecine.core.text.numbers import counted
 from telecine.core.video import PacketIndex
 from telecine.inspection.lag_row import ACTION, STATE, LagRow
 from telecine.run.executor import Executor, Lost, Tell, serial, silent
@@ -215,7 +216,7 @@ def _camera(source: Source, joints: Paths) -> Iterator[StretchLag]:
         stream = FromKeyframe(stream, undecodable) if undecodable.size else stream
     times = replace(source, stream=stream).times()
     if times.size < 2:
-        yield _unknown("the camera has fewer than two frames")
+        yield _unknown(f"the camera has {counted(times.size, 'frame')}, two are the least")
         return
     for first, last in stretches_of(*_both(times, joints.times), joints):
         start, stop = np.searchsorted(times, [first, last + 1]).tolist()
@@ -227,7 +228,7 @@ def _stretch(
 ) -> StretchLag:
     """What the frames at `rows`, taken at `times`, say."""
     if rows.size < 2:
-        return _unknown("the camera has fewer than two frames while the joints are known")
+        return _unknown(f"the camera has {counted(rows.size, 'frame')} while the joints are known, two are the least")
     try:
         seen = energies(times, (luma(frame) for frame in frames(stream, rows, clock, index=index)))
     except ValueError as error:

@@ -80,8 +80,13 @@ def lag_of(stretches: Mapping[str, Sequence[StretchLag]], *, grain_ns: int = 0) 
 
 
 def _why_none(silent: Sequence[StretchLag]) -> str:
-    """The most frequent reason; one that was found in the motion itself first."""
-    whys = Counter(s.why for s in silent if s.match) or Counter(s.why for s in silent)
+    """The most frequent reason; one that was found in the motion itself first, from the stretch that comes nearest."""
+    moving = sorted((s for s in silent if s.match), key=lambda s: -s.match)
+    short = [s for s in silent if s.short_ns is not None]
+    if not moving and len(short) > len(silent) / 2:
+        longest = max(short, key=lambda s: s.short_ns or 0).why
+        return f"at most {longest}" if len(short) > 1 else longest
+    whys = Counter(s.why for s in moving or silent)
     return whys.most_common(1)[0][0] if whys else "nothing could be read"
 
 

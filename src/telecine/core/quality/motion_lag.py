@@ -39,7 +39,8 @@ LEAST_MATCH, LEAST_GAIN = 0.6, 0.08
 """Part of the answer's variance that the best lag has to explain, and by how much more than lags far from it."""
 SAME_AGAIN, UNLIKE = 0.9, 0.3
 """Correlation of the motion with itself some time later, from which it is periodic, and what it is less in between."""
-_TOO_SHORT = f"less than {(SHORTEST_NS + 2 * LONGEST_NS) / SECOND:.0f} s that both streams cover"
+NEEDED_NS = SHORTEST_NS + 2 * LONGEST_NS
+"""What both series have to cover, with the lags looked for."""
 _BLOCK_NS = 250_000_000
 _RIDGE = 1e-3
 
@@ -65,7 +66,7 @@ class StretchLag:
     """What one stretch says. lag_ns: None where it cannot tell, for which `why` is the reason.
 
     error_ns: the standard error, as far as this stretch shows it. match: the part of the answer that the motion
-    explains. at_ns: the middle of the stretch.
+    explains. at_ns: the middle of the stretch. short_ns: what both cover, where that is too little.
     """
 
     lag_ns: float | None
@@ -73,6 +74,7 @@ class StretchLag:
     match: float
     at_ns: int
     why: str = ""
+    short_ns: int | None = None
 
 
 def camera_lag(energies: Energies, joints: Paths) -> StretchLag:
@@ -80,7 +82,7 @@ def camera_lag(energies: Energies, joints: Paths) -> StretchLag:
     at_ns = int(energies.times[len(energies.times) // 2]) if len(energies.times) else 0
     grid = _grid(energies.times, joints.times)
     if grid is None:
-        return StretchLag(None, 0.0, 0.0, at_ns, _TOO_SHORT)
+        return _too_short(_covered(energies.times, joints.times), at_ns)
     positions = _on_grid(grid, joints)
     if not positions.size:
         return StretchLag(None, 0.0, 0.0, at_ns, "too little motion: the joints stand still")
@@ -114,7 +116,7 @@ def follower_lag(after: Paths, before: Paths) -> StretchLag:
     at_ns = int(after.times[len(after.times) // 2]) if len(after.times) else 0
     grid = _grid(after.times, before.times)
     if grid is None:
-        return StretchLag(None, 0.0, 0.0, at_ns, _TOO_SHORT)
+        return _too_short(_covered(after.times, before.times), at_ns)
     pair = [np.stack([np.interp(grid, p.times, column) for column in p.values.T], axis=1) for p in (after, before)]
     moves = np.all([np.ptp(values, axis=0) > STILL for values in pair], axis=0)
     if not moves.any():
@@ -122,23 +124,33 @@ def follower_lag(after: Paths, before: Paths) -> StretchLag:
     answer, causes = (_band(np.diff(values[:, moves], axis=0), FINE_NS) for values in pair)
     size = answer.std(axis=0) + 1e-12
     answer, causes = answer / size, (causes / size)[:, :, None]
-    follows = np.array([_fitted(answer[:, [k]], causes[:, [k]]).match >= LEAST_MATCH for k in range(answer.shape[1])])
-    if follows.any():  # the others rest, or are moved by something else
-        answer, causes = answer[:, follows], causes[:, follows]
     fit = _fitted(answer, causes)
     if why := _doubt(fit, causes):
-        return StretchLag(None, 0.0, fit.match, at_ns, why)
+        clear = [_fitted(answer[:, [k]], causes[:, [k]]).match >= LEAST_MATCH for k in range(answer.shape[1])]
+        answer, causes = answer[:, clear], causes[:, clear]  # the others rest, or something else moves them
+        if not any(clear) or _doubt(fit := _fitted(answer, causes), causes):
+            return StretchLag(None, 0.0, fit.match, at_ns, why)
     return StretchLag(*_peak(answer, causes, fit), fit.match, at_ns)
+
+
+def _too_short(covered_ns: int, at_ns: int = 0) -> StretchLag:
+    """A stretch of which both series cover too little."""
+    why = f"{covered_ns / SECOND:.1f} s that both streams cover, {NEEDED_NS / SECOND:.0f} s are needed"
+    return StretchLag(None, 0.0, 0.0, at_ns, why, covered_ns)
+
+
+def _covered(a: Times, b: Times) -> int:
+    """By how many ns both series overlap."""
+    if len(a) < 2 or len(b) < 2:
+        return 0
+    return max(min(int(a[-1]), int(b[-1])) - max(int(a[0]), int(b[0])), 0)
 
 
 def _grid(a: Times, b: Times) -> Times | None:
     """Moments that both series cover, or None where they are too few."""
-    if len(a) < 2 or len(b) < 2:
+    if _covered(a, b) < NEEDED_NS:
         return None
-    start, stop = max(int(a[0]), int(b[0])), min(int(a[-1]), int(b[-1]))
-    if stop - start < SHORTEST_NS + 2 * LONGEST_NS:
-        return None
-    return np.arange(start, stop, STEP_NS, dtype=np.int64)
+    return np.arange(max(int(a[0]), int(b[0])), min(int(a[-1]), int(b[-1])), STEP_NS, dtype=np.int64)
 
 
 def _on_grid(grid: Times, path: Paths) -> Floats:
