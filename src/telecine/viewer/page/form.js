@@ -91,7 +91,7 @@ export class Form {
     how.addEventListener("change", () => { this.set(entry, "how", how.value, "hold"); this.changed(); });
     return el("fieldset", {}, head,
       this.line("how", how, el("span", { class: "name" }, "limit"), this.field(`limit of ${key}`, entry.limit ?? "auto", value => this.set(entry, "limit", value, "auto"), { class: "short" })),
-      ...entry.from.map(take => this.line("offset", this.field(`offset of ${take.stream}`, take.offset ?? "0ms", value => this.set(take, "offset", value, "0ms"), { class: "short" }), el("span", { class: "quiet stream ending", title: take.stream }, el("bdi", {}, take.stream)))));
+      ...entry.from.map(take => this.line("offset", this.field(`offset of ${take.stream}`, take.offset ?? "0ms", value => this.set(take, "offset", value, "0ms"), { class: "short" }), el("span", { class: "quiet stream", title: take.stream }, take.stream))));
   }
 
   adding(free) {

@@ -45,7 +45,7 @@ export class Strips {
       if (step) this.move(step); else if (event.key === "+") this.zoom(1 / 1.5); else if (event.key === "-") this.zoom(1.5); else return;
       event.preventDefault();
     });
-    const name = el("span", { class: "quiet ending", title: source.stream }, el("bdi", {}, source.stream)), key = source.key?.replace("observation.", "");
+    const name = el("span", { class: "quiet", title: source.stream }, source.stream), key = source.key?.replace("observation.", "");
     const names = el("div", { class: "strip-name" }, key ? el("b", {}, key) : null, name);
     return { canvas, facts, row: el("div", { class: this.plain ? "sample-strip plain" : "sample-strip", "data-key": source.key, "data-stream": source.stream }, names, canvas, facts) };
   }
