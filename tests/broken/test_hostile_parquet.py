@@ -13,6 +13,7 @@ from support.dataset import everything, write
 from support.minari import write as write_minari
 from telecine.core.errors import DatasetError, SourceError
 from telecine.lerobot_format import text_bounds
+from telecine.lerobot_format.page_bounds import page_fault
 from telecine.lerobot_format.text_bounds import text_fault
 from telecine.sources import registry
 from telecine.sources.shared.confinement import text_problem
@@ -132,3 +133,20 @@ def test_what_is_counted_is_what_reading_gives(tmp_path_factory, rows, shape):
         if exact:
             patched.setattr(text_bounds, "MOST_BYTES", exact - 1)
             assert f"have {exact} bytes" in text_fault(path)
+
+
+@pytest.mark.parametrize("codec", ["snappy", "gzip", "zstd"])
+def test_a_page_is_measured_by_its_own_header_before_it_is_unpacked(tmp_path, monkeypatch, codec):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"zeros": [bytes(8_000_000)]}), path, compression=codec, use_dictionary=False)
+    assert (page_fault(path, 16_000_000), text_fault(path)) == ("", "")
+    said = page_fault(path, 5_000_000)
+    assert said.startswith("a page of zeros unpacks to 80000")
+    size = int(said.split()[6])
+    there, lie = (bytes([n & 127 | 128, n >> 7 & 127 | 128, n >> 14 & 127 | 128, n >> 21]) for n in (2 * size, 2**27))
+    data = path.read_bytes()
+    at = data.index(there)  # first in the page's header, as twice the number
+    path.write_bytes(data[:at] + lie + data[at + 4 :])
+    monkeypatch.setattr(text_bounds, "MOST_BYTES", 1_000_000)
+    monkeypatch.setattr(text_bounds, "_RATIO", 0)
+    assert "a page of zeros unpacks to 67108864 bytes" in text_fault(path)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from telecine.core.naming import camera_name, element_names, file_below, joined_names
+from telecine.core.naming import MOST_NAMED, camera_name, element_names, file_below, joined_names, numbered
 
 
 @pytest.mark.parametrize(
@@ -89,3 +89,10 @@ def test_numbers_called_after_their_own_path_say_it_once():
 def test_elements_without_names_are_called_by_their_number_in_the_stream():
     named = list(joined_names(["/arm", "/hand:data"], [("a",), None], [[0], [3, 5]]))
     assert named == [("a",), ("hand_3", "hand_5")]
+
+
+def test_no_element_is_named_of_a_vector_that_no_feature_can_be():
+    assert numbered("x", 2) == ("x_0", "x_1")
+    assert len(numbered("x", MOST_NAMED)) == MOST_NAMED
+    assert numbered("x", MOST_NAMED + 1) is None
+    assert element_names("image", (1 << 40,)) is None

@@ -8,6 +8,7 @@ import pyarrow as pa
 from telecine.core.findings import Finding
 from telecine.core.grid import Grid
 from telecine.core.label import Label
+from telecine.core.naming import MOST_NAMED
 from telecine.core.recording import CameraCalibration, LeftOut, Ref
 from telecine.core.video import Clip
 
@@ -71,7 +72,7 @@ class EpisodeFacts:
 
 
 NO_FACTS = EpisodeFacts()
-MOST_ELEMENTS = 1 << 15
+MOST_ELEMENTS = MOST_NAMED
 """Of a feature's last axis: LeRobot keeps ten statistics of each element for every episode."""
 
 

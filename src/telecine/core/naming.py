@@ -40,7 +40,20 @@ def element_names(name: str, shape: tuple[int, ...], quaternion: str = "") -> tu
         return tuple(f"{name}_{axis}" for axis in quaternion)
     if width == 7 and quaternion and low.endswith("pose"):
         return tuple(f"{name}_{part}" for part in (*"xyz", *(f"q{axis}" for axis in quaternion)))
-    return tuple(f"{name}_{i}" for i in range(width))
+    return numbered(name, width)
+
+
+MOST_NAMED = 1 << 15
+"""Elements of a vector that get names of their own: as many as a feature may have."""
+
+
+def numbered(name: str, width: int) -> tuple[str, ...] | None:
+    """A name for each of `width` elements; None for so many that they would take more memory than their numbers.
+
+    >>> numbered("joint", 2)
+    ('joint_0', 'joint_1')
+    """
+    return tuple(f"{name}_{i}" for i in range(width)) if width <= MOST_NAMED else None
 
 
 GENERAL_WORDS = frozenset(

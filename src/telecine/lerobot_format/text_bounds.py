@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from telecine.lerobot_format.page_bounds import page_fault
+
 MOST_BYTES = 1 << 28
 """Of all texts and images of a file, as they are read; more only where the file itself is large."""
 _MOST_STORED = 1 << 26
@@ -22,12 +24,13 @@ _RATIO = 8
 
 
 def text_fault(path: Path) -> str:
-    """Why the texts of a Parquet file must not be read, with the columns; "" when they may, or when it cannot be read.
+    """Why a Parquet file must not be read: its texts or pages, with the columns; "" when it may, or cannot be read.
 
     Whoever reads a damaged file says what is wrong with it.
     """
     try:
-        return _fault(path, _RATIO * path.stat().st_size)
+        more = _RATIO * path.stat().st_size
+        return page_fault(path, MOST_BYTES + more) or _fault(path, more)
     except (OSError, pa.ArrowException):
         return ""
 

@@ -24,6 +24,7 @@ from yaml import YAMLError
 from telecine.core.errors import SourceError, raised_as
 from telecine.core.file_state import FileState
 from telecine.core.findings import Finding
+from telecine.core.naming import numbered
 from telecine.core.plan.model import IMAGES
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
 from telecine.core.text.documents import plain_yaml
@@ -166,7 +167,7 @@ def _names(name: str, shape: tuple[int, ...]) -> tuple[str, ...] | None:
     known = _NAMES.get(name, ())
     if len(shape) != 1:
         return None
-    return known if len(known) == shape[0] else tuple(f"{name.removeprefix('/')}_{i}" for i in range(shape[0]))
+    return known if len(known) == shape[0] else numbered(name.removeprefix("/"), shape[0])
 
 
 def _span_of(ref: Ref) -> _Span:

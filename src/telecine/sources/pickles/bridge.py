@@ -13,7 +13,7 @@ import numpy as np
 
 from telecine.core.errors import SourceError
 from telecine.core.grid import Times
-from telecine.core.naming import natural
+from telecine.core.naming import natural, numbered
 from telecine.core.plan.model import IMAGES
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
 from telecine.sources.format import Found
@@ -123,7 +123,7 @@ def _stream(name: str, values: Any, steps: int, timing: Timing, left_out: list[L
 def _names(name: str, shape: tuple[int, ...]) -> tuple[str, ...] | None:
     if shape == (7,) and name in ("/state", "/full_state", "/desired_state", "/action"):
         return _STATE_NAMES
-    return tuple(f"{name.removeprefix('/')}_{i}" for i in range(shape[0])) if len(shape) == 1 else None
+    return numbered(name.removeprefix("/"), shape[0]) if len(shape) == 1 else None
 
 
 def _cameras(folder: Path) -> list[str]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from telecine.core.errors import SourceError, raised_as
 from telecine.core.grid import Times
+from telecine.core.naming import numbered
 from telecine.core.plan.model import IMAGES
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
 from telecine.sources.format import Found
@@ -167,7 +168,7 @@ def _names(name: str, shape: tuple[int, ...]) -> tuple[str, ...] | None:
     if len(shape) > 1:
         return None
     word = {"/joint_positions": "joint", "/control": "joint"}.get(name, name.removeprefix("/"))
-    return tuple(f"{word}_{i}" for i in range(shape[0])) if shape else (word,)
+    return numbered(word, shape[0]) if shape else (word,)
 
 
 def _features(streams: Mapping[str, Stream]) -> dict[str, tuple[str, ...]]:
