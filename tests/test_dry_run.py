@@ -42,3 +42,30 @@ def test_frames_coded_on_trial_count_once_in_the_time(robots):
 
 def test_trials_of_several_recordings_add_up():
     assert Trial(2, 100, 0.5) + Trial() + Trial(1, 50, 0.25) == Trial(3, 150, 0.75)
+
+
+class Heard:
+    """A progress that remembers what it is told of the phase `converting`."""
+
+    def __init__(self):
+        self.phase, self.parts, self.total = "", [], 0
+
+    def begin(self, total_bytes, phase, items=0):
+        self.phase = phase
+        self.total = self.total or total_bytes
+
+    def advance(self, done_bytes, label):
+        if self.phase == "converting":
+            self.parts.append((label, done_bytes))
+
+    def finish(self, items=1):
+        pass
+
+
+def test_progress_moves_within_a_camera_and_adds_up(robots, tmp_path):
+    heard = Heard()
+    plan = make_plan(robot_plan("front", fps=10))
+    convert([robots], tmp_path / "out", plan, Options(workers=0), progress=heard)
+    assert sum(size for _, size in heard.parts) == heard.total
+    first = [size for label, size in heard.parts if label == heard.parts[0][0] and size]
+    assert len(first) >= 3  # some frames of the one camera, the rest of them, the rest of the recording

@@ -1,53 +1,16 @@
 """What commands print to be typed next: each is one line that runs as it stands, whatever the width of the terminal."""
 
-import fcntl
-import os
-import pty
-import re
 import shlex
-import struct
-import subprocess
-import sys
-import termios
 from pathlib import Path
 
 import pytest
 
+from support.terminal import commands, printed
 from telecine.cli.screen.layout import show_table
 from telecine.cli.screen.tables import console
 from telecine.core.text.task_text import TASK_TO_GIVE, task_problem
 
 WIDTHS = (60, 80, 120)
-
-
-def printed(folder: Path, width: int | None, *words: str) -> str:
-    """What a command prints into a terminal of that width, or into a pipe; in `folder`, with exit code 0."""
-    command = [sys.executable, "-m", "telecine", *words]
-    if width is None:
-        return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
-    environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR")} | {"TERM": "xterm"}
-    process = subprocess.Popen(command, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
-    os.close(theirs)
-    said = b""
-    while True:
-        try:
-            data = os.read(ours, 1 << 16)
-        except OSError:  # Linux's way of saying that the other side is closed
-            break
-        if not data:
-            break
-        said += data
-    os.close(ours)
-    assert process.wait() == 0, said.decode()
-    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", said.decode()).replace("\r\n", "\n")
-
-
-def commands(text: str) -> list[str]:
-    """The commands of a text: below `next`, each alone on a line that four spaces begin."""
-    _, _, steps = text.partition("\nnext\n")
-    return [line.strip() for line in steps.splitlines() if line.startswith("    ")]
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ def run(paths: list[str], *, plan: Path | None, json: bool, reading: dict[str, A
 
 
 def _show(out: Console, seen: Inspection, proposal: Proposal, command: str, plan_file: Path | None) -> None:
-    _show_recordings(out, seen)
+    _show_recordings(out, seen, proposal.timeline)
     if len(seen.recordings) < seen.found:
         out.print(f"[dim]{len(seen.recordings)} of {seen.found} recordings were read[/dim]")
     out.print()
@@ -61,13 +61,26 @@ def _show(out: Console, seen: Inspection, proposal: Proposal, command: str, plan
     show_steps(out, [*recovering(seen.findings), ("convert", command)])
 
 
-def _show_recordings(out: Console, seen: Inspection) -> None:
+def _seconds(recording: RecordingFacts, timeline: str) -> float:
+    """How long it is on the plan's timeline, or else on the clock on which it is longest."""
+    clocks = (stream.on(timeline) for stream in recording.streams)
+    return max((clock.seconds for clock in clocks if clock and clock.seconds), default=recording.seconds)
+
+
+def _show_recordings(out: Console, seen: Inspection, timeline: str) -> None:
     """Those that were read, then those that were not, by the code of the finding that says why."""
     read = {r.label for r in seen.recordings}
     refused = {f.where: f.code for f in seen.findings if f.severity == "error" and f.where not in read}
     names = iter(short_labels([*(r.label for r in seen.recordings), *refused]))
     rows = [
-        (name, bytes_text(r.size_bytes), f"{r.seconds:.1f}", str(len(r.streams)), ", ".join(r.clock_names()), "")
+        (
+            name,
+            bytes_text(r.size_bytes),
+            f"{_seconds(r, timeline):.1f}",
+            str(len(r.streams)),
+            ", ".join(r.clock_names()),
+            "",
+        )
         for r, name in zip(seen.recordings, names, strict=False)
     ]
     rows += [(name, "", "", "", "", code) for name, code in zip(names, refused.values(), strict=True)]
@@ -85,7 +98,8 @@ def _show_streams(out: Console, recordings: tuple[RecordingFacts, ...], timeline
             rate = "-" if clock.hz is None else f"{clock.hz:.2f} Hz"
             jitter = "-" if clock.hz is None else f"{clock.jitter_ms:.2f} ms"
             cells = [clock.name, str(clock.samples), rate, jitter, str(clock.rate.gaps or "")]
-        rows.append((stream.name, stream.label, f"{count}/{len(recordings)}", *cells, _more(stream)))
+        found = f"{count}/{len(recordings)}" if len(recordings) > 1 else ""
+        rows.append((stream.name, stream.label, found, *cells, _more(stream)))
     show_table(out, ("stream", "what", "in", "clock", "samples", "rate", "jitter", "gaps", "more"), rows)
 
 

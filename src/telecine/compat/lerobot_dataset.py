@@ -153,7 +153,7 @@ class LeRobotDataset:
         prepared = prepare(recording, plan)
         folder = self._fresh("clips")
         try:
-            episode = code(prepared, plan, folder, lambda: None)
+            episode = code(prepared, plan, folder)
             self._check(episode)
             index = self._writer.add(episode)
         finally:

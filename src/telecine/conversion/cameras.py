@@ -3,11 +3,12 @@
 `prepare` reads and decides, `code` writes; a dry run does only the first.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
@@ -32,6 +33,15 @@ from telecine.video.decode import frames
 from telecine.video.encode import bits_of, check_first, encode
 from telecine.video.presets import depth_settings, video_settings
 from telecine.video.splice import splice
+
+T = TypeVar("T")
+Coded: TypeAlias = Callable[[float], None]
+"""Gets a share of a camera that is done, 0 to 1."""
+
+
+def untold(share: float) -> None:
+    """A `Coded` that nobody looks at."""
+    del share
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -157,18 +167,16 @@ def _check_damage(pick: CameraRows, rows: Rows, index: PacketIndex, where: str) 
         )
 
 
-def code(prepared: Prepared, plan: Plan, scratch: Path, coded: Callable[[], None], *, threads: int = 1) -> Episode:
-    """The episode with its clips written below `scratch`; calls `coded` after each camera.
+def code(prepared: Prepared, plan: Plan, scratch: Path, coded: Coded = untold, *, threads: int = 1) -> Episode:
+    """The episode with its clips written below `scratch`.
 
-    threads: cameras at a time.
+    coded: gets each share of a camera that is done; they add up to one for each. threads: cameras at a time.
 
     Raises: VideoError for frames that cannot be decoded or stored.
     """
 
     def clip(number: int, camera: CameraDecision) -> Clip:
-        made = clip_of(camera, plan.fps, str(scratch / f"camera-{number:03d}.clip"))
-        coded()
-        return made
+        return clip_of(camera, plan.fps, str(scratch / f"camera-{number:03d}.clip"), coded)
 
     numbers = range(len(prepared.cameras))
     if threads == 1 or len(numbers) < 2:
@@ -233,13 +241,29 @@ def _bits_findings(camera: CameraDecision, pix_fmt: str, where: str) -> list[Fin
     return [Finding("video-bits", "warning", f"{where} {camera.pick.feature.key.removeprefix(IMAGES)}", text, fix)]
 
 
-def clip_of(camera: CameraDecision, fps: int, path: str) -> Clip:
-    """The clip of one camera at `path`, as was decided. Raises: VideoError for frames that cannot be coded."""
+def _told(decoded: Iterator[T], count: int, coded: Coded) -> Iterator[T]:
+    """The frames, of which there are `count`, while `coded` gets what is done of them, now and then."""
+    for number, frame in enumerate(decoded, 1):
+        yield frame
+        if number % _TOLD_EVERY == 0:
+            coded(_TOLD_EVERY / count)
+    coded(count % _TOLD_EVERY / count)
+
+
+_TOLD_EVERY = 16
+"""Frames; fewer than are encoded in a second."""
+
+
+def clip_of(camera: CameraDecision, fps: int, path: str, coded: Coded = untold) -> Clip:
+    """The clip of one camera at `path`, as was decided; coded: see `code`.
+
+    Raises: VideoError for frames that cannot be decoded or stored.
+    """
     decision, stream = camera.decision, camera.pick.source.stream
     clock, key = camera.pick.source.clock, camera.pick.feature.key
     assert stream.kind in ("image", "video")
     if isinstance(decision, Encode):
-        decoded = frames(stream, camera.rows, clock, index=camera.index)
+        decoded = _told(frames(stream, camera.rows, clock, index=camera.index), int(camera.rows.size), coded)
         return encode(decoded, camera.settings, fps, count=int(camera.rows.size), key=key, path=path, why=camera.why)
     assert stream.kind == "video"
     assert camera.index is not None
@@ -247,4 +271,5 @@ def clip_of(camera: CameraDecision, fps: int, path: str) -> Clip:
     clip = splice(
         stream, clock, camera.index, decision, camera.rows, fps, key=key, path=path, why=camera.why, depth=depth
     )
+    coded(1.0)
     return replace(clip, encoded=decision.encoded, repeats=decision.repeated)

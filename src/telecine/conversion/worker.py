@@ -121,8 +121,8 @@ def _made(ref: Ref, plan: Plan, context: WorkerContext, coded: Callable[[int], N
             if why := not_wanted(context.where, prepared.resampled.with_clips((), ()), ref):
                 folder.rmdir()
                 return NotWanted(ref, why)
-            part = ref.size_bytes // (len(prepared.cameras) + 1)
-            episode = code(prepared, plan, folder, lambda: coded(part))
+            part = ref.size_bytes * 19 // (20 * max(len(prepared.cameras), 1))  # what is left is told at the end
+            episode = code(prepared, plan, folder, lambda share: coded(int(part * share)))
             check_frames(recording, prepared.cameras, episode.clips)
             left_out = account(recording, plan).left_out
         episode = replace(episode, plan_digest=plan.digest(), left_out=left_out)

@@ -60,7 +60,7 @@ class DatasetEpisodes:
         self._check_declared(recording)
         plan, plan_yaml = self._plan(recording)
         prepared, cut = self._prepared(recording, plan, strict=strict)
-        episode = code(prepared, plan, live.folder, lambda: None, threads=os.cpu_count() or 1)
+        episode = code(prepared, plan, live.folder, threads=os.cpu_count() or 1)
         findings = [f for f in episode.findings if f.code != "align-trimmed"]
         findings += [*cut.findings(live.label), *live.problems]
         episode = replace(episode, findings=tuple(findings))
