@@ -176,7 +176,7 @@ def odd(kind):
             later = camera(stamps + 60 * SECOND, frames)
             return recording(
                 vector("/joints", path), later
-            ), "the camera has 0 frames while the joints are known, two are the least"
+            ), "the camera has 1 frame while the joints are known, two are the least"
         case "no samples":
             none = MemoryStream("/joints", "vector", Schema("float64", (6,)), {CLOCK: stamps[:0]}, np.zeros((0, 6)))
             return recording(none, camera(stamps, frames)), "observation.state has no samples"
