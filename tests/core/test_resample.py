@@ -544,6 +544,16 @@ def test_every_length_has_its_rows_at_the_usual_rates(source, fps):
         np.testing.assert_array_equal(shown(rows_of(length, source), fps), expected)
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("source", RATES)
+@pytest.mark.parametrize("fps", RATES)
+def test_every_length_has_its_rows_at_every_pair_of_rates(source, fps):
+    for length in range(1, 201):
+        expected = np.arange(-(-length * fps // source)) * source // fps
+        for declared in (True, False):
+            np.testing.assert_array_equal(shown(rows_of(length, source, declared=declared), fps), expected)
+
+
 @given(st.integers(1, 200), st.sampled_from(RATES), st.sampled_from(RATES), st.sampled_from(["hold", "nearest"]))
 def test_a_row_lasts_its_period_however_it_is_aligned(length, source, fps, how):
     found = shown(rows_of(length, source), fps, how=how)

@@ -12,7 +12,7 @@ from telecine.core.errors import DatasetError
 from telecine.dataset.reader import Dataset
 from telecine.lerobot_format.metadata import EpisodeMeta
 from telecine.lerobot_format.paths import FileIndex, Limits
-from telecine.lerobot_format.read import read_rows
+from telecine.lerobot_format.row_files import read_rows
 from telecine.video.mp4_reader import decode_at
 
 
@@ -113,19 +113,22 @@ def test_rows_are_found_without_parquet_statistics(written, tmp_path):
     [
         (lambda r: (r / "meta/info.json").unlink(), "not a LeRobot dataset"),
         (lambda r: (r / "meta/info.json").write_text("{"), "cannot be read"),
-        (lambda r: (r / "meta/info.json").write_text("[]"), "version None"),
+        (lambda r: (r / "meta/info.json").write_text("[]"), "holds list, expected an object"),
         (
             lambda r: (r / "meta/info.json").write_text('{"codebase_version": "v2.1"}'),
             "version 'v2.1', .* first telecine convert",
         ),
-        (lambda r: (r / "meta/info.json").write_text('{"codebase_version": "v3.0"}'), "not the info.json of a dataset"),
+        (
+            lambda r: (r / "meta/info.json").write_text('{"codebase_version": "v3.0"}'),
+            "fps: found None, expected",
+        ),
         (lambda r: (r / "meta/tasks.parquet").unlink(), "tasks.parquet: missing"),
         (lambda r: (r / "meta/tasks.parquet").write_bytes(b"x"), "tasks.parquet: cannot be read"),
         (
             lambda r: pq.write_table(pa.table({"task_index": [0]}), r / "meta/tasks.parquet"),
             "has no column task",
         ),
-        (lambda r: (r / "meta/episodes/chunk-000/file-000.parquet").unlink(), "meta/episodes holds no Parquet file"),
+        (lambda r: (r / "meta/episodes/chunk-000/file-000.parquet").unlink(), "meta/episodes: holds no Parquet file"),
     ],
 )
 def test_what_is_missing_or_damaged_is_named(written, tmp_path, change, words):
@@ -172,5 +175,5 @@ def test_a_broken_feature_is_told(written, tmp_path):
         info["features"]["action"] = "float32"
         (root / "meta/info.json").write_text(json.dumps(info))
 
-    with pytest.raises(DatasetError, match="not the info.json of a dataset"):
+    with pytest.raises(DatasetError, match="features action: found 'float32', expected an object"):
         Dataset(spoiled(written[0], tmp_path, broken))

@@ -271,7 +271,7 @@ MUTATIONS = {
     "another q99": (edit_stats(lambda s: s["action"].update(q99=[0.0] * 3)), "verify-stats", "q99"),
     "another count": (edit_stats(lambda s: s["action"].update(count=[53])), "verify-stats", "count"),
     "statistics of another width": (edit_stats(lambda s: s["action"].update(max=[1.0])), "verify-stats", "shape"),
-    "quantiles of another width": (edit_stats(lambda s: s["action"].update(q50=[1.0])), "verify-stats", "quantiles"),
+    "quantiles of another width": (edit_stats(lambda s: s["action"].update(q50=[1.0])), "verify-stats", "q50"),
     "NaN in statistics": (
         lambda r: (r / "meta/stats.json").write_text('{"action": {"min": NaN}}'), "verify-structure", "NaN"),
     "camera statistics up to 255": (

@@ -356,13 +356,29 @@ def test_provenance_is_carried_over(dataset, good):
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda root: (root / "meta/info.json").unlink(), "copy meta/info.json"),
-        (lambda root: (root / "meta/info.json").write_text("[" * 100_000), "cannot be read"),
-        (lambda root: (root / "meta/info.json").write_text('{"fps": 29.97, "features": {"a": {}}}'), "fps is 29.97"),
+        (lambda path: path.unlink(), "copy meta/info.json"),
+        (lambda path: path.write_text("[" * 100_000), "cannot be read"),
+        (lambda path: path.write_text('{"fps": 29.97, "features": {"a": {}}}'), "fps: found 29.97"),
+    ],
+    ids=["no info", "nested info", "odd fps"],
+)
+def test_without_the_rate_and_the_features_all_is_lost_and_said_why(dataset, spoil, said):
+    spoil(dataset / "meta/info.json")
+    done = repair(dataset, dataset.parent / "out")
+    assert (done.ok, done.out, done.episodes) == (False, None, 0)
+    assert [lost.where for lost in done.lost] == ["meta/info.json"]
+    assert said in done.lost[0].message
+    assert "meta/info.json" in done.wrong[0].where
+    assert {path.name for path in dataset.parent.iterdir()} <= {"dataset"}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
         (lambda root: shutil.rmtree(root / "data"), "no episode can be read"),
         (lambda root: shutil.rmtree(root), "no such folder"),
     ],
-    ids=["no info", "nested info", "odd fps", "no data", "nothing"],
+    ids=["no data", "nothing"],
 )
 def test_what_cannot_be_repaired_says_why_and_writes_nothing(dataset, spoil, said):
     spoil(dataset)

@@ -197,8 +197,8 @@ def test_damaged_metadata_is_a_finding(tmp_path, name):
         ({"data_path": "../{episode_index}.parquet"}, "leads out of the dataset's folder"),
         ({"video_path": "/etc/{video_key}.mp4"}, "leads out of the dataset's folder"),
         ({"data_path": "{episode_index:999999999999d}"}, "is no template"),
-        ({"fps": 1 << 40}, "fps is 1099511627776"),
-        ({"fps": 0}, "fps is 0"),
+        ({"fps": 1 << 40}, "fps: found 1099511627776"),
+        ({"fps": 0}, "fps: found 0"),
     ],
 )
 def test_metadata_that_would_read_elsewhere_or_fill_the_memory_is_refused(tmp_path, told, said):
@@ -216,7 +216,7 @@ def test_episodes_of_absurd_lengths_are_refused(tmp_path, length):
     (old / "meta/episodes.jsonl").write_text(json.dumps({"episode_index": 0, "tasks": [], "length": length}))
     found = registry.find([old])
     assert found.refs == ()
-    assert f"has {length} rows" in found.findings[0].message
+    assert f"length: found {length}" in found.findings[0].message
 
 
 def test_a_picture_outside_of_the_dataset_is_not_read(v3, tmp_path):

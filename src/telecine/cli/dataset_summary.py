@@ -93,7 +93,7 @@ def _show_tables(out: Console, page: DatasetSummary) -> None:
 
 
 def _show(out: Console, page: DatasetSummary) -> None:
-    if not loudness.quiet():
+    if page.version and not loudness.quiet():
         _show_tables(out, page)
     show_lag(out, page.lag)
     show_findings(out, page.findings)

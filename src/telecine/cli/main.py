@@ -28,6 +28,7 @@ from telecine.cli.recording_flags import (
     Timeout,
     sources_of,
 )
+from telecine.cli.screen import loudness
 from telecine.cli.typed import remember
 
 if TYPE_CHECKING:
@@ -347,6 +348,10 @@ def _run(command: "Callable[[], Outcome]", fail_on: Sequence[str] | None) -> Non
     except TelecineError as error:
         notes = (f"  {visible(note)}" for note in getattr(error, "__notes__", ()))
         typer.echo("\n".join([f"error: {visible(str(error))}", *notes]), err=True)
+        if loudness.json() and error.findings:
+            from telecine.cli.screen.tables import findings_dict, print_json
+
+            print_json({"ok": False, "error": str(error), "findings": findings_dict(error.findings)})
         code = NOT_DONE
     raise typer.Exit(code)
 

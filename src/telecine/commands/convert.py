@@ -335,8 +335,9 @@ def _inspected(
         missing_action=run_flags.missing_action,
     )
     seen = inspect_many(paths, **options.access, executor=executor, proposing=proposing)
-    if not seen.recordings:
-        raise nothing_readable(paths, seen.findings)
+    unread = any(finding.code == "stream-unreadable" for finding in seen.findings)
+    if not any(recording.clock_names() or not unread for recording in seen.recordings):
+        raise nothing_readable(paths, seen.findings)  # no plan makes rows of streams that cannot be read
     return seen
 
 

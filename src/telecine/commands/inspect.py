@@ -75,7 +75,7 @@ def inspect(
     Raises:
         SourceError: a path does not exist or holds no recording. PlanError: `plan` exists or cannot be written, or
             something was given that is of recordings only, or of a dataset only.
-        DatasetError: the dataset cannot be read, or curves need matplotlib.
+        DatasetError: curves need matplotlib. A dataset whose metadata cannot be read is a finding.
 
     >>> import telecine as tc
     >>> seen = tc.inspect("recordings")
@@ -122,8 +122,8 @@ def _of_dataset(
         check_dataset(root)
         with who_works(executor, Options()) as who:
             summary = summarize(root, checks=checks, executor=who, progress=progress)
-            summary = _with_lag_of(summary, who) if lag else summary
-        return here.done(summary if png is None else _drawn(summary, Path(png)))
+            summary = _with_lag_of(summary, who) if lag and summary.version else summary
+        return here.done(_drawn(summary, Path(png)) if png is not None and summary.version else summary)
 
 
 def _require_of_dataset(**of_recordings: object) -> None:

@@ -35,7 +35,7 @@ def repair(
         copy (`after`).
 
     Raises:
-        DatasetError: nothing can be recovered, or `apply` exists or cannot be written.
+        DatasetError: no episode can be recovered, or `apply` exists or cannot be written.
 
     >>> import telecine as tc
     >>> tc.repair("dataset").ok

@@ -4,6 +4,7 @@ Files are read where an `Executor` works, so that one on which a library ends it
 part of a recording is a reference of its own, so that parts are worked on, resumed and rejected like recordings.
 """
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,10 +12,11 @@ from pathlib import Path
 
 from telecine.conversion.report import Rejected, rejection
 from telecine.core.errors import AlignError, SourceError, TelecineError
-from telecine.core.findings import Finding, grouped
+from telecine.core.findings import Finding, with_notes
 from telecine.core.plan.model import Plan
 from telecine.core.recording import Part, Ref
 from telecine.core.resample.split import EpisodeSplit, spans_of, split
+from telecine.core.text.addresses import is_stored
 from telecine.core.text.documents import suggest
 from telecine.run.executor import Executor, Lost, Tell, serial, silent
 from telecine.run.worker_count import Workers
@@ -129,15 +131,28 @@ def find_all(
 
 def nothing_readable(paths: Iterable[str | Path], findings: Iterable[Finding]) -> SourceError:
     """The error for paths without one readable recording, each reason a note."""
-    error = SourceError(f"no readable recording in {', '.join(map(str, paths))}")
-    for finding, more in grouped(findings):
-        error.add_note(str(finding) + (f" (and {more} more)" if more else ""))
-    return error
+    return with_notes(SourceError(f"no readable recording in {', '.join(map(str, paths))}"), findings)
 
 
 def _indexed(claim: Claim, tell: Tell, *, recover: bool, token: str | None) -> Found:
     del tell
-    return registry.index(claim, recover=recover, token=token)
+    found = registry.index(claim, recover=recover, token=token)
+    return _judged(found, claim.path) if claim.format == "lerobot" and not is_stored(claim.path) else found
+
+
+def _judged(found: Found, path: str) -> Found:
+    """What `telecine verify` says of a dataset's metadata, too: an error where that is why nothing can be read."""
+    from telecine.dataset.verify.verify import metadata_findings  # most recordings are no datasets
+
+    fix = f"see what `telecine repair {shlex.quote(path)}` can save"
+    said = [
+        replace(finding, severity="warning", where=f"{path}/{finding.where}", fix=fix, recording=path)
+        for finding in metadata_findings(path)
+        if finding.severity == "error"
+    ]
+    if found.refs or not said:
+        return replace(found, findings=(*found.findings, *said))
+    return Found((), (replace(said[0], severity="error"), *said[1:]))
 
 
 def _join(refs: Sequence[Ref], tell: Tell) -> Found:

@@ -8,6 +8,7 @@
     |- AlignError     no usable sample at some ticks
     |- VideoError     a codec is not supported, or decoding, encoding or muxing failed
     |- DatasetError   the target exists, is not a dataset, is damaged or locked, or commit failed
+    |   '- MetadataError  the metadata of a dataset is damaged; `path` names the file
     '- StoreError     a folder or an object store refused to read or write
 
 Each takes one positional message, so that it survives pickling between processes; add context with `add_note`.
@@ -17,13 +18,15 @@ Each takes one positional message, so that it survives pickling between processe
 import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class TelecineError(Exception):
     """Base of every error that telecine raises on purpose."""
 
     code: ClassVar[str] = "convert-failed"
+    findings: tuple[Any, ...] = ()
+    """The findings that say it in detail, where there are some; see `core.findings.with_notes`."""
 
 
 class SourceError(TelecineError):
@@ -64,6 +67,23 @@ class DatasetError(TelecineError):
     """The dataset cannot be written or is damaged."""
 
     code = "dataset-mismatch"
+
+
+class MetadataError(DatasetError):
+    """The metadata of a dataset is missing or damaged: "ROOT/meta/info.json: fps: found '30', expected ..."."""
+
+    code = "verify-structure"
+    path: str = ""
+    """The file, below the dataset's folder."""
+    problem: str = ""
+    """What is wrong with it."""
+
+
+def metadata_error(root: object, path: object, problem: str) -> MetadataError:
+    """The error for a file of metadata at `path` below the folder `root`."""
+    error = MetadataError(f"{root}/{path}: {problem}")
+    error.path, error.problem = str(path), problem
+    return error
 
 
 class StoreError(TelecineError):

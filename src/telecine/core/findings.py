@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeVar
 
+from telecine.core.errors import TelecineError
 from telecine.core.text.html import table
 from telecine.core.text.numbers import counted
 
 Severity = Literal["info", "warning", "error"]
-Failure = TypeVar("Failure", bound=BaseException)
+Failure = TypeVar("Failure", bound=TelecineError)
 
 CODES: dict[str, str] = {
     # sources
@@ -272,9 +273,10 @@ def grouped(findings: Iterable[Finding]) -> list[tuple[Finding, int]]:
 
 
 def with_notes(error: Failure, findings: Iterable[Finding]) -> Failure:
-    """`error`, with a note for each finding."""
-    for finding in findings:
-        error.add_note(str(finding))
+    """`error`, with its `findings`, and a note for each different one."""
+    error.findings = (*error.findings, *findings)
+    for finding, more in grouped(error.findings):
+        error.add_note(str(finding) + (f" (and {more} more)" if more else ""))
     return error
 
 

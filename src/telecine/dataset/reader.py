@@ -17,10 +17,11 @@ from telecine.core.errors import DatasetError, raised_as
 from telecine.core.label import LANGUAGE
 from telecine.core.labels.numbered import SUBTASK_INDEX
 from telecine.dataset.values import unwrap_extensions
-from telecine.lerobot_format import paths, read
+from telecine.lerobot_format import paths, read, row_files
 from telecine.lerobot_format.episode_table import EpisodeTable
 from telecine.lerobot_format.metadata import V2_VERSIONS, EpisodeMeta, feature_of, path_of
 from telecine.lerobot_format.paths import FileIndex
+from telecine.lerobot_format.possible import positive_int, whole
 from telecine.lerobot_format.subtasks import read_subtasks
 
 
@@ -37,15 +38,22 @@ class Dataset:
         self.root = Path(root)
         self.info = read.read_info(self.root, versions)
         self.version = str(self.info["codebase_version"])
-        self._features = read.read_features(self.root, self.info, ("fps", "total_frames"))
+        self._features = read.read_features(self.root, self.info)
         self.features = tuple(feature.column for feature in self._features.values())
-        self.fps, self.frames = int(self.info["fps"]), int(self.info["total_frames"])
-        self.robot_type: str | None = self.info.get("robot_type")
+        self.fps = int(self.info["fps"])
+        robot_type = self.info.get("robot_type")
+        self.robot_type = robot_type if isinstance(robot_type, str) else None
         self.cameras = tuple(key for key, feature in self._features.items() if feature.is_camera)
         self._videos = tuple(key for key, feature in self._features.items() if feature.dtype == "video")
 
     def __len__(self) -> int:
         return len(self._known)
+
+    @cached_property
+    def frames(self) -> int:
+        """Rows as info.json counts them; as the episodes have them, where that is no count."""
+        stated = whole(self.info.get("total_frames"))
+        return int(stated) if positive_int(stated) else sum(episode.length for episode in self.episodes)
 
     @cached_property
     def tasks(self) -> tuple[str, ...]:
@@ -77,7 +85,7 @@ class Dataset:
         """All episodes, of version 3.0 made one by one when they are asked for."""
         if self.version in V2_VERSIONS:
             return read.read_episodes(self.root, self.info, self._features)
-        return read.read_episode_table(self.root, self._features)
+        return read.read_episode_table(self.root, self.info, self._features)
 
     def episode(self, number: int) -> EpisodeMeta:
         """One episode, without making all of them. Raises: DatasetError when there is no such one."""
@@ -105,7 +113,7 @@ class Dataset:
             DatasetError: there is no such episode, or its file is missing or damaged.
         """
         meta = self.episode(episode)
-        return unwrap_extensions(read.read_rows(self._file("data_path", meta.data), meta, columns))
+        return unwrap_extensions(row_files.read_rows(self._file("data_path", meta.data), meta, columns))
 
     def runs(
         self, columns: list[str], start: int = 0, stop: int | None = None
@@ -121,7 +129,7 @@ class Dataset:
             except DatasetError as error:
                 yield from (((episode,), error) for episode in episodes)
                 continue
-            for together, table in read.read_runs(path, episodes, columns):
+            for together, table in row_files.read_runs(path, episodes, columns):
                 yield together, table if isinstance(table, DatasetError) else unwrap_extensions(table)
 
     def rows_path(self, episode: int) -> Path:

@@ -3,11 +3,12 @@
 Of v2.0 and v2.1 everything is taken as it is; at a rate that divides the input's, every row is one of its rows.
 """
 
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,6 +17,7 @@ from telecine.core.findings import Finding, has_errors, with_notes
 from telecine.core.plan.model import Dtype, Plan, make_plan
 from telecine.dataset.reader import Dataset, open_dataset
 from telecine.dataset.staging import workspace
+from telecine.dataset.verify.verify import metadata_findings
 from telecine.editing.inputs import InputDataset
 from telecine.lerobot_format.metadata import INDEX_KEYS, V2_VERSIONS
 from telecine.sources.shared.confinement import are_links_followed, check_dataset
@@ -39,7 +41,8 @@ def opened_inputs(paths: Sequence[str | Path], target: Path | None) -> Iterator[
     """
     for path in paths:
         check_dataset(path)
-    given = [open_dataset(path) for path in paths]
+    said: list[Finding] = []
+    given = [_opened(path, said) for path in paths]
     fps = min(dataset.fps for dataset in given)
     if odd := [dataset for dataset in given if dataset.fps % fps]:
         rates = ", ".join(f"{dataset.root} {dataset.fps} fps" for dataset in given)
@@ -49,7 +52,7 @@ def opened_inputs(paths: Sequence[str | Path], target: Path | None) -> Iterator[
         )
     with ExitStack() as stack:
         inputs: list[InputDataset] = []
-        findings: list[Finding] = []
+        findings = said
         for number, dataset in enumerate(given):
             if dataset.version not in V2_VERSIONS and dataset.fps == fps:
                 inputs.append(InputDataset(str(paths[number]), dataset))
@@ -58,6 +61,21 @@ def opened_inputs(paths: Sequence[str | Path], target: Path | None) -> Iterator[
             findings += _convert(dataset, folder, fps)
             inputs.append(InputDataset(str(paths[number]), Dataset(folder)))
         yield OpenedInputs(tuple(inputs), tuple(findings))
+
+
+def _opened(path: str | Path, said: list[Finding]) -> Dataset:
+    """The dataset; what `verify` says of its metadata becomes warnings in `said`, or the notes of the error."""
+    errors = [finding for finding in metadata_findings(path) if finding.severity == "error"]
+    fix = f"see what `telecine repair {shlex.quote(str(path))}` can save"
+    found = [replace(finding, where=f"{path}/{finding.where}", fix=fix) for finding in errors]
+    try:
+        dataset = open_dataset(path)
+        _ = dataset.episodes, dataset.tasks
+    except DatasetError as error:
+        raise with_notes(error, found) from None
+    if dataset.version not in V2_VERSIONS:  # of others the conversion says it
+        said += (replace(finding, severity="warning") for finding in found)
+    return dataset
 
 
 @contextmanager

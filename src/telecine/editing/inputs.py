@@ -11,6 +11,7 @@ from telecine.core.edit.fingerprint import episode_digest, fingerprint
 from telecine.core.edit.model import Edit, EditInput, parse_edit
 from telecine.core.edit.resolve import SourceDataset, SourceEpisode
 from telecine.core.errors import DatasetError, EditError, raised_as
+from telecine.core.outcome import stored_facts
 from telecine.dataset.reader import Dataset
 from telecine.lerobot_format.metadata import INDEX_KEYS
 from telecine.lerobot_format.read import read_episodes_table
@@ -77,14 +78,14 @@ def _check_revision(edit: Edit, entry: EditInput, given: InputDataset) -> None:
 
 def _episodes(dataset: Dataset) -> Iterator[SourceEpisode]:
     for episode in dataset.episodes:
-        said = episode.facts
+        said = stored_facts(episode.facts)
         yield SourceEpisode(
             episode.length,
             episode.tasks,
-            str(said.get("recording") or "").partition("#")[0],
-            said.get("success"),
-            str(said.get("outcome") or ""),
-            tuple(said.get("tags") or ()),
+            (said.recording or "").partition("#")[0],
+            said.success,
+            said.outcome or "",
+            said.tags,
         )
 
 

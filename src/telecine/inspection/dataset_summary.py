@@ -18,8 +18,9 @@ from telecine.core.progress import Progress
 from telecine.core.quality.table import chosen
 from telecine.core.text.html import table
 from telecine.core.text.numbers import counted
-from telecine.dataset.reader import Dataset, open_dataset
-from telecine.dataset.verify.verify import verify
+from telecine.dataset.reader import Dataset
+from telecine.dataset.verify.finding_log import REPAIR
+from telecine.dataset.verify.verify import metadata_findings, verify
 from telecine.inspection.label_summary import (
     LabelledEpisode,
     TextSummary,
@@ -28,9 +29,9 @@ from telecine.inspection.label_summary import (
     text_table,
 )
 from telecine.inspection.lag_row import LagRow
-from telecine.inspection.quality import check_dataset
+from telecine.inspection.quality import check_dataset, opened
 from telecine.inspection.quality_rows import VERIFY
-from telecine.lerobot_format.paths import VERSION, FileIndex
+from telecine.lerobot_format.paths import INFO, VERSION, FileIndex
 from telecine.run.executor import Executor, serial
 from telecine.video.mp4_reader import probe_file
 
@@ -81,6 +82,7 @@ class DatasetSummary:
 
     root: str
     version: str
+    """Empty where the metadata cannot be read; then the findings say why, and all else is empty."""
     robot_type: str | None
     fps: int
     frames: int
@@ -125,17 +127,25 @@ def summarize(
 ) -> DatasetSummary:
     """The page of the dataset at `root`, version 2.0, 2.1 or 3.0.
 
+    Of a dataset whose metadata cannot be read it has the findings that say why, and nothing else.
     checks, executor, progress: of `inspection.quality.check_dataset`.
 
-    Raises: DatasetError when it cannot be read. PlanError for a check that there is none of.
+    Raises: DatasetError: there is no dataset. PlanError for a check that there is none of.
     """
-    dataset = open_dataset(root)
+    wanted = chosen(checks)
+    try:
+        dataset = opened(root)
+        _ = dataset.episodes, dataset.tasks
+    except DatasetError:
+        if not (Path(root) / INFO).is_file():
+            raise  # it is no dataset
+        return _unreadable(root)
     findings: list[Finding] = []
     cameras = tuple(_cameras(dataset, findings))
     findings += check_dataset(root, checks=checks, executor=executor, progress=progress)
-    findings += _small(cameras) if "look-small" in chosen(checks) else ()
+    findings += _small(cameras) if "look-small" in wanted else ()
     findings += _counts(dataset)
-    findings += verify(root, decode="none", statistics=False) if dataset.version == VERSION else ()
+    findings += _verified(root, dataset.version)
     labels = tuple(label_lists(dataset, findings))
     texts = text_table(dataset, labels)
     findings += label_findings(texts, str(root))
@@ -157,6 +167,16 @@ def summarize(
         labels=labels,
         texts=texts,
     )
+
+
+def _verified(root: str | Path, version: str) -> list[Finding]:
+    return verify(root, decode="none", statistics=False) if version == VERSION else metadata_findings(root)
+
+
+def _unreadable(root: str | Path) -> DatasetSummary:
+    """What is known of a dataset of which too little can be understood."""
+    findings = tuple(replace(f, fix=REPAIR) for f in metadata_findings(root))
+    return DatasetSummary(str(root), "", None, 0, 0, (), (), (), (), findings)
 
 
 def _episode(dataset: Dataset, number: int, codes: list[str]) -> EpisodeSummary:

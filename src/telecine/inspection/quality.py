@@ -24,7 +24,6 @@ from telecine.dataset.reader import Dataset, open_dataset
 from telecine.inspection import quality_cache
 from telecine.inspection.quality_frames import camera_findings, colour_cameras
 from telecine.inspection.quality_rows import element_names, row_findings
-from telecine.lerobot_format.paths import INFO
 from telecine.run.executor import Executor, Lost, Tell, serial
 from telecine.run.worker_count import Workers
 
@@ -102,7 +101,7 @@ def known_findings(root: str | Path, checks: Sequence[str] = ()) -> tuple[Findin
 
 
 def _checked(root: Path, codes: frozenset[str], executor: Executor, progress: Progress) -> Iterator[Finding]:
-    dataset = open_dataset(root)
+    dataset = opened(root)
     lengths = [episode.length for episode in dataset.episodes]
     found: list[Finding] = list(quality_checks.length_findings(lengths, dataset.fps))
     tasks = [episode.tasks for episode in dataset.episodes]
@@ -158,7 +157,7 @@ def _answers(
 
 def _part_checked(part: _Part, tell: Tell) -> _Checked:
     """Runs where the executor works."""
-    dataset = _opened(state_from(str(Path(part.root) / INFO), (Path(part.root) / INFO).stat()), part.root)
+    dataset = opened(part.root)
     findings, facts, motion = row_findings(dataset, part.start, part.stop, part.codes)
     cameras: dict[str, tuple[CameraLook, list[int]]] = {}
     if part.codes & _FRAME_CODES:
@@ -171,10 +170,15 @@ def _part_checked(part: _Part, tell: Tell) -> _Checked:
     return _Checked(findings, facts, cameras)
 
 
+def opened(root: str | Path) -> Dataset:
+    """The dataset, whose metadata each process reads once while its files stay as they are. Raises: DatasetError."""
+    files = [path for path in Path(root).glob("meta/**/*") if path.is_file()]
+    return _opened(str(root), tuple(state_from(str(path), path.stat()) for path in sorted(files)))
+
+
 @lru_cache(maxsize=1)
-def _opened(state: FileState, root: str) -> Dataset:
-    """The dataset, whose metadata each process reads once; state: of info.json."""
-    del state
+def _opened(root: str, states: tuple[FileState, ...]) -> Dataset:
+    del states
     return open_dataset(root)
 
 

@@ -174,20 +174,6 @@ def span_columns(videos: Iterable[str]) -> dict[str, pa.DataType]:
     return {f"videos/{key}/{name}": kind for key in videos for name, kind in SPAN_COLUMNS.items()}
 
 
-def episode_of(
-    row: Mapping[str, Any], videos: Iterable[str], *, start: int = 0, facts: Mapping[str, Any] | None = None
-) -> EpisodeMeta:
-    """The episode of a row of meta/episodes that has the columns of `EPISODE_COLUMNS` and those of `videos`."""
-    spans = {}
-    for key in videos:
-        chunk, file, from_s, to_s = (row[f"videos/{key}/{name}"] for name in SPAN_COLUMNS)
-        spans[key] = VideoSpan(FileIndex(chunk, file), from_s, to_s)
-    data = FileIndex(row["data/chunk_index"], row["data/file_index"])
-    first, stop = row["dataset_from_index"], row["dataset_to_index"]
-    tasks = tuple(row["tasks"])
-    return EpisodeMeta(row["episode_index"], row["length"], tasks, data, first, stop, spans, start, facts or {})
-
-
 def path_of(template: str, index: FileIndex, key: str = "") -> str:
     """Relative path of a file by a template of info.json, of any version.
 

@@ -1,7 +1,9 @@
 """Whether the spans that the metadata states are those of the frames in a video: one judgement for all commands."""
 
+import filecmp
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -72,6 +74,11 @@ def length_problem(key: str, episode: EpisodeMeta, fps: int) -> str:
         f"found from {span.from_s:.6f} s to {span.to_s:.6f} s, expected {episode.length / fps:.6f} s for "
         f"{episode.length} rows at {fps} fps"
     )
+
+
+def is_copy(one: Path, other: Path) -> bool:
+    """Whether two files are the same, byte for byte."""
+    return one.stat().st_size == other.stat().st_size and filecmp.cmp(one, other, shallow=False)
 
 
 def read_hidden_frames(metadata: DatasetMeta) -> HiddenFrames:

@@ -4,11 +4,9 @@ Witnesses are the rows, the metadata (tasks, sizes, statistics) and the videos. 
 make a clean dataset of a wrong one and erase the evidence.
 """
 
-import filecmp
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -25,6 +23,7 @@ from telecine.dataset.verify.frames import DecodedFrames, check_decoded, parsed_
 from telecine.dataset.verify.statistics import floats
 from telecine.lerobot_format.frame_statistics import FrameStatistics
 from telecine.lerobot_format.metadata import DatasetMeta
+from telecine.lerobot_format.video_spans import is_copy
 from telecine.recovery.cameras import StoredCamera
 from telecine.recovery.rows import EpisodeRows, RowReader
 from telecine.recovery.stated_rows import of_statistics, row_count
@@ -124,7 +123,7 @@ def copy_conflicts(metadata: DatasetMeta, cameras: Sequence[StoredCamera]) -> It
     """Cameras of which a video is a copy of another's, byte for byte, unless statistics say that they saw the same."""
     frames = FrameStatistics(metadata)
     for one, other in combinations(cameras, 2):
-        copies = [a for a, (path, _) in enumerate(one.files) if any(_is_copy(path, own) for own, _ in other.files)]
+        copies = [a for a, (path, _) in enumerate(one.files) if any(is_copy(path, own) for own, _ in other.files)]
         mine = [e for e, place in one.ranges.items() if isinstance(place, FrameRange) and place.file in copies]
         looks = [(frames.witness(one.key, e), frames.witness(other.key, e)) for e in mine]
         equal = all(a is not None and b is not None and np.allclose(a.own, b.own) for a, b in looks)
@@ -134,10 +133,6 @@ def copy_conflicts(metadata: DatasetMeta, cameras: Sequence[StoredCamera]) -> It
                 f"if both cameras saw the same, say --trust video, else leave this one out with --without {one.key}"
             )
             yield Conflict("copies", one.key, text, ("video", "meta"), tuple(mine))
-
-
-def _is_copy(one: Path, other: Path) -> bool:
-    return one.stat().st_size == other.stat().st_size and filecmp.cmp(one, other, shallow=False)
 
 
 def statistics_conflicts(metadata: DatasetMeta, cameras: Sequence[StoredCamera]) -> Iterator[Conflict]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from telecine.core.errors import DatasetError
+from telecine.core.errors import DatasetError, metadata_error
 from telecine.dataset.verify.reading import UNREADABLE
 from telecine.lerobot_format import paths
 from telecine.lerobot_format.metadata import (
@@ -24,26 +24,26 @@ from telecine.lerobot_format.metadata import (
     video_keys,
 )
 from telecine.lerobot_format.paths import FileIndex
+from telecine.lerobot_format.possible import LARGEST_FPS, number_problem
 from telecine.lerobot_format.read import episode_files
 from telecine.lerobot_format.schema import FACTS_FIELDS
 from telecine.recovery.repair_log import RepairLog
 
 LARGEST_JSON_BYTES = 64 << 20
-LARGEST_FPS = 1000
 
 
 def read_metadata(root: Path, log: RepairLog) -> DatasetMeta:
-    """The metadata of `root`. Raises: DatasetError without an info.json that names fps and features."""
+    """The metadata of `root`. Raises: MetadataError without an info.json that names fps and features."""
     info = _info(root)
-    fps, features = info.get("fps"), info.get("features")
-    if not isinstance(fps, int | float) or isinstance(fps, bool) or fps != int(fps) or not 0 < fps <= LARGEST_FPS:
-        raise DatasetError(f"{root / paths.INFO}: fps is {fps!r}, expected a positive integer; write it in and go on")
+    features = info.get("features")
+    if problem := number_problem(info, "fps", LARGEST_FPS):
+        raise metadata_error(root, paths.INFO, f"fps: {problem}; write it in and repair again")
     if not isinstance(features, dict) or not features:
-        raise DatasetError(f"{root / paths.INFO}: names no features; {_COPY_INFO}")
+        raise metadata_error(root, paths.INFO, f"names no features; {_COPY_INFO}")
     known = {str(key): _feature(str(key), entry) for key, entry in features.items() if isinstance(entry, dict)}
     episodes = {e.index: e for e in (*_episode_lines(root), *_episode_tables(root, known, log))}
     tasks, origins = _tasks(root, log), _provenance(root)
-    return DatasetMeta(root, info, int(fps), known, tasks, tuple(episodes.values()), origins)
+    return DatasetMeta(root, info, int(info["fps"]), known, tasks, tuple(episodes.values()), origins)
 
 
 _COPY_INFO = "copy meta/info.json from another dataset that was recorded with the same features, and repair again"
@@ -55,14 +55,14 @@ def _info(root: Path) -> dict[str, Any]:
         raise DatasetError(f"{root}: there is no such folder; name the folder of a dataset")
     try:
         if path.stat().st_size > LARGEST_JSON_BYTES:
-            raise DatasetError(f"{path}: larger than {LARGEST_JSON_BYTES} bytes; is this a dataset?")
+            raise metadata_error(root, paths.INFO, f"larger than {LARGEST_JSON_BYTES} bytes; is this a dataset?")
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise DatasetError(f"{path}: the file is missing; {_COPY_INFO}") from error
+        raise metadata_error(root, paths.INFO, f"the file is missing; {_COPY_INFO}") from error
     except (OSError, ValueError, RecursionError) as error:
-        raise DatasetError(f"{path}: cannot be read: {error}; {_COPY_INFO}") from error
+        raise metadata_error(root, paths.INFO, f"cannot be read: {error}; {_COPY_INFO}") from error
     if not isinstance(content, dict):
-        raise DatasetError(f"{path}: holds {type(content).__name__}, expected an object; {_COPY_INFO}")
+        raise metadata_error(root, paths.INFO, f"holds {type(content).__name__}, expected an object; {_COPY_INFO}")
     return content
 
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from telecine.core.data.arrow import array, numbers
 from telecine.core.episode import Episode
-from telecine.core.errors import DatasetError, VideoError, disk_errors_named, disk_problem
+from telecine.core.errors import DatasetError, MetadataError, VideoError, disk_errors_named, disk_problem
 from telecine.core.findings import Finding, has_errors, with_notes
 from telecine.core.grid import Grid
 from telecine.core.video import Clip
@@ -97,8 +97,10 @@ def repair(
         that changes what comes out.
     task: the text for rows whose own cannot be found any more. without: features to leave out, e.g. a lost camera.
 
-    Raises: DatasetError when nothing can be recovered, or `out` exists or cannot be written: a full disk is never taken
-        for damage, and leaves nothing at `out`.
+    Without an info.json that says how often rows are and what they hold, nothing can be saved, which is `lost`.
+
+    Raises: DatasetError when no episode can be recovered, or `out` exists or cannot be written: a full disk is never
+        taken for damage, and leaves nothing at `out`.
     """
     folder, log = Path(root), RepairLog()
     wrong = tuple(verify(folder))
@@ -107,17 +109,18 @@ def repair(
         counts = [piece.count for piece in content.pieces(log, task) if _is_storable(content, piece, log)]
         return Repair(str(root), None, len(counts), sum(counts), wrong, tuple(log.all()), ())
 
-    if out is None:
+    target = None if out is None else _target(folder, out)
+    try:
         metadata, rates = with_rate(read_metadata(folder, log), trust)
+    except MetadataError as error:
+        log.lost(error.path, f"nothing can be saved: {error.problem}")
+        return Repair(str(root), None, 0, 0, wrong, tuple(log.all()), ())
+    if out is None or target is None:
         with (
             disk_errors_named(tempfile.gettempdir()),
             tempfile.TemporaryDirectory(prefix="telecine-repair-") as temporary,
         ):
             return unwritten(survey(metadata, Path(temporary), log, without, trust=trust, known=rates))
-    target = Path(out).resolve()
-    if target == folder.resolve() or folder.resolve() in target.parents:
-        raise DatasetError(f"{out}: the copy cannot be inside the dataset; name another folder")
-    metadata, rates = with_rate(read_metadata(folder, log), trust)
     with (
         disk_errors_named(str(target.parent)),
         DatasetWriter.create(
@@ -140,6 +143,13 @@ def repair(
         kept = {column.key for column in writer.features.columns} if writer.features else set()
         writer.commit(others=side_files(folder, kept, log))
     return Repair(str(root), str(out), *counts, wrong, tuple(log.all()), tuple(verify(target)))
+
+
+def _target(folder: Path, out: str | Path) -> Path:
+    target = Path(out).resolve()
+    if target == folder.resolve() or folder.resolve() in target.parents:
+        raise DatasetError(f"{out}: the copy cannot be inside the dataset; name another folder")
+    return target
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def add(
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         @wraps(function)
         def called(*, quiet: bool, verbose: bool, **given: Any) -> None:
-            loudness.choose(quiet=quiet, verbose=verbose)
+            loudness.choose(quiet=quiet, verbose=verbose, json=bool(given.get("json")))
             function(**given)
 
         own = inspect.signature(function)

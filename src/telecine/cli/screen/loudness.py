@@ -1,4 +1,4 @@
-"""How much a command tells people: `-q` only what is wrong and the result, `-v` every remark."""
+"""How much a command tells, and whom: `-q` only what is wrong and the result, `-v` every remark; `--json` machines."""
 
 from enum import IntEnum
 
@@ -12,12 +12,19 @@ class Loudness(IntEnum):
 
 
 _chosen = Loudness.NORMAL
+_json = False
 
 
-def choose(*, quiet: bool, verbose: bool) -> None:
+def choose(*, quiet: bool, verbose: bool, json: bool = False) -> None:
     """For the rest of this process. Of both flags the louder one counts."""
-    global _chosen  # as standard output is: one command a process
+    global _chosen, _json  # as standard output is: one command a process
+    _json = json
     _chosen = Loudness.VERBOSE if verbose else Loudness.QUIET if quiet else Loudness.NORMAL
+
+
+def json() -> bool:
+    """One JSON object on standard output, also of an error that has findings."""
+    return _json
 
 
 def quiet() -> bool:

@@ -21,12 +21,14 @@ from telecine.dataset.values import Values
 from telecine.dataset.verify.finding_log import FindingLog
 from telecine.dataset.verify.frames import parsed_statistics
 from telecine.dataset.verify.metadata import check_meta
-from telecine.dataset.verify.reading import NUMBERS, UNREADABLE
+from telecine.dataset.verify.reading import UNREADABLE
 from telecine.dataset.verify.rows import check_rows, check_values, episodes_by_file
 from telecine.dataset.verify.videos import by_file, check_video
 from telecine.lerobot_format.metadata import INDEX_KEYS, DatasetMeta, EpisodeMeta
 from telecine.lerobot_format.paths import data_path
-from telecine.lerobot_format.read import read_runs, read_statistics_of
+from telecine.lerobot_format.possible import NUMBERS
+from telecine.lerobot_format.read import read_statistics_of
+from telecine.lerobot_format.row_files import read_runs
 from telecine.lerobot_format.video_spans import read_hidden_frames
 
 BATCH_ROWS = 1 << 16

@@ -12,16 +12,8 @@ import pyarrow.parquet as pq
 from telecine.core.data import arrow
 from telecine.core.stats import STATISTICS
 from telecine.dataset.verify.finding_log import REPAIR, FindingLog
-from telecine.dataset.verify.reading import (
-    LANGUAGE,
-    NUMBERS,
-    UNREADABLE,
-    measured,
-    positive_int,
-    positive_number,
-    read_json,
-    read_table,
-)
+from telecine.dataset.verify.reading import UNREADABLE, measured, read_json, read_table
+from telecine.lerobot_format.episode_table import EpisodeTable
 from telecine.lerobot_format.metadata import (
     CAMERA_DTYPES,
     EPISODE_COLUMNS,
@@ -30,7 +22,6 @@ from telecine.lerobot_format.metadata import (
     DatasetMeta,
     EpisodeMeta,
     FeatureMeta,
-    episode_of,
     names_of,
     span_columns,
 )
@@ -48,6 +39,14 @@ from telecine.lerobot_format.paths import (
     file_index_of,
     video_path,
 )
+from telecine.lerobot_format.possible import (
+    LARGEST_FPS,
+    NUMBERS,
+    entry_problem,
+    episodes_problem,
+    positive_int,
+    positive_number,
+)
 from telecine.lerobot_format.read import episode_files
 from telecine.lerobot_format.schema import INDEX_COLUMNS
 from telecine.lerobot_format.video_spans import length_problem
@@ -60,7 +59,7 @@ def check_meta(root: Path, log: FindingLog) -> DatasetMeta | None:
         return None
     features = _features(info["features"], log)
     tasks = _tasks(root, info, log)
-    episodes = _episodes(root, [key for key, f in features.items() if f.dtype == "video"], log)
+    episodes = _episodes(root, info["fps"], [key for key, f in features.items() if f.dtype == "video"], log)
     if episodes is None:
         return None
     metadata = DatasetMeta(root, info, info["fps"], features, tasks, episodes)
@@ -94,8 +93,8 @@ def _info_is_usable(info: dict[str, Any], root: Path, log: FindingLog) -> bool:
     if version != VERSION:
         wrong("codebase_version", repr(VERSION))
         usable = False
-    if not positive_int(info.get("fps")):
-        wrong("fps", "a positive integer")
+    if not positive_int(info.get("fps"), LARGEST_FPS):
+        wrong("fps", f"an integer from 1 to {LARGEST_FPS}")
         usable = False
     if not isinstance(info.get("features"), dict) or not info["features"]:
         wrong("features", "an object with an entry per feature")
@@ -122,7 +121,7 @@ def _info_is_usable(info: dict[str, Any], root: Path, log: FindingLog) -> bool:
 def _features(entries: dict[str, Any], log: FindingLog) -> dict[str, FeatureMeta]:
     features = {}
     for key, entry in entries.items():
-        problem = _entry_problem(entry)
+        problem = entry_problem(entry)
         if problem:
             log.error("verify-structure", f"{INFO} features {key}", problem)
             continue
@@ -143,18 +142,6 @@ def _features(entries: dict[str, Any], log: FindingLog) -> dict[str, FeatureMeta
             "name the plan's action feature `action`",
         )  # fmt: skip
     return features
-
-
-def _entry_problem(entry: Any) -> str:
-    """Why an entry cannot be used, "" when it can."""
-    if not isinstance(entry, dict):
-        return f"found {entry!r}, expected an object"
-    dtype, shape = entry.get("dtype"), entry.get("shape")
-    if not isinstance(dtype, str) or dtype not in NUMBERS | CAMERA_DTYPES | {"string", LANGUAGE}:
-        return f"found dtype {dtype!r}, expected a number type, bool, string, image or video"
-    if not isinstance(shape, list) or not 1 <= len(shape) <= 5 or not all(map(positive_int, shape)):
-        return f"found shape {shape!r}, expected 1 to 5 positive integers"
-    return ""
 
 
 def _check_feature(feature: FeatureMeta, entry: dict[str, Any], log: FindingLog) -> None:
@@ -226,34 +213,52 @@ def _pandas_index(table: pa.Table) -> str | None:
     return index if isinstance(index, str) and index in described & set(table.column_names) else None
 
 
-def _episodes(root: Path, videos: list[str], log: FindingLog) -> tuple[EpisodeMeta, ...] | None:
-    expected = EPISODE_COLUMNS | OWN_FILE_COLUMNS | span_columns(videos)
+def _episodes(root: Path, fps: int, videos: list[str], log: FindingLog) -> tuple[EpisodeMeta, ...] | None:
     files = episode_files(root)
     if not files:
         log.error("verify-structure", "meta/episodes", "found no */*.parquet, expected a row per episode")
         return None
-    episodes: list[EpisodeMeta] = []
+    tables: list[pa.Table] = []
     for path in files:
         name = path.relative_to(root).as_posix()
-        table = read_table(root, name, log)
-        if table is None or not _episode_columns_fit(name, table.schema, expected, log):
-            return None
-        file_index = file_index_of(name)
-        if file_index is None:
-            log.error("verify-structure", name, f"stray file: expected names like {EPISODES_PATH}")
-        table = _as_expected(name, table.select(list(expected)), expected, log)
+        table = _episodes_table(root, name, fps, videos, log)
         if table is None:
             return None
-        for row in table.to_pylist():
-            if any(value is None for value in row.values()):
-                log.error("verify-values", name, f"found a null in the row of episode {row['episode_index']}")
-                return None
-            own = FileIndex(*(row[column] for column in OWN_FILE_COLUMNS))
-            if file_index is not None and own != file_index:
-                where = f"{name} episode {row['episode_index']}"
-                log.error("verify-index", where, f"found meta/episodes file {_name(own)}, expected {_name(file_index)}")
-            episodes.append(episode_of(row, videos))
-    return tuple(episodes)
+        _check_own_file(name, table, log)
+        tables.append(table)
+    return tuple(EpisodeTable(tables, videos))
+
+
+def _episodes_table(root: Path, name: str, fps: int, videos: list[str], log: FindingLog) -> pa.Table | None:
+    """The columns that say where episodes are; None, with a finding, when they cannot be used."""
+    expected = EPISODE_COLUMNS | OWN_FILE_COLUMNS | span_columns(videos)
+    table = read_table(root, name, log)
+    if table is None or not _episode_columns_fit(name, table.schema, expected, log):
+        return None
+    table = _as_expected(name, table.select(list(expected)), expected, log)
+    if table is None:
+        return None
+    for column in (c for c in expected if table.column(c).null_count):
+        row = next(at for at, value in enumerate(table.column(column)) if not value.is_valid)
+        log.error("verify-values", f"{name} {column}", f"found a null in row {row}, expected {expected[column]}")
+        return None
+    if problem := episodes_problem(table, fps, videos):
+        log.error("verify-structure", name, problem)
+        return None
+    return table
+
+
+def _check_own_file(name: str, table: pa.Table, log: FindingLog) -> None:
+    """Whether the episodes say that they are in the file that they are in."""
+    file_index = file_index_of(name)
+    if file_index is None:
+        log.error("verify-structure", name, f"stray file: expected names like {EPISODES_PATH}")
+        return
+    stated = zip(*(table.column(column).to_pylist() for column in OWN_FILE_COLUMNS), strict=True)
+    for number, own in zip(table.column("episode_index").to_pylist(), stated, strict=True):
+        if own != (file_index.chunk, file_index.file):
+            message = f"found meta/episodes file {_name(FileIndex(*own))}, expected {_name(file_index)}"
+            log.error("verify-index", f"{name} episode {number}", message)
 
 
 def _episode_columns_fit(name: str, schema: pa.Schema, expected: dict[str, pa.DataType], log: FindingLog) -> bool:

@@ -9,11 +9,7 @@ import pyarrow.parquet as pq
 
 from telecine.dataset.verify.finding_log import FindingLog
 from telecine.lerobot_format.metadata import CAMERA_DTYPES, DatasetMeta
-
-NUMBERS = {
-    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64",
-}  # fmt: skip
-LANGUAGE = "language"
+from telecine.lerobot_format.possible import NUMBERS, refuse_constant
 
 UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
 """What reading damaged Parquet raises; names and texts that are no UTF-8 among it."""
@@ -22,7 +18,7 @@ UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
 def read_json(root: Path, path: str, log: FindingLog) -> dict[str, Any] | None:
     """A JSON object, or None with a finding."""
     try:
-        content = json.loads((root / path).read_text(encoding="utf-8"), parse_constant=_refuse)
+        content = json.loads((root / path).read_text(encoding="utf-8"), parse_constant=refuse_constant)
     except FileNotFoundError:
         log.error("verify-structure", path, "the file is missing")
         return None
@@ -33,10 +29,6 @@ def read_json(root: Path, path: str, log: FindingLog) -> dict[str, Any] | None:
         log.error("verify-structure", path, f"holds {type(content).__name__}, expected an object")
         return None
     return content
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON number")
 
 
 def read_table(root: Path, path: str, log: FindingLog, columns: list[str] | None = None) -> pa.Table | None:
@@ -51,16 +43,6 @@ def read_table(root: Path, path: str, log: FindingLog, columns: list[str] | None
     except UNREADABLE as error:
         log.error("verify-structure", path, f"cannot be read as Parquet: {error}")
     return None
-
-
-def positive_int(value: Any) -> bool:
-    """True for an int of at least 1 that a counter can have; JSON's true is none."""
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 1 << 53
-
-
-def positive_number(value: Any) -> bool:
-    """True for a finite number above 0 that is no truth value."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1 << 53
 
 
 def measured(metadata: DatasetMeta) -> tuple[str, ...]:

@@ -1,22 +1,24 @@
 """Whether the rows are as the metadata has them: columns, indices, times, values, and numeric statistics of them."""
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from telecine.core.data import arrow
 from telecine.dataset.values import Values, unwrap_extensions
 from telecine.dataset.verify.finding_log import FindingLog
-from telecine.dataset.verify.reading import LANGUAGE, NUMBERS, UNREADABLE
-from telecine.dataset.verify.statistics import PooledStats, check_column, check_pooled
+from telecine.dataset.verify.reading import UNREADABLE, measured
+from telecine.dataset.verify.statistics import PooledStats, check_column, check_form, check_pooled
 from telecine.lerobot_format.metadata import DatasetMeta, EpisodeMeta, FeatureMeta
-from telecine.lerobot_format.paths import FileIndex, data_path
-from telecine.lerobot_format.read import read_statistics, runs_of
+from telecine.lerobot_format.paths import STATS, FileIndex, data_path
+from telecine.lerobot_format.possible import LANGUAGE, NUMBERS
+from telecine.lerobot_format.read import read_statistics
+from telecine.lerobot_format.row_files import runs_of
 
 _STALE = {"index", "episode_index", "task_index"}
 """Nothing reads their statistics, and LeRobot's own tools leave them as they were."""
@@ -36,7 +38,7 @@ def check_rows(metadata: DatasetMeta, stored: dict[str, Any] | None, log: Findin
         tables = _tables(metadata, name, runs, columns, log)
         for run in runs:
             rows = next(tables, None)
-            if rows is not None and len(run) > 1 and _is_sound(metadata, name, run, rows, position):
+            if rows is not None and len(run) > 1 and _check_run(metadata, name, run, rows, position, log):
                 position += sum(episode.length for episode in run)
                 continue
             for episode, table in _each(run, rows):
@@ -51,10 +53,21 @@ def check_rows(metadata: DatasetMeta, stored: dict[str, Any] | None, log: Findin
                 for key in pools:
                     pools[key].add(numbers[key], own.get(key, {}))
                 position += episode.length
-    for key, pool in pools.items():
-        if stored is not None:
+    for key in check_statistics_form(metadata, stored, log):
+        if stored is not None and key in pools and pools[key].count:
             with log.at(key=key):
-                check_pooled(f"meta/stats.json {key}", pool, stored.get(key), log, stale=key in _STALE)
+                check_pooled(f"{STATS} {key}", pools[key], stored[key], log, stale=key in _STALE)
+
+
+def check_statistics_form(metadata: DatasetMeta, stored: dict[str, Any] | None, log: FindingLog) -> list[str]:
+    """The numeric columns whose statistics of the whole dataset have the right form; cameras go with their frames."""
+    good = []
+    for key in measured(metadata) if stored is not None else ():
+        where, own, shape = f"{STATS} {key}", (stored or {}).get(key), metadata.features[key].shape[-1:]
+        with log.at(key=key):
+            if not metadata.features[key].is_camera and check_form(where, own, shape, log, stale=key in _STALE):
+                good.append(key)
+    return good
 
 
 def check_values(
@@ -96,36 +109,64 @@ def _each(run: Sequence[EpisodeMeta], rows: pa.Table | None) -> Iterator[tuple[E
         start += episode.length
 
 
-def _is_sound(metadata: DatasetMeta, name: str, run: Sequence[EpisodeMeta], rows: pa.Table, position: int) -> bool:
-    """True when none of the checks of these episodes, one by one, would find anything."""
+def _check_run(
+    metadata: DatasetMeta, name: str, run: Sequence[EpisodeMeta], rows: pa.Table, position: int, log: FindingLog
+) -> bool:
+    """Check neighbouring episodes together, one by one only those that may not be sound; False where that cannot be."""
     lengths = np.array([episode.length for episode in run])
     if rows.num_rows != lengths.sum() or lengths.min() < 1:
         return False
-    log, whole = FindingLog(), replace(run[0], length=rows.num_rows)
-    numbers = _numbers(metadata, name, whole, rows, log)
+    numbers: dict[str, Values] = {}
+    for key in rows.column_names:
+        values, problem = _shaped(metadata.features[key], rows.column(key))
+        if problem is not None:
+            return False
+        if values is not None:
+            numbers[key] = values
     starts = np.cumsum(lengths) - lengths
-    frames = np.arange(rows.num_rows) - np.repeat(starts, lengths)
+    for at in np.flatnonzero(_may_be_wrong(metadata, run, numbers, position)).tolist():
+        episode, start = run[at], int(starts[at])
+        own = {key: values[start : start + episode.length] for key, values in numbers.items()}
+        with log.at(episode=episode.index):
+            finite = {key: values for key, values in own.items() if _is_finite(name, key, episode, values, log)}
+            _check_index_columns(metadata, episode, finite, position + start, log)
+            _check_tasks(metadata, episode, finite, log)
+    return True
+
+
+def _may_be_wrong(
+    metadata: DatasetMeta, run: Sequence[EpisodeMeta], numbers: Mapping[str, Values], position: int
+) -> npt.NDArray[np.bool_]:
+    """(episodes,) false for those in which the checks, one by one, would find nothing."""
+    lengths = np.array([episode.length for episode in run])
+    starts, count = np.cumsum(lengths) - lengths, int(lengths.sum())
+    frames = np.arange(count) - np.repeat(starts, lengths)
     expected = {
-        "index": position + np.arange(rows.num_rows),
+        "index": position + np.arange(count),
         "episode_index": np.repeat([episode.index for episode in run], lengths),
         "frame_index": frames,
         "timestamp": (frames / metadata.fps).astype(np.float32),
     }
-    return (
-        not log.all()
-        and all(np.array_equal(numbers[key], expected[key]) for key in expected if key in numbers)
-        and _tasks_are_sound(metadata, run, numbers.get("task_index"), starts)
-    )
+    wrong = np.zeros(count, np.bool_)
+    for key, values in numbers.items():
+        if np.issubdtype(values.dtype, np.floating):
+            wrong |= ~np.isfinite(values).reshape(count, -1).all(axis=1)
+        if key in expected:
+            wrong |= (values != expected[key]).reshape(count, -1).any(axis=1)
+    return np.logical_or.reduceat(wrong, starts) | _tasks_may_be_wrong(metadata, run, numbers.get("task_index"), starts)
 
 
-def _tasks_are_sound(metadata: DatasetMeta, run: Sequence[EpisodeMeta], tasks: Values | None, starts: Values) -> bool:
-    """True when each episode has one task, the one that the metadata says."""
+def _tasks_may_be_wrong(
+    metadata: DatasetMeta, run: Sequence[EpisodeMeta], tasks: Values | None, starts: Values
+) -> npt.NDArray[np.bool_]:
+    """(episodes,) false for those with one task, the one that the metadata says."""
     if tasks is None or metadata.tasks is None:
-        return True
+        return np.zeros(len(run), np.bool_)
+    if tasks.ndim != 1:
+        return np.ones(len(run), np.bool_)
     first, last = np.minimum.reduceat(tasks, starts).tolist(), np.maximum.reduceat(tasks, starts).tolist()
-    return first == last and all(
-        episode.tasks == (metadata.tasks.get(task),) for episode, task in zip(run, first, strict=True)
-    )
+    several = zip(run, first, last, strict=True)
+    return np.array([a != b or episode.tasks != (metadata.tasks.get(a),) for episode, a, b in several])
 
 
 def _tables(
@@ -204,39 +245,43 @@ def _type_problem(feature: FeatureMeta, kind: pa.DataType) -> str:
 def _numbers(
     metadata: DatasetMeta, name: str, episode: EpisodeMeta, table: pa.Table, log: FindingLog
 ) -> dict[str, Values]:
-    """The episode's numeric columns as (n, *shape) arrays, those that can be."""
+    """The episode's numeric columns as (n, *shape) arrays of finite numbers, those that can be."""
     found: dict[str, Values] = {}
     for key in table.column_names:
-        with log.at(key=key):
-            where = f"{name} {key} episode {episode.index}"
-            values = _values(metadata.features[key], table.column(key), where, log)
-        if values is not None:
+        values, problem = _shaped(metadata.features[key], table.column(key))
+        if problem is not None:
+            with log.at(key=key):
+                log.error(problem[0], f"{name} {key} episode {episode.index}", problem[1])
+        elif values is not None and _is_finite(name, key, episode, values, log):
             found[key] = values
     return found
 
 
-def _values(feature: FeatureMeta, column: pa.ChunkedArray, where: str, log: FindingLog) -> Values | None:
-    """A numeric column as an (n, *shape) array of finite numbers; None when it is none."""
+def _shaped(feature: FeatureMeta, column: pa.ChunkedArray) -> tuple[Values | None, tuple[str, str] | None]:
+    """(a numeric column as an (n, *shape) array, None of texts; code and message of why it is none)."""
     nulls, count = _nulls(column), len(column)
     if nulls:
-        log.error("verify-values", where, f"found {nulls} nulls, expected a value in every row")
-        return None
+        return None, ("verify-values", f"found {nulls} nulls, expected a value in every row")
     if feature.dtype == "string":
-        return None
+        return None, None
     values = _array(column)
     shape = (count,) if feature.shape == (1,) else (count, *feature.shape)
     if values.size != math.prod(shape):
         size = values.size / max(count, 1)
-        log.error("verify-structure", where, f"found {size:g} values per row, expected shape {list(feature.shape)}")
-        return None
-    values = values.reshape(shape)
-    if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
-        bad = np.flatnonzero(~np.isfinite(values).reshape(count, -1).all(axis=1))
-        message = f"found NaN or infinity in {bad.size} rows, first in row {bad[0]}: the loss becomes NaN"
-        with log.at(rows=_rows_around(bad)):
-            log.error("verify-values", where, message, "repair the recording, or leave these rows out")
-        return None
-    return values
+        return None, ("verify-structure", f"found {size:g} values per row, expected shape {list(feature.shape)}")
+    return values.reshape(shape), None
+
+
+def _is_finite(name: str, key: str, episode: EpisodeMeta, values: Values, log: FindingLog) -> bool:
+    """Whether the (n, *shape) values of an episode are finite; where they are not, with a finding."""
+    if not np.issubdtype(values.dtype, np.floating) or np.isfinite(values).all():
+        return True
+    bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
+    message = f"found NaN or infinity in {bad.size} rows, first in row {bad[0]}: the loss becomes NaN"
+    with log.at(key=key, rows=_rows_around(bad)):
+        where = f"{name} {key} episode {episode.index}"
+        log.error("verify-values", where, message, "repair the recording, or leave these rows out")
+    return False
 
 
 def _rows_around(wrong: Values) -> tuple[int, int]:

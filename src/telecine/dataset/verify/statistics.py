@@ -79,19 +79,29 @@ def check_column(where: str, values: npt.NDArray[Any], stored: Mapping[str, Any]
             report(_CODE, where, f"{name}: found {_short(found)}, expected the {share:.0%} quantile of the rows")
 
 
-def check_pooled(where: str, pool: PooledStats, stored: Any, log: FindingLog, *, stale: bool) -> None:
-    """Compare a column's statistics of the whole dataset with the sum over all rows."""
+def check_form(where: str, stored: Any, shape: tuple[int, ...], log: FindingLog, *, stale: bool) -> bool:
+    """Whether a numeric column's statistics of the whole dataset are all there, as finite numbers of their shape."""
     report: ReportProblem = log.warning if stale else log.error
-    if not isinstance(stored, dict) or any(name not in stored for name in STATISTICS):
-        missing = list(STATISTICS) if not isinstance(stored, dict) else sorted(set(STATISTICS) - set(stored))
+    missing = sorted(set(STATISTICS) - set(stored)) if isinstance(stored, dict) else list(STATISTICS)
+    if missing:
         log.error(_CODE, where, f"found no {', '.join(missing)}: training would not normalise, or stop")
-        return
+        return False
+    for name in STATISTICS:
+        value, expected = floats(stored[name]), (1,) if name == "count" else shape
+        if value is None or value.shape != expected or not np.isfinite(value).all():
+            found = "no finite numbers" if value is None or value.shape == expected else f"shape {value.shape}"
+            report(_CODE, where, f"{name}: found {found}, expected numbers of shape {expected}")
+            return False
+    return True
+
+
+def check_pooled(where: str, pool: PooledStats, stored: Mapping[str, Any], log: FindingLog, *, stale: bool) -> None:
+    """Compare a column's statistics of the whole dataset, whose form is right, with the sum over all rows."""
+    report: ReportProblem = log.warning if stale else log.error
     if not _moments_agree(where, pool.moments, pool.count, stored, report):
         return
     quantiles = _quantiles(stored, pool.low.shape)
-    if quantiles is None:
-        report(_CODE, where, f"found quantiles of another shape than {pool.low.shape}")
-        return
+    assert quantiles is not None  # their form is right
     # Rules for quantiles differ by bins, and by the distance of neighbours where there are few values.
     slack = 2 * (pool.high - pool.low) * (1 / 5000 + pool.parts / pool.count) + 1e-6 * (1 + np.abs(quantiles))
     inside = np.ones(quantiles.shape, bool)

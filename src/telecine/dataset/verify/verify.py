@@ -8,11 +8,13 @@ Not noticed: wrong values that are consistent, and frames that moved within an e
 the same colours. Comparing with the recordings is what finds those.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from telecine.core.findings import Finding
+from telecine.core.errors import DatasetError, MetadataError
+from telecine.core.findings import Finding, has_errors
 from telecine.core.progress import Progress, Silent
-from telecine.dataset.verify.finding_log import FindingLog
+from telecine.dataset.verify.finding_log import CONVERT_AGAIN, FindingLog
 from telecine.dataset.verify.frame_owners import owner_problems
 from telecine.dataset.verify.frames import (
     DecodedFrames,
@@ -23,10 +25,13 @@ from telecine.dataset.verify.frames import (
 )
 from telecine.dataset.verify.metadata import check_meta
 from telecine.dataset.verify.reading import read_json
-from telecine.dataset.verify.rows import check_rows
+from telecine.dataset.verify.rows import check_rows, check_statistics_form
 from telecine.dataset.verify.videos import CheckedVideo, by_file, check_coding, check_video
 from telecine.lerobot_format.frame_statistics import FrameStatistics
 from telecine.lerobot_format.metadata import DatasetMeta
+from telecine.lerobot_format.paths import INFO, STATS
+from telecine.lerobot_format.possible import number_problem
+from telecine.lerobot_format.read import read_dataset
 from telecine.lerobot_format.video_spans import read_hidden_frames
 
 
@@ -49,13 +54,40 @@ def verify(
     return log.all()
 
 
+def metadata_findings(root: str | Path) -> list[Finding]:
+    """What is wrong with the metadata of the dataset at `root`, of any version, by `verify`'s words; rows are not read.
+
+    What cannot be read for it is among the findings, each with the path of its file below `root`.
+    """
+    folder, log = Path(root), FindingLog()
+    metadata = check_meta(folder, log)
+    if metadata is not None:
+        stored = read_json(metadata.root, STATS, log)
+        check_statistics_form(metadata, stored, log)
+    found = [finding for finding in log.all() if finding.code != "verify-version"]
+    if not has_errors(found):
+        try:
+            found += _miscounted(read_dataset(folder))
+        except DatasetError as error:
+            path, problem = (error.path, error.problem) if isinstance(error, MetadataError) else ("meta", str(error))
+            found.append(Finding("verify-structure", "error", path, problem, CONVERT_AGAIN))
+    return found
+
+
+def _miscounted(metadata: DatasetMeta) -> Iterator[Finding]:
+    """Counts of v2.0 and v2.1 that are none; of v3.0 they were compared already."""
+    for key in ("total_episodes", "total_frames"):
+        if problem := number_problem(metadata.info, key):
+            yield Finding("verify-counts", "error", f"{INFO} {key}", problem, CONVERT_AGAIN)
+
+
 def _check_content(
     metadata: DatasetMeta, decode: Depth, progress: Progress, log: FindingLog, *, statistics: bool
 ) -> None:
     data = sum(path.stat().st_size for path in metadata.root.glob("data/*/*.parquet"))
     videos = (path.stat().st_size for path in metadata.root.glob("videos/*/*/*.mp4"))
     progress.begin(data + sum(videos), "verifying")
-    stored = read_json(metadata.root, "meta/stats.json", log)
+    stored = read_json(metadata.root, STATS, log)
     check_rows(metadata, stored, log, statistics=statistics)
     decoded: dict[str, dict[int, DecodedFrames]] = {}
     for key in metadata.cameras:

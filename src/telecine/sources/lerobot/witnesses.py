@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 
@@ -15,10 +16,11 @@ from telecine.core.frame_ranges import frame_times
 from telecine.core.recording import Array
 from telecine.lerobot_format.episode_statistics import EpisodeStatistics, episode_statistics
 from telecine.lerobot_format.frame_statistics import FrameStatistics
-from telecine.lerobot_format.metadata import DatasetMeta, EpisodeMeta
+from telecine.lerobot_format.metadata import DatasetMeta, EpisodeMeta, path_of
 from telecine.lerobot_format.paths import VERSION, FileIndex
 from telecine.lerobot_format.video_spans import (
     PlacedEpisode,
+    is_copy,
     length_problem,
     placed_episodes,
     read_hidden_frames,
@@ -38,6 +40,7 @@ class Witnesses:
         self.frames = FrameStatistics(dataset)
         self._ends: dict[str, EpisodeStatistics] = {}
         self._placed: dict[tuple[str, FileIndex], list[PlacedEpisode]] = {}
+        self._copies: dict[tuple[Path, Path], bool] = {}
 
     @cached_property
     def advice(self) -> str:
@@ -49,6 +52,8 @@ class Witnesses:
         declared, fps = self._dataset.features[key].shape[:2], self._dataset.fps
         if len(declared) == 2 and declared != (facts.height, facts.width):
             return f"its frames are {facts.height} x {facts.width}, info.json declares {declared[0]} x {declared[1]}"
+        if other := self._copied_from(key, episode):
+            return f"its video is a copy of that of {other}, byte for byte"
         times = frame_times(np.sort(facts.pts_ns)[facts.hidden :] / 1e9, fps)
         if times.missing:
             return f"by the times of its packets frame {times.missing[0]} is missing"
@@ -71,6 +76,25 @@ class Witnesses:
                 whose = "" if problem.episode in (None, episode) else f"episode {problem.episode.index}: "
                 return f"{whose}{problem.message}"
         return ""
+
+    def _copied_from(self, key: str, episode: EpisodeMeta) -> str:
+        """A camera whose video of the episode is the same, unless statistics say that both saw the same; "" if none."""
+        for other in self._dataset.videos:
+            if other != key and self._is_copy(*sorted((self._video(key, episode), self._video(other, episode)))):
+                mine, its = (self.frames.witness(camera, episode.index) for camera in (key, other))
+                if mine is None or its is None or not np.allclose(mine.own, its.own):
+                    return other
+        return ""
+
+    def _video(self, key: str, episode: EpisodeMeta) -> Path:
+        name = path_of(self._dataset.info["video_path"], episode.videos[key].file_index, key)
+        return self._dataset.root / name
+
+    def _is_copy(self, one: Path, other: Path) -> bool:
+        """Asked once of two files, which may hold many episodes."""
+        if (one, other) not in self._copies:
+            self._copies[one, other] = other.is_file() and one.is_file() and is_copy(one, other)
+        return self._copies[one, other]
 
     @cached_property
     def _hidden(self) -> dict[tuple[int, str], tuple[int, int]]:
