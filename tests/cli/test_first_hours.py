@@ -1,4 +1,4 @@
-"""First hours in a terminal of 80 columns: what is typed is what a screen before said, but for the task.
+"""Three first hours in a terminal of 80 columns: what is typed is what a screen before said, but for the task.
 
 The screens are kept in docs/first_hours, where people can read them. To make them anew, remove a file and run its test,
 which fails then, once.
@@ -101,6 +101,40 @@ def test_a_student_with_recordings_of_an_so101(hour, rerun):
     hour.follows("telecine verify")
     hour.types("inspect", "cubes")
     hour.same_as("student.txt")
+
+
+def bags(folder, count=8, cut=(2, 5)):
+    """ROS bags of a camera and joints, some of which end within."""
+    from support.hdf5 import jpeg
+    from support.mcap import START_NS, Said, coded_picture, joints, write_bag
+
+    noise = np.random.default_rng(0)
+    for number in range(count):
+        said = []
+        for step in range(60):
+            at = START_NS + number * 10**12 + step * 10**9 // 30
+            blocks = noise.integers(0, 255, (120, 160, 3), np.uint8)  # large enough for several chunks of 1 MB
+            frame = np.repeat(np.repeat(blocks, 4, 0), 4, 1)
+            said.append(Said("/camera/image/compressed", IMAGE, coded_picture(at, jpeg(frame), ros1=True), at, at))
+            for topic in ("/joint_states", "/joint_commands"):
+                said.append(Said(topic, "sensor_msgs/msg/JointState", joints(step, at, ros1=True), at, at))
+        path = write_bag(folder / f"take_{number}.bag", said)
+        if number in cut:
+            path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 5])
+
+
+IMAGE = "sensor_msgs/msg/CompressedImage"
+
+
+def test_an_engineer_with_eight_bags_of_which_two_were_cut(hour):
+    pytest.importorskip("rosbags", reason="needs rosbags: pip install 'telecine[ros]'")
+    bags(hour.folder / "bags")
+    screen = hour.types("inspect", "bags", code=1)
+    assert screen.count("s are whole (") == 2
+    hour.follows("telecine convert", task="open the drawer", out="drawer", code=1)
+    hour.follows("telecine convert")
+    hour.follows("telecine verify")
+    hour.same_as("engineer.txt")
 
 
 def test_somebody_who_simulates_with_hdf5_and_lerobot_datasets(hour, h5py):

@@ -61,7 +61,7 @@ def run(
         show_report(text, report)
         steps = recovering((r.reason for r in report.rejected), *(["--overwrite"] if report.episodes else []))
         if report.episodes and not flags.get("shard"):  # one part is no dataset yet
-            steps += after_dataset(out, paths)
+            steps += after_dataset(out, paths, recover=flags["recover"])
         show_steps(text, steps)
         _show_fits_none(text, report, paths)
     return Outcome(report.ok, report.all_findings, wrong=report.plan_is_wrong)

@@ -54,14 +54,15 @@ def recovering(findings: Iterable[Finding], *more: str) -> list[Step]:
     return [(what, command(*words))] if damaged and words else []
 
 
-def after_dataset(root: Path, against: Sequence[str] = ()) -> list[Step]:
-    """Look at the dataset that has been made, verify it, train on it."""
+def after_dataset(root: Path, against: Sequence[str] = (), *, recover: bool = False) -> list[Step]:
+    """Look at the dataset that has been made, verify it, train on it. recover: it was made of damaged files, too."""
+    found = [*(word for path in against for word in ("--against", path)), *(["--recover"] if recover else [])]
     steps = [
         ("what it holds: tasks, episodes, defects", command("telecine", "inspect", root)),
         ("look at it in the browser", command("telecine", "view", root)),
         (
             "compare it with the recordings, row by row",
-            command("telecine", "verify", root, *(word for path in against for word in ("--against", path))),
+            command("telecine", "verify", root, *found),
         ),
     ]
     if is_stored(root):
