@@ -18,7 +18,6 @@ import typer
 import yaml
 
 import telecine as tc
-from support import rlds
 from support.cli import telecine
 from support.guide import write_folder
 from support.old_dataset import write_old
@@ -93,6 +92,12 @@ def editing():
     tc.edit("home", "lab", rename="observation.images.top=observation.images.front")
 
 
+def tensorflow_dataset():
+    from support import rlds  # needs google-crc32c
+
+    rlds.dataset(Path(), [[rlds.episode(number) for number in range(3)]])
+
+
 def demonstrations():
     page = PAGES["docs/tutorials/hdf5.md"]
     exec(compile(files_of(page)["make_demos.py"], "make_demos.py", "exec"), {"__name__": "__main__"})
@@ -110,7 +115,7 @@ PREPARE = {
     "docs/quality.md": ("mujoco", lambda: (dataset("picks"), runs("recordings"))),
     "docs/record.md": ("mujoco+rerun", nothing),
     "docs/repair.md": (None, lambda: broken("DATASET")),
-    "docs/rlds.md": ("google_crc32c", lambda: rlds.dataset(Path(), [[rlds.episode(n) for n in range(3)]])),
+    "docs/rlds.md": ("google_crc32c", tensorflow_dataset),
     "docs/scale.md": (None, lambda: runs("recordings")),
     "docs/so101.md": ("rerun", lambda: (Path("episodes").mkdir(), write_folder(Path("episodes")))),
     "docs/terminal.md": (None, nothing),
@@ -119,7 +124,7 @@ PREPARE = {
     "docs/tutorials/hdf5.md": ("h5py", nothing),
     "docs/tutorials/live.md": (None, nothing),
     "docs/tutorials/rerun.md": ("rerun+matplotlib", nothing),
-    "docs/tutorials/rlds.md": ("google_crc32c", lambda: rlds.dataset(Path(), [[rlds.episode(n) for n in range(3)]])),
+    "docs/tutorials/rlds.md": ("google_crc32c", tensorflow_dataset),
     "docs/tutorials/ros.md": ("mujoco+mcap", nothing),
     "docs/tutorials/simulation.md": ("mujoco+matplotlib", nothing),
 }
