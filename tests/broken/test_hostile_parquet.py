@@ -147,6 +147,6 @@ def test_a_page_is_measured_by_its_own_header_before_it_is_unpacked(tmp_path, mo
     data = path.read_bytes()
     at = data.index(there)  # first in the page's header, as twice the number
     path.write_bytes(data[:at] + lie + data[at + 4 :])
-    monkeypatch.setattr(text_bounds, "MOST_BYTES", 1_000_000)
+    monkeypatch.setattr(text_bounds, "_MOST_PAGE", 1_000_000)
     monkeypatch.setattr(text_bounds, "_RATIO", 0)
     assert "a page of zeros unpacks to 67108864 bytes" in text_fault(path)

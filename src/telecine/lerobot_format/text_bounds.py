@@ -17,6 +17,8 @@ from telecine.lerobot_format.page_bounds import page_fault
 
 MOST_BYTES = 1 << 28
 """Of all texts and images of a file, as they are read; more only where the file itself is large."""
+_MOST_PAGE = 1 << 28
+"""Of one page, unpacked."""
 _MOST_STORED = 1 << 26
 """As they are stored, unpacked, each value of a dictionary once."""
 _RATIO = 8
@@ -30,7 +32,7 @@ def text_fault(path: Path) -> str:
     """
     try:
         more = _RATIO * path.stat().st_size
-        return page_fault(path, MOST_BYTES + more) or _fault(path, more)
+        return page_fault(path, _MOST_PAGE + more) or _fault(path, more)
     except (OSError, pa.ArrowException):
         return ""
 
