@@ -130,6 +130,7 @@ def test_a_bomb_costs_its_bound_and_no_more(buffer, codec):
 
 @pytest.mark.parametrize("codec", ["zlib", "gzip", "bz2", "lzma", "zstd", "lz4", "blosc"])
 @pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.filterwarnings("ignore:Numcodecs codecs are not in the Zarr version 3 specification")
 def test_sound_chunks_of_every_codec_are_read(zarr, tmp_path, codec, version):
     import numcodecs
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from telecine.core.errors import SourceError
 from telecine.core.grid import Rows
+from telecine.core.naming import numbered
 from telecine.core.recording import Array
 from telecine.sources.messages.clocks import Remarks, TopicTimes
 from telecine.sources.messages.model import Leaf, LeafColumn, Topic
@@ -238,7 +239,7 @@ class JointStream(NumberStream):
         rows, used = found.rows[lengths > 0], lengths[lengths > 0]
         bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(used)])
         topic = self._topic.name.strip("/").replace("/", "_")
-        names = tuple(f"{topic}_{i}" for i in range(int(used[0]) if used.size else 0))
+        names = numbered(topic, int(used[0]) if used.size else 0)
         remarks = found.remarks
         if found.codes.size:
             text = (

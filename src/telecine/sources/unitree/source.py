@@ -11,7 +11,7 @@ from typing import Any
 
 from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
-from telecine.core.naming import natural
+from telecine.core.naming import natural, numbered
 from telecine.core.plan.model import IMAGES
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
 from telecine.sources.format import Found
@@ -105,7 +105,7 @@ def _numbers(episode: UnitreeEpisode, group: str, timing: Timing, left_out: list
         yield NumberArray(ArrayPart(stream, HeldArray(values), 0, len(values), timing), _names(episode, name, values))
 
 
-def _names(episode: UnitreeEpisode, name: str, values: Any) -> tuple[str, ...]:
+def _names(episode: UnitreeEpisode, name: str, values: Any) -> tuple[str, ...] | None:
     """Those of the file's `joint_names`, else the part's name and a number."""
     part = name.partition("/")[0]
     tables = [episode.info.get(key) for key in ("joint_names", "velocity_names")]
@@ -113,7 +113,7 @@ def _names(episode: UnitreeEpisode, name: str, values: Any) -> tuple[str, ...]:
         known = table.get(part) if isinstance(table, Mapping) else None
         if isinstance(known, list) and len(known) == values.shape[1] and all(isinstance(n, str) for n in known):
             return tuple(known)
-    return (part,) if values.shape[1] == 1 else tuple(f"{part}_{i}" for i in range(values.shape[1]))
+    return (part,) if values.shape[1] == 1 else numbered(part, values.shape[1])
 
 
 def _cameras(episode: UnitreeEpisode, group: str) -> list[str]:
