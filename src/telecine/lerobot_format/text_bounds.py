@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from telecine.lerobot_format.page_bounds import page_fault
+from telecine.lerobot_format.page_bounds import page_fault, text_chunks
 
 MOST_BYTES = 1 << 28
 """Of all texts and images of a file, as they are read; more only where the file itself is large."""
@@ -41,9 +41,8 @@ def _fault(path: Path, more: int) -> str:
     """more: bytes that large files may have beyond the bounds."""
     most = MOST_BYTES + more
     with pq.ParquetFile(path) as file:
-        schema, groups = file.metadata.schema, file.metadata.num_row_groups
-        texts = [n for n in range(len(schema)) if schema.column(n).physical_type == "BYTE_ARRAY"]
-        chunks = [file.metadata.row_group(group).column(n) for group in range(groups) for n in texts]
+        groups = file.metadata.num_row_groups
+        chunks = list(text_chunks(file.metadata))
         names = sorted({chunk.path_in_schema for chunk in chunks if _may_grow(chunk, most)})
     stored = sum(max(chunk.total_uncompressed_size, 0) for chunk in chunks)
     if stored > _MOST_STORED + more:
