@@ -51,7 +51,7 @@ def recorded(stream):
 def made(stream, wanted, folder):
     """(camera, episode) of the recording converted as far as its clip."""
     prepared = prepare(recorded(stream), wanted)
-    return prepared.cameras[0], code(prepared, wanted, folder, lambda: None)
+    return prepared.cameras[0], code(prepared, wanted, folder, lambda _: None)
 
 
 def shown(clip, codec="h264"):

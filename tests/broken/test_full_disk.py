@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 import telecine as tc
@@ -19,6 +18,7 @@ from support.full_disk import files_up_to, levels, mount, small_disk, state, use
 from telecine.core.errors import DatasetError, TelecineError, VideoError, disk_problem
 from telecine.dataset.claimed_folder import claimed, is_claimable, mark_of
 from telecine.lerobot_format.paths import INFO
+from telecine.video import clip as clips
 from telecine.video.live import LiveClip
 from telecine.video.presets import video_settings
 
@@ -159,7 +159,7 @@ def test_a_push_whose_card_does_not_fit_sends_nothing(dataset, tmp_path, monkeyp
             assert sent == [whole_files]
 
 
-@pytest.mark.parametrize(("module", "call", "number"), [(os, "fsync", errno.EIO), (pa, "OSFile", errno.ENOSPC)])
+@pytest.mark.parametrize(("module", "call", "number"), [(os, "fsync", errno.EIO), (clips, "FileIO", errno.ENOSPC)])
 def test_a_repair_whose_disk_fails_stops_and_drops_no_episode(damaged, tmp_path, monkeypatch, module, call, number):
     """Halfway through its calls: a clip that cannot be written is no damaged episode."""
     really, calls, fail_at = getattr(module, call), [], 0

@@ -274,7 +274,7 @@ NOT_TO_START = (
     *("conversion.shards", "dataset.assembly", "dataset.v2_writer", "core.derive.derived", "sources.rrd.depth"),
     *("editing", "inspection", "recovery", "recorder", "storage", "viewer", "run.cluster", "video.cut"),
 )
-NO_LIBRARY = ("pyarrow.compute", "pyarrow.dataset", "html", "rich.progress", "asyncio", "multiprocessing", "rerun")
+NO_LIBRARY = ("pyarrow.compute", "pyarrow.dataset", "rich.progress", "asyncio", "multiprocessing", "rerun")
 
 
 def test_a_conversion_starts_without_what_others_need():

@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import pytest
 
+from telecine.core.errors import DatasetError
 from telecine.core.findings import Finding, FindingSpan, has_errors, placed, with_notes
 from telecine.core.text.html import MOST, table
 
@@ -25,9 +26,11 @@ def test_only_errors_are_errors():
     assert has_errors([warning, Finding("verify-stats", "error", "x", "y")])
 
 
-def test_an_error_has_a_note_for_each_finding():
-    found = [Finding("align-gap", "info", "x", "y"), Finding("verify-stats", "error", "x", "z")]
-    assert with_notes(ValueError("x"), found).__notes__ == [str(finding) for finding in found]
+def test_an_error_has_a_note_for_each_different_finding_errors_first():
+    gap, wrong = Finding("align-gap", "info", "x", "y"), Finding("verify-stats", "error", "x", "z")
+    error = with_notes(DatasetError("x"), [gap, wrong, gap])
+    assert error.__notes__ == [str(wrong), f"{gap} (and 1 more)"]
+    assert error.findings == (gap, wrong, gap)
 
 
 def test_the_place_names_what_the_file_alone_does_not():

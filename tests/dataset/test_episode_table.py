@@ -29,6 +29,11 @@ def long_list(tmp_path_factory):
     return root
 
 
+def table(root):
+    info = read.read_info(root)
+    return read.read_episode_table(root, info, read.read_features(root, info))
+
+
 def test_one_episode_is_that_of_all(long_list):
     one, all_of = open_dataset(long_list), open_dataset(long_list).episodes
     assert len(one) == len(all_of) == COUNT
@@ -54,12 +59,11 @@ def test_an_episode_that_is_not_there_is_refused(long_list, number):
     with pytest.raises(DatasetError, match=f"has {COUNT} episodes, no episode {number}"):
         open_dataset(long_list).episode(number)
     with pytest.raises(IndexError):
-        read.read_episode_table(long_list, {})[number]
+        table(long_list)[number]
 
 
 def test_a_slice_is_a_tuple_of_episodes(long_list):
-    dataset = open_dataset(long_list)
-    assert read.read_episode_table(long_list, {})[254:258] == dataset.episodes[254:258]
+    assert table(long_list)[254:258] == open_dataset(long_list).episodes[254:258]
 
 
 def test_old_datasets_have_the_same(tmp_path):

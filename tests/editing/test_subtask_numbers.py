@@ -52,7 +52,7 @@ def test_a_conversion_makes_labels_of_them_and_inspect_and_the_page_show_them(tm
     shown = {(t.style, t.text): (t.count, t.rows) for t in summarize(root).texts}
     assert shown[("subtask", "reach")] == (1, 5)
     assert shown[("subtask", "grasp it")] == (1, 8)
-    page = DatasetView(str(root))
+    page = DatasetView(str(root), str(root))
     assert [(entry["text"], entry["rows"]) for entry in page._labels(1)] == [("reach", [0, 5]), ("grasp it", [7, 15])]
     page.close()
     with registry.open(registry.find([root]).refs[1]) as recording:

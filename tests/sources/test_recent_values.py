@@ -44,7 +44,7 @@ def test_values_go_with_their_owner_and_a_lower_limit_ends():
 
 
 @pytest.fixture(scope="module")
-def recording(tmp_path_factory):
+def recording(mcap, tmp_path_factory):
     """The only recording of a file."""
     path = write_mcap(tmp_path_factory.mktemp("recent") / "a.mcap", some_messages(50))
     (claim,) = registry.claimed([path])

@@ -135,9 +135,9 @@ def test_a_cut_within_the_first_line_leaves_nothing(tmp_path, cut):
     folder = write_run(tmp_path / "run", 3)
     events = folder / "events.jsonl"
     events.write_bytes(events.read_bytes()[:cut])
-    code, message = run(folder, tmp_path / "out")
+    code, report = run(folder, tmp_path / "out")
     assert code == 1
-    assert "no whole line" in message
+    assert "no whole line" in report["findings"][0]["message"]
 
 
 @pytest.mark.parametrize("cut", [500, 700])
@@ -287,7 +287,8 @@ def test_every_run_of_the_real_recorder_converts(tmp_path, name):
 
 def test_a_real_run_without_a_step_says_why(tmp_path):
     folder = sample("robosandbox/builtin6dof_pick_unreachable__fail_zero_frames")
-    code, message = run(folder, tmp_path / "out")
+    code, report = run(folder, tmp_path / "out")
     assert code == 1
-    assert "ended before its first step" in message
-    assert "unreachable" in message
+    (said,) = (finding["message"] for finding in report["findings"])
+    assert "ended before its first step" in said
+    assert "unreachable" in said

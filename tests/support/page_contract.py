@@ -22,7 +22,7 @@ def shows_every_stream(place):
         if entry.problem:
             continue  # named in the list, and not to be opened
         if entry.kind == "dataset":
-            view = DatasetView(entry.path)
+            view = DatasetView(entry.path, entry.path)
             assert view.info()["episodes"] == len(view.episodes()["lengths"])
             view.close()
             continue
