@@ -61,6 +61,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if not item.get_closest_marker("long")]
 
 
+def pytest_runtest_setup() -> None:
+    """Make this thread a usual one: LeRobot's AV1 encoder, run by root, left it a real-time one.
+
+    A browser that a test starts would be one, too, and take the cores from the server that it waits for.
+    """
+    if sys.platform == "linux":
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]

@@ -117,6 +117,24 @@ def test_the_same_pictures_give_the_same_bytes(tmp_path, preset, codec):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
+POLICIES = """
+import os
+from telecine.video.encoder import Setup, open_encoder
+
+os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+encoder = open_encoder(Setup("libsvtav1", "yuv420p", {}), (64, 64), 30, key="front")
+tasks = [int(name) for name in os.listdir("/proc/self/task")]
+print(len(tasks) > 2, {os.sched_getscheduler(task) for task in tasks} == {os.SCHED_OTHER})
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no /proc")
+def test_no_thread_of_an_encoder_is_a_real_time_one():
+    """Of root, which SVT-AV1 would give them to; others have nothing to give."""
+    ran = subprocess.run([sys.executable, "-W", "ignore", "-c", POLICIES], check=True, capture_output=True, text=True)
+    assert ran.stdout == "True True\n"
+
+
 @pytest.mark.parametrize("source", ["rgb24", "bgra", "nv12", "yuyv422", "yuvj420p", "yuv444p", "jpeg 420", "jpeg 444"])
 @pytest.mark.parametrize(("preset", "codec"), [("train", "h264"), ("lerobot", "av1")])
 def test_colours_survive_encoding(tmp_path, source, preset, codec):

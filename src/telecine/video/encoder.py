@@ -9,6 +9,7 @@ from typing import NamedTuple
 import av
 
 from telecine.core.errors import VideoError
+from telecine.video.usual_priority import usual_priority
 
 _ANY_TYPE = 0
 """AV_PICTURE_TYPE_NONE. Decoded frames carry the type they had, which x264 would take for an order."""
@@ -60,7 +61,8 @@ def open_encoder(
     if colour is not None:
         encoder.color_primaries, encoder.color_trc, encoder.colorspace, encoder.color_range = colour
     try:
-        encoder.open()
+        with usual_priority():
+            encoder.open()
     except (av.FFmpegError, ValueError) as error:
         raise VideoError(
             f"{key}: {setup.name} does not encode {size[0]}x{size[1]} frames at {fps} fps with {setup.options}: "
