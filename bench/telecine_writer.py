@@ -48,7 +48,7 @@ def main(out: Path, arrays: list[Path]) -> None:
         DatasetWriter.create(out, fps=FPS, robot_type=None) as writer,
     ):
         prepared = prepare(Recording(Ref("memory", "arrays"), streams), plan)
-        writer.add(code(prepared, plan, Path(scratch), lambda: None))
+        writer.add(code(prepared, plan, Path(scratch), lambda _: None))
         writer.commit()
 
 

@@ -152,7 +152,7 @@ def test_depth_becomes_the_depth_of_lerobot_in_millimetres(record: Any, tmp_path
         {"fps": 30, "clock": {"timeline": CLOCK}, "task": "t",
          "features": {"observation.images.depth": {"from": "/depth"}, "action": {"from": "/action"}}}
     )  # fmt: skip
-    (clip,) = code(prepare(recording, plan), plan, tmp_path, lambda: None).clips
+    (clip,) = code(prepare(recording, plan), plan, tmp_path, lambda _: None).clips
     assert (clip.format.codec, clip.format.pix_fmt) == ("hevc", "gray12le")
     decoder = av.CodecContext.create("hevc", "r")
     shown = [f for data, _, _ in read_clip(clip.path) for f in decoder.decode(av.Packet(bytes(data)))] + decoder.decode(
@@ -237,7 +237,7 @@ def test_a_static_image_that_a_plan_names_is_in_every_row(record: Any, tmp_path:
     features = {f"observation.images.{n}": {"from": f"/{n}"} for n in ("map", "sketch")}
     plan = make_plan({"fps": 30, "clock": {"timeline": CLOCK}, "task": "t",
                       "features": {**features, "action": {"from": "/action"}}})  # fmt: skip
-    for clip in code(prepare(recording, plan), plan, tmp_path, lambda: None).clips:
+    for clip in code(prepare(recording, plan), plan, tmp_path, lambda _: None).clips:
         decoder = av.CodecContext.create("h264", "r")
         packets = [av.Packet(bytes(data)) for data, _, _ in read_clip(clip.path)]
         shown = [f for packet in [*packets, None] for f in decoder.decode(packet)]
@@ -261,7 +261,7 @@ def test_labels_are_offered_and_stored_only_without_loss(record: Any, tmp_path: 
     with pytest.raises(PlanError, match=r"numbers of classes.*preset: images"):
         prepare(recording, plan(preset="train"))
     images = plan(preset="images")
-    (clip,) = code(prepare(recording, images), images, tmp_path, lambda: None).clips
+    (clip,) = code(prepare(recording, images), images, tmp_path, lambda _: None).clips
     for (data, _, _), expected in zip(read_clip(clip.path), labels, strict=False):
         with av.open(io.BytesIO(bytes(data))) as file:
             rgb = next(file.decode(video=0)).to_ndarray(format="rgb24")
