@@ -178,14 +178,17 @@ def test_commands_are_run_with_the_flags_and_no_secret_in_sight(recordings, plan
     assert (made.published, made.ok) == (True, True)
 
 
+@pytest.mark.usefixtures("rerun")
 def test_a_command_that_is_interrupted_ends(tmp_path):
-    """What a cancelled task of Ray gets, while it waits for its process."""
+    """What a cancelled task of Ray gets, while it waits for its process, which takes longer than that."""
     command = Command("x", ("demo", str(tmp_path / "d"), "--episodes", "50"), str(tmp_path / "log"), lambda: False)
     timer = threading.Timer(1.0, signal.raise_signal, [signal.SIGINT])
     timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        run_command(command, lambda _: None, "here")
-    timer.join()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_command(command, lambda _: None, "here")
+    finally:
+        timer.cancel()  # else the next test would be interrupted, and the whole run with it
     assert "exit code" not in (tmp_path / "log").read_text()
     marker = str(tmp_path / "d").encode()
     assert not [p for p in Path("/proc").glob("[0-9]*/cmdline") if marker in _bytes(p)]
