@@ -156,6 +156,7 @@ def test_other_speeds_name_the_frames_that_they_show(server, opened, speed):
             assert max(frames) - min(frames) <= 2  # one row, and one that came while they were read
         for key in look.keys() & later.keys():  # a frame is on the screen first, and named when the page runs again
             assert int(look[key]["shown"]) <= look[key]["frame"] <= int(later[key]["shown"]) + 1, key
+    page.wait_for_timeout(500)  # all cameras go to the row at which it was paused
     expect_row(page, 0, page.evaluate("page.row"))
 
 
