@@ -7,6 +7,7 @@ import pytest
 
 from support.terminal import commands, printed
 from telecine.cli.screen.layout import show_table
+from telecine.cli.screen.next_steps import after_dataset
 from telecine.cli.screen.tables import console
 from telecine.core.text.task_text import TASK_TO_GIVE, task_problem
 
@@ -64,3 +65,9 @@ def test_a_table_keeps_names_whole_and_leaves_out_what_says_nothing(capsys: pyte
     out.width = 200
     show_table(out, ("stream", "more", "gaps"), rows)
     assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+def test_what_was_inspected_is_looked_at_and_trained_on_whatever_its_name():
+    words = [command.split()[:2] for _, command in after_dataset(Path("inspected/picks"), inspected=True)]
+    assert [word[0] for word in words] == ["telecine", "lerobot-train"]
+    assert words[0][1] == "view"

@@ -103,4 +103,4 @@ def _show(out: Console, page: DatasetSummary) -> None:
     if has_errors(page.findings):
         show_steps(out, [("what can be saved of it", command("telecine", "repair", page.root))])
     else:
-        show_steps(out, [step for step in after_dataset(Path(page.root)) if "inspect" not in step[1]])
+        show_steps(out, after_dataset(Path(page.root), inspected=True))

@@ -48,7 +48,7 @@ def run(given: Path, *, against: list[str], decode: Depth, json: bool, reading: 
             opened = Dataset(here.dataset(dataset, lambda key: key.startswith("meta/")))
             text = _checked(opened, findings, decode, compare=bool(against))
         out.print(f"{escape(str(dataset))}: [bold]verified: OK[/bold]. {text}", soft_wrap=True)
-        show_steps(out, [step for step in after_dataset(Path(dataset)) if "inspect" not in step[1]])
+        show_steps(out, after_dataset(Path(dataset), inspected=True))
     return Outcome(not failed, tuple(findings))
 
 

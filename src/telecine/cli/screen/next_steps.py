@@ -54,8 +54,13 @@ def recovering(findings: Iterable[Finding], *more: str) -> list[Step]:
     return [(what, command(*words))] if damaged and words else []
 
 
-def after_dataset(root: Path, against: Sequence[str] = (), *, recover: bool = False) -> list[Step]:
-    """Look at the dataset that has been made, verify it, train on it. recover: it was made of damaged files, too."""
+def after_dataset(
+    root: Path, against: Sequence[str] = (), *, recover: bool = False, inspected: bool = False
+) -> list[Step]:
+    """Look at the dataset, verify it, train on it.
+
+    recover: it was made of damaged files, too. inspected: what it holds was told already.
+    """
     found = [*(word for path in against for word in ("--against", path)), *(["--recover"] if recover else [])]
     steps = [
         ("what it holds: tasks, episodes, defects", command("telecine", "inspect", root)),
@@ -71,4 +76,5 @@ def after_dataset(root: Path, against: Sequence[str] = (), *, recover: bool = Fa
     cameras = any(feature["dtype"] in ("video", "image") for feature in features.values())
     name = root.resolve().name or "dataset"
     train = train_command(f"local/{name}", cameras=cameras, root=root)
-    return [*(steps if against else steps[:2]), ("train on it, where LeRobot is installed", train)]
+    looks = (steps if against else steps[:2])[1 if inspected else 0 :]
+    return [*looks, ("train on it, where LeRobot is installed", train)]
