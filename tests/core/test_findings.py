@@ -31,6 +31,7 @@ def test_an_error_has_a_note_for_each_different_finding_errors_first():
     error = with_notes(DatasetError("x"), [gap, wrong, gap])
     assert error.__notes__ == [str(wrong), f"{gap} (and 1 more)"]
     assert error.findings == (gap, wrong, gap)
+    assert with_notes(error, [wrong]).__notes__ == [str(wrong), f"{gap} (and 1 more)", str(wrong)]
 
 
 def test_the_place_names_what_the_file_alone_does_not():

@@ -274,8 +274,9 @@ def grouped(findings: Iterable[Finding]) -> list[tuple[Finding, int]]:
 
 def with_notes(error: Failure, findings: Iterable[Finding]) -> Failure:
     """`error`, with its `findings`, and a note for each different one."""
-    error.findings = (*error.findings, *findings)
-    for finding, more in grouped(error.findings):
+    added = tuple(findings)
+    error.findings = (*error.findings, *added)
+    for finding, more in grouped(added):
         error.add_note(str(finding) + (f" (and {more} more)" if more else ""))
     return error
 
