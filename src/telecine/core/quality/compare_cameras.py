@@ -124,9 +124,7 @@ def _unlike(key: str, own: CameraLook, episodes: Sequence[int], lengths: Sequenc
         for at in np.flatnonzero(which).tolist():
             number = episodes[at]
             said = text.format(own.brightness[at], own.detail[at] / max(detail, 1e-9))
-            fix, place = "check exposure, lights and focus", (0, lengths[at])
-            where = f"episode {number} {key}"
-            yield Finding(code, "warning", where, said, fix, episode=number, key=key, rows=place)
+            yield _whole(code, number, key, lengths[at], said, "check exposure, lights and focus")
 
 
 def _copies(cameras: Mapping[str, CameraLook], episodes: Sequence[int], lengths: Sequence[int]) -> Iterator[Finding]:
@@ -138,9 +136,7 @@ def _copies(cameras: Mapping[str, CameraLook], episodes: Sequence[int], lengths:
             if number not in told:
                 told.add(number)
                 text = f"the frames are those of episode {episodes[earlier]}"
-                where, place = f"episode {number} {key}", (0, lengths[later])
-                fix = "leave one of the two out"
-                yield Finding("look-copy", "warning", where, text, fix, episode=number, key=key, rows=place)
+                yield _whole("look-copy", number, key, lengths[later], text, "leave one of the two out")
 
 
 def _alike(own: CameraLook, lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -182,8 +178,7 @@ def _exchanged(cameras: Mapping[str, CameraLook], episodes: Sequence[int], lengt
                 number = episodes[at]
                 text = f"{one} and {two} are exchanged: each shows what the other does in most episodes"
                 fix = "record which camera is which, or leave the episode out"
-                where, place = f"episode {number} {one}", (0, lengths[at])
-                yield Finding("look-cameras", "warning", where, text, fix, episode=number, key=one, rows=place)
+                yield _whole("look-cameras", number, one, lengths[at], text, fix)
 
 
 def _turned(key: str, own: CameraLook, episodes: Sequence[int], lengths: Sequence[int]) -> Iterator[Finding]:
@@ -199,8 +194,7 @@ def _turned(key: str, own: CameraLook, episodes: Sequence[int], lengths: Sequenc
         number = episodes[at]
         text = f"the camera is {ways[int(off[:, at].argmin())]}, beside most episodes"
         fix = "see how it was mounted or set; `turn` in a plan turns frames, or leave the episode out"
-        where, place = f"episode {number} {key}", (0, lengths[at])
-        yield Finding("look-cameras", "warning", where, text, fix, episode=number, key=key, rows=place)
+        yield _whole("look-cameras", number, key, lengths[at], text, fix)
 
 
 def _faded(key: str, own: CameraLook, episodes: Sequence[int], lengths: Sequence[int]) -> Iterator[Finding]:
@@ -215,5 +209,10 @@ def _faded(key: str, own: CameraLook, episodes: Sequence[int], lengths: Sequence
         number = episodes[at]
         text = f"fades: mean brightness {bright[at, 0]:.0f} in its first row, {bright[at, -1]:.0f} in its last"
         text += f", {usual[-1]:.0f} there in most episodes"
-        where, place = f"episode {number} {key}", (0, lengths[at])
-        yield Finding("look-dim", "warning", where, text, "lock the exposure", episode=number, key=key, rows=place)
+        yield _whole("look-dim", number, key, lengths[at], text, "lock the exposure")
+
+
+def _whole(code: str, number: int, key: str, length: int, text: str, fix: str) -> Finding:
+    """What is told of a camera in all rows of an episode."""
+    where = f"episode {number} {key}"
+    return Finding(code, "warning", where, text, fix, episode=number, key=key, rows=(0, length))
