@@ -4,7 +4,6 @@ Files are read where an `Executor` works, so that one on which a library ends it
 part of a recording is a reference of its own, so that parts are worked on, resumed and rejected like recordings.
 """
 
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -142,14 +141,9 @@ def _indexed(claim: Claim, tell: Tell, *, recover: bool, token: str | None) -> F
 
 def _judged(found: Found, path: str) -> Found:
     """What `telecine verify` says of a dataset's metadata, too: an error where that is why nothing can be read."""
-    from telecine.dataset.verify.verify import metadata_findings  # most recordings are no datasets
+    from telecine.dataset.verify.verify import metadata_errors_at  # most recordings are no datasets
 
-    fix = f"see what `telecine repair {shlex.quote(path)}` can save"
-    said = [
-        replace(finding, severity="warning", where=f"{path}/{finding.where}", fix=fix, recording=path)
-        for finding in metadata_findings(path)
-        if finding.severity == "error"
-    ]
+    said = [replace(finding, severity="warning", recording=path) for finding in metadata_errors_at(path)]
     if found.refs or not said:
         return replace(found, findings=(*found.findings, *said))
     return Found((), (replace(said[0], severity="error"), *said[1:]))

@@ -3,7 +3,6 @@
 Of v2.0 and v2.1 everything is taken as it is; at a rate that divides the input's, every row is one of its rows.
 """
 
-import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,7 @@ from telecine.core.findings import Finding, has_errors, with_notes
 from telecine.core.plan.model import Dtype, Plan, make_plan
 from telecine.dataset.reader import Dataset, open_dataset
 from telecine.dataset.staging import workspace
-from telecine.dataset.verify.verify import metadata_findings
+from telecine.dataset.verify.verify import metadata_errors_at
 from telecine.editing.inputs import InputDataset
 from telecine.lerobot_format.metadata import INDEX_KEYS, V2_VERSIONS
 from telecine.sources.shared.confinement import are_links_followed, check_dataset
@@ -65,9 +64,7 @@ def opened_inputs(paths: Sequence[str | Path], target: Path | None) -> Iterator[
 
 def _opened(path: str | Path, said: list[Finding]) -> Dataset:
     """The dataset; what `verify` says of its metadata becomes warnings in `said`, or the notes of the error."""
-    errors = [finding for finding in metadata_findings(path) if finding.severity == "error"]
-    fix = f"see what `telecine repair {shlex.quote(str(path))}` can save"
-    found = [replace(finding, where=f"{path}/{finding.where}", fix=fix) for finding in errors]
+    found = metadata_errors_at(path)
     try:
         dataset = open_dataset(path)
         _ = dataset.episodes, dataset.tasks

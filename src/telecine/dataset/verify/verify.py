@@ -8,7 +8,9 @@ Not noticed: wrong values that are consistent, and frames that moved within an e
 the same colours. Comparing with the recordings is what finds those.
 """
 
+import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from telecine.core.errors import DatasetError, MetadataError
@@ -72,6 +74,13 @@ def metadata_findings(root: str | Path) -> list[Finding]:
             path, problem = (error.path, error.problem) if isinstance(error, MetadataError) else ("meta", str(error))
             found.append(Finding("verify-structure", "error", path, problem, CONVERT_AGAIN))
     return found
+
+
+def metadata_errors_at(path: str | Path) -> list[Finding]:
+    """The errors among `metadata_findings`, with the dataset's path before the file's, and what to type."""
+    fix = f"see what `telecine repair {shlex.quote(str(path))}` can save"
+    errors = (finding for finding in metadata_findings(path) if finding.severity == "error")
+    return [replace(finding, where=f"{path}/{finding.where}", fix=fix) for finding in errors]
 
 
 def _miscounted(metadata: DatasetMeta) -> Iterator[Finding]:
