@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from support.cli import telecine
 from support.dataset import TOP, clip, episode, write
+from support.replaced import GONE, places, replaced
 
 INFO, STATS, TASKS = "meta/info.json", "meta/stats.json", "meta/tasks.parquet"
 EPISODES = "meta/episodes/chunk-000/file-000.parquet"
-GONE = object()
 VALUES = st.sampled_from([
     None, True, -1, 0, 3, 1.5, 30.0, float("nan"), float("inf"), 10**30, "", "x", "30", [], [1], [None], [[0.5]], {},
     {"a": 1}, GONE,
@@ -61,25 +61,6 @@ def findings_in(value):
 def ask(*arguments):
     code, out, _ = telecine(*arguments, "--json")
     return Answer(code, tuple(findings_in(json.loads(out))) if out.startswith("{") else ())
-
-
-def places(content, path=()):
-    """Where something could be replaced: paths to all values."""
-    yield path
-    pairs = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
-    for key, value in pairs:
-        yield from places(value, (*path, key))
-
-
-def replaced(content, path, value):
-    if not path:
-        return None if value is GONE else value
-    copy = dict(content) if isinstance(content, dict) else list(content)
-    if len(path) == 1 and value is GONE:
-        del copy[path[0]]
-    else:
-        copy[path[0]] = replaced(content[path[0]], path[1:], value)
-    return copy
 
 
 def json_mutant(draw, text):

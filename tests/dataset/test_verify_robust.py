@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.dataset import TOP, clip, episode, write
+from support.replaced import places, replaced
 from telecine import convert
 from telecine.core.errors import TelecineError
 from telecine.core.findings import has_errors
@@ -50,22 +51,6 @@ def spoilt(good, dataset, name, content):
 def dataset(good, tmp_path_factory):
     """A copy that each example spoils in one file, and mends again."""
     return Path(shutil.copytree(good, tmp_path_factory.mktemp("spoilt") / "dataset"))
-
-
-def places(content, path=()):
-    """Where something could be replaced: paths to all values."""
-    yield path
-    pairs = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
-    for key, value in pairs:
-        yield from places(value, (*path, key))
-
-
-def replaced(content, path, value):
-    if not path:
-        return value
-    copy = dict(content) if isinstance(content, dict) else list(content)
-    copy[path[0]] = replaced(content[path[0]], path[1:], value)
-    return copy
 
 
 @settings(max_examples=60)
