@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from support.dataset import episode, write
 from support.terminal import commands, printed
 from telecine.cli.screen.layout import show_table
 from telecine.cli.screen.next_steps import after_dataset
@@ -67,7 +68,8 @@ def test_a_table_keeps_names_whole_and_leaves_out_what_says_nothing(capsys: pyte
     assert len(capsys.readouterr().out.splitlines()) == 3
 
 
-def test_what_was_inspected_is_looked_at_and_trained_on_whatever_its_name():
-    words = [command.split()[:2] for _, command in after_dataset(Path("inspected/picks"), inspected=True)]
+def test_what_was_inspected_is_looked_at_and_trained_on_whatever_its_name(tmp_path: Path) -> None:
+    root = write(tmp_path / "inspected" / "picks", [episode(3, 0)])
+    words = [command.split()[:2] for _, command in after_dataset(root, inspected=True)]
     assert [word[0] for word in words] == ["telecine", "lerobot-train"]
     assert words[0][1] == "view"

@@ -71,7 +71,7 @@ def after_dataset(
         ),
     ]
     if is_stored(root):
-        return [steps[0], *(steps[2:] if against else ())]
+        return [*([] if inspected else steps[:1]), *(steps[2:] if against else ())]
     features = json.loads((root / INFO).read_text(encoding="utf-8"))["features"]
     cameras = any(feature["dtype"] in ("video", "image") for feature in features.values())
     name = root.resolve().name or "dataset"
