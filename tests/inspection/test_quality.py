@@ -17,7 +17,8 @@ from telecine.cli.main import app
 from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError, PlanError
 from telecine.dataset.values import to_arrow
-from telecine.inspection import quality, quality_cache, quality_rows
+from telecine.inspection import dataset_summary, quality, quality_cache, quality_rows
+from telecine.inspection.dataset_summary import summarize
 from telecine.inspection.quality import check_dataset, known_findings
 from telecine.run.executor import Lost
 from telecine.video.encode import encode
@@ -150,6 +151,19 @@ def test_a_second_look_is_at_once_until_a_file_changes(case, monkeypatch, tmp_pa
     (case / "meta" / "stats.json").touch()
     assert known_findings(case) is None
     assert not list(case.rglob("*quality*"))
+
+
+def test_a_second_page_verifies_nothing_until_a_file_changes(case, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    first = summarize(case)
+    with monkeypatch.context() as patch:
+        patch.setattr(dataset_summary, "verify", lambda *_, **__: pytest.fail("verified again"))
+        assert summarize(case) == first
+    info = case / "meta" / "info.json"
+    whole = info.read_text()
+    info.write_text(json.dumps(json.loads(whole) | {"total_episodes": 11}))
+    assert any(f.code.startswith("verify-") for f in summarize(case).findings)
+    info.write_text(whole)
 
 
 def test_a_cache_that_cannot_be_kept_or_read_costs_only_time(case, monkeypatch, tmp_path):

@@ -21,6 +21,7 @@ from telecine.core.text.numbers import counted
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.finding_log import REPAIR
 from telecine.dataset.verify.verify import metadata_findings, verify
+from telecine.inspection import quality_cache
 from telecine.inspection.label_summary import (
     LabelledEpisode,
     TextSummary,
@@ -169,8 +170,14 @@ def summarize(
     )
 
 
-def _verified(root: str | Path, version: str) -> list[Finding]:
-    return verify(root, decode="none", statistics=False) if version == VERSION else metadata_findings(root)
+def _verified(root: str | Path, version: str) -> tuple[Finding, ...]:
+    """What `verify` says without decoding; of files that it has seen, as it was kept."""
+    place = quality_cache.entry(Path(root), ("verify", str(root)))
+    found = quality_cache.load(place)
+    if found is None:
+        found = tuple(verify(root, decode="none", statistics=False) if version == VERSION else metadata_findings(root))
+        quality_cache.save(place, found)
+    return found
 
 
 def _unreadable(root: str | Path) -> DatasetSummary:

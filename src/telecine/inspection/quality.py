@@ -86,18 +86,19 @@ def check_dataset(
     ()
     """
     codes = chosen(checks)
-    found = known_findings(root, checks) if remember else None
+    place = quality_cache.entry(Path(root), codes) if remember else None
+    found = None if place is None else quality_cache.load(place)
     if found is None:
         found = tuple(_checked(Path(root), codes, executor, progress or Silent()))
-        if remember:
-            quality_cache.save(Path(root), codes, found)
+        if place is not None:
+            quality_cache.save(place, found)
     wanted = None if episodes is None else set(episodes)
     return found if wanted is None else tuple(f for f in found if f.episode in wanted)
 
 
 def known_findings(root: str | Path, checks: Sequence[str] = ()) -> tuple[Finding, ...] | None:
     """What `check_dataset` found when it last looked at these very files; None when it never did."""
-    return quality_cache.load(Path(root), chosen(checks))
+    return quality_cache.load(quality_cache.entry(Path(root), chosen(checks)))
 
 
 def _checked(root: Path, codes: frozenset[str], executor: Executor, progress: Progress) -> Iterator[Finding]:

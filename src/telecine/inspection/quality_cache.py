@@ -3,15 +3,16 @@
 import hashlib
 import json
 import os
+import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from telecine import __version__
 from telecine.core.findings import Finding
 
-VERSION = 7
+VERSION = 8
 """Grows when a check changes what it finds."""
 MOST_ENTRIES = 200
 _FOLDERS = ("meta", "data", "videos", "images")
@@ -27,37 +28,46 @@ def cache_dir() -> Path:
 
 def files_of(root: Path) -> Iterator[Path]:
     """The files of a dataset, sorted."""
+    return (root / name for name, _ in _states(root))
+
+
+def _states(root: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """(name below root, state) of each file; names are made as text, as paths take ten times as long."""
     for folder in _FOLDERS:
-        yield from sorted(path for path in (root / folder).rglob("*") if path.is_file())
+        top = str(root / folder)
+        for above, folders, names in os.walk(top):
+            folders.sort()
+            below = folder + above[len(top) :]
+            for name in sorted(names):
+                with suppress(OSError):  # a link that leads nowhere
+                    state = Path(above, name).stat()
+                    if stat.S_ISREG(state.st_mode):
+                        yield f"{below}/{name}", state
 
 
-def _path_of(root: Path, codes: frozenset[str]) -> Path:
-    """Names everything that what is found depends on."""
-    states = []
-    for path in files_of(root):
-        state = path.stat()
-        states.append([str(path.relative_to(root)), state.st_size, state.st_mtime_ns, state.st_ctime_ns])
-    told = [VERSION, __version__, sorted(codes), str(root.resolve()), states]
+def entry(root: Path, looked_for: Collection[str]) -> Path:
+    """Where what is found in just these files is kept; names everything that it depends on."""
+    states = [[name, state.st_size, state.st_mtime_ns, state.st_ctime_ns] for name, state in _states(root)]
+    told = [VERSION, __version__, sorted(looked_for), str(root.resolve()), states]
     return cache_dir() / f"{hashlib.sha256(json.dumps(told).encode()).hexdigest()[:40]}.json"
 
 
-def load(root: Path, codes: frozenset[str]) -> tuple[Finding, ...] | None:
-    """What was found, if these codes were looked for in just these files."""
+def load(place: Path) -> tuple[Finding, ...] | None:
+    """What is kept at an `entry`, if anything is."""
     try:
-        listed = json.loads(_path_of(root, codes).read_text(encoding="utf-8"))
+        listed = json.loads(place.read_text(encoding="utf-8"))
         return tuple(Finding(**{**one, "rows": one["rows"] and tuple(one["rows"])}) for one in listed)
     except (OSError, ValueError, TypeError, KeyError):
         return None  # not there, or cut off: it is found again
 
 
-def save(root: Path, codes: frozenset[str], found: tuple[Finding, ...]) -> None:
+def save(place: Path, found: Iterable[Finding]) -> None:
     """Keep what was found; a disk that refuses costs only the time of the next look."""
-    path = _path_of(root, codes)
     with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(f".{os.getpid()}")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = place.with_suffix(f".{os.getpid()}")
         unfinished.write_text(json.dumps([f.to_dict() for f in found]), encoding="utf-8")
-        unfinished.replace(path)
-        entries = sorted(path.parent.glob("*.json"), key=lambda p: p.stat().st_mtime_ns)
+        unfinished.replace(place)
+        entries = sorted(place.parent.glob("*.json"), key=lambda p: p.stat().st_mtime_ns)
         for old in entries[:-MOST_ENTRIES]:
             old.unlink(missing_ok=True)
