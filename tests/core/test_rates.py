@@ -41,6 +41,11 @@ def test_at_the_slowest_rate_samples_of_the_others_are_in_no_row():
     assert found.fix == ""
 
 
+def test_a_rate_that_is_none_of_the_dataset_is_advised_only_where_it_is_another():
+    (found,) = rate_findings([InputRate("a", 1, 4.737), InputRate("b", 1, 5.0)], 5, "out")
+    assert found.fix == ""
+
+
 def test_rates_that_do_not_divide_say_which_rows_repeat():
     (found,) = rate_findings([InputRate("a", 1, 24.0), InputRate("b", 1, 30.0)], 30, "out")
     rows = np.arange(100) * 24 // 30

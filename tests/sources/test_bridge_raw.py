@@ -42,6 +42,22 @@ def test_the_unedited_way_gives_rows_frames_and_task(trajectories, tmp_path):
     assert np.abs(shown.astype(int) - patches(13)).mean() < 12
 
 
+def test_a_frame_that_is_missing_moves_no_other(tmp_path):
+    folder = write(tmp_path / "raw/traj0")
+    (folder / "images1/im_3.jpg").unlink()
+    (folder / f"images1/im_{STEPS}.jpg").write_bytes(b"of a step that was never saved")
+    _, dataset = convert_proposed(tmp_path / "raw", tmp_path / "out")
+    shown = [shown_frame(dataset, "observation.images.images1", row) for row in range(2, 6)]
+    marks = [int(frame[:8].min(axis=2).mean(axis=0).argmax()) for frame in shown]
+    assert marks == [9 + 2, 9 + 2, 9 + 4, 9 + 5]
+    with registry.open(registry.find([tmp_path / "raw"]).refs[0]) as recording:
+        said = [text for code, text in recording.notes if code == "source-incomplete"]
+        assert said == [
+            "/images1: 1 frame behind the last of 7 steps left out; "
+            "1 of 7 steps have no frame (3): the one before stands in, within its limit"
+        ]
+
+
 def test_early_recordings_say_that_their_frames_are_late(tmp_path):
     write(tmp_path / "2021-06-01_10-00-00/raw/traj_group0/traj0")
     with registry.open(registry.find([tmp_path]).refs[0]) as recording:

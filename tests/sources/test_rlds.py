@@ -12,6 +12,7 @@ from support.hdf5 import patch_colours, patches, ramp
 from support.proposed import convert_proposed, shown_frame
 from telecine.conversion.pipeline import convert
 from telecine.core.errors import SourceError
+from telecine.core.outcome import facts_of
 from telecine.core.proposal.propose import propose
 from telecine.dataset.reader import Dataset
 from telecine.inspection.recordings import inspect_many
@@ -207,6 +208,25 @@ def test_a_damaged_shard_gives_its_whole_episodes_and_says_how_many_are_lost(bri
     assert [f.severity for f in found.findings] == ["error"]
     assert word in found.findings[0].message
     assert "1 of 2 episodes are lost" in found.findings[0].message
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_shard_that_ends_between_records_says_how_many_are_lost(bridge, kept):
+    shard = next(bridge.glob("*-00000-of-*"))
+    data = shard.read_bytes()
+    shard.write_bytes(data[: kept * (16 + int.from_bytes(data[:8], "little"))])
+    found = registry.find([bridge])
+    assert len(found.refs) == kept + 1
+    assert [(f.code, f.severity) for f in found.findings] == [("source-truncated", "error")]
+    assert f"it ends after {kept} record" in found.findings[0].message
+    assert f"{2 - kept} of 2 episodes are lost" in found.findings[0].message
+
+
+@pytest.mark.parametrize(("value", "fact"), [(np.array([1]), True), (np.array([0]), False), ([b"failed"], False)])
+def test_success_in_the_metadata_is_the_outcome(crc32c, tmp_path, value, fact):
+    place = make.dataset(tmp_path, [[{**make.episode(0), "episode_metadata/success": value}]])
+    with opened(place) as recording:
+        assert facts_of(recording).success is fact
 
 
 def test_missing_shards_are_counted_in_one_finding(bridge):

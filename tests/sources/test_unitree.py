@@ -104,13 +104,35 @@ def test_a_part_that_changes_is_named_and_hides_nothing(tmp_path, change, stream
         assert "/colors/color_0" in recording.streams
 
 
-@pytest.mark.parametrize("name", ["../secret.jpg", "/etc/passwd", None, "colors/gone.jpg"])
-def test_a_frame_elsewhere_or_missing_is_refused(tmp_path, name):
+@pytest.mark.parametrize("name", ["../secret.jpg", "/etc/passwd"])
+def test_a_frame_elsewhere_is_refused(tmp_path, name):
     folder = write(tmp_path)
     (tmp_path / "secret.jpg").write_bytes(jpeg(patches(0)))
     _change(folder, lambda b: b["data"][1]["colors"].update(color_0=name))
     with opened(tmp_path) as recording, pytest.raises(SourceError):
         list(recording.streams["/colors/color_0"].take(np.arange(STEPS), "step"))
+
+
+@pytest.mark.parametrize("name", [None, "colors/gone.jpg", 7, "x" * 5000])
+def test_a_step_without_a_frame_is_said_and_moves_no_other(tmp_path, name):
+    folder = write(tmp_path)
+    _change(folder, lambda b: b["data"][2]["colors"].update(color_0=name))
+    with opened(tmp_path) as recording:
+        camera = recording.streams["/colors/color_0"]
+        assert camera.times("step").tolist() == [0, 1, 3, 4, 5]
+        last = list(camera.take(np.arange(5), "step"))[-1]
+        assert last.data == (folder / f"colors/{STEPS - 1:06d}_color_0.jpg").read_bytes()
+        assert [text for _, text in recording.notes if "1 of 6 steps have no frame (2)" in text]
+
+
+def test_a_camera_without_any_frame_is_named(tmp_path):
+    folder = write(tmp_path)
+    steps_of(folder, lambda _, step: step["colors"].update(color_1="colors/gone.jpg"))
+    with opened(tmp_path) as recording:
+        assert "/colors/color_0" in recording.streams
+        assert [item.why for item in recording.left_out if item.stream == "/colors/color_1"] == [
+            "none of its 6 steps has a frame"
+        ]
 
 
 def test_what_is_no_episode_inside_is_named(tmp_path):

@@ -80,7 +80,11 @@ def rate_findings(inputs: Sequence[InputRate], fps: int, where: str) -> list[Fin
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         parts.append(f"{', '.join(names[:SHOWN])}{more}: {hz:.4g} Hz{_effect(hz, fps)}")
     text = f"the inputs have different rates, the dataset has {fps} rows per second. " + "; ".join(parts)
-    fix = f"set `fps` to {round(rates[0])} and no row repeats" if rates[0] * (1 + SAME) < fps else ""
+    fix = (
+        f"set `fps` to {round(rates[0])} and no row repeats"
+        if round(rates[0]) < fps and rates[0] * (1 + SAME) < fps
+        else ""
+    )
     return [Finding("align-rates", "warning", where, text, fix)]
 
 

@@ -21,7 +21,7 @@ from telecine.sources.pickles.plain_pickle import load_plain
 from telecine.sources.shared.arrays import ArrayPart, CompressedArray, PixelLayout, static, stream_of
 from telecine.sources.shared.confinement import link_problem, open_regular
 from telecine.sources.shared.fingerprint import size_bytes
-from telecine.sources.shared.held_arrays import HeldArray, ImageFiles
+from telecine.sources.shared.held_arrays import HeldArray, frames_of_steps
 from telecine.sources.shared.stamps import times_of_seconds
 from telecine.sources.shared.timing import Timing
 
@@ -30,6 +30,7 @@ SUFFIXES = ()
 _FILES = ("obs_dict.pkl", "policy_out.pkl")
 _LONGEST_TEXT = 1 << 16
 _STATE_NAMES = ("x", "y", "z", "roll", "pitch", "yaw", "gripper")
+_FRAME = re.compile(r"im_(?P<step>\d{1,9})\.(jpe?g|png)", re.IGNORECASE)
 _LATE = re.compile(r"(20\d\d-\d\d-\d\d)_\d\d-\d\d-\d\d")
 _PROMPT_SINCE = "2021-07-23"
 
@@ -62,18 +63,18 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
         made = _stream(name, values, steps, timing, left_out)
         if made is not None:
             streams[made.name] = made
+    notes = list(_notes(folder))
     for camera in _cameras(folder):
-        files = sorted((f.name for f in (folder / camera).glob("im_*.*")), key=natural)
-        count = min(len(files), steps)
-        if count:
-            part = ArrayPart(f"/{camera}", ImageFiles(str(folder), [f"{camera}/{f}" for f in files]), 0, count, timing)
+        try:
+            part, missing = frames_of_steps(f"/{camera}", str(folder), _frames(folder, camera), steps, timing)
             streams[part.name] = CompressedArray(part)
+            notes += [("source-incomplete", missing)] if missing else []
+        except SourceError as error:
+            left_out.append(LeftOut(f"/{camera}", "unreadable", str(error), training=True))
     if text := _task(folder):
         streams["/task"] = static("/task", text)
     features = {key: names for key, names in _features(streams).items() if all(name in streams for name in names)}
-    return Recording(
-        ref, streams, {"layout": "bridge-raw"}, tuple(_notes(folder)), None, features, left_out=tuple(left_out)
-    )
+    return Recording(ref, streams, {"layout": "bridge-raw"}, tuple(notes), None, features, left_out=tuple(left_out))
 
 
 def _actions(policy: Any, path: Path) -> Any:
@@ -129,6 +130,12 @@ def _names(name: str, shape: tuple[int, ...]) -> tuple[str, ...] | None:
 def _cameras(folder: Path) -> list[str]:
     found = [f.name for f in folder.iterdir() if f.is_dir() and re.fullmatch(r"images\d+", f.name)]
     return sorted(found, key=natural)
+
+
+def _frames(folder: Path, camera: str) -> dict[int, str]:
+    """Step -> file of `images0/im_12.jpg`, which is of step 12."""
+    found = ((_FRAME.fullmatch(f.name), f.name) for f in (folder / camera).iterdir())
+    return {int(match["step"]): f"{camera}/{name}" for match, name in found if match}
 
 
 def _features(streams: Mapping[str, Stream]) -> dict[str, tuple[str, ...]]:

@@ -33,6 +33,7 @@ from telecine.sources.shared.arrays import (
 from telecine.sources.shared.held_arrays import HeldArray
 from telecine.sources.shared.timing import Timing
 
+METADATA = "episode_metadata"
 _MOST_BYTES = 1 << 28
 """Of the numbers of one step."""
 
@@ -70,9 +71,16 @@ class RldsEpisode:
             else:
                 yield made
 
+    def facts(self) -> dict[str, str]:
+        """`success`, where `episode_metadata` states it: a truth value, or a word."""
+        values = self._example.get(f"{METADATA}/success", ())
+        if len(values) != 1:
+            return {}
+        return {"success": str(bool(values[0])).lower() if isinstance(values, np.ndarray) else text_of(values[0])}
+
     def _absent(self, spec: RldsFeature) -> str:
         """Why a camera's frames are none. The mark alone does not tell: some writers leave it at false."""
-        marks = self._example.get(f"episode_metadata/has_{spec.key.rpartition('/')[2]}")
+        marks = self._example.get(f"{METADATA}/has_{spec.key.rpartition('/')[2]}")
         marked = spec.kind == "image" and isinstance(marks, np.ndarray) and marks.size and not marks.any()
         if marked and len({bytes(frame) for frame in self._example.get(spec.key, ())}) == 1:
             return "the episode says that it has no such camera, and holds one blank frame in its place"

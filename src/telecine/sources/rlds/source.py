@@ -16,6 +16,7 @@ from telecine.core.findings import Finding
 from telecine.core.naming import camera_name, natural
 from telecine.core.plan.model import IMAGES
 from telecine.core.recording import Recording, Ref, Stream
+from telecine.core.text.numbers import counted
 from telecine.sources.format import Found
 from telecine.sources.rlds.episode import RldsEpisode
 from telecine.sources.rlds.example import parse_example
@@ -74,7 +75,7 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     streams = {stream.name: stream for stream in episode.streams()}
     said = f"{rate} steps a second, which Open X-Embodiment says of {dataset}; if not, use --index step and --rate"
     notes = () if rate is None else (("source-assumed", said),)
-    attrs = {"layout": "rlds", "dataset": dataset, "split": match["split"]}
+    attrs = {"layout": "rlds", "dataset": dataset, "split": match["split"], **episode.facts()}
     features = _features(specs, streams, known)
     return Recording(ref, streams, attrs, notes, None, features, left_out=tuple(episode.left_out))
 
@@ -144,10 +145,10 @@ def _of_shard(path: str, expected: int | None) -> Found:
         return Found((), (Finding("source-unreadable", "error", path, text, recording=path),))
     size = Path(path).stat().st_size // max(count, 1)
     refs = tuple(Ref(NAME, path, f"{_prefix(path)}{number}", size) for number in range(count))
-    if damage:
+    if damage or (expected is not None and count < expected):
         lost = "" if expected is None else f", so {max(expected - count, 0)} of {expected} episodes are lost"
-        finding = Finding("source-truncated", "error", path, damage + lost, "download it again", recording=path)
-        return Found(refs, (finding,))
+        text = (damage or f"it ends after {counted(count, 'record')}") + lost
+        return Found(refs, (Finding("source-truncated", "error", path, text, "download it again", recording=path),))
     if expected is not None and expected != count:
         text = f"it holds {count} episodes, dataset_info.json says {expected}"
         return Found(refs, (Finding("source-metadata", "warning", path, text),))

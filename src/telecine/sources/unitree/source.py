@@ -18,7 +18,7 @@ from telecine.sources.format import Found
 from telecine.sources.shared.arrays import ArrayPart, CompressedArray, NumberArray, static
 from telecine.sources.shared.confinement import confined, link_problem, open_regular
 from telecine.sources.shared.fingerprint import size_bytes
-from telecine.sources.shared.held_arrays import HeldArray, ImageFiles
+from telecine.sources.shared.held_arrays import HeldArray, frames_of_steps
 from telecine.sources.shared.timing import Timing
 from telecine.sources.shared.truncation import CUT_FIX
 from telecine.sources.unitree.episode_file import UnitreeEpisode, as_numbers, columns, is_closed, leaves, read_file
@@ -67,21 +67,23 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     for group in _GROUPS:
         for stream in _numbers(episode, group, timing, left_out):
             streams[stream.name] = stream
-    colors = [leaves(step, "colors") for step in episode.steps]
-    for camera in _cameras(episode, "colors"):
-        files = ImageFiles(ref.path, [names.get(camera) for names in colors])
-        streams[f"/colors/{camera}"] = CompressedArray(ArrayPart(f"/colors/{camera}", files, 0, steps, timing))
+    notes = [] if episode.is_whole else [("source-recovered", f"{_FILE} was never closed; {steps} steps are whole")]
+    notes += [] if steps else [("source-empty", "it has no steps")]
+    for name, files in _frames(episode).items():
+        try:
+            part, missing = frames_of_steps(name, ref.path, files, steps, timing)
+            streams[name] = CompressedArray(part)
+            notes += [("source-incomplete", missing)] if missing else []
+        except SourceError as error:
+            left_out.append(LeftOut(name, "unreadable", str(error), training=True))
     left_out += _unread(episode)
     for name in ("goal", "desc", "steps"):
         if isinstance(text := episode.text.get(name), str) and text.strip():
             key = "/task" if name == "goal" else f"/text/{name}"
             streams[key] = static(key, text.strip())
-    notes = () if episode.is_whole else (("source-recovered", f"{_FILE} was never closed; {steps} steps are whole"),)
-    if not steps:
-        notes = (*notes, ("source-empty", "it has no steps"))
     success = {} if episode.success is None else {"success": str(episode.success).lower()}
     attrs = {"layout": "xr_teleoperate", "version": str(episode.info.get("version", "")), **success}
-    return Recording(ref, streams, attrs, notes, None, _features(streams), left_out=tuple(left_out))
+    return Recording(ref, streams, attrs, tuple(notes), None, _features(streams), left_out=tuple(left_out))
 
 
 def _rate(episode: UnitreeEpisode) -> Fraction | None:
@@ -120,6 +122,16 @@ def _cameras(episode: UnitreeEpisode, group: str) -> list[str]:
     found = sorted(columns(episode.steps, group), key=natural)
     if len(found) > _MOST_CAMERAS:
         raise SourceError(f"{_FILE}: names {len(found)} of {group}; more than {_MOST_CAMERAS} are taken for damage")
+    return found
+
+
+def _frames(episode: UnitreeEpisode) -> dict[str, dict[int, str]]:
+    """Stream of each camera -> step -> file, of the steps that name one: its recorder goes on when no frame came."""
+    found: dict[str, dict[int, str]] = {f"/colors/{camera}": {} for camera in _cameras(episode, "colors")}
+    for number, step in enumerate(episode.steps):
+        for camera, name in leaves(step, "colors").items():
+            if isinstance(name, str):
+                found[f"/colors/{camera}"][number] = name
     return found
 
 
