@@ -17,6 +17,7 @@ from telecine.core.accounting import (
     merge,
     training_findings,
     unreadable_findings,
+    used_streams,
 )  # fmt: skip
 from telecine.core.errors import PlanError
 from telecine.core.plan.bind import bind
@@ -163,3 +164,8 @@ def test_what_a_proposal_leaves_out_has_its_reason():
     assert {item.stream: item.why for item in made.left_out} == {
         "/lidar": CLOUD.why, "/spare": NOT_PLANNED, "/state": "no name tells what it is",
     }  # fmt: skip
+
+
+def test_a_name_that_no_stream_has_uses_none_and_a_stream_is_used_for_its_first_part():
+    plan = make_plan({**PLAN.to_dict(), "trim": {"still": 0.1, "by": ["/arm/action", "/nowhere"]}})
+    assert used_streams(plan, arms()) == {"/arm/action:Scalars:scalars": "action", "/instruction": "task"}

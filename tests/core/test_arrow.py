@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from telecine.core.data.arrow import array, elements, numbers, table, to_numpy
+from telecine.core.data.arrow import array, as_schema, elements, numbers, stacked, table, to_numpy
 
 KINDS = ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64"]
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -101,3 +101,21 @@ def test_elements_are_what_the_lists_hold_wherever_a_slice_begins(values, first)
     for kind in (pa.list_(pa.int64()), pa.large_list(pa.int64()), pa.list_(pa.int64(), 2)):
         lists = pa.array(values, kind).slice(first)
         same(elements(lists), lists.flatten())
+
+
+@given(hnp.arrays(np.int16, hnp.array_shapes(min_dims=2, max_dims=4, max_side=4)))
+def test_nested_lists_of_one_shape_are_an_array_again(values):
+    assert np.array_equal(stacked(pa.array(values.tolist())), values)
+
+
+def test_lists_of_other_shapes_are_no_array():
+    with pytest.raises(ValueError, match="reshape"):
+        stacked(pa.array([[1, 2], [3]]))
+
+
+def test_a_table_takes_the_types_of_a_schema_and_one_that_has_them_is_not_copied():
+    held = pa.table({"a": [1, 2]})
+    assert as_schema(held, held.schema) is held
+    assert as_schema(held, pa.schema({"a": pa.float32()}))["a"].to_pylist() == [1.0, 2.0]
+    with pytest.raises(pa.ArrowInvalid):
+        as_schema(pa.table({"a": [300]}), pa.schema({"a": pa.int8()}))

@@ -134,6 +134,9 @@ def test_what_is_no_document_is_refused(text):
         ({"features": {"drop": ["index"]}}, "index is a column that every dataset has"),
         ({"features": {"drop": ["action"], "rename": {"action": "x"}}}, "action is renamed and dropped"),
         ({"features": {"drop": ["action", "observation.state", FRONT]}}, "nothing would be left"),
+        ({"features": {"add": [{"key": "action", "value": "action"}]}}, "features.add: action is there already"),
+        ({"features": {"add": [{"key": "index", "value": "action"}]}}, "features.add: index is there already"),
+        ({"features": {"add": [{"key": "a", "value": "action"}] * 2}}, "features.add: a is there already"),
         ({"cameras": {"front": {"codec": "av1"}}}, "there is no camera 'front'; did you mean"),
         ({"tasks": {"pik": "x"}}, "no episode has the task 'pik'; did you mean 'pick'"),
         ({"tasks": {"pick": " "}}, "gets no text"),
@@ -296,3 +299,9 @@ def test_a_fingerprint_survives_appending_and_notices_renumbering():
     assert whole != fingerprint(30, features, digests)
     assert whole != fingerprint(15, features, digests[:2])
     assert digests[0] != episode_digest(10, ["place"], bytes([10]))
+
+
+def test_flags_add_a_computed_column():
+    made = flags(add=["speed=norm(action)"])
+    assert [(one.key, one.value) for one in made.features.add] == [("speed", "norm(action)")]
+    assert spans(made) == spans(Edit())

@@ -12,6 +12,7 @@ from telecine.core.errors import (
     closed_on_failure,
     disk_errors_named,
     disk_is_full,
+    metadata_error,
     raised_as,
 )
 
@@ -60,3 +61,11 @@ def test_what_a_disk_refuses_is_named_once_and_other_errors_stay(tmp_path):
         raise OSError(errno.ENOSPC, "No space left on device")
     with pytest.raises(KeyError), disk_errors_named(str(tmp_path)):
         raise KeyError("a")
+
+
+def test_an_error_of_metadata_tells_the_file_and_the_problem_apart():
+    error = metadata_error("/data/picks", "meta/info.json", "fps: found '30'")
+    assert (str(error), error.path, error.problem) == (
+        "/data/picks/meta/info.json: fps: found '30'", "meta/info.json", "fps: found '30'",
+    )  # fmt: skip
+    assert error.code == "verify-structure"

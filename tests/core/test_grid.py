@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telecine.core.grid import SECOND, Grid, grid_of
+from telecine.core.grid import SECOND, Grid, grid_of, tick_at
 
 rates = st.fractions(min_value=Fraction(1, 10), max_value=1000, max_denominator=1001)
 
@@ -69,3 +69,8 @@ def test_a_stamp_far_away_takes_no_memory():
     found = grid_of(np.array([0, 33_333_333, 66_666_667, 4 * 10**18]))
     assert found is not None
     assert found.count == 120_000_000_001
+
+
+@given(number=st.integers(0, 10**9), fps=st.integers(1, 1000))
+def test_a_tick_is_the_nearest_nanosecond_and_a_half_is_rounded_up(number, fps):
+    assert tick_at(number, fps) == int(Fraction(number * SECOND, fps) + Fraction(1, 2))

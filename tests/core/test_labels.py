@@ -16,7 +16,15 @@ from telecine.core.edit.model import make_edit
 from telecine.core.edit.resolve import SourceDataset, SourceEpisode, resolve
 from telecine.core.errors import AlignError, EditError, PlanError
 from telecine.core.label import EVENTS, PERSISTENT, STYLES, Label, TimedLabels, label_problems
-from telecine.core.labels.columns import as_language, hugging_face_type, labels_of, language_array, language_type
+from telecine.core.labels.columns import (
+    as_language,
+    hugging_face_type,
+    labels_of,
+    language_array,
+    language_type,
+    numbers_over,
+    with_labels,
+)
 from telecine.core.labels.spans import at_ticks, cut, in_order, open_rows, over, without
 from telecine.core.labels.spelling import spelling_findings, spelling_variants
 from telecine.core.labels.table import label_fields, label_lines
@@ -343,3 +351,40 @@ def test_an_event_that_is_said_twice_is_one():
 def test_a_list_of_nothing_but_empty_labels_is_refused():
     with pytest.raises(PlanError, match="holds no label"):
         list(label_lines("[{}]", "a.json", named_by="episode"))
+
+
+def test_an_episode_gets_the_columns_of_its_labels_and_those_that_are_asked_for():
+    rules = [
+        {"start": "1s", "stop": "1.5s", "style": "intervention", "value": 1},
+        {"start": "0s", "style": "subtask", "text": "reach"},
+    ]
+    made = resample(recording(ramp("joints", every(10, 3))), plan(rules))
+    spoken = with_labels(made, ())
+    added = [column.key for column in spoken.columns if column not in made.columns]
+    assert added == [PERSISTENT, EVENTS, "intervention"]
+    assert spoken.rows.column_names[: len(spoken.columns)] == [column.key for column in spoken.columns]
+    assert spoken.rows["intervention"].to_pylist() == [False] * 10 + [True] * 5 + [False] * 15
+    assert [one.text for one in labels_of(spoken.rows, 10.0)] == ["reach"]
+    assert with_labels(spoken, ()) is spoken
+    bare = resample(recording(ramp("joints", every(10, 3))), plan([]))
+    assert with_labels(bare, ()) is bare
+    asked = with_labels(bare, {"intervention"})
+    assert asked.rows["intervention"].to_pylist() == [False] * 30
+
+
+def test_labels_change_the_numbers_of_their_own_column_alone():
+    held = np.array([1, 1, 0, 0])
+    changes = [
+        label(1, 3, None, "intervention", value=1),
+        label(0, 4, "reach"),
+        label(0, 1, None, "intervention", value=0),
+    ]
+    assert numbers_over(held, changes, "intervention").tolist() == [0, 1, 1, 0]
+    assert held.tolist() == [1, 1, 0, 0]
+
+
+def test_subtasks_that_are_numbers_of_texts_are_read_where_no_words_say_them():
+    rows = pa.table({"subtask_index": [0, 0, -1, 1, 1, 2, 3]})
+    found = labels_of(rows, 10.0, subtasks=["reach", " grasp", " "])
+    assert [(one.start, one.stop, one.text) for one in found] == [(0, 2, "reach"), (3, 5, "grasp")]
+    assert labels_of(rows, 10.0) == ()

@@ -213,3 +213,37 @@ def test_notebooks_show_a_plan_as_a_table_of_its_features():
 def test_a_rate_of_none_is_no_rate():
     body = {"fps": 5, "clock": {"timeline": "t", "rate": None}, "features": {"a": "/a"}, "task": "x"}
     assert make_plan(body).clock.rate is None
+
+
+def test_a_computed_column_has_a_name_of_its_own():
+    base = {"fps": 30, "clock": {"timeline": "t"}, "features": {"action": "/a"}, "task": "go"}
+    assert make_plan({**base, "derived": [{"key": "speed", "value": "norm(action)"}]}).derived[0].key == "speed"
+    with pytest.raises(PlanError, match="derived.timestamp: no name for a computed column"):
+        make_plan({**base, "derived": [{"key": "timestamp", "value": "norm(action)"}]})
+
+
+@pytest.mark.parametrize(
+    ("features", "key", "why"),
+    [
+        (
+            {"action": "/a"},
+            "acton",
+            "'acton' is no feature that .* subtracted from; did you mean 'action'",
+        ),
+        ({"action": "/a"}, "action", "there is no observation.state to subtract"),
+        ({"action": "/a", "observation.state": "/s"}, "observation.state", "is no feature that"),
+        (
+            {"action": {"from": "/a", "relative_to": "observation.state"}, "observation.state": "/s"},
+            "action",
+            "action is relative already",
+        ),
+        ({"action": "/a", "observation.state": "/s"}, "action", None),
+    ],
+)
+def test_statistics_are_relative_to_a_state_that_is_there(features, key, why):
+    body = {"fps": 30, "clock": {"timeline": "t"}, "features": features, "task": "go", "stats": {"relative": [key]}}
+    if why is None:
+        assert make_plan(body).stats.relative == (key,)
+        return
+    with pytest.raises(PlanError, match=why):
+        make_plan(body)

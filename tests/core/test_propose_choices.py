@@ -359,3 +359,17 @@ def test_matrices_whose_shapes_differ_get_no_width():
     streams = [StreamSummary("/a", "vector", "float64", shape) for shape in ((2, 2), (2, 2), (3, 3))]
     recordings = [RecordingFacts(str(n), "memory", str(n), "", 0, (stream,)) for n, stream in enumerate(streams)]
     assert remedies({"a": "/a"}, recordings, Notes()) == {"a": "/a"}
+
+
+def test_a_stall_that_no_limit_bridges_is_told_with_what_to_do():
+    stalling = clock("t", np.delete(every(30, 9), range(60, 120)))
+    vectors = vector("/action", clock("t", every(50, 9)))
+    proposal = propose([recording(vectors, camera("/cam", stalling))], task_text="x")
+    assert proposal.body["features"]["observation.images.cam"] == "/cam"
+    assert "/cam stops for up to 2.03 s in 1 of 1 recordings, which will be rejected for it" in said(proposal)
+
+
+def test_depth_that_no_encoder_takes_is_left_out():
+    made = propose([recording(vector("/action", GOOD), camera("/depth", GOOD, size=(8, 6), unit="mm"))], task_text="x")
+    assert list(made.body["features"]) == ["action"]
+    assert "depth of 8x6 px cannot be stored" in made.choices.reasons["/depth"]

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from telecine.core.quality_checks import (
     action_findings,
     idle_findings,
+    is_small,
     length_findings,
     moving,
+    small_text,
     time_findings,
     value_findings,
     width_findings,
@@ -111,3 +113,9 @@ def test_an_episode_of_moving_joints_is_not_picked():
 def test_episodes_without_rows_and_without_numbers_are_screened():
     assert suspects({}, np.array([0, 3]), 10, state="s", action="a").tolist() == [True, True]
     assert suspects({"other": np.zeros((4, 1))}, np.array([4]), 10, state="s", action="a").tolist() == [False]
+
+
+@pytest.mark.parametrize(("size", "small"), [((64, 48), True), ((640, 63), True), ((64, 64), False), ((0, 0), False)])
+def test_frames_are_small_by_their_shorter_side(size, small):
+    assert is_small(*size) is small
+    assert small_text(*size).startswith(f"{size[0]}x{size[1]} is too small")

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from telecine.core.findings import Finding
-from telecine.core.quality.camera_checks import CameraSamples, Shown, camera_findings, rows_between, suspects
+from telecine.core.quality.camera_checks import (
+    CameraSamples,
+    Shown,
+    camera_findings,
+    rows_between,
+    seen_pairs,
+    suspects,
+)
 from telecine.core.quality.compare_cameras import camera_comparisons, facts_of_camera, joined_cameras
 from telecine.core.quality.explained import without_explained
 from telecine.core.quality.frame_facts import frame_facts, reduced_to_means
@@ -290,3 +297,11 @@ def test_dark_rows_are_found_where_light_fades_too():
     assert code == "look-dark"
     assert rows[0] in range(18, 22)
     assert rows[1] in range(29, 33)
+
+
+def test_pairs_of_frames_that_are_black_or_white_show_nothing():
+    frames = film(count=4)
+    frames[1] = 0
+    assert seen_pairs(frame_facts(list(frames))).tolist() == [False, False, True]
+    frames[3] = 255
+    assert not seen_pairs(frame_facts(list(frames))).any()

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -24,6 +25,7 @@ class Outer:
     counts: npt.NDArray[np.int64]
     free: dict[str, Any]
     note: str | None
+    by_name: Mapping[str, Inner]
     ready: Any = None
 
 
@@ -35,9 +37,11 @@ def test_values_come_back_through_json():
         np.arange(6).reshape(2, 3),
         {"x": [1, 2.5, "t"], "n": np.float32(0.5)},
         None,
+        {"left": Inner("l", (5, 6))},
     )
     back = from_plain(Outer, json.loads(json.dumps(to_plain(value))))
     assert (back.inner, back.many, back.rate, back.note) == (value.inner, value.many, value.rate, None)
+    assert back.by_name == value.by_name
     assert back.counts.dtype == np.int64
     np.testing.assert_array_equal(back.counts, value.counts)
     assert back.free == {"x": [1, 2.5, "t"], "n": 0.5}
@@ -47,7 +51,7 @@ def test_fields_that_are_ready_are_taken_and_missing_ones_take_their_default():
     inner = Inner("ready")
     back = from_plain(Inner, {"name": "b"})
     assert back == Inner("b", None)
-    body = to_plain(Outer(inner, (), Fraction(1), np.zeros(0, np.int64), {}, "n"))
+    body = to_plain(Outer(inner, (), Fraction(1), np.zeros(0, np.int64), {}, "n", {}))
     assert from_plain(Outer, {**body, "inner": inner}).inner is inner
 
 

@@ -1,5 +1,7 @@
 """What an index of packets tells."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from telecine.core.video import FrameFormat, PacketIndex
@@ -20,3 +22,10 @@ def test_the_index_tells_delay_and_longest_gop():
     assert index(5, 5, display=[0, 3, 1, 2, 4]).reorder_delay == 1
     empty = index(0)
     assert (empty.longest_gop, empty.reorder_delay, empty.count) == (0, 0, 0)
+
+
+def test_a_keyframe_counted_on_from_others_may_not_stand_behind_other_video():
+    plain = index(20)
+    assert not plain.must_start_file(10)
+    counted = replace(plain, counts_on=np.arange(20) == 10)
+    assert [counted.must_start_file(packet) for packet in (0, 10)] == [False, True]

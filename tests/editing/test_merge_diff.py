@@ -4,17 +4,11 @@ import json
 from dataclasses import replace
 from fractions import Fraction
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from support.dataset import COLUMNS, TOP, WRIST, clip, episode, everything, two_cameras, write
 from support.pictures import read_frame_id
 from telecine.commands import edit as commands
-from telecine.core.edit.match import Match, match_episodes, row_hashes
-from telecine.core.edit.partition import parse_shares, partition
-from telecine.core.edit.resolve import SourceEpisode
 from telecine.core.errors import DatasetError, EditError
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.verify import verify
@@ -141,38 +135,6 @@ def test_a_dataset_is_shared_out_by_recording(source, tmp_path):
     assert sorted(seen["train"] + seen["val"]) == [0, 1, 2, 3]
 
 
-@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 9)), min_size=12, max_size=60), st.integers(0, 99))
-def test_no_recording_is_in_two_parts_and_every_episode_in_one(episodes, seed):
-    held = [SourceEpisode(5, (task,), f"r{recording}") for task, recording in episodes]
-    try:
-        parts = partition(held, parse_shares("train=0.5,val=0.5"), seed=seed)
-    except EditError:
-        assert len({e.recording for e in held}) < 4
-        return
-    assert sorted(n for numbers in parts.values() for n in numbers) == list(range(len(held)))
-    assert not {held[n].recording for n in parts["train"]} & {held[n].recording for n in parts["val"]}
-    assert parts == partition(held, parse_shares("train=0.5,val=0.5"), seed=seed)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "train",
-        "train=1",
-        "train=0.5,val=0.6",
-        "a=0.5,a=0.5",
-        "a/b=0.5,c=0.5",
-        "a=x,b=1",
-        "a=1/0,b=1",
-        "a=1e99999999,b=1",
-    ],
-)
-def test_shares_that_make_no_whole_are_refused(text):
-    with pytest.raises(EditError, match="--into"):
-        parse_shares(text)
-
-
 def test_no_input_is_replaced_by_what_is_made_of_it(source, tmp_path):
     edit(source, tmp_path / "set")
     edit(source, tmp_path / "other")
@@ -185,38 +147,3 @@ def test_no_input_is_replaced_by_what_is_made_of_it(source, tmp_path):
         commands.edit(tmp_path / "set", tmp_path / "parts", into="a=0.5,b=0.5", in_place=True)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["other", "set"]
     assert len(Dataset(tmp_path / "set").episodes) == 4
-
-
-@given(st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=12), min_size=1, max_size=5), st.data())
-def test_pieces_are_found_where_they_were_cut(numbers, data):
-    a = [
-        row_hashes([np.array([[n, k] for k, n in enumerate(rows)], np.float32) + 100 * i])
-        for i, rows in enumerate(numbers)
-    ]
-    pieces, wanted = [], []
-    for i, rows in enumerate(a):
-        at = data.draw(st.integers(0, len(rows)))
-        for start, stop in ((0, at), (at, len(rows))):
-            if start < stop:
-                wanted.append(Match(i, len(pieces), start))
-                pieces.append(rows[start:stop])
-    assert match_episodes(a, pieces) == wanted
-    assert match_episodes(a, [np.array([1, 2], np.uint64)]) == []
-
-
-def test_copies_are_told_apart_by_their_number():
-    one, two = (row_hashes([np.arange(5) + n]) for n in (0, 9))
-    assert match_episodes([one, one, two], [one, two, one]) == [Match(0, 0, 0), Match(2, 1, 0), Match(1, 2, 0)]
-
-
-def test_episodes_without_rows_are_each_other_and_no_part_of_any():
-    none, two = np.zeros(0, np.uint64), row_hashes([np.arange(2)])
-    assert match_episodes([two], [none]) == []
-    assert match_episodes([none, two, none], [two, none, none]) == [Match(1, 0, 0), Match(0, 1, 0), Match(2, 2, 0)]
-    assert match_episodes([none], [none, none]) == [Match(0, 0, 0)]
-
-
-def test_rows_that_occur_twice_are_given_once_each():
-    a = [row_hashes([np.array(values)]) for values in ((1, 2), (1, 3))]
-    one = a[0][:1]
-    assert match_episodes(a, [one, one, one]) == [Match(0, 0, 0), Match(1, 1, 0)]
