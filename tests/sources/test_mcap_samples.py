@@ -1,4 +1,7 @@
-"""Real recordings of others: every message is there or accounted for, and says what others' readers say."""
+"""Real recordings of others: every message is there or accounted for, and says what others' readers say.
+
+Small ones are in `tests/data`; larger ones, or of other licences, outside this repository.
+"""
 
 import json
 from collections import Counter
@@ -11,17 +14,14 @@ import numpy as np
 import pytest
 
 from support.others import differences
+from support.samples import BESIDE, INSIDE, sample, samples
 from telecine.sources import registry
 from telecine.sources.mcap import source as mcap_format
 from telecine.sources.messages.model import Contents
 from telecine.sources.rosbag import source as rosbag
 from telecine.sources.rosbag2 import source as rosbag2
 
-SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "mcap"
-pytestmark = [
-    pytest.mark.skipif(not SAMPLES.is_dir(), reason="outside this repository: recordings of other projects"),
-    pytest.mark.usefixtures("mcap"),
-]
+pytestmark = pytest.mark.usefixtures("mcap")
 
 MOST_COMPARED = 40
 """Messages of a topic whose leaves are compared one by one."""
@@ -118,9 +118,14 @@ def contents(path: Path, recover: bool = False) -> Contents:
     return _OPEN[-1]
 
 
-def test_the_table_names_every_recording() -> None:
-    found = registry.find([SAMPLES], recover=True)
-    assert {str(Path(ref.path).relative_to(SAMPLES)) for ref in found.refs} == {row[0] for row in TABLE}
+@pytest.mark.parametrize("folder", [INSIDE, BESIDE], ids=["inside", "beside"])
+def test_the_table_names_every_recording(folder: Path) -> None:
+    if not folder.is_dir():
+        pytest.skip("outside this repository: recordings of other projects")
+    found = registry.find([folder / "mcap"], recover=True)
+    named = {row[0] for row in TABLE if (folder / "mcap" / row[0]).exists()}
+    assert {Path(ref.path).relative_to(folder / "mcap").as_posix() for ref in found.refs} == named
+    assert len(named) >= 20
     unreadable = [finding for finding in found.findings if finding.severity == "error"]
     assert [Path(finding.where).name for finding in unreadable] == ["Dockerfile.mcap"]  # a Dockerfile indeed
 
@@ -128,9 +133,10 @@ def test_the_table_names_every_recording() -> None:
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row[0][-60:])
 def test_every_message_is_there_or_accounted_for(row: Row) -> None:
     name, count, failures, unreadable, codes = row
-    found = registry.find([SAMPLES / name])
+    path = sample(f"mcap/{name}")
+    found = registry.find([path])
     assert tuple(finding.code for finding in found.findings) == codes
-    held = contents(SAMPLES / name, recover=not found.refs or name.endswith("bitflip.mcap"))
+    held = contents(path, recover=not found.refs or name.endswith("bitflip.mcap"))
     assert sum(topic.count for topic in held.topics) == count
     assert tuple(topic.name for topic in held.topics if topic.unreadable) == unreadable
     read = [topic.read([leaf.path for leaf in topic.leaves]) for topic in held.topics if not topic.unreadable]
@@ -139,15 +145,12 @@ def test_every_message_is_there_or_accounted_for(row: Row) -> None:
         assert [code for code, _ in held.notes] == ["source-recovered"]
 
 
-def files(pattern: str) -> list[Path]:
-    return sorted(path for path in SAMPLES.rglob(pattern) if path.is_file())
-
-
-@pytest.mark.parametrize("path", files("*.mcap"), ids=lambda path: path.name)
-def test_mcap_messages_equal_those_of_the_mcap_package(path: Path, mcap: ModuleType) -> None:
+@pytest.mark.parametrize("name", samples("mcap", ".mcap"))
+def test_mcap_messages_equal_those_of_the_mcap_package(name: str, mcap: ModuleType) -> None:
     from mcap.exceptions import McapError
     from mcap.reader import make_reader
 
+    path = sample(name)
     if path.name in ("Dockerfile.mcap", "bitflip.mcap"):
         return  # not a recording; theirs reads the flipped bit without a word
     theirs: dict[str, list[Any]] = {}
@@ -187,12 +190,13 @@ def _decoded(records: list[Any]) -> Iterator[tuple[int, Any]]:
             yield row, theirs
 
 
-@pytest.mark.parametrize("path", files("*.bag"), ids=lambda path: path.name)
-def test_bag_messages_equal_those_of_rosbags(path: Path, mcap: ModuleType) -> None:
+@pytest.mark.parametrize("name", samples("mcap", ".bag"))
+def test_bag_messages_equal_those_of_rosbags(name: str, mcap: ModuleType) -> None:
     from rosbags.highlevel import AnyReader, AnyReaderError
 
     theirs: dict[str, list[Any]] = {}
     times: dict[str, list[int]] = {}
+    path = sample(name)
     try:
         with AnyReader([path]) as reader:
             for connection, stamp, raw in reader.messages():
@@ -218,7 +222,7 @@ def test_bag_messages_equal_those_of_rosbags(path: Path, mcap: ModuleType) -> No
 
 
 def test_what_was_recorded_as_mcap_and_as_db3_is_the_same() -> None:
-    folder = SAMPLES / "geocamxyz+rosbags-rs" / "tests" / "test_bags"
+    folder = sample("mcap/geocamxyz+rosbags-rs/tests/test_bags")
     first, second = contents(folder / "test_bag_mcap"), contents(folder / "test_bag_sqlite3")
     assert [(t.name, t.type, t.count) for t in first.topics] == [(t.name, t.type, t.count) for t in second.topics]
     for one, other in zip(first.topics, second.topics, strict=True):

@@ -3,26 +3,19 @@
 Small recordings of other projects are in `tests/data`; larger ones are outside this repository.
 """
 
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from support.samples import sample, samples
 from support.topics import by_library
 from telecine.core.accounting import account
 from telecine.core.plan.model import make_plan
 from telecine.core.recording import Recording
 from telecine.sources import registry
 
-DATA = Path(__file__).parents[1] / "data" / "messages"
-SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "mcap"
 PLAN = make_plan({"fps": 10, "clock": {"timeline": "log_time"}, "features": {"action": "/none"}, "task": "x"})
-RECORDINGS = [
-    path
-    for folder in (DATA, SAMPLES)
-    for path in sorted(folder.rglob("*"))
-    if path.suffix in (".mcap", ".bag", ".db3") and path.name != "Dockerfile.mcap"
-]
+RECORDINGS = [name for name in samples("mcap", ".mcap", ".bag", ".db3") if not name.endswith("/Dockerfile.mcap")]
 
 
 def fates(recording: Recording) -> dict[str, set[str]]:
@@ -33,8 +26,9 @@ def fates(recording: Recording) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_every_topic_has_the_messages_that_others_count_and_one_fate(path: Path, mcap: ModuleType) -> None:
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_every_topic_has_the_messages_that_others_count_and_one_fate(name: str, mcap: ModuleType) -> None:
+    path = sample(name)
     theirs, (ref, *_) = by_library(path), registry.find([path], recover=True).refs
     with registry.open(ref) as recording:
         ours, made = fates(recording), account(recording, PLAN)
