@@ -289,6 +289,19 @@ def test_a_conversion_starts_without_what_others_need():
         assert not [module for module in loaded if f"{module}.".startswith(f"{name}.")]
 
 
+def test_a_conversion_compiles_no_method_of_a_dataclass_before_it_is_used():
+    """The standard library compiles six for each frozen class with slots; telecine.core.dataclass does not."""
+    code = (
+        "import sys, telecine.cli.main, telecine.cli.convert, telecine.sources.rrd.source\n"
+        "for module in [m for name, m in sys.modules.items() if name.startswith('telecine.')]:\n"
+        "    for kind in vars(module).values():\n"
+        "        made = getattr(kind, '__dataclass_params__', None)\n"
+        "        ours = made and made.frozen and not made.order and kind.__module__.startswith('telecine.')\n"
+        "        if ours and '__slots__' in vars(kind): print(kind.__qualname__)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == ""
+
+
 def test_without_a_terminal_progress_is_lines_and_none_with_quiet_or_json(recordings, tmp_path):
     command = [sys.executable, "-m", "telecine", "convert", str(recordings), str(tmp_path / "out"), *FLAGS]
     ran = subprocess.run(command, check=True, capture_output=True, text=True)

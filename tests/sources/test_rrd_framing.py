@@ -1,6 +1,7 @@
 """Walking over .rrd framing and messages, on bytes made by hand: needs no rerun-sdk."""
 
 import io
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -8,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telecine.core.errors import SourceError
+from telecine.core.recording import Ref
+from telecine.sources.rrd import source
 from telecine.sources.rrd.framing import CHUNK, END, FRAME, STORE_INFO, Walk, copy_store_infos, frames, trim, walk
 from telecine.sources.rrd.messages import first_damaged, problem_of
 
@@ -239,3 +242,24 @@ def test_the_first_damaged_message_is_counted() -> None:
     data = HEADER + good + good + frame(CHUNK, b"\xff" * 12) + good
     assert first_damaged(io.BytesIO(data), len(data)) == (2, len(HEADER) + 2 * len(good), "a number does not end")
     assert first_damaged(io.BytesIO(OPEN[: len(HEADER)] + good), len(HEADER) + len(good)) is None
+
+
+def test_messages_of_a_file_are_checked_once_and_again_when_it_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[int] = []
+
+    def first(file: io.BufferedReader, size_bytes: int) -> None:
+        checked.append(size_bytes)
+
+    monkeypatch.setattr(source, "first_damaged", first)
+    path = tmp_path / "a.rrd"
+    ref = Ref("rrd", str(path), "a", 1)
+    for data in (OPEN, OPEN, WHOLE):
+        if not path.exists() or path.read_bytes() != data:
+            path.write_bytes(data)
+        source._check_messages(ref)
+    assert checked == [len(OPEN), len(WHOLE)]
+    path.unlink()
+    with pytest.raises(SourceError, match="cannot be read"):
+        source._check_messages(ref)

@@ -1,8 +1,8 @@
 """The exit codes, the same for all commands; docs/exit_codes.md has the table for people."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from telecine.core.dataclass import dataclass
 from telecine.core.errors import PlanError
 from telecine.core.findings import CODES, Finding
 

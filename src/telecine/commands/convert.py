@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
@@ -25,6 +25,7 @@ from telecine.conversion.discovery import nothing_readable
 from telecine.conversion.pipeline import Options
 from telecine.conversion.report import Report
 from telecine.core.accounting import NO_CHOICES, Choices
+from telecine.core.dataclass import dataclass
 from telecine.core.derive.functions import NO_TOOLS
 from telecine.core.episode_filter import parse_where
 from telecine.core.errors import PlanError, raised_as

@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from telecine.conversion.pipeline import Options
+from telecine.core.dataclass import dataclass
 from telecine.core.derive.functions import NO_TOOLS
 from telecine.core.errors import PlanError
 from telecine.core.plan.model import Plan

@@ -4,11 +4,12 @@
 against it.
 """
 
-# ruff: noqa: RUF009 - `_flag` makes a dataclass field
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal
+
+from telecine.core.dataclass import dataclass
 
 TAKE = "What to take"
 TIME = "Time"

@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias, TypeVar
@@ -18,6 +18,7 @@ from telecine.core.copying.decide import decide
 from telecine.core.copying.match import reach_of, windows
 from telecine.core.copying.splice import Copied, Splice
 from telecine.core.copying.steady_rows import steady_rows
+from telecine.core.dataclass import dataclass
 from telecine.core.depth import DepthScale
 from telecine.core.episode import Episode
 from telecine.core.errors import PlanError, VideoError

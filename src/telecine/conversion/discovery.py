@@ -5,11 +5,12 @@ part of a recording is a reference of its own, so that parts are worked on, resu
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from telecine.conversion.report import Rejected, rejection
+from telecine.core.dataclass import dataclass
 from telecine.core.errors import AlignError, SourceError, TelecineError
 from telecine.core.findings import Finding, with_notes
 from telecine.core.plan.model import Plan

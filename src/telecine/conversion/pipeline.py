@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from pathlib import Path
 from typing import TypedDict
@@ -30,6 +30,7 @@ from telecine.core.accounting import (
     training_findings,
     unreadable_findings,
 )
+from telecine.core.dataclass import dataclass
 from telecine.core.derive.functions import NO_TOOLS, Toolbox
 from telecine.core.episode import recording_name
 from telecine.core.errors import DatasetError, VideoError, raised_as

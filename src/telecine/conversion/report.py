@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from telecine.core.accounting import LeftOutEverywhere
+from telecine.core.dataclass import dataclass
 from telecine.core.episode import Episode, Use
 from telecine.core.errors import PlanError, TelecineError
 from telecine.core.findings import CODES, Finding, Findings, has_errors, placed

@@ -5,7 +5,7 @@ Imports no writer and no verification, so that a worker process is soon ready.
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from telecine.conversion.cameras import code, prepare
 from telecine.conversion.frame_check import check_frames
 from telecine.conversion.report import Rejected, rejection
 from telecine.core.accounting import account
+from telecine.core.dataclass import dataclass
 from telecine.core.episode import Episode, recording_name
 from telecine.core.episode_filter import why_not, why_not_before
 from telecine.core.errors import DatasetError, TelecineError, disk_problem

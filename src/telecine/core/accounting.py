@@ -6,9 +6,10 @@ are in `Recording.streams`. What the plan does not use of those is offered. Equa
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
+from telecine.core.dataclass import dataclass
 from telecine.core.findings import Finding
 from telecine.core.naming import words
 from telecine.core.outcome import outcome_stream

@@ -5,13 +5,13 @@ answers with a sample from after the tick. Nothing here fills, invents or extrap
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from telecine.core.dataclass import dataclass
 from telecine.core.grid import SECOND, Rows, Times
 
 MISSING = -1

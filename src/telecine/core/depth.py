@@ -8,11 +8,12 @@ nearest step, what lies farther than 10 m the farthest.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from telecine.core.dataclass import dataclass
 
 LEVELS = 4096
 PIX_FMT = "gray12le"

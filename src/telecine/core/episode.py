@@ -1,10 +1,11 @@
 """A recording resampled to a grid."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import pyarrow as pa
 
+from telecine.core.dataclass import dataclass
 from telecine.core.findings import Finding
 from telecine.core.grid import Grid
 from telecine.core.label import Label

@@ -1,9 +1,10 @@
 """What was noticed, in one type for inspect, plan check, alignment, video, verify and the report."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Literal, TypeVar
 
+from telecine.core.dataclass import dataclass
 from telecine.core.errors import TelecineError
 from telecine.core.text.html import table
 from telecine.core.text.numbers import counted

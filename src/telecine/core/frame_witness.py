@@ -5,11 +5,11 @@ videos were exchanged keep their statistics. They tell apart only what differs i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from telecine.core.dataclass import dataclass
 from telecine.core.stats import Floats, camera_stats
 
 CODING_ERROR = 0.06

@@ -1,10 +1,11 @@
 """Ticks of an episode in exact integer nanoseconds. Refuses floating-point time."""
 
-from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
+
+from telecine.core.dataclass import dataclass
 
 Times = npt.NDArray[np.int64]
 """(n,) int64 nanoseconds."""

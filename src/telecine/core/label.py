@@ -7,8 +7,9 @@ The other styles are columns of numbers that LeRobot's tools know: `intervention
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal, get_args
+
+from telecine.core.dataclass import dataclass
 
 PERSISTENT = "language_persistent"
 """Column of what holds from a time on until another of its kind comes; the same list in every row of an episode."""

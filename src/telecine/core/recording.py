@@ -5,13 +5,14 @@ and the rows given to `take` are positions in exactly that array. A static strea
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
+from telecine.core.dataclass import dataclass
 from telecine.core.depth import DepthScale
 from telecine.core.frame_witness import FrameWitness
 from telecine.core.grid import Grid, Rows, Times

@@ -1,12 +1,13 @@
 """What is known of a recording without converting it: plain values to print, compare and propose a plan from."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from telecine.core.align import Rate
+from telecine.core.dataclass import dataclass
 from telecine.core.grid import SECOND, Times
 from telecine.core.recording import ClockKind, LeftOut, StreamKind
 

@@ -8,12 +8,12 @@ the writer refuses it before.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from telecine.core.dataclass import dataclass
 from telecine.core.depth import DepthScale
 
 Floats = npt.NDArray[np.float64]

@@ -1,11 +1,12 @@
 """Values that decisions on coded video are made of: formats, packets, settings, clips. None of them holds a frame."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from telecine.core.dataclass import dataclass
 from telecine.core.depth import DepthScale
 from telecine.core.grid import Rows
 from telecine.core.recording import Codec

@@ -6,11 +6,11 @@ the licence, where there is none, and the section between our marks change.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
+from telecine.core.dataclass import dataclass
 from telecine.core.findings import Finding, grouped
 from telecine.core.text.numbers import counted, duration_text
 

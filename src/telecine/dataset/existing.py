@@ -7,7 +7,6 @@ data and video files, new files behind them, and new metadata.
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from telecine.core.dataclass import dataclass
 from telecine.core.depth import PIX_FMT, DepthScale
 from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError

@@ -1,11 +1,11 @@
 """The metadata that stands once for a whole dataset, written last: info.json, statistics, tasks, cameras, the card."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from telecine.core.dataclass import dataclass
 from telecine.core.recording import CameraCalibration
 from telecine.dataset.card import card
 from telecine.dataset.existing import ExistingDataset, license_at

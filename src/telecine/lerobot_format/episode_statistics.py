@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from telecine.core.data import arrow
+from telecine.core.dataclass import dataclass
 from telecine.core.errors import DatasetError
 from telecine.core.stats import Floats
 from telecine.lerobot_format.metadata import DatasetMeta

@@ -6,13 +6,14 @@ Versions 2.0 and 2.1 have a file of rows and a video per camera for each episode
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from telecine.core.dataclass import dataclass
 from telecine.core.depth import DepthScale, depth_scale
 from telecine.core.episode import FeatureColumn
 from telecine.core.naming import file_below

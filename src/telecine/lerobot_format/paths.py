@@ -5,8 +5,9 @@ The names are LeRobot's templates, never others: its merge and edit tools write 
 """
 
 import re
-from dataclasses import dataclass
 from fractions import Fraction
+
+from telecine.core.dataclass import dataclass
 
 VERSION = "v3.0"
 DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"

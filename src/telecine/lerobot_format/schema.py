@@ -6,12 +6,13 @@ compares them) take our datasets for its own.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import pyarrow as pa
 
 from telecine.core.data.arrow import array
+from telecine.core.dataclass import dataclass
 from telecine.core.depth import DepthScale
 from telecine.core.episode import Episode, FeatureColumn
 from telecine.core.labels.columns import hugging_face_type, language_type

@@ -2,13 +2,13 @@
 
 import filecmp
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from telecine.core.dataclass import dataclass
 from telecine.lerobot_format.metadata import DatasetMeta, EpisodeMeta
 from telecine.lerobot_format.paths import PROVENANCE
 

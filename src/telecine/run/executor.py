@@ -4,10 +4,10 @@
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from telecine.core.dataclass import dataclass
 from telecine.core.errors import disk_errors_named
 
 A = TypeVar("A")

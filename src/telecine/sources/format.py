@@ -12,9 +12,9 @@ A third party publishes such a module under the entry-point group `telecine.sour
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from telecine.core.dataclass import dataclass
 from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
 from telecine.core.recording import Recording, Ref

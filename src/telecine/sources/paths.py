@@ -7,9 +7,9 @@ import glob
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from telecine.core.dataclass import dataclass
 from telecine.core.errors import SourceError
 from telecine.core.naming import natural
 from telecine.sources.shared.confinement import Confinement, confined, kind_problem

@@ -3,13 +3,14 @@
 import fnmatch
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, cast
 
+from telecine.core.dataclass import dataclass
 from telecine.core.errors import SourceError, StoreError
 from telecine.core.findings import Finding
 from telecine.core.naming import natural

@@ -6,7 +6,6 @@ between keyframes. Not noticed: damage inside a slice of H.265, which FFmpeg's d
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import get_args
 
 import av
@@ -14,6 +13,7 @@ import numpy as np
 from av.sidedata.sidedata import Type as SideDataType
 
 from telecine.core.bitstream.packets import is_self_contained
+from telecine.core.dataclass import dataclass
 from telecine.core.errors import VideoError
 from telecine.core.grid import Rows
 from telecine.core.recording import Buffer, Codec, Image, ImageStream, PixelFormat, VideoStream

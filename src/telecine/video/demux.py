@@ -7,7 +7,6 @@ import errno
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias, TypeVar
 
@@ -16,6 +15,7 @@ import numpy as np
 from av.bitstream import BitStreamFilterContext
 
 from telecine.core.bitstream.packets import is_self_contained
+from telecine.core.dataclass import dataclass
 from telecine.core.errors import VideoError
 from telecine.core.grid import Rows
 from telecine.core.recording import Buffer, Codec

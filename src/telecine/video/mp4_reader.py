@@ -8,7 +8,6 @@ another valid frame in any codec.
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -16,6 +15,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from telecine.core.dataclass import dataclass
 from telecine.core.errors import VideoError
 from telecine.core.grid import Rows
 from telecine.video.decode import STRICT

@@ -10,9 +10,9 @@ Every option that changes the bytes is stated, and one thread is the default, so
 same bytes on any machine.
 """
 
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from telecine.core.dataclass import dataclass
 from telecine.core.depth import PIX_FMT, DepthScale
 from telecine.core.errors import PlanError
 from telecine.core.plan.model import Video

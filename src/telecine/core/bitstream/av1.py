@@ -3,11 +3,11 @@
 A packet is a temporal unit in the low-overhead form: it shows exactly one frame, so display order is decode order.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from telecine.core.bitstream.access_unit import LARGEST_PX, MATRICES, AccessUnit, Entry, pixel_format
 from telecine.core.bitstream.bits import LONGEST, Bits, HeaderError, at_most
+from telecine.core.dataclass import dataclass
 from telecine.core.recording import Buffer
 from telecine.core.video import FrameFormat
 

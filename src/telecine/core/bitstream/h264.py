@@ -5,7 +5,6 @@ problem, what would need more: fields, data partitioning and picture order count
 resets the order in mid-sequence (memory_management_control_operation 5; no camera's encoder does).
 """
 
-from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 from telecine.core.bitstream.access_unit import ENDLESS, LARGEST_PX, MATRICES, AccessUnit, Entry, pixel_format
@@ -22,6 +21,7 @@ from telecine.core.bitstream.nal import (
     poc_msb,
     vui_colour,
 )
+from telecine.core.dataclass import dataclass
 from telecine.core.recording import Buffer
 from telecine.core.video import FrameFormat
 

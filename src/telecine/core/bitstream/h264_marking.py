@@ -5,10 +5,9 @@ in the list as an ordinary (short-term) reference. So the rest of the slice head
 marking is read (7.3.3); whatever is not understood counts as an obstacle.
 """
 
-from dataclasses import dataclass
-
 from telecine.core.bitstream.bits import LONGEST, Bits, HeaderError, at_most
 from telecine.core.bitstream.nal import payload
+from telecine.core.dataclass import dataclass
 
 _P, _B, _I = 0, 1, 2
 _MOST_REFERENCES = 32

@@ -5,7 +5,6 @@ reference picture set. That set names every picture that may still be used, so a
 Layers above the base layer (scalable, multiview) are passed over.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from telecine.core.bitstream.access_unit import LARGEST_PX, MATRICES, AccessUnit, Entry, pixel_format
@@ -22,6 +21,7 @@ from telecine.core.bitstream.nal import (
     poc_msb,
     vui_colour,
 )
+from telecine.core.dataclass import dataclass
 from telecine.core.recording import Buffer
 from telecine.core.video import FrameFormat
 

@@ -5,10 +5,10 @@ Reads a packet up to its first slice only: everything that copy-or-encode needs 
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeAlias, TypeVar
 
 from telecine.core.bitstream.bits import Bits, HeaderError
+from telecine.core.dataclass import dataclass
 from telecine.core.recording import Buffer
 
 START = b"\0\0\1"

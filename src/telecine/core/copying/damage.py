@@ -5,12 +5,12 @@ the next keyframe, which brings what it needs itself.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 
+from telecine.core.dataclass import dataclass
 from telecine.core.grid import Rows, Times
 from telecine.core.recording import Buffer, VideoStream
 from telecine.core.streams.stream_wrapper import StreamWrapper

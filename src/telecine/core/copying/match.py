@@ -5,12 +5,12 @@ over and over, though one change would do. Here every tick has a window of frame
 assignment with the fewest changes is found in one pass over the ticks, whose number is that of the frames.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from telecine.core.align import hold, measure, nearest
+from telecine.core.dataclass import dataclass
 from telecine.core.grid import Rows, Times, grid_of
 
 ROWS_PER_CHANGE = 10

@@ -5,11 +5,11 @@ keyframe, is re-encoded as a group of its own. A repeated frame needs no encodin
 (a dozen bytes) fits behind it. Nothing here reads a frame or a packet.
 """
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
+from telecine.core.dataclass import dataclass
 from telecine.core.grid import Rows
 from telecine.core.video import Flags, PacketIndex
 

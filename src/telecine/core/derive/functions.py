@@ -5,13 +5,14 @@ other rows (`shift`, `difference`, `delta`, `velocity`, `unwrap` ...) never look
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from telecine.core.dataclass import dataclass
 from telecine.core.derive import rotations
 from telecine.core.derive.kinematics import POSE, Robot, forward_kinematics
 

@@ -3,10 +3,9 @@
 `telecine.kinematics` makes a `Robot` of a URDF file.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from telecine.core.dataclass import dataclass
 from telecine.core.derive.rotations import Rows, from_axis_angle, multiply, rotate
 
 POSE = ("x", "y", "z", "qx", "qy", "qz", "qw")

@@ -1,11 +1,12 @@
 """Does a plan fit a recording? Answers with the streams it means, or with every problem at once."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
+from telecine.core.dataclass import dataclass
 from telecine.core.errors import PlanError
 from telecine.core.grid import SECOND, Grid, Times
 from telecine.core.plan.labels import LabelRule

@@ -6,13 +6,13 @@ such numbers goes back to the robot by `ElementMap.undo`.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BeforeValidator, Field, model_validator
 
+from telecine.core.dataclass import dataclass
 from telecine.core.plan.fields import Model
 
 Numbers = npt.NDArray[np.float64]

@@ -1,12 +1,12 @@
 """The span of a recording in which every planned stream can answer, and what is cut to get there."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
 from telecine.core.align import STALL_WITHIN_NS, Rate, is_steady, keeps_pace, measure
+from telecine.core.dataclass import dataclass
 from telecine.core.errors import AlignError
 from telecine.core.findings import Finding, FindingSpan
 from telecine.core.grid import SECOND, Grid, Times, grid_of

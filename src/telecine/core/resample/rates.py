@@ -1,11 +1,11 @@
 """Rates of the inputs of one dataset: where they differ, and where stored times are off the grid of their rate."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
 
+from telecine.core.dataclass import dataclass
 from telecine.core.episode import Use
 from telecine.core.errors import SourceError
 from telecine.core.findings import Finding

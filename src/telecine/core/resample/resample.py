@@ -4,7 +4,7 @@ Reads stamps of all planned streams, then only the samples that rows need; never
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fractions import Fraction
 from typing import Protocol
 
@@ -15,6 +15,7 @@ import pyarrow as pa
 from telecine.core.align import MISSING, CameraTimes, Rate, between, choose_phase, hold, measure, nearest
 from telecine.core.data.arrow import array, numbers
 from telecine.core.data.columns import blended, column_array, column_of, reference_elements, side_by_side
+from telecine.core.dataclass import dataclass
 from telecine.core.episode import NO_FACTS, Episode, EpisodeFacts, FeatureColumn, Use
 from telecine.core.errors import AlignError
 from telecine.core.findings import REMARKS, Finding, placed

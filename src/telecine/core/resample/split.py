@@ -4,12 +4,12 @@ Reads stamps of planned streams and the values of the marker; no other sample.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from telecine.core.dataclass import dataclass
 from telecine.core.errors import AlignError
 from telecine.core.grid import Times
 from telecine.core.plan.bind import Binding, Source, bind

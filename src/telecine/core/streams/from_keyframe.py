@@ -1,12 +1,13 @@
 """A video stream from its first keyframe on: what lies before cannot be decoded, so no row may ask for it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Literal
 
 import numpy as np
 
+from telecine.core.dataclass import dataclass
 from telecine.core.grid import Rows, Times
 from telecine.core.recording import Buffer, VideoStream
 from telecine.core.streams.stream_wrapper import StreamWrapper

@@ -1,9 +1,10 @@
 """A stream of single frames whose colour order or rotation the plan states, whatever the source does."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, get_args
 
+from telecine.core.dataclass import dataclass
 from telecine.core.grid import Rows
 from telecine.core.recording import ColourOrder, Image, ImageStream, PixelFormat, Rotation, Schema
 from telecine.core.streams.stream_wrapper import StreamWrapper

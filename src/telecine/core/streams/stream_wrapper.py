@@ -1,9 +1,9 @@
 """A stream that changes one thing about another one and delegates everything else to it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from telecine.core.dataclass import dataclass
 from telecine.core.grid import Times
 from telecine.core.recording import ClockKind, ImageStream, Schema, VideoStream
 

@@ -4,9 +4,9 @@
 """
 
 import re
-from dataclasses import dataclass
 from typing import TypeVar
 
+from telecine.core.dataclass import dataclass
 from telecine.core.errors import PlanError
 from telecine.core.text.secrets import scrubbed
 

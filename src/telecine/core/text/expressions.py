@@ -14,12 +14,13 @@ behind anything, so `rows >= 30` leaves out an episode whose rows are not known.
 import ast
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from telecine.core.dataclass import dataclass
 from telecine.core.errors import PlanError
 
 Value = Any

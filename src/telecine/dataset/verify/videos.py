@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from telecine.core.dataclass import dataclass
 from telecine.core.errors import VideoError
 from telecine.dataset.verify.finding_log import FindingLog
 from telecine.lerobot_format.metadata import DatasetMeta, EpisodeMeta, FeatureMeta

@@ -5,11 +5,11 @@ entity and components asked for are loaded, as far as the file allows.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pyarrow as pa
 
+from telecine.core.dataclass import dataclass
 from telecine.core.errors import SourceError
 from telecine.sources.rrd import sdk
 

@@ -5,13 +5,13 @@ viewed with `np.frombuffer`: pyarrow's `to_numpy` and `pa.array` import pandas, 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from telecine.core.dataclass import dataclass
 from telecine.core.grid import Times
 from telecine.core.recording import ClockKind
 from telecine.core.video import Flags

@@ -12,9 +12,9 @@ ends the stream, its payload is the table of contents; behind it at most a foote
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
+from telecine.core.dataclass import dataclass
 from telecine.core.errors import SourceError
 
 MAGIC = b"RRF2"

@@ -1,9 +1,9 @@
 """Rerun's codecs, media types and pixel formats as the core names them. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from telecine.core.dataclass import dataclass
 from telecine.core.errors import SourceError
 from telecine.core.recording import Codec, PixelFormat
 from telecine.sources.shared.image_headers import MAGIC

@@ -6,12 +6,13 @@ such as of a script with a fixed id that was run twice, and are refused: nobody 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
+from telecine.core.dataclass import dataclass
 from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
 from telecine.core.recording import Ref

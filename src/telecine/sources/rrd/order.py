@@ -5,11 +5,11 @@ is the order of arrival even where chunks were written or merged in another orde
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
+from telecine.core.dataclass import dataclass
 from telecine.core.errors import SourceError
 from telecine.core.grid import Rows, Times
 from telecine.core.recording import ClockKind

@@ -5,10 +5,10 @@ time they are asked for.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from telecine.core.dataclass import dataclass
 from telecine.core.errors import SourceError
 from telecine.core.grid import Rows
 from telecine.core.recording import LABELS, Buffer, Image, Schema

@@ -8,12 +8,14 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 
+from telecine.core.dataclass import dataclass
 from telecine.core.errors import SourceError, closed_on_failure, raised_as
 from telecine.core.findings import Finding, Severity
 from telecine.core.recording import Recording, Ref
@@ -24,6 +26,7 @@ from telecine.sources.rrd.framing import MAGIC, Walk, copy_store_infos, trim, wa
 from telecine.sources.rrd.messages import damaged_contents, first_damaged
 from telecine.sources.rrd.properties import Properties
 from telecine.sources.rrd.streams import streams_of
+from telecine.sources.shared.fingerprint import file_state
 from telecine.sources.shared.truncation import CUT_FIX, End, findings_of, refuse
 
 NAME = "rrd"
@@ -166,10 +169,17 @@ def _check_contents(label: str, file: BinaryIO, seen: Walk) -> None:
 
 
 def _check_messages(ref: Ref) -> None:
-    with _opened(ref.path) as (file, size_bytes):
-        bad = first_damaged(file, size_bytes)
+    with raised_as(SourceError, f"{ref.path}: cannot be read", OSError):
+        bad = _first_damaged(*file_state(ref.path))
     if bad is not None:
         raise SourceError(f"{ref.label}: the file is damaged: message {bad[0]} at byte {bad[1]}: {bad[2]}; {CUT_FIX}")
+
+
+@lru_cache(maxsize=256)
+def _first_damaged(*state: Any) -> tuple[int, int, str] | None:
+    """As `first_damaged`, once for each state of a file: its codecs are asked for before it is converted."""
+    with _opened(state[0]) as (file, size_bytes):
+        return first_damaged(file, size_bytes)
 
 
 def _open_recovered(ref: Ref, file: BinaryIO, whole: tuple[int, int], damage: str) -> File:

@@ -10,10 +10,10 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from telecine.core.dataclass import dataclass
 from telecine.core.errors import DatasetError, SourceError, closed_on_failure
 
 FOLLOW_FIX = "use --follow-links if you trust it"

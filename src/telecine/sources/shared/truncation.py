@@ -1,10 +1,10 @@
 """How a file of records ends, and what follows from it: one set of words and rules for MCAP, ROS bags and Rerun."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, Protocol, TypeVar
 
+from telecine.core.dataclass import dataclass
 from telecine.core.errors import SourceError, closed_on_failure
 from telecine.core.findings import Finding
 from telecine.core.recording import Ref

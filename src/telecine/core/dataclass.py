@@ -1,0 +1,144 @@
+"""Frozen dataclasses with slots that cost little to define: what a conversion loads defines two hundred of them.
+
+The standard library compiles six methods for each class, used or not, which was a quarter of the time to start.
+Here all classes share them but `__init__`, which is compiled when the first instance is made.
+"""
+
+import dataclasses
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, Field, FrozenInstanceError, fields
+from functools import partial
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass as dataclass  # what type checkers and editors know
+else:
+
+    def dataclass(*, eq=True, **how):
+        """As `dataclasses.dataclass`, which still makes those that are not both frozen and with slots."""
+        if how != {"frozen": True, "slots": True}:
+            return dataclasses.dataclass(eq=eq, **how)
+        return _comparing_fields if eq else _with_identity
+
+
+def _with_identity(kind: type) -> type:
+    """The class with slots, whose instances are equal only to themselves."""
+    made: type = dataclasses.dataclass(init=False, repr=False, eq=False, slots=True)(kind)
+    if "__init__" not in vars(made):
+        _add(made, {"__init__": _first_init(made), "__signature__": _Signature(made)})
+    _add(made, _SHARED)
+    return made
+
+
+def _comparing_fields(kind: type) -> type:
+    """The class with slots; instances are equal when they are of one class and so are all fields that compare."""
+    made = _with_identity(kind)
+    names = [field.name for field in fields(made) if field.compare]
+    values: Callable[[Any], Any] = attrgetter(*names) if len(names) > 1 else partial(_few_values, names)
+
+    def equal(self: Any, other: object) -> Any:
+        return values(self) == values(other) if other.__class__ is self.__class__ else NotImplemented
+
+    def hashed(self: Any) -> int:
+        return hash(values(self))
+
+    _add(made, {"__eq__": equal, "__hash__": hashed})
+    return made
+
+
+def _few_values(names: list[str], instance: Any) -> tuple[Any, ...]:
+    return tuple(getattr(instance, name) for name in names)
+
+
+def _add(kind: type, methods: dict[str, Any]) -> None:
+    """What the class does not define itself."""
+    for name, method in methods.items():
+        if vars(kind).get(name) is None:  # a class with an `__eq__` of its own has None as its hash
+            setattr(kind, name, method)
+
+
+def _first_init(kind: type) -> Callable[..., None]:
+    """An `__init__` that puts the true one in its place."""
+
+    def init(self: Any, *given: Any, **named: Any) -> None:
+        kind.__init__ = made = _init(kind)  # type: ignore[misc]
+        made(self, *given, **named)
+
+    return init
+
+
+def _init(kind: type) -> Callable[..., None]:
+    names: dict[str, Any] = {"_set": object.__setattr__, "_missing": MISSING}
+    parameters, lines = ["self"], []
+    for field in fields(kind):
+        parameter, value = _assigned(field, names)
+        parameters += [parameter] if field.init else []
+        lines += [f" _set(self, {field.name!r}, {value})"]
+    lines += [" self.__post_init__()"] if hasattr(kind, "__post_init__") else []
+    text = f"def __init__({', '.join(parameters)}):\n" + ("\n".join(lines) or " pass")
+    exec(text, names)  # noqa: S102  # nosec B102  # names of fields, as the standard library's dataclasses do
+    made: Callable[..., None] = names["__init__"]
+    made.__qualname__ = f"{kind.__qualname__}.__init__"
+    made.__annotations__ = {field.name: field.type for field in fields(kind) if field.init} | {"return": None}
+    return made
+
+
+def _assigned(field: "Field[Any]", names: dict[str, Any]) -> tuple[str, str]:
+    """A field's parameter and what is assigned to it; `names` takes its default."""
+    name, default = field.name, f"_default_{field.name}"
+    if field.default_factory is not MISSING:
+        names[default] = field.default_factory
+        return f"{name}=_missing", f"{default}() if {name} is _missing else {name}" if field.init else f"{default}()"
+    if field.default is MISSING:
+        return name, name
+    names[default] = field.default
+    return f"{name}={default}", name if field.init else default
+
+
+class _Signature:
+    """What `inspect.signature` and `help` say of a class: its true parameters."""
+
+    def __init__(self, kind: type) -> None:
+        self._kind = kind
+
+    def __get__(self, instance: object, kind: Any) -> inspect.Signature:
+        own = vars(self._kind)["__init__"]
+        whole = inspect.signature(_init(self._kind) if kind.__init__ is own else kind.__init__)
+        return whole.replace(parameters=list(whole.parameters.values())[1:])
+
+
+def _repr(self: Any) -> str:
+    shown = (f"{field.name}={getattr(self, field.name)!r}" for field in fields(self) if field.repr)
+    return f"{type(self).__qualname__}({', '.join(shown)})"
+
+
+def _setattr(self: Any, name: str, value: object) -> None:
+    if name in self.__dataclass_fields__:
+        raise FrozenInstanceError(f"cannot assign to field {name!r}")
+    object.__setattr__(self, name, value)
+
+
+def _delattr(self: Any, name: str) -> None:
+    if name in self.__dataclass_fields__:
+        raise FrozenInstanceError(f"cannot delete field {name!r}")
+    object.__delattr__(self, name)
+
+
+def _getstate(self: Any) -> list[Any]:
+    return [getattr(self, field.name) for field in fields(self)]
+
+
+def _setstate(self: Any, state: list[Any]) -> None:
+    for field, value in zip(fields(self), state, strict=True):
+        object.__setattr__(self, field.name, value)
+
+
+_SHARED = {
+    "__repr__": _repr,
+    "__setattr__": _setattr,
+    "__delattr__": _delattr,
+    "__getstate__": _getstate,
+    "__setstate__": _setstate,
+}
