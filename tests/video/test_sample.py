@@ -64,6 +64,26 @@ def test_the_end_of_a_short_episode_decodes_no_group_for_one_picture():
     assert np.array_equal(wanted, np.flatnonzero(keyframe))
 
 
+@pytest.mark.parametrize("gop", [45, 60])
+def test_few_keyframes_are_all_sampled_the_first_among_them(gop):
+    keyframe = np.arange(360) % gop == 0
+    wanted, _ = sampled_frames(np.arange(360), keyframe, 0, 360)
+    assert np.array_equal(wanted, np.flatnonzero(keyframe))
+
+
+@pytest.mark.parametrize("gop", [15, 30, 45, 60])
+def test_mean_and_deviation_of_several_episodes_are_within_a_hundredth(gop):
+    """A wrist camera that goes down to a bright table and up again, once in an episode, sooner or later."""
+    found, truth = np.zeros(256), np.zeros(256)
+    for start in (0.0, 0.3, 0.5, 0.9):
+        levels = np.uint8(110 + 70 * np.sin(2 * np.pi * (np.arange(360) / 360 + start)))
+        wanted, _ = sampled_frames(np.arange(360), np.arange(360) % gop == 0, 0, 360)
+        found += np.bincount(levels[wanted], minlength=256) / wanted.size
+        truth += np.bincount(levels, minlength=256) / levels.size
+    assert abs(mean_of(found) - mean_of(truth)) <= 2.55
+    assert abs(deviation_of(found) - deviation_of(truth)) <= 2.55
+
+
 def test_one_keyframe_stands_for_nothing_but_its_surroundings():
     keyframe = np.arange(900) == 0
     wanted, more = sampled_frames(np.arange(900), keyframe, 0, 900)
@@ -83,6 +103,10 @@ def share_below(counts):
 
 def mean_of(counts):
     return counts @ np.arange(256) / np.sum(counts)
+
+
+def deviation_of(counts):
+    return np.sqrt(counts @ np.arange(256) ** 2 / np.sum(counts) - mean_of(counts) ** 2)
 
 
 @pytest.mark.parametrize("share", [0.15, 0.37, 0.5, 0.81])
