@@ -31,7 +31,6 @@ Array: TypeAlias = npt.NDArray[Any]
 STATIC_NS = int(np.iinfo(np.int64).min // 4)
 """The stamp of a static sample: before every tick, far from overflow when subtracted."""
 
-
 LABELS = "labels"
 """Unit of images whose pixels are numbers of classes."""
 
