@@ -217,6 +217,17 @@ def test_a_pause_is_rejected_with_the_argument_that_accepts_it(tmp_path, recorde
     assert len(found) == 1
 
 
+def test_a_clock_that_jumps_is_named_and_the_plan_beside_it_splits_there(recorder):
+    recorder.start_episode("lift")
+    for number in range(90):
+        jumped = 3600 * 10**9 if number >= 60 else 0
+        recorder.add(number * 10**9 // 30 + jumped, {"action": [float(number)], FRONT: frame(number)})
+    with pytest.raises(AlignError, match=r"nothing was added for 3600.033 s at 1.967 s: its clock jumped") as caught:
+        recorder.end_episode()
+    assert "max_age" not in str(caught.value)
+    assert [episode.length for episode in run_command(str(caught.value)).episodes] == [59, 29]
+
+
 def test_without_on_finding_it_is_a_warning_and_a_line_in_the_log(tmp_path, caplog):
     recorder = Recorder(tmp_path / "set", fps=30, on_exit="discard")
     with pytest.warns(UserWarning, match="record-quiet.*no sample for"):

@@ -1,6 +1,7 @@
 """The recorder: what is added is in the dataset, whole after every episode, whatever happens to the process."""
 
 import json
+import re
 import threading
 
 import numpy as np
@@ -118,8 +119,8 @@ def test_an_episode_that_cannot_be_written_costs_only_itself_and_is_saved(tmp_pa
             recorder.end_episode()
         recorder.start_episode("lift")
         for number in range(20):
-            recorder.add(number * 50_000_000, {**values(number), "action": [1.0, 2.0, 3.0]})
-        with pytest.raises(DatasetError, match=r"action: got float32 \(3,\).*telecine convert"):
+            recorder.add(number * 50_000_000, {"action": values(number)["action"]})
+        with pytest.raises(DatasetError, match=r"expected .* as in the first episode.*telecine convert"):
             recorder.end_episode()
         recorder.start_episode("lift")
         with pytest.raises(PlanError, match="even"):
@@ -139,6 +140,8 @@ def test_an_episode_that_cannot_be_written_costs_only_itself_and_is_saved(tmp_pa
         ({"note": object()}, "expected numbers"),
         ({"action": [1.0, 2.0, 3.0]}, r"got float64 \(3,\), in the samples before float64 \(2,\)"),
         ({"action": "left"}, "got text"),
+        ({"action": [0.0, float("nan")]}, "element 1 is nan"),
+        ({"action": np.array([-np.inf, 0.0])}, "element 0 is -inf"),
     ],
 )
 def test_what_is_no_sample_is_refused_at_once(tmp_path, sample, said):
@@ -168,7 +171,7 @@ def test_calls_out_of_order_say_what_is_missing(tmp_path):
 def test_an_existing_dataset_is_appended_to_or_replaced_only_when_asked(tmp_path):
     with Recorder(tmp_path / "set", fps=20) as recorder:
         record(recorder)
-    with pytest.raises(DatasetError, match="exists"):
+    with pytest.raises(DatasetError, match=r'exists.*mode="append", or replace it with mode="overwrite"'):
         Recorder(tmp_path / "set", fps=20)
     with Recorder(tmp_path / "set", fps=20, mode="append") as recorder:
         record(recorder, 25)
@@ -180,6 +183,51 @@ def test_an_existing_dataset_is_appended_to_or_replaced_only_when_asked(tmp_path
     assert [e.length for e in Dataset(tmp_path / "set").episodes] == [30, 31]
     with pytest.raises(DatasetError, match="no dataset to append to"):
         Recorder(tmp_path / "other", fps=20, mode="append")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"fps": 30}, "it has fps=20, not 30"),
+        ({"robot_type": "other"}, "it has robot_type='arm', not 'other'"),
+        ({"names": {"action": ["a", "c"]}}, "it has action named a, b, not a, c"),
+    ],
+)
+def test_options_that_no_episode_of_the_dataset_could_have_are_refused_before_one_is_recorded(tmp_path, options, said):
+    with Recorder(tmp_path / "set", fps=20, robot_type="arm", names={"action": ["a", "b"]}) as recorder:
+        record(recorder)
+    with pytest.raises(DatasetError, match=re.escape(said)):
+        Recorder(tmp_path / "set", mode="append", **{"fps": 20, **options})
+    with Recorder(tmp_path / "set", fps=20, mode="append") as recorder:
+        record(recorder)
+    dataset = Dataset(tmp_path / "set")
+    assert (len(dataset), dataset.info["robot_type"]) == (2, "arm")
+    assert dataset.info["features"]["action"]["names"] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("sample", "said"),
+    [
+        ({"action": [1.0, 2.0, 3.0]}, r"action: got float64 \(3,\), the dataset has float32 \(2,\)"),
+        ({"action": [1, 2]}, r"action: got int64 \(2,\), the dataset has float32 \(2,\)"),
+        ({FRONT: np.zeros((32, 64, 3), np.uint8)}, "the dataset has frames of"),
+        ({"imu": [1.0]}, "imu: the dataset has no such feature, only observation.state, action"),
+    ],
+)
+@pytest.mark.parametrize("again", [False, True])
+def test_a_sample_that_the_dataset_cannot_take_is_refused_at_once(tmp_path, sample, said, again):
+    recorder = Recorder(tmp_path / "set", fps=20)
+    record(recorder)
+    if again:
+        recorder.close()
+        recorder = Recorder(tmp_path / "set", fps=20, mode="append")
+    recorder.start_episode("lift")
+    with pytest.raises(PlanError, match=said):
+        recorder.add(0, sample)
+    recorder.discard_episode()
+    record(recorder)
+    recorder.close()
+    assert len(Dataset(tmp_path / "set")) == 2
 
 
 def test_a_full_queue_makes_the_caller_wait_and_drops_nothing(tmp_path):

@@ -151,6 +151,23 @@ def test_a_dict_of_actions_is_put_together_without_the_end_flag(crc32c, tmp_path
         assert recording.features["action"] == ("/action/world_vector", "/action/rotation_delta")
 
 
+def test_a_dict_of_states_is_put_together_and_a_plan_without_any_says_so(crc32c, tmp_path):
+    parts = {"joints": make.tensor(3), "speeds": make.tensor(3)}
+    episode = {name: value for name, value in make.episode(0).items() if name != "steps/observation/state"}
+    for name, key in (("proprio", "observation.state"), ("arm", "")):
+        values = {f"steps/observation/{name}/{part}": ramp(6, 3, i) for i, part in enumerate(parts)}
+        cameras = {camera: make.STEP["observation"][camera] for camera in ("image_0", "image_1")}
+        step = {**make.STEP, "observation": {**cameras, name: parts}}
+        place = make.dataset(tmp_path / name, [[episode | values]], name="some_robot", step=step)
+        proposal = propose(inspect_many([place]).recordings)
+        with opened(place) as recording:
+            both = tuple(f"/observation/{name}/{part}" for part in parts)
+            assert recording.features.get(key) == (both if key else None)
+        (said,) = [guess for guess in proposal.guesses if guess.startswith("observation.state:")] or [""]
+        assert key or (", ".join(both) in said and said.endswith("name one with --state"))
+        assert bool(said) is not bool(key)
+
+
 def test_numbers_that_are_stored_as_packed_bytes_are_read(crc32c, tmp_path):
     pose = make.tensor(7, encoding="zlib")
     packed = [zlib.compress(row.astype("<f4").tobytes()) for row in ramp(6, 7, 3)]

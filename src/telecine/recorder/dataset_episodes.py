@@ -13,9 +13,10 @@ from telecine.core.plan.model import Plan
 from telecine.core.recording import Recording, Ref
 from telecine.dataset.existing import ExistingDataset, read_existing
 from telecine.dataset.writer import DatasetWriter
+from telecine.recorder.appending import Expected, options_for
 from telecine.recorder.episode import LiveEpisode
 from telecine.recorder.options import RecorderOptions
-from telecine.recorder.trimmed import Trimmed, pause_text, pauses, trimmed
+from telecine.recorder.trimmed import Trimmed, pause_text, pauses, stops, trimmed
 from telecine.sources.recorder_spool import format as layout
 from telecine.sources.recorder_spool.source import NAME, TASK, recording_of
 
@@ -39,13 +40,17 @@ class Ending:
 class DatasetEpisodes:
     """The dataset at `root` that episodes are added to, one commit each.
 
-    count: episodes in it. rows: of all of them.
+    count: episodes in it. rows: of all of them. options: with what the dataset states. expected: of its features; None
+    before its first episode.
+
+    Raises: DatasetError where no episode with these options could be added to it.
     """
 
     def __init__(self, root: Path, options: RecorderOptions, *, appending: bool, overwrite: bool) -> None:
-        self._root, self._options = root, options
-        self._appending, self._overwrite = appending, overwrite
+        self._root, self._appending, self._overwrite = root, appending, overwrite
         self._last: ExistingDataset | None = read_existing(root.resolve(), None) if appending else None
+        self.options = options_for(root, options, self._last) if self._last else options
+        self.expected = Expected.of(self._last.features) if self._last else None
         self._plans: dict[tuple[str, ...], tuple[Plan, str]] = {}
         self.count = self._last.episodes if self._last else 0
         self.rows = self._last.frames if self._last else 0
@@ -70,36 +75,37 @@ class DatasetEpisodes:
         self._appending = True
         self.count, self.rows = self.count + 1, self.rows + episode.grid.count
         self._last = writer.written()
+        self.expected = Expected.of(self._last.features)
         return EpisodeReport.of(index, episode)
 
     def _check_declared(self, recording: Recording) -> None:
-        absent = [key for key in self._options.declared if key not in recording.streams]
+        absent = [key for key in self.options.declared if key not in recording.streams]
         if absent:
             raise AlignError(f"{', '.join(absent)}: no sample was added, though the recorder's options name it")
 
     def _prepared(self, recording: Recording, plan: Plan, *, strict: bool) -> tuple[Prepared, Trimmed]:
         """Raises: TelecineError in the recorder's words."""
-        trimmed(recording, plan).check(self._options.min_rows, strict=False)
+        trimmed(recording, plan).check(self.options.min_rows, strict=False)
         try:
             prepared = prepare(recording, plan)
         except AlignError as error:
-            found = pauses(recording, plan)
-            raise AlignError(pause_text(found) if found else str(error)) from error
+            text = pause_text(pauses(recording, plan), stops(recording, plan))
+            raise AlignError(text or str(error)) from error
         cut = trimmed(recording, plan, prepared.resampled.grid)
-        cut.check(self._options.min_rows, strict=strict)
+        cut.check(self.options.min_rows, strict=strict)
         return prepared, cut
 
     def _plan(self, recording: Recording) -> tuple[Plan, str]:
         """Every stream as the feature of its name. With its YAML."""
         keys = tuple(name for name in recording.streams if name != TASK)
         if keys not in self._plans:
-            plan = self._options.plan(keys)
+            plan = self.options.plan(keys)
             self._plans[keys] = plan, plan.to_yaml()
         return self._plans[keys]
 
     def _writer(self) -> DatasetWriter:
         last, self._last = self._last, None  # of no use after a failure
-        fps, robot_type = self._options.fps, self._options.robot_type
+        fps, robot_type = self.options.fps, self.options.robot_type
         if self._appending:
             return DatasetWriter.append(self._root, fps=fps, robot_type=robot_type, last=last)
         return DatasetWriter.create(

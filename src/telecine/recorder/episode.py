@@ -20,10 +20,11 @@ from telecine.core.findings import Finding
 from telecine.core.grid import SECOND
 from telecine.core.recording import Array
 from telecine.core.video import VideoSettings
+from telecine.recorder.appending import Expected
 from telecine.recorder.disk import Disk, disk_text
 from telecine.recorder.live_streams import LiveCamera, LiveSamples, LiveStream
 from telecine.recorder.options import RecorderOptions
-from telecine.recorder.sample import Sample, check_alike, check_plan, sample_of
+from telecine.recorder.sample import Sample, check_alike, check_finite, check_plan, sample_of
 from telecine.recorder.stamp_check import LATE_NS, StampCheck, stamp_of
 from telecine.sources.recorder_spool.format import SUFFIX
 from telecine.sources.recorder_spool.spool_file import SpoolFile
@@ -39,7 +40,8 @@ OnFinding = Callable[[Finding], None]
 class LiveEpisode:
     """What was added since it began. For several threads at once.
 
-    folder: of its own, with the file; goes with `abandon`. label: what findings call the episode.
+    folder: of its own, with the file; goes with `abandon`. label: what findings call the episode. expected: what the
+    dataset holds that it is for.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class LiveEpisode:
         options: RecorderOptions,
         *,
         names: Mapping[str, Sequence[str]] | None = None,
+        expected: Expected | None = None,
         on_finding: OnFinding = lambda _: None,
         label: str = "episode",
     ) -> None:
@@ -57,7 +60,7 @@ class LiveEpisode:
         self.steps = 0
         self.first_ns: int | None = None
         self.newest_ns: int | None = None
-        self._options, self._on_finding = options, on_finding
+        self._options, self._on_finding, self._expected = options, on_finding, expected
         self._names = options.names if names is None else names
         self._streams: dict[str, LiveSamples | LiveCamera] = {}
         self._settings: dict[str, tuple[VideoSettings, int | Any]] = {}
@@ -141,6 +144,12 @@ class LiveEpisode:
 
     def _checked(self, key: str, stamp_ns: int, value: Any) -> Sample:
         """The value as a sample that can be taken. Raises: PlanError, DatasetError."""
+        sample = self._of_stream(key, stamp_ns, value)
+        check_finite(sample)
+        return sample
+
+    def _of_stream(self, key: str, stamp_ns: int, value: Any) -> Sample:
+        """The value as a sample like those of its stream before. Raises: PlanError, DatasetError."""
         stream = self._streams.get(key)
         if stream is None:
             video, _ = self._settings_of(key)
@@ -148,6 +157,8 @@ class LiveEpisode:
             sample = sample_of(key, value, video, None if names is None else tuple(names))
             StampCheck(key, None, None).check(stamp_ns, self.newest_ns)
             check_plan(sample, self._options.plan([key]))
+            if self._expected is not None:
+                self._expected.check(sample, scaled=video.size is not None)
             return sample
         known = stream.same(value)
         sample = known or sample_of(key, value, self._settings[key][0], stream.stream.schema.names)

@@ -94,32 +94,38 @@ class Recorder:
         progress: show episode, streams, queues and disk in the terminal.
 
         Raises:
-            DatasetError: `root` exists, or holds no dataset to append to. PlanError: options that no plan can have.
+            DatasetError: `root` exists, or holds no dataset to append to, or one of another rate, robot or names.
+            PlanError: options that no plan can have.
         """
         self.root = Path(root)
         self.fps = fps
         per_feature = (names or {}, rates or {}, max_age, how, missing, video, clock)
-        self.options = RecorderOptions(fps, robot_type, preset, *per_feature, min_rows, when_behind)
+        options = RecorderOptions(fps, robot_type, preset, *per_feature, min_rows, when_behind)
         self.episodes: list[EpisodeReport] = []
         self.rejected: list[RejectedEpisode] = []
         require_one_of("mode", mode, Mode)
         require_one_of("on_exit", on_exit, OnExit)
         self._on_exit, self._on_finding = on_exit, on_finding
-        self._dataset = self._opened(mode)
+        self._dataset = self._opened(mode, options)
+        self.options = self._dataset.options
         self._episode: LiveEpisode | None = None
         self._is_closed = False
         self._recover()
         self._folder = SpoolFolder(self.root)
         self._progress = RecordingDisplay(self) if progress else None
 
-    def _opened(self, mode: Mode) -> DatasetEpisodes:
+    def _opened(self, mode: Mode, options: RecorderOptions) -> DatasetEpisodes:
         exists = (self.root / INFO).is_file()
         if mode == "append" and not exists:
             raise DatasetError(f"{self.root}: holds no dataset to append to ({INFO} is missing)")
         appending, overwrite = exists and mode.startswith("append"), mode == "overwrite"
         if not appending:
-            require_writable(self.root, overwrite=overwrite)
-        return DatasetEpisodes(self.root, self.options, appending=appending, overwrite=overwrite)
+            try:
+                require_writable(self.root, overwrite=overwrite)
+            except DatasetError as error:
+                text = str(error).replace("or replace it", 'add to it with mode="append", or replace it')
+                raise DatasetError(text.replace("--overwrite", 'mode="overwrite"')) from error
+        return DatasetEpisodes(self.root, options, appending=appending, overwrite=overwrite)
 
     def _recover(self) -> None:
         """Save what stopped processes were recording, and report it."""
@@ -196,7 +202,13 @@ class Recorder:
             raise DatasetError(f"{self.root}: the task is empty; policies are conditioned on it")
         label = f"{self.root.name} episode {self._dataset.count}"
         return LiveEpisode(
-            task, self._folder.episode(), self.options, names=names, on_finding=self._report, label=label
+            task,
+            self._folder.episode(),
+            self.options,
+            names=names,
+            expected=self._dataset.expected,
+            on_finding=self._report,
+            label=label,
         )
 
     def save_episode(self, episode: LiveEpisode | None = None, success: bool | None = None) -> EpisodeReport:

@@ -18,12 +18,13 @@ from shlex import quote
 from telecine.core.errors import DatasetError, SourceError, TelecineError, raised_as
 from telecine.core.grid import SECOND
 from telecine.core.plan.model import Plan, make_plan
+from telecine.core.proposal.rates import SPLIT_GAPS_NS
 from telecine.core.recording import Recording, Ref, Stream
 from telecine.dataset.reader import Dataset
 from telecine.lerobot_format.paths import INFO
 from telecine.recorder.episode import EPISODE_FILE
 from telecine.recorder.options import RecorderOptions, duration_text
-from telecine.recorder.trimmed import pauses, trimmed
+from telecine.recorder.trimmed import pauses, stops, trimmed
 from telecine.sources.recorder_spool import format as layout
 from telecine.sources.recorder_spool.format import CLOCK, SUFFIX, SpoolContent
 from telecine.sources.recorder_spool.source import NAME, TASK, recording_of
@@ -81,6 +82,8 @@ def save(file: Path, root: Path, name: str, reason: str, options: RecorderOption
 def _accepting_plan(path: Path, options: RecorderOptions) -> tuple[Plan, tuple[str, ...]]:
     """The recorder's plan with limits that accept the pauses of the episode, and the streams that it leaves out.
 
+    Where nothing at all was added for long, the episode is split.
+
     Those are what would cost more than half of the rows. Other streams may start late and end early.
     """
     recording = recording_of(Ref(NAME, str(path)), layout.scan(str(path)), str(path))
@@ -94,6 +97,8 @@ def _accepting_plan(path: Path, options: RecorderOptions) -> tuple[Plan, tuple[s
         feature.pop("missing", None)
         if key in found:
             feature["limit"] = found[key]
+    if stops(recording, plan):
+        body["split"] = {"gaps": duration_text(SPLIT_GAPS_NS)}
     return make_plan(body), without
 
 

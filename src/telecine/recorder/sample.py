@@ -73,6 +73,18 @@ def _frame(key: str, value: Any, video: VideoSettings) -> Sample:
     )
 
 
+def check_finite(sample: Sample) -> None:
+    """Nothing, when its numbers are; frames are not looked at. Raises: PlanError naming the element."""
+    array = sample.array
+    if array is None or sample.is_frame or array.dtype.kind != "f" or np.isfinite(array).all():
+        return
+    at = int(np.flatnonzero(~np.isfinite(array))[0])
+    raise PlanError(
+        f"{sample.stream.name}: element {at} is {array.flat[at]}, of which training gets a NaN loss; "
+        "this sample was not taken"
+    )
+
+
 def check_alike(sample: Sample, known: SpoolStream) -> None:
     """Nothing, when the sample is what the stream's first one was. Raises: PlanError."""
     if sample.stream != known and described(sample.stream) != described(known):

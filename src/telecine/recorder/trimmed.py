@@ -12,6 +12,7 @@ from telecine.core.findings import Finding
 from telecine.core.grid import SECOND, Grid
 from telecine.core.plan.bind import Source, bind
 from telecine.core.plan.model import Plan
+from telecine.core.proposal.rates import SPLIT_GAPS_NS
 from telecine.core.recording import Recording
 from telecine.core.resample.overlap import Bounds, bounds_of
 from telecine.recorder.options import duration_text
@@ -117,16 +118,36 @@ class Pause:
     limit_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A time in which no stream had a sample: after which stamp, and how long. first_ns: of the episode."""
+
+    first_ns: int
+    after_ns: int
+    length_ns: int
+
+
+def stops(recording: Recording, plan: Plan) -> list[Stop]:
+    """Where nothing at all was added for so long that a recording is split there, as when its clock jumps."""
+    every = [source.times() for source, _ in _sampled(recording, plan)]
+    times = np.unique(np.concatenate(every)) if every else np.zeros(0, np.int64)
+    steps = np.diff(times)
+    return [Stop(int(times[0]), int(times[at]), int(steps[at])) for at in np.flatnonzero(steps > SPLIT_GAPS_NS)]
+
+
 def pauses(recording: Recording, plan: Plan) -> list[Pause]:
-    """Of every numeric stream and camera that paused for longer than its limit, between its own samples."""
-    sources: Sequence[tuple[Source, int | str | None]] = [
-        (source, bound.feature.limit) for bound in bind(plan, recording).features for source in bound.sources
-    ]
+    """Of every numeric stream and camera that paused for longer than its limit, between its own samples.
+
+    Where nothing at all was added is no pause of a stream; see `stops`.
+    """
     found = []
-    for source, asked in sources:
+    stopped = stops(recording, plan)
+    for source, asked in _sampled(recording, plan):
         times = source.times()
-        if source.stream.kind == "text" or source.stream.static or times.size < 2:
+        if times.size < 2:
             continue
+        for stop in reversed(stopped):
+            times = np.where(times > stop.after_ns, times - stop.length_ns, times)
         limit = measure(times).auto_limit_ns if asked == "auto" else asked
         steps = np.diff(times)
         at = int(steps.argmax())
@@ -136,9 +157,22 @@ def pauses(recording: Recording, plan: Plan) -> list[Pause]:
     return found
 
 
-def pause_text(found: Sequence[Pause]) -> str:
+def _sampled(recording: Recording, plan: Plan) -> list[tuple[Source, int | str | None]]:
+    """(stream, its limit) of what comes at a rate: no texts."""
+    sources = [(source, bound.feature.limit) for bound in bind(plan, recording).features for source in bound.sources]
+    return [(source, limit) for source, limit in sources if source.stream.kind != "text" and not source.stream.static]
+
+
+def pause_text(found: Sequence[Pause], stopped: Sequence[Stop] = ()) -> str:
     """The pauses, and what to give to the recorder so that it takes such episodes."""
-    what = "; ".join(
+    stood = "; ".join(
+        f"nothing was added for {s.length_ns / SECOND:.3f} s at {(s.after_ns - s.first_ns) / SECOND:.3f} s: its clock "
+        "jumped, or the program stood still"
+        for s in stopped
+    )
+    if not found:
+        return stood
+    what = (f"{stood}; " if stood else "") + "; ".join(
         f"{p.stream} had no sample for {p.length_ns / SECOND:.3f} s at {p.at_s:.3f} s, "
         f"longer than its limit of {p.limit_ns / SECOND:.3f} s"
         for p in found

@@ -27,6 +27,7 @@ STATE_WORDS = frozenset(
 )
 DEPTH_WORDS = frozenset({"depth", "disparity"})
 _STAND_IN = "next_state"
+_MOST_OFFERED = 4
 Features = dict[str, list[StreamSummary]]
 MissingAction = Literal["next_state", "same_state", "error"]
 """What stands in for an action that nobody recorded: streams of these names, where a source offers them."""
@@ -50,6 +51,7 @@ def choose_features(
         else _with_action(declared, usable, missing_action, notes)
     )
     _note_other_actions(recordings, chosen, notes)
+    _note_no_state(usable, chosen, notes)
     if declared is not None:
         notes.leave_out(usable, "the format does not declare it as a feature")
     return {key: streams for key, streams in chosen.items() if streams}
@@ -98,6 +100,19 @@ def _note_other_actions(
             f"action: {others} of {len(recordings)} recordings have one of their own, which is not taken; "
             "convert them by themselves"
         )
+
+
+def _note_no_state(usable: Sequence[StreamSummary], chosen: Features, notes: Notes) -> None:
+    """That the plan has no state, and which streams of numbers it could take. A policy then knows frames alone."""
+    if chosen.get("observation.state") or any(guess.startswith("observation.state:") for guess in notes.guesses):
+        return
+    taken = {s.name for streams in chosen.values() for s in streams}
+    numbers = [s for s in usable if s.kind == "vector" and not s.static and len(s.shape) == 1 and s.dtype != "bool"]
+    offered = [s.name for s in numbers if s.name not in taken]
+    more = " ..." if len(offered) > _MOST_OFFERED else ""
+    said = f", others are {', '.join(offered[:_MOST_OFFERED])}{more}" if offered else ""
+    text = f"no stream looks like what the robot measured{said}"
+    notes.guesses.append(f"observation.state: {text}: name one with --state")
 
 
 def _guessed(recordings: Sequence[RecordingFacts], usable: Sequence[StreamSummary], notes: Notes) -> Features:

@@ -177,7 +177,7 @@ def _features(
             n for n in numbers if n.startswith("/action/") and "terminate" not in n
         ]
     if known is None or len(state) < len(known.state):
-        state = next(([n] for n in _STATES if n in numbers), [])
+        state = next((found for name in _STATES if (found := _parts(name, numbers))), [])
     whole = {
         "action": tuple(action),
         "observation.state": tuple(state),
@@ -186,6 +186,11 @@ def _features(
         "next.done": ("/is_last",) if "/is_last" in streams else (),
     }
     return {key: names for key, names in whole.items() if names}
+
+
+def _parts(name: str, numbers: Sequence[str]) -> list[str]:
+    """The stream of that name, or those of a dict of it, in their order."""
+    return [n for n in numbers if n == name or n.startswith(f"{name}/")]
 
 
 _STATES = tuple(f"/observation/{name}" for name in ("state", "proprio", "robot_state", "joint_position", "joint_state"))
