@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telecine.core.copying.decide import decide, decide_cut, encoding_cost
+from telecine.core.copying.decide import decide, decide_cut, decide_kept, encoding_cost
 from telecine.core.copying.splice import Copied, Encoded, Repeated, Splice, shown
 from telecine.core.video import Encode, FrameFormat, PacketIndex, VideoSettings
 
@@ -49,6 +49,26 @@ def test_a_start_between_keyframes_encodes_the_rows_before_the_next_keyframe_aga
 
 def test_copy_always_keeps_the_frames_before_a_start_between_keyframes():
     assert decided(range(13, 20), index(), copy="always") == Splice((Copied(10, 20),), preroll=3)
+
+
+@pytest.mark.parametrize(
+    ("made", "depth"),
+    [
+        (index(formats=(FrameFormat("h264", 64, 48, "yuv444p"),)), False),
+        (index(formats=(FrameFormat("av1", 64, 48, "yuv420p10le"),)), False),
+        (index(gop=30), False),
+        (index(formats=(FrameFormat("hevc", 64, 48, "gray12le"),)), True),
+    ],
+)
+def test_what_is_in_a_dataset_is_kept_however_it_is_coded(made, depth):
+    assert decide_kept(np.arange(10, 20), made, depth=depth).encoded == 0
+    assert decide_kept(np.arange(30), made, depth=depth) == Splice((Copied(0, 30),))
+
+
+def test_what_is_in_a_dataset_is_encoded_where_no_keyframe_begins_it_or_it_is_no_depth():
+    assert decide_kept(np.arange(10), index(start=5)) == Encode("no keyframe at or before the first row")
+    assert isinstance(decide_kept(np.arange(10), index(), depth=True), Encode)
+    assert isinstance(decide_kept(np.arange(10), index(formats=(H264, FrameFormat("h264", 32, 32, "yuv420p")))), Encode)
 
 
 def test_a_frame_left_out_costs_the_rest_of_its_group():

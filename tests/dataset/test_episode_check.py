@@ -13,7 +13,7 @@ from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError
 from telecine.core.grid import Grid
 from telecine.core.video import Clip, FrameFormat
-from telecine.dataset.episode_check import check_episode
+from telecine.dataset.episode_check import check_episode, check_planned
 from telecine.dataset.values import to_arrow, to_numpy
 from telecine.lerobot_format.paths import Limits
 from telecine.lerobot_format.schema import Features
@@ -105,6 +105,17 @@ def test_a_camera_of_another_format_is_refused(coded, change):
     text = refusal(episode(4, clips=[other]), features)
     assert f"{TOP}: got" in text
     assert "expected h264 64x48 yuv420p as in the first episode" in text
+
+
+@pytest.mark.parametrize("change", [{"codec": "hevc"}, {"pix_fmt": "yuv444p"}])
+def test_other_codings_are_taken_where_any_is_and_said_to_be_before_there_are_clips(coded, change):
+    features = Features.of(episode(4, clips=[coded]))
+    other = replace(coded, format=replace(coded.format, **change))
+    check_episode(episode(4, clips=[other]), features, fps=FPS, limits=Limits(), any_coding=True)
+    assert check_planned(episode(4), [other], features, fps=FPS, limits=Limits()) == features
+    larger = replace(coded, format=replace(coded.format, width=32))
+    with pytest.raises(DatasetError, match="got video 32x48, expected video 64x48"):
+        check_planned(episode(4), [larger], features, fps=FPS, limits=Limits())
 
 
 def test_a_camera_tagged_with_another_matrix_is_taken(coded):

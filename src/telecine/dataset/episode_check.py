@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,7 @@ from telecine.core.labels.columns import LABEL_COLUMNS
 from telecine.core.video import Clip, FrameFormat
 from telecine.dataset.values import Values, to_numpy
 from telecine.lerobot_format.paths import Limits
-from telecine.lerobot_format.schema import INDEX_COLUMNS, LEAVES, Features, arrow_type
+from telecine.lerobot_format.schema import INDEX_COLUMNS, LEAVES, CameraSpec, Features, arrow_type
 
 RESERVED = {*(column.key for column in INDEX_COLUMNS), "task"}
 _LANGUAGE = {(column.dtype, key) for key, column in LABEL_COLUMNS.items() if column.dtype == "language"}
@@ -23,28 +24,80 @@ _TIMESTAMP = INDEX_COLUMNS[0]
 _LARGEST = float(np.finfo(np.float32).max)
 
 
-def check_episode(episode: Episode, features: Features | None, *, fps: int, limits: Limits) -> dict[str, Values]:
+class CodedFrames(Protocol):
+    """What is asked of an episode's camera: a `Clip`, or what is known of one before it is made.
+
+    frames: preroll, one for each row, and unused ones.
+    """
+
+    @property
+    def key(self) -> str: ...  # noqa: D102
+    @property
+    def format(self) -> FrameFormat: ...  # noqa: D102
+    @property
+    def depth(self) -> DepthScale | None: ...  # noqa: D102
+    @property
+    def frames(self) -> int: ...  # noqa: D102
+    @property
+    def preroll(self) -> int: ...  # noqa: D102
+
+
+def check_episode(
+    episode: Episode, features: Features | None, *, fps: int, limits: Limits, any_coding: bool = False
+) -> dict[str, Values]:
     """The values of the episode's numeric columns, by key, when the episode can be added.
 
-    features: what the first episode set, None for the first itself.
+    features: what the first episode set, None for the first itself. any_coding: codec and pixel format of its videos
+        may be others than those of the first.
 
     Raises:
         DatasetError: every reason why not, with the feature, what was got and what was expected.
     """
-    problems = list(_feature_problems(Features.of(episode)) if features is None else _changes(episode, features))
-    problems += _row_problems(episode, fps)
-    values: dict[str, Values] = {}
-    if not problems:
-        problems += _value_problems(episode, values, fps)
+    planned = Features.of(episode) if features is None else features
+    problems, values = _problems(
+        episode, episode.clips, planned, fps=fps, limits=limits, is_first=features is None, any_coding=any_coding
+    )
     for clip in episode.clips:
-        problems += (f"{clip.key}: {problem}" for problem in _clip_problems(clip, episode.grid.count, fps, limits))
+        problems += (f"{clip.key}: {problem}" for problem in _file_problems(clip))
     _refuse(episode, problems)
     return values
 
 
-def check_values(episode: Episode, *, fps: int) -> None:
-    """Of `check_episode` what is about values. Raises: DatasetError for those that no dataset can hold."""
-    _refuse(episode, list(_value_problems(episode, {}, fps)))
+def check_planned(
+    episode: Episode, clips: Sequence[CodedFrames], features: Features | None, *, fps: int, limits: Limits
+) -> Features:
+    """Of `check_episode`, with any coding, what can be said before there are clips; what later episodes must have.
+
+    Raises: DatasetError as `check_episode`.
+    """
+    cameras = tuple(CameraSpec(clip.key, clip.format, depth=clip.depth) for clip in clips)
+    planned = Features(episode.columns, cameras) if features is None else features
+    problems, _ = _problems(episode, clips, planned, fps=fps, limits=limits, is_first=features is None, any_coding=True)
+    _refuse(episode, problems)
+    return planned
+
+
+def _problems(
+    episode: Episode,
+    clips: Sequence[CodedFrames],
+    features: Features,
+    *,
+    fps: int,
+    limits: Limits,
+    is_first: bool,
+    any_coding: bool,
+) -> tuple[list[str], dict[str, Values]]:
+    """(what is wrong without a look at the files of clips, the values)."""
+    problems = list(
+        _feature_problems(features) if is_first else _changes(episode, clips, features, any_coding=any_coding)
+    )
+    problems += _row_problems(episode, fps)
+    values: dict[str, Values] = {}
+    if not problems:
+        problems += _value_problems(episode, values, fps)
+    for clip in clips:
+        problems += (f"{clip.key}: {problem}" for problem in _clip_problems(clip, episode.grid.count, fps, limits))
+    return problems, values
 
 
 def _refuse(episode: Episode, problems: Sequence[str]) -> None:
@@ -90,18 +143,18 @@ def _column_problems(column: FeatureColumn) -> Iterator[str]:
         )
 
 
-def _changes(episode: Episode, features: Features) -> Iterator[str]:
+def _changes(episode: Episode, clips: Sequence[CodedFrames], features: Features, *, any_coding: bool) -> Iterator[str]:
     """Where an episode differs from the first one."""
     first = {column.key: column for column in features.columns}
     got = {column.key: _described(_named_like(column, first.get(column.key))) for column in episode.columns}
-    got |= {clip.key: _format(clip.format, clip.depth) for clip in episode.clips}
+    got |= {clip.key: _format(clip.format, clip.depth, any_coding=any_coding) for clip in clips}
     expected = {column.key: _described(column) for column in features.columns}
-    expected |= {camera.key: _format(camera.format, camera.depth) for camera in features.cameras}
+    expected |= {camera.key: _format(camera.format, camera.depth, any_coding=any_coding) for camera in features.cameras}
     for key in dict.fromkeys([*expected, *got]):
         if got.get(key) != expected.get(key):
             wanted = f"expected {expected.get(key, 'no such feature')} as in the first episode"
             yield f"{key}: got {got.get(key, 'nothing')}, {wanted}"
-    if len(got) != len(episode.columns) + len(episode.clips):
+    if len(got) != len(episode.columns) + len(clips):
         yield "a feature occurs twice"
 
 
@@ -117,9 +170,13 @@ def _described(column: FeatureColumn) -> str:
     return f"{column.dtype} {column.shape}{names}"
 
 
-def _format(frame: FrameFormat, depth: DepthScale | None) -> str:
+def _format(frame: FrameFormat, depth: DepthScale | None, *, any_coding: bool) -> str:
+    """The format in words, without what may differ; depth is stored in one way alone."""
     steps = f", depth in steps of {depth}" if depth else ""
-    return f"{frame.codec} {frame.width}x{frame.height} {frame.pix_fmt}{steps}"
+    size = f"{frame.width}x{frame.height}"
+    if any_coding and depth is None and frame.codec != "png":
+        return f"video {size}"
+    return f"{frame.codec} {size} {frame.pix_fmt}{steps}"
 
 
 def _row_problems(episode: Episode, fps: int) -> Iterator[str]:
@@ -176,7 +233,7 @@ def _not_finite(values: Values) -> Values:
     return np.flatnonzero(~good.reshape(len(values), -1).all(axis=1))
 
 
-def _clip_problems(clip: Clip, count: int, fps: int, limits: Limits) -> Iterator[str]:
+def _clip_problems(clip: CodedFrames, count: int, fps: int, limits: Limits) -> Iterator[str]:
     shown = clip.frames - clip.preroll
     if clip.preroll < 0 or shown < count:
         yield f"got {shown} frames from the episode's first on, expected at least {count}, one per row"
@@ -185,6 +242,9 @@ def _clip_problems(clip: Clip, count: int, fps: int, limits: Limits) -> Iterator
             f"got {clip.preroll} frames before the first row of an episode over {limits.video_s} s, which LeRobot "
             "then looks up inexactly; encode this camera instead of copying it"
         )
+
+
+def _file_problems(clip: Clip) -> Iterator[str]:
     if not Path(clip.path).is_file():
         yield f"the clip {Path(clip.path).name} is gone"
     shape = (1, LEVELS) if clip.depth else (3, 256)

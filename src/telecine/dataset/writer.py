@@ -56,6 +56,7 @@ class DatasetWriter:
         outcomes: bool = False,
         relative: Sequence[str] = (),
         features: Features | None = None,
+        any_coding: bool = False,
     ) -> None:
         self.root = stage.root
         self.fps = fps
@@ -65,6 +66,7 @@ class DatasetWriter:
         self._robot_type = robot_type
         self._limits = limits
         self._published = published
+        self._any_coding = any_coding
         self._settled = published.features if published else features
         self._tasks = {task: index for index, task in enumerate(published.tasks)} if published else {}
         self._totals = published.totals if published else RunningStats()
@@ -101,6 +103,7 @@ class DatasetWriter:
         outcomes: bool = False,
         relative: Sequence[str] = (),
         features: Features | None = None,
+        any_coding: bool = False,
     ) -> "DatasetWriter":
         """A writer of a new dataset at `root`, which it locks until it is closed.
 
@@ -108,6 +111,7 @@ class DatasetWriter:
             success is known, which writes the rows of those before once more.
         relative: features that get statistics of what they are less the state of the row, too.
         features: what every episode must have; None leaves it to the first.
+        any_coding: take videos of any codec and pixel format, each in a file with its like; sizes must be equal.
 
         Raises:
             DatasetError: the target exists (say `overwrite`), is being written by another process, or cannot be.
@@ -119,7 +123,7 @@ class DatasetWriter:
             stage = Staging(target, overwrite=overwrite)
         return cls(
             stage, fps=fps, robot_type=robot_type, limits=limits, outcomes=outcomes, relative=relative,
-            features=features,
+            features=features, any_coding=any_coding,
         )  # fmt: skip
 
     @classmethod
@@ -186,7 +190,7 @@ class DatasetWriter:
         new = [column for column in episode.columns if column.key not in known and _is_late(column, late=late)]
         if features is not None and self._published is None:
             features = replace(features, columns=(*features.columns, *new))
-        values = check_episode(episode, features, fps=self.fps, limits=self._limits)
+        values = check_episode(episode, features, fps=self.fps, limits=self._limits, any_coding=self._any_coding)
         for key in self._relative:
             if why := no_difference({column.key: column for column in episode.columns}, key):
                 raise DatasetError(f"no statistics relative to the state: {why}; leave {key} out of stats.relative")

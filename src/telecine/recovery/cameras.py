@@ -1,16 +1,13 @@
-"""The frames of each episode: where they are, and clips of them, copied packet by packet wherever that is exact."""
+"""The frames of each episode: in which files they are, and where there."""
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from telecine.core.copying.decide import decide
 from telecine.core.depth import DepthScale
 from telecine.core.errors import VideoError
 from telecine.core.frame_claims import with_exchanged_files, with_forgotten, with_order, with_unnamed
@@ -23,26 +20,14 @@ from telecine.core.frame_ranges import (
     frame_times,
     with_gaps,
 )
-from telecine.core.grid import Rows
-from telecine.core.plan.model import Video
-from telecine.core.recording import Codec, Image
-from telecine.core.tiff import tiff_pixels
-from telecine.core.video import Clip, Encode
 from telecine.lerobot_format.metadata import DatasetMeta
 from telecine.lerobot_format.paths import FileIndex, file_index_of
 from telecine.recovery.repair_log import RepairLog
 from telecine.recovery.rows import EpisodeRows
 from telecine.recovery.stated_rows import stated_rows
-from telecine.video.decode import frames, raw_frame
-from telecine.video.encode import encode
-from telecine.video.mp4_reader import ReadableFrames, copy_readable, decode_all, readable_frames
-from telecine.video.mp4_stream import CLOCK, Mp4Stream, open_film
-from telecine.video.png_clip import keep_images
-from telecine.video.presets import depth_settings, video_settings
-from telecine.video.splice import splice
+from telecine.video.mp4_reader import ReadableFrames, copy_readable, readable_frames
 
 _V2 = re.compile(r"episode_(\d{6,9})\.mp4$")
-CODECS: tuple[Codec, ...] = get_args(Codec)
 _ENCODER = ("video.g", "video.crf", "video.preset", "video.fast_decode", "video.video_backend", "video.extra_options")
 
 
@@ -51,7 +36,8 @@ class StoredCamera:
     """A camera whose frames are in videos.
 
     files: (path, codec) in order. ranges: by episode, where its frames are or why that is unknown.
-    sizes: (height, width) of the frames of its files.
+    file_sizes: (height, width) of the frames of each file, (0, 0) where there are none. encoder: what info.json says of
+        how they were made.
     """
 
     key: str
@@ -59,7 +45,12 @@ class StoredCamera:
     ranges: Mapping[int, FrameRange | UnknownFrames]
     encoder: Mapping[str, Any] = field(default_factory=dict)
     depth: DepthScale | None = None
-    sizes: frozenset[tuple[int, int]] = frozenset()
+    file_sizes: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def sizes(self) -> frozenset[tuple[int, int]]:
+        """(height, width) of the frames of its files."""
+        return frozenset(size for size in self.file_sizes if any(size))
 
     def renamed(self, key: str) -> "StoredCamera":
         """The same videos as those of another camera."""
@@ -88,8 +79,10 @@ def find_camera(
     except ValueError as error:
         log.lost(key, f"its frames are {error}")
         return None
-    encoder = {name: info[name] for name in _ENCODER if name in info}
-    sizes = frozenset(facts.size for facts in probed if facts.times.size)
+    codec = next(facts.codec for facts in probed if facts.times.size)
+    is_of_first = info.get("video.codec", codec) == codec  # which the copy declares
+    encoder = {name: info[name] for name in _ENCODER if name in info and is_of_first}
+    sizes = tuple(facts.size if facts.times.size else (0, 0) for facts in probed)
     paths: list[tuple[Path, str]] = []
     for (path, _), facts in zip(files, probed, strict=True):
         whole = scratch / f"{key}-{len(paths)}" / path.name if facts.is_cut else path
@@ -266,95 +259,3 @@ def _claimed(
         return ClaimedFrames(file, first, max(0, round(span.to_s * metadata.fps) - first))
     own = numbers.get(FileIndex(-1, episode))  # v2.x: a file per episode
     return None if own is None else ClaimedFrames(own, 0, counts[own])
-
-
-class ClipCutter:
-    """Makes clips from the videos of a damaged dataset; the video opened last of each camera stays open."""
-
-    def __init__(self, scratch: Path, fps: int, log: RepairLog) -> None:
-        self._scratch, self._fps, self._log = scratch, fps, log
-        self._streams: dict[str, tuple[Path, Mp4Stream]] = {}
-        self._made = 0
-        self._clips: list[Path] = []
-
-    def clip(self, camera: StoredCamera, found: FrameRange, count: int) -> Clip:
-        """The first `count` frames of an episode. Raises: VideoError."""
-        path, codec = camera.files[found.file]
-        rows = np.arange(found.first, found.first + count, dtype=np.int64)
-        known = next((c for c in CODECS if c == codec), None)
-        if known is None:
-            return self._decoded(camera, path, rows, f"{codec} video cannot be copied")
-        stream = self._stream(camera.key, path)
-        rows += stream.hidden
-        choice = replace(video_settings("train", known, copy="always"), depth=camera.depth)
-        decision = decide(rows, stream.index, choice)
-        if isinstance(decision, Encode):
-            self._log.changed(f"{camera.key} {path.name}", f"re-encoded: {decision.why}")
-            shown = frames(stream, rows, CLOCK, index=stream.index)
-            choice = choice if camera.depth is None else depth_settings(Video(), camera.depth)
-            return encode(shown, choice, self._fps, count=count, key=camera.key, path=self._target(), why=decision.why)
-        how = {"key": camera.key, "path": self._target(), "why": "repaired"}
-        clip = splice(stream, CLOCK, stream.index, decision, rows, self._fps, depth=camera.depth, **how)
-        return replace(clip, encoder=dict(camera.encoder))
-
-    def _stream(self, key: str, path: Path) -> Mp4Stream:
-        if key not in self._streams or self._streams[key][0] != path:
-            self._streams.pop(key, None)  # its packets go before others come
-            self._streams[key] = (path, open_film(str(path)))
-        return self._streams[key][1]
-
-    def _decoded(self, camera: StoredCamera, path: Path, rows: Rows, why: str) -> Clip:
-        if camera.depth is not None:
-            raise VideoError(f"{camera.key} {path.name}: depth, and {why}")
-        self._log.changed(f"{camera.key} {path.name}", f"re-encoded: {why}")
-        shown = islice(decode_all(str(path)), int(rows[0]), int(rows[-1]) + 1)
-        images = (raw_frame(Image(rgb.tobytes(), "rgb24", rgb.shape[1], rgb.shape[0])) for rgb in shown)
-        choice, count = video_settings("train", copy="never"), len(rows)
-        return encode(images, choice, self._fps, count=count, key=camera.key, path=self._target(), why=why)
-
-    def images(self, key: str, column: pa.ChunkedArray) -> Clip:
-        """Frames stored in rows. Raises: VideoError."""
-        return keep_images(_whole(key, column), key=key, path=self._target(), why="repaired")
-
-    def depth_images(self, key: str, column: pa.ChunkedArray) -> Clip:
-        """Depth stored in rows as TIFF files, as depth video. Raises: VideoError."""
-        files = _whole(key, column)
-        try:
-            kind = tiff_pixels(files[0]).dtype
-            images = (_depth_frame(data, kind) for data in files)
-            settings = depth_settings(Video(), DepthScale(unit="m" if kind.kind == "f" else "mm"))
-            return encode(
-                images, settings, self._fps, count=len(files), key=key, path=self._target(), why="depth in TIFF files"
-            )
-        except ValueError as error:
-            raise VideoError(f"{key}: {error}") from error
-
-    def clear(self) -> None:
-        """Remove the clips made since the last time; nobody reads them any more."""
-        for path in self._clips:
-            path.unlink(missing_ok=True)
-        self._clips.clear()
-
-    def _target(self) -> str:
-        """A new file for a clip."""
-        self._made += 1
-        self._clips.append(self._scratch / f"clip-{self._made:06d}.arrow")
-        return str(self._clips[-1])
-
-
-def _whole(key: str, column: pa.ChunkedArray) -> list[bytes]:
-    """The files of a column of images. Raises: VideoError when one is missing."""
-    images = [None if value is None else value["bytes"] for value in column.to_pylist()]
-    whole = [data for data in images if data is not None]
-    if len(whole) < len(images):
-        raise VideoError(f"{key}: {len(images) - len(whole)} of {len(images)} rows hold no frame")
-    return whole
-
-
-def _depth_frame(data: bytes, kind: np.dtype[Any]) -> Any:
-    """The frame of a TIFF file with pixels of this type. Raises: ValueError, VideoError."""
-    pixels = tiff_pixels(data)
-    if pixels.dtype != kind:
-        raise ValueError(f"depth of {pixels.dtype} and {kind} in one episode")
-    height, width = pixels.shape
-    return raw_frame(Image(pixels.tobytes(), "grayf32le" if kind.kind == "f" else "gray16le", width, height))

@@ -21,14 +21,15 @@ from telecine.core.errors import DatasetError, MetadataError, VideoError, disk_e
 from telecine.core.findings import Finding, has_errors, with_notes
 from telecine.core.grid import Grid
 from telecine.core.video import Clip
-from telecine.dataset.episode_check import check_values
+from telecine.dataset.episode_check import check_planned
 from telecine.dataset.relative_stats import relative_keys
 from telecine.dataset.staging import workspace
 from telecine.dataset.verify.verify import verify
 from telecine.dataset.writer import DatasetWriter
 from telecine.lerobot_format.calibrations import read_calibrations
-from telecine.lerobot_format.paths import CAMERAS
-from telecine.recovery.cameras import ClipCutter
+from telecine.lerobot_format.paths import CAMERAS, Limits
+from telecine.lerobot_format.schema import Features
+from telecine.recovery.clips import ClipCutter, PlannedClip
 from telecine.recovery.columns import as_stored
 from telecine.recovery.conflicts import Trust
 from telecine.recovery.lenient_metadata import read_metadata
@@ -105,8 +106,8 @@ def repair(
     folder, log = Path(root), RepairLog()
     wrong = tuple(verify(folder))
 
-    def unwritten(content: Content) -> Repair:
-        counts = [piece.count for piece in content.pieces(log, task) if _is_storable(content, piece, log)]
+    def unwritten(content: Content, scratch: Path) -> Repair:
+        counts = _planned(content, scratch, log, task)
         return Repair(str(root), None, len(counts), sum(counts), wrong, tuple(log.all()), ())
 
     target = None if out is None else _target(folder, out)
@@ -120,11 +121,12 @@ def repair(
             disk_errors_named(tempfile.gettempdir()),
             tempfile.TemporaryDirectory(prefix="telecine-repair-") as temporary,
         ):
-            return unwritten(survey(metadata, Path(temporary), log, without, trust=trust, known=rates))
+            folder = Path(temporary)
+            return unwritten(survey(metadata, folder, log, without, trust=trust, known=rates), folder)
     with (
         disk_errors_named(str(target.parent)),
         DatasetWriter.create(
-            target, fps=metadata.fps, robot_type=metadata.robot_type, relative=relative_keys(folder)
+            target, fps=metadata.fps, robot_type=metadata.robot_type, relative=relative_keys(folder), any_coding=True
         ) as writer,
         _scratch(target) as scratch,
     ):
@@ -134,7 +136,7 @@ def repair(
         except DatasetError as damage:
             log.lost(CAMERAS, str(damage))
         if content.is_undecided:
-            return unwritten(content)
+            return unwritten(content, scratch)
         _write(content, writer, scratch, log, task)
         counts = (writer.episodes, writer.frames)
         if not writer.episodes:
@@ -171,7 +173,9 @@ def _write(content: Content, writer: DatasetWriter, scratch: Path, log: RepairLo
     cutter = ClipCutter(scratch, content.metadata.fps, log)
     for piece in content.pieces(log, task):
         try:
-            writer.add(_with_frames(content, piece, cutter))
+            table = _table(content, piece)
+            clips = tuple(clip.make() for clip in _clips(content, piece, table, cutter))
+            writer.add(_episode(content, piece, table, clips))
         except (DatasetError, VideoError, ValueError) as error:
             if writer.broken or disk_problem(error, str(scratch)):
                 raise
@@ -180,33 +184,44 @@ def _write(content: Content, writer: DatasetWriter, scratch: Path, log: RepairLo
             cutter.clear()
 
 
-def _is_storable(content: Content, piece: Piece, log: RepairLog) -> bool:
-    """Whether the values of an episode can be read and written; those that cannot are named as lost."""
-    try:
-        check_values(_episode(content, piece, _table(content, piece), ()), fps=content.metadata.fps)
-    except (DatasetError, ValueError) as error:
-        _lose(piece, error, log)
-        return False
-    return True
+def _planned(content: Content, scratch: Path, log: RepairLog, task: str | None) -> list[int]:
+    """How many rows each episode has that would be written, by the same checks as when it is; others are named as lost.
+
+    No frame is decoded.
+    """
+    cutter, features, counts = ClipCutter(scratch, content.metadata.fps, log), None, list[int]()
+    for piece in content.pieces(log, task):
+        try:
+            features = _checked(content, piece, cutter, features)
+        except (DatasetError, VideoError, ValueError) as error:
+            _lose(piece, error, log)
+        else:
+            counts.append(piece.count)
+    return counts
+
+
+def _checked(content: Content, piece: Piece, cutter: ClipCutter, features: Features | None) -> Features:
+    """What all episodes must have, as the first one sets it. Raises: as `_clips`; DatasetError when it does not fit."""
+    table = _table(content, piece)
+    clips, episode = list(_clips(content, piece, table, cutter)), _episode(content, piece, table, ())
+    return check_planned(episode, clips, features, fps=content.metadata.fps, limits=Limits())
 
 
 def _lose(piece: Piece, error: Exception, log: RepairLog) -> None:
     log.lost(f"episode {piece.run.episode}", f"{piece.count} rows: {error}")
 
 
-def _with_frames(content: Content, piece: Piece, cutter: ClipCutter) -> Episode:
-    """The episode as the writer takes it. Raises: DatasetError, VideoError, ValueError naming what is damaged."""
-    table = _table(content, piece, content.images)
-    clips = [cutter.clip(camera, piece.ranges[camera.key], piece.count) for camera in content.videos]
+def _clips(content: Content, piece: Piece, table: pa.Table, cutter: ClipCutter) -> Iterator[PlannedClip]:
+    """What becomes of the episode's frames. Raises: DatasetError, VideoError, ValueError naming what is damaged."""
+    for camera in content.videos:
+        yield cutter.plan(camera, piece.ranges[camera.key], piece.count)
     depths = {key for key, feature in content.metadata.features.items() if feature.is_depth}
-    clips += [
-        (cutter.depth_images if key in depths else cutter.images)(key, table.column(key)) for key in content.images
-    ]
-    return _episode(content, piece, table, clips)
+    for key in content.images:
+        yield (cutter.depth_images if key in depths else cutter.images)(key, table.column(key))
 
 
-def _table(content: Content, piece: Piece, images: Sequence[str] = ()) -> pa.Table:
-    return content.reader.table(piece.run, [*(c.key for c in content.columns), *images]).slice(0, piece.count)
+def _table(content: Content, piece: Piece) -> pa.Table:
+    return content.reader.table(piece.run, [*(c.key for c in content.columns), *content.images]).slice(0, piece.count)
 
 
 def _episode(content: Content, piece: Piece, table: pa.Table, clips: Sequence[Clip]) -> Episode:

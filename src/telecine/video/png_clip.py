@@ -41,6 +41,13 @@ def keep_images(images: Sequence[bytes], *, key: str, path: str, why: str) -> Cl
     )
 
 
+def png_size(data: bytes) -> tuple[int, int] | None:
+    """(width, height) in px that the header of a PNG file says; None when it is no PNG file."""
+    if data[:8] != b"\x89PNG\r\n\x1a\n" or len(data) < 24:
+        return None
+    return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+
+
 def histogram_of(images: Sequence[bytes], key: str) -> tuple[Histogram, tuple[int, int]]:
     """Colours of frames that stand for an episode's PNG frames, and the size of those, (width, height) in px.
 

@@ -45,6 +45,22 @@ def decide(rows: Rows, index: PacketIndex, settings: VideoSettings) -> Splice | 
     return splice
 
 
+def decide_kept(rows: Rows, index: PacketIndex, *, depth: bool = False) -> Splice | Encode:
+    """Copy the groups of pictures that hold these rows, with what they show before and after them; else why not.
+
+    For streams that are in a dataset already, so that nothing is asked of how well they read: a file keeps its codec,
+    pixel format and keyframes, whatever those of other files are.
+
+    rows: (count,) int64, increasing by one, positions in display order, count > 0. depth: the frames are codes of
+        distances.
+    """
+    starts = np.flatnonzero(index.keyframe)
+    obstacle = _formats_obstacle(index) or _groups_obstacle(rows, index, starts)
+    if not obstacle and depth and index.formats[0].pix_fmt != PIX_FMT:
+        obstacle = f"depth is {index.formats[0].pix_fmt}, which is not {PIX_FMT}"
+    return Encode(obstacle) if obstacle else _runs(rows, index, starts, keep=True)
+
+
 def decide_cut(rows: Rows, index: PacketIndex) -> Splice | Encode:
     """Copy every group of pictures of which all frames stay, and re-encode what is left of the others; else why not.
 
