@@ -24,7 +24,7 @@ _TIMESTAMP = INDEX_COLUMNS[0]
 _LARGEST = float(np.finfo(np.float32).max)
 
 
-class CodedFrames(Protocol):
+class ClipOutline(Protocol):
     """What is asked of an episode's camera: a `Clip`, or what is known of one before it is made.
 
     frames: preroll, one for each row, and unused ones.
@@ -64,7 +64,7 @@ def check_episode(
 
 
 def check_planned(
-    episode: Episode, clips: Sequence[CodedFrames], features: Features | None, *, fps: int, limits: Limits
+    episode: Episode, clips: Sequence[ClipOutline], features: Features | None, *, fps: int, limits: Limits
 ) -> Features:
     """Of `check_episode`, with any coding, what can be said before there are clips; what later episodes must have.
 
@@ -79,7 +79,7 @@ def check_planned(
 
 def _problems(
     episode: Episode,
-    clips: Sequence[CodedFrames],
+    clips: Sequence[ClipOutline],
     features: Features,
     *,
     fps: int,
@@ -143,7 +143,7 @@ def _column_problems(column: FeatureColumn) -> Iterator[str]:
         )
 
 
-def _changes(episode: Episode, clips: Sequence[CodedFrames], features: Features, *, any_coding: bool) -> Iterator[str]:
+def _changes(episode: Episode, clips: Sequence[ClipOutline], features: Features, *, any_coding: bool) -> Iterator[str]:
     """Where an episode differs from the first one."""
     first = {column.key: column for column in features.columns}
     got = {column.key: _described(_named_like(column, first.get(column.key))) for column in episode.columns}
@@ -233,7 +233,7 @@ def _not_finite(values: Values) -> Values:
     return np.flatnonzero(~good.reshape(len(values), -1).all(axis=1))
 
 
-def _clip_problems(clip: CodedFrames, count: int, fps: int, limits: Limits) -> Iterator[str]:
+def _clip_problems(clip: ClipOutline, count: int, fps: int, limits: Limits) -> Iterator[str]:
     shown = clip.frames - clip.preroll
     if clip.preroll < 0 or shown < count:
         yield f"got {shown} frames from the episode's first on, expected at least {count}, one per row"

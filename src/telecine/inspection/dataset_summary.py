@@ -19,7 +19,6 @@ from telecine.core.quality.table import chosen
 from telecine.core.text.html import table
 from telecine.core.text.numbers import counted
 from telecine.dataset.reader import Dataset
-from telecine.dataset.verify.finding_log import REPAIR
 from telecine.dataset.verify.verify import metadata_findings, verify
 from telecine.inspection import quality_cache
 from telecine.inspection.label_summary import (
@@ -182,7 +181,7 @@ def _verified(root: str | Path, version: str) -> tuple[Finding, ...]:
 
 def _unreadable(root: str | Path) -> DatasetSummary:
     """What is known of a dataset of which too little can be understood."""
-    findings = tuple(replace(f, fix=REPAIR) for f in metadata_findings(root))
+    findings = tuple(metadata_findings(root))
     return DatasetSummary(str(root), "", None, 0, 0, (), (), (), (), findings)
 
 
