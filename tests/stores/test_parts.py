@@ -2,8 +2,6 @@
 
 import json
 import random
-import subprocess
-import sys
 import threading
 
 import pytest
@@ -12,7 +10,7 @@ import telecine as tc
 from support.cli import telecine
 from support.cluster import OneNode, Watch
 from support.robosandbox import write_run
-from support.shards import TASKS, assert_equal, write_runs
+from support.shards import TASKS, assert_equal, killed_until_done, write_runs
 from telecine.commands.stores import copies_gone
 from telecine.conversion.pipeline import Options
 from telecine.conversion.shards import deliver
@@ -194,8 +192,6 @@ def test_what_is_there_stays(runs, bucket):
     tc.convert(recordings, bucket.address("other"), plan, workers=0)
     with pytest.raises(DatasetError, match="exists and is not empty"):
         tc.convert(recordings, bucket.address("other"), plan, shard=(1, 2), workers=0)
-    with pytest.raises(PlanError, match=f"telecine merge {bucket.address('other')} NEW OUT"):
-        tc.convert(recordings, bucket.address("other"), plan, shard=(1, 2), append=True, workers=0)
     with pytest.raises(DatasetError, match="no conversion in parts was begun"):
         tc.finalize(bucket.address("nothing"), workers=0)
 
@@ -342,22 +338,3 @@ def test_commands_that_are_killed_at_any_instant_lose_nothing(of, filmed, bucket
     there = bucket.download("ds", tmp_path / "down")
     assert_equal(there, whole)
     assert tc.verify(there) == []
-
-
-def killed_until_done(commands, chance):
-    """Run all in any order by processes of which one after the other is killed, ever later; how many were."""
-    kills, patience_s, waiting = 0, 0.5, list(commands)
-    while waiting:
-        words = chance.choice(waiting)
-        command = [sys.executable, "-m", "telecine", *map(str, words), "--workers", "0"]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        try:
-            _, error = process.communicate(timeout=chance.uniform(0.1, 1.0) * patience_s)
-            assert process.returncode in (0, 1), error
-            assert "rror" not in error, error
-            waiting.remove(words)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            kills, patience_s = kills + 1, patience_s * 1.4
-    return kills

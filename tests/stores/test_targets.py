@@ -1,6 +1,8 @@
 """A dataset in a bucket looks whole only when it is."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -156,6 +158,32 @@ def test_an_upload_that_fails_does_not_look_whole_and_can_be_made_again(runs, bu
     assert code == 0, error
     there = bucket.download("ds", tmp_path / "down")
     assert rows_of(there) == rows_of(whole)
+    assert not [key for key in bucket.listed() if CLAIM in key]
+
+
+KILLED = """
+import os, sys, telecine as tc
+from telecine.storage.cloud import CloudStore
+CloudStore.put_file = lambda *_: os._exit(9)
+tc.convert(sys.argv[1], sys.argv[2], sys.argv[3], workers=0)
+"""
+
+
+def test_an_upload_that_is_killed_leaves_the_dataset_here_and_says_how_to_go_on(runs, bucket, tmp_path):
+    folder, plan = runs
+    (tmp_path / "plan.yaml").write_text(plan.to_yaml())
+    out = bucket.address("ds")
+    code = subprocess.run([sys.executable, "-c", KILLED, str(folder), out, str(tmp_path / "plan.yaml")]).returncode
+    assert (code, f"ds/{CLAIM}" in bucket.listed(), INFO in bucket.listed()) == (9, True, False)
+    with pytest.raises(DatasetError, match="is not finished; if it was killed") as caught:
+        tc.convert(folder, out, plan, workers=0)
+    with pytest.raises(DatasetError, match="is not finished; if it was killed"):
+        tc.verify(out)
+    again = str(caught.value).partition("`")[2].partition("`")[0]
+    code, _, error = telecine(*again.split()[1:])
+    assert code == 0, error
+    tc.convert(folder, tmp_path / "local", plan, workers=0)
+    assert rows_of(bucket.download("ds", tmp_path / "down")) == rows_of(tmp_path / "local")
     assert not [key for key in bucket.listed() if CLAIM in key]
 
 

@@ -1,6 +1,8 @@
 """Recordings for conversions in parts, and what two datasets have to have in common to be equal."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +87,25 @@ def contents(root):
     """Relative path -> (bytes, time of the last writing) of every file."""
     files = (path for path in sorted(Path(root).rglob("*")) if path.is_file())
     return {path.relative_to(root).as_posix(): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+
+
+def killed_until_done(commands, chance):
+    """Run all in any order by processes of which one after the other is killed, ever later; how many were."""
+    kills, patience_s, waiting = 0, 0.5, list(commands)
+    while waiting:
+        words = chance.choice(waiting)
+        command = [sys.executable, "-m", "telecine", *map(str, words), "--workers", "0"]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        try:
+            _, error = process.communicate(timeout=chance.uniform(0.1, 1.0) * patience_s)
+            assert process.returncode in (0, 1), error
+            assert "rror" not in error, error
+            waiting.remove(words)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            kills, patience_s = kills + 1, patience_s * 1.4
+    return kills
 
 
 def _flat(table, name):

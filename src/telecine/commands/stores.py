@@ -1,5 +1,6 @@
 """Datasets in stores for commands that work on folders: copies for what is read, and an upload of what is written."""
 
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -73,7 +74,7 @@ class Stores:
         address = store_address(out)
         folder = self._folder(address)
         if not dry_run:
-            self._targets.append(_Target(address, folder, self._begun(address, overwrite=overwrite)))
+            self._targets.append(_Target(address, folder, self._begun(address, folder, overwrite=overwrite)))
         return folder
 
     def changed(self, path: str | Path, *, dry_run: bool = False) -> str | Path:
@@ -81,7 +82,7 @@ class Stores:
         folder = self.dataset(path)
         if is_stored(path) and not dry_run:
             root, address = Path(folder), store_address(path)
-            upload = self._begun(address, overwrite=False, changes=True)
+            upload = self._begun(address, root, overwrite=False, changes=True)
             self._targets.append(_Target(address, root, upload, {k: _state(p) for k, p in _files(root).items()}))
         return folder
 
@@ -100,24 +101,25 @@ class Stores:
             return
         if target.upload is not None:
             self._begun_only.remove(target.upload)
+        from telecine.storage.scratch import KEEP
+
+        assert self._home is not None
+        (self._home / KEEP).touch()  # a process that is killed tells nobody
         try:
             _finish(target, {**new, INFO: files[INFO]}, frozenset(files))
         except BaseException as error:
-            from telecine.storage.scratch import KEEP
-
-            assert self._home is not None
-            (self._home / KEEP).touch()
-            again = f"telecine edit {target.folder} {target.address} --overwrite"
+            again = _again(target.folder, target.address)
             error.add_note(f"the dataset is whole in {target.folder}; `{again}` uploads it again")
             raise
+        (self._home / KEEP).unlink(missing_ok=True)
 
-    def _begun(self, address: StoreAddress, *, overwrite: bool, changes: bool = False) -> "Upload | None":
+    def _begun(self, address: StoreAddress, folder: Path, *, overwrite: bool, changes: bool = False) -> "Upload | None":
         from telecine.storage.publish import begin, give_up
 
         if address.scheme == "hf":
             _check_repository(address, overwrite=overwrite or changes)
             return None
-        upload = begin(_store(address), last=INFO, overwrite=overwrite, changes=changes)
+        upload = begin(_store(address), last=INFO, overwrite=overwrite, changes=changes, again=_again(folder, address))
         self._begun_only.append(upload)
         self._stack.callback(lambda: give_up(upload) if upload in self._begun_only else None)
         return upload
@@ -138,7 +140,7 @@ class Stores:
         store = _store(address)
         files = list(_plain(store))
         if not any(file.key == INFO for file in files):
-            raise DatasetError(f"{address}: not a LeRobot dataset ({INFO} is missing)")
+            raise DatasetError(f"{address}: not a LeRobot dataset ({'; '.join(_missing_info(store))})")
         copy_files(store, [file for file in files if wanted(file.key)], folder)
         return folder
 
@@ -188,6 +190,17 @@ def _finish(target: _Target, files: Mapping[str, Path], all_keys: frozenset[str]
     )
     if not target.address.key:
         store.tag(VERSION)
+
+
+def _again(folder: Path, address: StoreAddress) -> str:
+    """What uploads a dataset that is whole here."""
+    return shlex.join(["telecine", "edit", str(folder), str(address), "--overwrite"])
+
+
+def _missing_info(store: "FileStore") -> list[str]:
+    from telecine.storage.publish import unfinished
+
+    return [f"{INFO} is missing", *filter(None, [unfinished(store)])]
 
 
 def _name_address(folder: Path, address: str) -> None:

@@ -136,6 +136,10 @@ class CloudStore:
 
         self._asked(key, delete)
 
+    def copy(self, key: str, target: str) -> None:
+        """Copy the content to another key; the store does so by itself. Raises: FileNotFoundError; StoreError."""
+        self._asked(key, lambda: self._api.copy(self._store, key, target))
+
     def _asked(self, key: str, call: Callable[[], T]) -> T:
         """What the store answers. Raises: FileNotFoundError, without what the store said; StoreError."""
         place, errors = f"{self.address}/{key}".rstrip("/"), self._api.exceptions

@@ -9,7 +9,7 @@ import json
 import os
 import platform
 import uuid
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,6 +33,18 @@ class Upload:
     replaces: bool
     """Something is there that this upload takes the place of."""
     id: str
+    claim: bytes = b""
+    """What says so, of an upload that several processes make at once."""
+
+    def withdraw(self, gone: Iterable[str] = ()) -> None:
+        """Take `last` away, so that nobody sees what changes, and then the keys `gone`. Raises: StoreError.
+
+        A second process may do so when the first one has ended, and taken the claim with it: so it is made again.
+        """
+        self.store.delete(self.last)
+        self.store.put_if_absent(CLAIM, self.claim)
+        for key in gone:
+            self.store.delete(key)
 
     def finish(self, files: Mapping[str, Path], *, keep: Container[str] = ()) -> None:
         """Upload the files by their keys, `last` among them; of others that are there only those of `keep` stay.
@@ -45,7 +57,7 @@ class Upload:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(lambda key: store.put_file(key, files[key]), (key for key in files if key != self.last)))
         self._check(files, keep)
-        if _claimed_by(store).get("id") != self.id:
+        if claimed_by(store).get("id") != self.id:
             raise DatasetError(f"{store.address}: another upload took the place of this one; it is left alone")
         if not store.put_if_absent(self.last, files[self.last].read_bytes()):
             raise DatasetError(f"{store.address}: somebody else finished an upload here; it is left alone")
@@ -67,39 +79,40 @@ class Upload:
                 raise StoreError(f"{self.store.address}/{key}: {found} after its upload")
 
 
-def begin(store: FileStore, *, last: str, overwrite: bool, changes: bool = False) -> Upload:
+def begin(store: FileStore, *, last: str, overwrite: bool, changes: bool = False, again: str = "") -> Upload:
     """An upload to a store where nothing is, or what `overwrite` allows to replace: something whole, or half an upload.
 
-    changes: what is there is changed, and must be whole.
+    changes: what is there is changed, and must be whole. again: what to type when it was killed on the way.
 
     Raises: DatasetError when something is there that must stay; StoreError.
     """
     own = str(uuid.uuid4())
     there = next((file.key for file in store.list() if file.key != CLAIM), None)
-    claim = _claimed_by(store)
+    claim = claimed_by(store)
     if there is not None and not overwrite and not changes and not claim:
         text = "exists and is not empty; name another folder, or replace it with --overwrite"
         raise DatasetError(f"{store.address}: {text}")
     if there is not None and overwrite and not claim and store.head(last) is None:
         raise DatasetError(f"{store.address}: holds no dataset ({last} is missing), so --overwrite leaves it alone")
-    if not store.put_if_absent(CLAIM, _claim(own)):
+    if not store.put_if_absent(CLAIM, _claim(own, again)):
         if not overwrite:
-            who = f"{claim.get('by') or 'somebody'} since {claim.get('began') or 'some time'}"
-            text = f"an upload by {who} is not finished; wait for it, or replace what it left with --overwrite"
-            raise DatasetError(f"{store.address}: {text}")
-        store.put(CLAIM, _claim(own))
+            other = "" if changes else ", or replace what it left with --overwrite"
+            raise DatasetError(f"{store.address}: {unfinished(store)}{other}")
+        store.put(CLAIM, _claim(own, again))
     return Upload(store, last, overwrite or changes or there is not None, own)
 
 
-def join_in(store: FileStore, *, last: str, own: str, by: str) -> Upload:
+def join_in(store: FileStore, *, last: str, own: str, by: str, base: str = "") -> Upload:
     """An upload that several processes may make at once, since all write the same bytes: those with this `own`.
 
-    by: who they are. Raises: DatasetError while somebody else uploads; StoreError.
+    by: who they are; base: of what is there they make the next state. Raises: DatasetError while somebody else uploads;
+    StoreError.
     """
-    if not store.put_if_absent(CLAIM, json.dumps({"id": own, "by": by}).encode()):
-        text = f"an upload by {_claimed_by(store).get('by') or 'somebody'} is not finished"
+    claim = json.dumps({"id": own, "by": by, "again": f"{by} {store.address}", "base": base}).encode()
+    if not store.put_if_absent(CLAIM, claim):
+        text = f"an upload by {claimed_by(store).get('by') or 'somebody'} is not finished"
         raise DatasetError(f"{store.address}: {text}; wait for it, or remove {store.address}/{CLAIM}")
-    return Upload(store, last, replaces=False, id=own)
+    return Upload(store, last, replaces=False, id=own, claim=claim)
 
 
 def give_up(upload: Upload) -> None:
@@ -110,17 +123,28 @@ def give_up(upload: Upload) -> None:
 def leave(store: FileStore, own: str) -> None:
     """Take the claim of an upload away, if it is there."""
     with suppress(StoreError):
-        if _claimed_by(store).get("id") == own:
+        if claimed_by(store).get("id") == own:
             store.delete(CLAIM)
 
 
-def _claim(own: str) -> bytes:
+def unfinished(store: FileStore) -> str:
+    """Whose upload to it is not finished and what to do; "" where there is none. Raises: StoreError."""
+    claim = claimed_by(store)
+    if not claim:
+        return ""
+    text = f"an upload by {claim.get('by') or 'somebody'} since {claim.get('began') or 'some time'} is not finished"
+    again = f"; if it was killed, go on there with `{claim['again']}`" if claim.get("again") else ""
+    return f"{text}{again}; wait for it"
+
+
+def _claim(own: str, again: str) -> bytes:
     by = f"process {os.getpid()} on {platform.node() or 'an unnamed machine'}"
     began = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
-    return json.dumps({"id": own, "by": by, "began": began}).encode()
+    return json.dumps({"id": own, "by": by, "began": began, "again": again}).encode()
 
 
-def _claimed_by(store: FileStore) -> dict[str, str]:
+def claimed_by(store: FileStore) -> dict[str, str]:
+    """What the claim there says; nothing without one, an id of "" where it cannot be read. Raises: StoreError."""
     try:
         found = json.loads(store.get(CLAIM))
     except FileNotFoundError:

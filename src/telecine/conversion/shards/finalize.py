@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from telecine.conversion.report import Rejected
+from telecine.conversion.shards.adding import bring_videos, change, existing_of, has_relative_stats
 from telecine.conversion.shards.borders import check_borders
 from telecine.conversion.shards.deliver import fetched
 from telecine.conversion.shards.job import JOB, NEW, ShardJob, read_job
@@ -23,7 +24,7 @@ from telecine.dataset.assembly.videos import link
 from telecine.dataset.existing import read_existing
 from telecine.dataset.metadata_files import write_json
 from telecine.dataset.staging import Staging
-from telecine.lerobot_format.paths import INFO
+from telecine.lerobot_format.paths import INFO, file_index_of
 from telecine.run.executor import Executor
 
 
@@ -86,7 +87,7 @@ def finalize(root: str | Path, *, dry_run: bool = False, executor: Executor) -> 
         try:
             joined = _publish_at(place, job, manifests, executor)
         except DatasetError:
-            if place.last_job().get("id") == job.id:  # another process was faster
+            if place.is_published() and place.last_job().get("id") == job.id:  # another process was faster
                 return _published(place)
             raise
     findings = (*state.findings, *_success(place, joined))
@@ -95,7 +96,7 @@ def finalize(root: str | Path, *, dry_run: bool = False, executor: Executor) -> 
 
 def _open_job(place: JobPlace) -> ShardJob | None:
     """The job that is not published yet; None when the last one is. Raises: DatasetError without any."""
-    if not place.is_published():
+    if not (place.is_published() or place.changing()):
         job = read_job(place.job(NEW))
         if job is None:
             text = f"{place.name}: no conversion in parts was begun here (there is no {place.job(NEW).address}/{JOB})"
@@ -169,16 +170,23 @@ def _publish_at(place: JobPlace, job: ShardJob, manifests: Sequence[Manifest], e
     shards = [Shard(number, len(manifests)) for number in range(1, len(manifests) + 1)]
     videos = {name for name in _final_names(job, manifests) if is_video(name)}
     _require_no_strays(place, job, manifests)
-    upload = join_in(place.dataset, last=INFO, own=job.id, by="telecine finalize")
-    with own_folder() as home, _by_address(home, place, job):
+    base = "" if job.base == NEW else job.base
+    upload = join_in(place.dataset, last=INFO, own=job.id, by="telecine finalize", base=base)
+    rows = bool(job.settled_plan.stats.relative) or has_relative_stats(place)
+    with existing_of(place, job.base, rows=rows) as existing, own_folder() as home, _by_address(home, place, job):
+        before = (existing.episodes, existing.frames) if existing else (0, 0)
         roots = fetched(place, job, manifests, home / "parts")
-        parts = lined_up(list(zip(shards, roots, manifests, strict=True)), None)
+        parts = lined_up(list(zip(shards, roots, manifests, strict=True)), existing)
         folder = home / "dataset"
-        _write_mark(folder, job, manifests, (0, 0))
-        joined = join(job, parts, manifests, folder, existing=None, executor=executor)
-        check_borders(folder, (0, 0), (joined.episodes, joined.rows), videos)
+        _write_mark(folder, job, manifests, before)
+        joined = join(job, parts, manifests, folder, existing=existing, executor=executor)
+        check_borders(folder, before, (joined.episodes, joined.rows), videos)
         files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-        upload.finish(files, keep=videos)
+        stay = set(videos)
+        if existing is not None:
+            stay |= change(place, job.base, existing, upload, files)
+            bring_videos(place, job, manifests)
+        upload.finish({name: path for name, path in files.items() if name not in stay}, keep=stay)
     return joined
 
 
@@ -205,7 +213,8 @@ def _final_names(job: ShardJob, manifests: Sequence[Manifest]) -> set[str]:
 def _require_no_strays(place: JobPlace, job: ShardJob, manifests: Sequence[Manifest]) -> None:
     """LeRobot loads every file of rows below data/, whoever put it there. Raises: DatasetError."""
     ours = _final_names(job, manifests)
-    found = [f.key for f in place.dataset.list() if f.key.startswith(("data/", "videos/")) and f.key not in ours]
+    there = (f.key for f in place.dataset.list() if f.key.startswith(("data/", "videos/")) and f.key not in ours)
+    found = [key for key in there if (index := file_index_of(key)) is None or index.chunk >= job.first_chunk]
     if found:
         text = f"{len(found)} files are no part of this conversion ({found[0]} ...)"
         raise DatasetError(f"{place.name}: {text}; remove them, then finalize again")

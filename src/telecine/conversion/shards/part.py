@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 from telecine.conversion.discovery import Episodes
-from telecine.conversion.pipeline import Options, Settled, convert_part
+from telecine.conversion.pipeline import Options, Settled, convert_part, require_sound
 from telecine.conversion.report import Report
+from telecine.conversion.shards.adding import existing_of, require_whole
 from telecine.conversion.shards.deliver import deliver
 from telecine.conversion.shards.job import (
     JOB,
@@ -30,12 +32,15 @@ from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan
 from telecine.core.progress import Progress
 from telecine.core.shards import MOST_CHUNKS, Shard, chunks_of, cut
-from telecine.dataset.existing import ExistingDataset, read_existing
+from telecine.dataset.existing import ExistingDataset
 from telecine.dataset.staging import require_writable
 from telecine.lerobot_format.paths import INFO, file_index_of
 from telecine.run.executor import Executor
 from telecine.sources import registry
 from telecine.storage.store import FileStore
+
+Origins: TypeAlias = frozenset[tuple[str, str, int]]
+"""See `ExistingDataset.origins`."""
 
 
 def convert_shard(
@@ -57,7 +62,7 @@ def convert_shard(
     request = request_of(paths, plan, options, shard.of)
     if is_published(place, request):
         return _report(place, plan, shard, f"the dataset of all {shard.of} parts is published; nothing is left to do")
-    job, existing = begun(place, paths, plan, options, request=request, executor=executor)
+    job, known = begun(place, paths, plan, options, request=request, executor=executor)
     store = place.job(job.base)
     state, done = part_state(place, job, shard)
     if done is not None:
@@ -66,7 +71,7 @@ def convert_shard(
     try:
         if place.folder is None and state.what in ("incomplete", "foreign"):
             store.delete(f"{shard.name}.json")  # until it is whole again there is no such part
-        report = _made(place, job, shard, paths, options, existing, executor=executor, progress=progress)
+        report = _made(place, job, shard, paths, options, known, executor=executor, progress=progress)
         wrong = next((f for f in report.findings if f.severity == "error" and f.code.startswith("verify-")), None)
         _note(store, job, shard, str(wrong) if wrong else None)
     except TelecineError as error:
@@ -116,30 +121,36 @@ def begun(
     request: Request,
     executor: Executor,
     found: Episodes | None = None,
-) -> tuple[ShardJob, ExistingDataset | None]:
-    """The job, settled now or before, and the dataset that episodes are added to. Raises: see `convert_shard`.
+) -> tuple[ShardJob, Origins]:
+    """The job, settled now or before, and the episodes of the dataset that it adds to. Raises: see `convert_shard`.
 
     found: the recordings, where they were looked for before.
     """
-    if request.append and place.folder is None:
-        fix = f"make a dataset of the new recordings, then telecine merge {place.name} NEW OUT"
-        raise PlanError(f"{place.name}: parts are added to datasets in folders; {fix}")
     base = place.base(append=request.append)
     store = place.job(base)
-    existing = read_existing(_folder(place)) if request.append else None
     if not request.append:
         _require_free(place, store)
-    if existing is not None:
-        _require_same(place, "fps", plan.fps, existing.info["fps"])
-        _require_same(place, "robot_type", plan.robot_type, existing.info.get("robot_type"))
-    job = read_job(store)
-    if job is None:
-        asked = AskedJob(tuple(paths), place.name, plan, options, request, base, existing, found)
-        write_job(store, *settle(asked, executor))
+    with existing_of(place, base) as existing:
+        if existing is not None:
+            _require_same(place, "fps", plan.fps, existing.info["fps"])
+            _require_same(place, "robot_type", plan.robot_type, existing.info.get("robot_type"))
         job = read_job(store)
-        assert job is not None
-    check_job(job, request, place.name)
-    return job, existing
+        if job is None:
+            if existing is not None:
+                _require_sound(place, existing)
+            asked = AskedJob(tuple(paths), place.name, plan, options, request, base, existing, found)
+            write_job(store, *settle(asked, executor))
+            job = read_job(store)
+            assert job is not None
+        check_job(job, request, place.name)
+        return job, existing.origins() if existing else frozenset()
+
+
+def _require_sound(place: JobPlace, existing: ExistingDataset) -> None:
+    if place.folder is None:
+        require_whole(place, existing)
+    else:
+        require_sound(existing.root)
 
 
 def _require_free(place: JobPlace, store: FileStore) -> None:
@@ -147,6 +158,7 @@ def _require_free(place: JobPlace, store: FileStore) -> None:
     if place.folder is not None:
         require_writable(place.folder, overwrite=False)
         return
+    # The job is looked for again at the end: another part may have begun it, and brought files, since the first look.
     free = not place.is_published() and (
         store.head(JOB) is not None or next(place.dataset.list(), None) is None or store.head(JOB) is not None
     )
@@ -157,15 +169,10 @@ def _require_free(place: JobPlace, store: FileStore) -> None:
 def plan_begun(root: str | Path, *, append: bool) -> Plan | None:
     """The plan of the conversion into `root` that was begun, if one was."""
     place = place_of(root)
-    if append and not place.is_published():
+    if append and not (place.is_published() or place.changing()):
         return None
     job = read_job(place.job(place.base(append=append)))
     return None if job is None else job.asked_plan
-
-
-def _folder(place: JobPlace) -> Path:
-    assert place.folder is not None
-    return place.folder
 
 
 def _require_same(place: JobPlace, what: str, given: object, there: object) -> None:
@@ -176,7 +183,7 @@ def _require_same(place: JobPlace, what: str, given: object, there: object) -> N
 
 def _made(
     place: JobPlace, job: ShardJob, shard: Shard, paths: Sequence[str], options: Options,
-    existing: ExistingDataset | None, *, executor: Executor, progress: Progress | None,
+    known: Origins, *, executor: Executor, progress: Progress | None,
 ) -> Report:  # fmt: skip
     store = place.local().job(job.base)
     if place.folder is None and (made := part_state(place.local(), job, shard)[1]) is not None:
@@ -187,7 +194,7 @@ def _made(
     mine = cut([ref.size_bytes for ref in refs], shard.of)[shard.number - 1]
     first = shard.number == 1  # it tells what was found of all
     episodes = Episodes(refs[mine.start : mine.stop], job.findings if first else (), job.rejected if first else ())
-    settled = Settled(episodes, job.features, existing.origins() if existing else frozenset())
+    settled = Settled(episodes, job.features, known)
     folder = part_folder(store, shard)
     if folder.is_dir() and not (folder / INFO).is_file():
         shutil.rmtree(folder)  # half a copy: a part appears by one rename, with all that it holds

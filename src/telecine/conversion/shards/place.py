@@ -59,11 +59,19 @@ class JobPlace:
         try:
             return hashlib.sha256(self.dataset.get(INFO)).hexdigest()[:12]
         except FileNotFoundError as error:
+            if base := self.changing():
+                return base
             raise DatasetError(f"{self.name}: not a LeRobot dataset ({INFO} is missing)") from error
 
     def is_published(self) -> bool:
         """True when there is a dataset."""
         return self.dataset.head(INFO) is not None
+
+    def changing(self) -> str:
+        """The base of the job whose `finalize` took the info.json of a dataset in a store away, else ""."""
+        from telecine.storage.publish import claimed_by
+
+        return "" if self.folder is not None or self.is_published() else claimed_by(self.dataset).get("base", "")
 
     def last_job(self) -> dict[str, Any]:
         """What the dataset says of the job that made its last episodes; nothing of others. Raises: DatasetError."""

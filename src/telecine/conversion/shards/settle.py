@@ -11,7 +11,7 @@ from telecine.conversion import checkpoint
 from telecine.conversion.codec_choice import existing_codecs, settle_codecs
 from telecine.conversion.derived import computed
 from telecine.conversion.discovery import Episodes, discover
-from telecine.conversion.pipeline import Options, require_sound
+from telecine.conversion.pipeline import Options
 from telecine.conversion.shards.job import NEW, Request, ShardJob, named, versions
 from telecine.conversion.worker import Made, WorkerContext, build
 from telecine.core.errors import DatasetError, VideoError
@@ -45,11 +45,9 @@ class AskedJob:
 def settle(asked: AskedJob, executor: Executor) -> tuple[ShardJob, tuple[Ref, ...]]:
     """The job, and its recordings in order: finds all, and makes the first usable episode to know the features.
 
-    Raises: SourceError without a recording; DatasetError when the dataset that episodes are added to is not sound.
+    Raises: SourceError without a recording; DatasetError when there are more parts than chunks of files.
     """
     plan, options, existing = asked.plan, asked.options, asked.existing
-    if existing is not None:
-        require_sound(existing.root)
     episodes = asked.found or discover(asked.paths, plan, **options.access, executor=executor)
     settled = settle_codecs(plan, episodes.refs, executor, existing=existing_codecs(existing))
     features = existing.features if existing else _features(episodes.refs, settled, options, executor)

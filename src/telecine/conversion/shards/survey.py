@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from telecine.conversion.shards.job import ShardJob
+from telecine.conversion.shards.job import NEW, ShardJob
 from telecine.conversion.shards.manifest import Manifest, final_name, is_video, read_manifest
 from telecine.conversion.shards.place import JobPlace
 from telecine.core.errors import DatasetError
@@ -76,7 +76,7 @@ def part_folder(store: FileStore, shard: Shard) -> Path:
 
 def part_key(place: JobPlace, job: ShardJob, shard: Shard, name: str) -> tuple[FileStore, str]:
     """The store and the key there of a file of a part."""
-    if place.folder is None and is_video(name):  # there under its final name, since a store cannot rename
+    if place.folder is None and is_video(name) and job.base == NEW:  # under its final name: a store cannot rename
         return place.dataset, final_name(name, chunk_of(shard, job.first_chunk))
     return place.job(job.base), f"{shard.name}/{name}"
 
