@@ -1,10 +1,13 @@
 """A folder and a bucket are the same store: the same keys, the same answers, the same errors."""
 
+from urllib.parse import parse_qs
+
 import pytest
 
 from support.stores import KEY, SECRET
 from telecine.core.errors import StoreError
 from telecine.core.text.addresses import store_address
+from telecine.storage import cloud
 from telecine.storage.addressed import open_store
 from telecine.storage.local import LocalStore
 
@@ -27,6 +30,26 @@ def test_what_is_put_is_there(store):
     assert [f.key for f in store.list("a/")] == ["a/b.txt"]
     assert [f.key for f in store.list("a/b")] == ["a/b.txt"]
     assert list(store.list("b")) == []
+
+
+def test_a_large_folder_is_listed_by_the_folders_in_it(bucket, proxy, monkeypatch):
+    monkeypatch.setattr(cloud, "PAGE", 3)
+    store = open_store(store_address(bucket.address("top")))
+    keys = ["a.txt", *(f"{folder}/{number}.txt" for folder in "bcd" for number in range(4))]
+    for key in (*keys, "../topper/x"):
+        bucket.put(f"top/{key}".replace("top/../", ""))
+
+    def asked():
+        found = [parse_qs(path.partition("?")[2]) for method, path in proxy.seen if method == "GET"]
+        return {one["prefix"][0] for one in found}
+
+    proxy.reset()
+    assert [file.key for file in store.list()] == keys
+    assert asked() == {"top/", "top/b/", "top/c/", "top/d/"}
+    monkeypatch.setattr(cloud, "_MOST_FOLDERS", 2)
+    proxy.reset()
+    assert [file.key for file in store.list()] == keys
+    assert asked() == {"top/"}
 
 
 def test_a_tag_tells_contents_apart(store):

@@ -6,6 +6,7 @@ another server of S3's interface, and http:// is spoken only where AWS_ALLOW_HTT
 
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +21,10 @@ T = TypeVar("T")
 _CALL_S = 60.0
 """How long one request may take, in s, of at most a piece."""
 _MOST_PARTS = 9000
+PAGE = 1000
+"""Files that one request of a listing names."""
+_MOST_FOLDERS = 200
+"""That are listed by requests of their own."""
 _ALLOW_HTTP = {"s3": "AWS_ALLOW_HTTP", "gs": "GOOGLE_ALLOW_HTTP", "az": "AZURE_ALLOW_HTTP"}
 _CREDENTIALS = {
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or AWS_SKIP_SIGNATURE=true for a public bucket)",
@@ -117,13 +122,8 @@ class CloudStore:
     def list(self, prefix: str = "") -> Iterator[StoredFile]:
         """See `FileStore`."""
         folder = prefix.rpartition("/")[0]
-
-        def listed() -> list[StoredFile]:
-            entries = (entry for chunk in self._api.list(self._store, folder or None) for entry in chunk)
-            return [StoredFile(entry["path"], entry["size"], entry["e_tag"] or "") for entry in entries]
-
-        found = self._asked(folder, listed)
-        yield from sorted((f for f in found if f.key.startswith(prefix)), key=lambda f: f.key)
+        pages = self._asked(folder, lambda: _listed(self._api, self._store, folder))
+        yield from sorted((f for f in pages if f.key.startswith(prefix)), key=lambda f: f.key)
 
     def delete(self, key: str) -> None:
         """See `FileStore`."""
@@ -162,3 +162,25 @@ class CloudStore:
                 raise PassingError(str(error)) from None
 
         return tried(place, answered)
+
+
+def _listed(api: Any, store: Any, folder: str) -> list[StoredFile]:
+    """All files below a folder: of a large one by the folders in it, since each page waits for the one before."""
+    first = next(iter(api.list(store, folder or None, chunk_size=PAGE)), ())
+    if len(first) < PAGE:
+        return _files(first)
+    top = api.list_with_delimiter(store, folder or None)
+    inner = top["common_prefixes"]
+    if not 1 < len(inner) <= _MOST_FOLDERS:  # a request for each would cost more than all pages
+        return _flat(api, store, folder)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = pool.map(lambda one: _flat(api, store, one), inner)
+        return [*_files(top["objects"]), *(file for files in found for file in files)]
+
+
+def _flat(api: Any, store: Any, folder: str) -> list[StoredFile]:
+    return [file for page in api.list(store, folder or None, chunk_size=PAGE) for file in _files(page)]
+
+
+def _files(entries: Any) -> list[StoredFile]:
+    return [StoredFile(entry["path"], entry["size"], entry["e_tag"] or "") for entry in entries]
