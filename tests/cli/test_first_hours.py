@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support.terminal import commands, seen, split
+from support.printed_commands import commands
+from support.terminal import seen, split
 from telecine.core.text.task_text import TASK_TO_GIVE
 
 KEPT = Path(__file__).parents[2] / "docs" / "first_hours"

@@ -29,7 +29,7 @@ def test_streams_that_the_plan_does_not_use_are_listed_everywhere(robot, tmp_pat
     assert listed["/camera/front:VideoStream:sample"] == {
         "stream": "/camera/front:VideoStream:sample",
         "what": "offered",
-        "why": "the plan does not use it",
+        "why": "not in the plan",
         "fix": "",
         "recordings": 2,
         "first": [f"{robot}/r0.rrd#episode-0", f"{robot}/r1.rrd#episode-1"],

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from support.dataset import episode, write
-from support.terminal import commands, printed
+from support.printed_commands import commands
+from support.terminal import printed
 from telecine.cli.screen.layout import show_table
 from telecine.cli.screen.next_steps import after_dataset
 from telecine.cli.screen.tables import console

@@ -1,12 +1,13 @@
 """One block for one cause: mistakes of a plan, guesses, damage and streams left out are told once."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 
 from support.cli import telecine
-from support.mcap import some_messages, write_bag, write_mcap
+from support.mcap import some_messages, write_bag, write_mcap, write_rosbag2
 from support.robosandbox import write_run
 from telecine.cli.screen.layout import short_labels, show_facts
 from telecine.cli.screen.tables import console
@@ -89,6 +90,23 @@ def test_what_is_left_of_a_cut_file_is_told_in_seconds(tmp_path):
     files[2].write_bytes(files[2].read_bytes()[:-10])
     message = json.loads(telecine("inspect", files[2], "--json")[1])["findings"][0]["message"]
     assert "; 60.0 s are whole (" in message
+
+
+def test_what_is_left_of_a_cut_rosbag2_file_is_told_in_seconds(tmp_path):
+    pytest.importorskip("rosbags", reason="needs rosbags: pip install 'telecine[ros]'")
+    (path,) = write_rosbag2(tmp_path / "bag", some_messages(6000)).glob("*.db3")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 5])
+    message = json.loads(telecine("inspect", path, "--json")[1])["findings"][0]["message"]
+    whole_s, all_s, messages = re.search(
+        r"; ([\d.]+) of about ([\d.]+) s are whole \((\d+) messages\)", message
+    ).groups()
+    assert 30 < float(whole_s) < 42  # of 60 s, in which are 110 messages each
+    code, said, _ = telecine("convert", path, tmp_path / "out", "--recover", "--task-text", "pick")
+    assert (code, "1 episode, " in said) == (0, True), said
+    assert 50 < float(all_s) < 70
+    assert float(whole_s) == pytest.approx(int(messages) / 110, rel=0.05)
+    path.write_bytes(path.read_bytes()[:1000])
+    assert telecine("inspect", path)[1].count("bytes ->") == 1
 
 
 def test_seconds_are_of_all_that_is_known_or_about_to_be():

@@ -1,41 +1,15 @@
 """Every command that any text of telecine or of its docs names: it exists, and has the flags that are given to it."""
 
 import ast
-import re
 from pathlib import Path
 
 import pytest
-import typer
 
-from telecine.cli import main
+from support.printed_commands import problems
 from telecine.cli.help.examples import EXAMPLES
 from telecine.cli.help.topic_commands import TOPICS, topic_text
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = typer.main.get_command(main.app)
-_COMMAND = re.compile(r"(?:^|[\s`'\"(:])(?:telecine) (?P<rest>[a-z][^`\n]*)")
-_FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
-_PROSE = {"is", "has", "reads", "does", "and", "or", "of", "to", "version", "sees", "wrote", "makes", "writes", "in"}
-
-
-def problems(text: str) -> list[str]:
-    """What is wrong with commands in a text: no such command, or a flag that it does not have."""
-    found = []
-    for match in _COMMAND.finditer(text):
-        words = re.split(r"&&|\||;|\btelecine\b|#", match["rest"])[0].split()
-        commands = getattr(PROGRAM, "commands", {})
-        command = commands.get(words[0])
-        if command is None:
-            if words[0] in _PROSE or not _FLAG.search(" ".join(words)):
-                continue
-            found.append(f"no command: telecine {' '.join(words)}")
-            continue
-        if len(words) > 1 and words[1] in getattr(command, "commands", {}):
-            command = command.commands[words[1]]
-        known = {flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)}
-        known |= {"--help", "--version"}
-        found += [f"{flag}: telecine {' '.join(words)}" for flag in _FLAG.findall(" ".join(words)) if flag not in known]
-    return found
 
 
 def strings(path: Path) -> list[str]:

@@ -66,12 +66,6 @@ def screen_of(said: str) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def commands(text: str) -> list[str]:
-    """The commands of a text: below `next`, each alone on a line that four spaces begin."""
-    _, _, steps = text.partition("\nnext\n")
-    return [line.strip() for line in steps.splitlines() if line.startswith("    ")]
-
-
 def split(command: str) -> list[str]:
     """The words of a command of telecine, as a shell has them, without the first."""
     program, *words = shlex.split(command)

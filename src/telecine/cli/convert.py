@@ -60,7 +60,9 @@ def run(
         text = console()
         show_report(text, report)
         steps = recovering((r.reason for r in report.rejected), *(["--overwrite"] if report.episodes else []))
-        if report.episodes and not flags.get("shard"):  # one part is no dataset yet
+        if flags.get("shard"):  # one part is no dataset yet
+            steps.append(("which parts are missing", command("telecine", "finalize", out, "--dry-run")))
+        elif report.episodes:
             steps += after_dataset(out, paths, recover=flags["recover"])
         show_steps(text, steps)
         _show_fits_none(text, report, paths)

@@ -1,8 +1,10 @@
 """`telecine finalize`."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from telecine.cli.exit_codes import Outcome
+from telecine.cli.screen.next_steps import after_dataset, show_steps
 from telecine.cli.screen.tables import console, escape, print_json, show_findings, show_rejected
 from telecine.commands.shards import finalize
 from telecine.core.text.numbers import counted
@@ -22,6 +24,7 @@ def run(out: str, *, dry_run: bool, workers: int | None, json: bool) -> Outcome:
         print_json(made.to_dict())
     else:
         show_finalized(console(), made, dry_run=dry_run)
+        show_steps(console(), after_dataset(Path(out)) if made.published else [])
     return Outcome(made.ok, made.findings)
 
 

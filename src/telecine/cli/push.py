@@ -6,6 +6,7 @@ from pathlib import Path
 import typer
 
 from telecine.cli.exit_codes import Outcome
+from telecine.cli.screen.next_steps import show_steps
 from telecine.cli.screen.tables import console, escape, print_json, show_findings
 from telecine.commands.push import push
 from telecine.core.text.numbers import bytes_text
@@ -38,6 +39,5 @@ def run(
     about = f"{pushed.files} files, {bytes_text(pushed.size_bytes)}, tag {pushed.tag}, {seen}"
     out.print(f"[bold]{escape(pushed.dataset)}: {done}[/bold] to {escape(repo_id)}: {about}")
     if pushed.ok:
-        out.print("\nto train:")
-        out.print(f"  {escape(pushed.train)}", soft_wrap=True)
+        show_steps(out, [("train on it, where LeRobot is installed", pushed.train)])
     return outcome

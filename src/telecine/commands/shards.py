@@ -51,6 +51,6 @@ def begun_plan(out: str | Path, plan: "PlanLike | None", flags: Mapping[str, Any
         return plan
     found = plan_begun(out, append=bool(flags.get("append")))
     if found is None:
-        fix = "write one with telecine inspect RECORDINGS --plan plan.yaml, then give --plan plan.yaml"
+        fix = "write one with `telecine inspect RECORDINGS --plan plan.yaml`, then give --plan plan.yaml"
         raise PlanError(f"--shard needs a plan, so that all parts have the same; {fix}")
     return found

@@ -20,7 +20,7 @@ from telecine.core.recording_summary import RecordingFacts
 
 FIRST_NAMES = 3
 """Recordings that an entry for many of them names."""
-NOT_PLANNED = "the plan does not use it"
+NOT_PLANNED = "not in the plan"
 REPAIR = "repair the recording, or convert without the stream"
 _NOT_POSITIONS = frozenset(
     {

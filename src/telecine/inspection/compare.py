@@ -89,7 +89,7 @@ def compare(root: str | Path, paths: Sequence[str | Path], options: Options = Op
         digest = digest if digest in plans else ""
         plan, ref = plans[digest], _origin(refs[digest], origin)
         if ref is None:
-            text = f"recording {origin['source']} {origin['recording_id']} is not among the given ones"
+            text = "its recording is not among the given ones"
             missing = Finding("verify-against", "warning", where, text, ELSEWHERE)
             findings.append(replace(missing, episode=int(origin["episode_index"]), recording=str(origin["source"])))
             continue

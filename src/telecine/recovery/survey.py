@@ -152,7 +152,7 @@ def survey(
     files = open_files(metadata, scratch, log)
     runs = find_runs(files, log)
     if not runs:
-        text = f"{metadata.root}: no episode can be read; {len(files)} files of rows were"
+        text = f"{metadata.root}: no episode can be read, so nothing can be saved; convert the recordings again"
         raise with_notes(DatasetError(text), log.all())
     reader = RowReader(files)
     columns, images = _columns(files[runs[0].parts[0].file], reader, runs, metadata, without, log)

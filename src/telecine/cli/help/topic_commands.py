@@ -45,7 +45,7 @@ def _help(app: typer.Typer) -> None:
         ctx: typer.Context,
         topic: Annotated[str | None, typer.Argument(metavar="TOPIC|COMMAND")] = None,
     ) -> None:
-        """Explain a topic, or a command: telecine help plan.
+        """Explain a topic, or a command; `telecine help plan` explains plans.
 
         Without one, lists both.
         """

@@ -94,7 +94,7 @@ def _labelled(head: str, cell: str) -> str:
     return cell if head in _SELF_EVIDENT else f"{head} {cell}"
 
 
-_SELF_EVIDENT = frozenset({"what", "more", "size", "rate", "cameras", "task", "decision", "text"})
+_SELF_EVIDENT = frozenset({"what", "more", "size", "rate", "cameras", "decision", "text"})
 _NUMBERS = frozenset({"episode"})
 """Headers of numbers that are names, so that zero says something."""
 

@@ -77,4 +77,5 @@ def after_dataset(
     name = root.resolve().name or "dataset"
     train = train_command(f"local/{name}", cameras=cameras, root=root)
     looks = (steps if against else steps[:2])[1 if inspected else 0 :]
-    return [*looks, ("train on it, where LeRobot is installed", train)]
+    choose = "" if cameras else ", with the policy that you choose in the place of POLICY"
+    return [*looks, (f"train on it, where LeRobot is installed{choose}", train)]

@@ -146,8 +146,9 @@ def show_report(out: Console, report: "Report") -> None:
         outcomes = ", ".join(f"{count} {word}" for word, count in report.outcomes.items() if count)
         known = f" ({outcomes})" if outcomes else ""
         counts = f"{counted(len(report.episodes), 'episode')}{known}, {counted(report.rows, 'row')}"
-        took = f"{bytes_text(size)} of video in {report.seconds:.1f} s"
-        out.print(f"[bold]{counts}, {took}[/bold] -> {escape(report.root)}", soft_wrap=True)
+        videos = f", {bytes_text(size)} of video" if size else ""
+        took = f"{videos} in {report.seconds:.1f} s"
+        out.print(f"[bold]{counts}{took}[/bold] -> {escape(report.root)}", soft_wrap=True)
 
 
 def _episode_cells(e: "EpisodeReport", fps: int) -> tuple[str, ...]:

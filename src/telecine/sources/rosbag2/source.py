@@ -18,7 +18,7 @@ from telecine.core.text.documents import plain_yaml
 from telecine.sources.format import Found
 from telecine.sources.mcap import source
 from telecine.sources.messages.model import Attachment, Contents
-from telecine.sources.rosbag2.store import MAGIC, Db3Store, size_problem
+from telecine.sources.rosbag2.store import MAGIC, Db3Store, truncation
 from telecine.sources.shared.compressed import first_bytes
 from telecine.sources.shared.confinement import Confinement, confined, open_regular
 from telecine.sources.shared.truncation import CUT_FIX, notes_of
@@ -105,12 +105,12 @@ def contents(path: str, recover: bool) -> Contents:
 
 def _db3(path: str, recover: bool) -> Db3Store:
     with raised_as(SourceError, f"{path}: cannot be read", OSError):
-        problem = size_problem(path)
-        if problem and not recover:
-            raise SourceError(f"{path}: the file is truncated: {problem}; {CUT_FIX}")
+        cut = truncation(path)
+        if cut and not recover:
+            raise SourceError(f"{path}: {cut.damage(path)}; {CUT_FIX}")
         store = Db3Store(path, recover)
-    if problem:
-        store.lost.insert(0, f"the end of the file: {problem}")
+    if cut:
+        store.lost.insert(0, f"the end of the file: {cut.problem}")
     return store
 
 
@@ -125,10 +125,9 @@ def _is_mcap(path: str) -> bool:
 
 def _index_file(path: str, recover: bool) -> Found:
     with raised_as(SourceError, f"{path}: cannot be read", OSError):
-        problem = size_problem(path)
-    if problem and not recover:
-        message = f"the file is truncated: {problem}"
-        return Found(findings=(Finding("source-truncated", "error", path, message, CUT_FIX),))
+        cut = truncation(path)
+    if cut and not recover:
+        return Found(findings=(Finding("source-truncated", "error", path, cut.damage(path), CUT_FIX),))
     _db3(path, recover).close()
     return Found((Ref(NAME, path, "", Path(path).stat().st_size, recover),))
 

@@ -8,6 +8,8 @@ import re
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +18,7 @@ import numpy as np
 
 from telecine.core.errors import SourceError, closed_on_failure, raised_as
 from telecine.core.grid import Rows, Times
+from telecine.core.text.numbers import counted
 from telecine.sources.messages.decoding.protocol import Batch, Definition
 from telecine.sources.messages.model import MessageClock
 from telecine.sources.messages.store import Channel
@@ -91,6 +94,8 @@ class Db3Store:
         address = f"file:{quote(str(Path(path).resolve()))}?mode=ro{still}"
         database = sqlite3.connect(address, uri=True, check_same_thread=False)
         database.execute("PRAGMA trusted_schema = OFF")
+        if self._recover:  # or SQLite opens no file that is shorter than its header says; it is open for reading alone
+            database.execute("PRAGMA writable_schema = ON")
         database.set_authorizer(_only_reads)
         database.set_progress_handler(_Steps(Path(path).stat().st_size), _STEPS_AT_ONCE)
         return database
@@ -142,6 +147,16 @@ class Db3Store:
         except OverflowError as error:
             raise SourceError(f"{self.label}: messages have times or topics that are no 64-bit numbers") from error
         return table[:, 0], table[:, 1], table[:, 2]
+
+    @property
+    def seconds(self) -> float:
+        """From the first to the last message that is whole; 0 without any."""
+        return float(np.ptp(self._times)) / 1e9 if len(self._times) else 0.0
+
+    @property
+    def message_count(self) -> int:
+        """How many messages are whole, as far as that is told without reading them."""
+        return len(self._times)
 
     def times(self, keys: Sequence[int], clock: MessageClock) -> Times:
         """See `Store.times`; most versions have only one time for each message."""
@@ -196,18 +211,39 @@ def _batch(rows: Rows, held: list[bytes]) -> Batch:
     return Batch(rows, np.frombuffer(b"".join(held), np.uint8), np.cumsum(sizes) - sizes, sizes)
 
 
-def size_problem(path: str) -> str:
-    """What is wrong with the length of an SQLite file ("": nothing); https://www.sqlite.org/fileformat2.html, 1.3."""
+@dataclass(frozen=True, slots=True)
+class Truncation:
+    """An SQLite file that is shorter than its header says. problem: what is wrong with its length."""
+
+    problem: str
+    size_bytes: int
+    full_bytes: int
+
+    def damage(self, path: str) -> str:
+        """What is wrong, and how much is whole: seconds, and of about how many by the share of bytes that are there."""
+        text = f"the file is truncated: {self.problem}"
+        try:
+            store = Db3Store(path, recover=True)
+        except SourceError:
+            return text  # not even its tables can be read
+        with closing(store):
+            all_s = store.seconds * self.full_bytes / max(self.size_bytes, 1)
+            whole = counted(store.message_count, "message")
+            return f"{text}; {store.seconds:.1f} of about {all_s:.1f} s are whole ({whole})"
+
+
+def truncation(path: str) -> Truncation | None:
+    """What is wrong with the length of an SQLite file (None: nothing); https://www.sqlite.org/fileformat2.html, 1.3."""
     with Path(path).open("rb") as file:
         head = file.read(100)
         size_bytes = file.seek(0, 2)
     if head.startswith(ZSTD_MAGIC):
-        return ""
+        return None
     if len(head) < 100:
-        return f"it ends within its header, after {size_bytes} bytes"
+        return Truncation(f"it ends within its header, after {size_bytes} bytes", size_bytes, 100)
     page = int.from_bytes(head[16:18], "big")
     page = 65536 if page == 1 else page
-    pages = int.from_bytes(head[28:32], "big")
-    if pages and head[24:28] == head[92:96] and size_bytes < page * pages:
-        return f"it has {size_bytes} of {page * pages} bytes"
-    return ""
+    full_bytes = page * int.from_bytes(head[28:32], "big")
+    if head[24:28] == head[92:96] and size_bytes < full_bytes:
+        return Truncation(f"it has {size_bytes} of {full_bytes} bytes", size_bytes, full_bytes)
+    return None

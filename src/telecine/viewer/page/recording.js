@@ -67,7 +67,7 @@ class Page {
       left.delete(stream.name);
       if (used[stream.name]) add(stream.name, stream.label, `used: ${used[stream.name]}`, problem, "used");
       else if (problem) add(stream.name, stream.label, "unreadable", problem, "unreadable");
-      else add(stream.name, stream.label, item?.what ?? "offered", item?.why ?? this.facts.reasons[stream.name] ?? "the plan does not use it", "offered");
+      else add(stream.name, stream.label, item?.what ?? "offered", item?.why ?? this.facts.reasons[stream.name] ?? "not in the plan", "offered");
     }
     for (const item of left.values()) add(item.stream, "", item.what, `${item.why}${item.fix ? `: ${item.fix}` : ""}`, item.what);
     $("#accounting").replaceChildren(el("thead", {}, el("tr", {}, ...["stream", "holds", "is", "why"].map(text => el("th", { scope: "col" }, text)))), el("tbody", {}, ...rows));
