@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,3 +62,18 @@ def test_sizes_are_read_as_people_write_them():
     assert [bytes_in(t) for t in ("8GB", "500 MiB", "2g", "7", "x", "1EB")] == [
         8 * 10**9, 500 << 20, 2 * 10**9, 7, None, None
     ]  # fmt: skip
+
+
+def test_without_names_nothing_is_looked_at():
+    @dataclass
+    class Unread:
+        text: str
+
+        def __getattribute__(self, name):
+            assert name != "text"
+            return super().__getattribute__(name)
+
+    value = Unread("copy/k")
+    assert renamed(value, {}) is value
+    with pytest.raises(AssertionError):
+        renamed(value, NAMES)

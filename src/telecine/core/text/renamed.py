@@ -10,12 +10,12 @@ T = TypeVar("T")
 def renamed(value: T, names: Mapping[str, str]) -> T:
     """The value, each key of `names` in its texts replaced; in lists, tuples, dicts and dataclasses, too.
 
-    What has nothing to replace is given back itself.
+    What has nothing to replace is given back itself; without `names` nothing is looked at.
 
     >>> renamed(("a copy/x.mcap", {"where": "a copy/y"}), {"a copy/": "s3://bucket/"})
     ('s3://bucket/x.mcap', {'where': 's3://bucket/y'})
     """
-    found: Any = _renamed(value, names)
+    found: Any = _renamed(value, names) if names else value
     result: T = found
     return result
 
