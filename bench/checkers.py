@@ -3,9 +3,9 @@
     python tests/consumers/install.py rdq robovet lerobot-doctor robot-report-card     # once, an environment each
     python bench/checkers.py [FOLDER]                        # sets are made there, and kept
 
-Each of 32 kinds of defect stands alone in an episode of one of four sets of eleven episodes (`record sim --spoil`, as
+Each of 40 kinds of defect stands alone in an episode of one of five sets of eleven episodes (`record sim --spoil`, as
 tests/inspection/test_spoiled.py has them). "yes": the checker names that episode in something that is no praise, be it
-as "unusual", without saying what or where. "false": sound episodes that it names, of 12; what it says of a whole set
+as "unusual", without saying what or where. "false": sound episodes that it names, of 15; what it says of a whole set
 names no episode. Of rdq also `--video-full`, which decodes every frame. No CUDA, no network.
 """
 
@@ -30,7 +30,7 @@ Checker = Callable[[Path, Path], Named]
 
 
 def made(folder: Path) -> list[Path]:
-    """The four sets, made where they are not there yet."""
+    """The five sets, made where they are not there yet."""
     roots = []
     for kinds in SETS:
         root = folder / kinds[0]

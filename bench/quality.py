@@ -19,7 +19,7 @@ from telecine.recorder.sim.record import record
 from telecine.video.mp4_reader import grey_at
 
 ROWS = 300_000
-RUNS = 2
+RUNS = 7
 
 
 def bare(root: Path) -> None:
@@ -38,21 +38,21 @@ def bare(root: Path) -> None:
                 pass
 
 
-def cpu_s(work) -> float:
-    """The best of some runs: what others do to the machine is no property of this."""
-    taken = []
+def cpu_s(*works) -> list[float]:
+    """The best of some runs of each, in turn: what others do to the machine is no property of these."""
+    taken = [[] for _ in works]
     for _ in range(RUNS):
-        began = time.process_time()
-        work()
-        taken.append(time.process_time() - began)
-    return min(taken)
+        for work, times in zip(works, taken, strict=True):
+            began = time.process_time()
+            work()
+            times.append(time.process_time() - began)
+    return [min(times) for times in taken]
 
 
 def main(roots: list[Path]) -> None:
     for root in roots:
         rows = sum(episode.length for episode in open_dataset(root).episodes)
-        reading = cpu_s(lambda root=root: bare(root))
-        checking = cpu_s(lambda root=root: check_dataset(root, remember=False))
+        reading, checking = cpu_s(lambda root=root: bare(root), lambda root=root: check_dataset(root, remember=False))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
         print(
             f"{root.name}: {rows} rows, bare {reading:.2f} CPU-s, inspect {checking:.2f} CPU-s, "

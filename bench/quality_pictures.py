@@ -24,8 +24,8 @@ OUT = Path(__file__).parents[1] / "docs" / "pictures"
 FRAMES = 6
 JOINT = 1
 """The joint that `--spoil` spoils where it is one."""
-ELEMENTS = {"gripper": 5}
-OTHERS = ("dead", "gripper", "units", "order", "late-state", "range", "short", "long", "copy")
+ELEMENTS = {"gripper": 5, "inverted": 5}
+OTHERS = ("dead", "gripper", "units", "order", "late-state", "range", "short", "long", "copy", "inverted")
 """Shown beside the other episodes: in red among grey."""
 STATE, ACTION = "observation.state", "action"
 

@@ -25,6 +25,7 @@ SETS = (
     ("spikes", "torn", "gripper", "placeholder", "copy", "order", "frozen-all", "idle"),
     ("jump", "dim", "late-state", "first-frame", "cameras", "values", "short", "clipped"),
     ("repeated", "blurred", "action-state", "spelling", "timestamps", "dim-all", "blurred-all", "long"),
+    ("stuck-briefly", "frozen-briefly", "flash", "shifted", "mirrored", "upside-down", "reversed", "inverted"),
 )
 FIRST = 2
 EPISODES = FIRST + 8 + 1
@@ -61,27 +62,37 @@ PLACES = {
     "torn": ("look-torn", [FRONT], (START, STOP)),
     "first-frame": ("look-first-frame", [FRONT, WRIST], (0, 0)),
     "cameras": ("look-cameras", [FRONT], ALL),
+    "stuck-briefly": ("look-stuck", [STATE], None),
+    "frozen-briefly": ("look-frozen", [FRONT], None),
+    "flash": ("look-flash", [FRONT], None),
+    "shifted": ("look-torn", [FRONT], (START, STOP)),
+    "mirrored": ("look-cameras", [FRONT], ALL),
+    "upside-down": ("look-cameras", [FRONT], ALL),
+    "reversed": ("look-reversed", [None], (START, STOP)),
+    "inverted": ("look-gripper", [STATE, ACTION], ALL),
 }
-"""Kind -> (code, the features, [start, stop) in hundredths of an episode of 5 s; None where the motion decides)."""
+"""Kind -> (code, the features, [start, stop) in hundredths of an episode of 5 s; None where the motion decides, and the
+recorder says what it was)."""
 ALSO = {"long": [("look-idle", None)]}
 """What follows from a defect and is told as well: after its task the robot of a long episode waits."""
 
 
 def found_in(folder, kinds, **about):
-    """{(code, episode, key): rows} of a set with a defect in each episode from the third on."""
+    """{(code, episode, key): rows} of a set with defects from the third episode on, and where they were made."""
     spoil = [Spoil(kind, FIRST + at) for at, kind in enumerate(kinds)]
-    record(folder, episodes=FIRST + len(kinds) + 1, spoil=spoil, **about)
-    return {(f.code, f.episode, f.key): f.rows for f in check_dataset(folder, remember=False)}
+    played = record(folder, episodes=FIRST + len(kinds) + 1, spoil=spoil, **about)
+    found = {(f.code, f.episode, f.key): f.rows for f in check_dataset(folder, remember=False)}
+    return found, {one.kind: one.rows for episode in played for one in episode.spoiled}
 
 
-def misplaced(kinds, found, count):
+def misplaced(kinds, found, made, count):
     """What is expected and not found there, and what is found and not expected."""
     left, missed = dict(found), []
     for at, kind in enumerate(kinds):
         code, keys, place = PLACES[kind]
         for key in keys:
             rows = left.pop((code, FIRST + at, key), None)
-            if rows is None or (place is not None and off(rows, place, count) > STEP):
+            if rows is None or (off(rows, place, count) if place else apart(rows, made[kind])) > STEP:
                 missed.append((kind, key, rows))
         for code, key in ALSO.get(kind, ()):
             left.pop((code, FIRST + at, key), None)
@@ -96,14 +107,19 @@ def off(rows, place, count):
     return max(abs(rows[0] - start), abs(rows[1] - stop))
 
 
+def apart(rows, place):
+    """By how many rows two places differ."""
+    return max(abs(rows[0] - place[0]), abs(rows[1] - place[1]))
+
+
 def test_every_kind_is_expected_somewhere():
     assert sorted(kind for kinds in SETS for kind in kinds) == sorted(PLACES) == sorted(KINDS)
 
 
 def test_some_defects_are_found_to_the_row_and_nothing_else(tmp_path):
     kinds = ("stuck", "torn", "frozen", "dead", "dark")
-    found = found_in(tmp_path / "set", kinds, fps=10, seconds=4.0, size=(96, 72))
-    assert misplaced(kinds, found, 40) == ([], {})
+    found, made = found_in(tmp_path / "set", kinds, fps=10, seconds=4.0, size=(96, 72))
+    assert misplaced(kinds, found, made, 40) == ([], {})
 
 
 @pytest.mark.long
@@ -118,5 +134,5 @@ def test_some_defects_are_found_to_the_row_and_nothing_else(tmp_path):
 )
 @pytest.mark.parametrize("kinds", SETS, ids=lambda kinds: kinds[0])
 def test_every_defect_is_found_to_the_row_and_nothing_else(tmp_path, kinds, about):
-    found = found_in(tmp_path / "set", kinds, seconds=5.0, **about)
-    assert misplaced(kinds, found, 5 * about["fps"]) == ([], {})
+    found, made = found_in(tmp_path / "set", kinds, seconds=5.0, **about)
+    assert misplaced(kinds, found, made, 5 * about["fps"]) == ([], {})

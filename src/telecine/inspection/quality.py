@@ -17,6 +17,7 @@ from telecine.core.quality.compare_cameras import CameraLook, camera_comparisons
 from telecine.core.quality.compare_rows import row_comparisons
 from telecine.core.quality.episode_rows import ACTION, STATE
 from telecine.core.quality.explained import without_explained
+from telecine.core.quality.gripper_sense import gripper_findings
 from telecine.core.quality.row_facts import RowFacts, joined
 from telecine.core.quality.table import CHECKS, chosen
 from telecine.core.quality.task_texts import spelling_findings, task_findings
@@ -186,7 +187,9 @@ def _opened(root: str, states: tuple[FileState, ...]) -> Dataset:
 def _compared(dataset: Dataset, done: Sequence[_Checked], lengths: Sequence[int]) -> Iterator[Finding]:
     facts = [facts for one in done for facts in one.rows]
     if facts:
-        yield from row_comparisons(joined(facts), element_names(dataset), dataset.fps)
+        known = joined(facts)
+        yield from row_comparisons(known, element_names(dataset), dataset.fps)
+        yield from gripper_findings(known, element_names(dataset), [episode.tasks for episode in dataset.episodes])
     cameras: dict[str, CameraLook] = {}
     counted = Counter(number for one in done for _, numbers in one.cameras.values() for number in numbers)
     episodes = sorted(number for number, count in counted.items() if count == len(colour_cameras(dataset)))

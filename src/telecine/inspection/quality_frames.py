@@ -1,13 +1,14 @@
 """One camera of some episodes of a dataset: frames some rows apart, and every frame where something begins or ends."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from telecine.core.errors import DatasetError, VideoError
 from telecine.core.findings import Finding
-from telecine.core.quality import camera_checks
+from telecine.core.quality import brief_frames, camera_checks
 from telecine.core.quality.camera_checks import CameraSamples, Shown, rows_between, suspects
 from telecine.core.quality.compare_cameras import CameraLook, facts_of_camera, joined_cameras
 from telecine.core.quality.frame_facts import FrameFacts, Grey, frame_facts
@@ -16,6 +17,7 @@ from telecine.dataset.reader import Dataset
 from telecine.inspection.dataset_frames import stored_frame
 from telecine.inspection.quality_rows import VERIFY, Motion
 from telecine.video.mp4_reader import grey_at
+from telecine.video.packet_sizes import PacketSizes, packet_sizes
 
 Wanted = Mapping[int, Sequence[int]]
 """Episode -> rows of it, increasing."""
@@ -61,6 +63,7 @@ def camera_findings(dataset: Dataset, key: str, episodes: Iterable[int], motion:
             findings.append(Finding("look-counts", "error", where, str(frames), VERIFY, episode=number, key=key))
     odd = {samples.episode: samples for samples in _samples(key, rows, read, motion) if suspects(samples)}
     findings += _narrowed(dataset, key, odd)
+    findings += _brief(dataset, key, read, motion, findings)
     return CameraSeen(findings, joined_cameras(facts) if facts else None, list(read))
 
 
@@ -93,6 +96,42 @@ def _narrowed(dataset: Dataset, key: str, odd: Mapping[int, CameraSamples]) -> I
         fine = frames.get(number)
         exact = fine if isinstance(fine, FrameFacts) else None
         yield from camera_checks.camera_findings(samples, suspects(samples), between[number], exact)
+
+
+def _brief(
+    dataset: Dataset, key: str, episodes: Collection[int], motion: Motion, told: Sequence[Finding]
+) -> list[Finding]:
+    """What lies between the samples, where the packets' sizes say that there is something."""
+    wanted: dict[int, list[int]] = {}
+    paths = {number: joint_paths(motion[number]).sum(axis=1) for number in episodes if number in motion}
+    known_sizes: dict[Path, PacketSizes | None] = {}
+    for number in episodes:
+        sizes = _sizes(dataset, key, number, known_sizes)
+        near = brief_frames.places(sizes.sizes, sizes.keys, dataset.fps, paths.get(number)) if sizes else []
+        if near:
+            wanted[number] = sorted({row for a, b in near for row in range(a, b)})
+    found: list[Finding] = []
+    for number, frames in _frames(dataset, key, wanted):
+        if isinstance(frames, FrameFacts):
+            known = [f.rows for f in told if f.episode == number and f.rows]
+            found += brief_frames.brief_findings(
+                (number, key), wanted[number], frames.small, path=paths.get(number), told=known
+            )
+    return found
+
+
+def _sizes(dataset: Dataset, key: str, number: int, files: dict[Path, PacketSizes | None]) -> PacketSizes | None:
+    """Of one episode's frames; None of stored images, and of files whose index does not tell. files: read already."""
+    length = dataset.episodes[number].length
+    if key not in dataset.episodes[number].videos:
+        return None
+    path, first = dataset.frame(key, number, 0)
+    if path not in files:
+        files[path] = packet_sizes(path)
+    whole = files[path]
+    if whole is None or first + length > len(whole.sizes):
+        return None
+    return PacketSizes(whole.sizes[first : first + length], whole.keys[first : first + length])
 
 
 def _frames(dataset: Dataset, key: str, rows: Wanted) -> Iterator[tuple[int, FrameFacts | Exception]]:

@@ -12,6 +12,7 @@ from telecine.core.errors import DatasetError
 from telecine.core.findings import Finding, placed
 from telecine.core.quality.episode_rows import ACTION, FEWEST_ROWS, STATE, EpisodeNumbers
 from telecine.core.quality.jumps import clipped_findings, jump_findings, spike_findings
+from telecine.core.quality.reversed_rows import reversed_findings
 from telecine.core.quality.row_facts import RowFacts, facts_of
 from telecine.core.quality.stillness import deaf_findings, repeated_findings, stuck_findings
 from telecine.core.quality_screen import suspects
@@ -32,6 +33,7 @@ _ALONE = {
     "look-jump": jump_findings,
     "look-clipped": clipped_findings,
     "look-repeated": repeated_findings,
+    "look-reversed": reversed_findings,
 }
 
 

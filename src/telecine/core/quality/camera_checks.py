@@ -12,6 +12,7 @@ import numpy as np
 from telecine.core.findings import Finding
 from telecine.core.grid import Rows
 from telecine.core.quality.frame_facts import FrameFacts, difference
+from telecine.core.quality.shifted_lines import shifted_frames
 from telecine.core.quality.stretches import stretches
 from telecine.core.stats import Floats
 from telecine.core.video import Flags
@@ -140,14 +141,20 @@ def _torn(frames: FrameFacts, seen: Flags) -> Flags:
         | noise
         | (_borders(frames, seen) & ~_blurred(frames, seen))
         | (_cut(frames) & (float(np.mean(_cut(frames)[seen])) < 0.5))
+        | shifted_frames(frames.small, frames.small if seen.all() else frames.small[seen])
     )
     return np.asarray(found & seen)
 
 
 def _lines(small: "np.ndarray[Any, np.dtype[np.float32]]") -> Floats:
     """(k, height + width - 2) the part of each line that differs clearly from the next line; then of columns."""
-    apart = [(np.abs(np.diff(small, axis=axis)) > BORDER_STEP).mean(axis=3 - axis) for axis in (1, 2)]
-    return np.concatenate(apart, axis=1)
+    height, width = small.shape[1:]
+    rows = (np.abs(small[:, 1:] - small[:, :-1]) > BORDER_STEP).astype(np.float32) @ np.ones(width, np.float32)
+    columns = np.ones(height, np.float32) @ (np.abs(small[:, :, 1:] - small[:, :, :-1]) > BORDER_STEP).astype(
+        np.float32
+    )
+    made: Floats = np.concatenate([rows / width, columns / height], axis=1).astype(np.float64)
+    return made
 
 
 def _borders(frames: FrameFacts, seen: Flags) -> Flags:
@@ -167,11 +174,14 @@ class _Alike:
     spot: float
 
     def __call__(self, a: "np.ndarray[Any, np.dtype[np.float32]]", b: "np.ndarray[Any, np.dtype[np.float32]]") -> Flags:
-        return np.asarray((difference(a, b) < self.mean) & (np.abs(a - b).max(axis=(1, 2)) < self.spot))
+        return self.of(difference(a, b), np.abs(a - b).max(axis=(1, 2)))
+
+    def of(self, change: Floats, spot: "np.ndarray[Any, Any]") -> Flags:
+        """Where images differ by so much on average, and where they differ most."""
+        return np.asarray((change < self.mean) & (spot < self.spot))
 
 
-def _alike(samples: CameraSamples) -> _Alike:
-    change, spot = changes_of(samples.frames)
+def _alike(change: Floats, spot: Floats) -> _Alike:
     return _Alike(
         min(max(SAME, SAME_SHARE * float(np.percentile(change, 80))), SAME_MOST),
         min(max(SAME_SPOT, SAME_SHARE * float(np.percentile(spot, 80))), SAME_SPOT_MOST),
@@ -183,8 +193,9 @@ def _frozen(samples: CameraSamples, seen: Flags) -> list[Suspect]:
     small = samples.frames.small
     if len(small) < 2:
         return []
-    same = _alike(samples)
-    alike = same(small[1:], small[:-1]) & seen[1:] & seen[:-1]
+    changes = changes_of(samples.frames)
+    same = _alike(*changes)
+    alike = same.of(*changes) & seen[1:] & seen[:-1]
     whole = bool(alike.all())
     if samples.motion is None:
         return [Suspect("frozen", 0, len(small))] if whole else []
@@ -270,7 +281,8 @@ def _holds(samples: CameraSamples, one: Suspect, frames: FrameFacts) -> Flags:
         case _:  # torn
             seams = frames.seam > max(_middle(own.seam, one, good), TORN_TIMES * float(np.median(own.seam[good])))
             noise = frames.detail > max(_middle(own.detail, one, good), NOISE / 2 * float(np.median(own.detail[good])))
-            return np.asarray(_cut(frames) | seams | noise | _same_border(own, one, good, frames))
+            found = _cut(frames) | seams | noise | _same_border(own, one, good, frames)
+            return np.asarray(found | shifted_frames(frames.small, own.small[good]) if good.any() else found)
 
 
 def _same_border(own: FrameFacts, one: Suspect, good: Flags, frames: FrameFacts) -> Flags:

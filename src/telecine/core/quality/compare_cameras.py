@@ -20,8 +20,9 @@ CHANGES = 2.0
 COPY, NEAR_PIXEL = 0.3, 3.0
 """How far the prints of one frame, coded twice, are apart: on average, and where they differ most."""
 DIM, BLURRED = 0.5, 0.4
-TURNED = 8.0
-"""How far, of 255, an episode's mean image is from the usual one before it is compared with that one turned."""
+TURNED, TURNED_LEAST, TURNED_TIMES = 8.0, 2.0, 4.0
+"""How far, of 255, an episode's mean image is from the usual one before it is compared with that one turned; where
+others hardly differ from it, so far and so many times as far as they are."""
 CLOSER = 0.5
 """How many times nearer an exchanged camera is to the other's usual image than to its own."""
 
@@ -189,7 +190,8 @@ def _turned(key: str, own: CameraLook, episodes: Sequence[int], lengths: Sequenc
     ways = ("as usual", "upside down", "mirrored", "mirrored, upside down")
     shown = (usual, usual[::-1, ::-1], usual[:, ::-1], usual[::-1])
     off = np.stack([difference(own.mean, other) for other in shown])
-    turned = (off.min(axis=0) < CLOSER * off[0]) & (off[0] > TURNED)
+    least = min(TURNED, max(TURNED_LEAST, TURNED_TIMES * float(np.median(off[0]))))
+    turned = (off.min(axis=0) < CLOSER * off[0]) & (off[0] > least)
     for at in np.flatnonzero(turned).tolist() if turned.mean() < 0.5 else ():
         number = episodes[at]
         text = f"the camera is {ways[int(off[:, at].argmin())]}, beside most episodes"

@@ -100,6 +100,8 @@ def _flat(lines: Grey) -> tuple[float, float]:
     """lines: (height, some columns)."""
     count, width = lines.shape
     level = float(lines[-1].mean())
+    if not _within(lines[-1], level, 2 * FLAT).all():
+        return 0.0, 0.0  # nearly always, and then nothing else has to be looked at
     even = _within(lines, level, 2 * FLAT).ravel()[::-1]
     at = int(even.argmin())
     top = count if even[at] else at // width

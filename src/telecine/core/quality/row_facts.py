@@ -19,19 +19,24 @@ CLEAR = 0.6
 """Correlation of speeds, at the best lag, from which the lag of an episode is known."""
 CLEAR_SHARE = 0.3
 """Of the elements that move so many have to be clear by themselves; the others rest, or are moved by something else."""
+COURSE = 9
 NEARLY = 1.5
 """So many times as much that does not agree as at the best lag is nearly as good."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class KeyFacts:
-    """One feature in e episodes, each array (e, width): its ends, means, and the rows of the ends."""
+    """One feature in e episodes, each array (e, width): its ends, means, and the rows of the ends.
+
+    course: (e, COURSE, width) its values at rows spread from the first to the last.
+    """
 
     low: Floats
     high: Floats
     mean: Floats
     low_row: Ints
     high_row: Ints
+    course: Floats
 
     def of(self, which: Flags) -> "KeyFacts":
         """Of some of the episodes; which: (e,)."""
@@ -76,7 +81,8 @@ def _key_facts(values: Floats, starts: Ints, lengths: Ints) -> KeyFacts:
         at = np.where(values == np.repeat(ends, lengths, axis=0), rows[:, None], len(values))
         return np.asarray(np.minimum.reduceat(at, starts), np.int64)
 
-    return KeyFacts(low, high, mean, first(low), first(high))
+    at = starts[:, None] + np.round((lengths - 1)[:, None] * np.linspace(0, 1, COURSE)).astype(np.int64)
+    return KeyFacts(low, high, mean, first(low), first(high), values[at])
 
 
 def lag_rows(action: Floats, state: Floats, longest: int) -> tuple[float, float, float]:

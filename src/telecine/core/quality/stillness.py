@@ -12,6 +12,9 @@ from telecine.core.video import Flags
 
 STUCK_S = 0.4
 """Exactly equal rows for so long are looked at."""
+BRIEF, NEAR, LEAP, LOST = 4, 3, 2.5, 2.5
+"""So many steps of nothing are a brief stop where the step after them is so many times the largest of so many beside
+it, and what was missed meanwhile up to this factor."""
 CATCH_UP, CATCH_UP_SHARE = 5.0, 0.03
 """What comes after them jumps by so many usual steps, and by this part of the range."""
 MOST_HOLDS = 2
@@ -60,14 +63,42 @@ def _stuck(rows: EpisodeNumbers, key: str) -> Iterator[tuple[int, int]]:
     large = steps > CATCH_UP_SHARE * span
     jumps = large & (steps > CATCH_UP * usual_step(steps))
     holds = [(a, b) for a, b in stretches(still, 3) if b < len(steps) and _catches_up(large[b], span > 0)]
-    for a, b in stretches(still, least):
+    for a, b in stretches(still, BRIEF):
         start, stop = a, b + 1
         regular = len([h for h in holds if h != (a, b)]) > MOST_HOLDS
+        if b - a < least:
+            if not regular and _goes_on_after(rows, a, b):
+                yield start, stop
+            continue
         caught = (a, b) in holds and _catches_up(jumps[b], span > 0)
         caught &= key == STATE or _other_moves(rows, key, start, stop, 0.0)
         commanded = key == STATE and start > 0 and _other_moves(rows, key, start, stop, FOLLOW_S)
         if not regular and (caught or commanded):
             yield start, stop
+
+
+def _goes_on_after(rows: EpisodeNumbers, start: int, stop: int) -> bool:
+    """True when state or action stands for [start, stop) steps, and then has the motion that was missed."""
+    for values in (rows.values[key] for key in rows.moving):
+        steps = np.abs(np.diff(values, axis=0))
+        moves = np.ptp(values, axis=0) > 0
+        if not steps[start:stop].any() and _catches_up(leaps_after(steps, start, stop), moves):
+            return True
+    return False
+
+
+def leaps_after(steps: Floats, start: int, stop: int, leap: float = LEAP) -> Flags:
+    """(w,) where motion of before and after [start, stop) steps of nothing goes on behind them with what was missed.
+
+    steps: (n, w) sizes.
+    """
+    before, after = steps[max(start - NEAR, 0) : start], steps[stop + 1 : stop + 1 + NEAR]
+    if len(before) < NEAR or len(after) < NEAR:
+        return np.zeros(steps.shape[1], np.bool_)
+    beside = np.concatenate([before, after])
+    missed = (stop - start + 1) * beside.mean(axis=0)
+    found = (steps[stop] > leap * beside.max(axis=0)) & (steps[stop] < LOST * missed)
+    return np.asarray(found & (steps[stop] > missed / LOST) & (missed > 0))
 
 
 def _catches_up(jumps: Flags, moves: Flags) -> bool:

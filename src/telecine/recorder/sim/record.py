@@ -22,7 +22,6 @@ from telecine.recorder.sim.spoil import (
     STAMPS,
     Spoil,
     Spoiled,
-    Where,
     late_frames,
     place_of,
     spoiled_count,
@@ -31,6 +30,7 @@ from telecine.recorder.sim.spoil import (
     stretch_of,
 )
 from telecine.recorder.sim.spoil_files import spoil_files
+from telecine.recorder.sim.spoil_where import Where
 from telecine.recorder.sim.stamps import StampErrors
 from telecine.video.frames.colour import Rgb
 

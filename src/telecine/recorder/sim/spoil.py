@@ -4,8 +4,8 @@ A defect is a generator over the steps of an episode; what it changes, and where
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,11 +13,12 @@ from telecine.core.errors import PlanError
 from telecine.core.plan.fields import parse_duration
 from telecine.recorder.sim.play import SimStep
 from telecine.recorder.sim.scene import Vector
-from telecine.recorder.sim.spoil_images import blurred, constant, dimmed, torn
+from telecine.recorder.sim.spoil_cameras import cameras, first_frame, flash, frozen, frozen_all, frozen_briefly, image
+from telecine.recorder.sim.spoil_images import blurred, constant, dimmed, mirrored, shifted, torn, upside_down
+from telecine.recorder.sim.spoil_where import CAMERA, Make, Steps, Where, brief
 from telecine.video.frames.colour import Rgb
 
 STATE, ACTION, IMAGES = "observation.state", "action", "observation.images."
-CAMERA = "front"
 JOINT = 1
 """The joint that is spoiled where one is: it moves in every task."""
 STAMPS = ("lag", "jitter", "drift")
@@ -48,26 +49,6 @@ class Spoiled:
     rows: tuple[int, int]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Where:
-    """Where in an episode of `count` rows a stretch is spoiled, [start, stop), and what the joints are going to do."""
-
-    count: int
-    fps: int
-    start: int
-    stop: int
-    planned: Vector
-    """(count, width)."""
-    before: Mapping[str, Rgb]
-    """The last frames of the episode before."""
-    changed: list[int] = field(default_factory=list)
-    """Rows that were changed, where that is only known afterwards."""
-
-
-Steps = Iterator[SimStep]
-Make = Callable[[Steps, Where], Steps]
-
-
 def parse_spoil(text: str) -> Spoil:
     """KIND, KIND@EPISODE, or KIND=DURATION of those in `STAMPS`. Raises: PlanError naming the nearest kind.
 
@@ -87,6 +68,12 @@ def parse_spoil(text: str) -> Spoil:
         )
     late_ns = parse_duration(match.group(2)) if match.group(2) else 0
     return Spoil(kind, None if match.group(3) is None else int(match.group(3)), late_ns)
+
+
+def _with(values: Vector, element: int, value: float) -> Vector:
+    made = values.copy()
+    made[element] = value
+    return made
 
 
 def _state(steps: Steps, change: Callable[[int, Vector], Vector], *, action: bool = False) -> Steps:
@@ -162,6 +149,35 @@ def _range(steps: Steps, where: Where) -> Steps:
     return _state(steps, change)
 
 
+def _stuck_briefly(steps: Steps, where: Where) -> Steps:
+    start, stop = brief(where)
+    return _stuck(steps, replace(where, start=start, stop=stop))
+
+
+def _reversed(steps: Steps, where: Where) -> Steps:
+    """All that the rows of the stretch hold, but their times."""
+    held: list[SimStep] = []
+    for row, step in enumerate(steps):
+        if where.start <= row < where.stop:
+            held.append(step)
+            if row == where.stop - 1:
+                times = [one.time_ns for one in held]
+                yield from (replace(one, time_ns=at) for one, at in zip(reversed(held), times, strict=True))
+        else:
+            yield step
+
+
+def _inverted(steps: Steps, where: Where) -> Steps:
+    """A gripper that says open where it is closed."""
+    ends = float(where.planned[:, -1].min() + where.planned[:, -1].max())
+
+    def change(row: int, values: Vector) -> Vector:
+        del row
+        return _with(values, -1, ends - values[-1])
+
+    return _state(steps, change, action=True)
+
+
 def _repeated(steps: Steps, where: Where) -> Steps:
     """The last rows before `start` come a second time."""
     start, stop = place_of("repeated", where)
@@ -235,55 +251,6 @@ def _same(steps: Steps, where: Where) -> Steps:
     return steps
 
 
-def _image(change: Callable[[Rgb], Rgb], *, whole: bool = False) -> Make:
-    """Frames of one camera changed, in the stretch or in the whole episode."""
-
-    def make(steps: Steps, where: Where) -> Steps:
-        for row, step in enumerate(steps):
-            inside = whole or where.start <= row < where.stop
-            yield _shown(step, change(step.frames[CAMERA])) if inside else step
-
-    return make
-
-
-def _frozen(steps: Steps, where: Where) -> Steps:
-    return _held_frame(steps, where.start, where.stop)
-
-
-def _frozen_all(steps: Steps, where: Where) -> Steps:
-    return _held_frame(steps, 0, where.count)
-
-
-def _held_frame(steps: Steps, start: int, stop: int) -> Steps:
-    held: Rgb | None = None
-    for row, step in enumerate(steps):
-        held = step.frames[CAMERA] if row == start else held
-        yield _shown(step, held) if held is not None and start <= row < stop else step
-
-
-def _first_frame(steps: Steps, where: Where) -> Steps:
-    first = next(steps)
-    yield replace(first, frames=where.before or first.frames)
-    yield from steps
-
-
-def _cameras(steps: Steps, where: Where) -> Steps:
-    del where
-    for step in steps:
-        names = list(step.frames)
-        yield replace(step, frames=dict(zip(names, [step.frames[n] for n in reversed(names)], strict=True)))
-
-
-def _shown(step: SimStep, rgb: Rgb) -> SimStep:
-    return replace(step, frames={**step.frames, CAMERA: rgb})
-
-
-def _with(values: Vector, element: int, value: float) -> Vector:
-    made = values.copy()
-    made[element] = value
-    return made
-
-
 _FRONT = IMAGES + CAMERA
 KINDS: dict[str, tuple[str, str | None, bool, Make]] = {
     "stuck": ("look-stuck", STATE, False, _stuck),
@@ -307,17 +274,25 @@ KINDS: dict[str, tuple[str, str | None, bool, Make]] = {
     "task": ("look-task", "task", True, _same),
     "placeholder": ("look-task", "task", True, _same),
     "spelling": ("look-spelling", "task", True, _same),
-    "dark": ("look-dark", _FRONT, False, _image(constant(0))),
-    "white": ("look-white", _FRONT, False, _image(constant(255))),
-    "dim": ("look-dim", _FRONT, False, _image(dimmed)),
-    "dim-all": ("look-dim", _FRONT, True, _image(dimmed, whole=True)),
-    "frozen": ("look-frozen", _FRONT, False, _frozen),
-    "frozen-all": ("look-frozen", _FRONT, True, _frozen_all),
-    "blurred": ("look-blurred", _FRONT, False, _image(blurred)),
-    "blurred-all": ("look-blurred", _FRONT, True, _image(blurred, whole=True)),
-    "torn": ("look-torn", _FRONT, False, _image(torn)),
-    "first-frame": ("look-first-frame", _FRONT, False, _first_frame),
-    "cameras": ("look-cameras", _FRONT, True, _cameras),
+    "dark": ("look-dark", _FRONT, False, image(constant(0))),
+    "white": ("look-white", _FRONT, False, image(constant(255))),
+    "dim": ("look-dim", _FRONT, False, image(dimmed)),
+    "dim-all": ("look-dim", _FRONT, True, image(dimmed, whole=True)),
+    "frozen": ("look-frozen", _FRONT, False, frozen),
+    "frozen-all": ("look-frozen", _FRONT, True, frozen_all),
+    "blurred": ("look-blurred", _FRONT, False, image(blurred)),
+    "blurred-all": ("look-blurred", _FRONT, True, image(blurred, whole=True)),
+    "torn": ("look-torn", _FRONT, False, image(torn)),
+    "first-frame": ("look-first-frame", _FRONT, False, first_frame),
+    "cameras": ("look-cameras", _FRONT, True, cameras),
+    "stuck-briefly": ("look-stuck", STATE, False, _stuck_briefly),
+    "frozen-briefly": ("look-frozen", _FRONT, False, frozen_briefly),
+    "flash": ("look-flash", _FRONT, False, flash),
+    "shifted": ("look-torn", _FRONT, False, image(shifted)),
+    "mirrored": ("look-cameras", _FRONT, True, image(mirrored, whole=True)),
+    "upside-down": ("look-cameras", _FRONT, True, image(upside_down, whole=True)),
+    "reversed": ("look-reversed", None, False, _reversed),
+    "inverted": ("look-gripper", STATE, True, _inverted),
 }
 """Kind -> (code of the finding, key, whether it is the whole episode, what makes it)."""
 
@@ -355,6 +330,10 @@ def place_of(kind: str, where: Where) -> tuple[int, int]:
             return 0, round(1.5 * where.fps)
         case "first-frame":
             return 0, 1
+        case "flash":
+            return (where.start + where.stop) // 2, (where.start + where.stop) // 2 + 1
+        case "stuck-briefly" | "frozen-briefly":
+            return brief(where)
     return (0, where.count) if whole else (where.start, where.stop)
 
 

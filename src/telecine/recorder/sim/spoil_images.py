@@ -40,3 +40,26 @@ def constant(level: int) -> Callable[[Rgb], Rgb]:
 def dimmed(rgb: Rgb) -> Rgb:
     """A quarter of the light."""
     return (rgb * 0.25).astype(np.uint8)
+
+
+def brighter(rgb: Rgb) -> Rgb:
+    """As much light again, and more."""
+    return np.minimum(rgb.astype(np.uint16) * 2 + 40, 255).astype(np.uint8)
+
+
+def shifted(rgb: Rgb) -> Rgb:
+    """The lower half an eighth of the width aside, as where lines were lost on the way."""
+    made = rgb.copy()
+    half = rgb.shape[0] // 2
+    made[half:] = np.roll(rgb[half:], rgb.shape[1] // 8, axis=1)
+    return made
+
+
+def mirrored(rgb: Rgb) -> Rgb:
+    """Left is right."""
+    return np.ascontiguousarray(rgb[:, ::-1])
+
+
+def upside_down(rgb: Rgb) -> Rgb:
+    """As a camera shows that is mounted so."""
+    return np.ascontiguousarray(rgb[::-1, ::-1])
