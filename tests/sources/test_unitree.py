@@ -125,6 +125,14 @@ def test_a_step_without_a_frame_is_said_and_moves_no_other(tmp_path, name):
         assert [text for _, text in recording.notes if "1 of 6 steps have no frame (2)" in text]
 
 
+def test_depth_of_an_early_version_is_not_called_jpeg(tmp_path):
+    folder = write(tmp_path)
+    steps_of(folder, lambda number, step: step["depths"].update(depth_0=f"depths/{number:06d}_depth_0.png"))
+    with opened(tmp_path) as recording:
+        (why,) = [item.why for item in recording.left_out if item.stream == "/depths/depth_0"]
+        assert why == "depth in PNG, of which nothing says the unit"
+
+
 def test_a_camera_without_any_frame_is_named(tmp_path):
     folder = write(tmp_path)
     steps_of(folder, lambda _, step: step["colors"].update(color_1="colors/gone.jpg"))

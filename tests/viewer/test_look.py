@@ -61,6 +61,13 @@ def test_pages_are_named_for_screen_readers_and_have_contrast(server, opened, pr
         assert problems(page) == []
 
 
+@pytest.mark.parametrize("name", ["dataset", "recording"])
+def test_a_narrow_window_has_the_parts_below_each_other(server, opened, name):
+    page = opened(server.address(page=PAGES[name]), viewport={"width": 420, "height": 800})
+    widths = page.evaluate("() => [...document.querySelectorAll('main, nav, aside')].map(part => part.offsetWidth)")
+    assert widths == [420, 420]
+
+
 def test_nothing_is_asked_of_another_server_and_the_policy_is_kept(server, opened):
     for path in PAGES.values():
         page = opened("about:blank", wait=None, bypass_csp=False)

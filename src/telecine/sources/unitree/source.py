@@ -1,7 +1,8 @@
 """Episodes of Unitree's xr_teleoperate: a folder with `data.json`, and a JPEG for each camera and step in `colors/`.
 
 Each step holds states and actions of arms, hands and body. The rate is the one that its recorder was asked for. Depth
-is written as JPEG, which leaves 8 bits of it, and audio as arrays; both are named and not read.
+is written as JPEG, which leaves 8 bits of it (early versions: PNG without a unit), and audio as arrays; both are named
+and not read.
 """
 
 from collections.abc import Iterator, Mapping
@@ -137,7 +138,10 @@ def _frames(episode: UnitreeEpisode) -> dict[str, dict[int, str]]:
 
 def _unread(episode: UnitreeEpisode) -> Iterator[LeftOut]:
     for camera in _cameras(episode, "depths"):
-        yield LeftOut(f"/depths/{camera}", "unreadable", "depth that was written as JPEG, which keeps 8 bits of it")
+        names = [str(leaves(step, "depths").get(camera, "")) for step in episode.steps]
+        is_png = all(name.lower().endswith(".png") for name in names if name)
+        why = "depth in PNG, of which nothing says the unit" if is_png else "depth in JPEG, which keeps 8 bits of it"
+        yield LeftOut(f"/depths/{camera}", "unreadable", why)
     for microphone in _cameras(episode, "audios"):
         yield LeftOut(f"/audios/{microphone}", "unreadable", "audio is not read")
     if any(step.get("sim_state") for step in episode.steps):
