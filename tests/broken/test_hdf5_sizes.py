@@ -148,7 +148,7 @@ def test_what_belongs_to_the_file_is_checked_once_and_each_episode_for_itself(h5
     write(h5py, path, fill=fill)
     check = source.check_attributes
     monkeypatch.setattr(
-        source, "check_attributes", lambda holder, name: checked.append(holder.name) or check(holder, name)
+        source, "check_attributes", lambda file, holder, name: checked.append(holder.name) or check(file, holder, name)
     )
     assert len(telecine.inspect([path]).recordings) == count
     assert sorted(checked) == ["/", "/data", *(f"/data/demo_{number}" for number in range(count))]

@@ -16,7 +16,7 @@ from telecine.core.proposal.propose import propose
 from telecine.dataset.reader import Dataset
 from telecine.inspection.recordings import inspect_many
 from telecine.sources import registry
-from telecine.sources.hdf5.known_members import KnownArray
+from telecine.sources.hdf5.known_members import KnownArray, KnownGroup
 from telecine.sources.hdf5.layout_table import names_of
 from telecine.testing import FileSourceContract
 from telecine.video.decode import frames
@@ -339,6 +339,20 @@ def test_every_sample_is_named_by_one_layout_and_converts(h5py, tmp_path, name):
         for feature in dataset.features:
             if feature.dtype == "video":
                 assert patch_colours(shown_frame(dataset, feature.key, 20)) == [0, 1, 2], feature.key
+
+
+def test_a_group_has_what_h5py_says_it_has_links_that_lead_nowhere_too(h5py, tmp_path):
+    with h5py.File(tmp_path / "a.hdf5", "w") as file:
+        group = file.create_group("data/demo_0")
+        group["obs/pos"] = np.zeros(3)
+        group["soft"], group["lost"] = h5py.SoftLink("/data/demo_0/obs"), h5py.SoftLink("/nowhere")
+        group["elsewhere"] = h5py.ExternalLink("none.hdf5", "/x")
+        file["many"] = np.zeros(2)
+        for number in range(100):
+            file.create_group(f"many_{number}")
+        for known, plain in ((KnownGroup(group, {"obs": group["obs"]}), group), (KnownGroup(file, {}), file)):
+            names = ("obs", "obs/pos", "obs/none", "soft", "soft/pos", "lost", "elsewhere", "none", "many", "many_7")
+            assert [name in known for name in names] == [name in plain for name in names]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ and the rows given to `take` are positions in exactly that array. A static strea
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self, TypeAlias, runtime_checkable
+from typing import Any, Literal, Protocol, Self, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -177,7 +177,6 @@ class VideoStream(StreamFacts, Protocol):
         ...
 
 
-@runtime_checkable
 class Remarking(Protocol):
     """A stream that found something odd in its samples and handled it."""
 
@@ -186,7 +185,6 @@ class Remarking(Protocol):
         ...
 
 
-@runtime_checkable
 class LogOrdered(Protocol):
     """A stream that knows when its first sample was logged, compared with those of other streams."""
 
@@ -200,12 +198,12 @@ Stream: TypeAlias = VectorStream | TextStream | ImageStream | VideoStream
 
 def remarks_of(stream: Stream) -> tuple[tuple[str, str], ...]:
     """The stream's remarks about its samples; () for streams that make none."""
-    return stream.remarks() if isinstance(stream, Remarking) else ()
+    return cast("Remarking", stream).remarks() if hasattr(stream, "remarks") else ()
 
 
 def first_logged(stream: Stream) -> int | None:
     """When the first sample was logged, compared with other streams; None where the stream does not know."""
-    return stream.first_logged() if isinstance(stream, LogOrdered) else None
+    return cast("LogOrdered", stream).first_logged() if hasattr(stream, "first_logged") else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -240,10 +240,15 @@ def typical(found: Sequence[StreamSummary]) -> StreamSummary:
     groups: dict[tuple[Any, ...], list[StreamSummary]] = {}
     for stream in moving:
         groups.setdefault(stream.trait, []).append(stream)
-    group = max(groups.values(), key=lambda g: (len(g), sum(s.most_samples for s in g)))
-    half = max(s.most_samples for s in group) / 2
-    long = sorted((s for s in group if s.most_samples >= half), key=_rate_hz)
+    group = moving if len(groups) == 1 else max(groups.values(), key=_size)
+    counts = [s.most_samples for s in group]
+    half = max(counts) / 2
+    long = sorted((s for s, count in zip(group, counts, strict=True) if count >= half), key=_rate_hz)
     return long[(len(long) - 1) // 2]
+
+
+def _size(group: Sequence[StreamSummary]) -> tuple[int, int]:
+    return len(group), sum(s.most_samples for s in group)
 
 
 def _rate_hz(stream: StreamSummary) -> float:

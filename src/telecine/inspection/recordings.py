@@ -14,7 +14,7 @@ import numpy as np
 
 from telecine.conversion.discovery import find_all
 from telecine.core.accounting import LeftOutEverywhere, Tally, account_facts, add, merge, training_findings
-from telecine.core.align import Rate, measure
+from telecine.core.align import measure
 from telecine.core.bitstream.packets import NAMES, index_packets
 from telecine.core.errors import TelecineError, VideoError
 from telecine.core.findings import Finding, Findings
@@ -244,24 +244,23 @@ def _summary(name: str, stream: Stream) -> StreamSummary:
 
 
 def _clock(stream: Stream, name: str) -> ClockFacts:
-    times, kind = stream.times(name), stream.clocks[name]
-    rate, pauses = _measured(times.tobytes(), kind) if times.size <= _SHORT else _rate_and_pauses(times, kind)
-    first, last = (int(times[0]), int(times[-1])) if times.size else (0, 0)
-    return ClockFacts(name, kind, first, last, rate, stream.backwards(name), pauses)
+    times, kind, backwards = stream.times(name), stream.clocks[name], stream.backwards(name)
+    if times.size <= _SHORT:
+        return _known_clock(name, kind, times.tobytes(), backwards)
+    return _measured_clock(name, kind, times, backwards)
 
 
-_Measured = tuple[Rate, tuple[tuple[int, int], ...]]
-
-
-def _rate_and_pauses(times: Times, kind: ClockKind) -> _Measured:
+def _measured_clock(name: str, kind: ClockKind, times: Times, backwards: int) -> ClockFacts:
     rate = measure(times)
-    return rate, () if kind == "sequence" else pauses_of(times, rate)
+    first, last = (int(times[0]), int(times[-1])) if times.size else (0, 0)
+    pauses = () if kind == "sequence" else pauses_of(times, rate)
+    return ClockFacts(name, kind, first, last, rate, backwards, pauses)
 
 
 @lru_cache(maxsize=64)
-def _measured(times: bytes, kind: ClockKind) -> _Measured:
+def _known_clock(name: str, kind: ClockKind, times: bytes, backwards: int) -> ClockFacts:
     """The same, remembered: the streams of short episodes have the same stamps, and many episodes too."""
-    return _rate_and_pauses(np.frombuffer(times, np.int64), kind)
+    return _measured_clock(name, kind, np.frombuffer(times, np.int64), backwards)
 
 
 def _with_content(known: StreamSummary, stream: Stream) -> StreamSummary:

@@ -74,8 +74,7 @@ def _show_rows(out: Console, heads: Sequence[str], cells: Sequence[Sequence[str]
     widths = [max(map(cell_len, column)) for column in zip(heads, *cells, strict=True)]
     if sum(widths) + len(_GAP) * (len(widths) - 1) <= out.width:
         out.print(Text(_line(heads, widths), "bold"), soft_wrap=True)
-        for row in cells:
-            out.print(Text(_line(row, widths)), soft_wrap=True)
+        out.print(Text("\n".join(_line(row, widths) for row in cells)), soft_wrap=True)  # at once: there may be many
         return
     for row in cells:
         out.print(Text(_labelled(heads[0], row[0]) if heads[0] in _NUMBERS else row[0]), soft_wrap=True)

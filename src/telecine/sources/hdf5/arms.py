@@ -7,6 +7,7 @@ bases are offered: they say where a robot stands.
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from telecine.core.naming import natural, words
@@ -31,12 +32,18 @@ Notes = tuple[tuple[str, str], ...]
 
 def robot_state(obs: Any) -> tuple[tuple[str, ...], Notes]:
     """(streams below /obs that are the robots' state, a note where their names are none of robosuite's)."""
-    matches = [m for name in obs if (m := _PART.fullmatch(name)) and _is_vector(obs[name])]
+    return _state_of(tuple(name for name in obs if _is_vector(obs[name])))
+
+
+@lru_cache(maxsize=16)
+def _state_of(names: tuple[str, ...]) -> tuple[tuple[str, ...], Notes]:
+    """The same, by the names of all vectors, which are those of many episodes."""
+    matches = [m for name in names if (m := _PART.fullmatch(name))]
     robots = sorted({m["robot"] or "" for m in matches}, key=natural)
     known = [part for robot in robots for part in _of_robot(robot, {m[0] for m in matches})]
     if known:
         return tuple(f"/obs/{name}" for name in known), ()
-    others = [n for n in sorted(obs, key=natural) if _is_vector(obs[n]) and _sounds_like_state(n)]
+    others = [name for name in sorted(names, key=natural) if _sounds_like_state(name)]
     if not others:
         return (), ()
     text = f"observation.state: {', '.join(others)} of `obs`, by their names, which are none of this layout's own"

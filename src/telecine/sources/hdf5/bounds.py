@@ -31,11 +31,10 @@ _ADDRESS = Struct("<QQ")
 _REFERENCE = np.dtype([("count", "<u4"), ("collection", "<u8"), ("number", "<u4")])
 
 
-def check_attributes(holder: Any, path: str) -> None:
-    """Compare the lengths that attributes of a file or group say with the file's. Raises: SourceError."""
+def check_attributes(file: Any, holder: Any, path: str) -> None:
+    """Compare the lengths that attributes of a file, or of a group in it, say with the file's. Raises: SourceError."""
     import h5py
 
-    file = holder.file
     if file.id.get_create_plist().get_sizes() != (8, 8):
         return  # Nobody writes those; HDF5 itself can be asked for them.
     start = h5py.h5o.get_info(holder.id).addr

@@ -13,6 +13,8 @@ import numpy as np
 
 MOST_BYTES = 1 << 28
 """What is read of an array at once, but for its blocks of rows; more is taken for damage."""
+_FEW = 64
+"""Members of a group that are listed to know what it has not."""
 _CHUNKED = 2
 """`h5py.h5d.CHUNKED`."""
 
@@ -59,10 +61,10 @@ class KnownArray:
 
     def _numbers(self) -> Any:
         """All of it, of plain numbers."""
-        from h5py import h5s
+        import h5py
 
         read = np.empty(self.shape or (), self.dtype)
-        self.id.read(h5s.ALL, h5s.ALL, read)
+        self.id.read(h5py.h5s.ALL, h5py.h5s.ALL, read)
         return read
 
     def __getattr__(self, name: str) -> Any:
@@ -98,7 +100,14 @@ class KnownGroup:
         return (self[name] for name in self)
 
     def __contains__(self, name: str) -> bool:
-        return self._above + name in self._known or name in self._group
+        if self._above + name in self._known:
+            return True
+        return (self._names is None or "/" in name or name in self._names) and name in self._group
+
+    @cached_property
+    def _names(self) -> frozenset[str] | None:
+        """Of its links, wherever they lead, where they are few: listed sooner than h5py says that there is no such."""
+        return frozenset(self._group) if len(self._group) <= _FEW else None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._group)

@@ -16,7 +16,7 @@ DEEPEST = 64
 _MOST_OBJECTS = 10_000_000
 _MOST_MAPPINGS = 100_000
 _HARD, _SOFT = 0, 1
-_GROUP, _DATASET, _VIRTUAL = 0, 1, 3
+_VIRTUAL = 3
 _FILTERS = {
     1: "deflate", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset", 32000: "lzf",
     307: "bzip2", 32001: "blosc", 32004: "lz4", 32008: "bitshuffle", 32013: "zfp", 32015: "zstd",
@@ -28,11 +28,11 @@ def check_links(file: Any, path: str, *, follows: bool) -> None:
     """Nothing, for a file that leads only into itself. Raises: SourceError, naming what leads elsewhere."""
     import h5py
 
-    for group, name, above, kind, is_array in _members(file):
+    for group, name, above, kind, member in _members(file):
         if kind not in (_HARD, _SOFT) and not follows:
             raise SourceError(f"{path}: {_path(above, name)} is a link to {_target(group, name)}; {FOLLOW_FIX}")
-        if is_array:
-            _check_dataset(h5py.h5d.open(group, name), f"{path}: {_path(above, name)}", follows, group)
+        if isinstance(member, h5py.h5d.DatasetID):
+            _check_dataset(member, f"{path}: {_path(above, name)}", follows, group)
 
 
 def _path(above: str, name: bytes) -> str:
@@ -46,25 +46,29 @@ def _target(group: Any, name: bytes) -> str:
         return "something outside of the file"
 
 
-def _members(file: Any) -> Iterator[tuple[Any, bytes, str, int, bool]]:
-    """(group, name of a member, the group's path, kind of link, True for an array) of what hard links reach, once."""
+def _members(file: Any) -> Iterator[tuple[Any, bytes, str, int, Any]]:
+    """(group, name of a member, the group's path, kind of link, the member) of what hard links reach, groups once.
+
+    The member is an h5py identifier; None behind other links, which are not followed.
+    """
     import h5py
 
-    waiting, met, count = [(file["/"].id, "", 0)], {h5py.h5o.get_info(file["/"].id).addr}, 0
+    top = file["/"].id
+    waiting, met, count = [(top, b".", "", 0)], {h5py.h5o.get_info(top).addr}, 0
     while waiting:
-        group, above, depth = waiting.pop()
-        names: list[bytes] = []
-        group.links.iterate(names.append)
-        count += len(names)
+        parent, own, above, depth = waiting.pop()
+        group = h5py.h5g.open(parent, own)  # only now: thousands that are open cost HDF5 time and memory
+        links: list[tuple[bytes, int]] = []
+        group.links.iterate(lambda name, link, links=links: links.append((name, link.type)), info=True)
+        count += len(links)
         if count > _MOST_OBJECTS or depth > DEEPEST:
             raise SourceError(f"{file.filename}: {above}: more than {_MOST_OBJECTS} objects, or {DEEPEST} levels")
-        for name in names:
-            kind = group.links.get_info(name).type
-            info = h5py.h5o.get_info(group, name) if kind == _HARD else None
-            yield group, name, above, kind, info is not None and info.type == _DATASET
-            if info is not None and info.type == _GROUP and info.addr not in met:
-                met.add(info.addr)
-                waiting.append((h5py.h5g.open(group, name), _path(above, name), depth + 1))
+        for name, kind in links:
+            member = h5py.h5o.open(group, name) if kind == _HARD else None
+            yield group, name, above, kind, member
+            if isinstance(member, h5py.h5g.GroupID) and (address := h5py.h5o.get_info(member).addr) not in met:
+                met.add(address)
+                waiting.append((group, name, _path(above, name), depth + 1))
 
 
 def _check_dataset(array: Any, where: str, follows: bool, group: Any) -> None:

@@ -92,7 +92,7 @@ class EpisodeReader:
             name = f"/{path}"
             if self._is_stamp(name):
                 yield LeftOut(name, "offered", "stamps: they say when other samples were, and are no state")
-            elif odd := odd_camera(path, array, self._layout(path, array).unit):
+            elif array.ndim > 2 and (odd := odd_camera(path, array, self._layout(path, array).unit)):
                 yield odd
             elif path.startswith(f"{_LATER}/"):
                 yield LeftOut(name, "offered", "what `obs` holds one step later")

@@ -184,10 +184,8 @@ def _is_robomimic(file: Any) -> bool:
     return not _is_libero(file) and not _is_isaaclab(file) and "env_name" in env and "obs" in _first(file)
 
 
-def _robomimic_name(demo: Any) -> str:
-    if "datagen_info" in demo:
-        return "mimicgen"
-    return "robocasa" if "lang" in facts_of(demo.attrs, "ep_meta") else "robomimic"
+def _robomimic_name(demo: Any, facts: Mapping[str, Any]) -> str:
+    return "mimicgen" if "datagen_info" in demo else "robocasa" if "lang" in facts else "robomimic"
 
 
 def _robomimic(file: Any, place: str, path: str) -> LayoutEpisode:
@@ -195,9 +193,10 @@ def _robomimic(file: Any, place: str, path: str) -> LayoutEpisode:
     demo, env = file[place], _env(file)
     fps = env.get("env_kwargs", {}).get("control_freq")
     state, notes = robot_state(demo["obs"])
-    task = facts_of(demo.attrs, "ep_meta").get("lang", "")
+    facts = facts_of(demo.attrs, "ep_meta")
+    task = facts.get("lang", "")
     return LayoutEpisode(
-        _robomimic_name(demo),
+        _robomimic_name(demo, facts),
         fps=Fraction(fps or _ROBOSUITE_HZ),
         anchor="actions",
         attrs={"env_name": str(env.get("env_name", "")), **stated_facts(demo.attrs)},

@@ -7,6 +7,7 @@ layout states the rate it has `time` as well. Values are never changed.
 
 import os
 from collections.abc import Callable, Iterator
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,7 +55,8 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
 
 def _with_steps(file: Any, places: list[str]) -> tuple[list[str], list[str]]:
     """(the episodes, those that state to have no steps); a file of nothing else is opened, to say so."""
-    empty = [p for p in places if p in file and np.all(file[p].attrs.get("num_samples", 1) == 0)]
+    found = ((place, file.get(place)) for place in places if place)
+    empty = [p for p, group in found if group is not None and np.all(group.attrs.get("num_samples", 1) == 0)]
     return ([p for p in places if p not in set(empty)], empty) if len(empty) < len(places) else (places, [])
 
 
@@ -75,13 +77,22 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
 
 def _opened(path: str) -> Any:
     try:
-        import h5py
+        opening = _file_type()
     except ImportError as error:
         raise MissingExtra("reading HDF5 needs: pip install 'telecine[hdf5]'") from error
     with raised_as(SourceError, f"{path}: cannot be read as HDF5, it may be cut off or still open", OSError):
         # No lock: recordings often lie on read-only mounts, and nothing is written.
         place = open_file(path) if is_stored(path) else path
-        return h5py.File(place, "r", locking=False, rdcc_nbytes=_CACHE_BYTES)
+        return opening(place, "r", locking=False, rdcc_nbytes=_CACHE_BYTES)
+
+
+@lru_cache(maxsize=1)
+def _file_type() -> Any:
+    """`h5py.File` that asks HDF5 once for what every question about each of many demonstrations needs to know."""
+    import h5py
+
+    asked = ("filename", "driver", "userblock_size")
+    return type("OpenFile", (h5py.File,), {name: cached_property(getattr(h5py.File, name).fget) for name in asked})
 
 
 def _asked(where: str, question: Callable[[], Result]) -> Result:
@@ -100,19 +111,20 @@ def _check_links(file: Any, path: str, follows: bool) -> None:
 @once_per_file
 def _check_shared(file: Any, path: str) -> None:
     """The attributes that tell the layout."""
-    check_attributes(file, path)
+    check_attributes(file, file, path)
     if "data" in file:
-        check_attributes(file["data"], path)
+        check_attributes(file, file["data"], path)
 
 
 def _recording(ref: Ref, file: Any, close: Callable[[], None]) -> Recording:
     _check_links(file, ref.path, ref.follow_links)  # first: a name that is asked for is followed
     _check_shared(file, ref.path)
-    place = ref.id if ref.id in file else "/"
-    holder = file[place]
+    holder = file.get(ref.id) if ref.id else None  # sooner than to ask whether it is there, and then for it
+    place = "/" if holder is None else ref.id
+    holder = file[place] if holder is None else holder
     if not hasattr(holder, "keys"):
         raise SourceError(f"{ref.label}: it is an array where an episode should be")
-    check_attributes(holder, ref.path)
+    check_attributes(file, holder, ref.path)
     members = check_arrays(holder, ref.path)
     known = KnownGroup(file if place == "/" else holder, members)
     episode = episode_of(KnownGroup(file, {ref.id: known}) if place != "/" else known, ref.id, ref.path)

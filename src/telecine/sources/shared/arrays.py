@@ -78,7 +78,7 @@ class ArrayPart:
     @property
     def row_shape(self) -> tuple[int, ...]:
         """Of one row."""
-        return tuple(int(n) for n in self.array.shape[1:])
+        return tuple(map(int, self.array.shape[1:]))
 
     @property
     def row_bytes(self) -> int:
@@ -138,6 +138,8 @@ class _OfPart:
 
     def backwards(self, clock: str) -> int:
         times = self.times(clock)
+        if self.part.steps is None and clock in (STEP, TIME):
+            return 0  # they count
         return int(np.count_nonzero(times[1:] < times[:-1]))
 
 
