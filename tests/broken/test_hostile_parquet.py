@@ -14,7 +14,9 @@ from support.minari import write as write_minari
 from telecine.core.errors import DatasetError, SourceError
 from telecine.lerobot_format import text_bounds
 from telecine.lerobot_format.page_bounds import page_fault
+from telecine.lerobot_format.parquet_footer import footer_chunks
 from telecine.lerobot_format.text_bounds import text_fault
+from telecine.lerobot_format.thrift_compact import ThriftError
 from telecine.sources import registry
 from telecine.sources.shared.confinement import text_problem
 from telecine.viewer.entries import find_entries
@@ -135,12 +137,85 @@ def test_what_is_counted_is_what_reading_gives(tmp_path_factory, rows, shape):
             assert f"have {exact} bytes" in text_fault(path)
 
 
+def fault_of(path, most):
+    with path.open("rb") as raw:
+        return page_fault(raw, footer_chunks(raw), most)
+
+
+@pytest.mark.parametrize("dictionary", [True, False])
+@pytest.mark.parametrize("codec", ["snappy", "zstd", "none"])
+def test_a_footer_is_read_as_arrow_reads_it(tmp_path, codec, dictionary):
+    path = tmp_path / "a.parquet"
+    numbers = list(range(300))
+    columns = {
+        "n": pa.array(numbers, pa.int32()),
+        "flag": pa.array([n % 2 == 0 for n in numbers]),
+        "fixed": pa.array([[n, n] for n in numbers], pa.list_(pa.float32(), 2)),
+        "text": pa.array([None if n % 7 == 0 else str(n % 3) for n in numbers]),
+        "deep": pa.array([{"a": [str(n)]} for n in numbers]),
+    }
+    pq.write_table(pa.table(columns), path, compression=codec, use_dictionary=dictionary, row_group_size=120)
+    metadata = pq.read_metadata(path)
+    with path.open("rb") as raw:
+        found = footer_chunks(raw)
+    stated = [(group, metadata.row_group(group).column(n)) for group in range(3) for n in range(len(metadata.schema))]
+    assert [(c.group, c.path, c.values, c.unpacked, c.packed) for c in found] == [
+        (group, c.path_in_schema, c.num_values, c.total_uncompressed_size, c.total_compressed_size)
+        for group, c in stated
+    ]
+    assert [c.is_text for c in found] == [c.physical_type == "BYTE_ARRAY" for _, c in stated]
+    assert [c.has_dictionary for c in found] == [c.has_dictionary_page for _, c in stated]
+    assert [c.start for c in found] == [c.dictionary_page_offset or c.data_page_offset for _, c in stated]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_a_damaged_footer_is_named_and_costs_no_more_than_its_bytes(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("t") / "a.parquet"
+    pq.write_table(pa.table({"a": [1, 2], "b": ["x", "y"]}), path)
+    content = bytearray(path.read_bytes())
+    length = int.from_bytes(content[-8:-4], "little")
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(1, length + 4))
+        content[-4 - at] = data.draw(st.integers(0, 255))
+    path.write_bytes(content)
+    try:
+        with path.open("rb") as raw:
+            assert len(footer_chunks(raw)) <= length
+    except ThriftError:
+        pass
+
+
+def test_a_footer_that_only_arrow_can_follow_is_refused(tmp_path):
+    """A field that Parquet does not know, a map, before the end of the footer."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"a": [1, 2]}), path)
+    content = path.read_bytes()
+    length = int.from_bytes(content[-8:-4], "little")
+    footer = content[-8 - length : -9] + b"\xfb\x00\x00"
+    path.write_bytes(content[: -8 - length] + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+    assert pq.read_metadata(path).num_rows == 2
+    assert "its footer cannot be followed" in text_fault(path)
+
+
+@pytest.mark.parametrize("codec", ["snappy", "gzip", "zstd"])
+def test_a_page_of_numbers_is_measured_as_well(tmp_path, monkeypatch, codec):
+    path = tmp_path / "a.parquet"
+    zeros = pa.array([0] * 1_000_000, pa.int64())
+    pq.write_table(pa.table({"t": ["x"] * len(zeros), "zeros": zeros}), path, compression=codec, use_dictionary=["t"])
+    assert fault_of(path, 9_000_000) == text_fault(path) == ""
+    assert fault_of(path, 100_000).startswith("a page of zeros unpacks to ")
+    monkeypatch.setattr(text_bounds, "_MOST_PAGE", 100_000)
+    monkeypatch.setattr(text_bounds, "_RATIO", 0)
+    assert "a page of zeros unpacks to" in text_fault(path)
+
+
 @pytest.mark.parametrize("codec", ["snappy", "gzip", "zstd"])
 def test_a_page_is_measured_by_its_own_header_before_it_is_unpacked(tmp_path, monkeypatch, codec):
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"zeros": [bytes(8_000_000)]}), path, compression=codec, use_dictionary=False)
-    assert (page_fault(path, 16_000_000), text_fault(path)) == ("", "")
-    said = page_fault(path, 5_000_000)
+    assert (fault_of(path, 16_000_000), text_fault(path)) == ("", "")
+    said = fault_of(path, 5_000_000)
     assert said.startswith("a page of zeros unpacks to 80000")
     size = int(said.split()[6])
     there, lie = (bytes([n & 127 | 128, n >> 7 & 127 | 128, n >> 14 & 127 | 128, n >> 21]) for n in (2 * size, 2**27))

@@ -292,3 +292,11 @@ def test_a_real_run_without_a_step_says_why(tmp_path):
     (said,) = (finding["message"] for finding in report["findings"])
     assert "ended before its first step" in said
     assert "unreachable" in said
+
+
+def test_more_elements_than_a_feature_may_have_get_no_names(tmp_path):
+    folder = write_run(tmp_path / "run", 2, dof=40_000, actions=True, pictures=0)
+    with opened(folder) as recording:
+        names = {name: recording.streams[name].schema.names for name in ("/robot_joints", "/same_state", "/action")}
+        assert names == dict.fromkeys(names)
+        assert recording.streams["/gripper_width"].schema.names == ("gripper",)

@@ -5,7 +5,7 @@ value of 100 MB in ten rows, a few kB on disk, takes a gigabyte. Here the rows s
 Format: https://parquet.apache.org/docs/file-format/data-pages/encodings/ (RLE_DICTIONARY).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from telecine.lerobot_format.page_bounds import page_fault, text_chunks
+from telecine.lerobot_format.page_bounds import page_fault
+from telecine.lerobot_format.parquet_footer import FooterChunk, footer_chunks
+from telecine.lerobot_format.thrift_compact import ThriftError
 
 MOST_BYTES = 1 << 28
 """Of all texts and images of a file, as they are read; more only where the file itself is large."""
@@ -32,19 +34,31 @@ def text_fault(path: Path) -> str:
     """
     try:
         more = _RATIO * path.stat().st_size
-        return page_fault(path, _MOST_PAGE + more) or _fault(path, more)
+        with path.open("rb") as raw:
+            chunks = footer_chunks(raw)
+            pages = page_fault(raw, chunks, _MOST_PAGE + more)
+        return pages or _fault(path, [chunk for chunk in chunks if chunk.is_text], more)
+    except ThriftError as error:
+        return _footer_fault(path, error)
     except (OSError, pa.ArrowException):
         return ""
 
 
-def _fault(path: Path, more: int) -> str:
-    """more: bytes that large files may have beyond the bounds."""
+def _footer_fault(path: Path, error: ThriftError) -> str:
+    """Of a footer that only Arrow can follow, so that nothing in the file can be counted before it is read."""
+    try:
+        pq.read_metadata(path)
+    except (OSError, pa.ArrowException):
+        return ""
+    return f"its footer cannot be followed ({error}), which is taken for damage"
+
+
+def _fault(path: Path, chunks: Sequence[FooterChunk], more: int) -> str:
+    """chunks: those of texts. more: bytes that large files may have beyond the bounds."""
     most = MOST_BYTES + more
-    with pq.ParquetFile(path) as file:
-        groups = file.metadata.num_row_groups
-        chunks = list(text_chunks(file.metadata))
-        names = sorted({chunk.path_in_schema for chunk in chunks if _may_grow(chunk, most)})
-    stored = sum(max(chunk.total_uncompressed_size, 0) for chunk in chunks)
+    groups = max((chunk.group for chunk in chunks), default=-1) + 1
+    names = sorted({chunk.path for chunk in chunks if _may_grow(chunk, most)})
+    stored = sum(max(chunk.unpacked, 0) for chunk in chunks)
     if stored > _MOST_STORED + more:
         return f"its texts have {stored} bytes, packed in far fewer; that is taken for damage"
     count = 0
@@ -58,10 +72,9 @@ def _fault(path: Path, more: int) -> str:
     return ""
 
 
-def _may_grow(chunk: Any, most: int) -> bool:
+def _may_grow(chunk: FooterChunk, most: int) -> bool:
     """Whether a chunk of a column could have more bytes than an eighth of the bound, if each value were its longest."""
-    has_dictionary = any("DICTIONARY" in encoding for encoding in chunk.encodings)
-    return has_dictionary and chunk.num_values * max(chunk.total_uncompressed_size, 0) > most // 8
+    return chunk.has_dictionary and chunk.values * max(chunk.unpacked, 0) > most // 8
 
 
 def _bytes_of(array: Any) -> int:

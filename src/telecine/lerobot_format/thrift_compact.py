@@ -5,7 +5,8 @@
 Source: thrift-compact-protocol.md of Apache Thrift. Whatever the bytes say, nothing bigger than they are is made.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias
 
 TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET, MAP, STRUCT = range(1, 13)
 _DEEPEST = 16
@@ -22,6 +23,10 @@ class Value(NamedTuple):
 ThriftStruct = dict[int, Value]
 
 
+Visit: TypeAlias = Callable[[int, int], int]
+"""(where a value starts, its wire type) -> where it ends."""
+
+
 class ThriftError(ValueError):
     """The bytes are no struct."""
 
@@ -32,6 +37,82 @@ def read_struct(data: memoryview, at: int) -> tuple[ThriftStruct, int]:
         return _struct(data, at, 0)
     except (IndexError, RecursionError) as error:
         raise ThriftError("it does not end") from error
+
+
+def walk_struct(data: memoryview, at: int, visit: Mapping[int, Visit], depth: int = 0) -> int:
+    """Where the struct that starts at `at` ends; `visit` takes fields by number, the rest is passed over, not made.
+
+    Raises: ThriftError.
+    """
+    if depth > _DEEPEST:
+        raise ThriftError("it is nested too deeply")
+    number = 0
+    while True:
+        if at >= len(data):
+            raise ThriftError("it does not end")
+        head = data[at]
+        at += 1
+        if not head:
+            return at
+        if step := head >> 4:
+            number += step
+        else:
+            number, at = _zigzag(data, at)
+        taken = visit.get(number)
+        at = _passed(data, at, head & 15, depth) if taken is None else taken(at, head & 15)
+
+
+def walk_list(data: memoryview, at: int, kind: int, item: Visit) -> int:
+    """Where a list ends, each element of which `item` takes. Raises: ThriftError, also for what is no list."""
+    if kind != LIST:
+        raise ThriftError(f"type {kind} where a list should be")
+    inner, size, at = _list_head(data, at)
+    for _ in range(size):
+        at = item(at, inner)
+    return at
+
+
+def whole_number(data: memoryview, at: int, kind: int) -> tuple[int, int]:
+    """(a number, where it ends). Raises: ThriftError, also for what is none."""
+    if kind not in (I16, I32, I64):
+        raise ThriftError(f"type {kind} where a number should be")
+    return _zigzag(data, at)
+
+
+def text(data: memoryview, at: int, kind: int) -> tuple[str, int]:
+    """(a text, where it ends). Raises: ThriftError, also for what is none."""
+    if kind != BINARY:
+        raise ThriftError(f"type {kind} where a text should be")
+    size, at = _varint(data, at)
+    found, at = _bytes(data, at, size)
+    return found.decode("utf-8", "replace"), at
+
+
+def _passed(data: memoryview, at: int, kind: int, depth: int) -> int:
+    """Where a value ends that nobody asks for."""
+    match kind:
+        case 1 | 2:
+            return at
+        case 3:
+            return at + 1
+        case 4 | 5 | 6:
+            return _varint(data, at)[1]
+        case 7:
+            return at + 8
+        case 8:
+            size, at = _varint(data, at)
+            return at + size
+        case 9 | 10:
+            return walk_list(data, at, LIST, lambda start, inner: _passed_item(data, start, inner, depth + 1))
+        case 12:
+            return walk_struct(data, at, {}, depth + 1)
+    raise ThriftError(f"type {kind} is not used by Parquet")
+
+
+def _passed_item(data: memoryview, at: int, kind: int, depth: int) -> int:
+    if depth > _DEEPEST:
+        raise ThriftError("it is nested too deeply")
+    return at + 1 if kind in (TRUE, FALSE) else _passed(data, at, kind, depth)
 
 
 def write_struct(struct: ThriftStruct) -> bytes:
@@ -86,14 +167,20 @@ def _value(data: memoryview, at: int, kind: int, depth: int) -> tuple[Any, int]:
     raise ThriftError(f"type {kind} is not used by Parquet")
 
 
-def _list(data: memoryview, at: int, depth: int) -> tuple[tuple[int, list[Any]], int]:
-    head = data[at]
+def _list_head(data: memoryview, at: int) -> tuple[int, int, int]:
+    """(kind of the elements, how many, where the first is)."""
+    head = _byte(data, at)
     at += 1
     kind, size = head & 15, head >> 4
     if size == _SHORT_LIST:
         size, at = _varint(data, at)
     if size > len(data) - at:  # every element takes a byte or more
         raise ThriftError(f"a list of {size} in {len(data) - at} bytes")
+    return kind, size, at
+
+
+def _list(data: memoryview, at: int, depth: int) -> tuple[tuple[int, list[Any]], int]:
+    kind, size, at = _list_head(data, at)
     items = []
     for _ in range(size):
         # Booleans take a byte of their own in lists.
@@ -108,10 +195,16 @@ def _bytes(data: memoryview, at: int, size: int) -> tuple[bytes, int]:
     return bytes(data[at : at + size]), at + size
 
 
+def _byte(data: memoryview, at: int) -> int:
+    if at >= len(data):
+        raise ThriftError("it does not end")
+    return data[at]
+
+
 def _varint(data: memoryview, at: int) -> tuple[int, int]:
     value = 0
     for shift in range(0, 70, 7):
-        byte = data[at]
+        byte = _byte(data, at)
         at += 1
         value |= (byte & 127) << shift
         if byte < 128:

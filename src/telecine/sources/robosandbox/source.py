@@ -18,6 +18,7 @@ import numpy as np
 from telecine.core.errors import SourceError, VideoError
 from telecine.core.findings import Finding
 from telecine.core.grid import SECOND, Times
+from telecine.core.naming import MOST_NAMED
 from telecine.core.quality_checks import is_small, small_text
 from telecine.core.recording import Buffer, ClockKind, MemoryStream, Recording, Ref, Schema, Stream
 from telecine.sources.format import Found
@@ -140,15 +141,15 @@ def _reason(result: Mapping[str, Any]) -> str:
 
 def _vectors(events: Events, episode: Mapping[str, Any]) -> Iterator[Stream]:
     joints = _names(episode, "joint_names", events.joints, _JOINTS.get(str(episode.get("robot_type"))), "joint")
-    grippers: tuple[str, ...] = ()
+    grippers: tuple[str, ...] | None = ()
     yield _vector("/robot_joints", events.joints, joints, "rad")
     if events.gripper is not None:
         grippers = _names(episode, "gripper_names", events.gripper, None, "gripper")
         yield _vector("/gripper_width", events.gripper, grippers)
-    names = (*joints, *grippers)
+    names = None if joints is None or grippers is None else (*joints, *grippers)
     if events.action is not None:
         width = events.action.values.shape[1]
-        yield _vector("/action", events.action, names if len(names) == width else None)
+        yield _vector("/action", events.action, names if names and len(names) == width else None)
     state = events.state
     yield _vector("/same_state", state, names)
     if state.times.size > 1:
@@ -161,9 +162,11 @@ def _vectors(events: Events, episode: Mapping[str, Any]) -> Iterator[Stream]:
 
 def _names(
     episode: Mapping[str, Any], key: str, series: Series, known: tuple[str, ...] | None, stem: str
-) -> tuple[str, ...]:
-    """One name an element: from episode.json, else from the robot's type, else numbered."""
+) -> tuple[str, ...] | None:
+    """One name an element: from episode.json, else from the robot's type, else numbered; None for too many."""
     width, given = series.values.shape[1], episode.get(key)
+    if width > MOST_NAMED:
+        return None
     if isinstance(given, list) and len(given) == width and len({str(n) for n in given}) == width:
         return tuple(str(n) for n in given)
     if known is not None and len(known) == width:
