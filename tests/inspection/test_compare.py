@@ -139,7 +139,7 @@ def test_a_recording_that_is_not_given_is_named(tmp_path):
     root = made(tmp_path)
     (finding,) = compare(root, [tmp_path / "recordings" / "b.rrd"])
     assert (finding.severity, finding.episode) == ("warning", 0)
-    assert "a.rrd" in finding.message
+    assert (finding.where, finding.recording) == ("episode 0 (a.rrd)", "a.rrd")
     assert compared(Dataset(root), [finding]) == (1, 2)
 
 
