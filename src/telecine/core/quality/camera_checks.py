@@ -12,7 +12,7 @@ import numpy as np
 from telecine.core.findings import Finding
 from telecine.core.grid import Rows
 from telecine.core.quality.frame_facts import FrameFacts, difference
-from telecine.core.quality.shifted_lines import shifted_frames
+from telecine.core.quality.shifted_lines import shifted_frames, usual_frame
 from telecine.core.quality.stretches import stretches
 from telecine.core.stats import Floats
 from telecine.core.video import Flags
@@ -42,6 +42,8 @@ TORN_FLAT, TORN_FLAT_SEAM = 0.15, 0.7
 BORDER, BORDER_TIMES, BORDER_STEP = 0.6, 2.5, 12.0
 """A border is a straight line through the small image at which so much of it differs by this brightness, of 255, from
 the next line: so many times as much as at the same place in other frames."""
+STANDS = 0.8
+"""So much of the picture stays as it is in half of the frames of a camera that stands."""
 NOISE = 2.5
 """So many times the usual detail is noise."""
 FEWEST, FEWEST_PAIRS = 6, 3
@@ -158,8 +160,13 @@ def _lines(small: "np.ndarray[Any, np.dtype[np.float32]]") -> Floats:
 
 
 def _borders(frames: FrameFacts, seen: Flags) -> Flags:
+    """Of a camera that stands: one that moves sees the edge of a table now and then."""
     lines = _lines(frames.small)
-    return np.asarray(((lines > BORDER) & (lines > BORDER_TIMES * np.median(lines[seen], axis=0))).any(axis=1))
+    found = ((lines > BORDER) & (lines > BORDER_TIMES * np.median(lines[seen], axis=0))).any(axis=1)
+    if not found.any():
+        return np.asarray(found)
+    stay = (np.abs(frames.small - usual_frame(frames.small[seen])) < BORDER_STEP).mean(axis=(1, 2))
+    return np.asarray(found & (float(np.median(stay)) > STANDS))
 
 
 def _cut(frames: FrameFacts) -> Flags:
