@@ -77,20 +77,18 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
 
 def _opened(path: str) -> Any:
     try:
-        opening = _file_type()
+        import h5py
     except ImportError as error:
         raise MissingExtra("reading HDF5 needs: pip install 'telecine[hdf5]'") from error
     with raised_as(SourceError, f"{path}: cannot be read as HDF5, it may be cut off or still open", OSError):
         # No lock: recordings often lie on read-only mounts, and nothing is written.
         place = open_file(path) if is_stored(path) else path
-        return opening(place, "r", locking=False, rdcc_nbytes=_CACHE_BYTES)
+        return _file_type(h5py)(place, "r", locking=False, rdcc_nbytes=_CACHE_BYTES)
 
 
 @lru_cache(maxsize=1)
-def _file_type() -> Any:
+def _file_type(h5py: Any) -> Any:
     """`h5py.File` that asks HDF5 once for what every question about each of many demonstrations needs to know."""
-    import h5py
-
     asked = ("filename", "driver", "userblock_size")
     return type("OpenFile", (h5py.File,), {name: cached_property(getattr(h5py.File, name).fget) for name in asked})
 
