@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from telecine.core.grid import SECOND, Times
+from telecine.core.grid import SECOND, Times, grid_of
 from telecine.core.recording import ClockKind
 
 _STAMP = re.compile(
@@ -113,7 +113,7 @@ def times_of_seconds(seconds: Any) -> Times | None:
     stamps = np.asarray(seconds, np.float64)
     if not stamps.size or not np.isfinite(stamps).all() or np.abs(stamps).max() > _LATEST_S:
         return None
-    times: Times = np.round((stamps - stamps[0]) * SECOND).astype(np.int64)
+    times = _on_their_grid(np.round((stamps - stamps[0]) * SECOND).astype(np.int64), stamps, SECOND)
     return times if (np.diff(times) > 0).all() else None
 
 
@@ -121,7 +121,21 @@ def _whole_ns(values: Any, unit_ns: int) -> Times:
     """Whole seconds apart from their fractions, which a product in floating point would cost nanoseconds."""
     whole = np.floor(values.astype(np.float64))
     rest = np.round((values.astype(np.float64) - whole) * unit_ns)
-    return np.asarray(whole.astype(np.int64) * unit_ns + rest.astype(np.int64))
+    return _on_their_grid(whole.astype(np.int64) * unit_ns + rest.astype(np.int64), values, unit_ns)
+
+
+def _on_their_grid(times: Times, stored: Any, unit_ns: int) -> Times:
+    """The ticks of the grid that `times` lie on as exactly as the stored floats can say, else `times`.
+
+    Seconds since 1970 in 64 bits are told to 238 ns: of stamps that mean 20 Hz some come that much after a tick, which
+    would show the sample before them.
+    """
+    grid = grid_of(times)
+    if grid is None:
+        return times
+    ticks = grid.at(np.rint((times - times[0]) * (float(grid.fps) / SECOND)).astype(np.int64))
+    finest_ns = float(np.spacing(np.abs(stored).max())) * unit_ns
+    return ticks if np.abs(times - ticks).max() <= max(finest_ns, 1.0) else times
 
 
 def _stated_unit(name: str, unit: str) -> int | None:
