@@ -9,6 +9,7 @@ OWN = np.array([0.4, 0.5, 0.6, 0.1, 0.1, 0.1])
 OTHER = OWN + np.array([0.05, 0.04, 0, 0, 0, 0])
 WITNESS = FrameWitness(OWN, np.array([OWN + 0.2, OTHER]), ("episode 3", "episode 7"))
 ALONE = FrameWitness(OWN, np.empty((0, 6)), ())
+NOISE = FrameWitness(np.array([0.5, 0.5, 0.5, 0.29, 0.29, 0.29]), np.empty((0, 6)), ())
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,9 @@ ALONE = FrameWitness(OWN, np.empty((0, 6)), ())
         (OTHER - 0.03, WITNESS, ""),  # between both: no witness
         (OTHER, ALONE, ""),
         (OWN + 0.1, ALONE, "not those of its frames: found"),
+        (OWN - np.array([0, 0, 0, 0.07, 0.07, 0.07]), ALONE, "not those of its frames: found"),
+        (np.array([0.5, 0.5, 0.5, 0.2, 0.2, 0.2]), NOISE, ""),  # what a codec leaves of it
+        (np.array([0.5, 0.5, 0.46, 0.2, 0.2, 0.2]), NOISE, "not those of its frames: found"),
         (OWN + np.array([0, 0, 0, 0, 0, 0.07]), WITNESS, "expected 0.400, 0.500, 0.600, 0.100, 0.100, 0.170"),
     ],
 )

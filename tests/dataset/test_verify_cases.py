@@ -17,6 +17,8 @@ from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.finding_log import MOST
 from telecine.dataset.verify.verify import verify
 from telecine.sources import registry
+from telecine.video.encode import encode
+from telecine.video.presets import video_settings
 
 DATA = "data/chunk-000/file-000.parquet"
 EPISODES = "meta/episodes/chunk-000/file-000.parquet"
@@ -314,3 +316,15 @@ def test_progress_is_told_in_bytes_that_add_up(dataset):
     verify(dataset, progress=told)
     assert told.total == told.done > 0
     assert told.labels == ["rows", VIDEO]
+
+
+@pytest.mark.parametrize("codec", ["h264", "av1"])
+@pytest.mark.parametrize("size", [(16, 16), (96, 64)])
+def test_a_codec_takes_detail_of_noise_and_that_is_no_damage(tmp_path, codec, size):
+    pixels = np.random.default_rng(0).integers(0, 256, (8, *size[::-1], 3), np.uint8)
+    frames = (av.VideoFrame.from_ndarray(rgb, format="rgb24") for rgb in pixels)
+    noise = encode(
+        frames, video_settings("train", codec), FPS, count=8, key=TOP, path=str(tmp_path / "noise.clip"), why="a test"
+    )
+    root = write(tmp_path / "dataset", [episode(8, 0, clips=[noise])])
+    assert verify(root) == verify(root, decode="all") == []

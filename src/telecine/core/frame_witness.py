@@ -17,6 +17,9 @@ CODING_ERROR = 0.06
 NEAR_ERROR = 0.02
 """The same where others' statistics fit at least `_NEARER` times as well: 5 of 255 levels."""
 _NEARER = 4
+_SOFTEST = 0.6
+"""What a codec leaves at least of the deviation of frames that are all detail: of uniform noise in red, green and blue
+0.72 through 4:2:0 alone, 0.68 as `train` and 0.71 as LeRobot's AV1 encode it."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -43,9 +46,22 @@ def frames_problem(found: Floats, witness: FrameWitness) -> str:
     if off > NEAR_ERROR and near.min(initial=np.inf) <= off / _NEARER:
         whose = witness.names[int(near.argmin())]
         return f"its statistics are not those of its frames, which are like those of {whose}: {_both(witness, found)}"
-    if off > CODING_ERROR:
+    if off > CODING_ERROR and not is_softened(found, witness.own):
         return f"its statistics are not those of its frames: {_both(witness, found)}"
     return ""
+
+
+def is_softened(found: Floats, stored: Floats) -> bool:
+    """Whether frames with these means and deviations, (6,), are the stored ones less the detail that a codec takes.
+
+    >>> noise = np.array([0.5, 0.5, 0.5, 0.29, 0.29, 0.29])
+    >>> is_softened(noise * (1, 1, 1, 0.7, 0.7, 0.7), noise), is_softened(noise * (1, 1, 1, 0.5, 0.5, 0.5), noise)
+    (True, False)
+    >>> is_softened(noise * 0.7, noise)
+    False
+    """
+    same_means = np.all(np.abs(found - stored)[:3] <= NEAR_ERROR)
+    return bool(same_means and np.all((found[3:] <= stored[3:]) & (found[3:] >= _SOFTEST * stored[3:])))
 
 
 def may_be_others(found: Floats, witness: FrameWitness) -> bool:
