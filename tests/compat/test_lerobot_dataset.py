@@ -236,11 +236,10 @@ def test_a_value_given_is_copied(tmp_path):
     assert Dataset(tmp_path / "out").rows(0).column("action").to_pylist() == [[0, 0], [1, 1]]
 
 
-def test_an_episode_that_cannot_be_written_costs_only_itself(tmp_path):
+def test_a_frame_that_cannot_be_trained_on_costs_only_itself(tmp_path):
     dataset = create(tmp_path)
-    dataset.add_frame(frame(0, action=np.array([np.nan, 0], np.float32)))
     with pytest.raises(TelecineError, match="NaN"):
-        dataset.save_episode()
+        dataset.add_frame(frame(0, action=np.array([np.nan, 0], np.float32)))
     assert not dataset.has_pending_frames()
     fill(dataset, (2,)).finalize()
     assert dataset.num_episodes == 1

@@ -7,7 +7,8 @@ Here all classes share them but `__init__`, which is compiled when the first ins
 import dataclasses
 import inspect
 from collections.abc import Callable
-from dataclasses import MISSING, Field, FrozenInstanceError, fields
+from copy import copy
+from dataclasses import FrozenInstanceError, fields
 from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -70,31 +71,13 @@ def _first_init(kind: type) -> Callable[..., None]:
 
 
 def _init(kind: type) -> Callable[..., None]:
-    names: dict[str, Any] = {"_set": object.__setattr__, "_missing": MISSING}
-    parameters, lines = ["self"], []
-    for field in fields(kind):
-        parameter, value = _assigned(field, names)
-        parameters += [parameter] if field.init else []
-        lines += [f" _set(self, {field.name!r}, {value})"]
-    lines += [" self.__post_init__()"] if hasattr(kind, "__post_init__") else []
-    text = f"def __init__({', '.join(parameters)}):\n" + ("\n".join(lines) or " pass")
-    exec(text, names)  # noqa: S102  # nosec B102  # names of fields, as the standard library's dataclasses do
-    made: Callable[..., None] = names["__init__"]
+    """What the standard library makes for a class with these fields."""
+    own = {"__post_init__": kind.__post_init__} if hasattr(kind, "__post_init__") else {}
+    parts = [(field.name, field.type, copy(field)) for field in fields(kind)]
+    twin = dataclasses.make_dataclass(kind.__name__, parts, namespace=own, frozen=True, repr=False, eq=False)
+    made: Callable[..., None] = vars(twin)["__init__"]
     made.__qualname__ = f"{kind.__qualname__}.__init__"
-    made.__annotations__ = {field.name: field.type for field in fields(kind) if field.init} | {"return": None}
     return made
-
-
-def _assigned(field: "Field[Any]", names: dict[str, Any]) -> tuple[str, str]:
-    """A field's parameter and what is assigned to it; `names` takes its default."""
-    name, default = field.name, f"_default_{field.name}"
-    if field.default_factory is not MISSING:
-        names[default] = field.default_factory
-        return f"{name}=_missing", f"{default}() if {name} is _missing else {name}" if field.init else f"{default}()"
-    if field.default is MISSING:
-        return name, name
-    names[default] = field.default
-    return f"{name}={default}", name if field.init else default
 
 
 class _Signature:
