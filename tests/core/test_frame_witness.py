@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from telecine.core.frame_witness import FrameWitness, frames_problem, looks_of, may_be_others
+from telecine.core.frame_witness import (
+    FrameWitness,
+    frames_problem,
+    looks_of,
+    looks_of_moments,
+    looks_of_some,
+    may_be_others,
+)
 
 OWN = np.array([0.4, 0.5, 0.6, 0.1, 0.1, 0.1])
 OTHER = OWN + np.array([0.05, 0.04, 0, 0, 0, 0])
@@ -45,3 +52,20 @@ def test_means_and_deviations_are_those_of_the_levels():
     counts = np.zeros((3, 256), np.int64)
     counts[:, 0] = counts[0, 255] = 8
     assert looks_of(counts, 2) == pytest.approx([0.5, 0, 0, 0.5, 0, 0])
+
+
+def test_statistics_of_few_frames_may_miss_what_a_camera_shows_briefly():
+    moments = np.array([np.repeat([0.4, 0.16], 3)] * 15 + [np.zeros(6)] * 2)
+    found, own = looks_of_moments(moments), np.repeat([0.4, 0.0], 3)
+    six, all_of_them = (FrameWitness(own, np.empty((0, 6)), (), count) for count in (6, 17))
+    assert frames_problem(found, six, moments) == ""
+    assert "not those of its frames" in frames_problem(found, all_of_them, moments)
+    assert "not those of its frames" in frames_problem(found, FrameWitness(own + 0.1, np.empty((0, 6)), (), 6), moments)
+
+
+def test_some_frames_can_look_like_all_that_are_near_their_places():
+    moments = np.linspace(0, 1, 61)[:, None] * np.ones(6)
+    low, high = looks_of_some(moments, 6)
+    assert low[:3] == pytest.approx([0.35, 0.35, 0.35], abs=0.02)
+    assert high[:3] == pytest.approx([0.65, 0.65, 0.65], abs=0.02)
+    assert looks_of_some(moments, 61) == pytest.approx(np.stack([looks_of_moments(moments)] * 2))

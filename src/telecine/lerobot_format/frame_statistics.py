@@ -22,6 +22,7 @@ class FrameStatistics:
     def __init__(self, dataset: DatasetMeta) -> None:
         self._dataset = dataset
         self._by_camera: dict[str, EpisodeStatistics] = {}
+        self._counts: dict[str, EpisodeStatistics] = {}
 
     def witness(self, key: str, number: int) -> FrameWitness | None:
         """What statistics say of the frames of an episode; None where nothing does, and for depth.
@@ -42,13 +43,22 @@ class FrameStatistics:
             look = self._look(key, other)
             if look is not None:
                 others[f"episode {other}"] = look
-        return FrameWitness(own, np.array(list(others.values())).reshape(-1, 6), tuple(others))
+        return FrameWitness(
+            own, np.array(list(others.values())).reshape(-1, 6), tuple(others), self._count(key, number)
+        )
 
     def _look(self, key: str, episode: int) -> Floats | None:
         if key not in self._by_camera:
             self._by_camera[key] = episode_statistics(self._dataset, key, ("mean", "std"))
         look = self._by_camera[key].of(episode)
         return look if look is not None and look.shape == (6,) else None
+
+    def _count(self, key: str, episode: int) -> float:
+        """How many frames an episode's statistics were made of; infinite where nothing says it."""
+        if key not in self._counts:
+            self._counts[key] = episode_statistics(self._dataset, key, ("count",))
+        count = self._counts[key].of(episode)
+        return float(count[0]) if count is not None and count.shape == (1,) and count[0] >= 1 else np.inf
 
     def _as_long(self, length: int, number: int) -> Sequence[int]:
         """The nearest other episodes with as many rows."""

@@ -167,9 +167,9 @@ def _statistics_problem(
             decoded.add(rgb)
     except TelecineError:
         return ""  # damaged frames are named when they are copied
-    if witness is not None and (problem := owner_problem(path, place.first, place.count, witness, decoded)):
-        return problem
-    if decoded.means:
+    if witness is not None:
+        return owner_problem(path, place.first, place.count, witness, decoded)
+    if decoded.moments:
         check_decoded("", own, decoded, "sample", log)
     return "".join(f"its statistics are not those of its frames: {finding.message}" for finding in log.all()[:1])
 

@@ -23,17 +23,19 @@ def owner_problems(
     decoded: Mapping[int, DecodedFrames],
     depth: Depth,
 ) -> Iterator[tuple[tuple[str, int], str]]:
-    """((camera, episode), why its frames are another's) of the episodes of a video of which frames were decoded."""
+    """((camera, episode), why its frames are another's, "" when not) of the episodes of a video that can be judged.
+
+    These are those of which frames were decoded and statistics are there.
+    """
     for episode, first in video.episodes:
         few, witness = decoded.get(episode.index), statistics.witness(video.key, episode.index)
         if few is None or witness is None:
             continue
         if depth == "all":
-            problem = frames_problem(few.looks, witness)
+            problem = frames_problem(few.looks, witness, np.array(few.moments))
         else:
             problem = owner_problem(str(metadata.root / video.name), first, episode.length, witness, few)
-        if problem:
-            yield (video.key, episode.index), problem
+        yield (video.key, episode.index), problem
 
 
 def owner_problem(path: str, first: int, count: int, witness: FrameWitness, few: DecodedFrames) -> str:
@@ -41,7 +43,7 @@ def owner_problem(path: str, first: int, count: int, witness: FrameWitness, few:
 
     few: some of them; more are decoded where they leave a doubt.
     """
-    if not few.means or not may_be_others(few.looks, witness):
+    if not few.moments or not may_be_others(few.looks, witness):
         return ""
     more = DecodedFrames()
     try:
@@ -49,4 +51,4 @@ def owner_problem(path: str, first: int, count: int, witness: FrameWitness, few:
             more.add(rgb)
     except TelecineError:
         return ""  # reported by the check of frames
-    return frames_problem(more.looks, witness)
+    return frames_problem(more.looks, witness, np.array(more.moments))

@@ -11,7 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from telecine.core.errors import TelecineError
-from telecine.core.frame_witness import is_softened
+from telecine.core.frame_witness import (
+    CODING_ERROR,
+    frame_moments,
+    is_softened,
+    looks_of_moments,
+    looks_of_some,
+)
 from telecine.core.recording import Image, MemoryStream, Schema
 from telecine.core.stats import QUANTILES, STATISTICS, Floats
 from telecine.dataset.verify.finding_log import FindingLog
@@ -28,31 +34,24 @@ from telecine.video.mp4_reader import decode_all, decode_at, depth_at
 Depth = Literal["all", "sample", "none"]
 
 EPISODES_PER_FILE = 5
-_CODING_ERROR = 0.06
-"""How far a codec, and the sampling of frames for statistics, may move mean and std of an episode."""
 _FEW_FRAMES = 0.04
-_PIXELS = 150
 
 
 @dataclass(slots=True)
 class DecodedFrames:
-    """Sums over the frames of one episode that were decoded; frames are in [0, 1]."""
+    """Moments of the frames of one episode that were decoded; frames are in [0, 1]."""
 
-    means: list[Floats] = field(default_factory=list)
-    squares: list[Floats] = field(default_factory=list)
+    moments: list[Floats] = field(default_factory=list)
+    """(6,) of each frame, see `frame_moments`."""
 
     def add(self, rgb: npt.NDArray[np.uint8]) -> None:
         """Count in one frame, (height, width, 3) uint8."""
-        stride = max(1, max(rgb.shape[:2]) // _PIXELS)
-        planes = rgb[::stride, ::stride].reshape(-1, 3).T.astype(np.float64, order="C") / 255.0
-        self.means.append(planes.mean(axis=1))
-        self.squares.append((planes**2).mean(axis=1))
+        self.moments.append(frame_moments(rgb))
 
     @property
     def looks(self) -> Floats:
         """(6,) means and deviations of the channels over all frames."""
-        mean = np.mean(self.means, axis=0)
-        return np.concatenate([mean, np.sqrt(np.maximum(np.mean(self.squares, axis=0) - mean**2, 0))])
+        return looks_of_moments(np.array(self.moments))
 
 
 def check_video_frames(
@@ -191,7 +190,7 @@ def check_camera_statistics(
 ) -> None:
     """Statistics of cameras: their shape, the frames they were made of, and their sum over the episodes.
 
-    others: by camera and episode, why its frames are another's.
+    others: by camera and episode, why its frames are another's; "" where they were judged and are not.
     """
     pools: dict[str, list[dict[str, Floats]]] = {key: [] for key in metadata.cameras}
     of_episodes = read_statistics(metadata.root, metadata.cameras) if metadata.cameras else iter(())
@@ -201,9 +200,10 @@ def check_camera_statistics(
             sampled = decoded.get(key, {}).get(episode.index)
             with log.at(episode=episode.index, key=key):
                 own = parsed_statistics(where, statistics.get(key), metadata.features[key], log)
-                if problem := others.get((key, episode.index)):
+                problem = others.get((key, episode.index))
+                if problem:
                     log.error("verify-stats", where, problem)
-                elif own is not None and sampled is not None:
+                elif problem is None and own is not None and sampled is not None:
                     check_decoded(where, own, sampled, depth, log)
             if own is not None:
                 pools[key].append(own)
@@ -247,16 +247,18 @@ def parsed_statistics(where: str, stored: Any, feature: FeatureMeta, log: Findin
 
 def check_decoded(where: str, own: Mapping[str, Floats], decoded: DecodedFrames, depth: Depth, log: FindingLog) -> None:
     """Mean and std of decoded frames against the stored ones, as far as so many frames can tell."""
-    means = np.stack(decoded.means)
-    mean, std = decoded.looks[:3], decoded.looks[3:]
-    allowed: Any = _CODING_ERROR
+    moments = np.stack(decoded.moments)
+    means = moments[:, :3]
+    low, high = looks_of_some(moments, float(own["count"][0]))
+    allowed: Any = CODING_ERROR
     if depth != "all":
         spread = means.std(axis=0) / np.sqrt(len(means)) if len(means) > 1 else 0.0
         allowed = allowed + _FEW_FRAMES + 4 * spread
     softened = is_softened(decoded.looks, np.concatenate([own["mean"], own["std"]]))
-    for name, value in (("mean", mean), ("std", std)):
-        if not np.all(np.abs(own[name] - value) <= allowed) and not softened:
-            found, expected = (", ".join(f"{v:.3f}" for v in array) for array in (own[name], value))
+    for name, part in (("mean", slice(0, 3)), ("std", slice(3, 6))):
+        is_near = np.all((own[name] >= low[part] - allowed) & (own[name] <= high[part] + allowed))
+        if not is_near and not softened:
+            found, expected = (", ".join(f"{v:.3f}" for v in array) for array in (own[name], decoded.looks[part]))
             log.error("verify-stats", where, f"{name}: found {found}, expected about {expected} as in the frames")
             return
 
