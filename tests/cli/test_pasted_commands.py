@@ -123,7 +123,9 @@ def sandbox(tmp_path_factory):
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.words)
-def test_commands_that_are_printed_are_whole_and_run(case, sandbox, tmp_path, monkeypatch):
+def test_commands_that_are_printed_are_whole_and_run(case, sandbox, tmp_path, monkeypatch, request):
+    if case.words == "inspect --help":
+        request.getfixturevalue("matplotlib")  # one of its examples draws curves
     if case.words.startswith("record sim ") and not case.words.endswith("--help"):
         pytest.importorskip("mujoco", reason="needs mujoco: pip install 'telecine[sim]'")
     found = set()
