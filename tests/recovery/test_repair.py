@@ -112,6 +112,17 @@ def remuxed(path, keep):
     spoilt.replace(path)
 
 
+def test_a_task_that_neither_rows_nor_episodes_know_is_named(dataset):
+    edit_table(dataset / "meta/tasks.parquet", with_a_task_more)
+    (named,) = repair(dataset).found
+    assert (named.code, named.where) == ("repair-changed", "meta/tasks.parquet 'place the cube'")
+
+
+def with_a_task_more(table):
+    more = pa.table({"task_index": [99], table.column_names[1]: ["place the cube"]}).cast(table.schema)
+    return pa.concat_tables([table, more])
+
+
 def test_a_sound_dataset_needs_nothing(dataset, good):
     told = repair(dataset)
     assert (told.ok, told.wrong, told.found, told.episodes) == (True, (), (), 4)

@@ -16,6 +16,7 @@ from telecine.core.recording import Ref
 from telecine.core.text.task_text import TASK_TO_GIVE
 from telecine.core.tiff import tiff_pixels
 from telecine.lerobot_format.metadata import INDEX_KEYS, UNKNOWN_LENGTH, DatasetMeta, FeatureMeta
+from telecine.lerobot_format.paths import TASKS
 from telecine.recovery.cameras import StoredCamera, find_camera
 from telecine.recovery.columns import column_of, is_image
 from telecine.recovery.conflicts import (
@@ -73,6 +74,8 @@ class Content:
 
     def pieces(self, log: RepairLog, task: str | None) -> Iterator[Piece]:
         """The episodes that can be recovered; what cannot is named in `log`."""
+        for text in self._unused_tasks():
+            log.changed(f"{TASKS} {text!r}", "no row is of this task, so the copy's table is without it")
         for run in self.runs:
             where = f"episode {run.episode}"
             ranges = {camera.key: camera.ranges[run.episode] for camera in self.videos}
@@ -101,6 +104,13 @@ class Content:
                 continue
             _note_times(run, self.metadata.fps, log)
             yield Piece(run, count, tasks[:count], found)
+
+    def _unused_tasks(self) -> list[str]:
+        """Tasks of the table that neither rows nor meta/episodes name: nobody can tell whose they were."""
+        known = self.metadata.tasks or {}
+        of_rows = {known.get(number) for run in self.runs for number in np.unique(run.tasks).tolist()}
+        stated = {text for episode in self.metadata.by_index.values() for text in episode.tasks}
+        return sorted(set(known.values()) - of_rows - stated)
 
     def _tasks(self, run: EpisodeRows, given: str | None) -> list[str] | None:
         """The task of each row: by the table, else the only one of the episode, else the one given."""
