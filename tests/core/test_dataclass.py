@@ -63,6 +63,16 @@ class Hashed:
         return "mine"
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """With a beginning of its own."""
+
+    a: int
+
+    def __init__(self, text: str) -> None:
+        object.__setattr__(self, "a", int(text))
+
+
 class Opened(Ours):
     """A plain class of one: it has a `__dict__`."""
 
@@ -96,6 +106,11 @@ def test_a_signature_is_known_before_the_first_instance_and_in_a_class_of_it():
     assert [*inspect.signature(Opened).parameters] == [*inspect.signature(Ours).parameters]
 
 
+def test_an_init_of_its_own_is_left():
+    assert Given("3").a == 3
+    assert [*inspect.signature(Given).parameters] == ["text"]
+
+
 def test_equality_is_of_one_class_and_of_the_fields_that_compare():
     assert Ours(1) == Ours(1, aside=9) != Ours(2)
     assert Ours(1) != Theirs(1)
@@ -123,6 +138,8 @@ def test_nothing_can_be_set_or_deleted():
             delattr(made, name)
     with pytest.raises(AttributeError):
         Ours(1).other = 2
+    with pytest.raises(AttributeError):
+        del Ours(1).other
     assert not hasattr(Ours(1), "__dict__")
     assert Opened(4).twice == 8
 

@@ -5,6 +5,7 @@ import pytest
 
 from telecine.core.frame_witness import (
     FrameWitness,
+    frame_moments,
     frames_problem,
     looks_of,
     looks_of_moments,
@@ -69,3 +70,10 @@ def test_some_frames_can_look_like_all_that_are_near_their_places():
     assert low[:3] == pytest.approx([0.35, 0.35, 0.35], abs=0.02)
     assert high[:3] == pytest.approx([0.65, 0.65, 0.65], abs=0.02)
     assert looks_of_some(moments, 61) == pytest.approx(np.stack([looks_of_moments(moments)] * 2))
+
+
+def test_moments_of_a_frame_are_of_all_its_pixels_or_of_a_grid_of_them():
+    for size in (4, 900):
+        half = np.zeros((size, size, 3), np.uint8)
+        half[: size // 2, :, 0] = 255
+        assert frame_moments(half) == pytest.approx([0.5, 0, 0, 0.5, 0, 0])

@@ -5,12 +5,12 @@ import pytest
 
 from core.test_quality_rows import FPS, motion, rows_of
 from telecine.core.quality.brief_frames import Brief, brief_findings, brief_stretches, places
-from telecine.core.quality.episode_rows import STATE
+from telecine.core.quality.episode_rows import STATE, EpisodeNumbers
 from telecine.core.quality.gripper_sense import gripper_findings
 from telecine.core.quality.reversed_rows import reversed_findings
 from telecine.core.quality.row_facts import facts_of
 from telecine.core.quality.shifted_lines import shifted_frames
-from telecine.core.quality.stillness import stuck_findings
+from telecine.core.quality.stillness import leaps_after, stuck_findings
 
 PIXELS = (24, 32)
 
@@ -63,6 +63,15 @@ def test_angles_that_begin_anew_after_a_turn_do_not_run_backwards():
     assert list(reversed_findings(rows_of(np.zeros((10, 2))))) == []
 
 
+def test_values_that_stand_aside_for_a_while_or_are_of_no_robot_do_not_run_backwards():
+    state, _ = motion(width=6)
+    aside = state.copy()
+    aside[30:60] += 5
+    assert list(reversed_findings(rows_of(aside))) == []
+    light = EpisodeNumbers(3, FPS, {"light": state}, {"light": tuple("abcdef")})
+    assert list(reversed_findings(light)) == []
+
+
 def grippers(change=None, tasks=("pick",) * 8):
     """What is said of eight episodes that open and close; change(number, values) one in place."""
     values = []
@@ -94,6 +103,10 @@ def test_grippers_that_differ_anyway_say_nothing():
     assert grippers(lambda number, v: v[:, 1].__setitem__(slice(None), v[::-1, 1] if number % 2 else v[:, 1])) == []
 
 
+def test_grippers_that_never_move_say_nothing():
+    assert grippers(lambda number, v: v[:, 1].fill(0.5)) == []
+
+
 def test_packets_say_where_a_frame_stands_or_is_unlike_the_others():
     sizes, keys = packets()
     path = np.arange(60.0)
@@ -106,6 +119,8 @@ def test_packets_say_where_a_frame_stands_or_is_unlike_the_others():
     assert places(stands, keys, FPS, None) == places(stands, keys, FPS, np.minimum(path, 20)) == []
     assert [a <= 33 < b for a, b in places(flashes, keys, FPS, path)] == [True, True]
     assert places(sizes[:5], keys[:5], FPS, path[:5]) == []
+    flashes[31:40] = 1600  # a scene that has become richer
+    assert places(flashes, keys, FPS, path) == []
 
 
 def test_a_frame_that_stands_and_a_flash_are_found_to_the_row():
@@ -118,6 +133,20 @@ def test_a_frame_that_stands_and_a_flash_are_found_to_the_row():
         flash = scene(step=0.5) / 2
         flash[14 : 14 + long] += 90
         assert brief_stretches(flash) == [Brief("flash", 14, 14 + long)]
+
+
+def test_a_camera_that_stops_or_lights_that_go_on_are_no_defect():
+    small = scene()
+    waits = np.concatenate([small[:12], np.repeat(small[12:13], 5, axis=0), small[12:]])
+    assert brief_stretches(waits) == brief_stretches(small[:6]) == []
+    lit = scene(step=0.5) / 2
+    lit[14:] += 60
+    lit[14] += 60
+    assert brief_stretches(lit) == []
+
+
+def test_steps_near_the_ends_leap_after_nothing():
+    assert not leaps_after(np.ones((20, 2)), 2, 4).any()
 
 
 def test_what_is_told_already_and_what_a_slow_camera_does_are_not_told():
