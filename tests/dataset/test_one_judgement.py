@@ -159,6 +159,22 @@ def test_all_commands_take_the_sound_dataset(filmed, tmp_path):
     assert {name: answer.code for name, answer in found.items()} == dict.fromkeys(found, 0)
 
 
+@pytest.mark.parametrize(
+    "numbers", [pa.nulls(2), pa.array(["x", "7"]), pa.array([0.5, 1]), pa.array([[0], [1]]), None], ids=str
+)
+def test_numbers_of_episodes_that_are_none_are_a_finding_in_every_command(filmed, tmp_path, numbers):
+    root = Path(shutil.copytree(filmed, tmp_path / "dataset"))
+    table = pq.read_table(root / EPISODES)
+    place = table.column_names.index("episode_index")
+    pq.write_table(
+        table.remove_column(place) if numbers is None else table.set_column(place, "episode_index", numbers),
+        root / EPISODES,
+    )
+    found = answers(root, filmed, tmp_path / "out")
+    check_agreement(found)
+    assert found["verify"].errors()
+
+
 @settings(max_examples=15)
 @given(st.data())
 def test_all_commands_judge_metadata_of_any_kind_alike(good, tmp_path_factory, data):

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from telecine.core.data import arrow
 from telecine.core.errors import DatasetError, metadata_error, raised_as
+from telecine.core.grid import Rows
 from telecine.core.stats import STATISTICS
 from telecine.lerobot_format import paths
 from telecine.lerobot_format.episode_table import EpisodeTable
@@ -220,8 +221,19 @@ def read_episodes_table(root: Path, wanted: Callable[[str], bool] | None = None)
     with raised_as(DatasetError, f"{root}: meta/episodes cannot be read", OSError, pa.ArrowException):
         names = None if wanted is None else [*filter(wanted, pq.read_schema(files[0]).names), "episode_index"]
         table = pa.concat_tables([_columns(path, names) for path in files])
-    order = np.argsort(arrow.to_numpy(table.column("episode_index").combine_chunks()), kind="stable")
+    order = np.argsort(_episode_numbers(root, table), kind="stable")
     return table if (order == np.arange(len(order))).all() else table.take(order)
+
+
+def _episode_numbers(root: Path, table: pa.Table) -> Rows:
+    where = f"{root}: meta/episodes episode_index"
+    if "episode_index" not in table.column_names:
+        raise DatasetError(f"{where}: found no such column, which says which row is which episode")
+    column = table.column("episode_index").combine_chunks()
+    if column.null_count or not pa.types.is_integer(column.type):
+        raise DatasetError(f"{where}: found {column.type} with {column.null_count} nulls, expected whole numbers")
+    numbers: Rows = arrow.to_numpy(column)
+    return numbers
 
 
 def _columns(path: Path, names: list[str] | None) -> pa.Table:
