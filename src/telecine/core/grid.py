@@ -46,6 +46,10 @@ class Grid:
         whole, rest = divmod(SECOND * self.fps.denominator, self.fps.numerator)
         return self.start_ns + numbers * whole + (2 * numbers * rest + self.fps.numerator) // (2 * self.fps.numerator)
 
+    def nearest(self, times: Times) -> Rows:
+        """(n,) int64: the numbers of the ticks nearest to these stamps, which may lie outside of [0, count)."""
+        return np.asarray(np.rint((times - self.start_ns) * (float(self.fps) / SECOND)), np.int64)
+
     @property
     def tolerance_ns(self) -> int:
         """How far a stamp may be from a tick and still lie on it; at most a hundredth of the period."""
@@ -80,7 +84,7 @@ def grid_of(times: Times) -> Grid | None:
     fitting: list[tuple[int, Grid]] = []
     for fps in (Fraction(round(2 * hz), 2), Fraction(round(hz) * 1000, 1001)):
         if fps > 0:
-            numbers = np.rint((times - times[0]) * (float(fps) / SECOND)).astype(np.int64)
+            numbers = Grid(int(times[0]), 0, fps).nearest(times)
             grid = Grid(int(times[0]), int(numbers[-1]) + 1, fps)
             fitting.append((int(np.abs(times - grid.at(numbers)).max()), grid))
     return next((grid for off, grid in sorted(fitting, key=lambda f: f[0])[:1] if off <= grid.tolerance_ns), None)

@@ -143,7 +143,7 @@ def _answers(
     dataset: Dataset, parts: Sequence[_Part], executor: Executor, progress: Progress
 ) -> Iterator[_Checked | Lost]:
     """What became of each part, in order; progress is counted in bytes of the dataset, by rows."""
-    total = sum(path.stat().st_size for path in quality_cache.files_of(dataset.root))
+    total = quality_cache.size_bytes(dataset.root)
     rows = max(sum(episode.length for episode in dataset.episodes), 1)
     if isinstance(executor, Workers):
         executor.grow(len(parts), total if dataset.cameras else 0, safely=False)

@@ -26,13 +26,13 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or home) / "telecine" / "quality"
 
 
-def files_of(root: Path) -> Iterator[Path]:
-    """The files of a dataset, sorted."""
-    return (root / name for name, _ in _states(root))
+def size_bytes(root: Path) -> int:
+    """Of all files of a dataset."""
+    return sum(state.st_size for _, state in _states(root))
 
 
 def _states(root: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """(name below root, state) of each file; names are made as text, as paths take ten times as long."""
+    """(name below root, state) of each file, sorted; names are made as text, as paths take ten times as long."""
     for folder in _FOLDERS:
         top = str(root / folder)
         for above, folders, names in os.walk(top):

@@ -133,7 +133,7 @@ def _on_their_grid(times: Times, stored: Any, unit_ns: int) -> Times:
     grid = grid_of(times)
     if grid is None:
         return times
-    ticks = grid.at(np.rint((times - times[0]) * (float(grid.fps) / SECOND)).astype(np.int64))
+    ticks = grid.at(grid.nearest(times))
     finest_ns = float(np.spacing(np.abs(stored).max())) * unit_ns
     return ticks if np.abs(times - ticks).max() <= max(finest_ns, 1.0) else times
 
