@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import subprocess
@@ -223,3 +224,18 @@ def test_a_lock_file_that_always_vanishes_is_given_up(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "open", vanished)
     with pytest.raises(DatasetError, match="locked again and again"):
         Staging(tmp_path / "out", overwrite=False)
+
+
+def test_a_writer_keeps_its_lock_until_it_is_closed_when_the_commit_fails(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with create(tmp_path / "out") as first:
+        first.add(episode(5))
+        with monkeypatch.context() as patch, pytest.raises(DatasetError, match="no space left"):
+            patch.setattr(stage_module, "sync_to_disk", refuse)
+            first.commit()
+        with pytest.raises(DatasetError, match="locked"):
+            create(tmp_path / "out")
+        first.clear_scratch()
+    assert not list(tmp_path.iterdir())

@@ -14,6 +14,7 @@ import telecine as tc
 from support.robosandbox import write_run
 from support.shards import assert_equal, contents, convert_all, write_runs
 from telecine.dataset.staging import workspace
+from telecine.dataset.writer import DatasetWriter
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,22 @@ def test_two_processes_for_one_part_at_once_make_it_once(recordings, plan_file, 
     tc.convert(recordings, tmp_path / "out", plan_file, shard="2/2", workers=0)
     assert tc.finalize(tmp_path / "out", workers=0).published
     assert_equal(tmp_path / "out", whole)
+
+
+def test_a_conversion_that_ends_leaves_the_next_ones_scratch_folder_alone(recordings, plan_file, tmp_path, monkeypatch):
+    """Who comes second for one part begins as soon as the first has let go of the lock."""
+    commit, others = DatasetWriter.commit, []
+
+    def commit_and_be_followed(writer, **kept):
+        root = commit(writer, **kept)
+        others.append(DatasetWriter.create(root, fps=writer.fps, robot_type=None, overwrite=True))
+        return root
+
+    monkeypatch.setattr(DatasetWriter, "commit", commit_and_be_followed)
+    tc.convert(recordings, tmp_path / "out", plan_file, workers=0)
+    (other,) = others
+    with other:
+        assert other.scratch.is_dir()
 
 
 def test_strays_and_half_a_part_are_in_no_dataset(recordings, plan_file, whole, tmp_path):

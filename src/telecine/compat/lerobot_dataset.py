@@ -62,7 +62,7 @@ class LeRobotDataset:
         self._running: list[FrameEpisode] = []
         """The episode that frames are added to, if there is one."""
         self._finished: Dataset | None = None
-        self._leave = weakref.finalize(self, _abandon, writer, self._scratch, self._running)
+        self._leave = weakref.finalize(self, _abandon, writer, self._running)
 
     @classmethod
     def create(
@@ -199,7 +199,7 @@ class LeRobotDataset:
             _LOG.warning("%s: %d frames since the last save_episode() are left out", self.root, self._pending)
         self.clear_episode_buffer()
         plan = self._plans[0].to_yaml() if len(self._plans) == 1 and self._plans[0] != self._frames_plan else None
-        shutil.rmtree(self._scratch, ignore_errors=True)  # first, so that the writer can remove the folder around it
+        self._writer.clear_scratch()  # first, so that the writer can remove the folder around it
         try:
             self._writer.commit(plan_yaml=plan)
         finally:
@@ -288,9 +288,9 @@ def _png(data: bytes) -> Any:
     return to_rgb(frame)
 
 
-def _abandon(writer: DatasetWriter, scratch: Path, running: list[FrameEpisode]) -> None:
+def _abandon(writer: DatasetWriter, running: list[FrameEpisode]) -> None:
     """Leave nothing behind but what was committed."""
     for episode in running:
         episode.close()
-    shutil.rmtree(scratch, ignore_errors=True)
+    writer.clear_scratch()
     writer.close()

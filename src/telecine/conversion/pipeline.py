@@ -172,7 +172,7 @@ def _convert(job: _Job) -> Report:
     job.progress.begin(episodes.size_bytes, CONVERTING, len(episodes.refs))
     with _writer(job) as writer:
         refs = () if options.strict and episodes.rejected else episodes.refs
-        with _finished_stay(writer.scratch), _who_works(job, refs, writer.scratch) as (executor, crash):
+        with _finished_stay(writer), _who_works(job, refs, writer.scratch) as (executor, crash):
             if settled is None:
                 plan = settle_codecs(plan, refs, executor, existing=existing_codecs(writer.published))
             context, leftover = _worker_context(writer, plan, job, refs)
@@ -242,8 +242,9 @@ def require_sound(root: Path) -> None:
 
 
 @contextmanager
-def _finished_stay(scratch: Path) -> Iterator[None]:
+def _finished_stay(writer: DatasetWriter) -> Iterator[None]:
     """Leaves finished episodes where they are when the work is interrupted, with a note, and removes the rest."""
+    scratch = writer.scratch
     try:
         yield
     except BaseException as error:
@@ -254,10 +255,10 @@ def _finished_stay(scratch: Path) -> Iterator[None]:
                 "up, and removing that folder gives up on them"
             )
         else:
-            shutil.rmtree(scratch, ignore_errors=True)
+            writer.clear_scratch()
         raise
     if not checkpoint.count(scratch)[0]:
-        shutil.rmtree(scratch, ignore_errors=True)
+        writer.clear_scratch()
 
 
 @contextmanager

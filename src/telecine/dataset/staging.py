@@ -85,11 +85,15 @@ class Staging:
         with suppress(OSError):  # it is there; a power cut in the next seconds could at most bring the old one back
             sync_to_disk(self.root.parent)
 
+    def discard(self) -> None:
+        """Remove what is left of the stage, and keep the lock."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
     def close(self) -> None:
         """Remove what is left of the stage and let the next writer in. May be called again."""
         if self._lock is None:
             return
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.discard()
         if self.root.exists():
             shutil.rmtree(self._old, ignore_errors=True)
         if self._published:

@@ -5,6 +5,7 @@ is written again, and memory does not grow with the number of episodes. The same
 Refuses what LeRobot could not read back exactly; never changes a value.
 """
 
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -261,7 +262,6 @@ class DatasetWriter:
         """
         self._require_open()
         if self._files is None:
-            self.close()
             raise DatasetError(f"{self.root}: no episode was added, so there is no dataset to write")
         self._state = "writing"
         try:
@@ -279,15 +279,20 @@ class DatasetWriter:
         except WRITE_ERRORS as error:
             self._give_up()
             raise write_error(self.root, error) from error
-        finally:
-            self.close()
+        self.close()
         return self.root
 
     def close(self) -> None:
-        """Remove everything that was not committed. May be called again."""
+        """Remove everything that was not committed, and let the next writer in. May be called again."""
         if self._state != "closed":
-            self._give_up()
+            self._abandon()
+            self._stage.close()
             self._state = "closed"
+
+    def clear_scratch(self) -> None:
+        """Remove `scratch` and what is in it; nothing once the writer is closed, when it is another's."""
+        if self._state != "closed":
+            shutil.rmtree(self.scratch, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self
@@ -304,11 +309,14 @@ class DatasetWriter:
             raise DatasetError(f"{self.root}: an earlier write failed, so nothing can be added; start again")
 
     def _give_up(self) -> None:
+        self._abandon()
+        self._stage.discard()  # at once: the disk may be full
+        self._state = "failed"
+
+    def _abandon(self) -> None:
         files, self._files = self._files, None
         if files is not None:
             files.abandon()
-        self._stage.close()
-        self._state = "failed"
 
     def _opened(self, features: Features) -> OpenFiles:
         return OpenFiles(self._stage.folder, features, self.fps, self._limits, published=self._published)
