@@ -232,9 +232,10 @@ def test_a_writer_keeps_its_lock_until_it_is_closed_when_the_commit_fails(tmp_pa
 
     with create(tmp_path / "out") as first:
         first.add(episode(5))
-        with monkeypatch.context() as patch, pytest.raises(DatasetError, match="no space left"):
+        with monkeypatch.context() as patch:
             patch.setattr(stage_module, "sync_to_disk", refuse)
-            first.commit()
+            with pytest.raises(DatasetError, match="no space left"):
+                first.commit()
         with pytest.raises(DatasetError, match="locked"):
             create(tmp_path / "out")
         first.clear_scratch()
