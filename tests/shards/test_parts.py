@@ -13,6 +13,7 @@ from support.shards import assert_equal, contents, convert_all, episodes_of, wri
 from telecine.conversion.shards import part
 from telecine.core.errors import DatasetError, PlanError
 from telecine.dataset.staging import Staging, workspace
+from telecine.sources import registry
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +88,14 @@ def test_a_part_has_the_same_bytes_each_time(recordings, plan, tmp_path):
     again = tc.convert(recordings, tmp_path / "a", plan, shard="2/3", workers=0)
     assert (again.ok, [f.code for f in again.findings]) == (True, ["convert-shard"])
     assert contents(tmp_path) == before
+
+
+def test_whoever_settles_what_parts_share_looks_for_the_files_once(recordings, plan, tmp_path, monkeypatch):
+    looked = []
+    claimed = registry.claimed
+    monkeypatch.setattr(registry, "claimed", lambda *given, **flags: looked.append(given) or claimed(*given, **flags))
+    tc.convert(recordings, tmp_path / "out", plan, shard=(1, 2), workers=0)
+    assert len(looked) == 1
 
 
 def test_a_second_finalize_changes_nothing(recordings, plan, tmp_path, monkeypatch):

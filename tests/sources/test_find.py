@@ -12,7 +12,7 @@ import pytest
 from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
 from telecine.core.recording import Recording, Ref
-from telecine.sources import registry
+from telecine.sources import claims, registry
 from telecine.sources.format import Found, MissingExtra
 
 
@@ -44,25 +44,25 @@ PLAIN = Plain()
 @pytest.fixture(autouse=True)
 def plain(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     point = EntryPoint("plain", f"{__name__}:PLAIN", "telecine.sources")
-    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
-    registry._theirs.cache_clear()
+    monkeypatch.setattr(claims, "entry_points", lambda group: [point])
+    claims._theirs.cache_clear()
     yield
-    registry._theirs.cache_clear()
+    claims._theirs.cache_clear()
 
 
 def test_the_table_says_what_each_format_says_of_itself() -> None:
-    ours = {name: registry.formats()[name] for name in registry._SUFFIXES}
+    ours = {name: registry.formats()[name] for name in claims._SUFFIXES}
     assert {name: (form.NAME, form.SUFFIXES) for name, form in ours.items()} == {
-        name: (name, suffixes) for name, suffixes in registry._SUFFIXES.items()
+        name: (name, suffixes) for name, suffixes in claims._SUFFIXES.items()
     }
 
 
 def test_a_recording_is_found_and_opened_without_importing_other_formats(tmp_path: Path) -> None:
     (tmp_path / "1.rrd").write_bytes(b"RRF2" + bytes(4))
     code = (
-        "import sys; from telecine.sources import registry; claims = registry.claimed([sys.argv[1]]); "
-        "print([c.format for c in claims], "
-        "[n for n in registry._SUFFIXES if f'telecine.sources.{n}.source' in sys.modules])"
+        "import sys; from telecine.sources import claims, registry; found = registry.claimed([sys.argv[1]]); "
+        "print([c.format for c in found], "
+        "[n for n in claims._SUFFIXES if f'telecine.sources.{n}.source' in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
     assert done.stdout == "['rrd'] ['rrd']\n"
@@ -180,20 +180,20 @@ def test_opening_an_unknown_format_names_the_known_ones() -> None:
 
 def test_a_format_of_another_package_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     point = EntryPoint("their", f"{__name__}:THEIRS", "telecine.sources")
-    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
+    monkeypatch.setattr(claims, "entry_points", lambda group: [point])
     write(tmp_path, "1.their", content="THEIRS a")
     assert [ref.format for ref in registry.find([tmp_path]).refs] == ["their"]
 
 
 def test_a_format_of_another_package_takes_no_name_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     point = EntryPoint("mine", f"{__name__}:USURPER", "telecine.sources")
-    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
+    monkeypatch.setattr(claims, "entry_points", lambda group: [point])
     assert registry.formats()["rrd"].SUFFIXES == (".rrd",)
 
 
 def test_a_format_of_another_package_that_does_not_load_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     point = EntryPoint("their", "no_such_module_anywhere:X", "telecine.sources")
-    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
+    monkeypatch.setattr(claims, "entry_points", lambda group: [point])
     with pytest.raises(SourceError, match="the source 'their' .* cannot be loaded"):
         registry.formats()
 
@@ -217,6 +217,39 @@ class _Usurper(Plain):
 
 
 USURPER = _Usurper()
+
+
+def test_texts_that_lie_beside_recordings_are_read_by_formats_that_know_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every other format knows files by first bytes, or folders alone; and a file that it knows is no text in JSON."""
+    (tmp_path / "result.json").write_text('{"episode_id": "a"}')
+    (tmp_path / "notes.json").write_text("[]")
+    (tmp_path / "a.plain").write_bytes(b"\x89HDF")
+    asked = set()
+    for name in claims._SUFFIXES:
+        form = claims._ours(name)
+
+        def note(path: str, form: Any = form, claim: Any = form.claims) -> bool:
+            asked.add((form.NAME, Path(path).name))
+            return bool(claim(path))
+
+        monkeypatch.setattr(form, "claims", note)
+    found = registry.claimed([tmp_path])
+    assert [(claim.format, Path(claim.path).name) for claim in found] == [
+        ("plain", "a.plain"),
+        ("robosandbox", "result.json"),
+    ]
+    assert {name for name, file in asked if file.endswith(".json")} == {"robosandbox", "rlds"}
+    assert {name for name, file in asked if file == "a.plain"} >= {
+        "hdf5",
+        "rrd",
+        "mcap",
+        "zarr",
+        "rosbag2",
+        "recorder_spool",
+    }
+    assert not {name for name, file in asked if file == "a.plain"} & claims._FOLDERS_ALONE
 
 
 def test_without_rerun_sdk_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,10 +74,14 @@ def discover(
     token: str | None,
     follow_links: bool = False,
     select: ChosenEpisodes = EVERYTHING,
+    claims: Sequence[Claim] | None = None,
     executor: Executor = serial,
 ) -> Episodes:
-    """Every episode at `paths` as the plan divides recordings. Raises: SourceError when there is no recording."""
-    found = find(paths, recover=recover, token=token, follow_links=follow_links, executor=executor)
+    """Every episode at `paths` as the plan divides recordings. Raises: SourceError when there is no recording.
+
+    claims: what `registry.claimed` said of these paths, where it was asked before.
+    """
+    found = find(paths, recover=recover, token=token, follow_links=follow_links, claims=claims, executor=executor)
     misnamed = tuple(_misnamed_spans(found.refs, plan))
     found = replace(found, refs=select.of(found.refs))
     parted = split_refs(found.refs, plan, executor)
@@ -100,10 +104,11 @@ def find(
     recover: bool = False,
     token: str | None = None,
     follow_links: bool = False,
+    claims: Sequence[Claim] | None = None,
     executor: Executor = serial,
 ) -> Found:
     """Every recording at `paths`. Raises: SourceError when there is none, with each file's reason as a note."""
-    found = find_all(paths, recover=recover, token=token, follow_links=follow_links, executor=executor)
+    found = find_all(paths, recover=recover, token=token, follow_links=follow_links, claims=claims, executor=executor)
     if not found.refs:
         raise nothing_readable(paths, found.findings)
     return found
@@ -115,6 +120,7 @@ def find_all(
     recover: bool,
     token: str | None,
     follow_links: bool = False,
+    claims: Sequence[Claim] | None = None,
     executor: Executor = serial,
 ) -> Found:
     """`registry.find`, each file indexed where `executor` works; unreadable files alone are no error here.
@@ -122,7 +128,7 @@ def find_all(
     Many files are shared out among as many processes as they deserve.
     """
     work = partial(_indexed, recover=recover, token=token)
-    claims = registry.claimed(paths, follow_links=follow_links)
+    claims = registry.claimed(paths, follow_links=follow_links) if claims is None else claims
     if isinstance(executor, Workers) and len(claims) > _MANY:
         executor.grow(len(claims), sum(claim.size_bytes for claim in claims), safely=False)
     found = registry.joined(paths, map(_found, executor(work, claims, silent)))

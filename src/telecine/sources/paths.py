@@ -69,10 +69,9 @@ def _below(top: str, is_recording: IsRecording) -> Iterator[Place]:
             yield Place(folder, problem=f"lies more than {DEEPEST} folders deep")
             continue
         for place, is_folder in _entries(folder, inside):
-            real = os.path.realpath(place.path)
             if not is_folder or place.problem:
                 yield place
-            elif real not in met:
+            elif (real := os.path.realpath(place.path)) not in met:
                 met.add(real)
                 if is_recording(place.path):
                     yield place

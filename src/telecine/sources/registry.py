@@ -1,12 +1,8 @@
-"""The table of formats: what finds recordings and opens them. A format is one package and one line here."""
+"""Finds recordings and opens them, by the format that claims each."""
 
-import fnmatch
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
-from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,13 +11,14 @@ from telecine.core.errors import SourceError, StoreError
 from telecine.core.findings import Finding
 from telecine.core.naming import natural
 from telecine.core.recording import Recording, Ref
-from telecine.core.text.addresses import is_stored, unknown_scheme
+from telecine.core.text.addresses import is_stored
 from telecine.core.text.renamed import renamed
 from telecine.core.text.secrets import scrubbed
 from telecine.sources.border import border
+from telecine.sources.claims import format_of, formats, has_suffix, is_one_recording, named
 from telecine.sources.format import Format, Found, Joining, MissingExtra
 from telecine.sources.paths import is_url, places
-from telecine.sources.shared.confinement import kind_problem, links_followed
+from telecine.sources.shared.confinement import links_followed
 from telecine.sources.shared.lfs import pointer_problem
 from telecine.sources.unclaimed import likeness
 
@@ -41,69 +38,6 @@ __all__ = [
     "unreadable",
     "with_layers",
 ]
-
-_SUFFIXES: Mapping[str, tuple[str, ...]] = {
-    "rrd": (".rrd",),
-    "catalog": (),
-    "mcap": (".mcap", ".mcap.zstd"),
-    "rosbag": (".bag",),
-    "rosbag2": (".db3", ".db3.zstd"),
-    "robosandbox": ("events.jsonl",),
-    "hdf5": (".hdf5", ".h5"),
-    "zarr": (".zarr", ".zarr.zip"),
-    "rlds": (),
-    "unitree": (),
-    "bridge_raw": (),
-    "gello": (),
-    "minari": (),
-    "calvin": (),
-    "lerobot": (),
-    "recorder_spool": (".spool",),
-}
-"""Our formats, each the name of its package here, and the suffixes that it states: those that a file's name speaks
-for are asked first, and the modules of the others are not even imported when they are right."""
-_MODULES = {"catalog": "rrd.catalog", "bridge_raw": "pickles.bridge", "gello": "pickles.gello"}
-"""Where a format is that has no package of its own."""
-_FOLDERS = {
-    "rosbag2": ("metadata.yaml",),
-    "zarr": (".zgroup", "zarr.json"),
-    "lerobot": ("meta",),
-    "rlds": ("features.json", "[0-9]*.*.*/features.json"),
-    "unitree": ("data.json",),
-    "bridge_raw": ("policy_out.pkl",),
-    "gello": ("????-??-??T*.pkl",),
-    "minari": ("metadata.json",),
-    "calvin": ("ep_start_end_ids.npy",),
-}
-"""Which of our formats claim folders, and what must be in such a folder for them to be asked."""
-_ENTRY_POINTS = "telecine.sources"
-
-
-def formats() -> Mapping[str, Format]:
-    """Every format by name: ours, then those that other packages publish as entry points."""
-    return {**{name: _ours(name) for name in _SUFFIXES}, **_theirs()}
-
-
-@cache
-def _ours(name: str) -> Format:
-    return cast("Format", import_module(f"telecine.sources.{_MODULES.get(name, f'{name}.source')}"))
-
-
-@cache
-def _theirs() -> Mapping[str, Format]:
-    table: dict[str, Format] = {}
-    for point in sorted(entry_points(group=_ENTRY_POINTS), key=lambda p: p.name):
-        try:
-            theirs = cast("Format", point.load())
-        except (ImportError, AttributeError) as error:
-            raise SourceError(f"the source {point.name!r} ({point.value}) cannot be loaded: {error}") from error
-        if theirs.NAME not in _SUFFIXES:
-            table.setdefault(theirs.NAME, theirs)
-    return table
-
-
-def _named(name: str) -> Format | None:
-    return _ours(name) if name in _SUFFIXES else _theirs().get(name)
 
 
 def find(
@@ -175,7 +109,7 @@ def index(claim: Claim, *, recover: bool = False, token: str | None = None) -> F
         return Found((), (_not_read(claim),))
     if is_stored(claim.path) and not _is_ranged(claim):
         return _index_copy(claim, recover=recover)
-    form = _named(claim.format)
+    form = named(claim.format)
     assert form is not None
     with links_followed(claim.follow_links):
         problem = pointer_problem(claim.path)
@@ -263,14 +197,14 @@ def _key(ref: Ref) -> tuple[str, str]:
 
 
 def _joins(name: str) -> bool:
-    return hasattr(_named(name), "join")
+    return hasattr(named(name), "join")
 
 
 def join(refs: Sequence[Ref]) -> Found:
     """The recording that files of one id make."""
     try:
         with border(refs[0].label), links_followed(refs[0].follow_links):
-            joining = cast("Joining", _named(refs[0].format))
+            joining = cast("Joining", named(refs[0].format))
             if not is_stored(refs[0].path):
                 return joining.join(refs)
             from telecine.sources.stored.copies import join_copies
@@ -302,7 +236,7 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     Raises:
         SourceError: it cannot be read (any more), or no format has that name.
     """
-    form = _named(ref.format)
+    form = named(ref.format)
     if form is None:
         raise SourceError(f"{ref.label}: no format {ref.format!r}; known: {', '.join(sorted(formats()))}")
     with border(ref.label), links_followed(ref.follow_links):
@@ -319,69 +253,14 @@ def _claimed(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Claim]:
     for path in paths:
         if is_url(os.fspath(path)) and (shown := scrubbed(os.fspath(path))) != os.fspath(path):
             raise SourceError(f"{shown}: secrets do not belong in an address; give the token in --catalog-token-file")
-        for place in places(os.fspath(path), _is_one_recording):
-            same = place.path if is_url(place.path) else os.path.realpath(place.path)
+        for place in places(os.fspath(path), is_one_recording):
             if place.problem:
-                yield Claim("", place.path, place.problem, refused=place.leaves and _has_suffix(place.path))
-            elif same not in seen:
-                seen.add(same)
-                form = _format_of(place.path, place.typed)
-                if form is not None:
+                yield Claim("", place.path, place.problem, refused=place.leaves and has_suffix(place.path))
+            elif (form := format_of(place.path, place.typed)) is not None:
+                same = place.path if is_url(place.path) else os.path.realpath(place.path)
+                if same not in seen:
+                    seen.add(same)
                     yield Claim(form.NAME, place.path)
-
-
-def _has_suffix(path: str) -> bool:
-    """True for a name that one of our formats has."""
-    return path.lower().endswith(tuple(suffix for suffixes in _SUFFIXES.values() for suffix in suffixes))
-
-
-def _is_one_recording(folder: str) -> bool:
-    """True for a folder that is a recording, or a set of them, as a whole."""
-    try:
-        names = os.listdir(folder)  # noqa: PTH208 - names alone
-    except OSError:
-        names = []  # whoever looks for files in it says what is wrong
-    likely = [name for name, inside in _FOLDERS.items() if any(_holds(folder, names, part) for part in inside)]
-    return any(_claims(form, folder) for form in (*map(_ours, likely), *_theirs().values()))
-
-
-def _holds(folder: str, names: Iterable[str], part: str) -> bool:
-    """True for a folder with these `names` in it where `part` is, a pattern of a name and perhaps a file below it."""
-    pattern, _, below = part.partition("/")
-    return any(_may_be_opened(f"{folder}/{name}/{below}".rstrip("/")) for name in fnmatch.filter(names, pattern))
-
-
-def _may_be_opened(path: str) -> bool:
-    """True for a regular file or a folder; opening a FIFO waits for ever."""
-    return Path(path).is_dir() or (os.path.lexists(path) and not kind_problem(path))
-
-
-def _format_of(place: str, asked_for: bool) -> Format | None:
-    likely = [name for name, suffixes in _SUFFIXES.items() if place.lower().endswith(suffixes)]
-    for name in likely:
-        if _claims(_ours(name), place):
-            return _ours(name)
-    table = formats().values()
-    for form in table:
-        if _claims(form, place):
-            return form
-    for form in table:
-        if form.SUFFIXES and place.lower().endswith(form.SUFFIXES):
-            return form
-    if asked_for:
-        if why := unknown_scheme(place) if is_url(place) else "":
-            raise SourceError(f"{why}, and the catalogs of Rerun (rerun+http://)")
-        known = ", ".join(sorted(suffix for form in table for suffix in form.SUFFIXES))
-        raise SourceError(f"{place}: not a recording that telecine reads ({known}, or a catalog address)")
-    return None
-
-
-def _claims(form: Format, place: str) -> bool:
-    try:
-        with border(place):
-            return form.claims(place)
-    except (SourceError, OSError):
-        return False  # if the suffix is known, reading it will say what is wrong
 
 
 def _duplicates(refs: Sequence[Ref]) -> Iterator[Finding]:

@@ -25,6 +25,8 @@ from telecine.core.progress import CONVERTING, Progress
 from telecine.core.shards import Shard, cut, shards_for
 from telecine.run.cluster import Cluster, Command, Ended
 from telecine.run.executor import Executor
+from telecine.sources import registry
+from telecine.sources.registry import Claim
 
 LOGS = "logs"
 
@@ -61,15 +63,18 @@ def convert_on(asked: OnCluster, cluster: Cluster, *, executor: Executor, watche
     it says what is done.
     """
     place = place_of(asked.root)
+    claims = registry.claimed(asked.paths, follow_links=asked.options.follow_links)
     found, shards = None, asked.shards or _begun_shards(place, asked)
     if shards is None:
-        found, shards = _chosen_shards(asked, cluster, executor)
+        found, shards = _chosen_shards(asked, claims, cluster, executor)
     elif not cluster.slots():
         watcher.note("no node has room for a part now; they wait until one has")
-    request = request_of(asked.paths, asked.plan, asked.options, shards)
+    request = request_of(asked.paths, asked.plan, asked.options, shards=shards, claims=claims)
     if is_published(place, request):
         return finalize(asked.root, executor=executor)
-    job, _ = begun(place, asked.paths, asked.plan, asked.options, request=request, executor=executor, found=found)
+    job, _ = begun(
+        place, asked.paths, asked.plan, asked.options, request=request, claims=claims, executor=executor, found=found
+    )
     try:
         failed = _run(asked, place, job, cluster, watcher)
     except KeyboardInterrupt as error:
@@ -90,13 +95,15 @@ def _begun_shards(place: JobPlace, asked: OnCluster) -> int | None:
     return None if job is None else job.request.shards
 
 
-def _chosen_shards(asked: OnCluster, cluster: Cluster, executor: Executor) -> tuple[Episodes, int]:
+def _chosen_shards(
+    asked: OnCluster, claims: Sequence[Claim], cluster: Cluster, executor: Executor
+) -> tuple[Episodes, int]:
     """The recordings, and into how many parts they are cut. Raises: PlanError when no node has room for one."""
     slots = cluster.slots()
     if not slots:
         fix = "lower --workers or --max-memory, or give --shards N to wait for nodes that come later"
         raise PlanError(f"no node of the cluster has the cores and the memory that one part takes; {fix}")
-    found = discover(asked.paths, asked.plan, **asked.options.access, executor=executor)
+    found = discover(asked.paths, asked.plan, **asked.options.access, claims=claims, executor=executor)
     return found, shards_for(len(found.refs), found.size_bytes, slots)
 
 

@@ -37,6 +37,7 @@ from telecine.dataset.staging import require_writable
 from telecine.lerobot_format.paths import INFO, file_index_of
 from telecine.run.executor import Executor
 from telecine.sources import registry
+from telecine.sources.registry import Claim
 from telecine.storage.store import FileStore
 
 Origins: TypeAlias = frozenset[tuple[str, str, int]]
@@ -59,10 +60,11 @@ def convert_shard(
     another conversion than the one that was begun.
     """
     place = place_of(root)
-    request = request_of(paths, plan, options, shard.of)
+    claims = registry.claimed(paths, follow_links=options.follow_links)
+    request = request_of(paths, plan, options, shards=shard.of, claims=claims)
     if is_published(place, request):
         return _report(place, plan, shard, f"the dataset of all {shard.of} parts is published; nothing is left to do")
-    job, known = begun(place, paths, plan, options, request=request, executor=executor)
+    job, known = begun(place, paths, plan, options, request=request, claims=claims, executor=executor)
     store = place.job(job.base)
     state, done = part_state(place, job, shard)
     if done is not None:
@@ -91,15 +93,14 @@ def _note(store: FileStore, job: ShardJob, shard: Shard, why: str | None) -> Non
         store.put(name, text.encode(errors="backslashreplace"))
 
 
-def request_of(paths: Sequence[str], plan: Plan, options: Options, shards: int) -> Request:
-    """What is asked for. Raises: PlanError for what parts cannot do; SourceError without a file."""
+def request_of(paths: Sequence[str], plan: Plan, options: Options, *, shards: int, claims: Sequence[Claim]) -> Request:
+    """What is asked for, of these files. Raises: PlanError for what parts cannot do."""
     if plan.layout != "v3.0":
         raise PlanError(f"--shard makes LeRobot v3.0 datasets, not {plan.layout}; leave the layout out")
     if options.overwrite:
         raise PlanError("--shard does not go with --overwrite: another part may be there; remove the dataset before")
     if options.select.names or options.select.most is not None:
         raise PlanError("--shard converts all recordings; give only the files that are meant")
-    claims = registry.claimed(paths, follow_links=options.follow_links)
     listing = listing_digest(((claim.path, claim.size_bytes) for claim in claims), paths)
     return Request(shards, plan.digest(), listing, options.where, options.append, dict(options.tools.about))
 
@@ -119,6 +120,7 @@ def begun(
     options: Options,
     *,
     request: Request,
+    claims: Sequence[Claim],
     executor: Executor,
     found: Episodes | None = None,
 ) -> tuple[ShardJob, Origins]:
@@ -138,7 +140,7 @@ def begun(
         if job is None:
             if existing is not None:
                 _require_sound(place, existing)
-            asked = AskedJob(tuple(paths), place.name, plan, options, request, base, existing, found)
+            asked = AskedJob(tuple(paths), place.name, plan, options, request, base, existing, claims, found)
             write_job(store, *settle(asked, executor))
             job = read_job(store)
             assert job is not None

@@ -23,13 +23,14 @@ from telecine.dataset.writer import DatasetWriter
 from telecine.lerobot_format.paths import FileIndex
 from telecine.lerobot_format.schema import Features
 from telecine.run.executor import Executor, silent
+from telecine.sources.registry import Claim
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class AskedJob:
     """What a command is asked for. base: see `ShardJob`; existing: the dataset that episodes are added to.
 
-    found: the recordings, where they were looked for before.
+    claims: the files; found: the recordings, where they were looked for before.
     """
 
     paths: tuple[str, ...]
@@ -39,6 +40,7 @@ class AskedJob:
     request: Request
     base: str = NEW
     existing: ExistingDataset | None = None
+    claims: Sequence[Claim] | None = None
     found: Episodes | None = None
 
 
@@ -48,7 +50,7 @@ def settle(asked: AskedJob, executor: Executor) -> tuple[ShardJob, tuple[Ref, ..
     Raises: SourceError without a recording; DatasetError when there are more parts than chunks of files.
     """
     plan, options, existing = asked.plan, asked.options, asked.existing
-    episodes = asked.found or discover(asked.paths, plan, **options.access, executor=executor)
+    episodes = asked.found or discover(asked.paths, plan, **options.access, claims=asked.claims, executor=executor)
     settled = settle_codecs(plan, episodes.refs, executor, existing=existing_codecs(existing))
     features = existing.features if existing else _features(episodes.refs, settled, options, executor)
     first = first_chunk(existing)

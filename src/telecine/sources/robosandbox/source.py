@@ -23,7 +23,7 @@ from telecine.core.quality_checks import is_small, small_text
 from telecine.core.recording import Buffer, ClockKind, MemoryStream, Recording, Ref, Schema, Stream
 from telecine.sources.format import Found
 from telecine.sources.robosandbox.events import Events, Series, read_events
-from telecine.sources.shared.confinement import beside, confined
+from telecine.sources.shared.confinement import confined
 from telecine.video import demux
 
 NAME = "robosandbox"
@@ -63,8 +63,9 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
     """The run that the file at `path` belongs to, named by its folder; see `Format.index`."""
     del token
     folder = Path(path).parent
-    for part in (*(folder / name for name in _FILES), *_videos(folder).values()):
-        beside(part, folder)
+    inside, videos = confined(folder), _videos(folder)
+    for part in (*(folder / name for name in _FILES), *videos.values()):
+        inside.check(part)
     events = folder / "events.jsonl"
     if not events.is_file():
         missing = [n for n in (*_FILES, "video.mp4") if not (folder / n).is_file()]
@@ -77,7 +78,7 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
         reason = f" ({_reason(result)})" if result and _reason(result) else ""
         text = f"the run ended before its first step: events.jsonl is empty, outcome {_outcome(result)}{reason}"
         return Found(findings=(Finding("source-empty", "error", str(folder), text, "remove it, or record again"),))
-    size = sum(p.stat().st_size for p in [events, *_videos(folder).values()])
+    size = sum(p.stat().st_size for p in [events, *videos.values()])
     return Found((Ref(NAME, str(folder), size_bytes=size, recover=recover),))
 
 
