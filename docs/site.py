@@ -55,6 +55,15 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: Any) 
     return re.sub(r"\]\(\.\./(?=(?:examples|bench|src|tests)/)", f"]({published}", markdown)
 
 
+class SharedDataclasses(griffe.Extension):
+    """What core/dataclass.py makes is called a dataclass, as what the standard library makes."""
+
+    def on_class_members(self, *, cls: griffe.Class, **_: Any) -> None:
+        """Give it the label."""
+        if any(decorator.callable_path == "telecine.core.dataclass.dataclass" for decorator in cls.decorators):
+            cls.labels.add("dataclass")
+
+
 class RunnableExamples(griffe.Extension):
     """Examples with `>>>` are code, not quotations: mkdocs.yml names this for mkdocstrings."""
 
