@@ -1,9 +1,9 @@
 """Random mutants of the code, each tried by the tests of its module: `python tests/mutation.py core --count 500`.
 
 A mutant is one change of one expression: a comparison, an operator, a number, a truth value, a condition. It lives in
-the memory of a process that runs tests, so no file changes and several runs do not meet. The tests are those files that
-import the mutated module, or that its name stands in; a mutant that they let live is a line with its place, its change
-and the number that makes it again (`--only NUMBER`). docs/testing.md has the scores.
+the memory of a process that runs tests, so no file changes and several runs do not meet. First come those files of tests
+that name the mutated module, then all others of its package; a mutant that they let live is a line with its place, its
+change and the number that makes it again (`--only NUMBER`). docs/testing.md has the scores.
 """
 
 import argparse
@@ -101,15 +101,13 @@ def mutant(package: str, number: int) -> tuple[Path, int, str, ast.Module]:
     return path, node.lineno, what, ast.fix_missing_locations(trees[path])  # type: ignore[attr-defined]
 
 
-def tests_of(module: str, where: list[str]) -> list[str]:
-    """Files of tests that name a module, or if there are none that name its package; those of its own name first."""
+def tests_of(module: str, where: list[str]) -> tuple[list[str], list[str]]:
+    """Files of tests that name a module, those of its own name first, and all others."""
     stem = module.rpartition(".")[2]
-    texts = {
-        path: path.read_text(encoding="utf-8") for name in where for path in sorted((ROOT / name).rglob("test_*.py"))
-    }
-    named = [path for path, text in texts.items() if module in text]
-    named = named or [path for path, text in texts.items() if module.rpartition(".")[0] in text] or list(texts)
-    return [str(path) for path in sorted(named, key=lambda path: (stem not in path.stem, path))]
+    files = sorted(path for name in where for path in (ROOT / name).rglob("test_*.py"))
+    named = {path for path in files if module in path.read_text(encoding="utf-8")}
+    first = sorted(named, key=lambda path: (stem not in path.stem, path))
+    return [str(path) for path in first], [str(path) for path in files if path not in named]
 
 
 class _Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -148,9 +146,10 @@ def passes(tests: list[str], mutated: _Mutated | None = None) -> bool:
 
 
 def lives(path: Path, tree: ast.Module, where: list[str]) -> bool:
-    """Whether the tests of the changed module pass."""
+    """Whether all tests pass with the changed module."""
     module = ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
-    return passes(tests_of(module, where), _Mutated(module, path, tree))
+    mutated = _Mutated(module, path, tree)
+    return all(passes(tests, mutated) for tests in tests_of(module, where) if tests)
 
 
 def main() -> None:

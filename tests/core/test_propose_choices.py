@@ -225,7 +225,15 @@ def test_a_camera_in_few_recordings_is_a_choice_with_the_command_for_the_other()
     proposal = propose([robot(GOOD, name="full"), *without], task_text="x")
     assert "observation.images.cam" not in proposal.body["features"]
     assert "/cam is in 1 of 3 recordings and left out" in said(proposal)
-    assert "by: telecine convert /data/full.rrd OUT" in said(proposal)
+    assert "by: telecine convert /data/full.rrd OUT\n" in said(proposal) + "\n"
+
+
+@pytest.mark.parametrize(("odd", "before"), [(5, ": telecine"), (7, " (2 more go before OUT): telecine")])
+def test_a_command_names_five_recordings_and_says_how_many_it_does_not(odd, before):
+    usual = [robot(GOOD, name=f"r{i}") for i in range(8)]
+    without = [recording(vector("/state", GOOD), name=f"odd{i}") for i in range(odd)]
+    named = " ".join(f"/data/odd{i}.rrd" for i in range(5))
+    assert f"convert them by themselves{before} convert {named} OUT\n" in said(propose([*usual, *without])) + "\n"
 
 
 def test_where_recordings_have_nothing_in_common_the_largest_group_is_planned():

@@ -42,13 +42,17 @@ def note_misfits(names: Sequence[str], recordings: Sequence[RecordingFacts], not
     for lacks, members in groups.items():
         paths = list(dict.fromkeys(members))
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-        command = shlex.join(["telecine", "convert", *paths[:MOST_PATHS], "OUT"]) + (
-            " ..." if len(paths) > MOST_PATHS else ""
-        )
         notes.guesses.append(
             f"{len(members)} of {len(recordings)} recordings do not fit and will be rejected: {paths[0]} "
-            f"({'; '.join(lacks)}){more}; convert them by themselves: {command}"
+            f"({'; '.join(lacks)}){more}; convert them by themselves{_command(paths)}"
         )
+
+
+def _command(paths: Sequence[str]) -> str:
+    """": " and what converts recordings, after how many of them it does not name."""
+    more = len(paths) - MOST_PATHS
+    unnamed = f" ({more} more go before OUT)" if more > 0 else ""
+    return f"{unnamed}: {shlex.join(['telecine', 'convert', *paths[:MOST_PATHS], 'OUT'])}"
 
 
 def note_rare_cameras(
@@ -60,11 +64,10 @@ def note_rare_cameras(
     """
     for stream, count in known:
         if stream.is_camera and 2 * count <= len(recordings):
-            paths = [r.path for r in recordings if r.stream(stream.name) is not None]
-            command = shlex.join(["telecine", "convert", *dict.fromkeys(paths[:MOST_PATHS]), "OUT"])
+            paths = list(dict.fromkeys(r.path for r in recordings if r.stream(stream.name) is not None))
             notes.guesses.append(
                 f"{stream.name} is in {count} of {len(recordings)} recordings and left out; the dataset can have it, "
-                f"but no other recordings, by: {command}{' ...' if len(paths) > MOST_PATHS else ''}"
+                f"but no other recordings, by{_command(paths)}"
             )
 
 
