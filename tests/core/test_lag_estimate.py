@@ -95,6 +95,37 @@ def test_few_stretches_among_many_that_show_something_else_tell_nothing():
     assert (lag.ms, lag.why, lag.episodes) == (None, "the motion is periodic", (1, 1))
 
 
+def faint(*values):
+    """Episodes of which none is clear by itself."""
+    return {
+        f"take_{n}": [StretchLag(None, 9 * MS, 0.5, 0, "explains 50 %", faint_ns=ms * MS)]
+        for n, ms in enumerate(values)
+    }
+
+
+def test_many_unclear_episodes_that_agree_tell_what_they_agree_on():
+    lag = lag_of(faint(45, 60, 37, 61, 27, 91, 45, 81))
+    assert lag.ms == 52.5
+    assert lag.interval_ms == (pytest.approx(28, abs=1), pytest.approx(77, abs=1))
+    assert (lag.why, lag.episodes, lag.odd) == ("", (8, 8), {})
+    with_a_clear_one = faint(45, 60, 37, 61, 27, 91, 45) | {"clear": [stretch(81)]}
+    assert lag_of(with_a_clear_one).ms == 52.5
+
+
+@pytest.mark.parametrize(
+    "values", [(45, 60, 37, 61, 27), (45, -300, 37, 410, 27, 91, -120, 81), (0, 60, 118, 0, 60, 118, 59)]
+)
+def test_few_unclear_episodes_or_such_as_disagree_tell_nothing(values):
+    lag = lag_of(faint(*values))
+    assert lag.ms is None
+    assert lag.why == "explains 50 %"
+
+
+def test_unclear_episodes_beside_more_that_say_nothing_tell_nothing():
+    silent = {f"other_{n}": [unknown("explains 9 %", 0.09)] for n in range(8)}
+    assert lag_of(faint(*[50] * 8) | silent).ms is None
+
+
 def test_stretches_without_motion_do_not_count_against_others():
     lag = lag_of({"a": [stretch(10)], "b": [unknown("too little motion")] * 5})
     assert lag.ms == 10

@@ -181,3 +181,11 @@ def test_what_moves_by_itself_is_not_what_the_joints_do():
     found = camera_lag(seen(joints(1), 0), joints(2))
     assert found.lag_ns is None
     assert "of what changes" in found.why
+
+
+def test_where_half_of_what_moves_is_something_else_the_lag_is_faint():
+    own, other = seen(joints(2), 60 * MS), seen(joints(52), 0, seed=9)
+    found = camera_lag(Energies(own.times, own.values + 1.2 * other.values), joints(2))
+    assert found.lag_ns is None
+    assert "of what changes" in found.why
+    assert found.faint_ns == pytest.approx(60 * MS, abs=30 * MS)

@@ -190,6 +190,18 @@ def test_frames_of_noise_are_torn():
     assert found(frames) == [("look-torn", (14, 41))]
 
 
+@pytest.mark.parametrize("cell", [2, 4])
+def test_a_pattern_that_is_seen_from_afar_and_then_from_near_is_not_torn(cell):
+    near = (128 + 90 * np.sin(np.arange(128) / 6))[None] * np.ones((96, 1))
+    far = np.kron(np.random.default_rng(0).integers(60, 200, (49, 65)), np.ones((cell, cell)))[1:97, 1:129]
+    share = np.clip((np.arange(COUNT) - 15) / 8, 0, 1)[:, None, None]
+    frames = ((1 - share) * far + share * near).astype(np.uint8)
+    frames[:] = [np.roll(frame, 11 * row, axis=1) for row, frame in enumerate(frames)]
+    detail = frame_facts(list(frames)).detail
+    assert detail[0] > 4 * np.median(detail)
+    assert [code for code, _ in found(frames) if code == "look-torn"] == []
+
+
 def test_a_first_frame_of_the_episode_before_is_found():
     first = film(5)
     first[0] = film(4)[-1]

@@ -12,8 +12,11 @@ import pytest
 
 from support.dataset import FPS, TOP, WRIST, clip, episode, everything, write
 from telecine.core.findings import has_errors
+from telecine.dataset.reader import open_dataset
 from telecine.dataset.verify.verify import verify
+from telecine.inspection.quality import check_dataset
 from telecine.lerobot_format.paths import Limits
+from telecine.recovery.repair import repair
 
 DATA = "data/chunk-000/file-000.parquet"
 EPISODES = "meta/episodes/chunk-000/file-000.parquet"
@@ -313,7 +316,16 @@ def test_the_good_dataset_has_several_files(good):
     assert len(list(good.glob(f"videos/{TOP}/*/*.mp4"))) > 1
 
 
+def channels_first(info):
+    """What scripts for ALOHA state, and LeRobot reads by the names."""
+    for entry in info["features"].values():
+        if entry["dtype"] == "video":
+            entry["shape"] = [entry["shape"][2], *entry["shape"][:2]]
+            entry["names"] = ["channels", "height", "width"]
+
+
 LEROBOT_WRITES = {
+    "shapes with the channels first": edit_info(channels_first),
     "a size that is no integer": edit_info(lambda i: i.update(data_files_size_in_mb=0.008, video_files_size_in_mb=0.5)),
     "a hole in the numbers of files": lambda root: renumbered(root, 1, 3),
 }
@@ -334,6 +346,18 @@ def renumbered(root, old, new):
 def test_what_lerobot_writes_and_loads_is_no_finding(dataset, name):
     LEROBOT_WRITES[name](dataset)
     assert [str(f) for f in verify(dataset, decode="none")] == []
+
+
+def test_frames_whose_channels_are_stated_first_have_their_size(dataset):
+    edit_info(channels_first)(dataset)
+    assert verify(dataset) == []
+    stated = open_dataset(dataset)
+    assert {c.key: (c.shape, c.names) for c in stated.features if c.dtype == "video"} == {
+        TOP: ((48, 64, 3), ("height", "width", "channels")),
+        WRIST: ((64, 96, 3), ("height", "width", "channels")),
+    }
+    assert check_dataset(dataset, checks=["width"], remember=False) == ()
+    assert repair(dataset).lost == ()
 
 
 def test_a_dataset_without_cameras_may_have_a_template_for_videos(tmp_path):

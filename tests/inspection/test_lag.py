@@ -185,6 +185,11 @@ def odd(kind):
             return recording(fixed, camera(stamps, frames)), "observation.state does not change with time"
         case "damaged":
             return recording(vector("/joints", path), camera(stamps, [Image(b"no", "jpeg")] * len(frames))), "damaged"
+        case "codec":
+            video = MemoryStream(
+                "/front", "video", Schema("uint8", (), encoding="mpeg4"), {CLOCK: stamps}, [b""] * len(stamps)
+            )
+            return recording(vector("/joints", path), video), "/front: mpeg4 video is not supported; supported: h264,"
         case "sizes":
             frames[7] = Image(to_jpeg(np.zeros((64, 64, 3), np.uint8)), "jpeg")
             return recording(vector("/joints", path), camera(stamps, frames)), "the frame size changes"
@@ -192,7 +197,7 @@ def odd(kind):
 
 
 @pytest.mark.parametrize(
-    "kind", ["depth", "one frame", "apart", "no samples", "static", "damaged", "sizes", "joints still"]
+    "kind", ["depth", "one frame", "apart", "no samples", "static", "damaged", "codec", "sizes", "joints still"]
 )
 def test_what_cannot_be_told_has_its_reason(kind):
     made, why = odd(kind)

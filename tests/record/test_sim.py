@@ -80,6 +80,23 @@ def test_the_gripper_is_where_the_angles_say(arm, mujoco):
         arm.reach(where + np.array([2, 0, 0]), 0.0)
 
 
+@pytest.mark.parametrize(("task", "seed"), [("pick", 603), ("pick", 942), ("handover", 167), ("handover", 315)])
+def test_a_careless_aim_beyond_the_arm_stretches_it_as_far_as_it_reaches(task, seed):
+    attempt = TASKS[task](seed, 6.0)
+    far = [
+        (arm, point.xyz, arm.reachable(point.xyz))
+        for arm, script in zip(attempt.arms, attempt.scripts, strict=True)
+        for point in script
+        if (arm.reachable(point.xyz) != point.xyz).any()
+    ]
+    assert far
+    for arm, aim, reached in far:
+        assert np.linalg.norm(reached - aim) < 0.05
+        assert abs(arm.reach(reached, 0.0)[2]) < 1e-3, "the elbow is straight"
+    commands = np.array([attempt.commands(row / 60) for row in range(360)])
+    assert np.abs(np.diff(commands, axis=0)).max() < 0.35
+
+
 def test_pictures_show_the_scene_and_do_not_change_from_run_to_run(mujoco):
     first, second = (next(Play(TASKS["pick"](3, 4.0), fps=10, size=(96, 64), render="rays").steps(1)) for _ in range(2))
     for name in CAMERAS:

@@ -41,7 +41,7 @@ def index_videos(recording: Recording, plan: Plan) -> tuple[Recording, Indexes, 
         if (stream.name, clock) in indexes:
             continue
         where = f"{recording.ref.label} {stream.name}"
-        undecodable, index = from_first_keyframe(index_packets(stream.packets(clock), _codec(stream, where)))
+        undecodable, index = from_first_keyframe(index_packets(stream.packets(clock), codec_of(stream, where)))
         _check_packets(stream, clock, index, where)
         if undecodable.size:
             stream = streams[stream.name] = FromKeyframe(stream, undecodable)
@@ -69,7 +69,8 @@ def planned_streams(recording: Recording, plan: Plan) -> Iterator[tuple[str, Str
     yield from {**recording.streams, **adjusted}.items()
 
 
-def _codec(stream: VideoStream, where: str) -> Codec:
+def codec_of(stream: VideoStream, where: str) -> Codec:
+    """The stream's codec, which has to be one of ours. Raises: VideoError."""
     codec = next((c for c in CODECS if c == stream.schema.encoding), None)
     if codec is None:
         raise VideoError(f"{where}: {stream.schema.encoding} video is not supported; supported: {', '.join(CODECS)}")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from telecine.conversion.video_index import codec_of
 from telecine.core.bitstream.packets import index_packets
 from telecine.core.errors import PlanError, TelecineError, VideoError
 from telecine.core.grid import SECOND, Times
@@ -212,7 +213,8 @@ def _camera(source: Source, joints: Paths) -> Iterator[StretchLag]:
         return
     index: PacketIndex | None = None
     if stream.kind == "video":
-        undecodable, index = from_first_keyframe(index_packets(stream.packets(source.clock), stream.schema.encoding))  # type: ignore[arg-type]
+        packets = stream.packets(source.clock)
+        undecodable, index = from_first_keyframe(index_packets(packets, codec_of(stream, stream.name)))
         stream = FromKeyframe(stream, undecodable) if undecodable.size else stream
     times = replace(source, stream=stream).times()
     if times.size < 2:

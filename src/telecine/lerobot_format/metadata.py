@@ -154,11 +154,22 @@ def video_keys(features: Iterable[FeatureMeta]) -> tuple[str, ...]:
 
 def feature_of(key: str, entry: Mapping[str, Any]) -> FeatureMeta:
     """The feature of an entry. Raises: KeyError, TypeError or ValueError for one that is none."""
-    shape = tuple(map(int, entry["shape"]))
-    info = entry.get("info") or entry.get("video_info")
-    return FeatureMeta(
-        key, str(entry["dtype"]), shape, names_of(entry, shape), info if isinstance(info, Mapping) else {}
-    )
+    dtype, shape, info = str(entry["dtype"]), tuple(map(int, entry["shape"])), entry.get("info")
+    info = info or entry.get("video_info")
+    shape, names = channels_last(dtype, shape, names_of(entry, shape))
+    return FeatureMeta(key, dtype, shape, names, info if isinstance(info, Mapping) else {})
+
+
+def channels_last(
+    dtype: str, shape: tuple[int, ...], names: tuple[str, ...] | None
+) -> tuple[tuple[int, ...], tuple[str, ...] | None]:
+    """Shape and names of a camera whose channels stand first, as many scripts for ALOHA state them, with them last.
+
+    LeRobot goes by the names, too (`dataset_to_policy_features`); all else stays as it is.
+    """
+    if dtype not in CAMERA_DTYPES or len(shape) != 3 or names is None or names[0] not in ("channel", "channels"):
+        return shape, names
+    return (*shape[1:], shape[0]), (*names[1:], names[0])
 
 
 def names_of(entry: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[str, ...] | None:

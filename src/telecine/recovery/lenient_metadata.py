@@ -20,6 +20,7 @@ from telecine.lerobot_format.metadata import (
     EpisodeMeta,
     FeatureMeta,
     VideoSpan,
+    channels_last,
     names_of,
     video_keys,
 )
@@ -69,9 +70,12 @@ def _info(root: Path) -> dict[str, Any]:
 def _feature(key: str, entry: Mapping[str, Any]) -> FeatureMeta:
     """The feature as far as its entry can be understood; its shape may be empty and its dtype an unknown one."""
     sizes, info = entry.get("shape"), entry.get("info")
-    shape = tuple(n for n in sizes if isinstance(n, int)) if isinstance(sizes, list) else ()
-    names = names_of(entry, shape)
-    return FeatureMeta(key, str(entry.get("dtype")), shape, names, info if isinstance(info, dict) else {})
+    dtype, shape = (
+        str(entry.get("dtype")),
+        tuple(n for n in sizes if isinstance(n, int)) if isinstance(sizes, list) else (),
+    )
+    shape, names = channels_last(dtype, shape, names_of(entry, shape))
+    return FeatureMeta(key, dtype, shape, names, info if isinstance(info, dict) else {})
 
 
 def _records(path: Path) -> list[dict[str, Any]]:

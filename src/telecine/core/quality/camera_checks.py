@@ -44,8 +44,9 @@ BORDER, BORDER_TIMES, BORDER_STEP = 0.6, 2.5, 12.0
 the next line: so many times as much as at the same place in other frames."""
 STANDS = 0.8
 """So much of the picture stays as it is in half of the frames of a camera that stands."""
-NOISE = 2.5
-"""So many times the usual detail is noise."""
+NOISE, NOISE_LEAST = 2.5, 1.5
+"""So many times the usual detail is noise, and so much of it: how much neighbouring pixels differ, squared, as a part
+of what small images of their means do. Printed cloth seen from near and from afar reaches 1.1, random pixels 4."""
 FEWEST, FEWEST_PAIRS = 6, 3
 """Frames, and pairs of them, that tell what is usual."""
 
@@ -137,7 +138,7 @@ def _torn(frames: FrameFacts, seen: Flags) -> Flags:
     """A line through most of the frame that the others do not have, or one grey below such a line; or noise."""
     seam = float(np.median(frames.seam[seen]))
     seams = (frames.seam > TORN_SEAM) & (frames.seam > TORN_TIMES * seam)
-    noise = frames.detail > NOISE * float(np.median(frames.detail[seen]))
+    noise = frames.detail > max(NOISE * float(np.median(frames.detail[seen])), NOISE_LEAST)
     found = (
         seams
         | noise
@@ -310,21 +311,33 @@ def _middle(values: Floats, one: Suspect, good: Flags) -> float:
 def _abrupt(
     samples: CameraSamples, one: Suspect, place: tuple[int, int], between: tuple[Sequence[int], FrameFacts]
 ) -> bool:
-    """True when what tells the stretch changes within a row at its edges, as motion does not make it change."""
-    name = {"dim": "brightness", "blurred": "detail", "torn": "small"}.get(one.kind)
-    if name is None:
-        return True
-    own = getattr(samples.frames, name)
-    values = dict(zip(samples.rows.tolist(), own, strict=True))
-    values |= dict(zip(between[0], getattr(between[1], name), strict=True))
+    """True when all that tells the stretch changes within a row at its edges, as motion does not make it change."""
     good = np.ones(len(samples.frames), np.bool_)
     good[one.first : one.stop] = False
-    change = float(np.abs(np.median(own[good], axis=0) - np.median(own[one.first : one.stop], axis=0)).mean())
     last = int(samples.rows[-1])
-    for outside, inside in ((place[0] - 1, place[0]), (place[1], place[1] - 1)):
-        if 0 <= outside <= last and float(np.abs(values[outside] - values[inside]).mean()) < 0.5 * change:
-            return False
+    for name in _telling(samples.frames, one, good):
+        own = getattr(samples.frames, name)
+        values = dict(zip(samples.rows.tolist(), own, strict=True))
+        values |= dict(zip(between[0], getattr(between[1], name), strict=True))
+        change = float(np.abs(np.median(own[good], axis=0) - np.median(own[one.first : one.stop], axis=0)).mean())
+        for outside, inside in ((place[0] - 1, place[0]), (place[1], place[1] - 1)):
+            if 0 <= outside <= last and float(np.abs(values[outside] - values[inside]).mean()) < 0.5 * change:
+                return False
     return True
+
+
+def _telling(own: FrameFacts, one: Suspect, good: Flags) -> tuple[str, ...]:
+    """The facts of frames by which a stretch is told, and which motion changes slowly."""
+    match one.kind:
+        case "dim":
+            return ("brightness",)
+        case "blurred":
+            return ("detail",)
+        case "torn":
+            noise = np.median(own.detail[one.first : one.stop]) > NOISE * np.median(own.detail[good])
+            return ("small", "detail") if noise else ("small",)
+        case _:
+            return ()
 
 
 TEXTS: dict[Kind, tuple[str, str]] = {

@@ -30,6 +30,10 @@ ODD_NS = 100 * MS
 """How far an episode's lag is from the others' before it is told, and four deviations at least."""
 DRIFT_NS, DRIFT_STRETCHES = 30 * MS, 4
 """Drift over a recording from which it is told, and the stretches of it that this needs."""
+FAINT_EPISODES, FAINT_NEAR_NS = 6, 60 * MS
+"""Episodes that have to say something where no stretch is clear, and how far most of them may be from their middle."""
+NORMAL, MEDIAN_ERROR = 1.4826, 1.2533
+"""Of normal errors: the deviation by the median distance from the middle, a median's error by that of a mean."""
 _HUBER = 1.5
 
 
@@ -62,7 +66,7 @@ def lag_of(stretches: Mapping[str, Sequence[StretchLag]], *, grain_ns: int = 0) 
     silent = [s for own in stretches.values() for s in own if s.lag_ns is None]
     unclear = [s for s in silent if s.match]
     if not every or len(unclear) > len(every):
-        return replace(blank, why=_why_none(silent))
+        return _agreed(stretches, blank, grain_ns) or replace(blank, why=_why_none(silent))
     value, error = _together(every)
     odd = _odd(steady)
     off = np.abs(_values(every) - value)
@@ -72,11 +76,41 @@ def lag_of(stretches: Mapping[str, Sequence[StretchLag]], *, grain_ns: int = 0) 
         parts = "episodes disagree" if len(known) > 1 else "parts of the episode disagree"
         return replace(blank, why=f"{parts}: from {low:.0f} to {high:.0f} ms")
     error *= ALONE if len(every) == 1 else 1.0
-    half = 1.96 * float(np.hypot(error, np.hypot(COMMON_ERROR_NS, grain_ns / 8)))
+    half = _half(error, grain_ns)
     if half > WIDEST_NS:
         return replace(blank, why=f"the motion is not clear enough: {value / MS:.0f} ms, give or take {half / MS:.0f}")
-    ends = (round((value - half) / MS, 1), round((value + half) / MS, 1))
-    return replace(blank, ms=round(value / MS, 1), interval_ms=ends, odd=odd)
+    return replace(blank, ms=round(value / MS, 1), interval_ms=_ends(value, half), odd=odd)
+
+
+def _half(error_ns: float, grain_ns: int) -> float:
+    """Half of the interval in ns, with what all stretches are off together."""
+    return 1.96 * float(np.hypot(error_ns, np.hypot(COMMON_ERROR_NS, grain_ns / 8)))
+
+
+def _ends(value: float, half: float) -> tuple[float, float]:
+    return round((value - half) / MS, 1), round((value + half) / MS, 1)
+
+
+def _agreed(stretches: Mapping[str, Sequence[StretchLag]], blank: Lag, grain_ns: int) -> Lag | None:
+    """What many episodes say of which hardly one is clear, where they say nearly the same: chance spreads over 1 s.
+
+    The error follows from how far they are apart, as what each says of its own counts only what it explains.
+    """
+    moving = [s for own in stretches.values() for s in own if s.match]
+    said = {name: [s for s in own if s.lag_ns is not None or s.faint_ns is not None] for name, own in stretches.items()}
+    said = {name: own for name, own in said.items() if own}
+    if len(said) < FAINT_EPISODES:
+        return None
+    lags = [s.lag_ns if s.faint_ns is None else s.faint_ns for own in said.values() for s in own]
+    values = np.array(lags, np.float64)
+    value = float(np.median(values))
+    off = np.abs(values - value)
+    deviation = NORMAL * float(np.median(off))
+    half = _half(ALONE * MEDIAN_ERROR * deviation / float(np.sqrt(len(values))), grain_ns)
+    if (off <= FAINT_NEAR_NS).sum() < AGREE * len(moving) or half > WIDEST_NS:
+        return None
+    told = (len(said), len(stretches))
+    return replace(blank, ms=round(value / MS, 1), interval_ms=_ends(value, half), episodes=told)
 
 
 def _why_none(silent: Sequence[StretchLag]) -> str:

@@ -37,6 +37,8 @@ GAINS = 2
 """Directions of the pose on which the gain of a camera may depend."""
 LEAST_MATCH, LEAST_GAIN = 0.6, 0.08
 """Part of the answer's variance that the best lag has to explain, and by how much more than lags far from it."""
+FAINT_MATCH = 0.25
+"""The part from which a lag that is not clear counts beside others that are not."""
 SAME_AGAIN, UNLIKE = 0.9, 0.3
 """Correlation of the motion with itself some time later, from which it is periodic, and what it is less in between."""
 NEEDED_NS = SHORTEST_NS + 2 * LONGEST_NS
@@ -66,7 +68,8 @@ class StretchLag:
     """What one stretch says. lag_ns: None where it cannot tell, for which `why` is the reason.
 
     error_ns: the standard error, as far as this stretch shows it. match: the part of the answer that the motion
-    explains. at_ns: the middle of the stretch. short_ns: what both cover, where that is too little.
+    explains. at_ns: the middle of the stretch. short_ns: what both cover, where that is too little. faint_ns: the lag
+    that fits best where the motion explains too little of the answer: alone it says nothing, many that agree do.
     """
 
     lag_ns: float | None
@@ -75,6 +78,7 @@ class StretchLag:
     at_ns: int
     why: str = ""
     short_ns: int | None = None
+    faint_ns: float | None = None
 
 
 def camera_lag(energies: Energies, joints: Paths) -> StretchLag:
@@ -95,17 +99,20 @@ def camera_lag(energies: Energies, joints: Paths) -> StretchLag:
     speeds /= speeds.std(axis=0) + 1e-12
     causes = np.concatenate([speeds, speeds.sum(axis=1, keepdims=True) * _pose(positions[:-1])], axis=1)
     fit = _fitted(_band(answer, fine), _band(causes, fine)[:, None, :])
-    if why := _doubt(fit, _band(causes, fine)[:, None, :]):
+    why = _doubt(fit, _band(causes, fine)[:, None, :])
+    if why and _doubt(fit, _band(causes, fine)[:, None, :], FAINT_MATCH):
         return StretchLag(None, 0.0, fit.match, at_ns, why)
     moved = np.maximum(causes @ fit.weights[fit.best, 0], 0)[:, None]
     shown, done = (_logarithm(_smooth(rate, fine)) for rate in (answer, moved))
     sharp = _fitted(shown, done[:, :, None])
     apart_ns = abs(int(sharp.lags[sharp.best] - fit.lags[fit.best])) * STEP_NS
     if apart_ns > APART_NS:
-        return StretchLag(
-            None, 0.0, fit.match, at_ns, f"how fast and when it moves disagree by {apart_ns // 1_000_000} ms"
-        )
-    return StretchLag(*_peak(shown, done[:, :, None], sharp), fit.match, at_ns)
+        why = why or f"how fast and when it moves disagree by {apart_ns // 1_000_000} ms"
+        return StretchLag(None, 0.0, fit.match, at_ns, why)
+    lag_ns, error_ns = _peak(shown, done[:, :, None], sharp)
+    if why:
+        return StretchLag(None, error_ns, fit.match, at_ns, why, faint_ns=lag_ns)
+    return StretchLag(lag_ns, error_ns, fit.match, at_ns)
 
 
 def follower_lag(after: Paths, before: Paths) -> StretchLag:
@@ -215,10 +222,10 @@ class _Fit:
         return float(self.matches[self.best])
 
 
-def _doubt(fit: _Fit, causes: Floats) -> str:
+def _doubt(fit: _Fit, causes: Floats, least: float = LEAST_MATCH) -> str:
     """Why the best lag is none, or "". causes: (n, k, p) that were fitted."""
     far = np.abs(fit.lags - fit.lags[fit.best]) * STEP_NS > LONGEST_NS / 2
-    if fit.match < LEAST_MATCH or fit.match - float(np.median(fit.matches[far])) < LEAST_GAIN:
+    if fit.match < least or fit.match - float(np.median(fit.matches[far])) < LEAST_GAIN:
         share = max(fit.match, 0) * 100
         return f"the motion explains {share:.0f} % of what changes, hardly more than at other lags"
     if again := _period(np.einsum("nkp,kp->nk", causes, fit.weights[fit.best])):

@@ -27,7 +27,7 @@ from telecine.dataset.reader import Dataset
 from telecine.dataset.relative_stats import relative_keys, write_relative_stats
 from telecine.lerobot_format import paths, schema
 from telecine.lerobot_format.calibrations import read_calibrations, write_calibrations
-from telecine.lerobot_format.metadata import INDEX_KEYS
+from telecine.lerobot_format.metadata import INDEX_KEYS, channels_last, names_of
 
 CROPPED = "cropped by an edit"
 """In place of a reason: the frames can no longer be compared with the recording's."""
@@ -104,7 +104,9 @@ def _recoded(entry: Mapping[str, Any], made: WrittenVideos) -> dict[str, Any]:
     old = dict(entry.get("info") or {})
     kept = {name: value for name, value in old.items() if name in OF_ALL_VIDEOS}
     size = {"video.height": height, "video.width": width, "video.codec": made.codec, "video.pix_fmt": "yuv420p"}
-    return {**entry, "shape": [height, width, entry["shape"][-1]], "info": {**kept, **size, **(made.encoder or {})}}
+    shape, names = channels_last(entry["dtype"], tuple(entry["shape"]), names_of(entry, tuple(entry["shape"])))
+    info = {**kept, **size, **(made.encoder or {})}
+    return {**entry, "shape": [height, width, shape[-1]], "names": names and list(names), "info": info}
 
 
 def _stats(episodes: pa.Table) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from telecine.lerobot_format.metadata import (
     DatasetMeta,
     EpisodeMeta,
     FeatureMeta,
+    channels_last,
     names_of,
     span_columns,
 )
@@ -126,9 +127,8 @@ def _features(entries: dict[str, Any], log: FindingLog) -> dict[str, FeatureMeta
             log.error("verify-structure", f"{INFO} features {key}", problem)
             continue
         shape, info = tuple(entry["shape"]), entry.get("info")
-        feature = FeatureMeta(
-            key, entry["dtype"], shape, names_of(entry, shape), info if isinstance(info, dict) else {}
-        )
+        shape, names = channels_last(entry["dtype"], shape, names_of(entry, shape))
+        feature = FeatureMeta(key, entry["dtype"], shape, names, info if isinstance(info, dict) else {})
         _check_feature(feature, entry, log)
         features[key] = feature
     for key, dtype in ((column.key, column.dtype) for column in INDEX_COLUMNS):

@@ -51,7 +51,7 @@ class Attempt:
         parts: list[float] = []
         for arm, script in zip(self.arms, self.scripts, strict=True):
             point = _between(script, at_s)
-            parts += [*arm.reach(point.xyz, point.yaw_rad).tolist(), point.width_m]
+            parts += [*arm.reach(arm.reachable(point.xyz), point.yaw_rad).tolist(), point.width_m]
         return np.array(parts)
 
 

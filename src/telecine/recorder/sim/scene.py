@@ -43,6 +43,14 @@ class Arm:
         """Its joints, then its gripper."""
         return tuple(f"{self.prefix}{name}" for name in (*JOINTS, "gripper"))
 
+    def reachable(self, xyz: Vector) -> Vector:
+        """The point at the height of `xyz` that the gripper can be at and that is nearest to it."""
+        arm = np.array([self.x_m, 0.0])
+        away = math.hypot(*(xyz[:2] - arm))
+        up = float(xyz[2]) + TOOL_M - SHOULDER_M
+        farthest = math.sqrt((UPPER_M + FORE_M) ** 2 - up**2) - 1e-9
+        return xyz if away <= farthest else np.append(arm + (xyz[:2] - arm) * (farthest / away), xyz[2])
+
     def reach(self, xyz: Vector, yaw_rad: float) -> Vector:
         """(5,) rad: the gripper at `xyz`, pointing down, its fingers opening along `yaw_rad` + 90 degrees.
 
