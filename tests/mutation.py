@@ -1,9 +1,9 @@
 """Random mutants of the code, each tried by the tests of its module: `python tests/mutation.py core --count 500`.
 
 A mutant is one change of one expression: a comparison, an operator, a number, a truth value, a condition. It lives in
-the memory of a process that runs tests, so no file changes and several runs do not meet. First come those files of tests
-that name the mutated module, then all others of its package; a mutant that they let live is a line with its place, its
-change and the number that makes it again (`--only NUMBER`). docs/testing.md has the scores.
+the memory of a process that runs the tests that reach its line, so no file changes and several runs do not meet.
+Which tests do is measured first; `--reached FILE` keeps that for the next run. A mutant that they let live is a line
+with its place, its change and the number that makes it again (`--only NUMBER`). docs/testing.md has the scores.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import random
 import resource
 import signal
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -101,13 +102,34 @@ def mutant(package: str, number: int) -> tuple[Path, int, str, ast.Module]:
     return path, node.lineno, what, ast.fix_missing_locations(trees[path])  # type: ignore[attr-defined]
 
 
-def tests_of(module: str, where: list[str]) -> tuple[list[str], list[str]]:
-    """Files of tests that name a module, those of its own name first, and all others."""
-    stem = module.rpartition(".")[2]
-    files = sorted(path for name in where for path in (ROOT / name).rglob("test_*.py"))
-    named = {path for path in files if module in path.read_text(encoding="utf-8")}
-    first = sorted(named, key=lambda path: (stem not in path.stem, path))
-    return [str(path) for path in first], [str(path) for path in files if path not in named]
+def measured(package: str, where: list[str], data: Path) -> Path:
+    """Coverage's data of all tests, which have to pass: which test reaches which line."""
+    coverage = [f"--cov=telecine.{package}", "--cov-context=test", "--cov-report="]
+    os.environ["COVERAGE_FILE"] = str(data)
+    if not passes([*coverage, *(str(ROOT / name) for name in where)]):
+        sys.exit(f"error: {' '.join(where)} fails without any change")
+    return data
+
+
+def tests_of(path: Path, line: int, data: Path, where: list[str]) -> list[str]:
+    """The tests that reach a line; for one that runs when its module is imported, all tests that name the module."""
+    import coverage
+
+    reached = coverage.CoverageData(str(data))
+    reached.read()
+    contexts = reached.contexts_by_lineno(str(path))
+    begins = max((known for known in contexts if known <= line), default=line)  # of a statement of several lines
+    tests = {context.partition("|")[0] for context in contexts.get(begins, ())}
+    module = module_of(path)
+    if "" in tests:
+        files = sorted(path for name in where for path in (ROOT / name).rglob("test_*.py"))
+        return [str(path) for path in files if module in path.read_text(encoding="utf-8")] or list(map(str, files))
+    return sorted(tests, key=lambda test: (module.rpartition(".")[2] not in test, test))
+
+
+def module_of(path: Path) -> str:
+    """The name a file is imported by."""
+    return ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
 
 
 class _Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -145,13 +167,6 @@ def passes(tests: list[str], mutated: _Mutated | None = None) -> bool:
     return os.waitstatus_to_exitcode(status) == 0
 
 
-def lives(path: Path, tree: ast.Module, where: list[str]) -> bool:
-    """Whether all tests pass with the changed module."""
-    module = ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
-    mutated = _Mutated(module, path, tree)
-    return all(passes(tests, mutated) for tests in tests_of(module, where) if tests)
-
-
 def main() -> None:
     """Try as many as asked for; say the score and who lives."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -160,6 +175,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="number of the first mutant")
     parser.add_argument("--only", type=int, help="this one alone")
     parser.add_argument("--tests", nargs="+", help="folders of tests [default: tests/PACKAGE]")
+    parser.add_argument("--reached", type=Path, help="which test reaches which line; measured where it does not exist")
     given = parser.parse_args()
     sys.path[:0] = [str(SOURCE), str(ROOT / "tests")]
     import numpy as np  # noqa: F401 - loaded once, for all copies
@@ -168,17 +184,26 @@ def main() -> None:
 
     numbers = range(given.first, given.first + given.count) if given.only is None else [given.only]
     where, verdicts = given.tests or [f"tests/{given.package}"], Counter[bool]()
-    if given.only is None and not passes([str(ROOT / name) for name in where]):
-        sys.exit(f"error: {' '.join(where)} fails without any change")
-    for number in numbers:
-        path, line, what, tree = mutant(given.package, number)
-        living = lives(path, tree, where)
-        verdicts[living] += 1
-        if living or given.only is not None:
-            print(f"{number}: {'lives' if living else 'killed'}: {path.relative_to(ROOT)}:{line}: {what}", flush=True)
-        if sum(verdicts.values()) % 10 == 0:
-            print(f"{verdicts[False]} of {sum(verdicts.values())} killed", flush=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        data = given.reached or Path(temporary) / "reached"
+        data = data if data.exists() else measured(given.package, where, data)
+        for number in numbers:
+            tried(number, given, data, where, verdicts)
     print(f"{verdicts[False]} of {sum(verdicts.values())} killed")
+
+
+def tried(number: int, given: argparse.Namespace, data: Path, where: list[str], verdicts: Counter[bool]) -> None:
+    """One mutant, added to the verdicts, and said if it lives."""
+    path, line, what, tree = mutant(given.package, number)
+    tests = tests_of(path, line, data, where)
+    living = not tests or passes(tests, _Mutated(module_of(path), path, tree))
+    verdicts[living] += 1
+    if living or given.only is not None:
+        by = f"{len(tests)} tests" if tests else "no test reaches it"
+        end = "lives" if living else "killed"
+        print(f"{number}: {end}: {path.relative_to(ROOT)}:{line}: {what} ({by})", flush=True)
+    if sum(verdicts.values()) % 10 == 0:
+        print(f"{verdicts[False]} of {sum(verdicts.values())} killed", flush=True)
 
 
 if __name__ == "__main__":
