@@ -15,6 +15,8 @@ from support import hdf5 as make
 from support import robot_folders
 from telecine.core.errors import SourceError
 from telecine.sources import registry
+from telecine.sources.rlds import shard_file
+from telecine.sources.rlds.array_record_blocks import check_blocks
 from telecine.sources.shared.zip_members import read_member
 
 BOMB_BYTES = 64 << 20
@@ -128,3 +130,56 @@ def test_a_step_of_many_large_members_is_refused_at_no_cost(tmp_path):
             registry.open(ref)
 
     assert peak_of(read)[1] < 16 << 20
+
+
+def array_records(path: Path, records: list[bytes], options: str = "group_size:1") -> str:
+    from array_record.python import array_record_module
+
+    writer = array_record_module.ArrayRecordWriter(str(path), options)
+    for record in records:
+        writer.write(record)
+    writer.close()
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    "options", ["group_size:1", "group_size:7", "group_size:9,uncompressed", "group_size:4,transpose"]
+)
+@pytest.mark.parametrize("sizes", [[], [0] * 500, [3000] * 60, [65_465 + n for n in range(48)], [200_000, 1, 70_000]])
+def test_every_chunk_of_a_sound_array_record_is_met(array_record, options, sizes, tmp_path):
+    records = [bytes(np.random.default_rng(size).integers(0, 256, size, np.uint8)) for size in sizes]
+    path = array_records(tmp_path / "a.array_record-0", records, options)
+    count, damage = shard_file.count_records(path)
+    assert (count, damage) == (len(sizes), "")
+    assert count < check_blocks(path) <= 3 * count + 8  # with those that its library adds: a footer of each chunk
+    assert all(shard_file.read_episode(path, n) == record for n, record in enumerate(records))
+
+
+def test_an_array_record_that_unpacks_to_far_more_than_its_file_is_refused_before_it_is_unpacked(
+    array_record, tmp_path
+):
+    path = array_records(tmp_path / "a.array_record-0", [b"x", bytes(1 << 29)])
+    for ask in (shard_file.count_records, lambda path: shard_file.read_episode(path, 1)):
+        with pytest.raises(SourceError, match="536870912 bytes unpacked is more than"):
+            ask(path)
+
+
+def test_a_number_of_records_is_no_order_for_memory(array_record, tmp_path):
+    path = array_records(tmp_path / "a.array_record-0", [bytes(2000)] * 9, "group_size:9,uncompressed")
+    data = bytearray(Path(path).read_bytes())
+    at = data.index((9 << 8 | ord("r")).to_bytes(8, "little"))
+    data[at : at + 8] = (1 << 48 | 9 << 8 | ord("r")).to_bytes(8, "little")
+    Path(path).write_bytes(data)
+    with pytest.raises(SourceError, match="1099511627785 records"):
+        check_blocks(path)
+
+
+def test_a_damaged_chunk_of_an_array_record_hides_none_behind_it(array_record, tmp_path):
+    noise = [bytes(np.random.default_rng(n).integers(0, 256, 50_000, np.uint8)) for n in range(9)]
+    path = array_records(tmp_path / "a.array_record-0", [*noise, bytes(1 << 29)])
+    data = bytearray(Path(path).read_bytes())
+    at = data.index((1 << 8 | ord("r")).to_bytes(8, "little"))
+    data[at] = 0
+    Path(path).write_bytes(data)
+    with pytest.raises(SourceError, match="536870912 bytes unpacked"):
+        check_blocks(path)

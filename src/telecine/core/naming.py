@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 _FIELD = re.compile(r"\{\w+(:0?\d{1,2}d)?\}")
 CAMERA_SUFFIXES = ("_rgb", "_camera", "_cam", "_image", "_color", "_img")
@@ -21,6 +22,7 @@ def camera_name(name: str) -> str:
     return plain
 
 
+@lru_cache(maxsize=256)
 def element_names(name: str, shape: tuple[int, ...], quaternion: str = "") -> tuple[str, ...] | None:
     """One name per element of a vector: axes for positions and, in the order of `quaternion`, for rotations.
 

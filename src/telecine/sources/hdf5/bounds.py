@@ -18,6 +18,7 @@ import numpy as np
 
 from telecine.core.errors import SourceError
 from telecine.sources.hdf5.known_members import KnownArray
+from telecine.sources.hdf5.links import HARD, links_of
 from telecine.sources.shared.compressed import open_file
 
 SPARSE_BYTES = 64 << 20
@@ -106,12 +107,9 @@ def check_arrays(group: Any, path: str) -> dict[str, Any]:
     """
     import h5py
 
-    names: list[bytes] = []
-    h5py.h5o.visit(group.id, lambda name: names.append(name))  # returns None, which goes on
     found: dict[str, Any] = {}
     size = Path(path).stat().st_size
-    for name in names:
-        opened = h5py.h5o.open(group.id, name)
+    for name, opened in _below(group.id, b"", {h5py.h5o.get_info(group.id).addr}):
         known = name.decode("utf-8", "surrogateescape")
         if isinstance(opened, h5py.h5g.GroupID):
             found[known] = h5py.Group(opened)
@@ -119,6 +117,23 @@ def check_arrays(group: Any, path: str) -> dict[str, Any]:
             array = found[known] = KnownArray(opened)
             _check_array(array, size, path)
     return found
+
+
+def _below(group: Any, above: bytes, met: set[int]) -> Iterator[tuple[bytes, Any]]:
+    """(path, opened) of what hard links reach from a group, each object once, a group before what it holds.
+
+    As `h5py.h5o.visit`, which opens each object twice. met: addresses of those that were there before.
+    """
+    import h5py
+
+    for name, kind, address in links_of(group):
+        if kind != HARD or address in met:
+            continue
+        met.add(address)
+        opened = h5py.h5o.open(group, name)
+        yield above + name, opened
+        if isinstance(opened, h5py.h5g.GroupID):
+            yield from _below(opened, above + name + b"/", met)
 
 
 def _check_array(array: KnownArray, size: int, path: str) -> None:

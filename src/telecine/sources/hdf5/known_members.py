@@ -6,7 +6,7 @@ expects a group what a group has: `"obs" in array` and `sorted(array)` read it r
 
 import math
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,29 @@ _FEW = 64
 """Members of a group that are listed to know what it has not."""
 _CHUNKED = 2
 """`h5py.h5d.CHUNKED`."""
+
+
+def lies_in_file(opened: Any) -> bool:
+    """True for an array whose bytes lie in one piece in its file as they are: no chunks, no filters, nothing elsewhere.
+
+    opened: an `h5py.h5d.DatasetID`. HDF5 tells the address of those alone, and sooner than how an array was created.
+    """
+    return opened.get_offset() is not None
+
+
+def _types_of(opened: Any) -> tuple[Any, Any]:
+    """(HDF5's type in memory, None where h5py shall find it, numpy's) of an array: h5py makes both anew each time."""
+    stored = opened.get_type()
+    return next((known for known in _frequent_types() if known[0] == stored), None) or (None, opened.dtype)
+
+
+@lru_cache(maxsize=1)
+def _frequent_types() -> list[tuple[Any, Any]]:
+    """(HDF5's type, numpy's) of what most arrays hold."""
+    from h5py import h5t
+
+    names = ("IEEE_F64LE", "IEEE_F32LE", "STD_I64LE", "STD_U8LE")
+    return [(getattr(h5t, name), getattr(h5t, name).dtype) for name in names]
 
 
 class KnownArray:
@@ -32,11 +55,18 @@ class KnownArray:
         """opened: an `h5py.h5d.DatasetID`."""
         self.id = opened
         self.shape: tuple[int, ...] | None = opened.shape
-        self.dtype: Any = opened.dtype
+        self._native, self.dtype = _types_of(opened)
         self.ndim = len(self.shape or ())
         self.size: int | None = None if self.shape is None else math.prod(self.shape)
-        made = opened.get_create_plist()
-        self.chunks: tuple[int, ...] | None = made.get_chunk() if made.get_layout() == _CHUNKED else None
+
+    @cached_property
+    def chunks(self) -> tuple[int, ...] | None:
+        """Shape of what is compressed together; None when rows lie one after the other."""
+        if lies_in_file(self.id):
+            return None
+        made = self.id.get_create_plist()
+        chunks: tuple[int, ...] | None = made.get_chunk() if made.get_layout() == _CHUNKED else None
+        return chunks
 
     @cached_property
     def _array(self) -> Any:
@@ -64,7 +94,7 @@ class KnownArray:
         import h5py
 
         read = np.empty(self.shape or (), self.dtype)
-        self.id.read(h5py.h5s.ALL, h5py.h5s.ALL, read)
+        self.id.read(h5py.h5s.ALL, h5py.h5s.ALL, read, self._native)
         return read
 
     def __getattr__(self, name: str) -> Any:

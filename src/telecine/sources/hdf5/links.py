@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from telecine.core.errors import SourceError
+from telecine.sources.hdf5.known_members import lies_in_file
 from telecine.sources.shared.confinement import FOLLOW_FIX
 
 DEEPEST = 64
 _MOST_OBJECTS = 10_000_000
 _MOST_MAPPINGS = 100_000
-_HARD, _SOFT = 0, 1
+HARD, _SOFT = 0, 1
 _VIRTUAL = 3
 _FILTERS = {
     1: "deflate", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset", 32000: "lzf",
@@ -29,7 +30,7 @@ def check_links(file: Any, path: str, *, follows: bool) -> None:
     import h5py
 
     for group, name, above, kind, member in _members(file):
-        if kind not in (_HARD, _SOFT) and not follows:
+        if kind not in (HARD, _SOFT) and not follows:
             raise SourceError(f"{path}: {_path(above, name)} is a link to {_target(group, name)}; {FOLLOW_FIX}")
         if isinstance(member, h5py.h5d.DatasetID):
             _check_dataset(member, f"{path}: {_path(above, name)}", follows, group)
@@ -46,6 +47,16 @@ def _target(group: Any, name: bytes) -> str:
         return "something outside of the file"
 
 
+def links_of(group: Any) -> list[tuple[bytes, int, int]]:
+    """(name, kind, address of the object behind a hard link) of a group's links, in order of name.
+
+    group: an `h5py.h5g.GroupID`.
+    """
+    links: list[tuple[bytes, int, int]] = []
+    group.links.iterate(lambda name, link: links.append((name, link.type, link.u)), info=True)
+    return links
+
+
 def _members(file: Any) -> Iterator[tuple[Any, bytes, str, int, Any]]:
     """(group, name of a member, the group's path, kind of link, the member) of what hard links reach, groups once.
 
@@ -58,20 +69,21 @@ def _members(file: Any) -> Iterator[tuple[Any, bytes, str, int, Any]]:
     while waiting:
         parent, own, above, depth = waiting.pop()
         group = h5py.h5g.open(parent, own)  # only now: thousands that are open cost HDF5 time and memory
-        links: list[tuple[bytes, int]] = []
-        group.links.iterate(lambda name, link, links=links: links.append((name, link.type)), info=True)
+        links = links_of(group)
         count += len(links)
         if count > _MOST_OBJECTS or depth > DEEPEST:
             raise SourceError(f"{file.filename}: {above}: more than {_MOST_OBJECTS} objects, or {DEEPEST} levels")
-        for name, kind in links:
-            member = h5py.h5o.open(group, name) if kind == _HARD else None
+        for name, kind, address in links:
+            member = h5py.h5o.open(group, name) if kind == HARD else None
             yield group, name, above, kind, member
-            if isinstance(member, h5py.h5g.GroupID) and (address := h5py.h5o.get_info(member).addr) not in met:
+            if isinstance(member, h5py.h5g.GroupID) and address not in met:
                 met.add(address)
                 waiting.append((group, name, _path(above, name), depth + 1))
 
 
 def _check_dataset(array: Any, where: str, follows: bool, group: Any) -> None:
+    if lies_in_file(array):
+        return
     made = array.get_create_plist()
     if made.get_external_count() and not follows:
         raise SourceError(f"{where} is stored in {os.fsdecode(made.get_external(0)[0])}; {FOLLOW_FIX}")

@@ -6,12 +6,13 @@ Source: https://github.com/google/array_record.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from telecine.core.errors import SourceError, raised_as
 from telecine.sources.format import MissingExtra
+from telecine.sources.rlds.array_record_blocks import check_blocks
 from telecine.sources.rlds.tfrecord import read_record, records_of
-from telecine.sources.shared.confinement import open_regular
 
 
 def count_records(path: str) -> tuple[int, str]:
@@ -20,7 +21,10 @@ def count_records(path: str) -> tuple[int, str]:
         found = records_of(path)
         return len(found.starts), found.damage
     with _array_record(path) as reader:
-        return int(reader.num_records()), ""
+        count, most = int(reader.num_records()), check_blocks(path) + Path(path).stat().st_size  # some may be damaged
+        if count > most:
+            raise SourceError(f"{path}: says it has {count} records, which is more than {most}, taken for damage")
+        return count, ""
 
 
 def read_episode(path: str, number: int) -> bytes:
@@ -42,7 +46,7 @@ def _array_record(path: str) -> Iterator[Any]:
     with raised_as(
         SourceError, f"{path}: cannot be read as ArrayRecord", OSError, RuntimeError, ValueError, IndexError
     ):
-        open_regular(path).close()  # its library would wait for ever for a FIFO
+        check_blocks(path)  # opens regular files only: its library would wait for ever for a FIFO
         reader = array_record_module.ArrayRecordReader(path)
         try:
             yield reader
