@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shutil
 
 import pytest
@@ -151,8 +152,10 @@ def test_a_part_that_is_not_whole_or_not_ours_is_refused(recordings, plan, whole
     assert_equal(tmp_path / "out", whole)
 
 
-def test_another_conversion_into_the_same_place_is_refused(recordings, plan, begun, tmp_path):
+def test_another_conversion_into_the_same_place_is_refused(recordings, plan, whole, begun, tmp_path):
     out = begun
+    with pytest.raises(DatasetError, match="exists, and another command made it .*--append"):
+        tc.convert(recordings, whole, plan, shard=(1, 2), workers=0)
     for change in ({"shard": (1, 3)}, {"fps": 15}, {"where": "rows > 3"}):
         with pytest.raises(PlanError, match="a conversion into it was begun"):
             tc.convert(recordings, out, plan, workers=0, **{"shard": (1, 2), **change})
@@ -203,7 +206,7 @@ def test_a_part_that_fails_says_so_and_can_be_made_again(recordings, plan, whole
 def test_two_at_once_never_write_the_same_part(recordings, plan, whole, begun):
     out = begun
     other = Staging(workspace(out) / "job-new" / "shard-002", overwrite=True)
-    with pytest.raises(DatasetError, match="locked"):
+    with pytest.raises(DatasetError, match="^" + re.escape(f"{out}: part 2/2: locked")):
         tc.convert(recordings, out, plan, shard=(2, 2), workers=0)
     other.close()
     tc.convert(recordings, out, plan, shard=(2, 2), workers=0)
@@ -218,6 +221,8 @@ def test_parts_append_to_a_dataset(recordings, plan, whole, tmp_path):
     tc.convert(recordings, tmp_path / "one", plan, append=True, workers=0)
     reports, made = convert_all(recordings, out, plan, 3, [2, 3, 1], append=True)
     assert (sum(len(r.known) for r in reports.values()), made.episodes, made.ok) == (2, 7, True)
+    notes = [finding for report in reports.values() for finding in report.findings if finding.code == "convert-known"]
+    assert {note.where for note in notes} == {str(out)}
     assert_equal(out, tmp_path / "one")
     assert tc.verify(out) == []
     before = contents(out)

@@ -2,6 +2,8 @@
 
 import json
 import random
+import subprocess
+import sys
 
 import pytest
 
@@ -210,3 +212,31 @@ def test_commands_that_are_killed_at_any_instant_lose_nothing(filmed, bucket, tm
     kills += killed_until_done([["finalize", out]], chance)
     assert kills
     assert_equal(bucket.download("ds", tmp_path / "down"), new)
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("ray")
+def test_a_cluster_adds_all_parts_to_a_dataset_in_a_store(filmed, bucket, tmp_path):
+    recordings, plan, old, new = filmed
+    out = bucket.upload(old, "ds")
+    (tmp_path / "plan.yaml").write_text(plan.to_yaml())
+    words = [
+        "convert",
+        recordings,
+        out,
+        "--plan",
+        tmp_path / "plan.yaml",
+        "--append",
+        "--engine",
+        "ray",
+        "--shards",
+        "2",
+    ]
+    command = [sys.executable, "-m", "telecine", *map(str, words), "--json"]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    made = json.loads(ended.stdout)
+    assert (made["published"], made["episodes"], made["counts"]["done"]) == (True, 5, 2), made
+    assert_equal(bucket.download("ds", tmp_path / "down"), new)
+    again = subprocess.run(command, capture_output=True, text=True)
+    assert (again.returncode, json.loads(again.stdout)["published"]) == (0, True), again.stderr

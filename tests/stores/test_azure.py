@@ -111,6 +111,23 @@ def test_datasets_and_parts_in_azure_are_those_of_a_folder(container, tmp_path):
         tc.convert(raw, f"{container}/one", plan, workers=0)
 
 
+def test_parts_are_added_to_a_dataset_in_azure(container, tmp_path):
+    recordings = write_runs(tmp_path / "recordings", 8)
+    plan = tc.inspect(recordings / "run-05").plan
+    raw, first = upload(recordings, f"{container}/raw"), ("run-00", "run-05")
+    for out in (f"{container}/picks", tmp_path / "one"):
+        top = recordings if out == tmp_path / "one" else raw
+        tc.convert([f"{top}/{name}" for name in first], out, plan, workers=0)
+        if top == recordings:
+            tc.convert(recordings, out, plan, append=True, workers=0)
+    for number in (2, 1):
+        tc.convert(raw, f"{container}/picks", plan, shard=(number, 2), append=True, workers=0)
+    for _ in range(2):
+        assert tc.finalize(f"{container}/picks", workers=0).ok
+    assert tc.verify(f"{container}/picks") == []
+    assert_equal(download(f"{container}/picks", tmp_path / "picks"), tmp_path / "one")
+
+
 def test_the_first_one_wins_and_files_of_several_pieces_come_back(container, tmp_path):
     store = open_store(store_address(f"{container}/x"))
     assert (store.put_if_absent("a", b"1"), store.put_if_absent("a", b"1"), store.put_if_absent("a", b"2")) == (

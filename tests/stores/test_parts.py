@@ -190,7 +190,7 @@ def test_what_is_there_stays(runs, bucket):
     with pytest.raises(PlanError, match="a conversion into it was begun, and it has 2 parts, not 3"):
         tc.convert(recordings, bucket.address("ds"), plan, shard=(1, 3), workers=0)
     tc.convert(recordings, bucket.address("other"), plan, workers=0)
-    with pytest.raises(DatasetError, match="exists and is not empty"):
+    with pytest.raises(DatasetError, match="exists, and another command made it"):
         tc.convert(recordings, bucket.address("other"), plan, shard=(1, 2), workers=0)
     with pytest.raises(DatasetError, match="no conversion in parts was begun"):
         tc.finalize(bucket.address("nothing"), workers=0)

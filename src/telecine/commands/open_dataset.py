@@ -139,8 +139,8 @@ def open_dataset(out: str | Path) -> OpenDataset:
     """The LeRobot dataset at `out`, of version 2.0, 2.1 or 3.0, to be read as numpy arrays.
 
     Args:
-        out: the folder of the dataset, or its address in a store, of which a copy is made that goes with what is
-            returned.
+        out: the folder of the dataset, or its address in a store. Its metadata is copied, and each other file when an
+            episode in it is asked for; the copies go with what is returned.
 
     Returns:
         A sequence of episodes: `[3].rows` are its values by feature, `[3].frames(key)` the frames of a camera. Nothing
@@ -158,11 +158,15 @@ def open_dataset(out: str | Path) -> OpenDataset:
     """
     stack = ExitStack()
     with closed_on_failure(stack.close):
-        dataset = opened(stack.enter_context(stores()).dataset(out))
+        dataset = opened(stack.enter_context(stores()).dataset(out, at_once=_is_metadata))
     weakref.finalize(dataset, stack.close)  # a copy of what is in a store
     return OpenDataset(
         dataset.root, dataset.fps, dataset.robot_type, dataset.features, dataset.cameras, dataset.tasks, dataset
     )
+
+
+def _is_metadata(key: str) -> bool:
+    return key.startswith("meta/")
 
 
 def _values(data: Any, column: FeatureColumn) -> npt.NDArray[Any]:

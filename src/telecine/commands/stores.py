@@ -47,8 +47,10 @@ class Stores:
         self._targets: list[_Target] = []
         self._begun_only: list[Upload] = []
 
-    def dataset(self, path: str | Path, wanted: Callable[[str], bool] = bool) -> str | Path:
-        """The folder of a dataset: itself, or a copy of the files that are `wanted` of one in a store.
+    def dataset(self, path: str | Path, at_once: Callable[[str], bool] | None = None) -> str | Path:
+        """The folder of a dataset: itself, or a copy of one in a store.
+
+        at_once: which files are copied now, the others when they are first asked for (`storage.on_demand`); None: all.
 
         Raises: PlanError for an address that is not known; DatasetError when there is no dataset; StoreError.
         """
@@ -57,7 +59,7 @@ class Stores:
                 raise PlanError(why)
             return path
         address = store_address(path)
-        return self._copied(address, self._folder(address), wanted)
+        return self._copied(address, self._folder(address), at_once)
 
     def datasets(self, paths: list[str | Path]) -> list[str | Path]:
         """Each of them; see `dataset`."""
@@ -134,14 +136,18 @@ class Stores:
         self._names[str(folder)] = str(address)
         return folder
 
-    def _copied(self, address: StoreAddress, folder: Path, wanted: Callable[[str], bool]) -> Path:
+    def _copied(self, address: StoreAddress, folder: Path, at_once: Callable[[str], bool] | None) -> Path:
+        from telecine.storage.on_demand import FolderOnDemand
         from telecine.storage.scratch import copy_files
 
         store = _store(address)
         files = list(_plain(store))
         if not any(file.key == INFO for file in files):
             raise DatasetError(f"{address}: not a LeRobot dataset ({'; '.join(_missing_info(store))})")
-        copy_files(store, [file for file in files if wanted(file.key)], folder)
+        if at_once is None:
+            copy_files(store, files, folder)
+        else:
+            self._stack.callback(FolderOnDemand(store, files, at_once, folder).close)
         return folder
 
     @property

@@ -23,6 +23,7 @@ from telecine.lerobot_format.metadata import V2_VERSIONS, EpisodeMeta, feature_o
 from telecine.lerobot_format.paths import FileIndex
 from telecine.lerobot_format.possible import positive_int, whole
 from telecine.lerobot_format.subtasks import read_subtasks
+from telecine.storage.on_demand import present
 
 
 class Dataset:
@@ -163,7 +164,7 @@ class Dataset:
 
     def _file(self, template: str, index: FileIndex, key: str = "") -> Path:
         with raised_as(DatasetError, f"{self.root / paths.INFO}", ValueError):
-            return read.existing(self.root, path_of(str(self.info.get(template)), index, key))
+            return present(read.existing(self.root, path_of(str(self.info.get(template)), index, key)))
 
 
 def open_dataset(root: str | Path) -> Dataset:

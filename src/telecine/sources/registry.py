@@ -135,7 +135,7 @@ def _index_copy(claim: Claim, *, recover: bool) -> Found:
     from telecine.sources.stored.copies import latest_names, local_path
 
     try:
-        path = local_path(claim.path, claim.format)
+        path = local_path(claim.path, claim.format, is_index=True)
     except (SourceError, StoreError) as error:
         return Found((), (unreadable(claim.path, str(error).removeprefix(f"{claim.path}: ")),))
     return renamed(index(replace(claim, path=path), recover=recover), latest_names())

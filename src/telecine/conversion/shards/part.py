@@ -32,6 +32,7 @@ from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan
 from telecine.core.progress import Progress
 from telecine.core.shards import MOST_CHUNKS, Shard, chunks_of, cut
+from telecine.core.text.renamed import rename_error
 from telecine.dataset.existing import ExistingDataset
 from telecine.dataset.staging import require_writable
 from telecine.lerobot_format.paths import INFO, file_index_of
@@ -77,6 +78,7 @@ def convert_shard(
         wrong = next((f for f in report.findings if f.severity == "error" and f.code.startswith("verify-")), None)
         _note(store, job, shard, str(wrong) if wrong else None)
     except TelecineError as error:
+        rename_error(error, {f"{part_folder(place.local().job(job.base), shard)}: ": f"{place.name}: part {shard}: "})
         with suppress(StoreError):  # the error itself says more
             _note(store, job, shard, str(error))
         raise
@@ -157,13 +159,14 @@ def _require_sound(place: JobPlace, existing: ExistingDataset) -> None:
 
 def _require_free(place: JobPlace, store: FileStore) -> None:
     """Nothing, when a dataset may appear there, or parts of it are there. Raises: DatasetError; StoreError."""
+    if place.is_published():
+        fix = "name another folder, or add episodes to it with --append"
+        raise DatasetError(f"{place.name}: exists, and another command made it than this one; {fix}")
     if place.folder is not None:
         require_writable(place.folder, overwrite=False)
         return
     # The job is looked for again at the end: another part may have begun it, and brought files, since the first look.
-    free = not place.is_published() and (
-        store.head(JOB) is not None or next(place.dataset.list(), None) is None or store.head(JOB) is not None
-    )
+    free = store.head(JOB) is not None or next(place.dataset.list(), None) is None or store.head(JOB) is not None
     if not free:
         raise DatasetError(f"{place.name}: exists and is not empty; name another folder")
 
@@ -202,7 +205,10 @@ def _made(
         shutil.rmtree(folder)  # half a copy: a part appears by one rename, with all that it holds
     inner = replace(options, append=False, overwrite=True, where=job.request.where)
     report = convert_part(folder, job.settled_plan, settled, inner, executor=executor, progress=progress)
-    report = replace(report, root=place.name, shard=str(shard))
+    told = (
+        replace(finding, where=place.name) if finding.where == str(folder) else finding for finding in report.findings
+    )
+    report = replace(report, root=place.name, findings=tuple(told), shard=str(shard))
     if report.rejected and options.strict:
         raise DatasetError(f"{place.name}: part {shard}: --strict stops at {report.rejected[0].reason}")
     if any(f.severity == "error" and f.code.startswith("verify-") for f in report.findings):

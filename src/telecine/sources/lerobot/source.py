@@ -45,6 +45,7 @@ from telecine.sources.shared.fingerprint import file_state
 from telecine.sources.shared.segments import Notes, timed_labels
 from telecine.sources.shared.timing import TIME, Timing
 from telecine.sources.shared.video_file import VideoFileStream
+from telecine.storage.on_demand import present
 from telecine.video.demux import Mp4Facts
 
 NAME = "lerobot"
@@ -221,7 +222,7 @@ def _video_stream(rows: "_Rows", feature: FeatureMeta, timing: Timing) -> Stream
     """The frames of a camera. Raises: ValueError for depth in impossible steps."""
     dataset, episode, key = rows.dataset, rows.episode, feature.key
     span = episode.videos[key]
-    path = dataset.root / path_of(dataset.info["video_path"], span.file_index, key)
+    path = present(dataset.root / path_of(dataset.info["video_path"], span.file_index, key))
     first = round(span.from_s * dataset.fps)
     count = None if dataset.info["codebase_version"] == VERSION else episode.length
     window = (first, first + episode.length)

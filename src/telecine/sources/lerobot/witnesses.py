@@ -26,6 +26,7 @@ from telecine.lerobot_format.video_spans import (
     read_hidden_frames,
     span_problems,
 )
+from telecine.storage.on_demand import present
 from telecine.video.demux import Mp4Facts
 
 _MOVING = ("action", "observation.state")
@@ -88,7 +89,7 @@ class Witnesses:
 
     def _video(self, key: str, episode: EpisodeMeta) -> Path:
         name = path_of(self._dataset.info["video_path"], episode.videos[key].file_index, key)
-        return self._dataset.root / name
+        return present(self._dataset.root / name)
 
     def _is_copy(self, one: Path, other: Path) -> bool:
         """Asked once of two files, which may hold many episodes."""

@@ -24,6 +24,7 @@ from telecine.sources.rlds.feature_spec import RldsFeature, read_json, specs_of,
 from telecine.sources.rlds.known_datasets import Conventions, conventions_of, rate_of
 from telecine.sources.rlds.shard_file import count_records, read_episode
 from telecine.sources.shared.confinement import confined
+from telecine.storage.on_demand import present
 
 NAME = "rlds"
 SUFFIXES = ()
@@ -31,6 +32,8 @@ _FILES = ("dataset_info.json", "features.json")
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 _SHARD = re.compile(r"(?P<name>.+)-(?P<split>[^-]+)\.(?P<container>tfrecord|array_record)-(?P<shard>\d+)-of-\d+")
 _MOST_SHARDS = 1_000_000
+_WORTH_A_RANGE = 1 << 20
+"""Bytes of an episode from which on its head is asked for alone, in a store; smaller ones come with their shard."""
 
 
 def claims(path: str) -> bool:
@@ -138,12 +141,15 @@ def _count(length: Any) -> int | None:
 
 def _of_shard(path: str, expected: int | None) -> Found:
     """The episodes of one shard, and what is missing of it."""
+    place = Path(path)
+    if expected is None or ".tfrecord-" not in place.name or place.stat().st_size < expected * _WORTH_A_RANGE:
+        present(place)
     try:
         count, damage = count_records(path)
     except SourceError as error:
         text = str(error).removeprefix(f"{path}: ")
         return Found((), (Finding("source-unreadable", "error", path, text, recording=path),))
-    size = Path(path).stat().st_size // max(count, 1)
+    size = place.stat().st_size // max(count, 1)
     refs = tuple(Ref(NAME, path, f"{_prefix(path)}{number}", size) for number in range(count))
     if damage or (expected is not None and count < expected):
         lost = "" if expected is None else f", so {max(expected - count, 0)} of {expected} episodes are lost"

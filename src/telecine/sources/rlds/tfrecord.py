@@ -6,6 +6,7 @@ Source: https://www.tensorflow.org/tutorials/load_data/tfrecord ("TFRecords form
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from struct import Struct
 
 from telecine.core.errors import SourceError, raised_as
@@ -13,6 +14,7 @@ from telecine.core.file_state import FileState
 from telecine.sources.format import MissingExtra
 from telecine.sources.shared.confinement import open_regular
 from telecine.sources.shared.fingerprint import file_state
+from telecine.storage.on_demand import ranged_at
 
 LARGEST_BYTES = 1 << 31
 """Of one record: what protocol buffers allow."""
@@ -42,7 +44,7 @@ def _records(state: FileState) -> Records:
     starts: list[int] = []
     sizes: list[int] = []
     damage, at = "", 0
-    with open_regular(path) as file:
+    with ranged_at(Path(path)) or open_regular(path) as file:
         while at < whole and not damage:
             file.seek(at)
             head = file.read(_HEAD.size)

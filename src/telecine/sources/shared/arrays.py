@@ -6,6 +6,7 @@ chunks, since a compressed chunk is decoded whole whoever asks for one row of it
 
 # ruff: noqa: D102 - the methods of streams are described by their protocols
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -95,15 +96,18 @@ class ArrayPart:
             raise SourceError(f"{self.name}: rows {start} to {stop} cannot be read: {error}") from error
 
     def rows(self, rows: Rows) -> Iterator[Any]:
-        """The rows asked for, non-decreasing, each block read once."""
-        chunk = self.array.chunks[0] if self.array.chunks else 1
-        size = chunk * max(1, BLOCK_BYTES // max(self.row_bytes * chunk, 1)) if self.row_bytes else 1
+        """The rows asked for, non-decreasing, each chunk read once: no further than to that of the last one."""
+        chunk = self.array.chunks[0] if self.array.chunks and self.row_bytes else 1
+        size = chunk * max(1, BLOCK_BYTES // (self.row_bytes * chunk)) if self.row_bytes else 1
+        wanted = rows.tolist()
         start = stop = 0
         block: Any = None
-        for row in rows.tolist():
+        for at, row in enumerate(wanted):
             if not start <= row < stop:
-                edge = (self.first + row) // size * size - self.first
-                start, stop = max(edge, 0), min(edge + size, len(self))
+                edge = (self.first + row) // chunk * chunk - self.first
+                last = wanted[bisect_left(wanted, edge + size, lo=at) - 1]
+                end = -(-(self.first + last + 1) // chunk) * chunk - self.first
+                start, stop = max(edge, 0), min(end, len(self))
                 block = self.read(start, stop)
             yield block[row - start]
 

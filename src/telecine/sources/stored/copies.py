@@ -5,7 +5,7 @@ A process holds the copy of one recording, that of the last one it was asked for
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -15,8 +15,10 @@ from telecine.core.text.addresses import StoreAddress, store_address
 from telecine.core.text.renamed import rename_error, renamed
 from telecine.sources.format import Found
 from telecine.sources.stored.beside import beside
+from telecine.sources.stored.partly import at_once
 from telecine.storage.addressed import store_of
 from telecine.storage.keys import safe
+from telecine.storage.on_demand import FolderOnDemand
 from telecine.storage.scratch import Copy, copied
 from telecine.storage.store import StoredFile
 
@@ -27,7 +29,12 @@ class _Held:
 
     top: str
     files: frozenset[StoredFile]
-    copy: Copy
+    copy: Copy | FolderOnDemand
+
+    def serves(self, files: Collection[StoredFile], *, partly: bool) -> bool:
+        """True when these are among its files, and copied unless that may come later."""
+        is_there = partly or isinstance(self.copy, Copy) or self.copy.has(files)
+        return is_there and self.files.issuperset(files)
 
 
 class _Latest(threading.local):
@@ -61,20 +68,23 @@ def files_at(path: str, form: str = "") -> tuple[StoredFile, ...]:
 
 def local_ref(ref: Ref) -> Ref:
     """The recording as local files, which stay until another one is asked for. Raises: SourceError, StoreError."""
-    held = _held((ref.path, *ref.layers), ref.format)
+    return _in(_held((ref.path, *ref.layers), ref.format), ref)
+
+
+def _in(held: _Held, ref: Ref) -> Ref:
     path, *layers = (_local(held.copy, place) for place in (ref.path, *ref.layers))
     return replace(ref, path=path, layers=tuple(layers))
 
 
-def local_path(path: str, form: str) -> str:
-    """The same of a file or folder."""
-    return _local(_held((path,), form).copy, path)
+def local_path(path: str, form: str, *, is_index: bool = False) -> str:
+    """The same of a file or folder. is_index: to find its episodes, which may take a part of it."""
+    return _local(_held((path,), form, partly=is_index, is_index=is_index).copy, path)
 
 
 def open_copy(ref: Ref, opening: Callable[[Ref], Recording]) -> Recording:
     """The recording that a format opens of its local copy, by its address. Raises: SourceError, StoreError."""
     with addressed():
-        recording = opening(local_ref(ref))
+        recording = opening(_in(_held((ref.path, *ref.layers), ref.format, partly=True), ref))
     notes, left_out = renamed((recording.notes, recording.left_out), latest_names())
     return replace(recording, ref=ref, notes=notes, left_out=left_out)
 
@@ -111,18 +121,21 @@ def latest_names() -> dict[str, str]:
     return {} if held is None else {f"{held.copy.folder}/": held.top}
 
 
-def _held(paths: Sequence[str], form: str) -> _Held:
+def _held(paths: Sequence[str], form: str, *, partly: bool = False, is_index: bool = False) -> _Held:
     addresses = [store_address(path) for path in paths]
     tops = {_top(address) for address in addresses}
     if len(tops) > 1:
         raise SourceError(f"{paths[0]}: files of one recording lie in several buckets: {', '.join(sorted(tops))}")
     files = {file.key: file for path in paths for file in files_at(path, form)}
     held = _latest.held
-    if held is not None and held.top in tops and held.files.issuperset(files.values()):
+    is_file = addresses[0].key in files
+    wanted = at_once(form, is_file=is_file, is_index=is_index) if partly and len(paths) == 1 else None
+    if held is not None and held.top in tops and held.serves(files.values(), partly=wanted is not None):
         return held
     let_go()
+    store, every = store_of(addresses[0]), list(files.values())
     try:
-        copy = copied(store_of(addresses[0]), list(files.values()))
+        copy = copied(store, every) if wanted is None else FolderOnDemand(store, every, wanted)
     except StoreError as error:
         raise SourceError(str(error)) from error
     except FileNotFoundError as error:
@@ -135,7 +148,7 @@ def _top(address: StoreAddress) -> str:
     return f"{address.scheme}://{address.container}/"
 
 
-def _local(copy: Copy, path: str) -> str:
+def _local(copy: Copy | FolderOnDemand, path: str) -> str:
     return str(copy.folder / store_address(path).key)
 
 

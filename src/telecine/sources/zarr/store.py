@@ -6,6 +6,8 @@ Import it where zarr is used, inside a function: it needs zarr.
 import asyncio
 import json
 import os
+import threading
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from zarr.storage import LocalStore, ZipStore
 from telecine.sources.shared.confinement import confined
 from telecine.sources.shared.zip_members import member_of, read_member
 from telecine.sources.zarr.allowed import LARGEST_BYTES, codec_fault, most_bytes
+from telecine.storage.on_demand import present, ranged_at
 
 _DOCUMENTS = ("zarr.json", ".zarray", ".zgroup", ".zmetadata", ".zattrs")
 _LARGEST_DOCUMENT = 1 << 24
@@ -57,6 +60,7 @@ class CheckedFolder(LocalStore):  # type: ignore[misc]
             _check_size(key, path.stat().st_size)
         except OSError:
             return  # a chunk that is not there holds the fill value, which zarr knows
+        present(path)
 
     def children(self, group: str) -> list[str]:
         """Names of what lies in a group, in order."""
@@ -87,6 +91,12 @@ class CheckedZip(ZipStore):  # type: ignore[misc]
         """Names of what lies in a group, in order."""
         inside = [name.removeprefix(f"{group}/") for name in self._zf.namelist() if name.startswith(f"{group}/")]
         return sorted({name.partition("/")[0] for name in inside if "/" in name})
+
+    def _sync_open(self) -> None:
+        if (file := ranged_at(Path(self.path))) is None:
+            super()._sync_open()
+            return
+        self._zf, self._lock, self._is_open = zipfile.ZipFile(file), threading.RLock(), True
 
     def _get(self, key: str, prototype: BufferPrototype, byte_range: Any = None) -> Buffer | None:
         if not self._is_open:
