@@ -40,6 +40,30 @@ def test_five_rows_that_stand_and_then_have_what_was_missed_are_stuck():
     assert "exactly still for 0.2 s" in said.message
 
 
+def with_an_arm_at_rest(values, width=8):
+    """Beside elements of an arm that moves only in the last rows."""
+    rest = np.zeros((len(values), width))
+    rest[-10:] += np.arange(10)[:, None] * np.linspace(0.01, 0.02, width)
+    return np.concatenate([rest, values], axis=1)
+
+
+def test_one_arm_that_stands_for_five_rows_is_stuck_while_the_other_rests():
+    state, action = (with_an_arm_at_rest(values) for values in motion(width=3))
+    assert list(stuck_findings(rows_of(state, action))) == []
+    state[40:45], action[40:45] = state[40], action[40]
+    (said,) = stuck_findings(rows_of(state, action))
+    assert said.rows == (40, 45)
+
+
+def test_rows_of_one_arm_that_run_backwards_are_found_while_the_other_rests():
+    state, action = (with_an_arm_at_rest(values) for values in motion(width=3))
+    assert list(reversed_findings(rows_of(state, action))) == []
+    for values in (state, action):
+        values[30:60] = values[30:60][::-1].copy()
+    (said,) = reversed_findings(rows_of(state, action))
+    assert said.rows == (30, 60)
+
+
 def test_a_robot_that_stops_for_five_rows_and_goes_on_from_there_is_not_stuck():
     state, action = motion()
     waits = [np.concatenate([v[:40], np.repeat(v[39:40], 5, axis=0), v[40:]]) for v in (state, action)]
@@ -99,6 +123,18 @@ def test_a_gripper_of_the_contrary_sense_is_found_within_its_task(turn):
     assert grippers(change, other) == []
 
 
+def test_a_contrary_gripper_that_closes_on_nothing_is_found_beside_others_that_hold_something():
+    def change(number, values):
+        values[:, 1] = 1 - values[:, 1] if number == 5 else np.maximum(values[:, 1], 0.5)
+
+    def closes(number, values):
+        if number != 5:
+            values[:, 1] = np.maximum(values[:, 1], 0.5)
+
+    assert grippers(change) == [("look-gripper", 5, STATE)]
+    assert grippers(closes) == [], "it closes on nothing, and means what it means elsewhere"
+
+
 def test_grippers_that_differ_anyway_say_nothing():
     assert grippers(lambda number, v: v[:, 1].__setitem__(slice(None), v[::-1, 1] if number % 2 else v[:, 1])) == []
 
@@ -119,6 +155,9 @@ def test_packets_say_where_a_frame_stands_or_is_unlike_the_others():
     assert places(stands, keys, FPS, None) == places(stands, keys, FPS, np.minimum(path, 20)) == []
     assert [a <= 33 < b for a, b in places(flashes, keys, FPS, path)] == [True, True]
     assert places(sizes[:5], keys[:5], FPS, path[:5]) == []
+    around_a_key = sizes.copy()
+    around_a_key[[19, 21, 22, 23]] = 300, 12, 12, 700
+    assert [a <= 20 and b >= 23 for a, b in places(around_a_key, keys, FPS, path)] == [True]
     flashes[31:40] = 1600  # a scene that has become richer
     assert places(flashes, keys, FPS, path) == []
 

@@ -159,6 +159,13 @@ def test_copies_exchanged_cameras_and_odd_episodes_are_found():
     assert compared(episodes(**odd)) == [], "two usual kinds of light"
 
 
+def test_an_episode_in_which_only_a_small_thing_lies_elsewhere_is_no_copy():
+    other = film(2)
+    other[:, 70:72, 100:102] += 40
+    assert compared(episodes(e5=(film(2), film(55, scene=7)))) == [("look-copy", 5, TOP)]
+    assert compared(episodes(e5=(other, film(55, scene=7)))) == []
+
+
 def test_cameras_upside_down_mirrored_or_fading_are_found():
     for turned in (film(4)[:, ::-1, ::-1], film(4)[:, :, ::-1]):
         assert compared(episodes(e4=(turned, film(54, scene=7)))) == [("look-cameras", 4, TOP)]

@@ -12,7 +12,7 @@ from pathlib import Path
 from telecine import __version__
 from telecine.core.findings import Finding
 
-VERSION = 10
+VERSION = 11
 """Grows when a check changes what it finds."""
 MOST_ENTRIES = 200
 _FOLDERS = ("meta", "data", "videos", "images")

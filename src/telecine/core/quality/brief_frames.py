@@ -21,6 +21,8 @@ from telecine.core.video import Flags
 Small = np.ndarray[Any, np.dtype[np.float32]]
 STANDS, MOST_S = 0.5, 0.7
 """Packets of so small a part of those beside them, at most for so long: what lasts longer is seen in the samples."""
+NOTHING, NOTHINGS = 0.1, 2
+"""Or so many packets one after the other of so small a part: next to nothing."""
 LEAST_STEPS = 4
 """From one frame to the next in which nothing changes."""
 LEAP, SEEN, MOVES = 1.6, 0.7, 2.0
@@ -81,8 +83,10 @@ def _small(own: Floats, between: npt.NDArray[np.int64], fps: int) -> Iterator[Ra
     """
     means = np.convolve(own, np.ones(NEAR) / NEAR, "valid")
     until = 0
-    for at in (np.flatnonzero(means[NEAR:] < STANDS * means[:-NEAR]) + NEAR).tolist():
-        before, stop = float(means[at - NEAR]), at + NEAR
+    small = np.append(means[NEAR:] < STANDS * means[:-NEAR], np.zeros(NEAR - NOTHINGS, np.bool_))
+    tiny = np.maximum(own[NEAR:-1], own[NEAR + 1 :]) < NOTHING * means[: len(own) - NEAR - 1]
+    for at in (np.flatnonzero(small | tiny) + NEAR).tolist():
+        before, stop = float(means[at - NEAR]), at + (NOTHINGS if tiny[at - NEAR] else NEAR)
         if at < until or own[at] >= STANDS * before:
             continue
         while stop < len(own) and own[stop] < STANDS * before:

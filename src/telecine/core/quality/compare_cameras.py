@@ -17,8 +17,9 @@ PRINTS = 5
 """Frames of an episode that are compared with those of others, spread from its first row to its last."""
 CHANGES = 2.0
 """How much an episode's prints have to differ among themselves before equal ones mean a copy."""
-COPY, NEAR_PIXEL = 0.3, 3.0
-"""How far the prints of one frame, coded twice, are apart: on average, and where they differ most."""
+COPY, NEAR_PIXEL, NEAR_FINE = 0.3, 3.0, 5.0
+"""How far the prints of one frame, coded twice, are apart: on average, and where they differ most, there and in the
+finer images of an episode's ends. Where only a small thing lies elsewhere, only these tell."""
 DIM, BLURRED = 0.5, 0.4
 TURNED, TURNED_LEAST, TURNED_TIMES = 8.0, 2.0, 4.0
 """How far, of 255, an episode's mean image is from the usual one before it is compared with that one turned; where
@@ -158,6 +159,8 @@ def _alike(own: CameraLook, lengths: Sequence[int]) -> Iterator[tuple[int, int]]
         if near.size:
             off = np.abs(flat[near] - flat[one])
             equal = (off.mean(axis=1) < COPY) & (off.max(axis=1) < NEAR_PIXEL)
+            for ends in (own.first, own.second, own.last):
+                equal &= np.abs(ends[near] - ends[one]).max(axis=(1, 2)) < NEAR_FINE
             yield from ((min(one, other), max(one, other)) for other in near[equal].tolist())
 
 

@@ -17,7 +17,10 @@ before any other is told."""
 APART = 0.4
 """How far the course of an episode is from the usual one when the gripper's sense is another."""
 CLOSER = 0.5
-"""And so many times nearer it is to the contrary of the usual one."""
+"""And so many times nearer it is to the contrary of the usual one, each in parts of its own range: what closes on
+nothing closes farther."""
+MOVES = 0.5
+"""So much of the usual range it moves by itself."""
 
 
 def gripper_findings(
@@ -50,9 +53,11 @@ def _contrary(own: KeyFacts, element: int) -> tuple[Flags, Flags]:
         return none, none
     off = np.abs(course - middle).mean(axis=1) / span
     usual = off < ALIKE
-    sums = course + middle  # the same all along where one goes up as the other goes down
-    contrary = np.abs(sums - np.median(sums, axis=1, keepdims=True)).mean(axis=1) / span
-    found = (off > APART) & (contrary < CLOSER * off) & (contrary < ALIKE)
+    width = np.ptp(course, axis=1)
+    moves = width > MOVES * span
+    shape = (course - course.min(axis=1, keepdims=True)) / np.where(moves, width, 1.0)[:, None]
+    contrary = np.abs(shape + (middle - middle.min()) / span - 1).mean(axis=1)  # one goes up as the other goes down
+    found = (off > APART) & moves & (contrary < CLOSER * off) & (contrary < ALIKE)
     if usual.mean() < MOST_ALIKE * (~found).mean():
         return none, usual  # the episodes differ anyway
     return np.asarray(found), usual

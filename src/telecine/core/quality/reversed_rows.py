@@ -19,7 +19,7 @@ SMOOTH = 2.0
 FEWEST = 5
 """Rows."""
 MOST_SEAMS = 12
-TOGETHER = 3
+TOGETHER = 5
 """Of the elements that move, the part by which one of so many has to jump."""
 
 

@@ -15,6 +15,8 @@ STUCK_S = 0.4
 BRIEF, NEAR, LEAP, LOST = 4, 3, 2.5, 2.5
 """So many steps of nothing are a brief stop where the step after them is so many times the largest of so many beside
 it, and what was missed meanwhile up to this factor."""
+FEWEST_LEAPS = 3
+"""Elements that leap, where not a part of all does, but of those that move around there."""
 CATCH_UP, CATCH_UP_SHARE = 5.0, 0.03
 """What comes after them jumps by so many usual steps, and by this part of the range."""
 MOST_HOLDS = 2
@@ -81,8 +83,11 @@ def _goes_on_after(rows: EpisodeNumbers, start: int, stop: int) -> bool:
     """True when state or action stands for [start, stop) steps, and then has the motion that was missed."""
     for values in (rows.values[key] for key in rows.moving):
         steps = np.abs(np.diff(values, axis=0))
-        moves = np.ptp(values, axis=0) > 0
-        if not steps[start:stop].any() and _catches_up(leaps_after(steps, start, stop), moves):
+        leaps, moves = leaps_after(steps, start, stop), np.ptp(values, axis=0) > 0
+        near = steps[max(start - NEAR, 0) : stop + 1 + NEAR]
+        beside = np.asarray((near > 0).any(axis=0))  # of two arms one may rest
+        several = leaps.sum() >= FEWEST_LEAPS and _catches_up(leaps, beside)
+        if not steps[start:stop].any() and (several or _catches_up(leaps, moves)):
             return True
     return False
 

@@ -51,7 +51,7 @@ class Attempt:
         parts: list[float] = []
         for arm, script in zip(self.arms, self.scripts, strict=True):
             point = _between(script, at_s)
-            parts += [*arm.reach(arm.reachable(point.xyz), point.yaw_rad).tolist(), point.width_m]
+            parts += [*arm.reach(point.xyz, point.yaw_rad).tolist(), point.width_m]
         return np.array(parts)
 
 
@@ -89,7 +89,7 @@ def pick(seed: int, seconds: float) -> Attempt:
     name = str(rng.choice(list(COLOURS)))
     half = CUBE_M / 2
     thing = free(f'size="{half} {half} {half}" rgba="{COLOURS[name]}"', mass_kg=0.04)
-    script = _timed(steps, seconds * float(rng.uniform(0.85, 1.0)))
+    script = _timed(ONE_ARM[0], steps, seconds * float(rng.uniform(0.85, 1.0)))
     return Attempt(f"pick up the {name} cube", ONE_ARM, thing, where, yaw, (script,), CUBE_M / 2 + LIFTED_M)
 
 
@@ -125,7 +125,7 @@ def hand_over(seed: int, seconds: float) -> Attempt:
     ]
     sizes = " ".join(str(s / 2) for s in BAR_M)
     thing = free(f'size="{sizes}" rgba="{COLOURS["red"]}"', mass_kg=0.05)
-    scripts = (_timed(left, seconds), _timed(right, seconds))
+    scripts = (_timed(TWO_ARMS[0], left, seconds), _timed(TWO_ARMS[1], right, seconds))
     return Attempt("hand the bar to the left arm", TWO_ARMS, thing, where, 0.0, scripts, 0.08, "left_")
 
 
@@ -140,9 +140,9 @@ def _xyz(x: float, y: float, z: float) -> Vector:
     return np.array([x, y, z], np.float64)
 
 
-def _timed(steps: Sequence[tuple[float, Vector, float, float]], seconds: float) -> list[Waypoint]:
-    """Shares of `seconds` as points in time."""
-    return [Waypoint(share * seconds, xyz, yaw, width) for share, xyz, yaw, width in steps]
+def _timed(arm: Arm, steps: Sequence[tuple[float, Vector, float, float]], seconds: float) -> list[Waypoint]:
+    """Shares of `seconds` as points in time, within the arm's reach: careless aims may be beyond it."""
+    return [Waypoint(share * seconds, arm.reachable(xyz), yaw, width) for share, xyz, yaw, width in steps]
 
 
 TASKS = {"pick": pick, "handover": hand_over}

@@ -15,6 +15,8 @@ Vector = npt.NDArray[np.float64]
 JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll")
 SHOULDER_M, UPPER_M, FORE_M, TOOL_M = 0.16, 0.22, 0.22, 0.17
 """Height of the shoulder; lengths from shoulder to elbow to wrist to between the finger tips."""
+STRETCHED = 0.98
+"""The part of its length to which an arm stretches: the joints of a straight one would have to leap."""
 OPEN_M = 0.08
 """Width of the open gripper."""
 CUBE_M = 0.04
@@ -44,12 +46,14 @@ class Arm:
         return tuple(f"{self.prefix}{name}" for name in (*JOINTS, "gripper"))
 
     def reachable(self, xyz: Vector) -> Vector:
-        """The point at the height of `xyz` that the gripper can be at and that is nearest to it."""
+        """The point, or where it is too far away, one at its height that the arm nearly stretches to."""
         arm = np.array([self.x_m, 0.0])
         away = math.hypot(*(xyz[:2] - arm))
         up = float(xyz[2]) + TOOL_M - SHOULDER_M
-        farthest = math.sqrt((UPPER_M + FORE_M) ** 2 - up**2) - 1e-9
-        return xyz if away <= farthest else np.append(arm + (xyz[:2] - arm) * (farthest / away), xyz[2])
+        if away**2 + up**2 <= (UPPER_M + FORE_M) ** 2:
+            return xyz
+        nearer = math.sqrt((STRETCHED * (UPPER_M + FORE_M)) ** 2 - up**2) / away
+        return np.append(arm + (xyz[:2] - arm) * nearer, xyz[2])
 
     def reach(self, xyz: Vector, yaw_rad: float) -> Vector:
         """(5,) rad: the gripper at `xyz`, pointing down, its fingers opening along `yaw_rad` + 90 degrees.
