@@ -358,6 +358,12 @@ def test_what_the_format_says_goes_before_what_names_suggest():
     assert parse_plan(plan_yaml(made)) == made.plan
 
 
+def test_only_a_format_that_declares_features_is_a_reason_to_leave_a_stream_out():
+    why = "the format does not declare it as a feature"
+    assert propose([told()]).reasons == {"/same_state": why}
+    assert why not in propose([told({})]).reasons.values()
+
+
 def test_a_stand_in_for_the_action_is_a_guess_that_can_be_chosen():
     assert "one sample later" in " ".join(propose([told(task="x")]).guesses)
     same = propose([told(task="x")], missing_action="same_state")
