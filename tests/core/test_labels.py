@@ -149,7 +149,9 @@ def test_entries_of_others_are_read_and_written_in_our_type():
     ))  # fmt: skip
     ours = language_array(EVENTS, found, 3, 10)
     assert (ours.type, [len(row) for row in ours.to_pylist()]) == (language_type(EVENTS), [0, 3, 0])
-    assert call in [json.loads(entry["tool_calls"][0]) for entry in ours.to_pylist()[1] if entry["tool_calls"]]
+    calls = [json.loads(entry["tool_calls"][0]) for entry in ours.to_pylist()[1] if entry["tool_calls"]]
+    assert call in calls
+    assert other in calls
     stored = as_language(rows.column(EVENTS), EVENTS)
     assert (stored.type, stored.to_pylist()[1][0]["tool_calls"]) == (ours.type, [json.dumps(call, sort_keys=True)])
     assert hugging_face_type(PERSISTENT)["feature"]["timestamp"] == {"dtype": "float32", "_type": "Value"}

@@ -117,7 +117,7 @@ def test_a_jump_that_stays_is_found():
     state[50:, 2] += 3
     assert found(rows_of(state, action)) == [("look-jump", STATE, (49, 51))]
     (said,) = jump_findings(rows_of(state, action))
-    assert said.message.startswith("joint_2: from")
+    assert said.message == f"joint_2: from {state[49, 2]:.4g} to {state[50, 2]:.4g} within a row, to stay there"
     assert not list(jump_findings(EpisodeNumbers(0, FPS, {}, {})))
     assert not list(jump_findings(rows_of(state[48:53])))
     late = motion()[0]
