@@ -18,6 +18,8 @@ from telecine.core.findings import Finding
 from telecine.dataset.reader import Dataset, open_dataset
 from telecine.inspection.dataset_frames import frames_of, spread_rows
 from telecine.inspection.quality import check_dataset
+from telecine.recorder.sim.record import record
+from telecine.recorder.sim.spoil import Spoil
 from telecine.video.frames.png import Cell, sheet
 
 OUT = Path(__file__).parents[1] / "docs" / "pictures"
@@ -99,8 +101,60 @@ def finish(figure: Figure, axis, title: str, path: Path) -> None:
     figure.savefig(path.with_suffix(".png"), dpi=80)
 
 
+def recorded(folder: Path, name: str, **about) -> Path:
+    """A set of two short episodes, made where it is not there yet."""
+    if not (folder / name).exists():
+        record(folder / name, episodes=2, seconds=4.0, fps=10, **about)
+    return folder / name
+
+
+def small_frames(folder: Path) -> None:
+    """Frames that are too small to see much, beside others of the same scene."""
+    rows = []
+    for name, size in (("small", (64, 48)), ("large", (320, 240))):
+        dataset = open_dataset(recorded(folder, name, size=size))
+        frames = frames_of(dataset, dataset.cameras[0], 0, [0, 14, 20])
+        large = [np.kron(rgb, np.ones((240 // size[1], 320 // size[0], 1), np.uint8)) for rgb in frames]
+        rows.append([Cell(rgb, f"{size[0]} x {size[1]}", name == "small") for rgb in large])
+    Image.fromarray(sheet(rows, title="look-small")).save(OUT / "small.jpg", quality=72, optimize=True)
+
+
+def constant_element(folder: Path) -> None:
+    """A joint whose number is the same in all rows of all episodes, though it moves."""
+    dead = [Spoil("dead", number) for number in range(2)]
+    dataset = open_dataset(recorded(folder, "constant", size=(96, 72), spoil=dead))
+    figure = Figure(figsize=(6, 1.7))
+    axis = figure.add_axes((0.08, 0.17, 0.9, 0.68))
+    for number in range(2):
+        time = np.arange(dataset.episodes[number].length) / dataset.fps
+        for key, colour, width in ((ACTION, "0.6", 0.8), (STATE, "tab:red", 1.5)):
+            label = None if number else key
+            axis.plot(time, vectors(dataset, number, key)[:, JOINT], color=colour, linewidth=width, label=label)
+    finish(figure, axis, "two episodes: look-constant, shoulder_lift of the state", OUT / "constant")
+
+
+def other_width(folder: Path) -> None:
+    """Rows of five numbers where info.json says six."""
+    dataset = open_dataset(recorded(folder, "small", size=(64, 48)))
+    values = vectors(dataset, 0, STATE)[:12]
+    figure = Figure(figsize=(6, 1.7))
+    for at, (title, shown) in enumerate((("info.json: 6", values), ("the rows: 5", values[:, :5]))):
+        axis = figure.add_axes((0.06 + 0.5 * at, 0.17, 0.4, 0.66))
+        axis.imshow(shown.T, aspect="auto", cmap="viridis", vmin=values.min(), vmax=values.max())
+        axis.set_ylim(5.5, -0.5)
+        axis.set_title(f"look-width, observation.state: {title}", fontsize=7)
+        axis.set_xlabel("rows", fontsize=6, labelpad=1)
+        axis.set_ylabel("elements", fontsize=6, labelpad=1)
+        axis.tick_params(labelsize=6)
+    axis.axhspan(4.5, 5.5, color="red", alpha=0.3, linewidth=0)
+    figure.savefig(OUT / "width.png", dpi=80)
+
+
 def main(folder: Path) -> None:
     OUT.mkdir(parents=True, exist_ok=True)
+    small_frames(folder)
+    constant_element(folder)
+    other_width(folder)
     for root, kinds in zip(made(folder), SETS, strict=True):
         dataset = open_dataset(root)
         found = check_dataset(root, remember=False)

@@ -24,6 +24,8 @@ from support.old_dataset import write_old
 from support.robosandbox import write_run
 from telecine.cli.main import app
 from telecine.core.findings import CODES
+from telecine.core.quality.table import CHECKS
+from telecine.recorder.sim.spoil import KINDS
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
@@ -256,3 +258,13 @@ def test_messages_in_troubleshooting_are_said_somewhere():
     texts = [text for row in rows for text in re.findall(r"`([^`]+)`", row) if row.startswith(("`", "[`"))]
     others = {"No space left on device"}  # the system's
     assert [text for text in texts if text not in said and text not in CODES and text not in others] == []
+
+
+def test_each_check_of_quality_has_its_line_and_each_picture_is_shown():
+    page, folder = PAGES["docs/quality.md"], ROOT / "docs" / "pictures"
+    assert [check.code for check in CHECKS if f"`{check.code}`" not in page] == []
+    shown = re.findall(r"\]\(pictures/([\w.-]+)\)", page)
+    assert sorted(shown) == sorted(path.name for path in folder.iterdir())
+    assert {path.stem for path in folder.iterdir()} >= set(KINDS) - {"task", "placeholder", "spelling"}, (
+        "tasks are text"
+    )

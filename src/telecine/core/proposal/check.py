@@ -49,7 +49,7 @@ def note_misfits(names: Sequence[str], recordings: Sequence[RecordingFacts], not
 
 
 def _command(paths: Sequence[str]) -> str:
-    """"A colon and what converts recordings, after how many of them it does not name."""
+    """A colon and what converts recordings, after how many of them it does not name."""
     more = len(paths) - MOST_PATHS
     unnamed = f" ({more} more go before OUT)" if more > 0 else ""
     return f"{unnamed}: {shlex.join(['telecine', 'convert', *paths[:MOST_PATHS], 'OUT'])}"
