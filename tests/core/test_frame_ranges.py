@@ -259,6 +259,14 @@ def test_two_files_of_one_length_of_which_one_is_gone_go_to_nobody():
     assert with_unnamed([5, 7, 5], [7, 5], claims) == claims
 
 
+def test_files_whose_names_tell_no_order_are_given_back_by_counts_that_only_one_has():
+    claims = [ClaimedFrames(-1, 0, 5), ClaimedFrames(-1, 0, 7), ClaimedFrames(-1, 0, 5)]
+    by_counts = [ClaimedFrames(-1, 0, 5), ClaimedFrames(1, 0, 7), ClaimedFrames(-1, 0, 5)]
+    assert with_unnamed([5, 7, 5], [5, 7, 5], claims, {0, 1, 2}) == by_counts
+    assert with_unnamed([5, 7], [7, 5], claims[:2], {0, 1}) == [ClaimedFrames(1, 0, 5), ClaimedFrames(0, 0, 7)]
+    assert with_unnamed([5, 7], [5, 7], claims[:2], {0, 1}) == [ClaimedFrames(0, 0, 5), ClaimedFrames(1, 0, 7)]
+
+
 @given(LENGTHS, st.randoms(use_true_random=False))
 def test_claims_that_fill_a_file_in_another_order_are_put_in_that_of_episodes(lengths, random):
     episodes = [2 * i + 3 for i in range(len(lengths))]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telecine.core.grid import SECOND, Grid, grid_of, tick_at
+from telecine.core.grid import SECOND, Grid, grid_of, off_rows_s, tick_at
 
 rates = st.fractions(min_value=Fraction(1, 10), max_value=1000, max_denominator=1001)
 
@@ -74,3 +74,15 @@ def test_a_stamp_far_away_takes_no_memory():
 @given(number=st.integers(0, 10**9), fps=st.integers(1, 1000))
 def test_a_tick_is_the_nearest_nanosecond_and_a_half_is_rounded_up(number, fps):
     assert tick_at(number, fps) == int(Fraction(number * SECOND, fps) + Fraction(1, 2))
+
+
+@given(st.integers(1, 240), st.integers(0, 10**6))
+def test_a_time_that_float32_cannot_say_better_is_on_its_row(fps, row):
+    stored = np.array([np.float32(row / fps)])
+    assert off_rows_s(stored, fps, np.array([row])) == 0
+    assert off_rows_s(np.array([row / fps]), fps, np.array([row])) == 0
+    assert off_rows_s(stored + np.float32(1 / fps), fps, np.array([row])) == pytest.approx(1 / fps, rel=0.1, abs=0.02)
+
+
+def test_times_of_no_number_are_off_every_row():
+    assert not (off_rows_s(np.array([0.0, np.nan, np.inf, 1e300]), 1) < 1e-4)[1:].any()

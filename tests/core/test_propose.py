@@ -154,6 +154,13 @@ def test_a_missing_task_is_asked_for_and_never_invented():
         parse_plan(plan_yaml(proposal))
 
 
+def test_an_empty_task_of_a_dataset_is_proposed_as_it_is():
+    of_dataset = replace(recording(*ARM[:4], text("/task")), format="lerobot")
+    assert propose([of_dataset]).body["task"] == {"from": "/task"}
+    assert propose([replace(of_dataset, format="memory")]).plan is None
+    assert propose([of_dataset], task_text="pick").body["task"] == "pick"
+
+
 def test_a_given_task_and_rate_are_taken():
     proposal = propose([recording(*ARM[:4])], task_text="fold it", fps=15)
     assert proposal.plan is not None

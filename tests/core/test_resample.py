@@ -211,6 +211,14 @@ def test_an_empty_task_text_is_refused():
         resample(rec, plan({"action": "a"}, task={"from": "say"}))
 
 
+def test_an_empty_task_of_a_dataset_is_carried_over_and_named():
+    rec = recording(ramp("a", every(50, 1)), text("say", seconds(0), [" "]))
+    in_dataset = replace(rec, rows=Grid(0, 50, Fraction(50)))
+    placed = resample(in_dataset, plan({"action": "a"}, task={"from": "say"}))
+    assert set(placed.rows.column("task").to_pylist()) == {" "}
+    assert [(f.severity, f.stream) for f in placed.findings if f.code == "look-task"] == [("warning", "say")]
+
+
 def test_a_static_value_is_valid_for_the_whole_episode():
     rec = recording(ramp("a", every(50, 1)), static("gain", [1.5, 2.5]), static("say", "pick", kind="text"))
     placed = resample(rec, plan({"action": "a", "gain": "gain"}, task={"from": "say"}))

@@ -17,6 +17,8 @@ from telecine.dataset.verify.verify import verify
 from telecine.inspection.quality import check_dataset
 from telecine.lerobot_format.paths import Limits
 from telecine.recovery.repair import repair
+from telecine.video.encode import encode
+from telecine.video.presets import video_settings
 
 DATA = "data/chunk-000/file-000.parquet"
 EPISODES = "meta/episodes/chunk-000/file-000.parquet"
@@ -374,6 +376,34 @@ def test_files_of_another_codec_that_were_added_are_no_finding(tmp_path):
     root = write(tmp_path / "out", [both[0], both[0]], limits=Limits(video_bytes=1))
     shutil.copyfile(roots[1] / f"videos/{TOP}/chunk-000/file-000.mp4", root / f"videos/{TOP}/chunk-000/file-001.mp4")
     assert [f for f in verify(root, decode="none") if "codec" in f.message or "declared" in f.message] == []
+
+
+def test_times_that_float32_cannot_say_better_are_no_finding(tmp_path):
+    root = write(tmp_path / "out", [episode(3 * 2100, 0, fps=3)], fps=3)
+    assert verify(root) == []
+    assert [f for f in repair(root).found if "timestamp" in f.where] == []
+
+
+def grey_clip(folder, number, level, count=30):
+    """Images in rows of one grey level each, give or take 2."""
+    noise = np.random.default_rng(number).integers(-2, 3, (count, 48, 64, 3))
+    frames = (av.VideoFrame.from_ndarray((level + one).astype(np.uint8), format="rgb24") for one in noise)
+    path, settings = str(folder / f"{number}.clip"), video_settings("images")
+    return encode(frames, settings, FPS, count=count, key=TOP, path=path, why="made for a test")
+
+
+@pytest.mark.parametrize("depth", ["sample", "all"])
+def test_images_in_the_rows_of_another_episode_are_named_by_whose_they_are(tmp_path, depth):
+    greys = [episode(30, i, clips=[grey_clip(tmp_path, i, level)]) for i, level in enumerate((100, 112, 150))]
+    root = write(tmp_path / "out", greys)
+    assert verify(root, decode=depth) == []
+    table = pq.read_table(root / DATA)
+    images = table.column(TOP).combine_chunks()
+    exchanged = pa.concat_arrays([images[30:60], images[:30], images[60:]])
+    at = table.column_names.index(TOP)
+    pq.write_table(table.set_column(at, table.schema.field(at), exchanged), root / DATA, row_group_size=30)
+    found = [f for f in verify(root, decode=depth) if f.code == "verify-stats"]
+    assert [(f.episode, f"like those of episode {1 - f.episode}" in f.message) for f in found] == [(0, True), (1, True)]
 
 
 def test_rows_that_no_episode_names_are_not_called_stray(dataset):

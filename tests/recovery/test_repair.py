@@ -14,6 +14,7 @@ from support.dataset import FPS, TOP, WRIST, episode, everything, two_cameras, w
 from support.pictures import read_frame_id
 from telecine.core.errors import DatasetError
 from telecine.core.findings import has_errors
+from telecine.core.labels.columns import language_type
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.verify import verify
 from telecine.lerobot_format.paths import Limits
@@ -231,6 +232,43 @@ def test_a_video_that_nothing_names_is_given_back_by_its_count(dataset, good):
     done = repaired(dataset, good)
     given = [f for f in done.found if f.code == "repair-recovered" and "which nothing names" in f.message]
     assert [f.where for f in given] == [f"episode 2 {TOP}", f"episode 3 {TOP}"]
+
+
+@pytest.mark.parametrize("named", ["chunk-9f86d081/file-000", "chunk-000/file-9f86d081", "take/front"])
+def test_videos_whose_names_have_no_number_are_given_back_by_their_count(dataset, good, named):
+    for number, before in enumerate(sorted((dataset / "videos" / TOP).rglob("*.mp4"))):
+        after = (dataset / "videos" / TOP / named).with_name(f"{9 - number}-{Path(named).name}.mp4")
+        after.parent.mkdir(exist_ok=True)
+        before.rename(after)
+    done = repaired(dataset, good)
+    given = [f.where for f in done.found if f.code == "repair-recovered" and "which nothing names" in f.message]
+    assert given == [f"episode {number} {TOP}" for number in range(4)]
+
+
+def test_videos_whose_names_have_no_number_are_not_put_in_an_order(dataset, good):
+    shutil.rmtree(dataset / "meta/episodes")
+    for number, before in enumerate(sorted((dataset / "videos" / TOP).rglob("*.mp4"))):
+        before.rename(before.with_name(f"{'ba'[number]}.mp4"))
+    done = repair(dataset)
+    assert done.episodes == 0
+    assert all("no video holds its frames" in text for text in losses(done) if text.startswith("episode"))
+
+
+@pytest.mark.parametrize("kind", [pa.null(), language_type("language_persistent")])
+def test_labels_that_are_null_cost_no_episode(dataset, good, kind):
+    key = "language_persistent"
+    for path in sorted((dataset / "data").rglob("*.parquet")):
+        table = pq.read_table(path)
+        pq.write_table(table.append_column(key, pa.nulls(table.num_rows, kind)), path)
+    info = json.loads((dataset / "meta/info.json").read_text())
+    info["features"][key] = {"dtype": "language", "shape": [1], "names": None}
+    (dataset / "meta/info.json").write_text(json.dumps(info))
+    done = repair(dataset, dataset.parent / "out")
+    assert (done.episodes, losses(done), done.after) == (4, [], ())
+    rows = pq.read_table(dataset.parent / "out" / DATA).column(key)
+    assert rows.null_count == 0
+    assert set(map(len, rows.to_pylist())) == {0}
+    assert any(f"episode 3 {key}" == f.where and "8 rows with null" in f.message for f in done.found)
 
 
 def test_a_camera_without_any_video_is_left_out(dataset, good):

@@ -1,6 +1,6 @@
 """Where the metadata of a damaged dataset says frames are, set right where counts leave one way. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -70,12 +70,17 @@ def with_order(
 
 
 def with_unnamed(
-    lengths: Sequence[int], frames: Sequence[int], claims: Sequence[ClaimedFrames | None]
+    lengths: Sequence[int],
+    frames: Sequence[int],
+    claims: Sequence[ClaimedFrames | None],
+    unnumbered: Collection[int] = (),
 ) -> list[ClaimedFrames | None]:
     """The claims; those on a missing file (-1) are on a file that no episode names, where the counts allow one way.
 
     Episodes of one missing file follow each other, and its frames begin at 0. Their file is the only one not named with
     exactly as many frames as they have rows; or all such files fit all such episodes in order.
+
+    unnumbered: files whose names tell nothing of their order.
     """
     groups: list[list[int]] = []
     for i, claim in enumerate(claims):
@@ -86,7 +91,8 @@ def with_unnamed(
     named = {claim.file for claim in claims if claim is not None}
     free = [file for file, count in enumerate(frames) if file not in named and count]
     needed, held = [sum(lengths[i] for i in group) for group in groups], [frames[file] for file in free]
-    if needed != held:  # then only what fits alone
+    is_ordered = len(set(held)) == len(held) or not any(file in unnumbered for file in free)
+    if needed != held or not is_ordered:  # then only what fits alone
         alone = [n for n in needed if needed.count(n) == held.count(n) == 1]
         groups = [group for group, n in zip(groups, needed, strict=True) if n in alone]
         free = [free[held.index(n)] for n in needed if n in alone]

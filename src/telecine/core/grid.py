@@ -1,6 +1,7 @@
-"""Ticks of an episode in exact integer nanoseconds. Refuses floating-point time."""
+"""Ticks of an episode in exact integer nanoseconds. Refuses floating-point time, but to compare what is stored."""
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -68,6 +69,18 @@ class Grid:
         enough = int((stop_ns - start_ns) * fps / SECOND) + 2
         ticks = cls(start_ns, enough, fps).ticks()
         return cls(start_ns, int(np.searchsorted(ticks, stop_ns, side="right")), fps)
+
+
+def off_rows_s(seconds: npt.NDArray[Any], fps: float, rows: npt.NDArray[Any] | None = None) -> npt.NDArray[np.float64]:
+    """(n,) seconds that stored times are off row / fps, both as float32: so LeRobot compares them.
+
+    seconds: (n,). rows: (n,) which rows they are of; 0 to n - 1 where not given. Behind 2048 s float32 is coarser than
+    the 0.1 ms that times may be off, and still exact for LeRobot: the frame's own time is rounded in the same way.
+    """
+    numbers = np.arange(seconds.size) if rows is None else rows
+    with np.errstate(over="ignore"):
+        stored = seconds.astype(np.float32).astype(np.float64)
+    return np.asarray(np.abs(stored - (numbers / float(fps)).astype(np.float32)))
 
 
 def grid_of(times: Times) -> Grid | None:

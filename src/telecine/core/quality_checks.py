@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from telecine.core.findings import Finding, Severity
+from telecine.core.grid import ON_GRID_NS, SECOND, off_rows_s
 from telecine.core.stats import Floats
 from telecine.core.text.numbers import counted
 
@@ -76,8 +77,7 @@ def idle_findings(values: Floats, fps: int, where: str) -> Iterator[Finding]:
 
 def time_findings(timestamps: Floats, fps: int, where: str) -> Iterator[Finding]:
     """timestamps: (n,) s, which LeRobot takes for row / fps within 0.1 ms."""
-    off = np.abs(timestamps - np.arange(timestamps.size) / fps)
-    wrong = np.flatnonzero(~(off < 1e-4))
+    wrong = np.flatnonzero(~(off_rows_s(timestamps, fps) < ON_GRID_NS / SECOND))
     if wrong.size:
         row = int(wrong[0])
         text = (

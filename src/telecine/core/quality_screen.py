@@ -9,13 +9,12 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from telecine.core.grid import ON_GRID_NS, SECOND, off_rows_s
 from telecine.core.quality_checks import IDLE_S, SAME_SHARE, STILL
 from telecine.core.stats import Floats
 from telecine.core.video import Flags
 
 Ints = npt.NDArray[np.int64]
-_OFF_S = 1e-4
-"""How far a timestamp may be from row / fps, as in `quality_checks.time_findings`."""
 
 
 def suspects(known: Mapping[str, Floats], lengths: Ints, fps: int, *, state: str, action: str) -> Flags:
@@ -32,7 +31,7 @@ def suspects(known: Mapping[str, Floats], lengths: Ints, fps: int, *, state: str
         if key.startswith(("observation", "action")):
             bad |= ~np.isfinite(values).all(axis=1)
     if "timestamp" in known:
-        bad |= ~(np.abs(known["timestamp"][:, 0] - rows / fps) < _OFF_S)
+        bad |= ~(off_rows_s(known["timestamp"][:, 0], fps, rows) < ON_GRID_NS / SECOND)
     found |= np.logical_or.reduceat(bad, starts)
     moves = [known[key] for key in (state, action) if key in known]
     if moves:

@@ -30,6 +30,7 @@ from telecine.inspection.label_summary import (
 )
 from telecine.inspection.lag_row import LagRow
 from telecine.inspection.quality import check_dataset, opened
+from telecine.inspection.quality_cache import DatasetFiles
 from telecine.inspection.quality_rows import VERIFY
 from telecine.lerobot_format.paths import INFO, VERSION, FileIndex
 from telecine.run.executor import Executor, serial
@@ -142,10 +143,11 @@ def summarize(
         return _unreadable(root)
     findings: list[Finding] = []
     cameras = tuple(_cameras(dataset, findings))
-    findings += check_dataset(root, checks=checks, executor=executor, progress=progress)
+    files = DatasetFiles.of(root)
+    findings += check_dataset(root, checks=checks, executor=executor, progress=progress, files=files)
     findings += _small(cameras) if "look-small" in wanted else ()
     findings += _counts(dataset)
-    findings += _verified(root, dataset.version)
+    findings += _verified(files, dataset.version)
     labels = tuple(label_lists(dataset, findings))
     texts = text_table(dataset, labels)
     findings += label_findings(texts, str(root))
@@ -169,9 +171,10 @@ def summarize(
     )
 
 
-def _verified(root: str | Path, version: str) -> tuple[Finding, ...]:
+def _verified(files: DatasetFiles, version: str) -> tuple[Finding, ...]:
     """What `verify` says without decoding; of files that it has seen, as it was kept."""
-    place = quality_cache.entry(Path(root), ("verify", str(root)))
+    root = files.root
+    place = quality_cache.entry(files, ("verify", str(root)))
     found = quality_cache.load(place)
     if found is None:
         found = tuple(verify(root, decode="none", statistics=False) if version == VERSION else metadata_findings(root))

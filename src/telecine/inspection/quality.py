@@ -23,6 +23,7 @@ from telecine.core.quality.table import CHECKS, chosen
 from telecine.core.quality.task_texts import spelling_findings, task_findings
 from telecine.dataset.reader import Dataset, open_dataset
 from telecine.inspection import quality_cache
+from telecine.inspection.quality_cache import DatasetFiles
 from telecine.inspection.quality_frames import camera_findings, colour_cameras
 from telecine.inspection.quality_rows import element_names, row_findings
 from telecine.run.executor import Executor, Lost, Tell, serial
@@ -67,6 +68,7 @@ def check_dataset(
     executor: Executor = serial,
     progress: Progress | None = None,
     remember: bool = True,
+    files: DatasetFiles | None = None,
 ) -> tuple[Finding, ...]:
     """All defects of the dataset at `root` (v2.0 to v3.0), each with its place.
 
@@ -77,6 +79,7 @@ def check_dataset(
         executor: who works on the episodes, several at a time.
         progress: gets how far it is, in bytes of the dataset.
         remember: take what an earlier call found when no file has changed since, and keep what is found now.
+        files: those of the dataset, where they were walked already.
 
     Returns:
         Findings by episode. `known_findings(root)` gives the same at once after any earlier call, else None.
@@ -87,10 +90,11 @@ def check_dataset(
     ()
     """
     codes = chosen(checks)
-    place = quality_cache.entry(Path(root), codes) if remember else None
+    files = files or DatasetFiles.of(root)
+    place = quality_cache.entry(files, codes) if remember else None
     found = None if place is None else quality_cache.load(place)
     if found is None:
-        found = tuple(_checked(Path(root), codes, executor, progress or Silent()))
+        found = tuple(_checked(files, codes, executor, progress or Silent()))
         if place is not None:
             quality_cache.save(place, found)
     wanted = None if episodes is None else set(episodes)
@@ -99,11 +103,11 @@ def check_dataset(
 
 def known_findings(root: str | Path, checks: Sequence[str] = ()) -> tuple[Finding, ...] | None:
     """What `check_dataset` found when it last looked at these very files; None when it never did."""
-    return quality_cache.load(quality_cache.entry(Path(root), chosen(checks)))
+    return quality_cache.load(quality_cache.entry(DatasetFiles.of(root), chosen(checks)))
 
 
-def _checked(root: Path, codes: frozenset[str], executor: Executor, progress: Progress) -> Iterator[Finding]:
-    dataset = opened(root)
+def _checked(files: DatasetFiles, codes: frozenset[str], executor: Executor, progress: Progress) -> Iterator[Finding]:
+    dataset = opened(files.root)
     lengths = [episode.length for episode in dataset.episodes]
     found: list[Finding] = list(quality_checks.length_findings(lengths, dataset.fps))
     tasks = [episode.tasks for episode in dataset.episodes]
@@ -113,7 +117,7 @@ def _checked(root: Path, codes: frozenset[str], executor: Executor, progress: Pr
         found += quality_checks.width_findings(widths[STATE], widths[ACTION])
     parts = list(_parts(dataset, codes))
     done: list[_Checked] = []
-    for answer in _answers(dataset, parts, executor, progress):
+    for answer in _answers(dataset, parts, files.size_bytes, executor, progress):
         if isinstance(answer, Lost):
             place = f"episodes {answer.item.start} to {answer.item.stop - 1}"
             found.append(Finding("look-counts", "error", place, f"cannot be checked: {answer.why}"))
@@ -140,10 +144,9 @@ def _parts(dataset: Dataset, codes: frozenset[str]) -> Iterator[_Part]:
 
 
 def _answers(
-    dataset: Dataset, parts: Sequence[_Part], executor: Executor, progress: Progress
+    dataset: Dataset, parts: Sequence[_Part], total: int, executor: Executor, progress: Progress
 ) -> Iterator[_Checked | Lost]:
-    """What became of each part, in order; progress is counted in bytes of the dataset, by rows."""
-    total = quality_cache.size_bytes(dataset.root)
+    """What became of each part, in order; progress is counted in the `total` bytes of the dataset, by rows."""
     rows = max(sum(episode.length for episode in dataset.episodes), 1)
     if isinstance(executor, Workers):
         executor.grow(len(parts), total if dataset.cameras else 0, safely=False)

@@ -8,8 +8,10 @@ import sys
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 from telecine import __version__
+from telecine.core.dataclass import dataclass
 from telecine.core.findings import Finding
 
 VERSION = 11
@@ -26,9 +28,23 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or home) / "telecine" / "quality"
 
 
-def size_bytes(root: Path) -> int:
-    """Of all files of a dataset."""
-    return sum(state.st_size for _, state in _states(root))
+@dataclass(frozen=True, slots=True)
+class DatasetFiles:
+    """The files of the dataset at `root` as they were when it was walked; states: name, bytes, times of changes."""
+
+    root: Path
+    states: tuple[tuple[str, int, int, int], ...]
+
+    @classmethod
+    def of(cls, root: str | Path) -> Self:
+        """Walks the folder: what several ask for, the first passes on."""
+        found = ((name, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for name, s in _states(Path(root)))
+        return cls(Path(root), tuple(found))
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all files."""
+        return sum(size for _, size, _, _ in self.states)
 
 
 def _states(root: Path) -> Iterator[tuple[str, os.stat_result]]:
@@ -45,10 +61,9 @@ def _states(root: Path) -> Iterator[tuple[str, os.stat_result]]:
                         yield f"{below}/{name}", state
 
 
-def entry(root: Path, looked_for: Collection[str]) -> Path:
+def entry(files: DatasetFiles, looked_for: Collection[str]) -> Path:
     """Where what is found in just these files is kept; names everything that it depends on."""
-    states = [[name, state.st_size, state.st_mtime_ns, state.st_ctime_ns] for name, state in _states(root)]
-    told = [VERSION, __version__, sorted(looked_for), str(root.resolve()), states]
+    told = [VERSION, __version__, sorted(looked_for), str(files.root.resolve()), files.states]
     return cache_dir() / f"{hashlib.sha256(json.dumps(told).encode()).hexdigest()[:40]}.json"
 
 

@@ -120,7 +120,7 @@ def _slice(
     start, stop = episode.start, episode.start + episode.length
     first, last = (int(np.searchsorted(firsts, row, "right")) - 1 for row in (start, stop - 1))
     groups = range(max(first, 0), min(last + 1, file.num_row_groups))
-    table = file.read_row_groups(list(groups), columns=columns)
+    table = file.read_row_groups(list(groups), columns=columns, use_threads=False)
     return table.slice(max(0, start - int(firsts[max(first, 0)])), episode.length)
 
 

@@ -28,6 +28,8 @@ from telecine.recovery.stated_rows import stated_rows
 from telecine.video.mp4_reader import ReadableFrames, copy_readable, readable_frames
 
 _V2 = re.compile(r"episode_(\d{6,9})\.mp4$")
+_UNNUMBERED = 10**9
+"""In place of a chunk, behind all there are: of videos whose names have no number, such as `chunk-9f86d081`."""
 _ENCODER = ("video.g", "video.crf", "video.preset", "video.fast_decode", "video.video_backend", "video.extra_options")
 
 
@@ -109,12 +111,16 @@ def _ranges(
     """By episode, where its frames are or why that is unknown."""
     counts = [facts.times.size + len(own.missing) for facts, own in zip(files.probed, files.times, strict=True)]
     named = [_claimed(metadata, key, run.episode, files.numbers, counts) for run in runs]
-    given = with_unnamed([run.count for run in runs], counts, named)
+    unnumbered = {number for number, (_, index) in enumerate(files.names) if index.chunk == _UNNUMBERED}
+    given = with_unnamed([run.count for run in runs], counts, named, unnumbered)
     for run, before, own in zip(runs, named, given, strict=True):
         if own is not None and own != before:
             name = files.names[own.file][0].relative_to(metadata.root).as_posix()
             text = f"the video that the metadata names is not there; {name}, which nothing names, holds its frames"
             log.recovered(f"episode {run.episode} {key}", f"{text} by their count")
+    if len(counts) > 1:  # what no counts place is in an order that nothing tells
+        placed = {own.file for own in given if own is not None}
+        counts = [0 if number in unnumbered - placed else count for number, count in enumerate(counts)]
     lost = _without_rows(metadata, key, runs, files.numbers, counts)
     without_rows, episodes = list(lost.values()), [*(run.episode for run in runs), *lost]
     lengths = [*(run.count for run in runs), *(claim.count for claim in without_rows)]
@@ -235,16 +241,19 @@ def _probed(path: Path, root: Path, log: RepairLog) -> ReadableFrames:
 def _files(root: Path, key: str) -> list[tuple[Path, FileIndex]]:
     """The videos of a camera, where v3.0 or v2.x have them, in order.
 
-    The index in v2.x is (-1, episode). Symbolic links are not followed outside.
+    The index in v2.x is (-1, episode); of other names (_UNNUMBERED, place), which tells nothing of their order.
+    Symbolic links are not followed outside.
     """
     found: list[tuple[Path, FileIndex]] = []
-    for path in (root / "videos").glob("*/*/*.mp4"):
+    for place, path in enumerate(sorted((root / "videos").glob("*/*/*.mp4"))):
         relative = path.relative_to(root / "videos")
         v3, v2 = file_index_of(relative.as_posix()), _V2.search(relative.name)
         if v3 and relative.parts[0] == key:
             found.append((path, v3))
         elif v2 and relative.parts[1] == key:
             found.append((path, FileIndex(-1, int(v2[1]))))
+        elif not (v2 or v3) and key in relative.parts[:2]:
+            found.append((path, FileIndex(_UNNUMBERED, place)))
     return sorted(found, key=lambda pair: pair[1])
 
 

@@ -34,7 +34,7 @@ def column_of(key: str, kind: pa.DataType, first: Any, declared: FeatureMeta | N
 
     declared: as info.json has it, for its names.
     """
-    if key in LANGUAGE and pa.types.is_list(kind):
+    if key in LANGUAGE and (pa.types.is_list(kind) or pa.types.is_null(kind)):
         return LABEL_COLUMNS[key]
     if isinstance(kind, pa.BaseExtensionType):
         kind = kind.storage_type
@@ -93,10 +93,14 @@ def _stored(data: pa.ChunkedArray, column: FeatureColumn) -> Any:
 
 
 def _language(data: pa.ChunkedArray, column: FeatureColumn) -> pa.Array:
-    """A column of language, whoever wrote it, in the type that telecine writes. Raises: ValueError."""
+    """A column of language, whoever wrote it, in the type that telecine writes; no list is one without entries.
+
+    Raises: ValueError.
+    """
     if column.key not in LANGUAGE:
         raise ValueError("a column of language that LeRobot does not have")
-    return data if data.type == language_type(column.key) else as_language(data, column.key)
+    is_whole = data.type == language_type(column.key) and not data.null_count
+    return data if is_whole else as_language(data, column.key)
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -18,7 +18,7 @@ from telecine.core.frame_ranges import FrameRange, UnknownFrames
 from telecine.core.frame_witness import FrameWitness
 from telecine.dataset.values import to_numpy
 from telecine.dataset.verify.finding_log import FindingLog
-from telecine.dataset.verify.frame_owners import owner_problem
+from telecine.dataset.verify.frame_owners import frames_from, owner_problem
 from telecine.dataset.verify.frames import DecodedFrames, check_decoded, parsed_statistics
 from telecine.dataset.verify.statistics import floats
 from telecine.lerobot_format.frame_statistics import FrameStatistics
@@ -168,7 +168,7 @@ def _statistics_problem(
     except TelecineError:
         return ""  # damaged frames are named when they are copied
     if witness is not None:
-        return owner_problem(path, place.first, place.count, witness, decoded)
+        return owner_problem(frames_from(path, place.first), place.count, witness, decoded)
     if decoded.moments:
         check_decoded("", own, decoded, "sample", log)
     return "".join(f"its statistics are not those of its frames: {finding.message}" for finding in log.all()[:1])

@@ -20,6 +20,8 @@ from telecine.core.episode import Episode
 from telecine.core.errors import DatasetError, MetadataError, VideoError, disk_errors_named, disk_problem
 from telecine.core.findings import Finding, has_errors, with_notes
 from telecine.core.grid import Grid
+from telecine.core.label import LANGUAGE
+from telecine.core.text.numbers import counted
 from telecine.core.video import Clip
 from telecine.dataset.episode_check import check_planned
 from telecine.dataset.relative_stats import relative_keys
@@ -173,7 +175,7 @@ def _write(content: Content, writer: DatasetWriter, scratch: Path, log: RepairLo
     cutter = ClipCutter(scratch, content.metadata.fps, log)
     for piece in content.pieces(log, task):
         try:
-            table = _table(content, piece)
+            table = _table(content, piece, log)
             clips = tuple(clip.make() for clip in _clips(content, piece, table, cutter))
             writer.add(_episode(content, piece, table, clips))
         except (DatasetError, VideoError, ValueError) as error:
@@ -192,7 +194,8 @@ def _planned(content: Content, scratch: Path, log: RepairLog, task: str | None) 
     cutter, features, counts = ClipCutter(scratch, content.metadata.fps, log), None, list[int]()
     for piece in content.pieces(log, task):
         try:
-            features = _checked(content, piece, cutter, features)
+            table = _table(content, piece, log)
+            features = _checked(content, piece, table, cutter, features)
         except (DatasetError, VideoError, ValueError) as error:
             _lose(piece, error, log)
         else:
@@ -200,9 +203,10 @@ def _planned(content: Content, scratch: Path, log: RepairLog, task: str | None) 
     return counts
 
 
-def _checked(content: Content, piece: Piece, cutter: ClipCutter, features: Features | None) -> Features:
+def _checked(
+    content: Content, piece: Piece, table: pa.Table, cutter: ClipCutter, features: Features | None
+) -> Features:
     """What all episodes must have, as the first one sets it. Raises: as `_clips`; DatasetError when it does not fit."""
-    table = _table(content, piece)
     clips, episode = list(_clips(content, piece, table, cutter)), _episode(content, piece, table, ())
     return check_planned(episode, clips, features, fps=content.metadata.fps, limits=Limits())
 
@@ -220,8 +224,15 @@ def _clips(content: Content, piece: Piece, table: pa.Table, cutter: ClipCutter) 
         yield (cutter.depth_images if key in depths else cutter.images)(key, table.column(key))
 
 
-def _table(content: Content, piece: Piece) -> pa.Table:
-    return content.reader.table(piece.run, [*(c.key for c in content.columns), *content.images]).slice(0, piece.count)
+def _table(content: Content, piece: Piece, log: RepairLog) -> pa.Table:
+    """The rows of the episode as they are stored."""
+    keys = [*(c.key for c in content.columns), *content.images]
+    table = content.reader.table(piece.run, keys).slice(0, piece.count)
+    for key in set(LANGUAGE) & set(keys):
+        if nulls := table.column(key).null_count:
+            text = f"{counted(nulls, 'row')} with null in place of a list of labels: without labels in the copy"
+            log.changed(f"episode {piece.run.episode} {key}", text)
+    return table
 
 
 def _episode(content: Content, piece: Piece, table: pa.Table, clips: Sequence[Clip]) -> Episode:

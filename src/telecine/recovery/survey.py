@@ -11,6 +11,7 @@ from telecine.core.episode import EpisodeFacts, FeatureColumn
 from telecine.core.errors import DatasetError
 from telecine.core.findings import with_notes
 from telecine.core.frame_ranges import FrameRange, UnknownFrames
+from telecine.core.grid import ON_GRID_NS, SECOND, off_rows_s
 from telecine.core.outcome import stored_facts
 from telecine.core.recording import Ref
 from telecine.core.text.task_text import TASK_TO_GIVE
@@ -33,8 +34,6 @@ from telecine.recovery.conflicts import (
 )
 from telecine.recovery.repair_log import RepairLog
 from telecine.recovery.rows import EpisodeRows, RowFile, RowReader, find_runs, open_files
-
-_TOLERANCE_S = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +284,7 @@ def _note_counts(runs: Sequence[EpisodeRows], metadata: DatasetMeta, log: Repair
 def _note_times(run: EpisodeRows, fps: int, log: RepairLog) -> None:
     """Timestamps that are no multiples of 1 / fps, as measured ones are."""
     exact = np.arange(run.count) / fps
-    if np.all(np.abs(run.seconds - exact) < _TOLERANCE_S):
+    if np.all(off_rows_s(run.seconds, fps) < ON_GRID_NS / SECOND):
         return
     took = float(run.seconds[-1] - run.seconds[0])
     text = f"timestamps ran over {took:.3f} s, {run.count} rows at {fps} fps take {exact[-1]:.3f} s; now row / fps"

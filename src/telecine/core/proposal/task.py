@@ -10,12 +10,14 @@ from telecine.core.text.task_text import TASK_TO_GIVE
 TASK_WORDS = ("language_instruction", "instruction", "task", "prompt", "language")
 NAMED = ("env", "env_name", "environment", "task_name", "scene")
 """Attributes that may hold the name of the task, but not its text."""
+DATASET_TASK = "/task"
+"""The stream of a dataset's tasks."""
 Task = str | dict[str, str] | dict[str, dict[str, str]]
 
 
 def choose_task(recordings: Sequence[RecordingFacts], usable: Sequence[StreamSummary], notes: Notes) -> Task | None:
     """The task as the plan file has it, or None, with what could be its name in the comments."""
-    task = _of_stream(usable, notes) or _of_attrs(recordings)
+    task = _of_stream(usable, notes) or _of_attrs(recordings) or _of_datasets(recordings, usable, notes)
     if task is None:
         texts = ", ".join(s.name for s in usable if s.kind == "text")
         hint = f"; the text streams are {texts}" if texts else ""
@@ -47,6 +49,16 @@ def _of_attrs(recordings: Sequence[RecordingFacts]) -> str | dict[str, dict[str,
     ids = [r.id for r in recordings]
     names = [r.id if r.id and ids.count(r.id) == 1 else r.path.rpartition("/")[2] for r in recordings]
     return {"recordings": dict(zip(names, texts, strict=True))} if len(set(names)) == len(names) else None
+
+
+def _of_datasets(
+    recordings: Sequence[RecordingFacts], streams: Sequence[StreamSummary], notes: Notes
+) -> dict[str, str] | None:
+    """An empty task, where recordings are episodes of LeRobot's datasets, which may have one."""
+    if not any(s.name == DATASET_TASK for s in streams) or any(r.format != "lerobot" for r in recordings):
+        return None
+    notes.comments["task"] = [f"{DATASET_TASK} is empty; policies are conditioned on it, so say what the robot does"]
+    return {"from": DATASET_TASK}
 
 
 def _name(recordings: Sequence[RecordingFacts]) -> str:

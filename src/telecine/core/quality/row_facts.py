@@ -92,9 +92,11 @@ def lag_rows(action: Floats, state: Floats, longest: int) -> tuple[float, float,
     which they agree nearly as well: with joints that hardly move, or that something else moves, that is much.
     """
     unclear = (float("nan"),) * 3
+    if len(action) - 1 < 2 * longest:
+        return unclear
     before, after = np.diff(action, axis=0), np.diff(state, axis=0)
     moves = (before.std(axis=0) > 0) & (after.std(axis=0) > 0)
-    if not moves.any() or len(before) < 4 * longest // 2:
+    if not moves.any():
         return unclear
     before, after = _standard(before[:, moves]), _standard(after[:, moves])
     count, width = before.shape

@@ -9,7 +9,7 @@ from telecine.core.dataclass import dataclass
 from telecine.core.episode import Use
 from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
-from telecine.core.grid import ON_GRID_NS, SECOND, Rows
+from telecine.core.grid import ON_GRID_NS, SECOND, Rows, off_rows_s
 from telecine.core.recording import Recording
 from telecine.core.text.numbers import counted
 
@@ -121,8 +121,7 @@ def time_findings(recording: Recording) -> Iterator[Finding]:
     except SourceError as error:  # nothing else is read of them, so the rows stay usable
         yield Finding("source-timestamps", "warning", where, f"they cannot be compared: {error}", key="timestamp")
         return
-    expected = (np.arange(stored.size) / float(fps)).astype(stored.dtype)
-    off = np.abs(stored.astype(np.float64) - expected.astype(np.float64))
+    off = off_rows_s(stored, float(fps))
     wrong = np.flatnonzero(~(off < ON_GRID_NS / SECOND))
     if wrong.size:
         text = (

@@ -124,9 +124,15 @@ def resample(recording: Recording, plan: Plan, choose: Choose | None = None) -> 
         columns.append(FeatureColumn(plan.clock.keep, "float64", (1,)))
         arrays[plan.clock.keep] = numbers((ticks - ticks[0]) / SECOND)
     arrays["timestamp"] = numbers((np.arange(grid.count) / plan.fps).astype(np.float32))
-    arrays["task"] = _task(binding.task, ticks, where)
+    arrays["task"], about_task = _task(binding.task, ticks, recording)
     labels, about_labels = labels_at(recording, plan, binding, ticks)
-    findings = (*cuts, *about_labels, *_notes(recording, binding), *_use_findings(uses, cameras, plan.fps, where))
+    findings = (
+        *cuts,
+        *about_task,
+        *about_labels,
+        *_notes(recording, binding),
+        *_use_findings(uses, cameras, plan.fps, where),
+    )
     known = ((c.feature.key, recording.calibrations.get(c.source.stream.name)) for c in cameras)
     return Resampled(
         recording.ref, grid, pa.table(arrays), tuple(columns), tuple(cameras), tuple(uses), findings,
@@ -316,15 +322,19 @@ def _blended(source: Source, feature: Feature, ticks: Times, where: str) -> tupl
     return values, (_use(feature, source, rate, times, ticks, blend.before),)
 
 
-def _task(task: Source | str, ticks: Times, where: str) -> pa.Array:
+def _task(task: Source | str, ticks: Times, recording: Recording) -> tuple[pa.Array, tuple[Finding, ...]]:
+    """The task of each tick. An empty one is an error, but in a dataset, where LeRobot writes and reads it."""
     if isinstance(task, str):
-        return array([task] * ticks.size, pa.string())
-    stream = task.stream
+        return array([task] * ticks.size, pa.string()), ()
+    stream, where = task.stream, recording.ref.label
     assert stream.kind == "text"
     texts = list(stream.take(hold(task.times(), ticks, None), task.clock))
-    if any(not t.strip() for t in texts):
-        raise AlignError(f"{where}: {stream.name} holds an empty task text; give the task with --task-text or `task:`")
-    return array(texts, pa.string())
+    problem = f"{stream.name} holds an empty task text" if any(not t.strip() for t in texts) else ""
+    fix = "give the task with --task-text or `task:`"
+    if problem and recording.rows is None:
+        raise AlignError(f"{where}: {problem}; {fix}")
+    found = (Finding("look-task", "warning", where, problem, fix, stream=stream.name),) if problem else ()
+    return array(texts, pa.string()), found
 
 
 def _notes(recording: Recording, binding: Binding) -> Iterator[Finding]:

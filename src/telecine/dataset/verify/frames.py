@@ -25,7 +25,7 @@ from telecine.dataset.verify.reading import UNREADABLE
 from telecine.dataset.verify.statistics import floats
 from telecine.dataset.verify.videos import CheckedVideo
 from telecine.lerobot_format.metadata import DatasetMeta, EpisodeMeta, FeatureMeta
-from telecine.lerobot_format.paths import data_path
+from telecine.lerobot_format.paths import FileIndex, data_path
 from telecine.lerobot_format.read import read_statistics
 from telecine.video.decode import frames
 from telecine.video.frames.colour import to_rgb
@@ -100,31 +100,41 @@ def _check_depth(video: CheckedVideo, metadata: DatasetMeta, depth: Depth, log: 
         log.error("verify-video", video.name, f"cannot be decoded: {error}")
 
 
-def check_row_images(metadata: DatasetMeta, key: str, depth: Depth, log: FindingLog) -> dict[int, DecodedFrames]:
-    """Decode frames that are stored in the rows: the sums over them by episode."""
-    feature = metadata.features[key]
-    decoded: dict[int, DecodedFrames] = {}
-    starts: dict[Any, int] = {}
-    files: dict[Any, list[tuple[EpisodeMeta, int]]] = {}
-    for episode in metadata.episodes:
-        start = starts.setdefault(episode.data, episode.first_row)
-        files.setdefault(episode.data, []).append((episode, episode.first_row - start))
-    for file_index, episodes in files.items():
-        name = data_path(file_index)
-        for episode, first in _chosen(episodes, depth):
-            where = f"{name} {key} episode {episode.index}"
-            try:
-                cells = _cells(metadata, name, key, [first + row for row in _rows(episode, depth)])
-                for rgb in _decoded_images(cells, key, feature):
-                    if rgb.shape[:2] != feature.shape[:2]:
-                        raise TelecineError(f"found {rgb.shape[:2]}, declared is {feature.shape[:2]}")
-                    decoded.setdefault(episode.index, DecodedFrames()).add(rgb)
-            except FileNotFoundError:
-                continue  # reported by the check of files
-            except (*UNREADABLE, KeyError, TelecineError) as error:
-                with log.at(episode=episode.index):
-                    log.error("verify-values", where, f"a frame cannot be used: {error}")
-    return decoded
+class RowImages:
+    """The frames of a camera that are stored in the rows."""
+
+    def __init__(self, metadata: DatasetMeta, key: str) -> None:
+        self._metadata, self._key, self._feature = metadata, key, metadata.features[key]
+        self.files: dict[FileIndex, list[tuple[EpisodeMeta, int]]] = {}
+        """The episodes of each file of rows, with the place of their first row in it."""
+        for episode in metadata.episodes:
+            held = self.files.setdefault(episode.data, [])
+            held.append((episode, episode.first_row - (held[0][0].first_row if held else episode.first_row)))
+        self._firsts = {episode.index: first for held in self.files.values() for episode, first in held}
+
+    def decode(self, episode: EpisodeMeta, rows: Sequence[int]) -> Iterator[npt.NDArray[np.uint8]]:
+        """The frames of an episode at these rows; see `frame_owners.More`."""
+        first = self._firsts[episode.index]
+        cells = _cells(self._metadata, data_path(episode.data), self._key, [first + row for row in rows])
+        return _decoded_images(cells, self._key, self._feature)
+
+    def check(self, depth: Depth, log: FindingLog) -> dict[int, DecodedFrames]:
+        """Decode frames: the sums over them by episode."""
+        decoded: dict[int, DecodedFrames] = {}
+        for file_index, episodes in self.files.items():
+            for episode, _ in _chosen(episodes, depth):
+                where = f"{data_path(file_index)} {self._key} episode {episode.index}"
+                try:
+                    for rgb in self.decode(episode, _rows(episode, depth)):
+                        if rgb.shape[:2] != self._feature.shape[:2]:
+                            raise TelecineError(f"found {rgb.shape[:2]}, declared is {self._feature.shape[:2]}")
+                        decoded.setdefault(episode.index, DecodedFrames()).add(rgb)
+                except FileNotFoundError:
+                    continue  # reported by the check of files
+                except (*UNREADABLE, KeyError, TelecineError) as error:
+                    with log.at(episode=episode.index):
+                        log.error("verify-values", where, f"a frame cannot be used: {error}")
+        return decoded
 
 
 def _chosen(episodes: Sequence[tuple[EpisodeMeta, int]], depth: Depth) -> Iterator[tuple[EpisodeMeta, int]]:

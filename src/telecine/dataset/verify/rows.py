@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from telecine.core.data import arrow
+from telecine.core.grid import off_rows_s
 from telecine.dataset.values import Values, unwrap_extensions
 from telecine.dataset.verify.finding_log import FindingLog
 from telecine.dataset.verify.reading import UNREADABLE, measured
@@ -326,22 +327,22 @@ def _check_index_columns(
         found = numbers.get(key)
         if found is not None and not np.array_equal(found, values):
             message, rows = f"found {len(found)} rows, expected {count}", None
-            if len(found) == count:
+            if found.shape == (count,):
                 rows = _rows_around(np.flatnonzero(found != values))
                 message = f"found {found[rows[0]]} in row {rows[0]}, expected {values[rows[0]]}"
             with log.at(key=key, rows=rows):
                 log.error("verify-index", f"{where} {key}", message)
     times = numbers.get("timestamp")
-    if times is None or len(times) != count:
+    if times is None or times.shape != (count,):
         return
     exact = np.arange(count) / metadata.fps
-    error = np.abs(times.astype(np.float64) - exact)
+    error = off_rows_s(times, metadata.fps)
     row = int(error.argmax())
     message = f"found {times[row]:.6f} s in row {row}, expected {exact[row]:.6f} s (row / fps, from 0 in each episode)"
     if error[row] >= 1e-4:
         with log.at(key="timestamp", rows=_rows_around(np.flatnonzero(error >= 1e-4))):
             log.error("verify-timestamps", where, message)
-    elif not np.array_equal(times.astype(np.float32), exact.astype(np.float32)):
+    elif error.any():
         with log.at(key="timestamp", rows=(row, row + 1)):
             log.warning("verify-timestamps", where, f"{message}; within LeRobot's tolerance")
 

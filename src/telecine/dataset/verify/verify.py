@@ -11,18 +11,19 @@ the same colours. Comparing with the recordings is what finds those.
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from telecine.core.errors import DatasetError, MetadataError
 from telecine.core.findings import Finding, has_errors
 from telecine.core.progress import Progress, Silent
 from telecine.dataset.verify.finding_log import CONVERT_AGAIN, FindingLog
-from telecine.dataset.verify.frame_owners import owner_problems
+from telecine.dataset.verify.frame_owners import frames_from, owner_problems
 from telecine.dataset.verify.frames import (
     DecodedFrames,
     Depth,
+    RowImages,
     check_camera_statistics,
-    check_row_images,
     check_video_frames,
 )
 from telecine.dataset.verify.metadata import check_meta
@@ -99,13 +100,16 @@ def _check_content(
     stored = read_json(metadata.root, STATS, log)
     check_rows(metadata, stored, log, statistics=statistics)
     decoded: dict[str, dict[int, DecodedFrames]] = {}
-    for key in metadata.cameras:
-        if metadata.features[key].dtype == "image":
-            with log.at(key=key):
-                decoded[key] = check_row_images(metadata, key, decode, log) if decode != "none" else {}
-    progress.advance(data, "rows")
-    hidden, frames = read_hidden_frames(metadata), FrameStatistics(metadata)
     others: dict[tuple[str, int], str] = {}
+    hidden, frames = read_hidden_frames(metadata), FrameStatistics(metadata)
+    for key in metadata.cameras if decode != "none" else ():
+        if metadata.features[key].dtype == "image":
+            images = RowImages(metadata, key)
+            with log.at(key=key):
+                decoded[key] = images.check(decode, log)
+            stored_there = ((episode, partial(images.decode, episode)) for episode in metadata.episodes)
+            others |= owner_problems(key, stored_there, frames, decoded[key], decode)
+    progress.advance(data, "rows")
     for key in metadata.videos:
         checked: list[CheckedVideo] = []
         decoded[key] = {}
@@ -115,7 +119,8 @@ def _check_content(
                 checked += [] if video is None else [video]
                 if video is not None and decode != "none":
                     decoded[key] |= check_video_frames(video, metadata, decode, log)
-                    others |= owner_problems(video, metadata, frames, decoded[key], decode)
+                    shown = ((own, frames_from(str(metadata.root / name), first)) for own, first in video.episodes)
+                    others |= owner_problems(key, shown, frames, decoded[key], decode)
             path = metadata.root / name
             progress.advance(path.stat().st_size if path.is_file() else 0, name)
         with log.at(key=key):
