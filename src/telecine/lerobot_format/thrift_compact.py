@@ -5,7 +5,8 @@
 Source: thrift-compact-protocol.md of Apache Thrift. Whatever the bytes say, nothing bigger than they are is made.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeAlias
 
 TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET, MAP, STRUCT = range(1, 13)
@@ -21,6 +22,7 @@ class Value(NamedTuple):
 
 
 ThriftStruct = dict[int, Value]
+Bytes: TypeAlias = bytes | memoryview
 
 
 Visit: TypeAlias = Callable[[int, int], int]
@@ -33,36 +35,39 @@ class ThriftError(ValueError):
 
 def read_struct(data: memoryview, at: int) -> tuple[ThriftStruct, int]:
     """(the struct that starts at `at`, where it ends). Raises: ThriftError."""
-    try:
+    with ends_named():
         return _struct(data, at, 0)
+
+
+@contextmanager
+def ends_named() -> Iterator[None]:
+    """Inside it, to read behind the end of the bytes is a ThriftError."""
+    try:
+        yield
     except (IndexError, RecursionError) as error:
         raise ThriftError("it does not end") from error
 
 
-def walk_struct(data: memoryview, at: int, visit: Mapping[int, Visit], depth: int = 0) -> int:
+def walk_struct(data: bytes, at: int, visit: Mapping[int, Visit], depth: int = 0) -> int:
     """Where the struct that starts at `at` ends; `visit` takes fields by number, the rest is passed over, not made.
 
-    Raises: ThriftError.
+    Raises: ThriftError; IndexError where it does not end, see `ends_named`, as all that walks.
     """
     if depth > _DEEPEST:
         raise ThriftError("it is nested too deeply")
     number = 0
-    while True:
-        if at >= len(data):
-            raise ThriftError("it does not end")
-        head = data[at]
+    while head := data[at]:
         at += 1
-        if not head:
-            return at
         if step := head >> 4:
             number += step
         else:
             number, at = _zigzag(data, at)
         taken = visit.get(number)
-        at = _passed(data, at, head & 15, depth) if taken is None else taken(at, head & 15)
+        at = passed(data, at, head & 15, depth) if taken is None else taken(at, head & 15)
+    return at + 1
 
 
-def walk_list(data: memoryview, at: int, kind: int, item: Visit) -> int:
+def walk_list(data: bytes, at: int, kind: int, item: Visit) -> int:
     """Where a list ends, each element of which `item` takes. Raises: ThriftError, also for what is no list."""
     if kind != LIST:
         raise ThriftError(f"type {kind} where a list should be")
@@ -72,14 +77,17 @@ def walk_list(data: memoryview, at: int, kind: int, item: Visit) -> int:
     return at
 
 
-def whole_number(data: memoryview, at: int, kind: int) -> tuple[int, int]:
+def whole_number(data: bytes, at: int, kind: int) -> tuple[int, int]:
     """(a number, where it ends). Raises: ThriftError, also for what is none."""
-    if kind not in (I16, I32, I64):
+    if not I16 <= kind <= I64:
         raise ThriftError(f"type {kind} where a number should be")
+    value = data[at]
+    if value < 128:
+        return value >> 1 ^ -(value & 1), at + 1
     return _zigzag(data, at)
 
 
-def text(data: memoryview, at: int, kind: int) -> tuple[str, int]:
+def text(data: bytes, at: int, kind: int) -> tuple[str, int]:
     """(a text, where it ends). Raises: ThriftError, also for what is none."""
     if kind != BINARY:
         raise ThriftError(f"type {kind} where a text should be")
@@ -88,31 +96,62 @@ def text(data: memoryview, at: int, kind: int) -> tuple[str, int]:
     return found.decode("utf-8", "replace"), at
 
 
-def _passed(data: memoryview, at: int, kind: int, depth: int) -> int:
-    """Where a value ends that nobody asks for."""
-    match kind:
-        case 1 | 2:
-            return at
-        case 3:
-            return at + 1
-        case 4 | 5 | 6:
-            return _varint(data, at)[1]
-        case 7:
-            return at + 8
-        case 8:
-            size, at = _varint(data, at)
-            return at + size
-        case 9 | 10:
-            return walk_list(data, at, LIST, lambda start, inner: _passed_item(data, start, inner, depth + 1))
-        case 12:
-            return walk_struct(data, at, {}, depth + 1)
+def passed(data: bytes, at: int, kind: int, depth: int = 0) -> int:
+    """Where a value ends that nobody asks for; nearly all of a footer is such. Raises: ThriftError."""
+    if I16 <= kind <= I64:
+        while data[at] > 127:
+            at += 1
+        return at + 1
+    if kind == BINARY:
+        size, at = _varint(data, at)
+        return at + size
+    if kind in _SIZES:
+        return at + _SIZES[kind]
+    if kind in (LIST, SET):
+        return _passed_list(data, at, depth + 1)
+    if kind == STRUCT:
+        return _passed_struct(data, at, depth + 1)
     raise ThriftError(f"type {kind} is not used by Parquet")
 
 
-def _passed_item(data: memoryview, at: int, kind: int, depth: int) -> int:
+def _passed_struct(data: bytes, at: int, depth: int) -> int:
+    """Where a struct ends of which nobody asks for a field; most have numbers and booleans only."""
     if depth > _DEEPEST:
         raise ThriftError("it is nested too deeply")
-    return at + 1 if kind in (TRUE, FALSE) else _passed(data, at, kind, depth)
+    while head := data[at]:
+        at += 1
+        if head < 16:  # the field's number is not told by a step
+            at = passed(data, at, I64)
+        kind = head & 15
+        if I16 <= kind <= I64:
+            while data[at] > 127:
+                at += 1
+            at += 1
+        elif kind > FALSE:
+            at = passed(data, at, kind, depth)
+    return at + 1
+
+
+_SIZES = {TRUE: 0, FALSE: 0, BYTE: 1, DOUBLE: 8}
+"""Bytes of values that always have as many; booleans are in the type of their field."""
+
+
+def _passed_list(data: bytes, at: int, depth: int) -> int:
+    """Where a list ends of which nobody asks for an element; booleans take a byte each in one."""
+    if depth > _DEEPEST:
+        raise ThriftError("it is nested too deeply")
+    inner, size, at = _list_head(data, at)
+    if inner in (TRUE, FALSE):
+        return at + size
+    if I16 <= inner <= I64:
+        for _ in range(size):
+            while data[at] > 127:
+                at += 1
+            at += 1
+        return at
+    for _ in range(size):
+        at = passed(data, at, inner, depth)
+    return at
 
 
 def write_struct(struct: ThriftStruct) -> bytes:
@@ -167,9 +206,9 @@ def _value(data: memoryview, at: int, kind: int, depth: int) -> tuple[Any, int]:
     raise ThriftError(f"type {kind} is not used by Parquet")
 
 
-def _list_head(data: memoryview, at: int) -> tuple[int, int, int]:
+def _list_head(data: Bytes, at: int) -> tuple[int, int, int]:
     """(kind of the elements, how many, where the first is)."""
-    head = _byte(data, at)
+    head = data[at]
     at += 1
     kind, size = head & 15, head >> 4
     if size == _SHORT_LIST:
@@ -189,30 +228,27 @@ def _list(data: memoryview, at: int, depth: int) -> tuple[tuple[int, list[Any]],
     return (kind, items), at
 
 
-def _bytes(data: memoryview, at: int, size: int) -> tuple[bytes, int]:
+def _bytes(data: Bytes, at: int, size: int) -> tuple[bytes, int]:
     if size > len(data) - at:
         raise ThriftError(f"{size} bytes where {len(data) - at} are left")
     return bytes(data[at : at + size]), at + size
 
 
-def _byte(data: memoryview, at: int) -> int:
-    if at >= len(data):
-        raise ThriftError("it does not end")
-    return data[at]
-
-
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        byte = _byte(data, at)
+def _varint(data: Bytes, at: int) -> tuple[int, int]:
+    value = data[at]
+    if value < 128:
+        return value, at + 1
+    value &= 127
+    for shift in range(7, 70, 7):
         at += 1
+        byte = data[at]
         value |= (byte & 127) << shift
         if byte < 128:
-            return value, at
+            return value, at + 1
     raise ThriftError("a number does not end")
 
 
-def _zigzag(data: memoryview, at: int) -> tuple[int, int]:
+def _zigzag(data: Bytes, at: int) -> tuple[int, int]:
     value, at = _varint(data, at)
     return value >> 1 ^ -(value & 1), at
 
