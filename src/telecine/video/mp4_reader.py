@@ -238,7 +238,9 @@ def frames_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, av.VideoF
                 shown = source.decode(stream)
                 frame = frame_from(shown, number, ticks, path)
             if abs(float(frame.pts - number * ticks)) * float(base) >= TOLERANCE_S:
-                raise VideoError(f"{path}: frame {number} lies at {float(frame.pts * base):.6f} s, not on the grid")
+                there, mean = float(frame.pts * base), f"{float(number * ticks * base):.6f} s by the mean rate"
+                text = f"frame {number} lies at {there:.6f} s, and at {mean} of {float(rate):g} frames a second"
+                raise VideoError(f"{path}: {text}: frames are missing or at unequal distances")
             last = number
             yield number, frame
 
