@@ -4,6 +4,7 @@ A hook of MkDocs (mkdocs.yml). Files beside docs/ that people read become pages,
 repository lead to where it is published.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,11 +66,12 @@ class SharedDataclasses(griffe.Extension):
 
 
 class RunnableExamples(griffe.Extension):
-    """Examples with `>>>` are code, not quotations: mkdocs.yml names this for mkdocstrings."""
+    """Examples with `>>>` are code, not quotations, and each error is an item: mkdocs.yml names this for mkdocstrings."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         """Put each run of example lines under a heading of its own, as Google's style of docstrings has it."""
         if obj.docstring is not None:
+            obj.docstring.value = re.sub(r"(?<=\.) (?=[A-Z]\w*Error: )", "\n    ", obj.docstring.value)
             obj.docstring.value = re.sub(
                 r"(?m)^((?:>>>|\.\.\.).*(?:\n(?!\n).*)*)",
                 lambda found: "Examples:\n" + re.sub(r"(?m)^", "    ", found[1]),
@@ -158,7 +160,7 @@ def keys_of(definition: dict[str, Any]) -> str:
         (
             f"`{name}`" + (" (required)" if name in needed else ""),
             kind(body),
-            f"<code>{cell(repr(body['default']))}</code>" if "default" in body else "",
+            f"<code>{cell(json.dumps(body['default']))}</code>" if body.get("default") is not None else "",
             cell(body.get("description", "")),
         )
         for name, body in definition["properties"].items()
