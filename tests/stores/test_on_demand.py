@@ -12,9 +12,9 @@ from support.hdf5 import replay_buffer
 from support.old_dataset import write_old
 from support.pictures import to_jpeg
 from support.shards import rows_of
-from telecine.core.errors import StoreError
+from telecine.core.errors import SourceError, StoreError
 from telecine.sources import registry
-from telecine.sources.part_cache import none_left_open
+from telecine.sources.part_cache import hold, none_left_open, opened
 from telecine.storage import on_demand
 from telecine.storage.local import LocalStore
 from telecine.storage.on_demand import FolderOnDemand, present, ranged_at
@@ -63,6 +63,32 @@ def test_episodes_of_zarr_are_found_by_their_ends_and_chunks_are_read_as_they_ar
     assert size < proxy.sent < size * 1.3  # the digest of a recording takes all of it
     assert rows_of(tmp_path / "there") == rows_of(tmp_path / "here")
     assert not scratch.exists() or not [path for path in scratch.rglob("*") if path.is_file()]
+
+
+def test_a_recording_that_is_open_for_its_parts_is_opened_again_where_all_of_it_is(buffer, bucket):
+    address = bucket.upload(buffer.parent, "raw")
+    (there, _), (here, _) = registry.find([address]).refs, registry.find([str(buffer)]).refs
+    rows = np.arange(20)
+    with none_left_open():
+        with opened(there, parts=True) as recording:
+            first = recording.streams["/state"].take(rows, "step")
+        hold(there)
+        with opened(there, parts=True) as recording:
+            state = recording.streams["/state"].take(rows, "step")
+            frames = [frame.data for frame in recording.streams["/camera"].take(rows, "step")]
+    with registry.open(here) as recording:
+        assert (recording.streams["/state"].take(rows, "step") == state).all()
+        assert (first == state).all()
+        known = [frame.data for frame in recording.streams["/camera"].take(rows, "step")]
+    assert list(map(bytes, frames)) == list(map(bytes, known))
+
+
+def test_a_folder_of_zarr_that_goes_away_holds_no_fill_values(buffer):
+    (ref, _) = registry.find([str(buffer)]).refs
+    with registry.open(ref) as recording:
+        buffer.rename(buffer.with_name("elsewhere"))
+        with pytest.raises(SourceError, match="not there any more"):
+            recording.streams["/state"].take(np.arange(20), "step")
 
 
 def test_episodes_of_a_zip_of_zarr_are_found_by_ranges(zarr, buffer, bucket, proxy, scratch, tmp_path):

@@ -140,7 +140,7 @@ def open_dataset(out: str | Path) -> OpenDataset:
 
     Args:
         out: the folder of the dataset, or its address in a store. Its metadata is copied, and each other file when an
-            episode in it is asked for; the copies go with what is returned.
+            episode in it is asked for, by this process; the copies go with what is returned.
 
     Returns:
         A sequence of episodes: `[3].rows` are its values by feature, `[3].frames(key)` the frames of a camera. Nothing

@@ -57,8 +57,10 @@ def opened(ref: Ref, *, parts: bool = False) -> Iterator[Recording]:
 def hold(ref: Ref) -> None:
     """Make the local copy now that a recording in a store is read from; nothing for others. Raises: StoreError."""
     if is_stored(ref.path):
-        from telecine.sources.stored.copies import local_ref
+        from telecine.sources.stored.copies import is_whole, local_ref
 
+        if not is_whole():
+            _let_go()  # it reads files of a folder that may go now
         local_ref(ref)
 
 

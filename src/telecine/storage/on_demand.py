@@ -4,6 +4,7 @@ Whoever reads such files calls `present` before, or reads parts of one through `
 Files that are read whatever happens are copied at once.
 """
 
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
@@ -66,9 +67,12 @@ class FolderOnDemand:
             if (file := self._absent.get(path)) is None:
                 return
             require_room(self.folder, file.size_bytes, file.key)
-            self._store.get_file(file.key, path)
-            if path.stat().st_size != file.size_bytes:
+            new = path.with_name(f".{os.getpid()}.{path.name}")  # a fork of this process may be at it, too
+            self._store.get_file(file.key, new)
+            if new.stat().st_size != file.size_bytes:
+                new.unlink()
                 raise StoreError(f"{self._store.address}/{file.key}: changed while it was read; run this again")
+            new.replace(path)
             del self._absent[path]
 
     def opened(self, file: StoredFile) -> RangedFile:

@@ -98,6 +98,11 @@ def join_copies(refs: Sequence[Ref], joining: Callable[[Sequence[Ref]], Found]) 
     return renamed(found, latest_names())
 
 
+def is_whole() -> bool:
+    """False while the copy that is held lacks files, which are copied when they are read."""
+    return _latest.held is None or isinstance(_latest.held.copy, Copy)
+
+
 def let_go() -> None:
     """Let others remove the copy that is held."""
     held, _latest.held = _latest.held, None

@@ -58,7 +58,9 @@ class CheckedFolder(LocalStore):  # type: ignore[misc]
             raise ValueError(f"{key}: {problem}")
         try:
             _check_size(key, path.stat().st_size)
-        except OSError:
+        except OSError as error:
+            if not self.root.is_dir():
+                raise ValueError(f"{self.root}: is not there any more") from error
             return  # a chunk that is not there holds the fill value, which zarr knows
         present(path)
 
