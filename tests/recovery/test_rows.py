@@ -1,12 +1,13 @@
 """Rows that can still be read: which they are, and what it costs to find them."""
 
 import tracemalloc
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from telecine.recovery import rows
+from telecine.recovery import rates, rows
 from telecine.recovery.repair_log import RepairLog
 from telecine.recovery.rows import RowFile, find_runs
 
@@ -57,6 +58,15 @@ def test_an_episode_of_far_too_many_rows_is_lost_and_never_held(tmp_path, monkey
     assert [(f.where, f.message[:18]) for f in log.all()] == [
         ("many.parquet episode 0", "50 rows; more than"), ("one.parquet row group 0", "50 rows; more than"),
     ]  # fmt: skip
+
+
+def test_the_rate_of_a_row_group_is_found_without_holding_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(rates, "_BATCH_ROWS", 500)
+    (tmp_path / "data").mkdir()
+    row_file(tmp_path / "data" / "rows.parquet", np.arange(20_000))
+    metadata = SimpleNamespace(root=tmp_path, fps=15, videos=())
+    assert rates.rate_conflict(metadata)[0] == 30
+    assert {steps.size for steps in rates._steps(metadata)} == {499}
 
 
 def test_a_number_that_never_changes_is_held_once(tmp_path):

@@ -15,6 +15,8 @@ from telecine.lerobot_format.metadata import DatasetMeta
 from telecine.recovery.conflicts import Conflict, Trust
 from telecine.video.mp4_reader import readable_frames
 
+_COLUMNS = ["episode_index", "timestamp"]
+_BATCH_ROWS = 1 << 16
 _EQUAL = 0.02
 """Of a step: measured ones differ by more."""
 
@@ -53,12 +55,11 @@ def _rate_of(steps: npt.NDArray[np.float64]) -> int | None:
 
 
 def _steps(metadata: DatasetMeta) -> Iterator[npt.NDArray[np.float64]]:
-    """Seconds from row to row within episodes, a row group at a time; of those that can be read."""
+    """Seconds from row to row within episodes, `_BATCH_ROWS` at a time; of those that can be read."""
     for path in sorted((metadata.root / "data").rglob("*.parquet")):
         with suppress(*UNREADABLE, ValueError, TypeError), pq.ParquetFile(path) as file:
-            for group in range(file.num_row_groups):
-                table = file.read_row_group(group, ["episode_index", "timestamp"], use_threads=False)
-                numbers, seconds = (arrow.to_numpy(c.combine_chunks()).astype(np.float64) for c in table.columns)
+            for batch in file.iter_batches(_BATCH_ROWS, columns=_COLUMNS, use_threads=False):
+                numbers, seconds = (arrow.to_numpy(batch.column(name)).astype(np.float64) for name in _COLUMNS)
                 if np.any(same := np.diff(numbers) == 0):
                     yield np.diff(seconds)[same]
 
