@@ -128,7 +128,8 @@ def figure_of(width: int) -> Any:
     from matplotlib.figure import Figure
 
     rows = -(-width // 2)
-    height = 1.2 + 1.6 * rows  # inches; margins are in inches too. Matplotlib's own layout takes as long as the drawing.
+    # Inches, as the margins are. Matplotlib's own layout takes as long as the drawing.
+    height = 1.2 + 1.6 * rows
     figure = Figure(figsize=(10, height))
     figure.subplots_adjust(0.06, 0.5 / height, 0.98, 1 - 0.6 / height, wspace=0.12, hspace=0.4)
     return figure
