@@ -66,7 +66,7 @@ class SharedDataclasses(griffe.Extension):
 
 
 class RunnableExamples(griffe.Extension):
-    """Examples with `>>>` are code, not quotations, and each error is an item: mkdocs.yml names this for mkdocstrings."""
+    """Examples with `>>>` are code, not quotations, each error an item: mkdocs.yml names this for mkdocstrings."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         """Put each run of example lines under a heading of its own, as Google's style of docstrings has it."""
