@@ -54,17 +54,19 @@ def older(request: pytest.FixtureRequest, checked: Path, tmp_path_factory: pytes
     return folder
 
 
-def run(name: str, *arguments: str, command: str = "python", code: tuple[int, ...] = (0,)) -> str:
-    """The output of a program of a consumer, which ends with `code`."""
+def run(name: str, *arguments: str, command: str = "python", code: tuple[int, ...] = (0,), **variables: str) -> str:
+    """The output of a program of a consumer, which ends with `code`; variables: more of its environment."""
     tool = program(name, command)
     if not tool.is_file():
         pytest.skip(f"needs its environment: python tests/consumers/install.py {name}")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "COVERAGE"))}
-    environment |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "COLUMNS": "200"}
+    environment |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "COLUMNS": "200", **variables}
     libraries = torchcodec_libs.link_folder(Path(os.environ.get("TMPDIR", "/tmp")))
     if libraries is not None:
         environment = torchcodec_libs.environment_with(libraries) | environment
-    done = subprocess.run([tool, *arguments], capture_output=True, text=True, timeout=600, env=environment, check=False)
+    done = subprocess.run(
+        [tool, *arguments], capture_output=True, text=True, timeout=1800, env=environment, check=False
+    )
     assert done.returncode in code, done.stdout + done.stderr
     return done.stdout
 
@@ -95,7 +97,7 @@ def total(dataset: Path) -> int:
 
 RAY = """
 import sys, ray
-ray.init("local", num_cpus=1, include_dashboard=False, logging_level="ERROR", object_store_memory=200_000_000)
+ray.init("local", num_cpus=1, include_dashboard=False, logging_level="ERROR", object_store_memory=500_000_000)
 dataset = ray.data.read_lerobot(sys.argv[1])
 row = dataset.take(1)[0]
 assert {"action", "observation.state", "observation.images.front"} <= set(row), sorted(row)
@@ -103,8 +105,13 @@ print(dataset.count())
 """
 
 
+PATIENT = {"RAY_worker_niceness": "0", "RAY_raylet_start_wait_time_s": "300"}
+"""Ray's workers run at nice 15 of their own accord: on a busy machine they get no processor, and Ray only says that
+"cluster resources are not enough"."""
+
+
 def test_ray_reads_every_row(demo: Path) -> None:
-    assert int(run("ray", "-c", RAY, str(demo)).split()[-1]) == total(demo)
+    assert int(run("ray", "-c", RAY, str(demo), **PATIENT).split()[-1]) == total(demo)
 
 
 DAFT = """
