@@ -1,6 +1,7 @@
 """Sound episodes have no findings: simulated ones of several seeds, rates and frame sizes, and the demo's.
 
-With those that LeRobot's own writer records (tests/reference/test_quality.py) the long tests are a hundred episodes.
+With those that LeRobot's own writer records (tests/reference/test_quality.py) the long tests are a hundred episodes, of
+seeds that no threshold was chosen by.
 """
 
 import pytest
@@ -32,11 +33,13 @@ def test_some_simulated_episodes_have_no_findings(tmp_path):
 @pytest.mark.parametrize(
     ("task", "episodes", "seconds", "fps", "size", "seed"),
     [
-        ("pick", 24, 5.0, 20, (160, 120), 1000),
-        ("pick", 6, 6.0, 60, (96, 72), 1100),
-        ("pick", 8, 8.0, 10, (320, 240), 1200),
-        ("handover", 20, 6.0, 30, (96, 72), 2000),
-        ("handover", 6, 6.0, 15, (160, 120), 2100),
+        ("pick", 10, 5.0, 20, (160, 120), 930_000),
+        ("pick", 6, 6.0, 30, (320, 240), 931_000),
+        ("pick", 8, 8.0, 10, (128, 96), 932_000),
+        ("pick", 6, 5.0, 50, (96, 72), 933_000),
+        ("handover", 14, 6.0, 30, (96, 72), 934_000),
+        ("handover", 8, 6.0, 15, (160, 120), 935_000),
+        ("handover", 8, 7.0, 20, (128, 96), 936_000),
     ],
 )
 def test_simulated_episodes_have_no_findings(tmp_path, task, episodes, seconds, fps, size, seed):
@@ -47,5 +50,5 @@ def test_simulated_episodes_have_no_findings(tmp_path, task, episodes, seconds, 
 @pytest.mark.long
 @pytest.mark.usefixtures("rerun")
 def test_episodes_of_the_demo_have_no_findings(tmp_path):
-    demo(tmp_path / "demo", episodes=16, seconds=5.0, seed=3)
+    demo(tmp_path / "demo", episodes=20, seconds=5.0, seed=930_007)
     assert told(tmp_path / "demo" / "dataset") == []

@@ -37,13 +37,13 @@ def recorded(root, episodes, seed, *, use_videos):
 
 @pytest.mark.usefixtures("mujoco")
 @pytest.mark.parametrize(
-    ("episodes", "use_videos"),
+    ("episodes", "seed", "use_videos"),
     [
-        pytest.param(4, False),
-        pytest.param(14, True, marks=pytest.mark.long),
-        pytest.param(6, False, marks=pytest.mark.long),
+        pytest.param(4, 3000, False),
+        pytest.param(12, 939_000, True, marks=pytest.mark.long),
+        pytest.param(8, 939_100, False, marks=pytest.mark.long),
     ],
 )
-def test_what_lerobot_records_has_no_findings(tmp_path, episodes, use_videos):
-    recorded(tmp_path / "set", episodes, 3000, use_videos=use_videos)
+def test_what_lerobot_records_has_no_findings(tmp_path, episodes, seed, use_videos):
+    recorded(tmp_path / "set", episodes, seed, use_videos=use_videos)
     assert [str(finding) for finding in check_dataset(tmp_path / "set", remember=False)] == []

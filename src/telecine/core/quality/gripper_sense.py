@@ -12,7 +12,7 @@ from telecine.core.video import Flags
 FEW = 4
 """Episodes from which "most episodes" means something."""
 ALIKE, MOST_ALIKE = 0.25, 0.75
-"""How far, in parts of the usual range, an episode's course is from the usual one; and in which part of the episodes,
+"""How far an episode's course is from the usual one, each in parts of its own range; and in which part of the episodes,
 before any other is told."""
 APART = 0.4
 """How far the course of an episode is from the usual one when the gripper's sense is another."""
@@ -52,11 +52,12 @@ def _contrary(own: KeyFacts, element: int) -> tuple[Flags, Flags]:
     if span <= 0 or len(course) < FEW:
         return none, none
     off = np.abs(course - middle).mean(axis=1) / span
-    usual = off < ALIKE
     width = np.ptp(course, axis=1)
     moves = width > MOVES * span
     shape = (course - course.min(axis=1, keepdims=True)) / np.where(moves, width, 1.0)[:, None]
-    contrary = np.abs(shape + (middle - middle.min()) / span - 1).mean(axis=1)  # one goes up as the other goes down
+    usual_shape = (middle - middle.min()) / span
+    usual = np.abs(shape - usual_shape).mean(axis=1) < ALIKE
+    contrary = np.abs(shape + usual_shape - 1).mean(axis=1)  # one goes up as the other goes down
     found = (off > APART) & moves & (contrary < CLOSER * off) & (contrary < ALIKE)
     if usual.mean() < MOST_ALIKE * (~found).mean():
         return none, usual  # the episodes differ anyway
