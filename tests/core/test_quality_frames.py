@@ -260,6 +260,9 @@ def test_one_defect_is_one_finding():
     copy, frames = finding("look-copy"), finding("look-copy", TOP)
     assert without_explained([copy, frames]) == [copy]
     assert without_explained([frames]) == [frames]
+    short = finding("look-short", None, (0, 10))
+    unmoved = [finding(code, "a", (0, 10)) for code in ("look-dead", "look-gripper")]
+    assert without_explained([*unmoved, short]) == [short], "it was over before they could move"
 
 
 def shown_by(others):

@@ -14,7 +14,7 @@ from telecine import __version__
 from telecine.core.dataclass import dataclass
 from telecine.core.findings import Finding
 
-VERSION = 12
+VERSION = 13
 """Grows when a check changes what it finds."""
 MOST_ENTRIES = 200
 _FOLDERS = ("meta", "data", "videos", "images")

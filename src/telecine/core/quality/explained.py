@@ -14,7 +14,8 @@ _BY: dict[str, frozenset[str]] = {
     "look-lag": frozenset({"look-stuck", "look-action-state", "look-units", "look-order"}),
     "look-order": frozenset({"look-units"}),
     "look-idle": frozenset({"look-stuck"}),
-    "look-dead": frozenset({"look-stuck"}),
+    "look-dead": frozenset({"look-stuck", "look-short"}),
+    "look-gripper": frozenset({"look-short"}),
     "look-jump": frozenset({"look-repeated"}),
 }
 """Code -> the codes that explain it, on the same rows and of the same feature."""
