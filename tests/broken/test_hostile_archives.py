@@ -17,6 +17,7 @@ from telecine.core.errors import SourceError
 from telecine.sources import registry
 from telecine.sources.rlds import shard_file
 from telecine.sources.rlds.array_record_blocks import check_blocks
+from telecine.sources.shared import buffer_pool, compressed
 from telecine.sources.shared.zip_members import read_member
 
 BOMB_BYTES = 64 << 20
@@ -183,3 +184,17 @@ def test_a_damaged_chunk_of_an_array_record_hides_none_behind_it(array_record, t
     Path(path).write_bytes(data)
     with pytest.raises(SourceError, match="536870912 bytes unpacked"):
         check_blocks(path)
+
+
+@pytest.mark.parametrize("kind", ["zstd", "lz4", "bz2"])
+def test_compressed_bytes_promise_and_hold_no_more_than_is_plausible(kind, monkeypatch):
+    library = {"zstd": "zstandard", "lz4": "lz4.frame", "bz2": "bz2"}[kind]
+    packed = pytest.importorskip(library).compress(bytes(50_000))
+    assert compressed.expand(kind, packed, 50_000) == compressed.expand(kind, packed, None) == bytes(50_000)
+    monkeypatch.setattr(compressed, "PLAIN_BYTES", 10_000)
+    monkeypatch.setattr(compressed, "_PIECE_BYTES", 1000)
+    pool = buffer_pool.BufferPool()
+    with pytest.raises(SourceError, match="say to hold 50000, which is not plausible"):
+        compressed.expand_into(pool, kind, packed, 50_000)
+    with pytest.raises(SourceError, match="it holds more than 1[0-9]{4} bytes, which is not plausible"):
+        compressed.expand(kind, packed, None)

@@ -17,8 +17,9 @@ from telecine.sources.shared.buffer_pool import BufferPool
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 LARGEST_BYTES = 1 << 32
 """Of one chunk or message; a larger promise is damage."""
+PLAIN_BYTES, PLAIN_RATIO = 1 << 28, 8
+"""What is compressed may promise so many bytes, and times its own."""
 _PIECE_BYTES = 1 << 22
-_AT_ONCE_BYTES = 1 << 26
 
 
 Raw = bytes | memoryview
@@ -27,15 +28,13 @@ Raw = bytes | memoryview
 def expand(kind: str, raw: Raw, size_bytes: int | None, *, partly: bool = False) -> bytes:
     """`raw`, compressed as `kind` ("", "none", "zstd", "lz4", "bz2"), back to `size_bytes` bytes.
 
-    size_bytes: what it has to be; None: anything up to LARGEST_BYTES. partly: raw may be cut, give what there is.
+    size_bytes: what it has to be; None: anything that is plausible. partly: raw may be cut, give what there is.
 
     Raises:
         SourceError: it is damaged, or its size is another.
         MissingExtra: the package for `kind` is not installed.
     """
-    most = LARGEST_BYTES if size_bytes is None else size_bytes
-    if most > LARGEST_BYTES:
-        raise SourceError(f"it says to hold {most} bytes, which is not plausible")
+    most = _most(raw) if size_bytes is None else _plausible(size_bytes, raw)
     if kind in ("", "none"):
         found = bytes(raw)
     elif kind in _KINDS:
@@ -44,13 +43,26 @@ def expand(kind: str, raw: Raw, size_bytes: int | None, *, partly: bool = False)
         raise SourceError(f"the compression {kind!r} is not known; expected zstd, lz4 or none")
     if size_bytes is not None and not partly and len(found) != size_bytes:
         raise SourceError(f"it holds {len(found)} bytes instead of {size_bytes}")
+    if len(found) > most:
+        raise SourceError(f"it holds more than {most} bytes, which is not plausible")
     return found
+
+
+def _plausible(size_bytes: int, raw: Raw) -> int:
+    """The size that is promised. Raises: SourceError for more than `raw` can mean."""
+    if size_bytes > _most(raw):
+        raise SourceError(f"{len(raw)} bytes say to hold {size_bytes}, which is not plausible")
+    return size_bytes
+
+
+def _most(raw: Raw) -> int:
+    return min(LARGEST_BYTES, PLAIN_BYTES + PLAIN_RATIO * len(raw))
 
 
 def expand_into(pool: BufferPool, kind: str, raw: Raw, size_bytes: int, *, partly: bool = False) -> Array:
     """(size_bytes,) uint8, `expand` into `pool`; shorter when raw is cut and `partly`. Raises: as `expand`."""
-    if kind == "zstd" and size_bytes <= _AT_ONCE_BYTES and not partly:
-        return _zstd_into(pool, raw, size_bytes)
+    if kind == "zstd" and not partly:
+        return _zstd_into(pool, raw, _plausible(size_bytes, raw))
     plain = kind in ("", "none") and (partly or len(raw) == size_bytes)
     found = raw if plain else expand(kind, raw, None if partly else size_bytes, partly=partly)
     buffer = pool.take(len(found))
