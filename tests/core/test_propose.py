@@ -261,7 +261,16 @@ def test_a_stream_that_comes_now_and_then_may_be_of_any_age():
     assert features(proposal)["observation.state"] == {"from": "/gripper", "limit": "none"}
     assert "a sample of any age counts" in said(proposal)
     assert "--plan plan.yaml" in command_line(proposal, ["in"], "out")
+    assert command_line(proposal, ["in"], "out", "mine.yaml") == "telecine convert in out --plan mine.yaml"
     assert parse_plan(plan_yaml(proposal)) == proposal.plan
+
+
+def test_a_command_with_a_plan_file_asks_for_the_task_that_the_plan_lacks():
+    rare = clock(times=[0, 5, 10**9, 3 * 10**9, 3 * 10**9 + 40])
+    proposal = propose([recording(vector("/action", clock()), vector("/gripper", rare))])
+    command = "telecine convert in out --plan plan.yaml --task-text 'DESCRIBE THE TASK'"
+    assert command_line(proposal, ["in"], "out") == f"telecine inspect in --plan plan.yaml && {command}"
+    assert command_line(proposal, ["in"], "out", "plan.yaml") == command
 
 
 @pytest.mark.parametrize(

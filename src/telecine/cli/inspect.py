@@ -24,7 +24,7 @@ def run(paths: list[str], *, plan: Path | None, json: bool, reading: dict[str, A
     seen = inspect(paths, plan=plan, **reading)
     assert isinstance(seen, Inspection)
     proposal = seen.proposal
-    command = command_line(proposal, paths, "out")
+    command = command_line(proposal, paths, "out", None if plan is None else str(plan))
     if json:
         body = {"proposed_plan": proposal.body, "missing": proposal.missing, "contact_sheet": seen.contact_sheet}
         print_json({**seen.to_dict(), **body, "command": command})

@@ -73,18 +73,19 @@ def _comments(lead: str, sentences: Iterable[str]) -> Iterator[str]:
             yield f"#   {line}" if number else f"# {lead}{line}"
 
 
-def command_line(proposal: Proposal, paths: Sequence[str], out: str) -> str:
+def command_line(proposal: Proposal, paths: Sequence[str], out: str, plan_file: str | None = None) -> str:
     """The `telecine convert` command for this proposal, quoted for a shell.
 
     Words in capitals stand for what is missing.
-    Where flags cannot say it all, the command uses a plan file that `telecine inspect --plan` writes.
+    Where flags cannot say it all, it uses `plan_file`, which is there, or one that `telecine inspect --plan` writes.
     """
     body, names = proposal.body, proposal.short
     if not _fits_flags(body):
         lag = ["--lag"] if _has_offset(body) else []  # was measured: the plan file gets it in the same way
         inspect = ["telecine", "inspect", *paths, *lag, "--plan", "plan.yaml"]
-        convert = ["telecine", "convert", *paths, out, "--plan", "plan.yaml"]
-        return f"{shlex.join(inspect)} && {shlex.join(convert)}"
+        convert = ["telecine", "convert", *paths, out, "--plan", plan_file or "plan.yaml"]
+        convert += [] if body.get("task") else ["--task-text", TASK_TO_GIVE]
+        return shlex.join(convert) if plan_file else f"{shlex.join(inspect)} && {shlex.join(convert)}"
     parts = ["telecine", "convert", *paths, out]
     parts += [] if proposal.counting and proposal.fps_guessed else ["--fps", str(body["fps"])]
     if body["clock"]["timeline"] != NO_TIMELINE:

@@ -88,7 +88,7 @@ def _streams(lead: str, topic: Topic, clocks: Clocks) -> Iterator[MessageStream 
     times = TopicTimes(topic, clocks)
     if topic.type.endswith(CALIBRATIONS) or _is_urdf(topic):
         where = "the attributes of the recording" if _is_urdf(topic) else "meta/telecine/cameras.json"
-        yield LeftOut(topic.name, "offered", f"it describes the robot: {where} has it")
+        yield LeftOut(topic.name, "offered", f"it describes the robot, and is kept in {where}")
         return
     if is_camera(topic):
         yield camera_stream(lead, times)
