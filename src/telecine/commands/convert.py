@@ -129,16 +129,23 @@ def convert(
         plan = plan if plan is not None else plan_begun(out, append=bool(flags.get("append")))
         return _call(paths, plan, options, executor, flags, lambda job: job.convert_by(by, out, progress))
     if shard is None:
-        overwrites, appends = (bool(flags.get(n) or getattr(options, n, False)) for n in ("overwrite", "append"))
-        with stores() as here:
-            there = here.changed(out) if appends else here.target(out, overwrite=overwrites)
-            done = _call(paths, plan, options, executor, flags, lambda job: job.convert(there, progress))
-            return here.done(done)
+        with _target(out, options, flags) as (there, done):
+            return done(_call(paths, plan, options, executor, flags, lambda job: job.convert(there, progress)))
     from telecine.commands.shards import begun_plan
 
     part = shard_of(shard)
     plan = begun_plan(out, plan, flags)
     return _call(paths, plan, options, executor, flags, lambda job: job.convert_shard(out, part, progress))
+
+
+@contextmanager
+def _target(
+    out: str | Path, options: Options | None, flags: Mapping[str, Any]
+) -> Iterator[tuple[str | Path, Callable[[Report], Report]]]:
+    """The folder to work in for `out`, and what has to be done with the report in the end."""
+    overwrites, appends = (bool(flags.get(n) or getattr(options, n, False)) for n in ("overwrite", "append"))
+    with stores() as here:
+        yield here.changed(out) if appends else here.target(out, overwrite=overwrites), here.done
 
 
 def dry_run(
@@ -298,7 +305,7 @@ def run_options(flags: RunFlags, options: Options | None = None) -> Options:
     if isinstance(memory, str):
         given["max_memory"] = bytes_in(memory)
         if given["max_memory"] is None:
-            raise PlanError(f"--max-memory {memory!r} is not a size like 8GB or 500MB")
+            raise PlanError(f"--max-memory {memory!r} is no size; give one such as 8GB or 500MB")
     return replace(options or Options(), **{names.get(name, name): value for name, value in given.items()})
 
 

@@ -59,23 +59,19 @@ def inspect(
         timeout: give up on a recording after so many seconds without progress.
         catalog_token: access token of a catalog server.
         catalog_token_file: a file with it.
-        checks: of a dataset: quality checks to make, codes such as `look-frozen`, or rows, tasks, frames, episodes; all
-            without any.
+        checks: of a dataset: checks to make, codes as `look-frozen`, or rows, tasks, frames, episodes; none: all.
         all: read all recordings, also of more than 1,000; else a sample of so many, which a finding says.
-        lag: measure how much later each camera shows what the joints did, and the joints do what the action says, in ms
-            with a 95 % interval; the proposed plan gets an `offset` for each camera whose lag is not zero.
+        lag: measure in ms how late cameras show the joints, and these follow the action; the plan gets an `offset`.
         progress: of a dataset: gets how far the checks are, in bytes.
         executor: who reads; None: a process of its own where that is safe.
 
     Returns:
-        Of recordings: streams, rates in Hz, findings; `.plan` is the plan that they suggest (None while something is
-        missing, see `.proposal.missing`), `.left_out` the streams that it does not use. Of a dataset: its features,
-        episodes and findings.
+        Of recordings: streams, rates in Hz, findings; `.plan`, which they suggest (None: see `.proposal.missing`), and
+        `.left_out`, the streams that it does not use. Of a dataset: features, episodes and findings.
 
     Raises:
-        SourceError: a path does not exist or holds no recording. PlanError: `plan` exists or cannot be written, or
-            something was given that is of recordings only, or of a dataset only.
-        DatasetError: curves need matplotlib. A dataset whose metadata cannot be read is a finding.
+        SourceError: no recording is there. DatasetError: curves need matplotlib. Damaged metadata is a finding.
+        PlanError: `plan` cannot be written, or something was given that is of recordings, or of a dataset, only.
 
     >>> import telecine as tc
     >>> seen = tc.inspect("recordings")
@@ -87,17 +83,27 @@ def inspect(
     where = path_list(paths)
     if plan is None and len(where) == 1 and is_dataset(where[0]):
         _require_of_dataset(all=all, recover=recover, contact_sheet=contact_sheet, timeout=timeout)
-        if png is not None:
-            require_curves()  # before any work
         with links_followed(follow_links):
             return _of_dataset(where[0], png, lag=lag, checks=checks, executor=executor, progress=progress)
-    if png is not None or checks:
-        raise PlanError("png and checks are of one finished dataset; give its folder")
-    if plan is not None:
-        _require_new(Path(plan))
+    _require_of_recordings(png=png, checks=checks)
     options = reading_options(
         catalog_token_file, recover=recover, follow_links=follow_links, timeout=timeout, catalog_token=catalog_token
     )
+    return _of_recordings(where, plan, contact_sheet, options, all=all, lag=lag, executor=executor)
+
+
+def _of_recordings(
+    where: list[str],
+    plan: str | Path | None,
+    contact_sheet: str | Path | None,
+    options: Options,
+    *,
+    all: bool,  # noqa: A002 - the flag's name
+    lag: bool,
+    executor: Executor | None,
+) -> Inspection:
+    if plan is not None:
+        _require_new(Path(plan))
     with who_works(executor, options) as who:
         found = find_all(where, **options.access, executor=who)
         seen = inspect_found(found, who, all=all)
@@ -117,6 +123,8 @@ def _of_dataset(
     executor: Executor | None,
     progress: Progress | None,
 ) -> DatasetSummary:
+    if png is not None:
+        require_curves()  # before any work
     with stores() as here:
         root = here.dataset(path)
         check_dataset(root)
@@ -126,11 +134,19 @@ def _of_dataset(
         return here.done(_drawn(summary, Path(png)) if png is not None and summary.version else summary)
 
 
+def _require_of_recordings(*, png: str | Path | None, checks: Sequence[str]) -> None:
+    """Raises: PlanError for what was asked for that only a dataset has."""
+    if png is not None or checks:
+        raise PlanError("--png and --checks are of one finished dataset; give its folder")
+
+
 def _require_of_dataset(**of_recordings: object) -> None:
     """Raises: PlanError, naming what was asked for that only recordings have."""
     given = ", ".join("--" + name.replace("_", "-") for name, value in of_recordings.items() if value)
     if given:
-        raise PlanError(f"{given}: of recordings only, and this is a finished dataset, which is always read whole")
+        raise PlanError(
+            f"{given}: of recordings only, and this is a finished dataset, which is always read whole; leave it out"
+        )
 
 
 def _with_lag(seen: Inspection, found: Found, executor: Executor) -> Inspection:

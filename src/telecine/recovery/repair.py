@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -29,11 +30,12 @@ from telecine.dataset.staging import workspace
 from telecine.dataset.verify.verify import verify
 from telecine.dataset.writer import DatasetWriter
 from telecine.lerobot_format.calibrations import read_calibrations
+from telecine.lerobot_format.metadata import DatasetMeta
 from telecine.lerobot_format.paths import CAMERAS, Limits
 from telecine.lerobot_format.schema import Features
 from telecine.recovery.clips import ClipCutter, PlannedClip
 from telecine.recovery.columns import as_stored
-from telecine.recovery.conflicts import Trust
+from telecine.recovery.conflicts import Conflict, Trust
 from telecine.recovery.lenient_metadata import read_metadata
 from telecine.recovery.rates import with_rate
 from telecine.recovery.repair_log import RepairLog
@@ -107,46 +109,82 @@ def repair(
     """
     folder, log = Path(root), RepairLog()
     wrong = tuple(verify(folder))
-
-    def unwritten(content: Content, scratch: Path) -> Repair:
-        counts = _planned(content, scratch, log, task)
-        return Repair(str(root), None, len(counts), sum(counts), wrong, tuple(log.all()), ())
-
     target = None if out is None else _target(folder, out)
     try:
         metadata, rates = with_rate(read_metadata(folder, log), trust)
     except MetadataError as error:
         log.lost(error.path, f"nothing can be saved: {error.problem}")
         return Repair(str(root), None, 0, 0, wrong, tuple(log.all()), ())
-    if out is None or target is None:
+
+    job = _Job(folder, metadata, rates, log, without, trust, task)
+    made = job.foreseen() if target is None else job.copied(target)
+    copy = target if made.is_written else None
+    after = () if copy is None else tuple(verify(copy))
+    return Repair(
+        str(root), None if copy is None else str(out), made.episodes, made.rows, wrong, tuple(log.all()), after
+    )
+
+
+class _Made(NamedTuple):
+    """How many episodes and rows are in the copy, or would be."""
+
+    episodes: int
+    rows: int
+    is_written: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A dataset whose metadata could be read, and how it is to be repaired."""
+
+    folder: Path
+    metadata: DatasetMeta
+    rates: Sequence[Conflict]
+    log: RepairLog
+    without: Sequence[str]
+    trust: Trust | None
+    task: str | None
+
+    def foreseen(self) -> _Made:
+        """What a copy would hold."""
         with (
             disk_errors_named(tempfile.gettempdir()),
             tempfile.TemporaryDirectory(prefix="telecine-repair-") as temporary,
         ):
-            folder = Path(temporary)
-            return unwritten(survey(metadata, folder, log, without, trust=trust, known=rates), folder)
-    with (
-        disk_errors_named(str(target.parent)),
-        DatasetWriter.create(
-            target, fps=metadata.fps, robot_type=metadata.robot_type, relative=relative_keys(folder), any_coding=True
-        ) as writer,
-        _scratch(target) as scratch,
-    ):
-        content = survey(metadata, scratch, log, without, trust=trust, known=rates)
-        try:
-            writer.calibrations = read_calibrations(folder)
-        except DatasetError as damage:
-            log.lost(CAMERAS, str(damage))
-        if content.is_undecided:
-            return unwritten(content, scratch)
-        _write(content, writer, scratch, log, task)
-        counts = (writer.episodes, writer.frames)
-        if not writer.episodes:
-            text = f"{root}: no episode can be recovered, so nothing was written"
-            raise with_notes(DatasetError(text), log.all())
-        kept = {column.key for column in writer.features.columns} if writer.features else set()
-        writer.commit(others=side_files(folder, kept, log))
-    return Repair(str(root), str(out), *counts, wrong, tuple(log.all()), tuple(verify(target)))
+            return self._planned(self._surveyed(Path(temporary)), Path(temporary))
+
+    def copied(self, target: Path) -> _Made:
+        """What the copy at `target` holds; none is written where witnesses disagree and nobody said whom to trust.
+
+        Raises: DatasetError when no episode can be recovered, or `target` exists or cannot be written.
+        """
+        fps, robot_type, relative = self.metadata.fps, self.metadata.robot_type, relative_keys(self.folder)
+        with (
+            disk_errors_named(str(target.parent)),
+            DatasetWriter.create(target, fps=fps, robot_type=robot_type, relative=relative, any_coding=True) as writer,
+            _scratch(target) as scratch,
+        ):
+            content = self._surveyed(scratch)
+            try:
+                writer.calibrations = read_calibrations(self.folder)
+            except DatasetError as damage:
+                self.log.lost(CAMERAS, str(damage))
+            if content.is_undecided:
+                return self._planned(content, scratch)
+            _write(content, writer, scratch, self.log, self.task)
+            if not writer.episodes:
+                text = f"{self.folder}: no episode can be recovered, so nothing was written"
+                raise with_notes(DatasetError(text), self.log.all())
+            kept = {column.key for column in writer.features.columns} if writer.features else set()
+            writer.commit(others=side_files(self.folder, kept, self.log))
+            return _Made(writer.episodes, writer.frames, is_written=True)
+
+    def _surveyed(self, scratch: Path) -> Content:
+        return survey(self.metadata, scratch, self.log, self.without, trust=self.trust, known=self.rates)
+
+    def _planned(self, content: Content, scratch: Path) -> _Made:
+        counts = _planned(content, scratch, self.log, self.task)
+        return _Made(len(counts), sum(counts), is_written=False)
 
 
 def _target(folder: Path, out: str | Path) -> Path:
