@@ -10,7 +10,7 @@ from support.cli import telecine
 from support.mcap import some_messages, write_bag, write_mcap, write_rosbag2
 from support.robosandbox import write_run
 from telecine.cli.screen.layout import short_labels, show_facts
-from telecine.cli.screen.tables import console
+from telecine.cli.screen.tables import console, show_rejected
 from telecine.conversion.report import Rejected, by_cause, fits_none
 from telecine.core.findings import Finding
 from telecine.sources.shared.truncation import End, LoggedTimes
@@ -58,6 +58,21 @@ def test_causes_are_one_where_only_the_recording_differs():
     assert not fits_none([*alike, other], 0)
     assert not fits_none([rejected("in/0.mcap", "{} is cut", "source-truncated")], 0)
     assert not fits_none([], 0)
+
+
+def test_causes_that_differ_in_what_was_measured_are_one_block_unless_asked_for_more(capsys):
+    def rejected(number, off):
+        text = f"in/{number}.mcap: means are {off}, expected 0.5"
+        return Rejected(f"in/{number}.mcap", Finding("source-metadata", "error", "x", text, "repair it"))
+
+    alike = [rejected(0, 0.125), rejected(1, 7)]
+    assert len(by_cause(alike)) == 2
+    assert by_cause(alike, any_numbers=True) == [(alike[0], ("in/1.mcap",))]
+    show_rejected(console(), alike)
+    said = capsys.readouterr().out
+    assert "in/0.mcap and 1 more: " in said
+    assert "also in/1.mcap" in said
+    assert "means are 7" not in said
 
 
 def test_guesses_are_one_list_in_inspect_convert_and_dry_run(tmp_path):

@@ -1,5 +1,6 @@
 """What a conversion did: one value for the table people read and the JSON machines read."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -101,16 +102,21 @@ def rejection(error: TelecineError, ref: Ref) -> Rejected:
     return Rejected(ref.label, Finding(code, "error", ref.label, f"{error}{notes}", recording=ref.label))
 
 
-def by_cause(rejected: Iterable[Rejected]) -> list[tuple[Rejected, tuple[str, ...]]]:
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+
+
+def by_cause(rejected: Iterable[Rejected], *, any_numbers: bool = False) -> list[tuple[Rejected, tuple[str, ...]]]:
     """(the first recording that a cause holds for, the names of the others), in order.
 
-    Causes are one when they differ in nothing but the recording that they name.
+    Causes are one when they differ in nothing but the recording that they name. any_numbers: nor in numbers, such as
+    what was measured in each.
     """
     causes: dict[tuple[str, str, str], list[Rejected]] = {}
     for item in rejected:
         message = item.reason.message
         for name in (item.recording, item.recording.partition("#")[0]):
             message = message.replace(visible(name), "")
+        message = _NUMBER.sub("#", message) if any_numbers else message
         causes.setdefault((item.reason.code, message, item.reason.fix), []).append(item)
     return [(group[0], tuple(item.recording for item in group[1:])) for group in causes.values()]
 

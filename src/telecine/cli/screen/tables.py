@@ -186,10 +186,10 @@ def show_uses(out: Console, episodes: "Iterable[EpisodeReport]") -> None:
 
 
 def show_rejected(out: Console, rejected: "Sequence[Rejected]") -> None:
-    """Why recordings were rejected: each cause once, with the recordings that it holds for."""
+    """Why recordings were rejected: each cause once, and which it holds for; -v tells more apart."""
     if rejected:
         out.print(f"\n[bold red]rejected: {counted(len(rejected), 'recording')}[/bold red]")
-    for first, others in by_cause(rejected):
+    for first, others in by_cause(rejected, any_numbers=not loudness.verbose()):
         more = f" and {len(others)} more" if others else ""
         out.print(f"  {escape(first.recording)}{more}: {_message(first.reason)}", soft_wrap=True)
         if first.reason.fix:
