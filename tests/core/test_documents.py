@@ -33,3 +33,9 @@ def test_a_suggestion_weighs_what_tells_names_apart():
     assert suggest("nothing like it", ["fps", "task"]) == ""
     assert suggest("€", ["£", "fps"]) == ""
     assert suggest("fps", []) == ""
+
+
+def test_a_number_in_base_60_of_very_many_digits_is_not_calculated():
+    assert plain_yaml("a: 1:30") == {"a": 90}
+    with pytest.raises(ValueError, match="base 60"):
+        plain_yaml("a: 1" + ":59" * 10_001)

@@ -37,6 +37,8 @@ def read_mapping(text: str, what: str, hint: str) -> dict[str, Any]:
 
 
 DEEPEST_YAML = 64
+_MOST_COLONS = 10_000
+"""Of one value: YAML 1.1 takes `1:30:00` for a number."""
 # Safe ones both; the one in C where there is one.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -50,6 +52,10 @@ def plain_yaml(text: str) -> Any:
     for event in yaml.parse(text, _LOADER):
         if isinstance(event, yaml.AliasEvent):
             raise ValueError("it uses YAML aliases (*name), which can expand without bound")
+        if isinstance(event, yaml.ScalarEvent) and event.value.count(":") > _MOST_COLONS:
+            raise ValueError(
+                "it has a number in base 60 of very many digits, whose calculation takes the square of them"
+            )
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST_YAML:
             raise ValueError(f"it is nested deeper than {DEEPEST_YAML}")
