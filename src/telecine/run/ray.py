@@ -67,7 +67,7 @@ class RayCluster:
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             self._ray.init(**given, log_to_driver=False, logging_level="error", namespace="telecine")
-        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        except Exception as error:  # Ray raises a bare Exception where its node starts too slowly
             self._said.close()
             raise DatasetError(f"Ray cannot be reached at {self._address or 'this machine'}: {error}") from error
         finally:
