@@ -203,8 +203,8 @@ def test_gaps_duplicates_and_backward_stamps_are_findings():
     times = seconds(0, 0.1, 0.1, 0.2, 0.3, 1.3, 1.2, 1.4)
     seen = found(vector("/joints", times, np.zeros(8)))
     assert seen == {
-        ("align-backwards", "warning"): "1 of 8 stamps go back in time; samples are sorted by stamp",
-        ("align-duplicates", "info"): "1 of 8 samples have the stamp of the one before; the last counts",
+        ("align-backwards", "warning"): "1 of 8 timestamps go back in time; samples are sorted by timestamp",
+        ("align-duplicates", "info"): "1 of 8 samples have the timestamp of the one before; the last counts",
         ("align-gap", "warning"): "1 gap longer than three periods, the longest 0.900 s",
     }
 

@@ -211,7 +211,7 @@ def test_an_existing_target_is_refused_and_stays_as_it_was(tmp_path):
     good(tmp_path / "recordings", 0)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("precious")
-    with pytest.raises(DatasetError, match="overwrite"):
+    with pytest.raises(DatasetError, match="holds no dataset .* name another folder$"):
         convert([tmp_path / "recordings"], tmp_path / "out", make_plan(robot_plan("front")))
     assert (tmp_path / "out" / "thesis.txt").read_text() == "precious"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "recordings"]

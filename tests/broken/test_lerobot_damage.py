@@ -73,5 +73,5 @@ def test_more_hidden_frames_than_rows_lie_before_the_first_row(mostly_hidden):
 
 def test_more_hidden_frames_than_stamps_are_refused(mostly_hidden):
     stamped = mostly_hidden(Timing(stamps=np.array([5, 9])))
-    with pytest.raises(SourceError, match="hides 4 frames before its first, more than the recording has stamps"):
+    with pytest.raises(SourceError, match="hides 4 frames before its first, more than the recording has timestamps"):
         stamped.times("timestamp")

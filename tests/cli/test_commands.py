@@ -175,7 +175,7 @@ def test_verify_says_what_is_wrong(recordings, tmp_path):
         (["convert", "in", "out", "--feature", "x"], "not of the form KEY=STREAM"),
         (["convert", "in", "out", "--size", "big"], "not of the form WIDTHxHEIGHT"),
         (["convert", "in", "out", "--state-names", "a,b"], "add --state STREAM"),
-        (["convert", "in", "out", "--plan", "missing.yaml"], "missing.yaml: the plan cannot be read"),
+        (["convert", "in", "out", "--plan", "missing.yaml"], "missing.yaml: there is no such plan; write one with"),
         (["convert", "in", "out", "--preset", "fast"], "--preset"),
         (["convert", "out", "--catalog-url", "rerun+http://127.0.0.1:1"], "needs --dataset-name"),
         (["convert", "in", "out", "--dataset-name", "x"], "needs --catalog-url"),

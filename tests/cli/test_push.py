@@ -123,6 +123,7 @@ def test_bookkeeping_of_git_and_of_the_client_is_neither_counted_nor_pushed(hub,
 
 
 def test_a_dry_run_uploads_nothing_and_says_what_would_be(dataset, monkeypatch):
+    monkeypatch.setattr("telecine.compat.hub.require_reachable", lambda *a: None)
     monkeypatch.setattr("telecine.compat.hub.push", lambda *a, **k: pytest.fail("a dry run uploaded"))
     result = CliRunner().invoke(app, ["push", str(dataset), "me/mine", "--dry-run", "--json"])
     assert result.exit_code == 0, result.output
@@ -137,6 +138,7 @@ def test_a_dry_run_uploads_nothing_and_says_what_would_be(dataset, monkeypatch):
 
 
 def test_what_is_not_fit_for_training_is_not_pushed(dataset, monkeypatch):
+    monkeypatch.setattr("telecine.compat.hub.require_reachable", lambda *a: None)
     monkeypatch.setattr("telecine.compat.hub.push", lambda *a, **k: pytest.fail("a broken dataset was uploaded"))
     (dataset / "meta/stats.json").write_text("{}")
     result = CliRunner().invoke(app, ["push", str(dataset), "me/mine"])
@@ -147,6 +149,7 @@ def test_what_is_not_fit_for_training_is_not_pushed(dataset, monkeypatch):
 def test_without_a_card_one_is_written(dataset, monkeypatch):
     """As for a dataset that LeRobot recorded, which has none before LeRobot itself pushes it."""
     sent = []
+    monkeypatch.setattr("telecine.compat.hub.require_reachable", lambda *a: None)
     monkeypatch.setattr("telecine.compat.hub.push", lambda root, *a, **k: sent.append((root / "README.md").read_text()))
     (dataset / "README.md").unlink()
     result = CliRunner().invoke(app, ["push", str(dataset), "me/mine", "--dry-run"])
@@ -160,6 +163,7 @@ def test_without_a_card_one_is_written(dataset, monkeypatch):
 
 def test_a_pushed_card_shows_the_cameras_and_how_to_load(tmp_path, monkeypatch):
     root = write(tmp_path / "out", [episode(40, clips=[clip(tmp_path, TOP, 40)])])
+    monkeypatch.setattr("telecine.compat.hub.require_reachable", lambda *a: None)
     monkeypatch.setattr("telecine.compat.hub.push", lambda *a, **k: None)
     result = CliRunner().invoke(app, ["push", str(root), "me/mine", "--license", "mit", "--json"])
     assert result.exit_code == 0
@@ -180,6 +184,7 @@ def test_a_licence_that_the_hub_could_not_read_is_a_wrong_command(dataset):
 
 
 def test_a_missing_licence_is_a_warning_and_asked_for_in_a_terminal(dataset, monkeypatch):
+    monkeypatch.setattr("telecine.compat.hub.require_reachable", lambda *a: None)
     monkeypatch.setattr("telecine.compat.hub.push", lambda *a, **k: None)
     quiet = CliRunner().invoke(app, ["push", str(dataset), "me/mine"])
     assert quiet.exit_code == 0

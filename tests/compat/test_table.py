@@ -185,7 +185,7 @@ def unstated(made):
         (
             lambda: table(clock=lambda t: pa.array([None, *t[1:].tolist()], pa.duration("ns"))),
             {},
-            "1 rows have no stamp",
+            "1 rows have no timestamp",
         ),
         (lambda: table(**{A: lists([None] * 100, pa.float64())}), {}, "no row holds a value"),
         (lambda: table(0), {}, "no row holds a value"),

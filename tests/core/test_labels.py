@@ -295,8 +295,8 @@ def test_labels_that_no_row_has_are_counted_and_contradictions_reject_the_record
         {"start": "9s", "style": "interjection", "text": "late"},
     ]))  # fmt: skip
     assert [f.message for f in made.findings if f.code == "label-lost"] == [
-        "1 label(s) lie between two rows, so none has them: subtask blink",
-        "1 label(s) lie outside of the 30 rows of the episode",
+        "1 label between two rows, which no row has: subtask blink",
+        "1 label outside of the 30 rows of the episode",
     ]
     rules = [{"start": f"{n}s", "stop": "3s", "style": "subtask", "text": str(n)} for n in range(8)]
     said = r"2 label\(s\) of the plan are wrong, by rows: subtask: '0' \[0, 30\) and '1' \[10, 30\) hold at once"

@@ -42,5 +42,5 @@ def test_what_is_done_is_told():
     assert orientation_text(Schema("uint8")) == ""
     assert (
         orientation_text(Schema("uint8", order="bgr", turn="rotate180"))
-        == "red and blue exchanged, turned by half a turn"
+        == "red and blue exchanged, rotated 180 degrees"
     )

@@ -120,8 +120,8 @@ def test_streams_without_stamps_on_the_timeline_are_left_out_and_named():
     streams = [*ARM, vector("/observation/late", clock(name="log_time"))]
     proposal = propose([recording(*streams)])
     assert features(proposal)["observation.state"] == "/observation/joint_positions:Scalars:scalars"
-    assert "left out because they have no stamps on it: /observation/late" in said(proposal)
-    assert "/observation/late: vector float64 (2), no stamps on real_time" in proposal.comments["unused"]
+    assert "left out because they have no timestamps on it: /observation/late" in said(proposal)
+    assert "/observation/late: vector float64 (2), no timestamps on real_time" in proposal.comments["unused"]
 
 
 def test_a_timeline_that_counts_needs_a_rate():

@@ -270,7 +270,7 @@ def test_a_clock_that_half_of_the_streams_lack_is_refused_with_its_share():
     alone = [vector(f"/state/{name}", clock(name, every(30, 4))) for name in "abc"]
     made = propose([recording(*alone)], task_text="x")
     assert made.plan is None
-    assert "has a stamp for 33% of the samples only: name one with --index" in said(made)
+    assert "has a timestamp for 33 % of the samples only: name one with --index" in said(made)
 
 
 def test_a_clock_without_a_single_stamp_is_no_choice():

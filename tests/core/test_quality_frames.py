@@ -170,7 +170,7 @@ def test_cameras_upside_down_mirrored_or_fading_are_found():
     for turned in (film(4)[:, ::-1, ::-1], film(4)[:, :, ::-1]):
         assert compared(episodes(e4=(turned, film(54, scene=7)))) == [("look-cameras", 4, TOP)]
     (said,) = camera_comparisons(episodes(e4=(film(4)[:, ::-1, ::-1], film(54, scene=7))), range(8), [COUNT] * 8)
-    assert said.message == "the camera is upside down, beside most episodes"
+    assert said.message == "the camera is rotated 180 degrees, beside most episodes"
     fading = (film(4) * np.linspace(1, 0.2, COUNT)[:, None, None]).astype(np.uint8)
     assert compared(episodes(e4=(fading, film(54, scene=7)))) == [("look-dim", 4, TOP)]
     all_fade = {

@@ -37,7 +37,7 @@ def test_the_typical_rate_of_each_input_counts_not_a_mean_of_all():
 
 def test_at_the_slowest_rate_samples_of_the_others_are_in_no_row():
     (found,) = rate_findings([InputRate("a", 1, 15.0), InputRate("b", 1, 30.0)], 15, "out")
-    assert "a (1 episode): 15 Hz; b (1 episode): 30 Hz, so 50% of its samples are in no row" in found.message
+    assert "a (1 episode): 15 Hz; b (1 episode): 30 Hz, so 50 % of its samples are in no row" in found.message
     assert found.fix == ""
 
 

@@ -114,7 +114,7 @@ def test_spans_by_hand_count_from_the_start_or_are_stamps_and_carry_task_and_suc
 
 
 def test_a_recording_without_stamps_has_no_pauses():
-    with pytest.raises(AlignError, match="no planned stream has stamps"):
+    with pytest.raises(AlignError, match="no planned stream has timestamps"):
         split(recording(static("a", [1.0])), plan({"gaps": "1s"}))
 
 

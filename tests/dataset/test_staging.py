@@ -12,7 +12,7 @@ from support.dataset import FPS, episode, write
 from telecine.core.errors import DatasetError
 from telecine.dataset import staging as stage_module
 from telecine.dataset.atomic_swap import exchange
-from telecine.dataset.staging import Staging, workspace
+from telecine.dataset.staging import Asker, Staging, require_writable, workspace
 from telecine.dataset.writer import DatasetWriter
 
 
@@ -27,7 +27,7 @@ def rows(root):
 def test_an_existing_target_is_refused_and_left_alone(tmp_path):
     root = write(tmp_path / "out", [episode(3)])
     before = sorted(root.rglob("*"))
-    with pytest.raises(DatasetError, match="--overwrite"):
+    with pytest.raises(DatasetError, match="name another folder$"):
         create(root)
     assert sorted(root.rglob("*")) == before
     assert not workspace(root).exists()
@@ -91,7 +91,7 @@ def test_a_target_that_appears_meanwhile_is_not_replaced(tmp_path):
         writer.add(episode(3))
         (tmp_path / "out").mkdir()
         (tmp_path / "out/theirs").write_text("keep")
-        with pytest.raises(DatasetError, match="--overwrite"):
+        with pytest.raises(DatasetError, match="exists and is not empty.*; name another folder$"):
             writer.commit()
     assert (tmp_path / "out/theirs").read_text() == "keep"
     assert not workspace(tmp_path / "out").exists()
@@ -115,12 +115,12 @@ def test_links_to_one_folder_are_one_target(tmp_path):
 
 
 def test_closing_twice_does_not_let_go_of_another_writers_lock(tmp_path):
-    first = Staging(tmp_path / "out", overwrite=False)
+    first = Staging(tmp_path / "out", overwrite=False, asker=Asker())
     first.close()
-    second = Staging(tmp_path / "out", overwrite=False)
+    second = Staging(tmp_path / "out", overwrite=False, asker=Asker())
     first.close()
     with pytest.raises(DatasetError, match="locked"):
-        Staging(tmp_path / "out", overwrite=False)
+        Staging(tmp_path / "out", overwrite=False, asker=Asker())
     second.close()
 
 
@@ -171,7 +171,7 @@ def test_a_writer_killed_between_the_two_renames_is_repaired_by_the_next(tmp_pat
     )
     killed_writer(root, after=die_at_second_rename)
     assert not root.exists()
-    with pytest.raises(DatasetError, match="--overwrite"):
+    with pytest.raises(DatasetError, match="exists and is not empty; name another folder$"):
         create(root)
     assert "| Frames | 3 |" in (root / "README.md").read_text()
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
@@ -212,7 +212,7 @@ def test_a_lock_file_that_vanishes_while_it_is_opened_is_tried_again(tmp_path, m
         return handle
 
     monkeypatch.setattr(os, "open", vanishing)
-    stage = Staging(tmp_path / "out", overwrite=False)
+    stage = Staging(tmp_path / "out", overwrite=False, asker=Asker())
     assert len(calls) == 3
     stage.close()
 
@@ -223,7 +223,7 @@ def test_a_lock_file_that_always_vanishes_is_given_up(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "open", vanished)
     with pytest.raises(DatasetError, match="locked again and again"):
-        Staging(tmp_path / "out", overwrite=False)
+        Staging(tmp_path / "out", overwrite=False, asker=Asker())
 
 
 def test_a_writer_keeps_its_lock_until_it_is_closed_when_the_commit_fails(tmp_path, monkeypatch):
@@ -240,3 +240,28 @@ def test_a_writer_keeps_its_lock_until_it_is_closed_when_the_commit_fails(tmp_pa
             create(tmp_path / "out")
         first.clear_scratch()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("asker", "said"),
+    [
+        (Asker(), "name another folder"),
+        (Asker("--overwrite"), "name another folder, or replace it with --overwrite"),
+        (Asker(append="--append"), "name another folder, or add to it with --append"),
+        (
+            Asker("--overwrite", "--append"),
+            "name another folder, add to it with --append, or replace it with --overwrite",
+        ),
+    ],
+)
+def test_what_is_in_the_way_is_told_in_the_words_of_whoever_asks(tmp_path, asker, said):
+    with pytest.raises(DatasetError) as refused:
+        require_writable(write(tmp_path / "out", [episode(3)]), overwrite=False, asker=asker)
+    assert str(refused.value).endswith(f"exists and is not empty; {said}")
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_without_a_dataset_is_never_replaced_nor_is_that_advised(tmp_path, overwrite):
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(DatasetError, match="holds no dataset .* is missing.; name another folder$"):
+        require_writable(tmp_path, overwrite=overwrite, asker=Asker("--overwrite", "--append"))

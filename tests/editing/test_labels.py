@@ -122,7 +122,7 @@ def test_rows_behind_the_end_of_a_new_label_are_named_unless_an_old_one_holds_th
     done = edit(source, tmp_path / "out", edits=[make_edit(new)], trim="0:..7")
     (said,) = [f.message for f in done.findings if f.code == "label-open"]
     assert said.startswith("5 rows behind the end of a subtask have none")
-    assert said.endswith("in 2 episode(s), the first is 0")
+    assert said.endswith("in 2 episodes, the first is 0")
 
 
 def test_merging_keeps_labels_and_appending_fills_or_names_them(source, tmp_path):
@@ -138,7 +138,7 @@ def test_merging_keeps_labels_and_appending_fills_or_names_them(source, tmp_path
     assert found(tmp_path / "grown", 3) == set(LANGUAGE)
     with DatasetWriter.append(tmp_path / "plain", fps=30, robot_type="arm") as writer:
         writer.add(labelled(24, 8))
-        assert "no columns for 6 label(s)" in writer.findings[0].message
+        assert "no columns for 6 labels" in writer.findings[0].message
         writer.commit()
     assert [c.key for c in Dataset(tmp_path / "plain").features][:2] == [c.key for c in PLAIN]
 

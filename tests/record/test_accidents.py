@@ -163,7 +163,7 @@ def test_samples_up_to_a_second_late_are_sorted_in_and_older_ones_refused(record
 def test_another_clock_is_refused_at_the_first_sample_of_its_stream(recorder):
     recorder.start_episode("lift")
     recorder.add(5 * 10**9, {STATE: [1.0]})
-    with pytest.raises(PlanError, match="take all stamps from one clock"):
+    with pytest.raises(PlanError, match="take all timestamps from one clock"):
         recorder.add(1_790_000_000 * 10**9, {"action": [1.0]})
     with pytest.raises(PlanError, match="the clock jumped"):
         recorder.add(1_790_000_000 * 10**9, {STATE: [1.0]})

@@ -334,7 +334,9 @@ def test_what_exists_is_kept_unless_told_otherwise(tmp_path):
     first = handler(tmp_path / "x")
     first.write_episode(episode())
     first.close()
-    with pytest.raises(DatasetError, match="exists"):
+    with pytest.raises(
+        DatasetError, match='add to it with existing="append", or replace it with existing="overwrite"$'
+    ):
         handler(tmp_path / "x")
     more = handler(tmp_path / "x", existing="append")
     more.write_episode(episode(), 9)

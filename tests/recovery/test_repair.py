@@ -198,7 +198,7 @@ def test_wrong_index_columns_and_timestamps_are_made_anew(dataset, good):
 
     edit_table(dataset / DATA, change)
     done = repaired(dataset, good)
-    assert any("plays 5% off the measured time" in f.message for f in done.found)
+    assert any("plays 5 % off the measured time" in f.message for f in done.found)
 
 
 def test_a_video_that_was_cut_loses_the_rows_it_has_no_picture_for(dataset, good):

@@ -9,6 +9,7 @@ import pytest
 
 from support import jobs
 from telecine.core.errors import TelecineError
+from telecine.core.text.numbers import bytes_text
 from telecine.run import pool
 from telecine.run.executor import Lost, serial
 from telecine.run.memory import resident_bytes
@@ -83,7 +84,7 @@ def test_an_item_that_needs_more_memory_than_allowed_is_lost_and_says_so():
     with Pool(1, max_bytes=allowed) as run:
         small, large, last = run(jobs.grow, [5, 600, 6], silent)
     assert (small, last) == (5, 6)
-    assert f"{allowed >> 20} MiB are allowed (--max-memory)" in large.why
+    assert f"{bytes_text(allowed)} are allowed (--max-memory)" in large.why
 
 
 def test_an_exception_comes_out_on_this_side():

@@ -13,7 +13,7 @@ from support.robot import Camera, jittered, robot_plan, write_robot
 from support.shards import assert_equal, contents, convert_all, episodes_of, write_runs
 from telecine.conversion.shards import part
 from telecine.core.errors import DatasetError, PlanError
-from telecine.dataset.staging import Staging, workspace
+from telecine.dataset.staging import Asker, Staging, workspace
 from telecine.sources import registry
 
 
@@ -205,7 +205,7 @@ def test_a_part_that_fails_says_so_and_can_be_made_again(recordings, plan, whole
 
 def test_two_at_once_never_write_the_same_part(recordings, plan, whole, begun):
     out = begun
-    other = Staging(workspace(out) / "job-new" / "shard-002", overwrite=True)
+    other = Staging(workspace(out) / "job-new" / "shard-002", overwrite=True, asker=Asker())
     with pytest.raises(DatasetError, match="^" + re.escape(f"{out}: part 2/2: locked")):
         tc.convert(recordings, out, plan, shard=(2, 2), workers=0)
     other.close()

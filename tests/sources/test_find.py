@@ -288,7 +288,7 @@ def test_a_folder_without_recordings_is_told_what_it_looks_like(tmp_path, name, 
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_bytes(b"x")
     (tmp_path / "notes.txt").write_text("a note")
-    with pytest.raises(SourceError, match=f"1 of its 2 files are {words}.*expected files like"):
+    with pytest.raises(SourceError, match=f"1 of its 2 files looks like {words}.*expected files like"):
         registry.find([tmp_path])
 
 
@@ -310,5 +310,5 @@ def test_other_folders_are_told_what_is_in_them(tmp_path, names, words):
 
 def test_pointers_of_git_lfs_are_told_whatever_their_name(tmp_path):
     (tmp_path / "a.npz").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
-    with pytest.raises(SourceError, match="1 of its files are Git LFS pointers.*git lfs pull"):
+    with pytest.raises(SourceError, match="1 of its files is a Git LFS pointer.*git lfs pull"):
         registry.find([tmp_path])

@@ -147,7 +147,7 @@ def test_liberos_task_is_its_instruction_and_its_pictures_are_turned(h5py, tmp_p
     assert shown_frame(dataset, "observation.images.agentview", 5)[2].min(axis=1).argmax() == 5
     flipped = converted([path], tmp_path / "flipped", video={"turn": "flip"})
     assert patch_colours(shown_frame(flipped, "observation.images.agentview")) == [2, 1, 0]
-    assert "turned by half a turn" in dataset.provenance[0]["cameras"][0]["why"]
+    assert "rotated 180 degrees" in dataset.provenance[0]["cameras"][0]["why"]
 
 
 @pytest.mark.parametrize("how", ["raw", "padded", "true"])

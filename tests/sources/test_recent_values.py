@@ -53,7 +53,7 @@ def recording(mcap, tmp_path_factory):
 
 
 def read(ref):
-    """All stamps and values of numbers and texts, each stream asked twice."""
+    """All timestamps and values of numbers and texts, each stream asked twice."""
     found = {}
     with registry.open(ref) as opened:
         for _ in range(2):

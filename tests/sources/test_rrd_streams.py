@@ -73,7 +73,7 @@ def test_each_clock_has_its_kind_and_its_order(record: Any) -> None:
 
 def test_an_unknown_clock_is_refused_with_the_known_ones(record: Any) -> None:
     stream = record({"/j": Vectors(T, np.zeros((N, 1)))}).streams["/j:Scalars:scalars"]
-    with pytest.raises(SourceError, match="no stamps on the clock 'sim_time'; its clocks: real_time"):
+    with pytest.raises(SourceError, match="no timestamps on the clock 'sim_time'; its clocks: real_time"):
         stream.times("sim_time")
 
 

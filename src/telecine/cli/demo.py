@@ -9,7 +9,7 @@ from telecine.cli.screen.next_steps import after_dataset, command, show_steps
 from telecine.cli.screen.progress import Bar
 from telecine.cli.screen.tables import console, escape, print_json, show_report
 from telecine.commands.demo import demo
-from telecine.core.text.numbers import bytes_text
+from telecine.core.text.numbers import bytes_text, counted
 
 
 def run(out: Path, *, episodes: int, seconds: float, seed: int, json: bool) -> Outcome:
@@ -25,7 +25,8 @@ def run(out: Path, *, episodes: int, seconds: float, seed: int, json: bool) -> O
         show_report(text, report)
         return Outcome(report.ok, report.all_findings)
     text.print(
-        f"[bold]recorded[/bold] {episodes} episodes of {seconds:g} s, as a robot would: no two streams share a stamp"
+        f"[bold]recorded[/bold] {counted(episodes, 'episode')} of {seconds:g} s, as a robot would: "
+        "streams share no timestamp"
     )
     for line in _tree(recordings):
         text.print(f"  {escape(line)}")

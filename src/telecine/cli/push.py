@@ -8,6 +8,7 @@ import typer
 from telecine.cli.exit_codes import Outcome
 from telecine.cli.screen.next_steps import show_steps
 from telecine.cli.screen.tables import console, escape, print_json, show_findings
+from telecine.commands.inspect import is_dataset
 from telecine.commands.push import push
 from telecine.core.text.numbers import bytes_text
 from telecine.dataset.existing import license_at
@@ -24,7 +25,7 @@ def run(
     json: bool,
 ) -> Outcome:
     """Done when the dataset is on the Hub, or would be without `dry_run`."""
-    if license is None and license_at(root) is None and not json and sys.stdin.isatty():
+    if license is None and is_dataset(root) and license_at(root) is None and not json and sys.stdin.isatty():
         asked = typer.prompt("Licence of the dataset (apache-2.0, cc-by-4.0, mit ...; empty: none)", default="")
         license = asked.strip() or None  # noqa: A001
     pushed = push(root, repo_id, private=private, license=license, dry_run=dry_run, follow_links=follow_links)

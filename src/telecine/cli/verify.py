@@ -16,10 +16,11 @@ from telecine.core.text.numbers import counted
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.frames import Depth
 from telecine.inspection.compare import compared
+from telecine.lerobot_format.read import lacks_dataset
 
 FRAMES: dict[Depth, str] = {
     "all": "all frames decoded",
-    "sample": "a sample of frames decoded",
+    "sample": "frames sampled",
     "none": "no frame decoded",
 }
 
@@ -41,7 +42,7 @@ def run(given: Path, *, against: list[str], decode: Depth, json: bool, reading: 
         damaged = any(f.severity == "error" and f.code != "verify-against" for f in findings)
         text = "not fit for training" if damaged else "differs from its recordings, or was not compared"
         out.print(f"{escape(str(dataset))}: [bold red]{text}[/bold red], as listed above", soft_wrap=True)
-        if damaged and Path(dataset).is_dir():
+        if damaged and not lacks_dataset(Path(dataset)):
             show_steps(out, [("what can be saved of it", command("telecine", "repair", dataset))])
     else:
         with stores() as here:

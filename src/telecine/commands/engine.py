@@ -41,7 +41,7 @@ def engine_of(flags: Mapping[str, Any]) -> Engine | None:
                 raise PlanError(f"--{other.replace('_', '-')} goes with --engine ray")
         return None
     if name != "ray":
-        raise PlanError(f"--engine {name!r}: the engine that there is is ray")
+        raise PlanError(f"--engine {name!r}: the only engine is ray; say --engine ray")
     if flags.get("shard") is not None:
         raise PlanError("--shard makes one part and --engine all of them; leave one out")
     shards = flags.get("shards")

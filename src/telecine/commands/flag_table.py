@@ -28,7 +28,7 @@ def whole_rows(text: str) -> int:
         try:
             near = round(float(text))
         except (ValueError, OverflowError):
-            raise ValueError(f"{text!r} is no number of rows per second") from None
+            raise ValueError(f"{text!r} is no number of rows per second; give a whole number, such as 30") from None
         advice = f"--fps {near} takes such cameras: a row has the frame of its time, whatever their rate"
         raise ValueError(f"rows per second are a whole number, got {text}; {advice}") from None
 
@@ -43,9 +43,9 @@ class PlanFlags:
     """Flags that override keys of the plan, or make one; None or empty where they are not given."""
 
     fps: int | None = _flag(TIME, "Rows per second.", parser=whole_rows, metavar="N")
-    index: str | None = _flag(TIME, "Timeline that all stamps are read from.")
+    index: str | None = _flag(TIME, "Timeline that all timestamps are read from.")
     rate: str | None = _flag(TIME, "Counts per second of a sequence timeline.")
-    follow: str | None = _flag(TIME, "Take this stream's stamps as ticks.", metavar="STREAM")
+    follow: str | None = _flag(TIME, "Take this stream's timestamps as ticks.", metavar="STREAM")
     action: Sequence[str] = _flag(TAKE, "Repeat to concatenate several streams.", default=(), metavar="STREAM")
     state: Sequence[str] = _flag(TAKE, "Repeat to concatenate several streams.", default=(), metavar="STREAM")
     video: Sequence[str] = _flag(TAKE, "A camera; repeatable.", default=(), metavar="KEY:STREAM")

@@ -1,5 +1,6 @@
 """Flags into a plan: they override the keys of the plan that is given, or make one when there is none."""
 
+import shlex
 from collections.abc import Mapping
 from fractions import Fraction
 from importlib.resources import files
@@ -139,6 +140,9 @@ def _preset(name: str) -> Path:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        write = f"telecine inspect RECORDINGS --plan {shlex.quote(str(path))}"
+        raise PlanError(f"{path}: there is no such plan; write one with `{write}`")
     with (
         raised_as(PlanError, f"{path}: the plan cannot be read", OSError, UnicodeDecodeError),
         path.open(encoding="utf-8") as file,
@@ -223,7 +227,7 @@ def _check_complete(body: dict[str, Any], proposal: "Proposal | None") -> None:
     if "fps" not in body:
         missing.append("--fps N (rows per second)")
     if "timeline" not in body.get("clock", {}):
-        missing.append("--index TIMELINE (the clock of all stamps)")
+        missing.append("--index TIMELINE (the clock of all timestamps)")
     if not body["features"]:
         missing.append("--action, --state or --video STREAM (what to take)")
     if "task" not in body:

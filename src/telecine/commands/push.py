@@ -1,5 +1,6 @@
 """`telecine.push`: what `telecine push` does, with the same words."""
 
+import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from telecine.lerobot_format.paths import CARD, VERSION
 from telecine.lerobot_format.train import train_command
 from telecine.sources.shared.confinement import check_dataset, links_followed
 
+_REPO_ID = re.compile(r"[\w.-]+/[\w.-]+")
 LARGE_BYTES = 1 << 30
 """From here on a dataset is uploaded in several commits, so that an interrupted push leaves what it committed."""
 
@@ -79,7 +81,7 @@ def push(
     Raises:
         DatasetError: a link in the dataset leads outside, huggingface_hub is not installed, or the Hub refused or was
             not reached.
-        PlanError: `license` has not the form of an identifier.
+        PlanError: `repo_id` is not USER/NAME, or `license` has not the form of an identifier.
 
     >>> import telecine as tc
     >>> pushed = tc.push("dataset", "me/picks", dry_run=True)
@@ -94,9 +96,13 @@ def push(
 
 
 def _pushed(root: Path, repo_id: str, *, private: bool | None, license: str | None, dry_run: bool) -> Push:  # noqa: A002
-    opened = Dataset(root)
+    if not _REPO_ID.fullmatch(repo_id):
+        raise PlanError(f"{repo_id!r} is no name of a dataset on the Hub; give USER/NAME, such as me/{root.name}")
     if license is not None and not is_license(license):
         raise PlanError(f"--license {license!r} is no identifier of the Hub's, such as apache-2.0, cc-by-4.0 or mit")
+    opened = Dataset(root)
+    if not dry_run:
+        hub.require_reachable(root, repo_id)
     findings = tuple(verify(root, decode="none"))
     if not has_errors(findings):
         text = dataset_card(root, license, repo_id=repo_id)

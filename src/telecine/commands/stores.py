@@ -143,7 +143,9 @@ class Stores:
         store = _store(address)
         files = list(_plain(store))
         if not any(file.key == INFO for file in files):
-            raise DatasetError(f"{address}: not a LeRobot dataset ({'; '.join(_missing_info(store))})")
+            raise DatasetError(
+                f"{address}: not a LeRobot dataset ({'; '.join(_missing_info(store))}); name its address"
+            )
         if at_once is None:
             copy_files(store, files, folder)
         else:
@@ -225,7 +227,9 @@ def _check_repository(address: StoreAddress, *, overwrite: bool) -> None:
         text = "exists and is not empty; name another repository or folder, or replace it with --overwrite"
         raise DatasetError(f"{address}: {text}")
     if there and INFO not in there:
-        raise DatasetError(f"{address}: holds no dataset ({INFO} is missing), so --overwrite leaves it alone")
+        raise DatasetError(
+            f"{address}: holds no dataset ({INFO} is missing), so --overwrite leaves it alone; name another"
+        )
 
 
 def _store(address: StoreAddress) -> "FileStore":

@@ -25,6 +25,8 @@ def tools_of(functions: str | Path | None, urdf: str | Path | None) -> Toolbox:
 
 def _functions(path: Path) -> dict[str, Callable[..., Any]]:
     """The public functions that a file defines itself."""
+    if not path.is_file():
+        raise PlanError(f"--functions {path}: there is no such file; name a Python file that defines the functions")
     name = "telecine_functions"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -38,7 +40,7 @@ def _functions(path: Path) -> dict[str, Callable[..., Any]]:
     own = {key: value for key, value in vars(module).items() if callable(value) and not key.startswith("_")}
     found = {key: value for key, value in own.items() if getattr(value, "__module__", "") == name}
     if not found:
-        raise PlanError(f"--functions {path}: defines no function")
+        raise PlanError(f"--functions {path}: defines no function; write one, such as `def length(x):`")
     return found
 
 

@@ -10,6 +10,7 @@ from telecine.dataset.verify.frames import Depth
 from telecine.dataset.verify.verify import verify as verify_files
 from telecine.inspection.compare import compare
 from telecine.lerobot_format.paths import INFO
+from telecine.sources.paths import require_there
 from telecine.sources.shared.confinement import check_dataset, links_followed
 
 TYPE_CHECKING = False
@@ -52,6 +53,9 @@ def verify(
     >>> tc.verify("dataset", against="recordings")
     []
     """
+    recordings = [] if against is None else path_list(against)
+    for path in recordings:  # before any work
+        require_there(path)
     with stores() as here, copies_gone():
         root = here.dataset(out)
         with links_followed(follow_links):
@@ -60,7 +64,7 @@ def verify(
         if against is not None and not has_errors(findings):
             given = {"recover": recover, "follow_links": follow_links, "catalog_token": catalog_token}
             options = reading_options(catalog_token_file, **given)
-            findings += compare(root, path_list(against), options)
+            findings += compare(root, recordings, options)
         return Findings(here.done(findings))
 
 

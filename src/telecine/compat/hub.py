@@ -7,7 +7,7 @@ went). It sends no content that the Hub has already: not in a commit, and not le
 import glob
 import importlib
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -51,10 +51,7 @@ def push(
     if upload_large_folder:
         wanted = [name for name in files(root) if _passes(name, allow_patterns, ignored)]
         parts = [[glob.escape(name) for name in part] for part in _parts(root, wanted)]
-    # The client lets errors of its HTTP library through, another one in each major version: the bases of its own.
-    # Invalid names and full storage are its ValueError; its upload threads raise RuntimeError.
-    refusals = (*hub.errors.HfHubHTTPError.__bases__, OSError, ValueError, RuntimeError)
-    try:
+    with _refusals_named(hub, root, repo_id):
         api.create_repo(**where, private=private, exist_ok=True)
         if branch is not None:
             api.create_branch(**where, branch=branch, exist_ok=True)
@@ -63,6 +60,22 @@ def push(
             api.upload_folder(**where, **folder, ignore_patterns=[*ignored])
         if tag_version:
             _tag(hub, api, where, branch)
+
+
+def require_reachable(root: Path, repo_id: str) -> None:
+    """Nothing, when the Hub answers. Raises: DatasetError as `push`, before any work is done."""
+    hub = _hub()
+    with _refusals_named(hub, root, repo_id):
+        hub.HfApi().repo_exists(repo_id, repo_type="dataset")
+
+
+@contextmanager
+def _refusals_named(hub: Any, root: Path, repo_id: str) -> Iterator[None]:
+    # The client lets errors of its HTTP library through, another one in each major version: the bases of its own.
+    # Invalid names and full storage are its ValueError; its upload threads raise RuntimeError.
+    refusals = (*hub.errors.HfHubHTTPError.__bases__, OSError, ValueError, RuntimeError)
+    try:
+        yield
     except refusals as error:
         text = _reason(error)
         shown = scrubbed(text, hub.get_token())

@@ -129,7 +129,7 @@ def stamps(table: pa.Table, index: str) -> tuple[ClockKind, Times]:
     column = table.column(index)
     unit: ClockKind = "timestamp" if pa.types.is_timestamp(column.type) else "duration"
     if column.null_count:
-        raise PlanError(f"{index}: {column.null_count} rows have no stamp; read the frame with index={index!r}")
+        raise PlanError(f"{index}: {column.null_count} rows have no timestamp; read the frame with index={index!r}")
     if not (pa.types.is_timestamp(column.type) or pa.types.is_duration(column.type)):
         raise PlanError(
             f"{index} counts steps, not time ({column.type}); `telecine convert --rate` says how many a second"

@@ -40,7 +40,8 @@ from telecine.core.plan.model import Plan
 from telecine.core.progress import CONVERTING, Progress, Silent
 from telecine.core.recording import Ref
 from telecine.core.resample.rates import input_rates, rate_findings
-from telecine.dataset.staging import Staging, workspace
+from telecine.core.text.numbers import bytes_text, counted
+from telecine.dataset.staging import Asker, Staging, workspace
 from telecine.dataset.verify.verify import verify as verify_dataset
 from telecine.dataset.writer import DatasetWriter
 from telecine.lerobot_format.paths import PLAN
@@ -201,7 +202,7 @@ def _convert_by_v3(job: _Job) -> Report:
     if job.options.append:
         raise DatasetError(f"{job.root}: episodes are added to v3.0 datasets only; convert all to {plan.layout} again")
     assert plan.layout != "v3.0"
-    with closing(Staging(target, overwrite=job.options.overwrite)) as stage:
+    with closing(Staging(target, overwrite=job.options.overwrite, asker=Asker("--overwrite"))) as stage:
         between = workspace(target) / "v3.0"
         inner = plan.model_copy(update={"layout": "v3.0"})
         report = _convert(replace(job, root=between, plan=inner, options=replace(job.options, overwrite=True)))
@@ -226,6 +227,7 @@ def _writer(job: _Job) -> DatasetWriter:
             overwrite=job.options.overwrite,
             relative=plan.stats.relative,
             features=job.settled.features if job.settled else None,
+            asker=Asker("--overwrite", "--append"),
         )
     if job.options.overwrite:
         raise DatasetError(f"{root}: it can be appended to or overwritten, not both")
@@ -251,8 +253,8 @@ def _finished_stay(writer: DatasetWriter) -> Iterator[None]:
         count, size = checkpoint.count(scratch)
         if count:
             error.add_note(
-                f"{count} finished episodes ({size >> 20} MiB) stay in {scratch.parent}; the same command takes them "
-                "up, and removing that folder gives up on them"
+                f"{counted(count, 'finished episode')} ({bytes_text(size)}) left in {scratch.parent}; the same command "
+                "takes that up, and removing that folder gives up on it"
             )
         else:
             writer.clear_scratch()
@@ -266,7 +268,7 @@ def _who_works(job: _Job, refs: Sequence[Ref], scratch: Path) -> Iterator[tuple[
     """Who works on so many recordings; a finding when the last run died while it read one in its own process."""
     mark, crash = Marked(scratch / checkpoint.READING), []
     if crashed_on := mark.found():
-        text = "the last run died while it read this; recordings are now read in processes of their own"
+        text = "the last run was terminated while it read this; recordings are now read in processes of their own"
         crash.append(Finding("convert-crashed", "warning", crashed_on, text))
     executor = job.executor
     if isinstance(executor, Workers):

@@ -84,7 +84,7 @@ def _check_packets(stream: VideoStream, clock: str, index: PacketIndex, where: s
     back = stream.backwards(clock)
     if back and not index.reorder_delay:
         raise VideoError(
-            f"{where}: {back} stamps go back in time on {clock!r} although frames do not; "
+            f"{where}: {back} timestamps go back in time on {clock!r} although frames do not; "
             "their times cannot be trusted, check the recorder's clock"
         )
 

@@ -10,7 +10,7 @@ import numpy as np
 from telecine.core.findings import Finding, Severity
 from telecine.core.grid import ON_GRID_NS, SECOND, off_rows_s
 from telecine.core.stats import Floats
-from telecine.core.text.numbers import counted
+from telecine.core.text.numbers import counted, percent_text
 
 SAME_SHARE = 0.95
 """Rows in which action equals state, above which nothing was commanded."""
@@ -28,7 +28,7 @@ def action_findings(state: Floats, action: Floats, where: str) -> Iterator[Findi
     same = state.shape[1] == action.shape[1]
     share = float((state == action).all(axis=1).mean()) if same and len(state) else 0.0
     if share >= SAME_SHARE:
-        text = f"the action is the state of the same row in {share:.0%} of {len(state)} rows"
+        text = f"the action is the state of the same row in {percent_text(share)} of {len(state)} rows"
         fix = "record what was commanded, or take the next state; a policy learns to stay where it is"
         yield Finding("look-action-state", "warning", where, text, fix, rows=(0, len(state)))
 

@@ -8,6 +8,7 @@ from telecine.core.findings import Finding
 from telecine.core.label import LANGUAGE, STYLES
 from telecine.core.labels.columns import with_labels
 from telecine.core.labels.spelling import spelling_findings
+from telecine.core.text.numbers import counted
 
 
 class EpisodeLabels:
@@ -39,6 +40,6 @@ class EpisodeLabels:
     def findings(self, where: str, tasks: Iterable[str]) -> Iterator[Finding]:
         """What is to be said of the labels so far, and of the dataset's task texts."""
         if self._lost:
-            text = f"it has no columns for {self._lost} label(s) of the episodes added, so they are left out"
+            text = f"it has no columns for {counted(self._lost, 'label')} of the episodes added, left out"
             yield Finding("label-lost", "warning", where, text, "convert all recordings again")
         yield from spelling_findings({"task": tasks, **self._texts}, where)

@@ -28,7 +28,7 @@ from telecine.dataset.running_stats import RunningStats
 from telecine.lerobot_format import paths, schema
 from telecine.lerobot_format.metadata import CAMERA_DTYPES, INDEX_KEYS
 from telecine.lerobot_format.paths import FileIndex, Limits, file_index_of
-from telecine.lerobot_format.read import episode_files
+from telecine.lerobot_format.read import episode_files, no_info
 from telecine.lerobot_format.schema import CameraSpec, Features
 
 _REPLACED = (
@@ -186,7 +186,7 @@ def state_of(root: Path) -> FileState:
     try:
         return state_from(str(root / paths.INFO), (root / paths.INFO).stat())
     except OSError as error:
-        raise DatasetError(f"{root}: not a LeRobot dataset ({paths.INFO} is missing)") from error
+        raise no_info(root) from error
 
 
 def features_of(dataset: Dataset) -> Features:

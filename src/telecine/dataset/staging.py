@@ -22,6 +22,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from telecine.core.dataclass import dataclass
 from telecine.core.errors import DatasetError, closed_on_failure
 from telecine.core.text.addresses import require_local
 from telecine.dataset.atomic_swap import exchange
@@ -41,12 +42,27 @@ def workspace(root: Path) -> Path:
     return root.parent / f".{root.name}.telecine"
 
 
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """How whoever wants a dataset at `root` says that one that is there be replaced or added to; "": it cannot."""
+
+    overwrite: str = ""
+    append: str = ""
+
+    def ways(self) -> str:
+        """What can be done about a folder that is in use."""
+        ways = ["name another folder"]
+        ways += [f"add to it with {self.append}"] if self.append else []
+        ways += [f"replace it with {self.overwrite}"] if self.overwrite else []
+        return ", or ".join(filter(None, (", ".join(ways[:-1]), ways[-1])))
+
+
 class Staging:
     """The stage of one target, locked. `folder` is new and empty."""
 
-    def __init__(self, root: Path, *, overwrite: bool) -> None:
+    def __init__(self, root: Path, *, overwrite: bool, asker: Asker) -> None:
         require_local(root)
-        self.root = root
+        self.root, self._asker = root, asker
         self._overwrite = overwrite
         self._home = workspace(root)
         self.folder = self._home / "stage"
@@ -57,14 +73,14 @@ class Staging:
         with closed_on_failure(self.close):
             self._restore()
             self._forget_published()
-            require_writable(root, overwrite=overwrite)
+            require_writable(root, overwrite=overwrite, asker=asker)
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir()
             self.scratch.mkdir(exist_ok=True)
 
     def publish(self) -> None:
         """Make the stage the target: everything is on disk before the one rename that shows it."""
-        require_writable(self.root, overwrite=self._overwrite)
+        require_writable(self.root, overwrite=self._overwrite, asker=self._asker)
         paths = (*_tree(self.folder), self.folder, self._home)
         # Others are links to what was published before.
         files = [path for path in paths if not path.is_dir() and path.stat().st_nlink == 1]
@@ -138,8 +154,8 @@ def _sync_all(files: Sequence[Path]) -> None:
             sync_to_disk(file)
 
 
-def require_writable(root: Path, *, overwrite: bool) -> None:
-    """Nothing, when a dataset may appear at `root`.
+def require_writable(root: Path, *, overwrite: bool, asker: Asker) -> None:
+    """Nothing, when a dataset may appear at `root`. asker: who wants it there; words of the message follow from it.
 
     Raises:
         DatasetError: something is there that must not be replaced.
@@ -151,10 +167,12 @@ def require_writable(root: Path, *, overwrite: bool) -> None:
         raise DatasetError(f"{root}: a file is in the way; name a folder that does not exist yet")
     if not any(root.iterdir()):
         return
-    if not overwrite:
-        raise DatasetError(f"{root}: exists and is not empty; name another folder, or replace it with --overwrite")
     if not (root / INFO).is_file():
-        raise DatasetError(f"{root}: holds no dataset ({INFO} is missing), so --overwrite leaves it alone")
+        raise DatasetError(
+            f"{root}: exists and is not empty, and holds no dataset ({INFO} is missing); name another folder"
+        )
+    if not overwrite:
+        raise DatasetError(f"{root}: exists and is not empty; {asker.ways()}")
 
 
 def _lock(home: Path, root: Path) -> int | None:

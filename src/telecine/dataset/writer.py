@@ -31,7 +31,7 @@ from telecine.dataset.open_files import WRITE_ERRORS, OpenFiles, facts_row, prov
 from telecine.dataset.reader import Dataset
 from telecine.dataset.relative_stats import no_difference, relative_keys
 from telecine.dataset.running_stats import RunningStats
-from telecine.dataset.staging import Staging
+from telecine.dataset.staging import Asker, Staging
 from telecine.dataset.values import Values
 from telecine.lerobot_format import paths, schema
 from telecine.lerobot_format.calibrations import read_calibrations
@@ -105,6 +105,7 @@ class DatasetWriter:
         relative: Sequence[str] = (),
         features: Features | None = None,
         any_coding: bool = False,
+        asker: Asker = Asker(),
     ) -> "DatasetWriter":
         """A writer of a new dataset at `root`, which it locks until it is closed.
 
@@ -113,6 +114,7 @@ class DatasetWriter:
         relative: features that get statistics of what they are less the state of the row, too.
         features: what every episode must have; None leaves it to the first.
         any_coding: take videos of any codec and pixel format, each in a file with its like; sizes must be equal.
+        asker: how the caller says what can be done about a dataset that is there.
 
         Raises:
             DatasetError: the target exists (say `overwrite`), is being written by another process, or cannot be.
@@ -121,7 +123,7 @@ class DatasetWriter:
             raise DatasetError(f"fps must be a positive integer, got {fps}")
         target = Path(root).resolve()
         with raised_as(DatasetError, f"{target}: cannot be written", OSError):
-            stage = Staging(target, overwrite=overwrite)
+            stage = Staging(target, overwrite=overwrite, asker=asker)
         return cls(
             stage, fps=fps, robot_type=robot_type, limits=limits, outcomes=outcomes, relative=relative,
             features=features, any_coding=any_coding,
@@ -150,7 +152,7 @@ class DatasetWriter:
         target = Path(root).resolve()
         Dataset(target)  # before a lock makes a folder beside what may be a typing mistake
         with raised_as(DatasetError, f"{target}: cannot be written", OSError):
-            stage = Staging(target, overwrite=True)
+            stage = Staging(target, overwrite=True, asker=Asker())
         with closed_on_failure(stage.close):
             published = read_existing(target, last)
             _require_same(target, "fps", fps, published.info["fps"])

@@ -19,6 +19,7 @@ from telecine.dataset.staging import workspace
 from telecine.dataset.verify.verify import metadata_errors_at
 from telecine.editing.inputs import InputDataset
 from telecine.lerobot_format.metadata import INDEX_KEYS, V2_VERSIONS
+from telecine.lerobot_format.read import lacks_dataset, no_info
 from telecine.sources.shared.confinement import are_links_followed, check_dataset
 
 
@@ -64,6 +65,8 @@ def opened_inputs(paths: Sequence[str | Path], target: Path | None) -> Iterator[
 
 def _opened(path: str | Path, said: list[Finding]) -> Dataset:
     """The dataset; what `verify` says of its metadata becomes warnings in `said`, or the notes of the error."""
+    if lacks_dataset(Path(path)) is not None:
+        raise no_info(Path(path))
     found = metadata_errors_at(path)
     try:
         dataset = open_dataset(path)

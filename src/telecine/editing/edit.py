@@ -21,7 +21,7 @@ from telecine.core.text.documents import read_mapping
 from telecine.dataset.assembly.assemble import Assembled, assemble, foresee
 from telecine.dataset.assembly.selection import Selection
 from telecine.dataset.open_files import WRITE_ERRORS
-from telecine.dataset.staging import Staging, require_writable
+from telecine.dataset.staging import Asker, Staging, require_writable
 from telecine.dataset.verify.changes import verify_changes
 from telecine.dataset.writer import write_error
 from telecine.editing.converted import opened_inputs
@@ -187,12 +187,12 @@ def assembled(
 ) -> EditReport:
     """The dataset at `out` of what was selected, verified before it is shown. Raises: DatasetError."""
     began = time.monotonic()
-    target = Path(out).resolve()
+    target, asker = Path(out).resolve(), Asker("--overwrite")
     if dry_run:
-        require_writable(target, overwrite=overwrite)
+        require_writable(target, overwrite=overwrite, asker=asker)
         return _report(out, inputs, selection, foresee(selection), written=False)
     with raised_as(DatasetError, f"{target}: cannot be written", OSError):
-        stage = Staging(target, overwrite=overwrite)
+        stage = Staging(target, overwrite=overwrite, asker=asker)
     with closing(stage):
         try:
             with TemporaryDirectory(prefix="edit-", dir=stage.scratch) as scratch:
@@ -219,9 +219,11 @@ def selection_of(edit: Edit, inputs: tuple[InputDataset, ...], tools: Toolbox = 
         for given in inputs:
             column = next((c for c in given.dataset.features if c.key == old.get(key, key)), None)
             if column is not None and column.dtype == "image":
-                raise EditError(f"cameras.{key}: its frames are images in the rows, which stay as they are")
+                raise EditError(
+                    f"cameras.{key}: its frames are images in the rows, which stay as they are; leave it out"
+                )
             if column is not None and column.shape[-1] == 1:
-                raise EditError(f"cameras.{key}: depth stays as it is, without loss")
+                raise EditError(f"cameras.{key}: depth stays as it is, without loss; leave it out")
     datasets = tuple(given.dataset for given in inputs)
     derived = edit.features.add
     columns = derived_columns(derived, datasets[0], tools) if derived else ()

@@ -55,7 +55,9 @@ def check_fingerprints(edit: Edit, inputs: tuple[InputDataset, ...]) -> None:
         _check_revision(edit, entry, given)
         count = entry.episodes
         if count is not None and count > len(given.dataset):
-            raise EditError(f"{given.path}: has {len(given.dataset)} episodes, the edit was made for {count}")
+            raise EditError(
+                f"{given.path}: has {len(given.dataset)} episodes, the edit is for {count}; make one for this dataset"
+            )
         if given.fingerprint(count) != entry.fingerprint:
             raise EditError(
                 f"{given.path}: is not the dataset that the edit was made for ({entry.path}): its features or its "

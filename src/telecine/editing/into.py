@@ -56,7 +56,7 @@ def share_out(
         (given,) = opened.datasets
         whole = whole_edit(given, edits, flags)
         if whole.order is not None:
-            raise EditError("--order and --into exclude each other")
+            raise EditError("--order and --into exclude each other; leave one out")
         _keep_source(dataset, out, parse_shares(into))
         parts = {}
         for name, edit in _edits(whole, given, into, seed).items():

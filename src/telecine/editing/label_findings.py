@@ -9,6 +9,7 @@ from telecine.core.findings import Finding
 from telecine.core.label import PERSISTENT, STYLES
 from telecine.core.labels.spans import open_rows
 from telecine.core.labels.spelling import spelling_findings
+from telecine.core.text.numbers import counted
 from telecine.dataset.assembly.made_columns import labels_of_episode
 from telecine.dataset.assembly.selection import Selection
 from telecine.dataset.reader import Dataset
@@ -44,7 +45,7 @@ def _open(selection: Selection, target: Path) -> Iterator[Finding]:
                 rows[style] += count
                 episodes.setdefault(style, []).append(number)
     for style, count in rows.items():
-        where = f"{len(episodes[style])} episode(s), the first is {episodes[style][0]}"
+        where = f"{counted(len(episodes[style]), 'episode')}, the first is {episodes[style][0]}"
         text = (
             f"{count} rows behind the end of a {style} have none; LeRobot shows the last one until the next; in {where}"
         )

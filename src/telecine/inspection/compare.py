@@ -119,7 +119,8 @@ def _plans(dataset: Dataset) -> dict[str, Plan]:
     """The plans that episodes were made with, by digest; "" is the last one."""
     path = dataset.root / PLAN
     if not path.is_file() or not dataset.provenance:
-        raise DatasetError(f"{dataset.root}: holds no plan and provenance, so it was not converted by telecine")
+        unknown = "holds no plan and provenance, so it was not converted by telecine"
+        raise DatasetError(f"{dataset.root}: {unknown}; compare it with a dataset: `telecine diff` with two of them")
     earlier = (dataset.root / PLANS).glob("*.yaml")
     plans = {path.stem: parse_plan(path.read_text(encoding="utf-8")) for path in sorted(earlier)}
     return plans | {"": parse_plan(path.read_text(encoding="utf-8"))}

@@ -50,7 +50,7 @@ def contact_sheet(refs: Sequence[Ref]) -> ContactSheet:
                         )
                     )
     if not rows:
-        raise SourceError("no recording has a camera, so there is nothing to show on a contact sheet")
+        raise SourceError("no recording has a camera, which a contact sheet needs; leave out --contact-sheet")
     strips = [_strip(rgb, text.partition(" of ")[0]) for text, rgb in rows]
     width = max(strip.shape[1] for strip in strips)
     sheet = np.concatenate([np.pad(s, ((0, 0), (0, width - s.shape[1]), (0, 0))) for s in strips])

@@ -43,7 +43,7 @@ def _of_recording(facts: RecordingFacts, view: PlanScope) -> Iterator[Finding]:
             where = f"{facts.label} {item.stream}"
             yield Finding("stream-unreadable", "warning", where, item.why, item.fix, stream=item.stream)
     if not any(c.samples for s in facts.streams for c in s.clocks):
-        yield Finding("source-empty", "warning", facts.label, "nothing in it has a stamp, so no row can be made")
+        yield Finding("source-empty", "warning", facts.label, "nothing in it has a timestamp, so no row can be made")
     for stream in facts.streams:
         yield from placed(_of_stream(stream, view, f"{facts.label} {stream.name}"), stream=stream.name)
 
@@ -83,10 +83,10 @@ def _clock_findings(stream: StreamSummary, view: PlanScope, where: str) -> Itera
     at, rate = f"{where} on {clock.name}", clock.rate
     reordered = stream.camera is not None and stream.camera.reorder_delay > 0
     if clock.backwards and not reordered:
-        text = f"{clock.backwards} of {clock.samples} stamps go back in time; samples are sorted by stamp"
+        text = f"{clock.backwards} of {clock.samples} timestamps go back in time; samples are sorted by timestamp"
         yield Finding("align-backwards", "warning", at, text, "check the recorder's clock")
     if rate.duplicates:
-        text = f"{rate.duplicates} of {clock.samples} samples have the stamp of the one before; the last counts"
+        text = f"{rate.duplicates} of {clock.samples} samples have the timestamp of the one before; the last counts"
         yield Finding("align-duplicates", "info", at, text)
     splits = sum(view.split_ns is not None and stop - start > view.split_ns for start, stop in clock.pauses)
     if rate.gaps > splits and stream.kind != "text" and clock.kind != "sequence":

@@ -4,6 +4,7 @@ Trusts what it can read; `dataset/verify` is what checks it. Files are found by 
 """
 
 import json
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -45,6 +46,7 @@ from telecine.lerobot_format.schema import FACTS_FIELDS
 
 VERSIONS = (*V2_VERSIONS, paths.VERSION)
 _BATCH = 100
+_INCOMPLETE = "the dataset is not complete; see what `telecine repair` can save"
 _ODD_VALUES = (KeyError, TypeError, ValueError, AttributeError)
 """What values of another kind than expected raise."""
 
@@ -57,13 +59,37 @@ def read_dataset(root: Path) -> DatasetMeta:
     return DatasetMeta(root, info, int(info["fps"]), features, tasks, read_episodes(root, info, features))
 
 
+def lacks_dataset(root: Path) -> tuple[str, str] | None:
+    """(what is at `root`, what to do) where no part of a dataset is; None where there is one, whole or damaged."""
+    name = "name the folder of a dataset"
+    if not root.exists():
+        return "there is no such folder", name
+    if not root.is_dir():
+        return "this is a file", name
+    if not any((root / part).is_dir() for part in ("data", "meta", "videos")):
+        return (
+            f"not a LeRobot dataset ({paths.INFO} is missing)",
+            f"{name}, which `telecine convert` makes of recordings",
+        )
+    return None
+
+
+def no_info(root: Path) -> DatasetError:
+    """The error where there is no info.json to read."""
+    what, fix = lacks_dataset(root) or (
+        f"not a LeRobot dataset ({paths.INFO} is missing)",
+        f"see what `telecine repair {shlex.quote(str(root))}` can save",
+    )
+    return DatasetError(f"{root}: {what}; {fix}")
+
+
 def read_info(root: Path, versions: tuple[str, ...] = VERSIONS) -> dict[str, Any]:
     """info.json. Raises: DatasetError: it is missing, damaged or of another version."""
     path = root / paths.INFO
     try:
         info = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse_constant)
-    except FileNotFoundError as error:
-        raise DatasetError(f"{root}: not a LeRobot dataset ({paths.INFO} is missing)") from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise no_info(root) from error
     except (OSError, ValueError, RecursionError) as error:
         raise metadata_error(root, paths.INFO, f"cannot be read: {error}") from error
     if not isinstance(info, dict):
@@ -217,7 +243,7 @@ def read_episodes_table(root: Path, wanted: Callable[[str], bool] | None = None)
     """
     files = episode_files(root)
     if not files:
-        raise DatasetError(f"{root}: meta/episodes holds no Parquet file; the dataset is not complete")
+        raise DatasetError(f"{root}: meta/episodes holds no Parquet file; {_INCOMPLETE}")
     with raised_as(DatasetError, f"{root}: meta/episodes cannot be read", OSError, pa.ArrowException):
         names = None if wanted is None else [*filter(wanted, pq.read_schema(files[0]).names), "episode_index"]
         table = pa.concat_tables([_columns(path, names) for path in files])
@@ -244,7 +270,7 @@ def _columns(path: Path, names: list[str] | None) -> pa.Table:
 def existing(root: Path, path: str | Path) -> Path:
     """The file at `path` below `root`. Raises: DatasetError when it is not there."""
     if not (root / path).is_file():
-        raise DatasetError(f"{root / path}: missing; the dataset is not complete")
+        raise DatasetError(f"{root / path}: missing; {_INCOMPLETE}")
     return root / path
 
 

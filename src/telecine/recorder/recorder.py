@@ -23,7 +23,7 @@ from telecine.conversion.report import EpisodeReport
 from telecine.core.errors import AlignError, DatasetError, PlanError, TelecineError
 from telecine.core.findings import Finding
 from telecine.core.grid import tick_at
-from telecine.dataset.staging import require_writable
+from telecine.dataset.staging import Asker, require_writable
 from telecine.lerobot_format.paths import INFO
 from telecine.recorder import rejected
 from telecine.recorder.dataset_episodes import DatasetEpisodes, Ending
@@ -117,14 +117,12 @@ class Recorder:
     def _opened(self, mode: Mode, options: RecorderOptions) -> DatasetEpisodes:
         exists = (self.root / INFO).is_file()
         if mode == "append" and not exists:
-            raise DatasetError(f"{self.root}: holds no dataset to append to ({INFO} is missing)")
+            raise DatasetError(
+                f"{self.root}: holds no dataset to append to ({INFO} is missing); use mode='append_or_create'"
+            )
         appending, overwrite = exists and mode.startswith("append"), mode == "overwrite"
         if not appending:
-            try:
-                require_writable(self.root, overwrite=overwrite)
-            except DatasetError as error:
-                text = str(error).replace("or replace it", 'add to it with mode="append", or replace it')
-                raise DatasetError(text.replace("--overwrite", 'mode="overwrite"')) from error
+            require_writable(self.root, overwrite=overwrite, asker=Asker('mode="overwrite"', 'mode="append"'))
         return DatasetEpisodes(self.root, options, appending=appending, overwrite=overwrite)
 
     def _recover(self) -> None:
@@ -334,7 +332,7 @@ class Recorder:
 
     def _require_open(self) -> None:
         if self._is_closed:
-            raise DatasetError(f"{self.root}: the recorder is closed")
+            raise DatasetError(f"{self.root}: the recorder is closed; make another one")
 
     def _recording(self) -> LiveEpisode:
         episode = self._episode

@@ -64,19 +64,19 @@ class StampCheck:
         if self.newest_ns is None:
             if others_ns is not None and abs(stamp_ns - others_ns) > LONGEST_NS:
                 raise PlanError(
-                    f"{self._key}: stamp {stamp_ns} is {_apart(stamp_ns, others_ns)} from those of the other streams; "
-                    "take all stamps from one clock"
+                    f"{self._key}: timestamp {stamp_ns} is {_apart(stamp_ns, others_ns)} from those of the other "
+                    "streams; take all timestamps from one clock"
                 )
             return
         behind = self.newest_ns - stamp_ns
         if behind > LATE_NS:
             raise PlanError(
-                f"{self._key}: stamp {stamp_ns} is {behind / SECOND:.3f} s older than the newest of its stream; "
+                f"{self._key}: timestamp {stamp_ns} is {behind / SECOND:.3f} s older than the newest of its stream; "
                 f"samples up to {LATE_NS / SECOND:g} s late are sorted in; this one was not taken"
             )
         if -behind > LONGEST_NS:
             raise PlanError(
-                f"{self._key}: stamp {stamp_ns} is {_apart(stamp_ns, self.newest_ns)} after the one before; "
+                f"{self._key}: timestamp {stamp_ns} is {_apart(stamp_ns, self.newest_ns)} after the one before; "
                 "the clock jumped; this sample was not taken"
             )
         if self.count == 2 and (rate := self._declared_hz or self._fps) is not None:
@@ -100,7 +100,7 @@ class StampCheck:
             if slower > 1
             else _meant(stamps, step, period)
         )
-        return f"its first stamps are {step:g} ns apart, but {of} are {period:.0f} ns; {meant}"
+        return f"its first timestamps are {step:g} ns apart, but {of} are {period:.0f} ns; {meant}"
 
     def take(self, stamp_ns: int) -> None:
         """Count the sample."""

@@ -15,6 +15,7 @@ from telecine.core.plan.model import Plan
 from telecine.core.proposal.rates import SPLIT_GAPS_NS
 from telecine.core.recording import Recording
 from telecine.core.resample.overlap import Bounds, bounds_of
+from telecine.core.text.numbers import percent_text
 from telecine.recorder.options import duration_text
 
 
@@ -56,7 +57,7 @@ class Trimmed:
         if strict and self.cuts:
             raise AlignError(f"strict: {self._text}")
         if self.cuts and self.rows < min_rows * self.expected:
-            raise AlignError(f"{self._text}; at least {min_rows:.0%} of the rows are asked for (min_rows)")
+            raise AlignError(f"{self._text}; at least {percent_text(min_rows)} of the rows are asked for (min_rows)")
 
     @property
     def culprits(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from telecine.core.errors import DatasetError, metadata_error
+from telecine.core.errors import metadata_error
 from telecine.dataset.verify.reading import UNREADABLE
 from telecine.lerobot_format import paths
 from telecine.lerobot_format.metadata import (
@@ -26,7 +26,7 @@ from telecine.lerobot_format.metadata import (
 )
 from telecine.lerobot_format.paths import FileIndex
 from telecine.lerobot_format.possible import LARGEST_FPS, number_problem
-from telecine.lerobot_format.read import episode_files
+from telecine.lerobot_format.read import episode_files, lacks_dataset, no_info
 from telecine.lerobot_format.schema import FACTS_FIELDS
 from telecine.recovery.repair_log import RepairLog
 
@@ -52,8 +52,8 @@ _COPY_INFO = "copy meta/info.json from another dataset that was recorded with th
 
 def _info(root: Path) -> dict[str, Any]:
     path = root / paths.INFO
-    if not root.is_dir():
-        raise DatasetError(f"{root}: there is no such folder; name the folder of a dataset")
+    if lacks_dataset(root) is not None:
+        raise no_info(root)
     try:
         if path.stat().st_size > LARGEST_JSON_BYTES:
             raise metadata_error(root, paths.INFO, f"larger than {LARGEST_JSON_BYTES} bytes; is this a dataset?")

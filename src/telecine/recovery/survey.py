@@ -14,6 +14,7 @@ from telecine.core.frame_ranges import FrameRange, UnknownFrames
 from telecine.core.grid import ON_GRID_NS, SECOND, off_rows_s
 from telecine.core.outcome import stored_facts
 from telecine.core.recording import Ref
+from telecine.core.text.numbers import percent_text
 from telecine.core.text.task_text import TASK_TO_GIVE
 from telecine.core.tiff import tiff_pixels
 from telecine.lerobot_format.metadata import INDEX_KEYS, UNKNOWN_LENGTH, DatasetMeta, FeatureMeta
@@ -290,5 +291,7 @@ def _note_times(run: EpisodeRows, fps: int, log: RepairLog) -> None:
     text = f"timestamps ran over {took:.3f} s, {run.count} rows at {fps} fps take {exact[-1]:.3f} s; now row / fps"
     share = abs(took / exact[-1] - 1) if exact[-1] else 0.0
     if share > 0.01:
-        text += f", which plays {share:.0%} off the measured time: convert the recording again where you have it"
+        text += (
+            f", which plays {percent_text(share)} off the measured time: convert the recording again where you have it"
+        )
     log.changed(f"episode {run.episode} timestamp", text)

@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from telecine.core.errors import TelecineError
+from telecine.core.text.numbers import bytes_text
 from telecine.run.executor import Lost, Tell
 from telecine.run.fork import Forked
 from telecine.run.ipc import receive, send
@@ -93,8 +94,8 @@ class _Worker:
         if self.why or code >= 0:
             return self.why or f"its process ended with exit code {code}"
         name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-        hint = " (out of memory, or killed by hand)" if name == "SIGKILL" else " (a crash in a native library)"
-        return f"its process died of {name}{hint}"
+        hint = " (out of memory, or terminated by hand)" if name == "SIGKILL" else " (a crash in a native library)"
+        return f"its process was terminated by {name}{hint}"
 
     def end(self) -> None:
         """Ask it to end and wait; kill it when it works on something or takes long."""
@@ -254,6 +255,6 @@ class Pool:
         if sizes and taken > self._max_bytes:
             _, size, worker = max(sizes, key=lambda entry: entry[:2])
             worker.kill(
-                f"its process was stopped at {size >> 20} MiB: with it, {taken >> 20} MiB were in use and "
-                f"{self._max_bytes >> 20} MiB are allowed (--max-memory)"
+                f"its process was stopped at {bytes_text(size)}: with it, {bytes_text(taken)} were in use and "
+                f"{bytes_text(self._max_bytes)} are allowed (--max-memory)"
             )

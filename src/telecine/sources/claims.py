@@ -136,7 +136,7 @@ def format_of(place: str, asked_for: bool) -> Format | None:
         if why := unknown_scheme(place) if is_url(place) else "":
             raise SourceError(f"{why}, and the catalogs of Rerun (rerun+http://)")
         known = ", ".join(sorted(suffix for form in table for suffix in form.SUFFIXES))
-        raise SourceError(f"{place}: not a recording that telecine reads ({known}, or a catalog address)")
+        raise SourceError(f"{place}: not a recording that telecine reads; give one of {known}, or a catalog address")
     return None
 
 

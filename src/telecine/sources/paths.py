@@ -48,12 +48,23 @@ def places(path: str, is_recording: IsRecording) -> Iterator[Place]:
         for place in _below(path, is_recording):
             yield place if met_in_folder else Place(place.path, True, place.problem, place.leaves)
     else:
-        # pathlib's glob takes no absolute patterns
-        matches = glob.glob(path, recursive=True) if glob.has_magic(path) else []  # noqa: PTH207
-        if not matches:
-            raise SourceError(f"{path}: does not exist; give a file, a folder, a glob or a catalog address")
-        for match in sorted(matches, key=natural):
+        for match in _matches(path):
             yield from _below(match, is_recording)
+
+
+def require_there(path: str) -> None:
+    """Nothing, when a path leads somewhere. Raises: SourceError."""
+    if not is_url(path) and not os.path.lexists(path):
+        _matches(path)
+
+
+def _matches(pattern: str) -> list[str]:
+    """Raises: SourceError without any."""
+    # pathlib's glob takes no absolute patterns
+    matches = glob.glob(pattern, recursive=True) if glob.has_magic(pattern) else []  # noqa: PTH207
+    if not matches:
+        raise SourceError(f"{pattern}: does not exist; give a file, a folder, a glob or a catalog address")
+    return sorted(matches, key=natural)
 
 
 def _below(top: str, is_recording: IsRecording) -> Iterator[Place]:

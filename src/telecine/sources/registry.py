@@ -127,6 +127,8 @@ def index(claim: Claim, *, recover: bool = False, token: str | None = None) -> F
         return Found((), (Finding(error.code, "error", claim.path, str(error), fix, recording=claim.path),))
     except (SourceError, StoreError) as error:
         message = str(error).removeprefix(f"{claim.path}: ")
+        file = Path(claim.path)
+        message = "the file is empty (0 bytes)" if file.is_file() and not file.stat().st_size else message
         return Found((), (unreadable(claim.path, message),))
 
 
@@ -155,7 +157,8 @@ def _not_read(claim: Claim) -> Finding:
 
 def unreadable(place: str, why: str) -> Finding:
     """The finding for a file that cannot be read."""
-    return Finding("source-unreadable", "error", place, why, "the other recordings are not affected", recording=place)
+    fix = "make it again, or leave it out; other recordings are not affected"
+    return Finding("source-unreadable", "error", place, why, fix, recording=place)
 
 
 def joined(paths: Sequence[str | os.PathLike[str]], found: Iterable[Found]) -> Found:

@@ -36,12 +36,17 @@ def likeness(paths: Iterable[str | os.PathLike[str]]) -> str:
     files = list(islice((file for path in paths for file in _files(Path(path))), _MOST_FILES))
     pointers = [file for file in files if is_pointer(file)]
     if pointers:
-        return f"{len(pointers)} of its files are Git LFS pointers, not the data: run `git lfs pull` in its repository"
+        what = (
+            "1 of its files is a Git LFS pointer"
+            if len(pointers) == 1
+            else f"{len(pointers)} of its files are Git LFS pointers"
+        )
+        return f"{what}, not the data: run `git lfs pull` in its repository"
     counts = Counter(rule for file in files if (rule := _rule_of(file.name)) is not None)
     for number, (_, called, fix) in enumerate(_RULES):
         if count := counts[number]:
-            many = f"{count} of its {len(files)} files are" if len(files) > 1 else "its only file looks like"
-            return f"{many} {called}: {fix}"
+            many = f"{count} of its {len(files)} files {'looks' if count == 1 else 'look'} like"
+            return f"{many if len(files) > 1 else 'its only file looks like'} {called}: {fix}"
     return _kinds(files)
 
 

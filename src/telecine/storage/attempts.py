@@ -15,6 +15,7 @@ FIRST_PAUSE_S = 0.1
 _SECRET = re.compile(r"(?i)key|secret|token|password|sas|credential")
 _OF_STORES = ("AWS_", "GOOGLE_", "AZURE_", "HF_", "HUGGING_FACE_")
 _LONGEST = 300
+_ADVICE = "see to the network, then the same command goes on"
 
 
 class PassingError(Exception):
@@ -31,7 +32,7 @@ def tried(what: str, call: Callable[[], T]) -> T:
             last = shown(str(error))
         if number < TRIES:
             time.sleep(FIRST_PAUSE_S * 3 ** (number - 1))
-    raise StoreError(f"{what}: failed {TRIES} times, the last time with: {last}; try again later")
+    raise StoreError(f"{what}: failed {TRIES} times, the last time with: {last}; {_ADVICE}")
 
 
 def shown(text: str) -> str:

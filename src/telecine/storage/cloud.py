@@ -31,6 +31,8 @@ _CREDENTIALS = {
     "gs": "GOOGLE_APPLICATION_CREDENTIALS (or GOOGLE_SKIP_SIGNATURE=true for a public bucket)",
     "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
 }
+_METADATA_SERVERS = ("169.254.169.254", "metadata.google.internal")
+"""Whom the clients ask for credentials on machines of the clouds, where the environment has none."""
 _NO_BUCKET = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist")
 
 
@@ -149,7 +151,7 @@ class CloudStore:
                 return call()
             except FileNotFoundError as error:
                 if any(word in str(error) for word in _NO_BUCKET):
-                    raise StoreError(f"{place}: there is no such bucket") from None
+                    raise StoreError(f"{place}: there is no such bucket; make it, or see to its name") from None
                 raise FileNotFoundError(place) from None
             except (errors.PermissionDeniedError, errors.UnauthenticatedError) as error:
                 said = shown(str(error))
@@ -159,6 +161,8 @@ class CloudStore:
             except (errors.NotSupportedError, errors.InvalidPathError, errors.UnknownConfigurationKeyError) as error:
                 raise StoreError(f"{place}: {shown(str(error))}") from None
             except (errors.BaseError, TimeoutError, ConnectionError) as error:
+                if any(server in str(error) for server in _METADATA_SERVERS):
+                    raise StoreError(f"{place}: no credentials are found; set {_CREDENTIALS[self._scheme]}") from None
                 raise PassingError(str(error)) from None
 
         return tried(place, answered)

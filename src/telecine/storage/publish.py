@@ -93,7 +93,9 @@ def begin(store: FileStore, *, last: str, overwrite: bool, changes: bool = False
         text = "exists and is not empty; name another folder, or replace it with --overwrite"
         raise DatasetError(f"{store.address}: {text}")
     if there is not None and overwrite and not claim and store.head(last) is None:
-        raise DatasetError(f"{store.address}: holds no dataset ({last} is missing), so --overwrite leaves it alone")
+        raise DatasetError(
+            f"{store.address}: holds no dataset ({last} is missing), so --overwrite leaves it alone; name another"
+        )
     if not store.put_if_absent(CLAIM, _claim(own, again)):
         if not overwrite:
             other = "" if changes else ", or replace what it left with --overwrite"
@@ -133,7 +135,7 @@ def unfinished(store: FileStore) -> str:
     if not claim:
         return ""
     text = f"an upload by {claim.get('by') or 'somebody'} since {claim.get('began') or 'some time'} is not finished"
-    again = f"; if it was killed, go on there with `{claim['again']}`" if claim.get("again") else ""
+    again = f"; if it was terminated, go on there with `{claim['again']}`" if claim.get("again") else ""
     return f"{text}{again}; wait for it"
 
 

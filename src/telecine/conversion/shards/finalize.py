@@ -23,7 +23,7 @@ from telecine.core.text.renamed import rename_error
 from telecine.dataset.assembly.videos import link
 from telecine.dataset.existing import read_existing
 from telecine.dataset.metadata_files import write_json
-from telecine.dataset.staging import Staging
+from telecine.dataset.staging import Asker, Staging
 from telecine.lerobot_format.paths import INFO, file_index_of
 from telecine.run.executor import Executor
 
@@ -104,7 +104,8 @@ def _open_job(place: JobPlace) -> ShardJob | None:
         return job
     job = read_job(place.job(place.base(append=True)))
     if job is None and not place.last_job():
-        raise DatasetError(f"{place.name}: a dataset, and no conversion in parts into it was begun")
+        begin = f"begin with telecine convert RECORDINGS {place.name} --plan PLAN --append --shard 1/N"
+        raise DatasetError(f"{place.name}: a dataset, into which no conversion in parts was begun; {begin}")
     return job
 
 
@@ -143,7 +144,7 @@ def _state(place: JobPlace, found: Survey, *, dry_run: bool) -> Finalized:
 def _publish(place: JobPlace, job: ShardJob, manifests: Sequence[Manifest], executor: Executor) -> JoinedCounts:
     assert place.folder is not None
     root, store = place.folder, place.job(job.base)
-    with closing(Staging(root, overwrite=job.base != NEW)) as stage:
+    with closing(Staging(root, overwrite=job.base != NEW, asker=Asker())) as stage:
         existing = read_existing(root) if job.base != NEW else None
         if existing is not None and place.base(append=True) != job.base:
             raise DatasetError(f"{place.name}: it was changed meanwhile, so the parts do not fit; make them again")

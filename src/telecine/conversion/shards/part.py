@@ -34,7 +34,7 @@ from telecine.core.progress import Progress
 from telecine.core.shards import MOST_CHUNKS, Shard, chunks_of, cut
 from telecine.core.text.renamed import rename_error
 from telecine.dataset.existing import ExistingDataset
-from telecine.dataset.staging import require_writable
+from telecine.dataset.staging import Asker, require_writable
 from telecine.lerobot_format.paths import INFO, file_index_of
 from telecine.run.executor import Executor
 from telecine.sources import registry
@@ -163,7 +163,7 @@ def _require_free(place: JobPlace, store: FileStore) -> None:
         fix = "name another folder, or add episodes to it with --append"
         raise DatasetError(f"{place.name}: exists, and another command made it than this one; {fix}")
     if place.folder is not None:
-        require_writable(place.folder, overwrite=False)
+        require_writable(place.folder, overwrite=False, asker=Asker(append="--append"))
         return
     # The job is looked for again at the end: another part may have begun it, and brought files, since the first look.
     free = store.head(JOB) is not None or next(place.dataset.list(), None) is None or store.head(JOB) is not None

@@ -61,7 +61,9 @@ class JobPlace:
         except FileNotFoundError as error:
             if base := self.changing():
                 return base
-            raise DatasetError(f"{self.name}: not a LeRobot dataset ({INFO} is missing)") from error
+            raise DatasetError(
+                f"{self.name}: not a LeRobot dataset ({INFO} is missing); leave out --append to make one"
+            ) from error
 
     def is_published(self) -> bool:
         """True when there is a dataset."""

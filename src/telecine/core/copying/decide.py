@@ -5,7 +5,7 @@ import numpy as np
 from telecine.core.copying.splice import Copied, Encoded, Repeated, Run, Splice, splice_obstacle
 from telecine.core.depth import PIX_FMT
 from telecine.core.grid import Rows
-from telecine.core.text.numbers import counted
+from telecine.core.text.numbers import counted, percent_text
 from telecine.core.video import Encode, Flags, PacketIndex, VideoSettings
 
 LONGEST_GOP = 60
@@ -38,7 +38,9 @@ def decide(rows: Rows, index: PacketIndex, settings: VideoSettings) -> Splice | 
         return Encode(f"{_why_parts(rows)}, and {obstacle}")
     share = _share(splice, rows, index, starts)
     if not always and share > PAYS:
-        return Encode(f"{_why_parts(rows)}; encoding the rest of each group of pictures would cost {share:.0%} of all")
+        return Encode(
+            f"{_why_parts(rows)}; encoding the rest of each group of pictures would cost {percent_text(share)} of all"
+        )
     gop = _longest_copied(splice, index, starts)
     if not always and gop > LONGEST_GOP:
         return Encode(f"keyframes are up to {gop} frames apart, slow to read in training (copy: always keeps them)")

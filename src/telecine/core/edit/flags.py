@@ -120,7 +120,7 @@ def rows_of(text: str, fps: int, length: int, what: str) -> int:
     per_unit = {"s": Fraction(fps), "ms": Fraction(fps, 1000)}.get(found[2], Fraction(1))
     row = math.ceil(Fraction(found[1]) * per_unit)
     if row > length:
-        raise EditError(f"{what}: {text} lies behind the episode's end, {length} rows ({length / fps:.3f}s)")
+        raise EditError(f"{what}: {text} lies behind the episode's end, {length} rows ({length / fps:.3f} s)")
     return row
 
 
@@ -152,7 +152,8 @@ def _of_recording(what: str, part: str, inputs: Sequence[SourceDataset]) -> list
     names = {name: episode.recording for name, episode in every_episode(inputs)}
     found = [name for name, recording in names.items() if recording and recording in (part, part.rpartition("/")[2])]
     if not found:
-        raise EditError(f"{what}: no episode was made of {part!r}{suggest(part, set(filter(None, names.values())))}")
+        hint = suggest(part, set(filter(None, names.values()))) or "; name episodes by numbers, such as 3 or 5-9"
+        raise EditError(f"{what}: no episode was made of {part!r}{hint}")
     return found
 
 

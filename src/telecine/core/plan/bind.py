@@ -112,7 +112,7 @@ def bind(plan: Plan, recording: Recording) -> Binding:
     if plan.clock.follow is not None:
         follow = _source(Take(stream=plan.clock.follow), plan, recording, "clock.follow", problems)
         if follow is not None and follow.stream.static:
-            problems.append(f"clock.follow: {follow.stream.name} is static; it has no stamps to follow")
+            problems.append(f"clock.follow: {follow.stream.name} is static; it has no timestamps to follow")
     marker = _marker(plan, recording, problems)
     motion = _motion(plan, recording, problems)
     labels = _labels(plan, recording, problems)
@@ -158,7 +158,7 @@ def _source(take: Take, plan: Plan, recording: Recording, where: str, problems: 
     if kind is None:
         has = ", ".join(stream.clocks)
         hint = suggest(clock, stream.clocks) or f"; it has {has}"
-        problems.append(f"{where}: {stream.name} has no stamps on timeline {clock!r}{hint}")
+        problems.append(f"{where}: {stream.name} has no timestamps on timeline {clock!r}{hint}")
         return None
     rate = Fraction(plan.clock.rate) if plan.clock.rate is not None and kind == "sequence" else None
     if kind == "sequence" and rate is None:

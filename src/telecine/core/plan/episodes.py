@@ -42,7 +42,7 @@ class EpisodeSpan(Model):
     """One episode by hand: a span of a recording, with what is known of it."""
 
     recording: str | None = Field(None, description="Recording id or file name; any recording if absent.")
-    start: Moment = Field(description="Seconds from the start of the recording, or a stamp in s or ns since 1970.")
+    start: Moment = Field(description="Seconds from the start of the recording, or a timestamp in s or ns since 1970.")
     stop: Moment = Field(description="Like `start`.")
     task: str | None = Field(None, description="Task of this episode; default: the plan's.")
     success: bool | None = Field(None, description="Whether it went well; stored with the episode.")
@@ -52,7 +52,9 @@ class EpisodeSpan(Model):
         if self.stop <= self.start:
             raise ValueError(f"stop {_format_moment(self.stop)} does not lie after start {_format_moment(self.start)}")
         if (self.start >= ABSOLUTE_NS) != (self.stop >= ABSOLUTE_NS):
-            raise ValueError("start and stop are of two kinds; give both in seconds from the start, or both as stamps")
+            raise ValueError(
+                "start and stop are of two kinds; give both in seconds from the start, or both as timestamps"
+            )
         if self.task is not None and not self.task.strip():
             raise ValueError("the task text is empty; policies are conditioned on it")
         return self

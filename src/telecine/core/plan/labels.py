@@ -15,10 +15,10 @@ class LabelRule(Model):
     style: StyleName = Field(description="What the label is; docs/labels.md has the styles.")
     stream: str | None = Field(None, alias="from", description="Text stream; a blank text ends the label before it.")
     timeline: str | None = Field(None, description="Timeline of the stream when not the plan's.")
-    offset: Duration = Field(0, description="Added to every stamp of the stream.")
+    offset: Duration = Field(0, description="Added to every timestamp of the stream.")
     recording: str | None = Field(None, description="Recording id or file name; any recording if absent.")
     start: Moment | None = Field(
-        None, description="Seconds from the start of the recording, or a stamp in s or ns since 1970."
+        None, description="Seconds from the start of the recording, or a timestamp in s or ns since 1970."
     )
     stop: Moment | None = Field(None, description="Like `start`; default: the next one's start; of an event: none.")
     text: str | None = Field(None, min_length=1, description="The words.")
@@ -47,7 +47,7 @@ def _check_span(rule: LabelRule) -> None:
     if rule.stop is not None and rule.stop <= rule.start:
         raise ValueError("stop does not lie after start")
     if rule.stop is not None and (rule.start >= ABSOLUTE_NS) != (rule.stop >= ABSOLUTE_NS):
-        raise ValueError("start and stop are of two kinds; give both in seconds from the start, or both as stamps")
+        raise ValueError("start and stop are of two kinds; give both in seconds from the start, or both as timestamps")
     if rule.stop is not None and style.column == EVENTS:
         raise ValueError(f"stop: {rule.style} is an event, which has no end")
     if style.is_language and not (rule.text or "").strip():

@@ -60,7 +60,7 @@ class Take(Operators):
     stream: str = Field(description="Name of the stream, or its entity path when that is unambiguous.")
     fields: tuple[int | str, ...] | None = Field(None, description="Elements by index or name; all if absent.")
     timeline: str | None = Field(None, description="Timeline of this stream when not the plan's.")
-    offset: Duration = Field(0, description="Added to every stamp of this stream, e.g. -12ms of camera latency.")
+    offset: Duration = Field(0, description="Added to every timestamp of this stream, e.g. -12ms of camera latency.")
 
 
 class Video(Model):
@@ -138,11 +138,11 @@ class Feature(Operators):
 class Clock(Model):
     """Where the ticks of an episode lie."""
 
-    timeline: str = Field(description="Name of the timeline all stamps are read from.")
+    timeline: str = Field(description="Name of the timeline all timestamps are read from.")
     rate: Annotated[str | None, BeforeValidator(_parse_rate)] = Field(
         None, description="Counts per second of a sequence timeline, which has no unit of its own."
     )
-    follow: str | None = Field(None, description="Take the stamps of this stream as ticks instead of a grid.")
+    follow: str | None = Field(None, description="Take the timestamps of this stream as ticks instead of a grid.")
     tolerance: float = Field(0.01, gt=0, le=0.5, description="Accepted relative difference of measured rate and fps.")
     phase: Phase = Field("auto", description="First tick: this long after the start; auto: fitted to the cameras.")
     keep: str | None = Field(None, description="Name of an extra float64 column: seconds from the first tick.")

@@ -230,7 +230,7 @@ def describe(stream: StreamSummary, timeline: str) -> str:
     if stream.static:
         parts.append(f"static {stream.value}".rstrip())
     elif clock is None:
-        parts.append(f"no stamps on {timeline}")
+        parts.append(f"no timestamps on {timeline}")
     else:
         parts.append(f"{clock.samples} samples" + (f" at {clock.hz:.2f} Hz" if clock.hz else ""))
         if clock.hz and clock.samples > 2:

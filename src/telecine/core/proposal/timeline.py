@@ -13,6 +13,7 @@ from itertools import chain
 from telecine.core.align import STANDS_STILL
 from telecine.core.proposal.notes import Notes
 from telecine.core.recording_summary import SECOND_CHOICE, ClockFacts, RecordingFacts, StreamSummary
+from telecine.core.text.numbers import percent_text
 
 NO_TIMELINE = "none"
 ADVANCES = 0.05
@@ -84,7 +85,7 @@ def choose_timeline(
     moving = [s for s in moving if not s.problems] or moving  # what cannot be read says nothing of clocks
     found = list(_candidates(recordings, moving))
     if not found:
-        notes.missing.append("no stream has stamps, so there is no timeline to make rows on")
+        notes.missing.append("no stream has timestamps, so there is no timeline to make rows on")
         return NO_TIMELINE
     counting = any(c.counts and not c.own and c.coverage > COVERS for c in found)
     ranked = sorted(found, key=lambda c: _worth(c, counting, rate_given or c.name == rated), reverse=True)
@@ -102,7 +103,7 @@ def choose_timeline(
     if lost:
         absent = [s for s in lost if s.on(best.name) is None]
         for streams, why in (
-            (absent, "have no stamps on it"),
+            (absent, "have no timestamps on it"),
             ([s for s in lost if s not in absent], "stand still on it"),
         ):
             if streams:
@@ -187,7 +188,7 @@ def _nonsense(best: _Candidate) -> str:
     if not best.advances:
         why = "does not advance"
     elif best.coverage <= COVERS:
-        why = f"has a stamp for {best.coverage:.0%} of the samples only"
+        why = f"has a timestamp for {percent_text(best.coverage)} of the samples only"
     else:
         why = f"looks like the time of writing the file, not of measuring ({clock.hz or 0:.0f} Hz)"
     return f"the only timeline that is time, {best.name!r}, {why}: name one with --index if it is right all the same"

@@ -15,6 +15,7 @@ from telecine.core.quality.frame_facts import FrameFacts, difference
 from telecine.core.quality.shifted_lines import shifted_frames, usual_frame
 from telecine.core.quality.stretches import stretches
 from telecine.core.stats import Floats
+from telecine.core.text.numbers import percent_text
 from telecine.core.video import Flags
 
 Kind = Literal["dark", "white", "dim", "frozen", "blurred", "torn"]
@@ -345,7 +346,7 @@ TEXTS: dict[Kind, tuple[str, str]] = {
     "white": ("white: mean brightness {here:.0f} of 255", "check exposure and lights"),
     "dim": ("much darker: mean brightness {here:.0f}, {usual:.0f} in the rest", "check exposure and lights"),
     "frozen": ("frozen: one frame stands while the robot moves", "check whether the camera ran; cut the rows"),
-    "blurred": ("blurred: {share:.0%} of the usual detail", "check focus and exposure time; cut the rows"),
+    "blurred": ("blurred: {share} of the usual detail", "check focus and exposure time; cut the rows"),
     "torn": (
         "torn: a line through the frame and something else beyond it, or noise",
         "packets or parts of frames were lost; cut the rows",
@@ -370,7 +371,7 @@ def camera_findings(
         said = text.format(
             here=float(own.brightness[inside].mean()),
             usual=float(np.median(own.brightness[good])) if good.any() else 0.0,
-            share=float(np.median(own.detail[inside]) / max(float(np.median(rest)), 1e-9)),
+            share=percent_text(float(np.median(own.detail[inside]) / max(float(np.median(rest)), 1e-9))),
         )
         where = f"episode {samples.episode} {samples.key}"
         yield Finding(

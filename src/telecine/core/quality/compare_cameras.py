@@ -10,6 +10,7 @@ from telecine.core.findings import Finding
 from telecine.core.quality.camera_checks import DIM_FROM, SAME
 from telecine.core.quality.frame_facts import FrameFacts, difference, printed
 from telecine.core.stats import Floats
+from telecine.core.text.numbers import percent_text
 
 Prints = npt.NDArray[np.float32]
 FEW = 4
@@ -119,13 +120,13 @@ def _unlike(key: str, own: CameraLook, episodes: Sequence[int], lengths: Sequenc
     blurred = (own.detail < BLURRED * detail) & lit & ~dim & (own.brightness < 240)
     for code, which, text in (
         ("look-dim", dim, f"much darker than in most episodes: mean brightness {{0:.0f}}, usually {bright:.0f}"),
-        ("look-blurred", blurred, "blurred: {1:.0%} of the detail that most episodes have"),
+        ("look-blurred", blurred, "blurred: {1} of the detail that most episodes have"),
     ):
         if which.mean() > 0.3:
             continue  # two usual kinds of light, or of focus
         for at in np.flatnonzero(which).tolist():
             number = episodes[at]
-            said = text.format(own.brightness[at], own.detail[at] / max(detail, 1e-9))
+            said = text.format(own.brightness[at], percent_text(own.detail[at] / max(detail, 1e-9)))
             yield _whole(code, number, key, lengths[at], said, "check exposure, lights and focus")
 
 
@@ -186,11 +187,11 @@ def _exchanged(cameras: Mapping[str, CameraLook], episodes: Sequence[int], lengt
 
 
 def _turned(key: str, own: CameraLook, episodes: Sequence[int], lengths: Sequence[int]) -> Iterator[Finding]:
-    """Episodes in which a camera shows its usual image upside down or mirrored."""
+    """Episodes in which a camera shows its usual image rotated 180 degrees or mirrored."""
     if len(episodes) < FEW:
         return
     usual = np.median(own.mean, axis=0)
-    ways = ("as usual", "upside down", "mirrored", "mirrored, upside down")
+    ways = ("as usual", "rotated 180 degrees", "mirrored", "flipped top to bottom")
     shown = (usual, usual[::-1, ::-1], usual[:, ::-1], usual[::-1])
     off = np.stack([difference(own.mean, other) for other in shown])
     least = min(TURNED, max(TURNED_LEAST, TURNED_TIMES * float(np.median(off[0]))))

@@ -35,7 +35,7 @@ def reversed_findings(rows: EpisodeNumbers) -> Iterator[Finding]:
     place = _turned_round(parts, _seams(np.diff(values[:, span > 0], axis=0), parts))
     if place is not None:
         start, stop = place
-        text = f"{stop - start} rows run backwards: turned round they go on from row {start - 1} and on to row {stop}"
+        text = f"{stop - start} rows run backwards: reversed they go on from row {start - 1} and on to row {stop}"
         fix = "rows were written in the wrong order: cut them"
         yield Finding("look-reversed", "warning", rows.where, text, fix, episode=rows.episode, rows=place)
 

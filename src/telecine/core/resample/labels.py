@@ -18,6 +18,7 @@ from telecine.core.plan.labels import LabelRule, described
 from telecine.core.plan.model import Plan
 from telecine.core.recording import STATIC_NS, Recording
 from telecine.core.resample.split import ends
+from telecine.core.text.numbers import counted
 
 _NAMED = 5
 """Problems that one message names."""
@@ -41,7 +42,7 @@ def labels_at(
     given, more = at_ticks(planned, ticks)
     if problems := [problem.text for problem in label_problems(given, len(ticks), cameras)]:
         listed = "; ".join(problems[:_NAMED]) + (f" and {len(problems) - _NAMED} more" if len(problems) > 5 else "")
-        raise AlignError(f"{where}: {len(problems)} label(s) of the plan are wrong, by rows: {listed}")
+        raise AlignError(f"{where}: {counted(len(problems), 'wrong label')} of the plan, by rows: {listed}")
     stated, odd = _sound(stated, len(ticks), cameras)
     findings = [*odd, *_lost((*lost, *more), ticks, recording)]
     here = [_said(timed) for timed in recording.labels if timed.clock == timeline]
@@ -114,8 +115,8 @@ def _lost(labels: Sequence[Label], ticks: Times, recording: Recording) -> Iterat
     outside = len(labels) - len(inside)
     if inside:
         named = ", ".join(f"{one.style} {one.text or ''}".strip() for one in inside[:_NAMED])
-        text = f"{len(inside)} label(s) lie between two rows, so none has them: {named}"
+        text = f"{counted(len(inside), 'label')} between two rows, which no row has: {named}"
         yield Finding("label-lost", "warning", recording.ref.label, text, "raise fps, or lengthen them")
     if outside and recording.ref.part is None:
-        text = f"{outside} label(s) lie outside of the {len(ticks)} rows of the episode"
+        text = f"{counted(outside, 'label')} outside of the {counted(len(ticks), 'row')} of the episode"
         yield Finding("label-lost", "warning", recording.ref.label, text)

@@ -130,7 +130,7 @@ def check_length(start_ns: int, stop_ns: int, where: str) -> None:
     if stop_ns - start_ns > LONGEST_NS:
         days = (stop_ns - start_ns) / (24 * 3600 * SECOND)
         raise AlignError(
-            f"{where}: the streams span {days:.1f} days, more than an episode can have: a stamp must be far from the "
+            f"{where}: the streams span {days:.1f} days, more than an episode has: a timestamp must be far from the "
             "others; take another timeline, repair the recording, or cut it with `split`"
         )
 
@@ -138,7 +138,7 @@ def check_length(start_ns: int, stop_ns: int, where: str) -> None:
 def span(bounds: list[Bounds], where: str, fps: int) -> tuple[int, int]:
     """The span [start, stop] in which every stream can answer."""
     if not bounds:
-        raise AlignError(f"{where}: every planned stream is static; at least one must have stamps to make rows of")
+        raise AlignError(f"{where}: every planned stream is static; at least one must have timestamps to make rows of")
     leading = [b for b in bounds if not b.must] or bounds
     start = max(b.start_ns for b in leading)
     stop = min((b.stop_ns for b in leading if b.stop_ns is not None), default=_end(leading))

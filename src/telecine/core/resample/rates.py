@@ -11,7 +11,7 @@ from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
 from telecine.core.grid import ON_GRID_NS, SECOND, Rows, off_rows_s
 from telecine.core.recording import Recording
-from telecine.core.text.numbers import counted
+from telecine.core.text.numbers import counted, percent_text
 
 SAME = 0.02
 """Rates this close are one rate."""
@@ -97,7 +97,7 @@ def _effect(hz: float, fps: int) -> str:
         samples = np.floor(np.arange(20 * (int(ratio) + 1)) / ratio + 1e-9).astype(np.int64)
         rows = repeated_rows(samples, last=False)
         return f", so each sample fills {each} rows, and rows {rows} and so on repeat the row before"
-    return f", so {1 - ratio:.0%} of its samples are in no row" if ratio < 1 - SAME else ""
+    return f", so {percent_text(1 - ratio)} of its samples are in no row" if ratio < 1 - SAME else ""
 
 
 def repeated_rows(rows: Rows, *, last: bool = True) -> str:

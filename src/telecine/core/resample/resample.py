@@ -32,7 +32,7 @@ from telecine.core.resample.overlap import age_limit, bounds_of, check_length, s
 from telecine.core.resample.rates import SAME, repeated_rows, time_findings
 from telecine.core.resample.row_sanity import count_problem, repeats_problem
 from telecine.core.resample.trim_idle import without_idle
-from telecine.core.text.numbers import counted
+from telecine.core.text.numbers import counted, percent_text
 from telecine.core.video import Clip
 
 
@@ -189,8 +189,9 @@ def _check_rate(rate: Rate, plan: Plan, name: str, where: str) -> None:
     off = abs(rate.hz / plan.fps - 1)
     if off > plan.clock.tolerance:
         raise AlignError(
-            f"{where}: {name} runs at {rate.hz:.3f} Hz, the plan says fps {plan.fps}: {off:.1%} apart, "
-            f"{plan.clock.tolerance:.1%} accepted; set fps to {max(round(rate.hz), 1)} or leave out `follow`"
+            f"{where}: {name} runs at {rate.hz:.3f} Hz, the plan says fps {plan.fps}: {percent_text(off, 1)} apart, "
+            f"{percent_text(plan.clock.tolerance, 1)} accepted; set "
+            f"fps to {max(round(rate.hz), 1)} or leave out `follow`"
         )
 
 
@@ -358,7 +359,7 @@ def _notes(recording: Recording, binding: Binding) -> Iterator[Finding]:
                     "align-backwards",
                     "warning",
                     f"{where} {source.stream.name}",
-                    f"{back} stamps go back in time on {source.clock!r}; samples were sorted by stamp",
+                    f"{back} timestamps go back in time on {source.clock!r}; samples were sorted by timestamp",
                     "check the recorder's clock",
                     key=bound.feature.key,
                     stream=source.stream.name,

@@ -172,6 +172,6 @@ def _why_none(rule: Split, ref: Ref) -> str:
     if rule.spans is not None:
         return f"no span is given for it; looked for {', '.join(map(repr, ref.names))} in `recording`"
     if rule.marker is None:
-        return "no planned stream has stamps, so there are no pauses to split at"
+        return "no planned stream has timestamps, so there are no pauses to split at"
     wanted = f"the value {rule.start!r}" if rule.start is not None else "a value that starts an episode"
     return f"the marker {rule.marker} never holds {wanted}"

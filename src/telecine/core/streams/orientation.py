@@ -16,9 +16,9 @@ def orientation_text(schema: Schema) -> str:
     """How the frames of a stream are changed before they are stored, in words; "" in most cases.
 
     >>> orientation_text(Schema("uint8", order="bgr", turn="flip"))
-    'red and blue exchanged, turned upside down'
+    'red and blue exchanged, flipped top to bottom'
     """
-    rotated = {"none": "", "rotate180": "turned by half a turn", "flip": "turned upside down"}[schema.turn]
+    rotated = {"none": "", "rotate180": "rotated 180 degrees", "flip": "flipped top to bottom"}[schema.turn]
     return ", ".join(filter(None, ["red and blue exchanged" if schema.order == "bgr" else "", rotated]))
 
 

@@ -34,6 +34,15 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def percent_text(share: float, digits: int = 0) -> str:
+    """A share of one as per cent.
+
+    >>> percent_text(0.256), percent_text(0.256, 1)
+    ('26 %', '25.6 %')
+    """
+    return f"{100 * share:.{digits}f} %"
+
+
 def bytes_in(text: str) -> int | None:
     """The bytes that "8GB", "500 MiB" or "2g" mean; None when it means nothing.
 

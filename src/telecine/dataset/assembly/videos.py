@@ -175,7 +175,7 @@ def _path(selection: Selection, key: str, source: Source) -> Path:
     number, file_index = source
     path = selection.inputs[number].root / video_path(selection.source_key(number, key), file_index)
     if not path.is_file():
-        raise DatasetError(f"{path}: missing; the dataset is not complete")
+        raise DatasetError(f"{path}: missing; the dataset is not complete; see what `telecine repair` can save")
     return path
 
 

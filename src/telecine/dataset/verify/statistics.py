@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from telecine.core.stats import QUANTILES, STATISTICS, Floats
+from telecine.core.text.numbers import percent_text
 from telecine.dataset.verify.finding_log import FindingLog
 
 ReportProblem = Callable[[str, str, str], None]
@@ -76,7 +77,9 @@ def check_column(where: str, values: npt.NDArray[Any], stored: Mapping[str, Any]
         up_to = np.mean(flat <= found + slack, axis=0) + 1.5 / len(flat)
         single = (len(values) == 1) & (np.abs(found - moments["mean"]) <= slack)  # LeRobot: the mean of one row
         if not np.all(((below <= share) & (share <= up_to)) | single):
-            report(_CODE, where, f"{name}: found {_short(found)}, expected the {share:.0%} quantile of the rows")
+            report(
+                _CODE, where, f"{name}: found {_short(found)}, expected the {percent_text(share)} quantile of the rows"
+            )
 
 
 def check_form(where: str, stored: Any, shape: tuple[int, ...], log: FindingLog, *, stale: bool) -> bool:

@@ -34,7 +34,7 @@ from telecine.lerobot_format.frame_statistics import FrameStatistics
 from telecine.lerobot_format.metadata import DatasetMeta
 from telecine.lerobot_format.paths import INFO, STATS
 from telecine.lerobot_format.possible import number_problem
-from telecine.lerobot_format.read import read_dataset
+from telecine.lerobot_format.read import lacks_dataset, read_dataset
 from telecine.lerobot_format.video_spans import read_hidden_frames
 
 
@@ -48,8 +48,8 @@ def verify(
         for short episodes.
     """
     folder, log = Path(root), FindingLog()
-    if not folder.is_dir():
-        log.error("verify-structure", str(folder), "there is no such folder", "name the folder of a dataset")
+    if missing := lacks_dataset(folder):
+        log.error("verify-structure", str(folder), *missing)
         return log.all()
     metadata = check_meta(folder, log)
     if metadata is not None:

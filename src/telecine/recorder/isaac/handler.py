@@ -28,7 +28,7 @@ import numpy as np
 from telecine.core.errors import DatasetError, TelecineError
 from telecine.core.grid import Grid
 from telecine.core.recording import Array
-from telecine.dataset.staging import require_writable
+from telecine.dataset.staging import Asker, require_writable
 from telecine.recorder.background_queue import BackgroundQueue
 from telecine.recorder.episode import LiveEpisode
 from telecine.recorder.isaac.episode import EpisodeArrays, Settings, array_of, leaves, rows_of
@@ -83,7 +83,7 @@ class LeRobotDatasetFileHandler:
         watch()
         self._begin(file_path, {"new": "new", "error": "new"}.get(self.settings.existing, self.settings.existing))
         if self._mode == "new":
-            require_writable(self._target, overwrite=False)
+            require_writable(self._target, overwrite=False, asker=Asker('existing="overwrite"', 'existing="append"'))
         if self._mode == "append" and not self._target.exists():
             self._mode = "new"
         self._env_args = {"env_name": env_name or "", "type": 2}
@@ -92,7 +92,7 @@ class LeRobotDatasetFileHandler:
         """Read a dataset that is there; with a mode of "r+" or "a" add to it. Raises: DatasetError without one."""
         self._begin(file_path, "read" if mode == "r" else "append")
         if not (self._target / "meta" / "info.json").is_file():
-            raise DatasetError(f"{self._target}: holds no LeRobot dataset")
+            raise DatasetError(f"{self._target}: holds no LeRobot dataset; name the folder of one")
         notes = self._target / NOTES
         if (notes / "env.json").is_file():
             self._env_args = json.loads((notes / "env.json").read_text(encoding="utf-8"))

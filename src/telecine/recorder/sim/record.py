@@ -82,7 +82,9 @@ def record(
         raise PlanError(f"--spoil {files_only[0]} is made in the files of a dataset; leave out --as {kind}")
     own_times = [one.kind for one in spoil if one.kind in ("jitter", "drift")]
     if own_times and kind in ("dataset", "run"):
-        raise PlanError(f"--spoil {own_times[0]} is made in stamps that each stream has for itself: --as rrd, or mcap")
+        raise PlanError(
+            f"--spoil {own_times[0]} is made in timestamps that each stream has for itself: --as rrd, or mcap"
+        )
     with ExitStack() as stack:
         writer: Target | None = None
         for number in range(episodes):

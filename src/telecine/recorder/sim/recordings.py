@@ -20,7 +20,7 @@ from telecine.core.findings import Finding
 from telecine.core.grid import SECOND, Times
 from telecine.core.recording import Array
 from telecine.dataset.claimed_folder import claimed, is_claimable, is_unfinished
-from telecine.dataset.staging import require_writable
+from telecine.dataset.staging import Asker, require_writable
 from telecine.recorder.recorder import Mode, Recorder
 from telecine.recorder.sim.play import Play, SimStep
 from telecine.recorder.sim.stamps import StampErrors
@@ -327,7 +327,7 @@ def target(
         raise SourceError(f"{out}: exists and is not empty; name another folder")
     mode: Mode = "overwrite" if beside and is_unfinished(out, command, beside=True) else "new"
     if kind == "dataset":
-        require_writable(out, overwrite=mode == "overwrite")
+        require_writable(out, overwrite=mode == "overwrite", asker=Asker())
         with claimed(out, command, beside=True), closing(DatasetTarget(out, fps, names, mode)) as dataset:
             yield dataset
     else:

@@ -33,7 +33,7 @@ _MARKS = frozenset(
 )
 """Names of arrays of an unknown tree that count or judge its rows: no state of a robot."""
 _LATER = "next_obs"
-_INDEX_PAIRED = "its arrays have no stamps: rows of equal number are taken for one moment"
+_INDEX_PAIRED = "its arrays have no timestamps: rows of equal number are taken for one moment"
 
 
 class EpisodeReader:
@@ -91,7 +91,7 @@ class EpisodeReader:
         for path, array in self._every_array:
             name = f"/{path}"
             if self._is_stamp(name):
-                yield LeftOut(name, "offered", "stamps: they say when other samples were, and are no state")
+                yield LeftOut(name, "offered", "timestamps: they say when other samples were, and are no state")
             elif array.ndim > 2 and (odd := odd_camera(path, array, self._layout(path, array).unit)):
                 yield odd
             elif path.startswith(f"{_LATER}/"):
@@ -147,7 +147,7 @@ class EpisodeReader:
         if place is None:
             return None
         if path and place[1]:
-            text = f"/{path} has no stamps beside it; it has as many rows as /{place[0]}, which places it"
+            text = f"/{path} has no timestamps beside it; it has as many rows as /{place[0]}, which places it"
             self.notes.append(("source-assumed", text))
         return self._stamps.found[place[0]]
 

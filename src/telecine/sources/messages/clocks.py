@@ -34,7 +34,7 @@ HEADER = "header_stamp"
 SAMPLES = 24
 """Messages of each topic that are sampled to distinguish the senders' clocks."""
 _CORRECT = "an `offset` of the stream corrects it: `from: [{{stream: NAME, offset: {}ms}}]` in the plan"
-_DO_NOT_FIT = f"topics of other clocks and without stamps do not fit; leave them out, or use `timeline: {LOG_TIME}`"
+_DO_NOT_FIT = f"topics of other clocks and without timestamps do not fit; leave them out, or use `timeline: {LOG_TIME}`"
 Remarks = tuple[tuple[str, str], ...]
 """(finding code, message): what was odd in the samples."""
 
@@ -137,8 +137,8 @@ class Clocks:
             return logged, ()
         topic, (theirs, stamps) = self._longest
         moved = on_stamps(logged, (theirs, stamps + self.domains[topic.name].offset_ns), self.pace)
-        text = f"it has no stamps to use, and others run at {self.pace:.3f} of the recorder's clock, as of a simulation"
-        return moved, (("clock-pace", f"{text}: moved onto theirs by when {topic.name} was received"),)
+        text = f"no timestamps to use, and others run at {self.pace:.3f} of the recorder's clock, as of a simulation"
+        return moved, (("clock-pace", f"it has {text}: moved onto theirs by when {topic.name} was received"),)
 
 
 class TopicTimes:
@@ -197,7 +197,7 @@ class TopicTimes:
             captured, remarks = self.clocks.without_stamps(logged)
             if now and not wrong:
                 return captured, remarks
-            text = f"{wrong} of {stamps.size} stamps; the recorder's time is used instead"
+            text = f"{wrong} of {stamps.size} timestamps; the recorder's time is used instead"
             return captured, (("clock-stamps", text), *remarks)
         domain = self.clocks.domains.get(self.topic.name)
         logged, _ = self.clocks.without_stamps(logged)
@@ -230,7 +230,7 @@ class TopicTimes:
                 remarks = (("clock-delayed", f"{text}: latency, or another clock? Not moved; if another, {correct}"),)
         own = self.clocks.paces.get(self.topic.name, 1.0)
         if own != 1:
-            unlike = "topics without stamps are moved onto it" if self.clocks.simulated else _DO_NOT_FIT
+            unlike = "topics without timestamps are moved onto it" if self.clocks.simulated else _DO_NOT_FIT
             remarks += (("clock-pace", f"its clock runs at {own:.3f} of the recorder's, as of a simulation: {unlike}"),)
         return remarks
 

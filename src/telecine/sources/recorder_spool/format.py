@@ -266,7 +266,7 @@ def samples_of(payload: bytes, stream: SpoolStream) -> tuple[Array, Array | list
     count = _COUNT.unpack_from(payload)[0] if len(payload) >= _COUNT.size else -1
     start = _COUNT.size + 8 * count
     if count < 0 or start > len(payload):
-        raise ValueError("a record of samples that is shorter than its stamps")
+        raise ValueError("a record of samples that is shorter than its timestamps")
     stamps = np.frombuffer(payload, "<i8", count, _COUNT.size).astype(np.int64)
     if stream.kind == "text":
         return stamps, _texts(payload, start, count)

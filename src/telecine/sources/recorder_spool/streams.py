@@ -77,7 +77,7 @@ class _Stream:
     def _order(self, clock: str) -> Rows:
         """The samples by stamp; equal stamps in the order in which they were added."""
         if clock != CLOCK:
-            raise SourceError(f"{self._path}: {self.name} has no stamps on {clock!r}; a recorder has {CLOCK!r}")
+            raise SourceError(f"{self._path}: {self.name} has no timestamps on {clock!r}; a recorder has {CLOCK!r}")
         return np.argsort(self.stamps, kind="stable").astype(np.int64)
 
     def _pieces(self, chunks: Sequence[Chunk]) -> Iterator[bytes]:

@@ -198,7 +198,7 @@ class _Stamped(MemoryStream):
     def times(self, clock: str) -> Times:
         """(n,) int64 ns. Raises: SourceError for any clock but `CLOCK`."""
         if not self.static and clock not in self.stamps:
-            raise SourceError(f"{self.name} has no stamps on {clock!r}; runs of RoboSandbox have {CLOCK!r}")
+            raise SourceError(f"{self.name} has no timestamps on {clock!r}; runs of RoboSandbox have {CLOCK!r}")
         return super().times(clock)
 
 
@@ -237,7 +237,7 @@ class RunVideo:
     def times(self, clock: str) -> Times:
         """(n,) int64 ns. Raises: SourceError for any clock but `CLOCK`."""
         if clock != CLOCK:
-            raise SourceError(f"{self.name} has no stamps on {clock!r}; runs of RoboSandbox have {CLOCK!r}")
+            raise SourceError(f"{self.name} has no timestamps on {clock!r}; runs of RoboSandbox have {CLOCK!r}")
         return self.stamps
 
     def backwards(self, clock: str) -> int:

@@ -67,7 +67,7 @@ def check_magic(head: bytes, name: str) -> None:
         SourceError: it cannot, with the reason.
     """
     if not head:
-        raise SourceError(f"{name}: the file is empty (0 bytes); record it again or remove it")
+        raise SourceError(f"{name}: the file is empty (0 bytes)")
     if head[:3] != MAGIC[:3]:
         raise SourceError(
             f"{name}: not a Rerun recording: it starts with {head[:4]!r}, expected {MAGIC!r}; "

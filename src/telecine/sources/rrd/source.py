@@ -108,7 +108,7 @@ def open_file(ref: Ref) -> File:
 
 def _end(seen: Walk) -> End:
     whole = (seen.messages, seen.whole_bytes, seen.size_bytes)
-    return End(seen.state, seen.problem, whole, seen.state == "open" or seen.messages > 0, unit="messages")
+    return End(seen.state, seen.problem, whole, seen.state == "open" or seen.messages > 0, unit="message")
 
 
 def _recording_ids(path: str, file: BinaryIO, seen: Walk, recover: bool) -> tuple[list[str], list[str], int]:

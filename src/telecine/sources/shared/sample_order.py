@@ -97,7 +97,7 @@ class Ordered(ABC):
         if order.static or clock in order.kinds:
             return order
         known = ", ".join(order.kinds) or "none, it holds no samples"
-        raise SourceError(f"{self.name}: no stamps on the clock {clock!r}; its clocks: {known}")
+        raise SourceError(f"{self.name}: no timestamps on the clock {clock!r}; its clocks: {known}")
 
 
 def pick(wanted: Rows, parts: Iterable[Items[T]]) -> Iterator[tuple[int, T]]:

@@ -9,6 +9,7 @@ from telecine.core.errors import SourceError, closed_on_failure
 from telecine.core.findings import Finding
 from telecine.core.recording import Ref
 from telecine.core.text.addresses import is_stored
+from telecine.core.text.numbers import counted
 from telecine.sources.format import Found
 from telecine.sources.shared.compressed import open_expanded
 
@@ -21,7 +22,7 @@ class End:
     """complete: closed by its writer; open: ends behind a whole record; cut: within one; garbage: no record follows.
 
     whole: (records, bytes, of how many bytes) that can be read. holds_messages: False when there is nothing to save.
-    outer: what is wrong with the compression of the whole file. unit: what the format calls its records. times: what is
+    outer: what is wrong with the compression of the whole file. unit: what the format calls a record. times: what is
     known of when its messages were logged.
     """
 
@@ -30,7 +31,7 @@ class End:
     whole: tuple[int, int, int]
     holds_messages: bool
     outer: str = ""
-    unit: str = "records"
+    unit: str = "record"
     times: "LoggedTimes | None" = None
 
     @property
@@ -42,7 +43,7 @@ class End:
             return ""
         kind = "damaged" if self.state in ("garbage", "complete") else "truncated"
         records, whole_bytes, size_bytes = self.whole
-        counts = f"{records} {self.unit}, {whole_bytes} of {size_bytes} bytes"
+        counts = f"{counted(records, self.unit)}, {whole_bytes} of {size_bytes} bytes"
         return f"the file is {kind}: {problem}; {self._share()} whole ({counts})"
 
     def _share(self) -> str:

@@ -100,7 +100,7 @@ class VideoFileStream:
         if clock == self.timing.clock and stamps is not None and self._facts.hidden >= max(stamps.size, 1):
             raise SourceError(
                 f"{self.name}: {self.path} hides {self._facts.hidden} frames before its first, more than the "
-                f"recording has stamps ({stamps.size})"
+                f"recording has timestamps ({stamps.size})"
             )
         times = self.timing.times(clock, np.abs(after)) if clock in self.clocks else None
         if times is None:

@@ -73,7 +73,7 @@ def _plain(frame: av.VideoFrame) -> tuple[av.VideoFrame, int]:
         return frame, BT601
     if tag not in _MATRICES and tag != _RGB_MATRIX:
         raise VideoError(
-            f"pictures with colour matrix {tag} (ITU-T H.273) cannot be converted; "
+            f"frames with colour matrix {tag} (ITU-T H.273) cannot be converted; "
             "re-encode the source as BT.601, BT.709 or BT.2020"
         )
     if name.startswith(("gray", "ya")):
