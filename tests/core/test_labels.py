@@ -299,7 +299,7 @@ def test_labels_that_no_row_has_are_counted_and_contradictions_reject_the_record
         "1 label outside of the 30 rows of the episode",
     ]
     rules = [{"start": f"{n}s", "stop": "3s", "style": "subtask", "text": str(n)} for n in range(8)]
-    said = r"2 label\(s\) of the plan are wrong, by rows: subtask: '0' \[0, 30\) and '1' \[10, 30\) hold at once"
+    said = r"2 wrong labels of the plan, by rows: subtask: '0' \[0, 30\) and '1' \[10, 30\) hold at once"
     with pytest.raises(AlignError, match=said):
         resample(rec, plan(rules[:3]))
     later = [{"start": f"{n}s", "style": "subtask", "text": str(n)} for n in range(3)]

@@ -512,7 +512,7 @@ def test_a_plain_number_is_a_vector_of_one():
 def test_one_stamp_far_from_the_others_is_refused_before_rows_are_made_for_the_time_between(far_s):
     times = every(50, 1)
     times[-1] += far_s * 10**9
-    with pytest.raises(AlignError, match=r"the streams span .* days, more than an episode can have"):
+    with pytest.raises(AlignError, match=r"the streams span .* days, more than an episode has"):
         resample(recording(ramp("a", times)), plan({"action": "a"}))
 
 

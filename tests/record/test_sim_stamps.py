@@ -45,5 +45,5 @@ def test_each_kind_has_a_duration():
 
 @pytest.mark.parametrize("kind", ["dataset", "run"])
 def test_jitter_needs_recordings_in_which_each_stream_has_its_own_stamps(tmp_path, kind):
-    with pytest.raises(PlanError, match="--spoil jitter is made in stamps"):
+    with pytest.raises(PlanError, match="--spoil jitter is made in timestamps"):
         record(tmp_path / "out", kind=kind, spoil=[parse_spoil("jitter=5ms")])

@@ -155,7 +155,7 @@ def test_a_dataset_that_changes_meanwhile_is_left_alone(filmed, bucket):
     info = bucket.read(INFO)
     bucket.put(INFO, info + b"\n")
     listed = bucket.listed("ds/")
-    with pytest.raises(DatasetError, match="no conversion in parts into it was begun"):
+    with pytest.raises(DatasetError, match="into which no conversion in parts was begun"):
         tc.finalize(out, workers=0)
     assert bucket.listed("ds/") == listed
     bucket.put(INFO, info)

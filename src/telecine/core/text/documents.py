@@ -25,12 +25,9 @@ def read_mapping(text: str, what: str, hint: str) -> dict[str, Any]:
     if len(text.encode(errors="replace")) > MAX_YAML_BYTES:
         raise PlanError(f"the {what} is larger than {MAX_YAML_BYTES} bytes; is this the right file?")
     try:
-        aliases = any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader))
-        body = None if aliases else yaml.safe_load(text)
+        body = plain_yaml(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # numbers and dates too great, lists too deep
-        raise PlanError(f"the {what} is not YAML: {error}") from error
-    if aliases:
-        raise PlanError(f"the {what} uses YAML aliases (*name), which can expand without bound; write the values out")
+        raise PlanError(f"the {what} is not YAML that can be taken: {error}") from error
     if not isinstance(body, dict):
         raise PlanError(f"the {what} is not a mapping; {hint}")
     return body
@@ -51,7 +48,7 @@ def plain_yaml(text: str) -> Any:
     depth = 0
     for event in yaml.parse(text, _LOADER):
         if isinstance(event, yaml.AliasEvent):
-            raise ValueError("it uses YAML aliases (*name), which can expand without bound")
+            raise ValueError("it uses YAML aliases (*name), which can expand without bound; write the values out")
         if isinstance(event, yaml.ScalarEvent) and event.value.count(":") > _MOST_COLONS:
             raise ValueError(
                 "it has a number in base 60 of very many digits, whose calculation takes the square of them"
