@@ -259,7 +259,7 @@ def test_a_full_disk_says_so_and_the_next_run_goes_on(tmp_path, small_disk):
     plan = make_plan(robot_plan("front", video={"crf": 0, "gop": 1}))
     with pytest.raises(DatasetError, match="no space left") as error:
         convert([tmp_path / "recordings"], small_disk / "out", plan)
-    assert "1 finished episodes" in error.value.__notes__[0]
+    assert "1 finished episode (" in error.value.__notes__[0]
     assert [p.name for p in small_disk.iterdir()] == [".out.telecine"]
     subprocess.run(["mount", "-o", "remount,size=4m", str(small_disk)], check=True)
     report = convert([tmp_path / "recordings"], small_disk / "out", plan)
