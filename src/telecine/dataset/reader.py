@@ -23,7 +23,6 @@ from telecine.lerobot_format.metadata import V2_VERSIONS, EpisodeMeta, feature_o
 from telecine.lerobot_format.paths import FileIndex
 from telecine.lerobot_format.possible import positive_int, whole
 from telecine.lerobot_format.subtasks import read_subtasks
-from telecine.storage.on_demand import present
 
 
 class Dataset:
@@ -163,6 +162,8 @@ class Dataset:
         return content
 
     def _file(self, template: str, index: FileIndex, key: str = "") -> Path:
+        from telecine.storage.on_demand import present  # conversions, which append to datasets, need no store
+
         with raised_as(DatasetError, f"{self.root / paths.INFO}", ValueError):
             return present(read.existing(self.root, path_of(str(self.info.get(template)), index, key)))
 
