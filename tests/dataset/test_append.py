@@ -170,7 +170,7 @@ def test_rows_of_earlier_episodes_are_not_read_again(tmp_path, monkeypatch):
 
 
 def test_no_dataset_no_append(tmp_path):
-    with pytest.raises(DatasetError, match="not a LeRobot dataset"):
+    with pytest.raises(DatasetError, match="there is no such folder; name the folder of a dataset"):
         append(tmp_path / "nowhere", [episode(5)])
     assert list(tmp_path.iterdir()) == []
 

@@ -85,6 +85,9 @@ def test_functions_come_from_a_file_that_the_command_line_names(source, tmp_path
         (tmp_path / "bad.py").write_text(text)
         with pytest.raises(PlanError, match=f"--functions .*bad.py: {said}"):
             tools_of(tmp_path / "bad.py", None)
+    with pytest.raises(PlanError, match="there is no such file"):
+        tools_of(tmp_path / "bad.txt", None)
+    (tmp_path / "bad.txt").write_text("x = 1")
     with pytest.raises(PlanError, match="not a Python file"):
         tools_of(tmp_path / "bad.txt", None)
 

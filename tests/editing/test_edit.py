@@ -275,7 +275,7 @@ def test_an_edit_of_another_dataset_is_refused(source, tmp_path):
     with pytest.raises(EditError, match="is not the dataset that the edit was made for"):
         edit(tmp_path / "b", tmp_path / "out", edits=[made_for_a])
     edit(tmp_path / "a", tmp_path / "c", delete="0")
-    with pytest.raises(EditError, match="has 2 episodes, the edit was made for 3"):
+    with pytest.raises(EditError, match="has 2 episodes, the edit is for 3"):
         edit(tmp_path / "c", tmp_path / "out", edits=[made_for_a])
     assert edit(tmp_path / "a", tmp_path / "out", edits=[made_for_a]).dropped == ("0",)
 
