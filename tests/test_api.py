@@ -151,7 +151,7 @@ def test_flags_have_the_command_lines_names_and_pythons_types(folder):
 def test_wrong_flags_are_named(folder):
     with pytest.raises(TypeError, match="there is no flag 'fsp'; did you mean 'fps'"):
         tc.convert("recordings", "out", fsp=30)
-    with pytest.raises(tc.PlanError, match="not a size like 8GB"):
+    with pytest.raises(tc.PlanError, match="is no size; give one such as 8GB"):
         tc.convert("recordings", "out", max_memory="much")
     tc.inspect("recordings", plan="plan.yaml")
     with pytest.raises(tc.PlanError, match="plan.yaml exists"):

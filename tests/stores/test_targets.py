@@ -175,9 +175,9 @@ def test_an_upload_that_is_killed_leaves_the_dataset_here_and_says_how_to_go_on(
     out = bucket.address("ds")
     code = subprocess.run([sys.executable, "-c", KILLED, str(folder), out, str(tmp_path / "plan.yaml")]).returncode
     assert (code, f"ds/{CLAIM}" in bucket.listed(), INFO in bucket.listed()) == (9, True, False)
-    with pytest.raises(DatasetError, match="is not finished; if it was killed") as caught:
+    with pytest.raises(DatasetError, match="is not finished; if it was terminated") as caught:
         tc.convert(folder, out, plan, workers=0)
-    with pytest.raises(DatasetError, match="is not finished; if it was killed"):
+    with pytest.raises(DatasetError, match="is not finished; if it was terminated"):
         tc.verify(out)
     again = str(caught.value).partition("`")[2].partition("`")[0]
     code, _, error = telecine(*again.split()[1:])
