@@ -299,6 +299,8 @@ export class Cameras {
   }
 
   stop() {
+    // A fast video may stay at a frame behind the last that it told of: after playing each is sought again.
+    if (this.playing) for (const camera of this.all) if (!camera.stills) camera.front.frame = -1;
     this.playing = false;
     $("#play").textContent = "▶";
     $("#play").setAttribute("aria-label", "Play");
