@@ -98,9 +98,10 @@ def camera_lag(energies: Energies, joints: Paths) -> StretchLag:
     speeds = np.abs(np.diff(_smooth(positions, fine / 2), axis=0))
     speeds /= speeds.std(axis=0) + 1e-12
     causes = np.concatenate([speeds, speeds.sum(axis=1, keepdims=True) * _pose(positions[:-1])], axis=1)
-    fit = _fitted(_band(answer, fine), _band(causes, fine)[:, None, :])
-    why = _doubt(fit, _band(causes, fine)[:, None, :])
-    if why and _doubt(fit, _band(causes, fine)[:, None, :], FAINT_MATCH):
+    within = _band(causes, fine)[:, None, :]
+    fit = _fitted(_band(answer, fine), within)
+    why = _doubt(fit, within)
+    if why and _doubt(fit, within, FAINT_MATCH):
         return StretchLag(None, 0.0, fit.match, at_ns, why)
     moved = np.maximum(causes @ fit.weights[fit.best, 0], 0)[:, None]
     shown, done = (_logarithm(_smooth(rate, fine)) for rate in (answer, moved))
