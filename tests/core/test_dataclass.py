@@ -73,6 +73,23 @@ class Given:
         object.__setattr__(self, "a", int(text))
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A field that is only given by name, and one that is not given."""
+
+    a: int
+    b: int = field(default=2, kw_only=True)
+    c: list[int] = field(default_factory=list, init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """More are made than without compiling."""
+
+    a: int
+    b: int = 5
+
+
 class Opened(Ours):
     """A plain class of one: it has a `__dict__`."""
 
@@ -119,6 +136,20 @@ def test_equality_is_of_one_class_and_of_the_fields_that_compare():
     assert len({Itself(1), Itself(1)}) == 2
     with pytest.raises(TypeError):
         hash(Ours(1))  # of a list, as the standard library's
+
+
+def test_fields_by_name_alone_are_those_of_the_standard_library():
+    made = Named(1, b=3)
+    assert (made.a, made.b, made.c) == (1, 3, [])
+    with pytest.raises(TypeError):
+        Named(1, 3)
+
+
+def test_the_first_of_many_are_as_the_last():
+    made = [Many(k) if k % 2 else Many(a=k, b=5) for k in range(100)]
+    assert [(one.a, one.b) for one in made] == [(k, 5) for k in range(100)]
+    assert not hasattr(made[0], "__dict__")
+    assert {repr(Many(3)), repr(made[3])} == {"Many(a=3, b=5)"}
 
 
 def test_defaults_are_made_for_each_and_what_is_wrong_is_refused():

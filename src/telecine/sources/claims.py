@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import cast
 
@@ -17,6 +16,7 @@ from telecine.core.text.addresses import unknown_scheme
 from telecine.sources.border import border
 from telecine.sources.format import Format
 from telecine.sources.paths import is_url
+from telecine.sources.published import entry_points
 from telecine.sources.shared.confinement import kind_problem
 
 _SUFFIXES: Mapping[str, tuple[str, ...]] = {
