@@ -60,6 +60,10 @@ class Bits:
         code = self.ue()
         return (code + 1) // 2 if code & 1 else -(code // 2)
 
+    def rest(self) -> tuple[int, int]:
+        """(the bits that are left as one number, how many they are)."""
+        return self._value, self._left
+
     def at_end(self) -> bool:
         """Whether nothing but the stop bit and the zeros behind it are left."""
         return self._left > 0 and self._value == 1 << (self._left - 1)

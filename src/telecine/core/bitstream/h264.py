@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 
 from telecine.core.bitstream.access_unit import ENDLESS, LARGEST_PX, MATRICES, AccessUnit, Entry, pixel_format
 from telecine.core.bitstream.bits import LONGEST, Bits, HeaderError, at_most
-from telecine.core.bitstream.h264_marking import Coding, coding, obstacle, repeats_previous
+from telecine.core.bitstream.h264_marking import Coding, Known, coding, obstacle, repeats_previous
 from telecine.core.bitstream.nal import (
     DependentSet,
     ParameterSet,
@@ -162,7 +162,7 @@ class H264:
     def __init__(self) -> None:
         self.last: Slice | None = None
         self._sets: ParameterSets[H264Sps | H264Pps] = ParameterSets(parameter_set)
-        self._in_use: dict[int, tuple[H264Sps, Coding]] = {}
+        self._in_use: dict[int, tuple[H264Sps, Coding, Known]] = {}
         self._frame_num: int | None = None
         self._order = self._rounds = self._last_frame_num = 0
         self._poc_msb = self._poc_lsb = 0
@@ -205,7 +205,7 @@ class H264:
             return self._damaged("data partitioning is not supported")
         bits = Bits(header)
         first_mb, slice_type, pps_id = bits.ue(), bits.ue() % 5, bits.ue()
-        sps, used = self._in_use.get(pps_id) or self._used_by(pps_id)
+        sps, used, known = self._in_use.get(pps_id) or self._used_by(pps_id)
         if sps.separate_planes:
             bits.u(2)
         frame_num = bits.u(sps.frame_num_bits)
@@ -229,17 +229,17 @@ class H264:
             self._order += not idr
             problem = problem or "picture order count type 1 is not supported"
         entry: Entry = "key" if idr else "none" if recovery is None else _recovery(recovery, slice_type)
-        fixed = _obstacle(sps, reference=reference) or obstacle(bits, slice_type, used, idr=idr)
+        fixed = _obstacle(sps, reference=reference) or obstacle(bits, slice_type, used, known, idr=idr)
         repeats = 0 if fixed else ENDLESS if sps.poc_type == 2 else (1 << sps.poc_lsb_bits - 1) - 1
         repeated = not reference and repeats_previous(bits, slice_type, used, sps.macroblocks)
         return AccessUnit(self._order, idr, entry, reference, 0, False, sps.format, problem, repeats, fixed, repeated)
 
-    def _used_by(self, pps_id: int) -> tuple[H264Sps, Coding]:
+    def _used_by(self, pps_id: int) -> tuple[H264Sps, Coding, Known]:
         pps = self._sets.parsed((H264Pps.RANK, pps_id), "picture parameter set")
         assert isinstance(pps, H264Pps)
         sps = self._sets.parsed(pps.parent, "sequence parameter set")
         assert isinstance(sps, H264Sps)
-        self._in_use[pps_id] = sps, coding(self._sets.active[pps.key].raw)
+        self._in_use[pps_id] = sps, coding(self._sets.active[pps.key].raw), {}
         return self._in_use[pps_id]
 
     def _gap(self, frame_num: int, sps: H264Sps, *, idr: bool) -> str:

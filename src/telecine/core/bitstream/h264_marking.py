@@ -5,6 +5,8 @@ in the list as an ordinary (short-term) reference. So the rest of the slice head
 marking is read (7.3.3); whatever is not understood counts as an obstacle.
 """
 
+from typing import TypeAlias
+
 from telecine.core.bitstream.bits import LONGEST, Bits, HeaderError, at_most
 from telecine.core.bitstream.nal import payload
 from telecine.core.dataclass import dataclass
@@ -51,15 +53,28 @@ def coding(raw: bytes) -> Coding:
         return Coding(f"its picture parameter set cannot be read: {error}")
 
 
-def obstacle(bits: Bits, slice_type: int, used: Coding, *, idr: bool) -> str:
+Known: TypeAlias = dict[tuple[int, bool], tuple[int, int, str]]
+"""(slice type, whether it is an IDR picture) -> (number of bits that were read, these bits, what `obstacle` said)."""
+_NOTHING_KNOWN = 0, -1, ""
+
+
+def obstacle(bits: Bits, slice_type: int, used: Coding, known: Known, *, idr: bool) -> str:
     """Why the reference picture whose slice header goes on with `bits` cannot be repeated, or "".
 
-    bits: what follows pic_order_cnt_lsb of a frame in 4:2:0. slice_type: 0 to 4.
+    bits: what follows pic_order_cnt_lsb of a frame in 4:2:0. slice_type: 0 to 4. known: of the last picture of each
+    kind that used the same parameter sets; nearly all go on with the same bits, which are then not read one by one.
     """
     if used.obstacle:
         return used.obstacle
+    value, left = bits.rest()
+    size, same, said = known.get((slice_type, idr), _NOTHING_KNOWN)
+    if left >= size and value >> (left - size) == same:
+        return said
     try:
-        return _obstacle(bits, slice_type, used, idr=idr)
+        said = _obstacle(bits, slice_type, used, idr=idr)
+        size = left - bits.rest()[1]
+        known[slice_type, idr] = size, value >> (left - size), said
+        return said
     except HeaderError as error:
         return f"its slice header cannot be read to the end: {error}"
 

@@ -108,6 +108,9 @@ def pick(wanted: Rows, parts: Iterable[Items[T]]) -> Iterator[tuple[int, T]]:
     Raises:
         SourceError: `parts` end before the last wanted place.
     """
+    if wanted.size and np.array_equal(wanted, np.arange(wanted[0], wanted[0] + wanted.size)):
+        yield from _in_order(int(wanted[0]), int(wanted[0]) + wanted.size, parts)
+        return
     last_use = {int(place): i for i, place in enumerate(wanted)}
     held: dict[int, T] = {}
     met = _met(last_use, parts)
@@ -115,11 +118,29 @@ def pick(wanted: Rows, parts: Iterable[Items[T]]) -> Iterator[tuple[int, T]]:
         while place not in held:
             found = next(met, None)
             if found is None:
-                raise SourceError(f"sample {place} is gone: the file changed while it was read")
+                raise _gone(place)
             held[found[0]] = found[1]
         yield place, held[place]
         if last_use[place] == i:
             del held[place]
+
+
+def _in_order(first: int, stop: int, parts: Iterable[Items[T]]) -> Iterator[tuple[int, T]]:
+    """As `pick`, of the places [first, stop): nearly always all that there are."""
+    start, place = 0, first
+    for part in parts:
+        after = start + len(part)
+        while place < after:
+            yield place, part[place - start]
+            place += 1
+            if place == stop:
+                return
+        start = after
+    raise _gone(place)
+
+
+def _gone(place: int) -> SourceError:
+    return SourceError(f"sample {place} is gone: the file changed while it was read")
 
 
 def _met(places: Mapping[int, int], parts: Iterable[Items[T]]) -> Iterator[tuple[int, T]]:
