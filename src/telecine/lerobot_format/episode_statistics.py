@@ -1,7 +1,8 @@
 """Some statistics of all episodes as arrays: a witness of what their rows and frames were when they were written."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ class EpisodeStatistics:
 
 
 NONE = EpisodeStatistics({}, np.empty((0, 0)))
+_NOT_THERE = (DatasetError, OSError, pa.ArrowException, ValueError, TypeError, KeyError, AttributeError)
+"""What reading raises where statistics are not there, or not as they should be."""
 
 
 def episode_statistics(dataset: DatasetMeta, key: str, names: Sequence[str]) -> EpisodeStatistics:
@@ -38,15 +41,33 @@ def episode_statistics(dataset: DatasetMeta, key: str, names: Sequence[str]) -> 
     is_v3 = dataset.info.get("codebase_version") == VERSION
     try:
         found = _of_table(dataset.root, key, names) if is_v3 else _of_lines(dataset.root, key, names)
-    except (DatasetError, OSError, pa.ArrowException, ValueError, TypeError, KeyError, AttributeError):
+    except _NOT_THERE:
         return NONE
     return found if np.isfinite(found.values).all() else NONE
 
 
 def _of_table(root: Path, key: str, names: Sequence[str]) -> EpisodeStatistics:
-    table = read_episodes_table(root, lambda name: name in {f"stats/{key}/{statistic}" for statistic in names})
+    return _part(read_episodes_table(root, set(_columns((key,), names)).__contains__), key, names)
+
+
+def _columns(keys: Iterable[str], names: Sequence[str]) -> Iterator[str]:
+    return (f"stats/{key}/{name}" for key in keys for name in names)
+
+
+def _part(table: pa.Table, key: str, names: Sequence[str]) -> EpisodeStatistics:
     parts = [_stacked(table.column(f"stats/{key}/{name}").combine_chunks()) for name in names]
     return EpisodeStatistics(_rows(table.column("episode_index").to_pylist()), np.concatenate(parts, axis=1))
+
+
+def all_statistics(dataset: DatasetMeta, keys: Sequence[str], names: Sequence[str]) -> dict[str, EpisodeStatistics]:
+    """`episode_statistics` of several features, by one look into the table where there is one that has all of them."""
+    if len(keys) > 1 and dataset.info.get("codebase_version") == VERSION:
+        with suppress(*_NOT_THERE):
+            table = read_episodes_table(dataset.root, set(_columns(keys, names)).__contains__)
+            found = {key: _part(table, key, names) for key in keys}
+            if all(np.isfinite(one.values).all() for one in found.values()):
+                return found
+    return {key: episode_statistics(dataset, key, names) for key in keys}
 
 
 def _stacked(column: pa.Array) -> Floats:

@@ -9,7 +9,7 @@ import numpy as np
 
 from telecine.core.frame_witness import FrameWitness
 from telecine.core.stats import Floats
-from telecine.lerobot_format.episode_statistics import EpisodeStatistics, episode_statistics
+from telecine.lerobot_format.episode_statistics import NONE, EpisodeStatistics, all_statistics
 from telecine.lerobot_format.metadata import DatasetMeta
 
 _LIKELY = 100
@@ -21,8 +21,6 @@ class FrameStatistics:
 
     def __init__(self, dataset: DatasetMeta) -> None:
         self._dataset = dataset
-        self._by_camera: dict[str, EpisodeStatistics] = {}
-        self._counts: dict[str, EpisodeStatistics] = {}
 
     def witness(self, key: str, number: int) -> FrameWitness | None:
         """What statistics say of the frames of an episode; None where nothing does, and for depth.
@@ -48,16 +46,12 @@ class FrameStatistics:
         )
 
     def _look(self, key: str, episode: int) -> Floats | None:
-        if key not in self._by_camera:
-            self._by_camera[key] = episode_statistics(self._dataset, key, ("mean", "std"))
-        look = self._by_camera[key].of(episode)
+        look = self._looks.get(key, NONE).of(episode)
         return look if look is not None and look.shape == (6,) else None
 
     def _count(self, key: str, episode: int) -> float:
         """How many frames an episode's statistics were made of; infinite where nothing says it."""
-        if key not in self._counts:
-            self._counts[key] = episode_statistics(self._dataset, key, ("count",))
-        count = self._counts[key].of(episode)
+        count = self._counts.get(key, NONE).of(episode)
         return float(count[0]) if count is not None and count.shape == (1,) and count[0] >= 1 else np.inf
 
     def _as_long(self, length: int, number: int) -> Sequence[int]:
@@ -66,6 +60,14 @@ class FrameStatistics:
         at = bisect_left(same, number)
         near = same[max(0, at - _LIKELY // 2) : at + _LIKELY // 2]
         return [index for index in near if index != number]
+
+    @cached_property
+    def _looks(self) -> dict[str, EpisodeStatistics]:
+        return all_statistics(self._dataset, self._dataset.cameras, ("mean", "std"))
+
+    @cached_property
+    def _counts(self) -> dict[str, EpisodeStatistics]:
+        return all_statistics(self._dataset, self._dataset.cameras, ("count",))
 
     @cached_property
     def _by_length(self) -> dict[int, list[int]]:

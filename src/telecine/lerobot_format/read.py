@@ -244,9 +244,10 @@ def read_episodes_table(root: Path, wanted: Callable[[str], bool] | None = None)
     files = episode_files(root)
     if not files:
         raise DatasetError(f"{root}: meta/episodes holds no Parquet file; {_INCOMPLETE}")
-    with raised_as(DatasetError, f"{root}: meta/episodes cannot be read", OSError, pa.ArrowException):
-        names = None if wanted is None else [*filter(wanted, pq.read_schema(files[0]).names), "episode_index"]
-        table = pa.concat_tables([_columns(path, names) for path in files])
+    causes = (OSError, pa.ArrowException)
+    with raised_as(DatasetError, f"{root}: meta/episodes cannot be read", *causes), pq.ParquetFile(files[0]) as first:
+        names = None if wanted is None else [*filter(wanted, first.schema_arrow.names), "episode_index"]
+        table = pa.concat_tables([first.read(names), *(_columns(path, names) for path in files[1:])])
     order = np.argsort(_episode_numbers(root, table), kind="stable")
     return table if (order == np.arange(len(order))).all() else table.take(order)
 

@@ -62,9 +62,9 @@ def check_video_frames(
         _check_depth(video, metadata, depth, log)
         return {}
     wanted = {
-        _cheap(first + row, first, video, depth): episode.index
+        frame: episode.index
         for episode, first in _chosen(video.episodes, depth)
-        for row in _rows(episode, depth)
+        for frame in _frames(episode, first, video, depth)
     }
     decoded: dict[int, DecodedFrames] = {}
     where, path = video.name, str(metadata.root / video.name)
@@ -146,16 +146,21 @@ def _chosen(episodes: Sequence[tuple[EpisodeMeta, int]], depth: Depth) -> Iterat
         yield episodes[number]
 
 
-def _cheap(frame: int, first: int, video: CheckedVideo, depth: Depth) -> int:
-    """For a sample, the frame behind the nearest keyframe before: as good a witness, without decoding a whole group.
+def _frames(episode: EpisodeMeta, first: int, video: CheckedVideo, depth: Depth) -> Iterator[int]:
+    """The frames of an episode that are looked at; first: its first one.
 
-    That no frame is missing at the end, or cut off, is seen by reading the packets.
+    Of a sample the nearest keyframe before each, and behind that of the last row the next frame, which is coded by
+    another: as good witnesses, without decoding whole groups. That no frame is missing at the end, or cut off, is seen
+    by reading the packets.
     """
-    if depth != "sample":
-        return frame
-    before = bisect_right(video.keyframes, frame) - 1
-    key = video.keyframes[before] if before >= 0 else frame
-    return max(first, min(key + 1, frame))
+    rows = _rows(episode, depth)
+    for row in rows:
+        frame = first + row
+        before = bisect_right(video.keyframes, frame) - 1
+        if depth == "sample" and before >= 0:
+            key = video.keyframes[before]
+            frame = max(first, min(key + (row == rows[-1]), frame))
+        yield frame
 
 
 def _rows(episode: EpisodeMeta, depth: Depth) -> Sequence[int]:
