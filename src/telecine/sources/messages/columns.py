@@ -17,21 +17,32 @@ T = TypeVar("T", bound=np.generic)
 class Growing(Generic[T]):
     """An array out of parts, put one behind the other as they come, so that only the whole is held."""
 
-    def __init__(self) -> None:
+    def __init__(self, zeros: int = 0) -> None:
+        """zeros: so many stand in front of the first part."""
         self._whole: npt.NDArray[T] | None = None
-        self._used = 0
+        self._used = zeros
 
     def add(self, part: npt.NDArray[T], share: float) -> None:
         """Another part; `share`: how much of the whole it probably is."""
+        self._room(part, share)[:] = part
+
+    def add_behind(self, part: npt.NDArray[T], last: int, share: float) -> None:
+        """Another part, each number of it `last` more."""
+        np.add(part, last, out=self._room(part, share))
+
+    def _room(self, part: npt.NDArray[T], share: float) -> npt.NDArray[T]:
+        """Where the part belongs."""
         if self._whole is None:
-            self._whole = np.empty(part.size if share >= 1 else math.ceil(part.size / share), part.dtype)
-        stop = self._used + part.size
+            count = part.size if share >= 1 else math.ceil(part.size / share)
+            self._whole = np.empty(self._used + count, part.dtype)
+            self._whole[: self._used] = 0
+        start, stop = self._used, self._used + part.size
         if stop > self._whole.size:
             larger = np.empty(max(stop, 2 * self._whole.size), np.result_type(self._whole, part))
-            larger[: self._used] = self._whole[: self._used]
+            larger[:start] = self._whole[:start]
             self._whole = larger
-        self._whole[self._used : stop] = part
         self._used = stop
+        return self._whole[start:stop]
 
     def array(self) -> npt.NDArray[T] | None:
         """What was added; None when nothing was."""
@@ -44,8 +55,8 @@ class _Joining:
     def __init__(self, leaf: Leaf) -> None:
         self._leaf = leaf
         self._values: Growing[Any] = Growing()
-        self._ends: list[Growing[np.int64]] = [Growing() for _ in range(leaf.path.count("[]"))]
-        self._lasts = [0] * len(self._ends)
+        self._bounds: list[Growing[np.int64]] = [Growing(1) for _ in range(leaf.path.count("[]"))]
+        self._lasts = [0] * len(self._bounds)
         self._texts: dict[str, int] = {}
         self._present: list[tuple[Array | None, int]] = []
 
@@ -57,7 +68,7 @@ class _Joining:
                 values = np.array(codes, np.int64)[values]
         self._values.add(values, share)
         for level, bounds in enumerate(column.bounds):
-            self._ends[level].add(bounds[1:] + self._lasts[level], share)
+            self._bounds[level].add_behind(bounds[1:], self._lasts[level], share)
             self._lasts[level] += int(bounds[-1])
         self._present.append((column.present, len(values)))
 
@@ -65,7 +76,7 @@ class _Joining:
         none, values = empty(self._leaf), self._values.array()
         if values is None:
             return none
-        bounds = [np.concatenate([np.zeros(1, np.int64), ends.array()]) for ends in self._ends]
+        bounds = [one for growing in self._bounds if (one := growing.array()) is not None]
         present = None
         if any(flags is not None for flags, _ in self._present):
             present = np.concatenate([np.ones(n, bool) if flags is None else flags for flags, n in self._present])
