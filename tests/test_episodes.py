@@ -59,7 +59,7 @@ def test_a_recording_without_an_episode_is_rejected_by_name(tmp_path):
     report = convert([folder], tmp_path / "out", make_plan(robot_plan("front", split={"spans": labels})))
     assert [(f.code, f.severity) for f in report.findings] == [("split-none", "error")] * 2
     assert "names the recording 'other', which is not there" in report.findings[0].message
-    assert "1 of 1 recordings have no span and are left out: long.rrd#episode-0" in report.findings[1].message
+    assert "1 of 1 recording has no span, left out: long.rrd#episode-0" in report.findings[1].message
     assert not report.ok
     never = make_plan(robot_plan("front", split={"marker": "/phase", "start": "never"}))
     report = convert([folder], tmp_path / "out", never)
@@ -83,7 +83,7 @@ def test_recordings_that_no_span_names_are_left_out_on_purpose(tmp_path):
     (left_out,) = (f for f in report.findings if f.code == "split-none")
     assert (left_out.severity, left_out.message) == (
         "info",
-        "1 of 2 recordings have no span and are left out: other.rrd#episode-1",
+        "1 of 2 recordings has no span, left out: other.rrd#episode-1",
     )
     assert [f.severity for f in compare(tmp_path / "out", [folder]) if f.severity == "error"] == []
 

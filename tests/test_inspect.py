@@ -203,8 +203,8 @@ def test_gaps_duplicates_and_backward_stamps_are_findings():
     times = seconds(0, 0.1, 0.1, 0.2, 0.3, 1.3, 1.2, 1.4)
     seen = found(vector("/joints", times, np.zeros(8)))
     assert seen == {
-        ("align-backwards", "warning"): "1 of 8 timestamps go back in time; samples are sorted by timestamp",
-        ("align-duplicates", "info"): "1 of 8 samples have the timestamp of the one before; the last counts",
+        ("align-backwards", "warning"): "1 of 8 timestamps goes back in time; samples are sorted by timestamp",
+        ("align-duplicates", "info"): "1 of 8 samples has the timestamp of the one before; the last counts",
         ("align-gap", "warning"): "1 gap longer than three periods, the longest 0.900 s",
     }
 
@@ -239,7 +239,7 @@ def test_a_long_stop_in_the_middle_names_the_split_that_convert_asks_for():
     rec, made, gap = stopped(90, 125)
     assert gap.fix == "`split: {gaps: 250ms, stream: '/state'}` makes episodes of what lies between"
     (guess,) = [g for g in made.guesses if gap.fix in g]
-    assert guess.startswith("/state stops for up to 1.20 s in 1 of 1 recordings, which will be rejected for it: ")
+    assert guess.startswith("/state stops for up to 1.20 s in 1 of 1 recording, which will be rejected for it: ")
     with pytest.raises(AlignError, match=re.escape(gap.fix)):
         resample(rec, made.plan)
     rule = yaml.safe_load(gap.fix.split("`")[1])

@@ -118,7 +118,7 @@ def test_an_interrupted_run_is_taken_up_to_the_same_bytes(recordings, tmp_path, 
     calls = []
     report = convert([recordings], tmp_path / "out", PLAN, executor=counted(calls))
     assert calls == ["r2.rrd", "r3.rrd"]
-    assert messages(report, "convert-resumed") == ["2 finished episodes of an interrupted run were taken up"]
+    assert messages(report, "convert-resumed") == ["taken up from an interrupted run: 2 finished episodes"]
     assert contents(tmp_path / "out") == undisturbed
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 

@@ -1,12 +1,15 @@
 """What telecine says is in the field's words, with one unit for one thing: a law over the texts in `src`."""
 
 import ast
+import itertools
 import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from telecine.core.text.numbers import counted
 
 SRC = Path(__file__).parents[1] / "src"
 NO_CODEC = "".join(f"(?<!{before} )" for before in ("group of", "groups of", "reference", "redundant"))
@@ -28,6 +31,21 @@ BANNED = {
     r"\b[Hh]ertz\b|\bsecs?\b|\bmins\b": "Hz, s, min: units are symbols",
     r"\b(?:does|do|is|are|can|would|wo|have|has)n't\b": "does not: read at a glance by who learned English later",
 }
+
+AFTER_NUMBERS = """
+different empty equal expected finished first frame last lost missing more moving new old other packed row sampled
+unused whole wrong
+"""
+"""What may stand between a number and its noun."""
+NO_PLURALS = """
+backwards bits degrees fps days copies
+changes comes counts differs does ends exists features fills follows gets gives goes has hides holds leads leaves
+lets lies looks makes means moves names needs opens places reaches reads refers runs says shows splits stalls stands
+starts stays stops stores takes unpacks was
+"""
+"""Units and words of other kinds; verbs, which follow a name."""
+SIZES = {"height", "size[1]"}
+"""The second number of "640x480 pixels"."""
 
 
 def texts(path: Path) -> Iterator[tuple[int, str]]:
@@ -81,3 +99,34 @@ def test_the_law_sees_texts_and_not_docstrings(tmp_path):
     for word, text in {r"\b[Ss]tamps?\b": "2 stamps", r"\((?:e?s|ies)\)": "3 row(s)", r"\b[KMGT]iB\b": "3 MiB"}.items():
         assert word in BANNED
         assert re.search(word, text)
+
+
+def plurals(path: Path) -> Iterator[tuple[int, str]]:
+    """(line, text) where a number stands before a plural that it need not be; no limits in capitals, no rates."""
+    between, others = "|".join(AFTER_NUMBERS.split()), set(NO_PLURALS.split())
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        parts = node.values if isinstance(node, ast.JoinedStr) else []
+        for value, after in itertools.pairwise(parts):
+            if not isinstance(value, ast.FormattedValue) or not isinstance(after, ast.Constant):
+                continue
+            noun = re.match(rf" (?:(?:{between}) )*([a-z]+[a-rt-z]s)\b", str(after.value))
+            told = ast.unparse(value.value)
+            fixed = value.format_spec is not None or re.fullmatch(r"[A-Z_]+", told) is not None or told in SIZES
+            if noun is not None and not fixed and (noun[1] not in others or told.startswith("len(")):
+                yield node.lineno, f"{{{told}}}{noun[0]}"
+
+
+def test_one_of_a_thing_is_singular():
+    files = sorted(SRC.rglob("*.py"))
+    found = [f"{path.relative_to(SRC)}:{line}: {text}" for path in files for line, text in plurals(path)]
+    assert not found, "say counted(number, noun), or list the verb in NO_PLURALS:\n" + "\n".join(found)
+
+
+def test_the_law_sees_numbers_before_plurals(tmp_path):
+    path = tmp_path / "said.py"
+    path.write_text(
+        'A = f"{n} rows, {len(x)} more episodes, {name} has, {MOST} rows"\n'
+        'B = f"{rate:g} rows a second, {w}x{height} pixels, {a} runs, {len(a)} runs"\n'
+    )
+    assert list(plurals(path)) == [(1, "{n} rows"), (1, "{len(x)} more episodes"), (2, "{len(a)} runs")]
+    assert [counted(n, "row is", "rows are") for n in (0, 1, 2)] == ["0 rows are", "1 row is", "2 rows are"]

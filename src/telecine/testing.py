@@ -34,6 +34,7 @@ import pytest
 from telecine.core.errors import SourceError
 from telecine.core.grid import Rows
 from telecine.core.recording import STATIC_NS, Image, Recording, Ref, Stream
+from telecine.core.text.numbers import counted
 from telecine.sources import registry
 
 __all__ = ["FileSourceContract", "SourceContract", "read_all"]
@@ -232,7 +233,7 @@ class FileSourceContract(SourceContract):
         damaged = tmp_path / f"cut{file.suffix}"
         for size in self.cuts(len(whole)):
             damaged.write_bytes(whole[:size])
-            assert _noticed(damaged), f"cut to {size} of {len(whole)} bytes and nothing reports it"
+            assert _noticed(damaged), f"cut to {size} of {counted(len(whole), 'byte')} and nothing reports it"
 
     @pytest.mark.parametrize(
         "content",

@@ -264,7 +264,7 @@ def test_a_full_disk_says_so_and_the_next_run_goes_on(tmp_path, small_disk):
     subprocess.run(["mount", "-o", "remount,size=4m", str(small_disk)], check=True)
     report = convert([tmp_path / "recordings"], small_disk / "out", plan)
     assert report.ok
-    assert [f.message for f in report.findings] == ["1 finished episodes of an interrupted run were taken up"]
+    assert [f.message for f in report.findings] == ["taken up from an interrupted run: 1 finished episode"]
     assert [p.name for p in small_disk.iterdir()] == ["out"]
 
 

@@ -114,5 +114,5 @@ def test_in_the_main_process_it_costs_nothing_that_the_next_run_does_not_take_up
     assert_only_the_crash_is_missing(again)
     findings = {f["code"]: f for f in json.loads(again.stdout)["findings"]}
     assert findings["convert-crashed"]["where"].endswith("b.crash")
-    assert "1 finished episodes" in findings["convert-resumed"]["message"]
+    assert "1 finished episode" in findings["convert-resumed"]["message"]
     assert not (tmp_path / ".out.telecine").exists()

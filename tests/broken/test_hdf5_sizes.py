@@ -115,12 +115,12 @@ def test_rows_that_were_never_stored_are_not_made(h5py, tmp_path):
     shape = struct.pack("<QQ", 6, 4096)
     assert shape in data
     path.write_bytes(data.replace(shape, struct.pack("<QQ", 1 << 31, 4096)))
-    assert "/data/demo_0/depth says it has (2147483648, 4096) values" in said(path)
+    assert "/data/demo_0/depth says it holds (2147483648, 4096)" in said(path)
 
 
 def test_an_array_without_data_may_not_be_large(h5py, tmp_path):
     path = write(h5py, tmp_path / "a.hdf5", fill=lambda f: f["data/demo_0"].create_dataset("x", (1, 1 << 30), "u1"))
-    assert "says it has (1, 1073741824) values, 1073741824 bytes; what is stored is 0 at most" in said(path)
+    assert "says it holds (1, 1073741824), 1073741824 bytes; what is stored is 0 at most" in said(path)
 
 
 def test_a_chunk_has_a_largest_size(h5py, tmp_path):

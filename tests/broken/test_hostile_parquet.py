@@ -12,6 +12,7 @@ from support.cli import telecine
 from support.dataset import everything, write
 from support.minari import write as write_minari
 from telecine.core.errors import DatasetError, SourceError
+from telecine.core.text.numbers import counted
 from telecine.lerobot_format import text_bounds
 from telecine.lerobot_format.page_bounds import page_fault
 from telecine.lerobot_format.parquet_footer import footer_chunks
@@ -134,7 +135,7 @@ def test_what_is_counted_is_what_reading_gives(tmp_path_factory, rows, shape):
         assert text_fault(path) == ""
         if exact:
             patched.setattr(text_bounds, "MOST_BYTES", exact - 1)
-            assert f"have {exact} bytes" in text_fault(path)
+            assert f"have {counted(exact, 'byte')}" in text_fault(path)
 
 
 def fault_of(path, most):

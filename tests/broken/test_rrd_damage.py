@@ -166,7 +166,7 @@ def test_zeros_after_a_power_loss_are_named_and_recovered(whole: bytes, tmp_path
     path = tmp_path / "zeros.rrd"
     path.write_bytes(whole[: chunks[5][1]] + bytes(4096))
     (finding,) = registry.find([path]).findings
-    assert "4080 bytes that are no footer" in finding.message
+    assert "4080 bytes, no footer, behind the end marker" in finding.message
     assert sum(recovered(path)) == sum(_rows(whole, chunks[:5]))
 
 

@@ -167,7 +167,20 @@ def test_verify_says_what_is_wrong(recordings, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["convert"], "Missing argument"),
+        (["convert"], "RECORDINGS... OUT is missing; for example `telecine convert recordings/ dataset"),
+        (["convrt", "in"], "telecine has no command 'convrt'; did you mean 'convert'?"),
+        (["record", "sin"], "telecine record has no command 'sin'; did you mean 'sim'?"),
+        (["xyz"], "telecine has no command 'xyz'; `telecine --help` lists what it has"),
+        (["convert", "in", "out", "--fpss", "3"], "telecine convert has no option --fpss; did you mean '--fps'?"),
+        (["--xyz"], "telecine has no option --xyz; `telecine --help` lists what it has"),
+        (["convert", "in", "out", "--fps"], "--fps needs a value behind it; `telecine convert -h` says which"),
+        (["convert", "in", "out", "--workers", "x"], "--workers: "),
+        (["verify", "out", "--decode", "some"], "--decode: 'some' is not one of 'all', 'sample', 'none'; `telecine"),
+        (
+            ["demo", "a", "b", "c"],
+            "telecine demo does not know what 'b c' is for; `telecine demo -h` says what it takes",
+        ),
+        (["verify"], "DATASET is missing; for example `telecine verify dataset/`"),
         (["convert", "out"], "telecine convert out OUT"),
         (["convert", "in", "out", "--index", "t"], "the plan is not complete"),
         (["convert", "in", "out", "--task", "/t", "--task-text", "x"], "use one of them"),
@@ -186,6 +199,8 @@ def test_a_wrong_command_line_exits_2_and_says_why(arguments, said):
     result = CliRunner().invoke(app, arguments, catch_exceptions=False, env={"COLUMNS": "200"})
     assert result.exit_code == 2
     assert said in result.output
+    assert result.output.startswith("error: ")
+    assert "Usage" not in result.output
 
 
 def test_without_a_plan_the_recordings_say_it_and_the_report_says_so(recordings, tmp_path):

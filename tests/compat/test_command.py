@@ -165,7 +165,7 @@ def test_a_recording_that_cannot_be_used_costs_exit_code_1_and_not_the_others(he
     (folder / "broken.rrd").write_bytes(b"this is no recording")
     assert run(README_BASIC, here) == 1
     out = capsys.readouterr().out
-    assert "my_robot_dataset: 1 episodes" in out
+    assert "my_robot_dataset: 1 episode" in out
     assert re.search(r"rejected .*no_camera\.rrd.*/camera/front", out, re.DOTALL)
     assert re.search(r"rejected .*broken\.rrd", out)
     assert len(Dataset(here / "output" / "dataset")) == 1
@@ -239,4 +239,4 @@ def test_recordings_are_chosen_and_named_by_the_examples_flags(here, capsys):
     words = words_of(GUIDE)[1:]
     assert main([*words, "--segments", "rec_1", "rec_0", "--max-segments", "1", "--repo-id", "me/demos"]) == 0
     assert [p["recording_id"] for p in Dataset(here / "lerobot_dataset").provenance] == ["rec_0"]
-    assert "me/demos: 1 episodes" in capsys.readouterr().out
+    assert "me/demos: 1 episode" in capsys.readouterr().out

@@ -173,7 +173,7 @@ def test_frames_that_were_not_saved_are_left_out_and_said(tmp_path, caplog):
     assert dataset.has_pending_frames()
     with caplog.at_level(logging.WARNING, "telecine"):
         dataset.finalize()
-    assert "1 frames since the last save_episode() are left out" in caplog.text
+    assert "1 frame since the last save_episode() left out" in caplog.text
     assert Dataset(tmp_path / "out").frames == 2
 
 

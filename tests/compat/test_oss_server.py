@@ -45,7 +45,7 @@ def test_the_command_of_the_seed_makes_a_dataset(tmp_path, capsys, store, kind):
     assert run(tmp_path / "in", tmp_path / "out", **paths) == 0
     made = Dataset(tmp_path / "out")
     assert (made.fps, list(made.tasks)) == (10, ["task 0"])
-    assert "robot_runs: 1 episodes" in capsys.readouterr().out
+    assert "robot_runs: 1 episode" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("mcap")
@@ -96,7 +96,7 @@ def test_all_flags_of_the_example_are_taken(tmp_path, capsys):
     )
     more += ("--action-names", "a,b", "--state-names", "c,d,e", "--vcodec", "libsvtav1")
     assert run(tmp_path / "in", tmp_path / "out", *more, task_path=None, **paths) == 0
-    assert "me/runs: 1 episodes" in capsys.readouterr().out
+    assert "me/runs: 1 episode" in capsys.readouterr().out
     made, info = Dataset(tmp_path / "out"), json.loads((tmp_path / "out" / "meta" / "info.json").read_text())
     assert [p["recording_id"] for p in made.provenance] == ["episode-0"]
     assert list(made.tasks) == ["lift"]

@@ -185,7 +185,7 @@ def unstated(made):
         (
             lambda: table(clock=lambda t: pa.array([None, *t[1:].tolist()], pa.duration("ns"))),
             {},
-            "1 rows have no timestamp",
+            "1 row has no timestamp",
         ),
         (lambda: table(**{A: lists([None] * 100, pa.float64())}), {}, "no row holds a value"),
         (lambda: table(0), {}, "no row holds a value"),
@@ -202,7 +202,7 @@ def unstated(made):
             "'vp9' of 'cam' is not one of",
         ),
         (lambda: table(packets=x264(100), codec=0x76703039), {"videos": [CAMERA]}, "0x76703039 is not one of"),
-        (lambda: table(), {"action_names": ["one"]}, "action: 1 names for 2 numbers"),
+        (lambda: table(), {"action_names": ["one"]}, "action: 1 name for 2 numbers"),
     ],
 )
 def test_what_cannot_be_used_is_named(given, changes, message):

@@ -127,7 +127,7 @@ def test_parts_are_encoded_only_while_that_pays():
     assert isinstance(decided(without(3000, *range(7, 3000, 31)), long), Splice)
     answer = decided(without(3000, *range(7, 3000, 13)), long)
     assert isinstance(answer, Encode)
-    assert "231 times some left out" in answer.why
+    assert "231 time some left out" in answer.why
     assert "of all" in answer.why
     assert isinstance(decided(without(3000, *range(7, 3000, 13)), long, copy="always"), Splice)
 
@@ -158,7 +158,7 @@ def test_the_cost_counts_each_row_once_and_what_is_decoded_for_it():
         ),
         (np.arange(5), index(intra_refresh=True), settings(), "intra refresh"),
         (np.array([1, 1, 2]), index(), settings(), "1 repeated"),
-        (np.array([1, 4, 5]), index(), settings(), "1 times some left out"),
+        (np.array([1, 4, 5]), index(), settings(), "1 time some left out"),
         (np.arange(5), index(start=7), settings(), "no keyframe at or before"),
         (np.arange(5), index(start=40), settings(), "no keyframe at or before"),
         (np.arange(90), index(200, 100), settings(), "keyframes are up to 90 frames apart"),

@@ -244,8 +244,8 @@ def test_expressions_that_cannot_be_read_are_named(text, said):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("log(a - 1)", r"NaN or infinity in 1 rows, first in row 0 of an episode"),
-        ("1 / (a[0] - 15)", r"NaN or infinity in 1 rows, first in row 0 of an episode"),
+        ("log(a - 1)", r"NaN or infinity in 1 row, first in row 0 of an episode"),
+        ("1 / (a[0] - 15)", r"NaN or infinity in 1 row, first in row 0 of an episode"),
         ("quat_unit(a)", "a quaternion has 4 numbers"),
         ("quat_unit(concat(a, 0) * 0)", "the quaternion of row 0 has length 0"),
         ("quat_from_6d(a)", "6D has 6 numbers, not 3"),

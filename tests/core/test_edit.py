@@ -140,7 +140,7 @@ def test_what_is_no_document_is_refused(text):
         ({"cameras": {"front": {"codec": "av1"}}}, "there is no camera 'front'; did you mean"),
         ({"tasks": {"pik": "x"}}, "no episode has the task 'pik'; did you mean 'pick'"),
         ({"tasks": {"pick": " "}}, "gets no text"),
-        ({"order": ["0", "1"]}, "3 episodes that stay are not in it: 2, 3, 4"),
+        ({"order": ["0", "1"]}, "not in it, but to stay: 3 episodes: 2, 3, 4"),
         ({"order": ["0", "0", "9"]}, "named twice"),
         ({"order": ["0", "9"]}, "there is no episode 9"),
         ({"order": ["0"], "episodes": {"0": {"drop": True}}}, "left out by the edit itself"),
@@ -154,10 +154,10 @@ def test_what_does_not_fit_the_dataset_is_told(body, why):
 def test_with_several_inputs_a_number_alone_is_not_enough():
     with pytest.raises(EditError, match="there are 2 inputs; write input/episode, e.g. 0/1"):
         resolve(make_edit({"episodes": {"1": {"drop": True}}}), TWO)
-    with pytest.raises(EditError, match=r"order: 2 episodes that stay are not in it: 0/1, 1/0"):
+    with pytest.raises(EditError, match=r"order: not in it, but to stay: 2 episodes: 0/1, 1/0"):
         resolve(make_edit({"order": ["0/0"]}), TWO)
     many = [dataset(*[9] * 9)]
-    with pytest.raises(EditError, match=r"8 episodes that stay are not in it: 1, 2, 3, 4, 5 \.\.\."):
+    with pytest.raises(EditError, match=r"not in it, but to stay: 8 episodes: 1, 2, 3, 4, 5 \.\.\."):
         resolve(make_edit({"order": ["0"]}), many)
 
 

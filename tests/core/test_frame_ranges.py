@@ -87,7 +87,7 @@ def test_an_episode_whose_frames_were_dropped_is_lost_and_no_other():
 def test_frames_after_the_last_row_are_left_out_where_its_rows_are_all_there():
     told = [ClaimedFrames(0, 0, 13), ClaimedFrames(0, 13, 10)]
     placed = assign_frames([10, 10], [23], told, stated=[10, 10])
-    assert (placed[0].note, placed[1]) == ("3 frames after its last row are left out", FrameRange(0, 13, 10))
+    assert (placed[0].note, placed[1]) == ("3 frames after its last row left out", FrameRange(0, 13, 10))
     assert "LeRobot's recorder leaves behind" in placed[0].doubt
     for stated, text in ((13, "13 rows are stated"), (None, "10 rows are there")):
         placed = assign_frames([10, 10], [23], told, stated=[stated, 10])

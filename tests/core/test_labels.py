@@ -267,7 +267,7 @@ def test_texts_and_spans_of_a_plan_become_labels_of_rows():
     assert made.facts.success is True
     assert made.label_styles == ("subtask", "intervention", "plan", "speech")
     assert [f.message for f in made.findings if f.code == "label-open"] == [
-        "8 rows behind the end of a subtask have none; LeRobot shows the last one until the next"
+        "8 rows behind the end of a subtask without one; LeRobot shows the last one until the next"
     ]
 
 
@@ -284,7 +284,7 @@ def test_labels_of_the_recording_stay_below_those_of_the_plan():
     said = [f.message for f in made.findings if f.code == "label-lost"]
     assert said == [
         "a label of the recording is left out: subtask [0, 10) has no text",
-        "1 labels are on other, not on real_time, so they are left out",
+        "1 label is on other, not on real_time: left out",
     ]
 
 

@@ -42,7 +42,7 @@ def test_shares_that_make_no_whole_are_refused(text):
 
 
 def test_a_share_that_gets_nothing_is_named():
-    with pytest.raises(EditError, match="1 recordings are too few, nothing is left for val"):
+    with pytest.raises(EditError, match="1 recording is too few, nothing is left for val"):
         partition([SourceEpisode(5, (), "r")] * 3, parse_shares("train=0.9,val=0.1"), seed=0)
 
 

@@ -399,7 +399,7 @@ def test_features_that_most_recordings_name_are_taken():
     odd = told(TOLD | {"action": ("/joints",)}, task="x")
     made = propose([told(task="x"), told(task="x"), odd])
     assert made.body["features"]["action"] == "/next_state"
-    assert "1 of 3 recordings have one of their own, which is not taken" in said(made)
+    assert "1 of 3 recordings has one of its own, not taken" in said(made)
 
 
 @pytest.mark.parametrize("fps", ["", "0", "1001", "29.97", "soon"])

@@ -158,7 +158,7 @@ def test_what_a_stall_at_the_start_cuts_off_is_no_episode():
     stalled = clock("elapsed", np.append(every(30, 0.1), every(30, 4) + S), "duration")
     whole = propose([robot(stalled), robot(GOOD, name="b")], task_text="x")
     assert whole.body["split"]["shortest"] == "1s"
-    assert "1 of the 2 parts are shorter than 1s and left out" in said(whole)
+    assert "1 of 2 parts is shorter than 1s: left out" in said(whole)
 
 
 def test_a_pause_of_one_stream_is_no_split():
@@ -204,7 +204,7 @@ def test_one_odd_recording_changes_nothing_for_the_others_and_is_named():
     assert proposal.body["features"]["action"] == {"from": "/action", "width": 2}
     assert proposal.body["features"]["observation.state"] == "/state"
     assert proposal.body["fps"] == 30
-    assert "1 of 5 recordings do not fit and will be rejected: /data/odd.rrd" in said(proposal)
+    assert "1 of 5 recordings does not fit and will be rejected: /data/odd.rrd" in said(proposal)
     assert "/action is vector float64 (7), in the others vector float64 (2); /state is missing" in said(proposal)
     assert "telecine convert /data/odd.rrd OUT" in said(proposal)
 
@@ -242,7 +242,7 @@ def test_where_recordings_have_nothing_in_common_the_largest_group_is_planned():
     proposal = propose([*others, *arms], task_text="x")
     assert set(proposal.body["features"]) == {"action", "observation.state", "observation.images.cam"}
     assert "3 of 5 recordings do not fit" in said(proposal)
-    assert proposal.reasons["/other0"] == "only 1 of 5 recordings have it"
+    assert proposal.reasons["/other0"] == "only 1 of 5 recordings has it"
 
 
 def test_what_a_source_never_proposes_stays_out_with_its_reason():
@@ -374,7 +374,7 @@ def test_a_stall_that_no_limit_bridges_is_told_with_what_to_do():
     vectors = vector("/action", clock("t", every(50, 9)))
     proposal = propose([recording(vectors, camera("/cam", stalling))], task_text="x")
     assert proposal.body["features"]["observation.images.cam"] == "/cam"
-    assert "/cam stops for up to 2.03 s in 1 of 1 recordings, which will be rejected for it" in said(proposal)
+    assert "/cam stops for up to 2.03 s in 1 of 1 recording, which will be rejected for it" in said(proposal)
 
 
 def test_depth_that_no_encoder_takes_is_left_out():

@@ -356,7 +356,7 @@ def test_nan_in_a_used_row_is_refused_with_its_place():
     values = np.zeros((100, 2))
     values[50:60, 1] = np.nan
     rec = recording(vector("a", every(100, 1), values))
-    with pytest.raises(AlignError, match=r"1 of 10 rows hold NaN or infinity, first at 0\.500 s in element 1"):
+    with pytest.raises(AlignError, match=r"1 of 10 rows holds NaN or infinity, first at 0\.500 s in element 1"):
         resample(rec, plan({"action": "a"}))
 
 
@@ -434,8 +434,8 @@ def test_text_features_are_held_without_a_limit():
         ({"note": {"from": "/say", "dtype": "int8"}}, "text is stored as string, not int8"),
         ({"note": {"from": "/joints", "dtype": "string"}}, "numbers are not stored as string"),
         ({"observation.note": "/say"}, "text under observation*"),
-        ({"action": {"from": "/joints", "names": ["a"]}}, "1 names for 2 numbers"),
-        ({"action": {"from": {"stream": "/joints", "fields": [0]}, "names": ["a", "b"]}}, "2 names for 1 numbers"),
+        ({"action": {"from": "/joints", "names": ["a"]}}, "1 name for 2 numbers"),
+        ({"action": {"from": {"stream": "/joints", "fields": [0]}, "names": ["a", "b"]}}, "2 names for 1 number"),
         ({"action": {"from": "/joints", "width": 3}}, "/joints gives 2 numbers, the dataset has 3"),
         ({"observation.images.a": {"from": "/cam", "width": 3}}, "/cam gives no numbers, the dataset has 3"),
         ({"observation.images.a": "/packet"}, "is one static packet of video, not a camera"),
@@ -504,7 +504,7 @@ def test_a_plain_number_is_a_vector_of_one():
     stream = vector("q", every(10, 1), np.arange(10.0))
     plain = type(stream)("q", "vector", Schema("float64", ()), stream.stamps, stream.values[:, 0])
     assert resample(recording(plain), plan({"note": "q"})).columns[0].shape == (1,)
-    with pytest.raises(PlanError, match="2 names for 1 numbers"):
+    with pytest.raises(PlanError, match="2 names for 1 number"):
         resample(recording(plain), plan({"note": {"from": "q", "names": ["a", "b"]}}))
 
 

@@ -100,7 +100,7 @@ def test_a_finite_limit_is_the_persons_own_bound():
 
 def test_a_clock_that_does_not_advance_is_refused():
     rec = recording(vector("a", np.zeros(120), np.arange(120)))
-    with pytest.raises(AlignError, match="120 samples of a have 1 timestamp.*choose another `timeline`"):
+    with pytest.raises(AlignError, match="a has 120 samples with 1 timestamp.*choose another `timeline`"):
         resample(rec, plan({"action": "a"}))
 
 

@@ -50,7 +50,7 @@ def test_a_good_episode_gives_its_values():
 def test_the_message_names_recording_feature_got_and_expected():
     one = with_column(episode(4), "action", pa.array([[0.0] * 4] * 4, pa.list_(pa.float32(), 4)))
     text = refusal(one)
-    assert text.startswith("/somewhere/private/recording-0.rrd#id-0 cannot be added: action: got lists of 4 values")
+    assert text.startswith("/somewhere/private/recording-0.rrd#id-0 cannot be added: action: got lists of lengths 4")
     assert "expected float32 (3,)" in text
 
 
@@ -72,7 +72,7 @@ def test_all_problems_are_told_together():
         (FeatureColumn("a", "float32", ()), "1 to 5 dimensions"),
         (FeatureColumn("a", "float32", (1 << 20,)), "got 1048576 elements, expected at most"),
         (FeatureColumn("a", "string", (2,)), "expected (1,)"),
-        (FeatureColumn("a", "float32", (2,), ("x",)), "got 1 names, expected 2"),
+        (FeatureColumn("a", "float32", (2,), ("x",)), "got 1 name, expected 2"),
         (FeatureColumn("observation.ok", "bool", (1,)), "must be a number"),
         (FeatureColumn("action.name", "string", (1,)), "must be a number"),
     ],
@@ -148,18 +148,18 @@ def test_columns_must_be_those_announced():
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e39])
 def test_values_that_break_training_are_refused(bad):
     values = to_arrow(np.array([0.0, 1.0, bad, 3.0]), FeatureColumn("x", "float64", (1,)))
-    assert "x: NaN, infinity or a value beyond float32 in 1 rows, first in row 2" in refusal(
+    assert "x: NaN, infinity or a value beyond float32 in 1 row, first in row 2" in refusal(
         made(FeatureColumn("x", "float64", (1,)), values)
     )
 
 
 def test_nulls_and_other_types_are_refused():
     column = FeatureColumn("x", "float32", (1,))
-    assert "x: got 1 nulls" in refusal(made(column, pa.array([1.0, None], pa.float32())))
+    assert "x: got 1 null" in refusal(made(column, pa.array([1.0, None], pa.float32())))
     assert "x: got double, expected float32" in refusal(made(column, pa.array([1.0])))
     assert "x: got float instead of a list" in refusal(made(replace(column, shape=(2,)), pa.array([1.0], pa.float32())))
     text = FeatureColumn("t", "string", (1,))
-    assert "t: got 1 nulls" in refusal(made(text, pa.array(["a", None])))
+    assert "t: got 1 null" in refusal(made(text, pa.array(["a", None])))
     assert "t: got int64, expected string" in refusal(made(text, pa.array([1])))
     assert "task: got int64" in refusal(with_column(episode(2), "task", pa.array([1, 2])))
 

@@ -149,7 +149,7 @@ def test_what_does_not_exist_is_refused(written):
     dataset = Dataset(written[0])
     with pytest.raises(DatasetError, match="has 3 episodes, no episode 3"):
         dataset.rows(3)
-    with pytest.raises(DatasetError, match="has 1 rows, no row 1"):
+    with pytest.raises(DatasetError, match="has 1 row, no row 1"):
         dataset.frame(TOP, 1, 1)
     with pytest.raises(DatasetError, match=f"not a video; videos are {TOP}, {WRIST}"):
         dataset.frame("action", 0, 0)

@@ -66,7 +66,7 @@ def test_an_edit_names_what_cannot_be_computed(source, tmp_path):
     with pytest.raises(EditError, match="NaN or infinity"):
         edit(source, tmp_path / "no", add=late)
     first = column(source, 1, "observation.state")[3, 0]
-    said = r"episodes 0, 1: derived column new: NaN or infinity in 1 rows, first in row 3 of an episode"
+    said = r"episodes 0, 1: derived column new: NaN or infinity in 1 row, first in row 3 of an episode"
     with pytest.raises(DatasetError, match=said):
         edit(source, tmp_path / "no", add=f"new=1 / (observation.state[0] - {float(first)!r})")
     assert not (tmp_path / "no").exists()

@@ -121,7 +121,7 @@ def test_rows_behind_the_end_of_a_new_label_are_named_unless_an_old_one_holds_th
     ]}  # fmt: skip
     done = edit(source, tmp_path / "out", edits=[make_edit(new)], trim="0:..7")
     (said,) = [f.message for f in done.findings if f.code == "label-open"]
-    assert said.startswith("5 rows behind the end of a subtask have none")
+    assert said.startswith("5 rows behind the end of a subtask without one")
     assert said.endswith("in 2 episodes, the first is 0")
 
 

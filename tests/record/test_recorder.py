@@ -292,7 +292,7 @@ def test_options_count_for_each_feature_by_itself(tmp_path):
     }
     with Recorder(tmp_path / "set", fps=30, on_finding=lambda _: None, **options) as recorder:
         recorder.start_episode("lift")
-        with pytest.raises(PlanError, match=r"action: 2 numbers, but 1 names for them \(x\)"):
+        with pytest.raises(PlanError, match=r"action: 2 numbers, but 1 name for them \(x\)"):
             recorder.add(0, {"action": [1.0, 2.0]})
         for number in range(40):
             frame = np.full((48, 64, 3), number, np.uint8)

@@ -1,6 +1,7 @@
 """Good datasets, damaged as tools, disks and people do: what can be saved is saved exactly, what cannot is named."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -301,7 +302,7 @@ def test_rows_after_a_hole_are_lost(dataset, good):
 def test_a_stray_copy_of_rows_is_left_out(dataset, good):
     shutil.copyfile(dataset / DATA, dataset / "data/chunk-000/file-000-copy.parquet")
     done = repaired(dataset, good)
-    assert all("repeat an episode" in text for text in losses(done))
+    assert all(re.search("repeats? an episode", text) for text in losses(done))
 
 
 def v2_under_a_v3_label(root):

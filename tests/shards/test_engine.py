@@ -63,7 +63,7 @@ def test_the_parts_run_as_commands_and_make_the_dataset_of_one_run(recordings, p
     made = convert_on(asked(recordings, tmp_path / "out", plan, None), cluster, executor=serial, watcher=again)
     assert (made.published, made.episodes, len(made.rejected)) == (True, 3, 1)
     assert cluster.ran == ["1/2", "2/2"]  # what was done is not made again
-    assert again.notes[0] == "1 of 2 parts are done already"
+    assert again.notes[0] == "1 of 2 parts is done already"
     assert (watch.total - watch.done, again.done) == (again.total, again.total)
     assert_equal(tmp_path / "out", whole)
     log = (workspace(tmp_path / "out") / "job-new" / "logs" / "shard-001.log").read_text()
@@ -91,7 +91,7 @@ def test_an_interruption_says_how_far_it_is(recordings, plan, tmp_path):
 
     with pytest.raises(KeyboardInterrupt) as stopped:
         convert_on(asked(recordings, tmp_path / "out", plan), Interrupted(), executor=serial, watcher=Watch())
-    assert stopped.value.__notes__ == ["1 of 2 parts are done; the same command makes the others"]
+    assert stopped.value.__notes__ == ["1 of 2 parts is done; the same command makes the others"]
 
 
 def test_without_room_on_any_node_it_says_what_to_do(recordings, plan, tmp_path):

@@ -117,7 +117,7 @@ def test_what_is_missing_is_named_with_its_command(recordings, plan, whole, tmp_
     (tmp_path / "plan.yaml").write_text(plan.to_yaml())
     assert telecine("convert", recordings, "out", "--plan", "plan.yaml", "--shard", "2/3", "--workers", "0")[0] == 0
     code, out, _ = telecine("finalize", "out", "--dry-run")
-    assert (code, "1 of 3 parts are done" in out, "missing 3/3" in out) == (0, True, True)
+    assert (code, "1 of 3 parts is done" in out, "missing 3/3" in out) == (0, True, True)
     code, out, _ = telecine("finalize", "out", "--json")
     body = json.loads(out)
     assert (code, body["ok"], body["counts"]["missing"], (tmp_path / "out").exists()) == (1, False, 2, False)

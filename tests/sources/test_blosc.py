@@ -71,9 +71,9 @@ def test_any_bytes_have_an_answer(data):
         (8, 1, "blocks do not fit"),
         (12, 401, "a frame says it has 401 bytes, 400 are there"),
         (8, 5000, "blocks of 5000 bytes"),
-        (16, 0, "1 of 4 blocks begin outside"),
-        (20, 1 << 31, "1 of 4 blocks begin outside"),
-        (28, 31, "1 of 4 blocks begin outside"),
+        (16, 0, "1 of 4 blocks begins outside"),
+        (20, 1 << 31, "1 of 4 blocks begins outside"),
+        (28, 31, "1 of 4 blocks begins outside"),
     ],
 )
 def test_what_a_fault_is_called(at, value, fault):

@@ -54,7 +54,7 @@ def test_a_frame_that_is_missing_moves_no_other(tmp_path):
         said = [text for code, text in recording.notes if code == "source-incomplete"]
         assert said == [
             "/images1: 1 frame behind the last of 7 steps left out; "
-            "1 of 7 steps have no frame (3): the one before stands in, within its limit"
+            "1 of 7 steps has no frame (3): the one before stands in, within its limit"
         ]
 
 

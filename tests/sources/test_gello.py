@@ -46,7 +46,7 @@ def test_the_unedited_way_gives_rows_and_frames_at_the_rate_of_the_names(demonst
 @pytest.mark.parametrize(
     ("change", "stream", "why"),
     [
-        (lambda i, s: s.pop("control") if i == 2 else None, "/control", "1 of 6 steps do not have it"),
+        (lambda i, s: s.pop("control") if i == 2 else None, "/control", "1 of 6 steps does not have it"),
         (lambda i, s: s.update(control=np.zeros(6)) if i == 2 else None, "/control", "not the same count"),
         (lambda i, s: s.update(wrist_rgb=np.zeros((8, 8, 3), "u1")) if i else None, "/wrist_rgb", "change their size"),
         (lambda i, s: s.update(note="a word"), "/note", "not the same count"),

@@ -56,7 +56,7 @@ def test_pointers_inside_a_folder_that_is_a_recording_are_named(tmp_path, kind, 
     (finding,) = find([folder]).findings
     assert finding.where == str(folder)
     assert finding.message == (
-        f"a file in it is a Git LFS pointer, not the data ({data.name}): run `git lfs pull` in its repository"
+        f"1 file in it is a Git LFS pointer, not the data ({data.name}): run `git lfs pull` in its repository"
     )
     data.with_name("more.bin").write_text(POINTER)
     assert "2 files in it are Git LFS pointers" in find([folder]).findings[0].message

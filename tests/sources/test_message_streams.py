@@ -138,7 +138,7 @@ def test_samples_of_another_width_than_most_are_left_out_and_counted():
     found = stream(joints([[], [], []], [[1, 2], [3], [4, 5]]), name="/joints:position")
     assert values(found).tolist() == [[1, 2], [4, 5]]
     assert found.remarks() == (
-        ("source-messages", "1 of 3 messages do not have 2 values like most (message 1 has 1); they are left out"),
+        ("source-messages", "1 of 3 messages does not have 2 values like most (message 1 has 1); they are left out"),
     )
 
 

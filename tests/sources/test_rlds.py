@@ -224,7 +224,7 @@ def test_a_damaged_shard_gives_its_whole_episodes_and_says_how_many_are_lost(bri
     assert [ref.id for ref in found.refs] == ["/train-0-0", "/train-1-0"]
     assert [f.severity for f in found.findings] == ["error"]
     assert word in found.findings[0].message
-    assert "1 of 2 episodes are lost" in found.findings[0].message
+    assert "1 of 2 episodes is lost" in found.findings[0].message
 
 
 @pytest.mark.parametrize("kept", [0, 1])
@@ -250,7 +250,7 @@ def test_missing_shards_are_counted_in_one_finding(bridge):
     next(bridge.glob("*-00000-of-*")).unlink()
     found = registry.find([bridge])
     assert [ref.id for ref in found.refs] == ["/train-1-0"]
-    assert "1 of 2 shards are missing, with 2 episodes" in found.findings[0].message
+    assert "1 of 2 shards is missing, with 2 episodes" in found.findings[0].message
 
 
 @pytest.mark.parametrize("template", ["../../{DATASET}", "/etc/passwd", "..", "a/{SPLIT}"])

@@ -147,7 +147,7 @@ def test_a_cut_later_is_noted_and_the_video_has_pictures_of_no_line(tmp_path, cu
     events.write_bytes(events.read_bytes()[:cut])
     with opened(folder) as recording:
         assert "source-truncated" in dict(recording.notes)
-        with pytest.raises(SourceError, match=r"3 frames for \d lines"):
+        with pytest.raises(SourceError, match=r"3 frames for \d line"):
             list(recording.streams["/scene"].packets("sim"))
 
 
@@ -158,7 +158,7 @@ def test_a_cut_later_is_noted_and_the_video_has_pictures_of_no_line(tmp_path, cu
         ({"t": "soon"}, "t is 'soon'"),
         ({"t": float("nan")}, "t is nan"),
         ({"robot_joints": None}, "robot_joints is None"),
-        ({"robot_joints": [0.1]}, "holds 1 numbers, the lines before 6"),
+        ({"robot_joints": [0.1]}, "holds 1 number, the lines before 6"),
         ({"robot_joints": [True] * 6}, "expected numbers"),
         ({"gripper_width": [0.1, 0.2]}, "gripper_width holds 2 numbers"),
         ({"ee_pose": {"xyz": [0, 0]}}, "ee_pose.xyz"),
@@ -244,7 +244,7 @@ def test_actions_in_some_lines_only_are_noted(tmp_path):
     (folder / "events.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in lines))
     with opened(folder) as recording:
         assert recording.streams["/action"].times("sim").size == 3
-        assert ("action-missing", "1 of 4 lines hold no action") in recording.notes
+        assert ("action-missing", "1 of 4 lines holds no action") in recording.notes
 
 
 def test_a_folder_that_is_not_quite_a_run_says_which_file_is_missing(tmp_path):

@@ -89,7 +89,7 @@ def test_what_is_no_rrd_of_our_time_says_so(data: bytes, message: str) -> None:
         (WHOLE + WHOLE, "garbage", "rerun rrd merge"),
         (WHOLE[:-1], "cut", "table of contents"),
         (WHOLE[:-1] + b"\7", "garbage", "no footer"),
-        (OPEN + frame(END, b"table") + b"x" * 50, "garbage", "50 bytes that are no footer"),
+        (OPEN + frame(END, b"table") + b"x" * 50, "garbage", "50 bytes, no footer, behind the end marker"),
     ],
 )
 def test_damage_is_described(data: bytes, state: str, message: str) -> None:

@@ -103,7 +103,7 @@ def test_a_width_that_changes_is_an_error_only_where_it_does(record: Any) -> Non
 
     stream = record({"/j": Odd(T, None)}).streams["/j:Scalars:scalars"]
     assert stream.take(np.arange(N - 1), CLOCK).shape == (N - 1, 2)
-    with pytest.raises(SourceError, match=r"1 of 20 samples do not have 2 values .* has 3"):
+    with pytest.raises(SourceError, match=r"1 of 20 samples does not have 2 values .* has 3"):
         all_rows(stream)
 
 

@@ -88,7 +88,7 @@ def _change(folder: Path, change) -> None:
     ("change", "stream", "why"),
     [
         (lambda b: b["data"][2]["states"]["left_arm"]["qpos"].pop(), "/states/left_arm/qpos", "not the same count"),
-        (lambda b: b["data"][2]["states"].pop("left_arm"), "/states/left_arm/qpos", "1 of 6 steps do not have it"),
+        (lambda b: b["data"][2]["states"].pop("left_arm"), "/states/left_arm/qpos", "1 of 6 steps does not have it"),
         (
             lambda b: b["data"][2]["actions"]["left_ee"].update(qpos=["x"]),
             "/actions/left_ee/qpos",
@@ -122,7 +122,7 @@ def test_a_step_without_a_frame_is_said_and_moves_no_other(tmp_path, name):
         assert camera.times("step").tolist() == [0, 1, 3, 4, 5]
         last = list(camera.take(np.arange(5), "step"))[-1]
         assert last.data == (folder / f"colors/{STEPS - 1:06d}_color_0.jpg").read_bytes()
-        assert [text for _, text in recording.notes if "1 of 6 steps have no frame (2)" in text]
+        assert [text for _, text in recording.notes if "1 of 6 steps has no frame (2)" in text]
 
 
 def test_depth_of_an_early_version_is_not_called_jpeg(tmp_path):
@@ -150,7 +150,7 @@ def test_what_is_no_episode_inside_is_named(tmp_path):
     assert found.refs == ()
     assert "no list `data`" in found.findings[0].message
     (folder / "data.json").write_text('{"info": {"joint_names": 1}, "data": [7]}')
-    with pytest.raises(SourceError, match="1 of 1 steps are no objects"):
+    with pytest.raises(SourceError, match="1 of 1 step is no object"):
         opened(tmp_path)
 
 

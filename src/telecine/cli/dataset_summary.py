@@ -70,7 +70,7 @@ def _show_tables(out: Console, page: DatasetSummary) -> None:
     rows += [(c.key, f"{c.codec} {c.width}x{c.height}, {c.fps:g} fps") for c in page.cameras]
     rows += [(f"Task {index}", task) for index, task in enumerate(page.tasks[:MOST_SHOWN])]
     for made in page.frame_tables[:MOST_FILES]:
-        rows.append(("Frame table", f"{made.path}: {made.rows} rows, columns {', '.join(made.columns)}"))
+        rows.append(("Frame table", f"{made.path}: {counted(made.rows, 'row')}, columns {', '.join(made.columns)}"))
     if len(page.frame_tables) > MOST_FILES:
         rows.append(("", f"and {len(page.frame_tables) - MOST_FILES} more; --json has all"))
     show_facts(out, rows)
@@ -88,7 +88,7 @@ def _show_tables(out: Console, page: DatasetSummary) -> None:
     ]
     show_table(out, ("episode", "rows", "seconds", "task", "noticed"), episodes)
     if len(page.episodes) > most:
-        out.print(f"[dim]... and {len(page.episodes) - most} more episodes; -v shows all[/dim]")
+        out.print(f"[dim]... and {counted(len(page.episodes) - most, 'more episode')}; -v shows all[/dim]")
     show_labels(out, page)
 
 

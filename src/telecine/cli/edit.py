@@ -61,7 +61,7 @@ def run_diff(a: Path, b: Path, *, frames: bool, follow_links: bool, json: bool) 
         out.print(f"statistics differ: {escape(', '.join(found.statistics))}")
     for key, count in found.frames.items():
         out.print(
-            f"{escape(key)}: {count.same_bits} frames the same bits, {count.same_pixels} the same pixels, "
+            f"{escape(key)}: {counted(count.same_bits, 'frame')} the same bits, {count.same_pixels} the same pixels, "
             f"{count.different} different"
         )
     out.print("equal in content" if found.equal else "different")

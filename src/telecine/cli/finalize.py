@@ -7,7 +7,7 @@ from telecine.cli.exit_codes import Outcome
 from telecine.cli.screen.next_steps import after_dataset, show_steps
 from telecine.cli.screen.tables import console, escape, print_json, show_findings, show_rejected
 from telecine.commands.shards import finalize
-from telecine.core.text.numbers import counted
+from telecine.core.text.numbers import counted, counted_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,4 +46,7 @@ def show_finalized(out: "Console", made: "Finalized", *, dry_run: bool) -> None:
             out.print(f"[dim]the parts stay in {escape(made.left)}; remove that folder when you like[/dim]")
     else:
         note = "; nothing was written" if dry_run else ""
-        out.print(f"[bold]{done} of {made.shards} parts are done[/bold], {made.episodes} episodes{note}")
+        out.print(
+            f"[bold]{counted_of(done, made.shards, 'part', 'is', 'are')} done[/bold], "
+            f"{counted(made.episodes, 'episode')}{note}"
+        )

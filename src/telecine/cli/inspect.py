@@ -15,7 +15,7 @@ from telecine.core.findings import has_errors
 from telecine.core.proposal.propose import Proposal
 from telecine.core.proposal.text import command_line
 from telecine.core.recording_summary import RecordingFacts, StreamSummary, across
-from telecine.core.text.numbers import bytes_text
+from telecine.core.text.numbers import bytes_text, counted_of
 from telecine.inspection.recordings import Inspection
 
 
@@ -38,7 +38,7 @@ def run(paths: list[str], *, plan: Path | None, json: bool, reading: dict[str, A
 def _show(out: Console, seen: Inspection, proposal: Proposal, command: str, plan_file: Path | None) -> None:
     _show_recordings(out, seen, proposal.timeline)
     if len(seen.recordings) < seen.found:
-        out.print(f"[dim]{len(seen.recordings)} of {seen.found} recordings were read[/dim]")
+        out.print(f"[dim]{counted_of(len(seen.recordings), seen.found, 'recording', 'was', 'were')} read[/dim]")
     out.print()
     _show_streams(out, seen.recordings, proposal.timeline)
     show_left_out(out, seen.left_out)

@@ -17,6 +17,7 @@ from telecine.cli import edit_commands
 from telecine.cli.help import topic_commands
 from telecine.cli.help.command import add
 from telecine.cli.help.flag_groups import GroupedCommand, convert_signature
+from telecine.cli.help.usage_errors import Program
 from telecine.cli.recording_flags import (
     CatalogToken,
     CatalogTokenFile,
@@ -42,6 +43,7 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 app = typer.Typer(
     name="telecine",
+    cls=Program,
     help="Turns robot recordings into training-ready LeRobot datasets: every row with the right frame.",
     no_args_is_help=True,
     add_completion=False,

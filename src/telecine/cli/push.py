@@ -10,7 +10,7 @@ from telecine.cli.screen.next_steps import show_steps
 from telecine.cli.screen.tables import console, escape, print_json, show_findings
 from telecine.commands.inspect import is_dataset
 from telecine.commands.push import push
-from telecine.core.text.numbers import bytes_text
+from telecine.core.text.numbers import bytes_text, counted
 from telecine.dataset.existing import license_at
 
 
@@ -37,7 +37,7 @@ def run(
     show_findings(out, pushed.findings)
     seen = {None: "visible as the Hub's default", True: "private", False: "public"}[private]
     done = "not pushed: not fit for training" if not pushed.ok else "would be pushed" if dry_run else "pushed"
-    about = f"{pushed.files} files, {bytes_text(pushed.size_bytes)}, tag {pushed.tag}, {seen}"
+    about = f"{counted(pushed.files, 'file')}, {bytes_text(pushed.size_bytes)}, tag {pushed.tag}, {seen}"
     out.print(f"[bold]{escape(pushed.dataset)}: {done}[/bold] to {escape(repo_id)}: {about}")
     if pushed.ok:
         show_steps(out, [("train on it, where LeRobot is installed", pushed.train)])

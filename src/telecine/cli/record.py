@@ -62,7 +62,9 @@ def vars_of(played: Played) -> dict[str, object]:
 
 def _tell(screen: Console, played: Played) -> None:
     mark = "success" if played.success else "[yellow]failed[/yellow]"
-    screen.print(f"seed {played.seed}: {mark}, {escape(played.task)}: {escape(played.reason)}, {played.steps} steps")
+    screen.print(
+        f"seed {played.seed}: {mark}, {escape(played.task)}: {escape(played.reason)}, {counted(played.steps, 'step')}"
+    )
     for one in played.spoiled:
         place = f"{one.key or 'all'}, rows {one.rows[0]} to {one.rows[1] - 1}"
         screen.print(f"  spoiled on purpose: {one.kind} in {place} (inspect should say {one.code})")

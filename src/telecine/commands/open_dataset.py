@@ -14,6 +14,7 @@ from telecine.commands.stores import stores
 from telecine.core.depth import DepthScale
 from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError, VideoError, closed_on_failure, raised_as
+from telecine.core.text.numbers import counted
 from telecine.core.tiff import is_tiff, tiff_pixels
 from telecine.dataset.reader import Dataset
 from telecine.dataset.reader import open_dataset as opened
@@ -46,7 +47,7 @@ class DatasetEpisode:
         return self._length
 
     def __repr__(self) -> str:
-        return f"<episode {self.index}: {self._length} rows, {', '.join(self.tasks)}>"
+        return f"<episode {self.index}: {counted(self._length, 'row')}, {', '.join(self.tasks)}>"
 
     @property
     def rows(self) -> dict[str, npt.NDArray[Any]]:
@@ -128,7 +129,7 @@ class OpenDataset(Sequence[DatasetEpisode]):
         if isinstance(number, slice):
             return [DatasetEpisode(self._dataset, n) for n in range(*number.indices(len(self)))]
         if not -len(self) <= number < len(self):
-            raise IndexError(f"{self.root}: has {len(self)} episodes, no episode {number}")
+            raise IndexError(f"{self.root}: has {counted(len(self), 'episode')}, no episode {number}")
         return DatasetEpisode(self._dataset, number % len(self))
 
     def __iter__(self) -> Iterator[DatasetEpisode]:
@@ -183,5 +184,5 @@ def _row_numbers(rows: Sequence[int] | slice | None, length: int, episode: int) 
         return list(range(length))[rows or slice(None)]
     for row in rows:
         if not 0 <= row < length:
-            raise DatasetError(f"episode {episode} has {length} rows, no row {row}")
+            raise DatasetError(f"episode {episode} has {counted(length, 'row')}, no row {row}")
     return [int(row) for row in rows]

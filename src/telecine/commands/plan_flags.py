@@ -13,7 +13,7 @@ from telecine.core.labels.table import MOST_LABELS, label_fields, label_lines
 from telecine.core.plan.model import IMAGES, Plan, make_plan, read_plan
 from telecine.core.plan.spans_csv import spans_of_csv
 from telecine.core.text.documents import MAX_YAML_BYTES, suggest
-from telecine.core.text.numbers import fraction_of
+from telecine.core.text.numbers import counted, fraction_of
 
 if TYPE_CHECKING:
     from telecine.core.proposal.propose import Proposal
@@ -173,7 +173,7 @@ def _labels(path: Path) -> list[dict[str, Any]]:
         found.append({"start": "0s", **span, **label_fields(cells, place)})
     if len(found) > MOST_LABELS:
         raise PlanError(
-            f"{path}: {len(found)} labels; a plan holds at most {MOST_LABELS}: convert first, then "
+            f"{path}: {counted(len(found), 'label')}; a plan holds at most {MOST_LABELS}: convert first, then "
             "`telecine edit --labels` in several parts"
         )
     return found

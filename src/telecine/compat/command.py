@@ -11,6 +11,7 @@ from telecine.conversion.pipeline import Options, convert
 from telecine.conversion.report import Report
 from telecine.core.errors import PlanError, TelecineError
 from telecine.core.plan.model import IMAGES, Plan
+from telecine.core.text.numbers import counted
 
 DEFAULT_NAME = "rrd_dataset"
 DEFAULT_INDEX = "real_time"
@@ -113,7 +114,8 @@ def converted(
 def _summary(name: str, report: Report) -> list[str]:
     """What people want to know at the end, a line each."""
     lines = [
-        f"{name}: {len(report.episodes)} episodes, {report.rows} rows at {report.fps} fps -> {report.root} "
+        f"{name}: {counted(len(report.episodes), 'episode')}, {counted(report.rows, 'row')} at {report.fps} "
+        f"fps -> {report.root} "
         f"({report.seconds:.1f} s)"
     ]
     cameras: dict[str, list[str]] = {}

@@ -16,6 +16,7 @@ from telecine.core.errors import PlanError
 from telecine.core.plan.model import IMAGES
 from telecine.core.recording import Codec, MemoryStream
 from telecine.core.streams.from_keyframe import FromKeyframe, from_first_keyframe
+from telecine.core.text.numbers import counted
 from telecine.video.decode import frames
 
 
@@ -34,7 +35,7 @@ def infer_features(*, table: pa.Table, config: LeRobotConversionConfig) -> dict[
     ):
         width = sum(streams[name].schema.shape[0] for name in columns_of(columns))
         if names is not None and len(names) != width:
-            raise PlanError(f"{key}: {len(names)} names for {width} numbers")
+            raise PlanError(f"{key}: {counted(len(names), 'name')} for {counted(width, 'number')}")
         features[key] = {"dtype": "float32", "shape": (width,), "names": None if names is None else list(names)}
     for spec in config.videos:
         features[IMAGES + spec["key"]] = {

@@ -9,6 +9,7 @@ from telecine.conversion.discovery import nothing_readable
 from telecine.core.errors import PlanError
 from telecine.core.proposal.propose import Proposal
 from telecine.core.recording_summary import StreamSummary, across
+from telecine.core.text.numbers import counted
 from telecine.inspection.recordings import inspect_many
 from telecine.sources.rrd.catalog import dataset_url
 
@@ -81,7 +82,8 @@ class DatasetInspection:
     def _columns_listed(self) -> Iterator[str]:
         yield "Numbers (--action, --state):"
         shown = self.action_state_candidates[:MOST_LISTED]
-        yield from _listed([(c.name, f"{'?' if c.dim is None else c.dim} numbers, {c.component}") for c in shown])
+        numbers = ["? numbers" if c.dim is None else counted(c.dim, "number") for c in shown]
+        yield from _listed([(c.name, f"{n}, {c.component}") for c, n in zip(shown, numbers, strict=True)])
         more = len(self.action_state_candidates) - len(shown)
         if more > 0:
             yield f"  and {more} more, in `action_state_candidates`"

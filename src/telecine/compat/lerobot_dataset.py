@@ -22,6 +22,7 @@ from telecine.core.episode import Episode, FeatureColumn
 from telecine.core.errors import DatasetError, closed_on_failure
 from telecine.core.plan.model import Plan
 from telecine.core.recording import Image, MemoryStream, Recording, Schema
+from telecine.core.text.numbers import counted
 from telecine.dataset.reader import Dataset
 from telecine.dataset.staging import workspace
 from telecine.dataset.writer import DatasetWriter
@@ -196,7 +197,7 @@ class LeRobotDataset:
             return
         self._require_open("finalize")
         if self._pending:
-            _LOG.warning("%s: %d frames since the last save_episode() are left out", self.root, self._pending)
+            _LOG.warning("%s: %s since the last save_episode() left out", self.root, counted(self._pending, "frame"))
         self.clear_episode_buffer()
         plan = self._plans[0].to_yaml() if len(self._plans) == 1 and self._plans[0] != self._frames_plan else None
         self._writer.clear_scratch()  # first, so that the writer can remove the folder around it
@@ -245,7 +246,7 @@ class LeRobotDataset:
         """
         dataset = self._require_finished("reading")
         if not -len(self) <= row < len(self):
-            raise IndexError(f"{self.root} has {len(self)} rows, no row {row}")
+            raise IndexError(f"{self.root} has {counted(len(self), 'row')}, no row {row}")
         row %= len(self)
         episode = bisect_right([e.first_row for e in dataset.episodes], row) - 1
         at = row - dataset.episodes[episode].first_row

@@ -16,6 +16,7 @@ from telecine.conversion.report import Report
 from telecine.core.errors import DatasetError, PlanError, SourceError
 from telecine.core.plan.bind import find_stream
 from telecine.core.plan.model import IMAGES, Plan, make_plan
+from telecine.core.text.numbers import counted
 from telecine.sources import registry
 from telecine.sources.rrd.catalog import dataset_url as address_of
 
@@ -110,7 +111,7 @@ def _converted(path: str | Path, output: str | Path, config: LeRobotConversionCo
         _LOG.warning("%s was not converted: %s", item.recording, item.reason.message)
     if not report.episodes:
         why = report.rejected[0].reason.message if report.rejected else "max_segments leaves none"
-        raise DatasetError(f"{output}: none of {len(report.rejected)} recordings could be converted: {why}")
+        raise DatasetError(f"{output}: none of {counted(len(report.rejected), 'recording')} could be converted: {why}")
     return report
 
 

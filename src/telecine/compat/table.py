@@ -19,6 +19,7 @@ from telecine.core.errors import PlanError, SourceError
 from telecine.core.grid import Times
 from telecine.core.recording import Buffer, ClockKind, Codec, MemoryStream, Recording, Ref, Schema
 from telecine.core.text.documents import suggest
+from telecine.core.text.numbers import counted
 from telecine.sources.rrd.columns import ArrowLeaf, blobs, leaves, numbers, texts
 
 SEGMENT = "rerun_segment_id"
@@ -56,7 +57,9 @@ def read(df: DataFrame, config: LeRobotConversionConfig, segment_id: str) -> pa.
     held = pc.unique(table.column(SEGMENT)).to_pylist()
     if len(held) > 1:
         if segment_id not in held:
-            raise PlanError(f"the frame holds {len(held)} segments, but not {segment_id!r}{suggest(segment_id, held)}")
+            raise PlanError(
+                f"the frame holds {counted(len(held), 'segment')}, but not {segment_id!r}{suggest(segment_id, held)}"
+            )
         table = table.filter(pc.equal(table.column(SEGMENT), segment_id))
     return table.drop_columns([SEGMENT])
 
@@ -129,7 +132,10 @@ def stamps(table: pa.Table, index: str) -> tuple[ClockKind, Times]:
     column = table.column(index)
     unit: ClockKind = "timestamp" if pa.types.is_timestamp(column.type) else "duration"
     if column.null_count:
-        raise PlanError(f"{index}: {column.null_count} rows have no timestamp; read the frame with index={index!r}")
+        raise PlanError(
+            f"{index}: {counted(column.null_count, 'row has', 'rows have')} no timestamp; read the frame with "
+            f"index={index!r}"
+        )
     if not (pa.types.is_timestamp(column.type) or pa.types.is_duration(column.type)):
         raise PlanError(
             f"{index} counts steps, not time ({column.type}); `telecine convert --rate` says how many a second"
@@ -157,7 +163,7 @@ def vector(table: pa.Table, name: str, index: str, kind: ClockKind, times: Times
     if not counts.size:
         raise PlanError(f"{name}: no row holds a value; leave it out, or check the recording")
     if counts.size > 1:
-        raise SourceError(f"{name}: rows hold {counts[0]} to {counts[-1]} numbers; a feature has one width")
+        raise SourceError(f"{name}: rows hold {counts[0]} to {counted(counts[-1], 'number')}; a feature has one width")
     values = np.concatenate(parts).reshape(-1, int(counts[0]))
     schema = Schema(leaf.dtype, values.shape[1:])
     return MemoryStream(name, "vector", schema, {index: times[np.concatenate(rows)]}, values, kind)
@@ -190,7 +196,8 @@ def _refuse_repeats(packets: Sequence[Buffer], codec: Codec, name: str) -> None:
     repeats = [i for i in range(1, len(packets)) if packets[i] == packets[i - 1]]
     if repeats and not index_packets(packets, codec).keyframe[repeats].all():
         raise PlanError(
-            f"{name}: {len(repeats)} packets repeat the one before; the frame was read with fill_latest_at, which "
+            f"{name}: {counted(len(repeats), 'packet repeats', 'packets repeat')} the one before; the frame "
+            "was read with fill_latest_at, which "
             "breaks video; read it without `using_index_values` and `fill_latest_at`: telecine resamples by itself"
         )
 

@@ -29,6 +29,7 @@ from telecine.core.plan.model import IMAGES, Feature, Plan
 from telecine.core.recording import LABELS, Recording, Stream
 from telecine.core.resample.resample import CameraRows, Resampled, resample
 from telecine.core.streams.orientation import orientation_text
+from telecine.core.text.numbers import counted
 from telecine.core.video import LONG_GOP, TAGGED, Clip, Encode, PacketIndex, VideoSettings
 from telecine.video.decode import frames
 from telecine.video.encode import bits_of, check_first, encode
@@ -207,7 +208,7 @@ def _decision_finding(camera: CameraDecision, where: str) -> Finding:
     place_ = f"{where} {camera.pick.feature.key.removeprefix(IMAGES)}"
     if isinstance(camera.decision, Encode):
         return Finding("video-encoded", "info", place_, camera.why)
-    text = f"{camera.decision.copied} frames copied" + ("" if camera.why == "exact" else f"; {camera.why}")
+    text = f"{counted(camera.decision.copied, 'frame')} copied" + ("" if camera.why == "exact" else f"; {camera.why}")
     if camera.decision.preroll:
         text += ", which LeRobot's streaming reader shows"
     return Finding("video-copied", "info", place_, text)
@@ -222,7 +223,7 @@ def _format_findings(camera: CameraDecision, where: str) -> list[Finding]:
     gop = camera.index.longest_gop
     if gop > LONG_GOP:
         severity: Severity = "warning" if gop > 2 * LONG_GOP else "info"
-        text = f"a keyframe every {gop} frames: one random read decodes about {gop // 2 + 1} of them"
+        text = f"a keyframe every {counted(gop, 'frame')}: one random read decodes about {gop // 2 + 1} of them"
         found.append(
             Finding("video-long-gop", severity, place_, text, "set video copy: never to encode for fast reads")
         )

@@ -18,6 +18,7 @@ from telecine.core.recording import Part, Ref
 from telecine.core.resample.split import EpisodeSplit, spans_of, split
 from telecine.core.text.addresses import is_stored
 from telecine.core.text.documents import suggest
+from telecine.core.text.numbers import counted, counted_of
 from telecine.run.executor import Executor, Lost, Tell, serial, silent
 from telecine.run.worker_count import Workers
 from telecine.sources import registry
@@ -203,7 +204,7 @@ def _spanned(refs: Iterable[Ref], plan: Plan) -> tuple[tuple[Ref, ...], tuple[Fi
     if not names:
         return refs, ()
     few = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
-    text = f"{len(names)} of {len(refs)} recordings have no span and are left out: {few}"
+    text = f"{counted_of(len(names), len(refs), 'recording', 'has', 'have')} no span, left out: {few}"
     fix = "give it a line in the table of spans, if it belongs into the dataset"
     return staying, (Finding("split-none", "info" if staying else "error", "plan", text, fix),)
 
@@ -236,10 +237,13 @@ def _split(ref: Ref, tell: Tell, *, plan: Plan) -> Episodes:
 
 def _split_findings(cut: EpisodeSplit, ref: Ref) -> list[Finding]:
     origin = min(p.start_ns for p in (*cut.parts, *cut.short))
-    made = f"{len(cut.parts)} episodes" + (f": {_listed(cut.parts, origin)}" if cut.parts else "")
+    made = f"{counted(len(cut.parts), 'episode')}" + (f": {_listed(cut.parts, origin)}" if cut.parts else "")
     found = [Finding("split-parts", "info", ref.label, made, recording=ref.label)]
     if cut.short:
-        text = f"{len(cut.short)} spans are shorter than `split.shortest` and left out: {_listed(cut.short, origin)}"
+        text = (
+            f"{counted(len(cut.short), 'span is', 'spans are')} shorter than `split.shortest` and left out: "
+            f"{_listed(cut.short, origin)}"
+        )
         fix = "lower `shortest` to include them"
         found.append(Finding("split-short", "warning", ref.label, text, fix, recording=ref.label))
     return found

@@ -383,10 +383,12 @@ def _not_wanted(job: _Job, written: _Written) -> list[Finding]:
         return []
     named = "; ".join(f"{recording_name(s.ref)}: {s.why}" for s in skipped[:_NAMED])
     more = f"; and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""
-    text = f"--where {job.options.where!r} leaves out {len(skipped)} recordings: {named}{more}"
+    text = f"--where {job.options.where!r} leaves out {counted(len(skipped), 'recording')}: {named}{more}"
     found = [Finding("convert-where", "info", root, text)]
     if job.settled is None and not (written.episodes or written.rejected or written.known):
-        why = f"no dataset was written: --where {job.options.where!r} leaves out all {len(skipped)} recordings"
+        why = (
+            f"no dataset was written: --where {job.options.where!r} leaves out all {counted(len(skipped), 'recording')}"
+        )
         found.append(Finding("convert-nothing", "error", root, why, "ask for less; `outcomes` says what is known"))
     return found
 

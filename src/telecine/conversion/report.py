@@ -14,6 +14,7 @@ from telecine.core.findings import CODES, Finding, Findings, has_errors, placed
 from telecine.core.outcome import WORDS
 from telecine.core.recording import Ref
 from telecine.core.text.html import table
+from telecine.core.text.numbers import counted
 from telecine.core.text.visible import visible
 from telecine.core.video import Clip
 
@@ -132,7 +133,7 @@ def nothing_written(root: object, rejected: Sequence[Rejected], made: int, *, st
     if not rejected:
         return []
     why = "--strict stops at the first rejected recording" if strict else "no recording was usable"
-    later = f"; the {made} finished episodes are kept, and the next run takes them up" if made else ""
+    later = f"; {counted(made, 'finished episode is', 'finished episodes are')} kept for the next run" if made else ""
     text = f"no dataset was written: {why}{later}"
     return [Finding("convert-nothing", "error", str(root), text, "see the rejected recordings")]
 
@@ -145,13 +146,19 @@ def earlier_runs(root: object, known: Sequence[str], taken_up: int, leftover: in
     """
     found = []
     if known:
-        text = f"{len(known)} recordings are in the dataset already and were not appended again: {', '.join(known[:5])}"
+        text = (
+            f"{counted(len(known), 'recording is', 'recordings are')} in the dataset already, not appended "
+            f"again: {', '.join(known[:5])}"
+        )
         found.append(Finding("convert-known", "info", str(root), text + (" ..." if len(known) > 5 else "")))
     if taken_up:
-        text = f"{taken_up} finished episodes of an interrupted run were taken up"
+        text = f"taken up from an interrupted run: {counted(taken_up, 'finished episode')}"
         found.append(Finding("convert-resumed", "info", str(root), text))
     if leftover:
-        text = f"{leftover} finished episodes of an interrupted run with another plan or other versions were removed"
+        text = (
+            f"removed, since its plan or versions were others: {counted(leftover, 'finished episode')} of an "
+            "interrupted run"
+        )
         found.append(Finding("convert-leftover", "info", str(root), text))
     return found
 
@@ -217,7 +224,7 @@ class Report:
         return {} if count.keys() <= {WORDS[None]} else {word: count[word] for word in WORDS.values()}
 
     def _repr_html_(self) -> str:
-        head = f"{self.root}: {len(self.episodes)} episodes, {self.rows} rows at {self.fps} fps"
+        head = f"{self.root}: {counted(len(self.episodes), 'episode')}, {counted(self.rows, 'row')} at {self.fps} fps"
         episodes = [
             (e.index, e.recording, e.rows, "; ".join(e.tasks), ", ".join(f"{c.key} ({c.codec})" for c in e.clips))
             for e in self.episodes

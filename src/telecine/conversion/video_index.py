@@ -16,6 +16,7 @@ from telecine.core.plan.model import Feature, Plan
 from telecine.core.recording import Codec, Part, Recording, Stream, VideoStream
 from telecine.core.streams.from_keyframe import FromKeyframe, from_first_keyframe
 from telecine.core.streams.orientation import Oriented
+from telecine.core.text.numbers import counted, counted_of
 from telecine.core.video import PacketIndex
 from telecine.video.decode_check import damaged_packets
 
@@ -45,7 +46,10 @@ def index_videos(recording: Recording, plan: Plan) -> tuple[Recording, Indexes, 
         _check_packets(stream, clock, index, where)
         if undecodable.size:
             stream = streams[stream.name] = FromKeyframe(stream, undecodable)
-            text = f"{undecodable.size} packets before the first keyframe cannot be decoded; rows start after them"
+            text = (
+                f"{counted(undecodable.size, 'packet')} before the first keyframe cannot be decoded; rows "
+                "start after them"
+            )
             fix = "start recording with a keyframe"
             findings.append(Finding("video-damaged", "warning", where, text, fix, stream=stream.name))
         if plan.video_of(feature).check == "pictures":
@@ -80,11 +84,12 @@ def codec_of(stream: VideoStream, where: str) -> Codec:
 def _check_packets(stream: VideoStream, clock: str, index: PacketIndex, where: str) -> None:
     """Refuse streams of which nothing can be shown at the right time."""
     if index.count and not index.keyframe.any():
-        raise VideoError(f"{where}: {index.count} packets and no keyframe; nothing can be decoded")
+        raise VideoError(f"{where}: {counted(index.count, 'packet')} and no keyframe; nothing can be decoded")
     back = stream.backwards(clock)
     if back and not index.reorder_delay:
         raise VideoError(
-            f"{where}: {back} timestamps go back in time on {clock!r} although frames do not; "
+            f"{where}: {counted(back, 'timestamp goes', 'timestamps go')} back in time on {clock!r} although "
+            "frames do not; "
             "their times cannot be trusted, check the recorder's clock"
         )
 
@@ -99,7 +104,10 @@ def _sound(
     whole = usable_frames(bad, policy, _span(stream, feature, plan, recording.ref.part))
     at, what = index.problems[0]
     clock = feature.sources[0].timeline or plan.clock.timeline
-    text = f"{damage_text(stream, clock, index, (at, what))}; {int(bad.sum())} of {bad.size} frames are not whole"
+    text = (
+        f"{damage_text(stream, clock, index, (at, what))}; "
+        f"{counted_of(int(bad.sum()), bad.size, 'frame', 'is', 'are')} not whole"
+    )
     if not whole.size:
         raise VideoError(f"{where}: {text}, which leaves none")
     text += ", the episode ends before them" if policy == "cut" else ", rows show the last whole one before them"

@@ -12,6 +12,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from telecine.core.text.numbers import counted
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimedFrames:
@@ -161,14 +163,17 @@ def _with_surplus(
     for i, claim in claims.items():
         own, extra = ranges[i], claim.count - lengths[i]
         if isinstance(own, FrameRange) and extra > 0 and stated[i] != lengths[i]:
-            count = "" if stated[i] is None else f", {stated[i]} rows are stated,"
-            text = f"its video holds {claim.count} frames{count} and {lengths[i]} rows are there: nothing tells which"
+            count = "" if (said := stated[i]) is None else f", {counted(said, 'row is', 'rows are')} stated,"
+            text = (
+                f"its video holds {counted(claim.count, 'frame')}{count} and "
+                f"{counted(lengths[i], 'row is', 'rows are')} there: nothing tells which"
+            )
             found[i] = UnknownFrames(f"{text} belong together; {_FIRST_ONES}", is_choice=True)
         elif isinstance(own, FrameRange) and extra > 0:
-            text = f"its video holds {extra} frames more than its rows and statistics count"
+            text = f"its video holds {counted(extra, 'frame')} more than its rows and statistics count"
             found[i] = replace(own, doubt=f"{text}, which LeRobot's recorder leaves behind those of the rows")
         elif isinstance(own, FrameRange) and claim.first > before:
-            text = f"{claim.first - before} frames before its first are of no row"
+            text = f"{counted(claim.first - before, 'frame')} before its first, of no row"
             found[i] = replace(own, doubt=f"{text}, as the metadata says it, and both fill the file")
         before = claim.first + max(claim.count, 1)
     return found
@@ -206,16 +211,18 @@ _FIRST_ONES = "if the first frames are those of its rows, say --trust video"
 
 def _surplus(frames: int, end: int) -> UnknownFrames:
     return UnknownFrames(
-        f"its video holds {frames} frames, {frames - end} behind all that rows are known to have: if one of them is "
+        f"its video holds {counted(frames, 'frame')}, {frames - end} behind all that rows are known to have: "
+        "if one of them is "
         "anywhere before, rows behind it would show the frames of others; if all are at the end, say --trust video",
         is_choice=True,
     )
 
 
 def _doubt(needed: int, end: int, frames: int) -> UnknownFrames:
-    held = f"{needed} rows" if needed > frames else f"{needed} rows up to its frame {end - 1}"
+    held = f"{counted(needed, 'row')}" if needed > frames else f"{counted(needed, 'row')} up to its frame {end - 1}"
     return UnknownFrames(
-        f"its video holds {frames} frames for {held}, and nothing tells which are missing: rows behind them would show "
+        f"its video holds {counted(frames, 'frame')} for {held}, and nothing tells which are missing: rows "
+        "behind them would show "
         "the frames of others; if only the file's end is missing, say --trust video"
     )
 
@@ -281,17 +288,22 @@ def _single(length: int, own: ClaimedFrames, frames: int, before: int, after: in
     if own.first >= frames:
         return UnknownFrames(f"its frames begin at {own.first}, the file holds {frames}")
     if limit - own.first == length:
-        note = "" if own.count == length else f"the metadata said {own.count} frames, there are {length}"
+        note = "" if own.count == length else f"the metadata said {counted(own.count, 'frame')}, there are {length}"
         return FrameRange(own.file, own.first, length, note)
     if own.count < length:
-        return UnknownFrames(f"{length} rows have {own.count} frames, and nothing tells which rows are without")
+        return UnknownFrames(
+            f"{counted(length, 'row has', 'rows have')} {counted(own.count, 'frame')}, and nothing tells which "
+            "rows are without"
+        )
     if after is not None and own.first + own.count > after:
         return UnknownFrames(f"its frames to {own.first + own.count - 1} would be those of the next episode")
     have = min(length, frames - own.first)
     if have < length:
-        return FrameRange(own.file, own.first, have, f"the file ends after {have} of its {length} frames")
+        return FrameRange(own.file, own.first, have, f"the file ends after {have} of its {counted(length, 'frame')}")
     extra = own.count - length
-    return FrameRange(own.file, own.first, have, f"{extra} frames after its last row are left out" if extra else "")
+    return FrameRange(
+        own.file, own.first, have, f"{counted(extra, 'frame')} after its last row left out" if extra else ""
+    )
 
 
 def _tiled(lengths: Sequence[int], frames: Sequence[int], cut: Collection[int]) -> list[FrameRange | UnknownFrames]:
@@ -326,6 +338,7 @@ def _from_the_back(lengths: Sequence[int], frames: Sequence[int], file: int) -> 
         sure = [*(FrameRange(file + back, f, n) for f, n in zip(firsts, lengths[start:stop], strict=True)), *sure]
         stop = start
     why = UnknownFrames(
-        f"the videos hold {sum(frames)} frames for {sum(lengths)} rows, and nothing tells whose are missing"
+        f"the videos hold {counted(sum(frames), 'frame')} for {counted(sum(lengths), 'row')}, and nothing "
+        "tells whose are missing"
     )
     return [why] * stop + sure

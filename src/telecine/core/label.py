@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, get_args
 
 from telecine.core.dataclass import dataclass
+from telecine.core.text.numbers import counted
 
 PERSISTENT = "language_persistent"
 """Column of what holds from a time on until another of its kind comes; the same list in every row of an episode."""
@@ -156,7 +157,7 @@ def _own_problems(label: Label, count: int, cameras: Sequence[str]) -> Iterator[
     if not 0 <= label.start < label.stop:
         yield "holds no row; write [start, stop), start < stop"
     elif label.stop > count:
-        yield f"ends behind the last of {count} rows"
+        yield f"ends behind the last of {counted(count, 'row')}"
     if style.is_language and not (label.text or "").strip() and not label.tool_calls:
         yield "has no text"
     if not style.is_language and label.number is None:

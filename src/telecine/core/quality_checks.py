@@ -28,7 +28,7 @@ def action_findings(state: Floats, action: Floats, where: str) -> Iterator[Findi
     same = state.shape[1] == action.shape[1]
     share = float((state == action).all(axis=1).mean()) if same and len(state) else 0.0
     if share >= SAME_SHARE:
-        text = f"the action is the state of the same row in {percent_text(share)} of {len(state)} rows"
+        text = f"the action is the state of the same row in {percent_text(share)} of {counted(len(state), 'row')}"
         fix = "record what was commanded, or take the next state; a policy learns to stay where it is"
         yield Finding("look-action-state", "warning", where, text, fix, rows=(0, len(state)))
 
@@ -46,7 +46,7 @@ def value_findings(values: Floats, where: str) -> Iterator[Finding]:
     """NaN and infinity. values: (n, w)."""
     bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
     if bad.size:
-        text = f"NaN or infinity in {bad.size} of {len(values)} rows, first in row {int(bad[0])}"
+        text = f"NaN or infinity in {bad.size} of {counted(len(values), 'row')}, first in row {int(bad[0])}"
         fix = "training would get NaN loss; leave the episode out"
         yield Finding("look-values", "error", where, text, fix, rows=(int(bad[0]), int(bad[-1]) + 1))
 
@@ -66,7 +66,12 @@ def idle_findings(values: Floats, fps: int, where: str) -> Iterator[Finding]:
         return
     if last == 0:
         yield Finding(
-            "look-idle", "warning", where, f"nothing moves in {len(values)} rows", "leave it out", rows=(0, len(values))
+            "look-idle",
+            "warning",
+            where,
+            f"nothing moves in {counted(len(values), 'row')}",
+            "leave it out",
+            rows=(0, len(values)),
         )
         return
     for start, stop, end in ((0, first, "start"), (last, len(values), "end")):
@@ -81,7 +86,8 @@ def time_findings(timestamps: Floats, fps: int, where: str) -> Iterator[Finding]
     if wrong.size:
         row = int(wrong[0])
         text = (
-            f"{wrong.size} timestamps are not row / fps, first row {row}: {timestamps[row]:.4f} s for {row / fps:.4f}"
+            f"{counted(wrong.size, 'timestamp is', 'timestamps are')} not row / fps, first row {row}: "
+            f"{timestamps[row]:.4f} s for {row / fps:.4f}"
         )
         fix, rows = "LeRobot cannot find the frames of these rows", (row, int(wrong[-1]) + 1)
         yield Finding("look-timestamps", "error", where, text, fix, key="timestamp", rows=rows)
@@ -115,6 +121,6 @@ def length_findings(lengths: Sequence[int], fps: int) -> Iterator[Finding]:
             fix = "leave it out unless it is meant"
             yield Finding("look-short", severity, f"episode {number}", text, fix, episode=number, rows=(0, length))
         elif length > LONG_TIMES * typical and len(lengths) >= LONG_FROM:
-            text = f"{length} rows, {length / fps:.1f} s; the typical episode has {typical:.0f}"
+            text = f"{counted(length, 'row')}, {length / fps:.1f} s; the typical episode has {typical:.0f}"
             fix = "see what else it holds"
             yield Finding("look-long", "info", f"episode {number}", text, fix, episode=number, rows=(0, length))

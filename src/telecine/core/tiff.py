@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from telecine.core.text.numbers import counted
+
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _OFFSETS, _CHANNELS, _COUNTS, _FORMAT = 256, 257, 258, 259, 273, 277, 279, 339
 _SIZES = {3: ("H", 2), 4: ("I", 4)}
 """Of SHORT and LONG, the types that these tags have."""
@@ -39,7 +41,9 @@ def tiff_pixels(data: bytes) -> npt.NDArray[Any]:
         raise ValueError(f"a TIFF file of {width} x {height} pixels")
     strips = b"".join(data[start : start + count] for start, count in zip(offsets, counts, strict=True))
     if len(strips) != width * height * bits // 8:
-        raise ValueError(f"a TIFF file with {len(strips)} bytes of pixels, expected {width * height * bits // 8}")
+        raise ValueError(
+            f"a TIFF file with {counted(len(strips), 'byte')} of pixels, expected {width * height * bits // 8}"
+        )
     return np.frombuffer(strips, order + kind).reshape(height, width).astype(kind)
 
 

@@ -90,7 +90,8 @@ def _what_it_is(info: Mapping[str, Any]) -> str:
     holds = f"state, action and {counted(cameras, 'camera')}" if cameras else "state and action"
     return (
         f"{counted(info['total_episodes'], 'demonstration')} of {whose}, "
-        f"{duration_text(info['total_frames'] / info['fps'])} in all: {holds} at {info['fps']} rows a second, "
+        f"{duration_text(info['total_frames'] / info['fps'])} in all: {holds} at {counted(info['fps'], 'row')} "
+        "a second, "
         "in the format of [LeRobot](https://github.com/huggingface/lerobot), written by telecine."
     )
 

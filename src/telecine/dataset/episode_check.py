@@ -13,6 +13,7 @@ from telecine.core.depth import LEVELS, DepthScale
 from telecine.core.episode import MOST_ELEMENTS, Episode, FeatureColumn
 from telecine.core.errors import DatasetError
 from telecine.core.labels.columns import LABEL_COLUMNS
+from telecine.core.text.numbers import counted
 from telecine.core.video import Clip, FrameFormat
 from telecine.dataset.values import Values, to_numpy
 from telecine.lerobot_format.paths import Limits
@@ -110,7 +111,7 @@ def _feature_problems(features: Features) -> Iterator[str]:
     keys = [column.key for column in features.columns] + [camera.key for camera in features.cameras]
     for key in dict.fromkeys(keys):
         if keys.count(key) > 1:
-            yield f"{key}: named {keys.count(key)} times, expected once"
+            yield f"{key}: named {counted(keys.count(key), 'time')}, expected once"
         if not key or "/" in key:
             yield f"{key!r}: expected a feature name without '/', which LeRobot uses as a separator"
         if key in RESERVED:
@@ -129,13 +130,14 @@ def _column_problems(column: FeatureColumn) -> Iterator[str]:
         yield f"got shape {column.shape}, expected 1 to 5 dimensions of at least 1"
     if column.shape and column.shape[-1] > MOST_ELEMENTS:
         yield (
-            f"got {column.shape[-1]} elements, expected at most {MOST_ELEMENTS}: LeRobot keeps ten statistics of "
+            f"got {counted(column.shape[-1], 'element')}, expected at most {MOST_ELEMENTS}: LeRobot keeps ten "
+            "statistics of "
             "each for every episode; take fewer with `fields`, or leave it out"
         )
     if column.dtype == "string" and column.shape != (1,):
         yield f"got strings of shape {column.shape}, expected (1,)"
     if column.names is not None and len(column.shape) == 1 and len(column.names) != column.shape[0]:
-        yield f"got {len(column.names)} names, expected {column.shape[0]}"
+        yield f"got {counted(len(column.names), 'name')}, expected {column.shape[0]}"
     if column.dtype in ("bool", "string") and column.key.startswith(("observation", "action")):
         yield (
             f"got {column.dtype}, but every feature named observation* or action* is an input of the policy and "
@@ -184,7 +186,7 @@ def _row_problems(episode: Episode, fps: int) -> Iterator[str]:
     if grid.fps != Fraction(fps):
         yield f"got {grid.fps} fps, expected {fps}"
     if count < 1 or count != grid.count:
-        yield f"got {count} rows, expected {max(grid.count, 1)}, one per tick"
+        yield f"got {counted(count, 'row')}, expected {max(grid.count, 1)}, one per tick"
     got = episode.rows.column_names
     expected = [*(column.key for column in episode.columns), "timestamp", "task"]
     if sorted(got) != sorted(expected):
@@ -200,7 +202,10 @@ def _value_problems(episode: Episode, values: dict[str, Values], fps: int) -> It
             continue
         if column.dtype == "language":
             if data.type != arrow_type(column) or data.null_count:
-                yield f"{column.key}: got {data.type} with {data.null_count} nulls, expected {arrow_type(column)}"
+                yield (
+                    f"{column.key}: got {data.type} with {counted(data.null_count, 'null')}, expected "
+                    f"{arrow_type(column)}"
+                )
             continue
         try:
             values[column.key] = to_numpy(data, column)
@@ -209,7 +214,10 @@ def _value_problems(episode: Episode, values: dict[str, Values], fps: int) -> It
             continue
         bad = _not_finite(values[column.key])
         if bad.size:
-            yield f"{column.key}: NaN, infinity or a value beyond float32 in {bad.size} rows, first in row {bad[0]}"
+            yield (
+                f"{column.key}: NaN, infinity or a value beyond float32 in {counted(bad.size, 'row')}, first "
+                f"in row {bad[0]}"
+            )
     yield from _text_problems("task", episode.rows.column("task"))
     expected = (np.arange(episode.rows.num_rows) / fps).astype(np.float32)
     if _TIMESTAMP.key in values and not np.array_equal(values[_TIMESTAMP.key], expected):
@@ -222,7 +230,7 @@ def _text_problems(key: str, data: pa.ChunkedArray) -> Iterator[str]:
     if data.type != pa.string():
         yield f"{key}: got {data.type}, expected string"
     elif data.null_count:
-        yield f"{key}: got {data.null_count} nulls, expected none"
+        yield f"{key}: got {counted(data.null_count, 'null')}, expected none"
 
 
 def _not_finite(values: Values) -> Values:
@@ -236,10 +244,11 @@ def _not_finite(values: Values) -> Values:
 def _clip_problems(clip: ClipOutline, count: int, fps: int, limits: Limits) -> Iterator[str]:
     shown = clip.frames - clip.preroll
     if clip.preroll < 0 or shown < count:
-        yield f"got {shown} frames from the episode's first on, expected at least {count}, one per row"
+        yield f"got {counted(shown, 'frame')} from the episode's first on, expected at least {count}, one per row"
     if clip.preroll and (clip.preroll + count) / fps > limits.video_s:
         yield (
-            f"got {clip.preroll} frames before the first row of an episode over {limits.video_s} s, which LeRobot "
+            f"got {counted(clip.preroll, 'frame')} before the first row of an episode over {limits.video_s} s, "
+            "which LeRobot "
             "then looks up inexactly; encode this camera instead of copying it"
         )
 
@@ -250,6 +259,6 @@ def _file_problems(clip: Clip) -> Iterator[str]:
     shape = (1, LEVELS) if clip.depth else (3, 256)
     if clip.histogram.shape != shape or clip.sampled < 1 or not np.all(np.sum(clip.histogram, axis=1)):
         yield (
-            f"got a histogram of shape {clip.histogram.shape} from {clip.sampled} frames, expected {shape} "
+            f"got a histogram of shape {clip.histogram.shape} from {counted(clip.sampled, 'frame')}, expected {shape} "
             "with counts in every channel"
         )

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from telecine.core.data.arrow import array
 from telecine.core.errors import VideoError
+from telecine.core.text.numbers import counted
 from telecine.core.video import Clip
 from telecine.lerobot_format.schema import IMAGE
 from telecine.video.clip import read_clip
@@ -30,7 +31,7 @@ def with_images(arrays: Mapping[str, Any], clips: Mapping[str, Clip], schema: pa
             for key, stream in streams.items():
                 data = next(stream, None)
                 if data is None:
-                    raise VideoError(f"{key}: the clip ends after {stop} of {rows} frames")
+                    raise VideoError(f"{key}: the clip ends after {stop} of {counted(rows, 'frame')}")
                 held[key].append({"bytes": data, "path": f"frame-{stop:06d}.png"})
                 size += len(data)
             stop += 1

@@ -16,6 +16,7 @@ from telecine.core.depth import DepthScale
 from telecine.core.errors import DatasetError, raised_as
 from telecine.core.label import LANGUAGE
 from telecine.core.labels.numbered import SUBTASK_INDEX
+from telecine.core.text.numbers import counted
 from telecine.dataset.values import unwrap_extensions
 from telecine.lerobot_format import paths, read, row_files
 from telecine.lerobot_format.episode_table import EpisodeTable
@@ -90,7 +91,7 @@ class Dataset:
     def episode(self, number: int) -> EpisodeMeta:
         """One episode, without making all of them. Raises: DatasetError when there is no such one."""
         if not 0 <= number < len(self):
-            raise DatasetError(f"{self.root}: has {len(self)} episodes, no episode {number}")
+            raise DatasetError(f"{self.root}: has {counted(len(self), 'episode')}, no episode {number}")
         return self._known[number]
 
     def column_of_episodes(self, name: str) -> list[Any]:
@@ -142,7 +143,7 @@ class Dataset:
         if key not in meta.videos:
             raise DatasetError(f"{self.root}: {key} is not a video; videos are {', '.join(self._videos) or 'none'}")
         if not 0 <= row < meta.length:
-            raise DatasetError(f"{self.root}: episode {episode} has {meta.length} rows, no row {row}")
+            raise DatasetError(f"{self.root}: episode {episode} has {counted(meta.length, 'row')}, no row {row}")
         span = meta.videos[key]
         return self._file("video_path", span.file_index, key), round(span.from_s * self.fps) + row
 

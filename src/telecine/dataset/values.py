@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from telecine.core.data import arrow
 from telecine.core.episode import FeatureColumn
+from telecine.core.text.numbers import counted
 from telecine.lerobot_format.schema import LEAVES, arrow_type
 
 Values = npt.NDArray[Any]
@@ -59,7 +60,7 @@ def to_arrow(values: Values, column: FeatureColumn) -> pa.Array:
 
 def _without_nulls(array: pa.Array) -> pa.Array:
     if array.null_count:
-        raise ValueError(f"{array.null_count} nulls")
+        raise ValueError(f"{counted(array.null_count, 'null')}")
     return array
 
 
@@ -73,5 +74,5 @@ def _elements(array: pa.Array, size: int) -> pa.Array:
     else:
         lengths = set(np.diff(arrow.to_numpy(_without_nulls(array).offsets)).tolist())
     if lengths - {size}:
-        raise ValueError(f"lists of {', '.join(map(str, sorted(lengths)[:3]))} values")
+        raise ValueError(f"lists of lengths {', '.join(map(str, sorted(lengths)[:3]))}")
     return arrow.elements(_without_nulls(array))

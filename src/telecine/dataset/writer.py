@@ -22,6 +22,7 @@ from telecine.core.findings import Finding
 from telecine.core.labels.columns import LABEL_COLUMNS
 from telecine.core.outcome import SUCCESS, decided, with_outcome
 from telecine.core.stats import Stats
+from telecine.core.text.numbers import counted
 from telecine.dataset.episode_check import check_episode
 from telecine.dataset.episode_labels import EpisodeLabels
 from telecine.dataset.existing import ExistingDataset, features_of, read_existing, state_of
@@ -225,11 +226,13 @@ class DatasetWriter:
     def _success_findings(self) -> list[Finding]:
         unknown, known = self._success[None], self._success[True] + self._success[False]
         if known and self.features and SUCCESS.key not in {column.key for column in self.features.columns}:
-            text = f"it has no column {SUCCESS.key}, so whether {known} episodes succeeded is in the provenance only"
+            whether = f"whether {counted(known, 'episode')} succeeded"
+            text = f"it has no column {SUCCESS.key}, so {whether} is in the provenance only"
             return [Finding("success-unknown", "info", str(self.root), text, "convert all recordings again")]
         if not known or not unknown:
             return []
-        text = f"nothing says whether {unknown} of {known + unknown} episodes succeeded; their {SUCCESS.key} is false"
+        all_of_them = counted(known + unknown, "episode")
+        text = f"nothing says whether {unknown} of {all_of_them} succeeded; {SUCCESS.key} is false there"
         return [
             Finding("success-unknown", "warning", str(self.root), text, "say it in the column success of --spans CSV")
         ]

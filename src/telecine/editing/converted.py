@@ -14,6 +14,7 @@ from typing import Any, get_args
 from telecine.core.errors import DatasetError, EditError, raised_as
 from telecine.core.findings import Finding, has_errors, with_notes
 from telecine.core.plan.model import Dtype, Plan, make_plan
+from telecine.core.text.numbers import counted_of
 from telecine.dataset.reader import Dataset, open_dataset
 from telecine.dataset.staging import workspace
 from telecine.dataset.verify.verify import metadata_errors_at
@@ -115,7 +116,11 @@ def _convert(dataset: Dataset, folder: Path, fps: int) -> Iterator[Finding]:
         done.append(f"has {dataset.fps} fps; one row in {dataset.fps // fps} is taken, for {fps} fps")
     clips = [clip for episode in report.episodes for clip in episode.clips]
     encoded = sum(clip.pictures.encoded for clip in clips)
-    frames = f"; {encoded} of {sum(clip.frames for clip in clips)} frames were re-encoded" if encoded else ""
+    frames = (
+        f"; {counted_of(encoded, sum(clip.frames for clip in clips), 'frame', 'was', 'were')} re-encoded"
+        if encoded
+        else ""
+    )
     yield Finding("edit-converted", "warning", str(dataset.root), " and ".join(done) + frames)
     yield from (finding for finding in report.findings if finding.severity == "warning")
 

@@ -18,6 +18,7 @@ from telecine.core.errors import DatasetError, EditError, PlanError, raised_as
 from telecine.core.findings import Finding, has_errors, with_notes
 from telecine.core.labels.table import MOST_LABELS
 from telecine.core.text.documents import read_mapping
+from telecine.core.text.numbers import counted
 from telecine.dataset.assembly.assemble import Assembled, assemble, foresee
 from telecine.dataset.assembly.selection import Selection
 from telecine.dataset.open_files import WRITE_ERRORS
@@ -103,7 +104,9 @@ def whole_edit(given: InputDataset, edits: Sequence[str | Path | Edit], flags: M
     flagged = edit_of_flags(flags_of(others), [given.source])
     whole = combined([*_read(edits, given), *texts, ("the flags", flagged)])
     if len(whole.labels) > MOST_LABELS:
-        raise EditError(f"{len(whole.labels)} labels in one edit; at most {MOST_LABELS}, so make several edits of them")
+        raise EditError(
+            f"{counted(len(whole.labels), 'label')} in one edit; at most {MOST_LABELS}, so make several edits of them"
+        )
     return whole
 
 

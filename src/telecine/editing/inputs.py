@@ -12,6 +12,7 @@ from telecine.core.edit.model import Edit, EditInput, parse_edit
 from telecine.core.edit.resolve import SourceDataset, SourceEpisode
 from telecine.core.errors import DatasetError, EditError, raised_as
 from telecine.core.outcome import stored_facts
+from telecine.core.text.numbers import counted
 from telecine.dataset.reader import Dataset
 from telecine.lerobot_format.metadata import INDEX_KEYS
 from telecine.lerobot_format.read import read_episodes_table
@@ -56,12 +57,16 @@ def check_fingerprints(edit: Edit, inputs: tuple[InputDataset, ...]) -> None:
         count = entry.episodes
         if count is not None and count > len(given.dataset):
             raise EditError(
-                f"{given.path}: has {len(given.dataset)} episodes, the edit is for {count}; make one for this dataset"
+                f"{given.path}: has {counted(len(given.dataset), 'episode')}, the edit is for {count}; make "
+                "one for this dataset"
             )
         if given.fingerprint(count) != entry.fingerprint:
+            same = (
+                "episodes differ" if count is None else f"first {counted(count, 'episode differs', 'episodes differ')}"
+            )
             raise EditError(
                 f"{given.path}: is not the dataset that the edit was made for ({entry.path}): its features or its "
-                f"first {count} episodes differ; make the edit again for this one"
+                f"{same}; make the edit again for this one"
             )
 
 

@@ -47,6 +47,7 @@ def _open(selection: Selection, target: Path) -> Iterator[Finding]:
     for style, count in rows.items():
         where = f"{counted(len(episodes[style]), 'episode')}, the first is {episodes[style][0]}"
         text = (
-            f"{count} rows behind the end of a {style} have none; LeRobot shows the last one until the next; in {where}"
+            f"{counted(count, 'row')} behind the end of a {style} without one; LeRobot shows the last one "
+            f"until the next; in {where}"
         )
         yield Finding("label-open", "info", str(target), text, "label these rows too, e.g. `idle`")

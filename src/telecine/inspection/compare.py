@@ -25,7 +25,7 @@ from telecine.core.findings import Finding, placed
 from telecine.core.plan.bind import Binding, BoundFeature, Source, bind
 from telecine.core.plan.model import Plan, parse_plan
 from telecine.core.recording import Recording, Ref
-from telecine.core.text.numbers import counted
+from telecine.core.text.numbers import counted, counted_of
 from telecine.dataset.assembly.metadata import CROPPED
 from telecine.dataset.reader import Dataset
 from telecine.lerobot_format.paths import PLAN, PLANS
@@ -205,7 +205,10 @@ def _compare_rows(case: _Case, bound: BoundFeature) -> Iterator[Finding]:
             wrong.append((row, got, expected))
     if wrong:
         row, got, expected = wrong[0]
-        text = f"{key}: {len(wrong)} of {len(picked)} sampled rows differ, first row {row}: {got} instead of {expected}"
+        text = (
+            f"{key}: {counted_of(len(wrong), len(picked), 'sampled row', 'differs', 'differ')}, first row "
+            f"{row}: {got} instead of {expected}"
+        )
         yield Finding("verify-against", "error", case.where, text, "convert again", key=key, rows=(row, row + 1))
 
 

@@ -14,6 +14,7 @@ from telecine.core.errors import DatasetError
 from telecine.core.findings import Finding
 from telecine.core.quality.episode_rows import ACTION, STATE
 from telecine.core.recording import Array
+from telecine.core.text.numbers import counted
 from telecine.dataset.card import stated_units
 from telecine.dataset.reader import Dataset
 from telecine.dataset.values import to_numpy
@@ -102,7 +103,7 @@ def draw_curves(dataset: Dataset, number: int, path: Path, title: str, findings:
     codes = dict.fromkeys(f.code.removeprefix("look-") for f in findings if f.rows and f.severity != "info")
     parts = [f"{title}; over seconds", *([", ".join(codes)] if codes else [])]
     parts += [] if units else ["no unit is stated"]
-    parts += [f"{MOST_AXES} of {len(axes)} elements"] if len(axes) > MOST_AXES else []
+    parts += [f"{MOST_AXES} of {counted(len(axes), 'element')}"] if len(axes) > MOST_AXES else []
     figure.suptitle("; ".join(parts), fontsize=10)
     figure.legend(lines.values(), lines, fontsize=7, loc="lower right", ncols=2, frameon=False)
     figure.savefig(path, dpi=100)

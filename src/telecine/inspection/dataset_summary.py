@@ -111,7 +111,7 @@ class DatasetSummary:
         return found | {"lag": [row.to_dict() for row in self.lag]}
 
     def _repr_html_(self) -> str:
-        head = f"{self.root}: LeRobot {self.version}, {self.frames} frames at {self.fps} fps"
+        head = f"{self.root}: LeRobot {self.version}, {counted(self.frames, 'frame')} at {self.fps} fps"
         features = [(c.key, c.dtype, list(c.shape), ", ".join(c.names or ())) for c in self.columns]
         episodes = [
             (e.index, e.length, f"{e.seconds:.1f}", "; ".join(e.tasks), ", ".join(e.verdicts)) for e in self.episodes
@@ -218,7 +218,7 @@ def _tables(dataset: Dataset) -> Iterator[FrameTable]:
 def _counts(dataset: Dataset) -> Iterator[Finding]:
     total = sum(e.length for e in dataset.episodes)
     if total != dataset.frames:
-        text = f"info.json counts {dataset.frames} frames, the episodes have {total}"
+        text = f"info.json counts {counted(dataset.frames, 'frame')}, the episodes have {total}"
         yield Finding("look-counts", "error", "meta/info.json", text, VERIFY)
     task_indices = {t for e in dataset.episodes for t in e.tasks} - set(dataset.tasks)
     if task_indices:

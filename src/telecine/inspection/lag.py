@@ -186,7 +186,7 @@ def _follower(state: Paths, action: Paths | str) -> Iterator[StretchLag]:
     if isinstance(action, str):
         yield _unknown(action)
     elif action.values.shape[1] != state.values.shape[1]:
-        counts = f"{action.values.shape[1]} elements, {STATE} has {state.values.shape[1]}"
+        counts = f"{counted(action.values.shape[1], 'element')}, {STATE} has {state.values.shape[1]}"
         yield _unknown(f"the action has {counts}: they are not the same joints")
     else:
         for first, last in stretches_of(*_both(state.times, action.times), state):

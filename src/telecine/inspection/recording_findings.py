@@ -10,7 +10,7 @@ from telecine.core.findings import REMARKS, Finding, FindingSpan, placed
 from telecine.core.plan.episodes import split_advice
 from telecine.core.proposal.rates import BRIDGED_NS, stalls_of
 from telecine.core.recording_summary import ClockFacts, RecordingFacts, StreamSummary
-from telecine.core.text.numbers import counted
+from telecine.core.text.numbers import counted, counted_of
 from telecine.core.video import LONG_GOP
 
 
@@ -65,13 +65,19 @@ def _camera_findings(stream: StreamSummary, where: str) -> Iterator[Finding]:
     if camera is None or not camera.width:
         return
     if camera.skipped:
-        text = f"its first {camera.skipped} packets come before a keyframe and cannot be decoded; rows start after them"
+        text = (
+            f"its first {counted(camera.skipped, 'packet comes', 'packets come')} before a keyframe and cannot "
+            "be decoded; rows start after them"
+        )
         yield Finding("video-damaged", "warning", where, text, "start recording with a keyframe")
     if camera.open_gop or camera.intra_refresh:
         what = "open groups of pictures" if camera.open_gop else "intra refresh without keyframes"
         yield Finding("video-long-gop", "info", where, f"{what}: cannot be copied, will be encoded")
     elif camera.gop > LONG_GOP:
-        text = f"a keyframe every {camera.gop} frames: one random read decodes about {camera.gop // 2 + 1} of them"
+        text = (
+            f"a keyframe every {counted(camera.gop, 'frame')}: one random read decodes about "
+            f"{camera.gop // 2 + 1} of them"
+        )
         yield Finding("video-long-gop", "info", where, text, "set video copy: never to encode for fast reads")
 
 
@@ -83,10 +89,16 @@ def _clock_findings(stream: StreamSummary, view: PlanScope, where: str) -> Itera
     at, rate = f"{where} on {clock.name}", clock.rate
     reordered = stream.camera is not None and stream.camera.reorder_delay > 0
     if clock.backwards and not reordered:
-        text = f"{clock.backwards} of {clock.samples} timestamps go back in time; samples are sorted by timestamp"
+        text = (
+            f"{counted_of(clock.backwards, clock.samples, 'timestamp', 'goes', 'go')} back in time; samples "
+            "are sorted by timestamp"
+        )
         yield Finding("align-backwards", "warning", at, text, "check the recorder's clock")
     if rate.duplicates:
-        text = f"{rate.duplicates} of {clock.samples} samples have the timestamp of the one before; the last counts"
+        text = (
+            f"{counted_of(rate.duplicates, clock.samples, 'sample', 'has', 'have')} the timestamp of the one "
+            "before; the last counts"
+        )
         yield Finding("align-duplicates", "info", at, text)
     splits = sum(view.split_ns is not None and stop - start > view.split_ns for start, stop in clock.pauses)
     if rate.gaps > splits and stream.kind != "text" and clock.kind != "sequence":
@@ -115,13 +127,18 @@ def compare(recordings: Sequence[RecordingFacts], used: Collection[str] | None =
     for ident, count in Counter(r.id for r in recordings if r.id and not r.id.startswith("/")).items():
         if count > 1:
             labels = ", ".join(r.label for r in recordings if r.id == ident)
-            yield Finding("source-duplicate-id", "warning", labels, f"{count} recordings carry the id {ident!r}")
+            yield Finding(
+                "source-duplicate-id",
+                "warning",
+                labels,
+                f"{counted(count, 'recording carries', 'recordings carry')} the id {ident!r}",
+            )
     names = dict.fromkeys(s.name for r in recordings for s in r.streams)
     for name in names if used is None else [n for n in names if n in used]:
         having = [(r, s) for r in recordings if (s := r.stream(name)) is not None]
         lacking = [r.label for r in recordings if r.stream(name) is None]
         if lacking:
-            text = f"in {len(having)} of {len(recordings)} recordings; missing in {_few(lacking)}"
+            text = f"in {len(having)} of {counted(len(recordings), 'recording')}; missing in {_few(lacking)}"
             fix = "leave it out of the plan, or those recordings will be rejected"
             yield Finding("dataset-mismatch", "warning", name, text, fix)
         yield from _differences(name, having)

@@ -42,6 +42,7 @@ from telecine.core.recording_summary import (
 )
 from telecine.core.streams.from_keyframe import from_first_keyframe
 from telecine.core.text.html import table
+from telecine.core.text.numbers import counted
 from telecine.core.video import PacketIndex
 from telecine.inspection.lag_row import LagRow
 from telecine.inspection.recording_findings import PlanScope, compare, recording_findings
@@ -345,9 +346,9 @@ def _video_problems(index: PacketIndex, skipped: int) -> Iterator[str]:
         sizes = ", ".join(f"{f.width}x{f.height} {f.pix_fmt}" for f in index.formats)
         yield f"the frame format changes within the recording: {sizes}"
     if not index.keyframe.any():
-        yield f"{index.count} packets and no keyframe: nothing can be decoded"
+        yield f"{counted(index.count, 'packet')} and no keyframe: nothing can be decoded"
         return
     for packet, what in index.problems[:MOST_PROBLEMS]:
         yield f"packet {packet + skipped}: {what}"
     if len(index.problems) > MOST_PROBLEMS:
-        yield f"{len(index.problems) - MOST_PROBLEMS} more packets are damaged"
+        yield f"{counted(len(index.problems) - MOST_PROBLEMS, 'more packet is', 'more packets are')} damaged"

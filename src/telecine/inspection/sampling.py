@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from telecine.core.findings import Finding
 from telecine.core.recording import Ref
+from telecine.core.text.numbers import counted_of
 
 MOST_INSPECTED = 1000
 """Of more recordings so many are read, unless all are asked for."""
@@ -19,5 +20,8 @@ def sampled(refs: Sequence[Ref], most: int = MOST_INSPECTED) -> tuple[Ref, ...]:
 
 def sampling_finding(all_of_them: int, taken: int, where: str) -> Finding:
     """Says that only some were read."""
-    text = f"{taken} of {all_of_them} recordings were read, evenly over all; the others may hold something else"
+    text = (
+        f"{counted_of(taken, all_of_them, 'recording', 'was', 'were')} read, evenly over all; the others may "
+        "hold something else"
+    )
     return Finding("inspect-sampled", "info", where, text, "read all with --all (in Python: all=True)")

@@ -13,6 +13,7 @@ from telecine.core.data import arrow
 from telecine.core.dataclass import dataclass
 from telecine.core.errors import DatasetError
 from telecine.core.stats import Floats
+from telecine.core.text.numbers import counted
 from telecine.lerobot_format.metadata import DatasetMeta
 from telecine.lerobot_format.paths import V2_EPISODE_STATS, VERSION
 from telecine.lerobot_format.read import read_episodes_table
@@ -78,7 +79,7 @@ def _stacked(column: pa.Array) -> Floats:
             raise ValueError("nulls")
         inner = arrow.elements(inner)
     if inner.null_count or not (pa.types.is_floating(inner.type) or pa.types.is_integer(inner.type)):
-        raise ValueError(f"{inner.type} with {inner.null_count} nulls")
+        raise ValueError(f"{inner.type} with {counted(inner.null_count, 'null')}")
     return arrow.stacked(column).reshape(len(column), -1).astype(np.float64)
 
 

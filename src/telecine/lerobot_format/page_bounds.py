@@ -8,6 +8,7 @@ Format: https://github.com/apache/parquet-format, parquet.thrift (PageHeader: 2 
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
+from telecine.core.text.numbers import counted
 from telecine.lerobot_format.parquet_footer import FooterChunk
 from telecine.lerobot_format.thrift_compact import ThriftError, ThriftStruct, read_struct
 
@@ -23,7 +24,7 @@ def page_fault(raw: BinaryIO, chunks: Iterable[FooterChunk], most: int) -> str:
         if chunk.packed * _RATIOS.get(chunk.codec, 1 << 15) > most:
             size = max(_unpacked(raw, chunk), default=0)
             if size > most:
-                return f"a page of {chunk.path} unpacks to {size} bytes; more than {most} are damage"
+                return f"a page of {chunk.path} unpacks to {counted(size, 'byte')}; more than {most} are damage"
     return ""
 
 

@@ -18,6 +18,7 @@ from telecine.core.data import arrow
 from telecine.core.errors import DatasetError, metadata_error, raised_as
 from telecine.core.grid import Rows
 from telecine.core.stats import STATISTICS
+from telecine.core.text.numbers import counted
 from telecine.lerobot_format import paths
 from telecine.lerobot_format.episode_table import EpisodeTable
 from telecine.lerobot_format.metadata import (
@@ -258,7 +259,9 @@ def _episode_numbers(root: Path, table: pa.Table) -> Rows:
         raise DatasetError(f"{where}: found no such column, which says which row is which episode")
     column = table.column("episode_index").combine_chunks()
     if column.null_count or not pa.types.is_integer(column.type):
-        raise DatasetError(f"{where}: found {column.type} with {column.null_count} nulls, expected whole numbers")
+        raise DatasetError(
+            f"{where}: found {column.type} with {counted(column.null_count, 'null')}, expected whole numbers"
+        )
     numbers: Rows = arrow.to_numpy(column)
     return numbers
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from telecine.core.data import arrow
 from telecine.core.errors import DatasetError
 from telecine.core.file_state import FileState, state_from
+from telecine.core.text.numbers import counted
 from telecine.lerobot_format.metadata import EpisodeMeta
 
 _RUN_ROWS = 1 << 14
@@ -35,7 +36,9 @@ def read_rows(path: Path, episode: EpisodeMeta, columns: list[str] | None) -> pa
     except (OSError, pa.ArrowException) as error:
         raise DatasetError(f"{path}: cannot be read: {error}") from error
     if table.num_rows != episode.length:
-        raise DatasetError(f"{path}: holds {table.num_rows} rows of episode {episode.index}, expected {episode.length}")
+        raise DatasetError(
+            f"{path}: holds {counted(table.num_rows, 'row')} of episode {episode.index}, expected {episode.length}"
+        )
     missing = sorted(set(columns or ()) - set(table.column_names))
     if missing:
         raise DatasetError(f"{path}: has no column {', '.join(missing)}")

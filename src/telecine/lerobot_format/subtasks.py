@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from telecine.core.errors import DatasetError, raised_as
 from telecine.core.labels.numbered import SUBTASK_INDEX
+from telecine.core.text.numbers import counted
 from telecine.lerobot_format.read import read_table
 
 SUBTASKS = "meta/subtasks.parquet"
@@ -26,7 +27,9 @@ def read_subtasks(root: Path, features: Collection[str]) -> tuple[str, ...]:
     others = [name for name in table.column_names if name != SUBTASK_INDEX]
     with raised_as(DatasetError, f"{root / SUBTASKS}: is no table of subtasks", ValueError, pa.ArrowException):
         if len(others) != 1:
-            raise ValueError(f"it has {len(others)} columns beside {SUBTASK_INDEX}, expected the texts alone")
+            raise ValueError(
+                f"it has {counted(len(others), 'column')} beside {SUBTASK_INDEX}, expected the texts alone"
+            )
         texts = table.column(others[0]).cast(pa.string()).to_pylist()
         numbers = table.column(SUBTASK_INDEX).to_pylist() if SUBTASK_INDEX in table.column_names else range(len(texts))
         if list(numbers) != list(range(len(texts))):

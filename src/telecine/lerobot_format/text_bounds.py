@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from telecine.core.text.numbers import counted
 from telecine.lerobot_format.page_bounds import page_fault
 from telecine.lerobot_format.parquet_footer import FooterChunk, footer_chunks
 from telecine.lerobot_format.thrift_compact import ThriftError
@@ -60,7 +61,7 @@ def _fault(path: Path, chunks: Sequence[FooterChunk], more: int) -> str:
     names = sorted({chunk.path for chunk in chunks if _may_grow(chunk, most)})
     stored = sum(max(chunk.unpacked, 0) for chunk in chunks)
     if stored > _MOST_STORED + more:
-        return f"its texts have {stored} bytes, packed in far fewer; that is taken for damage"
+        return f"its texts have {counted(stored, 'byte')}, packed in far fewer; that is taken for damage"
     count = 0
     for name in names:
         with pq.ParquetFile(path, read_dictionary=[name]) as file:
@@ -68,7 +69,10 @@ def _fault(path: Path, chunks: Sequence[FooterChunk], more: int) -> str:
                 table = file.read_row_group(group, [name], use_threads=False)
                 count += sum(_bytes_of(chunk) for column in table.columns for chunk in column.chunks)
                 if count > most:
-                    return f"its texts ({', '.join(names)}) have {count} bytes or more; more than {most} are damage"
+                    return (
+                        f"its texts ({', '.join(names)}) have {counted(count, 'byte')} or more; more than "
+                        f"{most} are damage"
+                    )
     return ""
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeAlias
 
+from telecine.core.text.numbers import counted
+
 TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET, MAP, STRUCT = range(1, 13)
 _DEEPEST = 16
 _SHORT_LIST = 15
@@ -214,7 +216,7 @@ def _list_head(data: Bytes, at: int) -> tuple[int, int, int]:
     if size == _SHORT_LIST:
         size, at = _varint(data, at)
     if size > len(data) - at:  # every element takes a byte or more
-        raise ThriftError(f"a list of {size} in {len(data) - at} bytes")
+        raise ThriftError(f"a list of {size} in {counted(len(data) - at, 'byte')}")
     return kind, size, at
 
 
@@ -230,7 +232,7 @@ def _list(data: memoryview, at: int, depth: int) -> tuple[tuple[int, list[Any]],
 
 def _bytes(data: Bytes, at: int, size: int) -> tuple[bytes, int]:
     if size > len(data) - at:
-        raise ThriftError(f"{size} bytes where {len(data) - at} are left")
+        raise ThriftError(f"{counted(size, 'byte')} where {len(data) - at} are left")
     return bytes(data[at : at + size]), at + size
 
 

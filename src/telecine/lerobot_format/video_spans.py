@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from telecine.core.dataclass import dataclass
+from telecine.core.text.numbers import counted
 from telecine.lerobot_format.metadata import DatasetMeta, EpisodeMeta
 from telecine.lerobot_format.paths import PROVENANCE
 
@@ -58,11 +59,15 @@ def span_problems(
             )
         if first + episode.length > frames:
             last = first + episode.length - 1
-            yield SpanProblem(episode, f"found {frames} frames in the file, its last row needs frame {last}")
+            yield SpanProblem(episode, f"found {counted(frames, 'frame')} in the file, its last row needs frame {last}")
         end += max(rest, before + episode.length)
         latest = max(latest, episode.index)
     if end != frames:
-        yield SpanProblem(None, f"found {frames} frames, expected {end} for its {len(episodes)} episodes", is_all=True)
+        yield SpanProblem(
+            None,
+            f"found {counted(frames, 'frame')}, expected {end} for its {counted(len(episodes), 'episode')}",
+            is_all=True,
+        )
 
 
 def length_problem(key: str, episode: EpisodeMeta, fps: int) -> str:
@@ -72,7 +77,7 @@ def length_problem(key: str, episode: EpisodeMeta, fps: int) -> str:
         return ""
     return (
         f"found from {span.from_s:.6f} s to {span.to_s:.6f} s, expected {episode.length / fps:.6f} s for "
-        f"{episode.length} rows at {fps} fps"
+        f"{counted(episode.length, 'row')} at {fps} fps"
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from telecine.core.errors import VideoError
 from telecine.core.findings import Finding
 from telecine.core.recording import Array, Buffer
+from telecine.core.text.numbers import counted
 from telecine.core.video import VideoSettings
 from telecine.recorder.disk import Disk
 from telecine.recorder.frame_queue import Behind, FrameQueue, QueuedFrame
@@ -128,7 +129,7 @@ class LiveSamples(LiveStream):
     @property
     def lost(self) -> str:
         """What the disk refused to the end, "" for nothing; once nothing is added any more."""
-        return f"{self.pending} samples of {self.name}" if self.pending else ""
+        return f"{counted(self.pending, 'sample')} of {self.name}" if self.pending else ""
 
     def reserve(self) -> bool:
         """Keep memory for a sample; False when there is none while the disk refuses."""
@@ -202,7 +203,7 @@ class LiveCamera(LiveStream):
     def lost(self) -> str:
         """What is not in the file, "" for nothing; after `join`."""
         lost = self.queue.added - self._coded - len(self._uncoded)
-        return f"{lost} frames of {self.name}" if lost else ""
+        return f"{counted(lost, 'frame')} of {self.name}" if lost else ""
 
     def start(self, file: SpoolFile, fps: int) -> None:
         """Begin to code. Raises: OSError when the file cannot be written."""
@@ -240,10 +241,13 @@ class LiveCamera(LiveStream):
         """What could not be coded as it came, so far."""
         where, queue = f"{where} {self.name}", self.queue
         if queue.spilled:
-            text = f"the encoder was up to {queue.most_waiting} frames behind; they waited on disk, none was dropped"
+            text = (
+                f"the encoder was up to {counted(queue.most_waiting, 'frame')} behind; they waited on disk, "
+                "none was dropped"
+            )
             yield Finding("record-behind", "warning", where, text, "record smaller frames, or fewer cameras")
         if queue.dropped:
-            text = f"{queue.dropped} frames dropped, because the encoder was behind and when_behind is drop"
+            text = f"{counted(queue.dropped, 'frame')} dropped, because the encoder was behind and when_behind is drop"
             yield Finding("record-dropped", "warning", where, text, 'when_behind="spill" drops none')
         if self.failure:
             text = f"{self.failure}; its frames were stored uncoded and are coded when the episode ends"

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from telecine.core.grid import SECOND
+from telecine.core.text.numbers import counted
 from telecine.recorder.live_streams import LiveCamera
 
 if TYPE_CHECKING:
@@ -44,11 +45,15 @@ def table(recorder: "Recorder") -> Table:
     first, newest = (live.first_ns, live.newest_ns) if live is not None else (None, None)
     seconds = 0.0 if first is None or newest is None else (newest - first) / SECOND
     state = (
-        "no episode" if live is None else f"{escape(live.task)}, {seconds:.1f} s, {round(seconds * recorder.fps)} rows"
+        "no episode"
+        if live is None
+        else f"{escape(live.task)}, {seconds:.1f} s, {counted(round(seconds * recorder.fps), 'row')}"
     )
     out = Table(
         title=f"{escape(recorder.root.name)}: episode {recorder.num_episodes}, {state}",
-        caption=f"{recorder.num_episodes} episodes, {len(recorder.rejected)} rejected; disk: {free:.1f} GB free",
+        caption=(
+            f"{counted(recorder.num_episodes, 'episode')}, {len(recorder.rejected)} rejected; disk: {free:.1f} GB free"
+        ),
     )
     for name in ("stream", "samples", "rate", "age", "waiting", "on disk", "dropped"):
         out.add_column(name, justify="left" if name == "stream" else "right")

@@ -23,6 +23,7 @@ from telecine.conversion.report import EpisodeReport
 from telecine.core.errors import AlignError, DatasetError, PlanError, TelecineError
 from telecine.core.findings import Finding
 from telecine.core.grid import tick_at
+from telecine.core.text.numbers import counted
 from telecine.dataset.staging import Asker, require_writable
 from telecine.lerobot_format.paths import INFO
 from telecine.recorder import rejected
@@ -272,7 +273,10 @@ class Recorder:
         except TelecineError as error:
             text = f"it was interrupted: the recorder was left without end_episode; {error}"
         else:
-            text = f"it was interrupted: the recorder was left without end_episode; {report.rows} rows are kept"
+            text = (
+                "it was interrupted: the recorder was left without end_episode; "
+                f"{counted(report.rows, 'row is', 'rows are')} kept"
+            )
         self._report(Finding("record-interrupted", "warning", where, text, 'on_exit="discard" forgets such episodes'))
 
     def __enter__(self) -> Self:

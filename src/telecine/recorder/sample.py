@@ -11,6 +11,7 @@ from telecine.core.grid import Times
 from telecine.core.plan.bind import bind
 from telecine.core.plan.model import IMAGES, Plan
 from telecine.core.recording import Array, MemoryStream, Recording, Ref, Schema
+from telecine.core.text.numbers import counted
 from telecine.core.video import VideoSettings
 from telecine.sources.recorder_spool.format import CLOCK, RAW, SpoolStream
 from telecine.video.presets import size_problem
@@ -47,7 +48,9 @@ def sample_of(key: str, value: Any, video: VideoSettings, names: tuple[str, ...]
     if array.dtype.itemsize > 8:
         array = array.astype(np.float64)  # LeRobot knows no longer numbers
     if names is not None and array.ndim == 1 and len(names) != array.size:
-        raise PlanError(f"{key}: {array.size} numbers, but {len(names)} names for them ({', '.join(names)})")
+        raise PlanError(
+            f"{key}: {counted(array.size, 'number')}, but {counted(len(names), 'name')} for them ({', '.join(names)})"
+        )
     return Sample(SpoolStream(key, "vector", Schema(array.dtype.name, array.shape, names)), array)
 
 

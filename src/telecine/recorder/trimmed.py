@@ -15,7 +15,7 @@ from telecine.core.plan.model import Plan
 from telecine.core.proposal.rates import SPLIT_GAPS_NS
 from telecine.core.recording import Recording
 from telecine.core.resample.overlap import Bounds, bounds_of
-from telecine.core.text.numbers import percent_text
+from telecine.core.text.numbers import counted, counted_of, percent_text
 from telecine.recorder.options import duration_text
 
 
@@ -45,7 +45,7 @@ class Trimmed:
                 "align-trimmed",
                 "warning",
                 f"{where} {cut.stream}",
-                f"{cut.rows} of {self.expected} rows cut from the {cut.side}: no samples "
+                f"{cut.rows} of {counted(self.expected, 'row')} cut from the {cut.side}: no samples "
                 f"{'before' if cut.side == 'start' else 'after'} {cut.at_s:.3f} s",
                 "check the sensor; strict=True rejects such episodes",
             )
@@ -67,10 +67,13 @@ class Trimmed:
     @property
     def _text(self) -> str:
         streams = "; ".join(
-            f"{c.stream} {'starts' if c.side == 'start' else 'ends'} at {c.at_s:.3f} s, which costs {c.rows} rows"
+            (
+                f"{c.stream} {'starts' if c.side == 'start' else 'ends'} at {c.at_s:.3f} s, which costs "
+                f"{counted(c.rows, 'row')}"
+            )
             for c in self.cuts
         )
-        return f"{self.rows} of {self.expected} expected rows are left: {streams}"
+        return f"{counted_of(self.rows, self.expected, 'expected row', 'is', 'are')} left: {streams}"
 
 
 def trimmed(recording: Recording, plan: Plan, grid: Grid | None = None) -> Trimmed:

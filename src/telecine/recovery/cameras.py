@@ -20,6 +20,7 @@ from telecine.core.frame_ranges import (
     frame_times,
     with_gaps,
 )
+from telecine.core.text.numbers import counted
 from telecine.lerobot_format.metadata import DatasetMeta
 from telecine.lerobot_format.paths import FileIndex, file_index_of
 from telecine.recovery.repair_log import RepairLog
@@ -234,7 +235,9 @@ def _probed(path: Path, root: Path, log: RepairLog) -> ReadableFrames:
         log.lost(name, str(error).removeprefix(f"{path}: "))
         return _NOTHING
     if found.is_cut:
-        log.recovered(name, f"the file ends early; {found.times.size} whole frames were read")
+        log.recovered(
+            name, f"the file ends early; {counted(found.times.size, 'whole frame was', 'whole frames were')} read"
+        )
     return found
 
 

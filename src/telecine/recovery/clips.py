@@ -21,6 +21,7 @@ from telecine.core.frame_ranges import FrameRange
 from telecine.core.grid import Rows
 from telecine.core.plan.model import Video
 from telecine.core.recording import Codec, Image
+from telecine.core.text.numbers import counted, counted_of
 from telecine.core.tiff import tiff_pixels
 from telecine.core.video import Clip, Encode, FrameFormat, VideoSettings
 from telecine.recovery.cameras import StoredCamera
@@ -133,7 +134,9 @@ class ClipCutter:
         sizes = [png_size(data) for data in images]
         if None in sizes or len(set(sizes)) != 1:
             what = (
-                f"frames of {len(set(sizes))} sizes" if None not in sizes else f"row {sizes.index(None)} holds no PNG"
+                f"frames of {counted(len(set(sizes)), 'size')}"
+                if None not in sizes
+                else f"row {sizes.index(None)} holds no PNG"
             )
             raise VideoError(f"{key}: {what} in one episode")
         (width, height) = sizes[0] or (0, 0)
@@ -185,7 +188,7 @@ def _whole(key: str, column: pa.ChunkedArray) -> list[bytes]:
     images = [None if value is None else value["bytes"] for value in column.to_pylist()]
     whole = [data for data in images if data is not None]
     if len(whole) < len(images):
-        raise VideoError(f"{key}: {len(images) - len(whole)} of {len(images)} rows hold no frame")
+        raise VideoError(f"{key}: {counted_of(len(images) - len(whole), len(images), 'row', 'holds', 'hold')} no frame")
     return whole
 
 

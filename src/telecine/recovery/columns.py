@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from telecine.core.episode import FeatureColumn
 from telecine.core.label import LANGUAGE
 from telecine.core.labels.columns import LABEL_COLUMNS, as_language, language_type
+from telecine.core.text.numbers import counted
 from telecine.dataset.values import to_arrow, to_numpy, unwrap_extensions
 from telecine.lerobot_format.metadata import INDEX_KEYS, FeatureMeta
 from telecine.lerobot_format.schema import LEAVES, arrow_type
@@ -83,7 +84,7 @@ def _stored(data: pa.ChunkedArray, column: FeatureColumn) -> Any:
         return _language(data, column)
     if column.dtype == "string":
         if data.null_count:
-            raise ValueError(f"{data.null_count} nulls")
+            raise ValueError(f"{counted(data.null_count, 'null')}")
         return data if data.type == pa.string() else data.cast(pa.string())
     if column.shape == (1,) and not _is_number(data.type):
         data = _single(data)
@@ -111,5 +112,5 @@ def _single(data: pa.ChunkedArray) -> pa.ChunkedArray:
     """Lists of one value as values: what some tools store for shape [1], and LeRobot cannot load."""
     lengths = set(pc.unique(pc.list_value_length(data)).to_pylist())
     if lengths != {1}:
-        raise ValueError(f"lists of {sorted(map(str, lengths))} values")
+        raise ValueError(f"lists of lengths {', '.join(map(str, sorted(lengths)[:3]))}")
     return pc.list_flatten(data)

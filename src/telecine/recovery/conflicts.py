@@ -16,6 +16,7 @@ from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError, TelecineError
 from telecine.core.frame_ranges import FrameRange, UnknownFrames
 from telecine.core.frame_witness import FrameWitness
+from telecine.core.text.numbers import counted
 from telecine.dataset.values import to_numpy
 from telecine.dataset.verify.finding_log import FindingLog
 from telecine.dataset.verify.frame_owners import frames_from, owner_problem
@@ -129,7 +130,8 @@ def copy_conflicts(metadata: DatasetMeta, cameras: Sequence[StoredCamera]) -> It
         equal = all(a is not None and b is not None and np.allclose(a.own, b.own) for a, b in looks)
         if mine and not equal:
             text = (
-                f"{len(copies)} of its {len(one.files)} videos are copies of those of {other.key}, byte for byte; "
+                f"{len(copies)} of its {counted(len(one.files), 'video is', 'videos are')} copies of those of "
+                f"{other.key}, byte for byte; "
                 f"if both cameras saw the same, say --trust video, else leave this one out with --without {one.key}"
             )
             yield Conflict("copies", one.key, text, ("video", "meta"), tuple(mine))

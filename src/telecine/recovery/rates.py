@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from telecine.core.data import arrow
 from telecine.core.errors import VideoError
+from telecine.core.text.numbers import counted
 from telecine.dataset.verify.reading import UNREADABLE
 from telecine.lerobot_format.metadata import DatasetMeta
 from telecine.recovery.conflicts import Conflict, Trust
@@ -32,7 +33,7 @@ def rate_conflict(metadata: DatasetMeta) -> tuple[int, Conflict] | None:
     if rate is None or any(_rate_of(own) != rate for own in _video_steps(metadata)):
         return None
     videos = " and its videos" if metadata.videos else ""
-    text = f"its timestamps{videos} have {rate} rows a second, info.json says {metadata.fps}"
+    text = f"its timestamps{videos} have {counted(rate, 'row')} a second, info.json says {metadata.fps}"
     return rate, Conflict("rates", "meta/info.json fps", text, ("rows", "meta"))
 
 

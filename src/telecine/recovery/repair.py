@@ -250,7 +250,7 @@ def _checked(
 
 
 def _lose(piece: Piece, error: Exception, log: RepairLog) -> None:
-    log.lost(f"episode {piece.run.episode}", f"{piece.count} rows: {error}")
+    log.lost(f"episode {piece.run.episode}", f"{counted(piece.count, 'row')}: {error}")
 
 
 def _clips(content: Content, piece: Piece, table: pa.Table, cutter: ClipCutter) -> Iterator[PlannedClip]:

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from telecine.core.data import arrow
 from telecine.core.errors import DatasetError, disk_problem
+from telecine.core.text.numbers import counted
 from telecine.core.video import FrameFormat
 from telecine.dataset.verify.reading import UNREADABLE
 from telecine.lerobot_format.metadata import DatasetMeta
@@ -96,8 +97,11 @@ def open_files(metadata: DatasetMeta, scratch: Path, log: RepairLog) -> list[Row
                 raise
             log.lost(name, f"cannot be read ({problem}) and not be recovered: {error}")
             continue
-        message = f"has no footer: its writer was never closed. {found.rows} rows in {found.groups} whole row groups"
-        log.recovered(name, f"{message}; {found.lost_bytes} bytes after them could not be used")
+        message = (
+            f"has no footer: its writer was never closed. {counted(found.rows, 'row')} in "
+            f"{counted(found.groups, 'whole row group')}"
+        )
+        log.recovered(name, f"{message}; not usable: {counted(found.lost_bytes, 'byte')} after that")
     return [opened[name] for name in names if name in opened]
 
 
@@ -125,7 +129,11 @@ def find_runs(files: Sequence[RowFile], log: RepairLog) -> list[EpisodeRows]:
         for episode, parts, indices in _runs_of(file_number, file, log):
             if episode in runs:
                 where = f"{file.name} episode {episode}"
-                log.lost(where, f"{len(indices['frame_index'])} rows repeat an episode that is there already")
+                log.lost(
+                    where,
+                    f"{counted(len(indices['frame_index']), 'row repeats', 'rows repeat')} an episode that is "
+                    "there already",
+                )
                 continue
             run = _usable(episode, parts, indices, file.name, log)
             if run is not None:
@@ -183,7 +191,7 @@ def _whole(run: _Run | None, file: RowFile, log: RepairLog) -> Iterator[tuple[in
 
 
 def _too_many(rows: int) -> str:
-    return f"{rows} rows; more than {MOST_ROWS} together are taken for damage"
+    return f"{counted(rows, 'row')}; more than {MOST_ROWS} together are taken for damage"
 
 
 def _joined(parts: list[dict[str, Any]]) -> dict[str, Any]:
@@ -213,7 +221,7 @@ def _groups(file: RowFile, log: RepairLog) -> Iterator[tuple[int, dict[str, Any]
                 table.validate(full=True)
                 indices = {name: _plain(table.column(name)) for name in names}
             except (*UNREADABLE, ValueError) as error:
-                log.lost(f"{file.name} row group {group}", f"{rows} rows: {str(error).splitlines()[0]}")
+                log.lost(f"{file.name} row group {group}", f"{counted(rows, 'row')}: {str(error).splitlines()[0]}")
                 continue
             count = table.num_rows
             indices.setdefault("task_index", np.zeros(count, np.int64))
@@ -224,7 +232,7 @@ def _groups(file: RowFile, log: RepairLog) -> Iterator[tuple[int, dict[str, Any]
 def _plain(column: pa.ChunkedArray) -> Any:
     """Numbers of an index column. Raises: ValueError for anything else."""
     if column.null_count or not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
-        raise ValueError(f"an index column of {column.type} with {column.null_count} nulls")
+        raise ValueError(f"an index column of {column.type} with {counted(column.null_count, 'null')}")
     parts = [arrow.to_numpy(chunk) for chunk in column.chunks]
     values = np.concatenate(parts) if parts else np.empty(0)
     return values.astype(np.float64 if pa.types.is_floating(column.type) else np.int64)
@@ -246,11 +254,13 @@ def _usable(
     count = len(frames) if right.all() else int(np.argmin(right))
     where = f"{name} episode {episode}"
     if episode < 0:
-        log.lost(where, f"{len(frames)} rows: {episode} is no episode")
+        log.lost(where, f"{counted(len(frames), 'row')}: {episode} is no episode")
         return None
     if count < len(frames):
         found = f"row {count} says it is row {frames[count]}"
-        log.lost(where, f"{len(frames) - count} of {len(frames)} rows: {found}, so rows before it are missing")
+        log.lost(
+            where, f"{len(frames) - count} of {counted(len(frames), 'row')}: {found}, so rows before it are missing"
+        )
     if not count:
         return None
     return EpisodeRows(episode, tuple(parts), count, indices["task_index"][:count], indices["timestamp"][:count], order)

@@ -14,7 +14,7 @@ from telecine.core.frame_ranges import FrameRange, UnknownFrames
 from telecine.core.grid import ON_GRID_NS, SECOND, off_rows_s
 from telecine.core.outcome import stored_facts
 from telecine.core.recording import Ref
-from telecine.core.text.numbers import percent_text
+from telecine.core.text.numbers import counted, counted_of, percent_text
 from telecine.core.text.task_text import TASK_TO_GIVE
 from telecine.core.tiff import tiff_pixels
 from telecine.lerobot_format.metadata import INDEX_KEYS, UNKNOWN_LENGTH, DatasetMeta, FeatureMeta
@@ -85,13 +85,21 @@ class Content:
                 if isinstance(frame_range, UnknownFrames)
             ]
             if lost:
-                log.lost(where, f"{run.count} rows: {'; '.join(lost)}", "leave that camera out with --without")
+                log.lost(
+                    where, f"{counted(run.count, 'row')}: {'; '.join(lost)}", "leave that camera out with --without"
+                )
                 continue
             if self._believes_meta("copies", run.episode):
-                log.lost(where, f"{run.count} rows: a video of it is a copy of another camera's, which was not trusted")
+                log.lost(
+                    where,
+                    f"{counted(run.count, 'row')}: a video of it is a copy of another camera's, which was not trusted",
+                )
                 continue
             if self._believes_meta("statistics", run.episode):
-                log.lost(where, f"{run.count} rows: it is not what its statistics were made of, which were trusted")
+                log.lost(
+                    where,
+                    f"{counted(run.count, 'row')}: it is not what its statistics were made of, which were trusted",
+                )
                 continue
             found = {key: frame_range for key, frame_range in ranges.items() if isinstance(frame_range, FrameRange)}
             count = min([run.count, *(frame_range.count for frame_range in found.values())])
@@ -100,7 +108,7 @@ class Content:
             tasks = self._tasks(run, task)
             if tasks is None:
                 text = "nothing tells its task any more"
-                log.lost(where, f"{run.count} rows: {text}", f'give it with --task "{TASK_TO_GIVE}"')
+                log.lost(where, f"{counted(run.count, 'row')}: {text}", f'give it with --task "{TASK_TO_GIVE}"')
                 continue
             _note_times(run, self.metadata.fps, log)
             yield Piece(run, count, tasks[:count], found)
@@ -270,13 +278,18 @@ def _note_counts(runs: Sequence[EpisodeRows], metadata: DatasetMeta, log: Repair
     known = {run.episode: run.count for run in runs}
     for number, claimed in sorted(metadata.by_index.items()):
         if number not in known:
-            rows = "it" if claimed.length == UNKNOWN_LENGTH else f"{claimed.length} rows"
+            rows = "it" if claimed.length == UNKNOWN_LENGTH else f"{counted(claimed.length, 'row')}"
             log.lost(f"episode {number}", f"the metadata tells of {rows}, none can be read")
         elif claimed.length not in (UNKNOWN_LENGTH, known[number]):
-            log.changed(f"episode {number}", f"the metadata said {claimed.length} rows, there are {known[number]}")
+            log.changed(
+                f"episode {number}", f"the metadata said {counted(claimed.length, 'row')}, there are {known[number]}"
+            )
     silent = [number for number in known if number not in metadata.by_index]
     if silent:
-        text = f"{len(silent)} of {len(known)} episodes are not in meta/episodes; they were found by their rows"
+        text = (
+            f"{counted_of(len(silent), len(known), 'episode', 'is', 'are')} not in meta/episodes; they were "
+            "found by their rows"
+        )
         log.recovered("meta/episodes", text)
     if [run.episode for run in runs] != list(range(len(runs))):
         log.changed("episode_index", f"episodes are renumbered, 0 to {len(runs) - 1}")
@@ -288,7 +301,10 @@ def _note_times(run: EpisodeRows, fps: int, log: RepairLog) -> None:
     if np.all(off_rows_s(run.seconds, fps) < ON_GRID_NS / SECOND):
         return
     took = float(run.seconds[-1] - run.seconds[0])
-    text = f"timestamps ran over {took:.3f} s, {run.count} rows at {fps} fps take {exact[-1]:.3f} s; now row / fps"
+    text = (
+        f"timestamps ran over {took:.3f} s, {counted(run.count, 'row')} at {fps} fps take {exact[-1]:.3f} s; "
+        "now row / fps"
+    )
     share = abs(took / exact[-1] - 1) if exact[-1] else 0.0
     if share > 0.01:
         text += (

@@ -12,6 +12,7 @@ from telecine.core.findings import Finding
 from telecine.core.naming import natural
 from telecine.core.recording import Recording, Ref
 from telecine.core.text.addresses import is_stored
+from telecine.core.text.numbers import counted
 from telecine.core.text.renamed import renamed
 from telecine.core.text.secrets import scrubbed
 from telecine.sources.border import border
@@ -273,6 +274,9 @@ def _duplicates(refs: Sequence[Ref]) -> Iterator[Finding]:
         by_id.setdefault(ref.id, []).append(ref.path)
     for name, paths in by_id.items():
         if name and not name.startswith("/") and len(paths) > 1:
-            message = f"{len(paths)} files hold a recording with the id {name!r}: {', '.join(paths)}"
+            message = (
+                f"{counted(len(paths), 'file holds', 'files hold')} a recording with the id {name!r}: "
+                f"{', '.join(paths)}"
+            )
             fix = "all are kept; remove one if it is a copy"
             yield Finding("source-duplicate-id", "warning", paths[0], message, fix)

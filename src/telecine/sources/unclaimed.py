@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+from telecine.core.text.numbers import counted
 from telecine.sources.shared.lfs import is_pointer
 
 _MOST_FILES = 5000
@@ -45,7 +46,7 @@ def likeness(paths: Iterable[str | os.PathLike[str]]) -> str:
     counts = Counter(rule for file in files if (rule := _rule_of(file.name)) is not None)
     for number, (_, called, fix) in enumerate(_RULES):
         if count := counts[number]:
-            many = f"{count} of its {len(files)} files {'looks' if count == 1 else 'look'} like"
+            many = f"{count} of its {counted(len(files), 'file')} {'looks' if count == 1 else 'look'} like"
             return f"{many if len(files) > 1 else 'its only file looks like'} {called}: {fix}"
     return _kinds(files)
 
@@ -57,7 +58,9 @@ def _kinds(files: Sequence[Path]) -> str:
     ends = Counter(file.suffix.lower() or file.name for file in files)
     listed = ", ".join(f"{count} {end}" for end, count in ends.most_common(3))
     return (
-        f"none of its {len(files)} files is of a known kind ({listed})" if len(files) > 1 else f"{listed} is not read"
+        f"none of its {counted(len(files), 'file')} is of a known kind ({listed})"
+        if len(files) > 1
+        else f"{listed} is not read"
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from telecine.core.errors import StoreError
 from telecine.core.text.addresses import StoreAddress
+from telecine.core.text.numbers import counted
 from telecine.storage.attempts import PassingError, shown, tried
 from telecine.storage.pieces import AT_ONCE, copy_in_pieces
 from telecine.storage.store import StoredFile
@@ -69,7 +70,7 @@ class CloudStore:
         def piece() -> bytes:
             found = bytes(self._api.get(self._store, key, options=options).bytes())
             if len(found) != stop - start:
-                raise PassingError(f"{len(found)} bytes came, {stop - start} were asked for")
+                raise PassingError(f"{counted(len(found), 'byte')} came, {stop - start} were asked for")
             return found
 
         return b"" if start >= stop else self._asked(key, piece)
@@ -100,7 +101,7 @@ class CloudStore:
             self._api.put(self._store, key, path, chunk_size=part, max_concurrency=AT_ONCE)
             there = self._api.head(self._store, key)["size"]
             if there != size:
-                raise PassingError(f"{there} bytes arrived, {size} were sent")
+                raise PassingError(f"{counted(there, 'byte')} arrived, {size} were sent")
 
         self._asked(key, put)
 

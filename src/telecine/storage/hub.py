@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from telecine.core.errors import StoreError
 from telecine.core.text.addresses import StoreAddress
+from telecine.core.text.numbers import counted
 from telecine.storage.attempts import PassingError, shown, tried
 from telecine.storage.pieces import copy_in_pieces
 from telecine.storage.store import StoredFile
@@ -59,7 +60,7 @@ class HubStore:
             utils.hf_raise_for_status(answer)
             found = bytes(answer.content)
             if len(found) != stop - start:
-                raise PassingError(f"{len(found)} bytes came, {stop - start} were asked for")
+                raise PassingError(f"{counted(len(found), 'byte')} came, {stop - start} were asked for")
             return found
 
         return b"" if start >= stop else self._asked(key, piece)

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from telecine.core.errors import DatasetError, StoreError
+from telecine.core.text.numbers import counted
 from telecine.storage.store import FileStore
 
 CLAIM = ".telecine/upload.json"
@@ -69,13 +70,17 @@ class Upload:
         there = {file.key: file.size_bytes for file in self.store.list()}
         strays = [key for key in there if key not in files and key != CLAIM and key not in keep]
         if strays and not self.replaces:
-            text = f"{len(strays)} files that are not of this upload came there meanwhile ({strays[0]} ...)"
+            text = f"{counted(len(strays), 'file')} not of this upload came there meanwhile ({strays[0]} ...)"
             raise DatasetError(f"{self.store.address}: {text}; remove them, or write elsewhere")
         for key in strays:
             self.store.delete(key)
         for key, path in files.items():
             if key != self.last and there.get(key) != path.stat().st_size:
-                found = "is missing" if key not in there else f"has {there[key]} bytes, not {path.stat().st_size}"
+                found = (
+                    "is missing"
+                    if key not in there
+                    else f"has {counted(there[key], 'byte')}, not {path.stat().st_size}"
+                )
                 raise StoreError(f"{self.store.address}/{key}: {found} after its upload")
 
 

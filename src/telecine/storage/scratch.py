@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from telecine.core.errors import PlanError, StoreError, closed_on_failure
-from telecine.core.text.numbers import bytes_in
+from telecine.core.text.numbers import bytes_in, counted
 from telecine.storage.store import FileStore, StoredFile
 
 try:
@@ -63,7 +63,7 @@ def require_room(folder: Path, size_bytes: int, what: str) -> None:
     """Nothing, when so much fits. Raises: StoreError."""
     free = shutil.disk_usage(folder).free
     if size_bytes > free:
-        text = f"no space left: a local copy of {what} takes {size_bytes} bytes, {folder} has {free}"
+        text = f"no space left: a local copy of {what} takes {counted(size_bytes, 'byte')}, {folder} has {free}"
         raise StoreError(f"{text}; name a folder with more in {FOLDER}")
 
 

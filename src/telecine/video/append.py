@@ -15,6 +15,7 @@ import av
 from telecine.core.bitstream.packets import NAMES
 from telecine.core.errors import VideoError, raised_as
 from telecine.core.recording import Buffer, Codec
+from telecine.core.text.numbers import counted
 from telecine.core.video import Clip, FrameFormat
 from telecine.video.clip import ClipPacket, read_clip
 
@@ -75,7 +76,7 @@ class VideoFile:
                 self._mux(data, base + display, base + count, keyframe)
                 count += 1
         if count != clip.frames:
-            raise VideoError(f"{clip.path}: the clip holds {count} frames, {clip.frames} were announced")
+            raise VideoError(f"{clip.path}: the clip holds {counted(count, 'frame')}, {clip.frames} were announced")
         self.frames += count
         return base + clip.preroll
 

@@ -18,6 +18,7 @@ import numpy as np
 from telecine.core.errors import VideoError, raised_as
 from telecine.core.grid import Rows
 from telecine.core.recording import Buffer
+from telecine.core.text.numbers import counted
 from telecine.core.video import Clip, Flags, PacketIndex
 
 ClipPacket: TypeAlias = tuple[Buffer, int, bool]
@@ -159,7 +160,9 @@ def _table(file: FileIO, path: str) -> tuple[Rows, Rows, Flags]:
     table = _read(file, _PACKET_BYTES * count, path)
     sizes, display = np.frombuffer(table, "<i8", 2 * count).reshape(2, count)
     if int(sizes.sum()) != rest or np.any(sizes < 0):
-        raise VideoError(f"{path}: the clip cannot be read: its packets have {int(sizes.sum())} bytes, not {rest}")
+        raise VideoError(
+            f"{path}: the clip cannot be read: its packets have {counted(int(sizes.sum()), 'byte')}, not {rest}"
+        )
     return sizes, display, np.frombuffer(table, np.bool_, count, offset=16 * count)
 
 
@@ -168,6 +171,8 @@ def _read(file: FileIO, size_bytes: int, path: str) -> bytes:
     while len(data) < size_bytes:
         more = file.read(size_bytes - len(data))
         if not more:
-            raise VideoError(f"{path}: the clip cannot be read: it ends after {len(data)} bytes of {size_bytes}")
+            raise VideoError(
+                f"{path}: the clip cannot be read: it ends after {counted(len(data), 'byte')} of {size_bytes}"
+            )
         data += more
     return data

@@ -17,6 +17,7 @@ from telecine.core.dataclass import dataclass
 from telecine.core.errors import VideoError
 from telecine.core.grid import Rows
 from telecine.core.recording import Buffer, Codec, Image, ImageStream, PixelFormat, VideoStream
+from telecine.core.text.numbers import counted
 from telecine.core.video import PacketIndex
 from telecine.video.frames.colour import LIMITED, UNTAGGED, copy_plane, to_rgb, to_rgb24
 
@@ -107,7 +108,9 @@ def _coded(image: Image, decoders: dict[str, av.VideoCodecContext], where: str) 
     except av.FFmpegError as error:
         raise VideoError(_damaged(where, image.encoding, len(data), error)) from error
     if len(out) != 1:
-        raise VideoError(f"{where} ({image.encoding}, {len(data)} bytes) holds {len(out)} frames, not one")
+        raise VideoError(
+            f"{where} ({image.encoding}, {counted(len(data), 'byte')}) holds {counted(len(out), 'frame')}, not one"
+        )
     return upright(out[0])
 
 
@@ -129,7 +132,7 @@ def coded_frame(image: Image, where: str) -> av.VideoFrame:
 
 
 def _damaged(where: str, encoding: str, size: int, error: av.FFmpegError) -> str:
-    return f"{where} ({encoding}, {size} bytes) is damaged: {error.strerror}; {_WAY_OUT}"
+    return f"{where} ({encoding}, {counted(size, 'byte')}) is damaged: {error.strerror}; {_WAY_OUT}"
 
 
 def _decoder(name: str, options: dict[str, str]) -> av.VideoCodecContext:
@@ -152,7 +155,7 @@ def raw_frame(image: Image, where: str = "image") -> av.VideoFrame:
     needed = sum(row_bytes * height for row_bytes, height in layout)
     if image.width <= 0 or image.height <= 0 or data.size != needed:
         raise VideoError(
-            f"{where}: {image.width}x{image.height} {image.encoding} needs {needed} bytes, "
+            f"{where}: {image.width}x{image.height} {image.encoding} needs {counted(needed, 'byte')}, "
             f"found {data.size}; the recording states a wrong size, or its rows are padded"
         )
     frame = av.VideoFrame(image.width, image.height, image.encoding)
@@ -330,7 +333,7 @@ def _output(
         yield from _fed(decoder, data, int(index.display[number]), f"{name}: packet {number}")
         number += 1
     if number != span.stop:
-        raise VideoError(f"{name}: {number} packets found, {span.stop} needed; the recording ends early")
+        raise VideoError(f"{name}: {counted(number, 'packet')} found, {span.stop} needed; the recording ends early")
     yield from decoder.decode(None)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from telecine.core.depth import depth_size_problem
 from telecine.core.errors import PlanError, VideoError
+from telecine.core.text.numbers import counted
 from telecine.core.video import Clip, FrameFormat, VideoSettings
 from telecine.video.clip import ClipWriter
 from telecine.video.encoder import coded, open_encoder
@@ -64,7 +65,9 @@ def encode(
             displays.append(packet.pts)
             keyframes.append(packet.is_keyframe)
         if sorted(displays) != list(range(count)) or not keyframes[0]:
-            raise VideoError(f"{key}: {settings.codec} encoder gave {len(displays)} packets for {count} frames")
+            raise VideoError(
+                f"{key}: {settings.codec} encoder gave {counted(len(displays), 'packet')} for {counted(count, 'frame')}"
+            )
     return Clip(
         key=key,
         path=path,
@@ -94,7 +97,7 @@ def _converted(
     done = 0
     for number, frame in enumerate(frames):
         if number == count:
-            raise VideoError(f"{key}: more frames than the {count} rows of the episode")
+            raise VideoError(f"{key}: more frames than the {counted(count, 'row')} of the episode")
         if frame is not before:
             check_frame(frame, before, settings, f"{key}: frame {number}")
             converted, rgb, before = convert(frame, settings.size), None, frame
@@ -104,7 +107,7 @@ def _converted(
         yield converted
         done = number + 1
     if done != count:
-        raise VideoError(f"{key}: {done} frames for the {count} rows of the episode")
+        raise VideoError(f"{key}: {counted(done, 'frame')} for the {counted(count, 'row')} of the episode")
 
 
 def bits_of(pix_fmt: str) -> int:

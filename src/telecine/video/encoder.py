@@ -65,7 +65,7 @@ def open_encoder(
             encoder.open()
     except (av.FFmpegError, ValueError) as error:
         raise VideoError(
-            f"{key}: {setup.name} does not encode {size[0]}x{size[1]} frames at {fps} fps with {setup.options}: "
+            f"{key}: {setup.name} does not encode {size[0]}x{size[1]} at {fps} fps with {setup.options}: "
             f"{error}; choose another `video.size` or `video.codec`"
         ) from error
     return encoder

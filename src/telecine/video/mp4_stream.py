@@ -16,6 +16,7 @@ from telecine.core.bitstream.packets import index_packets
 from telecine.core.errors import VideoError, raised_as
 from telecine.core.grid import Times
 from telecine.core.recording import Buffer, ClockKind, Codec, Schema
+from telecine.core.text.numbers import counted
 from telecine.core.video import PacketIndex
 from telecine.video.demux import Mp4Facts, packets, read_film
 
@@ -93,7 +94,7 @@ def open_film(path: str) -> Mp4Stream:
     codec = _codec_of(facts, path)
     assert index is not None
     if index.count != facts.count:
-        raise VideoError(f"{path}: {index.count} packets for {facts.count} frames")
+        raise VideoError(f"{path}: {counted(index.count, 'packet')} for {counted(facts.count, 'frame')}")
     if index.problems:
         at, what = index.problems[0]
         raise VideoError(f"{path}: packet {at} is damaged: {what}")

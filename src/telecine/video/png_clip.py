@@ -6,6 +6,7 @@ import numpy as np
 
 from telecine.core.errors import VideoError
 from telecine.core.recording import Image, MemoryStream, Schema
+from telecine.core.text.numbers import counted
 from telecine.core.video import Clip, FrameFormat
 from telecine.video.clip import ClipWriter
 from telecine.video.decode import frames
@@ -62,5 +63,5 @@ def histogram_of(images: Sequence[bytes], key: str) -> tuple[Histogram, tuple[in
         histogram.add(to_rgb(frame))
         sizes.add((frame.width, frame.height))
     if len(sizes) != 1:
-        raise VideoError(f"{key}: frames of {len(sizes)} sizes in one episode")
+        raise VideoError(f"{key}: frames of {counted(len(sizes), 'size')} in one episode")
     return histogram, next(iter(sizes))

@@ -17,6 +17,7 @@ from telecine.core.depth import PIX_FMT, DepthScale
 from telecine.core.errors import PlanError
 from telecine.core.plan.model import Video
 from telecine.core.recording import Codec
+from telecine.core.text.numbers import counted
 from telecine.core.video import VideoSettings
 from telecine.video.encoder import Setup
 
@@ -133,7 +134,7 @@ def _quality_problems(settings: VideoSettings) -> list[str]:
             f"video.crf: {settings.crf} is not in 0..{_MOST_CRF[settings.codec]}, what {settings.codec} takes"
         )
     if settings.gop < 1:
-        problems.append(f"video.gop: {settings.gop} frames from keyframe to keyframe; at least 1 is needed")
+        problems.append(f"video.gop: {counted(settings.gop, 'frame')} from keyframe to keyframe; at least 1 is needed")
     return problems
 
 

@@ -13,6 +13,7 @@ from telecine.core.bitstream.packets import index_packets
 from telecine.core.depth import is_depth
 from telecine.core.errors import VideoError
 from telecine.core.recording import Codec
+from telecine.core.text.numbers import counted
 from telecine.core.video import FrameFormat
 from telecine.video.encoder import ColourTags, Setup, coded, open_encoder
 
@@ -76,4 +77,4 @@ def reencode(
             raise VideoError(f"{key}: {encoder.name} put frame {packet.pts} at place {made - 1}")
         yield data
     if made != count:
-        raise VideoError(f"{key}: {encoder.name} gave {made} packets for {count} frames")
+        raise VideoError(f"{key}: {encoder.name} gave {counted(made, 'packet')} for {counted(count, 'frame')}")

@@ -17,6 +17,7 @@ from telecine.core.depth import DepthScale
 from telecine.core.errors import VideoError
 from telecine.core.grid import Rows
 from telecine.core.recording import Buffer, Codec, VideoStream
+from telecine.core.text.numbers import counted
 from telecine.core.video import Clip, PacketIndex
 from telecine.video.clip import ClipWriter
 from telecine.video.decode import DecodeSpan, decoded, spans, video_decoder
@@ -83,14 +84,17 @@ def splice(
 def _check(decision: Splice, rows: Rows, index: PacketIndex, where: str) -> None:
     """VideoError unless the runs show the rows, in frames of one format."""
     if len(index.formats) != 1:
-        raise VideoError(f"{where} has {len(index.formats)} frame formats, one can be copied")
+        raise VideoError(f"{where} has {counted(len(index.formats), 'frame format')}, one can be copied")
     try:
         places = shown(decision, rows, index)
     except ValueError as error:
         raise VideoError(f"{where} cannot be copied: {error}") from error
     first = decision.preroll
     if not rows.size or not np.array_equal(places[first : first + rows.size], rows):
-        raise VideoError(f"{where} cannot be copied: {len(decision.runs)} runs do not show the {rows.size} rows")
+        raise VideoError(
+            f"{where} cannot be copied: {counted(len(decision.runs), 'run does', 'runs do')} not show the "
+            f"{counted(rows.size, 'row')}"
+        )
 
 
 class _Pass:
@@ -129,7 +133,7 @@ class _Pass:
         try:
             data = next(self._source)
         except StopIteration:
-            raise VideoError(f"{self._name} ends after {self._at} of {self._index.count} packets") from None
+            raise VideoError(f"{self._name} ends after {self._at} of {counted(self._index.count, 'packet')}") from None
         if self._index.keyframe[self._at]:
             self._group = None
             if self._at in self._kept:

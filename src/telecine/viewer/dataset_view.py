@@ -12,6 +12,7 @@ from telecine.core.errors import DatasetError, raised_as
 from telecine.core.label import STYLES
 from telecine.core.labels.columns import labels_of
 from telecine.core.text.addresses import is_stored
+from telecine.core.text.numbers import counted
 from telecine.dataset.reader import open_dataset
 from telecine.dataset.values import to_numpy
 from telecine.lerobot_format import read
@@ -136,7 +137,7 @@ class DatasetView:
     def curves(self, number: int, column: int, start: int, stop: int, steps: int) -> bytes:
         """The curves of a column for a screen, as `Envelope.to_bytes`. Raises: DatasetError."""
         if not 0 <= column < len(self.columns):
-            raise DatasetError(f"there are {len(self.columns)} columns with curves, from 0")
+            raise DatasetError(f"there are {counted(len(self.columns), 'column')} with curves, from 0")
         length = self.dataset.episode(number).length
         if not 0 <= start < stop <= length:
             raise DatasetError(f"rows {start} to {stop} are not in [0, {length}]")
@@ -159,7 +160,7 @@ class DatasetView:
     def camera(self, number: int) -> str:
         """The key of a camera. Raises: DatasetError."""
         if not 0 <= number < len(self.dataset.cameras):
-            raise DatasetError(f"there are {len(self.dataset.cameras)} cameras, from 0")
+            raise DatasetError(f"there are {counted(len(self.dataset.cameras), 'camera')}, from 0")
         return self.dataset.cameras[number]
 
     def close(self) -> None:

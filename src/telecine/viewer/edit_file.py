@@ -16,6 +16,7 @@ from telecine.core.errors import DatasetError, EditError, raised_as
 from telecine.core.file_state import FileState, state_from
 from telecine.core.text.addresses import is_stored, store_address
 from telecine.core.text.documents import MAX_YAML_BYTES
+from telecine.core.text.numbers import counted
 from telecine.dataset.reader import Dataset
 from telecine.dataset.staging import sync_to_disk
 from telecine.editing.inputs import InputDataset, check_fingerprints
@@ -128,7 +129,7 @@ class EditFile:
             length = dataset.episode(int(key)).length
             for part in edit.episodes[key].parts if key in edit.episodes else ():
                 if part.rows[1] > length:
-                    raise EditError(f"episodes.{key}: rows {list(part.rows)} end behind its {length} rows")
+                    raise EditError(f"episodes.{key}: rows {list(part.rows)} end behind its {counted(length, 'row')}")
 
     def _state(self) -> FileState | None:
         with suppress(OSError):

@@ -22,6 +22,7 @@ from telecine.core.recording import Part, Recording, Ref, Stream
 from telecine.core.recording_summary import StreamSummary
 from telecine.core.resample.planned_rows import PlannedRows, planned_rows
 from telecine.core.resample.split import split
+from telecine.core.text.numbers import counted
 from telecine.core.video import PacketIndex
 from telecine.inspection.recording_findings import PlanScope, recording_findings
 from telecine.inspection.recordings import inspect_recording
@@ -152,7 +153,7 @@ class RecordingView:
         if found.kind not in ("image", "video") or clock not in found.clocks:
             raise DatasetError(f"{stream}: is no camera on {clock}")
         if not 0 <= sample < found.times(clock).size:
-            raise DatasetError(f"{stream}: has {found.times(clock).size} frames, no frame {sample}")
+            raise DatasetError(f"{stream}: has {counted(found.times(clock).size, 'frame')}, no frame {sample}")
         with border(stream):
             index = None
             if found.kind == "video":
@@ -183,7 +184,7 @@ class RecordingView:
 
     def _recording(self, item: int) -> Recording:
         if not 0 <= item < len(self.refs):
-            raise DatasetError(f"{self.path} holds {len(self.refs)} recordings, from 0")
+            raise DatasetError(f"{self.path} holds {counted(len(self.refs), 'recording')}, from 0")
         if self._open is None or self._open[0] != item:
             self._let_go()
             self._rows, self._indexes = None, {}

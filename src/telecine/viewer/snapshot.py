@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from telecine.core.errors import DatasetError
+from telecine.core.text.numbers import counted
 from telecine.dataset.reader import Dataset
 from telecine.dataset.values import to_numpy
 from telecine.viewer.curves import envelope
@@ -36,7 +37,7 @@ def snapshot(dataset: Dataset, number: int, row: int) -> Snapshot:
     """The frames of a row and the curves of its episode. Raises: DatasetError, VideoError."""
     length = dataset.episode(number).length
     if not 0 <= row < length:
-        raise DatasetError(f"episode {number} has {length} rows, no row {row}")
+        raise DatasetError(f"episode {number} has {counted(length, 'row')}, no row {row}")
     stills = Stills(dataset)
     try:
         figures = [_figure(key, stills.still(key, number, row, CAMERA_PX)) for key in dataset.cameras]

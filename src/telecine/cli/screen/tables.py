@@ -104,11 +104,11 @@ def show_left_out(out: Console, entries: "Iterable[LeftOutEverywhere]", *, most:
     most = len(reasons) if loudness.verbose() else most
     for (what, why, recordings), names in list(reasons.items())[:most]:
         what = "" if what == "offered" else f" [yellow]{what}[/yellow]"
-        count = f" [dim]({recordings} recordings)[/dim]" if recordings > 1 else ""
+        count = f" [dim]({counted(recordings, 'recording')})[/dim]" if recordings > 1 else ""
         if len(names) == 1:
             out.print(f"  {escape(names[0])}{what}: {escape(why)}{count}", soft_wrap=True)
             continue
-        out.print(f"  {len(names)} streams{what}: {escape(why)}{count}", soft_wrap=True)
+        out.print(f"  {counted(len(names), 'stream')}{what}: {escape(why)}{count}", soft_wrap=True)
         show_indented(out, ", ".join(names), 4)
     if len(reasons) > most:
         rest = sum(map(len, list(reasons.values())[most:]))
@@ -132,7 +132,7 @@ def show_report(out: Console, report: "Report") -> None:
         rows = [(name, *_episode_cells(e, report.fps)) for name, e in zip(names, shown, strict=True)]
         show_table(out, ("recording", "episode", "rows", "seconds", "oldest sample", "cameras"), rows)
         if len(report.episodes) > len(shown):
-            out.print(f"[dim]... and {len(report.episodes) - len(shown)} more episodes; -v shows all[/dim]")
+            out.print(f"[dim]... and {counted(len(report.episodes) - len(shown), 'more episode')}; -v shows all[/dim]")
         show_uses(out, report.episodes)
     elsewhere = {"stream-unreadable"} | ({"plan-proposed"} if report.guesses else set())  # in the lists below
     elsewhere |= {"convert-nothing"} if report.plan_is_wrong else set()

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from telecine.core.data import arrow
 from telecine.core.errors import DatasetError, raised_as
+from telecine.core.text.numbers import counted
 from telecine.lerobot_format.paths import FileIndex, data_path, video_path
 from telecine.lerobot_format.read import read_episodes_table
 
@@ -49,7 +50,7 @@ def check_borders(folder: Path, first: tuple[int, int], stop: tuple[int, int], e
 def _problems(numbers: dict[str, Numbers], first: tuple[int, int], stop: tuple[int, int]) -> Iterator[str]:
     episodes, begin, end = (numbers[name] for name in ("episode_index", "dataset_from_index", "dataset_to_index"))
     if len(episodes) != stop[0] - first[0]:
-        yield f"{len(episodes)} episodes instead of {stop[0] - first[0]}"
+        yield f"{counted(len(episodes), 'episode')} instead of {stop[0] - first[0]}"
     else:
         wrong = episodes != np.arange(first[0], stop[0])
         wrong |= begin != np.concatenate([[first[1]], end[:-1]])
@@ -57,7 +58,7 @@ def _problems(numbers: dict[str, Numbers], first: tuple[int, int], stop: tuple[i
         if wrong.any():
             yield f"episode {first[0] + int(np.argmax(wrong))} does not go on from the one before"
         elif int(end[-1]) != stop[1]:
-            yield f"{int(end[-1])} rows instead of {stop[1]}"
+            yield f"{counted(int(end[-1]), 'row')} instead of {stop[1]}"
 
 
 def _runs(table: pa.Table, key: str, numbers: dict[str, Numbers]) -> Iterator[tuple[FileIndex, tuple[int, int]]]:

@@ -23,6 +23,7 @@ from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan
 from telecine.core.progress import CONVERTING, Progress
 from telecine.core.shards import Shard, cut, shards_for
+from telecine.core.text.numbers import counted_of
 from telecine.run.cluster import Cluster, Command, Ended
 from telecine.run.executor import Executor
 from telecine.sources import registry
@@ -79,7 +80,7 @@ def convert_on(asked: OnCluster, cluster: Cluster, *, executor: Executor, watche
         failed = _run(asked, place, job, cluster, watcher)
     except KeyboardInterrupt as error:
         done = sum(part.what == "done" for part in survey(place, job).parts)
-        error.add_note(f"{done} of {shards} parts are done; the same command makes the others")
+        error.add_note(f"{counted_of(done, shards, 'part', 'is', 'are')} done; the same command makes the others")
         raise
     made = finalize(asked.root, executor=executor)
     return replace(made, findings=(*made.findings, *failed))
@@ -117,7 +118,7 @@ def _run(asked: OnCluster, place: JobPlace, job: ShardJob, cluster: Cluster, wat
         if state[str(shard)].what != "done"
     ]
     if len(commands) < len(state):
-        watcher.note(f"{len(state) - len(commands)} of {len(state)} parts are done already")
+        watcher.note(f"{counted_of(len(state) - len(commands), len(state), 'part', 'is', 'are')} done already")
     tally = _Tally({command.name: sizes[command.name] for command in commands}, len(commands), watcher)
     watcher.begin(sum(tally.sizes.values()), CONVERTING)
     logs = {command.name: command.log for command in commands}

@@ -19,6 +19,7 @@ from telecine.core.data.serialize import to_plain
 from telecine.core.errors import DatasetError, TelecineError
 from telecine.core.findings import Finding, Severity, has_errors
 from telecine.core.shards import Shard, chunk_of
+from telecine.core.text.numbers import counted, counted_of
 from telecine.core.text.renamed import rename_error
 from telecine.dataset.assembly.videos import link
 from telecine.dataset.existing import read_existing
@@ -115,7 +116,7 @@ def _published(place: JobPlace) -> Finalized:
         from telecine.storage.publish import leave
 
         leave(place.dataset, str(last["id"]))  # of one that was killed when the dataset was there already
-    text = f"the dataset is published ({last['episodes']} episodes); nothing was changed"
+    text = f"the dataset is published ({counted(last['episodes'], 'episode')}); nothing was changed"
     found = Finding("convert-shard", "info", place.name, text)
     shards = int(last["request"]["shards"])
     parts = tuple(PartState(f"{number}/{shards}", "done") for number in range(1, shards + 1))
@@ -130,11 +131,11 @@ def _state(place: JobPlace, found: Survey, *, dry_run: bool) -> Finalized:
     if waiting:
         names = ", ".join(f"{part.shard} ({part.what})" for part in waiting[:5])
         more = f" and {len(waiting) - 5} more" if len(waiting) > 5 else ""
-        text = f"{len(waiting)} of {len(found.parts)} parts are not done: {names}{more}"
+        text = f"{counted_of(len(waiting), len(found.parts), 'part', 'is', 'are')} not done: {names}{more}"
         severity: Severity = "info" if dry_run else "error"
         findings.append(Finding("finalize-missing", severity, place.name, text, waiting[0].command))
     if rejected:
-        text = f"{len(rejected)} recordings were rejected, and are in no episode"
+        text = f"{counted(len(rejected), 'recording was', 'recordings were')} rejected, and are in no episode"
         findings.append(Finding("finalize-rejected", "warning", place.name, text, "see `rejected` and report.parquet"))
     episodes, rows = (sum(getattr(m, name) for m in manifests) for name in ("episodes", "rows"))
     left = place.job(found.job.base).address
@@ -217,7 +218,7 @@ def _require_no_strays(place: JobPlace, job: ShardJob, manifests: Sequence[Manif
     there = (f.key for f in place.dataset.list() if f.key.startswith(("data/", "videos/")) and f.key not in ours)
     found = [key for key in there if (index := file_index_of(key)) is None or index.chunk >= job.first_chunk]
     if found:
-        text = f"{len(found)} files are no part of this conversion ({found[0]} ...)"
+        text = f"{counted(len(found), 'file is', 'files are')} no part of this conversion ({found[0]} ...)"
         raise DatasetError(f"{place.name}: {text}; remove them, then finalize again")
 
 
@@ -231,6 +232,9 @@ def _success(place: JobPlace, joined: JoinedCounts) -> list[Finding]:
     if not (joined.success_known and joined.success_unknown):
         return []
     total = joined.success_known + joined.success_unknown
-    text = f"nothing says whether {joined.success_unknown} of {total} episodes succeeded; their next.success is false"
+    text = (
+        f"nothing says whether {joined.success_unknown} of {counted(total, 'episode')} succeeded; next.success "
+        "is false there"
+    )
     fix = "say it in the column success of --spans CSV"
     return [Finding("success-unknown", "warning", place.name, text, fix)]

@@ -29,6 +29,7 @@ from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan, make_plan
 from telecine.core.recording import Ref
 from telecine.core.shards import Shard
+from telecine.core.text.numbers import counted
 from telecine.lerobot_format.schema import Features
 from telecine.storage.store import FileStore
 
@@ -56,7 +57,7 @@ class Request:
     def differs(self, other: "Request") -> str:
         """Why `other`, which was asked before, is another job; "" when it is the same."""
         if other.shards != self.shards:
-            return f"it has {other.shards} parts, not {self.shards}"
+            return f"it has {counted(other.shards, 'part')}, not {self.shards}"
         if other.plan_digest != self.plan_digest:
             return f"it has another plan (digest {other.plan_digest[:12]}, this one is {self.plan_digest[:12]})"
         if other.where != self.where:
@@ -162,7 +163,8 @@ def check_job(job: ShardJob, request: Request, root: object) -> None:
         )
     if request.listing != job.request.listing:
         raise DatasetError(
-            f"{root}: the recordings are not those that its conversion was begun with ({job.recordings} episodes): "
+            f"{root}: the recordings are not those that its conversion was begun with "
+            f"({counted(job.recordings, 'episode')}): "
             "names or sizes of files have changed, or some came or went. Give the same files, or name another folder"
         )
     if versions() != job.versions:

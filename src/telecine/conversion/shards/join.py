@@ -19,6 +19,7 @@ from telecine.core.data import arrow
 from telecine.core.errors import DatasetError, raised_as
 from telecine.core.shards import Shard, chunk_of
 from telecine.core.stats import Stats, constant
+from telecine.core.text.numbers import counted
 from telecine.dataset.assembly.episode_table import pooled
 from telecine.dataset.assembly.shard_episodes import EpisodeTables, ShardEpisodes, moved
 from telecine.dataset.assembly.shard_rows import LATE_COLUMNS, Numbers, RenumberedRows, ShardRows, renumber
@@ -162,7 +163,7 @@ def _write_rows(
         rows[owner] += answer.rows
     for part, written in zip(parts, rows, strict=True):
         if written != part.manifest.rows:
-            text = f"part {part.shard} has {written} rows, its manifest says {part.manifest.rows}"
+            text = f"part {part.shard} has {counted(written, 'row')}, its manifest says {part.manifest.rows}"
             raise DatasetError(f"{part.root}: {text}; make it again: {job.command('OUT', part.shard)}")
     return found
 
@@ -211,7 +212,7 @@ def _write_episodes(
                         nulls = table.column("success").null_count
                         unknown, known = unknown + nulls, known + table.num_rows - nulls
             if count != part.manifest.episodes:
-                text = f"part {part.shard} has {count} episodes, its manifest says {part.manifest.episodes}"
+                text = f"part {part.shard} has {counted(count, 'episode')}, its manifest says {part.manifest.episodes}"
                 raise DatasetError(f"{part.root}: {text}")
     finally:
         files.close()

@@ -32,6 +32,7 @@ from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan
 from telecine.core.progress import Progress
 from telecine.core.shards import MOST_CHUNKS, Shard, chunks_of, cut
+from telecine.core.text.numbers import counted
 from telecine.core.text.renamed import rename_error
 from telecine.dataset.existing import ExistingDataset
 from telecine.dataset.staging import Asker, require_writable
@@ -64,12 +65,14 @@ def convert_shard(
     claims = registry.claimed(paths, follow_links=options.follow_links)
     request = request_of(paths, plan, options, shards=shard.of, claims=claims)
     if is_published(place, request):
-        return _report(place, plan, shard, f"the dataset of all {shard.of} parts is published; nothing is left to do")
+        return _report(
+            place, plan, shard, f"the dataset of all {counted(shard.of, 'part')} is published; nothing is left to do"
+        )
     job, known = begun(place, paths, plan, options, request=request, claims=claims, executor=executor)
     store = place.job(job.base)
     state, done = part_state(place, job, shard)
     if done is not None:
-        text = f"this part is done ({done.episodes} episodes); `telecine finalize {root}` joins all parts"
+        text = f"this part is done ({counted(done.episodes, 'episode')}); `telecine finalize {root}` joins all parts"
         return replace(_report(place, plan, shard, text), rejected=done.rejected)
     try:
         if place.folder is None and state.what in ("incomplete", "foreign"):
@@ -193,7 +196,7 @@ def _made(
     store = place.local().job(job.base)
     if place.folder is None and (made := part_state(place.local(), job, shard)[1]) is not None:
         deliver(place, job, shard, made)  # an earlier run could not
-        text = f"this part was made before ({made.episodes} episodes), and is uploaded now"
+        text = f"this part was made before ({counted(made.episodes, 'episode')}), and is uploaded now"
         return replace(_report(place, job.asked_plan, shard, text), rejected=made.rejected)
     refs = read_refs(place.job(job.base), job, paths, token=options.token)
     mine = cut([ref.size_bytes for ref in refs], shard.of)[shard.number - 1]
@@ -225,7 +228,10 @@ def _check_room(place: JobPlace, job: ShardJob, shard: Shard, manifest: Manifest
     """Nothing, when the part's files fit into the chunks that it may fill. Raises: DatasetError."""
     used = max((index.chunk for f in manifest.files if (index := file_index_of(f.name)) is not None), default=0) + 1
     if used > chunks_of(shard, job.first_chunk):
-        text = f"{place.name}: part {shard} fills {used} chunks of files, and there are {MOST_CHUNKS} for all parts"
+        text = (
+            f"{place.name}: part {shard} fills {counted(used, 'chunk')} of files, and there are {MOST_CHUNKS} "
+            "for all parts"
+        )
         raise DatasetError(f"{text}; begin again with more parts, such as --shard 1/{min(shard.of * 4, MOST_CHUNKS)}")
 
 

@@ -18,6 +18,7 @@ from telecine.core.errors import DatasetError, VideoError
 from telecine.core.plan.model import Plan
 from telecine.core.recording import Ref
 from telecine.core.shards import MOST_CHUNKS
+from telecine.core.text.numbers import counted
 from telecine.dataset.existing import ExistingDataset
 from telecine.dataset.writer import DatasetWriter
 from telecine.lerobot_format.paths import FileIndex
@@ -55,7 +56,9 @@ def settle(asked: AskedJob, executor: Executor) -> tuple[ShardJob, tuple[Ref, ..
     features = existing.features if existing else _features(episodes.refs, settled, options, executor)
     first = first_chunk(existing)
     if first + asked.request.shards > MOST_CHUNKS:
-        raise DatasetError(f"{asked.root}: it has {first} chunks of {MOST_CHUNKS}, so there can be fewer parts")
+        raise DatasetError(
+            f"{asked.root}: it has {counted(first, 'chunk')} of {MOST_CHUNKS}, so there can be fewer parts"
+        )
     job = ShardJob(
         asked.request, asked.paths, plan.to_dict(), settled.to_dict(), features, len(episodes.refs),
         episodes.size_bytes, asked.base, first, episodes.rejected, episodes.findings, episodes.folders, versions(),

@@ -14,6 +14,7 @@ from telecine.conversion.shards.manifest import Manifest, final_name, is_video, 
 from telecine.conversion.shards.place import JobPlace
 from telecine.core.errors import DatasetError
 from telecine.core.shards import Shard, chunk_of, name_of
+from telecine.core.text.numbers import counted
 from telecine.storage.local import LocalStore
 from telecine.storage.store import FileStore
 
@@ -117,4 +118,4 @@ def _problems(place: JobPlace, job: ShardJob, shard: Shard, manifest: Manifest, 
         if found is None:
             yield f"{key} is missing"
         elif found != file.size_bytes:
-            yield f"{key} has {found} bytes, its manifest says {file.size_bytes}"
+            yield f"{key} has {counted(found, 'byte')}, its manifest says {file.size_bytes}"

@@ -9,6 +9,7 @@ from telecine.core.bitstream.access_unit import LARGEST_PX, MATRICES, AccessUnit
 from telecine.core.bitstream.bits import LONGEST, Bits, HeaderError, at_most
 from telecine.core.dataclass import dataclass
 from telecine.core.recording import Buffer
+from telecine.core.text.numbers import counted
 from telecine.core.video import FrameFormat
 
 _SEQUENCE, _DELIMITER, _HEADER, _FRAME = 1, 2, 3, 6
@@ -159,7 +160,9 @@ class Av1:
                 shown += visible
                 if kind == _KEY:
                     entry = "key" if visible and entry == "none" else "open"
-        problem = "" if shown == 1 else f"it shows {shown} frames instead of one" if len(packet) else "it is empty"
+        problem = (
+            "" if shown == 1 else f"it shows {counted(shown, 'frame')} instead of one" if len(packet) else "it is empty"
+        )
         assert self._sequence is not None or shown == 0
         fmt = None if self._sequence is None else self._sequence.format
         return AccessUnit(self._count, entry == "key", _known(entry), format=fmt, problem=problem)

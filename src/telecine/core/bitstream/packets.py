@@ -16,6 +16,7 @@ from telecine.core.bitstream.pskip import repeatable
 from telecine.core.errors import VideoError
 from telecine.core.grid import Rows
 from telecine.core.recording import Buffer, Codec
+from telecine.core.text.numbers import counted
 from telecine.core.video import Flags, FrameFormat, PacketIndex
 
 NAMES: dict[Codec, str] = {"h264": "H.264", "hevc": "H.265", "av1": "AV1"}
@@ -40,7 +41,9 @@ def index_packets(packets: Iterable[Buffer], codec: Codec) -> PacketIndex:
         if unit.format is not None and (not formats or unit.format is not formats[-1]):
             formats.append(unit.format)
     if units and not formats:
-        raise VideoError(f"none of {len(units)} packets can be read as {NAMES[codec]}: packet 0: {units[0].problem}")
+        raise VideoError(
+            f"none of {counted(len(units), 'packet')} can be read as {NAMES[codec]}: packet 0: {units[0].problem}"
+        )
     return _index(units, sizes, tuple(dict.fromkeys(formats)))
 
 

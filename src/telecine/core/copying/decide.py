@@ -43,7 +43,9 @@ def decide(rows: Rows, index: PacketIndex, settings: VideoSettings) -> Splice | 
         )
     gop = _longest_copied(splice, index, starts)
     if not always and gop > LONGEST_GOP:
-        return Encode(f"keyframes are up to {gop} frames apart, slow to read in training (copy: always keeps them)")
+        return Encode(
+            f"keyframes are up to {counted(gop, 'frame')} apart, slow to read in training (copy: always keeps them)"
+        )
     return splice
 
 
@@ -99,7 +101,7 @@ def not_one_to_one(rows: Rows) -> str:
     """How often frames and rows are not one to one."""
     steps = np.diff(rows)
     repeats, skips = int(np.sum(steps == 0)), int(np.sum(steps > 1))
-    return f"frames and rows are not one to one ({repeats} repeated, {skips} times some left out)"
+    return f"frames and rows are not one to one ({repeats} repeated, {counted(skips, 'time')} some left out)"
 
 
 def _why_parts(rows: Rows) -> str:

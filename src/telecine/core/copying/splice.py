@@ -11,6 +11,7 @@ import numpy as np
 
 from telecine.core.dataclass import dataclass
 from telecine.core.grid import Rows
+from telecine.core.text.numbers import counted
 from telecine.core.video import Flags, PacketIndex
 
 
@@ -83,7 +84,7 @@ def shown(splice: Splice, rows: Rows, index: PacketIndex) -> Rows:
     for run in splice.runs:
         if isinstance(run, Encoded):
             if not 0 <= run.start < run.stop <= rows.size:
-                raise ValueError(f"{run} is not within {rows.size} rows")
+                raise ValueError(f"{run} is not within {counted(rows.size, 'row')}")
             parts.append(rows[run.start : run.stop])
             end = -1
         elif isinstance(run, Repeated):

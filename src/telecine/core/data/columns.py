@@ -16,6 +16,7 @@ from telecine.core.grid import Times
 from telecine.core.naming import joined_names
 from telecine.core.plan.bind import BoundFeature
 from telecine.core.recording import Array
+from telecine.core.text.numbers import counted, counted_of
 
 _EXACT = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool")
 
@@ -110,7 +111,7 @@ def column_array(parts: Sequence[Array], column: FeatureColumn, ticks: Times, wh
     joined = flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)
     label = f"{where}: {column.key}"
     if joined.shape[1] != int(np.prod(column.shape)):
-        raise AlignError(f"{label}: rows hold {joined.shape[1]} numbers, expected {column.shape}")
+        raise AlignError(f"{label}: rows hold {counted(joined.shape[1], 'number')}, expected {column.shape}")
     _check_finite(joined, ticks, label)
     return nested(_cast(joined, column.dtype, ticks, label), column.shape)
 
@@ -122,7 +123,8 @@ def _check_finite(values: Array, ticks: Times, label: str) -> None:
     if bad.any():
         row, element = (int(i) for i in np.argwhere(bad)[0])
         raise AlignError(
-            f"{label}: {int(bad.any(axis=1).sum())} of {len(ticks)} rows hold NaN or infinity, first at "
+            f"{label}: {counted_of(int(bad.any(axis=1).sum()), len(ticks), 'row', 'holds', 'hold')} NaN or "
+            "infinity, first at "
             f"{(int(ticks[row]) - int(ticks[0])) / 1e9:.3f} s in element {element}; training would get NaN loss"
         )
 

@@ -15,6 +15,7 @@ from telecine.core.episode import FeatureColumn
 from telecine.core.errors import PlanError
 from telecine.core.plan.derived import Derived
 from telecine.core.text.expressions import parse_expression
+from telecine.core.text.numbers import counted
 
 
 def check_derived(derived: Iterable[Derived], columns: Iterable[str], tools: Toolbox) -> None:
@@ -60,7 +61,8 @@ def _cast(values: Rows, dtype: str, one: Derived, rows: RowBlock) -> Rows:
     if bad.size:
         row = int(bad[0] - rows.bounds[0][bad[0]])
         raise PlanError(
-            f"derived column {one.key}: NaN or infinity in {bad.size} rows, first in row {row} of an episode; "
+            f"derived column {one.key}: NaN or infinity in {counted(bad.size, 'row')}, first in row {row} of "
+            "an episode; "
             "keep the values in range with clip or where"
         )
     return made
@@ -69,7 +71,7 @@ def _cast(values: Rows, dtype: str, one: Derived, rows: RowBlock) -> Rows:
 def column_of(one: Derived, width: int, dtype: str, meaning: Meaning) -> FeatureColumn:
     """The column, with names that the entry gives or its expression implies. Raises: PlanError for a wrong number."""
     if one.names is not None and len(one.names) != width:
-        raise PlanError(f"derived column {one.key}: {len(one.names)} names for {width} numbers")
+        raise PlanError(f"derived column {one.key}: {counted(len(one.names), 'name')} for {counted(width, 'number')}")
     names = one.names or meaning.names
     return FeatureColumn(one.key, dtype, (width,), names if names and len(names) == width else None)
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from telecine.core.dataclass import dataclass
 from telecine.core.derive.rotations import Rows, from_axis_angle, multiply, rotate
+from telecine.core.text.numbers import counted
 
 POSE = ("x", "y", "z", "qx", "qy", "qz", "qw")
 
@@ -58,7 +59,8 @@ def forward_kinematics(robot: Robot, angles: Rows, link: str) -> Rows:
     if angles.shape[1] != len(moving):
         names = ", ".join(step.name for step in moving)
         raise ValueError(
-            f"{link} moves by {len(moving)} joints ({names}), the expression gives {angles.shape[1]} numbers"
+            f"{link} moves by {counted(len(moving), 'joint')} ({names}), the expression gives "
+            f"{counted(angles.shape[1], 'number')}"
         )
     count, at = len(angles), 0
     position: Rows = np.zeros((count, 3))

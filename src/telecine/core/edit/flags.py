@@ -18,6 +18,7 @@ from telecine.core.episode_filter import FACTS
 from telecine.core.errors import EditError, PlanError
 from telecine.core.text.documents import suggest
 from telecine.core.text.expressions import parse_expression
+from telecine.core.text.numbers import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,9 @@ def rows_of(text: str, fps: int, length: int, what: str) -> int:
     per_unit = {"s": Fraction(fps), "ms": Fraction(fps, 1000)}.get(found[2], Fraction(1))
     row = math.ceil(Fraction(found[1]) * per_unit)
     if row > length:
-        raise EditError(f"{what}: {text} lies behind the episode's end, {length} rows ({length / fps:.3f} s)")
+        raise EditError(
+            f"{what}: {text} lies behind the episode's end, {counted(length, 'row')} ({length / fps:.3f} s)"
+        )
     return row
 
 

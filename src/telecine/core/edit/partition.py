@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from telecine.core.edit.resolve import SourceEpisode
 from telecine.core.errors import EditError
-from telecine.core.text.numbers import fraction_of
+from telecine.core.text.numbers import counted, fraction_of
 
 
 def parse_shares(text: str) -> dict[str, Fraction]:
@@ -56,7 +56,10 @@ def partition(episodes: Sequence[SourceEpisode], shares: Mapping[str, Fraction],
             held[name] += len(groups[key])
     empty = [name for name, numbers in parts.items() if not numbers]
     if empty:
-        raise EditError(f"--into: {len(home)} recordings are too few, nothing is left for {', '.join(empty)}")
+        raise EditError(
+            f"--into: {counted(len(home), 'recording is', 'recordings are')} too few, nothing is left for "
+            f"{', '.join(empty)}"
+        )
     return {name: sorted(numbers) for name, numbers in parts.items()}
 
 

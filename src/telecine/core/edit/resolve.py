@@ -102,7 +102,7 @@ def name_of(key: str, inputs: Sequence[SourceDataset]) -> Name | str:
     first, slash, last = key.partition("/")
     number, episode = (first, last) if slash else ("0", first)
     if not slash and len(inputs) > 1:
-        return f"there are {len(inputs)} inputs; write input/episode, e.g. 0/{key}"
+        return f"there are {counted(len(inputs), 'input')}; write input/episode, e.g. 0/{key}"
     if not all(re.fullmatch(r"\d{1,12}", part, re.ASCII) for part in (number, episode)):
         return 'not of the form "episode" or "input/episode", both numbers from 0'
     name = int(number), int(episode)
@@ -177,7 +177,9 @@ def _wrong_rows(entry: EpisodeEdit, name: Name, inputs: Sequence[SourceDataset])
     length = inputs[name[0]].episodes[name[1]].length
     for number, part in enumerate(entry.parts):
         if part.rows[1] > length:
-            yield f"parts.{number}.rows: {list(part.rows)} ends behind the last of the episode's {length} rows"
+            yield (
+                f"parts.{number}.rows: {list(part.rows)} ends behind the last of the episode's {counted(length, 'row')}"
+            )
 
 
 def _wrong_inputs(edit: Edit, inputs: Sequence[SourceDataset]) -> Iterator[str]:
@@ -239,5 +241,7 @@ def _ordered(
     missing = [key_of(name, inputs) for name in staying if name not in set(names)]
     if missing and not problems:
         more = " ..." if len(missing) > 5 else ""
-        problems.append(f"order: {len(missing)} episodes that stay are not in it: {', '.join(missing[:5])}{more}")
+        problems.append(
+            f"order: not in it, but to stay: {counted(len(missing), 'episode')}: {', '.join(missing[:5])}{more}"
+        )
     return names, problems

@@ -133,7 +133,7 @@ def find_stream(name: str, streams: Mapping[str, Stream]) -> Stream | str:
     if len(inside) == 1:
         return streams[inside[0]]
     if inside:
-        return f"{name!r} holds {len(inside)} streams; name one of {', '.join(inside)}"
+        return f"{name!r} holds {counted(len(inside), 'stream')}; name one of {', '.join(inside)}"
     listed = f"; the recording has {', '.join(sorted(streams)) or 'no streams'}" if len(streams) <= 12 else ""
     return f"no stream {name!r}" + (suggest(name, [*streams, *{s.partition(":")[0] for s in streams}]) or listed)
 
@@ -233,9 +233,10 @@ def _kind_problems(feature: Feature, sources: list[Source], where: str) -> Itera
         yield f"{where}: text under observation* or action* crashes LeRobot's training; use another key"
     width = sum(map(_width, sources)) if kinds == {"vector"} else None
     if width and feature.names is not None and width != len(feature.names):
-        yield f"{where}.names: {len(feature.names)} names for {width} numbers"
+        yield f"{where}.names: {counted(len(feature.names), 'name')} for {counted(width, 'number')}"
     if feature.width is not None and width != feature.width:
-        yield f"{where}.width: {sources[0].stream.name} gives {width or 'no'} numbers, the dataset has {feature.width}"
+        numbers = counted(width, "number") if width else "no numbers"
+        yield f"{where}.width: {sources[0].stream.name} gives {numbers}, the dataset has {feature.width}"
 
 
 def _operator_problems(feature: Feature, sources: list[Source], where: str) -> Iterator[str]:

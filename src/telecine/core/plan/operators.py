@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from telecine.core.dataclass import dataclass
 from telecine.core.plan.fields import Model
+from telecine.core.text.numbers import counted
 
 Numbers = npt.NDArray[np.float64]
 UNITS: dict[str, tuple[str, float]] = {
@@ -114,7 +115,7 @@ def element_map(operators: Operators, width: int) -> ElementMap:
         gain, bias = gain / (high - low), bias - np.float64(low / (high - low))
     for name, value in (("scale", operators.scale), ("offset_by", operators.offset_by)):
         if isinstance(value, tuple) and len(value) != width:
-            raise ValueError(f"{name}: {len(value)} numbers for {width} elements")
+            raise ValueError(f"{name}: {counted(len(value), 'number')} for {counted(width, 'element')}")
     if operators.scale is not None:
         gain, bias = gain * np.asarray(operators.scale), bias * np.asarray(operators.scale)
     if operators.offset_by is not None:

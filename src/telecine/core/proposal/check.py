@@ -13,6 +13,7 @@ from typing import Any
 from telecine.core.plan.model import IMAGES
 from telecine.core.proposal.notes import Notes
 from telecine.core.recording_summary import RecordingFacts, StreamSummary, typical
+from telecine.core.text.numbers import counted, counted_of
 
 MOST_PATHS = 5
 """Recordings that a command in a message names."""
@@ -43,7 +44,8 @@ def note_misfits(names: Sequence[str], recordings: Sequence[RecordingFacts], not
         paths = list(dict.fromkeys(members))
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         notes.guesses.append(
-            f"{len(members)} of {len(recordings)} recordings do not fit and will be rejected: {paths[0]} "
+            f"{counted_of(len(members), len(recordings), 'recording', 'does', 'do')} not fit and will be "
+            f"rejected: {paths[0]} "
             f"({'; '.join(lacks)}){more}; convert them by themselves{_command(paths)}"
         )
 
@@ -66,7 +68,8 @@ def note_rare_cameras(
         if stream.is_camera and 2 * count <= len(recordings):
             paths = list(dict.fromkeys(r.path for r in recordings if r.stream(stream.name) is not None))
             notes.guesses.append(
-                f"{stream.name} is in {count} of {len(recordings)} recordings and left out; the dataset can have it, "
+                f"{stream.name} is in {count} of {counted(len(recordings), 'recording')} and left out; the "
+                "dataset can have it, "
                 f"but no other recordings, by{_command(paths)}"
             )
 
@@ -108,7 +111,11 @@ def _with_size(key: str, body: Any, recordings: Sequence[RecordingFacts], notes:
     even = (usual[0] // 2 * 2, usual[1] // 2 * 2)
     if len(sizes) == 1 and even == usual:
         return body
-    why = "video needs even sizes" if len(sizes) == 1 else f"its size differs between recordings ({len(sizes)} sizes)"
+    why = (
+        "video needs even sizes"
+        if len(sizes) == 1
+        else f"its size differs between recordings ({counted(len(sizes), 'size')})"
+    )
     notes.guesses.append(f"{key}: scaled to {even[0]}x{even[1]}, because {why}; {name} has {usual[0]}x{usual[1]}")
     scaled = {"video": {"size": list(even)}}
     return {**(body if isinstance(body, Mapping) else {"from": body}), **scaled}

@@ -13,6 +13,7 @@ from telecine.core.proposal.messages import FORMATS, message_vectors
 from telecine.core.proposal.notes import Notes
 from telecine.core.proposal.stream_order import in_order
 from telecine.core.recording_summary import RecordingFacts, StreamSummary
+from telecine.core.text.numbers import counted, counted_of
 
 ACTION_WORDS = (
     *("action", "actions", "command", "commands", "commanded", "cmd", "target", "goal", "setpoint", "leader"),
@@ -97,8 +98,8 @@ def _note_other_actions(
     others = sum(bool(names) and list(names) not in (taken, [f"/{_STAND_IN}"]) for names in actions)
     if others:
         notes.guesses.append(
-            f"action: {others} of {len(recordings)} recordings have one of their own, which is not taken; "
-            "convert them by themselves"
+            f"action: {counted_of(others, len(recordings), 'recording', 'has one of its own', 'have their own')}, "
+            "not taken; convert them by themselves"
         )
 
 
@@ -125,7 +126,7 @@ def _guessed(recordings: Sequence[RecordingFacts], usable: Sequence[StreamSummar
         for key, chosen in (("action", action), ("observation.state", state)):
             if len(chosen) > 1:
                 order = ", ".join(s.name for s in chosen)
-                notes.guesses.append(f"{key}: {len(chosen)} streams side by side, in this order: {order}")
+                notes.guesses.append(f"{key}: {counted(len(chosen), 'stream')} side by side, in this order: {order}")
     return {"action": action, "observation.state": state, **{k: [s] for k, s in cameras.items()}}
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from telecine.core.proposal.notes import Notes
 from telecine.core.proposal.roles import Role, role_of, surest
 from telecine.core.recording_summary import StreamSummary
+from telecine.core.text.numbers import counted_of
 
 FORMATS = frozenset({"mcap", "rosbag", "rosbag2"})
 RARE = 10
@@ -58,7 +59,9 @@ def _frequent(streams: Sequence[StreamSummary], notes: Notes) -> list[StreamSumm
         most[stream.entity] = max(most.get(stream.entity, 0), stream.most_samples)
     rare = [s for s in streams if RARE * s.most_samples < most[s.entity] and "->" not in s.name]
     for stream in rare:
-        notes.leave_out([stream], f"only {stream.most_samples} of {most[stream.entity]} messages have it")
+        notes.leave_out(
+            [stream], f"only {counted_of(stream.most_samples, most[stream.entity], 'message', 'has', 'have')} it"
+        )
     return [s for s in streams if s not in rare]
 
 

@@ -29,6 +29,7 @@ from telecine.core.proposal.rates import (
 from telecine.core.proposal.task import choose_task
 from telecine.core.proposal.timeline import advances, choose_timeline
 from telecine.core.recording_summary import RecordingFacts, StreamSummary, across, shared_attr
+from telecine.core.text.numbers import counted, counted_of
 
 SMALL = frozenset({"bool", "int8", "uint8"})
 """Types of flags and grippers, which policies learn as fractions."""
@@ -102,7 +103,7 @@ def propose(
     everything = list(across(recordings))
     for stream, count in everything:
         if 2 * count <= len(recordings):
-            notes.leave_out([stream], f"only {count} of {len(recordings)} recordings have it")
+            notes.leave_out([stream], f"only {counted_of(count, len(recordings), 'recording', 'has', 'have')} it")
     every, recordings = recordings, _like_each_other(recordings, everything)
     known = everything if recordings is every else list(across(recordings))
     common = [s for s, count in known if 2 * count > len(recordings)]
@@ -232,7 +233,7 @@ def describe(stream: StreamSummary, timeline: str) -> str:
     elif clock is None:
         parts.append(f"no timestamps on {timeline}")
     else:
-        parts.append(f"{clock.samples} samples" + (f" at {clock.hz:.2f} Hz" if clock.hz else ""))
+        parts.append(f"{counted(clock.samples, 'sample')}" + (f" at {clock.hz:.2f} Hz" if clock.hz else ""))
         if clock.hz and clock.samples > 2:
             parts.append(f"jitter {clock.jitter_ms:.1f} ms")
         if clock.hz and clock.rate.gaps:

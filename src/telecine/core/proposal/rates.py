@@ -9,6 +9,7 @@ from telecine.core.plan.episodes import split_advice
 from telecine.core.plan.fields import format_duration
 from telecine.core.proposal.notes import Notes
 from telecine.core.recording_summary import ClockFacts, RecordingFacts, StreamSummary, shared_attr
+from telecine.core.text.numbers import counted, counted_of
 
 USUAL_RATES = (5, 6, 10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 200, 240)
 NO_CAMERA_FPS = 30
@@ -32,7 +33,7 @@ def choose_fps(
     if given:
         return given, False
     if declared:
-        notes.comments["fps"] = [f"the recorder was asked for {declared} frames a second"]
+        notes.comments["fps"] = [f"the recorder was asked for {counted(declared, 'frame')} a second"]
         return declared, False
     rates = {s.name: c.nominal_hz for s in cameras if (c := s.on(timeline)) and c.nominal_hz}
     if rates:
@@ -123,7 +124,7 @@ def split_of(
     if not short or len(short) == len(parts):
         return {"gaps": format_duration(gap)}
     least = format_duration(SHORTEST_PART_NS)
-    notes.guesses.append(f"{len(short)} of the {len(parts)} parts are shorter than {least} and left out")
+    notes.guesses.append(f"{counted_of(len(short), len(parts), 'part', 'is', 'are')} shorter than {least}: left out")
     return {"gaps": format_duration(gap), "shortest": least}
 
 
@@ -183,7 +184,8 @@ def limit_of(name: str, timeline: str, recordings: Sequence[RecordingFacts], spl
     if too_long and max(too_long) > BRIDGED_NS and not split:
         count = sum(s > BRIDGED_NS for s in too_long)
         notes.guesses.append(
-            f"{name} stops for up to {max(too_long) / 1e9:.2f} s in {count} of {len(clocks)} recordings, which will be "
+            f"{name} stops for up to {max(too_long) / 1e9:.2f} s in {count} of "
+            f"{counted(len(clocks), 'recording')}, which will be "
             f"rejected for it: {split_advice(name, max(c.rate.auto_limit_ns for c in clocks))}"
         )
     if not too_long or 2 * len(too_long) <= len(clocks) or max(too_long) > BRIDGED_NS:

@@ -13,7 +13,7 @@ from itertools import chain
 from telecine.core.align import STANDS_STILL
 from telecine.core.proposal.notes import Notes
 from telecine.core.recording_summary import SECOND_CHOICE, ClockFacts, RecordingFacts, StreamSummary
-from telecine.core.text.numbers import percent_text
+from telecine.core.text.numbers import counted, percent_text
 
 NO_TIMELINE = "none"
 ADVANCES = 0.05
@@ -163,7 +163,7 @@ def _worth(candidate: _Candidate, counting: bool, rate_given: bool) -> tuple[int
 def _described(candidate: _Candidate, moving: Sequence[StreamSummary]) -> str:
     kind = candidate.stamps[0][1].kind
     still = "" if candidate.advances else ", does not advance"
-    return f"{candidate.name} ({kind}, {candidate.streams} of {len(moving)} streams{still})"
+    return f"{candidate.name} ({kind}, {candidate.streams} of {counted(len(moving), 'stream')}{still})"
 
 
 def _guesses(best: _Candidate, others: Sequence[_Candidate]) -> Iterator[str]:

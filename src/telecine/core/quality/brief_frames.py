@@ -16,6 +16,7 @@ from telecine.core.findings import Finding
 from telecine.core.quality.stillness import NEAR, leaps_after
 from telecine.core.quality.stretches import stretches
 from telecine.core.stats import Floats
+from telecine.core.text.numbers import counted
 from telecine.core.video import Flags
 
 Small = np.ndarray[Any, np.dtype[np.float32]]
@@ -168,7 +169,9 @@ def brief_findings(
             continue
         text, fix = TEXTS[one.kind]
         count = one.stop - one.start
-        said = text.format(rows=count if one.kind == "frozen" else "one row" if count == 1 else f"{count} rows")
+        said = text.format(
+            rows=count if one.kind == "frozen" else "one row" if count == 1 else f"{counted(count, 'row')}"
+        )
         number, key = where
         yield Finding(
             f"look-{one.kind}", "warning", f"episode {number} {key}", said, f"{fix}: cut the rows",

@@ -108,7 +108,7 @@ def _alive(span: Floats, among: Flags) -> Flags:
 
 
 def _why(count: int, deaf: Flags) -> str:
-    return "the action asks for it" if deaf.any() else f"there is in most of {count} episodes"
+    return "the action asks for it" if deaf.any() else f"there is in most of {counted(count, 'episode')}"
 
 
 def _not_following(facts: RowFacts, fps: int) -> Flags:

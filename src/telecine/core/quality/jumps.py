@@ -180,7 +180,7 @@ def clipped_findings(rows: EpisodeNumbers) -> Iterator[Finding]:
 def _clipped(rows: EpisodeNumbers, key: str, name: str, end: float, spans: list[tuple[int, int]]) -> Finding:
     severity: Severity = "warning" if key == STATE else "info"
     count = sum(b - a for a, b in spans)
-    text = f"{name} is cut off at {end:.4g} in {count} rows: it reaches and leaves that value at full speed"
+    text = f"{name} is cut off at {end:.4g} in {counted(count, 'row')}: it reaches and leaves that value at full speed"
     fix = "a limit of the driver or of the recording: raise it and record again"
     place = (spans[0][0], spans[-1][1])
     return Finding("look-clipped", severity, rows.where, text, fix, episode=rows.episode, key=key, rows=place)

@@ -9,6 +9,7 @@ from telecine.core.findings import Finding
 from telecine.core.quality.episode_rows import EpisodeNumbers
 from telecine.core.quality.jumps import TURN, TURN_OFF
 from telecine.core.stats import Floats
+from telecine.core.text.numbers import counted
 
 NEAR = 5
 """Steps on either side that say how fast the robot is there."""
@@ -35,7 +36,10 @@ def reversed_findings(rows: EpisodeNumbers) -> Iterator[Finding]:
     place = _turned_round(parts, _seams(np.diff(values[:, span > 0], axis=0), parts))
     if place is not None:
         start, stop = place
-        text = f"{stop - start} rows run backwards: reversed they go on from row {start - 1} and on to row {stop}"
+        text = (
+            f"{counted(stop - start, 'row runs', 'rows run')} backwards: reversed they go on from row "
+            f"{start - 1} and on to row {stop}"
+        )
         fix = "rows were written in the wrong order: cut them"
         yield Finding("look-reversed", "warning", rows.where, text, fix, episode=rows.episode, rows=place)
 

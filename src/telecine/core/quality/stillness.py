@@ -8,6 +8,7 @@ from telecine.core.findings import Finding
 from telecine.core.quality.episode_rows import ACTION, STATE, EpisodeNumbers, is_gripper
 from telecine.core.quality.stretches import stretches, usual_step
 from telecine.core.stats import Floats
+from telecine.core.text.numbers import counted
 from telecine.core.video import Flags
 
 STUCK_S = 0.4
@@ -174,7 +175,7 @@ def repeated_findings(rows: EpisodeNumbers) -> Iterator[Finding]:
         first, length = int(before[start]), stop - start
         long = back[start] != 0 and length >= least
         if long and np.array_equal(values[start:stop], values[first : first + length]):
-            text = f"{length} moving rows are exactly those from row {first} on"
+            text = f"{counted(length, 'moving row is', 'moving rows are')} exactly those from row {first} on"
             fix = "rows were written twice: cut them"
             yield Finding("look-repeated", "warning", rows.where, text, fix, episode=rows.episode, rows=(start, stop))
 

@@ -49,11 +49,13 @@ def labels_at(
     elsewhere = [timed for timed in recording.labels if timed.clock != timeline and _said(timed) not in here]
     if elsewhere:
         count, clocks = sum(len(t.labels) for t in elsewhere), ", ".join(t.clock for t in elsewhere)
-        text = f"{count} labels are on {clocks}, not on {timeline}, so they are left out"
+        text = f"{counted(count, 'label is', 'labels are')} on {clocks}, not on {timeline}: left out"
         findings.append(Finding("label-lost", "warning", where, text, f"convert with --index {elsewhere[0].clock}"))
     labels = over(stated, given)
     for style, rows in open_rows(labels, len(ticks)).items():
-        text = f"{rows} rows behind the end of a {style} have none; LeRobot shows the last one until the next"
+        text = (
+            f"{counted(rows, 'row')} behind the end of a {style} without one; LeRobot shows the last one until the next"
+        )
         findings.append(Finding("label-open", "info", where, text, "label these rows too, e.g. `idle`"))
     return labels, tuple(findings)
 

@@ -18,6 +18,7 @@ from telecine.core.plan.model import Plan
 from telecine.core.recording import Recording
 from telecine.core.resample.overlap import age_limit
 from telecine.core.resample.resample import rows_of, ticks_of
+from telecine.core.text.numbers import counted
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -63,7 +64,7 @@ def planned_rows(recording: Recording, plan: Plan) -> PlannedRows:
     ticks, findings = ticks_of(binding, plan, where, recording.ref.part)
     last = max(bound.feature.shift for bound in binding.features)
     if ticks.size <= last:
-        raise AlignError(f"{where}: {ticks.size} rows are too few for a shift of {last}")
+        raise AlignError(f"{where}: {counted(ticks.size, 'row is', 'rows are')} too few for a shift of {last}")
     count = ticks.size - last
     sources = (
         source
@@ -84,7 +85,7 @@ def _of_feature(bound: BoundFeature, ticks: Times, where: str) -> Iterator[Sourc
         if feature.how in ("linear", "slerp"):
             rows = between(times, ticks, limit).before
             missing = int(np.sum(rows == MISSING))
-            problem = f"no samples on both sides of {missing} of {ticks.size} rows" if missing else ""
+            problem = f"no samples on both sides of {missing} of {counted(ticks.size, 'row')}" if missing else ""
         else:
             rows = (hold if feature.how == "hold" else nearest)(times, ticks, limit)
             try:

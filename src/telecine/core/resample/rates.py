@@ -11,7 +11,7 @@ from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
 from telecine.core.grid import ON_GRID_NS, SECOND, Rows, off_rows_s
 from telecine.core.recording import Recording
-from telecine.core.text.numbers import counted, percent_text
+from telecine.core.text.numbers import counted, counted_of, percent_text
 
 SAME = 0.02
 """Rates this close are one rate."""
@@ -79,7 +79,7 @@ def rate_findings(inputs: Sequence[InputRate], fps: int, where: str) -> list[Fin
         names = [f"{i.name} ({counted(i.episodes, 'episode')})" for i in inputs if hz <= i.hz < above]
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         parts.append(f"{', '.join(names[:SHOWN])}{more}: {hz:.4g} Hz{_effect(hz, fps)}")
-    text = f"the inputs have different rates, the dataset has {fps} rows per second. " + "; ".join(parts)
+    text = f"the inputs have different rates, the dataset has {counted(fps, 'row')} per second. " + "; ".join(parts)
     fix = (
         f"set `fps` to {round(rates[0])} and no row repeats"
         if round(rates[0]) < fps and rates[0] * (1 + SAME) < fps
@@ -93,10 +93,11 @@ def _effect(hz: float, fps: int) -> str:
     ratio = fps / hz
     if ratio > 1 + SAME:
         whole = abs(ratio - round(ratio)) < SAME
-        each = f"{round(ratio)}" if whole else f"{int(ratio)} or {int(ratio) + 1}"
+        each = "" if whole else f"{int(ratio)} or "
+        each += counted(round(ratio) if whole else int(ratio) + 1, "row")
         samples = np.floor(np.arange(20 * (int(ratio) + 1)) / ratio + 1e-9).astype(np.int64)
         rows = repeated_rows(samples, last=False)
-        return f", so each sample fills {each} rows, and rows {rows} and so on repeat the row before"
+        return f", so each sample fills {each}, and rows {rows} and so on repeat the row before"
     return f", so {percent_text(1 - ratio)} of its samples are in no row" if ratio < 1 - SAME else ""
 
 
@@ -125,7 +126,7 @@ def time_findings(recording: Recording) -> Iterator[Finding]:
     wrong = np.flatnonzero(~(off < ON_GRID_NS / SECOND))
     if wrong.size:
         text = (
-            f"{wrong.size} of {stored.size} timestamps are off the grid of {fps} fps, by up to "
+            f"{counted_of(wrong.size, stored.size, 'timestamp', 'is', 'are')} off the grid of {fps} fps, by up to "
             f"{off.max() * 1e3:.1f} ms, first in row {int(wrong[0])}; row i is taken as of i / {fps} s, as LeRobot does"
         )
         fix = "convert the original recordings, whose own times are resampled"

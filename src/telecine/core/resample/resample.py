@@ -32,7 +32,7 @@ from telecine.core.resample.overlap import age_limit, bounds_of, check_length, s
 from telecine.core.resample.rates import SAME, repeated_rows, time_findings
 from telecine.core.resample.row_sanity import count_problem, repeats_problem
 from telecine.core.resample.trim_idle import without_idle
-from telecine.core.text.numbers import counted, percent_text
+from telecine.core.text.numbers import counted, counted_of, percent_text
 from telecine.core.video import Clip
 
 
@@ -102,7 +102,8 @@ def resample(recording: Recording, plan: Plan, choose: Choose | None = None) -> 
     ticks, cuts = ticks_of(binding, plan, where, recording.ref.part)
     last = max(bound.feature.shift for bound in binding.features)
     if ticks.size <= last:
-        raise AlignError(f"{where}: {ticks.size} rows are too few for a shift of {last}; leave the recording out")
+        few = counted(ticks.size, "row is", "rows are")
+        raise AlignError(f"{where}: {few} too few for a shift of {last}; leave the recording out")
     later, ticks = ticks, ticks[: ticks.size - last]
     grid = Grid(int(ticks[0]), int(ticks.size), Fraction(plan.fps))
     uses: list[Use] = []
@@ -238,7 +239,7 @@ def _check_missing(
         advice = split_advice(source.stream.name, age_limit(feature, source, measure(times)) or need)
     raise AlignError(
         f"{where}: {feature.key}: {source.stream.name} has no sample within its limit at {int(missing.sum())} of "
-        f"{ticks.size} rows, first at {(int(ticks[first]) - int(ticks[0])) / 1e9:.3f} s; {advice}, or "
+        f"{counted(ticks.size, 'row')}, first at {(int(ticks[first]) - int(ticks[0])) / 1e9:.3f} s; {advice}, or "
         "leave the feature out"
     )
 
@@ -359,7 +360,7 @@ def _notes(recording: Recording, binding: Binding) -> Iterator[Finding]:
                     "align-backwards",
                     "warning",
                     f"{where} {source.stream.name}",
-                    f"{back} timestamps go back in time on {source.clock!r}; samples were sorted by timestamp",
+                    f"{counted(back, 'timestamp goes', 'timestamps go')} back in time on {source.clock!r}; now sorted",
                     "check the recorder's clock",
                     key=bound.feature.key,
                     stream=source.stream.name,
@@ -383,15 +384,17 @@ def _findings_of(use: Use, shown: Rows | None, fps: int, stream: str) -> Iterato
         text = f"{counted(use.duplicates, 'sample')} with the timestamp of the one before; the last of each counts"
         yield Finding("align-duplicates", "info", stream, text)
     if shown is not None and use.dropped:
-        yield Finding("video-frames-dropped", "info", stream, f"{use.dropped} of {use.samples} frames not shown")
+        text = f"{use.dropped} of {counted(use.samples, 'frame')} not shown"
+        yield Finding("video-frames-dropped", "info", stream, text)
     if shown is not None and use.repeated:
         slow = use.rate_hz * (1 + SAME) < fps
         why = f"the camera runs at {use.rate_hz:.4g} Hz, rows at {fps}" if slow else "frames are missing or late"
-        text = f"{use.repeated} of {shown.size} rows repeat the frame before ({repeated_rows(shown)}): {why}"
+        rows = counted_of(use.repeated, shown.size, "row", "repeats", "repeat")
+        text = f"{rows} the frame before ({repeated_rows(shown)}): {why}"
         yield Finding("video-frames-repeated", "info", stream, text)
     if use.shifted:
         text = (
-            f"{use.shifted} rows show a frame beside the aligned one, up to {use.shifted_ns / 1e6:.1f} ms from the "
-            "time of the row, so that more can be copied"
+            f"{counted(use.shifted, 'row shows', 'rows show')} a frame beside the aligned one, up to "
+            f"{use.shifted_ns / 1e6:.1f} ms from the time of the row, so that more can be copied"
         )
         yield Finding("video-frames-shifted", "info", stream, text, "set video slack: 0ms to show none of these")

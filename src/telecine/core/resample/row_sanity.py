@@ -14,7 +14,7 @@ from telecine.core.plan.fields import format_duration
 from telecine.core.plan.model import Feature
 from telecine.core.recording import Stream
 from telecine.core.resample.overlap import Bounds
-from telecine.core.text.numbers import counted
+from telecine.core.text.numbers import counted, counted_of
 
 FEWEST = 0.1
 """Of the rows that the longest planned stream would give; fewer are refused."""
@@ -30,7 +30,8 @@ def repeats_problem(feature: Feature, stream: Stream, times: Times, *, ticks: Ti
     name, distinct = stream.name, np.unique(times).size
     if distinct * STANDS_STILL <= times.size:
         return (
-            f"{feature.key}: {times.size} samples of {name} have {counted(distinct, 'timestamp')}, so the clock does "
+            f"{feature.key}: {name} has {counted(times.size, 'sample')} with {counted(distinct, 'timestamp')}, "
+            "so the clock does "
             f"not advance and {np.unique(rows).size} of them would be used; choose another `timeline`"
         )
     if feature.limit is not None or feature.repeats == "allowed":
@@ -50,7 +51,8 @@ def repeats_problem(feature: Feature, stream: Stream, times: Times, *, ticks: Ti
         what, advice = f"{name} ended early", "set `limit: auto`, so that the episode ends with it"
     age, period = f"{ages[worst] / 1e9:.3f} s", f"{rate.period_ns / 1e6:.1f} ms"
     return (
-        f"{feature.key}: {shown} of {ticks.size} rows show a sample up to {age} old, because {what}, which has one "
+        f"{feature.key}: {counted_of(shown, ticks.size, 'row', 'shows', 'show')} a sample up to {age} old, "
+        f"because {what}, which has one "
         f"every {period}; {advice}, or `repeats: allowed` on the feature"
     )
 
@@ -71,4 +73,4 @@ def count_problem(bounds: Sequence[Bounds], ticks: Times, fps: int) -> str:
     side = "after the first" if what == "starts" else "before the last"
     distance = format_duration(max(lost) // 10**6 * 10**6)
     cause = f"{name} {what} {distance} {side} planned sample"
-    return f"{ticks.size} of {expected} rows are left, because {cause}; leave it out of the plan"
+    return f"{counted_of(ticks.size, expected, 'row', 'is', 'are')} left, because {cause}; leave it out of the plan"

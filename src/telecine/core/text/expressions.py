@@ -22,6 +22,7 @@ import numpy as np
 
 from telecine.core.dataclass import dataclass
 from telecine.core.errors import PlanError
+from telecine.core.text.numbers import counted
 
 Value = Any
 """bool, int, float, str, None, a tuple of those, or an array with one row per row of an episode."""
@@ -95,7 +96,7 @@ def parse_expression(text: str, names: frozenset[str], functions: Functions = Ma
 
 def _parsed(text: str) -> ast.expr:
     if len(text) > LONGEST:
-        raise PlanError(f"an expression of {len(text)} characters; at most {LONGEST} are read")
+        raise PlanError(f"an expression of {counted(len(text), 'character')}; at most {LONGEST} are read")
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

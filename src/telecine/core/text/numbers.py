@@ -25,13 +25,24 @@ def fraction_of(text: str) -> Fraction:
         raise ValueError(f"{text!r} is not a number") from None
 
 
-def counted(number: int, noun: str) -> str:
-    """The number with its noun, whose plural ends in s.
+def counted(number: int | Fraction, noun: str, plural: str | None = None) -> str:
+    """The number with its noun, and with the verb that follows where that has to agree.
 
-    >>> counted(1, "row"), counted(2, "row")
-    ('1 row', '2 rows')
+    plural: what follows other numbers than one; unless given, the noun with an s.
+
+    >>> counted(1, "row"), counted(2, "row"), counted(1, "row is", "rows are")
+    ('1 row', '2 rows', '1 row is')
     """
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number} {noun}" if number == 1 else f"{number} {plural or f'{noun}s'}"
+
+
+def counted_of(number: int, total: int, noun: str, verb: str, verbs: str) -> str:
+    """How many of all, with the verb that follows.
+
+    >>> counted_of(1, 2, "row", "is", "are"), counted_of(2, 2, "row", "is", "are"), counted_of(1, 1, "row", "is", "are")
+    ('1 of 2 rows is', '2 of 2 rows are', '1 of 1 row is')
+    """
+    return f"{number} of {counted(total, noun)} {verb if number == 1 else verbs}"
 
 
 def percent_text(share: float, digits: int = 0) -> str:

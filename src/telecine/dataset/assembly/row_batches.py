@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from telecine.core.edit.resolve import OutputEpisode
 from telecine.core.errors import DatasetError, raised_as
 from telecine.core.label import LANGUAGE
+from telecine.core.text.numbers import counted
 from telecine.dataset.assembly.row_groups import ColumnLayout, ParquetFooter, footer_of
 from telecine.dataset.assembly.selection import Selection
 from telecine.dataset.values import unwrap_extensions
@@ -156,7 +157,9 @@ def _read(selection: Selection, part: list[Numbered], file: pq.ParquetFile) -> p
         spans.append((first + episode.start, first + episode.stop))
     bounds = np.append(0, np.cumsum([file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups)]))
     if max(stop for _, stop in spans) > bounds[-1]:
-        raise DatasetError(f"holds {bounds[-1]} rows, metadata says at least {max(stop for _, stop in spans)}")
+        raise DatasetError(
+            f"holds {counted(bounds[-1], 'row')}, metadata says at least {max(stop for _, stop in spans)}"
+        )
     firsts = np.searchsorted(bounds, [first for first, _ in spans], side="right") - 1
     stops = np.searchsorted(bounds, [stop for _, stop in spans])
     groups = sorted({g for first, stop in zip(firsts, stops, strict=True) for g in range(first, stop)})

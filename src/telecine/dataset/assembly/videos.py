@@ -22,6 +22,7 @@ from telecine.core.edit.resolve import OutputEpisode
 from telecine.core.errors import DatasetError, VideoError
 from telecine.core.plan.model import Video
 from telecine.core.stats import Stats, camera_stats
+from telecine.core.text.numbers import counted
 from telecine.core.video import Clip, PacketIndex
 from telecine.dataset.assembly.selection import Selection
 from telecine.dataset.rolling_files import VideoFiles
@@ -266,7 +267,7 @@ class _Clips:
         rows = np.arange(part.first, part.first + part.count, dtype=np.int64) + stream.hidden
         if rows[-1] >= stream.index.count:
             raise VideoError(
-                f"{path}: holds {stream.index.count - stream.hidden} frames, {rows[-1] + 1} are referred to"
+                f"{path}: holds {counted(stream.index.count - stream.hidden, 'frame')}, {rows[-1] + 1} are referred to"
             )
         decision = decide_cut(rows, stream.index)
         exact = isinstance(decision, Splice) and not decision.encoded and len(decision.runs) == 1
@@ -300,7 +301,7 @@ class _Clips:
             how = {"key": self._key, "path": target, "why": "cut"}
             return splice(stream, CLOCK, stream.index, decision, rows, fps, depth=depth, **how)
         made.encoded += part.count
-        made.why.append(f"{self._key} {path.name}: {part.count} frames re-encoded: {decision.why}")
+        made.why.append(f"{self._key} {path.name}: {counted(part.count, 'frame')} re-encoded: {decision.why}")
         settings = video_settings("train", stream.codec) if depth is None else depth_settings(Video(), depth)
         shown = frames(stream, rows, CLOCK, index=stream.index)
         return encode(shown, settings, fps, count=part.count, key=self._key, path=target, why=decision.why)

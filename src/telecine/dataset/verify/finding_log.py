@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from telecine.core.findings import Finding, Severity
+from telecine.core.text.numbers import counted
 
 CONVERT_AGAIN = "convert the recordings again; `telecine repair` shows what can be saved without them"
 REPAIR = "see what `telecine repair` makes of it; do not remove it"
@@ -50,7 +51,7 @@ class FindingLog:
                 code,
                 severity,
                 "dataset",
-                f"{count - MOST} more findings of this kind are not listed",
+                f"not listed: {counted(count - MOST, 'more finding')} of this kind",
                 "see those above",
             )
             for (code, severity), count in self._counts.items()

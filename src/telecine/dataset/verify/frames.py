@@ -20,6 +20,7 @@ from telecine.core.frame_witness import (
 )
 from telecine.core.recording import Image, MemoryStream, Schema
 from telecine.core.stats import QUANTILES, STATISTICS, Floats
+from telecine.core.text.numbers import counted
 from telecine.dataset.verify.finding_log import FindingLog
 from telecine.dataset.verify.reading import UNREADABLE
 from telecine.dataset.verify.statistics import floats
@@ -80,7 +81,7 @@ def check_video_frames(
             if number in wanted:
                 decoded.setdefault(wanted[number], DecodedFrames()).add(rgb)
         if depth == "all" and count + 1 != video.frames:
-            message = f"found {count + 1} frames by decoding, the file announces {video.frames}"
+            message = f"found {counted(count + 1, 'frame')} by decoding, the file announces {video.frames}"
             log.error("verify-video", where, message)
     except (TelecineError, UnicodeDecodeError) as error:
         log.error("verify-video", where, f"cannot be decoded: {error}")

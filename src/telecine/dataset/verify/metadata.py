@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from telecine.core.data import arrow
 from telecine.core.stats import STATISTICS
+from telecine.core.text.numbers import counted
 from telecine.dataset.verify.finding_log import REPAIR, FindingLog
 from telecine.dataset.verify.reading import UNREADABLE, measured, read_json, read_table
 from telecine.lerobot_format.episode_table import EpisodeTable
@@ -161,7 +162,7 @@ def _check_feature(feature: FeatureMeta, entry: dict[str, Any], log: FindingLog)
         if not feature.key.startswith("observation."):
             log.error("verify-structure", where, "a camera that policies do not see", "name it observation.images.*")
     elif isinstance(names, list) and len(shape) == 1 and feature.dtype in NUMBERS and len(names) != shape[0]:
-        log.warning("verify-structure", where, f"found {len(names)} names, expected {shape[0]}")
+        log.warning("verify-structure", where, f"found {counted(len(names), 'name')}, expected {shape[0]}")
     if feature.dtype in ("bool", "string") and feature.key.startswith(("observation", "action")):
         log.error(
             "verify-structure", where,
@@ -347,7 +348,12 @@ def _check_files(metadata: DatasetMeta, log: FindingLog) -> None:
     _compare("videos", named, found, log)
     left = [p for p in (metadata.root / "images").rglob("*") if p.is_file()]
     if left:
-        log.error("verify-structure", "images", f"found {len(left)} files left over from recording", "remove images/")
+        log.error(
+            "verify-structure",
+            "images",
+            f"found {counted(len(left), 'file')} left over from recording",
+            "remove images/",
+        )
     own = (file_index_of(path.as_posix()) for path in episode_files(metadata.root))
     _check_order("meta/episodes", (index for index in own if index is not None), log)
 
@@ -367,7 +373,9 @@ def _has_rows(root: Path, name: str, log: FindingLog) -> bool:
     except UNREADABLE:
         return False
     if rows:
-        log.error("verify-structure", name, f"holds {rows} rows, but meta/episodes places no episode in it", REPAIR)
+        log.error(
+            "verify-structure", name, f"holds {counted(rows, 'row')}, but meta/episodes places no episode in it", REPAIR
+        )
     return rows > 0
 
 

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from telecine.core.data import arrow
 from telecine.core.grid import off_rows_s
+from telecine.core.text.numbers import counted
 from telecine.dataset.values import Values, unwrap_extensions
 from telecine.dataset.verify.finding_log import FindingLog
 from telecine.dataset.verify.reading import UNREADABLE, measured
@@ -180,7 +181,10 @@ def _tables(
             if not _columns_fit(metadata, name, file.schema_arrow, log):
                 return
             if file.metadata.num_rows != sum(lengths):
-                message = f"found {file.metadata.num_rows} rows, expected {sum(lengths)} for its {count} episodes"
+                message = (
+                    f"found {counted(file.metadata.num_rows, 'row')}, expected {sum(lengths)} for its "
+                    f"{counted(count, 'episode')}"
+                )
                 log.error("verify-counts", name, message)
             yield from _cut(file.iter_batches(columns=columns), lengths, columns)
     except FileNotFoundError:
@@ -240,7 +244,9 @@ def _type_problem(feature: FeatureMeta, kind: pa.DataType) -> str:
     dtype = known.get(str(leaf), str(leaf))
     if (dtype, depth) == (feature.dtype, wanted):
         return ""
-    return f"found {kind}, expected {feature.dtype} in {wanted} levels of lists for shape {list(feature.shape)}"
+    return (
+        f"found {kind}, expected {feature.dtype} in {counted(wanted, 'level')} of lists for shape {list(feature.shape)}"
+    )
 
 
 def _numbers(
@@ -262,7 +268,7 @@ def _shaped(feature: FeatureMeta, column: pa.ChunkedArray) -> tuple[Values | Non
     """(a numeric column as an (n, *shape) array, None of texts; code and message of why it is none)."""
     nulls, count = _nulls(column), len(column)
     if nulls:
-        return None, ("verify-values", f"found {nulls} nulls, expected a value in every row")
+        return None, ("verify-values", f"found {counted(nulls, 'null')}, expected a value in every row")
     if feature.dtype == "string":
         return None, None
     values = _array(column)
@@ -278,7 +284,7 @@ def _is_finite(name: str, key: str, episode: EpisodeMeta, values: Values, log: F
     if not np.issubdtype(values.dtype, np.floating) or np.isfinite(values).all():
         return True
     bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
-    message = f"found NaN or infinity in {bad.size} rows, first in row {bad[0]}: the loss becomes NaN"
+    message = f"found NaN or infinity in {counted(bad.size, 'row')}, first in row {bad[0]}: the loss becomes NaN"
     with log.at(key=key, rows=_rows_around(bad)):
         where = f"{name} {key} episode {episode.index}"
         log.error("verify-values", where, message, "repair the recording, or leave these rows out")
@@ -326,7 +332,7 @@ def _check_index_columns(
     for key, values in expected.items():
         found = numbers.get(key)
         if found is not None and not np.array_equal(found, values):
-            message, rows = f"found {len(found)} rows, expected {count}", None
+            message, rows = f"found {counted(len(found), 'row')}, expected {count}", None
             if found.shape == (count,):
                 rows = _rows_around(np.flatnonzero(found != values))
                 message = f"found {found[rows[0]]} in row {rows[0]}, expected {values[rows[0]]}"

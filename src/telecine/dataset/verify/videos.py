@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from telecine.core.dataclass import dataclass
 from telecine.core.errors import VideoError
+from telecine.core.text.numbers import counted
 from telecine.dataset.verify.finding_log import FindingLog
 from telecine.lerobot_format.metadata import DatasetMeta, EpisodeMeta, FeatureMeta
 from telecine.lerobot_format.paths import FLOAT32_SAFE_S, video_path
@@ -88,7 +89,7 @@ def _check_format(name: str, facts: FileFacts, feature: FeatureMeta, log: Findin
     if facts.codec not in ("h264", "hevc", "av1"):
         log.warning(_CODE, name, f"found codec {facts.codec}; LeRobot's tools edit only av1, h264 and hevc")
     if facts.tracks != 1:
-        log.error(_CODE, name, f"found {facts.tracks} tracks, expected one: decoders choose differently")
+        log.error(_CODE, name, f"found {counted(facts.tracks, 'track')}, expected one: decoders choose differently")
     if facts.rotation:
         log.error(_CODE, name, f"found a rotation by {facts.rotation} degrees, which only one decoder applies")
 

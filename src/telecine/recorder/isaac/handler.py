@@ -28,6 +28,7 @@ import numpy as np
 from telecine.core.errors import DatasetError, TelecineError
 from telecine.core.grid import Grid
 from telecine.core.recording import Array
+from telecine.core.text.numbers import counted
 from telecine.dataset.staging import Asker, require_writable
 from telecine.recorder.background_queue import BackgroundQueue
 from telecine.recorder.episode import LiveEpisode
@@ -326,7 +327,10 @@ def _with_frames(streamed: Streamed, rows: EpisodeArrays) -> LiveEpisode:
     """The episode whose frames are coded already. Raises: DatasetError when they are not as many as its steps."""
     for key, count in streamed.counts.items():
         if count != rows.steps:
-            raise DatasetError(f"{key}: {count} frames were streamed in an episode of {rows.steps} steps")
+            raise DatasetError(
+                f"{key}: {counted(count, 'frame was', 'frames were')} streamed in an episode of "
+                f"{counted(rows.steps, 'step')}"
+            )
     streamed.names.update(rows.names)
     return streamed.given()
 

@@ -28,6 +28,7 @@ from telecine.core.naming import numbered
 from telecine.core.plan.model import IMAGES
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
 from telecine.core.text.documents import plain_yaml
+from telecine.core.text.numbers import counted
 from telecine.sources.calvin.step_files import CalvinSteps, read_plain_npy
 from telecine.sources.format import Found
 from telecine.sources.pickles.plain_pickle import plain_of
@@ -86,7 +87,8 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
     if kind == "segment":
         steps = sum(span.stop - span.first for span in _sessions(path))
         text = (
-            f"its {len(spans)} annotated segments are read, {_covered(spans)} of {steps} steps; "
+            f"its {counted(len(spans), 'annotated segment is', 'annotated segments are')} read, "
+            f"{_covered(spans)} of {counted(steps, 'step')}; "
             "move the folders `lang_*` away to read the sessions of play as a whole"
         )
         findings.append(Finding("source-assumed", "info", path, text))
@@ -197,7 +199,7 @@ def _annotated(state: FileState) -> tuple[_Span, ...]:
         (body,) = read_plain_npy(place, plain_of)
         texts, spans = body["language"]["ann"], np.asarray(body["info"]["indx"], np.int64).reshape(-1, 2)
         if len(texts) != len(spans) or not len(spans):
-            raise ValueError(f"{len(texts)} sentences for {len(spans)} segments")
+            raise ValueError(f"{counted(len(texts), 'sentence')} for {counted(len(spans), 'segment')}")
         return tuple(_span(place, int(a), int(b) - 1, str(t).strip()) for (a, b), t in zip(spans, texts, strict=True))
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from telecine.core.errors import SourceError, raised_as
 from telecine.core.recording import Array
+from telecine.core.text.numbers import counted
 from telecine.sources.shared.confinement import Confinement, open_regular
 from telecine.sources.shared.zip_members import read_member
 
@@ -39,7 +40,7 @@ class CalvinSteps:
         self._digits = next((d for d in _DIGITS if self._named(numbers[0], d).is_file()), _DIGITS[0])
         if missing := sum(not self._place(n).is_file() for n in numbers):
             raise SourceError(
-                f"{folder}: {missing} of the {len(numbers)} steps {numbers[0]} to {numbers[-1]} are missing"
+                f"{folder}: {missing} of the {counted(len(numbers), 'step')} {numbers[0]} to {numbers[-1]} are missing"
             )
         first = self._arrays(numbers[0], None)
         self.members: Mapping[str, tuple[tuple[int, ...], Any]] = {k: (v.shape, v.dtype) for k, v in first.items()}
@@ -84,7 +85,7 @@ class CalvinSteps:
         ):
             entries = archive.namelist() if names is None else [f"{name}.npy" for name in names]
             if (size := sum(archive.getinfo(entry).file_size for entry in entries)) > _LARGEST_STEP:
-                raise ValueError(f"a step has {size} bytes; more than {_LARGEST_STEP} are taken for damage")
+                raise ValueError(f"a step has {counted(size, 'byte')}; more than {_LARGEST_STEP} are taken for damage")
             for entry in entries:
                 found[entry.removesuffix(".npy")] = _member(archive, entry)
         for name in names or ():
@@ -119,7 +120,7 @@ def _array(data: bytes) -> Array:
         raise ValueError("it holds objects, expected numbers")
     size = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if size != len(data) - start:
-        raise ValueError(f"an array of the shape {shape} holds {len(data) - start} bytes instead of {size}")
+        raise ValueError(f"an array of the shape {shape} holds {counted(len(data) - start, 'byte')} instead of {size}")
     return np.frombuffer(data, dtype, offset=start).reshape(shape, order="F" if by_columns else "C")
 
 

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from telecine.core.errors import SourceError
+from telecine.core.text.numbers import counted
 from telecine.sources.hdf5.known_members import KnownArray
 from telecine.sources.hdf5.links import HARD, links_of
 from telecine.sources.shared.compressed import open_file
@@ -45,7 +46,7 @@ def check_attributes(file: Any, holder: Any, path: str) -> None:
             name, most = _longest(body)
             if most > size:
                 where = f"{path}: attribute {name!r} of {holder.name}"
-                raise SourceError(f"{where} says it has {most} bytes, more than the file's {size}")
+                raise SourceError(f"{where} says it has {counted(most, 'byte')}, more than the file's {size}")
 
 
 def _attribute_messages(raw: BinaryIO, base: int, start: int) -> Iterator[bytes]:
@@ -145,7 +146,7 @@ def _check_array(array: KnownArray, size: int, path: str) -> None:
     _check_size(array, where)
     for references in _references(array, path) if unit else ():
         if (most := _most(references) * unit) > size:
-            raise SourceError(f"{where} says a value has {most} bytes, more than the file's {size}")
+            raise SourceError(f"{where} says a value has {counted(most, 'byte')}, more than the file's {size}")
 
 
 def _declared(array: KnownArray) -> int:
@@ -176,12 +177,14 @@ def _check_size(array: KnownArray, where: str) -> None:
     else:
         chunk = int(np.prod(array.chunks, dtype=object)) * width
         if chunk > CHUNK_BYTES:
-            raise SourceError(f"{where} has chunks of {chunk} bytes; more than {CHUNK_BYTES} are taken for damage")
+            raise SourceError(
+                f"{where} has chunks of {counted(chunk, 'byte')}; more than {CHUNK_BYTES} are taken for damage"
+            )
         # Twice, since chunks at the edges may be mostly empty, and those without data are not stored.
         stored = 2 * int(array.id.get_num_chunks()) * chunk
     if declared > stored + SPARSE_BYTES:
         raise SourceError(
-            f"{where} says it has {array.shape} values, {declared} bytes; what is stored is {stored} at most"
+            f"{where} says it holds {array.shape}, {counted(declared, 'byte')}; what is stored is {stored} at most"
         )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from telecine.core.errors import SourceError, raised_as
+from telecine.core.text.numbers import counted
 
 BOMB_BYTES = 1 << 28
 _DEFLATE, _DEFLATE_RATIO = 1, 1032
@@ -27,7 +28,9 @@ MOST_ROWS = 10_000_000
 def whole(array: Any) -> Any:
     """All of an array of one number or text a row. Raises: SourceError for one that has too many."""
     if array.shape[0] > MOST_ROWS:
-        raise SourceError(f"{array.name} has {array.shape[0]} rows; more than {MOST_ROWS} are taken for damage")
+        raise SourceError(
+            f"{array.name} has {counted(array.shape[0], 'row')}; more than {MOST_ROWS} are taken for damage"
+        )
     with raised_as(SourceError, f"{array.name} cannot be read", ValueError, OSError):
         return CheckedRows(array)[0 : array.shape[0]]
 
@@ -63,7 +66,7 @@ class CheckedRows:
             except (RuntimeError, OSError, KeyError, ValueError):
                 continue  # not stored: the fill value
             if size and size > nominal + nominal // 8 + _SLACK:
-                raise ValueError(f"a chunk of {nominal} bytes is stored in {size}")
+                raise ValueError(f"a chunk of {counted(nominal, 'byte')} is stored in {size}")
             if _DEFLATE in self._filters and size and size * _DEFLATE_RATIO > nominal + BOMB_BYTES:
                 self._check_inflated(corner, nominal)
 
@@ -78,5 +81,5 @@ class CheckedRows:
             except zlib.error:
                 return  # HDF5 reports what is wrong with it
             if count > nominal + _SLACK:
-                raise ValueError(f"a chunk of {nominal} bytes unpacks to more, which is taken for damage")
+                raise ValueError(f"a chunk of {counted(nominal, 'byte')} unpacks to more, which is taken for damage")
             packed = decompressor.unconsumed_tail

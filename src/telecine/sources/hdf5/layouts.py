@@ -18,6 +18,7 @@ import numpy as np
 from telecine.core.grid import Rows, Times
 from telecine.core.label import Label
 from telecine.core.naming import natural
+from telecine.core.text.numbers import counted
 from telecine.sources.hdf5.chunks import whole
 from telecine.sources.shared.arrays import PixelLayout, text_of
 from telecine.sources.shared.confinement import beside
@@ -140,7 +141,7 @@ _FACTS = ("success", "failure", "outcome", "error_cause", "failure_reason", "int
 
 def assumed_rate(fps: int, why: str) -> tuple[str, str]:
     """The note that a rate is the layout's usual one."""
-    return ("source-assumed", f"{fps} steps a second: {why}; if not, use --index step and --rate")
+    return ("source-assumed", f"{counted(fps, 'step')} a second: {why}; if not, use --index step and --rate")
 
 
 Answer = TypeVar("Answer")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from telecine.core.errors import SourceError
+from telecine.core.text.numbers import counted
 from telecine.sources.hdf5.known_members import lies_in_file
 from telecine.sources.shared.confinement import FOLLOW_FIX
 
@@ -100,7 +101,7 @@ def _check_mappings(made: Any, where: str, follows: bool, group: Any) -> None:
 
     count = made.get_virtual_count()
     if count > _MOST_MAPPINGS:
-        raise SourceError(f"{where} is put together of {count} parts, more than {_MOST_MAPPINGS}")
+        raise SourceError(f"{where} is put together of {counted(count, 'part')}, more than {_MOST_MAPPINGS}")
     for source in {(made.get_virtual_filename(i), made.get_virtual_dsetname(i)) for i in range(count)}:
         name, inner = source
         if name != "." or "%" in inner:

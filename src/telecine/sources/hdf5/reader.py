@@ -10,6 +10,7 @@ import numpy as np
 from telecine.core.label import TimedLabels
 from telecine.core.naming import element_names
 from telecine.core.recording import LeftOut, Stream
+from telecine.core.text.numbers import counted
 from telecine.sources.hdf5.chunks import CheckedRows
 from telecine.sources.hdf5.layouts import LayoutEpisode
 from telecine.sources.hdf5.odd_cameras import depth_camera, odd_camera, unit_of
@@ -191,7 +192,10 @@ class EpisodeReader:
             return ArrayPart(name, CheckedRows(array), 0, rows, self._timing(path, self._steps), scattered)
         timing = self._timing(path, rows)
         if rows and name not in self._placed and rows not in (self._steps, self._steps + 1):
-            text = f"{name} has {rows} rows where the episode has {self._steps}; rows are matched from the start"
+            text = (
+                f"{name} has {counted(rows, 'row')} where the episode has {self._steps}; rows are matched from "
+                "the start"
+            )
             self.notes.append(("source-incomplete", text))
         first, stop = self.episode.span or (0, rows)
         most = rows if timing.stamps is None else first + timing.stamps.size

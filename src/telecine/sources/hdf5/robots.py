@@ -15,6 +15,7 @@ import numpy as np
 
 from telecine.core.naming import camera_name
 from telecine.core.plan.model import IMAGES
+from telecine.core.text.numbers import counted
 from telecine.sources.hdf5.jpeg_colours import is_quality_50, jpeg_order, verdict
 from telecine.sources.hdf5.layouts import (
     Hdf5Layout,
@@ -247,7 +248,7 @@ def _droid(file: Any, place: str, path: str) -> LayoutEpisode:
     used, inside = _used(file)
     notes = [assumed_rate(_DROID_HZ, "DROID's control rate")]
     if inside:
-        text = f"{inside} steps in the middle are marked skip_action; they are kept, since cutting them would jump"
+        text = f"{counted(inside, 'step')} in the middle with skip_action; kept, since cutting there would jump"
         notes.append(("source-incomplete", text))
     facts = stated_facts(file.attrs)
     if isinstance(metadata.get("success"), bool):

@@ -14,6 +14,7 @@ import numpy as np
 
 from telecine.core.errors import SourceError
 from telecine.core.naming import natural, words
+from telecine.core.text.numbers import counted
 from telecine.sources.hdf5.chunks import whole
 from telecine.sources.hdf5.layouts import (
     Hdf5Layout,
@@ -126,7 +127,7 @@ def _cuts(file: Any) -> tuple[int, ...]:
     last = np.zeros(rows, bool)
     for name, flag in flags.items():
         if flag.size != rows:
-            raise SourceError(f"{file.filename}: {name} has {flag.size} rows, other flags have {rows}")
+            raise SourceError(f"{file.filename}: {name} has {counted(flag.size, 'row')}, other flags have {rows}")
         last |= np.append(flag[1:], False) if name == _FIRST_ROW else flag
     if not last.any():
         return ()

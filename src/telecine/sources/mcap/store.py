@@ -11,6 +11,7 @@ import numpy as np
 from telecine.core.errors import SourceError
 from telecine.core.grid import Rows, Times
 from telecine.core.recording import Array
+from telecine.core.text.numbers import counted
 from telecine.sources.format import MissingExtra
 from telecine.sources.mcap.prefix_scan import (
     HEADER_BYTES,
@@ -217,7 +218,7 @@ class McapStore:
             if not self._recover or isinstance(error, MissingExtra):
                 raise
             count = sum(len(offsets) for _, offsets in (block.entries or {}).values())
-            what = f"{count} messages" if block.entries else "messages"
+            what = f"{counted(count, 'message')}" if block.entries else "messages"
             self.lost.append(f"{what} in the damaged chunk at byte {block.at}")
             block.entries = {}
             return

@@ -17,6 +17,7 @@ from telecine.core.clocks import Domain, domains, faults, format_offset, log_sca
 from telecine.core.errors import SourceError
 from telecine.core.grid import SECOND, Rows, Times
 from telecine.core.recording import ClockKind
+from telecine.core.text.numbers import counted
 from telecine.core.video import Flags
 from telecine.sources.messages.model import (
     LOG_TIME,
@@ -197,7 +198,7 @@ class TopicTimes:
             captured, remarks = self.clocks.without_stamps(logged)
             if now and not wrong:
                 return captured, remarks
-            text = f"{wrong} of {stamps.size} timestamps; the recorder's time is used instead"
+            text = f"{wrong} of {counted(stamps.size, 'timestamp')}; the recorder's time is used instead"
             return captured, (("clock-stamps", text), *remarks)
         domain = self.clocks.domains.get(self.topic.name)
         logged, _ = self.clocks.without_stamps(logged)

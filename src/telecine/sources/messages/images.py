@@ -14,6 +14,7 @@ import numpy.typing as npt
 from telecine.core.depth import DepthUnit
 from telecine.core.errors import SourceError
 from telecine.core.recording import Buffer, Codec, Image, PixelFormat
+from telecine.core.text.numbers import counted
 from telecine.sources.shared.image_headers import MAGIC
 
 
@@ -87,7 +88,8 @@ def raw_image(header: RawHeader, data: Buffer, where: str) -> Image:
     raw = np.frombuffer(data, np.uint8)
     if width <= 0 or height <= 0 or step < row_bytes or raw.size < rows * step - (step - row_bytes):
         raise SourceError(
-            f"{where}: {width}x{height} {header.encoding} with rows of {step} bytes needs {rows * step} bytes, "
+            f"{where}: {width}x{height} {header.encoding} with rows of {counted(step, 'byte')} needs "
+            f"{counted(rows * step, 'byte')}, "
             f"found {raw.size}; the message states a wrong size"
         )
     if step == row_bytes:
@@ -174,7 +176,7 @@ def depth_image(what: CompressedFormat, data: Buffer, where: str) -> Image:
     """
     raw = bytes(data)
     if len(raw) < _DEPTH_HEADER.size + 8:
-        raise SourceError(f"{where}: {len(raw)} bytes are too few for a compressed depth image")
+        raise SourceError(f"{where}: {counted(len(raw), 'byte is', 'bytes are')} too few for a compressed depth image")
     _, a, b = _DEPTH_HEADER.unpack_from(raw)
     body = raw[_DEPTH_HEADER.size :]
     is_png = body.startswith(b"\x89PNG")
@@ -230,7 +232,7 @@ def _rvl(body: bytes, where: str) -> npt.NDArray[np.uint16]:
     at, done, before = 0, 0, 0
     while done < out.size:
         if at + 1 >= numbers.size:
-            raise SourceError(f"{where}: an RVL depth image ends after {done} of {out.size} pixels")
+            raise SourceError(f"{where}: an RVL depth image ends after {done} of {counted(out.size, 'pixel')}")
         zeros, others = int(numbers[at]), int(numbers[at + 1])
         coded_steps = numbers[at + 2 : at + 2 + others]
         done += zeros

@@ -15,6 +15,7 @@ from telecine.core.errors import SourceError
 from telecine.core.grid import Rows
 from telecine.core.naming import numbered
 from telecine.core.recording import Array
+from telecine.core.text.numbers import counted_of
 from telecine.sources.messages.clocks import Remarks, TopicTimes
 from telecine.sources.messages.model import Leaf, LeafColumn, Topic
 from telecine.sources.messages.vectors import NumberStream, TopicSamples, floats_of, sampled_rows, unreadable
@@ -224,7 +225,10 @@ class JointStream(NumberStream):
     def _lacking(self, count: int) -> Remarks:
         if not count:
             return ()
-        text = f"{count} of {self._topic.count} messages do not have a value for each of {', '.join(self._names[:4])}"
+        text = (
+            f"{counted_of(count, self._topic.count, 'message', 'does', 'do')} not have a value for each of "
+            f"{', '.join(self._names[:4])}"
+        )
         return (("source-messages", f"{text}{' ...' if len(self._names) > 4 else ''}; they are left out"),)
 
     def _lost(self, found: _Named) -> Remarks:

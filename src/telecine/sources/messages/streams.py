@@ -15,6 +15,7 @@ import numpy as np
 
 from telecine.core.errors import SourceError, closed_on_failure
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
+from telecine.core.text.numbers import counted
 from telecine.sources.format import MissingExtra
 from telecine.sources.messages.absent_groups import absent_groups
 from telecine.sources.messages.calibrations import TYPES as CALIBRATIONS
@@ -113,7 +114,9 @@ def _check_readable(topic: Topic) -> None:
         return
     seen = topic.read([])
     if not len(seen.rows):
-        raise SourceError(f"none of its {topic.count} messages can be read; message 0: {seen.failures[0].reason}")
+        raise SourceError(
+            f"none of its {counted(topic.count, 'message')} can be read; message 0: {seen.failures[0].reason}"
+        )
 
 
 def _plain(lead: str, times: TopicTimes, taken: frozenset[str]) -> Iterator[MessageStream | LeftOut]:
@@ -183,7 +186,7 @@ def _attrs(contents: Contents) -> Iterator[tuple[str, str]]:
 
 
 def _attached(attachment: Attachment) -> str:
-    text = f"{attachment.media_type or 'no type'}, {attachment.size_bytes} bytes"
+    text = f"{attachment.media_type or 'no type'}, {counted(attachment.size_bytes, 'byte')}"
     if not _URDF.search(attachment.name) or attachment.size_bytes > MOST_URDF_BYTES:
         return text
     joints = _joints(attachment.read().decode("utf-8", "replace"))

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from telecine.core.recording import LeftOut
+from telecine.core.text.numbers import counted
 from telecine.sources.messages.clocks import TopicTimes
 from telecine.sources.messages.groups import SKIPPED, LeafGroup, groups
 from telecine.sources.messages.joints import Joints, joint_streams
@@ -95,9 +96,11 @@ def _refusal(seen: Decoded, group: LeafGroup) -> str:
         return ""
     different, counts = np.unique(some, return_counts=True)
     if counts.max() < ALIKE * some.size:
-        return f"messages have {different[0]} to {different[-1]} items; a feature needs the same number in all"
+        return (
+            f"messages have {different[0]} to {counted(different[-1], 'item')}; a feature needs the same number in all"
+        )
     if group.name.endswith("[]") and group.name.count("[]") == 1 and different[counts.argmax()] > LONGEST_BYTES:
-        return f"{different[counts.argmax()]} bytes a message, in a type of its own, that are no JPEG or PNG"
+        return f"{counted(different[counts.argmax()], 'byte')} a message, in a type of its own, neither JPEG nor PNG"
     return ""
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from telecine.core.grid import Rows, Times
 from telecine.core.recording import Array, Schema
+from telecine.core.text.numbers import counted, counted_of
 from telecine.sources.messages.clocks import Remarks, TopicTimes, held_from_start, static_order
 from telecine.sources.messages.groups import LeafGroup
 from telecine.sources.messages.model import Decoded, LeafColumn, Topic
@@ -75,11 +76,15 @@ def unreadable(seen: Decoded, topic: Topic) -> Remarks:
     remarks: Remarks = ()
     if seen.failures:
         first = seen.failures[0]
-        text = f"{len(seen.failures)} of {topic.count} messages cannot be read; message {first.row}: {first.reason}"
+        text = (
+            f"{len(seen.failures)} of {counted(topic.count, 'message')} cannot be read; message {first.row}: "
+            f"{first.reason}"
+        )
         remarks = (("source-messages", text),)
     if seen.tail[0]:
         text = (
-            f"{seen.tail[0]} of {topic.count} messages have up to {seen.tail[1]} unused bytes behind their last field"
+            f"{counted_of(seen.tail[0], topic.count, 'message', 'has', 'have')} up to "
+            f"{counted(seen.tail[1], 'unused byte')} behind their last field"
         )
         remarks += (("source-messages", text),)
     return remarks
@@ -137,7 +142,10 @@ def _of_one_width(found: TopicSamples) -> TopicSamples:
     width = int(different[np.lexsort((firsts, -counts))[0]])
     used = np.flatnonzero(widths == width)
     odd = int(np.argmax(widths != width))
-    text = f"{len(widths) - len(used)} of {len(widths)} messages do not have {width} values like most (message "
+    text = (
+        f"{counted_of(len(widths) - len(used), len(widths), 'message', 'does', 'do')} not have "
+        f"{counted(width, 'value')} like most (message "
+    )
     text += f"{found.rows[odd]} has {widths[odd]}); they are left out"
     return replace(
         found,

@@ -10,6 +10,8 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
+from telecine.core.text.numbers import counted
+
 _MAGIC_BYTES = 8
 _DICTIONARY, _BATCH = 2, 3
 """Kinds of header: of a dictionary, whose field 1 is a batch, and of a batch of rows."""
@@ -31,14 +33,16 @@ def read_arrow(file: BinaryIO, most: int) -> pa.Table:
         except (struct_error, IndexError) as error:
             raise ValueError(f"the header of a message is damaged: {error}") from error
         if count > most:
-            raise ValueError(f"its columns unpack to {count} bytes; more than {most} are taken for damage")
+            raise ValueError(f"its columns unpack to {counted(count, 'byte')}; more than {most} are taken for damage")
     file.seek(0)
     stated = pa.ipc.open_file(file).num_record_batches
     file.seek(_MAGIC_BYTES)
     with pa.ipc.open_stream(file) as stream:
         batches = list(stream)
         if len(batches) != stated:
-            raise ValueError(f"it has {len(batches)} batches of rows, and its footer says {stated}")
+            raise ValueError(
+                f"it has {counted(len(batches), 'batch', 'batches')} of rows, and its footer says {stated}"
+            )
         return pa.Table.from_batches(batches, stream.schema)
 
 

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from telecine.core.errors import SourceError, raised_as
 from telecine.core.naming import element_names, natural
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
+from telecine.core.text.numbers import counted
 from telecine.lerobot_format.text_bounds import text_fault
 from telecine.sources.format import Found
 from telecine.sources.minari.arrow_bodies import read_arrow
@@ -113,14 +114,16 @@ def _read(path: str, form: str) -> pa.Table:
         size = file.seek(0, 2)
         most = _MOST_BYTES + _RATIO * size
         if size > _LARGEST_BYTES:
-            raise SourceError(f"{path}: has {size} bytes; more than {_LARGEST_BYTES} are taken for damage")
+            raise SourceError(f"{path}: has {counted(size, 'byte')}; more than {_LARGEST_BYTES} are taken for damage")
         if form == "arrow":
             return read_arrow(file, most)
         metadata = pq.read_metadata(file)
         if fault := text_fault(Path(path)):
             raise SourceError(f"{path}: {fault}")
         if (count := _numbers(metadata)) > most:
-            raise SourceError(f"{path}: its numbers have {count} bytes; more than {most} are taken for damage")
+            raise SourceError(
+                f"{path}: its numbers have {counted(count, 'byte')}; more than {most} are taken for damage"
+            )
         file.seek(0)
         return pq.read_table(file)
 
@@ -147,5 +150,5 @@ def _notes(folder: Path, table: pa.Table) -> tuple[tuple[str, str], ...]:
     stated = _metadata(place, folder.parent).get("total_steps") if place.is_file() else None
     steps = table.num_rows - 1
     if isinstance(stated, int) and stated != steps:
-        return (("source-incomplete", f"its {_METADATA} says {stated} steps, and it has {steps}"),)
+        return (("source-incomplete", f"its {_METADATA} says {counted(stated, 'step')}, and it has {steps}"),)
     return ()

@@ -16,6 +16,7 @@ from telecine.core.grid import Times
 from telecine.core.naming import natural, numbered
 from telecine.core.plan.model import IMAGES
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
+from telecine.core.text.numbers import counted
 from telecine.sources.format import Found
 from telecine.sources.pickles.plain_pickle import load_plain
 from telecine.sources.shared.arrays import ArrayPart, CompressedArray, PixelLayout, static, stream_of
@@ -94,7 +95,10 @@ def _steps(observed: Mapping[str, Any], actions: Any) -> int:
     state = observed.get("state", observed.get("full_state"))
     count = len(state) if isinstance(state, np.ndarray) and state.ndim else len(actions) + 1
     if count not in (len(actions), len(actions) + 1):
-        raise SourceError(f"has {count} observations and {len(actions)} actions; expected one action fewer, or as many")
+        raise SourceError(
+            f"has {counted(count, 'observation')} and {counted(len(actions), 'action')}; expected one action "
+            "fewer, or as many"
+        )
     return count
 
 
@@ -116,7 +120,9 @@ def _stream(name: str, values: Any, steps: int, timing: Timing, left_out: list[L
     except (ValueError, OverflowError):
         array = np.array(None)
     if array.ndim == 0 or array.dtype.kind not in "biuf" or len(array) not in (steps, steps - 1):
-        left_out.append(LeftOut(f"/{name}", "unreadable", f"it has not one row of numbers for each of {steps} steps"))
+        left_out.append(
+            LeftOut(f"/{name}", "unreadable", f"it has not one row of numbers for each of {counted(steps, 'step')}")
+        )
         return None
     return stream_of(ArrayPart(f"/{name}", HeldArray(array), 0, len(array), timing), PixelLayout(), _names)
 

@@ -18,6 +18,7 @@ from telecine.core.grid import Times
 from telecine.core.naming import numbered
 from telecine.core.plan.model import IMAGES
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
+from telecine.core.text.numbers import counted_of
 from telecine.sources.format import Found
 from telecine.sources.pickles.plain_pickle import plain_of, read_whole
 from telecine.sources.shared.arrays import ArrayPart, PixelLayout, stream_of
@@ -151,7 +152,7 @@ def _column(files: Sequence[Path], steps: Sequence[Mapping[str, Any]], name: str
     """One value of all steps, as an array. Raises: SourceError where a step lacks it, or has another."""
     values = [step.get(name) for step in steps]
     if missing := sum(value is None for value in values):
-        raise SourceError(f"{missing} of {len(values)} steps do not have it")
+        raise SourceError(f"{counted_of(missing, len(values), 'step', 'does', 'do')} not have it")
     places = [value for value in values if isinstance(value, _FramePlace)]
     if places:
         if len(places) < len(values) or len({(place.shape, place.dtype) for place in places}) > 1:

@@ -11,6 +11,7 @@ import pickletools  # nosec B403  # reads, and runs nothing
 from typing import Any
 
 from telecine.core.errors import SourceError
+from telecine.core.text.numbers import counted
 
 MOST_STEPS = 4_000_000
 _MOST_BITS = 512
@@ -37,7 +38,9 @@ def check_program(data: bytes) -> None:
             raise SourceError(f"a number of more than {_MOST_BITS} bits is not read")
         if name in _PUTS:
             if not 0 <= int(str(argument)) <= count:
-                raise SourceError(f"a pickle that keeps something at place {argument} after {count} steps is damaged")
+                raise SourceError(
+                    f"a pickle that keeps something at place {argument} after {counted(count, 'step')} is damaged"
+                )
             memo[int(str(argument))] = stack[-1]
         elif name == "MEMOIZE":
             memo[len(memo)] = stack[-1]

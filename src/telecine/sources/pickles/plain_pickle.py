@@ -17,6 +17,7 @@ import numpy as np
 
 from telecine.core.errors import SourceError, raised_as
 from telecine.core.recording import Array
+from telecine.core.text.numbers import counted
 from telecine.sources.pickles.pickle_program import check_program
 from telecine.sources.shared.confinement import open_regular
 
@@ -130,7 +131,7 @@ def _array(data: Any, dtype: Any, shape: Any, order: str) -> Array:
         raise SourceError("an array of objects is not read")
     size = int(np.prod(shape, dtype=object)) * of_type.itemsize
     if size != len(raw):
-        raise SourceError(f"an array of the shape {shape} holds {len(raw)} bytes instead of {size}")
+        raise SourceError(f"an array of the shape {shape} holds {counted(len(raw), 'byte')} instead of {size}")
     found: Array = np.frombuffer(bytes(raw), of_type).reshape(shape, order="F" if order == "F" else "C")
     return found.astype(of_type.newbyteorder("="), copy=False)
 
@@ -214,7 +215,7 @@ def _plain(value: Any, depth: int, most: int, known: dict[int, Plain]) -> Plain:
         raise SourceError(f"it holds a {type(value).__name__.removeprefix('_Noted')}, which is no plain value")
     size += _NUMBER_BYTES
     if size > most:
-        raise SourceError(f"it names the same objects so often that they take more than {most} bytes")
+        raise SourceError(f"it names the same objects so often that they take more than {counted(most, 'byte')}")
     known[id(value)] = made, size
     return made, size
 

@@ -29,6 +29,7 @@ import numpy as np
 
 from telecine.core.errors import SourceError
 from telecine.core.recording import Array, Buffer, Schema
+from telecine.core.text.numbers import counted
 from telecine.sources.shared.checksum import crc32
 
 MAGIC = b"telecine spool 1\n"
@@ -247,7 +248,7 @@ def _add(content: StreamContent, kind: Record, chunk: Chunk, payload: bytes) -> 
         if number >= len(content.packets):
             content.raw[number] = stamp, Chunk(chunk.offset + _FRAME.size, chunk.size - _FRAME.size)
     else:
-        raise ValueError(f"a {kind.name} record of {chunk.size} bytes in a {content.stream.kind} stream")
+        raise ValueError(f"a {kind.name} record of {counted(chunk.size, 'byte')} in a {content.stream.kind} stream")
 
 
 def _mapping(payload: bytes) -> dict[str, Any]:
@@ -272,7 +273,7 @@ def samples_of(payload: bytes, stream: SpoolStream) -> tuple[Array, Array | list
         return stamps, _texts(payload, start, count)
     dtype = np.dtype(stream.schema.dtype)
     if len(payload) - start != count * dtype.itemsize * prod(stream.schema.shape):
-        raise ValueError(f"{len(payload) - start} bytes of values for {count} samples")
+        raise ValueError(f"{counted(len(payload) - start, 'byte')} of values for {counted(count, 'sample')}")
     values = np.frombuffer(payload, dtype.newbyteorder("<"), offset=start)
     return stamps, values.reshape(count, *stream.schema.shape).astype(dtype)
 

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 from telecine.core.recording import MemoryStream, Recording, Ref, Schema, Stream
+from telecine.core.text.numbers import counted
 from telecine.sources.format import Found
 from telecine.sources.recorder_spool import format as layout
 from telecine.sources.recorder_spool.format import MAGIC, SUFFIX, SpoolContent
@@ -63,5 +64,5 @@ def _text(value: str | bool) -> str:
 def _cut(path: str, content: SpoolContent) -> str:
     """What to report of a file without an end."""
     lost = max(Path(path).stat().st_size - content.whole_bytes, 0)
-    torn = f"; its last {lost} bytes are not whole" if lost else ""
+    torn = f"; its last {counted(lost, 'byte is', 'bytes are')} not whole" if lost else ""
     return f"the recording stops without its end, because its process was stopped{torn}; all that is whole is used"

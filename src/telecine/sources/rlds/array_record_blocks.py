@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from telecine.core.errors import SourceError, raised_as
 from telecine.core.file_state import FileState
+from telecine.core.text.numbers import counted
 from telecine.sources.shared.confinement import open_regular
 from telecine.sources.shared.fingerprint import file_state
 
@@ -45,7 +46,10 @@ def _checked(state: FileState) -> int:
         most = PLAIN_BYTES + PLAIN_RATIO * size
         for count, plain in _chunks(file, size):
             if plain + count * _PLACE_BYTES > most:
-                text = f"a chunk of {count} records and {plain} bytes unpacked is more than {most}, taken for damage"
+                text = (
+                    f"a chunk of {counted(count, 'record')} and {counted(plain, 'byte')} unpacked is more than "
+                    f"{most}, taken for damage"
+                )
                 raise SourceError(f"{path}: {text}")
             total += count
     return total

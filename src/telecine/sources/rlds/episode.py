@@ -15,6 +15,7 @@ import numpy as np
 from telecine.core.errors import SourceError
 from telecine.core.naming import element_names
 from telecine.core.recording import Array, LeftOut, Stream
+from telecine.core.text.numbers import counted
 from telecine.sources.rlds.example import Values
 from telecine.sources.rlds.feature_spec import STEPS, RldsFeature
 from telecine.sources.rlds.known_datasets import Conventions
@@ -149,7 +150,10 @@ def _numbers(spec: RldsFeature, values: Values, steps: int) -> Array:
         raise SourceError("it holds byte strings where features.json says numbers")
     width = _width(spec)
     if flat.size != steps * width:
-        raise SourceError(f"it holds {flat.size} numbers, {steps} steps of the shape {spec.shape} need {steps * width}")
+        raise SourceError(
+            f"it holds {counted(flat.size, 'number')}, {counted(steps, 'step')} of the shape {spec.shape} need "
+            f"{steps * width}"
+        )
     return flat.reshape(steps, *spec.shape).astype(_dtype(spec), copy=False)
 
 
@@ -179,14 +183,14 @@ def _unpacked(spec: RldsFeature, data: bytes) -> Array:
     """The numbers of one step that are stored as bytes."""
     size = _step_bytes(spec)
     if size > _MOST_BYTES:
-        raise SourceError(f"one step is said to hold {size} bytes of numbers")
+        raise SourceError(f"one step is said to hold {counted(size, 'byte')} of numbers")
     if spec.encoding == "zlib":
         try:
             data = zlib.decompressobj().decompress(data, size + 1)
         except zlib.error as error:
             raise SourceError(f"its compressed bytes are damaged: {error}") from error
     if len(data) != size:
-        raise SourceError(f"one step holds {len(data)} bytes instead of {size}")
+        raise SourceError(f"one step holds {counted(len(data), 'byte')} instead of {size}")
     return np.frombuffer(data, _dtype(spec))
 
 
@@ -194,7 +198,9 @@ def _byte_strings(values: Values, steps: int) -> list[bytes]:
     found = [] if isinstance(values, np.ndarray) else list(values)
     if len(found) != steps:
         kind = "numbers" if isinstance(values, np.ndarray) else "byte strings"
-        raise SourceError(f"it holds {len(values)} {kind}, expected one byte string for each of {steps} steps")
+        raise SourceError(
+            f"it holds {len(values)} {kind}, expected one byte string for each of {counted(steps, 'step')}"
+        )
     return found
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from telecine.core.errors import SourceError, raised_as
+from telecine.core.text.numbers import counted
 from telecine.sources.format import MissingExtra
 from telecine.sources.rlds.array_record_blocks import check_blocks
 from telecine.sources.rlds.tfrecord import read_record, records_of
@@ -23,7 +24,9 @@ def count_records(path: str) -> tuple[int, str]:
     with _array_record(path) as reader:
         count, most = int(reader.num_records()), check_blocks(path) + Path(path).stat().st_size  # some may be damaged
         if count > most:
-            raise SourceError(f"{path}: says it has {count} records, which is more than {most}, taken for damage")
+            raise SourceError(
+                f"{path}: says it has {counted(count, 'record')}, which is more than {most}, taken for damage"
+            )
         return count, ""
 
 

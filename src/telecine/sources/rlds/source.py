@@ -8,6 +8,7 @@ Source: tensorflow_datasets `core/dataset_info.py`, `core/naming.py`; https://gi
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from telecine.core.findings import Finding
 from telecine.core.naming import camera_name, natural
 from telecine.core.plan.model import IMAGES
 from telecine.core.recording import Recording, Ref, Stream
-from telecine.core.text.numbers import counted
+from telecine.core.text.numbers import counted, counted_of
 from telecine.sources.format import Found
 from telecine.sources.rlds.episode import RldsEpisode
 from telecine.sources.rlds.example import parse_example
@@ -76,11 +77,16 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     specs, rate, known = specs_of(Path(ref.path).parent), rate_of(dataset), conventions_of(dataset)
     episode = RldsEpisode(specs, example, rate, known)
     streams = {stream.name: stream for stream in episode.streams()}
-    said = f"{rate} steps a second, which Open X-Embodiment says of {dataset}; if not, use --index step and --rate"
-    notes = () if rate is None else (("source-assumed", said),)
+    notes = () if rate is None else (("source-assumed", _assumed(rate, dataset)),)
     attrs = {"layout": "rlds", "dataset": dataset, "split": match["split"], **episode.facts()}
     features = _features(specs, streams, known)
     return Recording(ref, streams, attrs, notes, None, features, left_out=tuple(episode.left_out))
+
+
+def _assumed(rate: Fraction, dataset: str) -> str:
+    """What is to be said of the rate of a dataset that does not state its own."""
+    steps = counted(rate, "step")
+    return f"{steps} a second, which Open X-Embodiment says of {dataset}; if not, use --index step and --rate"
 
 
 def _is_version(folder: Path) -> bool:
@@ -152,11 +158,15 @@ def _of_shard(path: str, expected: int | None) -> Found:
     size = place.stat().st_size // max(count, 1)
     refs = tuple(Ref(NAME, path, f"{_prefix(path)}{number}", size) for number in range(count))
     if damage or (expected is not None and count < expected):
-        lost = "" if expected is None else f", so {max(expected - count, 0)} of {expected} episodes are lost"
+        lost = (
+            ""
+            if expected is None
+            else f", so {counted_of(max(expected - count, 0), expected, 'episode', 'is', 'are')} lost"
+        )
         text = (damage or f"it ends after {counted(count, 'record')}") + lost
         return Found(refs, (Finding("source-truncated", "error", path, text, "download it again", recording=path),))
     if expected is not None and expected != count:
-        text = f"it holds {count} episodes, dataset_info.json says {expected}"
+        text = f"it holds {counted(count, 'episode')}, dataset_info.json says {expected}"
         return Found(refs, (Finding("source-metadata", "warning", path, text),))
     return Found(refs)
 
@@ -164,7 +174,7 @@ def _of_shard(path: str, expected: int | None) -> Found:
 def _missing(path: str, shards: Sequence[tuple[str, int | None]], of: int) -> Finding:
     names = ", ".join(Path(shard).name for shard, _ in shards[:3]) + (", ..." if len(shards) > 3 else "")
     episodes = sum(count or 0 for _, count in shards)
-    text = f"{len(shards)} of {of} shards are missing, with {episodes} episodes: {names}"
+    text = f"{counted_of(len(shards), of, 'shard', 'is', 'are')} missing, with {counted(episodes, 'episode')}: {names}"
     fix = "download them, or give the shards that are there by name"
     return Finding("source-part-missing", "error", path, text, fix, recording=path)
 

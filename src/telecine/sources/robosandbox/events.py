@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from telecine.core.errors import SourceError, raised_as
 from telecine.core.grid import SECOND, Times
+from telecine.core.text.numbers import counted
 
 Line = Mapping[str, Any]
 _POSE = (("xyz", 3), ("quat_xyzw", 4))
@@ -65,7 +66,7 @@ class _Collected:
 
     def add(self, time_ns: int, value: list[float], where: str) -> None:
         if self.values and len(value) != len(self.values[0]):
-            raise SourceError(f"{where} holds {len(value)} numbers, the lines before {len(self.values[0])}")
+            raise SourceError(f"{where} holds {counted(len(value), 'number')}, the lines before {len(self.values[0])}")
         self.times.append(time_ns)
         self.values.append(value)
 
@@ -101,7 +102,7 @@ def _events(path: Path, times: Times, series: dict[str, _Collected], by_name: se
     found = {key: collected.series() for key, collected in series.items()}
     for key in ("robot_joints", "gripper_width"):
         if key in found and found[key].times.size != times.size:
-            raise SourceError(f"{path.name}: {key} is in {found[key].times.size} of {times.size} lines")
+            raise SourceError(f"{path.name}: {key} is in {found[key].times.size} of {counted(times.size, 'line')}")
     if len(by_name) > 1:
         raise SourceError(f"{path.name}: action is recorded by name in some lines and as a list in others")
     empty = Series(times, np.empty((times.size, 0)))
@@ -184,7 +185,7 @@ def numbers(value: Any, where: str, width: int | None = None) -> list[float]:
     items = value if isinstance(value, list) else [value]
     good = all(isinstance(n, int | float) and not isinstance(n, bool) for n in items)
     if not good or not items or (width is not None and len(items) != width):
-        expected = "numbers" if width is None else f"{width} numbers"
+        expected = "numbers" if width is None else f"{counted(width, 'number')}"
         raise SourceError(f"{where} is {str(value)[:60]}, expected {expected}")
     try:
         return [float(n) for n in items]

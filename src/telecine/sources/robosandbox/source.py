@@ -21,6 +21,7 @@ from telecine.core.grid import SECOND, Times
 from telecine.core.naming import MOST_NAMED
 from telecine.core.quality_checks import is_small, small_text
 from telecine.core.recording import Buffer, ClockKind, MemoryStream, Recording, Ref, Schema, Stream
+from telecine.core.text.numbers import counted, counted_of
 from telecine.sources.format import Found
 from telecine.sources.robosandbox.events import Events, Series, read_events
 from telecine.sources.shared.confinement import confined
@@ -263,7 +264,8 @@ class RunVideo:
             raise SourceError(str(error)) from error
         if number != self.stamps.size and last >= self.stamps.size:
             raise SourceError(
-                f"{self.path}: {number} frames for {self.stamps.size} lines of events.jsonl, so which belongs to "
+                f"{self.path}: {counted(number, 'frame')} for {counted(self.stamps.size, 'line')} of "
+                "events.jsonl, so which belongs to "
                 "which is unknown; remove the file to convert the run without this camera"
             )
 
@@ -305,11 +307,14 @@ def _notes(
 ) -> Iterator[tuple[str, str]]:
     count = events.times.size
     if events.torn:
-        yield "source-truncated", f"events.jsonl ends within a line; the {count} lines before it are whole"
+        yield "source-truncated", f"events.jsonl ends within a line; {counted(count, 'whole line')} before it"
     if not (folder / "result.json").is_file():
-        yield "source-truncated", f"no result.json: the run was interrupted after {count} steps"
+        yield "source-truncated", f"no result.json: the run was interrupted after {counted(count, 'step')}"
     elif result is not None and isinstance(result.get("frames"), int) and result["frames"] != count:
-        yield "source-metadata", f"result.json tells of {result['frames']} frames, events.jsonl holds {count}"
+        yield (
+            "source-metadata",
+            f"result.json tells of {counted(result['frames'], 'frame')}, events.jsonl holds {count}",
+        )
     if not (folder / "video.mp4").is_file():
         yield "source-truncated", "no video.mp4: the run has no camera"
     if not (folder / "episode.json").is_file():
@@ -327,4 +332,7 @@ def _notes(
             "no action was recorded; a plan can take /next_state (the state one sample later) or /same_state instead",
         )
     elif events.action.times.size < count:
-        yield "action-missing", f"{count - events.action.times.size} of {count} lines hold no action"
+        yield (
+            "action-missing",
+            f"{counted_of(count - events.action.times.size, count, 'line', 'holds', 'hold')} no action",
+        )

@@ -14,6 +14,7 @@ from typing import IO
 import numpy as np
 
 from telecine.core.recording import Array
+from telecine.core.text.numbers import counted
 from telecine.sources.shared.truncation import EndState, LoggedTimes, with_times
 
 MAGIC = b"#ROSBAG V2.0\n"
@@ -188,7 +189,7 @@ def record_at(raw: bytes | memoryview, at: int) -> tuple[dict[bytes, bytes], int
     """
     (length,) = _u32(raw, at)
     if length > LONGEST_HEADER:
-        raise ValueError(f"a header of {length} bytes")
+        raise ValueError(f"a header of {counted(length, 'byte')}")
     header = fields(bytes(raw[at + 4 : at + 4 + length]), length)
     if opcode_of(header) not in range(MESSAGE, CONNECTION + 1):
         raise ValueError("an unknown kind of record")

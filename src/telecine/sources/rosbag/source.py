@@ -4,6 +4,7 @@ from typing import IO
 
 from telecine.core.errors import SourceError, raised_as
 from telecine.core.recording import Recording, Ref
+from telecine.core.text.numbers import counted
 from telecine.sources.format import Found
 from telecine.sources.messages.model import Contents
 from telecine.sources.rosbag.records import MAGIC, BagLayout, walk
@@ -44,7 +45,7 @@ def contents(path: str, recover: bool) -> Contents:
 
     store, layout, notes = open_file(path, recover, _walked, BagStore)
     gaps = tuple(
-        ("source-assumed", f"{size} zeros at byte {at} are no records; what stands behind them is read")
+        ("source-assumed", f"no record, but {counted(size, 'zero')} at byte {at}; what stands behind is read")
         for at, size in layout.gaps[:1]
     )
     return contents_of([store], notes=notes + gaps)

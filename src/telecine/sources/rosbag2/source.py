@@ -15,6 +15,7 @@ from telecine.core.errors import SourceError, raised_as
 from telecine.core.findings import Finding
 from telecine.core.recording import Recording, Ref
 from telecine.core.text.documents import plain_yaml
+from telecine.core.text.numbers import counted_of
 from telecine.sources.format import Found
 from telecine.sources.mcap import source
 from telecine.sources.messages.model import Attachment, Contents
@@ -203,5 +204,8 @@ def _others(folder: str, parts: tuple[str, ...], inside: Confinement) -> Iterato
 def _missing(path: str, folder: _Folder) -> Iterator[Finding]:
     if folder.missing:
         names = ", ".join(folder.missing[:3]) + (" ..." if len(folder.missing) > 3 else "")
-        message = f"{len(folder.missing)} of {len(folder.missing) + len(folder.parts)} parts are not there: {names}"
+        message = (
+            f"{counted_of(len(folder.missing), len(folder.missing) + len(folder.parts), 'part', 'is', 'are')} "
+            f"not there: {names}"
+        )
         yield Finding("source-part-missing", "warning", path, message, "copy them here, or take what the others hold")

@@ -141,7 +141,7 @@ class Db3Store:
         except _DAMAGE as error:
             if not self._recover:
                 raise SourceError(f"{self.label}: the file is damaged: {error}; {CUT_FIX}") from error
-            self.lost.append(f"all behind the first {len(found)} messages ({error})")
+            self.lost.append(f"all behind the first {counted(len(found), 'message')} ({error})")
         try:
             table = np.array(found, np.int64).reshape(-1, 3)
         except OverflowError as error:
@@ -240,10 +240,10 @@ def truncation(path: str) -> Truncation | None:
     if head.startswith(ZSTD_MAGIC):
         return None
     if len(head) < 100:
-        return Truncation(f"it ends within its header, after {size_bytes} bytes", size_bytes, 100)
+        return Truncation(f"it ends within its header, after {counted(size_bytes, 'byte')}", size_bytes, 100)
     page = int.from_bytes(head[16:18], "big")
     page = 65536 if page == 1 else page
     full_bytes = page * int.from_bytes(head[28:32], "big")
     if head[24:28] == head[92:96] and size_bytes < full_bytes:
-        return Truncation(f"it has {size_bytes} of {full_bytes} bytes", size_bytes, full_bytes)
+        return Truncation(f"it has {size_bytes} of {counted(full_bytes, 'byte')}", size_bytes, full_bytes)
     return None

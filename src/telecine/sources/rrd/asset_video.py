@@ -19,6 +19,7 @@ from telecine.core.bitstream.packets import index_packets
 from telecine.core.errors import SourceError, VideoError
 from telecine.core.grid import Rows, Times
 from telecine.core.recording import Buffer, Image, MemoryStream, Schema
+from telecine.core.text.numbers import counted
 from telecine.sources.rrd import columns as arrow
 from telecine.sources.rrd.chunks import Chunks, ComponentColumn
 from telecine.sources.rrd.order import ChunkSamples, order_of
@@ -55,7 +56,7 @@ class AssetFrames(Samples):
                 parts.append(part_of(batch, rows))
                 values.append(flat.astype(np.int64))
         if len(entities) > 1:
-            raise SourceError(f"{self.name}: it shows {len(entities)} videos, {', '.join(sorted(entities))}")
+            raise SourceError(f"{self.name}: it shows {counted(len(entities), 'video')}, {', '.join(sorted(entities))}")
         return order_of(parts, self.name), np.concatenate(values), entities.pop() if entities else self._column.entity
 
     @property
@@ -74,7 +75,9 @@ class AssetFrames(Samples):
             for i in range(len(data))
         ]
         if len(set(blobs)) != 1:
-            raise SourceError(f"{self.name}: {entity} holds {len(set(blobs)) or 'no'} videos, expected one AssetVideo")
+            raise SourceError(
+                f"{self.name}: {entity} holds {counted(len(set(blobs)), 'video')}, expected one AssetVideo"
+            )
         folder = tempfile.mkdtemp(prefix="telecine-")
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         path = Path(folder) / "asset.mp4"

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from telecine.core.errors import SourceError, VideoError
 from telecine.core.grid import Rows
 from telecine.core.recording import Image, Schema
+from telecine.core.text.numbers import counted
 from telecine.sources.messages.images import CompressedFormat, depth_image
 from telecine.sources.rrd.chunks import Chunks, ComponentColumn
 from telecine.sources.rrd.image_formats import DepthFormat, depth_format, encoding_of
@@ -104,8 +105,8 @@ class RawDepth(_DepthImages):
             form = depth_format(logged, self.name)
             if len(data) != form.size_bytes:
                 raise SourceError(
-                    f"{self.name}: a depth image of {form.width} x {form.height} in {form.dtype} has {len(data)} "
-                    f"bytes, expected {form.size_bytes}"
+                    f"{self.name}: a depth image of {form.width} x {form.height} in {form.dtype} has "
+                    f"{counted(len(data), 'byte')}, expected {form.size_bytes}"
                 )
             if is_mm:
                 yield Image(data, "gray16le", form.width, form.height)

@@ -16,6 +16,7 @@ from typing import BinaryIO, Literal
 
 from telecine.core.dataclass import dataclass
 from telecine.core.errors import SourceError
+from telecine.core.text.numbers import counted
 
 MAGIC = b"RRF2"
 HEADER_BYTES = 12
@@ -106,7 +107,7 @@ def walk(file: BinaryIO, size_bytes: int, name: str) -> Walk:
     head = file.read(HEADER_BYTES)
     check_magic(head, name)
     if len(head) < HEADER_BYTES:
-        return Walk("cut", size_bytes, 0, 0, problem=f"it ends inside its header, after {len(head)} bytes")
+        return Walk("cut", size_bytes, 0, 0, problem=f"it ends inside its header, after {counted(len(head), 'byte')}")
     whole, messages, last = HEADER_BYTES, 0, None
     for last in frames(file, size_bytes):
         whole = last.start + last.length
@@ -131,7 +132,7 @@ def _behind_end(file: BinaryIO, size_bytes: int, end: MessageFrame, messages: in
         return Walk("garbage", size_bytes, whole, messages, problem=problem)
     if rest_bytes < _FOOTER_LEAST_BYTES and (any(rest) or not rest):
         return Walk("cut", size_bytes, whole, messages, problem="it ends inside its table of contents")
-    problem = f"{rest_bytes} bytes that are no footer follow the end marker at byte {stop}"
+    problem = f"{counted(rest_bytes, 'byte')}, no footer, behind the end marker at byte {stop}"
     return Walk("garbage", size_bytes, whole, messages, problem=problem)
 
 
@@ -153,7 +154,7 @@ def _behind_messages(rest: bytes, size_bytes: int, whole: int, messages: int) ->
         problem = f"no message at byte {whole} (kind {kind}, expected 0 .. 3)"
         return Walk("garbage", size_bytes, whole, messages, problem=problem)
     have = size_bytes - whole - FRAME.size
-    problem = f"the message at byte {whole} says it has {length} bytes, {have} are there"
+    problem = f"the message at byte {whole} says it has {counted(length, 'byte')}, {have} are there"
     return Walk("cut", size_bytes, whole, messages, problem=problem)
 
 
@@ -164,7 +165,9 @@ def trim(source: BinaryIO, target: BinaryIO, whole_bytes: int) -> None:
     while left:
         part = source.read(min(left, _COPY_BYTES))
         if not part:
-            raise SourceError(f"the file became shorter while it was copied: {left} bytes are missing")
+            raise SourceError(
+                f"the file became shorter while it was copied: {counted(left, 'byte is', 'bytes are')} missing"
+            )
         target.write(part)
         left -= len(part)
 

@@ -16,6 +16,7 @@ from telecine.core.dataclass import dataclass
 from telecine.core.errors import SourceError
 from telecine.core.findings import Finding
 from telecine.core.recording import Ref
+from telecine.core.text.numbers import counted
 from telecine.sources.format import Found
 from telecine.sources.rrd import columns as arrow
 from telecine.sources.rrd.chunks import RESERVED, Chunks, ComponentColumn, LayeredChunks
@@ -49,7 +50,10 @@ def join(refs: Sequence[Ref], open_chunks: Callable[[Ref], Chunks]) -> Found:
         kept = list(_without_copies(layers, findings))
         for clash in _clashes(kept):
             name = ", ".join(layer.ref.path for layer in kept)
-            message = f"{len(kept)} files have the recording id {refs[0].id!r} but not one recording: {clash}"
+            message = (
+                f"{counted(len(kept), 'file has', 'files have')} the recording id {refs[0].id!r} but not one "
+                f"recording: {clash}"
+            )
             return Found((), (*findings, Finding("source-clash", "error", name, message, _TWO_RUNS)))
     except SourceError as error:
         return Found((), (Finding("source-unreadable", "error", refs[0].label, str(error)),))
@@ -59,7 +63,7 @@ def join(refs: Sequence[Ref], open_chunks: Callable[[Ref], Chunks]) -> Found:
     first, *others = (layer.ref for layer in kept)
     if others:
         files = ", ".join(layer.ref.path for layer in kept)
-        text = f"{len(kept)} files are one recording, by their id {first.id!r}: {files}"
+        text = f"{counted(len(kept), 'file is', 'files are')} one recording, by their id {first.id!r}: {files}"
         findings.append(Finding("source-layers", "info", first.label, text))
     size = sum(layer.ref.size_bytes for layer in kept)
     return Found((replace(first, layers=tuple(ref.path for ref in others), size_bytes=size),), tuple(findings))

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
+from telecine.core.text.numbers import counted
 from telecine.sources.rrd.framing import CHUNK, END, frames
 
 _LZ4 = 2
@@ -86,7 +87,7 @@ def _unpacked(payload: memoryview | bytes, parts: dict[int, int | memoryview]) -
         return pa.py_buffer(payload)
     size = parts.get(3, 0)
     if not isinstance(size, int) or size > _LZ4_MOST * len(payload) + 64:
-        raise ValueError(f"{len(payload)} packed bytes cannot unpack to {size}")
+        raise ValueError(f"{counted(len(payload), 'packed byte')} cannot unpack to {size}")
     return _lz4().decompress(pa.py_buffer(payload), size)
 
 
@@ -141,7 +142,7 @@ def _check_offsets(array: pa.Array) -> None:
     if wide or listed or dense or types.is_string(kind) or types.is_binary(kind):
         offsets = array.buffers()[2 if dense else 1]
         if offsets is not None and offsets.size % (8 if wide else 4):
-            raise ValueError(f"a column whose {offsets.size} bytes of offsets end within a number")
+            raise ValueError(f"a column whose {counted(offsets.size, 'byte')} of offsets end within a number")
     if types.is_struct(kind) or types.is_union(kind):
         for index in range(kind.num_fields):
             _check_offsets(array.field(index))
@@ -225,7 +226,7 @@ def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
             case wire:
                 raise ValueError(f"wire type {wire} does not exist")
         if length > len(data) - at:
-            raise ValueError(f"a field of {length} bytes in a message of {len(data)}")
+            raise ValueError(f"a field of {counted(length, 'byte')} in a message of {len(data)}")
         yield tag >> 3, data[at : at + length]
         at += length
 

@@ -12,6 +12,7 @@ from telecine.core.dataclass import dataclass
 from telecine.core.errors import SourceError
 from telecine.core.grid import Rows
 from telecine.core.recording import LABELS, Buffer, Image, Schema
+from telecine.core.text.numbers import counted
 from telecine.sources.rrd import columns as arrow
 from telecine.sources.rrd.chunks import CACHE_BYTES, Chunks, ComponentColumn
 from telecine.sources.rrd.columns import Blobs
@@ -166,6 +167,6 @@ class RawImages(Payloads):
             if len(data) != form.size_bytes:
                 raise SourceError(
                     f"{self.name}: an image of {form.width} x {form.height} in {form.encoding} has "
-                    f"{len(data)} bytes, expected {form.size_bytes}"
+                    f"{counted(len(data), 'byte')}, expected {form.size_bytes}"
                 )
             yield Image(data, form.encoding, form.width, form.height, form.matrix)

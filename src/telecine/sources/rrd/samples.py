@@ -15,6 +15,7 @@ from telecine.core.errors import SourceError
 from telecine.core.grid import Rows
 from telecine.core.naming import GENERAL_WORDS
 from telecine.core.recording import Array, Schema
+from telecine.core.text.numbers import counted, counted_of
 from telecine.core.video import Flags
 from telecine.sources.rrd import columns as arrow
 from telecine.sources.rrd.chunks import LAYER, Chunks, ComponentColumn
@@ -135,7 +136,8 @@ class Vectors(Samples):
         if odd.size:
             at, other = int(order.times(clock)[rows[odd[0]]]), int((bounds[positions + 1] - starts)[odd[0]])
             raise SourceError(
-                f"{self.name}: {odd.size} of {len(rows)} samples do not have {width} values like the first "
+                f"{self.name}: {counted_of(odd.size, len(rows), 'sample', 'does', 'do')} not have "
+                f"{counted(width, 'value')} like the first "
                 f"(one at {clock} {at} has {other}); log one entity per width, or pick a span where it is constant"
             )
         return flat[starts[:, None] + np.arange(width)]

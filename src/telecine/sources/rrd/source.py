@@ -19,6 +19,7 @@ from telecine.core.dataclass import dataclass
 from telecine.core.errors import SourceError, closed_on_failure, raised_as
 from telecine.core.findings import Finding, Severity
 from telecine.core.recording import Recording, Ref
+from telecine.core.text.numbers import counted
 from telecine.sources.format import Found
 from telecine.sources.rrd import layers, sdk
 from telecine.sources.rrd.chunks import RESERVED, Chunks, ComponentColumn, LayeredChunks, ScannedChunks, StoredChunks
@@ -189,7 +190,7 @@ def _open_recovered(ref: Ref, file: BinaryIO, whole: tuple[int, int], damage: st
         copy = Path(folder.name) / "whole.rrd"
         with copy.open("wb") as target:
             trim(file, target, whole[0])
-        note = f"{damage}; the {whole[1]} whole messages before it were taken"
+        note = f"{damage}; taken: {counted(whole[1], 'whole message')} before it"
         trimmed = _file(ref, str(copy), False, lambda: None)
     return replace(trimmed, chunks=_TemporaryChunks(trimmed.chunks, folder), notes=(("source-recovered", note),))
 

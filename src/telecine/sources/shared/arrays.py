@@ -89,7 +89,7 @@ class ArrayPart:
     def read(self, start: int, stop: int) -> Any:
         """Rows [start, stop), counted from `first`. Raises: SourceError."""
         if self.row_bytes > MOST_ROW_BYTES:
-            raise SourceError(f"{self.name}: a row of {self.row_bytes} bytes is more than {MOST_ROW_BYTES}")
+            raise SourceError(f"{self.name}: a row of {counted(self.row_bytes, 'byte')} is more than {MOST_ROW_BYTES}")
         try:
             return self.array[self.first + start : self.first + stop]
         except _READ_ERRORS as error:
@@ -258,7 +258,7 @@ class CompressedArray(_OfPart):
                 width, height = self.raw_sizes[len(data)]
                 yield Image(data, "bgr24" if self.order == "bgr" else "rgb24", width, height, turn=self.turn)
             else:
-                raise SourceError(f"{self.name}: row {number} ({len(data)} bytes) is neither JPEG nor PNG")
+                raise SourceError(f"{self.name}: row {number} ({counted(len(data), 'byte')}) is neither JPEG nor PNG")
 
 
 @dataclass(frozen=True, eq=False)

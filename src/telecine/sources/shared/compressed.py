@@ -11,6 +11,7 @@ import numpy as np
 from telecine.core.errors import SourceError, raised_as
 from telecine.core.recording import Array
 from telecine.core.text.addresses import is_stored
+from telecine.core.text.numbers import counted
 from telecine.sources.format import MissingExtra
 from telecine.sources.shared.buffer_pool import BufferPool
 
@@ -42,16 +43,16 @@ def expand(kind: str, raw: Raw, size_bytes: int | None, *, partly: bool = False)
     else:
         raise SourceError(f"the compression {kind!r} is not known; expected zstd, lz4 or none")
     if size_bytes is not None and not partly and len(found) != size_bytes:
-        raise SourceError(f"it holds {len(found)} bytes instead of {size_bytes}")
+        raise SourceError(f"it holds {counted(len(found), 'byte')} instead of {size_bytes}")
     if len(found) > most:
-        raise SourceError(f"it holds more than {most} bytes, which is not plausible")
+        raise SourceError(f"it holds more than {counted(most, 'byte')}, which is not plausible")
     return found
 
 
 def _plausible(size_bytes: int, raw: Raw) -> int:
     """The size that is promised. Raises: SourceError for more than `raw` can mean."""
     if size_bytes > _most(raw):
-        raise SourceError(f"{len(raw)} bytes say to hold {size_bytes}, which is not plausible")
+        raise SourceError(f"{counted(len(raw), 'byte says', 'bytes say')} to hold {size_bytes}, which is not plausible")
     return size_bytes
 
 
@@ -96,14 +97,14 @@ def _zstd_into(pool: BufferPool, raw: Raw, size_bytes: int) -> Array:
     try:
         declared = package.frame_content_size(raw)
         if declared not in (-1, size_bytes):
-            raise SourceError(f"it holds {declared} bytes instead of {size_bytes}")
+            raise SourceError(f"it holds {counted(declared, 'byte')} instead of {size_bytes}")
         buffer = pool.take(size_bytes)
         reader = package.ZstdDecompressor().stream_reader(raw)
         count, more = 0, size_bytes
         while more and (step := reader.readinto(buffer.data[count:])):
             count, more = count + step, more - step
         if more or reader.read(1):
-            raise SourceError(f"it holds {count if more else f'more than {count}'} bytes instead of {size_bytes}")
+            raise SourceError(f"it holds {'more than ' * (not more)}{counted(count, 'byte')} instead of {size_bytes}")
         return buffer
     except package.ZstdError as error:
         raise SourceError(f"its compressed bytes are damaged: {error}") from error

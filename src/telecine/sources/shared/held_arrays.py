@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from telecine.core.errors import SourceError, raised_as
-from telecine.core.text.numbers import counted
+from telecine.core.text.numbers import counted, counted_of
 from telecine.sources.shared.arrays import ArrayPart
 from telecine.sources.shared.confinement import confined, open_regular
 from telecine.sources.shared.timing import Timing
@@ -25,15 +25,18 @@ def frames_of_steps(
     """
     there = [step for step in sorted(files) if 0 <= step < steps and _size(Path(folder) / files[step]) >= 0]
     if not there:
-        raise SourceError(f"none of its {steps} steps has a frame")
+        raise SourceError(f"none of its {counted(steps, 'step')} has a frame")
     rows = None if len(there) == steps else np.array(there, np.int64)
     part = ArrayPart(name, ImageFiles(folder, [files[step] for step in there]), 0, len(there), timing, rows)
     behind = sum(step >= steps for step in files)
-    said = [f"{counted(behind, 'frame')} behind the last of {steps} steps left out"] if behind else []
+    said = [f"{counted(behind, 'frame')} behind the last of {counted(steps, 'step')} left out"] if behind else []
     if rows is not None:
         gone = sorted(set(range(steps)) - set(there))
         named = ", ".join(map(str, gone[:_MOST_NAMED])) + (" ..." if len(gone) > _MOST_NAMED else "")
-        said.append(f"{len(gone)} of {steps} steps have no frame ({named}): the one before stands in, within its limit")
+        said.append(
+            f"{counted_of(len(gone), steps, 'step', 'has', 'have')} no frame ({named}): the one before stands "
+            "in, within its limit"
+        )
     return part, f"{name}: {'; '.join(said)}" if said else ""
 
 

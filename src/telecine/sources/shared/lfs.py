@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from telecine.core.text.numbers import counted
 from telecine.sources.shared.confinement import confined
 
 _FIRST = (b"version https://git-lfs.github.com/spec/", b"version https://hawser.github.com/spec/")
@@ -30,11 +31,7 @@ def pointer_problem(place: str) -> str:
         return ""
     if str(pointers[0]) == place:
         return "it is a Git LFS pointer, not the data: run `git lfs pull` in its repository"
-    count = (
-        f"{len(pointers)} files in it are Git LFS pointers"
-        if len(pointers) > 1
-        else "a file in it is a Git LFS pointer"
-    )
+    count = counted(len(pointers), "file in it is a Git LFS pointer", "files in it are Git LFS pointers")
     return f"{count}, not the data ({pointers[0].name}): run `git lfs pull` in its repository"
 
 

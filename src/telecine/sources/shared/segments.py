@@ -8,6 +8,7 @@ import numpy as np
 
 from telecine.core.grid import Times
 from telecine.core.label import Label, TimedLabels
+from telecine.core.text.numbers import counted, counted_of
 from telecine.sources.shared.timing import Timing
 
 Notes = tuple[tuple[str, str], ...]
@@ -21,7 +22,7 @@ def segment_labels(
     keys: of the first row, of the row behind the last, and of the text.
 
     >>> segment_labels([{"a": 0, "b": 2, "t": "pick"}, {"a": 3, "b": 9, "t": "place"}], 4, ("a", "b", "t"))[1]
-    (('source-incomplete', '1 of 2 segments end behind the last of 4 steps'),)
+    (('source-incomplete', '1 of 2 segments ends behind the last of 4 steps'),)
     """
     labels: list[Label] = []
     bad = late = 0
@@ -35,9 +36,20 @@ def segment_labels(
         labels.append(Label(start, min(stop, steps), "subtask", text.strip()))
     notes = []
     if late:
-        notes.append(("source-incomplete", f"{late} of {len(segments)} segments end behind the last of {steps} steps"))
+        notes.append(
+            (
+                "source-incomplete",
+                f"{counted_of(late, len(segments), 'segment', 'ends', 'end')} behind the last of "
+                f"{counted(steps, 'step')}",
+            )
+        )
     if bad:
-        notes.append(("source-incomplete", f"{bad} of {len(segments)} segments name no rows of it, or no text"))
+        notes.append(
+            (
+                "source-incomplete",
+                f"{counted_of(bad, len(segments), 'segment', 'names', 'name')} no rows of it, or no text",
+            )
+        )
     return tuple(labels), tuple(notes)
 
 

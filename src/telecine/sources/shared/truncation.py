@@ -43,7 +43,7 @@ class End:
             return ""
         kind = "damaged" if self.state in ("garbage", "complete") else "truncated"
         records, whole_bytes, size_bytes = self.whole
-        counts = f"{counted(records, self.unit)}, {whole_bytes} of {size_bytes} bytes"
+        counts = f"{counted(records, self.unit)}, {whole_bytes} of {counted(size_bytes, 'byte')}"
         return f"the file is {kind}: {problem}; {self._share()} whole ({counts})"
 
     def _share(self) -> str:

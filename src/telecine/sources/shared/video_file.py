@@ -13,6 +13,7 @@ from telecine.core.errors import ContradictionError, SourceError, VideoError
 from telecine.core.file_state import FileState
 from telecine.core.grid import Times
 from telecine.core.recording import Buffer, ClockKind, Schema
+from telecine.core.text.numbers import counted
 from telecine.sources.shared.fingerprint import file_state
 from telecine.sources.shared.lfs import pointer_problem
 from telecine.sources.shared.timing import Timing
@@ -64,7 +65,8 @@ class VideoFileStream:
         shown = facts.count - facts.hidden
         if self.rows is not None and shown != self.rows:
             raise SourceError(
-                f"{self.name}: {self.path} has {shown} frames and the recording {self.rows} rows, so nobody "
+                f"{self.name}: {self.path} has {counted(shown, 'frame')} and the recording "
+                f"{counted(self.rows, 'row')}, so nobody "
                 "can tell which belong together; leave the camera out"
             )
         if self.check is not None and (problem := self.check(facts)):
@@ -99,7 +101,8 @@ class VideoFileStream:
         stamps = self.timing.stamps
         if clock == self.timing.clock and stamps is not None and self._facts.hidden >= max(stamps.size, 1):
             raise SourceError(
-                f"{self.name}: {self.path} hides {self._facts.hidden} frames before its first, more than the "
+                f"{self.name}: {self.path} hides {counted(self._facts.hidden, 'frame')} before its first, more "
+                "than the "
                 f"recording has timestamps ({stamps.size})"
             )
         times = self.timing.times(clock, np.abs(after)) if clock in self.clocks else None
@@ -118,7 +121,8 @@ class VideoFileStream:
         window = (self.window[0] + facts.hidden, self.window[1] + facts.hidden)
         if not 0 <= window[0] < window[1] <= facts.count:
             raise SourceError(
-                f"{self.name}: {self.path} has {facts.count} frames, the recording wants {window[0]} to {window[1]}"
+                f"{self.name}: {self.path} has {counted(facts.count, 'frame')}, the recording wants "
+                f"{window[0]} to {window[1]}"
             )
         keys = np.flatnonzero(facts.keyframe)
         before, behind = keys[facts.display[keys] <= window[0]], keys[facts.display[keys] >= window[1]]

@@ -8,6 +8,8 @@ Format: PKWARE's APPNOTE.TXT, 4.4.5 (compression methods).
 import zipfile
 import zlib
 
+from telecine.core.text.numbers import counted
+
 
 def member_of(archive: zipfile.ZipFile, name: str, most: int) -> zipfile.ZipInfo:
     """What the archive says of a member. Raises: KeyError when it is not there; ValueError for one not to be read."""
@@ -15,7 +17,7 @@ def member_of(archive: zipfile.ZipFile, name: str, most: int) -> zipfile.ZipInfo
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"{name} is compressed by method {info.compress_type}; expected deflate, or none")
     if info.file_size > most:
-        raise ValueError(f"{name} has {info.file_size} bytes; more than {most} are taken for damage")
+        raise ValueError(f"{name} has {counted(info.file_size, 'byte')}; more than {most} are taken for damage")
     return info
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from telecine.core.errors import SourceError, raised_as
 from telecine.core.file_state import FileState
 from telecine.core.recording import Array
+from telecine.core.text.numbers import counted, counted_of
 from telecine.sources.shared.confinement import open_regular
 from telecine.sources.shared.fingerprint import file_state
 
@@ -55,7 +56,7 @@ def read_file(path: Path) -> UnitreeEpisode:
 def _read(state: FileState) -> UnitreeEpisode:
     path, _, size, *_ = state
     if size > LARGEST_BYTES:
-        raise SourceError(f"{path}: has {size} bytes; more than {LARGEST_BYTES} are taken for damage")
+        raise SourceError(f"{path}: has {counted(size, 'byte')}; more than {LARGEST_BYTES} are taken for damage")
     with open_regular(path) as file:
         text = file.read().decode("utf-8", "replace")
     is_whole = True
@@ -69,7 +70,9 @@ def _read(state: FileState) -> UnitreeEpisode:
         raise SourceError(f"{path}: holds no list `data` of steps")
     good = [step for step in steps if isinstance(step, dict)]
     if len(good) < len(steps):
-        raise SourceError(f"{path}: {len(steps) - len(good)} of {len(steps)} steps are no objects")
+        raise SourceError(
+            f"{path}: {counted_of(len(steps) - len(good), len(steps), 'step', 'is no object', 'are no objects')}"
+        )
     success = _mapping(body.get("rewards")).get("success")
     known = success if isinstance(success, bool) else None
     return UnitreeEpisode(_mapping(body.get("info")), _mapping(body.get("text")), good, known, is_whole)
@@ -135,7 +138,7 @@ def columns(steps: Sequence[Mapping[str, Any]], group: str) -> dict[str, list[An
 def as_numbers(rows: Sequence[Any], steps: int) -> Array:
     """(steps, n) float64 of one value of each step. Raises: SourceError where it changes its length or is no number."""
     if len(rows) < steps:
-        raise SourceError(f"{steps - len(rows)} of {steps} steps do not have it")
+        raise SourceError(f"{counted_of(steps - len(rows), steps, 'step', 'does', 'do')} not have it")
     try:
         made = np.array(rows, np.float64)
     except (TypeError, ValueError, OverflowError) as error:

@@ -15,6 +15,7 @@ from telecine.core.findings import Finding
 from telecine.core.naming import natural, numbered
 from telecine.core.plan.model import IMAGES
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
+from telecine.core.text.numbers import counted
 from telecine.sources.format import Found
 from telecine.sources.shared.arrays import ArrayPart, CompressedArray, NumberArray, static
 from telecine.sources.shared.confinement import confined, link_problem, open_regular
@@ -52,7 +53,8 @@ def index(path: str, *, recover: bool, token: str | None = None) -> Found:
     if not recover and not is_closed(Path(path) / _FILE):
         count = len(read_file(Path(path) / _FILE).steps)
         text = (
-            f"{_FILE} was never closed: the recorder was stopped before the episode was saved; {count} steps are whole"
+            f"{_FILE} was never closed: the recorder was stopped before the episode was saved; "
+            f"{counted(count, 'step is', 'steps are')} whole"
         )
         return Found((), (Finding("source-truncated", "error", path, text, CUT_FIX, recording=path),))
     return Found((Ref(NAME, path, "", size_bytes(path), recover),))
@@ -68,7 +70,11 @@ def open(ref: Ref) -> Recording:  # noqa: A001 - the verb every format has
     for group in _GROUPS:
         for stream in _numbers(episode, group, timing, left_out):
             streams[stream.name] = stream
-    notes = [] if episode.is_whole else [("source-recovered", f"{_FILE} was never closed; {steps} steps are whole")]
+    notes = (
+        []
+        if episode.is_whole
+        else [("source-recovered", f"{_FILE} was never closed; {counted(steps, 'step is', 'steps are')} whole")]
+    )
     notes += [] if steps else [("source-empty", "it has no steps")]
     for name, files in _frames(episode).items():
         try:

@@ -9,6 +9,8 @@ from struct import Struct
 
 import numpy as np
 
+from telecine.core.text.numbers import counted, counted_of
+
 MOST_BYTES = 1 << 30
 """Of what is compressed together, unpacked."""
 _HEAD = Struct("<BBBBIII")
@@ -18,20 +20,22 @@ _VERSION, _STORED = 2, 0x02
 def blosc_fault(frame: bytes | memoryview) -> str:
     """What makes a frame unfit for c-blosc, or nothing."""
     if len(frame) < _HEAD.size:
-        return f"a frame of {len(frame)} bytes is shorter than its header"
+        return f"a frame of {counted(len(frame), 'byte')} is shorter than its header"
     version, _, flags, width, unpacked, block, packed = _HEAD.unpack_from(frame)
     if version != _VERSION:
         return f"version {version} of the format, {_VERSION} is known"
     if packed > len(frame):
-        return f"a frame says it has {packed} bytes, {len(frame)} are there"
+        return f"a frame says it has {counted(packed, 'byte')}, {len(frame)} are there"
     if unpacked > MOST_BYTES:
-        return f"a frame says it unpacks to {unpacked} bytes; more than {MOST_BYTES} are taken for damage"
+        return f"a frame says it unpacks to {counted(unpacked, 'byte')}; more than {MOST_BYTES} are taken for damage"
     if flags & _STORED:
-        return "" if packed == unpacked + _HEAD.size else f"{packed} bytes cannot store {unpacked} as they are"
+        return (
+            "" if packed == unpacked + _HEAD.size else f"{counted(packed, 'byte')} cannot store {unpacked} as they are"
+        )
     if not unpacked:
         return ""
     if not width or not 0 < block <= unpacked:
-        return f"blocks of {block} bytes, elements of {width}, in a frame of {unpacked}"
+        return f"blocks of {counted(block, 'byte')}, elements of {width}, in a frame of {unpacked}"
     return _blocks_fault(frame, -(-unpacked // block), packed)
 
 
@@ -39,7 +43,11 @@ def _blocks_fault(frame: bytes | memoryview, count: int, packed: int) -> str:
     """That every block begins behind the table of blocks and before the end of the frame."""
     table = _HEAD.size + 4 * count
     if table > packed:
-        return f"{count} blocks do not fit into {packed} bytes"
+        return f"{counted(count, 'block does', 'blocks do')} not fit into {counted(packed, 'byte')}"
     starts = np.frombuffer(frame, "<u4", count, _HEAD.size)
     outside = (starts < table) | (starts > packed - 4)
-    return f"{int(outside.sum())} of {count} blocks begin outside of the frame" if outside.any() else ""
+    return (
+        f"{counted_of(int(outside.sum()), count, 'block', 'begins', 'begin')} outside of the frame"
+        if outside.any()
+        else ""
+    )

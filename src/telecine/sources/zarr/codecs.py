@@ -19,6 +19,7 @@ from numcodecs.registry import codec_registry, register_codec
 from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
 from zarr.registry import register_codec as register_for_format_3
 
+from telecine.core.text.numbers import counted
 from telecine.sources.zarr.allowed import MOST_BYTES
 from telecine.sources.zarr.blosc import blosc_fault
 from telecine.sources.zarr.packed_sizes import image_fault, lz4_size, zstd_size
@@ -43,7 +44,7 @@ def _inflated(decompressor: Any, packed: bytes | memoryview, found: bytearray, m
         found += piece
         if len(found) > most:
             found.clear()  # the error's traceback would keep it
-            raise ValueError(f"a chunk unpacks to more than {most} bytes, which is taken for damage")
+            raise ValueError(f"a chunk unpacks to more than {counted(most, 'byte')}, which is taken for damage")
         if not piece and not packed and not decompressor.eof:
             raise ValueError("compressed bytes end too early")
 
@@ -67,7 +68,7 @@ def _gunzipped(buffer: Any) -> Any:
 
 def _check_declared(size: int | None, packed: memoryview) -> None:
     if size is not None and size > _most(packed):
-        raise ValueError(f"{len(packed)} bytes say they unpack to {size}, which is taken for damage")
+        raise ValueError(f"{counted(len(packed), 'byte')} to be unpacked to {size}, which is taken for damage")
 
 
 class CheckedBlosc(numcodecs.Blosc):  # type: ignore[misc]

@@ -16,6 +16,7 @@ from telecine.core.errors import SourceError, closed_on_failure, raised_as
 from telecine.core.naming import camera_name, element_names
 from telecine.core.plan.model import IMAGES
 from telecine.core.recording import LeftOut, Recording, Ref, Stream
+from telecine.core.text.numbers import counted
 from telecine.sources.format import Found, MissingExtra
 from telecine.sources.shared.arrays import ArrayPart, PixelLayout, StoredArray, stream_of
 from telecine.sources.shared.episode_ends import check_ends, episode_names, span_of
@@ -109,7 +110,9 @@ def _array_fault(array: Any, path: str) -> str:
         return "holds no numbers or short text"
     together = int(np.prod(array.chunks, dtype=object)) * max(int(array.dtype.itemsize), 1)
     most = most_bytes(size_bytes(path)) if together > MOST_BYTES else MOST_BYTES
-    return f"has chunks of {together} bytes; more than {most} are taken for damage" if together > most else ""
+    return (
+        f"has chunks of {counted(together, 'byte')}; more than {most} are taken for damage" if together > most else ""
+    )
 
 
 def _recording(ref: Ref, root: Any, store: Any) -> Recording:
@@ -141,7 +144,7 @@ def _arrays(
             fix = "pip install 'telecine[zarr]'" if "imagecodecs_" in fault and "not available" in fault else ""
             left_out.append(LeftOut(f"/{name}", "unreadable", f"data/{name} {fault}", fix))
         elif array.ndim and array.shape[0] < stop:
-            raise SourceError(f"{path}: data/{name} has {array.shape[0]} rows, an episode ends at {stop}")
+            raise SourceError(f"{path}: data/{name} has {counted(array.shape[0], 'row')}, an episode ends at {stop}")
         elif array.ndim:
             yield name, array
 

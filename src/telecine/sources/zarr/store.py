@@ -16,6 +16,7 @@ from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.core.buffer.core import default_buffer_prototype
 from zarr.storage import LocalStore, ZipStore
 
+from telecine.core.text.numbers import counted
 from telecine.sources.shared.confinement import confined
 from telecine.sources.shared.zip_members import member_of, read_member
 from telecine.sources.zarr.allowed import LARGEST_BYTES, codec_fault, most_bytes
@@ -28,7 +29,7 @@ _LARGEST_DOCUMENT = 1 << 24
 def _check_size(key: str, size: int) -> None:
     most = _LARGEST_DOCUMENT if key.endswith(_DOCUMENTS) else LARGEST_BYTES
     if size > most:
-        raise ValueError(f"{key}: {size} bytes are more than the {most} that are read at once")
+        raise ValueError(f"{key}: {counted(size, 'byte is', 'bytes are')} more than the {most} that are read at once")
 
 
 def _checked(key: str, buffer: Buffer | None) -> Buffer | None:

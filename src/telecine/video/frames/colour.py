@@ -158,7 +158,7 @@ def _reformat(scaler: VideoReformatter, frame: av.VideoFrame, **wanted: Any) -> 
         out: av.VideoFrame = scaler.reformat(frame, **wanted)
     except (ValueError, av.FFmpegError) as error:
         raise VideoError(
-            f"{frame.width}x{frame.height} frames in format {frame.format.name} cannot be converted to {wanted}: "
+            f"frames of {frame.width}x{frame.height} in format {frame.format.name} cannot be converted to {wanted}: "
             f"{error}"
         ) from error
     return out

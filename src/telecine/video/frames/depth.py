@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from telecine.core.depth import LEVELS, PIX_FMT, DepthScale, DepthUnit
 from telecine.core.errors import VideoError
+from telecine.core.text.numbers import counted
 from telecine.video.frames.colour import copy_plane
 from telecine.video.frames.histogram import pixel_stride, sample_indices
 
@@ -48,7 +49,7 @@ def depth_frames(
     done = 0
     for number, frame in enumerate(frames):
         if number == count:
-            raise VideoError(f"{key}: more frames than the {count} rows of the episode")
+            raise VideoError(f"{key}: more frames than the {counted(count, 'row')} of the episode")
         if frame is not before:
             codes, before = to_codes(frame, scale, f"{key}: frame {number}"), frame
             if shape is not None and codes.shape != shape:
@@ -59,7 +60,7 @@ def depth_frames(
         yield _frame(codes)
         done = number + 1
     if done != count:
-        raise VideoError(f"{key}: {done} frames for the {count} rows of the episode")
+        raise VideoError(f"{key}: {counted(done, 'frame')} for the {counted(count, 'row')} of the episode")
 
 
 def to_codes(frame: av.VideoFrame, scale: DepthScale, where: str) -> npt.NDArray[np.uint16]:

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, TypeAlias
 
 from telecine.core.errors import SourceError
+from telecine.core.text.numbers import counted
 from telecine.sources.format import MissingExtra
 from telecine.sources.messages.model import Leaf
 
@@ -120,7 +121,9 @@ def parse(name: str, text: str, idl: bool = False) -> StructType:
 def _typesdict(name: str, text: str, idl: bool) -> Definitions:
     typesys = _typesys()
     if len(text) > _LONGEST_TEXT:
-        raise SourceError(f"the definition of {name} has {len(text)} characters; {_LONGEST_TEXT} are read at most")
+        raise SourceError(
+            f"the definition of {name} has {counted(len(text), 'character')}; {_LONGEST_TEXT} are read at most"
+        )
     text = text.replace("\r\n", "\n")
     if idl:
         return _idl_types(typesys, name, text)
@@ -226,7 +229,7 @@ def _node(known: Definitions, desc: Any, depth: int) -> Node:
         assert not isinstance(item, ArrayType)
         size, least = int(what[1]) if kind == 3 else None, max(_least(item), 1)
         if size is not None and not 0 <= size * least <= MOST_BYTES:
-            raise SourceError(f"an array of {size} elements is not plausible")
+            raise SourceError(f"an array of {counted(size, 'element')} is not plausible")
         return ArrayType(item, size, least, _alike(item))
     if kind == 2:
         return _struct(known, what, depth + 1)
