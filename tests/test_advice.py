@@ -113,7 +113,7 @@ def test_the_command_for_recordings_that_do_not_fit(tmp_path, rerun):
     write(Case("duration", (30, 50), "jpeg", "width"), tmp_path / "in", rerun)
     code, out, _ = telecine("inspect", tmp_path / "in", "--json")
     assert code == 0
-    (guess,) = [g for g in json.loads(out)["guesses"] if "do not fit" in g]
+    (guess,) = [g for g in json.loads(out)["guesses"] if "not fit and will be rejected" in g]
     path = guess.rpartition("telecine convert ")[2].partition(" OUT")[0]
     assert converted(path, tmp_path / "out")[0] == 0
 

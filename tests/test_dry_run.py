@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from support.robot import Camera, jittered, robot_plan, write_robot
-from telecine.conversion.dry_run import dry_run
+from telecine.conversion import trial
+from telecine.conversion.dry_run import START_S, START_VIDEO_S, dry_run
 from telecine.conversion.pipeline import Options, convert
 from telecine.conversion.trial import Trial
 from telecine.core.plan.model import make_plan
@@ -35,13 +36,31 @@ def test_the_size_is_foretold_within_a_third(robots, tmp_path, fps):
 def test_frames_coded_on_trial_count_once_in_the_time(robots):
     made = dry_run([robots], make_plan(robot_plan("front", fps=10)))
     assert made.tried_s > 0
-    foretold = sum(r.seconds for r in made.recordings)
-    assert made.seconds == foretold
+    foretold = sum(r.seconds for r in made.recordings) + START_S + START_VIDEO_S
+    assert made.seconds == pytest.approx(foretold)
     assert replace(made, looked_s=made.tried_s + 1).seconds == pytest.approx(foretold + 1)
+    assert replace(made, recordings=()).seconds == 0
+    bare = tuple(replace(r, cameras=()) for r in made.recordings)
+    assert replace(made, recordings=bare).seconds == pytest.approx(foretold - START_VIDEO_S)
 
 
 def test_trials_of_several_recordings_add_up():
-    assert Trial(2, 100, 0.5) + Trial() + Trial(1, 50, 0.25) == Trial(3, 150, 0.75)
+    assert Trial(2, 100, 0.5, 0.7) + Trial() + Trial(1, 50, 0.25, 0.3) == Trial(3, 150, 0.75, 1.0)
+
+
+def test_what_starting_an_encoder_takes_is_not_taken_for_each_frame(robots, monkeypatch):
+    """Each coding takes 1 s, and 10 ms for each frame."""
+    coded = trial._coded
+
+    def slow(camera, rows, fps, path):
+        made = coded(camera, rows, fps, path)
+        return replace(made, seconds=1 + made.frames / 100, spent_s=1 + made.frames / 100)
+
+    monkeypatch.setattr(trial, "_coded", slow)
+    made = dry_run([robots], make_plan(robot_plan("front", fps=10)))
+    frames = sum(camera.frames for r in made.recordings for camera in r.cameras)
+    assert sum(camera.seconds for r in made.recordings for camera in r.cameras) == pytest.approx(frames / 100, rel=0.1)
+    assert made.tried_s > 2
 
 
 class Heard:

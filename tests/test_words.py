@@ -40,8 +40,8 @@ unused whole wrong
 NO_PLURALS = """
 backwards bits degrees fps days copies
 changes comes counts differs does ends exists features fills follows gets gives goes has hides holds leads leaves
-lets lies looks makes means moves names needs opens places reaches reads refers runs says shows splits stalls stands
-starts stays stops stores takes unpacks was
+lets lies lists looks makes means moves names needs opens places reaches reads refers runs says shows splits stalls
+stands starts stays stops stores takes unpacks was
 """
 """Units and words of other kinds; verbs, which follow a name."""
 SIZES = {"height", "size[1]"}

@@ -40,7 +40,7 @@ MISTAKES = {
     "convert recordings plan.yaml": (1, "name a folder that does not exist yet"),
     "convert recordings out --plan missing.yaml": (2, "telecine inspect RECORDINGS --plan missing.yaml"),
     "convert recordings out --plan plan.yaml": (2, "did you mean '/robot_joints'?"),
-    "convert recordings out --fps 29.97": (2, "--fps 30 takes such cameras"),
+    "convert recordings out --fps 29.97": (2, "--fps 30, which takes such cameras"),
     "convert recordings out --fps much": (2, "give a whole number, such as 30"),
     "convert recordings out --size big": (2, "e.g. 320x240"),
     "convert recordings out --functions missing.py": (2, "there is no such file; name a Python file"),

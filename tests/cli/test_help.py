@@ -24,6 +24,9 @@ README = Path(__file__).parents[2] / "README.md"
 PROGRAM = typer.main.get_command(app)
 COMMANDS = {**PROGRAM.commands, **PROGRAM.commands["record"].commands}
 
+SHOWN = ("convert", "edit", "record sim")
+"""Commands of which the help is long."""
+
 
 def run(*words, **environment):
     return subprocess.run(
@@ -58,6 +61,24 @@ def test_topics_are_listed_shown_and_refused_by_name():
     refused = run("help", "nonsense")
     assert refused.returncode == 2
     assert "there are plan, edit, formats" in refused.stderr
+
+
+def test_help_fits_80_columns_and_cuts_no_sentence_short():
+    listed = run("help", COLUMNS="80").stdout
+    assert "..." not in listed.replace("[ARGS]...", "")
+    assert listed.startswith("Usage: telecine [OPTIONS]")
+    texts = [listed, *map(topic_text, TOPICS), *(run(*name.split(), "-h", COLUMNS="80").stdout for name in SHOWN)]
+    lines = [line for text in texts for line in text.partition("\nExamples:")[0].splitlines()]
+    assert not [line for line in lines if len(line) > 80]
+
+
+def test_arguments_have_one_name_in_usage_in_help_and_in_errors():
+    said = run("push", "-h").stdout
+    assert said.startswith("Usage: telecine push [OPTIONS] DATASET USER/NAME\n")
+    assert re.search(r"^  DATASET +A LeRobot", said, re.MULTILINE)
+    assert run("push").stderr.startswith("error: DATASET is missing; ")
+    assert "Usage: telecine edit [OPTIONS] DATASET [OUT]" in run("edit", "-h").stdout
+    assert not re.search(r"<(str|int|path|list)", "".join(run(*name.split(), "-h").stdout for name in SHOWN))
 
 
 @pytest.mark.parametrize(("topic", "parse"), [("plan", make_plan), ("edit", make_edit)])
@@ -100,6 +121,7 @@ def test_progress_in_a_pipe_is_a_line_for_each_tenth_at_most(converted):
     converting = [line for line in lines if line.startswith("converting: ")]
     shares = [int(re.match(r"\w+: (\d+) %, \d+ s left, \d of 3 episodes, ", line).group(1)) for line in converting]
     assert shares[-1] == 100
+    assert ", 3 of 3 episodes, " in converting[-1]
     assert len({share // 10 for share in shares}) == len(shares) <= 10
     assert [line for line in lines if line.startswith("verifying: ")][-1].startswith("verifying: 100 %")
     assert all(re.search(r" kB of [\d.]+ kB, [\d.]+ [kM]?B/s$", line) for line in converting)
@@ -152,5 +174,5 @@ def test_a_forgotten_target_is_one_sentence_and_nothing_is_done(converted):
 def test_a_rate_that_is_no_whole_number_names_the_one_to_ask_for():
     said = run("convert", "in", "out", "--fps", "29.97")
     assert said.returncode == 2
-    assert "--fps 30 takes such cameras" in " ".join(said.stderr.split())
+    assert "--fps 30, which takes such cameras" in " ".join(said.stderr.split())
     assert "no number of rows per second" in run("convert", "in", "out", "--fps", "many").stderr

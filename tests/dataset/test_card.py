@@ -42,7 +42,7 @@ def test_a_published_card_says_how_to_look_load_and_train():
     assert "(https://huggingface.co/spaces/lerobot/visualize_dataset?path=/me/picks/episode_0)" in text
     assert 'LeRobotDataset("me/picks")' in text
     assert "\nlerobot-train --dataset.repo_id=me/picks\n" in text
-    assert "![Cameras](meta/x.jpg)" in text
+    assert "![Cameras](meta/x.jpg)\n\nFrom the left: `observation.images.top`.\n" in text
     assert "![" not in card(INFO, ["pick"], hub=OnHub("me/picks", "lerobot-train"))
 
 

@@ -59,9 +59,9 @@ def test_segments_are_subtasks_of_the_rows(h5py, tmp_path):
 @pytest.mark.parametrize(
     ("segment", "said"),
     [
-        ({"start_frame": 8, "end_frame": 30, "action_text": "x"}, "end behind the last of 10 steps"),
-        ({"start_frame": 5, "end_frame": 5, "action_text": "x"}, "name no rows"),
-        ({"start_frame": "0", "end_frame": 5, "action_text": "x"}, "name no rows"),
+        ({"start_frame": 8, "end_frame": 30, "action_text": "x"}, "ends behind the last of 10 steps"),
+        ({"start_frame": 5, "end_frame": 5, "action_text": "x"}, "names no rows"),
+        ({"start_frame": "0", "end_frame": 5, "action_text": "x"}, "names no rows"),
         ({"start_frame": 0, "end_frame": 5}, "or no text"),
     ],
 )

@@ -20,7 +20,7 @@ def test_the_largest_group_converts_and_every_other_one_has_its_command(h5py, tm
     report = convert(tmp_path, tmp_path / "out", task="go")
     assert [e.recording.rpartition("/lab_")[2] for e in report.episodes] == [f"{n}.hdf5#/data/demo_0" for n in range(3)]
     assert len(report.rejected) == 3
-    said = [f.message for f in report.findings if "do not fit" in f.message]
+    said = [f.message for f in report.findings if "not fit and will be rejected" in f.message]
     commands = [shlex.split(re.search(r"telecine convert .* OUT", text)[0])[2:-1] for text in said]
     assert commands == [
         [str(tmp_path / f"aloha_{number}.hdf5") for number in range(2)],

@@ -58,7 +58,7 @@ def _edit(app: typer.Typer, _run: Run) -> None:
         json: Json = False,
         fail_on: FailOn = None,
     ) -> None:
-        """Make a dataset of episodes of another one: left out, cut, relabelled.
+        """Make a dataset of another one: episodes left out, cut, named.
 
         Frames that stay are the same bits; only what a cut goes through is re-encoded. Numbers mean the source's
         episodes.

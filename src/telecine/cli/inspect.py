@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 
 from telecine.cli.exit_codes import Outcome
+from telecine.cli.screen import loudness
 from telecine.cli.screen.lag_table import show_lag
 from telecine.cli.screen.layout import short_labels, show_table
 from telecine.cli.screen.next_steps import recovering, show_steps
@@ -57,7 +58,8 @@ def _show(out: Console, seen: Inspection, proposal: Proposal, command: str, plan
             out.print(f"  {escape(sentence)}", soft_wrap=True)
     show_guesses(out, proposal.guesses)
     if plan_file is not None:
-        out.print(f"\nthe proposed plan is in {escape(str(plan_file))}; read it, then use --plan, or as flags:")
+        how = "" if loudness.quiet() else "; read it, then use it, or as flags:"
+        out.print(f"\nthe proposed plan is in {escape(str(plan_file))}{how}", soft_wrap=True)
     show_steps(out, [*recovering(seen.findings), ("convert", command)])
 
 

@@ -272,9 +272,9 @@ def view(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 0,
     fail_on: FailOn = None,
 ) -> None:
-    """Look at datasets and recordings in the browser, decide, and write.
+    """Look at datasets and recordings in the browser, and decide.
 
-    Prints the address of the page and serves it, to this machine alone, until it is stopped.
+    Prints the address of the page and serves it, to this machine alone, until it is stopped; the page writes edits.
     """
     from telecine.cli.view import run
 
@@ -321,7 +321,7 @@ def sim(
     json: Json = False,
     fail_on: FailOn = None,
 ) -> None:
-    """Record a scripted robot in simulation: no hardware, no display, no GPU. Failures are kept and labelled."""
+    """Record a scripted robot in simulation, with no hardware. It needs no display and no GPU. Failures are kept."""
     from telecine.cli.record import run
 
     about = {"fps": fps, "render": render, "spoil": spoil or ()}
@@ -370,7 +370,7 @@ def main() -> None:
     if topic_commands.COMPLETION in os.environ:
         topic_commands.prepare_completion()
     try:
-        _with_command_of(sys.argv[1:])()
+        _with_command_of(sys.argv[1:])(prog_name="telecine")
     except KeyboardInterrupt:
         _leave(130)
     except SystemExit as leaving:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from rich.console import Console
 
 from telecine.cli.exit_codes import Outcome
+from telecine.cli.screen import loudness
 from telecine.cli.screen.next_steps import Step, after_dataset, command, show_steps
 from telecine.cli.screen.tables import console, escape, print_json
 from telecine.commands.demo import record_sim
@@ -61,6 +62,8 @@ def vars_of(played: Played) -> dict[str, object]:
 
 
 def _tell(screen: Console, played: Played) -> None:
+    if played.success and not played.spoiled and loudness.quiet():
+        return
     mark = "success" if played.success else "[yellow]failed[/yellow]"
     screen.print(
         f"seed {played.seed}: {mark}, {escape(played.task)}: {escape(played.reason)}, {counted(played.steps, 'step')}"

@@ -29,7 +29,7 @@ def whole_rows(text: str) -> int:
             near = round(float(text))
         except (ValueError, OverflowError):
             raise ValueError(f"{text!r} is no number of rows per second; give a whole number, such as 30") from None
-        advice = f"--fps {near} takes such cameras: a row has the frame of its time, whatever their rate"
+        advice = f"use --fps {near}, which takes such cameras: a row has the frame of its time, whatever their rate"
         raise ValueError(f"rows per second are a whole number, got {text}; {advice}") from None
 
 

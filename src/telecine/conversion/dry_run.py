@@ -34,12 +34,14 @@ from telecine.core.video import Encode
 from telecine.run.executor import Executor, Lost, Tell, serial, silent
 from telecine.sources.part_cache import none_left_open, opened
 
-COPY_BYTES_PER_S = 150e6
+COPY_BYTES_PER_S = 250e6
 """Reading, re-stamping and writing packets on one core of a small server, without the cost of each packet."""
-FRAME_S = 0.0001
+FRAME_S = 0.00003
 """For each frame, however it is made: its packet written, counted, and checked at the end."""
-EPISODE_S = 0.05
-"""For each episode, beyond what a dry run does too: its rows and statistics, its files, and checking them."""
+START_S, START_VIDEO_S = 0.05, 0.15
+"""Once: loading what writes and checks datasets, and what writes and checks videos, which a dry run does not load."""
+EPISODE_S, CLIP_S = 0.015, 0.01
+"""For each episode, and each camera of it, beyond what a dry run does too: statistics, files, and checking them."""
 ENCODE = {
     # preset, codec: bytes and seconds per pixel, measured at 640x480 (docs/benchmarks.md); content changes both
     ("train", "h264"): (0.053, 1 / 75e6),
@@ -122,7 +124,9 @@ class DryRun:
     @property
     def seconds(self) -> float:
         """What the conversion would take, in CPU seconds."""
-        return max(self.looked_s - self.tried_s, 0) + sum(r.seconds for r in self.recordings)
+        videos = START_VIDEO_S * any(r.cameras for r in self.recordings)
+        starting_s = START_S + videos if self.recordings else 0.0
+        return max(self.looked_s - self.tried_s, 0) + starting_s + sum(r.seconds for r in self.recordings)
 
     @property
     def all_findings(self) -> tuple[Finding, ...]:
@@ -176,7 +180,7 @@ def dry_run(
     known = trials(recordings, episodes.refs, plan, executor)
     recordings = [_by_trials(recording, known) for recording in recordings]
     findings = (*episodes.findings, *skipped, *unreadable_findings(left_out), *training_findings(left_out, "the plan"))
-    tried_s = sum(trial.seconds for trial in known.values())
+    tried_s = sum(trial.spent_s for trial in known.values())
     return DryRun(plan, tuple(recordings), tuple(rejected), findings, left_out, choices.guesses, tried_s=tried_s)
 
 
@@ -211,7 +215,7 @@ def _camera(camera: CameraDecision) -> CameraDryRun:
     pixels = _pixels(camera) * camera.encoded
     encoded_bytes = int(pixels * per_byte * (5 / max(settings.gop, 2)) ** 0.25)
     copied = camera.copied_bytes
-    seconds = copied / COPY_BYTES_PER_S + rows * FRAME_S + pixels * per_second
+    seconds = CLIP_S + copied / COPY_BYTES_PER_S + rows * FRAME_S + pixels * per_second
     action = "encode" if isinstance(camera.decision, Encode) else "copy"
     return CameraDryRun(key, action, camera.why, rows, camera.encoded, copied + encoded_bytes, seconds)
 
@@ -222,7 +226,7 @@ def _by_trials(recording: RecordingDryRun, known: Mapping[str, Trial]) -> Record
         replace(
             camera,
             size_bytes=round(trial.size_bytes / trial.frames * camera.encoded),
-            seconds=camera.frames * FRAME_S + trial.seconds / trial.frames * camera.encoded,
+            seconds=CLIP_S + camera.frames * FRAME_S + trial.seconds / trial.frames * camera.encoded,
         )
         if camera.action == "encode" and (trial := known.get(camera.key))
         else camera

@@ -12,28 +12,32 @@ import numpy as np
 
 from telecine.conversion.cameras import CameraDecision, clip_of, prepare
 from telecine.core.errors import TelecineError
+from telecine.core.grid import Rows
 from telecine.core.plan.model import Plan
 from telecine.core.recording import Ref
 from telecine.core.video import Encode
 from telecine.run.executor import Executor, Tell, silent
 from telecine.sources.part_cache import opened
 
-FRAMES = 48
-"""Coded of each camera, from the middle of a recording."""
+FRAMES, FEW = 48, 8
+"""Coded of each camera, from the middle of a recording; and once more so few, which take what starting takes."""
 RECORDINGS = 2
 """Whose frames are coded; the others are taken to be like them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What so many frames of a camera took: bytes, and CPU seconds with decoding them."""
+    """What so many frames of a camera take: bytes, and CPU seconds with decoding them, without starting to."""
 
     frames: int = 0
     size_bytes: int = 0
     seconds: float = 0.0
+    spent_s: float = 0.0
+    """CPU seconds that finding out took."""
 
     def __add__(self, other: "Trial") -> "Trial":
-        return Trial(self.frames + other.frames, self.size_bytes + other.size_bytes, self.seconds + other.seconds)
+        size, spent_s = self.size_bytes + other.size_bytes, self.spent_s + other.spent_s
+        return Trial(self.frames + other.frames, size, self.seconds + other.seconds, spent_s)
 
 
 class Forecast(Protocol):
@@ -78,6 +82,17 @@ def _trial(camera: CameraDecision, fps: int, path: Path) -> Trial:
     if camera.index is not None:  # decoding begins at a keyframe, as it does in a whole episode
         keyframes = np.flatnonzero(np.isin(rows[: start + 1], camera.index.display[camera.index.keyframe]))
         start = int(keyframes[-1]) if keyframes.size else 0
+    few = _coded(camera, rows[start : start + FEW], fps, path)
+    made = _coded(camera, rows[start : start + FRAMES], fps, path)
+    spent_s, more = few.spent_s + made.spent_s, made.frames - few.frames
+    if more < FEW:
+        return replace(made, spent_s=spent_s)
+    return replace(made, seconds=max(made.seconds - few.seconds, 0.0) / more * made.frames, spent_s=spent_s)
+
+
+def _coded(camera: CameraDecision, rows: Rows, fps: int, path: Path) -> Trial:
     began = time.process_time()
-    clip = clip_of(replace(camera, rows=rows[start : start + FRAMES]), fps, str(path))
-    return Trial(clip.frames, clip.size_bytes, time.process_time() - began)
+    clip = clip_of(replace(camera, rows=rows), fps, str(path))
+    seconds = time.process_time() - began
+    path.unlink()
+    return Trial(clip.frames, clip.size_bytes, seconds, seconds)

@@ -28,10 +28,11 @@ TASKS_SHOWN = 50
 DEFECTS_SHOWN = 30
 BEGIN, END = "<!-- telecine: facts -->", "<!-- telecine: end of facts -->"
 LICENSE_TO_FILL = "# license: which one? apache-2.0, cc-by-4.0, mit ...\n"
+HOME = "https://github.com/telecine-robotics/telecine"
 VISUALIZER = "https://huggingface.co/spaces/lerobot/visualize_dataset"
 _PROVENANCE = (
-    "The recording and the time span of every episode are in `meta/telecine/provenance.parquet`, what became of each "
-    "recording in `meta/telecine/report.parquet`, streams left out in `meta/telecine/left_out.json`. The plan:"
+    "The recording and the time span of every episode are in `meta/telecine/provenance.parquet`. Where recordings were "
+    "converted, what became of each is beside it in `report.parquet`, what was left out in `left_out.json`. The plan:"
 )
 _LICENSE = re.compile(r"^license:[ ]*([^\s#]+)[^\n]*\n", re.MULTILINE)
 _LICENSE_LINE = re.compile(r"^(?:# )?license:[^\n]*\n", re.MULTILINE)
@@ -67,7 +68,7 @@ def card(
         FRONT_MATTER.replace("{license}", f"license: {license}\n" if license else LICENSE_TO_FILL),
         f"{_what_it_is(info)}\n",
         _facts(info, tasks),
-        *([_on_hub(hub)] if hub is not None else []),
+        *([_on_hub(hub, info)] if hub is not None else []),
         "## Features\n",
         _features(info["features"], stated_units(plan_yaml)),
         "## Tasks\n",
@@ -91,8 +92,7 @@ def _what_it_is(info: Mapping[str, Any]) -> str:
     return (
         f"{counted(info['total_episodes'], 'demonstration')} of {whose}, "
         f"{duration_text(info['total_frames'] / info['fps'])} in all: {holds} at {counted(info['fps'], 'row')} "
-        "a second, "
-        "in the format of [LeRobot](https://github.com/huggingface/lerobot), written by telecine."
+        f"a second, in the format of [LeRobot](https://github.com/huggingface/lerobot), written by [telecine]({HOME})."
     )
 
 
@@ -110,9 +110,11 @@ def _facts(info: Mapping[str, Any], tasks: Sequence[str]) -> str:
     return "| | |\n|---|---|\n" + "".join(f"| {name} | {value} |\n" for name, value in facts.items())
 
 
-def _on_hub(hub: OnHub) -> str:
+def _on_hub(hub: OnHub, info: Mapping[str, Any]) -> str:
     """How to look at it, load it and train on it."""
-    sheet = f"![Cameras]({hub.sheet})\n\n" if hub.sheet else ""
+    keys = [key for key, entry in info["features"].items() if entry["dtype"] in ("video", "image")]
+    names = ", ".join(f"`{_cell(key)}`" for key in keys)
+    sheet = f"![Cameras]({hub.sheet})\n\nFrom the left: {names}.\n\n" if hub.sheet and keys else ""
     return f"""## Look, load, train
 
 {sheet}Every episode in the browser: [LeRobot's visualizer]({VISUALIZER}?path=/{hub.repo_id}/episode_0).

@@ -69,13 +69,14 @@ def _selected(
 def _renames(texts: Sequence[str], inputs: Sequence[InputDataset]) -> list[dict[str, str]]:
     """For each input, every key there -> its key in the new dataset."""
     names = [{key: key for key in given.source.features} for given in inputs]
-    known = {Path(given.path).name: number for number, given in enumerate(inputs)}
+    known = {name: at for at, given in enumerate(inputs) for name in (Path(given.path).name, given.path.rstrip("/"))}
     for text in texts:
         where, colon, pair = text.partition(":")
         old, equals, new = (part.strip() for part in pair.partition("="))
         if not (colon and equals and old and new):
             raise EditError(f"--rename: {text!r} is not of the form DATASET:OLD=NEW")
-        number = int(where) if where.isascii() and where.isdigit() and len(where) < 6 else known.get(where, -1)
+        is_number = where.isascii() and where.isdigit() and len(where) < 6
+        number = int(where) if is_number else known.get(where.rstrip("/"), -1)
         if not 0 <= number < len(inputs):
             raise EditError(f"--rename: there is no input {where!r}{suggest(where, known)}")
         if old not in names[number]:

@@ -1,6 +1,7 @@
 """What all commands have: `-h`, `-q`, `-v`, options under headings where there are many, and examples in `--help`."""
 
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Annotated, Any
@@ -10,6 +11,9 @@ from typer.core import TyperCommand
 
 from telecine.cli.help.examples import EXAMPLES
 from telecine.cli.screen import loudness
+
+_KINDS = {"str": "TEXT", "list[str]": "TEXT", "list[Path]": "PATH", "path": "PATH", "int": "N", "float": "NUMBER"}
+"""What newer versions of typer call a value after its type in Python, and what it is called for people."""
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what is wrong, and the result.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say every remark, and show all rows of tables.")]
@@ -22,6 +26,11 @@ class ExplainedCommand(TyperCommand):
     """Parameter -> heading; without any, all options stand under one."""
     headings: Sequence[str] = ()
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """What stands behind the command's name: arguments by the names that they have everywhere."""
+        arguments = [p for p in self.get_params(ctx) if p.param_type_name == "argument"]
+        return ["[OPTIONS]", *(argument_name(p) if p.required else f"[{argument_name(p)}]" for p in arguments)]
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Arguments, then options by heading, then examples."""
         groups: dict[str, list[tuple[str, str]]] = {h: [] for h in ("Arguments", *self.headings, "Options")}
@@ -30,7 +39,7 @@ class ExplainedCommand(TyperCommand):
             if record is not None:
                 is_flag = parameter.param_type_name == "option"
                 heading = self.group_of.get(str(parameter.name), "Options") if is_flag else "Arguments"
-                groups[heading].append(record)
+                groups[heading].append((_kind(record[0]) if is_flag else argument_name(parameter), record[1]))
         for heading, records in groups.items():
             if records:
                 with formatter.section(heading):
@@ -38,6 +47,16 @@ class ExplainedCommand(TyperCommand):
         with formatter.section("Examples"):
             for line in EXAMPLES[str(self.name)]:  # not wrapped: it can be pasted
                 formatter.write(f"{'':{formatter.current_indent}}{line}\n")
+
+
+def argument_name(parameter: Any) -> str:
+    """What help and errors call an argument."""
+    return str(getattr(parameter, "metavar", None) or parameter.name).upper()
+
+
+def _kind(flag: str) -> str:
+    """The flag's names as help lists them, with what its value is."""
+    return re.sub(r"<([\w\[\]]+)(?: range)?>", lambda kind: _KINDS.get(kind[1], kind[0]), flag)
 
 
 def add(

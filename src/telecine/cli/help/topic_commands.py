@@ -43,9 +43,11 @@ def _help(app: typer.Typer) -> None:
     @add(app)
     def help(  # noqa: A001 - the command's name
         ctx: typer.Context,
-        topic: Annotated[str | None, typer.Argument(metavar="TOPIC|COMMAND")] = None,
+        topic: Annotated[
+            str | None, typer.Argument(metavar="TOPIC|COMMAND", help=f"{', '.join(TOPICS)}; or a command.")
+        ] = None,
     ) -> None:
-        """Explain a topic, or a command; `telecine help plan` explains plans.
+        """Explain a topic, or a command.
 
         Without one, lists both.
         """
@@ -70,7 +72,7 @@ def _help(app: typer.Typer) -> None:
 def _completion(app: typer.Typer) -> None:
     @add(app)
     def completion(shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="Which one.")]) -> None:
-        """Print what makes a shell complete commands and flags of telecine."""
+        """Print what makes a shell complete commands and flags."""
         from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
         made = get_completion_script(prog_name="telecine", complete_var=COMPLETION, shell=shell)  # nosec B604  # its name

@@ -8,9 +8,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from telecine.cli.help.command import argument_name
 from telecine.cli.help.examples import EXAMPLES
-from telecine.core.text.documents import suggest
-from telecine.core.text.visible import visible
 
 _USAGE_ERROR: type[Any] = typer.BadParameter.__mro__[1]
 """Of click, or of the copy of it that newer versions of typer have."""
@@ -48,6 +47,8 @@ def _one_sentence(command: str, ctx: Any = None) -> Iterator[None]:
         if type(error).__name__ == "NoArgsIsHelpError":
             raise
         inside = "" if ctx is None or ctx.invoked_subcommand is None else f" {ctx.invoked_subcommand}"
+        from telecine.core.text.visible import visible
+
         typer.echo(f"error: {visible(sentence(error, command + inside))}", err=True)
         raise typer.Exit(_WRONG) from error
 
@@ -57,6 +58,8 @@ def sentence(error: Any, command: str) -> str:
 
     error: a UsageError of the library. command: where it was made, unless it knows that itself.
     """
+    from telecine.core.text.documents import suggest  # what it loads, help does without
+
     ctx = error.ctx
     command = command if ctx is None else _path(ctx)
     help_of = f"`{command} {'--help' if command == 'telecine' else '-h'}`"
@@ -101,4 +104,4 @@ def _hint(error: Any) -> str:
     param = error.param
     if param.param_type_name == "option":
         return str(param.opts[0])
-    return str(getattr(param, "metavar", None) or param.name).upper()
+    return argument_name(param)

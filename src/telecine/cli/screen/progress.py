@@ -41,6 +41,7 @@ class Bar:
 
     def begin(self, total_bytes: int, phase: str, items: int = 0) -> None:
         """Start a phase at zero of `total_bytes`."""
+        self._tell(last=True)
         self._state, self._told = PhaseState(phase, total_bytes, items, time.monotonic()), 0
         if self._bar is not None:
             self._bar.start()  # not before: its thread would keep the reader from being a copy of this process
@@ -59,15 +60,28 @@ class Bar:
         state.done_bytes += done_bytes
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=state.done_bytes)
-        elif int(state.share * _LINES) > self._told:
-            self._told = int(state.share * _LINES)
-            sys.stderr.write(f"{state.phase}: {progress_text(state, time.monotonic())}\n")
-            sys.stderr.flush()
+        else:
+            self._tell()
 
     def finish(self, items: int = 1) -> None:
         """Count episodes."""
         if self._state is not None:
             self._state.done_items += items
+            self._tell()
+
+    def _tell(self, *, last: bool = False) -> None:
+        """A line where there is no terminal and another tenth is done; of the whole, once its episodes are counted.
+
+        last: the phase is over, so that no more will be counted.
+        """
+        state = self._state
+        if state is None or self._quiet or self._bar is not None:
+            return
+        tenths = int(state.share * _LINES)
+        if tenths > self._told and (last or tenths < _LINES or state.done_items >= state.items):
+            self._told = tenths
+            sys.stderr.write(f"{state.phase}: {progress_text(state, time.monotonic())}\n")
+            sys.stderr.flush()
 
     def note(self, text: str) -> None:
         """A line above the bar."""
@@ -85,6 +99,8 @@ class Bar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is None:
+            self._tell(last=True)
         if self._bar is not None:
             self._bar.stop()
         if self._line is not None:

@@ -45,7 +45,7 @@ def contents(path: str, recover: bool) -> Contents:
 
     store, layout, notes = open_file(path, recover, _walked, BagStore)
     gaps = tuple(
-        ("source-assumed", f"no record, but {counted(size, 'zero')} at byte {at}; what stands behind is read")
+        ("source-assumed", f"{counted(size, 'zero')} at byte {at}, no record; what stands behind is read")
         for at, size in layout.gaps[:1]
     )
     return contents_of([store], notes=notes + gaps)

@@ -75,9 +75,8 @@ class AssetFrames(Samples):
             for i in range(len(data))
         ]
         if len(set(blobs)) != 1:
-            raise SourceError(
-                f"{self.name}: {entity} holds {counted(len(set(blobs)), 'video')}, expected one AssetVideo"
-            )
+            held = counted(len(set(blobs)), "video") if blobs else "no videos"
+            raise SourceError(f"{self.name}: {entity} holds {held}, expected one AssetVideo")
         folder = tempfile.mkdtemp(prefix="telecine-")
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         path = Path(folder) / "asset.mp4"
