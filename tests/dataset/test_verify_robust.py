@@ -98,6 +98,13 @@ def survived_by_convert(dataset, out):
         assert "convert-failed" not in {f.code for f in report.all_findings}
 
 
+def test_a_camera_without_names_of_its_axes_is_survived(good, dataset):
+    content = json.loads((good / "meta/info.json").read_bytes())
+    changed = replaced(content, ("features", "observation.images.top", "names"), [])
+    with spoilt(good, dataset, "meta/info.json", json.dumps(changed).encode()):
+        every_command(dataset)
+
+
 @settings(max_examples=40)
 @given(st.sampled_from(TABLES[:2]), COLUMNS, st.integers(0, 999))
 def test_columns_of_any_type_are_survived_by_every_command(good, dataset, name, column, at):

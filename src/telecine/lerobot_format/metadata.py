@@ -167,7 +167,7 @@ def channels_last(
 
     LeRobot goes by the names, too (`dataset_to_policy_features`); all else stays as it is.
     """
-    if dtype not in CAMERA_DTYPES or len(shape) != 3 or names is None or names[0] not in ("channel", "channels"):
+    if dtype not in CAMERA_DTYPES or len(shape) != 3 or not names or names[0] not in ("channel", "channels"):
         return shape, names
     return (*shape[1:], shape[0]), (*names[1:], names[0])
 
