@@ -47,6 +47,7 @@ class FileFacts:
         seconds; None when there is none.
     rotation: degrees that players turn the frames by.
     duration: seconds.
+    first: the first frame, decoded; None when there is none.
     """
 
     codec: str
@@ -61,6 +62,7 @@ class FileFacts:
     has_audio: bool
     rotation: int
     duration: Fraction
+    first: av.VideoFrame | None = None
 
 
 def probe_file(path: str) -> FileFacts:
@@ -79,22 +81,23 @@ def probe_file(path: str) -> FileFacts:
             if packet.pts is not None and not packet.is_discard:
                 packets.append((packet.pts, packet.is_keyframe))
         packets.sort()
-        pix_fmt, rotation = _first_frame(source)
+        first = _first_frame(source)
         rate, base = timing(stream)
         times = np.array([pts for pts, _ in packets], np.float64) * float(base)
         return FileFacts(
             codec=_CODECS.get(context.name, context.name),
             width=context.width,
             height=context.height,
-            pix_fmt=pix_fmt,
+            pix_fmt=first.format.name if first else "",  # PyAV 15 hands both out only with a decoded frame
             frames=len(packets),
             average_rate=rate,
             keyframes=np.flatnonzero([key for _, key in packets]),
             off_grid=_off_grid(times, rate),
             tracks=len(source.streams),
             has_audio=bool(source.streams.audio),
-            rotation=rotation,
+            rotation=int(first.rotation) if first else 0,
             duration=(stream.duration or 0) * base,
+            first=first,
         )
 
 
@@ -155,12 +158,9 @@ def _off_grid(times: np.typing.NDArray[np.float64], rate: Fraction) -> tuple[int
     return (int(off[0]), float(times[off[0]])) if off.size else None
 
 
-def _first_frame(source: _Input) -> tuple[str, int]:
-    """(pixel format, rotation in degrees), which PyAV 15 hands out only with a decoded frame."""
+def _first_frame(source: _Input) -> av.VideoFrame | None:
     source.seek(0)
-    for frame in source.decode(source.streams.video[0]):
-        return frame.format.name, int(frame.rotation)
-    return "", 0
+    return next(source.decode(source.streams.video[0]), None)
 
 
 def decode_all(path: str) -> Iterator[Rgb]:
@@ -174,12 +174,17 @@ def decode_all(path: str) -> Iterator[Rgb]:
             yield _rgb(frame, path)
 
 
-def decode_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, Rgb]]:
+def decode_at(path: str, frames: Sequence[int], facts: FileFacts | None = None) -> Iterator[tuple[int, Rgb]]:
     """(number, frame) of the wanted frames, each once, in increasing order; a frame is (height, width, 3) uint8.
+
+    facts: of the file, with its first frame, where they are known.
 
     Raises:
         VideoError: see `frames_at`.
     """
+    if facts is not None and facts.first is not None and 0 in frames:
+        yield 0, _rgb(facts.first, path)
+        frames = [number for number in frames if number]
     for number, frame in frames_at(path, frames):
         yield number, _rgb(frame, path)
 

@@ -70,7 +70,7 @@ def check_video_frames(
     decoded: dict[int, DecodedFrames] = {}
     where, path = video.name, str(metadata.root / video.name)
     try:
-        frames = enumerate(decode_all(path)) if depth == "all" else decode_at(path, sorted(wanted))
+        frames = enumerate(decode_all(path)) if depth == "all" else decode_at(path, sorted(wanted), video.facts)
         count = -1
         for number, rgb in frames:
             count = number

@@ -116,7 +116,7 @@ def _check_content(
         for name, episodes in by_file(metadata, key).items():
             with log.at(key=key):
                 video = check_video(metadata, key, name, episodes, hidden, log)
-                checked += [] if video is None else [video]
+                checked += [] if video is None else [replace(video, facts=None)]
                 if video is not None and decode != "none":
                     decoded[key] |= check_video_frames(video, metadata, decode, log)
                     shown = ((own, frames_from(str(metadata.root / name), first)) for own, first in video.episodes)

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 
 from telecine.core.dataclass import dataclass
 from telecine.core.errors import VideoError
@@ -29,6 +29,8 @@ class CheckedVideo:
     keyframes: tuple[int, ...] = ()
     coding: tuple[str, str] = ("", "")
     """Codec and pixel format."""
+    facts: FileFacts | None = field(default=None, compare=False)
+    """What the file states, with its first frame; None once its frames are checked, as there may be thousands."""
 
 
 def check_video(
@@ -47,7 +49,8 @@ def check_video(
     _check_timing(name, facts, metadata.fps, log)
     found_at = placed_episodes(key, episodes, metadata.fps)
     video = CheckedVideo(
-        key, name, tuple(found_at), facts.frames, tuple(facts.keyframes.tolist()), (facts.codec, facts.pix_fmt)
+        *(key, name, tuple(found_at), facts.frames, tuple(facts.keyframes.tolist()), (facts.codec, facts.pix_fmt)),
+        facts,
     )
     _check_tiling(video, metadata.fps, hidden, log)
     _check_float32(video, log)
