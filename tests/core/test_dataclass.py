@@ -146,8 +146,8 @@ def test_fields_by_name_alone_are_those_of_the_standard_library():
 
 
 def test_the_first_of_many_are_as_the_last():
-    made = [Many(k) if k % 2 else Many(a=k, b=5) for k in range(100)]
-    assert [(one.a, one.b) for one in made] == [(k, 5) for k in range(100)]
+    made = [Many(k) if k % 2 else Many(a=k, b=5) for k in range(1000)]
+    assert [(one.a, one.b) for one in made] == [(k, 5) for k in range(1000)]
     assert not hasattr(made[0], "__dict__")
     assert {repr(Many(3)), repr(made[3])} == {"Many(a=3, b=5)"}
 

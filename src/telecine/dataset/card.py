@@ -8,10 +8,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from telecine.core.dataclass import dataclass
 from telecine.core.findings import Finding, grouped
+from telecine.core.text.documents import own_yaml
 from telecine.core.text.numbers import counted, duration_text
 
 FRONT_MATTER = """---
@@ -147,7 +146,7 @@ def _features(features: Mapping[str, Any], units: Mapping[str, str]) -> str:
 
 def stated_units(plan_yaml: str | None) -> dict[str, str]:
     """Feature -> the unit that its numbers were converted to, where the plan says so for all of it."""
-    body = yaml.safe_load(plan_yaml) if plan_yaml else None
+    body = own_yaml(plan_yaml) if plan_yaml else None
     features = body.get("features") if isinstance(body, dict) else None
     found = {}
     for key, feature in (features or {}).items():

@@ -5,6 +5,7 @@ besides those that the codecs hold back. Some frames of the result are decoded f
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 from itertools import chain
 
 import av
@@ -157,12 +158,15 @@ class _Splicer:
         keys = np.flatnonzero(index.keyframe)
         self._repeating = {int(keys[np.searchsorted(keys, p, side="right") - 1]) for p in self._repeated}
         self._repeater = Repeater()
-        self._decoder = video_decoder(index.formats[0].codec, index)
         taken = [(r.first, r.stop) for r in decision.runs if isinstance(r, Copied)]
         taken += [(span.start, span.stop) for several in self._spans.values() for span in several]
         kept = frozenset(span.start for several in self._spans.values() for span in several)
         first, stop = min(first for first, _ in taken), max(stop for _, stop in taken)
         self._source = _Pass(stream, clock, index, first, stop, kept)
+
+    @cached_property
+    def _decoder(self) -> av.VideoCodecContext:
+        return video_decoder(self._index.formats[0].codec, self._index)
 
     def _spans_of(self, run: Encoded) -> Iterator[DecodeSpan]:
         return spans(np.unique(self._rows[run.start : run.stop]), self._index, self._name)

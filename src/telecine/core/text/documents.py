@@ -56,6 +56,11 @@ def plain_yaml(text: str) -> Any:
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST_YAML:
             raise ValueError(f"it is nested deeper than {DEEPEST_YAML}")
+    return own_yaml(text)
+
+
+def own_yaml(text: str) -> Any:
+    """The plain values of a document in YAML that telecine wrote, or that is known not to expand without bound."""
     loader = _LOADER(text)
     try:
         return loader.get_single_data()
@@ -67,7 +72,7 @@ def to_yaml(body: Body) -> str:
     """Text that `read_mapping` reads back as `body`."""
     text = yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=100)
     # PyYAML writes some characters (\x85) bare that it reads back as line breaks.
-    return text if yaml.safe_load(text) == body else yaml.safe_dump(body, sort_keys=False, width=100)
+    return text if own_yaml(text) == body else yaml.safe_dump(body, sort_keys=False, width=100)
 
 
 def mistakes(

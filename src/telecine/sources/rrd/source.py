@@ -103,7 +103,7 @@ def open_file(ref: Ref) -> File:
                 return _open_recovered(ref, file, (whole_bytes, messages), damage)
         else:
             refuse(ref.label, _end(seen), recover=False)
-        _check_contents(ref.label, file, seen)
+        _check_contents(ref.label, ref.path, seen)
     return _file(ref, ref.path, seen.footer, lambda: _check_messages(ref))
 
 
@@ -137,7 +137,7 @@ def _has_data(reader: Any, entry: Any, path: str) -> bool:
 def _store_infos(path: str, file: BinaryIO, seen: Walk, recover: bool) -> Iterator[str]:
     """The file itself when its table of contents names the recordings, else a small one that does."""
     if seen.footer and not recover:
-        _check_contents(path, file, seen)
+        _check_contents(path, path, seen)
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="telecine-") as folder:
@@ -155,18 +155,26 @@ def _whole(ref: Ref, file: BinaryIO, seen: Walk) -> tuple[int, int, str]:
     damage = seen.problem
     if seen.state == "complete":
         try:
-            _check_contents(ref.label, file, seen)
+            _check_contents(ref.label, ref.path, seen)
             _entry(sdk.reader(ref.path), ref)
         except SourceError as error:  # its table of contents is damaged, which only rerun-sdk can tell
             damage = str(error)
     return seen.whole_bytes, seen.messages, damage
 
 
-def _check_contents(label: str, file: BinaryIO, seen: Walk) -> None:
+def _check_contents(label: str, path: str, seen: Walk) -> None:
     """SourceError when rerun-sdk would not survive reading the table of contents."""
-    problem = damaged_contents(file, seen.size_bytes) if seen.state == "complete" else ""
+    with raised_as(SourceError, f"{path}: cannot be read", OSError):
+        problem = _damaged_contents(*file_state(path)) if seen.state == "complete" else ""
     if problem:
         raise SourceError(f"{label}: the file is damaged: its table of contents: {problem}; {CUT_FIX}")
+
+
+@lru_cache(maxsize=256)
+def _damaged_contents(*state: Any) -> str:
+    """As `damaged_contents`, once for each state of a file: it is asked when a file is found, and when it is opened."""
+    with _opened(state[0]) as (file, size_bytes):
+        return damaged_contents(file, size_bytes)
 
 
 def _check_messages(ref: Ref) -> None:
