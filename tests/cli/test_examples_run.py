@@ -19,7 +19,7 @@ FIRST = {
     "telecine convert monday.rrd tuesday.rrd dataset": "rm -r dataset; telecine convert monday.rrd dataset",
     "telecine finalize": "rm -r dataset; telecine inspect recordings --plan plan.yaml; "
     "telecine convert recordings dataset --plan plan.yaml --shard 1/1",
-    "telecine repair": "cp -r dataset broken; rm broken/meta/info.json",
+    "telecine repair": "cp -r dataset broken; rm -r broken/meta/episodes",
     "telecine diff": "telecine edit dataset curated --delete 3",
     "telecine merge a/ b/": "rm -r b; telecine edit a b --rename observation.images.front=observation.images.cam",
     "telecine completion fish": "mkdir -p ~/.config/fish/completions",

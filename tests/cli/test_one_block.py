@@ -71,7 +71,9 @@ def test_causes_that_differ_in_what_was_measured_are_one_block_unless_asked_for_
     show_rejected(console(), alike)
     said = capsys.readouterr().out
     assert "in/0.mcap and 1 more: " in said
-    assert "also in/1.mcap" in said
+    assert "also in/1.mcap, with other numbers; -v tells them\n" in said
+    show_rejected(console(), [rejected(0, 7), rejected(1, 7)])
+    assert "also in/1.mcap\n" in capsys.readouterr().out
     assert "means are 7" not in said
 
 

@@ -32,6 +32,14 @@ def test_without_apply_it_proposes_and_writes_nothing(broken):
     assert sorted(broken.parent.rglob("*")) == before
 
 
+def test_where_nothing_can_be_saved_no_copy_is_proposed(broken):
+    (broken / "meta" / "info.json").unlink()
+    done = telecine("repair", broken)
+    assert done.exit_code == 1
+    assert "nothing can be saved: see above, or convert the recordings again" in done.output
+    assert "--apply" not in done.output
+
+
 def test_with_apply_it_writes_a_copy_that_verifies(broken):
     done = telecine("repair", broken, "--apply", broken.parent / "out")
     assert done.exit_code == 0, done.output

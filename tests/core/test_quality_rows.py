@@ -248,6 +248,8 @@ def test_checks_are_chosen_by_code_and_family():
     assert "look-dead" in chosen(["episodes"])
     with pytest.raises(PlanError, match=r"--checks 'frozne' is no check; did you mean .*frozen"):
         chosen(["frozne"])
+    with pytest.raises(PlanError, match=r"'xyz' is no check; give rows, tasks, frames, episodes, all, or a code"):
+        chosen(["xyz"])
 
 
 def test_a_jump_that_overshoots_and_stays_is_no_spike():

@@ -171,7 +171,7 @@ def test_the_form_changes_rows_at_once_and_the_plan_is_saved_and_converts(starle
         assert (plan.fps, next(f for f in plan.features if f.key == "action").sources[0].offset) == (10, 5_000_000)
         page.locator("#convert").click()
         page.locator("#out").fill(str(tmp_path / "made"))
-        page.wait_for_function("() => document.querySelector('#forecast').textContent.includes('1 episodes of')")
+        page.wait_for_function("() => document.querySelector('#forecast').textContent.includes('1 episode of')")
         page.get_by_role("button", name="Write", exact=True).click()
         page.locator("#open-result").click(timeout=60_000)
         page.wait_for_url(re.compile("/dataset/1"))

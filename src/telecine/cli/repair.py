@@ -51,10 +51,11 @@ def _show(out: Console, done: Repair) -> None:
         if any(finding.fix for finding in done.conflicts):
             out.print("[bold red]witnesses disagree[/bold red]: say whom to believe with --trust, see above")
             return
-        if has_errors(done.wrong) or done.lost:
-            show_steps(
-                out, [("write the copy", command("telecine", "repair", done.root, "--apply", f"{done.root}-repaired"))]
-            )
+        if not done.episodes:
+            out.print("nothing can be saved: see above, or convert the recordings again")
+        elif has_errors(done.wrong) or done.lost:
+            copy = command("telecine", "repair", done.root, "--apply", f"{done.root}-repaired")
+            show_steps(out, [("write the copy", copy)])
         return
     show_findings(out, done.after)
     state = "[bold red]not fit for training[/bold red]" if has_errors(done.after) else "[bold]verified[/bold]"

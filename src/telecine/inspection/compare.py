@@ -39,7 +39,7 @@ ROWS = 25
 """Rows compared per episode, spread from the first to the last."""
 FRAMES = 4
 """Frames compared per camera and episode."""
-ELSEWHERE = "give the folder it lies in"
+ELSEWHERE = "give the folder of the recordings"
 FAR = 24.0
 """Mean absolute difference (0 to 255) above which a coded frame cannot be the source's."""
 

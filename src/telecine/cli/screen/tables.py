@@ -189,13 +189,15 @@ def show_rejected(out: Console, rejected: "Sequence[Rejected]") -> None:
     """Why recordings were rejected: each cause once, and which it holds for; -v tells more apart."""
     if rejected:
         out.print(f"\n[bold red]rejected: {counted(len(rejected), 'recording')}[/bold red]")
+    alike = {name: at for at, (one, more) in enumerate(by_cause(rejected)) for name in (one.recording, *more)}
     for first, others in by_cause(rejected, any_numbers=not loudness.verbose()):
         more = f" and {len(others)} more" if others else ""
         out.print(f"  {escape(first.recording)}{more}: {_message(first.reason)}", soft_wrap=True)
         if first.reason.fix:
             out.print(f"    [dim]-> {escape(first.reason.fix)}[/dim]", soft_wrap=True)
         for other in others[: None if loudness.verbose() else _OTHERS]:
-            out.print(f"    [dim]also {escape(other)}[/dim]", soft_wrap=True)
+            note = "" if alike[other] == alike[first.recording] else ", with other numbers; -v tells them"
+            out.print(f"    [dim]also {escape(other)}{note}[/dim]", soft_wrap=True)
         if len(others) > _OTHERS and not loudness.verbose():
             out.print(f"    [dim]... and {len(others) - _OTHERS} more; -v shows all[/dim]")
 

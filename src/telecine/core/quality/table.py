@@ -88,5 +88,7 @@ def chosen(words: Iterable[str]) -> frozenset[str]:
         else:
             from telecine.core.text.documents import suggest  # loads pydantic
 
-            raise PlanError(f"--checks {word!r} is no check{suggest(word, (*FAMILIES, *CODES, 'all'))}")
+            near = suggest(word, (*FAMILIES, *CODES, "all"))
+            names = ", ".join(FAMILIES)
+            raise PlanError(f"--checks {word!r} is no check{near or f'; give {names}, all, or a code'}")
     return frozenset(found)

@@ -1,6 +1,6 @@
 // Decisions: an Edit file beside the dataset. Each one is sent at once, with the revision that this page saw; where another
 // window was faster, its decisions are taken over and this one can be made again.
-import { $, el, get, say, send } from "./api.js";
+import { $, el, get, many, say, send } from "./api.js";
 
 const EMPTY = () => ({ edit: 1, revision: 0, episodes: {} });
 
@@ -36,7 +36,7 @@ export class Marks {
     const entry = this.of(n), words = [];
     if (entry.drop) return "deleted";
     if (entry.parts?.length === 1) words.push("trimmed");
-    if (entry.parts?.length > 1) words.push(`${entry.parts.filter(part => !part.drop).length} parts`);
+    if (entry.parts?.length > 1) words.push(many(entry.parts.filter(part => !part.drop).length, "part"));
     if (entry.task) words.push("task");
     if (entry.success !== undefined) words.push("outcome");
     if (entry.tags) words.push("tags");

@@ -109,7 +109,7 @@ class Page {
       $("#problem").replaceChildren(...odd.map(text => el("p", { class: "bad" }, text)));
       this.ready(data.lacks_task ? "to convert, say what the robot does: task" : "");
       if (data.lacks_task) $("#problem").append(el("p", { class: "bad" }, "to convert, say what the robot does: task"));
-      $("#planned").textContent = `${many(data.rows, "row")} at ${data.fps} fps, ${(data.rows / data.fps).toFixed(2)} s${data.parts.length ? `; ${data.parts.length} episodes` : ""}`;
+      $("#planned").textContent = `${many(data.rows, "row")} at ${data.fps} fps, ${(data.rows / data.fps).toFixed(2)} s${data.parts.length ? `; ${many(data.parts.length, "episode")}` : ""}`;
       this.choices(data);
       this.shown = this.strips;
       this.strips.show(data);
@@ -220,10 +220,10 @@ class Page {
       url: `${this.url}/convert`,
       body: () => ({ plan: this.form.body, all: all.checked }),
       foresee: report => [
-        el("p", {}, `${report.recordings.length} episodes of ${report.recordings.reduce((sum, entry) => sum + entry.rows, 0)} rows, about ${bytes(report.size_bytes)} and ${Math.ceil(report.seconds)} s.`),
+        el("p", {}, `${many(report.recordings.length, "episode")} of ${many(report.recordings.reduce((sum, entry) => sum + entry.rows, 0), "row")}, about ${bytes(report.size_bytes)} and ${Math.ceil(report.seconds)} s.`),
         ...report.recordings.slice(0, 1).flatMap(entry => entry.cameras.map(camera => el("p", {}, `${camera.key}: ${camera.action}, ${camera.why}`))),
         ...report.rejected.slice(0, 8).map(entry => el("p", { class: "bad" }, `${entry.recording}: ${entry.reason.message}`)), ...dialogs.findingLines(report.findings)],
-      done: report => [el("p", { class: report.ok ? "good" : "bad" }, `${report.episodes.length} episodes are in ${report.root}${report.ok ? ", verified" : ""}.`),
+      done: report => [el("p", { class: report.ok ? "good" : "bad" }, `${many(report.episodes.length, "episode")} in ${report.root}${report.ok ? ", verified" : ""}.`),
         ...report.rejected.slice(0, 8).map(entry => el("p", { class: "bad" }, `${entry.recording}: ${entry.reason.message}`)), ...dialogs.findingLines(report.findings)],
     });
     if (this.facts.listed) $("#out").after(el("label", {}, all, " all recordings of this folder"));

@@ -1,5 +1,5 @@
 // The timeline of one episode: what stays, what is left out, findings and labels as spans, and the cursor.
-import { $, clamp, colour, context, el } from "./api.js";
+import { $, clamp, colour, context, el, many } from "./api.js";
 
 const MOST_LINES = 5;
 export const rowsOf = ([from, to]) => to - from === 1 ? `row ${from}` : `rows ${from} to ${to - 1}`;
@@ -55,7 +55,7 @@ export class Timeline {
     const line = span => el("li", { class: span.severity ?? span.kind }, el("button", { type: "button", onclick: () => page.seek(span.rows ? span.rows[0] : 0), title: span.text },
       span.kind === "finding" ? `⚠ ${span.code}` : span.text.slice(0, 60)), span.kind === "finding" ? ` ${span.rows ? `${rowsOf(span.rows)}: ` : ""}${span.text}` : "");
     const more = page.spans.filter(span => span.kind === "finding").length - shown.length;
-    $("#spans").replaceChildren(...(state ? [el("li", { class: "quiet" }, state)] : []), ...shown.map(line), ...(more > 0 ? [el("li", { class: "quiet" }, `and ${more} more findings`)] : []),
+    $("#spans").replaceChildren(...(state ? [el("li", { class: "quiet" }, state)] : []), ...shown.map(line), ...(more > 0 ? [el("li", { class: "quiet" }, `and ${many(more, "more finding")}`)] : []),
       ...(texts.length ? [el("li", { class: "texts" }, ...texts.map(span => line(span).firstChild))] : []));
   }
 }
