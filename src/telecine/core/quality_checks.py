@@ -115,9 +115,11 @@ def length_findings(lengths: Sequence[int], fps: int) -> Iterator[Finding]:
     """Episodes that are over before anything can have happened, and far longer ones than most."""
     typical = float(np.median(lengths)) if lengths else 0.0
     for number, length in enumerate(lengths):
-        if length < SHORT_S * fps or length < SHORT_SHARE * typical:
+        is_shorter = length < SHORT_SHARE * typical
+        if is_shorter or length < SHORT_S * fps:
             severity: Severity = "warning"
-            text = f"{counted(length, 'row')}, {length / fps:.2f} s; the typical episode has {typical:.0f}"
+            measure = f"the typical episode has {typical:.0f}" if is_shorter else f"that is under {SHORT_S:g} s"
+            text = f"{counted(length, 'row')}, {length / fps:.2f} s; {measure}"
             fix = "leave it out unless it is meant"
             yield Finding("look-short", severity, f"episode {number}", text, fix, episode=number, rows=(0, length))
         elif length > LONG_TIMES * typical and len(lengths) >= LONG_FROM:
