@@ -16,6 +16,7 @@ from telecine.core.proposal.propose import propose
 from telecine.dataset.reader import Dataset
 from telecine.inspection.recordings import inspect_many
 from telecine.sources import registry
+from telecine.sources.hdf5 import links, source
 from telecine.sources.hdf5.known_members import KnownArray, KnownGroup
 from telecine.sources.hdf5.layout_table import names_of
 from telecine.testing import FileSourceContract
@@ -374,3 +375,20 @@ def test_arrays_read_whole_are_what_h5py_reads(h5py, tmp_path, values):
             assert array[0 : len(values)].dtype == file[name].dtype
             np.testing.assert_array_equal(array[0 : len(values)], values)
             np.testing.assert_array_equal(array[1:], values[1:])
+
+
+def test_what_hdf5_keeps_of_objects_that_it_has_met_is_bounded(h5py, tmp_path):
+    path = tmp_path / "many.hdf5"
+    with h5py.File(path, "w") as file:
+        for number in range(2000):
+            for name in ("actions", "obs/a", "obs/b", "obs/c"):
+                file[f"data/demo_{number}/{name}"] = np.zeros((2, 1))
+
+    def kept(file):
+        sum(1 for _ in links._members(file))
+        return file.id.get_mdc_size()[2]
+
+    with h5py.File(path) as file:
+        assert kept(file) > 3 << 20  # as HDF5 has it by itself
+    with source._opened(str(path)) as file:
+        assert kept(file) < 5 << 19

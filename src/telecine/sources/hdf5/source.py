@@ -32,6 +32,7 @@ NAME = "hdf5"
 SUFFIXES = (".hdf5", ".h5")
 _MAGIC = b"\x89HDF\r\n\x1a\n"
 _CACHE_BYTES = 64 << 20
+_METADATA_BYTES = 2 << 20
 Result = TypeVar("Result")
 
 
@@ -83,7 +84,18 @@ def _opened(path: str) -> Any:
     with raised_as(SourceError, f"{path}: cannot be read as HDF5, it may be cut off or still open", OSError):
         # No lock: recordings often lie on read-only mounts, and nothing is written.
         place = open_file(path) if is_stored(path) else path
-        return _file_type(h5py)(place, "r", locking=False, rdcc_nbytes=_CACHE_BYTES)
+        file = _file_type(h5py)(place, "r", locking=False, rdcc_nbytes=_CACHE_BYTES)
+    _keep_little(file)
+    return file
+
+
+def _keep_little(file: Any) -> None:
+    """Bound what HDF5 keeps of the objects that it has met: 32 MB as stored are ten times as many in memory."""
+    kept = file.id.get_mdc_config()
+    kept.set_initial_size = True
+    kept.initial_size = kept.min_size = _METADATA_BYTES // 2
+    kept.max_size = _METADATA_BYTES
+    file.id.set_mdc_config(kept)
 
 
 @lru_cache(maxsize=1)
