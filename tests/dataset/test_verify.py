@@ -329,6 +329,7 @@ def channels_first(info):
 LEROBOT_WRITES = {
     "shapes with the channels first": edit_info(channels_first),
     "a size that is no integer": edit_info(lambda i: i.update(data_files_size_in_mb=0.008, video_files_size_in_mb=0.5)),
+    "a rate that is whole and a float": edit_info(lambda i: i.update(fps=float(i["fps"]))),
     "a hole in the numbers of files": lambda root: renumbered(root, 1, 3),
 }
 

@@ -46,6 +46,7 @@ from telecine.lerobot_format.possible import (
     NUMBERS,
     entry_problem,
     episodes_problem,
+    number_problem,
     positive_int,
     positive_number,
 )
@@ -61,10 +62,11 @@ def check_meta(root: Path, log: FindingLog) -> DatasetMeta | None:
         return None
     features = _features(info["features"], log)
     tasks = _tasks(root, info, log)
-    episodes = _episodes(root, info["fps"], [key for key, f in features.items() if f.dtype == "video"], log)
+    fps = int(info["fps"])
+    episodes = _episodes(root, fps, [key for key, f in features.items() if f.dtype == "video"], log)
     if episodes is None:
         return None
-    metadata = DatasetMeta(root, info, info["fps"], features, tasks, episodes)
+    metadata = DatasetMeta(root, info, fps, features, tasks, episodes)
     _check_statistics_columns(metadata, log)
     _check_counts(metadata, log)
     _check_episodes(metadata, log)
@@ -95,8 +97,8 @@ def _info_is_usable(info: dict[str, Any], root: Path, log: FindingLog) -> bool:
     if version != VERSION:
         wrong("codebase_version", repr(VERSION))
         usable = False
-    if not positive_int(info.get("fps"), LARGEST_FPS):
-        wrong("fps", f"an integer from 1 to {LARGEST_FPS}")
+    if problem := number_problem(info, "fps", LARGEST_FPS):
+        log.error("verify-structure", f"{INFO} fps", problem)
         usable = False
     if not isinstance(info.get("features"), dict) or not info["features"]:
         wrong("features", "an object with an entry per feature")
