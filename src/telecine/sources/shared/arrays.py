@@ -27,7 +27,8 @@ from telecine.core.recording import (
     Schema,
     Stream,
 )  # fmt: skip
-from telecine.sources.shared.timing import SHORT, STEP, TIME, Timing, counted
+from telecine.core.text.numbers import counted
+from telecine.sources.shared.timing import SHORT, STEP, TIME, Timing, counted_times
 
 BLOCK_BYTES = 8 << 20
 """Read at a time, at least one chunk."""
@@ -133,7 +134,7 @@ class _OfPart:
     def times(self, clock: str) -> Times:
         count, steps = len(self.part), self.part.steps
         if steps is None and count <= SHORT and clock in (STEP, TIME):
-            times = counted(count, self.part.timing.fps if clock == TIME else None, clock)
+            times = counted_times(count, self.part.timing.fps if clock == TIME else None, clock)
         else:
             times = self.part.timing.times(clock, np.arange(count, dtype=np.int64) if steps is None else steps)
         if times is None:

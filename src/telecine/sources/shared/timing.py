@@ -49,7 +49,7 @@ class Timing:
 
 
 @lru_cache(maxsize=64)
-def counted(steps: int, fps: Fraction | None, clock: str) -> Times | None:
+def counted_times(steps: int, fps: Fraction | None, clock: str) -> Times | None:
     """As `Timing.times` of the first steps, made once for the arrays of many short episodes: not to be changed."""
     times = Timing(fps).times(clock, np.arange(steps, dtype=np.int64))
     if times is not None:
