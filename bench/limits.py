@@ -15,7 +15,7 @@ FEW, MANY = 2, 6
 SHORT_S = 10
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 _NEEDED = "import numpy, pyarrow.parquet, av, rerun_bindings"
-_CONVERT = "import telecine.cli.main, telecine.cli.convert, telecine.sources.rrd.source"
+_CONVERT = "import telecine.cli.main, telecine.cli.convert, telecine.sources.rrd.source, rerun_bindings"
 _LEAVE = "import gc, os; gc.disable(); {}; os._exit(0)"
 
 

@@ -251,9 +251,12 @@ def _keep_index(layout: McapLayout, content: bytes) -> None:
     block = layout.blocks[-1]
     block.entries = block.entries or {}
     if len(pairs):
-        # readers may not rely on order: the spec asks for log time, some writers give file order
-        pairs = pairs[np.argsort(pairs[:, 1], kind="stable")]
-        block.entries[channel] = (pairs[:, 0], pairs[:, 1])
+        times, offsets = pairs[:, 0], pairs[:, 1]
+        if (offsets[1:] < offsets[:-1]).any():
+            # readers may not rely on order: the spec asks for log time, some writers give file order
+            order = np.argsort(offsets, kind="stable")
+            times, offsets = times[order], offsets[order]
+        block.entries[channel] = (times, offsets)
 
 
 def _chunk(start: bytes, at: int, length: int, file_bytes: int) -> McapBlock:
