@@ -59,6 +59,10 @@ SETTINGS = {
     "ultrafast g5, dead zones": _x264("ultrafast", 5, ZONES),
     "ultrafast g4, dead zones": _x264("ultrafast", 4, ZONES),
     "ultrafast g3, dead zones": _x264("ultrafast", 3, ZONES),
+    "ultrafast g3, dead zones, subme 1": _x264("ultrafast", 3, f"{ZONES}:subme=1"),
+    "ultrafast g4, dead zones, subme 1": _x264("ultrafast", 4, f"{ZONES}:subme=1"),
+    "ultrafast g4, dead zones, subme 1, AQ 0.5": _x264("ultrafast", 4, f"{ZONES}:subme=1:aq-mode=1:aq-strength=0.5"),
+    "ultrafast g4, dead zones, subme 1, AQ 1": _x264("ultrafast", 4, f"{ZONES}:subme=1:aq-mode=1"),
 }
 
 
