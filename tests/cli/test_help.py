@@ -150,6 +150,7 @@ def test_edit_repair_and_record_end_with_commands_that_run(converted):
     assert [step[:2] for step in steps[:3]] == [["telecine", name] for name in ("diff", "inspect", "view")]
     differs = subprocess.run([sys.executable, "-m", *steps[0]], cwd=folder, capture_output=True, text=True)
     assert (differs.returncode, "removed: 0" in differs.stdout) == (1, True)
+    assert differs.stdout.endswith("\nnext\n  look at the second in the browser\n    telecine view curated\n")
     (folder / "curated" / "data" / "chunk-000" / "file-000.parquet").write_bytes(b"PAR1")
     broken = subprocess.run([sys.executable, "-m", "telecine", "repair", "curated"], cwd=folder, capture_output=True)
     assert broken.returncode == 1

@@ -53,7 +53,7 @@ def run_diff(a: Path, b: Path, *, frames: bool, follow_links: bool, json: bool) 
     for name, values in found.to_dict()["episodes"].items():
         if values:
             more = " ..." if len(values) > 20 else ""
-            out.print(f"{name}: {escape(', '.join(map(str, values[:20])))}{more}")
+            out.print(f"{name}: {escape('; '.join(map(_place, values[:20])))}{more}")
     for name, keys in found.features.items():
         if keys:
             out.print(f"features {name}: {escape(', '.join(map(str, keys)))}")
@@ -65,7 +65,42 @@ def run_diff(a: Path, b: Path, *, frames: bool, follow_links: bool, json: bool) 
             f"{count.different} different"
         )
     out.print("equal in content" if found.equal else "different")
+    if not found.equal:
+        show_steps(out, [("look at the second in the browser", command("telecine", "view", b))])
     return Outcome(found.equal)
+
+
+def _place(entry: int | dict[str, Any]) -> str:
+    """An episode, or one that is another one there, with the rows [start, stop) that are left of it.
+
+    >>> _place(3), _place({"a": 0, "b": 1, "rows": [30, 239]}), _place({"a": 2, "b": 2, "what": {"labels": {}}})
+    ('3', '0 is 1, rows 30 to 238', '2 is 2: labels')
+    >>> _place({"a": 4, "b": [{"b": 3, "rows": [0, 9]}, {"b": 4, "rows": [9, 20]}]})
+    '4 is 3, rows 0 to 8, and 4, rows 9 to 19'
+    """
+    if isinstance(entry, int):
+        return str(entry)
+    there = entry["b"] if isinstance(entry["b"], list) else [entry]
+    parts = [
+        f"{one['b']}, rows {one['rows'][0]} to {one['rows'][1] - 1}" if "rows" in one else f"{one['b']}"
+        for one in there
+    ]
+    what = f": {', '.join(_change(*change) for change in entry['what'].items())}" if "what" in entry else ""
+    return f"{entry['a']} is {', and '.join(parts)}{what}"
+
+
+def _change(name: str, values: dict[str, Any]) -> str:
+    """What a fact of an episode was and is; labels are too many to say.
+
+    >>> _change("success", {"a": None, "b": True}), _change("tasks", {"a": ["pick"], "b": ["place", "pick"]})
+    ('success unknown -> true', 'tasks pick -> place, pick')
+    """
+    if name == "labels":
+        return name
+    said = (", ".join(map(str, v)) if isinstance(v, list) else v for v in (values["a"], values["b"]))
+    return f"{name} " + " -> ".join(
+        "unknown" if v is None else str(v) if v not in (True, False) else str(v).lower() for v in said
+    )
 
 
 def shown(made: EditReport, *, json: bool) -> Outcome:

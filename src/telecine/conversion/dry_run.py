@@ -38,9 +38,9 @@ COPY_BYTES_PER_S = 250e6
 """Reading, re-stamping and writing packets on one core of a small server, without the cost of each packet."""
 FRAME_S = 0.00003
 """For each frame, however it is made: its packet written, counted, and checked at the end."""
-START_S, START_VIDEO_S = 0.05, 0.15
+START_S, START_VIDEO_S = 0.05, 0.11
 """Once: loading what writes and checks datasets, and what writes and checks videos, which a dry run does not load."""
-EPISODE_S, CLIP_S = 0.015, 0.01
+EPISODE_S, CLIP_S = 0.012, 0.006
 """For each episode, and each camera of it, beyond what a dry run does too: statistics, files, and checking them."""
 ENCODE = {
     # preset, codec: bytes and seconds per pixel, measured at 640x480 (docs/benchmarks.md); content changes both
