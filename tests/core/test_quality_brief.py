@@ -87,6 +87,13 @@ def test_angles_that_begin_anew_after_a_turn_do_not_run_backwards():
     assert list(reversed_findings(rows_of(np.zeros((10, 2))))) == []
 
 
+def test_commands_that_are_on_or_off_do_not_run_backwards():
+    row = np.arange(120)
+    on = row // 20 % 2
+    switched = np.stack([2 * on, 2 - 2 * on, np.sin(row * 2 * np.pi / 40)], axis=1)
+    assert list(reversed_findings(rows_of(switched))) == []
+
+
 def test_values_that_stand_aside_for_a_while_or_are_of_no_robot_do_not_run_backwards():
     state, _ = motion(width=6)
     aside = state.copy()

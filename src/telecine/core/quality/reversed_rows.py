@@ -45,14 +45,19 @@ def reversed_findings(rows: EpisodeNumbers) -> Iterator[Finding]:
 
 
 def _seams(changes: Floats, parts: Floats) -> list[int]:
-    """Steps at which several elements leap, at most the largest, in order of time; a turn of an angle is none."""
+    """Steps at which several elements leap, at most the largest, in order of time.
+
+    A turn of an angle is none, nor is a step of what stands before and after it, such as a command that is on or off.
+    """
     steps = np.abs(np.diff(parts, axis=0))
     size = np.linalg.norm(steps, axis=1)
     usual = _usual(size)
     found = np.flatnonzero((size > SUDDEN * usual) & (usual > 0))
     turns = np.any([np.abs(np.abs(changes[found]) - turn) < TURN_OFF * turn for turn in TURN], axis=0)
     beside = [np.median(steps[max(at - NEAR, 0) : at + NEAR + 1], axis=0) for at in found]
-    leaps = [int(((steps[at] > SUDDEN * b) & ~t).sum()) for at, b, t in zip(found, beside, turns, strict=True)]
+    leaps = [
+        int(((steps[at] > SUDDEN * b) & (b > 0) & ~t).sum()) for at, b, t in zip(found, beside, turns, strict=True)
+    ]
     found = found[np.array(leaps, np.int64) >= max(2, steps.shape[1] // TOGETHER)]
     largest = found[np.argsort(-size[found], kind="stable")][:MOST_SEAMS]
     return sorted(int(at) for at in largest)
