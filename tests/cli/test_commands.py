@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from support.cli import telecine
+from support.dataset import episode, write
 from support.hdf5 import robomimic
 from support.robot import Camera, jittered, robot_plan, write_robot
 from telecine.cli.main import app
@@ -162,6 +163,15 @@ def test_verify_says_what_is_wrong(recordings, tmp_path):
     code, out, _ = telecine("verify", tmp_path / "out")
     assert code == 1
     assert "not fit for training" in out
+
+
+def test_verify_says_what_it_did_not_look_at_and_where_there_is_no_dataset(tmp_path):
+    write(tmp_path / "rows", [episode(8, 0)])
+    assert "verified: OK. 1 episode, 8 rows, no camera\n" in telecine("verify", tmp_path / "rows")[1]
+    code, out, _ = telecine("verify", tmp_path / "nowhere")
+    assert code == 1
+    assert "there is no such folder -> name the folder of a dataset" in out
+    assert "nowhere: no dataset, as listed above" in " ".join(out.split())
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from telecine.core.text.numbers import counted
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.frames import Depth
 from telecine.inspection.compare import compared
-from telecine.lerobot_format.read import lacks_dataset
+from telecine.lerobot_format.read import NAME_ONE, lacks_dataset
 
 FRAMES: dict[Depth, str] = {
     "all": "all frames decoded",
@@ -39,8 +39,15 @@ def run(given: Path, *, against: list[str], decode: Depth, json: bool, reading: 
     if any(f.code == "verify-version" for f in findings):
         out.print(f"{escape(str(dataset))}: [bold]not judged[/bold]")
     elif failed:
+        missing = any(f.fix.startswith(NAME_ONE) for f in findings)
         damaged = any(f.severity == "error" and f.code != "verify-against" for f in findings)
-        text = "not fit for training" if damaged else "differs from its recordings, or was not compared"
+        text = (
+            "no dataset"
+            if missing
+            else "not fit for training"
+            if damaged
+            else "differs from its recordings, or was not compared"
+        )
         out.print(f"{escape(str(dataset))}: [bold red]{text}[/bold red], as listed above", soft_wrap=True)
         if damaged and not lacks_dataset(Path(dataset)):
             show_steps(out, [("what can be saved of it", command("telecine", "repair", dataset))])
@@ -56,7 +63,8 @@ def run(given: Path, *, against: list[str], decode: Depth, json: bool, reading: 
 def _checked(dataset: Dataset, findings: Sequence[Finding], decode: Depth, *, compare: bool) -> str:
     """What was looked at, in numbers."""
     rows = sum(episode.length for episode in dataset.episodes)
-    text = f"{counted(len(dataset.episodes), 'episode')}, {counted(rows, 'row')}, {FRAMES[decode]}"
+    frames = FRAMES[decode] if dataset.cameras else "no camera"
+    text = f"{counted(len(dataset.episodes), 'episode')}, {counted(rows, 'row')}, {frames}"
     if compare:
         done, known = compared(dataset, findings)
         text += f"; compared with {done} of {counted(known, 'recording')}"

@@ -60,17 +60,20 @@ def read_dataset(root: Path) -> DatasetMeta:
     return DatasetMeta(root, info, int(info["fps"]), features, tasks, read_episodes(root, info, features))
 
 
+NAME_ONE = "name the folder of a dataset"
+"""What to do where there is none."""
+
+
 def lacks_dataset(root: Path) -> tuple[str, str] | None:
     """(what is at `root`, what to do) where no part of a dataset is; None where there is one, whole or damaged."""
-    name = "name the folder of a dataset"
     if not root.exists():
-        return "there is no such folder", name
+        return "there is no such folder", NAME_ONE
     if not root.is_dir():
-        return "this is a file", name
+        return "this is a file", NAME_ONE
     if not any((root / part).is_dir() for part in ("data", "meta", "videos")):
         return (
             f"not a LeRobot dataset ({paths.INFO} is missing)",
-            f"{name}, which `telecine convert` makes of recordings",
+            f"{NAME_ONE}, which `telecine convert` makes of recordings",
         )
     return None
 
