@@ -18,10 +18,12 @@ _SAID = (
     (r"Input should be a valid integer.*", "a whole number is needed"),
     (r"Input should be a valid number.*", "a number is needed"),
     (r"Input should be ", "it should be "),
+    (r"is not a valid integer(?: range)?", "is not a whole number"),
+    (r"is not a valid float(?: range)?", "is not a number"),
     (r"Value error, ", ""),
     (r"\.$", ""),
 )
-"""What the library's parser says, and what is said instead."""
+"""What the library's parser says, of whichever version, and what is said instead."""
 
 
 class Program(TyperGroup):
