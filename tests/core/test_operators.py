@@ -43,6 +43,15 @@ def test_what_the_operators_do_is_undone(units, between, scale, offset_by, numbe
     np.testing.assert_allclose(mapping.undo(there), [numbers], atol=tolerance)
 
 
+def test_a_unit_that_is_stated_changes_no_number():
+    stated = Operators(units="rad")
+    assert (stated.changes_values, stated.described) == (False, "")
+    assert np.array_equal(element_map(stated, 2).apply(np.array([[1.0, 3.0]])), [[1.0, 3.0]])
+    found, made = values({"action": {"from": "/arm", "units": "rad"}}, joints("/arm", [[1.0], [2.0], [3.0]]))
+    assert found["action"].ravel().tolist() == [1.0, 2.0, 3.0]
+    assert not [finding for finding in made.findings if finding.code == "align-mapped"]
+
+
 def test_the_order_is_units_range_scale_offset():
     operators = Operators(units="mm to m", range=(0.0, 0.1), scale=2, offset_by=(1, 0))
     assert element_map(operators, 2).apply(np.array([[50.0, 100.0]])).tolist() == [[2.0, 2.0]]
@@ -128,7 +137,7 @@ def test_a_reference_is_taken_as_the_plan_changes_it():
 @pytest.mark.parametrize(
     ("feature", "said"),
     [
-        ({"units": "deg"}, "write it as `deg to rad`"),
+        ({"units": "feet"}, "write it as `deg to rad`, or `rad` where they stay"),
         ({"units": "deg to m"}, "deg is an angle, m is a length"),
         ({"range": [1, 1]}, "two different numbers"),
         ({"scale": 0}, "a factor of 0 cannot be undone"),

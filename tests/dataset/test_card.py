@@ -63,6 +63,7 @@ def test_units_of_the_plan_and_of_depth_stand_beside_the_features():
     assert "| feature | type | shape | names | unit |" in text
     assert "| `action` | float32 | 2 | pan, lift | rad |" in text
     assert "| `observation.depth` | video (unknown codec) | 4 x 6 x 1 |  | mm |" in text
+    assert "| `action` | float32 | 2 | pan, lift | rad |" in card(INFO, ["pick"], plan.replace("deg to rad", "rad"))
     part = plan.replace("units: deg to rad", "limit: none").replace("[/a, /b]", "[{stream: /a, units: mm to m}]")
     state = {"observation.state": {"dtype": "float32", "shape": [1], "names": ["x"]}}
     assert "| `observation.state` | float32 | 1 | x | m |" in card(INFO | {"features": state}, ["pick"], part)

@@ -35,7 +35,9 @@ Elements = Annotated[float | tuple[float, ...] | None, BeforeValidator(_parse_el
 class Operators(Model):
     """What is done to each number, in the order units, range, scale, offset_by."""
 
-    units: str | None = Field(None, description="Units that are changed, e.g. `deg to rad` or `mm to m`.")
+    units: str | None = Field(
+        None, description="Units that are changed, e.g. `deg to rad`; or that the numbers have and keep, e.g. `rad`."
+    )
     range: tuple[float, float] | None = Field(
         None, description="[a, b]: values that become 0 and 1, e.g. a gripper's closed and open width."
     )
@@ -63,17 +65,22 @@ class Operators(Model):
     @property
     def described(self) -> str:
         """For the report: "deg to rad, range 0 to 0.08, scale 2"; "" without any."""
-        parts = [self.units] if self.units else []
+        parts = [self.units] if self.units and self.units not in UNITS else []
         parts += [f"range {self.range[0]:g} to {self.range[1]:g}"] if self.range else []
         named = (("scale", self.scale), ("offset_by", self.offset_by))
         return ", ".join([*parts, *(f"{name} {value}" for name, value in named if value is not None)])
 
 
 def _factor(units: str) -> float:
+    """What numbers are multiplied by: 1 where their unit is stated and stays."""
+    if units in UNITS:
+        return 1.0
     before, _, after = (part.strip() for part in units.partition(" to "))
     for unit in (before, after):
         if unit not in UNITS:
-            raise ValueError(f"units {units!r}: write it as `deg to rad`; known are {', '.join(UNITS)}")
+            raise ValueError(
+                f"units {units!r}: write it as `deg to rad`, or `rad` where they stay; known are {', '.join(UNITS)}"
+            )
     (kind, size), (other_kind, other_size) = UNITS[before], UNITS[after]
     if kind != other_kind:
         raise ValueError(f"units {units!r}: {before} is {kind}, {after} is {other_kind}")
