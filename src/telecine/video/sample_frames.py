@@ -67,7 +67,7 @@ def sampled_frames(display: Rows, keyframe: Flags, preroll: int, count: int, *, 
 def _spread(keys: Rows, preroll: int, count: int, parts: int) -> Rows:
     """The middle of each part, or the nearest keyframe where one is no further from it than the part is long."""
     middles = preroll + (2 * np.arange(parts) + 1) * count // (2 * parts)
-    chosen = middles
+    chosen: Rows = middles
     if keys.size:
         after = np.minimum(np.searchsorted(keys, middles), keys.size - 1)
         before = np.maximum(after - 1, 0)
