@@ -104,6 +104,14 @@ def test_attributes_may_say_what_they_like():
     assert codec_fault(deep)
 
 
+def test_shards_within_shards_are_named_as_what_they_are():
+    codecs: list = [{"name": "bytes"}]
+    for _ in range(40):
+        codecs = [{"name": "sharding_indexed", "configuration": {"codecs": codecs}}]
+    fault = codec_fault({"codecs": codecs})
+    assert fault == "its metadata is nested deeper than 32; write the array with one level of sharding at most"
+
+
 def zstd(data):
     return pytest.importorskip("zstandard").compress(data)
 

@@ -164,3 +164,14 @@ def test_archives_are_told_to_be_unpacked(tmp_path):
     (tmp_path / "399093_399454.tar.gz").write_bytes(b"\x1f\x8b")
     with pytest.raises(Exception, match="archives: unpack them"):
         registry.find([tmp_path])
+
+
+def test_a_shape_that_no_row_has_is_told_and_costs_no_memory(tmp_path):
+    root = of_2026(tmp_path / "in", [segment("grasp the cup", 0, 8)])
+    place = root / "meta/info.json"
+    info = json.loads(place.read_text())
+    info["features"]["observation.state"]["shape"] = [2**40]
+    place.write_text(json.dumps(info))
+    report = convert(root, tmp_path / "out", task="go")
+    assert not report.ok
+    assert all("a row of 4398046511104 bytes is more than" in e.reason.message for e in report.rejected)

@@ -145,3 +145,28 @@ def test_jpeg_that_says_nothing_of_its_writer_is_left_as_it_is(h5py, tmp_path):
     with registry.open(registry.find([path]).refs[0]) as recording:
         assert recording.streams["/observations/images/cam_high"].schema.order == "rgb"
         assert any("left as they are" in text for _, text in recording.notes)
+
+
+@pytest.mark.parametrize(
+    ("stated", "step_ns", "said"),
+    [
+        (25, 40_000_000, ""),
+        ("25", 40_000_000, ""),
+        (29.97, 33_366_700, ""),
+        (None, 50_000_000, "usual control rate"),
+        (1e308, 50_000_000, "'1e+308', which is no rate"),
+        (float("nan"), 50_000_000, "'nan', which is no rate"),
+        (-5, 50_000_000, "'-5', which is no rate"),
+        (True, 50_000_000, "'True', which is no rate"),
+        ([25], 50_000_000, "'[25]', which is no rate"),
+        ("fast", 50_000_000, "'fast', which is no rate"),
+    ],
+)
+def test_a_rate_that_is_none_is_told_and_the_usual_one_assumed(h5py, tmp_path, stated, step_ns, said):
+    path = make.robomimic(h5py, tmp_path / "x.hdf5", control_freq=stated)
+    with registry.open(registry.find([path]).refs[0]) as recording:
+        stamps = recording.streams["/actions"].times("time")
+        told = [text for code, text in recording.notes if code == "source-assumed" and "control rate" in text]
+    assert np.ptp(np.diff(stamps)) <= 1
+    assert abs(int(np.diff(stamps)[0]) - step_ns) < 100
+    assert (len(told), said in "".join(told)) == (bool(said), True)

@@ -139,6 +139,20 @@ def stated_facts(holder: Any) -> dict[str, str]:
 _FACTS = ("success", "failure", "outcome", "error_cause", "failure_reason", "interrupted", "tags")
 
 
+def stated_rate(value: Any) -> Fraction | None:
+    """Steps a second, 0 < rate <= 10,000, of a number or text in a file; None for what is no such rate."""
+    if isinstance(value, bool):
+        return None
+    try:
+        rate = Fraction(value if isinstance(value, str) else float(value)).limit_denominator(10**6)
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        return None
+    return rate if 0 < rate <= _FASTEST_HZ else None
+
+
+_FASTEST_HZ = 10_000
+
+
 def assumed_rate(fps: int, why: str) -> tuple[str, str]:
     """The note that a rate is the layout's usual one."""
     return ("source-assumed", f"{counted(fps, 'step')} a second: {why}; if not, use --index step and --rate")

@@ -25,6 +25,7 @@ from telecine.sources.hdf5.layouts import (
     json_beside,
     role,
     stated_facts,
+    stated_rate,
     whole_file,
 )  # fmt: skip
 from telecine.sources.hdf5.odd_cameras import odd_camera, unit_of
@@ -171,7 +172,7 @@ def _robotwin(file: Any, place: str, path: str) -> LayoutEpisode:
     texts = _texts(file["instructions"][()]) if "instructions" in file else []
     return LayoutEpisode(
         "robotwin",
-        fps=Fraction(int(rate[()])) if rate is not None and rate[()] > 0 else None,
+        fps=stated_rate(rate[()]) if rate is not None else None,
         anchor=f"action/{there[0]}" if there else "",
         attrs={"instructions": str(len(texts))} if texts else {},
         features={

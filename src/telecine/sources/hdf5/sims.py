@@ -7,7 +7,7 @@ Sources: isaaclab `HDF5DatasetFileHandler`; robomimic `dataset_states_to_obs.py`
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from telecine.core.naming import camera_name, natural
 from telecine.core.plan.model import IMAGES
@@ -23,11 +23,13 @@ from telecine.sources.hdf5.layouts import (
     json_beside,
     once_per_file,
     stated_facts,
+    stated_rate,
 )  # fmt: skip
 from telecine.sources.hdf5.odd_cameras import is_classes
 from telecine.sources.shared.arrays import PixelLayout
 
-_ROBOSUITE_HZ = 20
+_ROBOSUITE = (20, "robosuite")
+"""Its usual control rate, in Hz."""
 
 
 @once_per_file
@@ -92,10 +94,9 @@ def rate_of(sim_args: Mapping[str, Any]) -> Fraction | None:
         step = float(sim_args["dt"]) * float(sim_args["decimation"])
     except (KeyError, TypeError, ValueError):
         return None
-    if step <= 0:
-        return None
-    near = round(1 / step)
-    return Fraction(near) if near and abs(1 / near - step) < 1e-4 else Fraction(1 / step).limit_denominator(10**6)
+    rate = stated_rate(1 / step) if step > 0 else None
+    near = round(rate or 0)
+    return Fraction(near) if near and abs(1 / near - step) < 1e-4 else rate
 
 
 def _isaaclab(file: Any, place: str, path: str) -> LayoutEpisode:
@@ -133,6 +134,24 @@ def _success_value(demo: Any) -> dict[str, Any]:
     return {"/success": bool(demo.attrs["success"])} if "success" in demo.attrs else {}
 
 
+class _Rate(NamedTuple):
+    """Steps a second, and what is to be said about where they are from."""
+
+    fps: Fraction
+    is_assumed: bool = False
+    notes: tuple[tuple[str, str], ...] = ()
+
+
+def _control_rate(settings: Any, usual: int, simulator: str) -> _Rate:
+    """What `control_freq` in an environment's settings states; the simulator's usual rate where it states none."""
+    stated = settings.get("control_freq") if isinstance(settings, Mapping) else None
+    if (rate := stated_rate(stated)) is not None:
+        return _Rate(rate)
+    unfit = f" (control_freq is {str(stated)[:40]!r}, which is no rate)" if stated else ""
+    note = assumed_rate(usual, f"{simulator}'s usual control rate{unfit}")
+    return _Rate(Fraction(usual), True, (note,))
+
+
 # --- robosuite and what is built on it -------------------------------------------------------------------------------
 
 
@@ -149,10 +168,10 @@ def _libero(file: Any, place: str, path: str) -> LayoutEpisode:
         task = " ".join(words)
     # "opengl": stored upside down; models and environments trained on LIBERO turn them by half a turn.
     upside_down = attribute(data.attrs, "macros_image_convention") == "opengl"
-    fps = _env(file).get("env_kwargs", {}).get("control_freq")
+    rate = _control_rate(_env(file).get("env_kwargs"), *_ROBOSUITE)
     return LayoutEpisode(
         "libero",
-        fps=Fraction(fps or _ROBOSUITE_HZ),
+        fps=rate.fps,
         anchor="actions",
         attrs={"env_name": attribute(data.attrs, "env_name"), **stated_facts(demo.attrs)},
         features={
@@ -168,8 +187,8 @@ def _libero(file: Any, place: str, path: str) -> LayoutEpisode:
             **cameras("/obs", _image_arrays(demo.get("obs"))),
             **_ends(demo),
         },
-        notes=() if fps else (assumed_rate(_ROBOSUITE_HZ, "robosuite's usual control rate"),),
-        is_rate_assumed=not fps,
+        notes=rate.notes,
+        is_rate_assumed=rate.is_assumed,
         values={"/task": task.strip('" ')},
         pixel_layouts={"/obs": PixelLayout(turn="rotate180")} if upside_down else {},
     )
@@ -191,13 +210,13 @@ def _robomimic_name(demo: Any, facts: Mapping[str, Any]) -> str:
 def _robomimic(file: Any, place: str, path: str) -> LayoutEpisode:
     del path
     demo, env = file[place], _env(file)
-    fps = env.get("env_kwargs", {}).get("control_freq")
+    rate = _control_rate(env.get("env_kwargs"), *_ROBOSUITE)
     state, notes = robot_state(demo["obs"])
     facts = facts_of(demo.attrs, "ep_meta")
     task = facts.get("lang", "")
     return LayoutEpisode(
         _robomimic_name(demo, facts),
-        fps=Fraction(fps or _ROBOSUITE_HZ),
+        fps=rate.fps,
         anchor="actions",
         attrs={"env_name": str(env.get("env_name", "")), **stated_facts(demo.attrs)},
         features={
@@ -205,8 +224,8 @@ def _robomimic(file: Any, place: str, path: str) -> LayoutEpisode:
             **cameras("/obs", [n for n in _image_arrays(demo.get("obs")) if "depth" not in n]),
             **_ends(demo),
         },
-        notes=(*notes, *(() if fps else (assumed_rate(_ROBOSUITE_HZ, "robosuite's usual control rate"),))),
-        is_rate_assumed=not fps,
+        notes=(*notes, *rate.notes),
+        is_rate_assumed=rate.is_assumed,
         values={"/task": task} if task else {},
         quaternion="xyzw",
     )
@@ -223,17 +242,16 @@ def _robosuite(file: Any, place: str, path: str) -> LayoutEpisode:
     del path
     demo, data = file[place], file["data"]
     env = facts_of(data.attrs, "env_info") or _env(file).get("env_kwargs", {})
-    fps = env.get("control_freq")
     hint = "holds no observations: render them with robomimic's dataset_states_to_obs.py, or convert states and actions"
-    rate = () if fps else (assumed_rate(_ROBOSUITE_HZ, "robosuite's usual control rate"),)
+    rate = _control_rate(env, *_ROBOSUITE)
     return LayoutEpisode(
         "robosuite",
-        fps=Fraction(fps or _ROBOSUITE_HZ),
+        fps=rate.fps,
         anchor="actions",
         attrs={"env_name": attribute(data.attrs, "env") or str(env.get("env_name", ""))},
         features=_features(observation__state=_present(demo, ("states",)), action=_present(demo, ("actions",))),
-        notes=(("source-incomplete", hint), *rate),
-        is_rate_assumed=not fps,
+        notes=(("source-incomplete", hint), *rate.notes),
+        is_rate_assumed=rate.is_assumed,
     )
 
 
@@ -262,10 +280,10 @@ def _maniskill(file: Any, place: str, path: str) -> LayoutEpisode:
             shown |= {
                 IMAGES + camera_name(c): (f"/{root}/{c}/rgb",) for c in sorted(demo[root]) if "rgb" in demo[root][c]
             }
-    fps = env.get("env_kwargs", {}).get("control_freq")
+    rate = _control_rate(env.get("env_kwargs"), 20, "ManiSkill")
     return LayoutEpisode(
         "maniskill",
-        fps=Fraction(fps or 20),
+        fps=rate.fps,
         anchor=actions[0].removeprefix("/"),
         attrs={
             "env_name": str(env.get("env_id", "")),
@@ -282,10 +300,10 @@ def _maniskill(file: Any, place: str, path: str) -> LayoutEpisode:
             ),
             **shown,
         },
-        notes=() if fps else (assumed_rate(20, "ManiSkill's usual control rate"),),
+        notes=rate.notes,
         # ManiSkill's documentation of sensors: depth is int16, in millimetres
         pixel_layouts={f"{names[0][: -len('/rgb')]}/depth": PixelLayout(unit="mm") for names in shown.values()},
-        is_rate_assumed=not fps,
+        is_rate_assumed=rate.is_assumed,
         quaternion="wxyz",
     )
 

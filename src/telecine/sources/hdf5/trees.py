@@ -23,6 +23,7 @@ from telecine.sources.hdf5.layouts import (
     attribute,
     once_per_file,
     stated_facts,
+    stated_rate,
 )  # fmt: skip
 from telecine.sources.shared.episode_ends import check_ends, episode_names, span_of
 
@@ -48,7 +49,6 @@ _LAST_ROW = ("terminals", "timeouts", "is_last", *_SINGLE)
 _UNNUMBERED = (("date", r"\d{4}[-_]?\d\d[-_]?\d\d.*"), ("id", r"[0-9a-f]{6,}(-[0-9a-f]{4,})*"))
 """What names of episodes are that no number tells from one another."""
 _RATES = ("fps", "hz", "rate", "frequency", "control_freq", "control_frequency", "control_hz")
-_FASTEST_HZ = 10_000
 
 
 def _numbered(group: Any, depth: int = 0) -> list[str]:
@@ -251,11 +251,7 @@ def _stated_rate(group: Any, file: Any) -> Fraction | None:
     """Steps a second, as an attribute of the episode or of the file states them."""
     for attrs in (group.attrs, file.attrs):
         for name in _RATES:
-            try:
-                rate = Fraction(attribute(attrs, name)).limit_denominator(10**6)
-            except (ValueError, ZeroDivisionError, OverflowError):
-                continue
-            if 0 < rate < _FASTEST_HZ:
+            if (rate := stated_rate(attribute(attrs, name))) is not None:
                 return rate
     return None
 

@@ -43,4 +43,5 @@ def described_names(info: Mapping[str, Any], key: str, width: int) -> tuple[str,
                 return None
             names[place] = label if len(places) == 1 else f"{label}_{number}"
     ordered = tuple(names[place] for place in sorted(names))
-    return ordered if sorted(names) == list(range(width)) and len(set(ordered)) == width else None
+    is_each_described = len(names) == width and sorted(names) == list(range(len(names)))
+    return ordered if is_each_described and len(set(ordered)) == width else None

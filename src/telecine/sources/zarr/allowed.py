@@ -22,12 +22,15 @@ MOST_BYTES = 1 << 28
 """Of a chunk, unpacked; more only where the recording itself has as many bytes."""
 LARGEST_BYTES = 1 << 30
 _DEEPEST = 32
+_TOO_DEEP = f"its metadata is nested deeper than {_DEEPEST}"
 
 
 def codec_fault(metadata: object) -> str:
     """What makes the metadata of an array or group, as parsed from JSON, unfit to be given to zarr; "" for nothing."""
     for codec in _codecs(metadata, 0):
         name = codec if isinstance(codec, str) else _name(codec)
+        if name == _TOO_DEEP:
+            return f"{_TOO_DEEP}; write the array with one level of sharding at most"
         if name.removeprefix(_PREFIX) not in ALLOWED:
             return f"the codec {name!r} is not one that telecine reads; write the array with blosc, zstd or zlib"
     return _object_fault(metadata, 0)
@@ -46,7 +49,7 @@ def _name(codec: object) -> str:
 def _codecs(value: object, depth: int) -> Iterator[Any]:
     """Every codec that a document names, those within sharding and consolidated metadata as well."""
     if depth > _DEEPEST:
-        yield f"nested deeper than {_DEEPEST}"
+        yield _TOO_DEEP
     elif isinstance(value, Mapping):
         if value.get("compressor") is not None:
             yield value["compressor"]

@@ -139,7 +139,7 @@ def _arrays(
                 array = root[f"data/{name}"]
             fault = _array_fault(array, path)
         except _ERRORS as error:
-            fault = str(error)
+            fault = str(error).removeprefix(f"data/{name}: ")
         if fault:
             fix = "pip install 'telecine[zarr]'" if "imagecodecs_" in fault and "not available" in fault else ""
             left_out.append(LeftOut(f"/{name}", "unreadable", f"data/{name} {fault}", fix))
