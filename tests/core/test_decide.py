@@ -127,7 +127,7 @@ def test_parts_are_encoded_only_while_that_pays():
     assert isinstance(decided(without(3000, *range(7, 3000, 31)), long), Splice)
     answer = decided(without(3000, *range(7, 3000, 13)), long)
     assert isinstance(answer, Encode)
-    assert "231 time some left out" in answer.why
+    assert "231 times some left out" in answer.why
     assert "of all" in answer.why
     assert isinstance(decided(without(3000, *range(7, 3000, 13)), long, copy="always"), Splice)
 
