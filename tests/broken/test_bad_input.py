@@ -162,7 +162,7 @@ def test_a_video_whose_clock_went_back_is_rejected(tmp_path):
     stamps[15:] -= 400_000_000
     camera = Camera(jittered(30, seed=1), "x264", stamps=stamps)
     report = between_two_good_ones(tmp_path, lambda p: robot_with(p, front=camera))
-    only_rejects(report, "video-damaged", "go back in time")
+    only_rejects(report, "video-damaged", "goes back in time")
 
 
 def test_a_copy_of_a_recording_is_noticed_and_becomes_no_second_episode(tmp_path):
