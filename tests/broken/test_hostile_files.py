@@ -52,12 +52,13 @@ def test_what_is_no_regular_file_is_passed_over_with_a_word(given):
         found = said(given)
     assert {name: code for name, (code, _) in found.items()} == {
         "pipe.mcap": "source-skipped", "pipe": "source-skipped", "s.mcap": "source-skipped",
-        "round.rrd": "source-skipped", "zero.bag": "source-outside",
+        "round.rrd": "source-skipped", "zero.bag": "source-skipped",
     }  # fmt: skip
     assert "is a FIFO" in found["pipe.mcap"][1]
     assert "is a socket" in found["s.mcap"][1]
     assert "symbolic links" in found["round.rrd"][1]
-    assert "source-skipped" in said(given, follow_links=True)["zero.bag"]  # a device stays one
+    assert "is a device" in found["zero.bag"][1]
+    assert "source-skipped" in said(given, follow_links=True)["zero.bag"]
 
 
 @pytest.mark.parametrize("name", ["metadata.yaml", "zarr.json", ".zgroup", "meta/info.json", "events.jsonl"])

@@ -133,6 +133,27 @@ def test_a_plan_file_without_end_is_not_read_to_its_end(tmp_path):
     assert "larger than" in done.output
 
 
+COMMANDS = (
+    "inspect ADDRESS", "verify ADDRESS", "verify IN --against ADDRESS", "repair ADDRESS", "repair IN --apply ADDRESS",
+    "diff ADDRESS IN", "diff IN ADDRESS", "merge IN ADDRESS OUT", "merge IN IN ADDRESS", "edit ADDRESS OUT --delete 0",
+    "edit IN ADDRESS --delete 0", "push ADDRESS me/x", "push IN ADDRESS", "convert ADDRESS OUT", "convert IN ADDRESS",
+    "convert IN ADDRESS --shard 1/2", "convert IN OUT --plan ADDRESS", "convert IN OUT --labels ADDRESS",
+    "convert IN OUT --spans ADDRESS", "finalize ADDRESS", "record sim ADDRESS", "demo ADDRESS", "view ADDRESS",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "address", ["s3://me:pa55word@bucket/x", "https://me:pa55word@h/x", "s3://b/x?token=hf_pa55word1"]
+)
+@pytest.mark.parametrize("words", COMMANDS)
+def test_a_secret_in_an_address_is_never_shown(words, address, tmp_path):
+    (tmp_path / "in").mkdir()
+    given = {"ADDRESS": address, "IN": str(tmp_path / "in"), "OUT": str(tmp_path / "out")}
+    done = CliRunner().invoke(app, [given.get(word, word) for word in words.split()])
+    assert done.exit_code
+    assert "pa55word" not in done.output
+
+
 class Harm:
     """Leaves a file when it is unpickled."""
 

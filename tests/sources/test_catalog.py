@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from support.rrd import Texts, Vectors, one_of_each, write_rrd
-from telecine.core.errors import SourceError
+from telecine.core.errors import PlanError, SourceError
 from telecine.core.recording import Ref
 from telecine.sources import registry
 from telecine.sources.rrd import catalog as room
@@ -121,7 +121,7 @@ def test_a_token_inside_an_error_is_struck_out() -> None:
 
 def test_credentials_in_an_address_are_refused_and_not_repeated() -> None:
     for address in ("rerun+http://me:word@127.0.0.1:1/dataset/x", "rerun://127.0.0.1:1/dataset/x?token=word"):
-        with pytest.raises(SourceError, match="secrets do not belong in an address") as caught:
+        with pytest.raises(PlanError, match="secrets do not belong in an address") as caught:
             registry.find([address])
         assert "word" not in str(caught.value)
 

@@ -333,7 +333,7 @@ def _run(command: "Callable[[], Outcome]", fail_on: Sequence[str] | None) -> Non
     from telecine.cli.exit_codes import NOT_DONE, WRONG, check_fail_on
     from telecine.cli.stop import Stopped, stoppable
     from telecine.core.errors import PlanError, TelecineError
-    from telecine.core.text.visible import visible
+    from telecine.core.text.visible import safe
 
     try:
         check_fail_on(fail_on or ())
@@ -345,16 +345,16 @@ def _run(command: "Callable[[], Outcome]", fail_on: Sequence[str] | None) -> Non
         typer.echo("\n".join([f"stopped: {stopped}", *(f"  {n}" for n in stopped.notes)]), err=True)
         code = stopped.code
     except PlanError as error:
-        text = visible(str(error), keep="\n")  # a list of mistakes has lines
+        text = safe(str(error), keep="\n")  # a list of mistakes has lines
         typer.echo(f"error: {text}", err=True)
         code = WRONG
     except TelecineError as error:
-        notes = (f"  {visible(note)}" for note in getattr(error, "__notes__", ()))
-        typer.echo("\n".join([f"error: {visible(str(error))}", *notes]), err=True)
+        notes = (f"  {safe(note)}" for note in getattr(error, "__notes__", ()))
+        typer.echo("\n".join([f"error: {safe(str(error))}", *notes]), err=True)
         if loudness.json() and error.findings:
             from telecine.cli.screen.tables import findings_dict, print_json
 
-            print_json({"ok": False, "error": str(error), "findings": findings_dict(error.findings)})
+            print_json({"ok": False, "error": safe(str(error), keep="\n"), "findings": findings_dict(error.findings)})
         code = NOT_DONE
     raise typer.Exit(code)
 

@@ -35,6 +35,12 @@ class SourceError(TelecineError):
     code = "source-unreadable"
 
 
+class OutsideError(SourceError):
+    """A recording leads to what was not given."""
+
+    code = "source-outside"
+
+
 class ContradictionError(SourceError):
     """A recording says two things that cannot both be true, so that its rows or frames may be another's."""
 

@@ -99,10 +99,12 @@ def _entries(folder: str, inside: Confinement) -> Iterator[tuple[Place, bool]]:
         yield Place(folder, problem=f"cannot be read: {error.strerror or error}"), False
         return
     for path, is_link, is_folder in found:
-        if is_link and not inside.holds(path):
+        leads_to_folder = is_folder or (is_link and Path(path).is_dir())
+        if not leads_to_folder and (problem := kind_problem(path)):
+            yield Place(path, problem=problem), False  # wherever it lies: a device is nobody's recording
+        elif is_link and not inside.holds(path):
             yield Place(path, problem=inside.problem(path), leaves=True), False
-        elif is_folder or (is_link and Path(path).is_dir()):
-            if is_folder or inside.follows:  # a folder inside is searched where it is, not where links to it are
-                yield Place(path), True
-        else:
-            yield Place(path, problem=kind_problem(path)), False
+        elif not leads_to_folder:
+            yield Place(path), False
+        elif is_folder or inside.follows:  # a folder inside is searched where it is, not where links to it are
+            yield Place(path), True

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from telecine.core.dataclass import dataclass
-from telecine.core.errors import SourceError, StoreError
+from telecine.core.errors import OutsideError, PlanError, SourceError, StoreError
 from telecine.core.findings import Finding
 from telecine.core.naming import natural
 from telecine.core.recording import Recording, Ref
@@ -130,6 +130,8 @@ def index(claim: Claim, *, recover: bool = False, token: str | None = None) -> F
         message = str(error).removeprefix(f"{claim.path}: ")
         file = Path(claim.path)
         message = "the file is empty (0 bytes)" if file.is_file() and not file.stat().st_size else message
+        if isinstance(error, OutsideError):  # it says itself what to do
+            return Found((), (Finding(error.code, "error", claim.path, message, recording=claim.path),))
         return Found((), (unreadable(claim.path, message),))
 
 
@@ -256,7 +258,7 @@ def _claimed(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Claim]:
     seen: set[str] = set()
     for path in paths:
         if is_url(os.fspath(path)) and (shown := scrubbed(os.fspath(path))) != os.fspath(path):
-            raise SourceError(f"{shown}: secrets do not belong in an address; give the token in --catalog-token-file")
+            raise PlanError(f"{shown}: secrets do not belong in an address; give the token in --catalog-token-file")
         for place in places(os.fspath(path), is_one_recording):
             if place.problem:
                 yield Claim("", place.path, place.problem, refused=place.leaves and has_suffix(place.path))

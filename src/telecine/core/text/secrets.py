@@ -6,6 +6,7 @@ from urllib.parse import quote
 _HIDDEN = "***"
 _KNOWN = (
     (re.compile(r"(?<=://)[^\s/@]+(?=@)"), _HIDDEN),
+    (re.compile(r"(?<=[a-z0-9]{2}:/)[^\s/@]+(?=@)"), _HIDDEN),  # an address that went through `pathlib`
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"), rf"\1 {_HIDDEN}"),
     (
         re.compile(r"(?i)\b((?:access_|auth_|api_)?(?:token|key)|password|secret|x-amz-signature)=[^\s&\"']+"),
@@ -21,6 +22,8 @@ def scrubbed(text: str, *tokens: str | None) -> str:
 
     >>> scrubbed("http://me:word@host/x refused Bearer abcdefgh", None)
     'http://***@host/x refused Bearer ***'
+    >>> scrubbed("s3:/me:word@bucket/x")
+    's3:/***@bucket/x'
     """
     for token in tokens:
         for shown in {token, quote(token, safe="")} if token else ():

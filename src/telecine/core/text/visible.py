@@ -6,6 +6,8 @@ bidirectional control shows another name than it is (CVE-2021-42574).
 
 import unicodedata
 
+from telecine.core.text.secrets import scrubbed
+
 _HIDDEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
 """Categories of control, format and surrogate characters, and of the separators that end a line."""
 _JOINERS = "\u200c\u200d"
@@ -23,6 +25,11 @@ def visible(text: str, keep: str = "") -> str:
     return "".join(
         ch if ch in keep or ch in _JOINERS or unicodedata.category(ch) not in _HIDDEN else _escaped(ch) for ch in text
     )
+
+
+def safe(text: str, keep: str = "") -> str:
+    """`visible`, and without secrets: what was typed, or a server's answer, may be an address with a password."""
+    return visible(scrubbed(text), keep)
 
 
 def _escaped(character: str) -> str:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from telecine.core.errors import SourceError
+from telecine.core.errors import OutsideError, SourceError
 from telecine.core.text.numbers import counted
 from telecine.sources.hdf5.known_members import lies_in_file
 from telecine.sources.shared.confinement import FOLLOW_FIX
@@ -32,7 +32,7 @@ def check_links(file: Any, path: str, *, follows: bool) -> None:
 
     for group, name, above, kind, member in _members(file):
         if kind not in (HARD, _SOFT) and not follows:
-            raise SourceError(f"{path}: {_path(above, name)} is a link to {_target(group, name)}; {FOLLOW_FIX}")
+            raise OutsideError(f"{path}: {_path(above, name)} is a link to {_target(group, name)}; {FOLLOW_FIX}")
         if isinstance(member, h5py.h5d.DatasetID):
             _check_dataset(member, f"{path}: {_path(above, name)}", follows, group)
 
@@ -87,7 +87,7 @@ def _check_dataset(array: Any, where: str, follows: bool, group: Any) -> None:
         return
     made = array.get_create_plist()
     if made.get_external_count() and not follows:
-        raise SourceError(f"{where} is stored in {os.fsdecode(made.get_external(0)[0])}; {FOLLOW_FIX}")
+        raise OutsideError(f"{where} is stored in {os.fsdecode(made.get_external(0)[0])}; {FOLLOW_FIX}")
     if made.get_layout() == _VIRTUAL:
         _check_mappings(made, where, follows, group)
     unknown = [number for i in range(made.get_nfilters()) if (number := made.get_filter(i)[0]) not in _FILTERS]
@@ -106,7 +106,7 @@ def _check_mappings(made: Any, where: str, follows: bool, group: Any) -> None:
         name, inner = source
         if name != "." or "%" in inner:
             if not follows:
-                raise SourceError(f"{where} shows {inner} of {name}; {FOLLOW_FIX}")
+                raise OutsideError(f"{where} shows {inner} of {name}; {FOLLOW_FIX}")
             continue
         try:
             shown = h5py.h5d.open(h5py.h5i.get_file_id(group), inner.encode(errors="surrogateescape"))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from telecine.core.dataclass import dataclass
-from telecine.core.errors import DatasetError, SourceError, closed_on_failure
+from telecine.core.errors import DatasetError, OutsideError, SourceError, closed_on_failure
 
 FOLLOW_FIX = "use --follow-links if you trust it"
 _follows: ContextVar[bool] = ContextVar("follow_links", default=False)
@@ -56,7 +56,8 @@ class Confinement:
     def check(self, path: str | os.PathLike[str]) -> str:
         """The path. Raises: SourceError when it leads outside or to what is no regular file."""
         if problem := self.problem(path):
-            raise SourceError(f"{os.fspath(path)}: {problem}")
+            kind = SourceError if self.holds(path) else OutsideError
+            raise kind(f"{os.fspath(path)}: {problem}")
         return os.fspath(path)
 
 
