@@ -16,6 +16,7 @@ from support.dataset import episode as one_episode
 from support.pictures import read_frame_id
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.verify import verify
+from telecine.lerobot_format.paths import PROVENANCE
 from telecine.recovery.repair import repair
 from telecine.video.mp4_reader import decode_at
 
@@ -304,3 +305,46 @@ def test_rows_that_are_those_of_another_episodes_statistics_are_named(tmp_path):
     assert (told.episodes, len(told.lost)) == (1, 2)
     change(root, DATA, "action", [[0.5] * 3] * 27)  # like nobody's: there is nothing else to believe
     assert all("believed: rows" in c.message for c in repair(root).conflicts)
+
+
+def row_and_last_frames_gone(root, *, spans):
+    """Row 5 of the first episode and the last frame of each video are gone; rows and lengths are counted anew."""
+    without_rows(root, {5}, ("frame_index", "timestamp", "index"))
+    lengths = [LENGTHS[0] - 1, *LENGTHS[1:]]
+    ends = np.cumsum(lengths).tolist()
+    change(root, EPISODES, "length", lengths)
+    change(root, EPISODES, "dataset_from_index", [0, *ends[:-1]])
+    change(root, EPISODES, "dataset_to_index", ends)
+    for key in (TOP, WRIST):
+        with_frames(video(root, key), range(sum(LENGTHS) - 1))
+        if spans:
+            change(root, EPISODES, f"videos/{key}/from_timestamp", [end / FPS for end in (0, *ends[:-1])])
+            change(root, EPISODES, f"videos/{key}/to_timestamp", [end / FPS for end in ends])
+    (root / PROVENANCE).unlink()
+
+
+@pytest.mark.parametrize(("spans", "witness"), [(True, nothing), (False, nothing), (False, without_statistics)])
+def test_as_many_frames_as_rows_are_not_theirs_where_a_row_was_lost(dataset, spans, witness):
+    row_and_last_frames_gone(dataset, spans=spans)
+    witness(dataset)
+    done = repair(dataset, dataset.parent / "out")
+    assert (done.ok, done.out) == (False, None)
+    name = "statistics" if witness is nothing else "spans in its videos"
+    assert [c.where for c in done.conflicts] == [f"episodes 0, 1, 2 {key}" for key in (TOP, WRIST)]
+    assert all(f"episode 0 had 20 rows by its {name}, 19 are there" in c.message for c in done.conflicts)
+    assert all("--trust video or --trust meta" in c.fix for c in done.conflicts)
+    told = repair(dataset, trust="meta")
+    assert (told.episodes, [f.where for f in told.lost]) == (0, ["episode 0", "episode 1", "episode 2"])
+    told = repair(dataset, trust="video")
+    assert (told.ok, told.episodes, told.rows) == (False, 3, sum(LENGTHS) - 1)
+
+
+def test_a_lost_row_is_named_without_any_video_too(tmp_path):
+    root = write(tmp_path / "dataset", [one_episode(9, i) for i in range(3)])
+    without_rows(root, {12}, ("frame_index", "timestamp", "index"))
+    done = repair(root, tmp_path / "out")
+    assert (done.ok, done.out) == (False, None)
+    assert conflicts(done)[0].startswith("episode 1: it had 9 rows by its statistics, 8 are there")
+    assert repair(root, trust="rows").rows == 26
+    told = repair(root, tmp_path / "out", trust="meta")
+    assert (told.rows, [f.where for f in told.lost]) == (18, ["episode 1"])

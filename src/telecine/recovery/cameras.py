@@ -25,7 +25,7 @@ from telecine.lerobot_format.metadata import DatasetMeta
 from telecine.lerobot_format.paths import FileIndex, file_index_of
 from telecine.recovery.repair_log import RepairLog
 from telecine.recovery.rows import EpisodeRows
-from telecine.recovery.stated_rows import stated_rows
+from telecine.recovery.stated_rows import counted_rows, stated_rows
 from telecine.video.mp4_reader import ReadableFrames, copy_readable, readable_frames
 
 _V2 = re.compile(r"episode_(\d{6,9})\.mp4$")
@@ -134,11 +134,14 @@ def _ranges(
         sound=_sound(metadata, key, runs, claimed, counts),
         stated=[*stated_rows(metadata, runs), *(claim.count for claim in without_rows)], trust_video=trust_video,
     )  # fmt: skip
+    doubts = _miscounted(counted_rows(metadata, runs), runs, claimed, assigned, counts)
     by_episode: dict[int, FrameRange | UnknownFrames] = {}
     for run, before, own, ordered, place in zip(runs, forgotten, claimed, in_order, assigned, strict=False):
         found = with_gaps(place, files.times[place.file].missing) if isinstance(place, FrameRange) else place
         if isinstance(found, FrameRange) and files.times[found.file].is_irregular:
-            found = _irregular(found, trust_video=trust_video)
+            found = _doubtful(found, _IRREGULAR, trust_video=trust_video)
+        if isinstance(found, FrameRange) and not found.doubt and run.episode in doubts:
+            found = _doubtful(found, doubts[run.episode], trust_video=trust_video)
         if isinstance(found, FrameRange) and own is not None and ordered is not None and ordered != own:
             found = _out_of_order(found, own.first, ordered.first, trust_video=trust_video)
         if isinstance(found, FrameRange) and own != before:
@@ -169,15 +172,66 @@ def _out_of_order(found: FrameRange, stated: int, ordered: int, *, trust_video: 
         f"order than that of episodes, in which they begin at frame {ordered}; if they lie in the order of episodes, "
         "as every writer has them, say --trust video"
     )
+    return _doubtful(found, text, trust_video=trust_video)
+
+
+_IRREGULAR = (
+    "the times of its video's packets lie neither on the grid of its rate nor at equal distances, so that frames "
+    "may be missing or doubled; if each row has the frame of its number, say --trust video"
+)
+
+
+def _doubtful(found: FrameRange, text: str, *, trust_video: bool) -> FrameRange | UnknownFrames:
     return replace(found, doubt=text) if trust_video else UnknownFrames(text, is_choice=True)
 
 
-def _irregular(found: FrameRange, *, trust_video: bool) -> FrameRange | UnknownFrames:
-    text = (
-        "the times of its video's packets lie neither on the grid of its rate nor at equal distances, so that frames "
-        "may be missing or doubled; if each row has the frame of its number, say --trust video"
+def _miscounted(
+    counted_by: Mapping[int, tuple[int, str]],
+    runs: Sequence[EpisodeRows],
+    claims: Sequence[ClaimedFrames | None],
+    assigned: Sequence[FrameRange | UnknownFrames],
+    counts: Sequence[int],
+) -> dict[int, str]:
+    """By episode: why its rows may show the frames of others although there is a frame for each.
+
+    Statistics, provenance or spans that fill one another count other rows than there are. Where a file then has as many
+    frames as rows, one of each is missing, or doubled, anywhere in it.
+    """
+    doubts: dict[int, str] = {}
+    for file, frames in enumerate(counts):
+        mine = [
+            (run, claim)
+            for run, claim, place in zip(runs, claims, assigned, strict=False)
+            if isinstance(place, FrameRange) and place.file == file
+        ]
+        said = {run.episode: counted_by[run.episode] for run, _ in mine if run.episode in counted_by}
+        is_full = sum(run.count for run, _ in mine) == frames
+        spans = [claim for _, claim in mine if claim is not None and claim.file == file]
+        ends = np.cumsum([0, *(claim.count for claim in spans)]).tolist()
+        if is_full and not said and len(spans) == len(mine) and [claim.first for claim in spans] == ends[:-1]:
+            stated = {run.episode: (claim.count, "spans in its videos") for run, claim in mine if claim is not None}
+            said = {run.episode: stated[run.episode] for run, _ in mine if stated[run.episode][0] != run.count}
+            said = said if ends[-1] > frames else {}
+        for run, _ in mine:
+            if said and (is_full or run.episode in said):
+                doubts[run.episode] = _miscount(said, {own.episode: own.count for own, _ in mine})
+    return doubts
+
+
+def _miscount(said: Mapping[int, tuple[int, str]], there: Mapping[int, int]) -> str:
+    each = [
+        f"episode {episode} had {counted(rows, 'row')} by its {witness}, {there[episode]} are there"
+        for episode, (rows, witness) in list(said.items())[:_NAMED]
+    ]
+    more = f", and {len(said) - _NAMED} more" if len(said) > _NAMED else ""
+    return (
+        f"{'; '.join(each)}{more}: nothing tells which rows and frames are missing or too many, and rows behind them "
+        "would show the frames of others; if each row has the frame of its number, say --trust video"
     )
-    return replace(found, doubt=text) if trust_video else UnknownFrames(text, is_choice=True)
+
+
+_NAMED = 3
+"""Episodes in a message."""
 
 
 def _ends(metadata: DatasetMeta, key: str, numbers: Mapping[FileIndex, int]) -> dict[int, int]:

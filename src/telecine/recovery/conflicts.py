@@ -27,7 +27,7 @@ from telecine.lerobot_format.metadata import DatasetMeta
 from telecine.lerobot_format.video_spans import is_copy
 from telecine.recovery.cameras import StoredCamera
 from telecine.recovery.rows import EpisodeRows, RowReader
-from telecine.recovery.stated_rows import of_statistics, row_count
+from telecine.recovery.stated_rows import counted_rows, of_statistics, row_count
 from telecine.video.mp4_reader import decode_at
 
 Trust = Literal["rows", "meta", "video"]
@@ -118,6 +118,21 @@ def count_conflicts(cameras: Sequence[StoredCamera]) -> Iterator[Conflict]:
     for (key, why, choices), episodes in found.items():
         named = f"episode{'s' if len(episodes) > 1 else ''} {', '.join(map(str, sorted(episodes)))}"
         yield Conflict("counts", f"{named} {key}", why, choices, tuple(episodes))
+
+
+def row_count_conflicts(
+    metadata: DatasetMeta, runs: Sequence[EpisodeRows], cameras: Sequence[StoredCamera]
+) -> Iterator[Conflict]:
+    """Episodes that had other rows when they were written, unless their frames are in doubt already."""
+    there = {run.episode: run.count for run in runs}
+    for episode, (rows, witness) in counted_rows(metadata, runs).items():
+        places = [camera.ranges[episode] for camera in cameras]
+        if all(isinstance(place, FrameRange) and not place.doubt for place in places):
+            text = (
+                f"it had {counted(rows, 'row')} by its {witness}, {there[episode]} are there: "
+                "nothing tells which are missing or too many"
+            )
+            yield Conflict("counts", f"episode {episode}", text, ("rows", "meta"), (episode,))
 
 
 def copy_conflicts(metadata: DatasetMeta, cameras: Sequence[StoredCamera]) -> Iterator[Conflict]:

@@ -16,8 +16,7 @@ def stated_rows(metadata: DatasetMeta, runs: Sequence[EpisodeRows]) -> list[int 
 
     None where nothing tells. Of an episode of which rows are known to be lost, how many are left.
     """
-    keys = [key for key, f in metadata.features.items() if not f.is_camera and f.dtype not in ("string", "language")]
-    counted: dict[int, int | None] = of_statistics(metadata, keys[:1], lambda own: row_count(own, keys[:1]))
+    counted = _counts(metadata)
     found = []
     for run in runs:
         meta, ticks = metadata.by_index.get(run.episode), metadata.provenance.get(run.episode, {}).get("ticks")
@@ -25,6 +24,29 @@ def stated_rows(metadata: DatasetMeta, runs: Sequence[EpisodeRows]) -> list[int 
         more = max((n for n in counts if isinstance(n, int) and n > run.count), default=None)
         found.append(run.count if run.is_cut else more if more is not None else counted.get(run.episode, ticks))
     return found
+
+
+def counted_rows(metadata: DatasetMeta, runs: Sequence[EpisodeRows]) -> dict[int, tuple[int, str]]:
+    """By episode whose rows are not as many as when it was written: how many there were, and what counts them.
+
+    Not those of which rows are known to be lost, which are named already.
+    """
+    counts = _counts(metadata)
+    found: dict[int, tuple[int, str]] = {}
+    for run in runs:
+        ticks = metadata.provenance.get(run.episode, {}).get("ticks")
+        said, witness = counts.get(run.episode), "statistics"
+        if said is None and isinstance(ticks, int):
+            said, witness = ticks, "provenance"
+        if said is not None and said != run.count and not run.is_cut:
+            found[run.episode] = (said, witness)
+    return found
+
+
+def _counts(metadata: DatasetMeta) -> dict[int, int | None]:
+    """By episode: how many rows its statistics were made of."""
+    keys = [key for key, f in metadata.features.items() if not f.is_camera and f.dtype not in ("string", "language")]
+    return of_statistics(metadata, keys[:1], lambda own: row_count(own, keys[:1]))
 
 
 def of_statistics(metadata: DatasetMeta, keys: Sequence[str], of: Callable[[dict[str, Any]], T]) -> dict[int, T]:

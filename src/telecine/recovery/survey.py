@@ -28,6 +28,7 @@ from telecine.recovery.conflicts import (
     count_conflicts,
     other_tasks,
     row_conflicts,
+    row_count_conflicts,
     size_conflicts,
     statistics_conflicts,
     task_conflicts,
@@ -45,6 +46,14 @@ class Piece:
     count: int
     tasks: list[str]
     ranges: Mapping[str, FrameRange]
+
+
+_NOT_TRUSTED = {
+    "copies": "a video of it is a copy of another camera's, which was not trusted",
+    "counts": "it had other rows when it was written, by what was trusted",
+    "statistics": "it is not what its statistics were made of, which were trusted",
+}
+"""By witness: why an episode is left out where the metadata is believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +98,9 @@ class Content:
                     where, f"{counted(run.count, 'row')}: {'; '.join(lost)}", "leave that camera out with --without"
                 )
                 continue
-            if self._believes_meta("copies", run.episode):
-                log.lost(
-                    where,
-                    f"{counted(run.count, 'row')}: a video of it is a copy of another camera's, which was not trusted",
-                )
-                continue
-            if self._believes_meta("statistics", run.episode):
-                log.lost(
-                    where,
-                    f"{counted(run.count, 'row')}: it is not what its statistics were made of, which were trusted",
-                )
+            why = next((why for name, why in _NOT_TRUSTED.items() if self._believes_meta(name, run.episode)), None)
+            if why is not None:
+                log.lost(where, f"{counted(run.count, 'row')}: {why}")
                 continue
             found = {key: frame_range for key, frame_range in ranges.items() if isinstance(frame_range, FrameRange)}
             count = min([run.count, *(frame_range.count for frame_range in found.values())])
@@ -186,7 +187,7 @@ def survey(
     conflicts = [*known, *task_conflicts(metadata, runs), *size_conflicts(metadata, videos), *count_conflicts(videos)]
     cameras = with_exchanged(metadata, videos) if trust == "meta" else tuple(videos)
     conflicts += [*copy_conflicts(metadata, cameras), *statistics_conflicts(metadata, cameras)]
-    conflicts += [*row_conflicts(metadata, runs, reader, columns)]
+    conflicts += [*row_count_conflicts(metadata, runs, cameras), *row_conflicts(metadata, runs, reader, columns)]
     decided = tuple((conflict, conflict.believed(trust)) for conflict in conflicts)
     for conflict, believed in decided:
         log.conflict(
