@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from support.cli import telecine
 from support.mcap import NAMES, START_NS, joints, make, typestore
 from telecine.core.errors import SourceError
 from telecine.sources import registry
@@ -300,3 +301,10 @@ def test_parsed_messages_give_the_same_whether_they_are_kept_or_not(
         some = one(contents).read(["n.x"], np.array([1, 2, 5]))
         assert (some.rows.tolist(), some.columns["n.x"].values.tolist()) == ([1, 5], [1, 4])
     contents.close()
+
+
+def test_nothing_is_proposed_where_no_topic_can_be_read(tmp_path: Path, mcap: ModuleType) -> None:
+    write(tmp_path / "a.mcap", [("/flat", "flatbuffer", "foxglove.Log", b"bfbs", b"1234")]).close()
+    code, out, _ = telecine("inspect", tmp_path)
+    assert (code, "'flatbuffer' cannot be read" in out, "nothing could be read" in out) == (0, True, True)
+    assert "telecine convert" not in out

@@ -48,7 +48,7 @@ def _show(out: Console, seen: Inspection, proposal: Proposal, command: str, plan
     if findings:
         out.print("\n[bold]findings[/bold]")
         show_findings(out, findings)
-    if not seen.recordings:
+    if not any(recording.streams for recording in seen.recordings):
         out.print("\nnothing could be read, so there is nothing to convert")
         show_steps(out, recovering(seen.findings))
         return
