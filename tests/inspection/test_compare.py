@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from support import hdf5 as make_hdf5
 from support.robot import Camera, jittered, mode_signal, robot_plan, write_robot
 from telecine import compare, convert, make_plan
 from telecine.core.errors import DatasetError
@@ -165,3 +166,21 @@ def test_an_operator_that_was_not_applied_is_a_difference(tmp_path):
     path = root / "meta" / "telecine" / "plan.yaml"
     path.write_text(path.read_text(encoding="utf-8").replace("scale: 2.0", "scale: 3.0"), encoding="utf-8")
     assert any("observation.state" in message for message in messages(root, tmp_path))
+
+
+@pytest.mark.parametrize("is_shifted", [False, True])
+def test_frames_of_noise_are_themselves_and_no_other_noise(h5py, tmp_path, is_shifted):
+    path = make_hdf5.robomimic(h5py, tmp_path / "x.hdf5", steps=20)
+    noise = np.random.default_rng(0).integers(0, 256, (20, 64, 64, 3), np.uint8)
+    _put_images(h5py, path, noise)
+    assert convert(path, tmp_path / "out", task="go").ok
+    _put_images(h5py, path, np.roll(noise, 1, axis=0) if is_shifted else noise)
+    found = {f.code for f in compare(tmp_path / "out", [path])}
+    assert ("verify-against" in found) == is_shifted
+
+
+def _put_images(h5py, path, frames):
+    with h5py.File(path, "r+") as file:
+        for demo in file["data"].values():
+            del demo["obs/agentview_image"]
+            demo["obs/agentview_image"] = frames

@@ -41,7 +41,9 @@ FRAMES = 4
 """Frames compared per camera and episode."""
 ELSEWHERE = "give the folder of the recordings"
 FAR = 24.0
-"""Mean absolute difference (0 to 255) above which a coded frame cannot be the source's."""
+"""Mean absolute difference (0 to 255) above which a coded frame cannot be the source's,"""
+APART = 0.8
+"""unless it is so much nearer to that one than to those beside it."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -276,7 +278,9 @@ def _compare_frames(case: _Case, bound: BoundFeature, indexes: Indexes) -> Itera
         distance = {r: _distance(shown, frame) for r, frame in zip(around, plain, strict=True)}
         best = min(distance, key=lambda r: distance[r])
         nearest = min(distance[r] for r in allowed)
-        if nearest > FAR or nearest > 1.5 * distance[best] + 1.0:
+        # Noise is coded far from itself, and yet nearer than to any other noise.
+        is_far = nearest > FAR and not (others and nearest < APART * min(distance[r] for r in others))
+        if is_far or nearest > 1.5 * distance[best] + 1.0:
             text = f"{key}: row {row} shows another frame than number {allowed[-1]} of {stream.name}"
             if best not in allowed:
                 text += f"; number {best} is nearer"
