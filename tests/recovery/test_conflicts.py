@@ -14,6 +14,7 @@ from support.corruptions import recoded
 from support.dataset import FPS, TOP, WRIST, everything, write
 from support.dataset import episode as one_episode
 from support.pictures import read_frame_id
+from telecine import convert
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.verify import verify
 from telecine.lerobot_format.paths import PROVENANCE
@@ -303,8 +304,34 @@ def test_rows_that_are_those_of_another_episodes_statistics_are_named(tmp_path):
     assert all("--trust rows or --trust meta" in c.fix for c in done.conflicts)
     told = repair(root, tmp_path / "out", trust="meta")
     assert (told.episodes, len(told.lost)) == (1, 2)
-    change(root, DATA, "action", [[0.5] * 3] * 27)  # like nobody's: there is nothing else to believe
-    assert all("believed: rows" in c.message for c in repair(root).conflicts)
+
+
+@pytest.mark.parametrize("trust", [None, "rows", "meta"])
+def test_rows_that_are_like_no_statistics_are_believed_unless_one_says_meta(tmp_path, trust):
+    root = write(tmp_path / "dataset", [one_episode(9, i) for i in range(3)])
+    values = pq.read_table(root / DATA).column("action").to_pylist()
+    change(root, DATA, "action", [*values[:9], [7.0] * 3, *values[10:]])
+    done = repair(root, tmp_path / "out", trust=trust)
+    assert f"believed: {trust or 'rows'}" in done.conflicts[0].message
+    assert "like no other episode's" in done.conflicts[0].message
+    lost = ["episode 1"] if trust == "meta" else []
+    assert (done.ok, done.episodes, [f.where for f in done.lost]) == (False, 3 - len(lost), lost)
+
+
+def test_rows_of_another_episode_are_named_by_the_judgement_of_convert(tmp_path):
+    root = write(tmp_path / "dataset", [one_episode(9, i) for i in range(3)])
+    for key in ("action", "observation.state"):
+        values = pq.read_table(root / DATA).column(key).to_pylist()
+        change(root, DATA, key, [*values[:9], *values[:9], *values[18:]])
+    done = repair(root, tmp_path / "out")
+    assert (done.ok, done.out, [c.where for c in done.conflicts]) == (False, None, ["episode 1"])
+    report = convert(root, tmp_path / "converted", workers=0)
+    refused = "action: its rows are not those of its statistics, but those of episode 0's"
+    assert refused in done.conflicts[0].message
+    assert [refused in r.reason.message for r in report.rejected] == [True]
+    told = repair(root, tmp_path / "out", trust="meta")
+    assert (told.episodes, [f.where for f in told.lost]) == (2, ["episode 1"])
+    assert repair(root, trust="rows").episodes == 3
 
 
 def row_and_last_frames_gone(root, *, spans):

@@ -10,12 +10,12 @@ from itertools import combinations
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError, TelecineError
 from telecine.core.frame_ranges import FrameRange, UnknownFrames
 from telecine.core.frame_witness import FrameWitness
+from telecine.core.stats import Floats
 from telecine.core.text.numbers import counted
 from telecine.dataset.values import to_numpy
 from telecine.dataset.verify.finding_log import FindingLog
@@ -24,10 +24,11 @@ from telecine.dataset.verify.frames import DecodedFrames, check_decoded, parsed_
 from telecine.dataset.verify.statistics import floats
 from telecine.lerobot_format.frame_statistics import FrameStatistics
 from telecine.lerobot_format.metadata import DatasetMeta
+from telecine.lerobot_format.row_ends import MOVING, are_equal, ends_of, not_of_statistics, owner
 from telecine.lerobot_format.video_spans import is_copy
 from telecine.recovery.cameras import StoredCamera
 from telecine.recovery.rows import EpisodeRows, RowReader
-from telecine.recovery.stated_rows import counted_rows, of_statistics, row_count
+from telecine.recovery.stated_rows import counted_rows, of_statistics
 from telecine.video.mp4_reader import decode_at
 
 Trust = Literal["rows", "meta", "video"]
@@ -38,7 +39,7 @@ Trust = Literal["rows", "meta", "video"]
 class Conflict:
     """Two witnesses that disagree. choices: whom one can believe; with one alone there is nothing to choose.
 
-    episodes: those it is about; none when it is about all.
+    episodes: those it is about; none when it is about all. default: whom the repair believes untold.
     """
 
     witness: Literal["tasks", "sizes", "statistics", "counts", "rates", "copies"]
@@ -46,12 +47,13 @@ class Conflict:
     message: str
     choices: tuple[Trust, ...]
     episodes: tuple[int, ...] = ()
+    default: Trust | None = None
 
     def believed(self, trust: Trust | None) -> Trust | None:
         """Whom the repair believes; None when the user has to decide."""
         if len(self.choices) == 1:
             return self.choices[0]
-        return trust if trust in self.choices else None
+        return trust if trust in self.choices else self.default
 
     @property
     def fix(self) -> str:
@@ -194,58 +196,61 @@ def _statistics_problem(
 def row_conflicts(
     metadata: DatasetMeta, runs: Sequence[EpisodeRows], reader: RowReader, columns: Sequence[FeatureColumn]
 ) -> Iterator[Conflict]:
-    """Episodes whose rows are not those that their statistics were made of, by the ends of what moves."""
-    vectors = [c for c in columns if c.key in ("action", "observation.state") and c.dtype.startswith("float")]
+    """Episodes whose rows are not those that their statistics were made of, by the ends of what moves.
+
+    As `convert` judges, with those that are like no other episode's beside. Rows of which some are known to be lost
+    have other ends, and tell nothing.
+    """
+    vectors = [c for c in columns if c.key in MOVING and c.dtype.startswith("float")]
     keys = [column.key for column in vectors]
-    stored = of_statistics(metadata, keys, lambda own: _stored_ends(own, keys))
-    odd: dict[int, bytes] = {}
-    owners: dict[bytes, int] = {}
+    stored = of_statistics(metadata, keys, lambda own: _stated_ends(own, keys))
+    other_count = counted_rows(metadata, runs)
     for run in runs:
         said = stored.get(run.episode)
-        ends = None if said is None else _row_ends(reader, run, vectors)
-        if said is not None and ends is not None and not _same(ends, said):
-            odd[run.episode] = _name(ends)
-            owners[_name(said)] = run.episode
-    for episode, name in odd.items():
-        text, choices = f"its statistics of {' and '.join(keys)} are not those of its rows", ROWS
-        if name in owners:
-            text, choices = f"{text}, which are those of episode {owners[name]}'s statistics", (*ROWS, "meta")
-        yield Conflict("statistics", f"episode {episode}", text, choices, (episode,))
+        ends = _row_ends(reader, run, vectors) if said and not run.is_cut else {}
+        odd = {key: found for key, found in ends.items() if said and key in said and not are_equal(found, said[key])}
+        whose = {key: _owner(key, found, stored) for key, found in odd.items()}
+        sure = {key: number for key, number in whose.items() if number is not None}
+        where = f"episode {run.episode}"
+        if sure:
+            text = "; ".join(f"{key}: {not_of_statistics(number)}" for key, number in sure.items())
+            yield Conflict("statistics", where, text, ("rows", "meta"), (run.episode,))
+        elif odd and run.episode not in other_count:
+            text = f"its statistics of {' and '.join(odd)} are not those of its rows, which are like no other episode's"
+            text = f"{text}; --trust meta leaves it out"
+            yield Conflict("statistics", where, text, ("rows", "meta"), (run.episode,), default="rows")
 
 
-ROWS: tuple[Trust, ...] = ("rows",)
-Ends = tuple[int, npt.NDArray[np.float64]]
-"""How many rows, and the least and the greatest values of each element."""
+Ends = dict[str, Floats]
+"""By feature: the least, then the greatest values of each element."""
 
 
-def _row_ends(reader: RowReader, run: EpisodeRows, columns: Sequence[FeatureColumn]) -> Ends | None:
-    """None where the rows cannot be read, which is named when they are stored."""
+def _row_ends(reader: RowReader, run: EpisodeRows, columns: Sequence[FeatureColumn]) -> Ends:
+    """Nothing where the rows cannot be read, which is named when they are stored."""
     try:
         table = reader.table(run, [column.key for column in columns])
-        values = [to_numpy(table.column(c.key), c).reshape(run.count, -1).astype(np.float64) for c in columns]
+        values = {c.key: to_numpy(table.column(c.key), c).reshape(run.count, -1) for c in columns}
     except (DatasetError, ValueError, KeyError):
-        return None
-    found = np.concatenate([f(own, axis=0) for own in values for f in (np.min, np.max)])
-    return (run.count, found) if np.isfinite(found).all() else None
+        return {}
+    found = {key: ends_of(own) for key, own in values.items()}
+    return {key: ends for key, ends in found.items() if np.isfinite(ends).all()}
 
 
-def _stored_ends(own: Mapping[str, Any], keys: Sequence[str]) -> Ends | None:
-    """None where the statistics do not state them."""
-    count = row_count(own, keys)
-    parts = [floats(own.get(key, {}).get(name)) for key in keys for name in ("min", "max")]
-    if count is None or not parts or any(part is None or part.ndim != 1 for part in parts):
-        return None
-    return count, np.concatenate([part for part in parts if part is not None])
+def _stated_ends(own: Mapping[str, Any], keys: Sequence[str]) -> Ends:
+    """Those that the statistics state."""
+    found: Ends = {}
+    for key in keys:
+        parts = [floats(own.get(key, {}).get(name)) for name in ("min", "max")]
+        known = [part for part in parts if part is not None and part.ndim == 1]
+        if len(known) == len(parts):
+            found[key] = np.concatenate(known)
+    return found
 
 
-def _same(a: Ends, b: Ends) -> bool:
-    """Whether statistics of as many rows say the same; of other rows they say nothing."""
-    return a[0] != b[0] or (a[1].shape == b[1].shape and bool(np.allclose(a[1], b[1], rtol=1e-4, atol=1e-6)))
-
-
-def _name(ends: Ends) -> bytes:
-    """Equal for rows and the statistics that were made of them."""
-    return b"%d " % ends[0] + (np.round(ends[1], 4) + 0.0).tobytes()
+def _owner(key: str, ends: Floats, stored: Mapping[int, Ends]) -> int | None:
+    """The episode whose statistics have these ends."""
+    known = {e: own[key] for e, own in stored.items() if key in own and own[key].shape == ends.shape}
+    return owner(ends, np.stack(list(known.values())), list(known)) if known else None
 
 
 def with_exchanged(metadata: DatasetMeta, cameras: Sequence[StoredCamera]) -> tuple[StoredCamera, ...]:

@@ -18,6 +18,7 @@ from telecine.lerobot_format.episode_statistics import EpisodeStatistics, episod
 from telecine.lerobot_format.frame_statistics import FrameStatistics
 from telecine.lerobot_format.metadata import DatasetMeta, EpisodeMeta, path_of
 from telecine.lerobot_format.paths import VERSION, FileIndex
+from telecine.lerobot_format.row_ends import MOVING, are_equal, ends_of, not_of_statistics, owner
 from telecine.lerobot_format.video_spans import (
     PlacedEpisode,
     is_copy,
@@ -28,9 +29,6 @@ from telecine.lerobot_format.video_spans import (
 )
 from telecine.storage.on_demand import present
 from telecine.video.demux import Mp4Facts
-
-_MOVING = ("action", "observation.state")
-"""Features whose values differ from episode to episode."""
 
 
 class Witnesses:
@@ -123,19 +121,16 @@ class Witnesses:
 
     def rows_problem(self, key: str, episode: EpisodeMeta, values: Array) -> str:
         """Why the (n, width) values of a feature are another episode's, by their ends; "" where they may be its own."""
-        if key not in _MOVING or values.ndim != 2 or not np.issubdtype(values.dtype, np.floating):
+        if key not in MOVING or values.ndim != 2 or not np.issubdtype(values.dtype, np.floating):
             return ""
         if key not in self._ends:
             self._ends[key] = episode_statistics(self._dataset, key, ("min", "max"))
         stored = self._ends[key]
-        own, ends = stored.of(episode.index), np.concatenate([values.min(axis=0), values.max(axis=0)])
-        if own is None or own.shape != ends.shape or np.allclose(ends, own, rtol=1e-4, atol=1e-6):
+        own, ends = stored.of(episode.index), ends_of(values)
+        if own is None or own.shape != ends.shape or are_equal(ends, own):
             return ""
-        fits = np.flatnonzero(np.isclose(stored.values, ends, rtol=1e-4, atol=1e-6).all(axis=1))
-        if not fits.size:
-            return ""
-        whose = next(index for index, row in stored.rows.items() if row == fits[0])
-        return f"{key}: its rows are not those of its statistics, but those of episode {whose}'s"
+        whose = owner(ends, stored.values, list(stored.rows))
+        return "" if whose is None else f"{key}: {not_of_statistics(whose)}"
 
     def task_problem(self, episode: EpisodeMeta, texts: Sequence[str]) -> str:
         """Why the tasks of its rows are not those that the metadata states for it; "" where they are."""
