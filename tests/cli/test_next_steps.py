@@ -1,5 +1,6 @@
 """What commands print to be typed next: each is one line that runs as it stands, whatever the width of the terminal."""
 
+import json
 import shlex
 from pathlib import Path
 
@@ -74,3 +75,11 @@ def test_what_was_inspected_is_looked_at_and_trained_on_whatever_its_name(tmp_pa
     words = [command.split()[:2] for _, command in after_dataset(root, inspected=True)]
     assert [word[0] for word in words] == ["telecine", "lerobot-train"]
     assert words[0][1] == "view"
+
+
+def test_of_a_layout_that_todays_lerobot_does_not_read_its_own_is_made(tmp_path: Path) -> None:
+    root = write(tmp_path / "picks", [episode(3, 0)])
+    info = json.loads((root / "meta/info.json").read_text())
+    (root / "meta/info.json").write_text(json.dumps({**info, "codebase_version": "v2.1"}))
+    steps = after_dataset(root, inspected=True)
+    assert [command for _, command in steps] == [f"telecine view {root}", f"telecine convert {root} {root}_v3"]

@@ -14,7 +14,7 @@ from telecine.core.findings import Finding
 from telecine.core.text.addresses import as_typed, is_stored
 from telecine.core.text.numbers import counted
 from telecine.core.text.visible import visible
-from telecine.lerobot_format.paths import INFO
+from telecine.lerobot_format.paths import INFO, VERSION
 from telecine.lerobot_format.train import train_command
 
 Step = tuple[str, str]
@@ -72,10 +72,14 @@ def after_dataset(
     ]
     if is_stored(root):
         return [*([] if inspected else steps[:1]), *(steps[2:] if against else ())]
-    features = json.loads((root / INFO).read_text(encoding="utf-8"))["features"]
+    info = json.loads((root / INFO).read_text(encoding="utf-8"))
+    looks = (steps if against else steps[:2])[1 if inspected else 0 :]
+    if (version := info.get("codebase_version")) != VERSION:
+        text = f"make LeRobot {VERSION} of it, for trainers that do not read {version}"
+        return [*looks, (text, command("telecine", "convert", root, f"{root}_v3"))]
+    features = info["features"]
     cameras = any(feature["dtype"] in ("video", "image") for feature in features.values())
     name = root.resolve().name or "dataset"
     train = train_command(f"local/{name}", cameras=cameras, root=root)
-    looks = (steps if against else steps[:2])[1 if inspected else 0 :]
     choose = "" if cameras else ", with the policy that you choose in the place of POLICY"
     return [*looks, (f"train on it, where LeRobot is installed{choose}", train)]
