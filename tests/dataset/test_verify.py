@@ -439,5 +439,5 @@ def test_a_single_change_is_found_and_named(dataset, name):
     assert named, "\n".join(map(str, findings))
     assert all(f.fix for f in findings if f.severity == "error")
     assert not any(str(dataset.parent) in f.where for f in findings)
-    together = verify(dataset, decode="none", statistics=False)  # episodes are checked many at a time
+    together = verify(dataset, decode="none")
     assert [f for f in together if f.code in OF_ROWS] == [f for f in findings if f.code in OF_ROWS]

@@ -1,15 +1,21 @@
 """Datasets merged, compared and shared out, by content."""
 
 import json
+import shutil
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from support.cli import telecine
 from support.dataset import COLUMNS, TOP, WRIST, clip, episode, everything, two_cameras, write
 from support.pictures import read_frame_id
 from telecine.commands import edit as commands
 from telecine.core.errors import DatasetError, EditError
+from telecine.core.findings import has_errors
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.verify import verify
 from telecine.editing.diff import diff
@@ -147,3 +153,42 @@ def test_no_input_is_replaced_by_what_is_made_of_it(source, tmp_path):
         commands.edit(tmp_path / "set", tmp_path / "parts", into="a=0.5,b=0.5", in_place=True)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["other", "set"]
     assert len(Dataset(tmp_path / "set").episodes) == 4
+
+
+def exchanged_rows(source, folder):
+    """The dataset with the rows of its first two episodes, which are of one length, in each other's place."""
+    root = Path(shutil.copytree(source, folder / "exchanged"))
+    path = Dataset(root).rows_path(0)
+    table = pq.read_table(path)
+    for key in ("action", "observation.state"):
+        values = table.column(key).to_pylist()
+        values = [*values[9:18], *values[:9], *values[18:]]
+        table = table.set_column(table.column_names.index(key), key, pa.array(values, table.schema.field(key).type))
+    pq.write_table(table, path)
+    return root
+
+
+@pytest.mark.parametrize("command", ["edit", "merge"])
+def test_rows_that_are_not_those_of_their_statistics_are_refused_by_name(tmp_path, command):
+    good = write(tmp_path / "good", [episode(9, 0), episode(9, 1), episode(9, 2)])
+    wrong = exchanged_rows(good, tmp_path)
+    assert has_errors(verify(wrong))
+    given = {"edit": (wrong, tmp_path / "out", "--delete", "2"), "merge": (good, wrong, tmp_path / "out")}
+    code, out, err = telecine(command, *given[command])
+    assert (code, (tmp_path / "out").exists()) == (1, False)
+    said = out + err
+    assert f"{wrong} episode 0 " in said
+    assert "verify-stats" in said
+    assert f"telecine repair {wrong}" in said
+
+
+def test_an_episode_whose_rows_are_its_own_is_taken_out_of_a_dataset_in_which_others_are_not(tmp_path):
+    wrong = exchanged_rows(write(tmp_path / "good", [episode(9, 0), episode(9, 1), episode(9, 2)]), tmp_path)
+    assert edit(wrong, tmp_path / "out", delete="0,1").ok
+    assert verify(tmp_path / "out") == []
+
+
+def test_edit_says_that_frames_were_not_compared(source, tmp_path):
+    code, out, _ = telecine("edit", source, tmp_path / "out", "--delete", "0", "-q")
+    assert code == 0
+    assert f"verified; frames were not compared with their statistics, which `telecine verify {tmp_path}" in out

@@ -12,7 +12,7 @@ from telecine.cli.screen import loudness
 from telecine.cli.screen.label_tables import show_labels
 from telecine.cli.screen.lag_table import show_lag
 from telecine.cli.screen.layout import show_facts, show_table
-from telecine.cli.screen.next_steps import after_dataset, command, show_steps
+from telecine.cli.screen.next_steps import after_dataset, command, frames_not_compared, show_steps
 from telecine.cli.screen.progress import Bar
 from telecine.cli.screen.tables import console, escape, print_json, show_findings
 from telecine.commands.inspect import inspect
@@ -21,6 +21,7 @@ from telecine.core.findings import has_errors
 from telecine.core.text.numbers import counted
 from telecine.inspection.dataset_card import card_findings, dataset_card
 from telecine.inspection.dataset_summary import DatasetSummary, EpisodeSummary
+from telecine.lerobot_format.paths import VERSION
 from telecine.sources.shared.confinement import check_dataset, links_followed
 
 MOST_SHOWN = 40
@@ -99,7 +100,10 @@ def _show(out: Console, page: DatasetSummary) -> None:
     show_findings(out, page.findings)
     verdict = "[bold red]needs repair[/bold red]" if has_errors(page.findings) else "[bold]nothing broken[/bold]"
     worth = sum(f.severity != "info" for f in page.findings)
-    out.print(f"{verdict}; {counted(worth, 'thing')} to look at" if worth else f"{verdict}, nothing to look at")
+    found = f"; {counted(worth, 'thing')} to look at" if worth else ", nothing to look at"
+    is_open = page.cameras and page.version == VERSION and not has_errors(page.findings)
+    frames = f"; {frames_not_compared(page.root)}" if is_open else ""
+    out.print(f"{verdict}{found}{escape(frames)}", soft_wrap=True)
     if has_errors(page.findings):
         show_steps(out, [("what can be saved of it", command("telecine", "repair", page.root))])
     else:

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from telecine.cli.exit_codes import Outcome
-from telecine.cli.screen.next_steps import after_dataset, command, show_steps, without_dry_run
+from telecine.cli.screen.next_steps import after_dataset, command, frames_not_compared, show_steps, without_dry_run
 from telecine.cli.screen.tables import console, print_json, show_findings
 from telecine.commands.edit import edit
 from telecine.commands.stores import stores
@@ -126,7 +126,9 @@ def _show(out: Console, made: EditReport) -> None:
         out.print(f"{_counts(made)}; nothing was written")
         show_steps(out, without_dry_run() if made.ok else [])
         return
-    out.print(f"{_counts(made)} -> {escape(made.root)}, verified", soft_wrap=True)
+    filmed = made.linked_files + made.copied_frames + made.encoded_frames > 0
+    frames = f"; {frames_not_compared(made.root)}" if filmed else ""
+    out.print(f"{_counts(made)} -> {escape(made.root)}, verified{escape(frames)}", soft_wrap=True)
     changed = (
         [("what changed", command("telecine", "diff", made.inputs[0], made.root))] if len(made.inputs) == 1 else []
     )

@@ -1,5 +1,6 @@
 """One edit applied: staged, verified, then there at once. The source is not changed, unless that was asked for."""
 
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -203,7 +204,7 @@ def assembled(
             _note_edit(edit, inputs, stage.folder)
         except WRITE_ERRORS as error:
             raise write_error(target, error) from error
-        findings = _checked(stage.folder, target, made)
+        findings = _checked(stage.folder, target, made, inputs, selection)
         findings += label_findings(edit, selection, stage.folder, target)
         with raised_as(DatasetError, f"{target}: cannot be written", OSError):
             stage.publish()
@@ -245,16 +246,22 @@ def _note_edit(edit: Edit, inputs: tuple[InputDataset, ...], folder: Path) -> No
     (home / f"{number:04d}.yaml").write_text(text, encoding="utf-8")
 
 
-def _checked(folder: Path, target: Path, made: Assembled) -> list[Finding]:
+def _checked(
+    folder: Path, target: Path, made: Assembled, inputs: Sequence[InputDataset], selection: Selection
+) -> list[Finding]:
+    """What is to be told of the new dataset. Raises: DatasetError naming the input's episode where it is not sound."""
     findings = verify_changes(folder, made.new_episodes, made.new_videos)
-    if has_errors(findings):
-        errors = [finding for finding in findings if finding.severity == "error"]
-        text = (
-            f"{target}: the result would not be sound, so it was not written: {errors[0].message}; "
-            "`telecine verify` of the source tells whether it is, and `telecine repair` mends it"
-        )
-        raise with_notes(DatasetError(text), errors)
-    return findings
+    if not has_errors(findings):
+        return findings
+    errors = [finding for finding in findings if finding.severity == "error"]
+    first, whose, paths = errors[0], errors[0].where, [given.path for given in inputs]
+    if first.episode is not None:
+        number, episode = selection.episodes[first.episode].source
+        whose, paths = f"{paths[number]} episode {episode}{f' {first.key}' if first.key else ''}", [paths[number]]
+    text = f"{target}: the result would not be sound, so it was not written: {whose}: {first.message}"
+    commands = " or ".join(f"`telecine repair {shlex.quote(path)}`" for path in paths)
+    fix = f"see what {commands} can save"
+    raise with_notes(DatasetError(f"{text}; {fix}"), [replace(error, fix=fix) for error in errors])
 
 
 def _report(

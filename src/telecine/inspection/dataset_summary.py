@@ -174,10 +174,10 @@ def summarize(
 def _verified(files: DatasetFiles, version: str) -> tuple[Finding, ...]:
     """What `verify` says without decoding; of files that it has seen, as it was kept."""
     root = files.root
-    place = quality_cache.entry(files, ("verify", str(root)))
+    place = quality_cache.entry(files, ("verify with statistics", str(root)))
     found = quality_cache.load(place)
     if found is None:
-        found = tuple(verify(root, decode="none", statistics=False) if version == VERSION else metadata_findings(root))
+        found = tuple(verify(root, decode="none") if version == VERSION else metadata_findings(root))
         quality_cache.save(place, found)
     return found
 

@@ -56,7 +56,8 @@ def _columns(keys: Iterable[str], names: Sequence[str]) -> Iterator[str]:
 
 
 def _part(table: pa.Table, key: str, names: Sequence[str]) -> EpisodeStatistics:
-    parts = [_stacked(table.column(f"stats/{key}/{name}").combine_chunks()) for name in names]
+    columns = [table.column(f"stats/{key}/{name}").combine_chunks() for name in names]
+    parts = [stacked_numbers(column).reshape(len(column), -1) for column in columns]
     return EpisodeStatistics(_rows(table.column("episode_index").to_pylist()), np.concatenate(parts, axis=1))
 
 
@@ -71,8 +72,8 @@ def all_statistics(dataset: DatasetMeta, keys: Sequence[str], names: Sequence[st
     return {key: episode_statistics(dataset, key, names) for key in keys}
 
 
-def _stacked(column: pa.Array) -> Floats:
-    """(n, width) of nested lists of numbers. Raises: ValueError for anything else."""
+def stacked_numbers(column: pa.Array) -> Floats:
+    """(n, *shape) of nested lists of numbers. Raises: ValueError for anything else."""
     inner = column
     while pa.types.is_list(inner.type) or pa.types.is_fixed_size_list(inner.type):
         if inner.null_count:
@@ -80,7 +81,7 @@ def _stacked(column: pa.Array) -> Floats:
         inner = arrow.elements(inner)
     if inner.null_count or not (pa.types.is_floating(inner.type) or pa.types.is_integer(inner.type)):
         raise ValueError(f"{inner.type} with {counted(inner.null_count, 'null')}")
-    return arrow.stacked(column).reshape(len(column), -1).astype(np.float64)
+    return arrow.stacked(column).astype(np.float64)
 
 
 def _of_lines(root: Path, key: str, names: Sequence[str]) -> EpisodeStatistics:

@@ -306,16 +306,17 @@ def read_statistics(root: Path, keys: Sequence[str] | None = None) -> Iterator[d
             names = [n for n in file.schema_arrow.names if n.startswith("stats/")]
             names = [n for n in names if keys is None or n.split("/", 1)[1].rpartition("/")[0] in keys]
             for batch in file.iter_batches(_BATCH, columns=names):
-                yield from map(_by_feature, batch.to_pylist())
+                yield from map(by_feature, batch.to_pylist())
 
 
 def read_statistics_of(root: Path, episodes: Sequence[int]) -> list[dict[str, dict[str, Any]]]:
     """As `read_statistics`, of some episodes. Raises: DatasetError."""
     table = read_episodes_table(root, lambda name: name.startswith("stats/"))
-    return [_by_feature(row) for row in table.take(arrow.array(episodes, pa.int64())).to_pylist()]
+    return [by_feature(row) for row in table.take(arrow.array(episodes, pa.int64())).to_pylist()]
 
 
-def _by_feature(row: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def by_feature(row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Statistics of one row of meta/episodes by feature and name."""
     found: dict[str, dict[str, Any]] = {}
     for name, value in row.items():
         key, _, statistic = name.removeprefix("stats/").rpartition("/")

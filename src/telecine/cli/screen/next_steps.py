@@ -40,6 +40,11 @@ def command(*words: str | Path) -> str:
     return shlex.join(str(as_typed(word)) for word in words)
 
 
+def frames_not_compared(root: str | Path) -> str:
+    """What is left to `verify` by commands that decode no frame, or few, for another reason."""
+    return f"frames were not compared with their statistics, which `{command('telecine', 'verify', root)}` does"
+
+
 def without_dry_run() -> list[Step]:
     """The command that was typed, as it does the work."""
     words = typed(without="--dry-run")

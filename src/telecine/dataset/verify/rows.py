@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,50 +16,81 @@ from telecine.core.text.numbers import counted
 from telecine.dataset.values import Values, unwrap_extensions
 from telecine.dataset.verify.finding_log import FindingLog
 from telecine.dataset.verify.reading import UNREADABLE, measured
+from telecine.dataset.verify.run_statistics import most_rows, pool_run, statistics_may_be_wrong, stored_arrays
 from telecine.dataset.verify.statistics import PooledStats, check_column, check_form, check_pooled
 from telecine.lerobot_format.metadata import DatasetMeta, EpisodeMeta, FeatureMeta
 from telecine.lerobot_format.paths import STATS, FileIndex, data_path
 from telecine.lerobot_format.possible import LANGUAGE, NUMBERS
-from telecine.lerobot_format.read import read_statistics
 from telecine.lerobot_format.row_files import runs_of
+from telecine.lerobot_format.run_statistics import RunStatistics, statistics_of_runs
 
 _STALE = {"index", "episode_index", "task_index"}
 """Nothing reads their statistics, and LeRobot's own tools leave them as they were."""
 
 
-def check_rows(metadata: DatasetMeta, stored: dict[str, Any] | None, log: FindingLog, *, statistics: bool) -> None:
-    """Read all rows once, an episode at a time, frames left out; with `statistics`, compare those with the values."""
+def check_rows(metadata: DatasetMeta, stored: dict[str, Any] | None, log: FindingLog) -> None:
+    """Read all rows once, neighbouring episodes together, frames left out; compare statistics with the values.
+
+    stored: statistics of the whole dataset; None where they are not to be compared.
+    """
     columns = [key for key, feature in metadata.features.items() if feature.dtype in NUMBERS | {"string"}]
-    pooled = columns if statistics else ()
-    pools = {key: PooledStats() for key in pooled if metadata.features[key].dtype in NUMBERS}
-    by_episode = read_statistics(metadata.root) if statistics else iter(())
-    position = 0
-    for file_index, episodes in episodes_by_file(metadata.episodes):
-        name = data_path(file_index)
-        # Neighbours are checked together, which is far cheaper when they are short.
-        runs = [[episode] for episode in episodes] if statistics else list(runs_of(episodes))
+    pools = {k: PooledStats() for k in columns if stored is not None and metadata.features[k].dtype in NUMBERS}
+    most, position = most_rows(metadata, columns), 0
+    files = [(data_path(index), list(runs_of(own, most))) for index, own in episodes_by_file(metadata.episodes)]
+    by_run = statistics_of_runs(metadata.root, [len(run) for _, runs in files for run in runs])
+    for name, runs in files:
         tables = _tables(metadata, name, runs, columns, log)
         for run in runs:
-            rows = next(tables, None)
-            if rows is not None and len(run) > 1 and _check_run(metadata, name, run, rows, position, log):
-                position += sum(episode.length for episode in run)
-                continue
-            for episode, table in _each(run, rows):
-                own = next(by_episode, {})
-                with log.at(episode=episode.index):
-                    numbers = {} if table is None else _numbers(metadata, name, episode, table, log)
-                    _check_index_columns(metadata, episode, numbers, position, log)
-                    _check_tasks(metadata, episode, numbers, log)
-                    _check_statistics(episode, numbers, own, log)
-                for key in [key for key in pools if key not in numbers]:
-                    del pools[key]  # already reported; without these rows it cannot be judged
-                for key in pools:
-                    pools[key].add(numbers[key], own.get(key, {}))
-                position += episode.length
+            rows, own = next(tables, None), next(by_run)
+            check = _Run(metadata, name, run, own, position)
+            if rows is None or not _check_run(check, rows, pools, log):
+                _check_each(check, rows, pools, log)
+            position += sum(episode.length for episode in run)
     for key in check_statistics_form(metadata, stored, log):
         if stored is not None and key in pools and pools[key].count:
             with log.at(key=key):
                 check_pooled(f"{STATS} {key}", pools[key], stored[key], log, stale=key in _STALE)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Run:
+    """Neighbouring episodes of file `name`; position: the rows before them."""
+
+    metadata: DatasetMeta
+    name: str
+    episodes: Sequence[EpisodeMeta]
+    statistics: RunStatistics
+    position: int
+
+
+def _check_each(run: _Run, rows: pa.Table | None, pools: dict[str, PooledStats], log: FindingLog) -> None:
+    """Check the episodes one by one, as far as their rows are there."""
+    position = run.position
+    for (episode, table), own in zip(_each(run.episodes, rows), run.statistics.each(), strict=True):
+        with log.at(episode=episode.index):
+            numbers = {} if table is None else _numbers(run.metadata, run.name, episode, table, log)
+            _check_episode(run.metadata, episode, numbers, position, own, log)
+        for key in [key for key in pools if key not in numbers]:
+            del pools[key]  # already reported; without these rows it cannot be judged
+        for key in pools:
+            pools[key].add(numbers[key], own.get(key, {}))
+        position += episode.length
+
+
+def _check_episode(
+    metadata: DatasetMeta,
+    episode: EpisodeMeta,
+    numbers: dict[str, Values],
+    position: int,
+    own: Mapping[str, Mapping[str, Any]],
+    log: FindingLog,
+) -> None:
+    _check_index_columns(metadata, episode, numbers, position, log)
+    _check_tasks(metadata, episode, numbers, log)
+    for key, values in numbers.items():
+        where = f"meta/episodes episode {episode.index} {key}"
+        with log.at(key=key):
+            check_column(where, values, own.get(key, {}), log.warning if key in _STALE else log.error)
 
 
 def check_statistics_form(metadata: DatasetMeta, stored: dict[str, Any] | None, log: FindingLog) -> list[str]:
@@ -70,24 +102,6 @@ def check_statistics_form(metadata: DatasetMeta, stored: dict[str, Any] | None, 
             if not metadata.features[key].is_camera and check_form(where, own, shape, log, stale=key in _STALE):
                 good.append(key)
     return good
-
-
-def check_values(
-    metadata: DatasetMeta, name: str, episode: EpisodeMeta, table: pa.Table, stored: dict[str, Any], log: FindingLog
-) -> None:
-    """The rows of one episode in file `name`, which `table` holds: their values, tasks and statistics."""
-    numbers = _numbers(metadata, name, episode, table, log)
-    _check_tasks(metadata, episode, numbers, log)
-    _check_statistics(episode, numbers, stored, log)
-
-
-def _check_statistics(
-    episode: EpisodeMeta, numbers: dict[str, Values], stored: dict[str, Any], log: FindingLog
-) -> None:
-    for key, values in numbers.items():
-        where = f"meta/episodes episode {episode.index} {key}"
-        with log.at(key=key):
-            check_column(where, values, stored.get(key, {}), log.warning if key in _STALE else log.error)
 
 
 def episodes_by_file(episodes: Sequence[EpisodeMeta]) -> Iterator[tuple[FileIndex, list[EpisodeMeta]]]:
@@ -111,11 +125,10 @@ def _each(run: Sequence[EpisodeMeta], rows: pa.Table | None) -> Iterator[tuple[E
         start += episode.length
 
 
-def _check_run(
-    metadata: DatasetMeta, name: str, run: Sequence[EpisodeMeta], rows: pa.Table, position: int, log: FindingLog
-) -> bool:
+def _check_run(run: _Run, rows: pa.Table, pools: dict[str, PooledStats], log: FindingLog) -> bool:
     """Check neighbouring episodes together, one by one only those that may not be sound; False where that cannot be."""
-    lengths = np.array([episode.length for episode in run])
+    metadata, episodes, position = run.metadata, run.episodes, run.position
+    lengths = np.array([episode.length for episode in episodes])
     if rows.num_rows != lengths.sum() or lengths.min() < 1:
         return False
     numbers: dict[str, Values] = {}
@@ -125,14 +138,18 @@ def _check_run(
             return False
         if values is not None:
             numbers[key] = values
-    starts = np.cumsum(lengths) - lengths
-    for at in np.flatnonzero(_may_be_wrong(metadata, run, numbers, position)).tolist():
-        episode, start = run[at], int(starts[at])
+    stored = stored_arrays(numbers, run.statistics)
+    if stored is None:
+        return False
+    odd = _may_be_wrong(metadata, episodes, numbers, position) | statistics_may_be_wrong(numbers, lengths, stored)
+    starts, told = np.cumsum(lengths) - lengths, list(run.statistics.each()) if odd.any() else []
+    for at in np.flatnonzero(odd).tolist():
+        episode, start = episodes[at], int(starts[at])
         own = {key: values[start : start + episode.length] for key, values in numbers.items()}
         with log.at(episode=episode.index):
-            finite = {key: values for key, values in own.items() if _is_finite(name, key, episode, values, log)}
-            _check_index_columns(metadata, episode, finite, position + start, log)
-            _check_tasks(metadata, episode, finite, log)
+            finite = {key: values for key, values in own.items() if _is_finite(run.name, key, episode, values, log)}
+            _check_episode(metadata, episode, finite, position + start, told[at], log)
+    pool_run(pools, numbers, len(episodes), stored)
     return True
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from telecine.core.row_witness import allowed, slack_of
 from telecine.core.stats import QUANTILES, STATISTICS, Floats
 from telecine.core.text.numbers import percent_text
 from telecine.dataset.verify.finding_log import FindingLog
@@ -33,6 +34,11 @@ class PooledStats:
 
     def add(self, values: npt.NDArray[Any], stored: Mapping[str, Any]) -> None:
         """Count in (n, *shape) values of an episode, and the quantiles it has in store."""
+        quantiles = _quantiles(stored, _flat(values).shape[1:])
+        self.add_run(values, 1, None if quantiles is None else quantiles[:, None])
+
+    def add_run(self, values: npt.NDArray[Any], parts: int, quantiles: Floats | None) -> None:
+        """Count in (n, *shape) values of so many episodes, and their (5, episodes, width) quantiles in store."""
         flat = _flat(values)
         if not self.count:
             self._origin, self.low, self.high = flat[0], flat[0], flat[0]
@@ -42,12 +48,12 @@ class PooledStats:
         self._squares = self._squares + (shifted**2).sum(axis=0)
         self.low, self.high = np.minimum(self.low, flat.min(axis=0)), np.maximum(self.high, flat.max(axis=0))
         self.count += len(values)
-        self.parts += 1
+        self.parts += parts
         self._values += len(flat)
-        quantiles = _quantiles(stored, flat.shape[1:])
         if quantiles is not None:
-            self.lowest = quantiles if self.lowest is None else np.minimum(self.lowest, quantiles)
-            self.highest = quantiles if self.highest is None else np.maximum(self.highest, quantiles)
+            least, most = quantiles.min(axis=1), quantiles.max(axis=1)
+            self.lowest = least if self.lowest is None else np.minimum(self.lowest, least)
+            self.highest = most if self.highest is None else np.maximum(self.highest, most)
 
     @property
     def moments(self) -> dict[str, Floats]:
@@ -72,7 +78,7 @@ def check_column(where: str, values: npt.NDArray[Any], stored: Mapping[str, Any]
     spread = moments["max"] - moments["min"]
     for (name, share), found in zip(QUANTILES.items(), quantiles, strict=True):
         # Any rule for quantiles is allowed: at least, and at most, that share of the values is up to there.
-        slack = 2 * spread / 5000 + 1e-6 * (1 + np.abs(found))
+        slack = slack_of(found, spread)
         below = np.mean(flat < found - slack, axis=0) - 1.5 / len(flat)
         up_to = np.mean(flat <= found + slack, axis=0) + 1.5 / len(flat)
         single = (len(values) == 1) & (np.abs(found - moments["mean"]) <= slack)  # LeRobot: the mean of one row
@@ -123,19 +129,13 @@ def _moments_agree(
     if stored["count"] != [count]:
         report(_CODE, where, f"count: found {stored['count']}, expected [{count}]")
         return False
-    scale = np.maximum(np.abs(expected["min"]), np.abs(expected["max"]))
-    spread = expected["max"] - expected["min"]
     for name, value in expected.items():
         found = floats(stored[name])
         if found is None or found.shape != value.shape:
             shape = "no numbers" if found is None else f"shape {found.shape}"
             report(_CODE, where, f"{name}: found {shape}, expected numbers of shape {value.shape}")
             return False
-        # LeRobot sums in float32, for std squares of the values; min and max are exact but for their type.
-        allowed = 1e-5 * scale + 1e-6
-        if name != "min" and name != "max":
-            allowed = allowed + 1e-3 * (spread if name == "mean" else scale)
-        if not np.all(np.abs(found - value) <= allowed):
+        if not np.all(np.abs(found - value) <= allowed(name, expected["min"], expected["max"])):
             report(_CODE, where, f"{name}: found {_short(found)}, expected {_short(value)} as in the rows")
             return False
     return True

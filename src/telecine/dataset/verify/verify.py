@@ -38,14 +38,11 @@ from telecine.lerobot_format.read import lacks_dataset, read_dataset
 from telecine.lerobot_format.video_spans import read_hidden_frames
 
 
-def verify(
-    root: str | Path, *, decode: Depth = "sample", progress: Progress | None = None, statistics: bool = True
-) -> list[Finding]:
+def verify(root: str | Path, *, decode: Depth = "sample", progress: Progress | None = None) -> list[Finding]:
     """Everything that is wrong with the dataset at `root`; empty when nothing is.
 
     decode: frames of every row, of a few rows of a few episodes in each file, or none. Rows and the index of
-        every video are always read whole. statistics: whether they are those of the values, three quarters of the time
-        for short episodes.
+        every video are always read whole, and statistics of numbers compared with the rows.
     """
     folder, log = Path(root), FindingLog()
     if missing := lacks_dataset(folder):
@@ -53,7 +50,7 @@ def verify(
         return log.all()
     metadata = check_meta(folder, log)
     if metadata is not None:
-        _check_content(metadata, decode, progress or Silent(), log, statistics=statistics)
+        _check_content(metadata, decode, progress or Silent(), log)
     return log.all()
 
 
@@ -91,14 +88,12 @@ def _miscounted(metadata: DatasetMeta) -> Iterator[Finding]:
             yield Finding("verify-counts", "error", f"{INFO} {key}", problem, CONVERT_AGAIN)
 
 
-def _check_content(
-    metadata: DatasetMeta, decode: Depth, progress: Progress, log: FindingLog, *, statistics: bool
-) -> None:
+def _check_content(metadata: DatasetMeta, decode: Depth, progress: Progress, log: FindingLog) -> None:
     data = sum(path.stat().st_size for path in metadata.root.glob("data/*/*.parquet"))
     videos = (path.stat().st_size for path in metadata.root.glob("videos/*/*/*.mp4"))
     progress.begin(data + sum(videos), "verifying")
     stored = read_json(metadata.root, STATS, log)
-    check_rows(metadata, stored, log, statistics=statistics)
+    check_rows(metadata, stored, log)
     decoded: dict[str, dict[int, DecodedFrames]] = {}
     others: dict[tuple[str, int], str] = {}
     hidden, frames = read_hidden_frames(metadata), FrameStatistics(metadata)
