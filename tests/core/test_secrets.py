@@ -12,6 +12,8 @@ from telecine.core.text.secrets import scrubbed
         "401 for url https://host/x?access_token=s3cret&b=1",
         "Authorization: Bearer s3cret-s3cret",
         "token is s3cret",
+        "https://host/x?a=1&key=s3cret refused",
+        "s3:/me:s3cret@bucket/x",
         "your token hf_s3cretS3CRETs3cret is invalid",
         "jwt eyJhbGciOiJIUzI1NiJ9.s3cret.s3cret is expired",
     ],
@@ -27,6 +29,5 @@ def test_a_token_in_an_address_is_known_in_its_other_spelling():
 
 
 def test_other_words_stay():
-    text = "episode 3: key=frame is no timeline; mail to me@host"
-    assert scrubbed("mail to me@host; a://b/c@d") == "mail to me@host; a://b/c@d"
-    assert scrubbed(text.replace("key=", "key "), None) == text.replace("key=", "key ")
+    for text in ("episode 3: key=frame is no timeline; not KEY=STREAM", "mail to me@host; a://b/c@d"):
+        assert scrubbed(text) == text

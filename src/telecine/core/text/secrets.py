@@ -9,7 +9,10 @@ _KNOWN = (
     (re.compile(r"(?<=[a-z0-9]{2}:/)[^\s/@]+(?=@)"), _HIDDEN),  # an address that went through `pathlib`
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"), rf"\1 {_HIDDEN}"),
     (
-        re.compile(r"(?i)\b((?:access_|auth_|api_)?(?:token|key)|password|secret|x-amz-signature)=[^\s&\"']+"),
+        re.compile(
+            r"(?i)\b((?:access_|auth_|api_)?token|(?:access_|auth_|api_|(?<=[?&]))key|password|secret|x-amz-signature)"
+            r"=[^\s&\"']+"
+        ),
         rf"\1={_HIDDEN}",
     ),
     (re.compile(r"\bhf_[A-Za-z0-9]{8,}"), _HIDDEN),
