@@ -375,3 +375,44 @@ def test_a_lost_row_is_named_without_any_video_too(tmp_path):
     assert repair(root, trust="rows").rows == 26
     told = repair(root, tmp_path / "out", trust="meta")
     assert (told.rows, [f.where for f in told.lost]) == (18, ["episode 1"])
+
+
+def null_tasks(root, rows, kind=None):
+    table = pq.read_table(root / DATA)
+    at = table.column_names.index("task_index")
+    values = [None if row in rows else number for row, number in enumerate(table.column("task_index").to_pylist())]
+    pq.write_table(table.set_column(at, "task_index", pa.array(values, kind or pa.int64())), root / DATA)
+
+
+@pytest.mark.parametrize("kind", [pa.int64(), pa.float64()])
+def test_rows_without_task_are_of_the_one_that_their_episode_has(dataset, good, kind):
+    null_tasks(dataset, {0, 1, 2}, kind)
+    done = repair(dataset, dataset.parent / "out")
+    assert (done.ok, done.episodes, done.lost) == (True, 3, ())
+    assert [f.message for f in done.found if f.where == "episode 0 task_index"] == [
+        "3 of 20 rows have null in its place: of 'pick up the cube', the one task of the episode in meta/episodes"
+    ]
+    tasks = [[e.tasks for e in Dataset(root).episodes] for root in (dataset.parent / "out", good)]
+    assert tasks[0] == tasks[1]
+
+
+def test_an_episode_whose_rows_and_metadata_lack_a_task_is_lost_and_no_other(dataset):
+    null_tasks(dataset, set(range(20, 29)))
+    change(dataset, EPISODES, "tasks", [["pick up the cube"], ["put it down", "pick up the cube"], []])
+    done = repair(dataset, dataset.parent / "out")
+    assert [f.where for f in done.lost] == ["episode 1"]
+    assert "--task" in done.lost[0].fix
+    assert repair(dataset, task="put it down").episodes == 3
+
+
+def test_a_task_that_the_metadata_does_not_name_is_a_conflict_beside_nulls_too(dataset):
+    null_tasks(dataset, {0, 1})
+    change(dataset, EPISODES, "tasks", [["put it down"], ["put it down"], ["pick up the cube"]])
+    assert conflicts(repair(dataset)) == [
+        "episode 0: its rows are of 'pick up the cube', meta/episodes says 'put it down'"
+    ]
+
+
+def test_task_numbers_that_are_nowhere_null_lose_only_what_has_no_task(dataset):
+    null_tasks(dataset, set(range(sum(LENGTHS))), pa.null())
+    assert repair(dataset).episodes == 3

@@ -67,9 +67,12 @@ def task_conflicts(metadata: DatasetMeta, runs: Sequence[EpisodeRows]) -> Iterat
         stated = metadata.by_index.get(run.episode)
         known = metadata.tasks or {}
         texts = {known.get(number) for number in set(run.tasks.tolist())}
-        if stated is None or not stated.tasks or None in texts or texts == set(stated.tasks):
+        found, is_part = texts - {None}, None in texts
+        if stated is None or not stated.tasks or not found:
             continue
-        rows, meta = (", ".join(map(repr, sorted(map(str, each)))) for each in (texts, stated.tasks))
+        if found <= set(stated.tasks) if is_part else found == set(stated.tasks):
+            continue
+        rows, meta = (", ".join(map(repr, sorted(map(str, each)))) for each in (found, stated.tasks))
         choices: tuple[Trust, ...] = ("rows", "meta") if len(stated.tasks) == 1 else ("rows",)
         yield Conflict(
             "tasks",

@@ -30,6 +30,8 @@ from telecine.recovery.repair_log import RepairLog
 Ints = npt.NDArray[np.int64]
 MOST_ROWS = 1 << 20
 """Of an episode, and of a row group: both are held as a whole. At 30 rows a second that is 9 hours."""
+NO_TASK = -(1 << 62)
+"""In place of a task_index that is null: nobody's number."""
 _INDICES = ("episode_index", "frame_index", "task_index", "timestamp")
 
 
@@ -56,7 +58,7 @@ class RowRange:
 class EpisodeRows:
     """The rows of one episode.
 
-    count: rows that can be used. tasks: (count,) task_index. seconds: (count,) timestamps as stored.
+    count: rows that can be used. tasks: (count,) task_index, `NO_TASK` for null. seconds: (count,) timestamps.
     """
 
     episode: int
@@ -219,7 +221,7 @@ def _groups(file: RowFile, log: RepairLog) -> Iterator[tuple[int, dict[str, Any]
             try:
                 table = opened.read_row_group(group, names, use_threads=False)
                 table.validate(full=True)
-                indices = {name: _plain(table.column(name)) for name in names}
+                indices = {name: (_tasks if name == "task_index" else _plain)(table.column(name)) for name in names}
             except (*UNREADABLE, ValueError) as error:
                 log.lost(f"{file.name} row group {group}", f"{counted(rows, 'row')}: {str(error).splitlines()[0]}")
                 continue
@@ -236,6 +238,17 @@ def _plain(column: pa.ChunkedArray) -> Any:
     parts = [arrow.to_numpy(chunk) for chunk in column.chunks]
     values = np.concatenate(parts) if parts else np.empty(0)
     return values.astype(np.float64 if pa.types.is_floating(column.type) else np.int64)
+
+
+def _tasks(column: pa.ChunkedArray) -> Ints:
+    """(n,) task_index, `NO_TASK` where there is none. Raises: ValueError for anything but numbers."""
+    if pa.types.is_floating(column.type):  # pandas makes that of whole numbers with nulls
+        numbers = _plain(column.fill_null(np.nan))
+        is_whole = np.isfinite(numbers) & (np.abs(numbers) < -NO_TASK)
+        return np.where(is_whole, numbers, NO_TASK).astype(np.int64)
+    known = pa.types.is_integer(column.type) or pa.types.is_null(column.type)
+    found: Ints = _plain(column.cast(pa.int64()).fill_null(NO_TASK) if known else column)
+    return found
 
 
 def _usable(

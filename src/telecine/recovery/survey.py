@@ -35,7 +35,7 @@ from telecine.recovery.conflicts import (
     with_exchanged,
 )
 from telecine.recovery.repair_log import RepairLog
-from telecine.recovery.rows import EpisodeRows, RowFile, RowReader, find_runs, open_files
+from telecine.recovery.rows import NO_TASK, EpisodeRows, RowFile, RowReader, find_runs, open_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class Content:
             count = min([run.count, *(frame_range.count for frame_range in found.values())])
             if count < run.count:
                 log.lost(where, f"rows {count} to {run.count - 1}: the videos hold no frame for them")
-            tasks = self._tasks(run, task)
+            tasks = self._tasks(run, task, log)
             if tasks is None:
                 text = "nothing tells its task any more"
                 log.lost(where, f"{counted(run.count, 'row')}: {text}", f'give it with --task "{TASK_TO_GIVE}"')
@@ -121,13 +121,18 @@ class Content:
         stated = {text for episode in self.metadata.by_index.values() for text in episode.tasks}
         return sorted(set(known.values()) - of_rows - stated)
 
-    def _tasks(self, run: EpisodeRows, given: str | None) -> list[str] | None:
+    def _tasks(self, run: EpisodeRows, given: str | None, log: RepairLog) -> list[str] | None:
         """The task of each row: by the table, else the only one of the episode, else the one given."""
         if self._believes_meta("tasks", run.episode):
             return other_tasks(self.metadata, run)
         stated = self.metadata.by_index.get(run.episode)
         claimed = stated.tasks if stated else ()
         other = claimed[0] if len(claimed) == 1 else given
+        nulls = int(np.count_nonzero(run.tasks == NO_TASK))
+        if nulls and other is not None:
+            whose = "the one task of the episode in meta/episodes" if len(claimed) == 1 else "as --task says"
+            text = f"{counted_of(nulls, run.count, 'row', 'has', 'have')} null in its place: of {other!r}, {whose}"
+            log.recovered(f"episode {run.episode} task_index", text)
         known = self.metadata.tasks or {}
         texts = {number: known.get(number, other) for number in np.unique(run.tasks).tolist()}
         found = [texts[number] for number in run.tasks.tolist()]
