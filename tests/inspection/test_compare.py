@@ -156,9 +156,57 @@ def test_a_recording_that_changed_since_is_an_error(tmp_path):
     (tmp_path / "recordings" / "a.rrd").unlink()
     write_robot(tmp_path / "recordings" / "a.rrd", {}, episode=0, stop_s=2.2)
     (message,) = messages(root, tmp_path)
-    assert "cannot be compared" in message
+    assert "nothing was compared" in message
+    assert f"a.rrd; {tmp_path / 'recordings' / 'a.rrd'} has its name and holds something else" in message
     info = json.loads((root / "meta" / "info.json").read_text())
     assert info["total_episodes"] == 1
+
+
+def one_day(h5py, folder, number):
+    """A recording that every day has the same name, and the same number within it."""
+    folder.mkdir(parents=True)
+    path = make_hdf5.robomimic(h5py, folder / "run.hdf5", steps=20)
+    with h5py.File(path, "r+") as file:
+        for demo in file["data"].values():
+            demo["actions"][...] = demo["actions"][...] + np.linspace(0, number, len(demo["actions"]))[:, None]
+    return folder
+
+
+@pytest.fixture
+def of_two_days(h5py, tmp_path):
+    """A dataset of recordings that have one name, and one id, in two folders."""
+    days = [one_day(h5py, tmp_path / "recordings" / day, number) for number, day in enumerate(("monday", "tuesday"))]
+    report = convert(days, tmp_path / "out", task="go")
+    assert report.ok, report.rejected
+    return tmp_path / "out", days
+
+
+def test_recordings_of_one_name_are_told_apart_by_what_they_hold(of_two_days):
+    root, days = of_two_days
+    assert compare(root, days) == compare(root, days[::-1]) == []
+    count = len(Dataset(root).episodes)
+    assert compared(Dataset(root), []) == (count, count)
+
+
+def test_a_recording_that_only_has_the_name_is_named_as_another(of_two_days):
+    root, days = of_two_days
+    found = compare(root, days[:1])
+    count = len(Dataset(root).episodes)
+    assert [(f.severity, f.episode) for f in found] == [("warning", n) for n in range(count // 2, count)]
+    for finding in found:
+        assert finding.message.endswith(f"; {days[0] / 'run.hdf5'} has its name and holds something else")
+    assert compared(Dataset(root), found) == (count // 2, count)
+
+
+def test_recordings_of_another_folder_with_the_same_names_are_not_those_it_was_made_of(of_two_days, h5py, tmp_path):
+    root, _ = of_two_days
+    wrong = [one_day(h5py, tmp_path / "wrong" / str(number), number) for number in (5, 6)]
+    for given in (wrong[:1], wrong):
+        (finding,) = compare(root, given)
+        assert finding.severity == "error"
+        assert "recordings it was made of is among the given ones" in finding.message
+        assert f"{wrong[0] / 'run.hdf5'}" in finding.message
+        assert "its name and hold" in finding.message
 
 
 def test_an_operator_that_was_not_applied_is_a_difference(tmp_path):

@@ -21,7 +21,7 @@ from telecine.core.copying.damage import frames_of
 from telecine.core.copying.match import reach_of
 from telecine.core.data.columns import column_of, reference_elements
 from telecine.core.errors import DatasetError, TelecineError
-from telecine.core.findings import Finding, placed
+from telecine.core.findings import Finding, has_errors, placed
 from telecine.core.plan.bind import Binding, BoundFeature, Source, bind
 from telecine.core.plan.model import Plan, parse_plan
 from telecine.core.recording import Recording, Ref
@@ -30,6 +30,7 @@ from telecine.dataset.assembly.metadata import CROPPED
 from telecine.dataset.reader import Dataset
 from telecine.lerobot_format.paths import PLAN, PLANS
 from telecine.sources.part_cache import none_left_open, opened
+from telecine.sources.shared.fingerprint import digest, stamp_of
 from telecine.video.decode import frames
 from telecine.video.frames.colour import to_rgb
 from telecine.video.frames.depth import to_codes
@@ -40,6 +41,8 @@ ROWS = 25
 FRAMES = 4
 """Frames compared per camera and episode."""
 ELSEWHERE = "give the folder of the recordings"
+NOT_GIVEN = "its recording is not among the given ones"
+_NAMED = 5
 FAR = 24.0
 """Mean absolute difference (0 to 255) above which a coded frame cannot be the source's,"""
 APART = 0.8
@@ -83,38 +86,54 @@ def compare(root: str | Path, paths: Sequence[str | Path], options: Options = Op
     dataset = Dataset(root)
     plans = _plans(dataset)
     found = find(paths, **options.access).refs
-    refs = {digest: split_refs(found, plan).refs for digest, plan in plans.items()}
+    refs = {made_by: split_refs(found, plan).refs for made_by, plan in plans.items()}
     findings: list[Finding] = []
     for origin in dataset.provenance:
         where = f"episode {origin['episode_index']} ({origin['source']})"
-        digest = str(origin.get("plan_digest"))
-        digest = digest if digest in plans else ""
-        plan, ref = plans[digest], _origin(refs[digest], origin)
-        if ref is None:
-            text = "its recording is not among the given ones"
-            missing = Finding("verify-against", "warning", where, text, ELSEWHERE)
+        made_by = str(origin.get("plan_digest"))
+        made_by = made_by if made_by in plans else ""
+        plan, alike = plans[made_by], _of_its_name(refs[made_by], origin)
+        named = [r for r in alike if r.id == origin["recording_id"] and _holds(r, int(origin["start_ns"]))]
+        ref = named[0] if len(named) == 1 else next((r for r in named if _is_source(r, origin) is not False), None)
+        differences = [] if ref is None else _differences(dataset, plan, ref, origin, where)
+        if ref is None or (has_errors(differences) and _is_source(ref, origin) is False):
+            missing = Finding("verify-against", "warning", where, _not_given(alike, origin), ELSEWHERE)
             findings.append(replace(missing, episode=int(origin["episode_index"]), recording=str(origin["source"])))
             continue
-        differences: list[Finding] = []
-        try:
-            with opened(ref) as recording:
-                differences += _compare_episode(dataset, plan, recording, origin, where)
-        except TelecineError as error:
-            differences.append(Finding("verify-against", "error", where, f"cannot be compared: {error}"))
         findings += placed(differences, episode=int(origin["episode_index"]), recording=ref.label)
     done, known = compared(dataset, findings)
-    if known and not done:
-        text = f"nothing was compared: none of the {counted(known, 'recording')} it was made of is among the given ones"
-        return [Finding("verify-against", "error", str(root), text, ELSEWHERE)]
-    return findings
+    return [_nothing(root, known, findings)] if known and not done else findings
+
+
+def _differences(dataset: Dataset, plan: Plan, ref: Ref, origin: dict[str, Any], where: str) -> list[Finding]:
+    found: list[Finding] = []
+    try:
+        with opened(ref) as recording:
+            found += _compare_episode(dataset, plan, recording, origin, where)
+    except TelecineError as error:
+        found.append(Finding("verify-against", "error", where, f"cannot be compared: {error}"))
+    return found
+
+
+def _nothing(root: str | Path, known: int, missing: Sequence[Finding]) -> Finding:
+    """The error where no recording is the one that the dataset was made of; it names them."""
+    text = f"nothing was compared: none of the {counted(known, 'recording')} it was made of is among the given ones"
+    names = list(dict.fromkeys(f"{f.recording}{f.message.removeprefix(NOT_GIVEN)}" for f in missing))
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return Finding("verify-against", "error", str(root), f"{text}: {', '.join(names[:_NAMED])}{more}", ELSEWHERE)
 
 
 def compared(dataset: Dataset, findings: Iterable[Finding]) -> tuple[int, int]:
     """(recordings that `compare` found, recordings that the dataset was made of)."""
-    known = {(str(origin["source"]), str(origin["recording_id"])) for origin in dataset.provenance}
+    known = {_recording(origin) for origin in dataset.provenance}
     elsewhere = {f.episode for f in findings if f.fix == ELSEWHERE}
     found = (o for o in dataset.provenance if int(o["episode_index"]) not in elsewhere)
-    return len({(str(origin["source"]), str(origin["recording_id"])) for origin in found}), len(known)
+    return len({_recording(origin) for origin in found}), len(known)
+
+
+def _recording(origin: dict[str, Any]) -> tuple[str, str, str]:
+    """What tells recordings apart that were made in several folders under one name."""
+    return str(origin["source"]), str(origin["recording_id"]), str(origin.get("source_sha256"))
 
 
 def _plans(dataset: Dataset) -> dict[str, Plan]:
@@ -128,10 +147,24 @@ def _plans(dataset: Dataset) -> dict[str, Plan]:
     return plans | {"": parse_plan(path.read_text(encoding="utf-8"))}
 
 
-def _origin(refs: Sequence[Ref], origin: dict[str, Any]) -> Ref | None:
-    same = [r for r in refs if r.path.replace("\\", "/").rstrip("/").rpartition("/")[2] == origin["source"]]
-    exact = [r for r in same if r.id == origin["recording_id"] and _holds(r, int(origin["start_ns"]))]
-    return next(iter(exact), None)
+def _of_its_name(refs: Sequence[Ref], origin: dict[str, Any]) -> list[Ref]:
+    """What was found in files of the name that the episode's recording had."""
+    return [r for r in refs if r.path.replace("\\", "/").rstrip("/").rpartition("/")[2] == origin["source"]]
+
+
+def _not_given(alike: Sequence[Ref], origin: dict[str, Any]) -> str:
+    """That an episode's recording was not found; `alike` are files of its name."""
+    others = list(dict.fromkeys(r.path for r in alike if _is_source(r, origin) is False))
+    if not others:
+        return NOT_GIVEN
+    what = "has its name and holds something else" if len(others) == 1 else "have its name and hold something else"
+    return f"{NOT_GIVEN}; {', '.join(others)} {what}"
+
+
+def _is_source(ref: Ref, origin: dict[str, Any]) -> bool | None:
+    """Whether the files hold what they held when the episode was made of them; None where that is not known."""
+    stamp = stamp_of(ref) if origin.get("source_sha256") else None
+    return None if stamp is None else digest(stamp) == origin["source_sha256"]
 
 
 def _holds(ref: Ref, start_ns: int) -> bool:
