@@ -4,11 +4,13 @@ import json
 import random
 import re
 import shutil
+from contextlib import suppress
 
 import pytest
 
 import telecine as tc
 from support.cli import telecine
+from support.documents import changed, places
 from support.robot import Camera, jittered, robot_plan, write_robot
 from support.shards import assert_equal, contents, convert_all, episodes_of, write_runs
 from telecine.conversion.shards import part
@@ -150,6 +152,60 @@ def test_a_part_that_is_not_whole_or_not_ours_is_refused(recordings, plan, whole
     tc.convert(recordings, tmp_path / "out", plan, shard=(2, 2), workers=0)
     assert tc.finalize(tmp_path / "out", workers=0).ok
     assert_equal(tmp_path / "out", whole)
+
+
+@pytest.mark.parametrize("text", ["[1]", "null", "7", '"x"', "{}", "[" * 100_000, "\xff"])
+def test_a_manifest_that_is_other_json_is_incomplete_and_named_with_its_command(text, begun):
+    manifest = workspace(begun) / "job-new" / "shard-001.json"
+    manifest.write_bytes(text.encode("latin-1"))
+    code, out, error = telecine("finalize", begun, "--json", "--dry-run")
+    (first, second), problem = json.loads(out)["parts"], f"{manifest}: cannot be read: "
+    assert (code, error, first["what"], second["what"]) == (0, "", "incomplete", "missing")
+    assert first["why"].startswith(problem)
+    assert first["command"].endswith("--shard 1/2")
+    assert telecine("finalize", begun)[0] == 1
+    assert telecine(*first["command"].split()[1:], "--workers", "0")[0] == 1  # a recording is rejected
+    assert tc.finalize(begun, dry_run=True, workers=0).parts[0].what == "done"
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "{}", '{"request": [1]}'])
+def test_a_job_that_is_other_json_says_how_it_comes_back_without_loss(text, recordings, plan, begun):
+    job = workspace(begun) / "job-new" / "job.json"
+    job.write_text(text)
+    for words in ((begun, "--dry-run"), (begun,)):
+        code, _, error = telecine("finalize", *words)
+        assert (code, "cannot be read" in error, "remove it" in error, "--shard 1/N" in error) == (1, True, True, True)
+    with pytest.raises(DatasetError, match="job.json: cannot be read"):
+        tc.convert(recordings, begun, plan, shard=(1, 2), workers=0)
+    job.unlink()
+    again = tc.convert(recordings, begun, plan, shard=(1, 2), workers=0)
+    assert "this part is done" in again.findings[0].message
+
+
+def test_a_mark_that_is_other_json_is_named(recordings, plan, tmp_path):
+    out = tmp_path / "out"
+    convert_all(recordings, out, plan, 1)
+    for text in ("[]", "3", '{"id": "a", "request": {}, "episodes": 1, "rows": 2}', '{"id": []}'):
+        (out / "meta/telecine/job.json").write_text(text)
+        with pytest.raises(DatasetError, match="meta/telecine/job.json: cannot be read: .* remove it"):
+            tc.finalize(out, dry_run=True)
+
+
+def test_documents_of_a_job_that_were_changed_are_refused_or_go_on(recordings, plan, whole, begun, tmp_path):
+    """Whatever type an entry has in a manifest or job: finalize says what is wrong, and makes no other dataset."""
+    tc.convert(recordings, begun, plan, shard=(2, 2), workers=0)
+    chance, home = random.Random(7), workspace(begun) / "job-new"
+    for name in ("shard-001.json", "job.json"):
+        told = (home / name).read_text()
+        every = list(places(json.loads(told)))
+        for place in chance.sample(every, 60):
+            for new in (None, [], {}, [1], "x", 7, {"a": {}}):
+                (home / name).write_text(json.dumps(changed(json.loads(told), place, new)))
+                with suppress(DatasetError):
+                    tc.finalize(begun, dry_run=True, workers=0)
+        (home / name).write_text(told)
+    assert tc.finalize(begun, workers=0).ok
+    assert_equal(begun, whole)
 
 
 def test_another_conversion_into_the_same_place_is_refused(recordings, plan, whole, begun, tmp_path):

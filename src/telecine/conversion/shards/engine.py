@@ -14,7 +14,7 @@ from typing import Protocol
 from telecine.conversion.discovery import Episodes, discover
 from telecine.conversion.pipeline import Options
 from telecine.conversion.shards.finalize import Finalized, finalize
-from telecine.conversion.shards.job import ShardJob, read_job, read_refs
+from telecine.conversion.shards.job import ShardJob, read_refs
 from telecine.conversion.shards.part import begun, is_published, request_of
 from telecine.conversion.shards.place import JobPlace, place_of
 from telecine.conversion.shards.survey import part_state, survey
@@ -90,9 +90,9 @@ def _begun_shards(place: JobPlace, asked: OnCluster) -> int | None:
     """How many parts a conversion has that was begun before."""
     append = asked.options.append
     if place.is_published() and not append:
-        last = place.last_job().get("request", {})
-        return last.get("shards") if isinstance(last, dict) else None
-    job = read_job(place.job(place.base(append=append)))
+        last = place.last_job()
+        return None if last is None else last.request.shards
+    job = place.begun(place.base(append=append))
     return None if job is None else job.request.shards
 
 

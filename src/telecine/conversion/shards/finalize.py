@@ -10,10 +10,10 @@ from telecine.conversion.report import Rejected
 from telecine.conversion.shards.adding import bring_videos, change, existing_of, has_relative_stats
 from telecine.conversion.shards.borders import check_borders
 from telecine.conversion.shards.deliver import fetched
-from telecine.conversion.shards.job import JOB, NEW, ShardJob, read_job
+from telecine.conversion.shards.job import JOB, NEW, ShardJob, begin_command
 from telecine.conversion.shards.join import JoinedCounts, join, lined_up
 from telecine.conversion.shards.manifest import Manifest, final_name, is_video
-from telecine.conversion.shards.place import JOB_MARK, JobPlace, place_of
+from telecine.conversion.shards.place import JOB_MARK, JobMark, JobPlace, place_of
 from telecine.conversion.shards.survey import PartState, Survey, part_folder, survey
 from telecine.core.data.serialize import to_plain
 from telecine.core.errors import DatasetError, TelecineError
@@ -88,7 +88,7 @@ def finalize(root: str | Path, *, dry_run: bool = False, executor: Executor) -> 
         try:
             joined = _publish_at(place, job, manifests, executor)
         except DatasetError:
-            if place.is_published() and place.last_job().get("id") == job.id:  # another process was faster
+            if place.is_published() and _was_last(place, job):  # another process was faster
                 return _published(place)
             raise
     findings = (*state.findings, *_success(place, joined))
@@ -98,29 +98,36 @@ def finalize(root: str | Path, *, dry_run: bool = False, executor: Executor) -> 
 def _open_job(place: JobPlace) -> ShardJob | None:
     """The job that is not published yet; None when the last one is. Raises: DatasetError without any."""
     if not (place.is_published() or place.changing()):
-        job = read_job(place.job(NEW))
+        job = place.begun(NEW)
         if job is None:
             text = f"{place.name}: no conversion in parts was begun here (there is no {place.job(NEW).address}/{JOB})"
-            raise DatasetError(f"{text}; begin with telecine convert RECORDINGS {place.name} --plan PLAN --shard 1/N")
+            raise DatasetError(f"{text}; begin with {begin_command(place.name, NEW)}")
         return job
-    job = read_job(place.job(place.base(append=True)))
-    if job is None and not place.last_job():
-        begin = f"begin with telecine convert RECORDINGS {place.name} --plan PLAN --append --shard 1/N"
+    base = place.base(append=True)
+    job = place.begun(base)
+    if job is None and place.last_job() is None:
+        begin = f"begin with {begin_command(place.name, base)}"
         raise DatasetError(f"{place.name}: a dataset, into which no conversion in parts was begun; {begin}")
     return job
 
 
+def _was_last(place: JobPlace, job: ShardJob) -> bool:
+    last = place.last_job()
+    return last is not None and last.id == job.id
+
+
 def _published(place: JobPlace) -> Finalized:
     last = place.last_job()
+    assert last is not None
     if place.folder is None:
         from telecine.storage.publish import leave
 
-        leave(place.dataset, str(last["id"]))  # of one that was killed when the dataset was there already
-    text = f"the dataset is published ({counted(last['episodes'], 'episode')}); nothing was changed"
+        leave(place.dataset, last.id)  # of one that was killed when the dataset was there already
+    text = f"the dataset is published ({counted(last.episodes, 'episode')}); nothing was changed"
     found = Finding("convert-shard", "info", place.name, text)
-    shards = int(last["request"]["shards"])
+    shards = last.request.shards
     parts = tuple(PartState(f"{number}/{shards}", "done") for number in range(1, shards + 1))
-    return Finalized(place.name, True, shards, parts, last["episodes"], last["rows"], findings=(found,))
+    return Finalized(place.name, True, shards, parts, last.episodes, last.rows, findings=(found,))
 
 
 def _state(place: JobPlace, found: Survey, *, dry_run: bool) -> Finalized:
@@ -224,8 +231,8 @@ def _require_no_strays(place: JobPlace, job: ShardJob, manifests: Sequence[Manif
 
 def _write_mark(folder: Path, job: ShardJob, manifests: Sequence[Manifest], before: tuple[int, int]) -> None:
     episodes, rows = (sum(getattr(m, name) for m in manifests) for name in ("episodes", "rows"))
-    counts = {"episodes": before[0] + episodes, "rows": before[1] + rows}
-    write_json(folder / JOB_MARK, {"id": job.id, "request": to_plain(job.request), **counts})
+    counts = before[0] + episodes, before[1] + rows
+    write_json(folder / JOB_MARK, to_plain(JobMark(job.id, job.request, *counts)))
 
 
 def _success(place: JobPlace, joined: JoinedCounts) -> list[Finding]:

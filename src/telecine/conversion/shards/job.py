@@ -23,14 +23,14 @@ import pyarrow.parquet as pq
 from telecine._version import __version__
 from telecine.conversion.report import Rejected
 from telecine.core.data import arrow
-from telecine.core.data.serialize import from_plain, to_plain
+from telecine.core.data.serialize import from_json, to_plain
 from telecine.core.errors import DatasetError, PlanError, raised_as
 from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan, make_plan
 from telecine.core.recording import Ref
-from telecine.core.shards import Shard
+from telecine.core.shards import MOST_CHUNKS, Shard
 from telecine.core.text.numbers import counted
-from telecine.lerobot_format.schema import Features
+from telecine.lerobot_format.schema import Features, data_schema, episodes_schema
 from telecine.storage.store import FileStore
 
 JOB = "job.json"
@@ -115,6 +115,12 @@ class ShardJob:
         return shlex.join([*words, "--shard", str(shard)])
 
 
+def begin_command(root: object, base: str) -> str:
+    """What begins a conversion in parts. base: see `ShardJob`."""
+    append = "" if base == NEW else " --append"
+    return f"telecine convert RECORDINGS {root} --plan PLAN{append} --shard 1/N"
+
+
 def versions() -> tuple[str, ...]:
     """Telecine and the libraries whose versions decide which bytes come out."""
     return (f"telecine {__version__}", *(f"{name} {metadata.version(name)}" for name in _LIBRARIES))
@@ -136,22 +142,41 @@ def write_job(store: FileStore, job: ShardJob, refs: Sequence[Ref]) -> None:
     store.put_if_absent(JOB, (json.dumps(to_plain(job), indent=1, ensure_ascii=False) + "\n").encode(errors="replace"))
 
 
-def read_job(store: FileStore) -> ShardJob | None:
-    """The job there; None without one. Raises: DatasetError when it is damaged; StoreError."""
+def read_job(store: FileStore, begin: str) -> ShardJob | None:
+    """The job there; None without one. begin: the command that begins it.
+
+    Raises: DatasetError when it is damaged; StoreError.
+    """
     try:
         text = store.get(JOB)
     except FileNotFoundError:
         return None
-    with raised_as(DatasetError, f"{store.address}/{JOB}: cannot be read", ValueError, KeyError, TypeError):
-        return from_plain(ShardJob, json.loads(text))
+    try:
+        job = from_json(ShardJob, text)
+        _check_values(job)
+    except (ValueError, KeyError, TypeError, PlanError) as error:
+        fix = f"remove it and give the same command as before (`{begin}`), which keeps the parts that are done"
+        raise DatasetError(f"{store.address}/{JOB}: cannot be read: {error}; {fix}") from error
+    return job
+
+
+def _check_values(job: ShardJob) -> None:
+    """Nothing, when plans and features are some. Raises: KeyError, PlanError, TypeError or ValueError."""
+    for plan in (job.plan, job.settled):
+        make_plan(plan)
+    if not (1 <= job.request.shards <= MOST_CHUNKS and 0 <= job.first_chunk < MOST_CHUNKS):
+        raise ValueError(f"there are 1 to {MOST_CHUNKS} parts")
+    if job.features is not None:
+        for schema_of in (data_schema, episodes_schema):
+            schema_of(job.features)
 
 
 def read_refs(store: FileStore, job: ShardJob, paths: Sequence[str], *, token: str | None = None) -> tuple[Ref, ...]:
     """The recordings of a job, in order, as they are below `paths` here. Raises: DatasetError; StoreError."""
-    causes = (OSError, pa.ArrowException, ValueError, KeyError, TypeError)
+    causes = (OSError, pa.ArrowException, ValueError, LookupError, TypeError, RecursionError)
     with raised_as(DatasetError, f"{store.address}/{_inputs_of(job)}: cannot be read", *causes):
         table = pq.read_table(pa.BufferReader(store.get(_inputs_of(job))), use_threads=False)
-        return tuple(_here(json.loads(text), paths, token) for text in table.column("ref").to_pylist())
+        return tuple(_here(text, paths, token) for text in table.column("ref").to_pylist())
 
 
 def check_job(job: ShardJob, request: Request, root: object) -> None:
@@ -196,10 +221,10 @@ def _plain(ref: Ref, paths: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _here(body: dict[str, Any], paths: Sequence[str], token: str | None) -> Ref:
-    layers = [_absolute(layer, paths) for layer in body["layers"]]
-    ref: Ref = from_plain(Ref, body | {"path": _absolute(body["path"], paths), "layers": layers})
-    return replace(ref, token=token)
+def _here(text: str, paths: Sequence[str], token: str | None) -> Ref:
+    ref = from_json(Ref, text)
+    layers = tuple(_absolute(layer, paths) for layer in ref.layers)
+    return replace(ref, path=_absolute(ref.path, paths), layers=layers, token=token)
 
 
 def _relative(path: str, paths: Sequence[str]) -> str:

@@ -9,10 +9,12 @@ from typing import Any
 
 from telecine.conversion.lasting import lasting_accounts, lasting_summary, without_folders
 from telecine.conversion.report import Rejected, Report
-from telecine.core.data.serialize import from_plain, to_plain
+from telecine.conversion.shards.summary import check_lasting
+from telecine.core.data.serialize import from_json, from_plain, to_plain
 from telecine.core.errors import DatasetError, raised_as
 from telecine.core.shards import Shard
 from telecine.lerobot_format.paths import FileIndex, data_path, file_index_of, video_path
+from telecine.storage.keys import is_name
 from telecine.storage.store import FileStore
 
 
@@ -74,8 +76,19 @@ def read_manifest(store: FileStore, name: str) -> Manifest | None:
         text = store.get(f"{name}.json")
     except FileNotFoundError:
         return None
-    with raised_as(DatasetError, f"{store.address}/{name}.json: cannot be read", ValueError, KeyError, TypeError):
-        return from_plain(Manifest, json.loads(text))
+    with raised_as(DatasetError, f"{store.address}/{name}.json: cannot be read", ValueError, TypeError):
+        manifest = from_json(Manifest, text)
+        check_lasting(manifest.report, manifest.left_out)
+        _check_names(manifest.files)
+        return manifest
+
+
+def _check_names(files: Sequence[PartFile]) -> None:
+    """Nothing, when each is a file of a dataset. Raises: ValueError."""
+    for file in files:
+        in_chunk = not file.name.startswith(("data/", "videos/")) or file_index_of(file.name) is not None
+        if not is_name(file.name) or not in_chunk:
+            raise ValueError(f"{file.name!r} is no file of a dataset")
 
 
 def is_video(name: str) -> bool:

@@ -19,7 +19,6 @@ from telecine.conversion.shards.job import (
     ShardJob,
     check_job,
     listing_digest,
-    read_job,
     read_refs,
     write_job,
 )
@@ -114,8 +113,8 @@ def is_published(place: JobPlace, request: Request) -> bool:
     """True when the dataset is there and was made, or last added to, by the same request."""
     if not place.is_published():
         return False
-    last = place.last_job().get("request")
-    return isinstance(last, dict) and Request(**last) == request
+    last = place.last_job()
+    return last is not None and last.request == request
 
 
 def begun(
@@ -141,13 +140,13 @@ def begun(
         if existing is not None:
             _require_same(place, "fps", plan.fps, existing.info["fps"])
             _require_same(place, "robot_type", plan.robot_type, existing.info.get("robot_type"))
-        job = read_job(store)
+        job = place.begun(base)
         if job is None:
             if existing is not None:
                 _require_sound(place, existing)
             asked = AskedJob(tuple(paths), place.name, plan, options, request, base, existing, claims, found)
             write_job(store, *settle(asked, executor))
-            job = read_job(store)
+            job = place.begun(base)
             assert job is not None
         check_job(job, request, place.name)
         return job, existing.origins() if existing else frozenset()
@@ -179,7 +178,7 @@ def plan_begun(root: str | Path, *, append: bool) -> Plan | None:
     place = place_of(root)
     if append and not (place.is_published() or place.changing()):
         return None
-    job = read_job(place.job(place.base(append=append)))
+    job = place.begun(place.base(append=append))
     return None if job is None else job.asked_plan
 
 

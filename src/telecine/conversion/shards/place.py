@@ -1,13 +1,12 @@
 """Where a conversion in parts is: the dataset's folder, and the job's beside it."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from telecine.conversion.shards.job import NEW
-from telecine.core.errors import DatasetError, PlanError, raised_as
+from telecine.conversion.shards.job import NEW, Request, ShardJob, begin_command, read_job
+from telecine.core.data.serialize import from_json
+from telecine.core.errors import DatasetError, PlanError
 from telecine.core.text.addresses import StoreAddress, is_stored, store_address, unknown_scheme
 from telecine.dataset.staging import workspace
 from telecine.lerobot_format.paths import INFO
@@ -18,6 +17,16 @@ JOB_MARK = "meta/telecine/job.json"
 """In a dataset: the job that made its last episodes."""
 PARTS = "parts"
 """In the scratch folder: parts that are on their way to a store."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobMark:
+    """What a dataset says of the job that made its last episodes. episodes, rows: of all of it."""
+
+    id: str
+    request: Request
+    episodes: int
+    rows: int
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -37,6 +46,10 @@ class JobPlace:
 
         assert self.address is not None
         return folder_at(self.address.parent().below(f".{self.address.name}.telecine").below(f"job-{base}"))
+
+    def begun(self, base: str) -> ShardJob | None:
+        """The job there; None without one. Raises: DatasetError when it is damaged; StoreError."""
+        return read_job(self.job(base), begin_command(self.name, base))
 
     def local(self) -> "JobPlace":
         """Where parts are made: here; of a dataset in a store, in a folder of its own in the scratch of this machine.
@@ -75,15 +88,17 @@ class JobPlace:
 
         return "" if self.folder is not None or self.is_published() else claimed_by(self.dataset).get("base", "")
 
-    def last_job(self) -> dict[str, Any]:
-        """What the dataset says of the job that made its last episodes; nothing of others. Raises: DatasetError."""
+    def last_job(self) -> JobMark | None:
+        """The job that made the dataset's last episodes; None where none did. Raises: DatasetError; StoreError."""
         try:
             text = self.dataset.get(JOB_MARK)
         except FileNotFoundError:
-            return {}
-        with raised_as(DatasetError, f"{self.name}/{JOB_MARK}: cannot be read", ValueError):
-            found = json.loads(text)
-            return found if isinstance(found, dict) else {}
+            return None
+        try:
+            return from_json(JobMark, text)
+        except (TypeError, ValueError) as error:
+            fix = "remove it: the dataset needs it only to know its parts again"
+            raise DatasetError(f"{self.name}/{JOB_MARK}: cannot be read: {error}; {fix}") from error
 
 
 def place_of(root: str | Path) -> JobPlace:

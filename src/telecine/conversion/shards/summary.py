@@ -6,9 +6,63 @@ from typing import Any
 
 from telecine.conversion.lasting import MOST_FINDINGS
 from telecine.core.accounting import FIRST_NAMES
+from telecine.core.data.serialize import from_plain
+from telecine.core.dataclass import dataclass
+from telecine.core.findings import Finding
 
 _COUNTS = ("rows", "total_episodes", "total_rejected", "total_known", "total_not_wanted")
 _BY_CODE = ("rejected_by_code", "findings_by_code")
+
+
+@dataclass(frozen=True, slots=True)
+class _CountedFinding(Finding):
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _PartReport:
+    """The types of report.json of a part."""
+
+    tool: str
+    fps: int
+    rows: int
+    plan_digest: str
+    total_episodes: int
+    total_rejected: int
+    total_known: int
+    total_not_wanted: int
+    outcomes: Mapping[str, int]
+    rejected_by_code: Mapping[str, int]
+    findings_by_code: Mapping[str, int]
+    cameras: Mapping[str, Mapping[str, int]]
+    findings: tuple[_CountedFinding, ...]
+    more_findings: int
+    recordings: str
+
+
+@dataclass(frozen=True, slots=True)
+class _LeftOut:
+    stream: str
+    what: str
+    why: str
+    fix: str
+    recordings: int
+    first: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _PartAccounts:
+    """The types of left_out.json of a part."""
+
+    tool: str
+    left_out: tuple[_LeftOut, ...]
+    guesses: tuple[str, ...]
+
+
+def check_lasting(report: Mapping[str, Any], accounts: Mapping[str, Any]) -> None:
+    """Nothing, when what a part keeps can be joined with others. Raises: TypeError or ValueError."""
+    from_plain(_PartReport, report)
+    from_plain(_PartAccounts, accounts)
 
 
 def joined_report(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
