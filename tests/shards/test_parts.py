@@ -5,7 +5,9 @@ import random
 import re
 import shutil
 from contextlib import suppress
+from dataclasses import replace
 
+import pyarrow.parquet as pq
 import pytest
 
 import telecine as tc
@@ -63,6 +65,7 @@ def test_any_number_of_parts_gives_the_dataset_of_one_run(recordings, plan, whol
     assert tc.verify(tmp_path / "out") == []
     assert episodes_of(whole).column("success").null_count == 2
     assert [f.code for f in made.findings] == ["finalize-rejected", "success-unknown"]
+    assert str(recordings) not in str(pq.read_table(tmp_path / "out/meta/telecine/report.parquet").to_pylist())
 
 
 def test_videos_are_the_same_files_and_frames(tmp_path, rerun):
@@ -112,6 +115,49 @@ def test_a_second_finalize_changes_nothing(recordings, plan, tmp_path, monkeypat
     late = tc.convert(recordings, "out", plan, shard=(1, 2), workers=0)
     assert late.ok
     assert contents(tmp_path) == before
+
+
+def test_rejected_recordings_are_named_after_publication_too(recordings, plan, tmp_path):
+    out = tmp_path / "out"
+    _, made = convert_all(recordings, out, plan, 4)
+
+    def told(found):  # report.parquet has the recording once, beside the reason
+        return [(entry.recording, replace(entry.reason, recording=None)) for entry in found.rejected]
+
+    assert [entry.recording for entry in made.rejected] == ["run-00", "run-01", "run-04"]
+    for dry_run in (False, True):
+        again = tc.finalize(out, dry_run=dry_run)
+        assert told(again) == told(made)
+        assert [f for f in again.findings if f.code == "finalize-rejected"] == [made.findings[0]]
+    write_runs(tmp_path / "late", 12)
+    tc.convert(tmp_path / "late" / "run-11", out, plan, append=True, workers=0)
+    assert told(tc.finalize(out)) == told(made)
+    shutil.rmtree(workspace(out))
+    (report,) = (out / "meta/telecine").glob("report-until-*.parquet")
+    report.write_bytes(report.read_bytes()[:-9])
+    with pytest.raises(DatasetError, match=f"{report.name}: cannot be read"):
+        tc.finalize(out)
+    report.unlink()
+    assert tc.finalize(out).rejected == ()
+
+
+def test_one_rejected_recording_is_told_in_the_singular(recordings, plan, tmp_path):
+    _, made = convert_all([recordings / "run-01", recordings / "run-05"], tmp_path / "out", plan, 1)
+    assert made.findings[0].message == "1 recording was rejected, and is in no episode"
+
+
+def test_quiet_says_the_result_of_a_run_that_has_nothing_to_make(recordings, plan_file, tmp_path):
+    out, one = tmp_path / "out", recordings / "run-05"
+    words = ("convert", one, out, "--plan", plan_file, "--workers", "0", "-q")
+    telecine(*words)
+    assert telecine(*words, "--append")[1].startswith("1 recording is in the dataset already, not appended again")
+    target = tmp_path / "parts"
+    words = ("convert", one, target, "--plan", plan_file, "--workers", "0", "-q", "--shard")
+    shown = [telecine(*words, shard) for shard in ("1/2", "2/2", "1/2", "2/2")]
+    assert [code for code, *_ in shown] == [0] * 4
+    assert f"part 1/2 has no recording -> {target}" in shown[0][1]
+    assert shown[2][1].startswith("this part is done (0 episodes)")
+    assert shown[3][1].startswith("this part is done (1 episode)")
 
 
 def test_what_is_missing_is_named_with_its_command(recordings, plan, whole, tmp_path, monkeypatch):
@@ -215,6 +261,11 @@ def test_another_conversion_into_the_same_place_is_refused(recordings, plan, who
     for change in ({"shard": (1, 3)}, {"fps": 15}, {"where": "rows > 3"}):
         with pytest.raises(PlanError, match="a conversion into it was begun"):
             tc.convert(recordings, out, plan, workers=0, **{"shard": (1, 2), **change})
+    with pytest.raises(
+        PlanError,
+        match="it has another plan: fps is 30 there, 9 here; task.from is '/task' there, not given here; task.c",
+    ):
+        tc.convert(recordings, out, plan, workers=0, shard=(1, 2), fps=9, task="a")
     (tmp_path / "plan.yaml").write_text(plan.to_yaml())
     code = telecine("convert", recordings, out, "--plan", tmp_path / "plan.yaml", "--fps", "9", "--shard", "1/2")[0]
     assert code == 2
@@ -290,5 +341,46 @@ def test_parts_append_to_a_dataset(recordings, plan, whole, tmp_path):
 def test_without_a_usable_recording_there_is_no_dataset(recordings, plan, tmp_path):
     with pytest.raises(DatasetError, match="no recording was usable"):
         convert_all(recordings / "run-01", tmp_path / "out", plan, 2)
-    with pytest.raises(DatasetError, match="no conversion in parts was begun"):
-        tc.finalize(tmp_path / "nowhere")
+
+
+def test_a_target_without_a_job_says_how_to_begin(whole, tmp_path):
+    for words in (("finalize",), ("finalize", "--dry-run"), ("finalize", "--json", "--dry-run")):
+        for target, begin in ((tmp_path / "nowhere", "--plan PLAN --shard 1/N"), (whole, "--append --shard 1/N")):
+            code, out, error = telecine(*words, target)
+            assert (code, out) == (1, "")
+            assert "no conversion in parts was begun" in error
+            assert begin in error
+
+
+def test_a_conversion_of_all_where_parts_were_begun_is_refused_before_any_work(
+    recordings, plan, whole, begun, monkeypatch
+):
+    before, job = contents(begun.parent), workspace(begun) / "job-new"
+    (begun.parent / "link").symlink_to(begun)
+    with monkeypatch.context() as idle:
+        idle.setattr(registry, "claimed", None)
+        for out in (begun, begun.parent / "link"):
+            for flags in ({}, {"overwrite": True}):
+                with pytest.raises(DatasetError, match=f"finalize .* --dry-run.* remove {job} "):
+                    tc.convert(recordings, out, plan, workers=0, **flags)
+    (begun.parent / "link").unlink()
+    assert contents(begun.parent) == before
+    tc.convert(recordings, begun, plan, shard=(2, 2), workers=0)
+    assert tc.finalize(begun, workers=0).ok
+    tc.convert(recordings, begun, plan, append=True, workers=0)  # the parts are in the dataset
+    tc.convert(recordings, begun, plan, overwrite=True, workers=0)
+    with pytest.raises(DatasetError, match=f"of another command than the parts in {job}. .* move the dataset away"):
+        tc.finalize(begun, dry_run=True)
+    shutil.rmtree(begun)
+    assert tc.finalize(begun, workers=0).ok
+    assert_equal(begun, whole)
+
+
+def test_episodes_are_not_added_where_parts_of_them_were_begun(recordings, plan, tmp_path):
+    out = tmp_path / "out"
+    tc.convert(recordings / "run-05", out, plan, workers=0)
+    tc.convert(recordings, out, plan, append=True, shard=(1, 2), workers=0)
+    for flag in ("append", "overwrite"):
+        with pytest.raises(DatasetError, match="a conversion in parts was begun here"):
+            tc.convert(recordings, out, plan, workers=0, **{flag: True})
+    assert [part.what for part in tc.finalize(out, dry_run=True).parts] == ["done", "missing"]

@@ -36,6 +36,7 @@ from telecine.core.shards import Shard, shard_of
 from telecine.core.text.addresses import is_stored, store_address
 from telecine.core.text.documents import suggest
 from telecine.core.text.numbers import bytes_in
+from telecine.dataset.staging import workspace
 from telecine.lerobot_format.paths import PLAN
 from telecine.run.executor import Executor
 from telecine.run.worker_count import Workers
@@ -113,7 +114,8 @@ def convert(
 
     Raises:
         SourceError: nothing can be read. PlanError: the plan or a flag is wrong, or the engine's package is missing.
-        DatasetError: `out` exists or cannot be written, or no cluster is reached. TypeError: there is no such flag.
+        DatasetError: `out` exists or cannot be written, parts of it wait for `finalize`, or no cluster is reached.
+        TypeError: there is no such flag.
 
     >>> import telecine as tc
     >>> report = tc.convert("recordings", "picks", fps=15, task="pick up the cube")
@@ -145,7 +147,21 @@ def _target(
     """The folder to work in for `out`, and what has to be done with the report in the end."""
     overwrites, appends = (bool(flags.get(n) or getattr(options, n, False)) for n in ("overwrite", "append"))
     with stores() as here:
+        _require_no_parts(out)
         yield here.changed(out) if appends else here.target(out, overwrite=overwrites), here.done
+
+
+def _require_no_parts(out: str | Path) -> None:
+    """Nothing, when no conversion in parts into `out` waits for its `finalize`. Raises: DatasetError; StoreError."""
+    if is_stored(out):
+        address = store_address(out)
+        may_have_parts = address.scheme != "hf" and bool(address.key)
+    else:
+        may_have_parts = any(workspace(Path(os.path.realpath(out))).glob("job-*"))
+    if may_have_parts:
+        from telecine.conversion.shards.place import require_no_parts
+
+        require_no_parts(out)
 
 
 def dry_run(

@@ -12,10 +12,12 @@ from dataclasses import asdict, fields
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from telecine._version import __version__
 from telecine.conversion.report import ClipReport, EpisodeReport, FrameCounts, Rejected, Report, accounts
 from telecine.core.data import arrow
+from telecine.core.data.serialize import from_plain
 from telecine.core.episode import Use
 from telecine.core.findings import Finding, grouped
 from telecine.lerobot_format.paths import REPORT_ROWS
@@ -88,6 +90,20 @@ def lasting_tables(report: Report, folders: Iterable[str]) -> Iterator[pa.Table]
 def rejected_table(rejected: Sequence[Rejected]) -> pa.Table:
     """Rows of meta/telecine/report.parquet for recordings that were rejected."""
     return arrow.table([_record(entry) for entry in rejected], _SCHEMA)
+
+
+def read_rejected(file: pq.ParquetFile) -> Iterator[Rejected]:
+    """The rejected recordings in meta/telecine/report.parquet; of row groups without one only the numbers are read.
+
+    Raises: pa.ArrowException; KeyError, TypeError or ValueError when it is another file.
+    """
+    for group in range(file.num_row_groups):
+        numbers = file.read_row_group(group, ["episode_index"], use_threads=False).column("episode_index")
+        if numbers.null_count:
+            table = file.read_row_group(group, ["recording", "findings"], use_threads=False)
+            for row in table.filter(numbers.is_null()).to_pylist():
+                (reason,) = row["findings"]
+                yield Rejected(row["recording"], from_plain(Finding, {**reason, "recording": row["recording"]}))
 
 
 def without_folders(value: Any, folders: Iterable[str]) -> Any:

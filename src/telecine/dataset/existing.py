@@ -100,8 +100,7 @@ class ExistingDataset:
                 digest = self.provenance[-1].get("plan_digest") if self.provenance else None
                 name = f"{paths.PLANS}/{digest or 'unknown'}.yaml"
             elif name in (paths.REPORT, paths.REPORT_ROWS, paths.LEFT_OUT):
-                stem, _, suffix = name.rpartition(".")
-                name = f"{stem}-until-{self.episodes}.{suffix}"
+                name = paths.until(name, self.episodes)
             elif name in _REPLACED:
                 continue
             target = stage / name

@@ -85,6 +85,12 @@ def file_index_of(path: str) -> FileIndex | None:
     return FileIndex(int(match[1]), int(match[2])) if match else None
 
 
+def until(name: str, episodes: int) -> str:
+    """What a report is called once episodes were added to the `episodes` that it tells of."""
+    stem, _, suffix = name.rpartition(".")
+    return f"{stem}-until-{episodes}.{suffix}"
+
+
 def data_path(index: FileIndex) -> str:
     """Relative path of a file of rows."""
     return DATA_PATH.format(chunk_index=index.chunk, file_index=index.file)

@@ -149,6 +149,17 @@ def show_report(out: Console, report: "Report") -> None:
         videos = f", {bytes_text(size)} of video" if size else ""
         took = f"{videos} in {report.seconds:.1f} s"
         out.print(f"[bold]{counts}{took}[/bold] -> {escape(report.root)}", soft_wrap=True)
+    elif loudness.quiet():
+        _show_no_work(out, report)
+
+
+def _show_no_work(out: Console, report: "Report") -> None:
+    """The result of a run that had nothing to make, which its findings tell otherwise."""
+    results = [f for f in report.findings if f.code in ("convert-known", "convert-shard")]
+    for finding in results:
+        out.print(f"{_message(finding)} -> {escape(report.root)}", soft_wrap=True)
+    if report.shard and not results and report.ok:
+        out.print(f"part {report.shard} has no recording -> {escape(report.root)}", soft_wrap=True)
 
 
 def _episode_cells(e: "EpisodeReport", fps: int) -> tuple[str, ...]:

@@ -6,6 +6,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from telecine.conversion.lasting import read_rejected
 from telecine.conversion.report import Rejected
 from telecine.conversion.shards.adding import bring_videos, change, existing_of, has_relative_stats
 from telecine.conversion.shards.borders import check_borders
@@ -16,7 +20,7 @@ from telecine.conversion.shards.manifest import Manifest, final_name, is_video
 from telecine.conversion.shards.place import JOB_MARK, JobMark, JobPlace, place_of
 from telecine.conversion.shards.survey import PartState, Survey, part_folder, survey
 from telecine.core.data.serialize import to_plain
-from telecine.core.errors import DatasetError, TelecineError
+from telecine.core.errors import DatasetError, TelecineError, raised_as
 from telecine.core.findings import Finding, Severity, has_errors
 from telecine.core.shards import Shard, chunk_of
 from telecine.core.text.numbers import counted, counted_of
@@ -25,7 +29,7 @@ from telecine.dataset.assembly.videos import link
 from telecine.dataset.existing import read_existing
 from telecine.dataset.metadata_files import write_json
 from telecine.dataset.staging import Asker, Staging
-from telecine.lerobot_format.paths import INFO, file_index_of
+from telecine.lerobot_format.paths import INFO, REPORT_ROWS, file_index_of, until
 from telecine.run.executor import Executor
 
 
@@ -71,7 +75,7 @@ class Finalized:
 def finalize(root: str | Path, *, dry_run: bool = False, executor: Executor) -> Finalized:
     """Make the dataset of all parts, or say what is missing; nothing, where it was made before.
 
-    Raises: DatasetError where no conversion in parts was begun, or writing fails; StoreError.
+    Raises: DatasetError where no conversion in parts was begun, the job is damaged, or writing fails; StoreError.
     """
     place = place_of(root)
     job = _open_job(place)
@@ -97,18 +101,21 @@ def finalize(root: str | Path, *, dry_run: bool = False, executor: Executor) -> 
 
 def _open_job(place: JobPlace) -> ShardJob | None:
     """The job that is not published yet; None when the last one is. Raises: DatasetError without any."""
-    if not (place.is_published() or place.changing()):
-        job = place.begun(NEW)
-        if job is None:
-            text = f"{place.name}: no conversion in parts was begun here (there is no {place.job(NEW).address}/{JOB})"
-            raise DatasetError(f"{text}; begin with {begin_command(place.name, NEW)}")
-        return job
-    base = place.base(append=True)
+    base = place.base_now()
     job = place.begun(base)
-    if job is None and place.last_job() is None:
-        begin = f"begin with {begin_command(place.name, base)}"
-        raise DatasetError(f"{place.name}: a dataset, into which no conversion in parts was begun; {begin}")
-    return job
+    if job is not None or (base != NEW and place.last_job() is not None):
+        return job
+    begin, parts = f"begin with {begin_command(place.name, base)}", place.job(NEW)
+    if base == NEW:
+        text = f"no conversion in parts was begun here (there is no {parts.address}/{JOB}); {begin}"
+    elif parts.head(JOB) is not None:
+        text = (
+            f"the dataset here is of another command than the parts in {parts.address}. To join these, move the "
+            "dataset away and finalize again; when they are of no use, remove their folder"
+        )
+    else:
+        text = f"a dataset, into which no conversion in parts was begun; {begin}"
+    raise DatasetError(f"{place.name}: {text}")
 
 
 def _was_last(place: JobPlace, job: ShardJob) -> bool:
@@ -124,10 +131,33 @@ def _published(place: JobPlace) -> Finalized:
 
         leave(place.dataset, last.id)  # of one that was killed when the dataset was there already
     text = f"the dataset is published ({counted(last.episodes, 'episode')}); nothing was changed"
-    found = Finding("convert-shard", "info", place.name, text)
+    rejected = _rejected_before(place, last)
+    found = (Finding("convert-shard", "info", place.name, text), *_rejected_findings(place, rejected))
     shards = last.request.shards
     parts = tuple(PartState(f"{number}/{shards}", "done") for number in range(1, shards + 1))
-    return Finalized(place.name, True, shards, parts, last.episodes, last.rows, findings=(found,))
+    return Finalized(place.name, True, shards, parts, last.episodes, last.rows, rejected, found)
+
+
+def _rejected_before(place: JobPlace, last: JobMark) -> tuple[Rejected, ...]:
+    """The rejected recordings that the dataset names; episodes that were added later have moved that file aside."""
+    names = (until(REPORT_ROWS, last.episodes), REPORT_ROWS)
+    name = next((name for name in names if place.dataset.head(name) is not None), None)
+    if name is None:
+        return ()
+    causes = (pa.ArrowException, KeyError, TypeError, ValueError)
+    with (
+        raised_as(DatasetError, f"{place.name}/{name}: cannot be read", *causes),
+        pq.ParquetFile(pa.BufferReader(place.dataset.get(name))) as file,
+    ):
+        return tuple(read_rejected(file))
+
+
+def _rejected_findings(place: JobPlace, rejected: Sequence[Rejected]) -> list[Finding]:
+    if not rejected:
+        return []
+    number = counted(len(rejected), "recording was", "recordings were")
+    text = f"{number} rejected, and {'is' if len(rejected) == 1 else 'are'} in no episode"
+    return [Finding("finalize-rejected", "warning", place.name, text, "see `rejected` and report.parquet")]
 
 
 def _state(place: JobPlace, found: Survey, *, dry_run: bool) -> Finalized:
@@ -141,9 +171,7 @@ def _state(place: JobPlace, found: Survey, *, dry_run: bool) -> Finalized:
         text = f"{counted_of(len(waiting), len(found.parts), 'part', 'is', 'are')} not done: {names}{more}"
         severity: Severity = "info" if dry_run else "error"
         findings.append(Finding("finalize-missing", severity, place.name, text, waiting[0].command))
-    if rejected:
-        text = f"{counted(len(rejected), 'recording was', 'recordings were')} rejected, and are in no episode"
-        findings.append(Finding("finalize-rejected", "warning", place.name, text, "see `rejected` and report.parquet"))
+    findings += _rejected_findings(place, rejected)
     episodes, rows = (sum(getattr(m, name) for m in manifests) for name in ("episodes", "rows"))
     left = place.job(found.job.base).address
     return Finalized(place.name, False, len(found.parts), found.parts, episodes, rows, rejected, tuple(findings), left)

@@ -26,6 +26,7 @@ from telecine.core.data import arrow
 from telecine.core.data.serialize import from_json, to_plain
 from telecine.core.errors import DatasetError, PlanError, raised_as
 from telecine.core.findings import Finding
+from telecine.core.plan.differences import plan_differences
 from telecine.core.plan.model import Plan, make_plan
 from telecine.core.recording import Ref
 from telecine.core.shards import MOST_CHUNKS, Shard
@@ -54,12 +55,12 @@ class Request:
     append: bool = False
     tools: Mapping[str, str] = field(default_factory=dict)
 
-    def differs(self, other: "Request") -> str:
-        """Why `other`, which was asked before, is another job; "" when it is the same."""
+    def differs(self, other: "Request", plan_differs: str) -> str:
+        """Why `other`, which was asked before, is another job; "" when it is the same. plan_differs: in what."""
         if other.shards != self.shards:
             return f"it has {counted(other.shards, 'part')}, not {self.shards}"
         if other.plan_digest != self.plan_digest:
-            return f"it has another plan (digest {other.plan_digest[:12]}, this one is {self.plan_digest[:12]})"
+            return f"it has another plan: {plan_differs}"
         if other.where != self.where:
             return f"it was asked for --where {other.where!r}, not {self.where!r}"
         for flag in sorted(set(self.tools) | set(other.tools)):
@@ -179,9 +180,9 @@ def read_refs(store: FileStore, job: ShardJob, paths: Sequence[str], *, token: s
         return tuple(_here(text, paths, token) for text in table.column("ref").to_pylist())
 
 
-def check_job(job: ShardJob, request: Request, root: object) -> None:
+def check_job(job: ShardJob, request: Request, plan: Plan, root: object) -> None:
     """Nothing, when the job is what is asked for. Raises: PlanError, DatasetError for another one."""
-    if why := request.differs(job.request):
+    if why := request.differs(job.request, plan_differences(job.plan, to_plain(plan.to_dict()))):
         raise PlanError(
             f"{root}: a conversion into it was begun, and {why}. Go on with that one (`telecine finalize {root} "
             "--dry-run` lists its commands), or name another folder"

@@ -148,7 +148,7 @@ def begun(
             write_job(store, *settle(asked, executor))
             job = place.begun(base)
             assert job is not None
-        check_job(job, request, place.name)
+        check_job(job, request, plan, place.name)
         return job, existing.origins() if existing else frozenset()
 
 
@@ -200,7 +200,8 @@ def _made(
     refs = read_refs(place.job(job.base), job, paths, token=options.token)
     mine = cut([ref.size_bytes for ref in refs], shard.of)[shard.number - 1]
     first = shard.number == 1  # it tells what was found of all
-    episodes = Episodes(refs[mine.start : mine.stop], job.findings if first else (), job.rejected if first else ())
+    found = (job.findings, job.rejected) if first else ((), ())
+    episodes = Episodes(refs[mine.start : mine.stop], *found, folders=job.folders)
     settled = Settled(episodes, job.features, known)
     folder = part_folder(store, shard)
     if folder.is_dir() and not (folder / INFO).is_file():

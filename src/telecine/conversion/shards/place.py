@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from telecine.conversion.shards.job import NEW, Request, ShardJob, begin_command, read_job
+from telecine.conversion.shards.job import JOB, NEW, Request, ShardJob, begin_command, read_job
 from telecine.core.data.serialize import from_json
 from telecine.core.errors import DatasetError, PlanError
 from telecine.core.text.addresses import StoreAddress, is_stored, store_address, unknown_scheme
@@ -50,6 +50,10 @@ class JobPlace:
     def begun(self, base: str) -> ShardJob | None:
         """The job there; None without one. Raises: DatasetError when it is damaged; StoreError."""
         return read_job(self.job(base), begin_command(self.name, base))
+
+    def base_now(self) -> str:
+        """The base of a job that `finalize` would make the dataset of. Raises: StoreError."""
+        return self.base(append=self.is_published() or bool(self.changing()))
 
     def local(self) -> "JobPlace":
         """Where parts are made: here; of a dataset in a store, in a folder of its own in the scratch of this machine.
@@ -120,3 +124,15 @@ def place_of(root: str | Path) -> JobPlace:
         raise PlanError(why)
     folder = Path(root).resolve()
     return JobPlace(str(root), LocalStore(folder), folder)
+
+
+def require_no_parts(root: str | Path) -> None:
+    """Nothing, when no conversion in parts into `root` waits for its `finalize`. Raises: DatasetError; StoreError."""
+    place = place_of(root)
+    waiting = place.job(place.base_now())
+    if waiting.head(JOB) is not None:
+        raise DatasetError(
+            f"{place.name}: a conversion in parts was begun here, and this command would leave its parts in no "
+            f"dataset. Go on with it (`telecine finalize {place.name} --dry-run` tells what is done and missing), or "
+            f"remove {waiting.address} to begin anew, or name another folder"
+        )
