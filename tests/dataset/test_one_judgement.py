@@ -1,7 +1,7 @@
 """Metadata with values of any type: every command says so with the file's path, none ends in a traceback, all agree.
 
 `verify` is the judge. What it finds wrong in metadata, `inspect` and `repair` list as well, and `convert`, `edit` and
-`merge` name it whether they can go on or not; what it finds sound, all of them take.
+`merge` name it whether they can go on or not; what it finds sound, all of them take. So of rows and their statistics.
 """
 
 import io
@@ -173,6 +173,33 @@ def test_numbers_of_episodes_that_are_none_are_a_finding_in_every_command(filmed
     found = answers(root, filmed, tmp_path / "out")
     check_agreement(found)
     assert found["verify"].errors()
+
+
+@pytest.mark.parametrize("order", [[1, 0, 2], [0, 0, 2]], ids=["rows exchanged", "rows of another"])
+@pytest.mark.parametrize("count", [1, 20])
+def test_all_commands_refuse_rows_that_are_not_those_of_their_statistics(tmp_path, order, count):
+    good = write(tmp_path / "good", [episode(20, i) for i in range(3)])
+    root = Path(shutil.copytree(good, tmp_path / "dataset"))
+    path = root / "data/chunk-000/file-000.parquet"
+    table = pq.read_table(path)
+    rows = list(range(60))
+    for place, own in enumerate(order):
+        rows[place * 20 : place * 20 + count] = range(own * 20, own * 20 + count)
+    for key in ("action", "observation.state"):
+        table = table.set_column(table.column_names.index(key), table.schema.field(key), table.column(key).take(rows))
+    pq.write_table(table, path)
+    found = answers(root, good, tmp_path / "out")
+    found |= {
+        "edit": ask("edit", root, tmp_path / "o", "--delete", "2"),
+        "merge": ask("merge", good, root, tmp_path / "p"),
+    }
+    assert {name: answer.code for name, answer in found.items()} == dict.fromkeys(found, 1)
+    for name in ("verify", "inspect", "repair", "edit", "merge"):
+        assert "verify-stats" in {f["code"] for f in found[name].errors()}, name
+    refused = [f for f in found["convert"].errors() if "telecine repair" in f["message"]]
+    assert len({f["recording"] for f in refused}) == sum(own != place for place, own in enumerate(order))
+    assert not (tmp_path / "o").exists()
+    assert not (tmp_path / "p").exists()
 
 
 @settings(max_examples=15)
