@@ -3,6 +3,8 @@
 import json
 import shutil
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -70,3 +72,20 @@ def test_a_feature_that_is_not_there_is_named(broken):
     done = telecine("repair", broken, "--without", "observation.images.wirst")
     assert done.exit_code == 1
     assert "no such feature" in done.output
+
+
+def test_a_conflict_ends_with_the_commands_that_answer_it(tmp_path):
+    root = write(tmp_path / "dataset", [episode(6, i) for i in range(2)])
+    path = root / "meta/episodes/chunk-000/file-000.parquet"
+    table = pq.read_table(path)
+    for name in [n for n in table.column_names if n.startswith("stats/")]:
+        at = table.column_names.index(name)
+        table = table.set_column(at, table.schema.field(at), table.column(name).take(pa.array([1, 0])))
+    pq.write_table(table, path)
+    done = telecine("repair", root, "--apply", tmp_path / "out", "--without", "action")
+    assert done.exit_code == 1
+    asked = f"telecine repair {root} --apply {tmp_path / 'out'} --without action --trust"
+    lines = [line.strip() for line in done.output.splitlines() if " --trust" in line and line.strip().startswith("tel")]
+    assert lines == [f"{asked} rows", f"{asked} meta"]
+    assert telecine("repair", root, "--trust", "rows", "--trust", "video").exit_code == 1
+    assert json.loads(telecine("repair", root, "--json").output)["answers"] == [["rows"], ["meta"]]

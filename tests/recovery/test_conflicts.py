@@ -19,7 +19,9 @@ from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.verify import verify
 from telecine.lerobot_format.paths import PROVENANCE
 from telecine.recovery.repair import repair
+from telecine.video.encode import encode
 from telecine.video.mp4_reader import decode_at
+from telecine.video.presets import video_settings
 
 LENGTHS = (20, 9, 11)
 DATA, EPISODES = "data/chunk-000/file-000.parquet", "meta/episodes/chunk-000/file-000.parquet"
@@ -416,3 +418,50 @@ def test_a_task_that_the_metadata_does_not_name_is_a_conflict_beside_nulls_too(d
 def test_task_numbers_that_are_nowhere_null_lose_only_what_has_no_task(dataset):
     null_tasks(dataset, set(range(sum(LENGTHS))), pa.null())
     assert repair(dataset).episodes == 3
+
+
+@pytest.fixture
+def exchanged_statistics(tmp_path):
+    """Statistics of two episodes are each other's: of rows and of frames."""
+    colours = [np.full((48, 64, 3), colour, np.uint8) for colour in ((200, 30, 30), (30, 30, 200), (90, 200, 90))]
+    clips = [(coloured(tmp_path, number, colour),) for number, colour in enumerate(colours)]
+    root = write(tmp_path / "dataset", [one_episode(9, i, clips=own) for i, own in enumerate(clips)])
+    table = pq.read_table(root / EPISODES)
+    for name in [n for n in table.column_names if n.startswith("stats/")]:
+        at = table.column_names.index(name)
+        table = table.set_column(at, table.schema.field(at), table.column(name).take(pa.array([1, 0, 2])))
+    pq.write_table(table, root / EPISODES)
+    return root
+
+
+def coloured(folder, number, pixels):
+    frames = (av.VideoFrame.from_ndarray(pixels, format="rgb24") for _ in range(9))
+    path = str(folder / f"{number}.clip")
+    return encode(frames, video_settings("train"), FPS, count=9, key=TOP, path=path, why="made for a test")
+
+
+def test_conflicts_of_rows_and_of_videos_are_answered_together(exchanged_statistics):
+    root = exchanged_statistics
+    done = repair(root, root.parent / "out")
+    assert (done.out, done.answers) == (None, (("video", "rows"), ("meta",)))
+    assert {c.fix.partition(": ")[2] for c in done.conflicts} == {
+        "--trust video or --trust meta", "--trust rows or --trust meta"
+    }  # fmt: skip
+    half = repair(root, root.parent / "out", trust="rows")
+    assert (half.out, half.answers) == (None, (("rows", "video"), ("rows", "meta")))
+    told = repair(root, root.parent / "out", trust=("rows", "video"))
+    assert (told.ok, told.episodes, told.lost, told.answers) == (False, 3, (), ())
+    assert verify(root.parent / "out", decode="all") == []
+    assert repair(root, trust=["meta"]).episodes == 1
+
+
+def test_the_first_that_a_conflict_is_about_decides_it(exchanged_statistics):
+    told = repair(exchanged_statistics, trust=("video", "meta"))
+    assert {c.message.rpartition("; ")[2] for c in told.conflicts} == {"believed: video", "believed: meta"}
+    told = repair(exchanged_statistics, trust=("meta", "video"))
+    assert {c.message.rpartition("; ")[2] for c in told.conflicts} == {"believed: meta"}
+
+
+def test_whom_nobody_can_trust_is_refused(exchanged_statistics):
+    with pytest.raises(ValueError, match="'me' is none of 'rows', 'meta', 'video'"):
+        repair(exchanged_statistics, trust=("rows", "me"))

@@ -28,6 +28,7 @@ from telecine.cli.recording_flags import (
     Json,
     Recover,
     Timeout,
+    Trusted,
     sources_of,
 )
 from telecine.cli.screen import loudness
@@ -217,9 +218,7 @@ def repair(
     apply: Annotated[Path | None, typer.Option(metavar="OUT", help="Write a repaired copy to this new folder.")] = None,
     task: Annotated[str | None, typer.Option(metavar="TEXT", help="Task of rows whose own is lost.")] = None,
     without: Annotated[list[str] | None, typer.Option(metavar="FEATURE", help="Leave out; repeatable.")] = None,
-    trust: Annotated[
-        Literal["rows", "meta", "video"] | None, typer.Option(help="Whom to believe where these disagree.")
-    ] = None,
+    trust: Trusted = None,
     follow_links: FollowLinks = False,
     json: Json = False,
     fail_on: FailOn = None,
@@ -230,7 +229,8 @@ def repair(
     """
     from telecine.cli.repair import run
 
-    how: dict[str, Any] = {"task": task, "without": without or [], "trust": trust, "follow_links": follow_links}
+    how: dict[str, Any] = {"task": task, "without": without or [], "follow_links": follow_links}
+    how["trust"] = [one.value for one in trust or ()]
     _run(lambda: run(dataset, out=apply, json=json, **how), fail_on)
 
 

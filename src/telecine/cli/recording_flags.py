@@ -1,9 +1,19 @@
 """Flags that several commands have: what is printed, which recordings are read and how."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class Witness(StrEnum):
+    """Whom `repair` can believe; typer takes no list of literals."""
+
+    ROWS = "rows"
+    META = "meta"
+    VIDEO = "video"
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines instead of text for people.")]
 FailOn = Annotated[
@@ -21,6 +31,10 @@ FollowLinks = Annotated[
 ]
 Timeout = Annotated[
     float | None, typer.Option(min=1, metavar="SECONDS", help="Give up on a recording after so long without progress.")
+]
+Trusted = Annotated[
+    list[Witness] | None,
+    typer.Option("--trust", metavar="rows|meta|video", help="Whom to believe where these disagree; repeatable."),
 ]
 Recover = Annotated[bool, typer.Option("--recover", help="Read damaged files up to their last whole message.")]
 

@@ -16,7 +16,7 @@ def repair(
     *,
     task: str | None = None,
     without: Sequence[str] = (),
-    trust: Trust | None = None,
+    trust: Trust | Sequence[Trust] | None = None,
     follow_links: bool = False,
 ) -> Repair:
     """What of a broken dataset can be saved; with `apply`, save it into a copy. `dataset` is never changed.
@@ -27,12 +27,12 @@ def repair(
         task: the text for rows whose own is lost.
         without: features to leave out, e.g. a lost camera.
         trust: whom to believe where "rows", "meta" and "video" disagree; without it nothing is written where both of
-            two may be right.
+            two may be right. Of several the first that a conflict is about decides it.
         follow_links: read files that links in the dataset lead to outside.
 
     Returns:
         What is `wrong`, what was `found` (recovered, changed, lost, in conflict), and what verification finds in the
-        copy (`after`).
+        copy (`after`). `answers` are what `trust` can be where you have to decide.
 
     Raises:
         DatasetError: no episode can be recovered, or `apply` exists or cannot be written.

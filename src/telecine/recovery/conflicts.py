@@ -35,6 +35,17 @@ Trust = Literal["rows", "meta", "video"]
 """Whom to believe: the rows, the metadata, or the videos."""
 
 
+FRAMES: tuple[Trust, ...] = ("video", "meta")
+"""Whom one can believe where frames and the metadata disagree."""
+ROWS: tuple[Trust, ...] = ("rows", "meta")
+"""Whom one can believe where rows and the metadata disagree."""
+
+
+def chosen(choices: Sequence[Trust], trust: Sequence[Trust]) -> Trust | None:
+    """The first of those trusted that is a choice; None where none is."""
+    return next((one for one in trust if one in choices), None)
+
+
 @dataclass(frozen=True, slots=True)
 class Conflict:
     """Two witnesses that disagree. choices: whom one can believe; with one alone there is nothing to choose.
@@ -49,16 +60,27 @@ class Conflict:
     episodes: tuple[int, ...] = ()
     default: Trust | None = None
 
-    def believed(self, trust: Trust | None) -> Trust | None:
+    def believed(self, trust: Sequence[Trust]) -> Trust | None:
         """Whom the repair believes; None when the user has to decide."""
         if len(self.choices) == 1:
             return self.choices[0]
-        return trust if trust in self.choices else self.default
+        return chosen(self.choices, trust) or self.default
 
     @property
     def fix(self) -> str:
         """What to type."""
         return f"say whom to believe: {' or '.join(f'--trust {choice}' for choice in self.choices)}"
+
+
+def answers(conflicts: Sequence[Conflict], trust: Sequence[Trust]) -> tuple[tuple[Trust, ...], ...]:
+    """Whom to trust so that every conflict is decided: the rows and videos, or the metadata where all can be by it.
+
+    trust: who is trusted already. None when nothing is undecided.
+    """
+    undecided = [conflict.choices for conflict in conflicts if conflict.believed(trust) is None]
+    direct = [next(one for one in choices if one != "meta") for choices in undecided]
+    by_meta: list[Trust] = ["meta"] if all("meta" in choices for choices in undecided) else []
+    return tuple(tuple(dict.fromkeys((*trust, *more))) for more in (direct, by_meta) if undecided and more)
 
 
 def task_conflicts(metadata: DatasetMeta, runs: Sequence[EpisodeRows]) -> Iterator[Conflict]:
@@ -73,7 +95,7 @@ def task_conflicts(metadata: DatasetMeta, runs: Sequence[EpisodeRows]) -> Iterat
         if found <= set(stated.tasks) if is_part else found == set(stated.tasks):
             continue
         rows, meta = (", ".join(map(repr, sorted(map(str, each)))) for each in (found, stated.tasks))
-        choices: tuple[Trust, ...] = ("rows", "meta") if len(stated.tasks) == 1 else ("rows",)
+        choices = ROWS if len(stated.tasks) == 1 else ("rows",)
         yield Conflict(
             "tasks",
             f"episode {run.episode}",
@@ -96,7 +118,7 @@ def size_conflicts(metadata: DatasetMeta, cameras: Sequence[StoredCamera]) -> It
         partner = partners.get(camera.key)
         if partner:
             message += f"; those of {partner} are the other way round, so their videos may have been exchanged"
-        yield Conflict("sizes", camera.key, message, ("video", "meta") if partner else ("video",))
+        yield Conflict("sizes", camera.key, message, FRAMES if partner else ("video",))
 
 
 def exchanged(metadata: DatasetMeta, cameras: Sequence[StoredCamera]) -> dict[str, str]:
@@ -117,7 +139,7 @@ def count_conflicts(cameras: Sequence[StoredCamera]) -> Iterator[Conflict]:
     for camera in cameras:
         for episode, place in camera.ranges.items():
             if isinstance(place, UnknownFrames) and place.is_choice:
-                found.setdefault((camera.key, place.why, ("video", "meta")), []).append(episode)
+                found.setdefault((camera.key, place.why, FRAMES), []).append(episode)
             elif isinstance(place, FrameRange) and place.doubt:
                 found.setdefault((camera.key, place.doubt, ("video",)), []).append(episode)
     for (key, why, choices), episodes in found.items():
@@ -137,7 +159,7 @@ def row_count_conflicts(
                 f"it had {counted(rows, 'row')} by its {witness}, {there[episode]} are there: "
                 "nothing tells which are missing or too many"
             )
-            yield Conflict("counts", f"episode {episode}", text, ("rows", "meta"), (episode,))
+            yield Conflict("counts", f"episode {episode}", text, ROWS, (episode,))
 
 
 def copy_conflicts(metadata: DatasetMeta, cameras: Sequence[StoredCamera]) -> Iterator[Conflict]:
@@ -154,7 +176,7 @@ def copy_conflicts(metadata: DatasetMeta, cameras: Sequence[StoredCamera]) -> It
                 f"{other.key}, byte for byte; "
                 f"if both cameras saw the same, say --trust video, else leave this one out with --without {one.key}"
             )
-            yield Conflict("copies", one.key, text, ("video", "meta"), tuple(mine))
+            yield Conflict("copies", one.key, text, FRAMES, tuple(mine))
 
 
 def statistics_conflicts(metadata: DatasetMeta, cameras: Sequence[StoredCamera]) -> Iterator[Conflict]:
@@ -168,7 +190,7 @@ def statistics_conflicts(metadata: DatasetMeta, cameras: Sequence[StoredCamera])
                 message = _statistics_problem(metadata, camera, place, own, witness)
                 if message:
                     where = f"episode {episode} {camera.key}"
-                    yield Conflict("statistics", where, message, ("video", "meta"), (episode,))
+                    yield Conflict("statistics", where, message, FRAMES, (episode,))
 
 
 def _statistics_problem(
@@ -217,11 +239,11 @@ def row_conflicts(
         where = f"episode {run.episode}"
         if sure:
             text = "; ".join(f"{key}: {not_of_statistics(number)}" for key, number in sure.items())
-            yield Conflict("statistics", where, text, ("rows", "meta"), (run.episode,))
+            yield Conflict("statistics", where, text, ROWS, (run.episode,))
         elif odd and run.episode not in other_count:
             text = f"its statistics of {' and '.join(odd)} are not those of its rows, which are like no other episode's"
             text = f"{text}; --trust meta leaves it out"
-            yield Conflict("statistics", where, text, ("rows", "meta"), (run.episode,), default="rows")
+            yield Conflict("statistics", where, text, ROWS, (run.episode,), default="rows")
 
 
 Ends = dict[str, Floats]

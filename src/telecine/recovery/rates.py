@@ -1,6 +1,6 @@
 """The rate of a dataset, where its rows and videos say another than info.json does."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from telecine.core.errors import VideoError
 from telecine.core.text.numbers import counted
 from telecine.dataset.verify.reading import UNREADABLE
 from telecine.lerobot_format.metadata import DatasetMeta
-from telecine.recovery.conflicts import Conflict, Trust
+from telecine.recovery.conflicts import ROWS, Conflict, Trust, chosen
 from telecine.video.mp4_reader import readable_frames
 
 _COLUMNS = ["episode_index", "timestamp"]
@@ -34,16 +34,16 @@ def rate_conflict(metadata: DatasetMeta) -> tuple[int, Conflict] | None:
         return None
     videos = " and its videos" if metadata.videos else ""
     text = f"its timestamps{videos} have {counted(rate, 'row')} a second, info.json says {metadata.fps}"
-    return rate, Conflict("rates", "meta/info.json fps", text, ("rows", "meta"))
+    return rate, Conflict("rates", "meta/info.json fps", text, ROWS)
 
 
-def with_rate(metadata: DatasetMeta, trust: Trust | None) -> tuple[DatasetMeta, tuple[Conflict, ...]]:
+def with_rate(metadata: DatasetMeta, trust: Sequence[Trust]) -> tuple[DatasetMeta, tuple[Conflict, ...]]:
     """The metadata, with the rate of the rows where those are trusted, and the conflict about it."""
     found = rate_conflict(metadata)
     if found is None:
         return metadata, ()
     rate, conflict = found
-    return (replace(metadata, fps=rate) if trust == "rows" else metadata), (conflict,)
+    return (replace(metadata, fps=rate) if chosen(ROWS, trust) == "rows" else metadata), (conflict,)
 
 
 def _rate_of(steps: npt.NDArray[np.float64]) -> int | None:

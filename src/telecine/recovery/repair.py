@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -35,7 +35,7 @@ from telecine.lerobot_format.paths import CAMERAS, Limits
 from telecine.lerobot_format.schema import Features
 from telecine.recovery.clips import ClipCutter, PlannedClip
 from telecine.recovery.columns import as_stored
-from telecine.recovery.conflicts import Conflict, Trust
+from telecine.recovery.conflicts import Conflict, Trust, answers
 from telecine.recovery.lenient_metadata import read_metadata
 from telecine.recovery.rates import with_rate
 from telecine.recovery.repair_log import RepairLog
@@ -62,6 +62,8 @@ class Repair:
     wrong: tuple[Finding, ...]
     found: tuple[Finding, ...]
     after: tuple[Finding, ...]
+    answers: tuple[tuple[Trust, ...], ...] = ()
+    """Where the user has to decide: what `trust` can be so that all conflicts are decided."""
 
     @property
     def lost(self) -> tuple[Finding, ...]:
@@ -92,14 +94,14 @@ def repair(
     *,
     task: str | None = None,
     without: Sequence[str] = (),
-    trust: Trust | None = None,
+    trust: Trust | Sequence[Trust] | None = None,
 ) -> Repair:
     """Say what is wrong with the dataset at `root`; with `out`, write a repaired copy there. `root` stays as it is.
 
     Without `out` all values are read, and no frame is decoded: damaged frames may cost more episodes when written.
 
     trust: whom to believe where the rows, the metadata and the videos disagree; without it nothing is written where
-        that changes what comes out.
+        that changes what comes out. Of several the first that a conflict is about decides it.
     task: the text for rows whose own cannot be found any more. without: features to leave out, e.g. a lost camera.
 
     Without an info.json that says how often rows are and what they hold, nothing can be saved, which is `lost`.
@@ -108,29 +110,46 @@ def repair(
         taken for damage, and leaves nothing at `out`.
     """
     folder, log = Path(root), RepairLog()
-    wrong = tuple(verify(folder))
+    wrong, trusted = tuple(verify(folder)), _trusted(trust)
     target = None if out is None else _target(folder, out)
     try:
-        metadata, rates = with_rate(read_metadata(folder, log), trust)
+        metadata, rates = with_rate(read_metadata(folder, log), trusted)
     except MetadataError as error:
         log.lost(error.path, f"nothing can be saved: {error.problem}")
         return Repair(str(root), None, 0, 0, wrong, tuple(log.all()), ())
 
-    job = _Job(folder, metadata, rates, log, without, trust, task)
+    job = _Job(folder, metadata, rates, log, without, trusted, task)
     made = job.foreseen() if target is None else job.copied(target)
     copy = target if made.is_written else None
     after = () if copy is None else tuple(verify(copy))
     return Repair(
-        str(root), None if copy is None else str(out), made.episodes, made.rows, wrong, tuple(log.all()), after
+        root=str(root),
+        out=None if copy is None else str(out),
+        episodes=made.episodes,
+        rows=made.rows,
+        wrong=wrong,
+        found=tuple(log.all()),
+        after=after,
+        answers=made.answers,
     )
 
 
+def _trusted(trust: Trust | Sequence[Trust] | None) -> tuple[Trust, ...]:
+    """Raises: ValueError for what nobody can trust."""
+    named = () if trust is None else (trust,) if isinstance(trust, str) else tuple(trust)
+    unknown = [one for one in named if one not in get_args(Trust)]
+    if unknown:
+        raise ValueError(f"trust: {unknown[0]!r} is none of {', '.join(map(repr, get_args(Trust)))}")
+    return named
+
+
 class _Made(NamedTuple):
-    """How many episodes and rows are in the copy, or would be."""
+    """How many episodes and rows are in the copy, or would be. answers: as in `Repair`."""
 
     episodes: int
     rows: int
     is_written: bool
+    answers: tuple[tuple[Trust, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +161,7 @@ class _Job:
     rates: Sequence[Conflict]
     log: RepairLog
     without: Sequence[str]
-    trust: Trust | None
+    trust: Sequence[Trust]
     task: str | None
 
     def foreseen(self) -> _Made:
@@ -184,7 +203,8 @@ class _Job:
 
     def _planned(self, content: Content, scratch: Path) -> _Made:
         counts = _planned(content, scratch, self.log, self.task)
-        return _Made(len(counts), sum(counts), is_written=False)
+        open_to = answers([conflict for conflict, _ in content.conflicts], self.trust)
+        return _Made(len(counts), sum(counts), is_written=False, answers=open_to)
 
 
 def _target(folder: Path, out: str | Path) -> Path:

@@ -22,8 +22,10 @@ from telecine.lerobot_format.paths import TASKS
 from telecine.recovery.cameras import StoredCamera, find_camera
 from telecine.recovery.columns import column_of, is_image
 from telecine.recovery.conflicts import (
+    FRAMES,
     Conflict,
     Trust,
+    chosen,
     copy_conflicts,
     count_conflicts,
     other_tasks,
@@ -163,7 +165,7 @@ def survey(
     log: RepairLog,
     without: Sequence[str],
     *,
-    trust: Trust | None = None,
+    trust: Sequence[Trust] = (),
     known: Sequence[Conflict] = (),
 ) -> Content:
     """Read everything but frames and values.
@@ -180,17 +182,17 @@ def survey(
         raise with_notes(DatasetError(text), log.all())
     reader = RowReader(files)
     columns, images = _columns(files[runs[0].parts[0].file], reader, runs, metadata, without, log)
-    videos = []
+    videos, frames = [], chosen(FRAMES, trust)
     for key, feature in metadata.features.items():
         if feature.dtype == "video" and key not in without and _is_storable(feature, log):
-            camera = find_camera(key, metadata, runs, log, scratch=scratch, trust_video=trust == "video")
+            camera = find_camera(key, metadata, runs, log, scratch=scratch, trust_video=frames == "video")
             if camera is None:
                 log.lost(key, "no readable video of this camera is there; the copy is without it")
             else:
                 videos.append(camera)
     _note_counts(runs, metadata, log)
     conflicts = [*known, *task_conflicts(metadata, runs), *size_conflicts(metadata, videos), *count_conflicts(videos)]
-    cameras = with_exchanged(metadata, videos) if trust == "meta" else tuple(videos)
+    cameras = with_exchanged(metadata, videos) if frames == "meta" else tuple(videos)
     conflicts += [*copy_conflicts(metadata, cameras), *statistics_conflicts(metadata, cameras)]
     conflicts += [*row_count_conflicts(metadata, runs, cameras), *row_conflicts(metadata, runs, reader, columns)]
     decided = tuple((conflict, conflict.believed(trust)) for conflict in conflicts)
