@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from telecine.core.data import arrow
+from telecine.core.dataclass import dataclass
 from telecine.core.grid import off_rows_s
 from telecine.core.text.numbers import counted
 from telecine.dataset.values import Values, unwrap_extensions
