@@ -28,8 +28,9 @@ def are_equal(ends: Floats, stated: Floats) -> bool:
 
 
 def owner(ends: Floats, stated: Floats, episodes: Sequence[int]) -> int | None:
-    """The episode whose statistics have these ends. stated: (n, 2 * width) of the n episodes."""
-    fits = np.flatnonzero(_are_near(stated, ends).all(axis=1))
+    """The episode whose statistics have these ends. stated: (n, 2 * width) of the n episodes, width > 0."""
+    near = np.flatnonzero(_are_near(stated[:, 0], ends[:1]))  # few, of very many episodes
+    fits = near[_are_near(stated[near], ends).all(axis=1)]
     return episodes[int(fits[0])] if fits.size else None
 
 

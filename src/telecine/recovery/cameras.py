@@ -198,23 +198,21 @@ def _miscounted(
     frames as rows, one of each is missing, or doubled, anywhere in it.
     """
     doubts: dict[int, str] = {}
-    for file, frames in enumerate(counts):
-        mine = [
-            (run, claim)
-            for run, claim, place in zip(runs, claims, assigned, strict=False)
-            if isinstance(place, FrameRange) and place.file == file
-        ]
+    by_file: dict[int, list[tuple[EpisodeRows, ClaimedFrames | None]]] = {}
+    for run, claim, place in zip(runs, claims, assigned, strict=False):
+        if isinstance(place, FrameRange):
+            by_file.setdefault(place.file, []).append((run, claim))
+    for file, mine in by_file.items():
         said = {run.episode: counted_by[run.episode] for run, _ in mine if run.episode in counted_by}
-        is_full = sum(run.count for run, _ in mine) == frames
+        is_full = sum(run.count for run, _ in mine) == counts[file]
         spans = [claim for _, claim in mine if claim is not None and claim.file == file]
         ends = np.cumsum([0, *(claim.count for claim in spans)]).tolist()
         if is_full and not said and len(spans) == len(mine) and [claim.first for claim in spans] == ends[:-1]:
             stated = {run.episode: (claim.count, "spans in its videos") for run, claim in mine if claim is not None}
             said = {run.episode: stated[run.episode] for run, _ in mine if stated[run.episode][0] != run.count}
-            said = said if ends[-1] > frames else {}
-        for run, _ in mine:
-            if said and (is_full or run.episode in said):
-                doubts[run.episode] = _miscount(said, {own.episode: own.count for own, _ in mine})
+            said = said if ends[-1] > counts[file] else {}
+        text = _miscount(said, {run.episode: run.count for run, _ in mine}) if said else ""
+        doubts |= {run.episode: text for run, _ in mine if said and (is_full or run.episode in said)}
     return doubts
 
 

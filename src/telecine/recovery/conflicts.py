@@ -230,11 +230,16 @@ def row_conflicts(
     keys = [column.key for column in vectors]
     stored = of_statistics(metadata, keys, lambda own: _stated_ends(own, keys))
     other_count = counted_rows(metadata, runs)
+    tables: dict[tuple[str, int], tuple[Floats, list[int]]] = {}
     for run in runs:
         said = stored.get(run.episode)
         ends = _row_ends(reader, run, vectors) if said and not run.is_cut else {}
-        odd = {key: found for key, found in ends.items() if said and key in said and not are_equal(found, said[key])}
-        whose = {key: _owner(key, found, stored) for key, found in odd.items()}
+        odd = {
+            key: found
+            for key, found in ends.items()
+            if said and key in said and found.size and not are_equal(found, said[key])
+        }
+        whose = {key: _owner(key, found, stored, tables) for key, found in odd.items()}
         sure = {key: number for key, number in whose.items() if number is not None}
         where = f"episode {run.episode}"
         if sure:
@@ -272,10 +277,15 @@ def _stated_ends(own: Mapping[str, Any], keys: Sequence[str]) -> Ends:
     return found
 
 
-def _owner(key: str, ends: Floats, stored: Mapping[int, Ends]) -> int | None:
-    """The episode whose statistics have these ends."""
-    known = {e: own[key] for e, own in stored.items() if key in own and own[key].shape == ends.shape}
-    return owner(ends, np.stack(list(known.values())), list(known)) if known else None
+def _owner(
+    key: str, ends: Floats, stored: Mapping[int, Ends], tables: dict[tuple[str, int], tuple[Floats, list[int]]]
+) -> int | None:
+    """The episode whose statistics have these ends. tables: those of all episodes, made when first asked for."""
+    if (key, ends.size) not in tables:
+        known = {e: own[key] for e, own in stored.items() if key in own and own[key].shape == ends.shape}
+        tables[key, ends.size] = (np.array(list(known.values())).reshape(-1, ends.size), list(known))
+    stated, episodes = tables[key, ends.size]
+    return owner(ends, stated, episodes) if stated.size else None
 
 
 def with_exchanged(metadata: DatasetMeta, cameras: Sequence[StoredCamera]) -> tuple[StoredCamera, ...]:
