@@ -196,8 +196,9 @@ def test_a_store_that_stops_in_the_middle_is_gone_on_with(filmed, bucket, proxy,
         del proxy.next_fails
     proxy.reset()
     assert INFO not in bucket.listed()
-    with pytest.raises(DatasetError, match=rf"by telecine finalize .* is not finished.*`telecine finalize {out}`"):
-        tc.convert(filmed[0], out, filmed[1], append=True, workers=0)
+    for flag in ("append", "overwrite"):
+        with pytest.raises(DatasetError, match=rf"by telecine finalize .* is not finished.*`telecine finalize {out}`"):
+            tc.convert(filmed[0], out, filmed[1], workers=0, **{flag: True})
     assert tc.finalize(out, workers=0).published
     assert_equal(bucket.download("ds", tmp_path / "down"), filmed[3])
 

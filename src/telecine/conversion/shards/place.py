@@ -129,6 +129,10 @@ def place_of(root: str | Path) -> JobPlace:
 def require_no_parts(root: str | Path) -> None:
     """Nothing, when no conversion in parts into `root` waits for its `finalize`. Raises: DatasetError; StoreError."""
     place = place_of(root)
+    if place.changing():
+        from telecine.storage.publish import unfinished
+
+        raise DatasetError(f"{place.name}: {unfinished(place.dataset)}")
     waiting = place.job(place.base_now())
     if waiting.head(JOB) is not None:
         raise DatasetError(
