@@ -192,3 +192,19 @@ def test_edit_says_that_frames_were_not_compared(source, tmp_path):
     code, out, _ = telecine("edit", source, tmp_path / "out", "--delete", "0", "-q")
     assert code == 0
     assert f"verified; frames were not compared with their statistics, which `telecine verify {tmp_path}" in out
+
+
+@pytest.mark.parametrize("is_cut", [True, False])
+def test_a_video_that_lacks_frames_is_not_merged(source, tmp_path, is_cut):
+    cut = Path(shutil.copytree(source, tmp_path / "cut"))
+    path, _ = Dataset(cut).frame(TOP, 0, 0)
+    if is_cut:
+        path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
+    else:
+        path.unlink()
+        shutil.copy(Dataset(write(tmp_path / "short", everything(tmp_path, (12,)))).frame(TOP, 0, 0)[0], path)
+    assert has_errors(verify(cut))
+    with pytest.raises(DatasetError, match="the result would not be sound") as said:
+        merge([source, cut], tmp_path / "out")
+    assert "/stage/" not in str(said.value)
+    assert not (tmp_path / "out").exists()

@@ -253,7 +253,7 @@ def _checked(
     findings = verify_changes(folder, made.new_episodes, made.new_videos)
     if not has_errors(findings):
         return findings
-    errors = [finding for finding in findings if finding.severity == "error"]
+    errors = [replace(f, message=f.message.replace(f"{folder}/", "")) for f in findings if f.severity == "error"]
     first, whose, paths = errors[0], errors[0].where, [given.path for given in inputs]
     if first.episode is not None:
         number, episode = selection.episodes[first.episode].source
