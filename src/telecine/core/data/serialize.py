@@ -6,6 +6,7 @@ What is read back may have been damaged, or written by somebody else: a value of
 import json
 import re
 import types
+import warnings
 from collections.abc import Hashable, Mapping
 from contextlib import suppress
 from dataclasses import MISSING, fields, is_dataclass
@@ -146,8 +147,10 @@ def _array(value: Any, place: str) -> npt.NDArray[Any]:
     if kind.kind not in "biuf" or "values" not in value:
         raise ValueError(f"{place}: is no array of numbers")
     try:
-        return np.array(value["values"], kind)
-    except OverflowError as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DeprecationWarning)  # numpy 1 cuts such numbers, and only warns
+            return np.array(value["values"], kind)
+    except (OverflowError, DeprecationWarning) as error:
         raise ValueError(f"{place}: has a number too large for {kind}") from error
 
 
