@@ -183,7 +183,7 @@ def copy_job(job: Path, part: Path, there: Path, parts: int) -> None:
     from telecine.core.shards import Shard
     from telecine.storage.local import LocalStore
 
-    own = jobs.read_job(LocalStore(job))
+    own = jobs.read_job(LocalStore(job), "bench/finalize.py")
     assert own is not None
     refs = jobs.read_refs(LocalStore(job), own, own.paths)
     asked = replace(own.request, shards=parts)
