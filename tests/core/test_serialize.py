@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.documents import changed, places
+from support.replaced import places, replaced
 from telecine.core.data.serialize import from_json, from_plain, to_plain
 
 
@@ -107,7 +107,7 @@ def is_of(hint, value):
 def test_a_document_that_was_changed_is_refused_or_of_its_types(data):
     document = json.loads(json.dumps(to_plain(WHOLE)))
     place = data.draw(st.sampled_from(list(places(document))))
-    text = json.dumps(changed(document, place, data.draw(kinds())))
+    text = json.dumps(replaced(document, place, data.draw(kinds())))
     try:
         back = from_json(Outer, text)
     except (TypeError, ValueError):

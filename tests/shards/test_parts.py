@@ -12,7 +12,7 @@ import pytest
 
 import telecine as tc
 from support.cli import telecine
-from support.documents import changed, places
+from support.replaced import places, replaced
 from support.robot import Camera, jittered, robot_plan, write_robot
 from support.shards import assert_equal, contents, convert_all, episodes_of, write_runs
 from telecine.conversion.shards import part
@@ -246,7 +246,7 @@ def test_documents_of_a_job_that_were_changed_are_refused_or_go_on(recordings, p
         every = list(places(json.loads(told)))
         for place in chance.sample(every, 60):
             for new in (None, [], {}, [1], "x", 7, {"a": {}}):
-                (home / name).write_text(json.dumps(changed(json.loads(told), place, new)))
+                (home / name).write_text(json.dumps(replaced(json.loads(told), place, new)))
                 with suppress(DatasetError):
                     tc.finalize(begun, dry_run=True, workers=0)
         (home / name).write_text(told)
