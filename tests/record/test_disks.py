@@ -110,7 +110,7 @@ def test_an_encoder_whose_packets_the_disk_refuses_lets_nobody_wait(tmp_path, mo
             record(recorder, 3, 10**5)
         assert [f.code for f in found if f.severity == "error"] == ["record-disk"]
         with pytest.raises(
-            DatasetError, match=rf"no space left.*\d samples of action, \d+ frames of {FRONT} could not"
+            DatasetError, match=rf"no space left.*\d samples? of action, \d+ frames? of {FRONT} could not"
         ):
             recorder.end_episode()
 
