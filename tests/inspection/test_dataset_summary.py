@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+from support import corruptions
 from support.dataset import PLAIN, TOP, clip, episode, two_cameras, with_column, write
 from support.old_dataset import CAMERA, write_old
 from support.pictures import read_frame_id
@@ -209,3 +210,14 @@ def test_a_png_is_what_was_written(tmp_path):
     with pytest.raises(VideoError):
         read_png(b"\x89PNG")
     assert sheet([]).shape == (1, 1, 3)
+
+
+def test_frames_of_exchanged_cameras_are_compared_unless_no_check_decodes(tmp_path):
+    root = corruptions.make(tmp_path)
+    code, out = inspect(root)
+    assert (code, "nothing broken, frames sampled" in out) == (0, True)
+    corruptions.cameras_exchanged(root)
+    code, out = inspect(root)
+    assert (code, "its statistics are not those of its frames" in out) == (1, True)
+    code, out = inspect(root, "--checks", "rows")
+    assert (code, "frames were not compared" in out) == (0, True)

@@ -309,15 +309,30 @@ def test_rows_that_are_those_of_another_episodes_statistics_are_named(tmp_path):
 
 
 @pytest.mark.parametrize("trust", [None, "rows", "meta"])
-def test_rows_that_are_like_no_statistics_are_believed_unless_one_says_meta(tmp_path, trust):
+def test_rows_that_are_like_no_statistics_are_not_written_untold(tmp_path, trust):
     root = write(tmp_path / "dataset", [one_episode(9, i) for i in range(3)])
     values = pq.read_table(root / DATA).column("action").to_pylist()
     change(root, DATA, "action", [*values[:9], [7.0] * 3, *values[10:]])
     done = repair(root, tmp_path / "out", trust=trust)
-    assert f"believed: {trust or 'rows'}" in done.conflicts[0].message
-    assert "like no other episode's" in done.conflicts[0].message
+    assert "action: its statistics are not those of its rows" in done.conflicts[0].message
     lost = ["episode 1"] if trust == "meta" else []
-    assert (done.ok, done.episodes, [f.where for f in done.lost]) == (False, 3 - len(lost), lost)
+    assert (done.ok, [f.where for f in done.lost]) == (False, lost)
+    assert (done.out is None, done.episodes) == (trust is None, 3 - len(lost))
+    assert trust is None or verify(tmp_path / "out", decode="all") == []
+
+
+def test_rows_whose_mean_alone_is_another_are_named_by_repair_and_convert(tmp_path):
+    root = write(tmp_path / "dataset", [one_episode(9, i) for i in range(3)])
+    values = pq.read_table(root / DATA).column("observation.state").to_pylist()
+    change(root, DATA, "observation.state", [*values[:10], *values[11:17], values[10], *values[17:]])
+    for row in (12, 13, 14):
+        values[row] = values[17]
+    change(root, DATA, "observation.state", values)
+    (conflict,) = repair(root, tmp_path / "out").conflicts
+    report = convert(root, tmp_path / "converted", workers=0)
+    (rejected,) = report.rejected
+    said = "observation.state: its statistics are not those of its rows"
+    assert (said in conflict.message, said in str(rejected)) == (True, True)
 
 
 def test_rows_of_another_episode_are_named_by_the_judgement_of_convert(tmp_path):

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from telecine.recovery import rates, rows
 from telecine.recovery.repair_log import RepairLog
@@ -76,3 +77,45 @@ def test_a_number_that_never_changes_is_held_once(tmp_path):
     (run,) = find_runs([RowFile("rows.parquet", tmp_path / "rows.parquet", table.schema)], RepairLog())
     assert run.tasks.tolist() == [2] * 100
     assert run.tasks.strides == (0,)
+
+
+def spoiled(path, episodes, frames, seconds=None):
+    columns = {"episode_index": episodes, "frame_index": frames, "task_index": [0] * len(frames)}
+    seconds = [0.0 if f is None else f / 30 for f in frames] if seconds is None else seconds
+    table = pa.table({**columns, "timestamp": pa.array(seconds, pa.float32())})
+    pq.write_table(table, path)
+    log = RepairLog()
+    runs = find_runs([RowFile(path.name, path, table.schema)], log)
+    return [(run.episode, run.count) for run in runs], [f.message for f in log.all()]
+
+
+@pytest.mark.parametrize(
+    ("episodes", "frames", "found"),
+    [
+        ([0, 0, 0, 1, 1], [0, None, 2, 0, 1], [(0, 3), (1, 2)]),
+        ([0, 0, 0, 1, 1], [0, 1, None, 0, 1], [(0, 3), (1, 2)]),
+        ([0, 0, 0, 1, 1], [0, 1, 2, None, 1], [(0, 3), (1, 2)]),
+        ([0, None, 0, 1, 1], [0, 1, 2, 0, 1], [(0, 3), (1, 2)]),
+        ([0, 0, 0, None, 1], [0, 1, 2, 0, 1], [(0, 3), (1, 2)]),
+        ([0, None, None, 1, 1], [0, None, None, 0, 1], [(0, 3), (1, 2)]),
+        ([None, 0, 0, 1, 1], [None, 1, 2, 0, 1], [(0, 3), (1, 2)]),
+        ([0, 0, None, None, 1], [0, 1, None, None, 2], [(0, 2), (1, 3)]),  # episode 1 lacks just two
+        ([0, 0, 0, 0, 1], [0, None, 3, 4, 0], [(0, 1), (1, 1)]),  # it may be row 1 or 2
+        ([0, 0, 0, 0, 1], [0, None, None, 4, 0], [(0, 1), (1, 1)]),
+        ([0, 0, 1, 1], [None, 1, None, None], [(0, 2)]),
+        ([0, 0, 0, 0, 1], [0, 2, None, 3, 0], [(0, 1), (1, 1)]),  # nobody knows in which order
+    ],
+)
+def test_rows_with_null_indices_are_those_between_their_neighbours(tmp_path, episodes, frames, found):
+    runs, told = spoiled(tmp_path / "rows.parquet", episodes, frames)
+    assert runs == found
+    assert any("filled by the rows around them" in text for text in told)
+
+
+def test_null_timestamps_are_between_those_around_them(tmp_path):
+    runs, told = spoiled(tmp_path / "rows.parquet", [0] * 4, [0, 1, 2, 3], [0.0, None, 2 / 30, 0.1])
+    assert (runs, told) == ([(0, 4)], ["1 row has null timestamp, filled by the rows around them"])
+
+
+def test_nothing_tells_rows_of_which_every_index_is_null(tmp_path):
+    assert spoiled(tmp_path / "rows.parquet", [None] * 3, [None] * 3)[0] == []

@@ -100,10 +100,11 @@ def _show(out: Console, page: DatasetSummary) -> None:
     show_findings(out, page.findings)
     verdict = "[bold red]needs repair[/bold red]" if has_errors(page.findings) else "[bold]nothing broken[/bold]"
     worth = sum(f.severity != "info" for f in page.findings)
-    found = f"; {counted(worth, 'thing')} to look at" if worth else ", nothing to look at"
-    is_open = page.cameras and page.version == VERSION and not has_errors(page.findings)
-    frames = f"; {frames_not_compared(page.root)}" if is_open else ""
-    out.print(f"{verdict}{found}{escape(frames)}", soft_wrap=True)
+    found = f"; {counted(worth, 'thing') if worth else 'nothing'} to look at"
+    is_filmed = page.cameras and page.version == VERSION and not has_errors(page.findings)
+    seen = ", frames sampled" if is_filmed and page.sampled else ""
+    unseen = f"; {frames_not_compared(page.root)}" if is_filmed and not page.sampled else ""
+    out.print(f"{verdict}{seen}{found}{escape(unseen)}", soft_wrap=True)
     if has_errors(page.findings):
         show_steps(out, [("what can be saved of it", command("telecine", "repair", page.root))])
     else:

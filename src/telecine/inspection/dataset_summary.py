@@ -19,6 +19,7 @@ from telecine.core.quality.table import chosen
 from telecine.core.text.html import table
 from telecine.core.text.numbers import counted
 from telecine.dataset.reader import Dataset
+from telecine.dataset.verify.frames import Depth
 from telecine.dataset.verify.verify import metadata_findings, verify
 from telecine.inspection import quality_cache
 from telecine.inspection.label_summary import (
@@ -29,7 +30,7 @@ from telecine.inspection.label_summary import (
     text_table,
 )
 from telecine.inspection.lag_row import LagRow
-from telecine.inspection.quality import check_dataset, opened
+from telecine.inspection.quality import FRAME_CODES, check_dataset, opened
 from telecine.inspection.quality_cache import DatasetFiles
 from telecine.inspection.quality_rows import VERIFY
 from telecine.lerobot_format.paths import INFO, VERSION, FileIndex
@@ -99,6 +100,8 @@ class DatasetSummary:
     """Tasks, and texts of labels."""
     drawn: tuple[str, ...] = ()
     """The PNG files of its frames and curves, where they were asked for."""
+    sampled: bool = False
+    """Whether frames were decoded and compared with their statistics, as `verify` does."""
     lag: tuple[LagRow, ...] = ()
     """How much later cameras show what the joints did, and what the action said, where that was asked for."""
 
@@ -147,7 +150,8 @@ def summarize(
     findings += check_dataset(root, checks=checks, executor=executor, progress=progress, files=files)
     findings += _small(cameras) if "look-small" in wanted else ()
     findings += _counts(dataset)
-    findings += _verified(files, dataset.version)
+    decode: Depth = "sample" if FRAME_CODES & wanted and dataset.version == VERSION else "none"
+    findings += _verified(files, dataset.version, decode)
     labels = tuple(label_lists(dataset, findings))
     texts = text_table(dataset, labels)
     findings += label_findings(texts, str(root))
@@ -166,18 +170,19 @@ def summarize(
         episodes=tuple(_episode(dataset, number, codes.get(number, [])) for number in range(len(dataset.episodes))),
         findings=tuple(findings),
         frame_tables=tuple(_tables(dataset)),
+        sampled=decode == "sample",
         labels=labels,
         texts=texts,
     )
 
 
-def _verified(files: DatasetFiles, version: str) -> tuple[Finding, ...]:
-    """What `verify` says without decoding; of files that it has seen, as it was kept."""
+def _verified(files: DatasetFiles, version: str, decode: Depth) -> tuple[Finding, ...]:
+    """What `verify` says; of files that it has seen, as it was kept."""
     root = files.root
-    place = quality_cache.entry(files, ("verify with statistics", str(root)))
+    place = quality_cache.entry(files, ("verify with statistics", decode, str(root)))
     found = quality_cache.load(place)
     if found is None:
-        found = tuple(verify(root, decode="none") if version == VERSION else metadata_findings(root))
+        found = tuple(verify(root, decode=decode) if version == VERSION else metadata_findings(root))
         quality_cache.save(place, found)
     return found
 

@@ -33,7 +33,8 @@ PART_ROWS = 4096
 """About so many rows with cameras are one piece of work."""
 PART_ROWS_ONLY = 1 << 17
 """The same without frames to decode."""
-_FRAME_CODES = frozenset(check.code for check in CHECKS if check.family == "frames") | {"look-copy"}
+FRAME_CODES = frozenset(check.code for check in CHECKS if check.family == "frames") | {"look-copy"}
+"""Checks that decode frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ def _checked(files: DatasetFiles, codes: frozenset[str], executor: Executor, pro
 
 def _parts(dataset: Dataset, codes: frozenset[str]) -> Iterator[_Part]:
     """Neighbouring episodes, about as much work each."""
-    most = PART_ROWS if dataset.cameras and codes & _FRAME_CODES else PART_ROWS_ONLY
+    most = PART_ROWS if dataset.cameras and codes & FRAME_CODES else PART_ROWS_ONLY
     start, rows = 0, 0
     for number, episode in enumerate(dataset.episodes):
         rows += episode.length
@@ -165,7 +166,7 @@ def _part_checked(part: _Part, tell: Tell) -> _Checked:
     dataset = opened(part.root)
     findings, facts, motion = row_findings(dataset, part.start, part.stop, part.codes)
     cameras: dict[str, tuple[CameraLook, list[int]]] = {}
-    if part.codes & _FRAME_CODES:
+    if part.codes & FRAME_CODES:
         for key in colour_cameras(dataset):
             seen = camera_findings(dataset, key, range(part.start, part.stop), motion)
             findings += seen.findings

@@ -5,6 +5,7 @@ make a clean dataset of a wrong one and erase the evidence.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Literal
@@ -15,16 +16,15 @@ from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError, TelecineError
 from telecine.core.frame_ranges import FrameRange, UnknownFrames
 from telecine.core.frame_witness import FrameWitness
-from telecine.core.stats import Floats
+from telecine.core.recording import Array
 from telecine.core.text.numbers import counted
 from telecine.dataset.values import to_numpy
 from telecine.dataset.verify.finding_log import FindingLog
 from telecine.dataset.verify.frame_owners import frames_from, owner_problem
 from telecine.dataset.verify.frames import DecodedFrames, check_decoded, parsed_statistics
-from telecine.dataset.verify.statistics import floats
 from telecine.lerobot_format.frame_statistics import FrameStatistics
 from telecine.lerobot_format.metadata import DatasetMeta
-from telecine.lerobot_format.row_ends import MOVING, are_equal, ends_of, not_of_statistics, owner
+from telecine.lerobot_format.row_statistics import RowStatistics
 from telecine.lerobot_format.video_spans import is_copy
 from telecine.recovery.cameras import StoredCamera
 from telecine.recovery.rows import EpisodeRows, RowReader
@@ -50,7 +50,7 @@ def chosen(choices: Sequence[Trust], trust: Sequence[Trust]) -> Trust | None:
 class Conflict:
     """Two witnesses that disagree. choices: whom one can believe; with one alone there is nothing to choose.
 
-    episodes: those it is about; none when it is about all. default: whom the repair believes untold.
+    episodes: those it is about; none when it is about all.
     """
 
     witness: Literal["tasks", "sizes", "statistics", "counts", "rates", "copies"]
@@ -58,13 +58,12 @@ class Conflict:
     message: str
     choices: tuple[Trust, ...]
     episodes: tuple[int, ...] = ()
-    default: Trust | None = None
 
     def believed(self, trust: Sequence[Trust]) -> Trust | None:
         """Whom the repair believes; None when the user has to decide."""
         if len(self.choices) == 1:
             return self.choices[0]
-        return chosen(self.choices, trust) or self.default
+        return chosen(self.choices, trust)
 
     @property
     def fix(self) -> str:
@@ -219,73 +218,40 @@ def _statistics_problem(
 
 
 def row_conflicts(
-    metadata: DatasetMeta, runs: Sequence[EpisodeRows], reader: RowReader, columns: Sequence[FeatureColumn]
+    metadata: DatasetMeta,
+    runs: Sequence[EpisodeRows],
+    reader: RowReader,
+    columns: Sequence[FeatureColumn],
+    known: Sequence[Conflict],
 ) -> Iterator[Conflict]:
-    """Episodes whose rows are not those that their statistics were made of, by the ends of what moves.
+    """Episodes whose rows are not those that their statistics were made of, as `convert` judges.
 
-    As `convert` judges, with those that are like no other episode's beside. Rows of which some are known to be lost
-    have other ends, and tell nothing.
+    Rows of which some are known to be lost have other statistics, and tell nothing; where the counts differ, which is
+    among the `known`, they tell only whose they are.
     """
-    vectors = [c for c in columns if c.key in MOVING and c.dtype.startswith("float")]
-    keys = [column.key for column in vectors]
-    stored = of_statistics(metadata, keys, lambda own: _stated_ends(own, keys))
-    other_count = counted_rows(metadata, runs)
-    tables: dict[tuple[str, int], tuple[Floats, list[int]]] = {}
-    for run in runs:
-        said = stored.get(run.episode)
-        ends = _row_ends(reader, run, vectors) if said and not run.is_cut else {}
-        odd = {
-            key: found
-            for key, found in ends.items()
-            if said and key in said and found.size and not are_equal(found, said[key])
-        }
-        whose = {key: _owner(key, found, stored, tables) for key, found in odd.items()}
-        sure = {key: number for key, number in whose.items() if number is not None}
-        where = f"episode {run.episode}"
-        if sure:
-            text = "; ".join(f"{key}: {not_of_statistics(number)}" for key, number in sure.items())
-            yield Conflict("statistics", where, text, ROWS, (run.episode,))
-        elif odd and run.episode not in other_count:
-            text = f"its statistics of {' and '.join(odd)} are not those of its rows, which are like no other episode's"
-            text = f"{text}; --trust meta leaves it out"
-            yield Conflict("statistics", where, text, ROWS, (run.episode,), default="rows")
+    numbers = [column for column in columns if column.dtype not in ("string", "language")]
+    statistics = RowStatistics(metadata)
+    other_count = {episode for conflict in known if conflict.witness == "counts" for episode in conflict.episodes}
+    for run in () if not numbers else runs:
+        values = {} if run.is_cut else _values(reader, run, numbers)
+        found = [statistics.problem(key, run.episode, own) for key, own in values.items()]
+        problems = [one for one in found if one and (one.owner is not None or run.episode not in other_count)]
+        if problems:
+            text = "; ".join(one.message for one in problems)
+            text += "; --trust rows makes its statistics anew, --trust meta leaves it out"
+            yield Conflict("statistics", f"episode {run.episode}", text, ROWS, (run.episode,))
 
 
-Ends = dict[str, Floats]
-"""By feature: the least, then the greatest values of each element."""
-
-
-def _row_ends(reader: RowReader, run: EpisodeRows, columns: Sequence[FeatureColumn]) -> Ends:
-    """Nothing where the rows cannot be read, which is named when they are stored."""
-    try:
+def _values(reader: RowReader, run: EpisodeRows, columns: Sequence[FeatureColumn]) -> dict[str, Array]:
+    """By feature; without what cannot be read or is not finite, which is named when it is stored."""
+    found: dict[str, Array] = {}
+    with suppress(DatasetError):
         table = reader.table(run, [column.key for column in columns])
-        values = {c.key: to_numpy(table.column(c.key), c).reshape(run.count, -1) for c in columns}
-    except (DatasetError, ValueError, KeyError):
-        return {}
-    found = {key: ends_of(own) for key, own in values.items()}
-    return {key: ends for key, ends in found.items() if np.isfinite(ends).all()}
-
-
-def _stated_ends(own: Mapping[str, Any], keys: Sequence[str]) -> Ends:
-    """Those that the statistics state."""
-    found: Ends = {}
-    for key in keys:
-        parts = [floats(own.get(key, {}).get(name)) for name in ("min", "max")]
-        known = [part for part in parts if part is not None and part.ndim == 1]
-        if len(known) == len(parts):
-            found[key] = np.concatenate(known)
-    return found
-
-
-def _owner(
-    key: str, ends: Floats, stored: Mapping[int, Ends], tables: dict[tuple[str, int], tuple[Floats, list[int]]]
-) -> int | None:
-    """The episode whose statistics have these ends. tables: those of all episodes, made when first asked for."""
-    if (key, ends.size) not in tables:
-        known = {e: own[key] for e, own in stored.items() if key in own and own[key].shape == ends.shape}
-        tables[key, ends.size] = (np.array(list(known.values())).reshape(-1, ends.size), list(known))
-    stated, episodes = tables[key, ends.size]
-    return owner(ends, stated, episodes) if stated.size else None
+        for column in columns:
+            with suppress(ValueError, KeyError):
+                found[column.key] = to_numpy(table.column(column.key), column)
+    is_storable = all(np.isfinite(own).all() for own in found.values())
+    return found if is_storable else {}
 
 
 def with_exchanged(metadata: DatasetMeta, cameras: Sequence[StoredCamera]) -> tuple[StoredCamera, ...]:

@@ -16,7 +16,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from telecine.core.data import arrow
 from telecine.core.errors import DatasetError, disk_problem
 from telecine.core.text.numbers import counted
 from telecine.core.video import FrameFormat
@@ -24,6 +23,7 @@ from telecine.dataset.verify.reading import UNREADABLE
 from telecine.lerobot_format.metadata import DatasetMeta
 from telecine.lerobot_format.schema import INDEX_COLUMNS, LEAVES, CameraSpec, Features, data_schema
 from telecine.recovery.columns import declared_columns
+from telecine.recovery.null_indices import NOWHERE, placed, plain
 from telecine.recovery.parquet_pages import recover
 from telecine.recovery.repair_log import RepairLog
 
@@ -221,33 +221,28 @@ def _groups(file: RowFile, log: RepairLog) -> Iterator[tuple[int, dict[str, Any]
             try:
                 table = opened.read_row_group(group, names, use_threads=False)
                 table.validate(full=True)
-                indices = {name: (_tasks if name == "task_index" else _plain)(table.column(name)) for name in names}
+                indices, told = placed({name: table.column(name) for name in names if name != "task_index"})
+                if "task_index" in names:
+                    indices["task_index"] = _tasks(table.column("task_index"))
             except (*UNREADABLE, ValueError) as error:
                 log.lost(f"{file.name} row group {group}", f"{counted(rows, 'row')}: {str(error).splitlines()[0]}")
                 continue
+            if told:
+                log.recovered(f"{file.name} row group {group}", told)
             count = table.num_rows
             indices.setdefault("task_index", np.zeros(count, np.int64))
             indices.setdefault("timestamp", np.zeros(count))
             yield group, indices
 
 
-def _plain(column: pa.ChunkedArray) -> Any:
-    """Numbers of an index column. Raises: ValueError for anything else."""
-    if column.null_count or not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
-        raise ValueError(f"an index column of {column.type} with {counted(column.null_count, 'null')}")
-    parts = [arrow.to_numpy(chunk) for chunk in column.chunks]
-    values = np.concatenate(parts) if parts else np.empty(0)
-    return values.astype(np.float64 if pa.types.is_floating(column.type) else np.int64)
-
-
 def _tasks(column: pa.ChunkedArray) -> Ints:
     """(n,) task_index, `NO_TASK` where there is none. Raises: ValueError for anything but numbers."""
     if pa.types.is_floating(column.type):  # pandas makes that of whole numbers with nulls
-        numbers = _plain(column.fill_null(np.nan))
+        numbers = plain(column.fill_null(np.nan))
         is_whole = np.isfinite(numbers) & (np.abs(numbers) < -NO_TASK)
         return np.where(is_whole, numbers, NO_TASK).astype(np.int64)
     known = pa.types.is_integer(column.type) or pa.types.is_null(column.type)
-    found: Ints = _plain(column.cast(pa.int64()).fill_null(NO_TASK) if known else column)
+    found: Ints = plain(column.cast(pa.int64()).fill_null(NO_TASK) if known else column)
     return found
 
 
@@ -270,7 +265,8 @@ def _usable(
         log.lost(where, f"{counted(len(frames), 'row')}: {episode} is no episode")
         return None
     if count < len(frames):
-        found = f"row {count} says it is row {frames[count]}"
+        number = "null" if frames[count] == NOWHERE else f"row {frames[count]}"
+        found = f"row {count} says it is {number}"
         log.lost(
             where, f"{len(frames) - count} of {counted(len(frames), 'row')}: {found}, so rows before it are missing"
         )

@@ -194,7 +194,8 @@ def survey(
     conflicts = [*known, *task_conflicts(metadata, runs), *size_conflicts(metadata, videos), *count_conflicts(videos)]
     cameras = with_exchanged(metadata, videos) if frames == "meta" else tuple(videos)
     conflicts += [*copy_conflicts(metadata, cameras), *statistics_conflicts(metadata, cameras)]
-    conflicts += [*row_count_conflicts(metadata, runs, cameras), *row_conflicts(metadata, runs, reader, columns)]
+    conflicts += row_count_conflicts(metadata, runs, cameras)
+    conflicts += list(row_conflicts(metadata, runs, reader, columns, conflicts))
     decided = tuple((conflict, conflict.believed(trust)) for conflict in conflicts)
     for conflict, believed in decided:
         log.conflict(

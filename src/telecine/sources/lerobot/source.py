@@ -344,7 +344,8 @@ class _Column:
             with raised_as(SourceError, f"{self._rows.label}: {key} cannot be read", *_READ_ERRORS):
                 self._values = self._values_of(self._rows.column(key))
                 if self.dtype != object:
-                    self._rows.refuse(self._rows.witnesses.rows_problem(key, self._rows.episode, self._values))
+                    other = self._rows.witnesses.rows.problem(key, self._rows.episode.index, self._values)
+                    self._rows.refuse(other.message if other else "")
         return self._values[rows]
 
     def _values_of(self, column: Any) -> Any:

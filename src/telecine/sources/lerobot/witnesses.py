@@ -14,12 +14,10 @@ import numpy as np
 
 from telecine.core.frame_ranges import frame_times
 from telecine.core.recording import Array
-from telecine.core.row_witness import rows_differ
-from telecine.lerobot_format.episode_statistics import EpisodeStatistics, episode_statistics
 from telecine.lerobot_format.frame_statistics import FrameStatistics
 from telecine.lerobot_format.metadata import DatasetMeta, EpisodeMeta, path_of
 from telecine.lerobot_format.paths import VERSION, FileIndex
-from telecine.lerobot_format.row_ends import MOVING, are_equal, ends_of, not_of_statistics, owner
+from telecine.lerobot_format.row_statistics import RowStatistics
 from telecine.lerobot_format.video_spans import (
     PlacedEpisode,
     is_copy,
@@ -31,8 +29,6 @@ from telecine.lerobot_format.video_spans import (
 from telecine.storage.on_demand import present
 from telecine.video.demux import Mp4Facts
 
-_MOMENTS = ("min", "max", "mean", "std")
-
 
 class Witnesses:
     """What `dataset` says of its episodes beside where they are; read when it is first asked for."""
@@ -40,7 +36,7 @@ class Witnesses:
     def __init__(self, dataset: DatasetMeta) -> None:
         self._dataset = dataset
         self.frames = FrameStatistics(dataset)
-        self._stored: dict[str, EpisodeStatistics] = {}
+        self.rows = RowStatistics(dataset)
         self._placed: dict[tuple[str, FileIndex], list[PlacedEpisode]] = {}
         self._copies: dict[tuple[Path, Path], bool] = {}
 
@@ -121,33 +117,6 @@ class Witnesses:
             fps = self._dataset.fps
             self._placed = {name: placed_episodes(name[0], own, fps) for name, own in groups.items()}
         return self._placed[key, file]
-
-    def rows_problem(self, key: str, episode: EpisodeMeta, values: Array) -> str:
-        """Why the (n, *shape) numbers of a feature are another episode's; "" where they may be its own.
-
-        v3.0: by what `verify` compares, but for quantiles. v2.1: by the ends of what moves, where they are another's.
-        """
-        is_v3 = self._dataset.info.get("codebase_version") == VERSION
-        if not len(values) or not (is_v3 or (key in MOVING and np.issubdtype(values.dtype, np.floating))):
-            return ""
-        if key not in self._stored:
-            self._stored[key] = episode_statistics(self._dataset, key, _MOMENTS if is_v3 else _MOMENTS[:2])
-        stored, flat = self._stored[key], values.reshape(-1, values.shape[-1] if values.ndim > 1 else 1)
-        own, width = stored.of(episode.index), flat.shape[1]
-        if own is None or own.size != (len(_MOMENTS) if is_v3 else 2) * width:
-            return ""
-        ends = ends_of(flat)
-        if is_v3:
-            parts = dict(zip(_MOMENTS, own.reshape(-1, 1, width), strict=True))
-            is_own = not rows_differ(flat, np.array([len(flat)], np.int64), parts)[0]
-        else:
-            is_own = are_equal(ends, own)
-        if is_own:
-            return ""
-        whose = owner(ends, stored.values[:, : 2 * width], list(stored.rows))
-        if whose is not None and whose != episode.index:
-            return f"{key}: {not_of_statistics(whose)}"
-        return f"{key}: its statistics are not those of its rows" if is_v3 else ""
 
     def task_problem(self, episode: EpisodeMeta, texts: Sequence[str]) -> str:
         """Why the tasks of its rows are not those that the metadata states for it; "" where they are."""
