@@ -21,7 +21,7 @@ from telecine import convert, merge, repair
 from telecine.cli.main import app
 from telecine.core.depth import DepthScale
 from telecine.core.episode import EpisodeFacts, FeatureColumn
-from telecine.core.errors import DatasetError, EditError, SourceError
+from telecine.core.errors import DatasetError, EditError, PlanError, SourceError
 from telecine.core.findings import has_errors
 from telecine.core.outcome import stored_facts
 from telecine.core.plan.model import Video, make_plan
@@ -199,6 +199,7 @@ def test_damaged_metadata_is_a_finding(tmp_path, name):
         ({"data_path": "{episode_index:999999999999d}"}, "is no template"),
         ({"fps": 1 << 40}, "fps: found 1099511627776"),
         ({"fps": 0}, "fps: found 0"),
+        ({"chunks_size": 0}, "meta/info.json: chunks_size: found 0, expected a positive integer"),
     ],
 )
 def test_metadata_that_would_read_elsewhere_or_fill_the_memory_is_refused(tmp_path, told, said):
@@ -208,6 +209,7 @@ def test_metadata_that_would_read_elsewhere_or_fill_the_memory_is_refused(tmp_pa
     found = registry.find([old])
     assert found.refs == ()
     assert said in found.findings[0].message
+    assert "Error(" not in found.findings[0].message
 
 
 @pytest.mark.parametrize("length", [-1, 0, 1 << 40])
@@ -243,6 +245,12 @@ def test_rows_that_are_fewer_than_the_metadata_says_are_refused(tmp_path):
         pytest.raises(SourceError, match="holds 11 rows of episode 1, expected 12"),
     ):
         recording.streams["/action"].take(np.arange(2), "time")
+
+
+def test_a_plan_that_rows_do_not_complete_says_why_they_cannot_be_read(v3, tmp_path):
+    next(v3.glob("data/*/*.parquet")).unlink()
+    with pytest.raises(PlanError, match=r"12 streams cannot be read, the first: .*/data/.*telecine repair"):
+        convert(v3, tmp_path / "out", workers=0)
 
 
 def test_a_video_with_other_pictures_than_rows_is_refused(tmp_path):

@@ -62,7 +62,7 @@ def _show(out: Console, done: Repair, target: Path | None, more: Sequence[str]) 
     lost = f", lost as named above: {len(done.lost)}" if done.lost else ", nothing lost"
     summary = f"{counted(done.episodes, 'episode')}, {counted(done.rows, 'row')}{lost}"
     if done.out is None:
-        out.print(f"{summary}; nothing was written, no frame was decoded")
+        out.print(f"{summary}; nothing was written, frames were decoded here and there only")
         copy = ("telecine", "repair", done.root, "--apply", target or f"{done.root}-repaired", *more)
         if done.answers:
             out.print("[bold red]witnesses disagree[/bold red]: say whom to believe with --trust, see above")

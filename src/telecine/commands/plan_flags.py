@@ -237,4 +237,15 @@ def _check_complete(body: dict[str, Any], proposal: "Proposal | None") -> None:
             "the plan is not complete; give --plan FILE, or:\n  "
             + "\n  ".join(missing)
             + "\n`telecine inspect RECORDINGS` proposes all of it"
+            + _unreadable(proposal.unreadable if proposal is not None else {})
         )
+
+
+def _unreadable(streams: Mapping[tuple[str, str], str]) -> str:
+    """Why the recordings themselves do not complete it."""
+    if not streams:
+        return ""
+    (recording, stream), why = next(iter(streams.items()))
+    where = "" if why.startswith(recording) else f"{recording} {stream}: "
+    first = ", the first" if len(streams) > 1 else ""
+    return f"\n{counted(len(streams), 'stream')} cannot be read{first}: {where}{why}"

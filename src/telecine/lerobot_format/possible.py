@@ -20,6 +20,7 @@ LARGEST_FPS = 10_000
 LONGEST_S = 86_400
 """Of an episode: beyond, its rows would not fit into memory."""
 LARGEST_COUNT = 1 << 53
+COUNTING_NUMBER = "a positive integer of at most 2**53"
 _MOST_FILES = 1 << 31
 
 
@@ -47,7 +48,7 @@ def number_problem(info: Mapping[str, Any], key: str, most: int = LARGEST_COUNT)
     """Why a number of info.json cannot be used, "" when it can. Floats that are whole numbers are none to stop at."""
     if positive_int(whole(info.get(key)), most):
         return ""
-    expected = "a positive integer" if most == LARGEST_COUNT else f"an integer from 1 to {most}"
+    expected = COUNTING_NUMBER if most == LARGEST_COUNT else f"an integer from 1 to {most}"
     return f"found {_short(info.get(key))}, expected {expected}"
 
 

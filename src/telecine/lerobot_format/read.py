@@ -157,6 +157,8 @@ def read_episodes(root: Path, info: Mapping[str, Any], features: Mapping[str, Fe
     if info["codebase_version"] in V2_VERSIONS:
         videos = video_keys(features.values())
         lines = _lines(root, paths.V2_EPISODES)
+        if problem := number_problem(info, "chunks_size"):
+            raise metadata_error(root, paths.INFO, f"chunks_size: {problem}")
         with metadata_errors(root, paths.V2_EPISODES, *_ODD_VALUES):
             return tuple(_v2_episodes(sorted(lines, key=lambda e: int(e["episode_index"])), info, videos))
     return tuple(read_episode_table(root, info, features))
@@ -208,15 +210,14 @@ def metadata_errors(root: Path, path: str, *causes: type[BaseException]) -> Iter
     try:
         yield
     except causes as error:
-        raise metadata_error(root, path, f"cannot be read: {error!r}") from error
+        told = repr(error) if isinstance(error, KeyError) else f"{error}" or repr(error)
+        raise metadata_error(root, path, f"cannot be read: {told}") from error
 
 
 def _v2_episodes(
     lines: list[dict[str, Any]], info: Mapping[str, Any], videos: tuple[str, ...]
 ) -> Iterator[EpisodeMeta]:
     first, fps = 0, int(info["fps"])
-    if problem := number_problem(info, "chunks_size"):
-        raise ValueError(f"{paths.INFO} chunks_size: {problem}")
     chunks_size = int(info["chunks_size"])
     for line in lines:
         if problem := number_problem(line, "length", LONGEST_S * fps):

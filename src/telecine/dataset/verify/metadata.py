@@ -42,6 +42,7 @@ from telecine.lerobot_format.paths import (
     video_path,
 )
 from telecine.lerobot_format.possible import (
+    COUNTING_NUMBER,
     LARGEST_FPS,
     NUMBERS,
     entry_problem,
@@ -89,14 +90,13 @@ def _info_is_usable(info: dict[str, Any], root: Path, log: FindingLog) -> bool:
     def wrong(key: str, expected: str) -> None:
         log.error("verify-structure", f"{INFO} {key}", f"found {info.get(key)!r}, expected {expected}")
 
-    usable = True
     version = info.get("codebase_version")
     if version in V2_VERSIONS and (root / V2_EPISODES).is_file():
         _not_judged(version, root, log)
         return False
-    if version != VERSION:
+    usable = version == VERSION
+    if not usable:
         wrong("codebase_version", repr(VERSION))
-        usable = False
     if problem := number_problem(info, "fps", LARGEST_FPS):
         log.error("verify-structure", f"{INFO} fps", problem)
         usable = False
@@ -105,9 +105,9 @@ def _info_is_usable(info: dict[str, Any], root: Path, log: FindingLog) -> bool:
         return False
     for key in ("total_episodes", "total_frames", "total_tasks"):
         if not positive_int(info.get(key)):
-            log.error("verify-counts", f"{INFO} {key}", f"found {info.get(key)!r}, expected an integer above 0")
+            log.error("verify-counts", f"{INFO} {key}", f"found {info.get(key)!r}, expected {COUNTING_NUMBER}")
     if not positive_int(info.get("chunks_size", 1)):
-        wrong("chunks_size", "a positive integer")
+        wrong("chunks_size", COUNTING_NUMBER)
     for key in ("data_files_size_in_mb", "video_files_size_in_mb"):
         if not positive_number(info.get(key, 1)):
             wrong(key, "a positive number")
