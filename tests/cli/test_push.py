@@ -207,3 +207,15 @@ def test_inspect_prints_the_card_that_push_would_write(dataset):
 
 def test_without_a_camera_the_policy_is_left_to_the_reader(dataset):
     assert "--policy.type=POLICY" in train_command("me/mine", cameras=bool(Dataset(dataset).cameras))
+
+
+def test_a_picture_that_cannot_be_made_stops_no_push_and_is_not_in_the_card(tmp_path, monkeypatch):
+    root = write(tmp_path / "out", [episode(40, clips=[clip(tmp_path, TOP, 40)])])
+    (root / "meta/telecine/cameras.jpg").unlink()
+    monkeypatch.setattr("telecine.dataset.camera_frames.to_jpeg", lambda rgb: (_ for _ in ()).throw(OSError("none")))
+    monkeypatch.setattr("telecine.compat.hub.require_reachable", lambda *a: None)
+    monkeypatch.setattr("telecine.compat.hub.push", lambda *a, **k: None)
+    result = CliRunner().invoke(app, ["push", str(root), "me/mine", "--license", "mit"])
+    assert result.exit_code == 0
+    assert "card-cameras" in result.output
+    assert "![" not in (root / "README.md").read_text()

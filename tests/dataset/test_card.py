@@ -4,7 +4,7 @@ import pytest
 
 from support.dataset import TOP, clip, episode, write
 from telecine.core.findings import Finding
-from telecine.dataset.card import OnHub, as_written, card, completed, is_license, license_of
+from telecine.dataset.card import card, completed, is_as_written, is_license, license_of, repo_of
 from telecine.dataset.reader import Dataset
 
 INFO = {
@@ -36,14 +36,30 @@ def test_the_licence_stands_in_the_front_matter_and_defects_are_listed_with_thei
     assert "- and 10 more: `telecine inspect` lists them" in card(INFO, ["pick"], defects=many)
 
 
-def test_a_published_card_says_how_to_look_load_and_train():
-    text = card(INFO, ["pick"], hub=OnHub("me/picks", "lerobot-train --dataset.repo_id=me/picks", "meta/x.jpg"))
+def test_a_card_says_how_to_look_load_and_train():
+    text = card(INFO, ["pick"], repo_id="me/picks", sheet=True)
     assert "2 demonstrations of a robot, 3 s in all: state, action and 1 camera at 30 rows a second" in text
     assert "(https://huggingface.co/spaces/lerobot/visualize_dataset?path=/me/picks/episode_0)" in text
-    assert 'LeRobotDataset("me/picks")' in text
-    assert "\nlerobot-train --dataset.repo_id=me/picks\n" in text
-    assert "![Cameras](meta/x.jpg)\n\nFrom the left: `observation.images.top`.\n" in text
-    assert "![" not in card(INFO, ["pick"], hub=OnHub("me/picks", "lerobot-train"))
+    assert '\ndataset = LeRobotDataset("me/picks")\n' in text
+    assert '\n# from a folder: LeRobotDataset("me/picks", root="FOLDER")\n' in text
+    assert "\nlerobot-train --dataset.repo_id=me/picks " in text
+    assert "![Cameras](meta/telecine/cameras.jpg)\n\nFrom the left: `observation.images.top`.\n" in text
+    assert "To fill in" not in text
+    assert "![" not in card(INFO, ["pick"])
+    assert repo_of(text) == "me/picks"
+
+
+def test_a_card_that_was_not_published_has_the_name_to_fill():
+    text = card(INFO, ["pick"])
+    assert "<!-- To fill in: the name on the Hub." in text
+    assert 'LeRobotDataset("USER/NAME")' in text
+    assert repo_of(text) == repo_of("") == "USER/NAME"
+
+
+def test_a_card_of_an_older_layout_names_who_reads_it_instead_of_a_trainer_that_does_not():
+    text = card(INFO | {"codebase_version": "v2.1"}, ["pick"])
+    assert "Layout v2.1 is read by LeRobot 0.3.3" in text
+    assert "lerobot-train" not in text
 
 
 def test_a_card_without_a_licence_has_the_line_to_fill_which_states_none():
@@ -70,10 +86,31 @@ def test_units_of_the_plan_and_of_depth_stand_beside_the_features():
 
 
 @pytest.mark.parametrize("plan", [None, "fps: 30\n"])
-def test_what_pushing_adds_can_be_taken_off_again(plan):
-    hub = OnHub("me/picks", "lerobot-train --dataset.repo_id=me/picks", "meta/telecine/cameras.jpg")
-    text = card(INFO, ["pick"], plan, license="mit", defects=[DARK], hub=hub)
-    assert as_written(text) == as_written(card(INFO, ["pick"], plan))
+@pytest.mark.parametrize("sheet", [False, True])
+def test_what_is_filled_in_is_no_edit(plan, sheet):
+    ours = card(INFO, ["pick"], plan, sheet=sheet)
+    pushed = card(INFO, ["pick"], plan, license="mit", defects=[DARK], repo_id="me/picks", sheet=sheet)
+    assert is_as_written(pushed, card(INFO, ["pick"], plan, repo_id="me/picks", sheet=sheet))
+    by_hand = ours.replace("USER/NAME", "me/picks").replace("# license: which one?", "license: mit #")
+    assert is_as_written(by_hand, card(INFO, ["pick"], plan, repo_id=repo_of(by_hand), sheet=sheet))
+    start, stop = ours.index("## Look, load, train"), ours.index("## Features")
+    assert is_as_written(ours[:start] + ours[stop:], ours)  # as cards were until they were pushed
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("dataset = ", "picks = "),
+        ("--steps=100000", "--steps=2000"),
+        ("# from a folder:", "# on our disk:"),
+        ("Every episode", "Each episode"),
+        ("## Tasks", "## What it does"),
+    ],
+)
+def test_an_edit_is_an_edit_wherever_it_is(old, new):
+    ours = card(INFO, ["pick"], sheet=True)
+    assert old in ours
+    assert not is_as_written(ours.replace(old, new), ours)
 
 
 def test_a_card_of_ones_own_keeps_its_text_and_gets_the_facts_once():
@@ -97,17 +134,19 @@ def test_licences_are_identifiers(text, right):
     assert is_license(text) is right
 
 
-def test_a_dataset_that_grows_keeps_its_licence(tmp_path):
+def test_a_dataset_that_grows_keeps_its_licence_and_its_name(tmp_path):
     from telecine.dataset.writer import DatasetWriter
     from telecine.inspection.dataset_card import dataset_card
 
     root = write(tmp_path / "out", [episode(40, clips=[clip(tmp_path, TOP, 40)])])
-    (root / "README.md").write_text(dataset_card(root, "mit"))
+    (root / "README.md").write_text(dataset_card(root, "mit", repo_id="me/picks"))
     assert "## Defects" in (root / "README.md").read_text()
     with DatasetWriter.append(root, fps=30, robot_type="arm") as writer:
         writer.add(episode(40, 1, clips=[clip(tmp_path, TOP, 40, episode=1)]))
         writer.commit()
     text = (root / "README.md").read_text()
     assert license_of(text) == "mit"
+    assert repo_of(text) == "me/picks"
     assert "| Episodes | 2 |" in text
+    assert "![Cameras](meta/telecine/cameras.jpg)" in text
     assert len(Dataset(root)) == 2

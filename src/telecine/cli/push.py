@@ -11,7 +11,8 @@ from telecine.cli.screen.tables import console, escape, print_json, show_finding
 from telecine.commands.inspect import is_dataset
 from telecine.commands.push import push
 from telecine.core.text.numbers import bytes_text, counted
-from telecine.dataset.existing import license_at
+from telecine.dataset.card import license_of
+from telecine.dataset.existing import card_at
 
 
 def run(
@@ -25,7 +26,7 @@ def run(
     json: bool,
 ) -> Outcome:
     """Done when the dataset is on the Hub, or would be without `dry_run`."""
-    if license is None and is_dataset(root) and license_at(root) is None and not json and sys.stdin.isatty():
+    if license is None and is_dataset(root) and license_of(card_at(root)) is None and not json and sys.stdin.isatty():
         asked = typer.prompt("Licence of the dataset (apache-2.0, cc-by-4.0, mit ...; empty: none)", default="")
         license = asked.strip() or None  # noqa: A001
     pushed = push(root, repo_id, private=private, license=license, dry_run=dry_run, follow_links=follow_links)

@@ -10,11 +10,12 @@ from telecine.compat import hub
 from telecine.core.errors import PlanError
 from telecine.core.findings import Finding, has_errors
 from telecine.core.text.addresses import as_typed
+from telecine.dataset.camera_sheet import write_sheet
 from telecine.dataset.card import is_license, license_of
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.verify import verify
-from telecine.inspection.dataset_card import card_findings, dataset_card, write_card, write_sheet
-from telecine.lerobot_format.paths import CARD, VERSION
+from telecine.inspection.dataset_card import card_findings, dataset_card, write_card
+from telecine.lerobot_format.paths import CARD, SHEET, VERSION
 from telecine.lerobot_format.train import train_command
 from telecine.sources.shared.confinement import check_dataset, links_followed
 
@@ -105,11 +106,11 @@ def _pushed(root: Path, repo_id: str, *, private: bool | None, license: str | No
         hub.require_reachable(root, repo_id)
     findings = tuple(verify(root, decode="none"))
     if not has_errors(findings):
-        text = dataset_card(root, license, repo_id=repo_id)
+        findings += () if dry_run else tuple(write_sheet(root))
+        text = dataset_card(root, license, repo_id=repo_id, sheet=dry_run or (root / SHEET).is_file())
         license = license_of(text)  # noqa: A001
         findings += card_findings(text, str(root / CARD))
         if not dry_run:
-            write_sheet(root)
             write_card(root, text)
     names = hub.files(root)
     size = sum((root / name).stat().st_size for name in names)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from telecine.conversion import checkpoint
+from telecine.conversion.camera_sheet import draw_by
 from telecine.conversion.codec_choice import existing_codecs, settle_codecs
 from telecine.conversion.derived import check_plan, computed, derivations
 from telecine.conversion.discovery import EVERYTHING, ChosenEpisodes, Episodes, crashed, discover
@@ -182,6 +183,7 @@ def _convert(job: _Job) -> Report:
             findings = (*crash, *earlier_runs(job.root, written.known, written.taken_up, leftover), *writer.findings)
             report = _report(job, plan, episodes, written, findings)
             if report.episodes:
+                writer.draw = partial(draw_by, executor)
                 folders = (*episodes.folders, str(writer.scratch))
                 writer.commit(
                     plan_yaml=plan.to_yaml(),
@@ -191,7 +193,7 @@ def _convert(job: _Job) -> Report:
                     derived=derivations(writer, plan, options.tools),
                 )
     checked = verify_dataset(job.root, progress=job.progress) if report.episodes and options.verify else []
-    return replace(report, findings=(*report.findings, *checked), seconds=time.monotonic() - began)
+    return replace(report, findings=(*report.findings, *writer.drawn, *checked), seconds=time.monotonic() - began)
 
 
 def _convert_by_v3(job: _Job) -> Report:

@@ -1,17 +1,19 @@
 """The dataset card, README.md: what the Hub shows, and what a person wants to know first. Pure.
 
-A card is replaced only where nobody edited it. In one of somebody else (LeRobot's template, a text of one's own) only
-the licence, where there is none, and the section between our marks change.
+A card is replaced only where nobody edited it; the licence and the name on the Hub are there to be filled in. In one
+of somebody else (LeRobot's template, a text of one's own) only the licence, where there is none, and the section
+between our marks change.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from telecine.core.dataclass import dataclass
 from telecine.core.findings import Finding, grouped
 from telecine.core.text.documents import own_yaml
 from telecine.core.text.numbers import counted, duration_text
+from telecine.lerobot_format.paths import SHEET, VERSION
+from telecine.lerobot_format.train import train_command
 
 FRONT_MATTER = """---
 {license}tags:
@@ -27,6 +29,9 @@ TASKS_SHOWN = 50
 DEFECTS_SHOWN = 30
 BEGIN, END = "<!-- telecine: facts -->", "<!-- telecine: end of facts -->"
 LICENSE_TO_FILL = "# license: which one? apache-2.0, cc-by-4.0, mit ...\n"
+NAME_TO_FILL = "USER/NAME"
+"""Stands for the name on the Hub."""
+_NAME_HINT = "<!-- To fill in: the name on the Hub. `telecine push` does it. -->\n\n"
 HOME = "https://github.com/telecine-robotics/telecine"
 VISUALIZER = "https://huggingface.co/spaces/lerobot/visualize_dataset"
 _PROVENANCE = (
@@ -36,17 +41,12 @@ _PROVENANCE = (
 _LICENSE = re.compile(r"^license:[ ]*([^\s#]+)[^\n]*\n", re.MULTILINE)
 _LICENSE_LINE = re.compile(r"^(?:# )?license:[^\n]*\n", re.MULTILINE)
 _FRONT = re.compile(r"\A---\n(.*?)^---\n", re.MULTILINE | re.DOTALL)
-_ADDED = re.compile(r"\n## (?:Defects|Look, load, train)\n.*?(?=\n## |\Z)", re.DOTALL)
+_DEFECTS = re.compile(r"\n## Defects\n.*?(?=\n## |\Z)", re.DOTALL)
+_USE = re.compile(r"\n## Look, load, train\n.*?(?=\n## |\Z)", re.DOTALL)
+_REPO = re.compile(rf"{re.escape(VISUALIZER)}\?path=/([\w.-]+/[\w.-]+)/episode_0")
+_FROM_A_FOLDER = re.compile(r'^# from a folder: LeRobotDataset\("[^"\n]*", root="FOLDER"\)\n', re.MULTILINE)
+_OUTPUT = re.compile(r"--output_dir=outputs/train/\S+")
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9.+_-]{1,60}")
-
-
-@dataclass(frozen=True, slots=True)
-class OnHub:
-    """Where a dataset is published: USER/NAME, the command that trains on it, a file with a picture of its cameras."""
-
-    repo_id: str
-    train: str
-    sheet: str | None = None
 
 
 def card(
@@ -56,18 +56,20 @@ def card(
     *,
     license: str | None = None,  # noqa: A002 - as the Hub calls it
     defects: Sequence[Finding] | None = None,
-    hub: OnHub | None = None,
+    repo_id: str = NAME_TO_FILL,
+    sheet: bool = False,
 ) -> str:
     """README.md for the dataset that `info` (as in info.json) describes, made by the plan given.
 
     license: an identifier of the Hub's, such as "apache-2.0"; None: a line to fill. defects: what a check of its
-    quality found; None: nobody looked, so the card has no such section. hub: where it is published; None: not yet.
+    quality found; None: nobody looked, so the card has no such section. repo_id: its name on the Hub. sheet: whether it
+    has the picture of its cameras.
     """
     parts = [
         FRONT_MATTER.replace("{license}", f"license: {license}\n" if license else LICENSE_TO_FILL),
         f"{_what_it_is(info)}\n",
         _facts(info, tasks),
-        *([_on_hub(hub, info)] if hub is not None else []),
+        _use(info, repo_id, sheet=sheet),
         "## Features\n",
         _features(info["features"], stated_units(plan_yaml)),
         "## Tasks\n",
@@ -109,25 +111,27 @@ def _facts(info: Mapping[str, Any], tasks: Sequence[str]) -> str:
     return "| | |\n|---|---|\n" + "".join(f"| {name} | {value} |\n" for name, value in facts.items())
 
 
-def _on_hub(hub: OnHub, info: Mapping[str, Any]) -> str:
+def _use(info: Mapping[str, Any], repo_id: str, *, sheet: bool) -> str:
     """How to look at it, load it and train on it."""
     keys = [key for key, entry in info["features"].items() if entry["dtype"] in ("video", "image")]
     names = ", ".join(f"`{_cell(key)}`" for key in keys)
-    sheet = f"![Cameras]({hub.sheet})\n\nFrom the left: {names}.\n\n" if hub.sheet and keys else ""
+    picture = f"![Cameras]({SHEET})\n\nFrom the left: {names}.\n\n" if sheet and keys else ""
+    trained = f"```sh\n{train_command(repo_id, cameras=bool(keys))}\n```\n"
+    if info["codebase_version"] != VERSION:
+        trained = f"Layout {info['codebase_version']} is read by LeRobot 0.3.3, openpi and GR00T.\n"
     return f"""## Look, load, train
 
-{sheet}Every episode in the browser: [LeRobot's visualizer]({VISUALIZER}?path=/{hub.repo_id}/episode_0).
+{_NAME_HINT if repo_id == NAME_TO_FILL else ""}{picture}\
+Every episode in the browser: [LeRobot's visualizer]({VISUALIZER}?path=/{repo_id}/episode_0).
 
 ```python
 from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
-dataset = LeRobotDataset("{hub.repo_id}")
+dataset = LeRobotDataset("{repo_id}")
+# from a folder: LeRobotDataset("{repo_id}", root="FOLDER")
 ```
 
-```sh
-{hub.train}
-```
-"""
+{trained}"""
 
 
 def _features(features: Mapping[str, Any], units: Mapping[str, str]) -> str:
@@ -204,9 +208,22 @@ def is_license(text: str) -> bool:
     return _IDENTIFIER.fullmatch(text) is not None
 
 
-def as_written(text: str) -> str:
-    """A card of ours without what pushing adds: the licence, how to load it, and the defects."""
-    return _ADDED.sub("", _LICENSE_LINE.sub("", text, count=1))
+def repo_of(text: str) -> str:
+    """The name on the Hub that a card of ours has; the one to fill where it has none."""
+    found = _REPO.search(text)
+    return found[1] if found else NAME_TO_FILL
+
+
+def is_as_written(text: str, ours: str) -> bool:
+    """Whether nobody edited a card but for what is there to be filled in. ours: the card with the same name.
+
+    Defects come with pushing, and cards had no section on how to load them before they were pushed.
+    """
+    text, ours = (
+        _LICENSE_LINE.sub("", _DEFECTS.sub("", card), count=1).replace(_NAME_HINT, "") for card in (text, ours)
+    )
+    text, ours = (_OUTPUT.sub("", _FROM_A_FOLDER.sub("", card)) for card in (text, ours))
+    return text in (ours, _USE.sub("", ours))
 
 
 def completed(text: str, ours: str) -> str:

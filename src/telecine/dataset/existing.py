@@ -22,7 +22,7 @@ from telecine.core.file_state import FileState, state_from
 from telecine.core.label import LANGUAGE
 from telecine.core.stats import QUANTILES, Moments, Stats
 from telecine.core.video import FrameFormat
-from telecine.dataset.card import as_written, card, license_of
+from telecine.dataset.card import card, is_as_written, repo_of
 from telecine.dataset.reader import Dataset
 from telecine.dataset.running_stats import RunningStats
 from telecine.lerobot_format import paths, schema
@@ -82,18 +82,15 @@ class ExistingDataset:
         totals = {"total_episodes": counts.episodes, "total_frames": counts.frames, "total_tasks": counts.tasks}
         return info | {"features": entries, "splits": splits} | totals
 
-    def has_our_card(self) -> bool:
-        """See `has_our_card`."""
-        return has_our_card(self.root, self.info, self.tasks)
-
     def link_into(self, stage: Path, plan_yaml: str | None) -> None:
         """Put every file that stays into `stage`: as links, so that nothing is copied; as copies where there are none.
 
-        A plan other than `plan_yaml` and the last report stay under names of their own.
+        A plan other than `plan_yaml` and the last report stay under names of their own. A card that nobody edited
+        does not stay.
 
         Raises: OSError.
         """
-        made: set[Path] = set()
+        made, is_ours = set[Path](), has_our_card(self.root, self.info, self.tasks)
         for path in _files(self.root):
             name = path.relative_to(self.root).as_posix()
             if name == paths.PLAN and path.read_text(encoding="utf-8") != plan_yaml:
@@ -101,7 +98,7 @@ class ExistingDataset:
                 name = f"{paths.PLANS}/{digest or 'unknown'}.yaml"
             elif name in (paths.REPORT, paths.REPORT_ROWS, paths.LEFT_OUT):
                 name = paths.until(name, self.episodes)
-            elif name in _REPLACED:
+            elif name in _REPLACED or (name == paths.CARD and is_ours):
                 continue
             target = stage / name
             if target.parent not in made:
@@ -117,15 +114,16 @@ def has_our_card(root: Path, info: dict[str, Any], tasks: Sequence[str]) -> bool
         plan = (root / paths.PLAN).read_text(encoding="utf-8") if (root / paths.PLAN).is_file() else None
     except (OSError, ValueError):
         return not (root / paths.CARD).is_file()
-    return as_written(text) == as_written(card(info, list(tasks), plan))
+    ours = card(info, list(tasks), plan, repo_id=repo_of(text), sheet=paths.SHEET in text)
+    return is_as_written(text, ours)
 
 
-def license_at(root: Path) -> str | None:
-    """The licence that the card at `root` states, if it has one that can be read."""
+def card_at(root: Path) -> str:
+    """The text of the card at `root`; "" without one that can be read."""
     try:
-        return license_of((root / paths.CARD).read_text(encoding="utf-8"))
+        return (root / paths.CARD).read_text(encoding="utf-8")
     except (OSError, ValueError):
-        return None
+        return ""
 
 
 def _link(path: Path, target: Path) -> None:

@@ -1,14 +1,15 @@
 """The metadata that stands once for a whole dataset, written last: info.json, statistics, tasks, cameras, the card."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
 from telecine.core.dataclass import dataclass
+from telecine.core.findings import Finding
 from telecine.core.recording import CameraCalibration
-from telecine.dataset.card import card
-from telecine.dataset.existing import ExistingDataset, license_at
+from telecine.dataset.card import card, license_of, repo_of
+from telecine.dataset.existing import ExistingDataset, card_at
 from telecine.dataset.metadata_files import write_json
 from telecine.dataset.relative_stats import write_relative_stats
 from telecine.dataset.running_stats import RunningStats
@@ -35,8 +36,13 @@ class WholeDataset:
     published: ExistingDataset | None = None
 
 
-def write_finish(folder: Path, whole: WholeDataset) -> None:
-    """All of it below `folder`, where rows, videos and meta/episodes are. Raises: OSError; DatasetError."""
+def write_finish(folder: Path, whole: WholeDataset, draw: Callable[[Path], list[Finding]]) -> list[Finding]:
+    """All of it below `folder`, where rows, videos and meta/episodes are.
+
+    draw: puts the picture of the cameras there, which a new dataset gets, or says why not; that is returned.
+
+    Raises: OSError; DatasetError.
+    """
     published, tasks, features = whole.published, list(whole.tasks), whole.features
     if published is None:
         info = schema.info(features, whole.counts, fps=whole.fps, robot_type=whole.robot_type, limits=whole.limits)
@@ -46,10 +52,13 @@ def write_finish(folder: Path, whole: WholeDataset) -> None:
     write_calibrations(folder, whole.calibrations)
     with (folder / paths.TASKS).open("wb") as sink:
         pq.write_table(schema.tasks_table(tasks), sink)
-    if published is None or published.has_our_card():
-        stated = None if published is None else license_at(published.root)
-        (folder / paths.CARD).write_text(card(info, tasks, whole.plan_yaml, license=stated), encoding="utf-8")
     write_json(folder / paths.INFO, info)
     if published is not None:
         published.link_into(folder, whole.plan_yaml)
     write_relative_stats(folder, whole.relative)
+    found = draw(folder) if published is None and features.cameras else []
+    if not (folder / paths.CARD).exists():
+        before, sheet = "" if published is None else card_at(published.root), (folder / paths.SHEET).is_file()
+        text = card(info, tasks, whole.plan_yaml, license=license_of(before), repo_id=repo_of(before), sheet=sheet)
+        (folder / paths.CARD).write_text(text, encoding="utf-8")
+    return found

@@ -30,7 +30,7 @@ _INT64 = {"dtype": "int64", "_type": "Value"}
 V2Layout = Literal["v2.1", "gr00t"]
 _OURS = (
     paths.PLAN, paths.PROVENANCE, paths.REPORT, paths.REPORT_ROWS, paths.LEFT_OUT, paths.CAMERAS, paths.RELATIVE_STATS,
-    paths.DERIVED,
+    paths.DERIVED, paths.SHEET,
 )  # fmt: skip
 
 
@@ -152,7 +152,7 @@ def _meta(dataset: Dataset, v2_info: Mapping[str, Any], folder: Path, labels: V2
     )
     _write_lines(folder / paths.V2_EPISODE_STATS, stats)
     write_json(meta / "info.json", {**v2_info, "total_tasks": len(labels.texts)})
-    text = card(dict(v2_info), list(dataset.tasks))
+    text = card(dict(v2_info), list(dataset.tasks), sheet=(dataset.root / paths.SHEET).is_file())
     (folder / paths.CARD).write_text(text, encoding="utf-8")
 
 

@@ -7,7 +7,7 @@ Refuses what LeRobot could not read back exactly; never changes a value.
 
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +23,7 @@ from telecine.core.labels.columns import LABEL_COLUMNS
 from telecine.core.outcome import SUCCESS, decided, with_outcome
 from telecine.core.stats import Stats
 from telecine.core.text.numbers import counted
+from telecine.dataset.camera_sheet import write_sheet
 from telecine.dataset.episode_check import check_episode
 from telecine.dataset.episode_labels import EpisodeLabels
 from telecine.dataset.existing import ExistingDataset, features_of, read_existing, state_of
@@ -79,6 +80,8 @@ class DatasetWriter:
         self._labels = EpisodeLabels(published=published is not None, made=made)
         self.calibrations = read_calibrations(published.root) if published else {}
         """What will be in meta/telecine/cameras.json; `add` puts in what episodes have."""
+        self.draw: Callable[[Path], list[Finding]] = write_sheet
+        self.drawn: list[Finding] = []  # what `commit` has to say of the picture of the cameras
         self._files: OpenFiles | None = None
         self._committed: OpenFiles | None = None
         self._state: Literal["open", "writing", "failed", "closed"] = "open"
@@ -375,7 +378,7 @@ class DatasetWriter:
             self._totals, self.fps, self._robot_type, self._limits, self.calibrations, self._relative, plan_yaml,
             self._published,
         )  # fmt: skip
-        write_finish(self._stage.folder, whole)
+        self.drawn = write_finish(self._stage.folder, whole, self.draw)
 
 
 def _is_late(column: FeatureColumn, *, late: bool) -> bool:

@@ -286,6 +286,6 @@ def _report(
         made.copied_frames,
         made.encoded_frames,
         made.new_bytes,
-        remarks,
+        (*remarks, *made.findings),
         0.0,
     )

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from telecine.core.findings import Finding
+from telecine.dataset.camera_frames import frames_of
 from telecine.dataset.reader import Dataset, open_dataset
 from telecine.inspection.curves import draw_curves, require_curves
-from telecine.inspection.dataset_frames import frames_of, spread_rows
+from telecine.inspection.dataset_frames import spread_rows
 from telecine.video.frames.png import Cell, sheet, write_png
 
 

@@ -13,8 +13,8 @@ from telecine.core.quality.camera_checks import CameraSamples, Shown, rows_betwe
 from telecine.core.quality.compare_cameras import CameraLook, facts_of_camera, joined_cameras
 from telecine.core.quality.frame_facts import FrameFacts, Grey, frame_facts
 from telecine.core.quality.visible_motion import joint_paths, joint_weights, seen_motion
+from telecine.dataset.camera_frames import stored_frame
 from telecine.dataset.reader import Dataset
-from telecine.inspection.dataset_frames import stored_frame
 from telecine.inspection.quality_rows import VERIFY, Motion
 from telecine.video.mp4_reader import grey_at
 from telecine.video.packet_sizes import PacketSizes, packet_sizes

@@ -42,6 +42,8 @@ DERIVED = "meta/telecine/derived.json"
 MODALITY = "meta/modality.json"
 """GR00T's parts of state and action."""
 CARD = "README.md"
+SHEET = "meta/telecine/cameras.jpg"
+"""The picture of all cameras that the card shows."""
 
 MIB = 1 << 20
 FLOAT32_SAFE_S = 1024

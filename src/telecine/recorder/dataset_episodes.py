@@ -76,7 +76,7 @@ class DatasetEpisodes:
         self.count, self.rows = self.count + 1, self.rows + episode.grid.count
         self._last = writer.written()
         self.expected = Expected.of(self._last.features)
-        return EpisodeReport.of(index, episode)
+        return EpisodeReport.of(index, replace(episode, findings=(*findings, *writer.drawn)))
 
     def _check_declared(self, recording: Recording) -> None:
         absent = [key for key in self.options.declared if key not in recording.streams]

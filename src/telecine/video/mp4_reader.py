@@ -222,10 +222,7 @@ def frames_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, av.VideoF
     """
     with opened_video(path) as source, opened_video(path) as scout:
         stream = source.streams.video[0]
-        rate, base = timing(stream)
-        if not rate or not base:
-            raise VideoError(f"{path}: the file does not tell how many frames it shows per second")
-        ticks = 1 / (rate * base)
+        ticks, (rate, base) = _ticks(source, path), timing(stream)
         shown: Iterator[av.VideoFrame] = iter(())
         last, jumps = -1, True
         for number in sorted({int(f) for f in frames}):
@@ -248,6 +245,24 @@ def frames_at(path: str, frames: Sequence[int]) -> Iterator[tuple[int, av.VideoF
                 raise VideoError(f"{path}: {text}: frames are missing or at unequal distances")
             last = number
             yield number, frame
+
+
+def keyframe_upto(path: str, number: int) -> int:
+    """The number of the last frame up to `number` at which decoding can begin; it may be that of an open group.
+
+    Raises:
+        VideoError: the file cannot be read, or does not tell how many frames it shows per second.
+    """
+    with opened_video(path) as scout:
+        return keyframe_before(scout, number, _ticks(scout, path))[1]
+
+
+def _ticks(source: _Input, path: str) -> Fraction:
+    """From a frame to the next."""
+    rate, base = timing(source.streams.video[0])
+    if not rate or not base:
+        raise VideoError(f"{path}: the file does not tell how many frames it shows per second")
+    return 1 / (rate * base)
 
 
 def keyframe_before(scout: _Input, number: int, ticks: Fraction) -> tuple[int, int]:

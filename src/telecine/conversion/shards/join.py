@@ -17,12 +17,15 @@ from telecine.conversion.shards.manifest import Manifest, final_name
 from telecine.conversion.shards.summary import joined_accounts, joined_report
 from telecine.core.data import arrow
 from telecine.core.errors import DatasetError, raised_as
+from telecine.core.findings import Finding
 from telecine.core.shards import Shard, chunk_of
 from telecine.core.stats import Stats, constant
 from telecine.core.text.numbers import counted
 from telecine.dataset.assembly.episode_table import pooled
 from telecine.dataset.assembly.shard_episodes import EpisodeTables, ShardEpisodes, moved
 from telecine.dataset.assembly.shard_rows import LATE_COLUMNS, Numbers, RenumberedRows, ShardRows, renumber
+from telecine.dataset.assembly.videos import link
+from telecine.dataset.camera_sheet import no_sheet
 from telecine.dataset.existing import ExistingDataset, features_of, stats_of
 from telecine.dataset.finish import WholeDataset, write_finish
 from telecine.dataset.metadata_files import write_json
@@ -105,8 +108,16 @@ def join(
         features, schema.Counts(episodes, rows, len(tasks)), tasks, totals, plan.fps, plan.robot_type, limits,
         calibrations, tuple(relative), plan.to_yaml(), existing,
     )  # fmt: skip
-    write_finish(folder, whole)
+    write_finish(folder, whole, lambda folder: _linked_sheet(parts, folder))
     return JoinedCounts(episodes, rows, *counted)
+
+
+def _linked_sheet(parts: Sequence[JoinedPart], folder: Path) -> list[Finding]:
+    """The first part has the first episode, so its picture of the cameras is that of the whole."""
+    if (parts[0].root / paths.SHEET).is_file():
+        link(parts[0].root / paths.SHEET, folder / paths.SHEET)
+        return []
+    return [no_sheet("part 1 has no picture of them")]
 
 
 def _features(job: ShardJob, parts: Sequence[JoinedPart]) -> Features:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from telecine.core.findings import Finding
 from telecine.core.stats import Stats
 from telecine.dataset.assembly.episode_table import episode_table, write_episodes
 from telecine.dataset.assembly.images import image_stats
@@ -34,6 +35,7 @@ class Assembled:
     """Those whose values or statistics are others than in the input."""
     new_videos: frozenset[str] = frozenset()
     """Relative paths of videos that were written."""
+    findings: tuple[Finding, ...] = ()
 
 
 def assemble(selection: Selection, folder: Path, scratch: Path, limits: Limits) -> Assembled:
@@ -46,10 +48,10 @@ def assemble(selection: Selection, folder: Path, scratch: Path, limits: Limits) 
     stats = _merged(rows.cut_stats, videos, image_stats(selection, _cameras(selection, "image")))
     episodes: pa.Table = episode_table(selection, rows, videos, stats)
     write_episodes(episodes, folder, limits)
-    write_metadata(selection, folder, rows, videos, episodes)
+    findings = write_metadata(selection, folder, rows, videos, episodes)
     made = _assembled(videos.values(), tuple(text for video in videos.values() for text in video.why))
     new = frozenset(video_path(key, video.spans[n][0]) for key, video in videos.items() for n in video.rebuilt)
-    return replace(made, new_episodes=frozenset(stats), new_videos=new)
+    return replace(made, new_episodes=frozenset(stats), new_videos=new, findings=tuple(findings))
 
 
 def foresee(selection: Selection) -> Assembled:

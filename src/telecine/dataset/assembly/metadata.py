@@ -13,6 +13,7 @@ from telecine._version import __version__
 from telecine.core.data import arrow
 from telecine.core.derive.derived import meanings_of, record
 from telecine.core.derive.functions import Meaning
+from telecine.core.findings import Finding
 from telecine.core.plan.model import Plan, parse_plan
 from telecine.core.recording import CameraCalibration
 from telecine.dataset.assembly.episode_table import keys_with_stats, pooled
@@ -20,8 +21,9 @@ from telecine.dataset.assembly.made_columns import added_columns
 from telecine.dataset.assembly.rows import WrittenRows
 from telecine.dataset.assembly.selection import Selection, facts_of
 from telecine.dataset.assembly.videos import WrittenVideos, link
-from telecine.dataset.card import card
-from telecine.dataset.existing import OF_ALL_VIDEOS, has_our_card, license_at
+from telecine.dataset.camera_sheet import write_sheet
+from telecine.dataset.card import card, license_of
+from telecine.dataset.existing import OF_ALL_VIDEOS, card_at, has_our_card
 from telecine.dataset.metadata_files import write_json
 from telecine.dataset.reader import Dataset
 from telecine.dataset.relative_stats import relative_keys, write_relative_stats
@@ -42,6 +44,7 @@ _MADE = (
     paths.REPORT,
     paths.REPORT_ROWS,
     paths.CARD,
+    paths.SHEET,
     paths.PLAN,
     paths.DERIVED,
 )
@@ -49,8 +52,8 @@ _MADE = (
 
 def write_metadata(
     selection: Selection, folder: Path, rows: WrittenRows, videos: Mapping[str, WrittenVideos], episodes: pa.Table
-) -> None:
-    """Everything in meta/ but meta/episodes, and the card. Raises: OSError."""
+) -> list[Finding]:
+    """Everything in meta/ but meta/episodes, and the card; what is to be said of it. Raises: OSError."""
     info = _info(selection, rows, videos)
     write_json(folder / paths.INFO, info)
     write_json(folder / paths.STATS, _stats(episodes))
@@ -69,12 +72,14 @@ def write_metadata(
             if key in keys:
                 calibrations.setdefault(keys[key], {}).update(own)
     write_calibrations(folder, calibrations)
-    first = selection.inputs[0]
+    found, first = write_sheet(folder), selection.inputs[0]
     if has_our_card(first.root, first.info, first.tasks):
-        text = card(info, list(rows.texts), plan_yaml, license=license_at(first.root))
+        sheet, stated = (folder / paths.SHEET).is_file(), license_of(card_at(first.root))
+        text = card(info, list(rows.texts), plan_yaml, license=stated, sheet=sheet)
         (folder / paths.CARD).write_text(text, encoding="utf-8")
     elif (first.root / paths.CARD).is_file():
         shutil.copyfile(first.root / paths.CARD, folder / paths.CARD)
+    return found
 
 
 def _info(selection: Selection, rows: WrittenRows, videos: Mapping[str, WrittenVideos]) -> dict[str, Any]:
