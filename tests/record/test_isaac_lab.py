@@ -380,3 +380,25 @@ def test_a_script_runs_with_the_handler_and_its_own_flags(lab, tmp_path, monkeyp
     assert code == 0
     assert "recorded Isaac-Stack-v0 2" in capsys.readouterr().out
     assert len(Dataset(tmp_path / "demos.lerobot").episodes) == 2
+
+
+def test_the_tutorials_lines_make_a_dataset_that_verifies(lab, tmp_path):
+    page = (Path(__file__).parents[2] / "docs/tutorials/isaaclab.md").read_text(encoding="utf-8")
+    cfg = configuration(lab, tmp_path, "stack")
+    env_cfg = SimpleNamespace(recorders=cfg)
+    exec(page.partition("```python\n")[2].partition("```")[0], {"env_cfg": env_cfg})
+
+    class Moving(Env):
+        def observe(self):
+            found = super().observe()
+            found["policy"]["joint_vel"] = self.joints / 2
+            return found
+
+    Moving(lab.torch, [(lab.Manager, cfg)]).run(14)
+    dataset = Dataset(tmp_path / "stack.lerobot")
+    assert {f.key: f.shape for f in dataset.features}["observation.state"] == (18,)
+    assert (dataset.cameras, dataset.tasks) == (
+        ("observation.images.table",),
+        ("Stack the red cube on top of the blue cube",),
+    )
+    assert verify(tmp_path / "stack.lerobot", decode="all") == []
