@@ -9,8 +9,8 @@ Everything that the command line does is a function here, with the command's nam
     tc.verify("out", against="recordings/")
     tc.open_dataset("out")[3].frames("observation.images.front")
 
-docs/api.md lists all names. They are loaded when first used, so that `import telecine` costs nothing. Authors of
-formats also use `telecine.testing`.
+https://telecine-robotics.github.io/telecine/api/ lists all names. They are loaded when first used, so that `import
+telecine` costs nothing. Authors of formats also use `telecine.testing`.
 """
 
 from importlib import import_module

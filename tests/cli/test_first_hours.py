@@ -96,7 +96,7 @@ def test_a_student_with_recordings_of_an_so101(hour, rerun):
     for number in range(3):
         arm(rerun, hour.folder / "episodes" / f"episode-{number}.rrd", number, static=False)
     screen = hour.types("inspect", "display.rrd")
-    assert "so101.md" in screen
+    assert "/so101/" in screen
     hour.types("inspect", "episodes")
     hour.follows("telecine convert", out="cubes")
     hour.follows("telecine verify")

@@ -102,11 +102,12 @@ def convert(
         progress: gets how far the work is, in bytes.
         executor: who works; None: processes as `workers` and `max_memory` say.
         engine: "ray": make all parts on a cluster, `shards` of them (None: by size and nodes), then the dataset;
-            `ray_address` names the cluster, None is one of this machine. docs/scale.md.
+            `ray_address` names the cluster, None is one of this machine. See
+            https://telecine-robotics.github.io/telecine/scale/.
         flags: those of the command line, by their names with `_` for `-`: `fps` (rows per second), `task_text`,
             `action`, `state`, `video`, `size`, `split_gaps`, `overwrite`, `append`, `workers`, `shard` (i, n) ... They
-            override the plan. docs/api.md lists all. `task` is the task's text, or a stream with it: one that begins
-            with "/", or `{"from": STREAM}` as in the plan.
+            override the plan. All are listed in https://telecine-robotics.github.io/telecine/api/. `task` is the task's
+            text, or a stream with it: one that begins with "/", or `{"from": STREAM}` as in the plan.
 
     Returns:
         What became of each recording; `report.ok` is true when none was rejected and the dataset verified clean. With

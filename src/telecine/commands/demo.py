@@ -85,7 +85,8 @@ def record_sim(
         size: (width, height) of both cameras in px, even.
         render: rays need no graphics library; auto: gl where MUJOCO_GL names one.
         spoil: defects to make on purpose, such as "frozen", "dark@2" (in episode 2; else the middle one) or "lag=80ms"
-            (cameras late in all episodes; jitter and drift of their stamps likewise); docs/quality.md has all.
+            (cameras late in all episodes; jitter and drift of their stamps likewise); all are in
+            https://telecine-robotics.github.io/telecine/quality/.
         on_episode: is called with each episode as it is finished.
 
     Returns:

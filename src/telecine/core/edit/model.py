@@ -16,6 +16,7 @@ from telecine.core.plan.derived import Derived
 from telecine.core.plan.fields import Model
 from telecine.core.text.documents import keys_of, mistakes, read_mapping, to_yaml
 from telecine.core.text.numbers import counted
+from telecine.core.text.pages import page
 
 Success = bool | Literal["unknown"]
 
@@ -104,7 +105,7 @@ class LabelEdit(Model):
 
     episode: Annotated[str, BeforeValidator(str)] = Field(description='"input/episode", or "episode" alone.')
     rows: tuple[int, int] | None = Field(None, description="[start, stop) in the source episode; default: all of it.")
-    style: StyleName = Field(description="What the label is; docs/labels.md has the styles.")
+    style: StyleName = Field(description=f"What the label is; the styles: {page('labels')}")
     text: str | None = Field(None, min_length=1, description="The words.")
     value: float | None = Field(None, description="The number, of intervention (1: human), reward, done and success.")
     role: str = Field("", description="Who says it: user, assistant, system, tool; default: by the style.")

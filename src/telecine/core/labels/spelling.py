@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from difflib import SequenceMatcher
 
 from telecine.core.findings import Finding
+from telecine.core.text.pages import page
 
 _ALIKE = 0.93
 """Of two texts of 12 characters or more: from here on, one is likely a slip of the other."""
@@ -49,5 +50,7 @@ def spelling_findings(texts: Mapping[str, Iterable[str]], where: str) -> list[Fi
     for what, own in texts.items():
         for group in spelling_variants(own):
             text = f"{what}: {', '.join(map(repr, group))} are likely one text, and a policy learns them as several"
-            found.append(Finding("label-spelling", "warning", where, text, "give them one spelling (docs/labels.md)"))
+            found.append(
+                Finding("label-spelling", "warning", where, text, f"give them one spelling ({page('labels')})")
+            )
     return found

@@ -7,12 +7,13 @@ from pydantic import Field, model_validator
 from telecine.core.label import EVENTS, STYLES, StyleName
 from telecine.core.plan.episodes import ABSOLUTE_NS, Moment
 from telecine.core.plan.fields import Duration, Model
+from telecine.core.text.pages import page
 
 
 class LabelRule(Model):
     """Labels of one style: each text of a stream, until the next one; or a span by hand."""
 
-    style: StyleName = Field(description="What the label is; docs/labels.md has the styles.")
+    style: StyleName = Field(description=f"What the label is; the styles: {page('labels')}")
     stream: str | None = Field(None, alias="from", description="Text stream; a blank text ends the label before it.")
     timeline: str | None = Field(None, description="Timeline of the stream when not the plan's.")
     offset: Duration = Field(0, description="Added to every timestamp of the stream.")

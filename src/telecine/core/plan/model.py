@@ -26,6 +26,7 @@ from telecine.core.text.documents import Body as PlanBody
 from telecine.core.text.documents import keys_of, mistakes, read_mapping, suggest, to_yaml
 from telecine.core.text.html import table
 from telecine.core.text.numbers import counted, fraction_of
+from telecine.core.text.pages import page
 from telecine.core.text.task_text import task_problem
 
 IMAGES = "observation.images."
@@ -191,7 +192,7 @@ class Plan(Model):
     task: Annotated[Task, BeforeValidator(_parse_task)]
     split: Split | None = Field(None, description="Several episodes out of one recording.")
     trim: Trim | None = Field(None, description="Leave out idle time at the start and the end of episodes.")
-    derived: tuple[Derived, ...] = Field((), description="Columns computed from others; docs/derived.md.")
+    derived: tuple[Derived, ...] = Field((), description=f"Columns computed from others: {page('derived')}")
     labels: tuple[LabelRule, ...] = Field((), description="What spans of the recordings are: subtasks and the like.")
     robot_type: str | None = None
     layout: Literal["v3.0", "v2.1", "gr00t"] = Field(
@@ -324,7 +325,8 @@ def make_plan(body: PlanBody) -> Plan:
     """The plan that plain values in the shape of the YAML file describe.
 
     Args:
-        body: the values; docs/plan.md explains the keys, `telecine.schema()` states them.
+        body: the values; https://telecine-robotics.github.io/telecine/plan/ explains the keys, `telecine.schema()`
+            states them.
 
     Returns:
         The plan, frozen and checked.

@@ -14,6 +14,7 @@ from telecine.core.proposal.notes import Notes
 from telecine.core.proposal.stream_order import in_order
 from telecine.core.recording_summary import RecordingFacts, StreamSummary
 from telecine.core.text.numbers import counted, counted_of
+from telecine.core.text.pages import page
 
 ACTION_WORDS = (
     *("action", "actions", "command", "commands", "commanded", "cmd", "target", "goal", "setpoint", "leader"),
@@ -132,7 +133,7 @@ def _guessed(recordings: Sequence[RecordingFacts], usable: Sequence[StreamSummar
 
 _STILL = (
     "one static frame: a program that logs a camera with static=True, as LeRobot's display does, keeps only the last "
-    "one (docs/so101.md); a plan that names it shows it in every row"
+    f"one; a plan that names it shows it in every row. What to log instead: {page('so101')}"
 )
 
 

@@ -33,6 +33,7 @@ from telecine.core.resample.rates import SAME, repeated_rows, time_findings
 from telecine.core.resample.row_sanity import count_problem, repeats_problem
 from telecine.core.resample.trim_idle import without_idle
 from telecine.core.text.numbers import counted, counted_of, percent_text
+from telecine.core.text.pages import page
 from telecine.core.video import Clip
 
 
@@ -343,16 +344,15 @@ def _notes(recording: Recording, binding: Binding) -> Iterator[Finding]:
     where = recording.ref.label
     for code, message in recording.notes:
         yield Finding(code, "warning", where, message)
-    sources = [s for b in binding.features for s in b.sources]
-    if isinstance(binding.task, Source):
-        sources.append(binding.task)
+    tasks = [binding.task] if isinstance(binding.task, Source) else []
+    sources = [*(s for b in binding.features for s in b.sources), *tasks]
     for name, remarks in {s.stream.name: remarks_of(s.stream) for s in sources}.items():
         for code, message in remarks:
             yield Finding(code, REMARKS[code], f"{where} {name}", message, stream=name)
     yield from time_findings(recording)
     for bound in binding.features:
         if text := mapped(bound.feature):
-            fix = "map predictions back with `undo`, see docs/plan.md"
+            fix = f"map predictions back with `undo`, see {page('plan')}"
             yield Finding("align-mapped", "info", f"{where} {bound.feature.key}", text, fix, key=bound.feature.key)
         for source in bound.sources:
             if bound.sources[0].stream.kind != "video" and (back := source.stream.backwards(source.clock)):
