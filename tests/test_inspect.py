@@ -359,6 +359,12 @@ def test_widths_sizes_and_codecs_that_differ_are_findings():
     }
 
 
+def test_a_camera_that_cannot_be_read_has_no_codec_of_its_own():
+    whole = recording(video(CAMERA, x264(3)), ident="a", path="a")
+    broken = recording(video(CAMERA, [b"no packet"] * 3, codec=""), ident="b", path="b")
+    assert not any(code == "video-encoded" for code, _ in differences(whole, broken))
+
+
 def test_two_recordings_of_one_id_are_a_finding():
     one, two = recording(joints(), path="a.rrd"), recording(joints(), path="b.rrd")
     assert differences(one, two) == {("source-duplicate-id", "a.rrd#rec, b.rrd#rec"): "2 recordings carry the id 'rec'"}

@@ -218,6 +218,7 @@ def test_a_stream_damaged_in_one_recording_is_planned_for_the_others():
     proposal = propose([hurt, *whole], task_text="x")
     assert "observation.images.cam" in proposal.body["features"]
     assert "/data/hurt.rrd (/cam cannot be read: packet 3: lost)" in said(proposal)
+    assert "by themselves" not in said(proposal), "it cannot be read alone, either"
 
 
 def test_a_camera_in_few_recordings_is_a_choice_with_the_command_for_the_other():

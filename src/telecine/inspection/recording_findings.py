@@ -158,6 +158,7 @@ def _differences(name: str, having: Sequence[tuple[RecordingFacts, StreamSummary
         depth = any(s.is_depth for _, s in having)
         yield Finding("dataset-mismatch", "warning", name, text, fix if depth else scaled)
     codecs = _groups(having, lambda s: s.camera.encoding if s.camera is not None else "")
+    codecs.pop("", None)  # of one that cannot be read, which is told
     if len(codecs) > 1:
         text = f"the codec differs between recordings: {_describe(codecs)}; those that differ are encoded"
         yield Finding("video-encoded", "info", name, text)

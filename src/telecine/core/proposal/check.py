@@ -17,6 +17,7 @@ from telecine.core.text.numbers import counted, counted_of
 
 MOST_PATHS = 5
 """Recordings that a command in a message names."""
+_UNREADABLE = "cannot be read"
 
 
 def remedies(features: Mapping[str, Any], recordings: Sequence[RecordingFacts], notes: Notes) -> dict[str, Any]:
@@ -30,23 +31,25 @@ def remedies(features: Mapping[str, Any], recordings: Sequence[RecordingFacts], 
 def note_misfits(names: Sequence[str], recordings: Sequence[RecordingFacts], notes: Notes) -> None:
     """Say which recordings do not fit a plan that uses streams of these `names`, and what converts them.
 
-    Those that lack the same have a command of their own, since others would not fit them either.
+    Those that lack the same have a command of their own, since others would not fit them either; those that cannot be
+    read have none.
     """
     reasons: dict[str, list[str]] = {}
     for name in names:
         for recording, why in _misfits(name, recordings):
             reasons.setdefault(recording.label, []).append(f"{name} {why}")
-    groups: dict[tuple[str, ...], list[str]] = {}
+    groups: dict[tuple[str, ...], list[RecordingFacts]] = {}
     for recording in recordings:
         if recording.label in reasons:
-            groups.setdefault(tuple(reasons[recording.label]), []).append(recording.path)
+            groups.setdefault(tuple(reasons[recording.label]), []).append(recording)
     for lacks, members in groups.items():
-        paths = list(dict.fromkeys(members))
-        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        paths = list(dict.fromkeys(member.path for member in members))
+        more = f" and {len(members) - 1} more" if len(members) > 1 else ""
+        is_unreadable = all(_UNREADABLE in why for why in lacks)
+        advice = "" if is_unreadable else f"; convert them by themselves{_command(paths)}"
         notes.guesses.append(
             f"{counted_of(len(members), len(recordings), 'recording', 'does', 'do')} not fit and will be "
-            f"rejected: {paths[0]} "
-            f"({'; '.join(lacks)}){more}; convert them by themselves{_command(paths)}"
+            f"rejected: {members[0].label} ({'; '.join(lacks)}){more}{advice}"
         )
 
 
@@ -89,7 +92,7 @@ def _misfits(name: str, recordings: Sequence[RecordingFacts]) -> Iterator[tuple[
         if stream is None:
             yield recording, "is missing"
         elif stream.problems and not usual.problems:
-            yield recording, f"cannot be read: {stream.problems[0]}"
+            yield recording, f"{_UNREADABLE}: {stream.problems[0]}"
         elif (usual.is_depth or not usual.is_camera) and stream.trait != usual.trait:
             yield recording, f"is {stream.label}, in the others {usual.label}"
 
