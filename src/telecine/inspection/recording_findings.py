@@ -157,7 +157,7 @@ def _differences(name: str, having: Sequence[tuple[RecordingFacts, StreamSummary
         scaled = "set `video: {size: [WIDTH, HEIGHT]}` to scale all to one"
         depth = any(s.is_depth for _, s in having)
         yield Finding("dataset-mismatch", "warning", name, text, fix if depth else scaled)
-    codecs = _groups(having, lambda s: s.camera.encoding if s.camera is not None else "")
+    codecs = _groups(having, lambda s: s.camera.encoding if s.camera and s.camera.width else "")
     codecs.pop("", None)  # of one that cannot be read, which is told
     if len(codecs) > 1:
         text = f"the codec differs between recordings: {_describe(codecs)}; those that differ are encoded"
