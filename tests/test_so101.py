@@ -50,7 +50,7 @@ def test_a_camera_that_was_logged_as_static_is_left_out_with_the_reason(rerun, p
     seen = tc.inspect(tmp_path / "display.rrd")
     (entry,) = [e for e in seen.left_out if "front" in e.item.stream]
     assert entry.item.why.startswith(re.search(r"one static frame: .*(?= \.\.\.)", PAGE).group())
-    assert "so101.md" in entry.item.why
+    assert "/so101/" in entry.item.why
 
 
 def still(rerun, what):

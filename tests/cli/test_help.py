@@ -13,12 +13,16 @@ from pathlib import Path
 import pytest
 import typer
 import yaml
+from typer.testing import CliRunner
 
 from telecine.cli.help.examples import EXAMPLES
+from telecine.cli.help.pages import PAGES
 from telecine.cli.help.topic_commands import COMPLETION, TOPICS, topic_text
 from telecine.cli.main import app
 from telecine.core.edit.model import make_edit
+from telecine.core.findings import CODES
 from telecine.core.plan.model import make_plan
+from telecine.sources.registry import formats
 
 README = Path(__file__).parents[2] / "README.md"
 PROGRAM = typer.main.get_command(app)
@@ -58,9 +62,50 @@ def test_topics_are_listed_shown_and_refused_by_name():
     assert all(re.search(rf"^  {name} ", listed, re.MULTILINE) for name in (*TOPICS, *PROGRAM.commands))
     assert run("help", "plan").stdout == topic_text("plan")
     assert run("help", "merge").stdout == run("merge", "-h").stdout
-    refused = run("help", "nonsense")
+    refused = run("help", "qqqq")
     assert refused.returncode == 2
-    assert "there are plan, edit, formats" in refused.stderr
+    assert "'qqqq'; there are plan, edit, formats" in refused.stderr
+    assert "'simm'; did you mean 'sim'? There are plan, edit" in run("help", "simm").stderr
+
+
+def said_of(word):
+    result = CliRunner().invoke(app, ["help", *word.split()])
+    return result.stdout if result.exit_code == 0 else ""
+
+
+@pytest.mark.parametrize("name", [*PROGRAM.commands, *PROGRAM.commands["record"].commands, "record sim"])
+def test_the_name_of_every_command_is_a_topic(name):
+    usage = "Usage: telecine record sim" if name == "sim" else f"Usage: telecine {name}"
+    assert said_of(name).startswith("Edits" if name == "edit" else usage)
+
+
+@pytest.mark.parametrize("name", formats())
+def test_the_name_of_every_format_is_a_topic(name):
+    said = said_of(name)
+    assert said.startswith("recordings that are read") or name in said
+
+
+WORDS = (
+    "ros ros2 rosbag bag rerun h5 robomimic libero droid minari calvin gello so101 isaac simulation s3 slurm cluster"
+)
+
+
+@pytest.mark.parametrize(
+    "word", [*WORDS.split(), "labels", "python", "exit_codes", "ROS 2", "video", "troubleshooting"]
+)
+def test_a_natural_word_is_a_topic(word):
+    assert said_of(word)
+
+
+def test_a_code_of_a_finding_is_a_topic():
+    assert all(said_of(code).startswith(f"{code}: ") for code in CODES)
+
+
+def test_the_pages_that_help_knows_are_those_that_there_are():
+    there = {path.stem for path in (README.parent / "docs").glob("*.md")}
+    assert set(PAGES) == there - {"index"}
+    lines = [line for word in PAGES for line in said_of(word).splitlines()]
+    assert not [line for line in lines if len(line) > 80]
 
 
 def test_help_fits_80_columns_and_cuts_no_sentence_short():

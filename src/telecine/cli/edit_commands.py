@@ -8,7 +8,6 @@ import typer
 
 from telecine.cli.help.command import add
 from telecine.cli.recording_flags import FailOn, FollowLinks, Json
-from telecine.core.text.pages import page
 
 if TYPE_CHECKING:
     from telecine.cli.exit_codes import Outcome
@@ -43,7 +42,7 @@ def _edit(app: typer.Typer, _run: Run) -> None:
         ] = None,
         outcome: Annotated[list[str] | None, typer.Option(metavar="EPISODES=WORD")] = None,
         tag: Annotated[list[str] | None, typer.Option(metavar="EPISODES=WORD,...")] = None,
-        labels: Annotated[list[Path] | None, typer.Option(help=f"CSV or JSON; {page('labels')}")] = None,
+        labels: Annotated[list[Path] | None, typer.Option(help="CSV or JSON; see telecine help labels.")] = None,
         rename: Annotated[list[str] | None, typer.Option(metavar="OLD=NEW", help="A feature's key.")] = None,
         drop: Annotated[list[str] | None, typer.Option(metavar="KEY", help="Leave a feature out.")] = None,
         add: Annotated[list[str] | None, typer.Option(metavar="KEY=EXPR", help="A computed column.")] = None,

@@ -99,7 +99,7 @@ CODES: dict[str, str] = {
     "record-interrupted": "A recorder was left without the end of its episode.",
     "record-recovered": "An episode whose process was stopped was saved when the next recorder started.",
     "card-license": "The dataset's card states no licence.",
-    "card-cameras": "The dataset's card has no picture of its cameras.",
+    "card-cameras": "The dataset's card does not show its cameras.",
     # repair
     "repair-recovered": "Something that could not be read was recovered.",
     "repair-changed": "Something is different in the repaired copy; no data is lost by it.",

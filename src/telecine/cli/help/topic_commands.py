@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from telecine.cli.help.command import add
+from telecine.cli.help.pages import about, words
+from telecine.core.text.documents import suggest
 
 TOPICS = {
     "plan": "what a conversion takes from recordings, and how it resamples",
@@ -44,29 +46,41 @@ def _help(app: typer.Typer) -> None:
     def help(  # noqa: A001 - the command's name
         ctx: typer.Context,
         topic: Annotated[
-            str | None, typer.Argument(metavar="TOPIC|COMMAND", help=f"{', '.join(TOPICS)}; or a command.")
+            list[str] | None,
+            typer.Argument(metavar="[TOPIC|COMMAND|WORD]", help=f"{', '.join(TOPICS)}; a command, a format, any word."),
         ] = None,
     ) -> None:
-        """Explain a topic, or a command.
+        """Explain a topic, a command, or any word.
 
-        Without one, lists both.
+        Without one, lists topics and commands.
         """
-        if topic in TOPICS:
-            typer.echo(topic_text(topic), nl=False)
-            return
         assert ctx.parent is not None
         program: Any = ctx.parent.command
-        if topic is None:
+        if not topic:
             typer.echo(program.get_help(ctx.parent))
             typer.echo("\nTopics:")
             for name, what in TOPICS.items():
                 typer.echo(f"  {name:<12}{what}")
             return
-        found = program.get_command(ctx.parent, topic)
-        if found is None:
-            known = ", ".join(dict.fromkeys([*TOPICS, *program.commands]))
-            raise typer.BadParameter(f"neither a topic nor a command: {topic!r}; there are {known}")
-        typer.echo(found.get_help(type(ctx)(found, info_name=topic, parent=ctx.parent)))
+        text = _explained(ctx.parent, program, " ".join(topic).lower())
+        if not text:
+            known = dict.fromkeys([*TOPICS, *program.commands])
+            near = suggest(topic[-1], [*known, *words(topic_text("formats"))])
+            text = f"neither a topic nor a command: {' '.join(topic)!r}{f'{near} There' if near else '; there'}"
+            raise typer.BadParameter(f"{text} are {', '.join(known)}")
+        typer.echo(text, nl=False)
+
+
+def _explained(parent: Any, program: Any, asked: str) -> str:
+    """What there is to say of a topic, a command or a word; "" where that is nothing."""
+    if (topic := asked.replace("_", "-").replace(" ", "-")) in TOPICS:
+        return topic_text(topic)
+    group = program.commands["record"]
+    for name, command in (*program.commands.items(), *((f"record {name}", c) for name, c in group.commands.items())):
+        if asked in (name, name.removeprefix("record ")):
+            context = type(parent)(command, info_name=name, parent=parent)
+            return f"{command.get_help(context)}\n"
+    return about(asked, topic_text("formats"))
 
 
 def _completion(app: typer.Typer) -> None:

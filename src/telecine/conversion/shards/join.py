@@ -117,7 +117,7 @@ def _linked_sheet(parts: Sequence[JoinedPart], folder: Path) -> list[Finding]:
     if (parts[0].root / paths.SHEET).is_file():
         link(parts[0].root / paths.SHEET, folder / paths.SHEET)
         return []
-    return [no_sheet("part 1 has no picture of them")]
+    return [no_sheet("the first part lacks it")]
 
 
 def _features(job: ShardJob, parts: Sequence[JoinedPart]) -> Features:
