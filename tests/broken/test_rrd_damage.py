@@ -316,11 +316,28 @@ def test_a_unit_that_does_not_exist_is_refused_before(kind: str, value: int) -> 
     from telecine.sources.rrd.messages import problem_of
 
     one, two = (_message(pa.schema([("x", pa.int32()), ("t", unit)])) for unit in PAIRS[kind])
-    assert problem_of(one) == problem_of(two) == ""
+    sound: set[bytes] = set()
+    assert problem_of(one, sound) == problem_of(two, sound) == ""
     (at,) = (i for i, (a, b) in enumerate(zip(one, two, strict=True)) if a != b)
-    assert problem_of(one[:at] + bytes([value]) + one[at + 1 :]) == (
+    assert problem_of(one[:at] + bytes([value]) + one[at + 1 :], sound) == (
         f"a column of a type with unit {value}, which does not exist"
     )
+
+
+def test_chunks_of_one_entity_are_told_apart_by_all_but_their_ids() -> None:
+    """Schemas are looked at once, whatever the id of the chunk; a short id hides nothing."""
+    from telecine.sources.rrd.messages import problem_of
+
+    def named(chunk_id: bytes, column: str = "t") -> bytes:
+        return _message(pa.schema([(column, pa.int32())], {"rerun:id": chunk_id}))
+
+    sound: set[bytes] = set()
+    for number in range(3):
+        assert problem_of(named(b"chunk_%032x" % number), sound) == ""
+    assert len(sound) == 1
+    assert "zero byte" in problem_of(named(b"chunk_%032x" % 4, "a\0"), sound)
+    assert problem_of(named(b"t"), sound) == problem_of(named(b"u", "u"), sound) == ""
+    assert len(sound) == 3
 
 
 def _message(schema: pa.Schema) -> bytes:

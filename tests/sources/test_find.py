@@ -312,3 +312,16 @@ def test_pointers_of_git_lfs_are_told_whatever_their_name(tmp_path):
     (tmp_path / "a.npz").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
     with pytest.raises(SourceError, match="1 of its files is a Git LFS pointer.*git lfs pull"):
         registry.find([tmp_path])
+
+
+@pytest.mark.parametrize(("name", "module"), [("a.rrd", "rrd"), ("sub/A.MCAP", "mcap"), ("a.txt", ""), ("gone/a", "")])
+def test_formats_are_imported_by_the_names_that_lie_there(tmp_path, name, module):
+    (tmp_path / "sub").mkdir()
+    if not name.startswith("gone"):
+        (tmp_path / name).touch()
+    code = "import sys; from telecine.sources.claims import import_likely; import_likely(sys.argv[1:])\n"
+    code += (
+        "print(*(n.split('.')[2] for n in sys.modules if n.startswith('telecine.sources.') and n.endswith('.source')))"
+    )
+    asked = [sys.executable, "-c", code, str(tmp_path / name if name.startswith("a") else (tmp_path / name).parent)]
+    assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split() == [module] * bool(module)

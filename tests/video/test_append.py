@@ -4,9 +4,11 @@ import dataclasses
 import hashlib
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
 from support import video
+from telecine.core.bitstream import packets
 from telecine.core.errors import VideoError
 from telecine.video.append import VideoFile
 from telecine.video.mp4_reader import decode_all, probe_file
@@ -240,3 +242,37 @@ def test_only_keyframes_carry_the_sync_flag(tmp_path):
     write(tmp_path / "v.mp4", [video.make_clip(packets, "h264", tmp_path / "clip")])
     marked = boxes((tmp_path / "v.mp4").read_bytes())["/moov/trak/mdia/minf/stbl/stss"]
     assert marked == bytes([0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1])
+
+
+LARGE = {"pictures": np.random.default_rng(0).integers(0, 256, (4, 192, 256, 3), np.uint8), "size": (256, 192)}
+TAGS = {"color_primaries": 1, "color_trc": 1, "colorspace": 1, "color_range": 2}
+
+
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [
+        *((name, {}) for name in video.STREAMS),
+        *((name, {"tags": TAGS}) for name in video.STREAMS),
+        ("h264", {"params": "sar=4/3"}),
+        ("hevc bframes=0", {"tags": {"sample_aspect_ratio": Fraction(4, 3)}}),
+        ("h264 main cabac", {"pix_fmt": "yuvj420p"}),
+    ],
+)
+def test_the_front_of_a_keyframe_describes_the_file_as_all_of_it_does(tmp_path, monkeypatch, name, others):
+    codec = name.split()[0]
+    stream = video.STREAMS[name](4, **LARGE, **others)
+    assert len(stream[0]) > 2 * packets._FRONT_BYTES
+    assert codec == "av1" or len(packets.front(stream[0], codec)) < len(stream[0])
+    clip = video.make_clip(stream, codec, tmp_path / "clip")
+    write(tmp_path / "front.mp4", [clip])
+    monkeypatch.setattr(packets, "_FRONT_BYTES", 1 << 30)
+    write(tmp_path / "whole.mp4", [clip])
+    assert (tmp_path / "front.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
+
+
+def test_a_front_that_says_too_little_is_not_all_that_is_read(tmp_path, monkeypatch):
+    clip = video.make_clip(video.STREAMS["h264"](4, **LARGE), "h264", tmp_path / "clip")
+    monkeypatch.setattr(packets, "_FRONT_BYTES", 8)
+    write(tmp_path / "v.mp4", [clip])
+    facts = probe_file(str(tmp_path / "v.mp4"))
+    assert (facts.width, facts.height, facts.frames) == (256, 192, 4)

@@ -40,6 +40,7 @@ from telecine.dataset.staging import workspace
 from telecine.lerobot_format.paths import PLAN
 from telecine.run.executor import Executor
 from telecine.run.worker_count import Workers
+from telecine.sources.claims import import_likely
 
 if TYPE_CHECKING:  # loaded where they are used, since most conversions need neither
     from telecine.conversion.dry_run import DryRun
@@ -261,7 +262,7 @@ def _call(
     check_flags(plan_flags)
     options = run_options(run_flags, options)
     where = path_list(paths)
-    with who_works(executor, options) as who:
+    with who_works(executor, options, where) as who:
         seen = None
         if wants_proposal(plan_flags, plan) or lacks_fps(plan_flags, plan):
             seen = _inspected(where, options, plan_flags, run_flags, who)
@@ -332,12 +333,13 @@ def reading_options(token_file: str | Path | None, **flags: Any) -> Options:
 
 
 @contextmanager
-def who_works(executor: Executor | None, options: Options) -> Iterator[Executor]:
-    """The executor that is given, or processes as the options say."""
+def who_works(executor: Executor | None, options: Options, paths: Sequence[str]) -> Iterator[Executor]:
+    """The executor that is given, or processes as the options say, for recordings at these paths."""
     if executor is not None:
         with copies_gone():
             yield executor
         return
+    import_likely(paths)
     with (
         copies_gone(),
         Workers(options.workers, max_bytes=options.max_memory_bytes, timeout_s=options.timeout_s) as own,

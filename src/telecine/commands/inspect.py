@@ -104,7 +104,7 @@ def _of_recordings(
 ) -> Inspection:
     if plan is not None:
         _require_new(Path(plan))
-    with who_works(executor, options) as who:
+    with who_works(executor, options, where) as who:
         found = find_all(where, **options.access, executor=who)
         seen = inspect_found(found, who, all=all)
         seen = _with_lag(seen, found, who) if lag else seen
@@ -128,7 +128,7 @@ def _of_dataset(
     with stores() as here:
         root = here.dataset(path)
         check_dataset(root)
-        with who_works(executor, Options()) as who:
+        with who_works(executor, Options(), ()) as who:
             summary = summarize(root, checks=checks, executor=who, progress=progress)
             summary = _with_lag_of(summary, who) if lag and summary.version else summary
         return here.done(_drawn(summary, Path(png)) if png is not None and summary.version else summary)

@@ -6,8 +6,10 @@ A format is one package and one line here.
 import fnmatch
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 from typing import cast
 
@@ -58,6 +60,8 @@ _FOLDERS_ALONE = frozenset({"lerobot", "unitree", "bridge_raw", "gello", "minari
 _BY_NAME = ("robosandbox", "rlds")
 """Those that know files by their names; the others by first bytes, which are never those of a text in JSON."""
 _JSON = (b"{", b"[")
+_LIKELY_NAMES = 64
+"""Of a folder that are looked at to guess what its recordings are."""
 _ENTRY_POINTS = "telecine.sources"
 
 
@@ -87,6 +91,21 @@ def _theirs() -> Mapping[str, Format]:
 def named(name: str) -> Format | None:
     """The format of that name, if there is one."""
     return _ours(name) if name in _SUFFIXES else _theirs().get(name)
+
+
+def import_likely(paths: Iterable[str]) -> None:
+    """Import the formats that the paths, or what lies in folders among them, have suffixes of: before others copy this.
+
+    Nothing is opened, and what cannot be listed is nothing: whoever reads it says why.
+    """
+    names = {path.lower() for path in paths}
+    for path in paths:
+        with suppress(OSError):
+            if os.path.isdir(path):  # noqa: PTH112 - as below
+                names.update(name.lower() for name in islice(os.listdir(path), _LIKELY_NAMES))  # noqa: PTH208
+    for name, suffixes in _SUFFIXES.items():
+        if any(path.endswith(suffixes) for path in names):
+            _ours(name)
 
 
 def has_suffix(path: str) -> bool:

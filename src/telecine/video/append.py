@@ -6,13 +6,14 @@ also mark recovery points, from which decoders return wrong frames.
 """
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
 import av
 
-from telecine.core.bitstream.packets import NAMES
+from telecine.core.bitstream.packets import NAMES, front
 from telecine.core.errors import VideoError, raised_as
 from telecine.core.recording import Buffer, Codec
 from telecine.core.text.numbers import counted
@@ -88,7 +89,7 @@ class VideoFile:
         options = {"movflags": "faststart", "fflags": "+bitexact"}
         if not clip.reorder_delay:  # an edit list could only round the end away
             options["use_editlist"] = "0"
-        with av.open(io.BytesIO(bytes(first)), format=_RAW_FORMATS[codec]) as source:
+        with _described(first, codec) as source:
             self._output = av.open(self._path, "w", format="mp4", options=options)
             stream = self._output.add_stream_from_template(source.streams.video[0], opaque=True)
             stream.time_base = self._period
@@ -114,6 +115,21 @@ class VideoFile:
         output, self._output = self._output, None
         with raised_as(VideoError, f"{self._path}: cannot be written", av.FFmpegError, OSError):
             output.close()
+
+
+@contextmanager
+def _described(first: Buffer, codec: Codec) -> Iterator[av.container.InputContainer]:
+    """The stream that begins with this packet, as FFmpeg finds it; its headers alone where they say it all.
+
+    FFmpeg decodes what it is given, and the rest of a large keyframe takes ten times as long as its headers.
+    """
+    data = front(first, codec)
+    with av.open(io.BytesIO(data), format=_RAW_FORMATS[codec]) as source:
+        if len(data) == len(first) or source.streams.video[0].codec_context.pix_fmt is not None:
+            yield source
+            return
+    with av.open(io.BytesIO(bytes(first)), format=_RAW_FORMATS[codec]) as source:
+        yield source
 
 
 def _words(fmt: FrameFormat, reorder_delay: int) -> str:

@@ -22,6 +22,7 @@ from telecine.core.video import Flags, FrameFormat, PacketIndex
 NAMES: dict[Codec, str] = {"h264": "H.264", "hevc": "H.265", "av1": "AV1"}
 _READERS: dict[Codec, type[h264.H264 | hevc.Hevc | av1.Av1]] = {"h264": h264.H264, "hevc": hevc.Hevc, "av1": av1.Av1}
 _AV1_DELIMITER, _AV1_SEQUENCE = 2, 1
+_FRONT_BYTES = 4096
 
 
 def index_packets(packets: Iterable[Buffer], codec: Codec) -> PacketIndex:
@@ -124,6 +125,14 @@ def with_unit(packet: Buffer, unit: bytes) -> bytes:
     found = leading(packet, h264.IS_SLICE)
     own_end = max(end for begin, end in found[1] if h264.rank(found[0][begin]) >= 0)
     return _with_units(packet, found, h264.IS_DELIMITER, (), (unit,), own_end)
+
+
+def front(packet: Buffer, codec: Codec) -> bytes:
+    """The packet up to some KB of its first slice: all that says what the stream is; AV1 has no such front."""
+    if codec == "av1":
+        return bytes(packet)
+    start = leading(packet, h264.IS_SLICE if codec == "h264" else hevc.IS_SLICE)[2]
+    return bytes(packet if start < 0 else packet[: start + _FRONT_BYTES])
 
 
 def is_self_contained(packet: Buffer, codec: Codec) -> bool:
