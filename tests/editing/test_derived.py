@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from support.cli import telecine
-from support.dataset import PLAIN, episode, write
+from support.dataset import COLUMNS, PLAIN, episode, write
 from telecine.commands.edit import edit
 from telecine.commands.tools import tools_of
 from telecine.core.derive.kinematics import forward_kinematics
@@ -48,6 +48,15 @@ def test_an_edit_replaces_the_action_and_the_inverse_gives_it_back(source, tmp_p
     edit(tmp_path / "out", tmp_path / "back", add=f"absolute={way['value']}", drop="speed")
     np.testing.assert_allclose(column(tmp_path / "back", 0, "absolute"), action, atol=1e-6)
     assert set(json.loads((tmp_path / "back" / DERIVED).read_text())) == {"action", "absolute"}
+
+
+def test_columns_of_text_and_of_several_dimensions_are_no_operands(tmp_path):
+    root = write(tmp_path / "picks", [episode(9, 0, columns=COLUMNS)])
+    assert edit(root, tmp_path / "out", add="twice=action * 2").ok
+    np.testing.assert_allclose(column(tmp_path / "out", 0, "twice"), column(root, 0, "action") * 2)
+    for key in ("note", "pose"):
+        with pytest.raises(EditError, match=f"there is no {key}"):
+            edit(root, tmp_path / "no", add=f"new={key} * 2")
 
 
 def test_an_edit_names_what_cannot_be_computed(source, tmp_path):

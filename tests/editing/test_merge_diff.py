@@ -15,7 +15,7 @@ from support.dataset import COLUMNS, TOP, WRIST, clip, episode, everything, two_
 from support.pictures import read_frame_id
 from telecine.commands import edit as commands
 from telecine.core.errors import DatasetError, EditError
-from telecine.core.findings import has_errors
+from telecine.core.findings import Finding, has_errors
 from telecine.dataset.reader import Dataset
 from telecine.dataset.verify.verify import verify
 from telecine.editing.diff import diff
@@ -60,6 +60,16 @@ def test_diff_says_exactly_the_edit(source, tmp_path):
     assert (found.features["removed"], found.features["added"]) == (["wrench"], ["next.success"])
     assert (found.frames[TOP].same_bits, found.frames[TOP].different) == (56, 2)
     assert json.loads(json.dumps(found.to_dict()))["episodes"]["removed"] == [1]
+
+
+def test_a_part_with_a_task_of_the_whole_is_not_relabelled_and_one_with_another_is(tmp_path):
+    tasks = ["reach"] * 10 + ["lift"] * 10
+    root = write(tmp_path / "picks", [episode(20, 0, tasks=tasks), episode(12, 1)])
+    edit(root, tmp_path / "part", trim="0:0..10")
+    assert diff(root, tmp_path / "part").relabelled == ()
+    edit(root, tmp_path / "other", trim="0:0..10", task="0=wave")
+    (said,) = diff(root, tmp_path / "other").relabelled
+    assert said == {"a": 0, "b": 0, "what": {"tasks": {"a": ["reach", "lift"], "b": ["wave"]}}}
 
 
 def test_what_is_deleted_and_merged_back_is_the_same_content(source, tmp_path):
@@ -134,6 +144,9 @@ def test_a_dataset_is_shared_out_by_recording(source, tmp_path):
     made = share_out(source, tmp_path / "sets", "train=0.5,val=0.5", seed=3)
     assert sorted(p.name for p in (tmp_path / "sets").iterdir()) == ["train", "val"]
     assert sum(part.episodes for part in made.parts.values()) == len(LENGTHS)
+    assert (made.ok, made.to_dict()["ok"]) == (True, True)
+    lacking = replace(made.parts["val"], findings=(Finding("edit-converted", "error", "val", "not sound"),))
+    assert replace(made, parts=made.parts | {"val": lacking}).ok is False
     for name in made.parts:
         assert verify(tmp_path / "sets" / name) == []
         assert sorted(Dataset(tmp_path / "sets" / name).tasks) == ["pick up the cube", "put it down"]
