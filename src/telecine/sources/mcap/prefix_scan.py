@@ -22,7 +22,7 @@ SMALL_BYTES = 4096
 """Messages up to this size are held whole."""
 PREFIX_BYTES = 512
 """So much is held of larger ones."""
-_BATCH = 4096
+_BATCH = 8192
 _LENGTH, _CHANNEL, _LOGGED, _SENT = (1, "<u8"), (9, "<u2"), (15, "<u8"), (23, "<u8")
 """Where the numbers of a message record are, and their types."""
 

@@ -23,8 +23,8 @@ class Growing(Generic[T]):
         self._used = zeros
 
     def add(self, part: npt.NDArray[T], share: float) -> None:
-        """Another part; `share`: how much of the whole it probably is."""
-        self._room(part, share)[:] = part
+        """Another part, of any shape; `share`: how much of the whole it probably is."""
+        self._room(part, share).reshape(part.shape)[:] = part
 
     def add_behind(self, part: npt.NDArray[T], last: int, share: float) -> None:
         """Another part, each number of it `last` more."""
@@ -70,7 +70,7 @@ class _Joining:
         for level, bounds in enumerate(column.bounds):
             self._bounds[level].add_behind(bounds[1:], self._lasts[level], share)
             self._lasts[level] += int(bounds[-1])
-        self._present.append((column.present, len(values)))
+        self._present.append((column.present, values.size))
 
     def column(self) -> LeafColumn:
         none, values = empty(self._leaf), self._values.array()
@@ -129,7 +129,7 @@ def concatenated(columns: Sequence[LeafColumn]) -> LeafColumn:
 
 
 def _values(columns: Sequence[LeafColumn]) -> Array:
-    return np.concatenate([column.values for column in columns])
+    return np.concatenate([column.values.reshape(-1) for column in columns])
 
 
 def _shifted(bounds: Sequence[Rows]) -> list[Rows]:

@@ -46,7 +46,7 @@ class LeafColumn:
     """The values of one leaf in k messages, those of arrays one after the other, as Arrow lists have them.
 
     values: (m,) of the leaf's dtype, native byte order; int64 positions in `texts` for text, so that equal texts
-        compare as integers; uint8 for bytes.
+        compare as integers; uint8 for bytes. Of a batch that was just decoded also (k, w), a view of the messages.
     bounds: one array for each `[]` of the path, outermost first. bounds[0] is (k + 1,): message i has the elements
         [bounds[0][i], bounds[0][i + 1]) of the next level, and so on; the last level counts in `values`. Empty for
         a plain field: then m == k.
@@ -90,7 +90,7 @@ class LeafColumn:
             bounds.append(np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]))
             picked = np.repeat(starts - bounds[-1][:-1], lengths) + np.arange(bounds[-1][-1])
         present = None if self.present is None else self.present[picked]
-        return LeafColumn(self.values[picked], tuple(bounds), self.texts, present)
+        return LeafColumn(self.values.reshape(-1)[picked], tuple(bounds), self.texts, present)
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,7 +199,7 @@ def _read_numbers(cursor: Cursor, item: NumberType, size: int | None, path: str,
     if path not in asked.columns:
         return
     if isinstance(counts, int) and not cursor.spoilt:
-        values: Numbers = cursor.fetch(start, item.dtype, counts).reshape(-1)
+        values: Numbers = cursor.fetch(start, item.dtype, counts)
     else:
         cursor.reach(start, each * item.width)
         positions = spread(cursor.base + start, each, item.width)
@@ -306,7 +306,7 @@ def _same_texts(cursor: Cursor, count: int, path: str, asked: Asked) -> bool:
     cursor.at = end
     if path in asked.columns:
         column = encoded(texts)
-        column = replace(column, values=np.tile(column.values, len(cursor.base)))
+        column = replace(column, values=np.broadcast_to(column.values, (len(cursor.base), count)))
         asked.found[path] = nested(column, np.full(len(cursor.base), count, np.int64))
     return True
 
