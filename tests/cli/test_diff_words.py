@@ -32,11 +32,13 @@ def told(tmp_path, monkeypatch):
 def test_episodes_rows_and_facts_are_told_in_words_with_the_next_step(told):
     assert told.exit_code == 1
     lines = told.output.splitlines()
-    assert "removed: 1" in lines
-    assert "trimmed: 0 is 0, rows 5 to 19" in lines
-    assert "split: 2 is 1, rows 0 to 14, and 2, rows 15 to 32" in lines
-    (relabelled,) = [line for line in lines if line.startswith("relabelled: ")]
-    assert re.fullmatch(r"relabelled: 3 is 3: tasks [\w ]+ -> place the cube, success \w+ -> true", relabelled)
+    assert "episodes removed: 1" in lines
+    assert "episodes trimmed: 0, now 0, rows 5 to 19" in lines
+    assert "episodes split: 2, now 1, rows 0 to 14, and 2, rows 15 to 32" in lines
+    (relabelled,) = [line for line in lines if line.startswith("episodes relabelled: ")]
+    assert re.fullmatch(
+        r"episodes relabelled: 3, now 3: tasks [\w ]+ -> place the cube, success \w+ -> true", relabelled
+    )
     assert "{" not in told.output
     assert lines[-2:] == ["  look at the second in the browser", "    telecine view curated"]
 

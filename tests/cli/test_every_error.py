@@ -54,7 +54,7 @@ MISTAKES = {
     "inspect dataset --recover": (2, "always read whole; leave it out"),
     "inspect recordings --plan plan.yaml": (2, "remove it or choose another name"),
     "verify nowhere": (1, "there is no such folder -> name the folder of a dataset"),
-    "verify plan.yaml": (1, "this is a file -> name the folder of a dataset"),
+    "verify plan.yaml": (1, "this is a file -> name the folder of a dataset, which `telecine convert` makes"),
     "verify empty": (1, "name the folder of a dataset, which `telecine convert` makes"),
     "verify broken": (1, "telecine repair broken"),
     "verify dataset --against nowhere": (1, "give a file, a folder"),

@@ -8,10 +8,13 @@ import pytest
 from typer.testing import CliRunner
 
 from support import mutants
+from support.printed_commands import commands
 from support.robosandbox import write_run
 from telecine.cli.main import app
+from telecine.cli.screen.next_steps import installing, viewing
 from telecine.conversion.report import rejection
 from telecine.core.errors import SourceError, TelecineError
+from telecine.core.findings import Finding
 from telecine.core.recording import Ref
 from telecine.sources.format import MissingExtra
 
@@ -102,6 +105,25 @@ def test_when_nothing_can_be_read_the_package_is_named_once_for_all_files(tmp_pa
     assert result.exit_code == 1
     assert result.output.count("telecine[hdf5]") <= 2
     assert "more)" in result.output
+
+
+def test_what_to_install_is_the_next_thing_to_type(tmp_path, h5py, without, monkeypatch):
+    mutants.INPUTS["hdf5"](tmp_path)
+    without("h5py")
+    monkeypatch.chdir(tmp_path)
+    said = CliRunner().invoke(app, ["inspect", "."], catch_exceptions=False).output
+    assert commands(said.partition("\nnext\n")[2]) == ["pip install 'telecine[hdf5]'"]
+
+
+def test_the_page_says_what_it_needs_before_it_is_asked_for(tmp_path, without):
+    assert viewing("picks") == ("look at it in the browser", "telecine view picks")
+    without("uvicorn")
+    assert viewing("picks")[0].endswith("after pip install 'telecine[view]'")
+
+
+def test_a_file_name_is_no_advice_what_to_install():
+    found = Finding("source-unreadable", "error", "x", "needs: pip install evil'telecine[rrd]': the file is empty")
+    assert not installing([found])
 
 
 class DiskOnFire(SourceError):

@@ -50,6 +50,13 @@ def test_a_command_is_one_line_at_every_width(demo: tuple[Path, str]) -> None:
     printed(folder, None, *shlex.split(commands(made)[2])[1:])
 
 
+def test_a_plan_that_was_written_is_what_is_used_next(demo: tuple[Path, str], tmp_path: Path) -> None:
+    folder, _ = demo
+    said = printed(folder, 80, "inspect", "telecine-demo/recordings", "--plan", "mine.yaml")
+    assert commands(said) == ["telecine convert telecine-demo/recordings out --plan mine.yaml"]
+    printed(folder, None, "convert", "telecine-demo/recordings", str(tmp_path / "out"), "--plan", "mine.yaml")
+
+
 @pytest.mark.parametrize("text", ["", "  ", "...", TASK_TO_GIVE])
 def test_words_that_stand_for_a_task_are_refused(text: str) -> None:
     assert task_problem(text)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from telecine.cli.exit_codes import Outcome
-from telecine.cli.screen.next_steps import after_dataset, command, recovering, show_steps, without_dry_run
+from telecine.cli.screen.next_steps import after_dataset, command, installing, recovering, show_steps, without_dry_run
 from telecine.cli.screen.progress import Bar
 from telecine.cli.screen.tables import console, print_json, show_forecast, show_report
 from telecine.commands.convert import convert, cpu_seconds, dry_run
@@ -59,7 +59,8 @@ def run(
     else:
         text = console()
         show_report(text, report)
-        steps = recovering((r.reason for r in report.rejected), *(["--overwrite"] if report.episodes else []))
+        reasons = [rejected.reason for rejected in report.rejected]
+        steps = [*installing(reasons), *recovering(reasons, *(["--overwrite"] if report.episodes else []))]
         if flags.get("shard"):  # one part is no dataset yet
             steps.append(("which parts are missing", command("telecine", "finalize", out, "--dry-run")))
         elif report.episodes:

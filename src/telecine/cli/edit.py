@@ -7,7 +7,14 @@ from rich.console import Console
 from rich.markup import escape
 
 from telecine.cli.exit_codes import Outcome
-from telecine.cli.screen.next_steps import after_dataset, command, frames_not_compared, show_steps, without_dry_run
+from telecine.cli.screen.next_steps import (
+    after_dataset,
+    command,
+    frames_not_compared,
+    show_steps,
+    viewing,
+    without_dry_run,
+)
 from telecine.cli.screen.tables import console, print_json, show_findings
 from telecine.commands.edit import edit
 from telecine.commands.stores import stores
@@ -53,7 +60,7 @@ def run_diff(a: Path, b: Path, *, frames: bool, follow_links: bool, json: bool) 
     for name, values in found.to_dict()["episodes"].items():
         if values:
             more = " ..." if len(values) > 20 else ""
-            out.print(f"{name}: {escape('; '.join(map(_place, values[:20])))}{more}")
+            out.print(f"episodes {name}: {escape('; '.join(map(_place, values[:20])))}{more}")
     for name, keys in found.features.items():
         if keys:
             out.print(f"features {name}: {escape(', '.join(map(str, keys)))}")
@@ -64,9 +71,9 @@ def run_diff(a: Path, b: Path, *, frames: bool, follow_links: bool, json: bool) 
             f"{escape(key)}: {counted(count.same_bits, 'frame')} the same bits, {count.same_pixels} the same pixels, "
             f"{count.different} different"
         )
-    out.print("equal in content" if found.equal else "different")
+    out.print("equal in content" if found.equal else "they differ")
     if not found.equal:
-        show_steps(out, [("look at the second in the browser", command("telecine", "view", b))])
+        show_steps(out, [viewing(b, "look at the second in the browser")])
     return Outcome(found.equal)
 
 
@@ -74,9 +81,9 @@ def _place(entry: int | dict[str, Any]) -> str:
     """An episode, or one that is another one there, with the rows [start, stop) that are left of it.
 
     >>> _place(3), _place({"a": 0, "b": 1, "rows": [30, 239]}), _place({"a": 2, "b": 2, "what": {"labels": {}}})
-    ('3', '0 is 1, rows 30 to 238', '2 is 2: labels')
+    ('3', '0, now 1, rows 30 to 238', '2, now 2: labels')
     >>> _place({"a": 4, "b": [{"b": 3, "rows": [0, 9]}, {"b": 4, "rows": [9, 20]}]})
-    '4 is 3, rows 0 to 8, and 4, rows 9 to 19'
+    '4, now 3, rows 0 to 8, and 4, rows 9 to 19'
     """
     if isinstance(entry, int):
         return str(entry)
@@ -86,7 +93,7 @@ def _place(entry: int | dict[str, Any]) -> str:
         for one in there
     ]
     what = f": {', '.join(_change(*change) for change in entry['what'].items())}" if "what" in entry else ""
-    return f"{entry['a']} is {', and '.join(parts)}{what}"
+    return f"{entry['a']}, now {', and '.join(parts)}{what}"
 
 
 def _change(name: str, values: dict[str, Any]) -> str:

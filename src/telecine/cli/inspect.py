@@ -9,7 +9,7 @@ from telecine.cli.exit_codes import Outcome
 from telecine.cli.screen import loudness
 from telecine.cli.screen.lag_table import show_lag
 from telecine.cli.screen.layout import short_labels, show_table
-from telecine.cli.screen.next_steps import recovering, show_steps
+from telecine.cli.screen.next_steps import installing, recovering, show_steps
 from telecine.cli.screen.tables import console, escape, print_json, show_findings, show_guesses, show_left_out
 from telecine.commands.inspect import inspect
 from telecine.core.findings import has_errors
@@ -50,7 +50,7 @@ def _show(out: Console, seen: Inspection, proposal: Proposal, command: str, plan
         show_findings(out, findings)
     if not any(recording.streams for recording in seen.recordings):
         out.print("\nnothing could be read, so there is nothing to convert")
-        show_steps(out, recovering(seen.findings))
+        show_steps(out, [*installing(seen.findings), *recovering(seen.findings)])
         return
     if proposal.missing:
         out.print("\n[bold]you have to add[/bold]")
@@ -58,9 +58,9 @@ def _show(out: Console, seen: Inspection, proposal: Proposal, command: str, plan
             out.print(f"  {escape(sentence)}", soft_wrap=True)
     show_guesses(out, proposal.guesses)
     if plan_file is not None:
-        how = "" if loudness.quiet() else "; read it, then use it, or as flags:"
+        how = "" if loudness.quiet() else "; read it, then use it"
         out.print(f"\nthe proposed plan is in {escape(str(plan_file))}{how}", soft_wrap=True)
-    show_steps(out, [*recovering(seen.findings), ("convert", command)])
+    show_steps(out, [*installing(seen.findings), *recovering(seen.findings), ("convert", command)])
 
 
 def _seconds(recording: RecordingFacts, timeline: str) -> float:

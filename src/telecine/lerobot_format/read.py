@@ -69,7 +69,7 @@ def lacks_dataset(root: Path) -> tuple[str, str] | None:
     if not root.exists():
         return "there is no such folder", NAME_ONE
     if not root.is_dir():
-        return "this is a file", NAME_ONE
+        return "this is a file", f"{NAME_ONE}, which `telecine convert` makes of recordings"
     if not any((root / part).is_dir() for part in ("data", "meta", "videos")):
         return (
             f"not a LeRobot dataset ({paths.INFO} is missing)",

@@ -6,7 +6,6 @@ import typer
 
 from telecine.cli.help.command import add
 from telecine.cli.help.pages import about, words
-from telecine.core.text.documents import suggest
 
 TOPICS = {
     "plan": "what a conversion takes from recordings, and how it resamples",
@@ -64,6 +63,8 @@ def _help(app: typer.Typer) -> None:
             return
         text = _explained(ctx.parent, program, " ".join(topic).lower())
         if not text:
+            from telecine.core.text.documents import suggest
+
             known = dict.fromkeys([*TOPICS, *program.commands])
             near = suggest(topic[-1], [*known, *words(topic_text("formats"))])
             text = f"neither a topic nor a command: {' '.join(topic)!r}{f'{near} There' if near else '; there'}"

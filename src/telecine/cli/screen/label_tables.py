@@ -15,8 +15,11 @@ def show_labels(out: Console, page: DatasetSummary) -> None:
     """Nothing for a dataset with one task and no labels."""
     if len(page.texts) > 1:
         out.print()
-        texts = [(t.text, t.style, str(t.count), str(t.episodes), f"{t.seconds:.1f}") for t in page.texts[:MOST_TEXTS]]
-        show_table(out, ("text", "what", "count", "episodes", "seconds"), texts)
+        shown = page.texts[:MOST_TEXTS]
+        texts = [(t.text, t.style, str(t.count), str(t.episodes), f"{t.seconds:.1f}") for t in shown]
+        of_tasks = all(t.style == "task" for t in shown)
+        columns = ("task" if of_tasks else "text", "what", "count", "episodes", "seconds")
+        show_table(out, columns, [(text, "" if of_tasks else what, *more) for text, what, *more in texts])
         _more(out, len(page.texts) - MOST_TEXTS, "texts")
     if not page.labels:
         return

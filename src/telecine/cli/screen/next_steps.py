@@ -1,8 +1,10 @@
 """What to type next: whole commands, each alone on its line, so that it can be pasted."""
 
 import json
+import re
 import shlex
 from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
@@ -59,6 +61,21 @@ def recovering(findings: Iterable[Finding], *more: str) -> list[Step]:
     return [(what, command(*words))] if damaged and words else []
 
 
+def installing(findings: Iterable[Finding]) -> list[Step]:
+    """The extras that recordings need, each once: telecine's alone, as a message may name a file of any name."""
+    found = dict.fromkeys(extra for finding in findings for extra in _EXTRA.findall(finding.message))
+    return [("install what reads them, then run this again", extra) for extra in found]
+
+
+_EXTRA = re.compile(r"needs: (pip install 'telecine\[[a-z]+\]')$")
+
+
+def viewing(root: str | Path, what: str = "look at it in the browser") -> Step:
+    """The page of `telecine view`, and what it needs where that is not there."""
+    is_there = all(find_spec(name) for name in ("starlette", "uvicorn"))
+    return (what if is_there else f"{what}, after pip install 'telecine[view]'", command("telecine", "view", root))
+
+
 def after_dataset(
     root: Path, against: Sequence[str] = (), *, recover: bool = False, inspected: bool = False
 ) -> list[Step]:
@@ -69,7 +86,7 @@ def after_dataset(
     found = [*(word for path in against for word in ("--against", path)), *(["--recover"] if recover else [])]
     steps = [
         ("what it holds: tasks, episodes, defects", command("telecine", "inspect", root)),
-        ("look at it in the browser", command("telecine", "view", root)),
+        viewing(root),
         (
             "compare it with the recordings, row by row",
             command("telecine", "verify", root, *found),

@@ -12,6 +12,7 @@ from telecine.core.proposal.propose import Proposal
 from telecine.core.proposal.timeline import NO_TIMELINE
 from telecine.core.text.task_text import TASK_TO_GIVE
 
+RATE_TO_GIVE = "HZ"
 _FLAGS = {"action": "--action", "observation.state": "--state"}
 VIDEO_HINT = (
     "How cameras are stored. The defaults are:",
@@ -77,13 +78,15 @@ def command_line(proposal: Proposal, paths: Sequence[str], out: str, plan_file: 
     """The `telecine convert` command for this proposal, quoted for a shell.
 
     Words in capitals stand for what is missing.
-    Where flags cannot say it all, it uses `plan_file`, which is there, or one that `telecine inspect --plan` writes.
+    It uses `plan_file`, which is there; without one flags, or where they cannot say it all, a file that `telecine
+    inspect --plan` writes.
     """
     body, names = proposal.body, proposal.short
-    if not _fits_flags(body):
+    if plan_file or not _fits_flags(body):
         lag = ["--lag"] if _has_offset(body) else []  # was measured: the plan file gets it in the same way
         inspect = ["telecine", "inspect", *paths, *lag, "--plan", "plan.yaml"]
         convert = ["telecine", "convert", *paths, out, "--plan", plan_file or "plan.yaml"]
+        convert += ["--rate", RATE_TO_GIVE] if proposal.counting and "rate" not in body["clock"] else []
         convert += [] if body.get("task") else ["--task-text", TASK_TO_GIVE]
         return shlex.join(convert) if plan_file else f"{shlex.join(inspect)} && {shlex.join(convert)}"
     parts = ["telecine", "convert", *paths, out]
@@ -91,7 +94,7 @@ def command_line(proposal: Proposal, paths: Sequence[str], out: str, plan_file: 
     if body["clock"]["timeline"] != NO_TIMELINE:
         parts += ["--index", body["clock"]["timeline"]]
     if proposal.counting or "rate" in body["clock"]:
-        parts += ["--rate", body["clock"].get("rate", "HZ")]
+        parts += ["--rate", body["clock"].get("rate", RATE_TO_GIVE)]
     for key, feature in _plain(body["features"]).items():
         flag = "--video" if key.startswith(IMAGES) else _FLAGS.get(key, "--feature")
         lead = {"--video": f"{key.removeprefix(IMAGES)}:", "--feature": f"{key}="}.get(flag, "")
