@@ -67,7 +67,7 @@ def installing(findings: Iterable[Finding]) -> list[Step]:
     return [("install what reads them, then run this again", extra) for extra in found]
 
 
-_EXTRA = re.compile(r"needs: (pip install 'telecine\[[a-z]+\]')$")
+_EXTRA = re.compile(r"needs: (pip install 'telecine\[[a-z0-9]+\]')$")
 
 
 def viewing(root: str | Path, what: str = "look at it in the browser") -> Step:
