@@ -1,7 +1,8 @@
 """Three first hours in a terminal of 80 columns: what is typed is what a screen before said, but for the task.
 
 The screens are kept in docs/first_hours, where people can read them. To make them anew, remove a file and run its test,
-which fails then, once.
+which fails then, once. TELECINE_PROGRAM=ENV/bin/telecine shows those of another environment, which needs the extras
+rrd, ros, hdf5 and view.
 """
 
 import re

@@ -11,6 +11,8 @@ import sys
 import termios
 from pathlib import Path
 
+_PROGRAM = os.environ.get("TELECINE_PROGRAM", "")
+"""The executable whose screens are seen, such as that of a fresh environment; none: that of the tests."""
 _TOKENS = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\n|\r|[^\x1b\n\r]+")
 
 
@@ -29,7 +31,8 @@ def seen(folder: Path, width: int, *words: str) -> tuple[int, str]:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
     environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR")} | {"TERM": "xterm"}
-    command = [sys.executable, "-m", "telecine", *words]
+    environment = {k: v for k, v in environment.items() if k != "PYTHONPATH" or not _PROGRAM}
+    command = [*([_PROGRAM] if _PROGRAM else [sys.executable, "-m", "telecine"]), *words]
     process = subprocess.Popen(command, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
     os.close(theirs)
     said = b""
