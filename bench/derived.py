@@ -50,11 +50,11 @@ def deriving(place: Place) -> list[Row]:
     for text, (ours, numpy_s) in cost.items():
         what = f"`{text}`, {ROWS:,} rows of {WIDTH} float32, in memory"
         ratio = ours / numpy_s
-        times = [f"{1000 * ours:.0f} ms CPU", f"{1000 * numpy_s:.0f} ms CPU (numpy)"]
+        times = (f"{1000 * ours:.0f} ms CPU", f"{1000 * numpy_s:.0f} ms CPU (numpy)")
         rows.append(Row("derive", what, *times, f"{ratio:.1f}x", f"at most {GOAL:.0f}x", ratio <= GOAL))
     few, all_rows = (_edited(place, count) for count in (FEW, ROWS))
     what = f"`telecine edit` with two `--add`, {ROWS:,} rows, against {FEW:,}, peak memory"
-    sizes = [f"{all_rows.peak_bytes / 1e6:.0f} MB ({all_rows.cpu_s:.1f} CPU-s)", f"{few.peak_bytes / 1e6:.0f} MB"]
+    sizes = (f"{all_rows.peak_bytes / 1e6:.0f} MB ({all_rows.cpu_s:.1f} CPU-s)", f"{few.peak_bytes / 1e6:.0f} MB")
     growth = f"{all_rows.peak_bytes / few.peak_bytes:.2f}x"
     return [*rows, Row("derive", what, *sizes, growth, "under 500 MB", all_rows.peak_bytes < MOST_BYTES)]
 

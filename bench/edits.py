@@ -36,7 +36,7 @@ def _many(place: Place) -> list[Row]:
     source = _made(place, EACH, MANY // EACH)
     ours, bare = _turns(place, lambda: _edit(place, source, str(MANY // 2)), lambda: _limit(place, source))
     what = f"1 of {MANY:,} episodes deleted"
-    sizes = [f"{cost.peak_bytes / 1e6:.0f} MB" for cost in (ours, bare)]
+    sizes = (f"{ours.peak_bytes / 1e6:.0f} MB", f"{bare.peak_bytes / 1e6:.0f} MB")
     memory = Row("edit", f"{what}, peak memory", *sizes, "", "under 500 MB", ours.peak_bytes < 500e6)
     return [_least_row(what, ours, bare, 1.5), memory]
 

@@ -18,6 +18,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -93,11 +94,11 @@ def finalized(target: Path) -> dict[str, float]:
     def timed(*given: object) -> object:
         before = time.process_time()
         try:
-            return inner(*given)  # type: ignore[arg-type]
+            return inner(*given)
         finally:
             spent[0] += time.process_time() - before
 
-    join._write_rows = timed  # type: ignore[assignment]
+    join._write_rows = timed
     made = finalize.finalize(target, executor=serial)
     assert made.published, made
     return {"episodes": made.episodes, "rows_s": spent[0], "start_s": began}
@@ -161,7 +162,7 @@ def record(folder: Path, episode: int, packets: dict[str, list[bytes]]) -> None:
             _in_parts(recording, f"/camera/{name}", FPS, own, lambda part: rr.VideoStream.columns(sample=part))
 
 
-def plan_of(cameras: list[str]) -> object:
+def plan_of(cameras: list[str]) -> Any:
     """Ten rows a second."""
     import telecine as tc
 

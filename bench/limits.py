@@ -10,9 +10,6 @@ from pictures import CAMERAS
 from report import Row
 from topics import BENCH, Place, convert, limit_row, messages_read, telecine
 
-FEW, MANY = 2, 6
-"""Two numbers of short episodes: the difference in cost is theirs, whatever starting up costs."""
-SHORT_S = 10
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 _NEEDED = "import numpy, pyarrow.parquet, av, rerun_bindings"
 _CONVERT = "import telecine.cli.main, telecine.cli.convert, telecine.sources.rrd.source, rerun_bindings"
@@ -22,7 +19,7 @@ _LEAVE = "import gc, os; gc.disable(); {}; os._exit(0)"
 def starting(place: Place) -> list[Row]:
     """Importing all that `convert` needs for .rrd, against importing the libraries that it cannot be without."""
     ways = [python(place, _LEAVE.format(code)) for code in (_CONVERT, _NEEDED)]
-    ours, bare = by_turns(ways, max(5, 2 * place.repeat))
+    ours, bare = by_turns(ways, place.turns(5))
     what = f"importing what `convert` needs, against `{_NEEDED}`"
     return [_ratio_row("start", what, 1000 * ours.cpu_s, 1000 * bare.cpu_s, 1.6, "ms CPU")]
 
@@ -48,8 +45,8 @@ def copying(place: Place) -> list[Row]:
         lambda: convert(place, source, CAMERAS, "--no-verify")[0],
         lambda: run([*bare_command, place.fresh("limit"), *files], place.fresh("limit-log"), _ONE_THREAD),
     ]
-    ours, unverified, bare = by_turns(ways, 2 * place.repeat)
-    what = "2 x 30 s, 3 H.264 cameras, whole process"
+    ours, unverified, bare = by_turns(ways, place.turns(2))
+    what = f"2 x {place.sizes.copy_s} s, 3 H.264 cameras, whole process"
     return [
         limit_row("copy", f"{what}, `--no-verify`", unverified, bare, at_most=3.2),
         limit_row("copy", f"{what}, verified", ours, bare, at_most=3.8),
@@ -58,18 +55,18 @@ def copying(place: Place) -> list[Row]:
 
 def short_episodes(place: Place) -> list[Row]:
     """What one more episode of ten seconds with two 320x240 cameras costs, by format."""
-    rows = []
+    rows, sizes = [], place.sizes
     for name, goal in (("rrd", 40), ("run", 120), ("mcap", None)):
-        few, many = (short_set(place, name, number) for number in (FEW, MANY))
+        few, many = (short_set(place, name, number) for number in (sizes.few, sizes.many))
         flags = _FLAGS[name]
         ways = [_converting(place, folder, flags) for folder in (few, many)]
         if name == "mcap":
             ways.append(_bare_jpeg(place))
-        costs = by_turns(ways, 2 * place.repeat)
-        ours = 1000 * (costs[1].cpu_s - costs[0].cpu_s) / (MANY - FEW)
-        what = f"one more episode of {SHORT_S} s, two 320x240 cameras, {_WHAT[name]}"
+        costs = by_turns(ways, place.turns(2))
+        ours = 1000 * (costs[1].cpu_s - costs[0].cpu_s) / (sizes.many - sizes.few)
+        what = f"one more episode of {sizes.short_s} s, two 320x240 cameras, {_WHAT[name]}"
         if goal is None:
-            bare = 1000 * float(costs[2].output.split()[0]) / FEW
+            bare = 1000 * float(costs[2].output.split()[0]) / sizes.few
             rows.append(_ratio_row("short", what, ours, bare, 1.25, "ms CPU"))
         else:
             rows.append(Row("short", what, f"{ours:.0f} ms CPU", "", "", f"at most {goal} ms", ours <= goal))
@@ -92,12 +89,12 @@ _FLAGS = {
 
 def short_set(place: Place, kind: str, number: int) -> Path:
     """So many recordings, made once."""
-    folder = place.inputs / f"short-{kind}-{number}"
+    folder, seconds = place.inputs / f"short-{kind}-{number}", str(place.sizes.short_s)
     if not folder.exists():
-        sim = ["record", "sim", folder, "--as", "run", "--episodes", str(number), "--seconds", str(SHORT_S)]
-        made = [sys.executable, BENCH / "recordings.py", "short", folder, str(number)]
+        sim = ["record", "sim", folder, "--as", "run", "--episodes", str(number), "--seconds", seconds]
+        made = [sys.executable, BENCH / "recordings.py", "short", folder, str(number), seconds]
         if kind == "mcap":
-            one = [sys.executable, BENCH / "messages.py", "make", "jpeg", folder / "0.mcap", str(SHORT_S)]
+            one = [sys.executable, BENCH / "messages.py", "make", "jpeg", folder / "0.mcap", seconds]
             run(one, place.fresh("make-short"))
             for k in range(1, number):
                 shutil.copyfile(folder / "0.mcap", folder / f"{k}.mcap")
@@ -111,18 +108,18 @@ def _converting(place: Place, folder: Path, flags: list[str]) -> Callable[[], Co
 
 
 def _bare_jpeg(place: Place) -> Callable[[], Cost]:
-    command = [sys.executable, BENCH / "jpeg_limit.py", str(FEW), str(SHORT_S)]
+    command = [sys.executable, BENCH / "jpeg_limit.py", str(place.sizes.few), str(place.sizes.short_s)]
     return lambda: run(command, place.fresh("jpeg-limit"), _ONE_THREAD)
 
 
 def messages(place: Place) -> list[Row]:
     """MCAP: columns of state, and cameras, against reading and decompressing."""
     rows = []
-    for kind, seconds, goal in (("state", 100, 2.5), ("camera", 48, 1.2)):
+    for kind, seconds, goal in (("state", place.sizes.state_s, 2.5), ("camera", place.sizes.camera_s, 1.2)):
         path = place.inputs / f"{kind}.mcap"
         if not path.exists():
             run([sys.executable, BENCH / "messages.py", "make", kind, path, str(seconds)], place.fresh("make-mcap"))
-        took = messages_read(place, path, ("bare", "telecine"), 3 * place.repeat)
+        took = messages_read(place, path, ("bare", "telecine"), place.turns(3))
         ours, bare = (1000 * took[who]["cpu_s"] for who in ("telecine", "bare"))
         what = f"{'400,000 messages on 4 topics' if kind == 'state' else '3 JPEG cameras and joints'}, against reading"
         rows.append(_ratio_row("messages", what, ours, bare, goal, "ms CPU"))
@@ -130,5 +127,5 @@ def messages(place: Place) -> list[Row]:
 
 
 def _ratio_row(topic: str, what: str, ours: float, bare: float, at_most: float, unit: str) -> Row:
-    told, ratio = [f"{one:.0f} {unit}" for one in (ours, bare)], ours / bare
+    told, ratio = (f"{ours:.0f} {unit}", f"{bare:.0f} {unit}"), ours / bare
     return Row(topic, what, *told, f"{ratio:.2f}x", f"at most {at_most:g}x", ratio <= at_most)

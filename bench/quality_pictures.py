@@ -15,8 +15,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from telecine.core.findings import Finding
+from telecine.dataset.camera_frames import frames_of
 from telecine.dataset.reader import Dataset, open_dataset
-from telecine.inspection.dataset_frames import frames_of, spread_rows
+from telecine.inspection.dataset_frames import spread_rows
 from telecine.inspection.quality import check_dataset
 from telecine.recorder.sim.record import record
 from telecine.recorder.sim.spoil import Spoil

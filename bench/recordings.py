@@ -30,11 +30,11 @@ def copy_set(folder: Path, *, episodes: int = 2, seconds: int = 30) -> Path:
     return folder
 
 
-def short_set(folder: Path, *, episodes: int) -> Path:
-    """Ten seconds of two 320x240 H.264 cameras, again and again."""
-    streams = [list(h264(small_scene(camera, 10 * FPS))) for camera in range(2)]
+def short_set(folder: Path, *, episodes: int, seconds: int = 10) -> Path:
+    """A few seconds of two 320x240 H.264 cameras, again and again."""
+    streams = [list(h264(small_scene(camera, seconds * FPS))) for camera in range(2)]
     for episode in range(episodes):
-        with Recorded(folder, episode, 10) as recording:
+        with Recorded(folder, episode, seconds) as recording:
             for name, packets in zip(CAMERAS[:2], streams, strict=True):
                 recording.log(f"/camera/{name}", rr.VideoStream(codec=rr.VideoCodec.H264), static=True)
                 _in_parts(recording, f"/camera/{name}", FPS, packets, lambda part: rr.VideoStream.columns(sample=part))
@@ -138,5 +138,5 @@ def _in_parts(recording: rr.RecordingStream, entity: str, rate: int, items: Sequ
 if __name__ == "__main__":
     kind, folder, *number = sys.argv[1:]
     makers = {"copy": copy_set, "jpeg": jpeg_set, "raw": raw_set, "long": long_set, "short": short_set}
-    unit = "episodes" if kind == "short" else "seconds"
-    makers[kind](Path(folder), **({unit: int(number[0])} if number else {}))
+    units = ("episodes", "seconds") if kind == "short" else ("seconds",)
+    makers[kind](Path(folder), **dict(zip(units, map(int, number), strict=False)))

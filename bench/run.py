@@ -30,6 +30,7 @@ def main() -> int:
     )
     parser.add_argument("--repeat", type=int, default=2, help="runs of each command; the one with the least CPU counts")
     parser.add_argument("--quick", action="store_true", help="the limits alone, once or twice")
+    parser.add_argument("--smoke", action="store_true", help="as --quick, on so little that only running is seen")
     parser.add_argument("--work", type=Path, help="keep recordings here and use those already there")
     parser.add_argument("--write", action="store_true", help="update docs/benchmarks.md")
     given = parser.parse_args()
@@ -38,10 +39,13 @@ def main() -> int:
         parser.error(f"no topic {', '.join(unknown)}")
     with tempfile.TemporaryDirectory(prefix="telecine-bench-") as scratch:
         place = topics.Place(
-            given.work or Path(scratch) / "recordings", Path(scratch), 1 if given.quick else given.repeat
+            given.work or Path(scratch) / "recordings",
+            Path(scratch),
+            1 if given.quick else given.repeat,
+            topics.SMOKE if given.smoke else topics.Sizes(),
         )
         rows: list[Row] = []
-        for name in given.topics or (QUICK if given.quick else TOPICS):
+        for name in given.topics or (QUICK if given.quick or given.smoke else TOPICS):
             print(f"measuring {name}", file=sys.stderr)
             found = TOPICS[name](place)
             print(show(found), file=sys.stderr)
@@ -49,7 +53,7 @@ def main() -> int:
     print(f"{show(rows)}\nload {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     if given.write:
         write(rows)
-    return 0 if all(row.met is not False for row in rows) else 1
+    return 0 if given.smoke or all(row.met is not False for row in rows) else 1
 
 
 TOPICS: dict[str, Callable[[topics.Place], list[Row]]] = {

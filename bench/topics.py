@@ -22,12 +22,36 @@ READ_TURNS = 6
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """How much the limits are measured on (limits.py): seconds, and two numbers of short episodes.
+
+    The difference in cost is that of the episodes, whatever starting up costs.
+    """
+
+    copy_s: int = 30
+    short_s: int = 10
+    few: int = 2
+    many: int = 6
+    state_s: int = 100
+    camera_s: int = 48
+
+
+SMOKE = Sizes(copy_s=2, short_s=2, few=1, many=2, state_s=1, camera_s=1)
+"""So little that the figures mean nothing: only to see that everything runs."""
+
+
+@dataclass(frozen=True)
 class Place:
-    """Where recordings are kept, where results go, and how often to run each command."""
+    """Where recordings are kept, where results go, how often to run each command, and on how much."""
 
     inputs: Path
     scratch: Path
     repeat: int
+    sizes: Sizes = Sizes()
+
+    def turns(self, full: int) -> int:
+        """How often to take turns: `full` for each repetition, once to see that it runs."""
+        return 1 if self.sizes == SMOKE else full * self.repeat
 
     def fresh(self, name: str) -> Path:
         """A path in the scratch folder that does not exist yet."""
@@ -36,7 +60,7 @@ class Place:
 
     def copy_set(self) -> Path:
         """Two recordings with three H.264 cameras."""
-        return self._made("copy")
+        return self._made("copy", str(self.sizes.copy_s))
 
     def jpeg_set(self) -> Path:
         """Two recordings with two JPEG cameras."""
