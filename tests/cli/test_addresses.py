@@ -3,8 +3,10 @@
 import sys
 
 import pytest
+from typer.testing import CliRunner
 
 from support.cli import telecine
+from telecine.cli.main import app
 from telecine.core.errors import PlanError
 from telecine.core.text.addresses import StoreAddress, as_typed, is_stored, store_address, unknown_scheme
 
@@ -121,3 +123,11 @@ def test_what_is_no_place_is_refused(address, why):
         store_address(address)
     assert "secretword" not in str(caught.value)
     assert "abcdefghi" not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["https://example.com/x.rrd", "http://example.com/takes/y.mcap", "ftp://e.com/z"])
+def test_an_address_of_the_web_is_no_file_whatever_its_end(address):
+    said = CliRunner().invoke(app, ["inspect", address])
+    assert said.exit_code == 1
+    assert "telecine does not know" in said.output
+    assert "download files" in said.output

@@ -6,6 +6,8 @@ from support.dataset import TOP, clip, episode, write
 from telecine.core.findings import Finding
 from telecine.dataset.card import card, completed, is_as_written, is_license, license_of, repo_of
 from telecine.dataset.reader import Dataset
+from telecine.dataset.units import units_of
+from telecine.lerobot_format.paths import DERIVED, PLAN
 
 INFO = {
     "fps": 30, "codebase_version": "v3.0", "total_episodes": 2, "total_frames": 90,
@@ -70,19 +72,50 @@ def test_a_card_without_a_licence_has_the_line_to_fill_which_states_none():
     assert made.startswith("---\nlicense: mit\ntags:")
 
 
-def test_units_of_the_plan_and_of_depth_stand_beside_the_features():
-    plan = "fps: 30\nfeatures:\n  action: {from: /a, units: deg to rad}\n  observation.state: {from: [/a, /b]}\n"
+def test_units_stand_beside_the_features():
     features = INFO["features"] | {
         "observation.depth": {"dtype": "video", "shape": [4, 6, 1], "info": {"depth_unit": "mm"}}
     }
-    text = card(INFO | {"features": features}, ["pick"], plan)
+    text = card(INFO | {"features": features}, ["pick"], units={"action": "rad"})
     assert "| feature | type | shape | names | unit |" in text
     assert "| `action` | float32 | 2 | pan, lift | rad |" in text
     assert "| `observation.depth` | video (unknown codec) | 4 x 6 x 1 |  | mm |" in text
-    assert "| `action` | float32 | 2 | pan, lift | rad |" in card(INFO, ["pick"], plan.replace("deg to rad", "rad"))
-    part = plan.replace("units: deg to rad", "limit: none").replace("[/a, /b]", "[{stream: /a, units: mm to m}]")
-    state = {"observation.state": {"dtype": "float32", "shape": [1], "names": ["x"]}}
-    assert "| `observation.state` | float32 | 1 | x | m |" in card(INFO | {"features": state}, ["pick"], part)
+    assert "| unit |" not in card(INFO, ["pick"])
+
+
+@pytest.mark.parametrize(
+    ("plan", "units"),
+    [
+        ("action: {from: /a, units: deg to rad}", {"action": "rad"}),
+        ("action: {from: /a, units: rad}", {"action": "rad"}),
+        ("action: {from: [/a, /b]}", {}),
+        ("observation.state: {from: [{stream: /a, units: mm to m}]}", {"observation.state": "m"}),
+        ("observation.state: {from: [{stream: /a, units: mm to m}, /b]}", {}),
+        ("action: {from: /a, units: rad}\n  pose: {from: /b, units: m}", {"action": "rad", "pose": "m"}),
+    ],
+)
+def test_the_plan_states_units(tmp_path, plan, units):
+    (tmp_path / PLAN).parent.mkdir(parents=True)
+    (tmp_path / PLAN).write_text(f"fps: 30\nfeatures:\n  {plan}\n")
+    assert units_of(tmp_path) == units
+
+
+@pytest.mark.parametrize(
+    ("text", "units"),
+    [
+        ('{"action": {"units": "0 to 1"}}', {"action": "0 to 1"}),
+        ('{"action": {"units": null}}', {}),
+        ('{"speed": {"units": "m/s"}}', {"action": "rad", "speed": "m/s"}),
+        ("[]", {"action": "rad"}),
+        ("no JSON", {"action": "rad"}),
+        ('{"action": {"units": 3}, "speed": 1}', {}),
+    ],
+)
+def test_computed_columns_have_the_units_they_were_computed_into(tmp_path, text, units):
+    (tmp_path / PLAN).parent.mkdir(parents=True)
+    (tmp_path / PLAN).write_text("fps: 30\nfeatures:\n  action: {from: /a, units: rad}\n")
+    (tmp_path / DERIVED).write_text(text)
+    assert units_of(tmp_path) == units
 
 
 @pytest.mark.parametrize("plan", [None, "fps: 30\n"])

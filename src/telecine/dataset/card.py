@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from telecine.core.findings import Finding, grouped
-from telecine.core.text.documents import own_yaml
 from telecine.core.text.numbers import counted, duration_text
 from telecine.lerobot_format.paths import SHEET, VERSION
 from telecine.lerobot_format.train import train_command
@@ -56,13 +55,15 @@ def card(
     *,
     license: str | None = None,  # noqa: A002 - as the Hub calls it
     defects: Sequence[Finding] | None = None,
+    units: Mapping[str, str] = {},
     repo_id: str = NAME_TO_FILL,
     sheet: bool = False,
 ) -> str:
     """README.md for the dataset that `info` (as in info.json) describes, made by the plan given.
 
     license: an identifier of the Hub's, such as "apache-2.0"; None: a line to fill. defects: what a check of its
-    quality found; None: nobody looked, so the card has no such section. repo_id: its name on the Hub. sheet: whether it
+    quality found; None: nobody looked, so the card has no such section. units: of features,
+    where they are known. repo_id: its name on the Hub. sheet: whether it
     has the picture of its cameras.
     """
     parts = [
@@ -71,7 +72,7 @@ def card(
         _facts(info, tasks),
         _use(info, repo_id, sheet=sheet),
         "## Features\n",
-        _features(info["features"], stated_units(plan_yaml)),
+        _features(info["features"], units),
         "## Tasks\n",
         "".join(f"{index}. {_cell(task)}\n" for index, task in enumerate(tasks[:TASKS_SHOWN])),
     ]
@@ -146,21 +147,6 @@ def _features(features: Mapping[str, Any], units: Mapping[str, str]) -> str:
         for item in features.items()
     )
     return head + "".join(rows)
-
-
-def stated_units(plan_yaml: str | None) -> dict[str, str]:
-    """Feature -> the unit that its numbers were converted to, where the plan says so for all of it."""
-    body = own_yaml(plan_yaml) if plan_yaml else None
-    features = body.get("features") if isinstance(body, dict) else None
-    found = {}
-    for key, feature in (features or {}).items():
-        sources = feature.get("from") if isinstance(feature, dict) else None
-        parts = sources if isinstance(sources, list) else [sources]
-        said = [feature.get("units")] if isinstance(feature, dict) and feature.get("units") else []
-        said = said or [part.get("units") if isinstance(part, dict) else None for part in parts]
-        if len({str(text) for text in said}) == 1 and isinstance(said[0], str):
-            found[key] = said[0].rpartition(" to ")[2]
-    return found
 
 
 def _feature_row(item: tuple[str, dict[str, Any]]) -> str:

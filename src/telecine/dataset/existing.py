@@ -25,6 +25,7 @@ from telecine.core.video import FrameFormat
 from telecine.dataset.card import card, is_as_written, repo_of
 from telecine.dataset.reader import Dataset
 from telecine.dataset.running_stats import RunningStats
+from telecine.dataset.units import units_of
 from telecine.lerobot_format import paths, schema
 from telecine.lerobot_format.metadata import CAMERA_DTYPES, INDEX_KEYS
 from telecine.lerobot_format.paths import FileIndex, Limits, file_index_of
@@ -114,7 +115,7 @@ def has_our_card(root: Path, info: dict[str, Any], tasks: Sequence[str]) -> bool
         plan = (root / paths.PLAN).read_text(encoding="utf-8") if (root / paths.PLAN).is_file() else None
     except (OSError, ValueError):
         return not (root / paths.CARD).is_file()
-    ours = card(info, list(tasks), plan, repo_id=repo_of(text), sheet=paths.SHEET in text)
+    ours = card(info, list(tasks), plan, units=units_of(root), repo_id=repo_of(text), sheet=paths.SHEET in text)
     return is_as_written(text, ours)
 
 

@@ -13,6 +13,7 @@ from telecine.dataset.existing import ExistingDataset, card_at
 from telecine.dataset.metadata_files import write_json
 from telecine.dataset.relative_stats import write_relative_stats
 from telecine.dataset.running_stats import RunningStats
+from telecine.dataset.units import units_of
 from telecine.lerobot_format import paths, schema
 from telecine.lerobot_format.calibrations import write_calibrations
 from telecine.lerobot_format.paths import Limits
@@ -59,6 +60,9 @@ def write_finish(folder: Path, whole: WholeDataset, draw: Callable[[Path], list[
     found = draw(folder) if published is None and features.cameras else []
     if not (folder / paths.CARD).exists():
         before, sheet = "" if published is None else card_at(published.root), (folder / paths.SHEET).is_file()
-        text = card(info, tasks, whole.plan_yaml, license=license_of(before), repo_id=repo_of(before), sheet=sheet)
+        text = card(
+            info, tasks, whole.plan_yaml, units=units_of(folder), license=license_of(before), repo_id=repo_of(before),
+            sheet=sheet,
+        )  # fmt: skip
         (folder / paths.CARD).write_text(text, encoding="utf-8")
     return found

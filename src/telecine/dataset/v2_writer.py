@@ -18,6 +18,7 @@ from telecine.core.label import LANGUAGE
 from telecine.dataset.card import card
 from telecine.dataset.metadata_files import write_json
 from telecine.dataset.reader import Dataset
+from telecine.dataset.units import units_of
 from telecine.dataset.v2_labels import SUBTASK, V2Labels
 from telecine.lerobot_format import paths
 from telecine.lerobot_format.modality import modality
@@ -152,7 +153,8 @@ def _meta(dataset: Dataset, v2_info: Mapping[str, Any], folder: Path, labels: V2
     )
     _write_lines(folder / paths.V2_EPISODE_STATS, stats)
     write_json(meta / "info.json", {**v2_info, "total_tasks": len(labels.texts)})
-    text = card(dict(v2_info), list(dataset.tasks), sheet=(dataset.root / paths.SHEET).is_file())
+    units, sheet = units_of(dataset.root), (dataset.root / paths.SHEET).is_file()
+    text = card(dict(v2_info), list(dataset.tasks), units=units, sheet=sheet)
     (folder / paths.CARD).write_text(text, encoding="utf-8")
 
 

@@ -15,10 +15,9 @@ from telecine.core.findings import Finding
 from telecine.core.quality.episode_rows import ACTION, STATE
 from telecine.core.recording import Array
 from telecine.core.text.numbers import counted
-from telecine.dataset.card import stated_units
 from telecine.dataset.reader import Dataset
+from telecine.dataset.units import units_of
 from telecine.dataset.values import to_numpy
-from telecine.lerobot_format.paths import PLAN
 
 MOST_AXES = 16
 """More cannot be distinguished on a page."""
@@ -83,7 +82,7 @@ def draw_curves(dataset: Dataset, number: int, path: Path, title: str, findings:
     table = dataset.rows(number, [c.key for c in columns])
     values = {c.key: to_numpy(table.column(c.key), c).reshape(table.num_rows, -1).astype(float) for c in columns}
     axes = axes_of(values, {c.key: c.names or () for c in columns})
-    units = _units(dataset)
+    units = units_of(dataset.root)
     figure = figure_of(min(len(axes), MOST_AXES))
     time = np.arange(table.num_rows) / dataset.fps
     widest = max((range_of(axis) for axis in axes), default=0.0)
@@ -108,12 +107,6 @@ def draw_curves(dataset: Dataset, number: int, path: Path, title: str, findings:
     figure.legend(lines.values(), lines, fontsize=7, loc="lower right", ncols=2, frameon=False)
     figure.savefig(path, dpi=100)
     return True
-
-
-def _units(dataset: Dataset) -> dict[str, str]:
-    """Feature -> unit, as far as the plan in the dataset states one."""
-    plan = dataset.root / PLAN
-    return stated_units(plan.read_text(encoding="utf-8")) if plan.is_file() else {}
 
 
 def require_curves() -> None:

@@ -7,6 +7,7 @@ from telecine.core.findings import Finding
 from telecine.dataset.card import card, completed, license_of, repo_of
 from telecine.dataset.existing import has_our_card
 from telecine.dataset.reader import open_dataset
+from telecine.dataset.units import units_of
 from telecine.inspection.dataset_summary import summarize
 from telecine.lerobot_format.paths import CARD, PLAN
 
@@ -32,7 +33,10 @@ def dataset_card(
         plan = (root / PLAN).read_text(encoding="utf-8") if (root / PLAN).is_file() else None
     stated = license or (None if written is None else license_of(written))
     name = repo_id or repo_of(written or "")
-    ours = card(dataset.info, dataset.tasks, plan, license=stated, defects=defects, repo_id=name, sheet=sheet)
+    units = units_of(root)
+    ours = card(
+        dataset.info, dataset.tasks, plan, license=stated, defects=defects, units=units, repo_id=name, sheet=sheet
+    )
     if written is None or has_our_card(root, dict(dataset.info), dataset.tasks):
         return ours
     return completed(written, ours)

@@ -140,7 +140,8 @@ def format_of(place: str, asked_for: bool) -> Format | None:
     Raises: SourceError for the last, where it was asked for by name.
     """
     lower = place.lower()
-    likely = [name for name, suffixes in _SUFFIXES.items() if lower.endswith(suffixes)]
+    strange = unknown_scheme(place) if is_url(place) else ""  # whatever its end, no file
+    likely = [name for name, suffixes in _SUFFIXES.items() if lower.endswith(suffixes) and not strange]
     for name in likely:
         if _claims(_ours(name), place):
             return _ours(name)
@@ -149,11 +150,13 @@ def format_of(place: str, asked_for: bool) -> Format | None:
             return form
     table = formats().values()
     for form in table:
-        if form.SUFFIXES and lower.endswith(form.SUFFIXES):
+        if form.SUFFIXES and lower.endswith(form.SUFFIXES) and not strange:
             return form
     if asked_for:
-        if why := unknown_scheme(place) if is_url(place) else "":
-            raise SourceError(f"{why}, and the catalogs of Rerun (rerun+http://)")
+        if strange:
+            raise SourceError(
+                f"{strange}, and the catalogs of Rerun (rerun+http://); download files, then give their path"
+            )
         known = ", ".join(sorted(suffix for form in table for suffix in form.SUFFIXES))
         raise SourceError(f"{place}: not a recording that telecine reads; give one of {known}, or a catalog address")
     return None

@@ -27,6 +27,7 @@ from telecine.dataset.existing import OF_ALL_VIDEOS, card_at, has_our_card
 from telecine.dataset.metadata_files import write_json
 from telecine.dataset.reader import Dataset
 from telecine.dataset.relative_stats import relative_keys, write_relative_stats
+from telecine.dataset.units import units_of
 from telecine.lerobot_format import paths, schema
 from telecine.lerobot_format.calibrations import read_calibrations, write_calibrations
 from telecine.lerobot_format.metadata import INDEX_KEYS, channels_last, names_of
@@ -75,7 +76,7 @@ def write_metadata(
     found, first = write_sheet(folder), selection.inputs[0]
     if has_our_card(first.root, first.info, first.tasks):
         sheet, stated = (folder / paths.SHEET).is_file(), license_of(card_at(first.root))
-        text = card(info, list(rows.texts), plan_yaml, license=stated, sheet=sheet)
+        text = card(info, list(rows.texts), plan_yaml, units=units_of(folder), license=stated, sheet=sheet)
         (folder / paths.CARD).write_text(text, encoding="utf-8")
     elif (first.root / paths.CARD).is_file():
         shutil.copyfile(first.root / paths.CARD, folder / paths.CARD)
