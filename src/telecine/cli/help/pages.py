@@ -39,6 +39,7 @@ PAGES = {
     "terminal": "The terminal: words of tables, progress, colours",
     "testing": "What is tested, and how",
     "troubleshooting": "Something went wrong: messages and what to do",
+    "tutorials": "Tutorials, step by step: Rerun, ROS, HDF5, RLDS, simulation, live, a cluster",
     "video": "Video: copy or encode, codecs, presets, keyframes, quality",
     "view": "The page of telecine view: look, decide, write edits",
 }
