@@ -47,3 +47,22 @@ def test_a_histogram_counts_every_fourth_pixel_at_640_by_480() -> None:
     histogram.add(rgb)
     assert histogram.counts[:, 200].tolist() == [120 * 160] * 3
     assert histogram.counts[:, 0].tolist() == [0] * 3
+
+
+@pytest.mark.parametrize("size", [(240, 320), (241, 299), (33, 35)])
+@pytest.mark.parametrize("frames", [1, 40, 90])
+def test_many_frames_are_counted_as_one_by_one(size: tuple[int, int], frames: int) -> None:
+    """Far more than are held at a time, with values in pairs and, of odd sizes, not."""
+    chance = np.random.default_rng(frames)
+    histogram, expected = Histogram(), np.zeros((3, 256), np.int64)
+    stride = pixel_stride(*size)
+    for number in range(frames):
+        rgb = np.minimum(chance.integers(0, 256, (*size, 3)), chance.integers(90, 256)).astype(np.uint8)
+        histogram.add(rgb)
+        for channel in range(3):
+            values, counts = np.unique(rgb[::stride, ::stride, channel], return_counts=True)
+            expected[channel, values] += counts
+        if number == 20:
+            assert np.array_equal(histogram.counts, expected)
+    assert np.array_equal(histogram.counts, expected)
+    assert histogram.sampled == frames
