@@ -58,7 +58,7 @@ def normal(screen: str) -> str:
     screen = re.sub(r"in about \d[\w ]*; ", "in about N s; ", screen)
     screen = re.sub(r"\bin \d+\.\d s\b", "in N s", screen)
     screen = re.sub(r"\b\d+(\.\d)? (?:[kM]B|B)\b", "N kB", screen)
-    screen = re.sub(r"\b\d+ of \d+ bytes\b|\bbyte \d+\b", "N bytes", screen)
+    screen = re.sub(r"\b\d+\s+of\s+\d+\s+bytes\b|\bbyte\s+\d+\b", "N bytes", screen)
     sized = [re.sub(r"(?<=\S) {2,}", "  ", s) if "N kB" in s or "  size" in s else s for s in screen.split("\n")]
     return "\n".join(sized)
 

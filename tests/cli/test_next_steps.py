@@ -1,6 +1,7 @@
 """What commands print to be typed next: each is one line that runs as it stands, whatever the width of the terminal."""
 
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from support.dataset import episode, write
 from support.printed_commands import commands
 from support.terminal import printed
-from telecine.cli.screen.layout import show_table
+from telecine.cli.screen.layout import show_sentence, show_table
 from telecine.cli.screen.next_steps import after_dataset
 from telecine.cli.screen.tables import console
 from telecine.core.text.task_text import TASK_TO_GIVE, task_problem
@@ -90,3 +91,25 @@ def test_of_a_layout_that_todays_lerobot_does_not_read_its_own_is_made(tmp_path:
     (root / "meta/info.json").write_text(json.dumps({**info, "codebase_version": "v2.1"}))
     steps = after_dataset(root, inspected=True)
     assert [command for _, command in steps] == [f"telecine view {root}", f"telecine convert {root} {root}_v3"]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_sentence_is_broken_between_words_and_a_command_in_it_not_at_all(
+    width: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = console()
+    out._force_terminal, out.width = True, width  # what rich asks its environment for
+    sentence = "words of a sentence and /a/name/that/is/typed " * 4
+    show_sentence(out, f"  [bold]warning[/bold] {sentence}")
+    lines = capsys.readouterr().out.splitlines()
+    plain = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines]
+    assert len(plain) > 1
+    assert all(len(line) <= width for line in plain)
+    assert all(line.startswith("    ") for line in plain[1:])
+    assert " ".join(" ".join(plain).split()) == f"warning {sentence.strip()}"
+    for command in (
+        "by: telecine convert " + "a.rrd " * 40 + "OUT",
+        "give " + "it " * 40 + '--task-text "DESCRIBE THE TASK"',
+    ):
+        show_sentence(out, command)
+        assert capsys.readouterr().out.count("\n") == 1

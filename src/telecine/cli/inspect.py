@@ -8,7 +8,7 @@ from rich.console import Console
 from telecine.cli.exit_codes import Outcome
 from telecine.cli.screen import loudness
 from telecine.cli.screen.lag_table import show_lag
-from telecine.cli.screen.layout import short_labels, show_table
+from telecine.cli.screen.layout import short_labels, show_sentence, show_table
 from telecine.cli.screen.next_steps import installing, recovering, show_steps
 from telecine.cli.screen.tables import console, escape, print_json, show_findings, show_guesses, show_left_out
 from telecine.commands.inspect import inspect
@@ -55,7 +55,7 @@ def _show(out: Console, seen: Inspection, proposal: Proposal, command: str, plan
     if proposal.missing:
         out.print("\n[bold]you have to add[/bold]")
         for sentence in proposal.missing:
-            out.print(f"  {escape(sentence)}", soft_wrap=True)
+            show_sentence(out, f"  {escape(sentence)}")
     show_guesses(out, proposal.guesses)
     if plan_file is not None:
         how = "" if loudness.quiet() else "; read it, then use it"

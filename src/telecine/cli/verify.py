@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from telecine.cli.exit_codes import Outcome
+from telecine.cli.screen.layout import show_sentence
 from telecine.cli.screen.next_steps import after_dataset, command, show_steps
 from telecine.cli.screen.progress import Bar
 from telecine.cli.screen.tables import console, escape, findings_dict, print_json, show_findings
@@ -55,7 +56,7 @@ def run(given: Path, *, against: list[str], decode: Depth, json: bool, reading: 
         with stores() as here:
             opened = Dataset(here.dataset(dataset, lambda key: key.startswith("meta/")))
             text = _checked(opened, findings, decode, compare=bool(against))
-        out.print(f"{escape(str(dataset))}: [bold]verified: OK[/bold]. {text}", soft_wrap=True)
+        show_sentence(out, f"{escape(str(dataset))}: [bold]verified: OK[/bold]. {text}")
         show_steps(out, after_dataset(Path(dataset), inspected=True))
     return Outcome(not failed, tuple(findings))
 

@@ -1,5 +1,6 @@
 """How text is laid out for people: tables that never cut a name, at any width."""
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
@@ -51,6 +52,39 @@ def show_indented(out: Console, text: str, indent: int) -> None:
     """Text from wherever, broken between words only, each line so many spaces from the left."""
     for line in _wrapped(visible(text), out.width - indent):
         out.print(Text(" " * indent + line), soft_wrap=True)
+
+
+def show_sentence(out: Console, markup: str) -> None:
+    """A sentence, in a terminal broken between words, what follows further in.
+
+    One with a command in it is broken by the terminal alone, so that the command can be copied whole.
+    """
+    text = out.render_str(markup)
+    if not out.is_terminal or _COMMAND.search(text.plain):
+        out.print(text, soft_wrap=True)
+        return
+    for paragraph in text.split("\n"):
+        further = " " * (len(paragraph.plain) - len(paragraph.plain.lstrip(" ")) + len(_GAP))
+        for number, line in enumerate(paragraph.divide(_breaks(paragraph.plain, out.width, len(further)))):
+            line.rstrip()
+            out.print(Text(further) + line if number else line, soft_wrap=True)
+
+
+def _breaks(text: str, width: int, indent: int) -> list[int]:
+    """Where the second and later lines of a text begin, each so much further in; a long word is not broken.
+
+    >>> _breaks("one two three", 8, 2), _breaks("  a-long-word", 6, 2)
+    ([8], [])
+    """
+    found, start, room = list[int](), 0, width
+    for word in re.finditer(r"\S+", text):
+        if cell_len(text[start : word.end()]) > room and text[start : word.start()].strip():
+            found.append(word.start())
+            start, room = word.start(), max(width - indent, _NARROWEST)
+    return found
+
+
+_COMMAND = re.compile(r"\b(?:telecine|pip install|lerobot-train) |--[a-z-]+ [\"']")
 
 
 def short_labels(labels: Sequence[str]) -> list[str]:

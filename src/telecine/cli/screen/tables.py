@@ -10,7 +10,7 @@ from rich.markup import escape as without_markup
 from rich.text import Text
 
 from telecine.cli.screen import loudness
-from telecine.cli.screen.layout import short_labels, show_indented, show_table
+from telecine.cli.screen.layout import short_labels, show_indented, show_sentence, show_table
 from telecine.conversion.report import by_cause
 from telecine.core.errors import PlanError
 from telecine.core.findings import Finding, grouped
@@ -88,7 +88,7 @@ def show_findings(out: Console, findings: Iterable[Finding], *, most: int = 30) 
         where = f.place + (f" and {more} more" if more else "")
         tail = f" [dim]-> {escape(f.fix)}[/dim]" if f.fix else ""
         style = STYLES[f.severity]
-        out.print(f"  [{style}]{f.severity}[/{style}] {f.code} {escape(where)}: {_message(f)}{tail}", soft_wrap=True)
+        show_sentence(out, f"  [{style}]{f.severity}[/{style}] {f.code} {escape(where)}: {_message(f)}{tail}")
     if len(groups) > most:
         out.print(f"  [dim]... and {len(groups) - most} more; -v shows all[/dim]")
 
@@ -106,9 +106,9 @@ def show_left_out(out: Console, entries: "Iterable[LeftOutEverywhere]", *, most:
         what = "" if what == "offered" else f" [yellow]{what}[/yellow]"
         count = f" [dim]({counted(recordings, 'recording')})[/dim]" if recordings > 1 else ""
         if len(names) == 1:
-            out.print(f"  {escape(names[0])}{what}: {escape(why)}{count}", soft_wrap=True)
+            show_sentence(out, f"  {escape(names[0])}{what}: {escape(why)}{count}")
             continue
-        out.print(f"  {counted(len(names), 'stream')}{what}: {escape(why)}{count}", soft_wrap=True)
+        show_sentence(out, f"  {counted(len(names), 'stream')}{what}: {escape(why)}{count}")
         show_indented(out, ", ".join(names), 4)
     if len(reasons) > most:
         rest = sum(map(len, list(reasons.values())[most:]))
@@ -120,8 +120,9 @@ def show_guesses(out: Console, guesses: Iterable[str], plan: str = "") -> None:
     for number, guess in enumerate(guesses):
         if not number:
             kept = f" [dim](all that was proposed is in {escape(plan)})[/dim]" if plan else ""
-            out.print(f"\n[bold]guessed, please check[/bold]{kept}", soft_wrap=True)
-        out.print(f"  {escape(guess)}", soft_wrap=True)
+            out.print()
+            show_sentence(out, f"[bold]guessed, please check[/bold]{kept}")
+        show_sentence(out, f"  {escape(guess)}")
 
 
 def show_report(out: Console, report: "Report") -> None:
@@ -203,9 +204,9 @@ def show_rejected(out: Console, rejected: "Sequence[Rejected]") -> None:
     alike = {name: at for at, (one, more) in enumerate(by_cause(rejected)) for name in (one.recording, *more)}
     for first, others in by_cause(rejected, any_numbers=not loudness.verbose()):
         more = f" and {len(others)} more" if others else ""
-        out.print(f"  {escape(first.recording)}{more}: {_message(first.reason)}", soft_wrap=True)
+        show_sentence(out, f"  {escape(first.recording)}{more}: {_message(first.reason)}")
         if first.reason.fix:
-            out.print(f"    [dim]-> {escape(first.reason.fix)}[/dim]", soft_wrap=True)
+            show_sentence(out, f"    [dim]-> {escape(first.reason.fix)}[/dim]")
         for other in others[: None if loudness.verbose() else _OTHERS]:
             note = "" if alike[other] == alike[first.recording] else ", with other numbers; -v tells them"
             out.print(f"    [dim]also {escape(other)}{note}[/dim]", soft_wrap=True)
@@ -249,7 +250,7 @@ def _show_decisions(out: Console, recordings: "Sequence[RecordingDryRun]") -> No
     for (name, action), reasons in decisions.items():
         like = "because" if len(set(reasons)) == 1 else "in the first because"
         text = f"{name}: {action}, in {len(reasons)} of {counted(len(recordings), 'recording')}, {like} {reasons[0]}"
-        out.print(escape(text), soft_wrap=True)
+        show_sentence(out, escape(text))
 
 
 def findings_dict(findings: Iterable[Finding]) -> list[dict[str, Any]]:
