@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telecine.core.copying import decide as module
 from telecine.core.copying.decide import decide, decide_cut, decide_kept, encoding_cost
 from telecine.core.copying.splice import Copied, Encoded, Repeated, Splice, shown
 from telecine.core.video import Encode, FrameFormat, PacketIndex, VideoSettings
@@ -280,3 +281,15 @@ def test_a_cut_that_cannot_be_copied_says_why(made, reason):
     decision = decide_cut(np.arange(3, min(14, made.count)), made)
     assert isinstance(decision, Encode)
     assert reason in decision.why
+
+
+@given(streams(), st.integers(0, 40), st.integers(1, 40), st.sampled_from(["auto", "always"]))
+def test_what_is_copied_in_one_run_is_what_its_groups_give(case, first, count, copy):
+    made, rows = case[0], np.arange(first, first + count)
+    rows = rows[rows < made.count]
+    if not rows.size:
+        return
+    at_once = decided(rows, made, copy=copy), decide_cut(rows, made)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_whole_run", lambda *_: None)
+        assert (decided(rows, made, copy=copy), decide_cut(rows, made)) == at_once

@@ -76,8 +76,7 @@ def decide_cut(rows: Rows, index: PacketIndex) -> Splice | Encode:
     obstacle = _formats_obstacle(index) or _groups_obstacle(rows, index, starts)
     if obstacle:
         return Encode(obstacle)
-    whole = _whole_run(rows, index, starts)
-    splice = _runs(rows, index, starts, keep=False) if whole is None else Splice((whole,))
+    splice = _runs(rows, index, starts, keep=False)
     obstacle = splice_obstacle(index) if splice.encoded else ""
     if obstacle or not splice.copied:
         return Encode(obstacle or "it lies between two keyframes")
@@ -85,11 +84,18 @@ def decide_cut(rows: Rows, index: PacketIndex) -> Splice | Encode:
 
 
 def _whole_run(rows: Rows, index: PacketIndex, starts: Rows) -> Copied | None:
-    """What `_runs` would give, at once, for rows that show whole groups of pictures, as those of whole episodes do."""
+    """What `_runs` would give, at once, where rows show each frame once from a keyframe on, as nearly all do.
+
+    The last group is whole, or has no B-frames.
+    """
     shown, packets = np.append(index.display[starts], index.count), np.append(starts, index.count)
     at, end = np.searchsorted(shown, (rows[0], rows[-1] + 1)).tolist()
-    fits = end < shown.size and np.all(np.diff(shown) > 0) and (shown[at], shown[end]) == (rows[0], rows[-1] + 1)
-    return Copied(int(packets[at]), int(packets[end])) if fits else None
+    if not one_to_one(rows) or shown[at] != rows[0] or not np.all(np.diff(shown) > 0):
+        return None
+    first, stop = int(packets[at]), int(packets[at]) + rows.size
+    if end < shown.size and shown[end] == rows[-1] + 1:
+        return Copied(first, int(packets[end]))
+    return Copied(first, stop) if np.array_equal(index.display[first:stop], rows) else None
 
 
 def one_to_one(rows: Rows) -> bool:
@@ -168,6 +174,8 @@ def _runs(rows: Rows, index: PacketIndex, starts: Rows, *, keep: bool) -> Splice
 
     keep: rather keep frames before the first and after the last row than re-encode rows.
     """
+    if (whole := _whole_run(rows, index, starts)) is not None:
+        return Splice((whole,))
     ends = np.append(starts[1:], index.count)
     bounds = np.searchsorted(rows, np.append(index.display[starts], index.count))
     runs: list[Run] = []
