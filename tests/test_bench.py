@@ -36,3 +36,8 @@ def test_the_limits_are_measured(rerun: object, mcap: object) -> None:
     assert [line.split(" | ")[0] for line in table.splitlines()[2:10]] == [
         "| start", "| copy", "| copy", "| short", "| short", "| short", "| messages", "| messages"
     ]  # fmt: skip
+
+
+def test_the_floors_of_copying_are_measured(rerun: object, tmp_path: Path) -> None:
+    run(BENCH / "recordings.py", "short", tmp_path, "1", "2")
+    assert "| sum | " in run(BENCH / "floors.py", *tmp_path.glob("*.rrd"))
