@@ -55,7 +55,7 @@ def interrupted(after):
 
     def run(fn, items, tell):
         for number, item in enumerate(items):
-            if number == after and fn.func is worker.build:
+            if number == after and getattr(fn, "func", fn) is worker.build:
                 raise KeyboardInterrupt
             yield fn(item, tell)
 
@@ -69,7 +69,7 @@ def counted(calls):
         for item in items:
             answer = fn(item, tell)
             if (
-                fn.func is worker.build
+                getattr(fn, "func", fn) is worker.build
                 and not isinstance(answer, worker.Known)
                 and not getattr(answer, "taken_up", False)
             ):

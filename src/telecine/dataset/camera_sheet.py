@@ -25,8 +25,8 @@ def write_sheet(root: Path) -> list[Finding]:
             new.parent.mkdir(parents=True, exist_ok=True)
             new.write_bytes(picture)
             new.replace(root / SHEET)
-    except (TelecineError, OSError) as error:
-        return [no_sheet(str(error).replace(f"{root}/", ""))]
+    except (TelecineError, OSError, ValueError, LookupError, MemoryError) as error:
+        return [no_sheet(str(error).replace(f"{root}/", "") or type(error).__name__)]
     finally:
         new.unlink(missing_ok=True)
     return []
