@@ -10,7 +10,7 @@ import pytest
 
 from telecine.recovery import rates, rows
 from telecine.recovery.repair_log import RepairLog
-from telecine.recovery.rows import RowFile, find_runs
+from telecine.recovery.rows import RowFile, RowReader, find_runs
 
 
 def row_file(path, frames, **how):
@@ -119,3 +119,46 @@ def test_null_timestamps_are_between_those_around_them(tmp_path):
 
 def test_nothing_tells_rows_of_which_every_index_is_null(tmp_path):
     assert spoiled(tmp_path / "rows.parquet", [None] * 3, [None] * 3)[0] == []
+
+
+def several_places(path, episodes, frames):
+    rows = [100 * episode + frame for episode, frame in zip(episodes, frames, strict=True)]
+    table = pa.table({"episode_index": episodes, "frame_index": frames, "row": rows})
+    pq.write_table(table, path, row_group_size=3)
+    return RowFile(path.name, path, table.schema)
+
+
+def whole_rows(files):
+    log, reader = RepairLog(), RowReader(files)
+    runs = find_runs(files, log)
+    values = {run.episode: reader.table(run, ["row"]).column("row").to_pylist() for run in runs}
+    return values, [f.message.split(";")[0] for f in log.all()]
+
+
+def test_rows_of_an_episode_in_several_places_and_files_are_one_episode(tmp_path):
+    split = several_places(tmp_path / "a.parquet", [0, 0, 1, 1, 0, 2, 1, 2], [3, 0, 1, 0, 1, 1, 3, 0])
+    rest = several_places(tmp_path / "b.parquet", [1, 0], [2, 2])
+    values, told = whole_rows([split, rest])
+    assert values == {0: [0, 1, 2, 3], 1: [100, 101, 102, 103], 2: [200, 201]}
+    assert told.count("its rows lay in several places") == 3
+
+
+def test_only_the_first_rows_stay_of_an_episode_that_has_a_row_twice(tmp_path):
+    twice = several_places(tmp_path / "a.parquet", [0, 0, 1, 0, 0, 0, 1, 0], [0, 1, 0, 1, 2, 3, 1, 4])
+    values, told = whole_rows([twice])
+    assert values == {0: [0, 1], 1: [100, 101]}
+    assert "4 rows repeat an episode that is there already" in told
+
+
+def test_shuffled_rows_are_found_and_read_with_one_reading_of_each_group(tmp_path, monkeypatch):
+    count, episodes = 20_000, 20
+    places = np.random.default_rng(1).permutation(count)
+    file = several_places(tmp_path / "a.parquet", (places % episodes).tolist(), (places // episodes).tolist())
+    table = pq.read_table(file.path)
+    pq.write_table(table, file.path, row_group_size=5_000)
+    read, real = [], pq.ParquetFile.read_row_group
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", lambda *args, **how: read.append(1) or real(*args, **how))
+    values, _ = whole_rows([file])
+    assert [len(values[episode]) for episode in range(episodes)] == [count // episodes] * episodes
+    assert all(rows == sorted(rows) for rows in values.values())
+    assert len(read) == 2 * 4, "once for the indices, once for the values"

@@ -7,7 +7,6 @@ of its rows; rows after a hole are lost, because nothing could stand there.
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,8 @@ from telecine.recovery.repair_log import RepairLog
 Ints = npt.NDArray[np.int64]
 MOST_ROWS = 1 << 20
 """Of an episode, and of a row group: both are held as a whole. At 30 rows a second that is 9 hours."""
+_HELD_BYTES = 32 << 20
+"""Of row groups that stay in memory; one that is larger stays alone."""
 NO_TASK = -(1 << 62)
 """In place of a task_index that is null: nobody's number."""
 _INDICES = ("episode_index", "frame_index", "task_index", "timestamp")
@@ -46,12 +47,18 @@ class RowFile:
 
 @dataclass(frozen=True, slots=True)
 class RowRange:
-    """Rows [start, stop) of a row group of a file."""
+    """Rows [start, stop) of a row group of a file, or of these only `rows`, where others lie between them."""
 
     file: int
     group: int
     start: int
     stop: int
+    rows: Ints | None = field(default=None, compare=False)
+
+    @property
+    def count(self) -> int:
+        """How many rows."""
+        return self.stop - self.start if self.rows is None else self.rows.size
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -72,7 +79,7 @@ class EpisodeRows:
     @property
     def is_cut(self) -> bool:
         """Whether rows behind a hole are known to be lost."""
-        return sum(part.stop - part.start for part in self.parts) > self.count
+        return sum(part.count for part in self.parts) > self.count
 
 
 def open_files(metadata: DatasetMeta, scratch: Path, log: RepairLog) -> list[RowFile]:
@@ -125,71 +132,84 @@ def _recover(path: Path, metadata: DatasetMeta, sound: pa.Schema | None, target:
 
 
 def find_runs(files: Sequence[RowFile], log: RepairLog) -> list[EpisodeRows]:
-    """The episodes, by index; each index once."""
-    runs: dict[int, EpisodeRows] = {}
-    for file_number, file in enumerate(files):
-        for episode, parts, indices in _runs_of(file_number, file, log):
-            if episode in runs:
-                where = f"{file.name} episode {episode}"
-                log.lost(
-                    where,
-                    f"{counted(len(indices['frame_index']), 'row repeats', 'rows repeat')} an episode that is "
-                    "there already",
-                )
-                continue
-            run = _usable(episode, parts, indices, file.name, log)
-            if run is not None:
-                runs[episode] = run
-    return [runs[episode] for episode in sorted(runs)]
+    """The episodes, by index; each index once, wherever its rows lie."""
+    found: dict[int, _Found] = {}
+    for number, file in enumerate(files):
+        _gather(number, file, found, log)
+    runs = []
+    for episode in sorted(found):
+        own = found.pop(episode)
+        where, parts, indices = f"{own.first.name} episode {episode}", own.first.parts, _joined(own.first.own)
+        if own.more.count:
+            more = _joined(own.more.own) if own.first.count + own.more.count <= MOST_ROWS else None
+            frames = None if more is None else np.concatenate([indices["frame_index"], more["frame_index"]])
+            if more is not None and frames is not None and np.unique(frames).size == frames.size:
+                log.changed(where, "its rows lay in several places; they are put together by frame_index")
+                indices = {key: _compact([values, more[key]]) for key, values in indices.items()}
+                parts = [*parts, *own.more.parts]
+            else:  # two takes, or an episode twice: nothing tells whose a later row is
+                rows = counted(own.more.count, "row repeats", "rows repeat")
+                log.lost(f"{own.more.name} episode {episode}", f"{rows} an episode that is there already")
+        run = _usable(episode, parts, indices, where, log)
+        if run is not None:
+            runs.append(run)
+    return runs
 
 
-def _runs_of(number: int, file: RowFile, log: RepairLog) -> Iterator[tuple[int, list[RowRange], dict[str, Any]]]:
-    """Consecutive rows with one episode_index: (index, where they are, their index columns)."""
+def _gather(number: int, file: RowFile, found: dict[int, "_Found"], log: RepairLog) -> None:
+    """Add the rows of a file to those found of their episodes; of too many that follow each other only their count."""
     missing = [name for name in _INDICES[:2] if name not in file.schema.names]
     if missing:
         log.lost(file.name, f"has no column {', '.join(missing)}, so nothing tells which rows belong together")
         return
-    current: _Run | None = None
+    last: int | None = None
     for group, indices in _groups(file, log):
-        episodes = indices["episode_index"]
-        cuts = [0, *(np.flatnonzero(np.diff(episodes)) + 1).tolist(), len(episodes)]
-        for start, stop in pairwise(cuts):
-            if start == stop:
-                continue
-            own = {key: values[start:stop] for key, values in indices.items() if key != "episode_index"}
-            part = RowRange(number, group, start, stop)
-            if current is None or current.episode != episodes[start]:
-                yield from _whole(current, file, log)
-                current = _Run(int(episodes[start]))
-            current.add(part, own)
-    yield from _whole(current, file, log)
+        episodes = indices.pop("episode_index")
+        order = np.argsort(episodes, kind="stable")
+        for rows in np.split(order, np.flatnonzero(np.diff(episodes[order])) + 1) if order.size else ():
+            episode = int(episodes[rows[0]])
+            is_first = episode not in found or (episode == last and rows[0] == 0 and not found[episode].more.count)
+            own = found.setdefault(episode, _Found(_Run(file.name), _Run(file.name)))
+            gaps = np.flatnonzero(np.diff(rows) != 1)
+            lead = 0 if not is_first else int(gaps[0]) + 1 if gaps.size else rows.size
+            own.first.add(number, group, rows[:lead], indices)
+            if lead < rows.size:
+                own.more.name = own.more.name if own.more.count else file.name
+                own.more.add(number, group, rows[lead:], indices)
+        last = int(episodes[-1]) if order.size else last
+    for episode in [episode for episode, own in found.items() if own.first.count > MOST_ROWS]:
+        own = found.pop(episode)
+        log.lost(f"{file.name} episode {episode}", _too_many(own.first.count + own.more.count))
 
 
 @dataclass(slots=True)
 class _Run:
-    """Rows of one episode that follow each other. Of too many only the count is kept."""
+    """Rows of one episode. Of too many only the count is kept."""
 
-    episode: int
+    name: str
     count: int = 0
     parts: list[RowRange] = field(default_factory=list)
     own: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, part: RowRange, own: dict[str, Any]) -> None:
-        self.count += part.stop - part.start
+    def add(self, file: int, group: int, rows: Ints, indices: Mapping[str, Any]) -> None:
+        self.count += rows.size
         if self.count > MOST_ROWS:
             self.parts.clear()
             self.own.clear()
-        else:
-            self.parts.append(part)
-            self.own.append(own)
+        elif rows.size:
+            start, stop = int(rows[0]), int(rows[-1]) + 1
+            is_one = stop - start == rows.size
+            places = slice(start, stop) if is_one else rows
+            self.parts.append(RowRange(file, group, start, stop, None if is_one else rows.copy()))
+            self.own.append({key: _compact([values[places]]) for key, values in indices.items()})
 
 
-def _whole(run: _Run | None, file: RowFile, log: RepairLog) -> Iterator[tuple[int, list[RowRange], dict[str, Any]]]:
-    """A run as `_runs_of` gives it; nothing for one that is too long, which is named."""
-    if run is not None and run.count > MOST_ROWS:
-        log.lost(f"{file.name} episode {run.episode}", _too_many(run.count))
-    elif run is not None:
-        yield run.episode, run.parts, _joined(run.own)
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Of an episode: the first rows that follow each other in one file, and all others."""
+
+    first: _Run
+    more: _Run
 
 
 def _too_many(rows: int) -> str:
@@ -247,20 +267,19 @@ def _tasks(column: pa.ChunkedArray) -> Ints:
 
 
 def _usable(
-    episode: int, parts: list[RowRange], indices: Mapping[str, Any], name: str, log: RepairLog
+    episode: int, parts: list[RowRange], indices: Mapping[str, Any], where: str, log: RepairLog
 ) -> EpisodeRows | None:
     """The rows up to the first hole."""
     frames, order = indices["frame_index"], None
     if np.any(frames[1:] < frames[:-1]) and np.unique(frames).size == frames.size:
         order = np.argsort(frames, kind="stable")
         indices, frames = {key: values[order] for key, values in indices.items()}, frames[order]
-        log.changed(f"{name} episode {episode}", "its rows were not in the order of frame_index; sorted by it")
+        log.changed(where, "its rows were not in the order of frame_index; sorted by it")
     if _counts_from_elsewhere(frames, indices["timestamp"]):
-        log.changed(f"{name} episode {episode}", f"frame_index began at {frames[0]}, its time at 0; it begins at 0")
+        log.changed(where, f"frame_index began at {frames[0]}, its time at 0; it begins at 0")
         frames = frames - frames[0]
     right = frames == np.arange(len(frames))
     count = len(frames) if right.all() else int(np.argmin(right))
-    where = f"{name} episode {episode}"
     if episode < 0:
         log.lost(where, f"{counted(len(frames), 'row')}: {episode} is no episode")
         return None
@@ -281,11 +300,11 @@ def _counts_from_elsewhere(frames: Ints, seconds: npt.NDArray[np.float64]) -> bo
 
 
 class RowReader:
-    """Reads the rows of runs; the last row group is kept, since several episodes may share one."""
+    """Reads the rows of runs; the last row groups are kept, since several episodes may share them."""
 
     def __init__(self, files: Sequence[RowFile]) -> None:
         self._files = files
-        self._held: tuple[tuple[int, int, tuple[str, ...]], pa.Table] | None = None
+        self._held: dict[tuple[int, int, tuple[str, ...]], pa.Table] = {}
 
     def table(self, run: EpisodeRows, columns: Sequence[str]) -> pa.Table:
         """(count rows) of the columns, with their types as stored.
@@ -295,7 +314,8 @@ class RowReader:
         parts = []
         for part in run.parts:
             table = self._group(part.file, part.group, tuple(columns))
-            parts.append(table.slice(part.start, part.stop - part.start))
+            own = table.slice(part.start, part.count) if part.rows is None else table.take(pa.array(part.rows))
+            parts.append(own)
         try:
             table = pa.concat_tables(parts, promote_options="permissive")
             return (table if run.order is None else table.take(pa.array(run.order))).slice(0, run.count)
@@ -303,7 +323,8 @@ class RowReader:
             raise DatasetError(f"episode {run.episode}: its rows have different types: {error}") from error
 
     def _group(self, file: int, group: int, columns: tuple[str, ...]) -> pa.Table:
-        if self._held is None or self._held[0] != (file, group, columns):
+        wanted = (file, group, columns)
+        if wanted not in self._held:
             claimed = self._files[file]
             try:
                 with pq.ParquetFile(claimed.path) as opened:
@@ -311,5 +332,7 @@ class RowReader:
                     table.validate(full=True)
             except UNREADABLE as error:
                 raise DatasetError(f"{claimed.name} row group {group}: {str(error).splitlines()[0]}") from error
-            self._held = ((file, group, columns), table.replace_schema_metadata(None))
-        return self._held[1]
+            while self._held and table.nbytes + sum(other.nbytes for other in self._held.values()) > _HELD_BYTES:
+                self._held.pop(next(iter(self._held)))
+            self._held[wanted] = table.replace_schema_metadata(None)
+        return self._held[wanted]
