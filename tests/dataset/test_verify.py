@@ -14,6 +14,7 @@ from support.dataset import FPS, TOP, WRIST, clip, episode, everything, write
 from telecine.core.findings import has_errors
 from telecine.dataset.reader import open_dataset
 from telecine.dataset.verify.verify import verify
+from telecine.inspection.dataset_summary import summarize
 from telecine.inspection.quality import check_dataset
 from telecine.lerobot_format.paths import Limits
 from telecine.recovery.repair import repair
@@ -405,6 +406,25 @@ def test_images_in_the_rows_of_another_episode_are_named_by_whose_they_are(tmp_p
     pq.write_table(table.set_column(at, table.schema.field(at), exchanged), root / DATA, row_group_size=30)
     found = [f for f in verify(root, decode=depth) if f.code == "verify-stats"]
     assert [(f.episode, f"like those of episode {1 - f.episode}" in f.message) for f in found] == [(0, True), (1, True)]
+    done = repair(root, tmp_path / "fixed")
+    assert (done.ok, done.out, [c.where for c in done.conflicts]) == (
+        False, None, [f"episode {n} {TOP}" for n in (0, 1)],
+    )  # fmt: skip
+    told = repair(root, tmp_path / "fixed", trust="meta")
+    assert (told.episodes, verify(tmp_path / "fixed", decode="all")) == (1, [])
+
+
+def test_a_row_without_a_frame_is_named_without_decoding_it(tmp_path):
+    root = write(tmp_path / "out", [episode(30, i, clips=[grey_clip(tmp_path, i, 100)]) for i in range(2)])
+    table = pq.read_table(root / DATA)
+    images = table.column(TOP).to_pylist()
+    kind = table.schema.field(TOP).type
+    for lost, said in (([*images[:7], None, *images[8:]], "1 row holds no frame"),
+                       ([{**i, "bytes": None, "path": "x.png"} for i in images], "60 rows hold no frame")):  # fmt: skip
+        changed = table.set_column(table.column_names.index(TOP), table.schema.field(TOP), pa.array(lost, kind))
+        pq.write_table(changed, root / DATA, row_group_size=30)
+        assert next(f.message for f in verify(root) if TOP in f.where) == said
+        assert any(f.message == said for f in summarize(root).findings)
 
 
 def test_rows_that_no_episode_names_are_not_called_stray(dataset):

@@ -46,6 +46,7 @@ QUICK = (
     (families.spans_of_equal_episodes_exchanged, without_statistics),
     (families.row_missing_and_metadata_counted_anew, without_statistics),
     (families.rows_not_in_order, without_statistics),
+    (families.row_missing_and_a_frame_of_an_earlier_episode, with_statistics),
 )
 CASES = [(f, w) for f in FAMILIES for w in (with_statistics, without_statistics) if (f, w) not in UNTOLD]
 

@@ -327,6 +327,17 @@ def row_missing_and_metadata_counted_anew(root):
     (root / "meta/info.json").write_text(json.dumps(info | {"total_frames": ends[-1]}))
 
 
+def row_missing_and_a_frame_of_an_earlier_episode(root):
+    """Of each camera, in the first file; everything is counted anew."""
+    row_missing_and_metadata_counted_anew(root)
+    lengths = [n - (i == 1) for i, n in enumerate(LENGTHS)][:FIRST_FILE]
+    stops = np.cumsum(lengths).tolist()
+    for key in SIZES:
+        recoded(video(root, key), [k for k in range(sum(LENGTHS[:FIRST_FILE])) if k != 5])
+        spans(root, lambda a, b: (a.__setitem__(slice(0, FIRST_FILE), [0, *stops[:-1]]),
+                                  b.__setitem__(slice(0, FIRST_FILE), stops)), key)  # fmt: skip
+
+
 def rows_not_in_order(root):
     rows = _all_rows()
     _swap(rows, 5, 9)
@@ -384,6 +395,7 @@ FAMILIES: tuple[Damage, ...] = (
     frames_played_backwards, row_missing, row_missing_and_metadata_counted_anew, rows_not_in_order,
     rows_not_in_order_and_counted_anew, rows_of_equal_episodes_exchanged, episode_numbers_exchanged,
     row_of_another_episode, lengths_in_metadata_exchanged, first_rows_shifted,
+    row_missing_and_a_frame_of_an_earlier_episode,
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from telecine.commands.stores import stores
 from telecine.core.depth import DepthScale
@@ -18,7 +19,7 @@ from telecine.core.text.numbers import counted
 from telecine.core.tiff import is_tiff, tiff_pixels
 from telecine.dataset.reader import Dataset
 from telecine.dataset.reader import open_dataset as opened
-from telecine.dataset.values import to_numpy
+from telecine.dataset.values import coded_frames, to_numpy
 from telecine.lerobot_format.paths import INFO
 from telecine.video.frames.png import read_png
 from telecine.video.mp4_reader import decode_at, depth_at
@@ -76,7 +77,7 @@ class DatasetEpisode:
         depth = self._dataset.depth(key)
         if column.dtype == "image":
             cells = self._dataset.rows(self._number, [key]).column(key)
-            return np.stack([_pixels(cells[row].as_py()["bytes"], depth) for row in wanted])
+            return np.stack([_pixels(data, depth) for data in coded_frames(cells.take(pa.array(wanted)))])
         path, first = self._dataset.frame(key, self._number, 0)
         numbers = sorted({first + row for row in wanted})
         if depth is not None:

@@ -1,11 +1,13 @@
 """Frames of a dataset's cameras, as people see them."""
 
 import numpy as np
+import pyarrow as pa
 
 from telecine.core.depth import DepthScale
 from telecine.core.errors import VideoError, raised_as
 from telecine.core.tiff import is_tiff, tiff_pixels
 from telecine.dataset.reader import Dataset
+from telecine.dataset.values import coded_frames
 from telecine.video.frames.colour import Rgb
 from telecine.video.frames.jpeg import to_jpeg
 from telecine.video.frames.png import read_png, scaled
@@ -32,7 +34,7 @@ def frames_of(dataset: Dataset, key: str, number: int, rows: list[int]) -> list[
     """
     if next(c.dtype for c in dataset.features if c.key == key) == "image":
         stored = dataset.rows(number, [key]).column(key)
-        return [stored_frame(stored[row].as_py()["bytes"]) for row in rows]
+        return [stored_frame(data) for data in coded_frames(stored.take(pa.array(rows)))]
     path, first = dataset.frame(key, number, 0)
     return [frame for _, frame in decode_at(str(path), [first + row for row in rows])]
 

@@ -1,6 +1,7 @@
 """Columns between Arrow, as Parquet holds them, and numpy, as statistics need them. Pure."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow as pa
 
 from telecine.core.data import arrow
 from telecine.core.episode import FeatureColumn
+from telecine.core.errors import DatasetError
 from telecine.core.text.numbers import counted
 from telecine.lerobot_format.schema import LEAVES, arrow_type
 
@@ -41,6 +43,14 @@ def to_numpy(data: pa.ChunkedArray, column: FeatureColumn) -> Values:
     if array.type != LEAVES[column.dtype]:
         raise ValueError(f"{data.type}")
     return arrow.to_numpy(array).reshape((-1, *shape))
+
+
+def coded_frames(column: pa.ChunkedArray) -> Iterator[bytes]:
+    """The files in a column of images. Raises: DatasetError where a row has none."""
+    for cell in column.to_pylist():
+        if not cell or not cell.get("bytes"):
+            raise DatasetError("found no bytes, expected a coded frame")
+        yield cell["bytes"]
 
 
 def to_arrow(values: Values, column: FeatureColumn) -> pa.Array:

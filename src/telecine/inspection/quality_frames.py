@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from telecine.core.errors import DatasetError, VideoError
 from telecine.core.findings import Finding
@@ -15,6 +16,7 @@ from telecine.core.quality.frame_facts import FrameFacts, Grey, frame_facts
 from telecine.core.quality.visible_motion import joint_paths, joint_weights, seen_motion
 from telecine.dataset.camera_frames import stored_frame
 from telecine.dataset.reader import Dataset
+from telecine.dataset.values import coded_frames
 from telecine.inspection.quality_rows import VERIFY, Motion
 from telecine.video.mp4_reader import grey_at
 from telecine.video.packet_sizes import PacketSizes, packet_sizes
@@ -167,7 +169,7 @@ def _run_frames(dataset: Dataset, key: str, rows: Wanted) -> Iterator[tuple[int,
     if key not in dataset.episodes[next(iter(rows))].videos:
         for number, wanted in rows.items():
             cells = dataset.rows(number, [key]).column(key)
-            frames = (stored_frame(cells[row].as_py()["bytes"]) for row in wanted)
+            frames = map(stored_frame, coded_frames(cells.take(pa.array(wanted))))
             yield number, frame_facts([rgb.mean(axis=2).astype(np.uint8) for rgb in frames])
         return
     path, _ = dataset.frame(key, next(iter(rows)), 0)

@@ -7,10 +7,12 @@ make a clean dataset of a wrong one and erase the evidence.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from typing import Any, Literal
 
 import numpy as np
+import pyarrow as pa
 
 from telecine.core.episode import FeatureColumn
 from telecine.core.errors import DatasetError, TelecineError
@@ -18,17 +20,23 @@ from telecine.core.frame_ranges import FrameRange, UnknownFrames
 from telecine.core.frame_witness import FrameWitness
 from telecine.core.recording import Array
 from telecine.core.text.numbers import counted
-from telecine.dataset.values import to_numpy
+from telecine.dataset.values import coded_frames, to_numpy
 from telecine.dataset.verify.finding_log import FindingLog
 from telecine.dataset.verify.frame_owners import frames_from, owner_problem
-from telecine.dataset.verify.frames import DecodedFrames, check_decoded, parsed_statistics
+from telecine.dataset.verify.frames import (
+    DecodedFrames,
+    check_decoded,
+    decoded_images,
+    parsed_statistics,
+)
 from telecine.lerobot_format.frame_statistics import FrameStatistics
-from telecine.lerobot_format.metadata import DatasetMeta
+from telecine.lerobot_format.metadata import DatasetMeta, FeatureMeta
 from telecine.lerobot_format.row_statistics import RowStatistics
 from telecine.lerobot_format.video_spans import is_copy
 from telecine.recovery.cameras import StoredCamera
 from telecine.recovery.rows import EpisodeRows, RowReader
 from telecine.recovery.stated_rows import counted_rows, of_statistics
+from telecine.video.frames.colour import Rgb
 from telecine.video.mp4_reader import decode_at
 
 Trust = Literal["rows", "meta", "video"]
@@ -190,6 +198,28 @@ def statistics_conflicts(metadata: DatasetMeta, cameras: Sequence[StoredCamera])
                 if message:
                     where = f"episode {episode} {camera.key}"
                     yield Conflict("statistics", where, message, FRAMES, (episode,))
+
+
+def image_conflicts(
+    metadata: DatasetMeta, runs: Sequence[EpisodeRows], reader: RowReader, keys: Sequence[str]
+) -> Iterator[Conflict]:
+    """Episodes whose frames in the rows are not those that their statistics were made of."""
+    statistics = FrameStatistics(metadata)
+    for key in keys:
+        for run in runs:
+            witness = statistics.witness(key, run.episode)
+            if witness is not None and not run.is_cut:
+                with suppress(TelecineError, KeyError):  # damaged frames are named when they are stored
+                    column, few = reader.table(run, [key]).column(key), DecodedFrames()
+                    more = partial(_row_images, column, metadata.features[key])
+                    for rgb in more([0, run.count // 2, run.count - 1]):
+                        few.add(rgb)
+                    if message := owner_problem(more, run.count, witness, few):
+                        yield Conflict("statistics", f"episode {run.episode} {key}", message, ROWS, (run.episode,))
+
+
+def _row_images(column: pa.ChunkedArray, feature: FeatureMeta, rows: Sequence[int]) -> Iterator[Rgb]:
+    return decoded_images(coded_frames(column.take(pa.array(rows))), feature.key, feature)
 
 
 def _statistics_problem(

@@ -28,6 +28,7 @@ from telecine.recovery.conflicts import (
     chosen,
     copy_conflicts,
     count_conflicts,
+    image_conflicts,
     other_tasks,
     row_conflicts,
     row_count_conflicts,
@@ -194,6 +195,7 @@ def survey(
     conflicts = [*known, *task_conflicts(metadata, runs), *size_conflicts(metadata, videos), *count_conflicts(videos)]
     cameras = with_exchanged(metadata, videos) if frames == "meta" else tuple(videos)
     conflicts += [*copy_conflicts(metadata, cameras), *statistics_conflicts(metadata, cameras)]
+    conflicts += image_conflicts(metadata, runs, reader, images)
     conflicts += row_count_conflicts(metadata, runs, cameras)
     conflicts += list(row_conflicts(metadata, runs, reader, columns, conflicts))
     decided = tuple((conflict, conflict.believed(trust)) for conflict in conflicts)

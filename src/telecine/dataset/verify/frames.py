@@ -1,7 +1,8 @@
 """Whether frames can be decoded, have the size that is declared, and are those that statistics were made of."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from telecine.core.frame_witness import (
 from telecine.core.recording import Image, MemoryStream, Schema
 from telecine.core.stats import QUANTILES, STATISTICS, Floats
 from telecine.core.text.numbers import counted
+from telecine.dataset.values import coded_frames
 from telecine.dataset.verify.finding_log import FindingLog
 from telecine.dataset.verify.reading import UNREADABLE
 from telecine.dataset.verify.statistics import floats
@@ -117,12 +119,13 @@ class RowImages:
         """The frames of an episode at these rows; see `frame_owners.More`."""
         first = self._firsts[episode.index]
         cells = _cells(self._metadata, data_path(episode.data), self._key, [first + row for row in rows])
-        return _decoded_images(cells, self._key, self._feature)
+        return decoded_images(cells, self._key, self._feature)
 
     def check(self, depth: Depth, log: FindingLog) -> dict[int, DecodedFrames]:
         """Decode frames: the sums over them by episode."""
         decoded: dict[int, DecodedFrames] = {}
         for file_index, episodes in self.files.items():
+            self._check_nulls(data_path(file_index), log)
             for episode, _ in _chosen(episodes, depth):
                 where = f"{data_path(file_index)} {self._key} episode {episode.index}"
                 try:
@@ -136,6 +139,17 @@ class RowImages:
                     with log.at(episode=episode.index):
                         log.error("verify-values", where, f"a frame cannot be used: {error}")
         return decoded
+
+    def _check_nulls(self, name: str, log: FindingLog) -> None:
+        """By the footer, which counts the rows without a frame."""
+        with suppress(*UNREADABLE), pq.ParquetFile(self._metadata.root / name) as file:
+            groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+            leaves = [g.column(at) for g in groups for at in range(g.num_columns)]
+            counts = [c.statistics for c in leaves if c.path_in_schema == f"{self._key}.bytes"]
+            if nulls := sum(found.null_count or 0 for found in counts if found is not None):
+                log.error(
+                    "verify-values", f"{name} {self._key}", f"{counted(nulls, 'row holds', 'rows hold')} no frame"
+                )
 
 
 def _chosen(episodes: Sequence[tuple[EpisodeMeta, int]], depth: Depth) -> Iterator[tuple[EpisodeMeta, int]]:
@@ -180,14 +194,12 @@ def _cells(metadata: DatasetMeta, name: str, key: str, rows: Sequence[int]) -> I
             inside = [row - start for row in rows if start <= row < stop]
             if inside:
                 column = file.read_row_group(group, columns=[key]).column(key)
-                for cell in column.take(pa.array(inside)).to_pylist():
-                    if not cell or not cell.get("bytes"):
-                        raise TelecineError("found no bytes, expected a coded frame")
-                    yield cell["bytes"]
+                yield from coded_frames(column.take(pa.array(inside)))
             start = stop
 
 
-def _decoded_images(cells: Iterator[bytes], key: str, feature: FeatureMeta) -> Iterator[npt.NDArray[np.uint8]]:
+def decoded_images(cells: Iterable[bytes], key: str, feature: FeatureMeta) -> Iterator[npt.NDArray[np.uint8]]:
+    """The frames, (height, width, 3), of the files in rows; none of depth. Raises: VideoError."""
     for data in cells if not feature.is_depth else ():
         encoding = "png" if data.startswith(b"\x89PNG") else "jpeg"
         stamps = {"row": np.zeros(1, np.int64)}

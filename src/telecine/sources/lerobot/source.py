@@ -356,7 +356,7 @@ class _Column:
             case "string":
                 return column.to_pylist()
             case "image":
-                return [_image(value, self._dataset.root) for value in column.to_pylist()]
+                return [_image(row, value, self._dataset.root) for row, value in enumerate(column.to_pylist())]
             case _:
                 return _numbers(column).astype(self.dtype).reshape(self.shape)
 
@@ -373,6 +373,8 @@ def _numbers(column: Any) -> Array:
     return np.asarray(column.to_numpy(zero_copy_only=False))
 
 
-def _image(value: Mapping[str, Any], root: Path) -> bytes:
+def _image(row: int, value: Mapping[str, Any] | None, root: Path) -> bytes:
+    if not value or not (value.get("bytes") or value.get("path")):
+        raise ValueError(f"row {row} holds no frame")
     data = value.get("bytes") or (root / file_below("{path}", path=value["path"])).read_bytes()
     return bytes(data)

@@ -14,6 +14,8 @@ import numpy as np
 
 from telecine.core.frame_ranges import frame_times
 from telecine.core.recording import Array
+from telecine.core.text.numbers import counted
+from telecine.lerobot_format.episode_statistics import NONE, episode_statistics
 from telecine.lerobot_format.frame_statistics import FrameStatistics
 from telecine.lerobot_format.metadata import DatasetMeta, EpisodeMeta, path_of
 from telecine.lerobot_format.paths import VERSION, FileIndex
@@ -63,6 +65,10 @@ class Witnesses:
             return "the files of its camera are not in the order of their episodes"
         frames, placed = facts.count - facts.hidden, self._in_file(key, episode.videos[key].file_index)
         first = next(at for other, at in placed if other.index == episode.index)
+        other_count = next((other for other, _ in placed if other.index in self._other_counts), None)
+        if other_count is not None and frames == sum(other.length for other, _ in placed):
+            had = counted(self._other_counts[other_count.index], "row")
+            return f"episode {other_count.index} had {had} when it was written, and as many frames as rows are left"
         longer = {other.index: at for other, at in placed if length_problem(key, other, fps)}
         if any(at <= first for at in longer.values()):
             return length_problem(key, episode, fps) or f"episode {min(longer)} before it has frames of no row"
@@ -97,6 +103,20 @@ class Witnesses:
     @cached_property
     def _hidden(self) -> dict[tuple[int, str], tuple[int, int]]:
         return dict(read_hidden_frames(self._dataset))
+
+    @cached_property
+    def _other_counts(self) -> dict[int, int]:
+        """Episodes of other rows than when they were written, by statistics or provenance: how many these were."""
+        features = self._dataset.features.values()
+        keys = [f.key for f in features if not f.is_camera and f.dtype not in ("string", "language")]
+        counts = episode_statistics(self._dataset, keys[0], ("count",)) if keys else NONE
+        found = {}
+        for episode in self._dataset.episodes:
+            count, ticks = counts.of(episode.index), self._dataset.provenance.get(episode.index, {}).get("ticks")
+            had = int(count[0]) if count is not None and count.shape == (1,) else ticks
+            if isinstance(had, int) and had != episode.length:
+                found[episode.index] = had
+        return found
 
     @cached_property
     def _unsorted(self) -> frozenset[str]:
