@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from support import corruptions as families
-from support.corruptions import FAMILIES, make, with_statistics, without_statistics, wrong_rows
+from support.corruptions import FAMILIES, FIRST_FILE, LENGTHS, make, with_statistics, without_statistics, wrong_rows
 from telecine import convert
 from telecine.core.errors import DatasetError
 from telecine.core.findings import has_errors
@@ -177,3 +177,21 @@ def test_videos_of_an_older_layout_that_were_exchanged_are_refused(good, tmp_pat
     report = convert(tmp_path / "old", tmp_path / "out", task="x", workers=0, verify=False)
     assert [refused.recording.rpartition("_")[2] for refused in report.rejected] == ["0", "6"]
     assert all("like those of episode" in refused.reason.message for refused in report.rejected)
+
+
+@pytest.mark.parametrize("coding", ["as written", "H.264"])
+def test_a_damaged_packet_costs_only_the_episode_that_it_is_in(good, tmp_path, coding):
+    root = tmp_path / "dataset"
+    shutil.copytree(good, root)
+    film = families.video(root)
+    if coding == "H.264":
+        families.recoded(film, range(sum(LENGTHS[:FIRST_FILE])))
+    families.zeroed(film, LENGTHS[0] + 10)
+    told = repair(root)
+    assert not told.ok
+    done = repair(root, tmp_path / "out")
+    for found in (told, done):
+        assert [finding.where for finding in found.lost] == ["episode 1"]
+        assert (found.episodes, found.conflicts) == (len(LENGTHS) - 1, ())
+    assert not has_errors(done.after)
+    assert wrong_rows(tmp_path / "out") == []

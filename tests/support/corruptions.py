@@ -116,6 +116,16 @@ def recoded(path: Path, order, times=None, *, crf="12") -> None:
     rest.replace(path)
 
 
+def zeroed(path: Path, number: int) -> None:
+    """Zeros in place of packet `number` of the video, as a bad sector leaves them."""
+    with av.open(str(path)) as source:
+        packet = [packet for packet in source.demux(video=0) if packet.size][number]
+        at, size = packet.pos, packet.size
+    data = bytearray(path.read_bytes())
+    data[at : at + size] = bytes(size)
+    path.write_bytes(data)
+
+
 def exchanged(one: Path, other: Path) -> None:
     between = one.with_name("between")
     one.rename(between)

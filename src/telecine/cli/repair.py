@@ -55,7 +55,8 @@ def _answer(copy: Sequence[str | Path], trust: Sequence[Trust]) -> Step:
 
 def _show(out: Console, done: Repair, target: Path | None, more: Sequence[str]) -> None:
     """target, more: where the copy was to go, and the other options that were given."""
-    out.print(f"[bold]wrong with {escape(done.root)}[/bold]" + ("" if done.wrong else ": nothing"))
+    nothing = ": what is lost, named below" if done.lost else ": nothing"
+    out.print(f"[bold]wrong with {escape(done.root)}[/bold]" + ("" if done.wrong else nothing))
     show_findings(out, done.wrong)
     out.print("[bold]what a repaired copy holds[/bold]" if done.out is None else "[bold]what was repaired[/bold]")
     show_findings(out, done.found, most=len(done.found))

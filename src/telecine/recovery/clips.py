@@ -4,6 +4,7 @@ What becomes of an episode's frames is decided once (`plan`), by what headers sa
 would do as for one that does it.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -27,9 +28,10 @@ from telecine.core.video import Clip, Encode, FrameFormat, VideoSettings
 from telecine.recovery.cameras import StoredCamera
 from telecine.recovery.repair_log import RepairLog
 from telecine.video.decode import frames, raw_frame
+from telecine.video.demux import Mp4Facts, film_facts
 from telecine.video.encode import encode
 from telecine.video.mp4_reader import decode_all
-from telecine.video.mp4_stream import CLOCK, Mp4Stream, open_film
+from telecine.video.mp4_stream import CLOCK, Mp4Stream, open_film, open_part
 from telecine.video.png_clip import keep_images, png_size
 from telecine.video.presets import depth_settings, size_problem, video_settings
 from telecine.video.splice import LONGEST_GOP, splice
@@ -57,7 +59,7 @@ class ClipCutter:
 
     def __init__(self, scratch: Path, fps: int, log: RepairLog) -> None:
         self._scratch, self._fps, self._log = scratch, fps, log
-        self._streams: dict[str, tuple[Path, Mp4Stream]] = {}
+        self._streams: dict[str, tuple[Path, Mp4Stream | Mp4Facts]] = {}
         self._made = 0
         self._clips: list[Path] = []
 
@@ -67,8 +69,7 @@ class ClipCutter:
         rows = np.arange(found.first, found.first + count, dtype=np.int64)
         if codec not in CODECS:
             return self._decoded(camera, found.file, rows, f"{codec} video cannot be copied")
-        stream = self._stream(camera.key, path)
-        rows += stream.hidden
+        stream, rows = self._stream(camera.key, path, rows)
         decision = decide_kept(rows, stream.index, depth=camera.depth is not None)
         if isinstance(decision, Encode):
             return self._encoded(camera, stream, rows, decision.why)
@@ -81,11 +82,24 @@ class ClipCutter:
         held = int(stored(decision, stream.index, LONGEST_GOP)[0].size)
         return PlannedClip(camera.key, stream.index.formats[0], held, make, decision.preroll, camera.depth)
 
-    def _stream(self, key: str, path: Path) -> Mp4Stream:
+    def _stream(self, key: str, path: Path, rows: Rows) -> tuple[Mp4Stream, Rows]:
+        """(the video with these rows of the file, their places in it); of a damaged file only what they need.
+
+        Raises: VideoError when that is damaged: it is decoded to know.
+        """
         if key not in self._streams or self._streams[key][0] != path:
             self._streams.pop(key, None)  # its packets go before others come
-            self._streams[key] = (path, open_film(str(path)))
-        return self._streams[key][1]
+            try:
+                self._streams[key] = (path, open_film(str(path)))
+            except VideoError:
+                self._streams[key] = (path, film_facts(str(path)))
+        film = self._streams[key][1]
+        if isinstance(film, Mp4Stream):
+            return film, rows + film.hidden
+        part, first = open_part(str(path), film, rows + film.hidden)
+        places = rows + film.hidden - first
+        deque(frames(part, places, CLOCK, index=part.index), 0)
+        return part, places
 
     def _encoded(self, camera: StoredCamera, stream: Mp4Stream, rows: Rows, why: str) -> PlannedClip:
         choice = video_settings("train", stream.codec)

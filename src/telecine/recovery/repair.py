@@ -72,14 +72,14 @@ class Repair:
 
     @property
     def ok(self) -> bool:
-        """True when there was nothing to repair, or a copy was written that lacks nothing and verifies clean.
+        """True when nothing was to be repaired or lost, or a copy was written that lacks nothing and verifies clean.
 
         Never where witnesses disagree.
         """
         if self.conflicts:
             return False
         if self.out is None:
-            return not has_errors(self.wrong)
+            return not self.lost and not has_errors(self.wrong)
         return not self.lost and not has_errors(self.after)
 
     @property
@@ -98,7 +98,8 @@ def repair(
 ) -> Repair:
     """Say what is wrong with the dataset at `root`; with `out`, write a repaired copy there. `root` stays as it is.
 
-    Without `out` all values are read, and no frame is decoded: damaged frames may cost more episodes when written.
+    Without `out` all values are read, and frames decoded only of videos with damaged headers: damaged frames of
+    others may cost more episodes when written.
 
     trust: whom to believe where the rows, the metadata and the videos disagree; without it nothing is written where
         that changes what comes out. Of several the first that a conflict is about decides it.
@@ -247,7 +248,7 @@ def _write(content: Content, writer: DatasetWriter, scratch: Path, log: RepairLo
 def _planned(content: Content, scratch: Path, log: RepairLog, task: str | None) -> list[int]:
     """How many rows each episode has that would be written, by the same checks as when it is; others are named as lost.
 
-    No frame is decoded.
+    No frame is decoded but of videos with damaged headers.
     """
     cutter, features, counts = ClipCutter(scratch, content.metadata.fps, log), None, list[int]()
     for piece in content.pieces(log, task):

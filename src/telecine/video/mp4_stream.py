@@ -14,7 +14,7 @@ import numpy as np
 
 from telecine.core.bitstream.packets import index_packets
 from telecine.core.errors import VideoError, raised_as
-from telecine.core.grid import Times
+from telecine.core.grid import Rows, Times
 from telecine.core.recording import Buffer, ClockKind, Codec, Schema
 from telecine.core.text.numbers import counted
 from telecine.core.video import PacketIndex
@@ -38,6 +38,8 @@ class Mp4Stream:
     _facts: Mp4Facts
     _held: tuple[Buffer, ...] | None
     """Its packets; None for a file that is too large to stay in memory."""
+    _first: int = 0
+    """The packet of the file that it begins with."""
 
     @property
     def hidden(self) -> int:
@@ -68,7 +70,7 @@ class Mp4Stream:
     def times(self, clock: str) -> Times:
         """(n,) int64: 0, 1, 2 ..."""
         del clock
-        return np.arange(self._facts.count, dtype=np.int64)
+        return np.arange(self.index.count, dtype=np.int64)
 
     def backwards(self, clock: str) -> int:
         """Never."""
@@ -80,7 +82,8 @@ class Mp4Stream:
         del clock
         if self._held is not None:
             return iter(self._held[start:stop])
-        return packets(self.name, start, stop, self._facts)
+        stop = self.index.count if stop is None else min(stop, self.index.count)
+        return packets(self.name, self._first + start, self._first + stop, self._facts)
 
 
 def open_film(path: str) -> Mp4Stream:
@@ -99,6 +102,35 @@ def open_film(path: str) -> Mp4Stream:
         at, what = index.problems[0]
         raise VideoError(f"{path}: packet {at} is damaged: {what}")
     return Mp4Stream(path, codec, index, facts, None if held is None else tuple(held))
+
+
+def open_part(path: str, facts: Mp4Facts, rows: Rows) -> tuple[Mp4Stream, int]:
+    """(the frames `rows` with those that they need, which of the file's frames it begins with).
+
+    For a file that is damaged elsewhere: nothing else of it is read, but to get there.
+
+    rows: (n,) increasing by one, n > 0, hidden ones counted. facts: of the file.
+
+    Raises:
+        VideoError: these packets are damaged, or cannot be copied.
+    """
+    codec = _codec_of(facts, path)
+    wanted = np.flatnonzero((facts.display >= rows[0]) & (facts.display <= rows[-1]))
+    starts = np.flatnonzero(facts.keyframe)
+    before = starts[facts.display[starts] <= rows[0]]
+    if wanted.size != rows.size or not before.size:
+        raise VideoError(f"{path}: no keyframe at or before frame {rows[0]}")
+    first, stop = int(before[-1]), int(wanted[-1]) + 1
+    base = int(facts.display[first])
+    if set(facts.display[first:stop].tolist()) != set(range(base, base + stop - first)):
+        stop = int(np.append(starts[starts >= stop], facts.count)[0])
+    index = index_packets(packets(path, first, stop, facts), codec)
+    if index.problems:
+        at, what = index.problems[0]
+        raise VideoError(f"{path}: packet {first + at} is damaged: {what}")
+    if not np.array_equal(index.display, facts.display[first:stop] - base):
+        raise VideoError(f"{path}: the order of packets {first} to {stop - 1} is not that of their times")
+    return Mp4Stream(path, codec, index, facts, None, first), base
 
 
 def _noted(units: Iterable[Buffer], held: list[Buffer] | None) -> Iterator[Buffer]:
