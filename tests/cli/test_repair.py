@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+from support.corruptions import zeroed
 from support.dataset import episode, two_cameras, write
 from telecine.cli.main import app
 
@@ -32,6 +33,15 @@ def test_without_apply_it_proposes_and_writes_nothing(broken):
     assert "2 episodes, 12 rows, nothing lost; nothing was written" in done.output
     assert f"telecine repair {broken} --apply {broken}-repaired" in done.output
     assert sorted(broken.parent.rglob("*")) == before
+
+
+def test_a_dry_run_that_would_lose_an_episode_fails_and_never_says_nothing_is_wrong(tmp_path):
+    root = write(tmp_path / "dataset", [episode(6, i, clips=two_cameras(tmp_path, 6, i)) for i in range(2)])
+    zeroed(next((root / "videos").rglob("*.mp4")), 2)
+    done = telecine("repair", root)
+    assert done.exit_code == 1
+    assert "1 episode, 6 rows, lost as named above: 1" in done.output
+    assert ": nothing\n" not in done.output
 
 
 def test_where_nothing_can_be_saved_no_copy_is_proposed(broken):
