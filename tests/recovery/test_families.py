@@ -195,3 +195,13 @@ def test_a_damaged_packet_costs_only_the_episode_that_it_is_in(good, tmp_path, c
         assert (found.episodes, found.conflicts) == (len(LENGTHS) - 1, ())
     assert not has_errors(done.after)
     assert wrong_rows(tmp_path / "out") == []
+
+
+def test_convert_holds_all_frames_of_a_file_in_doubt_where_one_may_be_of_a_lost_row(good, tmp_path):
+    root = spoilt(good, tmp_path, families.row_missing_and_a_frame_of_an_earlier_episode, with_statistics)
+    report = convert(root, tmp_path / "out", task="x", workers=0)
+    refused = [
+        r.reason.message for r in report.rejected if "episode 1 had 20 rows when it was written" in str(r.reason)
+    ]
+    assert len(refused) == families.FIRST_FILE
+    assert len(report.episodes) == len(families.LENGTHS) - families.FIRST_FILE

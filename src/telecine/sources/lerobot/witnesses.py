@@ -106,17 +106,13 @@ class Witnesses:
 
     @cached_property
     def _other_counts(self) -> dict[int, int]:
-        """Episodes of other rows than when they were written, by statistics or provenance: how many these were."""
+        """Episodes of other rows than their statistics were made of: how many these were."""
         features = self._dataset.features.values()
         keys = [f.key for f in features if not f.is_camera and f.dtype not in ("string", "language")]
         counts = episode_statistics(self._dataset, keys[0], ("count",)) if keys else NONE
-        found = {}
-        for episode in self._dataset.episodes:
-            count, ticks = counts.of(episode.index), self._dataset.provenance.get(episode.index, {}).get("ticks")
-            had = int(count[0]) if count is not None and count.shape == (1,) else ticks
-            if isinstance(had, int) and had != episode.length:
-                found[episode.index] = had
-        return found
+        known = ((episode, counts.of(episode.index)) for episode in self._dataset.episodes)
+        had = {e.index: (e.length, int(count[0])) for e, count in known if count is not None and count.shape == (1,)}
+        return {index: rows for index, (length, rows) in had.items() if rows != length}
 
     @cached_property
     def _unsorted(self) -> frozenset[str]:
