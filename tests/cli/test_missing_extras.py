@@ -116,6 +116,7 @@ def test_what_to_install_is_the_next_thing_to_type(tmp_path, h5py, without, monk
 
 
 def test_the_page_says_what_it_needs_before_it_is_asked_for(tmp_path, without):
+    pytest.importorskip("uvicorn")
     assert viewing("picks") == ("look at it in the browser", "telecine view picks")
     without("uvicorn")
     assert viewing("picks")[0].endswith("after pip install 'telecine[view]'")
