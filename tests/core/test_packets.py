@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support import video
-from telecine.core.bitstream.packets import index_packets, is_self_contained, with_parameter_sets
+from telecine.core.bitstream.packets import front, index_packets, is_self_contained, with_parameter_sets
 from telecine.core.errors import VideoError
 from telecine.core.streams.from_keyframe import from_first_keyframe
 
@@ -257,6 +257,21 @@ def test_keyframes_get_the_parameter_sets_that_they_lack(name):
         else:
             assert after is before
     assert [n for n, _ in video.shown_ids(filled, codec)] == list(range(33))
+
+
+@pytest.mark.parametrize("name", ["h264", "hevc closed", "av1"])
+def test_the_front_of_a_packet_says_what_the_stream_is(name):
+    codec = codec_of(name)
+    packet = bytes(stream(name)[0]) + bytes(range(1, 256)) * 100
+    found = front(packet, codec)
+    assert packet.startswith(found)
+    assert is_self_contained(found, codec)
+    if codec == "av1":
+        assert found == packet
+        return
+    assert 4096 < len(found) < len(packet) - 10_000
+    sets_alone = packet[: len(found) - 4096]
+    assert front(sets_alone, codec) == sets_alone, "without a slice it is all of the packet"
 
 
 def test_a_delimiter_stays_in_front_and_a_missing_set_goes_behind_those_it_builds_on():
