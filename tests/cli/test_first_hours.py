@@ -54,11 +54,12 @@ class Hour:
 
 
 def normal(screen: str) -> str:
-    """Without what changes from run to run or between versions of libraries: durations and sizes in bytes."""
+    """Without what changes from run to run or between versions of libraries: durations, bytes, where a file ends."""
     screen = re.sub(r"in about \d[\w ]*; ", "in about N s; ", screen)
     screen = re.sub(r"\bin \d+\.\d s\b", "in N s", screen)
     screen = re.sub(r"\b\d+(\.\d)? (?:[kM]B|B)\b", "N kB", screen)
     screen = re.sub(r"\b\d+\s+of\s+\d+\s+bytes\b|\bbyte\s+\d+\b", "N bytes", screen)
+    screen = re.sub(r"\b\d\.\d s are whole \(\d+ records", "N s are whole (N records", screen)
     sized = [re.sub(r"(?<=\S) {2,}", "  ", s) if "N kB" in s or "  size" in s else s for s in screen.split("\n")]
     return "\n".join(sized)
 
