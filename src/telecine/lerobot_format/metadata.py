@@ -57,6 +57,11 @@ class FeatureMeta:
     """How a camera's frames are coded: keys such as video.codec."""
 
     @property
+    def is_numeric(self) -> bool:
+        """Whether its values are numbers or truth values in the rows, of which statistics are made."""
+        return not self.is_camera and self.dtype not in ("string", "language")
+
+    @property
     def is_camera(self) -> bool:
         """True for frames, be they in videos or in the rows."""
         return self.dtype in CAMERA_DTYPES

@@ -45,7 +45,7 @@ def counted_rows(metadata: DatasetMeta, runs: Sequence[EpisodeRows]) -> dict[int
 
 def _counts(metadata: DatasetMeta) -> dict[int, int | None]:
     """By episode: how many rows its statistics were made of."""
-    keys = [key for key, f in metadata.features.items() if not f.is_camera and f.dtype not in ("string", "language")]
+    keys = [key for key, feature in metadata.features.items() if feature.is_numeric]
     return of_statistics(metadata, keys[:1], lambda own: row_count(own, keys[:1]))
 
 

@@ -65,10 +65,11 @@ class Witnesses:
             return "the files of its camera are not in the order of their episodes"
         frames, placed = facts.count - facts.hidden, self._in_file(key, episode.videos[key].file_index)
         first = next(at for other, at in placed if other.index == episode.index)
-        other_count = next((other for other, _ in placed if other.index in self._other_counts), None)
-        if other_count is not None and frames == sum(other.length for other, _ in placed):
-            had = counted(self._other_counts[other_count.index], "row")
-            return f"episode {other_count.index} had {had} when it was written, and as many frames as rows are left"
+        if self._other_counts:
+            changed = next((other.index for other, _ in placed if other.index in self._other_counts), None)
+            if changed is not None and frames == sum(other.length for other, _ in placed):
+                had = counted(self._other_counts[changed], "row")
+                return f"episode {changed} had {had} when it was written, and as many frames as rows are left"
         longer = {other.index: at for other, at in placed if length_problem(key, other, fps)}
         if any(at <= first for at in longer.values()):
             return length_problem(key, episode, fps) or f"episode {min(longer)} before it has frames of no row"
@@ -107,8 +108,7 @@ class Witnesses:
     @cached_property
     def _other_counts(self) -> dict[int, int]:
         """Episodes of other rows than their statistics were made of: how many these were."""
-        features = self._dataset.features.values()
-        keys = [f.key for f in features if not f.is_camera and f.dtype not in ("string", "language")]
+        keys = [feature.key for feature in self._dataset.features.values() if feature.is_numeric]
         counts = episode_statistics(self._dataset, keys[0], ("count",)) if keys else NONE
         known = ((episode, counts.of(episode.index)) for episode in self._dataset.episodes)
         had = {e.index: (e.length, int(count[0])) for e, count in known if count is not None and count.shape == (1,)}
